@@ -1,0 +1,139 @@
+"""The library: the same calls as the commands, with typed values in and out.
+
+stack = envclone.open("envclone.yaml")
+branch = stack.branch("prod", incident="1234")
+report = stack.replay("1234", branch.name)
+stack.remove(branch.name)
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envclone.lifecycle import branch as branching
+from envclone.lifecycle import collect, publish, snapshot
+from envclone.lifecycle.teardown import remove
+from envclone.lifecycle.workspace import Workspace, silent
+from envclone.models import Branch, Image, RawSnapshot
+from envclone.protocols import Progress
+
+if TYPE_CHECKING:
+    from envclone.incidents.bundle import Incident
+    from envclone.incidents.compare import ReplayReport
+
+__all__ = ["Stack", "open_stack"]
+
+
+def open_stack(path: str | Path | None = None, *, pool: str | Path | None = None, progress: Progress = silent) -> Stack:
+    """Open a stack file (by default the nearest envclone.yaml upwards) and its pool. Raises ConfigError."""
+    from envclone.config.load import find
+
+    file = Path(path) if path else find(Path.cwd())
+    return Stack(Workspace.open(file, pool=Path(pool) if pool else None, progress=progress))
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """A stack file and its pool, with what can be done there."""
+
+    workspace: Workspace
+
+    def snapshot(self, environment: str) -> RawSnapshot:
+        """Copy production's stores into quarantine."""
+        return snapshot.take(self.workspace, environment)
+
+    def image(self, environment: str, *, fresh: bool = False, again: bool = False) -> Image:
+        """The sanitized and verified image that branches of this environment are cloned from, made when needed.
+
+        `fresh` takes a new snapshot first; `again` makes the image anew from the newest snapshot.
+        """
+        if again and not fresh:
+            raw = snapshot.latest(self.workspace, environment) or snapshot.take(self.workspace, environment)
+            return publish.make(self.workspace, raw, again=True)
+        return publish.newest_or_made(self.workspace, environment, fresh=fresh)
+
+    def verify(self, image: str) -> Image:
+        """Check an image against its attestation, every byte of every file."""
+        return publish.check(self.workspace, image, content=True)
+
+    def images(self) -> Sequence[Image]:
+        """The images of this pool."""
+        return list(publish.images(self.workspace))
+
+    def branch(
+        self,
+        environment: str,
+        *,
+        incident: str | None = None,
+        name: str | None = None,
+        ttl: dt.timedelta | None = None,
+        fresh: bool = False,
+        port: int | None = None,
+    ) -> Branch:
+        """Make a branch of an environment: image when needed, copy-on-write clone, running servers, credentials.
+
+        `name` defaults to environment and incident, `ttl` to the stack file's. The incident's bundle is masked
+        before anything is made, so that a wrong one fails early.
+        """
+        from envclone.lifecycle.replay import masked_incident
+
+        chosen = name or _default_name(environment, incident)
+        branching.require_free(self.workspace.pool, chosen)
+        image = publish.newest_or_made(self.workspace, environment, fresh=fresh)
+        if incident is not None:
+            masked_incident(self.workspace, incident, image)
+        lifetime = ttl if ttl is not None else self.workspace.loaded.stack.branches.ttl
+        return branching.create(self.workspace, image, chosen, ttl=lifetime or None, incident=incident, port=port)
+
+    def branches(self) -> Sequence[Branch]:
+        """The branches of this pool."""
+        return list(branching.branches(self.workspace.pool))
+
+    def show(self, name: str) -> Branch:
+        """One branch."""
+        return branching.load(self.workspace.pool, name)
+
+    def reset(self, name: str) -> Branch:
+        """Throw away what was changed in a branch."""
+        return branching.reset(self.workspace, name)
+
+    def start(self, name: str) -> Branch:
+        """Start a stopped branch."""
+        return branching.start(self.workspace.pool, name)
+
+    def stop(self, name: str) -> Branch:
+        """Stop a branch, its data kept."""
+        return branching.stop(self.workspace.pool, name)
+
+    def remove(self, name: str, *, force: bool = False) -> bool:
+        """Remove a branch and everything that belongs to it; False when there is none."""
+        return remove(self.workspace.pool, self.workspace.cow, name, force=force)
+
+    def collect(self, *, dry_run: bool = False) -> Sequence[collect.Garbage]:
+        """Remove what nobody needs any more, or say what that would be."""
+        return list(collect.find(self.workspace)) if dry_run else collect.collect(self.workspace)
+
+    def record(self, bundle: str | Path) -> Incident:
+        """Run an incident's steps in production, read-only, and write what they returned into the bundle."""
+        from envclone.lifecycle.replay import record
+
+        return record(self.workspace, Path(bundle))
+
+    def replay(self, incident: str, branch: str | None = None) -> ReplayReport:
+        """Rerun an incident in a branch (by default the one made for it) and compare with production."""
+        from envclone.lifecycle.replay import branch_for, replay
+
+        chosen = self.show(branch) if branch else branch_for(self.workspace, incident)
+        return replay(self.workspace, incident, chosen)
+
+
+def _default_name(environment: str, incident: str | None) -> str:
+    import secrets
+
+    tail = re.sub(r"[^a-z0-9]+", "-", incident.lower()).strip("-") if incident else secrets.token_hex(2)
+    return f"{environment}-{tail}"[:41]

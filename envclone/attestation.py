@@ -1,0 +1,128 @@
+"""The signed record of an image: what was masked and checked, and the exact files that this is true of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+from envclone import keys
+from envclone.errors import UnsafeError
+
+__all__ = ["ATTESTATION", "MANIFEST", "SIGNATURE", "check", "read", "seal"]
+
+ATTESTATION = "attestation.json"
+SIGNATURE = "attestation.sig"
+MANIFEST = "files.json"
+
+Entry = list[Any]
+"""A file: [size, mtime ns, ctime ns, blake2b-16 hex]; a symbolic link: ['link', target]."""
+
+
+def seal(image: Path, statement: Mapping[str, Any], key_folder: Path) -> None:
+    """Write the image's file manifest and its signed attestation; nothing in it may change afterwards."""
+    manifest = _canonical({path: _entry(image / path, path, content=True) for path in _paths(image)})
+    _write(image / MANIFEST, manifest)
+    text = json.dumps(
+        {**statement, "files": {"manifest": _digest(manifest), "count": manifest.count(b"\n")}},
+        indent=2,
+        sort_keys=True,
+        default=str,
+    ).encode()
+    _write(image / ATTESTATION, text)
+    _write(image / SIGNATURE, keys.sign(key_folder, text).hex().encode())
+
+
+def read(image: Path, key_folder: Path) -> dict[str, Any]:
+    """The attestation, its signature verified. Raises UnsafeError when it is missing or altered."""
+    name = image.name
+    try:
+        text = (image / ATTESTATION).read_bytes()
+        signature = bytes.fromhex((image / SIGNATURE).read_text())
+    except (FileNotFoundError, ValueError):
+        raise UnsafeError(f"the image {name} has no attestation", hint=_REMAKE) from None
+    if not keys.verify(key_folder, text, signature):
+        raise UnsafeError(f"the attestation of image {name} was altered, or another key signed it", hint=_REMAKE)
+    statement: dict[str, Any] = json.loads(text)
+    return statement
+
+
+def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, Any]:
+    """Check that an image is what was attested, and return its attestation. Raises UnsafeError naming what is not.
+
+    Sizes and times of all files are compared; contents too when `content` is true, or for the files whose times
+    differ (an image that was moved keeps its bytes, not its times).
+    """
+    statement = read(image, key_folder)
+    manifest = (image / MANIFEST).read_bytes() if (image / MANIFEST).exists() else b""
+    if _digest(manifest) != statement["files"]["manifest"]:
+        raise UnsafeError(f"the file manifest of image {image.name} was altered", hint=_REMAKE)
+    attested: dict[str, Entry] = json.loads(manifest)
+    present = set(_paths(image))
+    if gone := sorted(attested.keys() - present):
+        raise UnsafeError(f"image {image.name}: the attested file {gone[0]} is missing", hint=_REMAKE)
+    if new := sorted(present - attested.keys()):
+        raise UnsafeError(f"image {image.name}: the file {new[0]} was added after the attestation", hint=_REMAKE)
+    doubtful = [
+        path
+        for path, entry in attested.items()
+        if content or _entry(image / path, path, content=False)[:3] != entry[:3]
+    ]
+    with ThreadPoolExecutor(2) as pool:  # hashing releases the interpreter's lock
+        for path, entry in zip(doubtful, pool.map(lambda p: _entry(image / p, p, content=True), doubtful), strict=True):
+            if (entry[0], entry[-1]) != (attested[path][0], attested[path][-1]):
+                raise UnsafeError(f"image {image.name}: the file {path} was altered", hint=_REMAKE)
+    return statement
+
+
+_REMAKE = "make the image again: envclone image ENVIRONMENT --again"
+
+
+def _paths(image: Path) -> Iterator[str]:
+    """Every file and link below the image but the attestation's own, as paths relative to it, unordered."""
+    own = {ATTESTATION, SIGNATURE, MANIFEST}
+    stack = [""]
+    while stack:
+        folder = stack.pop()
+        with os.scandir(image / folder) as entries:
+            for entry in entries:
+                path = f"{folder}{entry.name}"
+                if entry.is_dir(follow_symlinks=False):
+                    stack.append(f"{path}/")
+                elif path not in own:
+                    yield path
+
+
+def _entry(file: Path, path: str, *, content: bool) -> Entry:
+    status = os.lstat(file)
+    if stat.S_ISLNK(status.st_mode):
+        return ["link", str(file.readlink())]
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsafeError(f"the file {path} of an image is neither a file nor a link")
+    entry: Entry = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+    if content:
+        with file.open("rb") as handle:
+            entry.append(hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest())
+    return entry
+
+
+def _canonical(entries: Mapping[str, Entry]) -> bytes:
+    lines = (f"{json.dumps(path)}: {json.dumps(entry)}" for path, entry in sorted(entries.items()))
+    return ("{\n" + ",\n".join(lines) + "\n}\n").encode("utf-8", "surrogateescape")
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.blake2b(data, digest_size=32).hexdigest()
+
+
+def _write(path: Path, data: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    path.chmod(0o644)

@@ -1,0 +1,73 @@
+"""`envclone branch`: from production's state to a running sandbox."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envclone.cli.context import DURATION, Settings, emit, json_option
+
+if TYPE_CHECKING:
+    from envclone.models import Branch
+
+__all__ = ["branch", "describe", "document"]
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--incident", metavar="ID", help="The incident to branch for; its bundle is masked for the branch.")
+@click.option("--name", metavar="NAME", help="The branch's name.  [default: ENVIRONMENT-ID]")
+@click.option("--ttl", type=DURATION, help="How long it may live, such as 90m, 8h, 2d or none.  [default: stack file]")
+@click.option("--fresh", is_flag=True, help="Take a new snapshot, even when there is an image.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port on 127.0.0.1.  [default: a free one]")
+@json_option
+@click.pass_obj
+def branch(
+    settings: Settings,
+    environment: str,
+    incident: str | None,
+    name: str | None,
+    ttl: dt.timedelta | None,
+    fresh: bool,
+    port: int | None,
+    as_json: bool,
+) -> None:
+    """Make a sanitized, isolated, running copy of ENVIRONMENT.
+
+    The first time this takes a snapshot, sanitizes and verifies it; after that a branch takes about a second.
+    """
+    with settings.stack() as stack:
+        made = stack.branch(environment, incident=incident, name=name, ttl=ttl, fresh=fresh, port=port)
+
+    def text() -> None:
+        describe(made)
+        if incident:
+            click.echo(f"next: envclone replay {incident}")
+        else:
+            click.echo(f'next: envclone psql {made.name}    or: eval "$(envclone env {made.name})"')
+
+    emit(as_json, document(made), text)
+
+
+def document(made: Branch) -> dict[str, Any]:
+    """A branch for a script: its record, with a URL per store. The password in it is the branch's own."""
+    from envclone import records
+    from envclone.endpoints import url
+
+    record: dict[str, Any] = records.dump(made)
+    record["urls"] = {name: url(endpoint) for name, endpoint in made.endpoints.items()}
+    record.pop("stores")
+    return record
+
+
+def describe(made: Branch) -> None:
+    """A branch for a person."""
+    from envclone.endpoints import url
+
+    until = f", until {made.expires_at:%Y-%m-%d %H:%M} UTC" if made.expires_at else ""
+    took = f" in {made.seconds:.2f} s" if made.seconds else ""
+    click.echo(f"branch {made.name} of {made.environment}: {made.state}{took} (image {made.image}{until})")
+    for name, endpoint in made.endpoints.items():
+        click.echo(f"  {name}: {url(endpoint)}")

@@ -1,0 +1,189 @@
+"""`ls`, `show`, `env`, `psql`, `reset`, `start`, `stop`, `rm`, `gc`: living with branches."""
+
+from __future__ import annotations
+
+import datetime as dt
+import shlex
+
+import click
+
+from envclone.cli.branch import describe, document
+from envclone.cli.context import Settings, emit, json_option, print_table
+from envclone.errors import UsageError
+
+__all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def ls(settings: Settings, as_json: bool) -> None:
+    """List the branches."""
+    with settings.stack() as stack:
+        found = stack.branches()
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        [
+            one.name,
+            one.environment,
+            str(one.state),
+            ", ".join(f"{name}:{end.port}" if end.port else name for name, end in one.endpoints.items()) or "-",
+            _span(now - one.created_at),
+            "expired"
+            if one.expires_at and one.expires_at < now
+            else _span(one.expires_at - now)
+            if one.expires_at
+            else "-",
+            one.incident or "-",
+        ]
+        for one in found
+    ]
+    emit(
+        as_json,
+        [document(one) for one in found],
+        lambda: (
+            print_table("", ["BRANCH", "OF", "STATE", "STORES", "AGE", "LEFT", "INCIDENT"], rows)
+            if rows
+            else click.echo("no branches; `envclone branch ENVIRONMENT` makes one")
+        ),
+    )
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def show(settings: Settings, name: str, as_json: bool) -> None:
+    """Show one branch: state, image, URLs, and what it occupies."""
+    from envclone.cow.loop import format_size
+    from envclone.lifecycle.branch import directory
+
+    with settings.stack() as stack:
+        one = stack.show(name)
+        place = directory(stack.workspace.pool, name)
+        referenced, own = stack.workspace.cow.usage(place)
+
+    def text() -> None:
+        describe(one)
+        click.echo(f"  size: {format_size(referenced)}, of which {format_size(own)} its own")
+        click.echo(f"  files: {place}")
+
+    emit(as_json, {**document(one), "bytes": referenced, "own_bytes": own, "path": str(place)}, text)
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def env(settings: Settings, name: str, as_json: bool) -> None:
+    """Print shell exports that point tools at a branch: eval "$(envclone env NAME)"."""
+    from envclone.endpoints import variables
+
+    with settings.stack(show_progress=False) as stack:
+        found = variables(stack.show(name).endpoints)
+    emit(
+        as_json,
+        found,
+        lambda: click.echo("\n".join(f"export {key}={shlex.quote(value)}" for key, value in found.items())),
+    )
+
+
+@click.command(context_settings={"ignore_unknown_options": True})
+@click.argument("name")
+@click.option("--store", help="The store, when the branch has several Postgres stores.")
+@click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
+@click.pass_obj
+def psql(settings: Settings, name: str, store: str | None, arguments: tuple[str, ...]) -> None:
+    """Open psql on a branch; ARGUMENTS go to psql."""
+    from envclone import process
+    from envclone.endpoints import variables
+    from envclone.stores.postgres import engine
+
+    with settings.stack(show_progress=False) as stack:
+        one = stack.start(name)
+    candidates = {key: end for key, end in one.endpoints.items() if end.kind == "postgres" and store in (None, key)}
+    if not candidates:
+        raise UsageError(f"the branch '{name}' has no Postgres store" + (f" '{store}'" if store else ""))
+    chosen, endpoint = next(iter(candidates.items()))
+    major = int(one.stores[chosen].engine_version.split(".")[0])
+    process.replace(
+        [engine.find(major).bindir / "psql", "-X" if arguments else "-q", *arguments], env=variables({chosen: endpoint})
+    )
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def reset(settings: Settings, name: str, as_json: bool) -> None:
+    """Throw away what was changed in a branch."""
+    with settings.stack() as stack:
+        one = stack.reset(name)
+    emit(as_json, document(one), lambda: describe(one))
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def start(settings: Settings, name: str, as_json: bool) -> None:
+    """Start a stopped branch."""
+    with settings.stack() as stack:
+        one = stack.start(name)
+    emit(as_json, document(one), lambda: describe(one))
+
+
+@click.command()
+@click.argument("name")
+@json_option
+@click.pass_obj
+def stop(settings: Settings, name: str, as_json: bool) -> None:
+    """Stop a branch's servers; its data stays."""
+    with settings.stack() as stack:
+        one = stack.stop(name)
+    emit(as_json, document(one), lambda: describe(one))
+
+
+@click.command()
+@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.option("--force", is_flag=True, help="Also a branch whose record cannot be read.")
+@json_option
+@click.pass_obj
+def rm(settings: Settings, names: tuple[str, ...], force: bool, as_json: bool) -> None:
+    """Stop branches and remove all that belongs to them. One that is not there is no error."""
+    with settings.stack() as stack:
+        removed = {name: stack.remove(name, force=force) for name in names}
+    emit(
+        as_json,
+        {"removed": removed},
+        lambda: (
+            [click.echo(f"{name}: {'removed' if was else 'there was none'}") for name, was in removed.items()] and None
+        ),
+    )
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@json_option
+@click.pass_obj
+def gc(settings: Settings, dry_run: bool, as_json: bool) -> None:
+    """Remove what nobody needs: expired branches, half-made work, quarantine over its limits, superseded images."""
+    with settings.stack() as stack:
+        found = stack.collect(dry_run=dry_run)
+    rows = [
+        [one.kind, one.name, one.reason, one.error or ("would be removed" if dry_run else "removed")] for one in found
+    ]
+    emit(
+        as_json,
+        [{"kind": one.kind, "name": one.name, "reason": one.reason, "error": one.error} for one in found],
+        lambda: print_table("", ["KIND", "NAME", "WHY", ""], rows) if rows else click.echo("nothing to collect"),
+    )
+    if any(one.error for one in found):
+        raise click.exceptions.Exit(6)
+
+
+def _span(span: dt.timedelta) -> str:
+    minutes = int(span.total_seconds()) // 60
+    if minutes < 60:
+        return f"{minutes}m"
+    return f"{minutes // 60}h{minutes % 60:02}m" if minutes < 48 * 60 else f"{minutes // 1440}d"

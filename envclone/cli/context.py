@@ -1,0 +1,148 @@
+"""What commands share: the stack they work on, progress on a terminal, text or JSON on standard output."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from envclone.models import ProgressEvent
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from envclone.api import Stack
+    from envclone.protocols import Progress
+
+__all__ = ["DURATION", "SIZE", "Settings", "emit", "json_option", "print_table"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The options before the command."""
+
+    stack_file: str | None
+    pool: str | None
+    debug: bool
+    quiet: bool
+
+    @contextmanager
+    def stack(self, *, show_progress: bool = True) -> Iterator[Stack]:
+        """The stack file and its pool; progress is drawn on standard error when that is a terminal."""
+        from envclone.api import open_stack
+
+        with _progress(show_progress and not self.quiet and sys.stderr.isatty()) as progress:
+            yield open_stack(self.stack_file, pool=self.pool, progress=progress)
+
+
+def json_option(command: F) -> F:
+    """Adds `--json`: one JSON document on standard output and nothing else there."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON for a script.")(command)
+
+
+def emit(as_json: bool, document: Any, render: Callable[[], None]) -> None:
+    """Print the document as JSON, or let `render` print it for a person."""
+    if as_json:
+        click.echo(json.dumps(document, indent=2, default=str))
+    else:
+        render()
+
+
+def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
+    """A table as wide as the terminal; without a terminal, plain columns of full width."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table: Table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
+    for position, column in enumerate(columns):
+        table.add_column(column, overflow="fold", no_wrap=position == 0)
+    for row in rows:
+        table.add_row(*row)
+    Console(width=None if sys.stdout.isatty() else 200, soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+class _Size(click.ParamType):
+    name = "size"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        from envclone.cow.loop import parse_size
+
+        return value if isinstance(value, int) else parse_size(str(value))
+
+
+class _Duration(click.ParamType):
+    name = "duration"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
+        from envclone.config.durations import parse_duration
+
+        if isinstance(value, dt.timedelta):
+            return value
+        if str(value) in ("none", "never", "0"):
+            return dt.timedelta(0)
+        try:
+            return parse_duration(str(value))
+        except ValueError as exc:
+            self.fail(str(exc), param, ctx)
+
+
+SIZE = _Size()
+DURATION = _Duration()
+
+
+@contextmanager
+def _progress(wanted: bool) -> Iterator[Progress]:
+    """A bar per long step, a spinner where the end is not known; nothing without a terminal."""
+    if not wanted:
+        yield lambda event: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
+
+    with Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(bar_width=24),
+        TextColumn("{task.fields[amount]}"),
+        TimeElapsedColumn(),
+        console=Console(stderr=True),
+        transient=True,
+    ) as bars:
+        current: dict[str, TaskID] = {}
+
+        def tell(event: ProgressEvent) -> None:
+            if event.step not in current:
+                for step, task in current.items():
+                    bars.update(task, visible=False)
+                    bars.stop_task(task)
+                    del step
+                current.clear()
+                current[event.step] = bars.add_task(event.step, total=event.total, amount="")
+            bars.update(current[event.step], completed=event.done, total=event.total, amount=_amount(event))
+
+        yield tell
+
+
+def _amount(event: ProgressEvent) -> str:
+    if not event.done and event.total is None:
+        return ""
+    if event.unit == "bytes":
+        from envclone.cow.loop import format_size
+
+        whole = f" / {format_size(event.total)}" if event.total else ""
+        return format_size(event.done) + whole
+    return f"{event.done:,}" + (f" / {event.total:,}" if event.total else "") + (f" {event.unit}" if event.unit else "")
+
+
+def absolute(path: str | Path) -> Path:
+    """A path as the user means it, from where the command was called."""
+    return Path(path).expanduser().absolute()

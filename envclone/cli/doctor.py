@@ -1,0 +1,40 @@
+"""`envclone doctor`: what this host can do, and what to install."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+
+import click
+
+from envclone.cli.context import Settings, absolute, emit, json_option
+
+__all__ = ["doctor"]
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def doctor(settings: Settings, as_json: bool) -> None:
+    """Report what this host can do: copy-on-write, engines, accounts, containers."""
+    from envclone.config.load import find, load
+    from envclone.doctor import examine
+    from envclone.errors import ConfigError
+    from envclone.pool import default_path
+
+    path = absolute(settings.pool) if settings.pool else None
+    if path is None:
+        try:
+            path = load(absolute(settings.stack_file) if settings.stack_file else find(Path.cwd())).stack.pool.path
+        except ConfigError:
+            path = None
+    findings = examine(path or default_path())
+
+    def text() -> None:
+        marks = {True: click.style("ok  ", fg="green"), False: click.style("no  ", fg="red"), None: "-   "}
+        for one in findings:
+            click.echo(f"{marks[one.ok]}{one.name}: {one.detail}")
+            if one.remedy and one.ok is not True:
+                click.echo(f"    {click.style('remedy', fg='cyan')}: {one.remedy}")
+
+    emit(as_json, [asdict(one) for one in findings], text)

@@ -1,0 +1,67 @@
+"""`incident` and `replay`: what failed in production, and whether it fails here."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from envclone.cli.context import Settings, absolute, emit, json_option, print_table
+from envclone.errors import NotReproducedError
+
+if TYPE_CHECKING:
+    from envclone.incidents.compare import ReplayReport
+
+__all__ = ["incident", "render", "replay"]
+
+
+@click.group()
+def incident() -> None:
+    """Record an incident's steps, look at its bundle."""
+
+
+@incident.command()
+@click.argument("bundle", type=click.Path(exists=True, dir_okay=False))
+@json_option
+@click.pass_obj
+def record(settings: Settings, bundle: str, as_json: bool) -> None:
+    """Run the steps of BUNDLE in production, in read-only transactions, and write down what they return."""
+    with settings.stack() as stack:
+        recorded = stack.record(absolute(bundle))
+
+    def text() -> None:
+        for step in recorded.steps:
+            assert step.expect is not None
+            got = step.expect.error or f"{len(step.expect.rows or step.expect.ids)} rows"
+            click.echo(f"{step.id}: {got}")
+        click.echo(f"recorded in {bundle} (mode 0600: it holds raw data)")
+        click.echo(f"next: envclone branch {recorded.environment} --incident {recorded.incident}")
+
+    emit(as_json, {"incident": recorded.incident, "steps": [step.id for step in recorded.steps]}, text)
+
+
+@click.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--branch", "branch_name", metavar="NAME", help="The branch.  [default: the one made for the incident]")
+@json_option
+@click.pass_obj
+def replay(settings: Settings, incident_id: str, branch_name: str | None, as_json: bool) -> None:
+    """Rerun an incident in its branch and compare with what production returned. Exit code 5 when it differs."""
+    with settings.stack() as stack:
+        report = stack.replay(incident_id, branch_name)
+    emit(as_json, report.to_json(), lambda: render(report))
+    if not report.reproduced:
+        if as_json:
+            raise click.exceptions.Exit(NotReproducedError.exit_code)
+        raise NotReproducedError(f"incident {incident_id} is not reproduced")
+
+
+def render(report: ReplayReport) -> None:
+    """A replay for a person: the verdict per step, and what differs side by side."""
+    from envclone.incidents.compare import explain, side_by_side
+
+    click.echo(explain(report))
+    for verdict in report.steps:
+        if not verdict.reproduced:
+            rows = [[str(cell) for cell in row] for row in side_by_side(verdict)]
+            print_table(f"{verdict.step}: production and branch", ["", "PRODUCTION", "BRANCH"], rows)

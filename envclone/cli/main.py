@@ -1,0 +1,143 @@
+"""`envclone`: the group of commands, each loaded when it is called, and the one place where errors become words."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sys
+import traceback
+from typing import Any
+
+import click
+
+from envclone import __version__
+from envclone.errors import EnvcloneError
+
+__all__ = ["cli", "main"]
+
+COMMANDS = {
+    "init": "envclone.cli.stack:init",
+    "config": "envclone.cli.stack:config",
+    "doctor": "envclone.cli.doctor:doctor",
+    "pool": "envclone.cli.pool:pool",
+    "snapshot": "envclone.cli.images:snapshot",
+    "image": "envclone.cli.images:image",
+    "images": "envclone.cli.images:images",
+    "verify": "envclone.cli.images:verify",
+    "branch": "envclone.cli.branch:branch",
+    "ls": "envclone.cli.branches:ls",
+    "show": "envclone.cli.branches:show",
+    "env": "envclone.cli.branches:env",
+    "psql": "envclone.cli.branches:psql",
+    "reset": "envclone.cli.branches:reset",
+    "start": "envclone.cli.branches:start",
+    "stop": "envclone.cli.branches:stop",
+    "rm": "envclone.cli.branches:rm",
+    "gc": "envclone.cli.branches:gc",
+    "incident": "envclone.cli.incident:incident",
+    "replay": "envclone.cli.incident:replay",
+    "demo": "envclone.cli.demo:demo",
+}
+"""Commands in the order of the path; where each is."""
+
+
+class _Lazy(click.Group):
+    """Imports a command's module when the command is called: a branch is not to wait for the demo's imports."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        target = COMMANDS.get(cmd_name)
+        if target is None:
+            return None
+        module, _, attribute = target.partition(":")
+        command: click.Command = getattr(importlib.import_module(module), attribute)
+        return command
+
+
+@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(__version__, prog_name="envclone")
+@click.option("-f", "--file", "stack_file", metavar="PATH", help="The stack file.  [default: envclone.yaml, upwards]")
+@click.option("--pool", "pool", metavar="PATH", help="The pool, instead of the stack file's.")
+@click.option("--debug", is_flag=True, help="Show the trace of an error.")
+@click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
+@click.pass_context
+def cli(ctx: click.Context, stack_file: str | None, pool: str | None, debug: bool, quiet: bool) -> None:
+    """Production's exact dirty state, minus the people in it, in a sandbox, in seconds.
+
+    \b
+    envclone init                          write a stack file
+    envclone branch prod --incident 1234   a sanitized branch of production, for an incident
+    envclone replay 1234                   rerun the failing request there
+    envclone rm prod-1234                  and away with it
+    """
+    from envclone.cli.context import Settings
+
+    ctx.obj = Settings(stack_file=stack_file, pool=pool, debug=debug, quiet=quiet)
+
+
+def main() -> None:
+    """Run a command; an expected error is one line and its remedy, only a bug shows a trace."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("ENVCLONE_DEBUG"))
+    as_json = "--json" in sys.argv
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        sys.exit(exc.exit_code)
+    except click.ClickException as exc:
+        if as_json:
+            _write_json({"type": "UsageError", "message": exc.format_message(), "exit_code": 2})
+        else:
+            exc.show()
+        sys.exit(2)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; nothing half made is left", err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: no trace for that
+        sys.exit(141)
+    except EnvcloneError as exc:
+        _report(exc, as_json=as_json, debug=debug)
+        sys.exit(exc.exit_code)
+    except Exception as exc:  # noqa: BLE001  (the boundary: whatever comes here is a bug of ours)
+        if debug:
+            traceback.print_exc()
+        elif as_json:
+            _write_json({"type": type(exc).__name__, "message": "an error of envclone itself", "exit_code": 1})
+        else:
+            click.echo(f"error: an error of envclone itself ({type(exc).__name__}); --debug shows the trace", err=True)
+        sys.exit(1)
+
+
+def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:
+    problems = [str(problem) for problem in getattr(exc, "problems", ())]
+    if as_json:
+        _write_json(
+            {
+                "type": type(exc).__name__,
+                "message": exc.message,
+                "problems": problems,
+                "hint": exc.hint,
+                "exit_code": exc.exit_code,
+            }
+        )
+    else:
+        click.echo(click.style("error: ", fg="red", bold=True) + exc.message, err=True)
+        for problem in problems:
+            click.echo(f"  {problem}", err=True)
+        if exc.hint:
+            first, *rest = exc.hint.splitlines()
+            click.echo(click.style("hint: ", fg="cyan") + "\n      ".join([first, *rest]), err=True)
+    if debug:
+        traceback.print_exc()
+
+
+def _write_json(error: dict[str, Any]) -> None:
+    import json
+
+    click.echo(json.dumps({"error": error}, indent=2))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,44 @@
+"""How to reach a branch's stores: URLs and environment variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import quote
+
+from envclone.models import Endpoint
+
+__all__ = ["url", "variables"]
+
+
+def url(endpoint: Endpoint, *, reveal: bool = True) -> str:
+    """The URL of a store; without `reveal` the password is `***`."""
+    if endpoint.host is None or endpoint.port is None:
+        return f"file://{endpoint.path}"
+    scheme = "postgresql" if endpoint.kind == "postgres" else "http"
+    login = ""
+    if endpoint.user:
+        password = endpoint.password.reveal() if endpoint.password and reveal else "***"
+        login = f"{quote(endpoint.user, safe='')}:{quote(password, safe='*')}@"
+    database = f"/{quote(endpoint.database, safe='')}" if endpoint.database else ""
+    return f"{scheme}://{login}{endpoint.host}:{endpoint.port}{database}"
+
+
+def variables(endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
+    """Environment variables that point tools and applications at a branch.
+
+    `<STORE>_URL` for each store; libpq's own variables and DATABASE_URL for the first Postgres.
+    """
+    found: dict[str, str] = {}
+    for name, endpoint in endpoints.items():
+        prefix = name.upper().replace("-", "_")
+        found[f"{prefix}_URL"] = url(endpoint)
+        if endpoint.path is not None and endpoint.host is None:
+            found[f"{prefix}_PATH"] = str(endpoint.path)
+        if endpoint.kind == "postgres" and "DATABASE_URL" not in found:
+            found["DATABASE_URL"] = url(endpoint)
+            found["PGHOST"] = endpoint.host or ""
+            found["PGPORT"] = str(endpoint.port)
+            found["PGUSER"] = endpoint.user or ""
+            found["PGPASSWORD"] = endpoint.password.reveal() if endpoint.password else ""
+            found["PGDATABASE"] = endpoint.database or ""
+    return found

@@ -1,0 +1,100 @@
+"""The two keys of a pool: one makes pseudonyms, the other signs attestations. Neither ever leaves its 0600 file."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+
+from envclone.errors import ConfigError, UnsafeError
+
+__all__ = ["masking_key", "public_key", "sign", "verify"]
+
+MASKING_KEY_BYTES = 32
+
+
+def masking_key(folder: Path, env: Mapping[str, str] | None = None) -> bytes:
+    """The pool's masking key (32 bytes), made at first use into `folder/masking.key` (64 hex digits, mode 0600).
+
+    ENVCLONE_MASKING_KEY_FILE names another file, ENVCLONE_MASKING_KEY gives the hex digits themselves.
+    Raises ConfigError for a malformed key, UnsafeError when the file can be read by others.
+    """
+    given = os.environ if env is None else env
+    if text := given.get("ENVCLONE_MASKING_KEY"):
+        return _parse(text, "the environment variable ENVCLONE_MASKING_KEY")
+    if named := given.get("ENVCLONE_MASKING_KEY_FILE"):
+        path = Path(named).expanduser()
+        if not path.is_file():
+            raise ConfigError(f"the masking key file {path} does not exist")
+        return _parse(_private(path), str(path))
+    path = folder / "masking.key"
+    _create(path, secrets.token_hex(MASKING_KEY_BYTES).encode())
+    return _parse(_private(path), str(path))
+
+
+def sign(folder: Path, message: bytes) -> bytes:
+    """The Ed25519 signature (RFC 8032, 64 bytes) of a message under the pool's signing key, made at first use."""
+    path = folder / "signing.key"
+    _create(path, Ed25519PrivateKey.generate().private_bytes_raw().hex().encode())
+    key = Ed25519PrivateKey.from_private_bytes(_parse(_private(path), str(path)))
+    public = folder / "signing.pub"
+    if not public.exists():
+        _create(public, key.public_key().public_bytes_raw().hex().encode(), mode=0o644)
+    return key.sign(message)
+
+
+def public_key(folder: Path) -> str | None:
+    """The hex digits of the public half, for somebody who verifies elsewhere; None before the first signature."""
+    path = folder / "signing.pub"
+    return path.read_text().strip() if path.exists() else None
+
+
+def verify(folder: Path, message: bytes, signature: bytes) -> bool:
+    """Whether the signature is that of this pool's signing key over this message."""
+    public = public_key(folder)
+    if public is None:
+        return False
+    try:
+        Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, message)
+    except (InvalidSignature, ValueError):
+        return False
+    return True
+
+
+def _create(path: Path, content: bytes, *, mode: int = 0o600) -> None:
+    """Write a file unless it is there; two processes at once agree on the one that came first."""
+    if path.exists():
+        return
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content + b"\n")
+            file.flush()
+            os.fsync(file.fileno())
+        try:
+            os.link(temporary, path)
+        except FileExistsError:
+            return
+    finally:
+        temporary.unlink()
+
+
+def _private(path: Path) -> str:
+    if path.stat().st_mode & 0o077:
+        raise UnsafeError(f"the key {path} can be read by others", hint=f"chmod 600 {path}")
+    return path.read_text()
+
+
+def _parse(text: str, where: str) -> bytes:
+    try:
+        key = bytes.fromhex(text.strip())
+    except ValueError:
+        key = b""
+    if len(key) != MASKING_KEY_BYTES:
+        raise ConfigError(f"{where} is not a key: {2 * MASKING_KEY_BYTES} hex digits are needed")
+    return key

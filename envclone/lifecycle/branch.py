@@ -1,0 +1,196 @@
+"""Station 5: clone an image, start its stores, hand out fresh credentials."""
+
+from __future__ import annotations
+
+import datetime as dt
+import os
+import secrets
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from envclone import audit, process, records, registry
+from envclone.errors import BusyError, ResourceError, UnsafeError, UsageError
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
+from envclone.pool import Pool, check_name
+from envclone.protocols import CowDriver
+
+__all__ = ["branches", "create", "directory", "load", "require_free", "reset", "save", "start", "stop"]
+
+RECORD = "branch.json"
+ROLE = "envclone"
+"""The role that a branch's user gets in its servers."""
+
+
+def create(
+    workspace: Workspace,
+    image: Image,
+    name: str,
+    *,
+    ttl: dt.timedelta | None = None,
+    incident: str | None = None,
+    port: int | None = None,
+) -> Branch:
+    """Clone an image into the branch `name`, start it and wait until it answers; nothing is left on failure.
+
+    `ttl` None keeps it until it is removed. Raises BusyError when the name or the port is taken, ResourceError at
+    the limit of branches.
+    """
+    began = time.monotonic()
+    pool = workspace.pool
+    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
+        place = directory(pool, name)
+        require_free(pool, name)
+        limit = workspace.loaded.stack.branches.max
+        if sum(1 for _ in branches(pool)) >= limit:
+            raise ResourceError(
+                f"there are {limit} branches already, and the stack file allows no more (branches.max)",
+                hint="envclone ls shows them; envclone rm NAME or envclone gc removes",
+            )
+        now = dt.datetime.now(dt.UTC)
+        branch = Branch(
+            name=name,
+            environment=image.environment,
+            image=image.id,
+            state=BranchState.CREATING,
+            created_at=now,
+            expires_at=now + ttl if ttl else None,
+            stores=image.raw.stores,
+            incident=incident,
+            pid=os.getpid(),
+        )
+        place.mkdir(mode=0o711)
+        save(pool, branch)  # before anything is made, so that a killed process leaves nothing unknown
+        try:
+            branch = _clone_and_start(workspace.cow, pool, branch, workspace, port)
+            branch = replace(branch, seconds=round(time.monotonic() - began, 3))
+            save(pool, branch)
+        except BaseException:
+            registry.runtime(branch.runtime).stop(branch, place)
+            workspace.cow.remove(place)
+            raise
+    audit.append(
+        pool.path / "audit.jsonl",
+        "branch",
+        {"name": name, "image": image.id, "incident": incident, "expires_at": branch.expires_at},
+    )
+    return branch
+
+
+def require_free(pool: Pool, name: str) -> None:
+    """Check that no branch has this name. Raises UsageError for a malformed one, BusyError for a taken one."""
+    check_name(name)
+    if directory(pool, name).exists():
+        raise BusyError(
+            f"a branch '{name}' exists already",
+            hint=f"envclone show {name}, envclone rm {name}, or choose another with --name",
+        )
+
+
+def reset(workspace: Workspace, name: str) -> Branch:
+    """Throw away what was changed in a branch: clone its image anew, with the same name and credentials' role."""
+    from envclone.lifecycle.publish import check
+
+    pool = workspace.pool
+    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
+        branch = load(pool, name)
+        image = check(workspace, branch.image)
+        place = directory(pool, name)
+        ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
+        registry.runtime(branch.runtime).stop(branch, place)
+        branch = replace(branch, state=BranchState.CREATING, pid=os.getpid(), stores=image.raw.stores, endpoints={})
+        save(pool, branch)
+        for store in branch.stores:
+            workspace.cow.remove(place / store)
+        branch = _clone_and_start(workspace.cow, pool, branch, workspace, ports[0] if ports else None)
+        save(pool, branch)
+    audit.append(pool.path / "audit.jsonl", "reset", {"name": name})
+    return branch
+
+
+def start(pool: Pool, name: str) -> Branch:
+    """Start a stopped branch again; one that runs stays as it is."""
+    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
+        branch = load(pool, name)
+        place = directory(pool, name)
+        if branch.state is BranchState.CREATING or branch.state is BranchState.REMOVING:
+            raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
+        if branch.endpoints and all(registry.runtime(branch.runtime).running(branch, place).values()):
+            return branch
+        endpoints = registry.runtime(branch.runtime).start(branch, place, _credentials(branch))
+        branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)
+        save(pool, branch)
+        return branch
+
+
+def stop(pool: Pool, name: str) -> Branch:
+    """Stop a branch's servers and keep its data."""
+    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
+        branch = load(pool, name)
+        registry.runtime(branch.runtime).stop(branch, directory(pool, name))
+        branch = replace(branch, state=BranchState.STOPPED)
+        save(pool, branch)
+        return branch
+
+
+def directory(pool: Pool, name: str) -> Path:
+    """Where a branch's files are."""
+    return pool.path_of("branches", name)
+
+
+def save(pool: Pool, branch: Branch) -> None:
+    """Write a branch's record (mode 0600: it holds the branch's own password)."""
+    pool.write_json(directory(pool, branch.name) / RECORD, records.dump(branch))
+
+
+def load(pool: Pool, name: str) -> Branch:
+    """The record of a branch, its state as it is now. Raises UsageError when there is none of that name."""
+    check_name(name)
+    path = directory(pool, name) / RECORD
+    if not path.exists():
+        known = ", ".join(branch.name for branch in branches(pool)) or "none"
+        raise UsageError(f"there is no branch '{name}'; there are: {known}")
+    return _present(records.load(Branch, pool.read_json(path), what=f"the record of branch '{name}'"), pool)
+
+
+def branches(pool: Pool) -> Iterator[Branch]:
+    """Every branch with a record, by name."""
+    for entry in sorted(pool.path_of("branches", "").iterdir()):
+        path = entry / RECORD
+        if path.exists():
+            yield _present(
+                records.load(Branch, pool.read_json(path), what=f"the record of branch '{entry.name}'"), pool
+            )
+
+
+def _present(branch: Branch, pool: Pool) -> Branch:
+    """The record in the light of what runs: a record alone never calls a branch ready."""
+    if branch.state is BranchState.CREATING:
+        gone = branch.pid is None or not process.alive(branch.pid)
+        return replace(branch, state=BranchState.FAILED) if gone else branch
+    if branch.state is BranchState.RUNNING:
+        answers = registry.runtime(branch.runtime).running(branch, directory(pool, branch.name))
+        if not all(answers.values()):
+            return replace(branch, state=BranchState.STOPPED)
+    return branch
+
+
+def _clone_and_start(cow: CowDriver, pool: Pool, branch: Branch, workspace: Workspace, port: int | None) -> Branch:
+    image = pool.path_of("images", branch.image)
+    place = directory(pool, branch.name)
+    for store in branch.stores:
+        workspace.progress(ProgressEvent(f"cloning {store}", 0))
+        cow.clone(image / store, place / store)
+    workspace.progress(ProgressEvent("starting", 0))
+    endpoints = registry.runtime(branch.runtime).start(branch, place, _credentials(branch), port=port)
+    return replace(branch, endpoints=endpoints, state=BranchState.RUNNING, pid=None)
+
+
+def _credentials(branch: Branch) -> Credentials:
+    """The branch's own login: the one it has, or a new one that exists nowhere else."""
+    for endpoint in branch.endpoints.values():
+        if endpoint.user and endpoint.password:
+            return Credentials(endpoint.user, endpoint.password)
+    return Credentials(ROLE, Secret(secrets.token_urlsafe(18)))

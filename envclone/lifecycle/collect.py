@@ -1,0 +1,99 @@
+"""Station 9: find what nobody needs any more (expired, abandoned, over a limit) and remove it."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from envclone import audit
+from envclone.errors import EnvcloneError
+from envclone.lifecycle import branch as station_5
+from envclone.lifecycle import publish as station_4
+from envclone.lifecycle import snapshot as station_1
+from envclone.lifecycle.teardown import remove
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import BranchState, RawSnapshot
+
+__all__ = ["Garbage", "collect", "find"]
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage:
+    """One thing to remove, and why; `error` says why it could not be."""
+
+    kind: str
+    name: str
+    reason: str
+    path: Path
+    error: str | None = None
+
+
+def find(workspace: Workspace, *, now: dt.datetime | None = None) -> Iterator[Garbage]:
+    """What `collect` would remove. What envclone did not make, or cannot read, is never among it."""
+    moment = now or dt.datetime.now(dt.UTC)
+    yield from _branches(workspace, moment)
+    yield from _half_made(workspace)
+    yield from _quarantine(workspace, moment)
+    yield from _superseded(workspace)
+
+
+def collect(workspace: Workspace) -> list[Garbage]:
+    """Remove what `find` finds; a failure is kept in the item's `error` and the rest goes on."""
+    done: list[Garbage] = []
+    for item in list(find(workspace)):
+        try:
+            if item.kind == "branch":
+                remove(workspace.pool, workspace.cow, item.name)
+            else:
+                workspace.cow.remove(item.path)
+                audit.append(workspace.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
+        except (EnvcloneError, OSError) as exc:
+            item = Garbage(item.kind, item.name, item.reason, item.path, error=str(exc))
+        done.append(item)
+    return done
+
+
+def _branches(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
+    for branch in station_5.branches(workspace.pool):
+        path = station_5.directory(workspace.pool, branch.name)
+        if branch.state in (BranchState.FAILED, BranchState.REMOVING):
+            yield Garbage("branch", branch.name, "half made by a process that is gone", path)
+        elif branch.expires_at and branch.expires_at <= moment and not branch.protected:
+            yield Garbage("branch", branch.name, f"expired at {branch.expires_at:%Y-%m-%d %H:%M} UTC", path)
+
+
+def _half_made(workspace: Workspace) -> Iterator[Garbage]:
+    """Work that no process is at: the lock of its maker can be taken."""
+    for partial in workspace.pool.partials():
+        yield Garbage("partial", partial.name, "left by a process that is gone", partial)
+
+
+def _quarantine(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
+    """Raw snapshots beyond `quarantine.keep`, or older than `quarantine.max_age`, per environment."""
+    limits = workspace.loaded.stack.quarantine
+    by_environment: dict[str, list[RawSnapshot]] = {}
+    for entry in workspace.pool.path_of("raw", "").iterdir():
+        if (entry / station_1.MANIFEST).exists():
+            raw = station_1.load(workspace, entry.name)
+            by_environment.setdefault(raw.environment, []).append(raw)
+    for raws in by_environment.values():
+        for position, raw in enumerate(sorted(raws, key=lambda raw: raw.created_at, reverse=True)):
+            path = workspace.pool.path_of("raw", raw.id)
+            if position >= limits.keep:
+                yield Garbage("raw", raw.id, f"more than {limits.keep} in quarantine", path)
+            elif moment - raw.created_at > limits.max_age:
+                yield Garbage("raw", raw.id, "older than quarantine.max_age", path)
+
+
+def _superseded(workspace: Workspace) -> Iterator[Garbage]:
+    """Images that a newer one of the same environment replaces and that no branch was cloned from."""
+    used = {branch.image for branch in station_5.branches(workspace.pool)}
+    newest: dict[str, dt.datetime] = {}
+    images = list(station_4.images(workspace))
+    for image in images:
+        newest[image.environment] = max(newest.get(image.environment, image.created_at), image.created_at)
+    for image in images:
+        if image.id not in used and image.created_at < newest[image.environment]:
+            yield Garbage("image", image.id, "a newer image replaces it", workspace.pool.path_of("images", image.id))

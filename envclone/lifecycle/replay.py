@@ -1,0 +1,130 @@
+"""Station 7: mask the recorded incident, rerun its steps in a branch, compare with what production gave."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envclone import audit, registry
+from envclone.errors import UnsafeError, UsageError
+from envclone.lifecycle import branch as station_5
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import Branch, BranchState, Image
+from envclone.protocols import StepRunner
+
+if TYPE_CHECKING:
+    from envclone.incidents.bundle import Incident
+    from envclone.incidents.compare import ReplayReport
+
+__all__ = ["branch_for", "masked_incident", "record", "replay"]
+
+
+def masked_incident(workspace: Workspace, ident: str, image: Image) -> Incident:
+    """The incident's bundle under the key and the rules of an image, masked now or taken from the pool.
+
+    Raises UsageError when there is no such bundle, UnsafeError when the identities to mask it with are gone.
+    """
+    from envclone.incidents import files
+    from envclone.incidents.mask import mask_incident
+    from envclone.lifecycle.sanitize import load_masks, load_plans
+
+    source = files.find(workspace.loaded.stack.incidents, ident)
+    content = hashlib.blake2b(source.read_bytes() + image.id.encode(), digest_size=8).hexdigest()
+    place = workspace.pool.path_of("incidents", "") / f"{ident}-{content}.json"
+    if place.exists():
+        return files.load(place)
+    incident = files.load(source)
+    if incident.environment != image.environment:
+        raise UsageError(f"incident {ident} happened in '{incident.environment}', not in '{image.environment}'")
+    if incident.masked is None and any(step.expect is None for step in incident.steps):
+        raise UsageError(
+            f"incident {ident} was not recorded yet: it does not say what production returned",
+            hint=f"envclone incident record {source}",
+        )
+    masked = mask_incident(incident, load_masks(workspace, image.raw), load_plans(workspace, image))
+    files.save(masked, place)
+    return masked
+
+
+def replay(workspace: Workspace, ident: str, branch: Branch) -> ReplayReport:
+    """Rerun an incident in a running branch and compare; the report is kept with the branch.
+
+    Raises UnsafeError when the branch does not run.
+    """
+    from envclone.incidents import replay as rerun
+    from envclone.lifecycle.publish import check
+
+    if branch.state is not BranchState.RUNNING:
+        raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
+    incident = masked_incident(workspace, ident, check(workspace, branch.image))
+    with ExitStack() as stack:
+        runners = {
+            name: stack.enter_context(registry.server(endpoint.kind).connect(endpoint))
+            for name, endpoint in branch.endpoints.items()
+        }
+        report = rerun.replay(incident, runners)
+    now = dt.datetime.now(dt.UTC)
+    folder = station_5.directory(workspace.pool, branch.name) / "replays"
+    folder.mkdir(mode=0o700, exist_ok=True)
+    workspace.pool.write_json(folder / f"{ident}-{now:%Y%m%dT%H%M%S%f}.json", report.to_json())
+    audit.append(
+        workspace.pool.path / "audit.jsonl",
+        "replay",
+        {"incident": ident, "branch": branch.name, "reproduced": report.reproduced},
+    )
+    return report
+
+
+def branch_for(workspace: Workspace, ident: str) -> Branch:
+    """The newest branch that was made for an incident. Raises UsageError when there is none."""
+    mine = [branch for branch in station_5.branches(workspace.pool) if branch.incident == ident]
+    if not mine:
+        raise UsageError(
+            f"no branch was made for incident {ident}",
+            hint=f"envclone branch ENVIRONMENT --incident {ident}, or name one with --branch",
+        )
+    return max(mine, key=lambda branch: branch.created_at)
+
+
+def record(workspace: Workspace, path: Path) -> Incident:
+    """Run a bundle's steps against production, in read-only transactions, and write what it returned into the bundle.
+
+    The file becomes mode 0600: it holds raw data. Raises UnreachableError when production cannot be reached.
+    """
+    from envclone.incidents import files
+    from envclone.incidents.record import record as run
+
+    incident = files.load(path)
+    if incident.masked is not None:
+        raise UsageError(f"{path} is a masked bundle; record the raw one")
+    with _production(workspace, incident) as runners:
+        recorded = run(incident, runners)
+    files.save(recorded, path)
+    audit.append(workspace.pool.path / "audit.jsonl", "record", {"incident": incident.incident})
+    return recorded
+
+
+@contextmanager
+def _production(workspace: Workspace, incident: Incident) -> Iterator[Mapping[str, StepRunner]]:
+    """Runners on production's own stores, for those that the incident's steps name."""
+    from envclone.config.load import resolve_source
+
+    stores = workspace.environment(incident.environment).stores
+    wanted = {step.store for step in incident.steps}
+    if unknown := wanted - stores.keys():
+        raise UsageError(
+            f"incident {incident.incident} names the store '{min(unknown)}'; '{incident.environment}' has: "
+            f"{', '.join(sorted(stores))}"
+        )
+    with ExitStack() as stack:
+        runners: dict[str, StepRunner] = {}
+        for name in sorted(wanted):
+            source = resolve_source(workspace.loaded, incident.environment, name)
+            runners[name] = stack.enter_context(
+                registry.server(stores[name].kind).connect_source(name, stores[name], source)
+            )
+        yield runners

@@ -1,0 +1,221 @@
+"""Station 2: on a private clone of a raw snapshot, replace every identity and disarm what could reach out."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envclone import keys, records, registry
+from envclone.errors import ConfigError, UnsafeError
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import Cleaned, Image, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
+from envclone.protocols import StoreSession
+
+if TYPE_CHECKING:
+    from envclone.masking.corpus import Corpus
+    from envclone.masking.masks import MaskSet
+    from envclone.masking.rules import DomainSpec
+
+__all__ = ["Sanitized", "StoreWork", "domains_of", "image_id", "load_masks", "load_plans", "rules_digest", "sanitize"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreWork:
+    """What sanitizing did to one store."""
+
+    plan: StorePlan
+    rewrite: RewriteReport
+    cleaned: Sequence[Cleaned]
+
+
+class Sanitized:
+    """A sanitized clone that nobody has checked yet; only `sanitize` makes one, and only `verify` takes one."""
+
+    __slots__ = ("directory", "id", "masks", "raw", "stores")
+
+    def __init__(
+        self,
+        token: object,
+        id: str,
+        directory: Path,
+        raw: RawSnapshot,
+        masks: MaskSet,
+        stores: Mapping[str, StoreWork],
+    ) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only sanitize() makes a Sanitized")
+        self.id = id
+        self.directory = directory
+        self.raw = raw
+        self.masks = masks
+        self.stores = stores
+
+
+_TOKEN = object()
+
+
+def domains_of(workspace: Workspace) -> Mapping[str, DomainSpec]:
+    """The domains that the stack file declares, as the masks need them."""
+    from envclone.masking.rules import DomainSpec
+
+    declared = workspace.loaded.stack.sanitize.domains
+    return {name: DomainSpec(kind=domain.kind, unique=domain.unique) for name, domain in declared.items()}
+
+
+def rules_digest(workspace: Workspace) -> str:
+    """The digest of everything in the stack file that decides what values become."""
+    from envclone.masking.rules import digest
+
+    return digest(workspace.loaded.stack.sanitize.rules, domains_of(workspace))
+
+
+def image_id(workspace: Workspace, raw: RawSnapshot) -> str:
+    """The id of the image that this snapshot, these rules, this key and these engines make."""
+    import hashlib
+
+    from envclone.masking.masks import key_id
+
+    engines = sorted((name, store.engine_version) for name, store in raw.stores.items())
+    parts = [
+        raw.id,
+        rules_digest(workspace),
+        key_id(keys.masking_key(workspace.pool.path_of("keys", ""))),
+        engines,
+    ]
+    return "img-" + hashlib.blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
+
+
+def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitized:
+    """Clone a raw snapshot into `directory` and sanitize the clone; the caller removes it when this fails.
+
+    Raises UnsafeError when a field is undeclared or a rule matches nothing, ConfigError when rules contradict.
+    """
+    from envclone.masking.masks import MaskSet
+
+    unknown = set(workspace.loaded.stack.sanitize.rules) - raw.stores.keys()
+    if unknown:
+        raise ConfigError(f"sanitize.rules names the store '{min(unknown)}', which the snapshot does not hold")
+    for name in raw.stores:
+        workspace.cow.clone(workspace.pool.path_of("raw", raw.id) / name, directory / name)
+    plans: dict[str, StorePlan] = {}
+    rewrites: dict[str, RewriteReport] = {}
+    cleaned: dict[str, list[Cleaned]] = {name: [] for name in raw.stores}
+    domains = domains_of(workspace)
+    with ExitStack() as stack:
+        sessions: dict[str, StoreSession] = {}
+        for name, snapshot in raw.stores.items():
+            workspace.progress(ProgressEvent(f"opening {name}", 0))
+            sessions[name] = stack.enter_context(
+                registry.store(snapshot.kind).open(directory / name, snapshot, log=directory / f"{name}.log")
+            )
+        plans = _plan(workspace, domains, sessions)
+        corpus = _identities(workspace, domains, plans, sessions)
+        masks = MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains, corpus)
+        for name, session in sessions.items():
+            rewrites[name] = session.rewrite(plans[name], masks, workspace.progress)
+            cleaned[name] += session.defang()
+    for name, snapshot in raw.stores.items():
+        workspace.progress(ProgressEvent(f"scrubbing {name}", 0))
+        cleaned[name] += registry.store(snapshot.kind).scrub(directory / name, snapshot, plans[name])
+        (directory / f"{name}.log").unlink(missing_ok=True)
+    _save_corpus(workspace, raw, corpus)
+    work = {name: StoreWork(plans[name], rewrites[name], tuple(cleaned[name])) for name in raw.stores}
+    return Sanitized(_TOKEN, image_id(workspace, raw), directory, raw, masks, work)
+
+
+def load_masks(workspace: Workspace, raw: RawSnapshot) -> MaskSet:
+    """The masks of an image made from this snapshot, with the identities that were found then.
+
+    Raises UnsafeError when the quarantine no longer holds them.
+    """
+    from envclone.masking.corpus import Corpus
+    from envclone.masking.masks import MaskSet
+
+    path = _corpus_path(workspace, raw)
+    if not path.exists():
+        raise UnsafeError(
+            f"the raw snapshot {raw.id} is no longer in quarantine, so the names in a new incident cannot be known",
+            hint=f"take a new one: envclone branch {raw.environment} --fresh",
+        )
+    corpus = Corpus.load(path)
+    return MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains_of(workspace), corpus)
+
+
+def load_plans(workspace: Workspace, image: Image) -> Mapping[str, StorePlan]:
+    """The rules that an image was made by, from its attestation."""
+    from envclone import attestation
+
+    folder = workspace.pool.path_of("images", image.id)
+    statement = attestation.read(folder, workspace.pool.path_of("keys", ""))
+    return {
+        name: records.load(StorePlan, store["plan"], what=f"the plan in the attestation of {image.id}")
+        for name, store in statement["stores"].items()
+    }
+
+
+def _plan(
+    workspace: Workspace, domains: Mapping[str, DomainSpec], sessions: Mapping[str, StoreSession]
+) -> dict[str, StorePlan]:
+    """One plan per store; what is wrong with any of them is reported together."""
+    from envclone.masking import rules
+
+    plans: dict[str, StorePlan] = {}
+    unsafe: list[str] = []
+    invalid: list[str] = []
+    hints: list[str] = []
+    for name, session in sessions.items():
+        workspace.progress(ProgressEvent(f"reading the layout of {name}", 0))
+        try:
+            plans[name] = rules.plan(workspace.loaded.stack.sanitize.rules.get(name, {}), domains, session.inventory())
+        except UnsafeError as exc:
+            unsafe += exc.problems or (exc.message,)
+            hints += [exc.hint] if exc.hint else []
+        except ConfigError as exc:
+            invalid += exc.problems or (exc.message,)
+            hints += [exc.hint] if exc.hint else []
+    if unsafe:
+        raise UnsafeError(
+            f"the rules do not cover this snapshot: {len(unsafe) + len(invalid)} "
+            f"problem{'s' if len(unsafe) + len(invalid) > 1 else ''}, no image was made",
+            problems=[*unsafe, *invalid],
+            hint="\n".join(hints) or None,
+        )
+    if invalid:
+        raise ConfigError("the rules do not fit this snapshot", problems=invalid, hint="\n".join(hints) or None)
+    return plans
+
+
+def _identities(
+    workspace: Workspace,
+    domains: Mapping[str, DomainSpec],
+    plans: Mapping[str, StorePlan],
+    sessions: Mapping[str, StoreSession],
+) -> Corpus:
+    """Everybody whom the declared identity fields of all stores name: what free text is searched for."""
+    from envclone.masking.corpus import CorpusBuilder
+    from envclone.masking.identities import identities
+
+    builder = CorpusBuilder()
+    for name, session in sessions.items():
+        workspace.progress(ProgressEvent(f"collecting the people of {name}", 0))
+        rules = plans[name].masked
+        for address, values in session.read(set(rules)):
+            for kind, found in identities(rules[address], domains, values):
+                builder.add(kind, found)
+    return builder.build()
+
+
+def _corpus_path(workspace: Workspace, raw: RawSnapshot) -> Path:
+    return workspace.pool.path_of("raw", raw.id) / f"identities-{rules_digest(workspace)[:16]}"
+
+
+def _save_corpus(workspace: Workspace, raw: RawSnapshot, corpus: Corpus) -> None:
+    """Beside the raw snapshot: it is raw data, lives in quarantine and goes when the snapshot goes."""
+    path = _corpus_path(workspace, raw)
+    temporary = path.with_name(f".{path.name}.partial")
+    corpus.save(temporary)
+    temporary.rename(path)

@@ -1,0 +1,65 @@
+"""Station 8: stop a branch and remove all of it; what cannot be removed is said, and the rest goes all the same."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from envclone import audit, registry
+from envclone.errors import EnvcloneError, ResourceError, UnsafeError
+from envclone.lifecycle import branch as station_5
+from envclone.models import BranchState
+from envclone.pool import Pool, check_name
+from envclone.protocols import CowDriver
+
+__all__ = ["remove"]
+
+
+def remove(pool: Pool, cow: CowDriver, name: str, *, force: bool = False) -> bool:
+    """Remove a branch: servers, files, record. False when there is none of that name, which is no error.
+
+    `force` removes also one whose record cannot be read. Raises ResourceError listing what could not be removed.
+    """
+    check_name(name)
+    failures: list[str] = []
+    with pool.lock(f"branch-{name}", timeout=10, what=f"the branch '{name}'"):
+        place = station_5.directory(pool, name)
+        if not place.exists():
+            return False
+        try:
+            branch = station_5.load(pool, name)
+        except (UnsafeError, EnvcloneError) as exc:
+            if not force:
+                raise UnsafeError(
+                    f"the branch '{name}' has no readable record: {exc.message}",
+                    hint=f"envclone rm --force {name} removes its files all the same",
+                ) from exc
+            _stop_unknown(place, failures)
+        else:
+            station_5.save(pool, replace(branch, state=BranchState.REMOVING))
+            try:
+                registry.runtime(branch.runtime).stop(branch, place)
+            except EnvcloneError as exc:
+                failures.append(exc.message)
+        if not failures:
+            try:
+                cow.remove(place)
+            except OSError as exc:
+                failures.append(f"{exc.filename or place}: {exc.strerror}")
+    if failures:
+        raise ResourceError(f"the branch '{name}' is not gone: {'; '.join(failures)}", hint=f"envclone rm {name}")
+    audit.append(pool.path / "audit.jsonl", "remove", {"name": name})
+    return True
+
+
+def _stop_unknown(place: object, failures: list[str]) -> None:
+    """Stop whatever runs in the directories of a branch that no record describes."""
+    from pathlib import Path
+
+    assert isinstance(place, Path)
+    for store in place.iterdir():
+        if store.is_dir():
+            for kind in ("postgres", "qdrant"):
+                try:
+                    registry.server(kind).stop(store)
+                except EnvcloneError as exc:
+                    failures.append(exc.message)

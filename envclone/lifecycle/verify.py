@@ -1,0 +1,137 @@
+"""Station 3: prove that the clone is production minus the people, on its rows and on the bytes of its files.
+
+1. Every masked value is the mask of its raw counterpart, every other value is untouched: the digest of the raw rows
+   under the masks equals the digest of the sanitized rows.
+2. No reference is orphaned that was not, and every unique constraint holds.
+3. No original value stands in a field of any store, masked or kept.
+4. No original value stands in the bytes of any file, compressed values decompressed. What equals an original by
+   accident (a pseudonym, a word of a kept field) is subtracted, counted and named.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from envclone import registry
+from envclone.errors import UnsafeError
+from envclone.lifecycle.sanitize import Sanitized, domains_of
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import Integrity, ProgressEvent, RowsDigest
+from envclone.protocols import StoreSession
+from envclone.verifier.fields import FieldFindings, examine_fields
+from envclone.verifier.files import examine_files
+from envclone.verifier.references import dangling
+
+__all__ = ["Verified", "verify"]
+
+
+class Verified:
+    """A sanitized clone that passed every check; only `verify` makes one, and only `publish` takes one."""
+
+    __slots__ = ("checks", "sanitized")
+
+    def __init__(self, token: object, sanitized: Sanitized, checks: Mapping[str, Any]) -> None:
+        if token is not _TOKEN:
+            raise TypeError("only verify() makes a Verified")
+        self.sanitized = sanitized
+        self.checks = checks
+
+
+_TOKEN = object()
+
+
+def verify(workspace: Workspace, sanitized: Sanitized) -> Verified:
+    """Run every check on a sanitized clone. Raises UnsafeError listing what failed; a value is never shown."""
+    counterpart = workspace.pool.path_of("work", f"{sanitized.id}-raw")
+    workspace.cow.remove(counterpart)
+    counterpart.mkdir(mode=0o711)
+    try:
+        checks, findings = _examine_rows(workspace, sanitized, counterpart)
+    finally:
+        workspace.cow.remove(counterpart)
+    checks["files"] = examine_files(
+        {
+            name: (sanitized.directory / name, snapshot, registry.store(snapshot.kind))
+            for name, snapshot in sanitized.raw.stores.items()
+        },
+        findings,
+        workspace.progress,
+    )
+    return Verified(_TOKEN, sanitized, checks)
+
+
+def _examine_rows(
+    workspace: Workspace, sanitized: Sanitized, counterpart: Path
+) -> tuple[dict[str, Any], FieldFindings]:
+    """Checks 1 to 3, with raw and sanitized open side by side in private."""
+    raw_stores = sanitized.raw.stores
+    for name in raw_stores:
+        workspace.cow.clone(workspace.pool.path_of("raw", sanitized.raw.id) / name, counterpart / name)
+    with ExitStack() as stack:
+        raws: dict[str, StoreSession] = {}
+        cleans: dict[str, StoreSession] = {}
+        for name, snapshot in raw_stores.items():
+            workspace.progress(ProgressEvent(f"verifying {name}", 0))
+            adapter = registry.store(snapshot.kind)
+            raws[name] = stack.enter_context(
+                adapter.open(counterpart / name, snapshot, log=counterpart / f"{name}.log")
+            )
+            cleans[name] = stack.enter_context(
+                adapter.open(sanitized.directory / name, snapshot, log=counterpart / f"{name}-clean.log")
+            )
+        problems: list[str] = []
+        checks: dict[str, Any] = {"rows": {}, "integrity": {}}
+        for name in raw_stores:
+            plan = sanitized.stores[name].plan
+            workspace.progress(ProgressEvent(f"comparing {name} row by row", 0))
+            before = raws[name].digest(plan, sanitized.masks)
+            after = cleans[name].digest(plan, None)
+            problems += _differences(name, before, after)
+            checks["rows"][name] = {table: digest.rows for table, digest in after.items()}
+            was, now = raws[name].integrity(), cleans[name].integrity()
+            problems += _broken(name, was, now)
+            checks["integrity"][name] = {
+                "foreign_keys": now.foreign_keys,
+                "orphans": now.orphans,
+                "orphans_in_production": was.orphans,
+                "unique_indexes": now.unique_indexes,
+            }
+        references = workspace.loaded.stack.sanitize.references
+        checks["references"], lost = dangling(references, raws, cleans)
+        problems += lost
+        if problems:
+            raise UnsafeError("verification failed: no image was made", problems=problems)
+        findings = examine_fields(
+            raws,
+            {name: work.plan for name, work in sanitized.stores.items()},
+            domains_of(workspace),
+            sanitized.masks,
+            workspace.progress,
+        )
+        checks["fields"] = findings.summary()
+        return checks, findings
+
+
+def _differences(store: str, before: Mapping[str, RowsDigest], after: Mapping[str, RowsDigest]) -> list[str]:
+    problems = []
+    for table in sorted(before.keys() | after.keys()):
+        raw, clean = before.get(table), after.get(table)
+        if raw is None or clean is None:
+            problems.append(f"{store}: {table} is only in the {'sanitized' if raw is None else 'raw'} data")
+        elif raw.rows != clean.rows:
+            problems.append(f"{store}: {table} has {clean.rows} rows, production has {raw.rows}")
+        elif raw.total != clean.total:
+            fields = [name for name in raw.fields if raw.fields[name] != clean.fields.get(name)]
+            where = ", ".join(fields) if fields else f"a field of {table} that no rule masks"
+            problems.append(f"{store}: {where} is not what the masks make of production's values")
+    return problems
+
+
+def _broken(store: str, was: Integrity, now: Integrity) -> list[str]:
+    problems = [f"{store}: {problem}" for problem in now.problems if problem not in was.problems]
+    if now.orphans > was.orphans:
+        problems.append(f"{store}: {now.orphans - was.orphans} references lost what they refer to")
+    return problems

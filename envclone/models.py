@@ -1,0 +1,355 @@
+"""The values that envclone's parts hand to each other: frozen, typed, free of behaviour."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+__all__ = [
+    "Branch",
+    "BranchState",
+    "Change",
+    "Cleaned",
+    "Consistency",
+    "Credentials",
+    "Endpoint",
+    "Field",
+    "FieldKind",
+    "FieldRule",
+    "Image",
+    "Integrity",
+    "Inventory",
+    "JsonRule",
+    "ProgressEvent",
+    "RawSnapshot",
+    "RewriteReport",
+    "RowsDigest",
+    "Secret",
+    "StepResult",
+    "StorePlan",
+    "StoreSnapshot",
+]
+
+
+class Secret:
+    """A string that prints as `***`; `reveal()` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one place that sends it to a server."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Read from and written to the files of mode 0600 that hold a branch's own credentials (`records`)."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls(str(value)),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: secret.reveal()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """How far a long step has come; `total` is None while it is unknown, `unit` is 'bytes', 'rows', 'files' or ''."""
+
+    step: str
+    done: int
+    total: int | None = None
+    unit: str = ""
+
+
+# --- what a store holds, and what becomes of it ---------------------------------------------------------------
+
+
+class FieldKind(StrEnum):
+    """How the values of a field are read and written."""
+
+    TEXT = "text"
+    """str"""
+    ARRAY = "array"
+    """(nested) list of str"""
+    JSON = "json"
+    """the JSON document's text, exactly as stored or as the engine prints it"""
+    VECTOR = "vector"
+    """an embedding; never read by a mask"""
+    OTHER = "other"
+    """numbers, dates, uuids, booleans, bytes, …: read as the engine's text of them"""
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One place of a store that may hold a person's data: a table's column, a collection's payload or its vectors.
+
+    `address` is `schema.table.column`, or `collection` for a payload and `collection.vectors[.name]` for vectors.
+    `paths` are the scalar leaves seen in a JSON field, such as `$.contacts[*].phone`.
+    `group` holds the addresses of all fields that must keep equal values (a foreign key's ends, transitively).
+    """
+
+    address: str
+    type: str
+    kind: FieldKind
+    nullable: bool = True
+    unique: bool = False
+    generated: bool = False
+    paths: tuple[str, ...] = ()
+    group: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Inventory:
+    """Every field of one store; `rows` counts rows or points per table or collection."""
+
+    store: str
+    fields: Mapping[str, Field]
+    rows: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class JsonRule:
+    """What becomes of the leaves of a JSON document that match a path."""
+
+    path: str
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldRule:
+    """What becomes of one field: a domain's name, or for a JSON field a domain per path.
+
+    The domains `keep` (unchanged), `null` and `redact` are always there.
+    """
+
+    address: str
+    kind: FieldKind
+    domain: str
+    json: tuple[JsonRule, ...] = ()
+
+    @property
+    def masked(self) -> bool:
+        """Whether any value of this field changes."""
+        return self.domain != "keep" or any(rule.domain != "keep" for rule in self.json)
+
+
+@dataclass(frozen=True, slots=True)
+class StorePlan:
+    """What becomes of every field of one store; each field of the inventory has a rule."""
+
+    store: str
+    rules: Mapping[str, FieldRule]
+
+    @property
+    def masked(self) -> Mapping[str, FieldRule]:
+        """The rules that change something."""
+        return {address: rule for address, rule in self.rules.items() if rule.masked}
+
+
+@dataclass(frozen=True, slots=True)
+class RewriteReport:
+    """What a sanitizer wrote: rows and values per field, how it wrote them, and how long it took (s)."""
+
+    method: str
+    rows: Mapping[str, int]
+    values: Mapping[str, int]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class RowsDigest:
+    """An order-independent digest of a table's rows, or a collection's points.
+
+    `total` is the sum modulo 2**128 of a keyless 128-bit hash of each whole row (every column, masked or not);
+    `fields` is the same per field, so that a difference can be named.
+    """
+
+    rows: int
+    total: int
+    fields: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Integrity:
+    """What the constraints say of a store: orphaned references, broken unique constraints, anything else."""
+
+    foreign_keys: int
+    orphans: int
+    unique_indexes: int
+    problems: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Cleaned:
+    """One thing that was neutralized or erased, for the attestation: what, how many, and where."""
+
+    what: str
+    count: int
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A setting whose value in the branch differs from production's, and why."""
+
+    name: str
+    production: str | None
+    branch: str | None
+    reason: str
+
+
+# --- snapshots and branches --------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSnapshot:
+    """What is known of one store's raw snapshot; `details` is the adapter's own, plain JSON values.
+
+    `consistent_at` is the moment that the files describe; `position` the store's own clock there (an LSN).
+    """
+
+    store: str
+    kind: str
+    method: str
+    engine_version: str
+    consistent_at: dt.datetime
+    seconds: float
+    bytes: int
+    files: int
+    position: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Consistency(StrEnum):
+    """How well several stores of one snapshot agree on the moment; never claim more."""
+
+    SINGLE = "single"
+    ATOMIC = "atomic"
+    BARRIER = "barrier"
+    SKEWED = "skewed"
+
+
+@dataclass(frozen=True, slots=True)
+class RawSnapshot:
+    """A physical copy of an environment's stores, in quarantine.
+
+    `skew_ms` is the distance between its stores' moments.
+    """
+
+    id: str
+    environment: str
+    created_at: dt.datetime
+    stores: Mapping[str, StoreSnapshot]
+    consistency: Consistency
+    skew_ms: int = 0
+
+
+class BranchState(StrEnum):
+    """Where a branch is in its life."""
+
+    CREATING = "creating"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    REMOVING = "removing"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A sanitized and verified snapshot: all that `branch` clones."""
+
+    id: str
+    environment: str
+    created_at: dt.datetime
+    raw: RawSnapshot
+    rules_digest: str
+    key_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The login that a branch's user gets, made for this branch alone."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a branch's store answers.
+
+    A server has `host` and `port`, and `socket` (a directory) for the operator on this machine;
+    an embedded store has `path` only.
+    """
+
+    store: str
+    kind: str
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    user: str | None = None
+    password: Secret | None = None
+    socket: Path | None = None
+    path: Path | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A copy-on-write clone of an image with its own running stores.
+
+    `pid` is the process that is making it while the state is `creating`: a killed one can be told from a slow one.
+    """
+
+    name: str
+    environment: str
+    image: str
+    state: BranchState
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    stores: Mapping[str, StoreSnapshot]
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    incident: str | None = None
+    runtime: str = "local"
+    pid: int | None = None
+    seconds: float = 0.0
+    protected: bool = False
+
+
+# --- replay ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one step of an incident returned.
+
+    `columns` are the names in order; `origins` the address of the field each column shows ('' when computed);
+    `rows` hold plain JSON values; `scores` and `ids` are set for a vector search; `error` is the server's message
+    when the step failed, for a failure can be what is to be reproduced.
+    """
+
+    columns: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    ids: tuple[str | int, ...] = ()
+    scores: tuple[float, ...] = ()
+    error: str | None = None
+    seconds: float = 0.0

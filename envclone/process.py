@@ -1,0 +1,206 @@
+"""The only module that spawns processes: argument lists, deadlines, another user's rights, secrets kept out."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import NoReturn
+
+from envclone.accounts import Account
+from envclone.errors import CommandError, EnvcloneError, ResourceError
+
+__all__ = ["Completed", "alive", "replace", "run", "spawn", "stream", "terminate"]
+
+STDERR_KEPT = 4000
+"""Characters of a failed program's last words that an error keeps."""
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """What a finished program returned."""
+
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+def run(
+    argv: Sequence[str | Path],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    account: Account | None = None,
+    input: str | None = None,
+    timeout: float | None = 600.0,
+    check: bool = True,
+) -> Completed:
+    """Run a program to its end and return its output.
+
+    `env` is added to a minimal environment (PATH, HOME, LANG, TMPDIR); secrets belong there, never in `argv`.
+    `account` drops root's rights to that account's. `timeout` is in seconds.
+    Raises CommandError when it fails and `check` is true, ResourceError when it is not installed.
+    """
+    args = [str(a) for a in argv]
+    try:
+        done = subprocess.run(
+            args,
+            env=_environment(env),
+            cwd=cwd or "/",
+            input=input,
+            stdin=subprocess.DEVNULL if input is None else None,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=timeout,
+            check=False,
+            **_rights(account),
+        )
+    except subprocess.TimeoutExpired as exc:
+        raise EnvcloneError(f"{Path(args[0]).name} did not finish within {timeout:.0f} s") from exc
+    except FileNotFoundError as exc:
+        raise _missing(args[0]) from exc
+    if check and done.returncode != 0:
+        raise _failed(args, done.returncode, done.stderr, env)
+    return Completed(done.returncode, done.stdout, done.stderr)
+
+
+def stream(
+    argv: Sequence[str | Path],
+    on_line: Callable[[str], None],
+    *,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    account: Account | None = None,
+) -> None:
+    """Run a program and hand each line of its stderr (split at CR too) to `on_line` while it runs.
+
+    Its standard output is discarded. The program is killed when the caller is interrupted. Raises CommandError.
+    """
+    args = [str(a) for a in argv]
+    try:
+        process = subprocess.Popen(
+            args,
+            env=_environment(env),
+            cwd=cwd or "/",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            bufsize=1,
+            **_rights(account),
+        )
+    except FileNotFoundError as exc:
+        raise _missing(args[0]) from exc
+    last: list[str] = []
+    try:
+        assert process.stderr is not None
+        for line in process.stderr:  # universal newlines: a progress meter's CR ends a line too
+            text = line.rstrip()
+            if text:
+                last = [*last[-40:], text]
+                on_line(text)
+        code = process.wait()
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+    finally:
+        if process.stderr is not None:
+            process.stderr.close()
+    if code != 0:
+        raise _failed(args, code, "\n".join(last), env)
+
+
+def spawn(
+    argv: Sequence[str | Path],
+    *,
+    log: Path,
+    env: Mapping[str, str] | None = None,
+    cwd: Path | None = None,
+    account: Account | None = None,
+) -> int:
+    """Start a program that outlives this one, in a session of its own, its output appended to `log` (mode 0600).
+
+    Returns its process id.
+    """
+    args = [str(a) for a in argv]
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+    try:
+        process = subprocess.Popen(
+            args,
+            env=_environment(env),
+            cwd=cwd or "/",
+            stdin=subprocess.DEVNULL,
+            stdout=descriptor,
+            stderr=descriptor,
+            start_new_session=True,
+            **_rights(account),
+        )
+    except FileNotFoundError as exc:
+        raise _missing(args[0]) from exc
+    finally:
+        os.close(descriptor)
+    process.returncode = 0  # it is meant to go on: silences the destructor's warning, nobody waits for it here
+    return process.pid
+
+
+def replace(argv: Sequence[str | Path], *, env: Mapping[str, str] | None = None) -> NoReturn:
+    """Become another program, which keeps the terminal and this user's whole environment."""
+    args = [str(a) for a in argv]
+    try:
+        os.execvpe(args[0], args, {**os.environ, **(env or {})})
+    except FileNotFoundError as exc:
+        raise _missing(args[0]) from exc
+
+
+def alive(pid: int) -> bool:
+    """Whether a process with this id runs (a zombie does not)."""
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def terminate(pid: int, sig: signal.Signals = signal.SIGTERM) -> bool:
+    """Send a signal; False when no such process runs."""
+    try:
+        os.kill(pid, sig)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def _environment(extra: Mapping[str, str] | None) -> dict[str, str]:
+    kept = {k: os.environ[k] for k in ("PATH", "HOME", "TMPDIR", "TZ") if k in os.environ}
+    path = kept.get("PATH", "/usr/bin:/bin")
+    # mkfs and mount live in sbin, which an ordinary user's PATH lacks on Debian
+    kept["PATH"] = ":".join(dict.fromkeys([*path.split(":"), "/usr/sbin", "/sbin"]))
+    kept["LC_ALL"] = "C.UTF-8"  # messages are parsed: one language
+    kept.update(extra or {})
+    return kept
+
+
+def _rights(account: Account | None) -> dict[str, object] | dict[str, int | list[int]]:
+    if account is None or os.geteuid() != 0:
+        return {}
+    return {"user": account.uid, "group": account.gid, "extra_groups": []}
+
+
+def _missing(program: str) -> ResourceError:
+    name = Path(program).name
+    return ResourceError(f"the program {name} is not installed", hint="envclone doctor says what to install")
+
+
+def _failed(args: Sequence[str], code: int, stderr: str, env: Mapping[str, str] | None) -> CommandError:
+    text = stderr.strip()[-STDERR_KEPT:]
+    for key, value in (env or {}).items():
+        if "PASS" in key.upper() and value:
+            text = text.replace(value, "***")
+    tail = text.splitlines()[-1] if text else f"exit code {code}"
+    return CommandError(f"{Path(args[0]).name} failed: {tail}", argv=args, returncode=code, stderr=text)

@@ -1,0 +1,218 @@
+"""The extension page: what an adapter must be able to do. No inheritance is needed, only these methods.
+
+A third-party store, copy-on-write driver or runtime registers an entry point in the group `envclone.stores`,
+`envclone.cow` or `envclone.runtimes`, and its name can then be used in the stack file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
+
+from envclone.models import (
+    Branch,
+    Cleaned,
+    Credentials,
+    Endpoint,
+    FieldRule,
+    Integrity,
+    Inventory,
+    ProgressEvent,
+    RewriteReport,
+    RowsDigest,
+    StepResult,
+    StorePlan,
+    StoreSnapshot,
+)
+
+if TYPE_CHECKING:
+    from envclone.config.schema import SourceConfig, StoreConfig
+    from envclone.incidents.bundle import Step
+
+__all__ = [
+    "CowDriver",
+    "FieldMask",
+    "Mask",
+    "Masks",
+    "Progress",
+    "Runtime",
+    "Server",
+    "StepRunner",
+    "Store",
+    "StoreSession",
+]
+
+Progress = Callable[[ProgressEvent], None]
+"""Told how far a long step has come; must return at once."""
+
+
+@runtime_checkable
+class CowDriver(Protocol):
+    """Copies directory trees inside one pool, sharing their blocks where the file system can."""
+
+    name: ClassVar[str]
+
+    def supports(self, path: Path) -> str | None:
+        """None when trees under `path` can be cloned by this driver, else the reason why not."""
+        ...
+
+    def create(self, path: Path) -> None:
+        """Make an empty tree (mode 0700) that `clone` can later copy at its best; it must not exist."""
+        ...
+
+    def clone(self, src: Path, dst: Path) -> None:
+        """Copy the tree `src` to `dst`, which must not exist; modes, owners, times and links are kept."""
+        ...
+
+    def remove(self, path: Path) -> None:
+        """Remove a tree made by `clone` (or any other); nothing to do when it is not there."""
+        ...
+
+    def usage(self, path: Path) -> tuple[int, int]:
+        """Bytes that the tree refers to, and bytes that it alone occupies."""
+        ...
+
+
+class Mask(Protocol):
+    """The mask of one domain: a pure function of the key, the domain and the value."""
+
+    def mask(self, values: Sequence[str]) -> list[str]:
+        """The pseudonyms of `values`, in order."""
+        ...
+
+
+FieldMask = Callable[[Sequence[Any]], list[Any]]
+"""Masks a batch of one field's values as its FieldKind gives them; None stays None."""
+
+
+class Masks(Protocol):
+    """All masks of one image: one key, one corpus of identities, every store."""
+
+    @property
+    def key_id(self) -> str:
+        """The id of the masking key; never the key."""
+        ...
+
+    def field(self, rule: FieldRule) -> FieldMask:
+        """What masks a field under this rule."""
+        ...
+
+
+class StoreSession(Protocol):
+    """A store's clone, opened in private: nothing but this process can reach it."""
+
+    def inventory(self) -> Inventory:
+        """Every field that the store holds."""
+        ...
+
+    def read(self, addresses: Collection[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
+        """Batches of non-null values of the fields named, or of every field that is not a vector, as FieldKind says."""
+        ...
+
+    def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
+        """Replace every value of the plan's masked fields by its pseudonym."""
+        ...
+
+    def digest(self, plan: StorePlan, masks: Masks | None) -> Mapping[str, RowsDigest]:
+        """Digests per table or collection of what is stored, or of what the masks would make of it.
+
+        A raw store's digest under the masks equals its sanitized clone's digest without them: that is the proof
+        that every masked value is the pseudonym of its raw counterpart and nothing else was touched.
+        """
+        ...
+
+    def integrity(self) -> Integrity:
+        """Check every reference and every unique constraint."""
+        ...
+
+    def defang(self) -> Sequence[Cleaned]:
+        """Neutralize what could reach out or let somebody in: roles, subscriptions, servers, jobs."""
+        ...
+
+
+class Store(Protocol):
+    """A kind of store: how to copy one, open the copy in private, clean its files and look into them.
+
+    The class that an entry point names also is the kind's `Server`.
+    """
+
+    kind: ClassVar[str]
+
+    def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
+        """Copy a production store's files into the directory `into`; production is only read."""
+        ...
+
+    def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:
+        """Open a private clone in `directory` for reading and rewriting; closed cleanly at the end."""
+        ...
+
+    def scrub(self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> Sequence[Cleaned]:
+        """Erase from a closed clone's files what the engine no longer shows: dead rows, free space, logs, old WAL."""
+        ...
+
+    def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
+        """What a search of the plain file bytes would miss: values stored compressed or in pieces, with their place."""
+        ...
+
+
+class Server(Protocol):
+    """How a branch's store is run on this machine and asked; `directory` is the store's own in the branch."""
+
+    kind: ClassVar[str]
+
+    def serve(
+        self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+    ) -> Endpoint:
+        """Start a branch's store as a local process (or say where an embedded one lies) and wait until it answers.
+
+        `port` None asks the kernel for a free one on 127.0.0.1. Raises BusyError when `port` is taken.
+        """
+        ...
+
+    def stop(self, directory: Path) -> bool:
+        """Stop what `serve` or `open` started on this directory; False when nothing ran."""
+        ...
+
+    def running(self, directory: Path) -> bool:
+        """Whether what `serve` gave still answers (an embedded store: whether its files are there)."""
+        ...
+
+    def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
+        """Connect to a branch's store to run an incident's steps."""
+        ...
+
+    def connect_source(
+        self, name: str, config: StoreConfig, source: SourceConfig
+    ) -> AbstractContextManager[StepRunner]:
+        """Connect to production's store to record an incident's steps; nothing there is written."""
+        ...
+
+
+class StepRunner(Protocol):
+    """Runs an incident's steps, read-only."""
+
+    def run(self, step: Step) -> StepResult:
+        """Run one step; a failure of the step itself is a result, not an exception."""
+        ...
+
+
+class Runtime(Protocol):
+    """Where a branch's stores and services run; `directory` holds one directory per store."""
+
+    name: ClassVar[str]
+
+    def start(
+        self, branch: Branch, directory: Path, credentials: Credentials, *, port: int | None = None
+    ) -> Mapping[str, Endpoint]:
+        """Start everything of a branch and wait until it answers; what was started is stopped again on failure."""
+        ...
+
+    def stop(self, branch: Branch, directory: Path) -> None:
+        """Stop everything of a branch; nothing to do when nothing runs."""
+        ...
+
+    def running(self, branch: Branch, directory: Path) -> Mapping[str, bool]:
+        """Which of a branch's stores answer."""
+        ...

@@ -1,0 +1,1 @@
+"""Where a branch's stores and services run."""

@@ -1,0 +1,123 @@
+"""Search every field for originals: what the masks made, and what the rules keep."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from envclone.errors import UnsafeError
+from envclone.models import FieldRule, ProgressEvent, StorePlan
+from envclone.protocols import Masks, Progress, StoreSession
+from envclone.verifier.originals import Originals
+from envclone.verifier.search import ByteSearch
+
+if TYPE_CHECKING:
+    from envclone.masking.rules import DomainSpec
+
+__all__ = ["FieldFindings", "examine_fields"]
+
+SHORTEST_IN_TEXT = 3
+"""Bytes; a value of two letters is compared with its pseudonym, not searched for."""
+
+SEPARATOR = b"\xff"
+
+
+@dataclass(slots=True)
+class FieldFindings:
+    """The originals, and those of them that stand in the sanitized data without being a leak.
+
+    `explained` are originals that equal a pseudonym or a word of a kept field; `by_field` counts them per field.
+    """
+
+    originals: Originals = field(default_factory=Originals)
+    explained: set[str] = field(default_factory=set)
+    by_field: Counter[str] = field(default_factory=Counter)
+    values: int = 0
+
+    def summary(self) -> dict[str, Any]:
+        """What the attestation says of it: counts only."""
+        return {
+            "originals": len(self.originals),
+            "values_searched": self.values,
+            "coincidences": dict(self.by_field),
+        }
+
+
+def examine_fields(
+    sessions: Mapping[str, StoreSession],
+    plans: Mapping[str, StorePlan],
+    domains: Mapping[str, DomainSpec],
+    masks: Masks,
+    progress: Progress,
+) -> FieldFindings:
+    """Search what the masks make of every field of the raw stores for original values.
+
+    The digests have shown before that this is what the sanitized stores hold. Raises UnsafeError naming the fields.
+    """
+    from envclone.masking.identities import identities
+
+    findings = FieldFindings()
+    for store, session in sessions.items():
+        progress(ProgressEvent(f"collecting the originals of {store}", 0))
+        rules = plans[store].masked
+        for address, batch in session.read(set(rules)):
+            for kind, values in identities(rules[address], domains, batch, every=True):
+                findings.originals.add(f"{store}.{address}", kind, values)
+    search = ByteSearch(findings.originals.items(), minimum=SHORTEST_IN_TEXT)
+    leaks: Counter[tuple[str, str]] = Counter()
+    for store, session in sessions.items():
+        progress(ProgressEvent(f"searching every field of {store}", 0))
+        for address, batch in session.read():
+            rule = plans[store].rules.get(address)
+            findings.values += len(batch)
+            _search_batch(search, findings, leaks, f"{store}.{address}", batch, rule, masks)
+    if leaks:
+        raise UnsafeError(
+            "original values of masked fields are left in other fields: no image was made",
+            problems=[
+                f"{where}: {count} times a value of {source}" for (where, source), count in sorted(leaks.items())
+            ],
+            hint="declare the field in sanitize.rules: `text` for free text, or the domain of the values it holds",
+        )
+    return findings
+
+
+def _search_batch(
+    search: ByteSearch,
+    findings: FieldFindings,
+    leaks: Counter[tuple[str, str]],
+    where: str,
+    batch: list[Any],
+    rule: FieldRule | None,
+    masks: Masks,
+) -> None:
+    before = [_bytes(value) for value in batch]
+    masked = rule is not None and rule.masked
+    after = [_bytes(value) for value in masks.field(rule)(batch)] if rule is not None and rule.masked else before
+    if all(len(old) == len(new) for old, new in zip(before, after, strict=True)):
+        # one search over the whole batch: the values are joined by a byte that no UTF-8 text holds
+        before, after = [SEPARATOR.join(before)], [SEPARATOR.join(after)]
+    for old, new in zip(before, after, strict=True):
+        aligned = len(old) == len(new)
+        for hit in search.find(new):
+            known = findings.originals[hit.value]
+            found = new[hit.start : hit.end]
+            # a pseudonym may equal somebody else's original; an original that stands where it stood is a leak
+            unchanged = not masked or (old[hit.start : hit.end] == found if aligned else found in old)
+            if unchanged and known.strong:
+                leaks[where, known.address] += 1
+            else:
+                findings.explained.add(hit.value)
+                findings.by_field[where] += 1
+
+
+def _bytes(value: Any) -> bytes:
+    if value is None:
+        return b""
+    if isinstance(value, str):
+        return value.encode("utf-8", "surrogatepass")
+    if isinstance(value, list):
+        return SEPARATOR.join(_bytes(item) for item in value)
+    return str(value).encode()

@@ -1,0 +1,86 @@
+"""Spawned programs: output, deadlines, errors that keep the last words and no secret."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import time
+from pathlib import Path
+
+import pytest
+
+from envclone import process
+from envclone.accounts import Account
+from envclone.errors import CommandError, EnvcloneError, ResourceError
+
+
+def test_output_and_exit_code() -> None:
+    done = process.run(["sh", "-c", "echo out; echo err >&2; exit 3"], check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (3, "out\n", "err\n")
+
+
+def test_a_failure_keeps_the_last_words_and_hides_the_password() -> None:
+    with pytest.raises(CommandError) as caught:
+        process.run(["sh", "-c", 'echo "bad $PGPASSWORD" >&2; exit 1'], env={"PGPASSWORD": "hunter2"})
+    assert caught.value.returncode == 1
+    assert "bad ***" in caught.value.stderr
+    assert "hunter2" not in f"{caught.value} {caught.value.stderr} {caught.value.argv}"
+
+
+def test_the_caller_s_environment_is_not_handed_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROD_PASSWORD", "secret")
+    assert "PROD_PASSWORD" not in process.run(["env"]).stdout
+
+
+def test_a_missing_program_names_itself() -> None:
+    with pytest.raises(ResourceError, match="no-such-program is not installed"):
+        process.run(["no-such-program"])
+    with pytest.raises(ResourceError, match="no-such-program is not installed"):
+        process.stream(["no-such-program"], print)
+
+
+def test_a_deadline_ends_it() -> None:
+    began = time.monotonic()
+    with pytest.raises(EnvcloneError, match="did not finish within"):
+        process.run(["sleep", "30"], timeout=0.2)
+    assert time.monotonic() - began < 5
+
+
+def test_stream_splits_at_carriage_returns_too() -> None:
+    lines: list[str] = []
+    process.stream(["sh", "-c", r"printf '1%%\r2%%\r3%%\n' >&2"], lines.append)
+    assert lines == ["1%", "2%", "3%"]
+
+
+def test_stream_kills_the_program_when_the_listener_fails() -> None:
+    def stop(line: str) -> None:
+        raise KeyboardInterrupt
+
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        process.stream(["sh", "-c", "echo 1 >&2; exec sleep 30"], stop)
+    assert time.monotonic() - began < 5
+
+
+def test_spawn_outlives_the_call_and_logs_privately(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    pid = process.spawn(["sh", "-c", "echo started; exec sleep 30"], log=log)
+    try:
+        assert process.alive(pid)
+        while log.read_text() != "started\n":
+            time.sleep(0.01)
+        assert log.stat().st_mode & 0o777 == 0o600
+    finally:
+        assert process.terminate(pid)
+    os.waitpid(pid, 0)
+    assert not process.alive(pid)
+    assert not process.terminate(pid)
+
+
+@pytest.mark.root
+def test_an_account_s_rights_are_taken() -> None:
+    nobody = pwd.getpwnam("nobody")
+    account = Account("nobody", nobody.pw_uid, nobody.pw_gid)
+    expected = f"{nobody.pw_uid} {nobody.pw_gid} {nobody.pw_gid}"
+    found = process.run(["sh", "-c", "echo $(id -u) $(id -g) $(id -G)"], account=account).stdout.strip()
+    assert found == (expected if os.geteuid() == 0 else f"{os.getuid()} {os.getgid()} {found.split(' ', 2)[2]}")

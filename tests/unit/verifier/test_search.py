@@ -1,0 +1,96 @@
+"""The search for originals: every spelling, at word boundaries, across chunks, in no time on holes."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+
+from envclone.verifier import search
+from envclone.verifier.originals import Originals, strong
+
+
+def _search(values: list[str], minimum: int = 3) -> search.ByteSearch:
+    originals = Originals()
+    originals.add("main.t.c", "person", values)
+    return search.ByteSearch(originals.items(), minimum=minimum)
+
+
+def _found(searcher: search.ByteSearch, data: bytes) -> list[str]:
+    return sorted({hit.value for hit in searcher.find(data)})
+
+
+def test_word_boundaries() -> None:
+    ann = _search(["Ann", "jane@corp.com"])
+    assert _found(ann, b"to Ann, from") == ["Ann"]
+    assert _found(ann, b"Annual hANN Anno") == []
+    assert _found(ann, b"\x07Ann\x00") == ["Ann"]
+    assert _found(ann, b"<jane@corp.com>") == ["jane@corp.com"]
+
+
+def test_spellings() -> None:
+    jose = _search(["José Núñez"])
+    assert _found(jose, "josé núñez".encode()) == ["José Núñez"]
+    assert _found(jose, b'{"name": "Jos\\u00e9 N\\u00fa\\u00f1ez"}') == ["José Núñez"]
+
+
+def test_values_within_values_are_all_found() -> None:
+    assert _found(_search(["Jane Doe", "Jane", "Doe"]), b"x Jane Doe y") == ["Doe", "Jane", "Jane Doe"]
+
+
+def test_short_values_are_counted_not_searched() -> None:
+    both = _search(["Jo", "Joanna"], minimum=5)
+    assert (both.searched, both.skipped) == (1, 1)
+    assert _found(both, b"Jo Joanna") == ["Joanna"]
+
+
+def test_every_place_of_a_file_is_searched_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "CHUNK", 1000)
+    random.seed(1)
+    value = "Jane Doe-Smith"
+    for _ in range(300):
+        size = random.randrange(20, 5000)
+        position = random.randrange(0, size - len(value))
+        data = bytearray(b"." * size)
+        data[position : position + len(value)] = value.encode()
+        file = tmp_path / "file"
+        file.write_bytes(data)
+        hits = list(_search([value]).find_in_file(file))
+        assert [(hit.start, hit.end) for hit in hits] == [(position, position + len(value))], (size, position)
+
+
+def test_a_word_that_goes_on_in_the_next_chunk_is_no_hit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "CHUNK", 1000)
+    file = tmp_path / "file"
+    file.write_bytes(b"." * 995 + b"Annie" + b"tte" + b"." * 100)
+    assert list(_search(["Annie"]).find_in_file(file)) == []
+
+
+def test_holes_are_skipped(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    with file.open("wb") as handle:
+        handle.seek(50 * 2**30)
+        handle.write(b" Annabel ")
+    assert [hit.value for hit in _search(["Annabel"]).find_in_file(file)] == ["Annabel"]
+
+
+def test_the_shortest_length_grows_with_what_is_searched() -> None:
+    assert search.shortest(10**6, 100) < search.shortest(10**10, 10**6) <= 10
+    assert search.shortest(0, 0) == 5
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "expected"),
+    [
+        ("person", "Jane Doe", True),
+        ("person", "Mark", False),
+        ("email", "a@b.c", True),
+        ("phone", "555-0100", True),
+        ("phone", "12-34", False),
+        ("redact", "yes", False),
+        ("redact", "a longer secret", True),
+    ],
+)
+def test_what_tells_of_a_person_by_itself(kind: str, value: str, expected: bool) -> None:
+    assert strong(kind, value) is expected
