@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone.accounts import require_traversable, service_account
-from envclone.cow.placing import abandoned, owner_of, reported
+from envclone.cow.placing import abandoned, make_directory, owner_of, reported
 from envclone.errors import BusyError, UnsafeError, UsageError
 
 __all__ = ["FOLDERS", "VERSION", "Pool", "check_name", "default_path", "new_id"]
@@ -59,6 +59,8 @@ class Pool:
         """
         path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links stay as the user wrote them
         with reported("cannot open the pool", path):
+            if os.geteuid() == 0:
+                require_traversable(path.parent, service_account())
             pool = cls(path)
             if not (path / MARKER).exists():
                 pool._make()
@@ -216,7 +218,7 @@ class Pool:
     def _make(self) -> None:
         """Make the root and its marker; only in an empty or missing directory."""
         try:
-            self.path.mkdir(mode=_ROOT_MODE, parents=True)
+            make_directory(self.path, _ROOT_MODE)
         except FileExistsError:
             if not self.path.is_dir():
                 raise UsageError(f"the pool {self.path} is not a directory") from None
@@ -268,8 +270,6 @@ class Pool:
                 folder.chmod(mode)
         if status.st_mode & 0o7777 != _ROOT_MODE:
             self.path.chmod(_ROOT_MODE)
-        if os.geteuid() == 0:
-            require_traversable(self.path / "branches", service_account())
 
 
 def default_path() -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Hashable
 from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
@@ -15,7 +16,7 @@ T = TypeVar("T")
 
 
 @functools.cache
-def _adapter(cls: type[Any]) -> TypeAdapter[Any]:
+def _adapter(cls: Hashable) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
 

@@ -9,7 +9,7 @@ from typing import Any, cast
 from envclone.errors import ConfigError
 from envclone.protocols import Runtime, Server, Store
 
-__all__ = ["runtime", "server", "store"]
+__all__ = ["STORES", "runtime", "server", "store"]
 
 _BUILTIN = {
     "envclone.stores": {
@@ -19,6 +19,10 @@ _BUILTIN = {
     "envclone.runtimes": {"local": "envclone.runtimes.local:LocalRuntime"},
 }
 """The adapters that come along, found without reading every installed package's metadata."""
+
+
+STORES = tuple(_BUILTIN["envclone.stores"])
+"""The kinds of stores that come along."""
 
 
 def store(kind: str) -> Store:

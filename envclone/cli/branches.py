@@ -153,13 +153,12 @@ def rm(settings: Settings, names: tuple[str, ...], force: bool, as_json: bool) -
     """Stop branches and remove all that belongs to them. One that is not there is no error."""
     with settings.stack() as stack:
         removed = {name: stack.remove(name, force=force) for name in names}
-    emit(
-        as_json,
-        {"removed": removed},
-        lambda: (
-            [click.echo(f"{name}: {'removed' if was else 'there was none'}") for name, was in removed.items()] and None
-        ),
-    )
+
+    def text() -> None:
+        for name, was in removed.items():
+            click.echo(f"{name}: {'removed' if was else 'there was none'}")
+
+    emit(as_json, {"removed": removed}, text)
 
 
 @click.command()

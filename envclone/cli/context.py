@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.protocols import Progress
 
-__all__ = ["DURATION", "SIZE", "Settings", "emit", "json_option", "print_table"]
+__all__ = ["DURATION", "SIZE", "Settings", "absolute", "emit", "json_option", "print_table", "progress_bars"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -40,7 +40,7 @@ class Settings:
         """The stack file and its pool; progress is drawn on standard error when that is a terminal."""
         from envclone.api import open_stack
 
-        with _progress(show_progress and not self.quiet and sys.stderr.isatty()) as progress:
+        with progress_bars(show_progress and not self.quiet) as progress:
             yield open_stack(self.stack_file, pool=self.pool, progress=progress)
 
 
@@ -70,7 +70,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     Console(width=None if sys.stdout.isatty() else 200, soft_wrap=not sys.stdout.isatty()).print(table)
 
 
-class _Size(click.ParamType):
+class _Size(click.ParamType[int]):
     name = "size"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
@@ -79,7 +79,7 @@ class _Size(click.ParamType):
         return value if isinstance(value, int) else parse_size(str(value))
 
 
-class _Duration(click.ParamType):
+class _Duration(click.ParamType[dt.timedelta]):
     name = "duration"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dt.timedelta:
@@ -100,9 +100,9 @@ DURATION = _Duration()
 
 
 @contextmanager
-def _progress(wanted: bool) -> Iterator[Progress]:
+def progress_bars(wanted: bool) -> Iterator[Progress]:
     """A bar per long step, a spinner where the end is not known; nothing without a terminal."""
-    if not wanted:
+    if not wanted or not sys.stderr.isatty():
         yield lambda event: None
         return
     from rich.console import Console

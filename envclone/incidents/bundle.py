@@ -7,19 +7,36 @@ gets the bundle that was masked with the key of the image it is replayed on.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
 
 from envclone.models import StepResult
 
-__all__ = ["Expected", "Incident", "SqlStep", "Step", "VectorStep"]
+__all__ = ["NAME", "Expected", "Incident", "SqlStep", "Step", "VectorStep", "twice"]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
 
+def _setting(value: Any) -> Any:
+    """A setting's value as SET takes it: `40` and `true` may be written without quotes."""
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    return str(value) if isinstance(value, int | float) else value
+
+
+Setting = Annotated[str, BeforeValidator(_setting)]
+
+
+def twice(names: Iterable[Any]) -> list[Any]:
+    """The names that occur more than once, in order."""
+    seen: set[Any] = set()
+    return list(dict.fromkeys(name for name in names if name in seen or seen.add(name)))  # type: ignore[func-returns-value]
+
+
 class _Model(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
 
 
 class Expected(_Model):
@@ -30,19 +47,33 @@ class Expected(_Model):
         (), description="Per column the field it shows (`schema.table.column`), or '' when computed."
     )
     rows: tuple[tuple[Any, ...], ...] = Field((), description="The rows, as plain JSON values.")
-    ids: tuple[int | str, ...] = Field((), description="Ids in order, for a vector search.")
-    scores: tuple[float, ...] = Field((), description="Scores or distances in order, for a vector search.")
+    ids: tuple[int | str, ...] = Field(
+        (), description="Ids in order, for a vector search; for SQL the values of `key`, when no rows were recorded."
+    )
+    scores: tuple[float, ...] = Field((), description="Scores or distances in order, one per id.")
     error: str | None = Field(None, description="The server's message (SQLSTATE first), when the step failed.")
 
+    @model_validator(mode="after")
+    def _fits(self) -> Expected:
+        for number, row in enumerate(self.rows, 1):
+            if len(row) != len(self.columns):
+                raise ValueError(f"row {number} has {len(row)} values for {len(self.columns)} columns")
+        if self.origins and len(self.origins) != len(self.columns):
+            raise ValueError(f"has {len(self.origins)} origins for {len(self.columns)} columns")
+        if self.ids and self.scores and len(self.scores) != len(self.ids):
+            raise ValueError(f"has {len(self.scores)} scores for {len(self.ids)} ids")
+        return self
+
     @classmethod
-    def of(cls, result: StepResult) -> Expected:
-        """What a step just returned, as an expectation."""
+    def of(cls, step: Step, result: StepResult) -> Expected:
+        """What a step just returned, as an expectation; a query's ids and scores are in its rows already."""
+        search = isinstance(step, VectorStep)
         return cls(
             columns=result.columns,
             origins=result.origins,
             rows=result.rows,
-            ids=result.ids,
-            scores=result.scores,
+            ids=result.ids if search else (),
+            scores=result.scores if search else (),
             error=result.error,
         )
 
@@ -51,6 +82,9 @@ class _Step(_Model):
     id: str = Field(pattern=f"^{NAME}$", description="The step's name, unique in the bundle.")
     store: str = Field(description="The store of the stack file that it runs on.")
     note: str = Field("", description="What this step is for.")
+    tolerance: FiniteFloat = Field(
+        0.0, ge=0, description="By how much a score may differ and still be equal; 0 means bit for bit."
+    )
     expect: Expected | None = Field(None, description="What production returned; absent until recorded.")
 
 
@@ -64,10 +98,10 @@ class SqlStep(_Step):
     )
     role: str | None = Field(None, description="The login role that production ran it as.")
     database: str | None = Field(None, description="The database, when it is not the store's own.")
-    settings: dict[str, str] = Field(
+    settings: dict[str, Setting] = Field(
         default_factory=dict, description="Session settings (SET) in effect, such as hnsw.ef_search."
     )
-    local: dict[str, str] = Field(
+    local: dict[str, Setting] = Field(
         default_factory=dict, description="Settings of the transaction (SET LOCAL), applied after `settings`."
     )
     ordered: bool | None = Field(
@@ -77,6 +111,19 @@ class SqlStep(_Step):
         None, description="The column that rows are ordered by: rows of equal score may change places."
     )
     key: str | None = Field(None, description="The column that identifies a row, for a readable comparison.")
+    domains: dict[str, str] = Field(
+        default_factory=dict,
+        description="The domain of a parameter (its name, or its position from 1) or of a setting, when it is compared "
+        "with a masked column: it becomes that column's pseudonym. Other parameters are masked as free text.",
+    )
+
+    @model_validator(mode="after")
+    def _domains_name_something(self) -> SqlStep:
+        parameters = self.parameters or ()
+        known = set(parameters) if isinstance(parameters, dict) else {str(i + 1) for i in range(len(parameters))}
+        if unknown := sorted(self.domains.keys() - known - self.settings.keys() - self.local.keys()):
+            raise ValueError(f"domains: '{unknown[0]}' is neither a parameter nor a setting of this step")
+        return self
 
 
 class VectorStep(_Step):
@@ -84,7 +131,7 @@ class VectorStep(_Step):
 
     kind: Literal["vector"] = "vector"
     collection: str = Field(description="The collection searched.")
-    vector: list[float] = Field(description="The query vector.")
+    vector: list[FiniteFloat] = Field(min_length=1, description="The query vector.")
     using: str = Field("", description="The named vector searched; empty for the default one.")
     filter: dict[str, Any] | None = Field(None, description="A filter in Qdrant's JSON form.")
     limit: int = Field(10, ge=1, le=10_000, description="How many results.")
@@ -109,3 +156,9 @@ class Incident(_Model):
     recorded_at: dt.datetime | None = Field(None, description="When the steps were run in production.")
     masked: str | None = Field(None, description="The id of the key that masked this bundle; null while it is raw.")
     steps: tuple[Step, ...] = Field(min_length=1, description="The steps, in order.")
+
+    @model_validator(mode="after")
+    def _steps_differ(self) -> Incident:
+        if same := twice(step.id for step in self.steps):
+            raise ValueError(f"two steps have the id '{same[0]}'")
+        return self

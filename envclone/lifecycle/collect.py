@@ -12,7 +12,7 @@ from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
 from envclone.lifecycle import publish as station_4
 from envclone.lifecycle import snapshot as station_1
-from envclone.lifecycle.teardown import remove
+from envclone.lifecycle.teardown import discard, remove
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import BranchState, RawSnapshot
 
@@ -47,7 +47,7 @@ def collect(workspace: Workspace) -> list[Garbage]:
             if item.kind == "branch":
                 remove(workspace.pool, workspace.cow, item.name)
             else:
-                workspace.cow.remove(item.path)
+                discard(workspace.cow, item.path)
                 audit.append(workspace.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
         except (EnvcloneError, OSError) as exc:
             item = Garbage(item.kind, item.name, item.reason, item.path, error=str(exc))

@@ -10,6 +10,7 @@ from envclone import attestation, audit, records
 from envclone.errors import UnsafeError, UsageError
 from envclone.lifecycle import snapshot as station_1
 from envclone.lifecycle.sanitize import image_id, rules_digest, sanitize
+from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.verify import Verified, verify
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Image, RawSnapshot
@@ -69,7 +70,7 @@ def make(workspace: Workspace, raw: RawSnapshot, *, again: bool = False) -> Imag
         if place.exists() and not again:
             return check(workspace, ident)
         building = pool.path_of("work", ident)
-        workspace.cow.remove(building)  # of a process that was killed: the lock says that nobody is at it
+        discard(workspace.cow, building)  # of a process that was killed: the lock says that nobody is at it
         building.mkdir(mode=0o711)
         try:
             verified = verify(workspace, sanitize(workspace, raw, building))
@@ -77,7 +78,7 @@ def make(workspace: Workspace, raw: RawSnapshot, *, again: bool = False) -> Imag
                 workspace.cow.remove(place)
             return publish(workspace, verified)
         finally:
-            workspace.cow.remove(building)
+            discard(workspace.cow, building)
 
 
 def find(workspace: Workspace, environment: str) -> Image | None:

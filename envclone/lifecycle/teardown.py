@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from envclone import audit, registry
 from envclone.errors import EnvcloneError, ResourceError, UnsafeError
@@ -11,7 +12,7 @@ from envclone.models import BranchState
 from envclone.pool import Pool, check_name
 from envclone.protocols import CowDriver
 
-__all__ = ["remove"]
+__all__ = ["discard", "remove"]
 
 
 def remove(pool: Pool, cow: CowDriver, name: str, *, force: bool = False) -> bool:
@@ -27,7 +28,7 @@ def remove(pool: Pool, cow: CowDriver, name: str, *, force: bool = False) -> boo
             return False
         try:
             branch = station_5.load(pool, name)
-        except (UnsafeError, EnvcloneError) as exc:
+        except EnvcloneError as exc:
             if not force:
                 raise UnsafeError(
                     f"the branch '{name}' has no readable record: {exc.message}",
@@ -51,14 +52,21 @@ def remove(pool: Pool, cow: CowDriver, name: str, *, force: bool = False) -> boo
     return True
 
 
-def _stop_unknown(place: object, failures: list[str]) -> None:
-    """Stop whatever runs in the directories of a branch that no record describes."""
-    from pathlib import Path
+def discard(cow: CowDriver, directory: Path) -> None:
+    """Remove a directory of stores that a process which is gone left behind, and first stop what still runs in it."""
+    if directory.is_dir():
+        failures: list[str] = []
+        _stop_unknown(directory, failures)
+        if failures:
+            raise ResourceError(f"a server left behind cannot be stopped: {'; '.join(failures)}")
+    cow.remove(directory)
 
-    assert isinstance(place, Path)
+
+def _stop_unknown(place: Path, failures: list[str]) -> None:
+    """Stop whatever runs in the directories of stores that no record describes."""
     for store in place.iterdir():
-        if store.is_dir():
-            for kind in ("postgres", "qdrant"):
+        if store.is_dir() and not store.is_symlink():
+            for kind in registry.STORES:
                 try:
                     registry.server(kind).stop(store)
                 except EnvcloneError as exc:

@@ -18,6 +18,7 @@ from typing import Any
 from envclone import registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.sanitize import Sanitized, domains_of
+from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Integrity, ProgressEvent, RowsDigest
 from envclone.protocols import StoreSession
@@ -46,12 +47,12 @@ _TOKEN = object()
 def verify(workspace: Workspace, sanitized: Sanitized) -> Verified:
     """Run every check on a sanitized clone. Raises UnsafeError listing what failed; a value is never shown."""
     counterpart = workspace.pool.path_of("work", f"{sanitized.id}-raw")
-    workspace.cow.remove(counterpart)
+    discard(workspace.cow, counterpart)
     counterpart.mkdir(mode=0o711)
     try:
         checks, findings = _examine_rows(workspace, sanitized, counterpart)
     finally:
-        workspace.cow.remove(counterpart)
+        discard(workspace.cow, counterpart)
     checks["files"] = examine_files(
         {
             name: (sanitized.directory / name, snapshot, registry.store(snapshot.kind))

@@ -1,0 +1,62 @@
+"""What every part of the stack file's schema shares: frozen, closed to unknown keys, an empty entry is the default."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, model_validator
+from pydantic.json_schema import WithJsonSchema
+
+from envclone.config import durations
+
+__all__ = ["NAME", "DomainKind", "Driver", "Duration", "Method", "Model", "Name", "Text"]
+
+NAME = r"^[a-z0-9][a-z0-9-]{0,40}$"
+"""Names of projects, environments, stores and services: they become directories, hosts and parts of other names."""
+
+Driver = Literal["auto", "reflink", "btrfs", "copy"]
+Method = Literal["physical", "directory", "logical", "snapshot"]
+DomainKind = Literal["person", "email", "phone", "text", "redact", "null", "keep"]
+
+Name = Annotated[str, StringConstraints(pattern=NAME)]
+Text = Annotated[
+    str, WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "number"}, {"type": "boolean"}, {"type": "integer"}]})
+]
+"""Text where the reader takes numbers and booleans as they are written."""
+
+
+class Model(BaseModel):
+    """A part of the stack file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True, defer_build=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _empty_is_default(cls, data: Any) -> Any:
+        """A key with nothing behind it (all its entries commented out, say) means its default."""
+        if not isinstance(data, dict):
+            return data
+        fields = cls.model_fields
+        return {
+            key: value
+            for key, value in data.items()
+            if value is not None or key not in fields or fields[key].is_required()
+        }
+
+
+def _duration(value: object) -> dt.timedelta:
+    if isinstance(value, dt.timedelta):
+        if value <= dt.timedelta(0):
+            raise ValueError("must be longer than zero")
+        return value
+    return durations.parse_duration(value if isinstance(value, str) else f"{value}")
+
+
+Duration = Annotated[
+    dt.timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(durations.text, return_type=str, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": durations.PATTERN}),
+]
+"""A length of time, written like `8h`."""

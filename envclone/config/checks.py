@@ -1,0 +1,221 @@
+"""What the parts of a stack file must mean together, checked on plain data so that one mistake hides no other.
+
+The data may be what was read from the file, before its shapes were validated, or a model's own dump: whatever has
+the wrong shape is skipped here, for the schema reports it.
+"""
+
+from __future__ import annotations
+
+import graphlib
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, get_args
+
+from pydantic import SecretStr
+
+from envclone.config import variables
+from envclone.config.base import DomainKind
+from envclone.config.problems import Finding, Findings, Keys, below, did_you_mean, one_of, quoted
+
+__all__ = ["across", "everything", "kinds", "require", "rule_shape", "sanitize", "store"]
+
+DOMAIN_KINDS: tuple[str, ...] = get_args(DomainKind)
+ATTRIBUTES = ("url", "host", "port", "user", "password", "database", "path")
+"""What `${stores.NAME.…}` can ask of a branch's store."""
+
+_HTTP = re.compile(r"https?://[^/\s]")
+_REFERENCE = re.compile(r"\s*([^.\s]+)\.(\S+)\s*->\s*([^.\s]+)\.(\S+)\s*")
+
+
+@dataclass(frozen=True, slots=True)
+class _Engine:
+    """What a built-in kind of store can be read by: each method and the key it needs, and all keys it knows."""
+
+    methods: Mapping[str, str]
+    keys: Collection[str]
+    collections: bool = False
+
+
+_ENGINES = {
+    "postgres": _Engine(
+        {"physical": "dsn", "directory": "path", "logical": "dsn"}, {"method", "dsn", "path", "database"}
+    ),
+    "qdrant": _Engine({"snapshot": "url", "directory": "path"}, {"method", "url", "api_key", "path"}, collections=True),
+}
+_SOURCE_KEYS = frozenset(key for engine in _ENGINES.values() for key in engine.keys)
+
+
+def require(findings: Iterable[Finding]) -> None:
+    """Raise Findings when there are any."""
+    found = tuple(findings)
+    if found:
+        raise Findings(found)
+
+
+def everything(data: object) -> Iterator[Finding]:
+    """All that the other functions find, over a whole stack file."""
+    for name, environment in _mapping(_mapping(data).get("environments")).items():
+        for store_name, config in _mapping(_mapping(environment).get("stores")).items():
+            yield from below(("environments", name, "stores", store_name), store(config))
+    yield from below(("sanitize",), sanitize(_mapping(data).get("sanitize")))
+    yield from across(data)
+
+
+def store(data: object) -> Iterator[Finding]:
+    """Whether a store's source fits its kind."""
+    config = _mapping(data)
+    kind, source = config.get("kind"), _mapping(config.get("source"))
+    engine = _ENGINES.get(kind) if isinstance(kind, str) else None
+    if engine is None:
+        return
+    method = source.get("method")
+    if isinstance(method, str) and method in {"physical", "directory", "logical", "snapshot"}:
+        needed = engine.methods.get(method)
+        if needed is None:
+            yield ("source", "method"), f"must be {one_of(tuple(engine.methods))} for a store of kind {kind}"
+        elif source.get(needed) is None:
+            yield ("source", needed), f"is required for a store of kind {kind} and the method {method}"
+    for key, value in source.items():
+        if value is not None and key in _SOURCE_KEYS and key not in engine.keys:
+            yield ("source", key), f"is not used by a store of kind {kind}"
+    if config.get("collections") is not None and not engine.collections:
+        yield ("collections",), f"is not used by a store of kind {kind}"
+    url = source.get("url")
+    url = url.get_secret_value() if isinstance(url, SecretStr) else url
+    if kind == "qdrant" and isinstance(url, str) and not (variables.present(url) or _HTTP.match(url)):
+        yield ("source", "url"), "must begin with http:// or https:// and a host"
+
+
+def sanitize(data: object) -> Iterator[Finding]:
+    """Whether every rule names a domain that there is."""
+    declared = _mapping(_mapping(data).get("domains"))
+    for name, config in declared.items():
+        kind = _mapping(config).get("kind")
+        if name in DOMAIN_KINDS and (kind in DOMAIN_KINDS or kind is None) and (kind or "null") != name:
+            yield ("domains", name, "kind"), f"must be {name}: the name of a kind always means that kind"
+    known = [*declared, *(kind for kind in DOMAIN_KINDS if kind not in declared)]
+    lookup = frozenset(known)
+    for store_name, rules in _mapping(_mapping(data).get("rules")).items():
+        for address, rule in _mapping(rules).items():
+            for keys, domain in _domains(rule):
+                if domain not in lookup:
+                    yield (
+                        ("rules", store_name, address, *keys),
+                        f"unknown domain {quoted(domain)}"
+                        + (did_you_mean(domain, known) or "; declare it under sanitize.domains"),
+                    )
+
+
+def rule_shape(rule: object) -> Iterator[Finding]:
+    """Whether a rule is a domain's name, `{vectors: keep}`, or a domain's name per JSON path."""
+    if isinstance(rule, dict):
+        if not rule:
+            yield (), "is empty: name a domain, or a domain per JSON path"
+        for path, domain in rule.items():
+            if path == "vectors":
+                if len(rule) > 1:
+                    yield (path,), "cannot stand beside JSON paths"
+                elif domain != "keep":
+                    yield (path,), "must be keep: it is the only choice for vectors"
+            elif not isinstance(path, str) or not path.startswith("$"):
+                yield (), f"{quoted(path)} is no JSON path: it begins with $, such as $.user.email"
+            elif not isinstance(domain, str | None):
+                yield (path,), "must be a domain's name"
+    elif not isinstance(rule, str | None):
+        yield (), "must be a domain's name, or a mapping of JSON path to domain"
+
+
+def across(data: object) -> Iterator[Finding]:
+    """Whether every store and service that is named somewhere is declared."""
+    everywhere: dict[str, None] = {}
+    for name, environment in _mapping(_mapping(data).get("environments")).items():
+        stores = _mapping(_mapping(environment).get("stores"))
+        everywhere.update(dict.fromkeys(stores))
+        yield from below(("environments", name), _services(_mapping(environment).get("services"), list(stores)))
+    section = _mapping(_mapping(data).get("sanitize"))
+    for store_name in _mapping(section.get("rules")):
+        if store_name not in everywhere:
+            hint = did_you_mean(store_name, everywhere)
+            yield ("sanitize", "rules", store_name), f"no environment has a store {quoted(store_name)}{hint}"
+    for index, reference in enumerate(_sequence(section.get("references"))):
+        if isinstance(reference, str):
+            yield from below(("sanitize", "references", index), _reference(reference, everywhere))
+
+
+def kinds(data: object, known: Callable[[], Collection[str]], *, strict: bool) -> Iterator[Finding]:
+    """Stores of a kind that nothing registers; unless `strict`, only those that look like a typing error."""
+    for name, environment in _mapping(_mapping(data).get("environments")).items():
+        for store_name, config in _mapping(_mapping(environment).get("stores")).items():
+            kind = _mapping(config).get("kind")
+            if not isinstance(kind, str) or kind in _ENGINES or kind in known():
+                continue
+            hint = did_you_mean(kind, known())
+            if hint or strict:
+                there = "" if hint else f"; there are: {', '.join(sorted(known()))}"
+                yield (
+                    ("environments", name, "stores", store_name, "kind"),
+                    f"unknown kind {quoted(kind)}{hint}{there}",
+                )
+
+
+def _reference(reference: str, stores: Collection[str]) -> Iterator[Finding]:
+    match = _REFERENCE.fullmatch(reference)
+    if match is None:
+        yield (), "must look like store.collection.key -> store.schema.table.column"
+        return
+    for store_name in (match[1], match[3]):
+        if store_name not in stores:
+            yield (), f"no environment has a store {quoted(store_name)}{did_you_mean(store_name, stores)}"
+
+
+def _services(services: object, stores: Sequence[str]) -> Iterator[Finding]:
+    declared = _mapping(services)
+    graph: dict[str, set[str]] = {}
+    for name, service in declared.items():
+        keys: Keys = ("services", name)
+        for variable, value in _mapping(_mapping(service).get("environment")).items():
+            if isinstance(value, str):
+                yield from below((*keys, "environment", variable), _store_references(value, stores))
+        needs = _sequence(_mapping(service).get("depends_on"))
+        graph[name] = {need for need in needs if isinstance(need, str)}
+        for index, need in enumerate(needs):
+            if isinstance(need, str) and need not in declared and need not in stores:
+                hint = did_you_mean(need, [*declared, *stores])
+                yield (*keys, "depends_on", index), f"there is no service or store {quoted(need)}{hint}"
+        check = _mapping(service).get("healthcheck")
+        if isinstance(check, dict) and (check.get("command") is None) == (check.get("path") is None):
+            yield (*keys, "healthcheck"), "needs either a command or a path"
+    try:
+        graphlib.TopologicalSorter(graph).prepare()
+    except graphlib.CycleError as exc:
+        circle = [str(name) for name in exc.args[1]]
+        yield ("services", circle[0], "depends_on"), f"goes in a circle: {' -> '.join(map(quoted, circle[:10]))}"
+
+
+def _store_references(value: str, stores: Sequence[str]) -> Iterator[Finding]:
+    for reference in variables.references(value):
+        name, _, attribute = reference.removeprefix("stores.").partition(".")
+        if name not in stores:
+            yield (), f"there is no store {quoted(name)} in this environment{did_you_mean(name, stores)}"
+        elif attribute not in ATTRIBUTES:
+            hint = did_you_mean(attribute, ATTRIBUTES) or f"; there are: {', '.join(ATTRIBUTES)}"
+            yield (), f"a store has no {quoted(attribute)}{hint}"
+
+
+def _domains(rule: object) -> Iterator[tuple[Keys, str]]:
+    """The domains that a rule names, with the JSON path that leads to each."""
+    if isinstance(rule, str):
+        yield (), rule
+    elif isinstance(rule, dict) and "vectors" not in rule:
+        for path, domain in rule.items():
+            if isinstance(domain, str):
+                yield (path,), domain
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _sequence(value: object) -> Sequence[Any]:
+    return value if isinstance(value, list) else []

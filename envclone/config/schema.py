@@ -1,0 +1,302 @@
+"""The schema of the stack file `envclone.yaml`: its parts as frozen values, each field described.
+
+`load` makes them from a file, with every mistake at its line. The descriptions here are the text of the reference page
+(`docs`) and of the JSON Schema for editors (`jsonschema`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
+from pydantic.json_schema import WithJsonSchema
+
+from envclone.config import checks
+from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Model, Name, Text
+from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
+
+__all__ = [
+    "BranchesConfig",
+    "DomainConfig",
+    "DomainKind",
+    "Driver",
+    "Environment",
+    "HealthcheckConfig",
+    "Method",
+    "ModelConfig",
+    "PoolConfig",
+    "Port",
+    "QuarantineConfig",
+    "RuleValue",
+    "SanitizeConfig",
+    "ServiceConfig",
+    "SourceConfig",
+    "StackFile",
+    "StoreConfig",
+]
+
+Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+_Kind = Annotated[
+    DomainKind,
+    BeforeValidator(lambda value: "null" if value is None else value),
+    WithJsonSchema({"enum": ["person", "email", "phone", "text", "redact", "null", "keep", None]}),
+]
+
+
+def _rule(value: Any) -> str | dict[str, str]:
+    """A rule as it is kept: a domain's name, or a domain's name per JSON path."""
+    checks.require(checks.rule_shape(value))
+    if value is None:
+        return "null"
+    if isinstance(value, dict):
+        if value == {"vectors": "keep"}:
+            return "keep"
+        return {path: "null" if domain is None else domain for path, domain in value.items()}
+    return str(value)
+
+
+_DOMAIN_SCHEMA: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "null"}]}
+
+RuleValue = Annotated[
+    str | dict[str, str],
+    BeforeValidator(_rule),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                *_DOMAIN_SCHEMA["anyOf"],
+                {
+                    "type": "object",
+                    "properties": {"vectors": {"const": "keep"}},
+                    "required": ["vectors"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "patternProperties": {r"^\$": _DOMAIN_SCHEMA},
+                    "additionalProperties": False,
+                    "minProperties": 1,
+                },
+            ]
+        }
+    ),
+]
+"""A domain's name, or a mapping of JSON path to domain's name."""
+
+
+class PoolConfig(Model):
+    """The directory that holds snapshots, images and branches."""
+
+    path: Path | None = Field(
+        default=None,
+        description="The pool's directory, best on a file system with copy-on-write (XFS, btrfs). "
+        "Without it: the user's data directory.",
+        examples=["~/.local/share/envclone"],
+    )
+    driver: Driver = Field(
+        default="auto",
+        description="How files are cloned: `reflink`, `btrfs` subvolumes, a plain `copy`, or `auto`, which "
+        "takes the best that the file system can.",
+        examples=["auto"],
+    )
+
+
+class SourceConfig(Model):
+    """Where production's data is read. Variables in here are read when the source is used, not before."""
+
+    method: Method = Field(
+        description="How the files are taken: `physical` (a running PostgreSQL, over the replication protocol), "
+        "`directory` (a stopped server's files), `snapshot` (a running Qdrant), `logical` (a dump; the index "
+        "is rebuilt, so bugs of retrieval can vanish).",
+        examples=["physical"],
+    )
+    dsn: SecretStr | None = Field(
+        default=None,
+        description="PostgreSQL: the connection string, of a role with REPLICATION for `physical`.",
+        examples=["${PROD_PG_DSN?a DSN with REPLICATION}"],
+    )
+    url: SecretStr | None = Field(
+        default=None, description="Qdrant: the server's HTTP address.", examples=["${PROD_QDRANT_URL}"]
+    )
+    api_key: SecretStr | None = Field(
+        default=None, description="Qdrant: the key to send.", examples=["${PROD_QDRANT_KEY}"]
+    )
+    path: Path | None = Field(
+        default=None,
+        description="`directory`: where the files are, relative to the stack file.",
+        examples=["/var/lib/postgresql/18/main"],
+    )
+    database: str | None = Field(
+        default=None,
+        min_length=1,
+        description="PostgreSQL: the database to work on. Without it: the one that the DSN names.",
+        examples=["app"],
+    )
+
+
+class StoreConfig(Model):
+    """One store of an environment: a database server or a vector store."""
+
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")] = Field(
+        description="`postgres`, `qdrant`, or a kind that an installed package registers.", examples=["postgres"]
+    )
+    source: SourceConfig = Field(description="Where production's data is read.")
+    image: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The container image for the docker runtime; the local runtime uses the embedded server.",
+        examples=["pgvector/pgvector:pg18"],
+    )
+    profile: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The resource profile that gives the store production's CPU and memory.",
+        examples=["prod-postgres"],
+    )
+    collections: list[Annotated[str, Field(min_length=1)]] | None = Field(
+        default=None,
+        min_length=1,
+        description="Qdrant: the collections to take. Without it: all of them.",
+        examples=[["articles"]],
+    )
+    settings: dict[str, Text] = Field(
+        default_factory=dict,
+        description="Server settings to override in branches; the parity report shows each.",
+        examples=[{"shared_buffers": "256MB"}],
+    )
+
+    @model_validator(mode="after")
+    def _meaning(self) -> StoreConfig:
+        checks.require(checks.store(self.model_dump(exclude_none=True)))
+        return self
+
+
+class Environment(Model):
+    """One environment to branch from, such as production."""
+
+    stores: dict[Name, StoreConfig] = Field(default_factory=dict, description="The stores, by name.")
+    services: dict[Name, ServiceConfig] = Field(
+        default_factory=dict, description="The application services of the preview stack, by name."
+    )
+    models: dict[Label, ModelConfig] = Field(
+        default_factory=dict,
+        description="The models that the services call, by role.",
+        examples=[{"embedding": {"name": "text-embedding-3-small", "dimensions": 1536}}],
+    )
+
+
+class DomainConfig(Model):
+    """A class of identity: the same value in the same domain has the same pseudonym everywhere."""
+
+    kind: _Kind = Field(
+        description="What the values are: `person` (names), `email`, `phone`, `text` (free text: every known "
+        "identity and every pattern in it), `redact` (overwritten), `null` (removed), `keep` (unchanged).",
+        examples=["email"],
+    )
+    unique: bool = Field(
+        default=False,
+        description="Whether different values must have different pseudonyms, as a unique constraint needs.",
+        examples=[True],
+    )
+
+
+class SanitizeConfig(Model):
+    """What becomes of the people in the data."""
+
+    undeclared: Literal["fail"] = Field(
+        default="fail",
+        description="What happens to a field that no rule names: no image is made. There is no other choice.",
+        examples=["fail"],
+    )
+    domains: dict[Label, DomainConfig] = Field(
+        default_factory=dict,
+        description="The domains, by name. Each kind is a domain of its own name without being declared.",
+        examples=[{"customer-email": {"kind": "email", "unique": True}}],
+    )
+    rules: dict[
+        Name, Annotated[dict[str, RuleValue], BeforeValidator(lambda value: {} if value is None else value)]
+    ] = Field(
+        default_factory=dict,
+        description="Per store: an address (`schema.table.column`, `collection.path`; `*` matches any name) and "
+        "its domain; for JSON, a mapping of JSON path to domain; for vectors that are kept, `{vectors: keep}`.",
+        examples=[{"main": {"public.customers.email": "email", "public.tickets.embedding": {"vectors": "keep"}}}],
+    )
+    references: list[str] = Field(
+        default_factory=list,
+        description="References that no foreign key declares, from one store's field to another's.",
+        examples=[["kb.articles.ticket_id -> main.public.tickets.id"]],
+    )
+    hooks: list[str] = Field(
+        default_factory=list,
+        description="Python functions' files, SQL files or executables to run on the clone, in this order, "
+        "relative to the stack file.",
+        examples=[["hooks/support.py", "hooks/after.sql"]],
+    )
+
+    @model_validator(mode="after")
+    def _meaning(self) -> SanitizeConfig:
+        checks.require(checks.sanitize(self.model_dump()))
+        return self
+
+
+class BranchesConfig(Model):
+    """Limits of branches."""
+
+    ttl: Duration = Field(
+        default=dt.timedelta(hours=8), description="How long a branch lives unless told otherwise.", examples=["8h"]
+    )
+    max: int = Field(default=20, ge=1, le=10_000, description="How many branches there may be.", examples=[20])
+
+
+class QuarantineConfig(Model):
+    """How long raw snapshots stay."""
+
+    keep: int = Field(
+        default=1,
+        ge=0,
+        le=1000,
+        description="How many raw snapshots of an environment stay; the newest.",
+        examples=[1],
+    )
+    max_age: Duration = Field(
+        default=dt.timedelta(hours=24),
+        description="After how long a raw snapshot goes that nothing needs.",
+        examples=["24h"],
+    )
+
+
+class StackFile(Model):
+    """The whole stack file."""
+
+    version: Literal[1] = Field(description="The version of this format.", examples=[1])
+    project: Name = Field(
+        description=f"The project's name (`{NAME.strip('^$')}`); each project has its own masking key.",
+        examples=["acme"],
+    )
+    include: list[str] = Field(
+        default_factory=list,
+        description="Other files to merge beneath this one, relative to it. Mappings are merged, anything else "
+        "is replaced; a later file wins over an earlier one, and this file over all.",
+        examples=[["rules.yaml"]],
+    )
+    pool: PoolConfig = Field(
+        default_factory=PoolConfig,
+        description="The directory that holds snapshots, images and branches, and how they are cloned.",
+    )
+    environments: dict[Name, Environment] = Field(min_length=1, description="The environments to branch from, by name.")
+    sanitize: SanitizeConfig = Field(
+        default_factory=SanitizeConfig, description="What becomes of the people in the data."
+    )
+    incidents: Path = Field(
+        default=Path("incidents/"),
+        description="The directory of the incident bundles, relative to the stack file.",
+        examples=["incidents/"],
+    )
+    branches: BranchesConfig = Field(default_factory=BranchesConfig, description="Limits of branches.")
+    quarantine: QuarantineConfig = Field(default_factory=QuarantineConfig, description="How long raw snapshots stay.")
+
+    @model_validator(mode="after")
+    def _meaning(self) -> StackFile:
+        checks.require(checks.across(self.model_dump()))
+        return self

@@ -1,0 +1,88 @@
+"""The schema of what runs beside the stores: application services and the models they call."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Annotated
+
+from pydantic import Field, StringConstraints
+
+from envclone.config.base import Duration, Model, Name, Text
+
+__all__ = ["HealthcheckConfig", "ModelConfig", "Port", "ServiceConfig"]
+
+Port = Annotated[int, Field(ge=1, le=65535)]
+
+
+class HealthcheckConfig(Model):
+    """When a service counts as ready: a command that exits with 0, or an HTTP path that answers below 400."""
+
+    command: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="The command to run inside the service, as a list of arguments.",
+        examples=[["pg_isready"]],
+    )
+    path: Annotated[str, StringConstraints(pattern=r"^/")] | None = Field(
+        default=None,
+        description="The HTTP path to request on the service's first port.",
+        examples=["/healthz"],
+    )
+    interval: Duration = Field(
+        default=dt.timedelta(seconds=2), description="The time between two checks.", examples=["2s"]
+    )
+    timeout: Duration = Field(
+        default=dt.timedelta(seconds=60),
+        description="How long the service may take until its first success.",
+        examples=["60s"],
+    )
+
+
+class ServiceConfig(Model):
+    """One application service of the preview stack, in the version that failed."""
+
+    image: str = Field(
+        min_length=1,
+        description="The container image, best by digest, so that it is the version that failed.",
+        examples=["registry.example/acme/api@sha256:0123…"],
+    )
+    profile: str | None = Field(
+        default=None,
+        min_length=1,
+        description="The resource profile that gives the service production's CPU and memory.",
+        examples=["prod-api"],
+    )
+    environment: dict[str, Text] = Field(
+        default_factory=dict,
+        description="Environment variables. `${stores.NAME.url}` (also `host`, `port`, `user`, `password`, "
+        "`database`, `path`) stands for the branch's own store; `${VAR}` is read when the service starts.",
+        examples=[{"DATABASE_URL": "${stores.main.url}"}],
+    )
+    ports: list[Port] = Field(
+        default_factory=list, description="The ports that the service listens on.", examples=[[8000]]
+    )
+    command: list[str] | None = Field(
+        default=None,
+        min_length=1,
+        description="What to run instead of the image's own command, as a list of arguments.",
+        examples=[["uvicorn", "app:api"]],
+    )
+    healthcheck: HealthcheckConfig | None = Field(default=None, description="When the service counts as ready.")
+    depends_on: list[Name] = Field(
+        default_factory=list,
+        description="Services and stores of the same environment that must be ready first.",
+        examples=[["main", "worker"]],
+    )
+
+
+class ModelConfig(Model):
+    """A model that the services call, as production does, to check a branch's vectors against."""
+
+    name: str = Field(min_length=1, description="The model's name.", examples=["text-embedding-3-small"])
+    dimensions: int | None = Field(
+        default=None,
+        ge=1,
+        le=65536,
+        description="The length of its vectors, for an embedding model.",
+        examples=[1536],
+    )

@@ -1,0 +1,1 @@
+"""Copy-on-write drivers: cheap, independent copies of directory trees."""

@@ -1,0 +1,207 @@
+"""The walk over a directory tree that every driver shares: all but the contents of its files."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from envclone.errors import ResourceError, UsageError
+
+__all__ = ["CopyData", "copy_tree", "remove_tree", "require_tree", "weed"]
+
+CopyData = Callable[[int, int, os.stat_result], None]
+"""Gives an empty file (second descriptor) the contents of another (first descriptor, and its status); not called for
+a source of size 0."""
+
+_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
+_SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
+_TARGET = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+_ATTEMPTS = 20
+"""How often a directory is emptied in which somebody makes new files."""
+
+
+def require_tree(src: Path) -> None:
+    """Raise UsageError unless `src` is a directory (a symbolic link to one is not)."""
+    try:
+        status = src.lstat()
+    except (FileNotFoundError, NotADirectoryError) as exc:
+        raise UsageError(f"{src} does not exist") from exc
+    if not stat.S_ISDIR(status.st_mode):
+        raise UsageError(f"{src} is not a directory")
+
+
+def copy_tree(src: Path, dst: Path, copy_data: CopyData) -> None:
+    """Copy the tree `src` into the empty directory `dst`, the contents of its files through `copy_data`.
+
+    Modes, modification times (ns), symbolic links, hard links inside the tree and, for root, owners are kept;
+    extended attributes are not. Sockets and fifos, which a stopped server leaves behind, are skipped.
+    Every name is opened relative to its directory without following links, so a tree that its owner changes
+    meanwhile cannot lead outside. Raises ResourceError on a device file, OSError on anything else.
+    """
+    source = os.open(src, _DIRECTORY)
+    try:
+        target = os.open(dst, _DIRECTORY)
+        try:
+            _Copy(target, copy_data).directory(source, target, "")
+        finally:
+            os.close(target)
+    finally:
+        os.close(source)
+
+
+class _Copy:
+    """One run of `copy_tree`."""
+
+    def __init__(self, root: int, copy_data: CopyData) -> None:
+        self._root = root
+        self._copy_data = copy_data
+        self._own = os.geteuid() == 0
+        self._links: dict[tuple[int, int], str] = {}
+
+    def directory(self, source: int, target: int, prefix: str) -> None:
+        """Copy the entries of one open directory into another, then its own mode, owner and times."""
+        with os.scandir(source) as entries:
+            for entry in entries:
+                name = entry.name
+                if entry.is_dir(follow_symlinks=False):
+                    self._subdirectory(source, target, name, prefix)
+                elif entry.is_file(follow_symlinks=False):
+                    self._file(source, target, name, prefix)
+                elif entry.is_symlink():
+                    self._symlink(source, target, name)
+                else:
+                    refuse_device(entry.stat(follow_symlinks=False), name)
+        self._attributes(target, os.fstat(source))
+
+    def _subdirectory(self, source: int, target: int, name: str, prefix: str) -> None:
+        os.mkdir(name, 0o700, dir_fd=target)
+        inner_source = os.open(name, _DIRECTORY, dir_fd=source)
+        try:
+            inner_target = os.open(name, _DIRECTORY, dir_fd=target)
+            try:
+                self.directory(inner_source, inner_target, f"{prefix}{name}/")
+            finally:
+                os.close(inner_target)
+        finally:
+            os.close(inner_source)
+
+    def _file(self, source: int, target: int, name: str, prefix: str) -> None:
+        old = os.open(name, _SOURCE, dir_fd=source)
+        try:
+            status = os.fstat(old)
+            if not stat.S_ISREG(status.st_mode):  # it was replaced since the directory was read
+                raise ResourceError(f"the tree changes while it is copied: {prefix}{name}")
+            if status.st_nlink > 1:
+                first = self._links.setdefault((status.st_dev, status.st_ino), prefix + name)
+                if first != prefix + name:
+                    os.link(first, name, src_dir_fd=self._root, dst_dir_fd=target)
+                    return
+            new = os.open(name, _TARGET, 0o600, dir_fd=target)
+            try:
+                if status.st_size:
+                    self._copy_data(old, new, status)
+                self._attributes(new, status)
+            finally:
+                os.close(new)
+        finally:
+            os.close(old)
+
+    def _symlink(self, source: int, target: int, name: str) -> None:
+        status = os.stat(name, dir_fd=source, follow_symlinks=False)
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+        if self._own:
+            os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+        os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target, follow_symlinks=False)
+
+    def _attributes(self, target: int, status: os.stat_result) -> None:
+        if self._own:
+            os.fchown(target, status.st_uid, status.st_gid)
+        os.fchmod(target, stat.S_IMODE(status.st_mode))  # after the owner, whose change clears set-id bits
+        os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def weed(path: Path) -> None:
+    """Remove sockets and fifos from a tree; raises ResourceError on a device file."""
+    for folder, _, _, descriptor in os.fwalk(path):
+        with os.scandir(descriptor) as entries:
+            for entry in entries:
+                if not (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)):
+                    if entry.is_symlink():
+                        continue
+                    refuse_device(entry.stat(follow_symlinks=False), os.path.join(folder, entry.name))  # noqa: PTH118
+                    os.unlink(entry.name, dir_fd=descriptor)
+
+
+def refuse_device(status: os.stat_result, name: str) -> None:
+    """Raise ResourceError when a special file is a device: copied, it would be a way into this machine."""
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        raise ResourceError(
+            f"{name!r} is a device file, and a data directory has none", hint="remove it from the source"
+        )
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a tree, a file or a link; nothing to do when it is not there. Links are not followed.
+
+    Entries that vanish or come meanwhile (a stopping server's) are no error, and directories that their owner may not
+    write to are opened up. Raises OSError.
+    """
+    try:
+        parent = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    except FileNotFoundError:
+        return
+    try:
+        _remove_entry(parent, path.name)
+    except OSError as exc:
+        raise OSError(exc.errno, exc.strerror, os.fspath(path.parent / os.fsdecode(exc.filename or path.name))) from exc
+    finally:
+        os.close(parent)
+
+
+def _remove_entry(parent: int, name: str) -> None:
+    try:
+        directory = _opened(parent, name)
+    except FileNotFoundError:
+        return
+    except NotADirectoryError:  # any file, and with O_NOFOLLOW a link too
+        with suppress(FileNotFoundError):
+            os.unlink(name, dir_fd=parent)
+        return
+    try:
+        for attempt in range(_ATTEMPTS):
+            with os.scandir(directory) as entries:
+                found = list(entries)
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    _remove_entry(directory, entry.name)
+                else:
+                    with suppress(FileNotFoundError):
+                        os.unlink(entry.name, dir_fd=directory)
+            try:
+                os.rmdir(name, dir_fd=parent)
+            except FileNotFoundError:
+                return
+            except OSError as exc:
+                if exc.errno != errno.ENOTEMPTY or attempt + 1 == _ATTEMPTS:
+                    raise
+            else:
+                return
+    finally:
+        os.close(directory)
+
+
+def _opened(parent: int, name: str) -> int:
+    """Open a directory that is to be emptied, with the rights that takes."""
+    try:
+        directory = os.open(name, _DIRECTORY, dir_fd=parent)
+    except PermissionError:
+        os.chmod(name, 0o700, dir_fd=parent)
+        directory = os.open(name, _DIRECTORY, dir_fd=parent)
+    if os.geteuid() != 0 and (status := os.fstat(directory)).st_uid == os.geteuid() and status.st_mode & 0o300 != 0o300:
+        os.fchmod(directory, 0o700)
+    return directory

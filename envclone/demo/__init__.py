@@ -1,0 +1,1 @@
+"""The demo: a support desk with real state, an incident in it, and what becomes of the incident elsewhere."""

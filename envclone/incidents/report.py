@@ -1,0 +1,78 @@
+"""A replay in words and side by side; no rendering here."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from envclone.incidents.verdicts import Difference, DifferenceKind, ReplayReport, StepVerdict
+
+__all__ = ["explain", "side_by_side"]
+
+WIDTH = 160
+"""The most characters of a value that are shown."""
+
+ROWS = 60
+"""The most differences of a step that are shown."""
+
+
+def explain(report: ReplayReport) -> str:
+    """The verdict in words: a line for the incident, then one or more per step."""
+    good = sum(step.reproduced for step in report.steps)
+    total = len(report.steps)
+    word = "reproduced" if report.reproduced else "NOT reproduced"
+    lines = [f"incident {report.incident}: {word} ({good} of {total} steps gave what production gave)"]
+    for step in report.steps:
+        if step.reproduced:
+            lines.append(f"  {step.step}: reproduced, {step.note or _same(step)}")
+        else:
+            lines.append(f"  {step.step}: not reproduced")
+            lines += [f"    {reason}" for reason in step.reasons]
+    return "\n".join(lines)
+
+
+def _same(step: StepVerdict) -> str:
+    return f"{step.results} results, all the same" if step.results != 1 else "1 result, the same"
+
+
+def side_by_side(verdict: StepVerdict) -> list[tuple[str, str, str]]:
+    """The differences as (what, in production, in the branch), texts cut around the first character that differs."""
+    rows = [_row(difference) for difference in verdict.differences[:ROWS]]
+    if (rest := len(verdict.differences) - ROWS) > 0:
+        rows.append((f"and {rest} more", "", ""))
+    return rows
+
+
+def _row(difference: Difference) -> tuple[str, str, str]:
+    kind = difference.kind
+    if kind is DifferenceKind.MISSING:
+        return f"{difference.key}: missing", f"#{difference.position} {_text(difference.expected)}", "–"
+    if kind is DifferenceKind.EXTRA:
+        return f"{difference.key}: extra", "–", f"#{difference.position} {_text(difference.actual)}"
+    if kind is DifferenceKind.MOVED:
+        return f"{difference.key}: place", f"#{difference.expected}", f"#{difference.actual}"
+    what = kind.value if kind is not DifferenceKind.VALUE else difference.column or "value"
+    label = f"{difference.key}: {what}" if difference.key else what
+    return label, *_cut(_raw(difference.expected), _raw(difference.actual))
+
+
+def _raw(value: Any) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+
+
+def _text(value: Any) -> str:
+    text = _raw(value)
+    return text if len(text) <= WIDTH else f"{text[: WIDTH - 1]}…"
+
+
+def _cut(expected: str, actual: str) -> tuple[str, str]:
+    """Both texts around the first place where they differ."""
+    if max(len(expected), len(actual)) <= WIDTH:
+        return expected, actual
+    shorter = min(len(expected), len(actual))
+    common = next((i for i in range(shorter) if expected[i] != actual[i]), shorter)
+    start = max(0, common - WIDTH // 4)
+    cut = ("…" if start else "") + "{}"
+    return _text(cut.format(expected[start:])), _text(cut.format(actual[start:]))

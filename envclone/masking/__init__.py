@@ -1,0 +1,1 @@
+"""What values become: domains and their masks, JSON paths, free text, rules."""

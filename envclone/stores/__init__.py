@@ -1,0 +1,1 @@
+"""The kinds of store that come with envclone, one package each."""

@@ -1,0 +1,1 @@
+"""PostgreSQL: physical snapshots, private sessions, and the files themselves."""

@@ -1,0 +1,217 @@
+"""What in a cluster could reach out or let somebody in: neutralized before anything else may start on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import UnsafeError
+from envclone.models import Cleaned
+from envclone.stores.postgres.quiesce import release_horizon
+
+__all__ = ["NOWHERE", "defang"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+NOWHERE = "disabled.invalid"
+"""The host that foreign servers point to afterwards; names under .invalid never resolve (RFC 2606)."""
+
+_OUTGOING = ("dblink", "pg_net", "http", "pgsql-http", "aws_lambda", "aws_s3", "plsh", "plpython3u", "plperlu")
+_TEMPLATES = ("template0", "template1")
+_ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "address", "dsn", "url", "server")
+
+
+def defang(connect: Connect, database: str) -> list[Cleaned]:
+    """Neutralize roles' passwords, subscriptions, origins, foreign servers, event triggers, jobs, outgoing extensions.
+
+    The cluster's other databases are dropped; `postgres` and `template1` are made anew when they hold anything.
+    `connect(dbname=…, autocommit=True)` opens a superuser's connection. Raises UnsafeError when template0 was filled.
+    """
+    slots, prepared = release_horizon(connect)
+    with connect(autocommit=True) as conn:
+        cleaned = [
+            Cleaned("replication slots dropped", slots),
+            Cleaned("prepared transactions rolled back", prepared),
+            *_subscriptions(conn),
+            _event_triggers(conn),
+            *_foreign(conn),
+            _jobs(conn),
+            _outgoing(conn),
+        ]
+    cleaned += _databases(connect, database)
+    with connect(autocommit=True) as conn:
+        cleaned += [_origins(conn), _passwords(conn), _settings(conn)]
+    return [item for item in cleaned if item.count]
+
+
+def _subscriptions(conn: Connection) -> list[Cleaned]:
+    own = conn.execute(
+        """SELECT s.subname FROM pg_catalog.pg_subscription s
+           JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()"""
+    ).fetchall()
+    for (name,) in own:
+        subscription = sql.Identifier(name)
+        # with a slot name left, DROP would go to production and drop its slot
+        conn.execute(sql.SQL("ALTER SUBSCRIPTION {} DISABLE").format(subscription))
+        conn.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(subscription))
+        conn.execute(sql.SQL("DROP SUBSCRIPTION {}").format(subscription))
+    # those of other databases go with their database, which cannot be dropped while it has any
+    others = conn.execute("DELETE FROM pg_catalog.pg_subscription RETURNING subname").fetchall()
+    conn.execute("VACUUM FULL pg_catalog.pg_subscription")
+    return [
+        Cleaned("subscriptions dropped", len(own), _names(own)),
+        Cleaned("subscriptions of other databases removed", len(others), _names(others)),
+    ]
+
+
+def _origins(conn: Connection) -> Cleaned:
+    found = conn.execute("SELECT roname FROM pg_catalog.pg_replication_origin").fetchall()
+    for (name,) in found:
+        conn.execute("SELECT pg_catalog.pg_replication_origin_drop(%s)", [name])
+    return Cleaned("replication origins dropped", len(found), _names(found))
+
+
+def _event_triggers(conn: Connection) -> Cleaned:
+    found = conn.execute(
+        "UPDATE pg_catalog.pg_event_trigger SET evtenabled = 'D' WHERE evtenabled <> 'D' RETURNING evtname"
+    ).fetchall()
+    return Cleaned("event triggers disabled", len(found), _names(found))
+
+
+def _foreign(conn: Connection) -> list[Cleaned]:
+    mappings = conn.execute(
+        """SELECT CASE WHEN umuser = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(umuser) END, srvname, umuser = 0
+           FROM pg_catalog.pg_user_mappings"""
+    ).fetchall()
+    for user, server, public in mappings:
+        who: sql.Composable = sql.SQL("PUBLIC") if public else sql.Identifier(user)
+        conn.execute(sql.SQL("DROP USER MAPPING FOR {} SERVER {}").format(who, sql.Identifier(server)))
+    servers = conn.execute(
+        """SELECT srvname, ARRAY(SELECT pg_catalog.split_part(o, '=', 1)
+                                 FROM pg_catalog.unnest(srvoptions) AS u (o)) FROM pg_catalog.pg_foreign_server"""
+    ).fetchall()
+    for server, options in servers:
+        # not by ALTER SERVER: a wrapper's validator may refuse, and its library may be missing here
+        kept = [f"host={NOWHERE}"] if "host" in options or not options else []
+        conn.execute(
+            """UPDATE pg_catalog.pg_foreign_server SET srvoptions = NULLIF(%s::text[] || ARRAY(
+                 SELECT o FROM pg_catalog.unnest(srvoptions) AS u (o)
+                 WHERE NOT pg_catalog.split_part(o, '=', 1) = ANY (%s)
+                   AND pg_catalog.split_part(o, '=', 1) !~* '(pass|secret|token|key|user)'), '{}')
+               WHERE srvname = %s""",
+            [kept, list(_ADDRESSES), server],
+        )
+    for catalog in ("pg_user_mapping", "pg_foreign_server"):
+        conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))
+    return [
+        Cleaned("user mappings dropped", len(mappings), ", ".join(f"{m[0]}@{m[1]}" for m in mappings)),
+        Cleaned("foreign servers pointed nowhere", len(servers), _names(servers)),
+    ]
+
+
+def _jobs(conn: Connection) -> Cleaned:
+    row = conn.execute("SELECT pg_catalog.to_regclass('cron.job') IS NOT NULL").fetchone()
+    if not row or not row[0]:
+        return Cleaned("scheduled jobs removed", 0)
+    jobs = conn.execute("DELETE FROM cron.job RETURNING jobid").rowcount
+    details = conn.execute("SELECT pg_catalog.to_regclass('cron.job_run_details') IS NOT NULL").fetchone()
+    if details and details[0]:
+        conn.execute("DELETE FROM cron.job_run_details")
+    return Cleaned("scheduled jobs removed", jobs, "pg_cron")
+
+
+def _outgoing(conn: Connection) -> Cleaned:
+    """Functions of extensions that open connections: nobody but a superuser may call them."""
+    found = conn.execute(
+        "SELECT extname FROM pg_catalog.pg_extension WHERE extname = ANY (%s) ORDER BY 1", [list(_OUTGOING)]
+    ).fetchall()
+    conn.execute(
+        """UPDATE pg_catalog.pg_proc p
+           SET proacl = ARRAY[pg_catalog.makeaclitem(p.proowner, p.proowner, 'EXECUTE', false)]
+           FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+           WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
+             AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND e.extname = ANY (%s)""",
+        [list(_OUTGOING)],
+    )
+    return Cleaned("extensions that reach out closed to everybody", len(found), _names(found))
+
+
+def _databases(connect: Connect, own: str) -> list[Cleaned]:
+    with connect(autocommit=True) as conn:
+        rows = conn.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
+    names = [row[0] for row in rows]
+    dropped = [name for name in names if name not in (*_TEMPLATES, "postgres", own)]
+    with connect(autocommit=True) as conn:
+        conn.execute("UPDATE pg_catalog.pg_database SET datallowconn = true WHERE datname = 'template0'")
+        for name in dropped:
+            _drop(conn, name)
+    filled = [name for name in (*_TEMPLATES, "postgres") if name in names and name != own and _filled(connect, name)]
+    if "template0" in filled:
+        raise UnsafeError(
+            "template0 of the cluster holds tables, which nothing but a mistake puts there",
+            hint="drop them in production, and take a new snapshot",
+        )
+    with connect(autocommit=True) as conn:
+        conn.execute("UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname = 'template0'")
+        for name in filled:
+            _drop(conn, name)
+            conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+            if name == "template1":
+                conn.execute("ALTER DATABASE template1 IS_TEMPLATE true")
+        conn.execute("VACUUM FULL pg_catalog.pg_database")
+    return [
+        Cleaned("other databases dropped", len(dropped), ", ".join(dropped)),
+        Cleaned("maintenance databases made anew", len(filled), ", ".join(filled)),
+    ]
+
+
+def _drop(conn: Connection, name: str) -> None:
+    # through the catalog: ALTER refuses a database that is marked invalid
+    conn.execute("UPDATE pg_catalog.pg_database SET datistemplate = false WHERE datname = %s", [name])
+    conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _filled(connect: Connect, name: str) -> bool:
+    with connect(dbname=name, autocommit=True) as conn:
+        row = conn.execute(
+            """SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind IN ('r','m','p','f','S'))
+                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_largeobject_metadata)
+                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_foreign_server)
+                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_event_trigger)
+                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE oid >= 16384)"""
+        ).fetchone()
+    return bool(row and row[0])
+
+
+def _passwords(conn: Connection) -> Cleaned:
+    found = conn.execute(
+        """UPDATE pg_catalog.pg_authid SET rolpassword = NULL, rolvaliduntil = NULL
+           WHERE rolpassword IS NOT NULL RETURNING rolname"""
+    ).fetchall()
+    conn.execute("VACUUM FULL pg_catalog.pg_authid")  # old hashes live on in the old file's dead rows
+    return Cleaned("role passwords removed", len(found), _names(found))
+
+
+def _settings(conn: Connection) -> Cleaned:
+    """Settings of roles and databases that load libraries or name other machines."""
+    found = conn.execute(
+        r"""UPDATE pg_catalog.pg_db_role_setting SET setconfig = ARRAY(
+              SELECT s FROM pg_catalog.unnest(setconfig) AS u (s)
+              WHERE s !~* '^(session_preload_libraries|local_preload_libraries|dynamic_library_path)='
+                AND s !~* '(pass|secret|token|api_?key)')
+            WHERE EXISTS (SELECT 1 FROM pg_catalog.unnest(setconfig) AS u (s)
+              WHERE s ~* '^(session_preload_libraries|local_preload_libraries|dynamic_library_path)='
+                 OR s ~* '(pass|secret|token|api_?key)')"""
+    ).rowcount
+    conn.execute("DELETE FROM pg_catalog.pg_db_role_setting WHERE setconfig = '{}'")
+    conn.execute("VACUUM FULL pg_catalog.pg_db_role_setting")
+    return Cleaned("settings of roles and databases removed", found)
+
+
+def _names(rows: list[tuple[Any, ...]]) -> str:
+    return ", ".join(str(row[0]) for row in rows)

@@ -1,0 +1,119 @@
+"""What the server derives from a column: generated columns, indexes, statistics, materialized views."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.stores.postgres.tables import USER_RELATIONS, Table
+
+__all__ = ["Index", "MaterializedView", "generated_from", "indexes_on", "materialized_views"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class Index:
+    """An index with storage, on a table, a partition or a materialized view."""
+
+    oid: int
+    schema: str
+    name: str
+    table: int
+    unique: bool
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its qualified name for SQL."""
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class MaterializedView:
+    """A materialized view; an unpopulated one holds nothing."""
+
+    oid: int
+    schema: str
+    name: str
+    populated: bool
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """Its qualified name for SQL."""
+        return sql.Identifier(self.schema, self.name)
+
+
+def generated_from(conn: Connection, table: Table, columns: Collection[str]) -> set[str]:
+    """The table's generated columns that the server computes from any of `columns` (a generated one cannot chain)."""
+    rows = conn.execute(
+        """SELECT DISTINCT g.attname
+           FROM pg_catalog.pg_attribute g
+           LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = g.attrelid AND f.adnum = g.attnum
+           JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.attrelid
+             AND (d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
+                  OR d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = g.attrelid AND d.objsubid = g.attnum)
+           JOIN pg_catalog.pg_attribute b ON b.attrelid = g.attrelid AND b.attnum = d.refobjsubid
+           WHERE g.attrelid = %s::oid AND g.attgenerated <> '' AND b.attname = ANY (%s) AND b.attname <> g.attname""",
+        [table.oid, list(columns)],
+    ).fetchall()
+    return {row[0] for row in rows}
+
+
+def indexes_on(conn: Connection, relation: int, columns: Collection[str]) -> list[Index]:
+    """The relation's indexes that hold any of `columns`: as a key, included, in an expression or in a predicate."""
+    rows = conn.execute(
+        """SELECT i.indexrelid::int8, n.nspname, c.relname, i.indrelid::int8, i.indisunique
+           FROM pg_catalog.pg_index i
+           JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           WHERE i.indrelid = %s::oid AND c.relkind = 'i' AND EXISTS
+             (SELECT 1 FROM pg_catalog.pg_attribute a
+              WHERE a.attrelid = i.indrelid AND a.attname = ANY (%s) AND
+                (a.attnum = ANY (i.indkey) OR EXISTS
+                  (SELECT 1 FROM pg_catalog.pg_depend d
+                   WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+                     AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid
+                     AND d.refobjsubid = a.attnum)))
+           ORDER BY 1""",
+        [relation, list(columns)],
+    ).fetchall()
+    return [Index(*row) for row in rows]
+
+
+def materialized_views(conn: Connection) -> list[MaterializedView]:
+    """The user's materialized views, each behind those that it is made from (through views too)."""
+    found = {
+        row[0]: MaterializedView(*row)
+        for row in conn.execute(
+            f"""SELECT c.oid::int8, n.nspname, c.relname, c.relispopulated
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                WHERE c.relkind = 'm' AND {USER_RELATIONS} ORDER BY 1"""  # noqa: S608 - a constant
+        )
+    }
+    edges: dict[int, set[int]] = {}
+    for source, target in conn.execute(
+        """SELECT DISTINCT r.ev_class::int8, d.refobjid::int8
+           FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
+             ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
+            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class"""
+    ):
+        edges.setdefault(source, set()).add(target)
+    order: list[MaterializedView] = []
+    seen: set[int] = set()
+
+    def visit(oid: int) -> None:
+        if oid in seen:
+            return
+        seen.add(oid)
+        for target in sorted(edges.get(oid, ())):
+            visit(target)
+        if oid in found:
+            order.append(found[oid])
+
+    for oid in found:
+        visit(oid)
+    return order

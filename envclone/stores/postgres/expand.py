@@ -1,0 +1,80 @@
+"""Values that a search of the plain bytes would miss: stored compressed, or in chunks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from envclone.models import StoreSnapshot
+from envclone.stores.postgres import layout
+from envclone.stores.postgres.pages import varlena
+from envclone.stores.postgres.pages.page import Items, Pages, normal_items
+from envclone.stores.postgres.pages.segments import Range, ranges
+from envclone.stores.postgres.pages.toast import Chunks
+from envclone.stores.postgres.pages.tuples import attributes
+
+__all__ = ["expand"]
+
+_VECTORS = frozenset({"vector", "halfvec", "sparsevec"})
+_HAS_EXTERNAL = 0x0004
+
+
+def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
+    """Every compressed value decompressed, every TOAST value put together, with its place in words.
+
+    Goes through all heaps of all databases by the layout that the private session left. Embeddings are left out:
+    they are numbers. Raises UnsafeError when a page or a value is damaged.
+    """
+    known = layout.load(directory)
+    for database, relation in known.heaps():
+        if not any(column.length == -1 for column in relation.attributes):
+            continue
+        toast = next((other for other in database.relations if other.oid == relation.toast), None)
+        with ExitStack() as stack:
+            chunks = None
+            if toast is not None:
+                chunks = stack.enter_context(
+                    Chunks(directory / "data" / toast.path, known.page_size, known.segment_pages)
+                )
+            for part in ranges(directory / "data" / relation.path, known.page_size, segment_pages=known.segment_pages):
+                yield from _values(part, relation, chunks)
+
+
+def _values(part: Range, relation: layout.Relation, chunks: Chunks | None) -> Iterator[tuple[str, bytes]]:
+    items = normal_items(part.pages, relation.path)
+    columns = relation.attributes
+    for i in np.flatnonzero(_candidates(part.pages, items)).tolist():
+        page, start = int(items.page[i]), int(items.offset[i])
+        data = part.pages[page, start : start + int(items.length[i])].tobytes()
+        for slot in attributes(data, columns):
+            value = slot.varlena
+            if value is None or columns[slot.index].type in _VECTORS or columns[slot.index].dropped:
+                continue
+            if value.form is varlena.Form.COMPRESSED:
+                raw = varlena.expand(data[value.start : value.end])
+            elif value.form is varlena.Form.EXTERNAL and chunks is not None:
+                raw = chunks.value(varlena.pointer(data[value.start : value.end]))
+            else:
+                continue
+            block = part.first_block + page
+            yield f"{relation.name}.{columns[slot.index].name} page {block} item {int(items.number[i])}", raw
+
+
+def _candidates(pages: Pages, items: Items) -> npt.NDArray[np.bool_]:
+    """Items with a TOAST pointer, or with a word that could be the header of a compressed value; few have neither."""
+    if not len(items):
+        return np.zeros(0, dtype=np.bool_)
+    external = pages[items.page, items.offset + 20] & _HAS_EXTERNAL != 0
+    words = pages.view("<u4")
+    size, following = words[:, :-1] >> 2, words[:, 1:]
+    likely = (words[:, :-1] & 3 == 2) & (size > 8) & (size < pages.shape[1]) & ((following & 0x3FFFFFFF) > size - 8)
+    counts = np.zeros((len(pages), words.shape[1] + 1), dtype=np.int32)
+    np.cumsum(likely, axis=1, out=counts[:, 1:-1])
+    counts[:, -1] = counts[:, -2]
+    first, last = items.offset // 4, (items.offset + items.length) // 4
+    result: npt.NDArray[np.bool_] = external | (counts[items.page, last] > counts[items.page, first])
+    return result

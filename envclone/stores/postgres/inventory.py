@@ -1,0 +1,131 @@
+"""Every field that a PostgreSQL store holds, for the guard to demand a decision on each."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.models import Field, FieldKind, Inventory
+from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Table, read_tables
+
+__all__ = ["read_inventory"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_BATCH = 2000
+"""JSON documents parsed together; they can be large."""
+
+
+def read_inventory(conn: Connection, store: str) -> Inventory:
+    """Every column of every user table, with the group of columns that foreign keys tie to it.
+
+    Views, foreign tables and extensions' tables are left out: they hold no rows of the user in these files.
+    Materialized views are left out too, for they are made again from the masked tables.
+    Large objects, when there are any, are one field `pg_largeobject`.
+    """
+    tables = read_tables(conn)
+    groups = foreign_key_groups(conn, tables)
+    fields: dict[str, Field] = {}
+    rows: dict[str, int] = {}
+    for table in tables:
+        rows[table.address] = _count(conn, table)
+        for column in table.columns.values():
+            address = f"{table.address}.{column.name}"
+            fields[address] = Field(
+                address,
+                column.type,
+                column.kind,
+                nullable=column.nullable,
+                unique=column.unique,
+                generated=column.generated,
+                paths=_json_paths(conn, table, column) if column.kind is FieldKind.JSON else (),
+                group=groups.get(address, frozenset()),
+            )
+    objects = conn.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
+    if objects and objects[0]:
+        fields[LARGE_OBJECTS] = Field(LARGE_OBJECTS, "bytea", FieldKind.OTHER)
+        rows[LARGE_OBJECTS] = objects[0]
+    return Inventory(store, fields, rows)
+
+
+def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> dict[str, frozenset[str]]:
+    """For each text column in a declared foreign key, all columns tied to it, itself included, transitively.
+
+    Both ends are named at their partition root; keys may be composite, cyclic or refer to their own table.
+    """
+    tables = list(tables)
+    roots = {member: table for table in tables for member in table.tree}
+    pairs = conn.execute(
+        """SELECT c.conrelid::int8, a.attname, c.confrelid::int8, b.attname
+           FROM pg_catalog.pg_constraint c
+           CROSS JOIN LATERAL unnest(c.conkey, c.confkey) AS k (mine, theirs)
+           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.mine
+           JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs
+           WHERE c.contype = 'f'"""
+    ).fetchall()
+    links = []
+    for relation, column, other, other_column in pairs:
+        ends = [(roots.get(relation), column), (roots.get(other), other_column)]
+        addresses = [
+            f"{table.address}.{name}"
+            for table, name in ends
+            if table and name in table.columns and table.columns[name].kind is FieldKind.TEXT
+        ]
+        if len(addresses) == 2:
+            links.append((addresses[0], addresses[1]))
+    return _components(links)
+
+
+def _components(links: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+    parent: dict[str, str] = {}
+
+    def root(item: str) -> str:
+        parent.setdefault(item, item)
+        while parent[item] != item:
+            parent[item] = parent[parent[item]]
+            item = parent[item]
+        return item
+
+    for one, other in links:
+        parent[root(one)] = root(other)
+    members: dict[str, set[str]] = {}
+    for item in list(parent):
+        members.setdefault(root(item), set()).add(item)
+    return {item: frozenset(group) for group in members.values() for item in group}
+
+
+def _paths(value: Any, path: str = "$") -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _paths(item, f"{path}.{key}")
+    elif isinstance(value, list):
+        for item in value:
+            yield from _paths(item, f"{path}[*]")
+    else:
+        yield path
+
+
+def _count(conn: Connection, table: Table) -> int:
+    total = 0
+    for leaf in table.leaves:
+        row = conn.execute(sql.SQL("SELECT pg_catalog.count(*) FROM ONLY {}").format(leaf.identifier)).fetchone()
+        total += row[0] if row else 0
+    return total
+
+
+def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[str, ...]:
+    seen: dict[str, None] = {}
+    for leaf in table.leaves:
+        with conn.transaction(), conn.cursor(name="envclone_paths") as cursor:
+            cursor.itersize = _BATCH
+            name = sql.Identifier(column.name)
+            cursor.execute(
+                sql.SQL("SELECT {} FROM ONLY {} WHERE {} IS NOT NULL").format(column.read_as(), leaf.identifier, name)
+            )
+            for (document,) in cursor:
+                seen.update(dict.fromkeys(_paths(json.loads(document))))
+    return tuple(sorted(seen))

@@ -1,0 +1,156 @@
+"""What lies where in a store's files: asked from the catalog in private, read again when no server runs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from envclone.errors import UnsafeError
+from envclone.stores.postgres.pages.tuples import Attribute
+
+__all__ = ["FILE", "Database", "Layout", "Relation", "forget", "load", "read_layout", "save"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+FILE = "layout.json"
+"""The file beside `data/` that holds the layout."""
+
+_VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """A relation with storage: `path` is its main fork's first segment below the data directory.
+
+    `kind` is pg_class.relkind, `access` the access method's name; `toast` the oid of its TOAST table or 0, `table` the
+    oid of an index's table or 0. Only heaps have `attributes`, in the order of their numbers, dropped ones included.
+    """
+
+    oid: int
+    name: str
+    kind: str
+    access: str
+    path: str
+    toast: int
+    table: int
+    attributes: tuple[Attribute, ...]
+
+    @property
+    def heap(self) -> bool:
+        """Whether its main fork consists of heap pages (sequences do too)."""
+        return self.access == "heap" or self.kind == "S"
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """One database's relations; shared catalogs are listed in each."""
+
+    oid: int
+    name: str
+    relations: tuple[Relation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """Every database of a cluster; page size and pages per segment as the server was built."""
+
+    page_size: int
+    segment_pages: int
+    databases: tuple[Database, ...]
+
+    def heaps(self) -> Iterator[tuple[Database, Relation]]:
+        """Every relation of heap pages once, shared catalogs under the first database."""
+        seen: set[str] = set()
+        for database in self.databases:
+            for relation in database.relations:
+                if relation.heap and relation.path not in seen:
+                    seen.add(relation.path)
+                    yield database, relation
+
+
+def read_layout(connect: Connect) -> Layout:
+    """Ask each database of the running private server.
+
+    `connect(dbname=…, autocommit=True)` opens a superuser's connection; every database must take connections.
+    Raises UnsafeError for a table access method other than heap, whose files are not known.
+    """
+    with connect(autocommit=True) as conn:
+        row = conn.execute(
+            """SELECT current_setting('block_size')::int,
+                      (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'segment_size')"""
+        ).fetchone()
+        assert row is not None
+        names = conn.execute("SELECT oid::int8, datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
+    databases = []
+    for oid, name in names:
+        with connect(dbname=name, autocommit=True) as there:
+            databases.append(Database(oid, name, tuple(_relations(there))))
+    return Layout(row[0], row[1], tuple(databases))
+
+
+def save(layout: Layout, directory: Path) -> None:
+    """Write the layout beside the data directory."""
+    partial = directory / f".{FILE}"
+    partial.write_text(json.dumps({"version": _VERSION, **asdict(layout)}, separators=(",", ":")))
+    partial.chmod(0o600)
+    partial.rename(directory / FILE)
+
+
+def load(directory: Path) -> Layout:
+    """Read it again; raises UnsafeError when the clone was not opened and closed cleanly before."""
+    try:
+        stored = json.loads((directory / FILE).read_text())
+    except FileNotFoundError as exc:
+        raise UnsafeError(
+            "nothing is known of the layout of the store's files: its private session did not end cleanly",
+            hint="sanitize again from the raw snapshot",
+        ) from exc
+    if stored["version"] != _VERSION:
+        raise UnsafeError("the layout was written by another version of envclone", hint="sanitize again")
+    databases = tuple(
+        Database(
+            d["oid"],
+            d["name"],
+            tuple(
+                Relation(**{**r, "attributes": tuple(Attribute(**a) for a in r["attributes"])}) for r in d["relations"]
+            ),
+        )
+        for d in stored["databases"]
+    )
+    return Layout(stored["page_size"], stored["segment_pages"], databases)
+
+
+def forget(directory: Path) -> None:
+    """Remove the layout: what it says may no longer be true."""
+    (directory / FILE).unlink(missing_ok=True)
+
+
+def _relations(conn: Connection) -> Iterator[Relation]:
+    attributes: dict[int, list[Attribute]] = {}
+    for relation, name, type_, length, align, dropped in conn.execute(
+        """SELECT a.attrelid::int8, a.attname, coalesce(t.typname, ''), a.attlen, a.attalign, a.attisdropped
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+           LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+           WHERE a.attnum > 0 AND c.relkind IN ('r', 'm') ORDER BY a.attrelid, a.attnum"""
+    ):
+        attributes.setdefault(relation, []).append(Attribute(name, type_, length, align, dropped))
+    for oid, name, kind, access, path, toast, table in conn.execute(
+        """SELECT c.oid::int8, n.nspname || '.' || c.relname, c.relkind, coalesce(m.amname, ''),
+                  pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid::int8, coalesce(i.indrelid, 0)::int8
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+           WHERE pg_catalog.pg_relation_filepath(c.oid) IS NOT NULL ORDER BY 1"""
+    ):
+        if kind in "rmt" and access != "heap":
+            raise UnsafeError(
+                f"{name} is stored by the table access method {access}, whose files envclone does not know",
+                hint="move the table to heap in production, or leave it out of the snapshot",
+            )
+        yield Relation(oid, name, kind, access, path, toast, table, tuple(attributes.get(oid, ())))

@@ -1,0 +1,120 @@
+"""Heap pages in bulk: their line pointers, and the bytes that belong to none of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from envclone.errors import UnsafeError
+
+__all__ = ["HEADER", "NORMAL", "Items", "Pages", "has_dead", "headers", "live_mask", "normal_items"]
+
+Pages = npt.NDArray[np.uint8]
+"""Pages as an array of the shape (pages, page size in bytes)."""
+
+HEADER = 24
+"""Bytes of a page's header; line pointers of 4 bytes follow it (`src/include/storage/bufpage.h`)."""
+NORMAL = 1
+"""The line pointer's flag for an item with storage (`src/include/storage/itemid.h`)."""
+
+_TUPLE_HEADER = 23
+_XMAX_COMMITTED, _XMAX_INVALID, _XMAX_IS_MULTI, _LOCK_ONLY = 0x0400, 0x0800, 0x1000, 0x0080
+_XMIN_COMMITTED, _XMIN_INVALID = 0x0100, 0x0200
+
+
+@dataclass(frozen=True, slots=True)
+class Items:
+    """Items with storage: page (index into the array), line pointer number (from 1), offset and length in bytes."""
+
+    page: npt.NDArray[np.int64]
+    number: npt.NDArray[np.int64]
+    offset: npt.NDArray[np.int64]
+    length: npt.NDArray[np.int64]
+
+    def __len__(self) -> int:
+        return len(self.page)
+
+
+@dataclass(frozen=True, slots=True)
+class Headers:
+    """`pd_lower`, `pd_upper` and `pd_special` of each page; a page never used has zero in all of them."""
+
+    lower: npt.NDArray[np.int64]
+    upper: npt.NDArray[np.int64]
+    special: npt.NDArray[np.int64]
+
+
+def headers(pages: Pages, place: str) -> Headers:
+    """The pages' boundaries; raises UnsafeError when a page is not a heap page, for then nothing is known of it."""
+    words = pages[:, 12:18].copy().view("<u2").astype(np.int64)
+    lower, upper, special = words[:, 0], words[:, 1], words[:, 2]
+    size = pages.shape[1]
+    new = upper == 0
+    if new.any() and pages[new].any():
+        raise _broken(place, int(np.flatnonzero(new & pages.any(axis=1))[0]))
+    good = (lower >= HEADER) & (lower <= upper) & (upper <= special) & (special <= size) | new
+    if not good.all():
+        raise _broken(place, int(np.flatnonzero(~good)[0]))
+    return Headers(lower, upper, special)
+
+
+def normal_items(pages: Pages, place: str) -> Items:
+    """Every item with storage, in the order of pages and line pointers; `place` names the file in an error."""
+    head = headers(pages, place)
+    count = np.maximum(head.lower - HEADER, 0) // 4
+    most = int(count.max(initial=0))
+    pointers = pages[:, HEADER : HEADER + 4 * most].copy().view("<u4")
+    there = np.arange(most) < count[:, None]
+    page, index = np.nonzero(there & ((pointers >> 15) & 3 == NORMAL))
+    found = pointers[page, index].astype(np.int64)
+    offset, length = found & 0x7FFF, found >> 17
+    wrong = (offset < head.upper[page]) | (offset + length > head.special[page]) | (length < _TUPLE_HEADER)
+    if wrong.any():
+        raise _broken(place, int(page[wrong][0]))
+    return Items(page, index + 1, offset, length)
+
+
+def live_mask(pages: Pages, items: Items, place: str) -> npt.NDArray[np.bool_]:
+    """True for each byte that the page's header, line pointers, items or special space hold.
+
+    What is False is the hole between `pd_lower` and `pd_upper`, the gaps and the padding between items,
+    and the bodies of items whose line pointer is dead or unused.
+    """
+    count, size = pages.shape
+    head = headers(pages, place)
+    # +1 where a stretch begins and -1 behind its end: the running sum is positive inside
+    edges = np.zeros((count, size + 1), dtype=np.int8)
+    rows = np.arange(count)
+    used = head.upper != 0
+    edges[rows[used], 0] += 1
+    np.subtract.at(edges, (rows[used], head.lower[used]), 1)
+    np.add.at(edges, (rows[used], head.special[used]), 1)
+    np.add.at(edges, (items.page, items.offset), 1)
+    np.subtract.at(edges, (items.page, items.offset + items.length), 1)
+    return np.cumsum(edges[:, :size], axis=1, dtype=np.int8) > 0
+
+
+def has_dead(pages: Pages, items: Items) -> npt.NDArray[np.bool_]:
+    """Which items are row versions that nobody can see any more, though they still have storage.
+
+    After a VACUUM that nothing held back there are none: their inserting transaction is known to have failed,
+    or their deleting one to have committed (`src/include/access/htup_details.h`).
+    """
+    if not len(items):
+        return np.zeros(0, dtype=np.bool_)
+    at = items.offset + 20
+    mask = pages[items.page, at].astype(np.int64) | (pages[items.page, at + 1].astype(np.int64) << 8)
+    frozen = mask & (_XMIN_COMMITTED | _XMIN_INVALID) == _XMIN_COMMITTED | _XMIN_INVALID
+    aborted = (mask & _XMIN_INVALID != 0) & ~frozen
+    deleted = (mask & _XMAX_COMMITTED != 0) & (mask & (_XMAX_INVALID | _XMAX_IS_MULTI | _LOCK_ONLY) == 0)
+    dead: npt.NDArray[np.bool_] = aborted | deleted
+    return dead
+
+
+def _broken(place: str, page: int) -> UnsafeError:
+    return UnsafeError(
+        f"page {page} of {place} is not a heap page that envclone can read",
+        hint="check production with pg_amcheck or pg_checksums, and take a new snapshot",
+    )

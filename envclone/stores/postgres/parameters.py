@@ -1,0 +1,77 @@
+"""Values of a recorded statement between JSON and the driver: parameters on their way in, results on their way out."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+__all__ = ["bind", "plain"]
+
+_PLACEHOLDER = re.compile(r"%%|%s|%\((?P<name>[^)]*)\)s")
+_VECTOR_CAST = re.compile(r"\s*::\s*(?:\"?\w+\"?\.)?(?:vector|halfvec|sparsevec)\b", re.IGNORECASE)
+_VECTOR_CAST_AS = re.compile(r"\s+AS\s+(?:\"?\w+\"?\.)?(?:vector|halfvec|sparsevec)\b", re.IGNORECASE)
+_DISTANCE = re.compile(r"(?:<->|<=>|<#>|<\+>|OPERATOR\s*\(\s*\"?\w+\"?\.(?:<->|<=>|<#>|<\+>)\s*\))", re.IGNORECASE)
+
+
+def bind(sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> list[Any] | dict[str, Any] | None:
+    """The parameters as psycopg takes them.
+
+    A list of numbers becomes a vector's text where its placeholder is cast to one or stands beside a distance operator,
+    and stays an array elsewhere. A mapping, or a list that holds one, becomes JSON.
+    """
+    if parameters is None:
+        return None
+    if isinstance(parameters, Mapping):
+        vectors = {match["name"] for match in _PLACEHOLDER.finditer(sql) if match["name"] and _is_vector(sql, match)}
+        return {name: _value(value, name in vectors) for name, value in parameters.items()}
+    places = [_is_vector(sql, match) for match in _PLACEHOLDER.finditer(sql) if match[0] == "%s"]
+    return [_value(value, index < len(places) and places[index]) for index, value in enumerate(parameters)]
+
+
+def _is_vector(sql: str, match: re.Match[str]) -> bool:
+    before, after = sql[: match.start()].rstrip(" \t\r\n("), sql[match.end() :]
+    if _VECTOR_CAST.match(after) or _VECTOR_CAST_AS.match(after) or _DISTANCE.match(after.lstrip(" \t\r\n)")):
+        return True
+    operator = list(_DISTANCE.finditer(before[-40:]))
+    return bool(operator) and operator[-1].end() == len(before[-40:]) and not re.match(r"\s*::", after)
+
+
+def _value(value: Any, vector: bool) -> Any:
+    if isinstance(value, Mapping):
+        return _json(value)
+    if isinstance(value, list):
+        if vector and all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
+            return "[" + ",".join(_number(item) for item in value) + "]"
+        if vector and value and all(isinstance(item, list) for item in value):
+            return [_value(item, True) for item in value]
+        if any(isinstance(item, Mapping) for item in value):
+            return _json(value)
+    return value
+
+
+def _number(value: float) -> str:
+    """The shortest text that reads back as the same number."""
+    return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else repr(value)
+
+
+def _json(value: Any) -> Any:
+    from psycopg.types.json import Json
+
+    return Json(value)
+
+
+def plain(value: Any) -> Any:
+    """A result's value as JSON holds it: bytes as hexadecimal digits, no-numbers as their names."""
+    if isinstance(value, float) and not math.isfinite(value):
+        return {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")
+    if isinstance(value, bytes | bytearray | memoryview):
+        return bytes(value).hex()
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, dict):
+        return {str(key): plain(item) for key, item in value.items()}
+    if value is None or isinstance(value, bool | int | float | str):
+        return value
+    return str(value)

@@ -1,0 +1,104 @@
+"""A clone's server for nobody but this process: where it listens, what it does not do, how it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from envclone.errors import UnsafeError
+from envclone.models import StoreSnapshot
+from envclone.stores.postgres import engine, server, settings
+from envclone.stores.postgres.session import PREPARATION, PostgresSession
+
+__all__ = ["open_private", "options"]
+
+_OPTIONS = {
+    "archive_mode": "off",
+    "autovacuum": "off",
+    "checkpoint_timeout": "1h",
+    "fsync": "off",
+    "full_page_writes": "off",
+    "huge_pages": "off",
+    "jit": "off",
+    "max_connections": "40",
+    "max_logical_replication_workers": "0",
+    "max_prepared_transactions": "100",
+    "max_wal_senders": "0",
+    "max_wal_size": "4GB",
+    "max_worker_processes": "8",
+    "shared_buffers": "256MB",
+    "shared_preload_libraries": "",
+    "synchronous_commit": "off",
+    "synchronous_standby_names": "",
+    "track_commit_timestamp": "off",
+    "wal_level": "minimal",
+}
+"""Nothing leaves, nothing starts by itself; durability is not needed, for a clone that fails is discarded."""
+
+_SILENCE = {
+    "log_min_messages": "log",  # an ERROR's text and its statement can hold values
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_duration": "off",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
+    "log_temp_files": "-1",
+    "log_autovacuum_min_duration": "-1",
+    "log_replication_commands": "off",
+    "log_parser_stats": "off",
+    "log_planner_stats": "off",
+    "log_executor_stats": "off",
+    "log_statement_stats": "off",
+    "debug_print_parse": "off",
+    "debug_print_rewritten": "off",
+    "debug_print_plan": "off",
+}
+"""The server's log of a private session must not hold production's values."""
+
+
+def options(major: int) -> dict[str, str]:
+    """The settings of a private session's server, above every configuration file."""
+    newer = {"event_triggers": "off", "summarize_wal": "off"} if major >= 17 else {}
+    return _OPTIONS | _SILENCE | newer
+
+
+@contextmanager
+def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iterator[PostgresSession]:
+    """Open the clone in `directory` (which holds `data/`) and yield a session on the store's database.
+
+    New configuration files are written before the first start, so that nothing of production's acts. The server listens
+    on a Unix socket in a directory of mode 0700 only. It is always stopped at the end; when the session ended well,
+    dead rows are gone and the layout of the files is noted before. Raises UnsafeError when it does not stop cleanly.
+    """
+    data = directory / "data"
+    found = engine.for_snapshot(snapshot)
+    changes = settings.write_configuration(
+        data, found, snapshot.details.get("settings", ()), snapshot.details.get("overrides")
+    )
+    server.recover_to_clean_stop(found, data, log=log)
+    superuser, database = str(snapshot.details["superuser"]), str(snapshot.details["database"])
+    try:
+        running = server.start(
+            found, data, socket_dir=server.socket_dir_for(data), log=log, options=options(found.major), timeout=600.0
+        )
+
+        @contextmanager
+        def connect(dbname: str | None = None, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
+            with closing(server.connect(running, dbname or database, superuser, autocommit=True)) as conn:
+                conn.execute(PREPARATION)
+                conn.autocommit = autocommit
+                yield conn
+
+        session = PostgresSession(connect, snapshot.store, database, directory, changes)
+        yield session
+        session.finish()
+    finally:
+        stopped = server.stop(data, timeout=600.0)
+    if not stopped.clean:
+        raise UnsafeError(f"the private server on {data} did not stop cleanly", hint=f"see {log}, and try again")

@@ -1,0 +1,92 @@
+"""Leaving no row version that nobody sees: VACUUM of every database before the private server stops."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import UnsafeError
+
+__all__ = ["every_database_open", "release_horizon", "vacuum_everything"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+
+def release_horizon(connect: Connect) -> tuple[int, int]:
+    """Drop what would keep dead rows alive: replication slots and prepared transactions (rolled back).
+
+    Returns how many there were of each.
+    """
+    with connect(autocommit=True) as conn:
+        slots = conn.execute(
+            "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
+        ).rowcount
+        prepared = conn.execute("SELECT gid, database FROM pg_catalog.pg_prepared_xacts").fetchall()
+    for gid, database in prepared:
+        with connect(dbname=database, autocommit=True) as conn:
+            conn.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
+    return slots, len(prepared)
+
+
+@contextmanager
+def every_database_open(connect: Connect) -> Iterator[None]:
+    """Let template0, and whatever else takes no connections, take them for the moment."""
+    with connect(autocommit=True) as conn:
+        closed = [
+            row[0]
+            for row in conn.execute("SELECT oid::int8 FROM pg_catalog.pg_database WHERE NOT datallowconn").fetchall()
+        ]
+        _allow(conn, closed, True)
+    yield
+    with connect(autocommit=True) as conn:
+        _allow(conn, closed, False)
+        conn.execute("VACUUM pg_catalog.pg_database")
+
+
+def vacuum_everything(connect: Connect) -> int:
+    """VACUUM each table of each database and return the number of databases.
+
+    User tables' indexes are left alone (INDEX_CLEANUP OFF): a dead row's line pointer stays without storage, and vector
+    indexes stay as they are. Pages known to have visible rows only are not touched.
+    Raises UnsafeError when dead rows could not be removed.
+    """
+    with connect(autocommit=True) as conn:
+        names = [row[0] for row in conn.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY oid").fetchall()]
+    for name in names:
+        with connect(dbname=name, autocommit=True) as conn:
+            _require_no_others(conn)
+            tables = conn.execute(
+                """SELECT n.nspname, c.relname, c.oid::int8 < 16384
+                   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+                   WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_(toast_)?temp_'
+                   ORDER BY c.oid >= 16384 DESC, c.oid = 'pg_catalog.pg_class'::regclass, c.oid"""
+            ).fetchall()
+            for schema, table, system in tables:
+                options = sql.SQL("INDEX_CLEANUP ON" if system else "INDEX_CLEANUP OFF")
+                conn.execute(sql.SQL("VACUUM ({}) {}").format(options, sql.Identifier(schema, table)))
+    return len(names)
+
+
+def _require_no_others(conn: Connection) -> None:
+    row = conn.execute(
+        """SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+           WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()
+             AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)"""
+    ).fetchone()
+    if row and row[0]:
+        raise UnsafeError(
+            "a transaction is open on the private server, and keeps dead rows from being removed",
+            hint="a hook left it open: close its connection",
+        )
+
+
+def _allow(conn: Connection, databases: list[int], allowed: bool) -> None:
+    if databases:
+        conn.execute(
+            "UPDATE pg_catalog.pg_database SET datallowconn = %s WHERE oid = ANY (%s::oid[])", [allowed, databases]
+        )

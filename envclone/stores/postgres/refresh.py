@@ -1,0 +1,35 @@
+"""Materialized views, made again from the masked tables."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import UnsafeError
+from envclone.models import ProgressEvent
+from envclone.protocols import Progress
+from envclone.stores.postgres import dependents
+
+__all__ = ["materialized_views"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def materialized_views(conn: Connection, progress: Progress) -> int:
+    """Refresh every populated materialized view, each behind those it is made from; returns how many.
+
+    A refresh writes new files. Raises UnsafeError naming the view whose query fails.
+    """
+    views = [view for view in dependents.materialized_views(conn) if view.populated]
+    for number, view in enumerate(views, start=1):
+        try:
+            conn.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(view.identifier))
+        except psycopg.Error as exc:
+            raise UnsafeError(
+                f"the materialized view {view.schema}.{view.name} could not be refreshed ({type(exc).__name__})",
+                hint="drop it in a hook before sanitization, or make its query run without outside data",
+            ) from None
+        progress(ProgressEvent("refresh materialized views", number, len(views)))
+    return len(views)

@@ -1,0 +1,238 @@
+"""Writing pseudonyms through SQL; which values become what is the masks' business."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import EnvcloneError, UnsafeError
+from envclone.models import FieldKind, FieldRule, ProgressEvent, RewriteReport, StorePlan
+from envclone.protocols import FieldMask, Masks, Progress
+from envclone.stores.postgres import indexes, refresh, statistics, triggers
+from envclone.stores.postgres.dependents import generated_from, indexes_on
+from envclone.stores.postgres.read import masked_columns, stream_leaf
+from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
+
+__all__ = ["METHOD", "rewrite"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+METHOD = "sql-update"
+"""What the report and the attestation call this way of writing."""
+
+_STAGING = "envclone_staging"
+
+
+def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
+    """Replace every value of the plan's masked columns by its pseudonym, and everything derived from it.
+
+    Per table: the values are read by a cursor on the server, masked in batches, staged beside the row's address (ctid),
+    and written by one UPDATE. Meanwhile the indexes that hold a masked column are out of use; they are built again
+    afterwards, which proves uniqueness. Other indexes, vector indexes above all, see row versions come and go only.
+    Triggers, rules and foreign keys do not act. Rows whose values do not change are not written.
+
+    `connect(autocommit=…)` opens a superuser's connection to the store's database.
+    Raises UnsafeError naming the constraint when pseudonyms break one, or what cannot be masked this way.
+    """
+    started = time.monotonic()
+    rows: dict[str, int] = {}
+    values: dict[str, int] = {}
+    with connect(autocommit=True) as conn:
+        tables = read_tables(conn)
+        work = [(table, masked_columns(table, plan.masked)) for table in tables]
+        work = [(table, [c for c in columns if not c.generated]) for table, columns in work]
+        work = [(table, columns) for table, columns in work if columns]
+        _check(conn, plan, tables, work)
+        with triggers.unpublished(conn):
+            for table, columns in work:
+                fields = [
+                    _MaskedColumn(column, plan.rules[f"{table.address}.{column.name}"], masks) for column in columns
+                ]
+                _table(connect, conn, table, fields, progress)
+                rows |= {field.rule.address: field.rows for field in fields}
+                values |= {field.rule.address: field.changed for field in fields}
+        if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.masked:
+            rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = _unlink_large_objects(conn)
+        refresh.materialized_views(conn, progress)
+        affected = {leaf.oid for table, _ in work for leaf in table.leaves} | {table.oid for table, _ in work}
+        names = {oid: _affected(conn, t, c) for t, c in work for oid in (t.oid, *(leaf.oid for leaf in t.leaves))}
+        statistics.renew(conn, {oid: names[oid] for oid in affected})
+    return RewriteReport(METHOD, rows, values, time.monotonic() - started)
+
+
+class _MaskedColumn:
+    """One column on its way: its rule, its mask, and what was counted."""
+
+    def __init__(self, column: Column, rule: FieldRule, masks: Masks) -> None:
+        self.column = column
+        self.rule = rule
+        self.mask: FieldMask = masks.field(rule)
+        self.rows = 0
+        self.changed = 0
+
+    def apply(self, values: Sequence[Any]) -> list[Any]:
+        """The pseudonyms of one batch; every value counts as a row, a changed one as a value."""
+        masked = list(self.mask(values))
+        if len(masked) != len(values):
+            raise EnvcloneError(f"the mask of {self.rule.address} returned {len(masked)} values for {len(values)}")
+        self.rows += sum(value is not None for value in values)
+        self.changed += sum(a != b for a, b in zip(values, masked, strict=True))
+        return masked
+
+
+def _check(
+    conn: Connection, plan: StorePlan, tables: Sequence[Table], work: Sequence[tuple[Table, Sequence[Column]]]
+) -> None:
+    """Refuse before anything is written what this writer cannot do."""
+    there = {f"{t.address}.{c}" for t in tables for c in t.columns} | {LARGE_OBJECTS}
+    problems = [f"{a}: a rule for a column that is not there" for a in sorted(set(plan.masked) - there)]
+    for table, columns in work:
+        for column in columns:
+            address = f"{table.address}.{column.name}"
+            if column.name in table.partition_key:
+                problems.append(f"{address}: part of the partition key, rows would have to move")
+            if column.kind is FieldKind.VECTOR and plan.rules[address].domain not in ("null", "drop"):
+                problems.append(f"{address}: a vector can be kept or set to null, not masked")
+            if column.kind is FieldKind.ARRAY and _odd_bounds(conn, table, column):
+                problems.append(f"{address}: arrays whose subscripts do not start at 1 cannot be written back")
+    if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.domain not in ("keep", "null"):
+        problems.append(f"{LARGE_OBJECTS}: large objects can be kept or removed (null), not masked")
+    if problems:
+        raise UnsafeError(
+            f"{len(problems)} rule{'s' * (len(problems) > 1)} cannot be carried out: {problems[0]}",
+            problems=problems,
+            hint="give these fields the rule keep or null in the stack file, or mask them in a hook",
+        )
+
+
+def _odd_bounds(conn: Connection, table: Table, column: Column) -> bool:
+    name = sql.Identifier(column.name)
+    query = sql.SQL("SELECT EXISTS (SELECT 1 FROM {} WHERE pg_catalog.array_dims({}::text[]) !~ {})").format(
+        table.identifier, name, sql.Literal(r"^(\[1:\d+\])+$")
+    )
+    row = conn.execute(query).fetchone()
+    return bool(row and row[0])
+
+
+def _affected(conn: Connection, table: Table, columns: Sequence[Column]) -> set[str]:
+    names = {column.name for column in columns}
+    return names | generated_from(conn, table, names)
+
+
+def _table(
+    connect: Connect, conn: Connection, table: Table, fields: Sequence[_MaskedColumn], progress: Progress
+) -> None:
+    names = _affected(conn, table, [field.column for field in fields])
+    for leaf in table.leaves:
+        held = indexes_on(conn, leaf.oid, names)
+        with _explained(table), triggers.silenced(conn, leaf):
+            indexes.retire(conn, held)
+            with connect(autocommit=True) as reader, connect(autocommit=False) as writer:
+                _leaf(reader, writer, table, leaf, fields, progress)
+            _forget_missing(conn, leaf, fields)
+            # dead row versions leave the other indexes, and the space is there before anything is built on it
+            conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON, TRUNCATE ON) {}").format(leaf.identifier))
+            indexes.rebuild(conn, held)
+
+
+def _leaf(
+    reader: Connection,
+    writer: Connection,
+    table: Table,
+    leaf: Leaf,
+    fields: Sequence[_MaskedColumn],
+    progress: Progress,
+) -> None:
+    columns = [field.column for field in fields]
+    whole = any(column.missing for column in columns)  # such rows have no value of their own to keep
+    definitions: list[sql.Composable] = [sql.SQL("tid pg_catalog.tid")]
+    definitions += [sql.SQL("{} {}").format(_staged(i), _base_type(c)) for i, c in enumerate(columns)]
+    staging = sql.Identifier("pg_temp", _STAGING)
+    writer.execute("SET LOCAL session_replication_role = replica")
+    writer.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(sql.Identifier(_STAGING), _list(definitions)))
+    done = staged = 0
+    expressions = [sql.SQL("ctid::pg_catalog.text"), *(column.read_as() for column in columns)]
+    copy_into = sql.SQL("COPY {} FROM STDIN").format(staging)
+    with writer.cursor() as cursor, cursor.copy(copy_into) as copy:
+        for batch in stream_leaf(reader, leaf, expressions):
+            tids, *old = zip(*batch, strict=True)
+            new = [field.apply(values) for field, values in zip(fields, old, strict=True)]
+            for tid, before, after in zip(tids, zip(*old, strict=True), zip(*new, strict=True), strict=True):
+                if whole or before != after:
+                    copy.write_row((tid, *after))
+                    staged += 1
+            done += len(batch)
+            progress(ProgressEvent(f"sanitize {table.address}", done, None, "rows"))
+    if staged:
+        _update(writer, leaf, columns, staging, staged)
+    writer.execute(sql.SQL("DROP TABLE {}").format(staging))
+    writer.commit()
+
+
+def _update(writer: Connection, leaf: Leaf, columns: Sequence[Column], staging: sql.Identifier, staged: int) -> None:
+    assignments = [sql.SQL("{} = s.{}").format(sql.Identifier(c.name), _staged(i)) for i, c in enumerate(columns)]
+    statement = sql.SQL("UPDATE ONLY {} AS t SET {} FROM {} AS s WHERE t.ctid = s.tid").format(
+        leaf.identifier, _list(assignments), staging
+    )
+    updated = writer.execute(statement).rowcount
+    if updated != staged:
+        raise UnsafeError(
+            f"{leaf.schema}.{leaf.name}: {updated} rows were written where {staged} had to be",
+            hint="look for triggers or rules that fire for replicas too, and disable them in a hook",
+        )
+
+
+def _forget_missing(conn: Connection, leaf: Leaf, fields: Sequence[_MaskedColumn]) -> None:
+    """Every row has a value of its own now; the catalog's copy of the old default may be somebody's."""
+    conn.execute(
+        """UPDATE pg_catalog.pg_attribute SET atthasmissing = false, attmissingval = NULL
+           WHERE attrelid = %s::oid AND attname = ANY (%s) AND atthasmissing""",
+        [leaf.oid, [field.column.name for field in fields]],
+    )
+
+
+def _unlink_large_objects(conn: Connection) -> int:
+    row = conn.execute(
+        "SELECT pg_catalog.count(pg_catalog.lo_unlink(oid)) FROM pg_catalog.pg_largeobject_metadata"
+    ).fetchone()
+    conn.execute("VACUUM FULL pg_catalog.pg_largeobject")
+    return int(row[0]) if row else 0
+
+
+def _staged(index: int) -> sql.Identifier:
+    return sql.Identifier(f"c{index}")
+
+
+def _base_type(column: Column) -> sql.Composable:
+    return sql.SQL(column.type)  # format_type's own output, quoted by the server
+
+
+def _list(parts: Sequence[sql.Composable]) -> sql.Composed:
+    return sql.SQL(", ").join(parts)
+
+
+@contextmanager
+def _explained(table: Table) -> Iterator[None]:
+    """Say which constraint the pseudonyms broke, and never the value."""
+    try:
+        yield
+    except psycopg.Error as exc:
+        diag = exc.diag
+        what = diag.constraint_name or diag.column_name or diag.datatype_name or ""
+        place = f"{diag.schema_name}.{diag.table_name}" if diag.table_name else table.address
+        if isinstance(exc, psycopg.IntegrityError | psycopg.DataError | psycopg.errors.ProgramLimitExceeded):
+            raise UnsafeError(
+                f"{place}: the pseudonyms break {what or 'what the server allows'} ({type(exc).__name__})",
+                hint="choose a domain whose values fit: unique: true where a unique index asks for it, "
+                "null only where NULL is allowed, keep where a check needs the value itself",
+            ) from None
+        raise UnsafeError(
+            f"{place}: the server refused the rewriting ({type(exc).__name__})",
+            hint="its message can hold values and is not shown; repeat the UPDATE on a private clone to see it",
+        ) from None

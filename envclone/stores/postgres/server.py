@@ -1,0 +1,328 @@
+"""One PostgreSQL server process on one data directory: start it, find it, stop it, connect to it as the operator."""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import signal
+import socket
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from envclone import process, wait
+from envclone.accounts import hand_over, require_traversable, service_account
+from envclone.errors import BusyError, ResourceError, UnreachableError, UnsafeError
+from envclone.stores.postgres import control
+from envclone.stores.postgres.engine import Engine
+from envclone.stores.postgres.failures import explain, last_words
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = [
+    "PRIVATE_PORT",
+    "Running",
+    "Stopped",
+    "connect",
+    "free_port",
+    "recover_to_clean_stop",
+    "socket_dir_for",
+    "start",
+    "status",
+    "stop",
+]
+
+PRIVATE_PORT = 5432
+"""The number in the socket's file name when there is no TCP; each data directory has a socket directory of its own."""
+
+_READY = ("ready", "standby")
+_MAINTENANCE = {
+    "statement_timeout": "0",
+    "lock_timeout": "0",
+    "idle_in_transaction_session_timeout": "0",
+    "default_transaction_read_only": "off",
+    "session_preload_libraries": "",
+    "local_preload_libraries": "",
+}
+"""What production's role and database settings must not do to the operator's own sessions."""
+
+
+@dataclass(frozen=True, slots=True)
+class Running:
+    """A server that runs; `socket_dir` and `port` make its socket's name, also when it does not listen on TCP."""
+
+    pid: int
+    port: int
+    socket_dir: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """What `stop` found: whether a server ran, and whether it went down cleanly (else the next start recovers)."""
+
+    ran: bool
+    clean: bool = True
+
+    def __bool__(self) -> bool:
+        return self.ran
+
+
+def start(
+    engine: Engine,
+    data: Path,
+    *,
+    socket_dir: Path,
+    port: int | None = None,
+    host: Literal["127.0.0.1"] | None = None,
+    log: Path,
+    options: Mapping[str, str] | None = None,
+    timeout: float = 60.0,
+) -> Running:
+    """Start a server on `data` and wait until it takes connections; `host` None leaves only the Unix socket.
+
+    It runs as the service account, in a session of its own, and goes on when this process ends. `timeout` is in
+    seconds. Raises BusyError when one runs already or the port is taken, ResourceError, UnsafeError or
+    UnreachableError with the server's own last words otherwise; nothing is left running then.
+    """
+    if (running := status(data)) is not None:
+        raise BusyError(f"a PostgreSQL server (process {running.pid}) already runs on {data}")
+    account = service_account()
+    require_traversable(data.parent, account)
+    if data.stat().st_uid != account.uid:
+        for tree in (data, data.parent / "tablespaces"):
+            if tree.exists():
+                hand_over(tree, account)
+    _socket_directory(socket_dir)
+    _forget_reused_pid(data)
+    chosen = port or PRIVATE_PORT
+    given = {
+        **(options or {}),
+        "listen_addresses": host or "",
+        "port": str(chosen),
+        "unix_socket_directories": str(socket_dir),
+        "unix_socket_permissions": "0700",
+        "logging_collector": "off",
+        "log_destination": "stderr",
+    }
+    argv: list[str | Path] = [engine.program("postgres"), "-D", data]
+    for name, value in given.items():
+        argv += ["-c", f"{name}={value}"]
+    offset = log.stat().st_size if log.exists() else 0
+    pid = process.spawn(argv, log=log, account=account)
+    what = f"PostgreSQL {engine.version}"
+
+    def ready() -> bool | None:
+        lines = _pid_file(data)
+        if len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() in _READY:
+            return True
+        if not process.alive(pid):
+            _reap(pid)
+            raise explain(what, log, offset)
+        return None
+
+    try:
+        wait.until(
+            ready,
+            what=f"{what} was not ready",
+            timeout=timeout,
+            diagnosis=lambda: last_words(log, offset),
+            hint=f"its log is {log}",
+        )
+    except BaseException:
+        _end(pid, signal.SIGQUIT)
+        raise
+    return Running(pid, chosen, socket_dir)
+
+
+def status(data: Path) -> Running | None:
+    """The server that runs on a data directory; a postmaster.pid left by one that is gone counts for nothing."""
+    lines = _pid_file(data)
+    try:
+        pid = abs(int(lines[0]))  # negative: a single-user backend
+    except (IndexError, ValueError):
+        return None
+    if not _serves(pid, data):
+        return None
+    port = int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else PRIVATE_PORT
+    return Running(pid, port, Path(lines[4]) if len(lines) > 4 else data)
+
+
+def stop(
+    data: Path, mode: Literal["fast", "immediate"] = "fast", timeout: float = 60.0, patience: float = 15.0
+) -> Stopped:
+    """Stop the server on `data`, if one runs; only a process that is really that server is signalled.
+
+    `fast` disconnects everybody and writes a checkpoint, `immediate` lets the next start recover. A server that does
+    not go within `timeout` seconds is stopped immediately, and `clean` is then false. Raises BusyError when it stays for
+    another `patience` seconds.
+    """
+    running = status(data)
+    if running is None:
+        return Stopped(False)
+    process.terminate(running.pid, signal.SIGINT if mode == "fast" else signal.SIGQUIT)
+    if _gone(running.pid, timeout):
+        return Stopped(True, clean=mode == "fast")
+    process.terminate(running.pid, signal.SIGQUIT)
+    if _gone(running.pid, patience):
+        return Stopped(True, clean=False)
+    raise BusyError(
+        f"the PostgreSQL server (process {running.pid}) on {data} does not stop",
+        hint=f"look at what it waits for: ps -o pid,wchan,stat {running.pid}",
+    )
+
+
+def recover_to_clean_stop(engine: Engine, data: Path, *, log: Path, timeout: float = 3600.0) -> control.Control:
+    """Let a base backup replay its log on a private first start, and stop cleanly; nothing to do after that.
+
+    The configuration must already be the clone's own (`settings.write_configuration`). Raises UnsafeError when the
+    files do not come to a clean stop, else as `start` does.
+    """
+    state = control.read(data)
+    if state.state is control.State.SHUT_DOWN and not (data / "backup_label").exists():
+        return state
+    quiet = {"autovacuum": "off", "max_wal_senders": "0", "max_logical_replication_workers": "0"}
+    start(engine, data, socket_dir=socket_dir_for(data), log=log, options=quiet, timeout=timeout)
+    stop(data)
+    (data / "backup_label.old").unlink(missing_ok=True)
+    state = control.read(data)
+    if state.state is not control.State.SHUT_DOWN:
+        raise UnsafeError(f"{data} did not come to a clean stop after recovery: '{state.state}'", hint=f"see {log}")
+    return state
+
+
+def socket_dir_for(data: Path) -> Path:
+    """The private socket directory of a data directory, short enough for a socket's name (107 bytes)."""
+    name = hashlib.blake2b(os.fsencode(data.resolve()), digest_size=6).hexdigest()
+    return _runtime_dir() / name
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that the kernel says is free now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def connect(
+    running: Running, dbname: str, user: str, *, autocommit: bool = True, maintenance: bool = True, **options: str
+) -> psycopg.Connection[Any]:
+    """Connect over the server's socket as the operator, who may log in as any role (see `settings.write_hba`).
+
+    With `maintenance`, which takes a superuser, the timeouts and preloads that production set for the role or database
+    do not apply; `options` are further settings of the session. Raises UnreachableError.
+    """
+    import psycopg
+
+    given = {**(_MAINTENANCE if maintenance else {}), **options}
+    try:
+        return psycopg.connect(
+            host=str(running.socket_dir),
+            port=running.port,
+            dbname=dbname,
+            user=user,
+            autocommit=autocommit,
+            connect_timeout=10,
+            application_name="envclone",
+            options=" ".join(f"-c {name}={_escaped(value)}" for name, value in given.items()) or None,
+        )
+    except psycopg.OperationalError as exc:
+        raise UnreachableError(f"cannot connect to the database '{dbname}' as '{user}': {reason(exc)}") from exc
+
+
+def reason(exc: Exception) -> str:
+    """The meaningful last line of a connection's failure, which names every address that was tried."""
+    lines = [line.strip() for line in str(exc).splitlines() if line.strip() and not line.startswith("Multiple")]
+    text = next((line for line in lines if "FATAL:" in line), lines[0] if lines else type(exc).__name__)
+    return text.rpartition("FATAL:")[2].strip() or text
+
+
+def _escaped(value: str) -> str:
+    """A value inside libpq's `options`, which splits at white space."""
+    return re.sub(r"([\\\s])", r"\\\1", value)
+
+
+def _runtime_dir() -> Path:
+    if os.geteuid() == 0:
+        return Path("/run/envclone")
+    given = os.environ.get("XDG_RUNTIME_DIR")
+    if given and len(given) < 60 and os.access(given, os.W_OK):
+        return Path(given) / "envclone"
+    return Path(f"/tmp/envclone-{os.geteuid()}")  # noqa: S108 - its owner and mode are checked before use
+
+
+def _socket_directory(path: Path) -> None:
+    """Make a socket directory that nobody but the service account (and root) can enter."""
+    account = service_account()
+    if len(os.fsencode(path)) > 90:
+        raise ResourceError(
+            f"the socket directory {path} is too long for a Unix socket (90 bytes)", hint="choose a shorter path"
+        )
+    base = path.parent
+    if base == _runtime_dir():
+        base.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, exist_ok=True)
+        owner = base.lstat()
+        if base.is_symlink() or owner.st_uid != os.geteuid() or owner.st_mode & 0o022:
+            raise UnsafeError(f"{base} belongs to somebody else or can be written by others", hint=f"remove {base}")
+        if os.geteuid() == 0:
+            base.chmod(0o711)  # whatever the umask took away
+    path.mkdir(mode=0o700, exist_ok=True)
+    path.chmod(0o700)
+    hand_over(path, account)
+
+
+def _pid_file(data: Path) -> list[str]:
+    try:
+        return (data / "postmaster.pid").read_text(errors="replace").splitlines()
+    except OSError:
+        return []
+
+
+def _forget_reused_pid(data: Path) -> None:
+    """Remove a postmaster.pid whose process id now is somebody else's, at which PostgreSQL would refuse to start.
+
+    With a dead process it stays: PostgreSQL then looks itself whether orphaned backends still use these files.
+    """
+    lines = _pid_file(data)
+    with contextlib.suppress(IndexError, ValueError):
+        if process.alive(abs(int(lines[0]))):
+            (data / "postmaster.pid").unlink(missing_ok=True)
+
+
+def _serves(pid: int, data: Path) -> bool:
+    """Whether the process is a PostgreSQL server on this directory: servers work in their data directory."""
+    if not process.alive(pid):
+        return False
+    try:
+        program = Path(f"/proc/{pid}/comm").read_text().strip()
+        return program in ("postgres", "postmaster") and Path(f"/proc/{pid}/cwd").samefile(data)
+    except PermissionError:  # another user's: its name is all that can be seen, and that is enough to keep away
+        return program in ("postgres", "postmaster")
+    except OSError:
+        return False
+
+
+def _gone(pid: int, timeout: float) -> bool:
+    deadline = time.monotonic() + timeout
+    while process.alive(pid):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.005)
+    _reap(pid)
+    return True
+
+
+def _end(pid: int, sig: signal.Signals) -> None:
+    if process.alive(pid) and process.terminate(pid, sig) and not _gone(pid, 15.0):
+        process.terminate(pid, signal.SIGKILL)
+        _gone(pid, 5.0)
+
+
+def _reap(pid: int) -> None:
+    """Take a finished child's entry out of the process table; somebody else's child is not ours to take."""
+    with contextlib.suppress(ChildProcessError):
+        os.waitpid(pid, os.WNOHANG)

@@ -1,0 +1,134 @@
+"""A branch's PostgreSQL: started on 127.0.0.1 with one login of its own, stopped again."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envclone.errors import BusyError
+from envclone.models import Credentials, Endpoint, StoreSnapshot
+from envclone.stores.postgres import engine as engines
+from envclone.stores.postgres import server, settings
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["running", "serve", "stop"]
+
+_ATTEMPTS = 3
+"""Ports that are tried when the kernel chooses: another process can take one before the server binds it."""
+
+_PREDEFINED = ("pg_read_all_data", "pg_write_all_data", "pg_monitor")
+_LOCAL_POWERS = ("pg_execute_server_program", "pg_read_server_files", "pg_write_server_files")
+"""Roles that reach this machine's files and programs: nobody who has them is lent to the branch's user."""
+
+
+def serve(
+    directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+) -> Endpoint:
+    """Start the server on `directory/data` and wait until the branch's login works.
+
+    `port` None takes one from the kernel. The login is no superuser; it reads and writes all data and has the rights of
+    production's own roles. Raises BusyError when `port` is taken, else as `server.start` does; then nothing runs.
+    """
+    data = directory / "data"
+    engine = engines.for_snapshot(snapshot)
+    settings.write_hba(data, [credentials.user])
+    started = _start(engine, data, port, log)
+    try:
+        database = str(snapshot.details["database"])
+        superuser = str(snapshot.details["superuser"])
+        with contextlib.closing(server.connect(started, database, superuser, autocommit=False)) as conn:
+            _let_in(conn, credentials, engine.major)
+            conn.commit()
+    except BaseException:
+        server.stop(data, "immediate")
+        raise
+    return Endpoint(
+        store=snapshot.store,
+        kind=snapshot.kind,
+        host="127.0.0.1",
+        port=started.port,
+        database=database,
+        user=credentials.user,
+        password=credentials.password,
+        socket=started.socket_dir,
+        pid=started.pid,
+    )
+
+
+def stop(directory: Path) -> bool:
+    """Stop the server on `directory/data` and remove its socket directory; False when none ran."""
+    data = directory / "data"
+    stopped = server.stop(data)
+    with contextlib.suppress(OSError):  # never made, or another process is at it
+        server.socket_dir_for(data).rmdir()
+    return stopped.ran
+
+
+def running(directory: Path) -> bool:
+    """Whether a server runs on `directory/data`."""
+    return server.status(directory / "data") is not None
+
+
+def _start(engine: engines.Engine, data: Path, port: int | None, log: Path) -> server.Running:
+    for attempt in range(_ATTEMPTS):
+        chosen = port or server.free_port()
+        try:
+            return server.start(
+                engine, data, socket_dir=server.socket_dir_for(data), port=chosen, host="127.0.0.1", log=log
+            )
+        except BusyError:
+            if port is not None or attempt == _ATTEMPTS - 1 or server.status(data) is not None:
+                raise
+    raise AssertionError("unreachable")
+
+
+def _let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int) -> None:
+    """Make the branch's login, or give it its password again; the server sees the SCRAM verifier only."""
+    from psycopg import sql
+
+    user = sql.Identifier(credentials.user)
+    verifier = conn.pgconn.encrypt_password(
+        credentials.password.reveal().encode(), credentials.user.encode(), b"scram-sha-256"
+    ).decode()
+    row = conn.execute(
+        "SELECT pg_catalog.pg_has_role(oid, 'pg_read_all_data', 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = %s",
+        [credentials.user],
+    ).fetchone()
+    conn.execute(
+        sql.SQL(
+            "{verb} ROLE {user} LOGIN NOSUPERUSER INHERIT NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION"
+            " CONNECTION LIMIT -1 PASSWORD {verifier} VALID UNTIL 'infinity'"
+        ).format(verb=sql.SQL("ALTER" if row else "CREATE"), user=user, verifier=sql.Literal(verifier))
+    )
+    if row and row[0]:
+        return  # a restart: its rights are there
+    database = sql.Identifier(conn.info.dbname)
+    conn.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}").format(database, user))
+    granted = [*_PREDEFINED, *(["pg_maintain"] if major >= 17 else []), *_production_roles(conn, credentials.user)]
+    conn.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(", ").join(map(sql.Identifier, granted)), user))
+
+
+def _production_roles(conn: psycopg.Connection[Any], user: str) -> list[str]:
+    """Production's own login and owner roles, without those that are, or can become, a superuser."""
+    rows = conn.execute(
+        """
+        WITH RECURSIVE powerful AS (
+            SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname = ANY (%(powers)s)
+            UNION SELECT m.member FROM pg_catalog.pg_auth_members m JOIN powerful p ON p.oid = m.roleid),
+        owners AS (
+            SELECT relowner AS oid FROM pg_catalog.pg_class UNION SELECT nspowner FROM pg_catalog.pg_namespace
+            UNION SELECT proowner FROM pg_catalog.pg_proc UNION SELECT typowner FROM pg_catalog.pg_type
+            UNION SELECT datdba FROM pg_catalog.pg_database)
+        SELECT rolname FROM pg_catalog.pg_roles r
+        WHERE oid >= 16384 AND rolname <> %(user)s
+          AND (rolcanlogin OR oid IN (SELECT oid FROM owners)) AND oid NOT IN (SELECT oid FROM powerful)
+          AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles u
+                          WHERE u.rolname = %(user)s AND pg_catalog.pg_has_role(r.oid, u.oid, 'MEMBER'))
+        ORDER BY rolname
+        """,
+        {"powers": list(_LOCAL_POWERS), "user": user},
+    ).fetchall()
+    return [name for (name,) in rows]

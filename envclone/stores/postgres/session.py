@@ -1,0 +1,100 @@
+"""A store's clone opened in private: each method of the protocol, handed to the module that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from envclone.models import Change, Cleaned, Integrity, Inventory, RewriteReport, RowsDigest, StorePlan
+from envclone.protocols import Masks, Progress
+from envclone.stores.postgres import defang, digest, integrity, inventory, layout, quiesce, read, rewrite
+
+__all__ = ["PREPARATION", "PostgresSession"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+PREPARATION = """
+    SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
+    SET idle_session_timeout = 0; SET default_transaction_read_only = off; SET row_security = off;
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off;
+    SET session_replication_role = replica; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;
+    SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET bytea_output = 'hex';
+    SET extra_float_digits = 1; SET xmlbinary = 'base64'; SET lc_monetary = 'C'; SET lc_numeric = 'C';
+    SET check_function_bodies = off; SET maintenance_work_mem = '256MB'; SET work_mem = '64MB';
+    SET synchronous_commit = off; SET client_min_messages = error
+"""
+"""What a role's or a database's settings in production must not decide for a private session."""
+
+
+class PostgresSession:
+    """The private session on one store's database.
+
+    `connect(dbname=None, autocommit=…)` is a context manager that opens a superuser's connection to the private server,
+    prepared by PREPARATION, and closes it; without a name it goes to the store's own database. `changes` are what the
+    clone's new configuration changed; `defang` reports them.
+    """
+
+    def __init__(
+        self, connect: Connect, store: str, database: str, directory: Path, changes: Sequence[Change] = ()
+    ) -> None:
+        self._connect = connect
+        self._store = store
+        self._database = database
+        self._directory = directory
+        self._changes = changes
+        self._changed = False
+
+    def inventory(self) -> Inventory:
+        """Every column of every user table, and the large objects."""
+        with self._connect(autocommit=True) as conn:
+            return inventory.read_inventory(conn, self._store)
+
+    def read(self, addresses: Collection[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
+        """Batches of non-null values, streamed."""
+        with self._connect(autocommit=True) as conn:
+            yield from read.read_values(conn, addresses)
+
+    def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
+        """Replace every value of the plan's masked columns; raises UnsafeError when that cannot be done."""
+        self._touch()
+        quiesce.release_horizon(self._connect)
+        return rewrite.rewrite(self._connect, plan, masks, progress)
+
+    def digest(self, plan: StorePlan, masks: Masks | None) -> Mapping[str, RowsDigest]:
+        """Digests per table of what is stored, or of what the masks would make of it."""
+        with self._connect(autocommit=True) as conn:
+            return digest.digest(conn, plan, masks)
+
+    def integrity(self) -> Integrity:
+        """Search for orphans of every foreign key, and for unique indexes out of use."""
+        with self._connect(autocommit=True) as conn:
+            return integrity.check(conn)
+
+    def defang(self) -> Sequence[Cleaned]:
+        """Neutralize what could reach out or let somebody in, and drop the cluster's other databases."""
+        self._touch()
+        names = ", ".join(change.name for change in self._changes)
+        settings = [Cleaned("settings and files that differ from production", len(self._changes), names)]
+        return [*(settings if self._changes else []), *defang.defang(self._connect, self._database)]
+
+    def finish(self) -> None:
+        """Before the server stops: remove dead rows everywhere and note the layout of the files for `scrub`.
+
+        Nothing to do when this session changed nothing.
+        """
+        if not self._changed:
+            return
+        quiesce.release_horizon(self._connect)
+        with quiesce.every_database_open(self._connect):
+            quiesce.vacuum_everything(self._connect)
+            found = layout.read_layout(self._connect)
+        layout.save(found, self._directory)
+
+    def _touch(self) -> None:
+        self._changed = True
+        layout.forget(self._directory)

@@ -1,0 +1,219 @@
+"""A clone's configuration: captured from production, reduced to what is safe, written anew; nothing is inherited."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envclone.accounts import hand_over, service_account
+from envclone.models import Change
+from envclone.stores.postgres import policy
+from envclone.stores.postgres.engine import Engine
+from envclone.stores.postgres.tidy import tidy
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["Setting", "capture", "parse_conf", "write_configuration", "write_hba"]
+
+HIDDEN = "(not shown)"
+"""Stands for a value that may hold a secret: it is never copied out of production."""
+
+_EXTENSION_SETTINGS = (
+    "hnsw.ef_search", "hnsw.iterative_scan", "hnsw.max_scan_tuples", "hnsw.scan_mem_multiplier",
+    "ivfflat.probes", "ivfflat.iterative_scan", "ivfflat.max_probes",
+)  # fmt: skip
+"""pg_settings shows these only where their library is loaded already."""
+
+_LINE = re.compile(r"^\s*(?P<name>[A-Za-z_][\w.$]*)\s*(?:=\s*|\s+)(?P<value>'(?:[^']|'')*'|[^\s#']+)\s*(?:#.*)?$")
+_INCLUDE_DEPTH = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting that differs from the server's default.
+
+    `value` carries its unit (`131072kB`), and is None when it may hold a secret. `source` is pg_settings' source,
+    or the configuration file's name.
+    """
+
+    name: str
+    value: str | None
+    source: str
+    context: str = ""
+
+    def plain(self) -> dict[str, str | None]:
+        """As plain JSON values, for a snapshot's details."""
+        return asdict(self)
+
+
+def capture(conn: psycopg.Connection[Any]) -> list[Setting]:
+    """The settings that production's configuration sets (not those of a role, a database or this session).
+
+    A role without pg_read_all_settings does not see the protected ones. The connection must be in autocommit mode.
+    """
+    import psycopg
+
+    found: dict[str, Setting] = {}
+    rows = conn.execute(
+        "SELECT name, setting, unit, source, context FROM pg_catalog.pg_settings WHERE context <> 'internal'"
+        " AND source IN ('configuration file', 'command line', 'environment variable', 'global')"
+    ).fetchall()
+    for name, value, unit, source, context in rows:
+        found[name] = _setting(name, _with_unit(value, unit), source, context)
+    try:  # placeholders of libraries that are not loaded, and values that a role's own settings hide
+        rows = conn.execute(
+            "SELECT DISTINCT ON (name) name, setting FROM pg_catalog.pg_file_settings"
+            " WHERE error IS NULL AND applied ORDER BY name, seqno DESC"
+        ).fetchall()
+        known = {name.lower() for name in found}
+        for name, value in rows:
+            if name.lower() not in known:
+                found[name] = _setting(name, value, "configuration file", "")
+    except psycopg.errors.InsufficientPrivilege:
+        rows = conn.execute(
+            "SELECT name, pg_catalog.current_setting(name, true) FROM pg_catalog.unnest(%s::text[]) AS name",
+            [list(_EXTENSION_SETTINGS)],
+        ).fetchall()
+        for name, value in rows:
+            if value:
+                found.setdefault(name, _setting(name, value, "session", "user"))
+    return [found[name] for name in sorted(found)]
+
+
+def parse_conf(data: Path) -> list[Setting]:
+    """The settings in a data directory's postgresql.conf, what it includes from there, and postgresql.auto.conf.
+
+    Files outside the data directory are not read. The last assignment counts, as in PostgreSQL.
+    """
+    found: dict[str, Setting] = {}
+    root = data.resolve()
+    for file in (root / "postgresql.conf", root / "postgresql.auto.conf"):
+        for name, value, source in _assignments(file, root, 0):
+            found[name.lower()] = _setting(name, value, source, "")
+    return [found[name] for name in sorted(found)]
+
+
+def write_configuration(
+    data: Path,
+    engine: Engine,
+    captured: Sequence[Setting | Mapping[str, Any]],
+    overrides: Mapping[str, str] | None = None,
+) -> tuple[Change, ...]:
+    """Write a clone's configuration anew and remove what its data directory must not have; the server is stopped.
+
+    `captured` are Settings or their plain form; `overrides` win over everything. Returns every difference from
+    production, for the attestation and the parity report.
+    """
+    given = [item if isinstance(item, Setting) else Setting(**item) for item in captured]
+    overrides = dict(overrides or {})
+    changes: list[Change] = []
+    lines: dict[str, str] = {}
+    for item in given:
+        shown = HIDDEN if item.value is None else item.value
+        if item.name in overrides:
+            changes.append(Change(item.name, shown, overrides[item.name], "the stack file sets it"))
+            continue
+        verdict = policy.judge(item.name, item.value or "", engine)
+        if verdict.action == "keep" and item.value is None:
+            verdict = policy.Verdict("drop", reason="it may hold a secret")
+        if verdict.action == "keep" and item.value is not None:
+            lines[item.name] = item.value
+        elif verdict.action == "set":
+            lines[item.name] = verdict.value
+            changes.append(Change(item.name, shown, verdict.value, verdict.reason))
+        else:
+            changes.append(Change(item.name, shown, None, verdict.reason))
+    names = {item.name for item in given}
+    for name, (value, reason) in policy.forced().items():
+        if name not in overrides:
+            lines[name] = value
+            if name not in names and name == "max_logical_replication_workers":
+                changes.append(Change(name, None, value, reason))  # the one whose default would act
+    for name, value in overrides.items():
+        lines[name] = value
+        if name not in names:
+            changes.append(Change(name, None, value, "the stack file sets it"))
+    changes += tidy(data)
+    text = "# Written by envclone: production's settings without what must not come along.\n"
+    _write(data / "postgresql.conf", text + "".join(f"{name} = {_quoted(lines[name])}\n" for name in sorted(lines)))
+    _write(data / "postgresql.auto.conf", "# Settings of ALTER SYSTEM go here.\n")
+    write_hba(data)
+    return tuple(changes)
+
+
+def write_hba(data: Path, tcp_roles: Sequence[str] = ()) -> None:
+    """Write who may log in: the operator as any role over the socket, `tcp_roles` with a password from 127.0.0.1.
+
+    The operator is the account that envclone runs as. Up to PostgreSQL 15 a map cannot say "any role": there the
+    socket's directory, which only that account can enter, is the whole of the lock.
+    """
+    operator = pwd.getpwuid(os.geteuid()).pw_name
+    mapped = int((data / "PG_VERSION").read_text()) >= 16
+    method = "peer map=operator" if mapped else "trust"
+    rules = [f"local all all {method}"]
+    rules += [f"host all {_name(role)} 127.0.0.1/32 scram-sha-256" for role in tcp_roles]
+    rules += ["local replication all reject", "host all all all reject", "host replication all all reject"]
+    _write(data / "pg_hba.conf", "# Written by envclone: nobody else gets in.\n" + "\n".join(rules) + "\n")
+    idents = f"operator {_name(operator)} all\n" if mapped else ""
+    _write(data / "pg_ident.conf", "# Written by envclone: the operator may log in as any role.\n" + idents)
+
+
+def _setting(name: str, value: str, source: str, context: str) -> Setting:
+    return Setting(name, None if policy.is_secret(name) else value, source, context)
+
+
+def _with_unit(value: str, unit: str | None) -> str:
+    """pg_settings' number and unit as postgresql.conf takes it: `16384` of `8kB` is `131072kB`."""
+    if not unit or value.startswith("-") or not value.isdigit():
+        return value  # -1 and the like are no amounts
+    match = re.fullmatch(r"(\d+)(\D+)", unit)
+    return f"{int(value) * int(match.group(1))}{match.group(2)}" if match else f"{value}{unit}"
+
+
+def _assignments(file: Path, root: Path, depth: int) -> Iterator[tuple[str, str, str]]:
+    if depth > _INCLUDE_DEPTH or not file.is_file() or not file.resolve().is_relative_to(root):
+        return
+    for line in file.read_text(errors="replace").splitlines():
+        match = _LINE.match(line)
+        if match is None:
+            continue
+        name, value = match["name"].lower(), match["value"]
+        if value.startswith("'"):
+            value = re.sub(r"\\(.)", r"\1", value[1:-1].replace("''", "'"))
+        place = file.parent / value
+        if name in ("include", "include_if_exists"):
+            yield from _assignments(place, root, depth + 1)
+        elif name == "include_dir":
+            if place.is_dir():
+                for entry in sorted(place.glob("*.conf")):
+                    if not entry.name.startswith("."):
+                        yield from _assignments(entry, root, depth + 1)
+        else:
+            yield match["name"], value, file.name
+
+
+def _quoted(value: str) -> str:
+    escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
+    return f"'{escaped}'"
+
+
+def _name(role: str) -> str:
+    return '"' + role.replace('"', '""') + '"'
+
+
+def _write(path: Path, text: str) -> None:
+    """Write a file of the data directory whole or not at all, readable by its owner alone."""
+    partial = path.with_name(f".{path.name}.partial")
+    partial.unlink(missing_ok=True)
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text)
+    if path.parent.stat().st_uid != os.geteuid():
+        hand_over(partial, service_account())
+    partial.replace(path)

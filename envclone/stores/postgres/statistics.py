@@ -1,0 +1,125 @@
+"""The planner's statistics hold values too: those of masked columns are removed and made again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+__all__ = ["renew"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def renew(conn: Connection, masked: Mapping[int, set[str]]) -> None:
+    """Remove the statistics that show values of masked columns, and sample them anew where there had been any.
+
+    `masked` names the masked columns, and those computed from them, by the oid of their table or partition; parents,
+    whose statistics sample their children, are found here. Statistics of an index's expressions, and extended ones,
+    count when a masked column is in them. Those of other columns stay as they are, so that plans stay as they are:
+    for the time of ANALYZE their target is 0, which leaves their rows alone. Matviews are new, and so are theirs.
+    """
+    tables = _with_parents(conn, masked)
+    stale: dict[int, list[int]] = {}
+    for table, columns in sorted(tables.items()):
+        removed, extended = _remove(conn, table, sorted(columns))
+        if removed or extended:
+            stale[table] = extended
+    kept = [(t, n, target) for t in sorted(tables) for n, target in _others(conn, t, tables[t], stale.get(t, []))]
+    _set_targets(conn, [(table, number, 0) for table, number, _ in kept])
+    _analyze(conn, sorted(stale))
+    _set_targets(conn, kept)
+    _analyze(conn, _remove_of_matviews(conn))
+    for catalog in ("pg_statistic", "pg_statistic_ext_data", "pg_attribute"):
+        conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))
+
+
+def _with_parents(conn: Connection, masked: Mapping[int, set[str]]) -> dict[int, set[str]]:
+    result = {table: set(columns) for table, columns in masked.items()}
+    rows = conn.execute(
+        """WITH RECURSIVE up (child, parent) AS (
+             SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = ANY (%s::oid[])
+             UNION SELECT up.child, i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.parent)
+           SELECT child::int8, parent::int8 FROM up""",
+        [sorted(masked)],
+    ).fetchall()
+    for child, parent in rows:
+        result.setdefault(parent, set()).update(masked[child])
+    return result
+
+
+def _remove(conn: Connection, table: int, names: list[str]) -> tuple[int, list[int]]:
+    """Remove what shows these columns: how many rows, and the columns (numbers) in extended statistics removed."""
+    removed = conn.execute(
+        """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_attribute a
+           WHERE s.starelid = %s::oid AND a.attrelid = s.starelid AND a.attnum = s.staattnum
+             AND a.attname = ANY (%s)""",
+        [table, names],
+    ).rowcount
+    removed += conn.execute(
+        """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_index i
+           WHERE i.indrelid = %s::oid AND s.starelid = i.indexrelid""",
+        [table],
+    ).rowcount
+    extended = conn.execute(
+        """SELECT e.oid::int8, e.stxkeys::int2[] FROM pg_catalog.pg_statistic_ext e
+           WHERE e.stxrelid = %(table)s::oid
+             AND EXISTS (SELECT 1 FROM pg_catalog.pg_statistic_ext_data d WHERE d.stxoid = e.oid)
+             AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
+                         LEFT JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_statistic_ext'::regclass
+                           AND p.objid = e.oid AND p.refobjid = e.stxrelid AND p.refobjsubid = a.attnum
+                         WHERE a.attrelid = e.stxrelid AND a.attname = ANY (%(names)s)
+                           AND (a.attnum = ANY (e.stxkeys) OR p.objid IS NOT NULL))""",
+        {"table": table, "names": names},
+    ).fetchall()
+    conn.execute(
+        "DELETE FROM pg_catalog.pg_statistic_ext_data WHERE stxoid = ANY (%s::oid[])", [[oid for oid, _ in extended]]
+    )
+    return removed, sorted({key for _, keys in extended for key in keys})
+
+
+def _others(conn: Connection, table: int, names: set[str], numbers: list[int]) -> list[tuple[int, int | None]]:
+    return [
+        (number, target)
+        for number, target in conn.execute(
+            """SELECT attnum, attstattarget FROM pg_catalog.pg_attribute
+               WHERE attrelid = %s::oid AND attnum > 0 AND NOT attisdropped
+                 AND attname <> ALL (%s) AND attnum <> ALL (%s::int2[])""",
+            [table, sorted(names), numbers],
+        )
+    ]
+
+
+def _set_targets(conn: Connection, targets: Sequence[tuple[int, int, int | None]]) -> None:
+    conn.execute(
+        """UPDATE pg_catalog.pg_attribute a SET attstattarget = u.target
+           FROM ROWS FROM (pg_catalog.unnest(%s::oid[]), pg_catalog.unnest(%s::int2[]), pg_catalog.unnest(%s::int2[]))
+             AS u (relation, number, target)
+           WHERE a.attrelid = u.relation AND a.attnum = u.number""",
+        [[t for t, _, _ in targets], [n for _, n, _ in targets], [target for _, _, target in targets]],
+    )
+
+
+def _analyze(conn: Connection, relations: Sequence[int]) -> None:
+    # each table and partition is in the list for itself; before 18 ANALYZE knows no ONLY, and may do one twice
+    only = sql.SQL("ONLY " if conn.info.server_version >= 180000 else "")
+    rows = conn.execute(
+        """SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[])""",
+        [list(relations)],
+    ).fetchall()
+    for schema, name in rows:
+        conn.execute(sql.SQL("ANALYZE {}{}").format(only, sql.Identifier(schema, name)))
+
+
+def _remove_of_matviews(conn: Connection) -> list[int]:
+    rows = conn.execute(
+        """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
+           LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+           JOIN pg_catalog.pg_class m ON m.oid IN (c.oid, i.indrelid)
+           WHERE s.starelid = c.oid AND m.relkind = 'm'
+           RETURNING m.oid::int8"""
+    ).fetchall()
+    return sorted({row[0] for row in rows})

@@ -1,0 +1,95 @@
+"""The PostgreSQL store: each method of the protocol, handed to the module that does it, imported when needed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from envclone.errors import ConfigError
+from envclone.models import Cleaned, Credentials, Endpoint, StorePlan, StoreSnapshot
+from envclone.protocols import Progress, StepRunner, StoreSession
+
+if TYPE_CHECKING:
+    from envclone.config.schema import SourceConfig, StoreConfig
+
+__all__ = ["PostgresStore"]
+
+
+class PostgresStore:
+    """PostgreSQL 14 to 18; a store's directory holds `data/`, the cluster, and `tablespaces/` when it has any."""
+
+    kind: ClassVar[str] = "postgres"
+
+    def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
+        """Copy a running server by its replication protocol, or a stopped data directory."""
+        if config.source.method == "directory":
+            from envclone.stores.postgres.directory import snapshot_directory
+
+            return snapshot_directory(name, config, into, progress)
+        if config.source.method == "physical":
+            from envclone.stores.postgres.source import snapshot_physical
+
+            return snapshot_physical(name, config, into, progress)
+        raise ConfigError(
+            f"the store '{name}' cannot be taken by the method '{config.source.method}'",
+            hint="use method: physical for a running server, or directory for a stopped one's files",
+        )
+
+    def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:
+        """Start a private server on the clone; stopped at the end, cleanly or with an error."""
+        from envclone.stores.postgres.private import open_private
+
+        return open_private(directory, snapshot, log=log)
+
+    def scrub(self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> Sequence[Cleaned]:
+        """Zero dead rows and free space, remove logs and stray files, make the WAL anew."""
+        from envclone.stores.postgres.residue import scrub
+
+        return scrub(directory, snapshot, plan)
+
+    def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
+        """Compressed and TOASTed values of every heap, with their place."""
+        from envclone.stores.postgres.expand import expand
+
+        return expand(directory, snapshot)
+
+    def serve(
+        self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+    ) -> Endpoint:
+        """Start a branch's server on 127.0.0.1 with a login made for it."""
+        from envclone.stores.postgres.service import serve
+
+        return serve(directory, snapshot, credentials, port=port, log=log)
+
+    def stop(self, directory: Path) -> bool:
+        """Stop the server that runs on the directory, if one does."""
+        from envclone.stores.postgres.service import stop
+
+        return stop(directory)
+
+    def running(self, directory: Path) -> bool:
+        """Whether a server runs on the directory."""
+        from envclone.stores.postgres.service import running
+
+        return running(directory)
+
+    def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
+        """Connect to run an incident's steps, read-only."""
+        from envclone.stores.postgres.runner import PostgresRunner
+
+        return PostgresRunner(endpoint)
+
+    def connect_source(
+        self, name: str, config: StoreConfig, source: SourceConfig
+    ) -> AbstractContextManager[StepRunner]:
+        """Connect to production to record an incident's steps, read-only; raises ConfigError without a DSN."""
+        from envclone.stores.postgres.runner import PostgresRunner
+
+        if source.dsn is None:
+            raise ConfigError(
+                f"the source of the store '{name}' has no dsn, so nothing can be recorded there",
+                hint=f"give stores.{name}.source.dsn in the stack file; it may stand beside method: directory",
+            )
+        return PostgresRunner.to(source.dsn.get_secret_value())

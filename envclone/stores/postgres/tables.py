@@ -1,0 +1,200 @@
+"""What the catalog says of the user's tables: columns, leaves, indexes, dependencies, as the other modules need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.models import FieldKind
+
+__all__ = ["LARGE_OBJECTS", "USER_RELATIONS", "Column", "Leaf", "Table", "columns_by_address", "read_tables"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+LARGE_OBJECTS = "pg_largeobject"
+"""The address under which a database's large objects are reported."""
+
+USER_RELATIONS = """
+    n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+    AND n.nspname !~ '^pg_(toast_)?temp_'
+    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e
+                    WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+"""
+"""The condition that a relation `c` in schema `n` is the user's own, not the system's or an extension's."""
+
+_TEXT = {"text", "varchar", "bpchar", "citext", "name"}
+_JSON = {"json", "jsonb"}
+_VECTOR = {"vector", "halfvec", "sparsevec"}
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `generated` ones are computed by the server, `missing` ones have rows that lack the value on disk."""
+
+    name: str
+    type: str
+    kind: FieldKind
+    nullable: bool
+    generated: bool
+    virtual: bool
+    missing: bool
+    unique: bool
+
+    def read_as(self) -> sql.Composable:
+        """The expression that gives the column's values as its FieldKind promises."""
+        cast = sql.SQL("text[]") if self.kind is FieldKind.ARRAY else sql.SQL("text")
+        return sql.SQL("{}::pg_catalog.{}").format(sql.Identifier(self.name), cast)
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A relation with storage: an ordinary table, or a partition at the bottom of its tree."""
+
+    oid: int
+    schema: str
+    name: str
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The relation's qualified name for SQL."""
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as the user sees it; `leaves` hold its rows (itself, unless it is partitioned).
+
+    `tree` are the oids of the table and all its partitions; `partition_key` the columns that any of them partitions by.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    columns: Mapping[str, Column]
+    leaves: tuple[Leaf, ...]
+    tree: frozenset[int]
+    partition_key: frozenset[str]
+
+    @property
+    def address(self) -> str:
+        """`schema.table`, the first part of its fields' addresses."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The table's qualified name for SQL."""
+        return sql.Identifier(self.schema, self.name)
+
+
+def read_tables(conn: Connection) -> list[Table]:
+    """Every user table of the database, partitions under their root, by schema and name."""
+    types = _Types(conn)
+    columns = _columns(conn, types)
+    leaves, trees = _leaves(conn)
+    keys = _partition_keys(conn)
+    tables = []
+    rows = conn.execute(
+        f"""SELECT c.oid::int8, n.nspname, c.relname
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {USER_RELATIONS}
+            ORDER BY 2, 3"""  # noqa: S608 - a constant
+    ).fetchall()
+    for oid, schema, name in rows:
+        tree = trees.get(oid, frozenset({oid}))
+        key = frozenset(column for member in tree for column in keys.get(member, ()))
+        own = leaves.get(oid, (Leaf(oid, schema, name),))
+        tables.append(Table(oid, schema, name, columns.get(oid, {}), own, tree, key))
+    return tables
+
+
+def columns_by_address(tables: Iterable[Table]) -> dict[str, tuple[Table, Column]]:
+    """Each column by its address `schema.table.column`."""
+    return {f"{t.address}.{c.name}": (t, c) for t in tables for c in t.columns.values()}
+
+
+class _Types:
+    """Which FieldKind a type has, through domains and arrays."""
+
+    def __init__(self, conn: Connection) -> None:
+        rows = conn.execute(
+            "SELECT oid::int8, typname, typtype, typbasetype::int8, typelem::int8, typcategory FROM pg_catalog.pg_type"
+        ).fetchall()
+        self._rows = {row[0]: row[1:] for row in rows}
+
+    def kind(self, oid: int) -> FieldKind:
+        name, typtype, base, element, category = self._rows[oid]
+        if typtype == "d":
+            return self.kind(base)
+        if typtype != "b":
+            return FieldKind.OTHER
+        if category == "A":
+            return FieldKind.ARRAY if element and self.kind(element) is FieldKind.TEXT else FieldKind.OTHER
+        for names, kind in ((_TEXT, FieldKind.TEXT), (_JSON, FieldKind.JSON), (_VECTOR, FieldKind.VECTOR)):
+            if name in names:
+                return kind
+        return FieldKind.OTHER
+
+
+def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
+    rows = conn.execute(
+        """SELECT a.attrelid::int8, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid::int8,
+                  NOT a.attnotnull, a.attgenerated,
+                  EXISTS (SELECT 1 FROM pg_catalog.pg_attribute m
+                          WHERE m.atthasmissing AND m.attname = a.attname AND (m.attrelid = a.attrelid OR m.attrelid IN
+                              (SELECT relid FROM pg_catalog.pg_partition_tree(a.attrelid)))),
+                  EXISTS (SELECT 1 FROM pg_catalog.pg_index i
+                          WHERE i.indrelid = a.attrelid AND i.indisunique AND
+                            (a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) OR
+                             0 = ANY (i.indkey[0:i.indnkeyatts - 1]) AND EXISTS
+                               (SELECT 1 FROM pg_catalog.pg_depend d
+                                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
+                                  AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum)))
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+           WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+           ORDER BY a.attrelid, a.attnum"""
+    ).fetchall()
+    columns: dict[int, dict[str, Column]] = {}
+    for relation, name, type_, type_oid, nullable, generated, missing, unique in rows:
+        columns.setdefault(relation, {})[name] = Column(
+            name, type_, types.kind(type_oid), nullable, generated != "", generated == "v", missing, unique
+        )
+    return columns
+
+
+def _leaves(conn: Connection) -> tuple[dict[int, tuple[Leaf, ...]], dict[int, frozenset[int]]]:
+    rows = conn.execute(
+        """SELECT root.oid::int8, c.oid::int8, n.nspname, c.relname, c.relkind
+           FROM pg_catalog.pg_class root, pg_catalog.pg_partition_tree(root.oid) p
+           JOIN pg_catalog.pg_class c ON c.oid = p.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+           WHERE root.relkind = 'p' AND NOT root.relispartition
+           ORDER BY 1, 3, 4"""
+    ).fetchall()
+    leaves: dict[int, list[Leaf]] = {}
+    trees: dict[int, set[int]] = {}
+    for root, oid, schema, name, kind in rows:
+        trees.setdefault(root, set()).add(oid)
+        own = leaves.setdefault(root, [])
+        if kind == "r":  # a foreign table's rows are not in these files
+            own.append(Leaf(oid, schema, name))
+    return {root: tuple(own) for root, own in leaves.items()}, {r: frozenset(t) for r, t in trees.items()}
+
+
+def _partition_keys(conn: Connection) -> dict[int, set[str]]:
+    # plain key columns are in partattrs; the columns of key expressions depend internally on their table
+    rows = conn.execute(
+        """SELECT p.partrelid::int8, a.attname
+           FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid
+           WHERE a.attnum > 0 AND (a.attnum = ANY (p.partattrs) OR EXISTS
+             (SELECT 1 FROM pg_catalog.pg_depend d
+              WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
+                AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0
+                AND d.deptype = 'i'))"""
+    ).fetchall()
+    keys: dict[int, set[str]] = {}
+    for relation, column in rows:
+        keys.setdefault(relation, set()).add(column)
+    return keys

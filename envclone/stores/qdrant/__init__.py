@@ -1,0 +1,1 @@
+"""Qdrant: shards on the server's directory layout, run in process by `qdrant_edge`, their records rewritten in place."""

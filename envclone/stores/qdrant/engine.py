@@ -1,0 +1,80 @@
+"""Loads shards with `qdrant_edge`, one holder at a time: the engine locks a shard's log while it is loaded."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+from envclone.errors import BusyError, EnvcloneError, UnsafeError
+from envclone.stores.qdrant import wal
+from envclone.stores.qdrant.layout import Shard
+
+__all__ = ["ENGINE", "ShardState", "engine_version", "loaded", "settle"]
+
+ENGINE = "qdrant-edge-py"
+
+
+@dataclass(frozen=True, slots=True)
+class ShardState:
+    """What the engine says of a shard that it loaded."""
+
+    points: int
+
+
+def engine_version() -> str:
+    """The version of the embedded engine."""
+    return version(ENGINE)
+
+
+@contextlib.contextmanager
+def loaded(shard: Shard, *, wait: float = 10.0) -> Iterator[Any]:
+    """A loaded shard (`qdrant_edge.EdgeShard`), flushed and closed at the end; nothing is ever optimized.
+
+    Waits up to `wait` seconds for another holder. Raises BusyError then, UnsafeError when the engine refuses the files.
+    """
+    import qdrant_edge
+
+    deadline = time.monotonic() + wait
+    while True:
+        try:
+            edge = qdrant_edge.EdgeShard.load(str(shard.path))
+            break
+        except Exception as exc:  # noqa: BLE001 - the binding raises bare Exception
+            problem = _problem(shard, exc)
+            if not isinstance(problem, BusyError) or time.monotonic() >= deadline:
+                raise problem from exc
+            time.sleep(0.05)
+    try:
+        yield edge
+    finally:
+        edge.flush()
+        edge.close()
+
+
+def settle(shard: Shard) -> ShardState:
+    """Let the engine finish what a stopped server left to its next start, then empty the log.
+
+    The log's operations that no segment holds yet are applied, torn tracker writes are repaired; vectors, graphs and
+    indexes stay as they are. Without it an emptied log would lose writes, or a kept one bring raw values back.
+    """
+    with loaded(shard) as edge:
+        state = ShardState(int(edge.info().points_count))
+    wal.empty(shard)
+    return state
+
+
+def _problem(shard: Shard, exc: Exception) -> EnvcloneError:
+    text = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+    if wal.locked(shard.path / "wal"):
+        return BusyError(
+            f"the shard {shard.path} is loaded by another process",
+            hint="an embedded shard has one holder at a time: close it there, then try again",
+        )
+    return UnsafeError(
+        f"the engine cannot load {shard.path}: {text}",
+        hint="production's version may be newer than qdrant-edge-py: upgrade it",
+    )

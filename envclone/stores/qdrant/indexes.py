@@ -1,0 +1,111 @@
+"""Payload indexes: which of them hold values of masked keys, and how the engine is made to build those anew.
+
+`payload_index/config.json` lists per key its schema and the types of index that exist. A key's files lie in directories
+named by the first 15 bytes of the SHA-256 of the key in base32hex, the key's beginning and the type. When an index is
+listed but its files are not there in the listed form, the engine builds it from the payload storage as it loads the
+segment: so a masked key's directories are removed and its types listed as immutable ones, which no loader makes up. Every
+other index keeps its files, byte for byte (`struct_payload_index`, Qdrant 1.15 to 1.19).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from envclone.stores.qdrant.layout import Segment, read_json
+
+__all__ = ["drop", "keys", "prefix", "schemas", "steps_of", "touches", "unexplained"]
+
+_STEP = re.compile(r'"([^"]*)"|\[(\d*)\]|([^.\[\]"]+)')
+_IMMUTABLE = {"mutability": "immutable", "storage_type": {"mmap": {"is_on_disk": False}}}
+_BY_SCHEMA = {
+    "keyword": ("keyword_index",),
+    "integer": ("int_map_index", "int_index"),
+    "float": ("float_index",),
+    "geo": ("geo_index",),
+    "text": ("full_text_index",),
+    "bool": ("bool_index",),
+    "datetime": ("datetime_index",),
+    "uuid": ("uuid_map_index",),
+}
+
+Steps = tuple[str, ...]
+"""A path's object keys; what stands for elements of arrays is left out."""
+
+
+def schemas(segment: Segment) -> Mapping[str, str]:
+    """The indexed keys of a segment and the type of each."""
+    path = segment.payload_index / "config.json"
+    if not path.exists():
+        return {}
+    found = read_json(path).get("indexed_fields") or {}
+    return {key: schema if isinstance(schema, str) else str(schema.get("type")) for key, schema in found.items()}
+
+
+def keys(segments: Iterable[Segment]) -> set[str]:
+    """The keys that any of the segments has an index on."""
+    return {key for segment in segments for key in schemas(segment)}
+
+
+def steps_of(key: str) -> Steps:
+    """The steps of an indexed key such as `author.email`, `contacts[].phone` or `"a key".b`."""
+    return tuple(quoted or plain for quoted, _, plain in _STEP.findall(key) if quoted or plain)
+
+
+def touches(key: str, paths: Iterable[str]) -> bool:
+    """Whether an index on `key` may hold a value of one of the rules' paths (`$.contacts[*].phone`); rather too often."""
+    steps = steps_of(key)
+    for path in paths:
+        if ".." in path or "?" in path:
+            return True
+        masked = steps_of(path.removeprefix("$").replace("[*]", "[]").replace("['", '."').replace("']", '"'))
+        if all(mine == "*" or theirs == "*" or mine == theirs for mine, theirs in zip(masked, steps, strict=False)):
+            return True
+    return False
+
+
+def prefix(key: str) -> str:
+    """What the names of a key's index directories begin with."""
+    digest = hashlib.sha256(key.encode()).digest()[:15]
+    return base64.b32hexencode(digest).decode().lower() + "-"
+
+
+def drop(segment: Segment, masked: Iterable[str]) -> int:
+    """Remove a closed segment's indexes on these keys, to be built anew at the next load; returns how many."""
+    path = segment.payload_index / "config.json"
+    present = schemas(segment)
+    wanted = sorted(set(masked) & present.keys())
+    if not wanted:
+        return 0
+    config = read_json(path)
+    types = config.setdefault("indexed_types", {})
+    for key in wanted:
+        names = [entry["index_type"] for entry in types.get(key, [])] or [*_BY_SCHEMA[present[key]], "null_index"]
+        types[key] = [{"index_type": name, **_IMMUTABLE} for name in names]
+        for folder in segment.payload_index.glob(prefix(key) + "*"):
+            shutil.rmtree(folder)
+    temporary = path.with_suffix(".json.tmp")
+    with temporary.open("w") as file:
+        file.write(json.dumps(config))
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(path)
+    return len(wanted)
+
+
+def unexplained(segment: Segment) -> list[Path]:
+    """Entries of the index directory that no indexed key accounts for: left behind by an index that is gone."""
+    if not segment.payload_index.is_dir():
+        return []
+    known = tuple(prefix(key) for key in schemas(segment))
+    return [
+        entry
+        for entry in sorted(segment.payload_index.iterdir())
+        if entry.name != "config.json" and not (known and entry.name.startswith(known))
+    ]

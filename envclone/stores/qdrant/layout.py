@@ -1,0 +1,172 @@
+"""Where things lie in a Qdrant storage directory, and which of its formats are known.
+
+    <storage>/collections/<name>/config.json                       written by a server
+    <storage>/collections/<name>/<shard>/edge_config.json          written by qdrant_edge
+    <storage>/collections/<name>/<shard>/wal/
+    <storage>/collections/<name>/<shard>/segments/<uuid>/segment.json, version.info, id_tracker.*,
+        payload_storage/, payload_index/, vector_storage[-<name>]/, vector_index[-<name>]/
+
+Read from Qdrant 1.13 to 1.19 and qdrant_edge 0.9 (`lib/segment`, `lib/shard`, `lib/edge`).
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envclone.errors import ConfigError, UnsafeError
+
+__all__ = ["STORAGE", "Collection", "Segment", "Shard", "collections", "storage_root"]
+
+STORAGE = "storage"
+"""The storage root's name inside a store's directory of the pool."""
+_MIGRATE = "start it once with a Qdrant server of version 1.13 or newer, let it migrate, stop it, and take it again"
+_PAYLOAD_STORAGES = ("mmap", "in_ram_mmap")
+_DAMAGED = "check production with its own engine, then take a new snapshot"
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment of a shard: an independent set of points with its own payload storage and indexes."""
+
+    path: Path
+    version: str
+    config: Mapping[str, Any]
+
+    @property
+    def name(self) -> str:
+        """The segment's UUID."""
+        return self.path.name
+
+    @property
+    def payload_storage(self) -> Path:
+        """The directory of the Gridstore that holds the payloads."""
+        return self.path / "payload_storage"
+
+    @property
+    def payload_index(self) -> Path:
+        """The directory of the payload indexes."""
+        return self.path / "payload_index"
+
+    @property
+    def last_operation(self) -> int | None:
+        """The number of the last operation that the segment holds; None for an empty segment."""
+        found = read_json(self.path / "segment.json").get("version")
+        return int(found) if found is not None else None
+
+    @property
+    def vectors(self) -> Mapping[str, str]:
+        """The type of each named vector (`''` is the default one): `vector(16, Cosine)` or `sparse`."""
+        dense = self.config.get("vector_data") or {}
+        found = {name: f"vector({entry.get('size')}, {entry.get('distance')})" for name, entry in dense.items()}
+        return found | {name: "sparse" for name in self.config.get("sparse_vector_data") or {}}
+
+
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """One shard of a collection: what the engine loads."""
+
+    path: Path
+
+    def segments(self) -> list[Segment]:
+        """Its segments, by name; raises UnsafeError for a format that is not known.
+
+        What a killed engine left half made or half removed (hidden, `.deleted`, without `version.info`) is left out, as
+        the engine leaves it out.
+        """
+        folder = self.path / "segments"
+        found = sorted(entry for entry in folder.iterdir() if entry.is_dir()) if folder.is_dir() else []
+        return [_segment(entry) for entry in found if _is_uuid(entry.name) and (entry / "version.info").exists()]
+
+
+@dataclass(frozen=True, slots=True)
+class Collection:
+    """One collection and its shards."""
+
+    name: str
+    path: Path
+
+    def shards(self) -> list[Shard]:
+        """Its shards, by number."""
+        found = [entry for entry in self.path.iterdir() if entry.name.isdecimal() and entry.is_dir()]
+        return [Shard(entry) for entry in sorted(found, key=lambda entry: int(entry.name))]
+
+    def segments(self) -> Iterator[tuple[Shard, Segment]]:
+        """Every segment of every shard."""
+        for shard in self.shards():
+            for segment in shard.segments():
+                yield shard, segment
+
+
+def storage_root(path: Path) -> Path:
+    """The directory that holds `collections`: `path` itself or its `storage`. Raises ConfigError when neither does."""
+    for candidate in (path, path / STORAGE):
+        if (candidate / "collections").is_dir():
+            return candidate
+    raise ConfigError(
+        f"{path} is no Qdrant storage directory: it has no 'collections'",
+        hint="source.path is the directory that the server's storage.storage_path names",
+    )
+
+
+def collections(root: Path, names: Sequence[str] | None = None) -> list[Collection]:
+    """The collections below a storage root, or those named; raises ConfigError naming those there are."""
+    folder = root / "collections"
+    found = {
+        entry.name: Collection(entry.name, entry)
+        for entry in sorted(folder.iterdir())
+        if entry.is_dir() and not entry.name.startswith(".")
+    }
+    if names is None:
+        return list(found.values())
+    missing = sorted(set(names) - found.keys())
+    if missing:
+        raise ConfigError(
+            f"the storage directory has no collection {', '.join(map(repr, missing))}; "
+            f"there are: {', '.join(found) or 'none'}",
+            hint="correct `collections` of the store in the stack file",
+        )
+    return [found[name] for name in dict.fromkeys(names)]
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """A JSON object of the engine's; raises UnsafeError when it is missing or damaged."""
+    try:
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError) as exc:
+        raise UnsafeError(f"{path} cannot be read: {exc}", hint=_DAMAGED) from exc
+    if not isinstance(found, dict):
+        raise UnsafeError(f"{path} is not a JSON object", hint=_DAMAGED)
+    return found
+
+
+def _segment(path: Path) -> Segment:
+    """One segment, its formats checked. Raises UnsafeError naming the one that is not known."""
+    version = (path / "version.info").read_text().strip()
+    if (path / "CURRENT").exists() or any(path.glob("*.sst")):
+        raise UnsafeError(f"{path} holds a RocksDB, which Qdrant used before 1.13", hint=_MIGRATE)
+    config = read_json(path / "segment.json").get("config")
+    if not isinstance(config, dict):
+        raise UnsafeError(f"{path}/segment.json has no 'config'", hint=_MIGRATE)
+    storage = config.get("payload_storage_type")
+    kind = storage.get("type") if isinstance(storage, dict) else storage
+    if kind in ("in_memory", "on_disk"):
+        raise UnsafeError(f"{path} keeps its payloads in RocksDB (payload_storage_type '{kind}')", hint=_MIGRATE)
+    if kind not in _PAYLOAD_STORAGES:
+        raise UnsafeError(
+            f"{path} keeps its payloads in a format that is not known: payload_storage_type {kind!r}",
+            hint=f"known are {', '.join(_PAYLOAD_STORAGES)}; a newer envclone may know it",
+        )
+    return Segment(path, version, config)
+
+
+def _is_uuid(name: str) -> bool:
+    try:
+        uuid.UUID(name)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,178 @@
+"""Runs an incident's vector searches: on a branch's shards in process, or on a server with the same steps."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envclone.errors import ConfigError, EnvcloneError, UnreachableError, UsageError
+from envclone.incidents.bundle import SqlStep, VectorStep
+from envclone.models import Secret, StepResult
+from envclone.stores.qdrant import engine
+from envclone.stores.qdrant.filters import filter_of, params_of
+from envclone.stores.qdrant.layout import Collection, collections
+
+if TYPE_CHECKING:
+    from envclone.incidents.bundle import Step
+
+__all__ = ["EmbeddedRunner", "ServerRunner", "embedded", "to_server"]
+
+_HIGHER_IS_BETTER = ("Cosine", "Dot")
+
+
+class EmbeddedRunner:
+    """Searches the shards of a storage directory. A shard is loaded at the first step that needs it and kept until `close`.
+
+    While it is loaded the engine's own lock keeps other processes out, who wait and then are told so; a private clone
+    would cost a copy where the file system shares no blocks.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._stack = contextlib.ExitStack()
+        self._loaded: dict[str, list[Any]] = {}
+
+    def run(self, step: Step) -> StepResult:
+        """Run one search; what the engine says against it is the result's `error`."""
+        search = _vector_step(step)
+        began = time.monotonic()
+        collection = self._collection(search.collection)
+        try:
+            points = self._search(collection, search)
+        except EnvcloneError:
+            raise
+        except Exception as exc:  # noqa: BLE001 - the binding raises bare Exception
+            return StepResult(error=_message(exc), seconds=round(time.monotonic() - began, 6))
+        return _result(points, time.monotonic() - began)
+
+    def close(self) -> None:
+        """Release the shards."""
+        self._loaded.clear()
+        self._stack.close()
+
+    def _search(self, collection: Collection, step: VectorStep) -> list[Any]:
+        import qdrant_edge as q
+
+        shards = self._shards(collection)
+        selector: Any = step.with_payload
+        if isinstance(selector, list):
+            selector = q.PayloadSelector.Include(selector)
+        found: list[Any] = []
+        several = len(shards) > 1
+        for shard in shards:
+            request = q.SearchRequest(
+                query=q.Query.Nearest(step.vector, step.using or None),
+                # each shard gives what the merged result may take from it
+                limit=step.limit + step.offset if several else step.limit,
+                offset=0 if several else step.offset,
+                filter=filter_of(step.filter),
+                params=params_of(step.params),
+                with_payload=selector,
+                with_vector=False,
+                score_threshold=step.score_threshold,
+            )
+            found += shard.search(request)
+        if not several:
+            return found
+        found.sort(key=lambda point: point.score, reverse=_descending(collection, step.using))
+        return found[step.offset : step.offset + step.limit]
+
+    def _collection(self, name: str) -> Collection:
+        """Raises ConfigError naming the collections there are."""
+        return collections(self._root, [name])[0]
+
+    def _shards(self, collection: Collection) -> list[Any]:
+        if collection.name not in self._loaded:
+            self._loaded[collection.name] = [
+                self._stack.enter_context(engine.loaded(shard)) for shard in collection.shards()
+            ]
+        return self._loaded[collection.name]
+
+
+@contextlib.contextmanager
+def embedded(root: Path) -> Iterator[EmbeddedRunner]:
+    """A runner on the storage directory `root`."""
+    runner = EmbeddedRunner(root)
+    try:
+        yield runner
+    finally:
+        runner.close()
+
+
+class ServerRunner:
+    """Searches a running server through its API, with the same steps and results; `client` is a `QdrantClient`."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    def run(self, step: Step) -> StepResult:
+        """Run one search; what the server says against it is the result's `error`."""
+        from qdrant_client import models
+        from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
+
+        search = _vector_step(step)
+        began = time.monotonic()
+        try:
+            found = self._client.query_points(
+                collection_name=search.collection,
+                query=search.vector,
+                using=search.using or None,
+                query_filter=models.Filter.model_validate(search.filter) if search.filter else None,
+                search_params=models.SearchParams.model_validate(search.params) if search.params else None,
+                limit=search.limit,
+                offset=search.offset or None,
+                with_payload=search.with_payload,
+                score_threshold=search.score_threshold,
+            )
+        except ResponseHandlingException as exc:
+            raise UnreachableError(f"the Qdrant server does not answer: {_message(exc)}") from exc
+        except (UnexpectedResponse, ValueError) as exc:
+            return StepResult(error=_message(exc), seconds=round(time.monotonic() - began, 6))
+        return _result(found.points, time.monotonic() - began)
+
+
+@contextlib.contextmanager
+def to_server(url: str, api_key: Secret | None = None) -> Iterator[ServerRunner]:
+    """A runner on the server at `url`, to record what production answers. Only searches are sent."""
+    from qdrant_client import QdrantClient
+
+    client = QdrantClient(url=url, api_key=api_key.reveal() if api_key else None, timeout=60, check_compatibility=False)
+    try:
+        yield ServerRunner(client)
+    finally:
+        client.close()
+
+
+def _vector_step(step: Step) -> VectorStep:
+    if isinstance(step, SqlStep):
+        raise UsageError(f"the step '{step.id}' is SQL, and its store '{step.store}' is a Qdrant")
+    return step
+
+
+def _descending(collection: Collection, using: str) -> bool:
+    for _, segment in collection.segments():
+        dense = segment.config.get("vector_data") or {}
+        if using in dense:
+            return dense[using].get("distance") in _HIGHER_IS_BETTER
+    if any(using in (segment.config.get("sparse_vector_data") or {}) for _, segment in collection.segments()):
+        return True
+    raise ConfigError(f"the collection '{collection.name}' has no vector named {using!r}")
+
+
+def _result(points: list[Any], seconds: float) -> StepResult:
+    """The same parts for both runners: ids as JSON has them, scores, and one column with the payload."""
+    return StepResult(
+        columns=("payload",),
+        origins=("",),
+        rows=tuple((point.payload if point.payload is not None else {},) for point in points),
+        ids=tuple(point.id if isinstance(point.id, int) else str(point.id) for point in points),
+        scores=tuple(float(point.score) for point in points),
+        seconds=round(seconds, 6),
+    )
+
+
+def _message(exc: Exception) -> str:
+    return str(exc).splitlines()[0] if str(exc) else type(exc).__name__

@@ -1,0 +1,183 @@
+"""A private clone of a Qdrant store, worked on in its files; the engine is loaded only to finish logs and build indexes."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection as Names
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envclone.errors import ConfigError, UnsafeError
+from envclone.models import (
+    Cleaned,
+    Field,
+    FieldKind,
+    FieldRule,
+    Integrity,
+    Inventory,
+    ProgressEvent,
+    RewriteReport,
+    RowsDigest,
+    StorePlan,
+    StoreSnapshot,
+)
+from envclone.protocols import FieldMask, Masks, Progress
+from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, wal
+from envclone.stores.qdrant.gridstore import Gridstore
+from envclone.stores.qdrant.gridwriter import GridWriter
+from envclone.stores.qdrant.layout import STORAGE, Collection, Segment, collections
+
+__all__ = ["QdrantSession", "open_session"]
+
+
+@dataclass(slots=True)
+class _Written:
+    """What was rewritten: records read, records changed, records that needed other blocks, indexes to be built."""
+
+    records: int = 0
+    changed: int = 0
+    moved: int = 0
+    indexes: int = 0
+
+
+def open_session(directory: Path, snapshot: StoreSnapshot) -> QdrantSession:
+    """Settle every shard of a clone and open it. Raises UnsafeError, BusyError, ConfigError."""
+    found = collections(directory / STORAGE)
+    points = {
+        collection.name: sum(engine.settle(shard).points for shard in collection.shards()) for collection in found
+    }
+    return QdrantSession(snapshot, found, points)
+
+
+class QdrantSession:
+    """The open clone; nothing is held open between its methods."""
+
+    def __init__(self, snapshot: StoreSnapshot, found: Sequence[Collection], points: Mapping[str, int]) -> None:
+        self._snapshot = snapshot
+        self._collections = {collection.name: collection for collection in found}
+        self._points = points
+
+    def inventory(self) -> Inventory:
+        """One JSON field per collection for its payloads, and one field per vector."""
+        fields: dict[str, Field] = {}
+        for name, collection in self._collections.items():
+            paths: set[str] = set()
+            vectors: dict[str, str] = {}
+            for _, segment in collection.segments():
+                vectors |= segment.vectors
+                for _, value in _parsed(segment):
+                    paths.update(path for path, _ in payloads.leaves(value))
+            fields[name] = Field(name, "payload", FieldKind.JSON, paths=tuple(sorted(paths)))
+            for vector, kind in vectors.items():
+                address = f"{name}.vectors" + (f".{vector}" if vector else "")
+                fields[address] = Field(address, kind, FieldKind.VECTOR)
+        return Inventory(self._snapshot.store, fields, dict(self._points))
+
+    def read(self, addresses: Names[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
+        """Batches of payloads as they are stored, those of overwritten and deleted points that are left included."""
+        for name, collection in self._collections.items():
+            if addresses is not None and name not in addresses:
+                continue
+            for _, segment in collection.segments():
+                with Gridstore(segment.payload_storage) as store:
+                    for _, records in store.batches():
+                        yield name, [payloads.text(record) for record in records]
+
+    def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
+        """Rewrite the payload records in place; raises ConfigError for a vector that is not kept."""
+        began = time.monotonic()
+        for rule in plan.masked.values():
+            if rule.kind is FieldKind.VECTOR:
+                raise ConfigError(
+                    f"the vectors of {rule.address} can only be kept, not '{rule.domain}'",
+                    hint=f"write {rule.address}: keep",
+                )
+        rows: dict[str, int] = {}
+        values: dict[str, int] = {}
+        total = sum(self._points.get(name, 0) for name in self._collections if self._rule(plan, name))
+        done = moved = 0
+        for name, collection in self._collections.items():
+            rule = self._rule(plan, name)
+            if rule is None:
+                continue
+            keys = digest.masked_keys(collection, plan.rules)
+            mask = masks.field(rule)
+            for shard in collection.shards():
+                rebuild = 0
+                for segment in shard.segments():
+                    written = _rewrite(segment, mask)
+                    rebuild += indexes.drop(segment, keys)
+                    rows[name] = rows.get(name, 0) + written.records
+                    values[name] = values.get(name, 0) + written.changed
+                    moved += written.moved
+                    done += written.records
+                    progress(ProgressEvent(f"masking {self._snapshot.store}", done, max(total, done), "rows"))
+                if rebuild:
+                    engine.settle(shard)  # the engine builds the dropped indexes from the masked payloads
+        method = "in place" if not moved else f"in place, {moved} records moved to other blocks"
+        return RewriteReport(method, rows, values, round(time.monotonic() - began, 3))
+
+    def digest(self, plan: StorePlan, masks: Masks | None) -> Mapping[str, RowsDigest]:
+        """Per collection: the payloads (masked when `masks` is given) and every byte that must stay as it is."""
+        found: dict[str, RowsDigest] = {}
+        for name, collection in self._collections.items():
+            rule = self._rule(plan, name)
+            mask = masks.field(rule) if masks is not None and rule is not None else None
+            keys = digest.masked_keys(collection, plan.rules)
+            found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys)
+        return found
+
+    def integrity(self) -> Integrity:
+        """Whether the engine reads every point, and reads what the files hold."""
+        problems: list[str] = []
+        for collection in self._collections.values():
+            for shard in collection.shards():
+                problems += integrity.problems(collection.name, shard)
+                wal.empty(shard)
+        return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(problems))
+
+    def defang(self) -> Sequence[Cleaned]:
+        """What could lead out of the branch never came in: cluster state, aliases, snapshots were not copied."""
+        left_out = self._snapshot.details.get("left_out") or {}
+        return [Cleaned("not copied from the storage directory", int(count), name) for name, count in left_out.items()]
+
+    def close(self) -> None:
+        """Empty the logs that a loaded engine began."""
+        for collection in self._collections.values():
+            for shard in collection.shards():
+                wal.empty(shard)
+
+    @staticmethod
+    def _rule(plan: StorePlan, name: str) -> FieldRule | None:
+        rule = plan.rules.get(name)
+        return rule if rule is not None and rule.masked else None
+
+
+def _parsed(segment: Segment) -> Iterator[tuple[int, Any]]:
+    with Gridstore(segment.payload_storage) as store:
+        for points, records in store.batches():
+            for point, record in zip(points, records, strict=True):
+                yield point, payloads.parse(payloads.text(record))
+
+
+def _rewrite(segment: Segment, mask: FieldMask) -> _Written:
+    """Mask every record of a segment where it lies."""
+    done = _Written()
+    with Gridstore(segment.payload_storage, writable=True) as store:
+        writer = GridWriter(store)
+        # the order is fixed before anything moves, so that a record that goes to other blocks is not met again
+        for points, records in store.batches():
+            texts = [payloads.text(record) for record in records]
+            masked = mask(texts)
+            if len(masked) != len(texts) or not all(isinstance(item, str) for item in masked):
+                raise UnsafeError(f"the mask of {segment.payload_storage} did not give one text for each payload")
+            for point, old, new in zip(points, texts, masked, strict=True):
+                if new != old:
+                    writer.replace(point, new.encode("utf-8"))
+                    done.changed += 1
+            done.records += len(points)
+        writer.finish()
+        done.moved = writer.moved
+    return done

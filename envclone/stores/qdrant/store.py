@@ -1,0 +1,84 @@
+"""The adapter for Qdrant: storage directories, shards run in process, records rewritten in place."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import TYPE_CHECKING, ClassVar
+
+from envclone.errors import ResourceError, UsageError
+from envclone.models import Cleaned, Credentials, Endpoint, StorePlan, StoreSnapshot
+from envclone.protocols import Progress, StepRunner
+from envclone.stores.qdrant.layout import STORAGE
+
+if TYPE_CHECKING:
+    from envclone.config.schema import StoreConfig
+    from envclone.stores.qdrant.session import QdrantSession
+
+__all__ = ["QdrantStore"]
+
+
+class QdrantStore:
+    """A store's directory in the pool is `<store>/storage/collections/<name>/<shard>/…`, as a server lays it out.
+
+    Nothing is imported that a branch does not need: its start has to be quick.
+    """
+
+    kind: ClassVar[str] = "qdrant"
+
+    def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
+        """Copy a stopped server's storage directory; see `snapshot.take`."""
+        from envclone.stores.qdrant.snapshot import take
+
+        return take(name, config, into, progress)
+
+    @contextlib.contextmanager
+    def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iterator[QdrantSession]:
+        """Open a private clone; the embedded engine writes no log file. Raises UnsafeError, BusyError."""
+        from envclone.stores.qdrant.session import open_session
+
+        session = open_session(directory, snapshot)
+        try:
+            yield session
+        finally:
+            session.close()
+
+    def scrub(self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> Sequence[Cleaned]:
+        """Empty the logs and zero every byte that no record refers to."""
+        from envclone.stores.qdrant.residue import scrub
+
+        return scrub(directory)
+
+    def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
+        """Every compressed payload decompressed, free blocks included."""
+        from envclone.stores.qdrant.residue import expand
+
+        return expand(directory)
+
+    def serve(
+        self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+    ) -> Endpoint:
+        """Say where the embedded store lies; nothing is started, and `port` is not used. Raises ResourceError."""
+        if not self.running(directory):
+            raise ResourceError(f"{directory} holds no Qdrant storage", hint="envclone reset makes the branch anew")
+        return Endpoint(store=snapshot.store, kind=self.kind, path=directory / STORAGE)
+
+    def stop(self, directory: Path) -> bool:
+        """Nothing runs."""
+        return False
+
+    def running(self, directory: Path) -> bool:
+        """Whether the files are there."""
+        return (directory / STORAGE / "collections").is_dir()
+
+    def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
+        """A runner for vector searches: on the endpoint's directory, or on its server when it has a host."""
+        from envclone.stores.qdrant.search import embedded, to_server
+
+        if endpoint.path is not None:
+            return embedded(endpoint.path)
+        if endpoint.host is not None and endpoint.port is not None:
+            return to_server(f"http://{endpoint.host}:{endpoint.port}", endpoint.password)
+        raise UsageError(f"the endpoint of '{endpoint.store}' has neither a directory nor a server")

@@ -1,0 +1,176 @@
+"""How long a branch takes, beside its floor: python -m tests.benchmarks.branch --size 2G --size 8G --json
+
+For each size a Postgres of that many bytes is made and branched. In one run and interleaved are measured
+- `branch`: the whole process `envclone branch` from a cached image, until it has exited and the server answers;
+- `floor`: a bare reflink clone of the same image plus a bare server start on it until it answers.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from envclone import process
+from envclone.cow import loop
+from envclone.cow.choose import choose
+from envclone.stores.postgres import engine as engines
+from envclone.stores.postgres import server
+from tests.support.postgres import production
+
+ENVCLONE = [sys.executable, "-m", "envclone.cli.main"]
+
+STACK = """\
+version: 1
+project: bench
+pool: {{path: {pool}}}
+environments:
+  prod:
+    stores:
+      main: {{kind: postgres, source: {{method: physical, dsn: "${{BENCH_DSN}}", database: app}}}}
+sanitize:
+  rules:
+    main:
+      public.people.name: person
+      public.people.email: email
+      public.people.id: keep
+      public.filler.*: keep
+branches: {{ttl: 1h, max: 50}}
+"""
+
+
+def fill(dsn: str, size: int) -> None:
+    """Make a database of about `size` bytes: some people, and incompressible filler."""
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("SET synchronous_commit = off")
+        conn.execute("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE)")
+        conn.execute(
+            "INSERT INTO people SELECT i, 'Jane Doe', 'jane.doe' || i || '@corp.example' FROM generate_series(1, 5000) i"
+        )
+        conn.execute("CREATE TABLE filler (id bigint, data bytea)")
+        conn.execute("ALTER TABLE filler ALTER data SET STORAGE EXTERNAL")
+        step = 64 * 2**20
+        for done in range(0, max(size - step, step), step):
+            conn.execute(
+                "INSERT INTO filler SELECT g, decode(repeat(md5(g::text || %s), 1000), 'hex')"
+                " FROM generate_series(1, %s) g",
+                (str(done), step // 16_500),
+            )
+        conn.execute("CHECKPOINT")
+
+
+@contextmanager
+def pool_of(size: int) -> Iterator[tuple[Path, str]]:
+    """A pool to measure in: the loop-mounted XFS when this is root, else a plain directory with whatever it has."""
+    top = Path(tempfile.mkdtemp(prefix="envclone-bench-", dir="/tmp"))
+    top.chmod(0o711)
+    place = top / "pool"
+    try:
+        if os.geteuid() == 0:
+            loop.create(place, size)
+        else:
+            place.mkdir()
+        yield place, choose("auto", place).name
+    finally:
+        if os.geteuid() == 0:
+            loop.remove(place, force=True)
+        shutil.rmtree(top, ignore_errors=True)
+
+
+def floor(image: Path, place: Path, driver: Any) -> float:
+    """Seconds of a bare clone and a bare start until the server answers."""
+    began = time.perf_counter()
+    driver.clone(image, place)
+    data = place / "data"
+    running = server.start(
+        engines.find(18), data, socket_dir=server.socket_dir_for(data), log=place.with_suffix(".log"), options={}
+    )
+    seconds = time.perf_counter() - began
+    assert running.pid
+    server.stop(data)
+    driver.remove(place)
+    return seconds
+
+
+def measure(size: int, runs: int) -> dict[str, Any]:
+    """Every figure of one size."""
+    with production(18) as prod, pool_of(max(3 * size, 2 * 2**30)) as (pool, driver_name):
+        prod.create_database("app")
+        fill(prod.dsn_for("app"), size)
+        stack = pool.parent / "envclone.yaml"
+        stack.write_text(STACK.format(pool=pool))
+        env = {"BENCH_DSN": prod.dsn_for("app"), "PYTHONPATH": str(Path(__file__).parents[2])}
+        base = [*ENVCLONE, "--file", str(stack)]
+        began = time.perf_counter()
+        image = json.loads(process.run([*base, "image", "prod", "--json"], env=env, timeout=3600).stdout)
+        image_seconds = time.perf_counter() - began
+        prod.stop()
+        driver = choose("auto", pool)
+        branches, floors, own = [], [], []
+        for number in range(runs + 1):
+            began = time.perf_counter()
+            process.run([*base, "branch", "prod", "--name", f"b{number}", "--json"], env=env)
+            taken = time.perf_counter() - began
+            shown = json.loads(process.run([*base, "show", f"b{number}", "--json"], env=env).stdout)
+            process.run([*base, "rm", f"b{number}"], env=env)
+            bare = floor(pool / "images" / image["id"] / "main", pool / "branches" / f"floor{number}", driver)
+            if number:  # the first of each warms the caches
+                branches.append(taken)
+                floors.append(bare)
+                own.append(shown["own_bytes"])
+    return {
+        "size": size,
+        "driver": driver_name,
+        "image_seconds": round(image_seconds, 2),
+        "branch_seconds": _spread(branches),
+        "floor_seconds": _spread(floors),
+        "branch_to_floor": round(statistics.median(branches) / statistics.median(floors), 2),
+        "own_bytes_at_birth": max(own),
+    }
+
+
+def _spread(values: list[float]) -> dict[str, float]:
+    return {
+        "median": round(statistics.median(values), 3),
+        "min": round(min(values), 3),
+        "max": round(max(values), 3),
+    }
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--size", action="append", type=loop.parse_size)
+    parser.add_argument("--runs", type=int, default=7)
+    parser.add_argument("--json", action="store_true")
+    arguments = parser.parse_args()
+    results = [measure(size, arguments.runs) for size in arguments.size or [2 * 2**30]]
+    first, last = results[0], results[-1]
+    document = {
+        "sizes": results,
+        "largest_to_smallest": round(last["branch_seconds"]["median"] / first["branch_seconds"]["median"], 2),
+    }
+    if arguments.json:
+        print(json.dumps(document, indent=2))
+        return
+    for result in results:
+        print(
+            f"{loop.format_size(result['size'])}: branch {result['branch_seconds']['median']} s,"
+            f" floor {result['floor_seconds']['median']} s, ratio {result['branch_to_floor']},"
+            f" own bytes {loop.format_size(result['own_bytes_at_birth'])}"
+        )
+
+
+if __name__ == "__main__":
+    main()

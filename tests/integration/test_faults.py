@@ -1,0 +1,221 @@
+"""Killed at any moment, or refused for a reason: nothing half made is called ready, and everything can be removed."""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from envclone import process
+from tests.support.postgres import Production, production
+from tests.support.stack import ROOT, Place, place
+
+STACK = """\
+version: 1
+project: faults
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "${PROD_DSN}", database: app}}
+sanitize:
+  rules:
+    main:
+      public.people.name: person
+      public.people.email: email
+      public.people.*: keep
+branches: {max: 3}
+"""
+
+
+@pytest.fixture(scope="module")
+def prod() -> Iterator[Production]:
+    with production(18) as server:
+        server.create_database("app")
+        server.execute(
+            "CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE);"
+            "INSERT INTO people SELECT i, 'Jane Doe', 'jane' || i || '@corp.example' FROM generate_series(1, 2000) i",
+            "app",
+        )
+        yield server
+
+
+@pytest.fixture
+def here(prod: Production) -> Iterator[Place]:
+    with place() as made:
+        made.env["PROD_DSN"] = prod.dsn_for("app")
+        made.write(STACK)
+        yield made
+
+
+def _servers_below(directory: Path) -> list[int]:
+    """The postmasters that run on data directories below a directory."""
+    found = []
+    for file in directory.rglob("postmaster.pid"):
+        pid = int(file.read_text().split()[0])
+        if process.alive(pid):
+            found.append(pid)
+    return found
+
+
+def test_killed_at_any_moment(here: Place) -> None:
+    command = [sys.executable, "-m", "envclone.cli.main", "--file", str(here.file), "branch", "prod", "--name", "b"]
+    env = {**os.environ, **here.env, "PYTHONPATH": str(ROOT)}
+    began = time.monotonic()
+    assert here.json("branch", "prod", "--name", "b")["state"] == "running"
+    whole = time.monotonic() - began
+    here.call("rm", "b")
+    random.seed(7)
+    stages = set()
+    for attempt in range(12):
+        if attempt % 2 == 0:  # every second time all of it is made anew
+            for kind in ("images", "raw"):
+                for entry in (here.pool / kind).iterdir():
+                    here.open().workspace.cow.remove(entry)
+        victim = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(whole * (attempt + random.random()) / 12)
+        victim.send_signal(signal.SIGKILL)
+        victim.wait()
+        left = here.leftovers()
+        stages.add(tuple(entry.split("/")[0] for entry in left))
+        for branch in here.json("ls"):
+            if branch["state"] == "running":  # it was made whole before the kill
+                with psycopg.connect(branch["urls"]["main"]) as conn:
+                    assert conn.execute("SELECT count(*) FROM people").fetchone() == (2000,)
+                here.call("rm", branch["name"])
+        here.call("gc")
+        assert [one for one in here.leftovers() if one.split("/")[0] in ("work", "tmp", "branches")] == []
+        assert _servers_below(here.pool) == []
+    assert len(stages) >= 3, "the kills were to hit several stations"
+    assert here.json("branch", "prod", "--name", "b")["state"] == "running"
+
+
+def test_interrupted_by_the_user(here: Place) -> None:
+    command = [sys.executable, "-m", "envclone.cli.main", "--file", str(here.file), "branch", "prod", "--name", "b"]
+    victim = subprocess.Popen(
+        command, env={**os.environ, **here.env, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
+    )
+    time.sleep(1.5)
+    victim.send_signal(signal.SIGINT)
+    _, error = victim.communicate(timeout=60)
+    assert victim.returncode == 130
+    assert "nothing half made is left" in error
+    assert [one for one in here.leftovers() if one.split("/")[0] in ("work", "tmp", "branches")] == []
+    assert _servers_below(here.pool) == []
+
+
+def _refused(here: Place, *arguments: str, code: int, says: str, env: dict[str, str] | None = None) -> str:
+    done = here.call(*arguments, check=False, env=env)
+    assert done.returncode == code, done.stderr
+    assert says in done.stderr, done.stderr
+    assert "Traceback" not in done.stderr
+    return done.stderr
+
+
+def test_a_wrong_dsn(here: Place) -> None:
+    said = _refused(
+        here,
+        "branch",
+        "prod",
+        code=7,
+        says="error: ",
+        env={"PROD_DSN": "postgresql://postgres:hunter2@127.0.0.1:1/app"},
+    )
+    assert "hunter2" not in said
+    assert here.leftovers() == []
+
+
+def test_a_wrong_password(here: Place, prod: Production) -> None:
+    said = _refused(
+        here, "branch", "prod", code=7, says="password", env={"PROD_DSN": prod.dsn_for("app", password="hunter2")}
+    )
+    assert "hunter2" not in said
+    assert here.leftovers() == []
+
+
+def test_a_missing_variable_names_itself(here: Place) -> None:
+    here.write(STACK.replace("${PROD_DSN}", "${NO_SUCH_DSN?a DSN with REPLICATION}"))
+    _refused(here, "branch", "prod", code=3, says="a DSN with REPLICATION")
+    assert here.leftovers() == []
+
+
+def test_an_unknown_environment(here: Place) -> None:
+    _refused(here, "branch", "staging", code=3, says="no environment 'staging'; there are: prod")
+
+
+def test_a_full_disk(prod: Production) -> None:
+    if os.geteuid() != 0:
+        return  # a small file system needs root; CI is root
+    with place(size="310M") as tiny:
+        tiny.env["PROD_DSN"] = prod.dsn_for("app")
+        tiny.write(STACK)
+        filler = tiny.pool / "tmp" / "filler"
+        free = tiny.open().workspace.pool.free_bytes()
+        with filler.open("wb") as file:
+            os.posix_fallocate(file.fileno(), 0, max(free - 30 * 2**20, 1))
+        done = tiny.call("branch", "prod", check=False)
+        assert done.returncode == 6, done.stderr
+        assert "hint: " in done.stderr
+        filler.unlink()
+        assert tiny.leftovers() == []
+        assert tiny.json("branch", "prod")["state"] == "running"
+
+
+def test_a_port_in_use(here: Place, prod: Production) -> None:
+    here.call("image", "prod")
+    _refused(here, "branch", "prod", "--name", "b", "--port", str(prod.port), code=8, says=str(prod.port))
+    assert [one for one in here.leftovers() if one.startswith("branches")] == []
+
+
+def test_names_and_limits(here: Place) -> None:
+    _refused(here, "branch", "prod", "--name", "../x", code=2, says="cannot be a name")
+    for number in range(3):
+        here.call("branch", "prod", "--name", f"b{number}")
+    _refused(here, "branch", "prod", "--name", "b0", code=8, says="exists already")
+    _refused(here, "branch", "prod", "--name", "b3", code=6, says="branches.max")
+    _refused(here, "show", "nobody", code=2, says="there are: b0, b1, b2")
+
+
+def test_an_undeclared_column_is_named_and_nothing_is_made(here: Place, prod: Production) -> None:
+    prod.execute("ALTER TABLE people ADD COLUMN IF NOT EXISTS nickname text", "app")
+    try:
+        here.write(STACK.replace("      public.people.*: keep", "      public.people.id: keep"))
+        said = _refused(here, "branch", "prod", code=4, says="public.people.nickname")
+        assert "no image was made" in said
+        assert [one for one in here.leftovers() if not one.startswith("raw/")] == []
+    finally:
+        prod.execute("ALTER TABLE people DROP COLUMN nickname", "app")
+
+
+def test_a_rule_that_matches_nothing(here: Place) -> None:
+    here.write(STACK + "      public.nowhere.name: person\n".replace("branches", ""))
+    here.write(STACK.replace("      public.people.*: keep", "      public.people.*: keep\n      public.gone.x: person"))
+    _refused(here, "branch", "prod", code=4, says="public.gone.x")
+
+
+def test_a_tampered_image_is_refused(here: Place) -> None:
+    image = here.json("image", "prod")["id"]
+    victim = here.pool / "images" / image / "main" / "data" / "PG_VERSION"
+    victim.write_text("18\n\n")
+    _refused(here, "branch", "prod", "--name", "b", code=4, says="PG_VERSION was altered")
+    _refused(here, "verify", image, code=4, says="PG_VERSION was altered")
+    assert [one for one in here.leftovers() if one.startswith("branches")] == []
+
+
+def test_gc_keeps_what_is_needed_and_says_what_it_would_do(here: Place) -> None:
+    here.call("branch", "prod", "--name", "b", "--ttl", "1s")
+    here.call("branch", "prod", "--name", "kept")
+    time.sleep(1.2)
+    planned = here.json("gc", "--dry-run")
+    assert [(one["kind"], one["name"]) for one in planned] == [("branch", "b")]
+    assert here.json("gc") == planned
+    assert [one["name"] for one in here.json("ls")] == ["kept"]
+    assert here.json("gc") == []

@@ -1,0 +1,155 @@
+"""The tree walk against trees that change under it, and plain copies where the kernel does not help."""
+
+from __future__ import annotations
+
+import errno
+import os
+import subprocess
+import threading
+from pathlib import Path
+
+import pytest
+
+from envclone.cow.copy import CopyDriver, copy_bytes
+from envclone.cow.tree import copy_tree, remove_tree
+from envclone.errors import EnvcloneError, ResourceError
+
+
+def test_a_directory_swapped_for_a_link_does_not_lead_outside(tmp_path: Path) -> None:
+    """The owner of a tree must not be able to make root read another's files."""
+    secret = tmp_path / "secret"
+    secret.mkdir()
+    (secret / "data").write_bytes(b"secret")
+    src = tmp_path / "src"
+    (src / "inner").mkdir(parents=True)
+    (src / "inner/data").write_bytes(b"own")
+    stop = threading.Event()
+
+    def swap() -> None:
+        while not stop.is_set():
+            os.rename(src / "inner", src / "away")
+            os.symlink(secret, src / "inner")
+            os.unlink(src / "inner")
+            os.rename(src / "away", src / "inner")
+
+    thread = threading.Thread(target=swap)
+    thread.start()
+    try:
+        driver = CopyDriver()
+        for number in range(300):
+            dst = tmp_path / f"dst{number}"
+            try:
+                driver.clone(src, dst)
+            except EnvcloneError:
+                continue
+            assert not (dst / "inner/data").is_file() or (dst / "inner").is_symlink() or (
+                dst / "inner/data"
+            ).read_bytes() == b"own"  # fmt: skip
+            assert not any(p.read_bytes() == b"secret" for p in dst.rglob("data") if not p.parent.is_symlink())
+            driver.remove(dst)
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize("code", [errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL])
+def test_copies_without_copy_file_range(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int) -> None:
+    calls = []
+
+    def refused(*arguments: object) -> int:
+        calls.append(arguments)
+        raise OSError(code, os.strerror(code))
+
+    monkeypatch.setattr(os, "copy_file_range", refused)
+    src = tmp_path / "src"
+    src.mkdir()
+    content = os.urandom(3_000_001)
+    (src / "data").write_bytes(content)
+    with open(src / "sparse", "wb") as file:
+        file.seek(10_000_000)
+        file.write(content)
+        file.truncate(40_000_000)
+    CopyDriver().clone(src, tmp_path / "dst")
+    assert calls
+    assert (tmp_path / "dst/data").read_bytes() == content
+    assert (tmp_path / "dst/sparse").read_bytes() == (src / "sparse").read_bytes()
+    assert (tmp_path / "dst/sparse").stat().st_blocks * 512 < 4_000_000
+
+
+def test_an_error_in_the_middle_of_a_copy_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*arguments: object) -> int:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "copy_file_range", full)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/data").write_bytes(b"1")
+    with pytest.raises(EnvcloneError, match="disk is full"):
+        CopyDriver().clone(tmp_path / "src", tmp_path / "dst")
+    assert os.listdir(tmp_path) == ["src"]
+
+
+def test_a_copy_tells_its_cost(tmp_path: Path) -> None:
+    src = tmp_path / "src"
+    src.mkdir()
+    (src / "data").write_bytes(os.urandom(1 << 20))
+    with open(src / "hole", "wb") as file:
+        file.truncate(1 << 30)
+    size, seconds = CopyDriver().cost(src)
+    assert 1 << 20 <= size < 1 << 21
+    assert 0 < seconds < 1
+
+
+def test_umask_does_not_show(tmp_path: Path) -> None:
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/data").write_bytes(b"1")
+    (tmp_path / "src/data").chmod(0o666)
+    before = os.umask(0o777)
+    try:
+        (tmp_path / "dst").mkdir()
+        os.chmod(tmp_path / "dst", 0o700)
+        copy_tree(tmp_path / "src", tmp_path / "dst", copy_bytes)
+    finally:
+        os.umask(before)
+    assert (tmp_path / "dst/data").stat().st_mode & 0o777 == 0o666
+
+
+def test_removal_forgives_what_vanishes_and_what_comes(tmp_path: Path) -> None:
+    for _ in range(30):
+        tree = tmp_path / "tree"
+        tree.mkdir()
+        for number in range(100):
+            (tree / str(number)).touch()
+
+        def vanish(tree: Path = tree) -> None:
+            for number in reversed(range(100)):
+                try:
+                    (tree / str(number)).unlink(missing_ok=True)
+                except OSError:
+                    return
+
+        thread = threading.Thread(target=vanish)
+        thread.start()
+        remove_tree(tree)
+        thread.join()
+        assert not tree.exists()
+
+
+@pytest.mark.root
+def test_removal_names_what_it_could_not_remove(tmp_path: Path) -> None:
+    inner = tmp_path / "tree/inner"
+    inner.mkdir(parents=True)
+    (inner / "immutable").touch()
+    subprocess.run(["chattr", "+i", inner / "immutable"], check=True)
+    try:
+        with pytest.raises(ResourceError, match="immutable"):
+            CopyDriver().remove(tmp_path / "tree")
+    finally:
+        subprocess.run(["find", tmp_path, "-name", "immutable", "-exec", "chattr", "-i", "{}", ";"], check=True)
+
+
+def test_removal_of_what_is_not_there(tmp_path: Path) -> None:
+    remove_tree(tmp_path / "missing" / "inner")
+    remove_tree(tmp_path / "missing")
+    (tmp_path / "file").touch()
+    remove_tree(tmp_path / "file")
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,99 @@
+"""The walls: who may import whom, who may spawn, who may print, and that exports are what they say."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import envclone
+
+PACKAGE = Path(envclone.__file__).parent
+MODULES = sorted(PACKAGE.rglob("*.py"))
+
+
+def _name(path: Path) -> str:
+    return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
+
+
+def _imports(path: Path) -> Iterator[str]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def _offenders(importer: str, forbidden: str, *, allowed: tuple[str, ...] = ()) -> list[str]:
+    return sorted(
+        {
+            f"{_name(path)} imports {name}"
+            for path in MODULES
+            for name in _imports(path)
+            if _name(path).startswith(importer)
+            and not _name(path).startswith(allowed or "-")
+            and (name == forbidden or name.startswith(f"{forbidden}."))
+        }
+    )
+
+
+def test_nothing_imports_the_commands() -> None:
+    assert _offenders("envclone", "envclone.cli", allowed=("envclone.cli",)) == []
+
+
+@pytest.mark.parametrize("adapter", ["envclone.stores", "envclone.runtimes"])
+def test_the_lifecycle_knows_no_adapter(adapter: str) -> None:
+    assert _offenders("envclone.lifecycle", adapter) == []
+    assert _offenders("envclone.verifier", adapter) == []
+    assert _offenders("envclone.api", adapter) == []
+
+
+def test_masks_know_no_store_and_no_configuration() -> None:
+    for forbidden in ("envclone.stores", "envclone.config", "envclone.lifecycle", "envclone.cow", "psycopg"):
+        assert _offenders("envclone.masking", forbidden) == []
+
+
+def test_stores_know_neither_stations_nor_each_other() -> None:
+    assert _offenders("envclone.stores", "envclone.lifecycle") == []
+    assert _offenders("envclone.stores.postgres", "envclone.stores.qdrant") == []
+    assert _offenders("envclone.stores.qdrant", "envclone.stores.postgres") == []
+
+
+def test_one_module_spawns_processes() -> None:
+    assert _offenders("envclone", "subprocess", allowed=("envclone.process",)) == []
+    spawning = {"system", "popen", "fork", "execv", "execvpe", "posix_spawn", "spawnv"}
+    for path in MODULES:
+        if _name(path) != "envclone.process":
+            calls = {
+                node.attr
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
+            }
+            assert not calls & spawning, path
+
+
+def test_only_commands_print() -> None:
+    for path in MODULES:
+        if not _name(path).startswith("envclone.cli"):
+            calls = [
+                node.func.id
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+            ]
+            assert "print" not in calls, path
+
+
+def test_yaml_is_only_loaded_safely() -> None:
+    for path in MODULES:
+        assert "yaml.load(" not in path.read_text() or "SafeLoader" in path.read_text(), path
+
+
+@pytest.mark.parametrize("path", MODULES, ids=_name)
+def test_exports_are_what_they_say(path: Path) -> None:
+    module = importlib.import_module(_name(path))
+    for name in getattr(module, "__all__", ()):
+        assert hasattr(module, name), f"{_name(path)}.__all__ names {name}"
