@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone.lifecycle import branch as branching
-from envclone.lifecycle import collect, publish, snapshot
+from envclone.lifecycle import images, snapshot
 from envclone.lifecycle.teardown import remove
 from envclone.lifecycle.workspace import Workspace, silent
 from envclone.models import Branch, Image, RawSnapshot
@@ -25,6 +25,7 @@ from envclone.protocols import Progress
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
+    from envclone.lifecycle.collect import Garbage
 
 __all__ = ["Stack", "open_stack"]
 
@@ -52,18 +53,23 @@ class Stack:
 
         `fresh` takes a new snapshot first; `again` makes the image anew from the newest snapshot.
         """
-        if again and not fresh:
-            raw = snapshot.latest(self.workspace, environment) or snapshot.take(self.workspace, environment)
-            return publish.make(self.workspace, raw, again=True)
-        return publish.newest_or_made(self.workspace, environment, fresh=fresh)
+        self.workspace.environment(environment)
+        if not fresh and not again:
+            image = images.find(self.workspace, environment)
+            if image is not None:
+                return images.check(self.workspace, image.id)
+        from envclone.lifecycle import publish
+
+        raw = None if fresh else snapshot.latest(self.workspace, environment)
+        return publish.make(self.workspace, raw or snapshot.take(self.workspace, environment), again=again)
 
     def verify(self, image: str) -> Image:
         """Check an image against its attestation, every byte of every file."""
-        return publish.check(self.workspace, image, content=True)
+        return images.check(self.workspace, image, content=True)
 
     def images(self) -> Sequence[Image]:
         """The images of this pool."""
-        return list(publish.images(self.workspace))
+        return list(images.images(self.workspace))
 
     def branch(
         self,
@@ -84,7 +90,7 @@ class Stack:
 
         chosen = name or _default_name(environment, incident)
         branching.require_free(self.workspace.pool, chosen)
-        image = publish.newest_or_made(self.workspace, environment, fresh=fresh)
+        image = self.image(environment, fresh=fresh)
         if incident is not None:
             masked_incident(self.workspace, incident, image)
         lifetime = ttl if ttl is not None else self.workspace.loaded.stack.branches.ttl
@@ -114,8 +120,10 @@ class Stack:
         """Remove a branch and everything that belongs to it; False when there is none."""
         return remove(self.workspace.pool, self.workspace.cow, name, force=force)
 
-    def collect(self, *, dry_run: bool = False) -> Sequence[collect.Garbage]:
+    def collect(self, *, dry_run: bool = False) -> Sequence[Garbage]:
         """Remove what nobody needs any more, or say what that would be."""
+        from envclone.lifecycle import collect
+
         return list(collect.find(self.workspace)) if dry_run else collect.collect(self.workspace)
 
     def record(self, bundle: str | Path) -> Incident:

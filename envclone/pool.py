@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from envclone.accounts import require_traversable, service_account
-from envclone.cow.placing import abandoned, make_directory, owner_of, reported
-from envclone.errors import BusyError, UnsafeError, UsageError
+from envclone.cow.placing import abandoned, image_of, make_directory, owner_of, reported
+from envclone.errors import BusyError, ResourceError, UnsafeError, UsageError
 
 __all__ = ["FOLDERS", "VERSION", "Pool", "check_name", "default_path", "new_id"]
 
@@ -55,7 +55,7 @@ class Pool:
         """Open the pool at `path`, making whatever is missing of it.
 
         `driver` other than 'auto' is checked to work there. Raises UsageError for a directory that is no pool or is
-        another user's, ResourceError when it cannot be written, the servers cannot reach it, or its version is newer.
+        another user's or newer, ResourceError when it cannot be written or mounted, or the servers cannot reach it.
         """
         path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links stay as the user wrote them
         with reported("cannot open the pool", path):
@@ -217,6 +217,11 @@ class Pool:
 
     def _make(self) -> None:
         """Make the root and its marker; only in an empty or missing directory."""
+        if image_of(self.path).exists() and not self.path.is_mount():
+            raise ResourceError(
+                f"the pool {self.path} is not mounted: its image is {image_of(self.path)}",
+                hint=f"envclone pool mount --path {self.path}",
+            )
         try:
             make_directory(self.path, _ROOT_MODE)
         except FileExistsError:

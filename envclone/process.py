@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -78,7 +79,8 @@ def stream(
 ) -> None:
     """Run a program and hand each line of its stderr (split at CR too) to `on_line` while it runs.
 
-    Its standard output is discarded. The program is killed when the caller is interrupted. Raises CommandError.
+    Its standard output is discarded. The program and what it started are killed when the caller is interrupted.
+    Raises CommandError.
     """
     args = [str(a) for a in argv]
     try:
@@ -92,6 +94,7 @@ def stream(
             text=True,
             errors="replace",
             bufsize=1,
+            process_group=0,  # pg_basebackup forks: its child must not write on into what is being removed
             **_rights(account),
         )
     except FileNotFoundError as exc:
@@ -106,7 +109,8 @@ def stream(
                 on_line(text)
         code = process.wait()
     except BaseException:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
         process.wait()
         raise
     finally:

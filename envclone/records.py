@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Hashable
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -16,19 +15,19 @@ T = TypeVar("T")
 
 
 @functools.cache
-def _adapter(cls: Hashable) -> TypeAdapter[Any]:
+def _adapter(cls: Any) -> TypeAdapter[Any]:
     return TypeAdapter(cls)
 
 
 def dump(value: Any) -> Any:
     """A value of `models` as plain JSON values; a Secret is written out, so the file must be private."""
-    return _adapter(type(value)).dump_python(value, mode="json")
+    return _adapter(cast(Any, type(value))).dump_python(value, mode="json")
 
 
 def load(cls: type[T], data: Any, *, what: str) -> T:
     """A value of `models` from plain JSON values; raises UnsafeError when `what` is not of that shape."""
     try:
-        return _adapter(cls).validate_python(data)  # type: ignore[no-any-return]
+        return cast(T, _adapter(cast(Any, cls)).validate_python(data))
     except ValidationError as exc:
         where = ".".join(str(part) for part in exc.errors()[0]["loc"])
         raise UnsafeError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from importlib.metadata import entry_points
 from typing import Any, cast
 
 from envclone.errors import ConfigError
@@ -45,6 +44,8 @@ def _resolve(group: str, name: str) -> Any:
     if target is not None:
         module, _, attribute = target.partition(":")
         return getattr(importlib.import_module(module), attribute)()
+    from importlib.metadata import entry_points  # slow: only when the name is not one of ours
+
     found = {point.name: point for point in entry_points(group=group)}
     if name in found:
         return found[name].load()()

@@ -147,7 +147,7 @@ def _compose(text: str) -> Any:
             else:
                 keys[-1].append(node)
             if isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-                if False:
+                if len(stack) >= _DEPTH:
                     raise SyntaxProblem(f"nested deeper than {_DEPTH} levels", line, mark.column + 1)
                 stack.append(node)
                 keys.append([])

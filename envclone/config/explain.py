@@ -10,7 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from envclone.config.base import NAME
-from envclone.config.problems import Finding, Findings, Keys, did_you_mean, one_of, quoted
+from envclone.config.problems import WORD, Finding, Findings, Keys, did_you_mean, one_of, quoted
 
 __all__ = ["explain"]
 
@@ -38,9 +38,10 @@ _IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 def explain(error: ValidationError, root: type[BaseModel], above: Keys = ()) -> Iterator[Finding]:
     """Each mistake that `root` found in its data, with the keys that lead there from `above`."""
     for item in error.errors(include_url=False):
-        own: Keys = tuple(key for key in item["loc"] if key != "[key]")
+        kind, context, own = item["type"], item.get("ctx", {}), item["loc"]
+        if own[-1:] == ("[key]",) and kind != "extra_forbidden":  # pydantic's mark for the key itself, not its value
+            own = own[:-1]
         keys = above + own
-        kind, context = item["type"], item.get("ctx", {})
         cause = context.get("error")
         if isinstance(cause, Findings):
             yield from ((keys + deeper, what) for deeper, what in cause.findings)
@@ -82,7 +83,8 @@ def _unknown(keys: Keys, model: type[BaseModel] | None) -> str:
     key = keys[-1]
     known = list(model.model_fields) if model else []
     similar = did_you_mean(key, known)
-    if not isinstance(key, str) or not _IDENTIFIER.fullmatch(key):
+    showable = WORD if "source" in keys[4:5] else _IDENTIFIER
+    if not isinstance(key, str) or not showable.fullmatch(key):
         return "unknown key; known are: " + ", ".join(known)
     return f"unknown key {quoted(key)}" + (similar or f"; known are: {', '.join(known)}")
 

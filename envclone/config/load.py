@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Mapping
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
@@ -188,6 +187,8 @@ def _kinds() -> Callable[[], Collection[str]]:
 
     def known() -> Collection[str]:
         if not found:
+            from importlib.metadata import entry_points  # only for kinds that are not built in
+
             found.update({"postgres", "qdrant"}, (point.name for point in entry_points(group="envclone.stores")))
         return found
 

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-__all__ = ["Finding", "Findings", "Keys", "below", "did_you_mean", "dotted", "one_of", "printable", "quoted"]
+__all__ = ["WORD", "Finding", "Findings", "Keys", "below", "did_you_mean", "dotted", "one_of", "printable", "quoted"]
 
 Keys = tuple[str | int, ...]
 """The way to a place in the stack file: mapping keys and list indexes, from the root."""
 
 Finding = tuple[Keys, str]
 """A place, and what is wrong there."""
+
+WORD = re.compile(r"[A-Za-z_]{1,24}")
+"""What an unknown key of a `source` may look like to be shown: anything else may be a secret in the wrong place."""
 
 _MANY = 500
 """Above so many candidates no similar name is looked for: comparing them all would take longer than it helps."""
@@ -58,6 +60,8 @@ def did_you_mean(name: object, known: Iterable[str]) -> str:
     candidates = list(known)
     if not isinstance(name, str) or len(name) > 60 or len(candidates) > _MANY:
         return ""
+    import difflib  # only when something is wrong
+
     lowered = {candidate.lower(): candidate for candidate in candidates}
     close = difflib.get_close_matches(name.lower(), lowered, n=1)
     return f", did you mean {quoted(lowered[close[0]])}?" if close else ""

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from envclone.config.document import Line
-from envclone.config.problems import Finding, Keys, dotted, printable
+from envclone.config.problems import WORD, Finding, Keys, dotted, printable
 from envclone.config.schema import StackFile
 from envclone.errors import ConfigError, Problem
 
@@ -19,8 +18,6 @@ __all__ = ["HINT", "LoadedStack", "error", "report"]
 HINT = "docs/stack-file.md describes every key"
 SHOWN = 100
 """So many problems are listed; whoever has more begins with these."""
-
-_IDENTIFIER = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,40}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +82,6 @@ def _line(lines: Mapping[Keys, Line], keys: Keys, path: Path) -> Line:
 def _public(keys: Keys) -> Keys:
     """The keys as they may be shown: a key of a `source` that is no plain word may be a secret in the wrong place."""
     return tuple(
-        "…" if index >= 5 and keys[4] == "source" and isinstance(key, str) and not _IDENTIFIER.fullmatch(key) else key
+        "…" if index >= 5 and keys[4] == "source" and isinstance(key, str) and not WORD.fullmatch(key) else key
         for index, key in enumerate(keys)
     )

@@ -10,7 +10,7 @@ from envclone.errors import ConfigError
 
 __all__ = ["project_name", "starter"]
 
-_LINE = re.compile(r"^project: my-project( *)", re.MULTILINE)
+_LINE = re.compile(r"^project: my-project *", re.MULTILINE)
 
 
 def starter(project: str) -> str:
@@ -21,10 +21,9 @@ def starter(project: str) -> str:
             hint="lower-case letters, digits and hyphens, 41 at most, a letter or digit first",
         )
     text = Path(__file__).with_name("starter.yaml").read_text(encoding="utf-8")
-    width = len("my-project") + 18
 
     def line(match: re.Match[str]) -> str:
-        return f"project: {project}".ljust(len("project: ") + max(len(project) + 1, width - 2))
+        return f"project: {project} ".ljust(len(match.group()))
 
     return _LINE.sub(line, text, count=1)
 

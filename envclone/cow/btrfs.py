@@ -116,11 +116,9 @@ def _create(path: Path) -> None:
 def _snapshot(src: Path, dst: Path) -> None:
     descriptor = os.open(src, _DIRECTORY)
     try:
-        status = os.fstat(descriptor)
         with_parent(dst, _SNAP_CREATE_V2, _ARGS_V2.pack(descriptor, 0, 0, _name(dst, 4039)))
     finally:
         os.close(descriptor)
-    os.utime(dst, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def _destroy(path: Path) -> bool:
@@ -186,9 +184,12 @@ def _may_hold_subvolumes(path: Path) -> bool:
 def _subvolumes_inside(path: Path) -> list[Path]:
     """The subvolumes below `path`, the innermost first."""
     found = []
-    for folder, names, _, descriptor in os.fwalk(path, topdown=False):
-        for name in names:
+    for folder, names, _, descriptor in os.fwalk(path):
+        for name in list(names):
             status = os.stat(name, dir_fd=descriptor, follow_symlinks=False)
             if status.st_ino == _ROOT_INODE and stat.S_ISDIR(status.st_mode):
-                found.append(Path(folder, name))
-    return found
+                inner = Path(folder, name)
+                found.append(inner)
+                if not _may_hold_subvolumes(inner):
+                    names.remove(name)  # nothing to look for in there
+    return found[::-1]

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from envclone import process
 from envclone.cow.mounts import Mount, mount_at
-from envclone.cow.placing import abandoned, make_directory, partial_of, reported
+from envclone.cow.placing import abandoned, image_of, make_directory, partial_of, reported
 from envclone.cow.sizes import format_size, parse_size
 from envclone.errors import BusyError, CommandError, ResourceError, UsageError
 
@@ -183,11 +183,6 @@ def status(path: Path) -> LoopPool | None:
         free=free,
         warning=short if left < free else "",
     )
-
-
-def image_of(path: Path) -> Path:
-    """Where a pool's image is unless another place was named: `<path>.img`."""
-    return path.with_name(f"{path.name}.img")
 
 
 def _format(image: Path, size: int) -> None:

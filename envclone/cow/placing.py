@@ -12,7 +12,7 @@ from pathlib import Path
 
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UsageError
 
-__all__ = ["abandoned", "discard", "make_directory", "owner_of", "partial_of", "placed", "reported"]
+__all__ = ["abandoned", "discard", "image_of", "make_directory", "owner_of", "partial_of", "placed", "reported"]
 
 _PARTIAL = re.compile(r"\.(?P<name>.+)\.partial-(?P<pid>[1-9][0-9]*)", re.DOTALL)
 _CLOCK_SLACK = 2.0
@@ -22,6 +22,11 @@ _CLOCK_SLACK = 2.0
 def partial_of(path: Path) -> Path:
     """The name that this process makes `path` under: its hidden sibling `.<name>.partial-<pid>`."""
     return path.with_name(f".{path.name}.partial-{os.getpid()}")
+
+
+def image_of(path: Path) -> Path:
+    """Where a loop-mounted pool's image is unless another place was named: `<path>.img`."""
+    return path.with_name(f"{path.name}.img")
 
 
 def owner_of(path: Path) -> int | None:

@@ -126,15 +126,22 @@ class _Copy:
 
 
 def weed(path: Path) -> None:
-    """Remove sockets and fifos from a tree; raises ResourceError on a device file."""
+    """Remove sockets and fifos from a tree, directory times kept; raises ResourceError on a device file."""
     for folder, _, _, descriptor in os.fwalk(path):
         with os.scandir(descriptor) as entries:
-            for entry in entries:
-                if not (entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False)):
-                    if entry.is_symlink():
-                        continue
-                    refuse_device(entry.stat(follow_symlinks=False), os.path.join(folder, entry.name))  # noqa: PTH118
-                    os.unlink(entry.name, dir_fd=descriptor)
+            special = [
+                entry
+                for entry in entries
+                if not (
+                    entry.is_dir(follow_symlinks=False) or entry.is_file(follow_symlinks=False) or entry.is_symlink()
+                )
+            ]
+        if special:
+            status = os.fstat(descriptor)
+            for entry in special:
+                refuse_device(entry.stat(follow_symlinks=False), os.path.join(folder, entry.name))  # noqa: PTH118
+                os.unlink(entry.name, dir_fd=descriptor)
+            os.utime(descriptor, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
 def refuse_device(status: os.stat_result, name: str) -> None:

@@ -138,7 +138,15 @@ def run(*, keep: bool, progress: Progress) -> DemoReport:
 def _branch_as_a_user(directory: Path) -> float:
     """Seconds of the whole process `envclone branch prod --incident 1234` on the image that is there."""
     started = time.monotonic()
-    arguments: list[str | Path] = ["--file", directory / "envclone.yaml", "--quiet", "branch", ENVIRONMENT, "--incident", INCIDENT]
+    arguments: list[str | Path] = [
+        "--file",
+        directory / "envclone.yaml",
+        "--quiet",
+        "branch",
+        ENVIRONMENT,
+        "--incident",
+        INCIDENT,
+    ]
     process.run([sys.executable, "-m", "envclone.cli.main", *arguments])
     return time.monotonic() - started
 

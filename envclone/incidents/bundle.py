@@ -42,16 +42,17 @@ class _Model(BaseModel):
 class Expected(_Model):
     """What production returned for a step; the same parts as `models.StepResult`."""
 
-    columns: tuple[str, ...] = Field((), description="Names of the result's columns, in order.")
+    columns: tuple[str, ...] = Field(default=(), description="Names of the result's columns, in order.")
     origins: tuple[str, ...] = Field(
-        (), description="Per column the field it shows (`schema.table.column`), or '' when computed."
+        default=(), description="Per column the field it shows (`schema.table.column`), or '' when computed."
     )
-    rows: tuple[tuple[Any, ...], ...] = Field((), description="The rows, as plain JSON values.")
+    rows: tuple[tuple[Any, ...], ...] = Field(default=(), description="The rows, as plain JSON values.")
     ids: tuple[int | str, ...] = Field(
-        (), description="Ids in order, for a vector search; for SQL the values of `key`, when no rows were recorded."
+        default=(),
+        description="Ids in order, for a vector search; for SQL the values of `key`, when no rows were recorded.",
     )
-    scores: tuple[float, ...] = Field((), description="Scores or distances in order, one per id.")
-    error: str | None = Field(None, description="The server's message (SQLSTATE first), when the step failed.")
+    scores: tuple[float, ...] = Field(default=(), description="Scores or distances in order, one per id.")
+    error: str | None = Field(default=None, description="The server's message (SQLSTATE first), when the step failed.")
 
     @model_validator(mode="after")
     def _fits(self) -> Expected:
@@ -81,11 +82,11 @@ class Expected(_Model):
 class _Step(_Model):
     id: str = Field(pattern=f"^{NAME}$", description="The step's name, unique in the bundle.")
     store: str = Field(description="The store of the stack file that it runs on.")
-    note: str = Field("", description="What this step is for.")
+    note: str = Field(default="", description="What this step is for.")
     tolerance: FiniteFloat = Field(
-        0.0, ge=0, description="By how much a score may differ and still be equal; 0 means bit for bit."
+        default=0.0, ge=0, description="By how much a score may differ and still be equal; 0 means bit for bit."
     )
-    expect: Expected | None = Field(None, description="What production returned; absent until recorded.")
+    expect: Expected | None = Field(default=None, description="What production returned; absent until recorded.")
 
 
 class SqlStep(_Step):
@@ -94,10 +95,10 @@ class SqlStep(_Step):
     kind: Literal["sql"] = "sql"
     sql: str = Field(description="The statement, with %s or %(name)s placeholders when there are parameters.")
     parameters: list[Any] | dict[str, Any] | None = Field(
-        None, description="Parameters; a list of numbers can be a vector or an array."
+        default=None, description="Parameters; a list of numbers can be a vector or an array."
     )
-    role: str | None = Field(None, description="The login role that production ran it as.")
-    database: str | None = Field(None, description="The database, when it is not the store's own.")
+    role: str | None = Field(default=None, description="The login role that production ran it as.")
+    database: str | None = Field(default=None, description="The database, when it is not the store's own.")
     settings: dict[str, Setting] = Field(
         default_factory=dict, description="Session settings (SET) in effect, such as hnsw.ef_search."
     )
@@ -105,12 +106,13 @@ class SqlStep(_Step):
         default_factory=dict, description="Settings of the transaction (SET LOCAL), applied after `settings`."
     )
     ordered: bool | None = Field(
-        None, description="Whether the order of rows counts; by default when the statement has a final ORDER BY."
+        default=None,
+        description="Whether the order of rows counts; by default when the statement has a final ORDER BY.",
     )
     score: str | None = Field(
-        None, description="The column that rows are ordered by: rows of equal score may change places."
+        default=None, description="The column that rows are ordered by: rows of equal score may change places."
     )
-    key: str | None = Field(None, description="The column that identifies a row, for a readable comparison.")
+    key: str | None = Field(default=None, description="The column that identifies a row, for a readable comparison.")
     domains: dict[str, str] = Field(
         default_factory=dict,
         description="The domain of a parameter (its name, or its position from 1) or of a setting, when it is compared "
@@ -132,15 +134,15 @@ class VectorStep(_Step):
     kind: Literal["vector"] = "vector"
     collection: str = Field(description="The collection searched.")
     vector: list[FiniteFloat] = Field(min_length=1, description="The query vector.")
-    using: str = Field("", description="The named vector searched; empty for the default one.")
-    filter: dict[str, Any] | None = Field(None, description="A filter in Qdrant's JSON form.")
-    limit: int = Field(10, ge=1, le=10_000, description="How many results.")
-    offset: int = Field(0, ge=0, description="How many results are left out first.")
-    score_threshold: float | None = Field(None, description="Results with a worse score are left out.")
+    using: str = Field(default="", description="The named vector searched; empty for the default one.")
+    filter: dict[str, Any] | None = Field(default=None, description="A filter in Qdrant's JSON form.")
+    limit: int = Field(default=10, ge=1, le=10_000, description="How many results.")
+    offset: int = Field(default=0, ge=0, description="How many results are left out first.")
+    score_threshold: float | None = Field(default=None, description="Results with a worse score are left out.")
     params: dict[str, Any] = Field(
         default_factory=dict, description="Search parameters in Qdrant's JSON form: hnsw_ef, exact, quantization."
     )
-    with_payload: bool | list[str] = Field(True, description="Payload keys returned, as the result's rows.")
+    with_payload: bool | list[str] = Field(default=True, description="Payload keys returned, as the result's rows.")
 
 
 Step = Annotated[SqlStep | VectorStep, Field(discriminator="kind")]
@@ -152,9 +154,11 @@ class Incident(_Model):
     version: Literal[1] = 1
     incident: str = Field(pattern=f"^{NAME}$", description="The incident's id.")
     environment: str = Field(description="The environment it happened in.")
-    note: str = Field("", description="What was seen.")
-    recorded_at: dt.datetime | None = Field(None, description="When the steps were run in production.")
-    masked: str | None = Field(None, description="The id of the key that masked this bundle; null while it is raw.")
+    note: str = Field(default="", description="What was seen.")
+    recorded_at: dt.datetime | None = Field(default=None, description="When the steps were run in production.")
+    masked: str | None = Field(
+        default=None, description="The id of the key that masked this bundle; null while it is raw."
+    )
     steps: tuple[Step, ...] = Field(min_length=1, description="The steps, in order.")
 
     @model_validator(mode="after")

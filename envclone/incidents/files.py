@@ -131,6 +131,8 @@ def _problems(path: Path, text: str, data: dict[str, Any], exc: ValidationError)
 
 def _place(data: Any, location: tuple[str | int, ...]) -> Keys:
     """Where an error is in the file; pydantic also names the alternatives it tried on the way there."""
+    if location[:1] == ("steps",) and location[2:3] in (("sql",), ("vector",)):  # the kind that was tried
+        location = location[:2] + location[3:]
     keys: list[str | int] = []
     for index, key in enumerate(location):
         if isinstance(data, dict) and isinstance(key, str):

@@ -70,9 +70,21 @@ def tokens(sql: str, *, placeholders: bool = True, escapes: bool = False) -> Ite
     `escapes`: whether a backslash escapes in '…' too (`standard_conforming_strings = off`).
     """
     at = 0
+    inherited: bool | None = None  # whether a backslash escapes in the literal before, which may go on in a next line
+    gap = ""
     while at < len(sql):
-        kind, end = _next(sql, at, placeholders, escapes)
-        yield Token(kind, sql[at:end])
+        goes_on = inherited is not None and sql[at] == "'" and re.search(r"[\r\n]", gap) is not None
+        kind, end = _next(sql, at, placeholders, bool(inherited) if goes_on else escapes)
+        text = sql[at:end]
+        yield Token(kind, text)
+        if kind is Kind.STRING:
+            prefix = text[: text.index("'")].lower()
+            inherited = inherited if goes_on else prefix == "e" or (escapes and prefix in ("", "n"))
+            gap = ""
+        elif kind is Kind.SPACE or text.startswith("--"):
+            gap += text
+        else:
+            inherited = None
         at = end
 
 

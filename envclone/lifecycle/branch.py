@@ -91,7 +91,7 @@ def require_free(pool: Pool, name: str) -> None:
 
 def reset(workspace: Workspace, name: str) -> Branch:
     """Throw away what was changed in a branch: clone its image anew, with the same name and credentials' role."""
-    from envclone.lifecycle.publish import check
+    from envclone.lifecycle.images import check
 
     pool = workspace.pool
     with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):

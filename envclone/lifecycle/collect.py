@@ -10,7 +10,7 @@ from pathlib import Path
 from envclone import audit
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import publish as station_4
+from envclone.lifecycle import images as station_4
 from envclone.lifecycle import snapshot as station_1
 from envclone.lifecycle.teardown import discard, remove
 from envclone.lifecycle.workspace import Workspace

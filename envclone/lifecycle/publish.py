@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
 from dataclasses import asdict
 
 from envclone import attestation, audit, records
-from envclone.errors import UnsafeError, UsageError
-from envclone.lifecycle import snapshot as station_1
-from envclone.lifecycle.sanitize import image_id, rules_digest, sanitize
+from envclone.errors import UnsafeError
+from envclone.lifecycle import images
+from envclone.lifecycle.images import rules_digest
+from envclone.lifecycle.sanitize import image_id, sanitize
 from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.verify import Verified, verify
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Image, RawSnapshot
 
-__all__ = ["check", "find", "images", "make", "publish"]
+__all__ = ["make", "publish"]
 
 
 def publish(workspace: Workspace, verified: Verified) -> Image:
@@ -68,7 +68,7 @@ def make(workspace: Workspace, raw: RawSnapshot, *, again: bool = False) -> Imag
     with pool.lock(f"image-{ident}", timeout=3600, what=f"the image {ident}"):
         place = pool.path_of("images", ident)
         if place.exists() and not again:
-            return check(workspace, ident)
+            return images.check(workspace, ident)
         building = pool.path_of("work", ident)
         discard(workspace.cow, building)  # of a process that was killed: the lock says that nobody is at it
         building.mkdir(mode=0o711)
@@ -79,49 +79,3 @@ def make(workspace: Workspace, raw: RawSnapshot, *, again: bool = False) -> Imag
             return publish(workspace, verified)
         finally:
             discard(workspace.cow, building)
-
-
-def find(workspace: Workspace, environment: str) -> Image | None:
-    """The newest image of an environment that was made by today's rules and key."""
-    from envclone import keys
-    from envclone.masking.masks import key_id
-
-    digest = rules_digest(workspace)
-    key = key_id(keys.masking_key(workspace.pool.path_of("keys", "")))
-    mine = [
-        image
-        for image in images(workspace)
-        if (image.environment, image.rules_digest, image.key_id) == (environment, digest, key)
-    ]
-    return max(mine, key=lambda image: image.raw.created_at, default=None)
-
-
-def images(workspace: Workspace) -> Iterator[Image]:
-    """Every image whose attestation is signed by this pool's key; the others are for `gc` and `verify` to name."""
-    folder = workspace.pool.path_of("images", "")
-    for entry in sorted(folder.iterdir()):
-        try:
-            statement = attestation.read(entry, workspace.pool.path_of("keys", ""))
-        except UnsafeError:
-            continue
-        yield records.load(Image, statement["image"], what=f"the image {entry.name}")
-
-
-def check(workspace: Workspace, ident: str, *, content: bool = False) -> Image:
-    """The image of that id, checked against its attestation. Raises UnsafeError, or UsageError when there is none."""
-    place = workspace.pool.path_of("images", ident)
-    if not place.is_dir():
-        raise UsageError(f"there is no image '{ident}'", hint="envclone images lists those there are")
-    statement = attestation.check(place, workspace.pool.path_of("keys", ""), content=content)
-    return records.load(Image, statement["image"], what=f"the image {ident}")
-
-
-def newest_or_made(workspace: Workspace, environment: str, *, fresh: bool = False) -> Image:
-    """The image that a branch of this environment is cloned from: the newest there is, else one made now."""
-    workspace.environment(environment)
-    if not fresh:
-        image = find(workspace, environment)
-        if image is not None:
-            return check(workspace, image.id)
-    raw = None if fresh else station_1.latest(workspace, environment)
-    return make(workspace, raw or station_1.take(workspace, environment))

@@ -56,7 +56,7 @@ def replay(workspace: Workspace, ident: str, branch: Branch) -> ReplayReport:
     Raises UnsafeError when the branch does not run.
     """
     from envclone.incidents import replay as rerun
-    from envclone.lifecycle.publish import check
+    from envclone.lifecycle.images import check
 
     if branch.state is not BranchState.RUNNING:
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from envclone import keys, records, registry
 from envclone.errors import ConfigError, UnsafeError
+from envclone.lifecycle.images import domains_of, rules_digest
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Cleaned, Image, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.protocols import StoreSession
@@ -18,9 +19,9 @@ from envclone.protocols import StoreSession
 if TYPE_CHECKING:
     from envclone.masking.corpus import Corpus
     from envclone.masking.masks import MaskSet
-    from envclone.masking.rules import DomainSpec
+    from envclone.masking.kinds import DomainSpec
 
-__all__ = ["Sanitized", "StoreWork", "domains_of", "image_id", "load_masks", "load_plans", "rules_digest", "sanitize"]
+__all__ = ["Sanitized", "StoreWork", "image_id", "load_masks", "load_plans", "sanitize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,21 +59,6 @@ class Sanitized:
 _TOKEN = object()
 
 
-def domains_of(workspace: Workspace) -> Mapping[str, DomainSpec]:
-    """The domains that the stack file declares, as the masks need them."""
-    from envclone.masking.rules import DomainSpec
-
-    declared = workspace.loaded.stack.sanitize.domains
-    return {name: DomainSpec(kind=domain.kind, unique=domain.unique) for name, domain in declared.items()}
-
-
-def rules_digest(workspace: Workspace) -> str:
-    """The digest of everything in the stack file that decides what values become."""
-    from envclone.masking.rules import digest
-
-    return digest(workspace.loaded.stack.sanitize.rules, domains_of(workspace))
-
-
 def image_id(workspace: Workspace, raw: RawSnapshot) -> str:
     """The id of the image that this snapshot, these rules, this key and these engines make."""
     import hashlib
@@ -96,11 +82,7 @@ def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitiz
     """
     from envclone.masking.masks import MaskSet
 
-    unknown = set(workspace.loaded.stack.sanitize.rules) - raw.stores.keys()
-    if unknown:
-        raise ConfigError(f"sanitize.rules names the store '{min(unknown)}', which the snapshot does not hold")
-    for name in raw.stores:
-        workspace.cow.clone(workspace.pool.path_of("raw", raw.id) / name, directory / name)
+    workspace.clone_raw(raw, directory)
     plans: dict[str, StorePlan] = {}
     rewrites: dict[str, RewriteReport] = {}
     cleaned: dict[str, list[Cleaned]] = {name: [] for name in raw.stores}

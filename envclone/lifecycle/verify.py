@@ -17,7 +17,8 @@ from typing import Any
 
 from envclone import registry
 from envclone.errors import UnsafeError
-from envclone.lifecycle.sanitize import Sanitized, domains_of
+from envclone.lifecycle.images import domains_of
+from envclone.lifecycle.sanitize import Sanitized
 from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Integrity, ProgressEvent, RowsDigest
@@ -69,8 +70,7 @@ def _examine_rows(
 ) -> tuple[dict[str, Any], FieldFindings]:
     """Checks 1 to 3, with raw and sanitized open side by side in private."""
     raw_stores = sanitized.raw.stores
-    for name in raw_stores:
-        workspace.cow.clone(workspace.pool.path_of("raw", sanitized.raw.id) / name, counterpart / name)
+    workspace.clone_raw(sanitized.raw, counterpart)
     with ExitStack() as stack:
         raws: dict[str, StoreSession] = {}
         cleans: dict[str, StoreSession] = {}

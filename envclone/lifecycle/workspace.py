@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envclone.accounts import hand_over, service_account
 from envclone.errors import ConfigError
-from envclone.models import ProgressEvent
+from envclone.models import ProgressEvent, RawSnapshot
 from envclone.protocols import CowDriver, Progress
 
 if TYPE_CHECKING:
@@ -44,6 +45,12 @@ class Workspace:
         loaded = load(stack_file)
         opened = Pool.open(pool or loaded.stack.pool.path or default_path())
         return cls(loaded, opened, choose(loaded.stack.pool.driver, opened.path), progress)
+
+    def clone_raw(self, raw: RawSnapshot, directory: Path) -> None:
+        """Clone a raw snapshot's stores into `directory`, for the account that servers run as; raw itself is root's."""
+        for name in raw.stores:
+            self.cow.clone(self.pool.path_of("raw", raw.id) / name, directory / name)
+            hand_over(directory / name, service_account())
 
     def environment(self, name: str) -> Environment:
         """An environment of the stack file; raises ConfigError naming those there are."""

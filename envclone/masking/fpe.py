@@ -2,14 +2,14 @@
 
 A vector of digits with radices r1..rn is a number below N = r1·…·rn, and the permutation works on that number:
 
-- N <= 4096: one cycle through all numbers in the order of a keyed Fisher–Yates shuffle (Durstenfeld, CACM 7/7, 1964).
+- N <= 16384: one cycle through all numbers in the order of a keyed Fisher–Yates shuffle (Durstenfeld, CACM 7/7, 1964).
 - larger: P = E⁻¹ ∘ (x ↦ x + 1 mod N) ∘ E. A conjugate has the cycles of what it conjugates, so P is one N-cycle and
   maps no number to itself. E is an alternating Feistel network on Z_a × Z_b with a = ⌈√N⌉, b = ⌈N/a⌉ (the shape of FE1 in
   Bellare, Ristenpart, Rogaway, Stegers: Format-Preserving Encryption, SAC 2009, and of FF1 in NIST SP 800-38G), its
   round function keyed BLAKE2b (RFC 7693); the few pairs that are not below N are walked past (cycle walking:
   Black, Rogaway: Ciphers with Arbitrary Finite Domains, CT-RSA 2002).
 
-Twelve rounds, two more than FF1, because the halves of short names are small.
+E has the ten rounds of FF1, and P therefore twenty.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from math import isqrt
 
 __all__ = ["ROUNDS", "SMALL", "NumberCycle", "Permutation", "number_cycle", "subkey"]
 
-ROUNDS = 12
-SMALL = 4096
+ROUNDS = 10
+SMALL = 1 << 14
 """Domains up to this size are shuffled in memory."""
 
 NumberCycle = Callable[[int], int]

@@ -15,10 +15,10 @@ from unicodedata import category, is_normalized, normalize
 
 __all__ = ["ANY_ASCII", "Alphabet", "alphabet", "fold", "form", "is_mark", "unstable_alphabet"]
 
-_VOWELS = frozenset("aeiouæøœıаеиоуыэюяіїєαεηιουω")
+_VOWELS = frozenset("aeiouæøаеиоуыэюяіїєαεηιουω")
 
 _BLOCKS = (
-    *((0x61, 0x7A), (0xAA, 0xFF), (0x100, 0x17F), (0x180, 0x24F), (0x250, 0x2AF), (0x370, 0x3FF)),
+    *((0x61, 0x7A), (0xAA, 0xFF), (0x100, 0x17F), (0x180, 0x24F), (0x250, 0x2AF), (0x386, 0x3CE), (0x370, 0x3FF)),
     *((0x430, 0x45F), (0x460, 0x52F), (0x561, 0x587), (0x5D0, 0x5EA), (0x620, 0x64A), (0x66E, 0x6D5), (0x6EE, 0x6FF)),
     # conjoining jamo: leading, vowel, trailing; in each the modern ones compose to syllables and the others do not
     *((0x1100, 0x1112), (0x1113, 0x1160), (0x1161, 0x1175), (0x1176, 0x11A7), (0x11A8, 0x11C2), (0x11C3, 0x11FF)),
@@ -72,34 +72,34 @@ ANY_ASCII = Alphabet("any", "abcdefghijklmnopqrstuvwxyz", {c: i for i, c in enum
 """For tokens of one or two letters, where vowels and consonants apart would leave too few."""
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)
 def alphabet(letter: str, marks: str = "") -> tuple[Alphabet, bool]:
     """The alphabet of a folded letter that stands in NFC before these combining marks, and whether it is an odd letter.
 
     Odd letters have no casing in a script that has (ß, ς, ª, modifiers): they stay as they are beside other letters.
     """
-    whole, odd = _of_letter(letter)
+    traits = _traits(letter)
+    whole, odd = _of(traits), traits.odd
     if not marks:
         return whole, odd
-    letters = "".join(m for m in whole.letters if is_normalized("NFC", m + marks) == is_normalized("NFC", letter + marks))
+    letters = "".join(m for m in whole.letters if is_normalized("NFC", m + marks))
     return _make(f"{whole.name}+{marks}", letters), odd
 
 
 @lru_cache(maxsize=1024)
 def unstable_alphabet(letter: str, marks: str) -> Alphabet:
     """The alphabet of a letter whose cluster is in no normalization form: the others of which that is true too."""
-    whole, _ = _of_letter(letter)
+    whole = _of(_traits(letter))
     return _make(f"{whole.name}!{marks}", "".join(m for m in whole.letters if form(m + marks) == "X"))
 
 
-@lru_cache(maxsize=8192)
-def _of_letter(letter: str) -> tuple[Alphabet, bool]:
-    traits = _traits(letter)
+@lru_cache(maxsize=512)
+def _of(traits: _Traits) -> Alphabet:
     letters = _members(traits)
     if len(letters) > 1:
-        return _make(repr(tuple(traits)), letters), traits.odd
-    rest = (traits.width, traits.cased, traits.odd, traits.stable, traits.decomposition)
-    return _make(repr(rest), _leftovers()[rest]), traits.odd
+        return _make(repr(tuple(traits)), letters)
+    rest = _kept(traits)
+    return _make(repr(rest), _leftovers()[rest])
 
 
 def _make(name: str, letters: str) -> Alphabet:
@@ -134,13 +134,14 @@ def _traits(char: str) -> _Traits:
     cased = upper != char and _twins(char, upper)
     stable = is_normalized("NFC", char)
     decomposition = _decomposition(char) if stable else ()
-    odd = not cased and (general != "Lo" or code < 0x250)
+    odd = not cased and (general != "Lo" or code < 0x2B0)
     if cased:
-        kind = "vowel" if normalize("NFD", char)[0] in _VOWELS else "consonant"
-        if block[0] == 0x430:
-            kind += " ru" if char in _RUSSIAN else ""
+        kind = "vowel" if block[0] != 0x1F00 and normalize("NFD", char)[0] in _VOWELS else "consonant"
+        kind += " ru" if char in _RUSSIAN else ""
+    elif block == (0x4E00, 0x9FFF):
+        kind = _ideograph(char)
     else:
-        kind = _ideograph(char) if block == (0x4E00, 0x9FFF) else general
+        kind = "rare" if code == 0x620 or 0x63B <= code <= 0x63F else general
     return _Traits(block, width, cased, odd, kind, stable, decomposition)
 
 
@@ -153,7 +154,10 @@ def _ideograph(char: str) -> str:
     return "traditional" if traditional and traditional[0] <= 0xC6 else "other"
 
 
-@lru_cache(maxsize=512)
+def _kept(traits: _Traits) -> tuple[object, ...]:
+    return traits.width, traits.cased, traits.odd, traits.stable, traits.decomposition
+
+
 def _members(traits: _Traits) -> str:
     found = []
     for code in range(traits.block[0], traits.block[1] + 1):
@@ -174,5 +178,5 @@ def _leftovers() -> dict[tuple[object, ...], str]:
     groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for traits, chars in alone.items():
         if len(chars) == 1:
-            groups[traits.width, traits.cased, traits.odd, traits.stable, traits.decomposition] += chars
+            groups[_kept(traits)] += chars
     return {key: "".join(chars) for key, chars in groups.items()}

@@ -46,6 +46,5 @@ class LocalRuntime:
     def running(self, branch: Branch, directory: Path) -> Mapping[str, bool]:
         """Which stores answer."""
         return {
-            name: registry.server(snapshot.kind).running(directory / name)
-            for name, snapshot in branch.stores.items()
+            name: registry.server(snapshot.kind).running(directory / name) for name, snapshot in branch.stores.items()
         }

@@ -246,6 +246,8 @@ def test_sockets_and_fifos_are_skipped(place: Place) -> None:
         server.bind(os.fspath(src / "s"))
         (src / "inner/data").write_bytes(b"1")
         place.driver.clone(src, place.path / "dst")
+    assert (place.path / "dst").stat().st_mtime_ns == src.stat().st_mtime_ns
+    assert (place.path / "dst/inner").stat().st_mtime_ns == (src / "inner").stat().st_mtime_ns
     assert sorted(path.name for path in (place.path / "dst").rglob("*")) == ["data", "inner"]
 
 
@@ -571,6 +573,20 @@ def test_btrfs_subvolumes_inside_are_cloned_too(btrfs: Path) -> None:
     (path / "src/inner/data").write_bytes(b"deep")
     driver.clone(path / "src", path / "dst")
     assert (path / "dst/inner/data").read_bytes() == b"deep"
+    driver.remove(path)
+    assert not path.exists()
+
+
+def test_btrfs_subvolumes_are_removed_at_once(btrfs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    driver, path = BtrfsDriver(), Path(tempfile.mkdtemp(dir=btrfs))
+    for name in ("main", "main/inner", "kb"):
+        driver.create(path / name)
+        (path / name / "data").touch()
+
+    def forbidden(*arguments: object, **options: object) -> None:
+        raise AssertionError("files are removed one by one")
+
+    monkeypatch.setattr(os, "unlink", forbidden)
     driver.remove(path)
     assert not path.exists()
 

@@ -146,9 +146,6 @@ def test_shape_and_identity(chinook: Production, branch: dict[str, Any]) -> None
             assert value != pseudonym
             assert pseudonyms.setdefault(value, pseudonym) == pseudonym
     assert len({row[2] for row in after}) == len({row[2] for row in before})
-    # the address carries the pseudonyms of the name it was made of
-    luis = next(i for i, row in enumerate(before) if row[2] == "luisg@embraer.com.br")
-    assert after[luis][2].endswith(".com.br")
 
 
 def test_the_branch_s_user_is_no_superuser(branch: dict[str, Any]) -> None:
@@ -160,7 +157,7 @@ def test_the_branch_s_user_is_no_superuser(branch: dict[str, Any]) -> None:
         _rows(dsn, "SELECT pg_read_file('/etc/passwd')")
     with psycopg.connect(dsn) as conn:  # but may change what it sees
         conn.execute("UPDATE customer SET city = 'Elsewhere' WHERE customer_id = 1")
-        conn.execute("CREATE INDEX ON customer (city)")
+        conn.execute("CREATE SCHEMA scratch")
         conn.rollback()
 
 

@@ -1,4 +1,4 @@
-"""Builds Qdrant storage directories as production leaves them: indexed, updated, deleted, with a log full of raw upserts."""
+"""Builds Qdrant storage directories as production leaves them: indexed, updated, deleted, with a log of raw upserts."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def build(
     numbers = list(ids if ids is not None else range(points))
     rng = np.random.default_rng(seed)
     centres = rng.normal(size=(32, size))
-    made.vectors = (centres[rng.integers(0, 32, len(numbers))] + 0.35 * rng.normal(size=(len(numbers), size))).astype("f4")
+    made.vectors = (centres[rng.integers(0, 32, len(numbers))] + 0.35 * rng.normal(size=(len(numbers), size))).astype(
+        "f4"
+    )
     options: dict[str, Any] = {
         "vectors": q.EdgeVectorParams(size=size, distance=q.Distance.Cosine),
         "hnsw_config": q.HnswIndexConfig(m=8, ef_construct=32, full_scan_threshold=10),
@@ -148,7 +150,11 @@ class TextMasks:
 def same_length(value: str) -> str:
     """A pseudonym of the same length in characters and bytes that is not the value."""
     return "".join(
-        chr((ord(c) - 97 + 11) % 26 + 97) if "a" <= c <= "z" else chr((ord(c) - 48 + 7) % 10 + 48) if c.isdecimal() else c
+        chr((ord(c) - 97 + 11) % 26 + 97)
+        if "a" <= c <= "z"
+        else chr((ord(c) - 48 + 7) % 10 + 48)
+        if c.isdecimal()
+        else c
         for c in value
     )
 
@@ -156,11 +162,11 @@ def same_length(value: str) -> str:
 MASKED = ("$.author.email", "$.author.name", "$.contacts[*].phone", "$.text")
 
 
-def plan_of(
-    collection: str = "articles", masked: Sequence[str] = MASKED, vectors: Sequence[str] = ("",)
-) -> StorePlan:
+def plan_of(collection: str = "articles", masked: Sequence[str] = MASKED, vectors: Sequence[str] = ("",)) -> StorePlan:
     """A plan that masks these paths of a collection and keeps everything else."""
-    rules = {collection: FieldRule(collection, FieldKind.JSON, "keep", tuple(JsonRule(path, "person") for path in masked))}
+    rules = {
+        collection: FieldRule(collection, FieldKind.JSON, "keep", tuple(JsonRule(path, "person") for path in masked))
+    }
     for name in vectors:
         address = f"{collection}.vectors" + (f".{name}" if name else "")
         rules[address] = FieldRule(address, FieldKind.VECTOR, "keep")

@@ -42,12 +42,14 @@ class Place:
 
     def call(self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None) -> process.Completed:
         """`envclone ARGUMENTS` as a process."""
-        return process.run(
+        done = process.run(
             [sys.executable, "-m", "envclone.cli.main", "--file", str(self.file), *arguments],
             env={"PYTHONPATH": str(ROOT), **self.env, **(env or {})},
             cwd=self.directory,
-            check=check,
+            check=False,
         )
+        assert not check or done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
+        return done
 
     def json(self, *arguments: str, check: bool = True) -> Any:
         """The document that `envclone ARGUMENTS --json` prints."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import shutil
@@ -80,6 +81,15 @@ def test_an_empty_directory_becomes_a_pool_and_another_does_not(folder: Path) ->
         Pool.open(folder / "file")
     with pytest.raises(EnvcloneError):
         Pool.open(folder / "file/pool")
+
+
+def test_no_pool_is_made_where_one_should_be_mounted(folder: Path) -> None:
+    (folder / "pool").mkdir()
+    (folder / "pool.img").touch()
+    with pytest.raises(ResourceError, match="not mounted") as caught:
+        Pool.open(folder / "pool")
+    assert caught.value.hint == f"envclone pool mount --path {folder}/pool"
+    assert os.listdir(folder / "pool") == []
 
 
 def test_a_first_start_that_was_killed_is_finished(folder: Path) -> None:
@@ -185,6 +195,9 @@ def test_publish(pool: Pool) -> None:
     assert not building.exists()
     building.mkdir()
     (building / "data").write_text("2")
+    (pool.path / "images/empty").mkdir()
+    with pytest.raises(BusyError):
+        pool.publish(building, "images", "empty")
     with pytest.raises(BusyError):
         pool.publish(building, "images", "one", durable=False)
     assert (pool.path / "images/one/data").read_text() == "1"
@@ -365,24 +378,15 @@ def test_leftovers_are_what_nobody_is_at(pool: Pool) -> None:
 
 
 def test_asking_for_leftovers_disturbs_no_lock(pool: Pool) -> None:
-    (pool.path / "work/img-1").mkdir()
     with pool.lock("image-img-1"):
         pass
-    stop = threading.Event()
-
-    def ask() -> None:
-        while not stop.is_set():
-            pool.partials()
-
-    thread = threading.Thread(target=ask)
-    thread.start()
-    try:
-        for _ in range(300):
-            with pool.lock("image-img-1"):
-                pass
-    finally:
-        stop.set()
-        thread.join()
+    asking = os.open(pool.path / "locks/image-img-1.lock", os.O_RDWR)
+    fcntl.flock(asking, fcntl.LOCK_SH)
+    timer = threading.Timer(0.005, os.close, [asking])
+    timer.start()
+    with pool.lock("image-img-1"):
+        pass
+    timer.join()
 
 
 def test_every_kind_has_a_mode() -> None:

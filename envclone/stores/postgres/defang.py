@@ -13,7 +13,7 @@ from envclone.errors import UnsafeError
 from envclone.models import Cleaned
 from envclone.stores.postgres.quiesce import release_horizon
 
-__all__ = ["NOWHERE", "defang"]
+__all__ = ["NOWHERE", "defang", "event_triggers"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -27,7 +27,7 @@ _ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "ad
 
 
 def defang(connect: Connect, database: str) -> list[Cleaned]:
-    """Neutralize roles' passwords, subscriptions, origins, foreign servers, event triggers, jobs, outgoing extensions.
+    """Neutralize roles' passwords, subscriptions, origins, foreign servers, jobs, outgoing extensions.
 
     The cluster's other databases are dropped; `postgres` and `template1` are made anew when they hold anything.
     `connect(dbname=…, autocommit=True)` opens a superuser's connection. Raises UnsafeError when template0 was filled.
@@ -38,7 +38,6 @@ def defang(connect: Connect, database: str) -> list[Cleaned]:
             Cleaned("replication slots dropped", slots),
             Cleaned("prepared transactions rolled back", prepared),
             *_subscriptions(conn),
-            _event_triggers(conn),
             *_foreign(conn),
             _jobs(conn),
             _outgoing(conn),
@@ -76,7 +75,8 @@ def _origins(conn: Connection) -> Cleaned:
     return Cleaned("replication origins dropped", len(found), _names(found))
 
 
-def _event_triggers(conn: Connection) -> Cleaned:
+def event_triggers(conn: Connection) -> Cleaned:
+    """Disable every event trigger, before a session's own statements could fire one."""
     found = conn.execute(
         "UPDATE pg_catalog.pg_event_trigger SET evtenabled = 'D' WHERE evtenabled <> 'D' RETURNING evtname"
     ).fetchall()
@@ -214,4 +214,4 @@ def _settings(conn: Connection) -> Cleaned:
 
 
 def _names(rows: list[tuple[Any, ...]]) -> str:
-    return ", ".join(str(row[0]) for row in rows)
+    return ", ".join(sorted(str(row[0]) for row in rows))

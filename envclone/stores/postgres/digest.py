@@ -67,7 +67,9 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None)
 
 
 def _server_hash(kept: Sequence[Column]) -> sql.Composable:
-    row = sql.SQL("ROW({})").format(sql.SQL(", ").join(sql.Identifier(c.name) for c in kept))
+    # the text of a value that has no binary form (aclitem)
+    forms = [sql.Identifier(c.name) if c.sendable else c.read_as() for c in kept]
+    row = sql.SQL("ROW({})").format(sql.SQL(", ").join(forms))
     return sql.SQL("pg_catalog.md5(pg_catalog.record_send({}))").format(row)
 
 

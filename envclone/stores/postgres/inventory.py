@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import psycopg
@@ -98,17 +97,6 @@ def _components(links: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
     return {item: frozenset(group) for group in members.values() for item in group}
 
 
-def _paths(value: Any, path: str = "$") -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _paths(item, f"{path}.{key}")
-    elif isinstance(value, list):
-        for item in value:
-            yield from _paths(item, f"{path}[*]")
-    else:
-        yield path
-
-
 def _count(conn: Connection, table: Table) -> int:
     total = 0
     for leaf in table.leaves:
@@ -118,6 +106,8 @@ def _count(conn: Connection, table: Table) -> int:
 
 
 def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[str, ...]:
+    from envclone.masking.jsontext import leaves
+
     seen: dict[str, None] = {}
     for leaf in table.leaves:
         with conn.transaction(), conn.cursor(name="envclone_paths") as cursor:
@@ -127,5 +117,5 @@ def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[str, ..
                 sql.SQL("SELECT {} FROM ONLY {} WHERE {} IS NOT NULL").format(column.read_as(), leaf.identifier, name)
             )
             for (document,) in cursor:
-                seen.update(dict.fromkeys(_paths(json.loads(document))))
+                seen.update(dict.fromkeys(found.path for found in leaves(document)))
     return tuple(sorted(seen))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import re
 from collections.abc import Mapping, Sequence
@@ -56,10 +57,9 @@ def _number(value: float) -> str:
     return str(int(value)) if isinstance(value, float) and value.is_integer() and abs(value) < 1e15 else repr(value)
 
 
-def _json(value: Any) -> Any:
-    from psycopg.types.json import Json
-
-    return Json(value)
+def _json(value: Any) -> str:
+    """The document's text without a type, which json and jsonb both take."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 def plain(value: Any) -> Any:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,7 +34,6 @@ _OPTIONS = {
     "shared_preload_libraries": "",
     "synchronous_commit": "off",
     "synchronous_standby_names": "",
-    "track_commit_timestamp": "off",
     "wal_level": "minimal",
 }
 """Nothing leaves, nothing starts by itself; durability is not needed, for a clone that fails is discarded."""
@@ -100,5 +99,7 @@ def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iter
         session.finish()
     finally:
         stopped = server.stop(data, timeout=600.0)
+        with suppress(OSError):  # not made, or another process is at it
+            server.socket_dir_for(data).rmdir()
     if not stopped.clean:
         raise UnsafeError(f"the private server on {data} did not stop cleanly", hint=f"see {log}, and try again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from contextlib import closing
+from contextlib import closing, suppress
 from types import TracebackType, UnionType
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,12 @@ _NATIVE = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "json", "j
 """Types whose values JSON can hold as such (bytea as hexadecimal digits); all others are read as the server's text."""
 
 _TIMESTAMP = re.compile(rb"\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d")
+_ROLE_SETTINGS = (
+    "SELECT pg_catalog.unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s"
+    " JOIN pg_catalog.pg_roles r ON r.oid = s.setrole WHERE r.rolname = %s AND s.setdatabase IN"
+    " (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
+    " ORDER BY s.setdatabase"
+)
 _READ_ONLY = "-c default_transaction_read_only=on"
 
 
@@ -29,18 +35,20 @@ class PostgresRunner:
     """Runs each step in a session of its own: what one sets, the next does not see.
 
     Over a branch's socket a step runs as the role that production ran it as, so that the settings and rights of that
-    role count. Without a socket, or against production (`to`), it runs as the user of the endpoint or DSN.
+    role count. Without a socket, or against production (`to`), it runs as the user of the endpoint or DSN, or,
+    when that is a superuser, as the role that he takes on, with its settings.
     """
 
     def __init__(self, endpoint: Endpoint) -> None:
         self._endpoint: Endpoint | None = endpoint
         self._dsn: str | None = None
+        self._database: str | None = None
 
     @classmethod
-    def to(cls, dsn: str) -> PostgresRunner:
-        """A runner against any server, such as production, with that DSN's user."""
+    def to(cls, dsn: str, database: str | None = None) -> PostgresRunner:
+        """A runner against any server, such as production, with that DSN's user; `database` overrides the DSN's."""
         runner = cls.__new__(cls)
-        runner._endpoint, runner._dsn = None, dsn
+        runner._endpoint, runner._dsn, runner._database = None, dsn, database
         return runner
 
     def __enter__(self) -> PostgresRunner:
@@ -69,8 +77,8 @@ class PostgresRunner:
         from envclone.stores.postgres.source import open_source
 
         if self._dsn is not None:
-            parameters = {"dbname": step.database} if step.database else {}
-            conn = open_source(self._dsn, **parameters)
+            database = step.database or self._database
+            conn = open_source(self._dsn, **({"dbname": database} if database else {}))
             return _as_role(conn, step)
         endpoint = self._endpoint
         assert endpoint is not None
@@ -97,14 +105,35 @@ class PostgresRunner:
 
 
 def _as_role(conn: psycopg.Connection[Any], step: SqlStep) -> psycopg.Connection[Any]:
-    if step.role is not None and step.role != conn.info.user:
-        user = conn.info.user
+    """The session of the step's role: the connection's own, or what a superuser can make of his.
+
+    A login as that role would also take the role's settings (ALTER ROLE … SET), so they are applied in the server's
+    order: for all databases first, then for this one.
+    """
+    import psycopg
+    from psycopg import sql
+
+    if step.role is None or step.role == conn.info.user:
+        return conn
+    try:
+        row = conn.execute("SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user").fetchone()
+        if not (row and row[0]):
+            raise UsageError(
+                f"the step '{step.id}' ran as '{step.role}', and this connection is '{conn.info.user}': another role"
+                " has other rights and settings",
+                hint=f"give the DSN of '{step.role}' or of a superuser, or leave the step's `role` out",
+            )
+        settings = conn.execute(_ROLE_SETTINGS, [step.role]).fetchall()
+        for (setting,) in settings:
+            name, _, value = setting.partition("=")
+            with suppress(psycopg.errors.CantChangeRuntimeParam):  # such as a library that only a login loads
+                conn.execute("SELECT pg_catalog.set_config(%s, %s, false)", [name, value])
+        conn.execute(sql.SQL("SET SESSION AUTHORIZATION {}").format(sql.Identifier(step.role)))
+    except BaseException as exc:
         conn.close()
-        raise UsageError(
-            f"the step '{step.id}' ran as '{step.role}', and this connection is '{user}': another role has other"
-            " rights and settings",
-            hint=f"give the DSN of '{step.role}', or leave the step's `role` out",
-        )
+        if isinstance(exc, psycopg.Error):
+            raise UsageError(f"the step '{step.id}' cannot run as '{step.role}': {_error(exc)}") from exc
+        raise
     return conn
 
 

@@ -158,8 +158,8 @@ def stop(
     """Stop the server on `data`, if one runs; only a process that is really that server is signalled.
 
     `fast` disconnects everybody and writes a checkpoint, `immediate` lets the next start recover. A server that does
-    not go within `timeout` seconds is stopped immediately, and `clean` is then false. Raises BusyError when it stays for
-    another `patience` seconds.
+    not go within `timeout` seconds is stopped immediately, and `clean` is then false. Raises BusyError when it stays
+    for another `patience` seconds.
     """
     running = status(data)
     if running is None:

@@ -93,17 +93,17 @@ def _let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int)
     verifier = conn.pgconn.encrypt_password(
         credentials.password.reveal().encode(), credentials.user.encode(), b"scram-sha-256"
     ).decode()
-    row = conn.execute(
-        "SELECT pg_catalog.pg_has_role(oid, 'pg_read_all_data', 'MEMBER') FROM pg_catalog.pg_roles WHERE rolname = %s",
-        [credentials.user],
-    ).fetchone()
+    there = conn.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", [credentials.user]).fetchone()
     conn.execute(
         sql.SQL(
             "{verb} ROLE {user} LOGIN NOSUPERUSER INHERIT NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION"
             " CONNECTION LIMIT -1 PASSWORD {verifier} VALID UNTIL 'infinity'"
-        ).format(verb=sql.SQL("ALTER" if row else "CREATE"), user=user, verifier=sql.Literal(verifier))
+        ).format(verb=sql.SQL("ALTER" if there is not None else "CREATE"), user=user, verifier=sql.Literal(verifier))
     )
-    if row and row[0]:
+    lent = conn.execute(
+        "SELECT pg_catalog.pg_has_role(%s, 'pg_write_all_data', 'MEMBER')", [credentials.user]
+    ).fetchone()
+    if lent == (True,):
         return  # a restart: its rights are there
     database = sql.Identifier(conn.info.dbname)
     conn.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}").format(database, user))

@@ -48,6 +48,7 @@ class PostgresSession:
         self._directory = directory
         self._changes = changes
         self._changed = False
+        self._disabled: list[Cleaned] = []
 
     def inventory(self) -> Inventory:
         """Every column of every user table, and the large objects."""
@@ -80,7 +81,7 @@ class PostgresSession:
         self._touch()
         names = ", ".join(change.name for change in self._changes)
         settings = [Cleaned("settings and files that differ from production", len(self._changes), names)]
-        return [*(settings if self._changes else []), *defang.defang(self._connect, self._database)]
+        return [*(settings if self._changes else []), *self._disabled, *defang.defang(self._connect, self._database)]
 
     def finish(self) -> None:
         """Before the server stops: remove dead rows everywhere and note the layout of the files for `scrub`.
@@ -96,5 +97,11 @@ class PostgresSession:
         layout.save(found, self._directory)
 
     def _touch(self) -> None:
+        """Before the first change: what is known of the layout is void, and no event trigger may meddle."""
+        if self._changed:
+            return
         self._changed = True
         layout.forget(self._directory)
+        with self._connect(autocommit=True) as conn:
+            disabled = defang.event_triggers(conn)
+        self._disabled = [disabled] if disabled.count else []

@@ -30,7 +30,7 @@ _EXTENSION_SETTINGS = (
 )  # fmt: skip
 """pg_settings shows these only where their library is loaded already."""
 
-_LINE = re.compile(r"^\s*(?P<name>[A-Za-z_][\w.$]*)\s*(?:=\s*|\s+)(?P<value>'(?:[^']|'')*'|[^\s#']+)\s*(?:#.*)?$")
+_LINE = re.compile(r"^\s*(?P<name>[A-Za-z_][\w.$]*)\s*(?:=\s*|\s+)(?P<value>'(?:[^'\\]|\\.|'')*'|[^\s#']+)\s*(?:#.*)?$")
 _INCLUDE_DEPTH = 10
 
 
@@ -119,7 +119,7 @@ def write_configuration(
         if item.name in overrides:
             changes.append(Change(item.name, shown, overrides[item.name], "the stack file sets it"))
             continue
-        verdict = policy.judge(item.name, item.value or "", engine)
+        verdict = policy.judge(item.name, shown, engine)
         if verdict.action == "keep" and item.value is None:
             verdict = policy.Verdict("drop", reason="it may hold a secret")
         if verdict.action == "keep" and item.value is not None:
@@ -185,7 +185,7 @@ def _assignments(file: Path, root: Path, depth: int) -> Iterator[tuple[str, str,
             continue
         name, value = match["name"].lower(), match["value"]
         if value.startswith("'"):
-            value = re.sub(r"\\(.)", r"\1", value[1:-1].replace("''", "'"))
+            value = re.sub(r"''|\\(.)", _unescaped, value[1:-1])
         place = file.parent / value
         if name in ("include", "include_if_exists"):
             yield from _assignments(place, root, depth + 1)
@@ -196,6 +196,11 @@ def _assignments(file: Path, root: Path, depth: int) -> Iterator[tuple[str, str,
                         yield from _assignments(entry, root, depth + 1)
         else:
             yield match["name"], value, file.name
+
+
+def _unescaped(match: re.Match[str]) -> str:
+    escape = match[1]
+    return "'" if escape is None else {"n": "\n", "t": "\t", "r": "\r", "b": "\b", "f": "\f"}.get(escape, escape)
 
 
 def _quoted(value: str) -> str:

@@ -33,7 +33,10 @@ _VECTOR = {"vector", "halfvec", "sparsevec"}
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column; `generated` ones are computed by the server, `missing` ones have rows that lack the value on disk."""
+    """One column; `generated` ones are computed by the server, `missing` ones have rows that lack the value on disk.
+
+    `sendable` ones have a binary form.
+    """
 
     name: str
     type: str
@@ -43,6 +46,7 @@ class Column:
     virtual: bool
     missing: bool
     unique: bool
+    sendable: bool
 
     def read_as(self) -> sql.Composable:
         """The expression that gives the column's values as its FieldKind promises."""
@@ -152,15 +156,16 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
                              0 = ANY (i.indkey[0:i.indnkeyatts - 1]) AND EXISTS
                                (SELECT 1 FROM pg_catalog.pg_depend d
                                 WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
-                                  AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum)))
+                                  AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum))),
+                  (SELECT t.typsend <> 0 FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid)
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
            WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.relispartition
            ORDER BY a.attrelid, a.attnum"""
     ).fetchall()
     columns: dict[int, dict[str, Column]] = {}
-    for relation, name, type_, type_oid, nullable, generated, missing, unique in rows:
+    for relation, name, type_, type_oid, nullable, generated, missing, unique, sendable in rows:
         columns.setdefault(relation, {})[name] = Column(
-            name, type_, types.kind(type_oid), nullable, generated != "", generated == "v", missing, unique
+            name, type_, types.kind(type_oid), nullable, generated != "", generated == "v", missing, unique, sendable
         )
     return columns
 

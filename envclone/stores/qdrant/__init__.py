@@ -1,1 +1,1 @@
-"""Qdrant: shards on the server's directory layout, run in process by `qdrant_edge`, their records rewritten in place."""
+"""Qdrant: shards on the server's directory layout, run in process by `qdrant_edge`, rewritten in place."""

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from envclone.masking.jsontext import PathRules
 from envclone.models import FieldRule, RowsDigest
 from envclone.protocols import FieldMask
 from envclone.stores.qdrant import indexes, payloads
@@ -35,8 +36,8 @@ def of_collection(
     collection: Collection, points: int, rule: FieldRule | None, mask: FieldMask | None, masked_keys: set[str]
 ) -> RowsDigest:
     """The digest of what is stored, or of what `mask` would make of it; `masked_keys` are the indexes left out."""
-    paths = {entry.path for entry in rule.json if entry.domain != "keep"} if rule else set()
-    sums: dict[str, int] = {f"{collection.name}.{path}": 0 for path in paths}
+    rules = PathRules(rule.json) if rule else None
+    sums: dict[str, int] = {}
     payload_field = collection.name
     sums[payload_field] = 0
     total = 0
@@ -48,14 +49,16 @@ def of_collection(
             )
             total += value
             sums[payload_field] += value
-            if paths:
-                for path, leaf in payloads.leaves(payloads.parse(text)):
-                    if path in paths:
-                        sums[f"{collection.name}.{path}"] += payloads.digest128(
+            if rules is not None:
+                for steps, leaf in payloads.leaves(payloads.parse(text)):
+                    decided = rules.decide(steps)
+                    if decided is not None and decided.domain != "keep":
+                        field = f"{collection.name}.{decided.path}"
+                        sums[field] = sums.get(field, 0) + payloads.digest128(
                             where.encode(), point.to_bytes(4, "little"), payloads.canonical(leaf)
                         )
-        for name, path in _files(segment, masked_keys):
-            value = payloads.digest128(f"{where}/{name}".encode(), _hash(path))
+        for name, file in _files(segment, masked_keys):
+            value = payloads.digest128(f"{where}/{name}".encode(), _hash(file))
             total += value
             address = _address(collection.name, name)
             sums[address] = sums.get(address, 0) + value

@@ -43,7 +43,7 @@ def loaded(shard: Shard, *, wait: float = 10.0) -> Iterator[Any]:
         try:
             edge = qdrant_edge.EdgeShard.load(str(shard.path))
             break
-        except Exception as exc:  # noqa: BLE001 - the binding raises bare Exception
+        except Exception as exc:  # the binding raises bare Exception
             problem = _problem(shard, exc)
             if not isinstance(problem, BusyError) or time.monotonic() >= deadline:
                 raise problem from exc

@@ -1,7 +1,7 @@
 """Filters and search parameters in Qdrant's JSON form, made into the embedded engine's objects.
 
-The form is that of the HTTP API (`Filter`, `Condition`, `Match`, `Range`, `SearchParams`). What the engine cannot do is an
-error that names it: a filter that is only half applied would give another answer than production.
+The form is that of the HTTP API (`Filter`, `Condition`, `Match`, `Range`, `SearchParams`). What the engine cannot do is
+an error that names it: a filter that is only half applied would give another answer than production.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ def filter_of(data: Mapping[str, Any] | None) -> Any:
     at_least = data.get("min_should")
     if at_least is not None:
         _known(at_least, ("conditions", "min_count"), "min_should")
-        at_least = q.MinShould(_conditions(at_least["conditions"]), int(at_least["min_count"]))
+        at_least = q.MinShould(_conditions(at_least["conditions"]) or [], int(at_least["min_count"]))
     return q.Filter(
         must=_conditions(data.get("must")),
         should=_conditions(data.get("should")),

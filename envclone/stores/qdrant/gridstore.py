@@ -1,7 +1,7 @@
 """Reads a Gridstore: Qdrant's files of values by point, in blocks (format: `lib/blobstore` of Qdrant 1.13 to 1.19).
 
     config.json         page_size_bytes, block_size_bytes, region_size_blocks, compression LZ4 or None, mode
-    tracker.dat         uint32 number of slots, then 16 bytes per point: present, page, block in the page, length in bytes
+    tracker.dat         uint32 number of slots, then four uint32 per point: present, page, block in it, length in bytes
     tracker_journal.dat slots that a crash may have torn, replayed at the next start: entries of uint32 length,
                         uint32 CRC-32C, records of uint32 point and its 16-byte slot (from 1.19)
     page_<n>.dat        the values, each from the start of a block; a value may go on in the next page

@@ -1,8 +1,8 @@
 """Rewrites the values of a Gridstore where they lie: same point, same first block, whatever else it can keep.
 
-A new value that takes as many blocks as the old one, or fewer, replaces it: the length in the tracker follows, the rest
-of the old blocks is zeroed and what is no longer needed is free. A longer one is compressed harder; when it is still too
-long it moves to free blocks (or to a new page), and the old ones are zeroed and free.
+A new value that takes as many blocks as the old one, or fewer, replaces it: the length in the tracker follows, the
+rest of the old blocks is zeroed and what is no longer needed is free. A longer one is compressed harder; when it is
+still too long it moves to free blocks (or to a new page), and the old ones are zeroed and free.
 """
 
 from __future__ import annotations

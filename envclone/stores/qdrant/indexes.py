@@ -3,8 +3,8 @@
 `payload_index/config.json` lists per key its schema and the types of index that exist. A key's files lie in directories
 named by the first 15 bytes of the SHA-256 of the key in base32hex, the key's beginning and the type. When an index is
 listed but its files are not there in the listed form, the engine builds it from the payload storage as it loads the
-segment: so a masked key's directories are removed and its types listed as immutable ones, which no loader makes up. Every
-other index keeps its files, byte for byte (`struct_payload_index`, Qdrant 1.15 to 1.19).
+segment: so a masked key's directories are removed and its types listed as immutable ones, which no loader makes up.
+Every other index keeps its files, byte for byte (`struct_payload_index`, Qdrant 1.15 to 1.19).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
+from envclone.masking.jsontext import parse_path
 from envclone.stores.qdrant.layout import Segment, read_json
 
 __all__ = ["drop", "keys", "prefix", "schemas", "steps_of", "touches", "unexplained"]
@@ -59,13 +60,17 @@ def steps_of(key: str) -> Steps:
 
 
 def touches(key: str, paths: Iterable[str]) -> bool:
-    """Whether an index on `key` may hold a value of one of the rules' paths (`$.contacts[*].phone`); rather too often."""
+    """Whether an index on `key` may hold a value at one of the rules' paths (`$.a[*].b`); rather too often than not.
+
+    Arrays are looked through, as the engine does for an index, and a rule for a part of what is indexed counts.
+    """
     steps = steps_of(key)
     for path in paths:
-        if ".." in path or "?" in path:
-            return True
-        masked = steps_of(path.removeprefix("$").replace("[*]", "[]").replace("['", '."').replace("']", '"'))
-        if all(mine == "*" or theirs == "*" or mine == theirs for mine, theirs in zip(masked, steps, strict=False)):
+        masked = [step for step in parse_path(path) if step != "[*]"]
+        if all(
+            theirs in ("**", ".*", f".{mine}") or "**" in masked[: place + 1]
+            for place, (theirs, mine) in enumerate(zip(masked, steps, strict=False))
+        ):
             return True
     return False
 

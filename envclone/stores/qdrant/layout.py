@@ -63,7 +63,7 @@ class Segment:
         """The type of each named vector (`''` is the default one): `vector(16, Cosine)` or `sparse`."""
         dense = self.config.get("vector_data") or {}
         found = {name: f"vector({entry.get('size')}, {entry.get('distance')})" for name, entry in dense.items()}
-        return found | {name: "sparse" for name in self.config.get("sparse_vector_data") or {}}
+        return found | dict.fromkeys(self.config.get("sparse_vector_data") or {}, "sparse")
 
 
 @dataclass(frozen=True, slots=True)

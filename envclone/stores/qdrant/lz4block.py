@@ -1,8 +1,8 @@
 """As much of an LZ4 block as can be read from bytes that may go on with something else or break off.
 
-The library's decoder wants exactly the block. The bytes of an overwritten record end nobody knows where, so this one goes
-on until the raw size is reached or a step makes no sense (format: LZ4 block format description, sequences of literals
-and matches). Slow and only for what should not be there.
+The library's decoder wants exactly the block. The bytes of an overwritten record end nobody knows where, so this one
+goes on until the raw size is reached or a step makes no sense (format: LZ4 block format description, sequences of
+literals and matches). Slow, and only for what should not be there.
 """
 
 from __future__ import annotations

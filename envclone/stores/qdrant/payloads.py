@@ -1,18 +1,17 @@
-"""Payloads as JSON: the paths of their scalar leaves, and digests that do not depend on the engine's order of keys."""
+"""Payloads as JSON: their scalar leaves, and digests that do not depend on the engine's order of keys."""
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["canonical", "digest64", "digest128", "leaves", "parse", "text"]
+__all__ = ["Steps", "canonical", "digest64", "digest128", "leaves", "parse", "text"]
 
 
-_PLAIN = re.compile(r"[^\W\d][\w-]*")
-"""Keys that a path names without quotes."""
+Steps = tuple[str, ...]
+"""The way to a leaf."""
 
 
 def parse(payload: str) -> Any:
@@ -25,9 +24,12 @@ def text(record: bytes) -> str:
     return record.decode("utf-8")
 
 
-def leaves(value: Any) -> Iterator[tuple[str, Any]]:
-    """Each scalar of a parsed document with its path, as the rules write it: `$.contacts[*].phone`."""
-    yield from _below(value, "$")
+def leaves(value: Any) -> Iterator[tuple[Steps, Any]]:
+    """Each scalar of a parsed document but nulls, with the way to it: `.key` for a member, `[*]` for an element.
+
+    The same leaves as `masking.jsontext.leaves` finds in the text, several times as fast.
+    """
+    yield from _below(value, ())
 
 
 def canonical(value: Any) -> bytes:
@@ -49,13 +51,13 @@ def digest64(data: bytes) -> int:
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
 
 
-def _below(value: Any, path: str) -> Iterator[tuple[str, Any]]:
+def _below(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:
     if isinstance(value, dict):
         for key, item in value.items():
-            step = f".{key}" if _PLAIN.fullmatch(key) else f"[{json.dumps(key, ensure_ascii=False)}]"
-            yield from _below(item, path + step)
+            yield from _below(item, (*steps, "." + key))
     elif isinstance(value, list):
+        inner = (*steps, "[*]")
         for item in value:
-            yield from _below(item, path + "[*]")
-    else:
-        yield path, value
+            yield from _below(item, inner)
+    elif value is not None:
+        yield steps, value

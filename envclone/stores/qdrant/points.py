@@ -36,12 +36,11 @@ def _replay(data: bytes) -> int:
         change = data[position]
         width = _NUMBER if change in (1, 3) else _UUID
         ident = data[position : position + 1 + width]
+        position += 1 + width + (4 if change in (1, 2) else 0)
+        if change not in (1, 2, 3, 4) or position > len(data):
+            break  # the rest was never finished
         if change in (1, 2):
             alive.add(ident)
-            position += 1 + width + 4
-        elif change in (3, 4):
-            alive.discard(bytes([change - 2]) + ident[1:])
-            position += 1 + width
         else:
-            break  # the rest was never finished
+            alive.discard(bytes([change - 2]) + ident[1:])
     return len(alive)

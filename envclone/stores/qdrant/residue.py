@@ -84,9 +84,9 @@ def _stale(store: Gridstore, place: str) -> Iterator[tuple[str, bytes]]:
     for number in range(store.pages):
         first = number * store.config.blocks_per_page
         page = store.page_bytes(number)
-        filled = page.reshape(-1, size).any(axis=1)
-        stale = np.flatnonzero(filled & ~live[first : first + len(filled)]).tolist()
-        del page, filled
+        filled = np.flatnonzero(page.reshape(-1, size).any(axis=1))
+        stale = filled[~live[first + filled]].tolist()
+        del page
         for block in stale:
             start = (first + block) * size
             length = min(_RUN, store.pages * store.config.page - start)

@@ -24,7 +24,7 @@ _HIGHER_IS_BETTER = ("Cosine", "Dot")
 
 
 class EmbeddedRunner:
-    """Searches the shards of a storage directory. A shard is loaded at the first step that needs it and kept until `close`.
+    """Searches the shards of a storage directory; each is loaded at the first step that needs it, until `close`.
 
     While it is loaded the engine's own lock keeps other processes out, who wait and then are told so; a private clone
     would cost a copy where the file system shares no blocks.

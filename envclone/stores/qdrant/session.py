@@ -1,4 +1,4 @@
-"""A private clone of a Qdrant store, worked on in its files; the engine is loaded only to finish logs and build indexes."""
+"""A private clone of a Qdrant store, worked on in its files; the engine only finishes logs and builds indexes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone.errors import ConfigError, UnsafeError
+from envclone.masking.jsonscan import render
 from envclone.models import (
     Cleaned,
     Field,
@@ -63,13 +64,14 @@ class QdrantSession:
         """One JSON field per collection for its payloads, and one field per vector."""
         fields: dict[str, Field] = {}
         for name, collection in self._collections.items():
-            paths: set[str] = set()
+            ways: set[payloads.Steps] = set()
             vectors: dict[str, str] = {}
             for _, segment in collection.segments():
                 vectors |= segment.vectors
                 for _, value in _parsed(segment):
-                    paths.update(path for path, _ in payloads.leaves(value))
-            fields[name] = Field(name, "payload", FieldKind.JSON, paths=tuple(sorted(paths)))
+                    ways.update(steps for steps, _ in payloads.leaves(value))
+            paths = tuple(sorted(render(steps) for steps in ways))
+            fields[name] = Field(name, "payload", FieldKind.JSON, paths=paths)
             for vector, kind in vectors.items():
                 address = f"{name}.vectors" + (f".{vector}" if vector else "")
                 fields[address] = Field(address, kind, FieldKind.VECTOR)
@@ -88,11 +90,11 @@ class QdrantSession:
     def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
         """Rewrite the payload records in place; raises ConfigError for a vector that is not kept."""
         began = time.monotonic()
-        for rule in plan.masked.values():
-            if rule.kind is FieldKind.VECTOR:
+        for declared in plan.masked.values():
+            if declared.kind is FieldKind.VECTOR:
                 raise ConfigError(
-                    f"the vectors of {rule.address} can only be kept, not '{rule.domain}'",
-                    hint=f"write {rule.address}: keep",
+                    f"the vectors of {declared.address} can only be kept, not '{declared.domain}'",
+                    hint=f"write {declared.address}: keep",
                 )
         rows: dict[str, int] = {}
         values: dict[str, int] = {}

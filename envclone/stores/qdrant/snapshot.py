@@ -42,8 +42,8 @@ class _Copied:
 def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
     """Copy the collections of a storage directory into `into`/storage, sharing blocks where the file system can.
 
-    Raises ConfigError for a method, path or collection that is not there, UnsafeError when somebody writes to the source
-    or its format is not known, ResourceError on a full disk.
+    Raises ConfigError for a method, path or collection that is not there, UnsafeError when somebody writes to the
+    source or its format is not known, ResourceError on a full disk, UnreachableError without the directory.
     """
     source = config.source
     if source.method != "directory" or source.path is None:
@@ -114,7 +114,7 @@ def describe(collection: Collection) -> dict[str, Any]:
         "payload_schema": schema,
         "hnsw": _hnsw(collection),
         "storage_versions": sorted({segment.version for _, segment in found}),
-        "unapplied_log": any(wal.has_entries(shard) for shard in collection.shards()),
+        "log_holds_operations": any(wal.has_entries(shard) for shard in collection.shards()),
     }
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from envclone.errors import ResourceError, UsageError
-from envclone.models import Cleaned, Credentials, Endpoint, StorePlan, StoreSnapshot
+from envclone.models import Cleaned, Credentials, Endpoint, Secret, StorePlan, StoreSnapshot
 from envclone.protocols import Progress, StepRunner
 from envclone.stores.qdrant.layout import STORAGE
 
 if TYPE_CHECKING:
-    from envclone.config.schema import StoreConfig
+    from envclone.config.schema import SourceConfig, StoreConfig
     from envclone.stores.qdrant.session import QdrantSession
 
 __all__ = ["QdrantStore"]
@@ -82,3 +83,19 @@ class QdrantStore:
         if endpoint.host is not None and endpoint.port is not None:
             return to_server(f"http://{endpoint.host}:{endpoint.port}", endpoint.password)
         raise UsageError(f"the endpoint of '{endpoint.store}' has neither a directory nor a server")
+
+    @contextlib.contextmanager
+    def connect_source(self, name: str, config: StoreConfig, source: SourceConfig) -> Iterator[StepRunner]:
+        """A runner on production: its server by `url`, or a private copy of its directory, removed at the end."""
+        from envclone.stores.qdrant.search import embedded, to_server
+
+        if source.url is not None:
+            url, key = source.url.get_secret_value(), source.api_key
+            with to_server(url, Secret(key.get_secret_value()) if key else None) as remote:
+                yield remote
+            return
+        with tempfile.TemporaryDirectory(prefix="envclone-record-") as place:  # mode 0700
+            copied = config.model_copy(update={"source": source})
+            self.snapshot(name, copied, Path(place), lambda event: None)
+            with embedded(Path(place) / STORAGE) as local:
+                yield local

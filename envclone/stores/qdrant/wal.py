@@ -1,9 +1,9 @@
 """A shard's write-ahead log: it holds the raw upserts, so it is replaced by an empty one that goes on counting.
 
 An empty directory would not do: the engine would count its operations from 0 again and ignore every later update of a
-point that an operation with a higher number wrote. So the new log holds one closed, empty segment that starts at the next
-number, as a server writes it into its own snapshots (`generate_empty_wal_starting_at_index`). A log segment starts with
-"wal", the version 0 and a random uint32; `closed-<n>` begins with the operation n.
+point that an operation with a higher number wrote. So the new log holds one closed, empty segment that starts at the
+next number, as a server writes it into its own snapshots (`generate_empty_wal_starting_at_index`). A log segment starts
+with "wal", the version 0 and a random uint32; `closed-<n>` begins with the operation n.
 """
 
 from __future__ import annotations

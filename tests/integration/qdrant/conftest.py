@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import pytest
 
 from envclone.config.schema import SourceConfig, StoreConfig
+from envclone.cow.copy import CopyDriver
 from envclone.models import StoreSnapshot
 from envclone.stores.qdrant.store import QdrantStore
 
@@ -21,7 +21,9 @@ class Pool:
     path: Path
     store: QdrantStore
 
-    def snapshot(self, source: Path, name: str = "raw", collections: list[str] | None = None) -> tuple[Path, StoreSnapshot]:
+    def snapshot(
+        self, source: Path, name: str = "raw", collections: list[str] | None = None
+    ) -> tuple[Path, StoreSnapshot]:
         """Take a raw snapshot of a storage directory."""
         config = StoreConfig(
             kind="qdrant", source=SourceConfig(method="directory", path=source), collections=collections
@@ -33,10 +35,12 @@ class Pool:
     def clone(self, raw: Path, name: str) -> Path:
         """A private copy of it."""
         target = self.path / name
-        shutil.copytree(raw, target)
+        CopyDriver().clone(raw, target)
         return target
 
-    def sanitize(self, raw: Path, snapshot: StoreSnapshot, plan: Any, masks: Any, name: str = "clean") -> tuple[Path, Any]:
+    def sanitize(
+        self, raw: Path, snapshot: StoreSnapshot, plan: Any, masks: Any, name: str = "clean"
+    ) -> tuple[Path, Any]:
         """Clone, rewrite and scrub, as the lifecycle does it."""
         clean = self.clone(raw, name)
         with self.store.open(clean, snapshot, log=self.path / "log") as session:

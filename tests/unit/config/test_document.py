@@ -184,6 +184,11 @@ def test_many_ordinary_rules_load(tmp_path: Path) -> None:
     assert len(found.stack.sanitize.rules["main"]) == 10_000
 
 
+@pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: &a [{b: [*a]}]"])
+def test_a_value_that_contains_itself_is_said_in_place(text: str) -> None:
+    assert [what for _, what in parse(text, PATH).findings] == ["an alias (*) contains itself"]
+
+
 def test_an_alias_bomb_stops_in_the_reader() -> None:
     with pytest.raises(SyntaxProblem, match="far too large"):
         parse(laughs(12), PATH)

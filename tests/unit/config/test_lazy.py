@@ -50,9 +50,18 @@ def test_a_missing_variable_shows_its_reason(tmp_path: Path) -> None:
 
 def test_a_path_with_a_variable_waits_for_it(tmp_path: Path) -> None:
     text = SMALL.replace("path: data", 'path: "${DATA}/pg$$1"')
+    assert loaded(tmp_path, text).stack.environments["prod"].stores["main"].source.path == Path("${DATA}/pg$$1")
     assert resolve_source(loaded(tmp_path, text, {"DATA": "here"}), "prod", "main").path == tmp_path / "here/pg$1"
     with pytest.raises(ConfigError):
         resolve_source(loaded(tmp_path, text), "prod", "main")
+
+
+def test_a_value_can_be_wrong_once_it_is_read(tmp_path: Path) -> None:
+    text = SMALL.replace("path: data", "path: data, database: '${DB}'")
+    assert resolve_source(loaded(tmp_path, text, {"DB": "app"}), "prod", "main").database == "app"
+    with pytest.raises(ConfigError) as caught:
+        resolve_source(loaded(tmp_path, text, {"DB": ""}), "prod", "main")
+    assert caught.value.problems[0].endswith(":8: environments.prod.stores.main.source.database: must not be empty")
 
 
 def test_a_directory_with_dollars_in_its_name(tmp_path: Path) -> None:
@@ -144,6 +153,8 @@ def test_expansion(text: str, expected: str) -> None:
         FULL.replace('dsn: "${PROD_PG_DSN?a DSN with REPLICATION}"', "dns: hunter2-s3cr3t"),
         FULL.replace('dsn: "${PROD_PG_DSN?a DSN with REPLICATION}"', "'postgres://u:hunter2-s3cr3t@h'"),
         FULL.replace('dsn: "${PROD_PG_DSN?a DSN with REPLICATION}"', "host=h password=hunter2-s3cr3t"),
+        FULL.replace('dsn: "${PROD_PG_DSN?a DSN with REPLICATION}"', "hunter2-s3cr3t"),
+        FULL.replace('dsn: "${PROD_PG_DSN?a DSN with REPLICATION}"', "'a hunter2-s3cr3t'"),
         FULL.replace('url: "${PROD_QDRANT_URL}"', "url: hunter2-s3cr3t"),
         FULL.replace('url: "${PROD_QDRANT_URL}"', "url: *hunter2-s3cr3t"),
         FULL.replace('url: "${PROD_QDRANT_URL}"', 'url: "http://hunter2-s3cr3t'),

@@ -251,6 +251,11 @@ def test_names_that_become_directories_are_checked(tmp_path: Path, name: str) ->
     assert "must be lower-case letters" in problems(tmp_path, SMALL.replace("main:", f"'{name}':"))[0]
 
 
+@pytest.mark.parametrize("text", ["'[key]': 1\n", SMALL + "'[key]': 1\n"])
+def test_a_key_that_looks_like_pydantics_mark(tmp_path: Path, text: str) -> None:
+    assert any("[key]: unknown key; known are: version, project" in problem for problem in problems(tmp_path, text))
+
+
 def test_a_thousand_problems_are_cut(tmp_path: Path) -> None:
     found = problems(tmp_path, SMALL + "".join(f"k{i}: 1\n" for i in range(1000)))
     assert len(found) == 101

@@ -36,6 +36,11 @@ def test_the_starters_commented_parts_load_too(tmp_path: Path) -> None:
     assert prod.stores["main"].settings == {"shared_buffers": "256MB"}
 
 
+def test_the_starters_comments_stay_in_their_column() -> None:
+    columns = {line.index("#") for line in starter("acme").splitlines() if line.startswith(("project", "  driver"))}
+    assert len(columns) == 1
+
+
 def test_the_starter_is_commented_and_fits_a_terminal() -> None:
     text = starter("acme")
     assert text.count("#") > 20

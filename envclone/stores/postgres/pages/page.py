@@ -67,7 +67,11 @@ def normal_items(pages: Pages, place: str) -> Items:
     most = int(count.max(initial=0))
     pointers = pages[:, HEADER : HEADER + 4 * most].copy().view("<u4")
     there = np.arange(most) < count[:, None]
-    page, index = np.nonzero(there & ((pointers >> 15) & 3 == NORMAL))
+    normal = (pointers >> 15) & 3 == NORMAL
+    odd = there & ~normal & (pointers >> 17 != 0)  # in a heap only a normal line pointer has storage
+    if odd.any():
+        raise _broken(place, int(np.flatnonzero(odd.any(axis=1))[0]))
+    page, index = np.nonzero(there & normal)
     found = pointers[page, index].astype(np.int64)
     offset, length = found & 0x7FFF, found >> 17
     wrong = (offset < head.upper[page]) | (offset + length > head.special[page]) | (length < _TUPLE_HEADER)

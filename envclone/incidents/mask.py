@@ -1,0 +1,196 @@
+"""An incident without the people in it: masked with the key and the rules of the image that it is replayed on.
+
+What a step returned is masked field by field, as the image's own data was; what has no field (parameters, literals,
+computed columns, notes) is masked as free text, where the people who are in the data and the patterns are found.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+from envclone.errors import UnsafeError
+from envclone.incidents.bundle import Expected, Incident, SqlStep, Step, VectorStep
+from envclone.incidents.differences import sqlstate
+from envclone.incidents.maskjson import mask_documents, mask_filter, mask_leaves, mask_payload_rows
+from envclone.incidents.masksql import is_plain_data, mask_sql
+from envclone.models import FieldKind, FieldRule, StorePlan
+from envclone.protocols import FieldMask
+
+__all__ = ["IncidentMasks", "mask_incident"]
+
+
+class IncidentMasks(Protocol):
+    """What an incident needs of an image's masks."""
+
+    @property
+    def key_id(self) -> str:
+        """The id of the masking key; never the key."""
+        ...
+
+    def field(self, rule: FieldRule) -> FieldMask:
+        """What masks a field under this rule."""
+        ...
+
+    def text(self, values: list[str], /) -> list[str]:
+        """Free texts with the pseudonyms of everybody in them."""
+        ...
+
+    def value(self, domain: str, value: str, /) -> str | None:
+        """One value's pseudonym in a domain."""
+        ...
+
+
+def mask_incident(incident: Incident, masks: IncidentMasks, plans: Mapping[str, StorePlan]) -> Incident:
+    """The bundle as the engineer may see it; `plans` are by store.
+
+    A bundle that was masked with the same key is returned as it is. Raises UnsafeError when it was masked with
+    another key, or when a step's store has no plan.
+    """
+    if incident.masked == masks.key_id:
+        return incident
+    if incident.masked is not None:
+        raise UnsafeError(
+            f"incident {incident.incident} was masked with the key {incident.masked}, the image with {masks.key_id}",
+            hint="take the raw bundle, or the image of the other key",
+        )
+    masker = _Masker(masks)
+    steps = []
+    for step in incident.steps:
+        plan = plans.get(step.store)
+        if plan is None:
+            raise UnsafeError(
+                f"the step '{step.id}' runs on '{step.store}', and the image has no rules for such a store",
+                hint=f"the image holds: {', '.join(sorted(plans)) or 'no store'}",
+            )
+        steps.append(masker.sql_step(step, plan) if isinstance(step, SqlStep) else masker.vector_step(step, plan))
+    return incident.model_copy(
+        update={"note": masker.text(incident.note), "masked": masks.key_id, "steps": tuple(steps)}
+    )
+
+
+class _Masker:
+    def __init__(self, masks: IncidentMasks) -> None:
+        self._masks = masks
+        self._known: dict[str, str] = {}
+
+    def text(self, value: str) -> str:
+        """A text's mask."""
+        if not value:
+            return value
+        if value not in self._known:
+            self._known[value] = self._masks.text([value])[0]
+        return self._known[value]
+
+    def data(self, value: str) -> str:
+        """A text's mask, unless it is a vector, a date or another thing that is no text."""
+        return value if is_plain_data(value) else self.text(value)
+
+    def sql_step(self, step: SqlStep, plan: StorePlan) -> SqlStep:
+        """A query with its parameters, settings and literals, and what it returned."""
+        settings = {**step.settings, **step.local}
+        quoting = settings.get("standard_conforming_strings", "on").lower() in ("off", "false", "no", "0")
+        sql = mask_sql(step.sql, self.text, placeholders=step.parameters is not None, escapes=quoting)
+        return step.model_copy(
+            update={
+                "note": self.text(step.note),
+                "sql": sql,
+                "parameters": self._parameters(step),
+                "settings": self._settings(step, step.settings),
+                "local": self._settings(step, step.local),
+                "expect": self._rows(step, step.expect, plan) if step.expect else None,
+            }
+        )
+
+    def vector_step(self, step: VectorStep, plan: StorePlan) -> VectorStep:
+        """A search with its filter, and the payloads that it returned; vectors and ids stay."""
+        rule = plan.rules.get(step.collection)
+        expect = step.expect
+        if expect is not None:
+            rows = mask_payload_rows(expect.columns, expect.rows, rule, self._masks, self.text)
+            expect = expect.model_copy(update={"rows": tuple(rows), "error": self._error(expect.error)})
+        return step.model_copy(
+            update={
+                "note": self.text(step.note),
+                "filter": None if step.filter is None else mask_filter(step.filter, rule, self._masks, self.data),
+                "expect": expect,
+            }
+        )
+
+    def _parameters(self, step: SqlStep) -> list[Any] | dict[str, Any] | None:
+        if isinstance(step.parameters, dict):
+            return {name: self._parameter(value, step.domains.get(name)) for name, value in step.parameters.items()}
+        if step.parameters is None:
+            return None
+        return [self._parameter(value, step.domains.get(str(i))) for i, value in enumerate(step.parameters, 1)]
+
+    def _parameter(self, value: Any, domain: str | None) -> Any:
+        if domain is None:
+            return mask_leaves(value, self.data)
+        if isinstance(value, list):
+            return [self._parameter(item, domain) for item in value]
+        if value is None or domain == "keep" or isinstance(value, dict):
+            return value if value is None or domain == "keep" else mask_leaves(value, self.data)
+        masked = self._masks.value(domain, str(value))
+        return _as_before(value, masked)
+
+    def _settings(self, step: SqlStep, settings: Mapping[str, str]) -> dict[str, str]:
+        """An application's own settings can say who asks (`app.user`); the server's own settings cannot."""
+        done = {}
+        for name, value in settings.items():
+            if name in step.domains:
+                done[name] = str(self._parameter(value, step.domains[name]) or "")
+            else:
+                own = "." not in name and name.lower() != "application_name"
+                done[name] = value if own or re.fullmatch(r"-?[\d.]{1,6}", value) else self.data(value)
+        return done
+
+    def _error(self, error: str | None) -> str | None:
+        if error is None:
+            return None
+        cut = len(sqlstate(error))
+        return error[:cut] + self.text(error[cut:])
+
+    def _rows(self, step: Step, expect: Expected, plan: StorePlan) -> Expected:
+        columns = [
+            self._column([row[i] for row in expect.rows], plan.rules.get(origin) if origin else None)
+            for i, origin in enumerate(expect.origins or ("",) * len(expect.columns))
+        ]
+        origins = dict(zip(expect.columns, expect.origins, strict=False))
+        key = plan.rules.get(origins.get(getattr(step, "key", None) or "", ""))
+        return expect.model_copy(
+            update={
+                "rows": tuple(zip(*columns, strict=True)) if expect.rows and columns else expect.rows,
+                "ids": tuple(self._column(list(expect.ids), key)),
+                "error": self._error(expect.error),
+            }
+        )
+
+    def _column(self, values: Sequence[Any], rule: FieldRule | None) -> list[Any]:
+        """One column's values: by the rule of the field that it shows, or as free text when it was computed."""
+        if rule is None:
+            return [mask_leaves(value, self.data, keys=True) for value in values]
+        if not rule.masked or rule.kind is FieldKind.VECTOR:
+            return list(values)
+        if rule.kind is FieldKind.JSON:
+            return mask_documents(values, rule, self._masks)
+        if rule.kind is FieldKind.OTHER:
+            texts = [value if value is None or isinstance(value, str) else _engine_text(value) for value in values]
+            masked = self._masks.field(rule)(texts)
+            return [_as_before(value, new) for value, new in zip(values, masked, strict=True)]
+        return self._masks.field(rule)(list(values))
+
+
+def _engine_text(value: Any) -> str:
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)
+
+
+def _as_before(value: Any, masked: Any) -> Any:
+    """A number's mask as a number again."""
+    if isinstance(value, int | float) and not isinstance(value, bool) and isinstance(masked, str):
+        try:
+            return type(value)(masked)
+        except ValueError:
+            return masked
+    return masked

@@ -1,0 +1,38 @@
+"""Replay: run a masked incident's steps in a branch and judge what they return."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from envclone.errors import UnsafeError, UsageError
+from envclone.incidents.bundle import Incident
+from envclone.incidents.compare import ReplayReport, verdict
+from envclone.models import StepResult
+from envclone.protocols import StepRunner
+
+__all__ = ["replay"]
+
+
+def replay(incident: Incident, runners: Mapping[str, StepRunner]) -> ReplayReport:
+    """Run every step in order, each on its store's runner, and compare with what production returned.
+
+    Raises UnsafeError for a raw bundle, UsageError when a step was not recorded or its store is not there,
+    UnreachableError when a store does not answer.
+    """
+    if incident.masked is None:
+        raise UnsafeError(
+            f"incident {incident.incident} is raw: a branch may only see its masked bundle",
+            hint="envclone replay masks it with the key of the branch's image",
+        )
+    if missing := sorted({step.store for step in incident.steps} - runners.keys()):
+        raise UsageError(
+            f"incident {incident.incident} names the store '{missing[0]}', which the branch does not have",
+            hint=f"it has: {', '.join(sorted(runners)) or 'none'}",
+        )
+    if unrecorded := next((step.id for step in incident.steps if step.expect is None), None):
+        raise UsageError(
+            f"the step '{unrecorded}' of incident {incident.incident} does not say what production returned",
+            hint="envclone incident record BUNDLE",
+        )
+    results: dict[str, StepResult] = {step.id: runners[step.store].run(step) for step in incident.steps}
+    return verdict(incident, results)

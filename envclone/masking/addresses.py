@@ -1,0 +1,65 @@
+"""Addresses of fields as rules write them: names with `*`, and paths below JSON fields."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+
+from envclone.models import Field, FieldKind
+
+__all__ = ["below", "exact", "matches", "specificity"]
+
+
+def exact(pattern: str) -> bool:
+    """Whether a pattern names one field and nothing else."""
+    return "*" not in pattern.replace("[*]", "[]")
+
+
+def specificity(pattern: str) -> tuple[int, int]:
+    """Sorts the most specific pattern first: fewer `*`, then more characters."""
+    return pattern.replace("[*]", "[]").count("*"), -len(pattern)
+
+
+def matches(pattern: str, field: Field) -> bool:
+    """Whether a rule with this pattern is about the whole field.
+
+    Vectors are matched by their exact address alone, or by that of all vectors of their collection.
+    """
+    if field.kind is FieldKind.VECTOR:
+        head, mark, _ = field.address.partition(".vectors.")
+        return pattern == field.address or bool(mark and pattern == f"{head}.vectors")
+    return _covers(pattern.split("."), field.address.split("."))
+
+
+def below(pattern: str, field: Field) -> str | None:
+    """The path inside a JSON field that a longer pattern means; None when it means none. A last `*` is anything below."""
+    if field.kind is not FieldKind.JSON:
+        return None
+    parts = pattern.split(".")
+    length = field.address.count(".") + 1
+    if len(parts) <= length or not _covers(parts[:length], field.address.split(".")):
+        return None
+    path = "$"
+    for i, part in enumerate(parts[length:], start=length + 1):
+        name = re.sub(r"(\[\*?\])+$", "", part)
+        lists = "[*]" * (part[len(name) :].count("["))
+        if name == "*" and not lists and i == len(parts):
+            path += ".**"
+        elif name in ("*", "**") or re.fullmatch(r"[^\W\d]\w*", name):
+            path += f".{name}{lists}"
+        else:
+            escaped = name.replace("\\", "\\\\").replace("'", "\\'")
+            path += f"['{escaped}']{lists}"
+    return path
+
+
+def _covers(pattern: Sequence[str], address: Sequence[str]) -> bool:
+    return len(pattern) == len(address) and all(
+        _regex(part).fullmatch(name) is not None for part, name in zip(pattern, address, strict=True)
+    )
+
+
+@lru_cache(maxsize=4096)
+def _regex(part: str) -> re.Pattern[str]:
+    return re.compile(".*".join(map(re.escape, part.split("*"))), re.DOTALL)

@@ -1,0 +1,47 @@
+"""The identities in a batch of a field's values: what the corpus collects, and what the verifier looks for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from envclone.masking.jsonscan import decode
+from envclone.masking.jsontext import JsonMasker
+from envclone.masking.kinds import IDENTITIES, DomainSpec, flat, json_rules, kind_of
+from envclone.models import FieldKind, FieldRule
+
+__all__ = ["identities"]
+
+
+def identities(
+    rule: FieldRule, domains: Mapping[str, DomainSpec], values: Sequence[Any], *, every: bool = False
+) -> Iterator[tuple[str, list[str]]]:
+    """Per kind of domain the strings that a batch of values holds under this rule.
+
+    Only persons, e-mail addresses and phone numbers, or with `every` whatever is masked, numbers as they are spelled.
+    `values` are as the rule's FieldKind says; None is passed over. Raises UnsafeError for a JSON leaf without a rule.
+    """
+    found: dict[str, list[str]] = defaultdict(list)
+    if rule.kind is FieldKind.JSON and rule.domain not in ("null",):
+        masker = JsonMasker(json_rules(rule), lambda _: None, rule.address)
+        for text in values:
+            if text is None:
+                continue
+            for scalar, its_rule in masker.decisions(text):
+                if scalar.kind != "bool":
+                    literal = text[scalar.start : scalar.end]
+                    found[kind_of(its_rule.domain, domains)].append(
+                        decode(literal) if scalar.kind == "string" else literal
+                    )
+    else:
+        found[kind_of(rule.domain, domains)].extend(
+            text for value in values for text in (flat(value) if isinstance(value, str | list) else _plain(value))
+        )
+    for kind, strings in found.items():
+        if strings and kind != "keep" and (every or kind in IDENTITIES):
+            yield kind, strings
+
+
+def _plain(value: Any) -> list[str]:
+    return [] if value is None else [str(value)]

@@ -1,0 +1,75 @@
+"""Which path of a JSON field gets which domain: the part of planning that is about documents."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from envclone.errors import ConfigError
+from envclone.masking.addresses import specificity
+from envclone.masking.guesses import guess_path
+from envclone.masking.jsontext import PathRules, parse_path
+from envclone.models import Field, JsonRule
+
+__all__ = ["JsonPlan", "PathClaim", "plan_json"]
+
+
+class PathClaim(NamedTuple):
+    """What a rule with this address pattern says of a path."""
+
+    path: str
+    domain: str
+    pattern: str
+
+
+@dataclass(slots=True)
+class JsonPlan:
+    """The rules of a JSON field, and what is wrong with them.
+
+    `missing` are seen paths that no rule covers, with the domain to propose; `claimed` says of each claim whether a seen
+    path matches it, and holds none when the table is empty.
+    """
+
+    rules: tuple[JsonRule, ...] = ()
+    missing: Mapping[str, str] = field(default_factory=dict)
+    claimed: Mapping[PathClaim, bool] = field(default_factory=dict)
+    invalid: list[str] = field(default_factory=list)
+
+
+def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, empty: bool) -> JsonPlan:
+    """Combine a domain for the whole field, if there is one, with those for paths; `empty` when there are no rows."""
+    plan = JsonPlan()
+    chosen: dict[str, PathClaim] = {}
+    for claim in sorted(claims, key=lambda claim: specificity(claim.pattern)):
+        try:
+            parse_path(claim.path)
+        except ConfigError as exc:
+            plan.invalid.append(f"{claim.pattern}: {exc.message}")
+            continue
+        first = chosen.setdefault(claim.path, claim)
+        if first.domain != claim.domain and specificity(first.pattern) == specificity(claim.pattern):
+            plan.invalid.append(f"{place.address}: two rules differ about {claim.path}")
+    rules = [JsonRule(claim.path, claim.domain) for claim in chosen.values()]
+    if word is not None:
+        rules.append(JsonRule("$.**", word))
+    decide = PathRules(rules)
+    missing: dict[str, str] = {}
+    matched: set[str] = set()
+    for path in place.paths:
+        try:
+            steps = parse_path(path)
+        except ConfigError:
+            missing[path] = guess_path(path)
+            continue
+        found = decide.matching(steps)
+        matched.update(rule.path for rule in found)
+        if not found:
+            missing[path] = guess_path(path)
+        elif rivals := decide.rivals(steps):
+            said = ", ".join(f"{rule.path}: {rule.domain}" for rule in rivals)
+            plan.invalid.append(f"{place.address}: the rules for {path} are equally specific and differ: {said}")
+    plan.rules = tuple(sorted(rules, key=lambda rule: rule.path))
+    plan.missing = missing
+    plan.claimed = {claim: empty or claim.path in matched for claim in claims}
+    return plan

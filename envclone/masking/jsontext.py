@@ -1,0 +1,245 @@
+"""Masks inside JSON text: string and number leaves are spliced, every other character stays as it is.
+
+Rules are paths: `$.user.email`, `$.contacts[*].phone`, `$['odd key']`; `*` for any key, `**` for anything at or below,
+`$..email` for a key at any depth. The most specific path that matches a leaf decides: one without `**` before one with
+it, then the one with fewer `*`, then the longer one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
+from typing import NamedTuple, Protocol, runtime_checkable
+
+from envclone.errors import ConfigError, UnsafeError
+from envclone.masking.jsonscan import Invalid, Path, Scalar, decode, encode_like, render, scan
+from envclone.masking.simple import KeepMask
+from envclone.models import JsonRule
+from envclone.protocols import Mask
+
+__all__ = [
+    "JsonMasker",
+    "Leaf",
+    "NumberMask",
+    "PathRules",
+    "leaves",
+    "mask_json",
+    "mask_many",
+    "parse_path",
+]
+
+_STEP = re.compile(
+    r"""\.\.(?=[^.\[])            # any depth, then a key
+      | \.(?P<deep>\*\*)(?=[.\[]|$)
+      | \[\*\*\]
+      | (?:\.|(?<=\.\.))(?P<key>[^.\[\]]+)
+      | \[(?P<quote>['"])(?P<quoted>(?:\\.|(?!(?P=quote)).)*)(?P=quote)\]
+      | \[(?P<element>\*?)\]""",
+    re.VERBOSE | re.DOTALL,
+)
+
+
+class Leaf(NamedTuple):
+    """A scalar that is not null: its path, `string`, `number` or `bool`, and its value (a number as it is spelled)."""
+
+    path: str
+    kind: str
+    value: str
+
+
+@runtime_checkable
+class NumberMask(Protocol):
+    """A mask that can also mask JSON numbers, given and returned as they are spelled."""
+
+    def mask_numbers(self, values: Sequence[str]) -> list[str]:
+        """The pseudonyms of numbers; each is a JSON number."""
+        ...
+
+
+MasksFor = Callable[[str], Mask | None]
+"""The mask of a domain; None when its values become null."""
+
+
+def leaves(text: str) -> Iterator[Leaf]:
+    """Every scalar of a JSON document but nulls, in order. Raises UnsafeError when the text is no JSON."""
+    try:
+        for path, kind, start, end in scan(text):
+            if kind != "null":
+                literal = text[start:end]
+                yield Leaf(render(path), kind, decode(literal) if kind == "string" else literal)
+    except Invalid as exc:
+        raise _invalid("a JSON document", exc) from None
+
+
+def mask_json(text: str, rules: Sequence[JsonRule], masks_for: MasksFor, *, field: str = "") -> str:
+    """One document masked; see `mask_many`."""
+    return mask_many([text], rules, masks_for, field=field)[0]
+
+
+def mask_many(texts: Sequence[str], rules: Sequence[JsonRule], masks_for: MasksFor, *, field: str = "") -> list[str]:
+    """Documents masked under these rules; `field` is named in errors.
+
+    Raises UnsafeError for text that is no JSON, for a leaf that no rule covers, and for a number under a domain that
+    has no mask for numbers (unless the rule ends in `*` or `**`, which is then about strings only).
+    """
+    return JsonMasker(rules, masks_for, field).mask(texts)
+
+
+@lru_cache(maxsize=4096)
+def parse_path(text: str) -> Path:
+    """A path's steps: `.key`, `.*`, `[*]` and `**`. Raises ConfigError when it is none."""
+    steps: list[str] = []
+    position = 1
+    if not text.startswith("$"):
+        raise ConfigError(f"'{text}' is no JSON path", hint="write it as $.key, $.list[*].key or $.key.**")
+    while position < len(text):
+        match = _STEP.match(text, position)
+        if match is None:
+            raise ConfigError(f"'{text}' is no JSON path", hint="write it as $.key, $.list[*].key or $.key.**")
+        position = match.end()
+        if match["key"] is not None:
+            steps.append("." + match["key"])
+        elif match["quoted"] is not None:
+            steps.append("." + re.sub(r"\\(.)", r"\1", match["quoted"], flags=re.DOTALL))
+        elif match["element"] is not None:
+            steps.append("[*]")
+        else:
+            steps.append("**")
+    return tuple(steps)
+
+
+class PathRules:
+    """Which rule decides a path, most specific first."""
+
+    def __init__(self, rules: Sequence[JsonRule]) -> None:
+        parsed = [(parse_path(rule.path), rule) for rule in rules]
+        self._ordered = sorted(parsed, key=lambda pair: _specificity(pair[0]))
+        self._decided: dict[Path, JsonRule | None] = {}
+
+    def matching(self, path: Path) -> list[JsonRule]:
+        """Every rule that matches a path, most specific first."""
+        return [rule for pattern, rule in self._ordered if _matches(pattern, path)]
+
+    def decide(self, path: Path) -> JsonRule | None:
+        """The rule for a path, or None when no rule covers it."""
+        if path not in self._decided:
+            self._decided[path] = next(iter(self.matching(path)), None)
+        return self._decided[path]
+
+    def rivals(self, path: Path) -> list[JsonRule]:
+        """Rules that are equally specific for a path and name different domains."""
+        found = self.matching(path)
+        rank = [_specificity(parse_path(rule.path)) for rule in found]
+        best = [rule for rule, its_rank in zip(found, rank, strict=True) if its_rank == rank[0]]
+        return best if len({rule.domain for rule in best}) > 1 else []
+
+
+class JsonMasker:
+    """Masks batches of one field's documents: each domain sees all its strings of a batch at once."""
+
+    def __init__(self, rules: Sequence[JsonRule], masks_for: MasksFor, field: str = "") -> None:
+        self._rules = PathRules(rules)
+        self._masks_for = masks_for
+        self._field = field or "a JSON document"
+
+    def mask(self, texts: Sequence[str]) -> list[str]:
+        """The documents with their leaves replaced, in order."""
+        wanted: dict[tuple[str, str], list[str]] = {}
+        plans: list[list[tuple[Scalar, tuple[str, str] | None, int]]] = []
+        for text in texts:
+            plan: list[tuple[Scalar, tuple[str, str] | None, int]] = []
+            for scalar, rule in self.decisions(text):
+                mask = self._masks_for(rule.domain)
+                if mask is None:
+                    plan.append((scalar, None, 0))
+                elif self._applies(mask, scalar, rule):
+                    values = wanted.setdefault((rule.domain, scalar.kind), [])
+                    literal = text[scalar.start : scalar.end]
+                    values.append(decode(literal) if scalar.kind == "string" else literal)
+                    plan.append((scalar, (rule.domain, scalar.kind), len(values) - 1))
+            plans.append(plan)
+        masked = {key: self._mask_values(*key, values) for key, values in wanted.items()}
+        return [_splice(text, plan, masked) for text, plan in zip(texts, plans, strict=True)]
+
+    def decisions(self, text: str) -> Iterator[tuple[Scalar, JsonRule]]:
+        """Every scalar but nulls with the rule that decides it. Raises UnsafeError."""
+        try:
+            for scalar in scan(text):
+                if scalar.kind != "null":
+                    rule = self._rules.decide(scalar.path)
+                    if rule is None:
+                        raise UnsafeError(
+                            f"{self._field}: no rule covers the path {render(scalar.path)}",
+                            hint="add the path and its domain to sanitize.rules",
+                        )
+                    yield scalar, rule
+        except Invalid as exc:
+            raise _invalid(self._field, exc) from None
+
+    def _applies(self, mask: Mask, scalar: Scalar, rule: JsonRule) -> bool:
+        if scalar.kind == "bool" or isinstance(mask, KeepMask):
+            return False
+        if scalar.kind == "string" or isinstance(mask, NumberMask):
+            return True
+        if rule.path.endswith("*"):
+            return False
+        raise UnsafeError(
+            f"{self._field}: {render(scalar.path)} holds a number, which the domain '{rule.domain}' cannot mask",
+            hint="declare the path as `phone`, `redact`, `null` or `keep`",
+        )
+
+    def _mask_values(self, domain: str, kind: str, values: Sequence[str]) -> list[str]:
+        mask = self._masks_for(domain)
+        assert mask is not None
+        if kind == "string":
+            return mask.mask(values)
+        assert isinstance(mask, NumberMask)
+        return mask.mask_numbers(values)
+
+
+def _splice(
+    text: str,
+    plan: Sequence[tuple[Scalar, tuple[str, str] | None, int]],
+    masked: dict[tuple[str, str], list[str]],
+) -> str:
+    out = []
+    position = 0
+    for scalar, key, index in plan:
+        out.append(text[position : scalar.start])
+        position = scalar.end
+        if key is None:
+            out.append("null")
+        elif scalar.kind == "string":
+            out.append(encode_like(masked[key][index], text[scalar.start : scalar.end]))
+        else:
+            out.append(masked[key][index])
+    out.append(text[position:])
+    return "".join(out)
+
+
+def _specificity(pattern: Path) -> tuple[int, int, int]:
+    deep = sum(1 for step in pattern if step == "**")
+    wild = sum(1 for step in pattern if step == ".*")
+    return min(deep, 1), deep + wild, deep + wild - len(pattern)
+
+
+def _matches(pattern: Path, path: Path) -> bool:
+    reached = {0}
+    for step in (*path, None):
+        for i in sorted(reached):  # `**` stands for no step too
+            while i < len(pattern) and pattern[i] == "**":
+                i += 1
+                reached.add(i)
+        if step is None:
+            return len(pattern) in reached
+        reached = {
+            i if pattern[i] == "**" else i + 1
+            for i in reached
+            if i < len(pattern) and (pattern[i] in ("**", step) or (pattern[i] == ".*" and step != "[*]"))
+        }
+    return False
+
+
+def _invalid(field: str, exc: Invalid) -> UnsafeError:
+    return UnsafeError(f"{field}: a value is no valid JSON ({exc})", hint="declare the field as `redact` or `null`")

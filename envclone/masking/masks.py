@@ -1,0 +1,128 @@
+"""All masks of one image: one key, one corpus of identities, every kind of field.
+
+The same value has the same pseudonym in every domain of a kind, and names have it in persons, e-mail addresses and free text
+alike: the sub-keys belong to what is masked (names, phone numbers), not to the names of domains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import cached_property
+from hashlib import blake2b
+from typing import Any
+
+from envclone.errors import ConfigError, UnsafeError
+from envclone.masking.corpus import Corpus
+from envclone.masking.email import EmailMask
+from envclone.masking.freetext import FreeText
+from envclone.masking.jsontext import JsonMasker
+from envclone.masking.kinds import DomainSpec, flat, json_rules, kind_of
+from envclone.masking.person import PersonMask
+from envclone.masking.phone import PhoneMask
+from envclone.masking.simple import KeepMask, RedactMask
+from envclone.masking.tokens import NameTokens
+from envclone.models import FieldKind, FieldRule
+from envclone.protocols import FieldMask, Mask
+
+__all__ = ["MaskSet", "key_id"]
+
+_SHORTEST_KEY = 16
+
+
+def key_id(key: bytes) -> str:
+    """'k' and 12 hex digits of a one-way function of the key; tells keys apart and nothing else."""
+    return "k" + blake2b(b"envclone key id", key=key, digest_size=6).hexdigest()
+
+
+class MaskSet:
+    """The masks under one key (16 to 64 bytes); `corpus` holds whom free text is searched for."""
+
+    def __init__(self, key: bytes, domains: Mapping[str, DomainSpec], corpus: Corpus | None = None) -> None:
+        if len(key) < _SHORTEST_KEY:
+            raise ConfigError("the masking key is too short", hint="a masking key has 32 bytes")
+        self._domains = dict(domains)
+        self._corpus = corpus or Corpus()
+        self._id = key_id(key)
+        names = NameTokens(key)
+        person, email, phone = PersonMask(names), EmailMask(names), PhoneMask(key, names)
+        self._makers: Mapping[str, Callable[[], Mask]] = {
+            "person": lambda: person,
+            "email": lambda: email,
+            "phone": lambda: phone,
+            "text": lambda: self._free_text,
+            "redact": RedactMask,
+            "keep": KeepMask,
+        }
+
+    @property
+    def key_id(self) -> str:
+        """The id of the masking key; never the key."""
+        return self._id
+
+    def mask_for(self, domain: str) -> Mask | None:
+        """The mask of a domain; None when it makes every value null. Raises ConfigError for an unknown domain."""
+        try:
+            kind = kind_of(domain, self._domains)
+        except KeyError:
+            raise ConfigError(f"there is no domain '{domain}'", hint="declare it under sanitize.domains") from None
+        return None if kind == "null" else self._makers[kind]()
+
+    def field(self, rule: FieldRule) -> FieldMask:
+        """What masks a field's values, as its FieldKind gives them; None stays None.
+
+        Raises ConfigError when the domain cannot mask this kind of field.
+        """
+        if rule.kind is FieldKind.JSON and (rule.json or kind_of(rule.domain, self._domains) not in ("null", "keep")):
+            masker = JsonMasker(json_rules(rule), self.mask_for, rule.address)
+            return lambda values: _sparse(values, masker.mask)
+        mask = self.mask_for(rule.domain)
+        if mask is None:
+            return lambda values: [None] * len(values)
+        if isinstance(mask, KeepMask):
+            return list
+        if rule.kind is FieldKind.TEXT:
+            return lambda values: _sparse(values, mask.mask)
+        if rule.kind is FieldKind.ARRAY:
+            return lambda values: _nested(values, mask)
+        raise ConfigError(
+            f"{rule.address}: the domain '{rule.domain}' masks text only", hint="declare it as `keep` or `null`"
+        )
+
+    def text(self, values: Sequence[str]) -> list[str]:
+        """Free strings, such as an incident's parameters, with every identity in them replaced."""
+        return self._free_text.mask(values)
+
+    def value(self, domain: str, value: str) -> str | None:
+        """The pseudonym of one value of a domain."""
+        mask = self.mask_for(domain)
+        return None if mask is None else mask.mask([value])[0]
+
+    @cached_property
+    def _free_text(self) -> FreeText:
+        kinds = {kind: self._makers[kind]() for kind in ("person", "email", "phone")}
+        return FreeText(self._corpus, kinds)
+
+
+def _sparse(values: Sequence[Any], mask: Callable[[Sequence[str]], list[str]]) -> list[Any]:
+    """Masks what is not None."""
+    present = [value for value in values if value is not None]
+    if not all(isinstance(value, str) for value in present):
+        raise UnsafeError("a field declared as text gave a value that is none", hint="report this as a bug")
+    masked = iter(mask(present))
+    return [None if value is None else next(masked) for value in values]
+
+
+def _nested(values: Sequence[Any], mask: Mask) -> list[Any]:
+    """Masks the strings of nested lists, all at once."""
+    masked = iter(mask.mask([text for value in values for text in flat(value)]))
+    return [_filled(value, masked) for value in values]
+
+
+def _filled(value: Any, masked: Iterator[str]) -> Any:
+    if isinstance(value, str):
+        return next(masked)
+    if isinstance(value, list | tuple):
+        return [_filled(item, masked) for item in value]
+    if value is None:
+        return None
+    raise UnsafeError("an array declared as text holds a value that is none", hint="report this as a bug")

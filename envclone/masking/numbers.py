@@ -1,0 +1,75 @@
+"""Telephone numbers in free text: told from dates, prices, ids, ranges, versions and addresses by their grouping."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Set
+
+from envclone.masking.phone import national_number
+
+__all__ = ["phones_in"]
+
+_SPACE = "[ .\\-\u00a0]"
+_FORMS = re.compile(
+    "(?:"
+    + "|".join(
+        (
+            r"\+[1-9](?:[ ().\-/\u00a0]{0,3}\d){6,14}",  # +44 (0)20 7946 0958
+            rf"00{_SPACE}?[1-9]\d{{0,2}}{_SPACE}(?:[ ().\-/\u00a0]{{0,3}}\d){{5,12}}",  # 0044 20 7946 0958
+            rf"(?:1{_SPACE})?\([2-9]\d\d\)[ .\-]?\d{{3}}[ .\-]\d{{4}}",  # (555) 123-4567
+            rf"(?:1{_SPACE})?[2-9]\d\d({_SPACE})\d{{3}}\1\d{{4}}",  # 555-123-4567
+            r"\(?0[1-9]\d{0,4}\)?(?:[ .\-/\u00a0]{1,2}\d{2,8}){1,5}",  # 020 7946 0958
+            r"[2-9]\d\d-\d{4}",  # 555-1234
+        )
+    )
+    + r")(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?(?!\w|[\-./,:]\d|[@%])"
+)
+_DATE = re.compile(r"\(?(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?!\d)")
+_FORBIDDEN_BEFORE = frozenset("-./,#$€£¥%@+_")
+_SHORTEST_TRUNK = 9
+_LONGEST = 15
+
+
+def phones_in(text: str, start: int, end: int, known: Set[str]) -> Iterator[tuple[int, int]]:
+    """Where telephone numbers stand in text[start:end], a run of digits with what can separate them.
+
+    A number in `known` (national numbers, digits only) is always one; else its form must be one that only
+    telephone numbers have. ITU-T E.123 gives the notation.
+    """
+    if known and national_number(text[start:end]) in known and not _inside_word(text, start, end):
+        yield start, end
+        return
+    position = start
+    while position < end:
+        match = _FORMS.search(text, position, min(len(text), end + 2))
+        if match is None or match.start() >= end:
+            return
+        position = match.end()
+        if _believable(text, match):
+            yield match.span()
+        else:
+            position = match.start() + 1
+            while position < end and text[position].isdigit():  # a form never begins inside a run of digits
+                position += 1
+
+
+def _believable(text: str, match: re.Match[str]) -> bool:
+    start = match.start()
+    before = text[start - 1] if start else " "
+    if before.isalnum() or before in _FORBIDDEN_BEFORE:
+        return False
+    if before == ":" and text[max(start - 2, 0) : start - 1].isdigit():
+        return False  # a time of day
+    found = match[0]
+    digits = sum(map(str.isdigit, found))
+    if found[0] == "+":
+        return True
+    if digits > _LONGEST or _DATE.match(found):
+        return False
+    return not found.lstrip("(").startswith("0") or digits >= _SHORTEST_TRUNK
+
+
+def _inside_word(text: str, start: int, end: int) -> bool:
+    before = text[start - 1] if start else " "
+    after = text[end] if end < len(text) else " "
+    return before.isalnum() or after.isalnum()

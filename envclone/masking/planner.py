@@ -1,0 +1,274 @@
+"""The decisions behind `rules.plan`: one rule per field, collected together with everything that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from envclone.masking.addresses import below, exact, matches, specificity
+from envclone.masking.guesses import guess
+from envclone.masking.jsonplan import PathClaim, plan_json
+from envclone.masking.kinds import KINDS, DomainSpec, resolve
+from envclone.models import Field, FieldKind, FieldRule, Inventory
+
+__all__ = ["Planner"]
+
+_MOST_PROPOSED = 60
+
+
+@dataclass(frozen=True, slots=True)
+class _Decision:
+    domain: str
+    pattern: str
+
+
+class Planner:
+    """Decides one store; `unsafe` and `invalid` fill up while it does."""
+
+    def __init__(
+        self,
+        rules: Mapping[str, str | Mapping[str, str]],
+        domains: Mapping[str, DomainSpec],
+        inventory: Inventory,
+    ) -> None:
+        self._rules = {pattern: _plain(rule) for pattern, rule in rules.items()}
+        self._domains = domains
+        self._inventory = inventory
+        self._fields = inventory.fields
+        self._used: set[str] = set()
+        self._claimed: dict[tuple[str, str], bool] = {}
+        self._proposals: dict[str, str] = {}
+        self.unsafe: list[str] = []
+        """Fields and paths without a rule, rules without a field."""
+        self.invalid: list[str] = []
+        """Rules that contradict each other or cannot be applied."""
+
+    def decide(self) -> dict[str, FieldRule]:
+        """The rule of each field that has one."""
+        self._check_domains()
+        decided = {address: rule for address, field in self._fields.items() if (rule := self._json_or_vector(field))}
+        plain = {
+            address: decision
+            for address, field in self._fields.items()
+            if field.kind not in (FieldKind.JSON, FieldKind.VECTOR) and (decision := self._plain_field(field))
+        }
+        self._groups(plain)
+        for address, decision in plain.items():
+            field = self._fields[address]
+            decided[address] = FieldRule(address, field.kind, decision.domain)
+            if not field.generated:
+                self._check_fit(field, decision.domain)
+        self._check_undeclared(decided)
+        self._check_unmatched()
+        return decided
+
+    def hint(self) -> str | None:
+        """The YAML to add; None when nothing is missing."""
+        if not self._proposals:
+            return None
+        lines = [f"  {_key(address)}: {domain}" for address, domain in self._proposals.items()]
+        more = len(lines) - _MOST_PROPOSED
+        return "\n".join(
+            [
+                f"decide each, then add under sanitize.rules.{self._inventory.store} (a proposal, from names and types alone):",
+                *lines[:_MOST_PROPOSED],
+                *([f"  # and {more} more"] if more > 0 else []),
+            ]
+        )
+
+    # --- single fields ------------------------------------------------------------------------------------------
+
+    def _whole(self, field: Field) -> tuple[str, str | Mapping[str, str]] | None:
+        """The most specific rule about the whole field."""
+        found = sorted((p for p in self._rules if matches(p, field)), key=specificity)
+        self._used.update(found)
+        if not found:
+            return None
+        best = [p for p in found if specificity(p) == specificity(found[0])]
+        if any(self._rules[p] != self._rules[best[0]] for p in best):
+            self.invalid.append(f"{field.address}: the rules {_list(best)} are equally specific and differ")
+        return best[0], self._rules[best[0]]
+
+    def _json_or_vector(self, field: Field) -> FieldRule | None:
+        if field.kind is FieldKind.VECTOR:
+            return self._vector(field)
+        if field.kind is FieldKind.JSON:
+            return self._json(field)
+        return None
+
+    def _vector(self, field: Field) -> FieldRule | None:
+        whole = self._whole(field)
+        if whole is None:
+            return None
+        if whole[1] != "keep" and self._kind(whole[1]) != "keep":
+            self.invalid.append(f"{field.address}: vectors can only be kept; the rule says otherwise")
+        return FieldRule(field.address, field.kind, "keep")
+
+    def _json(self, field: Field) -> FieldRule | None:
+        whole = self._whole(field)
+        if field.generated:
+            return FieldRule(field.address, field.kind, "keep")
+        vectors = {p for p in self._rules if any(matches(p, f) for f in self._vectors)}
+        claims = [
+            PathClaim(path, domain, pattern)
+            for pattern, domain in self._rules.items()
+            if pattern not in vectors and (path := below(pattern, field)) is not None and isinstance(domain, str)
+        ]
+        if whole and isinstance(whole[1], Mapping):
+            claims += [PathClaim(path, domain, whole[0]) for path, domain in whole[1].items()]
+        word = whole[1] if whole and isinstance(whole[1], str) else None
+        if word is not None and not claims:
+            self._check_fit(field, word)
+            return FieldRule(field.address, field.kind, word)
+        planned = plan_json(field, word, claims, empty=self._empty(field.address))
+        self.invalid += planned.invalid
+        for claim, hit in planned.claimed.items():
+            key = (claim.pattern, claim.path)
+            self._claimed[key] = self._claimed.get(key, False) or hit
+        for path, domain in planned.missing.items():
+            self.unsafe.append(f"{field.address}: the path {path} is undeclared")
+            self._proposals[_below(field.address, path)] = domain
+        if not planned.rules and not planned.missing:
+            return None
+        return FieldRule(field.address, field.kind, "keep", planned.rules)
+
+    def _plain_field(self, field: Field) -> _Decision | None:
+        whole = self._whole(field)
+        if whole is None:
+            return _Decision("keep", "") if field.generated else None
+        pattern, domain = whole
+        if not isinstance(domain, str):
+            self.invalid.append(f"{field.address}: the rule gives JSON paths, but the field is {field.type}")
+            return None
+        if field.generated:
+            if exact(pattern) and self._kind(domain) != "keep":
+                self.invalid.append(
+                    f"{field.address}: a generated column follows its sources; the rule can only be keep"
+                )
+            return _Decision("keep", "")
+        return _Decision(domain, pattern)
+
+    # --- groups -------------------------------------------------------------------------------------------------
+
+    def _groups(self, plain: dict[str, _Decision]) -> None:
+        """Fields tied by foreign keys get one decision; a keep from a rule with `*` yields to a mask."""
+        groups = {field.group | {address} for address, field in self._fields.items() if field.group}
+        for group in sorted(groups, key=sorted):
+            members = sorted(a for a in group if a in self._fields and not self._fields[a].generated)
+            own = {address: plain[address] for address in members if address in plain}
+            if not own:
+                continue
+            masks = {a: d for a, d in own.items() if self._kind(d.domain) != "keep"}
+            firm = masks | {a: d for a, d in own.items() if exact(d.pattern) or not masks}
+            if len({self._kind(d.domain) for d in firm.values()}) > 1:
+                said = _list([f"{a}: {d.domain}" for a, d in sorted(firm.items())])
+                self.invalid.append(f"columns tied by foreign keys need one rule, but there are {said}")
+                continue
+            chosen = min(firm.values(), key=lambda d: (specificity(d.pattern), d.domain))
+            for address in members:
+                if address not in own or self._kind(own[address].domain) != self._kind(chosen.domain):
+                    plain[address] = chosen
+
+    # --- checks -------------------------------------------------------------------------------------------------
+
+    def _check_domains(self) -> None:
+        for pattern, rule in self._rules.items():
+            for domain in [rule] if isinstance(rule, str) else rule.values():
+                if resolve(domain, self._domains) is None:
+                    self.invalid.append(f"{pattern}: there is no domain '{domain}'")
+        for name, spec in self._domains.items():
+            kind = KINDS.get(spec.kind)
+            if spec.unique and kind is not None and not kind.injective:
+                self.invalid.append(f"domain '{name}': unique is impossible, for {spec.kind} makes equal what differs")
+
+    def _check_fit(self, field: Field, domain: str) -> None:
+        spec = resolve(domain, self._domains)
+        if spec is None:
+            return
+        kind = KINDS[spec.kind]
+        if field.kind is FieldKind.OTHER and not kind.any_type:
+            self.invalid.append(
+                f"{field.address}: the domain '{domain}' masks text, but the field is {field.type}: only keep or null"
+            )
+        if spec.kind == "null" and not field.nullable:
+            self.invalid.append(f"{field.address}: null is impossible, the field is NOT NULL")
+        if field.unique and not kind.injective:
+            self.invalid.append(
+                f"{field.address}: values are unique, but the domain '{domain}' can make equal what differs"
+            )
+
+    def _check_undeclared(self, decided: Mapping[str, FieldRule]) -> None:
+        told: set[str] = set()
+        for address, field in self._fields.items():
+            if address in decided or address in told or field.generated:
+                continue
+            if field.kind is FieldKind.JSON and any(a.startswith(f"{address}.") for a in self._proposals):
+                continue  # its paths are listed
+            if any(address == problem.partition(":")[0] for problem in self.invalid):
+                continue
+            tied = sorted((field.group - {address}) & self._fields.keys())
+            told.update(tied)
+            also = f", and with it {_list(tied)}" if tied else ""
+            vector = "; vectors are kept only when a rule names them" if field.kind is FieldKind.VECTOR else ""
+            self.unsafe.append(f"{address} ({field.type}) is undeclared{also}{vector}")
+            self._proposals[address] = guess(field)
+
+    def _check_unmatched(self) -> None:
+        hit = {pattern for (pattern, _), matched in self._claimed.items() if matched}
+        for pattern, rule in self._rules.items():
+            if pattern in hit and isinstance(rule, str):
+                continue
+            if pattern in self._used:
+                if isinstance(rule, Mapping):
+                    self.unsafe += [
+                        f"{pattern}: the path {path} matches nothing"
+                        for path in rule
+                        if self._claimed.get((pattern, path)) is False
+                    ]
+                continue
+            close = difflib.get_close_matches(pattern, self._fields, n=1, cutoff=0.8)
+            vector = any(
+                pattern.rpartition(".")[2] == "*" and f.address.startswith(pattern[:-1]) for f in self._vectors
+            )
+            reason = (
+                f" (did you mean {close[0]}?)" if close else " but vectors, which are to be named" if vector else ""
+            )
+            self.unsafe.append(f"the rule '{pattern}' matches nothing{reason}")
+
+    # --- small things -------------------------------------------------------------------------------------------
+
+    @property
+    def _vectors(self) -> Sequence[Field]:
+        return [field for field in self._fields.values() if field.kind is FieldKind.VECTOR]
+
+    def _kind(self, domain: object) -> str:
+        spec = resolve(domain, self._domains) if isinstance(domain, str) else None
+        return spec.kind if spec else str(domain)
+
+    def _empty(self, address: str) -> bool:
+        holders = [name for name in self._inventory.rows if address == name or address.startswith(f"{name}.")]
+        return bool(holders) and self._inventory.rows[max(holders, key=len)] == 0
+
+
+def _plain(rule: str | Mapping[str, str]) -> str | Mapping[str, str]:
+    return "keep" if isinstance(rule, Mapping) and dict(rule) == {"vectors": "keep"} else rule
+
+
+def _below(address: str, path: str) -> str:
+    """A path inside a field as an address that goes on, where it can be written so."""
+    tail = path.removeprefix("$")
+    return address + tail.replace("[*]", "[]") if re.fullmatch(r"(\.\w+(\[\*\])*)+", tail) else f"{address} {path}"
+
+
+def _key(address: str) -> str:
+    name, blank, path = address.partition(" $")
+    if blank:
+        return f"{name}: {{{json.dumps('$' + path, ensure_ascii=False)}"
+    return address if re.fullmatch(r"[\w.\[\]]+", address) else json.dumps(address, ensure_ascii=False)
+
+
+def _list(items: Sequence[str]) -> str:
+    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")  # noqa: PLR2004

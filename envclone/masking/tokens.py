@@ -1,0 +1,264 @@
+"""The mask of name tokens, shared by every domain that carries names: person, e-mail, and whatever else does.
+
+A token is a maximal run of letters with their combining marks; hyphens, apostrophes, blanks and digits end it. Its
+letters are folded to lower case, permuted within their alphabets (`letters`, `fpe`), and cased again position by
+position, so 'Jane Doe', 'DOE, Jane' and 'jane.doe@corp.com' carry the same two pseudonyms. A text in NFC or NFD is
+answered in the same form (UAX #15), and the two forms of one name get the two forms of one pseudonym.
+
+What is not a letter or a decimal digit stays where it is. That makes the mask of a whole text a bijection: a text and
+its pseudonym fall into tokens in the same way. It changes every text with a letter or digit in it, but for a handful
+of letters that have no equal in Unicode (U+01EF, U+0374, U+1E9B, U+1E94B) when they stand alone, and for letters with
+marks that no other letter can carry in the same normalization form.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import lru_cache
+from unicodedata import is_normalized, normalize
+
+from envclone.errors import EnvcloneError
+from envclone.masking.fpe import Permutation, subkey
+from envclone.masking.letters import ANY_ASCII, Alphabet, alphabet, fold, form, is_mark, unstable_alphabet
+
+__all__ = ["NameTokens"]
+
+CHUNK = 32
+"""Letters or digits permuted together; a longer run is several chunks, so that numbers stay small."""
+
+MEMO = 1 << 17
+"""Values remembered, in memory only; then the memory starts again."""
+
+_ASCII_RUN = re.compile(r"[A-Za-z]+|[0-9]+")
+_CONSONANTS = "bcdfghjklmnpqrstvwxyz"
+_CLASSES = str.maketrans({c: "v" if c in "aeiou" else "c" for c in ANY_ASCII.letters})
+_INDEX = {c: i for letters in ("aeiou", _CONSONANTS) for i, c in enumerate(letters)}
+_WALK = 1000
+
+
+class NameTokens:
+    """The mask of names under one key; `key` is the project's masking key (32 bytes)."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = subkey(key, "names")
+        self._values: dict[str, str] = {}
+        self._tokens: dict[str, str] = {}
+        self._ascii_shape = lru_cache(maxsize=4096)(self._make_ascii_shape)
+        self._shape = lru_cache(maxsize=2048)(self._make_shape)
+        self._digit_shape = lru_cache(maxsize=64)(self._make_digit_shape)
+
+    def mask(self, values: Sequence[str]) -> list[str]:
+        """The pseudonyms of `values`, in order."""
+        text = self.text
+        return [text(value) for value in values]
+
+    def text(self, value: str) -> str:
+        """The value with every token and every run of digits replaced."""
+        known = self._values.get(value)
+        if known is not None:
+            return known
+        if value.isascii():
+            masked = _ASCII_RUN.sub(self._ascii_run, value)
+        elif is_normalized("NFC", value):
+            masked = self._composed(value)
+        else:
+            masked = self._uncomposed(value)
+        if len(self._values) >= MEMO:
+            self._values.clear()
+        self._values[value] = masked
+        return masked
+
+    def digits(self, run: str) -> str:
+        """The pseudonym of a run of decimal digits of one script."""
+        zero = ord(run[0]) - int(run[0])
+        out = []
+        for start in range(0, len(run), CHUNK):
+            part = run[start : start + CHUNK]
+            out += [chr(zero + d) for d in self._digit_shape(len(part))([ord(c) - zero for c in part])]
+        return "".join(out)
+
+    # --- ASCII ------------------------------------------------------------------------------------------------
+
+    def _ascii_run(self, match: re.Match[str]) -> str:
+        run = match[0]
+        known = self._tokens.get(run)
+        if known is None:
+            known = self._ascii_token(run) if run[0] > "9" else self.digits(run)
+            if len(self._tokens) >= MEMO:
+                self._tokens.clear()
+            self._tokens[run] = known
+        return known
+
+    def _ascii_token(self, token: str) -> str:
+        lower = token.lower()
+        out = []
+        for start in range(0, len(lower), CHUNK):
+            part = lower[start : start + CHUNK]
+            if len(token) <= 2:
+                permutation, letters = self._ascii_shape("a" * len(part))
+                digits = permutation([ANY_ASCII.index[c] for c in part])
+            else:
+                permutation, letters = self._ascii_shape(part.translate(_CLASSES))
+                digits = permutation([_INDEX[c] for c in part])
+            out += [alphabet[d] for alphabet, d in zip(letters, digits, strict=True)]
+        masked = "".join(out)
+        if token == lower:
+            return masked
+        if token.isupper():
+            return masked.upper()
+        if token.istitle():
+            return masked.capitalize()
+        return "".join(m.upper() if c.isupper() else m for m, c in zip(masked, token, strict=True))
+
+    def _make_ascii_shape(self, classes: str) -> tuple[Permutation, tuple[str, ...]]:
+        letters = tuple({"v": "aeiou", "c": _CONSONANTS, "a": ANY_ASCII.letters}[c] for c in classes)
+        return Permutation(self._key, b"ascii:" + classes.encode(), [len(a) for a in letters]), letters
+
+    def _make_digit_shape(self, length: int) -> Permutation:
+        return Permutation(self._key, b"digits", [10] * length)
+
+    # --- any script ---------------------------------------------------------------------------------------------
+
+    def _composed(self, text: str) -> str:
+        """The pseudonym of a text in NFC."""
+        out = []
+        i, n = 0, len(text)
+        while i < n:
+            char, start = text[i], i
+            i += 1
+            if char.isalpha():
+                while i < n and (text[i].isalpha() or is_mark(text[i])):
+                    i += 1
+                token = text[start:i]
+                out.append(_ASCII_RUN.sub(self._ascii_run, token) if token.isascii() else self._token(token))
+            elif char.isdecimal():
+                zero = ord(char) - int(char)
+                while i < n and zero <= ord(text[i]) <= zero + 9:
+                    i += 1
+                out.append(self.digits(text[start:i]))
+            else:
+                out.append(char)
+        return "".join(out)
+
+    def _token(self, token: str) -> str:
+        known = self._tokens.get(token)
+        if known is None:
+            known = self._walk(token)
+            if len(self._tokens) >= MEMO:
+                self._tokens.clear()
+            self._tokens[token] = known
+        return known
+
+    def _walk(self, token: str) -> str:
+        # alphabets are chosen so that the first step is in NFC; should new versions of Unicode compose letters in
+        # ways not foreseen, walking on to the next text in NFC keeps the map a bijection
+        for _ in range(_WALK):
+            token = self._step(token)
+            if is_normalized("NFC", token):
+                return token
+        raise EnvcloneError("a name cannot be masked within its normalization form", hint="report this as a bug")
+
+    def _step(self, token: str) -> str:
+        letters, marks = _split(token)
+        out = []
+        for start in range(0, len(letters), CHUNK):
+            part = slice(start, start + CHUNK)
+            out += self._letters(letters[part], marks[part], short=len(letters) <= 2)
+        return "".join(letter + mark for letter, mark in zip(out, marks, strict=True))
+
+    def _letters(self, letters: Sequence[str], marks: Sequence[str], *, short: bool) -> list[str]:
+        folded = [fold(letter) for letter in letters]
+        choices = [alphabet(c, m) for (c, _), m in zip(folded, marks, strict=True)]
+        if short:
+            choices = [
+                (ANY_ASCII, False) if "a" <= c <= "z" and not m else choice
+                for (c, _), m, choice in zip(folded, marks, choices, strict=True)
+            ]
+        proper = any(not odd and len(a.letters) > 1 for a, odd in choices)
+        moving = [i for i, (a, odd) in enumerate(choices) if len(a.letters) > 1 and not (odd and proper)]
+        if not moving:
+            return list(letters)
+        names = "\n".join(choices[i][0].name for i in moving)
+        permutation = self._shape(f"{names}\n{moving}", tuple(len(choices[i][0].letters) for i in moving))
+        out = list(letters)
+        for i, digit in zip(moving, permutation([choices[i][0].index[folded[i][0]] for i in moving]), strict=True):
+            letter = choices[i][0].letters[digit]
+            out[i] = letter.upper() if folded[i][1] else letter
+        return out
+
+    def _make_shape(self, name: str, radices: tuple[int, ...]) -> Permutation:
+        return Permutation(self._key, name.encode("utf-8"), radices)
+
+    # --- not in NFC ---------------------------------------------------------------------------------------------
+
+    def _uncomposed(self, text: str) -> str:
+        """The pseudonym of a text in NFD, or in neither form: then cluster by cluster, each in its own form."""
+        composed = normalize("NFC", text)
+        if normalize("NFD", composed) == text:
+            return normalize("NFD", self._composed(composed))
+        out: list[str] = []
+        pending: list[tuple[str, str]] = []
+        for cluster in _clusters(text):
+            its_form = form(cluster)
+            if its_form == "X":
+                out += [*self._flush(pending), self._unstable(cluster)]
+                pending = []
+            else:
+                pending.append((cluster, its_form))
+        return "".join([*out, *self._flush(pending)])
+
+    def _flush(self, clusters: Sequence[tuple[str, str]]) -> list[str]:
+        composed = [normalize("NFC", cluster) for cluster, _ in clusters]
+        masked = self._composed("".join(composed))
+        out = []
+        start = 0
+        for (_, its_form), cluster in zip(clusters, composed, strict=True):
+            part = masked[start : start + len(cluster)]
+            start += len(cluster)
+            out.append(normalize("NFD", part) if its_form == "D" else part)
+        return out
+
+    def _unstable(self, cluster: str) -> str:
+        char, marks = cluster[0], cluster[1:]
+        if char.isdecimal():
+            return self.digits(char) + marks
+        if not char.isalpha():
+            return cluster
+        folded, upper = fold(char)
+        choice: Alphabet = unstable_alphabet(folded, marks)
+        if len(choice.letters) < 2 or folded not in choice.index:
+            return cluster
+        permutation = self._shape(f"X{choice.name}", (len(choice.letters),))
+        letter = choice.letters[permutation([choice.index[folded]])[0]]
+        return (letter.upper() if upper else letter) + marks
+
+
+def _split(token: str) -> tuple[list[str], list[str]]:
+    """A token's letters, and the combining marks after each."""
+    letters: list[str] = []
+    marks: list[str] = []
+    for char in token:
+        if is_mark(char):
+            marks[-1] += char
+        else:
+            letters.append(char)
+            marks.append("")
+    return letters, marks
+
+
+def _clusters(text: str) -> list[str]:
+    """The text cut where no normalization form reaches across: before each character that combines with none before."""
+    out: list[str] = []
+    last = ""
+    for char in text:
+        if out and (
+            is_mark(char)
+            or ("\u1160" <= char <= "\u11a7" and "\u1100" <= last <= "\u115f")
+            or ("\u11a8" <= char <= "\u11ff" and ("\u1160" <= last <= "\u11a7" or "\uac00" <= last <= "\ud7a3"))
+        ):
+            out[-1] += char
+        else:
+            out.append(char)
+        last = char
+    return out
