@@ -171,8 +171,10 @@ class _Masker:
         """One column's values: by the rule of the field that it shows, or as free text when it was computed."""
         if rule is None:
             return [mask_leaves(value, self.data, keys=True) for value in values]
-        if not rule.masked or rule.kind is FieldKind.VECTOR:
+        if not rule.masked:
             return list(values)
+        if rule.kind is FieldKind.VECTOR:  # kept or dropped; no mask reads one
+            return [None if rule.domain == "null" else value for value in values]
         if rule.kind is FieldKind.JSON:
             return mask_documents(values, rule, self._masks)
         if rule.kind is FieldKind.OTHER:

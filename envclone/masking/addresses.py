@@ -33,7 +33,7 @@ def matches(pattern: str, field: Field) -> bool:
 
 
 def below(pattern: str, field: Field) -> str | None:
-    """The path inside a JSON field that a longer pattern means; None when it means none. A last `*` is anything below."""
+    """The path inside a JSON field that a longer pattern means, or None; a last `*` is anything below."""
     if field.kind is not FieldKind.JSON:
         return None
     parts = pattern.split(".")

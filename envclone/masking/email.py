@@ -1,8 +1,8 @@
 """The mask of e-mail addresses: the tokens of the local part and of the domain, as names are masked.
 
 The last label of a domain is kept, and so is a second level under which countries register (co.uk, com.au), so that a
-pseudonym looks like an address of the same kind. Case, dots, quotes and '+' stay where they are. Text around an address,
-and text that is none, is masked as names are. A label that is not kept never turns into one that would be:
+pseudonym looks like an address of the same kind. Case, dots, quotes and '+' stay where they are. Text around an
+address, and text that is none, is masked as names are. A label that is not kept never turns into one that would be:
 the mask is a bijection.
 """
 

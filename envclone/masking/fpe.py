@@ -4,10 +4,10 @@ A vector of digits with radices r1..rn is a number below N = r1·…·rn, and th
 
 - N <= 16384: one cycle through all numbers in the order of a keyed Fisher–Yates shuffle (Durstenfeld, CACM 7/7, 1964).
 - larger: P = E⁻¹ ∘ (x ↦ x + 1 mod N) ∘ E. A conjugate has the cycles of what it conjugates, so P is one N-cycle and
-  maps no number to itself. E is an alternating Feistel network on Z_a × Z_b with a = ⌈√N⌉, b = ⌈N/a⌉ (the shape of FE1 in
-  Bellare, Ristenpart, Rogaway, Stegers: Format-Preserving Encryption, SAC 2009, and of FF1 in NIST SP 800-38G), its
-  round function keyed BLAKE2b (RFC 7693); the few pairs that are not below N are walked past (cycle walking:
-  Black, Rogaway: Ciphers with Arbitrary Finite Domains, CT-RSA 2002).
+  maps no number to itself. E is an alternating Feistel network on Z_a × Z_b with a = ⌈√N⌉, b = ⌈N/a⌉ (the shape of FE1
+  in Bellare, Ristenpart, Rogaway, Stegers: Format-Preserving Encryption, SAC 2009, and of FF1 in NIST SP 800-38G), its
+  round function keyed BLAKE2b (RFC 7693); the few pairs that are not below N are walked past (cycle walking: Black,
+  Rogaway: Ciphers with Arbitrary Finite Domains, CT-RSA 2002).
 
 E has the ten rounds of FF1, and P therefore twenty.
 """

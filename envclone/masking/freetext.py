@@ -86,7 +86,7 @@ class FreeText:
         email, number = self._compiled
         if "@" in text:
             for match in email.finditer(text):
-                yield _Span(*match.span(), "email")
+                yield _Span(match.start(), match.end(), "email")
         for match in number.finditer(text):
             start = match.start()
             for a, b in phones_in(text, start, match.end(), self._lexicon.numbers):

@@ -27,8 +27,8 @@ class PathClaim(NamedTuple):
 class JsonPlan:
     """The rules of a JSON field, and what is wrong with them.
 
-    `missing` are seen paths that no rule covers, with the domain to propose; `claimed` says of each claim whether a seen
-    path matches it, and holds none when the table is empty.
+    `missing` are seen paths that no rule covers, with the domain to propose; `claimed` says of each claim whether a
+    seen path matches it, which in an empty table every claim does.
     """
 
     rules: tuple[JsonRule, ...] = ()

@@ -1,6 +1,6 @@
 """A scanner of JSON text (RFC 8259) that says where each scalar stands, so that values can be spliced in place.
 
-Nothing is parsed into objects: duplicate keys, the order of keys, white space and the spelling of numbers stay as they are.
+Nothing is parsed into objects: duplicate keys, the order of keys, white space and the spelling of numbers stay.
 """
 
 from __future__ import annotations

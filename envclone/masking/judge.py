@@ -25,7 +25,7 @@ class Candidate(NamedTuple):
 
 
 class Judge:
-    """Judges the candidates of one text; `folded` is the text in lower case, `pairs` are 'first last' of known persons."""
+    """Judges one text's candidates; `folded` is the text in lower case, `pairs` are 'first last' of known persons."""
 
     def __init__(self, text: str, folded: str, pairs: Set[str]) -> None:
         self._text = text

@@ -36,7 +36,7 @@ class Alphabet(NamedTuple):
 
     name: str
     letters: str
-    index: dict[str, int]
+    places: dict[str, int]
 
 
 class _Traits(NamedTuple):

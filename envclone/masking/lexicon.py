@@ -6,6 +6,7 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from enum import IntEnum
+from itertools import pairwise
 from unicodedata import category, normalize
 
 from envclone.masking.corpus import Corpus
@@ -117,7 +118,7 @@ def _words(name: str) -> list[str]:
 
 
 def _neighbours(words: Sequence[str]) -> Iterator[tuple[str, str]]:
-    yield from zip(words, words[1:], strict=False)
+    yield from pairwise(words)
     yield words[0], words[-1]
     yield words[-1], words[0]
 

@@ -1,7 +1,7 @@
 """All masks of one image: one key, one corpus of identities, every kind of field.
 
-The same value has the same pseudonym in every domain of a kind, and names have it in persons, e-mail addresses and free text
-alike: the sub-keys belong to what is masked (names, phone numbers), not to the names of domains.
+The same value has the same pseudonym in every domain of a kind, and names have it in persons, e-mail addresses and free
+text alike: the sub-keys belong to what is masked (names, phone numbers), not to the names of domains.
 """
 
 from __future__ import annotations

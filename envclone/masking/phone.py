@@ -1,8 +1,8 @@
 """The mask of telephone numbers: the digits of the national number, whatever their formatting.
 
 A country calling code written with + or 00 is kept (ITU-T E.164; the list comes from `phonenumbers`), trunk zeros are
-kept, and so is the 1 or 8 before ten digits that North America and Russia dial first. The rest is the national number: it is
-permuted among the numbers of its length that do not begin with 0, so '+1 (555) 123-4567', '1-555-123-4567' and
+kept, and so is the 1 or 8 before ten digits that North America and Russia dial first. The rest is the national number:
+it is permuted among the numbers of its length that do not begin with 0, so '+1 (555) 123-4567', '1-555-123-4567' and
 '555-123-4567' carry the same pseudonym. An extension is a number of its own; other words are masked as names.
 
 A pseudonym is read in the same way as its original (the same code, the same trunk prefix, the same extension mark),
@@ -197,7 +197,7 @@ def _codes() -> frozenset[str]:
 
 
 def _code(digits: str) -> int:
-    """The length of the country calling code that a number begins with; 0 when there is none, or too little after it."""
+    """The length of the calling code that a number begins with; 0 when there is none, or too little after it."""
     codes = _codes()
     for length in (1, 2, 3):  # no code is the beginning of another one
         if digits[:length] in codes:

@@ -41,6 +41,7 @@ class Planner:
         self._used: set[str] = set()
         self._claimed: dict[tuple[str, str], bool] = {}
         self._proposals: dict[str, str] = {}
+        self._told: set[str] = set()
         self.unsafe: list[str] = []
         """Fields and paths without a rule, rules without a field."""
         self.invalid: list[str] = []
@@ -73,7 +74,7 @@ class Planner:
         more = len(lines) - _MOST_PROPOSED
         return "\n".join(
             [
-                f"decide each, then add under sanitize.rules.{self._inventory.store} (a proposal, from names and types alone):",
+                f"decide each, then add under sanitize.rules.{self._inventory.store} (proposed from names and types):",
                 *lines[:_MOST_PROPOSED],
                 *([f"  # and {more} more"] if more > 0 else []),
             ]
@@ -128,6 +129,8 @@ class Planner:
         for claim, hit in planned.claimed.items():
             key = (claim.pattern, claim.path)
             self._claimed[key] = self._claimed.get(key, False) or hit
+        if planned.missing:
+            self._told.add(field.address)
         for path, domain in planned.missing.items():
             self.unsafe.append(f"{field.address}: the path {path} is undeclared")
             self._proposals[_below(field.address, path)] = domain
@@ -142,6 +145,7 @@ class Planner:
         pattern, domain = whole
         if not isinstance(domain, str):
             self.invalid.append(f"{field.address}: the rule gives JSON paths, but the field is {field.type}")
+            self._told.add(field.address)
             return None
         if field.generated:
             if exact(pattern) and self._kind(domain) != "keep":
@@ -205,9 +209,7 @@ class Planner:
         for address, field in self._fields.items():
             if address in decided or address in told or field.generated:
                 continue
-            if field.kind is FieldKind.JSON and any(a.startswith(f"{address}.") for a in self._proposals):
-                continue  # its paths are listed
-            if any(address == problem.partition(":")[0] for problem in self.invalid):
+            if address in self._told:
                 continue
             tied = sorted((field.group - {address}) & self._fields.keys())
             told.update(tied)
@@ -271,4 +273,4 @@ def _key(address: str) -> str:
 
 
 def _list(items: Sequence[str]) -> str:
-    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")  # noqa: PLR2004
+    return ", ".join(items[:8]) + (f" and {len(items) - 8} more" if len(items) > 8 else "")

@@ -29,8 +29,8 @@ Rules = Mapping[str, str | Mapping[str, str]]
 def plan(rules: Rules, domains: Mapping[str, DomainSpec], inventory: Inventory) -> StorePlan:
     """The rule of every field of a store.
 
-    Raises UnsafeError with all problems when a field or JSON path is undeclared or a rule matches nothing; ConfigError with all
-    problems when rules only contradict each other or cannot be applied. The hint is the YAML to add.
+    Raises UnsafeError with all problems when a field or JSON path is undeclared or a rule matches nothing; ConfigError
+    with all problems when rules only contradict each other or cannot be applied. The hint is the YAML to add.
     """
     planner = Planner(rules, domains, inventory)
     decided = planner.decide()

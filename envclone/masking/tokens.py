@@ -97,7 +97,7 @@ class NameTokens:
             part = lower[start : start + CHUNK]
             if len(token) <= 2:
                 permutation, letters = self._ascii_shape("a" * len(part))
-                digits = permutation([ANY_ASCII.index[c] for c in part])
+                digits = permutation([ANY_ASCII.places[c] for c in part])
             else:
                 permutation, letters = self._ascii_shape(part.translate(_CLASSES))
                 digits = permutation([_INDEX[c] for c in part])
@@ -182,7 +182,7 @@ class NameTokens:
         names = "\n".join(choices[i][0].name for i in moving)
         permutation = self._shape(f"{names}\n{moving}", tuple(len(choices[i][0].letters) for i in moving))
         out = list(letters)
-        for i, digit in zip(moving, permutation([choices[i][0].index[folded[i][0]] for i in moving]), strict=True):
+        for i, digit in zip(moving, permutation([choices[i][0].places[folded[i][0]] for i in moving]), strict=True):
             letter = choices[i][0].letters[digit]
             out[i] = letter.upper() if folded[i][1] else letter
         return out
@@ -227,10 +227,10 @@ class NameTokens:
             return cluster
         folded, upper = fold(char)
         choice: Alphabet = unstable_alphabet(folded, marks)
-        if len(choice.letters) < 2 or folded not in choice.index:
+        if len(choice.letters) < 2 or folded not in choice.places:
             return cluster
         permutation = self._shape(f"X{choice.name}", (len(choice.letters),))
-        letter = choice.letters[permutation([choice.index[folded]])[0]]
+        letter = choice.letters[permutation([choice.places[folded]])[0]]
         return (letter.upper() if upper else letter) + marks
 
 

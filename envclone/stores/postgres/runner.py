@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from contextlib import closing, suppress
-from types import TracebackType, UnionType
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from envclone.errors import UnreachableError, UsageError
@@ -202,7 +202,7 @@ def _error(exc: psycopg.Error) -> str:
 
 
 def _column(
-    rows: tuple[tuple[Any, ...], ...], columns: tuple[str, ...], name: str | None, kind: UnionType
+    rows: tuple[tuple[Any, ...], ...], columns: tuple[str, ...], name: str | None, kind: Any
 ) -> tuple[Any, ...]:
     """A column's values, or nothing when one of them cannot be an id, or a score."""
     if name is None or name not in columns:

@@ -86,6 +86,14 @@ def test_a_missing_and_an_extra_hit_are_named() -> None:
     ]
 
 
+def test_a_swap_of_equal_scores_is_no_difference_beside_another() -> None:
+    found = compare(SEARCH, hits((1, 0.9), (2, 0.9), (3, 0.8)), hits((2, 0.9), (1, 0.9), (4, 0.8)))
+    assert [(d.kind, d.key) for d in found.differences] == [
+        (DifferenceKind.MISSING, "id 3"),
+        (DifferenceKind.EXTRA, "id 4"),
+    ]
+
+
 def test_scores_are_compared_bit_for_bit_as_32_bit_floats() -> None:
     printed = 0.8765432  # as a server's JSON prints it; an embedded engine widens the same bits
     widened = struct.unpack("<f", struct.pack("<f", printed))[0]

@@ -38,6 +38,8 @@ PLANS = {
         rule("public.c.secret", "null"),
         rule("public.c.data", "keep", FieldKind.JSON, **{"$.user.email": "email", "$.plan": "keep"}),
         rule("public.c.embedding", "keep", FieldKind.VECTOR),
+        rule("public.c.dropped", "null", FieldKind.VECTOR),
+        rule("public.c.turned", "redact", FieldKind.VECTOR),
     ),
     "kb": plan(
         "kb",
@@ -104,6 +106,8 @@ def test_rows_are_masked_by_the_rule_of_the_field_they_show() -> None:
             {"user": {"email": "email:ruth@x"}, "plan": "Max", "n": 1.5},
         ),
         ("embedding", "public.c.embedding", "[1,2,3]", "[1,2,3]"),
+        ("dropped", "public.c.dropped", "[1,2,3]", None),
+        ("turned", "public.c.turned", [1.0, 2.0], [1.0, 2.0]),
         ("computed", "", "Dear Jane", "Dear Ruth"),
         ("object", "", {"Jane": ["Doe", 1], "x": None}, {"Ruth": ["Roe", 1], "x": None}),
         ("count", "", 12345678901, 12345678901),
