@@ -7,6 +7,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from envclone.masking.jsontext import PathRules
+from envclone.masking.kinds import json_rules
 from envclone.models import FieldRule
 from envclone.protocols import Masks
 
@@ -35,18 +37,12 @@ def mask_documents(documents: Sequence[Any], rule: FieldRule, masks: Masks) -> l
 def mask_payload_rows(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], rule: FieldRule | None, masks: Masks, text: Text
 ) -> list[tuple[Any, ...]]:
-    """A search's payloads: one column `payload` that holds each whole, or a column per payload key."""
-    if rule is None:
+    """A search's payloads, the only column of its rows, under the collection's rule."""
+    if rule is None or tuple(columns) != ("payload",):
         return [tuple(mask_leaves(value, text) for value in row) for row in rows]
     if not rule.masked:
         return [tuple(row) for row in rows]
-    if tuple(columns) == ("payload",):
-        return [(document,) for document in mask_documents([row[0] for row in rows], rule, masks)]
-    masked = [
-        [_at(document, column) for document in mask_documents([_document(column, row[i]) for row in rows], rule, masks)]
-        for i, column in enumerate(columns)
-    ]
-    return [tuple(column[i] for column in masked) for i in range(len(rows))]
+    return [(document,) for document in mask_documents([row[0] for row in rows], rule, masks)]
 
 
 def mask_filter(condition: Any, rule: FieldRule | None, masks: Masks, text: Text, prefix: str = "") -> Any:
@@ -77,66 +73,36 @@ def mask_filter(condition: Any, rule: FieldRule | None, masks: Masks, text: Text
 
 
 def _matched(path: str, value: Any, rule: FieldRule | None, masks: Masks, text: Text) -> Any:
+    """A value that a payload key is compared with, masked as the payloads are there."""
     if isinstance(value, list):
         return [_matched(path, item, rule, masks, text) for item in value]
-    if not isinstance(value, str):
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
         return value
-    if rule is None:
-        return text(value)
-    for shape in (path, f"{path}[]"):  # a key also matches the members of an array there
-        masked = _at(mask_documents([_document(shape, value)], rule, masks)[0], shape)
-        if masked != value:
-            return "" if masked is None else masked
-    return value if _declared(path, rule) else text(value)
-
-
-def _declared(path: str, rule: FieldRule) -> bool:
-    """Whether the rule says that this path is kept: it is named, and its mask changed nothing."""
-    if not rule.json:
-        return rule.domain == "keep"
-    wanted = _steps(path)
-    for entry in rule.json:
-        steps = _steps(entry.path.removeprefix("$").removeprefix("."))
-        for candidate in (wanted, [*wanted, "[]"]):
-            if len(steps) == len(candidate) and all(a in (b, "*") for a, b in zip(steps, candidate, strict=True)):
-                return True
-    return False
+    steps = _steps(path)
+    if rule is not None and steps:
+        decided = PathRules(json_rules(rule))
+        for place in (steps, [*steps, "[]"]):  # a key also matches the members of an array there
+            if decided.decide(tuple("[*]" if step == "[]" else f".{step}" for step in place)) is not None:
+                document = mask_documents([_document(place, value)], rule, masks)[0]
+                masked = _at(document, place)
+                return "" if masked is None else masked
+    return text(value) if isinstance(value, str) else value
 
 
 def _steps(path: str) -> list[str]:
-    """`a.b[].c`, `a.b[*].c` and `a['b'][*].c` as their steps; '[]' is any member of an array."""
-    found = re.findall(r"\[(?:\*|\d*)\]|\[['\"](.*?)['\"]\]|\"([^\"]*)\"|([^.\[\]\"]+)", path)
-    return [a or b or c or "[]" for a, b, c in found] or [path]
+    """A payload key of Qdrant, `a.b[].c`, as its steps; '[]' is any member of an array."""
+    found = re.findall(r"\[\d*\]|\"([^\"]*)\"|([^.\[\]\"]+)", path)
+    return [quoted or plain or "[]" for quoted, plain in found]
 
 
-def _document(key: str, value: Any) -> dict[str, Any]:
-    """A payload that holds this value at this key."""
-    document: dict[str, Any] = {}
-    _put(document, _steps(key), value)
-    return document
+def _document(steps: list[str], value: Any) -> Any:
+    """The smallest payload that holds this value at this key."""
+    for step in reversed(steps):
+        value = [value] if step == "[]" else {step: value}
+    return value
 
 
-def _put(holder: Any, steps: list[str], value: Any) -> None:
-    step, rest = steps[0], steps[1:]
-    empty: Any = [] if rest and rest[0] == "[]" else {}
-    if step == "[]":
-        if not rest:
-            holder.append(value)
-            return
-        if not holder:
-            holder.append(empty)
-        _put(holder[0], rest, value)
-    elif not rest:
-        holder[step] = value
-    else:
-        _put(holder.setdefault(step, empty), rest, value)
-
-
-def _at(document: Any, column: str) -> Any:
-    """The value of a key in a masked payload; None when the rule took it away."""
-    for step in _steps(column):
-        if step == "[]":
-            document = document[0] if isinstance(document, list) and document else None
-        else:
-            document = document.get(step) if isinstance(document, dict) else None
+def _at(document: Any, steps: list[str]) -> Any:
+    for step in steps:
+        document = document[0 if step == "[]" else step]
     return document

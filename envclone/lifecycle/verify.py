@@ -100,14 +100,15 @@ def _examine_rows(
                 "orphans_in_production": was.orphans,
                 "unique_indexes": now.unique_indexes,
             }
+        plans = {name: work.plan for name, work in sanitized.stores.items()}
         references = workspace.loaded.stack.sanitize.references
-        checks["references"], lost = dangling(references, raws, cleans)
+        checks["references"], lost = dangling(references, plans, raws, cleans)
         problems += lost
         if problems:
             raise UnsafeError("verification failed: no image was made", problems=problems)
         findings = examine_fields(
             raws,
-            {name: work.plan for name, work in sanitized.stores.items()},
+            plans,
             domains_of(workspace),
             sanitized.masks,
             workspace.progress,

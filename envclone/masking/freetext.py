@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 from envclone.masking.corpus import Corpus
 from envclone.masking.judge import Candidate, Judge
@@ -17,7 +17,7 @@ from envclone.masking.lexicon import Lexicon, PatternType, lower
 from envclone.masking.numbers import phones_in
 from envclone.protocols import Mask
 
-__all__ = ["FreeText"]
+__all__ = ["FreeText", "Span"]
 
 BATCH = 1 << 20
 """Characters searched at once."""
@@ -32,10 +32,8 @@ _NUMBER = r"(?:\+|\(|\d)(?:[ ().\-/\x{a0}]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?
 _EXACT = {PatternType.PERSON: "person", PatternType.EMAIL: "email", PatternType.PHONE: "phone"}
 
 
-class _Span(NamedTuple):
-    start: int
-    end: int
-    kind: str
+Span = tuple[int, int, str]
+"""Where an identity begins, minus where it ends (so that the longest sorts first), and its kind."""
 
 
 class FreeText:
@@ -76,38 +74,51 @@ class FreeText:
         searched = _LONE.sub("\ufffd", text)
         out = []
         position = 0
-        for start, end, kind in _leftmost_longest([*self._patterns(searched), *self._identities(searched)]):
-            out += [text[position:start], *self._masks[kind].mask([text[start:end]])]
-            position = end
+        spans = list(_leftmost_longest([*self._patterns(searched), *self._identities(searched)]))
+        fresh = self._pseudonyms(text, spans)
+        for start, end, kind in spans:
+            out += [text[position:start], fresh[text[start:-end], kind]]
+            position = -end
         out.append(text[position:])
         return "".join(out).split(_SEPARATOR)
 
-    def _patterns(self, text: str) -> Iterator[_Span]:
+    def _pseudonyms(self, text: str, spans: Sequence[Span]) -> Mapping[tuple[str, str], str]:
+        distinct: dict[str, dict[str, None]] = {kind: {} for kind in self._masks}
+        for start, end, kind in spans:
+            distinct[kind][text[start:-end]] = None
+        return {
+            (value, kind): masked
+            for kind, values in distinct.items()
+            for value, masked in zip(values, self._masks[kind].mask(list(values)), strict=True)
+        }
+
+    def _patterns(self, text: str) -> Iterator[Span]:
         email, number = self._compiled
         if "@" in text:
             for match in email.finditer(text):
-                yield _Span(match.start(), match.end(), "email")
+                yield match.start(), -match.end(), "email"
         for match in number.finditer(text):
             start = match.start()
             for a, b in phones_in(text, start, match.end(), self._lexicon.numbers):
-                yield _Span(a, b, "phone")
+                yield a, -b, "phone"
 
-    def _identities(self, text: str) -> Iterator[_Span]:
+    def _identities(self, text: str) -> Iterator[Span]:
         if not self._lexicon.patterns:
             return
         folded = lower(text)
-        candidates = []
+        candidates: list[Candidate] = []
+        types, unspaced = self._types, PatternType.UNSPACED
         for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            its_type = self._types[pattern]
-            if its_type < PatternType.UNSPACED:
+            its_type = types[pattern]
+            if its_type < unspaced:
                 # the commonest case first: a piece of a longer word
                 if (start and folded[start - 1].isalpha()) or folded[end : end + 1].isalpha():
                     continue
-                candidates.append(Candidate(start, end, its_type))
+                candidates.append((start, end, its_type))
             elif _stands_alone(folded, start, end, its_type):
-                yield _Span(start, end, _EXACT.get(its_type, "person"))
+                yield start, -end, _EXACT.get(its_type, "person")
         for start, end in Judge(text, folded, self._lexicon.pairs).accepted(candidates):
-            yield _Span(start, end, "person")
+            yield start, -end, "person"
 
     @cached_property
     def _lexicon(self) -> Lexicon:
@@ -144,10 +155,10 @@ def _stands_alone(text: str, start: int, end: int, its_type: PatternType) -> boo
     return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
 
 
-def _leftmost_longest(spans: list[_Span]) -> Iterator[_Span]:
-    spans.sort(key=lambda span: (span.start, -span.end))
+def _leftmost_longest(spans: list[Span]) -> Iterator[Span]:
+    spans.sort()
     position = 0
     for span in spans:
-        if span.start >= position:
+        if span[0] >= position:
             yield span
-            position = span.end
+            position = -span[1]

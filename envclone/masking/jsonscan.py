@@ -16,11 +16,19 @@ __all__ = ["Invalid", "Path", "Scalar", "decode", "encode_like", "render", "scan
 Path = tuple[str, ...]
 """The way to a leaf: `.key` for an object's member, `[*]` for any element of an array."""
 
-_SPACE = re.compile(r"[ \t\n\r]*")
-_STRING = re.compile(r'"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"')
-_NUMBER = re.compile(r"-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?")
-_WORD = re.compile(r"true|false|null")
-_WORD_KINDS = {"true": "bool", "false": "bool", "null": "null"}
+_BLANK = r"[ \t\n\r]*"
+_LITERAL = r'"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+_SPACE = re.compile(_BLANK)
+_STRING = re.compile(_LITERAL)
+_KEY = re.compile(rf"{_BLANK}({_LITERAL}){_BLANK}:")
+_VALUE = re.compile(
+    rf"{_BLANK}(?:(?P<string>{_LITERAL})"
+    r"|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<bool>true|false)|(?P<null>null)|(?P<open>[{\[]))"
+)
+_AFTER = re.compile(rf"{_BLANK}[,}}\]]")
+_EMPTY_OBJECT = re.compile(_BLANK + "}")
+_EMPTY_ARRAY = re.compile(_BLANK + r"\]")
 _UNIT = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|\\u[0-9a-fA-F]{4}|\\.|[^\\]", re.DOTALL)
 _TO_ESCAPE = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 _PLAIN_KEY = re.compile(r"[^\W\d]\w*")
@@ -41,34 +49,39 @@ class Scalar(NamedTuple):
 
 def scan(text: str) -> Iterator[Scalar]:
     """Every scalar of a JSON document, in order. Raises Invalid where the text is no JSON."""
-    position = _space(text, 0)
+    value_at, after_at = _VALUE.match, _AFTER.match  # the inner loop of masking: one match per token
+    position = 0
     # one entry per open container: the path of what stands in it, and whether it is an object
     stack: list[tuple[Path, bool]] = []
     path: Path = ()
     while True:
-        char = text[position : position + 1]
-        if char == "{" or char == "[":
-            closing = "}" if char == "{" else "]"
-            position = _space(text, position + 1)
-            if text[position : position + 1] != closing:
-                stack.append((path, char == "{"))
-                position, path = _member(text, position, *stack[-1])
+        found = value_at(text, position)
+        if found is None:
+            raise Invalid(f"no value at character {_space(text, position)}")
+        group = found.lastgroup or ""
+        position = found.end()
+        if group == "open":
+            is_object = text[position - 1] == "{"
+            empty = (_EMPTY_OBJECT if is_object else _EMPTY_ARRAY).match(text, position)
+            if empty is None:
+                stack.append((path, is_object))
+                position, path = _member(text, position, path, is_object)
                 continue
-            position += 1
+            position = empty.end()
         else:
-            kind, end = _scalar(text, position, char)
-            yield Scalar(path, kind, position, end)
-            position = end
+            yield Scalar(path, group, found.start(group), position)
         while True:  # after a value: the next one, or the end of what holds it
-            position = _space(text, position)
+            found = after_at(text, position)
             if not stack:
-                if position != len(text):
-                    raise Invalid(f"text after the end, at character {position}")
+                if _space(text, position) != len(text):
+                    raise Invalid(f"text after the end, at character {_space(text, position)}")
                 return
-            char = text[position : position + 1]
-            position += 1
+            if found is None:
+                raise Invalid(f"a comma or a closing bracket is missing at character {_space(text, position)}")
+            position = found.end()
+            char = text[position - 1]
             if char == ",":
-                position, path = _member(text, _space(text, position), *stack[-1])
+                position, path = _member(text, position, *stack[-1])
                 break
             if char != ("}" if stack[-1][1] else "]"):
                 raise Invalid(f"a comma or a closing bracket is missing at character {position - 1}")
@@ -110,26 +123,21 @@ def render(path: Path) -> str:
 
 def _member(text: str, position: int, path: Path, is_object: bool) -> tuple[int, Path]:
     if not is_object:
-        return position, (*path, "[*]")
-    key = _STRING.match(text, position)
-    if key is None:
-        raise Invalid(f"a key is missing at character {position}")
-    position = _space(text, key.end())
-    if text[position : position + 1] != ":":
-        raise Invalid(f"a colon is missing at character {position}")
-    return _space(text, position + 1), (*path, "." + decode(key[0]))
+        return position, _below(path, "[*]")
+    found = _KEY.match(text, position)
+    if found is None:
+        start = _space(text, position)
+        key = _STRING.match(text, start)
+        if key is None:
+            raise Invalid(f"a key is missing at character {start}")
+        raise Invalid(f"a colon is missing at character {_space(text, key.end())}")
+    return found.end(), _below(path, found[1])
 
 
-def _scalar(text: str, position: int, char: str) -> tuple[str, int]:
-    if char == '"':
-        match = _STRING.match(text, position)
-        if match:
-            return "string", match.end()
-    elif match := _NUMBER.match(text, position):
-        return "number", match.end()
-    elif match := _WORD.match(text, position):
-        return _WORD_KINDS[match[0]], match.end()
-    raise Invalid(f"no value at character {position}")
+@lru_cache(maxsize=4096)
+def _below(path: Path, step: str) -> Path:
+    """The path of a member, given its key's literal, or of an array's elements."""
+    return (*path, step if step == "[*]" else "." + decode(step))
 
 
 def _space(text: str, position: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence, Set
-from typing import NamedTuple
 
 from envclone.masking.letters import is_mark
 from envclone.masking.lexicon import PatternType
@@ -16,12 +15,8 @@ _OPENING = frozenset(" \t\"'“”‘’«»()[]{}*_>#\u00a0")
 _SENTENCE_END = frozenset(".!?:;\n\r\x00•–—|/…。¿¡-")
 
 
-class Candidate(NamedTuple):
-    """A name's token that stands as a word of its own in the text."""
-
-    start: int
-    end: int
-    type: PatternType
+Candidate = tuple[int, int, PatternType]
+"""Where a name's token begins and ends that stands as a word of its own in the text."""
 
 
 class Judge:
@@ -34,7 +29,9 @@ class Judge:
 
     def accepted(self, candidates: Sequence[Candidate]) -> Iterator[tuple[int, int]]:
         """Where the candidates stand that are taken for persons; `candidates` in any order."""
-        ordered = sorted(c for c in candidates if not self._continued(c.end))
+        ordered = (
+            sorted(candidates) if self._folded.isascii() else sorted(c for c in candidates if not self._continued(c[1]))
+        )
         last = len(ordered) - 1
         for i, here in enumerate(ordered):
             start, end, its_type = here
@@ -58,16 +55,16 @@ class Judge:
         return is_mark(self._folded[end : end + 1] or " ")
 
     def _beside(self, left: Candidate, right: Candidate) -> bool:
-        gap = right.start - left.end
-        return 0 < gap <= _LONGEST_GAP and self._text[left.end : right.start] in _GAPS
+        end, start = left[1], right[0]
+        return end < start <= end + _LONGEST_GAP and self._text[end:start] in _GAPS
 
     def _is_pair(self, left: Candidate | None, right: Candidate | None) -> bool:
         if left is None or right is None:
             return False
-        return f"{self._folded[left.start : left.end]} {self._folded[right.start : right.end]}" in self._pairs
+        return f"{self._folded[left[0] : left[1]]} {self._folded[right[0] : right[1]]}" in self._pairs
 
     def _is_name(self, other: Candidate | None) -> bool:
-        return other is not None and other.type is PatternType.TOKEN and not self._text[other.start].islower()
+        return other is not None and other[2] is PatternType.TOKEN and not self._text[other[0]].islower()
 
     def _inside_sentence(self, start: int, end: int) -> bool:
         if self._text[start:end].isupper():

@@ -36,21 +36,22 @@ def phones_in(text: str, start: int, end: int, known: Set[str]) -> Iterator[tupl
     A number in `known` (national numbers, digits only) is always one; else its form must be one that only
     telephone numbers have. ITU-T E.123 gives the notation.
     """
-    if known and national_number(text[start:end]) in known and not _inside_word(text, start, end):
-        yield start, end
-        return
     position = start
+    matched = False
     while position < end:
         match = _FORMS.search(text, position, min(len(text), end + 2))
         if match is None or match.start() >= end:
-            return
+            break
         position = match.end()
         if _believable(text, match):
+            matched = True
             yield match.span()
         else:
             position = match.start() + 1
             while position < end and text[position].isdigit():  # a form never begins inside a run of digits
                 position += 1
+    if not matched and known and not _inside_word(text, start, end) and national_number(text[start:end]) in known:
+        yield start, end
 
 
 def _believable(text: str, match: re.Match[str]) -> bool:

@@ -135,6 +135,7 @@ def start(
         )
     except BaseException:
         _end(pid, signal.SIGQUIT)
+        _remove_socket_directory(socket_dir)
         raise
     return Running(pid, chosen, socket_dir)
 
@@ -166,9 +167,11 @@ def stop(
         return Stopped(False)
     process.terminate(running.pid, signal.SIGINT if mode == "fast" else signal.SIGQUIT)
     if _gone(running.pid, timeout):
+        _remove_socket_directory(running.socket_dir)
         return Stopped(True, clean=mode == "fast")
     process.terminate(running.pid, signal.SIGQUIT)
     if _gone(running.pid, patience):
+        _remove_socket_directory(running.socket_dir)
         return Stopped(True, clean=False)
     raise BusyError(
         f"the PostgreSQL server (process {running.pid}) on {data} does not stop",
@@ -273,6 +276,13 @@ def _socket_directory(path: Path) -> None:
     path.mkdir(mode=0o700, exist_ok=True)
     path.chmod(0o700)
     hand_over(path, account)
+
+
+def _remove_socket_directory(path: Path) -> None:
+    """Remove a directory that `socket_dir_for` named, once it is empty; a caller's own is his to remove."""
+    if path.parent == _runtime_dir():
+        with contextlib.suppress(OSError):
+            path.rmdir()
 
 
 def _pid_file(data: Path) -> list[str]:

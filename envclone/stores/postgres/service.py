@@ -59,12 +59,8 @@ def serve(
 
 
 def stop(directory: Path) -> bool:
-    """Stop the server on `directory/data` and remove its socket directory; False when none ran."""
-    data = directory / "data"
-    stopped = server.stop(data)
-    with contextlib.suppress(OSError):  # never made, or another process is at it
-        server.socket_dir_for(data).rmdir()
-    return stopped.ran
+    """Stop the server on `directory/data`; False when none ran."""
+    return server.stop(directory / "data").ran
 
 
 def running(directory: Path) -> bool:

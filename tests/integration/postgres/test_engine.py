@@ -236,6 +236,16 @@ def test_a_stale_pid_file_kills_nobody_and_stops_nothing(place: Path) -> None:
         os.waitpid(bystander, 0)
 
 
+def test_another_server_s_process_id_is_left_alone(place: Path, any_production: Production) -> None:
+    found, data = cluster(place)
+    lines = (any_production.data / "postmaster.pid").read_text().splitlines()
+    (data / "postmaster.pid").write_text("\n".join([lines[0], str(data), *lines[2:]]) + "\n")
+    assert server.status(data) is None and not server.stop(data)
+    assert any_production.execute("SELECT 1") == [(1,)]
+    server.start(found, data, socket_dir=server.socket_dir_for(data), log=place / "log")
+    assert server.stop(data).ran
+
+
 def test_a_server_that_does_not_shut_down_is_stopped_hard_and_it_is_said(place: Path) -> None:
     found, data = cluster(place)
     running = server.start(found, data, socket_dir=server.socket_dir_for(data), log=place / "log")

@@ -62,7 +62,16 @@ def test_the_storage_root_itself_and_some_collections(pool: Pool, tmp_path: Path
         pool.snapshot(root, "c", ["other", "nope"])
 
 
-def test_a_writer_in_another_process_is_noticed(pool: Pool, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seen", ["maps", "lock"])
+def test_a_writer_in_another_process_is_noticed(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seen: str
+) -> None:
+    from envclone.stores.qdrant import snapshot as module
+
+    if seen == "lock":  # as for a user who may not look into the other's /proc
+        monkeypatch.setattr(module, "_open_files", lambda: iter(()))
+    else:
+        monkeypatch.setattr(module.wal, "locked", lambda folder: False)
     made = build(tmp_path / "prod" / "storage", points=20)
     code = "import sys, qdrant_edge as q; s = q.EdgeShard.load(sys.argv[1]); print('up', flush=True); sys.stdin.read()"
     with subprocess.Popen(

@@ -160,18 +160,6 @@ def test_payloads() -> None:
     assert done.vector == [1.0]
 
 
-def test_payload_keys() -> None:
-    expect = Expected(
-        columns=("author", "author.email", "people[].name", "city", "text"),
-        rows=(({"email": "jane@x"}, "jane@x", "Jane", "Max", None),),
-        ids=(1,),
-        scores=(1.0,),
-    )
-    done = search(with_payload=["author", "author.email", "people[].name", "city", "text"], expect=expect)
-    assert done.expect is not None
-    assert done.expect.rows == (({"email": "email:ruth@x"}, "email:ruth@x", "person:Ruth", "Max", None),)
-
-
 def test_a_collection_that_is_kept_and_one_that_has_no_rule() -> None:
     expect = Expected(columns=("payload",), rows=(({"a": "Jane"},),), ids=(1,), scores=(1.0,))
     kept = search(collection="plain", expect=expect).expect

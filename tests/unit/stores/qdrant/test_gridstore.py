@@ -111,6 +111,17 @@ def test_same_size_keeps_every_address_and_touches_only_the_pages(tmp_path: Path
     assert everything(path) == {point: value.lower() for point, value in values.items()}
 
 
+def test_a_shorter_value_leaves_nothing_of_the_old_one(tmp_path: Path) -> None:
+    path = make(tmp_path / "s", {0: b"secret" * 10, 1: b"b"})
+    with Gridstore(path, writable=True) as store:
+        writer = GridWriter(store)
+        writer.replace(0, b"x")
+        writer.finish()
+    assert b"secret" not in (path / "page_0.dat").read_bytes()
+    assert everything(path) == {0: b"x", 1: b"b"}
+    consistent(path)
+
+
 def test_a_value_over_the_end_of_a_page(tmp_path: Path) -> None:
     values = {0: b"a" * (PAGE - 2 * BLOCK), 1: b"b" * (6 * BLOCK), 2: b"c"}
     path = make(tmp_path / "s", values)

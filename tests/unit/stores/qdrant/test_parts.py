@@ -46,6 +46,34 @@ def test_the_name_that_the_engine_gives_an_index() -> None:
     assert indexes.prefix("author.email") == "9m3pu46mumtthcdi2a4imdi6-"  # as qdrant_edge 0.9.0 wrote it
 
 
+def test_a_dropped_index_is_listed_in_a_form_that_no_loader_makes_up(tmp_path: Path) -> None:
+    """An engine that finds a mutable index missing may begin an empty one, and no filter would find anything."""
+    (segment,) = _shard(tmp_path, 3).segments()
+    segment.payload_index.mkdir()
+    mutable = [{"index_type": "keyword_index", "mutability": "mutable", "storage_type": "gridstore"}]
+    config = {
+        "indexed_fields": {"a": "keyword", "b": {"type": "integer", "lookup": True}, "c": "keyword"},
+        "indexed_types": {"a": mutable, "c": mutable},
+    }
+    (segment.payload_index / "config.json").write_text(json.dumps(config))
+    for key in "abc":
+        (segment.payload_index / f"{indexes.prefix(key)}{key}-map").mkdir()
+    (segment.payload_index / "0-stray-map").mkdir()
+    assert indexes.drop(segment, {"a", "b", "nope"}) == 2
+    written = json.loads((segment.payload_index / "config.json").read_text())
+    assert written["indexed_fields"] == config["indexed_fields"]
+    assert written["indexed_types"]["c"] == mutable
+    assert {entry["mutability"] for key in "ab" for entry in written["indexed_types"][key]} == {"immutable"}
+    assert [entry["index_type"] for entry in written["indexed_types"]["b"]] == [
+        "int_map_index",
+        "int_index",
+        "null_index",
+    ]
+    left = sorted(path.name for path in segment.payload_index.iterdir())
+    assert left == sorted(["config.json", "0-stray-map", f"{indexes.prefix('c')}c-map"])
+    assert [path.name for path in indexes.unexplained(segment)] == ["0-stray-map"]
+
+
 @pytest.mark.parametrize("seed", range(20))
 def test_an_lz4_block_with_an_unknown_end(seed: int) -> None:
     rng = random.Random(seed)
