@@ -90,13 +90,14 @@ def run(*, keep: bool, progress: Progress) -> DemoReport:
             started = time.monotonic()
             image = stack.image(ENVIRONMENT)
             image_seconds = time.monotonic() - started
+            pool, cow = stack.workspace.pool, stack.workspace.cow
+            # before there is a branch: its clone shares every block of the image
+            image_bytes, image_extra = cow.usage(pool.path_of("images", image.id))
             branch_seconds = _branch_as_a_user(directory)
         # production is gone from here on: the branch stands by itself
         branch = stack.show(f"{ENVIRONMENT}-{INCIDENT}")
         after = survey(_app_dsn(branch), asked, truth, progress=progress)
         replay = stack.replay(INCIDENT, branch.name)
-        pool, cow = stack.workspace.pool, stack.workspace.cow
-        image_bytes, image_extra = cow.usage(pool.path_of("images", image.id))
         _, branch_extra = cow.usage(pool.path_of("branches", branch.name))
         statement = attestation.read(pool.path_of("images", image.id), pool.path_of("keys", ""))
         from envclone.endpoints import url

@@ -18,8 +18,8 @@ from envclone.protocols import StoreSession
 
 if TYPE_CHECKING:
     from envclone.masking.corpus import Corpus
-    from envclone.masking.masks import MaskSet
     from envclone.masking.kinds import DomainSpec
+    from envclone.masking.masks import MaskSet
 
 __all__ = ["Sanitized", "StoreWork", "image_id", "load_masks", "load_plans", "sanitize"]
 

@@ -8,7 +8,7 @@ from functools import lru_cache
 
 from envclone.models import Field, FieldKind
 
-__all__ = ["below", "exact", "matches", "specificity"]
+__all__ = ["below", "exact", "matches", "most_specific", "specificity"]
 
 
 def exact(pattern: str) -> bool:
@@ -16,9 +16,16 @@ def exact(pattern: str) -> bool:
     return "*" not in pattern.replace("[*]", "[]")
 
 
-def specificity(pattern: str) -> tuple[int, int]:
-    """Sorts the most specific pattern first: fewer `*`, then more characters."""
-    return pattern.replace("[*]", "[]").count("*"), -len(pattern)
+def specificity(pattern: str) -> int:
+    """Sorts the most specific pattern first: the number of its `*`."""
+    return pattern.replace("[*]", "[]").count("*")
+
+
+def most_specific(patterns: Sequence[str]) -> list[str]:
+    """Those with the fewest `*`, without any that matches all that another of them does (`a.*` beside `a.b*`)."""
+    fewest = min(map(specificity, patterns), default=0)
+    best = [p for p in patterns if specificity(p) == fewest]
+    return [p for p in best if not any(q != p and _covers(p.split("."), q.split(".")) for q in best)]
 
 
 def matches(pattern: str, field: Field) -> bool:

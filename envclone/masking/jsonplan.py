@@ -41,11 +41,13 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
     """Combine a domain for the whole field, if there is one, with those for paths; `empty` when there are no rows."""
     plan = JsonPlan()
     chosen: dict[str, PathClaim] = {}
+    unreadable: set[str] = set()
     for claim in sorted(claims, key=lambda claim: specificity(claim.pattern)):
         try:
             parse_path(claim.path)
         except ConfigError as exc:
             plan.invalid.append(f"{claim.pattern}: {exc.message}")
+            unreadable.add(claim.path)
             continue
         first = chosen.setdefault(claim.path, claim)
         if first.domain != claim.domain and specificity(first.pattern) == specificity(claim.pattern):
@@ -71,5 +73,5 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
             plan.invalid.append(f"{place.address}: the rules for {path} are equally specific and differ: {said}")
     plan.rules = tuple(sorted(rules, key=lambda rule: rule.path))
     plan.missing = missing
-    plan.claimed = {claim: empty or claim.path in matched for claim in claims}
+    plan.claimed = {claim: empty or claim.path in matched | unreadable for claim in claims}
     return plan

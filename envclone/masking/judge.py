@@ -61,6 +61,9 @@ class Judge:
     def _is_pair(self, left: Candidate | None, right: Candidate | None) -> bool:
         if left is None or right is None:
             return False
+        words = left[2] is not PatternType.TOKEN and right[2] is not PatternType.TOKEN
+        if words and "," in self._text[left[1] : right[0]] and self._text[left[0] : right[1]].islower():
+            return False  # 'brown, may' is rather an enumeration than May Brown
         return f"{self._folded[left[0] : left[1]]} {self._folded[right[0] : right[1]]}" in self._pairs
 
     def _is_name(self, other: Candidate | None) -> bool:

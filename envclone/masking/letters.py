@@ -43,6 +43,7 @@ class _Traits(NamedTuple):
     block: tuple[int, int]
     width: int
     cased: bool
+    looks: tuple[bool, bool]
     odd: bool
     kind: str
     stable: bool
@@ -142,7 +143,7 @@ def _traits(char: str) -> _Traits:
         kind = _ideograph(char)
     else:
         kind = "rare" if code == 0x620 or 0x63B <= code <= 0x63F else general
-    return _Traits(block, width, cased, odd, kind, stable, decomposition)
+    return _Traits(block, width, cased, (char.isupper(), char.islower()), odd, kind, stable, decomposition)
 
 
 def _ideograph(char: str) -> str:
@@ -155,7 +156,7 @@ def _ideograph(char: str) -> str:
 
 
 def _kept(traits: _Traits) -> tuple[object, ...]:
-    return traits.width, traits.cased, traits.odd, traits.stable, traits.decomposition
+    return traits.width, traits.cased, traits.looks, traits.odd, traits.stable, traits.decomposition
 
 
 def _members(traits: _Traits) -> str:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from envclone.masking.addresses import below, exact, matches, specificity
+from envclone.masking.addresses import below, exact, matches, most_specific, specificity
 from envclone.masking.guesses import guess
 from envclone.masking.jsonplan import PathClaim, plan_json
 from envclone.masking.kinds import KINDS, DomainSpec, resolve
@@ -70,7 +70,7 @@ class Planner:
         """The YAML to add; None when nothing is missing."""
         if not self._proposals:
             return None
-        lines = [f"  {_key(address)}: {domain}" for address, domain in self._proposals.items()]
+        lines = [_line(address, domain) for address, domain in self._proposals.items()]
         more = len(lines) - _MOST_PROPOSED
         return "\n".join(
             [
@@ -84,11 +84,11 @@ class Planner:
 
     def _whole(self, field: Field) -> tuple[str, str | Mapping[str, str]] | None:
         """The most specific rule about the whole field."""
-        found = sorted((p for p in self._rules if matches(p, field)), key=specificity)
+        found = [p for p in self._rules if matches(p, field)]
         self._used.update(found)
         if not found:
             return None
-        best = [p for p in found if specificity(p) == specificity(found[0])]
+        best = most_specific(found)
         if any(self._rules[p] != self._rules[best[0]] for p in best):
             self.invalid.append(f"{field.address}: the rules {_list(best)} are equally specific and differ")
         return best[0], self._rules[best[0]]
@@ -170,6 +170,7 @@ class Planner:
             if len({self._kind(d.domain) for d in firm.values()}) > 1:
                 said = _list([f"{a}: {d.domain}" for a, d in sorted(firm.items())])
                 self.invalid.append(f"columns tied by foreign keys need one rule, but there are {said}")
+                self._told.update(members)
                 continue
             chosen = min(firm.values(), key=lambda d: (specificity(d.pattern), d.domain))
             for address in members:
@@ -235,9 +236,8 @@ class Planner:
             vector = any(
                 pattern.rpartition(".")[2] == "*" and f.address.startswith(pattern[:-1]) for f in self._vectors
             )
-            reason = (
-                f" (did you mean {close[0]}?)" if close else " but vectors, which are to be named" if vector else ""
-            )
+            hint = f" (did you mean {close[0]}?)" if close and not pattern.startswith(f"{close[0]}.") else ""
+            reason = " but vectors, which are to be named" if vector else hint
             self.unsafe.append(f"the rule '{pattern}' matches nothing{reason}")
 
     # --- small things -------------------------------------------------------------------------------------------
@@ -265,11 +265,10 @@ def _below(address: str, path: str) -> str:
     return address + tail.replace("[*]", "[]") if re.fullmatch(r"(\.\w+(\[\*\])*)+", tail) else f"{address} {path}"
 
 
-def _key(address: str) -> str:
+def _line(address: str, domain: str) -> str:
     name, blank, path = address.partition(" $")
-    if blank:
-        return f"{name}: {{{json.dumps('$' + path, ensure_ascii=False)}"
-    return address if re.fullmatch(r"[\w.\[\]]+", address) else json.dumps(address, ensure_ascii=False)
+    key = name if re.fullmatch(r"[\w.\[\]]+", name) else json.dumps(name, ensure_ascii=False)
+    return f"  {key}: {{{json.dumps('$' + path, ensure_ascii=False)}: {domain}}}" if blank else f"  {key}: {domain}"
 
 
 def _list(items: Sequence[str]) -> str:

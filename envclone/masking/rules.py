@@ -1,7 +1,7 @@
 """From the rules of a stack file to a decision for every field of a store; what is not decided is an error.
 
 A rule's address is `schema.table.column` or `collection.path`, where `*` stands for any part of a name. The rule with
-the fewest `*` decides, then the longer one. Below a JSON field the address goes on as a path inside its documents:
+the fewest `*` decides, then the narrower one. Below a JSON field the address goes on as a path inside its documents:
 `articles.author.email` is `$.author.email` of `articles`.
 """
 

@@ -19,7 +19,10 @@ def dangling(
     raws: Mapping[str, StoreSession],
     cleans: Mapping[str, StoreSession],
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Per declared reference the counts before and after, and what got worse. Raises ConfigError for an unknown field."""
+    """Per declared reference the counts before and after, and what got worse.
+
+    Raises ConfigError for an unknown field.
+    """
     pairs = [_pair(reference, plans) for reference in references]
     places = {place for pair in pairs for place in pair}
     before, after = _values(places, raws), _values(places, cleans)

@@ -2,7 +2,8 @@
 
 For each size a Postgres of that many bytes is made and branched. In one run and interleaved are measured
 - `branch`: the whole process `envclone branch` from a cached image, until it has exited and the server answers;
-- `floor`: a bare reflink clone of the same image plus a bare server start on it until it answers.
+- `floor`: the same by bare tools as processes: `cp -a --reflink` of the image's store, then `pg_ctl -w start`;
+- `bare`: the same inside this process, without starting a program but the server: what no command can go below.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from typing import Any
 import psycopg
 
 from envclone import process
+from envclone.accounts import hand_over, service_account
 from envclone.cow import loop
 from envclone.cow.choose import choose
 from envclone.stores.postgres import engine as engines
@@ -56,7 +58,7 @@ def fill(dsn: str, size: int) -> None:
         conn.execute("SET synchronous_commit = off")
         conn.execute("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE)")
         conn.execute(
-            "INSERT INTO people SELECT i, 'Jane Doe', 'jane.doe' || i || '@corp.example' FROM generate_series(1, 5000) i"
+            "INSERT INTO people SELECT i, 'Jane Doe', 'jane' || i || '@corp.example' FROM generate_series(1, 5000) i"
         )
         conn.execute("CREATE TABLE filler (id bigint, data bytea)")
         conn.execute("ALTER TABLE filler ALTER data SET STORAGE EXTERNAL")
@@ -89,15 +91,32 @@ def pool_of(size: int) -> Iterator[tuple[Path, str]]:
 
 
 def floor(image: Path, place: Path, driver: Any) -> float:
-    """Seconds of a bare clone and a bare start until the server answers."""
+    """Seconds of `cp` and `pg_ctl` as somebody would run them by hand; the server answers at the end."""
+    engine, account = engines.find(18), service_account()
+    data = place / "data"
+    sockets = server.socket_dir_for(data)
+    sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+    hand_over(sockets, account)
+    reflink = "always" if driver.name != "copy" else "never"
+    began = time.perf_counter()
+    process.run(["cp", "-a", f"--reflink={reflink}", image, place])
+    options = f"-c listen_addresses= -c unix_socket_directories={sockets}"
+    process.run(
+        [engine.bindir / "pg_ctl", "-D", data, "-w", "-s", "-l", data / "log", "-o", options, "start"], account=account
+    )
+    seconds = time.perf_counter() - began
+    process.run([engine.bindir / "pg_ctl", "-D", data, "-m", "fast", "-w", "-s", "stop"], account=account)
+    driver.remove(place)
+    return seconds
+
+
+def bare(image: Path, place: Path, driver: Any) -> float:
+    """Seconds of a clone and a server start by our own parts, in this process."""
     began = time.perf_counter()
     driver.clone(image, place)
     data = place / "data"
-    running = server.start(
-        engines.find(18), data, socket_dir=server.socket_dir_for(data), log=place.with_suffix(".log"), options={}
-    )
+    server.start(engines.find(18), data, socket_dir=server.socket_dir_for(data), log=place.with_suffix(".log"))
     seconds = time.perf_counter() - began
-    assert running.pid
     server.stop(data)
     driver.remove(place)
     return seconds
@@ -117,17 +136,19 @@ def measure(size: int, runs: int) -> dict[str, Any]:
         image_seconds = time.perf_counter() - began
         prod.stop()
         driver = choose("auto", pool)
-        branches, floors, own = [], [], []
+        branches, floors, bares, own = [], [], [], []
         for number in range(runs + 1):
             began = time.perf_counter()
             process.run([*base, "branch", "prod", "--name", f"b{number}", "--json"], env=env)
             taken = time.perf_counter() - began
             shown = json.loads(process.run([*base, "show", f"b{number}", "--json"], env=env).stdout)
             process.run([*base, "rm", f"b{number}"], env=env)
-            bare = floor(pool / "images" / image["id"] / "main", pool / "branches" / f"floor{number}", driver)
+            store, beside = pool / "images" / image["id"] / "main", pool / "work" / f"beside{number}"
+            by_tools, by_parts = floor(store, beside, driver), bare(store, beside, driver)
             if number:  # the first of each warms the caches
                 branches.append(taken)
-                floors.append(bare)
+                floors.append(by_tools)
+                bares.append(by_parts)
                 own.append(shown["own_bytes"])
     return {
         "size": size,
@@ -135,6 +156,7 @@ def measure(size: int, runs: int) -> dict[str, Any]:
         "image_seconds": round(image_seconds, 2),
         "branch_seconds": _spread(branches),
         "floor_seconds": _spread(floors),
+        "bare_seconds": _spread(bares),
         "branch_to_floor": round(statistics.median(branches) / statistics.median(floors), 2),
         "own_bytes_at_birth": max(own),
     }

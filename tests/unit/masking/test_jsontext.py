@@ -153,7 +153,7 @@ def test_invalid_json_names_the_field_and_not_the_value(text: str) -> None:
     with pytest.raises(UnsafeError, match=r"public\.t\.c: .*no valid JSON") as caught:
         mask_many([text], [JsonRule("$.**", "keep")], MASKS.mask_for, field="public.t.c")
     assert not text or len(text) < 2 or text not in str(caught.value)
-    with pytest.raises(ValueError, match=""):
+    with pytest.raises(json.JSONDecodeError):
         json.loads(text)
 
 

@@ -1,0 +1,182 @@
+from __future__ import annotations
+
+from unicodedata import normalize
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envclone.masking.corpus import Corpus
+from envclone.masking.masks import MaskSet
+from tests.unit.masking.conftest import KEY
+
+CORPUS = Corpus(
+    {
+        "person": (
+            *("Jane Doe", "Will Smith", "Mark Young", "Li Wu", "O'Brien, Pat", "山田太郎", "김철수", "José Núñez"),
+            *("Grace Hopper", "May Brown", "محمد علي", "Anna Ann"),
+        ),
+        "email": ("jane.doe@corp.com", "jdoe82"),
+        "phone": ("5551234567", "12 34 56 78", "+49 30 901820"),
+    }
+)
+MASKS = MaskSet(KEY, {}, CORPUS)
+
+
+def masked(text: str) -> str:
+    after = MASKS.text([text])[0]
+    assert len(after) == len(text)
+    assert len(after.encode("utf-8", "surrogatepass")) == len(text.encode("utf-8", "surrogatepass"))
+    return after
+
+
+def as_column(domain: str, value: str) -> str:
+    pseudonym = MASKS.value(domain, value)
+    assert pseudonym is not None
+    return pseudonym
+
+
+@pytest.mark.parametrize(
+    ("text", "identity"),
+    [
+        ("{} wrote", "Jane Doe"),
+        ("by {}: hello", "DOE, Jane"),
+        ("{}'s order", "Jane"),
+        ("{}’s order", "Jane"),
+        ("we saw {}.", "JANE"),
+        ("chat with {} today", "jane doe"),
+        ("/users/{}/x", "jane.doe"),
+        ("<b>{}</b>", "Jane"),
+        ("I met {} yesterday", "Will"),
+        ("so {} came", "will smith"),
+        ("{} came", "Will Smith"),
+        ("{}!", "Mark Young"),
+        ("we know {} well", "Grace"),
+        ("ask {} now", "li wu"),
+        ("ask {}, now", "Wu, Li"),
+        ("ask {} now", "Pat O'Brien"),
+        ("from {}さん", "山田太郎"),
+        ("{}는 있다", "김철수"),
+        ("hola {}.", "José"),
+        ("hola {}.", normalize("NFD", "José")),
+        ("NOTE: {}", "NÚÑEZ"),
+        ("{} مرحبا", "محمد علي"),
+        ("{} and", "Anna"),
+        ("so {} and", "Ann"),
+    ],
+)
+def test_known_persons_get_the_pseudonym_of_the_column(text: str, identity: str) -> None:
+    assert masked(text.format(identity)) == text.format(as_column("person", identity))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "Will my account stay active?",
+            "First. Will it?",
+            "Mark it as read",
+            "Young people",
+            "In May we may",
+            "WILL NOT",
+        ),
+        *("Janet Doeringer called", "a doe and a jane", "Annapolis, Planning", "Jose without accent", "brown, may be"),
+        *("", " ", "nothing", "GRACE PERIOD", '"Mark" it', "- Grace period\n- Will follow"),
+    ],
+)
+def test_words_that_are_no_persons_here(text: str) -> None:
+    assert masked(text) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "kind", "identity"),
+    [
+        ("mail {}.", "email", "jane.doe@corp.com"),
+        ("mail <{}>", "email", "Unknown.Person+tag@Some-Host.co.uk"),
+        ("mailto:{}?subject=x", "email", "ünï@exämple.org"),
+        ("user {} logged in", "email", "jdoe82"),
+        ("call {}!", "phone", "+1 555 123 4567"),
+        ("call {}.", "phone", "(555) 987-6543"),
+        ("call {},", "phone", "555-987-6543 x12"),
+        ("call {} now", "phone", "555.987.6543"),
+        ("call {} now", "phone", "020 7946 0958"),
+        ("call {} now", "phone", "0044 20 7946 0958"),
+        ("tel:{}", "phone", "0171/1234567"),
+        ("({})", "phone", "555-1234"),
+        ("id {} is known", "phone", "5551234567"),
+        ("known {} too", "phone", "12 34 56 78"),
+        ("known {} too", "phone", "030 901820"),
+        ("06: {}", "phone", "06 12 34 56 78"),
+    ],
+)
+def test_addresses_and_numbers(text: str, kind: str, identity: str) -> None:
+    assert masked(text.format(identity)) == text.format(as_column(kind, identity))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "order 1234567",
+            "2024-01-02 10:20:30",
+            "2024-01-02T10:20:30.123456Z",
+            "01.02.2024",
+            "01/02/2024 - 03/02/2024",
+        ),
+        *("$1,234,567.89", "1 234 567", "EUR 1234567.00", "192.168.100.200", "v1.2.3", "4111 1111 1111 1111"),
+        *(
+            "123-45-6789",
+            "550e8400-e29b-41d4-a716-446655440000",
+            "978-3-16-148410-0",
+            "SKU 555-1234-99",
+            "x@y",
+            "A555-1234",
+        ),
+        *("10:20:30", "1234567890123", "100-2000", "#555-1234", "0.1234567", "1e10", "87654321", "3.14159265358979"),
+    ],
+)
+def test_numbers_that_are_no_telephones(text: str) -> None:
+    assert masked(text) == text
+
+
+def test_several_identities_in_one_text() -> None:
+    text = "Jane Doe <jane.doe@corp.com> (555-123-4567) asked Will Smith. Jane's phone: +1 555 123 4567"
+    jane, doe = as_column("person", "Jane"), as_column("person", "Doe")
+    assert masked(text) == text.replace("jane.doe@corp.com", as_column("email", "jane.doe@corp.com")).replace(
+        "555-123-4567", as_column("phone", "555-123-4567")
+    ).replace("555 123 4567", as_column("phone", "555 123 4567")).replace("Jane", jane).replace("Doe", doe).replace(
+        "Will Smith", as_column("person", "Will Smith")
+    )
+
+
+def test_a_batch_is_masked_text_by_text() -> None:
+    texts = ["Jane", "", "Doe", "a\x00Jane\x00", "Will Smith", "\ud800 Jane", "Mark", "Young " * 300_000]
+    assert MASKS.text(texts) == [masked(text) for text in texts]
+    assert MASKS.text([]) == []
+    assert masked("a\x00Jane") == "a\x00" + as_column("person", "Jane")
+
+
+@given(st.text(max_size=200))
+def test_any_text_keeps_its_length(text: str) -> None:
+    masked(text)
+
+
+@given(
+    st.lists(
+        st.sampled_from(["Jane", "doe", "Doe", "Will", " ", ", ", "@", "corp.com", "555", "-", "1234", "+", "é", "İ"])
+    )
+)
+def test_pieces_of_identities_keep_their_length(pieces: list[str]) -> None:
+    masked("".join(pieces))
+
+
+def test_without_a_corpus_patterns_are_still_found() -> None:
+    after = MaskSet(KEY, {}).text(["Jane Doe jane.doe@corp.com 555-123-4567"])[0]
+    assert after.startswith("Jane Doe ")
+    assert "jane.doe" not in after
+    assert "555-123-4567" not in after
+
+
+def test_hostile_text_takes_linear_time() -> None:
+    for text in ("a" * 200_000 + "@", "1 " * 200_000, "@" * 200_000, "0-" * 200_000, "Jane " * 50_000, "+1" * 100_000):
+        masked(text)

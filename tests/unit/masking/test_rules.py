@@ -1,0 +1,266 @@
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+
+from envclone.errors import ConfigError, UnsafeError
+from envclone.masking.kinds import DomainSpec
+from envclone.masking.rules import digest, plan
+from envclone.models import Field, FieldKind, FieldRule, Inventory, JsonRule
+
+DOMAINS = {"email": DomainSpec("email", unique=True), "person": DomainSpec("person"), "phone": DomainSpec("phone")}
+TEXT, JSON, VECTOR, OTHER = FieldKind.TEXT, FieldKind.JSON, FieldKind.VECTOR, FieldKind.OTHER
+Rules = Mapping[str, str | Mapping[str, str]]
+
+
+def inventory(*fields: Field, rows: int = 5) -> Inventory:
+    tables = {field.address.rpartition(".")[0] or field.address for field in fields}
+    return Inventory("main", {field.address: field for field in fields}, dict.fromkeys(tables, rows))
+
+
+def text(address: str, **more: object) -> Field:
+    return Field(address, "text", TEXT, **more)  # type: ignore[arg-type]
+
+
+def decided(rules: Rules, *fields: Field, rows: int = 5) -> Mapping[str, FieldRule]:
+    result = plan(rules, DOMAINS, inventory(*fields, rows=rows))
+    assert result.store == "main"
+    assert result.rules.keys() == {field.address for field in fields}
+    return result.rules
+
+
+def unsafe(rules: Rules, *fields: Field, rows: int = 5) -> UnsafeError:
+    with pytest.raises(UnsafeError) as caught:
+        plan(rules, DOMAINS, inventory(*fields, rows=rows))
+    return caught.value
+
+
+def invalid(rules: Rules, *fields: Field, domains: Mapping[str, DomainSpec] = DOMAINS) -> str:
+    with pytest.raises(ConfigError) as caught:
+        plan(rules, domains, inventory(*fields))
+    assert len(caught.value.problems) == 1
+    return caught.value.problems[0]
+
+
+USERS = (text("public.users.email"), text("public.users.name"), Field("public.users.id", "integer", OTHER))
+
+
+def test_exact_rules_and_globs() -> None:
+    rules = decided({"public.users.*": "keep", "public.users.email": "email", "*.*.*": "redact"}, *USERS)
+    assert {address: rule.domain for address, rule in rules.items()} == {
+        "public.users.email": "email",
+        "public.users.name": "keep",
+        "public.users.id": "keep",
+    }
+    rules = decided({"public.users.*": "keep", "public.users.na*": "person"}, *USERS)
+    assert rules["public.users.name"].domain == "person"
+    assert rules["public.users.email"].domain == "keep"
+
+
+def test_equally_specific_rules_that_differ() -> None:
+    rules = {"public.users.*": "keep", "public.*.email": "email"}
+    assert "public.users.email: the rules public.users.*, public.*.email are equally" in invalid(rules, *USERS)
+    assert decided(rules | {"public.users.email": "email"}, *USERS)["public.users.email"].domain == "email"
+
+
+def test_undeclared_fields_are_listed_with_proposals() -> None:
+    error = unsafe({}, *USERS, Field("public.users.vec", "vector(3)", VECTOR))
+    assert error.exit_code == 4
+    assert len(error.problems) == 4
+    assert any("public.users.email (text) is undeclared" in problem for problem in error.problems)
+    assert error.hint is not None
+    for line in (
+        "public.users.email: email",
+        "public.users.name: person",
+        "public.users.id: keep",
+        "public.users.vec: keep",
+    ):
+        assert f"\n  {line}" in error.hint
+    assert "sanitize.rules.main" in error.hint
+
+
+def test_a_rule_that_matches_nothing() -> None:
+    error = unsafe({"public.users.*": "keep", "public.users.emial": "email"}, *USERS)
+    assert error.problems == ("the rule 'public.users.emial' matches nothing (did you mean public.users.email?)",)
+
+
+def test_all_problems_at_once() -> None:
+    error = unsafe({"public.users.id": "email", "public.gone.x": "keep", "public.users.name": "nobody"}, *USERS, rows=0)
+    assert isinstance(error, UnsafeError)
+    assert sorted(problem.split()[0] for problem in error.problems) == [
+        *("public.users.email", "public.users.id:", "public.users.name:"),
+        "the",
+    ]
+
+
+# --- vectors -------------------------------------------------------------------------------------------------------
+
+ARTICLES = (
+    Field("articles", "payload", JSON, paths=("$.author.email", "$.contacts[*].phone", "$.title", "$['odd key']")),
+    Field("articles.vectors", "vector(8)", VECTOR),
+    Field("articles.vectors.title", "vector(8)", VECTOR),
+)
+
+
+def test_vectors_must_be_named() -> None:
+    error = unsafe({"articles.*": "keep"}, *ARTICLES)
+    assert len(error.problems) == 2
+    assert "vectors are kept only when a rule names them" in error.problems[0]
+    rules = decided({"articles.*": "keep", "articles.vectors": {"vectors": "keep"}}, *ARTICLES)
+    assert rules["articles.vectors.title"].domain == "keep"
+    assert "vectors can only be kept" in invalid({"articles.*": "keep", "articles.vectors": "redact"}, *ARTICLES[:2])
+    error = unsafe({"public.t.*": "keep"}, Field("public.t.v", "vector", VECTOR))
+    assert "matches nothing but vectors" in error.problems[1]
+    assert decided({"public.t.v": "keep"}, Field("public.t.v", "vector", VECTOR))
+
+
+# --- JSON ----------------------------------------------------------------------------------------------------------
+
+
+def test_addresses_below_a_json_field() -> None:
+    rules = decided(
+        {
+            "articles.author.email": "email",
+            "articles.contacts[].phone": "phone",
+            "articles.odd key": "keep",
+            "articles.title": "keep",
+            "articles.vectors": "keep",
+        },
+        *ARTICLES,
+    )
+    assert set(rules["articles"].json) == {
+        JsonRule("$.author.email", "email"),
+        JsonRule("$.contacts[*].phone", "phone"),
+        JsonRule("$['odd key']", "keep"),
+        JsonRule("$.title", "keep"),
+    }
+    assert rules["articles"].domain == "keep"
+    assert rules["articles"].masked
+
+
+def test_uncovered_paths_are_listed() -> None:
+    error = unsafe({"articles.author.*": "email", "articles.vectors": "keep"}, *ARTICLES)
+    assert error.problems == (
+        "articles: the path $.contacts[*].phone is undeclared",
+        "articles: the path $.title is undeclared",
+        "articles: the path $['odd key'] is undeclared",
+    )
+    assert error.hint is not None
+    assert "\n  articles.contacts[].phone: phone" in error.hint
+    assert "\n  articles: {\"$['odd key']\": text}" in error.hint
+
+
+EVENT = Field("public.e.payload", "jsonb", JSON, paths=("$.user.email", "$.user.name", "$.n"))
+
+
+def test_a_mapping_and_a_word() -> None:
+    mapping = {"$.user.*": "keep", "$.user.email": "email", "$..n": "keep"}
+    rule = decided({"public.e.payload": mapping}, EVENT)["public.e.payload"]
+    assert {r.path: r.domain for r in rule.json} == mapping
+    assert decided({"public.e.payload": "text"}, EVENT)["public.e.payload"] == FieldRule(
+        "public.e.payload", JSON, "text"
+    )
+    both = decided({"public.e.*": "redact", "public.e.payload.user.email": "email"}, EVENT)["public.e.payload"]
+    assert set(both.json) == {JsonRule("$.**", "redact"), JsonRule("$.user.email", "email")}
+
+
+def test_paths_that_match_nothing() -> None:
+    rules: Rules = {"public.e.payload": {"$.user.**": "person", "$.n": "keep", "$.gone": "email"}}
+    assert unsafe(rules, EVENT).problems == ("public.e.payload: the path $.gone matches nothing",)
+    below: Rules = {"public.e.payload": "keep", "public.e.payload.gone": "email"}
+    assert unsafe(below, EVENT).problems == ("the rule 'public.e.payload.gone' matches nothing",)
+    empty = Field("public.e.payload", "jsonb", JSON)
+    assert decided(rules, empty, rows=0)["public.e.payload"].masked
+    assert decided(below, empty, rows=0)["public.e.payload"].masked
+
+
+def test_json_contradictions() -> None:
+    assert "no JSON path" in invalid({"public.e.payload": {"$.**": "keep", "user.email": "email"}}, EVENT)
+    problem = invalid({"public.e.payload": {"$.user.*": "keep", "$.*.email": "email", "$.*": "keep"}}, EVENT)
+    assert "equally specific" in problem
+    assert "JSON paths" in invalid({"public.t.c": {"$.a": "keep"}}, text("public.t.c"))
+    assert "no domain 'nope'" in invalid({"public.e.payload": {"$.**": "nope"}}, EVENT)
+
+
+# --- foreign keys --------------------------------------------------------------------------------------------------
+
+GROUP = frozenset(("public.accounts.email", "public.sessions.email", "public.logins.email"))
+KEYS = tuple(text(address, group=GROUP, unique="accounts" in address) for address in sorted(GROUP))
+
+
+def test_one_rule_masks_all_ends_of_a_foreign_key() -> None:
+    rules = decided({"public.accounts.email": "email"}, *KEYS)
+    assert {rule.domain for rule in rules.values()} == {"email"}
+    rules = decided({"public.sessions.email": "email", "public.logins.*": "keep"}, *KEYS)
+    assert {rule.domain for rule in rules.values()} == {"email"}
+
+
+def test_two_decisions_in_a_group() -> None:
+    assert "need one rule" in invalid({"public.accounts.email": "email", "public.logins.email": "keep"}, *KEYS)
+    assert "need one rule" in invalid({"public.accounts.email": "email", "public.logins.*": "person"}, *KEYS)
+    # a keep that is exact is never overruled, and never overrules a mask in silence
+    assert "need one rule" in invalid({"public.accounts.*": "email", "public.logins.email": "keep"}, *KEYS)
+
+
+def test_an_undeclared_group_is_one_problem() -> None:
+    error = unsafe({}, *KEYS)
+    assert error.problems == (
+        "public.accounts.email (text) is undeclared, and with it public.logins.email, public.sessions.email",
+    )
+
+
+# --- what cannot be ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("domain", "field", "expected"),
+    [
+        ("null", text("public.t.c", nullable=False), "NOT NULL"),
+        ("email", Field("public.t.c", "uuid", OTHER), "is uuid: only keep or null"),
+        ("redact", text("public.t.c", unique=True), "unique"),
+        ("text", text("public.t.c", unique=True), "unique"),
+        ("email", text("public.t.c", generated=True), "generated"),
+        ("null", Field("public.t.c", "jsonb", JSON, nullable=False, paths=("$.a",)), "NOT NULL"),
+    ],
+)
+def test_impossible_rules(domain: str, field: Field, expected: str) -> None:
+    assert expected in invalid({"public.t.c": domain}, field)
+
+
+def test_possible_rules() -> None:
+    for domain, field in (
+        ("null", text("public.t.c", unique=True)),
+        ("null", Field("public.t.c", "inet", OTHER)),
+        ("person", text("public.t.c", unique=True)),
+    ):
+        assert decided({"public.t.c": domain}, field)["public.t.c"].domain == domain
+
+
+def test_unique_domains_need_an_injective_kind() -> None:
+    problem = invalid({"public.t.c": "keep"}, text("public.t.c"), domains={"notes": DomainSpec("text", unique=True)})
+    assert "unique is impossible" in problem
+
+
+def test_generated_columns_follow() -> None:
+    generated = text("public.t.upper", generated=True)
+    assert decided({"public.t.c": "person"}, text("public.t.c"), generated)["public.t.upper"].domain == "keep"
+    assert decided({"public.t.*": "person"}, text("public.t.c"), generated)["public.t.upper"].domain == "keep"
+
+
+# --- digest --------------------------------------------------------------------------------------------------------
+
+
+def test_digest_changes_with_everything_that_decides() -> None:
+    rules = {"main": {"a.b.c": "email", "a.b.d": {"$.x": "keep"}}}
+    base = digest(rules, DOMAINS)
+    assert base == digest({"main": {"a.b.d": {"$.x": "keep"}, "a.b.c": "email"}}, dict(reversed(DOMAINS.items())))
+    others = {
+        digest({"main": {"a.b.c": "keep", "a.b.d": {"$.x": "keep"}}}, DOMAINS),
+        digest({"main": {"a.b.c": "email", "a.b.d": {"$.y": "keep"}}}, DOMAINS),
+        digest({"kb": rules["main"]}, DOMAINS),
+        digest(rules, {**DOMAINS, "phone": DomainSpec("person")}),
+        digest(rules, {**DOMAINS, "phone": DomainSpec("phone", unique=True)}),
+    }
+    assert base not in others
+    assert len(others) == 5
