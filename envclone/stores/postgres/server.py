@@ -114,7 +114,7 @@ def start(
         argv += ["-c", f"{name}={value}"]
     offset = log.stat().st_size if log.exists() else 0
     pid = process.spawn(argv, log=log, account=account)
-    what = f"PostgreSQL {engine.version}"
+    what = f"PostgreSQL {engine.version}" + (f" on 127.0.0.1:{port}" if host and port else "")
 
     def ready() -> bool | None:
         lines = _pid_file(data)
