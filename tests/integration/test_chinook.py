@@ -12,12 +12,13 @@ import pytest
 
 from envclone import process
 from tests.support.postgres import Production, production
-from tests.support.stack import Place, bytes_hold, place
+from tests.support.stack import ROOT, Place, bytes_hold, place
 
 SCRIPT = Path(__file__).parents[1] / "data" / "chinook.sql"
 
 STACK = """\
 version: 1
+include: ["{rules}"]
 project: chinook
 pool: {path: "{pool}"}
 environments:
@@ -26,41 +27,6 @@ environments:
       main:
         kind: postgres
         source: {method: physical, dsn: "${CHINOOK_DSN?the DSN of the chinook database}"}
-sanitize:
-  domains:
-    email: {kind: email, unique: true}
-    person: {kind: person}
-  rules:
-    main:
-      public.customer.first_name: person
-      public.customer.last_name: person
-      public.customer.company: redact
-      public.customer.address: redact
-      public.customer.postal_code: redact
-      public.customer.phone: phone
-      public.customer.fax: phone
-      public.customer.email: email
-      public.customer.*: keep
-      public.employee.first_name: person
-      public.employee.last_name: person
-      public.employee.birth_date: "null"
-      public.employee.address: redact
-      public.employee.postal_code: redact
-      public.employee.phone: phone
-      public.employee.fax: phone
-      public.employee.email: email
-      public.employee.*: keep
-      public.invoice.billing_address: redact
-      public.invoice.billing_postal_code: redact
-      public.invoice.*: keep
-      public.invoice_line.*: keep
-      public.album.*: keep
-      public.artist.*: keep
-      public.genre.*: keep
-      public.media_type.*: keep
-      public.playlist.*: keep
-      public.playlist_track.*: keep
-      public.track.*: keep
 """
 
 PEOPLE = "SELECT first_name, last_name, phone, fax, email, address FROM {} ORDER BY 1, 2"
@@ -81,7 +47,7 @@ def chinook() -> Iterator[Production]:
 def here(chinook: Production) -> Iterator[Place]:
     with place() as made:
         made.env["CHINOOK_DSN"] = chinook.dsn_for("chinook")
-        made.write(STACK)
+        made.write(STACK.replace("{rules}", str(ROOT / "hooks" / "chinook.yaml")))
         yield made
 
 

@@ -92,4 +92,4 @@ class PostgresStore:
                 f"the source of the store '{name}' has no dsn, so nothing can be recorded there",
                 hint=f"give stores.{name}.source.dsn in the stack file; it may stand beside method: directory",
             )
-        return PostgresRunner.to(source.dsn.get_secret_value())
+        return PostgresRunner.to(source.dsn.get_secret_value(), source.database)

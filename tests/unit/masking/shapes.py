@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from unicodedata import category, is_normalized
+from unicodedata import category, is_normalized, normalize
+
+
+ALONE = frozenset("İẞǰǮǯẛ\u0374\U0001e94b")
+"""Letters that no other one can stand for."""
 
 
 def maskable(text: str) -> bool:
-    return any(c.isalpha() or c.isdecimal() for c in text)
+    return any((c.isalpha() or c.isdecimal()) and c not in ALONE for c in normalize("NFC", text))
 
 
 def check_shape(before: str, after: str) -> None:

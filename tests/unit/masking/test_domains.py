@@ -177,7 +177,7 @@ def test_redact(text: str) -> None:
     masked = RedactMask().mask([text])[0]
     assert len(masked) == len(text)
     assert len(masked.encode()) == len(text.encode())
-    assert (masked != text) == maskable(text)
+    assert (masked != text) == any(c.isalpha() or c.isdecimal() for c in text)
     for old, new in zip(text, masked, strict=True):
         assert (old.isupper(), old.islower(), old.isdecimal()) == (new.isupper(), new.islower(), new.isdecimal())
 
