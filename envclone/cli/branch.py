@@ -38,17 +38,28 @@ def branch(
 
     The first time this takes a snapshot, sanitizes and verifies it; after that a branch takes about a second.
     """
+    from envclone.lifecycle.branch import directory
+
     with settings.stack() as stack:
         made = stack.branch(environment, incident=incident, name=name, ttl=ttl, fresh=fresh, port=port)
+        cow, place = stack.workspace.cow, directory(stack.workspace.pool, made.name)
 
     def text() -> None:
         describe(made)
+        if cow.name == "copy":
+            from envclone.cow.loop import format_size
+
+            click.echo(
+                f"warning: this pool's file system shares no blocks, so the branch is a full copy of"
+                f" {format_size(cow.usage(place)[0])}; envclone doctor says what would share them",
+                err=True,
+            )
         if incident:
             click.echo(f"next: envclone replay {incident}")
         else:
             click.echo(f'next: envclone psql {made.name}    or: eval "$(envclone env {made.name})"')
 
-    emit(as_json, document(made), text)
+    emit(as_json, {**document(made), "driver": cow.name}, text)
 
 
 def document(made: Branch) -> dict[str, Any]:

@@ -147,6 +147,22 @@ def test_a_missing_variable_names_itself(here: Place) -> None:
     assert here.leftovers() == []
 
 
+def test_five_mistakes_are_reported_at_once_with_their_lines(here: Place) -> None:
+    here.write(
+        "version: 2\nproject: Faults\npool: {path: '{pool}', driver: zfs}\nenvironments:\n  prod:\n    stores:\n"
+        "      main: {kind: postgres, sorce: {method: physical}}\nbranches: {ttl: soon}\n"
+    )
+    said = _refused(here, "branch", "prod", code=3, says="envclone.yaml:1: version")
+    for place_of_it in (
+        "yaml:2: project",
+        "yaml:3: pool.driver",
+        "yaml:7: environments.prod.stores.main",
+        "yaml:8: branches.ttl",
+    ):
+        assert place_of_it in said
+    assert "did you mean 'source'" in said
+
+
 def test_an_unknown_environment(here: Place) -> None:
     _refused(here, "branch", "staging", code=3, says="no environment 'staging'; there are: prod")
 
@@ -196,7 +212,6 @@ def test_an_undeclared_column_is_named_and_nothing_is_made(here: Place, prod: Pr
 
 
 def test_a_rule_that_matches_nothing(here: Place) -> None:
-    here.write(STACK + "      public.nowhere.name: person\n".replace("branches", ""))
     here.write(STACK.replace("      public.people.*: keep", "      public.people.*: keep\n      public.gone.x: person"))
     _refused(here, "branch", "prod", code=4, says="public.gone.x")
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from unicodedata import category, is_normalized, normalize
 
-
 ALONE = frozenset("İẞǰǮǯẛ\u0374\U0001e94b")
 """Letters that no other one can stand for."""
 
