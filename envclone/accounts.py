@@ -5,24 +5,16 @@ from __future__ import annotations
 import functools
 import os
 import pwd
-from dataclasses import dataclass
 from pathlib import Path
 
+from envclone import process
 from envclone.errors import ResourceError
+from envclone.models import Account
 
 __all__ = ["SERVICE_ACCOUNT", "Account", "hand_over", "require_traversable", "service_account"]
 
 SERVICE_ACCOUNT = "envclone"
 """The system account that servers run as when envclone itself runs as root."""
-
-
-@dataclass(frozen=True, slots=True)
-class Account:
-    """An account of this machine."""
-
-    name: str
-    uid: int
-    gid: int
 
 
 def service_account() -> Account:
@@ -47,8 +39,6 @@ def _system_account() -> Account:
     try:
         entry = pwd.getpwnam(SERVICE_ACCOUNT)
     except KeyError:
-        from envclone import process
-
         process.run(
             ["useradd", "--system", "--user-group", "--no-create-home", "--home-dir", "/nonexistent",
              "--shell", "/usr/sbin/nologin", SERVICE_ACCOUNT],

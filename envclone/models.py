@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 __all__ = [
+    "Account",
     "Branch",
     "BranchState",
     "Change",
@@ -67,6 +68,15 @@ class Secret:
             lambda value: value if isinstance(value, cls) else cls(str(value)),
             serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: secret.reveal()),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of this machine."""
+
+    name: str
+    uid: int
+    gid: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from envclone.accounts import Account
 from envclone.errors import CommandError, EnvcloneError, ResourceError
+from envclone.models import Account
 
 __all__ = ["Completed", "alive", "replace", "run", "spawn", "stream", "terminate"]
 
