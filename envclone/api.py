@@ -100,6 +100,10 @@ class Stack:
         """The branches of this pool."""
         return list(branching.branches(self.workspace.pool))
 
+    def unreadable(self) -> Sequence[str]:
+        """Names among the branches whose record is missing or damaged; `remove(name, force=True)` removes one."""
+        return branching.unreadable(self.workspace.pool)
+
     def show(self, name: str) -> Branch:
         """One branch."""
         return branching.load(self.workspace.pool, name)

@@ -21,6 +21,7 @@ def ls(settings: Settings, as_json: bool) -> None:
     """List the branches."""
     with settings.stack() as stack:
         found = stack.branches()
+        unreadable = stack.unreadable()
     now = dt.datetime.now(dt.UTC)
     rows = [
         [
@@ -47,6 +48,8 @@ def ls(settings: Settings, as_json: bool) -> None:
             else click.echo("no branches; `envclone branch ENVIRONMENT` makes one")
         ),
     )
+    for name in unreadable:
+        click.echo(f"warning: the record of '{name}' cannot be read; envclone rm --force {name} removes it", err=True)
 
 
 @click.command()

@@ -11,13 +11,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from envclone import audit, process, records, registry
-from envclone.errors import BusyError, ResourceError, UnsafeError, UsageError
+from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError, UsageError
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
 from envclone.pool import Pool, check_name
 from envclone.protocols import CowDriver
 
-__all__ = ["branches", "create", "directory", "load", "require_free", "reset", "save", "start", "stop"]
+__all__ = ["branches", "create", "directory", "load", "require_free", "reset", "save", "start", "stop", "unreadable"]
 
 RECORD = "branch.json"
 ROLE = "envclone"
@@ -150,19 +150,28 @@ def load(pool: Pool, name: str) -> Branch:
     check_name(name)
     path = directory(pool, name) / RECORD
     if not path.exists():
-        known = ", ".join(branch.name for branch in branches(pool)) or "none"
+        known = ", ".join(one for one in _names(pool) if one != name) or "none"
         raise UsageError(f"there is no branch '{name}'; there are: {known}")
     return _present(records.load(Branch, pool.read_json(path), what=f"the record of branch '{name}'"), pool)
 
 
 def branches(pool: Pool) -> Iterator[Branch]:
-    """Every branch with a record, by name."""
-    for entry in sorted(pool.path_of("branches", "").iterdir()):
-        path = entry / RECORD
-        if path.exists():
-            yield _present(
-                records.load(Branch, pool.read_json(path), what=f"the record of branch '{entry.name}'"), pool
-            )
+    """Every branch with a readable record, by name."""
+    for name in _names(pool):
+        try:
+            yield load(pool, name)
+        except EnvcloneError:
+            continue  # `unreadable` names it
+
+
+def unreadable(pool: Pool) -> list[str]:
+    """Directories among the branches whose record is missing or damaged: reported, and removed by `rm --force` only."""
+    known = {branch.name for branch in branches(pool)}
+    return [name for name in _names(pool) if name not in known]
+
+
+def _names(pool: Pool) -> list[str]:
+    return sorted(entry.name for entry in pool.path_of("branches", "").iterdir() if not entry.name.startswith("."))
 
 
 def _present(branch: Branch, pool: Pool) -> Branch:

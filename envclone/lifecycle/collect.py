@@ -66,6 +66,10 @@ def _branches(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
 
 def _half_made(workspace: Workspace) -> Iterator[Garbage]:
     """Work that no process is at: the lock of its maker can be taken."""
+    for name in station_5.unreadable(workspace.pool):
+        path = station_5.directory(workspace.pool, name)
+        if path.is_dir() and not any(path.iterdir()):  # killed between its directory and its record
+            yield Garbage("partial", name, "left by a process that is gone", path)
     for partial in workspace.pool.partials():
         yield Garbage("partial", partial.name, "left by a process that is gone", partial)
 

@@ -6,9 +6,9 @@ position, so 'Jane Doe', 'DOE, Jane' and 'jane.doe@corp.com' carry the same two 
 answered in the same form (UAX #15), and the two forms of one name get the two forms of one pseudonym.
 
 What is not a letter or a decimal digit stays where it is. That makes the mask of a whole text a bijection: a text and
-its pseudonym fall into tokens in the same way. It changes every text with a letter or digit in it, but for eight letters
-that have no equal in Unicode (İ, ẞ, ǰ, Ǯ, ǯ, ẛ, U+0374, U+1E94B) when no other letter or digit is there, and for letters
-with marks that no other letter can carry in the same normalization form.
+its pseudonym fall into tokens in the same way. It changes every text with a letter or digit in it, but for eight
+letters that have no equal in Unicode (İ, ẞ, ǰ, Ǯ, ǯ, ẛ, U+0374, U+1E94B) when no other letter or digit is there, and
+for letters with marks that no other letter can carry in the same normalization form.
 """
 
 from __future__ import annotations

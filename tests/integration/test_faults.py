@@ -234,3 +234,18 @@ def test_gc_keeps_what_is_needed_and_says_what_it_would_do(here: Place) -> None:
     assert here.json("gc") == planned
     assert [one["name"] for one in here.json("ls")] == ["kept"]
     assert here.json("gc") == []
+
+
+def test_a_damaged_record_is_reported_and_stops_nobody_else(here: Place) -> None:
+    here.call("branch", "prod", "--name", "damaged")
+    here.call("branch", "prod", "--name", "sound")
+    (here.pool / "branches" / "damaged" / "branch.json").write_text("{")
+    (here.pool / "branches" / "empty").mkdir()
+    listed = here.call("ls")
+    assert "sound" in listed.stdout
+    assert "envclone rm --force damaged" in listed.stderr
+    _refused(here, "rm", "damaged", code=4, says="--force")
+    assert [one["name"] for one in here.json("gc")] == ["empty"]
+    here.call("rm", "--force", "damaged")
+    assert _servers_below(here.pool / "branches") == _servers_below(here.pool / "branches" / "sound")
+    assert sorted(entry.name for entry in (here.pool / "branches").iterdir()) == ["sound"]
