@@ -46,6 +46,13 @@ def collect(workspace: Workspace) -> list[Garbage]:
         try:
             if item.kind == "branch":
                 remove(workspace.pool, workspace.cow, item.name)
+            elif (
+                item.kind == "partial"
+                and item.path.is_dir()
+                and any(item.path.iterdir())
+                and item.path not in workspace.pool.partials()
+            ):
+                continue  # somebody is at it again since it was found
             else:
                 discard(workspace.cow, item.path)
                 audit.append(workspace.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})

@@ -149,7 +149,8 @@ def _space(text: str, position: int) -> int:
 def _spell(char: str, unit: str) -> str:
     if unit[:2] == "\\u":
         utf16 = char.encode("utf-16-be", "surrogatepass")
-        form = "%04X" if unit[2:] == unit[2:].upper() and unit[2:] != unit[2:].lower() else "%04x"
+        digits = unit.replace("\\u", "")
+        form = "%04X" if digits == digits.upper() != digits.lower() else "%04x"
         return "".join("\\u" + form % int.from_bytes(utf16[i : i + 2], "big") for i in range(0, len(utf16), 2))
     if unit[0] == "\\":
         return unit if json.loads(f'"{unit}"') == char else json.dumps(char)[1:-1]

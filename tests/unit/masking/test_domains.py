@@ -105,6 +105,19 @@ def test_phone_shape(phone: PhoneMask, number: str) -> None:
     check_shape(number, masked)
 
 
+@given(
+    st.one_of(PHONES, PIECES, st.integers(10**6, 10**12).map("+{}".format), st.integers(0, 10**9).map("0088{}".format))
+)
+def test_a_pseudonym_is_read_as_its_original(phone: PhoneMask, number: str) -> None:
+    number = number.replace(",", "")  # a comma begins another number
+    assert len(national_number(phone.mask([number])[0])) == len(national_number(number))
+
+
+def test_no_word_becomes_an_extension_mark(phone: PhoneMask) -> None:
+    for letter in "abcdefghijklmnopqrstuvwyz":
+        assert " x " not in phone.mask([f"555 {letter} 12"])[0]
+
+
 @given(st.one_of(PHONES, PIECES))
 def test_phone_never_identical_and_deterministic(phone: PhoneMask, number: str) -> None:
     masked = phone.mask([number])[0]

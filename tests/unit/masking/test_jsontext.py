@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -75,6 +76,13 @@ def test_everything_else_stays_as_it_is() -> None:
     assert "\\u00e9" not in masked
     assert "Jane" not in masked
     assert len(masked) == len(text)
+
+
+def test_escapes_are_spelled_as_they_were() -> None:
+    masked = masked_with(r'"\u00E9\u00e9\uD840\uDC0Aé"', {"$": "person"})
+    assert masked[1:7][2:] == masked[1:7][2:].upper()
+    assert masked[7:13][2:] == masked[7:13][2:].lower()
+    assert re.fullmatch(r'"\\u00[0-9A-F]{2}\\u00[0-9a-f]{2}\\uD8[0-9A-F]{2}\\uD[C-F][0-9A-F]{2}[à-ü]"', masked)
 
 
 def test_paths() -> None:

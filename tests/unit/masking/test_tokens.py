@@ -111,6 +111,12 @@ def test_long_runs_change_everywhere(names: NameTokens) -> None:
     assert len(masked) == 200
 
 
+def test_letters_under_marks_that_few_others_can_carry(names: NameTokens) -> None:
+    text = "x\u0323" * 32  # most consonants would melt into one character with this mark
+    check_shape(text, names.text(text))
+    assert names.text(text) != text
+
+
 def test_alphabets_are_a_partition() -> None:
     for code in [*range(0x41, 0x3100), *range(0xAC00, 0xAC40), 0x4E00, 0x9FA5, *range(0x10400, 0x10450)]:
         letter = chr(code)
