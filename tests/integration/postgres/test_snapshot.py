@@ -337,6 +337,7 @@ def test_a_stopped_directory_is_copied_and_comes_up(place: Path, store_config: A
         server.stop(into / "data")
 
 
+@pytest.mark.root
 def test_directories_that_may_not_be_copied(place: Path, store_config: Any) -> None:
     into = place / "into"
     into.mkdir(mode=0o700)
