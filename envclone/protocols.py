@@ -108,7 +108,10 @@ class StoreSession(Protocol):
         ...
 
     def read(self, addresses: Collection[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
-        """Batches of non-null values of the fields named, or of every field that is not a vector, as FieldKind says."""
+        """Batches of non-null values of the fields named, or of every field that is not a vector, as FieldKind says.
+
+        With everything come also the texts of the schema itself that can hold values, under `definition of …`.
+        """
         ...
 
     def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:

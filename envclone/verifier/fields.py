@@ -82,7 +82,8 @@ def examine_fields(
             problems=[
                 f"{where}: {count} times a value of {source}" for (where, source), count in sorted(leaks.items())
             ],
-            hint="declare the field in sanitize.rules: `text` for free text, or the domain of the values it holds",
+            hint="declare the field in sanitize.rules: `text` for free text, or the domain of the values it holds;\n"
+            "a definition of the schema has to be changed in production",
         )
     return findings
 

@@ -74,8 +74,8 @@ def examine_files(
             problems=[
                 f"{where}: {count} times a value of {source}" for (where, source), count in sorted(leaks.items())[:50]
             ],
-            hint="when the value stands in a definition (a comment, a function's body, a role's name or setting), take it\n"
-            "out there in production; any other place is one that sanitization does not reach: please report it",
+            hint="when the value stands in a definition (a comment, a function's body, a role's name), take\n"
+            "it out there in production; any other place is one that sanitization does not reach: please report it",
         )
     return {
         "files": len(files),

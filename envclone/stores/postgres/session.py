@@ -11,7 +11,7 @@ import psycopg
 
 from envclone.models import Change, Cleaned, Integrity, Inventory, RewriteReport, RowsDigest, StorePlan
 from envclone.protocols import Masks, Progress
-from envclone.stores.postgres import defang, digest, integrity, inventory, layout, quiesce, read, rewrite
+from envclone.stores.postgres import defang, definitions, digest, integrity, inventory, layout, quiesce, read, rewrite
 
 __all__ = ["PREPARATION", "PostgresSession"]
 
@@ -56,9 +56,11 @@ class PostgresSession:
             return inventory.read_inventory(conn, self._store)
 
     def read(self, addresses: Collection[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
-        """Batches of non-null values, streamed."""
+        """Batches of non-null values, streamed; with everything also the schema's own definitions."""
         with self._connect(autocommit=True) as conn:
             yield from read.read_values(conn, addresses)
+            if addresses is None:
+                yield from definitions.read_definitions(conn)
 
     def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
         """Replace every value of the plan's masked columns; raises UnsafeError when that cannot be done."""

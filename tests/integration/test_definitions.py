@@ -1,0 +1,80 @@
+"""A value in the schema itself is as much a leak as one in a row: refused by name, and gone when it is taken out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.support.postgres import Production, production
+from tests.support.stack import Place, place
+
+STACK = """\
+version: 1
+project: definitions
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
+sanitize:
+  rules:
+    main: {public.people.email: email, public.people.id: keep}
+"""
+WHO = "zanzibar.quux1@corp.example"
+
+
+@pytest.fixture(scope="module")
+def prod() -> Iterator[Production]:
+    with production(18) as server:
+        server.create_database("app")
+        server.execute(
+            "CREATE TABLE people (id int, email text PRIMARY KEY);"
+            "INSERT INTO people SELECT i, 'zanzibar.quux' || i || '@corp.example' FROM generate_series(1, 50) i",
+            "app",
+        )
+        yield server
+
+
+@pytest.fixture(scope="module")
+def here(prod: Production) -> Iterator[Place]:
+    with place() as made:
+        made.env["DSN"] = prod.dsn_for("app")
+        made.write(STACK)
+        made.call("image", "prod", "--fresh")  # without any of it an image can be made
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("place_of_it", "create", "drop"),
+    [
+        ("view v", f"CREATE VIEW v AS SELECT id FROM people WHERE email = '{WHO}'", "DROP VIEW v"),
+        (
+            "default",
+            f"ALTER TABLE people ALTER email SET DEFAULT '{WHO}'",
+            "ALTER TABLE people ALTER email DROP DEFAULT",
+        ),
+        (
+            "constraint ck",
+            f"ALTER TABLE people ADD CONSTRAINT ck CHECK (email <> '{WHO}') NOT VALID",
+            "ALTER TABLE people DROP CONSTRAINT ck",
+        ),
+        ("policy p", f"CREATE POLICY p ON people USING (email = '{WHO}')", "DROP POLICY p ON people"),
+        ("index ix", f"CREATE INDEX ix ON people (id) WHERE email = '{WHO}'", "DROP INDEX ix"),
+        ("function f", f"CREATE FUNCTION f() RETURNS text LANGUAGE sql RETURN '{WHO}'::text", "DROP FUNCTION f"),
+        ("data/base/", f"COMMENT ON TABLE people IS 'ask {WHO}'", "COMMENT ON TABLE people IS NULL"),
+        ("data/global/", f'CREATE ROLE "{WHO}"', f'DROP ROLE "{WHO}"'),
+    ],
+)
+def test_a_value_in_a_definition_is_refused(
+    here: Place, prod: Production, place_of_it: str, create: str, drop: str
+) -> None:
+    prod.execute(create, "app")
+    try:
+        refused = here.call("image", "prod", "--fresh", check=False)
+    finally:
+        prod.execute(drop, "app")
+    assert refused.returncode == 4, refused.stderr
+    assert place_of_it in refused.stderr
+    assert "zanzibar" not in refused.stderr
+    assert len([one for one in here.leftovers() if one.startswith("images/")]) == 1
