@@ -1,0 +1,161 @@
+"""An incident on the command line: recorded in production, masked, replayed in a branch, told when it differs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+import yaml
+
+from tests.support.postgres import Production, production
+from tests.support.stack import Place, place
+
+STACK = """\
+version: 1
+project: incident
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
+sanitize:
+  domains: {email: {kind: email, unique: true}}
+  rules:
+    main:
+      public.people.name: person
+      public.people.email: email
+      public.people.note: text
+      public.people.*: keep
+      public.chunks.id: keep
+      public.chunks.embedding: {vectors: keep}
+incidents: incidents/
+"""
+
+BUNDLE = """\
+version: 1
+incident: "77"
+environment: prod
+note: Zoë Quuxington3 <zoe.quux3@corp.example> got nothing.
+steps:
+  - id: who
+    kind: sql
+    store: main
+    role: app
+    sql: SELECT id, name, email, note FROM people WHERE email = %(email)s -- asked by zoe.quux3@corp.example
+    parameters: {email: zoe.quux3@corp.example}
+    key: id
+  - id: literal
+    kind: sql
+    store: main
+    sql: SELECT count(*) FROM people WHERE email = 'zoe.quux4@corp.example' AND name LIKE 'Zoë%%'
+    parameters: []
+  - id: settings
+    kind: sql
+    store: main
+    role: app
+    settings: {work_mem: 5MB}
+    local: {statement_timeout: 7s}
+    sql: >-
+      SELECT current_setting('hnsw.ef_search'), current_setting('enable_seqscan'), current_setting('work_mem'),
+      current_setting('statement_timeout'), session_user::text
+  - id: search
+    kind: sql
+    store: main
+    role: app
+    sql: >-
+      SELECT id, embedding <-> %(q)s::vector AS distance FROM chunks ORDER BY embedding <-> %(q)s::vector LIMIT 10
+    parameters: {q: [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]}
+    key: id
+    score: distance
+  - id: fails
+    kind: sql
+    store: main
+    role: app
+    sql: DELETE FROM people
+"""
+
+
+@pytest.fixture(scope="module")
+def prod() -> Iterator[Production]:
+    with production(18) as server:
+        server.create_database("app")
+        server.execute(
+            "CREATE EXTENSION vector;"
+            "CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, note text);"
+            "INSERT INTO people SELECT i, 'Zoë Quuxington' || i, 'zoe.quux' || i || '@corp.example',"
+            " 'call Zoë Quuxington' || i || ' (zoe.quux' || i || '@corp.example)' FROM generate_series(1, 300) i;"
+            "CREATE TABLE chunks (id int PRIMARY KEY, embedding vector(8));"
+            "SELECT setseed(0.5);"
+            "INSERT INTO chunks SELECT i, ARRAY[random(), random(), random(), random(), random(), random(), random(),"
+            " random()]::vector FROM generate_series(1, 3000) i;"
+            "CREATE INDEX ON chunks USING hnsw (embedding vector_l2_ops) WITH (m = 4, ef_construction = 8);"
+            "CREATE ROLE app LOGIN PASSWORD 'x'; GRANT SELECT ON ALL TABLES IN SCHEMA public TO app;"
+            "ALTER ROLE app IN DATABASE app SET hnsw.ef_search = 11;"
+            "ALTER ROLE app SET hnsw.ef_search = 12;"
+            "ALTER DATABASE app SET enable_seqscan = off",
+            "app",
+        )
+        yield server
+
+
+@pytest.fixture(scope="module")
+def here(prod: Production) -> Iterator[Place]:
+    with place() as made:
+        made.env["DSN"] = prod.dsn_for("app")
+        made.write(STACK)
+        (made.directory / "incidents").mkdir()
+        (made.directory / "incidents" / "77.yaml").write_text(BUNDLE)
+        yield made
+
+
+def test_recorded_masked_replayed(here: Place, prod: Production) -> None:
+    bundle = here.directory / "incidents" / "77.yaml"
+    early = here.call("branch", "prod", "--incident", "77", check=False)
+    assert early.returncode == 2
+    assert "envclone incident record" in early.stderr
+    assert here.json("incident", "record", str(bundle))["steps"] == ["who", "literal", "settings", "search", "fails"]
+    assert bundle.stat().st_mode & 0o777 == 0o600
+    recorded = {step["id"]: step["expect"] for step in yaml.safe_load(bundle.read_text())["steps"]}
+    assert recorded["who"]["rows"][0][1] == "Zoë Quuxington3"
+    assert recorded["literal"]["rows"] == [[1]]
+    # the settings of the role in this database, of the database, of the session, of the transaction
+    assert recorded["settings"]["rows"] == [["11", "off", "5MB", "7s", "app"]]
+    assert recorded["fails"]["error"].startswith("25006") or recorded["fails"]["error"].startswith("42501")
+    assert prod.execute("SELECT count(*) FROM people", "app") == [(300,)]
+
+    branch = here.json("branch", "prod", "--incident", "77")
+    assert branch["name"] == "prod-77"
+    (masked,) = (here.pool / "incidents").iterdir()
+    assert masked.stat().st_mode & 0o777 == 0o600
+    text = masked.read_text().lower()
+    assert not [word for word in ("quux", "zoë", "zoe.", "zo\\u00eb") if word in text]
+    report = here.json("replay", "77")
+    assert report["reproduced"], report
+    shown = here.call("replay", "77")
+    assert "incident 77: reproduced (5 of 5" in shown.stdout
+
+    with psycopg.connect(branch["urls"]["main"]) as conn:
+        (nearest,) = conn.execute(
+            "SELECT id FROM chunks ORDER BY embedding <-> '[.1,.2,.3,.4,.5,.6,.7,.8]' LIMIT 1"
+        ).fetchone() or (0,)
+        conn.execute("UPDATE chunks SET embedding = '[9,9,9,9,9,9,9,9]' WHERE id = %s", [nearest])
+    differs = here.call("replay", "77", check=False)
+    assert differs.returncode == 5
+    assert f"id {nearest}: missing" in differs.stdout
+    assert "search: not reproduced" in differs.stdout
+    document = json.loads(here.call("replay", "77", "--json", check=False).stdout)
+    assert [step["step"] for step in document["steps"] if not step["reproduced"]] == ["search"]
+    here.call("reset", "prod-77")
+    assert here.json("replay", "77")["reproduced"]
+    assert len(list((here.pool / "branches" / "prod-77" / "replays").iterdir())) == 5
+
+
+def test_what_is_not_there_is_named(here: Place) -> None:
+    nobody = here.call("replay", "78", check=False)
+    assert (nobody.returncode, "no branch was made for incident 78" in nobody.stderr) == (2, True)
+    unknown = here.call("branch", "prod", "--incident", "78", check=False)
+    assert unknown.returncode in (2, 3), unknown.stderr
+    assert "77" in unknown.stderr, "the message lists the incidents there are"
+    assert [one for one in here.leftovers() if one == "branches/prod-78"] == []
