@@ -1,4 +1,8 @@
-"""Search for many values in one pass over text or bytes, at word boundaries."""
+"""Search for many values in one pass over text or bytes.
+
+A short or common word counts only where it stands as a word. What tells of a person by itself counts wherever its bytes
+are: in a binary file the byte before or after a value is a length or a tag, and can look like a letter.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ import mmap
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from enum import Enum
 from pathlib import Path
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
@@ -17,6 +22,18 @@ __all__ = ["ByteSearch", "Hit", "shortest"]
 
 CHUNK = 16 * 2**20
 """Bytes of a file looked at at once; chunks overlap by the longest value."""
+
+
+TELLING = 9
+"""Bytes from which a full name is no accident inside other words ('coastal lights' holds 'al li')."""
+
+
+class Boundary(Enum):
+    """What must not stand right beside a value."""
+
+    NONE = 0
+    DIGIT = 1
+    WORD = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +59,15 @@ class ByteSearch:
     def __init__(self, originals: Mapping[str, Original], *, minimum: int) -> None:
         self._patterns: list[bytes] = []
         self._values: list[str] = []
+        self._boundaries: list[Boundary] = []
         self.skipped = 0
-        for value in originals:
+        for value, original in originals.items():
             wanted = [spelling for spelling in spellings(value) if len(spelling) >= minimum]
             self.skipped += not wanted
             for spelling in wanted:
                 self._patterns.append(spelling)
                 self._values.append(value)
+                self._boundaries.append(_boundary(original, len(spelling)))
         self.searched = len(originals) - self.skipped
         self._longest = max(map(len, self._patterns), default=1)
         self._automaton = (
@@ -56,11 +75,11 @@ class ByteSearch:
         )
 
     def find(self, data: bytes) -> Iterator[Hit]:
-        """Every occurrence in `data` that is not part of a longer word."""
+        """Every occurrence in `data`; a weak value only where it is not part of a longer word or number."""
         if self._automaton is None:
             return
         for index, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            if _bounded(data, start, end):
+            if _bounded(data, start, end, self._boundaries[index]):
                 yield Hit(self._values[index], start, end)
 
     def find_in_file(self, path: Path) -> Iterator[Hit]:
@@ -91,10 +110,22 @@ def _written(descriptor: int, size: int) -> Iterable[int]:
         offset += CHUNK
 
 
-def _bounded(data: bytes, start: int, end: int) -> bool:
-    """Whether neither neighbour continues the word: 'Ann' is not found in 'Annual'."""
-    before = data[start - 1 : start]
-    after = data[end : end + 1]
+def _boundary(original: Original, length: int) -> Boundary:
+    """What may not stand beside a value of `length` bytes for it to count."""
+    if original.kind == "email" and original.strong:
+        return Boundary.NONE
+    if original.kind == "phone":
+        return Boundary.DIGIT
+    return Boundary.NONE if original.strong and length >= TELLING else Boundary.WORD
+
+
+def _bounded(data: bytes, start: int, end: int, boundary: Boundary) -> bool:
+    """Whether neither neighbour continues the word or number: 'Ann' is not found in 'Annual'."""
+    if boundary is Boundary.NONE:
+        return True
+    before, after = data[start - 1 : start], data[end : end + 1]
+    if boundary is Boundary.DIGIT:
+        return not (before.isdigit() or after.isdigit())
     return not (
         (before.isalnum() and data[start : start + 1].isalnum()) or (after.isalnum() and data[end - 1 : end].isalnum())
     )

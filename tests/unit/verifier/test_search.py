@@ -11,9 +11,9 @@ from envclone.verifier import search
 from envclone.verifier.originals import Originals, strong
 
 
-def _search(values: list[str], minimum: int = 3) -> search.ByteSearch:
+def _search(values: list[str], minimum: int = 3, kind: str = "person") -> search.ByteSearch:
     originals = Originals()
-    originals.add("main.t.c", "person", values)
+    originals.add("main.t.c", kind, values)
     return search.ByteSearch(originals.items(), minimum=minimum)
 
 
@@ -27,6 +27,19 @@ def test_word_boundaries() -> None:
     assert _found(ann, b"Annual hANN Anno") == []
     assert _found(ann, b"\x07Ann\x00") == ["Ann"]
     assert _found(ann, b"<jane@corp.com>") == ["jane@corp.com"]
+
+
+def test_what_tells_by_itself_is_found_between_any_bytes() -> None:
+    mails = _search(["jane@corp.com"], kind="email")
+    assert _found(mails, b"emailx\x1cjane@corp.coman\x0c") == ["jane@corp.com"]  # CBOR: the next tag is an 'a'
+    names = _search(["Maximiliana Fontaine-Bleau", "Al Li"])
+    assert _found(names, b"7Maximiliana Fontaine-BleauK") == [
+        "Maximiliana Fontaine-Bleau"
+    ]  # a varlena's length is a '7'
+    assert _found(names, b"coastal lights, COAl Lights") == []
+    phones = _search(["555-0100 22"], kind="phone")
+    assert _found(phones, b"k555-0100 22a") == ["555-0100 22"]
+    assert _found(phones, b"1555-0100 22") == []
 
 
 def test_spellings() -> None:

@@ -1,0 +1,153 @@
+"""A check that cannot fail is no check: each step of sanitization is left out once, and no image may come of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from envclone.api import Stack
+from envclone.errors import UnsafeError
+from envclone.lifecycle import publish, sanitize, snapshot, verify
+from envclone.models import FieldRule
+from tests.support.postgres import Production, production
+from tests.support.qdrant import build
+from tests.support.stack import Place, bytes_hold, place
+
+STACK = """\
+version: 1
+project: guards
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "@DSN@", database: app}}
+      kb: {kind: qdrant, source: {method: directory, path: "@KB@"}}
+sanitize:
+  domains: {email: {kind: email, unique: true}}
+  rules:
+    main:
+      public.people.id: keep
+      public.people.name: person
+      public.people.email: email
+      public.people.history: text
+    kb: {articles.author.name: person, articles.author.email: email, articles.n: keep, articles.vectors: keep}
+  references: ["kb.articles.n -> main.public.people.id"]
+"""
+
+
+@pytest.fixture(scope="module")
+def prod() -> Iterator[Production]:
+    with production(18) as server:
+        server.create_database("app")
+        server.execute(
+            "CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, history text);"
+            "INSERT INTO people SELECT i, 'Zanzibar Quuxington' || chr(97 + i % 26),"
+            " 'zanzibar.quux' || i || '@corp.example',"
+            " repeat('Zanzibar Quuxington' || chr(97 + i % 26) || ' said hello. ', 1 + i * 3)"
+            " FROM generate_series(0, 399) i;"
+            "UPDATE people SET history = history || ' again';"
+            "DELETE FROM people WHERE id >= 390; ANALYZE",
+            "app",
+        )
+        yield server
+
+
+@pytest.fixture(scope="module")
+def here(prod: Production) -> Iterator[Place]:
+    def payload(number: int) -> dict[str, Any]:
+        person = f"Zanzibar Quuxington{chr(97 + number % 26)}"
+        return {"author": {"name": person, "email": f"zanzibar.quux{number}@corp.example"}, "n": number}
+
+    with place() as made:
+        build(made.directory / "storage", points=390, payload=payload, indexed=("author.email",))
+        made.write(STACK.replace("@DSN@", prod.dsn_for("app")).replace("@KB@", str(made.directory / "storage")))
+        made.open().snapshot("prod")
+        yield made
+
+
+@pytest.fixture
+def stack(here: Place) -> Iterator[Stack]:
+    opened = here.open()
+    yield opened
+    left = [one for one in here.leftovers() if not one.startswith("raw/")]
+    for one in left:  # a test that fails is not to spoil the next one
+        opened.workspace.cow.remove(here.pool / one)
+    assert left == [], "a refused image leaves nothing"
+
+
+def test_with_every_step_nobody_is_left(here: Place) -> None:
+    stack = here.open()
+    image = stack.image("prod")
+    needles = [b"Zanzibar", b"zanzibar", b"Quuxington", b"corp.example"]
+    assert bytes_hold(here.pool / "images" / image.id, needles) == {}
+    checks = json.loads((here.pool / "images" / image.id / "attestation.json").read_text())["checks"]
+    assert checks["files"]["residue_hits"] == 0
+    assert checks["files"]["originals_searched"] > 390
+    assert checks["references"][0]["dangling"] == 0
+    stack.workspace.cow.remove(here.pool / "images" / image.id)
+
+
+def _nothing(*arguments: Any, **options: Any) -> tuple[()]:
+    return ()
+
+
+@pytest.mark.parametrize(
+    ("step", "instead", "says"),
+    [
+        ("envclone.stores.postgres.residue.scrub", _nothing, "bytes of the files"),
+        ("envclone.stores.qdrant.wal.empty", lambda shard: 0, "bytes of the files"),
+        ("envclone.stores.postgres.quiesce.vacuum_everything", _nothing, "dead rows are left"),
+    ],
+)
+def test_a_step_that_is_left_out_is_caught(
+    stack: Stack, monkeypatch: pytest.MonkeyPatch, step: str, instead: Callable[..., Any], says: str
+) -> None:
+    monkeypatch.setattr(step, instead)
+    with pytest.raises(UnsafeError, match=says) as caught:
+        stack.image("prod")
+    assert "anzibar" not in f"{caught.value} {caught.value.problems} {caught.value.hint}"
+
+
+@pytest.mark.parametrize("address", ["public.people.name", "public.people.email", "articles"])
+def test_a_field_that_is_written_wrongly_is_caught(stack: Stack, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
+    """The writer leaves one field as it was; the verifier, which asks the real masks, sees the difference."""
+    from envclone.masking.masks import MaskSet
+
+    real_field, real_verify = MaskSet.field, publish.verify
+
+    def lazy(self: MaskSet, rule: FieldRule) -> Any:
+        return list if rule.address == address else real_field(self, rule)
+
+    def honest(*arguments: Any) -> Any:
+        monkeypatch.setattr(MaskSet, "field", real_field)
+        return real_verify(*arguments)
+
+    monkeypatch.setattr(MaskSet, "field", lazy)
+    monkeypatch.setattr(publish, "verify", honest)
+    with pytest.raises(UnsafeError) as caught:
+        stack.image("prod")
+    assert any(address in problem for problem in caught.value.problems), caught.value.problems
+
+
+def test_a_free_text_mask_that_misses_is_caught(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here the mask itself is at fault, so the digests agree; the search for originals sees it."""
+    from envclone.masking.freetext import FreeText
+
+    monkeypatch.setattr(FreeText, "mask", lambda self, values: list(values))
+    with pytest.raises(UnsafeError, match="original values of masked fields") as caught:
+        stack.image("prod")
+    assert any("main.public.people.history" in problem for problem in caught.value.problems)
+
+
+def test_only_what_was_verified_can_be_published(stack: Stack) -> None:
+    with pytest.raises(TypeError):
+        sanitize.Sanitized(object(), "img-x", stack.workspace.pool.path, None, None, {})  # type: ignore[arg-type]
+    with pytest.raises(TypeError):
+        verify.Verified(object(), None, {})  # type: ignore[arg-type]
+    raw = snapshot.latest(stack.workspace, "prod")
+    for impostor in (raw, object(), None):
+        with pytest.raises(UnsafeError, match="can be published"):
+            publish.publish(stack.workspace, impostor)  # type: ignore[arg-type]
