@@ -86,6 +86,23 @@ def test_running_under_load_and_stopped(major: int) -> None:
         _stopped(here, server)
 
 
+def test_a_production_whose_superuser_has_our_name() -> None:
+    with production(18, superuser="envclone") as server, place() as here:
+        server.create_database("app")
+        server.execute(SCHEMA, "app")
+        here.env["DSN"] = server.dsn_for("app")
+        here.write(STACK.replace("{SOURCE}", '{method: physical, dsn: "${DSN}"}'))
+        branch = here.json("branch", "prod", "--name", "named")
+        _consistent(branch)
+        here.call("stop", "named")
+        again = here.json("start", "named")
+        with psycopg.connect(again["urls"]["main"]) as conn:
+            row = conn.execute(
+                "SELECT current_user::text, rolsuper FROM pg_roles WHERE rolname = current_user"
+            ).fetchone()
+        assert row == ("envclone_branch", False)
+
+
 def _stopped(here: Place, server: Any) -> None:
     """The same from the files of the stopped server; of a running one they are refused."""
     here.write(STACK.replace("{SOURCE}", f"{{method: directory, path: {server.data}, database: app}}"))

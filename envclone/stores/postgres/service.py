@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +35,8 @@ def serve(
     """
     data = directory / "data"
     engine = engines.for_snapshot(snapshot)
+    if credentials.user == snapshot.details["superuser"]:  # the branch's user must not be the one who may do all
+        credentials = replace(credentials, user=f"{credentials.user}_branch")
     settings.write_hba(data, [credentials.user])
     started = _start(engine, data, port, log)
     try:
