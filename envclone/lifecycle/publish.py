@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import asdict
 
 from envclone import attestation, audit, records
 from envclone.errors import UnsafeError
@@ -11,7 +10,7 @@ from envclone.lifecycle import images
 from envclone.lifecycle.images import rules_digest
 from envclone.lifecycle.sanitize import image_id, sanitize
 from envclone.lifecycle.teardown import discard
-from envclone.lifecycle.verify import Verified, verify
+from envclone.lifecycle.verify import Verified, stores_record, verify
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Image, RawSnapshot
 
@@ -34,14 +33,7 @@ def publish(workspace: Workspace, verified: Verified) -> Image:
     statement = {
         "version": 1,
         "image": records.dump(image),
-        "stores": {
-            name: {
-                "plan": records.dump(work.plan),
-                "rewrite": asdict(work.rewrite),
-                "cleaned": [asdict(item) for item in work.cleaned],
-            }
-            for name, work in sanitized.stores.items()
-        },
+        "stores": stores_record(sanitized),
         "checks": verified.checks,
         "not_guaranteed": [
             "embeddings that are kept can be inverted in part: see docs/security.md",

@@ -6,16 +6,18 @@
 3. No original value stands in a field of any store, masked or kept.
 4. No original value stands in the bytes of any file, compressed values decompressed. What equals an original by
    accident (a pseudonym, a word of a kept field) is subtracted, counted and named.
+5. No original value stands in the record that is published with the files.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import ExitStack
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from envclone import registry
+from envclone import records, registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.images import domains_of
 from envclone.lifecycle.sanitize import Sanitized
@@ -25,9 +27,10 @@ from envclone.models import Integrity, ProgressEvent, RowsDigest
 from envclone.protocols import StoreSession
 from envclone.verifier.fields import FieldFindings, examine_fields
 from envclone.verifier.files import examine_files
+from envclone.verifier.record import examine_record
 from envclone.verifier.references import dangling
 
-__all__ = ["Verified", "verify"]
+__all__ = ["Verified", "stores_record", "verify"]
 
 
 class Verified:
@@ -62,7 +65,22 @@ def verify(workspace: Workspace, sanitized: Sanitized) -> Verified:
         findings,
         workspace.progress,
     )
+    checks["record_texts"] = examine_record(
+        {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
+    )
     return Verified(_TOKEN, sanitized, checks)
+
+
+def stores_record(sanitized: Sanitized) -> dict[str, Any]:
+    """What the attestation says of each store: the rules, what was written, what was cleaned."""
+    return {
+        name: {
+            "plan": records.dump(work.plan),
+            "rewrite": asdict(work.rewrite),
+            "cleaned": [asdict(item) for item in work.cleaned],
+        }
+        for name, work in sanitized.stores.items()
+    }
 
 
 def _examine_rows(

@@ -2,26 +2,30 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+from unicodedata import normalize
+from urllib.parse import unquote
 
 from envclone.errors import UnsafeError
-from envclone.models import FieldKind, FieldRule, ProgressEvent, StorePlan
+from envclone.models import FieldKind, ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
-from envclone.verifier.originals import Originals
+from envclone.verifier.originals import Original, Originals
 from envclone.verifier.search import ByteSearch
 
 if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
 
-__all__ = ["FieldFindings", "examine_fields"]
+__all__ = ["FieldFindings", "LooseSearch", "examine_fields", "folded"]
 
 SHORTEST_IN_TEXT = 3
 """Bytes; a value of two letters is compared with its pseudonym, not searched for."""
 
 SEPARATOR = b"\xff"
+_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
 @dataclass(slots=True)
@@ -69,13 +73,20 @@ def examine_fields(
                 if kind != "text":
                     findings.originals.add(f"{store}.{address}", kind, values)
     search = ByteSearch(findings.originals.items(), minimum=SHORTEST_IN_TEXT)
+    loose = LooseSearch(findings.originals.items())
     leaks: Counter[tuple[str, str]] = Counter()
+    spelled: Counter[tuple[str, str]] = Counter()
     for store, session in sessions.items():
         progress(ProgressEvent(f"searching every field of {store}", 0))
         for address, batch in session.read():
             rule = plans[store].rules.get(address)
             findings.values += len(batch)
-            _search_batch(search, findings, leaks, f"{store}.{address}", batch, rule, masks)
+            place = f"{store}.{address}"
+            after = masks.field(rule)(batch) if rule is not None and rule.masked else batch
+            _search_batch(search, findings, leaks, place, batch, after)
+            for source in loose.left(batch, after):
+                spelled[place, source] += 1
+    leaks |= spelled  # the larger count: what is found as it is, is found in another spelling too
     if leaks:
         raise UnsafeError(
             "original values of masked fields are left in other fields: no image was made",
@@ -83,7 +94,8 @@ def examine_fields(
                 f"{where}: {count} times a value of {source}" for (where, source), count in sorted(leaks.items())
             ],
             hint="declare the field in sanitize.rules: `text` for free text, or the domain of the values it holds;\n"
-            "a definition of the schema has to be changed in production",
+            "redact or null where they are spelled otherwise (jane%40example.org) or the type is no text;\n"
+            "a definition, comment, name or setting has to be changed in production",
         )
     return findings
 
@@ -94,12 +106,11 @@ def _search_batch(
     leaks: Counter[tuple[str, str]],
     where: str,
     batch: list[Any],
-    rule: FieldRule | None,
-    masks: Masks,
+    made: list[Any],
 ) -> None:
+    masked = made is not batch
     before = [_bytes(value) for value in batch]
-    masked = rule is not None and rule.masked
-    after = [_bytes(value) for value in masks.field(rule)(batch)] if rule is not None and rule.masked else before
+    after = [_bytes(value) for value in made] if masked else before
     if all(len(old) == len(new) for old, new in zip(before, after, strict=True)):
         # one search over the whole batch: the values are joined by a byte that no UTF-8 text holds
         before, after = [SEPARATOR.join(before)], [SEPARATOR.join(after)]
@@ -117,11 +128,43 @@ def _search_batch(
                 findings.by_field[where] += 1
 
 
-def _bytes(value: Any) -> bytes:
+class LooseSearch:
+    """Finds what tells of a person by itself in any spelling: upper case, NFD, `jane%40example.org`, `\\u00E9`."""
+
+    def __init__(self, originals: Mapping[str, Original]) -> None:
+        self._known = {folded(value): original for value, original in originals.items() if original.strong}
+        self._search = ByteSearch(self._known, minimum=SHORTEST_IN_TEXT)
+
+    def left(self, before: list[Any], after: list[Any]) -> Iterator[str]:
+        """The address of each original that stands in `after` where it stood in `before`."""
+        new = [_bytes(value, folded) for value in after]
+        if after is before:
+            yield from (self._known[hit.value].address for hit in self._search.find(SEPARATOR.join(new)))
+            return
+        for raw, made in zip(before, new, strict=True):
+            hits = list(self._search.find(made))
+            old = _bytes(raw, folded) if hits else b""
+            for hit in hits:
+                found = made[hit.start : hit.end]
+                if old[hit.start : hit.end] == found if len(old) == len(made) else found in old:
+                    yield self._known[hit.value].address
+
+
+def folded(text: str) -> str:
+    """A text with its escapes resolved, composed, in lower case."""
+    if "\\u" in text:
+        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
+        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if "%" in text:
+        text = unquote(text)
+    return text.lower() if text.isascii() else normalize("NFC", normalize("NFC", text).lower())
+
+
+def _bytes(value: Any, form: Callable[[str], str] = str) -> bytes:
     if value is None:
         return b""
     if isinstance(value, str):
-        return value.encode("utf-8", "surrogatepass")
+        return form(value).encode("utf-8", "surrogatepass")
     if isinstance(value, list):
-        return SEPARATOR.join(_bytes(item) for item in value)
+        return SEPARATOR.join(_bytes(item, form) for item in value)
     return str(value).encode()

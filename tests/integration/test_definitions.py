@@ -19,7 +19,7 @@ environments:
       main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
 sanitize:
   rules:
-    main: {public.people.email: email, public.people.id: keep}
+    main: {public.people.email: email, public.people.id: keep, public.notes.*: keep, pg_largeobject: keep}
 """
 WHO = "zanzibar.quux1@corp.example"
 
@@ -30,7 +30,9 @@ def prod() -> Iterator[Production]:
         server.create_database("app")
         server.execute(
             "CREATE TABLE people (id int, email text PRIMARY KEY);"
-            "INSERT INTO people SELECT i, 'zanzibar.quux' || i || '@corp.example' FROM generate_series(1, 50) i",
+            "INSERT INTO people SELECT i, 'zanzibar.quux' || i || '@corp.example' FROM generate_series(1, 50) i;"
+            "CREATE TABLE notes (words tsvector, link text);"
+            "SELECT lo_from_bytea(0, 'nothing of anybody')",
             "app",
         )
         yield server
@@ -62,8 +64,22 @@ def here(prod: Production) -> Iterator[Place]:
         ("policy p", f"CREATE POLICY p ON people USING (email = '{WHO}')", "DROP POLICY p ON people"),
         ("index ix", f"CREATE INDEX ix ON people (id) WHERE email = '{WHO}'", "DROP INDEX ix"),
         ("function f", f"CREATE FUNCTION f() RETURNS text LANGUAGE sql RETURN '{WHO}'::text", "DROP FUNCTION f"),
-        ("data/base/", f"COMMENT ON TABLE people IS 'ask {WHO}'", "COMMENT ON TABLE people IS NULL"),
-        ("data/global/", f'CREATE ROLE "{WHO}"', f'DROP ROLE "{WHO}"'),
+        ("comment on table people", f"COMMENT ON TABLE people IS 'ask {WHO}'", "COMMENT ON TABLE people IS NULL"),
+        ("name of a role", f'CREATE ROLE "{WHO}"', f'DROP ROLE "{WHO}"'),
+        ("settings of all", f"ALTER ROLE ALL SET myapp.owner = '{WHO}'", "ALTER ROLE ALL RESET myapp.owner"),
+        ("labels of enum", f"CREATE TYPE e AS ENUM ('a', '{WHO}')", "DROP TYPE e"),
+        ("main.public.notes.words", f"INSERT INTO notes VALUES (to_tsvector('simple', '{WHO}'))", "DELETE FROM notes"),
+        (
+            "main.public.notes.link",
+            f"INSERT INTO notes VALUES (NULL, '{WHO.replace('@', '%40')}')",
+            "DELETE FROM notes",
+        ),
+        ("main.public.notes.link", f"INSERT INTO notes VALUES (NULL, '{WHO.upper()}')", "DELETE FROM notes"),
+        (
+            "pg_largeobject",  # over the border of two of its pages
+            f"SELECT lo_from_bytea(4711, convert_to(repeat('x', 2038) || ' {WHO}', 'UTF8'))",
+            "SELECT lo_unlink(4711)",
+        ),
     ],
 )
 def test_a_value_in_a_definition_is_refused(

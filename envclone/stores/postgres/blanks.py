@@ -13,11 +13,11 @@ import numpy.typing as npt
 from envclone.stores.postgres.layout import Relation
 from envclone.stores.postgres.pages import varlena
 from envclone.stores.postgres.pages.checksum import page_checksums
-from envclone.stores.postgres.pages.page import Items, Pages, has_dead, live_mask, normal_items
+from envclone.stores.postgres.pages.page import Items, Pages, has_dead, headers, live_mask, normal_items
 from envclone.stores.postgres.pages.segments import Range, ranges
 from envclone.stores.postgres.pages.tuples import attributes
 
-__all__ = ["Erased", "erase"]
+__all__ = ["Erased", "erase", "erase_holes"]
 
 
 @dataclass(slots=True)
@@ -64,6 +64,26 @@ def erase(
         changed = np.flatnonzero(different.any(axis=1))
         if len(changed):
             done.bytes += int(different[changed].sum())
+            done.written += len(changed)
+            _write(part, pages, changed, checksums)
+    return done
+
+
+def erase_holes(data: Path, relation: Relation, *, page_size: int, segment_pages: int, checksums: bool) -> Erased:
+    """Zero what lies between line pointers and items in every page of a B-tree: entries that VACUUM took out.
+
+    Taking one out closes the gap, so nothing is left between items (`PageIndexMultiDelete` in
+    `src/backend/storage/page/bufpage.c`), and a deleted page is a hole as a whole.
+    """
+    done = Erased()
+    for part in ranges(data / relation.path, page_size, segment_pages=segment_pages):
+        head = headers(part.pages, relation.path)
+        done.pages += len(part.pages)
+        where = np.arange(page_size)
+        pages = part.pages * ~((where >= head.lower[:, None]) & (where < head.upper[:, None]))
+        changed = np.flatnonzero((pages != part.pages).any(axis=1))
+        if len(changed):
+            done.bytes += int((pages[changed] != part.pages[changed]).sum())
             done.written += len(changed)
             _write(part, pages, changed, checksums)
     return done

@@ -23,6 +23,17 @@ NOWHERE = "disabled.invalid"
 
 _OUTGOING = ("dblink", "pg_net", "http", "pgsql-http", "aws_lambda", "aws_s3", "plsh", "plpython3u", "plperlu")
 _TEMPLATES = ("template0", "template1")
+_REMARKS = """
+    SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(d::text, '' ORDER BY d::text))
+            FROM pg_catalog.pg_description d),
+           (SELECT pg_catalog.count(*) FROM pg_catalog.pg_seclabel)
+"""
+"""What can be said of initdb's own objects: comments and labels."""
+_TELLING_CATALOGS = (
+    "pg_authid", "pg_database", "pg_db_role_setting", "pg_foreign_server", "pg_foreign_table", "pg_largeobject",
+    "pg_replication_origin", "pg_subscription", "pg_user_mapping",
+)  # fmt: skip
+"""Catalogs that hold secrets or data, whose values ANALYZE copies into the statistics of each database."""
 _ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "address", "dsn", "url", "server")
 
 
@@ -43,6 +54,7 @@ def defang(connect: Connect, database: str) -> list[Cleaned]:
             _outgoing(conn),
         ]
     cleaned += _databases(connect, database)
+    cleaned.append(_statistics(connect))
     with connect(autocommit=True) as conn:
         cleaned += [_origins(conn), _passwords(conn), _settings(conn)]
     return [item for item in cleaned if item.count]
@@ -115,7 +127,7 @@ def _foreign(conn: Connection) -> list[Cleaned]:
 
 
 def _jobs(conn: Connection) -> Cleaned:
-    row = conn.execute("SELECT pg_catalog.to_regclass('cron.job') IS NOT NULL").fetchone()
+    row = conn.execute("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_cron')").fetchone()
     if not row or not row[0]:
         return Cleaned("scheduled jobs removed", 0)
     jobs = conn.execute("DELETE FROM cron.job RETURNING jobid").rowcount
@@ -177,15 +189,44 @@ def _drop(conn: Connection, name: str) -> None:
 
 
 def _filled(connect: Connect, name: str) -> bool:
+    """Whether anything was ever put into a database: whatever was has a number that initdb gives to nothing."""
     with connect(dbname=name, autocommit=True) as conn:
-        row = conn.execute(
-            """SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind IN ('r','m','p','f','S'))
-                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_largeobject_metadata)
-                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_foreign_server)
-                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_event_trigger)
-                   OR EXISTS (SELECT 1 FROM pg_catalog.pg_proc WHERE oid >= 16384)"""
-        ).fetchone()
-    return bool(row and row[0])
+        catalogs = conn.execute(
+            """SELECT c.relname, a.attname FROM pg_catalog.pg_class c
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+               WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND NOT c.relisshared
+                 AND a.attname IN ('oid', 'attrelid') AND a.attnum > 0 AND c.oid::int8 < 16384"""
+        ).fetchall()
+        held = [
+            sql.SQL("EXISTS (SELECT 1 FROM pg_catalog.{} WHERE {}::int8 >= 16384)").format(
+                sql.Identifier(catalog), sql.Identifier(column)
+            )
+            for catalog, column in catalogs
+        ]
+        row = conn.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(held))).fetchone()
+        remarks = conn.execute(_REMARKS).fetchone()
+    with connect(dbname="template0", autocommit=True) as conn:
+        return bool(row and row[0]) or conn.execute(_REMARKS).fetchone() != remarks
+
+
+def _statistics(connect: Connect) -> Cleaned:
+    """Samples of catalogs that hold secrets, such as of the roles' password hashes."""
+    with connect(autocommit=True) as conn:
+        names = [row[0] for row in conn.execute("SELECT datname FROM pg_catalog.pg_database WHERE datallowconn")]
+    removed = 0
+    for name in names:
+        with connect(dbname=name, autocommit=True) as conn:
+            found = conn.execute(
+                """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
+                   WHERE c.oid = s.starelid AND c.relnamespace = 'pg_catalog'::regnamespace AND c.relname = ANY (%s)
+                     AND COALESCE(stavalues1::text, stavalues2::text, stavalues3::text, stavalues4::text,
+                                  stavalues5::text) IS NOT NULL""",
+                [list(_TELLING_CATALOGS)],
+            ).rowcount
+            if found:
+                conn.execute("VACUUM FULL pg_catalog.pg_statistic")
+            removed += found
+    return Cleaned("statistics of catalogs that hold secrets removed", removed)
 
 
 def _passwords(conn: Connection) -> Cleaned:

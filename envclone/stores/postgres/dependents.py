@@ -64,22 +64,27 @@ def generated_from(conn: Connection, table: Table, columns: Collection[str]) -> 
 
 
 def indexes_on(conn: Connection, relation: int, columns: Collection[str]) -> list[Index]:
-    """The relation's indexes that hold any of `columns`: as a key, included, in an expression or in a predicate."""
+    """The relation's indexes that hold any of `columns`: as a key, included, in an expression or in a predicate.
+
+    A whole row in an expression holds every column; the catalog records no dependency on columns for it, but its
+    attribute number is 0 (`src/include/nodes/primnodes.h`).
+    """
     rows = conn.execute(
         """SELECT i.indexrelid::int8, n.nspname, c.relname, i.indrelid::int8, i.indisunique
            FROM pg_catalog.pg_index i
            JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           WHERE i.indrelid = %s::oid AND c.relkind = 'i' AND EXISTS
+           WHERE i.indrelid = %(relation)s::oid AND c.relkind = 'i' AND %(columns)s::text[] <> '{}' AND
+             (pg_catalog.concat(i.indexprs::text, i.indpred::text) ~ ':varattno 0 ' OR EXISTS
              (SELECT 1 FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = i.indrelid AND a.attname = ANY (%s) AND
+              WHERE a.attrelid = i.indrelid AND a.attname = ANY (%(columns)s) AND
                 (a.attnum = ANY (i.indkey) OR EXISTS
                   (SELECT 1 FROM pg_catalog.pg_depend d
                    WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
                      AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid
-                     AND d.refobjsubid = a.attnum)))
+                     AND d.refobjsubid = a.attnum))))
            ORDER BY 1""",
-        [relation, list(columns)],
+        {"relation": relation, "columns": list(columns)},
     ).fetchall()
     return [Index(*row) for row in rows]
 

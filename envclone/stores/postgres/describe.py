@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from envclone.errors import ConfigError, ResourceError
+from envclone.errors import ConfigError, ResourceError, UnsafeError
 from envclone.stores.postgres.engine import Engine, has_icu, missing
 from envclone.stores.postgres.policy import locale_exists
 
@@ -28,6 +28,7 @@ class Database:
     collate: str
     ctype: str
     collation_version: str | None
+    encoding: str = "UTF8"
 
     def plain(self) -> dict[str, Any]:
         """As plain JSON values, for a snapshot's details."""
@@ -39,7 +40,8 @@ def databases_sql(major: int) -> str:
     new = "datlocprovider::text, datcollate::text, datctype::text, datcollversion"
     old = "'c'::text, datcollate::text, datctype::text, NULL::text"
     return (
-        f"SELECT datname::text, oid::int8, datistemplate, datallowconn, {new if major >= 15 else old}"  # noqa: S608
+        f"SELECT datname::text, oid::int8, datistemplate, datallowconn, {new if major >= 15 else old},"  # noqa: S608
+        " pg_catalog.pg_encoding_to_char(encoding)::text"
         " FROM pg_catalog.pg_database ORDER BY datname"
     )
 
@@ -67,8 +69,15 @@ def require_runnable(
 ) -> list[str]:
     """Check that a clone can run here, and return warnings; `extensions` None means that they are not known.
 
-    Raises ResourceError naming the extension, the locale or the collation provider that is missing.
+    Raises ResourceError naming the extension, the locale or the collation provider that is missing, UnsafeError for
+    an encoding in whose bytes nobody could be searched for.
     """
+    if database.encoding != "UTF8":
+        raise UnsafeError(
+            f"the database '{database.name}' is encoded in {database.encoding}: pseudonyms and the search for originals"
+            " in the files are made for UTF8",
+            hint="convert it in production: pg_dump, CREATE DATABASE … ENCODING 'UTF8' TEMPLATE template0, restore",
+        )
     lacking = missing(engine, extensions or ())
     if lacking:
         raise ResourceError(

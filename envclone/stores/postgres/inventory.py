@@ -22,7 +22,7 @@ _BATCH = 2000
 def read_inventory(conn: Connection, store: str) -> Inventory:
     """Every column of every user table, with the group of columns that foreign keys tie to it.
 
-    Views, foreign tables and extensions' tables are left out: they hold no rows of the user in these files.
+    Views and foreign tables are left out: they hold no rows in these files. Extensions' tables are not.
     Materialized views are left out too, for they are made again from the masked tables.
     Large objects, when there are any, are one field `pg_largeobject`.
     """

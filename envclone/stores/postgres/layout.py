@@ -22,6 +22,7 @@ Connect = Callable[..., AbstractContextManager[Connection]]
 FILE = "layout.json"
 """The file beside `data/` that holds the layout."""
 
+FIRST_NORMAL_OID = 16384
 _VERSION = 1
 
 
@@ -47,6 +48,11 @@ class Relation:
         """Whether its main fork consists of heap pages (sequences do too)."""
         return self.access == "heap" or self.kind == "S"
 
+    @property
+    def catalog_index(self) -> bool:
+        """Whether it is a B-tree of the server's own (`FirstNormalObjectId` in `access/transam.h`)."""
+        return self.kind == "i" and self.access == "btree" and self.table < FIRST_NORMAL_OID
+
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -67,10 +73,17 @@ class Layout:
 
     def heaps(self) -> Iterator[tuple[Database, Relation]]:
         """Every relation of heap pages once, shared catalogs under the first database."""
+        return ((database, relation) for database, relation in self._each() if relation.heap)
+
+    def catalog_indexes(self) -> Iterator[tuple[Database, Relation]]:
+        """Every B-tree of a system catalog once."""
+        return ((database, relation) for database, relation in self._each() if relation.catalog_index)
+
+    def _each(self) -> Iterator[tuple[Database, Relation]]:
         seen: set[str] = set()
         for database in self.databases:
             for relation in database.relations:
-                if relation.heap and relation.path not in seen:
+                if relation.path not in seen:
                     seen.add(relation.path)
                     yield database, relation
 

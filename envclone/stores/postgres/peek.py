@@ -50,7 +50,7 @@ def look(engine: Engine, data: Path) -> Cluster:
     sql = (
         "SELECT json_build_object('superuser', (SELECT rolname FROM pg_authid WHERE oid = 10),"  # noqa: S608
         f" 'databases', (SELECT json_agg(to_json(d)) FROM ({rows}) AS d(name, oid, template, connectable,"
-        ' provider, "collate", ctype, collation_version)))'
+        ' provider, "collate", ctype, collation_version, encoding)))'
     )
     answer = _ask(engine, data, "template1", _TEMPLATE1, sql)
     return Cluster(answer["superuser"], tuple(Database(**fields) for fields in answer["databases"]))

@@ -12,9 +12,12 @@ from envclone.errors import UsageError
 from envclone.models import FieldKind
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
-__all__ = ["read_values", "stream_leaf"]
+__all__ = ["read_objects", "read_values", "stream_leaf"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+
+_OVERLAP = 512
+"""Bytes; longer than an identity."""
 
 BATCH = 8192
 """Rows fetched together."""
@@ -40,12 +43,32 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
         if not columns:
             continue
         for leaf in table.leaves:
-            expressions = [column.read_as() for column in columns]
+            expressions = [_words(column) if column.type == "tsvector" else column.read_as() for column in columns]
             for rows in stream_leaf(conn, leaf, expressions):
                 for column, values in zip(columns, zip(*rows, strict=True), strict=True):
                     present = [value for value in values if value is not None]
                     if present:
                         yield f"{table.address}.{column.name}", present
+
+
+def _words(column: Column) -> sql.Composable:
+    """A tsvector as the text that it was made of: its words at their places, so that a full name is one again."""
+    return sql.SQL(
+        "(SELECT pg_catalog.string_agg(u.lexeme, ' ' ORDER BY p.p) FROM pg_catalog.unnest({}) AS u"
+        " LEFT JOIN LATERAL pg_catalog.unnest(u.positions) AS p (p) ON true)"
+    ).format(sql.Identifier(column.name))
+
+
+def read_objects(conn: Connection) -> Iterator[tuple[str, list[Any]]]:
+    """The large objects as text, in pieces that overlap; bytes that are no UTF-8 are replaced."""
+    with conn.transaction(), conn.cursor(name="envclone_objects") as cursor:
+        cursor.itersize = BATCH
+        cursor.execute("SELECT loid::int8, pageno, data FROM pg_catalog.pg_largeobject ORDER BY 1, 2")
+        last, tail = (-1, -1), b""
+        for number, page, data in cursor:
+            joined = tail + data if last == (number, page - 1) else data
+            yield LARGE_OBJECTS, [joined.decode("utf-8", "replace")]
+            last, tail = (number, page), joined[-_OVERLAP:]
 
 
 def stream_leaf(

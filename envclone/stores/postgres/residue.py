@@ -25,7 +25,8 @@ def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> list[Cle
     """Erase dead rows, free space, dropped columns, files of nothing, logs, statistics files and old WAL.
 
     `directory` holds `data/`, cleanly stopped, and the layout that its private session left. Every heap of every
-    database is gone through, catalogs too; indexes are not (those on masked columns were built anew).
+    database is gone through, catalogs and their indexes too; other indexes are not (those on masked columns were
+    built anew).
     Raises UnsafeError when row versions are left that VACUUM should have removed, BusyError when a server runs.
     """
     data = directory / "data"
@@ -60,6 +61,16 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
         if erased.dropped:
             dropped.setdefault((database.oid, relation.toast), set()).update(erased.dropped)
         done.append(erased)
+    for _, relation in known.catalog_indexes():
+        done.append(
+            blanks.erase_holes(
+                data,
+                relation,
+                page_size=known.page_size,
+                segment_pages=known.segment_pages,
+                checksums=checksums,
+            )
+        )
     written, total = sum(e.written for e in done), sum(e.pages for e in done)
     return [
         Cleaned("bytes of dead rows and free space zeroed", sum(e.bytes for e in done), f"{written} of {total} pages"),

@@ -60,6 +60,7 @@ class PostgresSession:
         with self._connect(autocommit=True) as conn:
             yield from read.read_values(conn, addresses)
             if addresses is None:
+                yield from read.read_objects(conn)
                 yield from definitions.read_definitions(conn)
 
     def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:

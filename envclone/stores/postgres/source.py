@@ -105,11 +105,13 @@ def open_source(dsn: str, **parameters: Any) -> psycopg.Connection[Any]:
 
     from envclone.stores.postgres.server import reason
 
+    # a database of no declared encoding (SQL_ASCII) would give bytes
+    encoding = {} if "replication" in parameters else {"client_encoding": "UTF8"}
     try:
         conn = psycopg.connect(
             dsn,
             autocommit=True,
-            **{"connect_timeout": CONNECT_TIMEOUT, "application_name": "envclone", **parameters},
+            **{"connect_timeout": CONNECT_TIMEOUT, "application_name": "envclone", **encoding, **parameters},
         )
         if "replication" not in parameters:
             conn.execute("SET default_transaction_read_only = on")

@@ -19,12 +19,15 @@ LARGE_OBJECTS = "pg_largeobject"
 """The address under which a database's large objects are reported."""
 
 USER_RELATIONS = """
-    n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
-    AND n.nspname !~ '^pg_(toast_)?temp_'
-    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e
-                    WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e')
+    c.oid::int8 >= 16384 AND n.nspname <> 'pg_toast' AND n.nspname !~ '^pg_(toast_)?temp_'
+    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
+                    WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
+                      AND e.refclassid = 'pg_catalog.pg_extension'::regclass AND x.extname = 'pg_cron')
 """
-"""The condition that a relation `c` in schema `n` is the user's own, not the system's or an extension's."""
+"""The condition that a relation `c` in schema `n` is not the server's own (`FirstNormalObjectId` in access/transam.h).
+
+Extensions' tables count: users keep rows in them. Only those of pg_cron do not, for `defang` empties them.
+"""
 
 _TEXT = {"text", "varchar", "bpchar", "citext", "name"}
 _JSON = {"json", "jsonb"}

@@ -1,0 +1,37 @@
+"""The record that is published beside the files is searched as the files are."""
+
+from __future__ import annotations
+
+import pytest
+
+from envclone.errors import UnsafeError
+from envclone.verifier.fields import FieldFindings
+from envclone.verifier.record import examine_record
+
+RECORD = {"stores": {"main": {"cleaned": [{"what": "databases dropped", "count": 1, "detail": "postgres, spare"}]}}}
+
+
+def _findings() -> FieldFindings:
+    findings = FieldFindings()
+    findings.originals.add("main.public.people.email", "email", ["jane.doe@corp.example"])
+    findings.originals.add("main.public.people.name", "person", ["Jane Doe", "spare"])
+    return findings
+
+
+def test_a_record_without_originals_passes_and_its_texts_are_counted() -> None:
+    assert examine_record(RECORD, _findings()) >= 3
+
+
+@pytest.mark.parametrize("detail", ["spare, jane.doe@corp.example", "JANE DOE's database", "jane.doe%40corp.example"])
+def test_an_original_in_any_spelling_is_refused_by_its_place(detail: str) -> None:
+    record = {"stores": {"main": {"cleaned": [{"what": "databases dropped", "count": 1, "detail": detail}]}}}
+    with pytest.raises(UnsafeError) as refused:
+        examine_record(record, _findings())
+    (problem,) = refused.value.problems
+    assert problem.startswith("stores.main.cleaned[databases dropped].detail: a value of main.public.people.")
+    assert "jane" not in problem.lower()
+
+
+def test_an_original_as_the_name_of_an_entry_is_refused_too() -> None:
+    with pytest.raises(UnsafeError):
+        examine_record({"settings": {"jane.doe@corp.example": "on"}}, _findings())
