@@ -98,13 +98,13 @@ class FieldKind(StrEnum):
     TEXT = "text"
     """str"""
     ARRAY = "array"
-    """(nested) list of str"""
+    """(nested) list of str, each an element as the engine prints it"""
     JSON = "json"
-    """the JSON document's text, exactly as stored or as the engine prints it"""
+    """the JSON document's text, exactly as stored or as the engine prints it; composite values as such a document"""
     VECTOR = "vector"
     """an embedding; never read by a mask"""
     OTHER = "other"
-    """numbers, dates, uuids, booleans, bytes, …: read as the engine's text of them"""
+    """numbers, dates, uuids, booleans, bytes, …: read and written as the engine's text of them"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +112,7 @@ class Field:
     """One place of a store that may hold a person's data: a table's column, a collection's payload or its vectors.
 
     `address` is `schema.table.column`, or `collection` for a payload and `collection.vectors[.name]` for vectors.
+    `base` is the engine's name of the type below domains and modifiers (`int4`, `uuid`, `inet[]`), '' where unknown.
     `paths` are the scalar leaves seen in a JSON field, such as `$.contacts[*].phone`.
     `group` holds the addresses of all fields that must keep equal values (a foreign key's ends, transitively).
     """
@@ -124,6 +125,7 @@ class Field:
     generated: bool = False
     paths: tuple[str, ...] = ()
     group: frozenset[str] = frozenset()
+    base: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,13 +149,18 @@ class JsonRule:
 class FieldRule:
     """What becomes of one field: a domain's name, or for a JSON field a domain per path.
 
-    The domains `keep` (unchanged), `null` and `redact` are always there.
+    The domains `keep` (unchanged), `null` and `redact` are always there. `by` is the address of the field of the same
+    row whose value decides with this field's own (the subject of a date's shift). `derived` fields are made again by
+    the store from others that are masked: no mask writes them.
     """
 
     address: str
     kind: FieldKind
     domain: str
     json: tuple[JsonRule, ...] = ()
+    base: str = ""
+    by: str = ""
+    derived: bool = False
 
     @property
     def masked(self) -> bool:

@@ -75,6 +75,7 @@ class CowDriver(Protocol):
         ...
 
 
+@runtime_checkable
 class Mask(Protocol):
     """The mask of one domain: a pure function of the key, the domain and the value."""
 

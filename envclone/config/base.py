@@ -17,7 +17,33 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,40}$"
 
 Driver = Literal["auto", "reflink", "btrfs", "copy"]
 Method = Literal["physical", "directory", "logical", "snapshot"]
-DomainKind = Literal["person", "email", "phone", "text", "redact", "null", "keep"]
+DomainKind = Literal[
+    "person",
+    "email",
+    "phone",
+    "address",
+    "company",
+    "username",
+    "iban",
+    "card",
+    "national_id",
+    "ip",
+    "mac",
+    "url",
+    "uuid",
+    "date",
+    "integer",
+    "key",
+    "number",
+    "text",
+    "json",
+    "secret",
+    "bytes",
+    "constant",
+    "redact",
+    "null",
+    "keep",
+]
 
 Name = Annotated[str, StringConstraints(pattern=NAME)]
 Text = Annotated[

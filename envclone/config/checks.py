@@ -24,8 +24,11 @@ DOMAIN_KINDS: tuple[str, ...] = get_args(DomainKind)
 ATTRIBUTES = ("url", "host", "port", "user", "password", "database", "path")
 """What `${stores.NAME.…}` can ask of a branch's store."""
 
+OPTIONS = ("domain", "by")
+"""What a rule can say of a field when it is a mapping and not one of JSON paths."""
+
 _HTTP = re.compile(r"https?://[^/\s]")
-_REFERENCE = re.compile(r"\s*([^.\s]+)\.(\S+)\s*->\s*([^.\s]+)\.(\S+)\s*")
+_REFERENCE = re.compile(r"\s*([^.\s]+)\.(\S+)\s*->\s*([^.\s]+)\.(\S+)(\s+where\s+[^\s=]+\s*=\s*.+)?\s*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,9 @@ def sanitize(data: object) -> Iterator[Finding]:
         kind = _mapping(config).get("kind")
         if name in DOMAIN_KINDS and (kind in DOMAIN_KINDS or kind is None) and (kind or "null") != name:
             yield ("domains", name, "kind"), f"must be {name}: the name of a kind always means that kind"
+        if (kind == "constant") != (_mapping(config).get("value") is not None) and kind in DOMAIN_KINDS:
+            wanted = "is required for the kind constant" if kind == "constant" else "is for the kind constant only"
+            yield ("domains", name, "value"), wanted
     known = [*declared, *(kind for kind in DOMAIN_KINDS if kind not in declared)]
     lookup = frozenset(known)
     for store_name, rules in _mapping(_mapping(data).get("rules")).items():
@@ -108,8 +114,14 @@ def sanitize(data: object) -> Iterator[Finding]:
 
 
 def rule_shape(rule: object) -> Iterator[Finding]:
-    """Whether a rule is a domain's name, `{vectors: keep}`, or a domain's name per JSON path."""
-    if isinstance(rule, dict):
+    """Whether a rule is a domain's name, `{vectors: keep}`, `{domain: …, by: …}`, or a domain's name per JSON path."""
+    if isinstance(rule, dict) and "domain" in rule:
+        for option, value in rule.items():
+            if option not in OPTIONS:
+                yield (option,), f"is no option of a rule; there are: {', '.join(OPTIONS)}"
+            elif not isinstance(value, str) or not value:
+                yield (option,), "must be a domain's name" if option == "domain" else "must be a column's name"
+    elif isinstance(rule, dict):
         if not rule:
             yield (), "is empty: name a domain, or a domain per JSON path"
         for path, domain in rule.items():
@@ -209,7 +221,7 @@ def _domains(rule: object) -> Iterator[tuple[Keys, str]]:
         yield (), rule
     elif isinstance(rule, dict) and "vectors" not in rule:
         for path, domain in rule.items():
-            if isinstance(domain, str):
+            if isinstance(domain, str) and ("domain" not in rule or path == "domain"):
                 yield (path,), domain
 
 

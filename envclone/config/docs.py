@@ -14,6 +14,7 @@ from pydantic.fields import FieldInfo
 
 from envclone.config import durations, schema
 from envclone.config.base import Model
+from envclone.config.checks import DOMAIN_KINDS
 from envclone.config.template import starter
 
 __all__ = ["main", "reference"]
@@ -53,9 +54,10 @@ This page is generated from the schema: `python -m envclone.config.docs docs/sta
 | value | what becomes of the field |
 |---|---|
 | a domain's name | every value gets its pseudonym in that domain |
-| `person`, `email`, `phone`, `text`, `redact`, `null`, `keep` | the same, without a declaration: each kind is a domain of its own name |
+| a kind's name: {kinds} | the same, without a declaration: each kind but `constant` is a domain of its own name |
 | `null` without quotes | the domain `null`: the value is removed |
 | a mapping of JSON path to domain | each leaf that a path matches gets its own domain: `{{"$.user.email": email, "$.contacts[*].phone": phone}}` |
+| `{{domain: date, by: customer_id}}` | a domain with options; `by` names a column of the same row whose value decides how far a date is shifted |
 | `{{vectors: keep}}` | embeddings stay as they are, a decision to write down: see [security](security.md) |
 
 A field that no rule names stops everything, and so does a rule that matches nothing.
@@ -80,7 +82,7 @@ _PLACES: dict[type[Model], str] = {
 
 def reference() -> str:
     """The whole page, in Markdown: the starter file, the rules of reading, then every key of every part."""
-    sections = [_INTRODUCTION.format(starter=starter("acme"))]
+    sections = [_INTRODUCTION.format(starter=starter("acme"), kinds=", ".join(f"`{kind}`" for kind in DOMAIN_KINDS))]
     sections += [_section(model, place) for model, place in _PLACES.items()]
     return "\n".join(sections)
 

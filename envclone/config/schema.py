@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model_validator
 from pydantic.json_schema import WithJsonSchema
@@ -41,12 +41,12 @@ Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,
 _Kind = Annotated[
     DomainKind,
     BeforeValidator(lambda value: "null" if value is None else value),
-    WithJsonSchema({"enum": ["person", "email", "phone", "text", "redact", "null", "keep", None]}),
+    WithJsonSchema({"enum": [*get_args(DomainKind), None]}),
 ]
 
 
 def _rule(value: Any) -> str | dict[str, str]:
-    """A rule as it is kept: a domain's name, or a domain's name per JSON path."""
+    """A rule as it is kept: a domain's name, a domain's name per JSON path, or a domain with its options."""
     checks.require(checks.rule_shape(value))
     if value is None:
         return "null"
@@ -70,6 +70,12 @@ RuleValue = Annotated[
                     "type": "object",
                     "properties": {"vectors": {"const": "keep"}},
                     "required": ["vectors"],
+                    "additionalProperties": False,
+                },
+                {
+                    "type": "object",
+                    "properties": {"domain": {"type": "string"}, "by": {"type": "string"}},
+                    "required": ["domain"],
                     "additionalProperties": False,
                 },
                 {
@@ -190,9 +196,13 @@ class DomainConfig(Model):
     """A class of identity: the same value in the same domain has the same pseudonym everywhere."""
 
     kind: _Kind = Field(
-        description="What the values are: `person` (names), `email`, `phone`, `text` (free text: every known "
-        "identity and every pattern in it), `redact` (overwritten), `null` (removed), `keep` (unchanged).",
+        description="What the values are, such as `person` (names), `email`, `text` (free text: every known identity "
+        "and every pattern in it), `date` (shifted), `redact` (overwritten), `null` (removed), `keep` (unchanged): "
+        "all kinds and what each promises are in [sanitization](sanitization.md).",
         examples=["email"],
+    )
+    value: Text | None = Field(
+        default=None, description="What every value becomes, for the kind `constant`.", examples=["hidden"]
     )
     unique: bool = Field(
         default=False,
@@ -224,7 +234,9 @@ class SanitizeConfig(Model):
     )
     references: list[str] = Field(
         default_factory=list,
-        description="References that no foreign key declares, from one store's field to another's.",
+        description="References that no foreign key declares, from one store's field to another's: what refers gets "
+        "the rule of what it refers to. `[]` stands for the elements of a list; a reference that depends on another "
+        "column ends in `where subject_type = customer`.",
         examples=[["kb.articles.ticket_id -> main.public.tickets.id"]],
     )
     hooks: list[str] = Field(

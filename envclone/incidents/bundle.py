@@ -14,9 +14,11 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat,
 
 from envclone.models import StepResult
 
-__all__ = ["NAME", "Expected", "Incident", "SqlStep", "Step", "VectorStep", "twice"]
+__all__ = ["NAME", "UNKNOWN", "Expected", "Incident", "SqlStep", "Step", "VectorStep", "twice"]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
+UNKNOWN = "(not comparable: shifted by a value that the result does not show)"
+"""What a masked bundle says of a value that its pseudonym cannot be known of."""
 
 
 def _setting(value: Any) -> Any:

@@ -7,12 +7,12 @@ may return in any order. Everything else is exact.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from envclone.errors import UsageError
-from envclone.incidents.bundle import Expected, Incident, SqlStep, Step
+from envclone.incidents.bundle import UNKNOWN, Expected, Incident, SqlStep, Step
 from envclone.incidents.differences import Item, between, in_words, sqlstate
 from envclone.incidents.order import OrderInfo, order_of
 from envclone.incidents.report import explain, side_by_side
@@ -203,10 +203,11 @@ def _rows(step: SqlStep, expected: Expected, got: Expected, tolerance: float) ->
     score = columns.index(step.score) if step.score in columns and columns.count(step.score or "") == 1 else None
     key = _key(step, expected, got)
     order = order_of(step.sql, step.parameters)
+    unknown = {i for row in expected.rows for i, value in enumerate(row) if value == UNKNOWN}
 
     def items(result: Expected) -> list[Item]:
         made = []
-        for row in result.rows:
+        for row in [_without(row, unknown) for row in result.rows] if unknown else result.rows:
             # the score is compared on its own, for it may have a tolerance
             content = canonical([v for i, v in enumerate(row) if i != score])
             whole = canonical(list(row))
@@ -231,6 +232,11 @@ def _rows(step: SqlStep, expected: Expected, got: Expected, tolerance: float) ->
         else:
             ties = list(range(1, len(rows) + 1))
     return _Ranking(rows, items(got), ties, same, columns, "row")
+
+
+def _without(row: Sequence[Any], unknown: Collection[int]) -> tuple[Any, ...]:
+    """A row without what cannot be compared."""
+    return tuple(UNKNOWN if i in unknown and value is not None else value for i, value in enumerate(row))
 
 
 def _ties(scores: Sequence[Any], same: Same) -> list[int]:

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from envclone.errors import UnsafeError
-from envclone.incidents.bundle import Expected, Incident, SqlStep, Step, VectorStep
+from envclone.incidents.bundle import UNKNOWN, Expected, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
 from envclone.incidents.maskjson import mask_documents, mask_filter, mask_leaves, mask_payload_rows
 from envclone.incidents.masksql import is_plain_data, mask_sql
@@ -153,9 +153,12 @@ class _Masker:
         return error[:cut] + self.text(error[cut:])
 
     def _rows(self, step: Step, expect: Expected, plan: StorePlan) -> Expected:
+        shown = expect.origins or ("",) * len(expect.columns)
         columns = [
-            self._column([row[i] for row in expect.rows], plan.rules.get(origin) if origin else None)
-            for i, origin in enumerate(expect.origins or ("",) * len(expect.columns))
+            self._shifted(i, rule, shown, expect)
+            if (rule := plan.rules.get(origin)) is not None and rule.by and not rule.derived
+            else self._column([row[i] for row in expect.rows], rule if origin else None)
+            for i, origin in enumerate(shown)
         ]
         origins = dict(zip(expect.columns, expect.origins, strict=False))
         key = plan.rules.get(origins.get(getattr(step, "key", None) or "", ""))
@@ -167,9 +170,21 @@ class _Masker:
             }
         )
 
+    def _shifted(self, index: int, rule: FieldRule, shown: Sequence[str], expect: Expected) -> list[Any]:
+        """Dates that are shifted by another column: known when the result shows it, else no longer comparable."""
+        values = [row[index] for row in expect.rows]
+        if rule.by not in shown:
+            return [None if value is None else UNKNOWN for value in values]
+        by = shown.index(rule.by)
+        pairs = [
+            (value, None if row[by] is None else _engine_text(row[by]))
+            for value, row in zip(values, expect.rows, strict=True)
+        ]
+        return self._masks.field(rule)(pairs)
+
     def _column(self, values: Sequence[Any], rule: FieldRule | None) -> list[Any]:
         """One column's values: by the rule of the field that it shows, or as free text when it was computed."""
-        if rule is None:
+        if rule is None or rule.derived:
             return [mask_leaves(value, self.data, keys=True) for value in values]
         if not rule.masked:
             return list(values)
@@ -177,11 +192,17 @@ class _Masker:
             return [None if rule.domain == "null" else value for value in values]
         if rule.kind is FieldKind.JSON:
             return mask_documents(values, rule, self._masks)
-        if rule.kind is FieldKind.OTHER:
-            texts = [value if value is None or isinstance(value, str) else _engine_text(value) for value in values]
-            masked = self._masks.field(rule)(texts)
+        if rule.kind in (FieldKind.OTHER, FieldKind.ARRAY):
+            masked = self._masks.field(rule)([_engine_texts(value) for value in values])
             return [_as_before(value, new) for value, new in zip(values, masked, strict=True)]
         return self._masks.field(rule)(list(values))
+
+
+def _engine_texts(value: Any) -> Any:
+    """A value as the engine's text of it, an array's elements one by one."""
+    if isinstance(value, list | tuple):
+        return [_engine_texts(item) for item in value]
+    return value if value is None or isinstance(value, str) else _engine_text(value)
 
 
 def _engine_text(value: Any) -> str:
@@ -190,6 +211,8 @@ def _engine_text(value: Any) -> str:
 
 def _as_before(value: Any, masked: Any) -> Any:
     """A number's mask as a number again."""
+    if isinstance(value, list | tuple) and isinstance(masked, list):
+        return [_as_before(item, new) for item, new in zip(value, masked, strict=True)]
     if isinstance(value, int | float) and not isinstance(value, bool) and isinstance(masked, str):
         try:
             return type(value)(masked)

@@ -21,14 +21,18 @@ def domains_of(workspace: Workspace) -> Mapping[str, DomainSpec]:
     from envclone.masking.kinds import DomainSpec
 
     declared = workspace.loaded.stack.sanitize.domains
-    return {name: DomainSpec(kind=domain.kind, unique=domain.unique) for name, domain in declared.items()}
+    return {
+        name: DomainSpec(kind=domain.kind, unique=domain.unique, value=domain.value)
+        for name, domain in declared.items()
+    }
 
 
 def rules_digest(workspace: Workspace) -> str:
     """The digest of everything in the stack file that decides what values become."""
     from envclone.masking.rules import digest
 
-    return digest(workspace.loaded.stack.sanitize.rules, domains_of(workspace))
+    config = workspace.loaded.stack.sanitize
+    return digest(config.rules, domains_of(workspace), config.references)
 
 
 def find(workspace: Workspace, environment: str) -> Image | None:

@@ -13,7 +13,7 @@ from envclone import keys, records, registry
 from envclone.errors import ConfigError, UnsafeError
 from envclone.lifecycle.images import domains_of, rules_digest
 from envclone.lifecycle.workspace import Workspace
-from envclone.models import Cleaned, Image, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
+from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.protocols import StoreSession
 
 if TYPE_CHECKING:
@@ -143,16 +143,21 @@ def _plan(
     workspace: Workspace, domains: Mapping[str, DomainSpec], sessions: Mapping[str, StoreSession]
 ) -> dict[str, StorePlan]:
     """One plan per store; what is wrong with any of them is reported together."""
-    from envclone.masking import rules
+    from envclone.masking import references, rules
 
     plans: dict[str, StorePlan] = {}
     unsafe: list[str] = []
     invalid: list[str] = []
     hints: list[str] = []
+    inventories: dict[str, Inventory] = {}
     for name, session in sessions.items():
         workspace.progress(ProgressEvent(f"reading the layout of {name}", 0))
+        inventories[name] = session.inventory()
+    config = workspace.loaded.stack.sanitize
+    declared = references.follow(config.references, config.rules, domains, inventories)
+    for name, inventory in inventories.items():
         try:
-            plans[name] = rules.plan(workspace.loaded.stack.sanitize.rules.get(name, {}), domains, session.inventory())
+            plans[name] = rules.plan(declared.get(name, {}), domains, inventory)
         except UnsafeError as exc:
             unsafe += exc.problems or (exc.message,)
             hints += [exc.hint] if exc.hint else []

@@ -126,6 +126,7 @@ def _examine_rows(
             raise UnsafeError("verification failed: no image was made", problems=problems)
         findings = examine_fields(
             raws,
+            cleans,
             plans,
             domains_of(workspace),
             sanitized.masks,

@@ -9,17 +9,16 @@ the mask is a bijection.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 
-from envclone.errors import EnvcloneError
-from envclone.masking.tokens import MEMO, NameTokens
+from envclone.masking.memo import Memo
+from envclone.masking.shape import walk
+from envclone.masking.tokens import NameTokens
 
 __all__ = ["EmailMask"]
 
 _HOST = re.compile(r"@([^\s@<>,;:\"()\[\]]*)")
 _SECOND_LEVELS = frozenset(("ac", "co", "com", "edu", "gob", "gov", "net", "org"))
 _COUNTRY = 2
-_WALK = 10_000
 
 
 class EmailMask:
@@ -27,11 +26,7 @@ class EmailMask:
 
     def __init__(self, names: NameTokens) -> None:
         self._names = names
-        self._known: dict[str, str] = {}
-
-    def mask(self, values: Sequence[str]) -> list[str]:
-        """The pseudonyms of `values`, in order."""
-        return [self._known.get(value) or self._address(value) for value in values]
+        self.mask = Memo(self._address)
 
     def _address(self, value: str) -> str:
         out = []
@@ -40,11 +35,7 @@ class EmailMask:
             out += [self._names.text(value[position : match.start()]), "@", self._host(match[1])]
             position = match.end()
         out.append(self._names.text(value[position:]))
-        masked = "".join(out)
-        if len(self._known) >= MEMO:
-            self._known.clear()
-        self._known[value] = masked
-        return masked
+        return "".join(out)
 
     def _host(self, host: str) -> str:
         end = len(host)
@@ -63,11 +54,7 @@ class EmailMask:
 
     def _unlike(self, label: str) -> str:
         """The first image of a label, under its mask again and again, that is no kept second level."""
-        for _ in range(_WALK):
-            label = self._names.text(label)
-            if label.lower() not in _SECOND_LEVELS:
-                return label
-        raise EnvcloneError("a domain's label cannot be masked", hint="report this as a bug")
+        return walk(label, self._names.text, lambda text: text.lower() not in _SECOND_LEVELS)
 
 
 def _maskable(char: str) -> bool:

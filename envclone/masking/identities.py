@@ -24,7 +24,8 @@ def identities(
     """
     found: dict[str, list[str]] = defaultdict(list)
     if rule.kind is FieldKind.JSON and rule.domain not in ("null",):
-        masker = JsonMasker(json_rules(rule), lambda _: None, rule.address)
+        kind = kind_of(rule.domain, domains)
+        masker = JsonMasker(json_rules(rule, kind), lambda _: None, rule.address)
         for text in values:
             if text is None:
                 continue

@@ -5,32 +5,78 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from envclone.models import FieldRule, JsonRule
+from envclone.models import Field, FieldKind, FieldRule, JsonRule
 
-__all__ = ["IDENTITIES", "KINDS", "DomainSpec", "Kind", "json_rules", "kind_of", "resolve"]
+__all__ = [
+    "ANY",
+    "IDENTITIES",
+    "KINDS",
+    "NUMBERS",
+    "DomainSpec",
+    "Kind",
+    "fits",
+    "json_rules",
+    "kind_of",
+    "resolve",
+    "takes",
+]
+
+INTEGERS = frozenset(("int2", "int4", "int8"))
+NUMBERS = INTEGERS | {"numeric", "float4", "float8"}
+DATES = frozenset(("date", "timestamp", "timestamptz")) | frozenset(
+    f"{kind}{shape}" for kind in ("date", "ts", "tstz") for shape in ("range", "multirange")
+)
+TEXT = "text"
+_TEXTS = frozenset(("text", "varchar", "bpchar", "citext", "name"))
+"""Types whose values are texts; TEXT stands for all of them."""
+ANY = frozenset(("*",))
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a kind of domain promises of its masks.
 
-    `injective`: different values have different pseudonyms. `any_type`: fits fields that hold no text. `identity`: its
-    values name persons, and free text is searched for them.
+    `takes` are the base types it can mask, as PostgreSQL names them, beside texts ('text'); ANY is every type.
+    `injective`: different values have different pseudonyms. `identity`: its values name persons or what belongs to one,
+    and free text is searched for them. `shifts`: its pseudonyms can depend on a column of the same row.
     """
 
+    takes: frozenset[str]
     injective: bool
-    any_type: bool = False
     identity: bool = False
+    shifts: bool = False
+
+
+def _kind(*takes: str, injective: bool = True, identity: bool = False, shifts: bool = False) -> Kind:
+    return Kind(frozenset((TEXT, *takes)), injective, identity, shifts)
 
 
 KINDS: Mapping[str, Kind] = {
-    "person": Kind(injective=True, identity=True),
-    "email": Kind(injective=True, identity=True),
-    "phone": Kind(injective=True, identity=True),
-    "text": Kind(injective=False),
-    "redact": Kind(injective=False),
-    "null": Kind(injective=True, any_type=True),  # NULLs are distinct from each other
-    "keep": Kind(injective=True, any_type=True),
+    "person": _kind(identity=True),
+    "email": _kind(identity=True),
+    "phone": _kind("int8", "numeric", identity=True),
+    "address": _kind(identity=True),
+    "company": _kind(identity=True),
+    "username": _kind(identity=True),
+    "iban": _kind(identity=True),
+    "card": _kind("int8", "numeric", identity=True),
+    "national_id": _kind(identity=True),
+    "ip": _kind("inet", "cidr"),
+    "mac": _kind("macaddr", "macaddr8"),
+    "url": _kind(),
+    "uuid": _kind("uuid"),
+    "date": _kind(*DATES, shifts=True),
+    "integer": _kind(*INTEGERS, "numeric"),
+    "key": _kind(),
+    "number": _kind(*NUMBERS, injective=False),
+    "text": _kind("xml", "tsvector", "bytea", injective=False),
+    "json": _kind(injective=False),
+    "secret": _kind(),
+    "bytes": Kind(frozenset(("bytea",)), injective=True),
+    "constant": Kind(ANY, injective=False),
+    "redact": _kind(*NUMBERS, "bytea", "xml", injective=False),
+    "null": Kind(ANY, injective=True),  # NULLs are distinct from each other
+    "keep": Kind(ANY, injective=True),
 }
 """Every kind by name; each is also a domain of that name without being declared."""
 
@@ -39,10 +85,14 @@ IDENTITIES = frozenset(name for name, kind in KINDS.items() if kind.identity)
 
 @dataclass(frozen=True, slots=True)
 class DomainSpec:
-    """A domain of the stack file: its kind, and whether different values must have different pseudonyms."""
+    """A domain of the stack file: its kind, and whether different values must have different pseudonyms.
+
+    `value` is what every value becomes under the kind `constant`.
+    """
 
     kind: str
     unique: bool = False
+    value: str | None = None
 
 
 def resolve(name: str, domains: Mapping[str, DomainSpec]) -> DomainSpec | None:
@@ -50,7 +100,7 @@ def resolve(name: str, domains: Mapping[str, DomainSpec]) -> DomainSpec | None:
     if name in domains:
         spec = domains[name]
         return spec if spec.kind in KINDS else None
-    return DomainSpec(name) if name in KINDS else None
+    return DomainSpec(name) if name in KINDS and name != "constant" else None
 
 
 def kind_of(name: str, domains: Mapping[str, DomainSpec]) -> str:
@@ -61,9 +111,22 @@ def kind_of(name: str, domains: Mapping[str, DomainSpec]) -> str:
     return spec.kind
 
 
-def json_rules(rule: FieldRule) -> tuple[JsonRule, ...]:
+def takes(kind: str, base: str) -> bool:
+    """Whether a kind can mask values of a base type; '' is a type of which nothing is known."""
+    types = KINDS[kind].takes
+    return types is ANY or (TEXT if base in _TEXTS else base) in types
+
+
+def fits(kind: str, field: Field) -> bool:
+    """Whether a kind can mask a field that is no vector; JSON is decided leaf by leaf."""
+    if field.kind is FieldKind.JSON:
+        return TEXT in KINDS[kind].takes or KINDS[kind].takes is ANY
+    return takes(kind, TEXT if field.kind is FieldKind.TEXT else field.base.removesuffix("[]"))
+
+
+def json_rules(rule: FieldRule, kind: str = "") -> tuple[JsonRule, ...]:
     """The path rules of a JSON field; a domain for the whole field stands for every leaf below."""
-    return rule.json or (JsonRule("$.**", rule.domain),)
+    return rule.json or (JsonRule("$.**", "text" if kind == "json" else rule.domain),)
 
 
 def flat(value: object) -> Iterator[str]:

@@ -9,24 +9,33 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from hashlib import blake2b
-from typing import Any
+from typing import Any, Protocol, runtime_checkable
 
 from envclone.errors import ConfigError, UnsafeError
+from envclone.masking.constant import ConstantMask
 from envclone.masking.corpus import Corpus
-from envclone.masking.email import EmailMask
+from envclone.masking.forms import DocumentMask, in_form
 from envclone.masking.freetext import FreeText
 from envclone.masking.jsontext import JsonMasker
-from envclone.masking.kinds import DomainSpec, flat, json_rules, kind_of
-from envclone.masking.person import PersonMask
-from envclone.masking.phone import PhoneMask
-from envclone.masking.simple import KeepMask, RedactMask
-from envclone.masking.tokens import NameTokens
+from envclone.masking.kinds import DomainSpec, flat, json_rules, kind_of, resolve, takes
+from envclone.masking.makers import Makers
+from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
 from envclone.protocols import FieldMask, Mask
 
 __all__ = ["MaskSet", "key_id"]
 
 _SHORTEST_KEY = 16
+_IN_TEXT = ("person", "email", "phone")
+
+
+@runtime_checkable
+class SubjectMask(Protocol):
+    """A mask whose pseudonyms depend on whom a row is about."""
+
+    def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
+        """The pseudonyms of `values`, each under its subject."""
+        ...
 
 
 def key_id(key: bytes) -> str:
@@ -43,16 +52,7 @@ class MaskSet:
         self._domains = dict(domains)
         self._corpus = corpus or Corpus()
         self._id = key_id(key)
-        names = NameTokens(key)
-        person, email, phone = PersonMask(names), EmailMask(names), PhoneMask(key, names)
-        self._makers: Mapping[str, Callable[[], Mask]] = {
-            "person": lambda: person,
-            "email": lambda: email,
-            "phone": lambda: phone,
-            "text": lambda: self._free_text,
-            "redact": RedactMask,
-            "keep": KeepMask,
-        }
+        self._makers = Makers(key)
 
     @property
     def key_id(self) -> str:
@@ -61,32 +61,49 @@ class MaskSet:
 
     def mask_for(self, domain: str) -> Mask | None:
         """The mask of a domain; None when it makes every value null. Raises ConfigError for an unknown domain."""
-        try:
-            kind = kind_of(domain, self._domains)
-        except KeyError:
-            raise ConfigError(f"there is no domain '{domain}'", hint="declare it under sanitize.domains") from None
-        return None if kind == "null" else self._makers[kind]()
+        spec = resolve(domain, self._domains)
+        if spec is None:
+            raise ConfigError(f"there is no domain '{domain}'", hint="declare it under sanitize.domains")
+        if spec.kind == "null":
+            return None
+        if spec.kind == "text":
+            return self._free_text
+        if spec.kind == "json":
+            return DocumentMask(self._free_text)
+        if spec.kind == "constant":
+            return ConstantMask(spec.value or "")
+        return self._makers.mask(spec.kind)
 
     def field(self, rule: FieldRule) -> FieldMask:
         """What masks a field's values, as its FieldKind gives them; None stays None.
 
-        Raises ConfigError when the domain cannot mask this kind of field.
+        A rule with `by` gets pairs `(value, the subject's value)` instead. Raises ConfigError when the domain cannot
+        mask this kind of field.
         """
-        if rule.kind is FieldKind.JSON and (rule.json or kind_of(rule.domain, self._domains) not in ("null", "keep")):
-            masker = JsonMasker(json_rules(rule), self.mask_for, rule.address)
+        if rule.derived:
+            raise ConfigError(f"{rule.address} is made again from other fields; nothing masks it", hint="report this")
+        kind = kind_of(rule.domain, self._domains)
+        if rule.kind is FieldKind.JSON and (rule.json or kind not in ("null", "keep")):
+            masker = JsonMasker(json_rules(rule, kind), self.mask_for, rule.address)
             return lambda values: _sparse(values, masker.mask)
         mask = self.mask_for(rule.domain)
         if mask is None:
             return lambda values: [None] * len(values)
         if isinstance(mask, KeepMask):
             return list
-        if rule.kind is FieldKind.TEXT:
-            return lambda values: _sparse(values, mask.mask)
+        # stores that know no types give texts
+        base = rule.base.removesuffix("[]") or ("" if rule.kind is FieldKind.OTHER else "text")
+        if rule.kind is FieldKind.VECTOR or not takes(kind, base):
+            raise ConfigError(
+                f"{rule.address}: the domain '{rule.domain}' cannot mask values of type {base or 'unknown'}",
+                hint="declare it as `keep` or `null`",
+            )
+        shaped = in_form(mask, kind, base)
+        if rule.by:
+            return lambda pairs: _shifted(pairs, mask)
         if rule.kind is FieldKind.ARRAY:
-            return lambda values: _nested(values, mask)
-        raise ConfigError(
-            f"{rule.address}: the domain '{rule.domain}' masks text only", hint="declare it as `keep` or `null`"
-        )
+            return lambda values: _nested(values, shaped)
+        return lambda values: _sparse(values, shaped.mask)
 
     def text(self, values: Sequence[str]) -> list[str]:
         """Free strings, such as an incident's parameters, with every identity in them replaced."""
@@ -99,8 +116,15 @@ class MaskSet:
 
     @cached_property
     def _free_text(self) -> FreeText:
-        kinds = {kind: self._makers[kind]() for kind in ("person", "email", "phone")}
-        return FreeText(self._corpus, kinds)
+        return FreeText(self._corpus, {kind: self._makers.mask(kind) for kind in _IN_TEXT})
+
+
+def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> list[Any]:
+    """Masks values by their subjects; a subject that is null is one like any other."""
+    assert isinstance(mask, SubjectMask)
+    present = [(value, subject) for value, subject in pairs if value is not None]
+    masked = iter(mask.mask_by([value for value, _ in present], [subject for _, subject in present]))
+    return [None if value is None else next(masked) for value, _ in pairs]
 
 
 def _sparse(values: Sequence[Any], mask: Callable[[Sequence[str]], list[str]]) -> list[Any]:

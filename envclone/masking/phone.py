@@ -12,13 +12,15 @@ which makes the mask a bijection: an image that would be read otherwise is permu
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from functools import cache, lru_cache
 
-from envclone.errors import EnvcloneError, UnsafeError
+from envclone.errors import UnsafeError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.letters import is_mark
-from envclone.masking.tokens import CHUNK, MEMO, NameTokens
+from envclone.masking.memo import Memo
+from envclone.masking.shape import walk
+from envclone.masking.tokens import CHUNK, NameTokens
 
 __all__ = ["PhoneMask", "national_number"]
 
@@ -28,7 +30,6 @@ _KEPT_WORDS = _EXTENSION_WORDS | frozenset(("tel", "phone", "fax", "mobile", "ce
 _SHORTEST_AFTER_CODE = 4
 _WITH_TRUNK = 11
 _ASCII_WORD = re.compile(r"([A-Za-z]+|#)")
-_WALK = 10_000
 _INTEGER = re.compile(r"-?[0-9]+")
 
 
@@ -38,12 +39,8 @@ class PhoneMask:
     def __init__(self, key: bytes, names: NameTokens) -> None:
         self._key = subkey(key, "phone")
         self._names = names
-        self._known: dict[str, str] = {}
+        self.mask = Memo(self._value)
         self._shape = lru_cache(maxsize=256)(self._make_shape)
-
-    def mask(self, values: Sequence[str]) -> list[str]:
-        """The pseudonyms of `values`, in order."""
-        return [self._known.get(value) or self._value(value) for value in values]
 
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of JSON integers; they stay integers. Raises UnsafeError for any other number."""
@@ -57,13 +54,8 @@ class PhoneMask:
 
     def _value(self, value: str) -> str:
         if not any(char.isdecimal() for char in value):
-            masked = self._names.text(value)
-        else:
-            masked = "".join(part if i % 2 else self._part(part) for i, part in enumerate(_SEPARATOR.split(value)))
-        if len(self._known) >= MEMO:
-            self._known.clear()
-        self._known[value] = masked
-        return masked
+            return self._names.text(value)
+        return "".join(part if i % 2 else self._part(part) for i, part in enumerate(_SEPARATOR.split(value)))
 
     def _part(self, text: str) -> str:
         words = _words(text)
@@ -89,7 +81,7 @@ class PhoneMask:
     def _word(self, word: str) -> str:
         if word.lower() in _KEPT_WORDS:
             return word
-        return _walk(word, self._names.text, lambda w: w.lower() not in _KEPT_WORDS)
+        return walk(word, self._names.text, lambda w: w.lower() not in _KEPT_WORDS)
 
     def _number(self, digits: str, plus: bool) -> str:
         """The pseudonym of all digits of a number; `plus` when it begins with +."""
@@ -97,12 +89,12 @@ class PhoneMask:
             code = _code(digits)
             if code:
                 return digits[:code] + self._national(digits[code:])
-            return _walk(digits, self._national, lambda d: not _code(d))
+            return walk(digits, self._national, lambda d: not _code(d))
         if digits.startswith("00"):
             code = _code(digits[2:])
             if code:
                 return digits[: 2 + code] + self._national(digits[2 + code :])
-            return _walk(digits, self._national, lambda d: not _code(d[2:]))
+            return walk(digits, self._national, lambda d: not _code(d[2:]))
         return self._national(digits)
 
     def _national(self, digits: str) -> str:
@@ -203,12 +195,3 @@ def _code(digits: str) -> int:
         if digits[:length] in codes:
             return length if len(digits) >= length + _SHORTEST_AFTER_CODE else 0
     return 0
-
-
-def _walk(value: str, step: Callable[[str], str], accept: Callable[[str], bool]) -> str:
-    """The first image of a value, under a permutation again and again, that is read as the value is."""
-    for _ in range(_WALK):
-        value = step(value)
-        if accept(value):
-            return value
-    raise EnvcloneError("a telephone number cannot be masked within its form", hint="report this as a bug")

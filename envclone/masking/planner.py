@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from envclone.masking.addresses import below, exact, matches, most_specific, specificity
 from envclone.masking.guesses import guess
 from envclone.masking.jsonplan import PathClaim, plan_json
-from envclone.masking.kinds import KINDS, DomainSpec, resolve
+from envclone.masking.kinds import KINDS, DomainSpec, fits, resolve
 from envclone.models import Field, FieldKind, FieldRule, Inventory
 
 __all__ = ["Planner"]
@@ -23,6 +23,7 @@ _MOST_PROPOSED = 60
 class _Decision:
     domain: str
     pattern: str
+    by: str = ""
 
 
 class Planner:
@@ -35,6 +36,7 @@ class Planner:
         inventory: Inventory,
     ) -> None:
         self._rules = {pattern: _plain(rule) for pattern, rule in rules.items()}
+        self._by = {p: rule["by"] for p, rule in rules.items() if isinstance(rule, Mapping) and "by" in rule}
         self._domains = domains
         self._inventory = inventory
         self._fields = inventory.fields
@@ -54,12 +56,15 @@ class Planner:
         plain = {
             address: decision
             for address, field in self._fields.items()
-            if field.kind not in (FieldKind.JSON, FieldKind.VECTOR) and (decision := self._plain_field(field))
+            if address not in decided and field.kind not in (FieldKind.JSON, FieldKind.VECTOR)
+            if (decision := self._plain_field(field))
         }
         self._groups(plain)
         for address, decision in plain.items():
             field = self._fields[address]
-            decided[address] = FieldRule(address, field.kind, decision.domain)
+            derived = field.generated or (field.base == "tsvector" and self._kind(decision.domain) == "text")
+            by = self._subject(field, decision)
+            decided[address] = FieldRule(address, field.kind, decision.domain, (), field.base, by, derived)
             if not field.generated:
                 self._check_fit(field, decision.domain)
         self._check_undeclared(decided)
@@ -96,9 +101,14 @@ class Planner:
     def _json_or_vector(self, field: Field) -> FieldRule | None:
         if field.kind is FieldKind.VECTOR:
             return self._vector(field)
-        if field.kind is FieldKind.JSON:
+        if field.kind is FieldKind.JSON or (field.kind is FieldKind.TEXT and self._is_document(field)):
             return self._json(field)
         return None
+
+    def _is_document(self, field: Field) -> bool:
+        """Whether a rule gives JSON paths for a text: its values are documents then, or no image is made."""
+        found = most_specific([p for p in self._rules if matches(p, field)])
+        return any(isinstance(self._rules[p], Mapping) for p in found) and not field.generated and not field.group
 
     def _vector(self, field: Field) -> FieldRule | None:
         whole = self._whole(field)
@@ -111,7 +121,7 @@ class Planner:
     def _json(self, field: Field) -> FieldRule | None:
         whole = self._whole(field)
         if field.generated:
-            return FieldRule(field.address, field.kind, "keep")
+            return FieldRule(field.address, field.kind, "keep", derived=True)
         vectors = {p for p in self._rules if any(matches(p, f) for f in self._vectors)}
         claims = [
             PathClaim(path, domain, pattern)
@@ -124,7 +134,9 @@ class Planner:
         if word is not None and not claims:
             self._check_fit(field, word)
             return FieldRule(field.address, field.kind, word)
-        planned = plan_json(field, word, claims, empty=self._empty(field.address))
+        # the paths in a text were not collected: one without a rule is found when it is masked
+        unseen = field.kind is FieldKind.TEXT or self._empty(field.address)
+        planned = plan_json(field, word, claims, empty=unseen)
         self.invalid += planned.invalid
         for claim, hit in planned.claimed.items():
             key = (claim.pattern, claim.path)
@@ -136,7 +148,7 @@ class Planner:
             self._proposals[_below(field.address, path)] = domain
         if not planned.rules and not planned.missing:
             return None
-        return FieldRule(field.address, field.kind, "keep", planned.rules)
+        return FieldRule(field.address, FieldKind.JSON, "keep", planned.rules)
 
     def _plain_field(self, field: Field) -> _Decision | None:
         whole = self._whole(field)
@@ -153,7 +165,24 @@ class Planner:
                     f"{field.address}: a generated column follows its sources; the rule can only be keep"
                 )
             return _Decision("keep", "")
-        return _Decision(domain, pattern)
+        return _Decision(domain, pattern, self._by.get(pattern, ""))
+
+    def _subject(self, field: Field, decision: _Decision) -> str:
+        """The address of the column that a rule's `by` names."""
+        if not decision.by:
+            return ""
+        holder = field.address.rpartition(".")[0]
+        subject = decision.by if decision.by in self._fields else f"{holder}.{decision.by}"
+        spec = resolve(decision.domain, self._domains)
+        if field.base == "tsvector" and spec is not None and spec.kind == "text" and subject in self._fields:
+            return subject
+        if spec is not None and not KINDS[spec.kind].shifts:
+            self.invalid.append(f"{field.address}: `by` is for dates; the domain '{decision.domain}' has no use for it")
+        elif subject not in self._fields or not subject.startswith(f"{holder}."):
+            self.invalid.append(f"{field.address}: there is no column '{decision.by}' beside it")
+        elif field.kind is FieldKind.ARRAY or self._fields[subject].kind in (FieldKind.JSON, FieldKind.VECTOR):
+            self.invalid.append(f"{field.address}: `by` works on single dates and names a column with single values")
+        return subject
 
     # --- groups -------------------------------------------------------------------------------------------------
 
@@ -194,9 +223,11 @@ class Planner:
         if spec is None:
             return
         kind = KINDS[spec.kind]
-        if field.kind is FieldKind.OTHER and not kind.any_type:
+        if not fits(spec.kind, field):
+            other = ", ".join(sorted(k for k in KINDS if k not in ("keep", "null", "constant") and fits(k, field)))
             self.invalid.append(
-                f"{field.address}: the domain '{domain}' masks text, but the field is {field.type}: only keep or null"
+                f"{field.address}: the domain '{domain}' cannot mask {field.type}: "
+                f"only {other + ', ' if other else ''}a constant, keep or null"
             )
         if spec.kind == "null" and not field.nullable:
             self.invalid.append(f"{field.address}: null is impossible, the field is NOT NULL")
@@ -256,6 +287,8 @@ class Planner:
 
 
 def _plain(rule: str | Mapping[str, str]) -> str | Mapping[str, str]:
+    if isinstance(rule, Mapping) and "domain" in rule:
+        return rule["domain"]
     return "keep" if isinstance(rule, Mapping) and dict(rule) == {"vectors": "keep"} else rule
 
 

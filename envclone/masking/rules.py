@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from envclone.errors import ConfigError, UnsafeError
@@ -19,7 +19,7 @@ from envclone.models import Inventory, StorePlan
 
 __all__ = ["MASKING_VERSION", "DomainSpec", "digest", "plan"]
 
-MASKING_VERSION = 1
+MASKING_VERSION = 2
 """Changes whenever the same key, rules and values give other pseudonyms."""
 
 Rules = Mapping[str, str | Mapping[str, str]]
@@ -42,12 +42,13 @@ def plan(rules: Rules, domains: Mapping[str, DomainSpec], inventory: Inventory) 
     raise error(what, problems=[*planner.unsafe, *planner.invalid], hint=planner.hint())
 
 
-def digest(rules: Mapping[str, Rules], domains: Mapping[str, DomainSpec]) -> str:
+def digest(rules: Mapping[str, Rules], domains: Mapping[str, DomainSpec], references: Sequence[str] = ()) -> str:
     """32 hex digits of everything but key and data that decides what values become; the order of rules does not."""
     document = {
         "masking": MASKING_VERSION,
         "unicode": unicodedata.unidata_version,
-        "domains": {name: [spec.kind, spec.unique] for name, spec in domains.items()},
+        "domains": {name: [spec.kind, spec.unique, spec.value] for name, spec in domains.items()},
+        "references": sorted(references),
         "rules": {
             store: {address: rule if isinstance(rule, str) else dict(rule) for address, rule in its_rules.items()}
             for store, its_rules in rules.items()

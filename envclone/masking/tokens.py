@@ -21,14 +21,12 @@ from unicodedata import is_normalized, normalize
 from envclone.errors import EnvcloneError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.letters import ANY_ASCII, Alphabet, alphabet, fold, form, is_mark, unstable_alphabet
+from envclone.masking.memo import MEMO
 
 __all__ = ["NameTokens"]
 
 CHUNK = 32
 """Letters or digits permuted together; a longer run is several chunks, so that numbers stay small."""
-
-MEMO = 1 << 17
-"""Values remembered, in memory only; then the memory starts again."""
 
 _ASCII_RUN = re.compile(r"[A-Za-z]+|[0-9]+")
 _CONSONANTS = "bcdfghjklmnpqrstvwxyz"

@@ -11,7 +11,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from envclone.errors import UnsafeError
-from envclone.models import FieldKind, ProgressEvent, StorePlan
+from envclone.models import FieldKind, FieldRule, ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
 from envclone.verifier.originals import Original, Originals
 from envclone.verifier.search import ByteSearch
@@ -25,6 +25,10 @@ SHORTEST_IN_TEXT = 3
 """Bytes; a value of two letters is compared with its pseudonym, not searched for."""
 
 SEPARATOR = b"\xff"
+_UNTELLING = frozenset(("text", "json", "date", "integer", "number"))
+"""Kinds whose values are no identity: a whole text is none (the identities in it are), and '2024-01-01' is nobody's."""
+_TELLING_TYPES = frozenset(("uuid", "ip", "mac", "bytes", "phone", "card"))
+"""Kinds that tell of a person though their values are no texts."""
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
@@ -51,26 +55,26 @@ class FieldFindings:
 
 def examine_fields(
     sessions: Mapping[str, StoreSession],
+    cleans: Mapping[str, StoreSession],
     plans: Mapping[str, StorePlan],
     domains: Mapping[str, DomainSpec],
     masks: Masks,
     progress: Progress,
 ) -> FieldFindings:
-    """Search what the masks make of every field of the raw stores for original values.
+    """Search what the masks make of every field of the raw stores (`sessions`) for original values.
 
-    The digests have shown before that this is what the sanitized stores hold. Raises UnsafeError naming the fields.
+    The digests have shown before that this is what the sanitized stores (`cleans`) hold; fields that the store computes
+    itself are read there. Raises UnsafeError naming the fields.
     """
     from envclone.masking.identities import identities
 
     findings = FieldFindings()
     for store, session in sessions.items():
         progress(ProgressEvent(f"collecting the originals of {store}", 0))
-        # numbers, dates and the like are compared by digest only: '2024-01-01' is nobody's; and a whole text is no
-        # identity, the identities in it are
-        rules = {address: rule for address, rule in plans[store].masked.items() if rule.kind is not FieldKind.OTHER}
-        for address, batch in session.read(set(rules)):
+        rules = {a: rule for a, rule in plans[store].masked.items() if not rule.derived and _telling(rule, domains)}
+        for address, batch in session.read(set(rules)) if rules else ():
             for kind, values in identities(rules[address], domains, batch, every=True):
-                if kind != "text":
+                if kind not in _UNTELLING:
                     findings.originals.add(f"{store}.{address}", kind, values)
     search = ByteSearch(findings.originals.items(), minimum=SHORTEST_IN_TEXT)
     loose = LooseSearch(findings.originals.items())
@@ -80,12 +84,15 @@ def examine_fields(
         progress(ProgressEvent(f"searching every field of {store}", 0))
         for address, batch in session.read():
             rule = plans[store].rules.get(address)
-            findings.values += len(batch)
             place = f"{store}.{address}"
+            if rule is not None and (rule.derived or rule.by):
+                continue
+            findings.values += len(batch)
             after = masks.field(rule)(batch) if rule is not None and rule.masked else batch
             _search_batch(search, findings, leaks, place, batch, after)
             for source in loose.left(batch, after):
                 spelled[place, source] += 1
+        _examine_computed(cleans[store], store, plans[store], search, findings, leaks)
     leaks |= spelled  # the larger count: what is found as it is, is found in another spelling too
     if leaks:
         raise UnsafeError(
@@ -98,6 +105,34 @@ def examine_fields(
             "a definition, comment, name or setting has to be changed in production",
         )
     return findings
+
+
+def _telling(rule: FieldRule, domains: Mapping[str, DomainSpec]) -> bool:
+    """Whether a field's values are searched for: a number or a date is nobody's, and is compared by digest only."""
+    from envclone.masking.kinds import kind_of
+
+    return rule.kind is not FieldKind.OTHER or kind_of(rule.domain, domains) in _TELLING_TYPES
+
+
+def _examine_computed(
+    session: StoreSession,
+    store: str,
+    plan: StorePlan,
+    search: ByteSearch,
+    findings: FieldFindings,
+    leaks: Counter[tuple[str, str]],
+) -> None:
+    """Fields that have no counterpart to be compared with, as they stand in the sanitized store."""
+    computed = {address for address, rule in plan.rules.items() if rule.derived or rule.by}
+    for address, batch in session.read(computed) if computed else ():
+        findings.values += len(batch)
+        for hit in search.find(SEPARATOR.join(_bytes(value) for value in batch)):
+            known = findings.originals[hit.value]
+            if known.strong and hit.value not in findings.explained:
+                leaks[f"{store}.{address}", known.address] += 1
+            else:
+                findings.explained.add(hit.value)
+                findings.by_field[f"{store}.{address}"] += 1
 
 
 def _search_batch(

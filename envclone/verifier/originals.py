@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -11,6 +12,8 @@ __all__ = ["Original", "Originals", "spellings", "strong"]
 
 _WORD = re.compile(r"[^\W\d_]+")
 _DIGIT = re.compile(r"\d")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_HEX = re.compile(r"([0-9a-f]{2})+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,12 +62,37 @@ def strong(kind: str, value: str) -> bool:
         return len(_DIGIT.findall(value)) >= 7
     if kind == "person":
         return len(_WORD.findall(value)) >= 2
+    if kind == "ip":
+        return _public(value)
     return len(value) >= 12
 
 
 def spellings(value: str) -> Iterator[bytes]:
-    """The byte strings that a value may be written as: as it is, in lower case, escaped in JSON."""
+    """The byte strings that a value may be written as: as it is, in lower case, escaped in JSON, as a type's bytes."""
     seen = {value.encode(), value.lower().encode()}
+    if _UUID.fullmatch(value):
+        seen.add(bytes.fromhex(value.replace("-", "")))
+    elif value.startswith("\\x") and _HEX.fullmatch(value, 2):
+        seen.add(bytes.fromhex(value[2:]))
+    elif ":" in value and (address := _address(value)) is not None:
+        seen.add(address)
     if not value.isascii():
         seen.add(json.dumps(value)[1:-1].encode())
     yield from seen
+
+
+def _public(value: str) -> bool:
+    """Whether an address is one of the internet: 127.0.0.1 and 10.0.0.1 are everybody's."""
+    try:
+        return ipaddress.ip_interface(value).is_global
+    except ValueError:
+        return len(value) >= 12
+
+
+def _address(value: str) -> bytes | None:
+    """The bytes of an IPv6 or MAC address."""
+    try:
+        return ipaddress.ip_interface(value).packed
+    except ValueError:
+        digits = value.replace(":", "")
+        return bytes.fromhex(digits) if _HEX.fullmatch(digits) and len(digits) in (12, 16) else None

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.errors import ConfigError
+from envclone.masking.references import elements_of, parse
 from envclone.models import StorePlan
 from envclone.protocols import StoreSession
 
@@ -23,16 +24,21 @@ def dangling(
 
     Raises ConfigError for an unknown field.
     """
-    pairs = [_pair(reference, plans) for reference in references]
+    parsed = [parse(reference) for reference in references]
+    pairs = [(_place(one.store, one.source, plans), _place(one.target_store, one.target, plans)) for one in parsed]
     places = {place for pair in pairs for place in pair}
     before, after = _values(places, raws), _values(places, cleans)
     counts: list[dict[str, Any]] = []
     problems: list[str] = []
-    for reference, (source, target) in zip(references, pairs, strict=True):
-        was, now = (_unmatched(values[source], values[target]) for values in (before, after))
-        counts.append({"reference": reference, "dangling": now, "dangling_in_production": was})
+    for one, (source, target) in zip(parsed, pairs, strict=True):
+        # what refers now to this table and now to that one has to be in one of them
+        targets = {b for a, b in pairs if a == source} if one.where else {target}
+        was, now = (
+            _unmatched(values[source], {v for place in targets for v in values[place]}) for values in (before, after)
+        )
+        counts.append({"reference": one.text, "dangling": now, "dangling_in_production": was})
         if was != now:
-            problems.append(f"{reference}: {now} dangle, {was} did in production")
+            problems.append(f"{one.text}: {now} dangle, {was} did in production")
     return counts, problems
 
 
@@ -40,31 +46,23 @@ Place = tuple[str, str, tuple[str, ...]]
 """A store, a field of it, and the keys below when the field is JSON; the key '[]' means every element of an array."""
 
 
-def _pair(reference: str, plans: Mapping[str, StorePlan]) -> tuple[Place, Place]:
-    source, _, target = (part.strip() for part in reference.partition("->"))
-    if not source or not target:
-        raise ConfigError(f"sanitize.references: '{reference}' is not of the form 'store.field -> store.field'")
-    return _place(source, plans), _place(target, plans)
-
-
-def _place(text: str, plans: Mapping[str, StorePlan]) -> Place:
-    """`store.field`, or a path inside a JSON field: `kb.articles.author.id`, `kb.articles.tickets[]`."""
-    store, _, address = text.partition(".")
+def _place(store: str, address: str, plans: Mapping[str, StorePlan]) -> Place:
+    """A field, or a path inside a JSON field: `articles.author.id`, `articles.tickets[]`."""
     if store not in plans:
-        raise ConfigError(f"sanitize.references: there is no store '{store}' (in '{text}')")
+        raise ConfigError(f"sanitize.references: there is no store '{store}'")
     fields = plans[store].rules
-    if address in fields:
-        return store, address, ()
+    whole = elements_of(address, fields)
+    if whole in fields:
+        return store, whole, ()
     holder = max((field for field in fields if address.startswith(f"{field}.")), key=len, default=None)
     if holder is None:
-        raise ConfigError(f"sanitize.references: there is no field '{text}'")
+        raise ConfigError(f"sanitize.references: there is no field '{store}.{address}'")
     path = address[len(holder) + 1 :].replace("[*]", "[]").replace("[]", ".[]")
     return store, holder, tuple(path.split("."))
 
 
 def _unmatched(values: Sequence[str], there: Collection[str]) -> int:
-    known = set(there)
-    return sum(1 for value in values if value not in known)
+    return sum(1 for value in values if value not in there)
 
 
 def _values(places: Collection[Place], sessions: Mapping[str, StoreSession]) -> dict[Place, list[str]]:

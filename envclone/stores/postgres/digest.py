@@ -10,10 +10,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from envclone.models import FieldKind, RowsDigest, StorePlan
+from envclone.models import FieldKind, FieldRule, RowsDigest, StorePlan
 from envclone.protocols import FieldMask, Masks
 from envclone.stores.postgres.dependents import generated_from
-from envclone.stores.postgres.read import masked_columns, stream_leaf
+from envclone.stores.postgres.read import derived_columns, stream_leaf, written_columns
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Table, read_tables
 
 __all__ = ["digest"]
@@ -21,6 +21,7 @@ __all__ = ["digest"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _MODULUS = 1 << 128
+_TEXT_ARRAYS = {"text[]", "varchar[]", "citext[]", "name[]"}
 
 
 def digest(conn: Connection, plan: StorePlan, masks: Masks | None) -> dict[str, RowsDigest]:
@@ -37,24 +38,31 @@ def digest(conn: Connection, plan: StorePlan, masks: Masks | None) -> dict[str, 
 
 
 def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None) -> RowsDigest:
-    masked = [c for c in masked_columns(table, plan.masked) if not c.generated]
-    computed = generated_from(conn, table, {c.name for c in masked})
+    masked = written_columns(table, plan)
+    derived = {c.name for c in derived_columns(table, plan)}
+    computed = derived | generated_from(conn, table, {c.name for c in masked} | derived)
     names = {c.name for c in masked} | computed
     kept = [c for c in table.columns.values() if c.name not in names and not c.virtual]
     addresses = [f"{table.address}.{c.name}" for c in masked]
     apply = [_applied(conn, c, plan, masks, a) for c, a in zip(masked, addresses, strict=True)]
     canonical = [_canonical(c) for c in masked]
-    expressions = [_server_hash(kept), *(c.read_as() for c in masked)]
+    subjects = [_subject(table, plan.rules[a]) if masks else None for a in addresses]
+    by = [c for c in subjects if c]
+    expressions = [_server_hash(kept), *(c.read_as() for c in (*masked, *by))]
     salts = [hashlib.blake2b(a.encode(), digest_size=16).digest() for a in addresses]
     rows_seen, total, sums = 0, 0, [0] * len(masked)
     blake2b, from_bytes = hashlib.blake2b, int.from_bytes
     for leaf in table.leaves:
         for rows in stream_leaf(conn, leaf, expressions):
             columns = list(zip(*rows, strict=True))
+            its_subjects = iter(columns[1 + len(masked) :])
             per_row: list[Sequence[bytes]] = [[value.encode() for value in columns[0]]]
             for i in range(len(masked)):
                 salt, form = salts[i], canonical[i]
-                hashes = [blake2b(salt + form(value), digest_size=16).digest() for value in apply[i](columns[i + 1])]
+                values: Sequence[Any] = columns[i + 1]
+                if subjects[i]:
+                    values = list(zip(values, next(its_subjects), strict=True))
+                hashes = [blake2b(salt + form(value), digest_size=16).digest() for value in apply[i](values)]
                 sums[i] += sum(from_bytes(h, "big") for h in hashes)
                 per_row.append(hashes)
             rows_seen += len(rows)
@@ -64,6 +72,11 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None)
             )
     fields = {a: s % _MODULUS for a, s in zip(addresses, sums, strict=True)}
     return RowsDigest(rows_seen, total % _MODULUS, fields)
+
+
+def _subject(table: Table, rule: FieldRule) -> Column | None:
+    """The column by which a rule masks."""
+    return table.columns[rule.by.rpartition(".")[2]] if rule.by else None
 
 
 def _server_hash(kept: Sequence[Column]) -> sql.Composable:
@@ -78,8 +91,10 @@ def _applied(conn: Connection, column: Column, plan: StorePlan, masks: Masks | N
         return list
     mask = masks.field(plan.rules[address])
     cast = sql.SQL(column.type)  # format_type's own output, quoted by the server
-    if column.kind not in (FieldKind.OTHER, FieldKind.VECTOR):
+    if column.kind not in (FieldKind.OTHER, FieldKind.VECTOR, FieldKind.ARRAY):
         return mask
+    if column.kind is FieldKind.ARRAY:
+        return mask if column.base in _TEXT_ARRAYS else _through_array(conn, column, mask)
 
     def through_type(values: Sequence[Any]) -> list[Any]:
         # the server may print a value in another way than the mask wrote it (1.50, 2020-1-1)
@@ -93,6 +108,15 @@ def _applied(conn: Connection, column: Column, plan: StorePlan, masks: Masks | N
         return [row[0] for row in rows]
 
     return through_type
+
+
+def _through_array(conn: Connection, column: Column, mask: FieldMask) -> FieldMask:
+    """The elements as the server prints them again: a mask may write 2020-1-1 or 1.50 where it does not."""
+    query = sql.SQL("SELECT %s::pg_catalog.text[]::{}::pg_catalog.text[]").format(sql.SQL(column.type))
+    return lambda values: [
+        None if value is None else conn.execute(query, [value]).fetchone()[0]  # type: ignore[index]
+        for value in mask(values)
+    ]
 
 
 def _canonical(column: Column) -> Callable[[Any], bytes]:

@@ -43,16 +43,17 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
                 generated=column.generated,
                 paths=_json_paths(conn, table, column) if column.kind is FieldKind.JSON else (),
                 group=groups.get(address, frozenset()),
+                base=column.base,
             )
     objects = conn.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
     if objects and objects[0]:
-        fields[LARGE_OBJECTS] = Field(LARGE_OBJECTS, "bytea", FieldKind.OTHER)
+        fields[LARGE_OBJECTS] = Field(LARGE_OBJECTS, "bytea", FieldKind.OTHER, base="bytea")
         rows[LARGE_OBJECTS] = objects[0]
     return Inventory(store, fields, rows)
 
 
 def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> dict[str, frozenset[str]]:
-    """For each text column in a declared foreign key, all columns tied to it, itself included, transitively.
+    """For each column in a declared foreign key, all columns tied to it, itself included, transitively.
 
     Both ends are named at their partition root; keys may be composite, cyclic or refer to their own table.
     """
@@ -72,7 +73,7 @@ def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> dict[str, f
         addresses = [
             f"{table.address}.{name}"
             for table, name in ends
-            if table and name in table.columns and table.columns[name].kind is FieldKind.TEXT
+            if table and name in table.columns and table.columns[name].kind in (FieldKind.TEXT, FieldKind.OTHER)
         ]
         if len(addresses) == 2:
             links.append((addresses[0], addresses[1]))

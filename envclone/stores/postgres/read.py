@@ -9,10 +9,10 @@ import psycopg
 from psycopg import sql
 
 from envclone.errors import UsageError
-from envclone.models import FieldKind
+from envclone.models import FieldKind, StorePlan
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
-__all__ = ["read_objects", "read_values", "stream_leaf"]
+__all__ = ["derived_columns", "read_objects", "read_values", "stream_leaf", "written_columns"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -83,6 +83,22 @@ def stream_leaf(
                 yield rows
 
 
-def masked_columns(table: Table, masked: Collection[str]) -> list[Column]:
-    """The table's own columns among the masked addresses, in the table's order."""
-    return [column for column in table.columns.values() if f"{table.address}.{column.name}" in masked]
+def written_columns(table: Table, plan: StorePlan) -> list[Column]:
+    """The table's columns that masks write, in the table's order: neither generated nor made again from others."""
+    rules = plan.masked
+    return [
+        column
+        for column in table.columns.values()
+        if not column.generated
+        and (rule := rules.get(f"{table.address}.{column.name}")) is not None
+        and not rule.derived
+    ]
+
+
+def derived_columns(table: Table, plan: StorePlan) -> list[Column]:
+    """The table's columns that are made again from masked ones."""
+    return [
+        column
+        for column in table.columns.values()
+        if (rule := plan.masked.get(f"{table.address}.{column.name}")) is not None and rule.derived
+    ]

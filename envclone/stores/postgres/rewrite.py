@@ -13,9 +13,9 @@ from psycopg import sql
 from envclone.errors import EnvcloneError, UnsafeError
 from envclone.models import FieldKind, FieldRule, ProgressEvent, RewriteReport, StorePlan
 from envclone.protocols import FieldMask, Masks, Progress
-from envclone.stores.postgres import indexes, refresh, statistics, triggers
+from envclone.stores.postgres import indexes, refresh, sequences, statistics, textsearch, triggers
 from envclone.stores.postgres.dependents import generated_from, indexes_on
-from envclone.stores.postgres.read import masked_columns, stream_leaf
+from envclone.stores.postgres.read import stream_leaf, written_columns
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
 __all__ = ["METHOD", "rewrite"]
@@ -45,40 +45,46 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
     values: dict[str, int] = {}
     with connect(autocommit=True) as conn:
         tables = read_tables(conn)
-        work = [(table, masked_columns(table, plan.masked)) for table in tables]
-        work = [(table, [c for c in columns if not c.generated]) for table, columns in work]
-        work = [(table, columns) for table, columns in work if columns]
+        made = {table.oid: textsearch.vectors(conn, table, plan) for table in tables}
+        work = [(t, columns) for t in tables if (columns := written_columns(t, plan)) or made[t.oid]]
         _check(conn, plan, tables, work)
         with triggers.unpublished(conn):
             for table, columns in work:
                 fields = [
-                    _MaskedColumn(column, plan.rules[f"{table.address}.{column.name}"], masks) for column in columns
+                    _MaskedColumn(table, column, plan.rules[f"{table.address}.{column.name}"], masks)
+                    for column in columns
                 ]
-                _table(connect, conn, table, fields, progress)
+                _table(connect, conn, table, fields, made[table.oid], progress)
                 rows |= {field.rule.address: field.rows for field in fields}
                 values |= {field.rule.address: field.changed for field in fields}
         if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.masked:
             rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = _unlink_large_objects(conn)
+        sequences.advance(conn, {t.oid: columns for t, columns in work})
         refresh.materialized_views(conn, progress)
         affected = {leaf.oid for table, _ in work for leaf in table.leaves} | {table.oid for table, _ in work}
-        names = {oid: _affected(conn, t, c) for t, c in work for oid in (t.oid, *(leaf.oid for leaf in t.leaves))}
+        names = {
+            oid: _affected(conn, t, [*c, *(v.column for v in made[t.oid])])
+            for t, c in work
+            for oid in (t.oid, *(leaf.oid for leaf in t.leaves))
+        }
         statistics.renew(conn, {oid: names[oid] for oid in affected})
     return RewriteReport(METHOD, rows, values, time.monotonic() - started)
 
 
 class _MaskedColumn:
-    """One column on its way: its rule, its mask, and what was counted."""
+    """One column on its way: its rule, its mask, and what was counted; `subject` is the column that its rule is by."""
 
-    def __init__(self, column: Column, rule: FieldRule, masks: Masks) -> None:
+    def __init__(self, table: Table, column: Column, rule: FieldRule, masks: Masks) -> None:
         self.column = column
         self.rule = rule
+        self.subject = table.columns[rule.by.rpartition(".")[2]] if rule.by else None
         self.mask: FieldMask = masks.field(rule)
         self.rows = 0
         self.changed = 0
 
-    def apply(self, values: Sequence[Any]) -> list[Any]:
+    def apply(self, values: Sequence[Any], subjects: Sequence[Any] | None) -> list[Any]:
         """The pseudonyms of one batch; every value counts as a row, a changed one as a value."""
-        masked = list(self.mask(values))
+        masked = list(self.mask(values if subjects is None else list(zip(values, subjects, strict=True))))
         if len(masked) != len(values):
             raise EnvcloneError(f"the mask of {self.rule.address} returned {len(masked)} values for {len(values)}")
         self.rows += sum(value is not None for value in values)
@@ -126,15 +132,20 @@ def _affected(conn: Connection, table: Table, columns: Sequence[Column]) -> set[
 
 
 def _table(
-    connect: Connect, conn: Connection, table: Table, fields: Sequence[_MaskedColumn], progress: Progress
+    connect: Connect,
+    conn: Connection,
+    table: Table,
+    fields: Sequence[_MaskedColumn],
+    made: Sequence[textsearch.Vector],
+    progress: Progress,
 ) -> None:
-    names = _affected(conn, table, [field.column for field in fields])
+    names = _affected(conn, table, [*(field.column for field in fields), *(vector.column for vector in made)])
     for leaf in table.leaves:
         held = indexes_on(conn, leaf.oid, names)
         with _explained(table), triggers.silenced(conn, leaf):
             indexes.retire(conn, held)
             with connect(autocommit=True) as reader, connect(autocommit=False) as writer:
-                _leaf(reader, writer, table, leaf, fields, progress)
+                _leaf(reader, writer, table, leaf, fields, made, progress)
             _forget_missing(conn, leaf, fields)
             # dead row versions leave the other indexes, and the space is there before anything is built on it
             conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON, TRUNCATE ON) {}").format(leaf.identifier))
@@ -147,22 +158,29 @@ def _leaf(
     table: Table,
     leaf: Leaf,
     fields: Sequence[_MaskedColumn],
+    made: Sequence[textsearch.Vector],
     progress: Progress,
 ) -> None:
     columns = [field.column for field in fields]
-    whole = any(column.missing for column in columns)  # such rows have no value of their own to keep
+    # rows that lack a value have none of their own to keep; what a tsvector holds can be older than its text
+    whole = any(column.missing for column in columns) or bool(made)
     definitions: list[sql.Composable] = [sql.SQL("tid pg_catalog.tid")]
-    definitions += [sql.SQL("{} {}").format(_staged(i), _base_type(c)) for i, c in enumerate(columns)]
+    definitions += [sql.SQL("{} {}").format(_staged(i), c.staged_as) for i, c in enumerate(columns)]
     staging = sql.Identifier("pg_temp", _STAGING)
     writer.execute("SET LOCAL session_replication_role = replica")
     writer.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(sql.Identifier(_STAGING), _list(definitions)))
     done = staged = 0
-    expressions = [sql.SQL("ctid::pg_catalog.text"), *(column.read_as() for column in columns)]
+    subjects = [field.subject for field in fields if field.subject]
+    expressions = [sql.SQL("ctid::pg_catalog.text"), *(column.read_as() for column in (*columns, *subjects))]
     copy_into = sql.SQL("COPY {} FROM STDIN").format(staging)
     with writer.cursor() as cursor, cursor.copy(copy_into) as copy:
         for batch in stream_leaf(reader, leaf, expressions):
-            tids, *old = zip(*batch, strict=True)
-            new = [field.apply(values) for field, values in zip(fields, old, strict=True)]
+            tids, *read = zip(*batch, strict=True)
+            old, by = read[: len(fields)], iter(read[len(fields) :])
+            new = [
+                field.apply(values, next(by) if field.subject else None)
+                for field, values in zip(fields, old, strict=True)
+            ]
             for tid, before, after in zip(tids, zip(*old, strict=True), zip(*new, strict=True), strict=True):
                 if whole or before != after:
                     copy.write_row((tid, *after))
@@ -170,13 +188,26 @@ def _leaf(
             done += len(batch)
             progress(ProgressEvent(f"sanitize {table.address}", done, None, "rows"))
     if staged:
-        _update(writer, leaf, columns, staging, staged)
+        _update(writer, leaf, columns, made, staging, staged)
     writer.execute(sql.SQL("DROP TABLE {}").format(staging))
     writer.commit()
 
 
-def _update(writer: Connection, leaf: Leaf, columns: Sequence[Column], staging: sql.Identifier, staged: int) -> None:
-    assignments = [sql.SQL("{} = s.{}").format(sql.Identifier(c.name), _staged(i)) for i, c in enumerate(columns)]
+def _update(
+    writer: Connection,
+    leaf: Leaf,
+    columns: Sequence[Column],
+    made: Sequence[textsearch.Vector],
+    staging: sql.Identifier,
+    staged: int,
+) -> None:
+    fresh = {c.name: c.written_from(sql.SQL("s.{}").format(_staged(i))) for i, c in enumerate(columns)}
+    derived = {
+        vector.column.name: vector.made_from(lambda name: fresh.get(name, sql.Identifier("t", name))) for vector in made
+    }
+    assignments = [
+        sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in {**fresh, **derived}.items()
+    ]
     statement = sql.SQL("UPDATE ONLY {} AS t SET {} FROM {} AS s WHERE t.ctid = s.tid").format(
         leaf.identifier, _list(assignments), staging
     )
@@ -207,10 +238,6 @@ def _unlink_large_objects(conn: Connection) -> int:
 
 def _staged(index: int) -> sql.Identifier:
     return sql.Identifier(f"c{index}")
-
-
-def _base_type(column: Column) -> sql.Composable:
-    return sql.SQL(column.type)  # format_type's own output, quoted by the server
 
 
 def _list(parts: Sequence[sql.Composable]) -> sql.Composed:

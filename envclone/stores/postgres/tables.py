@@ -38,7 +38,8 @@ _VECTOR = {"vector", "halfvec", "sparsevec"}
 class Column:
     """One column; `generated` ones are computed by the server, `missing` ones have rows that lack the value on disk.
 
-    `sendable` ones have a binary form.
+    `sendable` ones have a binary form. `base` is the type's name in the catalog below domains (`int4`, `inet[]`).
+    `composite` ones hold rows and are read as JSON documents, as hstore is.
     """
 
     name: str
@@ -50,11 +51,35 @@ class Column:
     missing: bool
     unique: bool
     sendable: bool
+    base: str = ""
+    composite: bool = False
 
     def read_as(self) -> sql.Composable:
         """The expression that gives the column's values as its FieldKind promises."""
+        name = sql.Identifier(self.name)
+        if self.composite:
+            return sql.SQL("pg_catalog.to_jsonb({})::pg_catalog.text").format(name)
+        if self.base == "hstore":
+            return sql.SQL("{}::pg_catalog.jsonb::pg_catalog.text").format(name)
         cast = sql.SQL("text[]") if self.kind is FieldKind.ARRAY else sql.SQL("text")
-        return sql.SQL("{}::pg_catalog.{}").format(sql.Identifier(self.name), cast)
+        return sql.SQL("{}::pg_catalog.{}").format(name, cast)
+
+    @property
+    def staged_as(self) -> sql.Composable:
+        """The type in which masked values wait to be written."""
+        return sql.SQL("jsonb" if self.composite or self.base == "hstore" else self.type)  # format_type quotes
+
+    def written_from(self, staged: sql.Composable) -> sql.Composable:
+        """The expression that makes a value of the column from a staged one."""
+        if self.composite:
+            return sql.SQL("pg_catalog.jsonb_populate_record(NULL::{}, {})").format(sql.SQL(self.type), staged)
+        if self.base == "hstore":
+            return sql.SQL(
+                "CASE WHEN {0} IS NOT NULL THEN (SELECT COALESCE(string_agg(pg_catalog.concat("
+                "pg_catalog.to_json(k)::text, '=>', COALESCE(pg_catalog.to_json(v)::text, 'NULL')), ', '), '')::{1} "
+                "FROM pg_catalog.jsonb_each_text({0}) AS e (k, v)) END"
+            ).format(staged, sql.SQL(self.type))
+        return staged
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,16 +157,29 @@ class _Types:
         ).fetchall()
         self._rows = {row[0]: row[1:] for row in rows}
 
+    def base(self, oid: int) -> str:
+        """The type's name below domains; an array's is that of its elements and `[]`."""
+        name, typtype, base, element, category = self._rows[oid]
+        if typtype == "d":
+            return self.base(base)
+        return f"{self.base(element)}[]" if category == "A" and element else str(name)
+
+    def composite(self, oid: int) -> bool:
+        """Whether the type is a row, through domains."""
+        _, typtype, base, _, _ = self._rows[oid]
+        return self.composite(base) if typtype == "d" else typtype == "c"
+
     def kind(self, oid: int) -> FieldKind:
+        """How values of the type are read."""
         name, typtype, base, element, category = self._rows[oid]
         if typtype == "d":
             return self.kind(base)
-        if typtype != "b":
-            return FieldKind.OTHER
-        if category == "A":
-            return FieldKind.ARRAY if element and self.kind(element) is FieldKind.TEXT else FieldKind.OTHER
+        if typtype == "c" or name == "hstore":
+            return FieldKind.JSON
+        if category == "A" and element:
+            return FieldKind.ARRAY if self.kind(element) in (FieldKind.TEXT, FieldKind.OTHER) else FieldKind.OTHER
         for names, kind in ((_TEXT, FieldKind.TEXT), (_JSON, FieldKind.JSON), (_VECTOR, FieldKind.VECTOR)):
-            if name in names:
+            if typtype == "b" and name in names:
                 return kind
         return FieldKind.OTHER
 
@@ -168,7 +206,17 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
     columns: dict[int, dict[str, Column]] = {}
     for relation, name, type_, type_oid, nullable, generated, missing, unique, sendable in rows:
         columns.setdefault(relation, {})[name] = Column(
-            name, type_, types.kind(type_oid), nullable, generated != "", generated == "v", missing, unique, sendable
+            name,
+            type_,
+            types.kind(type_oid),
+            nullable,
+            generated != "",
+            generated == "v",
+            missing,
+            unique,
+            sendable,
+            types.base(type_oid),
+            types.composite(type_oid),
         )
     return columns
 

@@ -203,7 +203,8 @@ def test_a_bad_shape_does_not_hide_an_undeclared_domain(tmp_path: Path) -> None:
     text = SMALL + "sanitize:\n  domains: {x: {kind: mail}}\n  rules:\n    main:\n      p.t.c: emial\n"
     found = problems(tmp_path, text)
     assert len(found) == 2
-    assert "sanitize.domains.x.kind: must be person, email, phone, text, redact, null or keep, not 'mail'" in found[0]
+    assert "sanitize.domains.x.kind: must be person, email, phone, address," in found[0]
+    assert "redact, null or keep, not 'mail', did you mean 'email'?" in found[0]
     assert "unknown domain 'emial'" in found[1]
 
 

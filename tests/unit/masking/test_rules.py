@@ -179,8 +179,58 @@ def test_json_contradictions() -> None:
     assert "no JSON path" in invalid({"public.e.payload": {"$.**": "keep", "user.email": "email"}}, EVENT)
     problem = invalid({"public.e.payload": {"$.user.*": "keep", "$.*.email": "email", "$.*": "keep"}}, EVENT)
     assert "equally specific" in problem
-    assert "JSON paths" in invalid({"public.t.c": {"$.a": "keep"}}, text("public.t.c"))
+    assert "JSON paths" in invalid({"public.t.c": {"$.a": "keep"}}, Field("public.t.c", "uuid", OTHER, base="uuid"))
     assert "no domain 'nope'" in invalid({"public.e.payload": {"$.**": "nope"}}, EVENT)
+
+
+VISIT = (
+    Field("public.v.at", "date", OTHER, base="date"),
+    Field("public.v.who", "integer", OTHER, base="int4"),
+    Field("public.v.doc", "jsonb", JSON, paths=("$.a",)),
+)
+KEPT = {"public.v.who": "keep", "public.v.doc": "keep"}
+
+
+def test_a_date_is_shifted_by_a_column_of_its_row() -> None:
+    for named in ("who", "public.v.who"):
+        rules = decided({**KEPT, "public.v.at": {"domain": "date", "by": named}}, *VISIT)
+        assert rules["public.v.at"] == FieldRule("public.v.at", OTHER, "date", base="date", by="public.v.who")
+    assert decided({**KEPT, "public.v.at": "date"}, *VISIT)["public.v.at"].by == ""
+
+
+@pytest.mark.parametrize(
+    ("rules", "expected"),
+    [
+        ({**KEPT, "public.v.at": {"domain": "date", "by": "nobody"}}, "there is no column 'nobody' beside it"),
+        ({**KEPT, "public.v.at": {"domain": "date", "by": "doc"}}, "a column with single values"),
+        ({**KEPT, "public.v.at": {"domain": "redact", "by": "who"}}, "`by` is for dates"),
+    ],
+)
+def test_what_a_shift_cannot_follow(rules: Rules, expected: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        plan(rules, DOMAINS, inventory(*VISIT))
+    assert any(expected in problem for problem in caught.value.problems)
+
+
+def test_a_text_with_json_paths_is_a_document() -> None:
+    rules = decided({"public.t.c": {"$.user.email": "email", "$.**": "keep"}}, text("public.t.c"))
+    assert rules["public.t.c"].kind is JSON
+    assert set(rules["public.t.c"].json) == {JsonRule("$.user.email", "email"), JsonRule("$.**", "keep")}
+
+
+def test_a_tsvector_is_made_again() -> None:
+    fields = (Field("public.t.words", "tsvector", OTHER, base="tsvector"), text("public.t.body"))
+    rules = decided({"public.t.words": "text", "public.t.body": "text"}, *fields)
+    assert rules["public.t.words"].derived
+    assert rules["public.t.words"].masked
+    rules = decided({"public.t.words": {"domain": "text", "by": "body"}, "public.t.body": "text"}, *fields)
+    assert rules["public.t.words"].by == "public.t.body"
+
+
+def test_generated_columns_follow_and_are_no_ones_to_mask() -> None:
+    rules = decided({"public.t.c": "email"}, text("public.t.c"), text("public.t.low", generated=True))
+    assert rules["public.t.low"].derived
+    assert not rules["public.t.low"].masked
 
 
 # --- foreign keys --------------------------------------------------------------------------------------------------
@@ -217,7 +267,10 @@ def test_an_undeclared_group_is_one_problem() -> None:
     ("domain", "field", "expected"),
     [
         ("null", text("public.t.c", nullable=False), "NOT NULL"),
-        ("email", Field("public.t.c", "uuid", OTHER), "is uuid: only keep or null"),
+        ("email", Field("public.t.c", "uuid", OTHER), "cannot mask uuid: only a constant, keep or null"),
+        ("email", Field("public.t.c", "uuid", OTHER, base="uuid"), "mask uuid: only uuid, a constant, keep or null"),
+        ("ip", Field("public.t.c", "integer[]", FieldKind.ARRAY, base="int4[]"), "only integer, number, redact, a con"),
+        ("number", Field("public.t.c", "integer", OTHER, base="int4", unique=True), "unique"),
         ("redact", text("public.t.c", unique=True), "unique"),
         ("text", text("public.t.c", unique=True), "unique"),
         ("email", text("public.t.c", generated=True), "generated"),

@@ -1,0 +1,57 @@
+"""The mask of UUIDs: version and variant are kept, so a pseudonym is a UUID of the same kind (RFC 9562).
+
+All spellings of a UUID (casing, hyphens, braces, `urn:uuid:`) have spellings of one pseudonym. The nil and the max UUID
+mean nobody and stay. A text that is no UUID is masked within its shape and never becomes one.
+"""
+
+from __future__ import annotations
+
+import re
+
+from envclone.masking.fpe import Permutation, subkey
+from envclone.masking.memo import Memo
+from envclone.masking.shape import Shape, walk
+
+__all__ = ["UuidMask"]
+
+_HEX = "0123456789abcdef"
+_UUID = re.compile(r"(?i)((?:urn:uuid:)?\{?)([0-9a-f]{8}(-?)(?:[0-9a-f]{4}\3){3}[0-9a-f]{12})(\}?)")
+_VERSION, _VARIANT = 12, 16
+_RFC = "89ab"
+_FIXED = frozenset(("0" * 32, "f" * 32))
+
+
+class UuidMask:
+    """UUIDs of any version in any spelling; a bijection."""
+
+    def __init__(self, key: bytes) -> None:
+        secret = subkey(key, "uuid")
+        self._shape = Shape(secret, "text")
+        self._rfc = Permutation(secret, b"rfc", [16] * 15 + [4] + [16] * 15)
+        self._other = Permutation(secret, b"other", [16] * 30)
+        self.mask = Memo(self._one)
+
+    def _one(self, value: str) -> str:
+        match = _UUID.fullmatch(value.strip())
+        if match is None:
+            return walk(value, self._shape.text, lambda v: _UUID.fullmatch(v.strip()) is None)
+        spelled = match[2]
+        digits = spelled.replace("-", "").lower()
+        if digits in _FIXED:
+            return value
+        fresh = iter(walk(digits, self._permuted, lambda d: d not in _FIXED))
+        masked = "".join(c if c == "-" else next(fresh) for c in spelled)
+        return value.replace(spelled, masked.upper() if spelled.isupper() else masked)
+
+    def _permuted(self, digits: str) -> str:
+        numbers = [int(c, 16) for c in digits]
+        version, variant = digits[_VERSION], digits[_VARIANT]
+        rfc = variant in _RFC
+        moving = numbers[:_VERSION] + numbers[_VERSION + 1 : _VARIANT]
+        if rfc:
+            image = self._rfc([*moving, _RFC.index(variant), *numbers[_VARIANT + 1 :]])
+            variant = _RFC[image.pop(15)]
+        else:
+            image = self._other([*moving, *numbers[_VARIANT + 1 :]])
+        rest = "".join(_HEX[d] for d in image)
+        return rest[:12] + version + rest[12:15] + variant + rest[15:]

@@ -1,0 +1,50 @@
+"""Sequences behind masked keys: what they give next must be free."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.stores.postgres.tables import Column
+
+__all__ = ["advance"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def advance(conn: Connection, columns: Mapping[int, Sequence[Column]]) -> None:
+    """Set each sequence that belongs to a masked column (by table) beyond the column's greatest value.
+
+    A sequence never goes back, and one whose column holds nothing above it is left alone.
+    """
+    for table, its_columns in columns.items():
+        rows = conn.execute(
+            """SELECT n.nspname, s.relname, r.nspname, c.relname, a.attname
+               FROM pg_catalog.pg_depend d
+               JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+               JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+               JOIN pg_catalog.pg_class c ON c.oid = d.refobjid
+               JOIN pg_catalog.pg_namespace r ON r.oid = c.relnamespace
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+               WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.refclassid = 'pg_catalog.pg_class'::regclass
+                 AND d.refobjid = %s::oid AND d.deptype IN ('a', 'i') AND a.attname = ANY (%s)
+                 AND a.atttypid IN ('int2'::regtype, 'int4'::regtype, 'int8'::regtype)""",
+            [table, [column.name for column in its_columns]],
+        ).fetchall()
+        for schema, name, table_schema, table_name, column in rows:
+            sequence = sql.Identifier(schema, name)
+            conn.execute(
+                sql.SQL(
+                    "SELECT pg_catalog.setval({}::pg_catalog.regclass, m.greatest)"
+                    " FROM (SELECT pg_catalog.max({})::int8 AS greatest FROM {}) m, {} AS s"
+                    " WHERE m.greatest > s.last_value"
+                ).format(
+                    sql.Literal(sequence.as_string(conn)),
+                    sql.Identifier(column),
+                    sql.Identifier(table_schema, table_name),
+                    sequence,
+                )
+            )
