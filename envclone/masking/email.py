@@ -11,8 +11,8 @@ from __future__ import annotations
 import re
 
 from envclone.masking.memo import Memo
-from envclone.masking.shape import walk
 from envclone.masking.tokens import NameTokens
+from envclone.masking.walk import walk
 
 __all__ = ["EmailMask"]
 

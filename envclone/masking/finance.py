@@ -13,7 +13,8 @@ from functools import lru_cache
 from envclone.errors import UnsafeError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.memo import Memo
-from envclone.masking.shape import Shape, walk
+from envclone.masking.shape import Shape
+from envclone.masking.walk import walk
 
 __all__ = ["CardMask", "IbanMask", "NationalIdMask", "iban_valid", "luhn_valid"]
 

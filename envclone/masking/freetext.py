@@ -1,20 +1,25 @@
-"""The mask of free text: every known identity in it, and everything that looks like an address or a number.
+"""The mask of free text: every known identity in it, and everything that looks like one.
 
-One Aho–Corasick automaton finds the tokens of all known names (CACM 18/6, 1975), RE2 the patterns; what they find is
-judged by its surroundings and then masked by the masks of the columns, so an identity has one pseudonym everywhere.
+A text is cut into words and numbers once (`runs`). Words of known names are looked up and judged by their surroundings
+(`judge`); longer spellings are looked up by their rarest word (`lexicon`); names inside longer runs of letters, in
+scripts without spaces, are found by an Aho–Corasick automaton (CACM 18/6, 1975); RE2 finds what tells by its form
+(`patterns`). The longest span wins and is masked by the mask of its column: an identity has one pseudonym everywhere.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import compress, count
 from typing import Any
 
 from envclone.masking.corpus import Corpus
-from envclone.masking.judge import Candidate, Judge
-from envclone.masking.lexicon import Lexicon, PatternType, lower
-from envclone.masking.numbers import phones_in
+from envclone.masking.judge import Judge
+from envclone.masking.lexicon import Lexicon, WordType, lower
+from envclone.masking.patterns import Span, by_form
+from envclone.masking.runs import Runs, cut
+from envclone.masking.strangers import strangers
 from envclone.protocols import Mask
 
 __all__ = ["FreeText", "Span"]
@@ -24,27 +29,17 @@ BATCH = 1 << 20
 
 _SEPARATOR = "\x00"
 _LONE = re.compile("[\ud800-\udfff]")
-_EMAIL = (
-    r"[\p{L}\p{M}\p{N}._%+'\-]*[\p{L}\p{M}\p{N}_%+\-]@[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}\-]*[\p{L}\p{M}\p{N}])?"
-    r"(?:\.[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}\-]*[\p{L}\p{M}\p{N}])?)+"
-)
-_NUMBER = r"(?:\+|\(|\d)(?:[ ().\-/\x{a0}]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?"
-_EXACT = {PatternType.PERSON: "person", PatternType.EMAIL: "email", PatternType.PHONE: "phone"}
-
-
-Span = tuple[int, int, str]
-"""Where an identity begins, minus where it ends (so that the longest sorts first), and its kind."""
 
 
 class FreeText:
-    """Masks identities inside texts; `masks` holds the masks of the kinds person, email and phone.
+    """Masks identities inside texts; `mask_of` gives the mask of a kind.
 
-    Texts keep their length in characters and bytes. The automaton is made at the first text.
+    Texts keep their length in characters and bytes, but for IP addresses. The lexicon is made at the first text.
     """
 
-    def __init__(self, corpus: Corpus, masks: Mapping[str, Mask]) -> None:
+    def __init__(self, corpus: Corpus, mask_of: Callable[[str], Mask]) -> None:
         self._corpus = corpus
-        self._masks = masks
+        self._mask_of = mask_of
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The texts with every identity in them replaced, in order."""
@@ -74,7 +69,7 @@ class FreeText:
         searched = _LONE.sub("\ufffd", text)
         out = []
         position = 0
-        spans = list(_leftmost_longest([*self._patterns(searched), *self._identities(searched)]))
+        spans = self.spans(searched)
         fresh = self._pseudonyms(text, spans)
         for start, end, kind in spans:
             out += [text[position:start], fresh[text[start:-end], kind]]
@@ -82,76 +77,71 @@ class FreeText:
         out.append(text[position:])
         return "".join(out).split(_SEPARATOR)
 
+    def spans(self, text: str) -> list[Span]:
+        """What would be replaced in a text without lone surrogates: in order, no two overlapping."""
+        folded = lower(text)
+        runs = cut(folded)
+        found = [*by_form(text, self._lexicon.numbers), *strangers(text, runs)]
+        found += self._names(text, runs)
+        if self._lexicon.spelled:
+            found += self._spelled(folded, runs)
+        if self._lexicon.inside and not text.isascii():
+            found += self._inside(folded)
+        return list(_leftmost_longest(found))
+
     def _pseudonyms(self, text: str, spans: Sequence[Span]) -> Mapping[tuple[str, str], str]:
-        distinct: dict[str, dict[str, None]] = {kind: {} for kind in self._masks}
+        distinct: dict[str, dict[str, None]] = {}
         for start, end, kind in spans:
-            distinct[kind][text[start:-end]] = None
+            distinct.setdefault(kind, {})[text[start:-end]] = None
         return {
             (value, kind): masked
             for kind, values in distinct.items()
-            for value, masked in zip(values, self._masks[kind].mask(list(values)), strict=True)
+            for value, masked in zip(values, self._mask_of(kind).mask(list(values)), strict=True)
         }
 
-    def _patterns(self, text: str) -> Iterator[Span]:
-        email, number = self._compiled
-        if "@" in text:
-            for match in email.finditer(text):
-                yield match.start(), -match.end(), "email"
-        for match in number.finditer(text):
-            start = match.start()
-            for a, b in phones_in(text, start, match.end(), self._lexicon.numbers):
-                yield a, -b, "phone"
-
-    def _identities(self, text: str) -> Iterator[Span]:
-        if not self._lexicon.patterns:
-            return
-        folded = lower(text)
-        candidates: list[Candidate] = []
-        types, unspaced = self._types, PatternType.UNSPACED
-        for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            its_type = types[pattern]
-            if its_type < unspaced:
-                # the commonest case first: a piece of a longer word
-                if (start and folded[start - 1].isalpha()) or folded[end : end + 1].isalpha():
-                    continue
-                candidates.append((start, end, its_type))
-            elif _stands_alone(folded, start, end, its_type):
-                yield start, -end, _EXACT.get(its_type, "person")
-        for start, end in Judge(text, folded, self._lexicon.pairs).accepted(candidates):
+    def _names(self, text: str, runs: Runs) -> Iterator[Span]:
+        known, words = self._lexicon.words, runs.words
+        found = {i: known[words[i]] for i in compress(count(), map(known.__contains__, words))}
+        for start, end in Judge(text, runs, self._lexicon.pairs).accepted(found):
             yield start, -end, "person"
+
+    def _spelled(self, folded: str, runs: Runs) -> Iterator[Span]:
+        spelled, words, starts = self._lexicon.spelled, runs.words, runs.starts
+        for i in compress(count(), map(spelled.__contains__, words)):
+            for text, offset, kind in spelled[words[i]]:
+                start = starts[2 * i + 1] - offset
+                if folded.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
+                    yield start, -(start + len(text)), kind
+                    break  # the longest comes first
+
+    def _inside(self, folded: str) -> Iterator[Span]:
+        types = self._types
+        for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
+            if types[pattern] is WordType.UNSPACED or not (start and folded[start - 1].isalpha()):
+                yield start, -end, "person"
 
     @cached_property
     def _lexicon(self) -> Lexicon:
         return Lexicon(self._corpus)
 
     @cached_property
-    def _types(self) -> list[PatternType]:
-        return [PatternType(number) for number in self._lexicon.types]
+    def _types(self) -> list[WordType]:
+        return list(self._lexicon.inside.values())
 
     @cached_property
     def _automaton(self) -> Any:
         import ahocorasick_rs
 
         return ahocorasick_rs.AhoCorasick(
-            self._lexicon.patterns, implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
+            list(self._lexicon.inside), implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
         )
 
-    @cached_property
-    def _compiled(self) -> tuple[Any, Any]:
-        import re2
 
-        return re2.compile(_EMAIL), re2.compile(_NUMBER)
-
-
-def _stands_alone(text: str, start: int, end: int, its_type: PatternType) -> bool:
-    if its_type is PatternType.UNSPACED:
-        return True
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    if start < 0:
+        return False
     before = text[start - 1] if start else " "
-    if its_type is PatternType.PREFIXED:
-        return not before.isalpha()
     after = text[end] if end < len(text) else " "
-    if its_type is PatternType.PHONE:
-        return not before.isalnum() and not after.isalnum()
     return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
 
 

@@ -6,8 +6,8 @@ import re
 from collections.abc import Set
 
 from envclone.masking.letters import is_mark
-from envclone.masking.shape import walk
 from envclone.masking.tokens import NameTokens
+from envclone.masking.walk import walk
 
 __all__ = ["KeptWords"]
 

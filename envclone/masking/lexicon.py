@@ -1,32 +1,41 @@
-"""What is looked for in free text, made from a corpus: the tokens of names, pairs of tokens, and exact spellings."""
+"""What is looked for in free text, made from a corpus: the words of names, pairs of words, and exact spellings."""
 
 from __future__ import annotations
 
 import re
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import pairwise
-from unicodedata import category, normalize
+from typing import NamedTuple, TypeVar
+from unicodedata import normalize
 
+from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
 from envclone.masking.phone import national_number
+from envclone.masking.runs import cut
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 
-__all__ = ["Lexicon", "PatternType", "lower"]
+__all__ = ["Lexicon", "Spelling", "WordType", "lower"]
 
 _SHORTEST_TOKEN = 3
 _SHORTEST_UNSPACED = 2
+_SHORTEST_SPELLING = 4
+"""Characters of a user name or the like that is no accident in a text."""
 SHORTEST_NUMBER = 6
 """Digits of a phone number that is told from any other number."""
 
-_WORD = re.compile(r"[^\W\d_]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]+")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]+")
+_FORMED = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}")
+_SPELLED = ("email", "username", "company", "address", "iban", "card", "national_id")
 
 
-class PatternType(IntEnum):
-    """How a pattern that was found is to be judged."""
+_T = TypeVar("_T")
+
+
+class WordType(IntEnum):
+    """How a word that was found is to be judged."""
 
     TOKEN = 0
     """a name: when capitalised"""
@@ -38,54 +47,63 @@ class PatternType(IntEnum):
     """a name in a script without spaces: everywhere"""
     PREFIXED = 4
     """a Hangul name, which particles follow: where a word begins"""
-    PERSON = 5
-    """a name as it is spelled, in any casing"""
-    EMAIL = 6
-    """an address that does not look like one"""
-    PHONE = 7
-    """a number as it is spelled"""
+
+
+class Spelling(NamedTuple):
+    """An identity that is found as it is spelled, in any casing: its text, where its anchor stands in it, its kind."""
+
+    text: str
+    offset: int
+    kind: str
 
 
 class Lexicon:
-    """Patterns in lower case with their types, the pairs of tokens that are one person's, and all national numbers."""
+    """All that is looked for, in lower case.
 
-    __slots__ = ("numbers", "pairs", "patterns", "types")
+    `words` with their types; `inside`: patterns that are found inside longer runs of letters; `pairs` of words that are
+    one person's; `spelled`: exact spellings by the word that they are found by; `numbers`: all national numbers.
+    """
+
+    __slots__ = ("inside", "numbers", "pairs", "spelled", "words")
 
     def __init__(self, corpus: Corpus) -> None:
-        found: dict[str, PatternType] = {}
+        self.words: dict[str, WordType] = {}
+        self.inside: dict[str, WordType] = {}
         self.pairs: set[str] = set()
-        for name in corpus.values("person"):
-            self._add_person(name, found)
-        for email in corpus.values("email"):
-            if "@" not in email and len(email) >= _SHORTEST_TOKEN:
-                _put(found, email, PatternType.EMAIL)
         self.numbers: set[str] = set()
+        spellings: dict[str, str] = {}
+        for name in corpus.values("person"):
+            self._add_person(name, spellings)
         for phone in corpus.values("phone"):
             number = national_number(phone)
             if len(number) >= SHORTEST_NUMBER:
                 self.numbers.add(number)
-                _put(found, phone, PatternType.PHONE)
-        self.patterns: Sequence[str] = list(found)
-        self.types = array("B", found.values())
+                if not _FORMED.fullmatch(phone):
+                    _put(spellings, phone, "phone")
+        for kind in _SPELLED:
+            for value in corpus.values(kind):
+                if _is_spelling(kind, value):
+                    _put(spellings, value, kind)
+        self.spelled = _anchored(spellings)
 
-    def _add_person(self, name: str, found: dict[str, PatternType]) -> None:
+    def _add_person(self, name: str, spellings: dict[str, str]) -> None:
         family, comma, given = name.partition(",")
         words = _words(f"{given} {family}" if comma else name)
         for word in words:
             if _UNSPACED.fullmatch(word):
                 if len(word) >= _SHORTEST_UNSPACED:
-                    _put(found, word, PatternType.UNSPACED)
+                    _put(self.inside, word, WordType.UNSPACED)
             elif _HANGUL.fullmatch(word):
                 if len(word) >= _SHORTEST_UNSPACED:
-                    _put(found, word, PatternType.PREFIXED)
+                    _put(self.inside, word, WordType.PREFIXED)
             elif len(word) >= _SHORTEST_TOKEN:
-                _put(found, word, _token_type(word))
+                _put(self.words, word, _word_type(word))
         if len(words) > 1:
             self.pairs.update(f"{a} {b}" for a, b in _neighbours(words))
             if any(len(word) < _SHORTEST_TOKEN for word in words):
                 plain = " ".join(name.split())
                 for spelling in {plain, *_turned(plain)}:
-                    _put(found, spelling, PatternType.PERSON)
+                    _put(spellings, spelling, "person")
 
 
 def lower(text: str) -> str:
@@ -96,25 +114,47 @@ def lower(text: str) -> str:
     return "".join([c if len(c.lower()) != 1 else c.lower() for c in text])
 
 
-def _put(found: dict[str, PatternType], pattern: str, its_type: PatternType) -> None:
+def _put(found: dict[str, _T], pattern: str, value: _T) -> None:
     composed = lower(pattern)
-    found.setdefault(composed, its_type)
+    found.setdefault(composed, value)
     if not composed.isascii():
-        found.setdefault(normalize("NFD", composed), its_type)
+        found.setdefault(normalize("NFD", composed), value)
 
 
-def _token_type(word: str) -> PatternType:
+def _is_spelling(kind: str, value: str) -> bool:
+    """Whether an identity is looked for as it is spelled: most e-mail addresses are found by their form."""
+    if kind == "email":
+        return "@" not in value and len(value) >= _SHORTEST_TOKEN
+    if kind == "username":
+        return len(value) >= _SHORTEST_SPELLING and lower(value) not in NAMES_TOO | WORDS_FIRST
+    words = _words(value)
+    if kind == "company":
+        return len(words) > 1 or (len(value) >= _SHORTEST_SPELLING and words[:1] != [] and words[0] not in FORMS)
+    return len(value) >= _SHORTEST_SPELLING + 2
+
+
+def _anchored(spellings: Mapping[str, str]) -> dict[str, tuple[Spelling, ...]]:
+    """Every spelling under that of its words that the fewest others have."""
+    cuts = {text: cut(text) for text in spellings}
+    counts = Counter(word for runs in cuts.values() for word in set(runs.words))
+    found: dict[str, list[Spelling]] = defaultdict(list)
+    for text, kind in spellings.items():
+        runs = cuts[text]
+        if runs.words:
+            rarest = min(range(len(runs.words)), key=lambda i: (counts[runs.words[i]], -len(runs.words[i])))
+            found[runs.words[rarest]].append(Spelling(text, runs.starts[2 * rarest + 1], kind))
+    return {word: tuple(sorted(those, key=lambda s: -len(s.text))) for word, those in found.items()}
+
+
+def _word_type(word: str) -> WordType:
     if word in WORDS_FIRST:
-        return PatternType.WORD_FIRST
-    return PatternType.NAME_TOO if word in NAMES_TOO else PatternType.TOKEN
+        return WordType.WORD_FIRST
+    return WordType.NAME_TOO if word in NAMES_TOO else WordType.TOKEN
 
 
 def _words(name: str) -> list[str]:
-    """The name's tokens in lower case, combining marks included."""
-    if name.isascii():
-        return _WORD.findall(lower(name))
-    spaced = "".join([c if c.isalpha() or category(c)[0] == "M" else " " for c in lower(name)])
-    return spaced.split()
+    """The name's words in lower case, combining marks included."""
+    return [word for word in cut(lower(name)).words if not word[0].isdecimal()]
 
 
 def _neighbours(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -26,7 +26,6 @@ from envclone.protocols import FieldMask, Mask
 __all__ = ["MaskSet", "key_id"]
 
 _SHORTEST_KEY = 16
-_IN_TEXT = ("person", "email", "phone")
 
 
 @runtime_checkable
@@ -116,7 +115,7 @@ class MaskSet:
 
     @cached_property
     def _free_text(self) -> FreeText:
-        return FreeText(self._corpus, {kind: self._makers.mask(kind) for kind in _IN_TEXT})
+        return FreeText(self._corpus, self._makers.mask)
 
 
 def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> list[Any]:

@@ -16,7 +16,8 @@ from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.memo import Memo
-from envclone.masking.shape import Shape, walk
+from envclone.masking.shape import Shape
+from envclone.masking.walk import walk
 
 __all__ = ["IpMask", "MacMask"]
 

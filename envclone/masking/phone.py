@@ -19,8 +19,8 @@ from envclone.errors import UnsafeError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.letters import is_mark
 from envclone.masking.memo import Memo
-from envclone.masking.shape import walk
 from envclone.masking.tokens import CHUNK, NameTokens
+from envclone.masking.walk import walk
 
 __all__ = ["PhoneMask", "national_number"]
 

@@ -14,6 +14,7 @@ from hashlib import blake2b
 
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.kinds import DomainSpec
+from envclone.masking.names import dictionary_digest
 from envclone.masking.planner import Planner
 from envclone.models import Inventory, StorePlan
 
@@ -47,6 +48,7 @@ def digest(rules: Mapping[str, Rules], domains: Mapping[str, DomainSpec], refere
     document = {
         "masking": MASKING_VERSION,
         "unicode": unicodedata.unidata_version,
+        "names": dictionary_digest(),
         "domains": {name: [spec.kind, spec.unique, spec.value] for name, spec in domains.items()},
         "references": sorted(references),
         "rules": {

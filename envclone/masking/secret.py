@@ -9,7 +9,8 @@ from __future__ import annotations
 import re
 
 from envclone.masking.memo import Memo
-from envclone.masking.shape import Shape, walk
+from envclone.masking.shape import Shape
+from envclone.masking.walk import walk
 
 __all__ = ["SecretMask"]
 

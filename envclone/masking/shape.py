@@ -9,34 +9,19 @@ changes every text that has a letter or a digit.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from functools import lru_cache
 
-from envclone.errors import EnvcloneError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.tokens import CHUNK, NameTokens
 
-__all__ = ["Shape", "walk"]
+__all__ = ["Shape"]
 
-_WALK = 100_000
 _LETTERS = "abcdefghijklmnopqrstuvwxyz"
 _DIGITS = "0123456789"
 _HEX = "0123456789abcdef"
 _CLASSES = str.maketrans({c: "l" if c.isalpha() else "d" if c.isdecimal() else " " for c in map(chr, range(128))})
 _ALPHABETS = {"l": _LETTERS, "d": _DIGITS, "h": _HEX}
 _PLACES = {name: {c: i for i, c in enumerate(letters)} for name, letters in _ALPHABETS.items()}
-
-
-def walk(value: str, step: Callable[[str], str], accept: Callable[[str], bool]) -> str:
-    """The first image of a value under a permutation, again and again, that is accepted (cycle walking).
-
-    A bijection on the accepted values when the value itself is one. Raises EnvcloneError when none comes.
-    """
-    for _ in range(_WALK):
-        value = step(value)
-        if accept(value):
-            return value
-    raise EnvcloneError("a value cannot be masked within its form", hint="report this as a bug")
 
 
 class Shape:

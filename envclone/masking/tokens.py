@@ -1,9 +1,10 @@
 """The mask of name tokens, shared by every domain that carries names: person, e-mail, and whatever else does.
 
 A token is a maximal run of letters with their combining marks; hyphens, apostrophes, blanks and digits end it. Its
-letters are folded to lower case, permuted within their alphabets (`letters`, `fpe`), and cased again position by
-position, so 'Jane Doe', 'DOE, Jane' and 'jane.doe@corp.com' carry the same two pseudonyms. A text in NFC or NFD is
-answered in the same form (UAX #15), and the two forms of one name get the two forms of one pseudonym.
+letters are folded to lower case, replaced, and cased again position by position: a known name by another one (`names`),
+any other token by letters of the same alphabets (`letters`, `fpe`). So 'Jane Doe', 'DOE, Jane' and 'jane.doe@corp.com'
+carry the same two pseudonyms. A text in NFC or NFD is answered in the same form (UAX #15), and the two forms of one
+name get the two forms of one pseudonym.
 
 What is not a letter or a decimal digit stays where it is. That makes the mask of a whole text a bijection: a text and
 its pseudonym fall into tokens in the same way. It changes every text with a letter or digit in it, but for eight
@@ -18,10 +19,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from unicodedata import is_normalized, normalize
 
-from envclone.errors import EnvcloneError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.letters import ANY_ASCII, Alphabet, alphabet, fold, form, is_mark, unstable_alphabet
 from envclone.masking.memo import MEMO
+from envclone.masking.names import KnownNames
+from envclone.masking.walk import walk
 
 __all__ = ["NameTokens"]
 
@@ -32,7 +34,6 @@ _ASCII_RUN = re.compile(r"[A-Za-z]+|[0-9]+")
 _CONSONANTS = "bcdfghjklmnpqrstvwxyz"
 _CLASSES = str.maketrans({c: "v" if c in "aeiou" else "c" for c in ANY_ASCII.letters})
 _INDEX = {c: i for letters in ("aeiou", _CONSONANTS) for i, c in enumerate(letters)}
-_WALK = 1000
 
 
 class NameTokens:
@@ -42,6 +43,7 @@ class NameTokens:
         self._key = subkey(key, "names")
         self._values: dict[str, str] = {}
         self._tokens: dict[str, str] = {}
+        self._names = KnownNames(self._key, self._ascii_letters)
         self._ascii_shape = lru_cache(maxsize=4096)(self._make_ascii_shape)
         self._shape = lru_cache(maxsize=2048)(self._make_shape)
         self._digit_shape = lru_cache(maxsize=64)(self._make_digit_shape)
@@ -90,17 +92,12 @@ class NameTokens:
 
     def _ascii_token(self, token: str) -> str:
         lower = token.lower()
-        out = []
-        for start in range(0, len(lower), CHUNK):
-            part = lower[start : start + CHUNK]
-            if len(token) <= 2:
-                permutation, letters = self._ascii_shape("a" * len(part))
-                digits = permutation([ANY_ASCII.places[c] for c in part])
-            else:
-                permutation, letters = self._ascii_shape(part.translate(_CLASSES))
-                digits = permutation([_INDEX[c] for c in part])
-            out += [alphabet[d] for alphabet, d in zip(letters, digits, strict=True)]
-        masked = "".join(out)
+        if self._names.known(lower):
+            masked = self._names.mask(lower)
+        elif self._names.compound(lower):
+            masked = self._names.mask_compound(lower)
+        else:  # nor does an unknown name ever become a known one
+            masked = walk(lower, self._ascii_letters, lambda t: not (self._names.known(t) or self._names.compound(t)))
         if token == lower:
             return masked
         if token.isupper():
@@ -108,6 +105,20 @@ class NameTokens:
         if token.istitle():
             return masked.capitalize()
         return "".join(m.upper() if c.isupper() else m for m, c in zip(masked, token, strict=True))
+
+    def _ascii_letters(self, lower: str) -> str:
+        """Letters permuted among vowels and consonants."""
+        out = []
+        for start in range(0, len(lower), CHUNK):
+            part = lower[start : start + CHUNK]
+            if len(lower) <= 2:
+                permutation, letters = self._ascii_shape("a" * len(part))
+                digits = permutation([ANY_ASCII.places[c] for c in part])
+            else:
+                permutation, letters = self._ascii_shape(part.translate(_CLASSES))
+                digits = permutation([_INDEX[c] for c in part])
+            out += [alphabet[d] for alphabet, d in zip(letters, digits, strict=True)]
+        return "".join(out)
 
     def _make_ascii_shape(self, classes: str) -> tuple[Permutation, tuple[str, ...]]:
         letters = tuple({"v": "aeiou", "c": _CONSONANTS, "a": ANY_ASCII.letters}[c] for c in classes)
@@ -149,13 +160,13 @@ class NameTokens:
         return known
 
     def _walk(self, token: str) -> str:
+        lower, upper = _folded(token)
+        if self._names.known(lower):
+            masked = self._names.mask(lower)
+            return "".join([c.upper() if up else c for c, up in zip(masked, upper, strict=True)])
         # alphabets are chosen so that the first step is in NFC; should new versions of Unicode compose letters in
         # ways not foreseen, walking on to the next text in NFC keeps the map a bijection
-        for _ in range(_WALK):
-            token = self._step(token)
-            if is_normalized("NFC", token):
-                return token
-        raise EnvcloneError("a name cannot be masked within its normalization form", hint="report this as a bug")
+        return walk(token, self._step, lambda t: is_normalized("NFC", t) and not self._names.known(_folded(t)[0]))
 
     def _step(self, token: str) -> str:
         letters, marks = _split(token)
@@ -230,6 +241,12 @@ class NameTokens:
         permutation = self._shape(f"X{choice.name}", (len(choice.letters),))
         letter = choice.letters[permutation([choice.places[folded]])[0]]
         return (letter.upper() if upper else letter) + marks
+
+
+def _folded(token: str) -> tuple[str, list[bool]]:
+    """A token in lower case, and which of its letters were in upper case."""
+    folded = [fold(c) for c in token]
+    return "".join([c for c, _ in folded]), [upper for _, upper in folded]
 
 
 def _split(token: str) -> tuple[list[str], list[str]]:

@@ -10,7 +10,8 @@ import re
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.memo import Memo
-from envclone.masking.shape import Shape, walk
+from envclone.masking.shape import Shape
+from envclone.masking.walk import walk
 
 __all__ = ["UuidMask"]
 

@@ -69,7 +69,7 @@ def test_the_surroundings_of_a_token_do_not_matter(names: NameTokens) -> None:
 
 
 def test_ascii_pseudonyms_can_be_pronounced(names: NameTokens) -> None:
-    for word in ("jonathan", "elizabeth", "kowalczyk"):
+    for word in ("jonathin", "elizabeeth", "kowalczykk"):
         for old, new in zip(word, names.text(word), strict=True):
             assert (old in "aeiou") == (new in "aeiou")
 
