@@ -11,12 +11,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from itertools import compress, count
 from typing import Any
+
+import numpy as np
 
 from envclone.masking.corpus import Corpus
 from envclone.masking.judge import Judge
 from envclone.masking.lexicon import Lexicon, WordType, lower
+from envclone.masking.names import given_names
 from envclone.masking.patterns import Span, by_form
 from envclone.masking.runs import Runs, cut
 from envclone.masking.strangers import strangers
@@ -24,7 +26,7 @@ from envclone.protocols import Mask
 
 __all__ = ["FreeText", "Span"]
 
-BATCH = 1 << 20
+BATCH = 1 << 17
 """Characters searched at once."""
 
 _SEPARATOR = "\x00"
@@ -66,7 +68,7 @@ class FreeText:
         if not values:
             return []
         text = _SEPARATOR.join(values)
-        searched = _LONE.sub("\ufffd", text)
+        searched = text if text.isascii() else _LONE.sub("\ufffd", text)
         out = []
         position = 0
         spans = self.spans(searched)
@@ -79,15 +81,26 @@ class FreeText:
 
     def spans(self, text: str) -> list[Span]:
         """What would be replaced in a text without lone surrogates: in order, no two overlapping."""
-        folded = lower(text)
-        runs = cut(folded)
-        found = [*by_form(text, self._lexicon.numbers), *strangers(text, runs)]
-        found += self._names(text, runs)
-        if self._lexicon.spelled:
-            found += self._spelled(folded, runs)
-        if self._lexicon.inside and not text.isascii():
-            found += self._inside(folded)
-        return list(_leftmost_longest(found))
+        lexicon, folded = self._lexicon, lower(text)
+        runs = cut(text, folded)
+        words, small = runs.words, runs.small
+        near = np.fromiter(map(lexicon.interesting.__contains__, words), bool, len(words))
+        # in lower case a word is a name only beside another one, or a part of a spelling
+        beside = np.zeros_like(near)
+        beside[1:] |= near[:-1]
+        beside[:-1] |= near[1:]
+        found = np.flatnonzero(near & (~small | beside)).tolist()
+        known, firsts = lexicon.words, given_names()
+        names = set(Judge(runs, known, lexicon.pairs).accepted(i for i in found if words[i] in known))
+        out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
+        out += by_form(runs, lexicon.numbers)
+        large = [i for i in found if not (i in names and i + 1 in names) and words[i] in firsts and not small[i]]
+        out += strangers(runs, large)
+        if lexicon.spelled:
+            out += self._spelled(folded, runs, np.flatnonzero(near).tolist())
+        if self._patterns and not (self._letters_only and text.isascii()):
+            out += self._searched(folded)
+        return list(_leftmost_longest(out))
 
     def _pseudonyms(self, text: str, spans: Sequence[Span]) -> Mapping[tuple[str, str], str]:
         distinct: dict[str, dict[str, None]] = {}
@@ -99,41 +112,49 @@ class FreeText:
             for value, masked in zip(values, self._mask_of(kind).mask(list(values)), strict=True)
         }
 
-    def _names(self, text: str, runs: Runs) -> Iterator[Span]:
-        known, words = self._lexicon.words, runs.words
-        found = {i: known[words[i]] for i in compress(count(), map(known.__contains__, words))}
-        for start, end in Judge(text, runs, self._lexicon.pairs).accepted(found):
-            yield start, -end, "person"
-
-    def _spelled(self, folded: str, runs: Runs) -> Iterator[Span]:
+    def _spelled(self, folded: str, runs: Runs, found: Sequence[int]) -> Iterator[Span]:
         spelled, words, starts = self._lexicon.spelled, runs.words, runs.starts
-        for i in compress(count(), map(spelled.__contains__, words)):
-            for text, offset, kind in spelled[words[i]]:
-                start = starts[2 * i + 1] - offset
+        for i in found:
+            for text, offset, kind in spelled.get(words[i], ()):
+                start = starts[i] - offset
                 if folded.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
                     yield start, -(start + len(text)), kind
                     break  # the longest comes first
 
-    def _inside(self, folded: str) -> Iterator[Span]:
+    def _searched(self, folded: str) -> Iterator[Span]:
         types = self._types
         for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            if types[pattern] is WordType.UNSPACED or not (start and folded[start - 1].isalpha()):
+            its_type = types[pattern]
+            if its_type is WordType.UNSPACED or (
+                its_type is WordType.PREFIXED and not (start and folded[start - 1].isalpha())
+            ):
                 yield start, -end, "person"
+            elif isinstance(its_type, str) and _stands_alone(folded, start, end):
+                yield start, -end, its_type
 
     @cached_property
     def _lexicon(self) -> Lexicon:
         return Lexicon(self._corpus)
 
     @cached_property
-    def _types(self) -> list[WordType]:
-        return list(self._lexicon.inside.values())
+    def _patterns(self) -> Mapping[str, WordType | str]:
+        """What no word leads to: names inside runs of letters, and spellings without letters with their kinds."""
+        return {**self._lexicon.plain, **self._lexicon.inside}
+
+    @cached_property
+    def _types(self) -> list[WordType | str]:
+        return list(self._patterns.values())
+
+    @cached_property
+    def _letters_only(self) -> bool:
+        return not self._lexicon.plain
 
     @cached_property
     def _automaton(self) -> Any:
         import ahocorasick_rs
 
         return ahocorasick_rs.AhoCorasick(
-            list(self._lexicon.inside), implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
+            list(self._patterns), implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping, Set
 
 from envclone.masking.lexicon import WordType
 from envclone.masking.names import is_name
@@ -20,66 +20,71 @@ _TOKEN, _NAME_TOO = WordType.TOKEN, WordType.NAME_TOO
 
 
 class Judge:
-    """Judges the names found in one text; `pairs` are 'first last' of known persons."""
+    """Judges the names found in one text: `words` are those of all known names, `pairs` are 'first last' of persons."""
 
-    def __init__(self, text: str, runs: Runs, pairs: Set[str]) -> None:
-        self._text = text
+    def __init__(self, runs: Runs, words: Mapping[str, WordType], pairs: Set[str]) -> None:
         self._runs = runs
+        self._text = runs.text
+        self._words = words
         self._pairs = pairs
 
-    def accepted(self, found: Mapping[int, WordType]) -> Iterator[tuple[int, int]]:
-        """Where those of the found words stand that are taken for persons; `found` are numbers of words, ascending."""
-        text, pieces, starts = self._text, self._runs.pieces, self._runs.starts
-        for word, its_type in found.items():
-            at = 2 * word + 1
-            start = starts[at]
-            capital = not text[start].islower()
-            if capital and its_type is _TOKEN:
-                yield start, starts[at + 1]
-                continue
-            before = found.get(word - 1) if pieces[at - 1] in _GAPS else None
-            after = found.get(word + 1) if pieces[at + 1] in _GAPS else None
-            if before is None and after is None:
-                if capital and its_type is _NAME_TOO and self._is_somebody(at):
-                    yield start, starts[at + 1]
-                continue
+    def accepted(self, found: Iterable[int]) -> Iterator[int]:
+        """Those of the found words that are taken for persons; `found` are numbers of words that are known names."""
+        words, known = self._runs.words, self._words
+        for i in found:
+            its_type = known[words[i]]
+            capital = self._capital(i)
             if (
-                (before is not None and self._is_pair(before, at - 2, its_type, at))
-                or (after is not None and self._is_pair(its_type, at, after, at + 2))
-                or (capital and (self._is_name(before, at - 2) or self._is_name(after, at + 2)))
-                or (capital and its_type is _NAME_TOO and self._is_somebody(at))
+                (capital and its_type is _TOKEN)
+                or self._is_beside(i, its_type, capital=capital)
+                or (capital and its_type is _NAME_TOO and self._is_somebody(i))
             ):
-                yield start, starts[at + 1]
+                yield i
 
-    def _is_pair(self, left_type: WordType, left: int, right_type: WordType, right: int) -> bool:
-        pieces, starts = self._runs.pieces, self._runs.starts
-        words = left_type is not _TOKEN and right_type is not _TOKEN
-        if words and "," in pieces[left + 1] and self._text[starts[left] : starts[right + 1]].islower():
+    def _is_beside(self, i: int, its_type: WordType, *, capital: bool) -> bool:
+        """Whether the word before or behind makes this one a part of a name."""
+        words, known, runs = self._runs.words, self._words, self._runs
+        before = known.get(words[i - 1]) if i and runs.gap(i - 1) in _GAPS else None
+        if before is not None and (
+            self._is_pair(before, i - 1, its_type) or (capital and before is _TOKEN and self._capital(i - 1))
+        ):
+            return True
+        after = known.get(words[i + 1]) if runs.gap(i) in _GAPS else None
+        return after is not None and (
+            self._is_pair(its_type, i, after) or (capital and after is _TOKEN and self._capital(i + 1))
+        )
+
+    def _capital(self, i: int) -> bool:
+        return not self._runs.small[i] and not self._text[self._runs.starts[i]].islower()
+
+    def _is_pair(self, left_type: WordType, left: int, right_type: WordType) -> bool:
+        words, runs = self._runs.words, self._runs
+        both_words = left_type is not _TOKEN and right_type is not _TOKEN
+        if both_words and "," in runs.gap(left) and self._text[runs.starts[left] : runs.ends[left + 1]].islower():
             return False  # 'brown, may' is rather an enumeration than May Brown
-        return f"{pieces[left]} {pieces[right]}" in self._pairs
+        if f"{words[left]} {words[left + 1]}" not in self._pairs:
+            return False
+        # 'Smith will call': a word that is no name alone is none beside one that is written in another way
+        return left_type == right_type or self._capital(left) == self._capital(left + 1)
 
-    def _is_name(self, its_type: WordType | None, at: int) -> bool:
-        return its_type is _TOKEN and not self._text[self._runs.starts[at]].islower()
-
-    def _is_somebody(self, at: int) -> bool:
+    def _is_somebody(self, i: int) -> bool:
         """Whether a capitalised word that can be a name is one here: inside a sentence, or before what persons do."""
-        text, starts, pieces = self._text, self._runs.starts, self._runs.pieces
-        start, end = starts[at], starts[at + 1]
+        text, runs = self._text, self._runs
+        start, end = runs.starts[i], runs.ends[i]
         if end - start > 1 and text[start:end].isupper():
             return False  # capitals say nothing in a text of capitals
-        if self._in_a_title(at):
+        if self._in_a_title(i):
             return False
-        following = pieces[at + 2] if at + 2 < len(pieces) and pieces[at + 1] in _BEFORE_A_VERB else ""
-        if following in SAID_OF_PERSONS:
+        if runs.gap(i) in _BEFORE_A_VERB and runs.words[i + 1] in SAID_OF_PERSONS:
             return True
         position = start - 1
         while position >= 0 and text[position] in _OPENING:
             position -= 1
         return position >= 0 and text[position] not in _SENTENCE_END
 
-    def _in_a_title(self, at: int) -> bool:
+    def _in_a_title(self, i: int) -> bool:
         """Whether another capitalised word follows that is nobody's name: 'Grace Period', but 'Grace Kowalski'."""
-        text, starts, pieces = self._text, self._runs.starts, self._runs.pieces
-        if at + 2 >= len(pieces) or pieces[at + 1] != " " or len(pieces[at + 2]) < _SHORTEST:
+        runs = self._runs
+        if runs.gap(i) != " " or len(runs.words[i + 1]) < _SHORTEST:
             return False
-        return text[starts[at + 2]].isupper() and not is_name(pieces[at + 2])
+        return self._text[runs.starts[i + 1]].isupper() and not is_name(runs.words[i + 1])

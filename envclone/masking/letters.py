@@ -13,7 +13,7 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 from unicodedata import category, is_normalized, normalize
 
-__all__ = ["ANY_ASCII", "Alphabet", "alphabet", "fold", "form", "is_mark", "unstable_alphabet"]
+__all__ = ["ANY_ASCII", "MARKS", "Alphabet", "alphabet", "fold", "form", "is_mark", "unstable_alphabet"]
 
 _VOWELS = frozenset("aeiouæøаеиоуыэюяіїєαεηιουω")
 
@@ -53,6 +53,21 @@ class _Traits(NamedTuple):
 def is_mark(char: str) -> bool:
     """Whether this character is a combining mark that belongs to the letter before it."""
     return char > "\u02ff" and category(char)[0] == "M"
+
+
+def _marks() -> str:
+    ranges: list[list[int]] = []
+    for code in range(0x300, 0x20000):
+        if category(chr(code))[0] == "M":
+            if ranges and ranges[-1][1] == code - 1:
+                ranges[-1][1] = code
+            else:
+                ranges.append([code, code])
+    return "".join(f"{chr(a)}-{chr(b)}" if b > a else chr(a) for a, b in ranges)
+
+
+MARKS = _marks()
+"""All combining marks as ranges for a character class."""
 
 
 def form(cluster: str) -> str:

@@ -12,6 +12,7 @@ from unicodedata import normalize
 
 from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
+from envclone.masking.names import given_names
 from envclone.masking.phone import national_number
 from envclone.masking.runs import cut
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
@@ -25,6 +26,7 @@ _SHORTEST_SPELLING = 4
 SHORTEST_NUMBER = 6
 """Digits of a phone number that is told from any other number."""
 
+_WORD = re.compile("[a-z]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]+")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]+")
 _FORMED = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}")
@@ -61,10 +63,11 @@ class Lexicon:
     """All that is looked for, in lower case.
 
     `words` with their types; `inside`: patterns that are found inside longer runs of letters; `pairs` of words that are
-    one person's; `spelled`: exact spellings by the word that they are found by; `numbers`: all national numbers.
+    one person's; `spelled`: exact spellings by the word that they are found by; `plain`: those without any letter;
+    `numbers`: all national numbers; `interesting`: every word at which to look closer.
     """
 
-    __slots__ = ("inside", "numbers", "pairs", "spelled", "words")
+    __slots__ = ("inside", "interesting", "numbers", "pairs", "plain", "spelled", "words")
 
     def __init__(self, corpus: Corpus) -> None:
         self.words: dict[str, WordType] = {}
@@ -85,6 +88,8 @@ class Lexicon:
                 if _is_spelling(kind, value):
                     _put(spellings, value, kind)
         self.spelled = _anchored(spellings)
+        self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
+        self.interesting = self.words.keys() | self.spelled.keys() | given_names()
 
     def _add_person(self, name: str, spellings: dict[str, str]) -> None:
         family, comma, given = name.partition(",")
@@ -134,15 +139,15 @@ def _is_spelling(kind: str, value: str) -> bool:
 
 
 def _anchored(spellings: Mapping[str, str]) -> dict[str, tuple[Spelling, ...]]:
-    """Every spelling under that of its words that the fewest others have."""
-    cuts = {text: cut(text) for text in spellings}
+    """Every spelling that has a letter under that of its words that the fewest others have."""
+    cuts = {text: cut(text, text) for text in spellings}
     counts = Counter(word for runs in cuts.values() for word in set(runs.words))
     found: dict[str, list[Spelling]] = defaultdict(list)
     for text, kind in spellings.items():
-        runs = cuts[text]
-        if runs.words:
-            rarest = min(range(len(runs.words)), key=lambda i: (counts[runs.words[i]], -len(runs.words[i])))
-            found[runs.words[rarest]].append(Spelling(text, runs.starts[2 * rarest + 1], kind))
+        words = cuts[text].words
+        if words:
+            rarest = min(range(len(words)), key=lambda i: (counts[words[i]], -len(words[i])))
+            found[words[rarest]].append(Spelling(text, cuts[text].starts[rarest], kind))
     return {word: tuple(sorted(those, key=lambda s: -len(s.text))) for word, those in found.items()}
 
 
@@ -154,7 +159,8 @@ def _word_type(word: str) -> WordType:
 
 def _words(name: str) -> list[str]:
     """The name's words in lower case, combining marks included."""
-    return [word for word in cut(lower(name)).words if not word[0].isdecimal()]
+    folded = lower(name)
+    return _WORD.findall(folded) if folded.isascii() else cut(folded, folded).words
 
 
 def _neighbours(words: Sequence[str]) -> Iterator[tuple[str, str]]:

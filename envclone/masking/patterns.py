@@ -1,16 +1,20 @@
 """What is found in free text by its form alone: addresses, telephone numbers, bank accounts, cards, secrets.
 
-RE2 finds candidates in linear time, also in hostile text; a checksum or the surroundings decide.
+Candidates are found in linear time, also in hostile text: by RE2, or by expressions that cannot go back far. A checksum
+or the surroundings decide.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Set
 from functools import cache
 from typing import Any
 
 from envclone.masking.finance import iban_valid, luhn_valid
+from envclone.masking.letters import MARKS
 from envclone.masking.numbers import phones_in
+from envclone.masking.runs import Runs
 
 __all__ = ["KINDS_BY_FORM", "Span", "by_form"]
 
@@ -19,14 +23,15 @@ Span = tuple[int, int, str]
 
 KINDS_BY_FORM = frozenset(("email", "phone", "iban", "card", "national_id", "ip", "secret"))
 
-_EMAIL = (
-    r"[\p{L}\p{M}\p{N}._%+'\-]*[\p{L}\p{M}\p{N}_%+\-]@[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}\-]*[\p{L}\p{M}\p{N}])?"
-    r"(?:\.[\p{L}\p{N}](?:[\p{L}\p{M}\p{N}\-]*[\p{L}\p{M}\p{N}])?)+"
-)
-_NUMBER = r"(?:\+|\(|\d)(?:[ ().\-/\x{a0}]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?"
+_LOCAL_PART = re.compile(rf"[\w{MARKS}.%+'\-]*[\w{MARKS}%+\-]\Z")
+_HOST = re.compile(rf"[^\W_](?:[\w{MARKS}\-]*[^\W_])?(?:\.[^\W_](?:[\w{MARKS}\-]*[^\W_])?)+")
+_LOOK_BACK = 80
+_BEHIND = 12
+"""Characters behind the last digit that may belong to it: an extension."""
+_NUMBER = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?")
 _IBAN = r"\b[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]{4}){2,7}(?:[ \-]?[A-Z0-9]{1,3})?\b"
-_CARD = r"\b\d{4}(?:[ \-]?\d){8,15}\b"
-_SSN = r"\b\d{3}-\d{2}-\d{4}\b"
+_CARD = re.compile(r"\b\d{4}(?:[ \-]?\d){8,15}\b")
+_SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
 _IPV4 = r"\b(?:\d{1,3}\.){3}\d{1,3}\b"
 _IPV6 = r"(?i)\b(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})(?:[0-9a-f:]*[0-9a-f])?\b"
 _CREDENTIAL = (
@@ -54,26 +59,16 @@ _LONGEST_OCTET = 255
 _NEVER_AREA = ("000", "666", "9")
 
 
-def by_form(text: str, numbers: Set[str]) -> Iterator[Span]:
+def by_form(runs: Runs, numbers: Set[str]) -> Iterator[Span]:
     """Everything that its form tells of; `numbers` are the national numbers of known persons."""
-    compiled = _compiled()
-    if "@" in text:
-        yield from ((m.start(), -m.end(), "email") for m in compiled["email"].finditer(text))
-    cards: list[tuple[int, int]] = []
-    if _has_digit(text):
-        for match in compiled["card"].finditer(text):
-            if _is_card(match[0]) and _apart(text, match.start(), match.end()):
-                cards.append(match.span())
-                yield match.start(), -match.end(), "card"
+    text, compiled = runs.text, _compiled()
+    yield from _emails(text)
+    for begin, end in runs.many_digits:
+        yield from _numbers(text, max(0, begin - 2), min(len(text), end + _BEHIND), numbers)
+    if runs.many_digits or _has_digit(text):
         for match in compiled["iban"].finditer(text):
             if (found := _iban(match[0])) is not None:
                 yield match.start(), -(match.start() + found), "iban"
-        for match in compiled["ssn"].finditer(text):
-            if _is_ssn(match[0]) and _apart(text, match.start(), match.end()):
-                yield match.start(), -match.end(), "national_id"
-        for match in compiled["number"].finditer(text):
-            for a, b in phones_in(text, match.start(), match.end(), numbers):
-                yield a, -b, "phone"
         if "." in text:
             for match in compiled["ipv4"].finditer(text):
                 if _is_v4(match[0]) and _apart(text, match.start(), match.end()):
@@ -84,6 +79,35 @@ def by_form(text: str, numbers: Set[str]) -> Iterator[Span]:
         yield from ((m.start(), -m.end(), "secret") for m in compiled["secret"].finditer(text))
 
 
+def _numbers(text: str, begin: int, end: int, numbers: Set[str]) -> Iterator[Span]:
+    """Cards, national ids and telephone numbers in a part of a text."""
+    for match in _CARD.finditer(text, begin, end):
+        if _is_card(match[0]) and _apart(text, match.start(), match.end()):
+            yield match.start(), -match.end(), "card"
+    for match in _SSN.finditer(text, begin, end):
+        if _is_ssn(match[0]) and _apart(text, match.start(), match.end()):
+            yield match.start(), -match.end(), "national_id"
+    for match in _NUMBER.finditer(text, begin, end):
+        for a, b in phones_in(text, match.start(), match.end(), numbers):
+            yield a, -b, "phone"
+
+
+def _emails(text: str) -> Iterator[Span]:
+    """Addresses around every @: first what follows it, then what stands before."""
+    at = text.find("@")
+    while at >= 0:
+        host = _HOST.match(text, at + 1)
+        if host is not None:
+            reach = _LOOK_BACK
+            local = _LOCAL_PART.search(text, max(0, at - reach, text.rfind(" ", max(0, at - reach), at) + 1), at)
+            while local is not None and local.start() == at - reach > 0:
+                reach *= 4
+                local = _LOCAL_PART.search(text, max(0, at - reach), at)
+            if local is not None:
+                yield local.start(), -host.end(), "email"
+        at = text.find("@", at + 1)
+
+
 @cache
 def _compiled() -> dict[str, Any]:
     import re2
@@ -91,11 +115,7 @@ def _compiled() -> dict[str, Any]:
     return {
         name: re2.compile(pattern)
         for name, pattern in {
-            "email": _EMAIL,
-            "number": _NUMBER,
             "iban": _IBAN,
-            "card": _CARD,
-            "ssn": _SSN,
             "ipv4": _IPV4,
             "ipv6": _IPV6,
             "secret": _CREDENTIAL,

@@ -30,6 +30,7 @@ _KEPT_WORDS = _EXTENSION_WORDS | frozenset(("tel", "phone", "fax", "mobile", "ce
 _SHORTEST_AFTER_CODE = 4
 _WITH_TRUNK = 11
 _ASCII_WORD = re.compile(r"([A-Za-z]+|#)")
+_NOT_DIGIT = re.compile("[^0-9]")
 _INTEGER = re.compile(r"-?[0-9]+")
 
 
@@ -58,6 +59,9 @@ class PhoneMask:
         return "".join(part if i % 2 else self._part(part) for i, part in enumerate(_SEPARATOR.split(value)))
 
     def _part(self, text: str) -> str:
+        if text.isascii() and not _ASCII_WORD.search(text):  # by far the commonest: digits and separators
+            fresh = iter(self._number(_NOT_DIGIT.sub("", text), _plus((text,))))
+            return "".join([next(fresh) if "0" <= c <= "9" else c for c in text])
         words = _words(text)
         number = range(0, len(words), 2)
         extension = next(

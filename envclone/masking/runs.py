@@ -1,56 +1,109 @@
-"""A text cut into runs: words and numbers at odd places, what stands between them at even ones."""
+"""A text cut into words: maximal runs of letters, with the combining marks behind them."""
 
 from __future__ import annotations
 
-import re
-import sys
+from collections.abc import Sequence
 from functools import cache
-from itertools import accumulate
+from typing import Any
 from unicodedata import category
+
+import numpy as np
 
 __all__ = ["Runs", "cut"]
 
-_PLAIN = re.compile(r"([^\W\d_]+|\d+)")
+_ASCII = 128
+_DIGITS = 7
+_WITHIN = 28
+"""Characters that seven digits and what may separate them take at most."""
+_SPACE = 32
+_LAST_MARK = 0x20000
+_LAST_LETTER = 0x32400
+_PLANES = 0x110000
 
 
 class Runs:
-    """The pieces of a folded text and where each starts; `words` are the runs, `starts[2 * i + 1]` their places.
+    """The words of a text in lower case, and where each begins and ends in it (`starts`, `ends`).
 
-    A word holds the combining marks behind its letters.
+    `small`, an array, tells of each word whether it begins with a letter in lower case in the text as it was;
+    `many_digits` are the places where telephone numbers, cards and the like can stand.
     """
 
-    __slots__ = ("pieces", "starts", "words")
+    __slots__ = ("ends", "many_digits", "small", "starts", "text", "words")
 
-    def __init__(self, pieces: list[str]) -> None:
-        self.pieces = pieces
-        self.words = pieces[1::2]
-        self.starts = list(accumulate(map(len, pieces), initial=0))
+    def __init__(
+        self, text: str, words: list[str], starts: Sequence[int], ends: Sequence[int], small: Any, many: Any
+    ) -> None:
+        self.text = text
+        self.words = words
+        self.starts = starts
+        self.ends = ends
+        self.small = small
+        self.many_digits = many
+
+    def gap(self, word: int) -> str:
+        """What stands between a word and the one behind it; 'x' when there is none."""
+        if not 0 <= word < len(self.words) - 1:
+            return "x"
+        return self.text[self.ends[word] : self.starts[word + 1]]
 
 
-def cut(folded: str) -> Runs:
-    """Cut a text in lower case."""
-    plain = folded.isascii() or not _marks().search(folded)
-    return Runs((_PLAIN if plain else _with_marks()).split(folded))
+def cut(text: str, folded: str) -> Runs:
+    """Cut a text; `folded` is the same in lower case, character by character."""
+    if folded.isascii():
+        codes = np.frombuffer(folded.encode("ascii"), np.uint8)
+        letters = _letters()[:_ASCII][codes]
+        first = np.frombuffer(text.encode("utf-8"), np.uint8) if text.isascii() else None
+    else:
+        codes = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), np.uint32)
+        letters = _letters()[codes]
+        first = None
+    edges = np.flatnonzero(letters[1:] != letters[:-1]) + 1 if len(codes) else codes
+    if len(codes):
+        edges = np.concatenate(([0] * int(letters[0]), edges, [len(codes)] * int(letters[-1]))).astype(np.int64)
+    spaced = np.where(letters, codes, _SPACE).astype(codes.dtype)
+    words = spaced.tobytes().decode("ascii" if codes.dtype == np.uint8 else "utf-32-le", "surrogatepass").split()
+    starts, ends = edges[0::2], edges[1::2]
+    many = _zones(codes)
+    if not words:
+        return Runs(text, [], [], [], np.zeros(0, bool), many)
+    if first is None:
+        first = np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
+    # beyond ASCII every letter may be a capital: what it is, is looked at where it matters
+    small = (first[starts] >= ord("a")) & (first[starts] <= ord("z"))
+    return Runs(text, words, _numbers(starts), _numbers(ends), small, many)
+
+
+def _numbers(array: Any) -> Sequence[int]:
+    """An array as a sequence of Python's numbers, made one by one when they are asked for."""
+    view: Any = np.ascontiguousarray(array)
+    return memoryview(view)
+
+
+def _zones(codes: Any) -> list[tuple[int, int]]:
+    """Where seven digits stand so close together that they can be one number: from the first to the last of them.
+
+    Digits of other scripts are no digits of a number here, and ask for the whole text to be searched.
+    """
+    if codes.dtype != np.uint8 and any(chr(c).isdecimal() for c in np.unique(codes[codes >= _ASCII]).tolist()):
+        return [(0, len(codes))]
+    digits = np.flatnonzero((codes >= ord("0")) & (codes <= ord("9")))
+    if len(digits) < _DIGITS:
+        return []
+    close = np.flatnonzero(digits[_DIGITS - 1 :] - digits[: 1 - _DIGITS] < _WITHIN)
+    zones: list[tuple[int, int]] = []
+    for first, last in zip(digits[close].tolist(), digits[close + _DIGITS - 1].tolist(), strict=True):
+        if zones and first <= zones[-1][1] + _WITHIN:
+            zones[-1] = (zones[-1][0], last + 1)
+        else:
+            zones.append((first, last + 1))
+    return zones
 
 
 @cache
-def _marks() -> re.Pattern[str]:
-    return re.compile(f"[{_class()}]")
-
-
-@cache
-def _with_marks() -> re.Pattern[str]:
-    return re.compile(rf"([^\W\d_](?:[^\W\d_]|[{_class()}])*|\d+)")
-
-
-@cache
-def _class() -> str:
-    """All combining marks as ranges for a character class."""
-    ranges: list[list[int]] = []
-    for code in range(0x300, min(sys.maxunicode, 0x20000) + 1):
-        if category(chr(code))[0] == "M":
-            if ranges and ranges[-1][1] == code - 1:
-                ranges[-1][1] = code
-            else:
-                ranges.append([code, code])
-    return "".join(f"{chr(a)}-{chr(b)}" if b > a else chr(a) for a, b in ranges)
+def _letters() -> Any:
+    """For every code point whether it is a letter or a combining mark."""
+    table = np.zeros(_PLANES, dtype=bool)
+    for code in range(_LAST_LETTER):
+        char = chr(code)
+        table[code] = char.isalpha() or (0x2FF < code < _LAST_MARK and category(char)[0] == "M")
+    return table

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from itertools import compress, count
 from typing import Any
 
-from envclone.masking.names import given_names, is_name
+from envclone.masking.names import is_name
 from envclone.masking.patterns import Span
 from envclone.masking.runs import Runs
 from envclone.masking.words import WORDS_FIRST
@@ -24,35 +23,35 @@ _PARTICLES = frozenset(("van", "von", "de", "der", "den", "di", "da", "del", "la
 _MOST = 4
 
 
-def strangers(text: str, runs: Runs) -> Iterator[Span]:
-    """Where persons stand who are known by nothing but the dictionary of names and the form of the sentence."""
-    for match in _titled().finditer(text):
+def strangers(runs: Runs, given: Iterable[int]) -> Iterator[Span]:
+    """Where persons stand who are known by nothing but the dictionary of names and the form of the sentence.
+
+    `given` are the numbers of the words that are given names.
+    """
+    for match in _titled().finditer(runs.text):
         if match[1].split()[0].lower() not in WORDS_FIRST:
             yield match.start(1), -match.end(1), "person"
-    firsts = given_names()
-    starts = runs.starts
-    for i in compress(count(), map(firsts.__contains__, runs.words)):
-        at = 2 * i + 1
-        if not text[starts[at]].isupper():
-            continue
-        end = _end(text, runs, at)
-        if end > at:
-            yield starts[at], -starts[end + 1], "person"
+    for i in given:
+        last = _last(runs, i)
+        if last > i:
+            yield runs.starts[i], -runs.ends[last], "person"
 
 
-def _end(text: str, runs: Runs, at: int) -> int:
+def _last(runs: Runs, first: int) -> int:
     """The last word of the name that a given name begins; the same word when nothing follows that is a name."""
-    pieces, starts = runs.pieces, runs.starts
-    end = at
-    following = at + 2
-    while following < len(pieces) and following <= at + 2 * _MOST and pieces[following - 1] in _BETWEEN:
-        word = pieces[following]
-        if text[starts[following]].isupper() and len(word) > 1 and is_name(word) and word not in WORDS_FIRST:
-            end = following
+    text, words, starts = runs.text, runs.words, runs.starts
+    if not text[starts[first]].isupper():
+        return first
+    last = first
+    for i in range(first + 1, first + 1 + _MOST):
+        if runs.gap(i - 1) not in _BETWEEN:
+            break
+        word = words[i]
+        if text[starts[i]].isupper() and len(word) > 1 and is_name(word) and word not in WORDS_FIRST:
+            last = i
         elif word not in _PARTICLES:
             break
-        following += 2
-    return end
+    return last
 
 
 @cache

@@ -45,11 +45,11 @@ WORDS_FIRST = _set(
 
 SAID_OF_PERSONS = _set(
     """
-    added agreed answered arrived asked asks booked bought called calls came cancelled complained confirmed cried
-    described emailed explained felt forwarded found gave got had has heard helped insisted is joined knew knows left
-    likes lives looked lost loves mentioned met moved never noted ordered paid phoned placed promised received refused
-    remembers replied reported requested returned s said says sent signed spoke started suggested talked tells thinks
-    thought told took tried wanted wants was went wonders works worked writes wrote
+    added agreed answered arrived asked asks booked bought called calls came cancelled closed complained confirmed
+    cried described does emailed explained felt forwarded found gave got had has heard helped insisted is joined knew
+    knows left likes lives looked lost loves mentioned met moved never noted opened ordered paid phoned placed
+    promised received refused remembers replied reported requested returned s said says sent signed spoke started
+    suggested talked tells thinks thought told took tried wanted wants was went wonders worked works writes wrote
     """
 )
 """What follows a name at the beginning of a sentence, and hardly ever a word: 'Mark said', 'Grace is', 'Will's'."""
