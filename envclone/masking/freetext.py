@@ -9,6 +9,7 @@ scripts without spaces, are found by an Aho–Corasick automaton (CACM 18/6, 197
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -92,6 +93,7 @@ class FreeText:
         found = np.flatnonzero(near & (~small | beside)).tolist()
         known, firsts = lexicon.words, given_names()
         names = set(Judge(runs, known, lexicon.pairs).accepted(i for i in found if words[i] in known))
+        names.update(_in_lower_case(runs, near, known))
         out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
         out += by_form(runs, lexicon.numbers)
         large = [i for i in found if not (i in names and i + 1 in names) and words[i] in firsts and not small[i]]
@@ -156,6 +158,20 @@ class FreeText:
         return ahocorasick_rs.AhoCorasick(
             list(self._patterns), implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
         )
+
+
+def _in_lower_case(runs: Runs, near: Any, known: Mapping[str, WordType]) -> Iterator[int]:
+    """The names in those of a batch's texts that are written without any capital, as some people write."""
+    text = runs.text
+    start = 0
+    for one in text.split(_SEPARATOR):
+        end = start + len(one)
+        if one.islower():
+            first, last = bisect_left(runs.starts, start), bisect_left(runs.starts, end)
+            for i in np.flatnonzero(near[first:last]).tolist():
+                if known.get(runs.words[first + i]) is WordType.TOKEN:
+                    yield first + i
+        start = end + 1
 
 
 def _stands_alone(text: str, start: int, end: int) -> bool:

@@ -15,7 +15,7 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.names import given_names
 from envclone.masking.phone import national_number
 from envclone.masking.runs import cut
-from envclone.masking.words import NAMES_TOO, WORDS_FIRST
+from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 
 __all__ = ["Lexicon", "Spelling", "WordType", "lower"]
 
@@ -93,7 +93,7 @@ class Lexicon:
 
     def _add_person(self, name: str, spellings: dict[str, str]) -> None:
         family, comma, given = name.partition(",")
-        words = _words(f"{given} {family}" if comma else name)
+        words = [word for word in _words(f"{given} {family}" if comma else name) if word not in TITLES]
         for word in words:
             if _UNSPACED.fullmatch(word):
                 if len(word) >= _SHORTEST_UNSPACED:

@@ -18,14 +18,22 @@ _FORMS = re.compile(
             rf"00{_SPACE}?[1-9]\d{{0,2}}{_SPACE}(?:[ ().\-/\u00a0]{{0,3}}\d){{5,12}}",  # 0044 20 7946 0958
             rf"(?:1{_SPACE})?\([2-9]\d\d\)[ .\-]?\d{{3}}[ .\-]\d{{4}}",  # (555) 123-4567
             rf"(?:1{_SPACE})?[2-9]\d\d({_SPACE})\d{{3}}\1\d{{4}}",  # 555-123-4567
-            r"\(?0[1-9]\d{0,4}\)?(?:[ .\-/\u00a0]{1,2}\d{2,8}){1,5}",  # 020 7946 0958
+            r"(?:\(0[1-9]\d{0,4}\)|0[1-9]\d{0,4}(?=[ .\-/\u00a0]))(?:[ .\-/\u00a0]{0,2}\d{2,8}){1,5}",  # 020 7946 0958
             r"[2-9]\d\d-\d{4}",  # 555-1234
         )
     )
     + r")(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?(?!\w|[\-./,:]\d|[@%])"
 )
-_DATE = re.compile(r"\(?(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?!\d)")
-_FORBIDDEN_BEFORE = frozenset("-./,#$€£¥%@+_")
+_DATE = re.compile(r"\(?(?:\d{1,2}[./-]\d{1,2}[./-]\d{2,4}|\d{4}[./-]\d{1,2}[./-]\d{1,2})(?!\d|[./-]\d)")
+_FORBIDDEN_BEFORE = frozenset("#$€£¥%@+_")
+_JOINING = frozenset("-./,")
+_CUE_BEFORE = re.compile(
+    r"(?i)\b(?:tel|phone|telephone|mobile|cell|fax|call|calling|dial|reach|reached|ring|sms|text|whatsapp|answering at"
+    r"|telefon|telefono|teléfono|téléphone|handy|rappeler|anrufen)\b[^\w\n]{0,3}(?:\w+[^\w\n]{1,3}){0,3}\Z"
+)
+_CUE_BEHIND = re.compile(r"(?i)[ \-,(]{1,2}(?:office|fax|mobile|cell|home|work|tel)\b")
+_AROUND = 40
+_EXTENSION = re.compile(r"(?i)x|ext|#")
 _SHORTEST_TRUNK = 9
 _LONGEST = 15
 
@@ -36,6 +44,9 @@ def phones_in(text: str, start: int, end: int, known: Set[str]) -> Iterator[tupl
     A number in `known` (national numbers, digits only) is always one; else its form must be one that only
     telephone numbers have. ITU-T E.123 gives the notation.
     """
+    if _is_cued(text, start, end) and _alone(text, start, end):
+        yield start, end
+        return
     position = start
     matched = False
     while position < end:
@@ -54,15 +65,35 @@ def phones_in(text: str, start: int, end: int, known: Set[str]) -> Iterator[tupl
         yield start, end
 
 
+def _is_cued(text: str, start: int, end: int) -> bool:
+    """Whether the words around a number say that it is one to be called."""
+    return (
+        _CUE_BEHIND.match(text, end) is not None
+        or _CUE_BEFORE.search(text[max(0, start - _AROUND) : start]) is not None
+    )
+
+
+def _alone(text: str, start: int, end: int) -> bool:
+    """Whether a number is no part of a word, a date or a longer number."""
+    return not (_inside_word(text, start, end) or _DATE.match(text, start) or _digits(text[start:end]) > _LONGEST)
+
+
+def _digits(number: str) -> int:
+    """How many digits a number has before an extension."""
+    return sum(map(str.isdigit, _EXTENSION.split(number)[0]))
+
+
 def _believable(text: str, match: re.Match[str]) -> bool:
     start = match.start()
     before = text[start - 1] if start else " "
     if before.isalnum() or before in _FORBIDDEN_BEFORE:
         return False
+    if before in _JOINING and text[max(start - 2, 0) : start - 1].isalnum():
+        return False  # a decimal fraction, a range, a path, a longer number
     if before == ":" and text[max(start - 2, 0) : start - 1].isdigit():
         return False  # a time of day
     found = match[0]
-    digits = sum(map(str.isdigit, found))
+    digits = _digits(found)
     if found[0] == "+":
         return True
     if digits > _LONGEST or _DATE.match(found):

@@ -9,7 +9,7 @@ from typing import Any
 from envclone.masking.names import is_name
 from envclone.masking.patterns import Span
 from envclone.masking.runs import Runs
-from envclone.masking.words import WORDS_FIRST
+from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 
 __all__ = ["strangers"]
 
@@ -17,6 +17,10 @@ _NAME = r"\p{Lu}[\p{L}\p{M}]*(?:['’\-]\p{L}[\p{L}\p{M}]*)*"
 _TITLED = (
     r"\b(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Herr|Frau|Mme|Mlle|Madame|Monsieur|Señor|Señora|Sr|Sra|Sig|Signora)\b\.?[ \x{a0}]"
     rf"(?:(?:Mr|Mrs|Dr|Prof)\.? )?({_NAME}(?:[ \x{{a0}}](?:van |von |de |der |den |di |da |del |la |le )*{_NAME})*)"
+)
+_INTRODUCED = (
+    r"(?:\b(?i:my name is|name is|name:|i am|i'm|i’m|call me|named|this is|signed,|regards,|attn:?|dear|hi|hello)\s+)"
+    rf"({_NAME}(?:[ \x{{a0}}]{_NAME}){{0,2}})"
 )
 _BETWEEN = frozenset((" ", "\u00a0"))
 _PARTICLES = frozenset(("van", "von", "de", "der", "den", "di", "da", "del", "la", "le", "bin", "al", "el"))
@@ -30,6 +34,9 @@ def strangers(runs: Runs, given: Iterable[int]) -> Iterator[Span]:
     """
     for match in _titled().finditer(runs.text):
         if match[1].split()[0].lower() not in WORDS_FIRST:
+            yield match.start(1), -match.end(1), "person"
+    for match in _introduced().finditer(runs.text):
+        if is_name(match[1].split()[0].lower()) and match[1].split()[0].lower() not in WORDS_FIRST | NAMES_TOO:
             yield match.start(1), -match.end(1), "person"
     for i in given:
         last = _last(runs, i)
@@ -52,6 +59,13 @@ def _last(runs: Runs, first: int) -> int:
         elif word not in _PARTICLES:
             break
     return last
+
+
+@cache
+def _introduced() -> Any:
+    import re2
+
+    return re2.compile(_INTRODUCED)
 
 
 @cache

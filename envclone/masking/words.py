@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["NAMES_TOO", "SAID_OF_PERSONS", "WORDS_FIRST"]
+__all__ = ["NAMES_TOO", "SAID_OF_PERSONS", "TITLES", "WORDS_FIRST"]
 
 
 def _set(text: str) -> frozenset[str]:
@@ -53,3 +53,6 @@ SAID_OF_PERSONS = _set(
     """
 )
 """What follows a name at the beginning of a sentence, and hardly ever a word: 'Mark said', 'Grace is', 'Will's'."""
+
+TITLES = _set("mr mrs ms mx miss dr prof sir dame rev hon herr frau mme mlle sr sra jr ii iii iv md phd dds dvm esq")
+"""What stands with a name and names nobody."""
