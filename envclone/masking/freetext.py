@@ -22,7 +22,7 @@ from envclone.masking.lexicon import Lexicon, WordType, lower
 from envclone.masking.names import given_names
 from envclone.masking.patterns import Span, by_form
 from envclone.masking.runs import Runs, cut
-from envclone.masking.strangers import strangers
+from envclone.masking.strangers import CUES, strangers
 from envclone.protocols import Mask
 
 __all__ = ["FreeText", "Span"]
@@ -96,8 +96,8 @@ class FreeText:
         names.update(_in_lower_case(runs, near, known))
         out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
         out += by_form(runs, lexicon.numbers)
-        large = [i for i in found if not (i in names and i + 1 in names) and words[i] in firsts and not small[i]]
-        out += strangers(runs, large)
+        cues = [i for i in found if words[i] in CUES or (words[i] in firsts and not (i in names and i + 1 in names))]
+        out += strangers(runs, cues)
         if lexicon.spelled:
             out += self._spelled(folded, runs, np.flatnonzero(near).tolist())
         if self._patterns and not (self._letters_only and text.isascii()):

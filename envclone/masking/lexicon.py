@@ -15,6 +15,7 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.names import given_names
 from envclone.masking.phone import national_number
 from envclone.masking.runs import cut
+from envclone.masking.strangers import CUES
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 
 __all__ = ["Lexicon", "Spelling", "WordType", "lower"]
@@ -89,7 +90,7 @@ class Lexicon:
                     _put(spellings, value, kind)
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
-        self.interesting = self.words.keys() | self.spelled.keys() | given_names()
+        self.interesting = self.words.keys() | self.spelled.keys() | given_names() | CUES
 
     def _add_person(self, name: str, spellings: dict[str, str]) -> None:
         family, comma, given = name.partition(",")
