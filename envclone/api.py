@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import images, snapshot
 from envclone.lifecycle.teardown import remove
@@ -23,9 +24,11 @@ from envclone.models import Branch, Image, RawSnapshot
 from envclone.protocols import Progress
 
 if TYPE_CHECKING:
+    from envclone.hooks.hooks import Hook, SqlHook
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
     from envclone.lifecycle.collect import Garbage
+    from envclone.lifecycle.hooks import Tried
 
 __all__ = ["Stack", "open_stack"]
 
@@ -66,6 +69,25 @@ class Stack:
     def verify(self, image: str) -> Image:
         """Check an image against its attestation, every byte of every file."""
         return images.check(self.workspace, image, content=True)
+
+    def hooks(self) -> Sequence[Hook | SqlHook]:
+        """The hooks of the stack file."""
+        from envclone.lifecycle import hooks
+
+        return hooks.listed(self.workspace)
+
+    def try_hook(
+        self, name: str, environment: str | None = None, *, rows: int = 5, values: Sequence[str] = ()
+    ) -> Tried:
+        """What a hook makes of given values, or of the first rows of an environment's newest snapshot."""
+        from envclone.lifecycle import hooks
+
+        known = sorted(self.workspace.loaded.stack.environments)
+        if environment is None and len(known) > 1 and not values:
+            raise UsageError("there are several environments", hint=f"choose one: --env {known[0]}")
+        chosen = environment or known[0]
+        self.workspace.environment(chosen)
+        return hooks.try_hook(self.workspace, name, chosen, rows=rows, values=values, show=True)
 
     def images(self) -> Sequence[Image]:
         """The images of this pool."""

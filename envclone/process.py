@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
+import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +17,7 @@ from typing import NoReturn
 from envclone.errors import CommandError, EnvcloneError, ResourceError
 from envclone.models import Account
 
-__all__ = ["Completed", "alive", "replace", "run", "spawn", "stream", "terminate"]
+__all__ = ["Completed", "Conversation", "alive", "replace", "run", "spawn", "stream", "terminate"]
 
 STDERR_KEPT = 4000
 """Characters of a failed program's last words that an error keeps."""
@@ -118,6 +121,75 @@ def stream(
             process.stderr.close()
     if code != 0:
         raise _failed(args, code, "\n".join(last), env)
+
+
+class Conversation:
+    """A program that is asked and answers in lines, on its standard input and output, until it is closed.
+
+    Its standard error is thrown away, or goes to this process's own with `show`. Raises ResourceError when the program
+    is not there or cannot be run.
+    """
+
+    def __init__(
+        self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None, show: bool = False
+    ) -> None:
+        args = [str(a) for a in argv]
+        try:
+            self._process = subprocess.Popen(
+                args,
+                env=_environment(env),
+                cwd=cwd or "/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=None if show else subprocess.DEVNULL,
+                process_group=0,
+            )
+        except FileNotFoundError as exc:
+            raise _missing(args[0]) from exc
+        except OSError as exc:
+            raise ResourceError(f"{Path(args[0]).name} cannot be run: {exc.strerror}", hint="chmod +x?") from exc
+        assert self._process.stdin is not None and self._process.stdout is not None
+        self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
+        os.set_blocking(self._in, False)
+        self._kept = b""
+        self._end = weakref.finalize(self, _end, self._process)
+
+    def exchange(self, line: bytes | None, timeout: float) -> bytes:
+        """Send a line, unless it is None, and wait for one. Raises TimeoutError, or EOFError when the program ended."""
+        deadline = time.monotonic() + timeout
+        unsent = memoryview(line or b"")
+        pieces = [self._kept]
+        while b"\n" not in pieces[-1]:
+            wait = deadline - time.monotonic()
+            readable, writable, _ = select.select([self._out], [self._in] if unsent else [], [], max(0.0, wait))
+            if wait <= 0 and not readable:
+                raise TimeoutError
+            if writable:
+                try:
+                    unsent = unsent[os.write(self._in, unsent[:65536]) :]
+                except BrokenPipeError:
+                    raise EOFError from None
+            if readable:
+                piece = os.read(self._out, 1 << 20)
+                if not piece:
+                    raise EOFError
+                pieces.append(piece)
+        answer, _, self._kept = b"".join(pieces).partition(b"\n")
+        return answer
+
+    def close(self) -> None:
+        """End the program and whatever it started."""
+        self._end()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+    for pipe in (process.stdin, process.stdout):
+        if pipe is not None:
+            with contextlib.suppress(OSError):
+                pipe.close()
 
 
 def spawn(

@@ -131,6 +131,17 @@ class StoreSession(Protocol):
         """Check every reference and every unique constraint."""
         ...
 
+    def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
+        """The values of fields of one table or collection in its first rows, None included; the same rows each time."""
+        ...
+
+    def run(self, text: str, name: str, *, writes: Collection[str] = (), timeout: float) -> int:
+        """Run a hook's statements in the store's own language; returns how many rows they gave.
+
+        `writes` are the fields that they make; `timeout` is in seconds. Raises UnsafeError naming the hook.
+        """
+        ...
+
     def defang(self) -> Sequence[Cleaned]:
         """Neutralize what could reach out or let somebody in: roles, subscriptions, servers, jobs."""
         ...

@@ -27,6 +27,8 @@ ATTRIBUTES = ("url", "host", "port", "user", "password", "database", "path")
 OPTIONS = ("domain", "by")
 """What a rule can say of a field when it is a mapping and not one of JSON paths."""
 
+HOOKS = ("python:", "exec:", "sql:")
+_HOOK = re.compile(r"(?:python:[^:]+\.py|exec:[^:]+):\w+|sql:[^:]+\.sql")
 _HTTP = re.compile(r"https?://[^/\s]")
 _REFERENCE = re.compile(r"\s*([^.\s]+)\.(\S+)\s*->\s*([^.\s]+)\.(\S+)(\s+where\s+[^\s=]+\s*=\s*.+)?\s*")
 
@@ -105,7 +107,10 @@ def sanitize(data: object) -> Iterator[Finding]:
     for store_name, rules in _mapping(_mapping(data).get("rules")).items():
         for address, rule in _mapping(rules).items():
             for keys, domain in _domains(rule):
-                if domain not in lookup:
+                if domain.startswith(HOOKS):
+                    if not _HOOK.fullmatch(domain):
+                        yield ("rules", store_name, address, *keys), "must be python:FILE:FUNCTION or sql:FILE"
+                elif domain not in lookup:
                     yield (
                         ("rules", store_name, address, *keys),
                         f"unknown domain {quoted(domain)}"

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING
 
 from envclone import attestation, keys, records
 from envclone.errors import UnsafeError, UsageError
+from envclone.hooks.hookset import HookSet, files_in
+from envclone.hooks.worker import DEADLINE
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Image
 
 if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
 
-__all__ = ["check", "domains_of", "find", "images", "rules_digest"]
+__all__ = ["check", "domains_of", "find", "hooks_of", "images", "rules_digest"]
 
 
 def domains_of(workspace: Workspace) -> Mapping[str, DomainSpec]:
@@ -32,7 +34,15 @@ def rules_digest(workspace: Workspace) -> str:
     from envclone.masking.rules import digest
 
     config = workspace.loaded.stack.sanitize
-    return digest(config.rules, domains_of(workspace), config.references)
+    return digest(config.rules, domains_of(workspace), config.references, hooks_of(workspace).digest())
+
+
+def hooks_of(workspace: Workspace, *, deadline: float = DEADLINE, show: bool = False) -> HookSet:
+    """The hooks of the stack file; no process runs yet. Raises ConfigError naming a file that is not there."""
+    config = workspace.loaded.stack.sanitize
+    stores = sorted({name for env in workspace.loaded.stack.environments.values() for name in env.stores})
+    files = [*config.hooks, *files_in(config.rules)]
+    return HookSet(workspace.loaded.directory, files, stores, listed=config.hooks, deadline=deadline, show=show)
 
 
 def find(workspace: Workspace, environment: str) -> Image | None:

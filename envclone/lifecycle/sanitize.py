@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING
 
 from envclone import keys, records, registry
 from envclone.errors import ConfigError, UnsafeError
-from envclone.lifecycle.images import domains_of, rules_digest
+from envclone.lifecycle.images import domains_of, hooks_of, rules_digest
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.protocols import StoreSession
 
 if TYPE_CHECKING:
+    from envclone.hooks.hookset import HookSet, Rules
     from envclone.masking.corpus import Corpus
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.masks import MaskSet
@@ -87,18 +88,23 @@ def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitiz
     rewrites: dict[str, RewriteReport] = {}
     cleaned: dict[str, list[Cleaned]] = {name: [] for name in raw.stores}
     domains = domains_of(workspace)
+    hooks = hooks_of(workspace)
     with ExitStack() as stack:
+        stack.callback(hooks.close)
         sessions: dict[str, StoreSession] = {}
         for name, snapshot in raw.stores.items():
             workspace.progress(ProgressEvent(f"opening {name}", 0))
             sessions[name] = stack.enter_context(
                 registry.store(snapshot.kind).open(directory / name, snapshot, log=directory / f"{name}.log")
             )
-        plans = _plan(workspace, domains, sessions)
+        for name, session in sessions.items():
+            hooks.run_sql("before", name, session)
+        plans = _plan(workspace, domains, sessions, hooks)
         corpus = _identities(workspace, domains, plans, sessions)
-        masks = MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains, corpus)
+        masks = MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains, corpus, hooks)
         for name, session in sessions.items():
             rewrites[name] = session.rewrite(plans[name], masks, workspace.progress)
+            hooks.run_sql("after", name, session)
             cleaned[name] += session.defang()
     for name, snapshot in raw.stores.items():
         workspace.progress(ProgressEvent(f"scrubbing {name}", 0))
@@ -109,7 +115,7 @@ def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitiz
     return Sanitized(_TOKEN, image_id(workspace, raw), directory, raw, masks, work)
 
 
-def load_masks(workspace: Workspace, raw: RawSnapshot) -> MaskSet:
+def load_masks(workspace: Workspace, raw: RawSnapshot, hooks: HookSet | None = None) -> MaskSet:
     """The masks of an image made from this snapshot, with the identities that were found then.
 
     Raises UnsafeError when the quarantine no longer holds them.
@@ -124,7 +130,12 @@ def load_masks(workspace: Workspace, raw: RawSnapshot) -> MaskSet:
             hint=f"take a new one: envclone branch {raw.environment} --fresh",
         )
     corpus = Corpus.load(path)
-    return MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains_of(workspace), corpus)
+    return MaskSet(
+        keys.masking_key(workspace.pool.path_of("keys", "")),
+        domains_of(workspace),
+        corpus,
+        hooks or hooks_of(workspace),
+    )
 
 
 def load_plans(workspace: Workspace, image: Image) -> Mapping[str, StorePlan]:
@@ -140,7 +151,7 @@ def load_plans(workspace: Workspace, image: Image) -> Mapping[str, StorePlan]:
 
 
 def _plan(
-    workspace: Workspace, domains: Mapping[str, DomainSpec], sessions: Mapping[str, StoreSession]
+    workspace: Workspace, domains: Mapping[str, DomainSpec], sessions: Mapping[str, StoreSession], hooks: HookSet
 ) -> dict[str, StorePlan]:
     """One plan per store; what is wrong with any of them is reported together."""
     from envclone.masking import references, rules
@@ -154,7 +165,8 @@ def _plan(
         workspace.progress(ProgressEvent(f"reading the layout of {name}", 0))
         inventories[name] = session.inventory()
     config = workspace.loaded.stack.sanitize
-    declared = references.follow(config.references, config.rules, domains, inventories)
+    its_rules = {name: _with_hooks(name, config.rules.get(name, {}), hooks) for name in inventories}
+    declared = references.follow(config.references, its_rules, domains, inventories)
     for name, inventory in inventories.items():
         try:
             plans[name] = rules.plan(declared.get(name, {}), domains, inventory)
@@ -174,6 +186,17 @@ def _plan(
     if invalid:
         raise ConfigError("the rules do not fit this snapshot", problems=invalid, hint="\n".join(hints) or None)
     return plans
+
+
+def _with_hooks(store: str, rules: Rules, hooks: HookSet) -> Rules:
+    """The rules of a store, and those that hooks are for the columns that they write."""
+    of_hooks = hooks.rules(store)
+    twice = sorted(of_hooks.keys() & rules.keys())
+    if any(rules[address] != of_hooks[address] for address in twice):
+        raise ConfigError(
+            f"{store}.{twice[0]} has a rule, and a hook that writes it", hint="take one of them out of the stack file"
+        )
+    return {**rules, **of_hooks}
 
 
 def _identities(

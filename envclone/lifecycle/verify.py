@@ -19,7 +19,7 @@ from typing import Any
 
 from envclone import records, registry
 from envclone.errors import UnsafeError
-from envclone.lifecycle.images import domains_of
+from envclone.lifecycle.images import domains_of, hooks_of
 from envclone.lifecycle.sanitize import Sanitized
 from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.workspace import Workspace
@@ -101,7 +101,12 @@ def _examine_rows(
             cleans[name] = stack.enter_context(
                 adapter.open(sanitized.directory / name, snapshot, log=counterpart / f"{name}-clean.log")
             )
+        hooks = hooks_of(workspace)
+        stack.callback(hooks.close)
+        stack.callback(sanitized.masks.close)
         problems: list[str] = []
+        for name in raw_stores:
+            hooks.run_sql("before", name, raws[name])
         checks: dict[str, Any] = {"rows": {}, "integrity": {}}
         for name in raw_stores:
             plan = sanitized.stores[name].plan
@@ -118,6 +123,8 @@ def _examine_rows(
                 "orphans_in_production": was.orphans,
                 "unique_indexes": now.unique_indexes,
             }
+        for name in raw_stores:
+            problems += hooks.verify(name, cleans[name])
         plans = {name: work.plan for name, work in sanitized.stores.items()}
         references = workspace.loaded.stack.sanitize.references
         checks["references"], lost = dangling(references, plans, raws, cleans)

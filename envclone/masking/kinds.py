@@ -9,6 +9,7 @@ from envclone.models import Field, FieldKind, FieldRule, JsonRule
 
 __all__ = [
     "ANY",
+    "HOOKS",
     "IDENTITIES",
     "KINDS",
     "NUMBERS",
@@ -30,6 +31,8 @@ TEXT = "text"
 _TEXTS = frozenset(("text", "varchar", "bpchar", "citext", "name"))
 """Types whose values are texts; TEXT stands for all of them."""
 ANY = frozenset(("*",))
+HOOKS = ("python:", "exec:", "sql:")
+"""How a domain begins that is a hook: `python:FILE:FUNCTION`, `exec:FILE:NAME`, `sql:FILE`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +78,8 @@ KINDS: Mapping[str, Kind] = {
     "bytes": Kind(frozenset(("bytea",)), injective=True),
     "constant": Kind(ANY, injective=False),
     "redact": _kind(*NUMBERS, "bytea", "xml", injective=False),
+    "hook": Kind(ANY, injective=True, shifts=True),  # unless it is not: then a unique index does not come to be
+    "sql": Kind(ANY, injective=True),
     "null": Kind(ANY, injective=True),  # NULLs are distinct from each other
     "keep": Kind(ANY, injective=True),
 }
@@ -100,7 +105,9 @@ def resolve(name: str, domains: Mapping[str, DomainSpec]) -> DomainSpec | None:
     if name in domains:
         spec = domains[name]
         return spec if spec.kind in KINDS else None
-    return DomainSpec(name) if name in KINDS and name != "constant" else None
+    if name.startswith(HOOKS):
+        return DomainSpec("sql" if name.startswith("sql:") else "hook")
+    return DomainSpec(name) if name in KINDS and name not in ("constant", "hook", "sql") else None
 
 
 def kind_of(name: str, domains: Mapping[str, DomainSpec]) -> str:

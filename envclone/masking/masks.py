@@ -17,7 +17,7 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.forms import DocumentMask, in_form
 from envclone.masking.freetext import FreeText
 from envclone.masking.jsontext import JsonMasker
-from envclone.masking.kinds import DomainSpec, flat, json_rules, kind_of, resolve, takes
+from envclone.masking.kinds import HOOKS, DomainSpec, flat, json_rules, kind_of, resolve, takes
 from envclone.masking.makers import Makers
 from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
@@ -26,6 +26,7 @@ from envclone.protocols import FieldMask, Mask
 __all__ = ["MaskSet", "key_id"]
 
 _SHORTEST_KEY = 16
+_HOOK_BATCH = 8192
 
 
 @runtime_checkable
@@ -37,6 +38,36 @@ class SubjectMask(Protocol):
         ...
 
 
+class Hooks(Protocol):
+    """The hooks of a stack file, as the masks need them."""
+
+    mask_values: Callable[[str, Sequence[str]], Sequence[str | None]]
+
+    def mask(self, domain: str, values: Sequence[str]) -> list[str]:
+        """What a hook makes of values alone."""
+        ...
+
+    def mask_rows(self, domain: str, values: Sequence[str | None], others: Sequence[str | None]) -> list[str | None]:
+        """What a hook makes of values beside other columns of their rows."""
+        ...
+
+    def close(self) -> None:
+        """End every process."""
+        ...
+
+
+class _HookMask:
+    def __init__(self, hooks: Hooks, domain: str) -> None:
+        self._hooks = hooks
+        self._domain = domain
+
+    def mask(self, values: Sequence[str]) -> list[str]:
+        out: list[str] = []
+        for start in range(0, len(values), _HOOK_BATCH):
+            out += self._hooks.mask(self._domain, values[start : start + _HOOK_BATCH])
+        return out
+
+
 def key_id(key: bytes) -> str:
     """'k' and 12 hex digits of a one-way function of the key; tells keys apart and nothing else."""
     return "k" + blake2b(b"envclone key id", key=key, digest_size=6).hexdigest()
@@ -45,13 +76,22 @@ def key_id(key: bytes) -> str:
 class MaskSet:
     """The masks under one key (16 to 64 bytes); `corpus` holds whom free text is searched for."""
 
-    def __init__(self, key: bytes, domains: Mapping[str, DomainSpec], corpus: Corpus | None = None) -> None:
+    def __init__(
+        self,
+        key: bytes,
+        domains: Mapping[str, DomainSpec],
+        corpus: Corpus | None = None,
+        hooks: Hooks | None = None,
+    ) -> None:
         if len(key) < _SHORTEST_KEY:
             raise ConfigError("the masking key is too short", hint="a masking key has 32 bytes")
         self._domains = dict(domains)
         self._corpus = corpus or Corpus()
         self._id = key_id(key)
         self._makers = Makers(key)
+        self._hooks = hooks
+        if hooks is not None:
+            hooks.mask_values = self._of_domain
 
     @property
     def key_id(self) -> str:
@@ -69,6 +109,8 @@ class MaskSet:
             return self._free_text
         if spec.kind == "json":
             return DocumentMask(self._free_text)
+        if spec.kind == "hook":
+            return _HookMask(self._running(domain), domain)
         if spec.kind == "constant":
             return ConstantMask(spec.value or "")
         return self._makers.mask(spec.kind)
@@ -82,7 +124,7 @@ class MaskSet:
         if rule.derived:
             raise ConfigError(f"{rule.address} is made again from other fields; nothing masks it", hint="report this")
         kind = kind_of(rule.domain, self._domains)
-        if rule.kind is FieldKind.JSON and (rule.json or kind not in ("null", "keep")):
+        if rule.kind is FieldKind.JSON and (rule.json or kind not in ("null", "keep", "hook")):
             masker = JsonMasker(json_rules(rule, kind), self.mask_for, rule.address)
             return lambda values: _sparse(values, masker.mask)
         mask = self.mask_for(rule.domain)
@@ -97,6 +139,9 @@ class MaskSet:
                 f"{rule.address}: the domain '{rule.domain}' cannot mask values of type {base or 'unknown'}",
                 hint="declare it as `keep` or `null`",
             )
+        if kind == "hook" and rule.by:
+            hooks = self._running(rule.domain)
+            return lambda pairs: list(hooks.mask_rows(rule.domain, [v for v, _ in pairs], [s for _, s in pairs]))
         shaped = in_form(mask, kind, base)
         if rule.by:
             return lambda pairs: _shifted(pairs, mask)
@@ -112,6 +157,23 @@ class MaskSet:
         """The pseudonym of one value of a domain."""
         mask = self.mask_for(domain)
         return None if mask is None else mask.mask([value])[0]
+
+    def close(self) -> None:
+        """End the hooks' processes."""
+        if self._hooks is not None:
+            self._hooks.close()
+
+    def _running(self, domain: str) -> Hooks:
+        if self._hooks is None:
+            raise ConfigError(f"the hook '{domain}' cannot run here", hint="report this as a bug")
+        return self._hooks
+
+    def _of_domain(self, domain: str, values: Sequence[str]) -> Sequence[str | None]:
+        """What a hook asks for. Raises ConfigError for a domain that is none, or that is a hook itself."""
+        if domain.startswith(HOOKS):
+            raise ConfigError("a hook cannot ask for the masks of a hook")
+        mask = self.mask_for(domain)
+        return [None] * len(values) if mask is None else mask.mask(values)
 
     @cached_property
     def _free_text(self) -> FreeText:

@@ -62,7 +62,8 @@ class Planner:
         self._groups(plain)
         for address, decision in plain.items():
             field = self._fields[address]
-            derived = field.generated or (field.base == "tsvector" and self._kind(decision.domain) == "text")
+            kind = self._kind(decision.domain)
+            derived = field.generated or kind == "sql" or (field.base == "tsvector" and kind == "text")
             by = self._subject(field, decision)
             decided[address] = FieldRule(address, field.kind, decision.domain, (), field.base, by, derived)
             if not field.generated:
@@ -172,8 +173,10 @@ class Planner:
         if not decision.by:
             return ""
         holder = field.address.rpartition(".")[0]
-        subject = decision.by if decision.by in self._fields else f"{holder}.{decision.by}"
         spec = resolve(decision.domain, self._domains)
+        if spec is not None and spec.kind == "hook":
+            return self._read_by_hook(field, holder, decision)
+        subject = decision.by if decision.by in self._fields else f"{holder}.{decision.by}"
         if field.base == "tsvector" and spec is not None and spec.kind == "text" and subject in self._fields:
             return subject
         if spec is not None and not KINDS[spec.kind].shifts:
@@ -183,6 +186,16 @@ class Planner:
         elif field.kind is FieldKind.ARRAY or self._fields[subject].kind in (FieldKind.JSON, FieldKind.VECTOR):
             self.invalid.append(f"{field.address}: `by` works on single dates and names a column with single values")
         return subject
+
+    def _read_by_hook(self, field: Field, holder: str, decision: _Decision) -> str:
+        """The addresses of the columns that a hook reads beside its own, with commas between them."""
+        addresses = [f"{holder}.{name.strip().rpartition('.')[2]}" for name in decision.by.split(",")]
+        for address in addresses:
+            if address not in self._fields:
+                self.invalid.append(f"{field.address}: there is no column '{address}' for the hook to read")
+        if field.kind not in (FieldKind.TEXT, FieldKind.OTHER):
+            self.invalid.append(f"{field.address}: a hook that reads other columns writes one of single values")
+        return ",".join(addresses)
 
     # --- groups -------------------------------------------------------------------------------------------------
 

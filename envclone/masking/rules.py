@@ -43,17 +43,28 @@ def plan(rules: Rules, domains: Mapping[str, DomainSpec], inventory: Inventory) 
     raise error(what, problems=[*planner.unsafe, *planner.invalid], hint=planner.hint())
 
 
-def digest(rules: Mapping[str, Rules], domains: Mapping[str, DomainSpec], references: Sequence[str] = ()) -> str:
-    """32 hex digits of everything but key and data that decides what values become; the order of rules does not."""
+def digest(
+    rules: Mapping[str, Rules],
+    domains: Mapping[str, DomainSpec],
+    references: Sequence[str] = (),
+    hooks: Mapping[str, str] | None = None,
+) -> str:
+    """32 hex digits of everything but key and data that decides what values become; the order of rules does not.
+
+    `hooks` are the digests of the hooks' files, in their order.
+    """
     document = {
         "masking": MASKING_VERSION,
         "unicode": unicodedata.unidata_version,
         "names": dictionary_digest(),
         "domains": {name: [spec.kind, spec.unique, spec.value] for name, spec in domains.items()},
         "references": sorted(references),
+        "hooks": dict(hooks or {}),
         "rules": {
             store: {address: rule if isinstance(rule, str) else dict(rule) for address, rule in its_rules.items()}
             for store, its_rules in rules.items()
         },
     }
-    return blake2b(json.dumps(document, sort_keys=True).encode(), digest_size=16).hexdigest()
+    return blake2b(
+        json.dumps(document | {"hook order": list(hooks or {})}, sort_keys=True).encode(), digest_size=16
+    ).hexdigest()

@@ -25,7 +25,7 @@ SHORTEST_IN_TEXT = 3
 """Bytes; a value of two letters is compared with its pseudonym, not searched for."""
 
 SEPARATOR = b"\xff"
-_UNTELLING = frozenset(("text", "json", "date", "integer", "number"))
+_UNTELLING = frozenset(("text", "json", "date", "integer", "number", "hook", "sql"))
 """Kinds whose values are no identity: a whole text is none (the identities in it are), and '2024-01-01' is nobody's."""
 _TELLING_TYPES = frozenset(("uuid", "ip", "mac", "bytes", "phone", "card"))
 """Kinds that tell of a person though their values are no texts."""

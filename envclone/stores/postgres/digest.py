@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from envclone.models import FieldKind, FieldRule, RowsDigest, StorePlan
+from envclone.models import FieldKind, RowsDigest, StorePlan
 from envclone.protocols import FieldMask, Masks
 from envclone.stores.postgres.dependents import generated_from
 from envclone.stores.postgres.read import derived_columns, stream_leaf, written_columns
@@ -46,9 +46,9 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None)
     addresses = [f"{table.address}.{c.name}" for c in masked]
     apply = [_applied(conn, c, plan, masks, a) for c, a in zip(masked, addresses, strict=True)]
     canonical = [_canonical(c) for c in masked]
-    subjects = [_subject(table, plan.rules[a]) if masks else None for a in addresses]
+    subjects = [table.subject(plan.rules[a]) if masks else None for a in addresses]
     by = [c for c in subjects if c]
-    expressions = [_server_hash(kept), *(c.read_as() for c in (*masked, *by))]
+    expressions = [_server_hash(kept), *(c.read_as() for c in masked), *by]
     salts = [hashlib.blake2b(a.encode(), digest_size=16).digest() for a in addresses]
     rows_seen, total, sums = 0, 0, [0] * len(masked)
     blake2b, from_bytes = hashlib.blake2b, int.from_bytes
@@ -72,11 +72,6 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None)
             )
     fields = {a: s % _MODULUS for a, s in zip(addresses, sums, strict=True)}
     return RowsDigest(rows_seen, total % _MODULUS, fields)
-
-
-def _subject(table: Table, rule: FieldRule) -> Column | None:
-    """The column by which a rule masks."""
-    return table.columns[rule.by.rpartition(".")[2]] if rule.by else None
 
 
 def _server_hash(kept: Sequence[Column]) -> sql.Composable:

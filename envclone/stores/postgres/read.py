@@ -12,7 +12,7 @@ from envclone.errors import UsageError
 from envclone.models import FieldKind, StorePlan
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
-__all__ = ["derived_columns", "read_objects", "read_values", "stream_leaf", "written_columns"]
+__all__ = ["derived_columns", "read_objects", "read_sample", "read_values", "stream_leaf", "written_columns"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -49,6 +49,35 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
                     present = [value for value in values if value is not None]
                     if present:
                         yield f"{table.address}.{column.name}", present
+
+
+def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[str, list[Any]]:
+    """The values of columns in the first rows of their tables, in the order of the primary key where there is one.
+
+    Raises UsageError when an address is not there.
+    """
+    found: dict[str, list[Any]] = {}
+    for table in read_tables(conn):
+        its = [a for a in addresses if a.rpartition(".")[0] == table.address and a.rpartition(".")[2] in table.columns]
+        if not its:
+            continue
+        key = conn.execute(
+            """SELECT a.attname FROM pg_catalog.pg_index i
+               JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
+               WHERE i.indrelid = %s::oid AND i.indisprimary ORDER BY a.attnum""",
+            [table.oid],
+        ).fetchall()
+        keys: list[sql.Composable] = [sql.Identifier(name) for (name,) in key]
+        order = sql.SQL(", ").join(keys or [sql.SQL("tableoid, ctid")])
+        expressions = sql.SQL(", ").join([table.columns[a.rpartition(".")[2]].read_as() for a in its])
+        query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(
+            expressions, table.identifier, order, sql.Literal(rows)
+        )
+        taken = conn.execute(query).fetchall()
+        found.update({address: [row[i] for row in taken] for i, address in enumerate(its)})
+    if missing := sorted(set(addresses) - found.keys()):
+        raise UsageError(f"there is no column {missing[0]}")
+    return found
 
 
 def _words(column: Column) -> sql.Composable:

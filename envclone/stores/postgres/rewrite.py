@@ -72,12 +72,12 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
 
 
 class _MaskedColumn:
-    """One column on its way: its rule, its mask, and what was counted; `subject` is the column that its rule is by."""
+    """One column on its way: its rule, its mask, and what was counted; `subject` is what its rule is by, as SQL."""
 
     def __init__(self, table: Table, column: Column, rule: FieldRule, masks: Masks) -> None:
         self.column = column
         self.rule = rule
-        self.subject = table.columns[rule.by.rpartition(".")[2]] if rule.by else None
+        self.subject = table.subject(rule)
         self.mask: FieldMask = masks.field(rule)
         self.rows = 0
         self.changed = 0
@@ -171,7 +171,7 @@ def _leaf(
     writer.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(sql.Identifier(_STAGING), _list(definitions)))
     done = staged = 0
     subjects = [field.subject for field in fields if field.subject]
-    expressions = [sql.SQL("ctid::pg_catalog.text"), *(column.read_as() for column in (*columns, *subjects))]
+    expressions = [sql.SQL("ctid::pg_catalog.text"), *(column.read_as() for column in columns), *subjects]
     copy_into = sql.SQL("COPY {} FROM STDIN").format(staging)
     with writer.cursor() as cursor, cursor.copy(copy_into) as copy:
         for batch in stream_leaf(reader, leaf, expressions):

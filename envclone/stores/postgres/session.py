@@ -11,7 +11,18 @@ import psycopg
 
 from envclone.models import Change, Cleaned, Integrity, Inventory, RewriteReport, RowsDigest, StorePlan
 from envclone.protocols import Masks, Progress
-from envclone.stores.postgres import defang, definitions, digest, integrity, inventory, layout, quiesce, read, rewrite
+from envclone.stores.postgres import (
+    defang,
+    definitions,
+    digest,
+    integrity,
+    inventory,
+    layout,
+    quiesce,
+    read,
+    rewrite,
+    statements,
+)
 
 __all__ = ["PREPARATION", "PostgresSession"]
 
@@ -78,6 +89,16 @@ class PostgresSession:
         """Search for orphans of every foreign key, and for unique indexes out of use."""
         with self._connect(autocommit=True) as conn:
             return integrity.check(conn)
+
+    def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
+        """The values of columns in the first rows by the tables' keys."""
+        with self._connect(autocommit=True) as conn:
+            return read.read_sample(conn, addresses, rows)
+
+    def run(self, text: str, name: str, *, writes: Collection[str] = (), timeout: float) -> int:
+        """Run an SQL file in one transaction; the statistics of the columns that it writes are made anew."""
+        self._touch()
+        return statements.run(self._connect, text, name, writes, timeout)
 
     def defang(self) -> Sequence[Cleaned]:
         """Neutralize what could reach out or let somebody in, and drop the cluster's other databases."""

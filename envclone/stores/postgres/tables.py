@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from envclone.models import FieldKind
+from envclone.models import FieldKind, FieldRule
 
 __all__ = ["LARGE_OBJECTS", "USER_RELATIONS", "Column", "Leaf", "Table", "columns_by_address", "read_tables"]
 
@@ -120,6 +120,16 @@ class Table:
     def identifier(self) -> sql.Identifier:
         """The table's qualified name for SQL."""
         return sql.Identifier(self.schema, self.name)
+
+    def subject(self, rule: FieldRule) -> sql.Composable | None:
+        """What a rule masks by, as text: a column of the row, or several as a JSON array of texts; None without."""
+        if not rule.by:
+            return None
+        read = [self.columns[address.rpartition(".")[2]].read_as() for address in rule.by.split(",")]
+        if len(read) == 1:
+            return read[0]
+        texts = [sql.SQL("({})::pg_catalog.text").format(expression) for expression in read]
+        return sql.SQL("pg_catalog.json_build_array({})::pg_catalog.text").format(sql.SQL(", ").join(texts))
 
 
 def read_tables(conn: Connection) -> list[Table]:

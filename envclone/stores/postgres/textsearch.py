@@ -41,7 +41,7 @@ def vectors(conn: Connection, table: Table, plan: StorePlan) -> list[Vector]:
     The rule's `by` names the source, or the trigger that keeps it (`tsvector_update_trigger`, documented in the chapter
     on full text search) names sources and configuration. Raises UnsafeError when neither does.
     """
-    wanted = derived_columns(table, plan)
+    wanted = [column for column in derived_columns(table, plan) if column.type == "tsvector"]
     known = _triggers(conn, table) if wanted else {}
     found = []
     for column in wanted:

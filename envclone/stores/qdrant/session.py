@@ -131,6 +131,17 @@ class QdrantSession:
             found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys)
         return found
 
+    def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
+        """The first values of each field."""
+        found: dict[str, list[Any]] = {address: [] for address in addresses}
+        for address, batch in self.read(set(addresses)):
+            found[address] += batch[: rows - len(found[address])]
+        return found
+
+    def run(self, text: str, name: str, *, writes: Names[str] = (), timeout: float) -> int:
+        """Raises UnsafeError: Qdrant has no language that a hook's statements could be written in."""
+        raise UnsafeError(f"the hook {name} is SQL, which a Qdrant store does not know")
+
     def integrity(self) -> Integrity:
         """Whether the engine reads every point, and reads what the files hold."""
         problems: list[str] = []

@@ -1,0 +1,127 @@
+"""A hook's process: asked in JSON lines, held to a deadline, and named when it does wrong."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from envclone.errors import EnvcloneError, UnsafeError
+from envclone.hooks.hooks import Hook, domain_of
+from envclone.process import Conversation
+
+__all__ = ["DEADLINE", "Worker"]
+
+DEADLINE = 60.0
+"""Seconds that a hook may take for one batch, or to start."""
+
+MaskValues = Callable[[str, Sequence[str]], Sequence[str | None]]
+
+
+class Worker:
+    """The long-lived process of one file: Python hooks, or any executable that speaks the same protocol.
+
+    `mask(domain, values)` answers what a hook asks. Raises UnsafeError naming the file when it does not start.
+    """
+
+    def __init__(
+        self, directory: Path, file: str, mask: MaskValues, *, deadline: float = DEADLINE, show: bool = False
+    ) -> None:
+        path = (directory / file).resolve()
+        argv: list[str | Path] = (
+            [sys.executable, "-m", "envclone.hooks.child", path] if file.endswith(".py") else [path]
+        )
+        self._file = file
+        self._mask = mask
+        self._deadline = deadline
+        self._talk = Conversation(argv, env=_environment(), cwd=directory, show=show)
+        self.hooks = self._introduction()
+
+    def call(self, name: str, batch: Mapping[str, Sequence[str | None]]) -> list[Any]:
+        """What a hook makes of a batch: one value per row. Raises UnsafeError naming the hook."""
+        answer = self._exchange(name, {"hook": name, "batch": {k: list(v) for k, v in batch.items()}})
+        while "mask" in answer:
+            answer = self._exchange(name, self._masked(answer))
+        values = answer.get("values")
+        rows = len(next(iter(batch.values())))
+        if not isinstance(values, list) or len(values) != rows:
+            raise self._failed(name, "its answer has not one value for each row")
+        if not all(value is None or isinstance(value, str | bool) for value in values):
+            raise self._failed(name, "its answer holds something that is no text")
+        return values
+
+    def close(self) -> None:
+        """End the process."""
+        self._talk.close()
+
+    def _introduction(self) -> list[Hook]:
+        answer = self._exchange("", None)
+        found = answer.get("hooks")
+        if not isinstance(found, list):
+            raise self._failed("", 'it did not begin by saying {"hooks": […]}')
+        hooks = []
+        for one in found:
+            try:
+                stage, reads = str(one.get("stage", "mask")), tuple(map(str, one.get("reads", ())))
+                place = str(one.get("writes") or (reads[0] if reads else ""))
+                name = str(one["name"])
+            except (AttributeError, KeyError, TypeError):
+                raise self._failed("", "a hook that it has lacks its name, or the column that it is about") from None
+            store, _, _ = place.partition(".")
+            hooks.append(
+                Hook(
+                    domain_of(self._file, name),
+                    self._file,
+                    name,
+                    stage,
+                    store,
+                    str(one.get("writes", "")).partition(".")[2],
+                    tuple(_beside(part.removeprefix(f"{store}."), place.removeprefix(f"{store}.")) for part in reads),
+                )
+            )
+        return hooks
+
+    def _masked(self, question: Mapping[str, Any]) -> Mapping[str, Any]:
+        try:
+            return {"values": list(self._mask(str(question["mask"]), [str(v) for v in question["values"]]))}
+        except (EnvcloneError, KeyError, TypeError) as exc:
+            return {"error": exc.message if isinstance(exc, EnvcloneError) else "no such question"}
+
+    def _exchange(self, name: str, document: Mapping[str, Any] | None) -> dict[str, Any]:
+        line = None if document is None else json.dumps(document).encode() + b"\n"
+        try:
+            answer = json.loads(self._talk.exchange(line, self._deadline))
+        except TimeoutError:
+            raise self._failed(name, f"it did not answer within {self._deadline:.0f} s") from None
+        except EOFError:
+            raise self._failed(name, "it ended without an answer") from None
+        except ValueError:
+            raise self._failed(name, "what it printed is no line of JSON") from None
+        if not isinstance(answer, dict):
+            raise self._failed(name, "what it printed is no JSON object")
+        if "error" in answer:
+            where = f" in line {answer['line']}" if isinstance(answer.get("line"), int) else ""
+            said = f": {answer['said']}" if answer.get("said") else ""
+            raise self._failed(name, f"{answer['error']}{where}{said}")
+        return answer
+
+    def _failed(self, name: str, why: str) -> UnsafeError:
+        self.close()
+        return UnsafeError(
+            f"the hook {self._file}{f':{name}' if name else ''} failed: {why}",
+            hint="its messages can hold values and are not shown; try it: envclone hooks test " + self._file,
+        )
+
+
+def _beside(column: str, other: str) -> str:
+    """The address of a column that is named alone: it stands in the table of the other one."""
+    return column if "." in column else f"{other.rpartition('.')[0]}.{column}"
+
+
+def _environment() -> dict[str, str]:
+    """What a hook may know: where this package is, and nothing of this process's own environment."""
+    package = str(Path(__file__).parents[2])
+    return {"PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1", "HOME": os.environ.get("TMPDIR", "/tmp")}  # noqa: S108

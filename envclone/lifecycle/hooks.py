@@ -1,0 +1,135 @@
+"""Hooks before they are trusted: which there are, and one of them tried on a sample in quarantine."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from envclone import keys, registry
+from envclone.errors import UnsafeError, UsageError
+from envclone.hooks.hooks import Hook, SqlHook
+from envclone.hooks.hookset import HookSet
+from envclone.lifecycle import snapshot
+from envclone.lifecycle.images import domains_of, hooks_of
+from envclone.lifecycle.sanitize import load_masks
+from envclone.lifecycle.teardown import discard
+from envclone.lifecycle.workspace import Workspace
+from envclone.masking.corpus import Corpus
+from envclone.masking.masks import MaskSet
+from envclone.models import ProgressEvent, RawSnapshot
+
+__all__ = ["Tried", "listed", "try_hook"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tried:
+    """What a hook made of a sample: per field the values before and after, row by row; `found` is what it reported."""
+
+    hook: str
+    stage: str
+    fields: Mapping[str, Sequence[tuple[Any, Any]]]
+    found: Sequence[str] = ()
+
+
+def listed(workspace: Workspace) -> Sequence[Hook | SqlHook]:
+    """The hooks of the stack file, in its order. Raises UnsafeError naming a file that does not start."""
+    hooks = hooks_of(workspace)
+    try:
+        return [*hooks.sql, *hooks.hooks]
+    finally:
+        hooks.close()
+
+
+def try_hook(
+    workspace: Workspace, name: str, environment: str, *, rows: int, values: Sequence[str] = (), show: bool = False
+) -> Tried:
+    """Run one hook on given values, or on the first rows of the newest snapshot, on a private clone that goes away.
+
+    `name` is a file, a function's name, or `FILE:NAME`. Raises UsageError when it means none or several hooks, or when
+    there is no snapshot.
+    """
+    hooks = hooks_of(workspace, show=show)
+    try:
+        hook = _named(hooks, name)
+        raw = snapshot.latest(workspace, environment)
+        masks = _masks(workspace, raw, hooks)
+        if values:
+            if isinstance(hook, SqlHook) or hook.reads:
+                raise UsageError(f"{name} works on rows, not on single values", hint="leave --value away")
+            return Tried(
+                _title(hook), hook.stage, {"value": list(zip(values, hooks.mask(hook.domain, values), strict=True))}
+            )
+        if raw is None:
+            raise UsageError(
+                f"there is no snapshot of {environment} to try it on",
+                hint=f"envclone snapshot {environment}, or give values: --value 'some text'",
+            )
+        return _on_clone(workspace, raw, hooks, hook, masks, rows)
+    finally:
+        hooks.close()
+
+
+def _on_clone(
+    workspace: Workspace, raw: RawSnapshot, hooks: HookSet, hook: Hook | SqlHook, masks: MaskSet, rows: int
+) -> Tried:
+    directory = workspace.pool.path_of("work", f"{raw.id}-hooks")
+    discard(workspace.cow, directory)
+    directory.mkdir(mode=0o711)
+    try:
+        workspace.progress(ProgressEvent(f"opening a private clone of {hook.store}", 0))
+        workspace.clone_raw(raw, directory)
+        store = raw.stores[hook.store]
+        opened = registry.store(store.kind).open(directory / hook.store, store, log=directory / f"{hook.store}.log")
+        with opened as session:
+            if isinstance(hook, SqlHook):
+                before = session.sample(hook.writes, rows) if hook.writes else {}
+                found = session.run(hook.text, hook.file, writes=hook.writes, timeout=600)
+                after = session.sample(hook.writes, rows) if hook.writes else {}
+                fields = {a: list(zip(before[a], after[a], strict=False)) for a in hook.writes}
+                return Tried(_title(hook), hook.stage, fields, [f"{found} rows"] if hook.stage == "verify" else [])
+            if hook.stage == "verify":
+                column = hook.reads[0]
+                batch = session.sample([column], rows)[column]
+                told = hooks.call(hook, {column: batch})
+                return Tried(_title(hook), hook.stage, {column: list(zip(batch, map(bool, told), strict=True))})
+            if not hook.writes:
+                raise UsageError(
+                    f"{_title(hook)} writes no column of its own", hint="give it values: --value 'some text'"
+                )
+            sample = session.sample([hook.writes, *hook.reads], rows)
+            new = hooks.call(hook, sample)
+            return Tried(_title(hook), hook.stage, {hook.writes: list(zip(sample[hook.writes], new, strict=True))})
+    finally:
+        discard(workspace.cow, directory)
+
+
+def _masks(workspace: Workspace, raw: RawSnapshot | None, hooks: HookSet) -> MaskSet:
+    """The masks, with the identities of the snapshot's last image when there was one."""
+    if raw is not None:
+        try:
+            return load_masks(workspace, raw, hooks)
+        except UnsafeError:
+            pass
+    key = keys.masking_key(workspace.pool.path_of("keys", ""))
+    return MaskSet(key, domains_of(workspace), Corpus(), hooks)
+
+
+def _named(hooks: HookSet, name: str) -> Hook | SqlHook:
+    everything: list[Hook | SqlHook] = [*hooks.sql, *hooks.hooks]
+    found = [one for one in everything if name in (_title(one), one.file, getattr(one, "name", None), one.domain)]
+    if len(found) == 1:
+        return found[0]
+    there = ", ".join(_title(one) for one in (found or everything)) or "none"
+    what = "is no hook" if not found else "means several hooks"
+    raise UsageError(f"'{name}' {what}; there are: {there}", hint="list them under sanitize.hooks in the stack file")
+
+
+def _title(hook: Hook | SqlHook) -> str:
+    return hook.file if isinstance(hook, SqlHook) else f"{hook.file}:{hook.name}"
+
+
+def as_text(value: Any) -> str:
+    """A value for a table."""
+    return "NULL" if value is None else value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
