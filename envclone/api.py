@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envclone.incidents.compare import ReplayReport
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.hooks import Tried
+    from envclone.scan.propose import Proposal
 
 __all__ = ["Stack", "open_stack"]
 
@@ -69,6 +70,20 @@ class Stack:
     def verify(self, image: str) -> Image:
         """Check an image against its attestation, every byte of every file."""
         return images.check(self.workspace, image, content=True)
+
+    def scan(
+        self, environment: str, *, fresh: bool = False, everything: bool = False
+    ) -> Mapping[str, Sequence[Proposal]]:
+        """A rule to propose for every field that has none, per store; with `everything` for all fields."""
+        from envclone.lifecycle import scan
+
+        return scan.scan(self.workspace, environment, fresh=fresh, everything=everything)
+
+    def write_rules(self, proposals: Mapping[str, Sequence[Proposal]]) -> int:
+        """Add proposed rules to the stack file; returns how many."""
+        from envclone.lifecycle import scan
+
+        return scan.write(self.workspace, proposals)
 
     def hooks(self) -> Sequence[Hook | SqlHook]:
         """The hooks of the stack file."""

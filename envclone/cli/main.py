@@ -24,6 +24,7 @@ COMMANDS = {
     "image": "envclone.cli.images:image",
     "images": "envclone.cli.images:images",
     "verify": "envclone.cli.images:verify",
+    "scan": "envclone.cli.scan:scan",
     "hooks": "envclone.cli.hooks:hooks",
     "branch": "envclone.cli.branch:branch",
     "ls": "envclone.cli.branches:ls",

@@ -16,7 +16,7 @@ from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
 from envclone.masking.walk import walk
 
-__all__ = ["CardMask", "IbanMask", "NationalIdMask", "iban_valid", "luhn_valid"]
+__all__ = ["CardMask", "IbanMask", "NationalIdMask", "iban_valid", "luhn_valid", "scheme_of"]
 
 _IBAN = re.compile(r"([A-Za-z]{2})([0-9]{2})((?:[ \-]?[A-Za-z0-9]){11,30})")
 _CARD = range(12, 20)
@@ -114,8 +114,8 @@ class NationalIdMask:
         self.mask = Memo(self._one)
 
     def _one(self, value: str) -> str:
-        scheme = _scheme(value)
-        return walk(value, self._shape.text, lambda v: _scheme(v) == scheme)
+        scheme = scheme_of(value)
+        return walk(value, self._shape.text, lambda v: scheme_of(v) == scheme)
 
 
 _SCHEMES: Sequence[tuple[str, str]] = (
@@ -143,7 +143,7 @@ def _checks() -> Sequence[tuple[re.Pattern[str], Callable[[str], bool]]]:
     return [(re.compile(pattern), import_module(f"stdnum.{name}").is_valid) for pattern, name in _SCHEMES]
 
 
-def _scheme(value: str) -> int:
+def scheme_of(value: str) -> int:
     """Which scheme's number this is; -1 for none."""
     text = value.strip()
     for i, (pattern, valid) in enumerate(_checks()):

@@ -4,32 +4,47 @@ from __future__ import annotations
 
 import re
 
+from envclone.masking.kinds import KINDS, fits
 from envclone.models import Field, FieldKind
 
-__all__ = ["guess", "guess_path"]
+__all__ = ["by_name", "guess", "guess_path"]
 
 _BY_NAME = (
-    ("email", re.compile(r"e_?mail|^mail$|_mail$|^mail_")),
-    ("phone", re.compile(r"phone|mobile|^fax|_fax$|^tel$|^tel_|_tel$|^cell$|msisdn")),
+    ("email", re.compile(r"e_?mail|^mail$|_mail$|^mail_|correo")),
+    ("phone", re.compile(r"phone|mobile|^fax|_fax$|^tel$|^tel_|_tel$|^cell$|msisdn|telefon|handy|whatsapp")),
+    ("username", re.compile(r"user_?name$|^login$|_login$|^nick|_handle$|^handle$|screen_?name|^account$")),
+    ("company", re.compile(r"company|employer|organi[sz]ation(_?name)?$|^firm$|firma|business_?name")),
     (
         "person",
         re.compile(
-            r"(first|last|full|given|family|sur|middle|maiden|nick|display|contact|customer|user|owner|author|employee|"
-            r"recipient|sender)_?name|^surname$|^author$|^recipient$|^contact$|^owner$|^assignee$|_by$"
+            r"(first|last|full|given|family|sur|middle|maiden|display|contact|customer|user|owner|author|employee|"
+            r"recipient|sender|patient|holder)_?name|^surname$|^author$|^recipient$|^contact$|^owner$|^assignee$|"
+            r"^(created|updated|modified|approved|signed|reported|assigned)_by$|^vorname$|^nachname$|^nom$|^prenom$|^apellidos?$"
         ),
     ),
+    ("iban", re.compile(r"iban|bank_?acc|account_?(n|number)|konto")),
+    ("card", re.compile(r"card_?(no|num|number)$|^card$|credit_?card|^cc_?(num|number)|^pan$")),
     (
-        "redact",
+        "national_id",
         re.compile(
-            r"address|street|city|town|zip|post(al)?_?code|ssn|social|tax|passport|iban|card|account_?n|passw|secret|token|"
-            r"hash|api_?key|birth|^dob$|salary|^ip$|_ip$|latitude|longitude|licen[cs]e"
+            r"ssn|social_?sec|national_?id|tax_?(id|no|num)|passport|licen[cs]e_?(no|num)|^dni$|^nif$|pesel|nhs_?n"
         ),
     ),
+    ("ip", re.compile(r"^ip$|_ip$|^ip_|ip_?addr|remote_?addr|client_?addr")),
+    ("mac", re.compile(r"^mac$|mac_?addr|hw_?addr")),
+    ("url", re.compile(r"url$|^uri$|_uri$|website|homepage|avatar|^link$|_link$|webhook")),
+    (
+        "secret",
+        re.compile(r"passw|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|otp|^pin$|signature"),
+    ),
+    ("address", re.compile(r"address|street|strasse|^city$|_city$|town|zip|post(al)?_?code|^plz$|^ort$|direccion")),
+    ("date", re.compile(r"birth|^dob$|_dob$|geburt|died|deceased|admitted|discharged")),
+    ("number", re.compile(r"salary|income|wage|latitude|longitude|^lat$|^lon$|^lng$|weight|blood|bmi")),
     (
         "text",
         re.compile(
             r"body|text|content|message|comment|note|description|subject|title|summary|reason|remark|bio|question|answer|"
-            r"prompt|feedback|detail|payload|history"
+            r"prompt|feedback|detail|payload|history|transcript|complaint|diagnos"
         ),
     ),
     (
@@ -41,28 +56,38 @@ _BY_NAME = (
         ),
     ),
 )
-_PEOPLE = re.compile(r"customer|user|employee|people|person|contact|member|author|agent|patient|student|artist|lead")
+_PEOPLE = re.compile(
+    r"customer|user|employee|people|person|contact|member|author|agent|patient|student|artist|lead|staff"
+)
+_BY_TYPE = {"inet": "ip", "cidr": "ip", "macaddr": "mac", "macaddr8": "mac", "tsvector": "text", "xml": "text"}
+"""What values of a type are, whatever their column is called."""
 
 
 def guess(field: Field) -> str:
     """The domain to propose for a whole field; for text of unknown meaning, the search for known identities."""
-    if field.kind in (FieldKind.OTHER, FieldKind.VECTOR):
+    if field.kind is FieldKind.VECTOR:
         return "keep"
+    base = field.base.removesuffix("[]")
+    if base in _BY_TYPE:
+        return _BY_TYPE[base]
     *holder, name = field.address.split(".")
-    found = _of_name(name, holder[-1] if holder else "")
-    if field.unique and found in ("text", "redact"):
-        return "person"  # injective, and shares its pseudonyms with names
+    found = by_name(name, holder[-1] if holder else "") or "text"
+    if not fits(found, field):
+        found = "bytes" if base == "bytea" and found != "keep" else "keep"
+    if field.unique and not KINDS[found].injective:
+        return "key" if fits("key", field) else "keep"
     return found
 
 
 def guess_path(path: str) -> str:
     """The domain to propose for a path inside a JSON field."""
     keys = re.findall(r"[^.\[\]'\"*$]+", path)
-    return _of_name(keys[-1], keys[-2] if len(keys) > 1 else "") if keys else "text"
+    return by_name(keys[-1], keys[-2] if len(keys) > 1 else "") or "text" if keys else "text"
 
 
-def _of_name(name: str, holder: str) -> str:
+def by_name(name: str, holder: str = "") -> str:
+    """The domain that a name tells of, in a table or document of the name `holder`; '' when it tells of nothing."""
     plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
     if plain in ("name", "title") and _PEOPLE.search(holder.lower()):
         return "person" if plain == "name" else "keep"
-    return next((domain for domain, pattern in _BY_NAME if pattern.search(plain)), "text")
+    return next((domain for domain, pattern in _BY_NAME if pattern.search(plain)), "")

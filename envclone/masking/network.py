@@ -19,7 +19,7 @@ from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
 from envclone.masking.walk import walk
 
-__all__ = ["IpMask", "MacMask"]
+__all__ = ["IpMask", "MacMask", "is_ip", "is_mac"]
 
 _V4 = (
     "0.0.0.0/8 0.0.0.0/32 10.0.0.0/8 100.64.0.0/10 127.0.0.0/8 127.0.0.1/32 169.254.0.0/16 172.16.0.0/12 192.0.0.0/24 "
@@ -182,8 +182,8 @@ class MacMask:
 
     def _one(self, value: str) -> str:
         spelled = value.strip()
-        if not _is_mac(spelled):
-            return walk(value, self._shape.text, lambda v: not _is_mac(v.strip()))
+        if not is_mac(spelled):
+            return walk(value, self._shape.text, lambda v: not is_mac(v.strip()))
         digits = re.sub("[^0-9a-fA-F]", "", spelled).lower()
         if digits.strip(digits[0]) == "" and digits[0] in "0f":
             return value
@@ -201,5 +201,11 @@ class MacMask:
         return Permutation(self._key, b"mac%d" % flags, [64] + [256] * (length - 1))
 
 
-def _is_mac(text: str) -> bool:
+def is_ip(text: str) -> bool:
+    """Whether a text is an IPv4 or IPv6 address or network, and nothing else."""
+    return _parsed(text) is not None
+
+
+def is_mac(text: str) -> bool:
+    """Whether a text is a hardware address in any notation, and nothing else."""
     return (_MAC.fullmatch(text) or _CISCO.fullmatch(text)) is not None

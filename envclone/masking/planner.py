@@ -237,7 +237,9 @@ class Planner:
             return
         kind = KINDS[spec.kind]
         if not fits(spec.kind, field):
-            other = ", ".join(sorted(k for k in KINDS if k not in ("keep", "null", "constant") and fits(k, field)))
+            other = ", ".join(
+                sorted(k for k in KINDS if k not in ("keep", "null", "constant", "hook", "sql") and fits(k, field))
+            )
             self.invalid.append(
                 f"{field.address}: the domain '{domain}' cannot mask {field.type}: "
                 f"only {other + ', ' if other else ''}a constant, keep or null"

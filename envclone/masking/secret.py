@@ -12,7 +12,7 @@ from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
 from envclone.masking.walk import walk
 
-__all__ = ["SecretMask"]
+__all__ = ["SecretMask", "is_secret"]
 
 _SCHEME = re.compile(
     r"\$2[abxy]?\$\d\d\$|\$argon2(?:id?|d)\$(?:v=\d+\$)?m=\d+,t=\d+,p=\d+\$|\$(?:1|5|6|y|7|gy|scrypt|pbkdf2[\w-]*)\$"
@@ -21,6 +21,8 @@ _SCHEME = re.compile(
     r"|sk-(?:proj-|ant-|live-|test-)?|[rsp]k_(?:live|test)_|gh[oprsu]_|github_pat_|glpat-|xox[abeoprs]-|AKIA|ASIA|AIza"
     r"|hf_|npm_|pypi-|SG\.|whsec_|eyJ"
 )
+_SHORTEST = 20
+_ALL = 3
 _DIGEST = re.compile(r"[0-9a-f]{16,}|[0-9A-F]{16,}")
 
 
@@ -42,6 +44,15 @@ class SecretMask:
             return kept + (masked.upper() if digest == "upper" else masked)
 
         return walk(value, step, lambda v: _form(v) == form)
+
+
+def is_secret(text: str) -> bool:
+    """Whether a text looks like a key, a token or a hash: a known beginning, hexadecimal digits, or no words at all."""
+    kept, digest = _form(text)
+    if kept or digest:
+        return True
+    mixed = sum((any(map(str.islower, text)), any(map(str.isupper, text)), any(map(str.isdigit, text))))
+    return len(text) >= _SHORTEST and " " not in text and mixed == _ALL and text.isascii() and "@" not in text
 
 
 def _form(value: str) -> tuple[str, str]:

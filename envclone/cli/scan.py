@@ -1,0 +1,58 @@
+"""`scan`: rules proposed for every field that has none."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from envclone.cli.context import Settings, emit, json_option, print_table
+
+__all__ = ["scan"]
+
+
+@click.command()
+@click.argument("environment")
+@click.option("--write", "writing", is_flag=True, help="Add the proposals to the stack file.")
+@click.option("--all", "everything", is_flag=True, help="Look at fields that have a rule, too.")
+@click.option("--fresh", is_flag=True, help="Take a new snapshot first.")
+@json_option
+@click.pass_obj
+def scan(settings: Settings, environment: str, writing: bool, everything: bool, fresh: bool, as_json: bool) -> None:
+    """Propose a rule for every field of ENVIRONMENT that has none, from names, types and sampled values.
+
+    Values are looked at on a private clone of the newest snapshot; the examples shown are already masked. Read the
+    proposals before you trust them: a field that is kept is production's.
+    """
+    with settings.stack() as stack:
+        found = stack.scan(environment, fresh=fresh, everything=everything)
+        written = stack.write_rules(found) if writing and not everything else 0
+
+    document = {
+        "environment": environment,
+        "written": written,
+        "stores": {store: [asdict(one) | {"personal": one.personal} for one in its] for store, its in found.items()},
+    }
+
+    def text() -> None:
+        for store, its in found.items():
+            ordered = sorted(its, key=lambda one: (not one.personal, one.address, one.path))
+            rows = [
+                [f"{one.address} {one.path}".strip(), one.domain, f"{one.confidence:.2f}", one.why, one.example]
+                for one in ordered
+            ]
+            if rows:
+                personal = sum(one.personal for one in its)
+                print_table(
+                    f"{store}: {len(its)} without a rule, {personal} taken for personal",
+                    ["FIELD", "RULE", "SURE", "WHY", "EXAMPLE (MASKED)"],
+                    rows,
+                )
+            else:
+                click.echo(f"{store}: every field has a rule")
+        if written:
+            click.echo(f"{written} rules added to the stack file; read them, then: envclone image {environment}")
+        elif any(found.values()):
+            click.echo(f"next: envclone scan {environment} --write")
+
+    emit(as_json, document, text)

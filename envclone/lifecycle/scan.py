@@ -1,0 +1,150 @@
+"""Scan: open the newest snapshot in private, look at every field without a rule, and propose one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+from envclone import keys, registry
+from envclone.lifecycle import snapshot
+from envclone.lifecycle.images import domains_of
+from envclone.lifecycle.teardown import discard
+from envclone.lifecycle.workspace import Workspace
+from envclone.masking.addresses import below, matches
+from envclone.masking.corpus import Corpus
+from envclone.masking.jsontext import leaves
+from envclone.masking.kinds import flat
+from envclone.masking.masks import MaskSet
+from envclone.models import Field, FieldKind, Inventory, ProgressEvent
+from envclone.scan.propose import Proposal, propose
+from envclone.scan.values import look
+
+if TYPE_CHECKING:
+    from envclone.protocols import StoreSession
+
+__all__ = ["ROWS", "scan", "scan_session", "write"]
+
+ROWS = 400
+"""Values that are looked at per field."""
+
+
+def scan(
+    workspace: Workspace, environment: str, *, fresh: bool = False, everything: bool = False
+) -> Mapping[str, Sequence[Proposal]]:
+    """Proposals per store for the fields that have no rule, or with `everything` for all of them.
+
+    The newest snapshot is used, or one is taken. Values are read on a private clone and leave it masked only.
+    """
+    workspace.environment(environment)
+    raw = None if fresh else snapshot.latest(workspace, environment)
+    raw = raw or snapshot.take(workspace, environment)
+    directory = workspace.pool.path_of("work", f"{raw.id}-scan")
+    discard(workspace.cow, directory)
+    directory.mkdir(mode=0o711)
+    rules = workspace.loaded.stack.sanitize.rules
+    key = keys.masking_key(workspace.pool.path_of("keys", ""))
+    masks = MaskSet(key, domains_of(workspace), Corpus())
+    out: dict[str, Sequence[Proposal]] = {}
+    try:
+        workspace.clone_raw(raw, directory)
+        with ExitStack() as stack:
+            for name, store in raw.stores.items():
+                workspace.progress(ProgressEvent(f"opening {name}", 0))
+                session = stack.enter_context(
+                    registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
+                )
+                known = {} if everything else rules.get(name, {})
+                out[name] = scan_session(session, known, masks, workspace)
+    finally:
+        discard(workspace.cow, directory)
+    return out
+
+
+def scan_session(
+    session: StoreSession, rules: Mapping[str, object], masks: MaskSet, workspace: Workspace | None = None
+) -> list[Proposal]:
+    """Proposals for the fields of an open store that `rules` do not name."""
+    inventory = session.inventory()
+    fields = [field for field in inventory.fields.values() if not field.generated and not _ruled(field, rules)]
+    samples = _samples(session, inventory, fields)
+    out: list[Proposal] = []
+    for i, field in enumerate(fields):
+        if workspace is not None:
+            workspace.progress(ProgressEvent("looking at fields", i, len(fields), "fields"))
+        its = samples.get(field.address, {})
+        doubtful = {path: values for path, values in its.items() if values and look(values) is None}
+        second = None
+        if doubtful and field.kind in (FieldKind.TEXT, FieldKind.JSON):
+            from envclone.scan.second import second_opinion
+
+            second = second_opinion(doubtful, field.address)
+        out += propose(field, its, masks, second)
+    return _follow(out, inventory)
+
+
+def write(workspace: Workspace, proposals: Mapping[str, Sequence[Proposal]]) -> int:
+    """Add the proposals to the stack file; returns how many rules were written."""
+    from envclone.config.load import load
+    from envclone.scan.write import added
+
+    path = workspace.loaded.path
+    before = path.read_text(encoding="utf-8")
+    text = added(before, proposals)
+    temporary = path.with_name(f".{path.name}.new")
+    temporary.write_text(text, encoding="utf-8")
+    try:
+        load(temporary)  # what is written must be a stack file still
+        temporary.chmod(path.stat().st_mode & 0o7777)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return sum(map(len, proposals.values()))
+
+
+def _ruled(field: Field, rules: Mapping[str, object]) -> bool:
+    return any(matches(pattern, field) or below(pattern, field) is not None for pattern in rules)
+
+
+def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field]) -> dict[str, dict[str, list[str]]]:
+    """Per field some of its values as text, by JSON path; '' stands for the field itself."""
+    found: dict[str, dict[str, list[str]]] = {}
+    readable = [f.address for f in fields if f.kind is not FieldKind.VECTOR and f.address in inventory.fields]
+    by_holder: dict[str, list[str]] = {}
+    for address in readable:
+        by_holder.setdefault(address.rpartition(".")[0], []).append(address)
+    for addresses in by_holder.values():
+        for address, values in session.sample(addresses, ROWS).items():
+            field = inventory.fields[address]
+            its = found.setdefault(address, {})
+            for value in values:
+                if value is None:
+                    continue
+                if field.kind is FieldKind.JSON:
+                    for leaf in leaves(value):
+                        if leaf.kind == "string":
+                            its.setdefault(leaf.path, []).append(leaf.value)
+                        else:
+                            its.setdefault(leaf.path, [])
+                elif field.kind is FieldKind.ARRAY:
+                    its.setdefault("", []).extend(flat(value))
+                else:
+                    its.setdefault("", []).append(str(value))
+    return found
+
+
+def _follow(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal]:
+    """Of fields tied by foreign keys the surest proposal for a mask counts for all; the others need no rule."""
+    out: list[Proposal] = []
+    told: set[str] = set()
+    by_address = {one.address: one for one in proposals if not one.path}
+    for one in proposals:
+        field = inventory.fields[one.address]
+        tied = [by_address[a] for a in sorted(field.group | {one.address}) if a in by_address]
+        if one.path or len(tied) < 2:
+            out.append(one)
+        elif one.address not in told:
+            told.update(other.address for other in tied)
+            personal = [other for other in tied if other.personal]
+            out.append(max(personal or tied, key=lambda other: other.confidence))
+    return out

@@ -1,0 +1,146 @@
+"""What sampled values look like: the kind that most of them are, and how many."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import NamedTuple
+
+from envclone.masking.company import FORMS
+from envclone.masking.finance import iban_valid, luhn_valid, scheme_of
+from envclone.masking.names import is_name
+from envclone.masking.network import is_ip, is_mac
+from envclone.masking.secret import is_secret
+from envclone.masking.words import TITLES, WORDS_FIRST
+
+__all__ = ["Looks", "look"]
+
+_EMAIL = re.compile(r"[^\s@,;]+@[^\s@,;]+\.[A-Za-z]{2,}")
+_URL = re.compile(r"(?:https?|ftp|wss?)://\S+|www\.\S+\.\S+|mailto:\S+")
+_UUID = re.compile(r"(?i)[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}")
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}(?:[ T]\d{2}:\d{2}.*)?|\d{1,2}[./]\d{1,2}[./]\d{4}")
+_PHONE = re.compile(r"\+?[\d\s().\-/]{7,24}(?:\s?(?:x|ext\.?)\s?\d{1,6})?")
+_WORD = re.compile(r"[^\W\d_]+")
+_ADDRESS = re.compile(
+    r"(?i)\b(?:street|st|road|rd|avenue|ave|lane|ln|drive|dr|blvd|court|ct|way|square|place|apt|suite|rue|via|calle|"
+    r"platz|weg|allee|gasse|po box)\b|(?:straße|strasse|str\.|gatan|vej|straat|laan)\b"
+)
+_USERNAME = re.compile(r"@?[A-Za-z][A-Za-z0-9]*(?:[._\-][A-Za-z0-9]+)*\d*")
+_JSON = re.compile(r"\s*[\[{].*[\]}]\s*", re.DOTALL)
+_CARD_DIGITS = range(13, 20)
+_FEW = 0.6
+_MOST = 0.8
+_WORDS_OF_A_TEXT = 5
+_FEW_DIFFERENT = 12
+_REPEATED = 10
+_PARTLY = 0.4
+_SOME = 0.3
+
+
+class Looks(NamedTuple):
+    """What values look like: a kind, the part of them that does, and why in words. `keep` is nobody's."""
+
+    kind: str
+    part: float
+    why: str
+
+
+def look(values: Sequence[str]) -> Looks | None:
+    """What most of these values are; None when that cannot be told. Blank values do not count."""
+    sample = [value.strip() for value in values if value and value.strip()]
+    if not sample:
+        return None
+    for kind, told, check in _CHECKS:
+        part = sum(map(check, sample)) / len(sample)
+        if part >= _MOST or (part >= _FEW and kind in ("email", "iban", "card", "national_id")):
+            return Looks(kind, part, f"{part:.0%} of {len(sample)} {told}")
+    return _prose(sample)
+
+
+def _prose(sample: Sequence[str]) -> Looks | None:
+    different = len(set(sample))
+    if different <= _FEW_DIFFERENT and len(sample) >= _REPEATED * different:
+        return Looks("keep", 0.8, f"only {different} different values")
+    words = sum(len(_WORD.findall(value)) for value in sample) / len(sample)
+    parts = {kind: sum(map(check, sample)) / len(sample) for kind, check in _PROSE.items()}
+    if parts["company"] >= _SOME and parts["person"] < _MOST:
+        return Looks("company", parts["company"], f"{parts['company']:.0%} of {len(sample)} end in a legal form")
+    if parts["person"] >= _FEW:
+        return Looks("person", parts["person"], f"{parts['person']:.0%} of {len(sample)} are names of the dictionary")
+    if parts["address"] >= _PARTLY:
+        return Looks("address", parts["address"], f"{parts['address']:.0%} of {len(sample)} hold a street")
+    if words >= _WORDS_OF_A_TEXT:
+        return Looks("text", 0.9, f"{words:.0f} words on average")
+    if parts["username"] >= _PARTLY:
+        return Looks("username", parts["username"], f"{parts['username']:.0%} of {len(sample)} are made of names")
+    if parts["person"] >= _SOME:
+        return Looks("person", parts["person"], f"{parts['person']:.0%} of {len(sample)} are names of the dictionary")
+    return None
+
+
+def _is_person(value: str) -> bool:
+    """One to five words, most of them names."""
+    if any(c.isdigit() for c in value) or len(value) > 60 or not value[:1].isalpha():
+        return False
+    words = [word for word in _WORD.findall(value.lower()) if word not in TITLES]
+    long = [word for word in words if len(word) > 1]
+    if not 1 <= len(words) <= 5 or not long:
+        return False
+    known = sum(is_name(word) and word not in WORDS_FIRST for word in long)
+    return known / len(long) >= (0.5 if len(long) > 1 else 1)
+
+
+def _is_address(value: str) -> bool:
+    return len(value) > 6 and any(c.isdigit() for c in value) and _ADDRESS.search(value) is not None
+
+
+def _is_company(value: str) -> bool:
+    words = _WORD.findall(value.lower())
+    return 1 < len(words) <= 8 and words[-1] in FORMS and len(words[-1]) > 1
+
+
+def _is_phone(value: str) -> bool:
+    digits = sum(c.isdigit() for c in value)
+    if not 7 <= digits <= 15 or not _PHONE.fullmatch(value) or _DATE.match(value):
+        return False
+    return value[0] in "+(" or value.startswith("0") or bool(re.search(r"\d[\s().\-/]+\d", value))
+
+
+def _is_card(value: str) -> bool:
+    digits = re.sub(r"[ \-]", "", value)
+    return digits.isdecimal() and len(digits) in _CARD_DIGITS and digits[0] in "23456" and luhn_valid(digits)
+
+
+def _is_national_id(value: str) -> bool:
+    return scheme_of(value) >= 0 and not value.isdecimal()
+
+
+def _is_username(value: str) -> bool:
+    if not _USERNAME.fullmatch(value) or len(value) < 4 or value.isupper() or is_name(value.lower()):
+        return False
+    letters = _WORD.findall(value.lower())
+    joined = any(is_name(part[1:]) or is_name(part) for part in letters if len(part) > 3)
+    return joined and (len(letters) > 1 or any(c.isdigit() for c in value) or not is_name(letters[0]))
+
+
+_CHECKS: Sequence[tuple[str, str, Callable[[str], bool]]] = (
+    ("email", "are e-mail addresses", lambda v: _EMAIL.fullmatch(v) is not None),
+    ("url", "are URLs", lambda v: _URL.fullmatch(v) is not None),
+    ("ip", "are IP addresses", is_ip),
+    ("mac", "are hardware addresses", lambda v: is_mac(v) and not v.isdecimal()),
+    ("uuid", "are UUIDs", lambda v: _UUID.fullmatch(v) is not None),
+    ("iban", "are IBANs with the right check digits", iban_valid),
+    ("card", "are card numbers with the right check digit", _is_card),
+    ("national_id", "are national ids with the right check digits", _is_national_id),
+    ("date", "are dates", lambda v: _DATE.fullmatch(v) is not None),
+    ("phone", "are telephone numbers", _is_phone),
+    ("secret", "look like keys, tokens or hashes", is_secret),
+    ("json", "are JSON documents", lambda v: _JSON.fullmatch(v) is not None),
+)
+
+_PROSE: Mapping[str, Callable[[str], bool]] = {
+    "company": _is_company,
+    "person": _is_person,
+    "address": _is_address,
+    "username": _is_username,
+}
