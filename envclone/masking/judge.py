@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Set
+from collections.abc import Iterable, Iterator, Mapping
 
+from envclone.masking.known import Numbers
 from envclone.masking.lexicon import WordType
 from envclone.masking.names import is_name
 from envclone.masking.runs import Runs
@@ -22,7 +23,7 @@ _TOKEN, _NAME_TOO = WordType.TOKEN, WordType.NAME_TOO
 class Judge:
     """Judges the names found in one text: `words` are those of all known names, `pairs` are 'first last' of persons."""
 
-    def __init__(self, runs: Runs, words: Mapping[str, WordType], pairs: Set[str]) -> None:
+    def __init__(self, runs: Runs, words: Mapping[str, WordType], pairs: Numbers) -> None:
         self._runs = runs
         self._text = runs.text
         self._words = words

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
@@ -12,6 +13,7 @@ from unicodedata import normalize
 
 from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
+from envclone.masking.known import Numbers, number_of, number_of_pair
 from envclone.masking.names import given_names
 from envclone.masking.phone import national_number
 from envclone.masking.runs import cut
@@ -73,26 +75,27 @@ class Lexicon:
     def __init__(self, corpus: Corpus) -> None:
         self.words: dict[str, WordType] = {}
         self.inside: dict[str, WordType] = {}
-        self.pairs: set[str] = set()
-        self.numbers: set[str] = set()
+        pairs, numbers = array("q"), array("q")
         spellings: dict[str, str] = {}
-        for name in corpus.values("person"):
-            self._add_person(name, spellings)
-        for phone in corpus.values("phone"):
+        for name in corpus.each("person"):
+            self._add_person(name, spellings, pairs)
+        for phone in corpus.each("phone"):
             number = national_number(phone)
             if len(number) >= SHORTEST_NUMBER:
-                self.numbers.add(number)
+                numbers.append(number_of(number))
                 if not _FORMED.fullmatch(phone):
                     _put(spellings, phone, "phone")
         for kind in _SPELLED:
-            for value in corpus.values(kind):
+            for value in corpus.each(kind):
                 if _is_spelling(kind, value):
                     _put(spellings, value, kind)
+        self.pairs = Numbers(pairs, number_of_pair)
+        self.numbers = Numbers(numbers, number_of)
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
         self.interesting = self.words.keys() | self.spelled.keys() | given_names() | CUES
 
-    def _add_person(self, name: str, spellings: dict[str, str]) -> None:
+    def _add_person(self, name: str, spellings: dict[str, str], pairs: array[int]) -> None:
         family, comma, given = name.partition(",")
         words = [word for word in _words(f"{given} {family}" if comma else name) if word not in TITLES]
         for word in words:
@@ -105,7 +108,7 @@ class Lexicon:
             elif len(word) >= _SHORTEST_TOKEN:
                 _put(self.words, word, _word_type(word))
         if len(words) > 1:
-            self.pairs.update(f"{a} {b}" for a, b in _neighbours(words))
+            pairs.extend(number_of_pair(f"{a} {b}") for a, b in set(_neighbours(words)))
             if any(len(word) < _SHORTEST_TOKEN for word in words):
                 plain = " ".join(name.split())
                 for spelling in {plain, *_turned(plain)}:

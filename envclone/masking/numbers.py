@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Container, Iterator
 
 from envclone.masking.phone import national_number
 
@@ -38,7 +38,7 @@ _SHORTEST_TRUNK = 9
 _LONGEST = 15
 
 
-def phones_in(text: str, start: int, end: int, known: Set[str]) -> Iterator[tuple[int, int]]:
+def phones_in(text: str, start: int, end: int, known: Container[str]) -> Iterator[tuple[int, int]]:
     """Where telephone numbers stand in text[start:end], a run of digits with what can separate them.
 
     A number in `known` (national numbers, digits only) is always one; else its form must be one that only
@@ -61,7 +61,7 @@ def phones_in(text: str, start: int, end: int, known: Set[str]) -> Iterator[tupl
             position = match.start() + 1
             while position < end and text[position].isdigit():  # a form never begins inside a run of digits
                 position += 1
-    if not matched and known and not _inside_word(text, start, end) and national_number(text[start:end]) in known:
+    if not matched and not _inside_word(text, start, end) and national_number(text[start:end]) in known:
         yield start, end
 
 

@@ -7,7 +7,7 @@ or the surroundings decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Set
+from collections.abc import Container, Iterator
 from functools import cache
 from typing import Any
 
@@ -16,7 +16,7 @@ from envclone.masking.letters import MARKS
 from envclone.masking.numbers import phones_in
 from envclone.masking.runs import Runs
 
-__all__ = ["KINDS_BY_FORM", "Span", "by_form"]
+__all__ = ["KINDS_BY_FORM", "Span", "by_form", "is_email"]
 
 Span = tuple[int, int, str]
 """Where an identity begins, minus where it ends (so that the longest sorts first), and its kind."""
@@ -59,7 +59,7 @@ _LONGEST_OCTET = 255
 _NEVER_AREA = ("000", "666", "9")
 
 
-def by_form(runs: Runs, numbers: Set[str]) -> Iterator[Span]:
+def by_form(runs: Runs, numbers: Container[str]) -> Iterator[Span]:
     """Everything that its form tells of; `numbers` are the national numbers of known persons."""
     text, compiled = runs.text, _compiled()
     yield from _emails(text)
@@ -79,7 +79,7 @@ def by_form(runs: Runs, numbers: Set[str]) -> Iterator[Span]:
         yield from ((m.start(), -m.end(), "secret") for m in compiled["secret"].finditer(text))
 
 
-def _numbers(text: str, begin: int, end: int, numbers: Set[str]) -> Iterator[Span]:
+def _numbers(text: str, begin: int, end: int, numbers: Container[str]) -> Iterator[Span]:
     """Cards, national ids and telephone numbers in a part of a text."""
     for match in _CARD.finditer(text, begin, end):
         if _is_card(match[0]) and _apart(text, match.start(), match.end()):
@@ -90,6 +90,13 @@ def _numbers(text: str, begin: int, end: int, numbers: Set[str]) -> Iterator[Spa
     for match in _NUMBER.finditer(text, begin, end):
         for a, b in phones_in(text, match.start(), match.end(), numbers):
             yield a, -b, "phone"
+
+
+def is_email(text: str) -> bool:
+    """Whether a text is an e-mail address that is found by its form, and nothing else."""
+    at = text.find("@")
+    host = _HOST.match(text, at + 1) if at > 0 else None
+    return host is not None and host.end() == len(text) and _LOCAL_PART.fullmatch(text, 0, at) is not None
 
 
 def _emails(text: str) -> Iterator[Span]:

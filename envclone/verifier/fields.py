@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -13,7 +13,7 @@ from urllib.parse import unquote
 from envclone.errors import UnsafeError
 from envclone.models import FieldKind, FieldRule, ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
-from envclone.verifier.originals import Original, Originals
+from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch
 
 if TYPE_CHECKING:
@@ -32,15 +32,32 @@ _TELLING_TYPES = frozenset(("uuid", "ip", "mac", "bytes", "phone", "card"))
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 
 
+class Marks:
+    """Numbers that are marked, a bit each."""
+
+    def __init__(self) -> None:
+        self._bits = bytearray()
+
+    def add(self, number: int) -> None:
+        """Mark a number."""
+        if number >= len(self._bits) * 8:
+            self._bits.extend(bytes(number // 8 + 1 - len(self._bits) + 4096))
+        self._bits[number >> 3] |= 1 << (number & 7)
+
+    def __contains__(self, number: int) -> bool:
+        return number >> 3 < len(self._bits) and bool(self._bits[number >> 3] >> (number & 7) & 1)
+
+
 @dataclass(slots=True)
 class FieldFindings:
     """The originals, and those of them that stand in the sanitized data without being a leak.
 
-    `explained` are originals that equal a pseudonym or a word of a kept field; `by_field` counts them per field.
+    `explained` are the numbers of originals that equal a pseudonym or a word of a kept field; `by_field` counts them
+    per field.
     """
 
     originals: Originals = field(default_factory=Originals)
-    explained: set[str] = field(default_factory=set)
+    explained: Marks = field(default_factory=Marks)
     by_field: Counter[str] = field(default_factory=Counter)
     values: int = 0
 
@@ -76,10 +93,8 @@ def examine_fields(
             for kind, values in identities(rules[address], domains, batch, every=True):
                 if kind not in _UNTELLING:
                     findings.originals.add(f"{store}.{address}", kind, values)
-    search = ByteSearch(findings.originals.items(), minimum=SHORTEST_IN_TEXT)
-    loose = LooseSearch(findings.originals.items())
+    search = LooseSearch(findings.originals)
     leaks: Counter[tuple[str, str]] = Counter()
-    spelled: Counter[tuple[str, str]] = Counter()
     for store, session in sessions.items():
         progress(ProgressEvent(f"searching every field of {store}", 0))
         for address, batch in session.read():
@@ -89,11 +104,14 @@ def examine_fields(
                 continue
             findings.values += len(batch)
             after = masks.field(rule)(batch) if rule is not None and rule.masked else batch
-            _search_batch(search, findings, leaks, place, batch, after)
-            for source in loose.left(batch, after):
-                spelled[place, source] += 1
+            for number, unchanged in search.compare(batch, after):
+                known = findings.originals[number]
+                if unchanged and known.strong:
+                    leaks[place, known.address] += 1
+                else:  # a pseudonym may equal somebody else's original
+                    findings.explained.add(number)
+                    findings.by_field[place] += 1
         _examine_computed(cleans[store], store, plans[store], search, findings, leaks)
-    leaks |= spelled  # the larger count: what is found as it is, is found in another spelling too
     if leaks:
         raise UnsafeError(
             "original values of masked fields are left in other fields: no image was made",
@@ -118,7 +136,7 @@ def _examine_computed(
     session: StoreSession,
     store: str,
     plan: StorePlan,
-    search: ByteSearch,
+    search: LooseSearch,
     findings: FieldFindings,
     leaks: Counter[tuple[str, str]],
 ) -> None:
@@ -126,63 +144,44 @@ def _examine_computed(
     computed = {address for address, rule in plan.rules.items() if rule.derived or rule.by}
     for address, batch in session.read(computed) if computed else ():
         findings.values += len(batch)
-        for hit in search.find(SEPARATOR.join(_bytes(value) for value in batch)):
-            known = findings.originals[hit.value]
-            if known.strong and hit.value not in findings.explained:
+        for number, _ in search.compare(batch, batch):
+            known = findings.originals[number]
+            if known.strong and number not in findings.explained:
                 leaks[f"{store}.{address}", known.address] += 1
             else:
-                findings.explained.add(hit.value)
+                findings.explained.add(number)
                 findings.by_field[f"{store}.{address}"] += 1
 
 
-def _search_batch(
-    search: ByteSearch,
-    findings: FieldFindings,
-    leaks: Counter[tuple[str, str]],
-    where: str,
-    batch: list[Any],
-    made: list[Any],
-) -> None:
-    masked = made is not batch
-    before = [_bytes(value) for value in batch]
-    after = [_bytes(value) for value in made] if masked else before
-    if all(len(old) == len(new) for old, new in zip(before, after, strict=True)):
-        # one search over the whole batch: the values are joined by a byte that no UTF-8 text holds
-        before, after = [SEPARATOR.join(before)], [SEPARATOR.join(after)]
-    for old, new in zip(before, after, strict=True):
-        aligned = len(old) == len(new)
-        for hit in search.find(new):
-            known = findings.originals[hit.value]
-            found = new[hit.start : hit.end]
-            # a pseudonym may equal somebody else's original; an original that stands where it stood is a leak
-            unchanged = not masked or (old[hit.start : hit.end] == found if aligned else found in old)
-            if unchanged and known.strong:
-                leaks[where, known.address] += 1
-            else:
-                findings.explained.add(hit.value)
-                findings.by_field[where] += 1
-
-
 class LooseSearch:
-    """Finds what tells of a person by itself in any spelling: upper case, NFD, `jane%40example.org`, `\\u00E9`."""
+    """Finds originals in any spelling: upper case, NFD, `jane%40example.org`, `\\u00E9`.
 
-    def __init__(self, originals: Mapping[str, Original]) -> None:
-        self._known = {folded(value): original for value, original in originals.items() if original.strong}
-        self._search = ByteSearch(self._known, minimum=SHORTEST_IN_TEXT)
+    With `telling`, only what tells of a person by itself.
+    """
 
-    def left(self, before: list[Any], after: list[Any]) -> Iterator[str]:
-        """The address of each original that stands in `after` where it stood in `before`."""
-        new = [_bytes(value, folded) for value in after]
+    def __init__(self, originals: Originals, *, telling: bool = False) -> None:
+        self._search = ByteSearch(
+            originals,
+            minimum=SHORTEST_IN_TEXT,
+            spell=lambda value: (folded(value).encode("utf-8", "surrogatepass"),),
+            telling=telling,
+        )
+
+    def compare(self, before: list[Any], after: list[Any]) -> Iterator[tuple[int, bool]]:
+        """The number of each original in `after`, and whether it stands where it stood in `before`."""
+        new = [_bytes(value) for value in after]
         if after is before:
-            yield from (self._known[hit.value].address for hit in self._search.find(SEPARATOR.join(new)))
+            yield from ((hit.original, True) for hit in self._search.find(SEPARATOR.join(new)))
             return
-        for raw, made in zip(before, new, strict=True):
-            hits = list(self._search.find(made))
-            old = _bytes(raw, folded) if hits else b""
-            for hit in hits:
+        old = [_bytes(value) for value in before]
+        if all(len(raw) == len(made) for raw, made in zip(old, new, strict=True)):
+            # one search over the whole batch: the values are joined by a byte that no UTF-8 text holds
+            old, new = [SEPARATOR.join(old)], [SEPARATOR.join(new)]
+        for raw, made in zip(old, new, strict=True):
+            aligned = len(raw) == len(made)
+            for hit in self._search.find(made):
                 found = made[hit.start : hit.end]
-                if old[hit.start : hit.end] == found if len(old) == len(made) else found in old:
-                    yield self._known[hit.value].address
+                yield hit.original, raw[hit.start : hit.end] == found if aligned else found in raw
 
 
 def folded(text: str) -> str:
@@ -195,11 +194,11 @@ def folded(text: str) -> str:
     return text.lower() if text.isascii() else normalize("NFC", normalize("NFC", text).lower())
 
 
-def _bytes(value: Any, form: Callable[[str], str] = str) -> bytes:
+def _bytes(value: Any) -> bytes:
     if value is None:
         return b""
     if isinstance(value, str):
-        return form(value).encode("utf-8", "surrogatepass")
+        return folded(value).encode("utf-8", "surrogatepass")
     if isinstance(value, list):
-        return SEPARATOR.join(_bytes(item, form) for item in value)
+        return SEPARATOR.join(_bytes(item) for item in value)
     return str(value).encode()

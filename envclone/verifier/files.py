@@ -37,16 +37,16 @@ def examine_files(
     sizes = {path: path.stat().st_size for path in files}
     total = sum(sizes.values())
     minimum = shortest(total, len(findings.originals))
-    search = ByteSearch(findings.originals.items(), minimum=minimum)
+    search = ByteSearch(findings.originals, minimum=minimum)
     leaks: Counter[tuple[str, str]] = Counter()
     explained = 0
 
     def take(hit: Hit, where: str) -> None:
         nonlocal explained
-        if hit.value in findings.explained:
+        if hit.original in findings.explained:
             explained += 1
         else:
-            leaks[where, findings.originals[hit.value].address] += 1
+            leaks[where, findings.originals[hit.original].address] += 1
 
     done = 0
     for path, name in files.items():

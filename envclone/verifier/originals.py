@@ -5,8 +5,11 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+
+from envclone.distinct import Distinct
 
 __all__ = ["Original", "Originals", "spellings", "strong"]
 
@@ -29,25 +32,36 @@ class Originals:
     """Every distinct original value of the masked fields, of all stores. Quarantined: it lives in memory only."""
 
     def __init__(self) -> None:
-        self._known: dict[str, Original] = {}
+        self._values = Distinct()
+        self._sources: dict[Original, int] = {}
+        self._known: list[Original] = []
+        self._source_of = array("H")
 
     def add(self, address: str, kind: str, values: Iterable[str]) -> None:
         """Take in values of one field; the first field that shows a value is the one that a report names."""
-        known = self._known
-        for value in values:
-            stripped = value.strip()
-            if stripped and stripped not in known:
-                known[stripped] = Original(address, kind, strong(kind, stripped))
+        stripped = [text for value in values if (text := value.strip())]
+        for value in self._values.add(stripped):
+            source = Original(address, kind, strong(kind, value))
+            if source not in self._sources:
+                self._sources[source] = len(self._known)
+                self._known.append(source)
+            self._source_of.append(self._sources[source])
 
     def __len__(self) -> int:
-        return len(self._known)
+        return len(self._values)
 
-    def __getitem__(self, value: str) -> Original:
-        return self._known[value]
+    def __getitem__(self, number: int) -> Original:
+        """Where a value stands, by its number."""
+        return self._known[self._source_of[number]]
 
-    def items(self) -> Mapping[str, Original]:
-        """All of them, by value."""
-        return self._known
+    def value(self, number: int) -> str:
+        """A value, by its number."""
+        return self._values[number]
+
+    def items(self) -> Iterator[tuple[int, str, Original]]:
+        """All of them: number, value, source."""
+        for number, value in enumerate(self._values):
+            yield number, value, self._known[self._source_of[number]]
 
 
 def strong(kind: str, value: str) -> bool:

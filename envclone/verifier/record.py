@@ -16,12 +16,14 @@ def examine_record(record: Mapping[str, Any], findings: FieldFindings) -> int:
 
     Raises UnsafeError naming where in the record one stands.
     """
-    search = LooseSearch(findings.originals.items())
+    search = LooseSearch(findings.originals, telling=True)
     texts = list(_strings(record, ""))
     problems = []
     for where, text in texts:
         batch = [text]
-        problems += [f"{where}: a value of {source}" for source in search.left(batch, batch)]
+        problems += [
+            f"{where}: a value of {findings.originals[number].address}" for number, _ in search.compare(batch, batch)
+        ]
     if problems:
         raise UnsafeError(
             "original values would stand in the image's record: no image was made",

@@ -9,20 +9,25 @@ from __future__ import annotations
 import math
 import mmap
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from array import array
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
-from envclone.verifier.originals import Original, spellings
+from envclone.verifier.originals import Original, Originals, spellings
+from envclone.verifier.windows import WIDTH, Patterns, WindowSearch
 
 __all__ = ["ByteSearch", "Hit", "shortest"]
 
 CHUNK = 16 * 2**20
 """Bytes of a file looked at at once; chunks overlap by the longest value."""
 
+
+FEW = 20_000
+"""Originals up to which an automaton is the faster search, and small enough."""
 
 TELLING = 9
 """Bytes from which a full name is no accident inside other words ('coastal lights' holds 'al li')."""
@@ -38,9 +43,9 @@ class Boundary(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One original value found: the value itself (never reported), the offset in bytes, and the length."""
+    """One original value found: its number, the offset in bytes, and where it ends."""
 
-    value: str
+    original: int
     start: int
     end: int
 
@@ -54,33 +59,59 @@ def shortest(total_bytes: int, values: int) -> int:
 
 
 class ByteSearch:
-    """An Aho-Corasick automaton over every spelling of the originals that is long enough."""
+    """A search for every spelling of the originals that is long enough.
 
-    def __init__(self, originals: Mapping[str, Original], *, minimum: int) -> None:
-        self._patterns: list[bytes] = []
-        self._values: list[str] = []
-        self._boundaries: list[Boundary] = []
-        self.skipped = 0
-        for value, original in originals.items():
-            wanted = [spelling for spelling in spellings(value) if len(spelling) >= minimum]
+    `spell` gives the byte strings of a value; `telling` leaves out what does not tell of a person by itself. Few
+    patterns, and short ones, are looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`).
+    """
+
+    def __init__(
+        self,
+        originals: Originals,
+        *,
+        minimum: int,
+        spell: Callable[[str], Iterable[bytes]] = spellings,
+        telling: bool = False,
+    ) -> None:
+        self.skipped = self.searched = 0
+        few: list[bytes] = []
+        owners = array("L")
+        many = Patterns()
+        large = len(originals) > FEW
+        self._originals = originals
+        longest = 1
+        for number, value, original in originals.items():
+            if telling and not original.strong:
+                continue
+            wanted = [spelling for spelling in spell(value) if len(spelling) >= minimum]
             self.skipped += not wanted
+            self.searched += bool(wanted)
             for spelling in wanted:
-                self._patterns.append(spelling)
-                self._values.append(value)
-                self._boundaries.append(_boundary(original, len(spelling)))
-        self.searched = len(originals) - self.skipped
-        self._longest = max(map(len, self._patterns), default=1)
-        self._automaton = (
-            BytesAhoCorasick(self._patterns, implementation=Implementation.ContiguousNFA) if self._patterns else None
-        )
+                longest = max(longest, len(spelling))
+                if large and len(spelling) >= WIDTH:
+                    many.add(spelling, number)
+                else:
+                    few.append(spelling)
+                    owners.append(number)
+        self._owners = owners
+        self._longest = longest
+        self._automaton = BytesAhoCorasick(few, implementation=Implementation.ContiguousNFA) if few else None
+        self._windows = WindowSearch(many) if len(many) else None
 
     def find(self, data: bytes) -> Iterator[Hit]:
         """Every occurrence in `data`; a weak value only where it is not part of a longer word or number."""
-        if self._automaton is None:
-            return
-        for index, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-            if _bounded(data, start, end, self._boundaries[index]):
-                yield Hit(self._values[index], start, end)
+        if self._automaton is not None:
+            owners = self._owners
+            for index, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
+                if self._bounded(data, owners[index], start, end):
+                    yield Hit(owners[index], start, end)
+        if self._windows is not None:
+            for number, start, end in self._windows.find(data):
+                if self._bounded(data, number, start, end):
+                    yield Hit(number, start, end)
+
+    def _bounded(self, data: bytes, number: int, start: int, end: int) -> bool:
+        return _bounded(data, start, end, _boundary(self._originals[number], end - start))
 
     def find_in_file(self, path: Path) -> Iterator[Hit]:
         """Every occurrence in a file; memory stays flat."""
@@ -94,7 +125,7 @@ class ByteSearch:
                 # chunk that its last byte lies in
                 for hit in self.find(view[begin : offset + CHUNK + 1]):
                     if offset < begin + hit.end <= offset + CHUNK:
-                        yield Hit(hit.value, begin + hit.start, begin + hit.end)
+                        yield Hit(hit.original, begin + hit.start, begin + hit.end)
 
 
 def _written(descriptor: int, size: int) -> Iterable[int]:

@@ -11,14 +11,21 @@ from envclone.verifier import search
 from envclone.verifier.originals import Originals, strong
 
 
+@pytest.fixture(autouse=True, params=["automaton", "windows"])
+def _way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every test by both ways of searching: that for few originals, and that for millions."""
+    if request.param == "windows":
+        monkeypatch.setattr(search, "FEW", 0)
+
+
 def _search(values: list[str], minimum: int = 3, kind: str = "person") -> search.ByteSearch:
     originals = Originals()
     originals.add("main.t.c", kind, values)
-    return search.ByteSearch(originals.items(), minimum=minimum)
+    return search.ByteSearch(originals, minimum=minimum)
 
 
 def _found(searcher: search.ByteSearch, data: bytes) -> list[str]:
-    return sorted({hit.value for hit in searcher.find(data)})
+    return sorted({searcher._originals.value(hit.original) for hit in searcher.find(data)})
 
 
 def test_word_boundaries() -> None:
@@ -85,7 +92,7 @@ def test_holes_are_skipped(tmp_path: Path) -> None:
     with file.open("wb") as handle:
         handle.seek(50 * 2**30)
         handle.write(b" Annabel ")
-    assert [hit.value for hit in _search(["Annabel"]).find_in_file(file)] == ["Annabel"]
+    assert [hit.original for hit in _search(["Annabel"]).find_in_file(file)] == [0]
 
 
 def test_the_shortest_length_grows_with_what_is_searched() -> None:
@@ -107,3 +114,18 @@ def test_the_shortest_length_grows_with_what_is_searched() -> None:
 )
 def test_what_tells_of_a_person_by_itself(kind: str, value: str, expected: bool) -> None:
     assert strong(kind, value) is expected
+
+
+def test_both_ways_find_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(7)
+    letters = "ab cd@."
+    values = ["".join(draw.choices(letters, k=draw.randint(4, 24))).strip() or "abcd" for _ in range(3000)]
+    data = "".join(draw.choices(letters, k=40_000)).encode() + "\x00".join(values[:500]).encode() + b"zz"
+    monkeypatch.setattr(search, "FEW", 10**9)
+    one = _search(values, kind="email")
+    monkeypatch.setattr(search, "FEW", 0)
+    other = _search(values, kind="email")
+    for start in range(0, 16):  # whatever the alignment
+        expected = {(hit.original, hit.start, hit.end) for hit in one.find(data[start:])}
+        assert {(hit.original, hit.start, hit.end) for hit in other.find(data[start:])} == expected
+        assert len(expected) > 500

@@ -1,0 +1,157 @@
+"""Millions of byte strings searched for in one pass, in little memory: each by the eight bytes of it that are rarest.
+
+For every pattern the window of eight bytes that the fewest patterns share is its anchor. A bitmap of hashed anchors
+says of every window of the data whether it can be one (numpy, eight passes at eight offsets); what passes is looked up
+among the sorted anchors, and the whole pattern is compared.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+__all__ = ["WIDTH", "Patterns", "WindowSearch"]
+
+WIDTH = 8
+"""Bytes of an anchor; shorter patterns are not for this search."""
+
+_COUNTERS = 22
+_MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
+"""2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4)."""
+_AT_ONCE = 1 << 16
+"""Patterns whose windows are looked at together."""
+
+
+class Patterns:
+    """Byte strings one behind the other, with where each ends and whose it is."""
+
+    def __init__(self) -> None:
+        self.block = bytearray()
+        self._ends: list[Any] = []
+        self._owners: list[Any] = []
+        self._pending_ends: list[int] = []
+        self._pending_owners: list[int] = []
+        self.longest = 0
+
+    def __len__(self) -> int:
+        return sum(map(len, self._ends)) + len(self._pending_ends)
+
+    def add(self, pattern: bytes, owner: int) -> None:
+        """One more pattern; `owner` is whatever its finder is to be told."""
+        self.block += pattern
+        self._pending_ends.append(len(self.block))
+        self._pending_owners.append(owner)
+        self.longest = max(self.longest, len(pattern))
+        if len(self._pending_ends) >= _AT_ONCE:
+            self._flush()
+
+    def done(self) -> tuple[Any, Any]:
+        """The ends and the owners as arrays."""
+        self._flush()
+        ends = np.concatenate(self._ends) if self._ends else np.zeros(0, np.int64)
+        owners = np.concatenate(self._owners) if self._owners else np.zeros(0, np.int32)
+        self._ends, self._owners = [ends], [owners]
+        return ends, owners
+
+    def _flush(self) -> None:
+        if self._pending_ends:
+            self._ends.append(np.array(self._pending_ends, np.int64))
+            self._owners.append(np.array(self._pending_owners, np.int32))
+            self._pending_ends, self._pending_owners = [], []
+
+
+class WindowSearch:
+    """Finds patterns of at least WIDTH bytes."""
+
+    def __init__(self, patterns: Patterns) -> None:
+        self._block = patterns.block
+        ends, self._owners = patterns.done()
+        self._starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
+        self._lengths = (ends - self._starts).astype(np.int32)
+        self.longest = patterns.longest
+        anchors, self._offsets = self._choose()
+        order = np.argsort(anchors, kind="stable")
+        self._order = order.astype(np.int32)
+        self._anchors = anchors[order]
+        self._bits = max(16, len(anchors).bit_length() + 5)
+        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
+        hashed = self._hashed(self._anchors, self._bits)
+        np.bitwise_or.at(self._bitmap, hashed >> np.uint64(3), (1 << (hashed & np.uint64(7))).astype(np.uint8))
+
+    def find(self, data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
+        """Where patterns stand in the data: `(owner, start, end)`, in no order."""
+        if not len(self._anchors):
+            return
+        view = memoryview(data)
+        for offset in range(WIDTH):
+            count = (len(view) - offset) // WIDTH
+            if count <= 0:
+                return
+            windows = np.frombuffer(view, "<u8", count, offset)
+            hashed = self._hashed(windows, self._bits)
+            maybe = np.flatnonzero(
+                self._bitmap[hashed >> np.uint64(3)] & (np.uint8(1) << (hashed & np.uint64(7)).astype(np.uint8))
+            )
+            if len(maybe):
+                values = windows[maybe]
+                low = np.searchsorted(self._anchors, values, "left")
+                low[low == len(self._anchors)] = 0
+                sure = np.flatnonzero(self._anchors[low] == values)
+                high = np.searchsorted(self._anchors, values[sure], "right")
+                places = maybe[sure] * WIDTH + offset
+                yield from self._compare(view, places.tolist(), low[sure].tolist(), high.tolist())
+
+    def _compare(
+        self, view: memoryview, places: list[int], low: list[int], high: list[int]
+    ) -> Iterator[tuple[int, int, int]]:
+        block, size = self._block, len(view)
+        for place, first, last in zip(places, low, high, strict=True):
+            for i in range(first, last):
+                pattern = int(self._order[i])
+                start = place - int(self._offsets[pattern])
+                length = int(self._lengths[pattern])
+                if start < 0 or start + length > size:
+                    continue
+                begin = int(self._starts[pattern])
+                if view[start : start + length] == block[begin : begin + length]:
+                    yield int(self._owners[pattern]), start, start + length
+
+    def _choose(self) -> tuple[Any, Any]:
+        """Each pattern's anchor and where in the pattern it stands."""
+        counters = np.zeros(1 << _COUNTERS, np.uint32)
+        for _, windows, _ in self._windows():
+            counters += np.bincount(self._hashed(windows, _COUNTERS).astype(np.int64), minlength=len(counters)).astype(
+                np.uint32
+            )
+        anchors = np.zeros(len(self._starts), np.uint64)
+        offsets = np.zeros(len(self._starts), np.uint16)
+        for patterns, windows, firsts in self._windows():
+            how_many = counters[self._hashed(windows, _COUNTERS).astype(np.int64)].astype(np.int64)
+            # the rarest, and of several the first: one number holds both
+            place = np.arange(len(windows)) - np.repeat(firsts, np.diff(np.append(firsts, len(windows))))
+            best = np.minimum.reduceat((how_many << 16) | np.minimum(place, 0xFFFF), firsts) & 0xFFFF
+            offsets[patterns] = best
+            anchors[patterns] = windows[firsts + best]
+        return anchors, offsets
+
+    def _windows(self) -> Iterator[tuple[slice, Any, Any]]:
+        """For some patterns at a time all their windows, and which of those is each pattern's first."""
+        for begin in range(0, len(self._starts), _AT_ONCE):
+            patterns = slice(begin, begin + _AT_ONCE)
+            starts, lengths = self._starts[patterns], self._lengths[patterns].astype(np.int64)
+            low, high = int(starts[0]), int(starts[-1] + lengths[-1])
+            part = np.frombuffer(bytes(self._block[low:high]), np.uint8)
+            every = np.zeros(len(part) - WIDTH + 1, np.uint64)
+            for i in range(WIDTH):
+                every |= part[i : len(part) - WIDTH + 1 + i].astype(np.uint64) << np.uint64(8 * i)
+            counts = np.minimum(lengths - WIDTH + 1, 0xFFFF)
+            firsts = np.concatenate((np.zeros(1, np.int64), np.cumsum(counts)[:-1]))
+            inside = np.repeat(starts - low - firsts, counts) + np.arange(int(counts.sum()))
+            yield patterns, every[inside], firsts
+
+    @staticmethod
+    def _hashed(windows: Any, bits: int) -> Any:
+        with np.errstate(over="ignore"):
+            return (windows * _MULTIPLIER) >> np.uint64(64 - bits)

@@ -1,0 +1,174 @@
+"""How fast an image is made, stage by stage: python -m tests.benchmarks.sanitize --rows 100000 --rows 1000000 --json
+
+For each number of rows a table of customers (name, e-mail, telephone number, date of birth, a note of about 200
+characters that names persons) with a vector is made in a real PostgreSQL, and its image is made in a process of its
+own. Per stage: seconds, rows a second and MB of table a second; the peak of the process's own memory
+(the private server's is not in it). `linear` is the time per row at the largest size over that at the smallest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+
+from tests.support.postgres import production
+from tests.support.stack import place
+
+STACK = """\
+version: 1
+project: bench
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
+sanitize:
+  rules:
+    main:
+      public.customers.id: keep
+      public.customers.name: person
+      public.customers.email: email
+      public.customers.phone: phone
+      public.customers.born: {domain: date, by: id}
+      public.customers.note: text
+      public.customers.embedding: {vectors: keep}
+"""
+STAGES = (
+    ("copy", ("copy",)),
+    ("identities", ("collecting the people",)),
+    ("rewrite", ("sanitize ",)),
+    ("scrub", ("scrubbing",)),
+    ("compare", ("comparing", "verifying")),
+    ("originals", ("collecting the originals",)),
+    ("fields", ("searching every field",)),
+    ("bytes", ("searching every byte",)),
+)
+"""Stages by the beginnings of what the progress says."""
+
+
+def fill(dsn: str, rows: int) -> int:
+    """Make the table; returns its bytes."""
+    from envclone.masking.names import _load
+
+    names = _load()
+    given = sorted(n for n in names.given if n.isascii())[:: max(1, len(names.given) // 4000)]
+    family = sorted(n for n in names.places if n.isascii() and n not in names.given)[::4]
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        conn.execute(
+            "CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, phone text,"
+            " born date, note text, embedding vector(16))"
+        )
+        with conn.cursor() as cursor, cursor.copy("COPY customers FROM STDIN") as copy:
+            for i in range(rows):
+                first, last = given[i * 7919 % len(given)].title(), family[i * 104_729 % len(family)].title()
+                other = f"{given[i * 31 % len(given)].title()} {family[i * 17 % len(family)].title()}"
+                copy.write_row(
+                    (
+                        *(
+                            i + 1,
+                            f"{first} {last}",
+                            f"{first}.{last}{i}@corp.example".lower(),
+                            f"+49 30 {10_000_000 + i}",
+                        ),
+                        f"{1940 + i % 60}-{1 + i % 12:02d}-{1 + i % 28:02d}",
+                        f"{first} {last} called about invoice {i}; the amount was wrong and {other} had promised a "
+                        "correction by Friday. Please call back in the afternoon, the mornings are always busy there.",
+                        "[" + ",".join(str((i * k) % 97 / 97) for k in range(1, 17)) + "]",
+                    )
+                )
+        conn.execute("ANALYZE customers")
+        row = conn.execute("SELECT pg_total_relation_size('customers'), pg_table_size('customers')").fetchone()
+    return int(row[1]) if row else 0
+
+
+def measure(rows: int) -> dict[str, Any]:
+    """One size."""
+    with production(18) as server, place(size=f"{max(2, rows // 200_000)}G") as here:
+        server.create_database("app")
+        size = fill(server.dsn_for("app"), rows)
+        here.env["DSN"] = server.dsn_for("app")
+        here.write(STACK)
+        started = time.monotonic()
+        done = here.call("snapshot", "prod")
+        copied = time.monotonic() - started
+        from envclone import process
+
+        done = process.run(
+            [sys.executable, "-m", "tests.benchmarks.sanitize", "--child", here.file],
+            env={"PYTHONPATH": str(Path(__file__).parents[2]), **here.env},
+            timeout=7200,
+        )
+        child = json.loads(done.stdout)
+    stages = {"copy": copied, **child["stages"]}
+    return {
+        "rows": rows,
+        "table_mb": round(size / 1e6),
+        "seconds": round(child["seconds"], 1),
+        "rows_per_second": round(rows / child["seconds"]),
+        "peak_mb": child["peak_mb"],
+        "stages": {
+            name: {
+                "seconds": round(seconds, 2),
+                "rows_per_second": round(rows / max(seconds, 0.01)),
+                "mb_per_second": round(size / 1e6 / max(seconds, 0.01), 1),
+            }
+            for name, seconds in stages.items()
+        },
+    }
+
+
+def child(file: str) -> dict[str, Any]:
+    """Make the image in this process, and note when each stage began."""
+    from envclone.api import open_stack
+    from envclone.models import ProgressEvent
+
+    times: dict[str, float] = {}
+    state = {"stage": "open", "since": time.monotonic()}
+
+    def progress(event: ProgressEvent) -> None:
+        now = time.monotonic()
+        name = next((name for name, heads in STAGES if event.step.startswith(heads)), None)
+        times[str(state["stage"])] = times.get(str(state["stage"]), 0.0) + now - float(state["since"])
+        state["since"] = now
+        if name is not None:
+            state["stage"] = name
+
+    started = time.monotonic()
+    open_stack(file, progress=progress).image("prod")
+    progress(ProgressEvent("end", 0))
+    return {
+        "seconds": time.monotonic() - started,
+        "stages": times,
+        "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
+    }
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rows", type=int, action="append", metavar="N")
+    parser.add_argument("--child", metavar="FILE", help=argparse.SUPPRESS)
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    if options.child:
+        print(json.dumps(child(options.child)))
+        return 0
+    sizes = sorted(options.rows or [100_000, 1_000_000])
+    measured = [measure(rows) for rows in sizes]
+    result: dict[str, Any] = {"sizes": measured}
+    if len(measured) > 1:
+        first, last = measured[0], measured[-1]
+        result["linear"] = round(last["seconds"] / last["rows"] / (first["seconds"] / first["rows"]), 3)
+    print(json.dumps(result, indent=None if options.json else 2))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
