@@ -13,8 +13,9 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from envclone import audit
 from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import images, snapshot
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from envclone.hooks.hooks import Hook, SqlHook
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
+    from envclone.lifecycle.again import Verification
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.hooks import Tried
     from envclone.scan.propose import Proposal
@@ -67,9 +69,27 @@ class Stack:
         raw = None if fresh else snapshot.latest(self.workspace, environment)
         return publish.make(self.workspace, raw or snapshot.take(self.workspace, environment), again=again)
 
-    def verify(self, image: str) -> Image:
-        """Check an image against its attestation, every byte of every file."""
-        return images.check(self.workspace, image, content=True)
+    def verify(self, image: str, *, files_only: bool = False) -> Verification:
+        """Check an image again: its attestation, every byte of its files, and all checks that were made at first."""
+        from envclone.lifecycle.again import verify_again
+
+        return verify_again(self.workspace, image, files_only=files_only)
+
+    def attestation(self, image: str) -> dict[str, Any]:
+        """The attestation of an image, its signature checked."""
+        from envclone import attestation
+
+        images.check(self.workspace, image)
+        pool = self.workspace.pool
+        return attestation.read(pool.path_of("images", image), pool.path_of("keys", ""))
+
+    def events(self) -> Sequence[Mapping[str, Any]]:
+        """The pool's audit log, oldest first."""
+        return list(audit.events(self.workspace.pool.path / "audit.jsonl"))
+
+    def audit(self) -> str | None:
+        """What is wrong with the audit log, in words; None when it is as it was written."""
+        return audit.broken(self.workspace.pool.path / "audit.jsonl")
 
     def scan(
         self, environment: str, *, fresh: bool = False, everything: bool = False

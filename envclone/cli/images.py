@@ -1,4 +1,4 @@
-"""`snapshot`, `image`, `images`, `verify`: what a branch is made from."""
+"""`snapshot`, `image`, `images`, `verify`, `attestation`: what a branch is made from."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import click
 from envclone import records
 from envclone.cli.context import Settings, emit, json_option, print_table
 
-__all__ = ["image", "images", "snapshot", "verify"]
+__all__ = ["attestation", "image", "images", "snapshot", "verify"]
 
 
 @click.command()
@@ -79,22 +79,58 @@ def images(settings: Settings, as_json: bool) -> None:
 
 @click.command()
 @click.argument("image")
+@click.option("--files", "files_only", is_flag=True, help="Only the signature and the bytes of the files.")
 @json_option
 @click.pass_obj
-def verify(settings: Settings, image: str, as_json: bool) -> None:
-    """Check IMAGE against its signed attestation: every byte of every file."""
-    from envclone import attestation
+def verify(settings: Settings, image: str, files_only: bool, as_json: bool) -> None:
+    """Check IMAGE again: signature, every byte of every file, and every check that was made before it was published.
+
+    The comparison with production needs the raw snapshot, the rules and the key that the image was made with; what
+    could not be checked is said.
+    """
+    with settings.stack() as stack:
+        done = stack.verify(image, files_only=files_only)
+
+    def text() -> None:
+        click.echo(f"{done.image.id}: {done.files:,} files as attested, signature valid")
+        if done.checks:
+            files, fields = done.checks["files"], done.checks["fields"]
+            rows = sum(count for tables in done.checks["rows"].values() for count in tables.values())
+            click.echo(f"  {rows:,} rows are production's under the masks")
+            click.echo(f"  {fields['originals']:,} originals in {fields['values_searched']:,} values: 0 left")
+            click.echo(f"  {files['originals_searched']:,} originals in {files['bytes']:,} bytes: 0 left")
+        for line in done.not_checked:
+            click.echo(f"  not checked: {line}")
+
+    emit(as_json, records.dump(done), text)
+
+
+@click.command()
+@click.argument("image")
+@click.option("--html", "page", metavar="FILE", type=click.Path(dir_okay=False), help="Write it as a page.")
+@json_option
+@click.pass_obj
+def attestation(settings: Settings, image: str, page: str | None, as_json: bool) -> None:
+    """Show what is attested of IMAGE: rules, counts, checks with their figures, and what is not guaranteed."""
+    from pathlib import Path
+
+    from envclone.pages.attestation import html, sections
 
     with settings.stack() as stack:
-        checked = stack.verify(image)
-        pool = stack.workspace.pool
-        statement = attestation.read(pool.path_of("images", image), pool.path_of("keys", ""))
-    emit(
-        as_json,
-        statement,
-        lambda: click.echo(
-            f"{checked.id}: {statement['files']['count']} files as attested, signature valid; "
-            f"{statement['checks']['files']['originals_searched']:,} originals were searched in "
-            f"{statement['checks']['files']['bytes']:,} bytes when it was made, 0 found"
-        ),
-    )
+        statement = stack.attestation(image)
+    if page is not None:
+        Path(page).write_text(html(statement), encoding="utf-8")
+        if not as_json:
+            click.echo(f"{page}: the attestation of {image}")
+            return
+
+    def text() -> None:
+        for section in sections(statement):
+            click.echo()
+            click.secho(section.title, bold=True)
+            if section.text:
+                click.echo(section.text)
+            if section.rows:
+                print_table("", [column.upper() for column in section.columns], [list(row) for row in section.rows])
+
+    emit(as_json, statement, text)

@@ -24,6 +24,8 @@ COMMANDS = {
     "image": "envclone.cli.images:image",
     "images": "envclone.cli.images:images",
     "verify": "envclone.cli.images:verify",
+    "attestation": "envclone.cli.images:attestation",
+    "audit": "envclone.cli.audit:audit",
     "scan": "envclone.cli.scan:scan",
     "hooks": "envclone.cli.hooks:hooks",
     "branch": "envclone.cli.branch:branch",

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone import keys, records, registry
+from envclone.accounts import hand_over, service_account
 from envclone.errors import ConfigError, UnsafeError
 from envclone.lifecycle.images import domains_of, hooks_of, rules_digest
 from envclone.lifecycle.workspace import Workspace
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.masks import MaskSet
 
-__all__ = ["Sanitized", "StoreWork", "image_id", "load_masks", "load_plans", "sanitize"]
+__all__ = ["Sanitized", "StoreWork", "image_id", "load_masks", "load_plans", "reopen", "sanitize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,20 @@ def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitiz
     _save_corpus(workspace, raw, corpus)
     work = {name: StoreWork(plans[name], rewrites[name], tuple(cleaned[name])) for name in raw.stores}
     return Sanitized(_TOKEN, image_id(workspace, raw), directory, raw, masks, work)
+
+
+def reopen(workspace: Workspace, image: Image, directory: Path) -> Sanitized:
+    """A published image, cloned into `directory`, as what `verify` checks. Its report of the rewriting is empty.
+
+    Raises UnsafeError when the raw snapshot or the identities found in it are no longer in quarantine.
+    """
+    for name in image.raw.stores:
+        workspace.cow.clone(workspace.pool.path_of("images", image.id) / name, directory / name)
+        hand_over(directory / name, service_account())
+    plans = load_plans(workspace, image)
+    masks = load_masks(workspace, image.raw)
+    work = {name: StoreWork(plan, RewriteReport("", {}, {}, 0.0), ()) for name, plan in plans.items()}
+    return Sanitized(_TOKEN, image.id, directory, image.raw, masks, work)
 
 
 def load_masks(workspace: Workspace, raw: RawSnapshot, hooks: HookSet | None = None) -> MaskSet:

@@ -48,8 +48,11 @@ class Verified:
 _TOKEN = object()
 
 
-def verify(workspace: Workspace, sanitized: Sanitized) -> Verified:
-    """Run every check on a sanitized clone. Raises UnsafeError listing what failed; a value is never shown."""
+def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = None) -> Verified:
+    """Run every check on a sanitized clone. Raises UnsafeError listing what failed; a value is never shown.
+
+    `files` is where the bytes are searched when that is not the clone itself, which its servers have opened.
+    """
     counterpart = workspace.pool.path_of("work", f"{sanitized.id}-raw")
     discard(workspace.cow, counterpart)
     counterpart.mkdir(mode=0o711)
@@ -59,7 +62,7 @@ def verify(workspace: Workspace, sanitized: Sanitized) -> Verified:
         discard(workspace.cow, counterpart)
     checks["files"] = examine_files(
         {
-            name: (sanitized.directory / name, snapshot, registry.store(snapshot.kind))
+            name: ((files or sanitized.directory) / name, snapshot, registry.store(snapshot.kind))
             for name, snapshot in sanitized.raw.stores.items()
         },
         findings,

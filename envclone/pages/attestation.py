@@ -1,0 +1,165 @@
+"""The attestation for people: what was masked by which rule, what was checked, and what nobody promises."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from typing import Any
+
+__all__ = ["Section", "html", "sections"]
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A part of the page: a title, a line of text, and a table."""
+
+    title: str
+    text: str = ""
+    columns: Sequence[str] = ()
+    rows: Sequence[Sequence[str]] = ()
+
+
+def sections(statement: Mapping[str, Any]) -> Iterator[Section]:
+    """An attestation in parts, as text; for the terminal and for HTML alike."""
+    image = statement["image"]
+    raw = image["raw"]
+    yield Section(
+        f"Image {image['id']}",
+        f"of {image['environment']}, the state of {_time(raw['created_at'])}, made {_time(image['created_at'])}",
+        ("", ""),
+        [
+            ("raw snapshot", f"{raw['id']} ({raw['consistency']})"),
+            ("rules, references and hooks", image["rules_digest"]),
+            ("masking key", image["key_id"]),
+            ("files under the signature", f"{statement['files']['count']:,}"),
+            ("digest of their list", statement["files"]["manifest"]),
+            *(
+                (f"engine of {name}", f"{s['kind']} {s['engine_version']}, by {s['method']}")
+                for name, s in _stores(raw)
+            ),
+        ],
+    )
+    for name, store in statement["stores"].items():
+        yield from _store(name, store)
+    yield from _checks(statement["checks"])
+    yield Section("Not guaranteed", "", ("",), [(line,) for line in statement["not_guaranteed"]])
+
+
+def _stores(raw: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    return sorted(raw["stores"].items())
+
+
+def _store(name: str, store: Mapping[str, Any]) -> Iterator[Section]:
+    rewrite = store["rewrite"]
+    masked, kept = [], []
+    for address, rule in sorted(store["plan"]["rules"].items()):
+        paths = rule.get("json") or ()
+        if paths:
+            said = ", ".join(f"{one['path']}: {one['domain']}" for one in paths)
+        else:
+            said = rule["domain"] + (f" by {rule['by']}" if rule.get("by") else "")
+        if rule["domain"] == "keep" and not any(one["domain"] != "keep" for one in paths):
+            kept.append(address)
+            continue
+        rows, values = rewrite["rows"].get(address), rewrite["values"].get(address)
+        counts = ("made anew" if rule.get("derived") else "", "") if rows is None else (f"{rows:,}", f"{values:,}")
+        masked.append((address, said, *counts))
+    yield Section(
+        f"Masked in {name}",
+        f"{len(masked)} fields, by {rewrite['method']} in {rewrite['seconds']:.1f} s; {len(kept)} fields were kept",
+        ("field", "rule", "values", "changed"),
+        masked,
+    )
+    yield Section(f"Kept in {name}", "as production has them", ("field",), [(address,) for address in kept])
+    if store["cleaned"]:
+        yield Section(
+            f"Cleaned and disarmed in {name}",
+            "",
+            ("what", "count", "which"),
+            [(item["what"], f"{item['count']:,}", item.get("detail", "") or "") for item in store["cleaned"]],
+        )
+
+
+def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
+    files, fields = checks["files"], checks["fields"]
+    rows = [
+        ("every row is production's under the masks", f"{_sum(checks['rows']):,} rows compared, 0 differ"),
+        *(
+            (
+                f"references and unique indexes of {store}",
+                f"{one['foreign_keys']} foreign keys, {one['orphans']} orphans (production: "
+                f"{one['orphans_in_production']}), {one['unique_indexes']} unique indexes hold",
+            )
+            for store, one in sorted(checks["integrity"].items())
+        ),
+        *(
+            (f"reference {one['reference']}", f"{one['dangling']} dangle (production: {one['dangling_in_production']})")
+            for one in checks["references"]
+        ),
+        (
+            "original values looked for in every field",
+            f"{fields['originals']:,} in {fields['values_searched']:,} values, 0 left",
+        ),
+        (
+            "original values looked for in every byte",
+            f"{files['originals_searched']:,} in {files['files']:,} files, {files['bytes']:,} bytes and "
+            f"{files['bytes_decompressed']:,} decompressed, {files['residue_hits']} left",
+        ),
+        (
+            "too short to be looked for in bytes",
+            f"{files['originals_too_short']:,} of less than {files['shortest_searched']} bytes; compared row by row",
+        ),
+    ]
+    yield Section("Checked before it was published", "", ("check", "result"), rows)
+    if fields["coincidences"]:
+        yield Section(
+            "Coincidences",
+            "Pseudonyms, or words of kept fields, that equal the original value of somebody else. They are what the "
+            "masks made there, or what production's kept fields say, and no leak.",
+            ("field", "times"),
+            [(place, f"{count:,}") for place, count in sorted(fields["coincidences"].items())],
+        )
+
+
+def _sum(rows: Mapping[str, Mapping[str, int]]) -> int:
+    return sum(count for tables in rows.values() for count in tables.values())
+
+
+def _time(text: str) -> str:
+    return text[:16].replace("T", " ") + " UTC"
+
+
+def html(statement: Mapping[str, Any]) -> str:
+    """The page: one file, no script, nothing fetched."""
+    body = "".join(map(_rendered, sections(statement)))
+    title = escape(f"Attestation of {statement['image']['id']}")
+    return _PAGE.format(title=title, style=_STYLE, body=body)
+
+
+def _rendered(section: Section) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in section.columns)
+    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in section.rows)
+    table = f"<table>{f'<thead><tr>{head}</tr></thead>' if any(section.columns) else ''}<tbody>{rows}</tbody></table>"
+    text = f"<p>{escape(section.text)}</p>" if section.text else ""
+    return f"<section><h2>{escape(section.title)}</h2>{text}{table if section.rows else ''}</section>"
+
+
+_PAGE = """<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
+<title>{title}</title><style>{style}</style></head>
+<body><main><h1>{title}</h1>{body}</main></body></html>
+"""
+_STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
+body { font: 15px/1.5 system-ui, sans-serif; margin: 0; }
+main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
+h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 2.2rem 0 .3rem; }
+p { margin: .2rem 0 .6rem; opacity: .8; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); }
+th { font-weight: 600; font-size: .85rem; opacity: .7; }
+td { overflow-wrap: anywhere; } td:first-child { font-family: ui-monospace, monospace; font-size: .88rem; }
+@media print { main { max-width: none; } section { break-inside: avoid; } }
+"""
