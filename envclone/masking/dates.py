@@ -34,7 +34,7 @@ class DateMask:
 
     def __init__(self, key: bytes) -> None:
         self._key = subkey(key, "date")
-        self._shift = lru_cache(maxsize=1 << 16)(self._make)
+        self._shift = lru_cache(maxsize=1 << 12)(self._make)
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The values moved by the project's own number of days. Raises UnsafeError for a text that is no date."""

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 __all__ = ["MEMO", "Memo"]
 
-MEMO = 1 << 15
+MEMO = 1 << 14
 """Values remembered by one memo; then it starts again."""
 
 

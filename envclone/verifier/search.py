@@ -22,7 +22,7 @@ from envclone.verifier.windows import WIDTH, Patterns, WindowSearch
 
 __all__ = ["ByteSearch", "Hit", "shortest"]
 
-CHUNK = 16 * 2**20
+CHUNK = 4 * 2**20
 """Bytes of a file looked at at once; chunks overlap by the longest value."""
 
 

@@ -7,6 +7,7 @@ among the sorted anchors, and the whole pattern is compared.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +21,7 @@ WIDTH = 8
 _COUNTERS = 22
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4)."""
-_AT_ONCE = 1 << 16
+_AT_ONCE = 1 << 15
 """Patterns whose windows are looked at together."""
 
 
@@ -29,56 +30,41 @@ class Patterns:
 
     def __init__(self) -> None:
         self.block = bytearray()
-        self._ends: list[Any] = []
-        self._owners: list[Any] = []
-        self._pending_ends: list[int] = []
-        self._pending_owners: list[int] = []
+        self.ends = array("Q")
+        self.owners = array("L")
         self.longest = 0
 
     def __len__(self) -> int:
-        return sum(map(len, self._ends)) + len(self._pending_ends)
+        return len(self.ends)
 
     def add(self, pattern: bytes, owner: int) -> None:
         """One more pattern; `owner` is whatever its finder is to be told."""
         self.block += pattern
-        self._pending_ends.append(len(self.block))
-        self._pending_owners.append(owner)
+        self.ends.append(len(self.block))
+        self.owners.append(owner)
         self.longest = max(self.longest, len(pattern))
-        if len(self._pending_ends) >= _AT_ONCE:
-            self._flush()
-
-    def done(self) -> tuple[Any, Any]:
-        """The ends and the owners as arrays."""
-        self._flush()
-        ends = np.concatenate(self._ends) if self._ends else np.zeros(0, np.int64)
-        owners = np.concatenate(self._owners) if self._owners else np.zeros(0, np.int32)
-        self._ends, self._owners = [ends], [owners]
-        return ends, owners
-
-    def _flush(self) -> None:
-        if self._pending_ends:
-            self._ends.append(np.array(self._pending_ends, np.int64))
-            self._owners.append(np.array(self._pending_owners, np.int32))
-            self._pending_ends, self._pending_owners = [], []
 
 
 class WindowSearch:
-    """Finds patterns of at least WIDTH bytes."""
+    """Finds patterns of at least WIDTH bytes; takes them over."""
 
     def __init__(self, patterns: Patterns) -> None:
         self._block = patterns.block
-        ends, self._owners = patterns.done()
-        self._starts = np.concatenate((np.zeros(1, np.int64), ends[:-1])) if len(ends) else ends
-        self._lengths = (ends - self._starts).astype(np.int32)
+        self._ends: Any = _small(patterns.ends)
+        self._owners: Any = _small(patterns.owners)
+        patterns.ends, patterns.owners = array("Q"), array("L")
         self.longest = patterns.longest
-        anchors, self._offsets = self._choose()
-        order = np.argsort(anchors, kind="stable")
-        self._order = order.astype(np.int32)
-        self._anchors = anchors[order]
+        anchors, offsets = self._choose()
+        self._order = np.argsort(anchors, kind="stable").astype(np.uint32)
+        self._anchors = anchors[self._order]
+        self._offsets = offsets
         self._bits = max(16, len(anchors).bit_length() + 5)
         self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
-        hashed = self._hashed(self._anchors, self._bits)
-        np.bitwise_or.at(self._bitmap, hashed >> np.uint64(3), (1 << (hashed & np.uint64(7))).astype(np.uint8))
+        del anchors
+        for begin in range(0, len(self._anchors), _AT_ONCE):
+            hashed = self._hashed(self._anchors[begin : begin + _AT_ONCE], self._bits)
+            bits = np.uint8(1) << (hashed & np.uint64(7)).astype(np.uint8)
+            np.bitwise_or.at(self._bitmap, hashed >> np.uint64(3), bits)
 
     def find(self, data: bytes | memoryview) -> Iterator[tuple[int, int, int]]:
         """Where patterns stand in the data: `(owner, start, end)`, in no order."""
@@ -110,11 +96,10 @@ class WindowSearch:
         for place, first, last in zip(places, low, high, strict=True):
             for i in range(first, last):
                 pattern = int(self._order[i])
-                start = place - int(self._offsets[pattern])
-                length = int(self._lengths[pattern])
+                begin = int(self._ends[pattern - 1]) if pattern else 0
+                start, length = place - int(self._offsets[pattern]), int(self._ends[pattern]) - begin
                 if start < 0 or start + length > size:
                     continue
-                begin = int(self._starts[pattern])
                 if view[start : start + length] == block[begin : begin + length]:
                     yield int(self._owners[pattern]), start, start + length
 
@@ -122,11 +107,10 @@ class WindowSearch:
         """Each pattern's anchor and where in the pattern it stands."""
         counters = np.zeros(1 << _COUNTERS, np.uint32)
         for _, windows, _ in self._windows():
-            counters += np.bincount(self._hashed(windows, _COUNTERS).astype(np.int64), minlength=len(counters)).astype(
-                np.uint32
-            )
-        anchors = np.zeros(len(self._starts), np.uint64)
-        offsets = np.zeros(len(self._starts), np.uint16)
+            numbers, how_often = np.unique(self._hashed(windows, _COUNTERS), return_counts=True)
+            counters[numbers.astype(np.int64)] += how_often.astype(np.uint32)
+        anchors = np.zeros(len(self._ends), np.uint64)
+        offsets = np.zeros(len(self._ends), np.uint16)
         for patterns, windows, firsts in self._windows():
             how_many = counters[self._hashed(windows, _COUNTERS).astype(np.int64)].astype(np.int64)
             # the rarest, and of several the first: one number holds both
@@ -138,10 +122,12 @@ class WindowSearch:
 
     def _windows(self) -> Iterator[tuple[slice, Any, Any]]:
         """For some patterns at a time all their windows, and which of those is each pattern's first."""
-        for begin in range(0, len(self._starts), _AT_ONCE):
+        for begin in range(0, len(self._ends), _AT_ONCE):
             patterns = slice(begin, begin + _AT_ONCE)
-            starts, lengths = self._starts[patterns], self._lengths[patterns].astype(np.int64)
-            low, high = int(starts[0]), int(starts[-1] + lengths[-1])
+            ends = self._ends[patterns].astype(np.int64)
+            low, high = int(self._ends[begin - 1]) if begin else 0, int(ends[-1])
+            starts = np.concatenate((np.array([low]), ends[:-1]))
+            lengths = ends - starts
             part = np.frombuffer(bytes(self._block[low:high]), np.uint8)
             every = np.zeros(len(part) - WIDTH + 1, np.uint64)
             for i in range(WIDTH):
@@ -155,3 +141,9 @@ class WindowSearch:
     def _hashed(windows: Any, bits: int) -> Any:
         with np.errstate(over="ignore"):
             return (windows * _MULTIPLIER) >> np.uint64(64 - bits)
+
+
+def _small(numbers: array[int]) -> Any:
+    """Numbers in 32 bits each where they fit."""
+    held = np.frombuffer(numbers, np.uint64) if len(numbers) else np.zeros(0, np.uint64)
+    return held.astype(np.uint32) if not len(held) or held.max() < 1 << 32 else held.copy()

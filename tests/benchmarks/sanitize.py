@@ -2,7 +2,7 @@
 
 For each number of rows a table of customers (name, e-mail, telephone number, date of birth, a note of about 200
 characters that names persons) with a vector is made in a real PostgreSQL, and its image is made in a process of its
-own. Per stage: seconds, rows a second and MB of table a second; the peak of the process's own memory
+own. Per stage: seconds, rows a second and MB of table a second; the peak of the process's own memory up to its end
 (the private server's is not in it). `linear` is the time per row at the largest size over that at the smallest.
 """
 
@@ -119,6 +119,7 @@ def measure(rows: int) -> dict[str, Any]:
                 "seconds": round(seconds, 2),
                 "rows_per_second": round(rows / max(seconds, 0.01)),
                 "mb_per_second": round(size / 1e6 / max(seconds, 0.01), 1),
+                "peak_mb": child["peaks"].get(name, 0),
             }
             for name, seconds in stages.items()
         },
@@ -131,12 +132,14 @@ def child(file: str) -> dict[str, Any]:
     from envclone.models import ProgressEvent
 
     times: dict[str, float] = {}
+    peaks: dict[str, int] = {}
     state = {"stage": "open", "since": time.monotonic()}
 
     def progress(event: ProgressEvent) -> None:
         now = time.monotonic()
         name = next((name for name, heads in STAGES if event.step.startswith(heads)), None)
         times[str(state["stage"])] = times.get(str(state["stage"]), 0.0) + now - float(state["since"])
+        peaks[str(state["stage"])] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         state["since"] = now
         if name is not None:
             state["stage"] = name
@@ -147,6 +150,7 @@ def child(file: str) -> dict[str, Any]:
     return {
         "seconds": time.monotonic() - started,
         "stages": times,
+        "peaks": peaks,
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
     }
 
