@@ -167,6 +167,10 @@ class Store(Protocol):
         """Erase from a closed clone's files what the engine no longer shows: dead rows, free space, logs, old WAL."""
         ...
 
+    def vocabulary(self, directory: Path) -> Sequence[Path]:
+        """Files below a closed clone in which only the engine's own words stand, the same in every installation."""
+        ...
+
     def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
         """What a search of the plain file bytes would miss: values stored compressed or in pieces, with their place."""
         ...

@@ -23,6 +23,7 @@ from envclone.lifecycle.images import domains_of, hooks_of
 from envclone.lifecycle.sanitize import Sanitized
 from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.workspace import Workspace
+from envclone.memory import give_back
 from envclone.models import Integrity, ProgressEvent, RowsDigest
 from envclone.protocols import StoreSession
 from envclone.verifier.fields import FieldFindings, examine_fields
@@ -60,6 +61,7 @@ def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = N
         checks, findings = _examine_rows(workspace, sanitized, counterpart)
     finally:
         discard(workspace.cow, counterpart)
+    give_back()
     checks["files"] = examine_files(
         {
             name: ((files or sanitized.directory) / name, snapshot, registry.store(snapshot.kind))
@@ -134,6 +136,7 @@ def _examine_rows(
         problems += lost
         if problems:
             raise UnsafeError("verification failed: no image was made", problems=problems)
+        give_back()
         findings = examine_fields(
             raws,
             cleans,

@@ -60,7 +60,10 @@ def _store(name: str, store: Mapping[str, Any]) -> Iterator[Section]:
         else:
             said = rule["domain"] + (f" by {rule['by']}" if rule.get("by") else "")
         if rule["domain"] == "keep" and not any(one["domain"] != "keep" for one in paths):
-            kept.append(address)
+            if rule.get("derived"):
+                masked.append((address, "computed by the server", "made anew", ""))
+            else:
+                kept.append(address)
             continue
         rows, values = rewrite["rows"].get(address), rewrite["values"].get(address)
         counts = ("made anew" if rule.get("derived") else "", "") if rows is None else (f"{rows:,}", f"{values:,}")
@@ -160,6 +163,7 @@ p { margin: .2rem 0 .6rem; opacity: .8; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); }
 th { font-weight: 600; font-size: .85rem; opacity: .7; }
-td { overflow-wrap: anywhere; } td:first-child { font-family: ui-monospace, monospace; font-size: .88rem; }
+td { overflow-wrap: anywhere; } td + td { min-width: 5.5rem; }
+td:first-child { font-family: ui-monospace, monospace; font-size: .88rem; }
 @media print { main { max-width: none; } section { break-inside: avoid; } }
 """

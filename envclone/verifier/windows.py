@@ -55,7 +55,7 @@ class WindowSearch:
         patterns.ends, patterns.owners = array("Q"), array("L")
         self.longest = patterns.longest
         anchors, offsets = self._choose()
-        self._order = np.argsort(anchors, kind="stable").astype(np.uint32)
+        self._order = np.argsort(anchors).astype(np.uint32)
         self._anchors = anchors[self._order]
         self._offsets = offsets
         self._bits = max(16, len(anchors).bit_length() + 5)

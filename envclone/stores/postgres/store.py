@@ -49,6 +49,13 @@ class PostgresStore:
 
         return scrub(directory, snapshot, plan)
 
+    def vocabulary(self, directory: Path) -> Sequence[Path]:
+        """The files of template0, which nobody writes to and which `defang` makes anew when somebody has."""
+        from envclone.stores.postgres import layout
+
+        oids = [database.oid for database in layout.load(directory).databases if database.name == "template0"]
+        return [path for oid in oids for path in sorted((directory / "data" / "base" / str(oid)).iterdir())]
+
     def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
         """Compressed and TOASTed values of every heap, with their place."""
         from envclone.stores.postgres.expand import expand

@@ -52,6 +52,10 @@ class QdrantStore:
 
         return scrub(directory)
 
+    def vocabulary(self, directory: Path) -> Sequence[Path]:
+        """None: what stands in its files is the user's."""
+        return ()
+
     def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
         """Every compressed payload decompressed, free blocks included."""
         from envclone.stores.qdrant.residue import expand
