@@ -4,9 +4,9 @@
    under the masks equals the digest of the sanitized rows.
 2. No reference is orphaned that was not, and every unique constraint holds.
 3. No original value stands in a field of any store, masked or kept.
-4. No original value stands in the bytes of any file, compressed values decompressed. What equals an original by
+4. No original value stands in the record that is published with the files.
+5. No original value stands in the bytes of any file, compressed values decompressed. What equals an original by
    accident (a pseudonym, a word of a kept field) is subtracted, counted and named.
-5. No original value stands in the record that is published with the files.
 """
 
 from __future__ import annotations
@@ -61,6 +61,10 @@ def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = N
         checks, findings = _examine_rows(workspace, sanitized, counterpart)
     finally:
         discard(workspace.cow, counterpart)
+    checks["record_texts"] = examine_record(
+        {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
+    )
+    findings.search = None
     give_back()
     checks["files"] = examine_files(
         {
@@ -69,9 +73,6 @@ def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = N
         },
         findings,
         workspace.progress,
-    )
-    checks["record_texts"] = examine_record(
-        {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
     return Verified(_TOKEN, sanitized, checks)
 

@@ -53,12 +53,13 @@ class FieldFindings:
     """The originals, and those of them that stand in the sanitized data without being a leak.
 
     `explained` are the numbers of originals that equal a pseudonym or a word of a kept field; `by_field` counts them
-    per field.
+    per field. `search` finds them in texts; it is large, and let go of when no more texts come.
     """
 
     originals: Originals = field(default_factory=Originals)
     explained: Marks = field(default_factory=Marks)
     by_field: Counter[str] = field(default_factory=Counter)
+    search: LooseSearch | None = None
     values: int = 0
 
     def summary(self) -> dict[str, Any]:
@@ -93,7 +94,7 @@ def examine_fields(
             for kind, values in identities(rules[address], domains, batch, every=True):
                 if kind not in _UNTELLING:
                     findings.originals.add(f"{store}.{address}", kind, values)
-    search = LooseSearch(findings.originals)
+    search = findings.search = LooseSearch(findings.originals)
     leaks: Counter[tuple[str, str]] = Counter()
     for store, session in sessions.items():
         progress(ProgressEvent(f"searching every field of {store}", 0))
@@ -154,17 +155,13 @@ def _examine_computed(
 
 
 class LooseSearch:
-    """Finds originals in any spelling: upper case, NFD, `jane%40example.org`, `\\u00E9`.
+    """Finds originals in any spelling: upper case, NFD, `jane%40example.org`, `\\u00E9`."""
 
-    With `telling`, only what tells of a person by itself.
-    """
-
-    def __init__(self, originals: Originals, *, telling: bool = False) -> None:
+    def __init__(self, originals: Originals) -> None:
         self._search = ByteSearch(
             originals,
             minimum=SHORTEST_IN_TEXT,
             spell=lambda value: (folded(value).encode("utf-8", "surrogatepass"),),
-            telling=telling,
         )
 
     def compare(self, before: list[Any], after: list[Any]) -> Iterator[tuple[int, bool]]:

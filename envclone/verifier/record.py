@@ -16,13 +16,15 @@ def examine_record(record: Mapping[str, Any], findings: FieldFindings) -> int:
 
     Raises UnsafeError naming where in the record one stands.
     """
-    search = LooseSearch(findings.originals, telling=True)
+    search = findings.search or LooseSearch(findings.originals)
     texts = list(_strings(record, ""))
     problems = []
     for where, text in texts:
         batch = [text]
         problems += [
-            f"{where}: a value of {findings.originals[number].address}" for number, _ in search.compare(batch, batch)
+            f"{where}: a value of {findings.originals[number].address}"
+            for number, _ in search.compare(batch, batch)
+            if findings.originals[number].strong
         ]
     if problems:
         raise UnsafeError(

@@ -7,7 +7,6 @@ are: in a binary file the byte before or after a value is a length or a tag, and
 from __future__ import annotations
 
 import math
-import mmap
 import os
 from array import array
 from collections.abc import Callable, Iterable, Iterator
@@ -61,8 +60,8 @@ def shortest(total_bytes: int, values: int) -> int:
 class ByteSearch:
     """A search for every spelling of the originals that is long enough.
 
-    `spell` gives the byte strings of a value; `telling` leaves out what does not tell of a person by itself. Few
-    patterns, and short ones, are looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`).
+    `spell` gives the byte strings of a value. Few patterns, and short ones, are looked for by an Aho-Corasick
+    automaton, many by their rarest windows (`windows`).
     """
 
     def __init__(
@@ -71,7 +70,6 @@ class ByteSearch:
         *,
         minimum: int,
         spell: Callable[[str], Iterable[bytes]] = spellings,
-        telling: bool = False,
     ) -> None:
         self.skipped = self.searched = 0
         few: list[bytes] = []
@@ -80,9 +78,7 @@ class ByteSearch:
         large = len(originals) > FEW
         self._originals = originals
         longest = 1
-        for number, value, original in originals.items():
-            if telling and not original.strong:
-                continue
+        for number, value, _ in originals.items():
             wanted = [spelling for spelling in spell(value) if len(spelling) >= minimum]
             self.skipped += not wanted
             self.searched += bool(wanted)
@@ -118,12 +114,13 @@ class ByteSearch:
         size = path.stat().st_size
         if not size:
             return
-        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as view:
+        with path.open("rb", buffering=0) as file:
             for offset in _written(file.fileno(), size):
                 begin = max(0, offset - self._longest - 1)
                 # one byte more than the chunk, to see whether the word goes on behind it; a hit belongs to the
                 # chunk that its last byte lies in
-                for hit in self.find(view[begin : offset + CHUNK + 1]):
+                data = os.pread(file.fileno(), offset + CHUNK + 1 - begin, begin)
+                for hit in self.find(data):
                     if offset < begin + hit.end <= offset + CHUNK:
                         yield Hit(hit.original, begin + hit.start, begin + hit.end)
 
