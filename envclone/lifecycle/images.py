@@ -14,8 +14,9 @@ from envclone.models import Image
 
 if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
+    from envclone.masking.presidio import Net
 
-__all__ = ["check", "domains_of", "find", "hooks_of", "images", "rules_digest"]
+__all__ = ["check", "domains_of", "find", "hooks_of", "images", "net_of", "rules_digest"]
 
 
 def domains_of(workspace: Workspace) -> Mapping[str, DomainSpec]:
@@ -31,10 +32,25 @@ def domains_of(workspace: Workspace) -> Mapping[str, DomainSpec]:
 
 def rules_digest(workspace: Workspace) -> str:
     """The digest of everything in the stack file that decides what values become."""
+    from envclone.masking.presidio import net_version
     from envclone.masking.rules import digest
 
     config = workspace.loaded.stack.sanitize
-    return digest(config.rules, domains_of(workspace), config.references, hooks_of(workspace).digest())
+    return digest(
+        config.rules,
+        domains_of(workspace),
+        config.references,
+        hooks_of(workspace).digest(),
+        net_version(config.presidio),
+    )
+
+
+def net_of(workspace: Workspace) -> Net | None:
+    """The extra net over free text that the stack file asks for. Raises ConfigError when it is not installed."""
+    from envclone.masking.presidio import net
+
+    name = workspace.loaded.stack.sanitize.presidio
+    return net(name) if name else None
 
 
 def hooks_of(workspace: Workspace, *, deadline: float = DEADLINE, show: bool = False) -> HookSet:

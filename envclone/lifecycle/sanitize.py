@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from envclone import keys, records, registry
 from envclone.accounts import hand_over, service_account
 from envclone.errors import ConfigError, UnsafeError
-from envclone.lifecycle.images import domains_of, hooks_of, rules_digest
+from envclone.lifecycle.images import domains_of, hooks_of, net_of, rules_digest
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.protocols import StoreSession
@@ -102,7 +102,7 @@ def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitiz
             hooks.run_sql("before", name, session)
         plans = _plan(workspace, domains, sessions, hooks)
         corpus = _identities(workspace, domains, plans, sessions)
-        masks = MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains, corpus, hooks)
+        masks = MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains, corpus, hooks, net_of(workspace))
         for name, session in sessions.items():
             rewrites[name] = session.rewrite(plans[name], masks, workspace.progress)
             hooks.run_sql("after", name, session)

@@ -35,14 +35,21 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 class FreeText:
-    """Masks identities inside texts; `mask_of` gives the mask of a kind.
+    """Masks identities inside texts; `mask_of` gives the mask of a kind, `net` finds more in one
+    text.
 
     Texts keep their length in characters and bytes, but for IP addresses. The lexicon is made at the first text.
     """
 
-    def __init__(self, corpus: Corpus, mask_of: Callable[[str], Mask]) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        mask_of: Callable[[str], Mask],
+        net: Callable[[str], Iterator[Span]] | None = None,
+    ) -> None:
         self._corpus = corpus
         self._mask_of = mask_of
+        self._net = net
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The texts with every identity in them replaced, in order."""
@@ -98,11 +105,21 @@ class FreeText:
         out += by_form(runs, lexicon.numbers)
         cues = [i for i in found if words[i] in CUES or (words[i] in firsts and not (i in names and i + 1 in names))]
         out += strangers(runs, cues)
+        if self._net is not None:
+            out += self._netted(text)
         if lexicon.spelled:
             out += self._spelled(folded, runs, np.flatnonzero(near).tolist())
         if self._patterns and not (self._letters_only and text.isascii()):
             out += self._searched(folded)
         return list(_leftmost_longest(out))
+
+    def _netted(self, text: str) -> Iterator[Span]:
+        """What the extra net finds, text by text."""
+        assert self._net is not None
+        start = 0
+        for one in text.split(_SEPARATOR):
+            yield from ((start + first, last - start, kind) for first, last, kind in self._net(one))
+            start += len(one) + 1
 
     def _pseudonyms(self, text: str, spans: Sequence[Span]) -> Mapping[tuple[str, str], str]:
         distinct: dict[str, dict[str, None]] = {}

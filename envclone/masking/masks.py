@@ -15,7 +15,7 @@ from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.constant import ConstantMask
 from envclone.masking.corpus import Corpus
 from envclone.masking.forms import DocumentMask, in_form
-from envclone.masking.freetext import FreeText
+from envclone.masking.freetext import FreeText, Span
 from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import HOOKS, DomainSpec, flat, json_rules, kind_of, resolve, takes
 from envclone.masking.makers import Makers
@@ -82,6 +82,7 @@ class MaskSet:
         domains: Mapping[str, DomainSpec],
         corpus: Corpus | None = None,
         hooks: Hooks | None = None,
+        net: Callable[[str], Iterator[Span]] | None = None,
     ) -> None:
         if len(key) < _SHORTEST_KEY:
             raise ConfigError("the masking key is too short", hint="a masking key has 32 bytes")
@@ -90,6 +91,7 @@ class MaskSet:
         self._id = key_id(key)
         self._makers = Makers(key)
         self._hooks = hooks
+        self._net = net
         if hooks is not None:
             hooks.mask_values = self._of_domain
 
@@ -177,7 +179,7 @@ class MaskSet:
 
     @cached_property
     def _free_text(self) -> FreeText:
-        return FreeText(self._corpus, self._makers.mask)
+        return FreeText(self._corpus, self._makers.mask, self._net)
 
 
 def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> list[Any]:

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from functools import cache
+from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
-__all__ = ["KINDS", "patterns_only"]
+from envclone.errors import ConfigError
+
+__all__ = ["KINDS", "Net", "net", "net_version", "patterns_only"]
 
 KINDS = {
     "PERSON": "person",
@@ -34,6 +38,63 @@ KINDS = {
     "LOCATION": "address",
 }
 """Presidio's entities as kinds of domains."""
+
+IN_TEXT = frozenset(("person", "email", "phone", "iban", "card", "national_id", "ip", "mac", "secret"))
+"""Kinds that are replaced in free text; a date or a place is nobody's."""
+
+PATTERNS = "patterns"
+"""The name of the net that needs no language model."""
+
+_SURE = 0.4
+
+Net = Callable[[str], Iterator[tuple[int, int, str]]]
+"""Finds identities in one text: where each begins, minus where it ends, and its kind."""
+
+
+def net(name: str) -> Net:
+    """The net of that name: `patterns`, or a spaCy model's. Raises ConfigError when the model is not installed."""
+    analyzer = patterns_only() if name == PATTERNS else _with_model(name)
+
+    def find(text: str) -> Iterator[tuple[int, int, str]]:
+        for one in analyzer.analyze(text, language="en", score_threshold=_SURE):
+            kind = KINDS.get(one.entity_type)
+            if kind in IN_TEXT:
+                yield one.start, -one.end, kind
+
+    return find
+
+
+def net_version(name: str | None) -> str:
+    """What decides which identities a net finds: the versions of Presidio and of the model; '' without a net."""
+    if name is None:
+        return ""
+    packages = ["presidio-analyzer", *([] if name == PATTERNS else ["spacy", name.replace("_", "-")])]
+    return " ".join(f"{package} {_installed(package)}" for package in packages)
+
+
+def _installed(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "?"
+
+
+@cache
+def _with_model(name: str) -> Any:
+    import spacy.util
+    import tldextract
+    from presidio_analyzer import AnalyzerEngine
+    from presidio_analyzer.nlp_engine import NlpEngineProvider
+
+    if not spacy.util.is_package(name):
+        raise ConfigError(
+            f"sanitize.presidio: the spaCy model '{name}' is not installed",
+            hint=f"python -m spacy download {name}, or `patterns` for the recognizers that need none",
+        )
+    tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
+    configuration = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": name}]}
+    engine = NlpEngineProvider(nlp_configuration=configuration).create_engine()
+    return AnalyzerEngine(nlp_engine=engine, supported_languages=["en"])
 
 
 @cache

@@ -48,10 +48,11 @@ def digest(
     domains: Mapping[str, DomainSpec],
     references: Sequence[str] = (),
     hooks: Mapping[str, str] | None = None,
+    net: str = "",
 ) -> str:
     """32 hex digits of everything but key and data that decides what values become; the order of rules does not.
 
-    `hooks` are the digests of the hooks' files, in their order.
+    `hooks` are the digests of the hooks' files, in their order; `net` is the version of the extra net.
     """
     document = {
         "masking": MASKING_VERSION,
@@ -60,6 +61,7 @@ def digest(
         "domains": {name: [spec.kind, spec.unique, spec.value] for name, spec in domains.items()},
         "references": sorted(references),
         "hooks": dict(hooks or {}),
+        "net": net,
         "rules": {
             store: {address: rule if isinstance(rule, str) else dict(rule) for address, rule in its_rules.items()}
             for store, its_rules in rules.items()

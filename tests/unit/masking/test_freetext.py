@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from unicodedata import normalize
 
 import pytest
@@ -7,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envclone.masking.corpus import Corpus
+from envclone.masking.freetext import Span
 from envclone.masking.masks import MaskSet
 from tests.unit.masking.conftest import KEY
 
@@ -215,3 +217,27 @@ def test_without_a_corpus_patterns_are_still_found() -> None:
 def test_hostile_text_takes_linear_time() -> None:
     for text in ("a" * 200_000 + "@", "1 " * 200_000, "@" * 200_000, "0-" * 200_000, "Jane " * 50_000, "+1" * 100_000):
         masked(text)
+
+
+def test_an_extra_net() -> None:
+    def net(text: str) -> Iterator[Span]:
+        at = text.find("Zorglub")
+        if at >= 0:
+            yield at, -(at + 7), "person"
+
+    netted = MaskSet(KEY, {}, CORPUS, net=net)
+    texts = ["ask Zorglub", "nothing", "Zorglub and Jane"]
+    name = netted.value("person", "Zorglub")
+    assert netted.text(texts) == [f"ask {name}", "nothing", f"{name} and {as_column('person', 'Jane')}"]
+
+
+def test_presidio_as_a_net() -> None:
+    from envclone.errors import ConfigError
+    from envclone.masking.presidio import net, net_version
+
+    netted = MaskSet(KEY, {}, net=net("patterns"))
+    assert "1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2" not in netted.text(["pay 1BvBMSEYstWetqTFn5Au4m4GFg7xJaNVN2 now"])[0]
+    with pytest.raises(ConfigError, match="no_such_model"):
+        net("no_such_model")
+    assert net_version("patterns").startswith("presidio-analyzer 2.")
+    assert net_version(None) == ""
