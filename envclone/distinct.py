@@ -42,7 +42,7 @@ class Distinct:
     """
 
     def __init__(self) -> None:
-        self._seen = Seen()
+        self._seen: Seen | None = Seen()
         self._block = bytearray()
         self._ends = array("Q", (0,))
 
@@ -55,10 +55,18 @@ class Distinct:
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
 
+    def seal(self) -> None:
+        """Take in no more, and let go of what only that needs."""
+        self._seen = None
+        if len(self._block) < 1 << 32:
+            self._ends = array("I", self._ends)
+
     def add(self, texts: Sequence[str]) -> list[str]:
         """Take in texts; returns those that were new, in their order, which get the next numbers."""
         if not texts:
             return []
+        if self._seen is None:
+            raise ValueError("no more texts are taken in")
         fresh = [texts[i] for i in self._seen.fresh(np.fromiter(map(hash, texts), np.int64, len(texts))).tolist()]
         for text in fresh:
             self._block += text.encode("utf-8", "surrogatepass")

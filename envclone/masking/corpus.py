@@ -110,6 +110,8 @@ class CorpusBuilder:
 
     def build(self) -> Corpus:
         """The corpus; the builder is done with."""
+        for held in self._kinds.values():
+            held.seal()
         return Corpus(self._kinds)
 
 

@@ -11,6 +11,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from envclone.errors import UnsafeError
+from envclone.memory import give_back
 from envclone.models import FieldKind, FieldRule, ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
 from envclone.verifier.originals import Originals
@@ -94,6 +95,8 @@ def examine_fields(
             for kind, values in identities(rules[address], domains, batch, every=True):
                 if kind not in _UNTELLING:
                     findings.originals.add(f"{store}.{address}", kind, values)
+    findings.originals.seal()
+    give_back()
     search = findings.search = LooseSearch(findings.originals)
     leaks: Counter[tuple[str, str]] = Counter()
     for store, session in sessions.items():

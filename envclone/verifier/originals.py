@@ -47,6 +47,10 @@ class Originals:
                 self._known.append(source)
             self._source_of.append(self._sources[source])
 
+    def seal(self) -> None:
+        """Take in no more values."""
+        self._values.seal()
+
     def __len__(self) -> int:
         return len(self._values)
 

@@ -31,7 +31,7 @@ class Patterns:
     def __init__(self) -> None:
         self.block = bytearray()
         self.ends = array("Q")
-        self.owners = array("L")
+        self.owners = array("I")
         self.longest = 0
 
     def __len__(self) -> int:
@@ -51,8 +51,8 @@ class WindowSearch:
     def __init__(self, patterns: Patterns) -> None:
         self._block = patterns.block
         self._ends: Any = _small(patterns.ends)
-        self._owners: Any = _small(patterns.owners)
-        patterns.ends, patterns.owners = array("Q"), array("L")
+        self._owners: Any = np.array(patterns.owners, np.uint32)
+        patterns.ends, patterns.owners = array("Q"), array("I")
         self.longest = patterns.longest
         anchors, offsets = self._choose()
         self._order = np.argsort(anchors).astype(np.uint32)
