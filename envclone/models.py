@@ -25,6 +25,7 @@ __all__ = [
     "Integrity",
     "Inventory",
     "JsonRule",
+    "Probe",
     "ProgressEvent",
     "RawSnapshot",
     "RewriteReport",
@@ -170,10 +171,14 @@ class FieldRule:
 
 @dataclass(frozen=True, slots=True)
 class StorePlan:
-    """What becomes of every field of one store; each field of the inventory has a rule."""
+    """What becomes of every field of one store; each field of the inventory has a rule.
+
+    `method` is how values are written: `in-place` in the files wherever that is known, or `sql`.
+    """
 
     store: str
     rules: Mapping[str, FieldRule]
+    method: str = "in-place"
 
     @property
     def masked(self) -> Mapping[str, FieldRule]:
@@ -183,12 +188,31 @@ class StorePlan:
 
 @dataclass(frozen=True, slots=True)
 class RewriteReport:
-    """What a sanitizer wrote: rows and values per field, how it wrote them, and how long it took (s)."""
+    """What a sanitizer wrote: rows and values per field, how it wrote them, and how long it took (s).
+
+    `placed` are the tables or collections whose every record is at the address it had in production; `moved` counts the
+    records of others that are not. Of `pages` that were read `pages_written` changed. `checks` is what the engine's own
+    checker looked at.
+    """
 
     method: str
     rows: Mapping[str, int]
     values: Mapping[str, int]
     seconds: float
+    placed: tuple[str, ...] = ()
+    moved: Mapping[str, int] = field(default_factory=dict)
+    pages: int = 0
+    pages_written: int = 0
+    checks: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """A question to a vector index: what is nearest to `query` (the engine's text, numbers) in `table`."""
+
+    index: str
+    table: str
+    query: Any
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from envclone.models import (
     FieldRule,
     Integrity,
     Inventory,
+    Probe,
     ProgressEvent,
     RewriteReport,
     RowsDigest,
@@ -100,6 +101,10 @@ class Masks(Protocol):
         """What masks a field under this rule."""
         ...
 
+    def separable(self, rule: FieldRule) -> bool:
+        """Whether a copy of this process can mask the field as well: nothing outside the process takes part."""
+        ...
+
 
 class StoreSession(Protocol):
     """A store's clone, opened in private: nothing but this process can reach it."""
@@ -119,11 +124,23 @@ class StoreSession(Protocol):
         """Replace every value of the plan's masked fields by its pseudonym."""
         ...
 
-    def digest(self, plan: StorePlan, masks: Masks | None) -> Mapping[str, RowsDigest]:
+    def digest(self, plan: StorePlan, masks: Masks | None, placed: Collection[str] = ()) -> Mapping[str, RowsDigest]:
         """Digests per table or collection of what is stored, or of what the masks would make of it.
 
         A raw store's digest under the masks equals its sanitized clone's digest without them: that is the proof
-        that every masked value is the pseudonym of its raw counterpart and nothing else was touched.
+        that every masked value is the pseudonym of its raw counterpart and nothing else was touched. In tables that
+        are `placed` the records' addresses count too.
+        """
+        ...
+
+    def probes(self, most: int) -> Sequence[Probe]:
+        """At most so many questions for each vector index, made from the vectors that are there; the same each time."""
+        ...
+
+    def answers(self, probes: Sequence[Probe], placed: Collection[str]) -> Sequence[list[Any] | None]:
+        """What the indexes answer: records (by address where they are `placed`) with scores, in order.
+
+        Equal answers are equal lists; None where the engine does not ask the index.
         """
         ...
 

@@ -74,6 +74,7 @@ _PLACES: dict[type[Model], str] = {
     schema.ModelConfig: "`environments.NAME.models.NAME`",
     schema.SanitizeConfig: "`sanitize`",
     schema.DomainConfig: "`sanitize.domains.NAME`",
+    schema.FidelityConfig: "`sanitize.fidelity`",
     schema.BranchesConfig: "`branches`",
     schema.QuarantineConfig: "`quarantine`",
 }
@@ -130,6 +131,7 @@ def _shape(annotation: Any) -> str:
     names: dict[Any, str] = {
         str: "text",
         int: "whole number",
+        float: "number",
         bool: "true or false",
         Path: "path",
         SecretStr: "secret text",

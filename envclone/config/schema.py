@@ -23,6 +23,7 @@ __all__ = [
     "DomainKind",
     "Driver",
     "Environment",
+    "FidelityConfig",
     "HealthcheckConfig",
     "Method",
     "ModelConfig",
@@ -211,6 +212,19 @@ class DomainConfig(Model):
     )
 
 
+class FidelityConfig(Model):
+    """How exactly a vector index must answer as production's does."""
+
+    minimum: float = Field(
+        default=1.0,
+        ge=0.0,
+        le=1.0,
+        description="The least fraction of sampled nearest-neighbour questions that each vector index must answer with "
+        "production's ids, order and scores; below it no image is made. What was measured is in the attestation.",
+        examples=[0.98],
+    )
+
+
 class SanitizeConfig(Model):
     """What becomes of the people in the data."""
 
@@ -244,6 +258,15 @@ class SanitizeConfig(Model):
         description="An extra net over free text: `patterns` (Presidio's recognizers that need no language model), or "
         "the name of an installed spaCy model. Finds persons whom no field names, and takes a hundred times as long.",
         examples=["en_core_web_lg"],
+    )
+    method: Literal["in-place", "sql"] = Field(
+        default="in-place",
+        description="How PostgreSQL's values are written: `in-place` in the stopped clone's files, every row at its "
+        "address, so that vector indexes stay as they are; or `sql`, by UPDATE, which changes what they find.",
+        examples=["in-place"],
+    )
+    fidelity: FidelityConfig = Field(
+        default_factory=FidelityConfig, description="How exactly vector indexes must answer as production's do."
     )
     hooks: list[str] = Field(
         default_factory=list,

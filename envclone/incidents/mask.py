@@ -16,12 +16,12 @@ from envclone.incidents.differences import sqlstate
 from envclone.incidents.maskjson import mask_documents, mask_filter, mask_leaves, mask_payload_rows
 from envclone.incidents.masksql import is_plain_data, mask_sql
 from envclone.models import FieldKind, FieldRule, StorePlan
-from envclone.protocols import FieldMask
+from envclone.protocols import FieldMask, Masks
 
 __all__ = ["IncidentMasks", "mask_incident"]
 
 
-class IncidentMasks(Protocol):
+class IncidentMasks(Masks, Protocol):
     """What an incident needs of an image's masks."""
 
     @property

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -73,6 +73,7 @@ def image_id(workspace: Workspace, raw: RawSnapshot) -> str:
         rules_digest(workspace),
         key_id(keys.masking_key(workspace.pool.path_of("keys", ""))),
         engines,
+        workspace.loaded.stack.sanitize.method,
     ]
     return "img-" + hashlib.blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
 
@@ -117,16 +118,19 @@ def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitiz
 
 
 def reopen(workspace: Workspace, image: Image, directory: Path) -> Sanitized:
-    """A published image, cloned into `directory`, as what `verify` checks. Its report of the rewriting is empty.
+    """A published image, cloned into `directory`, as what `verify` checks. Its report of the rewriting says which
+    tables are placed, and no more.
 
     Raises UnsafeError when the raw snapshot or the identities found in it are no longer in quarantine.
     """
     for name in image.raw.stores:
         workspace.cow.clone(workspace.pool.path_of("images", image.id) / name, directory / name)
         hand_over(directory / name, service_account())
-    plans = load_plans(workspace, image)
     masks = load_masks(workspace, image.raw)
-    work = {name: StoreWork(plan, RewriteReport("", {}, {}, 0.0), ()) for name, plan in plans.items()}
+    work = {
+        name: StoreWork(plan, RewriteReport("", {}, {}, 0.0, placed=placed), ())
+        for name, (plan, placed) in _of_stores(workspace, image).items()
+    }
     return Sanitized(_TOKEN, image.id, directory, image.raw, masks, work)
 
 
@@ -155,12 +159,20 @@ def load_masks(workspace: Workspace, raw: RawSnapshot, hooks: HookSet | None = N
 
 def load_plans(workspace: Workspace, image: Image) -> Mapping[str, StorePlan]:
     """The rules that an image was made by, from its attestation."""
+    return {name: plan for name, (plan, _) in _of_stores(workspace, image).items()}
+
+
+def _of_stores(workspace: Workspace, image: Image) -> dict[str, tuple[StorePlan, tuple[str, ...]]]:
+    """Per store the rules, and the tables whose rows are at their addresses, as the attestation has them."""
     from envclone import attestation
 
     folder = workspace.pool.path_of("images", image.id)
     statement = attestation.read(folder, workspace.pool.path_of("keys", ""))
     return {
-        name: records.load(StorePlan, store["plan"], what=f"the plan in the attestation of {image.id}")
+        name: (
+            records.load(StorePlan, store["plan"], what=f"the plan in the attestation of {image.id}"),
+            tuple(store["rewrite"].get("placed", ())),
+        )
         for name, store in statement["stores"].items()
     }
 
@@ -184,7 +196,8 @@ def _plan(
     declared = references.follow(config.references, its_rules, domains, inventories)
     for name, inventory in inventories.items():
         try:
-            plans[name] = rules.plan(declared.get(name, {}), domains, inventory)
+            made = rules.plan(declared.get(name, {}), domains, inventory)
+            plans[name] = replace(made, method=config.method)
         except UnsafeError as exc:
             unsafe += exc.problems or (exc.message,)
             hints += [exc.hint] if exc.hint else []

@@ -1,7 +1,8 @@
 """Station 3: prove that the clone is production minus the people, on its rows and on the bytes of its files.
 
-1. Every masked value is the mask of its raw counterpart, every other value is untouched: the digest of the raw rows
-   under the masks equals the digest of the sanitized rows.
+1. Every masked value is the mask of its raw counterpart, every other value is untouched, and every row is at its
+   address (except where the report of the rewriting says so): the digest of the raw rows under the masks equals the
+   digest of the sanitized rows. Every vector index answers as production's does.
 2. No reference is orphaned that was not, and every unique constraint holds.
 3. No original value stands in a field of any store, masked or kept.
 4. No original value stands in the record that is published with the files.
@@ -26,6 +27,7 @@ from envclone.lifecycle.workspace import Workspace
 from envclone.memory import give_back
 from envclone.models import Integrity, ProgressEvent, RowsDigest
 from envclone.protocols import StoreSession
+from envclone.verifier.fidelity import fidelity
 from envclone.verifier.fields import FieldFindings, examine_fields
 from envclone.verifier.files import examine_files
 from envclone.verifier.record import examine_record
@@ -117,8 +119,9 @@ def _examine_rows(
         for name in raw_stores:
             plan = sanitized.stores[name].plan
             workspace.progress(ProgressEvent(f"comparing {name} row by row", 0))
-            before = raws[name].digest(plan, sanitized.masks)
-            after = cleans[name].digest(plan, None)
+            placed = sanitized.stores[name].rewrite.placed
+            before = raws[name].digest(plan, sanitized.masks, placed)
+            after = cleans[name].digest(plan, None, placed)
             problems += _differences(name, before, after)
             checks["rows"][name] = {table: digest.rows for table, digest in after.items()}
             was, now = raws[name].integrity(), cleans[name].integrity()
@@ -131,6 +134,11 @@ def _examine_rows(
             }
         for name in raw_stores:
             problems += hooks.verify(name, cleans[name])
+        workspace.progress(ProgressEvent("asking the vector indexes of production and of the clone", 0))
+        checks["fidelity"] = fidelity(
+            raws, cleans, {name: work.rewrite.placed for name, work in sanitized.stores.items()}
+        )
+        problems += _unfaithful(checks["fidelity"], workspace.loaded.stack.sanitize.fidelity.minimum)
         plans = {name: work.plan for name, work in sanitized.stores.items()}
         references = workspace.loaded.stack.sanitize.references
         checks["references"], lost = dangling(references, plans, raws, cleans)
@@ -162,6 +170,18 @@ def _differences(store: str, before: Mapping[str, RowsDigest], after: Mapping[st
             fields = [name for name in raw.fields if raw.fields[name] != clean.fields.get(name)]
             where = ", ".join(fields) if fields else f"a field of {table} that no rule masks"
             problems.append(f"{store}: {where} is not what the masks make of production's values")
+    return problems
+
+
+def _unfaithful(found: Mapping[str, Any], minimum: float) -> list[str]:
+    problems = []
+    for store, indexes in found.items():
+        for index, one in indexes.items():
+            if one["fraction"] is not None and one["fraction"] < minimum:
+                problems.append(
+                    f"{store}: {index} answers {one['identical']} of {one['queries']} questions as production's does "
+                    f"({one['fraction']:.1%}), {minimum:.1%} is asked for (sanitize.fidelity.minimum)"
+                )
     return problems
 
 

@@ -151,6 +151,11 @@ class MaskSet:
             return lambda values: _nested(values, shaped)
         return lambda values: _sparse(values, shaped.mask)
 
+    def separable(self, rule: FieldRule) -> bool:
+        """Whether a copy of this process can mask the field as well: no hook takes part, which has a process itself."""
+        names = {rule.domain, *(inner.domain for inner in rule.json)}
+        return not any(kind_of(name, self._domains) == "hook" for name in names)
+
     def text(self, values: Sequence[str]) -> list[str]:
         """Free strings, such as an incident's parameters, with every identity in them replaced."""
         return self._free_text.mask(values)

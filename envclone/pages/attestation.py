@@ -70,7 +70,8 @@ def _store(name: str, store: Mapping[str, Any]) -> Iterator[Section]:
         masked.append((address, said, *counts))
     yield Section(
         f"Masked in {name}",
-        f"{len(masked)} fields, by {rewrite['method']} in {rewrite['seconds']:.1f} s; {len(kept)} fields were kept",
+        f"{len(masked)} fields, {rewrite['method']}, in {rewrite['seconds']:.1f} s; {len(kept)} fields were kept"
+        + _moved(rewrite),
         ("field", "rule", "values", "changed"),
         masked,
     )
@@ -95,6 +96,17 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
                 f"{one['orphans_in_production']}), {one['unique_indexes']} unique indexes hold",
             )
             for store, one in sorted(checks["integrity"].items())
+        ),
+        *(
+            (
+                f"questions to {index} of {store}",
+                "not asked: the planner does not use it"
+                if one["fraction"] is None
+                else f"{one['identical']} of {one['queries']} with production's ids, order and scores"
+                f" ({one['fraction']:.1%})",
+            )
+            for store, indexes in sorted(checks.get("fidelity", {}).items())
+            for index, one in sorted(indexes.items())
         ),
         *(
             (f"reference {one['reference']}", f"{one['dangling']} dangle (production: {one['dangling_in_production']})")
@@ -123,6 +135,11 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
             ("field", "times"),
             [(place, f"{count:,}") for place, count in sorted(fields["coincidences"].items())],
         )
+
+
+def _moved(rewrite: Mapping[str, Any]) -> str:
+    moved = ", ".join(f"{count:,} of {table}" for table, count in sorted(rewrite.get("moved", {}).items()))
+    return f"; records that are not at production's addresses: {moved}" if moved else ""
 
 
 def _sum(rows: Mapping[str, Mapping[str, int]]) -> int:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import numpy as np
 import pytest
 
 from envclone.api import Stack
@@ -94,12 +95,16 @@ def _nothing(*arguments: Any, **options: Any) -> tuple[()]:
     return ()
 
 
+def _nobody(pages: Any, items: Any, transactions: Any) -> Any:
+    return np.zeros(len(items), dtype=np.bool_)
+
+
 @pytest.mark.parametrize(
     ("step", "instead", "says"),
     [
         ("envclone.stores.postgres.residue.scrub", _nothing, "bytes of the files"),
         ("envclone.stores.qdrant.wal.empty", lambda shard: 0, "bytes of the files"),
-        ("envclone.stores.postgres.quiesce.vacuum_everything", _nothing, "dead rows are left"),
+        ("envclone.stores.postgres.blanks.dead", _nobody, "bytes of the files"),
     ],
 )
 def test_a_step_that_is_left_out_is_caught(

@@ -13,9 +13,10 @@ import numpy.typing as npt
 from envclone.stores.postgres.layout import Relation
 from envclone.stores.postgres.pages import varlena
 from envclone.stores.postgres.pages.checksum import page_checksums
-from envclone.stores.postgres.pages.page import Items, Pages, has_dead, headers, live_mask, normal_items
+from envclone.stores.postgres.pages.page import Items, Pages, headers, live_mask, normal_items
 from envclone.stores.postgres.pages.segments import Range, ranges
 from envclone.stores.postgres.pages.tuples import attributes
+from envclone.stores.postgres.pages.visibility import Transactions, dead
 
 __all__ = ["Erased", "erase", "erase_holes"]
 
@@ -39,13 +40,14 @@ def erase(
     page_size: int,
     segment_pages: int,
     checksums: bool,
+    transactions: Transactions,
     toast_values: Collection[int] = (),
 ) -> Erased:
     """Zero in every page of a heap what belongs to no live row, and what live rows keep of dropped columns.
 
-    A TOAST table's chunks of `toast_values` are zeroed too. Only pages that change are written, with a right checksum
-    when the cluster has checksums, so that the others stay shared with the raw snapshot.
-    Row versions that nobody sees but that still have storage are counted as `dead`; they are for the caller to judge.
+    Of a row version that nobody sees only the header stays, so that line pointers and chains are as they were. A TOAST
+    table's chunks of `toast_values` are zeroed too. Only pages that change are written, with a right checksum when the
+    cluster has checksums, so that the others stay shared with the raw snapshot.
     Raises UnsafeError when a page cannot be understood.
     """
     done = Erased()
@@ -54,8 +56,12 @@ def erase(
     for part in ranges(data / relation.path, page_size, segment_pages=segment_pages):
         items = normal_items(part.pages, relation.path)
         done.pages += len(part.pages)
-        done.dead += int(has_dead(part.pages, items).sum())
-        pages = part.pages * live_mask(part.pages, items, relation.path)
+        gone = dead(part.pages, items, transactions)
+        done.dead += int(gone.sum())
+        header = part.pages[items.page, items.offset + 22].astype(np.int64)
+        kept = Items(items.page, items.number, items.offset, np.where(gone, header, items.length))
+        pages = part.pages * live_mask(part.pages, kept, relation.path)
+        items = items.only(~gone)
         if has_dropped:
             _blank_dropped(pages, items, relation, done)
         if len(wanted):

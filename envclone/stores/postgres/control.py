@@ -14,8 +14,9 @@ from enum import IntEnum
 from pathlib import Path
 
 from envclone.errors import UnreachableError, UnsafeError
+from envclone.stores.postgres.pages.visibility import Transactions
 
-__all__ = ["Control", "State", "lsn_text", "major_version", "read", "wal_segment"]
+__all__ = ["Control", "State", "lsn_text", "major_version", "read", "transactions", "wal_segment"]
 
 _CRC_OFFSET = {1300: 288, 1800: 292}
 """Where the checksum is, per format; everything before it is covered by it."""
@@ -56,6 +57,8 @@ class Control:
     redo: int
     timeline: int
     next_oid: int
+    next_multixact: int
+    next_member: int
     wal_level: int
     max_connections: int
     block_size: int
@@ -95,7 +98,7 @@ def read(data: Path) -> Control:
             f"{path} is damaged: its checksum does not fit",
             hint="the copy was taken of a running server, or the disk lost data: take the snapshot anew",
         )
-    (next_oid,) = struct.unpack_from("=I", raw, 40 + 32)
+    next_oid, next_multixact, next_member = struct.unpack_from("=III", raw, 40 + 32)
     (wal_level,) = struct.unpack_from("=i", raw, 172)
     (max_connections,) = struct.unpack_from("=i", raw, 180)
     block, segment_blocks, wal_block, wal_segment, _, _, chunk = struct.unpack_from("=7I", raw, 216)
@@ -110,6 +113,8 @@ def read(data: Path) -> Control:
         redo=redo,
         timeline=timeline,
         next_oid=next_oid,
+        next_multixact=next_multixact,
+        next_member=next_member,
         wal_level=wal_level,
         max_connections=max_connections,
         block_size=block,
@@ -119,6 +124,12 @@ def read(data: Path) -> Control:
         toast_chunk_size=chunk,
         checksums=checksums,
     )
+
+
+def transactions(data: Path) -> Transactions:
+    """How the transactions of a cleanly stopped server ended."""
+    found = read(data)
+    return Transactions(data, found.block_size, found.next_multixact, found.next_member)
 
 
 def major_version(data: Path) -> int:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -24,20 +24,23 @@ _MODULUS = 1 << 128
 _TEXT_ARRAYS = {"text[]", "varchar[]", "citext[]", "name[]"}
 
 
-def digest(conn: Connection, plan: StorePlan, masks: Masks | None) -> dict[str, RowsDigest]:
+def digest(
+    conn: Connection, plan: StorePlan, masks: Masks | None, placed: Collection[str] = ()
+) -> dict[str, RowsDigest]:
     """The digest of each user table by `schema.table`; with `masks`, of what they would make of the rows.
 
     The unmasked columns of a row are hashed on the server (md5 of their binary form), the masked ones here
     (blake2b-128 of a canonical form: JSON parsed and written again, so that only its meaning counts).
-    Columns that the server computes from masked ones are left out. `fields` has the masked fields.
+    The address of a row of a `placed` table is hashed with it. Columns that the server computes from masked ones are
+    left out. `fields` has the masked fields.
     Raises UnsafeError through the masks when one of them refuses a value.
     """
-    digests = {table.address: _table(conn, table, plan, masks) for table in read_tables(conn)}
+    digests = {table.address: _table(conn, table, plan, masks, table.address in placed) for table in read_tables(conn)}
     objects = _large_objects(conn, plan, masks)
     return digests | ({LARGE_OBJECTS: objects} if objects else {})
 
 
-def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None) -> RowsDigest:
+def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None, placed: bool) -> RowsDigest:
     masked = written_columns(table, plan)
     derived = {c.name for c in derived_columns(table, plan)}
     computed = derived | generated_from(conn, table, {c.name for c in masked} | derived)
@@ -48,7 +51,7 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None)
     canonical = [_canonical(c) for c in masked]
     subjects = [table.subject(plan.rules[a]) if masks else None for a in addresses]
     by = [c for c in subjects if c]
-    expressions = [_server_hash(kept), *(c.read_as() for c in masked), *by]
+    expressions = [_server_hash(kept, placed), *(c.read_as() for c in masked), *by]
     salts = [hashlib.blake2b(a.encode(), digest_size=16).digest() for a in addresses]
     rows_seen, total, sums = 0, 0, [0] * len(masked)
     blake2b, from_bytes = hashlib.blake2b, int.from_bytes
@@ -74,9 +77,10 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None)
     return RowsDigest(rows_seen, total % _MODULUS, fields)
 
 
-def _server_hash(kept: Sequence[Column]) -> sql.Composable:
+def _server_hash(kept: Sequence[Column], placed: bool) -> sql.Composable:
     # the text of a value that has no binary form (aclitem)
-    forms = [sql.Identifier(c.name) if c.sendable else c.read_as() for c in kept]
+    forms: list[sql.Composable] = [sql.SQL("tableoid"), sql.SQL("ctid")] if placed else []
+    forms += [sql.Identifier(c.name) if c.sendable else c.read_as() for c in kept]
     row = sql.SQL("ROW({})").format(sql.SQL(", ").join(forms))
     return sql.SQL("pg_catalog.md5(pg_catalog.record_send({}))").format(row)
 

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from envclone.models import StoreSnapshot
-from envclone.stores.postgres import layout
+from envclone.stores.postgres import control, layout
 from envclone.stores.postgres.pages import varlena
 from envclone.stores.postgres.pages.page import Items, Pages, normal_items
 from envclone.stores.postgres.pages.segments import Range, ranges
 from envclone.stores.postgres.pages.toast import Chunks
 from envclone.stores.postgres.pages.tuples import attributes
+from envclone.stores.postgres.pages.visibility import Transactions, dead
 
 __all__ = ["expand"]
 
@@ -30,6 +31,7 @@ def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, byte
     they are numbers. Raises UnsafeError when a page or a value is damaged.
     """
     known = layout.load(directory)
+    transactions = control.transactions(directory / "data")
     for database, relation in known.heaps():
         if not any(column.length == -1 for column in relation.attributes):
             continue
@@ -41,11 +43,14 @@ def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, byte
                     Chunks(directory / "data" / toast.path, known.page_size, known.segment_pages)
                 )
             for part in ranges(directory / "data" / relation.path, known.page_size, segment_pages=known.segment_pages):
-                yield from _values(part, relation, chunks)
+                yield from _values(part, relation, chunks, transactions)
 
 
-def _values(part: Range, relation: layout.Relation, chunks: Chunks | None) -> Iterator[tuple[str, bytes]]:
+def _values(
+    part: Range, relation: layout.Relation, chunks: Chunks | None, transactions: Transactions
+) -> Iterator[tuple[str, bytes]]:
     items = normal_items(part.pages, relation.path)
+    items = items.only(~dead(part.pages, items, transactions))  # of the others only headers are left
     columns = relation.attributes
     for i in np.flatnonzero(_candidates(part.pages, items)).tolist():
         page, start = int(items.page[i]), int(items.offset[i])

@@ -14,7 +14,7 @@ import psycopg
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.pages.tuples import Attribute
 
-__all__ = ["FILE", "Database", "Layout", "Relation", "forget", "load", "read_layout", "save"]
+__all__ = ["FILE", "Database", "Layout", "Relation", "forget", "load", "read_layout", "read_relations", "save"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -23,7 +23,7 @@ FILE = "layout.json"
 """The file beside `data/` that holds the layout."""
 
 FIRST_NORMAL_OID = 16384
-_VERSION = 1
+_VERSION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ def read_layout(connect: Connect) -> Layout:
     databases = []
     for oid, name in names:
         with connect(dbname=name, autocommit=True) as there:
-            databases.append(Database(oid, name, tuple(_relations(there))))
+            databases.append(Database(oid, name, tuple(read_relations(there))))
     return Layout(row[0], row[1], tuple(databases))
 
 
@@ -145,15 +145,17 @@ def forget(directory: Path) -> None:
     (directory / FILE).unlink(missing_ok=True)
 
 
-def _relations(conn: Connection) -> Iterator[Relation]:
+def read_relations(conn: Connection) -> Iterator[Relation]:
+    """Every relation with storage of one database, shared catalogs included."""
     attributes: dict[int, list[Attribute]] = {}
-    for relation, name, type_, length, align, dropped in conn.execute(
-        """SELECT a.attrelid::int8, a.attname, coalesce(t.typname, ''), a.attlen, a.attalign, a.attisdropped
+    for relation, *described in conn.execute(
+        """SELECT a.attrelid::int8, a.attname, coalesce(t.typname, ''), a.attlen, a.attalign, a.attisdropped,
+                  a.attstorage, a.atttypmod, NOT a.attnotnull
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
            LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
            WHERE a.attnum > 0 AND c.relkind IN ('r', 'm') ORDER BY a.attrelid, a.attnum"""
     ):
-        attributes.setdefault(relation, []).append(Attribute(name, type_, length, align, dropped))
+        attributes.setdefault(relation, []).append(Attribute(*described))
     for oid, name, kind, access, path, toast, table in conn.execute(
         """SELECT c.oid::int8, n.nspname || '.' || c.relname, c.relkind, coalesce(m.amname, ''),
                   pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid::int8, coalesce(i.indrelid, 0)::int8

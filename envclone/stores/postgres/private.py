@@ -81,20 +81,13 @@ def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iter
         data, found, snapshot.details.get("settings", ()), snapshot.details.get("overrides")
     )
     server.recover_to_clean_stop(found, data, log=log)
-    superuser, database = str(snapshot.details["superuser"]), str(snapshot.details["database"])
+    private = PrivateServer(found, data, snapshot, log)
+    stopped = server.Stopped(False)
     try:
-        running = server.start(
-            found, data, socket_dir=server.socket_dir_for(data), log=log, options=options(found.major), timeout=600.0
+        private.start()
+        session = PostgresSession(
+            private.connect, snapshot.store, private.database, directory, changes, private.stopped
         )
-
-        @contextmanager
-        def connect(dbname: str | None = None, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
-            with closing(server.connect(running, dbname or database, superuser, autocommit=True)) as conn:
-                conn.execute(PREPARATION)
-                conn.autocommit = autocommit
-                yield conn
-
-        session = PostgresSession(connect, snapshot.store, database, directory, changes)
         yield session
         session.finish()
     finally:
@@ -103,3 +96,50 @@ def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iter
             server.socket_dir_for(data).rmdir()
     if not stopped.clean:
         raise UnsafeError(f"the private server on {data} did not stop cleanly", hint=f"see {log}, and try again")
+
+
+class PrivateServer:
+    """The server behind a private session; `database` is the store's own."""
+
+    def __init__(self, found: engine.Engine, data: Path, snapshot: StoreSnapshot, log: Path) -> None:
+        self._engine = found
+        self._log = log
+        self._superuser = str(snapshot.details["superuser"])
+        self._running: server.Running | None = None
+        self.database = str(snapshot.details["database"])
+        self.data = data
+
+    def start(self) -> None:
+        """Start it; what it cannot do it raises as `server.start` does."""
+        self._running = server.start(
+            self._engine,
+            self.data,
+            socket_dir=server.socket_dir_for(self.data),
+            log=self._log,
+            options=options(self._engine.major),
+            timeout=600.0,
+        )
+
+    @contextmanager
+    def connect(self, dbname: str | None = None, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
+        """A superuser's connection, prepared by PREPARATION; without a name to the store's own database."""
+        assert self._running is not None
+        name = dbname or self.database
+        with closing(server.connect(self._running, name, self._superuser, autocommit=True)) as conn:
+            conn.execute(PREPARATION)
+            conn.autocommit = autocommit
+            yield conn
+
+    @contextmanager
+    def stopped(self) -> Iterator[Path]:
+        """Stop it cleanly, for work on its files, and start it again; after an error it stays stopped.
+
+        Yields the data directory. Raises UnsafeError when it does not stop cleanly.
+        """
+        if not server.stop(self.data, timeout=600.0).clean:
+            raise UnsafeError(
+                f"the private server on {self.data} did not stop cleanly", hint=f"see {self._log}, and try again"
+            )
+        self._running = None
+        yield self.data
+        self.start()

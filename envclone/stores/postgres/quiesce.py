@@ -11,7 +11,7 @@ from psycopg import sql
 
 from envclone.errors import UnsafeError
 
-__all__ = ["every_database_open", "release_horizon", "vacuum_everything"]
+__all__ = ["every_database_open", "release_horizon", "vacuum_catalogs"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -48,11 +48,10 @@ def every_database_open(connect: Connect) -> Iterator[None]:
         conn.execute("VACUUM pg_catalog.pg_database")
 
 
-def vacuum_everything(connect: Connect) -> int:
-    """VACUUM each table of each database and return the number of databases.
+def vacuum_catalogs(connect: Connect) -> int:
+    """VACUUM each system catalog of each database and return the number of databases.
 
-    User tables' indexes are left alone (INDEX_CLEANUP OFF): a dead row's line pointer stays without storage, and vector
-    indexes stay as they are. Pages known to have visible rows only are not touched.
+    Users' tables are not touched: their line pointers stay as they are, and what nobody sees is erased on the files.
     Raises UnsafeError when dead rows could not be removed.
     """
     with connect(autocommit=True) as conn:
@@ -61,14 +60,13 @@ def vacuum_everything(connect: Connect) -> int:
         with connect(dbname=name, autocommit=True) as conn:
             _require_no_others(conn)
             tables = conn.execute(
-                """SELECT n.nspname, c.relname, c.oid::int8 < 16384
+                """SELECT n.nspname, c.relname
                    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                   WHERE c.relkind IN ('r', 'm') AND n.nspname !~ '^pg_(toast_)?temp_'
-                   ORDER BY c.oid >= 16384 DESC, c.oid = 'pg_catalog.pg_class'::regclass, c.oid"""
+                   WHERE c.relkind = 'r' AND c.oid::int8 < 16384
+                   ORDER BY c.oid = 'pg_catalog.pg_class'::regclass, c.oid"""
             ).fetchall()
-            for schema, table, system in tables:
-                options = sql.SQL("INDEX_CLEANUP ON" if system else "INDEX_CLEANUP OFF")
-                conn.execute(sql.SQL("VACUUM ({}) {}").format(options, sql.Identifier(schema, table)))
+            for schema, table in tables:
+                conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON) {}").format(sql.Identifier(schema, table)))
     return len(names)
 
 

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-from envclone.errors import EnvcloneError, UnsafeError
-from envclone.models import FieldKind, FieldRule, ProgressEvent, RewriteReport, StorePlan
-from envclone.protocols import FieldMask, Masks, Progress
+from envclone.errors import UnsafeError
+from envclone.models import FieldKind, RewriteReport, StorePlan
+from envclone.protocols import Masks, Progress
 from envclone.stores.postgres import indexes, refresh, sequences, statistics, textsearch, triggers
 from envclone.stores.postgres.dependents import generated_from, indexes_on
-from envclone.stores.postgres.read import stream_leaf, written_columns
+from envclone.stores.postgres.read import written_columns
+from envclone.stores.postgres.staging import STAGING, MaskedColumn, fill, joined, staged_name
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
-__all__ = ["METHOD", "rewrite"]
+__all__ = ["METHOD", "affected_columns", "check", "explained", "rewrite", "rewrite_table", "unlink_large_objects"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
 
-METHOD = "sql-update"
+METHOD = "sql"
 """What the report and the attestation call this way of writing."""
-
-_STAGING = "envclone_staging"
 
 
 def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
@@ -47,23 +46,23 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
         tables = read_tables(conn)
         made = {table.oid: textsearch.vectors(conn, table, plan) for table in tables}
         work = [(t, columns) for t in tables if (columns := written_columns(t, plan)) or made[t.oid]]
-        _check(conn, plan, tables, work)
+        check(conn, plan, tables, work)
         with triggers.unpublished(conn):
             for table, columns in work:
                 fields = [
-                    _MaskedColumn(table, column, plan.rules[f"{table.address}.{column.name}"], masks)
+                    MaskedColumn(table, column, plan.rules[f"{table.address}.{column.name}"], masks)
                     for column in columns
                 ]
-                _table(connect, conn, table, fields, made[table.oid], progress)
+                rewrite_table(connect, conn, table, fields, made[table.oid], progress)
                 rows |= {field.rule.address: field.rows for field in fields}
                 values |= {field.rule.address: field.changed for field in fields}
         if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.masked:
-            rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = _unlink_large_objects(conn)
+            rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = unlink_large_objects(conn)
         sequences.advance(conn, {t.oid: columns for t, columns in work})
         refresh.materialized_views(conn, progress)
         affected = {leaf.oid for table, _ in work for leaf in table.leaves} | {table.oid for table, _ in work}
         names = {
-            oid: _affected(conn, t, [*c, *(v.column for v in made[t.oid])])
+            oid: affected_columns(conn, t, [*c, *(v.column for v in made[t.oid])])
             for t, c in work
             for oid in (t.oid, *(leaf.oid for leaf in t.leaves))
         }
@@ -71,31 +70,15 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
     return RewriteReport(METHOD, rows, values, time.monotonic() - started)
 
 
-class _MaskedColumn:
-    """One column on its way: its rule, its mask, and what was counted; `subject` is what its rule is by, as SQL."""
-
-    def __init__(self, table: Table, column: Column, rule: FieldRule, masks: Masks) -> None:
-        self.column = column
-        self.rule = rule
-        self.subject = table.subject(rule)
-        self.mask: FieldMask = masks.field(rule)
-        self.rows = 0
-        self.changed = 0
-
-    def apply(self, values: Sequence[Any], subjects: Sequence[Any] | None) -> list[Any]:
-        """The pseudonyms of one batch; every value counts as a row, a changed one as a value."""
-        masked = list(self.mask(values if subjects is None else list(zip(values, subjects, strict=True))))
-        if len(masked) != len(values):
-            raise EnvcloneError(f"the mask of {self.rule.address} returned {len(masked)} values for {len(values)}")
-        self.rows += sum(value is not None for value in values)
-        self.changed += sum(a != b for a, b in zip(values, masked, strict=True))
-        return masked
-
-
-def _check(
-    conn: Connection, plan: StorePlan, tables: Sequence[Table], work: Sequence[tuple[Table, Sequence[Column]]]
+def check(
+    conn: Connection,
+    plan: StorePlan,
+    tables: Sequence[Table],
+    work: Sequence[tuple[Table, Sequence[Column]]],
+    *,
+    by_sql: Collection[int] | None = None,
 ) -> None:
-    """Refuse before anything is written what this writer cannot do."""
+    """Refuse before anything is written what cannot be done; `by_sql` are the tables (oids) that SQL writes, or all."""
     there = {f"{t.address}.{c}" for t in tables for c in t.columns} | {LARGE_OBJECTS}
     problems = [f"{a}: a rule for a column that is not there" for a in sorted(set(plan.masked) - there)]
     for table, columns in work:
@@ -105,6 +88,8 @@ def _check(
                 problems.append(f"{address}: part of the partition key, rows would have to move")
             if column.kind is FieldKind.VECTOR and plan.rules[address].domain not in ("null", "drop"):
                 problems.append(f"{address}: a vector can be kept or set to null, not masked")
+            if by_sql is not None and table.oid not in by_sql:
+                continue
             if column.kind is FieldKind.ARRAY and _odd_bounds(conn, table, column):
                 problems.append(f"{address}: arrays whose subscripts do not start at 1 cannot be written back")
     if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.domain not in ("keep", "null"):
@@ -126,23 +111,23 @@ def _odd_bounds(conn: Connection, table: Table, column: Column) -> bool:
     return bool(row and row[0])
 
 
-def _affected(conn: Connection, table: Table, columns: Sequence[Column]) -> set[str]:
+def affected_columns(conn: Connection, table: Table, columns: Sequence[Column]) -> set[str]:
     names = {column.name for column in columns}
     return names | generated_from(conn, table, names)
 
 
-def _table(
+def rewrite_table(
     connect: Connect,
     conn: Connection,
     table: Table,
-    fields: Sequence[_MaskedColumn],
+    fields: Sequence[MaskedColumn],
     made: Sequence[textsearch.Vector],
     progress: Progress,
 ) -> None:
-    names = _affected(conn, table, [*(field.column for field in fields), *(vector.column for vector in made)])
+    names = affected_columns(conn, table, [*(field.column for field in fields), *(vector.column for vector in made)])
     for leaf in table.leaves:
         held = indexes_on(conn, leaf.oid, names)
-        with _explained(table), triggers.silenced(conn, leaf):
+        with explained(table), triggers.silenced(conn, leaf):
             indexes.retire(conn, held)
             with connect(autocommit=True) as reader, connect(autocommit=False) as writer:
                 _leaf(reader, writer, table, leaf, fields, made, progress)
@@ -157,39 +142,17 @@ def _leaf(
     writer: Connection,
     table: Table,
     leaf: Leaf,
-    fields: Sequence[_MaskedColumn],
+    fields: Sequence[MaskedColumn],
     made: Sequence[textsearch.Vector],
     progress: Progress,
 ) -> None:
     columns = [field.column for field in fields]
     # rows that lack a value have none of their own to keep; what a tsvector holds can be older than its text
     whole = any(column.missing for column in columns) or bool(made)
-    definitions: list[sql.Composable] = [sql.SQL("tid pg_catalog.tid")]
-    definitions += [sql.SQL("{} {}").format(_staged(i), c.staged_as) for i, c in enumerate(columns)]
-    staging = sql.Identifier("pg_temp", _STAGING)
-    writer.execute("SET LOCAL session_replication_role = replica")
-    writer.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(sql.Identifier(_STAGING), _list(definitions)))
-    done = staged = 0
-    subjects = [field.subject for field in fields if field.subject]
-    expressions = [sql.SQL("ctid::pg_catalog.text"), *(column.read_as() for column in columns), *subjects]
-    copy_into = sql.SQL("COPY {} FROM STDIN").format(staging)
-    with writer.cursor() as cursor, cursor.copy(copy_into) as copy:
-        for batch in stream_leaf(reader, leaf, expressions):
-            tids, *read = zip(*batch, strict=True)
-            old, by = read[: len(fields)], iter(read[len(fields) :])
-            new = [
-                field.apply(values, next(by) if field.subject else None)
-                for field, values in zip(fields, old, strict=True)
-            ]
-            for tid, before, after in zip(tids, zip(*old, strict=True), zip(*new, strict=True), strict=True):
-                if whole or before != after:
-                    copy.write_row((tid, *after))
-                    staged += 1
-            done += len(batch)
-            progress(ProgressEvent(f"sanitize {table.address}", done, None, "rows"))
+    staged = fill(reader, writer, table, leaf, fields, progress, whole=whole)
     if staged:
-        _update(writer, leaf, columns, made, staging, staged)
-    writer.execute(sql.SQL("DROP TABLE {}").format(staging))
+        _update(writer, leaf, columns, made, staged)
+    writer.execute(sql.SQL("DROP TABLE {}").format(STAGING))
     writer.commit()
 
 
@@ -198,10 +161,9 @@ def _update(
     leaf: Leaf,
     columns: Sequence[Column],
     made: Sequence[textsearch.Vector],
-    staging: sql.Identifier,
     staged: int,
 ) -> None:
-    fresh = {c.name: c.written_from(sql.SQL("s.{}").format(_staged(i))) for i, c in enumerate(columns)}
+    fresh = {c.name: c.written_from(sql.SQL("s.{}").format(staged_name(i))) for i, c in enumerate(columns)}
     derived = {
         vector.column.name: vector.made_from(lambda name: fresh.get(name, sql.Identifier("t", name))) for vector in made
     }
@@ -209,7 +171,7 @@ def _update(
         sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in {**fresh, **derived}.items()
     ]
     statement = sql.SQL("UPDATE ONLY {} AS t SET {} FROM {} AS s WHERE t.ctid = s.tid").format(
-        leaf.identifier, _list(assignments), staging
+        leaf.identifier, joined(assignments), STAGING
     )
     updated = writer.execute(statement).rowcount
     if updated != staged:
@@ -219,7 +181,7 @@ def _update(
         )
 
 
-def _forget_missing(conn: Connection, leaf: Leaf, fields: Sequence[_MaskedColumn]) -> None:
+def _forget_missing(conn: Connection, leaf: Leaf, fields: Sequence[MaskedColumn]) -> None:
     """Every row has a value of its own now; the catalog's copy of the old default may be somebody's."""
     conn.execute(
         """UPDATE pg_catalog.pg_attribute SET atthasmissing = false, attmissingval = NULL
@@ -228,7 +190,7 @@ def _forget_missing(conn: Connection, leaf: Leaf, fields: Sequence[_MaskedColumn
     )
 
 
-def _unlink_large_objects(conn: Connection) -> int:
+def unlink_large_objects(conn: Connection) -> int:
     row = conn.execute(
         "SELECT pg_catalog.count(pg_catalog.lo_unlink(oid)) FROM pg_catalog.pg_largeobject_metadata"
     ).fetchone()
@@ -236,16 +198,8 @@ def _unlink_large_objects(conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _staged(index: int) -> sql.Identifier:
-    return sql.Identifier(f"c{index}")
-
-
-def _list(parts: Sequence[sql.Composable]) -> sql.Composed:
-    return sql.SQL(", ").join(parts)
-
-
 @contextmanager
-def _explained(table: Table) -> Iterator[None]:
+def explained(table: Table) -> Iterator[None]:
     """Say which constraint the pseudonyms broke, and never the value."""
     try:
         yield

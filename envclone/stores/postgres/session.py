@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 
-from envclone.models import Change, Cleaned, Integrity, Inventory, RewriteReport, RowsDigest, StorePlan
+from envclone.models import Change, Cleaned, Integrity, Inventory, Probe, RewriteReport, RowsDigest, StorePlan
 from envclone.protocols import Masks, Progress
 from envclone.stores.postgres import (
     defang,
@@ -18,11 +18,13 @@ from envclone.stores.postgres import (
     integrity,
     inventory,
     layout,
+    probe,
     quiesce,
     read,
     rewrite,
     statements,
 )
+from envclone.stores.postgres.inplace.writer import rewrite as write_in_place
 
 __all__ = ["PREPARATION", "PostgresSession"]
 
@@ -37,7 +39,7 @@ PREPARATION = """
     SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET bytea_output = 'hex';
     SET extra_float_digits = 1; SET xmlbinary = 'base64'; SET lc_monetary = 'C'; SET lc_numeric = 'C';
     SET check_function_bodies = off; SET maintenance_work_mem = '256MB'; SET work_mem = '64MB';
-    SET synchronous_commit = off; SET client_min_messages = error
+    SET synchronous_commit = off; SET synchronize_seqscans = off; SET client_min_messages = error
 """
 """What a role's or a database's settings in production must not decide for a private session."""
 
@@ -47,17 +49,25 @@ class PostgresSession:
 
     `connect(dbname=None, autocommit=…)` is a context manager that opens a superuser's connection to the private server,
     prepared by PREPARATION, and closes it; without a name it goes to the store's own database. `changes` are what the
-    clone's new configuration changed; `defang` reports them.
+    clone's new configuration changed; `defang` reports them. `stopped` stops the server for the time of work on its
+    files; without it rows are written through SQL.
     """
 
     def __init__(
-        self, connect: Connect, store: str, database: str, directory: Path, changes: Sequence[Change] = ()
+        self,
+        connect: Connect,
+        store: str,
+        database: str,
+        directory: Path,
+        changes: Sequence[Change] = (),
+        stopped: Callable[[], AbstractContextManager[Path]] | None = None,
     ) -> None:
         self._connect = connect
         self._store = store
         self._database = database
         self._directory = directory
         self._changes = changes
+        self._stopped = stopped
         self._changed = False
         self._disabled: list[Cleaned] = []
 
@@ -78,12 +88,24 @@ class PostgresSession:
         """Replace every value of the plan's masked columns; raises UnsafeError when that cannot be done."""
         self._touch()
         quiesce.release_horizon(self._connect)
-        return rewrite.rewrite(self._connect, plan, masks, progress)
+        if plan.method == rewrite.METHOD or self._stopped is None:
+            return rewrite.rewrite(self._connect, plan, masks, progress)
+        return write_in_place(self._connect, self._stopped, plan, masks, progress)
 
-    def digest(self, plan: StorePlan, masks: Masks | None) -> Mapping[str, RowsDigest]:
+    def digest(self, plan: StorePlan, masks: Masks | None, placed: Collection[str] = ()) -> Mapping[str, RowsDigest]:
         """Digests per table of what is stored, or of what the masks would make of it."""
         with self._connect(autocommit=True) as conn:
-            return digest.digest(conn, plan, masks)
+            return digest.digest(conn, plan, masks, placed)
+
+    def probes(self, most: int) -> Sequence[Probe]:
+        """Questions for each vector index of pgvector."""
+        with self._connect(autocommit=True) as conn:
+            return probe.probes(conn, most)
+
+    def answers(self, probes: Sequence[Probe], placed: Collection[str]) -> Sequence[list[Any] | None]:
+        """What the indexes answer; None where the planner does not use one."""
+        with self._connect(autocommit=True) as conn:
+            return probe.answers(conn, probes, placed)
 
     def integrity(self) -> Integrity:
         """Search for orphans of every foreign key, and for unique indexes out of use."""
@@ -108,7 +130,7 @@ class PostgresSession:
         return [*(settings if self._changes else []), *self._disabled, *defang.defang(self._connect, self._database)]
 
     def finish(self) -> None:
-        """Before the server stops: remove dead rows everywhere and note the layout of the files for `scrub`.
+        """Before the server stops: remove the catalogs' dead rows and note the layout of the files for `scrub`.
 
         Nothing to do when this session changed nothing.
         """
@@ -116,7 +138,7 @@ class PostgresSession:
             return
         quiesce.release_horizon(self._connect)
         with quiesce.every_database_open(self._connect):
-            quiesce.vacuum_everything(self._connect)
+            quiesce.vacuum_catalogs(self._connect)
             found = layout.read_layout(self._connect)
         layout.save(found, self._directory)
 

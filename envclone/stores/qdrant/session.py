@@ -18,6 +18,7 @@ from envclone.models import (
     FieldRule,
     Integrity,
     Inventory,
+    Probe,
     ProgressEvent,
     RewriteReport,
     RowsDigest,
@@ -25,7 +26,7 @@ from envclone.models import (
     StoreSnapshot,
 )
 from envclone.protocols import FieldMask, Masks, Progress
-from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, wal
+from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.gridwriter import GridWriter
 from envclone.stores.qdrant.layout import STORAGE, Collection, Segment, collections
@@ -118,11 +119,21 @@ class QdrantSession:
                     progress(ProgressEvent(f"masking {self._snapshot.store}", done, max(total, done), "rows"))
                 if rebuild:
                     engine.settle(shard)  # the engine builds the dropped indexes from the masked payloads
-        method = "in place" if not moved else f"in place, {moved} records moved to other blocks"
-        return RewriteReport(method, rows, values, round(time.monotonic() - began, 3))
+        moved_blocks = {"records moved to other blocks": moved} if moved else {}
+        return RewriteReport(
+            "in-place",
+            rows,
+            values,
+            round(time.monotonic() - began, 3),
+            placed=tuple(sorted(rows)),
+            checks=moved_blocks,
+        )
 
-    def digest(self, plan: StorePlan, masks: Masks | None) -> Mapping[str, RowsDigest]:
-        """Per collection: the payloads (masked when `masks` is given) and every byte that must stay as it is."""
+    def digest(self, plan: StorePlan, masks: Masks | None, placed: Names[str] = ()) -> Mapping[str, RowsDigest]:
+        """Per collection: the payloads (masked when `masks` is given) and every byte that must stay as it is.
+
+        Points always are where they were: that is part of those bytes.
+        """
         found: dict[str, RowsDigest] = {}
         for name, collection in self._collections.items():
             rule = self._rule(plan, name)
@@ -141,6 +152,14 @@ class QdrantSession:
     def run(self, text: str, name: str, *, writes: Names[str] = (), timeout: float) -> int:
         """Raises UnsafeError: Qdrant has no language that a hook's statements could be written in."""
         raise UnsafeError(f"the hook {name} is SQL, which a Qdrant store does not know")
+
+    def probes(self, most: int) -> Sequence[Probe]:
+        """Questions for each vector of each collection, in each shard."""
+        return [found for one in self._collections.values() for found in probe.probes(one, most)]
+
+    def answers(self, probes: Sequence[Probe], placed: Names[str]) -> Sequence[list[Any] | None]:
+        """What each shard answers: ids and scores."""
+        return probe.answers(self._collections, probes)
 
     def integrity(self) -> Integrity:
         """Whether the engine reads every point, and reads what the files hold."""

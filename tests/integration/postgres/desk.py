@@ -188,6 +188,10 @@ class LetterMasks:
         + "5678901234",
     )
 
+    def separable(self, rule: FieldRule) -> bool:
+        """Any copy of this process can do it."""
+        return True
+
     def field(self, rule: FieldRule) -> Callable[[Sequence[Any]], list[Any]]:
         """The mask of one field."""
         if rule.kind is FieldKind.JSON:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from envclone.errors import UnsafeError
 
-__all__ = ["HEADER", "NORMAL", "Items", "Pages", "has_dead", "headers", "live_mask", "normal_items"]
+__all__ = ["HEADER", "NORMAL", "Items", "Pages", "headers", "live_mask", "normal_items"]
 
 Pages = npt.NDArray[np.uint8]
 """Pages as an array of the shape (pages, page size in bytes)."""
@@ -20,8 +20,6 @@ NORMAL = 1
 """The line pointer's flag for an item with storage (`src/include/storage/itemid.h`)."""
 
 _TUPLE_HEADER = 23
-_XMAX_COMMITTED, _XMAX_INVALID, _XMAX_IS_MULTI, _LOCK_ONLY = 0x0400, 0x0800, 0x1000, 0x0080
-_XMIN_COMMITTED, _XMIN_INVALID = 0x0100, 0x0200
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +33,10 @@ class Items:
 
     def __len__(self) -> int:
         return len(self.page)
+
+    def only(self, chosen: npt.NDArray[np.bool_]) -> Items:
+        """Those that are chosen."""
+        return Items(self.page[chosen], self.number[chosen], self.offset[chosen], self.length[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,23 +100,6 @@ def live_mask(pages: Pages, items: Items, place: str) -> npt.NDArray[np.bool_]:
     np.add.at(edges, (items.page, items.offset), 1)
     np.subtract.at(edges, (items.page, items.offset + items.length), 1)
     return np.cumsum(edges[:, :size], axis=1, dtype=np.int8) > 0
-
-
-def has_dead(pages: Pages, items: Items) -> npt.NDArray[np.bool_]:
-    """Which items are row versions that nobody can see any more, though they still have storage.
-
-    After a VACUUM that nothing held back there are none: their inserting transaction is known to have failed,
-    or their deleting one to have committed (`src/include/access/htup_details.h`).
-    """
-    if not len(items):
-        return np.zeros(0, dtype=np.bool_)
-    at = items.offset + 20
-    mask = pages[items.page, at].astype(np.int64) | (pages[items.page, at + 1].astype(np.int64) << 8)
-    frozen = mask & (_XMIN_COMMITTED | _XMIN_INVALID) == _XMIN_COMMITTED | _XMIN_INVALID
-    aborted = (mask & _XMIN_INVALID != 0) & ~frozen
-    deleted = (mask & _XMAX_COMMITTED != 0) & (mask & (_XMAX_INVALID | _XMAX_IS_MULTI | _LOCK_ONLY) == 0)
-    dead: npt.NDArray[np.bool_] = aborted | deleted
-    return dead
 
 
 def _broken(place: str, page: int) -> UnsafeError:

@@ -17,13 +17,19 @@ _BITMAP = 23
 
 @dataclass(frozen=True, slots=True)
 class Attribute:
-    """What `pg_attribute` says of a column: `length` -1 is a varlena, -2 a C string; `align` is c, s, i or d."""
+    """What `pg_attribute` says of a column: `length` -1 is a varlena, -2 a C string; `align` is c, s, i or d.
+
+    `storage` is p, e, m or x; `typmod` the type's modifier or -1.
+    """
 
     name: str
     type: str
     length: int
     align: str
     dropped: bool = False
+    storage: str = "x"
+    typmod: int = -1
+    nullable: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,12 @@ from enum import Enum
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.pages import pglz
 
-__all__ = ["Form", "Pointer", "Varlena", "expand", "parse", "pointer"]
+__all__ = ["Form", "Pointer", "Varlena", "compressed", "expand", "parse", "pointer", "short_or_long", "shrink"]
 
 _SIZE_BITS = 0x3FFFFFFF
 _ON_DISK = 18
 _HEADER = 4
+_SHORTEST = 127
 
 
 class Form(Enum):
@@ -48,6 +49,11 @@ class Pointer:
     method: int
     value: int
     table: int
+
+    def datum(self) -> bytes:
+        """The pointer as it stands in a tuple."""
+        info = self.stored_size | self.method << 30
+        return struct.pack("<BBiIII", 1, _ON_DISK, self.raw_size + _HEADER, info, self.value, self.table)
 
     @property
     def compressed(self) -> bool:
@@ -97,3 +103,29 @@ def expand(body: bytes | memoryview) -> bytes:
         except lz4.block.LZ4BlockError as exc:
             raise UnsafeError("a value compressed with lz4 is damaged") from exc
     raise UnsafeError(f"a value is compressed with the unknown method {method}")
+
+
+def shrink(raw: bytes, method: int, *, harder: bool = False) -> bytes | None:
+    """A compressed body for `expand` by pglz (0) or lz4 (1), or None when it would not be smaller than `raw`."""
+    if method == 0:
+        stream = pglz.compress(raw, len(raw) - 5, harder=harder)
+    else:
+        import lz4.block
+
+        mode = "high_compression" if harder else "default"
+        stream = bytes(lz4.block.compress(raw, mode=mode, store_size=False))
+    if stream is None or len(stream) + _HEADER >= len(raw):
+        return None
+    return struct.pack("<I", len(raw) | method << 30) + stream
+
+
+def short_or_long(raw: bytes, *, packable: bool = True) -> bytes:
+    """A plain value with its header: of one byte when that is allowed and enough."""
+    if packable and len(raw) + 1 <= _SHORTEST:
+        return bytes(((len(raw) + 1) << 1 | 1,)) + raw
+    return struct.pack("<I", (len(raw) + _HEADER) << 2) + raw
+
+
+def compressed(body: bytes) -> bytes:
+    """A compressed value with its header, from what `shrink` gave."""
+    return struct.pack("<I", (len(body) + _HEADER) << 2 | 2) + body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,8 @@ import pytest
 
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.pages.checksum import page_checksums
-from envclone.stores.postgres.pages.page import has_dead, live_mask, normal_items
+from envclone.stores.postgres.pages.page import live_mask, normal_items
+from envclone.stores.postgres.pages.visibility import Transactions, dead
 
 NORMAL, REDIRECT, DEAD, UNUSED = 1, 2, 3, 0
 
@@ -53,20 +55,19 @@ def test_a_full_page_and_a_new_one() -> None:
 
 
 @pytest.mark.parametrize(
-    ("infomask", "dead"),
+    ("infomask", "gone"),
     [
         (0x0900, False),  # inserted, never deleted
         (0x0500, True),  # deleted for good
         (0x0580, False),  # locked only
-        (0x1500, False),  # a multixact is not judged here
         (0x0A00, True),  # its insert failed
         (0x0B00, False),  # frozen
-        (0x0100, False),  # deleted by somebody of whom nothing is known yet
     ],
 )
-def test_rows_that_nobody_sees(infomask: int, dead: bool) -> None:
+def test_rows_that_nobody_sees(infomask: int, gone: bool) -> None:
     page = _page([(8100, NORMAL, 50)], upper=8000, infomask=infomask)
-    assert has_dead(page, normal_items(page, "file")).tolist() == [dead]
+    nothing = Transactions(Path("/nowhere"), 8192)
+    assert dead(page, normal_items(page, "file"), nothing).tolist() == [gone]
 
 
 @pytest.mark.parametrize(

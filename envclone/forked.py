@@ -1,0 +1,91 @@
+"""Copies of this process that share its memory and work off a list: the one other way to have more processes.
+
+`process` runs programs; this runs a function of ours on several processors, where what it needs (masks, arrays) is
+too big or too secret to be sent.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import multiprocessing.connection
+import os
+import signal
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from envclone.errors import EnvcloneError
+
+__all__ = ["fork_map", "processors"]
+
+
+def processors() -> int:
+    """How many processors this process may use."""
+    return len(os.sched_getaffinity(0))
+
+
+def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[Any]:
+    """The results of `work` on each job, in the order in which they are done, by copies of this process.
+
+    What this process holds (masks, open files) is shared with the copies without being sent; results are pickled. With
+    one worker or job nothing is forked. The first error ends all and is raised; the copies die with this process.
+    """
+    workers = min(workers, len(jobs))
+    if workers <= 1:
+        for job in jobs:
+            yield work(job)
+        return
+    context = multiprocessing.get_context("fork")
+    parent = os.getpid()
+    running: dict[Any, Any] = {}
+    try:
+        for number in range(workers):
+            reader, writer = context.Pipe(duplex=False)
+            child = context.Process(target=_work_off, args=(work, jobs[number::workers], writer, parent), daemon=True)
+            child.start()
+            writer.close()
+            running[reader] = child
+        while running:
+            ready: list[Any] = multiprocessing.connection.wait(list(running))
+            for reader in ready:
+                try:
+                    kind, value = reader.recv()
+                except EOFError:
+                    raise EnvcloneError(
+                        "a working process ended before its work", hint="was it killed for memory? see dmesg"
+                    ) from None
+                if kind == "end":
+                    running.pop(reader).join()
+                elif kind == "error":
+                    raise value
+                else:
+                    yield value
+    finally:
+        for child in running.values():
+            child.kill()
+            child.join()
+
+
+def _work_off(work: Callable[[Any], Any], jobs: Sequence[Any], writer: Any, parent: int) -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends this one
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+    if os.getppid() != parent:
+        os._exit(1)
+    try:
+        for job in jobs:
+            writer.send(("result", work(job)))
+        writer.send(("end", None))
+    except EnvcloneError as exc:
+        writer.send(("error", exc))
+    except BaseException as exc:  # noqa: BLE001 - the parent must hear of it, without what it was about
+        writer.send(("error", EnvcloneError(f"a working process failed: {type(exc).__name__}", hint=_where(exc))))
+    finally:
+        writer.close()
+        os._exit(0)
+
+
+def _where(exc: BaseException) -> str:
+    frames = traceback.extract_tb(exc.__traceback__)
+    return "report this as a bug: " + ", ".join(f"{Path(f.filename).name}:{f.lineno}" for f in frames[-3:])

@@ -1,0 +1,1 @@
+"""Rewriting values inside the pages of a stopped clone, every record at its address."""

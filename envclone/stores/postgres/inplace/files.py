@@ -1,0 +1,158 @@
+"""The work on the files of a stopped server: every relation, in parallel, and what follows from it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from envclone.errors import UnsafeError
+from envclone.forked import fork_map, processors
+from envclone.models import ProgressEvent
+from envclone.protocols import FieldMask, Progress
+from envclone.stores.postgres import control
+from envclone.stores.postgres.inplace import pagefile
+from envclone.stores.postgres.inplace.heap import HeapWriter
+from envclone.stores.postgres.inplace.settle import settle
+from envclone.stores.postgres.inplace.staged import StagedValues
+from envclone.stores.postgres.inplace.toasting import Chunk, Toaster
+from envclone.stores.postgres.inplace.work import LeafWork, Spilled
+from envclone.stores.postgres.pages.segments import extents
+from envclone.stores.postgres.pages.toast import Chunks
+from envclone.stores.postgres.pages.visibility import Transactions
+
+__all__ = ["LeafDone", "write_files"]
+
+_PAGES_AT_ONCE = 1024
+_LOOSE_AT_ONCE = 4096
+
+
+@dataclass(slots=True)
+class LeafDone:
+    """What was done to one relation; `left` are rows that only SQL can write.
+
+    With `moved_chunks` the index of its TOAST table must be built anew.
+    """
+
+    pages: int = 0
+    written: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
+    left: list[Spilled] = field(default_factory=list)
+    moved_chunks: int = 0
+
+
+def write_files(
+    data: Path,
+    works: Sequence[LeafWork],
+    masks: Callable[[LeafWork], Mapping[str, FieldMask]],
+    separable: Callable[[LeafWork], bool],
+    progress: Progress,
+) -> list[LeafDone]:
+    """Mask the values of each relation in its pages. The server must be stopped cleanly.
+
+    Only pages that change are written. Raises UnsafeError when a server runs, or a file is not understood.
+    """
+    if (data / "postmaster.pid").exists():
+        raise UnsafeError(f"a server runs on {data}", hint="report this as a bug")
+    found = control.read(data)
+    if found.state is not control.State.SHUT_DOWN:
+        raise UnsafeError(f"{data} was not shut down cleanly: {found.state}", hint="report this as a bug")
+    return [_Leaf(data, work, found, progress).write(masks(work), parallel=separable(work)) for work in works]
+
+
+class _Leaf:
+    def __init__(self, data: Path, work: LeafWork, found: control.Control, progress: Progress) -> None:
+        self._data = data
+        self._work = work
+        self._control = found
+        self._progress = progress
+        self._checksums = bool(found.checksums)
+        self._transactions: Transactions = control.transactions(data)
+
+    def write(self, masks: Mapping[str, FieldMask], *, parallel: bool) -> LeafDone:
+        work, found = self._work, self._control
+        size, segment_pages = found.block_size, found.relation_segment_blocks
+        done = LeafDone()
+        with ExitStack() as stack:
+            toaster = self._toaster(stack)
+            staged = StagedValues(self._data, work.staging, size, segment_pages) if work.staging else None
+            writer = HeapWriter(
+                work,
+                masks,
+                self._transactions,
+                page_size=size,
+                checksums=self._checksums,
+                toaster=toaster,
+                staged=staged,
+            )
+            jobs = list(
+                extents(self._data / work.relation.path, size, segment_pages=segment_pages, at_once=_PAGES_AT_ONCE)
+            )
+            total = sum(job.pages for job in jobs)
+            dirty: set[int] = set()
+            hidden: set[int] = set()
+            spilled: list[Spilled] = []
+            loose: list[Chunk] = []
+            for written in fork_map(writer.write, jobs, processors() if parallel else 1):
+                done.pages += written.bytes // size
+                done.written += written.pages
+                for counted, into in ((written.rows, done.rows), (written.values, done.values)):
+                    for address, count in counted.items():
+                        into[address] = into.get(address, 0) + count
+                dirty |= written.dirty
+                hidden |= written.hidden
+                spilled += written.spilled
+                loose += written.loose
+                done.moved_chunks += len(written.loose)
+                if len(loose) >= _LOOSE_AT_ONCE:
+                    self._append(loose)
+                    loose = []
+                self._progress(ProgressEvent(f"sanitize {work.relation.name}", done.pages, total, "pages"))
+            done.left = settle(
+                self._data,
+                work,
+                spilled,
+                toaster,
+                page_size=size,
+                segment_pages=segment_pages,
+                checksums=self._checksums,
+            )
+            if toaster is not None:
+                done.moved_chunks += len(toaster.loose)
+                self._append([*loose, *toaster.loose])
+        self._finish_toast(dirty, hidden)
+        return done
+
+    def _toaster(self, stack: ExitStack) -> Toaster | None:
+        if self._work.toast is None:
+            return None
+        found = self._control
+        chunks = Chunks(
+            self._data / self._work.toast.path,
+            found.block_size,
+            found.relation_segment_blocks,
+            transactions=self._transactions,
+            writable=True,
+        )
+        return Toaster(stack.enter_context(chunks), found.block_size, found.toast_chunk_size)
+
+    def _append(self, loose: Sequence[Chunk]) -> None:
+        assert self._work.toast is not None or not loose
+        if self._work.toast is not None and loose:
+            pagefile.append_chunks(
+                self._data / self._work.toast.path,
+                loose,
+                self._control.block_size,
+                self._control.relation_segment_blocks,
+                self._checksums,
+            )
+
+    def _finish_toast(self, dirty: set[int], hidden: set[int]) -> None:
+        if self._work.toast is None:
+            return
+        path = self._data / self._work.toast.path
+        if self._checksums:
+            pagefile.seal(path, dirty, self._control.block_size, self._control.relation_segment_blocks)
+        pagefile.hide(path, hidden, self._control.block_size, self._checksums)
