@@ -184,6 +184,13 @@ class Store(Protocol):
         """Erase from a closed clone's files what the engine no longer shows: dead rows, free space, logs, old WAL."""
         ...
 
+    def examine(self, directory: Path) -> Mapping[str, int]:
+        """Whether a closed clone's files are whole, as its engine would have them; what was looked at, counted.
+
+        Raises UnsafeError with what is damaged.
+        """
+        ...
+
     def vocabulary(self, directory: Path) -> Sequence[Path]:
         """Files below a closed clone in which only the engine's own words stand, the same in every installation."""
         ...

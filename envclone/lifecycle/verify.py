@@ -5,8 +5,9 @@
    digest of the sanitized rows. Every vector index answers as production's does.
 2. No reference is orphaned that was not, and every unique constraint holds.
 3. No original value stands in a field of any store, masked or kept.
-4. No original value stands in the record that is published with the files.
-5. No original value stands in the bytes of any file, compressed values decompressed. What equals an original by
+4. The files are whole: pages, rows and TOAST values.
+5. No original value stands in the record that is published with the files.
+6. No original value stands in the bytes of any file, compressed values decompressed. What equals an original by
    accident (a pseudonym, a word of a kept field) is subtracted, counted and named.
 """
 
@@ -67,6 +68,11 @@ def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = N
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
     findings.search = None
+    checks["structure"] = {}
+    for name, snapshot in sanitized.raw.stores.items():
+        workspace.progress(ProgressEvent(f"checking the files of {name}", 0))
+        found = registry.store(snapshot.kind).examine((files or sanitized.directory) / name)
+        checks["structure"][name] = dict(found)
     give_back()
     checks["files"] = examine_files(
         {

@@ -112,6 +112,14 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
             (f"reference {one['reference']}", f"{one['dangling']} dangle (production: {one['dangling_in_production']})")
             for one in checks["references"]
         ),
+        *(
+            (
+                f"files of {store} are whole",
+                ", ".join(f"{count:,} {what.replace('_', ' ')}" for what, count in one.items()),
+            )
+            for store, one in sorted(checks.get("structure", {}).items())
+            if one
+        ),
         (
             "original values looked for in every field",
             f"{fields['originals']:,} in {fields['values_searched']:,} values, 0 left",

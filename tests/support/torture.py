@@ -37,6 +37,9 @@ _LAST = "Doe Garcia Khan Zhang Petrova Smith Patel Nilsen Rahman Mensah Müller 
 def setup(conn: psycopg.Connection[Any]) -> None:
     """What the tables share: types, and extensions where the server has them."""
     conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+    for name in ("citext", "hstore"):
+        if conn.execute("SELECT 1 FROM pg_available_extensions WHERE name = %s", [name]).fetchone():
+            conn.execute(f"CREATE EXTENSION IF NOT EXISTS {name}".encode())
     conn.execute("CREATE TYPE mood AS ENUM ('calm', 'odd')")
     conn.execute("CREATE TYPE pair AS (label text, amount int)")
     conn.execute("CREATE DOMAIN short_name AS text CHECK (length(VALUE) < 20000)")
@@ -74,6 +77,8 @@ class _Maker:
             "SELECT 'lz4' = ANY (enumvals) FROM pg_settings WHERE name = 'default_toast_compression'"
         ).fetchone()
         self.lz4 = bool(lz4 and lz4[0])
+        there = conn.execute("SELECT count(*) FROM pg_extension WHERE extname IN ('citext', 'hstore')").fetchone()
+        self.contrib = bool(there and there[0] == 2)
 
     def make(self) -> Torment:
         rnd, table = self.random, self.table
@@ -117,6 +122,8 @@ class _Maker:
             self._json, self._text_array, self._int_array, self._bytea, self._enum, self._composite, self._range,
             self._domain, self._bool, self._generated,
         ]  # fmt: skip
+        if self.contrib:
+            kinds += [self._citext, self._hstore]
         type_, domains, value = self.random.choice(kinds)()
         self.table.types[name] = type_
         rule = self.random.choice(domains)
@@ -260,6 +267,15 @@ class _Maker:
     def _bytea(self) -> Any:
         rnd = self.random
         return "bytea", ["bytes", "redact"], lambda: rnd.randbytes(rnd.choice([0, 3, 200, 5000]))
+
+    def _citext(self) -> Any:
+        return "citext", ["person", "email", "longer"], self._mail
+
+    def _hstore(self) -> Any:
+        def value() -> str:
+            return f'name=>"{self._name()}", note=>"{self._words(9)}", nothing=>NULL'
+
+        return "hstore", [{"$.name": "person", "$.note": "text", "$.nothing": "keep"}], value
 
     def _enum(self) -> Any:
         return "mood", ["keep"], lambda: self.random.choice(["calm", "odd"])

@@ -1,6 +1,6 @@
 """`global/pg_control`, read directly: what state a data directory is in, without starting anything on it.
 
-The layout is that of `src/include/catalog/pg_control.h`: one format (1300) from PostgreSQL 13 to 17, and 1800 in 18,
+The layout is that of `src/include/catalog/pg_control.h`: 1300 from PostgreSQL 13 to 16, 1700 in 17, and 1800 in 18,
 which only adds a byte before the last fields. Integers are in the machine's own order, the CRC is CRC-32C.
 """
 
@@ -18,7 +18,7 @@ from envclone.stores.postgres.pages.visibility import Transactions
 
 __all__ = ["Control", "State", "lsn_text", "major_version", "read", "transactions", "wal_segment"]
 
-_CRC_OFFSET = {1300: 288, 1800: 292}
+_CRC_OFFSET = {1300: 288, 1700: 288, 1800: 292}
 """Where the checksum is, per format; everything before it is covered by it."""
 
 _CATALOG = {14: 202107181, 15: 202209061, 16: 202307071, 17: 202406281, 18: 202506291}

@@ -170,7 +170,9 @@ def _libdir(bindir: Path) -> Path | None:
 
 def _sharedir(bindir: Path) -> Path | None:
     share = bindir.parent / "share"
-    debian = Path("/usr/share/postgresql") / bindir.parent.name
+    debian = (
+        bindir.parent.parent.parent.parent / "share" / "postgresql" / bindir.parent.name
+    )  # /usr/lib/postgresql/17/bin
     return _first([share / "postgresql", share, debian], "postgres.bki")
 
 

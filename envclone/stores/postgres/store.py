@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -48,6 +48,12 @@ class PostgresStore:
         from envclone.stores.postgres.residue import scrub
 
         return scrub(directory, snapshot, plan)
+
+    def examine(self, directory: Path) -> Mapping[str, int]:
+        """Pages, rows and TOAST values of every table of every database."""
+        from envclone.stores.postgres.structure import examine
+
+        return examine(directory)
 
     def vocabulary(self, directory: Path) -> Sequence[Path]:
         """The files of template0, which nobody writes to and which `defang` makes anew when somebody has."""

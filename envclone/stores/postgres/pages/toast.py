@@ -24,6 +24,7 @@ __all__ = ["Chunks", "Place"]
 @dataclass(frozen=True, slots=True)
 class _Index:
     value: npt.NDArray[np.uint32]
+    sequence: npt.NDArray[np.uint32]
     place: npt.NDArray[np.int64]
     length: npt.NDArray[np.uint16]
     number: npt.NDArray[np.uint16]
@@ -41,7 +42,7 @@ class Place:
 
 
 class Chunks:
-    """The chunks of one TOAST table, found by value id; 16 bytes of memory per chunk.
+    """The chunks of one TOAST table, found by value id; 20 bytes of memory per chunk.
 
     A chunk is an ordinary tuple of `(chunk_id oid, chunk_seq int4, chunk_data bytea)` without nulls. Chunks of versions
     that nobody sees are left out when `transactions` are given. A `writable` one can be written through `maps`.
@@ -112,6 +113,21 @@ class Chunks:
             )
         return data
 
+    def sizes(self, chunk_size: int) -> dict[str, npt.NDArray[np.int64]]:
+        """Each value's `id`, in order, and its `size` in bytes: -1 where chunks are missing, doubled or cut short."""
+        index = self._index
+        if not len(index.value):
+            return {"id": np.zeros(0, dtype=np.int64), "size": np.zeros(0, dtype=np.int64)}
+        first = np.flatnonzero(np.concatenate(([True], index.value[1:] != index.value[:-1])))
+        last = np.concatenate((first[1:], [len(index.value)])) - 1
+        size = np.add.reduceat(index.length.astype(np.int64), first)
+        in_value = np.arange(len(index.value)) - np.repeat(first, last - first + 1)
+        full = np.ones(len(index.value), dtype=np.bool_)
+        full[last] = False
+        wrong = (index.sequence != in_value) | (full & (index.length != chunk_size)) | (index.length > chunk_size)
+        size[np.add.reduceat(wrong.astype(np.int64), first) > 0] = -1
+        return {"id": index.value[first].astype(np.int64), "size": size}
+
     def value(self, pointer: varlena.Pointer) -> bytes:
         """A value whole and decompressed."""
         data = self.stored(pointer)
@@ -142,7 +158,9 @@ class Chunks:
         table = np.concatenate(found) if found else np.zeros(0, dtype=_CHUNK)
         del found
         table.sort(order=("value", "sequence"))
-        return _Index(*(np.ascontiguousarray(table[name]) for name in ("value", "place", "length", "number")))
+        return _Index(
+            *(np.ascontiguousarray(table[name]) for name in ("value", "sequence", "place", "length", "number"))
+        )
 
 
 _CHUNK = np.dtype([("value", "<u4"), ("sequence", "<u4"), ("place", "<i8"), ("length", "<u2"), ("number", "<u2")])
