@@ -315,7 +315,10 @@ class BranchState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Image:
-    """A sanitized and verified snapshot: all that `branch` clones."""
+    """A sanitized and verified snapshot: all that `branch` clones.
+
+    `fidelity` is the least fraction of questions that one of its vector indexes answered as production's does.
+    """
 
     id: str
     environment: str
@@ -323,6 +326,7 @@ class Image:
     raw: RawSnapshot
     rules_digest: str
     key_id: str
+    fidelity: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -373,6 +377,7 @@ class Branch:
     pid: int | None = None
     seconds: float = 0.0
     protected: bool = False
+    fidelity: float | None = None
 
 
 # --- replay ------------------------------------------------------------------------------------------------------

@@ -82,3 +82,8 @@ def describe(made: Branch) -> None:
     click.echo(f"branch {made.name} of {made.environment}: {made.state}{took} (image {made.image}{until})")
     for name, endpoint in made.endpoints.items():
         click.echo(f"  {name}: {url(endpoint)}")
+    if made.fidelity is not None and made.fidelity < 1:
+        click.echo(
+            f"  fidelity: {made.fidelity:.1%} of sampled vector searches answer as production's do;"
+            f" envclone attestation {made.image} has the figures"
+        )

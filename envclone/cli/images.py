@@ -60,17 +60,31 @@ def image(settings: Settings, environment: str, fresh: bool, again: bool, as_jso
 @click.pass_obj
 def images(settings: Settings, as_json: bool) -> None:
     """List the images."""
+    from envclone.cow.loop import format_size
+
     with settings.stack() as stack:
         found = stack.images()
+        cow, pool = stack.workspace.cow, stack.workspace.pool
+        sizes = {one.id: cow.usage(pool.path_of("images", one.id)) for one in found}
     rows = [
-        [one.id, one.environment, f"{one.raw.created_at:%Y-%m-%d %H:%M}", ", ".join(one.raw.stores), one.key_id]
+        [
+            one.id,
+            one.environment,
+            f"{one.raw.created_at:%Y-%m-%d %H:%M}",
+            ", ".join(one.raw.stores),
+            *(format_size(size) for size in sizes[one.id]),
+            "-" if one.fidelity is None else f"{one.fidelity:.1%}",
+            one.key_id,
+        ]
         for one in found
     ]
     emit(
         as_json,
-        [records.dump(one) for one in found],
+        [{**records.dump(one), "bytes": sizes[one.id][0], "own_bytes": sizes[one.id][1]} for one in found],
         lambda: (
-            print_table("", ["IMAGE", "ENVIRONMENT", "STATE OF (UTC)", "STORES", "KEY"], rows)
+            print_table(
+                "", ["IMAGE", "ENVIRONMENT", "STATE OF (UTC)", "STORES", "SIZE", "OWN", "FIDELITY", "KEY"], rows
+            )
             if rows
             else click.echo("no images; `envclone branch ENVIRONMENT` makes one")
         ),

@@ -22,6 +22,8 @@ def explain(report: ReplayReport) -> str:
     total = len(report.steps)
     word = "reproduced" if report.reproduced else "NOT reproduced"
     lines = [f"incident {report.incident}: {word} ({good} of {total} steps gave what production gave)"]
+    if report.fidelity is not None and report.fidelity < 1:
+        lines.append(f"  fidelity: only {report.fidelity:.1%} of sampled vector searches answer as production's do")
     for step in report.steps:
         if step.reproduced:
             lines.append(f"  {step.step}: reproduced, {step.note or _same(step)}")

@@ -64,6 +64,7 @@ class ReplayReport:
     steps: tuple[StepVerdict, ...]
     masked: str | None = None
     seconds: float = 0.0
+    fidelity: float | None = None
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN and infinities, which JSON lacks, as text."""

@@ -59,6 +59,7 @@ def create(
             expires_at=now + ttl if ttl else None,
             stores=image.raw.stores,
             incident=incident,
+            fidelity=image.fidelity,
             pid=os.getpid(),
         )
         place.mkdir(mode=0o711)

@@ -13,6 +13,7 @@ from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.verify import Verified, stores_record, verify
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Image, RawSnapshot
+from envclone.verifier.fidelity import lowest
 
 __all__ = ["make", "publish"]
 
@@ -29,6 +30,7 @@ def publish(workspace: Workspace, verified: Verified) -> Image:
         raw=sanitized.raw,
         rules_digest=rules_digest(workspace),
         key_id=sanitized.masks.key_id,
+        fidelity=lowest(verified.checks["fidelity"]),
     )
     statement = {
         "version": 1,

@@ -6,6 +6,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,7 +67,7 @@ def replay(workspace: Workspace, ident: str, branch: Branch) -> ReplayReport:
             name: stack.enter_context(registry.server(endpoint.kind).connect(endpoint))
             for name, endpoint in branch.endpoints.items()
         }
-        report = rerun.replay(incident, runners)
+        report = replace(rerun.replay(incident, runners), fidelity=branch.fidelity)
     now = dt.datetime.now(dt.UTC)
     folder = station_5.directory(workspace.pool, branch.name) / "replays"
     folder.mkdir(mode=0o700, exist_ok=True)

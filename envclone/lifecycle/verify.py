@@ -174,7 +174,7 @@ def _differences(store: str, before: Mapping[str, RowsDigest], after: Mapping[st
             problems.append(f"{store}: {table} has {clean.rows} rows, production has {raw.rows}")
         elif raw.total != clean.total:
             fields = [name for name in raw.fields if raw.fields[name] != clean.fields.get(name)]
-            where = ", ".join(fields) if fields else f"a field of {table} that no rule masks"
+            where = ", ".join(fields) if fields else f"a field of {table} that no rule masks, or where a row lies,"
             problems.append(f"{store}: {where} is not what the masks make of production's values")
     return problems
 

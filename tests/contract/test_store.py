@@ -180,3 +180,17 @@ def _refuses_a_taken_port(copied: Copied, directory: Path, credentials: Credenti
         with pytest.raises(BusyError):
             server.serve(directory, copied.snapshot, credentials, port=taken.getsockname()[1], log=log)
     assert not server.running(directory)
+
+
+def test_indexes_answer_as_in_production_and_files_are_whole(copied: Copied) -> None:
+    store = registry.store(copied.adapter.kind)
+    directory, _ = _sanitized(copied, "asked")
+    assert all(count > 0 for count in store.examine(directory).values())
+    with (
+        store.open(copied.clone("unmasked"), copied.snapshot, log=copied.place / "unmasked.log") as before,
+        store.open(directory, copied.snapshot, log=copied.place / "asked.log") as after,
+    ):
+        asked = before.probes(10)
+        assert asked == before.probes(10)
+        placed = {probe.table for probe in asked}
+        assert before.answers(asked, placed) == after.answers(asked, placed)

@@ -156,3 +156,55 @@ def test_only_what_was_verified_can_be_published(stack: Stack) -> None:
     for impostor in (raw, object(), None):
         with pytest.raises(UnsafeError, match="can be published"):
             publish.publish(stack.workspace, impostor)  # type: ignore[arg-type]
+
+
+def test_a_row_that_moved_is_caught(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every value is as it must be, and one row is at another address."""
+    from envclone.stores.postgres.session import PostgresSession
+
+    real = PostgresSession.rewrite
+
+    def moving(self: PostgresSession, *arguments: Any) -> Any:
+        report = real(self, *arguments)
+        with self._connect(autocommit=True) as conn:
+            conn.execute("UPDATE people SET id = id WHERE id = 5")
+        return report
+
+    monkeypatch.setattr(PostgresSession, "rewrite", moving)
+    with pytest.raises(UnsafeError, match="verification failed") as caught:
+        stack.image("prod")
+    assert "where a row lies" in str(caught.value.problems)
+
+
+def test_another_answer_of_a_vector_index_is_caught_and_can_be_allowed(
+    stack: Stack, here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three of a hundred questions find something else in the clone than in production."""
+    from envclone.stores.qdrant.session import QdrantSession
+
+    real, calls = QdrantSession.answers, []
+
+    def other(self: QdrantSession, probes: Any, placed: Any) -> Any:
+        calls.append(1)
+        found = list(real(self, probes, placed))
+        return found if len(calls) % 2 else [[["0", "0.5"]]] * 3 + found[3:]
+
+    monkeypatch.setattr(QdrantSession, "answers", other)
+    with pytest.raises(UnsafeError, match="verification failed") as caught:
+        stack.image("prod")
+    assert "97 of 100 questions" in str(caught.value.problems)
+    text = here.file.read_text()
+    try:
+        here.write(text.replace("sanitize:", "sanitize:\n  fidelity: {minimum: 0.97}"))
+        allowed = here.open()
+        image = allowed.image("prod")
+        assert image.fidelity == 0.97
+        branch = allowed.branch("prod", name="off")
+        assert branch.fidelity == 0.97
+        assert "fidelity: 97.0%" in here.call("show", "off").stdout
+        assert "97.0%" in here.call("images").stdout
+        assert "97 of 100" in here.call("attestation", image.id).stdout
+        allowed.remove("off")
+        allowed.workspace.cow.remove(here.pool / "images" / image.id)
+    finally:
+        here.write(text)

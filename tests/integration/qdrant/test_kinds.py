@@ -28,6 +28,9 @@ def _sanitized_and_proven(pool: Pool, root: Path, vectors: tuple[str, ...] = (""
         assert set(plan.rules) == set(before.inventory().fields)
         assert before.digest(plan, masks) == after.digest(plan, None)
         assert after.integrity().problems == ()
+        asked = before.probes(20)
+        assert {probe.index for probe in asked} and before.answers(asked, ()) == after.answers(asked, ())
+        assert all(before.answers(asked[:1], ()))
     assert not [path for path in files(clean) if NEEDLE in path.read_bytes()]
     assert not [place for place, data in pool.store.expand(clean, snapshot) if NEEDLE in data]
     return clean / "storage"
