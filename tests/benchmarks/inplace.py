@@ -32,12 +32,11 @@ from envclone.config.schema import StoreConfig
 from envclone.masking import rules
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
+from envclone.masking.names import _load
 from envclone.models import FieldKind, FieldRule, StorePlan, StoreSnapshot
 from envclone.stores.postgres.store import PostgresStore
 from tests.support.postgres import production, scratch
 
-_FIRST = "jane miguel aisha wei olga tom priya lars fatima kofi nina sven".split()  # noqa: SIM905
-_LAST = "doe garcia khan zhang petrova smith patel nilsen rahman mensah".split()  # noqa: SIM905
 _COLUMNS = {"owner": "email", "name": "person"}
 _ROW = 1500
 _DIM = 384
@@ -77,14 +76,17 @@ def fill(conn: psycopg.Connection[Any], rows: int, indexed: int) -> None:
         "orchard",
         "winter",
     ]
+    names = _load()
+    given = sorted(n for n in names.given if n.isascii())[:: max(1, len(names.given) // 4000)]
+    family = sorted(n for n in names.places if n.isascii() and n not in names.given)
     for table, count in (("notes", rows), ("docs", indexed)):
         rng = np.random.default_rng(1)
         points = rng.normal(size=(indexed, _DIM)).astype("f4") if table == "docs" else None
         with conn.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN".encode()) as copy:
             for i in range(count):
-                first, last = _FIRST[i % len(_FIRST)], _LAST[i // 12 % len(_LAST)]
+                first, last = given[i % len(given)].lower(), family[i // len(given) * 7919 % len(family)].lower()
                 text = " ".join(words[(i * k + k) % len(words)] for k in range(1, 190))
-                row = [i, f"{first}.{last}{i}@corp.example", f"{first} {last}".title(), text]
+                row = [i, f"{first}.{last}@corp.example", f"{first} {last}".title(), text]
                 copy.write_row([*row, json.dumps(points[i].tolist())] if points is not None else row)
     conn.execute("SET maintenance_work_mem = '1GB'")
     conn.execute("CREATE INDEX ON docs USING hnsw (embedding vector_cosine_ops)")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import random
 import signal
@@ -96,6 +97,77 @@ def test_killed_at_any_moment(here: Place) -> None:
         assert _servers_below(here.pool) == []
     assert len(stages) >= 3, "the kills were to hit several stations"
     assert here.json("branch", "prod", "--name", "b")["state"] == "running"
+
+
+def test_killed_while_pages_are_written(prod: Production) -> None:
+    """No image, nothing left running, the raw snapshot as it was; and the next run makes the image."""
+    prod.create_database("wide")
+    prod.execute(
+        "CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, filler text);"
+        "INSERT INTO people SELECT i, 'Jane Doe', 'jane' || i || '@corp.example', repeat('x', 500)"
+        " FROM generate_series(1, 120000) i",
+        "wide",
+    )
+    with place() as made:
+        made.env["PROD_DSN"] = prod.dsn_for("wide")
+        made.write(STACK.replace("database: app", "database: wide"))
+        made.call("snapshot", "prod")
+        (raw,) = (made.pool / "raw").iterdir()
+        before = _contents(raw)
+        command = [sys.executable, "-m", "envclone.cli.main", "--file", str(made.file), "image", "prod"]
+        env = {**os.environ, **made.env, "PYTHONPATH": str(ROOT)}
+        random.seed(11)
+        for _ in range(4):
+            victim = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            _until_files_are_written(made.pool / "work", victim)
+            time.sleep(random.random() * 0.8)
+            victim.send_signal(signal.SIGKILL)
+            victim.wait()
+            time.sleep(0.2)
+            assert _working(made.file) == [], "a process goes on writing"
+            made.call("gc")
+            assert [one for one in made.leftovers() if one.split("/")[0] in ("work", "tmp", "images")] == []
+            assert _servers_below(made.pool) == []
+            assert _contents(raw) == before
+        made.call("image", "prod")
+        (image,) = (made.pool / "images").iterdir()
+        assert made.call("verify", image.name).returncode == 0
+
+
+def _contents(directory: Path) -> dict[str, str]:
+    found = {}
+    for path in sorted(directory.rglob("*")):
+        if path.is_file() and not path.name.startswith("identities-"):
+            found[str(path.relative_to(directory))] = hashlib.blake2b(path.read_bytes()).hexdigest()
+    return found
+
+
+def _until_files_are_written(work: Path, victim: subprocess.Popen[bytes]) -> None:
+    """The private server of the clone ran, and has been stopped."""
+    ran = False
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline and victim.poll() is None:
+        running = [p for p in work.glob("*/main/data/postmaster.pid") if not p.parts[-4].endswith("-raw")]
+        if ran and not running and list(work.glob("*/main/data")):
+            return
+        ran = ran or any(len(p.read_text().splitlines()) >= 8 for p in running if p.exists())
+        time.sleep(0.005)
+    raise AssertionError("the files were not written")
+
+
+def _working(file: Path) -> list[int]:
+    """Copies of the killed process that are still there."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            command = (entry / "cmdline").read_bytes()
+        except OSError:
+            continue
+        if b"envclone.cli.main" in command and str(file).encode() in command:
+            found.append(int(entry.name))
+    return found
 
 
 def test_interrupted_by_the_user(here: Place) -> None:
