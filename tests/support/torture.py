@@ -95,8 +95,11 @@ class _Maker:
             table.rules["v"] = {"vectors": "keep"}
             self.values["v"] = lambda: "[" + ",".join(f"{rnd.random():.3f}" for _ in range(8)) + "]"
         suffix = " PARTITION BY HASH (id)" if partitioned else ""
+        place = " TABLESPACE far" if not partitioned and rnd.random() < 0.15 else ""
         fill = "" if partitioned else f" WITH (fillfactor = {rnd.choice([100, 100, 50, 80])}, autovacuum_enabled = off)"
-        self._run(f"CREATE {'UNLOGGED ' if unlogged else ''}TABLE {table.name} ({', '.join(columns)}){suffix}{fill}")
+        self._run(
+            f"CREATE {'UNLOGGED ' if unlogged else ''}TABLE {table.name} ({', '.join(columns)}){suffix}{fill}{place}"
+        )
         for part in range(3 if partitioned else 0):
             self._run(
                 f"CREATE TABLE {table.name}_p{part} PARTITION OF {table.name}"
