@@ -61,6 +61,7 @@ class Control:
     next_member: int
     wal_level: int
     max_connections: int
+    maximum_alignment: int
     block_size: int
     relation_segment_blocks: int
     wal_block_size: int
@@ -101,6 +102,7 @@ def read(data: Path) -> Control:
     next_oid, next_multixact, next_member = struct.unpack_from("=III", raw, 40 + 32)
     (wal_level,) = struct.unpack_from("=i", raw, 172)
     (max_connections,) = struct.unpack_from("=i", raw, 180)
+    (alignment,) = struct.unpack_from("=I", raw, 204)
     block, segment_blocks, wal_block, wal_segment, _, _, chunk = struct.unpack_from("=7I", raw, 216)
     (checksums,) = struct.unpack_from("=I", raw, 252)
     return Control(
@@ -117,6 +119,7 @@ def read(data: Path) -> Control:
         next_member=next_member,
         wal_level=wal_level,
         max_connections=max_connections,
+        maximum_alignment=alignment,
         block_size=block,
         relation_segment_blocks=segment_blocks,
         wal_block_size=wal_block,

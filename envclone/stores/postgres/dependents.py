@@ -89,8 +89,13 @@ def indexes_on(conn: Connection, relation: int, columns: Collection[str]) -> lis
     return [Index(*row) for row in rows]
 
 
-def materialized_views(conn: Connection) -> list[MaterializedView]:
-    """The user's materialized views, each behind those that it is made from (through views too)."""
+def materialized_views(conn: Connection, masked: Collection[int]) -> list[MaterializedView]:
+    """The user's materialized views that can show a masked value, each behind those that it is made from.
+
+    `masked` are the oids of the tables with masked columns. Views are looked through. One that is made from other
+    tables alone is left out; one that calls a user's function, or reads a foreign table, is not, for nothing says what
+    it shows.
+    """
     found = {
         row[0]: MaterializedView(*row)
         for row in conn.execute(
@@ -100,24 +105,32 @@ def materialized_views(conn: Connection) -> list[MaterializedView]:
         )
     }
     edges: dict[int, set[int]] = {}
-    for source, target in conn.execute(
-        """SELECT DISTINCT r.ev_class::int8, d.refobjid::int8
+    unsure: set[int] = set()
+    for source, target, opaque in conn.execute(
+        """SELECT DISTINCT r.ev_class::int8, d.refobjid::int8,
+                  d.refclassid = 'pg_catalog.pg_proc'::regclass OR c.relkind = 'f'
            FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
-             ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid
-            AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid <> r.ev_class"""
+             ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid <> r.ev_class
+           LEFT JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_class'::regclass
+           WHERE c.oid IS NOT NULL OR d.refclassid = 'pg_catalog.pg_proc'::regclass AND NOT EXISTS
+             (SELECT 1 FROM pg_catalog.pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid
+                AND e.deptype = 'e')"""
     ):
-        edges.setdefault(source, set()).add(target)
+        if opaque:
+            unsure.add(source)
+        else:
+            edges.setdefault(source, set()).add(target)
     order: list[MaterializedView] = []
-    seen: set[int] = set()
+    shows: dict[int, bool] = dict.fromkeys(masked, True)
 
-    def visit(oid: int) -> None:
-        if oid in seen:
-            return
-        seen.add(oid)
-        for target in sorted(edges.get(oid, ())):
-            visit(target)
-        if oid in found:
-            order.append(found[oid])
+    def visit(oid: int) -> bool:
+        if oid not in shows:
+            shows[oid] = oid in unsure
+            below = [visit(target) for target in sorted(edges.get(oid, ()))]
+            shows[oid] |= any(below)
+            if oid in found and shows[oid]:
+                order.append(found[oid])
+        return shows[oid]
 
     for oid in found:
         visit(oid)

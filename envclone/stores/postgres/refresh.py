@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any
 
 import psycopg
@@ -17,12 +18,13 @@ __all__ = ["materialized_views"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def materialized_views(conn: Connection, progress: Progress) -> int:
-    """Refresh every populated materialized view, each behind those it is made from; returns how many.
+def materialized_views(conn: Connection, masked: Collection[int], progress: Progress) -> list[int]:
+    """Refresh the populated materialized views that can show a value of the `masked` tables (oids); returns their oids.
 
-    A refresh writes new files. Raises UnsafeError naming the view whose query fails.
+    A refresh writes new files, and builds all of a view's indexes anew. Raises UnsafeError naming the view whose query
+    fails.
     """
-    views = [view for view in dependents.materialized_views(conn) if view.populated]
+    views = [view for view in dependents.materialized_views(conn, masked) if view.populated]
     for number, view in enumerate(views, start=1):
         try:
             conn.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(view.identifier))
@@ -32,4 +34,4 @@ def materialized_views(conn: Connection, progress: Progress) -> int:
                 hint="drop it in a hook before sanitization, or make its query run without outside data",
             ) from None
         progress(ProgressEvent("refresh materialized views", number, len(views)))
-    return len(views)
+    return [view.oid for view in views]

@@ -59,14 +59,15 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
         if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.masked:
             rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = unlink_large_objects(conn)
         sequences.advance(conn, {t.oid: columns for t, columns in work})
-        refresh.materialized_views(conn, progress)
+        masked = {oid for table, _ in work for oid in (table.oid, *table.tree)}
+        views = refresh.materialized_views(conn, masked, progress)
         affected = {leaf.oid for table, _ in work for leaf in table.leaves} | {table.oid for table, _ in work}
         names = {
             oid: affected_columns(conn, t, [*c, *(v.column for v in made[t.oid])])
             for t, c in work
             for oid in (t.oid, *(leaf.oid for leaf in t.leaves))
         }
-        statistics.renew(conn, {oid: names[oid] for oid in affected})
+        statistics.renew(conn, {oid: names[oid] for oid in affected}, views)
     return RewriteReport(METHOD, rows, values, time.monotonic() - started)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -10,7 +10,7 @@ import psycopg
 from psycopg import sql
 
 from envclone.errors import UnsafeError
-from envclone.stores.postgres import statistics
+from envclone.stores.postgres import refresh, statistics
 from envclone.stores.postgres.dependents import generated_from
 from envclone.stores.postgres.tables import Table, read_tables
 
@@ -45,12 +45,13 @@ def run(connect: Connect, text: str, name: str, writes: Collection[str], timeout
             conn.autocommit = True
             for (table,) in touched:
                 _clean(conn, table)
+            gone = {table for (table,) in touched}
+            tables = [t for t in read_tables(conn) if gone & set(_relations(t))]
+            views = refresh.materialized_views(conn, gone | {t.oid for t in tables}, lambda event: None)
             if writes:
-                _renew(conn, writes, name)
+                _renew(conn, writes, name, views)
             elif touched:  # what was deleted may still be known to the planner
-                gone = {table for (table,) in touched}
-                tables = [t for t in read_tables(conn) if gone & set(_relations(t))]
-                statistics.renew(conn, {oid: set(t.columns) for t in tables for oid in _relations(t)})
+                statistics.renew(conn, {oid: set(t.columns) for t in tables for oid in _relations(t)}, views)
     except psycopg.Error as exc:
         position = exc.diag.statement_position
         line = f" in line {text.count(chr(10), 0, int(position)) + 1}" if position else ""
@@ -87,7 +88,7 @@ def _clean(conn: Connection, table: int) -> None:
         conn.execute(sql.SQL("REINDEX INDEX {}").format(sql.Identifier(schema, index)))
 
 
-def _renew(conn: Connection, writes: Collection[str], name: str) -> None:
+def _renew(conn: Connection, writes: Collection[str], name: str, views: Sequence[int]) -> None:
     """What the planner knows of the columns that were written."""
     tables = {f"{t.address}.{c}": t for t in read_tables(conn) for c in t.columns}
     for address in writes:
@@ -96,7 +97,7 @@ def _renew(conn: Connection, writes: Collection[str], name: str) -> None:
     for table in {tables[address].oid: tables[address] for address in writes}.values():
         columns = {a.rpartition(".")[2] for a in writes if tables[a].oid == table.oid}
         columns |= generated_from(conn, table, columns)
-        statistics.renew(conn, dict.fromkeys(_relations(table), columns))
+        statistics.renew(conn, dict.fromkeys(_relations(table), columns), views)
 
 
 def _relations(table: Table) -> list[int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -13,13 +13,14 @@ __all__ = ["renew"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def renew(conn: Connection, masked: Mapping[int, set[str]]) -> None:
+def renew(conn: Connection, masked: Mapping[int, set[str]], views: Collection[int]) -> None:
     """Remove the statistics that show values of masked columns, and sample them anew where there had been any.
 
     `masked` names the masked columns, and those computed from them, by the oid of their table or partition; parents,
     whose statistics sample their children, are found here. Statistics of an index's expressions, and extended ones,
     count when a masked column is in them. Those of other columns stay as they are, so that plans stay as they are:
-    for the time of ANALYZE their target is 0, which leaves their rows alone. Matviews are new, and so are theirs.
+    for the time of ANALYZE their target is 0, which leaves their rows alone. `views` are the
+    materialized views that were refreshed: they are new, and so are their statistics.
     """
     tables = _with_parents(conn, masked)
     stale: dict[int, list[int]] = {}
@@ -31,7 +32,7 @@ def renew(conn: Connection, masked: Mapping[int, set[str]]) -> None:
     _set_targets(conn, [(table, number, 0) for table, number, _ in kept])
     _analyze(conn, sorted(stale))
     _set_targets(conn, kept)
-    _analyze(conn, _remove_of_matviews(conn))
+    _analyze(conn, _remove_of_matviews(conn, views))
     for catalog in ("pg_statistic", "pg_statistic_ext_data", "pg_attribute"):
         conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))
 
@@ -114,12 +115,13 @@ def _analyze(conn: Connection, relations: Sequence[int]) -> None:
         conn.execute(sql.SQL("ANALYZE {}{}").format(only, sql.Identifier(schema, name)))
 
 
-def _remove_of_matviews(conn: Connection) -> list[int]:
+def _remove_of_matviews(conn: Connection, views: Collection[int]) -> list[int]:
     rows = conn.execute(
         """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
            LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
            JOIN pg_catalog.pg_class m ON m.oid IN (c.oid, i.indrelid)
-           WHERE s.starelid = c.oid AND m.relkind = 'm'
-           RETURNING m.oid::int8"""
+           WHERE s.starelid = c.oid AND m.relkind = 'm' AND m.oid = ANY (%s::oid[])
+           RETURNING m.oid::int8""",
+        [list(views)],
     ).fetchall()
     return sorted({row[0] for row in rows})

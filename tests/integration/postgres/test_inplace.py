@@ -43,6 +43,15 @@ CREATE INDEX people_v ON people USING hnsw (v vector_l2_ops);
 CREATE INDEX people_lists ON people USING ivfflat (v vector_l2_ops) WITH (lists = 10);
 CREATE INDEX people_email ON people (lower(email));
 CREATE INDEX people_kept ON people (id, note) WHERE id % 2 = 0;
+CREATE TABLE places (id int PRIMARY KEY, v vector(8));
+INSERT INTO places SELECT i, ('[' || i % 5 || ',1,2,3,4,5,6,' || i || ']')::vector FROM generate_series(1, 500) i;
+CREATE MATERIALIZED VIEW nearby AS SELECT id, v FROM places WHERE id % 2 = 0;
+CREATE INDEX nearby_v ON nearby USING hnsw (v vector_l2_ops);
+CREATE VIEW names AS SELECT name FROM people;
+CREATE MATERIALIZED VIEW known AS SELECT DISTINCT name FROM names;
+CREATE FUNCTION counted() RETURNS TABLE (name text, n bigint) LANGUAGE sql
+    AS 'SELECT name, count(*) FROM public.people GROUP BY 1';
+CREATE MATERIALIZED VIEW opaque AS SELECT * FROM counted();
 CREATE TABLE sparse (id int PRIMARY KEY, name text, filler text STORAGE PLAIN);
 INSERT INTO sparse SELECT i, CASE WHEN i = 1500 THEN 'Jane Doe' END, repeat('x', 700) FROM generate_series(1, 3000) i;
 CREATE TABLE tight (id int PRIMARY KEY, amount numeric, small varchar(60)) WITH (fillfactor = 100);
@@ -52,6 +61,7 @@ INSERT INTO long SELECT i, (SELECT string_agg(md5((i * n)::text), ' ') FROM gene
     FROM generate_series(1, 60) i;
 """
 RULES = {
+    "public.places.id": "keep", "public.places.v": "keep",
     "public.people.id": "keep", "public.people.name": "person", "public.people.email": "email",
     "public.people.note": "keep", "public.people.v": "keep",
     "public.sparse.id": "keep", "public.sparse.name": "person", "public.sparse.filler": "keep",
@@ -128,6 +138,21 @@ def test_indexes_without_a_masked_column_are_the_same_to_the_byte(raw: Clone, cl
         before, after = _files(raw, clone, index)
         assert before == after, index
     assert "public.people" in report.placed
+
+
+def test_materialized_views_are_made_again_only_when_they_can_show_a_masked_value(raw: Clone, clone: Clone) -> None:
+    _sanitize(clone)
+    for kept in ("nearby", "nearby_v"):
+        before, after = _files(raw, clone, kept)
+        assert before == after, kept
+    with (
+        PostgresStore().open(*clone, log=clone[0].parent / "log") as session,
+        session._connect(autocommit=True) as conn,  # type: ignore[attr-defined]
+    ):
+        names = conn.execute("SELECT DISTINCT name FROM people").fetchall()
+        assert names != [("Jane Doe",)]
+        assert conn.execute("SELECT name FROM known").fetchall() == names
+        assert conn.execute("SELECT name FROM opaque").fetchall() == names
 
 
 def test_only_pages_with_masked_values_are_written(raw: Clone, clone: Clone) -> None:

@@ -158,7 +158,7 @@ def test_each_step_is_needed(
     instead: dict[str, Callable[..., Any]] = {
         "live_mask": lambda pages, items, place: pages == pages,
         "renew": lambda *_: None,
-        "materialized_views": lambda *_: 0,
+        "materialized_views": lambda *_: [],
         "_wal": lambda *_: residue.Cleaned("", 0),
         "tidy": lambda *_: (),
         "_storage": lambda *_: (),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -57,6 +58,11 @@ def write_files(
     if (data / "postmaster.pid").exists():
         raise UnsafeError(f"a server runs on {data}", hint="report this as a bug")
     found = control.read(data)
+    if sys.byteorder != "little" or found.maximum_alignment != 8:
+        raise UnsafeError(
+            f"{data} is of a machine whose records are laid out in another way",
+            hint="set sanitize.method to sql in the stack file",
+        )
     if found.state is not control.State.SHUT_DOWN:
         raise UnsafeError(f"{data} was not shut down cleanly: {found.state}", hint="report this as a bug")
     return [_Leaf(data, work, found, progress).write(masks(work), parallel=separable(work)) for work in works]

@@ -21,6 +21,7 @@ __all__ = ["Chosen", "Types", "choose", "column_types", "computed", "direct_colu
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
+_TEXTS = frozenset(("text", "varchar", "bpchar", "citext", "json", "jsonb", "xml"))
 _REMOVED = Codec(lambda body: body, lambda value, _: value)
 """For a column that becomes NULL: what it holds is of no interest."""
 
@@ -30,6 +31,7 @@ class _Type:
     typmod: int
     domain: bool
     element: tuple[int, str] | None
+    utf8: bool
 
 
 Types = Mapping[tuple[int, str], _Type]
@@ -99,6 +101,7 @@ def computed(
 
 def column_types(conn: Connection, tables: Sequence[Table]) -> Types:
     """What codecs need to know of the columns of tables, by table and name."""
+    utf8 = conn.info.parameter_status("server_encoding") == "UTF8"
     rows = conn.execute(
         """SELECT a.attrelid::int8, a.attname, a.atttypmod, t.typtype = 'd', e.typlen, e.typalign
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
@@ -107,7 +110,7 @@ def column_types(conn: Connection, tables: Sequence[Table]) -> Types:
         [[table.oid for table in tables]],
     ).fetchall()
     return {
-        (relation, name): _Type(typmod, domain, (length, align) if length is not None else None)
+        (relation, name): _Type(typmod, domain, (length, align) if length is not None else None, utf8)
         for relation, name, typmod, domain, length, align in rows
     }
 
@@ -131,4 +134,6 @@ def _own_codec(table: Table, column: Column, types: Types) -> Codec | None:
     type_ = types[table.oid, column.name]
     if type_.domain or column.composite:
         return None
+    if not type_.utf8 and column.base.removesuffix("[]") in _TEXTS:
+        return None  # the server converts
     return codec_for(column.base, type_.typmod, type_.element)

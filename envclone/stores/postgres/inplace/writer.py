@@ -104,8 +104,9 @@ class _Rewriting:
             if objects is not None and objects.masked:
                 self._rows[LARGE_OBJECTS] = self._values[LARGE_OBJECTS] = through_sql.unlink_large_objects(conn)
             sequences.advance(conn, {c.table.oid: (*c.direct, *c.staged) for c in chosen})
-            refresh.materialized_views(conn, self._progress)
-            self._renew_statistics(conn, chosen, made)
+            masked = {oid for c in chosen for oid in (c.table.oid, *c.table.tree)}
+            views = refresh.materialized_views(conn, masked, self._progress)
+            self._renew_statistics(conn, chosen, made, views)
             found = checks.amcheck(conn, [job.leaf for job in jobs], self._progress)
             moved |= {table.address: _count(conn, table) for table in tables if _written_later(table, plan)}
         placed = sorted({table.address for table in tables} - moved.keys())
@@ -225,7 +226,11 @@ class _Rewriting:
         return moved
 
     def _renew_statistics(
-        self, conn: Connection, chosen: Sequence[select.Chosen], made: Mapping[int, Sequence[textsearch.Vector]]
+        self,
+        conn: Connection,
+        chosen: Sequence[select.Chosen],
+        made: Mapping[int, Sequence[textsearch.Vector]],
+        views: Sequence[int],
     ) -> None:
         names: dict[int, set[str]] = {}
         for item in chosen:
@@ -234,7 +239,7 @@ class _Rewriting:
             for oid in (item.table.oid, *(leaf.oid for leaf in item.table.leaves)):
                 names[oid] = its
         self._progress(ProgressEvent("renewing the statistics of masked columns", 0))
-        statistics.renew(conn, names)
+        statistics.renew(conn, names, views)
 
     def _count(self, rows: Mapping[str, int], values: Mapping[str, int]) -> None:
         for counted, into in ((rows, self._rows), (values, self._values)):
