@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from envclone.lifecycle.again import Verification
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.hooks import Tried
+    from envclone.lifecycle.profile import Captured
+    from envclone.profiles.profile import Profile
     from envclone.scan.propose import Proposal
 
 __all__ = ["Stack", "open_stack"]
@@ -104,6 +106,29 @@ class Stack:
         from envclone.lifecycle import scan
 
         return scan.write(self.workspace, proposals)
+
+    def capture_profiles(
+        self,
+        environment: str,
+        *,
+        only: str | None = None,
+        files: Sequence[Path] = (),
+        container: str | None = None,
+        offline: bool = False,
+        force: bool = False,
+    ) -> Sequence[Captured]:
+        """Write the resource profiles of an environment's stores and services, read from what production is."""
+        from envclone.lifecycle import profile
+
+        return profile.capture(
+            self.workspace, environment, only=only, files=files, container=container, offline=offline, force=force
+        )
+
+    def profiles(self, environment: str) -> Mapping[str, Profile]:
+        """The profiles that an environment's stores and services name."""
+        from envclone.lifecycle import profile
+
+        return profile.profiles_of(self.workspace, environment)
 
     def hooks(self) -> Sequence[Hook | SqlHook]:
         """The hooks of the stack file."""

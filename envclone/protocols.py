@@ -176,6 +176,13 @@ class Store(Protocol):
         """Copy a production store's files into the directory `into`; production is only read."""
         ...
 
+    def resources(self, config: StoreConfig) -> Mapping[str, Any]:
+        """What a running production server says of its version, settings and machine: values of a `Profile`.
+
+        Empty when the source is not a running server. Raises UnreachableError when it does not answer.
+        """
+        ...
+
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:
         """Open a private clone in `directory` for reading and rewriting; closed cleanly at the end."""
         ...

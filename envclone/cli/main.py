@@ -28,6 +28,7 @@ COMMANDS = {
     "audit": "envclone.cli.audit:audit",
     "scan": "envclone.cli.scan:scan",
     "hooks": "envclone.cli.hooks:hooks",
+    "profile": "envclone.cli.profile:profile",
     "branch": "envclone.cli.branch:branch",
     "ls": "envclone.cli.branches:ls",
     "show": "envclone.cli.branches:show",

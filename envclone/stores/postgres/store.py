@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ConfigError
 from envclone.models import Cleaned, Credentials, Endpoint, StorePlan, StoreSnapshot
@@ -36,6 +37,16 @@ class PostgresStore:
             f"the store '{name}' cannot be taken by the method '{config.source.method}'",
             hint="use method: physical for a running server, or directory for a stopped one's files",
         )
+
+    def resources(self, config: StoreConfig) -> Mapping[str, Any]:
+        """The server's version and the settings that decide plans and memory, when there is a DSN."""
+        from envclone.profiles.servers import from_postgres
+        from envclone.stores.postgres.source import open_source
+
+        if config.source.dsn is None:
+            return {}
+        with contextlib.closing(open_source(config.source.dsn.get_secret_value())) as conn:
+            return from_postgres(conn)
 
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:
         """Start a private server on the clone; stopped at the end, cleanly or with an error."""

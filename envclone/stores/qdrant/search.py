@@ -18,7 +18,7 @@ from envclone.stores.qdrant.layout import Collection, collections
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Step
 
-__all__ = ["EmbeddedRunner", "ServerRunner", "embedded", "to_server"]
+__all__ = ["EmbeddedRunner", "ServerRunner", "embedded", "telemetry", "to_server"]
 
 _HIGHER_IS_BETTER = ("Cosine", "Dot")
 
@@ -144,6 +144,22 @@ def to_server(url: str, api_key: Secret | None = None) -> Iterator[ServerRunner]
         yield ServerRunner(client)
     finally:
         client.close()
+
+
+def telemetry(url: str, api_key: Secret | None = None) -> Any:
+    """What a server says of itself (`GET /telemetry`). Raises UnreachableError."""
+    import json
+    from urllib.request import Request, urlopen
+
+    address = f"{url.rstrip('/')}/telemetry?details_level=2"
+    if not address.startswith(("http://", "https://")):
+        raise ConfigError("the URL of a Qdrant server begins with http:// or https://")
+    request = Request(address, headers={"api-key": api_key.reveal()} if api_key else {})  # noqa: S310
+    try:
+        with urlopen(request, timeout=30) as answer:  # noqa: S310
+            return json.load(answer)
+    except (OSError, ValueError) as exc:
+        raise UnreachableError(f"the Qdrant server does not answer: {_message(exc)}") from exc
 
 
 def _vector_step(step: Step) -> VectorStep:

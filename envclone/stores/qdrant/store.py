@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ResourceError, UsageError
 from envclone.models import Cleaned, Credentials, Endpoint, Secret, StorePlan, StoreSnapshot
@@ -34,6 +34,18 @@ class QdrantStore:
         from envclone.stores.qdrant.snapshot import take
 
         return take(name, config, into, progress)
+
+    def resources(self, config: StoreConfig) -> Mapping[str, Any]:
+        """What the server's telemetry says, when there is a URL."""
+        from envclone.profiles.servers import from_telemetry
+        from envclone.stores.qdrant.search import telemetry
+
+        if config.source.url is None:
+            return {}
+        key = config.source.api_key
+        return from_telemetry(
+            telemetry(config.source.url.get_secret_value(), Secret(key.get_secret_value()) if key else None)
+        )
 
     @contextlib.contextmanager
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iterator[QdrantSession]:

@@ -1,0 +1,90 @@
+"""Resource profiles of an environment: captured from production, and held against this host."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from envclone import registry
+from envclone.errors import ConfigError, UsageError
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import ProgressEvent
+from envclone.profiles import capture as reading
+from envclone.profiles.profile import FOLDER, Profile, find, load
+
+__all__ = ["Captured", "capture", "profiles_of"]
+
+
+@dataclass(frozen=True, slots=True)
+class Captured:
+    """A profile that was written: of which store or service, its name, its file."""
+
+    of: str
+    name: str
+    path: Path
+    profile: Profile
+
+
+def capture(
+    workspace: Workspace,
+    environment: str,
+    *,
+    only: str | None = None,
+    files: Sequence[Path] = (),
+    container: str | None = None,
+    offline: bool = False,
+    force: bool = False,
+) -> list[Captured]:
+    """Write a profile for each store and service of an environment, or for `only` one.
+
+    `files` (and control groups' directories) belong to the `only` one, or describe several by name, as a compose file
+    does. The stores' running servers are asked too, unless `offline`. A profile's name is that of the stack file, else
+    `ENVIRONMENT-NAME`. Raises ConfigError when sources contradict each other or nothing says anything of one,
+    UsageError when a profile is there already and `force` is not given; then nothing is written.
+    """
+    from envclone.config.load import resolve_source
+
+    config = workspace.environment(environment)
+    wanted: dict[str, Any] = {**config.stores, **config.services}
+    if only is not None:
+        if only not in wanted:
+            raise UsageError(f"'{environment}' has no store or service '{only}'", hint=f"one of {', '.join(wanted)}")
+        wanted = {only: wanted[only]}
+    folder = workspace.loaded.path.parent
+    made = []
+    for name, part in wanted.items():
+        workspace.progress(ProgressEvent(f"reading what {name} may use", 0))
+        parts: list[tuple[str, Mapping[str, Any]]] = []
+        for path in files:
+            kind, values = reading.read_file(path, name, container, several=only is None)
+            parts += [(kind, values)] if values is not None else []
+        if name in config.stores and not offline:
+            source = resolve_source(workspace.loaded, environment, name)
+            said = registry.store(part.kind).resources(part.model_copy(update={"source": source}))
+            parts += [(f"the running {part.kind}", said)] if said else []
+        if not parts:
+            raise ConfigError(
+                f"nothing says what {name} may use in production",
+                hint=f"envclone profile capture {environment} --only {name} --from <(docker inspect CONTAINER)",
+            )
+        title = part.profile or f"{environment}-{name}"
+        path = folder / FOLDER / f"{title}.yaml"
+        if path.exists() and not force:
+            raise UsageError(f"{path} is there already", hint="--force replaces it")
+        made.append(Captured(name, title, path, reading.merge(parts)))
+    for one in made:
+        one.path.parent.mkdir(exist_ok=True)
+        partial = one.path.with_name(f".{one.path.name}.partial")
+        partial.write_text(reading.text(one.profile, f"{environment}/{one.of}"), encoding="utf-8")
+        partial.rename(one.path)
+    return made
+
+
+def profiles_of(workspace: Workspace, environment: str) -> dict[str, Profile]:
+    """The profile of each store and service of an environment that names one. Raises ConfigError."""
+    config = workspace.environment(environment)
+    folder = workspace.loaded.path.parent
+    parts: dict[str, Any] = {**config.stores, **config.services}
+    return {name: load(find(folder, part.profile)) for name, part in parts.items() if part.profile}

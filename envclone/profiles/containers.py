@@ -1,0 +1,209 @@
+"""Limits as container engines write them down: `docker inspect`, compose files, Kubernetes manifests."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from envclone.errors import ConfigError
+from envclone.profiles.profile import bytes_of
+
+__all__ = ["from_compose", "from_docker", "from_kubernetes"]
+
+_QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
+_DECIMAL = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
+_BINARY = {"Ki": 2**10, "Mi": 2**20, "Gi": 2**30, "Ti": 2**40, "Pi": 2**50}
+_RATES = {
+    "BlkioDeviceReadBps": "read_bytes",
+    "BlkioDeviceWriteBps": "write_bytes",
+    "BlkioDeviceReadIOps": "read_ops",
+    "BlkioDeviceWriteIOps": "write_ops",
+}
+_COMPOSE_RATES = {
+    "device_read_bps": "read_bytes",
+    "device_write_bps": "write_bytes",
+    "device_read_iops": "read_ops",
+    "device_write_iops": "write_ops",
+}
+
+
+def from_docker(document: Any) -> dict[str, Any]:
+    """A profile's values from `docker inspect CONTAINER` (Engine API, ContainerInspect).
+
+    Raises ConfigError unless it describes exactly one container.
+    """
+    containers = [document] if isinstance(document, Mapping) else list(document)
+    if len(containers) != 1 or not isinstance(containers[0], Mapping) or "HostConfig" not in containers[0]:
+        raise ConfigError("this is not what `docker inspect` says of one container")
+    container = containers[0]
+    host = container["HostConfig"]
+    found: dict[str, Any] = {}
+    if host.get("NanoCpus"):
+        found["cpus"] = host["NanoCpus"] / 1e9
+    elif host.get("CpuQuota", 0) > 0:
+        found["cpus"] = host["CpuQuota"] / (host.get("CpuPeriod") or 100_000)
+    elif host.get("CpusetCpus"):
+        found["cpus"] = float(_cpuset(host["CpusetCpus"]))
+    if host.get("Memory"):
+        found["memory"] = host["Memory"]
+        both = host.get("MemorySwap") or 0
+        if both > 0:
+            found["swap"] = both - host["Memory"]
+        elif both == 0:
+            found["swap"] = host["Memory"]  # Docker gives as much swap as memory when nothing is said
+    if host.get("ShmSize"):
+        found["shm"] = host["ShmSize"]
+    if (host.get("PidsLimit") or 0) > 0:
+        found["pids"] = host["PidsLimit"]
+    ulimits = {one["Name"]: one["Soft"] for one in host.get("Ulimits") or () if one.get("Soft", -1) >= 0}
+    if ulimits:
+        found["ulimits"] = ulimits
+    rates = {ours: min(one["Rate"] for one in host[theirs]) for theirs, ours in _RATES.items() if host.get(theirs)}
+    if rates:
+        found["io"] = rates
+    config = container.get("Config") or {}
+    if config.get("Image"):
+        found["image"] = config["Image"] if "@" in config["Image"] else container.get("Image") or config["Image"]
+    settings = _flags([*(container.get("Args") or ()), *(config.get("Cmd") or ())])
+    if settings:
+        found["settings"] = settings
+    return found
+
+
+def from_compose(document: Any, service: str) -> dict[str, Any]:
+    """A profile's values from a service of a compose file (compose-spec, `deploy.resources` and the older keys).
+
+    Raises ConfigError naming the services when it is not there.
+    """
+    services = document.get("services") if isinstance(document, Mapping) else None
+    if not isinstance(services, Mapping) or not isinstance(services.get(service), Mapping):
+        known = ", ".join(sorted(map(str, services))) if isinstance(services, Mapping) else "none"
+        raise ConfigError(f"the compose file has no service '{service}'; it has: {known}")
+    one = services[service]
+    limits = ((one.get("deploy") or {}).get("resources") or {}).get("limits") or {}
+    found: dict[str, Any] = {}
+    if (cpus := limits.get("cpus", one.get("cpus"))) is not None:
+        found["cpus"] = float(cpus)
+    elif one.get("cpuset"):
+        found["cpus"] = float(_cpuset(str(one["cpuset"])))
+    if (memory := limits.get("memory", one.get("mem_limit"))) is not None:
+        found["memory"] = bytes_of(memory)
+        both = one.get("memswap_limit")
+        if both is not None and str(both) != "-1":
+            found["swap"] = max(0, bytes_of(both) - found["memory"])
+    if one.get("shm_size") is not None:
+        found["shm"] = bytes_of(one["shm_size"])
+    if (pids := limits.get("pids", one.get("pids_limit"))) is not None and int(pids) > 0:
+        found["pids"] = int(pids)
+    ulimits = {
+        name: int(value["soft"] if isinstance(value, Mapping) else value)
+        for name, value in (one.get("ulimits") or {}).items()
+    }
+    if ulimits:
+        found["ulimits"] = ulimits
+    blkio = one.get("blkio_config") or {}
+    rates = {
+        ours: min(bytes_of(device["rate"]) for device in blkio[theirs])
+        for theirs, ours in _COMPOSE_RATES.items()
+        if blkio.get(theirs)
+    }
+    if rates:
+        found["io"] = rates
+    if one.get("image"):
+        found["image"] = str(one["image"])
+    settings = _flags(_words(one.get("command")))
+    if settings:
+        found["settings"] = settings
+    return found
+
+
+def from_kubernetes(documents: Sequence[Any], container: str | None) -> dict[str, Any]:
+    """A profile's values from a manifest, or `kubectl get -o yaml`: the limits of one container of its pods.
+
+    Raises ConfigError naming the containers when `container` is not there, or not said where there are several.
+    """
+    pods = [pod for document in documents for pod in _pods(document)]
+    there = {one["name"]: (one, pod) for pod in pods for one in pod.get("containers") or ()}
+    name = container if container is not None else next(iter(there)) if len(there) == 1 else None
+    if name not in there:
+        what = f"has no container '{container}'" if container else "has not exactly one container"
+        raise ConfigError(f"the manifest {what}; it has: {', '.join(sorted(there)) or 'none'}", hint="--container NAME")
+    one, pod = there[name]
+    limits = (one.get("resources") or {}).get("limits") or {}
+    found: dict[str, Any] = {}
+    if "cpu" in limits:
+        found["cpus"] = _quantity(limits["cpu"])
+    if "memory" in limits:
+        found["memory"] = int(_quantity(limits["memory"]))
+        found["swap"] = 0  # a kubelet gives none unless it is told to
+    for mount in one.get("volumeMounts") or ():
+        if mount.get("mountPath") == "/dev/shm":  # noqa: S108 - a name in a manifest
+            found |= _shared_memory(pod, mount["name"])
+    if one.get("image"):
+        found["image"] = str(one["image"])
+    settings = _flags([*(one.get("command") or ()), *(one.get("args") or ())])
+    if settings:
+        found["settings"] = settings
+    return found
+
+
+def _shared_memory(pod: Mapping[str, Any], volume: str) -> dict[str, int]:
+    for one in pod.get("volumes") or ():
+        empty = one.get("emptyDir")
+        if one.get("name") == volume and isinstance(empty, Mapping) and empty.get("sizeLimit"):
+            return {"shm": int(_quantity(empty["sizeLimit"]))}
+    return {}
+
+
+def _pods(document: Any) -> Iterator[Mapping[str, Any]]:
+    """The pod specifications anywhere in an object: a pod, a template, a list of objects."""
+    if not isinstance(document, Mapping):
+        return
+    if isinstance(document.get("items"), Sequence):
+        for item in document["items"]:
+            yield from _pods(item)
+    spec = document.get("spec")
+    while isinstance(spec, Mapping):
+        if "containers" in spec:
+            yield spec
+            return
+        spec = (spec.get("jobTemplate") or spec.get("template") or {}).get("spec")
+
+
+def _quantity(value: Any) -> float:
+    """A Kubernetes quantity (`500m`, `2Gi`, `1G`)."""
+    match = _QUANTITY.fullmatch(str(value))
+    if match is None:
+        raise ConfigError(f"{value!r} is no quantity as Kubernetes writes them")
+    number, unit = float(match.group(1)), match.group(2)
+    return number / 1000 if unit == "m" else number * ({**_DECIMAL, **_BINARY}[unit] if unit else 1)
+
+
+def _cpuset(text: str) -> int:
+    """How many processors `0-3,8` names."""
+    count = 0
+    for part in text.split(","):
+        low, _, high = part.partition("-")
+        count += int(high or low) - int(low) + 1
+    return count
+
+
+def _words(command: Any) -> list[str]:
+    return command.split() if isinstance(command, str) else [str(word) for word in command or ()]
+
+
+def _flags(words: Sequence[Any]) -> dict[str, str]:
+    """The settings that a PostgreSQL server is started with: `-c name=value`, `--name=value`."""
+    found: dict[str, str] = {}
+    texts = [str(word) for word in words]
+    if not any(word.rsplit("/", 1)[-1] in ("postgres", "docker-entrypoint.sh") or word == "-c" for word in texts):
+        return found
+    for i, word in enumerate(texts):
+        text = (
+            texts[i + 1] if word == "-c" and i + 1 < len(texts) else word[2:] if word.startswith(("--", "-c")) else ""
+        )
+        name, equals, value = text.partition("=")
+        if equals and re.fullmatch(r"[a-z_.]+", name.replace("-", "_")):
+            found[name.replace("-", "_")] = value
+    return found

@@ -1,0 +1,186 @@
+"""Profiles are read from what production is, whoever wrote it down."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from envclone.errors import ConfigError, ResourceError
+from envclone.profiles import capture, machine
+from envclone.profiles.profile import Profile, bytes_of, load, parse, size_text
+
+INSPECT = [
+    {
+        "Id": "0b5d",
+        "Image": "sha256:9a1f",
+        "Args": ["postgres", "-c", "shared_buffers=1GB", "--work-mem=8MB"],
+        "HostConfig": {
+            "NanoCpus": 1_500_000_000, "Memory": 2 * 1024**3, "MemorySwap": 3 * 1024**3, "ShmSize": 256 * 1024**2,
+            "PidsLimit": 400, "Ulimits": [{"Name": "nofile", "Soft": 4096, "Hard": 8192}],
+            "BlkioDeviceReadBps": [{"Path": "/dev/sda", "Rate": 1000}],
+        },
+        "Config": {"Image": "pgvector/pgvector:pg18", "Cmd": ["postgres"], "Env": ["POSTGRES_PASSWORD=s3cret"]},
+    }
+]  # fmt: skip
+COMPOSE = """
+services:
+  db:
+    image: pgvector/pgvector:pg18
+    command: postgres -c shared_buffers=1GB -c work_mem=8MB
+    shm_size: 256m
+    ulimits: {nofile: {soft: 4096, hard: 8192}}
+    deploy: {resources: {limits: {cpus: "1.5", memory: 2g, pids: 400}}}
+  old: {image: acme/api, cpus: 0.5, mem_limit: 512m, memswap_limit: 512m, pids_limit: 50, cpuset: "0,1"}
+"""
+KUBERNETES = """
+apiVersion: apps/v1
+kind: StatefulSet
+spec:
+  template:
+    spec:
+      containers:
+        - name: postgres
+          image: pgvector/pgvector@sha256:12
+          args: ["-c", "shared_buffers=1GB", "-c", "work_mem=8MB"]
+          resources: {requests: {cpu: 1}, limits: {cpu: 1500m, memory: 2Gi}}
+          volumeMounts: [{name: shm, mountPath: /dev/shm}]
+        - {name: exporter, image: x, resources: {limits: {memory: 64M}}}
+      volumes: [{name: shm, emptyDir: {medium: Memory, sizeLimit: 256Mi}}]
+"""
+TELEMETRY = {
+    "result": {
+        "app": {"name": "qdrant", "version": "1.17.1", "system": {"cores": 8, "ram_size": 16 * 1024**2}},
+        "collections": {"collections": [{"id": "docs", "config": {"hnsw_config": {"m": 16, "ef_construct": 100}}}]},
+    }
+}
+
+
+def _read(tmp_path: Path, text: str, name: str = "db", **more: Any) -> Any:
+    file = tmp_path / "source"
+    file.write_text(text)
+    return capture.read_file(file, name, **more)
+
+
+def _cgroup(folder: Path, files: dict[str, str]) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text + "\n")
+    return folder
+
+
+def test_the_same_container_is_the_same_profile(tmp_path: Path) -> None:
+    inspected = _read(tmp_path, json.dumps(INSPECT))[1]
+    composed = _read(tmp_path, COMPOSE)[1]
+    for key in ("cpus", "memory", "shm", "pids", "ulimits"):
+        assert inspected[key] == composed[key], key
+    assert inspected["settings"] == composed["settings"] == {"shared_buffers": "1GB", "work_mem": "8MB"}
+    assert (inspected["cpus"], inspected["memory"], inspected["swap"]) == (1.5, 2 * 1024**3, 1024**3)
+    assert inspected["image"] == "sha256:9a1f" and inspected["io"] == {"read_bytes": 1000}
+    assert "s3cret" not in str(inspected)
+
+
+def test_kubernetes(tmp_path: Path) -> None:
+    kind, found = _read(tmp_path, KUBERNETES, container="postgres")
+    assert kind == "Kubernetes"
+    assert found == {
+        "cpus": 1.5, "memory": 2 * 1024**3, "swap": 0, "shm": 256 * 1024**2, "image": "pgvector/pgvector@sha256:12",
+        "settings": {"shared_buffers": "1GB", "work_mem": "8MB"},
+    }  # fmt: skip
+    listed = yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": [yaml.safe_load(KUBERNETES)]})
+    assert _read(tmp_path, listed, container="exporter")[1]["memory"] == 64_000_000
+    with pytest.raises(ConfigError, match="exporter, postgres"):
+        _read(tmp_path, KUBERNETES)
+
+
+def test_older_compose_keys(tmp_path: Path) -> None:
+    found = _read(tmp_path, COMPOSE, "old")[1]
+    assert (found["cpus"], found["memory"], found["swap"], found["pids"]) == (0.5, 512 * 1024**2, 0, 50)
+    with pytest.raises(ConfigError, match="has: db, old"):
+        _read(tmp_path, COMPOSE, "new")
+    assert _read(tmp_path, COMPOSE, "new", several=True)[1] is None
+
+
+def test_control_groups(tmp_path: Path) -> None:
+    two = _cgroup(tmp_path / "v2", {
+        "cpu.max": "150000 100000", "memory.max": "2147483648", "memory.swap.max": "0", "pids.max": "max",
+        "io.max": "8:0 rbps=1000 wbps=max riops=30 wiops=max\n8:16 rbps=500 wbps=max riops=max wiops=max",
+    })  # fmt: skip
+    assert capture.read_file(two, "db") == (
+        "control group",
+        {"cpus": 1.5, "memory": 2 * 1024**3, "swap": 0, "io": {"read_bytes": 500, "read_ops": 30}},
+    )
+    one = _cgroup(tmp_path / "v1", {
+        "cpu/cpu.cfs_quota_us": "150000", "cpu/cpu.cfs_period_us": "100000", "pids/pids.max": "400",
+        "memory/memory.limit_in_bytes": "2147483648", "memory/memory.memsw.limit_in_bytes": "2147483648",
+    })  # fmt: skip
+    assert capture.read_file(one, "db")[1] == {"cpus": 1.5, "memory": 2 * 1024**3, "swap": 0, "pids": 400}
+    free = _cgroup(tmp_path / "free", {
+        "cpu.cfs_quota_us": "-1", "pids.max": "7", "memory.limit_in_bytes": "9223372036854771712",
+    })  # fmt: skip
+    assert capture.read_file(free, "db")[1] == {"pids": 7}
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(ConfigError, match="no limits"):
+        capture.read_file(tmp_path / "empty", "db")
+
+
+def test_telemetry(tmp_path: Path) -> None:
+    kind, found = _read(tmp_path, json.dumps(TELEMETRY))
+    assert kind == "Qdrant's telemetry"
+    assert found["version"] == "1.17.1" and found["host"] == {"cpus": 8, "memory": 16 * 1024**3}
+    assert found["settings"] == {"docs.hnsw.m": "16", "docs.hnsw.ef_construct": "100"}
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", "a: 1", "- 1", "{", "kind: Pod", '[{"HostConfig": 1}]', "services: 3"]
+)
+def test_what_is_no_source_is_refused(tmp_path: Path, text: str) -> None:
+    with pytest.raises(ConfigError):
+        _read(tmp_path, text)
+
+
+def test_sources_that_contradict_each_other_are_named() -> None:
+    one, other = ("compose", {"memory": 1, "cpus": 2.0}), ("control group", {"memory": 2, "cpus": 2.0})
+    with pytest.raises(ConfigError) as caught:
+        capture.merge([one, other])
+    assert caught.value.problems == ("memory: control group says 2, compose says 1",)
+    merged = capture.merge([one, ("pg_settings", {"settings": {"jit": "off"}, "version": "18.4"})])
+    assert (merged.memory, merged.settings, merged.sources) == (1, {"jit": "off"}, ["compose", "pg_settings"])
+
+
+def test_a_profile_is_read_as_it_was_written(tmp_path: Path) -> None:
+    profile = capture.merge([("docker inspect", _read(tmp_path, json.dumps(INSPECT))[1])])
+    file = tmp_path / "prod-db.yaml"
+    file.write_text(capture.text(profile, "prod/db"))
+    assert load(file) == profile
+    assert "memory: 2GiB" in file.read_text() and "read_bytes: '1000'" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    "document",
+    [{"memory": "much"}, {"cpus": 0}, {"memroy": 1}, {"pids": -1}, {"settings": 3}, [], "x", {"memory": True}],
+)
+def test_mistakes_in_a_profile(document: Any) -> None:
+    with pytest.raises(ConfigError):
+        parse(document, "p.yaml")
+
+
+def test_sizes() -> None:
+    assert [bytes_of(v) for v in (7, "7", "1k", "1.5GiB", "512MB")] == [7, 7, 1024, 3 * 1024**3 // 2, 512 * 1024**2]
+    for size in (0, 1, 1000, 1024, 3 * 1024**2, 5 * 1024**4):
+        assert bytes_of(size_text(size)) == size
+
+
+def test_a_host_that_is_too_small_says_the_numbers() -> None:
+    mine = machine.here()
+    fits = {"db": Profile(cpus=mine["cpus"], memory=mine["memory"])}
+    assert machine.shortfalls(fits) == []
+    machine.require(fits)
+    large = {**fits, "api": Profile(cpus=mine["cpus"] + 1, memory=1, host={"architecture": "vax"})}  # type: ignore[arg-type]
+    said = machine.shortfalls(large)
+    assert [line.split(":")[0] for line in said] == ["memory", "cpus", "architecture"]
+    with pytest.raises(ResourceError, match="too small"):
+        machine.require(large)
