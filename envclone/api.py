@@ -162,11 +162,13 @@ class Stack:
         ttl: dt.timedelta | None = None,
         fresh: bool = False,
         port: int | None = None,
+        profile: str | None = None,
+        allow_degraded: bool = False,
     ) -> Branch:
         """Make a branch of an environment: image when needed, copy-on-write clone, running servers, credentials.
 
         `name` defaults to environment and incident, `ttl` to the stack file's. The incident's bundle is masked
-        before anything is made, so that a wrong one fails early.
+        before anything is made, so that a wrong one fails early. `profile` replaces the stack file's resource profiles.
         """
         from envclone.lifecycle.replay import masked_incident
 
@@ -176,7 +178,16 @@ class Stack:
         if incident is not None:
             masked_incident(self.workspace, incident, image)
         lifetime = ttl if ttl is not None else self.workspace.loaded.stack.branches.ttl
-        return branching.create(self.workspace, image, chosen, ttl=lifetime or None, incident=incident, port=port)
+        return branching.create(
+            self.workspace,
+            image,
+            chosen,
+            ttl=lifetime or None,
+            incident=incident,
+            port=port,
+            profile=profile,
+            allow_degraded=allow_degraded,
+        )
 
     def branches(self) -> Sequence[Branch]:
         """The branches of this pool."""
@@ -218,12 +229,24 @@ class Stack:
 
         return record(self.workspace, Path(bundle))
 
-    def replay(self, incident: str, branch: str | None = None) -> ReplayReport:
-        """Rerun an incident in a branch (by default the one made for it) and compare with production."""
+    def replay(
+        self,
+        incident: str,
+        branch: str | None = None,
+        *,
+        profile: str | None = None,
+        allow_degraded: bool = False,
+    ) -> ReplayReport:
+        """Rerun an incident in a branch (by default the one made for it) and compare with production.
+
+        With `profile` the branch's servers are started anew under that resource profile first.
+        """
         from envclone.lifecycle.replay import branch_for, replay
 
         chosen = self.show(branch) if branch else branch_for(self.workspace, incident)
-        return replay(self.workspace, incident, chosen)
+        if profile is not None:
+            chosen = branching.reprofile(self.workspace, chosen.name, profile, allow_degraded=allow_degraded)
+        return replay(self.workspace, incident, chosen, profile=profile)
 
 
 def _default_name(environment: str, incident: str | None) -> str:

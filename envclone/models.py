@@ -16,6 +16,7 @@ __all__ = [
     "Change",
     "Cleaned",
     "Consistency",
+    "Counters",
     "Credentials",
     "Endpoint",
     "Field",
@@ -362,6 +363,7 @@ class Branch:
     """A copy-on-write clone of an image with its own running stores.
 
     `pid` is the process that is making it while the state is `creating`: a killed one can be told from a slow one.
+    `profiles` are the resource profiles (plain values) of its stores; `degraded` says what of them it does not have.
     """
 
     name: str
@@ -378,6 +380,34 @@ class Branch:
     seconds: float = 0.0
     protected: bool = False
     fidelity: float | None = None
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a group's limits did: processes killed for memory, greatest memory (bytes), periods and seconds throttled.
+
+    `memory_refused` counts how often the limit was hit, `pids_refused` forks that failed for it.
+    """
+
+    oom_kills: int = 0
+    memory_peak: int = 0
+    throttled_periods: int = 0
+    throttled_seconds: float = 0.0
+    memory_refused: int = 0
+    pids_refused: int = 0
+
+    def since(self, before: Counters) -> Counters:
+        """What was added; the peak is that of the whole time, for the kernel keeps no other."""
+        return Counters(
+            self.oom_kills - before.oom_kills,
+            self.memory_peak,
+            self.throttled_periods - before.throttled_periods,
+            round(self.throttled_seconds - before.throttled_seconds, 6),
+            self.memory_refused - before.memory_refused,
+            self.pids_refused - before.pids_refused,
+        )
 
 
 # --- replay ------------------------------------------------------------------------------------------------------

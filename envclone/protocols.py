@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from envclone.models import (
     Branch,
     Cleaned,
+    Counters,
     Credentials,
     Endpoint,
     FieldRule,
@@ -213,11 +214,20 @@ class Server(Protocol):
     kind: ClassVar[str]
 
     def serve(
-        self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        *,
+        port: int | None,
+        log: Path,
+        overrides: Mapping[str, str] | None = None,
+        started: Callable[[int], None] | None = None,
     ) -> Endpoint:
         """Start a branch's store as a local process (or say where an embedded one lies) and wait until it answers.
 
-        `port` None asks the kernel for a free one on 127.0.0.1. Raises BusyError when `port` is taken.
+        `port` None asks the kernel for a free one on 127.0.0.1. `overrides` are server settings above the store's own,
+        `started` is told the process id as soon as there is one. Raises BusyError when `port` is taken.
         """
         ...
 
@@ -265,4 +275,12 @@ class Runtime(Protocol):
 
     def running(self, branch: Branch, directory: Path) -> Mapping[str, bool]:
         """Which of a branch's stores answer."""
+        ...
+
+    def evidence(self, branch: Branch, directory: Path) -> Mapping[str, Counters]:
+        """What limits did so far to each store that has some: kills, peaks, throttling, as the kernel counts them."""
+        ...
+
+    def unlimited(self) -> str | None:
+        """Why CPU and memory cannot be limited on this host; None when they can."""
         ...

@@ -22,6 +22,8 @@ __all__ = ["branch", "describe", "document"]
 @click.option("--ttl", type=DURATION, help="How long it may live, such as 90m, 8h, 2d or none.  [default: stack file]")
 @click.option("--fresh", is_flag=True, help="Take a new snapshot, even when there is an image.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port on 127.0.0.1.  [default: a free one]")
+@click.option("--profile", metavar="NAME", help="A resource profile for its stores.  [default: the stack file's]")
+@click.option("--allow-degraded", is_flag=True, help="Take what this host has, and say so on every report.")
 @json_option
 @click.pass_obj
 def branch(
@@ -32,6 +34,8 @@ def branch(
     ttl: dt.timedelta | None,
     fresh: bool,
     port: int | None,
+    profile: str | None,
+    allow_degraded: bool,
     as_json: bool,
 ) -> None:
     """Make a sanitized, isolated, running copy of ENVIRONMENT.
@@ -41,7 +45,16 @@ def branch(
     from envclone.lifecycle.branch import directory
 
     with settings.stack() as stack:
-        made = stack.branch(environment, incident=incident, name=name, ttl=ttl, fresh=fresh, port=port)
+        made = stack.branch(
+            environment,
+            incident=incident,
+            name=name,
+            ttl=ttl,
+            fresh=fresh,
+            port=port,
+            profile=profile,
+            allow_degraded=allow_degraded,
+        )
         cow, place = stack.workspace.cow, directory(stack.workspace.pool, made.name)
 
     def text() -> None:
@@ -82,6 +95,8 @@ def describe(made: Branch) -> None:
     click.echo(f"branch {made.name} of {made.environment}: {made.state}{took} (image {made.image}{until})")
     for name, endpoint in made.endpoints.items():
         click.echo(f"  {name}: {url(endpoint)}")
+    for line in made.degraded:
+        click.echo(f"  degraded: {line}")
     if made.fidelity is not None and made.fidelity < 1:
         click.echo(
             f"  fidelity: {made.fidelity:.1%} of sampled vector searches answer as production's do;"

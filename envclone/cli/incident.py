@@ -43,17 +43,53 @@ def record(settings: Settings, bundle: str, as_json: bool) -> None:
 @click.command()
 @click.argument("incident_id", metavar="INCIDENT")
 @click.option("--branch", "branch_name", metavar="NAME", help="The branch.  [default: the one made for the incident]")
+@click.option("--profile", metavar="NAME", help="Start the branch's servers anew under this resource profile first.")
+@click.option("--compare-profiles", metavar="A,B", help="Replay under each of these profiles, and compare.")
+@click.option("--allow-degraded", is_flag=True, help="Take what this host has, and say so on every report.")
 @json_option
 @click.pass_obj
-def replay(settings: Settings, incident_id: str, branch_name: str | None, as_json: bool) -> None:
-    """Rerun an incident in its branch and compare with what production returned. Exit code 5 when it differs."""
+def replay(
+    settings: Settings,
+    incident_id: str,
+    branch_name: str | None,
+    profile: str | None,
+    compare_profiles: str | None,
+    allow_degraded: bool,
+    as_json: bool,
+) -> None:
+    """Rerun an incident in its branch and compare with what production returned. Exit code 5 when it differs.
+
+    A profile's name is that of its file in profiles/; the environment's name stands for the profiles of the stack file.
+    """
+    if compare_profiles:
+        _compare(settings, incident_id, branch_name, compare_profiles.split(","), allow_degraded, as_json)
+        return
     with settings.stack() as stack:
-        report = stack.replay(incident_id, branch_name)
+        report = stack.replay(incident_id, branch_name, profile=profile, allow_degraded=allow_degraded)
     emit(as_json, report.to_json(), lambda: render(report))
     if not report.reproduced:
         if as_json:
             raise click.exceptions.Exit(NotReproducedError.exit_code)
         raise NotReproducedError(f"incident {incident_id} is not reproduced")
+
+
+def _compare(
+    settings: Settings, incident_id: str, branch: str | None, names: list[str], allow_degraded: bool, as_json: bool
+) -> None:
+    """The same incident in the same branch under several profiles, side by side."""
+    reports = []
+    with settings.stack() as stack:
+        for name in names:
+            reports.append(stack.replay(incident_id, branch, profile=name.strip(), allow_degraded=allow_degraded))
+
+    def text() -> None:
+        for report in reports:
+            click.echo(f"profile {report.profile}:")
+            render(report)
+        verdicts = [f"{report.profile} {'reproduced' if report.reproduced else 'NOT reproduced'}" for report in reports]
+        click.echo(f"in short: {', '.join(verdicts)}")
+
+    emit(as_json, [report.to_json() for report in reports], text)
 
 
 def render(report: ReplayReport) -> None:

@@ -87,7 +87,9 @@ def main() -> None:
     debug = "--debug" in sys.argv or bool(os.environ.get("ENVCLONE_DEBUG"))
     as_json = "--json" in sys.argv
     try:
-        cli.main(standalone_mode=False)
+        code = cli.main(standalone_mode=False)  # an Exit comes back as its code
+        if isinstance(code, int) and code:
+            sys.exit(code)
     except click.exceptions.Exit as exc:
         sys.exit(exc.exit_code)
     except click.ClickException as exc:

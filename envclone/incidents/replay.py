@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from envclone.errors import UnsafeError, UsageError
-from envclone.incidents.bundle import Incident
+from envclone.errors import UnreachableError, UnsafeError, UsageError
+from envclone.incidents.bundle import Incident, Step
 from envclone.incidents.compare import ReplayReport, verdict
 from envclone.models import StepResult
 from envclone.protocols import StepRunner
@@ -16,8 +16,8 @@ __all__ = ["replay"]
 def replay(incident: Incident, runners: Mapping[str, StepRunner]) -> ReplayReport:
     """Run every step in order, each on its store's runner, and compare with what production returned.
 
-    Raises UnsafeError for a raw bundle, UsageError when a step was not recorded or its store is not there,
-    UnreachableError when a store does not answer.
+    A store that goes away during a step is that step's result. Raises UnsafeError for a raw bundle, UsageError when a
+    step was not recorded or its store is not there.
     """
     if incident.masked is None:
         raise UnsafeError(
@@ -34,5 +34,11 @@ def replay(incident: Incident, runners: Mapping[str, StepRunner]) -> ReplayRepor
             f"the step '{unrecorded}' of incident {incident.incident} does not say what production returned",
             hint="envclone incident record BUNDLE",
         )
-    results: dict[str, StepResult] = {step.id: runners[step.store].run(step) for step in incident.steps}
-    return verdict(incident, results)
+    return verdict(incident, {step.id: _run(runners[step.store], step) for step in incident.steps})
+
+
+def _run(runner: StepRunner, step: Step) -> StepResult:
+    try:
+        return runner.run(step)
+    except UnreachableError as exc:  # it answered before: going away is what the step did to it
+        return StepResult(error=exc.message)

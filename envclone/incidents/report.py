@@ -16,6 +16,10 @@ ROWS = 60
 """The most differences of a step that are shown."""
 
 
+_NOTABLE = 0.1
+"""Seconds of throttling that are worth a word."""
+
+
 def explain(report: ReplayReport) -> str:
     """The verdict in words: a line for the incident, then one or more per step."""
     good = sum(step.reproduced for step in report.steps)
@@ -24,6 +28,8 @@ def explain(report: ReplayReport) -> str:
     lines = [f"incident {report.incident}: {word} ({good} of {total} steps gave what production gave)"]
     if report.fidelity is not None and report.fidelity < 1:
         lines.append(f"  fidelity: only {report.fidelity:.1%} of sampled vector searches answer as production's do")
+    lines += [f"  degraded: {line}" for line in report.degraded]
+    lines += _evidence(report)
     for step in report.steps:
         if step.reproduced:
             lines.append(f"  {step.step}: reproduced, {step.note or _same(step)}")
@@ -31,6 +37,32 @@ def explain(report: ReplayReport) -> str:
             lines.append(f"  {step.step}: not reproduced")
             lines += [f"    {reason}" for reason in step.reasons]
     return "\n".join(lines)
+
+
+def _evidence(report: ReplayReport) -> list[str]:
+    """What the limits did to the stores during the replay, in words; a line per store that felt them."""
+    lines = []
+    for store, seen in sorted(report.evidence.items()):
+        limits = report.limits.get(store, {})
+        said = []
+        if seen.oom_kills:
+            many = "a process of it was" if seen.oom_kills == 1 else f"{seen.oom_kills} processes of it were"
+            said.append(f"{many} killed for memory at {_mib(limits.get('memory', 0))}")
+        if seen.throttled_seconds >= _NOTABLE:
+            said.append(f"throttled for {seen.throttled_seconds:.1f} s at {limits.get('cpus', 0):g} cpus")
+        if seen.pids_refused:
+            said.append(f"{seen.pids_refused} processes could not be started (limit {limits.get('pids')})")
+        if said:
+            lines.append(f"  {store}: {'; '.join(said)}")
+        elif "memory" in limits:
+            lines.append(
+                f"  {store}: at most {_mib(seen.memory_peak)} of {_mib(limits['memory'])} memory, nothing killed"
+            )
+    return lines
+
+
+def _mib(size: int) -> str:
+    return f"{size / 1024**2:.0f} MiB"
 
 
 def _same(step: StepVerdict) -> str:

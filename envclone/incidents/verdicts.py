@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from typing import Any
+
+from envclone.models import Counters
 
 __all__ = ["Difference", "DifferenceKind", "ReplayReport", "StepVerdict"]
 
@@ -56,7 +59,11 @@ class StepVerdict:
 
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
-    """The verdict on a whole incident."""
+    """The verdict on a whole incident.
+
+    `evidence` is what the limits of each store did during the replay, `limits` what they are, `profile` the resource
+    profile that was asked for, `degraded` what of production's this host could not give.
+    """
 
     incident: str
     environment: str
@@ -65,6 +72,10 @@ class ReplayReport:
     masked: str | None = None
     seconds: float = 0.0
     fidelity: float | None = None
+    profile: str | None = None
+    evidence: Mapping[str, Counters] = field(default_factory=dict)
+    limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN and infinities, which JSON lacks, as text."""

@@ -6,18 +6,35 @@ import datetime as dt
 import os
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from envclone import audit, process, records, registry
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError, UsageError
+from envclone.lifecycle import profile as profiles
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
 from envclone.pool import Pool, check_name
 from envclone.protocols import CowDriver
 
-__all__ = ["branches", "create", "directory", "load", "require_free", "reset", "save", "start", "stop", "unreadable"]
+if TYPE_CHECKING:
+    from envclone.profiles.profile import Profile
+
+__all__ = [
+    "branches",
+    "create",
+    "directory",
+    "load",
+    "reprofile",
+    "require_free",
+    "reset",
+    "save",
+    "start",
+    "stop",
+    "unreadable",
+]
 
 RECORD = "branch.json"
 ROLE = "envclone"
@@ -32,11 +49,14 @@ def create(
     ttl: dt.timedelta | None = None,
     incident: str | None = None,
     port: int | None = None,
+    profile: str | None = None,
+    allow_degraded: bool = False,
 ) -> Branch:
     """Clone an image into the branch `name`, start it and wait until it answers; nothing is left on failure.
 
-    `ttl` None keeps it until it is removed. Raises BusyError when the name or the port is taken, ResourceError at
-    the limit of branches.
+    `ttl` None keeps it until it is removed. Its stores get the stack file's resource profiles, or the one called
+    `profile`. Raises BusyError when the name or the port is taken, ResourceError at the limit of branches, or when this
+    host cannot give what a profile says and `allow_degraded` is not said.
     """
     began = time.monotonic()
     pool = workspace.pool
@@ -49,6 +69,9 @@ def create(
                 f"there are {limit} branches already, and the stack file allows no more (branches.max)",
                 hint="envclone ls shows them; envclone rm NAME or envclone gc removes",
             )
+        given, degraded = profiles.chosen(
+            workspace, image.environment, image.raw.stores, profile, allow_degraded=allow_degraded
+        )
         now = dt.datetime.now(dt.UTC)
         branch = Branch(
             name=name,
@@ -60,6 +83,8 @@ def create(
             stores=image.raw.stores,
             incident=incident,
             fidelity=image.fidelity,
+            profiles=_plain(given),
+            degraded=degraded,
             pid=os.getpid(),
         )
         place.mkdir(mode=0o711)
@@ -124,6 +149,36 @@ def start(pool: Pool, name: str) -> Branch:
         branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)
         save(pool, branch)
         return branch
+
+
+def reprofile(workspace: Workspace, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:
+    """Start a branch's servers anew under another profile, or with None under the stack file's; its data stay.
+
+    Raises ResourceError when this host cannot give what it says and `allow_degraded` is not said.
+    """
+    pool = workspace.pool
+    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
+        branch = load(pool, name)
+        if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
+            raise UnsafeError(f"the branch '{name}' is {branch.state}", hint=f"envclone rm {name}")
+        given, degraded = profiles.chosen(
+            workspace, branch.environment, branch.stores, profile, allow_degraded=allow_degraded
+        )
+        place = directory(pool, name)
+        ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
+        registry.runtime(branch.runtime).stop(branch, place)
+        branch = replace(branch, profiles=_plain(given), degraded=degraded, state=BranchState.STOPPED)
+        save(pool, branch)
+        endpoints = registry.runtime(branch.runtime).start(
+            branch, place, _credentials(branch), port=ports[0] if ports else None
+        )
+        branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)
+        save(pool, branch)
+    return branch
+
+
+def _plain(given: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
+    return {name: one.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for name, one in given.items()}
 
 
 def stop(pool: Pool, name: str) -> Branch:

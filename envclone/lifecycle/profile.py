@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from envclone import registry
-from envclone.errors import ConfigError, UsageError
+from envclone.errors import ConfigError, ResourceError, UsageError
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import ProgressEvent
 from envclone.profiles import capture as reading
+from envclone.profiles import machine
 from envclone.profiles.profile import FOLDER, Profile, find, load
 
-__all__ = ["Captured", "capture", "profiles_of"]
+__all__ = ["Captured", "capture", "chosen", "profiles_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +81,30 @@ def capture(
         partial.write_text(reading.text(one.profile, f"{environment}/{one.of}"), encoding="utf-8")
         partial.rename(one.path)
     return made
+
+
+def chosen(
+    workspace: Workspace, environment: str, stores: Collection[str], name: str | None, *, allow_degraded: bool
+) -> tuple[dict[str, Profile], tuple[str, ...]]:
+    """The profiles that a branch's stores get, and what of them this host cannot give.
+
+    `name` is a profile for all of them; None, or the environment's own name, stands for those of the stack file.
+    Raises ResourceError with the numbers when something cannot be given and `allow_degraded` is not said.
+    """
+    if name is None or name == environment:
+        found = {store: one for store, one in profiles_of(workspace, environment).items() if store in stores}
+    else:
+        found = dict.fromkeys(stores, load(find(workspace.loaded.path.parent, name)))
+    missing = machine.shortfalls(found)
+    why = registry.runtime("local").unlimited()
+    if why is not None and any(one.limits for one in found.values()):
+        missing.append(f"limits of CPU and memory are not applied: {why}")
+    if missing and not allow_degraded:
+        raise ResourceError(
+            "this host cannot give what production has: " + "; ".join(missing),
+            hint="branch where there is as much, or with --allow-degraded, which every report will say",
+        )
+    return found, tuple(missing)
 
 
 def profiles_of(workspace: Workspace, environment: str) -> dict[str, Profile]:

@@ -14,7 +14,7 @@ from envclone import audit, registry
 from envclone.errors import UnsafeError, UsageError
 from envclone.lifecycle import branch as station_5
 from envclone.lifecycle.workspace import Workspace
-from envclone.models import Branch, BranchState, Image
+from envclone.models import Branch, BranchState, Counters, Image
 from envclone.protocols import StepRunner
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def masked_incident(workspace: Workspace, ident: str, image: Image) -> Incident:
     return masked
 
 
-def replay(workspace: Workspace, ident: str, branch: Branch) -> ReplayReport:
+def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | None = None) -> ReplayReport:
     """Rerun an incident in a running branch and compare; the report is kept with the branch.
 
     Raises UnsafeError when the branch does not run.
@@ -62,12 +62,23 @@ def replay(workspace: Workspace, ident: str, branch: Branch) -> ReplayReport:
     if branch.state is not BranchState.RUNNING:
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
     incident = masked_incident(workspace, ident, check(workspace, branch.image))
+    runtime, place = registry.runtime(branch.runtime), station_5.directory(workspace.pool, branch.name)
+    before = runtime.evidence(branch, place)
     with ExitStack() as stack:
         runners = {
             name: stack.enter_context(registry.server(endpoint.kind).connect(endpoint))
             for name, endpoint in branch.endpoints.items()
         }
-        report = replace(rerun.replay(incident, runners), fidelity=branch.fidelity)
+        report = rerun.replay(incident, runners)
+    after = runtime.evidence(branch, place)
+    report = replace(
+        report,
+        fidelity=branch.fidelity,
+        profile=profile,
+        evidence={name: counters.since(before.get(name, Counters())) for name, counters in after.items()},
+        limits={name: one for name, one in branch.profiles.items() if name in after},
+        degraded=branch.degraded,
+    )
     now = dt.datetime.now(dt.UTC)
     folder = station_5.directory(workspace.pool, branch.name) / "replays"
     folder.mkdir(mode=0o700, exist_ok=True)

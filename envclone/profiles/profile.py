@@ -94,6 +94,11 @@ class Profile(Model):
     host: HostFacts = Field(default_factory=HostFacts, description="The machine that it was read on.")
     sources: list[str] = Field(default_factory=list, description="What it was read from.", examples=[["pg_settings"]])
 
+    @property
+    def limits(self) -> bool:
+        """Whether it limits processors, memory or processes."""
+        return self.cpus is not None or self.memory is not None or self.pids is not None
+
 
 def find(folder: Path, name: str) -> Path:
     """The file of a profile beside a stack file in `folder`. Raises ConfigError when there is none of that name."""

@@ -9,7 +9,7 @@ import re
 import signal
 import socket
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -81,12 +81,14 @@ def start(
     host: Literal["127.0.0.1"] | None = None,
     log: Path,
     options: Mapping[str, str] | None = None,
+    started: Callable[[int], None] | None = None,
     timeout: float = 60.0,
 ) -> Running:
     """Start a server on `data` and wait until it takes connections; `host` None leaves only the Unix socket.
 
-    It runs as the service account, in a session of its own, and goes on when this process ends. `timeout` is in
-    seconds. Raises BusyError when one runs already or the port is taken, ResourceError, UnsafeError or
+    It runs as the service account, in a session of its own, and goes on when this process ends. `started` is told its
+    process id at once, before it has children. `timeout` is in seconds. Raises BusyError when one runs already or the
+    port is taken, ResourceError, UnsafeError or
     UnreachableError with the server's own last words otherwise; nothing is left running then.
     """
     if (running := status(data)) is not None:
@@ -114,6 +116,8 @@ def start(
         argv += ["-c", f"{name}={value}"]
     offset = log.stat().st_size if log.exists() else 0
     pid = process.spawn(argv, log=log, account=account)
+    if started is not None:
+        started(pid)
     what = f"PostgreSQL {engine.version}" + (f" on 127.0.0.1:{port}" if host and port else "")
 
     def ready() -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,19 @@ _LOCAL_POWERS = ("pg_execute_server_program", "pg_read_server_files", "pg_write_
 
 
 def serve(
-    directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+    directory: Path,
+    snapshot: StoreSnapshot,
+    credentials: Credentials,
+    *,
+    port: int | None,
+    log: Path,
+    overrides: Mapping[str, str] | None = None,
+    started: Callable[[int], None] | None = None,
 ) -> Endpoint:
     """Start the server on `directory/data` and wait until the branch's login works.
 
-    `port` None takes one from the kernel. The login is no superuser; it reads and writes all data and has the rights of
+    `port` None takes one from the kernel; `overrides` are settings above those of the files, `started` is told the
+    server's process id at once. The login is no superuser; it reads and writes all data and has the rights of
     production's own roles. Raises BusyError when `port` is taken, else as `server.start` does; then nothing runs.
     """
     data = directory / "data"
@@ -38,11 +47,11 @@ def serve(
     if credentials.user == snapshot.details["superuser"]:  # the branch's user must not be the one who may do all
         credentials = replace(credentials, user=f"{credentials.user}_branch")
     settings.write_hba(data, [credentials.user])
-    started = _start(engine, data, port, log)
+    server_ = _start(engine, data, port, log, overrides or {}, started)
     try:
         database = str(snapshot.details["database"])
         superuser = str(snapshot.details["superuser"])
-        with contextlib.closing(server.connect(started, database, superuser, autocommit=False)) as conn:
+        with contextlib.closing(server.connect(server_, database, superuser, autocommit=False)) as conn:
             _let_in(conn, credentials, engine.major)
             conn.commit()
     except BaseException:
@@ -52,12 +61,12 @@ def serve(
         store=snapshot.store,
         kind=snapshot.kind,
         host="127.0.0.1",
-        port=started.port,
+        port=server_.port,
         database=database,
         user=credentials.user,
         password=credentials.password,
-        socket=started.socket_dir,
-        pid=started.pid,
+        socket=server_.socket_dir,
+        pid=server_.pid,
     )
 
 
@@ -71,12 +80,26 @@ def running(directory: Path) -> bool:
     return server.status(directory / "data") is not None
 
 
-def _start(engine: engines.Engine, data: Path, port: int | None, log: Path) -> server.Running:
+def _start(
+    engine: engines.Engine,
+    data: Path,
+    port: int | None,
+    log: Path,
+    options: Mapping[str, str],
+    started: Callable[[int], None] | None,
+) -> server.Running:
     for attempt in range(_ATTEMPTS):
         chosen = port or server.free_port()
         try:
             return server.start(
-                engine, data, socket_dir=server.socket_dir_for(data), port=chosen, host="127.0.0.1", log=log
+                engine,
+                data,
+                socket_dir=server.socket_dir_for(data),
+                port=chosen,
+                host="127.0.0.1",
+                log=log,
+                options=options,
+                started=started,
             )
         except BusyError:
             if port is not None or attempt == _ATTEMPTS - 1 or server.status(data) is not None:

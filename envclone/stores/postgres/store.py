@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -80,12 +80,20 @@ class PostgresStore:
         return expand(directory, snapshot)
 
     def serve(
-        self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        *,
+        port: int | None,
+        log: Path,
+        overrides: Mapping[str, str] | None = None,
+        started: Callable[[int], None] | None = None,
     ) -> Endpoint:
         """Start a branch's server on 127.0.0.1 with a login made for it."""
         from envclone.stores.postgres.service import serve
 
-        return serve(directory, snapshot, credentials, port=port, log=log)
+        return serve(directory, snapshot, credentials, port=port, log=log, overrides=overrides, started=started)
 
     def stop(self, directory: Path) -> bool:
         """Stop the server that runs on the directory, if one does."""

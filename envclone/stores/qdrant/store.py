@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -79,7 +79,15 @@ class QdrantStore:
         return expand(directory)
 
     def serve(
-        self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials, *, port: int | None, log: Path
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        *,
+        port: int | None,
+        log: Path,
+        overrides: Mapping[str, str] | None = None,
+        started: Callable[[int], None] | None = None,
     ) -> Endpoint:
         """Say where the embedded store lies; nothing is started, and `port` is not used. Raises ResourceError."""
         if not self.running(directory):
