@@ -168,6 +168,13 @@ def test_mistakes_in_a_profile(document: Any) -> None:
         parse(document, "p.yaml")
 
 
+@pytest.mark.parametrize("file", sorted((Path(__file__).parents[3] / "profiles").glob("*.yaml")), ids=lambda f: f.stem)
+def test_the_examples_are_profiles(file: Path) -> None:
+    profile = load(file)
+    assert profile.limits and profile.settings
+    assert all(not name.startswith("hnsw") or value.isdigit() for name, value in profile.settings.items())
+
+
 def test_sizes() -> None:
     assert [bytes_of(v) for v in (7, "7", "1k", "1.5GiB", "512MB")] == [7, 7, 1024, 3 * 1024**3 // 2, 512 * 1024**2]
     for size in (0, 1, 1000, 1024, 3 * 1024**2, 5 * 1024**4):
