@@ -99,8 +99,13 @@ def test_killed_at_any_moment(here: Place) -> None:
     assert here.json("branch", "prod", "--name", "b")["state"] == "running"
 
 
-def test_killed_while_pages_are_written(prod: Production) -> None:
+def test_killed_while_pages_are_written() -> None:
     """No image, nothing left running, the raw snapshot as it was; and the next run makes the image."""
+    with production(18) as server:
+        _killed_while_pages_are_written(server)
+
+
+def _killed_while_pages_are_written(prod: Production) -> None:
     prod.create_database("wide")
     prod.execute(
         "CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, filler text);"
