@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from envclone.lifecycle.again import Verification
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.hooks import Tried
+    from envclone.lifecycle.parity import Row
     from envclone.lifecycle.profile import Captured
     from envclone.profiles.profile import Profile
     from envclone.scan.propose import Proposal
@@ -200,6 +201,12 @@ class Stack:
     def show(self, name: str) -> Branch:
         """One branch."""
         return branching.load(self.workspace.pool, name)
+
+    def parity(self, name: str) -> Sequence[Row]:
+        """What of production a running branch has, row by row."""
+        from envclone.lifecycle.parity import parity
+
+        return parity(self.workspace, self.show(name))
 
     def reset(self, name: str) -> Branch:
         """Throw away what was changed in a branch."""

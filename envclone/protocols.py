@@ -239,6 +239,14 @@ class Server(Protocol):
         """Whether what `serve` gave still answers (an embedded store: whether its files are there)."""
         ...
 
+    def production(self, snapshot: StoreSnapshot) -> Mapping[str, str]:
+        """What the snapshot knows of production's engine, by the names that `facts` uses."""
+        ...
+
+    def facts(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """The same of a running branch's: versions, and `setting NAME` for what decides plans and memory."""
+        ...
+
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """Connect to a branch's store to run an incident's steps."""
         ...

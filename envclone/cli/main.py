@@ -34,6 +34,7 @@ COMMANDS = {
     "show": "envclone.cli.branches:show",
     "env": "envclone.cli.branches:env",
     "psql": "envclone.cli.branches:psql",
+    "parity": "envclone.cli.parity:parity",
     "reset": "envclone.cli.branches:reset",
     "start": "envclone.cli.branches:start",
     "stop": "envclone.cli.branches:stop",

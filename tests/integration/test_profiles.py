@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 import yaml
 
@@ -90,3 +91,40 @@ def test_a_host_that_is_too_small(here: Place) -> None:
     (folder / "big-postgres.yaml").write_text("memory: plenty\nspeed: 3\n")
     done = here.call("profile", "check", "prod", check=False)
     assert done.returncode == 3 and done.stderr.count("big-postgres.yaml: ") == 2
+
+
+def test_parity_says_what_matches_differs_and_is_not_known(here: Place, prod: Production) -> None:
+    here.call("profile", "capture", "prod", "--only", "main", "--from", str(here.directory / "compose.yaml"))
+    here.call("branch", "prod", "--name", "b", "--allow-degraded")
+    rows = {(row["store"], row["what"]): row for row in here.json("parity", "b")["rows"]}
+    assert rows["main", "server version"]["parity"] == "match"
+    assert rows["main", "setting work_mem"] == {
+        "store": "main", "what": "setting work_mem", "production": "13MB", "branch": "13MB", "parity": "match",
+    }  # fmt: skip
+    assert rows["main", "extension plpgsql"]["parity"] == "match"
+    assert rows["main", "memory"]["production"] == "256MiB"
+    assert rows["main", "kernel"]["parity"] == "unknown"
+    assert rows["main", "image"]["parity"] == "unknown"
+    said = here.call("parity", "b").stdout
+    assert "setting work_mem" not in said and "kernel" in said and "match" in said
+    assert "setting work_mem" in here.call("parity", "b", "--all").stdout
+    here.call("stop", "b")
+    stopped = here.call("parity", "b", check=False)
+    assert stopped.returncode == 4 and "envclone start b" in stopped.stderr
+    here.call("rm", "b")
+
+
+def test_a_setting_that_differs_is_shown(here: Place) -> None:
+    folder = here.file.parent / "profiles"
+    folder.mkdir()
+    (folder / "big-postgres.yaml").write_text("{settings: {work_mem: 13MB, jit: 'on'}, host: {architecture: vax}}\n")
+    refused = here.call("branch", "prod", "--name", "b", check=False)
+    assert refused.returncode == 6 and "runs on vax" in refused.stderr
+    here.call("branch", "prod", "--name", "b", "--allow-degraded")
+    with psycopg.connect(here.json("show", "b")["urls"]["main"], autocommit=True) as conn:
+        conn.execute("ALTER ROLE CURRENT_USER SET work_mem = '1MB'")
+    rows = {row["what"]: row for row in here.json("parity", "b")["rows"]}
+    assert (rows["setting work_mem"]["branch"], rows["setting work_mem"]["parity"]) == ("1MB", "differs")
+    assert rows["architecture"]["parity"] == "differs"
+    assert "degraded: architecture" in here.call("parity", "b").stdout
+    here.call("rm", "b")

@@ -107,6 +107,18 @@ class PostgresStore:
 
         return running(directory)
 
+    def production(self, snapshot: StoreSnapshot) -> Mapping[str, str]:
+        """The server's version, the extensions' and the collation's, as the snapshot recorded them."""
+        from envclone.stores.postgres.facts import production
+
+        return production(snapshot)
+
+    def facts(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """The same of the branch's server, and its settings."""
+        from envclone.stores.postgres.facts import facts
+
+        return facts(endpoint)
+
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """Connect to run an incident's steps, read-only."""
         from envclone.stores.postgres.runner import PostgresRunner

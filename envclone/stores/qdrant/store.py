@@ -102,6 +102,16 @@ class QdrantStore:
         """Whether the files are there."""
         return (directory / STORAGE / "collections").is_dir()
 
+    def production(self, snapshot: StoreSnapshot) -> Mapping[str, str]:
+        """Nothing: files do not say which server wrote them."""
+        return {}
+
+    def facts(self, endpoint: Endpoint) -> Mapping[str, str]:
+        """The embedded engine's version."""
+        from envclone.stores.qdrant.engine import ENGINE, engine_version
+
+        return {"engine": f"{ENGINE} {engine_version()}"}
+
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """A runner for vector searches: on the endpoint's directory, or on its server when it has a host."""
         from envclone.stores.qdrant.search import embedded, to_server

@@ -1,0 +1,41 @@
+"""`parity`: what of production a branch has."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+import click
+
+from envclone.cli.context import Settings, emit, json_option, print_table
+
+__all__ = ["parity"]
+
+
+@click.command()
+@click.argument("name", metavar="BRANCH")
+@click.option("--all", "everything", is_flag=True, help="Show the rows that match, too.")
+@json_option
+@click.pass_obj
+def parity(settings: Settings, name: str, everything: bool, as_json: bool) -> None:
+    """Compare BRANCH with production, row by row: match, differs, or unknown.
+
+    Production's side is what the snapshot and the captured profiles say; `envclone profile capture` makes it complete.
+    """
+    with settings.stack() as stack:
+        branch = stack.show(name)
+        rows = stack.parity(name)
+    totals = {kind: sum(row.parity == kind for row in rows) for kind in ("match", "differs", "unknown")}
+
+    def text() -> None:
+        shown = [row for row in rows if everything or row.parity != "match"]
+        cells = [[row.store, row.what, row.production or "?", row.branch or "?", str(row.parity)] for row in shown]
+        if cells:
+            print_table("", ["OF", "WHAT", "PRODUCTION", "BRANCH", ""], cells)
+        for line in branch.degraded:
+            click.echo(f"degraded: {line}")
+        click.echo(
+            ", ".join(f"{count} {kind}" for kind, count in totals.items()) + ("" if everything else "; --all shows all")
+        )
+
+    document = {"branch": name, "rows": [asdict(row) for row in rows], "degraded": list(branch.degraded), **totals}
+    emit(as_json, document, text)

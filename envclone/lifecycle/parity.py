@@ -1,0 +1,89 @@
+"""What of production a branch has: side by side, row by row, with what is not known said so."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from envclone import registry
+from envclone.errors import UnsafeError
+from envclone.lifecycle.branch import directory
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import Branch, BranchState
+from envclone.profiles import machine
+from envclone.profiles.profile import Profile, parse, size_text
+
+__all__ = ["Parity", "Row", "parity"]
+
+
+class Parity(StrEnum):
+    """How a thing in the branch compares with production's."""
+
+    MATCH = "match"
+    DIFFERS = "differs"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing: of which store, what it is, in production, in the branch, and how they compare."""
+
+    store: str
+    what: str
+    production: str | None
+    branch: str | None
+    parity: Parity
+
+
+def parity(workspace: Workspace, branch: Branch) -> list[Row]:
+    """Every row of the report, by store. Raises UnsafeError when the branch does not run."""
+    if branch.state is not BranchState.RUNNING:
+        raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
+    place = directory(workspace.pool, branch.name)
+    limited = registry.runtime(branch.runtime).evidence(branch, place)
+    rows: list[Row] = []
+    for store, snapshot in branch.stores.items():
+        profile = parse(branch.profiles.get(store, {}), store)
+        rows += _host(store, profile, limited=store in limited)
+        server = registry.server(snapshot.kind)
+        known = {**server.production(snapshot), **_settings(profile)}
+        there = server.facts(branch.endpoints[store])
+        # a setting of which nothing is known in production tells nothing: a captured profile names those that count
+        wanted = {what for what in {*known, *there} if what in known or not what.startswith("setting ")}
+        rows += [_row(store, what, known.get(what), there.get(what)) for what in sorted(wanted)]
+        if profile.image is not None:
+            rows.append(_row(store, "image", profile.image, None))
+    answers = None if branch.fidelity is None else f"{branch.fidelity:.1%}"
+    rows.append(_row("all", "answers of vector indexes", None if answers is None else "100.0%", answers))
+    models = workspace.environment(branch.environment).models
+    rows += [_row("all", f"model {role}", model.name, None) for role, model in sorted(models.items())]
+    return rows
+
+
+def _host(store: str, profile: Profile, *, limited: bool) -> Iterator[Row]:
+    here = machine.here()
+    yield _row(
+        store, "cpus", _number(profile.cpus), _number(profile.cpus if limited and profile.cpus else here["cpus"])
+    )
+    memory = profile.memory if limited and profile.memory else here["memory"]
+    yield _row(store, "memory", size_text(profile.memory) if profile.memory else None, size_text(memory))
+    yield _row(store, "kernel", profile.host.kernel, here["kernel"])
+    yield _row(store, "architecture", profile.host.architecture, here["architecture"])
+
+
+def _settings(profile: Profile) -> dict[str, str]:
+    return {f"setting {name}": value for name, value in profile.settings.items()}
+
+
+def _number(value: Any) -> str | None:
+    return None if value is None else f"{value:g}"
+
+
+def _row(store: str, what: str, production: str | None, branch: str | None) -> Row:
+    if production is None or branch is None:
+        found = Parity.UNKNOWN
+    else:
+        found = Parity.MATCH if production == branch else Parity.DIFFERS
+    return Row(store, what, production, branch, found)
