@@ -19,7 +19,7 @@ from envclone.stores.postgres.inplace.settle import settle
 from envclone.stores.postgres.inplace.staged import StagedValues
 from envclone.stores.postgres.inplace.toasting import Chunk, Toaster
 from envclone.stores.postgres.inplace.work import LeafWork, Spilled
-from envclone.stores.postgres.pages.segments import extents
+from envclone.stores.postgres.pages.segments import Extent, extents
 from envclone.stores.postgres.pages.toast import Chunks
 from envclone.stores.postgres.pages.visibility import Transactions
 
@@ -76,60 +76,75 @@ class _Leaf:
         self._progress = progress
         self._checksums = bool(found.checksums)
         self._transactions: Transactions = control.transactions(data)
+        self._done = LeafDone()
+        self._dirty: set[int] = set()
+        self._hidden: set[int] = set()
+        self._spilled: list[Spilled] = []
+        self._loose: list[Chunk] = []
 
     def write(self, masks: Mapping[str, FieldMask], *, parallel: bool) -> LeafDone:
         work, found = self._work, self._control
         size, segment_pages = found.block_size, found.relation_segment_blocks
-        done = LeafDone()
+        path = self._data / work.relation.path
+        jobs = list(extents(path, size, segment_pages=segment_pages, at_once=_PAGES_AT_ONCE))
+        staged = StagedValues(self._data, work.staging, size, segment_pages) if work.staging else None
+        workers = processors() if parallel else 1
         with ExitStack() as stack:
-            toaster = self._toaster(stack)
-            staged = StagedValues(self._data, work.staging, size, segment_pages) if work.staging else None
-            writer = HeapWriter(
-                work,
-                masks,
-                self._transactions,
-                page_size=size,
-                checksums=self._checksums,
-                toaster=toaster,
-                staged=staged,
-            )
-            jobs = list(
-                extents(self._data / work.relation.path, size, segment_pages=segment_pages, at_once=_PAGES_AT_ONCE)
-            )
+
+            def writer(toaster: Toaster | None, *, defer: bool) -> HeapWriter:
+                return HeapWriter(
+                    work,
+                    masks,
+                    self._transactions,
+                    page_size=size,
+                    checksums=self._checksums,
+                    toaster=toaster,
+                    staged=staged,
+                    defer=defer,
+                )
+
             total = sum(job.pages for job in jobs)
-            dirty: set[int] = set()
-            hidden: set[int] = set()
-            spilled: list[Spilled] = []
-            loose: list[Chunk] = []
-            for written in fork_map(writer.write, jobs, processors() if parallel else 1):
-                done.pages += written.bytes // size
-                done.written += written.pages
-                for counted, into in ((written.rows, done.rows), (written.values, done.values)):
-                    for address, count in counted.items():
-                        into[address] = into.get(address, 0) + count
-                dirty |= written.dirty
-                hidden |= written.hidden
-                spilled += written.spilled
-                loose += written.loose
-                done.moved_chunks += len(written.loose)
-                if len(loose) >= _LOOSE_AT_ONCE:
-                    self._append(loose)
-                    loose = []
-                self._progress(ProgressEvent(f"sanitize {work.relation.name}", done.pages, total, "pages"))
-            done.left = settle(
+            deferred = self._pass(writer(None, defer=True), jobs, workers, total)
+            toaster = self._toaster(stack) if deferred or self._spilled else None
+            self._pass(writer(toaster, defer=False), deferred, workers, total)
+            self._done.left = settle(
                 self._data,
                 work,
-                spilled,
+                self._spilled,
                 toaster,
                 page_size=size,
                 segment_pages=segment_pages,
                 checksums=self._checksums,
             )
             if toaster is not None:
-                done.moved_chunks += len(toaster.loose)
-                self._append([*loose, *toaster.loose])
-        self._finish_toast(dirty, hidden)
-        return done
+                self._done.moved_chunks += len(toaster.loose)
+                self._append([*self._loose, *toaster.loose])
+        self._finish_toast(self._dirty, self._hidden)
+        return self._done
+
+    def _pass(self, writer: HeapWriter, jobs: Sequence[Extent], workers: int, total: int) -> list[Extent]:
+        """Write extents, and take in what came of it; returns those that were deferred, in their order."""
+        deferred: list[Extent] = []
+        done = self._done
+        for written in fork_map(writer.write, jobs, workers):
+            if written.deferred is not None:
+                deferred.append(written.deferred)
+                continue
+            done.pages += written.bytes // self._control.block_size
+            done.written += written.pages
+            for counted, into in ((written.rows, done.rows), (written.values, done.values)):
+                for address, count in counted.items():
+                    into[address] = into.get(address, 0) + count
+            self._dirty |= written.dirty
+            self._hidden |= written.hidden
+            self._spilled += written.spilled
+            self._loose += written.loose
+            done.moved_chunks += len(written.loose)
+            if len(self._loose) >= _LOOSE_AT_ONCE:
+                self._append(self._loose)
+                self._loose = []
+            self._progress(ProgressEvent(f"sanitize {self._work.relation.name}", done.pages, total, "pages"))
+        return sorted(deferred, key=lambda extent: extent.first_block)
 
     def _toaster(self, stack: ExitStack) -> Toaster | None:
         if self._work.toast is None:

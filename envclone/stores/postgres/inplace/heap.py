@@ -31,7 +31,10 @@ _PLAIN = (deform.FIXED, deform.SHORT, deform.LONG)
 
 @dataclass(slots=True)
 class Written:
-    """What was done to one extent; `rows` and `values` count per address, `loose` chunks still need a place."""
+    """What was done to one extent; `rows` and `values` count per address, `loose` chunks still need a place.
+
+    A `deferred` extent was not written: its values are in the TOAST table, and the writer had no toaster.
+    """
 
     pages: int = 0
     bytes: int = 0
@@ -41,10 +44,15 @@ class Written:
     loose: list[Chunk] = field(default_factory=list)
     dirty: set[int] = field(default_factory=set)
     hidden: set[int] = field(default_factory=set)
+    deferred: Extent | None = None
 
 
 class HeapWriter:
-    """Writes the extents of one relation; every process that takes part has its own."""
+    """Writes the extents of one relation; every process that takes part has its own.
+
+    Without a toaster extents that need one are deferred, if `defer` is set: to know where the chunks of a TOAST table
+    are the whole of it must be read, and most tables have only vectors there.
+    """
 
     def __init__(
         self,
@@ -56,6 +64,7 @@ class HeapWriter:
         checksums: bool,
         toaster: Toaster | None,
         staged: StagedValues | None,
+        defer: bool = False,
     ) -> None:
         self._work = work
         self._masks = masks
@@ -64,6 +73,7 @@ class HeapWriter:
         self._checksums = checksums
         self._toaster = toaster
         self._staged = staged
+        self._defer = defer
 
     def write(self, extent: Extent) -> Written:
         """Mask one extent. Raises UnsafeError when a page or a value cannot be understood or a pseudonym is refused."""
@@ -75,8 +85,8 @@ class HeapWriter:
         before = np.frombuffer(bytes(buffer), dtype=np.uint8).reshape(-1, size)
         items = normal_items(before, self._work.relation.path)
         items = items.only(~dead(before, items, self._transactions))
-        if len(items):
-            _Batch(self, extent, buffer, items, done).run()
+        if len(items) and not _Batch(self, extent, buffer, items, done).run():
+            return Written(deferred=extent)
         if self._toaster is not None:
             done.loose, done.dirty, done.hidden = self._toaster.loose, self._toaster.dirty, self._toaster.hidden
             self._toaster.loose, self._toaster.dirty, self._toaster.hidden = [], set(), set()
@@ -116,6 +126,11 @@ class HeapWriter:
         return self._masks[address]
 
     @property
+    def defer(self) -> bool:
+        """Whether extents with values in the TOAST table are left for later."""
+        return self._defer
+
+    @property
     def staged(self) -> StagedValues | None:
         """The values that the server made."""
         return self._staged
@@ -139,7 +154,8 @@ class _Batch:
         self._attributes = writer.work.relation.attributes
         self._new: dict[int, dict[int, Replacement]] = {}
 
-    def run(self) -> None:
+    def run(self) -> bool:
+        """Mask the rows in the buffer; False when nothing was done because the extent is deferred."""
         work, items = self._writer.work, self._items
         flat = np.frombuffer(self._buffer, dtype=np.uint8)
         base = items.page * self._writer.page_size + items.offset
@@ -147,6 +163,10 @@ class _Batch:
         targets = set(work.staging.targets) if work.staging else set()
         wanted = {c.index for c in work.columns} | subjects | targets
         found = deform.deform(flat, base, items.length, self._attributes, wanted)
+        if self._writer.defer and any(
+            (column.form[column.present] == deform.EXTERNAL).any() for column in found.values()
+        ):
+            return False
         # subjects first: a column that is one may be masked itself
         by = {c.index: self._texts(found[c.subject[0]], c.subject[1]) for c in work.columns if c.subject}
         for column in work.columns:
@@ -156,6 +176,7 @@ class _Batch:
         del flat
         for row, values in self._new.items():
             self._rebuild(row, values)
+        return True
 
     def _column(self, column: Column, found: deform.Column, subjects: Sequence[Any] | None) -> None:
         rows = np.flatnonzero(found.present)
