@@ -173,7 +173,8 @@ def test_a_failure_after_the_start_leaves_nothing_running(branch: tuple[Path, St
 
 def test_a_role_of_the_same_name_in_production_loses_its_powers(branch: tuple[Path, StoreSnapshot]) -> None:
     directory, snapshot = branch
-    running = service._start(service.engines.for_snapshot(snapshot), directory / "data", None, directory.parent / "log")
+    engine, log = service.engines.for_snapshot(snapshot), directory.parent / "log"
+    running = service._start(engine, directory / "data", None, log, {}, None)
     with server.connect(running, "shop", "postgres") as conn:
         conn.execute("CREATE ROLE envclone LOGIN SUPERUSER BYPASSRLS PASSWORD 'theirs'")
         conn.execute("GRANT envclone TO shop_app")
