@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone import audit
+from envclone import audit, registry
 from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import images, snapshot
 from envclone.lifecycle.teardown import remove
 from envclone.lifecycle.workspace import Workspace, silent
 from envclone.models import Branch, Image, RawSnapshot
-from envclone.protocols import Progress
+from envclone.protocols import Insight, Progress
 
 if TYPE_CHECKING:
     from envclone.hooks.hooks import Hook, SqlHook
@@ -165,11 +165,13 @@ class Stack:
         port: int | None = None,
         profile: str | None = None,
         allow_degraded: bool = False,
+        runtime: str | None = None,
     ) -> Branch:
         """Make a branch of an environment: image when needed, copy-on-write clone, running servers, credentials.
 
         `name` defaults to environment and incident, `ttl` to the stack file's. The incident's bundle is masked
-        before anything is made, so that a wrong one fails early. `profile` replaces the stack file's resource profiles.
+        before anything is made, so that a wrong one fails early. `profile` replaces the stack file's resource profiles,
+        `runtime` its choice of where the branch runs.
         """
         from envclone.lifecycle.replay import masked_incident
 
@@ -188,6 +190,7 @@ class Stack:
             port=port,
             profile=profile,
             allow_degraded=allow_degraded,
+            runtime=runtime,
         )
 
     def branches(self) -> Sequence[Branch]:
@@ -212,9 +215,22 @@ class Stack:
         """Throw away what was changed in a branch."""
         return branching.reset(self.workspace, name)
 
-    def start(self, name: str) -> Branch:
-        """Start a stopped branch."""
-        return branching.start(self.workspace.pool, name)
+    def start(self, name: str, *, runtime: str | None = None) -> Branch:
+        """Start a stopped branch, or have it go on in another runtime."""
+        return branching.start(self.workspace, name, runtime=runtime)
+
+    def touch(self, name: str) -> None:
+        """Write down that a branch is used now: it lives its time from here on."""
+        branching.touch(self.workspace.pool, name)
+
+    def protect(self, name: str, *, on: bool = True) -> Branch:
+        """Keep a branch from being collected, or removed without force."""
+        return branching.protect(self.workspace.pool, name, on=on)
+
+    def insight(self, name: str) -> Insight:
+        """A look into a branch's stores and services: what they wrote, what they use."""
+        one = self.show(name)
+        return registry.observer(one.runtime).insight(one, branching.directory(self.workspace.pool, name))
 
     def stop(self, name: str) -> Branch:
         """Stop a branch, its data kept."""

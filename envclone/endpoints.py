@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from envclone.models import Endpoint
 
-__all__ = ["url", "variables"]
+__all__ = ["attributes", "url", "variables"]
 
 
 def url(endpoint: Endpoint, *, reveal: bool = True) -> str:
@@ -23,6 +23,20 @@ def url(endpoint: Endpoint, *, reveal: bool = True) -> str:
     return f"{scheme}://{login}{endpoint.host}:{endpoint.port}{database}"
 
 
+def attributes(endpoint: Endpoint) -> dict[str, str]:
+    """What a service's variables can ask of a store: `url`, `host`, `port`, `user`, `password`, `database`, `path`."""
+    found = {
+        "url": url(endpoint),
+        "host": endpoint.host,
+        "port": str(endpoint.port) if endpoint.port else None,
+        "user": endpoint.user,
+        "password": endpoint.password.reveal() if endpoint.password else None,
+        "database": endpoint.database,
+        "path": str(endpoint.path) if endpoint.path else None,
+    }
+    return {name: value for name, value in found.items() if value is not None}
+
+
 def variables(endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
     """Environment variables that point tools and applications at a branch.
 
@@ -30,7 +44,7 @@ def variables(endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for name, endpoint in endpoints.items():
-        prefix = name.upper().replace("-", "_")
+        prefix = name.upper().replace("-", "_").replace(":", "_")
         found[f"{prefix}_URL"] = url(endpoint)
         if endpoint.path is not None and endpoint.host is None:
             found[f"{prefix}_PATH"] = str(endpoint.path)

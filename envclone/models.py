@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from envclone.config.services import ServiceConfig
 
 __all__ = [
     "Account",
@@ -16,6 +19,7 @@ __all__ = [
     "Change",
     "Cleaned",
     "Consistency",
+    "Container",
     "Counters",
     "Credentials",
     "Endpoint",
@@ -26,12 +30,14 @@ __all__ = [
     "Integrity",
     "Inventory",
     "JsonRule",
+    "Preview",
     "Probe",
     "ProgressEvent",
     "RawSnapshot",
     "RewriteReport",
     "RowsDigest",
     "Secret",
+    "ServerFiles",
     "StepResult",
     "StorePlan",
     "StoreSnapshot",
@@ -342,8 +348,8 @@ class Credentials:
 class Endpoint:
     """Where a branch's store answers.
 
-    A server has `host` and `port`, and `socket` (a directory) for the operator on this machine;
-    an embedded store has `path` only.
+    A server has `host` and `port`, and for the operator on this machine a Unix socket: `socket` is its directory and
+    `socket_port` the number in its name (None: that of `port`). An embedded store has `path` only.
     """
 
     store: str
@@ -354,8 +360,63 @@ class Endpoint:
     user: str | None = None
     password: Secret | None = None
     socket: Path | None = None
+    socket_port: int | None = None
     path: Path | None = None
     pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Container:
+    """How a container runs a store on a branch's files.
+
+    `endpoint` is the store as the branch's other containers reach it, `user` is `uid:gid`. `mounts` are directories at
+    the same place inside, `files` single files to read, by their place inside. `health` is a command that succeeds once
+    the store answers.
+    """
+
+    command: tuple[str, ...]
+    user: str
+    endpoint: Endpoint
+    mounts: tuple[Path, ...]
+    environment: Mapping[str, Secret] = field(default_factory=dict)
+    files: Mapping[str, Path] = field(default_factory=dict)
+    health: tuple[str, ...] = ()
+    stop_signal: str = "SIGTERM"
+
+
+@dataclass(frozen=True, slots=True)
+class ServerFiles:
+    """A server installed on this machine, to make an image of: its name changes with what it is made of.
+
+    `paths` are files and trees, `programs` those of them that are called by name.
+    """
+
+    name: str
+    paths: tuple[Path, ...]
+    programs: tuple[Path, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a preview stack is made of beside a branch's files.
+
+    `images` are those that the stack file names for stores, `environment` the services' variables with
+    every reference filled in, `embedded` the stores that services read as files, `allow` the destinations that may be
+    reached.
+    """
+
+    stores: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    services: Mapping[str, ServiceConfig] = field(default_factory=dict)
+    environment: Mapping[str, Mapping[str, Secret]] = field(default_factory=dict)
+    embedded: Mapping[str, Endpoint] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    template: Path | None = None
+
+    def after(self, service: str) -> tuple[str, ...]:
+        """The stores and services that must be ready before this one: those that it names, or else all stores."""
+        named = tuple(self.services[service].depends_on)
+        return named or self.stores
 
 
 @dataclass(frozen=True, slots=True)
@@ -364,6 +425,8 @@ class Branch:
 
     `pid` is the process that is making it while the state is `creating`: a killed one can be told from a slow one.
     `profiles` are the resource profiles (plain values) of its stores; `degraded` says what of them it does not have.
+    `services` are those that run beside the stores, in the order of their start; `images` what each container is made
+    from, by digest; `allow` the destinations that it may reach. `ttl` (s) is how long it lives after its last use.
     """
 
     name: str
@@ -382,13 +445,19 @@ class Branch:
     fidelity: float | None = None
     profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    ttl: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Counters:
-    """What a group's limits did: processes killed for memory, greatest memory (bytes), periods and seconds throttled.
+    """What a part's limits did: processes killed for memory, greatest memory (bytes), periods and seconds throttled.
 
-    `memory_refused` counts how often the limit was hit, `pids_refused` forks that failed for it.
+    `memory_refused` counts how often the limit was hit, `pids_refused` forks that failed for it; bytes are those of
+    block devices. `restarts` counts how often the part itself was started anew, `exit_code` is that of its last end.
+    `temp_files` and their bytes, and statements that ran into a timeout, are what a database server says of itself.
     """
 
     oom_kills: int = 0
@@ -397,16 +466,24 @@ class Counters:
     throttled_seconds: float = 0.0
     memory_refused: int = 0
     pids_refused: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    restarts: int = 0
+    exit_code: int | None = None
+    temp_files: int = 0
+    temp_bytes: int = 0
+    timeouts: int = 0
 
     def since(self, before: Counters) -> Counters:
         """What was added; the peak is that of the whole time, for the kernel keeps no other."""
+        kept = {"memory_peak": self.memory_peak, "exit_code": self.exit_code}
         return Counters(
-            self.oom_kills - before.oom_kills,
-            self.memory_peak,
-            self.throttled_periods - before.throttled_periods,
-            round(self.throttled_seconds - before.throttled_seconds, 6),
-            self.memory_refused - before.memory_refused,
-            self.pids_refused - before.pids_refused,
+            **kept,  # type: ignore[arg-type]
+            **{
+                one.name: round(getattr(self, one.name) - getattr(before, one.name), 6)
+                for one in fields(self)
+                if one.name not in kept
+            },
         )
 
 

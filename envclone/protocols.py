@@ -14,16 +14,19 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from envclone.models import (
     Branch,
     Cleaned,
+    Container,
     Counters,
     Credentials,
     Endpoint,
     FieldRule,
     Integrity,
     Inventory,
+    Preview,
     Probe,
     ProgressEvent,
     RewriteReport,
     RowsDigest,
+    ServerFiles,
     StepResult,
     StorePlan,
     StoreSnapshot,
@@ -34,16 +37,21 @@ if TYPE_CHECKING:
     from envclone.incidents.bundle import Step
 
 __all__ = [
+    "Contained",
     "CowDriver",
     "FieldMask",
+    "Insight",
     "Mask",
     "Masks",
+    "Observer",
     "Progress",
     "Runtime",
     "Server",
+    "ServiceClient",
     "StepRunner",
     "Store",
     "StoreSession",
+    "Witness",
 ]
 
 Progress = Callable[[ProgressEvent], None]
@@ -247,6 +255,14 @@ class Server(Protocol):
         """The same of a running branch's: versions, and `setting NAME` for what decides plans and memory."""
         ...
 
+    def counted(self, endpoint: Endpoint) -> Counters:
+        """What a running branch's server counts of itself: temporary files, and nothing else here."""
+        ...
+
+    def in_use(self, endpoint: Endpoint) -> bool:
+        """Whether somebody else is connected to a running branch's server now."""
+        ...
+
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """Connect to a branch's store to run an incident's steps."""
         ...
@@ -258,6 +274,57 @@ class Server(Protocol):
         ...
 
 
+class Contained(Protocol):
+    """How a store is run in a container; the same class as its `Server`."""
+
+    def container(
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        *,
+        port: int,
+        overrides: Mapping[str, str],
+    ) -> Container:
+        """How a container runs this store on the branch's files, listening on 127.0.0.1; nothing is changed by this."""
+        ...
+
+    def base_port(self) -> int:
+        """The port that it is known by."""
+        ...
+
+    def own_files(self, snapshot: StoreSnapshot) -> ServerFiles | None:
+        """The server of this machine that an image can be made of, for a store that names none.
+
+        None when such a store runs in no container, and is read as files.
+        """
+        ...
+
+    def make_ready(self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:
+        """Make what the container mounts; the store is stopped."""
+        ...
+
+    def outside(self, directory: Path, inside: Endpoint, port: int) -> Endpoint:
+        """A store that the other containers reach as `inside`, as this host does at a port of 127.0.0.1."""
+        ...
+
+    def settle(
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        outside: Endpoint,
+        inside: Endpoint,
+        *,
+        ended: Callable[[], str | None],
+    ) -> None:
+        """Wait until the started container answers, and let the branch's login in.
+
+        `ended` gives the container's last words once it has ended. Raises what they mean.
+        """
+        ...
+
+
 class StepRunner(Protocol):
     """Runs an incident's steps, read-only."""
 
@@ -266,10 +333,35 @@ class StepRunner(Protocol):
         ...
 
 
+class ServiceClient(Protocol):
+    """How an incident's steps ask application services."""
+
+    def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
+        """Connect to a branch's service."""
+        ...
+
+    def connect_source(self, name: str, url: str) -> AbstractContextManager[StepRunner]:
+        """Connect to production's own service to record steps that only read."""
+        ...
+
+
 class Runtime(Protocol):
-    """Where a branch's stores and services run; `directory` holds one directory per store."""
+    """Where a branch's stores and services run; `directory` holds one directory per store.
+
+    The class that an entry point names also is the runtime's `Observer`.
+    """
 
     name: ClassVar[str]
+
+    def inside(self, branch: Branch, directory: Path, credentials: Credentials) -> Mapping[str, Endpoint]:
+        """How the branch's services will reach its stores."""
+        ...
+
+    def prepare(
+        self, branch: Branch, directory: Path, credentials: Credentials, preview: Preview, progress: Progress
+    ) -> Mapping[str, str]:
+        """Write down beside the files what `start` is to start; returns the images by content, of each part."""
+        ...
 
     def start(
         self, branch: Branch, directory: Path, credentials: Credentials, *, port: int | None = None
@@ -281,14 +373,60 @@ class Runtime(Protocol):
         """Stop everything of a branch; nothing to do when nothing runs."""
         ...
 
-    def running(self, branch: Branch, directory: Path) -> Mapping[str, bool]:
-        """Which of a branch's stores answer."""
+    def remove(self, name: str, directory: Path) -> None:
+        """Remove what it keeps of a branch elsewhere than in its directory; that may have no readable record."""
         ...
 
-    def evidence(self, branch: Branch, directory: Path) -> Mapping[str, Counters]:
-        """What limits did so far to each store that has some: kills, peaks, throttling, as the kernel counts them."""
+    def running(self, branch: Branch, directory: Path) -> Mapping[str, bool]:
+        """Which of a branch's stores and services answer."""
+        ...
+
+
+class Observer(Protocol):
+    """A runtime in its other role: what can be seen of a branch, and of what is left of branches."""
+
+    name: ClassVar[str]
+
+    def evidence(self, branch: Branch, directory: Path) -> AbstractContextManager[Witness]:
+        """Watch what limits do to each part of a branch, for the time of a replay."""
         ...
 
     def unlimited(self) -> str | None:
         """Why CPU and memory cannot be limited on this host; None when they can."""
+        ...
+
+    def orphans(self, pool: Path) -> Mapping[str, str]:
+        """What it still keeps of branches in this pool, wherever it knows that from: branch and what it is."""
+        ...
+
+    def insight(self, branch: Branch, directory: Path) -> Insight:
+        """A look into a branch's parts."""
+        ...
+
+
+class Witness(Protocol):
+    """Sees what limits do to the parts of a branch while it lives."""
+
+    def testify(self) -> Mapping[str, Counters]:
+        """What happened to each part that has limits since it began to watch."""
+        ...
+
+
+class Insight(Protocol):
+    """What a person looks at in a running branch."""
+
+    def logs(self, part: str, lines: int) -> str:
+        """The last lines of what a store or service wrote."""
+        ...
+
+    def following(self, part: str) -> Sequence[str]:
+        """The command line that shows them as they come."""
+        ...
+
+    def command(self, part: str, argv: Sequence[str], *, terminal: bool) -> Sequence[str]:
+        """The command line that runs a program inside a part. Raises UsageError where there is no inside."""
+        ...
+
+    def stats(self) -> Mapping[str, Mapping[str, float]]:
+        """Per part: `memory` and `memory_limit` (bytes), `cpu_seconds`, `pids`."""
         ...

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import importlib
+from contextlib import AbstractContextManager
 from typing import Any, cast
 
 from envclone.errors import ConfigError
-from envclone.protocols import Runtime, Server, Store
+from envclone.models import Endpoint
+from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store
 
-__all__ = ["STORES", "runtime", "server", "store"]
+__all__ = ["RUNTIMES", "STORES", "connect", "contained", "observer", "runtime", "server", "service", "store"]
 
 _BUILTIN = {
     "envclone.stores": {
         "postgres": "envclone.stores.postgres.store:PostgresStore",
         "qdrant": "envclone.stores.qdrant.store:QdrantStore",
     },
-    "envclone.runtimes": {"local": "envclone.runtimes.local:LocalRuntime"},
+    "envclone.runtimes": {
+        "local": "envclone.runtimes.local:LocalRuntime",
+        "docker": "envclone.runtimes.docker.runtime:DockerRuntime",
+    },
+    "envclone.services": {"http": "envclone.services.http:HttpService"},
 }
 """The adapters that come along, found without reading every installed package's metadata."""
 
 
 STORES = tuple(_BUILTIN["envclone.stores"])
 """The kinds of stores that come along."""
+
+RUNTIMES = tuple(_BUILTIN["envclone.runtimes"])
+"""The runtimes that come along."""
 
 
 def store(kind: str) -> Store:
@@ -34,9 +43,33 @@ def server(kind: str) -> Server:
     return cast(Server, _resolve("envclone.stores", kind))
 
 
+def contained(kind: str) -> Contained:
+    """The same adapter in its role as what a container runs."""
+    return cast(Contained, _resolve("envclone.stores", kind))
+
+
+def connect(endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
+    """Connect to a branch's store or service to run an incident's steps."""
+    if endpoint.kind in _BUILTIN["envclone.services"]:
+        return cast(
+            "AbstractContextManager[StepRunner]", _resolve("envclone.services", endpoint.kind).connect(endpoint)
+        )
+    return server(endpoint.kind).connect(endpoint)
+
+
 def runtime(name: str) -> Runtime:
     """The runtime of that name; raises ConfigError naming those there are."""
     return cast(Runtime, _resolve("envclone.runtimes", name))
+
+
+def service(kind: str) -> ServiceClient:
+    """What asks application services of that kind."""
+    return cast(ServiceClient, _resolve("envclone.services", kind))
+
+
+def observer(name: str) -> Observer:
+    """The same runtime in its role as an observer."""
+    return cast(Observer, _resolve("envclone.runtimes", name))
 
 
 def _resolve(group: str, name: str) -> Any:

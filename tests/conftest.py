@@ -15,8 +15,18 @@ if DEBIAN_17.exists():
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    if os.geteuid() == 0 or os.environ.get("CI"):
+    if os.environ.get("CI"):
         return
+    containers = any(item.get_closest_marker("docker") for item in items)
+    missing = _engine_missing() if containers and os.geteuid() == 0 else None
     for item in items:
-        if item.get_closest_marker("root"):
+        if missing and item.get_closest_marker("docker"):
+            item.add_marker(pytest.mark.skip(reason=missing))
+        if os.geteuid() != 0 and item.get_closest_marker("root"):
             item.add_marker(pytest.mark.skip(reason="needs root: mounts, accounts, other users' files"))
+
+
+def _engine_missing() -> str | None:
+    from envclone.runtimes.docker.engine import unavailable
+
+    return unavailable()

@@ -22,8 +22,15 @@ __all__ = ["branch", "describe", "document"]
 @click.option("--ttl", type=DURATION, help="How long it may live, such as 90m, 8h, 2d or none.  [default: stack file]")
 @click.option("--fresh", is_flag=True, help="Take a new snapshot, even when there is an image.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port on 127.0.0.1.  [default: a free one]")
-@click.option("--profile", metavar="NAME", help="A resource profile for its stores.  [default: the stack file's]")
+@click.option(
+    "--profile", metavar="NAME", help="A resource profile for all of it, or PART=NAME.  [default: the stack file's]"
+)
 @click.option("--allow-degraded", is_flag=True, help="Take what this host has, and say so on every report.")
+@click.option(
+    "--runtime",
+    metavar="NAME",
+    help="`local` processes or `docker` containers.  [default: docker when there are services, else local]",
+)
 @json_option
 @click.pass_obj
 def branch(
@@ -36,6 +43,7 @@ def branch(
     port: int | None,
     profile: str | None,
     allow_degraded: bool,
+    runtime: str | None,
     as_json: bool,
 ) -> None:
     """Make a sanitized, isolated, running copy of ENVIRONMENT.
@@ -54,6 +62,7 @@ def branch(
             port=port,
             profile=profile,
             allow_degraded=allow_degraded,
+            runtime=runtime,
         )
         cow, place = stack.workspace.cow, directory(stack.workspace.pool, made.name)
 
@@ -92,9 +101,16 @@ def describe(made: Branch) -> None:
 
     until = f", until {made.expires_at:%Y-%m-%d %H:%M} UTC" if made.expires_at else ""
     took = f" in {made.seconds:.2f} s" if made.seconds else ""
-    click.echo(f"branch {made.name} of {made.environment}: {made.state}{took} (image {made.image}{until})")
+    where = f", {made.runtime}" if made.runtime != "local" else ""
+    kept = ", protected" if made.protected else ""
+    click.echo(f"branch {made.name} of {made.environment}: {made.state}{took} (image {made.image}{where}{until}{kept})")
     for name, endpoint in made.endpoints.items():
         click.echo(f"  {name}: {url(endpoint)}")
+    for name in made.services:
+        if name not in made.endpoints:
+            click.echo(f"  {name}: no port; envclone logs {made.name} {name}")
+    for destination in made.allow:
+        click.echo(f"  may reach: {destination}")
     for line in made.degraded:
         click.echo(f"  degraded: {line}")
     if made.fidelity is not None and made.fidelity < 1:

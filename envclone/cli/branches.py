@@ -84,6 +84,7 @@ def env(settings: Settings, name: str, as_json: bool) -> None:
 
     with settings.stack(show_progress=False) as stack:
         found = variables(stack.show(name).endpoints)
+        stack.touch(name)
     emit(
         as_json,
         found,
@@ -104,6 +105,7 @@ def psql(settings: Settings, name: str, store: str | None, arguments: tuple[str,
 
     with settings.stack(show_progress=False) as stack:
         one = stack.start(name)
+        stack.touch(name)
     candidates = {key: end for key, end in one.endpoints.items() if end.kind == "postgres" and store in (None, key)}
     if not candidates:
         raise UsageError(f"the branch '{name}' has no Postgres store" + (f" '{store}'" if store else ""))
@@ -127,12 +129,13 @@ def reset(settings: Settings, name: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("name")
+@click.option("--runtime", metavar="NAME", help="Go on as `local` processes or as `docker` containers.")
 @json_option
 @click.pass_obj
-def start(settings: Settings, name: str, as_json: bool) -> None:
-    """Start a stopped branch."""
+def start(settings: Settings, name: str, runtime: str | None, as_json: bool) -> None:
+    """Start a stopped branch, or have it go on in another runtime; its data and its login stay."""
     with settings.stack() as stack:
-        one = stack.start(name)
+        one = stack.start(name, runtime=runtime)
     emit(as_json, document(one), lambda: describe(one))
 
 
@@ -149,7 +152,7 @@ def stop(settings: Settings, name: str, as_json: bool) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1, required=True, metavar="NAME...")
-@click.option("--force", is_flag=True, help="Also a branch whose record cannot be read.")
+@click.option("--force", is_flag=True, help="Also a protected one, and one whose record cannot be read.")
 @json_option
 @click.pass_obj
 def rm(settings: Settings, names: tuple[str, ...], force: bool, as_json: bool) -> None:
@@ -169,12 +172,13 @@ def rm(settings: Settings, names: tuple[str, ...], force: bool, as_json: bool) -
 @json_option
 @click.pass_obj
 def gc(settings: Settings, dry_run: bool, as_json: bool) -> None:
-    """Remove what nobody needs: expired branches, half-made work, quarantine over its limits, superseded images."""
+    """Remove what nobody needs: expired branches, half-made work, quarantine over its limits, superseded images.
+
+    Branches that nobody used for `branches.idle` are stopped, and containers of branches that are gone removed.
+    """
     with settings.stack() as stack:
         found = stack.collect(dry_run=dry_run)
-    rows = [
-        [one.kind, one.name, one.reason, one.error or ("would be removed" if dry_run else "removed")] for one in found
-    ]
+    rows = [[one.kind, one.name, one.reason, one.error or _done(one.kind, dry_run)] for one in found]
     emit(
         as_json,
         [{"kind": one.kind, "name": one.name, "reason": one.reason, "error": one.error} for one in found],
@@ -182,6 +186,11 @@ def gc(settings: Settings, dry_run: bool, as_json: bool) -> None:
     )
     if any(one.error for one in found):
         raise click.exceptions.Exit(6)
+
+
+def _done(kind: str, dry_run: bool) -> str:
+    what = "stopped" if kind == "idle" else "removed"
+    return f"would be {what}" if dry_run else what
 
 
 def _span(span: dt.timedelta) -> str:

@@ -43,7 +43,11 @@ def record(settings: Settings, bundle: str, as_json: bool) -> None:
 @click.command()
 @click.argument("incident_id", metavar="INCIDENT")
 @click.option("--branch", "branch_name", metavar="NAME", help="The branch.  [default: the one made for the incident]")
-@click.option("--profile", metavar="NAME", help="Start the branch's servers anew under this resource profile first.")
+@click.option(
+    "--profile",
+    metavar="NAME",
+    help="Start the branch anew under this resource profile first; PART=NAME is for one store or service.",
+)
 @click.option("--compare-profiles", metavar="A,B", help="Replay under each of these profiles, and compare.")
 @click.option("--allow-degraded", is_flag=True, help="Take what this host has, and say so on every report.")
 @json_option

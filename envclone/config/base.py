@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, StringConstraints, model_validator
 from pydantic.json_schema import WithJsonSchema
 
 from envclone.config import durations
+from envclone.cow.sizes import parse_size
+from envclone.errors import UsageError
 
-__all__ = ["NAME", "DomainKind", "Driver", "Duration", "Method", "Model", "Name", "Text"]
+__all__ = ["NAME", "DomainKind", "Driver", "Duration", "Method", "Model", "Name", "Size", "Text", "bytes_of"]
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,40}$"
 """Names of projects, environments, stores and services: they become directories, hosts and parts of other names."""
@@ -86,3 +88,25 @@ Duration = Annotated[
     WithJsonSchema({"type": "string", "pattern": durations.PATTERN}),
 ]
 """A length of time, written like `8h`."""
+
+
+def bytes_of(value: Any) -> int:
+    """A number of bytes from a number or a size such as `512m`, `2GiB`; units are powers of 1024, as Docker has them.
+
+    Raises ValueError for anything else.
+    """
+    if isinstance(value, bool):
+        raise ValueError("must be a size such as 2g")
+    try:
+        return value if isinstance(value, int) else parse_size(str(value))
+    except UsageError as exc:
+        raise ValueError("must be a size such as 512m, 2g or 2GiB") from exc
+
+
+Size = Annotated[
+    int,
+    BeforeValidator(bytes_of),
+    Field(ge=0),
+    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
+]
+"""A number of bytes, written like `2GiB`."""

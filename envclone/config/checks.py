@@ -24,6 +24,9 @@ DOMAIN_KINDS: tuple[str, ...] = get_args(DomainKind)
 ATTRIBUTES = ("url", "host", "port", "user", "password", "database", "path")
 """What `${stores.NAME.…}` can ask of a branch's store."""
 
+RESERVED = ("sandbox", "localhost", "gate")
+"""Names that a preview stack has itself."""
+
 OPTIONS = ("domain", "by")
 """What a rule can say of a field when it is a mapping and not one of JSON paths."""
 
@@ -189,8 +192,18 @@ def _reference(reference: str, stores: Collection[str]) -> Iterator[Finding]:
 def _services(services: object, stores: Sequence[str]) -> Iterator[Finding]:
     declared = _mapping(services)
     graph: dict[str, set[str]] = {}
+    ports: dict[int, str] = {}
     for name, service in declared.items():
         keys: Keys = ("services", name)
+        if name in stores or name in RESERVED:
+            yield keys, f"is the name of a {'store' if name in stores else 'part of every preview stack'} already"
+        for index, port in enumerate(_sequence(_mapping(service).get("ports"))):
+            if isinstance(port, int) and ports.setdefault(port, name) != name:
+                yield (
+                    (*keys, "ports", index),
+                    f"{port} is a port of {quoted(ports[port])} too, and the services of a preview stack share one "
+                    "address: have one of them listen elsewhere, by its command or environment",
+                )
         for variable, value in _mapping(_mapping(service).get("environment")).items():
             if isinstance(value, str):
                 yield from below((*keys, "environment", variable), _store_references(value, stores))

@@ -13,7 +13,7 @@ from envclone.config import checks, variables
 from envclone.config.document import LIMIT, Document, SyntaxProblem, merge, parse
 from envclone.config.explain import explain
 from envclone.config.find import find
-from envclone.config.problems import Finding, Keys, quoted
+from envclone.config.problems import Finding, Keys, printable, quoted
 from envclone.config.resolve import absolute, resolve_environment, resolve_source, sources, uses
 from envclone.config.schema import StackFile
 from envclone.config.stack import LoadedStack, error, report
@@ -94,18 +94,19 @@ def _read(path: Path, including: tuple[Path, int] | None = None) -> Document:
     """One file, a mapping at its root."""
     place = f"{including[0]}:{including[1]}: include: " if including else ""
     hint = None if including else "envclone init writes a commented starter file"
+    shown = printable(str(path))
     try:
         if not path.exists():
             raise ConfigError(
-                f"{place}there is no stack file {path}", problems=[f"{place}{path}: not found"], hint=hint
+                f"{place}there is no stack file {shown}", problems=[f"{place}{shown}: not found"], hint=hint
             )
         if not path.is_file():
-            raise ConfigError(f"{place}{path} is not a file", problems=[f"{place}{path}: not a file"], hint=hint)
+            raise ConfigError(f"{place}{shown} is not a file", problems=[f"{place}{shown}: not a file"], hint=hint)
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
     except (OSError, ValueError) as exc:
         reason = (exc.strerror if isinstance(exc, OSError) else None) or "not a usable path"
-        raise ConfigError(f"{place}{path} cannot be read: {reason}", problems=[f"{place}{path}: {reason}"]) from None
+        raise ConfigError(f"{place}{shown} cannot be read: {reason}", problems=[f"{place}{shown}: {reason}"]) from None
     try:
         if len(content) > LIMIT:
             raise SyntaxProblem(f"larger than {LIMIT >> 20} MiB", 1, 1)
@@ -133,6 +134,8 @@ def _decoded(content: bytes) -> str:
 
 def _lazy(keys: Keys) -> bool:
     """Whether variables there are read only when the value is used."""
+    if keys[:1] == ("environments",) and (keys[2:3], keys[4:]) == (("services",), ("url",)):
+        return True
     if len(keys) < 6 or keys[0] != "environments":
         return False
     return (keys[2] == "stores" and keys[4] == "source" and keys[5] != "method") or _of_service(keys)

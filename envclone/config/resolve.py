@@ -15,7 +15,7 @@ from envclone.config.schema import SourceConfig
 from envclone.config.stack import LoadedStack, report
 from envclone.errors import ConfigError
 
-__all__ = ["absolute", "resolve_environment", "resolve_source", "sources", "uses"]
+__all__ = ["absolute", "resolve_environment", "resolve_source", "resolve_url", "sources", "uses"]
 
 
 def resolve_source(loaded: LoadedStack, environment: str, store: str) -> SourceConfig:
@@ -81,6 +81,25 @@ def resolve_environment(
             hint="set the variables in the environment of this command",
         )
     return values
+
+
+def resolve_url(loaded: LoadedStack, environment: str, service: str) -> str | None:
+    """Where production's own service answers, its variables read; None when the stack file does not say.
+
+    Raises ConfigError when a variable is missing.
+    """
+    config = loaded.stack.environments[environment].services[service]
+    if config.url is None:
+        return None
+    text, missing = variables.expand(config.url.get_secret_value(), loaded.env)
+    if missing:
+        keys: Keys = ("environments", environment, "services", service, "url")
+        raise ConfigError(
+            f"the address of production's service '{service}' cannot be used",
+            problems=report(loaded.path, loaded.lines, [(keys, what) for what in missing]),
+            hint="set the variables in the environment of this command; only it needs them",
+        )
+    return text
 
 
 def uses(raw: Mapping[str, Any], env: Mapping[str, str], base: Path) -> Iterator[Finding]:

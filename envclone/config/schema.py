@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model
 from pydantic.json_schema import WithJsonSchema
 
 from envclone.config import checks
-from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Model, Name, Text
+from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Model, Name, Size, Text
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
 
 __all__ = [
@@ -191,6 +191,18 @@ class Environment(Model):
         description="The models that the services call, by role.",
         examples=[{"embedding": {"name": "text-embedding-3-small", "dimensions": 1536}}],
     )
+    runtime: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")] | None = Field(
+        default=None,
+        description="Where branches run: `local`, as processes of this machine, or `docker`, as containers. "
+        "Without it: docker when there are services, else local.",
+        examples=["docker"],
+    )
+    allow: list[Annotated[str, StringConstraints(pattern=r"^(\*\.)?[A-Za-z0-9._\[\]:-]+$")]] = Field(
+        default_factory=list,
+        description="Destinations that a preview stack may reach, by name and port (443 without one), through a proxy "
+        "that logs each connection; everything else is sealed.",
+        examples=[["api.openai.com", "llm.internal:8443"]],
+    )
 
 
 class DomainConfig(Model):
@@ -288,6 +300,19 @@ class BranchesConfig(Model):
         default=dt.timedelta(hours=8), description="How long a branch lives unless told otherwise.", examples=["8h"]
     )
     max: int = Field(default=20, ge=1, le=10_000, description="How many branches there may be.", examples=[20])
+    idle: Duration | None = Field(
+        default=None,
+        description="After how long without use `envclone gc` stops a branch; its data stays.",
+        examples=["2h"],
+    )
+    memory: Size | None = Field(
+        default=None,
+        description="The memory that the profiles of all running branches may come to.",
+        examples=["32GiB"],
+    )
+    disk: Size | None = Field(
+        default=None, description="The space that all branches may occupy, shared blocks apart.", examples=["100GiB"]
+    )
 
 
 class QuarantineConfig(Model):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Annotated
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, SecretStr, StringConstraints
 
 from envclone.config.base import Duration, Model, Name, Text
 
@@ -67,11 +67,37 @@ class ServiceConfig(Model):
         description="What to run instead of the image's own command, as a list of arguments.",
         examples=[["uvicorn", "app:api"]],
     )
-    healthcheck: HealthcheckConfig | None = Field(default=None, description="When the service counts as ready.")
+    healthcheck: HealthcheckConfig | None = Field(
+        default=None,
+        description="When the service counts as ready. Without it: when its first port takes connections.",
+    )
     depends_on: list[Name] = Field(
         default_factory=list,
-        description="Services and stores of the same environment that must be ready first.",
+        description="Services and stores of the same environment that must be ready first. Without it: all stores.",
         examples=[["main", "worker"]],
+    )
+    url: SecretStr | None = Field(
+        default=None,
+        description="Where production's own answers, to record an incident's requests there.",
+        examples=["${PROD_API_URL}"],
+    )
+    user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(:[A-Za-z0-9_-]+)?$")] | None = Field(
+        default=None,
+        description="The user that it runs as in its container. Without it: the image's own.",
+        examples=["1000:1000"],
+    )
+    read_only: bool = Field(
+        default=True,
+        description="Whether its file system is read-only, /tmp and `tmpfs` apart; false for an image that writes.",
+        examples=[False],
+    )
+    tmpfs: list[Annotated[str, StringConstraints(pattern=r"^/")]] = Field(
+        default_factory=list, description="Directories in memory that it may write to.", examples=[["/var/cache/app"]]
+    )
+    capabilities: list[Annotated[str, StringConstraints(pattern=r"^[A-Z_]+$")]] = Field(
+        default_factory=list,
+        description="Linux capabilities that its image cannot start without; all others are dropped.",
+        examples=[["CHOWN", "SETUID", "SETGID"]],
     )
 
 

@@ -10,11 +10,11 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
 
 from envclone.models import StepResult
 
-__all__ = ["NAME", "UNKNOWN", "Expected", "Incident", "SqlStep", "Step", "VectorStep", "twice"]
+__all__ = ["NAME", "UNKNOWN", "Expected", "HttpStep", "Incident", "SqlStep", "Step", "VectorStep", "twice"]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 UNKNOWN = "(not comparable: shifted by a value that the result does not show)"
@@ -147,7 +147,32 @@ class VectorStep(_Step):
     with_payload: bool | list[str] = Field(default=True, description="Payload keys returned, as the result's rows.")
 
 
-Step = Annotated[SqlStep | VectorStep, Field(discriminator="kind")]
+class HttpStep(_Step):
+    """One request to an application service, as production was asked."""
+
+    kind: Literal["http"] = "http"
+    store: str = Field(
+        validation_alias=AliasChoices("service", "store"),
+        serialization_alias="service",
+        description="The service of the stack file that is asked.",
+    )
+    method: str = Field(default="GET", pattern=r"^[A-Z]{1,16}$", description="The request's method.")
+    path: str = Field(pattern=r"^/[^\s#]*$", description="The path, with the query behind it.")
+    headers: dict[str, str] = Field(default_factory=dict, description="Headers beside those that every client sends.")
+    body: Any = Field(default=None, description="The body: an object or a list is sent as JSON, a text as it is.")
+    timeout: FiniteFloat = Field(default=60.0, gt=0, description="How long an answer may take (s).")
+    ignore: list[str] = Field(
+        default_factory=list,
+        description="JSON paths of the answer that are not compared, such as `$.took_ms` or `$.hits[*].request_id`.",
+    )
+    domains: dict[str, str] = Field(
+        default_factory=dict,
+        description="The domain of a JSON path (`$.customer.email`), in the request's body and in the answer, or of a "
+        "query's parameter by its name. Everything else is masked as free text.",
+    )
+
+
+Step = Annotated[SqlStep | VectorStep | HttpStep, Field(discriminator="kind")]
 
 
 class Incident(_Model):

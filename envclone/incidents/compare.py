@@ -7,18 +7,19 @@ may return in any order. Everything else is exact.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from envclone.errors import UsageError
-from envclone.incidents.bundle import UNKNOWN, Expected, Incident, SqlStep, Step
+from envclone.incidents.bundle import UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step
 from envclone.incidents.differences import Item, between, in_words, sqlstate
 from envclone.incidents.order import OrderInfo, order_of
 from envclone.incidents.report import explain, side_by_side
 from envclone.incidents.values import canonical, scores_equal, single_precision
 from envclone.incidents.verdicts import Difference, DifferenceKind, ReplayReport, StepVerdict
-from envclone.models import StepResult
+from envclone.masking.jsontext import PathRules
+from envclone.models import JsonRule, StepResult
 
 __all__ = [
     "Difference",
@@ -69,7 +70,10 @@ def compare(
             DifferenceKind.COLUMNS, "", None, "", ", ".join(expected.columns), ", ".join(got.columns)
         )
         return StepVerdict(step.id, False, in_words((difference,)), (difference,), identical_rows=False, results=size)
-    ranking = _rows(step, expected, got, allowed) if isinstance(step, SqlStep) else _hits(expected, got, allowed)
+    if isinstance(step, HttpStep):
+        ranking = _leaves(step, expected, got, allowed)
+    else:
+        ranking = _rows(step, expected, got, allowed) if isinstance(step, SqlStep) else _hits(expected, got, allowed)
     return _judge(step.id, ranking, size)
 
 
@@ -91,7 +95,13 @@ def verdict(incident: Incident, results: Mapping[str, StepResult] | Sequence[Ste
         steps=tuple(verdicts),
         masked=incident.masked,
         seconds=sum(by_id[step.id].seconds for step in incident.steps),
+        timeouts=tuple(step.store for step in incident.steps if _timed_out(by_id[step.id])),
     )
+
+
+def _timed_out(result: StepResult) -> bool:
+    """Whether a statement ran into a timeout: PostgreSQL says `57014` of that, and of a cancelled one."""
+    return result.error is not None and "timeout" in result.error and "57014" in result.error
 
 
 @dataclass(frozen=True)
@@ -232,6 +242,36 @@ def _rows(step: SqlStep, expected: Expected, got: Expected, tolerance: float) ->
         else:
             ties = list(range(1, len(rows) + 1))
     return _Ranking(rows, items(got), ties, same, columns, "row")
+
+
+def _leaves(step: HttpStep, expected: Expected, got: Expected, tolerance: float) -> _Ranking:
+    """An answer over HTTP: its status, and every leaf of its body by its place; what the step ignores is left out."""
+    ignored = PathRules([JsonRule(path, "ignored") for path in step.ignore])
+
+    def items(result: Expected) -> list[Item]:
+        made = []
+        for status, body in result.rows:
+            for place, path, value in (("status", ("status",), status), *_walk(body)):
+                if ignored.decide(path) is None:
+                    made.append(Item(("leaf", place), place, None, (place, value), canonical([place, value])))
+        return made
+
+    def same(left: Any, right: Any) -> bool:
+        return scores_equal(left, right, tolerance)
+
+    return _Ranking(items(expected), items(got), None, same, ("place", "value"), "value")
+
+
+def _walk(value: Any, place: str = "$", path: tuple[str, ...] = ()) -> Iterator[tuple[str, tuple[str, ...], Any]]:
+    """Every leaf of a JSON document: its place for a person, its path for a rule, its value."""
+    if isinstance(value, dict) and value:
+        for key, item in value.items():
+            yield from _walk(item, f"{place}.{key}", (*path, f".{key}"))
+    elif isinstance(value, list | tuple) and value:
+        for index, item in enumerate(value):
+            yield from _walk(item, f"{place}[{index}]", (*path, "[*]"))
+    else:
+        yield place, path, value
 
 
 def _without(row: Sequence[Any], unknown: Collection[int]) -> tuple[Any, ...]:

@@ -9,16 +9,21 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from envclone.errors import UnsafeError
-from envclone.incidents.bundle import UNKNOWN, Expected, Incident, SqlStep, Step, VectorStep
+from envclone.incidents.bundle import UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
-from envclone.incidents.maskjson import mask_documents, mask_filter, mask_leaves, mask_payload_rows
+from envclone.incidents.maskjson import mask_documents, mask_filter, mask_leaves, mask_payload_rows, mask_tree
 from envclone.incidents.masksql import is_plain_data, mask_sql
-from envclone.models import FieldKind, FieldRule, StorePlan
+from envclone.masking.jsontext import PathRules
+from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
 from envclone.protocols import FieldMask, Masks
 
 __all__ = ["IncidentMasks", "mask_incident"]
+
+_OF_PRODUCTION = frozenset(("authorization", "cookie", "proxy-authorization", "x-api-key", "x-auth-token"))
+"""Headers that let somebody in there: the sandbox has no use for them."""
 
 
 class IncidentMasks(Masks, Protocol):
@@ -56,8 +61,11 @@ def mask_incident(incident: Incident, masks: IncidentMasks, plans: Mapping[str, 
             hint="take the raw bundle, or the image of the other key",
         )
     masker = _Masker(masks)
-    steps = []
+    steps: list[Step] = []
     for step in incident.steps:
+        if isinstance(step, HttpStep):
+            steps.append(masker.http_step(step))
+            continue
         plan = plans.get(step.store)
         if plan is None:
             raise UnsafeError(
@@ -114,6 +122,34 @@ class _Masker:
             update={
                 "note": self.text(step.note),
                 "filter": None if step.filter is None else mask_filter(step.filter, rule, self._masks, self.data),
+                "expect": expect,
+            }
+        )
+
+    def http_step(self, step: HttpStep) -> HttpStep:
+        """A request with its query, headers and body, and the answer; a login of production's does not come along."""
+        rules = PathRules([JsonRule(path, domain) for path, domain in step.domains.items() if path.startswith("$")])
+
+        def document(value: Any) -> Any:
+            return mask_tree(value, rules, self._parameter, self.data)
+
+        path, mark, query = step.path.partition("?")
+        words = [quote(self.data(unquote(word)), safe="") for word in path.split("/")]
+        pairs = [
+            (name, str(self._parameter(value, step.domains.get(name))))
+            for name, value in parse_qsl(query, keep_blank_values=True)
+        ]
+        expect = step.expect
+        if expect is not None:
+            rows = tuple((status, document(body)) for status, body in expect.rows)
+            expect = expect.model_copy(update={"rows": rows, "error": self._error(expect.error)})
+        headers = {name: self.data(value) for name, value in step.headers.items() if name.lower() not in _OF_PRODUCTION}
+        return step.model_copy(
+            update={
+                "note": self.text(step.note),
+                "path": "/".join(words) + mark + urlencode(pairs),
+                "headers": headers,
+                "body": document(step.body),
                 "expect": expect,
             }
         )

@@ -12,7 +12,7 @@ from envclone.masking.kinds import json_rules
 from envclone.models import FieldRule
 from envclone.protocols import Masks
 
-__all__ = ["mask_documents", "mask_filter", "mask_leaves", "mask_payload_rows"]
+__all__ = ["mask_documents", "mask_filter", "mask_leaves", "mask_payload_rows", "mask_tree"]
 
 Text = Callable[[str], str]
 
@@ -26,6 +26,20 @@ def mask_leaves(value: Any, text: Text, *, keys: bool = False) -> Any:
     if isinstance(value, dict):
         return {text(key) if keys else key: mask_leaves(item, text, keys=keys) for key, item in value.items()}
     return value
+
+
+def mask_tree(
+    value: Any, rules: PathRules, named: Callable[[Any, str], Any], text: Text, place: tuple[str, ...] = ()
+) -> Any:
+    """A parsed document: a leaf that a rule decides goes through `named` with its domain, other strings are text."""
+    if isinstance(value, list | tuple):
+        return [mask_tree(item, rules, named, text, (*place, "[*]")) for item in value]
+    if isinstance(value, dict):
+        return {text(key): mask_tree(item, rules, named, text, (*place, f".{key}")) for key, item in value.items()}
+    rule = rules.decide(place)
+    if rule is not None:
+        return named(value, rule.domain)
+    return text(value) if isinstance(value, str) else value
 
 
 def mask_documents(documents: Sequence[Any], rule: FieldRule, masks: Masks) -> list[Any]:

@@ -52,6 +52,13 @@ def _evidence(report: ReplayReport) -> list[str]:
             said.append(f"throttled for {seen.throttled_seconds:.1f} s at {limits.get('cpus', 0):g} cpus")
         if seen.pids_refused:
             said.append(f"{seen.pids_refused} processes could not be started (limit {limits.get('pids')})")
+        if seen.exit_code is not None:
+            ended = "by the kernel" if seen.oom_kills and seen.exit_code == 137 else f"with exit code {seen.exit_code}"
+            said.append(f"ended {ended}" + (", started again" if seen.restarts else ""))
+        if seen.timeouts:
+            said.append(f"{seen.timeouts} statements ran into a timeout")
+        if seen.temp_files:
+            said.append(f"{seen.temp_files} temporary files of {_mib(seen.temp_bytes)}")
         if said:
             lines.append(f"  {store}: {'; '.join(said)}")
         elif "memory" in limits:

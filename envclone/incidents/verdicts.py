@@ -62,7 +62,8 @@ class ReplayReport:
     """The verdict on a whole incident.
 
     `evidence` is what the limits of each store did during the replay, `limits` what they are, `profile` the resource
-    profile that was asked for, `degraded` what of production's this host could not give.
+    profile that was asked for, `degraded` what of production's this host could not give, `timeouts` the stores whose
+    statements ran into one.
     """
 
     incident: str
@@ -76,6 +77,7 @@ class ReplayReport:
     evidence: Mapping[str, Counters] = field(default_factory=dict)
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
+    timeouts: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN and infinities, which JSON lacks, as text."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import secrets
@@ -12,7 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone import audit, process, records, registry
-from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError, UsageError
+from envclone.errors import BusyError, EnvcloneError, UnsafeError, UsageError
+from envclone.lifecycle import limits
+from envclone.lifecycle import preview as previews
 from envclone.lifecycle import profile as profiles
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
@@ -27,16 +30,21 @@ __all__ = [
     "create",
     "directory",
     "load",
+    "protect",
     "reprofile",
     "require_free",
     "reset",
     "save",
     "start",
     "stop",
+    "touch",
     "unreadable",
+    "use",
 ]
 
 RECORD = "branch.json"
+USED = "used"
+"""A file beside the record whose time is that of the last use that was seen."""
 ROLE = "envclone"
 """The role that a branch's user gets in its servers."""
 
@@ -51,27 +59,27 @@ def create(
     port: int | None = None,
     profile: str | None = None,
     allow_degraded: bool = False,
+    runtime: str | None = None,
 ) -> Branch:
     """Clone an image into the branch `name`, start it and wait until it answers; nothing is left on failure.
 
     `ttl` None keeps it until it is removed. Its stores get the stack file's resource profiles, or the one called
-    `profile`. Raises BusyError when the name or the port is taken, ResourceError at the limit of branches, or when this
-    host cannot give what a profile says and `allow_degraded` is not said.
+    `profile`. `runtime` None is the stack file's choice, or docker when there are services.
+
+    Raises BusyError when the name or the port is taken, ResourceError at a limit of branches, or when this host cannot
+    give what a profile says and `allow_degraded` is not said.
     """
     began = time.monotonic()
     pool = workspace.pool
     with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
         place = directory(pool, name)
         require_free(pool, name)
-        limit = workspace.loaded.stack.branches.max
-        if sum(1 for _ in branches(pool)) >= limit:
-            raise ResourceError(
-                f"there are {limit} branches already, and the stack file allows no more (branches.max)",
-                hint="envclone ls shows them; envclone rm NAME or envclone gc removes",
-            )
+        chosen = previews.runtime_for(workspace, image.environment, runtime)
+        limits.require_room(workspace, branches(pool))
         given, degraded = profiles.chosen(
-            workspace, image.environment, image.raw.stores, profile, allow_degraded=allow_degraded
+            workspace, image.environment, image.raw.stores, profile, allow_degraded=allow_degraded, runtime=chosen
         )
+        limits.require_memory(workspace, branches(pool), given)
         now = dt.datetime.now(dt.UTC)
         branch = Branch(
             name=name,
@@ -86,7 +94,10 @@ def create(
             profiles=_plain(given),
             degraded=degraded,
             pid=os.getpid(),
+            runtime=chosen,
+            ttl=ttl.total_seconds() if ttl else None,
         )
+        branch = previews.planned(workspace, branch)
         place.mkdir(mode=0o711)
         save(pool, branch)  # before anything is made, so that a killed process leaves nothing unknown
         try:
@@ -94,8 +105,10 @@ def create(
             branch = replace(branch, seconds=round(time.monotonic() - began, 3))
             save(pool, branch)
         except BaseException:
-            registry.runtime(branch.runtime).stop(branch, place)
-            workspace.cow.remove(place)
+            with contextlib.suppress(EnvcloneError):  # what cannot be removed now keeps its record, for `rm` and `gc`
+                registry.runtime(branch.runtime).remove(name, place)
+                registry.runtime(branch.runtime).stop(branch, place)
+                workspace.cow.remove(place)
             raise
     audit.append(
         pool.path / "audit.jsonl",
@@ -125,30 +138,75 @@ def reset(workspace: Workspace, name: str) -> Branch:
         image = check(workspace, branch.image)
         place = directory(pool, name)
         ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
+        registry.runtime(branch.runtime).remove(name, place)  # what goes need not stop gently
         registry.runtime(branch.runtime).stop(branch, place)
+        credentials = _credentials(branch)
         branch = replace(branch, state=BranchState.CREATING, pid=os.getpid(), stores=image.raw.stores, endpoints={})
+        branch = previews.planned(workspace, branch)
         save(pool, branch)
         for store in branch.stores:
             workspace.cow.remove(place / store)
-        branch = _clone_and_start(workspace.cow, pool, branch, workspace, ports[0] if ports else None)
+        branch = _clone_and_start(
+            workspace.cow, pool, branch, workspace, ports[0] if ports else None, credentials=credentials
+        )
         save(pool, branch)
     audit.append(pool.path / "audit.jsonl", "reset", {"name": name})
     return branch
 
 
-def start(pool: Pool, name: str) -> Branch:
-    """Start a stopped branch again; one that runs stays as it is."""
+def start(workspace: Workspace, name: str, *, runtime: str | None = None) -> Branch:
+    """Start a stopped branch again, in another `runtime` if that is wanted; one that runs as wanted stays as it is.
+
+    Its data and its login stay; what was edited in a compose file stays, too, while the runtime does.
+    """
+    pool = workspace.pool
     with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
         branch = load(pool, name)
         place = directory(pool, name)
         if branch.state is BranchState.CREATING or branch.state is BranchState.REMOVING:
             raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
-        if branch.endpoints and all(registry.runtime(branch.runtime).running(branch, place).values()):
+        other = runtime is not None and runtime != branch.runtime
+        if not other and branch.endpoints and all(registry.runtime(branch.runtime).running(branch, place).values()):
             return branch
-        endpoints = registry.runtime(branch.runtime).start(branch, place, _credentials(branch))
-        branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)
+        credentials = _credentials(branch)
+        if other and runtime is not None:
+            registry.runtime(runtime)  # an unknown one is refused before anything is stopped
+            registry.runtime(branch.runtime).stop(branch, place)
+            registry.runtime(branch.runtime).remove(name, place)
+            branch = previews.planned(workspace, replace(branch, runtime=runtime, state=BranchState.STOPPED))
+            branch = previews.prepare(workspace, branch, place, credentials)
+            save(pool, branch)
+        endpoints = registry.runtime(branch.runtime).start(branch, place, credentials)
+        branch = use(replace(branch, endpoints=endpoints, state=BranchState.RUNNING))
         save(pool, branch)
         return branch
+
+
+def use(branch: Branch) -> Branch:
+    """The branch as it is after it was used now: it lives its time from here on."""
+    if branch.ttl is None or branch.expires_at is None:
+        return branch
+    return replace(
+        branch, expires_at=max(branch.expires_at, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=branch.ttl))
+    )
+
+
+def touch(pool: Pool, name: str) -> None:
+    """Write down that a branch is used now."""
+    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
+        path = directory(pool, name) / RECORD
+        if path.exists():
+            save(pool, use(records.load(Branch, pool.read_json(path), what=f"the record of branch '{name}'")))
+            (directory(pool, name) / USED).touch(mode=0o600)
+
+
+def protect(pool: Pool, name: str, *, on: bool) -> Branch:
+    """Keep a branch from `gc` and from `rm` without force, or no longer."""
+    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
+        branch = replace(load(pool, name), protected=on)
+        save(pool, branch)
+    audit.append(pool.path / "audit.jsonl", "protect", {"name": name, "on": on})
+    return branch
 
 
 def reprofile(workspace: Workspace, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:
@@ -162,16 +220,21 @@ def reprofile(workspace: Workspace, name: str, profile: str | None, *, allow_deg
         if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
             raise UnsafeError(f"the branch '{name}' is {branch.state}", hint=f"envclone rm {name}")
         given, degraded = profiles.chosen(
-            workspace, branch.environment, branch.stores, profile, allow_degraded=allow_degraded
+            workspace,
+            branch.environment,
+            branch.stores,
+            profile,
+            allow_degraded=allow_degraded,
+            runtime=branch.runtime,
         )
         place = directory(pool, name)
         ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
+        credentials = _credentials(branch)
         registry.runtime(branch.runtime).stop(branch, place)
         branch = replace(branch, profiles=_plain(given), degraded=degraded, state=BranchState.STOPPED)
+        branch = previews.prepare(workspace, previews.planned(workspace, branch), place, credentials)
         save(pool, branch)
-        endpoints = registry.runtime(branch.runtime).start(
-            branch, place, _credentials(branch), port=ports[0] if ports else None
-        )
+        endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=ports[0] if ports else None)
         branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)
         save(pool, branch)
     return branch
@@ -242,14 +305,23 @@ def _present(branch: Branch, pool: Pool) -> Branch:
     return branch
 
 
-def _clone_and_start(cow: CowDriver, pool: Pool, branch: Branch, workspace: Workspace, port: int | None) -> Branch:
+def _clone_and_start(
+    cow: CowDriver,
+    pool: Pool,
+    branch: Branch,
+    workspace: Workspace,
+    port: int | None,
+    credentials: Credentials | None = None,
+) -> Branch:
     image = pool.path_of("images", branch.image)
     place = directory(pool, branch.name)
     for store in branch.stores:
         workspace.progress(ProgressEvent(f"cloning {store}", 0))
         cow.clone(image / store, place / store)
     workspace.progress(ProgressEvent("starting", 0))
-    endpoints = registry.runtime(branch.runtime).start(branch, place, _credentials(branch), port=port)
+    credentials = credentials or _credentials(branch)
+    branch = previews.prepare(workspace, branch, place, credentials)
+    endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=port)
     return replace(branch, endpoints=endpoints, state=BranchState.RUNNING, pid=None)
 
 

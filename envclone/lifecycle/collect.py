@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envclone import audit
+from envclone import audit, registry
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
 from envclone.lifecycle import images as station_4
 from envclone.lifecycle import snapshot as station_1
 from envclone.lifecycle.teardown import discard, remove
 from envclone.lifecycle.workspace import Workspace
-from envclone.models import BranchState, RawSnapshot
+from envclone.models import Branch, BranchState, RawSnapshot
 
 __all__ = ["Garbage", "collect", "find"]
 
@@ -35,6 +36,7 @@ def find(workspace: Workspace, *, now: dt.datetime | None = None) -> Iterator[Ga
     moment = now or dt.datetime.now(dt.UTC)
     yield from _branches(workspace, moment)
     yield from _half_made(workspace)
+    yield from _orphans(workspace)
     yield from _quarantine(workspace, moment)
     yield from _superseded(workspace)
 
@@ -46,6 +48,11 @@ def collect(workspace: Workspace) -> list[Garbage]:
         try:
             if item.kind == "branch":
                 remove(workspace.pool, workspace.cow, item.name)
+            elif item.kind == "idle":
+                station_5.stop(workspace.pool, item.name)
+            elif item.kind in registry.RUNTIMES:
+                registry.runtime(item.kind).remove(item.name, item.path)
+                audit.append(workspace.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
             elif (
                 item.kind == "partial"
                 and item.path.is_dir()
@@ -63,12 +70,53 @@ def collect(workspace: Workspace) -> list[Garbage]:
 
 
 def _branches(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
+    idle = workspace.loaded.stack.branches.idle
     for branch in station_5.branches(workspace.pool):
         path = station_5.directory(workspace.pool, branch.name)
         if branch.state in (BranchState.FAILED, BranchState.REMOVING):
             yield Garbage("branch", branch.name, "half made by a process that is gone", path)
-        elif branch.expires_at and branch.expires_at <= moment and not branch.protected:
-            yield Garbage("branch", branch.name, f"expired at {branch.expires_at:%Y-%m-%d %H:%M} UTC", path)
+            continue
+        if branch.protected:
+            continue
+        if branch.state is BranchState.RUNNING and _in_use(branch):
+            station_5.touch(workspace.pool, branch.name)
+            continue
+        used = _used(branch, path)
+        until = branch.expires_at
+        if until is not None and branch.ttl is not None:
+            until = max(until, used + dt.timedelta(seconds=branch.ttl))
+        if until is not None and until <= moment:
+            yield Garbage("branch", branch.name, f"expired at {until:%Y-%m-%d %H:%M} UTC", path)
+        elif idle is not None and branch.state is BranchState.RUNNING and moment - used > idle:
+            yield Garbage(
+                "idle", branch.name, f"not used since {used:%Y-%m-%d %H:%M} UTC: stopped, its data stays", path
+            )
+
+
+def _used(branch: Branch, path: Path) -> dt.datetime:
+    """When a branch was last used: by a command, or by a connection from this host."""
+    try:
+        return dt.datetime.fromtimestamp((path / station_5.USED).stat().st_mtime, dt.UTC)
+    except OSError:
+        return branch.created_at
+
+
+def _in_use(branch: Branch) -> bool:
+    """Whether somebody is connected to one of a branch's servers now."""
+    for name in branch.stores:
+        with contextlib.suppress(EnvcloneError, KeyError):
+            if registry.server(branch.endpoints[name].kind).in_use(branch.endpoints[name]):
+                return True
+    return False
+
+
+def _orphans(workspace: Workspace) -> Iterator[Garbage]:
+    """What a runtime still keeps of branches that are gone, as when their directory was removed by hand."""
+    for runtime in registry.RUNTIMES:
+        for name, what in registry.observer(runtime).orphans(workspace.pool.path).items():
+            path = station_5.directory(workspace.pool, name)
+            if not path.exists():
+                yield Garbage(runtime, name, f"{what} of a branch that is gone", path)
 
 
 def _half_made(workspace: Workspace) -> Iterator[Garbage]:

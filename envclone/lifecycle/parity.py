@@ -42,7 +42,8 @@ def parity(workspace: Workspace, branch: Branch) -> list[Row]:
     if branch.state is not BranchState.RUNNING:
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
     place = directory(workspace.pool, branch.name)
-    limited = registry.runtime(branch.runtime).evidence(branch, place)
+    with registry.observer(branch.runtime).evidence(branch, place) as witness:
+        limited = witness.testify()
     rows: list[Row] = []
     for store, snapshot in branch.stores.items():
         profile = parse(branch.profiles.get(store, {}), store)

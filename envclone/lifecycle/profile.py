@@ -12,8 +12,8 @@ from envclone.errors import ConfigError, ResourceError, UsageError
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import ProgressEvent
 from envclone.profiles import capture as reading
-from envclone.profiles import machine
-from envclone.profiles.profile import FOLDER, Profile, find, load
+from envclone.profiles import disks, machine
+from envclone.profiles.profile import FOLDER, BlockIo, Profile, find, load
 
 __all__ = ["Captured", "capture", "chosen", "profiles_of"]
 
@@ -84,21 +84,37 @@ def capture(
 
 
 def chosen(
-    workspace: Workspace, environment: str, stores: Collection[str], name: str | None, *, allow_degraded: bool
+    workspace: Workspace,
+    environment: str,
+    stores: Collection[str],
+    name: str | None,
+    *,
+    allow_degraded: bool,
+    runtime: str = "local",
 ) -> tuple[dict[str, Profile], tuple[str, ...]]:
-    """The profiles that a branch's stores get, and what of them this host cannot give.
+    """The profiles that a branch's stores (and services, if it runs them) get, and what of them this host cannot give.
 
-    `name` is a profile for all of them; None, or the environment's own name, stands for those of the stack file.
+    `name` is a profile for every one of them, or `PART=PROFILE` for one (several with `+` between); None, or the
+    environment's own name, stands for those of the stack file.
     Raises ResourceError with the numbers when something cannot be given and `allow_degraded` is not said.
     """
-    if name is None or name == environment:
-        found = {store: one for store, one in profiles_of(workspace, environment).items() if store in stores}
-    else:
-        found = dict.fromkeys(stores, load(find(workspace.loaded.path.parent, name)))
+    parts = {*stores, *(workspace.environment(environment).services if runtime != "local" else ())}
+    found = {part: one for part, one in profiles_of(workspace, environment).items() if part in parts}
+    folder = workspace.loaded.path.parent
+    for word in (name or environment).split("+"):
+        part, equals, profile = word.rpartition("=")
+        if equals and part not in parts:
+            raise UsageError(f"there is no store or service '{part}'", hint=f"one of {', '.join(sorted(parts))}")
+        if profile != environment:
+            found |= dict.fromkeys([part] if equals else parts, load(find(folder, profile)))
     missing = machine.shortfalls(found)
-    why = registry.runtime("local").unlimited()
+    why = registry.observer(runtime).unlimited()
     if why is not None and any(one.limits for one in found.values()):
         missing.append(f"limits of CPU and memory are not applied: {why}")
+    if runtime == "local" and (sized := sorted(part for part, one in found.items() if one.shm is not None)):
+        missing.append(f"the size of /dev/shm is this host's for {', '.join(sized)}: local processes share it")
+    if any(one.io != BlockIo() for one in found.values()) and disks.number_of(workspace.pool.path) is None:
+        missing.append("limits of block devices are not applied: the pool is on no single disk that the kernel names")
     if missing and not allow_degraded:
         raise ResourceError(
             "this host cannot give what production has: " + "; ".join(missing),

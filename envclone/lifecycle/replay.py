@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone import audit, registry
-from envclone.errors import UnsafeError, UsageError
+from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.lifecycle import branch as station_5
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, Counters, Image
@@ -62,21 +62,24 @@ def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | N
     if branch.state is not BranchState.RUNNING:
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
     incident = masked_incident(workspace, ident, check(workspace, branch.image))
-    runtime, place = registry.runtime(branch.runtime), station_5.directory(workspace.pool, branch.name)
-    before = runtime.evidence(branch, place)
-    with ExitStack() as stack:
-        runners = {
-            name: stack.enter_context(registry.server(endpoint.kind).connect(endpoint))
-            for name, endpoint in branch.endpoints.items()
-        }
-        report = rerun.replay(incident, runners)
-    after = runtime.evidence(branch, place)
+    observer, place = registry.observer(branch.runtime), station_5.directory(workspace.pool, branch.name)
+    station_5.touch(workspace.pool, branch.name)
+    with observer.evidence(branch, place) as witness:
+        before = _of_servers(branch)
+        with ExitStack() as stack:
+            runners = {
+                name: stack.enter_context(registry.connect(endpoint)) for name, endpoint in branch.endpoints.items()
+            }
+            report = rerun.replay(incident, runners)
+        seen = witness.testify()
+    own = _of_servers(branch)
+    evidence = {name: _with(seen.get(name, Counters()), own, before, name, report) for name in {**seen, **own}}
     report = replace(
         report,
         fidelity=branch.fidelity,
         profile=profile,
-        evidence={name: counters.since(before.get(name, Counters())) for name, counters in after.items()},
-        limits={name: one for name, one in branch.profiles.items() if name in after},
+        evidence={name: one for name, one in evidence.items() if name in seen or one != Counters()},
+        limits={name: one for name, one in branch.profiles.items() if name in seen},
         degraded=branch.degraded,
     )
     now = dt.datetime.now(dt.UTC)
@@ -89,6 +92,24 @@ def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | N
         {"incident": ident, "branch": branch.name, "reproduced": report.reproduced},
     )
     return report
+
+
+def _of_servers(branch: Branch) -> dict[str, Counters]:
+    """What the branch's database servers count themselves; one that does not answer says nothing."""
+    found = {}
+    for name in branch.stores:
+        with suppress(EnvcloneError):
+            found[name] = registry.server(branch.endpoints[name].kind).counted(branch.endpoints[name])
+    return found
+
+
+def _with(
+    seen: Counters, after: Mapping[str, Counters], before: Mapping[str, Counters], name: str, report: ReplayReport
+) -> Counters:
+    """The kernel's counters of a part with those of its server, and with the statements that ran into a timeout."""
+    own = after.get(name, Counters()).since(before.get(name, Counters())) if name in before else Counters()
+    timeouts = sum(store == name for store in report.timeouts)
+    return replace(seen, temp_files=own.temp_files, temp_bytes=own.temp_bytes, timeouts=timeouts)
 
 
 def branch_for(workspace: Workspace, ident: str) -> Branch:
@@ -122,21 +143,30 @@ def record(workspace: Workspace, path: Path) -> Incident:
 
 @contextmanager
 def _production(workspace: Workspace, incident: Incident) -> Iterator[Mapping[str, StepRunner]]:
-    """Runners on production's own stores, for those that the incident's steps name."""
+    """Runners on production's own stores and services, for those that the incident's steps name."""
     from envclone.config.load import resolve_source
+    from envclone.config.resolve import resolve_url
 
-    stores = workspace.environment(incident.environment).stores
+    config = workspace.environment(incident.environment)
     wanted = {step.store for step in incident.steps}
-    if unknown := wanted - stores.keys():
+    if unknown := wanted - config.stores.keys() - config.services.keys():
         raise UsageError(
-            f"incident {incident.incident} names the store '{min(unknown)}'; '{incident.environment}' has: "
-            f"{', '.join(sorted(stores))}"
+            f"incident {incident.incident} names '{min(unknown)}'; '{incident.environment}' has: "
+            f"{', '.join(sorted([*config.stores, *config.services]))}"
         )
     with ExitStack() as stack:
         runners: dict[str, StepRunner] = {}
-        for name in sorted(wanted):
+        for name in sorted(wanted & config.services.keys()):
+            url = resolve_url(workspace.loaded, incident.environment, name)
+            if url is None:
+                raise UsageError(
+                    f"the stack file does not say where production's '{name}' answers",
+                    hint=f"services.{name}.url, or write what it answered into the step's `expect` by hand",
+                )
+            runners[name] = stack.enter_context(registry.service("http").connect_source(name, url))
+        for name in sorted(wanted & config.stores.keys()):
             source = resolve_source(workspace.loaded, incident.environment, name)
             runners[name] = stack.enter_context(
-                registry.server(stores[name].kind).connect_source(name, stores[name], source)
+                registry.server(config.stores[name].kind).connect_source(name, config.stores[name], source)
             )
         yield runners

@@ -35,9 +35,19 @@ def remove(pool: Pool, cow: CowDriver, name: str, *, force: bool = False) -> boo
                     hint=f"envclone rm --force {name} removes its files all the same",
                 ) from exc
             _stop_unknown(place, failures)
+            for runtime in registry.RUNTIMES:
+                try:
+                    registry.runtime(runtime).remove(name, place)
+                except EnvcloneError as exc:
+                    failures.append(exc.message)
         else:
+            if branch.protected and not force:
+                raise UnsafeError(
+                    f"the branch '{name}' is protected", hint=f"envclone protect --off {name}, or envclone rm --force"
+                )
             station_5.save(pool, replace(branch, state=BranchState.REMOVING))
             try:
+                registry.runtime(branch.runtime).remove(name, place)  # what goes need not stop gently
                 registry.runtime(branch.runtime).stop(branch, place)
             except EnvcloneError as exc:
                 failures.append(exc.message)

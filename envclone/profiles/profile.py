@@ -5,15 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 import yaml
-from pydantic import BeforeValidator, Field, ValidationError
-from pydantic.json_schema import WithJsonSchema
+from pydantic import Field, ValidationError
 
-from envclone.config.base import Model, Text
-from envclone.cow.sizes import parse_size
-from envclone.errors import ConfigError, UsageError
+from envclone.config.base import Model, Size, Text, bytes_of
+from envclone.errors import ConfigError
 
 __all__ = ["FOLDER", "BlockIo", "HostFacts", "Profile", "bytes_of", "find", "load", "size_text"]
 
@@ -23,33 +21,12 @@ FOLDER = "profiles"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,62}")
 
 
-def bytes_of(value: Any) -> int:
-    """A number of bytes from a number or a size such as `512m`, `2GiB`; units are powers of 1024, as Docker has them.
-
-    Raises ValueError for anything else.
-    """
-    if isinstance(value, bool):
-        raise ValueError("must be a size such as 2g")
-    try:
-        return value if isinstance(value, int) else parse_size(str(value))
-    except UsageError as exc:
-        raise ValueError("must be a size such as 512m, 2g or 2GiB") from exc
-
-
 def size_text(size: int) -> str:
     """The shortest exact way to write it: `2GiB`, `1536MiB`, `1000`."""
     for unit, power in (("TiB", 4), ("GiB", 3), ("MiB", 2), ("KiB", 1)):
         if size and size % 1024**power == 0:
             return f"{size // 1024**power}{unit}"
     return str(size)
-
-
-Size = Annotated[
-    int,
-    BeforeValidator(bytes_of),
-    Field(ge=0),
-    WithJsonSchema({"anyOf": [{"type": "string"}, {"type": "integer"}]}),
-]
 
 
 class BlockIo(Model):

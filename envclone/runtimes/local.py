@@ -2,22 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar
 
 from envclone import registry
-from envclone.models import Branch, Counters, Credentials, Endpoint
-from envclone.profiles import cgroups
-from envclone.profiles.profile import parse
+from envclone.errors import UsageError
+from envclone.models import Branch, Counters, Credentials, Endpoint, Preview
+from envclone.profiles import cgroups, disks
+from envclone.profiles.processes import limit_process, tree_usage
+from envclone.profiles.profile import BlockIo, parse
+from envclone.protocols import Progress
 
-__all__ = ["LocalRuntime"]
+__all__ = ["LocalInsight", "LocalRuntime", "LocalWitness"]
 
 
 class LocalRuntime:
     """Starts each store through its own adapter; an embedded store has nothing to start."""
 
     name: ClassVar[str] = "local"
+
+    def inside(self, branch: Branch, directory: Path, credentials: Credentials) -> Mapping[str, Endpoint]:
+        """Nothing: there are no services here that would ask."""
+        return {}
+
+    def prepare(
+        self, branch: Branch, directory: Path, credentials: Credentials, preview: Preview, progress: Progress
+    ) -> Mapping[str, str]:
+        """Nothing to prepare, and no images."""
+        return {}
 
     def start(
         self, branch: Branch, directory: Path, credentials: Credentials, *, port: int | None = None
@@ -35,8 +49,8 @@ class LocalRuntime:
                 profile = parse(branch.profiles[name], name) if name in branch.profiles else None
                 group = cgroups.Group(directory, name)
                 started = None
-                if profile is not None and confined and profile.limits:
-                    group.create(profile)
+                if profile is not None and confined and (profile.limits or profile.io != BlockIo()):
+                    group.create(profile, disks.number_of(directory))
                     started = group.add
                 endpoint = server.serve(
                     directory / name,
@@ -49,6 +63,8 @@ class LocalRuntime:
                 )
                 if started is not None and endpoint.pid is not None:
                     group.add_children(endpoint.pid)
+                if profile is not None and endpoint.pid is not None:
+                    limit_process(endpoint.pid, profile.ulimits)
                 if endpoint.port is not None:
                     port = None
                 endpoints[name] = endpoint
@@ -69,11 +85,86 @@ class LocalRuntime:
             name: registry.server(snapshot.kind).running(directory / name) for name, snapshot in branch.stores.items()
         }
 
-    def evidence(self, branch: Branch, directory: Path) -> Mapping[str, Counters]:
+    def remove(self, name: str, directory: Path) -> None:
+        """Nothing is kept elsewhere: control groups go when the servers stop."""
+
+    def evidence(self, branch: Branch, directory: Path) -> AbstractContextManager[LocalWitness]:
         """The kernel's counters for each store that has limits."""
         groups = {name: cgroups.Group(directory, name) for name in branch.stores}
-        return {name: group.counters() for name, group in groups.items() if group.exists}
+        return LocalWitness({name: group.meter for name, group in groups.items() if group.exists})
 
     def unlimited(self) -> str | None:
         """Why this runtime cannot limit CPU and memory here; None when it can."""
         return cgroups.unavailable()
+
+    def orphans(self, pool: Path) -> Mapping[str, str]:
+        """None: its processes work in the branch's own directory, and are found there."""
+        return {}
+
+    def insight(self, branch: Branch, directory: Path) -> LocalInsight:
+        """A look into the stores' processes."""
+        return LocalInsight(branch, directory)
+
+
+class LocalWitness:
+    """Reads the counters at the beginning and at the end: a local group stays when what is in it dies."""
+
+    def __init__(self, meters: Mapping[str, cgroups.Meter]) -> None:
+        self._meters = meters
+        self._before: dict[str, Counters] = {}
+
+    def __enter__(self) -> LocalWitness:
+        self._before = {name: meter.counters() for name, meter in self._meters.items()}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def testify(self) -> dict[str, Counters]:
+        """What was added since."""
+        return {name: meter.counters().since(self._before[name]) for name, meter in self._meters.items()}
+
+
+class LocalInsight:
+    """A look into a branch's local processes."""
+
+    def __init__(self, branch: Branch, directory: Path) -> None:
+        self._branch = branch
+        self._directory = directory
+
+    def logs(self, part: str, lines: int) -> str:
+        """The last lines of a store's log; '' when it wrote none."""
+        path = self._log(part)
+        if not path.exists():
+            return ""
+        with path.open("rb") as file:
+            file.seek(max(0, path.stat().st_size - 512 * lines))
+            return "\n".join(file.read().decode(errors="replace").splitlines()[-lines:]) + "\n"
+
+    def following(self, part: str) -> Sequence[str]:
+        """`tail` on its log."""
+        return ["tail", "--lines", "20", "--follow=name", "--retry", str(self._log(part))]
+
+    def command(self, part: str, argv: Sequence[str], *, terminal: bool) -> Sequence[str]:
+        """There is no inside: local processes are on this host."""
+        raise UsageError(
+            f"the branch '{self._branch.name}' runs as local processes, which have no inside",
+            hint=f"envclone psql {self._branch.name}, or: envclone start {self._branch.name} --runtime docker",
+        )
+
+    def stats(self) -> dict[str, dict[str, float]]:
+        """What each store that has limits uses now; of others the processes' own memory."""
+        found = {}
+        for name, endpoint in self._branch.endpoints.items():
+            group = cgroups.Group(self._directory, name)
+            if group.exists:
+                found[name] = group.meter.usage()
+            elif endpoint.pid is not None:
+                found[name] = tree_usage(endpoint.pid)
+        return found
+
+    def _log(self, part: str) -> Path:
+        if part not in self._branch.stores:
+            there = ", ".join(self._branch.stores)
+            raise UsageError(f"the branch '{self._branch.name}' has no store '{part}'; there are: {there}")
+        return self._directory / f"{part}.log"

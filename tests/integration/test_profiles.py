@@ -21,6 +21,7 @@ project: profiles
 pool: {path: "{pool}"}
 environments:
   prod:
+    runtime: local
     stores:
       main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}, profile: big-postgres}
     services:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import closing
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
 from typing import Any
 
 from envclone.errors import UnreachableError
-from envclone.models import Endpoint, StoreSnapshot
+from envclone.models import Counters, Endpoint, StoreSnapshot
 from envclone.profiles.servers import SETTINGS
 
-__all__ = ["facts", "production"]
+__all__ = ["counted", "facts", "in_use", "production"]
 
 
 def production(snapshot: StoreSnapshot) -> dict[str, str]:
@@ -31,23 +31,49 @@ def facts(endpoint: Endpoint) -> dict[str, str]:
 
     Raises UnreachableError.
     """
+    with _connected(endpoint) as conn:
+        return _ask(conn)
+
+
+def counted(endpoint: Endpoint) -> Counters:
+    """Temporary files of the branch's database since its server keeps count. Raises UnreachableError."""
+    with _connected(endpoint) as conn:
+        row = conn.execute(
+            "SELECT temp_files, temp_bytes FROM pg_catalog.pg_stat_database"
+            " WHERE datname = pg_catalog.current_database()"
+        ).fetchone()
+    return Counters(temp_files=int(row[0]), temp_bytes=int(row[1])) if row else Counters()
+
+
+def in_use(endpoint: Endpoint) -> bool:
+    """Whether anybody else is connected to the branch's server. Raises UnreachableError."""
+    with _connected(endpoint) as conn:
+        row = conn.execute(
+            "SELECT count(*) FROM pg_catalog.pg_stat_activity"
+            " WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()"
+        ).fetchone()
+    return bool(row and row[0])
+
+
+@contextmanager
+def _connected(endpoint: Endpoint) -> Iterator[Any]:
     import psycopg
 
+    local = endpoint.socket is not None  # the operator's own way in: what goes through a gate counts as use
     try:
-        with closing(
-            psycopg.connect(
-                host=endpoint.host,
-                port=endpoint.port,
-                dbname=endpoint.database,
-                user=endpoint.user,
-                password=endpoint.password.reveal() if endpoint.password else None,
-                connect_timeout=10,
-                autocommit=True,
-            )
-        ) as conn:
-            return _ask(conn)
+        conn = psycopg.connect(
+            host=str(endpoint.socket) if local else endpoint.host,
+            port=(endpoint.socket_port if local else None) or endpoint.port,
+            dbname=endpoint.database,
+            user=endpoint.user,
+            password=endpoint.password.reveal() if endpoint.password and not local else None,
+            connect_timeout=10,
+            autocommit=True,
+        )
     except psycopg.OperationalError as exc:
         raise UnreachableError(f"the branch's server {endpoint.store} does not answer") from exc
+    with closing(conn):
+        yield conn
 
 
 def _ask(conn: Any) -> dict[str, str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UnreachableError, UnsafeError
 
-__all__ = ["explain", "last_words"]
+__all__ = ["explain", "judged", "last_words"]
 
 _PREFIX = re.compile(r"^.*?\b(?P<level>FATAL|PANIC|ERROR|LOG|WARNING|HINT|DETAIL):\s+(?P<text>.*)$")
 _NOISE = re.compile(r"^(the database system is|database system is shut down|terminating |shutting down)")
@@ -42,11 +42,24 @@ def last_words(log: Path, offset: int = 0) -> str:
     try:
         with log.open("rb") as file:
             file.seek(offset)
-            lines = file.read()[-200_000:].decode(errors="replace").splitlines()
+            return _best(file.read()[-200_000:].decode(errors="replace"))
     except OSError:
         return ""
+
+
+def explain(what: str, log: Path, offset: int = 0) -> EnvcloneError:
+    """The error to raise when the server `what` did not start and wrote `log` from `offset` on."""
+    return _error(what, last_words(log, offset), f"its whole log is {log}")
+
+
+def judged(what: str, said: str) -> EnvcloneError:
+    """The same for a server whose log is at hand as text."""
+    return _error(what, _best(said), "envclone logs shows what a container wrote")
+
+
+def _best(text: str) -> str:
     best, level = "", ""
-    for line in lines:
+    for line in text.splitlines():
         match = _PREFIX.match(line)
         if match is None:
             best = best or line.strip()
@@ -62,11 +75,8 @@ def last_words(log: Path, offset: int = 0) -> str:
     return best
 
 
-def explain(what: str, log: Path, offset: int = 0) -> EnvcloneError:
-    """The error to raise when the server `what` did not start and wrote `log` from `offset` on."""
-    words = last_words(log, offset)
-    for pattern, kind, hint in _CAUSES:
+def _error(what: str, words: str, hint: str) -> EnvcloneError:
+    for pattern, kind, remedy in _CAUSES:
         if re.search(pattern, words):
-            return kind(f"{what} did not start: {words}", hint=hint)
-    said = words or "it wrote nothing"
-    return UnreachableError(f"{what} did not start: {said}", hint=f"its whole log is {log}")
+            return kind(f"{what} did not start: {words}", hint=remedy)
+    return UnreachableError(f"{what} did not start: {words or 'it wrote nothing'}", hint=hint)

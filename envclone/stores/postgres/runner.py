@@ -87,7 +87,7 @@ class PostgresRunner:
         try:
             conn = psycopg.connect(
                 host=str(endpoint.socket) if local else endpoint.host,
-                port=endpoint.port,
+                port=(endpoint.socket_port if local else None) or endpoint.port,
                 dbname=step.database or endpoint.database,
                 user=role if local else endpoint.user,
                 password=endpoint.password.reveal() if endpoint.password and not local else None,

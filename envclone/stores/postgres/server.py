@@ -30,6 +30,8 @@ __all__ = [
     "Stopped",
     "connect",
     "free_port",
+    "make_socket_directory",
+    "ready",
     "recover_to_clean_stop",
     "socket_dir_for",
     "start",
@@ -99,7 +101,7 @@ def start(
         for tree in (data, data.parent / "tablespaces"):
             if tree.exists():
                 hand_over(tree, account)
-    _socket_directory(socket_dir)
+    make_socket_directory(socket_dir)
     _forget_reused_pid(data)
     chosen = port or PRIVATE_PORT
     given = {
@@ -120,9 +122,8 @@ def start(
         started(pid)
     what = f"PostgreSQL {engine.version}" + (f" on 127.0.0.1:{port}" if host and port else "")
 
-    def ready() -> bool | None:
-        lines = _pid_file(data)
-        if len(lines) >= 8 and lines[0] == str(pid) and lines[7].strip() in _READY:
+    def up() -> bool | None:
+        if ready(data, pid):
             return True
         if not process.alive(pid):
             _reap(pid)
@@ -131,7 +132,7 @@ def start(
 
     try:
         wait.until(
-            ready,
+            up,
             what=f"{what} was not ready",
             timeout=timeout,
             diagnosis=lambda: last_words(log, offset),
@@ -142,6 +143,12 @@ def start(
         _remove_socket_directory(socket_dir)
         raise
     return Running(pid, chosen, socket_dir)
+
+
+def ready(data: Path, pid: int | None = None) -> bool:
+    """Whether the server on `data` says that it takes connections, as the process `pid` when that is known."""
+    lines = _pid_file(data)
+    return len(lines) >= 8 and (pid is None or lines[0] == str(pid)) and lines[7].strip() in _READY
 
 
 def status(data: Path) -> Running | None:
@@ -262,7 +269,7 @@ def _runtime_dir() -> Path:
     return Path(f"/tmp/envclone-{os.geteuid()}")  # noqa: S108 - its owner and mode are checked before use
 
 
-def _socket_directory(path: Path) -> None:
+def make_socket_directory(path: Path) -> None:
     """Make a socket directory that nobody but the service account (and root) can enter."""
     account = service_account()
     if len(os.fsencode(path)) > 90:

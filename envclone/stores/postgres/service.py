@@ -16,7 +16,7 @@ from envclone.stores.postgres import server, settings
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["running", "serve", "stop"]
+__all__ = ["let_in", "login", "running", "serve", "stop"]
 
 _ATTEMPTS = 3
 """Ports that are tried when the kernel chooses: another process can take one before the server binds it."""
@@ -44,15 +44,14 @@ def serve(
     """
     data = directory / "data"
     engine = engines.for_snapshot(snapshot)
-    if credentials.user == snapshot.details["superuser"]:  # the branch's user must not be the one who may do all
-        credentials = replace(credentials, user=f"{credentials.user}_branch")
+    credentials = login(snapshot, credentials)
     settings.write_hba(data, [credentials.user])
     server_ = _start(engine, data, port, log, overrides or {}, started)
     try:
         database = str(snapshot.details["database"])
         superuser = str(snapshot.details["superuser"])
         with contextlib.closing(server.connect(server_, database, superuser, autocommit=False)) as conn:
-            _let_in(conn, credentials, engine.major)
+            let_in(conn, credentials, engine.major)
             conn.commit()
     except BaseException:
         server.stop(data, "immediate")
@@ -107,7 +106,14 @@ def _start(
     raise AssertionError("unreachable")
 
 
-def _let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int) -> None:
+def login(snapshot: StoreSnapshot, credentials: Credentials) -> Credentials:
+    """The branch's login: its user must not be the one who may do all."""
+    if credentials.user == snapshot.details["superuser"]:
+        return replace(credentials, user=f"{credentials.user}_branch")
+    return credentials
+
+
+def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int) -> None:
     """Make the branch's login, or give it its password again; the server sees the SCRAM verifier only."""
     from psycopg import sql
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ConfigError
-from envclone.models import Cleaned, Credentials, Endpoint, StorePlan, StoreSnapshot
+from envclone.models import Cleaned, Container, Counters, Credentials, Endpoint, ServerFiles, StorePlan, StoreSnapshot
 from envclone.protocols import Progress, StepRunner, StoreSession
 
 if TYPE_CHECKING:
@@ -107,6 +107,57 @@ class PostgresStore:
 
         return running(directory)
 
+    def container(
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        *,
+        port: int,
+        overrides: Mapping[str, str],
+    ) -> Container:
+        """The image's own server on the branch's files; see `contained`."""
+        from envclone.stores.postgres.contained import container
+
+        return container(directory, snapshot, credentials, port=port, overrides=overrides)
+
+    def base_port(self) -> int:
+        """PostgreSQL's own."""
+        return 5432
+
+    def own_files(self, snapshot: StoreSnapshot) -> ServerFiles | None:
+        """The engine that this machine would run the snapshot with."""
+        from envclone.stores.postgres.contained import own_files
+
+        return own_files(snapshot)
+
+    def make_ready(self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:
+        """Write who may log in, and make the operator's socket directory."""
+        from envclone.stores.postgres.contained import make_ready
+
+        make_ready(directory, snapshot, credentials)
+
+    def outside(self, directory: Path, inside: Endpoint, port: int) -> Endpoint:
+        """The server as this host reaches it."""
+        from envclone.stores.postgres.contained import outside
+
+        return outside(directory, inside, port)
+
+    def settle(
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        outside: Endpoint,
+        inside: Endpoint,
+        *,
+        ended: Callable[[], str | None],
+    ) -> None:
+        """Wait until it takes connections, and let the branch's login in over the operator's socket."""
+        from envclone.stores.postgres.contained import settle
+
+        settle(directory, snapshot, credentials, inside.port or self.base_port(), ended=ended)
+
     def production(self, snapshot: StoreSnapshot) -> Mapping[str, str]:
         """The server's version, the extensions' and the collation's, as the snapshot recorded them."""
         from envclone.stores.postgres.facts import production
@@ -118,6 +169,18 @@ class PostgresStore:
         from envclone.stores.postgres.facts import facts
 
         return facts(endpoint)
+
+    def counted(self, endpoint: Endpoint) -> Counters:
+        """Temporary files that its statements wrote."""
+        from envclone.stores.postgres.facts import counted
+
+        return counted(endpoint)
+
+    def in_use(self, endpoint: Endpoint) -> bool:
+        """Whether there are other clients."""
+        from envclone.stores.postgres.facts import in_use
+
+        return in_use(endpoint)
 
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """Connect to run an incident's steps, read-only."""

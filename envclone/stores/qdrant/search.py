@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone.errors import ConfigError, EnvcloneError, UnreachableError, UsageError
-from envclone.incidents.bundle import SqlStep, VectorStep
+from envclone.incidents.bundle import VectorStep
 from envclone.models import Secret, StepResult
 from envclone.stores.qdrant import engine
 from envclone.stores.qdrant.filters import filter_of, params_of
@@ -163,7 +163,7 @@ def telemetry(url: str, api_key: Secret | None = None) -> Any:
 
 
 def _vector_step(step: Step) -> VectorStep:
-    if isinstance(step, SqlStep):
+    if not isinstance(step, VectorStep):
         raise UsageError(f"the step '{step.id}' is SQL, and its store '{step.store}' is a Qdrant")
     return step
 

@@ -6,11 +6,22 @@ import contextlib
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ResourceError, UsageError
-from envclone.models import Cleaned, Credentials, Endpoint, Secret, StorePlan, StoreSnapshot
+from envclone.models import (
+    Cleaned,
+    Container,
+    Counters,
+    Credentials,
+    Endpoint,
+    Secret,
+    ServerFiles,
+    StorePlan,
+    StoreSnapshot,
+)
 from envclone.protocols import Progress, StepRunner
 from envclone.stores.qdrant.layout import STORAGE
 
@@ -102,6 +113,53 @@ class QdrantStore:
         """Whether the files are there."""
         return (directory / STORAGE / "collections").is_dir()
 
+    def container(
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        *,
+        port: int,
+        overrides: Mapping[str, str],
+    ) -> Container:
+        """The image's own server on the branch's files; see `contained`."""
+        from envclone.stores.qdrant.contained import container
+
+        return container(directory, snapshot, credentials, port=port, overrides=overrides)
+
+    def base_port(self) -> int:
+        """Qdrant's own."""
+        return 6333
+
+    def own_files(self, snapshot: StoreSnapshot) -> ServerFiles | None:
+        """None: without an image the embedded engine reads the files."""
+        return None
+
+    def make_ready(self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:
+        """Give the files to the account that the server runs as."""
+        from envclone.stores.qdrant.contained import make_ready
+
+        make_ready(directory)
+
+    def outside(self, directory: Path, inside: Endpoint, port: int) -> Endpoint:
+        """The server as this host reaches it."""
+        return replace(inside, host="127.0.0.1", port=port)
+
+    def settle(
+        self,
+        directory: Path,
+        snapshot: StoreSnapshot,
+        credentials: Credentials,
+        outside: Endpoint,
+        inside: Endpoint,
+        *,
+        ended: Callable[[], str | None],
+    ) -> None:
+        """Wait until the server says that it is ready."""
+        from envclone.stores.qdrant.contained import settle
+
+        settle(outside, ended=ended)
+
     def production(self, snapshot: StoreSnapshot) -> Mapping[str, str]:
         """Nothing: files do not say which server wrote them."""
         return {}
@@ -111,6 +169,14 @@ class QdrantStore:
         from envclone.stores.qdrant.engine import ENGINE, engine_version
 
         return {"engine": f"{ENGINE} {engine_version()}"}
+
+    def counted(self, endpoint: Endpoint) -> Counters:
+        """Nothing."""
+        return Counters()
+
+    def in_use(self, endpoint: Endpoint) -> bool:
+        """It does not say."""
+        return False
 
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """A runner for vector searches: on the endpoint's directory, or on its server when it has a host."""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from envclone.config.load import LoadedStack, check, load
@@ -75,6 +75,7 @@ def test_text_of_yamls_own_signs(text: str) -> None:
 
 
 @FUZZ
+@example({"include": ["\x1f"]})
 @given(VALUES)
 def test_any_value(value: Any) -> None:
     outcome(yaml.safe_dump(value, allow_unicode=True).encode("utf-8", "surrogatepass"))

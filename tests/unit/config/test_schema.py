@@ -59,7 +59,7 @@ def test_validators_hold_without_a_file() -> None:
 
 def test_durations_survive_a_round_trip_through_json() -> None:
     config = BranchesConfig(ttl=dt.timedelta(hours=26, minutes=30))
-    assert json.loads(config.model_dump_json()) == {"ttl": "1d2h30m", "max": 20}
+    assert json.loads(config.model_dump_json(exclude_none=True)) == {"ttl": "1d2h30m", "max": 20}
     assert BranchesConfig.model_validate_json(config.model_dump_json()) == config
 
 

@@ -1,0 +1,57 @@
+"""What branches may come to on this machine: how many, how much memory, how much space."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+from envclone.cow.sizes import format_size
+from envclone.errors import ResourceError
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import Branch, BranchState
+
+if TYPE_CHECKING:
+    from envclone.profiles.profile import Profile
+
+__all__ = ["require_memory", "require_room"]
+
+_HINT = "envclone ls shows them; envclone rm NAME, envclone stop NAME or envclone gc makes room"
+
+
+def require_room(workspace: Workspace, branches: Iterable[Branch]) -> None:
+    """Check that one more branch may be made. Raises ResourceError with the numbers."""
+    limits, pool = workspace.loaded.stack.branches, workspace.pool
+    names = [branch.name for branch in branches]
+    if len(names) >= limits.max:
+        raise ResourceError(
+            f"there are {len(names)} branches already, and the stack file allows {limits.max} (branches.max)",
+            hint=_HINT,
+        )
+    if limits.disk is not None:
+        own = sum(workspace.cow.usage(pool.path_of("branches", name))[1] for name in names)
+        if own >= limits.disk:
+            raise ResourceError(
+                f"the branches occupy {format_size(own)}, and the stack file allows {format_size(limits.disk)}"
+                " (branches.disk)",
+                hint=_HINT,
+            )
+
+
+def require_memory(workspace: Workspace, branches: Iterable[Branch], profiles: Mapping[str, Profile]) -> None:
+    """Check that the memory of one more branch fits beside that of those that run. Raises ResourceError."""
+    limit = workspace.loaded.stack.branches.memory
+    if limit is None:
+        return
+    running = [branch for branch in branches if branch.state in (BranchState.RUNNING, BranchState.CREATING)]
+    held = sum(_memory(one.get("memory")) for branch in running for one in branch.profiles.values())
+    wanted = sum(one.memory or 0 for one in profiles.values())
+    if held + wanted > limit:
+        raise ResourceError(
+            f"the profiles of the running branches come to {format_size(held)} memory and this one's to"
+            f" {format_size(wanted)}; the stack file allows {format_size(limit)} (branches.memory)",
+            hint=_HINT,
+        )
+
+
+def _memory(value: object) -> int:
+    return value if isinstance(value, int) else 0

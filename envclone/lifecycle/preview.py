@@ -1,0 +1,73 @@
+"""Station 6: the preview stack of a branch: which runtime, which images, and the services with their variables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+from envclone import registry
+from envclone.endpoints import attributes
+from envclone.errors import ConfigError
+from envclone.lifecycle.workspace import Workspace
+from envclone.models import Branch, Credentials, Preview, Secret
+
+__all__ = ["planned", "prepare", "runtime_for"]
+
+
+def runtime_for(workspace: Workspace, environment: str, asked: str | None) -> str:
+    """The runtime of a new branch: the one asked for, the stack file's, or docker when there are services."""
+    config = workspace.environment(environment)
+    chosen = asked or config.runtime or ("docker" if config.services else "local")
+    registry.runtime(chosen)  # an unknown one is refused before anything is made
+    return chosen
+
+
+def planned(workspace: Workspace, branch: Branch) -> Branch:
+    """The branch with what its stack file says of services, images and destinations; the local runtime has none."""
+    if branch.runtime == "local":
+        return replace(branch, services=(), images={}, allow=())
+    config = workspace.environment(branch.environment)
+    images = {name: one.image for name, one in config.stores.items() if one.image and name in branch.stores}
+    return replace(branch, services=tuple(config.services), images=images, allow=tuple(config.allow))
+
+
+def prepare(workspace: Workspace, branch: Branch, directory: Path, credentials: Credentials) -> Branch:
+    """Have the runtime write down what it will start; the branch with its images by content.
+
+    Raises ConfigError when a service's variables cannot be filled in, ResourceError when an image cannot be had.
+    """
+    runtime = registry.runtime(branch.runtime)
+    if branch.runtime == "local":
+        runtime.prepare(branch, directory, credentials, Preview(), workspace.progress)
+        return branch
+    from envclone.config.load import resolve_environment
+
+    config = workspace.environment(branch.environment)
+    inside = runtime.inside(branch, directory, credentials)
+    known = {name: attributes(endpoint) for name, endpoint in inside.items()}
+    environment: dict[str, Mapping[str, Secret]] = {}
+    for service in config.services:
+        filled = resolve_environment(workspace.loaded, branch.environment, service, known)
+        environment[service] = {name: Secret(value) for name, value in filled.items()}
+    preview = Preview(
+        stores=tuple(branch.stores),
+        images=branch.images,
+        services=config.services,
+        environment=environment,
+        embedded={name: end for name, end in inside.items() if end.host is None},
+        allow=branch.allow,
+        template=workspace.loaded.directory,
+    )
+    images = runtime.prepare(branch, directory, credentials, preview, workspace.progress)
+    return replace(branch, images=images)
+
+
+def unserved(workspace: Workspace, branch: Branch) -> list[str]:
+    """The services that a branch does not run, for its runtime has no containers."""
+    if branch.runtime != "local":
+        return []
+    try:
+        return sorted(workspace.environment(branch.environment).services)
+    except ConfigError:
+        return []  # the stack file has changed since

@@ -1,0 +1,218 @@
+"""The compose file of a branch: rendered from the template, with limits, mounts and secrets; to read and to edit."""
+
+from __future__ import annotations
+
+import datetime as dt
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from envclone.errors import ConfigError, ResourceError
+from envclone.models import Branch, Container
+from envclone.profiles import disks
+from envclone.profiles.profile import Profile
+from envclone.runtimes.docker.gate import PROXY_PORT
+
+if TYPE_CHECKING:
+    from envclone.config.schema import ServiceConfig
+    from envclone.models import Preview
+
+__all__ = ["BRANCH", "POOL", "SANDBOX", "render", "template"]
+
+SANDBOX = "sandbox"
+POOL, BRANCH = "io.envclone.pool", "io.envclone.branch"
+"""Labels of every container: which pool, which branch."""
+
+_SHM = 1 << 30
+_PARTS = ("sandbox", "store", "service")
+_HEAD = """\
+# The preview stack of the branch '{name}', written by envclone. It holds the branch's own password.
+# `envclone stop` and `envclone start` keep what is edited here; `reset` and another profile write it anew.
+"""
+
+
+def template(beside: Path | None) -> dict[str, dict[str, Any]]:
+    """What the containers have in common: from `compose/preview.yaml` beside a stack file, or the one that comes along.
+
+    Raises ConfigError when it cannot be used, ResourceError when there is none.
+    """
+    own = Path(__file__).parents[3] / "compose"
+    places = [beside / "compose"] if beside else []
+    for place in (*places, own, Path(sys.prefix) / "share" / "envclone" / "compose"):
+        path = place / "preview.yaml"
+        if not path.is_file():
+            continue
+        try:
+            found = yaml.safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
+            raise ConfigError(f"{path} cannot be read: {type(exc).__name__}", hint="it must be YAML in UTF-8") from exc
+        if not isinstance(found, dict) or not all(isinstance(found.get(part), dict) for part in _PARTS):
+            raise ConfigError(f"{path} must have the mappings {', '.join(_PARTS)}")
+        if found["sandbox"].get("network_mode") != "none" or any(
+            found[part].get("network_mode") != f"service:{SANDBOX}" for part in _PARTS[1:]
+        ):
+            raise ConfigError(f"{path} opens the sandbox: its network_mode must stay as it is")
+        return {part: found[part] for part in _PARTS}
+    raise ResourceError("compose/preview.yaml did not come along with this installation", hint="install envclone anew")
+
+
+def render(
+    branch: Branch,
+    directory: Path,
+    containers: Mapping[str, Container],
+    preview: Preview,
+    images: Mapping[str, str],
+    profiles: Mapping[str, Profile],
+    *,
+    pool: Path,
+    account: str,
+    parts: Mapping[str, Mapping[str, Any]],
+) -> str:
+    """The text of the compose file; `images` are pinned, `account` is the `uid:gid` that reads the branch's files."""
+    disk = disks.path_of(directory)
+    device = str(disk) if disk else None
+    labels = {POOL: str(pool), BRANCH: branch.name}
+    names = [*branch.stores, *preview.services]
+    services: dict[str, Any] = {
+        SANDBOX: {
+            "image": images[SANDBOX],
+            **parts["sandbox"],
+            "labels": labels,
+            "extra_hosts": [f"{name}:127.0.0.1" for name in names],
+        }
+    }
+    for name, container in containers.items():
+        services[name] = {
+            "image": images[name],
+            **parts["store"],
+            "labels": labels,
+            **_limits(profiles.get(name), device),
+            **_store(container),
+        }
+    embedded = {name: end.path for name, end in preview.embedded.items() if end.path is not None}
+    for name, service in preview.services.items():
+        services[name] = {
+            "image": images[name],
+            **parts["service"],
+            "labels": labels,
+            **_limits(profiles.get(name), device),
+            **_service(name, service, preview, containers, embedded, account),
+        }
+    document = {"services": {name: _escaped(one) for name, one in services.items()}}
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
+    return _HEAD.format(name=branch.name) + text
+
+
+def _store(container: Container) -> dict[str, Any]:
+    made: dict[str, Any] = {
+        "entrypoint": list(container.command),
+        "command": [],
+        "user": container.user,
+        "stop_signal": container.stop_signal,
+        "depends_on": {SANDBOX: {"condition": "service_started"}},
+        "volumes": [_bind(path, str(path)) for path in container.mounts]
+        + [_bind(path, target, read_only=True) for target, path in container.files.items()],
+    }
+    if container.environment:
+        made["environment"] = {name: value.reveal() for name, value in container.environment.items()}
+    if container.health:
+        made["healthcheck"] = {
+            "test": ["CMD", *container.health],
+            "interval": "10s",
+            "timeout": "5s",
+            "retries": 6,
+        }
+    return made
+
+
+def _service(
+    name: str,
+    service: ServiceConfig,
+    preview: Preview,
+    containers: Mapping[str, Container],
+    embedded: Mapping[str, Path],
+    account: str,
+) -> dict[str, Any]:
+    environment = {key: value.reveal() for key, value in preview.environment.get(name, {}).items()}
+    if preview.allow:
+        around = ",".join(["localhost", "127.0.0.1", *containers, *preview.services])
+        for key, value in (("HTTP_PROXY", f"http://127.0.0.1:{PROXY_PORT}"), ("NO_PROXY", around)):
+            both = (key, "HTTPS_PROXY") if key == "HTTP_PROXY" else (key,)
+            for one in both:  # programs read either spelling
+                environment.setdefault(one, value)
+                environment.setdefault(one.lower(), value)
+    made: dict[str, Any] = {
+        "environment": environment,
+        "depends_on": {
+            SANDBOX: {"condition": "service_started"},
+            **{other: {"condition": _condition(other, preview, containers)} for other in preview.after(name)
+               if other in containers or other in preview.services},
+        },
+    }  # fmt: skip
+    if service.command:
+        made["command"] = list(service.command)
+    if service.user or embedded:
+        made["user"] = service.user or account
+    if not service.read_only:
+        made["read_only"] = False
+    if service.capabilities:
+        made["cap_add"] = list(service.capabilities)
+    if service.tmpfs:
+        made["tmpfs"] = ["/tmp:mode=1777", *service.tmpfs]  # noqa: S108
+    if embedded:
+        made["volumes"] = [_bind(path, str(path)) for path in embedded.values()]
+    check = service.healthcheck
+    if check is not None and check.command:
+        interval = max(check.interval, dt.timedelta(seconds=1)).total_seconds()
+        retries = max(1, int(check.timeout.total_seconds() // interval))
+        made["healthcheck"] = {"test": ["CMD", *check.command], "interval": f"{interval:g}s", "retries": retries}
+    return made
+
+
+def _condition(other: str, preview: Preview, containers: Mapping[str, Container]) -> str:
+    if other in containers:
+        return "service_healthy" if containers[other].health else "service_started"
+    check = preview.services[other].healthcheck
+    return "service_healthy" if check is not None and check.command else "service_started"
+
+
+def _limits(profile: Profile | None, device: str | None) -> dict[str, Any]:
+    """A profile in compose's words; swap is what may be used beside the memory, in compose it is the sum."""
+    made: dict[str, Any] = {"shm_size": (profile.shm if profile else None) or _SHM}
+    if profile is None:
+        return made
+    if profile.cpus:
+        made["cpus"] = profile.cpus
+    if profile.memory:
+        made["mem_limit"] = profile.memory
+        made["memswap_limit"] = profile.memory + (profile.swap or 0)
+    if profile.pids:
+        made["pids_limit"] = profile.pids
+    if profile.ulimits:
+        made["ulimits"] = {name: {"soft": value, "hard": value} for name, value in profile.ulimits.items()}
+    rates = {
+        "device_read_bps": profile.io.read_bytes,
+        "device_write_bps": profile.io.write_bytes,
+        "device_read_iops": profile.io.read_ops,
+        "device_write_iops": profile.io.write_ops,
+    }
+    if device is not None and any(rates.values()):
+        made["blkio_config"] = {key: [{"path": device, "rate": rate}] for key, rate in rates.items() if rate}
+    return made
+
+
+def _bind(source: Path, target: str, *, read_only: bool = False) -> dict[str, Any]:
+    made: dict[str, Any] = {"type": "bind", "source": str(source), "target": target}
+    return {**made, "read_only": True} if read_only else made
+
+
+def _escaped(value: Any) -> Any:
+    """Compose reads `$` as the beginning of a variable."""
+    if isinstance(value, str):
+        return value.replace("$", "$$")
+    if isinstance(value, Mapping):
+        return {str(key): _escaped(item) for key, item in value.items()}
+    return [_escaped(item) for item in value] if isinstance(value, list) else value

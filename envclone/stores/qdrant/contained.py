@@ -1,0 +1,81 @@
+"""A branch's Qdrant in a container: the server of the container's image on the branch's own storage."""
+
+from __future__ import annotations
+
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from envclone import wait
+from envclone.accounts import hand_over, service_account
+from envclone.errors import UnreachableError
+from envclone.models import Container, Credentials, Endpoint, Secret, StoreSnapshot
+from envclone.stores.qdrant.layout import STORAGE
+
+__all__ = ["container", "make_ready", "settle"]
+
+
+def container(
+    directory: Path,
+    snapshot: StoreSnapshot,
+    credentials: Credentials,
+    *,
+    port: int,
+    overrides: Mapping[str, str],
+) -> Container:
+    """The server on `directory/storage`, on 127.0.0.1 of the sandbox, with the branch's password as its key.
+
+    `overrides` are its own settings by their path, such as `storage.performance.max_search_threads`.
+    """
+    account = service_account()
+    given = {
+        **overrides,
+        "service.host": "127.0.0.1",
+        "service.http_port": str(port),
+        "service.grpc_port": str(port + 1),
+        "storage.storage_path": str(directory / STORAGE),
+        "storage.snapshots_path": str(directory / "snapshots"),
+        "storage.temp_path": str(directory / "temp"),
+        "telemetry_disabled": "true",
+    }
+    environment = {f"QDRANT__{name.upper().replace('.', '__')}": Secret(value) for name, value in given.items()}
+    environment["QDRANT__SERVICE__API_KEY"] = credentials.password
+    return Container(
+        command=("/qdrant/qdrant",),
+        user=f"{account.uid}:{account.gid}",
+        endpoint=Endpoint(
+            store=snapshot.store, kind=snapshot.kind, host=snapshot.store, port=port, password=credentials.password
+        ),
+        mounts=(directory,),
+        environment=environment,
+    )
+
+
+def make_ready(directory: Path) -> None:
+    """Give the storage to the account that the server runs as."""
+    account = service_account()
+    for name in ("snapshots", "temp"):
+        (directory / name).mkdir(mode=0o700, exist_ok=True)
+    hand_over(directory, account)
+
+
+def settle(outside: Endpoint, *, ended: Callable[[], str | None], timeout: float = 120.0) -> None:
+    """Wait until the server has loaded its collections. Raises UnreachableError with its last words when it ends."""
+    url = f"http://{outside.host}:{outside.port}/readyz"
+
+    def ready() -> bool | None:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                return True if answer.status == 200 else None
+        except (urllib.error.URLError, OSError):
+            pass
+        if (words := ended()) is not None:
+            lines = [line.strip() for line in words.splitlines() if line.strip()]
+            raise UnreachableError(
+                f"Qdrant in the container {outside.store} ended: {' / '.join(lines[-3:])[:500]}",
+                hint="is the image of the version that wrote these files?",
+            )
+        return None
+
+    wait.until(ready, what=f"Qdrant in the container {outside.store} was not ready", timeout=timeout)

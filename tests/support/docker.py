@@ -1,0 +1,69 @@
+"""The real Docker Engine for tests: an image of this Python with a small application, and looks from outside."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import sys
+from pathlib import Path
+
+from envclone import process
+from envclone.models import ServerFiles
+from envclone.runtimes.docker import engine, serverimage
+
+APP = Path(__file__).parent / "app"
+_LEFT_OUT = {
+    "test",
+    "site-packages",
+    "idlelib",
+    "ensurepip",
+    "lib2to3",
+    "tkinter",
+    "turtledemo",
+    "pydoc_data",
+    "__pycache__",
+}
+
+
+def app_image() -> str:
+    """The application's image, made once of this Python, psycopg and the embedded vector engine."""
+    base = Path(sys.base_prefix)
+    library = base / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    paths = [path for path in library.iterdir() if path.name not in _LEFT_OUT and not path.name.startswith("config-")]
+    site = Path(_package("psycopg")).parent
+    for name in ("psycopg", "psycopg_binary", "psycopg_binary.libs", "typing_extensions.py", "qdrant_edge"):
+        paths.append(site / name)
+    paths += [path for path in site.glob("qdrant_edge*") if path.is_dir() and path not in paths]
+    python = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
+    marks = "".join(f"{path}:{path.stat().st_mtime_ns}" for path in (python, site / "psycopg"))
+    name = f"envclone-test/app:{_digest(marks)}"
+    files = ServerFiles(name, (*paths, APP, python), (python,))
+    with contextlib.closing(engine.connect()) as client:
+        return serverimage.ensure(client, files, lambda event: None)
+
+
+def environment() -> dict[str, str]:
+    """What Python needs in the image to find its packages."""
+    return {"PYTHONPATH": f"{Path(_package('psycopg')).parent}:{APP}", "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def python() -> str:
+    """The interpreter's name in the image."""
+    return f"python{sys.version_info.major}.{sys.version_info.minor}"
+
+
+def containers(label: str = "io.envclone.pool") -> list[str]:
+    """Ids of all containers of envclone's that there are."""
+    return process.run(["docker", "ps", "--all", "--quiet", "--filter", f"label={label}"]).stdout.split()
+
+
+def _package(name: str) -> str:
+    spec = importlib.util.find_spec(name)
+    assert spec is not None and spec.submodule_search_locations
+    return spec.submodule_search_locations[0]
+
+
+def _digest(text: str) -> str:
+    import hashlib
+
+    return hashlib.blake2b(text.encode(), digest_size=6).hexdigest()
