@@ -157,6 +157,10 @@ class StoreSession(Protocol):
         """Check every reference and every unique constraint."""
         ...
 
+    def decisive(self, kept: Collection[str]) -> Mapping[str, str]:
+        """What decides plans and answers beside settings, by name: statistics of `kept` fields, index parameters."""
+        ...
+
     def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
         """The values of fields of one table or collection in its first rows, None included; the same rows each time."""
         ...
@@ -251,8 +255,11 @@ class Server(Protocol):
         """What the snapshot knows of production's engine, by the names that `facts` uses."""
         ...
 
-    def facts(self, endpoint: Endpoint) -> Mapping[str, str]:
-        """The same of a running branch's: versions, and `setting NAME` for what decides plans and memory."""
+    def facts(self, endpoint: Endpoint, snapshot: StoreSnapshot, kept: Collection[str]) -> Mapping[str, str]:
+        """The same of a running branch's: versions, `setting NAME`, and what `StoreSession.decisive` says of a store.
+
+        `kept` are the fields that no mask changes.
+        """
         ...
 
     def counted(self, endpoint: Endpoint) -> Counters:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from envclone import registry
+from envclone import attestation, records, registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.branch import directory
+from envclone.lifecycle.verify import kept
 from envclone.lifecycle.workspace import Workspace
-from envclone.models import Branch, BranchState
+from envclone.models import Branch, BranchState, StorePlan
 from envclone.profiles import machine
 from envclone.profiles.profile import Profile, parse, size_text
 
@@ -44,23 +46,55 @@ def parity(workspace: Workspace, branch: Branch) -> list[Row]:
     place = directory(workspace.pool, branch.name)
     with registry.observer(branch.runtime).evidence(branch, place) as witness:
         limited = witness.testify()
+    pool = workspace.pool
+    statement = attestation.read(pool.path_of("images", branch.image), pool.path_of("keys", ""))
+    seen = statement["checks"].get("production", {})
     rows: list[Row] = []
+    texts: list[str] = []
     for store, snapshot in branch.stores.items():
         profile = parse(branch.profiles.get(store, {}), store)
         rows += _host(store, profile, limited=store in limited)
         server = registry.server(snapshot.kind)
-        known = {**server.production(snapshot), **_settings(profile)}
-        there = server.facts(branch.endpoints[store])
+        known = {**server.production(snapshot), **seen.get(store, {}), **_settings(profile)}
+        plan = records.load(StorePlan, statement["stores"][store]["plan"], what=f"the plan of {store}")
+        there = server.facts(branch.endpoints[store], snapshot, kept(plan))
+        texts += there.values()
         # a setting of which nothing is known in production tells nothing: a captured profile names those that count
         wanted = {what for what in {*known, *there} if what in known or not what.startswith("setting ")}
         rows += [_row(store, what, known.get(what), there.get(what)) for what in sorted(wanted)]
-        if profile.image is not None:
-            rows.append(_row(store, "image", profile.image, None))
+        rows += _image(store, profile, branch)
+    for service in branch.services:
+        profile = parse(branch.profiles.get(service, {}), service)
+        rows += _host(service, profile, limited=service in limited)
+        rows += _image(service, profile, branch)
     answers = None if branch.fidelity is None else f"{branch.fidelity:.1%}"
     rows.append(_row("all", "answers of vector indexes", None if answers is None else "100.0%", answers))
-    models = workspace.environment(branch.environment).models
-    rows += [_row("all", f"model {role}", model.name, None) for role, model in sorted(models.items())]
+    rows += _models(workspace, branch, texts)
     return rows
+
+
+def _image(part: str, profile: Profile, branch: Branch) -> Iterator[Row]:
+    """The image by its digest: what production runs is known when it was captured, or written down by digest."""
+    here = branch.images.get(part)
+    if profile.image is not None or here is not None:
+        yield _row(part, "image", _digest(profile.image), _digest(here))
+
+
+def _digest(image: str | None) -> str | None:
+    """What of an image's name says its content; a tag says nothing."""
+    if image is None or "sha256:" not in image:
+        return None
+    return "sha256:" + image.rpartition("sha256:")[2]
+
+
+def _models(workspace: Workspace, branch: Branch, facts: Iterable[str]) -> Iterator[Row]:
+    """The models that the stack file declares; of an embedding the branch shows the length of its vectors."""
+    lengths = {int(match) for text in facts for match in re.findall(r"(?:vec(?:tor)?\(|size:)(\d+)", text)}
+    for role, model in sorted(workspace.environment(branch.environment).models.items()):
+        yield _row("all", f"model {role}", model.name, None)
+        if model.dimensions is not None and lengths:
+            here = str(model.dimensions) if model.dimensions in lengths else ", ".join(map(str, sorted(lengths)))
+            yield _row("all", f"model {role}: dimensions", str(model.dimensions), here)
 
 
 def _host(store: str, profile: Profile, *, limited: bool) -> Iterator[Row]:

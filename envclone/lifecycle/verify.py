@@ -26,7 +26,7 @@ from envclone.lifecycle.sanitize import Sanitized
 from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.workspace import Workspace
 from envclone.memory import give_back
-from envclone.models import Integrity, ProgressEvent, RowsDigest
+from envclone.models import Integrity, ProgressEvent, RowsDigest, StorePlan
 from envclone.protocols import StoreSession
 from envclone.verifier.fidelity import fidelity
 from envclone.verifier.fields import FieldFindings, examine_fields
@@ -34,7 +34,7 @@ from envclone.verifier.files import examine_files
 from envclone.verifier.record import examine_record
 from envclone.verifier.references import dangling
 
-__all__ = ["Verified", "stores_record", "verify"]
+__all__ = ["Verified", "kept", "stores_record", "verify"]
 
 
 class Verified:
@@ -85,6 +85,11 @@ def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = N
     return Verified(_TOKEN, sanitized, checks)
 
 
+def kept(plan: StorePlan) -> set[str]:
+    """The fields whose values no mask changes: their statistics stay production's."""
+    return {address for address, rule in plan.rules.items() if not rule.masked and not rule.derived}
+
+
 def stores_record(sanitized: Sanitized) -> dict[str, Any]:
     """What the attestation says of each store: the rules, what was written, what was cleaned."""
     return {
@@ -119,9 +124,10 @@ def _examine_rows(
         stack.callback(hooks.close)
         stack.callback(sanitized.masks.close)
         problems: list[str] = []
+        production = {name: dict(raws[name].decisive(kept(sanitized.stores[name].plan))) for name in raw_stores}
         for name in raw_stores:
             hooks.run_sql("before", name, raws[name])
-        checks: dict[str, Any] = {"rows": {}, "integrity": {}}
+        checks: dict[str, Any] = {"rows": {}, "integrity": {}, "production": production}
         for name in raw_stores:
             plan = sanitized.stores[name].plan
             workspace.progress(ProgressEvent(f"comparing {name} row by row", 0))

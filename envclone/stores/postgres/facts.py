@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import closing, contextmanager
 from typing import Any
 
 from envclone.errors import UnreachableError
 from envclone.models import Counters, Endpoint, StoreSnapshot
 from envclone.profiles.servers import SETTINGS
+from envclone.stores.postgres.planner import planner
 
 __all__ = ["counted", "facts", "in_use", "production"]
 
@@ -26,13 +27,15 @@ def production(snapshot: StoreSnapshot) -> dict[str, str]:
     return found
 
 
-def facts(endpoint: Endpoint) -> dict[str, str]:
+def facts(endpoint: Endpoint, superuser: str, kept: Collection[str]) -> dict[str, str]:
     """What a branch's server says: its version, those of the extensions installed beside it, its C library's collation.
 
     Raises UnreachableError.
     """
-    with _connected(endpoint) as conn:
-        return _ask(conn)
+    with _connected(endpoint) as conn:  # the settings as the branch's user has them
+        found = _ask(conn)
+    with _connected(endpoint, superuser) as conn:
+        return {**found, **planner(conn, kept)}
 
 
 def counted(endpoint: Endpoint) -> Counters:
@@ -56,7 +59,8 @@ def in_use(endpoint: Endpoint) -> bool:
 
 
 @contextmanager
-def _connected(endpoint: Endpoint) -> Iterator[Any]:
+def _connected(endpoint: Endpoint, operator: str | None = None) -> Iterator[Any]:
+    """A connection as the branch's login, or over the operator's socket as the role `operator`."""
     import psycopg
 
     local = endpoint.socket is not None  # the operator's own way in: what goes through a gate counts as use
@@ -65,7 +69,7 @@ def _connected(endpoint: Endpoint) -> Iterator[Any]:
             host=str(endpoint.socket) if local else endpoint.host,
             port=(endpoint.socket_port if local else None) or endpoint.port,
             dbname=endpoint.database,
-            user=endpoint.user,
+            user=(operator if local else None) or endpoint.user,
             password=endpoint.password.reveal() if endpoint.password and not local else None,
             connect_timeout=10,
             autocommit=True,

@@ -112,6 +112,13 @@ class PostgresSession:
         with self._connect(autocommit=True) as conn:
             return integrity.check(conn)
 
+    def decisive(self, kept: Collection[str]) -> Mapping[str, str]:
+        """Statistics of kept columns, sizes of tables, parameters of indexes."""
+        from envclone.stores.postgres.planner import planner
+
+        with self._connect(autocommit=True) as conn:
+            return planner(conn, kept)
+
     def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
         """The values of columns in the first rows by the tables' keys."""
         with self._connect(autocommit=True) as conn:

@@ -10,6 +10,9 @@ from psycopg import sql
 
 __all__ = ["renew"]
 
+_SIZES = "SELECT reltuples, relpages, relallvisible, oid::int8 FROM pg_catalog.pg_class WHERE oid = ANY (%s::oid[])"
+_RESIZE = "UPDATE pg_catalog.pg_class SET reltuples = %s, relpages = %s, relallvisible = %s WHERE oid = %s::oid"
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -28,10 +31,13 @@ def renew(conn: Connection, masked: Mapping[int, set[str]], views: Collection[in
         removed, extended = _remove(conn, table, sorted(columns))
         if removed or extended:
             stale[table] = extended
+    sizes = conn.execute(_SIZES, [sorted(stale)]).fetchall()
     kept = [(t, n, target) for t in sorted(tables) for n, target in _others(conn, t, tables[t], stale.get(t, []))]
     _set_targets(conn, [(table, number, 0) for table, number, _ in kept])
     _analyze(conn, sorted(stale))
     _set_targets(conn, kept)
+    for size in sizes:  # ANALYZE counts anew, and plans follow production's count, however old it is
+        conn.execute(_RESIZE, size)
     _analyze(conn, _remove_of_matviews(conn, views))
     for catalog in ("pg_statistic", "pg_statistic_ext_data", "pg_attribute"):
         conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -164,11 +164,11 @@ class PostgresStore:
 
         return production(snapshot)
 
-    def facts(self, endpoint: Endpoint) -> Mapping[str, str]:
-        """The same of the branch's server, and its settings."""
+    def facts(self, endpoint: Endpoint, snapshot: StoreSnapshot, kept: Collection[str]) -> Mapping[str, str]:
+        """The same of the branch's server, its settings, statistics and index parameters."""
         from envclone.stores.postgres.facts import facts
 
-        return facts(endpoint)
+        return facts(endpoint, str(snapshot.details["superuser"]), kept)
 
     def counted(self, endpoint: Endpoint) -> Counters:
         """Temporary files that its statements wrote."""

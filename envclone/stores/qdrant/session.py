@@ -142,6 +142,12 @@ class QdrantSession:
             found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys)
         return found
 
+    def decisive(self, kept: Names[str]) -> Mapping[str, str]:
+        """The parameters of the collections' indexes."""
+        from envclone.stores.qdrant.parameters import parameters
+
+        return parameters(list(self._collections.values()))
+
     def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
         """The first values of each field."""
         found: dict[str, list[Any]] = {address: [] for address in addresses}

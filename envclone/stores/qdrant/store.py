@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -164,11 +164,14 @@ class QdrantStore:
         """Nothing: files do not say which server wrote them."""
         return {}
 
-    def facts(self, endpoint: Endpoint) -> Mapping[str, str]:
-        """The embedded engine's version."""
+    def facts(self, endpoint: Endpoint, snapshot: StoreSnapshot, kept: Collection[str]) -> Mapping[str, str]:
+        """The embedded engine's version, and the parameters of the collections' indexes; nothing of a server yet."""
         from envclone.stores.qdrant.engine import ENGINE, engine_version
+        from envclone.stores.qdrant.parameters import parameters_below
 
-        return {"engine": f"{ENGINE} {engine_version()}"}
+        if endpoint.path is None:
+            return {}
+        return {"engine": f"{ENGINE} {engine_version()}", **parameters_below(endpoint.path)}
 
     def counted(self, endpoint: Endpoint) -> Counters:
         """Nothing."""

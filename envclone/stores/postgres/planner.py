@@ -1,0 +1,59 @@
+"""What decides plans beside settings, in a form that can be compared: statistics, sizes, parameters of indexes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection
+from typing import Any
+
+import psycopg
+
+__all__ = ["planner"]
+
+_STATISTICS = """
+    SELECT s.schemaname || '.' || s.tablename, s.attname, s.inherited::text, pg_catalog.concat_ws('|',
+        s.null_frac, s.avg_width, s.n_distinct, s.most_common_vals::text, s.most_common_freqs::text,
+        s.histogram_bounds::text, s.correlation, s.most_common_elems::text, s.most_common_elem_freqs::text,
+        s.elem_count_histogram::text)
+    FROM pg_catalog.pg_stats s
+    WHERE s.schemaname NOT IN ('pg_catalog', 'information_schema') AND s.schemaname NOT LIKE 'pg\\_%'
+    ORDER BY 1, 2, 3"""
+
+_SIZES = """
+    SELECT n.nspname || '.' || c.relname, pg_catalog.concat_ws(' ', c.reltuples::int8, 'rows in', c.relpages, 'pages,',
+        c.relallvisible, 'all visible')
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+      AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1"""
+
+_INDEXES = """
+    SELECT n.nspname || '.' || c.relname, pg_catalog.concat_ws(' ', a.amname,
+        pg_catalog.array_to_string(c.reloptions, ' '), CASE WHEN i.indisvalid THEN '' ELSE '(not valid)' END)
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
+    JOIN pg_catalog.pg_am a ON a.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1"""
+
+_VECTORS = """
+    SELECT n.nspname || '.' || c.relname || '.' || a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+    WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0
+      AND t.typname IN ('vector', 'halfvec', 'sparsevec') ORDER BY 1"""
+
+
+def planner(conn: psycopg.Connection[Any], kept: Collection[str]) -> dict[str, str]:
+    """Digests of the statistics of `kept` columns (addresses) per table, sizes of tables, parameters of indexes.
+
+    The connection needs to see all statistics: a superuser's, or one that may read all data and is under no policy.
+    """
+    digests: dict[str, Any] = {}
+    counts: dict[str, int] = {}
+    for table, column, inherited, text in conn.execute(_STATISTICS):
+        if f"{table}.{column}" in kept:
+            digest = digests.setdefault(table, hashlib.blake2b(digest_size=8))
+            digest.update(f"{column}\0{inherited}\0{text}\0".encode())
+            counts[table] = counts.get(table, 0) + 1
+    found = {f"statistics {table}": f"{counts[table]} columns, {one.hexdigest()}" for table, one in digests.items()}
+    found |= {f"size {table}": size for table, size in conn.execute(_SIZES)}
+    found |= {f"vectors {name}": text for name, text in conn.execute(_VECTORS)}
+    return found | {f"index {name}": text.strip() for name, text in conn.execute(_INDEXES)}
