@@ -135,6 +135,13 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
         ),
     ]
     yield Section("Checked before it was published", "", ("check", "result"), rows)
+    if files.get("made_of_several_values"):
+        yield Section(
+            "Made of several values",
+            "Bytes that a value and its neighbour in the same row spell together; each of them was compared.",
+            ("what", "times"),
+            [("in live rows", f"{files['made_of_several_values']:,}")],
+        )
     if fields["coincidences"]:
         yield Section(
             "Coincidences",

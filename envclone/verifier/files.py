@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -26,7 +27,8 @@ def examine_files(
     """Search all files of the closed clones; returns the figures. Raises UnsafeError naming files and fields.
 
     An original shorter than what chance would put into so many bytes is not searched for here; the figures say how
-    many those are. They were compared row by row before.
+    many those are. They were compared row by row before. Bytes that several values of a compared row make together are
+    no value; the figures count them.
     """
     files = {
         path: name
@@ -40,20 +42,23 @@ def examine_files(
     search = ByteSearch(findings.originals, minimum=minimum)
     words = _engine_words(stores, search, findings)
     leaks: Counter[tuple[str, str]] = Counter()
-    explained = 0
+    explained = beside = 0
 
-    def take(hit: Hit, where: str) -> None:
-        nonlocal explained
+    def take(hit: Hit, where: str, made_of_several: Callable[[int, int], bool] | None = None) -> None:
+        nonlocal explained, beside
         if hit.original in findings.explained:
             explained += 1
+        elif made_of_several is not None and made_of_several(hit.start, hit.end):
+            beside += 1
         else:
             leaks[where, findings.originals[hit.original].address] += 1
 
     done = 0
+    telling = {name: store.side_by_side(directory) for name, (directory, _, store) in stores.items()}
     for path, name in files.items():
         progress(ProgressEvent("searching every byte of the files", done, total, "bytes"))
         for hit in search.find_in_file(path):
-            take(hit, f"{name}: {path.relative_to(stores[name][0])}")
+            take(hit, f"{name}: {path.relative_to(stores[name][0])}", functools.partial(telling[name], path))
         done += sizes[path]
     progress(ProgressEvent("searching every byte of the files", total, total, "bytes"))
     expanded = 0
@@ -86,6 +91,7 @@ def examine_files(
         "originals_too_short": search.skipped,
         "shortest_searched": minimum,
         "coincidences": explained,
+        "made_of_several_values": beside,
         "words_of_the_engine": words,
         "residue_hits": 0,
     }

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from envclone.models import StoreSnapshot
 from envclone.stores.postgres import control, layout
+from envclone.stores.postgres.inplace import jsonb
 from envclone.stores.postgres.pages import varlena
 from envclone.stores.postgres.pages.page import Items, Pages, normal_items
 from envclone.stores.postgres.pages.segments import Range, ranges
@@ -65,8 +68,23 @@ def _values(
                 raw = chunks.value(varlena.pointer(data[value.start : value.end]))
             else:
                 continue
+            if columns[slot.index].type == "jsonb":
+                raw = b"\xff".join(_texts(json.loads(jsonb.decode(raw))))
             block = part.first_block + page
             yield f"{relation.name}.{columns[slot.index].name} page {block} item {int(items.number[i])}", raw
+
+
+def _texts(document: Any) -> Iterator[bytes]:
+    """Every key and every scalar of a document: in jsonb's own form one follows another without a mark."""
+    if isinstance(document, dict):
+        for key, item in document.items():
+            yield key.encode("utf-8", "surrogatepass")
+            yield from _texts(item)
+    elif isinstance(document, list):
+        for item in document:
+            yield from _texts(item)
+    else:
+        yield str(document).encode("utf-8", "surrogatepass")
 
 
 def _candidates(pages: Pages, items: Items) -> npt.NDArray[np.bool_]:

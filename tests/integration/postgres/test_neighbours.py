@@ -1,0 +1,78 @@
+"""What several values of a row spell together is no value; what one of them holds, or a dead row, is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from envclone.config.schema import StoreConfig
+from envclone.stores.postgres import layout
+from envclone.stores.postgres.neighbours import Neighbours
+from envclone.stores.postgres.store import PostgresStore
+from tests.support.postgres import production, scratch
+
+pytestmark = pytest.mark.real
+
+TABLE = """
+CREATE TABLE people (id int PRIMARY KEY, name text, code text, doc jsonb, tags text[], raw bytea, long text, gone text);
+INSERT INTO people VALUES
+  (1, 'Eva Roth', repeat('x', 49), '{"a": "Kim Sand", "bb": "ers in jsonb"}', '{one}', 'Ida Weiss', NULL, 'Max Drop'),
+  (2, 'whole Ben Hollow inside', 'c', '{}', '{}', NULL, repeat('Ada Li ', 300), NULL),
+  (3, 'Tom Killed', 'c', '{}', '{}', NULL, NULL, NULL);
+DELETE FROM people WHERE id = 3;
+ALTER TABLE people DROP COLUMN gone;
+"""
+
+
+@pytest.fixture(scope="module", params=[18, 16])
+def clone(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with production(request.param) as running, scratch() as place:
+        running.create_database("shop")
+        running.execute(TABLE, "shop")
+        running.stop()
+        directory = place / "raw"
+        directory.mkdir(mode=0o711)
+        source = {"method": "directory", "path": str(running.data), "database": "shop"}
+        config = StoreConfig.model_validate({"kind": "postgres", "source": source})
+        snapshot = PostgresStore().snapshot("main", config, directory, lambda event: None)
+        with PostgresStore().open(directory, snapshot, log=place / "log") as session:
+            session.defang()
+        yield directory
+
+
+@pytest.mark.parametrize(
+    ("text", "several"),
+    [
+        (b"Eva Rothe", True),  # the next value's length byte is an e
+        (b"Kim Sanders", True),  # two strings of one document
+        (b"Eva Roth", False),
+        (b"Ben Hollow", False),
+        (b"Ida Weiss", False),  # bytes are not searched as text: what they hold counts
+        (b"Ada Li", True),  # the beginning of a compressed value, which is searched decompressed
+        (b"Tom Killed", False),  # nobody sees this row, and nobody compared it
+        (b"Max Drop", False),  # a column that was dropped
+    ],
+)
+def test_what_stands_side_by_side(clone: Path, text: bytes, several: bool) -> None:
+    people = next(r for d in layout.load(clone).databases for r in d.relations if r.name == "public.people")
+    path = clone / "data" / people.path
+    data = path.read_bytes()
+    start = data.find(text)
+    assert start > 0 and data.count(text) == 1
+    assert Neighbours(clone).side_by_side(path, start, start + len(text)) is several
+
+
+def test_other_files_tell_nothing(clone: Path) -> None:
+    ask = Neighbours(clone).side_by_side
+    known = layout.load(clone)
+    people = next(r for d in known.databases for r in d.relations if r.name == "public.people")
+    index = next(r for d in known.databases for r in d.relations if r.name == "public.people_pkey")
+    catalog = next(r for d in known.databases for r in d.relations if r.name == "pg_catalog.pg_type")
+    for path in (clone / "data" / index.path, clone / "data" / catalog.path, clone / "data" / "PG_VERSION"):
+        assert ask(path, 10, 20) is False
+    heap = clone / "data" / people.path
+    assert ask(heap, 10, 20) is False  # a page's header
+    assert ask(heap, 100, 120) is False  # free space
+    assert ask(heap, 8190, 8195) is False  # two pages
