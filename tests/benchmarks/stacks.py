@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone import process
+from envclone.profiles.processes import tree_usage
 from tests.support import docker
 from tests.support.postgres import production
 from tests.support.stack import Place, place
@@ -74,6 +75,7 @@ def _together(here: Place, count: int, at_once: int) -> dict[str, Any]:
         memory = [sum(part["memory"] for part in here.json("stats", one["name"])["parts"].values()) for one in running]
         disk = [here.json("show", one["name"])["own_bytes"] for one in running]
         containers = len(docker.containers())
+        gates = [tree_usage(int(pid))["memory"] for pid in _gate_pids()]
         began = time.monotonic()
         down = list(threads.map(lambda name: _timed(here, "rm", name), names))
         all_down = time.monotonic() - began
@@ -87,16 +89,16 @@ def _together(here: Place, count: int, at_once: int) -> dict[str, Any]:
         "down": _summary(down),
         "all_down": round(all_down, 2),
         "memory_per_branch": int(statistics.median(memory)),
+        "memory_per_gate": int(statistics.median(gates)),
         "own_bytes_per_branch": int(statistics.median(disk)),
         "left_containers": len(docker.containers()),
         "left_branches": here.json("ls"),
-        "left_gates": _gates(),
+        "left_gates": len(_gate_pids()),
     }
 
 
-def _gates() -> int:
-    done = process.run(["pgrep", "--count", "--full", "envclone.runtimes.docker.gate"], check=False)
-    return int(done.stdout.strip() or 0)
+def _gate_pids() -> list[str]:
+    return process.run(["pgrep", "--full", "envclone.runtimes.docker.gate"], check=False).stdout.split()
 
 
 def _by_hand(here: Place, rounds: int) -> dict[str, Any]:

@@ -102,6 +102,7 @@ class _Daemon:
         place = self._place
         pid = process.spawn(
             [
+                "unshare", "--net",  # without a bridge it would remove that of this machine's own engine
                 "dockerd", "--data-root", place / "data", "--exec-root", place / "exec", "--pidfile", place / "pid",
                 "--host", f"unix://{place}/docker.sock", "--bridge", "none", "--iptables=false", "--ip-masq=false",
             ],
