@@ -205,6 +205,12 @@ class Stack:
         """One branch."""
         return branching.load(self.workspace.pool, name)
 
+    def last_replay(self, name: str) -> Mapping[str, Any] | None:
+        """The report of the newest replay in a branch, as plain values; None when there was none."""
+        from envclone.lifecycle.replay import last
+
+        return last(self.workspace, self.show(name))
+
     def parity(self, name: str) -> Sequence[Row]:
         """What of production a running branch has, row by row."""
         from envclone.lifecycle.parity import parity

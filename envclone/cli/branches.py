@@ -59,19 +59,27 @@ def ls(settings: Settings, as_json: bool) -> None:
 def show(settings: Settings, name: str, as_json: bool) -> None:
     """Show one branch: state, image, URLs, and what it occupies."""
     from envclone.cow.loop import format_size
+    from envclone.incidents.report import evidence_lines, evidence_of
     from envclone.lifecycle.branch import directory
 
     with settings.stack() as stack:
         one = stack.show(name)
         place = directory(stack.workspace.pool, name)
         referenced, own = stack.workspace.cow.usage(place)
+        replayed = stack.last_replay(name)
 
     def text() -> None:
         describe(one)
+        if replayed is not None:
+            word = "reproduced" if replayed["reproduced"] else "NOT reproduced"
+            click.echo(f"  last replay: incident {replayed['incident']} {word}")
+            for line in evidence_lines(evidence_of(replayed["evidence"]), replayed["limits"]):
+                click.echo(f"  {line}")
         click.echo(f"  size: {format_size(referenced)}, of which {format_size(own)} its own")
         click.echo(f"  files: {place}")
 
-    emit(as_json, {**document(one), "bytes": referenced, "own_bytes": own, "path": str(place)}, text)
+    found = {"bytes": referenced, "own_bytes": own, "path": str(place), "last_replay": replayed}
+    emit(as_json, {**document(one), **found}, text)
 
 
 @click.command()

@@ -81,6 +81,8 @@ def _compare(
     settings: Settings, incident_id: str, branch: str | None, names: list[str], allow_degraded: bool, as_json: bool
 ) -> None:
     """The same incident in the same branch under several profiles, side by side."""
+    from envclone.incidents.report import in_short
+
     reports = []
     with settings.stack() as stack:
         for name in names:
@@ -90,8 +92,8 @@ def _compare(
         for report in reports:
             click.echo(f"profile {report.profile}:")
             render(report)
-        verdicts = [f"{report.profile} {'reproduced' if report.reproduced else 'NOT reproduced'}" for report in reports]
-        click.echo(f"in short: {', '.join(verdicts)}")
+        for line in in_short({report.profile or "": report for report in reports}):
+            click.echo(line)
 
     emit(as_json, [report.to_json() for report in reports], text)
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import fields
 from typing import Any
 
 from envclone.incidents.verdicts import Difference, DifferenceKind, ReplayReport, StepVerdict
+from envclone.models import Counters
 
-__all__ = ["explain", "side_by_side"]
+__all__ = ["evidence_lines", "evidence_of", "explain", "in_short", "side_by_side"]
 
 WIDTH = 160
 """The most characters of a value that are shown."""
@@ -29,7 +32,7 @@ def explain(report: ReplayReport) -> str:
     if report.fidelity is not None and report.fidelity < 1:
         lines.append(f"  fidelity: only {report.fidelity:.1%} of sampled vector searches answer as production's do")
     lines += [f"  degraded: {line}" for line in report.degraded]
-    lines += _evidence(report)
+    lines += [f"  {line}" for line in evidence_lines(report.evidence, report.limits)]
     for step in report.steps:
         if step.reproduced:
             lines.append(f"  {step.step}: reproduced, {step.note or _same(step)}")
@@ -39,15 +42,21 @@ def explain(report: ReplayReport) -> str:
     return "\n".join(lines)
 
 
-def _evidence(report: ReplayReport) -> list[str]:
-    """What the limits did to the stores during the replay, in words; a line per store that felt them."""
+def evidence_of(plain: Mapping[str, Mapping[str, Any]]) -> dict[str, Counters]:
+    """The counters in a report that was kept; what a later version counts besides is left out."""
+    known = {one.name for one in fields(Counters)}
+    return {part: Counters(**{k: v for k, v in seen.items() if k in known}) for part, seen in plain.items()}
+
+
+def evidence_lines(evidence: Mapping[str, Counters], all_limits: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What limits did to the parts of a branch during a replay, in words; a line per part that felt or has some."""
     lines = []
-    for store, seen in sorted(report.evidence.items()):
-        limits = report.limits.get(store, {})
+    for store, seen in sorted(evidence.items()):
+        limits = all_limits.get(store, {})
         said = []
         if seen.oom_kills:
             many = "a process of it was" if seen.oom_kills == 1 else f"{seen.oom_kills} processes of it were"
-            said.append(f"{many} killed for memory at {_mib(limits.get('memory', 0))}")
+            said.append(f"{many} killed for memory" + (f" at {_mib(limits['memory'])}" if "memory" in limits else ""))
         if seen.throttled_seconds >= _NOTABLE:
             said.append(f"throttled for {seen.throttled_seconds:.1f} s at {limits.get('cpus', 0):g} cpus")
         if seen.pids_refused:
@@ -60,12 +69,37 @@ def _evidence(report: ReplayReport) -> list[str]:
         if seen.temp_files:
             said.append(f"{seen.temp_files} temporary files of {_mib(seen.temp_bytes)}")
         if said:
-            lines.append(f"  {store}: {'; '.join(said)}")
+            lines.append(f"{store}: {'; '.join(said)}")
         elif "memory" in limits:
             lines.append(
-                f"  {store}: at most {_mib(seen.memory_peak)} of {_mib(limits['memory'])} memory, nothing killed"
+                f"{store}: at most {_mib(seen.memory_peak)} of {_mib(limits['memory'])} memory, nothing killed"
             )
     return lines
+
+
+def in_short(reports: Mapping[str, ReplayReport]) -> list[str]:
+    """What several profiles did to one incident: which reproduced it, and what memory had to do with it."""
+    words = ", ".join(f"{name} {'reproduced' if one.reproduced else 'NOT reproduced'}" for name, one in reports.items())
+    lines = [f"in short: {words}"]
+    for name, one in reports.items():
+        for part, seen in sorted(one.evidence.items()):
+            better = [
+                (other, report)
+                for other, report in reports.items()
+                if report.reproduced and part in report.evidence and not report.evidence[part].oom_kills
+            ]
+            if seen.oom_kills and not one.reproduced and better:
+                other, report = better[0]
+                lines.append(
+                    f"{part} was killed for memory at {_size(one, part)} ({name}); with {_size(report, part)} ({other})"
+                    " the answer is the same as production's"
+                )
+    return lines
+
+
+def _size(report: ReplayReport, part: str) -> str:
+    memory = report.limits.get(part, {}).get("memory")
+    return _mib(memory) if memory else "no limit of its own"
 
 
 def _mib(size: int) -> str:

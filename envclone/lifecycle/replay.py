@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envclone import audit, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
 
-__all__ = ["branch_for", "masked_incident", "record", "replay"]
+__all__ = ["branch_for", "last", "masked_incident", "record", "replay"]
 
 
 def masked_incident(workspace: Workspace, ident: str, image: Image) -> Incident:
@@ -92,6 +92,13 @@ def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | N
         {"incident": ident, "branch": branch.name, "reproduced": report.reproduced},
     )
     return report
+
+
+def last(workspace: Workspace, branch: Branch) -> dict[str, Any] | None:
+    """The newest report that was kept with a branch; None when there is none."""
+    folder = station_5.directory(workspace.pool, branch.name) / "replays"
+    reports = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
+    return workspace.pool.read_json(reports[-1]) if reports else None
 
 
 def _of_servers(branch: Branch) -> dict[str, Counters]:

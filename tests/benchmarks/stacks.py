@@ -154,7 +154,7 @@ def main(arguments: list[str]) -> int:
 def _service(directory: Path) -> str:
     environment = docker.environment()
     return (
-        f"services: {{api: {{image: {docker.app_image()}, command: [{docker.python()}, {docker.APP}/server.py],"
+        f"services: {{api: {{image: {docker.app_image()}, command: [{docker.python()}, {docker.inside(docker.APP)}/server.py],"
         f' environment: {{DATABASE_URL: "${{stores.main.url}}", PYTHONPATH: "{environment["PYTHONPATH"]}"}},'
         " ports: [8000], healthcheck: {path: /healthz}}}"
     )

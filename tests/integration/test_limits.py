@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,6 +93,11 @@ def test_a_killed_process_is_named_and_the_larger_profile_passes(here: Place) ->
     assert "killed for memory at 96 MiB" in both
     assert "in short: prod reproduced, laptop NOT reproduced" in both
     assert "of 1024 MiB memory, nothing killed" in both
+    said = "main was killed for memory at 96 MiB (laptop); with 1024 MiB (prod) the answer is the same as production's"
+    assert said in both
+    shown = here.call("show", branch["name"]).stdout
+    assert "last replay: incident 88 NOT reproduced" in shown and "killed for memory at 96 MiB" in shown
+    assert here.json("show", branch["name"])["last_replay"]["evidence"]["main"]["oom_kills"] >= 1
 
     here.call("replay", "88", "--profile", "prod")
     here.call("rm", branch["name"])
@@ -120,6 +126,30 @@ def test_the_servers_processes_are_in_the_group_and_throttled(here: Place) -> No
     here.call("start", "slow")
     assert [path for path in _groups() if "/slow-" in path]
     here.call("rm", "slow")
+
+
+def test_limits_of_a_process_and_of_its_disk(here: Place) -> None:
+    (here.file.parent / "profiles" / "prod-main.yaml").write_text(
+        "{memory: 256MiB, ulimits: {nofile: 777, core: 0}, io: {write_bytes: 50MiB, read_ops: 900}}\n"
+    )
+    branch = here.json("branch", "prod", "--name", "held")
+    assert branch["degraded"] == []
+    limits = Path(f"/proc/{branch['endpoints']['main']['pid']}/limits").read_text()
+    assert re.search(r"Max open files\s+777\s+777", limits)
+    said = "".join(
+        path.read_text()
+        for name in ("blkio.throttle.write_bps_device", "blkio.throttle.read_iops_device", "io.max")
+        for path in Path("/sys/fs/cgroup").glob(f"**/envclone/held-*/{name}")
+    )
+    assert str(50 << 20) in said and "900" in said
+    stats = here.json("stats", "held")["parts"]["main"]
+    assert stats["memory_limit"] == 256 << 20 and stats["pids"] >= 4 and stats["cpu_seconds"] > 0
+    assert "ready to accept" in here.call("logs", "held", "main").stdout
+    here.call("rm", "held")
+    (here.file.parent / "profiles" / "prod-main.yaml").write_text("{ulimits: {nonsense: 1}}\n")
+    refused = here.call("branch", "prod", "--name", "held", check=False)
+    assert refused.returncode == 6 and "no limit 'nonsense'" in refused.stderr
+    assert here.json("ls") == []
 
 
 def test_a_host_that_is_too_small_is_refused_or_said(here: Place) -> None:

@@ -12,6 +12,7 @@ from envclone.models import ServerFiles
 from envclone.runtimes.docker import engine, serverimage
 
 APP = Path(__file__).parent / "app"
+ROOT = Path(__file__).parents[2]
 _LEFT_OUT = {
     "test",
     "site-packages",
@@ -36,15 +37,20 @@ def app_image() -> str:
     paths += [path for path in site.glob("qdrant_edge*") if path.is_dir() and path not in paths]
     python = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     marks = "".join(f"{path}:{path.stat().st_mtime_ns}" for path in (python, site / "psycopg"))
-    name = f"envclone-test/app:{_digest(marks)}"
-    files = ServerFiles(name, (*paths, APP, python), (python,))
+    name = f"envclone-test/app:{_digest(marks + str(ROOT) + (APP / 'server.py').read_text())}"
+    files = ServerFiles(name, (*paths, APP, python), (python,), ROOT)
     with contextlib.closing(engine.connect()) as client:
         return serverimage.ensure(client, files, lambda event: None)
 
 
 def environment() -> dict[str, str]:
     """What Python needs in the image to find its packages."""
-    return {"PYTHONPATH": f"{Path(_package('psycopg')).parent}:{APP}", "PYTHONDONTWRITEBYTECODE": "1"}
+    return {"PYTHONPATH": str(inside(Path(_package("psycopg")).parent)), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def inside(path: Path) -> Path:
+    """Where a file of this repository is in the image."""
+    return ServerFiles("", (), (), ROOT).inside(path)
 
 
 def python() -> str:

@@ -28,6 +28,9 @@ POOL, BRANCH = "io.envclone.pool", "io.envclone.branch"
 
 _SHM = 1 << 30
 _PARTS = ("sandbox", "store", "service")
+_OPENING = frozenset(
+    ("privileged", "networks", "ports", "pid", "ipc", "devices", "cap_add", "userns_mode", "cgroup", "volumes_from")
+)
 _HEAD = """\
 # The preview stack of the branch '{name}', written by envclone. It holds the branch's own password.
 # `envclone stop` and `envclone start` keep what is edited here; `reset` and another profile write it anew.
@@ -55,6 +58,11 @@ def template(beside: Path | None) -> dict[str, dict[str, Any]]:
             found[part].get("network_mode") != f"service:{SANDBOX}" for part in _PARTS[1:]
         ):
             raise ConfigError(f"{path} opens the sandbox: its network_mode must stay as it is")
+        opened = sorted({key for part in _PARTS for key in found[part]} & _OPENING)
+        if opened:
+            raise ConfigError(
+                f"{path} opens the sandbox: {', '.join(opened)}", hint="services.NAME.capabilities adds one"
+            )
         return {part: found[part] for part in _PARTS}
     raise ResourceError("compose/preview.yaml did not come along with this installation", hint="install envclone anew")
 
@@ -101,6 +109,7 @@ def render(
             **_limits(profiles.get(name), device),
             **_service(name, service, preview, containers, embedded, account),
         }
+        services[name]["environment"] = {**parts["service"].get("environment", {}), **services[name]["environment"]}
     document = {"services": {name: _escaped(one) for name, one in services.items()}}
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
     return _HEAD.format(name=branch.name) + text

@@ -49,16 +49,16 @@ def ensure(client: docker.DockerClient, files: ServerFiles, progress: Progress) 
 
 
 def _pack(files: ServerFiles, archive: Path) -> None:
-    """All files at the places they have here, what their programs load, and a shell; links are followed."""
+    """All files, what their programs load, and a shell; links are followed."""
     known: set[str] = set()
     binaries = [path for tree in files.paths for path in _files(tree) if _is_binary(path)]
     with tarfile.open(archive, "w", dereference=True) as tar:
         for path in [*files.paths, *_loaded(list(dict.fromkeys([*files.programs, *binaries, _SHELL]))), _SHELL]:
             for file in _files(path):
-                _add(tar, file, known)
+                _add(tar, file, str(files.inside(file)).lstrip("/"), known)
         for program in files.programs:
             info = tarfile.TarInfo(f"usr/local/bin/{program.name}")
-            info.type, info.linkname, info.mode = tarfile.SYMTYPE, str(program), 0o777
+            info.type, info.linkname, info.mode = tarfile.SYMTYPE, str(files.inside(program)), 0o777
             tar.addfile(info)
         for name in ("tmp", "run", "var/tmp"):
             info = tarfile.TarInfo(name)
@@ -86,10 +86,10 @@ def _is_binary(path: Path) -> bool:
         return file.read(4) == b"\x7fELF"
 
 
-def _add(tar: tarfile.TarFile, path: Path, known: set[str]) -> None:
-    if str(path) not in known:
-        known.add(str(path))
-        info = tar.gettarinfo(path, arcname=str(path).lstrip("/"))
+def _add(tar: tarfile.TarFile, path: Path, name: str, known: set[str]) -> None:
+    if name not in known:
+        known.add(name)
+        info = tar.gettarinfo(path, arcname=name)
         info.uid = info.gid = 0
         info.uname = info.gname = "root"
         info.mode |= 0o444 | (0o111 if info.mode & 0o100 else 0)

@@ -77,13 +77,16 @@ def own_files(snapshot: StoreSnapshot) -> ServerFiles:
     """
     engine = engines.for_snapshot(snapshot)
     trees = [engine.bindir, engine.libdir, engine.sharedir, *(path for path in _SYSTEM if path.exists())]
-    beside = engine.bindir.parent.parent / f"{engine.bindir.parent.parent.name}.libs"  # a wheel's own libraries
-    trees += [engine.bindir.parent / "lib", *([beside] if beside.is_dir() else [])]
+    trees.append(engine.bindir.parent / "lib")
     programs = [engine.bindir / name for name in _PROGRAMS if (engine.bindir / name).exists()]
-    marks = "".join(f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size};" for path in [*programs, *trees])
+    fixed = engine.bindir.is_relative_to("/usr") or engine.bindir.is_relative_to("/var/lib/envclone")
+    root = None if fixed else engine.bindir.parents[2]  # a wheel's: it finds all of its own from where it is
+    marks = f"{root};" + "".join(
+        f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size};" for path in [*programs, *trees]
+    )
     version = re.sub(r"[^A-Za-z0-9_.-]", "-", engine.version)
     digest = hashlib.blake2b(marks.encode(), digest_size=6).hexdigest()
-    return ServerFiles(f"envclone/postgres:{version}-{digest}", tuple(trees), tuple(programs))
+    return ServerFiles(f"envclone/postgres:{version}-{digest}", tuple(trees), tuple(programs), root)
 
 
 def make_ready(directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:

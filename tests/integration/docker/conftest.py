@@ -99,7 +99,7 @@ class World:
                 kb=self.here.directory / "kb",
                 image=docker.app_image(),
                 python=docker.python(),
-                app=docker.APP,
+                app=docker.inside(docker.APP),
                 pythonpath=docker.environment()["PYTHONPATH"],
                 allow=f"allow: {allow}" if allow else "",
                 more=more,
