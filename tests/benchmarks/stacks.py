@@ -74,7 +74,7 @@ def _together(here: Place, count: int, at_once: int) -> dict[str, Any]:
         running = [one for one in here.json("ls") if one["state"] == "running"]
         memory = [sum(part["memory"] for part in here.json("stats", one["name"])["parts"].values()) for one in running]
         disk = [here.json("show", one["name"])["own_bytes"] for one in running]
-        containers = len(docker.containers())
+        containers = len(docker.containers(here.pool))
         gates = [tree_usage(int(pid))["memory"] for pid in _gate_pids()]
         began = time.monotonic()
         down = list(threads.map(lambda name: _timed(here, "rm", name), names))
@@ -91,7 +91,7 @@ def _together(here: Place, count: int, at_once: int) -> dict[str, Any]:
         "memory_per_branch": int(statistics.median(memory)),
         "memory_per_gate": int(statistics.median(gates)),
         "own_bytes_per_branch": int(statistics.median(disk)),
-        "left_containers": len(docker.containers()),
+        "left_containers": len(docker.containers(here.pool)),
         "left_branches": here.json("ls"),
         "left_gates": len(_gate_pids()),
     }
@@ -154,7 +154,8 @@ def main(arguments: list[str]) -> int:
 def _service(directory: Path) -> str:
     environment = docker.environment()
     return (
-        f"services: {{api: {{image: {docker.app_image()}, command: [{docker.python()}, {docker.inside(docker.APP)}/server.py],"
+        f"services: {{api: {{image: {docker.app_image()},"
+        f" command: [{docker.python()}, {docker.inside(docker.APP)}/server.py],"
         f' environment: {{DATABASE_URL: "${{stores.main.url}}", PYTHONPATH: "{environment["PYTHONPATH"]}"}},'
         " ports: [8000], healthcheck: {path: /healthz}}}"
     )

@@ -58,9 +58,11 @@ def python() -> str:
     return f"python{sys.version_info.major}.{sys.version_info.minor}"
 
 
-def containers(label: str = "io.envclone.pool") -> list[str]:
-    """Ids of all containers of envclone's that there are."""
-    return process.run(["docker", "ps", "--all", "--quiet", "--filter", f"label={label}"]).stdout.split()
+def containers(pool: Path, branch: str | None = None) -> list[str]:
+    """Ids of all containers of a pool, or of one of its branches."""
+    filters = ["--filter", f"label=io.envclone.pool={pool}"]
+    filters += ["--filter", f"label=io.envclone.branch={branch}"] if branch else []
+    return process.run(["docker", "ps", "--all", "--quiet", *filters]).stdout.split()
 
 
 def _package(name: str) -> str:

@@ -40,7 +40,7 @@ def branch(world: World) -> str:
     world.here.call("branch", "prod", "--name", "limits")
     yield "limits"
     world.here.call("rm", "limits")
-    assert docker.containers() == []
+    assert docker.containers(world.here.pool) == []
 
 
 def test_a_killed_service_is_named_and_the_larger_profile_passes(world: World, branch: str) -> None:
@@ -74,15 +74,12 @@ def test_a_kill_by_hand_is_none_for_memory(world: World, branch: str) -> None:
     one = stack.show(branch)
     with registry.observer("docker").evidence(one, world.here.pool / "branches" / branch) as witness:
         world.here.call("exec", branch, "api", docker.python(), "-c", "import os; os.kill(1, 9)", check=False)
-        import os
 
         from envclone import process
 
-        state = process.run(
-            ["docker", "ps", "--quiet", "--filter", "label=com.docker.compose.service=api"]
-        ).stdout.split()
-        process.run(["docker", "kill", *state])
-        assert os.geteuid() == 0
+        ours = ["--filter", f"label=io.envclone.pool={world.here.pool}"]
+        api = ["--filter", "label=com.docker.compose.service=api"]
+        process.run(["docker", "kill", *process.run(["docker", "ps", "--quiet", *ours, *api]).stdout.split()])
         seen = witness.testify()["api"]
     assert seen.exit_code == 137 and seen.oom_kills == 0
 

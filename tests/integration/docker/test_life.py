@@ -24,17 +24,17 @@ def test_orphans_are_found_by_label_and_removed(world: World) -> None:
     here = world.here
     here.call("branch", "prod", "--name", "lost")
     here.call("branch", "prod", "--name", "stays")
-    process.run(["docker", "stop", "--time", "1", *_of("lost")])
+    process.run(["docker", "stop", "--time", "1", *docker.containers(here.pool, "lost")])
     shutil.rmtree(here.pool / "branches" / "lost")
     found = here.json("gc", "--dry-run")
     assert [(one["kind"], one["name"]) for one in found] == [("docker", "lost")]
-    assert len(_of("lost")) == 3
+    assert len(docker.containers(here.pool, "lost")) == 3
     here.call("gc")
-    assert _of("lost") == [] and len(_of("stays")) == 3
+    assert docker.containers(here.pool, "lost") == [] and len(docker.containers(here.pool, "stays")) == 3
     assert here.json("gc") == []
     here.call("rm", "stays")
     here.call("rm", "stays")
-    assert docker.containers() == []
+    assert docker.containers(world.here.pool) == []
 
 
 def test_idle_branches_are_stopped_and_use_keeps_them(world: World) -> None:
@@ -81,7 +81,7 @@ def test_limits_of_memory_and_space_are_refused_with_numbers(world: World) -> No
         here.call("rm", "first", "second")
     finally:
         world.write()
-    assert docker.containers() == []
+    assert docker.containers(world.here.pool) == []
 
 
 @pytest.fixture
@@ -149,7 +149,3 @@ def test_after_the_daemon_was_restarted(world: World, daemon: dict[str, str]) ->
         assert here.json("ls") == []
     finally:
         here.file.write_text(good)
-
-
-def _of(branch: str) -> list[str]:
-    return docker.containers(f"io.envclone.branch={branch}")

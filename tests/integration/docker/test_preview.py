@@ -149,7 +149,7 @@ def test_either_runtime_starts_the_same_branch(world: World) -> None:
         assert moved["runtime"] == runtime and ("api" in moved["endpoints"]) == (runtime == "docker")
         with psycopg.connect(moved["urls"]["main"]) as conn:
             assert conn.execute("SELECT n FROM own.kept").fetchone() == (7,)
-        assert (docker.containers() == []) == (runtime == "local")
+        assert (docker.containers(world.here.pool) == []) == (runtime == "local")
     refused = here.call("exec", "both", "main", "true", check=False)
     assert refused.returncode == 2 and "--runtime docker" in refused.stderr
     here.call("reset", "both")
@@ -170,5 +170,5 @@ def test_a_service_that_does_not_start_says_why_and_leaves_nothing(world: World)
     done = here.call("branch", "prod", "--name", "broken", check=False)
     assert done.returncode == 6 and "docker pull envclone-test/absent" in done.stderr
     here.file.write_text(good)
-    assert docker.containers() == [] and here.json("ls") == []
+    assert docker.containers(world.here.pool) == [] and here.json("ls") == []
     assert [one for one in here.leftovers() if one.startswith("branches")] == []

@@ -45,7 +45,7 @@ def _rendered(tmp_path: Path, preview: Preview, profiles: dict[str, Profile]) ->
 def test_limits_and_escapes(tmp_path: Path) -> None:
     service = ServiceConfig(
         image="acme/api", ports=[8000], read_only=False, capabilities=["CHOWN"], tmpfs=["/var/cache"], user="1:2",
-        healthcheck=HealthcheckConfig(command=["true"], interval="500ms"), command=["run", "$HOME"],
+        healthcheck=HealthcheckConfig(command=["true"], interval="1s"), command=["run", "$HOME"],
     )  # fmt: skip
     preview = Preview(
         stores=("main",), services={"api": service}, environment={"api": {"K": Secret("a$b${c}")}}, allow=("x.example",)
