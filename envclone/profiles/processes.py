@@ -7,6 +7,8 @@ import resource
 from collections.abc import Mapping
 from pathlib import Path
 
+from envclone import process
+from envclone.accounts import service_account
 from envclone.errors import ResourceError
 
 __all__ = ["limit_process", "tree_usage"]
@@ -28,7 +30,19 @@ def limit_process(pid: int, ulimits: Mapping[str, int]) -> None:
         try:
             resource.prlimit(pid, kind, (value, value))
         except (OSError, ValueError) as exc:
-            raise ResourceError(f"the limit {name}={value} of the profile was refused: {exc}") from exc
+            if not isinstance(exc, PermissionError) or not _as_its_owner(pid, name, value):
+                raise ResourceError(
+                    f"the limit {name}={value} of the profile was refused: {exc}",
+                    hint="leave it out of the profile, or run where limits may be raised",
+                ) from exc
+
+
+def _as_its_owner(pid: int, name: str, value: int) -> bool:
+    """Set a limit with the rights of the process itself: where root lacks CAP_SYS_RESOURCE, its owner may lower it."""
+    done = process.run(
+        ["prlimit", "--pid", str(pid), f"--{name}={value}:{value}"], account=service_account(), check=False
+    )
+    return done.returncode == 0
 
 
 def tree_usage(pid: int) -> dict[str, float]:

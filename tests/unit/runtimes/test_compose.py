@@ -10,11 +10,12 @@ import yaml
 
 from envclone.config.services import HealthcheckConfig, ServiceConfig
 from envclone.errors import ConfigError
-from envclone.models import Branch, BranchState, Container, Endpoint, Preview, Secret
+from envclone.models import Branch, BranchState, Container, Endpoint, Preview, Secret, StoreSnapshot
 from envclone.profiles.profile import Profile
 from envclone.runtimes.docker import compose
 
-BRANCH = Branch("b", "prod", "img-1", BranchState.CREATING, dt.datetime.now(dt.UTC), None, {})
+STORE = StoreSnapshot("main", "postgres", "physical", "18.4", dt.datetime.now(dt.UTC), 0, 0, 0)
+BRANCH = Branch("b", "prod", "img-1", BranchState.CREATING, dt.datetime.now(dt.UTC), None, {"main": STORE})
 MAIN = Container(
     command=("postgres", "-D", "/p/main/data", "-c", "cluster_name=costs $5"),
     user="999:999",
