@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
+from hashlib import blake2b
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -12,9 +13,14 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from envclone.errors import ConfigError, UnsafeError
 
-__all__ = ["masking_key", "public_key", "sign", "verify"]
+__all__ = ["key_id", "masking_key", "public_key", "sign", "verify"]
 
 MASKING_KEY_BYTES = 32
+
+
+def key_id(key: bytes) -> str:
+    """'k' and 12 hex digits of a one-way function of a masking key; tells keys apart and nothing else."""
+    return "k" + blake2b(b"envclone key id", key=key, digest_size=6).hexdigest()
 
 
 def masking_key(folder: Path, env: Mapping[str, str] | None = None) -> bytes:

@@ -61,14 +61,13 @@ def verify_again(workspace: Workspace, ident: str, *, files_only: bool = False) 
 
 def _unable(workspace: Workspace, image: Image) -> str:
     """Why an image cannot be compared with production; '' when it can."""
-    from envclone.masking.masks import key_id
 
     if not workspace.pool.path_of("raw", image.raw.id).is_dir():
         return f"the raw snapshot {image.raw.id} is no longer in quarantine"
     if image.rules_digest != rules_digest(workspace):
         return "the stack file has other rules, references or hooks than those that the image was made by"
     try:
-        key = key_id(keys.masking_key(workspace.pool.path_of("keys", "")))
+        key = keys.key_id(keys.masking_key(workspace.pool.path_of("keys", "")))
     except UnsafeError as exc:
         return exc.message
     return "" if key == image.key_id else "the pool has another masking key than the one that the image was made with"

@@ -63,10 +63,9 @@ def hooks_of(workspace: Workspace, *, deadline: float = DEADLINE, show: bool = F
 
 def find(workspace: Workspace, environment: str) -> Image | None:
     """The newest image of an environment that was made by today's rules and key."""
-    from envclone.masking.masks import key_id
 
     digest = rules_digest(workspace)
-    key = key_id(keys.masking_key(workspace.pool.path_of("keys", "")))
+    key = keys.key_id(keys.masking_key(workspace.pool.path_of("keys", "")))
     mine = [
         image
         for image in images(workspace)

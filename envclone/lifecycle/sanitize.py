@@ -65,13 +65,11 @@ def image_id(workspace: Workspace, raw: RawSnapshot) -> str:
     """The id of the image that this snapshot, these rules, this key and these engines make."""
     import hashlib
 
-    from envclone.masking.masks import key_id
-
     engines = sorted((name, store.engine_version) for name, store in raw.stores.items())
     parts = [
         raw.id,
         rules_digest(workspace),
-        key_id(keys.masking_key(workspace.pool.path_of("keys", ""))),
+        keys.key_id(keys.masking_key(workspace.pool.path_of("keys", ""))),
         engines,
         workspace.loaded.stack.sanitize.method,
     ]

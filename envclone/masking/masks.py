@@ -8,10 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from hashlib import blake2b
 from typing import Any, Protocol, runtime_checkable
 
 from envclone.errors import ConfigError, UnsafeError
+from envclone.keys import key_id
 from envclone.masking.constant import ConstantMask
 from envclone.masking.corpus import Corpus
 from envclone.masking.forms import DocumentMask, in_form
@@ -23,7 +23,7 @@ from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
 from envclone.protocols import FieldMask, Mask
 
-__all__ = ["MaskSet", "key_id"]
+__all__ = ["MaskSet"]
 
 _SHORTEST_KEY = 16
 _HOOK_BATCH = 8192
@@ -66,11 +66,6 @@ class _HookMask:
         for start in range(0, len(values), _HOOK_BATCH):
             out += self._hooks.mask(self._domain, values[start : start + _HOOK_BATCH])
         return out
-
-
-def key_id(key: bytes) -> str:
-    """'k' and 12 hex digits of a one-way function of the key; tells keys apart and nothing else."""
-    return "k" + blake2b(b"envclone key id", key=key, digest_size=6).hexdigest()
 
 
 class MaskSet:

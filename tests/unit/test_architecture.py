@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import ast
 import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import envclone
+from envclone import process
 
 PACKAGE = Path(envclone.__file__).parent
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -97,3 +99,12 @@ def test_exports_are_what_they_say(path: Path) -> None:
     module = importlib.import_module(_name(path))
     for name in getattr(module, "__all__", ()):
         assert hasattr(module, name), f"{_name(path)}.__all__ names {name}"
+
+
+def test_a_branch_waits_for_no_arrays() -> None:
+    """What makes and starts a branch imports nothing that takes long: numpy alone takes as long as the rest."""
+    modules = ("api", "lifecycle.branch", "lifecycle.images", "stores.postgres.service", "runtimes.local")
+    names = ", ".join(f"envclone.{name}" for name in modules)
+    text = f"import sys, {names}; print('numpy' in sys.modules, 'docker' in sys.modules)"
+    said = process.run([sys.executable, "-c", text], env={"PYTHONPATH": str(PACKAGE.parent)}).stdout
+    assert said.split() == ["False", "False"]

@@ -12,9 +12,12 @@ import struct
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envclone.errors import UnreachableError, UnsafeError
-from envclone.stores.postgres.pages.visibility import Transactions
+
+if TYPE_CHECKING:
+    from envclone.stores.postgres.pages.visibility import Transactions
 
 __all__ = ["Control", "State", "lsn_text", "major_version", "read", "transactions", "wal_segment"]
 
@@ -131,6 +134,10 @@ def read(data: Path) -> Control:
 
 def transactions(data: Path) -> Transactions:
     """How the transactions of a cleanly stopped server ended."""
+    from envclone.stores.postgres.pages.visibility import (
+        Transactions,  # arrays, which a branch's start need not wait for
+    )
+
     found = read(data)
     return Transactions(data, found.block_size, found.next_multixact, found.next_member)
 

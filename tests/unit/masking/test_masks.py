@@ -5,9 +5,10 @@ import json
 import pytest
 
 from envclone.errors import ConfigError, UnsafeError
+from envclone.keys import key_id
 from envclone.masking.corpus import Corpus
 from envclone.masking.kinds import DomainSpec
-from envclone.masking.masks import MaskSet, key_id
+from envclone.masking.masks import MaskSet
 from envclone.models import FieldKind, FieldRule, JsonRule
 from envclone.protocols import Masks
 from tests.unit.masking.conftest import KEY, OTHER_KEY
