@@ -80,7 +80,7 @@ class _Gate:
         asyncio.get_running_loop().add_reader(watched, ended.set)
         inside = _Inside(config["sandbox"])
         await inside.socket()  # enters, or fails
-        ways = [(_listen(way.get("listen")), int(way["to"])) for way in config["ways"]]
+        ways = [(_listen(way.get("listen"), way.get("wish", False)), int(way["to"])) for way in config["ways"]]
         if config["allow"]:
             door = await inside.socket()
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -130,8 +130,8 @@ class _Gate:
         return limited
 
 
-def _listen(wanted: int | None) -> socket.socket:
-    """A socket on 127.0.0.1: at the port that is wanted when it is free, else at one that the kernel chooses."""
+def _listen(wanted: int | None, wish: bool) -> socket.socket:
+    """A socket on 127.0.0.1 at the port that is wanted; when that is but a wish, or none, at one the kernel gives."""
     for port in (wanted or 0, 0):
         sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -141,7 +141,7 @@ def _listen(wanted: int | None) -> socket.socket:
             return sock
         except OSError:
             sock.close()
-            if port == 0:
+            if port == 0 or not wish:
                 raise
     raise AssertionError("unreachable")
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from envclone import process, wait
 from envclone.accounts import hand_over, service_account
-from envclone.errors import EnvcloneError, ResourceError
+from envclone.errors import BusyError, EnvcloneError, ResourceError
 
 __all__ = ["LOG", "USED", "open_gate", "shut", "stands"]
 
@@ -19,11 +19,17 @@ CONFIG, PID, OUTPUT, LOG, USED = "gate.json", "gate.pid", "gate.out", "gate.log"
 _MODULE = "envclone.runtimes.docker.gate"
 
 
-def open_gate(directory: Path, sandbox: int, ways: Sequence[tuple[int, int | None]], allow: Sequence[str]) -> list[int]:
+def open_gate(
+    directory: Path,
+    sandbox: int,
+    ways: Sequence[tuple[int, int | None]],
+    allow: Sequence[str],
+    port: int | None = None,
+) -> list[int]:
     """Start the gate of a branch; `sandbox` is the process whose network it enters, `ways` ports inside and outside.
 
-    Returns the ports on 127.0.0.1 that it took, in order; one that is wanted and busy is replaced by another. Raises
-    ResourceError without the right to enter the sandbox's network.
+    Returns the ports on 127.0.0.1 that it took, in order: the outside of a way is a wish, and `port`, of the first one,
+    a must. Raises BusyError when that is taken, ResourceError without the right to enter the sandbox's network.
     """
     if os.geteuid() != 0:
         raise ResourceError(
@@ -34,7 +40,10 @@ def open_gate(directory: Path, sandbox: int, ways: Sequence[tuple[int, int | Non
     account = service_account()
     config = {
         "sandbox": sandbox,
-        "ways": [{"to": inside, "listen": outside} for inside, outside in ways],
+        "ways": [
+            {"to": inside, "listen": port if port and number == 0 else outside, "wish": not (port and number == 0)}
+            for number, (inside, outside) in enumerate(ways)
+        ],
         "allow": list(allow),
         "uid": account.uid,
         "gid": account.gid,
@@ -58,6 +67,10 @@ def open_gate(directory: Path, sandbox: int, ways: Sequence[tuple[int, int | Non
             return [int(port) for port in json.loads(first)["ports"]]
         if not process.alive(pid):
             said = text.strip().splitlines()
+            if said and "Address already in use" in said[-1] and port:
+                raise BusyError(
+                    f"the port {port} of 127.0.0.1 is taken", hint="choose another with --port, or leave it out"
+                )
             raise ResourceError(
                 f"the gate of the sandbox did not start: {said[-1] if said else 'it wrote nothing'}",
                 hint=f"see {output}",

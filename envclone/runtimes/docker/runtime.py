@@ -12,7 +12,7 @@ from typing import ClassVar
 
 from envclone import registry
 from envclone.accounts import hand_over, service_account
-from envclone.errors import UnreachableError, UsageError
+from envclone.errors import EnvcloneError, UsageError
 from envclone.models import Branch, Container, Credentials, Endpoint, Preview
 from envclone.profiles.profile import Profile, parse
 from envclone.protocols import Progress
@@ -94,7 +94,7 @@ class DockerRuntime:
                 engine.compose(directory / COMPOSE, project(directory), "create", "--pull", "never", "--no-build")
                 return start.start(there, branch, directory, credentials, containers, planned, port)
             except BaseException:
-                with contextlib.suppress(UnreachableError):
+                with contextlib.suppress(EnvcloneError):
                     there.stop()
                 gatekeeper.shut(directory)
                 raise
@@ -112,7 +112,7 @@ class DockerRuntime:
         gatekeeper.shut(directory)
         try:
             client = engine.connect()
-        except UnreachableError:
+        except EnvcloneError:
             if (directory / COMPOSE).exists():
                 raise
             return  # it never had containers
@@ -125,7 +125,7 @@ class DockerRuntime:
         try:
             with contextlib.closing(engine.connect(timeout=15)) as client:
                 there = Containers(client, directory.parent.parent, branch.name).states()
-        except UnreachableError:
+        except EnvcloneError:
             return dict.fromkeys(parts, False)
         sandbox = there.get(compose.SANDBOX)
         reached = sandbox is not None and sandbox.running and gatekeeper.stands(directory, sandbox.pid)
@@ -144,7 +144,7 @@ class DockerRuntime:
         """Containers of this pool, by the branch that their label names."""
         try:
             client = engine.connect(timeout=15)
-        except UnreachableError:
+        except EnvcloneError:  # no engine here, or none that could have any
             return {}
         with contextlib.closing(client):
             return Containers.by_branch(client, pool)

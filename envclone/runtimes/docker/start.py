@@ -33,13 +33,11 @@ def start(
 ) -> dict[str, Endpoint]:
     """Start a branch's containers, which compose has made, and wait until each answers; where this host reaches them.
 
-    `port` is for the first of them on 127.0.0.1; where one was before it stays when it is free.
+    `port` is for the first of them on 127.0.0.1; where the others were before they stay when that is free.
     """
     sandbox = there.start(SANDBOX)
-    wanted = [port or _before(branch, name, inside) for name, inside in plan.ways[:1]]
-    wanted += [_before(branch, name, inside) for name, inside in plan.ways[1:]]
-    ways = [(inside, outside) for (_, inside), outside in zip(plan.ways, wanted, strict=True)]
-    taken = gatekeeper.open_gate(directory, sandbox.pid, ways, plan.allow)
+    ways = [(inside, _before(branch, name, inside)) for name, inside in plan.ways]
+    taken = gatekeeper.open_gate(directory, sandbox.pid, ways, plan.allow, port)
     outside = dict(zip(plan.ways, taken, strict=True))
     endpoints: dict[str, Endpoint] = {}
     for name in containers:

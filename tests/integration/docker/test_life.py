@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import os
 import shutil
@@ -13,6 +14,7 @@ import psycopg
 import pytest
 
 from envclone import process, wait
+from envclone.runtimes.docker import engine, sandbox
 from tests.integration.docker.conftest import World
 from tests.support import docker
 from tests.support.postgres import scratch
@@ -35,6 +37,35 @@ def test_orphans_are_found_by_label_and_removed(world: World) -> None:
     here.call("rm", "stays")
     here.call("rm", "stays")
     assert docker.containers(world.here.pool) == []
+
+
+def test_volumes_that_an_image_asks_for_go_with_the_branch(world: World) -> None:
+    here = world.here
+    with contextlib.closing(engine.connect()) as client:
+        client.api.import_image_from_data(
+            sandbox.image_of(),
+            repository="envclone-test/volume",
+            tag="1",
+            changes=['ENTRYPOINT ["/pause"]', 'VOLUME ["/state"]'],
+        )
+    good = here.file.read_text()
+    here.file.write_text(
+        good.replace("    services:\n", "    services:\n      holder: {image: 'envclone-test/volume:1'}\n")
+    )
+    try:
+        before = _volumes()
+        branch = here.json("branch", "prod", "--name", "holds")
+        assert sorted(branch["services"]) == ["api", "holder"] and len(_volumes()) == len(before) + 1
+        assert "holder" not in branch["endpoints"]
+        assert "holder: no port" in here.call("show", "holds").stdout
+        here.call("rm", "holds")
+        assert _volumes() == before
+    finally:
+        here.file.write_text(good)
+
+
+def _volumes() -> list[str]:
+    return sorted(process.run(["docker", "volume", "ls", "--quiet"]).stdout.split())
 
 
 def test_idle_branches_are_stopped_and_use_keeps_them(world: World) -> None:

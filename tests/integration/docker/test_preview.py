@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from envclone import process
+from envclone.stores.postgres.server import free_port
 from tests.integration.docker.conftest import World
 from tests.support import docker
 
@@ -154,6 +155,22 @@ def test_either_runtime_starts_the_same_branch(world: World) -> None:
     assert refused.returncode == 2 and "--runtime docker" in refused.stderr
     here.call("reset", "both")
     here.call("rm", "both")
+
+
+def test_the_port_is_the_one_asked_for_or_refused(world: World, listener: int) -> None:
+    here = world.here
+    refused = here.call("branch", "prod", "--name", "port", "--port", str(listener), check=False)
+    assert refused.returncode == 8 and f"port {listener}" in refused.stderr, refused.stderr
+    assert docker.containers(world.here.pool) == [] and here.json("ls") == []
+    port = free_port()
+    made = here.json("branch", "prod", "--name", "port", "--port", str(port))
+    assert made["endpoints"]["main"]["port"] == port
+    here.call("stop", "port")
+    again = here.json("start", "port")
+    assert {name: end["port"] for name, end in again["endpoints"].items()} == {
+        name: end["port"] for name, end in made["endpoints"].items()
+    }
+    here.call("rm", "port")
 
 
 def test_a_service_that_does_not_start_says_why_and_leaves_nothing(world: World) -> None:
