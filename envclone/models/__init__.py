@@ -1,0 +1,73 @@
+"""The values that envclone's parts hand to each other: frozen, typed, free of behaviour."""
+
+from __future__ import annotations
+
+from envclone.models.basic import (
+    Account,
+    ProgressEvent,
+    Secret,
+)
+from envclone.models.branches import (
+    Branch,
+    BranchState,
+    Consistency,
+    Credentials,
+    Endpoint,
+    Image,
+    RawSnapshot,
+    StoreSnapshot,
+)
+from envclone.models.containers import (
+    Container,
+    Preview,
+    ServerFiles,
+)
+from envclone.models.data import (
+    Change,
+    Cleaned,
+    Field,
+    FieldKind,
+    FieldRule,
+    Integrity,
+    Inventory,
+    JsonRule,
+    Probe,
+    RewriteReport,
+    RowsDigest,
+    StorePlan,
+)
+from envclone.models.results import (
+    Counters,
+    StepResult,
+)
+
+__all__ = [
+    "Account",
+    "Branch",
+    "BranchState",
+    "Change",
+    "Cleaned",
+    "Consistency",
+    "Container",
+    "Counters",
+    "Credentials",
+    "Endpoint",
+    "Field",
+    "FieldKind",
+    "FieldRule",
+    "Image",
+    "Integrity",
+    "Inventory",
+    "JsonRule",
+    "Preview",
+    "Probe",
+    "ProgressEvent",
+    "RawSnapshot",
+    "RewriteReport",
+    "RowsDigest",
+    "Secret",
+    "ServerFiles",
+    "StepResult",
+    "StorePlan",
+    "StoreSnapshot",
+]

@@ -1,0 +1,65 @@
+"""What everything uses: a secret that does not print, an account, how far something has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+__all__ = [
+    "Account",
+    "ProgressEvent",
+    "Secret",
+]
+
+
+class Secret:
+    """A string that prints as `***`; `reveal()` gives it."""
+
+    __slots__ = ("_value",)
+
+    def __init__(self, value: str) -> None:
+        self._value = value
+
+    def reveal(self) -> str:
+        """The secret itself, for the one place that sends it to a server."""
+        return self._value
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and other._value == self._value
+
+    def __hash__(self) -> int:
+        return hash(self._value)
+
+    @classmethod
+    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
+        """Read from and written to the files of mode 0600 that hold a branch's own credentials (`records`)."""
+        from pydantic_core import core_schema
+
+        return core_schema.no_info_plain_validator_function(
+            lambda value: value if isinstance(value, cls) else cls(str(value)),
+            serialization=core_schema.plain_serializer_function_ser_schema(lambda secret: secret.reveal()),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """An account of this machine."""
+
+    name: str
+    uid: int
+    gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class ProgressEvent:
+    """How far a long step has come; `total` is None while it is unknown, `unit` is 'bytes', 'rows', 'files' or ''."""
+
+    step: str
+    done: int
+    total: int | None = None
+    unit: str = ""

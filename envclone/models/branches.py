@@ -1,0 +1,153 @@
+"""Snapshots, images, branches and where they answer."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from envclone.models.basic import Secret
+
+__all__ = [
+    "Branch",
+    "BranchState",
+    "Consistency",
+    "Credentials",
+    "Endpoint",
+    "Image",
+    "RawSnapshot",
+    "StoreSnapshot",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreSnapshot:
+    """What is known of one store's raw snapshot; `details` is the adapter's own, plain JSON values.
+
+    `consistent_at` is the moment that the files describe; `position` the store's own clock there (an LSN).
+    """
+
+    store: str
+    kind: str
+    method: str
+    engine_version: str
+    consistent_at: dt.datetime
+    seconds: float
+    bytes: int
+    files: int
+    position: str = ""
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Consistency(StrEnum):
+    """How well several stores of one snapshot agree on the moment; never claim more."""
+
+    SINGLE = "single"
+    ATOMIC = "atomic"
+    BARRIER = "barrier"
+    SKEWED = "skewed"
+
+
+@dataclass(frozen=True, slots=True)
+class RawSnapshot:
+    """A physical copy of an environment's stores, in quarantine.
+
+    `skew_ms` is the distance between its stores' moments.
+    """
+
+    id: str
+    environment: str
+    created_at: dt.datetime
+    stores: Mapping[str, StoreSnapshot]
+    consistency: Consistency
+    skew_ms: int = 0
+
+
+class BranchState(StrEnum):
+    """Where a branch is in its life."""
+
+    CREATING = "creating"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    FAILED = "failed"
+    REMOVING = "removing"
+
+
+@dataclass(frozen=True, slots=True)
+class Image:
+    """A sanitized and verified snapshot: all that `branch` clones.
+
+    `fidelity` is the least fraction of questions that one of its vector indexes answered as production's does.
+    """
+
+    id: str
+    environment: str
+    created_at: dt.datetime
+    raw: RawSnapshot
+    rules_digest: str
+    key_id: str
+    fidelity: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Credentials:
+    """The login that a branch's user gets, made for this branch alone."""
+
+    user: str
+    password: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where a branch's store answers.
+
+    A server has `host` and `port`, and for the operator on this machine a Unix socket: `socket` is its directory and
+    `socket_port` the number in its name (None: that of `port`). An embedded store has `path` only.
+    """
+
+    store: str
+    kind: str
+    host: str | None = None
+    port: int | None = None
+    database: str | None = None
+    user: str | None = None
+    password: Secret | None = None
+    socket: Path | None = None
+    socket_port: int | None = None
+    path: Path | None = None
+    pid: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Branch:
+    """A copy-on-write clone of an image with its own running stores.
+
+    `pid` is the process that is making it while the state is `creating`: a killed one can be told from a slow one.
+    `profiles` are the resource profiles (plain values) of its stores; `degraded` says what of them it does not have.
+    `services` are those that run beside the stores, in the order of their start; `images` what each container is made
+    from, by digest; `allow` the destinations that it may reach. `ttl` (s) is how long it lives after its last use.
+    """
+
+    name: str
+    environment: str
+    image: str
+    state: BranchState
+    created_at: dt.datetime
+    expires_at: dt.datetime | None
+    stores: Mapping[str, StoreSnapshot]
+    endpoints: Mapping[str, Endpoint] = field(default_factory=dict)
+    incident: str | None = None
+    runtime: str = "local"
+    pid: int | None = None
+    seconds: float = 0.0
+    protected: bool = False
+    fidelity: float | None = None
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    degraded: tuple[str, ...] = ()
+    services: tuple[str, ...] = ()
+    images: Mapping[str, str] = field(default_factory=dict)
+    allow: tuple[str, ...] = ()
+    ttl: float | None = None

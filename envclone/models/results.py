@@ -1,0 +1,65 @@
+"""What a replay saw: of the limits, and of each step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+__all__ = [
+    "Counters",
+    "StepResult",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Counters:
+    """What a part's limits did: processes killed for memory, greatest memory (bytes), periods and seconds throttled.
+
+    `memory_refused` counts how often the limit was hit, `pids_refused` forks that failed for it; bytes are those of
+    block devices. `restarts` counts how often the part itself was started anew, `exit_code` is that of its last end.
+    `temp_files` and their bytes, and statements that ran into a timeout, are what a database server says of itself.
+    """
+
+    oom_kills: int = 0
+    memory_peak: int = 0
+    throttled_periods: int = 0
+    throttled_seconds: float = 0.0
+    memory_refused: int = 0
+    pids_refused: int = 0
+    read_bytes: int = 0
+    written_bytes: int = 0
+    restarts: int = 0
+    exit_code: int | None = None
+    temp_files: int = 0
+    temp_bytes: int = 0
+    timeouts: int = 0
+
+    def since(self, before: Counters) -> Counters:
+        """What was added; the peak is that of the whole time, for the kernel keeps no other."""
+        kept = {"memory_peak": self.memory_peak, "exit_code": self.exit_code}
+        return Counters(
+            **kept,  # type: ignore[arg-type]
+            **{
+                one.name: round(getattr(self, one.name) - getattr(before, one.name), 6)
+                for one in fields(self)
+                if one.name not in kept
+            },
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StepResult:
+    """What one step of an incident returned.
+
+    `columns` are the names in order; `origins` the address of the field each column shows ('' when computed);
+    `rows` hold plain JSON values; `scores` and `ids` are set for a vector search; `error` is the server's message
+    when the step failed, for a failure can be what is to be reproduced.
+    """
+
+    columns: tuple[str, ...] = ()
+    origins: tuple[str, ...] = ()
+    rows: tuple[tuple[Any, ...], ...] = ()
+    ids: tuple[str | int, ...] = ()
+    scores: tuple[float, ...] = ()
+    error: str | None = None
+    seconds: float = 0.0
