@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envclone import audit, registry
 from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
-from envclone.lifecycle import images, snapshot
+from envclone.lifecycle import images, keep, snapshot
 from envclone.lifecycle.teardown import remove
 from envclone.lifecycle.workspace import Workspace, silent
 from envclone.models import Branch, Image, RawSnapshot
@@ -227,11 +227,11 @@ class Stack:
 
     def touch(self, name: str) -> None:
         """Write down that a branch is used now: it lives its time from here on."""
-        branching.touch(self.workspace.pool, name)
+        keep.touch(self.workspace.pool, name)
 
     def protect(self, name: str, *, on: bool = True) -> Branch:
         """Keep a branch from being collected, or removed without force."""
-        return branching.protect(self.workspace.pool, name, on=on)
+        return keep.protect(self.workspace.pool, name, on=on)
 
     def insight(self, name: str) -> Insight:
         """A look into a branch's stores and services: what they wrote, what they use."""

@@ -29,22 +29,18 @@ __all__ = [
     "branches",
     "create",
     "directory",
+    "extended",
     "load",
-    "protect",
     "reprofile",
     "require_free",
     "reset",
     "save",
     "start",
     "stop",
-    "touch",
     "unreadable",
-    "use",
 ]
 
 RECORD = "branch.json"
-USED = "used"
-"""A file beside the record whose time is that of the last use that was seen."""
 ROLE = "envclone"
 """The role that a branch's user gets in its servers."""
 
@@ -177,36 +173,18 @@ def start(workspace: Workspace, name: str, *, runtime: str | None = None) -> Bra
             branch = previews.prepare(workspace, branch, place, credentials)
             save(pool, branch)
         endpoints = registry.runtime(branch.runtime).start(branch, place, credentials)
-        branch = use(replace(branch, endpoints=endpoints, state=BranchState.RUNNING))
+        branch = extended(replace(branch, endpoints=endpoints, state=BranchState.RUNNING))
         save(pool, branch)
         return branch
 
 
-def use(branch: Branch) -> Branch:
+def extended(branch: Branch) -> Branch:
     """The branch as it is after it was used now: it lives its time from here on."""
     if branch.ttl is None or branch.expires_at is None:
         return branch
     return replace(
         branch, expires_at=max(branch.expires_at, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=branch.ttl))
     )
-
-
-def touch(pool: Pool, name: str) -> None:
-    """Write down that a branch is used now."""
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        path = directory(pool, name) / RECORD
-        if path.exists():
-            save(pool, use(records.load(Branch, pool.read_json(path), what=f"the record of branch '{name}'")))
-            (directory(pool, name) / USED).touch(mode=0o600)
-
-
-def protect(pool: Pool, name: str, *, on: bool) -> Branch:
-    """Keep a branch from `gc` and from `rm` without force, or no longer."""
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        branch = replace(load(pool, name), protected=on)
-        save(pool, branch)
-    audit.append(pool.path / "audit.jsonl", "protect", {"name": name, "on": on})
-    return branch
 
 
 def reprofile(workspace: Workspace, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:

@@ -12,6 +12,7 @@ from envclone import audit, registry
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
 from envclone.lifecycle import images as station_4
+from envclone.lifecycle import keep
 from envclone.lifecycle import snapshot as station_1
 from envclone.lifecycle.teardown import discard, remove
 from envclone.lifecycle.workspace import Workspace
@@ -79,7 +80,7 @@ def _branches(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
         if branch.protected:
             continue
         if branch.state is BranchState.RUNNING and _in_use(branch):
-            station_5.touch(workspace.pool, branch.name)
+            keep.touch(workspace.pool, branch.name)
             continue
         used = _used(branch, path)
         until = branch.expires_at
@@ -96,7 +97,7 @@ def _branches(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
 def _used(branch: Branch, path: Path) -> dt.datetime:
     """When a branch was last used: by a command, or by a connection from this host."""
     try:
-        return dt.datetime.fromtimestamp((path / station_5.USED).stat().st_mtime, dt.UTC)
+        return dt.datetime.fromtimestamp((path / keep.USED).stat().st_mtime, dt.UTC)
     except OSError:
         return branch.created_at
 

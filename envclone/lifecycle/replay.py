@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from envclone import audit, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.lifecycle import branch as station_5
+from envclone.lifecycle import keep
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, Counters, Image
 from envclone.protocols import StepRunner
@@ -63,7 +64,7 @@ def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | N
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
     incident = masked_incident(workspace, ident, check(workspace, branch.image))
     observer, place = registry.observer(branch.runtime), station_5.directory(workspace.pool, branch.name)
-    station_5.touch(workspace.pool, branch.name)
+    keep.touch(workspace.pool, branch.name)
     with observer.evidence(branch, place) as witness:
         before = _of_servers(branch)
         with ExitStack() as stack:
