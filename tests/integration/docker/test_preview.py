@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 import stat
+import sys
 
 import psycopg
 import pytest
@@ -79,10 +81,14 @@ def test_the_application_answers_the_incident_and_nothing_leaves(world: World, l
 
     ports = ",".join(str(port) for port in (listener, branch["endpoints"]["main"]["port"], world.server.port, 22, 2375))
     neighbours = [str(end["port"]) for end in other["endpoints"].values() if end["port"]]
-    reach = here.call(
-        "exec", branch["name"], "api", docker.python(), "-c", REACH, f"{ports},{','.join(neighbours)}",
-        ",".join(["127.0.0.1", *_here()]),
-    ).stdout  # fmt: skip
+    given = (f"{ports},{','.join(neighbours)}", ",".join(["127.0.0.1", *_here()]))
+    with socket.socket(socket.AF_UNIX) as abstract:
+        abstract.bind("\0envclone-test")
+        abstract.listen()
+        outside = process.run([sys.executable, "-c", REACH, *given]).stdout  # the same asked where there are no walls
+        for found in (f"tcp 127.0.0.1:{listener}", f"tcp 127.0.0.1:{neighbours[0]}", "raw socket", "abstract socket"):
+            assert found in outside, outside
+        reach = here.call("exec", branch["name"], "api", docker.python(), "-c", REACH, *given).stdout
     assert reach.strip() == "[] ['lo']", reach
 
     inside = here.call(
