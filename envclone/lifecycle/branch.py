@@ -161,15 +161,19 @@ def start(workspace: Workspace, name: str, *, runtime: str | None = None) -> Bra
         place = directory(pool, name)
         if branch.state is BranchState.CREATING or branch.state is BranchState.REMOVING:
             raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
-        other = runtime is not None and runtime != branch.runtime
-        if not other and branch.endpoints and all(registry.runtime(branch.runtime).running(branch, place).values()):
+        wanted = runtime or branch.runtime
+        if (
+            wanted == branch.runtime
+            and branch.endpoints
+            and all(registry.runtime(branch.runtime).running(branch, place).values())
+        ):
             return branch
         credentials = _credentials(branch)
-        if other and runtime is not None:
-            registry.runtime(runtime)  # an unknown one is refused before anything is stopped
+        if wanted != branch.runtime:
+            registry.runtime(wanted)  # an unknown one is refused before anything is stopped
             registry.runtime(branch.runtime).stop(branch, place)
             registry.runtime(branch.runtime).remove(name, place)
-            branch = previews.planned(workspace, replace(branch, runtime=runtime, state=BranchState.STOPPED))
+            branch = previews.planned(workspace, replace(branch, runtime=wanted, state=BranchState.STOPPED))
             branch = previews.prepare(workspace, branch, place, credentials)
             save(pool, branch)
         endpoints = registry.runtime(branch.runtime).start(branch, place, credentials)

@@ -32,10 +32,13 @@ class Garbage:
     error: str | None = None
 
 
-def find(workspace: Workspace, *, now: dt.datetime | None = None) -> Iterator[Garbage]:
-    """What `collect` would remove. What envclone did not make, or cannot read, is never among it."""
+def find(workspace: Workspace, *, now: dt.datetime | None = None, note: bool = False) -> Iterator[Garbage]:
+    """What `collect` would remove. What envclone did not make, or cannot read, is never among it.
+
+    With `note`, a branch that somebody is connected to is written down as used; without, nothing is changed.
+    """
     moment = now or dt.datetime.now(dt.UTC)
-    yield from _branches(workspace, moment)
+    yield from _branches(workspace, moment, note=note)
     yield from _half_made(workspace)
     yield from _orphans(workspace)
     yield from _quarantine(workspace, moment)
@@ -45,7 +48,7 @@ def find(workspace: Workspace, *, now: dt.datetime | None = None) -> Iterator[Ga
 def collect(workspace: Workspace) -> list[Garbage]:
     """Remove what `find` finds; a failure is kept in the item's `error` and the rest goes on."""
     done: list[Garbage] = []
-    for item in list(find(workspace)):
+    for item in list(find(workspace, note=True)):
         try:
             if item.kind == "branch":
                 remove(workspace.pool, workspace.cow, item.name)
@@ -70,7 +73,7 @@ def collect(workspace: Workspace) -> list[Garbage]:
     return done
 
 
-def _branches(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
+def _branches(workspace: Workspace, moment: dt.datetime, *, note: bool) -> Iterator[Garbage]:
     idle = workspace.loaded.stack.branches.idle
     for branch in station_5.branches(workspace.pool):
         path = station_5.directory(workspace.pool, branch.name)
@@ -80,7 +83,8 @@ def _branches(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
         if branch.protected:
             continue
         if branch.state is BranchState.RUNNING and _in_use(branch):
-            keep.touch(workspace.pool, branch.name)
+            if note:
+                keep.touch(workspace.pool, branch.name)
             continue
         used = _used(branch, path)
         until = branch.expires_at

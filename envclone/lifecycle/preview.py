@@ -8,7 +8,6 @@ from pathlib import Path
 
 from envclone import registry
 from envclone.endpoints import attributes
-from envclone.errors import ConfigError
 from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, Credentials, Preview, Secret
 
@@ -61,13 +60,3 @@ def prepare(workspace: Workspace, branch: Branch, directory: Path, credentials: 
     )
     images = runtime.prepare(branch, directory, credentials, preview, workspace.progress)
     return replace(branch, images=images)
-
-
-def unserved(workspace: Workspace, branch: Branch) -> list[str]:
-    """The services that a branch does not run, for its runtime has no containers."""
-    if branch.runtime != "local":
-        return []
-    try:
-        return sorted(workspace.environment(branch.environment).services)
-    except ConfigError:
-        return []  # the stack file has changed since

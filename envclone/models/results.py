@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 __all__ = [
@@ -36,15 +36,12 @@ class Counters:
 
     def since(self, before: Counters) -> Counters:
         """What was added; the peak is that of the whole time, for the kernel keeps no other."""
-        kept = {"memory_peak": self.memory_peak, "exit_code": self.exit_code}
-        return Counters(
-            **kept,  # type: ignore[arg-type]
-            **{
-                one.name: round(getattr(self, one.name) - getattr(before, one.name), 6)
-                for one in fields(self)
-                if one.name not in kept
-            },
-        )
+        added: dict[str, Any] = {
+            one.name: round(getattr(self, one.name) - getattr(before, one.name), 6)
+            for one in fields(self)
+            if one.name not in ("memory_peak", "exit_code")
+        }
+        return replace(self, **added)
 
 
 @dataclass(frozen=True, slots=True)

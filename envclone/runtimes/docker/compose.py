@@ -109,7 +109,9 @@ def render(
             **_limits(profiles.get(name), device),
             **_service(name, service, preview, containers, embedded, account),
         }
-        services[name]["environment"] = {**parts["service"].get("environment", {}), **services[name]["environment"]}
+        common = parts["service"]
+        services[name]["environment"] = {**common.get("environment", {}), **services[name]["environment"]}
+        services[name]["tmpfs"] = [*common.get("tmpfs", []), *service.tmpfs]
     document = {"services": {name: _escaped(one) for name, one in services.items()}}
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=120)
     return _HEAD.format(name=branch.name) + text
@@ -169,8 +171,6 @@ def _service(
         made["read_only"] = False
     if service.capabilities:
         made["cap_add"] = list(service.capabilities)
-    if service.tmpfs:
-        made["tmpfs"] = ["/tmp:mode=1777", *service.tmpfs]  # noqa: S108
     if embedded:
         made["volumes"] = [_bind(path, str(path)) for path in embedded.values()]
     check = service.healthcheck

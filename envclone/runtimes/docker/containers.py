@@ -22,13 +22,12 @@ _PART = "com.docker.compose.service"
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One container: its id, whether it runs, the process that is its first, its exit code, the time of its start."""
+    """One container: its id, whether it runs, the process that is its first, its exit code."""
 
     id: str
     running: bool
     pid: int
     exit_code: int
-    started: str
 
 
 class Containers:
@@ -73,7 +72,7 @@ class Containers:
         """One container as it is now."""
         with explained("a container cannot be looked at"):
             found: Mapping[str, Any] = self._client.api.inspect_container(id)["State"]
-        return State(id, bool(found["Running"]), int(found["Pid"]), int(found["ExitCode"]), str(found["StartedAt"]))
+        return State(id, bool(found["Running"]), int(found["Pid"]), int(found["ExitCode"]))
 
     def start(self, part: str) -> State:
         """Start a part's container. Raises ResourceError with the engine's words when it cannot be."""

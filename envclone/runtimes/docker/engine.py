@@ -71,12 +71,8 @@ def _compose_program() -> tuple[str, ...]:
 def compose(file: Path, project: str, *arguments: str, timeout: float = 600) -> process.Completed:
     """Run compose on a file, under a project's name; without the build of images and without pulling any."""
     own = {name: value for name, value in os.environ.items() if name.startswith("DOCKER_")}
-    return process.run(arguments_of(file, project, *arguments), env=own, timeout=timeout)
-
-
-def arguments_of(file: Path, project: str, *arguments: str) -> list[str]:
-    """The command line of compose on a file."""
-    return [*_compose_program(), "--project-name", project, "--file", str(file), *arguments]
+    argv = [*_compose_program(), "--project-name", project, "--file", str(file), *arguments]
+    return process.run(argv, env=own, timeout=timeout)
 
 
 @contextlib.contextmanager

@@ -31,7 +31,7 @@ _MOST = 1024
 
 
 class _Log:
-    """JSON lines, one per connection that left or wanted to; the file before is kept when it has grown."""
+    """JSON lines, one per connection that left or wanted to; emptied when it has grown too large."""
 
     def __init__(self, path: Path) -> None:
         self._file = path.open("a", encoding="utf-8")

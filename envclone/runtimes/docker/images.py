@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from envclone.errors import ResourceError
@@ -14,19 +13,10 @@ from envclone.runtimes.docker.engine import explained
 if TYPE_CHECKING:
     import docker
 
-__all__ = ["Resolved", "ensure_sandbox", "resolve"]
+__all__ = ["ensure_sandbox", "resolve"]
 
 
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """An image as it was asked for and as it is: `pinned` names its content, and is what containers are made from."""
-
-    asked: str
-    pinned: str
-    id: str
-
-
-def resolve(client: docker.DockerClient, name: str, progress: Progress) -> Resolved:
+def resolve(client: docker.DockerClient, name: str, progress: Progress) -> str:
     """The content that a name stands for, pulled when it is not here. Raises ResourceError when there is none.
 
     An image from a registry is pinned by the registry's digest, which other machines know too; another by its id.
@@ -50,7 +40,7 @@ def resolve(client: docker.DockerClient, name: str, progress: Progress) -> Resol
     wanted = next((digest for digest in digests if digest.partition("@")[0] == name.partition("@")[0]), None)
     repository = name.partition("@")[0].rpartition(":")[0] or name
     pinned = wanted or next((digest for digest in digests if digest.partition("@")[0] == repository), None)
-    return Resolved(name, pinned or str(image.id), str(image.id))
+    return pinned or str(image.id)
 
 
 def _pull(client: docker.DockerClient, name: str, progress: Progress) -> None:

@@ -14,6 +14,7 @@ from envclone import registry
 from envclone.accounts import hand_over, service_account
 from envclone.errors import EnvcloneError, UsageError
 from envclone.models import Branch, Container, Credentials, Endpoint, Preview
+from envclone.private import write_private
 from envclone.profiles.profile import Profile, parse
 from envclone.protocols import Progress
 from envclone.runtimes.docker import compose, engine, gatekeeper, images, plan, serverimage, start
@@ -59,9 +60,9 @@ class DockerRuntime:
                     if own is None:
                         raise UsageError(f"the store '{name}' names no image", hint=f"stores.{name}.image in the file")
                     asked = serverimage.ensure(client, own, progress)
-                pinned[name] = images.resolve(client, asked, progress).pinned
+                pinned[name] = images.resolve(client, asked, progress)
             for name, service in preview.services.items():
-                pinned[name] = images.resolve(client, service.image, progress).pinned
+                pinned[name] = images.resolve(client, service.image, progress)
         text = compose.render(
             branch,
             directory,
@@ -73,7 +74,7 @@ class DockerRuntime:
             account=f"{account.uid}:{account.gid}",
             parts=compose.template(preview.template),
         )
-        _write(directory / COMPOSE, text)
+        write_private(directory / COMPOSE, text)
         plan.save(plan.made_of(preview, {name: one.endpoint.port or 0 for name, one in containers.items()}), directory)
         return pinned
 
@@ -182,13 +183,3 @@ def project(directory: Path) -> str:
 
 def _profiles(branch: Branch) -> dict[str, Profile]:
     return {name: parse(values, name) for name, values in branch.profiles.items()}
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner reads, whole or not at all."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-    partial.replace(path)

@@ -11,7 +11,7 @@ import contextlib
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -82,8 +82,6 @@ class DockerWitness:
         return {part: self._of(part) for part in self._meters}
 
     def _of(self, part: str) -> Counters:
-        from dataclasses import replace
-
         seen = self._last[part].since(self._before[part])
         told = self._events.get(part, Counter())
         return replace(
@@ -106,12 +104,9 @@ class DockerWitness:
 
     def _listen(self) -> None:
         with contextlib.suppress(Exception):  # the stream ends with the client
-            for event in self._told():
+            for event in self._stream:
                 attributes = event.get("Actor", {}).get("Attributes", {})
                 part = attributes.get(_PART, "")
                 if event.get("Action") == "die":
                     self._codes[part] = int(attributes.get("exitCode", -1))
                 self._events.setdefault(part, Counter())[str(event.get("Action"))] += 1
-
-    def _told(self) -> Iterator[dict[str, Any]]:
-        yield from self._stream

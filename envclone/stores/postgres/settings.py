@@ -10,8 +10,9 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import service_account
 from envclone.models import Change
+from envclone.private import write_private
 from envclone.stores.postgres import policy
 from envclone.stores.postgres.engine import Engine
 from envclone.stores.postgres.tidy import tidy
@@ -213,12 +214,6 @@ def _name(role: str) -> str:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file of the data directory whole or not at all, readable by its owner alone."""
-    partial = path.with_name(f".{path.name}.partial")
-    partial.unlink(missing_ok=True)
-    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    if path.parent.stat().st_uid != os.geteuid():
-        hand_over(partial, service_account())
-    partial.replace(path)
+    """Write a file of the data directory, for whom that directory belongs to."""
+    own = path.parent.stat().st_uid == os.geteuid()
+    write_private(path, text, None if own else service_account())

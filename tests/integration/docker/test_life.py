@@ -77,7 +77,10 @@ def test_idle_branches_are_stopped_and_use_keeps_them(world: World) -> None:
         used = here.pool / "branches" / "idle" / "used"
         os.utime(used, (long_ago, long_ago))
         with psycopg.connect(branch["urls"]["main"]):
-            assert here.json("gc") == []  # somebody is connected
+            os.utime(used, (long_ago, long_ago))
+            assert here.json("gc", "--dry-run") == []  # somebody is connected
+            assert used.stat().st_mtime == long_ago, "a dry run changes nothing"
+            assert here.json("gc") == []
         assert time.time() - used.stat().st_mtime < 60
         os.utime(used, (long_ago, long_ago))
         here.call("protect", "idle")
