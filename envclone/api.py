@@ -20,8 +20,8 @@ from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import images, keep, snapshot
 from envclone.lifecycle.teardown import remove
-from envclone.lifecycle.workspace import Workspace, silent
 from envclone.models import Branch, Image, RawSnapshot
+from envclone.project import Project, silent
 from envclone.protocols import Insight, Progress
 
 if TYPE_CHECKING:
@@ -44,55 +44,55 @@ def open_stack(path: str | Path | None = None, *, pool: str | Path | None = None
     from envclone.config.load import find
 
     file = Path(path) if path else find(Path.cwd())
-    return Stack(Workspace.open(file, pool=Path(pool) if pool else None, progress=progress))
+    return Stack(Project.open(file, pool=Path(pool) if pool else None, progress=progress))
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
     """A stack file and its pool, with what can be done there."""
 
-    workspace: Workspace
+    project: Project
 
     def snapshot(self, environment: str) -> RawSnapshot:
         """Copy production's stores into quarantine."""
-        return snapshot.take(self.workspace, environment)
+        return snapshot.take(self.project, environment)
 
     def image(self, environment: str, *, fresh: bool = False, again: bool = False) -> Image:
         """The sanitized and verified image that branches of this environment are cloned from, made when needed.
 
         `fresh` takes a new snapshot first; `again` makes the image anew from the newest snapshot.
         """
-        self.workspace.environment(environment)
+        self.project.environment(environment)
         if not fresh and not again:
-            image = images.find(self.workspace, environment)
+            image = images.find(self.project, environment)
             if image is not None:
-                return images.check(self.workspace, image.id)
+                return images.check(self.project, image.id)
         from envclone.lifecycle import publish
 
-        raw = None if fresh else snapshot.latest(self.workspace, environment)
-        return publish.make(self.workspace, raw or snapshot.take(self.workspace, environment), again=again)
+        raw = None if fresh else snapshot.latest(self.project, environment)
+        return publish.make(self.project, raw or snapshot.take(self.project, environment), again=again)
 
     def verify(self, image: str, *, files_only: bool = False) -> Verification:
         """Check an image again: its attestation, every byte of its files, and all checks that were made at first."""
         from envclone.lifecycle.again import verify_again
 
-        return verify_again(self.workspace, image, files_only=files_only)
+        return verify_again(self.project, image, files_only=files_only)
 
     def attestation(self, image: str) -> dict[str, Any]:
         """The attestation of an image, its signature checked."""
         from envclone import attestation
 
-        images.check(self.workspace, image)
-        pool = self.workspace.pool
+        images.check(self.project, image)
+        pool = self.project.pool
         return attestation.read(pool.path_of("images", image), pool.path_of("keys", ""))
 
     def events(self) -> Sequence[Mapping[str, Any]]:
         """The pool's audit log, oldest first."""
-        return list(audit.events(self.workspace.pool.path / "audit.jsonl"))
+        return list(audit.events(self.project.pool.path / "audit.jsonl"))
 
     def audit(self) -> str | None:
         """What is wrong with the audit log, in words; None when it is as it was written."""
-        return audit.broken(self.workspace.pool.path / "audit.jsonl")
+        return audit.broken(self.project.pool.path / "audit.jsonl")
 
     def scan(
         self, environment: str, *, fresh: bool = False, everything: bool = False
@@ -100,13 +100,13 @@ class Stack:
         """A rule to propose for every field that has none, per store; with `everything` for all fields."""
         from envclone.lifecycle import scan
 
-        return scan.scan(self.workspace, environment, fresh=fresh, everything=everything)
+        return scan.scan(self.project, environment, fresh=fresh, everything=everything)
 
     def write_rules(self, proposals: Mapping[str, Sequence[Proposal]]) -> int:
         """Add proposed rules to the stack file; returns how many."""
         from envclone.lifecycle import scan
 
-        return scan.write(self.workspace, proposals)
+        return scan.write(self.project, proposals)
 
     def capture_profiles(
         self,
@@ -122,20 +122,20 @@ class Stack:
         from envclone.lifecycle import profile
 
         return profile.capture(
-            self.workspace, environment, only=only, files=files, container=container, offline=offline, force=force
+            self.project, environment, only=only, files=files, container=container, offline=offline, force=force
         )
 
     def profiles(self, environment: str) -> Mapping[str, Profile]:
         """The profiles that an environment's stores and services name."""
         from envclone.lifecycle import profile
 
-        return profile.profiles_of(self.workspace, environment)
+        return profile.profiles_of(self.project, environment)
 
     def hooks(self) -> Sequence[Hook | SqlHook]:
         """The hooks of the stack file."""
         from envclone.lifecycle import hooks
 
-        return hooks.listed(self.workspace)
+        return hooks.listed(self.project)
 
     def try_hook(
         self, name: str, environment: str | None = None, *, rows: int = 5, values: Sequence[str] = ()
@@ -143,16 +143,16 @@ class Stack:
         """What a hook makes of given values, or of the first rows of an environment's newest snapshot."""
         from envclone.lifecycle import hooks
 
-        known = sorted(self.workspace.loaded.stack.environments)
+        known = sorted(self.project.loaded.stack.environments)
         if environment is None and len(known) > 1 and not values:
             raise UsageError("there are several environments", hint=f"choose one: --env {known[0]}")
         chosen = environment or known[0]
-        self.workspace.environment(chosen)
-        return hooks.try_hook(self.workspace, name, chosen, rows=rows, values=values, show=True)
+        self.project.environment(chosen)
+        return hooks.try_hook(self.project, name, chosen, rows=rows, values=values, show=True)
 
     def images(self) -> Sequence[Image]:
         """The images of this pool."""
-        return list(images.images(self.workspace))
+        return list(images.images(self.project))
 
     def branch(
         self,
@@ -176,13 +176,13 @@ class Stack:
         from envclone.lifecycle.replay import masked_incident
 
         chosen = name or _default_name(environment, incident)
-        branching.require_free(self.workspace.pool, chosen)
+        branching.require_free(self.project.pool, chosen)
         image = self.image(environment, fresh=fresh)
         if incident is not None:
-            masked_incident(self.workspace, incident, image)
-        lifetime = ttl if ttl is not None else self.workspace.loaded.stack.branches.ttl
+            masked_incident(self.project, incident, image)
+        lifetime = ttl if ttl is not None else self.project.loaded.stack.branches.ttl
         return branching.create(
-            self.workspace,
+            self.project,
             image,
             chosen,
             ttl=lifetime or None,
@@ -195,68 +195,68 @@ class Stack:
 
     def branches(self) -> Sequence[Branch]:
         """The branches of this pool."""
-        return list(branching.branches(self.workspace.pool))
+        return list(branching.branches(self.project.pool))
 
     def unreadable(self) -> Sequence[str]:
         """Names among the branches whose record is missing or damaged; `remove(name, force=True)` removes one."""
-        return branching.unreadable(self.workspace.pool)
+        return branching.unreadable(self.project.pool)
 
     def show(self, name: str) -> Branch:
         """One branch."""
-        return branching.load(self.workspace.pool, name)
+        return branching.load(self.project.pool, name)
 
     def last_replay(self, name: str) -> Mapping[str, Any] | None:
         """The report of the newest replay in a branch, as plain values; None when there was none."""
         from envclone.lifecycle.replay import last
 
-        return last(self.workspace, self.show(name))
+        return last(self.project, self.show(name))
 
     def parity(self, name: str) -> Sequence[Row]:
         """What of production a running branch has, row by row."""
         from envclone.lifecycle.parity import parity
 
-        return parity(self.workspace, self.show(name))
+        return parity(self.project, self.show(name))
 
     def reset(self, name: str) -> Branch:
         """Throw away what was changed in a branch."""
-        return branching.reset(self.workspace, name)
+        return branching.reset(self.project, name)
 
     def start(self, name: str, *, runtime: str | None = None) -> Branch:
         """Start a stopped branch, or have it go on in another runtime."""
-        return branching.start(self.workspace, name, runtime=runtime)
+        return branching.start(self.project, name, runtime=runtime)
 
     def touch(self, name: str) -> None:
         """Write down that a branch is used now: it lives its time from here on."""
-        keep.touch(self.workspace.pool, name)
+        keep.touch(self.project.pool, name)
 
     def protect(self, name: str, *, on: bool = True) -> Branch:
         """Keep a branch from being collected, or removed without force."""
-        return keep.protect(self.workspace.pool, name, on=on)
+        return keep.protect(self.project.pool, name, on=on)
 
     def insight(self, name: str) -> Insight:
         """A look into a branch's stores and services: what they wrote, what they use."""
         one = self.show(name)
-        return registry.observer(one.runtime).insight(one, branching.directory(self.workspace.pool, name))
+        return registry.observer(one.runtime).insight(one, branching.directory(self.project.pool, name))
 
     def stop(self, name: str) -> Branch:
         """Stop a branch, its data kept."""
-        return branching.stop(self.workspace.pool, name)
+        return branching.stop(self.project.pool, name)
 
     def remove(self, name: str, *, force: bool = False) -> bool:
         """Remove a branch and everything that belongs to it; False when there is none."""
-        return remove(self.workspace.pool, self.workspace.cow, name, force=force)
+        return remove(self.project.pool, self.project.cow, name, force=force)
 
     def collect(self, *, dry_run: bool = False) -> Sequence[Garbage]:
         """Remove what nobody needs any more, or say what that would be."""
         from envclone.lifecycle import collect
 
-        return list(collect.find(self.workspace)) if dry_run else collect.collect(self.workspace)
+        return list(collect.find(self.project)) if dry_run else collect.collect(self.project)
 
     def record(self, bundle: str | Path) -> Incident:
         """Run an incident's steps in production, read-only, and write what they returned into the bundle."""
         from envclone.lifecycle.replay import record
 
-        return record(self.workspace, Path(bundle))
+        return record(self.project, Path(bundle))
 
     def replay(
         self,
@@ -272,10 +272,10 @@ class Stack:
         """
         from envclone.lifecycle.replay import branch_for, replay
 
-        chosen = self.show(branch) if branch else branch_for(self.workspace, incident)
+        chosen = self.show(branch) if branch else branch_for(self.project, incident)
         if profile is not None:
-            chosen = branching.reprofile(self.workspace, chosen.name, profile, allow_degraded=allow_degraded)
-        return replay(self.workspace, incident, chosen, profile=profile)
+            chosen = branching.reprofile(self.project, chosen.name, profile, allow_degraded=allow_degraded)
+        return replay(self.project, incident, chosen, profile=profile)
 
 
 def _default_name(environment: str, incident: str | None) -> str:

@@ -64,7 +64,7 @@ def branch(
             allow_degraded=allow_degraded,
             runtime=runtime,
         )
-        cow, place = stack.workspace.cow, directory(stack.workspace.pool, made.name)
+        cow, place = stack.project.cow, directory(stack.project.pool, made.name)
 
     def text() -> None:
         describe(made)

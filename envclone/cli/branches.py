@@ -64,8 +64,8 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
 
     with settings.stack() as stack:
         one = stack.show(name)
-        place = directory(stack.workspace.pool, name)
-        referenced, own = stack.workspace.cow.usage(place)
+        place = directory(stack.project.pool, name)
+        referenced, own = stack.project.cow.usage(place)
         replayed = stack.last_replay(name)
 
     def text() -> None:

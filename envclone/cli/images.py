@@ -64,7 +64,7 @@ def images(settings: Settings, as_json: bool) -> None:
 
     with settings.stack() as stack:
         found = stack.images()
-        cow, pool = stack.workspace.cow, stack.workspace.pool
+        cow, pool = stack.project.cow, stack.project.pool
         sizes = {one.id: cow.usage(pool.path_of("images", one.id)) for one in found}
     rows = [
         [

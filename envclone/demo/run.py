@@ -90,7 +90,7 @@ def run(*, keep: bool, progress: Progress) -> DemoReport:
             started = time.monotonic()
             image = stack.image(ENVIRONMENT)
             image_seconds = time.monotonic() - started
-            pool, cow = stack.workspace.pool, stack.workspace.cow
+            pool, cow = stack.project.pool, stack.project.cow
             # before there is a branch: its clone shares every block of the image
             image_bytes, image_extra = cow.usage(pool.path_of("images", image.id))
             branch_seconds = _branch_as_a_user(directory)

@@ -7,15 +7,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from envclone import attestation, audit, keys
+from envclone import attestation, audit
 from envclone.errors import UnsafeError
 from envclone.lifecycle import images
-from envclone.lifecycle.images import rules_digest
 from envclone.lifecycle.sanitize import reopen
 from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.verify import verify
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Image
+from envclone.project import Project
 
 __all__ = ["Verification", "verify_again"]
 
@@ -31,43 +30,43 @@ class Verification:
     not_checked: Sequence[str]
 
 
-def verify_again(workspace: Workspace, ident: str, *, files_only: bool = False) -> Verification:
+def verify_again(project: Project, ident: str, *, files_only: bool = False) -> Verification:
     """Check an image: its signature, every byte of every file, and, while its raw snapshot is there, all of `verify`.
 
     Raises UnsafeError naming what is wrong, UsageError when there is no such image.
     """
-    image = images.check(workspace, ident, content=True)
-    statement = attestation.read(workspace.pool.path_of("images", ident), workspace.pool.path_of("keys", ""))
+    image = images.check(project, ident, content=True)
+    statement = attestation.read(project.pool.path_of("images", ident), project.keys)
     checks: Mapping[str, Any] = {}
     missing: list[str] = []
     if files_only:
         missing.append("rows and bytes against production: left out on request")
-    elif reason := _unable(workspace, image):
+    elif reason := _unable(project, image):
         missing.append(f"rows and bytes against production: {reason}")
     else:
-        directory = workspace.pool.path_of("work", f"{image.id}-verify")
-        discard(workspace.cow, directory)
+        directory = project.pool.path_of("work", f"{image.id}-verify")
+        discard(project.cow, directory)
         directory.mkdir(mode=0o711)
         try:
-            published = workspace.pool.path_of("images", image.id)
-            checks = verify(workspace, reopen(workspace, image, directory), files=published).checks
+            published = project.pool.path_of("images", image.id)
+            checks = verify(project, reopen(project, image, directory), files=published).checks
         finally:
-            discard(workspace.cow, directory)
+            discard(project.cow, directory)
     audit.append(
-        workspace.pool.path / "audit.jsonl", "verify", {"image": image.id, "full": bool(checks), "not checked": missing}
+        project.pool.path / "audit.jsonl", "verify", {"image": image.id, "full": bool(checks), "not checked": missing}
     )
     return Verification(image, dt.datetime.now(dt.UTC), int(statement["files"]["count"]), checks, missing)
 
 
-def _unable(workspace: Workspace, image: Image) -> str:
+def _unable(project: Project, image: Image) -> str:
     """Why an image cannot be compared with production; '' when it can."""
 
-    if not workspace.pool.path_of("raw", image.raw.id).is_dir():
+    if not project.pool.path_of("raw", image.raw.id).is_dir():
         return f"the raw snapshot {image.raw.id} is no longer in quarantine"
-    if image.rules_digest != rules_digest(workspace):
+    if image.rules_digest != project.rules_digest:
         return "the stack file has other rules, references or hooks than those that the image was made by"
     try:
-        key = keys.key_id(keys.masking_key(workspace.pool.path_of("keys", "")))
+        key = project.key_id
     except UnsafeError as exc:
         return exc.message
     return "" if key == image.key_id else "the pool has another masking key than the one that the image was made with"

@@ -17,9 +17,9 @@ from envclone.errors import BusyError, EnvcloneError, UnsafeError, UsageError
 from envclone.lifecycle import limits
 from envclone.lifecycle import preview as previews
 from envclone.lifecycle import profile as profiles
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
 from envclone.pool import Pool, check_name
+from envclone.project import Project
 from envclone.protocols import CowDriver
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ ROLE = "envclone"
 
 
 def create(
-    workspace: Workspace,
+    project: Project,
     image: Image,
     name: str,
     *,
@@ -66,16 +66,16 @@ def create(
     give what a profile says and `allow_degraded` is not said.
     """
     began = time.monotonic()
-    pool = workspace.pool
+    pool = project.pool
     with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
         place = directory(pool, name)
         require_free(pool, name)
-        chosen = previews.runtime_for(workspace, image.environment, runtime)
-        limits.require_room(workspace, branches(pool))
+        chosen = previews.runtime_for(project, image.environment, runtime)
+        limits.require_room(project, branches(pool))
         given, degraded = profiles.chosen(
-            workspace, image.environment, image.raw.stores, profile, allow_degraded=allow_degraded, runtime=chosen
+            project, image.environment, image.raw.stores, profile, allow_degraded=allow_degraded, runtime=chosen
         )
-        limits.require_memory(workspace, branches(pool), given)
+        limits.require_memory(project, branches(pool), given)
         now = dt.datetime.now(dt.UTC)
         branch = Branch(
             name=name,
@@ -93,18 +93,18 @@ def create(
             runtime=chosen,
             ttl=ttl.total_seconds() if ttl else None,
         )
-        branch = previews.planned(workspace, branch)
+        branch = previews.planned(project, branch)
         place.mkdir(mode=0o711)
         save(pool, branch)  # before anything is made, so that a killed process leaves nothing unknown
         try:
-            branch = _clone_and_start(workspace.cow, pool, branch, workspace, port)
+            branch = _clone_and_start(project.cow, pool, branch, project, port)
             branch = replace(branch, seconds=round(time.monotonic() - began, 3))
             save(pool, branch)
         except BaseException:
             with contextlib.suppress(EnvcloneError):  # what cannot be removed now keeps its record, for `rm` and `gc`
                 registry.runtime(branch.runtime).remove(name, place)
                 registry.runtime(branch.runtime).stop(branch, place)
-                workspace.cow.remove(place)
+                project.cow.remove(place)
             raise
     audit.append(
         pool.path / "audit.jsonl",
@@ -124,38 +124,38 @@ def require_free(pool: Pool, name: str) -> None:
         )
 
 
-def reset(workspace: Workspace, name: str) -> Branch:
+def reset(project: Project, name: str) -> Branch:
     """Throw away what was changed in a branch: clone its image anew, with the same name and credentials' role."""
     from envclone.lifecycle.images import check
 
-    pool = workspace.pool
+    pool = project.pool
     with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
         branch = load(pool, name)
-        image = check(workspace, branch.image)
+        image = check(project, branch.image)
         place = directory(pool, name)
         ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
         registry.runtime(branch.runtime).remove(name, place)  # what goes need not stop gently
         registry.runtime(branch.runtime).stop(branch, place)
         credentials = _credentials(branch)
         branch = replace(branch, state=BranchState.CREATING, pid=os.getpid(), stores=image.raw.stores, endpoints={})
-        branch = previews.planned(workspace, branch)
+        branch = previews.planned(project, branch)
         save(pool, branch)
         for store in branch.stores:
-            workspace.cow.remove(place / store)
+            project.cow.remove(place / store)
         branch = _clone_and_start(
-            workspace.cow, pool, branch, workspace, ports[0] if ports else None, credentials=credentials
+            project.cow, pool, branch, project, ports[0] if ports else None, credentials=credentials
         )
         save(pool, branch)
     audit.append(pool.path / "audit.jsonl", "reset", {"name": name})
     return branch
 
 
-def start(workspace: Workspace, name: str, *, runtime: str | None = None) -> Branch:
+def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
     """Start a stopped branch again, in another `runtime` if that is wanted; one that runs as wanted stays as it is.
 
     Its data and its login stay; what was edited in a compose file stays, too, while the runtime does.
     """
-    pool = workspace.pool
+    pool = project.pool
     with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
         branch = load(pool, name)
         place = directory(pool, name)
@@ -173,8 +173,8 @@ def start(workspace: Workspace, name: str, *, runtime: str | None = None) -> Bra
             registry.runtime(wanted)  # an unknown one is refused before anything is stopped
             registry.runtime(branch.runtime).stop(branch, place)
             registry.runtime(branch.runtime).remove(name, place)
-            branch = previews.planned(workspace, replace(branch, runtime=wanted, state=BranchState.STOPPED))
-            branch = previews.prepare(workspace, branch, place, credentials)
+            branch = previews.planned(project, replace(branch, runtime=wanted, state=BranchState.STOPPED))
+            branch = previews.prepare(project, branch, place, credentials)
             save(pool, branch)
         endpoints = registry.runtime(branch.runtime).start(branch, place, credentials)
         branch = extended(replace(branch, endpoints=endpoints, state=BranchState.RUNNING))
@@ -191,18 +191,18 @@ def extended(branch: Branch) -> Branch:
     )
 
 
-def reprofile(workspace: Workspace, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:
+def reprofile(project: Project, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:
     """Start a branch's servers anew under another profile, or with None under the stack file's; its data stay.
 
     Raises ResourceError when this host cannot give what it says and `allow_degraded` is not said.
     """
-    pool = workspace.pool
+    pool = project.pool
     with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
         branch = load(pool, name)
         if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
             raise UnsafeError(f"the branch '{name}' is {branch.state}", hint=f"envclone rm {name}")
         given, degraded = profiles.chosen(
-            workspace,
+            project,
             branch.environment,
             branch.stores,
             profile,
@@ -214,7 +214,7 @@ def reprofile(workspace: Workspace, name: str, profile: str | None, *, allow_deg
         credentials = _credentials(branch)
         registry.runtime(branch.runtime).stop(branch, place)
         branch = replace(branch, profiles=_plain(given), degraded=degraded, state=BranchState.STOPPED)
-        branch = previews.prepare(workspace, previews.planned(workspace, branch), place, credentials)
+        branch = previews.prepare(project, previews.planned(project, branch), place, credentials)
         save(pool, branch)
         endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=ports[0] if ports else None)
         branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)
@@ -291,18 +291,18 @@ def _clone_and_start(
     cow: CowDriver,
     pool: Pool,
     branch: Branch,
-    workspace: Workspace,
+    project: Project,
     port: int | None,
     credentials: Credentials | None = None,
 ) -> Branch:
     image = pool.path_of("images", branch.image)
     place = directory(pool, branch.name)
     for store in branch.stores:
-        workspace.progress(ProgressEvent(f"cloning {store}", 0))
+        project.progress(ProgressEvent(f"cloning {store}", 0))
         cow.clone(image / store, place / store)
-    workspace.progress(ProgressEvent("starting", 0))
+    project.progress(ProgressEvent("starting", 0))
     credentials = credentials or _credentials(branch)
-    branch = previews.prepare(workspace, branch, place, credentials)
+    branch = previews.prepare(project, branch, place, credentials)
     endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=port)
     return replace(branch, endpoints=endpoints, state=BranchState.RUNNING, pid=None)
 

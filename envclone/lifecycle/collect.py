@@ -15,8 +15,8 @@ from envclone.lifecycle import images as station_4
 from envclone.lifecycle import keep
 from envclone.lifecycle import snapshot as station_1
 from envclone.lifecycle.teardown import discard, remove
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, RawSnapshot
+from envclone.project import Project
 
 __all__ = ["Garbage", "collect", "find"]
 
@@ -32,51 +32,51 @@ class Garbage:
     error: str | None = None
 
 
-def find(workspace: Workspace, *, now: dt.datetime | None = None, note: bool = False) -> Iterator[Garbage]:
+def find(project: Project, *, now: dt.datetime | None = None, note: bool = False) -> Iterator[Garbage]:
     """What `collect` would remove. What envclone did not make, or cannot read, is never among it.
 
     With `note`, a branch that somebody is connected to is written down as used; without, nothing is changed.
     """
     moment = now or dt.datetime.now(dt.UTC)
-    yield from _branches(workspace, moment, note=note)
-    yield from _half_made(workspace)
-    yield from _orphans(workspace)
-    yield from _quarantine(workspace, moment)
-    yield from _superseded(workspace)
+    yield from _branches(project, moment, note=note)
+    yield from _half_made(project)
+    yield from _orphans(project)
+    yield from _quarantine(project, moment)
+    yield from _superseded(project)
 
 
-def collect(workspace: Workspace) -> list[Garbage]:
+def collect(project: Project) -> list[Garbage]:
     """Remove what `find` finds; a failure is kept in the item's `error` and the rest goes on."""
     done: list[Garbage] = []
-    for item in list(find(workspace, note=True)):
+    for item in list(find(project, note=True)):
         try:
             if item.kind == "branch":
-                remove(workspace.pool, workspace.cow, item.name)
+                remove(project.pool, project.cow, item.name)
             elif item.kind == "idle":
-                station_5.stop(workspace.pool, item.name)
+                station_5.stop(project.pool, item.name)
             elif item.kind in registry.RUNTIMES:
                 registry.runtime(item.kind).remove(item.name, item.path)
-                audit.append(workspace.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
+                audit.append(project.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
             elif (
                 item.kind == "partial"
                 and item.path.is_dir()
                 and any(item.path.iterdir())
-                and item.path not in workspace.pool.partials()
+                and item.path not in project.pool.partials()
             ):
                 continue  # somebody is at it again since it was found
             else:
-                discard(workspace.cow, item.path)
-                audit.append(workspace.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
+                discard(project.cow, item.path)
+                audit.append(project.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
         except (EnvcloneError, OSError) as exc:
             item = Garbage(item.kind, item.name, item.reason, item.path, error=str(exc))
         done.append(item)
     return done
 
 
-def _branches(workspace: Workspace, moment: dt.datetime, *, note: bool) -> Iterator[Garbage]:
-    idle = workspace.loaded.stack.branches.idle
-    for branch in station_5.branches(workspace.pool):
-        path = station_5.directory(workspace.pool, branch.name)
+def _branches(project: Project, moment: dt.datetime, *, note: bool) -> Iterator[Garbage]:
+    idle = project.loaded.stack.branches.idle
+    for branch in station_5.branches(project.pool):
+        path = station_5.directory(project.pool, branch.name)
         if branch.state in (BranchState.FAILED, BranchState.REMOVING):
             yield Garbage("branch", branch.name, "half made by a process that is gone", path)
             continue
@@ -84,7 +84,7 @@ def _branches(workspace: Workspace, moment: dt.datetime, *, note: bool) -> Itera
             continue
         if branch.state is BranchState.RUNNING and _in_use(branch):
             if note:
-                keep.touch(workspace.pool, branch.name)
+                keep.touch(project.pool, branch.name)
             continue
         used = _used(branch, path)
         until = branch.expires_at
@@ -115,49 +115,49 @@ def _in_use(branch: Branch) -> bool:
     return False
 
 
-def _orphans(workspace: Workspace) -> Iterator[Garbage]:
+def _orphans(project: Project) -> Iterator[Garbage]:
     """What a runtime still keeps of branches that are gone, as when their directory was removed by hand."""
     for runtime in registry.RUNTIMES:
-        for name, what in registry.observer(runtime).orphans(workspace.pool.path).items():
-            path = station_5.directory(workspace.pool, name)
+        for name, what in registry.observer(runtime).orphans(project.pool.path).items():
+            path = station_5.directory(project.pool, name)
             if not path.exists():
                 yield Garbage(runtime, name, f"{what} of a branch that is gone", path)
 
 
-def _half_made(workspace: Workspace) -> Iterator[Garbage]:
+def _half_made(project: Project) -> Iterator[Garbage]:
     """Work that no process is at: the lock of its maker can be taken."""
-    for name in station_5.unreadable(workspace.pool):
-        path = station_5.directory(workspace.pool, name)
+    for name in station_5.unreadable(project.pool):
+        path = station_5.directory(project.pool, name)
         if path.is_dir() and not any(path.iterdir()):  # killed between its directory and its record
             yield Garbage("partial", name, "left by a process that is gone", path)
-    for partial in workspace.pool.partials():
+    for partial in project.pool.partials():
         yield Garbage("partial", partial.name, "left by a process that is gone", partial)
 
 
-def _quarantine(workspace: Workspace, moment: dt.datetime) -> Iterator[Garbage]:
+def _quarantine(project: Project, moment: dt.datetime) -> Iterator[Garbage]:
     """Raw snapshots beyond `quarantine.keep`, or older than `quarantine.max_age`, per environment."""
-    limits = workspace.loaded.stack.quarantine
+    limits = project.loaded.stack.quarantine
     by_environment: dict[str, list[RawSnapshot]] = {}
-    for entry in workspace.pool.path_of("raw", "").iterdir():
+    for entry in project.pool.path_of("raw", "").iterdir():
         if (entry / station_1.MANIFEST).exists():
-            raw = station_1.load(workspace, entry.name)
+            raw = station_1.load(project, entry.name)
             by_environment.setdefault(raw.environment, []).append(raw)
     for raws in by_environment.values():
         for position, raw in enumerate(sorted(raws, key=lambda raw: raw.created_at, reverse=True)):
-            path = workspace.pool.path_of("raw", raw.id)
+            path = project.pool.path_of("raw", raw.id)
             if position >= limits.keep:
                 yield Garbage("raw", raw.id, f"more than {limits.keep} in quarantine", path)
             elif moment - raw.created_at > limits.max_age:
                 yield Garbage("raw", raw.id, "older than quarantine.max_age", path)
 
 
-def _superseded(workspace: Workspace) -> Iterator[Garbage]:
+def _superseded(project: Project) -> Iterator[Garbage]:
     """Images that a newer one of the same environment replaces and that no branch was cloned from."""
-    used = {branch.image for branch in station_5.branches(workspace.pool)}
+    used = {branch.image for branch in station_5.branches(project.pool)}
     newest: dict[str, dt.datetime] = {}
-    images = list(station_4.images(workspace))
+    images = list(station_4.images(project))
     for image in images:
         newest[image.environment] = max(newest.get(image.environment, image.created_at), image.created_at)
     for image in images:
         if image.id not in used and image.created_at < newest[image.environment]:
-            yield Garbage("image", image.id, "a newer image replaces it", workspace.pool.path_of("images", image.id))
+            yield Garbage("image", image.id, "a newer image replaces it", project.pool.path_of("images", image.id))

@@ -7,18 +7,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from envclone import keys, registry
+from envclone import registry
 from envclone.errors import UnsafeError, UsageError
 from envclone.hooks.hooks import Hook, SqlHook
 from envclone.hooks.hookset import HookSet
 from envclone.lifecycle import snapshot
-from envclone.lifecycle.images import domains_of, hooks_of
 from envclone.lifecycle.sanitize import load_masks
 from envclone.lifecycle.teardown import discard
-from envclone.lifecycle.workspace import Workspace
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
 from envclone.models import ProgressEvent, RawSnapshot
+from envclone.project import Project
 
 __all__ = ["Tried", "listed", "try_hook"]
 
@@ -33,9 +32,9 @@ class Tried:
     found: Sequence[str] = ()
 
 
-def listed(workspace: Workspace) -> Sequence[Hook | SqlHook]:
+def listed(project: Project) -> Sequence[Hook | SqlHook]:
     """The hooks of the stack file, in its order. Raises UnsafeError naming a file that does not start."""
-    hooks = hooks_of(workspace)
+    hooks = project.hooks()
     try:
         return [*hooks.sql, *hooks.hooks]
     finally:
@@ -43,18 +42,18 @@ def listed(workspace: Workspace) -> Sequence[Hook | SqlHook]:
 
 
 def try_hook(
-    workspace: Workspace, name: str, environment: str, *, rows: int, values: Sequence[str] = (), show: bool = False
+    project: Project, name: str, environment: str, *, rows: int, values: Sequence[str] = (), show: bool = False
 ) -> Tried:
     """Run one hook on given values, or on the first rows of the newest snapshot, on a private clone that goes away.
 
     `name` is a file, a function's name, or `FILE:NAME`. Raises UsageError when it means none or several hooks, or when
     there is no snapshot.
     """
-    hooks = hooks_of(workspace, show=show)
+    hooks = project.hooks(show=show)
     try:
         hook = _named(hooks, name)
-        raw = snapshot.latest(workspace, environment)
-        masks = _masks(workspace, raw, hooks)
+        raw = snapshot.latest(project, environment)
+        masks = _masks(project, raw, hooks)
         if values:
             if isinstance(hook, SqlHook) or hook.reads:
                 raise UsageError(f"{name} works on rows, not on single values", hint="leave --value away")
@@ -66,20 +65,20 @@ def try_hook(
                 f"there is no snapshot of {environment} to try it on",
                 hint=f"envclone snapshot {environment}, or give values: --value 'some text'",
             )
-        return _on_clone(workspace, raw, hooks, hook, masks, rows)
+        return _on_clone(project, raw, hooks, hook, masks, rows)
     finally:
         hooks.close()
 
 
 def _on_clone(
-    workspace: Workspace, raw: RawSnapshot, hooks: HookSet, hook: Hook | SqlHook, masks: MaskSet, rows: int
+    project: Project, raw: RawSnapshot, hooks: HookSet, hook: Hook | SqlHook, masks: MaskSet, rows: int
 ) -> Tried:
-    directory = workspace.pool.path_of("work", f"{raw.id}-hooks")
-    discard(workspace.cow, directory)
+    directory = project.pool.path_of("work", f"{raw.id}-hooks")
+    discard(project.cow, directory)
     directory.mkdir(mode=0o711)
     try:
-        workspace.progress(ProgressEvent(f"opening a private clone of {hook.store}", 0))
-        workspace.clone_raw(raw, directory)
+        project.progress(ProgressEvent(f"opening a private clone of {hook.store}", 0))
+        project.clone_raw(raw, directory)
         store = raw.stores[hook.store]
         opened = registry.store(store.kind).open(directory / hook.store, store, log=directory / f"{hook.store}.log")
         with opened as session:
@@ -102,18 +101,17 @@ def _on_clone(
             new = hooks.call(hook, sample)
             return Tried(_title(hook), hook.stage, {hook.writes: list(zip(sample[hook.writes], new, strict=True))})
     finally:
-        discard(workspace.cow, directory)
+        discard(project.cow, directory)
 
 
-def _masks(workspace: Workspace, raw: RawSnapshot | None, hooks: HookSet) -> MaskSet:
+def _masks(project: Project, raw: RawSnapshot | None, hooks: HookSet) -> MaskSet:
     """The masks, with the identities of the snapshot's last image when there was one."""
     if raw is not None:
         try:
-            return load_masks(workspace, raw, hooks)
+            return load_masks(project, raw, hooks)
         except UnsafeError:
             pass
-    key = keys.masking_key(workspace.pool.path_of("keys", ""))
-    return MaskSet(key, domains_of(workspace), Corpus(), hooks)
+    return MaskSet(project.masking_key, project.domains, Corpus(), hooks)
 
 
 def _named(hooks: HookSet, name: str) -> Hook | SqlHook:

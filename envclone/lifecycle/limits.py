@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from envclone.cow.sizes import format_size
 from envclone.errors import ResourceError
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState
+from envclone.project import Project
 
 if TYPE_CHECKING:
     from envclone.profiles.profile import Profile
@@ -18,9 +18,9 @@ __all__ = ["require_memory", "require_room"]
 _HINT = "envclone ls shows them; envclone rm NAME, envclone stop NAME or envclone gc makes room"
 
 
-def require_room(workspace: Workspace, branches: Iterable[Branch]) -> None:
+def require_room(project: Project, branches: Iterable[Branch]) -> None:
     """Check that one more branch may be made. Raises ResourceError with the numbers."""
-    limits, pool = workspace.loaded.stack.branches, workspace.pool
+    limits, pool = project.loaded.stack.branches, project.pool
     names = [branch.name for branch in branches]
     if len(names) >= limits.max:
         raise ResourceError(
@@ -28,7 +28,7 @@ def require_room(workspace: Workspace, branches: Iterable[Branch]) -> None:
             hint=_HINT,
         )
     if limits.disk is not None:
-        own = sum(workspace.cow.usage(pool.path_of("branches", name))[1] for name in names)
+        own = sum(project.cow.usage(pool.path_of("branches", name))[1] for name in names)
         if own >= limits.disk:
             raise ResourceError(
                 f"the branches occupy {format_size(own)}, and the stack file allows {format_size(limits.disk)}"
@@ -37,9 +37,9 @@ def require_room(workspace: Workspace, branches: Iterable[Branch]) -> None:
             )
 
 
-def require_memory(workspace: Workspace, branches: Iterable[Branch], profiles: Mapping[str, Profile]) -> None:
+def require_memory(project: Project, branches: Iterable[Branch], profiles: Mapping[str, Profile]) -> None:
     """Check that the memory of one more branch fits beside that of those that run. Raises ResourceError."""
-    limit = workspace.loaded.stack.branches.memory
+    limit = project.loaded.stack.branches.memory
     if limit is None:
         return
     running = [branch for branch in branches if branch.state in (BranchState.RUNNING, BranchState.CREATING)]

@@ -12,10 +12,10 @@ from envclone import attestation, records, registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.branch import directory
 from envclone.lifecycle.verify import kept
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, StorePlan
 from envclone.profiles import machine
 from envclone.profiles.profile import Profile, parse, size_text
+from envclone.project import Project
 
 __all__ = ["Parity", "Row", "parity"]
 
@@ -39,14 +39,14 @@ class Row:
     parity: Parity
 
 
-def parity(workspace: Workspace, branch: Branch) -> list[Row]:
+def parity(project: Project, branch: Branch) -> list[Row]:
     """Every row of the report, by store. Raises UnsafeError when the branch does not run."""
     if branch.state is not BranchState.RUNNING:
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
-    place = directory(workspace.pool, branch.name)
+    place = directory(project.pool, branch.name)
     with registry.observer(branch.runtime).evidence(branch, place) as witness:
         limited = witness.testify()
-    pool = workspace.pool
+    pool = project.pool
     statement = attestation.read(pool.path_of("images", branch.image), pool.path_of("keys", ""))
     seen = statement["checks"].get("production", {})
     rows: list[Row] = []
@@ -69,7 +69,7 @@ def parity(workspace: Workspace, branch: Branch) -> list[Row]:
         rows += _image(service, profile, branch)
     answers = None if branch.fidelity is None else f"{branch.fidelity:.1%}"
     rows.append(_row("all", "answers of vector indexes", None if answers is None else "100.0%", answers))
-    rows += _models(workspace, branch, texts)
+    rows += _models(project, branch, texts)
     return rows
 
 
@@ -87,10 +87,10 @@ def _digest(image: str | None) -> str | None:
     return "sha256:" + image.rpartition("sha256:")[2]
 
 
-def _models(workspace: Workspace, branch: Branch, facts: Iterable[str]) -> Iterator[Row]:
+def _models(project: Project, branch: Branch, facts: Iterable[str]) -> Iterator[Row]:
     """The models that the stack file declares; of an embedding the branch shows the length of its vectors."""
     lengths = {int(match) for text in facts for match in re.findall(r"(?:vec(?:tor)?\(|size:)(\d+)", text)}
-    for role, model in sorted(workspace.environment(branch.environment).models.items()):
+    for role, model in sorted(project.environment(branch.environment).models.items()):
         yield _row("all", f"model {role}", model.name, None)
         if model.dimensions is not None and lengths:
             here = str(model.dimensions) if model.dimensions in lengths else ", ".join(map(str, sorted(lengths)))

@@ -8,46 +8,46 @@ from pathlib import Path
 
 from envclone import registry
 from envclone.endpoints import attributes
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, Credentials, Preview, Secret
+from envclone.project import Project
 
 __all__ = ["planned", "prepare", "runtime_for"]
 
 
-def runtime_for(workspace: Workspace, environment: str, asked: str | None) -> str:
+def runtime_for(project: Project, environment: str, asked: str | None) -> str:
     """The runtime of a new branch: the one asked for, the stack file's, or docker when there are services."""
-    config = workspace.environment(environment)
+    config = project.environment(environment)
     chosen = asked or config.runtime or ("docker" if config.services else "local")
     registry.runtime(chosen)  # an unknown one is refused before anything is made
     return chosen
 
 
-def planned(workspace: Workspace, branch: Branch) -> Branch:
+def planned(project: Project, branch: Branch) -> Branch:
     """The branch with what its stack file says of services, images and destinations; the local runtime has none."""
     if branch.runtime == "local":
         return replace(branch, services=(), images={}, allow=())
-    config = workspace.environment(branch.environment)
+    config = project.environment(branch.environment)
     images = {name: one.image for name, one in config.stores.items() if one.image and name in branch.stores}
     return replace(branch, services=tuple(config.services), images=images, allow=tuple(config.allow))
 
 
-def prepare(workspace: Workspace, branch: Branch, directory: Path, credentials: Credentials) -> Branch:
+def prepare(project: Project, branch: Branch, directory: Path, credentials: Credentials) -> Branch:
     """Have the runtime write down what it will start; the branch with its images by content.
 
     Raises ConfigError when a service's variables cannot be filled in, ResourceError when an image cannot be had.
     """
     runtime = registry.runtime(branch.runtime)
     if branch.runtime == "local":
-        runtime.prepare(branch, directory, credentials, Preview(), workspace.progress)
+        runtime.prepare(branch, directory, credentials, Preview(), project.progress)
         return branch
     from envclone.config.load import resolve_environment
 
-    config = workspace.environment(branch.environment)
+    config = project.environment(branch.environment)
     inside = runtime.inside(branch, directory, credentials)
     known = {name: attributes(endpoint) for name, endpoint in inside.items()}
     environment: dict[str, Mapping[str, Secret]] = {}
     for service in config.services:
-        filled = resolve_environment(workspace.loaded, branch.environment, service, known)
+        filled = resolve_environment(project.loaded, branch.environment, service, known)
         environment[service] = {name: Secret(value) for name, value in filled.items()}
     preview = Preview(
         stores=tuple(branch.stores),
@@ -56,7 +56,7 @@ def prepare(workspace: Workspace, branch: Branch, directory: Path, credentials: 
         environment=environment,
         embedded={name: end for name, end in inside.items() if end.host is None},
         allow=branch.allow,
-        template=workspace.loaded.directory,
+        template=project.loaded.directory,
     )
-    images = runtime.prepare(branch, directory, credentials, preview, workspace.progress)
+    images = runtime.prepare(branch, directory, credentials, preview, project.progress)
     return replace(branch, images=images)

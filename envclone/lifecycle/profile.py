@@ -9,11 +9,11 @@ from typing import Any
 
 from envclone import registry
 from envclone.errors import ConfigError, ResourceError, UsageError
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import ProgressEvent
 from envclone.profiles import capture as reading
 from envclone.profiles import disks, machine
 from envclone.profiles.profile import FOLDER, BlockIo, Profile, find, load
+from envclone.project import Project
 
 __all__ = ["Captured", "capture", "chosen", "profiles_of"]
 
@@ -29,7 +29,7 @@ class Captured:
 
 
 def capture(
-    workspace: Workspace,
+    project: Project,
     environment: str,
     *,
     only: str | None = None,
@@ -47,22 +47,22 @@ def capture(
     """
     from envclone.config.load import resolve_source
 
-    config = workspace.environment(environment)
+    config = project.environment(environment)
     wanted: dict[str, Any] = {**config.stores, **config.services}
     if only is not None:
         if only not in wanted:
             raise UsageError(f"'{environment}' has no store or service '{only}'", hint=f"one of {', '.join(wanted)}")
         wanted = {only: wanted[only]}
-    folder = workspace.loaded.path.parent
+    folder = project.loaded.path.parent
     made = []
     for name, part in wanted.items():
-        workspace.progress(ProgressEvent(f"reading what {name} may use", 0))
+        project.progress(ProgressEvent(f"reading what {name} may use", 0))
         parts: list[tuple[str, Mapping[str, Any]]] = []
         for path in files:
             kind, values = reading.read_file(path, name, container, several=only is None)
             parts += [(kind, values)] if values is not None else []
         if name in config.stores and not offline:
-            source = resolve_source(workspace.loaded, environment, name)
+            source = resolve_source(project.loaded, environment, name)
             said = registry.store(part.kind).resources(part.model_copy(update={"source": source}))
             parts += [(f"the running {part.kind}", said)] if said else []
         if not parts:
@@ -84,7 +84,7 @@ def capture(
 
 
 def chosen(
-    workspace: Workspace,
+    project: Project,
     environment: str,
     stores: Collection[str],
     name: str | None,
@@ -98,9 +98,9 @@ def chosen(
     environment's own name, stands for those of the stack file.
     Raises ResourceError with the numbers when something cannot be given and `allow_degraded` is not said.
     """
-    parts = {*stores, *(workspace.environment(environment).services if runtime != "local" else ())}
-    found = {part: one for part, one in profiles_of(workspace, environment).items() if part in parts}
-    folder = workspace.loaded.path.parent
+    parts = {*stores, *(project.environment(environment).services if runtime != "local" else ())}
+    found = {part: one for part, one in profiles_of(project, environment).items() if part in parts}
+    folder = project.loaded.path.parent
     for word in (name or environment).split("+"):
         part, equals, profile = word.rpartition("=")
         if equals and part not in parts:
@@ -113,7 +113,7 @@ def chosen(
         missing.append(f"limits of CPU and memory are not applied: {why}")
     if runtime == "local" and (sized := sorted(part for part, one in found.items() if one.shm is not None)):
         missing.append(f"the size of /dev/shm is this host's for {', '.join(sized)}: local processes share it")
-    if any(one.io != BlockIo() for one in found.values()) and disks.number_of(workspace.pool.path) is None:
+    if any(one.io != BlockIo() for one in found.values()) and disks.number_of(project.pool.path) is None:
         missing.append("limits of block devices are not applied: the pool is on no single disk that the kernel names")
     if missing and not allow_degraded:
         raise ResourceError(
@@ -123,9 +123,9 @@ def chosen(
     return found, tuple(missing)
 
 
-def profiles_of(workspace: Workspace, environment: str) -> dict[str, Profile]:
+def profiles_of(project: Project, environment: str) -> dict[str, Profile]:
     """The profile of each store and service of an environment that names one. Raises ConfigError."""
-    config = workspace.environment(environment)
-    folder = workspace.loaded.path.parent
+    config = project.environment(environment)
+    folder = project.loaded.path.parent
     parts: dict[str, Any] = {**config.stores, **config.services}
     return {name: load(find(folder, part.profile)) for name, part in parts.items() if part.profile}

@@ -7,28 +7,32 @@ import datetime as dt
 from envclone import attestation, audit, records
 from envclone.errors import UnsafeError
 from envclone.lifecycle import images
-from envclone.lifecycle.images import rules_digest
 from envclone.lifecycle.sanitize import image_id, sanitize
 from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.verify import Verified, stores_record, verify
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Image, RawSnapshot
+from envclone.project import Project
 from envclone.verifier.fidelity import lowest
 
 __all__ = ["make", "publish"]
 
 
-def publish(workspace: Workspace, verified: Verified) -> Image:
+def publish(project: Project, verified: Verified) -> Image:
     """Seal a verified clone and move it to its place among the images. It cannot be called with anything else."""
     if type(verified) is not Verified:
         raise UnsafeError("only what sanitize() and verify() passed can be published")
     sanitized = verified.sanitized
+    if changed := _changed(project):
+        raise UnsafeError(
+            f"the hook {changed} was changed while the image was made: no image was made",
+            hint=f"envclone image {sanitized.raw.environment}",
+        )
     image = Image(
         id=sanitized.id,
         environment=sanitized.raw.environment,
         created_at=dt.datetime.now(dt.UTC),
         raw=sanitized.raw,
-        rules_digest=rules_digest(workspace),
+        rules_digest=project.rules_digest,
         key_id=sanitized.masks.key_id,
         fidelity=lowest(verified.checks["fidelity"]),
     )
@@ -42,34 +46,40 @@ def publish(workspace: Workspace, verified: Verified) -> Image:
             "a person whom no declared field names is found in free text only by e-mail or phone patterns",
         ],
     }
-    attestation.seal(sanitized.directory, statement, workspace.pool.path_of("keys", ""))
-    workspace.pool.publish(sanitized.directory, "images", image.id)
+    attestation.seal(sanitized.directory, statement, project.keys)
+    project.pool.publish(sanitized.directory, "images", image.id)
     audit.append(
-        workspace.pool.path / "audit.jsonl",
+        project.pool.path / "audit.jsonl",
         "publish",
         {"image": image.id, "environment": image.environment, "raw": image.raw.id},
     )
     return image
 
 
-def make(workspace: Workspace, raw: RawSnapshot, *, again: bool = False) -> Image:
+def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Image:
     """Sanitize, verify and publish the image of a raw snapshot, or return the one there is.
 
     `again` makes it anew. Two processes that want the same image wait for each other. Nothing is left on failure.
     """
-    pool = workspace.pool
-    ident = image_id(workspace, raw)
+    pool = project.pool
+    ident = image_id(project, raw)
     with pool.lock(f"image-{ident}", timeout=3600, what=f"the image {ident}"):
         place = pool.path_of("images", ident)
         if place.exists() and not again:
-            return images.check(workspace, ident)
+            return images.check(project, ident)
         building = pool.path_of("work", ident)
-        discard(workspace.cow, building)  # of a process that was killed: the lock says that nobody is at it
+        discard(project.cow, building)  # of a process that was killed: the lock says that nobody is at it
         building.mkdir(mode=0o711)
         try:
-            verified = verify(workspace, sanitize(workspace, raw, building))
+            verified = verify(project, sanitize(project, raw, building))
             if place.exists():
-                workspace.cow.remove(place)
-            return publish(workspace, verified)
+                project.cow.remove(place)
+            return publish(project, verified)
         finally:
-            discard(workspace.cow, building)
+            discard(project.cow, building)
+
+
+def _changed(project: Project) -> str | None:
+    """A hook file that is no longer what the rules' digest says; None when all are."""
+    now = project.hooks().digest()
+    return next((file for file, digest in project.hook_files.items() if now.get(file) != digest), None)

@@ -14,8 +14,8 @@ from envclone import audit, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.lifecycle import branch as station_5
 from envclone.lifecycle import keep
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Branch, BranchState, Counters, Image
+from envclone.project import Project
 from envclone.protocols import StepRunner
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["branch_for", "last", "masked_incident", "record", "replay"]
 
 
-def masked_incident(workspace: Workspace, ident: str, image: Image) -> Incident:
+def masked_incident(project: Project, ident: str, image: Image) -> Incident:
     """The incident's bundle under the key and the rules of an image, masked now or taken from the pool.
 
     Raises UsageError when there is no such bundle, UnsafeError when the identities to mask it with are gone.
@@ -34,9 +34,9 @@ def masked_incident(workspace: Workspace, ident: str, image: Image) -> Incident:
     from envclone.incidents.mask import mask_incident
     from envclone.lifecycle.sanitize import load_masks, load_plans
 
-    source = files.find(workspace.loaded.stack.incidents, ident)
+    source = files.find(project.loaded.stack.incidents, ident)
     content = hashlib.blake2b(source.read_bytes() + image.id.encode(), digest_size=8).hexdigest()
-    place = workspace.pool.path_of("incidents", "") / f"{ident}-{content}.json"
+    place = project.pool.path_of("incidents", "") / f"{ident}-{content}.json"
     if place.exists():
         return files.load(place)
     incident = files.load(source)
@@ -47,12 +47,12 @@ def masked_incident(workspace: Workspace, ident: str, image: Image) -> Incident:
             f"incident {ident} was not recorded yet: it does not say what production returned",
             hint=f"envclone incident record {source}",
         )
-    masked = mask_incident(incident, load_masks(workspace, image.raw), load_plans(workspace, image))
+    masked = mask_incident(incident, load_masks(project, image.raw), load_plans(project, image))
     files.save(masked, place)
     return masked
 
 
-def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | None = None) -> ReplayReport:
+def replay(project: Project, ident: str, branch: Branch, *, profile: str | None = None) -> ReplayReport:
     """Rerun an incident in a running branch and compare; the report is kept with the branch.
 
     Raises UnsafeError when the branch does not run.
@@ -62,9 +62,9 @@ def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | N
 
     if branch.state is not BranchState.RUNNING:
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
-    incident = masked_incident(workspace, ident, check(workspace, branch.image))
-    observer, place = registry.observer(branch.runtime), station_5.directory(workspace.pool, branch.name)
-    keep.touch(workspace.pool, branch.name)
+    incident = masked_incident(project, ident, check(project, branch.image))
+    observer, place = registry.observer(branch.runtime), station_5.directory(project.pool, branch.name)
+    keep.touch(project.pool, branch.name)
     with observer.evidence(branch, place) as witness:
         before = _of_servers(branch)
         with ExitStack() as stack:
@@ -84,22 +84,22 @@ def replay(workspace: Workspace, ident: str, branch: Branch, *, profile: str | N
         degraded=branch.degraded,
     )
     now = dt.datetime.now(dt.UTC)
-    folder = station_5.directory(workspace.pool, branch.name) / "replays"
+    folder = station_5.directory(project.pool, branch.name) / "replays"
     folder.mkdir(mode=0o700, exist_ok=True)
-    workspace.pool.write_json(folder / f"{ident}-{now:%Y%m%dT%H%M%S%f}.json", report.to_json())
+    project.pool.write_json(folder / f"{ident}-{now:%Y%m%dT%H%M%S%f}.json", report.to_json())
     audit.append(
-        workspace.pool.path / "audit.jsonl",
+        project.pool.path / "audit.jsonl",
         "replay",
         {"incident": ident, "branch": branch.name, "reproduced": report.reproduced},
     )
     return report
 
 
-def last(workspace: Workspace, branch: Branch) -> dict[str, Any] | None:
+def last(project: Project, branch: Branch) -> dict[str, Any] | None:
     """The newest report that was kept with a branch; None when there is none."""
-    folder = station_5.directory(workspace.pool, branch.name) / "replays"
+    folder = station_5.directory(project.pool, branch.name) / "replays"
     reports = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
-    return workspace.pool.read_json(reports[-1]) if reports else None
+    return project.pool.read_json(reports[-1]) if reports else None
 
 
 def _of_servers(branch: Branch) -> dict[str, Counters]:
@@ -120,9 +120,9 @@ def _with(
     return replace(seen, temp_files=own.temp_files, temp_bytes=own.temp_bytes, timeouts=timeouts)
 
 
-def branch_for(workspace: Workspace, ident: str) -> Branch:
+def branch_for(project: Project, ident: str) -> Branch:
     """The newest branch that was made for an incident. Raises UsageError when there is none."""
-    mine = [branch for branch in station_5.branches(workspace.pool) if branch.incident == ident]
+    mine = [branch for branch in station_5.branches(project.pool) if branch.incident == ident]
     if not mine:
         raise UsageError(
             f"no branch was made for incident {ident}",
@@ -131,7 +131,7 @@ def branch_for(workspace: Workspace, ident: str) -> Branch:
     return max(mine, key=lambda branch: branch.created_at)
 
 
-def record(workspace: Workspace, path: Path) -> Incident:
+def record(project: Project, path: Path) -> Incident:
     """Run a bundle's steps against production, in read-only transactions, and write what it returned into the bundle.
 
     The file becomes mode 0600: it holds raw data. Raises UnreachableError when production cannot be reached.
@@ -142,20 +142,20 @@ def record(workspace: Workspace, path: Path) -> Incident:
     incident = files.load(path)
     if incident.masked is not None:
         raise UsageError(f"{path} is a masked bundle; record the raw one")
-    with _production(workspace, incident) as runners:
+    with _production(project, incident) as runners:
         recorded = run(incident, runners)
     files.save(recorded, path)
-    audit.append(workspace.pool.path / "audit.jsonl", "record", {"incident": incident.incident})
+    audit.append(project.pool.path / "audit.jsonl", "record", {"incident": incident.incident})
     return recorded
 
 
 @contextmanager
-def _production(workspace: Workspace, incident: Incident) -> Iterator[Mapping[str, StepRunner]]:
+def _production(project: Project, incident: Incident) -> Iterator[Mapping[str, StepRunner]]:
     """Runners on production's own stores and services, for those that the incident's steps name."""
     from envclone.config.load import resolve_source
     from envclone.config.resolve import resolve_url
 
-    config = workspace.environment(incident.environment)
+    config = project.environment(incident.environment)
     wanted = {step.store for step in incident.steps}
     if unknown := wanted - config.stores.keys() - config.services.keys():
         raise UsageError(
@@ -165,7 +165,7 @@ def _production(workspace: Workspace, incident: Incident) -> Iterator[Mapping[st
     with ExitStack() as stack:
         runners: dict[str, StepRunner] = {}
         for name in sorted(wanted & config.services.keys()):
-            url = resolve_url(workspace.loaded, incident.environment, name)
+            url = resolve_url(project.loaded, incident.environment, name)
             if url is None:
                 raise UsageError(
                     f"the stack file does not say where production's '{name}' answers",
@@ -173,7 +173,7 @@ def _production(workspace: Workspace, incident: Incident) -> Iterator[Mapping[st
                 )
             runners[name] = stack.enter_context(registry.service("http").connect_source(name, url))
         for name in sorted(wanted & config.stores.keys()):
-            source = resolve_source(workspace.loaded, incident.environment, name)
+            source = resolve_source(project.loaded, incident.environment, name)
             runners[name] = stack.enter_context(
                 registry.server(config.stores[name].kind).connect_source(name, config.stores[name], source)
             )

@@ -9,12 +9,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envclone import keys, records, registry
+from envclone import records, registry
 from envclone.accounts import hand_over, service_account
 from envclone.errors import ConfigError, UnsafeError
-from envclone.lifecycle.images import domains_of, hooks_of, net_of, rules_digest
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
+from envclone.project import Project
 from envclone.protocols import StoreSession
 
 if TYPE_CHECKING:
@@ -61,78 +60,78 @@ class Sanitized:
 _TOKEN = object()
 
 
-def image_id(workspace: Workspace, raw: RawSnapshot) -> str:
+def image_id(project: Project, raw: RawSnapshot) -> str:
     """The id of the image that this snapshot, these rules, this key and these engines make."""
     import hashlib
 
     engines = sorted((name, store.engine_version) for name, store in raw.stores.items())
     parts = [
         raw.id,
-        rules_digest(workspace),
-        keys.key_id(keys.masking_key(workspace.pool.path_of("keys", ""))),
+        project.rules_digest,
+        project.key_id,
         engines,
-        workspace.loaded.stack.sanitize.method,
+        project.loaded.stack.sanitize.method,
     ]
     return "img-" + hashlib.blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
 
 
-def sanitize(workspace: Workspace, raw: RawSnapshot, directory: Path) -> Sanitized:
+def sanitize(project: Project, raw: RawSnapshot, directory: Path) -> Sanitized:
     """Clone a raw snapshot into `directory` and sanitize the clone; the caller removes it when this fails.
 
     Raises UnsafeError when a field is undeclared or a rule matches nothing, ConfigError when rules contradict.
     """
     from envclone.masking.masks import MaskSet
 
-    workspace.clone_raw(raw, directory)
+    project.clone_raw(raw, directory)
     plans: dict[str, StorePlan] = {}
     rewrites: dict[str, RewriteReport] = {}
     cleaned: dict[str, list[Cleaned]] = {name: [] for name in raw.stores}
-    domains = domains_of(workspace)
-    hooks = hooks_of(workspace)
+    domains = project.domains
+    hooks = project.hooks()
     with ExitStack() as stack:
         stack.callback(hooks.close)
         sessions: dict[str, StoreSession] = {}
         for name, snapshot in raw.stores.items():
-            workspace.progress(ProgressEvent(f"opening {name}", 0))
+            project.progress(ProgressEvent(f"opening {name}", 0))
             sessions[name] = stack.enter_context(
                 registry.store(snapshot.kind).open(directory / name, snapshot, log=directory / f"{name}.log")
             )
         for name, session in sessions.items():
             hooks.run_sql("before", name, session)
-        plans = _plan(workspace, domains, sessions, hooks)
-        corpus = _identities(workspace, domains, plans, sessions)
-        masks = MaskSet(keys.masking_key(workspace.pool.path_of("keys", "")), domains, corpus, hooks, net_of(workspace))
+        plans = _plan(project, domains, sessions, hooks)
+        corpus = _identities(project, domains, plans, sessions)
+        masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net)
         for name, session in sessions.items():
-            rewrites[name] = session.rewrite(plans[name], masks, workspace.progress)
+            rewrites[name] = session.rewrite(plans[name], masks, project.progress)
             hooks.run_sql("after", name, session)
             cleaned[name] += session.defang()
     for name, snapshot in raw.stores.items():
-        workspace.progress(ProgressEvent(f"scrubbing {name}", 0))
+        project.progress(ProgressEvent(f"scrubbing {name}", 0))
         cleaned[name] += registry.store(snapshot.kind).scrub(directory / name, snapshot, plans[name])
         (directory / f"{name}.log").unlink(missing_ok=True)
-    _save_corpus(workspace, raw, corpus)
+    _save_corpus(project, raw, corpus)
     work = {name: StoreWork(plans[name], rewrites[name], tuple(cleaned[name])) for name in raw.stores}
-    return Sanitized(_TOKEN, image_id(workspace, raw), directory, raw, masks, work)
+    return Sanitized(_TOKEN, image_id(project, raw), directory, raw, masks, work)
 
 
-def reopen(workspace: Workspace, image: Image, directory: Path) -> Sanitized:
+def reopen(project: Project, image: Image, directory: Path) -> Sanitized:
     """A published image, cloned into `directory`, as what `verify` checks. Its report of the rewriting says which
     tables are placed, and no more.
 
     Raises UnsafeError when the raw snapshot or the identities found in it are no longer in quarantine.
     """
     for name in image.raw.stores:
-        workspace.cow.clone(workspace.pool.path_of("images", image.id) / name, directory / name)
+        project.cow.clone(project.pool.path_of("images", image.id) / name, directory / name)
         hand_over(directory / name, service_account())
-    masks = load_masks(workspace, image.raw)
+    masks = load_masks(project, image.raw)
     work = {
         name: StoreWork(plan, RewriteReport("", {}, {}, 0.0, placed=placed), ())
-        for name, (plan, placed) in _of_stores(workspace, image).items()
+        for name, (plan, placed) in _of_stores(project, image).items()
     }
     return Sanitized(_TOKEN, image.id, directory, image.raw, masks, work)
 
 
-def load_masks(workspace: Workspace, raw: RawSnapshot, hooks: HookSet | None = None) -> MaskSet:
+def load_masks(project: Project, raw: RawSnapshot, hooks: HookSet | None = None) -> MaskSet:
     """The masks of an image made from this snapshot, with the identities that were found then.
 
     Raises UnsafeError when the quarantine no longer holds them.
@@ -140,7 +139,7 @@ def load_masks(workspace: Workspace, raw: RawSnapshot, hooks: HookSet | None = N
     from envclone.masking.corpus import Corpus
     from envclone.masking.masks import MaskSet
 
-    path = _corpus_path(workspace, raw)
+    path = _corpus_path(project, raw)
     if not path.exists():
         raise UnsafeError(
             f"the raw snapshot {raw.id} is no longer in quarantine, so the names in a new incident cannot be known",
@@ -148,24 +147,24 @@ def load_masks(workspace: Workspace, raw: RawSnapshot, hooks: HookSet | None = N
         )
     corpus = Corpus.load(path)
     return MaskSet(
-        keys.masking_key(workspace.pool.path_of("keys", "")),
-        domains_of(workspace),
+        project.masking_key,
+        project.domains,
         corpus,
-        hooks or hooks_of(workspace),
+        hooks or project.hooks(),
     )
 
 
-def load_plans(workspace: Workspace, image: Image) -> Mapping[str, StorePlan]:
+def load_plans(project: Project, image: Image) -> Mapping[str, StorePlan]:
     """The rules that an image was made by, from its attestation."""
-    return {name: plan for name, (plan, _) in _of_stores(workspace, image).items()}
+    return {name: plan for name, (plan, _) in _of_stores(project, image).items()}
 
 
-def _of_stores(workspace: Workspace, image: Image) -> dict[str, tuple[StorePlan, tuple[str, ...]]]:
+def _of_stores(project: Project, image: Image) -> dict[str, tuple[StorePlan, tuple[str, ...]]]:
     """Per store the rules, and the tables whose rows are at their addresses, as the attestation has them."""
     from envclone import attestation
 
-    folder = workspace.pool.path_of("images", image.id)
-    statement = attestation.read(folder, workspace.pool.path_of("keys", ""))
+    folder = project.pool.path_of("images", image.id)
+    statement = attestation.read(folder, project.keys)
     return {
         name: (
             records.load(StorePlan, store["plan"], what=f"the plan in the attestation of {image.id}"),
@@ -176,7 +175,7 @@ def _of_stores(workspace: Workspace, image: Image) -> dict[str, tuple[StorePlan,
 
 
 def _plan(
-    workspace: Workspace, domains: Mapping[str, DomainSpec], sessions: Mapping[str, StoreSession], hooks: HookSet
+    project: Project, domains: Mapping[str, DomainSpec], sessions: Mapping[str, StoreSession], hooks: HookSet
 ) -> dict[str, StorePlan]:
     """One plan per store; what is wrong with any of them is reported together."""
     from envclone.masking import references, rules
@@ -187,9 +186,9 @@ def _plan(
     hints: list[str] = []
     inventories: dict[str, Inventory] = {}
     for name, session in sessions.items():
-        workspace.progress(ProgressEvent(f"reading the layout of {name}", 0))
+        project.progress(ProgressEvent(f"reading the layout of {name}", 0))
         inventories[name] = session.inventory()
-    config = workspace.loaded.stack.sanitize
+    config = project.loaded.stack.sanitize
     its_rules = {name: _with_hooks(name, config.rules.get(name, {}), hooks) for name in inventories}
     declared = references.follow(config.references, its_rules, domains, inventories)
     for name, inventory in inventories.items():
@@ -226,7 +225,7 @@ def _with_hooks(store: str, rules: Rules, hooks: HookSet) -> Rules:
 
 
 def _identities(
-    workspace: Workspace,
+    project: Project,
     domains: Mapping[str, DomainSpec],
     plans: Mapping[str, StorePlan],
     sessions: Mapping[str, StoreSession],
@@ -237,7 +236,7 @@ def _identities(
 
     builder = CorpusBuilder()
     for name, session in sessions.items():
-        workspace.progress(ProgressEvent(f"collecting the people of {name}", 0))
+        project.progress(ProgressEvent(f"collecting the people of {name}", 0))
         rules = plans[name].masked
         for address, values in session.read(set(rules)):
             for kind, found in identities(rules[address], domains, values):
@@ -245,13 +244,13 @@ def _identities(
     return builder.build()
 
 
-def _corpus_path(workspace: Workspace, raw: RawSnapshot) -> Path:
-    return workspace.pool.path_of("raw", raw.id) / f"identities-{rules_digest(workspace)[:16]}"
+def _corpus_path(project: Project, raw: RawSnapshot) -> Path:
+    return project.pool.path_of("raw", raw.id) / f"identities-{project.rules_digest[:16]}"
 
 
-def _save_corpus(workspace: Workspace, raw: RawSnapshot, corpus: Corpus) -> None:
+def _save_corpus(project: Project, raw: RawSnapshot, corpus: Corpus) -> None:
     """Beside the raw snapshot: it is raw data, lives in quarantine and goes when the snapshot goes."""
-    path = _corpus_path(workspace, raw)
+    path = _corpus_path(project, raw)
     temporary = path.with_name(f".{path.name}.partial")
     corpus.save(temporary)
     temporary.rename(path)

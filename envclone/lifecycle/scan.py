@@ -6,17 +6,16 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from envclone import keys, registry
+from envclone import registry
 from envclone.lifecycle import snapshot
-from envclone.lifecycle.images import domains_of
 from envclone.lifecycle.teardown import discard
-from envclone.lifecycle.workspace import Workspace
 from envclone.masking.addresses import below, matches
 from envclone.masking.corpus import Corpus
 from envclone.masking.jsontext import leaves
 from envclone.masking.kinds import flat
 from envclone.masking.masks import MaskSet
 from envclone.models import Field, FieldKind, Inventory, ProgressEvent
+from envclone.project import Project
 from envclone.scan.propose import Proposal, propose
 from envclone.scan.values import look
 
@@ -30,39 +29,38 @@ ROWS = 400
 
 
 def scan(
-    workspace: Workspace, environment: str, *, fresh: bool = False, everything: bool = False
+    project: Project, environment: str, *, fresh: bool = False, everything: bool = False
 ) -> Mapping[str, Sequence[Proposal]]:
     """Proposals per store for the fields that have no rule, or with `everything` for all of them.
 
     The newest snapshot is used, or one is taken. Values are read on a private clone and leave it masked only.
     """
-    workspace.environment(environment)
-    raw = None if fresh else snapshot.latest(workspace, environment)
-    raw = raw or snapshot.take(workspace, environment)
-    directory = workspace.pool.path_of("work", f"{raw.id}-scan")
-    discard(workspace.cow, directory)
+    project.environment(environment)
+    raw = None if fresh else snapshot.latest(project, environment)
+    raw = raw or snapshot.take(project, environment)
+    directory = project.pool.path_of("work", f"{raw.id}-scan")
+    discard(project.cow, directory)
     directory.mkdir(mode=0o711)
-    rules = workspace.loaded.stack.sanitize.rules
-    key = keys.masking_key(workspace.pool.path_of("keys", ""))
-    masks = MaskSet(key, domains_of(workspace), Corpus())
+    rules = project.loaded.stack.sanitize.rules
+    masks = MaskSet(project.masking_key, project.domains, Corpus())
     out: dict[str, Sequence[Proposal]] = {}
     try:
-        workspace.clone_raw(raw, directory)
+        project.clone_raw(raw, directory)
         with ExitStack() as stack:
             for name, store in raw.stores.items():
-                workspace.progress(ProgressEvent(f"opening {name}", 0))
+                project.progress(ProgressEvent(f"opening {name}", 0))
                 session = stack.enter_context(
                     registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
                 )
                 known = {} if everything else rules.get(name, {})
-                out[name] = scan_session(session, known, masks, workspace)
+                out[name] = scan_session(session, known, masks, project)
     finally:
-        discard(workspace.cow, directory)
+        discard(project.cow, directory)
     return out
 
 
 def scan_session(
-    session: StoreSession, rules: Mapping[str, object], masks: MaskSet, workspace: Workspace | None = None
+    session: StoreSession, rules: Mapping[str, object], masks: MaskSet, project: Project | None = None
 ) -> list[Proposal]:
     """Proposals for the fields of an open store that `rules` do not name."""
     inventory = session.inventory()
@@ -70,8 +68,8 @@ def scan_session(
     samples = _samples(session, inventory, fields)
     out: list[Proposal] = []
     for i, field in enumerate(fields):
-        if workspace is not None:
-            workspace.progress(ProgressEvent("looking at fields", i, len(fields), "fields"))
+        if project is not None:
+            project.progress(ProgressEvent("looking at fields", i, len(fields), "fields"))
         its = samples.get(field.address, {})
         doubtful = {path: values for path, values in its.items() if values and look(values) is None}
         second = None
@@ -83,12 +81,12 @@ def scan_session(
     return _follow(out, inventory)
 
 
-def write(workspace: Workspace, proposals: Mapping[str, Sequence[Proposal]]) -> int:
+def write(project: Project, proposals: Mapping[str, Sequence[Proposal]]) -> int:
     """Add the proposals to the stack file; returns how many rules were written."""
     from envclone.config.load import load
     from envclone.scan.write import added
 
-    path = workspace.loaded.path
+    path = project.loaded.path
     before = path.read_text(encoding="utf-8")
     text = added(before, proposals)
     temporary = path.with_name(f".{path.name}.new")

@@ -6,8 +6,8 @@ import datetime as dt
 
 from envclone import audit, records, registry
 from envclone.errors import ConfigError
-from envclone.lifecycle.workspace import Workspace
 from envclone.models import Consistency, RawSnapshot, StoreSnapshot
+from envclone.project import Project
 
 __all__ = ["latest", "load", "take"]
 
@@ -16,7 +16,7 @@ VECTOR_STORES_LAST = ("postgres",)
 """Kinds copied first: a base backup describes its end, so what is copied right after it is nearest in time."""
 
 
-def take(workspace: Workspace, environment: str) -> RawSnapshot:
+def take(project: Project, environment: str) -> RawSnapshot:
     """Copy every store of an environment and return what was taken; nothing is left behind on failure.
 
     Raises UnreachableError, ResourceError, UnsafeError as the store's adapter finds.
@@ -24,14 +24,14 @@ def take(workspace: Workspace, environment: str) -> RawSnapshot:
     from envclone.config.load import resolve_source
     from envclone.pool import new_id
 
-    declared = workspace.environment(environment).stores
+    declared = project.environment(environment).stores
     if not declared:
         raise ConfigError(f"the environment '{environment}' declares no stores")
     configs = {
-        name: config.model_copy(update={"source": resolve_source(workspace.loaded, environment, name)})
+        name: config.model_copy(update={"source": resolve_source(project.loaded, environment, name)})
         for name, config in sorted(declared.items(), key=lambda item: item[1].kind not in VECTOR_STORES_LAST)
     }
-    pool = workspace.pool
+    pool = project.pool
     ident = new_id(environment)
     with pool.lock(f"snapshot-{environment}", what=f"a snapshot of '{environment}'"):
         building = pool.path_of("tmp", ident)
@@ -40,14 +40,14 @@ def take(workspace: Workspace, environment: str) -> RawSnapshot:
             stores: dict[str, StoreSnapshot] = {}
             for name, config in configs.items():
                 into = building / name
-                workspace.cow.create(into)
-                stores[name] = registry.store(config.kind).snapshot(name, config, into, workspace.progress)
+                project.cow.create(into)
+                stores[name] = registry.store(config.kind).snapshot(name, config, into, project.progress)
             consistency, skew = _agreement(list(stores.values()))
             raw = RawSnapshot(ident, environment, dt.datetime.now(dt.UTC), stores, consistency, skew)
             pool.write_json(building / MANIFEST, records.dump(raw))
             pool.publish(building, "raw", ident)
         except BaseException:
-            workspace.cow.remove(building)
+            project.cow.remove(building)
             raise
     audit.append(
         pool.path / "audit.jsonl",
@@ -57,17 +57,17 @@ def take(workspace: Workspace, environment: str) -> RawSnapshot:
     return raw
 
 
-def load(workspace: Workspace, ident: str) -> RawSnapshot:
+def load(project: Project, ident: str) -> RawSnapshot:
     """The raw snapshot of that id. Raises UnsafeError when its manifest is damaged."""
-    path = workspace.pool.path_of("raw", ident) / MANIFEST
-    return records.load(RawSnapshot, workspace.pool.read_json(path), what=f"the raw snapshot {ident}")
+    path = project.pool.path_of("raw", ident) / MANIFEST
+    return records.load(RawSnapshot, project.pool.read_json(path), what=f"the raw snapshot {ident}")
 
 
-def latest(workspace: Workspace, environment: str) -> RawSnapshot | None:
+def latest(project: Project, environment: str) -> RawSnapshot | None:
     """The newest raw snapshot of an environment that is still in quarantine."""
-    folder = workspace.pool.path_of("raw", "")
+    folder = project.pool.path_of("raw", "")
     found = [
-        load(workspace, entry.name)
+        load(project, entry.name)
         for entry in folder.iterdir()
         if entry.name.startswith(f"{environment}-") and (entry / MANIFEST).exists()
     ]

@@ -21,12 +21,11 @@ from typing import Any
 
 from envclone import records, registry
 from envclone.errors import UnsafeError
-from envclone.lifecycle.images import domains_of, hooks_of
 from envclone.lifecycle.sanitize import Sanitized
 from envclone.lifecycle.teardown import discard
-from envclone.lifecycle.workspace import Workspace
 from envclone.memory import give_back
 from envclone.models import Integrity, ProgressEvent, RowsDigest, StorePlan
+from envclone.project import Project
 from envclone.protocols import StoreSession
 from envclone.verifier.fidelity import fidelity
 from envclone.verifier.fields import FieldFindings, examine_fields
@@ -52,25 +51,25 @@ class Verified:
 _TOKEN = object()
 
 
-def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = None) -> Verified:
+def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None) -> Verified:
     """Run every check on a sanitized clone. Raises UnsafeError listing what failed; a value is never shown.
 
     `files` is where the bytes are searched when that is not the clone itself, which its servers have opened.
     """
-    counterpart = workspace.pool.path_of("work", f"{sanitized.id}-raw")
-    discard(workspace.cow, counterpart)
+    counterpart = project.pool.path_of("work", f"{sanitized.id}-raw")
+    discard(project.cow, counterpart)
     counterpart.mkdir(mode=0o711)
     try:
-        checks, findings = _examine_rows(workspace, sanitized, counterpart)
+        checks, findings = _examine_rows(project, sanitized, counterpart)
     finally:
-        discard(workspace.cow, counterpart)
+        discard(project.cow, counterpart)
     checks["record_texts"] = examine_record(
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
     findings.search = None
     checks["structure"] = {}
     for name, snapshot in sanitized.raw.stores.items():
-        workspace.progress(ProgressEvent(f"checking the files of {name}", 0))
+        project.progress(ProgressEvent(f"checking the files of {name}", 0))
         found = registry.store(snapshot.kind).examine((files or sanitized.directory) / name)
         checks["structure"][name] = dict(found)
     give_back()
@@ -80,7 +79,7 @@ def verify(workspace: Workspace, sanitized: Sanitized, *, files: Path | None = N
             for name, snapshot in sanitized.raw.stores.items()
         },
         findings,
-        workspace.progress,
+        project.progress,
     )
     return Verified(_TOKEN, sanitized, checks)
 
@@ -102,17 +101,15 @@ def stores_record(sanitized: Sanitized) -> dict[str, Any]:
     }
 
 
-def _examine_rows(
-    workspace: Workspace, sanitized: Sanitized, counterpart: Path
-) -> tuple[dict[str, Any], FieldFindings]:
+def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> tuple[dict[str, Any], FieldFindings]:
     """Checks 1 to 3, with raw and sanitized open side by side in private."""
     raw_stores = sanitized.raw.stores
-    workspace.clone_raw(sanitized.raw, counterpart)
+    project.clone_raw(sanitized.raw, counterpart)
     with ExitStack() as stack:
         raws: dict[str, StoreSession] = {}
         cleans: dict[str, StoreSession] = {}
         for name, snapshot in raw_stores.items():
-            workspace.progress(ProgressEvent(f"verifying {name}", 0))
+            project.progress(ProgressEvent(f"verifying {name}", 0))
             adapter = registry.store(snapshot.kind)
             raws[name] = stack.enter_context(
                 adapter.open(counterpart / name, snapshot, log=counterpart / f"{name}.log")
@@ -120,7 +117,7 @@ def _examine_rows(
             cleans[name] = stack.enter_context(
                 adapter.open(sanitized.directory / name, snapshot, log=counterpart / f"{name}-clean.log")
             )
-        hooks = hooks_of(workspace)
+        hooks = project.hooks()
         stack.callback(hooks.close)
         stack.callback(sanitized.masks.close)
         problems: list[str] = []
@@ -130,7 +127,7 @@ def _examine_rows(
         checks: dict[str, Any] = {"rows": {}, "integrity": {}, "production": production}
         for name in raw_stores:
             plan = sanitized.stores[name].plan
-            workspace.progress(ProgressEvent(f"comparing {name} row by row", 0))
+            project.progress(ProgressEvent(f"comparing {name} row by row", 0))
             placed = sanitized.stores[name].rewrite.placed
             before = raws[name].digest(plan, sanitized.masks, placed)
             after = cleans[name].digest(plan, None, placed)
@@ -146,13 +143,13 @@ def _examine_rows(
             }
         for name in raw_stores:
             problems += hooks.verify(name, cleans[name])
-        workspace.progress(ProgressEvent("asking the vector indexes of production and of the clone", 0))
+        project.progress(ProgressEvent("asking the vector indexes of production and of the clone", 0))
         checks["fidelity"] = fidelity(
             raws, cleans, {name: work.rewrite.placed for name, work in sanitized.stores.items()}
         )
-        problems += _unfaithful(checks["fidelity"], workspace.loaded.stack.sanitize.fidelity.minimum)
+        problems += _unfaithful(checks["fidelity"], project.loaded.stack.sanitize.fidelity.minimum)
         plans = {name: work.plan for name, work in sanitized.stores.items()}
-        references = workspace.loaded.stack.sanitize.references
+        references = project.loaded.stack.sanitize.references
         checks["references"], lost = dangling(references, plans, raws, cleans)
         problems += lost
         if problems:
@@ -162,9 +159,9 @@ def _examine_rows(
             raws,
             cleans,
             plans,
-            domains_of(workspace),
+            project.domains,
             sanitized.masks,
-            workspace.progress,
+            project.progress,
         )
         checks["fields"] = findings.summary()
         return checks, findings

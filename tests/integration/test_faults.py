@@ -80,7 +80,7 @@ def test_killed_at_any_moment(here: Place) -> None:
         if attempt % 2 == 0:  # every second time all of it is made anew
             for kind in ("images", "raw"):
                 for entry in (here.pool / kind).iterdir():
-                    here.open().workspace.cow.remove(entry)
+                    here.open().project.cow.remove(entry)
         victim = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         time.sleep(whole * (attempt + random.random()) / 12)
         victim.send_signal(signal.SIGKILL)
@@ -251,7 +251,7 @@ def test_a_full_disk(prod: Production) -> None:
         tiny.env["PROD_DSN"] = prod.dsn_for("app")
         tiny.write(STACK)
         filler = tiny.pool / "tmp" / "filler"
-        free = tiny.open().workspace.pool.free_bytes()
+        free = tiny.open().project.pool.free_bytes()
         with filler.open("wb") as file:
             os.posix_fallocate(file.fileno(), 0, max(free - 30 * 2**20, 1))
         done = tiny.call("branch", "prod", check=False)

@@ -75,7 +75,7 @@ def stack(here: Place) -> Iterator[Stack]:
     yield opened
     left = [one for one in here.leftovers() if not one.startswith("raw/")]
     for one in left:  # a test that fails is not to spoil the next one
-        opened.workspace.cow.remove(here.pool / one)
+        opened.project.cow.remove(here.pool / one)
     assert left == [], "a refused image leaves nothing"
 
 
@@ -88,7 +88,7 @@ def test_with_every_step_nobody_is_left(here: Place) -> None:
     assert checks["files"]["residue_hits"] == 0
     assert checks["files"]["originals_searched"] > 390
     assert checks["references"][0]["dangling"] == 0
-    stack.workspace.cow.remove(here.pool / "images" / image.id)
+    stack.project.cow.remove(here.pool / "images" / image.id)
 
 
 def _nothing(*arguments: Any, **options: Any) -> tuple[()]:
@@ -149,13 +149,13 @@ def test_a_free_text_mask_that_misses_is_caught(stack: Stack, monkeypatch: pytes
 
 def test_only_what_was_verified_can_be_published(stack: Stack) -> None:
     with pytest.raises(TypeError):
-        sanitize.Sanitized(object(), "img-x", stack.workspace.pool.path, None, None, {})  # type: ignore[arg-type]
+        sanitize.Sanitized(object(), "img-x", stack.project.pool.path, None, None, {})  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         verify.Verified(object(), None, {})  # type: ignore[arg-type]
-    raw = snapshot.latest(stack.workspace, "prod")
+    raw = snapshot.latest(stack.project, "prod")
     for impostor in (raw, object(), None):
         with pytest.raises(UnsafeError, match="can be published"):
-            publish.publish(stack.workspace, impostor)  # type: ignore[arg-type]
+            publish.publish(stack.project, impostor)  # type: ignore[arg-type]
 
 
 def test_a_row_that_moved_is_caught(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -205,6 +205,6 @@ def test_another_answer_of_a_vector_index_is_caught_and_can_be_allowed(
         assert "97.0%" in here.call("images").stdout
         assert "97 of 100" in here.call("attestation", image.id).stdout
         allowed.remove("off")
-        allowed.workspace.cow.remove(here.pool / "images" / image.id)
+        allowed.project.cow.remove(here.pool / "images" / image.id)
     finally:
         here.write(text)

@@ -1,0 +1,147 @@
+"""The project: one stack file and the pool it uses, and what both together decide, each computed once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from envclone.accounts import hand_over, service_account
+from envclone.errors import ConfigError
+from envclone.models import ProgressEvent, RawSnapshot
+from envclone.protocols import CowDriver, Progress
+
+if TYPE_CHECKING:
+    from envclone.config.load import LoadedStack
+    from envclone.config.schema import Environment
+    from envclone.hooks.hookset import HookSet
+    from envclone.masking.kinds import DomainSpec
+    from envclone.masking.presidio import Net
+    from envclone.pool import Pool
+
+__all__ = ["Project", "silent"]
+
+
+def silent(event: ProgressEvent) -> None:
+    """Tells nobody."""
+
+
+@dataclass(frozen=True)
+class Project:
+    """One stack file and the pool that its snapshots, images and branches live in.
+
+    Everything here is as it was when it was first asked for: open the stack file again after a change.
+    """
+
+    loaded: LoadedStack
+    pool: Pool
+    cow: CowDriver
+    progress: Progress = field(default=silent)
+
+    @classmethod
+    def open(cls, stack_file: Path, *, pool: Path | None = None, progress: Progress = silent) -> Project:
+        """Load a stack file and open its pool (`pool` overrides the one it names).
+
+        Raises ConfigError, ResourceError.
+        """
+        from envclone.config.load import load
+        from envclone.cow.choose import choose
+        from envclone.pool import Pool, default_path
+
+        loaded = load(stack_file)
+        opened = Pool.open(pool or loaded.stack.pool.path or default_path())
+        return cls(loaded, opened, choose(loaded.stack.pool.driver, opened.path), progress)
+
+    @property
+    def name(self) -> str:
+        """The project's name: every record in the pool carries it."""
+        return self.loaded.stack.project
+
+    @property
+    def keys(self) -> Path:
+        """The pool's directory of keys."""
+        return self.pool.path_of("keys", "")
+
+    @cached_property
+    def domains(self) -> Mapping[str, DomainSpec]:
+        """The domains that the stack file declares, as the masks need them."""
+        from envclone.masking.kinds import DomainSpec
+
+        declared = self.loaded.stack.sanitize.domains
+        return {
+            name: DomainSpec(kind=domain.kind, unique=domain.unique, value=domain.value)
+            for name, domain in declared.items()
+        }
+
+    @cached_property
+    def rules_digest(self) -> str:
+        """The digest of everything in the stack file that decides what values become."""
+        from envclone.masking.presidio import net_version
+        from envclone.masking.rules import digest
+
+        config = self.loaded.stack.sanitize
+        return digest(config.rules, self.domains, config.references, self.hook_files, net_version(config.presidio))
+
+    @cached_property
+    def hook_files(self) -> Mapping[str, str]:
+        """A digest of each hook file's content."""
+        return self.hooks().digest()
+
+    @cached_property
+    def masking_key(self) -> bytes:
+        """The project's masking key. Raises ConfigError, UnsafeError as `keys.masking_key` does."""
+        from envclone import keys
+
+        return keys.masking_key(self.keys)
+
+    @cached_property
+    def key_id(self) -> str:
+        """The id of the masking key; never the key."""
+        from envclone import keys
+
+        return keys.key_id(self.masking_key)
+
+    @cached_property
+    def net(self) -> Net | None:
+        """The extra net over free text that the stack file asks for. Raises ConfigError when it is not installed."""
+        from envclone.masking.presidio import net
+
+        name = self.loaded.stack.sanitize.presidio
+        return net(name) if name else None
+
+    def hooks(self, *, deadline: float | None = None, show: bool = False) -> HookSet:
+        """The hooks of the stack file, in processes of their own that start at first need; the caller closes the set.
+
+        `deadline` is in seconds. Raises ConfigError naming a file that is not there.
+        """
+        from envclone.hooks.hookset import HookSet, files_in
+        from envclone.hooks.worker import DEADLINE
+
+        config = self.loaded.stack.sanitize
+        stores = sorted({name for env in self.loaded.stack.environments.values() for name in env.stores})
+        files = [*config.hooks, *files_in(config.rules)]
+        return HookSet(
+            self.loaded.directory,
+            files,
+            stores,
+            listed=config.hooks,
+            deadline=DEADLINE if deadline is None else deadline,
+            show=show,
+        )
+
+    def clone_raw(self, raw: RawSnapshot, directory: Path) -> None:
+        """Clone a raw snapshot's stores into `directory`, for the account that servers run as; raw itself is root's."""
+        for name in raw.stores:
+            self.cow.clone(self.pool.path_of("raw", raw.id) / name, directory / name)
+            hand_over(directory / name, service_account())
+
+    def environment(self, name: str) -> Environment:
+        """An environment of the stack file; raises ConfigError naming those there are."""
+        environments = self.loaded.stack.environments
+        if name not in environments:
+            raise ConfigError(
+                f"the stack file has no environment '{name}'; there are: {', '.join(sorted(environments)) or 'none'}"
+            )
+        return environments[name]
