@@ -1,4 +1,8 @@
-"""The two keys of a pool: one makes pseudonyms, the other signs attestations. Neither ever leaves its 0600 file."""
+"""The two keys of a pool: one makes pseudonyms, the other signs attestations. Neither ever leaves its 0600 file.
+
+The masking key of the pool masks nothing itself: each project has a key derived from it and the project's name, so two
+projects have unlinkable pseudonyms, also when they share a pool or are given the same key by the environment.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from envclone.errors import ConfigError, UnsafeError
 
-__all__ = ["key_id", "masking_key", "public_key", "sign", "verify"]
+__all__ = ["key_id", "masking_key", "pool_key", "public_key", "sign", "verify"]
 
 MASKING_KEY_BYTES = 32
 
@@ -23,8 +27,16 @@ def key_id(key: bytes) -> str:
     return "k" + blake2b(b"envclone key id", key=key, digest_size=6).hexdigest()
 
 
-def masking_key(folder: Path, env: Mapping[str, str] | None = None) -> bytes:
-    """The pool's masking key (32 bytes), made at first use into `folder/masking.key` (64 hex digits, mode 0600).
+def masking_key(folder: Path, project: str, env: Mapping[str, str] | None = None) -> bytes:
+    """A project's masking key: 32 bytes of keyed BLAKE2b (RFC 7693) under the pool's key, over the project's name.
+
+    Raises what `pool_key` raises.
+    """
+    return blake2b(project.encode(), key=pool_key(folder, env), person=b"envclone project", digest_size=32).digest()
+
+
+def pool_key(folder: Path, env: Mapping[str, str] | None = None) -> bytes:
+    """The pool's key (32 bytes), made at first use into `folder/masking.key` (64 hex digits, mode 0600).
 
     ENVCLONE_MASKING_KEY_FILE names another file, ENVCLONE_MASKING_KEY gives the hex digits themselves.
     Raises ConfigError for a malformed key, UnsafeError when the file can be read by others.

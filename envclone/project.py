@@ -94,7 +94,7 @@ class Project:
         """The project's masking key. Raises ConfigError, UnsafeError as `keys.masking_key` does."""
         from envclone import keys
 
-        return keys.masking_key(self.keys)
+        return keys.masking_key(self.keys, self.name)
 
     @cached_property
     def key_id(self) -> str:
