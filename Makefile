@@ -3,10 +3,12 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+LOCK   := requirements.lock
+PIP    := pip install --quiet --disable-pip-version-check
 
-.PHONY: help demo test lint setup clean
+.PHONY: help demo test check lint setup lock test-latest clean
 help:            ## what can be made here
-	@grep -E '^[a-z]+: .*##|^[a-z]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
+	@grep -E '^[a-z-]+: .*##|^[a-z-]+:  +##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/'
 
 demo: $(STAMP)   ## the story, end to end, on real engines
 	@sh .ci/system demo
@@ -14,10 +16,11 @@ demo: $(STAMP)   ## the story, end to end, on real engines
 
 test: $(STAMP)   ## lint, types and every test
 	@sh .ci/system test
-	$(BIN)/ruff check envclone hooks tests
-	$(BIN)/ruff format --check envclone hooks tests
-	$(BIN)/mypy
+	@$(MAKE) --no-print-directory lint
 	$(BIN)/pytest -n 2 --dist loadfile
+
+check: lint      ## lint, types, unit tests and fakes: two minutes, no engine, no root
+	$(BIN)/pytest -n 2 --dist loadfile tests/unit
 
 lint: $(STAMP)   ## style and types only
 	$(BIN)/ruff check envclone hooks tests
@@ -26,11 +29,27 @@ lint: $(STAMP)   ## style and types only
 
 setup: $(STAMP)  ## the virtual environment only
 
-$(STAMP): pyproject.toml .ci/system
+$(STAMP): pyproject.toml $(LOCK) .ci/system
 	@sh .ci/system venv
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check -e '.[dev]'
+	$(BIN)/$(PIP) --require-hashes --no-deps -r $(LOCK)
+	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
+lock:            ## resolve pyproject.toml anew into the lock, with hashes, for every supported Python
+	$(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/$(PIP) uv
+	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra dev \
+		--generate-hashes --no-emit-index-url --custom-compile-command 'make lock' --output-file $(LOCK)
+	rm -rf $(VENV)-lock
+
+test-latest:     ## every test with today's newest versions instead of the locked ones
+	@sh .ci/system venv
+	@sh .ci/system test
+	$(PYTHON) -m venv $(VENV)-latest
+	$(VENV)-latest/bin/$(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
+	$(VENV)-latest/bin/mypy
+	$(VENV)-latest/bin/pytest -n 2 --dist loadfile
+
 clean:           ## remove what was installed and built here
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) $(VENV)-latest $(VENV)-lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from envclone import interrupts
 from envclone.errors import EnvcloneError
 
 __all__ = ["fork_map", "processors"]
@@ -69,7 +70,7 @@ def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
 
 
 def _work_off(work: Callable[[Any], Any], jobs: Sequence[Any], writer: Any, parent: int) -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent is interrupted, and ends this one
+    interrupts.ignore()  # the parent is interrupted, and ends this one
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         os._exit(1)

@@ -1,17 +1,36 @@
-"""What all tests share: tests of what only root may do are left out for everybody else, and never in CI."""
+"""What all tests share: who may run what, signals as a terminal gives them, and nothing left behind at the end."""
 
 from __future__ import annotations
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
+
+from tests.support import leftovers
 
 DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
 """The second real server, with contrib, that `.ci/debian17` brings."""
 
 if DEBIAN_17.exists():
     os.environ.setdefault("ENVCLONE_PG_BIN_17", str(DEBIAN_17))
+
+
+def pytest_configure() -> None:
+    """`nohup`, a shell's `&` and some build servers ignore these, and every program that a test starts would too."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for signum in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, signal.SIG_DFL)
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """The run fails when it leaves a process, a mount, a container or a lock of the accounts behind."""
+    if hasattr(session.config, "workerinput"):
+        return  # only the process that ends last can tell
+    if found := leftovers.lasting():
+        print("\nleft behind by these tests:\n  " + "\n  ".join(found))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

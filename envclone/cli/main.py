@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import os
+import signal
 import sys
 import traceback
 from typing import Any
@@ -12,6 +14,7 @@ import click
 
 from envclone import __version__
 from envclone.errors import EnvcloneError
+from envclone.interrupts import Ending, interruptible
 
 __all__ = ["cli", "main"]
 
@@ -89,37 +92,64 @@ def cli(ctx: click.Context, stack_file: str | None, pool: str | None, debug: boo
 
 def main() -> None:
     """Run a command; an expected error is one line and its remedy, only a bug shows a trace."""
-    debug = "--debug" in sys.argv or bool(os.environ.get("ENVCLONE_DEBUG"))
-    as_json = "--json" in sys.argv
-    try:
-        code = cli.main(standalone_mode=False)  # an Exit comes back as its code
+    with interruptible(_still_cleaning) as ending:
+        try:
+            code = cli.main(standalone_mode=False)  # an Exit comes back as its code
+        except BaseException as exc:  # noqa: BLE001 (the boundary: everything becomes an exit code here)
+            code = _interrupted(ending.first or signal.SIGINT) if _ended(exc, ending) else _failed(exc)
         if isinstance(code, int) and code:
             sys.exit(code)
-    except click.exceptions.Exit as exc:
-        sys.exit(exc.exit_code)
-    except click.ClickException as exc:
+
+
+def _ended(exc: BaseException, ending: Ending) -> bool:
+    """Whether a signal is the reason; programs that the same signal ended fail in their own ways."""
+    return ending.first is not None or isinstance(exc, click.Abort | KeyboardInterrupt)
+
+
+def _failed(exc: BaseException) -> int:
+    """Tell of an error; returns the exit code."""
+    debug = "--debug" in sys.argv or bool(os.environ.get("ENVCLONE_DEBUG"))
+    as_json = "--json" in sys.argv
+    if isinstance(exc, SystemExit):
+        return exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+    if isinstance(exc, click.exceptions.Exit):
+        return exc.exit_code
+    if isinstance(exc, click.ClickException):
         if as_json:
             _write_json({"type": "UsageError", "message": exc.format_message(), "exit_code": 2})
         else:
             exc.show()
-        sys.exit(2)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; nothing half made is left", err=True)
-        sys.exit(130)
-    except BrokenPipeError:
+        return 2
+    if isinstance(exc, BrokenPipeError):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # the reader went away: no trace for that
-        sys.exit(141)
-    except EnvcloneError as exc:
+        return 141
+    if isinstance(exc, EnvcloneError):
         _report(exc, as_json=as_json, debug=debug)
-        sys.exit(exc.exit_code)
-    except Exception as exc:  # noqa: BLE001  (the boundary: whatever comes here is a bug of ours)
-        if debug:
-            traceback.print_exc()
-        elif as_json:
-            _write_json({"type": type(exc).__name__, "message": "an error of envclone itself", "exit_code": 1})
+        return exc.exit_code
+    if debug:
+        traceback.print_exception(exc)
+    elif as_json:
+        _write_json({"type": type(exc).__name__, "message": "an error of envclone itself", "exit_code": 1})
+    else:
+        click.echo(f"error: an error of envclone itself ({type(exc).__name__}); --debug shows the trace", err=True)
+    return 1
+
+
+def _interrupted(signum: int) -> int:
+    """Say so and return 128 and the signal's number; a terminal that was closed can no longer be told."""
+    code = 128 + signum
+    said = f"ended by {signal.Signals(signum).name}; nothing half made is left"
+    with contextlib.suppress(OSError):
+        if "--json" in sys.argv:
+            _write_json({"type": "Interrupted", "message": said, "exit_code": code})
         else:
-            click.echo(f"error: an error of envclone itself ({type(exc).__name__}); --debug shows the trace", err=True)
-        sys.exit(1)
+            click.echo(said, err=True)
+    return code
+
+
+def _still_cleaning(signum: int) -> None:
+    with contextlib.suppress(OSError):
+        click.echo("still cleaning up; it ends by itself", err=True)
 
 
 def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:
@@ -142,7 +172,7 @@ def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:
             first, *rest = exc.hint.splitlines()
             click.echo(click.style("hint: ", fg="cyan") + "\n      ".join([first, *rest]), err=True)
     if debug:
-        traceback.print_exc()
+        traceback.print_exception(exc)
 
 
 def _write_json(error: dict[str, Any]) -> None:

@@ -24,6 +24,7 @@ from envclone.cow.placing import abandoned, owner_of
 from envclone.cow.reflink import ReflinkDriver
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UsageError
 from envclone.protocols import CowDriver
+from tests.support.leftovers import RUN
 
 pytestmark = pytest.mark.root
 NOBODY = 65534
@@ -64,7 +65,7 @@ def make_mount(folder: Path, type: str, size: str) -> Iterator[Path]:
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(dir="/tmp", prefix="envclone-cow-"))
+    path = Path(tempfile.mkdtemp(dir="/tmp", prefix=f"envclone-test-{RUN}-"))
     path.chmod(0o711)
     yield path
     shutil.rmtree(path)

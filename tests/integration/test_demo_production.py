@@ -22,6 +22,7 @@ from envclone.demo.rebuild import choose, compare
 from envclone.demo.stack import stack_yaml
 from envclone.incidents.bundle import Incident, SqlStep, VectorStep
 from envclone.models import ProgressEvent
+from tests.support.leftovers import RUN
 
 pytestmark = pytest.mark.real
 
@@ -31,7 +32,7 @@ def _quiet(event: ProgressEvent) -> None:
 
 
 def _directory() -> Path:
-    path = Path(tempfile.mkdtemp(dir="/tmp", prefix="envclone-demo-"))
+    path = Path(tempfile.mkdtemp(dir="/tmp", prefix=f"envclone-test-{RUN}-"))
     path.chmod(0o711)
     return path
 

@@ -17,6 +17,7 @@ import psycopg
 from envclone import process
 from envclone.accounts import hand_over, service_account
 from envclone.stores.postgres import engine as engines
+from tests.support.leftovers import RUN
 
 PASSWORD = "s3cret/pass word"  # with characters that a URL must quote
 
@@ -79,7 +80,7 @@ class Production:
 @contextlib.contextmanager
 def scratch() -> Iterator[Path]:
     """A directory that the servers' account can enter (pytest's own are closed to it)."""
-    place = Path(tempfile.mkdtemp(prefix="envclone-test-", dir="/tmp"))
+    place = Path(tempfile.mkdtemp(prefix=f"envclone-test-{RUN}-", dir="/tmp"))
     place.chmod(0o711)
     try:
         yield place

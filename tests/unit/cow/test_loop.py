@@ -17,6 +17,7 @@ from envclone.cow import loop
 from envclone.cow.choose import choose
 from envclone.cow.mounts import mount_at, mount_of
 from envclone.errors import BusyError, CommandError, EnvcloneError, ResourceError, UsageError
+from tests.support.leftovers import RUN
 
 pytestmark = pytest.mark.root
 SIZE = 400 * 1024**2
@@ -24,7 +25,7 @@ SIZE = 400 * 1024**2
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(dir="/tmp", prefix="envclone-loop-"))
+    path = Path(tempfile.mkdtemp(dir="/tmp", prefix=f"envclone-test-{RUN}-"))
     path.chmod(0o711)
     yield path
     for name in ("pool", "a [odd] näme\n"):

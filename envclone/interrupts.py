@@ -1,0 +1,100 @@
+"""How a command is ended from outside: SIGINT, SIGTERM and SIGHUP each unwind it as Ctrl-C does, once."""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import types
+from collections.abc import Callable, Iterator
+
+__all__ = ["SIGNALS", "Ending", "Interrupted", "deferred", "ignore", "interruptible"]
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+"""The signals that end a command: a person, a service manager, a terminal that is closed."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal ended the command; `exit_code` is 128 and the signal's number, as a shell reports it.
+
+    It is a KeyboardInterrupt, so that libraries which cancel a running query on Ctrl-C do so here too.
+    """
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+        self.exit_code = 128 + signum
+
+
+class Ending:
+    """The handler of SIGNALS: it raises at the first one, or at the end of the blocks that may not be cut.
+
+    `first` is the signal that ended the command, None before one came.
+    """
+
+    def __init__(self, again: Callable[[int], None]) -> None:
+        self._again = again
+        self.first: int | None = None
+        self.held = 0
+        self.waiting = False
+
+    def __call__(self, signum: int, frame: types.FrameType | None) -> None:
+        if self.first is not None:
+            self._again(signum)
+            return
+        self.first = signum
+        if self.held:
+            self.waiting = True
+        else:
+            raise Interrupted(signum)
+
+    def release(self) -> None:
+        """End a block of `deferred`; raises Interrupted when a signal came within the outermost one."""
+        self.held -= 1
+        if self.waiting and not self.held and self.first is not None:
+            self.waiting = False
+            raise Interrupted(self.first)
+
+
+@contextlib.contextmanager
+def interruptible(again: Callable[[int], None] = lambda signum: None) -> Iterator[Ending]:
+    """Within the block the first of SIGNALS raises Interrupted in the main thread; yields what remembers it.
+
+    Later ones call `again` and change nothing: clean-up that has begun runs to its end. A signal that was ignored when
+    the block was entered stays ignored, as `nohup` and a shell's `&` ask for.
+    """
+    ending = Ending(again)
+    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
+    mine = {signum: handler for signum, handler in before.items() if handler is not signal.SIG_IGN}
+    for signum in mine:
+        signal.signal(signum, ending)
+    try:
+        yield ending
+    finally:
+        if ending.first is None:  # after a signal the process is on its way out: nothing may cut that short
+            for signum, handler in mine.items():
+                signal.signal(signum, handler or signal.SIG_DFL)
+
+
+@contextlib.contextmanager
+def deferred() -> Iterator[None]:
+    """Let the block run to its end before a signal that came meanwhile raises Interrupted.
+
+    For short steps that must be whole: a process started and written down, what was made removed again. Outside of
+    `interruptible` it changes nothing.
+    """
+    handlers = [signal.getsignal(signum) for signum in SIGNALS]
+    ending = next((handler for handler in handlers if isinstance(handler, Ending)), None)
+    if ending is None:
+        yield
+        return
+    ending.held += 1
+    try:
+        yield
+    finally:
+        ending.release()
+
+
+def ignore() -> None:
+    """Ignore all of SIGNALS: for copies of a process that their parent ends."""
+    for signum in SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)

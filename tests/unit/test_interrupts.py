@@ -1,0 +1,71 @@
+"""Signals that end a command: once, at a moment when it may be ended, whatever was ignored before."""
+
+from __future__ import annotations
+
+import os
+import signal
+
+import pytest
+
+from envclone import interrupts
+
+
+@pytest.mark.parametrize("signum", interrupts.SIGNALS)
+def test_the_first_signal_ends_the_block_with_its_own_code(signum: signal.Signals) -> None:
+    with pytest.raises(interrupts.Interrupted) as caught, interrupts.interruptible() as ending:
+        os.kill(os.getpid(), signum)
+    assert caught.value.exit_code == 128 + signum
+    assert ending.first == signum
+    _restore()
+
+
+def test_later_signals_are_told_and_change_nothing() -> None:
+    told: list[int] = []
+    cleaned = False
+    with pytest.raises(interrupts.Interrupted), interrupts.interruptible(told.append):
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            os.kill(os.getpid(), signal.SIGHUP)
+            cleaned = True
+    assert told == [signal.SIGTERM, signal.SIGHUP]
+    assert cleaned
+    _restore()
+
+
+def test_a_step_that_must_be_whole_ends_before_the_signal_counts() -> None:
+    done: list[str] = []
+    with pytest.raises(interrupts.Interrupted), interrupts.interruptible():
+        with interrupts.deferred():
+            os.kill(os.getpid(), signal.SIGHUP)
+            with interrupts.deferred():
+                done.append("inner")
+            done.append("outer")
+        done.append("never")
+    assert done == ["inner", "outer"]
+    _restore()
+
+
+def test_what_was_ignored_stays_ignored() -> None:
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with interrupts.interruptible() as ending:
+            os.kill(os.getpid(), signal.SIGHUP)
+        assert ending.first is None
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_without_a_signal_everything_is_as_it_was() -> None:
+    before = [signal.getsignal(signum) for signum in interrupts.SIGNALS]
+    with interrupts.interruptible(), interrupts.deferred():
+        pass
+    assert [signal.getsignal(signum) for signum in interrupts.SIGNALS] == before
+
+
+def _restore() -> None:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
