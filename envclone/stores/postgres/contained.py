@@ -126,7 +126,7 @@ def settle(
         return None
 
     wait.until(ready, what=f"{what} was not ready", timeout=timeout, hint="envclone logs shows what it wrote")
-    running = server.Running(0, port, server.socket_dir_for(data))
+    running = server.Running(0, port, server.socket_dir_for(data), int(snapshot.engine_version.partition(".")[0]))
     details = snapshot.details
     with contextlib.closing(
         server.connect(running, str(details["database"]), str(details["superuser"]), autocommit=False)

@@ -9,6 +9,7 @@ from typing import Any
 from envclone.errors import UnreachableError
 from envclone.models import Counters, Endpoint, StoreSnapshot
 from envclone.profiles.servers import SETTINGS
+from envclone.stores.postgres import pinned
 from envclone.stores.postgres.planner import planner
 
 __all__ = ["counted", "facts", "in_use", "production"]
@@ -32,7 +33,7 @@ def facts(endpoint: Endpoint, superuser: str, kept: Collection[str]) -> dict[str
 
     Raises UnreachableError.
     """
-    with _connected(endpoint) as conn:  # the settings as the branch's user has them
+    with _connected(endpoint, keep=SETTINGS) as conn:  # these as the branch's user has them
         found = _ask(conn)
     with _connected(endpoint, superuser) as conn:
         return {**found, **planner(conn, kept)}
@@ -59,13 +60,18 @@ def in_use(endpoint: Endpoint) -> bool:
 
 
 @contextmanager
-def _connected(endpoint: Endpoint, operator: str | None = None) -> Iterator[Any]:
-    """A connection as the branch's login, or over the operator's socket as the role `operator`."""
+def _connected(endpoint: Endpoint, operator: str | None = None, keep: Collection[str] = ()) -> Iterator[Any]:
+    """A connection as the branch's login, or over the operator's socket as the superuser `operator`.
+
+    Settings of roles and databases do not apply, save for those that `keep` names.
+    """
     import psycopg
 
     local = endpoint.socket is not None  # the operator's own way in: what goes through a gate counts as use
+    pins = pinned.operator(None) if local and operator else pinned.ordinary(None, keep)
     try:
-        conn = psycopg.connect(
+        conn = pinned.connect(
+            pins=pins,
             host=str(endpoint.socket) if local else endpoint.host,
             port=(endpoint.socket_port if local else None) or endpoint.port,
             dbname=endpoint.database,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from envclone.errors import UnreachableError, UsageError
 from envclone.incidents.bundle import SqlStep, Step
 from envclone.models import Endpoint, StepResult
+from envclone.stores.postgres import pinned
 from envclone.stores.postgres.parameters import bind, plain
 
 if TYPE_CHECKING:
@@ -28,7 +29,6 @@ _ROLE_SETTINGS = (
     " (0, (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()))"
     " ORDER BY s.setdatabase"
 )
-_READ_ONLY = "-c default_transaction_read_only=on"
 
 
 class PostgresRunner:
@@ -78,14 +78,15 @@ class PostgresRunner:
 
         if self._dsn is not None:
             database = step.database or self._database
-            conn = open_source(self._dsn, **({"dbname": database} if database else {}))
+            conn = open_source(self._dsn, pins=pinned.step(), **({"dbname": database} if database else {}))
             return _as_role(conn, step)
         endpoint = self._endpoint
         assert endpoint is not None
         role = step.role or endpoint.user
         local = endpoint.socket is not None
         try:
-            conn = psycopg.connect(
+            conn = pinned.connect(
+                pins=pinned.step(superuser=False),
                 host=str(endpoint.socket) if local else endpoint.host,
                 port=(endpoint.socket_port if local else None) or endpoint.port,
                 dbname=step.database or endpoint.database,
@@ -94,7 +95,6 @@ class PostgresRunner:
                 autocommit=True,
                 connect_timeout=10,
                 application_name="envclone",
-                options=_READ_ONLY,
             )
         except psycopg.OperationalError as exc:
             raise UnreachableError(

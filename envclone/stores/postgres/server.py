@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import re
 import signal
 import socket
 import time
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from envclone import process, wait
 from envclone.accounts import hand_over, require_traversable, service_account
 from envclone.errors import BusyError, ResourceError, UnreachableError, UnsafeError
-from envclone.stores.postgres import control
+from envclone.stores.postgres import control, pinned
 from envclone.stores.postgres.engine import Engine
 from envclone.stores.postgres.failures import explain, last_words
 
@@ -43,24 +42,19 @@ PRIVATE_PORT = 5432
 """The number in the socket's file name when there is no TCP; each data directory has a socket directory of its own."""
 
 _READY = ("ready", "standby")
-_MAINTENANCE = {
-    "statement_timeout": "0",
-    "lock_timeout": "0",
-    "idle_in_transaction_session_timeout": "0",
-    "default_transaction_read_only": "off",
-    "session_preload_libraries": "",
-    "local_preload_libraries": "",
-}
-"""What production's role and database settings must not do to the operator's own sessions."""
 
 
 @dataclass(frozen=True, slots=True)
 class Running:
-    """A server that runs; `socket_dir` and `port` make its socket's name, also when it does not listen on TCP."""
+    """A server that runs; `socket_dir` and `port` make its socket's name, also when it does not listen on TCP.
+
+    `major` is None when its version is not known.
+    """
 
     pid: int
     port: int
     socket_dir: Path
+    major: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +136,7 @@ def start(
         _end(pid, signal.SIGQUIT)
         _remove_socket_directory(socket_dir)
         raise
-    return Running(pid, chosen, socket_dir)
+    return Running(pid, chosen, socket_dir, engine.major)
 
 
 def ready(data: Path, pid: int | None = None) -> bool:
@@ -161,7 +155,7 @@ def status(data: Path) -> Running | None:
     if not _serves(pid, data):
         return None
     port = int(lines[3]) if len(lines) > 3 and lines[3].strip().isdigit() else PRIVATE_PORT
-    return Running(pid, port, Path(lines[4]) if len(lines) > 4 else data)
+    return Running(pid, port, Path(lines[4]) if len(lines) > 4 else data, _major(data))
 
 
 def stop(
@@ -227,14 +221,16 @@ def connect(
 ) -> psycopg.Connection[Any]:
     """Connect over the server's socket as the operator, who may log in as any role (see `settings.write_hba`).
 
-    With `maintenance`, which takes a superuser, the timeouts and preloads that production set for the role or database
-    do not apply; `options` are further settings of the session. Raises UnreachableError.
+    What production set for the role or the database does not apply (`pinned`). With `maintenance`, which takes a
+    superuser, neither do libraries, triggers and rules; `options` are further settings of the session. Raises
+    UnreachableError.
     """
     import psycopg
 
-    given = {**(_MAINTENANCE if maintenance else {}), **options}
+    pins = pinned.operator(running.major) if maintenance else pinned.ordinary(running.major)
     try:
-        return psycopg.connect(
+        return pinned.connect(
+            pins=pins | options,
             host=str(running.socket_dir),
             port=running.port,
             dbname=dbname,
@@ -242,7 +238,6 @@ def connect(
             autocommit=autocommit,
             connect_timeout=10,
             application_name="envclone",
-            options=" ".join(f"-c {name}={_escaped(value)}" for name, value in given.items()) or None,
         )
     except psycopg.OperationalError as exc:
         raise UnreachableError(f"cannot connect to the database '{dbname}' as '{user}': {reason(exc)}") from exc
@@ -253,11 +248,6 @@ def reason(exc: Exception) -> str:
     lines = [line.strip() for line in str(exc).splitlines() if line.strip() and not line.startswith("Multiple")]
     text = next((line for line in lines if "FATAL:" in line), lines[0] if lines else type(exc).__name__)
     return text.rpartition("FATAL:")[2].strip() or text
-
-
-def _escaped(value: str) -> str:
-    """A value inside libpq's `options`, which splits at white space."""
-    return re.sub(r"([\\\s])", r"\\\1", value)
 
 
 def _runtime_dir() -> Path:
@@ -294,6 +284,13 @@ def _remove_socket_directory(path: Path) -> None:
     if path.parent == _runtime_dir():
         with contextlib.suppress(OSError):
             path.rmdir()
+
+
+def _major(data: Path) -> int | None:
+    try:
+        return int((data / "PG_VERSION").read_text())
+    except (OSError, ValueError):
+        return None
 
 
 def _pid_file(data: Path) -> list[str]:

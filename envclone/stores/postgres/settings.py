@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any
 from envclone.accounts import service_account
 from envclone.models import Change
 from envclone.private import write_private
-from envclone.stores.postgres import policy
+from envclone.stores.postgres import pinned, policy
 from envclone.stores.postgres.engine import Engine
 from envclone.stores.postgres.tidy import tidy
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Setting", "capture", "parse_conf", "write_configuration", "write_hba"]
+__all__ = ["Setting", "capture", "hidden", "parse_conf", "write_configuration", "write_hba"]
 
 HIDDEN = "(not shown)"
 """Stands for a value that may hold a secret: it is never copied out of production."""
@@ -53,14 +53,31 @@ class Setting:
         return asdict(self)
 
 
-def capture(conn: psycopg.Connection[Any]) -> list[Setting]:
+def hidden(conn: psycopg.Connection[Any]) -> list[str]:
+    """The settings whose configured value this session does not see, for it was pinned."""
+    rows = conn.execute(
+        "SELECT name FROM pg_catalog.pg_settings WHERE source = 'client' AND name = ANY (%s) ORDER BY name",
+        [list(pinned.production())],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
+def capture(conn: psycopg.Connection[Any], configured: Mapping[str, str] | None = None) -> list[Setting]:
     """The settings that production's configuration sets (not those of a role, a database or this session).
 
-    A role without pg_read_all_settings does not see the protected ones. The connection must be in autocommit mode.
+    `configured` are the values of those that are `hidden`. A role without pg_read_all_settings does not see the
+    protected ones. The connection must be in autocommit mode.
     """
     import psycopg
 
     found: dict[str, Setting] = {}
+    if configured:
+        rows = conn.execute(
+            "SELECT name, boot_val, context FROM pg_catalog.pg_settings WHERE name = ANY (%s)", [list(configured)]
+        ).fetchall()
+        for name, default, context in rows:
+            if configured[name] != (default or ""):
+                found[name] = _setting(name, configured[name], "configuration file", context)
     rows = conn.execute(
         "SELECT name, setting, unit, source, context FROM pg_catalog.pg_settings WHERE context <> 'internal'"
         " AND source IN ('configuration file', 'command line', 'environment variable', 'global')"

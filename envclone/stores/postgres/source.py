@@ -7,7 +7,7 @@ import datetime as dt
 import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +16,7 @@ from envclone import process
 from envclone.errors import BusyError, CommandError, ConfigError, EnvcloneError, ResourceError, UnreachableError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
-from envclone.stores.postgres import describe, settings
+from envclone.stores.postgres import describe, pinned, settings
 from envclone.stores.postgres.engine import Engine, find, installed
 
 if TYPE_CHECKING:
@@ -99,23 +99,21 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
     )
 
 
-def open_source(dsn: str, **parameters: Any) -> psycopg.Connection[Any]:
-    """Connect to production, read-only; errors never hold the password. Raises ConfigError, UnreachableError."""
+def open_source(dsn: str, *, pins: Mapping[str, str] | None = None, **parameters: Any) -> psycopg.Connection[Any]:
+    """Connect to production, read-only, whatever was set there for the role or the database (see `pinned`).
+
+    Errors never hold the password. Raises ConfigError, UnreachableError.
+    """
     import psycopg
 
     from envclone.stores.postgres.server import reason
 
     # a database of no declared encoding (SQL_ASCII) would give bytes
-    encoding = {} if "replication" in parameters else {"client_encoding": "UTF8"}
+    given = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "envclone", "client_encoding": "UTF8"}
     try:
-        conn = psycopg.connect(
-            dsn,
-            autocommit=True,
-            **{"connect_timeout": CONNECT_TIMEOUT, "application_name": "envclone", **encoding, **parameters},
+        return pinned.connect(
+            dsn, pins=pinned.production() if pins is None else pins, autocommit=True, **{**given, **parameters}
         )
-        if "replication" not in parameters:
-            conn.execute("SET default_transaction_read_only = on")
-        return conn
     except psycopg.ProgrammingError:  # its message quotes the part of the string that it could not read
         raise ConfigError(
             "the DSN cannot be read",
@@ -141,6 +139,8 @@ def _connect_hint(text: str) -> str:
     ):  # fmt: skip
         if re.search(pattern, text):
             return hint
+    if "startup parameter" in text:
+        return "give the DSN of the server itself: what stands before it takes no settings of a session"
     return "check the DSN's host and port, and that the server is up and lets this host in"
 
 
@@ -183,7 +183,8 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
     warnings = describe.require_runnable(engine, database, databases, list(extensions))
     if not all_settings:
         warnings.append(f"production's role '{user}' does not see protected settings: GRANT pg_read_all_settings")
-    captured = settings.capture(conn)
+    system_identifier, configured = _configuration(dsn, settings.hidden(conn))
+    captured = settings.capture(conn, configured)
     tablespaces = conn.execute(
         "SELECT oid::int8, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
         " WHERE pg_catalog.pg_tablespace_location(oid) LIKE '/%'"
@@ -195,7 +196,7 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
         "overrides": dict(config.settings),
         "databases": [item.plain() for item in databases],
         "extensions": extensions,
-        "system_identifier": _system_identifier(dsn),
+        "system_identifier": system_identifier,
         "warnings": warnings,
     }
     return _Source(
@@ -219,14 +220,23 @@ def _extensions(conn: psycopg.Connection[Any], dsn: str, database: str) -> dict[
         return dict(other.execute(sql).fetchall())
 
 
-def _system_identifier(dsn: str) -> str:
-    """Asked over the replication protocol, which shows early whether pg_hba.conf lets a base backup in."""
+def _configuration(dsn: str, names: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The system's identifier, and what production's configuration says where a session of ours says otherwise.
+
+    Asked over the replication protocol, which has no database, no catalogs and no settings of roles; it shows early
+    whether pg_hba.conf lets a base backup in.
+    """
     from psycopg.pq import ExecStatus
 
-    with contextlib.closing(open_source(dsn, replication="true")) as conn:
+    found: dict[str, str] = {}
+    with contextlib.closing(open_source(dsn, pins={}, replication="true")) as conn:
+        for name in names:
+            result = conn.pgconn.exec_(f"SHOW {name}".encode())
+            if result.status == ExecStatus.TUPLES_OK:
+                found[name] = (result.get_value(0, 0) or b"").decode(errors="replace")
         result = conn.pgconn.exec_(b"IDENTIFY_SYSTEM")
         value = result.get_value(0, 0) if result.status == ExecStatus.TUPLES_OK else None
-    return value.decode() if value else ""
+    return value.decode() if value else "", found
 
 
 def _size(conn: psycopg.Connection[Any]) -> int | None:

@@ -40,12 +40,14 @@ class PostgresStore:
 
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """The server's version and the settings that decide plans and memory, when there is a DSN."""
-        from envclone.profiles.servers import from_postgres
+        from envclone.profiles.servers import SETTINGS, from_postgres
+        from envclone.stores.postgres import pinned
         from envclone.stores.postgres.source import open_source
 
         if config.source.dsn is None:
             return {}
-        with contextlib.closing(open_source(config.source.dsn.get_secret_value())) as conn:
+        pins = pinned.production(keep=SETTINGS)  # these are asked for as the role has them
+        with contextlib.closing(open_source(config.source.dsn.get_secret_value(), pins=pins)) as conn:
             return from_postgres(conn)
 
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:

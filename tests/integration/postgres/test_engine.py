@@ -172,7 +172,7 @@ def test_settings_of_roles_do_not_hold_the_operator_up(place: Path) -> None:
             conn.execute("ALTER ROLE boss SET session_preload_libraries = 'not_there'")
         with server.connect(running, "postgres", "boss", work_mem="9 MB") as conn:
             conn.execute("SELECT pg_sleep(0.05)")
-            conn.execute("CREATE TABLE written (id int)")
+            conn.execute("CREATE TABLE public.written (id int)")
             assert conn.execute("SHOW work_mem").fetchone() == ("9MB",)
         with pytest.raises(UnreachableError, match="not_there"):
             server.connect(running, "postgres", "boss", maintenance=False)
@@ -276,7 +276,7 @@ def test_a_killed_server_recovers_to_a_clean_stop(place: Path) -> None:
     found, data = cluster(place)
     running = server.start(found, data, socket_dir=server.socket_dir_for(data), log=place / "log")
     with server.connect(running, "postgres", "boss") as conn:
-        conn.execute("CREATE TABLE kept AS SELECT generate_series(1, 1000) AS id")
+        conn.execute("CREATE TABLE public.kept AS SELECT generate_series(1, 1000) AS id")
     stopped = server.stop(data, "immediate")
     assert stopped.ran and not stopped.clean
     assert control.read(data).state is control.State.IN_PRODUCTION
@@ -284,7 +284,7 @@ def test_a_killed_server_recovers_to_a_clean_stop(place: Path) -> None:
     running = server.start(found, data, socket_dir=server.socket_dir_for(data), log=place / "log")
     try:
         with server.connect(running, "postgres", "boss") as conn:
-            assert conn.execute("SELECT count(*) FROM kept").fetchone() == (1000,)
+            assert conn.execute("SELECT count(*) FROM public.kept").fetchone() == (1000,)
     finally:
         server.stop(data)
 

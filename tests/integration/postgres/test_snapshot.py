@@ -37,7 +37,7 @@ def started(place: Path, snapshot: StoreSnapshot) -> server.Running:
 
 
 def rows(running: server.Running, database: str, sql: str, user: str = "postgres") -> list[tuple[Any, ...]]:
-    with server.connect(running, database, user) as conn:
+    with server.connect(running, database, user, search_path="public") as conn:
         return conn.execute(sql.encode()).fetchall()
 
 
@@ -90,7 +90,7 @@ def test_snapshot_under_write_load_comes_up_consistent(place: Path, store_config
     place.joinpath("log").touch()
     running = started(into, snapshot)
     try:
-        with server.connect(running, "bank", "postgres") as conn:
+        with server.connect(running, "bank", "postgres", search_path="public") as conn:
             sums = [
                 conn.execute(sql).fetchone()
                 for sql in (
