@@ -27,6 +27,9 @@ ATTRIBUTES = ("url", "host", "port", "user", "password", "database", "path")
 RESERVED = ("sandbox", "localhost", "gate")
 """Names that a preview stack has itself."""
 
+NAMED = ("vectors", "words")
+"""What a rule keeps by name: `{vectors: keep}`."""
+
 OPTIONS = ("domain", "by")
 """What a rule can say of a field when it is a mapping and not one of JSON paths."""
 
@@ -122,7 +125,7 @@ def sanitize(data: object) -> Iterator[Finding]:
 
 
 def rule_shape(rule: object) -> Iterator[Finding]:
-    """Whether a rule is a domain's name, `{vectors: keep}`, `{domain: …, by: …}`, or a domain's name per JSON path."""
+    """Whether a rule is a domain's name, what is kept by name, `{domain: …, by: …}`, or a domain per JSON path."""
     if isinstance(rule, dict) and "domain" in rule:
         for option, value in rule.items():
             if option not in OPTIONS:
@@ -133,11 +136,9 @@ def rule_shape(rule: object) -> Iterator[Finding]:
         if not rule:
             yield (), "is empty: name a domain, or a domain per JSON path"
         for path, domain in rule.items():
-            if path == "vectors":
-                if len(rule) > 1:
-                    yield (path,), "cannot stand beside JSON paths"
-                elif domain != "keep":
-                    yield (path,), "must be keep: it is the only choice for vectors"
+            if path in NAMED:
+                if domain != "keep":
+                    yield (path,), f"must be keep: it says that {path} are kept"
             elif not isinstance(path, str) or not path.startswith("$"):
                 yield (), f"{quoted(path)} is no JSON path: it begins with $, such as $.user.email"
             elif not isinstance(domain, str | None):
@@ -237,9 +238,9 @@ def _domains(rule: object) -> Iterator[tuple[Keys, str]]:
     """The domains that a rule names, with the JSON path that leads to each."""
     if isinstance(rule, str):
         yield (), rule
-    elif isinstance(rule, dict) and "vectors" not in rule:
+    elif isinstance(rule, dict):
         for path, domain in rule.items():
-            if isinstance(domain, str) and ("domain" not in rule or path == "domain"):
+            if path not in NAMED and isinstance(domain, str) and ("domain" not in rule or path == "domain"):
                 yield (path,), domain
 
 

@@ -52,8 +52,6 @@ def _rule(value: Any) -> str | dict[str, str]:
     if value is None:
         return "null"
     if isinstance(value, dict):
-        if value == {"vectors": "keep"}:
-            return "keep"
         return {path: "null" if domain is None else domain for path, domain in value.items()}
     return str(value)
 
@@ -69,18 +67,13 @@ RuleValue = Annotated[
                 *_DOMAIN_SCHEMA["anyOf"],
                 {
                     "type": "object",
-                    "properties": {"vectors": {"const": "keep"}},
-                    "required": ["vectors"],
-                    "additionalProperties": False,
-                },
-                {
-                    "type": "object",
                     "properties": {"domain": {"type": "string"}, "by": {"type": "string"}},
                     "required": ["domain"],
                     "additionalProperties": False,
                 },
                 {
                     "type": "object",
+                    "properties": {"vectors": {"const": "keep"}, "words": {"const": "keep"}},
                     "patternProperties": {r"^\$": _DOMAIN_SCHEMA},
                     "additionalProperties": False,
                     "minProperties": 1,
@@ -255,7 +248,8 @@ class SanitizeConfig(Model):
     ] = Field(
         default_factory=dict,
         description="Per store: an address (`schema.table.column`, `collection.path`; `*` matches any name) and "
-        "its domain; for JSON, a mapping of JSON path to domain; for vectors that are kept, `{vectors: keep}`.",
+        "its domain; for JSON, a mapping of JSON path to domain; for vectors and words of a text search that are kept, "
+        "`{vectors: keep}` and `{words: keep}`.",
         examples=[{"main": {"public.customers.email": "email", "public.tickets.embedding": {"vectors": "keep"}}}],
     )
     references: list[str] = Field(

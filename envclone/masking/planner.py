@@ -5,14 +5,15 @@ from __future__ import annotations
 import difflib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from envclone.masking.addresses import below, exact, matches, most_specific, specificity
 from envclone.masking.guesses import guess
 from envclone.masking.jsonplan import PathClaim, plan_json
+from envclone.masking.jsontext import PathRules, parse_path
 from envclone.masking.kinds import KINDS, DomainSpec, fits, resolve
-from envclone.models import Field, FieldKind, FieldRule, Inventory
+from envclone.models import Field, FieldKind, FieldRule, Held, Inventory, JsonRule
 
 __all__ = ["Planner"]
 
@@ -36,6 +37,7 @@ class Planner:
         inventory: Inventory,
     ) -> None:
         self._rules = {pattern: _plain(rule) for pattern, rule in rules.items()}
+        self._named = {pattern: _decisions(rule) for pattern, rule in rules.items()}
         self._by = {p: rule["by"] for p, rule in rules.items() if isinstance(rule, Mapping) and "by" in rule}
         self._domains = domains
         self._inventory = inventory
@@ -68,6 +70,7 @@ class Planner:
             decided[address] = FieldRule(address, field.kind, decision.domain, (), field.base, by, derived)
             if not field.generated:
                 self._check_fit(field, decision.domain)
+                self._check_held(field, decision)
         self._check_undeclared(decided)
         self._check_unmatched()
         return decided
@@ -88,9 +91,9 @@ class Planner:
 
     # --- single fields ------------------------------------------------------------------------------------------
 
-    def _whole(self, field: Field) -> tuple[str, str | Mapping[str, str]] | None:
-        """The most specific rule about the whole field."""
-        found = [p for p in self._rules if matches(p, field)]
+    def _whole(self, field: Field, apart: Collection[str] = ()) -> tuple[str, str | Mapping[str, str]] | None:
+        """The most specific rule about the whole field, but for those that are `apart`."""
+        found = [p for p in self._rules if p not in apart and matches(p, field)]
         self._used.update(found)
         if not found:
             return None
@@ -119,8 +122,30 @@ class Planner:
             self.invalid.append(f"{field.address}: vectors can only be kept; the rule says otherwise")
         return FieldRule(field.address, field.kind, "keep")
 
+    def _check_held(self, field: Field, decision: _Decision) -> None:
+        """What is not kept by a pattern with `*`, kept by one."""
+        if field.holds and self._kind(decision.domain) == "keep" and not exact(decision.pattern):
+            self._ask(field, field.holds[0])
+
+    def _check_held_paths(self, field: Field, rules: Sequence[JsonRule], firm: Collection[str]) -> None:
+        """The same for what stands at paths of a row's document; `firm` are the paths that a rule names."""
+        decide = PathRules(rules)
+        for held in field.holds:
+            rule = decide.decide(parse_path(held.path or "$"))
+            if rule is None or (self._kind(rule.domain) == "keep" and held.path not in firm):
+                self._ask(field, held)
+            elif held.what == "vectors" and self._kind(rule.domain) not in ("keep", "null"):
+                self.invalid.append(f"{field.address}: the vectors at {held.path} can be kept or set to null, only")
+
+    def _ask(self, field: Field, held: Held) -> None:
+        where = f"the path {held.path}" if held.path else field.type
+        self.unsafe.append(f"{field.address} ({where}) is undeclared; {_HELD[held.what]}")
+        self._told.add(field.address)
+        self._proposals[field.address] = f"{{{held.what}: keep}}"
+
     def _json(self, field: Field) -> FieldRule | None:
-        whole = self._whole(field)
+        named = self._named_paths(field)
+        whole = self._whole(field, [pattern for pattern, only in named.items() if only])
         if field.generated:
             return FieldRule(field.address, field.kind, "keep", derived=True)
         vectors = {p for p in self._rules if any(matches(p, f) for f in self._vectors)}
@@ -132,8 +157,16 @@ class Planner:
         if whole and isinstance(whole[1], Mapping):
             claims += [PathClaim(path, domain, whole[0]) for path, domain in whole[1].items()]
         word = whole[1] if whole and isinstance(whole[1], str) else None
+        firm = {claim.path for claim in claims if exact(claim.pattern)}
+        if word is not None and whole is not None and exact(whole[0]):
+            firm.update(held.path for held in field.holds)
+        for pattern in named:
+            paths = [held.path for held in field.holds if held.what in self._named[pattern]]
+            claims += [PathClaim(path, "keep", pattern) for path in paths if path not in firm]
+            firm.update(paths)
         if word is not None and not claims:
             self._check_fit(field, word)
+            self._check_held_paths(field, [JsonRule("$.**", word)], firm)
             return FieldRule(field.address, field.kind, word)
         # the paths in a text were not collected: one without a rule is found when it is masked
         unseen = field.kind is FieldKind.TEXT or self._empty(field.address)
@@ -149,7 +182,20 @@ class Planner:
             self._proposals[_below(field.address, path)] = domain
         if not planned.rules and not planned.missing:
             return None
+        self._check_held_paths(field, planned.rules, firm)
         return FieldRule(field.address, FieldKind.JSON, "keep", planned.rules)
+
+    def _named_paths(self, field: Field) -> dict[str, bool]:
+        """The patterns that decide on what a row holds, and whether they say nothing else of it."""
+        if not any(held.path for held in field.holds):
+            return {}
+        found = {
+            pattern: self._rules[pattern] == "keep"
+            for pattern, named in self._named.items()
+            if named and exact(pattern) and matches(pattern, field)
+        }
+        self._used.update(found)
+        return found
 
     def _plain_field(self, field: Field) -> _Decision | None:
         whole = self._whole(field)
@@ -261,9 +307,10 @@ class Planner:
             tied = sorted((field.group - {address}) & self._fields.keys())
             told.update(tied)
             also = f", and with it {_list(tied)}" if tied else ""
-            vector = "; vectors are kept only when a rule names them" if field.kind is FieldKind.VECTOR else ""
-            self.unsafe.append(f"{address} ({field.type}) is undeclared{also}{vector}")
-            self._proposals[address] = guess(field)
+            held = "vectors" if field.kind is FieldKind.VECTOR else field.holds[0].what if field.holds else ""
+            self.unsafe.append(f"{address} ({field.type}) is undeclared{also}{'; ' + _HELD[held] if held else ''}")
+            vector = field.kind is FieldKind.VECTOR
+            self._proposals[address] = "{vectors: keep}" if vector else guess(field)
 
     def _check_unmatched(self) -> None:
         hit = {pattern for (pattern, _), matched in self._claimed.items() if matched}
@@ -301,10 +348,26 @@ class Planner:
         return bool(holders) and self._inventory.rows[max(holders, key=len)] == 0
 
 
+_HELD = {
+    "vectors": "vectors are kept only when a rule names them: {vectors: keep}",
+    "words": "the words of a text search are kept only when a rule names them: {words: keep}",
+    "ids": "the ids of points are kept only when a rule names them",
+}
+"""What must be decided in writing, by the word that decides it."""
+
+
 def _plain(rule: str | Mapping[str, str]) -> str | Mapping[str, str]:
-    if isinstance(rule, Mapping) and "domain" in rule:
+    """A rule without what it decides by name; nothing else left is to keep."""
+    if isinstance(rule, str):
+        return rule
+    if "domain" in rule:
         return rule["domain"]
-    return "keep" if isinstance(rule, Mapping) and dict(rule) == {"vectors": "keep"} else rule
+    return {path: domain for path, domain in rule.items() if path not in _HELD} or "keep"
+
+
+def _decisions(rule: str | Mapping[str, str]) -> frozenset[str]:
+    """What a rule keeps by name."""
+    return frozenset() if isinstance(rule, str) else frozenset(_HELD.keys() & rule.keys())
 
 
 def _below(address: str, path: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 __all__ = [
     "Change",
@@ -13,6 +13,7 @@ __all__ = [
     "Field",
     "FieldKind",
     "FieldRule",
+    "Held",
     "Integrity",
     "Inventory",
     "JsonRule",
@@ -38,6 +39,16 @@ class FieldKind(StrEnum):
     """numbers, dates, uuids, booleans, bytes, …: read and written as the engine's text of them"""
 
 
+class Held(NamedTuple):
+    """What stands at a path inside a field ('' is the field itself) and is kept only when a rule says so by name.
+
+    `what` is `vectors` (embeddings), `words` (of a text search) or `ids` (of a collection's points).
+    """
+
+    path: str
+    what: str
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One place of a store that may hold a person's data: a table's column, a collection's payload or its vectors.
@@ -46,6 +57,7 @@ class Field:
     `base` is the engine's name of the type below domains and modifiers (`int4`, `uuid`, `inet[]`), '' where unknown.
     `paths` are the scalar leaves seen in a JSON field, such as `$.contacts[*].phone`.
     `group` holds the addresses of all fields that must keep equal values (a foreign key's ends, transitively).
+    `holds` is what a pattern with `*` does not keep: it wants a rule of its own name.
     """
 
     address: str
@@ -57,6 +69,7 @@ class Field:
     paths: tuple[str, ...] = ()
     group: frozenset[str] = frozenset()
     base: str = ""
+    holds: tuple[Held, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

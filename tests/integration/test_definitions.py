@@ -19,7 +19,12 @@ environments:
       main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
 sanitize:
   rules:
-    main: {public.people.email: email, public.people.id: keep, public.notes.*: keep, pg_largeobject: keep}
+    main:
+      public.people.email: email
+      public.people.id: keep
+      public.notes.*: keep
+      public.notes.words: {words: keep}
+      pg_largeobject: keep
 """
 WHO = "zanzibar.quux1@corp.example"
 

@@ -44,6 +44,7 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
                 paths=_json_paths(conn, table, column) if column.kind is FieldKind.JSON else (),
                 group=groups.get(address, frozenset()),
                 base=column.base,
+                holds=column.holds,
             )
     objects = conn.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
     if objects and objects[0]:

@@ -9,7 +9,8 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from envclone.models import FieldKind, FieldRule
+from envclone.models import FieldKind, FieldRule, Held
+from envclone.stores.postgres.holders import Holders
 
 __all__ = ["LARGE_OBJECTS", "USER_RELATIONS", "Column", "Leaf", "Table", "columns_by_address", "read_tables"]
 
@@ -31,7 +32,6 @@ Extensions' tables count: users keep rows in them. Only those of pg_cron do not,
 
 _TEXT = {"text", "varchar", "bpchar", "citext", "name"}
 _JSON = {"json", "jsonb"}
-_VECTOR = {"vector", "halfvec", "sparsevec"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Column:
     """One column; `generated` ones are computed by the server, `missing` ones have rows that lack the value on disk.
 
     `sendable` ones have a binary form. `base` is the type's name in the catalog below domains (`int4`, `inet[]`).
-    `composite` ones hold rows and are read as JSON documents, as hstore is.
+    `composite` ones hold rows and are read as JSON documents, as hstore is. `holds` is what is kept by name only.
     """
 
     name: str
@@ -53,6 +53,7 @@ class Column:
     sendable: bool
     base: str = ""
     composite: bool = False
+    holds: tuple[Held, ...] = ()
 
     def read_as(self) -> sql.Composable:
         """The expression that gives the column's values as its FieldKind promises."""
@@ -166,6 +167,7 @@ class _Types:
             "SELECT oid::int8, typname, typtype, typbasetype::int8, typelem::int8, typcategory FROM pg_catalog.pg_type"
         ).fetchall()
         self._rows = {row[0]: row[1:] for row in rows}
+        self.holders = Holders(conn)
 
     def base(self, oid: int) -> str:
         """The type's name below domains; an array's is that of its elements and `[]`."""
@@ -182,13 +184,15 @@ class _Types:
     def kind(self, oid: int) -> FieldKind:
         """How values of the type are read."""
         name, typtype, base, element, category = self._rows[oid]
+        if self.holders.only_vectors(oid):
+            return FieldKind.VECTOR
         if typtype == "d":
             return self.kind(base)
         if typtype == "c" or name == "hstore":
             return FieldKind.JSON
         if category == "A" and element:
             return FieldKind.ARRAY if self.kind(element) in (FieldKind.TEXT, FieldKind.OTHER) else FieldKind.OTHER
-        for names, kind in ((_TEXT, FieldKind.TEXT), (_JSON, FieldKind.JSON), (_VECTOR, FieldKind.VECTOR)):
+        for names, kind in ((_TEXT, FieldKind.TEXT), (_JSON, FieldKind.JSON)):
             if typtype == "b" and name in names:
                 return kind
         return FieldKind.OTHER
@@ -227,8 +231,17 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
             sendable,
             types.base(type_oid),
             types.composite(type_oid),
+            _held(types, type_oid),
         )
     return columns
+
+
+def _held(types: _Types, oid: int) -> tuple[Held, ...]:
+    """What a column holds that is kept by name only; what its documents do not show is the whole value's."""
+    found = types.holders.of(oid)
+    if types.composite(oid):
+        return found
+    return tuple(dict.fromkeys(one._replace(path="") for one in found))
 
 
 def _leaves(conn: Connection) -> tuple[dict[int, tuple[Leaf, ...]], dict[int, frozenset[int]]]:

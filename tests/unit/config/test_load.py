@@ -34,7 +34,7 @@ def test_every_part_of_a_full_file_arrives(tmp_path: Path) -> None:
 def test_rules_have_one_form(tmp_path: Path) -> None:
     rules = loaded(tmp_path, FULL).stack.sanitize.rules
     assert rules["main"]["public.customers.note"] == "null"
-    assert rules["main"]["public.tickets.embedding"] == "keep"
+    assert rules["main"]["public.tickets.embedding"] == {"vectors": "keep"}
     assert rules["main"]["public.customers.phone"] == "phone"
     assert rules["main"]["public.events.payload"] == {
         "$.user.email": "email",
@@ -186,8 +186,8 @@ def test_a_kind_that_nobody_registers_is_named_by_check(tmp_path: Path) -> None:
         ("3", ": must be a domain's name, or a mapping of JSON path to domain"),
         ("[email]", ": must be a domain's name, or a mapping of JSON path to domain"),
         ("{}", ": is empty: name a domain, or a domain per JSON path"),
-        ("{vectors: rotate}", ".vectors: must be keep: it is the only choice for vectors"),
-        ("{vectors: keep, $.a: email}", ".vectors: cannot stand beside JSON paths"),
+        ("{vectors: rotate}", ".vectors: must be keep: it says that vectors are kept"),
+        ("{words: drop}", ".words: must be keep: it says that words are kept"),
         ("{user.email: email}", ": 'user.email' is no JSON path: it begins with $, such as $.user.email"),
         ("{$.a: [email]}", ".$.a: must be a domain's name"),
         ("{$.a: phne}", ".$.a: unknown domain 'phne', did you mean 'phone'?"),

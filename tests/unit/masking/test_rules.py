@@ -7,7 +7,7 @@ import pytest
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.kinds import DomainSpec
 from envclone.masking.rules import digest, plan
-from envclone.models import Field, FieldKind, FieldRule, Inventory, JsonRule
+from envclone.models import Field, FieldKind, FieldRule, Held, Inventory, JsonRule
 
 DOMAINS = {"email": DomainSpec("email", unique=True), "person": DomainSpec("person"), "phone": DomainSpec("phone")}
 TEXT, JSON, VECTOR, OTHER = FieldKind.TEXT, FieldKind.JSON, FieldKind.VECTOR, FieldKind.OTHER
@@ -74,7 +74,7 @@ def test_undeclared_fields_are_listed_with_proposals() -> None:
         "public.users.email: email",
         "public.users.name: person",
         "public.users.id: keep",
-        "public.users.vec: keep",
+        "public.users.vec: {vectors: keep}",
     ):
         assert f"\n  {line}" in error.hint
     assert "sanitize.rules.main" in error.hint
@@ -317,3 +317,33 @@ def test_digest_changes_with_everything_that_decides() -> None:
     }
     assert base not in others
     assert len(others) == 5
+
+
+ROW = Field("public.docs.parts", "chunk", JSON, paths=("$.body", "$.v"), holds=(Held("$.v", "vectors"),))
+WORDS = Field("public.docs.tsv", "tsvector", OTHER, base="tsvector", holds=(Held("", "words"),))
+
+
+def test_a_vector_inside_a_row_wants_its_own_word() -> None:
+    error = unsafe({"public.docs.*": "keep"}, ROW)
+    assert error.problems == (
+        "public.docs.parts (the path $.v) is undeclared; vectors are kept only when a rule names them: {vectors: keep}",
+    )
+    assert error.hint is not None and "public.docs.parts: {vectors: keep}" in error.hint
+    keep = {"public.docs.*": "keep", "public.docs.parts": {"vectors": "keep"}}
+    assert decided(keep, ROW)["public.docs.parts"].json == (JsonRule("$.**", "keep"), JsonRule("$.v", "keep"))
+    both = decided({"public.docs.parts": {"$.body": "text", "vectors": "keep"}}, ROW)["public.docs.parts"]
+    assert both.json == (JsonRule("$.body", "text"), JsonRule("$.v", "keep"))
+    assert decided({"public.docs.parts": {"$.body": "text", "$.v": "keep"}}, ROW)
+    assert decided({"public.docs.parts": "keep"}, ROW)["public.docs.parts"].domain == "keep"
+    alone = unsafe({"public.docs.parts": {"vectors": "keep"}}, ROW)
+    assert alone.problems == ("public.docs.parts: the path $.body is undeclared",)
+    assert "can be kept or set to null" in invalid({"public.docs.parts": {"$.*": "text"}}, ROW)
+
+
+def test_the_words_of_a_text_search_want_their_own_word() -> None:
+    error = unsafe({"public.docs.*": "keep"}, WORDS)
+    assert "kept only when a rule names them: {words: keep}" in error.problems[0]
+    for rule in ("keep", {"words": "keep"}):
+        assert decided({"public.docs.tsv": rule}, WORDS)["public.docs.tsv"].domain == "keep"  # type: ignore[dict-item]
+    assert decided({"public.docs.*": "text"}, WORDS)["public.docs.tsv"].derived
+    assert decided({"public.docs.*": "null"}, WORDS)["public.docs.tsv"].domain == "null"
