@@ -1,6 +1,9 @@
-"""The mask of dates and times: whole days back, as many for all dates of one person, so order and distances hold.
+"""The mask of dates and times: another day of the same year, or as many days back for all dates of one subject.
 
-How many, 1 to 365, is decided by the key and the subject; without a subject it is the same for all dates of a project.
+Without a subject the days of a year are one keyed cycle: no day stays, each has an offset of its own, and different
+days stay different. The calendar year stays, as the Safe Harbor method of HIPAA allows (45 CFR 164.514(b)(2)(i)(C)),
+and so does the time of day. With a subject (`by`) all its dates move back by 1 to 365 days: order and distances hold.
+
 Days are counted in the proleptic Gregorian calendar with the algorithms `days_from_civil` and `civil_from_days` of
 Howard Hinnant (chrono-Compatible Low-Level Date Algorithms, 2014).
 """
@@ -8,12 +11,13 @@ Howard Hinnant (chrono-Compatible Low-Level Date Algorithms, 2014).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
 from hashlib import blake2b
 
 from envclone.errors import UnsafeError
-from envclone.masking.fpe import subkey
+from envclone.masking.fpe import NumberCycle, number_cycle, subkey
+from envclone.masking.memo import Memo
 
 __all__ = ["DateMask"]
 
@@ -27,44 +31,65 @@ _PLAIN = re.compile(r"[\s\[\](){},\"']*(?:-?infinity|empty|[\s\[\](){},\"'])*")
 _EPOCH = re.compile(r"(-?)(\d{9,17})(\.\d+)?")
 _UNITS = ((11, 1), (14, 1_000), (17, 1_000_000))
 _DAY_SECONDS = 86_400
+_FIRST = -2_440_588
+"""PostgreSQL's first day, 24 November 4714 BC, in days since 1970-01-01."""
 
 
 class DateMask:
-    """Dates, timestamps and ranges of them in ISO 8601 or as PostgreSQL writes them; times of day are kept."""
+    """Dates, timestamps and ranges of them in ISO 8601 or as PostgreSQL writes them; times of day are kept.
+
+    A value with several dates, such as a range, moves as a whole, by the offset of its first date: it stays a range.
+    """
 
     def __init__(self, key: bytes) -> None:
         self._key = subkey(key, "date")
+        self._permuting = subkey(key, "date in its year")
         self._shift = lru_cache(maxsize=1 << 12)(self._make)
+        self._cycle = lru_cache(maxsize=1 << 12)(self._window)
+        self._offset = lru_cache(maxsize=1 << 16)(self._of_day)
+        self._plain = Memo(lambda value: _moved(value, self._offset))
 
     def mask(self, values: Sequence[str]) -> list[str]:
-        """The values moved by the project's own number of days. Raises UnsafeError for a text that is no date."""
-        days = self._shift(None)
-        return [_moved(value, days) for value in values]
+        """The values on other days of their years. Raises UnsafeError for a text that is no date."""
+        return self._plain(values)
 
     def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
         """Each value moved by the days of its subject; a subject that is null is one of its own."""
-        return [
-            _moved(value, self._shift("" if subject is None else f"={subject}"))
-            for value, subject in zip(values, subjects, strict=True)
-        ]
+        out = []
+        for value, subject in zip(values, subjects, strict=True):
+            days = self._shift("" if subject is None else f"={subject}")
+            out.append(_moved(value, lambda _, days=days: -days))  # type: ignore[misc]
+        return out
 
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
         """Seconds, milliseconds or microseconds since 1970, told apart by length. Raises UnsafeError for others."""
-        days = self._shift(None)
-        return [_epoch(value, days) for value in values]
+        return [_epoch(value, self._offset) for value in values]
 
-    def _make(self, subject: str | None) -> int:
-        message = b"" if subject is None else subject.encode("utf-8", "surrogatepass")
-        digest = blake2b(message, key=self._key, digest_size=16).digest()
+    def _make(self, subject: str) -> int:
+        digest = blake2b(subject.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
         return 1 + int.from_bytes(digest, "little") % _DAYS
 
+    def _of_day(self, day: int) -> int:
+        """By how many days a day moves; never 0."""
+        year = _civil(day)[0]
+        start, end = _number(year, 1, 1), _number(year + 1, 1, 1)
+        if start < _FIRST < end:  # PostgreSQL has no days before
+            start, end = (_FIRST, end) if day >= _FIRST else (start, _FIRST)
+        return start + self._cycle(start, end - start)(day - start) - day
 
-def _moved(value: str, days: int) -> str:
+    def _window(self, start: int, days: int) -> NumberCycle:
+        return number_cycle(self._permuting, str(start).encode(), days)
+
+
+def _moved(value: str, offset: Callable[[int], int]) -> str:
+    """A text with all its dates moved by what `offset` says for the first of them."""
     out = []
-    position = 0
+    position, days = 0, None
     for match in _DATE.finditer(value):
         _only_marks(value[position : match.start()])
-        out += [value[position : match.start()], _one(match, days)]
+        day, style = _read(match)
+        days = offset(day) if days is None else days
+        out += [value[position : match.start()], _written(day + days, style, match)]
         position = match.end()
     _only_marks(value[position:])
     return "".join([*out, value[position:]])
@@ -78,33 +103,40 @@ def _only_marks(text: str) -> None:
         )
 
 
-def _one(match: re.Match[str], days: int) -> str:
+def _read(match: re.Match[str]) -> tuple[int, str]:
+    """The day of a date, and the group of `_DATE` that its year stands in, which tells how it is written."""
     name = "y" if match["y"] else "yy" if match["yy"] else "ly"
-    month, day = (match[{"y": k, "yy": k * 2, "ly": "l" + k}[name]] for k in "md")
-    year = int(match[name])
-    if match["bc"]:
-        year = 1 - year
-    number = _number(year, int(month), int(day))
-    if _civil(number) != (year, int(month), int(day)):
+    month, day = (int(match[{"y": k, "yy": k * 2, "ly": "l" + k}[name]]) for k in "md")
+    year = 1 - int(match[name]) if match["bc"] else int(match[name])
+    number = _number(year, month, day)
+    if _civil(number) != (year, month, day):
         raise UnsafeError("a value under the domain 'date' is no date", hint="declare the field as `key` or `redact`")
-    year, fresh_month, fresh_day = _civil(number - days)
+    return number, name
+
+
+def _written(number: int, style: str, match: re.Match[str]) -> str:
+    """A day as the matched date is written."""
+    year, month, day = _civil(number)
     era = ""
     if year < 1:
         year, era = 1 - year, " BC"
-    written = f"{year:04d}", f"{fresh_month:02d}", f"{fresh_day:02d}"
-    date = ".".join(reversed(written)) if name == "ly" else (match["s"] or "").join(written)
+    parts = f"{year:04d}", f"{month:02d}", f"{day:02d}"
+    date = ".".join(reversed(parts)) if style == "ly" else (match["s"] or "").join(parts)
     return f"{date}{match['t']}{era}"
 
 
-def _epoch(value: str, days: int) -> str:
+def _epoch(value: str, offset: Callable[[int], int]) -> str:
     match = _EPOCH.fullmatch(value)
     if match is None:
         raise UnsafeError(
             "a JSON number under the domain 'date' is no time since 1970",
             hint="declare the path as `number`, `redact`, `null` or `keep`",
         )
-    unit = next(unit for length, unit in _UNITS if len(match[2]) <= length)
-    return f"{int(match[1] + match[2]) - days * _DAY_SECONDS * unit}{match[3] or ''}"
+    sign, digits, fraction = match[1], match[2], match[3] or ""
+    day = _DAY_SECONDS * next(unit for length, unit in _UNITS if len(digits) <= length)
+    number = int(sign + digits)
+    earlier = bool(sign and fraction.strip(".0"))  # -86400.5 lies on the day before -86400
+    return f"{sign}{abs(number + offset((number - earlier) // day) * day)}{fraction}"
 
 
 def _number(year: int, month: int, day: int) -> int:

@@ -40,7 +40,9 @@ CREATE TABLE stays (
     paid timestamptz, price numeric(10,2), note text,
     PRIMARY KEY (person, night)
 );
-CREATE TABLE rooms (room int, during daterange, EXCLUDE USING gist (during WITH &&));
+CREATE TABLE rooms (
+    room int, during daterange, EXCLUDE USING gist (int4range(room, room, '[]') WITH &&, during WITH &&)
+);
 CREATE TABLE orders (person int, day date, code text, PRIMARY KEY (person, day)) PARTITION BY HASH (person);
 CREATE TABLE orders_0 PARTITION OF orders FOR VALUES WITH (MODULUS 2, REMAINDER 0);
 CREATE TABLE orders_1 PARTITION OF orders FOR VALUES WITH (MODULUS 2, REMAINDER 1);
@@ -88,7 +90,7 @@ sanitize:
       public.stays.price: number
       public.stays.note: text
       public.rooms.room: keep
-      public.rooms.during: date
+      public.rooms.during: {domain: date, by: room}
       public.orders.*: keep
       public.remarks.subject_type: keep
       public.remarks.payload: {"$.customer.id": integer, "$.at": date, "$.kind": keep}
@@ -143,7 +145,7 @@ def _fill(conn: psycopg.Connection[Any]) -> None:
            FROM people p, generate_series('2024-01-30'::timestamptz, '2024-02-08', '2 days') n"""
     )
     cur.execute(
-        """INSERT INTO rooms SELECT i, daterange('2024-01-01'::date + i, '2024-01-02'::date + i)
+        """INSERT INTO rooms SELECT i % 6, daterange('2024-01-01'::date + i, '2024-01-02'::date + i)
            FROM generate_series(1, 60) i"""
     )
     cur.execute("INSERT INTO orders SELECT i, '2024-01-01', 'x' || i FROM generate_series(1, 90) i")
