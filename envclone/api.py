@@ -18,9 +18,10 @@ from typing import TYPE_CHECKING, Any
 from envclone import audit, registry
 from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
-from envclone.lifecycle import images, keep, snapshot
+from envclone.lifecycle import branches, images, keep, snapshot
 from envclone.lifecycle.teardown import remove
 from envclone.models import Branch, Image, RawSnapshot
+from envclone.pool import catalog
 from envclone.project import Project, silent
 from envclone.protocols import Insight, Progress
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from envclone.lifecycle.hooks import Tried
     from envclone.lifecycle.parity import Row
     from envclone.lifecycle.profile import Captured
+    from envclone.pool.catalog import Flaw
     from envclone.profiles.profile import Profile
     from envclone.scan.propose import Proposal
 
@@ -55,22 +57,16 @@ class Stack:
 
     def snapshot(self, environment: str) -> RawSnapshot:
         """Copy production's stores into quarantine."""
-        return snapshot.take(self.project, environment)
+        with snapshot.take(self.project, environment) as raw:
+            return raw
 
     def image(self, environment: str, *, fresh: bool = False, again: bool = False) -> Image:
         """The sanitized and verified image that branches of this environment are cloned from, made when needed.
 
-        `fresh` takes a new snapshot first; `again` makes the image anew from the newest snapshot.
+        `fresh` takes a new snapshot first; `again` makes another image of the newest snapshot.
         """
-        self.project.environment(environment)
-        if not fresh and not again:
-            image = images.find(self.project, environment)
-            if image is not None:
-                return images.check(self.project, image.id)
-        from envclone.lifecycle import publish
-
-        raw = None if fresh else snapshot.latest(self.project, environment)
-        return publish.make(self.project, raw or snapshot.take(self.project, environment), again=again)
+        with images.ready(self.project, environment, fresh=fresh, again=again) as image:
+            return image
 
     def verify(self, image: str, *, files_only: bool = False) -> Verification:
         """Check an image again: its attestation, every byte of its files, and all checks that were made at first."""
@@ -82,9 +78,8 @@ class Stack:
         """The attestation of an image, its signature checked."""
         from envclone import attestation
 
-        images.check(self.project, image)
-        pool = self.project.pool
-        return attestation.read(pool.path_of("images", image), pool.path_of("keys", ""))
+        with images.using(self.project, image):
+            return attestation.read(self.project.pool.path_of("images", image), self.project.keys)
 
     def events(self) -> Sequence[Mapping[str, Any]]:
         """The pool's audit log, oldest first."""
@@ -151,8 +146,12 @@ class Stack:
         return hooks.try_hook(self.project, name, chosen, rows=rows, values=values, show=True)
 
     def images(self) -> Sequence[Image]:
-        """The images of this pool."""
-        return list(images.images(self.project))
+        """The project's images, by the state they hold."""
+        return catalog.images(self.project.pool, self.project.name)
+
+    def flaws(self) -> Sequence[Flaw]:
+        """Everything in the pool whose record is damaged, or names no project: nobody's, and left alone."""
+        return list(catalog.flaws(self.project.pool))
 
     def branch(
         self,
@@ -175,35 +174,35 @@ class Stack:
         """
         from envclone.lifecycle.replay import masked_incident
 
-        chosen = name or _default_name(environment, incident)
-        branching.require_free(self.project.pool, chosen)
-        image = self.image(environment, fresh=fresh)
-        if incident is not None:
-            masked_incident(self.project, incident, image)
+        chosen = name or self._default_name(environment, incident)
+        branching.require_free(self.project, chosen)
         lifetime = ttl if ttl is not None else self.project.loaded.stack.branches.ttl
-        return branching.create(
-            self.project,
-            image,
-            chosen,
-            ttl=lifetime or None,
-            incident=incident,
-            port=port,
-            profile=profile,
-            allow_degraded=allow_degraded,
-            runtime=runtime,
-        )
+        with images.ready(self.project, environment, fresh=fresh) as image:
+            if incident is not None:
+                masked_incident(self.project, incident, image)
+            return branching.create(
+                self.project,
+                image,
+                chosen,
+                ttl=lifetime or None,
+                incident=incident,
+                port=port,
+                profile=profile,
+                allow_degraded=allow_degraded,
+                runtime=runtime,
+            )
 
     def branches(self) -> Sequence[Branch]:
-        """The branches of this pool."""
-        return list(branching.branches(self.project.pool))
+        """The project's branches."""
+        return branches.branches(self.project)
 
     def unreadable(self) -> Sequence[str]:
         """Names among the branches whose record is missing or damaged; `remove(name, force=True)` removes one."""
-        return branching.unreadable(self.project.pool)
+        return branches.unreadable(self.project)
 
     def show(self, name: str) -> Branch:
         """One branch."""
-        return branching.load(self.project.pool, name)
+        return branches.load(self.project, name)
 
     def last_replay(self, name: str) -> Mapping[str, Any] | None:
         """The report of the newest replay in a branch, as plain values; None when there was none."""
@@ -227,30 +226,31 @@ class Stack:
 
     def touch(self, name: str) -> None:
         """Write down that a branch is used now: it lives its time from here on."""
-        keep.touch(self.project.pool, name)
+        keep.touch(self.project, name)
 
     def protect(self, name: str, *, on: bool = True) -> Branch:
         """Keep a branch from being collected, or removed without force."""
-        return keep.protect(self.project.pool, name, on=on)
+        return keep.protect(self.project, name, on=on)
 
     def insight(self, name: str) -> Insight:
         """A look into a branch's stores and services: what they wrote, what they use."""
         one = self.show(name)
-        return registry.observer(one.runtime).insight(one, branching.directory(self.project.pool, name))
+        return registry.observer(one.runtime).insight(one, branches.directory(self.project.pool, name))
 
     def stop(self, name: str) -> Branch:
         """Stop a branch, its data kept."""
-        return branching.stop(self.project.pool, name)
+        return branching.stop(self.project, name)
 
     def remove(self, name: str, *, force: bool = False) -> bool:
         """Remove a branch and everything that belongs to it; False when there is none."""
-        return remove(self.project.pool, self.project.cow, name, force=force)
+        return remove(self.project, name, force=force)
 
-    def collect(self, *, dry_run: bool = False) -> Sequence[Garbage]:
-        """Remove what nobody needs any more, or say what that would be."""
+    def collect(self, *, dry_run: bool = False, older: bool = False) -> Sequence[Garbage]:
+        """Remove what nobody needs any more, or say what that would be; `older` includes what names no project."""
         from envclone.lifecycle import collect
 
-        return list(collect.find(self.project)) if dry_run else collect.collect(self.project)
+        found = collect.find(self.project, older=older) if dry_run else collect.collect(self.project, older=older)
+        return list(found)
 
     def record(self, bundle: str | Path) -> Incident:
         """Run an incident's steps in production, read-only, and write what they returned into the bundle."""
@@ -277,9 +277,11 @@ class Stack:
             chosen = branching.reprofile(self.project, chosen.name, profile, allow_degraded=allow_degraded)
         return replay(self.project, incident, chosen, profile=profile)
 
+    def _default_name(self, environment: str, incident: str | None) -> str:
+        """Environment and incident; with the project before it when another project has a branch of that name."""
+        import secrets
 
-def _default_name(environment: str, incident: str | None) -> str:
-    import secrets
-
-    tail = re.sub(r"[^a-z0-9]+", "-", incident.lower()).strip("-") if incident else secrets.token_hex(2)
-    return f"{environment}-{tail}"[:41]
+        tail = re.sub(r"[^a-z0-9]+", "-", incident.lower()).strip("-") if incident else secrets.token_hex(2)
+        name = f"{environment}-{tail}"[:41]
+        owner = catalog.owner(self.project.pool, "branches", name)
+        return name if owner in (None, "", self.project.name) else f"{self.project.name}-{name}"[:41]

@@ -20,6 +20,7 @@ from envclone.accounts import SERVICE_ACCOUNT, Account, require_traversable
 from envclone.cow.choose import best_first, load
 from envclone.cow.sizes import format_size
 from envclone.errors import EnvcloneError
+from envclone.pool import MARKER, Pool, catalog
 
 __all__ = ["Finding", "embedded_postgres", "examine"]
 
@@ -51,6 +52,7 @@ def examine(pool_path: Path) -> list[Finding]:
         ("cpu and memory", _cpu_and_memory),
         ("locale", _locale),
         ("pool", lambda: _pool(pool_path, place)),
+        ("records", lambda: _records(place)),
         ("copy-on-write", lambda: _copy_on_write(place)),
         ("file system tools", _tools),
         ("loop devices", _loop_devices),
@@ -149,6 +151,17 @@ def _pool(pool_path: Path, place: Path) -> Iterator[Finding]:
         f"{where}: {format_size(free)} free",
         "" if ok else "a raw snapshot needs as much as production's stores; choose another place with pool.path",
     )
+
+
+def _records(place: Path) -> Iterator[Finding]:
+    """Objects of the pool that nobody can use, because their record is damaged or names no project."""
+    if not (place / MARKER).exists():
+        return
+    flaws = list(catalog.flaws(Pool(place)))
+    for flaw in flaws:
+        yield Finding(f"record {flaw.kind}/{flaw.id}", False, flaw.reason, flaw.remedy)
+    if not flaws:
+        yield Finding("records", True, "every object of the pool has a sound record")
 
 
 def _copy_on_write(place: Path) -> Iterator[Finding]:

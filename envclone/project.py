@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envclone.accounts import hand_over, service_account
 from envclone.errors import ConfigError
@@ -130,6 +130,12 @@ class Project:
             deadline=DEADLINE if deadline is None else deadline,
             show=show,
         )
+
+    def log(self, action: str, details: Mapping[str, Any]) -> None:
+        """Add an event to the pool's audit log, under this project's name."""
+        from envclone import audit
+
+        audit.append(self.pool.path / "audit.jsonl", action, {"project": self.name, **details})
 
     def clone_raw(self, raw: RawSnapshot, directory: Path) -> None:
         """Clone a raw snapshot's stores into `directory`, for the account that servers run as; raw itself is root's."""

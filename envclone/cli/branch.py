@@ -50,7 +50,7 @@ def branch(
 
     The first time this takes a snapshot, sanitizes and verifies it; after that a branch takes about a second.
     """
-    from envclone.lifecycle.branch import directory
+    from envclone.lifecycle.branches import directory
 
     with settings.stack() as stack:
         made = stack.branch(

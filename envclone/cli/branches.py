@@ -8,7 +8,7 @@ import shlex
 import click
 
 from envclone.cli.branch import describe, document
-from envclone.cli.context import Settings, emit, json_option, print_table
+from envclone.cli.context import Settings, emit, json_option, print_table, warn
 from envclone.errors import UsageError
 
 __all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
@@ -18,10 +18,10 @@ __all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
 @json_option
 @click.pass_obj
 def ls(settings: Settings, as_json: bool) -> None:
-    """List the branches."""
+    """List this project's branches."""
     with settings.stack() as stack:
         found = stack.branches()
-        unreadable = stack.unreadable()
+        flaws = stack.flaws()
     now = dt.datetime.now(dt.UTC)
     rows = [
         [
@@ -48,8 +48,7 @@ def ls(settings: Settings, as_json: bool) -> None:
             else click.echo("no branches; `envclone branch ENVIRONMENT` makes one")
         ),
     )
-    for name in unreadable:
-        click.echo(f"warning: the record of '{name}' cannot be read; envclone rm --force {name} removes it", err=True)
+    warn(flaws, "branches")
 
 
 @click.command()
@@ -60,7 +59,7 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
     """Show one branch: state, image, URLs, and what it occupies."""
     from envclone.cow.loop import format_size
     from envclone.incidents.report import evidence_lines, evidence_of
-    from envclone.lifecycle.branch import directory
+    from envclone.lifecycle.branches import directory
 
     with settings.stack() as stack:
         one = stack.show(name)
@@ -177,21 +176,25 @@ def rm(settings: Settings, names: tuple[str, ...], force: bool, as_json: bool) -
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Only say what would be removed.")
+@click.option("--older", is_flag=True, help="Also snapshots and images of an envclone that wrote down no project.")
 @json_option
 @click.pass_obj
-def gc(settings: Settings, dry_run: bool, as_json: bool) -> None:
+def gc(settings: Settings, dry_run: bool, older: bool, as_json: bool) -> None:
     """Remove what nobody needs: expired branches, half-made work, quarantine over its limits, superseded images.
 
-    Branches that nobody used for `branches.idle` are stopped, and containers of branches that are gone removed.
+    Only this project's objects are looked at, and what somebody uses is left for the next time. Branches that nobody
+    used for `branches.idle` are stopped, and containers of branches that are gone removed.
     """
     with settings.stack() as stack:
-        found = stack.collect(dry_run=dry_run)
+        found = stack.collect(dry_run=dry_run, older=older)
+        flaws = stack.flaws()
     rows = [[one.kind, one.name, one.reason, one.error or _done(one.kind, dry_run)] for one in found]
     emit(
         as_json,
         [{"kind": one.kind, "name": one.name, "reason": one.reason, "error": one.error} for one in found],
         lambda: print_table("", ["KIND", "NAME", "WHY", ""], rows) if rows else click.echo("nothing to collect"),
     )
+    warn(flaws)
     if any(one.error for one in found):
         raise click.exceptions.Exit(6)
 

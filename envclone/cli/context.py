@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,9 +19,10 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from envclone.api import Stack
+    from envclone.pool.catalog import Flaw
     from envclone.protocols import Progress
 
-__all__ = ["DURATION", "SIZE", "Settings", "absolute", "emit", "json_option", "print_table", "progress_bars"]
+__all__ = ["DURATION", "SIZE", "Settings", "absolute", "emit", "json_option", "print_table", "progress_bars", "warn"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -68,6 +69,15 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     for row in rows:
         table.add_row(*row)
     Console(width=None if sys.stdout.isatty() else 200, soft_wrap=not sys.stdout.isatty()).print(table)
+
+
+def warn(flaws: Sequence[Flaw], kind: str = "") -> None:
+    """Name what has no usable record (of one kind), on standard error: it is left alone, and stops nobody."""
+    from envclone.pool.catalog import KINDS
+
+    for one in flaws:
+        if kind in ("", one.kind):
+            click.echo(f"warning: {KINDS[one.kind]} {one.id}: {one.reason}; {one.remedy}", err=True)
 
 
 class _Size(click.ParamType[int]):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from envclone import records
-from envclone.cli.context import Settings, emit, json_option, print_table
+from envclone.cli.context import Settings, emit, json_option, print_table, warn
 
 __all__ = ["attestation", "image", "images", "snapshot", "verify"]
 
@@ -40,7 +40,7 @@ def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
 @click.command()
 @click.argument("environment")
 @click.option("--fresh", is_flag=True, help="Take a new snapshot first.")
-@click.option("--again", is_flag=True, help="Make the image anew from the newest snapshot.")
+@click.option("--again", is_flag=True, help="Make another image of the newest snapshot.")
 @json_option
 @click.pass_obj
 def image(settings: Settings, environment: str, fresh: bool, again: bool, as_json: bool) -> None:
@@ -59,11 +59,12 @@ def image(settings: Settings, environment: str, fresh: bool, again: bool, as_jso
 @json_option
 @click.pass_obj
 def images(settings: Settings, as_json: bool) -> None:
-    """List the images."""
+    """List this project's images."""
     from envclone.cow.loop import format_size
 
     with settings.stack() as stack:
         found = stack.images()
+        flaws = stack.flaws()
         cow, pool = stack.project.cow, stack.project.pool
         sizes = {one.id: cow.usage(pool.path_of("images", one.id)) for one in found}
     rows = [
@@ -89,6 +90,7 @@ def images(settings: Settings, as_json: bool) -> None:
             else click.echo("no images; `envclone branch ENVIRONMENT` makes one")
         ),
     )
+    warn(flaws, "images")
 
 
 @click.command()

@@ -12,7 +12,17 @@ from pathlib import Path
 
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UsageError
 
-__all__ = ["abandoned", "discard", "image_of", "make_directory", "owner_of", "partial_of", "placed", "reported"]
+__all__ = [
+    "abandoned",
+    "discard",
+    "image_of",
+    "make_directory",
+    "owner_of",
+    "partial_name",
+    "partial_of",
+    "placed",
+    "reported",
+]
 
 _PARTIAL = re.compile(r"\.(?P<name>.+)\.partial-(?P<pid>[1-9][0-9]*)", re.DOTALL)
 _CLOCK_SLACK = 2.0
@@ -33,6 +43,12 @@ def owner_of(path: Path) -> int | None:
     """The process id in the name of a partial tree or file; None for any other name."""
     match = _PARTIAL.fullmatch(path.name)
     return int(match["pid"]) if match else None
+
+
+def partial_name(path: Path) -> str | None:
+    """What a partial tree or file was or is to be called; None for any other name."""
+    match = _PARTIAL.fullmatch(path.name)
+    return match["name"] if match else None
 
 
 def abandoned(path: Path) -> bool:

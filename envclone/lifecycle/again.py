@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
-from envclone import attestation, audit
+from envclone import attestation
 from envclone.errors import UnsafeError
 from envclone.lifecycle import images
 from envclone.lifecycle.sanitize import reopen
-from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.verify import verify
 from envclone.models import Image
+from envclone.pool.workdir import workdir
 from envclone.project import Project
 
 __all__ = ["Verification", "verify_again"]
@@ -35,25 +36,23 @@ def verify_again(project: Project, ident: str, *, files_only: bool = False) -> V
 
     Raises UnsafeError naming what is wrong, UsageError when there is no such image.
     """
-    image = images.check(project, ident, content=True)
-    statement = attestation.read(project.pool.path_of("images", ident), project.keys)
-    checks: Mapping[str, Any] = {}
-    missing: list[str] = []
-    if files_only:
-        missing.append("rows and bytes against production: left out on request")
-    elif reason := _unable(project, image):
-        missing.append(f"rows and bytes against production: {reason}")
-    else:
-        directory = project.pool.path_of("work", f"{image.id}-verify")
-        discard(project.cow, directory)
-        directory.mkdir(mode=0o711)
-        try:
-            published = project.pool.path_of("images", image.id)
+    with ExitStack() as held:
+        image = held.enter_context(images.using(project, ident, content=True))
+        held.enter_context(project.pool.using("raw", image.raw.id))
+        published = project.pool.path_of("images", ident)
+        statement = attestation.read(published, project.keys)
+        checks: Mapping[str, Any] = {}
+        missing: list[str] = []
+        if files_only:
+            missing.append("rows and bytes against production: left out on request")
+        elif reason := _unable(project, image):
+            missing.append(f"rows and bytes against production: {reason}")
+        else:
+            directory = held.enter_context(workdir(project.pool, project.cow, "verify"))
             checks = verify(project, reopen(project, image, directory), files=published).checks
-        finally:
-            discard(project.cow, directory)
-    audit.append(
-        project.pool.path / "audit.jsonl", "verify", {"image": image.id, "full": bool(checks), "not checked": missing}
+    project.log(
+        "verify",
+        {"image": image.id, "full": bool(checks), "not checked": missing},
     )
     return Verification(image, dt.datetime.now(dt.UTC), int(statement["files"]["count"]), checks, missing)
 

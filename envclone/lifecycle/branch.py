@@ -7,40 +7,27 @@ import datetime as dt
 import os
 import secrets
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone import audit, process, records, registry
-from envclone.errors import BusyError, EnvcloneError, UnsafeError, UsageError
+from envclone import registry
+from envclone.errors import BusyError, EnvcloneError, UnsafeError
 from envclone.lifecycle import limits
 from envclone.lifecycle import preview as previews
 from envclone.lifecycle import profile as profiles
+from envclone.lifecycle.branches import branches, directory, extended, load, save
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
-from envclone.pool import Pool, check_name
+from envclone.pool import Pool, catalog, check_name
 from envclone.project import Project
 from envclone.protocols import CowDriver
 
 if TYPE_CHECKING:
     from envclone.profiles.profile import Profile
 
-__all__ = [
-    "branches",
-    "create",
-    "directory",
-    "extended",
-    "load",
-    "reprofile",
-    "require_free",
-    "reset",
-    "save",
-    "start",
-    "stop",
-    "unreadable",
-]
+__all__ = ["create", "halt", "reprofile", "require_free", "reset", "start", "stop"]
 
-RECORD = "branch.json"
 ROLE = "envclone"
 """The role that a branch's user gets in its servers."""
 
@@ -67,15 +54,15 @@ def create(
     """
     began = time.monotonic()
     pool = project.pool
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        place = directory(pool, name)
-        require_free(pool, name)
+    with pool.owning("branches", name) as place, pool.using("images", image.id):
+        require_free(project, name)
         chosen = previews.runtime_for(project, image.environment, runtime)
-        limits.require_room(project, branches(pool))
+        mine = branches(project)
+        limits.require_room(project, mine)
         given, degraded = profiles.chosen(
             project, image.environment, image.raw.stores, profile, allow_degraded=allow_degraded, runtime=chosen
         )
-        limits.require_memory(project, branches(pool), given)
+        limits.require_memory(project, mine, given)
         now = dt.datetime.now(dt.UTC)
         branch = Branch(
             name=name,
@@ -92,6 +79,7 @@ def create(
             pid=os.getpid(),
             runtime=chosen,
             ttl=ttl.total_seconds() if ttl else None,
+            project=project.name,
         )
         branch = previews.planned(project, branch)
         place.mkdir(mode=0o711)
@@ -106,18 +94,28 @@ def create(
                 registry.runtime(branch.runtime).stop(branch, place)
                 project.cow.remove(place)
             raise
-    audit.append(
-        pool.path / "audit.jsonl",
+    project.log(
         "branch",
-        {"name": name, "image": image.id, "incident": incident, "expires_at": branch.expires_at},
+        {
+            "name": name,
+            "image": image.id,
+            "incident": incident,
+            "expires_at": branch.expires_at,
+        },
     )
     return branch
 
 
-def require_free(pool: Pool, name: str) -> None:
+def require_free(project: Project, name: str) -> None:
     """Check that no branch has this name. Raises UsageError for a malformed one, BusyError for a taken one."""
     check_name(name)
-    if directory(pool, name).exists():
+    if directory(project.pool, name).exists():
+        owner = catalog.owner(project.pool, "branches", name)
+        if owner and owner != project.name:
+            raise BusyError(
+                f"the name '{name}' is taken: a branch of the project '{owner}' has it",
+                hint="choose another with --name; names are the pool's, which both projects use",
+            )
         raise BusyError(
             f"a branch '{name}' exists already",
             hint=f"envclone show {name}, envclone rm {name}, or choose another with --name",
@@ -126,13 +124,13 @@ def require_free(pool: Pool, name: str) -> None:
 
 def reset(project: Project, name: str) -> Branch:
     """Throw away what was changed in a branch: clone its image anew, with the same name and credentials' role."""
-    from envclone.lifecycle.images import check
+    from envclone.lifecycle.images import using
 
     pool = project.pool
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        branch = load(pool, name)
-        image = check(project, branch.image)
-        place = directory(pool, name)
+    with ExitStack() as held:
+        place = held.enter_context(pool.owning("branches", name))
+        branch = load(project, name)
+        image = held.enter_context(using(project, branch.image))
         ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
         registry.runtime(branch.runtime).remove(name, place)  # what goes need not stop gently
         registry.runtime(branch.runtime).stop(branch, place)
@@ -146,7 +144,7 @@ def reset(project: Project, name: str) -> Branch:
             project.cow, pool, branch, project, ports[0] if ports else None, credentials=credentials
         )
         save(pool, branch)
-    audit.append(pool.path / "audit.jsonl", "reset", {"name": name})
+    project.log("reset", {"name": name})
     return branch
 
 
@@ -156,10 +154,9 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
     Its data and its login stay; what was edited in a compose file stays, too, while the runtime does.
     """
     pool = project.pool
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        branch = load(pool, name)
-        place = directory(pool, name)
-        if branch.state is BranchState.CREATING or branch.state is BranchState.REMOVING:
+    with pool.owning("branches", name) as place:
+        branch = load(project, name)
+        if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
             raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
         wanted = runtime or branch.runtime
         if (
@@ -182,23 +179,14 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
         return branch
 
 
-def extended(branch: Branch) -> Branch:
-    """The branch as it is after it was used now: it lives its time from here on."""
-    if branch.ttl is None or branch.expires_at is None:
-        return branch
-    return replace(
-        branch, expires_at=max(branch.expires_at, dt.datetime.now(dt.UTC) + dt.timedelta(seconds=branch.ttl))
-    )
-
-
 def reprofile(project: Project, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:
     """Start a branch's servers anew under another profile, or with None under the stack file's; its data stay.
 
     Raises ResourceError when this host cannot give what it says and `allow_degraded` is not said.
     """
     pool = project.pool
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        branch = load(pool, name)
+    with pool.owning("branches", name) as place:
+        branch = load(project, name)
         if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
             raise UnsafeError(f"the branch '{name}' is {branch.state}", hint=f"envclone rm {name}")
         given, degraded = profiles.chosen(
@@ -209,7 +197,6 @@ def reprofile(project: Project, name: str, profile: str | None, *, allow_degrade
             allow_degraded=allow_degraded,
             runtime=branch.runtime,
         )
-        place = directory(pool, name)
         ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
         credentials = _credentials(branch)
         registry.runtime(branch.runtime).stop(branch, place)
@@ -226,64 +213,20 @@ def _plain(given: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
     return {name: one.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for name, one in given.items()}
 
 
-def stop(pool: Pool, name: str) -> Branch:
+def stop(project: Project, name: str) -> Branch:
     """Stop a branch's servers and keep its data."""
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        branch = load(pool, name)
-        registry.runtime(branch.runtime).stop(branch, directory(pool, name))
-        branch = replace(branch, state=BranchState.STOPPED)
-        save(pool, branch)
-        return branch
+    with project.pool.owning("branches", name):
+        branch = load(project, name)
+        if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
+            raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
+        return halt(project, branch)
 
 
-def directory(pool: Pool, name: str) -> Path:
-    """Where a branch's files are."""
-    return pool.path_of("branches", name)
-
-
-def save(pool: Pool, branch: Branch) -> None:
-    """Write a branch's record (mode 0600: it holds the branch's own password)."""
-    pool.write_json(directory(pool, branch.name) / RECORD, records.dump(branch))
-
-
-def load(pool: Pool, name: str) -> Branch:
-    """The record of a branch, its state as it is now. Raises UsageError when there is none of that name."""
-    check_name(name)
-    path = directory(pool, name) / RECORD
-    if not path.exists():
-        known = ", ".join(one for one in _names(pool) if one != name) or "none"
-        raise UsageError(f"there is no branch '{name}'; there are: {known}")
-    return _present(records.load(Branch, pool.read_json(path), what=f"the record of branch '{name}'"), pool)
-
-
-def branches(pool: Pool) -> Iterator[Branch]:
-    """Every branch with a readable record, by name."""
-    for name in _names(pool):
-        try:
-            yield load(pool, name)
-        except EnvcloneError:
-            continue  # `unreadable` names it
-
-
-def unreadable(pool: Pool) -> list[str]:
-    """Directories among the branches whose record is missing or damaged: reported, and removed by `rm --force` only."""
-    known = {branch.name for branch in branches(pool)}
-    return [name for name in _names(pool) if name not in known]
-
-
-def _names(pool: Pool) -> list[str]:
-    return sorted(entry.name for entry in pool.path_of("branches", "").iterdir() if not entry.name.startswith("."))
-
-
-def _present(branch: Branch, pool: Pool) -> Branch:
-    """The record in the light of what runs: a record alone never calls a branch ready."""
-    if branch.state is BranchState.CREATING:
-        gone = branch.pid is None or not process.alive(branch.pid)
-        return replace(branch, state=BranchState.FAILED) if gone else branch
-    if branch.state is BranchState.RUNNING:
-        answers = registry.runtime(branch.runtime).running(branch, directory(pool, branch.name))
-        if not all(answers.values()):
-            return replace(branch, state=BranchState.STOPPED)
+def halt(project: Project, branch: Branch) -> Branch:
+    """Stop a branch that the caller owns the lock of."""
+    registry.runtime(branch.runtime).stop(branch, directory(project.pool, branch.name))
+    branch = replace(branch, state=BranchState.STOPPED)
+    save(project.pool, branch)
     return branch
 
 

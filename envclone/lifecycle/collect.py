@@ -1,21 +1,29 @@
-"""Station 9: find what nobody needs any more (expired, abandoned, over a limit) and remove it."""
+"""Station 9: find what nobody needs any more (expired, abandoned, over a limit) and remove it.
+
+Everything is removed under its exclusive lock, taken without a wait, and only if the reason still holds then: what
+somebody uses is left for the next time. Other projects' objects are not looked at; what a killed process left half
+made is nobody's.
+"""
 
 from __future__ import annotations
 
 import contextlib
 import datetime as dt
-from collections.abc import Iterator
-from dataclasses import dataclass
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
-from envclone import audit, registry
+from envclone import registry
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import images as station_4
-from envclone.lifecycle import keep
-from envclone.lifecycle import snapshot as station_1
-from envclone.lifecycle.teardown import discard, remove
+from envclone.lifecycle import branches, keep
+from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
+from envclone.pool import catalog
+from envclone.pool import collect as leftovers
+from envclone.pool.workdir import discard
 from envclone.project import Project
 
 __all__ = ["Garbage", "collect", "find"]
@@ -30,12 +38,17 @@ class Garbage:
     reason: str
     path: Path
     error: str | None = None
+    _remove: Callable[[], bool] = field(default=lambda: False, repr=False, compare=False)
+    """Removes it under its lock; False when somebody took it up, or the reason is gone."""
 
 
-def find(project: Project, *, now: dt.datetime | None = None, note: bool = False) -> Iterator[Garbage]:
+def find(
+    project: Project, *, now: dt.datetime | None = None, note: bool = False, older: bool = False
+) -> Iterator[Garbage]:
     """What `collect` would remove. What envclone did not make, or cannot read, is never among it.
 
-    With `note`, a branch that somebody is connected to is written down as used; without, nothing is changed.
+    With `note`, a branch that somebody is connected to is written down as used; without, nothing is changed. `older`
+    also finds snapshots and images that were made before records named their project.
     """
     moment = now or dt.datetime.now(dt.UTC)
     yield from _branches(project, moment, note=note)
@@ -43,67 +56,71 @@ def find(project: Project, *, now: dt.datetime | None = None, note: bool = False
     yield from _orphans(project)
     yield from _quarantine(project, moment)
     yield from _superseded(project)
+    if older:
+        yield from _older(project)
 
 
-def collect(project: Project) -> list[Garbage]:
+def collect(project: Project, *, older: bool = False) -> list[Garbage]:
     """Remove what `find` finds; a failure is kept in the item's `error` and the rest goes on."""
     done: list[Garbage] = []
-    for item in list(find(project, note=True)):
+    for item in list(find(project, note=True, older=older)):
         try:
-            if item.kind == "branch":
-                remove(project.pool, project.cow, item.name)
-            elif item.kind == "idle":
-                station_5.stop(project.pool, item.name)
-            elif item.kind in registry.RUNTIMES:
-                registry.runtime(item.kind).remove(item.name, item.path)
-                audit.append(project.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
-            elif (
-                item.kind == "partial"
-                and item.path.is_dir()
-                and any(item.path.iterdir())
-                and item.path not in project.pool.partials()
-            ):
-                continue  # somebody is at it again since it was found
-            else:
-                discard(project.cow, item.path)
-                audit.append(project.pool.path / "audit.jsonl", "collect", {"kind": item.kind, "name": item.name})
+            if not item._remove():
+                continue
+            project.log("collect", {"kind": item.kind, "name": item.name})
         except (EnvcloneError, OSError) as exc:
-            item = Garbage(item.kind, item.name, item.reason, item.path, error=str(exc))
+            item = replace(item, error=str(exc))
         done.append(item)
+    with contextlib.suppress(EnvcloneError, OSError):
+        leftovers.sweep_locks(project.pool)
     return done
 
 
 def _branches(project: Project, moment: dt.datetime, *, note: bool) -> Iterator[Garbage]:
+    for branch in branches.branches(project):
+        found = _judged(project, branch, moment, note=note)
+        if found is not None and _free(project, "branches", branch.name):
+            yield replace(found, _remove=partial(_end, project, found, moment))
+
+
+def _judged(project: Project, branch: Branch, moment: dt.datetime, *, note: bool = False) -> Garbage | None:
+    """Why a branch is to be removed or stopped; None when it is to stay as it is."""
     idle = project.loaded.stack.branches.idle
-    for branch in station_5.branches(project.pool):
-        path = station_5.directory(project.pool, branch.name)
-        if branch.state in (BranchState.FAILED, BranchState.REMOVING):
-            yield Garbage("branch", branch.name, "half made by a process that is gone", path)
-            continue
-        if branch.protected:
-            continue
-        if branch.state is BranchState.RUNNING and _in_use(branch):
-            if note:
-                keep.touch(project.pool, branch.name)
-            continue
-        used = _used(branch, path)
-        until = branch.expires_at
-        if until is not None and branch.ttl is not None:
-            until = max(until, used + dt.timedelta(seconds=branch.ttl))
-        if until is not None and until <= moment:
-            yield Garbage("branch", branch.name, f"expired at {until:%Y-%m-%d %H:%M} UTC", path)
-        elif idle is not None and branch.state is BranchState.RUNNING and moment - used > idle:
-            yield Garbage(
-                "idle", branch.name, f"not used since {used:%Y-%m-%d %H:%M} UTC: stopped, its data stays", path
-            )
+    path = branches.directory(project.pool, branch.name)
+    if branch.state in (BranchState.FAILED, BranchState.REMOVING):
+        return Garbage("branch", branch.name, "half made by a process that is gone", path)
+    if branch.protected or branch.state is BranchState.CREATING:
+        return None
+    if branch.state is BranchState.RUNNING and _in_use(branch):
+        if note:
+            with contextlib.suppress(EnvcloneError):
+                keep.touch(project, branch.name)
+        return None
+    used = keep.used(branch, path)
+    until = branch.expires_at
+    if until is not None and until <= moment:
+        return Garbage("branch", branch.name, f"expired at {until:%Y-%m-%d %H:%M} UTC", path)
+    if idle is not None and branch.state is BranchState.RUNNING and moment - used > idle:
+        return Garbage("idle", branch.name, f"not used since {used:%Y-%m-%d %H:%M} UTC: stopped, its data stays", path)
+    return None
 
 
-def _used(branch: Branch, path: Path) -> dt.datetime:
-    """When a branch was last used: by a command, or by a connection from this host."""
-    try:
-        return dt.datetime.fromtimestamp((path / keep.USED).stat().st_mtime, dt.UTC)
-    except OSError:
-        return branch.created_at
+def _end(project: Project, found: Garbage, moment: dt.datetime) -> bool:
+    """Remove or stop a branch, if what was found of it is still so."""
+    with project.pool.owned("branches", found.name) as free:
+        if not free or not found.path.exists():
+            return False
+        branch = branches.load(project, found.name)
+        if branch.state is BranchState.CREATING:  # by us, as it seems: we hold its lock
+            branch = replace(branch, state=BranchState.FAILED)
+        now = _judged(project, branch, moment)
+        if now is None or now.kind != found.kind:
+            return False
+        if found.kind == "branch":
+            demolish(project, found.name, found.path)
+        else:
+            station_5.halt(project, branch)
+    return True
 
 
 def _in_use(branch: Branch) -> bool:
@@ -119,45 +136,108 @@ def _orphans(project: Project) -> Iterator[Garbage]:
     """What a runtime still keeps of branches that are gone, as when their directory was removed by hand."""
     for runtime in registry.RUNTIMES:
         for name, what in registry.observer(runtime).orphans(project.pool.path).items():
-            path = station_5.directory(project.pool, name)
-            if not path.exists():
-                yield Garbage(runtime, name, f"{what} of a branch that is gone", path)
+            path = branches.directory(project.pool, name)
+
+            def remove(runtime: str = runtime, name: str = name, path: Path = path) -> bool:
+                with project.pool.owned("branches", name) as free:
+                    gone = free and not path.exists()
+                    if gone:
+                        registry.runtime(runtime).remove(name, path)
+                return gone
+
+            if not path.exists() and _free(project, "branches", name):
+                yield Garbage(runtime, name, f"{what} of a branch that is gone", path, _remove=remove)
 
 
 def _half_made(project: Project) -> Iterator[Garbage]:
-    """Work that no process is at: the lock of its maker can be taken."""
-    for name in station_5.unreadable(project.pool):
-        path = station_5.directory(project.pool, name)
-        if path.is_dir() and not any(path.iterdir()):  # killed between its directory and its record
-            yield Garbage("partial", name, "left by a process that is gone", path)
-    for partial in project.pool.partials():
-        yield Garbage("partial", partial.name, "left by a process that is gone", partial)
+    """Work that no process is at: its lock can be taken."""
+    reason = "left by a process that is gone"
+    for flaw in catalog.flaws(project.pool, "branches"):
+        if _empty(flaw.path) and _free(project, "branches", flaw.id):  # killed between its directory and its record
+            yield Garbage(
+                "partial",
+                flaw.id,
+                reason,
+                flaw.path,
+                _remove=_removing(project, "branches", flaw.id, partial(_empty, flaw.path)),
+            )
+    for one in leftovers.leftovers(project.pool):
+        yield Garbage(
+            "partial",
+            one.path.name,
+            reason,
+            one.path,
+            _remove=partial(leftovers.remove, project.pool, project.cow, one),
+        )
 
 
 def _quarantine(project: Project, moment: dt.datetime) -> Iterator[Garbage]:
     """Raw snapshots beyond `quarantine.keep`, or older than `quarantine.max_age`, per environment."""
     limits = project.loaded.stack.quarantine
     by_environment: dict[str, list[RawSnapshot]] = {}
-    for entry in project.pool.path_of("raw", "").iterdir():
-        if (entry / station_1.MANIFEST).exists():
-            raw = station_1.load(project, entry.name)
-            by_environment.setdefault(raw.environment, []).append(raw)
+    for raw in catalog.snapshots(project.pool, project.name):
+        by_environment.setdefault(raw.environment, []).append(raw)
     for raws in by_environment.values():
-        for position, raw in enumerate(sorted(raws, key=lambda raw: raw.created_at, reverse=True)):
-            path = project.pool.path_of("raw", raw.id)
+        for position, raw in enumerate(reversed(raws)):
             if position >= limits.keep:
-                yield Garbage("raw", raw.id, f"more than {limits.keep} in quarantine", path)
+                reason = f"more than {limits.keep} in quarantine"
             elif moment - raw.created_at > limits.max_age:
-                yield Garbage("raw", raw.id, "older than quarantine.max_age", path)
+                reason = "older than quarantine.max_age"
+            else:
+                continue
+            if _free(project, "raw", raw.id):
+                yield _object(project, "raw", raw.id, "raw", reason)
 
 
 def _superseded(project: Project) -> Iterator[Garbage]:
     """Images that a newer one of the same environment replaces and that no branch was cloned from."""
-    used = {branch.image for branch in station_5.branches(project.pool)}
+    images = catalog.images(project.pool, project.name)
     newest: dict[str, dt.datetime] = {}
-    images = list(station_4.images(project))
     for image in images:
         newest[image.environment] = max(newest.get(image.environment, image.created_at), image.created_at)
     for image in images:
-        if image.id not in used and image.created_at < newest[image.environment]:
-            yield Garbage("image", image.id, "a newer image replaces it", project.pool.path_of("images", image.id))
+
+        def needless(ident: str = image.id) -> bool:
+            return all(branch.image != ident for branch in catalog.branches(project.pool, project.name))
+
+        if image.created_at < newest[image.environment] and needless() and _free(project, "images", image.id):
+            yield _object(project, "images", image.id, "image", "a newer image replaces it", needless)
+
+
+def _older(project: Project) -> Iterator[Garbage]:
+    """Snapshots and images whose record names no project."""
+    for kind, what in (("raw", "raw"), ("images", "image")):
+        for flaw in catalog.flaws(project.pool, kind):
+            if flaw.older and _free(project, kind, flaw.id):
+                yield _object(project, kind, flaw.id, what, flaw.reason)
+
+
+def _object(
+    project: Project, kind: str, ident: str, what: str, reason: str, still: Callable[[], bool] = lambda: True
+) -> Garbage:
+    return Garbage(
+        what, ident, reason, project.pool.path_of(kind, ident), _remove=_removing(project, kind, ident, still)
+    )
+
+
+def _removing(project: Project, kind: str, ident: str, still: Callable[[], bool]) -> Callable[[], bool]:
+    """What removes an object under its lock, if `still` says so then."""
+
+    def remove() -> bool:
+        path = project.pool.path_of(kind, ident)
+        with project.pool.owned(kind, ident) as free:
+            if not free or not os.path.lexists(path) or not still():
+                return False
+            discard(project.cow, path)
+        return True
+
+    return remove
+
+
+def _free(project: Project, kind: str, ident: str) -> bool:
+    with project.pool.owned(kind, ident) as free:
+        return free
+
+
+def _empty(path: Path) -> bool:
+    return path.is_dir() and not any(path.iterdir())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,10 +14,10 @@ from envclone.hooks.hooks import Hook, SqlHook
 from envclone.hooks.hookset import HookSet
 from envclone.lifecycle import snapshot
 from envclone.lifecycle.sanitize import load_masks
-from envclone.lifecycle.teardown import discard
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
 from envclone.models import ProgressEvent, RawSnapshot
+from envclone.pool.workdir import workdir
 from envclone.project import Project
 
 __all__ = ["Tried", "listed", "try_hook"]
@@ -50,9 +51,10 @@ def try_hook(
     there is no snapshot.
     """
     hooks = project.hooks(show=show)
-    try:
+    with ExitStack() as held:
+        held.callback(hooks.close)
         hook = _named(hooks, name)
-        raw = snapshot.latest(project, environment)
+        raw = held.enter_context(snapshot.using(project, environment))
         masks = _masks(project, raw, hooks)
         if values:
             if isinstance(hook, SqlHook) or hook.reads:
@@ -66,17 +68,12 @@ def try_hook(
                 hint=f"envclone snapshot {environment}, or give values: --value 'some text'",
             )
         return _on_clone(project, raw, hooks, hook, masks, rows)
-    finally:
-        hooks.close()
 
 
 def _on_clone(
     project: Project, raw: RawSnapshot, hooks: HookSet, hook: Hook | SqlHook, masks: MaskSet, rows: int
 ) -> Tried:
-    directory = project.pool.path_of("work", f"{raw.id}-hooks")
-    discard(project.cow, directory)
-    directory.mkdir(mode=0o711)
-    try:
+    with workdir(project.pool, project.cow, "hooks") as directory:
         project.progress(ProgressEvent(f"opening a private clone of {hook.store}", 0))
         project.clone_raw(raw, directory)
         store = raw.stores[hook.store]
@@ -100,8 +97,6 @@ def _on_clone(
             sample = session.sample([hook.writes, *hook.reads], rows)
             new = hooks.call(hook, sample)
             return Tried(_title(hook), hook.stage, {hook.writes: list(zip(sample[hook.writes], new, strict=True))})
-    finally:
-        discard(project.cow, directory)
 
 
 def _masks(project: Project, raw: RawSnapshot | None, hooks: HookSet) -> MaskSet:

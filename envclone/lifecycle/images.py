@@ -3,41 +3,81 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from envclone import attestation, records
-from envclone.errors import UnsafeError, UsageError
+from envclone.errors import BusyError
 from envclone.models import Image
+from envclone.pool import catalog
 from envclone.project import Project
 
-__all__ = ["check", "find", "images"]
+__all__ = ["check", "find", "ready", "using"]
 
 
 def find(project: Project, environment: str) -> Image | None:
-    """The newest image of an environment that was made by today's rules and key."""
-    digest, key = project.rules_digest, project.key_id
-    mine = [
-        image
-        for image in images(project)
-        if (image.environment, image.rules_digest, image.key_id) == (environment, digest, key)
-    ]
-    return max(mine, key=lambda image: image.raw.created_at, default=None)
+    """The newest image of an environment of this project that was made by today's rules and key."""
+    return next(iter(_found(project, environment)), None)
 
 
-def images(project: Project) -> Iterator[Image]:
-    """Every image whose attestation is signed by this pool's key; the others are for `gc` and `verify` to name."""
-    folder = project.pool.path_of("images", "")
-    for entry in sorted(folder.iterdir()):
-        try:
-            statement = attestation.read(entry, project.keys)
-        except UnsafeError:
-            continue
-        yield records.load(Image, statement["image"], what=f"the image {entry.name}")
+@contextmanager
+def using(project: Project, ident: str, *, content: bool = False) -> Iterator[Image]:
+    """The image of that id, checked against its attestation, which nobody removes as long as the context.
+
+    Raises UnsafeError when it is not what was attested, UsageError when there is none or it is another project's.
+    """
+    with project.pool.using("images", ident):
+        yield check(project, ident, content=content)
+
+
+@contextmanager
+def ready(project: Project, environment: str, *, fresh: bool = False, again: bool = False) -> Iterator[Image]:
+    """An image to clone from, which nobody removes as long as the context: the newest, or one made now.
+
+    `fresh` takes a new snapshot first; `again` makes another image of the newest snapshot.
+    """
+    from envclone.lifecycle import snapshot
+
+    project.environment(environment)
+    with ExitStack() as held:
+        if not fresh and not again:
+            image = _held(project, environment, held)
+            if image is not None:
+                yield image
+                return
+        from envclone.lifecycle import publish
+
+        raw = None if fresh else held.enter_context(snapshot.using(project, environment))
+        raw = raw or held.enter_context(snapshot.take(project, environment))
+        yield held.enter_context(publish.make(project, raw, again=again))
 
 
 def check(project: Project, ident: str, *, content: bool = False) -> Image:
-    """The image of that id, checked against its attestation. Raises UnsafeError, or UsageError when there is none."""
-    place = project.pool.path_of("images", ident)
-    if not place.is_dir():
-        raise UsageError(f"there is no image '{ident}'", hint="envclone images lists those there are")
-    statement = attestation.check(place, project.keys, content=content)
+    """The image of that id, checked against its attestation. Raises UnsafeError, UsageError as `using` does."""
+    catalog.image(project.pool, project.name, ident)
+    statement = attestation.check(project.pool.path_of("images", ident), project.keys, content=content)
     return records.load(Image, statement["image"], what=f"the image {ident}")
+
+
+def _found(project: Project, environment: str) -> list[Image]:
+    """The images that today's rules and key made of an environment, newest first."""
+    wanted = (environment, project.rules_digest, project.key_id)
+    return [
+        image
+        for image in reversed(catalog.images(project.pool, project.name))
+        if (image.environment, image.rules_digest, image.key_id) == wanted
+    ]
+
+
+def _held(project: Project, environment: str, held: ExitStack) -> Image | None:
+    """The newest image, its lock in `held`; one that is just being removed is none."""
+    for image in _found(project, environment):
+        with ExitStack() as attempt:
+            try:
+                place = attempt.enter_context(project.pool.using("images", image.id))
+            except BusyError:
+                continue
+            if place.is_dir():
+                checked = check(project, image.id)
+                held.push(attempt.pop_all())
+                return checked
+    return None

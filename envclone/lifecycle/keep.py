@@ -2,33 +2,34 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
+from pathlib import Path
 
-from envclone import audit, records
-from envclone.lifecycle import branch as station_5
+from envclone.lifecycle import branches
 from envclone.models import Branch
-from envclone.pool import Pool
+from envclone.pool import catalog
+from envclone.project import Project
 
-__all__ = ["USED", "protect", "touch"]
-
-USED = "used"
-"""A file beside the record whose time is that of the last use that was seen."""
+__all__ = ["protect", "touch", "used"]
 
 
-def touch(pool: Pool, name: str) -> None:
-    """Write down that a branch is used now."""
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        path = station_5.directory(pool, name) / station_5.RECORD
-        if path.exists():
-            branch = records.load(Branch, pool.read_json(path), what=f"the record of branch '{name}'")
-            station_5.save(pool, station_5.extended(branch))
-            (station_5.directory(pool, name) / USED).touch(mode=0o600)
+def touch(project: Project, name: str) -> None:
+    """Write down that a branch is used now: a file's time, so that nobody who uses the branch is waited for."""
+    with project.pool.using("branches", name) as place:
+        if (place / catalog.BRANCH).exists():
+            (place / branches.USED).touch(mode=0o600)
 
 
-def protect(pool: Pool, name: str, *, on: bool) -> Branch:
+def used(branch: Branch, path: Path) -> dt.datetime:
+    """When a branch was last used: by a command, or by a connection that `gc` saw."""
+    return branches.last_use(path) or branch.created_at
+
+
+def protect(project: Project, name: str, *, on: bool) -> Branch:
     """Keep a branch from `gc` and from `rm` without force, or no longer."""
-    with pool.lock(f"branch-{name}", what=f"the branch '{name}'"):
-        branch = replace(station_5.load(pool, name), protected=on)
-        station_5.save(pool, branch)
-    audit.append(pool.path / "audit.jsonl", "protect", {"name": name, "on": on})
+    with project.pool.owning("branches", name, timeout=branches.PATIENCE):
+        branch = replace(branches.load(project, name), protected=on)
+        branches.save(project.pool, branch)
+    project.log("protect", {"name": name, "on": on})
     return branch

@@ -1,4 +1,7 @@
-"""What branches may come to on this machine: how many, how much memory, how much space."""
+"""What a project's branches may come to on this machine: how many, how much memory, how much space.
+
+A stack file speaks for its own project: the branches of others in the same pool are not counted.
+"""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from envclone import attestation, records, registry
 from envclone.errors import UnsafeError
-from envclone.lifecycle.branch import directory
+from envclone.lifecycle.branches import directory
 from envclone.lifecycle.verify import kept
 from envclone.models import Branch, BranchState, StorePlan
 from envclone.profiles import machine
@@ -43,6 +43,11 @@ def parity(project: Project, branch: Branch) -> list[Row]:
     """Every row of the report, by store. Raises UnsafeError when the branch does not run."""
     if branch.state is not BranchState.RUNNING:
         raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
+    with project.pool.using("branches", branch.name), project.pool.using("images", branch.image):
+        return _compared(project, branch)
+
+
+def _compared(project: Project, branch: Branch) -> list[Row]:
     place = directory(project.pool, branch.name)
     with registry.observer(branch.runtime).evidence(branch, place) as witness:
         limited = witness.testify()

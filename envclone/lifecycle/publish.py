@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
 
-from envclone import attestation, audit, records
+from envclone import attestation, records
 from envclone.errors import UnsafeError
 from envclone.lifecycle import images
 from envclone.lifecycle.sanitize import image_id, sanitize
-from envclone.lifecycle.teardown import discard
 from envclone.lifecycle.verify import Verified, stores_record, verify
 from envclone.models import Image, RawSnapshot
+from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.verifier.fidelity import lowest
 
@@ -35,6 +37,7 @@ def publish(project: Project, verified: Verified) -> Image:
         rules_digest=project.rules_digest,
         key_id=sanitized.masks.key_id,
         fidelity=lowest(verified.checks["fidelity"]),
+        project=project.name,
     )
     statement = {
         "version": 1,
@@ -48,35 +51,31 @@ def publish(project: Project, verified: Verified) -> Image:
     }
     attestation.seal(sanitized.directory, statement, project.keys)
     project.pool.publish(sanitized.directory, "images", image.id)
-    audit.append(
-        project.pool.path / "audit.jsonl",
+    project.log(
         "publish",
         {"image": image.id, "environment": image.environment, "raw": image.raw.id},
     )
     return image
 
 
-def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Image:
-    """Sanitize, verify and publish the image of a raw snapshot, or return the one there is.
+@contextmanager
+def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator[Image]:
+    """Sanitize, verify and publish the image of a raw snapshot, or give the one there is; the caller holds the raw one.
 
-    `again` makes it anew. Two processes that want the same image wait for each other. Nothing is left on failure.
+    Nobody removes the image as long as the context. `again` makes another image beside the one there is, with an id of
+    its own: an image is never replaced, for branches were cloned from it. Two processes that want the same image wait
+    for each other. Nothing is left on failure.
     """
     pool = project.pool
-    ident = image_id(project, raw)
-    with pool.lock(f"image-{ident}", timeout=3600, what=f"the image {ident}"):
-        place = pool.path_of("images", ident)
-        if place.exists() and not again:
-            return images.check(project, ident)
-        building = pool.path_of("work", ident)
-        discard(project.cow, building)  # of a process that was killed: the lock says that nobody is at it
-        building.mkdir(mode=0o711)
-        try:
-            verified = verify(project, sanitize(project, raw, building))
+    ident = image_id(project, raw, again=again)
+    with pool.using("images", ident) as place:
+        with pool.lock(f"making.{ident}", timeout=3600, what=f"the making of the image {ident}"):
             if place.exists():
-                project.cow.remove(place)
-            return publish(project, verified)
-        finally:
-            discard(project.cow, building)
+                image = images.check(project, ident)
+            else:
+                with workdir(pool, project.cow, "image") as building:
+                    image = publish(project, verify(project, sanitize(project, raw, building, ident)))
+        yield image
 
 
 def _changed(project: Project) -> str | None:

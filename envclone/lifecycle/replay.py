@@ -10,10 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone import audit, registry
+from envclone import registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
-from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import keep
+from envclone.lifecycle import branches, keep
 from envclone.models import Branch, BranchState, Counters, Image
 from envclone.project import Project
 from envclone.protocols import StepRunner
@@ -47,7 +46,8 @@ def masked_incident(project: Project, ident: str, image: Image) -> Incident:
             f"incident {ident} was not recorded yet: it does not say what production returned",
             hint=f"envclone incident record {source}",
         )
-    masked = mask_incident(incident, load_masks(project, image.raw), load_plans(project, image))
+    with project.pool.using("raw", image.raw.id):
+        masked = mask_incident(incident, load_masks(project, image.raw), load_plans(project, image))
     files.save(masked, place)
     return masked
 
@@ -57,14 +57,22 @@ def replay(project: Project, ident: str, branch: Branch, *, profile: str | None 
 
     Raises UnsafeError when the branch does not run.
     """
-    from envclone.incidents import replay as rerun
     from envclone.lifecycle.images import check
 
-    if branch.state is not BranchState.RUNNING:
-        raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
-    incident = masked_incident(project, ident, check(project, branch.image))
-    observer, place = registry.observer(branch.runtime), station_5.directory(project.pool, branch.name)
-    keep.touch(project.pool, branch.name)
+    with project.pool.using("branches", branch.name), project.pool.using("images", branch.image):
+        branch = branches.load(project, branch.name)
+        if branch.state is not BranchState.RUNNING:
+            raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
+        incident = masked_incident(project, ident, check(project, branch.image))
+        return _rerun(project, incident, branch, profile)
+
+
+def _rerun(project: Project, incident: Incident, branch: Branch, profile: str | None) -> ReplayReport:
+    """Rerun a masked incident in a running branch that nobody changes meanwhile."""
+    from envclone.incidents import replay as rerun
+
+    observer, place = registry.observer(branch.runtime), branches.directory(project.pool, branch.name)
+    keep.touch(project, branch.name)
     with observer.evidence(branch, place) as witness:
         before = _of_servers(branch)
         with ExitStack() as stack:
@@ -84,20 +92,23 @@ def replay(project: Project, ident: str, branch: Branch, *, profile: str | None 
         degraded=branch.degraded,
     )
     now = dt.datetime.now(dt.UTC)
-    folder = station_5.directory(project.pool, branch.name) / "replays"
+    folder = branches.directory(project.pool, branch.name) / "replays"
     folder.mkdir(mode=0o700, exist_ok=True)
-    project.pool.write_json(folder / f"{ident}-{now:%Y%m%dT%H%M%S%f}.json", report.to_json())
-    audit.append(
-        project.pool.path / "audit.jsonl",
+    project.pool.write_json(folder / f"{incident.incident}-{now:%Y%m%dT%H%M%S%f}.json", report.to_json())
+    project.log(
         "replay",
-        {"incident": ident, "branch": branch.name, "reproduced": report.reproduced},
+        {
+            "incident": incident.incident,
+            "branch": branch.name,
+            "reproduced": report.reproduced,
+        },
     )
     return report
 
 
 def last(project: Project, branch: Branch) -> dict[str, Any] | None:
     """The newest report that was kept with a branch; None when there is none."""
-    folder = station_5.directory(project.pool, branch.name) / "replays"
+    folder = branches.directory(project.pool, branch.name) / "replays"
     reports = sorted(folder.glob("*.json"), key=lambda path: path.stat().st_mtime) if folder.is_dir() else []
     return project.pool.read_json(reports[-1]) if reports else None
 
@@ -122,7 +133,7 @@ def _with(
 
 def branch_for(project: Project, ident: str) -> Branch:
     """The newest branch that was made for an incident. Raises UsageError when there is none."""
-    mine = [branch for branch in station_5.branches(project.pool) if branch.incident == ident]
+    mine = [branch for branch in branches.branches(project) if branch.incident == ident]
     if not mine:
         raise UsageError(
             f"no branch was made for incident {ident}",
@@ -145,7 +156,7 @@ def record(project: Project, path: Path) -> Incident:
     with _production(project, incident) as runners:
         recorded = run(incident, runners)
     files.save(recorded, path)
-    audit.append(project.pool.path / "audit.jsonl", "record", {"incident": incident.incident})
+    project.log("record", {"incident": incident.incident})
     return recorded
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -60,23 +62,27 @@ class Sanitized:
 _TOKEN = object()
 
 
-def image_id(project: Project, raw: RawSnapshot) -> str:
-    """The id of the image that this snapshot, these rules, this key and these engines make."""
+def image_id(project: Project, raw: RawSnapshot, *, again: bool = False) -> str:
+    """The id of the image that this snapshot, these rules, this key and these engines make; `again` gives another."""
     import hashlib
 
     engines = sorted((name, store.engine_version) for name, store in raw.stores.items())
     parts = [
+        project.name,
         raw.id,
         project.rules_digest,
         project.key_id,
         engines,
         project.loaded.stack.sanitize.method,
+        secrets.token_hex(8) if again else "",
     ]
     return "img-" + hashlib.blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
 
 
-def sanitize(project: Project, raw: RawSnapshot, directory: Path) -> Sanitized:
+def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | None = None) -> Sanitized:
     """Clone a raw snapshot into `directory` and sanitize the clone; the caller removes it when this fails.
+
+    `ident` is the id of the image to be; None gives the one that follows from what it is made of.
 
     Raises UnsafeError when a field is undeclared or a rule matches nothing, ConfigError when rules contradict.
     """
@@ -111,7 +117,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path) -> Sanitized:
         (directory / f"{name}.log").unlink(missing_ok=True)
     _save_corpus(project, raw, corpus)
     work = {name: StoreWork(plans[name], rewrites[name], tuple(cleaned[name])) for name in raw.stores}
-    return Sanitized(_TOKEN, image_id(project, raw), directory, raw, masks, work)
+    return Sanitized(_TOKEN, ident or image_id(project, raw), directory, raw, masks, work)
 
 
 def reopen(project: Project, image: Image, directory: Path) -> Sanitized:
@@ -251,6 +257,9 @@ def _corpus_path(project: Project, raw: RawSnapshot) -> Path:
 def _save_corpus(project: Project, raw: RawSnapshot, corpus: Corpus) -> None:
     """Beside the raw snapshot: it is raw data, lives in quarantine and goes when the snapshot goes."""
     path = _corpus_path(project, raw)
-    temporary = path.with_name(f".{path.name}.partial")
-    corpus.save(temporary)
-    temporary.rename(path)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial-{os.getpid()}")
+    try:
+        corpus.save(temporary)
+        temporary.rename(path)
+    finally:
+        temporary.unlink(missing_ok=True)

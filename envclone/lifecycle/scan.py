@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.lifecycle import snapshot
-from envclone.lifecycle.teardown import discard
 from envclone.masking.addresses import below, matches
 from envclone.masking.corpus import Corpus
 from envclone.masking.jsontext import leaves
 from envclone.masking.kinds import flat
 from envclone.masking.masks import MaskSet
 from envclone.models import Field, FieldKind, Inventory, ProgressEvent
+from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.scan.propose import Proposal, propose
 from envclone.scan.values import look
@@ -36,26 +36,21 @@ def scan(
     The newest snapshot is used, or one is taken. Values are read on a private clone and leave it masked only.
     """
     project.environment(environment)
-    raw = None if fresh else snapshot.latest(project, environment)
-    raw = raw or snapshot.take(project, environment)
-    directory = project.pool.path_of("work", f"{raw.id}-scan")
-    discard(project.cow, directory)
-    directory.mkdir(mode=0o711)
     rules = project.loaded.stack.sanitize.rules
     masks = MaskSet(project.masking_key, project.domains, Corpus())
     out: dict[str, Sequence[Proposal]] = {}
-    try:
+    with ExitStack() as stack:
+        raw = None if fresh else stack.enter_context(snapshot.using(project, environment))
+        raw = raw or stack.enter_context(snapshot.take(project, environment))
+        directory = stack.enter_context(workdir(project.pool, project.cow, "scan"))
         project.clone_raw(raw, directory)
-        with ExitStack() as stack:
-            for name, store in raw.stores.items():
-                project.progress(ProgressEvent(f"opening {name}", 0))
-                session = stack.enter_context(
-                    registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
-                )
-                known = {} if everything else rules.get(name, {})
-                out[name] = scan_session(session, known, masks, project)
-    finally:
-        discard(project.cow, directory)
+        for name, store in raw.stores.items():
+            project.progress(ProgressEvent(f"opening {name}", 0))
+            session = stack.enter_context(
+                registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
+            )
+            known = {} if everything else rules.get(name, {})
+            out[name] = scan_session(session, known, masks, project)
     return out
 
 

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
-from envclone import audit, records, registry
-from envclone.errors import ConfigError
+from envclone import records, registry
+from envclone.errors import BusyError, ConfigError
 from envclone.models import Consistency, RawSnapshot, StoreSnapshot
+from envclone.pool import catalog, new_id
+from envclone.pool.workdir import workdir
 from envclone.project import Project
 
-__all__ = ["latest", "load", "take"]
+__all__ = ["take", "using"]
 
-MANIFEST = "snapshot.json"
 VECTOR_STORES_LAST = ("postgres",)
 """Kinds copied first: a base backup describes its end, so what is copied right after it is nearest in time."""
 
 
-def take(project: Project, environment: str) -> RawSnapshot:
-    """Copy every store of an environment and return what was taken; nothing is left behind on failure.
+@contextmanager
+def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
+    """Copy every store of an environment; what was taken stays as long as the context, also when `gc` runs.
 
-    Raises UnreachableError, ResourceError, UnsafeError as the store's adapter finds.
+    Nothing is left behind on failure. Raises UnreachableError, ResourceError, UnsafeError as the store's adapter finds.
     """
     from envclone.config.load import resolve_source
-    from envclone.pool import new_id
 
     declared = project.environment(environment).stores
     if not declared:
@@ -33,46 +36,54 @@ def take(project: Project, environment: str) -> RawSnapshot:
     }
     pool = project.pool
     ident = new_id(environment)
-    with pool.lock(f"snapshot-{environment}", what=f"a snapshot of '{environment}'"):
-        building = pool.path_of("tmp", ident)
-        building.mkdir(mode=0o700)
-        try:
+    with ExitStack() as held:
+        held.enter_context(pool.using("raw", ident))
+        with (
+            pool.lock(f"snapshot.{project.name}.{environment}", what=f"a snapshot of '{environment}'"),
+            workdir(pool, project.cow, "snapshot", kind="tmp") as building,
+        ):
             stores: dict[str, StoreSnapshot] = {}
             for name, config in configs.items():
                 into = building / name
                 project.cow.create(into)
                 stores[name] = registry.store(config.kind).snapshot(name, config, into, project.progress)
             consistency, skew = _agreement(list(stores.values()))
-            raw = RawSnapshot(ident, environment, dt.datetime.now(dt.UTC), stores, consistency, skew)
-            pool.write_json(building / MANIFEST, records.dump(raw))
+            raw = RawSnapshot(
+                ident, environment, dt.datetime.now(dt.UTC), stores, consistency, skew, project=project.name
+            )
+            pool.write_json(building / catalog.SNAPSHOT, records.dump(raw))
             pool.publish(building, "raw", ident)
-        except BaseException:
-            project.cow.remove(building)
-            raise
-    audit.append(
-        pool.path / "audit.jsonl",
-        "snapshot",
-        {"id": ident, "environment": environment, "consistency": consistency, "skew_ms": skew},
-    )
-    return raw
+        project.log(
+            "snapshot",
+            {
+                "id": ident,
+                "environment": environment,
+                "consistency": consistency,
+                "skew_ms": skew,
+            },
+        )
+        yield raw
 
 
-def load(project: Project, ident: str) -> RawSnapshot:
-    """The raw snapshot of that id. Raises UnsafeError when its manifest is damaged."""
-    path = project.pool.path_of("raw", ident) / MANIFEST
-    return records.load(RawSnapshot, project.pool.read_json(path), what=f"the raw snapshot {ident}")
+@contextmanager
+def using(project: Project, environment: str) -> Iterator[RawSnapshot | None]:
+    """The newest raw snapshot of an environment that is in quarantine, and stays there as long as the context."""
+    with ExitStack() as held:
+        yield _newest(project, environment, held)
 
 
-def latest(project: Project, environment: str) -> RawSnapshot | None:
-    """The newest raw snapshot of an environment that is still in quarantine."""
-    folder = project.pool.path_of("raw", "")
-    found = [
-        load(project, entry.name)
-        for entry in folder.iterdir()
-        if entry.name.startswith(f"{environment}-") and (entry / MANIFEST).exists()
-    ]
-    mine = [raw for raw in found if raw.environment == environment]
-    return max(mine, key=lambda raw: raw.created_at, default=None)
+def _newest(project: Project, environment: str, held: ExitStack) -> RawSnapshot | None:
+    for raw in reversed(catalog.snapshots(project.pool, project.name)):
+        if raw.environment == environment:
+            with ExitStack() as attempt:
+                try:
+                    place = attempt.enter_context(project.pool.using("raw", raw.id))
+                except BusyError:  # it is being removed
+                    continue
+                if place.is_dir():
+                    held.push(attempt.pop_all())
+                    return raw
+    return None
 
 
 def _agreement(stores: list[StoreSnapshot]) -> tuple[Consistency, int]:

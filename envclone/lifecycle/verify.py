@@ -22,9 +22,9 @@ from typing import Any
 from envclone import records, registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.sanitize import Sanitized
-from envclone.lifecycle.teardown import discard
 from envclone.memory import give_back
 from envclone.models import Integrity, ProgressEvent, RowsDigest, StorePlan
+from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.protocols import StoreSession
 from envclone.verifier.fidelity import fidelity
@@ -56,13 +56,8 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
 
     `files` is where the bytes are searched when that is not the clone itself, which its servers have opened.
     """
-    counterpart = project.pool.path_of("work", f"{sanitized.id}-raw")
-    discard(project.cow, counterpart)
-    counterpart.mkdir(mode=0o711)
-    try:
+    with workdir(project.pool, project.cow, "raw") as counterpart:
         checks, findings = _examine_rows(project, sanitized, counterpart)
-    finally:
-        discard(project.cow, counterpart)
     checks["record_texts"] = examine_record(
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )

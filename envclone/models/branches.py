@@ -55,7 +55,7 @@ class Consistency(StrEnum):
 class RawSnapshot:
     """A physical copy of an environment's stores, in quarantine.
 
-    `skew_ms` is the distance between its stores' moments.
+    `skew_ms` is the distance between its stores' moments. `project` is whose it is; '' in what version 1 wrote.
     """
 
     id: str
@@ -64,6 +64,7 @@ class RawSnapshot:
     stores: Mapping[str, StoreSnapshot]
     consistency: Consistency
     skew_ms: int = 0
+    project: str = ""
 
 
 class BranchState(StrEnum):
@@ -90,6 +91,7 @@ class Image:
     rules_digest: str
     key_id: str
     fidelity: float | None = None
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,3 +153,4 @@ class Branch:
     images: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     ttl: float | None = None
+    project: str = ""

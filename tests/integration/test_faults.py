@@ -152,7 +152,7 @@ def _until_files_are_written(work: Path, victim: subprocess.Popen[bytes]) -> Non
     ran = False
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and victim.poll() is None:
-        running = [p for p in work.glob("*/main/data/postmaster.pid") if not p.parts[-4].endswith("-raw")]
+        running = [p for p in work.glob("*/main/data/postmaster.pid") if not p.parts[-4].startswith("raw-")]
         if ran and not running and list(work.glob("*/main/data")):
             return
         ran = ran or any(len(p.read_text().splitlines()) >= 8 for p in running if p.exists())

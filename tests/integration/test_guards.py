@@ -11,8 +11,9 @@ import pytest
 
 from envclone.api import Stack
 from envclone.errors import UnsafeError
-from envclone.lifecycle import publish, sanitize, snapshot, verify
+from envclone.lifecycle import publish, sanitize, verify
 from envclone.models import FieldRule
+from envclone.pool import catalog
 from tests.support.postgres import Production, production
 from tests.support.qdrant import build
 from tests.support.stack import Place, bytes_hold, place
@@ -152,7 +153,7 @@ def test_only_what_was_verified_can_be_published(stack: Stack) -> None:
         sanitize.Sanitized(object(), "img-x", stack.project.pool.path, None, None, {})  # type: ignore[arg-type]
     with pytest.raises(TypeError):
         verify.Verified(object(), None, {})  # type: ignore[arg-type]
-    raw = snapshot.latest(stack.project, "prod")
+    raw = catalog.snapshots(stack.project.pool, stack.project.name)[-1]
     for impostor in (raw, object(), None):
         with pytest.raises(UnsafeError, match="can be published"):
             publish.publish(stack.project, impostor)  # type: ignore[arg-type]

@@ -1,15 +1,11 @@
-"""The pool: where snapshots, images and branches are, how they get there whole, and who may enter."""
+"""Where snapshots, images and branches are, who may enter, and how one takes hold of them."""
 
 from __future__ import annotations
 
 import datetime as dt
-import errno
-import fcntl
-import json
 import os
 import re
 import secrets
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,13 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from envclone.accounts import require_traversable, service_account
-from envclone.cow.placing import abandoned, image_of, make_directory, owner_of, reported
+from envclone.cow.placing import image_of, make_directory, owner_of, reported
 from envclone.errors import BusyError, ResourceError, UnsafeError, UsageError
+from envclone.pool import files, locks
 
-__all__ = ["FOLDERS", "VERSION", "Pool", "check_name", "default_path", "new_id"]
+__all__ = ["FOLDERS", "MARKER", "VERSION", "Pool", "check_name", "default_path", "is_id", "new_id"]
 
-VERSION = 1
-"""The layout's version, in `pool.json`."""
+VERSION = 2
+"""The layout's version, in `pool.json`. Version 1 had records without a project, and other locks."""
 MARKER = "pool.json"
 FOLDERS = {
     "raw": 0o700,
@@ -39,8 +36,15 @@ FOLDERS = {
 _ROOT_MODE = 0o711
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
-_PROBED = 0.02
-"""Seconds that a lock is tried for at least: `partials` takes those it asks about for an instant."""
+SHARED_WAIT = 60.0
+"""Seconds to wait for whoever removes what one wants to use."""
+_OBJECTS = {
+    "raw": "the raw snapshot {}",
+    "images": "the image {}",
+    "branches": "the branch '{}'",
+    "work": "the working directory {}",
+    "tmp": "the working directory {}",
+}
 _HARMLESS = frozenset({"lost+found"})
 
 
@@ -91,70 +95,16 @@ class Pool:
         taken.
         """
         place = self.path_of(kind, id)
-        with reported("cannot publish", place):
-            if os.path.lexists(place):
-                raise BusyError(f"{kind} already holds '{id}'", hint="objects of a pool are never overwritten")
-            if durable:
-                _sync(tmp_dir)
-            try:
-                tmp_dir.rename(place)
-            except OSError as exc:
-                if exc.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-                    raise BusyError(f"{kind} already holds '{id}'") from exc
-                raise
-            if durable:
-                _fsync(place.parent)
+        files.place_tree(tmp_dir, place, durable=durable)
         return place
 
     def write_json(self, path: Path, obj: Any) -> None:
-        """Write a JSON file (mode 0600) so that it is there whole, now and after a power failure, or as it was before.
-
-        Raises ResourceError when the disk is full.
-        """
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(2)}.partial-{os.getpid()}")
-        with reported("cannot write", path):
-            try:
-                descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-                with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                    json.dump(obj, file, indent=1, ensure_ascii=False)
-                    file.write("\n")
-                    file.flush()
-                    os.fsync(file.fileno())
-                temporary.rename(path)
-            except BaseException:
-                temporary.unlink(missing_ok=True)
-                raise
-            _fsync(path.parent)
+        """Write a JSON file (mode 0600) so that it is there whole, or as it was before. Raises ResourceError."""
+        files.write_json(path, obj)
 
     def read_json(self, path: Path) -> Any:
         """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is no JSON."""
-        with reported("cannot read", path):
-            try:
-                return json.loads(path.read_text(encoding="utf-8"))
-            except (FileNotFoundError, NotADirectoryError) as exc:
-                raise UsageError(f"{path} does not exist") from exc
-            except ValueError as exc:
-                raise UnsafeError(
-                    f"{path} is damaged: {exc}", hint="remove what it describes and make it anew"
-                ) from exc
-
-    def partials(self) -> list[Path]:
-        """What interrupted processes left half made or half removed: nobody is at it, and `gc` can remove it.
-
-        `.<name>.partial-<pid>` counts when that process no longer runs. What lies in `work/` and `tmp/` under a plain
-        name is guarded by a lock `<what>-<id>` when its name is `<id>` or begins with `<id>-`, and counts when no such
-        lock is held.
-        """
-        found = [entry for entry in self.path.iterdir() if abandoned(entry)]
-        for kind in FOLDERS:
-            for entry in self.path_of(kind, "").iterdir():
-                if owner_of(entry) is not None:
-                    found += [entry] if abandoned(entry) else []
-                elif kind in ("work", "tmp"):
-                    found += [entry] if not self._guarded(entry.name) else []
-                elif entry.is_dir() and not entry.is_symlink():
-                    found += [inner for inner in entry.iterdir() if abandoned(inner)]
-        return sorted(found)
+        return files.read_json(path)
 
     def free_bytes(self) -> int:
         """Bytes that this user can still write to the pool's file system."""
@@ -162,58 +112,58 @@ class Pool:
         return status.f_bavail * status.f_frsize
 
     @contextmanager
-    def lock(self, name: str, *, timeout: float = 0, what: str = "", shared: bool = False) -> Iterator[None]:
-        """Hold the lock `name`; the kernel releases it when this process dies.
+    def using(self, kind: str, id: str, *, timeout: float = SHARED_WAIT) -> Iterator[Path]:
+        """Use an object: nobody removes, replaces or changes it meanwhile. Gives its place, which may not exist.
 
-        `timeout` (s) is how long to wait for it, `what` what it guards, for the message. Shared locks exclude only
-        exclusive ones. Raises BusyError naming the process that holds it.
+        `timeout` (s) is how long to wait for somebody who removes it. Raises BusyError naming the process.
         """
-        if not _ID.fullmatch(name):
-            raise UsageError(f"'{name}' is no name of a lock")
-        path = self.path / "locks" / f"{name}.lock"
-        with reported("cannot lock", path):
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            self._acquire(descriptor, fcntl.LOCK_SH if shared else fcntl.LOCK_EX, timeout, what or f"'{name}'")
-            os.ftruncate(descriptor, 0)
-            os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
-            yield
-        finally:
-            os.close(descriptor)  # the file stays: removing it would let two processes hold two locks of one name
+        place = self.path_of(kind, id)
+        with locks.hold(self._locks, locks.name_of(kind, id), shared=True, timeout=timeout, what=_what(kind, id)):
+            yield place
 
-    def _guarded(self, name: str) -> bool:
-        """Whether somebody holds a lock on an entry of `work/` or `tmp/`."""
-        for path in self.path_of("locks", "").glob("*.lock"):
-            ident = path.stem.partition("-")[2]
-            if name == ident or name.startswith(f"{ident}-"):
-                descriptor = os.open(path, os.O_RDWR | os.O_NOFOLLOW)
-                try:
-                    fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)  # held for an instant: see _PROBED
-                except BlockingIOError:
-                    return True
-                finally:
-                    os.close(descriptor)
-        return False
+    @contextmanager
+    def owning(self, kind: str, id: str, *, timeout: float = 0) -> Iterator[Path]:
+        """Make, change or remove an object alone; gives its place. Raises BusyError naming who uses it.
 
-    @staticmethod
-    def _acquire(descriptor: int, mode: int, timeout: float, what: str) -> None:
-        deadline = time.monotonic() + max(timeout, _PROBED)
-        pause = 0.005
-        while True:
+        `timeout` is in seconds. The lock's file goes with the object.
+        """
+        place = self.path_of(kind, id)
+        name = locks.name_of(kind, id)
+        with locks.hold(self._locks, name, shared=False, timeout=timeout, what=_what(kind, id)) as file:
             try:
-                fcntl.flock(descriptor, mode | fcntl.LOCK_NB)
-            except BlockingIOError as exc:
-                if time.monotonic() >= deadline:
-                    holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip() or "unknown"
-                    raise BusyError(
-                        f"{what} is in use by process {holder}",
-                        hint=f"wait for it to end, or see what it does: ps -fp {holder}",
-                        pid=int(holder) if holder.isdigit() else None,
-                    ) from exc
-            else:
-                return
-            time.sleep(pause)
-            pause = min(pause * 1.5, 0.1)
+                yield place
+            finally:
+                if not os.path.lexists(place):
+                    file.unlink(missing_ok=True)
+
+    @contextmanager
+    def owned(self, kind: str, id: str) -> Iterator[bool]:
+        """Take an object that nobody uses, without a wait; False when somebody does."""
+        place = self.path_of(kind, id)
+        with locks.try_exclusive(self._locks, locks.name_of(kind, id)) as file:
+            try:
+                yield file is not None
+            finally:
+                if file is not None and not os.path.lexists(place):
+                    file.unlink(missing_ok=True)
+
+    def in_hand(self, kind: str, id: str) -> bool:
+        """Whether somebody owns the object now: makes, changes or removes it."""
+        return locks.owned_by_another(self._locks, locks.name_of(kind, id))
+
+    @contextmanager
+    def lock(self, name: str, *, timeout: float = 0, what: str = "", shared: bool = False) -> Iterator[None]:
+        """Hold a lock that guards no object but a deed, such as making an image that is not there yet.
+
+        `timeout` (s) is how long to wait for it, `what` what it guards, for the message. Raises BusyError naming the
+        process that holds it.
+        """
+        with locks.hold(self._locks, name, shared=shared, timeout=timeout, what=what):
+            yield
+
+    @property
+    def _locks(self) -> Path:
+        return self.path / "locks"
 
     def _make(self) -> None:
         """Make the root and its marker; only in an empty or missing directory."""
@@ -242,6 +192,19 @@ class Pool:
             self.path.chmod(_ROOT_MODE)
             self.write_json(self.path / MARKER, {"version": VERSION})
 
+    def _upgrade(self) -> None:
+        """From version 1: its records stay, as nobody's (they name no project); its locks must be free."""
+        folder = self.path_of("locks", "")
+        for file in sorted(folder.glob("*.lock")) if folder.is_dir() else ():
+            with locks.try_exclusive(folder, file.stem) as free:
+                if free is None:
+                    raise BusyError(
+                        f"an older envclone is at work in the pool {self.path} (process {locks.holder(file)})",
+                        hint="let it end; older versions cannot open this pool afterwards",
+                    )
+                file.unlink()
+        self.write_json(self.path / MARKER, {"version": VERSION})
+
     def _check(self) -> None:
         """Owner, version, directories and modes; what is missing is made, and what is too open is closed."""
         status = self.path.stat()
@@ -259,6 +222,8 @@ class Pool:
                 f"the pool {self.path} has version {version}, and this envclone knows {VERSION}",
                 hint="upgrade envclone: pip install --upgrade envclone",
             )
+        if version < VERSION:
+            self._upgrade()
         for name, mode in FOLDERS.items():
             folder = self.path / name
             try:
@@ -299,10 +264,19 @@ def check_name(name: str) -> str:
     return name
 
 
+def is_id(text: str) -> bool:
+    """Whether this can be the id of an object."""
+    return _ID.fullmatch(text) is not None
+
+
 def new_id(prefix: str) -> str:
     """A new id that sorts by time, such as `prod-20261120t213355-3fa2` (UTC)."""
     check_name(prefix)
     return f"{prefix}-{dt.datetime.now(dt.UTC):%Y%m%dt%H%M%S}-{secrets.token_hex(2)}"
+
+
+def _what(kind: str, id: str) -> str:
+    return _OBJECTS.get(kind, f"{kind} {{}}").format(id)
 
 
 def _user(uid: int) -> str:
@@ -312,24 +286,3 @@ def _user(uid: int) -> str:
         return f"'{pwd.getpwuid(uid).pw_name}'"
     except KeyError:
         return f"user id {uid}"
-
-
-def _fsync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _sync(path: Path) -> None:
-    """Write back everything of the file system that `path` is on: syncfs(2), which Python's os lacks."""
-    import ctypes
-
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
-            code = ctypes.get_errno()
-            raise OSError(code, os.strerror(code), str(path))
-    finally:
-        os.close(descriptor)

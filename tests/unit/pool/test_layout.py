@@ -1,40 +1,22 @@
-"""The pool's layout, its atomic placement and its locks."""
+"""The pool's layout and its atomic placement."""
 
 from __future__ import annotations
 
 import fcntl
 import json
 import os
-import shutil
-import signal
 import stat
-import subprocess
-import sys
-import tempfile
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError, UsageError
 from envclone.pool import FOLDERS, Pool, check_name, default_path, new_id
+from envclone.pool.collect import leftovers
 
 NOBODY = 65534
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    path = Path(tempfile.mkdtemp(dir="/tmp", prefix="envclone-pool-"))
-    path.chmod(0o711)
-    yield path
-    shutil.rmtree(path)
-
-
-@pytest.fixture
-def pool(folder: Path) -> Pool:
-    return Pool.open(folder / "pool")
 
 
 def modes(path: Path) -> dict[str, int]:
@@ -52,7 +34,7 @@ def test_a_new_pool_has_its_directories(folder: Path) -> None:
         "raw": 0o700, "work": 0o711, "images": 0o711, "branches": 0o711, "incidents": 0o700, "keys": 0o700,
         "locks": 0o700, "tmp": 0o700, "pool.json": 0o600,
     }  # fmt: skip
-    assert json.loads((pool.path / "pool.json").read_text()) == {"version": 1}
+    assert json.loads((pool.path / "pool.json").read_text()) == {"version": 2}
 
 
 def test_opening_again_changes_nothing_and_closes_what_was_opened(pool: Pool) -> None:
@@ -96,18 +78,30 @@ def test_a_first_start_that_was_killed_is_finished(folder: Path) -> None:
     (folder / "pool").mkdir()
     (folder / "pool/.pool.json.abcd.partial-4194304").touch()
     pool = Pool.open(folder / "pool")
-    assert [path.name for path in pool.partials()] == [".pool.json.abcd.partial-4194304"]
+    assert [one.path.name for one in leftovers(pool)] == [".pool.json.abcd.partial-4194304"]
 
 
 def test_a_newer_version_is_refused(pool: Pool) -> None:
-    (pool.path / "pool.json").write_text('{"version": 2}')
-    with pytest.raises(UsageError, match="version 2") as caught:
+    (pool.path / "pool.json").write_text('{"version": 3}')
+    with pytest.raises(UsageError, match="version 3") as caught:
         Pool.open(pool.path)
     assert "upgrade" in str(caught.value.hint)
     for damaged in ("{", "[]", "{}", '{"version": "1"}'):
         (pool.path / "pool.json").write_text(damaged)
         with pytest.raises(UnsafeError):
             Pool.open(pool.path)
+
+
+def test_a_pool_of_version_1_is_taken_over_once_nobody_is_at_work(pool: Pool) -> None:
+    (pool.path / "pool.json").write_text('{"version": 1}')
+    old = os.open(pool.path / "locks/branch-x.lock", os.O_RDWR | os.O_CREAT)
+    fcntl.flock(old, fcntl.LOCK_EX)
+    with pytest.raises(BusyError, match="an older envclone is at work"):
+        Pool.open(pool.path)
+    os.close(old)
+    Pool.open(pool.path)
+    assert json.loads((pool.path / "pool.json").read_text()) == {"version": 2}
+    assert os.listdir(pool.path / "locks") == []
 
 
 @pytest.mark.root
@@ -216,7 +210,7 @@ def test_publish_never_overwrites_what_comes_meanwhile(pool: Pool, monkeypatch: 
         place.mkdir()
         (place / "data").write_text("other")
 
-    monkeypatch.setattr("envclone.pool._sync", late)
+    monkeypatch.setattr("envclone.pool.files._sync", late)
     with pytest.raises(BusyError):
         pool.publish(building, "images", "one")
     assert (place / "data").read_text() == "other"
@@ -261,132 +255,12 @@ def test_json_writers_do_not_disturb_each_other(pool: Pool) -> None:
     for thread in threads:
         thread.join()
     assert wrong == []
-    assert pool.partials() == []
+    assert list(leftovers(pool)) == []
 
 
 def test_free_bytes(pool: Pool) -> None:
     space = os.statvfs(pool.path)
     assert abs(pool.free_bytes() - space.f_bavail * space.f_frsize) < 1 << 30
-
-
-# --- locks and leftovers -----------------------------------------------------------------------------------------
-
-HOLDER = """
-import sys, time
-from pathlib import Path
-from envclone.pool import Pool
-pool = Pool.open(Path(sys.argv[1]))
-with pool.lock(sys.argv[2], shared=len(sys.argv) > 3):
-    print("held", flush=True)
-    time.sleep(60)
-"""
-
-
-def hold(pool: Pool, name: str, *more: str) -> subprocess.Popen[str]:
-    holder = subprocess.Popen([sys.executable, "-c", HOLDER, pool.path, name, *more], stdout=subprocess.PIPE, text=True)
-    assert holder.stdout is not None and holder.stdout.readline() == "held\n"
-    return holder
-
-
-def kill(holder: subprocess.Popen[str]) -> None:
-    holder.send_signal(signal.SIGKILL)
-    holder.communicate()
-
-
-def test_a_lock_names_its_holder_and_goes_with_it(pool: Pool) -> None:
-    holder = hold(pool, "branch-one")
-    try:
-        began = time.monotonic()
-        said = rf"the branch 'one' is in use by process {holder.pid}$"
-        with pytest.raises(BusyError, match=said) as caught, pool.lock("branch-one", what="the branch 'one'"):
-            raise AssertionError("two hold it")
-        assert time.monotonic() - began < 0.5
-        assert caught.value.context["pid"] == holder.pid
-        with pytest.raises(BusyError), pool.lock("branch-one", timeout=0.3):
-            raise AssertionError("two hold it")
-        assert time.monotonic() - began >= 0.3
-        with pool.lock("branch-two"):
-            pass
-    finally:
-        kill(holder)
-    with pool.lock("branch-one"):
-        pass
-
-
-def test_a_lock_is_waited_for(pool: Pool) -> None:
-    holder = hold(pool, "branch-one")
-    timer = threading.Timer(0.3, kill, [holder])
-    timer.start()
-    began = time.monotonic()
-    with pool.lock("branch-one", timeout=20):
-        assert 0.2 < time.monotonic() - began < 10
-    timer.join()
-
-
-def test_a_lock_excludes_threads_too_and_is_released_on_error(pool: Pool) -> None:
-    with pytest.raises(KeyboardInterrupt), pool.lock("a"):
-        with pytest.raises(BusyError, match=str(os.getpid())), pool.lock("a"):
-            raise AssertionError("two hold it")
-        raise KeyboardInterrupt
-    with pool.lock("a"):
-        pass
-    with pytest.raises(UsageError), pool.lock("../a"):
-        pass
-
-
-def test_shared_locks(pool: Pool) -> None:
-    holder = hold(pool, "image-x", "shared")
-    try:
-        with pool.lock("image-x", shared=True):
-            pass
-        with pytest.raises(BusyError), pool.lock("image-x"):
-            raise AssertionError("two hold it")
-    finally:
-        kill(holder)
-
-
-def test_leftovers_are_what_nobody_is_at(pool: Pool) -> None:
-    """Names that tell a process, and names that a lock guards."""
-    gone = 4194304  # above the kernel's largest process id
-    for name in (
-        f"branches/.x.partial-{gone}",
-        f"branches/.y.partial-{os.getpid()}",
-        f"branches/whole/.main.partial-{gone}",
-        f"images/.i.partial-{gone}",
-        "images/whole",
-        "work/img-1",
-        "work/img-2",
-        "tmp/prod-20261120t213355-3fa2",
-        "tmp/stage-20261120t213355-3fa2",
-    ):
-        (pool.path / name).mkdir(parents=True)
-    holders = [hold(pool, "image-img-1"), hold(pool, "snapshot-prod")]
-    expected = {
-        f"branches/.x.partial-{gone}",
-        f"branches/whole/.main.partial-{gone}",
-        f"images/.i.partial-{gone}",
-        "work/img-2",
-        "tmp/stage-20261120t213355-3fa2",
-    }
-    try:
-        assert {str(path.relative_to(pool.path)) for path in pool.partials()} == expected
-    finally:
-        for holder in holders:
-            kill(holder)
-    expected |= {"work/img-1", "tmp/prod-20261120t213355-3fa2"}
-    assert {str(path.relative_to(pool.path)) for path in pool.partials()} == expected
-
-
-def test_asking_for_leftovers_disturbs_no_lock(pool: Pool) -> None:
-    with pool.lock("image-img-1"):
-        pass
-    asking = os.open(pool.path / "locks/image-img-1.lock", os.O_RDWR)
-    fcntl.flock(asking, fcntl.LOCK_SH)
-    timer = threading.Timer(0.005, os.close, [asking])
-    timer.start()
-    with pool.lock("image-img-1"):
-        pass
-    timer.join()
 
 
 def test_every_kind_has_a_mode() -> None:

@@ -1,0 +1,102 @@
+"""Files and directories of a pool that are there whole or not at all, also after a power failure."""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+from envclone.cow.placing import reported
+from envclone.errors import BusyError, UnsafeError, UsageError
+
+__all__ = ["place_tree", "read_json", "write_json"]
+
+
+def place_tree(tree: Path, place: Path, *, durable: bool = True) -> None:
+    """Rename a complete directory to its place; `durable` first waits until its file system is on disk.
+
+    Raises BusyError when the place is taken: nothing of a pool is overwritten.
+    """
+    with reported("cannot publish", place):
+        if os.path.lexists(place):
+            raise BusyError(
+                f"{place.parent.name} already holds '{place.name}'", hint="objects of a pool are never overwritten"
+            )
+        if durable:
+            _sync(tree)
+        try:
+            tree.rename(place)
+        except OSError as exc:
+            if exc.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+                raise BusyError(f"{place.parent.name} already holds '{place.name}'") from exc
+            raise
+        if durable:
+            _fsync(place.parent)
+
+
+def write_json(path: Path, obj: Any) -> None:
+    """Write a JSON file (mode 0600) so that it is there whole, or as it was before.
+
+    The temporary file is locked while it is written, so that `gc` can tell it from one that was left behind.
+    Raises ResourceError when the disk is full.
+    """
+    text = json.dumps(obj, indent=1, ensure_ascii=False) + "\n"
+    with reported("cannot write", path):
+        temporary, descriptor = _locked_sibling(path)
+        try:
+            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+                file.write(text)
+                file.flush()
+                os.fsync(file.fileno())
+                temporary.rename(path)
+        except BaseException:
+            temporary.unlink(missing_ok=True)
+            raise
+        _fsync(path.parent)
+
+
+def read_json(path: Path) -> Any:
+    """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is no JSON."""
+    with reported("cannot read", path):
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))
+        except (FileNotFoundError, NotADirectoryError) as exc:
+            raise UsageError(f"{path} does not exist") from exc
+        except ValueError as exc:
+            raise UnsafeError(f"{path} is damaged: {exc}", hint="remove what it describes and make it anew") from exc
+
+
+def _locked_sibling(path: Path) -> tuple[Path, int]:
+    """A new hidden file beside `path`, open and locked."""
+    while True:
+        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial-{os.getpid()}")
+        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:  # else `gc` took it for a leftover between the two calls
+            return temporary, descriptor
+        os.close(descriptor)
+
+
+def _fsync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _sync(path: Path) -> None:
+    """Write back everything of the file system that `path` is on: syncfs(2), which Python's os lacks."""
+    import ctypes
+
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        if ctypes.CDLL(None, use_errno=True).syncfs(descriptor) != 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code), str(path))
+    finally:
+        os.close(descriptor)
