@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from envclone.cli.context import DURATION, Settings, emit, json_option
+from envclone.cli.context import DURATION, Settings, emit, json_option, warnings_of
 
 if TYPE_CHECKING:
     from envclone.models import Branch
@@ -92,6 +92,7 @@ def document(made: Branch) -> dict[str, Any]:
     record: dict[str, Any] = records.dump(made)
     record["urls"] = {name: url(endpoint) for name, endpoint in made.endpoints.items()}
     record.pop("stores")
+    record["warnings"] = warnings_of(made.stores)
     return record
 
 
@@ -113,6 +114,8 @@ def describe(made: Branch) -> None:
         click.echo(f"  may reach: {destination}")
     for line in made.degraded:
         click.echo(f"  degraded: {line}")
+    for line in warnings_of(made.stores):
+        click.echo(f"  warning: {line}")
     if made.fidelity is not None and made.fidelity < 1:
         click.echo(
             f"  fidelity: {made.fidelity:.1%} of sampled vector searches answer as production's do;"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from envclone.api import Stack
+    from envclone.models import StoreSnapshot
     from envclone.pool.catalog import Flaw
     from envclone.protocols import Progress
 
-__all__ = ["DURATION", "SIZE", "Settings", "absolute", "emit", "json_option", "print_table", "progress_bars", "warn"]
+__all__ = [
+    "DURATION", "SIZE", "Settings", "absolute", "emit", "json_option", "print_table", "progress_bars", "warn",
+    "warnings_of",
+]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -78,6 +82,11 @@ def warn(flaws: Sequence[Flaw], kind: str = "") -> None:
     for one in flaws:
         if kind in ("", one.kind):
             click.echo(f"warning: {KINDS[one.kind]} {one.id}: {one.reason}; {one.remedy}", err=True)
+
+
+def warnings_of(stores: Mapping[str, StoreSnapshot]) -> list[str]:
+    """Every warning of a snapshot, with the store that it is about."""
+    return [f"{name}: {warning}" for name, store in stores.items() for warning in store.warnings]
 
 
 class _Size(click.ParamType[int]):

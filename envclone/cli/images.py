@@ -5,9 +5,13 @@ from __future__ import annotations
 import click
 
 from envclone import records
-from envclone.cli.context import Settings, emit, json_option, print_table, warn
+from envclone.cli.context import Settings, emit, json_option, print_table, warn, warnings_of
 
 __all__ = ["attestation", "image", "images", "snapshot", "verify"]
+
+
+_SHOWN = 20
+"""Entries of a source that `snapshot` names; the rest are in its JSON."""
 
 
 @click.command()
@@ -30,6 +34,13 @@ def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
                 f"{name}: {format_size(store.bytes)} in {store.seconds:.1f} s by {store.method}, "
                 f"{store.kind} {store.engine_version}, as of {store.consistent_at:%Y-%m-%d %H:%M:%S} UTC"
             )
+            left_out = store.left_out
+            for path in list(left_out)[:_SHOWN]:
+                click.echo(f"  left out: {path}")
+            if len(left_out) > _SHOWN:
+                click.echo(f"  left out: {len(left_out) - _SHOWN} more; --json names them")
+        for line in warnings_of(raw.stores):
+            click.echo(f"warning: {line}")
         agreement = f"{raw.consistency}, {raw.skew_ms} ms apart" if len(raw.stores) > 1 else "one store"
         click.echo(f"snapshot {raw.id} ({agreement})")
         click.echo(f"next: envclone branch {environment}")

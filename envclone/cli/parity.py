@@ -6,7 +6,7 @@ from dataclasses import asdict
 
 import click
 
-from envclone.cli.context import Settings, emit, json_option, print_table
+from envclone.cli.context import Settings, emit, json_option, print_table, warnings_of
 
 __all__ = ["parity"]
 
@@ -24,6 +24,7 @@ def parity(settings: Settings, name: str, everything: bool, as_json: bool) -> No
     with settings.stack() as stack:
         branch = stack.show(name)
         rows = stack.parity(name)
+    warnings = warnings_of(branch.stores)
     totals = {kind: sum(row.parity == kind for row in rows) for kind in ("match", "differs", "unknown")}
 
     def text() -> None:
@@ -33,9 +34,17 @@ def parity(settings: Settings, name: str, everything: bool, as_json: bool) -> No
             print_table("", ["OF", "WHAT", "PRODUCTION", "BRANCH", ""], cells)
         for line in branch.degraded:
             click.echo(f"degraded: {line}")
+        for line in warnings:
+            click.echo(f"warning: {line}")
         click.echo(
             ", ".join(f"{count} {kind}" for kind, count in totals.items()) + ("" if everything else "; --all shows all")
         )
 
-    document = {"branch": name, "rows": [asdict(row) for row in rows], "degraded": list(branch.degraded), **totals}
+    document = {
+        "branch": name,
+        "rows": [asdict(row) for row in rows],
+        "degraded": list(branch.degraded),
+        "warnings": warnings,
+        **totals,
+    }
     emit(as_json, document, text)

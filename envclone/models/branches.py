@@ -41,6 +41,16 @@ class StoreSnapshot:
     position: str = ""
     details: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def warnings(self) -> tuple[str, ...]:
+        """What the adapter found doubtful, for whoever uses the snapshot or what is made from it."""
+        return tuple(map(str, self.details.get("warnings") or ()))
+
+    @property
+    def left_out(self) -> Mapping[str, int]:
+        """What the source held and the engine did not make: path, and how many of that name."""
+        return dict(self.details.get("left_out") or {})
+
 
 class Consistency(StrEnum):
     """How well several stores of one snapshot agree on the moment; never claim more."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 import contextlib
 import fcntl
 import os
-import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone.errors import BusyError, ConfigError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
-from envclone.stores.postgres import control, describe, peek, server, settings
+from envclone.stores.intake import Intake, Judge, plain_file, printable, require_plain_place
+from envclone.stores.postgres import control, describe, enginefiles, peek, server, settings
 from envclone.stores.postgres.engine import find
 from envclone.stores.postgres.source import emptied_on_failure
 
@@ -27,20 +26,9 @@ __all__ = ["Copier", "snapshot_directory"]
 Copier = Callable[[Path, Path], None]
 """Copies one file's contents to a new file."""
 
-_SKIPPED = re.compile(
-    r"^(postmaster\.(pid|opts)|log|pg_log|core(\.\d+)?|pgsql_tmp|pg_stat_tmp/.*|pg_wal/archive_status/.*)$"
-)
 _REPORT_EVERY = 64 << 20
 _FICLONE = 0x40049409
 """_IOW(0x94, 9, int): linux/fs.h, ioctl_ficlone(2)."""
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    source: Path
-    target: Path
-    size: int
-    stamp: tuple[int, int, int]
 
 
 def snapshot_directory(
@@ -56,28 +44,15 @@ def snapshot_directory(
     began = time.monotonic()
     if config.source.path is None:
         raise ConfigError(f"the store '{name}' has no source.path", hint="method: directory needs one")
-    source = config.source.path.expanduser()
+    source = _place(config.source.path.expanduser())
     state = _require_stopped(source)
     engine = find(state.major)
-    files, folders, spaces = _listing(source, into)
-    total = sum(file.size for file in files)
-    copy = copier or _copy_file
-    with emptied_on_failure(into):
-        if copier is None and not _same_blocks(files, into):
-            describe.require_room(into, total)
-        for folder in folders:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        done = reported = 0
-        for file in files:
-            copy(file.source, file.target)
-            file.target.chmod(0o600)
-            done += file.size
-            if done - reported >= _REPORT_EVERY or done == total:
-                progress(ProgressEvent(f"copying {name}", done, total, "bytes"))
-                reported = done
-        for oid in spaces:
-            (into / "data" / "pg_tblspc" / oid).symlink_to(Path("../../tablespaces") / oid)
-        _require_unchanged(source, into, files, state)
+    judge = enginefiles.judge_data(state.major)
+    with Intake.of(source, judge, links=True) as found, emptied_on_failure(into):
+        if copier is None and not _same_blocks(found, into):
+            describe.require_room(into, sum(file.size for file in found.files))
+        _copy(name, found, into, progress, copier or _copy_file)
+        _require_unchanged(found, judge, state)
         data = into / "data"
         progress(ProgressEvent(f"looking into {name}", 0))
         cluster = peek.look(engine, data)
@@ -87,7 +62,9 @@ def snapshot_directory(
         warnings = describe.require_runnable(
             engine, database, cluster.databases, None if extensions is None else list(extensions)
         )
-    captured = settings.parse_conf(source)
+    unread: list[str] = []
+    captured = settings.parse_conf(source, unread)
+    warnings += [f"{printable(path)} is not in the data directory: the settings in it are not known" for path in unread]
     if not captured:
         warnings.append("the server's configuration is not in its data directory: production's settings are not known")
     return StoreSnapshot(
@@ -97,8 +74,8 @@ def snapshot_directory(
         engine_version=engine.version,
         consistent_at=state.time,
         seconds=round(time.monotonic() - began, 3),
-        bytes=total,
-        files=len(files),
+        bytes=sum(file.size for file in found.files),
+        files=len(found.files),
         position=control.lsn_text(state.checkpoint),
         details={
             "database": database.name,
@@ -109,15 +86,24 @@ def snapshot_directory(
             "extensions": extensions or {},
             "system_identifier": str(state.system_identifier),
             "warnings": warnings,
+            "left_out": found.left_out,
             "wal": {"start": control.lsn_text(state.redo), "end": control.lsn_text(state.checkpoint),
                     "timeline": state.timeline},
         },
     )  # fmt: skip
 
 
+def _place(path: Path) -> Path:
+    """The data directory, which may be given as a link; what is read of it first must be ordinary files."""
+    if not path.is_dir():
+        raise ConfigError(f"source.path {path} is not a directory", hint="name the directory that holds PG_VERSION")
+    source = require_plain_place(path)
+    for name in ("PG_VERSION", "global/pg_control", "postmaster.pid"):
+        plain_file(source, name)
+    return source
+
+
 def _require_stopped(source: Path) -> control.Control:
-    if not source.is_dir():
-        raise ConfigError(f"source.path {source} is not a directory", hint="name the directory that holds PG_VERSION")
     try:
         state = control.read(source)
     except PermissionError as exc:
@@ -140,57 +126,54 @@ def _require_stopped(source: Path) -> control.Control:
     return state
 
 
-def _listing(source: Path, into: Path) -> tuple[list[_File], list[Path], list[str]]:
-    """Every file and directory to be copied, with its target, and the tablespaces that lie outside."""
-    files: list[_File] = []
-    folders: list[Path] = []
-    spaces: list[str] = []
-
-    def walk(folder: Path, target: Path, relative: str) -> None:
-        folders.append(target)
-        for entry in sorted(os.scandir(folder), key=lambda item: item.name):
-            inside = f"{relative}{entry.name}"
-            if _SKIPPED.match(inside):
-                continue
-            if entry.is_symlink() and relative == "pg_tblspc/":
-                spaces.append(entry.name)
-                walk(Path(entry.path), into / "tablespaces" / entry.name, f"{inside}/")
-            elif entry.is_dir(follow_symlinks=inside == "pg_wal"):  # pg_wal may lie on a disk of its own
-                walk(Path(entry.path), target / entry.name, f"{inside}/")
-            elif entry.is_file(follow_symlinks=False):
-                status = entry.stat(follow_symlinks=False)
-                stamp = (status.st_size, status.st_mtime_ns, status.st_ino)
-                files.append(_File(Path(entry.path), target / entry.name, status.st_size, stamp))
-
-    try:
-        walk(source, into / "data", "")
-    except PermissionError as exc:
-        raise UnreachableError(
-            f"{exc.filename} cannot be read", hint="run as root or as the server's own user"
-        ) from exc
-    return files, folders, spaces
+def _target(into: Path, path: str, linked: Sequence[str]) -> Path:
+    """Where a path of the source goes: a tablespace behind a link lies beside the data directory."""
+    parts = path.split("/")
+    if len(parts) > 1 and "/".join(parts[:2]) in linked:
+        return into.joinpath("tablespaces", *parts[1:])
+    return into.joinpath("data", *parts) if path else into / "data"
 
 
-def _require_unchanged(source: Path, into: Path, before: list[_File], state: control.Control) -> None:
-    after, _, _ = _listing(source, into)
-    changed = {(file.source, file.stamp) for file in before} ^ {(file.source, file.stamp) for file in after}
+def _copy(name: str, found: Intake, into: Path, progress: Progress, copy: Copier) -> None:
+    """Copy what was found, and make links to the tablespaces that a clone of the whole directory keeps."""
+    for folder in found.folders:
+        _target(into, folder, found.linked).mkdir(mode=0o700, parents=True, exist_ok=True)
+    total = sum(file.size for file in found.files)
+    done = reported = 0
+    for file in found.files:
+        target = _target(into, file.path, found.linked)
+        with found.opened(file) as source:
+            copy(Path(f"/proc/self/fd/{source}"), target)
+        target.chmod(0o600)
+        done += file.size
+        if done - reported >= _REPORT_EVERY or done == total:
+            progress(ProgressEvent(f"copying {name}", done, total, "bytes"))
+            reported = done
+    for link in found.linked:
+        if link.startswith("pg_tblspc/"):
+            (into / "data" / link).symlink_to(Path("../../tablespaces") / Path(link).name)
+
+
+def _require_unchanged(found: Intake, judge: Judge, state: control.Control) -> None:
+    source = found.root
+    with Intake.of(source, judge, links=True) as again:
+        changed = {(file.path, file.stamp) for file in found.files} ^ {(file.path, file.stamp) for file in again.files}
     if changed or server.status(source) is not None or control.read(source) != state:
-        example = min((str(path) for path, _ in changed), default="global/pg_control")
+        example = min((path for path, _ in changed), default="global/pg_control")
         raise UnsafeError(
-            f"somebody wrote into {source} while it was copied ({example})",
+            f"somebody wrote into {source} while it was copied ({source / example})",
             hint="stop the server that uses it, wherever it runs, or take it running with method: physical",
         )
 
 
-def _same_blocks(files: list[_File], into: Path) -> bool:
+def _same_blocks(found: Intake, into: Path) -> bool:
     """Whether the copy will share its blocks with the source, and so needs no room."""
-    if not files:
+    if not found.files:
         return True
     probe = into / ".probe"
-    largest = max(files, key=lambda file: file.size)
     try:
-        with largest.source.open("rb") as original, probe.open("wb") as copy:
-            return _share(original.fileno(), copy.fileno())
+        with found.opened(max(found.files, key=lambda file: file.size)) as original, probe.open("wb") as copy:
+            return _share(original, copy.fileno())
     finally:
         probe.unlink(missing_ok=True)
 

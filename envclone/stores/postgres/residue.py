@@ -33,7 +33,14 @@ def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> list[Cle
     if (data / "postmaster.pid").exists():
         raise BusyError(f"a server still runs on {data}", hint="stop it, then scrub")
     known = layout.load(directory)
-    cleaned = [*_files(data, known), *_heaps(data, known)]
+    left_out = snapshot.details.get("left_out") or {}
+    cleaned = [
+        Cleaned(
+            "left out of the snapshot, for PostgreSQL did not make it", sum(left_out.values()), ", ".join(left_out)
+        ),
+        *_files(data, known),
+        *_heaps(data, known),
+    ]
     cleaned.append(_wal(data, snapshot))
     return [item for item in cleaned if item.count]
 

@@ -104,15 +104,17 @@ def capture(conn: psycopg.Connection[Any], configured: Mapping[str, str] | None 
     return [found[name] for name in sorted(found)]
 
 
-def parse_conf(data: Path) -> list[Setting]:
+def parse_conf(data: Path, unread: list[str] | None = None) -> list[Setting]:
     """The settings in a data directory's postgresql.conf, what it includes from there, and postgresql.auto.conf.
 
-    Files outside the data directory are not read. The last assignment counts, as in PostgreSQL.
+    Files outside the data directory are not read; their paths are added to `unread`. The last assignment counts, as in
+    PostgreSQL.
     """
     found: dict[str, Setting] = {}
+    unread = [] if unread is None else unread
     root = data.resolve()
     for file in (root / "postgresql.conf", root / "postgresql.auto.conf"):
-        for name, value, source in _assignments(file, root, 0):
+        for name, value, source in _assignments(file, root, 0, unread):
             found[name.lower()] = _setting(name, value, source, "")
     return [found[name] for name in sorted(found)]
 
@@ -194,8 +196,11 @@ def _with_unit(value: str, unit: str | None) -> str:
     return f"{int(value) * int(match.group(1))}{match.group(2)}" if match else f"{value}{unit}"
 
 
-def _assignments(file: Path, root: Path, depth: int) -> Iterator[tuple[str, str, str]]:
-    if depth > _INCLUDE_DEPTH or not file.is_file() or not file.resolve().is_relative_to(root):
+def _assignments(file: Path, root: Path, depth: int, unread: list[str]) -> Iterator[tuple[str, str, str]]:
+    if not file.resolve().is_relative_to(root):
+        unread.append(str(file))
+        return
+    if depth > _INCLUDE_DEPTH or not file.is_file():
         return
     for line in file.read_text(errors="replace").splitlines():
         match = _LINE.match(line)
@@ -206,12 +211,14 @@ def _assignments(file: Path, root: Path, depth: int) -> Iterator[tuple[str, str,
             value = re.sub(r"''|\\(.)", _unescaped, value[1:-1])
         place = file.parent / value
         if name in ("include", "include_if_exists"):
-            yield from _assignments(place, root, depth + 1)
+            yield from _assignments(place, root, depth + 1, unread)
         elif name == "include_dir":
-            if place.is_dir():
+            if not place.resolve().is_relative_to(root):
+                unread.append(str(place))
+            elif place.is_dir():
                 for entry in sorted(place.glob("*.conf")):
                     if not entry.name.startswith("."):
-                        yield from _assignments(entry, root, depth + 1)
+                        yield from _assignments(entry, root, depth + 1, unread)
         else:
             yield match["name"], value, file.name
 

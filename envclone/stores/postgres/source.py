@@ -16,7 +16,7 @@ from envclone import process
 from envclone.errors import BusyError, CommandError, ConfigError, EnvcloneError, ResourceError, UnreachableError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
-from envclone.stores.postgres import describe, pinned, settings
+from envclone.stores.postgres import backupfiles, describe, pinned, settings
 from envclone.stores.postgres.engine import Engine, find, installed
 
 if TYPE_CHECKING:
@@ -82,8 +82,11 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
                     moments["at"] = _clock(conn, found)
 
         with emptied_on_failure(into):
-            _base_backup(conn, found, into, on_line)
-            _relink(into, found.tablespaces)
+            try:
+                _base_backup(conn, found, into, on_line)
+            finally:
+                backupfiles.require_inside(into)
+            left_out = backupfiles.weed(into, found.engine.major, found.tablespaces)
             size, files = describe.measure(into)
     return StoreSnapshot(
         store=name,
@@ -95,7 +98,11 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
         bytes=size,
         files=files,
         position=moments.get("end", ""),
-        details={**found.details, "wal": {key: moments.get(key) for key in ("start", "end", "timeline")}},
+        details={
+            **found.details,
+            "left_out": left_out,
+            "wal": {key: moments.get(key) for key in ("start", "end", "timeline")},
+        },
     )
 
 
@@ -189,6 +196,7 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
         "SELECT oid::int8, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
         " WHERE pg_catalog.pg_tablespace_location(oid) LIKE '/%'"
     ).fetchall()
+    backupfiles.require_plain(dict(tablespaces))
     details = {
         "database": database.name,
         "superuser": superuser,
@@ -321,14 +329,6 @@ def _explained(exc: CommandError) -> EnvcloneError:
 
 def _mapped(path: str) -> str:
     return path.replace("=", "\\=")
-
-
-def _relink(into: Path, tablespaces: Mapping[int, str]) -> None:
-    """Relative links to the tablespaces, so that a clone of the whole directory points into itself."""
-    for oid in tablespaces:
-        link = into / "data" / "pg_tblspc" / str(oid)
-        link.unlink()
-        link.symlink_to(Path("../../tablespaces") / str(oid))
 
 
 @contextlib.contextmanager

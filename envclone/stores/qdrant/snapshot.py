@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import datetime as dt
 import os
-import stat
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from envclone.errors import ConfigError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
-from envclone.stores.qdrant import points, wal
+from envclone.stores.intake import Intake, printable, require_directory, require_plain_place
+from envclone.stores.qdrant import enginefiles, points, wal
 from envclone.stores.qdrant.engine import engine_version
 from envclone.stores.qdrant.layout import STORAGE, Collection, collections, read_json, storage_root
 
@@ -23,11 +23,6 @@ if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
 
 __all__ = ["describe", "take"]
-
-_COLLECTION_FILES = ("config.json", "payload_index.json", "shard_key_mapping.json")
-_SHARD_FILES = ("edge_config.json", "shard_config.json")
-Listing = Mapping[Path, tuple[int, int]]
-"""Per file its size and modification time (ns)."""
 
 
 @dataclass(slots=True)
@@ -54,32 +49,32 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
     began = time.monotonic()
     if not source.path.is_dir():
         raise UnreachableError(f"{source.path} is not a directory that can be read", hint="correct source.path")
-    root = storage_root(source.path)
+    root = storage_root(require_plain_place(source.path))
+    for place in (root, root / "collections"):
+        require_directory(place)
     chosen = collections(root, config.collections)
     if not chosen:
         raise ConfigError(f"the storage directory {root} holds no collection", hint="correct source.path")
-    for collection in chosen:
-        for _ in collection.segments():  # refuses what is not known before anything is copied
-            pass
-    _require_idle(root, chosen)
-    before = _listing(chosen)
     copied = _Copied()
-    target = into / STORAGE / "collections"
-    target.mkdir(parents=True, mode=0o700)
-    total = sum(size for size, _ in before.values())
-
-    def told() -> None:
-        progress(ProgressEvent(f"copying {name}", copied.bytes, total, "bytes"))
-
-    try:
+    with contextlib.ExitStack() as stack:
+        taken = [(collection, stack.enter_context(_look(collection))) for collection in chosen]
         for collection in chosen:
-            _copy_collection(collection, target / collection.name, copied, told)
-    except OSError as exc:
-        raise ResourceError(f"{root} cannot be copied: {exc}", hint="see the free space of the pool") from exc
-    _require_idle(root, chosen)
-    changed = [path for path, seen in _listing(chosen).items() if before.get(path) != seen]
-    if changed or len(before) != len(_listing(chosen)):
-        raise _in_use(root, f"{changed[0] if changed else 'a file'} changed meanwhile")
+            for _ in collection.segments():  # refuses what is not known before anything is copied
+                pass
+        _require_idle(root, chosen)
+        total = sum(file.size for _, found in taken for file in found.files)
+
+        def told() -> None:
+            progress(ProgressEvent(f"copying {name}", copied.bytes, total, "bytes"))
+
+        try:
+            for collection, found in taken:
+                _copy_collection(collection, found, into / STORAGE / "collections" / collection.name, copied, told)
+        except OSError as exc:
+            raise ResourceError(f"{root} cannot be copied: {exc}", hint="see the free space of the pool") from exc
+        _require_idle(root, chosen)
+        for collection, found in taken:
+            _require_unchanged(root, collection, found)
     _leave_out(root, copied)
     described = {collection.name: describe(collection) for collection in collections(into / STORAGE)}
     return StoreSnapshot(
@@ -127,27 +122,64 @@ def _hnsw(collection: Collection) -> dict[str, Any]:
     return {}
 
 
-def _copy_collection(collection: Collection, target: Path, copied: _Copied, told: Callable[[], None]) -> None:
-    target.mkdir(mode=0o700)
-    wanted = {name for name in _COLLECTION_FILES if (collection.path / name).is_file()}
-    for name in sorted(wanted):
-        _copy_file(collection.path / name, target / name, copied)
+def _look(collection: Collection) -> Intake:
+    """Everything in a collection's directory, judged."""
+    require_directory(collection.path)
+    return Intake.of(collection.path, enginefiles.judge)
+
+
+def _copy_collection(
+    collection: Collection, found: Intake, target: Path, copied: _Copied, told: Callable[[], None]
+) -> None:
+    """Copy what the engine loads; a segment that it would not load, and what it did not make, is left out."""
+    target.mkdir(parents=True, mode=0o700)
+    loaded = _loaded(collection)
+    for path in found.folders:
+        if path and _belongs(path, loaded):
+            (target / path).mkdir(mode=0o700, exist_ok=True)
+        elif path and (path.count("/") == 2 or path.rpartition("/")[0] in loaded):
+            found.left_out.setdefault(f"{path}/", 1)
     for shard in collection.shards():
-        place = target / shard.path.name
-        (place / "segments").mkdir(parents=True, mode=0o700)
-        for name in _SHARD_FILES:
-            if (shard.path / name).is_file():
-                _copy_file(shard.path / name, place / name, copied)
-        for segment in shard.segments():
-            _copy_tree(segment.path, place / "segments" / segment.name, copied, told)
-        if (shard.path / "wal").is_dir():
-            _copy_tree(shard.path / "wal", place / "wal", copied, told)
-        for entry in shard.path.iterdir():
-            if entry.name not in (*_SHARD_FILES, "segments", "wal"):
-                copied.left_out[entry.name] = copied.left_out.get(entry.name, 0) + 1
-    for entry in collection.path.iterdir():
-        if entry.name not in wanted and not entry.name.isdecimal():
-            copied.left_out[entry.name] = copied.left_out.get(entry.name, 0) + 1
+        (target / shard.path.name / "segments").mkdir(parents=True, mode=0o700, exist_ok=True)
+    for file in found.files:
+        if _belongs(file.path, loaded):
+            with found.opened(file) as source:
+                _copy_file(source, target / file.path, copied)
+            told()
+    for path, count in found.left_out.items():
+        plain = path.removesuffix("/")
+        label = f"{collection.name}/{plain}" if plain.count("/") > 1 else plain.rpartition("/")[2]
+        copied.left_out[label] = copied.left_out.get(label, 0) + count
+
+
+def _loaded(collection: Collection) -> dict[str, set[str]]:
+    """Per segment that the engine loads, the directories of the vectors that its configuration names."""
+    return {
+        f"{shard.path.name}/segments/{segment.name}": {
+            f"{kind}-{name}" if name else kind
+            for name in segment.vectors
+            for kind in ("vector_storage", "vector_index")
+        }
+        for shard, segment in collection.segments()
+    }
+
+
+def _belongs(path: str, loaded: Mapping[str, set[str]]) -> bool:
+    """Whether a path is of a segment that is loaded, and there of a vector that exists, or of no segment."""
+    parts = path.split("/")
+    if len(parts) < 3 or parts[1] != "segments":
+        return True
+    vectors = loaded.get("/".join(parts[:3]))
+    if vectors is None:
+        return False
+    return len(parts) == 3 or not parts[3].startswith(("vector_storage", "vector_index")) or parts[3] in vectors
+
+
+def _require_unchanged(root: Path, collection: Collection, found: Intake) -> None:
+    with _look(collection) as again:
+        changed = {(file.path, file.stamp) for file in found.files} ^ {(file.path, file.stamp) for file in again.files}
+    if changed:
+        raise _in_use(root, f"{collection.path / min(path for path, _ in changed)} changed meanwhile")
 
 
 def _leave_out(root: Path, copied: _Copied) -> None:
@@ -155,58 +187,28 @@ def _leave_out(root: Path, copied: _Copied) -> None:
     for folder in {root, root.parent} if root.name == STORAGE else {root}:
         for entry in folder.iterdir():
             if entry.name not in ("collections", STORAGE):
-                copied.left_out[entry.name] = copied.left_out.get(entry.name, 0) + 1
+                label = printable(entry.name)
+                copied.left_out[label] = copied.left_out.get(label, 0) + 1
 
 
-def _copy_tree(source: Path, target: Path, copied: _Copied, told: Callable[[], None]) -> None:
-    target.mkdir(mode=0o700)
-    for entry in sorted(source.iterdir()):
-        if entry.is_symlink():
-            raise UnsafeError(
-                f"{entry} is a symbolic link", hint="a storage directory has none: replace it by its target"
-            )
-        if entry.is_dir():
-            _copy_tree(entry, target / entry.name, copied, told)
-        else:
-            _copy_file(entry, target / entry.name, copied)
-    told()
-
-
-def _copy_file(source: Path, target: Path, copied: _Copied) -> None:
-    """One file, its blocks shared where that is possible; holes stay holes."""
+def _copy_file(source: int, target: Path, copied: _Copied) -> None:
+    """One open file, its blocks shared where that is possible; holes stay holes."""
     from envclone.cow.copy import copy_bytes
     from envclone.cow.reflink import share_blocks
 
-    old = os.open(source, os.O_RDONLY | os.O_NOFOLLOW)
+    status = os.fstat(source)
+    new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        status = os.fstat(old)
-        if not stat.S_ISREG(status.st_mode):
-            raise UnsafeError(f"{source} is not an ordinary file", hint="a storage directory has none of that kind")
-        new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        try:
-            if status.st_size:
-                try:
-                    share_blocks(old, new, status)
-                except OSError:
-                    os.ftruncate(new, 0)
-                    copy_bytes(old, new, status)
-        finally:
-            os.close(new)
+        if status.st_size:
+            try:
+                share_blocks(source, new, status)
+            except OSError:
+                os.ftruncate(new, 0)
+                copy_bytes(source, new, status)
     finally:
-        os.close(old)
+        os.close(new)
     copied.files += 1
     copied.bytes += status.st_size
-
-
-def _listing(chosen: list[Collection]) -> Listing:
-    found: dict[Path, tuple[int, int]] = {}
-    for collection in chosen:
-        for path in collection.path.rglob("*"):
-            with contextlib.suppress(FileNotFoundError):
-                status = path.stat(follow_symlinks=False)
-                if stat.S_ISREG(status.st_mode):
-                    found[path] = (status.st_size, status.st_mtime_ns)
-    return found
 
 
 def _require_idle(root: Path, chosen: list[Collection]) -> None:
