@@ -49,7 +49,7 @@ test-latest:     ## every test with today's newest versions instead of the locke
 	$(PYTHON) -m venv $(VENV)-latest
 	$(VENV)-latest/bin/$(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
 	$(VENV)-latest/bin/mypy
-	$(VENV)-latest/bin/pytest -n 2 --dist loadfile
+	ENVCLONE_UNLOCKED=1 $(VENV)-latest/bin/pytest -n 2 --dist loadfile
 
 clean:           ## remove what was installed and built here
 	rm -rf $(VENV) $(VENV)-latest $(VENV)-lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

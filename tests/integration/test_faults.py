@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from envclone import process
+from envclone import process, wait
 from tests.support.postgres import Production, production
 from tests.support.stack import ROOT, Place, place
 
@@ -128,8 +128,7 @@ def _killed_while_pages_are_written(prod: Production) -> None:
             time.sleep(random.random() * 0.8)
             victim.send_signal(signal.SIGKILL)
             victim.wait()
-            time.sleep(0.2)
-            assert _working(made.file) == [], "a process goes on writing"
+            wait.until(lambda: True if not _working(made.file) else None, what="a process goes on writing", timeout=30)
             made.call("gc")
             assert [one for one in made.leftovers() if one.split("/")[0] in ("work", "tmp", "images")] == []
             assert _servers_below(made.pool) == []
@@ -180,7 +179,7 @@ def test_interrupted_by_the_user(here: Place) -> None:
     victim = subprocess.Popen(
         command, env={**os.environ, **here.env, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
     )
-    time.sleep(1.5)
+    wait.until(lambda: True if here.leftovers() else None, what="nothing was begun", timeout=60)
     victim.send_signal(signal.SIGINT)
     _, error = victim.communicate(timeout=60)
     assert victim.returncode == 130
@@ -305,8 +304,7 @@ def test_a_tampered_image_is_refused(here: Place) -> None:
 def test_gc_keeps_what_is_needed_and_says_what_it_would_do(here: Place) -> None:
     here.call("branch", "prod", "--name", "b", "--ttl", "1s")
     here.call("branch", "prod", "--name", "kept")
-    time.sleep(1.2)
-    planned = here.json("gc", "--dry-run")
+    planned = wait.until(lambda: here.json("gc", "--dry-run") or None, what="nothing expired", timeout=30)
     assert [(one["kind"], one["name"]) for one in planned] == [("branch", "b")]
     assert here.json("gc") == planned
     assert [one["name"] for one in here.json("ls")] == ["kept"]

@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from envclone import wait
 from envclone.accounts import hand_over, service_account
 from envclone.errors import BusyError, ConfigError, EnvcloneError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
@@ -258,8 +259,13 @@ def test_pg_hba_without_a_replication_line(place: Path, store_config: Any) -> No
     with production(18) as prod:
         hba = prod.data / "pg_hba.conf"
         hba.write_text("".join(line for line in hba.read_text().splitlines(True) if "replication" not in line))
+        loaded = prod.execute("SELECT pg_conf_load_time()")
         prod.execute("SELECT pg_reload_conf()")
-        time.sleep(0.3)
+        wait.until(
+            lambda: True if prod.execute("SELECT pg_conf_load_time()") != loaded else None,
+            what="the server did not read its files again",
+            timeout=30,
+        )
         error = refused(place, store_config(method="physical", dsn=prod.dsn), UnreachableError, "no pg_hba.conf entry")
     assert "host replication" in (error.hint or "")
 

@@ -45,7 +45,7 @@ def test_abandoned(tmp_path: Path) -> None:
         its.mkdir()
         assert not abandoned(its)
         child.kill()
-        time.sleep(0.2)  # now a zombie, which makes nothing any more
+        os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)  # now a zombie, which makes nothing any more
         assert abandoned(its)
     assert abandoned(its)
 

@@ -6,12 +6,11 @@ import io
 import platform
 import signal
 import tarfile
-import time
 from pathlib import Path
 
 import pytest
 
-from envclone import process
+from envclone import process, wait
 from envclone.errors import ResourceError
 from envclone.runtimes.docker import sandbox
 
@@ -22,9 +21,14 @@ def test_it_sleeps_until_it_is_killed(tmp_path: Path) -> None:
     program.write_bytes(sandbox.program())
     program.chmod(0o755)
     pid = process.spawn([program], log=tmp_path / "log")
-    time.sleep(0.1)
+
+    def asleep() -> bool | None:
+        fields = Path(f"/proc/{pid}/stat").read_text().split()
+        return True if fields[1] == "(pause)" and fields[2] == "S" else None
+
+    wait.until(asleep, what="it does not sleep", timeout=30)
     before = Path(f"/proc/{pid}/stat").read_text().split()
-    assert before[2] == "S" and int(before[13]) + int(before[14]) == 0, "it must use no processor"
+    assert int(before[13]) + int(before[14]) == 0, "it must use no processor"
     process.terminate(pid, signal.SIGKILL)
     assert (tmp_path / "log").read_bytes() == b""
 
