@@ -158,8 +158,10 @@ class PrivateServer:
         assert self._running is not None
         user = self._superuser if self._names is None else self._names.name(login)
         operator = login is Login.OPERATOR
+        # a hook's file is the user's own text, which may leave the usual schema out
+        names = {"search_path": "public"} if login is Login.AUTHOR else {}
         with closing(
-            server.connect(self._running, dbname or self.database, user, autocommit=True, maintenance=operator)
+            server.connect(self._running, dbname or self.database, user, autocommit=True, maintenance=operator, **names)
         ) as conn:
             conn.execute(PREPARATION + (REPLICA if operator else ""))
             conn.autocommit = autocommit
