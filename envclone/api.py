@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envclone.hooks.hooks import Hook, SqlHook
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
+    from envclone.incidents.terms import Terms
     from envclone.lifecycle.again import Verification
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.hooks import Tried
@@ -252,11 +253,14 @@ class Stack:
         found = collect.find(self.project, older=older) if dry_run else collect.collect(self.project, older=older)
         return list(found)
 
-    def record(self, bundle: str | Path) -> Incident:
-        """Run an incident's steps in production, read-only, and write what they returned into the bundle."""
+    def record(self, bundle: str | Path, terms: Terms | None = None, *, role: str | None = None) -> Incident:
+        """Run an incident's steps in production, those that only read, and write what they returned into the bundle.
+
+        `role` is for the SQL steps that name none.
+        """
         from envclone.lifecycle.replay import record
 
-        return record(self.project, Path(bundle))
+        return record(self.project, Path(bundle), terms, role=role)
 
     def replay(
         self,

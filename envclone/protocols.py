@@ -35,6 +35,7 @@ from envclone.models import (
 if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
     from envclone.incidents.bundle import Step
+    from envclone.incidents.terms import Terms
 
 __all__ = [
     "Contained",
@@ -48,6 +49,7 @@ __all__ = [
     "Runtime",
     "Server",
     "ServiceClient",
+    "SourceRunner",
     "StepRunner",
     "Store",
     "StoreSession",
@@ -282,8 +284,8 @@ class Server(Protocol):
         ...
 
     def connect_source(
-        self, name: str, config: StoreConfig, source: SourceConfig
-    ) -> AbstractContextManager[StepRunner]:
+        self, name: str, config: StoreConfig, source: SourceConfig, terms: Terms
+    ) -> AbstractContextManager[SourceRunner]:
         """Connect to production's store to record an incident's steps; nothing there is written."""
         ...
 
@@ -347,6 +349,14 @@ class StepRunner(Protocol):
         ...
 
 
+class SourceRunner(StepRunner, Protocol):
+    """Runs steps in production, on terms: those that only read, and that are short."""
+
+    def examine(self, step: Step) -> Sequence[str]:
+        """Why the step may not run there, in words; nothing of it runs for that."""
+        ...
+
+
 class ServiceClient(Protocol):
     """How an incident's steps ask application services."""
 
@@ -354,7 +364,7 @@ class ServiceClient(Protocol):
         """Connect to a branch's service."""
         ...
 
-    def connect_source(self, name: str, url: str) -> AbstractContextManager[StepRunner]:
+    def connect_source(self, name: str, url: str, terms: Terms) -> AbstractContextManager[SourceRunner]:
         """Connect to production's own service to record steps that only read."""
         ...
 

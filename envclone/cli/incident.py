@@ -22,12 +22,31 @@ def incident() -> None:
 
 @incident.command()
 @click.argument("bundle", type=click.Path(exists=True, dir_okay=False))
+@click.option("--role", metavar="NAME", help="The role of SQL steps that name none.")
+@click.option(
+    "--allow-function",
+    "allowed",
+    multiple=True,
+    metavar="SCHEMA.NAME",
+    help="A function of production's that only reads, though that cannot be seen. May be given more than once.",
+)
+@click.option(
+    "--timeout", type=click.FloatRange(0.1, 3600), default=60.0, show_default=True, help="Seconds that a step may take."
+)
 @json_option
 @click.pass_obj
-def record(settings: Settings, bundle: str, as_json: bool) -> None:
-    """Run the steps of BUNDLE in production, in read-only transactions, and write down what they return."""
+def record(
+    settings: Settings, bundle: str, role: str | None, allowed: tuple[str, ...], timeout: float, as_json: bool
+) -> None:
+    """Run the steps of BUNDLE in production and write down what they return. Only what reads is run.
+
+    Each statement is parsed, and what it calls is looked up in production's catalog; a step that does more than read,
+    or would run as a superuser, stops everything before anything runs (exit code 4).
+    """
+    from envclone.incidents.terms import Terms
+
     with settings.stack() as stack:
-        recorded = stack.record(absolute(bundle))
+        recorded = stack.record(absolute(bundle), Terms(seconds=timeout, allowed=frozenset(allowed)), role=role)
 
     def text() -> None:
         for step in recorded.steps:

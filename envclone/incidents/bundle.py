@@ -14,7 +14,7 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from envclone.models import StepResult
 
-__all__ = ["NAME", "UNKNOWN", "Expected", "HttpStep", "Incident", "SqlStep", "Step", "VectorStep", "twice"]
+__all__ = ["NAME", "UNKNOWN", "Expected", "HttpStep", "Incident", "SqlStep", "Step", "VectorStep", "twice", "with_role"]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 UNKNOWN = "(not comparable: shifted by a value that the result does not show)"
@@ -193,3 +193,12 @@ class Incident(_Model):
         if same := twice(step.id for step in self.steps):
             raise ValueError(f"two steps have the id '{same[0]}'")
         return self
+
+
+def with_role(incident: Incident, role: str) -> Incident:
+    """The bundle whose SQL steps all name a role: this one, where they named none."""
+    steps = tuple(
+        step.model_copy(update={"role": role}) if isinstance(step, SqlStep) and step.role is None else step
+        for step in incident.steps
+    )
+    return incident.model_copy(update={"steps": steps})

@@ -6,19 +6,25 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from envclone.errors import UsageError
+from envclone.errors import UnsafeError, UsageError
 from envclone.incidents.bundle import Expected, Incident, SqlStep, Step
 from envclone.incidents.order import order_of
 from envclone.incidents.values import canonical
-from envclone.protocols import StepRunner
+from envclone.protocols import SourceRunner
 
 __all__ = ["explicit", "record", "run"]
 
+_REMEDY = (
+    "write what production answered into the step's `expect` by hand, or vouch for a function of yours:"
+    " envclone incident record BUNDLE --allow-function SCHEMA.NAME"
+)
 
-def record(incident: Incident, runners: Mapping[str, StepRunner]) -> Incident:
+
+def record(incident: Incident, runners: Mapping[str, SourceRunner]) -> Incident:
     """The bundle with what each step returned now; a step that fails is recorded as failing. `runners` are by store.
 
-    Raises UsageError for a masked bundle or an unknown store, UnreachableError when a store does not answer.
+    Raises UsageError for a masked bundle or an unknown store, UnsafeError when a step does more than read,
+    UnreachableError when a store does not answer.
     """
     if incident.masked is not None:
         raise UsageError(
@@ -29,12 +35,28 @@ def record(incident: Incident, runners: Mapping[str, StepRunner]) -> Incident:
     return incident.model_copy(update={"steps": steps, "recorded_at": dt.datetime.now(dt.UTC)})
 
 
-def run(incident: Incident, runners: Mapping[str, StepRunner]) -> list[tuple[Step, Expected]]:
-    """Run all steps in order; no step runs when one of them names a store without a runner (UsageError)."""
+def run(incident: Incident, runners: Mapping[str, SourceRunner]) -> list[tuple[Step, Expected]]:
+    """Run all steps in order; none runs when one of them names a store without a runner (UsageError), or may not run
+    in production (UnsafeError with everything that speaks against any of them)."""
     if missing := sorted({step.store for step in incident.steps} - runners.keys()):
         raise UsageError(
             f"incident {incident.incident} names the store '{missing[0]}', which is not there",
             hint=f"there are: {', '.join(sorted(runners)) or 'none'}",
+        )
+    problems: list[str] = []
+    hints: dict[str, None] = {}
+    for step in incident.steps:
+        try:
+            problems += [f"{step.id}: {why}" for why in runners[step.store].examine(step)]
+        except UnsafeError as exc:
+            problems += [f"{step.id}: {why}" for why in exc.problems or (exc.message,)]
+            hints.update(dict.fromkeys([exc.hint] if exc.hint else []))
+    if problems:
+        raise UnsafeError(
+            f"incident {incident.incident} is not recorded, and nothing of it ran: its steps do more than read"
+            " production, or would run with too many rights",
+            problems=problems,
+            hint="\n".join(hints) or _REMEDY,
         )
     return [(step, Expected.of(step, runners[step.store].run(step))) for step in incident.steps]
 

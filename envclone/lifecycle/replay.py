@@ -15,11 +15,12 @@ from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.lifecycle import branches, keep
 from envclone.models import Branch, BranchState, Counters, Image
 from envclone.project import Project
-from envclone.protocols import StepRunner
+from envclone.protocols import SourceRunner
 
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
+    from envclone.incidents.terms import Terms
 
 __all__ = ["branch_for", "last", "masked_incident", "record", "replay"]
 
@@ -142,18 +143,23 @@ def branch_for(project: Project, ident: str) -> Branch:
     return max(mine, key=lambda branch: branch.created_at)
 
 
-def record(project: Project, path: Path) -> Incident:
+def record(project: Project, path: Path, terms: Terms | None = None, *, role: str | None = None) -> Incident:
     """Run a bundle's steps against production, in read-only transactions, and write what it returned into the bundle.
 
-    The file becomes mode 0600: it holds raw data. Raises UnreachableError when production cannot be reached.
+    `role` is for the SQL steps that name none. The file becomes mode 0600: it holds raw data. Raises UnsafeError when a
+    step does more than read, UnreachableError when production cannot be reached.
     """
     from envclone.incidents import files
+    from envclone.incidents.bundle import with_role
     from envclone.incidents.record import record as run
+    from envclone.incidents.terms import Terms
 
     incident = files.load(path)
     if incident.masked is not None:
         raise UsageError(f"{path} is a masked bundle; record the raw one")
-    with _production(project, incident) as runners:
+    if role is not None:
+        incident = with_role(incident, role)
+    with _production(project, incident, terms or Terms()) as runners:
         recorded = run(incident, runners)
     files.save(recorded, path)
     project.log("record", {"incident": incident.incident})
@@ -161,7 +167,7 @@ def record(project: Project, path: Path) -> Incident:
 
 
 @contextmanager
-def _production(project: Project, incident: Incident) -> Iterator[Mapping[str, StepRunner]]:
+def _production(project: Project, incident: Incident, terms: Terms) -> Iterator[Mapping[str, SourceRunner]]:
     """Runners on production's own stores and services, for those that the incident's steps name."""
     from envclone.config.load import resolve_source
     from envclone.config.resolve import resolve_url
@@ -174,7 +180,7 @@ def _production(project: Project, incident: Incident) -> Iterator[Mapping[str, S
             f"{', '.join(sorted([*config.stores, *config.services]))}"
         )
     with ExitStack() as stack:
-        runners: dict[str, StepRunner] = {}
+        runners: dict[str, SourceRunner] = {}
         for name in sorted(wanted & config.services.keys()):
             url = resolve_url(project.loaded, incident.environment, name)
             if url is None:
@@ -182,10 +188,10 @@ def _production(project: Project, incident: Incident) -> Iterator[Mapping[str, S
                     f"the stack file does not say where production's '{name}' answers",
                     hint=f"services.{name}.url, or write what it answered into the step's `expect` by hand",
                 )
-            runners[name] = stack.enter_context(registry.service("http").connect_source(name, url))
+            runners[name] = stack.enter_context(registry.service("http").connect_source(name, url, terms))
         for name in sorted(wanted & config.stores.keys()):
             source = resolve_source(project.loaded, incident.environment, name)
             runners[name] = stack.enter_context(
-                registry.server(config.stores[name].kind).connect_source(name, config.stores[name], source)
+                registry.server(config.stores[name].kind).connect_source(name, config.stores[name], source, terms)
             )
         yield runners

@@ -37,6 +37,7 @@ steps:
   - id: hungry
     kind: sql
     store: main
+    role: app
     local: {work_mem: 2GB, hash_mem_multiplier: "1", max_parallel_workers_per_gather: "0"}
     sql: >-
       SELECT count(*) FROM (SELECT DISTINCT md5(i::text) || repeat('x', 700) FROM generate_series(1, 250000) AS i) AS s
@@ -53,7 +54,9 @@ def prod() -> Iterator[Production]:
     with production(18) as server:
         server.create_database("app")
         server.execute(
-            "CREATE TABLE people (id int PRIMARY KEY, name text); INSERT INTO people VALUES (1, 'Jane Doe')", "app"
+            "CREATE TABLE people (id int PRIMARY KEY, name text); INSERT INTO people VALUES (1, 'Jane Doe');"
+            "CREATE ROLE app LOGIN",
+            "app",
         )
         yield server
 

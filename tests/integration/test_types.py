@@ -160,6 +160,7 @@ def prod() -> Iterator[Production]:
     with production(18) as server:
         server.create_database("app")
         server.execute(SCHEMA, "app")
+        server.execute("CREATE ROLE app LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO app", "app")
         with psycopg.connect(server.dsn_for("app")) as conn:
             _fill(conn)
         yield server
@@ -173,6 +174,7 @@ steps:
   - id: one
     kind: sql
     store: main
+    role: app
     sql: SELECT p.name, s.night FROM people p JOIN stays s ON s.person = p.id WHERE p.id = %(id)s ORDER BY s.night
     parameters: {id: 17}
     domains: {id: integer}

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ConfigError
 from envclone.models import Cleaned, Container, Counters, Credentials, Endpoint, ServerFiles, StorePlan, StoreSnapshot
-from envclone.protocols import Progress, StepRunner, StoreSession
+from envclone.protocols import Progress, SourceRunner, StepRunner, StoreSession
 
 if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
+    from envclone.incidents.terms import Terms
 
 __all__ = ["PostgresStore"]
 
@@ -197,14 +198,14 @@ class PostgresStore:
         return PostgresRunner(endpoint)
 
     def connect_source(
-        self, name: str, config: StoreConfig, source: SourceConfig
-    ) -> AbstractContextManager[StepRunner]:
-        """Connect to production to record an incident's steps, read-only; raises ConfigError without a DSN."""
-        from envclone.stores.postgres.runner import PostgresRunner
+        self, name: str, config: StoreConfig, source: SourceConfig, terms: Terms
+    ) -> AbstractContextManager[SourceRunner]:
+        """Connect to production to record an incident's steps, which only read; raises ConfigError without a DSN."""
+        from envclone.stores.postgres.recorder import ProductionRunner
 
         if source.dsn is None:
             raise ConfigError(
                 f"the source of the store '{name}' has no dsn, so nothing can be recorded there",
                 hint=f"give stores.{name}.source.dsn in the stack file; it may stand beside method: directory",
             )
-        return PostgresRunner.to(source.dsn.get_secret_value(), source.database)
+        return ProductionRunner(source.dsn.get_secret_value(), source.database, terms)

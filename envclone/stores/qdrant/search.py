@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,8 +18,9 @@ from envclone.stores.qdrant.layout import Collection, collections
 
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Step
+    from envclone.incidents.terms import Terms
 
-__all__ = ["EmbeddedRunner", "ServerRunner", "embedded", "telemetry", "to_server"]
+__all__ = ["Bounded", "EmbeddedRunner", "ServerRunner", "embedded", "telemetry", "to_server"]
 
 _HIGHER_IS_BETTER = ("Cosine", "Dot")
 
@@ -134,12 +136,42 @@ class ServerRunner:
         return _result(found.points, time.monotonic() - began)
 
 
+class Bounded:
+    """A runner on production: every step is a search, and its answer has a size that can be recorded."""
+
+    def __init__(self, runner: EmbeddedRunner | ServerRunner, terms: Terms) -> None:
+        self._runner = runner
+        self._terms = terms
+
+    def examine(self, step: Step) -> list[str]:
+        """Nothing speaks against a search. Raises UsageError for a step of another kind."""
+        _vector_step(step)
+        return []
+
+    def run(self, step: Step) -> StepResult:
+        """Run one search. Raises UsageError when it returns more than is recorded."""
+        found = self._runner.run(step)
+        size = sum(len(json.dumps(row, ensure_ascii=False, default=str)) for row in found.rows)
+        if len(found.rows) > self._terms.rows or size > self._terms.bytes:
+            raise UsageError(
+                f"the step '{step.id}' returns more than {self._terms.rows} points or {self._terms.bytes >> 20} MiB",
+                hint="give it a smaller `limit`, or name the payload keys in `with_payload`",
+            )
+        return found
+
+
 @contextlib.contextmanager
-def to_server(url: str, api_key: Secret | None = None) -> Iterator[ServerRunner]:
-    """A runner on the server at `url`, to record what production answers. Only searches are sent."""
+def to_server(url: str, api_key: Secret | None = None, *, seconds: float = 60) -> Iterator[ServerRunner]:
+    """A runner on the server at `url`, to record what production answers. Only searches are sent, nowhere else."""
     from qdrant_client import QdrantClient
 
-    client = QdrantClient(url=url, api_key=api_key.reveal() if api_key else None, timeout=60, check_compatibility=False)
+    client = QdrantClient(
+        url=url,
+        api_key=api_key.reveal() if api_key else None,
+        timeout=max(1, int(seconds)),
+        check_compatibility=False,
+        follow_redirects=False,
+    )
     try:
         yield ServerRunner(client)
     finally:
@@ -148,7 +180,6 @@ def to_server(url: str, api_key: Secret | None = None) -> Iterator[ServerRunner]
 
 def telemetry(url: str, api_key: Secret | None = None) -> Any:
     """What a server says of itself (`GET /telemetry`). Raises UnreachableError."""
-    import json
     from urllib.request import Request, urlopen
 
     address = f"{url.rstrip('/')}/telemetry?details_level=2"

@@ -22,11 +22,12 @@ from envclone.models import (
     StorePlan,
     StoreSnapshot,
 )
-from envclone.protocols import Progress, StepRunner
+from envclone.protocols import Progress, SourceRunner, StepRunner
 from envclone.stores.qdrant.layout import STORAGE
 
 if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
+    from envclone.incidents.terms import Terms
     from envclone.stores.qdrant.session import QdrantSession
 
 __all__ = ["QdrantStore"]
@@ -196,17 +197,20 @@ class QdrantStore:
         raise UsageError(f"the endpoint of '{endpoint.store}' has neither a directory nor a server")
 
     @contextlib.contextmanager
-    def connect_source(self, name: str, config: StoreConfig, source: SourceConfig) -> Iterator[StepRunner]:
+    def connect_source(
+        self, name: str, config: StoreConfig, source: SourceConfig, terms: Terms
+    ) -> Iterator[SourceRunner]:
         """A runner on production: its server by `url`, or a private copy of its directory, removed at the end."""
-        from envclone.stores.qdrant.search import embedded, to_server
+        from envclone.stores.qdrant.search import Bounded, embedded, to_server
 
         if source.url is not None:
             url, key = source.url.get_secret_value(), source.api_key
-            with to_server(url, Secret(key.get_secret_value()) if key else None) as remote:
-                yield remote
+            secret = Secret(key.get_secret_value()) if key else None
+            with to_server(url, secret, seconds=terms.seconds) as remote:
+                yield Bounded(remote, terms)
             return
         with tempfile.TemporaryDirectory(prefix="envclone-record-") as place:  # mode 0700
             copied = config.model_copy(update={"source": source})
             self.snapshot(name, copied, Path(place), lambda event: None)
             with embedded(Path(place) / STORAGE) as local:
-                yield local
+                yield Bounded(local, terms)

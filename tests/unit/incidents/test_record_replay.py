@@ -21,6 +21,9 @@ class Scripted:
         self.answers = answers
         self.asked: list[str] = []
 
+    def examine(self, step: Step) -> list[str]:
+        return []
+
     def run(self, step: Step) -> StepResult:
         self.asked.append(step.id)
         answer = self.answers[step.id]
