@@ -89,13 +89,14 @@ ANY_ASCII = Alphabet("any", "abcdefghijklmnopqrstuvwxyz", {c: i for i, c in enum
 
 
 @lru_cache(maxsize=2048)
-def alphabet(letter: str, marks: str = "") -> tuple[Alphabet, bool]:
+def alphabet(letter: str, marks: str = "", *, wide: bool = False) -> tuple[Alphabet, bool]:
     """The alphabet of a folded letter that stands in NFC before these combining marks, and whether it is an odd letter.
 
     Odd letters have no casing in a script that has (ß, ς, ª, modifiers): they stay as they are beside other letters.
+    In a `wide` alphabet vowels and consonants stand for each other, and letters of Russian for those of its neighbours.
     """
     traits = _traits(letter)
-    whole, odd = _of(traits), traits.odd
+    whole, odd = _of(_wide(traits) if wide else traits, wide=wide), traits.odd
     if not marks:
         return whole, odd
     letters = "".join(m for m in whole.letters if is_normalized("NFC", m + marks))
@@ -110,12 +111,16 @@ def unstable_alphabet(letter: str, marks: str) -> Alphabet:
 
 
 @lru_cache(maxsize=512)
-def _of(traits: _Traits) -> Alphabet:
-    letters = _members(traits)
+def _of(traits: _Traits, *, wide: bool = False) -> Alphabet:
+    letters = _members(traits, wide=wide)
     if len(letters) > 1:
         return _make(repr(tuple(traits)), letters)
     rest = _kept(traits)
-    return _make(repr(rest), _leftovers()[rest])
+    return _make(repr(rest), _leftovers(wide=wide)[rest])
+
+
+def _wide(traits: _Traits) -> _Traits:
+    return traits._replace(kind="letter") if traits.cased else traits
 
 
 def _make(name: str, letters: str) -> Alphabet:
@@ -174,23 +179,27 @@ def _kept(traits: _Traits) -> tuple[object, ...]:
     return traits.width, traits.cased, traits.looks, traits.odd, traits.stable, traits.decomposition
 
 
-def _members(traits: _Traits) -> str:
+def _members(traits: _Traits, *, wide: bool) -> str:
     found = []
     for code in range(traits.block[0], traits.block[1] + 1):
         char = chr(code)
-        if char.isalpha() and not fold(char)[1] and _traits(char) == traits:
+        if char.isalpha() and not fold(char)[1] and _seen(char, wide=wide) == traits:
             found.append(char)
     return "".join(found)
 
 
+def _seen(char: str, *, wide: bool) -> _Traits:
+    return _wide(_traits(char)) if wide else _traits(char)
+
+
 @cache
-def _leftovers() -> dict[tuple[object, ...], str]:
+def _leftovers(*, wide: bool) -> dict[tuple[object, ...], str]:
     """The letters that are alone of their kind in their block, by what must be kept of them."""
     alone: dict[_Traits, list[str]] = defaultdict(list)
     for code in range(0x80, 0x20000):
         char = chr(code)
         if char.isalpha() and not any(a <= code <= b for a, b in _NEVER_ALONE) and not fold(char)[1]:
-            alone[_traits(char)].append(char)
+            alone[_seen(char, wide=wide)].append(char)
     groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for traits, chars in alone.items():
         if len(chars) == 1:

@@ -1,9 +1,9 @@
 """The dictionary of real names: a known name becomes another one of its like, so that a reader does not stumble.
 
-Names are of one kind when they have the same role (given to women, to men, to both, family; in use where English is
-spoken or elsewhere), are or are not words of everyday English too, and agree letter by letter in script, bytes, casing
-and decomposition. Each kind is one keyed cycle: a bijection without fixed points. A name that is alone of its kind
-counts as unknown.
+Names of one class (`name_classes`) agree letter by letter in script, bytes, casing and decomposition, in whether they
+are words of everyday English too, and, where there are enough of them, in their role: given to women, to men, to both,
+family; in use where English is spoken or elsewhere. Each class has 64 names at least and is one keyed cycle: a
+bijection without fixed points. A name of a shape that too few have counts as unknown.
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ from functools import cache, lru_cache
 from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
-from unicodedata import name as character_name
-from unicodedata import normalize
 
 from envclone.masking.fpe import NumberCycle, number_cycle, subkey
-from envclone.masking.letters import is_mark
+from envclone.masking.name_classes import SMALLEST, Shape, grouped, merged, shape
 from envclone.masking.walk import walk
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 
-__all__ = ["DICTIONARY", "KnownNames", "dictionary_digest", "given_names", "is_name"]
+__all__ = ["BUILT", "DICTIONARY", "KnownNames", "classes", "dictionary_digest", "given_names", "is_name"]
 
 DICTIONARY = Path(__file__).parent / "data" / "names.txt"
-"""A line per role with its names, in lower case and NFC; made by `envclone.masking.names_build`."""
+"""A line per role with its names, in lower case and NFC; `envclone.masking.names_build` makes it."""
 
+BUILT = "built"
+"""The line of names that nobody has; `built-words` are those that stand beside names that are words too."""
 _SHORTEST_PART = 3
 
 
@@ -89,42 +89,43 @@ class KnownNames:
 
 
 class _Names(NamedTuple):
-    """Every known name's kind and its place in it; the names of each kind; those that are given names, and of
-    these the ones that are no words."""
+    """Every known name's class and its place in it; the names of each class; those that are given names; every real
+    name, also of shapes that too few have; the given ones of these that are no words."""
 
     places: Mapping[str, tuple[int, int]]
     kinds: Sequence[Sequence[str]]
     given: frozenset[str]
+    real: frozenset[str]
     firsts: frozenset[str]
 
 
 @cache
 def _load() -> _Names:
-    kinds: dict[object, list[str]] = defaultdict(list)
-    given: set[str] = set()
-    for line in DICTIONARY.read_text(encoding="utf-8").splitlines():
-        role, *names = line.split(" ")
-        if not role.startswith("family"):
-            given.update(names)
-        for name in names:
-            word = name in NAMES_TOO or name in WORDS_FIRST
-            kinds[role, word, len(name) if name.isascii() else tuple(map(_traits, name))].append(name)
-    proper = [names for names in kinds.values() if len(names) > 1]
+    roles = {role: names for role, *names in map(str.split, DICTIONARY.read_text(encoding="utf-8").splitlines())}
+    built: dict[Shape, list[str]] = defaultdict(list)
+    for line in (BUILT, f"{BUILT}-words"):
+        for name in roles.pop(line):
+            built[line != BUILT, shape(name)[1]].append(name)
+    proper: list[list[str]] = []
+    for its_shape, names in grouped(roles).items():
+        kinds, rest = merged(names)
+        proper += kinds
+        if rest and its_shape in built:
+            proper.append([*rest, *built[its_shape][: SMALLEST - len(rest)]])
     places = {name: (kind, place) for kind, names in enumerate(proper) for place, name in enumerate(names)}
-    given &= places.keys()
-    return _Names(places, proper, frozenset(given), frozenset(given - NAMES_TOO - WORDS_FIRST))
+    real = frozenset(name for names in roles.values() for name in names)
+    given = frozenset(name for role, names in roles.items() if not role.startswith("family") for name in names)
+    return _Names(places, proper, given & places.keys(), real, given - NAMES_TOO - WORDS_FIRST)
 
 
-@lru_cache(maxsize=4096)
-def _traits(char: str) -> object:
-    """What two letters at one place must have in common."""
-    decomposed = tuple(len(c.encode()) for c in normalize("NFD", char))
-    return character_name(char).split()[0], len(char.encode()), decomposed, char.upper() == char, is_mark(char)
+def classes() -> Sequence[Sequence[str]]:
+    """The classes of the dictionary: the names that may become each other under some key."""
+    return _load().kinds
 
 
 def is_name(word: str) -> bool:
     """Whether a word in lower case is in the dictionary."""
-    return word in _load().places
+    return word in _load().real
 
 
 def given_names() -> frozenset[str]:

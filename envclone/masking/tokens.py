@@ -178,7 +178,7 @@ class NameTokens:
 
     def _letters(self, letters: Sequence[str], marks: Sequence[str], *, short: bool) -> list[str]:
         folded = [fold(letter) for letter in letters]
-        choices = [alphabet(c, m) for (c, _), m in zip(folded, marks, strict=True)]
+        choices = [alphabet(c, m, wide=short) for (c, _), m in zip(folded, marks, strict=True)]
         if short:
             choices = [
                 (ANY_ASCII, False) if "a" <= c <= "z" and not m else choice
