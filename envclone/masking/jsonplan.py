@@ -10,6 +10,7 @@ from envclone.errors import ConfigError
 from envclone.masking.addresses import specificity
 from envclone.masking.guesses import guess_path
 from envclone.masking.jsontext import PathRules, parse_path
+from envclone.masking.shown import shown_address, shown_path
 from envclone.models import Field, JsonRule
 
 __all__ = ["JsonPlan", "PathClaim", "plan_json"]
@@ -46,13 +47,13 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
         try:
             parse_path(claim.path)
         except ConfigError as exc:
-            plan.invalid.append(f"{claim.pattern}: {exc.message}")
+            plan.invalid.append(f"{shown_address(claim.pattern)}: {exc.message}")
             unreadable.add(claim.path)
             continue
         first = chosen.setdefault(claim.path, claim)
         if first.domain != claim.domain and specificity(first.pattern) == specificity(claim.pattern):
-            plan.invalid.append(f"{place.address}: two rules differ about {claim.path}")
-    rules = [JsonRule(claim.path, claim.domain) for claim in chosen.values()]
+            plan.invalid.append(f"{place.address}: two rules differ about {shown_path(claim.path, place.common)}")
+    rules = [JsonRule(claim.path, claim.domain, _other(claim.path, place)) for claim in chosen.values()]
     if word is not None:
         rules.append(JsonRule("$.**", word))
     decide = PathRules(rules)
@@ -69,9 +70,16 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
         if not found:
             missing[path] = guess_path(path)
         elif rivals := decide.rivals(steps):
-            said = ", ".join(f"{rule.path}: {rule.domain}" for rule in rivals)
-            plan.invalid.append(f"{place.address}: the rules for {path} are equally specific and differ: {said}")
+            said = ", ".join(f"{rule.public}: {rule.domain}" for rule in rivals)
+            shown = shown_path(path, place.common)
+            plan.invalid.append(f"{place.address}: the rules for {shown} are equally specific and differ: {said}")
     plan.rules = tuple(sorted(rules, key=lambda rule: rule.path))
     plan.missing = missing
     plan.claimed = {claim: empty or claim.path in matched | unreadable for claim in claims}
     return plan
+
+
+def _other(path: str, place: Field) -> str:
+    """A rule's path for people, where it is not the path itself."""
+    shown = shown_path(path, place.common if place.paths else None)
+    return "" if shown == path else shown

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.jsonscan import Invalid, Path, Scalar, decode, encode_like, render, scan
+from envclone.masking.shown import shape, shown_path
 from envclone.masking.simple import KeepMask
 from envclone.models import JsonRule
 from envclone.protocols import Mask
@@ -27,6 +28,7 @@ __all__ = [
     "mask_json",
     "mask_many",
     "parse_path",
+    "ways",
 ]
 
 _STEP = re.compile(
@@ -72,6 +74,14 @@ def leaves(text: str) -> Iterator[Leaf]:
         raise _invalid("a JSON document", exc) from None
 
 
+def ways(text: str) -> set[Path]:
+    """The way to every scalar of a document but nulls. Raises UnsafeError when the text is no JSON."""
+    try:
+        return {found.path for found in scan(text) if found.kind != "null"}
+    except Invalid as exc:
+        raise _invalid("a JSON document", exc) from None
+
+
 def mask_json(text: str, rules: Sequence[JsonRule], masks_for: MasksFor, *, field: str = "") -> str:
     """One document masked; see `mask_many`."""
     return mask_many([text], rules, masks_for, field=field)[0]
@@ -92,11 +102,11 @@ def parse_path(text: str) -> Path:
     steps: list[str] = []
     position = 1
     if not text.startswith("$"):
-        raise ConfigError(f"'{text}' is no JSON path", hint="write it as $.key, $.list[*].key or $.key.**")
+        raise _no_path(text)
     while position < len(text):
         match = _STEP.match(text, position)
         if match is None:
-            raise ConfigError(f"'{text}' is no JSON path", hint="write it as $.key, $.list[*].key or $.key.**")
+            raise _no_path(text)
         position = match.end()
         if match["key"] is not None:
             steps.append("." + match["key"])
@@ -170,7 +180,7 @@ class JsonMasker:
                     rule = self._rules.decide(scalar.path)
                     if rule is None:
                         raise UnsafeError(
-                            f"{self._field}: no rule covers the path {render(scalar.path)}",
+                            f"{self._field}: no rule covers the path {shown_path(render(scalar.path), ())}",
                             hint="add the path and its domain to sanitize.rules",
                         )
                     yield scalar, rule
@@ -185,7 +195,7 @@ class JsonMasker:
         if rule.path.endswith("*"):
             return False
         raise UnsafeError(
-            f"{self._field}: {render(scalar.path)} holds a number, which the domain '{rule.domain}' cannot mask",
+            f"{self._field}: {rule.public} holds a number, which the domain '{rule.domain}' cannot mask",
             hint="declare the path as `phone`, `redact`, `null` or `keep`",
         )
 
@@ -239,6 +249,10 @@ def _matches(pattern: Path, path: Path) -> bool:
             if i < len(pattern) and (pattern[i] in ("**", step) or (pattern[i] == ".*" and step != "[*]"))
         }
     return False
+
+
+def _no_path(text: str) -> ConfigError:
+    return ConfigError(f"'{shape(text)}' is no JSON path", hint="write it as $.key, $.list[*].key or $.key.**")
 
 
 def _invalid(field: str, exc: Invalid) -> UnsafeError:

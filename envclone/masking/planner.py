@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import json
-import re
+from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -13,11 +12,11 @@ from envclone.masking.guesses import guess
 from envclone.masking.jsonplan import PathClaim, plan_json
 from envclone.masking.jsontext import PathRules, parse_path
 from envclone.masking.kinds import KINDS, DomainSpec, fits, resolve
+from envclone.masking.proposals import Proposals
+from envclone.masking.shown import general, shown_address, shown_path
 from envclone.models import Field, FieldKind, FieldRule, Held, Inventory, JsonRule
 
 __all__ = ["Planner"]
-
-_MOST_PROPOSED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +43,7 @@ class Planner:
         self._fields = inventory.fields
         self._used: set[str] = set()
         self._claimed: dict[tuple[str, str], bool] = {}
-        self._proposals: dict[str, str] = {}
+        self._proposals = Proposals()
         self._told: set[str] = set()
         self.unsafe: list[str] = []
         """Fields and paths without a rule, rules without a field."""
@@ -77,17 +76,7 @@ class Planner:
 
     def hint(self) -> str | None:
         """The YAML to add; None when nothing is missing."""
-        if not self._proposals:
-            return None
-        lines = [_line(address, domain) for address, domain in self._proposals.items()]
-        more = len(lines) - _MOST_PROPOSED
-        return "\n".join(
-            [
-                f"decide each, then add under sanitize.rules.{self._inventory.store} (proposed from names and types):",
-                *lines[:_MOST_PROPOSED],
-                *([f"  # and {more} more"] if more > 0 else []),
-            ]
-        )
+        return self._proposals.hint(self._inventory.store)
 
     # --- single fields ------------------------------------------------------------------------------------------
 
@@ -141,7 +130,7 @@ class Planner:
         where = f"the path {held.path}" if held.path else field.type
         self.unsafe.append(f"{field.address} ({where}) is undeclared; {_HELD[held.what]}")
         self._told.add(field.address)
-        self._proposals[field.address] = f"{{{held.what}: keep}}"
+        self._proposals.field(field.address, f"{{{held.what}: keep}}")
 
     def _json(self, field: Field) -> FieldRule | None:
         named = self._named_paths(field)
@@ -178,8 +167,10 @@ class Planner:
         if planned.missing:
             self._told.add(field.address)
         for path, domain in planned.missing.items():
-            self.unsafe.append(f"{field.address}: the path {path} is undeclared")
-            self._proposals[_below(field.address, path)] = domain
+            self._proposals.path(field.address, general(path, field.common), domain)
+        for shown, count in Counter(shown_path(path, field.common) for path in planned.missing).items():
+            many = f" ({count} of its form)" if count > 1 else ""
+            self.unsafe.append(f"{field.address}: the path {shown} is undeclared{many}")
         if not planned.rules and not planned.missing:
             return None
         self._check_held_paths(field, planned.rules, firm)
@@ -271,7 +262,7 @@ class Planner:
         for pattern, rule in self._rules.items():
             for domain in [rule] if isinstance(rule, str) else rule.values():
                 if resolve(domain, self._domains) is None:
-                    self.invalid.append(f"{pattern}: there is no domain '{domain}'")
+                    self.invalid.append(f"{shown_address(pattern)}: there is no domain '{domain}'")
         for name, spec in self._domains.items():
             kind = KINDS.get(spec.kind)
             if spec.unique and kind is not None and not kind.injective:
@@ -310,18 +301,18 @@ class Planner:
             held = "vectors" if field.kind is FieldKind.VECTOR else field.holds[0].what if field.holds else ""
             self.unsafe.append(f"{address} ({field.type}) is undeclared{also}{'; ' + _HELD[held] if held else ''}")
             vector = field.kind is FieldKind.VECTOR
-            self._proposals[address] = "{vectors: keep}" if vector else guess(field)
+            self._proposals.field(address, "{vectors: keep}" if vector else guess(field))
 
     def _check_unmatched(self) -> None:
         hit = {pattern for (pattern, _), matched in self._claimed.items() if matched}
-        for pattern, rule in self._rules.items():
+        for number, (pattern, rule) in enumerate(self._rules.items(), 1):
             if pattern in hit and isinstance(rule, str):
                 continue
             if pattern in self._used:
                 if isinstance(rule, Mapping):
                     self.unsafe += [
-                        f"{pattern}: the path {path} matches nothing"
-                        for path in rule
+                        f"{shown_address(pattern)}: the path {_placed(shown_path(path), path, place)} matches nothing"
+                        for place, path in enumerate(rule, 1)
                         if self._claimed.get((pattern, path)) is False
                     ]
                 continue
@@ -331,7 +322,8 @@ class Planner:
             )
             hint = f" (did you mean {close[0]}?)" if close and not pattern.startswith(f"{close[0]}.") else ""
             reason = " but vectors, which are to be named" if vector else hint
-            self.unsafe.append(f"the rule '{pattern}' matches nothing{reason}")
+            said = _placed(f"'{shown_address(pattern)}'", f"'{pattern}'", number)
+            self.unsafe.append(f"the rule {said} matches nothing{reason}")
 
     # --- small things -------------------------------------------------------------------------------------------
 
@@ -370,16 +362,9 @@ def _decisions(rule: str | Mapping[str, str]) -> frozenset[str]:
     return frozenset() if isinstance(rule, str) else frozenset(_HELD.keys() & rule.keys())
 
 
-def _below(address: str, path: str) -> str:
-    """A path inside a field as an address that goes on, where it can be written so."""
-    tail = path.removeprefix("$")
-    return address + tail.replace("[*]", "[]") if re.fullmatch(r"(\.\w+(\[\*\])*)+", tail) else f"{address} {path}"
-
-
-def _line(address: str, domain: str) -> str:
-    name, blank, path = address.partition(" $")
-    key = name if re.fullmatch(r"[\w.\[\]]+", name) else json.dumps(name, ensure_ascii=False)
-    return f"  {key}: {{{json.dumps('$' + path, ensure_ascii=False)}: {domain}}}" if blank else f"  {key}: {domain}"
+def _placed(shown: str, written: str, number: int) -> str:
+    """What is shown of something in the stack file, with its number where that is not what is written there."""
+    return shown if shown == written else f"{shown} (number {number} there)"
 
 
 def _list(items: Sequence[str]) -> str:

@@ -58,6 +58,7 @@ class Field:
     `paths` are the scalar leaves seen in a JSON field, such as `$.contacts[*].phone`.
     `group` holds the addresses of all fields that must keep equal values (a foreign key's ends, transitively).
     `holds` is what a pattern with `*` does not keep: it wants a rule of its own name.
+    `common` are the keys of a JSON field that so many documents have that they are the schema's; others are not shown.
     """
 
     address: str
@@ -70,6 +71,7 @@ class Field:
     group: frozenset[str] = frozenset()
     base: str = ""
     holds: tuple[Held, ...] = ()
+    common: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +85,19 @@ class Inventory:
 
 @dataclass(frozen=True, slots=True)
 class JsonRule:
-    """What becomes of the leaves of a JSON document that match a path."""
+    """What becomes of the leaves of a JSON document that match a path; `shown` is the path for people, when it differs.
+
+    A key of a document can be a person: messages and the attestation show its shape instead.
+    """
 
     path: str
     domain: str
+    shown: str = field(default="", compare=False)
+
+    @property
+    def public(self) -> str:
+        """The path as it may be shown."""
+        return self.shown or self.path
 
 
 @dataclass(frozen=True, slots=True)

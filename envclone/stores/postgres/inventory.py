@@ -34,6 +34,7 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
         rows[table.address] = _count(conn, table)
         for column in table.columns.values():
             address = f"{table.address}.{column.name}"
+            paths, common = _json_paths(conn, table, column) if column.kind is FieldKind.JSON else ((), frozenset())
             fields[address] = Field(
                 address,
                 column.type,
@@ -41,10 +42,11 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
                 nullable=column.nullable,
                 unique=column.unique,
                 generated=column.generated,
-                paths=_json_paths(conn, table, column) if column.kind is FieldKind.JSON else (),
+                paths=paths,
                 group=groups.get(address, frozenset()),
                 base=column.base,
                 holds=column.holds,
+                common=common,
             )
     objects = conn.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
     if objects and objects[0]:
@@ -107,10 +109,14 @@ def _count(conn: Connection, table: Table) -> int:
     return total
 
 
-def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[str, ...]:
-    from envclone.masking.jsontext import leaves
+def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The paths of a column's documents, and which keys so many have that they are no single person's."""
+    from envclone.masking.jsonscan import Path, render
+    from envclone.masking.jsontext import ways
+    from envclone.masking.shown import KeyCounter
 
-    seen: dict[str, None] = {}
+    seen: set[Path] = set()
+    counter = KeyCounter()
     for leaf in table.leaves:
         with conn.transaction(), conn.cursor(name="envclone_paths") as cursor:
             cursor.itersize = _BATCH
@@ -119,5 +125,7 @@ def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[str, ..
                 sql.SQL("SELECT {} FROM ONLY {} WHERE {} IS NOT NULL").format(column.read_as(), leaf.identifier, name)
             )
             for (document,) in cursor:
-                seen.update(dict.fromkeys(found.path for found in leaves(document)))
-    return tuple(sorted(seen))
+                its = ways(document)
+                seen |= its
+                counter.add(its)
+    return tuple(sorted(map(render, seen))), counter.common()

@@ -11,6 +11,7 @@ from typing import Any
 
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.jsonscan import render
+from envclone.masking.shown import KeyCounter
 from envclone.models import (
     Cleaned,
     Field,
@@ -66,13 +67,16 @@ class QdrantSession:
         fields: dict[str, Field] = {}
         for name, collection in self._collections.items():
             ways: set[payloads.Steps] = set()
+            counter = KeyCounter()
             vectors: dict[str, str] = {}
             for _, segment in collection.segments():
                 vectors |= segment.vectors
                 for _, value in _parsed(segment):
-                    ways.update(steps for steps, _ in payloads.leaves(value))
+                    its = {steps for steps, _ in payloads.leaves(value)}
+                    ways |= its
+                    counter.add(its)
             paths = tuple(sorted(render(steps) for steps in ways))
-            fields[name] = Field(name, "payload", FieldKind.JSON, paths=paths)
+            fields[name] = Field(name, "payload", FieldKind.JSON, paths=paths, common=counter.common())
             for vector, kind in vectors.items():
                 address = f"{name}.vectors" + (f".{vector}" if vector else "")
                 fields[address] = Field(address, kind, FieldKind.VECTOR)

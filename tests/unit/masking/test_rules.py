@@ -144,7 +144,7 @@ def test_uncovered_paths_are_listed() -> None:
     assert error.problems == (
         "articles: the path $.contacts[*].phone is undeclared",
         "articles: the path $.title is undeclared",
-        "articles: the path $['odd key'] is undeclared",
+        "articles: the path $['xxx xxx'] is undeclared",
     )
     assert error.hint is not None
     assert "\n  articles.contacts[].phone: phone" in error.hint

@@ -1,0 +1,150 @@
+"""How a value, a JSON key or a path is shown to people: its shape, never what it says.
+
+Names of tables, columns and collections are the schema's own. A JSON key is data: it can be an e-mail address or a
+person. One is shown as it stands only when it is a word that schemas use, or when so many documents have it that it is
+no single person's, and it is spelled like a word and is no name of the dictionary.
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+from collections.abc import Collection, Iterable
+
+from envclone.errors import ConfigError
+from envclone.masking.jsonscan import Path, render
+from envclone.masking.keywords import KEY_WORDS
+
+__all__ = ["KeyCounter", "general", "is_plain", "shape", "shown_address", "shown_path"]
+
+LONGEST = 40
+"""Characters of a shape; what is longer is cut."""
+
+_FEWEST, _PART = 3, 0.2
+_MOST_DOCUMENTS = 5000
+_SPELLED = re.compile(r"[A-Za-z_$][A-Za-z_$-]{0,39}")
+_ANY_SPELLED = re.compile(r"[A-Za-z_$][\w$ -]{0,39}", re.ASCII)
+_PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
+_KEPT = frozenset(" .,;:_-+/@()'\"")
+
+
+def shape(text: str, limit: int = LONGEST) -> str:
+    """A value's outline: letters become x, digits #, and of other signs only common ones are left.
+
+    '' when nothing in it is a letter or a digit: it would be shown as it stands.
+    """
+    out: list[str] = []
+    hidden = False
+    for char in unicodedata.normalize("NFC", text[: limit + 1]):
+        if char.isalpha():
+            out.append("X" if char.isupper() else "x")
+        elif char.isnumeric():
+            out.append("#")
+        elif char.isspace():
+            out.append(" ")
+        elif unicodedata.category(char)[0] == "M":
+            continue
+        else:
+            out.append(char if char in _KEPT else "?")
+            continue
+        hidden = hidden or not char.isspace()
+    outline = " ".join("".join(out).split())
+    return (outline[:limit] + ("…" if len(text) > limit else "")) if hidden else ""
+
+
+def is_plain(key: str, common: Collection[str] | None = None) -> bool:
+    """Whether a key can be shown: `common` are those that many documents have, None when that was not counted."""
+    if key in ("*", "**"):
+        return True
+    if not _ANY_SPELLED.fullmatch(key):
+        return False
+    parts = [part.lower() for part in _PARTS.findall(key)]
+    if parts and all(part in KEY_WORDS for part in parts) and len(re.findall(r"\d", key)) <= 2:
+        return True
+    if not _SPELLED.fullmatch(key) or (common is not None and key not in common):
+        return False
+    from envclone.masking.names import is_name
+
+    whole = re.sub(r"[^a-z]", "", key.lower())
+    return bool(parts) and not any(is_name(part) and part not in KEY_WORDS for part in (*parts, whole))
+
+
+def shown_path(path: str, common: Collection[str] | None = None) -> str:
+    """A JSON path with the shape of each key that may be somebody's: `$.shares['xx#@xxxx.xxxxxxx']`."""
+    steps = _steps(path)
+    if steps is None:
+        return shape(path) or "a path"
+    return _written(tuple(_shown(step, common) for step in steps))
+
+
+def shown_address(address: str) -> str:
+    """A rule's address as the stack file spells it, with the shape of each part that may be somebody's."""
+    parts = address.split(".")
+    if all(_ADDRESS_PART.fullmatch(part) and _unnamed(part) for part in parts):
+        return address
+    return ".".join(part if _ADDRESS_PART.fullmatch(part) and _unnamed(part) else shape(part) or "?" for part in parts)
+
+
+def general(path: str, common: Collection[str] | None = None) -> str:
+    """A path that covers this one and names no key that may be somebody's: `$.shares.*`."""
+    steps = _steps(path)
+    if steps is None:
+        return "$.**"
+    return _written(tuple(".*" if step[:1] == "." and not is_plain(step[1:], common) else step for step in steps))
+
+
+class KeyCounter:
+    """Which keys so many documents have that they belong to the schema; the first few thousand documents count."""
+
+    def __init__(self) -> None:
+        self._documents = 0
+        self._seen: Counter[Path] = Counter()
+
+    def add(self, paths: Iterable[Path]) -> None:
+        """Count one document by the ways to its leaves."""
+        if self._documents >= _MOST_DOCUMENTS:
+            return
+        self._documents += 1
+        self._seen.update({path[:length] for path in paths for length in range(len(path) + 1)})
+
+    def common(self) -> frozenset[str]:
+        """The keys that, wherever they stand, a good part of the documents with their holder have."""
+        ratio: dict[str, bool] = {}
+        for path, count in self._seen.items():
+            if path and path[-1].startswith("."):
+                often = count >= _FEWEST and count >= _PART * self._seen[path[:-1]]
+                ratio[path[-1][1:]] = ratio.get(path[-1][1:], True) and often
+        return frozenset(key for key, often in ratio.items() if often)
+
+
+_ADDRESS_PART = re.compile(r"[\w*$\[\]-]{1,63}", re.ASCII)
+
+
+def _unnamed(part: str) -> bool:
+    """Whether no name of the dictionary stands in a part of an address, and few digits."""
+    from envclone.masking.names import is_name
+
+    words = [word.lower() for word in _PARTS.findall(part)]
+    return not any(is_name(word) and word not in KEY_WORDS for word in words) and len(re.findall(r"\d", part)) <= 4
+
+
+def _written(steps: Path) -> str:
+    """A path with `*` and `**` in it as rules write it."""
+    wild = {".*": ".*", "**": ".**"}
+    return "$" + "".join(wild.get(step) or render((step,))[1:] for step in steps)
+
+
+def _steps(path: str) -> Path | None:
+    from envclone.masking.jsontext import parse_path
+
+    try:
+        return parse_path(path)
+    except ConfigError:
+        return None
+
+
+def _shown(step: str, common: Collection[str] | None) -> str:
+    if not step.startswith(".") or is_plain(step[1:], common):
+        return step
+    return "." + (shape(step[1:]) or "?")
