@@ -7,7 +7,6 @@ import importlib
 import os
 import signal
 import sys
-import traceback
 from typing import Any
 
 import click
@@ -127,7 +126,7 @@ def _failed(exc: BaseException) -> int:
         _report(exc, as_json=as_json, debug=debug)
         return exc.exit_code
     if debug:
-        traceback.print_exception(exc)
+        _trace(exc)
     elif as_json:
         _write_json({"type": type(exc).__name__, "message": "an error of envclone itself", "exit_code": 1})
     else:
@@ -172,7 +171,13 @@ def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:
             first, *rest = exc.hint.splitlines()
             click.echo(click.style("hint: ", fg="cyan") + "\n      ".join([first, *rest]), err=True)
     if debug:
-        traceback.print_exception(exc)
+        _trace(exc)
+
+
+def _trace(exc: BaseException) -> None:
+    from envclone.cli.trace import trace
+
+    click.echo(trace(exc), err=True, nl=False)
 
 
 def _write_json(error: dict[str, Any]) -> None:

@@ -15,6 +15,7 @@ from envclone import records, registry
 from envclone.accounts import hand_over, service_account
 from envclone.errors import ConfigError, UnsafeError
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
+from envclone.private import write_private
 from envclone.project import Project
 from envclone.protocols import StoreSession
 
@@ -116,6 +117,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
         cleaned[name] += registry.store(snapshot.kind).scrub(directory / name, snapshot, plans[name])
         (directory / f"{name}.log").unlink(missing_ok=True)
     _save_corpus(project, raw, corpus)
+    _save_plans(project, raw, plans)
     work = {name: StoreWork(plans[name], rewrites[name], tuple(cleaned[name])) for name in raw.stores}
     return Sanitized(_TOKEN, ident or image_id(project, raw), directory, raw, masks, work)
 
@@ -166,14 +168,21 @@ def load_plans(project: Project, image: Image) -> Mapping[str, StorePlan]:
 
 
 def _of_stores(project: Project, image: Image) -> dict[str, tuple[StorePlan, tuple[str, ...]]]:
-    """Per store the rules, and the tables whose rows are at their addresses, as the attestation has them."""
+    """Per store the rules, and the tables whose rows are at their addresses, as the attestation has them.
+
+    A path that names a person's key stands in the attestation as its shape only; as it is written it is in quarantine.
+    """
     from envclone import attestation
 
     folder = project.pool.path_of("images", image.id)
     statement = attestation.read(folder, project.keys)
+    whole = _plans_path(project, image.raw, image.rules_digest)
+    written = json.loads(whole.read_text()) if whole.exists() else {}
     return {
         name: (
-            records.load(StorePlan, store["plan"], what=f"the plan in the attestation of {image.id}"),
+            records.load(
+                StorePlan, written.get(name, store["plan"]), what=f"the plan in the attestation of {image.id}"
+            ),
             tuple(store["rewrite"].get("placed", ())),
         )
         for name, store in statement["stores"].items()
@@ -263,3 +272,13 @@ def _save_corpus(project: Project, raw: RawSnapshot, corpus: Corpus) -> None:
         temporary.rename(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _plans_path(project: Project, raw: RawSnapshot, digest: str) -> Path:
+    return project.pool.path_of("raw", raw.id) / f"plan-{digest[:16]}"
+
+
+def _save_plans(project: Project, raw: RawSnapshot, plans: Mapping[str, StorePlan]) -> None:
+    """Beside the identities: a rule's path can hold a person's key, which the attestation does not show."""
+    document = json.dumps({name: records.dump(plan) for name, plan in plans.items()})
+    write_private(_plans_path(project, raw, project.rules_digest), document)

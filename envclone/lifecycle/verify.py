@@ -88,12 +88,20 @@ def stores_record(sanitized: Sanitized) -> dict[str, Any]:
     """What the attestation says of each store: the rules, what was written, what was cleaned."""
     return {
         name: {
-            "plan": records.dump(work.plan),
+            "plan": _public(work.plan),
             "rewrite": asdict(work.rewrite),
             "cleaned": [asdict(item) for item in work.cleaned],
         }
         for name, work in sanitized.stores.items()
     }
+
+
+def _public(plan: StorePlan) -> dict[str, Any]:
+    """A plan as it is published: a path of JSON keys as it may be shown."""
+    document: dict[str, Any] = records.dump(plan)
+    for address, rule in plan.rules.items():
+        document["rules"][address]["json"] = [{"path": one.public, "domain": one.domain} for one in rule.json]
+    return document
 
 
 def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> tuple[dict[str, Any], FieldFindings]:

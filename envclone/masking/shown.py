@@ -16,7 +16,7 @@ from envclone.errors import ConfigError
 from envclone.masking.jsonscan import Path, render
 from envclone.masking.keywords import KEY_WORDS
 
-__all__ = ["KeyCounter", "general", "is_plain", "shape", "shown_address", "shown_path"]
+__all__ = ["KeyCounter", "foreign", "general", "is_plain", "shape", "shown_address", "shown_path"]
 
 LONGEST = 40
 """Characters of a shape; what is longer is cut."""
@@ -81,9 +81,10 @@ def shown_path(path: str, common: Collection[str] | None = None) -> str:
 def shown_address(address: str) -> str:
     """A rule's address as the stack file spells it, with the shape of each part that may be somebody's."""
     parts = address.split(".")
-    if all(_ADDRESS_PART.fullmatch(part) and _unnamed(part) for part in parts):
-        return address
-    return ".".join(part if _ADDRESS_PART.fullmatch(part) and _unnamed(part) else shape(part) or "?" for part in parts)
+    for i, part in enumerate(parts):
+        if not (_ADDRESS_PART.fullmatch(part) and _unnamed(part)):
+            return ".".join([*parts[:i], *(shape(rest) or "?" for rest in parts[i:])])
+    return address
 
 
 def general(path: str, common: Collection[str] | None = None) -> str:
@@ -92,6 +93,17 @@ def general(path: str, common: Collection[str] | None = None) -> str:
     if steps is None:
         return "$.**"
     return _written(tuple(".*" if step[:1] == "." and not is_plain(step[1:], common) else step for step in steps))
+
+
+def foreign(text: str, limit: int = 300) -> str:
+    """The first line of another program's message, with the shape of all that it quotes and of long numbers."""
+    line = next((line.strip() for line in text.splitlines() if line.strip()), "")
+    line = _QUOTED.sub(lambda found: f"{found[1]}{shape(found[2]) or '…'}{found[3]}", line)
+    return _TELLING.sub(lambda found: shape(found[0]), line)[:limit]
+
+
+_QUOTED = re.compile(r"""([`"'(\[{])([^`"'()\[\]{}]+)([`"')\]}])""")
+_TELLING = re.compile(r"[^\s`\"']+@[^\s`\"']+|\+?\d[\d .-]{4,}\d")
 
 
 class KeyCounter:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.errors import UnsafeError
+from envclone.masking.shown import shown_address
 from envclone.verifier.fields import FieldFindings, LooseSearch
 
 __all__ = ["examine_record"]
@@ -42,7 +43,7 @@ def _strings(value: Any, where: str) -> Iterator[tuple[str, str]]:
     elif isinstance(value, Mapping):
         for position, (key, item) in enumerate(value.items()):
             yield f"{where}: name {position + 1}".lstrip(": "), str(key)
-            yield from _strings(item, f"{where}.{key}".lstrip("."))
+            yield from _strings(item, f"{where}.{shown_address(str(key))}".lstrip("."))
     elif isinstance(value, Sequence):
         for position, item in enumerate(value):
             named = item.get("what") if isinstance(item, Mapping) else None

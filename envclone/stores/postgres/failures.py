@@ -9,7 +9,10 @@ from envclone.errors import BusyError, EnvcloneError, ResourceError, Unreachable
 
 __all__ = ["explain", "judged", "last_words"]
 
-_PREFIX = re.compile(r"^.*?\b(?P<level>FATAL|PANIC|ERROR|LOG|WARNING|HINT|DETAIL):\s+(?P<text>.*)$")
+_PREFIX = re.compile(
+    r"^.*?\b(?P<level>FATAL|PANIC|ERROR|LOG|WARNING|HINT|DETAIL|STATEMENT|CONTEXT|QUERY|NOTICE):\s+(?P<text>.*)$"
+)
+_VALUE = re.compile(r"((?:invalid value for|invalid input syntax for) [^:]+:).*")
 _NOISE = re.compile(r"^(the database system is|database system is shut down|terminating |shutting down)")
 
 _CAUSES: tuple[tuple[str, type[EnvcloneError], str], ...] = (
@@ -62,7 +65,7 @@ def _best(text: str) -> str:
     for line in text.splitlines():
         match = _PREFIX.match(line)
         if match is None:
-            best = best or line.strip()
+            best = best if line.startswith("\t") else best or line.strip()
             continue
         text = match["text"].strip()
         if match["level"] in ("FATAL", "PANIC") and not _NOISE.match(text):
@@ -71,8 +74,10 @@ def _best(text: str) -> str:
             best = text  # PostgreSQL's own FATAL that follows does not say which port
             return best
         elif match["level"] in ("ERROR", "LOG") and level not in ("FATAL", "PANIC") and not _NOISE.match(text):
-            best = text
-    return best
+            # the message of a statement can quote a row: of those only what says why a server does not start
+            known = match["level"] == "LOG" or any(re.search(pattern, text) for pattern, _, _ in _CAUSES)
+            best = text if known else best
+    return _VALUE.sub(r"\1 …", best)
 
 
 def _error(what: str, words: str, hint: str) -> EnvcloneError:

@@ -53,7 +53,7 @@ def of_collection(
                 for steps, leaf in payloads.leaves(payloads.parse(text)):
                     decided = rules.decide(steps)
                     if decided is not None and decided.domain != "keep":
-                        field = f"{collection.name}.{decided.path}"
+                        field = f"{collection.name}.{decided.public}"
                         sums[field] = sums.get(field, 0) + payloads.digest128(
                             where.encode(), point.to_bytes(4, "little"), payloads.canonical(leaf)
                         )

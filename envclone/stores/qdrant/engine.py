@@ -10,6 +10,7 @@ from importlib.metadata import version
 from typing import Any
 
 from envclone.errors import BusyError, EnvcloneError, UnsafeError
+from envclone.masking.shown import foreign
 from envclone.stores.qdrant import wal
 from envclone.stores.qdrant.layout import Shard
 
@@ -68,7 +69,7 @@ def settle(shard: Shard) -> ShardState:
 
 
 def _problem(shard: Shard, exc: Exception) -> EnvcloneError:
-    text = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+    text = foreign(str(exc).replace(str(shard.path), "it")) or type(exc).__name__
     if wal.locked(shard.path / "wal"):
         return BusyError(
             f"the shard {shard.path} is loaded by another process",

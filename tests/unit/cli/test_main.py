@@ -101,7 +101,9 @@ def test_a_bug_is_one_line_unless_debugged(monkeypatch: pytest.MonkeyPatch, caps
     assert _run(monkeypatch, "doctor", "--json") == 1
     assert json.loads(capsys.readouterr().out)["error"]["exit_code"] == 1
     assert _run(monkeypatch, "--debug", "doctor") == 1
-    assert "Traceback" in capsys.readouterr().err
+    traced = capsys.readouterr().err
+    assert "Traceback" in traced and "ZeroDivisionError" in traced and "test_main.py" in traced
+    assert "jane" not in traced, "nor is it shown in a trace"
 
 
 def test_an_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
