@@ -26,7 +26,7 @@ _MOST_DOCUMENTS = 5000
 _SPELLED = re.compile(r"[A-Za-z_$][A-Za-z_$-]{0,39}")
 _ANY_SPELLED = re.compile(r"[A-Za-z_$][\w$ -]{0,39}", re.ASCII)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_KEPT = frozenset(" .,;:_-+/@()'\"")
+_KEPT = frozenset(" .,;:_-+/@()'\"#")
 
 
 def shape(text: str, limit: int = LONGEST) -> str:
