@@ -173,7 +173,7 @@ class Stack:
         before anything is made, so that a wrong one fails early. `profile` replaces the stack file's resource profiles,
         `runtime` its choice of where the branch runs.
         """
-        from envclone.lifecycle.replay import masked_incident
+        from envclone.lifecycle.incidents import masked_incident
 
         chosen = name or self._default_name(environment, incident)
         branching.require_free(self.project, chosen)
@@ -258,9 +258,39 @@ class Stack:
 
         `role` is for the SQL steps that name none.
         """
-        from envclone.lifecycle.replay import record
+        from envclone.lifecycle.incidents import record
 
         return record(self.project, Path(bundle), terms, role=role)
+
+    def mask(
+        self,
+        incident: str,
+        *,
+        environment: str | None = None,
+        image: str | None = None,
+        allow_chosen: bool = False,
+    ) -> tuple[Incident, Sequence[str]]:
+        """Mask an incident's bundle for other hands; needs the masking key. Kept in the pool too.
+
+        By the rules of `image`, or of the newest image of `environment`, by default the bundle's own. Comes with a line
+        for each place where the bundle itself chose what becomes a pseudonym, which takes `allow_chosen`.
+        """
+        from envclone.incidents import files
+        from envclone.lifecycle.incidents import mask
+
+        source = files.find(self.project.loaded.stack.incidents, incident)
+        if image is None:
+            wanted = environment or files.load(source).environment
+            self.project.environment(wanted)
+            newest = images.find(self.project, wanted)
+            if newest is None:
+                raise UsageError(
+                    f"there is no image of '{wanted}', whose rules the bundle is masked by",
+                    hint=f"envclone image {wanted}",
+                )
+            image = newest.id
+        with images.using(self.project, image) as held:
+            return mask(self.project, incident, held, allow_chosen=allow_chosen, strict=True)
 
     def replay(
         self,

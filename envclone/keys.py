@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from envclone.errors import ConfigError, UnsafeError
 
-__all__ = ["key_id", "masking_key", "pool_key", "public_key", "sign", "verify"]
+__all__ = ["held", "key_id", "masking_key", "pool_key", "public_key", "sign", "verify"]
 
 MASKING_KEY_BYTES = 32
 
@@ -52,6 +52,14 @@ def pool_key(folder: Path, env: Mapping[str, str] | None = None) -> bytes:
     path = folder / "masking.key"
     _create(path, secrets.token_hex(MASKING_KEY_BYTES).encode())
     return _parse(_private(path), str(path))
+
+
+def held(folder: Path, env: Mapping[str, str] | None = None) -> bool:
+    """Whether this user has the pool's key, and may mask; nothing is made for that."""
+    given = os.environ if env is None else env
+    named = given.get("ENVCLONE_MASKING_KEY_FILE")
+    path = Path(named).expanduser() if named else folder / "masking.key"
+    return bool(given.get("ENVCLONE_MASKING_KEY")) or os.access(path, os.R_OK)
 
 
 def sign(folder: Path, message: bytes) -> bytes:

@@ -17,7 +17,7 @@ __all__ = ["incident", "render", "replay"]
 
 @click.group()
 def incident() -> None:
-    """Record an incident's steps, look at its bundle."""
+    """Record an incident's steps, mask its bundle."""
 
 
 @incident.command()
@@ -57,6 +57,50 @@ def record(
         click.echo(f"next: envclone branch {recorded.environment} --incident {recorded.incident}")
 
     emit(as_json, {"incident": recorded.incident, "steps": [step.id for step in recorded.steps]}, text)
+
+
+@incident.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--env", "environment", metavar="NAME", help="For the newest image of it.  [default: the bundle's own]")
+@click.option("--image", metavar="ID", help="For this image.")
+@click.option(
+    "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="Write it there too (.yaml or .json)."
+)
+@click.option(
+    "--allow-chosen", is_flag=True, help="Also make pseudonyms of values that the bundle gives and production did not."
+)
+@json_option
+@click.pass_obj
+def mask(
+    settings: Settings,
+    incident_id: str,
+    environment: str | None,
+    image: str | None,
+    output: str | None,
+    allow_chosen: bool,
+    as_json: bool,
+) -> None:
+    """Mask an incident's bundle for somebody who has no key: the operator's command.
+
+    Who sees a bundle before and after learns the pseudonyms of what is in it. So what production did not give, and the
+    bundle asks for by a domain of its own, is refused (exit code 4) unless you say --allow-chosen.
+    """
+    from envclone.incidents import files
+
+    with settings.stack() as stack:
+        masked, chosen = stack.mask(incident_id, environment=environment, image=image, allow_chosen=allow_chosen)
+    if output:
+        files.save(masked, absolute(output))
+
+    def text() -> None:
+        click.echo(f"incident {incident_id}: masked with the key {masked.masked}, signed, kept in the pool")
+        if output:
+            click.echo(f"written to {output} (mode 0600)")
+        for line in chosen:
+            click.echo(f"warning: chosen by the bundle, not by production: {line}", err=True)
+        click.echo(f"next: envclone branch {masked.environment} --incident {incident_id}")
+
+    emit(as_json, {"incident": incident_id, "masked": masked.masked, "chosen": list(chosen), "file": output}, text)
 
 
 @click.command()

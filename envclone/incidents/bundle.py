@@ -187,6 +187,11 @@ class Incident(_Model):
         default=None, description="The id of the key that masked this bundle; null while it is raw."
     )
     steps: tuple[Step, ...] = Field(min_length=1, description="The steps, in order.")
+    signature: str | None = Field(
+        default=None,
+        pattern=r"^[0-9a-f]{128}$",
+        description="Of the pool whose envclone recorded or masked this bundle, over everything else in it.",
+    )
 
     @model_validator(mode="after")
     def _steps_differ(self) -> Incident:

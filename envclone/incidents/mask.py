@@ -74,7 +74,7 @@ def mask_incident(incident: Incident, masks: IncidentMasks, plans: Mapping[str, 
             )
         steps.append(masker.sql_step(step, plan) if isinstance(step, SqlStep) else masker.vector_step(step, plan))
     return incident.model_copy(
-        update={"note": masker.text(incident.note), "masked": masks.key_id, "steps": tuple(steps)}
+        update={"note": masker.text(incident.note), "masked": masks.key_id, "steps": tuple(steps), "signature": None}
     )
 
 
@@ -107,6 +107,7 @@ class _Masker:
                 "parameters": self._parameters(step),
                 "settings": self._settings(step, step.settings),
                 "local": self._settings(step, step.local),
+                "domains": {},
                 "expect": self._rows(step, step.expect, plan) if step.expect else None,
             }
         )
@@ -150,6 +151,7 @@ class _Masker:
                 "path": "/".join(words) + mark + urlencode(pairs),
                 "headers": headers,
                 "body": document(step.body),
+                "domains": {},
                 "expect": expect,
             }
         )

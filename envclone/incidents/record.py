@@ -32,7 +32,7 @@ def record(incident: Incident, runners: Mapping[str, SourceRunner]) -> Incident:
             hint="record the raw bundle",
         )
     steps = tuple(explicit(step, expect) for step, expect in run(incident, runners))
-    return incident.model_copy(update={"steps": steps, "recorded_at": dt.datetime.now(dt.UTC)})
+    return incident.model_copy(update={"signature": None, "steps": steps, "recorded_at": dt.datetime.now(dt.UTC)})
 
 
 def run(incident: Incident, runners: Mapping[str, SourceRunner]) -> list[tuple[Step, Expected]]:

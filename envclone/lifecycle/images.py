@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from envclone import attestation, records
+from envclone import attestation, keys, records
 from envclone.errors import BusyError
 from envclone.models import Image
 from envclone.pool import catalog
@@ -59,12 +59,13 @@ def check(project: Project, ident: str, *, content: bool = False) -> Image:
 
 
 def _found(project: Project, environment: str) -> list[Image]:
-    """The images that today's rules and key made of an environment, newest first."""
-    wanted = (environment, project.rules_digest, project.key_id)
+    """The images that today's rules and key made of an environment, newest first; for whom has no key, by the rules."""
+    wanted = (environment, project.rules_digest)
+    key = project.key_id if keys.held(project.keys) else None
     return [
         image
         for image in reversed(catalog.images(project.pool, project.name))
-        if (image.environment, image.rules_digest, image.key_id) == wanted
+        if (image.environment, image.rules_digest) == wanted and key in (None, image.key_id)
     ]
 
 
