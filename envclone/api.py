@@ -84,11 +84,15 @@ class Stack:
 
     def events(self) -> Sequence[Mapping[str, Any]]:
         """The pool's audit log, oldest first."""
-        return list(audit.events(self.project.pool.path / "audit.jsonl"))
+        return list(audit.events(self.project.audit_log))
 
     def audit(self) -> str | None:
         """What is wrong with the audit log, in words; None when it is as it was written."""
-        return audit.broken(self.project.pool.path / "audit.jsonl")
+        return audit.broken(self.project.audit_log, self.project.audit_mirror)
+
+    def audit_suspicion(self) -> str | None:
+        """What a short look at the audit log shows to be wrong, in words; None when that is nothing."""
+        return audit.suspicion(self.project.audit_log)
 
     def scan(
         self, environment: str, *, fresh: bool = False, everything: bool = False

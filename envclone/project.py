@@ -135,7 +135,18 @@ class Project:
         """Add an event to the pool's audit log, under this project's name."""
         from envclone import audit
 
-        audit.append(self.pool.path / "audit.jsonl", action, {"project": self.name, **details})
+        audit.append(self.audit_log, action, {"project": self.name, **details}, self.audit_mirror)
+
+    @property
+    def audit_log(self) -> Path:
+        """The pool's audit log."""
+        return self.pool.path / "audit.jsonl"
+
+    @property
+    def audit_mirror(self) -> Path | None:
+        """Where the stack file wants the heads of the log, too."""
+        named = self.loaded.stack.audit.mirror
+        return None if named is None else self.loaded.directory / named.expanduser()
 
     def clone_raw(self, raw: RawSnapshot, directory: Path) -> None:
         """Clone a raw snapshot's stores into `directory`, for the account that servers run as; raw itself is root's."""

@@ -46,7 +46,12 @@ class Settings:
         from envclone.api import open_stack
 
         with progress_bars(show_progress and not self.quiet) as progress:
-            yield open_stack(self.stack_file, pool=self.pool, progress=progress)
+            stack = open_stack(self.stack_file, pool=self.pool, progress=progress)
+            try:
+                yield stack
+            finally:
+                if (said := stack.audit_suspicion()) is not None:
+                    click.echo(f"warning: the audit log was changed: {said}; envclone audit verify", err=True)
 
 
 def json_option(command: F) -> F:

@@ -67,6 +67,7 @@ A field that no rule names stops everything, and so does a rule that matches not
 _PLACES: dict[type[Model], str] = {
     schema.StackFile: "The root",
     schema.PoolConfig: "`pool`",
+    schema.AuditConfig: "`audit`",
     schema.Environment: "`environments.NAME`",
     schema.StoreConfig: "`environments.NAME.stores.NAME`",
     schema.SourceConfig: "`environments.NAME.stores.NAME.source`",

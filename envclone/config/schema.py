@@ -18,6 +18,7 @@ from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Mod
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
 
 __all__ = [
+    "AuditConfig",
     "BranchesConfig",
     "DomainConfig",
     "DomainKind",
@@ -99,6 +100,18 @@ class PoolConfig(Model):
         description="How files are cloned: `reflink`, `btrfs` subvolumes, a plain `copy`, or `auto`, which "
         "takes the best that the file system can.",
         examples=["auto"],
+    )
+
+
+class AuditConfig(Model):
+    """The log of who did what to the pool."""
+
+    mirror: Path | None = Field(
+        default=None,
+        description="A file elsewhere, best on another machine, that the signed head of the log is added to with "
+        "every event: with it `envclone audit verify` also finds an older log that was put back. Relative to the "
+        "stack file.",
+        examples=["/mnt/audit/acme.heads"],
     )
 
 
@@ -344,6 +357,7 @@ class StackFile(Model):
         default_factory=PoolConfig,
         description="The directory that holds snapshots, images and branches, and how they are cloned.",
     )
+    audit: AuditConfig = Field(default_factory=AuditConfig, description="The pool's log, and where its heads go.")
     environments: dict[Name, Environment] = Field(min_length=1, description="The environments to branch from, by name.")
     sanitize: SanitizeConfig = Field(
         default_factory=SanitizeConfig, description="What becomes of the people in the data."

@@ -31,13 +31,10 @@ def retire(conn: Connection, held: Sequence[Index]) -> None:
         _invalidate(conn, {index.table for index in held})
 
 
-def rebuild(conn: Connection, worker: Connection, held: Sequence[Index]) -> None:
-    """Build retired indexes from the rows as they are; raises psycopg's UniqueViolation on a duplicate.
-
-    The worker builds them, for it takes production's functions in expressions; the operator tells the others.
-    """
+def rebuild(conn: Connection, held: Sequence[Index]) -> None:
+    """Build retired indexes from the rows as they are; raises psycopg's UniqueViolation on a duplicate."""
     for index in held:
-        worker.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
+        conn.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
     if held:
         _invalidate(conn, {index.table for index in held})
 

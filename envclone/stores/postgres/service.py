@@ -12,7 +12,6 @@ from envclone.errors import BusyError
 from envclone.models import Credentials, Endpoint, StoreSnapshot
 from envclone.stores.postgres import engine as engines
 from envclone.stores.postgres import server, settings
-from envclone.stores.postgres.rights import logins
 
 if TYPE_CHECKING:
     import psycopg
@@ -45,14 +44,14 @@ def serve(
     """
     data = directory / "data"
     engine = engines.for_snapshot(snapshot)
-    names = logins.require(directory)
     credentials = login(snapshot, credentials)
     settings.write_hba(data, [credentials.user])
     server_ = _start(engine, data, port, log, overrides or {}, started)
     try:
         database = str(snapshot.details["database"])
-        with contextlib.closing(server.connect(server_, database, names.operator, autocommit=False)) as conn:
-            let_in(conn, credentials, engine.major, names)
+        superuser = str(snapshot.details["superuser"])
+        with contextlib.closing(server.connect(server_, database, superuser, autocommit=False)) as conn:
+            let_in(conn, credentials, engine.major)
             conn.commit()
     except BaseException:
         server.stop(data, "immediate")
@@ -114,7 +113,7 @@ def login(snapshot: StoreSnapshot, credentials: Credentials) -> Credentials:
     return credentials
 
 
-def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int, names: logins.Logins) -> None:
+def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int) -> None:
     """Make the branch's login, or give it its password again; the server sees the SCRAM verifier only."""
     from psycopg import sql
 
@@ -136,16 +135,12 @@ def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int, 
         return  # a restart: its rights are there
     database = sql.Identifier(conn.info.dbname)
     conn.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}").format(database, user))
-    granted = [
-        *_PREDEFINED,
-        *(["pg_maintain"] if major >= 17 else []),
-        *_production_roles(conn, credentials.user, names),
-    ]
+    granted = [*_PREDEFINED, *(["pg_maintain"] if major >= 17 else []), *_production_roles(conn, credentials.user)]
     conn.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(", ").join(map(sql.Identifier, granted)), user))
 
 
-def _production_roles(conn: psycopg.Connection[Any], user: str, names: logins.Logins) -> list[str]:
-    """Production's own login and owner roles, without those that were, or could become, a superuser."""
+def _production_roles(conn: psycopg.Connection[Any], user: str) -> list[str]:
+    """Production's own login and owner roles, without those that are, or can become, a superuser."""
     rows = conn.execute(
         """
         WITH RECURSIVE powerful AS (
@@ -156,12 +151,12 @@ def _production_roles(conn: psycopg.Connection[Any], user: str, names: logins.Lo
             UNION SELECT proowner FROM pg_catalog.pg_proc UNION SELECT typowner FROM pg_catalog.pg_type
             UNION SELECT datdba FROM pg_catalog.pg_database)
         SELECT rolname FROM pg_catalog.pg_roles r
-        WHERE oid >= 16384 AND rolname <> %(user)s AND rolname <> ALL (%(ours)s)
+        WHERE oid >= 16384 AND rolname <> %(user)s
           AND (rolcanlogin OR oid IN (SELECT oid FROM owners)) AND oid NOT IN (SELECT oid FROM powerful)
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles u
                           WHERE u.rolname = %(user)s AND pg_catalog.pg_has_role(r.oid, u.oid, 'MEMBER'))
         ORDER BY rolname
         """,
-        {"powers": [*_LOCAL_POWERS, names.former], "ours": [names.worker, names.author], "user": user},
+        {"powers": list(_LOCAL_POWERS), "user": user},
     ).fetchall()
     return [name for (name,) in rows]

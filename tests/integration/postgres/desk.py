@@ -11,8 +11,7 @@ from typing import Any
 import psycopg
 
 from envclone.models import FieldKind, FieldRule, Inventory, JsonRule, StorePlan
-from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.session import PREPARATION, REPLICA
+from envclone.stores.postgres.session import PREPARATION
 
 SCHEMA = """
 CREATE EXTENSION vector;
@@ -245,12 +244,10 @@ def connector(production: Any, database: str) -> Callable[..., contextlib.Abstra
     """What a private session connects by, against a test's server."""
 
     @contextlib.contextmanager
-    def connect(
-        dbname: str | None = None, *, autocommit: bool = True, login: Login = Login.WORKER
-    ) -> Iterator[psycopg.Connection[Any]]:
+    def connect(dbname: str | None = None, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
         socket = {"host": str(production.socket_dir), "port": production.port, "user": production.superuser}
         with contextlib.closing(psycopg.connect(dbname=dbname or database, autocommit=True, **socket)) as conn:
-            conn.execute(PREPARATION + ("" if login is Login.AUTHOR else REPLICA))
+            conn.execute(PREPARATION)
             conn.autocommit = autocommit
             yield conn
 
