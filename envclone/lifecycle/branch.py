@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone import registry
 from envclone.errors import BusyError, EnvcloneError, UnsafeError
+from envclone.interrupts import deferred
 from envclone.lifecycle import limits
 from envclone.lifecycle import preview as previews
 from envclone.lifecycle import profile as profiles
@@ -89,7 +90,8 @@ def create(
             branch = replace(branch, seconds=round(time.monotonic() - began, 3))
             save(pool, branch)
         except BaseException:
-            with contextlib.suppress(EnvcloneError):  # what cannot be removed now keeps its record, for `rm` and `gc`
+            # what cannot be removed now keeps its record, for `rm` and `gc`
+            with deferred(), contextlib.suppress(EnvcloneError):
                 registry.runtime(branch.runtime).remove(name, place)
                 registry.runtime(branch.runtime).stop(branch, place)
                 project.cow.remove(place)

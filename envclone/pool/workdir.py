@@ -9,6 +9,7 @@ from pathlib import Path
 
 from envclone import registry
 from envclone.errors import EnvcloneError, ResourceError
+from envclone.interrupts import deferred
 from envclone.pool.layout import Pool, check_name
 from envclone.protocols import CowDriver
 
@@ -30,7 +31,8 @@ def workdir(pool: Pool, cow: CowDriver, purpose: str, *, kind: str = "work") -> 
                 place.chmod(0o711)  # servers run there as an account of their own
             yield place
         finally:
-            discard(cow, place)
+            with deferred():
+                discard(cow, place)
 
 
 def discard(cow: CowDriver, directory: Path) -> None:
