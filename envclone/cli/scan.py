@@ -21,7 +21,7 @@ __all__ = ["scan"]
 def scan(settings: Settings, environment: str, writing: bool, everything: bool, fresh: bool, as_json: bool) -> None:
     """Propose a rule for every field of ENVIRONMENT that has none, from names, types and sampled values.
 
-    Values are looked at on a private clone of the newest snapshot; the examples shown are already masked. Read the
+    Values are looked at on a private clone of the newest snapshot; of them only a shape is shown. Read the
     proposals before you trust them: a field that is kept is production's.
     """
     with settings.stack() as stack:
@@ -38,14 +38,14 @@ def scan(settings: Settings, environment: str, writing: bool, everything: bool, 
         for store, its in found.items():
             ordered = sorted(its, key=lambda one: (not one.personal, one.address, one.path))
             rows = [
-                [f"{one.address} {one.path}".strip(), one.domain, f"{one.confidence:.2f}", one.why, one.example]
+                [f"{one.address} {one.path}".strip(), one.domain, f"{one.confidence:.2f}", one.why, one.shape]
                 for one in ordered
             ]
             if rows:
                 personal = sum(one.personal for one in its)
                 print_table(
                     f"{store}: {len(its)} without a rule, {personal} taken for personal",
-                    ["FIELD", "RULE", "SURE", "WHY", "EXAMPLE (MASKED)"],
+                    ["FIELD", "RULE", "SURE", "WHY", "SHAPE"],
                     rows,
                 )
             else:

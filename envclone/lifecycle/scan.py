@@ -9,14 +9,13 @@ from typing import TYPE_CHECKING
 from envclone import registry
 from envclone.lifecycle import snapshot
 from envclone.masking.addresses import below, matches
-from envclone.masking.corpus import Corpus
-from envclone.masking.jsontext import leaves
+from envclone.masking.jsontext import leaves, parse_path
 from envclone.masking.kinds import flat
-from envclone.masking.masks import MaskSet
+from envclone.masking.shown import general, is_plain
 from envclone.models import Field, FieldKind, Inventory, ProgressEvent
 from envclone.pool.workdir import workdir
 from envclone.project import Project
-from envclone.scan.propose import Proposal, propose
+from envclone.scan.propose import Proposal, Sample, propose
 from envclone.scan.values import look
 
 if TYPE_CHECKING:
@@ -33,11 +32,10 @@ def scan(
 ) -> Mapping[str, Sequence[Proposal]]:
     """Proposals per store for the fields that have no rule, or with `everything` for all of them.
 
-    The newest snapshot is used, or one is taken. Values are read on a private clone and leave it masked only.
+    The newest snapshot is used, or one is taken. Values are read on a private clone and leave it as shapes only.
     """
     project.environment(environment)
     rules = project.loaded.stack.sanitize.rules
-    masks = MaskSet(project.masking_key, project.domains, Corpus())
     out: dict[str, Sequence[Proposal]] = {}
     with ExitStack() as stack:
         raw = None if fresh else stack.enter_context(snapshot.using(project, environment))
@@ -50,13 +48,11 @@ def scan(
                 registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
             )
             known = {} if everything else rules.get(name, {})
-            out[name] = scan_session(session, known, masks, project)
+            out[name] = scan_session(session, known, project)
     return out
 
 
-def scan_session(
-    session: StoreSession, rules: Mapping[str, object], masks: MaskSet, project: Project | None = None
-) -> list[Proposal]:
+def scan_session(session: StoreSession, rules: Mapping[str, object], project: Project | None = None) -> list[Proposal]:
     """Proposals for the fields of an open store that `rules` do not name."""
     inventory = session.inventory()
     fields = [field for field in inventory.fields.values() if not field.generated and not _ruled(field, rules)]
@@ -66,13 +62,13 @@ def scan_session(
         if project is not None:
             project.progress(ProgressEvent("looking at fields", i, len(fields), "fields"))
         its = samples.get(field.address, {})
-        doubtful = {path: values for path, values in its.items() if values and look(values) is None}
+        doubtful = {path: one.texts for path, one in its.items() if one.texts and look(one.texts) is None}
         second = None
         if doubtful and field.kind in (FieldKind.TEXT, FieldKind.JSON):
             from envclone.scan.second import second_opinion
 
             second = second_opinion(doubtful, field.address)
-        out += propose(field, its, masks, second)
+        out += propose(field, its, second, _hidden_keys(field))
     return _follow(out, inventory)
 
 
@@ -99,13 +95,19 @@ def _ruled(field: Field, rules: Mapping[str, object]) -> bool:
     return any(matches(pattern, field) or below(pattern, field) is not None for pattern in rules)
 
 
-def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field]) -> dict[str, dict[str, list[str]]]:
-    """Per field some of its values as text, by JSON path; '' stands for the field itself."""
-    found: dict[str, dict[str, list[str]]] = {}
-    readable = [f.address for f in fields if f.kind is not FieldKind.VECTOR and f.address in inventory.fields]
+def _hidden_keys(field: Field) -> list[str]:
+    """The keys of a field's documents that may be persons', as they are; they go no further than to be looked at."""
+    keys = {step[1:] for path in field.paths for step in parse_path(path) if step.startswith(".")}
+    return sorted(key for key in keys if not is_plain(key, field.common))
+
+
+def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field]) -> dict[str, dict[str, Sample]]:
+    """Per field some of its values, by JSON path; '' stands for the field itself."""
+    found: dict[str, dict[str, tuple[list[str], list[str]]]] = {}
     by_holder: dict[str, list[str]] = {}
-    for address in readable:
-        by_holder.setdefault(address.rpartition(".")[0], []).append(address)
+    for field in fields:
+        if field.kind is not FieldKind.VECTOR and field.address in inventory.rows.keys() | _columns(inventory):
+            by_holder.setdefault(field.address.rpartition(".")[0], []).append(field.address)
     for addresses in by_holder.values():
         for address, values in session.sample(addresses, ROWS).items():
             field = inventory.fields[address]
@@ -115,15 +117,18 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
                     continue
                 if field.kind is FieldKind.JSON:
                     for leaf in leaves(value):
-                        if leaf.kind == "string":
-                            its.setdefault(leaf.path, []).append(leaf.value)
-                        else:
-                            its.setdefault(leaf.path, [])
-                elif field.kind is FieldKind.ARRAY:
-                    its.setdefault("", []).extend(flat(value))
+                        texts, numbers = its.setdefault(general(leaf.path, field.common), ([], []))
+                        if leaf.kind != "bool":
+                            (texts if leaf.kind == "string" else numbers).append(leaf.value)
                 else:
-                    its.setdefault("", []).append(str(value))
-    return found
+                    texts = its.setdefault("", ([], []))[0]
+                    texts.extend(flat(value) if field.kind is FieldKind.ARRAY else [str(value)])
+    return {a: {path: Sample(*one) for path, one in its.items()} for a, its in found.items()}
+
+
+def _columns(inventory: Inventory) -> set[str]:
+    """The fields that stand in a table or collection and can be sampled there."""
+    return {address for address in inventory.fields if address.rpartition(".")[0] in inventory.rows}
 
 
 def _follow(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal]:

@@ -7,7 +7,7 @@ import re
 from envclone.masking.kinds import KINDS, fits
 from envclone.models import Field, FieldKind
 
-__all__ = ["by_name", "guess", "guess_path"]
+__all__ = ["UNDECIDED", "by_name", "guess", "guess_path", "looks_like_embedding", "removed", "unique_too"]
 
 _BY_NAME = (
     ("email", re.compile(r"e_?mail|^mail$|_mail$|^mail_|correo")),
@@ -63,20 +63,60 @@ _BY_TYPE = {"inet": "ip", "cidr": "ip", "macaddr": "mac", "macaddr8": "mac", "ts
 """What values of a type are, whatever their column is called."""
 
 
+UNDECIDED = "decide"
+"""No domain: what nothing can look into, and what cannot be removed either, is for a person to decide."""
+
+_EMBEDDING = re.compile(r"embed|(?<![a-z])emb(?![a-z])|vector|(?<![a-z])vec(?![a-z])|latent")
+_NUMBERS = frozenset(("float4", "float8", "numeric", "int2", "int4", "int8"))
+
+
 def guess(field: Field) -> str:
     """The domain to propose for a whole field; for text of unknown meaning, the search for known identities."""
     if field.kind is FieldKind.VECTOR:
         return "keep"
     base = field.base.removesuffix("[]")
+    if field.opaque or field.address == "pg_largeobject":
+        return removed(field)
     if base in _BY_TYPE:
-        return _BY_TYPE[base]
+        return unique_too(_BY_TYPE[base], field)
     *holder, name = field.address.split(".")
     found = by_name(name, holder[-1] if holder else "") or "text"
-    if not fits(found, field):
-        found = "bytes" if base == "bytea" and found != "keep" else "keep"
-    if field.unique and not KINDS[found].injective:
-        return "key" if fits("key", field) else "keep"
-    return found
+    if base == "bytea" and (found == "keep" or not fits(found, field)):
+        found = "bytes"
+    elif not fits(found, field):
+        found = _of_numbers(found, field)
+    return unique_too(found, field)
+
+
+def removed(field: Field) -> str:
+    """What to propose for what can be neither masked nor looked into."""
+    return "null" if field.nullable and not field.unique else UNDECIDED
+
+
+def unique_too(domain: str, field: Field) -> str:
+    """The domain, or where values must stay different one that keeps them so."""
+    if not field.unique or KINDS[domain].injective:
+        return domain
+    if fits("key", field):
+        return "key"
+    base = field.base.removesuffix("[]")
+    if base == "bytea":
+        return "bytes"
+    return removed(field) if base in _BY_TYPE or field.opaque else "keep"
+
+
+def looks_like_embedding(field: Field) -> bool:
+    """Whether numbers or bytes are called as embeddings are."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field.address.rpartition(".")[2]).lower()
+    numbers = field.base.endswith("[]") and field.base.removesuffix("[]") in _NUMBERS
+    return (numbers or field.base in ("bytea", "bit", "varbit")) and _EMBEDDING.search(name) is not None
+
+
+def _of_numbers(domain: str, field: Field) -> str:
+    """For a number that its name calls a person's, where the domain is for texts."""
+    if domain in ("national_id", "iban", "card", "phone") and not field.base.endswith("[]"):
+        return "integer" if fits("integer", field) else "redact" if fits("redact", field) else "keep"
+    return "keep"
 
 
 def guess_path(path: str) -> str:

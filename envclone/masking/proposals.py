@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 
+from envclone.masking.guesses import UNDECIDED
+
 __all__ = ["Proposals"]
 
 _MOST = 60
@@ -29,7 +31,7 @@ class Proposals:
 
     def hint(self, store: str) -> str | None:
         """The lines to add under a store's rules; None when nothing is missing."""
-        lines = [f"  {_key(address)}: {domain}" for address, domain in self._fields.items()]
+        lines = [_line(address, domain) for address, domain in self._fields.items()]
         for address, paths in self._paths.items():
             inner = ", ".join(f"{json.dumps(path, ensure_ascii=False)}: {domain}" for path, domain in paths.items())
             lines.append(f"  {_key(address)}: {{{inner}}}")
@@ -43,6 +45,12 @@ class Proposals:
                 *([f"  # and {more} more"] if more > 0 else []),
             ]
         )
+
+
+def _line(address: str, domain: str) -> str:
+    if domain == UNDECIDED:
+        return f"  # {_key(address)}: nothing here can look into it: keep, a constant or a hook"
+    return f"  {_key(address)}: {domain}"
 
 
 def _below(address: str, path: str) -> str:

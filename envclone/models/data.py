@@ -59,6 +59,7 @@ class Field:
     `group` holds the addresses of all fields that must keep equal values (a foreign key's ends, transitively).
     `holds` is what a pattern with `*` does not keep: it wants a rule of its own name.
     `common` are the keys of a JSON field that so many documents have that they are the schema's; others are not shown.
+    `opaque` fields can hold texts that nothing here can look into: arrays of rows, label trees, types of extensions.
     """
 
     address: str
@@ -72,6 +73,7 @@ class Field:
     base: str = ""
     holds: tuple[Held, ...] = ()
     common: frozenset[str] = frozenset()
+    opaque: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,28 +1,46 @@
-"""From names, types and sampled values to a rule for every field that has none, each with its reason."""
+"""From names, types and sampled values to a rule for every field that has none, each with its reason.
+
+A value leaves as its shape only, and a key of a document that may be a person's not at all.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from envclone.errors import EnvcloneError
-from envclone.masking.guesses import by_name, guess
+from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import KINDS, fits
-from envclone.masking.masks import MaskSet
+from envclone.masking.shown import shape
 from envclone.models import Field, FieldKind
+from envclone.scan.numbers import pass_as_ids
 from envclone.scan.values import Looks, look
 
-__all__ = ["Proposal", "propose"]
+__all__ = ["Proposal", "Sample", "propose"]
 
 _NUMERIC = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8", "bool"))
-_TELLING = frozenset(("phone", "card", "national_id", "date", "number"))
+_INTEGERS = frozenset(("int2", "int4", "int8", "numeric"))
+_TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
 _SHORTEST = 2
+_ENOUGH = 20
+"""Values from which on it tells something that hardly any recurs."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Some values at one path: texts, and numbers as they are spelled."""
+
+    texts: Sequence[str] = ()
+    numbers: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """A rule to propose: `path` is a JSON path inside the field, or ''; `example` is one value, already masked."""
+    """A rule to propose: `path` is a JSON path inside the field, or ''; `shape` is the outline of one value.
+
+    The domain `decide` is none: what nothing can look into is for a person to decide. `named` says what the rule keeps
+    by name (`vectors`, `words`, `ids`), which is a decision too.
+    """
 
     address: str
     path: str
@@ -30,7 +48,8 @@ class Proposal:
     domain: str
     confidence: float
     why: str
-    example: str
+    shape: str
+    named: str = ""
 
     @property
     def personal(self) -> bool:
@@ -38,40 +57,74 @@ class Proposal:
         return self.domain != "keep"
 
 
+_KEPT_BY_NAME = {
+    "vectors": "a vector can be inverted in part: kept only by this decision",
+    "words": "its words can be read back: kept only by this decision",
+    "ids": "point ids can be somebody's number: kept only by this decision",
+}
+
+
 def propose(
-    field: Field, samples: Mapping[str, Sequence[str]], masks: MaskSet, second: Mapping[str, Looks] | None = None
+    field: Field,
+    samples: Mapping[str, Sample],
+    second: Mapping[str, Looks] | None = None,
+    keys: Sequence[str] = (),
 ) -> list[Proposal]:
     """The proposals for one field: one, or for JSON one per path.
 
-    `samples` are values by path ('' is the field itself), `second` what another recognizer says of them.
+    `samples` are values by path ('' is the field itself), `second` what another recognizer says of them, `keys` those
+    of the field's documents that may be persons'.
     """
-    if field.kind is FieldKind.VECTOR:
-        return [Proposal(field.address, "", field.type, "keep", 1.0, "a vector: name it to keep it", "")]
+    named = "vectors" if field.kind is FieldKind.VECTOR else field.holds[0].what if _only_by_name(field) else ""
+    if named or (looks_like_embedding(field) and not field.opaque):
+        why = _KEPT_BY_NAME[named] if named else f"called like an embedding: {_KEPT_BY_NAME['vectors']}"
+        return [Proposal(field.address, "", field.type, "keep", 1.0, why, "", named or "vectors")]
+    if field.kind is FieldKind.JSON and (seen := _of_persons(keys)):
+        why = f"its keys look like {seen}, and keys are not masked"
+        return [Proposal(field.address, "", field.type, removed(field), 0.8, why, "")]
     if field.kind is FieldKind.JSON and samples:
-        return [_one(field, path, values, masks, second or {}) for path, values in sorted(samples.items())]
-    return [_one(field, "", samples.get("", ()), masks, second or {})]
+        found = [_one(field, path, sample, second or {}) for path, sample in sorted(samples.items())]
+        held = {one.path: one.what for one in field.holds}
+        return [
+            replace(one, domain="keep", why=_KEPT_BY_NAME[held[one.path]], shape="") if one.path in held else one
+            for one in found
+        ]
+    return [_one(field, "", samples.get("", Sample()), second or {})]
 
 
-def _one(field: Field, path: str, values: Sequence[str], masks: MaskSet, second: Mapping[str, Looks]) -> Proposal:
+def _only_by_name(field: Field) -> bool:
+    """Whether all that the field holds is kept by name, such as point ids; a tsvector is made anew instead."""
+    return bool(field.holds) and field.holds[0].path == "" and field.base != "tsvector" and not field.opaque
+
+
+def _of_persons(keys: Sequence[str]) -> str:
+    """What keys of documents look like; '' when they look like nobody's."""
+    if not keys:
+        return ""
+    seen = look(keys)
+    if seen is not None and seen.kind not in ("keep", "text", "json", "date", "url"):
+        return f"values of the domain {seen.kind}"
+    return "e-mail addresses" if any("@" in key for key in keys) else ""
+
+
+def _one(field: Field, path: str, sample: Sample, second: Mapping[str, Looks]) -> Proposal:
     name, holder = _names(field, path)
     told = by_name(name, holder)
-    seen = look(values) if _has_text(field) else None
+    seen = look(sample.texts) if _has_text(field) else None
     other = second.get(path)
-    domain, confidence, why = _decide(field, path, values, told, seen, other)
-    return Proposal(field.address, path, field.type, domain, round(confidence, 2), why, _example(masks, domain, values))
+    domain, confidence, why = _decide(field, path, sample, told, seen, other)
+    example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])
+    return Proposal(field.address, path, field.type, domain, round(confidence, 2), why, example)
 
 
 def _decide(
-    field: Field, path: str, values: Sequence[str], told: str, seen: Looks | None, other: Looks | None
+    field: Field, path: str, sample: Sample, told: str, seen: Looks | None, other: Looks | None
 ) -> tuple[str, float, str]:
     """The domain, how sure it is, and why."""
-    if path and not any(values):
-        return "keep", 0.7, "no text"
+    if path and not any(sample.texts):
+        return _number_in_json(sample, told)
     if not _has_text(field) and not path:
-        domain = guess(field)
-        if field.base.removesuffix("[]") in _NUMERIC and domain not in _TELLING:
-            return "keep", 0.7, f"a number of type {field.type}"
-        return domain, 0.8 if domain != "keep" else 0.6, f"its name and its type {field.type}"
+        return _by_type(field, sample)
     if seen is not None and seen.kind != "keep" and not (seen.kind == "person" and told in _OTHER_NAMES):
         domain, confidence, why = seen.kind, 0.6 + 0.35 * seen.part, seen.why
         if told == domain:
@@ -82,6 +135,8 @@ def _decide(
         domain, confidence, why = other.kind, 0.5 + 0.3 * other.part, other.why
     elif told and told != "keep":
         domain, confidence, why = told, 0.7, "its name"
+    elif told == "keep" and seen is None and _several_words(sample.texts):
+        domain, confidence, why = "text", 0.5, "many different values of several words, whatever its name says"
     elif told == "keep" or (seen is not None and seen.kind == "keep"):
         domain, confidence, why = "keep", 0.7 if seen is None else 0.8, seen.why if seen is not None else "its name"
     else:
@@ -93,12 +148,43 @@ _OTHER_NAMES = frozenset(("keep", "address", "company"))
 """What a name can say that the dictionary must not outvote: towns and firms are called like persons."""
 
 
+def _several_words(values: Sequence[str]) -> bool:
+    """Whether values are of several words each, and hardly any recurs: no list of states or kinds."""
+    present = [value for value in values if value.strip()]
+    several = sum(len(value.split()) > 1 for value in present)
+    return len(present) >= _ENOUGH and len(set(present)) > len(present) / 2 and several > len(present) / 2
+
+
+def _by_type(field: Field, sample: Sample) -> tuple[str, float, str]:
+    """For what is no text: by its type, its name, and for integers by what passes as somebody's number."""
+    domain = guess(field)
+    base = field.base.removesuffix("[]")
+    if field.opaque:
+        return domain, 0.5, f"nothing here can look into the type {field.type}"
+    if base in _INTEGERS and pass_as_ids(sample.texts):
+        for fitting in ("integer", "redact"):
+            if fits(fitting, field) and (KINDS[fitting].injective or not field.unique):
+                return fitting, 0.7, "most of these numbers pass as national ids"
+        return removed(field), 0.7, "most of these numbers pass as national ids"
+    if base in _NUMERIC and domain not in (*_TELLING, "integer", "redact"):
+        return "keep", 0.7, f"a number of type {field.type}"
+    return domain, 0.8 if domain != "keep" else 0.6, f"its name and its type {field.type}"
+
+
+def _number_in_json(sample: Sample, told: str) -> tuple[str, float, str]:
+    if sample.numbers and pass_as_ids(sample.numbers):
+        return "redact", 0.7, "most of these numbers pass as national ids"
+    if sample.numbers and told in _TELLING:
+        return ("number" if told == "number" else "redact"), 0.7, "its name"
+    return "keep", 0.7, "no text"
+
+
 def _fitting(field: Field, path: str, domain: str) -> str:
-    if not path and field.unique and not KINDS[domain].injective:
-        return "key" if fits("key", field) else "keep"
-    if not path and field.kind is not FieldKind.JSON and not fits(domain, field):
-        return "keep"
-    return domain
+    if path:
+        return domain
+    if field.kind is not FieldKind.JSON and not fits(domain, field):
+        return removed(field)
+    return unique_too(domain, field)
 
 
 def _names(field: Field, path: str) -> tuple[str, str]:
@@ -114,13 +200,6 @@ def _has_text(field: Field) -> bool:
     )
 
 
-def _example(masks: MaskSet, domain: str, values: Sequence[str]) -> str:
-    """One value as it would come out; '' when none can be shown."""
-    value = next((value for value in values if value and value.strip()), "")
-    if not value or domain in ("keep", "null"):
-        return "" if domain != "keep" else "(kept)"
-    try:
-        masked = masks.value(domain, value[:200])
-    except EnvcloneError:
-        return ""
-    return "" if masked is None else " ".join(masked.split())[:40]
+def _example(values: Sequence[str]) -> str:
+    """The shape of one value; '' when none can be shown."""
+    return next((outline for value in values if (outline := shape(value))), "")

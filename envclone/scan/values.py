@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from typing import NamedTuple
 
 from envclone.masking.company import FORMS
@@ -12,6 +12,7 @@ from envclone.masking.names import is_name
 from envclone.masking.network import is_ip, is_mac
 from envclone.masking.secret import is_secret
 from envclone.masking.words import TITLES, WORDS_FIRST
+from envclone.scan.numbers import pass_as_ids
 
 __all__ = ["Looks", "look"]
 
@@ -50,6 +51,8 @@ def look(values: Sequence[str]) -> Looks | None:
     sample = [value.strip() for value in values if value and value.strip()]
     if not sample:
         return None
+    if _are_national_ids(sample):
+        return Looks("national_id", 0.8, f"most of {len(sample)} pass as national ids")
     for kind, told, check in _CHECKS:
         part = sum(map(check, sample)) / len(sample)
         if part >= _MOST or (part >= _FEW and kind in ("email", "iban", "card", "national_id")):
@@ -59,7 +62,7 @@ def look(values: Sequence[str]) -> Looks | None:
 
 def _prose(sample: Sequence[str]) -> Looks | None:
     different = len(set(sample))
-    if different <= _FEW_DIFFERENT and len(sample) >= _REPEATED * different:
+    if different <= _FEW_DIFFERENT and len(sample) >= _REPEATED * different and not _persons(set(sample)):
         return Looks("keep", 0.8, f"only {different} different values")
     words = sum(len(_WORD.findall(value)) for value in sample) / len(sample)
     parts = {kind: sum(map(check, sample)) / len(sample) for kind, check in _PROSE.items()}
@@ -76,6 +79,12 @@ def _prose(sample: Sequence[str]) -> Looks | None:
     if parts["person"] >= _SOME:
         return Looks("person", parts["person"], f"{parts['person']:.0%} of {len(sample)} are names of the dictionary")
     return None
+
+
+def _persons(values: Set[str]) -> bool:
+    """Whether a few values that recur are persons all the same."""
+    full = [value for value in values if len(_WORD.findall(value)) > 1]
+    return len(full) >= _FEW * len(values) and sum(map(_is_person, full)) >= _FEW * len(values)
 
 
 def _is_person(value: str) -> bool:
@@ -113,6 +122,11 @@ def _is_card(value: str) -> bool:
 
 def _is_national_id(value: str) -> bool:
     return scheme_of(value) >= 0 and not value.isdecimal()
+
+
+def _are_national_ids(sample: Sequence[str]) -> bool:
+    """Whether these are digits only, and most pass as numbers of one register."""
+    return all(value.isdecimal() for value in sample) and pass_as_ids(sample)
 
 
 def _is_username(value: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 import yaml
 
 from envclone.errors import ConfigError
+from envclone.masking.guesses import UNDECIDED
 from envclone.scan.propose import Proposal
 
 __all__ = ["added"]
@@ -86,8 +87,12 @@ def _lines(proposals: Sequence[Proposal]) -> list[str]:
         fields.setdefault(one.address, []).append(one)
     for address, its in fields.items():
         key = address if re.fullmatch(r"[A-Za-z_][\w.]*", address) else json.dumps(address, ensure_ascii=False)
-        if its[0].type.startswith("vector") or (its[0].domain == "keep" and its[0].why.startswith("a vector")):
-            lines.append(f"{key}: {{vectors: keep}}")
+        if its[0].domain == UNDECIDED:
+            lines.append(f"# {key}: keep, a constant or a hook  # to be decided: {_remark(its[0])}")
+        elif its[0].named == "ids":
+            lines.append(f"{key}: keep  # to be decided: {_remark(its[0])}")
+        elif its[0].named:
+            lines.append(f"{key}: {{{its[0].named}: keep}}  # to be decided: {_remark(its[0])}")
         elif not its[0].path:
             lines.append(f"{key}: {_domain(its[0])}  # {_remark(its[0])}")
         else:
@@ -101,5 +106,5 @@ def _domain(one: Proposal) -> str:
 
 
 def _remark(one: Proposal) -> str:
-    example = f"; such as: {one.example}" if one.example and one.domain != "keep" else ""
+    example = f"; such as: {one.shape}" if one.shape and one.domain != "keep" else ""
     return re.sub(r"\s+", " ", f"{one.confidence:.2f}, {one.why}{example}")

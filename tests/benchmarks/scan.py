@@ -22,12 +22,10 @@ import psycopg
 from envclone import process
 from envclone.lifecycle.scan import scan_session
 from envclone.masking.guesses import guess
-from envclone.masking.masks import MaskSet
 from envclone.stores.postgres.session import PREPARATION, PostgresSession
 from tests.support.postgres import production
 
 CHINOOK = Path(__file__).parents[1] / "data" / "chinook.sql"
-KEY = b"benchmark key of thirty-two byte"
 ROWS = 300
 
 CHINOOK_LABELS = {
@@ -150,7 +148,7 @@ def desk(conn: psycopg.Connection[Any]) -> None:
 
 def measure(session: PostgresSession, labels: Mapping[str, str]) -> dict[str, Any]:
     """Columns found by the scan, and by names alone."""
-    proposals = {f"{one.address} {one.path}".strip(): one for one in scan_session(session, {}, MaskSet(KEY, {}))}
+    proposals = {f"{one.address} {one.path}".strip(): one for one in scan_session(session, {})}
     inventory = session.inventory()
     missed = [a for a in labels if a not in proposals or not proposals[a].personal]
     wrong_kind = {

@@ -18,6 +18,17 @@ __all__ = ["VECTOR_TYPES", "Holders"]
 VECTOR_TYPES = frozenset(("vector", "halfvec", "sparsevec", "vecf16", "svector", "bvector", "veci8"))
 """The types of pgvector, and those of pgvecto.rs."""
 
+_NO_TEXTS = frozenset(
+    (
+        *("bool", "int2", "int4", "int8", "numeric", "float4", "float8", "money", "oid", "xid", "xid8", "cid", "tid"),
+        *("date", "time", "timetz", "timestamp", "timestamptz", "interval", "uuid", "bit", "varbit", "pg_lsn", "char"),
+        *("point", "line", "lseg", "box", "path", "polygon", "circle", "cube", "seg", "geometry", "geography"),
+        *("regclass", "regproc", "regprocedure", "regoper", "regoperator", "regtype", "regrole", "regnamespace"),
+        *("regconfig", "regdictionary", "regcollation", "pg_snapshot", "txid_snapshot", "int2vector", "oidvector"),
+    )
+)
+"""Base types whose values are no texts of anybody."""
+
 _WORDS = frozenset(("tsvector",))
 
 
@@ -64,6 +75,21 @@ class Holders:
         if category == "A" and element:
             return self.only_vectors(element)
         return bool(kind == "b" and name in VECTOR_TYPES)
+
+    def opaque(self, oid: int) -> bool:
+        """Whether the values can hold texts of anybody: a type of which nothing else is known does."""
+        name, kind, base, element, category, relation = self._types[oid]
+        if kind == "d":
+            return self.opaque(base)
+        if kind == "e":
+            return False  # its labels are the schema's
+        if kind in "rm" and oid in self._ranges:
+            return self.opaque(self._ranges[oid])
+        if kind == "c":
+            return any(self.opaque(type_) for _, type_ in self._members.get(relation, ()))
+        if category == "A" and element:
+            return self.opaque(element)
+        return name not in _NO_TEXTS and name not in VECTOR_TYPES
 
     def _below(self, oid: int, steps: tuple[str, ...], above: frozenset[int]) -> Sequence[Held]:
         if oid in above or oid not in self._types:

@@ -47,6 +47,7 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
                 base=column.base,
                 holds=column.holds,
                 common=common,
+                opaque=column.opaque,
             )
     objects = conn.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
     if objects and objects[0]:

@@ -52,11 +52,12 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
 
 
 def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[str, list[Any]]:
-    """The values of columns in the first rows of their tables, in the order of the primary key where there is one.
+    """The values of columns in the first rows of their tables, in the order of the primary key where there is one;
+    large objects have none.
 
     Raises UsageError when an address is not there.
     """
-    found: dict[str, list[Any]] = {}
+    found: dict[str, list[Any]] = {LARGE_OBJECTS: []} if LARGE_OBJECTS in addresses else {}
     for table in read_tables(conn):
         its = [a for a in addresses if a.rpartition(".")[0] == table.address and a.rpartition(".")[2] in table.columns]
         if not its:

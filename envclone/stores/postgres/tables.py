@@ -32,6 +32,8 @@ Extensions' tables count: users keep rows in them. Only those of pg_cron do not,
 
 _TEXT = {"text", "varchar", "bpchar", "citext", "name"}
 _JSON = {"json", "jsonb"}
+_READABLE = _TEXT | {"xml", "tsvector", "bytea", "inet", "cidr", "macaddr", "macaddr8"}
+"""Types that a mask can look into, alone and in arrays."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ class Column:
     base: str = ""
     composite: bool = False
     holds: tuple[Held, ...] = ()
+    opaque: bool = False
 
     def read_as(self) -> sql.Composable:
         """The expression that gives the column's values as its FieldKind promises."""
@@ -232,6 +235,9 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
             types.base(type_oid),
             types.composite(type_oid),
             _held(types, type_oid),
+            types.kind(type_oid) in (FieldKind.OTHER, FieldKind.ARRAY)
+            and types.base(type_oid).removesuffix("[]") not in _READABLE
+            and types.holders.opaque(type_oid),
         )
     return columns
 

@@ -10,7 +10,7 @@ from envclone.scan.write import added
 EMAIL = Proposal("public.t.c1", "", "text", "email", 0.97, "100% of 9 are e-mail addresses", "sian@kuk.com")
 PATH = Proposal("public.t.doc", "$.a", "jsonb", "person", 0.8, "names", "Sian")
 OTHER = Proposal("public.t.doc", "$.b", "jsonb", "keep", 0.7, "no text", "")
-VECTOR = Proposal("public.t.v", "", "vector(3)", "keep", 1.0, "a vector: name it to keep it", "")
+VECTOR = Proposal("public.t.v", "", "vector(3)", "keep", 1.0, "a vector: name it to keep it", "", "vectors")
 ODD = Proposal('odd schema.T "x".c', "", "text", "null", 0.5, "its name", "")
 
 FILES = {

@@ -1,0 +1,54 @@
+"""Which number of a state's register integers look like, written without what their check would tell at once."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from functools import cache
+
+__all__ = ["pass_as_ids"]
+
+_PART = 0.6
+_FULL = 0.5
+_LENGTHS = {
+    "us.ssn": (9,), "nl.bsn": (9,), "ca.sin": (9,), "il.idnr": (9,), "pt.nif": (9,), "au.tfn": (9,), "gr.amka": (11,),
+    "gb.nhs": (10,), "se.personnummer": (10, 12), "dk.cpr": (10,), "cz.rc": (10,), "bg.egn": (10,), "de.idnr": (11,),
+    "pl.pesel": (11,), "br.cpf": (11,), "be.nn": (11,), "no.fodselsnummer": (11,), "ee.ik": (11,), "lt.asmens": (11,),
+    "tr.tckimlik": (11,), "hr.oib": (11,), "in_.aadhaar": (12,), "ch.ssn": (13,), "ro.cnp": (13,), "za.idnr": (13,),
+    "kr.rrn": (13,), "fr.nir": (15,), "cn.ric": (18,),
+}  # fmt: skip
+"""The numbers that are digits only, by how many; a number that begins with zeros has fewer as an integer."""
+
+
+def pass_as_ids(values: Sequence[str]) -> bool:
+    """Whether most of these integers, as text, are numbers of one register: its check digits are right in all of them.
+
+    A tenth of any numbers of that length would be right by chance.
+    """
+    digits = [value.strip().removesuffix(".0") for value in values if value and value.strip()]
+    numbers = [value for value in digits if re.fullmatch(r"\d{7,18}", value)]
+    if len(numbers) < max(1, _PART * len(digits)):
+        return False
+    numbers = list(dict.fromkeys(numbers))
+    for name, lengths in _LENGTHS.items():
+        for length in lengths:
+            whole = sum(len(number) == length for number in numbers)
+            if whole < _FULL * len(numbers):
+                continue
+            valid = _check(name)
+            right = sum(len(number) <= length and valid(number.zfill(length)) for number in numbers)
+            if right >= _PART * len(numbers):
+                return True
+    # the French number is also stored without its two check digits
+    return sum(bool(_NIR.fullmatch(number)) for number in numbers) >= _PART * len(numbers)
+
+
+_NIR = re.compile(r"[12]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{8}")
+
+
+@cache
+def _check(name: str) -> Callable[[str], bool]:
+    from importlib import import_module
+
+    valid: Callable[[str], bool] = import_module(f"stdnum.{name}").is_valid
+    return valid
