@@ -71,12 +71,15 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     """A table as wide as the terminal; without a terminal, plain columns of full width."""
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
+
+    from envclone.cli.visible import visible
 
     table: Table = Table(title=title or None, title_justify="left", box=None, pad_edge=False)
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(Text(visible(cell)) for cell in row))  # a text's brackets are no markup
     Console(width=None if sys.stdout.isatty() else 200, soft_wrap=not sys.stdout.isatty()).print(table)
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from envclone.cli.context import Settings, absolute, emit, json_option, print_table
+from envclone.cli.visible import visible
 from envclone.errors import NotReproducedError
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def record(
         for step in recorded.steps:
             assert step.expect is not None
             got = step.expect.error or f"{len(step.expect.rows or step.expect.ids)} rows"
-            click.echo(f"{step.id}: {got}")
+            click.echo(visible(f"{step.id}: {got}"))
         click.echo(f"recorded in {bundle} (mode 0600: it holds raw data)")
         click.echo(f"next: envclone branch {recorded.environment} --incident {recorded.incident}")
 
@@ -97,7 +98,7 @@ def mask(
         if output:
             click.echo(f"written to {output} (mode 0600)")
         for line in chosen:
-            click.echo(f"warning: chosen by the bundle, not by production: {line}", err=True)
+            click.echo(visible(f"warning: chosen by the bundle, not by production: {line}"), err=True)
         click.echo(f"next: envclone branch {masked.environment} --incident {incident_id}")
 
     emit(as_json, {"incident": incident_id, "masked": masked.masked, "chosen": list(chosen), "file": output}, text)
@@ -165,7 +166,7 @@ def render(report: ReplayReport) -> None:
     """A replay for a person: the verdict per step, and what differs side by side."""
     from envclone.incidents.compare import explain, side_by_side
 
-    click.echo(explain(report))
+    click.echo(visible(explain(report)))
     for verdict in report.steps:
         if not verdict.reproduced:
             rows = [[str(cell) for cell in row] for row in side_by_side(verdict)]

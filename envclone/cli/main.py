@@ -152,6 +152,8 @@ def _still_cleaning(signum: int) -> None:
 
 
 def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:
+    from envclone.cli.visible import visible
+
     problems = [str(problem) for problem in getattr(exc, "problems", ())]
     if as_json:
         _write_json(
@@ -164,11 +166,11 @@ def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:
             }
         )
     else:
-        click.echo(click.style("error: ", fg="red", bold=True) + exc.message, err=True)
+        click.echo(click.style("error: ", fg="red", bold=True) + visible(exc.message), err=True)
         for problem in problems:
-            click.echo(f"  {problem}", err=True)
+            click.echo(f"  {visible(problem)}", err=True)
         if exc.hint:
-            first, *rest = exc.hint.splitlines()
+            first, *rest = visible(exc.hint).splitlines()
             click.echo(click.style("hint: ", fg="cyan") + "\n      ".join([first, *rest]), err=True)
     if debug:
         _trace(exc)

@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-__all__ = ["Keys", "Malformed", "dump", "parse"]
+__all__ = ["DEPTH", "Keys", "Malformed", "dump", "parse"]
 
 Keys = tuple[str | int, ...]
 """The way to a place in the document: mapping keys and list indexes, from the root."""
@@ -22,6 +22,9 @@ DEPTH = 64
 
 ALIASES = 100
 """The most aliases (`*name`) that are read; none may stand inside what another one repeats."""
+
+REPEATED = 4 << 20
+"""The most that all aliases together may repeat, in characters; a value counts as many as a short text."""
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
@@ -68,6 +71,9 @@ class _Reader:
         self._anchors: dict[str, Any] = {}
         self._anchored = 0
         self._aliases = 0
+        self._size = 0
+        self._sizes: dict[str, int] = {}
+        self._repeated = 0
 
     def document(self) -> Any:
         self._loader.get_event()  # the stream's start
@@ -84,12 +90,15 @@ class _Reader:
     def _value(self, keys: Keys, depth: int) -> Any:
         event = self._loader.get_event()
         line = event.start_mark.line + 1
+        before = self._size
+        self._size += 8
         if self._lines is not None:
             self._lines.setdefault(keys, line)
         if isinstance(event, yaml.AliasEvent):
             return self._alias(str(event.anchor), line)
         if isinstance(event, yaml.ScalarEvent):
             value = _scalar(event, line)
+            self._size += len(event.value)
         else:
             if depth >= DEPTH:
                 raise Malformed(f"nested deeper than {DEPTH} levels", line)
@@ -101,6 +110,7 @@ class _Reader:
             self._anchored -= bool(event.anchor)
         if event.anchor:
             self._anchors[event.anchor] = value
+            self._sizes[event.anchor] = self._size - before
         return value
 
     def _alias(self, name: str, line: int) -> Any:
@@ -109,6 +119,9 @@ class _Reader:
         self._aliases += 1
         if self._anchored or self._aliases > ALIASES:
             raise Malformed("an alias inside of what another one repeats, or too many of them", line)
+        self._repeated += self._sizes[name]
+        if self._repeated > REPEATED:
+            raise Malformed(f"aliases repeat more than {REPEATED >> 20} MB", line)
         return self._anchors[name]
 
     def _list(self, keys: Keys, depth: int) -> list[Any]:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from envclone.errors import ConfigError, Problem, UsageError
 from envclone.incidents.bundle import NAME, Incident, twice
-from envclone.incidents.document import Keys, Malformed, dump, parse
+from envclone.incidents.document import DEPTH, Keys, Malformed, dump, parse
 
 __all__ = ["LIMIT", "SUFFIXES", "find", "load", "save"]
 
@@ -96,11 +96,26 @@ def _loads(path: Path, text: str) -> Any:
     if path.suffix != ".json":
         return parse(text)
     try:
-        return json.loads(text, object_pairs_hook=_unique)
+        data = json.loads(text, object_pairs_hook=_unique)
+        if _depth(data) > DEPTH:
+            raise Malformed(f"nested deeper than {DEPTH} levels")
+        return data
     except json.JSONDecodeError as exc:
         raise Malformed(exc.msg, exc.lineno) from None
     except (RecursionError, ValueError):  # an integer of thousands of digits is a ValueError
         raise Malformed("is nested too deep, or holds a number that is too long") from None
+
+
+def _depth(data: Any) -> int:
+    """How deep lists and mappings are nested."""
+    deepest = 0
+    pending = [(data, 1)]
+    while pending:
+        value, depth = pending.pop()
+        if isinstance(value, dict | list):
+            deepest = max(deepest, depth)
+            pending += [(item, depth + 1) for item in (value.values() if isinstance(value, dict) else value)]
+    return deepest
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -21,7 +21,7 @@ _KEEP = "keep"
 
 def message(incident: Incident) -> bytes:
     """The bytes that are signed: everything in the bundle but the signature, in one form for YAML and JSON."""
-    content = incident.model_dump(exclude={"signature"})
+    content = incident.model_dump(exclude={"signature"}, warnings=False)
     return b"envclone incident\n" + json.dumps(content, sort_keys=True, default=str).encode()
 
 
