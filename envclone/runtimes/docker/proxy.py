@@ -1,13 +1,15 @@
 """The forward proxy at a sandbox's edge: destinations by name, each connection logged, nothing decrypted.
 
-It speaks what clients speak to a proxy (RFC 9110, 9.3.6 and RFC 9112, 3.2.2): `CONNECT host:port`, and `GET http://…`.
+It speaks what clients speak to a proxy (RFC 9110, 9.3.6 and RFC 9112, 3.2.2): `CONNECT host:port`, and `GET http://…`,
+one request a connection. A name is looked up once: the addresses that it gives are checked, and one of those is
+connected to.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import ipaddress
+import re
 import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,24 +17,27 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from envclone.runtimes.docker.tls import server_name
+from envclone.runtimes.docker import reach
+from envclone.runtimes.docker.tls import server_name, split_hello
 
 __all__ = ["Destination", "Proxy", "Refused", "destination", "pump"]
 
 _HEAD = 64 * 1024
 _PATIENCE = 30.0
 _CHUNK = 64 * 1024
-_HOP_BY_HOP = (b"proxy-", b"connection:", b"host:", b"keep-alive:")
+_HOP_BY_HOP = (b"proxy-", b"connection:", b"host:", b"keep-alive:", b"upgrade:")
+_HEADER = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+:[\t\x20-\x7e\x80-\xff]*")
 Log = Callable[[Mapping[str, Any]], None]
 
 
 class Refused(Exception):
-    """A request that does not go through: the HTTP status, and why."""
+    """A request that does not go through: the HTTP status, why, and for the log alone the address that is meant."""
 
-    def __init__(self, status: int, why: str) -> None:
+    def __init__(self, status: int, why: str, address: str = "") -> None:
         super().__init__(why)
         self.status = status
         self.why = why
+        self.address = address
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +55,20 @@ class Destination:
             return host.endswith(self.host[1:]) and len(host) >= len(self.host)
         return host == self.host
 
-    @property
-    def is_here(self) -> bool:
-        """Whether it was written as this host itself, or as an address: then it is meant as it stands."""
-        return self.host == "localhost" or _address(self.host) is not None
+    def means(self, found: reach.Address) -> bool:
+        """Whether this very address was written down; `localhost` means the loopback ones."""
+        return found.is_loopback if self.host == "localhost" else reach.address(self.host) == found
 
 
 def destination(text: str) -> Destination:
     """What `host`, `host:port`, `*.host` or `[address]:port` means; without a port it is 443. Raises ValueError."""
     parts = urlsplit(f"//{text}")
     host, port = parts.hostname, parts.port
+    if host and reach.is_number(host):
+        raise ValueError(f"'{text}' is an address in an unusual form: write it with four numbers and dots")
     if not host or parts.path or parts.query or parts.username or "*" in host.removeprefix("*."):
         raise ValueError(f"'{text}' is no destination: write host or host:port")
-    return Destination(host, port or 443)
+    return Destination(_plain(host), port or 443)
 
 
 @dataclass
@@ -85,13 +91,16 @@ class Proxy:
                     writer.write(b"HTTP/1.1 200 Connection established\r\n\r\n")
                     first = await self._greeting(reader, host)
                 event["allowed"] = True
+                event["address"] = str(remote_writer.get_extra_info("peername")[0])
                 remote_writer.write(first)
-                up, down = await asyncio.gather(pump(reader, remote_writer), pump(remote_reader, writer))
+                sending = pump(reader, remote_writer) if tunnel else _body(reader, remote_writer, first)
+                up, down = await asyncio.gather(sending, pump(remote_reader, writer))
                 event |= {"sent": up + len(first), "received": down}
             finally:
                 remote_writer.close()
         except Refused as exc:
             event["why"] = exc.why
+            event |= {"address": exc.address} if exc.address else {}
             body = f"envclone: {exc.why}\n".encode()
             with contextlib.suppress(OSError):
                 writer.write(
@@ -114,6 +123,8 @@ class Proxy:
         words = line.decode("latin-1").split(" ")
         if len(words) != 3 or not words[2].startswith("HTTP/1."):
             raise Refused(400, "this is a proxy for HTTP and for tunnels")
+        if not all(_HEADER.fullmatch(header) for header in headers):
+            raise Refused(400, "a header cannot be read")
         method, target, version = words
         try:
             parts = urlsplit(f"//{target}" if method == "CONNECT" else target)
@@ -122,8 +133,13 @@ class Proxy:
             raise Refused(400, "the destination cannot be read") from None
         if not host or (method == "CONNECT" and port is None) or (method != "CONNECT" and parts.scheme != "http"):
             raise Refused(400, "the destination cannot be read")
+        if reach.is_number(host):
+            raise Refused(400, f"{host} is an address in an unusual form")
+        host = _plain(host)
         if method == "CONNECT":
             return host, int(port or 0), b"", True
+        if _length(headers) is None:
+            raise Refused(400, "the length of the request cannot be read")
         path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         kept = [line for line in headers if not line.lower().startswith(_HOP_BY_HOP)]
         authority = parts.netloc.rpartition("@")[2]
@@ -132,19 +148,57 @@ class Proxy:
 
     async def _connect(self, host: str, port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         """A connection to an allowed destination. Raises Refused."""
-        found = next((one for one in self.allowed if one.allows(host, port)), None)
-        if found is None:
+        entries = [one for one in self.allowed if one.allows(host, port)]
+        if not entries:
             raise Refused(403, f"{host}:{port} is not among the destinations that the stack file allows")
         try:
-            addresses = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-        except OSError:
+            answers = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        except (OSError, UnicodeError):
             raise Refused(502, f"{host} has no address") from None
-        for *_, place in addresses:
-            if not found.is_here and not _outside(str(place[0])):
-                continue  # a name that leads to this host, its network's metadata or nowhere
+        forbidden = ""
+        for *_, place in answers:
+            found = reach.address(str(place[0]))
+            if found is None or not self._may(found, port, entries):
+                forbidden = str(place[0])
+                continue
             with contextlib.suppress(OSError, TimeoutError):
-                return await asyncio.wait_for(asyncio.open_connection(str(place[0]), port), _PATIENCE)
+                return await self._opened(found, port, entries)
+        if forbidden:
+            raise Refused(
+                403,
+                f"{host}:{port} cannot be reached: it leads to this host, or to a private address that the stack file "
+                "does not allow",
+                forbidden,
+            )
         raise Refused(502, f"{host}:{port} cannot be reached")
+
+    def _may(self, found: reach.Address, port: int, entries: Sequence[Destination]) -> bool:
+        """Whether an address may be connected to: public, or written down.
+
+        One of this host's must be what the request itself named; a private one may be what an allowed name leads to.
+        """
+        if any(one.means(found) for one in entries):
+            return True
+        if reach.is_this_host(found):
+            return False
+        return reach.is_public(found) or any(one.port == port and one.means(found) for one in self.allowed)
+
+    async def _opened(
+        self, found: reach.Address, port: int, entries: Sequence[Destination]
+    ) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A connection to this very address, and not to this host by a way that only the connection shows."""
+        sock = socket.socket(socket.AF_INET if found.version == 4 else socket.AF_INET6, socket.SOCK_STREAM)
+        try:
+            sock.setblocking(False)
+            place = (str(found), port)
+            await asyncio.wait_for(asyncio.get_running_loop().sock_connect(sock, place), _PATIENCE)
+            here, there = (str(name[0]).partition("%")[0] for name in (sock.getsockname(), sock.getpeername()))
+            if reach.address(there) != found or (here == there and not any(one.means(found) for one in entries)):
+                raise ConnectionRefusedError
+            return await asyncio.open_connection(sock=sock)
+        except BaseException:
+            sock.close()
+            raise
 
     async def _greeting(self, reader: asyncio.StreamReader, host: str) -> bytes:
         """The tunnel's first bytes: when they open TLS they must name the host that was allowed."""
@@ -154,8 +208,10 @@ class Proxy:
             if not more:
                 break
             first += more
+        if split_hello(first):
+            raise Refused(403, f"a tunnel to {host} opens TLS in pieces, so the name that it asks for cannot be read")
         named = server_name(first)
-        if named is not None and named.lower() != host.lower():
+        if named is not None and named.lower().rstrip(".") != host.lower().rstrip("."):
             raise Refused(403, f"a tunnel to {host} was used for {named}")
         return first
 
@@ -173,17 +229,53 @@ async def pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> in
     return total
 
 
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None
+async def _body(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, head: bytes) -> int:
+    """Pass on the body of the request that was checked, and nothing after it: another request could name any host."""
+    left = _length(head.split(b"\r\n")[1:])
+    total = 0
+    with contextlib.suppress(OSError, ValueError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
+        if left == -1:
+            total = await _chunks(reader, writer)
+        while left and left > 0 and (data := await reader.read(min(_CHUNK, left))):
+            writer.write(data)
+            await writer.drain()
+            total, left = total + len(data), left - len(data)
+    return total
 
 
-def _outside(text: str) -> bool:
-    """Whether an address is another machine's: not this host's own, nor a link's, where clouds keep their metadata."""
-    address = _address(text.partition("%")[0])
-    if address is None:
-        return False
-    plain = getattr(address, "ipv4_mapped", None) or address
-    return not (plain.is_loopback or plain.is_link_local or plain.is_unspecified or plain.is_multicast)
+async def _chunks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> int:
+    """The chunks of a body of unknown length (RFC 9112, 7.1), without extensions and trailers."""
+    total, size = 0, 1
+    while size:
+        size = int((await reader.readuntil(b"\r\n")).partition(b";")[0].strip(), 16)
+        left = size
+        writer.write(b"%x\r\n" % size)
+        while left and (data := await reader.read(min(_CHUNK, left))):
+            writer.write(data)
+            await writer.drain()
+            left -= len(data)
+        if left or (size and await reader.readexactly(2) != b"\r\n"):
+            return total
+        writer.write(b"\r\n")
+        total += size
+    await writer.drain()
+    return total
+
+
+def _length(headers: Sequence[bytes]) -> int | None:
+    """The length of a body; -1 when it comes in chunks, None when the headers contradict each other."""
+    fields = [(name.lower(), value.strip()) for name, _, value in (line.partition(b":") for line in headers)]
+    lengths = {value for name, value in fields if name == b"content-length"}
+    codings = [value.lower() for name, value in fields if name == b"transfer-encoding"]
+    if codings:
+        return -1 if codings == [b"chunked"] and not lengths else None
+    if not lengths:
+        return 0
+    (value, *others) = lengths
+    return int(value) if not others and value.isdigit() and len(value) < 16 else None
+
+
+def _plain(host: str) -> str:
+    """A host as it is compared: an address in its shortest form, a name in lower case."""
+    found = reach.address(host)
+    return str(found) if found is not None else host.lower()

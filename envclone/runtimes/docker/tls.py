@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["server_name"]
+__all__ = ["server_name", "split_hello"]
 
 
 def server_name(data: bytes) -> str | None:
@@ -26,3 +26,11 @@ def server_name(data: bytes) -> str | None:
     except (IndexError, UnicodeDecodeError):
         return None
     return None
+
+
+def split_hello(data: bytes) -> bool:
+    """Whether these bytes open TLS, and the ClientHello is not whole in their first record."""
+    if data[:1] != b"\x16":
+        return False
+    record = int.from_bytes(data[3:5])
+    return record < 4 or record < 4 + int.from_bytes(data[6:9]) or len(data) < 5 + record
