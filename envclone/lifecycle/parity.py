@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -66,7 +66,7 @@ def _compared(project: Project, branch: Branch) -> list[Row]:
         texts += there.values()
         # a setting of which nothing is known in production tells nothing: a captured profile names those that count
         wanted = {what for what in {*known, *there} if what in known or not what.startswith("setting ")}
-        rows += [_row(store, what, known.get(what), there.get(what)) for what in sorted(wanted)]
+        rows += [_row(store, what, known.get(what), there.get(what, _gone(what, known))) for what in sorted(wanted)]
         rows += _image(store, profile, branch)
     for service in branch.services:
         profile = parse(branch.profiles.get(service, {}), service)
@@ -76,6 +76,13 @@ def _compared(project: Project, branch: Branch) -> list[Row]:
     rows.append(_row("all", "answers of vector indexes", None if answers is None else "100.0%", answers))
     rows += _models(project, branch, texts)
     return rows
+
+
+def _gone(what: str, known: Mapping[str, str]) -> str | None:
+    """What a branch has of rights over its server: none of them come along."""
+    if not what.startswith("rights of "):
+        return None
+    return "no superuser" if "superuser" in known[what] else "taken away"
 
 
 def _image(part: str, profile: Profile, branch: Branch) -> Iterator[Row]:

@@ -16,6 +16,7 @@ from envclone.models import Container, Credentials, Endpoint, ServerFiles, Store
 from envclone.stores.postgres import engine as engines
 from envclone.stores.postgres import server, service, settings
 from envclone.stores.postgres.failures import judged
+from envclone.stores.postgres.rights import logins
 
 __all__ = ["container", "make_ready", "outside", "settle"]
 
@@ -127,14 +128,14 @@ def settle(
 
     wait.until(ready, what=f"{what} was not ready", timeout=timeout, hint="envclone logs shows what it wrote")
     running = server.Running(0, port, server.socket_dir_for(data), int(snapshot.engine_version.partition(".")[0]))
-    details = snapshot.details
+    names = logins.require(directory)
     with contextlib.closing(
-        server.connect(running, str(details["database"]), str(details["superuser"]), autocommit=False)
+        server.connect(running, str(snapshot.details["database"]), names.operator, autocommit=False)
     ) as conn:
         major = conn.info.server_version // 10000
         if major != int(snapshot.engine_version.partition(".")[0]):
             raise UnreachableError(f"{what} is a PostgreSQL {major}", hint="give the store an image of its own version")
-        service.let_in(conn, service.login(snapshot, credentials), major)
+        service.let_in(conn, service.login(snapshot, credentials), major, names)
         conn.commit()
 
 

@@ -12,8 +12,10 @@ from psycopg import sql
 from envclone.errors import UnsafeError
 from envclone.models import Cleaned
 from envclone.stores.postgres.quiesce import release_horizon
+from envclone.stores.postgres.rights.demotion import settings
+from envclone.stores.postgres.rights.logins import Login
 
-__all__ = ["NOWHERE", "defang", "event_triggers"]
+__all__ = ["NOWHERE", "defang"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -21,7 +23,6 @@ Connect = Callable[..., AbstractContextManager[Connection]]
 NOWHERE = "disabled.invalid"
 """The host that foreign servers point to afterwards; names under .invalid never resolve (RFC 2606)."""
 
-_OUTGOING = ("dblink", "pg_net", "http", "pgsql-http", "aws_lambda", "aws_s3", "plsh", "plpython3u", "plperlu")
 _TEMPLATES = ("template0", "template1")
 _REMARKS = """
     SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(d::text, '' ORDER BY d::text))
@@ -38,24 +39,24 @@ _ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "ad
 
 
 def defang(connect: Connect, database: str) -> list[Cleaned]:
-    """Neutralize roles' passwords, subscriptions, origins, foreign servers, jobs, outgoing extensions.
+    """Neutralize roles' passwords, subscriptions, origins, foreign servers, jobs.
 
     The cluster's other databases are dropped; `postgres` and `template1` are made anew when they hold anything.
-    `connect(dbname=…, autocommit=True)` opens a superuser's connection. Raises UnsafeError when template0 was filled.
+    `connect(dbname=…, autocommit=True, login=…)` opens a connection. Raises UnsafeError when template0 was filled.
     """
     slots, prepared = release_horizon(connect)
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         cleaned = [
             Cleaned("replication slots dropped", slots),
             Cleaned("prepared transactions rolled back", prepared),
             *_subscriptions(conn),
             *_foreign(conn),
-            _jobs(conn),
-            _outgoing(conn),
         ]
+    with connect(autocommit=True) as conn:  # its table can have triggers and indexes of production's
+        cleaned.append(_jobs(conn))
     cleaned += _databases(connect, database)
     cleaned.append(_statistics(connect))
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         cleaned += [_origins(conn), _passwords(conn), _settings(conn)]
     return [item for item in cleaned if item.count]
 
@@ -85,14 +86,6 @@ def _origins(conn: Connection) -> Cleaned:
     for (name,) in found:
         conn.execute("SELECT pg_catalog.pg_replication_origin_drop(%s)", [name])
     return Cleaned("replication origins dropped", len(found), _names(found))
-
-
-def event_triggers(conn: Connection) -> Cleaned:
-    """Disable every event trigger, before a session's own statements could fire one."""
-    found = conn.execute(
-        "UPDATE pg_catalog.pg_event_trigger SET evtenabled = 'D' WHERE evtenabled <> 'D' RETURNING evtname"
-    ).fetchall()
-    return Cleaned("event triggers disabled", len(found), _names(found))
 
 
 def _foreign(conn: Connection) -> list[Cleaned]:
@@ -137,28 +130,12 @@ def _jobs(conn: Connection) -> Cleaned:
     return Cleaned("scheduled jobs removed", jobs, "pg_cron")
 
 
-def _outgoing(conn: Connection) -> Cleaned:
-    """Functions of extensions that open connections: nobody but a superuser may call them."""
-    found = conn.execute(
-        "SELECT extname FROM pg_catalog.pg_extension WHERE extname = ANY (%s) ORDER BY 1", [list(_OUTGOING)]
-    ).fetchall()
-    conn.execute(
-        """UPDATE pg_catalog.pg_proc p
-           SET proacl = ARRAY[pg_catalog.makeaclitem(p.proowner, p.proowner, 'EXECUTE', false)]
-           FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
-           WHERE d.classid = 'pg_catalog.pg_proc'::regclass AND d.objid = p.oid AND d.deptype = 'e'
-             AND d.refclassid = 'pg_catalog.pg_extension'::regclass AND e.extname = ANY (%s)""",
-        [list(_OUTGOING)],
-    )
-    return Cleaned("extensions that reach out closed to everybody", len(found), _names(found))
-
-
 def _databases(connect: Connect, own: str) -> list[Cleaned]:
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         rows = conn.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
     names = [row[0] for row in rows]
     dropped = [name for name in names if name not in (*_TEMPLATES, "postgres", own)]
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         conn.execute("UPDATE pg_catalog.pg_database SET datallowconn = true WHERE datname = 'template0'")
         for name in dropped:
             _drop(conn, name)
@@ -168,7 +145,7 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
             "template0 of the cluster holds tables, which nothing but a mistake puts there",
             hint="drop them in production, and take a new snapshot",
         )
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         conn.execute("UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname = 'template0'")
         for name in filled:
             _drop(conn, name)
@@ -190,7 +167,7 @@ def _drop(conn: Connection, name: str) -> None:
 
 def _filled(connect: Connect, name: str) -> bool:
     """Whether anything was ever put into a database: whatever was has a number that initdb gives to nothing."""
-    with connect(dbname=name, autocommit=True) as conn:
+    with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
         catalogs = conn.execute(
             """SELECT c.relname, a.attname FROM pg_catalog.pg_class c
                JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
@@ -205,17 +182,17 @@ def _filled(connect: Connect, name: str) -> bool:
         ]
         row = conn.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(held))).fetchone()
         remarks = conn.execute(_REMARKS).fetchone()
-    with connect(dbname="template0", autocommit=True) as conn:
+    with connect(dbname="template0", autocommit=True, login=Login.OPERATOR) as conn:
         return bool(row and row[0]) or conn.execute(_REMARKS).fetchone() != remarks
 
 
 def _statistics(connect: Connect) -> Cleaned:
     """Samples of catalogs that hold secrets, such as of the roles' password hashes."""
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         names = [row[0] for row in conn.execute("SELECT datname FROM pg_catalog.pg_database WHERE datallowconn")]
     removed = 0
     for name in names:
-        with connect(dbname=name, autocommit=True) as conn:
+        with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
             found = conn.execute(
                 """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
                    WHERE c.oid = s.starelid AND c.relnamespace = 'pg_catalog'::regnamespace AND c.relname = ANY (%s)
@@ -240,18 +217,9 @@ def _passwords(conn: Connection) -> Cleaned:
 
 def _settings(conn: Connection) -> Cleaned:
     """Settings of roles and databases that load libraries or name other machines."""
-    found = conn.execute(
-        r"""UPDATE pg_catalog.pg_db_role_setting SET setconfig = ARRAY(
-              SELECT s FROM pg_catalog.unnest(setconfig) AS u (s)
-              WHERE s !~* '^(session_preload_libraries|local_preload_libraries|dynamic_library_path)='
-                AND s !~* '(pass|secret|token|api_?key)')
-            WHERE EXISTS (SELECT 1 FROM pg_catalog.unnest(setconfig) AS u (s)
-              WHERE s ~* '^(session_preload_libraries|local_preload_libraries|dynamic_library_path)='
-                 OR s ~* '(pass|secret|token|api_?key)')"""
-    ).rowcount
-    conn.execute("DELETE FROM pg_catalog.pg_db_role_setting WHERE setconfig = '{}'")
-    conn.execute("VACUUM FULL pg_catalog.pg_db_role_setting")
-    return Cleaned("settings of roles and databases removed", found)
+    found = settings(conn)
+    conn.execute("VACUUM FULL pg_catalog.pg_db_role_setting")  # also what was removed at the start
+    return found
 
 
 def _names(rows: list[tuple[Any, ...]]) -> str:

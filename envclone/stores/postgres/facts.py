@@ -28,14 +28,15 @@ def production(snapshot: StoreSnapshot) -> dict[str, str]:
     return found
 
 
-def facts(endpoint: Endpoint, superuser: str, kept: Collection[str]) -> dict[str, str]:
+def facts(endpoint: Endpoint, kept: Collection[str]) -> dict[str, str]:
     """What a branch's server says: its version, those of the extensions installed beside it, its C library's collation.
 
     Raises UnreachableError.
     """
     with _connected(endpoint, keep=SETTINGS) as conn:  # these as the branch's user has them
         found = _ask(conn)
-    with _connected(endpoint, superuser) as conn:
+        (operator,) = conn.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10").fetchone()
+    with _connected(endpoint, operator) as conn:
         return {**found, **planner(conn, kept)}
 
 

@@ -31,10 +31,13 @@ def retire(conn: Connection, held: Sequence[Index]) -> None:
         _invalidate(conn, {index.table for index in held})
 
 
-def rebuild(conn: Connection, held: Sequence[Index]) -> None:
-    """Build retired indexes from the rows as they are; raises psycopg's UniqueViolation on a duplicate."""
+def rebuild(conn: Connection, worker: Connection, held: Sequence[Index]) -> None:
+    """Build retired indexes from the rows as they are; raises psycopg's UniqueViolation on a duplicate.
+
+    The worker builds them, for it takes production's functions in expressions; the operator tells the others.
+    """
     for index in held:
-        conn.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
+        worker.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
     if held:
         _invalidate(conn, {index.table for index in held})
 

@@ -13,6 +13,7 @@ import psycopg
 
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.pages.tuples import Attribute
+from envclone.stores.postgres.rights.logins import Login
 
 __all__ = ["FILE", "Database", "Layout", "Relation", "forget", "load", "read_layout", "read_relations", "save"]
 
@@ -94,7 +95,7 @@ def read_layout(connect: Connect) -> Layout:
     `connect(dbname=…, autocommit=True)` opens a superuser's connection; every database must take connections.
     Raises UnsafeError for a table access method other than heap, whose files are not known.
     """
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         row = conn.execute(
             """SELECT current_setting('block_size')::int,
                       (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'segment_size')"""
@@ -103,7 +104,7 @@ def read_layout(connect: Connect) -> Layout:
         names = conn.execute("SELECT oid::int8, datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
     databases = []
     for oid, name in names:
-        with connect(dbname=name, autocommit=True) as there:
+        with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as there:
             databases.append(Database(oid, name, tuple(read_relations(there))))
     return Layout(row[0], row[1], tuple(databases))
 

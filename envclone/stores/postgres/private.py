@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from envclone.errors import UnsafeError
-from envclone.models import StoreSnapshot
-from envclone.stores.postgres import engine, server, settings
-from envclone.stores.postgres.session import PREPARATION, PostgresSession
+from envclone.models import Cleaned, StoreSnapshot
+from envclone.stores.postgres import engine, quiesce, server, settings
+from envclone.stores.postgres.rights import logins
+from envclone.stores.postgres.rights.demotion import take_rights
+from envclone.stores.postgres.rights.logins import Login
+from envclone.stores.postgres.rights.taken import Taken
+from envclone.stores.postgres.session import PREPARATION, REPLICA, PostgresSession
 
 __all__ = ["open_private", "options"]
 
@@ -72,7 +76,8 @@ def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iter
     """Open the clone in `directory` (which holds `data/`) and yield a session on the store's database.
 
     New configuration files are written before the first start, so that nothing of production's acts. The server listens
-    on a Unix socket in a directory of mode 0700 only. It is always stopped at the end; when the session ended well,
+    on a Unix socket in a directory of mode 0700 only. On a clone of a raw snapshot production's superusers lose their
+    rights first. It is always stopped at the end; when the session ended well,
     dead rows are gone and the layout of the files is noted before. Raises UnsafeError when it does not stop cleanly.
     """
     data = directory / "data"
@@ -81,12 +86,13 @@ def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iter
         data, found, snapshot.details.get("settings", ()), snapshot.details.get("overrides")
     )
     server.recover_to_clean_stop(found, data, log=log)
-    private = PrivateServer(found, data, snapshot, log)
+    private = PrivateServer(found, data, snapshot, log, logins.load(directory))
     stopped = server.Stopped(False)
     try:
         private.start()
+        taken, cleaned = private.take_rights(directory)
         session = PostgresSession(
-            private.connect, snapshot.store, private.database, directory, changes, private.stopped
+            private.connect, snapshot.store, private.database, directory, changes, private.stopped, taken, cleaned
         )
         yield session
         session.finish()
@@ -101,10 +107,18 @@ def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iter
 class PrivateServer:
     """The server behind a private session; `database` is the store's own."""
 
-    def __init__(self, found: engine.Engine, data: Path, snapshot: StoreSnapshot, log: Path) -> None:
+    def __init__(
+        self,
+        found: engine.Engine,
+        data: Path,
+        snapshot: StoreSnapshot,
+        log: Path,
+        names: logins.Logins | None,
+    ) -> None:
         self._engine = found
         self._log = log
         self._superuser = str(snapshot.details["superuser"])
+        self._names = names
         self._running: server.Running | None = None
         self.database = str(snapshot.details["database"])
         self.data = data
@@ -120,13 +134,36 @@ class PrivateServer:
             timeout=600.0,
         )
 
+    def take_rights(self, directory: Path) -> tuple[list[Taken], list[Cleaned]]:
+        """Take the rights of production's superusers away, unless that is done; says what was taken, and from whom."""
+        if self._names is not None:
+            return [], []
+        # what a prepared transaction has locked in the catalogs cannot be written
+        slots, prepared = quiesce.release_horizon(self.connect)
+        self._names, taken, cleaned = take_rights(self._as_superuser, directory)
+        quiet = [Cleaned("replication slots dropped", slots), Cleaned("prepared transactions rolled back", prepared)]
+        return taken, [*cleaned, *(item for item in quiet if item.count)]
+
+    def _as_superuser(self, *, autocommit: bool) -> AbstractContextManager[psycopg.Connection[Any]]:
+        return self.connect(autocommit=autocommit, login=Login.OPERATOR)
+
     @contextmanager
-    def connect(self, dbname: str | None = None, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
-        """A superuser's connection, prepared by PREPARATION; without a name to the store's own database."""
+    def connect(
+        self, dbname: str | None = None, *, autocommit: bool = True, login: Login = Login.WORKER
+    ) -> Iterator[psycopg.Connection[Any]]:
+        """A connection with the rights of `login`, prepared; without a name to the store's own database.
+
+        Before the rights are taken there is but one login, the operator's, under production's name of the superuser.
+        """
         assert self._running is not None
-        name = dbname or self.database
-        with closing(server.connect(self._running, name, self._superuser, autocommit=True)) as conn:
-            conn.execute(PREPARATION)
+        user = self._superuser if self._names is None else self._names.name(login)
+        operator = login is Login.OPERATOR
+        # a hook's file is the user's own text, which may leave the usual schema out
+        names = {"search_path": "public"} if login is Login.AUTHOR else {}
+        with closing(
+            server.connect(self._running, dbname or self.database, user, autocommit=True, maintenance=operator, **names)
+        ) as conn:
+            conn.execute(PREPARATION + (REPLICA if operator else ""))
             conn.autocommit = autocommit
             yield conn
 

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from envclone.errors import UnsafeError
+from envclone.stores.postgres.rights.logins import Login
 
 __all__ = ["every_database_open", "release_horizon", "vacuum_catalogs"]
 
@@ -22,13 +23,13 @@ def release_horizon(connect: Connect) -> tuple[int, int]:
 
     Returns how many there were of each.
     """
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         slots = conn.execute(
             "SELECT pg_catalog.pg_drop_replication_slot(slot_name) FROM pg_catalog.pg_replication_slots"
         ).rowcount
         prepared = conn.execute("SELECT gid, database FROM pg_catalog.pg_prepared_xacts").fetchall()
     for gid, database in prepared:
-        with connect(dbname=database, autocommit=True) as conn:
+        with connect(dbname=database, autocommit=True, login=Login.OPERATOR) as conn:
             conn.execute(sql.SQL("ROLLBACK PREPARED {}").format(sql.Literal(gid)))
     return slots, len(prepared)
 
@@ -36,14 +37,14 @@ def release_horizon(connect: Connect) -> tuple[int, int]:
 @contextmanager
 def every_database_open(connect: Connect) -> Iterator[None]:
     """Let template0, and whatever else takes no connections, take them for the moment."""
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         closed = [
             row[0]
             for row in conn.execute("SELECT oid::int8 FROM pg_catalog.pg_database WHERE NOT datallowconn").fetchall()
         ]
         _allow(conn, closed, True)
     yield
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         _allow(conn, closed, False)
         conn.execute("VACUUM pg_catalog.pg_database")
 
@@ -54,10 +55,10 @@ def vacuum_catalogs(connect: Connect) -> int:
     Users' tables are not touched: their line pointers stay as they are, and what nobody sees is erased on the files.
     Raises UnsafeError when dead rows could not be removed.
     """
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         names = [row[0] for row in conn.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY oid").fetchall()]
     for name in names:
-        with connect(dbname=name, autocommit=True) as conn:
+        with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
             _require_no_others(conn)
             tables = conn.execute(
                 """SELECT n.nspname, c.relname

@@ -18,16 +18,17 @@ __all__ = ["materialized_views"]
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def materialized_views(conn: Connection, masked: Collection[int], progress: Progress) -> list[int]:
-    """Refresh the populated materialized views that can show a value of the `masked` tables (oids); returns their oids.
+def materialized_views(worker: Connection, masked: Collection[int], progress: Progress) -> list[int]:
+    """Let the worker refresh the populated materialized views that can show a value of the `masked` tables (oids).
 
+    Returns their oids.
     A refresh writes new files, and builds all of a view's indexes anew. Raises UnsafeError naming the view whose query
     fails.
     """
-    views = [view for view in dependents.materialized_views(conn, masked) if view.populated]
+    views = [view for view in dependents.materialized_views(worker, masked) if view.populated]
     for number, view in enumerate(views, start=1):
         try:
-            conn.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(view.identifier))
+            worker.execute(sql.SQL("REFRESH MATERIALIZED VIEW {}").format(view.identifier))
         except psycopg.Error as exc:
             raise UnsafeError(
                 f"the materialized view {view.schema}.{view.name} could not be refreshed ({type(exc).__name__})",

@@ -16,6 +16,7 @@ from envclone.protocols import Masks, Progress
 from envclone.stores.postgres import indexes, refresh, sequences, statistics, textsearch, triggers
 from envclone.stores.postgres.dependents import generated_from, indexes_on
 from envclone.stores.postgres.read import written_columns
+from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.staging import STAGING, MaskedColumn, fill, joined, staged_name
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
@@ -36,17 +37,18 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
     afterwards, which proves uniqueness. Other indexes, vector indexes above all, see row versions come and go only.
     Triggers, rules and foreign keys do not act. Rows whose values do not change are not written.
 
-    `connect(autocommit=…)` opens a superuser's connection to the store's database.
+    `connect(autocommit=…, login=…)` opens a connection to the store's database: the operator's for the catalogs, and
+    the worker's wherever the server evaluates what is production's.
     Raises UnsafeError naming the constraint when pseudonyms break one, or what cannot be masked this way.
     """
     started = time.monotonic()
     rows: dict[str, int] = {}
     values: dict[str, int] = {}
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn, connect(autocommit=True) as worker:
         tables = read_tables(conn)
         made = {table.oid: textsearch.vectors(conn, table, plan) for table in tables}
         work = [(t, columns) for t in tables if (columns := written_columns(t, plan)) or made[t.oid]]
-        check(conn, plan, tables, work)
+        check(worker, plan, tables, work)
         with triggers.unpublished(conn):
             for table, columns in work:
                 fields = [
@@ -58,16 +60,16 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
                 values |= {field.rule.address: field.changed for field in fields}
         if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.masked:
             rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = unlink_large_objects(conn)
-        sequences.advance(conn, {t.oid: columns for t, columns in work})
+        sequences.advance(worker, {t.oid: columns for t, columns in work})
         masked = {oid for table, _ in work for oid in (table.oid, *table.tree)}
-        views = refresh.materialized_views(conn, masked, progress)
+        views = refresh.materialized_views(worker, masked, progress)
         affected = {leaf.oid for table, _ in work for leaf in table.leaves} | {table.oid for table, _ in work}
         names = {
             oid: affected_columns(conn, t, [*c, *(v.column for v in made[t.oid])])
             for t, c in work
             for oid in (t.oid, *(leaf.oid for leaf in t.leaves))
         }
-        statistics.renew(conn, {oid: names[oid] for oid in affected}, views)
+        statistics.renew(conn, worker, {oid: names[oid] for oid in affected}, views)
     return RewriteReport(METHOD, rows, values, time.monotonic() - started)
 
 
@@ -133,9 +135,10 @@ def rewrite_table(
             with connect(autocommit=True) as reader, connect(autocommit=False) as writer:
                 _leaf(reader, writer, table, leaf, fields, made, progress)
             _forget_missing(conn, leaf, fields)
-            # dead row versions leave the other indexes, and the space is there before anything is built on it
-            conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON, TRUNCATE ON) {}").format(leaf.identifier))
-            indexes.rebuild(conn, held)
+            with connect(autocommit=True) as worker:
+                # dead row versions leave the other indexes, and the space is there before anything is built on it
+                worker.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON, TRUNCATE ON) {}").format(leaf.identifier))
+                indexes.rebuild(conn, worker, held)
 
 
 def _leaf(

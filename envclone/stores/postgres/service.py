@@ -12,6 +12,7 @@ from envclone.errors import BusyError
 from envclone.models import Credentials, Endpoint, StoreSnapshot
 from envclone.stores.postgres import engine as engines
 from envclone.stores.postgres import server, settings
+from envclone.stores.postgres.rights import logins
 
 if TYPE_CHECKING:
     import psycopg
@@ -44,14 +45,14 @@ def serve(
     """
     data = directory / "data"
     engine = engines.for_snapshot(snapshot)
+    names = logins.require(directory)
     credentials = login(snapshot, credentials)
     settings.write_hba(data, [credentials.user])
     server_ = _start(engine, data, port, log, overrides or {}, started)
     try:
         database = str(snapshot.details["database"])
-        superuser = str(snapshot.details["superuser"])
-        with contextlib.closing(server.connect(server_, database, superuser, autocommit=False)) as conn:
-            let_in(conn, credentials, engine.major)
+        with contextlib.closing(server.connect(server_, database, names.operator, autocommit=False)) as conn:
+            let_in(conn, credentials, engine.major, names)
             conn.commit()
     except BaseException:
         server.stop(data, "immediate")
@@ -113,7 +114,7 @@ def login(snapshot: StoreSnapshot, credentials: Credentials) -> Credentials:
     return credentials
 
 
-def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int) -> None:
+def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int, names: logins.Logins) -> None:
     """Make the branch's login, or give it its password again; the server sees the SCRAM verifier only."""
     from psycopg import sql
 
@@ -135,12 +136,16 @@ def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int) 
         return  # a restart: its rights are there
     database = sql.Identifier(conn.info.dbname)
     conn.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}").format(database, user))
-    granted = [*_PREDEFINED, *(["pg_maintain"] if major >= 17 else []), *_production_roles(conn, credentials.user)]
+    granted = [
+        *_PREDEFINED,
+        *(["pg_maintain"] if major >= 17 else []),
+        *_production_roles(conn, credentials.user, names),
+    ]
     conn.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(", ").join(map(sql.Identifier, granted)), user))
 
 
-def _production_roles(conn: psycopg.Connection[Any], user: str) -> list[str]:
-    """Production's own login and owner roles, without those that are, or can become, a superuser."""
+def _production_roles(conn: psycopg.Connection[Any], user: str, names: logins.Logins) -> list[str]:
+    """Production's own login and owner roles, without those that were, or could become, a superuser."""
     rows = conn.execute(
         """
         WITH RECURSIVE powerful AS (
@@ -151,12 +156,12 @@ def _production_roles(conn: psycopg.Connection[Any], user: str) -> list[str]:
             UNION SELECT proowner FROM pg_catalog.pg_proc UNION SELECT typowner FROM pg_catalog.pg_type
             UNION SELECT datdba FROM pg_catalog.pg_database)
         SELECT rolname FROM pg_catalog.pg_roles r
-        WHERE oid >= 16384 AND rolname <> %(user)s
+        WHERE oid >= 16384 AND rolname <> %(user)s AND rolname <> ALL (%(ours)s)
           AND (rolcanlogin OR oid IN (SELECT oid FROM owners)) AND oid NOT IN (SELECT oid FROM powerful)
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles u
                           WHERE u.rolname = %(user)s AND pg_catalog.pg_has_role(r.oid, u.oid, 'MEMBER'))
         ORDER BY rolname
         """,
-        {"powers": list(_LOCAL_POWERS), "user": user},
+        {"powers": [*_LOCAL_POWERS, names.former], "ours": [names.worker, names.author], "user": user},
     ).fetchall()
     return [name for (name,) in rows]

@@ -25,8 +25,10 @@ from envclone.stores.postgres import (
     statements,
 )
 from envclone.stores.postgres.inplace.writer import rewrite as write_in_place
+from envclone.stores.postgres.rights.logins import Login
+from envclone.stores.postgres.rights.taken import Taken, as_cleaned
 
-__all__ = ["PREPARATION", "PostgresSession"]
+__all__ = ["PREPARATION", "REPLICA", "PostgresSession"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -35,7 +37,7 @@ PREPARATION = """
     SET statement_timeout = 0; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = 0;
     SET idle_session_timeout = 0; SET default_transaction_read_only = off; SET row_security = off;
     SET default_transaction_isolation = 'read committed'; SET default_transaction_deferrable = off;
-    SET session_replication_role = replica; SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;
+    SET client_encoding = 'UTF8'; SET standard_conforming_strings = on;
     SET datestyle = 'ISO, MDY'; SET intervalstyle = 'postgres'; SET timezone = 'UTC'; SET bytea_output = 'hex';
     SET extra_float_digits = 1; SET xmlbinary = 'base64'; SET lc_monetary = 'C'; SET lc_numeric = 'C';
     SET check_function_bodies = off; SET maintenance_work_mem = '256MB'; SET work_mem = '64MB';
@@ -43,14 +45,18 @@ PREPARATION = """
 """
 """What a role's or a database's settings in production must not decide for a private session."""
 
+REPLICA = "; SET session_replication_role = replica"
+"""For who is a superuser; the worker has it as a setting of his role."""
+
 
 class PostgresSession:
     """The private session on one store's database.
 
-    `connect(dbname=None, autocommit=…)` is a context manager that opens a superuser's connection to the private server,
-    prepared by PREPARATION, and closes it; without a name it goes to the store's own database. `changes` are what the
-    clone's new configuration changed; `defang` reports them. `stopped` stops the server for the time of work on its
-    files; without it rows are written through SQL.
+    `connect(dbname=None, autocommit=…, login=…)` is a context manager that opens a connection to the private server
+    with the rights of a `Login` (the worker's, unless another is named), and closes it; without a name it goes to the
+    store's own database. `changes` are what the clone's new configuration changed, `taken` whose rights are gone,
+    `cleaned` what else was put out of action at the start; `defang` reports them. `stopped` stops the server for the
+    time of work on its files; without it rows are written through SQL.
     """
 
     def __init__(
@@ -61,6 +67,8 @@ class PostgresSession:
         directory: Path,
         changes: Sequence[Change] = (),
         stopped: Callable[[], AbstractContextManager[Path]] | None = None,
+        taken: Sequence[Taken] = (),
+        cleaned: Sequence[Cleaned] = (),
     ) -> None:
         self._connect = connect
         self._store = store
@@ -69,7 +77,8 @@ class PostgresSession:
         self._changes = changes
         self._stopped = stopped
         self._changed = False
-        self._disabled: list[Cleaned] = []
+        self._taken = taken
+        self._cleaned = cleaned
 
     def inventory(self) -> Inventory:
         """Every column of every user table, and the large objects."""
@@ -113,11 +122,12 @@ class PostgresSession:
             return integrity.check(conn)
 
     def decisive(self, kept: Collection[str]) -> Mapping[str, str]:
-        """Statistics of kept columns, sizes of tables, parameters of indexes."""
+        """Statistics of kept columns, sizes of tables, parameters of indexes; rights that the clone does not give."""
         from envclone.stores.postgres.planner import planner
 
-        with self._connect(autocommit=True) as conn:
-            return planner(conn, kept)
+        with self._connect(autocommit=True, login=Login.OPERATOR) as conn:
+            found = planner(conn, kept)
+        return {**found, **{f"rights of {item.what}": item.right for item in self._taken}}
 
     def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
         """The values of columns in the first rows by the tables' keys."""
@@ -134,7 +144,8 @@ class PostgresSession:
         self._touch()
         names = ", ".join(change.name for change in self._changes)
         settings = [Cleaned("settings and files that differ from production", len(self._changes), names)]
-        return [*(settings if self._changes else []), *self._disabled, *defang.defang(self._connect, self._database)]
+        done = [*as_cleaned(self._taken), *self._cleaned]
+        return [*(settings if self._changes else []), *done, *defang.defang(self._connect, self._database)]
 
     def finish(self) -> None:
         """Before the server stops: remove the catalogs' dead rows and note the layout of the files for `scrub`.
@@ -150,11 +161,8 @@ class PostgresSession:
         layout.save(found, self._directory)
 
     def _touch(self) -> None:
-        """Before the first change: what is known of the layout is void, and no event trigger may meddle."""
+        """Before the first change: what is known of the layout is void."""
         if self._changed:
             return
         self._changed = True
         layout.forget(self._directory)
-        with self._connect(autocommit=True) as conn:
-            disabled = defang.event_triggers(conn)
-        self._disabled = [disabled] if disabled.count else []

@@ -62,7 +62,6 @@ def fill(
     columns = [field.column for field in fields]
     definitions: list[sql.Composable] = [sql.SQL("tid pg_catalog.tid")]
     definitions += [sql.SQL("{} {}").format(staged_name(i), c.staged_as) for i, c in enumerate(columns)]
-    writer.execute("SET LOCAL session_replication_role = replica")
     writer.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(sql.Identifier(_NAME), joined(definitions)))
     done = staged = 0
     subjects = [field.subject for field in fields if field.subject]

@@ -12,6 +12,7 @@ from psycopg import sql
 from envclone.errors import UnsafeError
 from envclone.stores.postgres import refresh, statistics
 from envclone.stores.postgres.dependents import generated_from
+from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.tables import Table, read_tables
 
 __all__ = ["run"]
@@ -28,8 +29,7 @@ def run(connect: Connect, text: str, name: str, writes: Collection[str], timeout
     """
     rows = 0
     try:
-        with connect(autocommit=False) as conn:
-            conn.execute("SET LOCAL session_replication_role = origin")
+        with connect(autocommit=False, login=Login.AUTHOR) as conn:
             conn.execute("SELECT pg_catalog.set_config('statement_timeout', %s, true)", [str(int(timeout * 1000))])
             cursor = conn.execute(text.encode())
             while True:
@@ -42,16 +42,17 @@ def run(connect: Connect, text: str, name: str, writes: Collection[str], timeout
                    WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname !~ '^pg_(toast_)?temp_'"""
             ).fetchall()
             conn.commit()
-            conn.autocommit = True
+        with connect(autocommit=True, login=Login.OPERATOR) as operator, connect(autocommit=True) as worker:
             for (table,) in touched:
-                _clean(conn, table)
+                _clean(worker, table)
             gone = {table for (table,) in touched}
-            tables = [t for t in read_tables(conn) if gone & set(_relations(t))]
-            views = refresh.materialized_views(conn, gone | {t.oid for t in tables}, lambda event: None)
+            tables = [t for t in read_tables(operator) if gone & set(_relations(t))]
+            views = refresh.materialized_views(worker, gone | {t.oid for t in tables}, lambda event: None)
             if writes:
-                _renew(conn, writes, name, views)
+                _renew(operator, worker, writes, name, views)
             elif touched:  # what was deleted may still be known to the planner
-                statistics.renew(conn, {oid: set(t.columns) for t in tables for oid in _relations(t)}, views)
+                its = {oid: set(t.columns) for t in tables for oid in _relations(t)}
+                statistics.renew(operator, worker, its, views)
     except psycopg.Error as exc:
         position = exc.diag.statement_position
         line = f" in line {text.count(chr(10), 0, int(position)) + 1}" if position else ""
@@ -88,7 +89,7 @@ def _clean(conn: Connection, table: int) -> None:
         conn.execute(sql.SQL("REINDEX INDEX {}").format(sql.Identifier(schema, index)))
 
 
-def _renew(conn: Connection, writes: Collection[str], name: str, views: Sequence[int]) -> None:
+def _renew(conn: Connection, worker: Connection, writes: Collection[str], name: str, views: Sequence[int]) -> None:
     """What the planner knows of the columns that were written."""
     tables = {f"{t.address}.{c}": t for t in read_tables(conn) for c in t.columns}
     for address in writes:
@@ -97,7 +98,7 @@ def _renew(conn: Connection, writes: Collection[str], name: str, views: Sequence
     for table in {tables[address].oid: tables[address] for address in writes}.values():
         columns = {a.rpartition(".")[2] for a in writes if tables[a].oid == table.oid}
         columns |= generated_from(conn, table, columns)
-        statistics.renew(conn, dict.fromkeys(_relations(table), columns), views)
+        statistics.renew(conn, worker, dict.fromkeys(_relations(table), columns), views)
 
 
 def _relations(table: Table) -> list[int]:

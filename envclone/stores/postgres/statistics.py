@@ -16,14 +16,15 @@ _RESIZE = "UPDATE pg_catalog.pg_class SET reltuples = %s, relpages = %s, relallv
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def renew(conn: Connection, masked: Mapping[int, set[str]], views: Collection[int]) -> None:
+def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]], views: Collection[int]) -> None:
     """Remove the statistics that show values of masked columns, and sample them anew where there had been any.
 
     `masked` names the masked columns, and those computed from them, by the oid of their table or partition; parents,
     whose statistics sample their children, are found here. Statistics of an index's expressions, and extended ones,
     count when a masked column is in them. Those of other columns stay as they are, so that plans stay as they are:
     for the time of ANALYZE their target is 0, which leaves their rows alone. `views` are the
-    materialized views that were refreshed: they are new, and so are their statistics.
+    materialized views that were refreshed: they are new, and so are their statistics. The operator's connection writes
+    the catalogs, and the worker's samples, for expressions are production's.
     """
     tables = _with_parents(conn, masked)
     stale: dict[int, list[int]] = {}
@@ -34,11 +35,11 @@ def renew(conn: Connection, masked: Mapping[int, set[str]], views: Collection[in
     sizes = conn.execute(_SIZES, [sorted(stale)]).fetchall()
     kept = [(t, n, target) for t in sorted(tables) for n, target in _others(conn, t, tables[t], stale.get(t, []))]
     _set_targets(conn, [(table, number, 0) for table, number, _ in kept])
-    _analyze(conn, sorted(stale))
+    _analyze(worker, sorted(stale))
     _set_targets(conn, kept)
     for size in sizes:  # ANALYZE counts anew, and plans follow production's count, however old it is
         conn.execute(_RESIZE, size)
-    _analyze(conn, _remove_of_matviews(conn, views))
+    _analyze(worker, _remove_of_matviews(conn, views))
     for catalog in ("pg_statistic", "pg_statistic_ext_data", "pg_attribute"):
         conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))
 

@@ -177,7 +177,7 @@ class PostgresStore:
         """The same of the branch's server, its settings, statistics and index parameters."""
         from envclone.stores.postgres.facts import facts
 
-        return facts(endpoint, str(snapshot.details["superuser"]), kept)
+        return facts(endpoint, kept)
 
     def counted(self, endpoint: Endpoint) -> Counters:
         """Temporary files that its statements wrote."""

@@ -11,7 +11,8 @@ from typing import Any
 import psycopg
 
 from envclone.models import FieldKind, FieldRule, Inventory, JsonRule, StorePlan
-from envclone.stores.postgres.session import PREPARATION
+from envclone.stores.postgres.rights.logins import Login
+from envclone.stores.postgres.session import PREPARATION, REPLICA
 
 SCHEMA = """
 CREATE EXTENSION vector;
@@ -244,10 +245,12 @@ def connector(production: Any, database: str) -> Callable[..., contextlib.Abstra
     """What a private session connects by, against a test's server."""
 
     @contextlib.contextmanager
-    def connect(dbname: str | None = None, *, autocommit: bool = True) -> Iterator[psycopg.Connection[Any]]:
+    def connect(
+        dbname: str | None = None, *, autocommit: bool = True, login: Login = Login.WORKER
+    ) -> Iterator[psycopg.Connection[Any]]:
         socket = {"host": str(production.socket_dir), "port": production.port, "user": production.superuser}
         with contextlib.closing(psycopg.connect(dbname=dbname or database, autocommit=True, **socket)) as conn:
-            conn.execute(PREPARATION)
+            conn.execute(PREPARATION + ("" if login is Login.AUTHOR else REPLICA))
             conn.autocommit = autocommit
             yield conn
 

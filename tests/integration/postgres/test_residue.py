@@ -16,6 +16,7 @@ from envclone.config.schema import StoreConfig
 from envclone.errors import BusyError, UnsafeError
 from envclone.models import FieldRule, StorePlan, StoreSnapshot
 from envclone.stores.postgres import blanks, engine, refresh, residue, server, statistics
+from envclone.stores.postgres.rights import logins
 from envclone.stores.postgres.store import PostgresStore
 from tests.integration.postgres import desk
 from tests.support.postgres import production, scratch
@@ -129,7 +130,7 @@ def test_no_original_is_left_in_any_byte(clone: Clone) -> None:
         assert session.integrity().problems == ()
         running = server.status(directory / "data")
         assert running is not None
-        with server.connect(running, "shop", "postgres", search_path="public") as conn:
+        with server.connect(running, "shop", logins.require(directory).operator, search_path="public") as conn:
             path = conn.execute("SELECT pg_relation_filepath('distant')").fetchone()
             assert path is not None and path[0].startswith("pg_tblspc/")
             rows = conn.execute("SELECT a, id, last FROM leftovers ORDER BY id").fetchall()
@@ -189,7 +190,7 @@ def test_dropped_columns_are_blank_where_no_row_was_written(clone: Clone) -> Non
     with PostgresStore().open(directory, snapshot, log=directory.parent / "log"):
         running = server.status(directory / "data")
         assert running is not None
-        with server.connect(running, "shop", "postgres", search_path="public") as conn:
+        with server.connect(running, "shop", logins.require(directory).operator, search_path="public") as conn:
             rows = conn.execute("SELECT a, id, last FROM leftovers WHERE id < 99 ORDER BY id").fetchall()
             assert rows == [(f"a{i}", i, f"kept{i}") for i in range(1, 41)]
             conn.execute("DELETE FROM leftovers WHERE id < 10")  # removes the blank chunks too
@@ -238,7 +239,7 @@ def test_a_damaged_page_is_refused_not_guessed(clone: Clone) -> None:
     with PostgresStore().open(directory, snapshot, log=directory.parent / "log"):
         running = server.status(directory / "data")
         assert running is not None
-        with server.connect(running, "shop", "postgres", search_path="public") as conn:
+        with server.connect(running, "shop", logins.require(directory).operator, search_path="public") as conn:
             row = conn.execute("SELECT pg_relation_filepath('animals')").fetchone()
     assert row is not None
     with (directory / "data" / row[0]).open("r+b") as file:

@@ -16,7 +16,9 @@ from envclone import process
 from envclone.accounts import hand_over, service_account
 from envclone.errors import BusyError
 from envclone.models import Credentials, Endpoint, Secret, StoreSnapshot
-from envclone.stores.postgres import control, server, service, settings
+from envclone.stores.postgres import control, server, service
+from envclone.stores.postgres.private import open_private
+from envclone.stores.postgres.rights import logins
 from envclone.stores.postgres.source import snapshot_physical
 from tests.support.postgres import production, scratch
 
@@ -49,8 +51,8 @@ def image(request: pytest.FixtureRequest) -> Iterator[tuple[Path, StoreSnapshot]
             config = {"kind": "postgres", "source": {"method": "physical", "dsn": prod.dsn_for("shop")}}
             snapshot = snapshot_physical("main", StoreConfig.model_validate(config), into, lambda event: None)
         hand_over(into, service_account())
-        settings.write_configuration(into / "data", prod.engine, snapshot.details["settings"])
-        server.recover_to_clean_stop(prod.engine, into / "data", log=place / "recovery.log")
+        with open_private(into, snapshot, log=place / "private.log"):
+            pass
         yield into, snapshot
 
 
@@ -94,7 +96,7 @@ def test_the_login_reads_writes_and_alters_but_is_no_superuser(branch: tuple[Pat
             " WHERE m.member = (SELECT oid FROM pg_roles WHERE rolname = current_user)"
         )}  # fmt: skip
     assert {"shop_owner", "shop_app", "pg_read_all_data"} <= lent
-    assert not lent & {"admin", "second", "through_second", "postgres"}
+    assert not lent & {"pg_execute_server_program", "second", "through_second", "postgres"}
 
 
 def test_nobody_else_gets_in(branch: tuple[Path, StoreSnapshot]) -> None:
@@ -175,7 +177,7 @@ def test_a_role_of_the_same_name_in_production_loses_its_powers(branch: tuple[Pa
     directory, snapshot = branch
     engine, log = service.engines.for_snapshot(snapshot), directory.parent / "log"
     running = service._start(engine, directory / "data", None, log, {}, None)
-    with server.connect(running, "shop", "postgres") as conn:
+    with server.connect(running, "shop", logins.require(directory).operator) as conn:
         conn.execute("CREATE ROLE envclone LOGIN SUPERUSER BYPASSRLS PASSWORD 'theirs'")
         conn.execute("GRANT envclone TO shop_app")
     service.stop(directory)

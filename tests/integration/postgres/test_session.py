@@ -14,6 +14,7 @@ from envclone.config.schema import StoreConfig
 from envclone.errors import UnsafeError
 from envclone.models import StoreSnapshot
 from envclone.stores.postgres import control, layout, server
+from envclone.stores.postgres.rights import logins
 from envclone.stores.postgres.store import PostgresStore
 from tests.integration.postgres import desk
 from tests.support.postgres import production, scratch
@@ -85,7 +86,7 @@ def test_a_clone_is_sanitized_defanged_and_closed_cleanly(raw: tuple[Path, Store
         with store.open(directory, snapshot, log=log) as session:
             running = server.status(directory / "data")
             assert running is not None and running.socket_dir.stat().st_mode & 0o777 == 0o700
-            with server.connect(running, "shop", "postgres") as conn:
+            with server.connect(running, "shop", logins.require(directory).operator) as conn:
                 shown = conn.execute("SHOW listen_addresses").fetchone()
             assert shown == ("",)
             plan = desk.plan(session.inventory())
@@ -111,14 +112,17 @@ def test_a_clone_is_sanitized_defanged_and_closed_cleanly(raw: tuple[Path, Store
             assert integrity.orphans == 0 and not integrity.problems
             running = server.status(directory / "data")
             assert running is not None
-            with server.connect(running, "shop", "postgres") as conn:
+            with server.connect(running, "shop", logins.require(directory).operator) as conn:
                 assert conn.execute("SELECT rolname FROM pg_authid WHERE rolpassword IS NOT NULL").fetchall() == []
                 assert conn.execute("SELECT srvoptions FROM pg_foreign_server").fetchone() == (
                     ["host=disabled.invalid", "fetch_size=7"],
                 )
                 assert conn.execute("SELECT count(*) FROM pg_publication WHERE pubupdate").fetchone() == (1,)
                 assert conn.execute("SELECT count(*) FROM pg_prepared_xacts").fetchone() == (0,)
-                assert conn.execute("SELECT setconfig FROM pg_db_role_setting").fetchall() == [(["work_mem=7MB"],)]
+                assert conn.execute("SELECT setconfig FROM pg_db_role_setting ORDER BY 1").fetchall() == [
+                    (["session_replication_role=replica"],),
+                    (["work_mem=7MB"],),
+                ]
                 names = conn.execute("SELECT datname FROM pg_database ORDER BY 1").fetchall()
                 assert [name for (name,) in names] == ["postgres", "shop", "template0", "template1"]
                 flags = (

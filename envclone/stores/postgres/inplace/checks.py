@@ -63,6 +63,8 @@ def amcheck(conn: Connection, leaves: Sequence[Leaf], progress: Progress) -> dic
     if own is None:
         conn.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
         conn.execute(sql.SQL("CREATE EXTENSION amcheck SCHEMA {}").format(schema))
+    elif not _genuine(conn, own[0]):
+        return {}
     heaps = trees = 0
     for number, leaf in enumerate(leaves, start=1):
         problems = conn.execute(
@@ -96,3 +98,14 @@ def amcheck(conn: Connection, leaves: Sequence[Leaf], progress: Progress) -> dic
         conn.execute("DROP EXTENSION amcheck")
         conn.execute(sql.SQL("DROP SCHEMA {}").format(schema))
     return {"heaps": heaps, "btrees": trees}
+
+
+def _genuine(conn: Connection, schema: str) -> bool:
+    """Whether all functions of these names there are the library's own: the operator calls them."""
+    row = conn.execute(
+        """SELECT pg_catalog.bool_and(p.prolang = 13::pg_catalog.oid AND p.probin = '$libdir/amcheck')
+           FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+           WHERE n.nspname = %s AND p.proname IN ('verify_heapam', 'bt_index_check')""",
+        [schema],
+    ).fetchone()
+    return bool(row and row[0])

@@ -39,7 +39,6 @@ def write_leftover(
     columns = {c.name: c for c in written_columns(table, plan)}
     count = 0
     with connect(autocommit=False) as conn:
-        conn.execute("SET LOCAL session_replication_role = replica")
         described = conn.execute(
             """SELECT attnum - 1, attname, NOT attisdropped AND attgenerated = '' AND attidentity <> 'a'
                FROM pg_catalog.pg_attribute WHERE attrelid = %s::oid AND attnum > 0 ORDER BY attnum""",

@@ -19,6 +19,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 def replace(
     conn: Connection,
+    worker: Connection,
     table: Table,
     leaf: Leaf,
     columns: Sequence[Column],
@@ -27,12 +28,13 @@ def replace(
 ) -> None:
     """Mask `pg_attribute.attmissingval` of these columns: their old rows then show the pseudonym, and stay as they are.
 
-    The column's default for new rows is another matter, and is not touched.
+    The column's default for new rows is another matter, and is not touched. The worker makes the values, for a type can
+    be a domain of production's; the operator writes the catalog.
     """
     for column in columns:
         rule = plan.rules[f"{table.address}.{column.name}"]
         type_ = sql.SQL(column.type)
-        row = conn.execute(
+        row = worker.execute(
             sql.SQL(
                 "SELECT v::pg_catalog.text FROM (SELECT (a.attmissingval::pg_catalog.text::{}[])[1] AS v"
                 " FROM pg_catalog.pg_attribute a WHERE a.attrelid = %s::oid AND a.attname = %s AND a.atthasmissing) m"
@@ -50,12 +52,15 @@ def replace(
             )
             continue
         # such a value cannot be written as such, but it can be had from a table that gets the column late as well
-        conn.execute("CREATE TEMPORARY TABLE envclone_donor ()")
-        conn.execute(sql.SQL("ALTER TABLE pg_temp.envclone_donor ADD v {} DEFAULT {}").format(type_, sql.Literal(new)))
+        worker.execute("CREATE TEMPORARY TABLE envclone_donor ()")
+        worker.execute(
+            sql.SQL("ALTER TABLE pg_temp.envclone_donor ADD v {} DEFAULT {}").format(type_, sql.Literal(new))
+        )
+        donor = worker.execute("SELECT 'pg_temp.envclone_donor'::regclass::oid::int8").fetchone()
+        assert donor is not None
         conn.execute(
             """UPDATE pg_catalog.pg_attribute a SET attmissingval = d.attmissingval FROM pg_catalog.pg_attribute d
-               WHERE d.attrelid = 'pg_temp.envclone_donor'::regclass AND d.attname = 'v'
-                 AND a.attrelid = %s::oid AND a.attname = %s""",
-            [leaf.oid, column.name],
+               WHERE d.attrelid = %s::oid AND d.attname = 'v' AND a.attrelid = %s::oid AND a.attname = %s""",
+            [donor[0], leaf.oid, column.name],
         )
-        conn.execute("DROP TABLE pg_temp.envclone_donor")
+        worker.execute("DROP TABLE pg_temp.envclone_donor")

@@ -10,10 +10,11 @@ import psycopg
 from psycopg import sql
 
 from envclone.protocols import Progress
+from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.staging import STAGING, MaskedColumn, fill, joined, staged_name
 from envclone.stores.postgres.tables import Leaf, Table
 
-__all__ = ["SCHEMA", "drop", "stage_computed", "stage_masked", "table_for"]
+__all__ = ["SCHEMA", "drop", "make", "stage_computed", "stage_masked", "table_for"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -59,13 +60,24 @@ def table_for(leaf: Leaf) -> sql.Identifier:
 
 def drop(connect: Connect) -> None:
     """Remove every staging table."""
-    with connect(autocommit=True) as conn:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
         conn.execute(sql.SQL("DROP SCHEMA IF EXISTS {} CASCADE").format(sql.Identifier(SCHEMA)))
+
+
+def make(connect: Connect) -> None:
+    """Make the schema of the staging tables anew, for the worker to make them in."""
+    drop(connect)
+    with connect(autocommit=True) as conn:
+        row = conn.execute("SELECT session_user::pg_catalog.text").fetchone()
+    assert row is not None
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        conn.execute(
+            sql.SQL("CREATE SCHEMA {} AUTHORIZATION {}").format(sql.Identifier(SCHEMA), sql.Identifier(row[0]))
+        )
 
 
 def _fill(conn: Connection, leaf: Leaf, target: sql.Identifier, names: Sequence[str], query: sql.Composable) -> int:
     """A table whose values are stored as the target's would be: same types, same compression, same way to TOAST."""
-    conn.execute(sql.SQL("CREATE SCHEMA IF NOT EXISTS {}").format(sql.Identifier(SCHEMA)))
     rows = conn.execute(
         """SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attlen = -1, a.attstorage,
                   a.attcompression

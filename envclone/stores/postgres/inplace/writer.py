@@ -23,6 +23,7 @@ from envclone.stores.postgres.inplace.leftover import write_leftover
 from envclone.stores.postgres.inplace.work import LeafWork, Staging
 from envclone.stores.postgres.layout import Relation, read_relations
 from envclone.stores.postgres.read import derived_columns, written_columns
+from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.staging import MaskedColumn
 from envclone.stores.postgres.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
@@ -77,16 +78,17 @@ class _Rewriting:
 
     def run(self, started: float) -> RewriteReport:
         plan = self._plan
-        with self._connect(autocommit=True) as conn:
+        stage.make(self._connect)
+        with self._operator() as conn, self._connect(autocommit=True) as worker:
             tables = read_tables(conn)
             made = {table.oid: textsearch.vectors(conn, table, plan) for table in tables}
             work = [(t, columns) for t in tables if (columns := written_columns(t, plan)) or made[t.oid]]
             self._types = select.column_types(conn, tables)
             chosen = [select.choose(table, columns, plan, self._types) for table, columns in work]
             by_sql = [c for c in chosen if c.sql]
-            through_sql.check(conn, plan, tables, work, by_sql={c.table.oid for c in by_sql})
+            through_sql.check(worker, plan, tables, work, by_sql={c.table.oid for c in by_sql})
             jobs = [job for c in chosen if not c.sql for job in self._jobs(conn, c, made[c.table.oid])]
-            self._stage(conn, jobs)
+            self._stage(conn, worker, jobs)
         if any(job.chosen.direct or job.staged for job in jobs):
             self._on_files(jobs, computed=False)
         moved = self._leftover(jobs)  # before anything is computed from their rows
@@ -95,20 +97,20 @@ class _Rewriting:
             moved[table] = moved.get(table, 0) + count
         moved |= self._through_sql(by_sql, made)
         stage.drop(self._connect)
-        with self._connect(autocommit=True) as conn:
+        with self._operator() as conn, self._connect(autocommit=True) as worker:
             for job in jobs:
                 with through_sql.explained(job.table):
-                    checks.constraints(conn, job.leaf, job.names)
-                    indexes.rebuild(conn, job.held)
+                    checks.constraints(worker, job.leaf, job.names)
+                    indexes.rebuild(conn, worker, job.held)
             objects = plan.rules.get(LARGE_OBJECTS)
             if objects is not None and objects.masked:
                 self._rows[LARGE_OBJECTS] = self._values[LARGE_OBJECTS] = through_sql.unlink_large_objects(conn)
-            sequences.advance(conn, {c.table.oid: (*c.direct, *c.staged) for c in chosen})
+            sequences.advance(worker, {c.table.oid: (*c.direct, *c.staged) for c in chosen})
             masked = {oid for c in chosen for oid in (c.table.oid, *c.table.tree)}
-            views = refresh.materialized_views(conn, masked, self._progress)
-            self._renew_statistics(conn, chosen, made, views)
+            views = refresh.materialized_views(worker, masked, self._progress)
+            self._renew_statistics(conn, worker, chosen, made, views)
             found = checks.amcheck(conn, [job.leaf for job in jobs], self._progress)
-            moved |= {table.address: _count(conn, table) for table in tables if _written_later(table, plan)}
+            moved |= {table.address: _count(worker, table) for table in tables if _written_later(table, plan)}
         placed = sorted({table.address for table in tables} - moved.keys())
         return RewriteReport(
             METHOD,
@@ -130,8 +132,10 @@ class _Rewriting:
             for leaf in chosen.table.leaves
         ]
 
-    def _stage(self, conn: Connection, jobs: Sequence[_LeafJob]) -> None:
-        stage.drop(self._connect)
+    def _operator(self) -> AbstractContextManager[Connection]:
+        return self._connect(autocommit=True, login=Login.OPERATOR)
+
+    def _stage(self, conn: Connection, worker: Connection, jobs: Sequence[_LeafJob]) -> None:
         for job in jobs:
             with through_sql.explained(job.table):
                 indexes.retire(conn, job.held)
@@ -140,7 +144,7 @@ class _Rewriting:
                     job.staged = stage.stage_masked(self._connect, job.table, job.leaf, fields, self._progress)
                     self._count({f.rule.address: f.rows for f in fields}, {f.rule.address: f.changed for f in fields})
                 lacking = [c for c in job.chosen.direct if c.missing]
-                missing.replace(conn, job.table, job.leaf, lacking, self._plan, self._field)
+                missing.replace(conn, worker, job.table, job.leaf, lacking, self._plan, self._field)
 
     def _masked(self, table: Table, column: Column) -> MaskedColumn:
         return MaskedColumn(table, column, self._plan.rules[f"{table.address}.{column.name}"], self._masks)
@@ -151,13 +155,13 @@ class _Rewriting:
         return self._fields[rule.address]
 
     def _on_files(self, jobs: Sequence[_LeafJob], *, computed: bool) -> None:
-        with self._connect(autocommit=True) as conn:
+        with self._operator() as conn:
             relations = {r.oid: r for r in read_relations(conn)}
         doing = [job for job in jobs if (job.computed if computed else job.staged or job.chosen.direct)]
         works = [self._work(job, relations, computed=computed) for job in doing]
         with self._stopped() as data:
             results = write_files(data, works, self._masks_of, self._separable, self._progress)
-        with self._connect(autocommit=True) as conn:
+        with self._operator() as conn:
             for job, work, done in zip(doing, works, results, strict=True):
                 job.done.append(done)
                 self._count(done.rows, done.values)
@@ -185,7 +189,7 @@ class _Rewriting:
     def _compute(self, jobs: Sequence[_LeafJob]) -> None:
         """The second round: what the server computes from the columns that are masked now."""
         for job in jobs:
-            with self._connect(autocommit=True) as conn:
+            with self._operator() as conn:
                 masked = (*job.chosen.direct, *job.chosen.staged)
                 expressions = select.computed(conn, job.table, job.leaf, masked, job.made)
             if expressions:
@@ -204,7 +208,7 @@ class _Rewriting:
             names = job.staged[1] if job.staged else ()
             with (
                 through_sql.explained(job.table),
-                self._connect(autocommit=True) as conn,
+                self._operator() as conn,
                 triggers.unpublished(conn),
                 triggers.silenced(conn, job.leaf),
             ):
@@ -217,17 +221,22 @@ class _Rewriting:
     ) -> dict[str, int]:
         """Whole tables that are not written on the files; every row of them counts as moved."""
         moved: dict[str, int] = {}
-        with self._connect(autocommit=True) as conn, triggers.unpublished(conn):
+        with (
+            self._operator() as conn,
+            triggers.unpublished(conn),
+            self._connect(autocommit=True) as worker,
+        ):
             for item in chosen:
                 fields = [self._masked(item.table, column) for column in (*item.direct, *item.staged)]
                 through_sql.rewrite_table(self._connect, conn, item.table, fields, made[item.table.oid], self._progress)
                 self._count({f.rule.address: f.rows for f in fields}, {f.rule.address: f.changed for f in fields})
-                moved[item.table.address] = _count(conn, item.table)
+                moved[item.table.address] = _count(worker, item.table)
         return moved
 
     def _renew_statistics(
         self,
         conn: Connection,
+        worker: Connection,
         chosen: Sequence[select.Chosen],
         made: Mapping[int, Sequence[textsearch.Vector]],
         views: Sequence[int],
@@ -239,7 +248,7 @@ class _Rewriting:
             for oid in (item.table.oid, *(leaf.oid for leaf in item.table.leaves)):
                 names[oid] = its
         self._progress(ProgressEvent("renewing the statistics of masked columns", 0))
-        statistics.renew(conn, names, views)
+        statistics.renew(conn, worker, names, views)
 
     def _count(self, rows: Mapping[str, int], values: Mapping[str, int]) -> None:
         for counted, into in ((rows, self._rows), (values, self._values)):
