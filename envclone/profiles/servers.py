@@ -29,7 +29,8 @@ SETTINGS = (
 def from_postgres(conn: psycopg.Connection[Any]) -> dict[str, Any]:
     """A profile's values from a running server: its version, and those of SETTINGS that it knows, with their units."""
     rows = conn.execute(
-        "SELECT name, pg_catalog.current_setting(name) FROM pg_catalog.pg_settings WHERE name = ANY (%s) ORDER BY name",
+        "SELECT name, pg_catalog.current_setting(name) FROM pg_catalog.pg_settings"
+        " WHERE name OPERATOR(pg_catalog.=) ANY (%s) ORDER BY name",
         [list(SETTINGS)],
     ).fetchall()
     version = conn.execute("SELECT pg_catalog.current_setting('server_version')").fetchone()

@@ -180,6 +180,7 @@ def _opened(clone: Path, snapshot: StoreSnapshot) -> Iterator[psycopg.Connection
         PostgresStore().open(clone, snapshot, log=clone.parent / "log") as session,
         session._connect(autocommit=True) as conn,  # type: ignore[attr-defined]
     ):
+        conn.execute("SET search_path = public")
         yield conn
 
 

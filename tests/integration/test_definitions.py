@@ -55,7 +55,7 @@ def here(prod: Production) -> Iterator[Place]:
 @pytest.mark.parametrize(
     ("place_of_it", "create", "drop"),
     [
-        ("view v", f"CREATE VIEW v AS SELECT id FROM people WHERE email = '{WHO}'", "DROP VIEW v"),
+        ("view public.v", f"CREATE VIEW v AS SELECT id FROM people WHERE email = '{WHO}'", "DROP VIEW v"),
         (
             "default",
             f"ALTER TABLE people ALTER email SET DEFAULT '{WHO}'",
@@ -67,12 +67,16 @@ def here(prod: Production) -> Iterator[Place]:
             "ALTER TABLE people DROP CONSTRAINT ck",
         ),
         ("policy p", f"CREATE POLICY p ON people USING (email = '{WHO}')", "DROP POLICY p ON people"),
-        ("index ix", f"CREATE INDEX ix ON people (id) WHERE email = '{WHO}'", "DROP INDEX ix"),
-        ("function f", f"CREATE FUNCTION f() RETURNS text LANGUAGE sql RETURN '{WHO}'::text", "DROP FUNCTION f"),
-        ("comment on table people", f"COMMENT ON TABLE people IS 'ask {WHO}'", "COMMENT ON TABLE people IS NULL"),
+        ("index public.ix", f"CREATE INDEX ix ON people (id) WHERE email = '{WHO}'", "DROP INDEX ix"),
+        ("function public.f", f"CREATE FUNCTION f() RETURNS text LANGUAGE sql RETURN '{WHO}'::text", "DROP FUNCTION f"),
+        (
+            "comment on table public.people",
+            f"COMMENT ON TABLE people IS 'ask {WHO}'",
+            "COMMENT ON TABLE people IS NULL",
+        ),
         ("name of a role", f'CREATE ROLE "{WHO}"', f'DROP ROLE "{WHO}"'),
         ("settings of all", f"ALTER ROLE ALL SET myapp.owner = '{WHO}'", "ALTER ROLE ALL RESET myapp.owner"),
-        ("labels of enum", f"CREATE TYPE e AS ENUM ('a', '{WHO}')", "DROP TYPE e"),
+        ("labels of enum public.e", f"CREATE TYPE e AS ENUM ('a', '{WHO}')", "DROP TYPE e"),
         ("main.public.notes.words", f"INSERT INTO notes VALUES (to_tsvector('simple', '{WHO}'))", "DELETE FROM notes"),
         (
             "main.public.notes.link",

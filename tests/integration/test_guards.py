@@ -168,7 +168,7 @@ def test_a_row_that_moved_is_caught(stack: Stack, monkeypatch: pytest.MonkeyPatc
     def moving(self: PostgresSession, *arguments: Any) -> Any:
         report = real(self, *arguments)
         with self._connect(autocommit=True) as conn:
-            conn.execute("UPDATE people SET id = id WHERE id = 5")
+            conn.execute("UPDATE public.people SET id = id WHERE id = 5")
         return report
 
     monkeypatch.setattr(PostgresSession, "rewrite", moving)

@@ -25,7 +25,7 @@ NOWHERE = "disabled.invalid"
 
 _TEMPLATES = ("template0", "template1")
 _REMARKS = """
-    SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(d::text, '' ORDER BY d::text))
+    SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(d::pg_catalog.text, '' ORDER BY d::pg_catalog.text))
             FROM pg_catalog.pg_description d),
            (SELECT pg_catalog.count(*) FROM pg_catalog.pg_seclabel)
 """
@@ -64,7 +64,8 @@ def defang(connect: Connect, database: str) -> list[Cleaned]:
 def _subscriptions(conn: Connection) -> list[Cleaned]:
     own = conn.execute(
         """SELECT s.subname FROM pg_catalog.pg_subscription s
-           JOIN pg_catalog.pg_database d ON d.oid = s.subdbid WHERE d.datname = current_database()"""
+           JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.subdbid
+             WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"""
     ).fetchall()
     for (name,) in own:
         subscription = sql.Identifier(name)
@@ -90,7 +91,8 @@ def _origins(conn: Connection) -> Cleaned:
 
 def _foreign(conn: Connection) -> list[Cleaned]:
     mappings = conn.execute(
-        """SELECT CASE WHEN umuser = 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(umuser) END, srvname, umuser = 0
+        """SELECT CASE WHEN umuser OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(umuser) END,
+             srvname, umuser OPERATOR(pg_catalog.=) 0
            FROM pg_catalog.pg_user_mappings"""
     ).fetchall()
     for user, server, public in mappings:
@@ -104,13 +106,16 @@ def _foreign(conn: Connection) -> list[Cleaned]:
         # not by ALTER SERVER: a wrapper's validator may refuse, and its library may be missing here
         kept = [f"host={NOWHERE}"] if "host" in options or not options else []
         conn.execute(
-            """UPDATE pg_catalog.pg_foreign_server SET srvoptions = NULLIF(%s::text[] || ARRAY(
+            """UPDATE pg_catalog.pg_foreign_server SET srvoptions = %s::pg_catalog.text[] OPERATOR(pg_catalog.||) ARRAY(
                  SELECT o FROM pg_catalog.unnest(srvoptions) AS u (o)
-                 WHERE NOT pg_catalog.split_part(o, '=', 1) = ANY (%s)
-                   AND pg_catalog.split_part(o, '=', 1) !~* '(pass|secret|token|key|user)'), '{}')
-               WHERE srvname = %s""",
+                 WHERE NOT pg_catalog.split_part(o, '=', 1) OPERATOR(pg_catalog.=) ANY (%s)
+                   AND pg_catalog.split_part(o, '=', 1) OPERATOR(pg_catalog.!~*) '(pass|secret|token|key|user)')
+               WHERE srvname OPERATOR(pg_catalog.=) %s""",
             [kept, list(_ADDRESSES), server],
         )
+    conn.execute(
+        "UPDATE pg_catalog.pg_foreign_server SET srvoptions = NULL WHERE srvoptions OPERATOR(pg_catalog.=) '{}'"
+    )
     for catalog in ("pg_user_mapping", "pg_foreign_server"):
         conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))
     return [
@@ -120,7 +125,9 @@ def _foreign(conn: Connection) -> list[Cleaned]:
 
 
 def _jobs(conn: Connection) -> Cleaned:
-    row = conn.execute("SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname = 'pg_cron')").fetchone()
+    row = conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pg_cron')"
+    ).fetchone()
     if not row or not row[0]:
         return Cleaned("scheduled jobs removed", 0)
     jobs = conn.execute("DELETE FROM cron.job RETURNING jobid").rowcount
@@ -136,7 +143,9 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
     names = [row[0] for row in rows]
     dropped = [name for name in names if name not in (*_TEMPLATES, "postgres", own)]
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
-        conn.execute("UPDATE pg_catalog.pg_database SET datallowconn = true WHERE datname = 'template0'")
+        conn.execute(
+            "UPDATE pg_catalog.pg_database SET datallowconn = true WHERE datname OPERATOR(pg_catalog.=) 'template0'"
+        )
         for name in dropped:
             _drop(conn, name)
     filled = [name for name in (*_TEMPLATES, "postgres") if name in names and name != own and _filled(connect, name)]
@@ -146,7 +155,9 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
             hint="drop them in production, and take a new snapshot",
         )
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
-        conn.execute("UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname = 'template0'")
+        conn.execute(
+            "UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname OPERATOR(pg_catalog.=) 'template0'"
+        )
         for name in filled:
             _drop(conn, name)
             conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
@@ -161,7 +172,9 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
 
 def _drop(conn: Connection, name: str) -> None:
     # through the catalog: ALTER refuses a database that is marked invalid
-    conn.execute("UPDATE pg_catalog.pg_database SET datistemplate = false WHERE datname = %s", [name])
+    conn.execute(
+        "UPDATE pg_catalog.pg_database SET datistemplate = false WHERE datname OPERATOR(pg_catalog.=) %s", [name]
+    )
     conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
@@ -170,14 +183,16 @@ def _filled(connect: Connect, name: str) -> bool:
     with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
         catalogs = conn.execute(
             """SELECT c.relname, a.attname FROM pg_catalog.pg_class c
-               JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-               WHERE c.relnamespace = 'pg_catalog'::regnamespace AND c.relkind = 'r' AND NOT c.relisshared
-                 AND a.attname IN ('oid', 'attrelid') AND a.attnum > 0 AND c.oid::int8 < 16384"""
+               JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+               WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+                 AND c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relisshared
+                 AND a.attname OPERATOR(pg_catalog.=) ANY ('{oid,attrelid}') AND a.attnum OPERATOR(pg_catalog.>) 0
+                   AND c.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384"""
         ).fetchall()
         held = [
-            sql.SQL("EXISTS (SELECT 1 FROM pg_catalog.{} WHERE {}::int8 >= 16384)").format(
-                sql.Identifier(catalog), sql.Identifier(column)
-            )
+            sql.SQL(
+                "EXISTS (SELECT 1 FROM pg_catalog.{} WHERE {}::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384)"
+            ).format(sql.Identifier(catalog), sql.Identifier(column))
             for catalog, column in catalogs
         ]
         row = conn.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(held))).fetchone()
@@ -195,9 +210,12 @@ def _statistics(connect: Connect) -> Cleaned:
         with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
             found = conn.execute(
                 """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
-                   WHERE c.oid = s.starelid AND c.relnamespace = 'pg_catalog'::regnamespace AND c.relname = ANY (%s)
-                     AND COALESCE(stavalues1::text, stavalues2::text, stavalues3::text, stavalues4::text,
-                                  stavalues5::text) IS NOT NULL""",
+                   WHERE c.oid OPERATOR(pg_catalog.=) s.starelid
+                     AND c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+                       AND c.relname OPERATOR(pg_catalog.=) ANY (%s)
+                     AND COALESCE(stavalues1::pg_catalog.text, stavalues2::pg_catalog.text,
+                       stavalues3::pg_catalog.text, stavalues4::pg_catalog.text,
+                                  stavalues5::pg_catalog.text) IS NOT NULL""",
                 [list(_TELLING_CATALOGS)],
             ).rowcount
             if found:

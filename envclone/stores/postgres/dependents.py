@@ -52,12 +52,20 @@ def generated_from(conn: Connection, table: Table, columns: Collection[str]) -> 
     rows = conn.execute(
         """SELECT DISTINCT g.attname
            FROM pg_catalog.pg_attribute g
-           LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid = g.attrelid AND f.adnum = g.attnum
-           JOIN pg_catalog.pg_depend d ON d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = g.attrelid
-             AND (d.classid = 'pg_catalog.pg_attrdef'::regclass AND d.objid = f.oid
-                  OR d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = g.attrelid AND d.objsubid = g.attnum)
-           JOIN pg_catalog.pg_attribute b ON b.attrelid = g.attrelid AND b.attnum = d.refobjsubid
-           WHERE g.attrelid = %s::oid AND g.attgenerated <> '' AND b.attname = ANY (%s) AND b.attname <> g.attname""",
+           LEFT JOIN pg_catalog.pg_attrdef f ON f.adrelid OPERATOR(pg_catalog.=) g.attrelid
+             AND f.adnum OPERATOR(pg_catalog.=) g.attnum
+           JOIN pg_catalog.pg_depend d ON d.refclassid
+             OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+               AND d.refobjid OPERATOR(pg_catalog.=) g.attrelid
+             AND (d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+               AND d.objid OPERATOR(pg_catalog.=) f.oid
+                  OR d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                    AND d.objid OPERATOR(pg_catalog.=) g.attrelid AND d.objsubid OPERATOR(pg_catalog.=) g.attnum)
+           JOIN pg_catalog.pg_attribute b ON b.attrelid OPERATOR(pg_catalog.=) g.attrelid
+             AND b.attnum OPERATOR(pg_catalog.=) d.refobjsubid
+           WHERE g.attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND g.attgenerated OPERATOR(pg_catalog.<>) '' AND b.attname OPERATOR(pg_catalog.=) ANY (%s)
+               AND b.attname OPERATOR(pg_catalog.<>) g.attname""",
         [table.oid, list(columns)],
     ).fetchall()
     return {row[0] for row in rows}
@@ -70,19 +78,25 @@ def indexes_on(conn: Connection, relation: int, columns: Collection[str]) -> lis
     attribute number is 0 (`src/include/nodes/primnodes.h`).
     """
     rows = conn.execute(
-        """SELECT i.indexrelid::int8, n.nspname, c.relname, i.indrelid::int8, i.indisunique
+        """SELECT i.indexrelid::pg_catalog.int8, n.nspname, c.relname, i.indrelid::pg_catalog.int8, i.indisunique
            FROM pg_catalog.pg_index i
-           JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           WHERE i.indrelid = %(relation)s::oid AND c.relkind = 'i' AND %(columns)s::text[] <> '{}' AND
-             (pg_catalog.concat(i.indexprs::text, i.indpred::text) ~ ':varattno 0 ' OR EXISTS
+           JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           WHERE i.indrelid OPERATOR(pg_catalog.=) %(relation)s::pg_catalog.oid
+             AND c.relkind OPERATOR(pg_catalog.=) 'i' AND %(columns)s::pg_catalog.text[]
+               OPERATOR(pg_catalog.<>) '{}' AND
+             (pg_catalog.concat(i.indexprs::pg_catalog.text,
+               i.indpred::pg_catalog.text) OPERATOR(pg_catalog.~) ':varattno 0 ' OR EXISTS
              (SELECT 1 FROM pg_catalog.pg_attribute a
-              WHERE a.attrelid = i.indrelid AND a.attname = ANY (%(columns)s) AND
-                (a.attnum = ANY (i.indkey) OR EXISTS
+              WHERE a.attrelid OPERATOR(pg_catalog.=) i.indrelid
+                AND a.attname OPERATOR(pg_catalog.=) ANY (%(columns)s) AND
+                (a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey) OR EXISTS
                   (SELECT 1 FROM pg_catalog.pg_depend d
-                   WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
-                     AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = i.indrelid
-                     AND d.refobjsubid = a.attnum))))
+                   WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                     AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
+                     AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                       AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid
+                     AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum))))
            ORDER BY 1""",
         {"relation": relation, "columns": list(columns)},
     ).fetchall()
@@ -99,22 +113,27 @@ def materialized_views(conn: Connection, masked: Collection[int]) -> list[Materi
     found = {
         row[0]: MaterializedView(*row)
         for row in conn.execute(
-            f"""SELECT c.oid::int8, n.nspname, c.relname, c.relispopulated
-                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                WHERE c.relkind = 'm' AND {USER_RELATIONS} ORDER BY 1"""  # noqa: S608 - a constant
+            f"""SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, c.relispopulated
+                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                WHERE c.relkind OPERATOR(pg_catalog.=) 'm' AND {USER_RELATIONS} ORDER BY 1"""  # noqa: S608 - a constant
         )
     }
     edges: dict[int, set[int]] = {}
     unsure: set[int] = set()
     for source, target, opaque in conn.execute(
-        """SELECT DISTINCT r.ev_class::int8, d.refobjid::int8,
-                  d.refclassid = 'pg_catalog.pg_proc'::regclass OR c.relkind = 'f'
+        """SELECT DISTINCT r.ev_class::pg_catalog.int8, d.refobjid::pg_catalog.int8,
+                  d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                    OR c.relkind OPERATOR(pg_catalog.=) 'f'
            FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
-             ON d.classid = 'pg_catalog.pg_rewrite'::regclass AND d.objid = r.oid AND d.refobjid <> r.ev_class
-           LEFT JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND d.refclassid = 'pg_catalog.pg_class'::regclass
-           WHERE c.oid IS NOT NULL OR d.refclassid = 'pg_catalog.pg_proc'::regclass AND NOT EXISTS
-             (SELECT 1 FROM pg_catalog.pg_depend e WHERE e.classid = d.refclassid AND e.objid = d.refobjid
-                AND e.deptype = 'e')"""
+             ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
+               AND d.objid OPERATOR(pg_catalog.=) r.oid AND d.refobjid OPERATOR(pg_catalog.<>) r.ev_class
+           LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.refobjid
+             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+           WHERE c.oid IS NOT NULL OR d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+             AND NOT EXISTS
+             (SELECT 1 FROM pg_catalog.pg_depend e WHERE e.classid OPERATOR(pg_catalog.=) d.refclassid
+               AND e.objid OPERATOR(pg_catalog.=) d.refobjid
+                AND e.deptype OPERATOR(pg_catalog.=) 'e')"""
     ):
         if opaque:
             unsure.add(source)

@@ -37,11 +37,12 @@ class Database:
 
 def databases_sql(major: int) -> str:
     """A query of every database in the order of Database's fields; versions of collations are known from 15 on."""
-    new = "datlocprovider::text, datcollate::text, datctype::text, datcollversion"
-    old = "'c'::text, datcollate::text, datctype::text, NULL::text"
+    new = "datlocprovider::pg_catalog.text, datcollate::pg_catalog.text, datctype::pg_catalog.text, datcollversion"
+    old = "'c'::pg_catalog.text, datcollate::pg_catalog.text, datctype::pg_catalog.text, NULL::pg_catalog.text"
     return (
-        f"SELECT datname::text, oid::int8, datistemplate, datallowconn, {new if major >= 15 else old},"  # noqa: S608
-        " pg_catalog.pg_encoding_to_char(encoding)::text"
+        "SELECT datname::pg_catalog.text, oid::pg_catalog.int8, datistemplate, datallowconn,"  # noqa: S608
+        f" {new if major >= 15 else old},"
+        " pg_catalog.pg_encoding_to_char(encoding)::pg_catalog.text"
         " FROM pg_catalog.pg_database ORDER BY datname"
     )
 

@@ -168,7 +168,7 @@ def _large_objects(conn: Connection, plan: StorePlan, masks: Masks | None) -> Ro
     count, total = 0, 0
     with conn.transaction(), conn.cursor(name="envclone_objects") as cursor:
         cursor.execute(
-            """SELECT pg_catalog.md5(loid::text || ':' || pageno || ':' || pg_catalog.md5(data))
+            """SELECT pg_catalog.md5(pg_catalog.concat(loid, ':', pageno, ':', pg_catalog.md5(data)))
                FROM pg_catalog.pg_largeobject"""
         )
         for (value,) in cursor:

@@ -35,7 +35,9 @@ def facts(endpoint: Endpoint, kept: Collection[str]) -> dict[str, str]:
     """
     with _connected(endpoint, keep=SETTINGS) as conn:  # these as the branch's user has them
         found = _ask(conn)
-        (operator,) = conn.execute("SELECT rolname FROM pg_catalog.pg_roles WHERE oid = 10").fetchone()
+        (operator,) = conn.execute(
+            "SELECT rolname FROM pg_catalog.pg_roles WHERE oid OPERATOR(pg_catalog.=) 10"
+        ).fetchone()
     with _connected(endpoint, operator) as conn:
         return {**found, **planner(conn, kept)}
 
@@ -45,7 +47,7 @@ def counted(endpoint: Endpoint) -> Counters:
     with _connected(endpoint) as conn:
         row = conn.execute(
             "SELECT temp_files, temp_bytes FROM pg_catalog.pg_stat_database"
-            " WHERE datname = pg_catalog.current_database()"
+            " WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
         ).fetchone()
     return Counters(temp_files=int(row[0]), temp_bytes=int(row[1])) if row else Counters()
 
@@ -54,8 +56,9 @@ def in_use(endpoint: Endpoint) -> bool:
     """Whether anybody else is connected to the branch's server. Raises UnreachableError."""
     with _connected(endpoint) as conn:
         row = conn.execute(
-            "SELECT count(*) FROM pg_catalog.pg_stat_activity"
-            " WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()"
+            "SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity"
+            " WHERE backend_type OPERATOR(pg_catalog.=) 'client backend'"
+            " AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()"
         ).fetchone()
     return bool(row and row[0])
 
@@ -91,18 +94,19 @@ def _ask(conn: Any) -> dict[str, str]:
     found = {"server version": str(conn.execute("SHOW server_version").fetchone()[0]).split()[0]}
     for name, version in conn.execute(
         """SELECT e.extname, coalesce(a.default_version, '') FROM pg_catalog.pg_extension e
-           LEFT JOIN pg_catalog.pg_available_extensions a ON a.name = e.extname"""
+           LEFT JOIN pg_catalog.pg_available_extensions a ON a.name OPERATOR(pg_catalog.=) e.extname"""
     ):
         found[f"extension {name}"] = version
     if conn.info.server_version >= 150000:
         row = conn.execute(
             """SELECT pg_catalog.pg_database_collation_actual_version(oid) FROM pg_catalog.pg_database
-               WHERE datname = pg_catalog.current_database()"""
+               WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"""
         ).fetchone()
         if row and row[0]:
             found["collation version"] = row[0]
     for name, value in conn.execute(
-        "SELECT name, pg_catalog.current_setting(name) FROM pg_catalog.pg_settings WHERE name = ANY (%s)",
+        "SELECT name, pg_catalog.current_setting(name) FROM pg_catalog.pg_settings"
+        " WHERE name OPERATOR(pg_catalog.=) ANY (%s)",
         [list(SETTINGS)],
     ):
         found[f"setting {name}"] = value

@@ -25,7 +25,7 @@ def retire(conn: Connection, held: Sequence[Index]) -> None:
     with conn.transaction():
         conn.execute(
             """UPDATE pg_catalog.pg_index SET indislive = false, indisready = false, indisvalid = false
-               WHERE indexrelid = ANY (%s::oid[])""",
+               WHERE indexrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])""",
             [[index.oid for index in held]],
         )
         _invalidate(conn, {index.table for index in held})
@@ -44,4 +44,7 @@ def rebuild(conn: Connection, worker: Connection, held: Sequence[Index]) -> None
 
 def _invalidate(conn: Connection, tables: Iterable[int]) -> None:
     # backends keep a table's list of indexes until its row in pg_class changes
-    conn.execute("UPDATE pg_catalog.pg_class SET relname = relname WHERE oid = ANY (%s::oid[])", [sorted(tables)])
+    conn.execute(
+        "UPDATE pg_catalog.pg_class SET relname = relname WHERE oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])",
+        [sorted(tables)],
+    )

@@ -23,25 +23,29 @@ def check(conn: Connection) -> Integrity:
     """
     keys = conn.execute(
         """SELECT c.conname, cn.nspname, cr.relname, fn.nspname, fr.relname, c.confmatchtype, c.convalidated,
-                  array_agg(a.attname ORDER BY k.n), array_agg(b.attname ORDER BY k.n),
-                  array_agg(o.oprname ORDER BY k.n), array_agg(os.nspname ORDER BY k.n)
+                  pg_catalog.array_agg(a.attname ORDER BY k.n), pg_catalog.array_agg(b.attname ORDER BY k.n),
+                  pg_catalog.array_agg(o.oprname ORDER BY k.n), pg_catalog.array_agg(os.nspname ORDER BY k.n)
            FROM pg_catalog.pg_constraint c
-           CROSS JOIN LATERAL unnest(c.conkey, c.confkey, c.conpfeqop) WITH ORDINALITY AS k (mine, theirs, op, n)
-           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.mine
-           JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs
-           JOIN pg_catalog.pg_operator o ON o.oid = k.op JOIN pg_catalog.pg_namespace os ON os.oid = o.oprnamespace
-           JOIN pg_catalog.pg_class cr ON cr.oid = c.conrelid
-           JOIN pg_catalog.pg_namespace cn ON cn.oid = cr.relnamespace
-           JOIN pg_catalog.pg_class fr ON fr.oid = c.confrelid
-           JOIN pg_catalog.pg_namespace fn ON fn.oid = fr.relnamespace
-           WHERE c.contype = 'f' AND c.conparentid = 0
+           CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey),
+             pg_catalog.unnest(c.conpfeqop)) WITH ORDINALITY AS k (mine, theirs, op, n)
+           JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.conrelid
+             AND a.attnum OPERATOR(pg_catalog.=) k.mine
+           JOIN pg_catalog.pg_attribute b ON b.attrelid OPERATOR(pg_catalog.=) c.confrelid
+             AND b.attnum OPERATOR(pg_catalog.=) k.theirs
+           JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) k.op
+             JOIN pg_catalog.pg_namespace os ON os.oid OPERATOR(pg_catalog.=) o.oprnamespace
+           JOIN pg_catalog.pg_class cr ON cr.oid OPERATOR(pg_catalog.=) c.conrelid
+           JOIN pg_catalog.pg_namespace cn ON cn.oid OPERATOR(pg_catalog.=) cr.relnamespace
+           JOIN pg_catalog.pg_class fr ON fr.oid OPERATOR(pg_catalog.=) c.confrelid
+           JOIN pg_catalog.pg_namespace fn ON fn.oid OPERATOR(pg_catalog.=) fr.relnamespace
+           WHERE c.contype OPERATOR(pg_catalog.=) 'f' AND c.conparentid OPERATOR(pg_catalog.=) 0
            GROUP BY c.oid, 1, 2, 3, 4, 5, 6, 7 ORDER BY 2, 3, 1"""
     ).fetchall()
     orphans, problems = 0, []
     for name, schema, table, other_schema, other, match, valid, mine, theirs, operators, schemas in keys:
         pairs = [
-            sql.SQL("p.{} OPERATOR({}.{}) c.{}").format(
-                sql.Identifier(b), sql.Identifier(s), sql.SQL(o), sql.Identifier(a)
+            sql.SQL("p.{theirs} OPERATOR({schema}.{symbol}) c.{mine}").format(
+                theirs=sql.Identifier(b), schema=sql.Identifier(s), symbol=sql.SQL(o), mine=sql.Identifier(a)
             )
             for a, b, o, s in zip(mine, theirs, operators, schemas, strict=True)
         ]
@@ -50,7 +54,8 @@ def check(conn: Connection) -> Integrity:
         full = sql.Literal(1 if match == "f" else len(columns))
         row = conn.execute(
             sql.SQL(
-                "SELECT pg_catalog.count(*) FROM {} AS c WHERE {} >= {} AND NOT EXISTS (SELECT 1 FROM {} AS p WHERE {})"
+                "SELECT pg_catalog.count(*) FROM {} AS c WHERE {} OPERATOR(pg_catalog.>=) {}"
+                " AND NOT EXISTS (SELECT 1 FROM {} AS p WHERE {})"
             ).format(
                 sql.Identifier(schema, table),
                 nulls,
@@ -70,9 +75,9 @@ def check(conn: Connection) -> Integrity:
 def _unique_indexes(conn: Connection) -> tuple[int, list[str]]:
     rows = conn.execute(
         """SELECT n.nspname, c.relname, i.indisvalid AND i.indisready AND i.indislive
-           FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           WHERE i.indisunique AND n.nspname NOT IN ('pg_catalog', 'information_schema', 'pg_toast')
+           FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           WHERE i.indisunique AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema,pg_toast}')
            ORDER BY 1, 2"""
     ).fetchall()
     return len(rows), [f"the unique index {schema}.{name} is not valid" for schema, name, good in rows if not good]

@@ -49,7 +49,7 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
                 common=common,
                 opaque=column.opaque,
             )
-    objects = conn.execute("SELECT count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
+    objects = conn.execute("SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
     if objects and objects[0]:
         fields[LARGE_OBJECTS] = Field(LARGE_OBJECTS, "bytea", FieldKind.OTHER, base="bytea")
         rows[LARGE_OBJECTS] = objects[0]
@@ -64,12 +64,14 @@ def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> dict[str, f
     tables = list(tables)
     roots = {member: table for table in tables for member in table.tree}
     pairs = conn.execute(
-        """SELECT c.conrelid::int8, a.attname, c.confrelid::int8, b.attname
+        """SELECT c.conrelid::pg_catalog.int8, a.attname, c.confrelid::pg_catalog.int8, b.attname
            FROM pg_catalog.pg_constraint c
-           CROSS JOIN LATERAL unnest(c.conkey, c.confkey) AS k (mine, theirs)
-           JOIN pg_catalog.pg_attribute a ON a.attrelid = c.conrelid AND a.attnum = k.mine
-           JOIN pg_catalog.pg_attribute b ON b.attrelid = c.confrelid AND b.attnum = k.theirs
-           WHERE c.contype = 'f'"""
+           CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey)) AS k (mine, theirs)
+           JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.conrelid
+             AND a.attnum OPERATOR(pg_catalog.=) k.mine
+           JOIN pg_catalog.pg_attribute b ON b.attrelid OPERATOR(pg_catalog.=) c.confrelid
+             AND b.attnum OPERATOR(pg_catalog.=) k.theirs
+           WHERE c.contype OPERATOR(pg_catalog.=) 'f'"""
     ).fetchall()
     links = []
     for relation, column, other, other_column in pairs:

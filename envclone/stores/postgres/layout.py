@@ -97,11 +97,12 @@ def read_layout(connect: Connect) -> Layout:
     """
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
         row = conn.execute(
-            """SELECT current_setting('block_size')::int,
-                      (SELECT setting::int FROM pg_catalog.pg_settings WHERE name = 'segment_size')"""
+            """SELECT pg_catalog.current_setting('block_size')::int,
+                      (SELECT setting::int FROM pg_catalog.pg_settings
+                        WHERE name OPERATOR(pg_catalog.=) 'segment_size')"""
         ).fetchone()
         assert row is not None
-        names = conn.execute("SELECT oid::int8, datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
+        names = conn.execute("SELECT oid::pg_catalog.int8, datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
     databases = []
     for oid, name in names:
         with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as there:
@@ -150,18 +151,22 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
     """Every relation with storage of one database, shared catalogs included."""
     attributes: dict[int, list[Attribute]] = {}
     for relation, *described in conn.execute(
-        """SELECT a.attrelid::int8, a.attname, coalesce(t.typname, ''), a.attlen, a.attalign, a.attisdropped,
+        """SELECT a.attrelid::pg_catalog.int8, a.attname, coalesce(t.typname, ''), a.attlen, a.attalign, a.attisdropped,
                   a.attstorage, a.atttypmod, NOT a.attnotnull
-           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-           LEFT JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-           WHERE a.attnum > 0 AND c.relkind IN ('r', 'm') ORDER BY a.attrelid, a.attnum"""
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+           LEFT JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m}')
+             ORDER BY a.attrelid, a.attnum"""
     ):
         attributes.setdefault(relation, []).append(Attribute(*described))
     for oid, name, kind, access, path, toast, table in conn.execute(
-        """SELECT c.oid::int8, n.nspname || '.' || c.relname, c.relkind, coalesce(m.amname, ''),
-                  pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid::int8, coalesce(i.indrelid, 0)::int8
-           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           LEFT JOIN pg_catalog.pg_am m ON m.oid = c.relam LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
+        """SELECT c.oid::pg_catalog.int8, pg_catalog.concat_ws('.', n.nspname, c.relname),
+             c.relkind, coalesce(m.amname, ''),
+                  pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid::pg_catalog.int8, coalesce(i.indrelid,
+                    0)::pg_catalog.int8
+           FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           LEFT JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
+             LEFT JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid
            WHERE pg_catalog.pg_relation_filepath(c.oid) IS NOT NULL ORDER BY 1"""
     ):
         if kind in "rmt" and access != "heap":

@@ -20,7 +20,7 @@ from typing import Any
 from envclone import process
 from envclone.accounts import hand_over, service_account
 from envclone.errors import UnsafeError
-from envclone.stores.postgres import control
+from envclone.stores.postgres import control, pinned
 from envclone.stores.postgres.describe import Database, databases_sql
 from envclone.stores.postgres.engine import Engine
 
@@ -48,8 +48,10 @@ def look(engine: Engine, data: Path) -> Cluster:
     """Read the shared catalogs of a cleanly stopped cluster. Raises UnsafeError when they cannot be read."""
     rows = databases_sql(engine.major)
     sql = (
-        "SELECT json_build_object('superuser', (SELECT rolname FROM pg_authid WHERE oid = 10),"  # noqa: S608
-        f" 'databases', (SELECT json_agg(to_json(d)) FROM ({rows}) AS d(name, oid, template, connectable,"
+        "SELECT pg_catalog.json_build_object('superuser', (SELECT rolname FROM pg_catalog.pg_authid"  # noqa: S608
+        " WHERE oid OPERATOR(pg_catalog.=) 10),"
+        " 'databases', (SELECT pg_catalog.json_agg(pg_catalog.to_json(d))"
+        f" FROM ({rows}) AS d(name, oid, template, connectable,"
         ' provider, "collate", ctype, collation_version, encoding)))'
     )
     answer = _ask(engine, data, "template1", _TEMPLATE1, sql)
@@ -58,7 +60,7 @@ def look(engine: Engine, data: Path) -> Cluster:
 
 def extensions(engine: Engine, data: Path, database: Database) -> dict[str, str] | None:
     """The extensions of a database with their versions; None when its catalogs were moved (VACUUM FULL)."""
-    sql = "SELECT coalesce(json_object_agg(extname, extversion), '{}') FROM pg_extension"
+    sql = "SELECT coalesce(pg_catalog.json_object_agg(extname, extversion), '{}') FROM pg_catalog.pg_extension"
     try:
         answer: dict[str, str] = _ask(engine, data, database.name, database.oid, sql)
     except UnsafeError:
@@ -68,10 +70,13 @@ def extensions(engine: Engine, data: Path, database: Database) -> dict[str, str]
 
 def _ask(engine: Engine, data: Path, name: str, oid: int, sql: str) -> Any:
     """One JSON value from a single-user backend; it leaves as hexadecimal digits, which no output format changes."""
-    query = f"SELECT encode(convert_to(({sql})::text, 'UTF8'), 'hex') AS answer\n"
+    query = f"SELECT pg_catalog.encode(pg_catalog.convert_to(({sql})::pg_catalog.text, 'UTF8'), 'hex') AS answer\n"
     with _skeleton(data, oid) as copy:
         done = process.run(
-            [engine.program("postgres"), "--single", "-F", "-D", copy, "-c", "exit_on_error=on", name],
+            [
+                *(engine.program("postgres"), "--single", "-F", "-D", copy, "-c", "exit_on_error=on"),
+                *("-c", f"search_path={pinned.SEARCH_PATH}", name),
+            ],
             account=service_account(),
             input=query,
             timeout=60,

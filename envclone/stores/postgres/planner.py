@@ -11,34 +11,43 @@ import psycopg
 __all__ = ["planner"]
 
 _STATISTICS = """
-    SELECT s.schemaname || '.' || s.tablename, s.attname, s.inherited::text, pg_catalog.concat_ws('|',
-        s.null_frac, s.avg_width, s.n_distinct, s.most_common_vals::text, s.most_common_freqs::text,
-        s.histogram_bounds::text, s.correlation, s.most_common_elems::text, s.most_common_elem_freqs::text,
-        s.elem_count_histogram::text)
+    SELECT pg_catalog.concat_ws('.', s.schemaname, s.tablename), s.attname,
+      s.inherited::pg_catalog.text, pg_catalog.concat_ws('|',
+        s.null_frac, s.avg_width, s.n_distinct, s.most_common_vals::pg_catalog.text,
+          s.most_common_freqs::pg_catalog.text,
+        s.histogram_bounds::pg_catalog.text, s.correlation, s.most_common_elems::pg_catalog.text,
+          s.most_common_elem_freqs::pg_catalog.text,
+        s.elem_count_histogram::pg_catalog.text)
     FROM pg_catalog.pg_stats s
-    WHERE s.schemaname NOT IN ('pg_catalog', 'information_schema') AND s.schemaname NOT LIKE 'pg\\_%'
+    WHERE s.schemaname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema}')
+      AND s.schemaname OPERATOR(pg_catalog.!~~) 'pg\\_%'
     ORDER BY 1, 2, 3"""
 
 _SIZES = """
-    SELECT n.nspname || '.' || c.relname, pg_catalog.concat_ws(' ', c.reltuples::int8, 'rows in', c.relpages, 'pages,',
+    SELECT pg_catalog.concat_ws('.', n.nspname, c.relname), pg_catalog.concat_ws(' ',
+      c.reltuples::pg_catalog.int8, 'rows in', c.relpages, 'pages,',
         c.relallvisible, 'all visible')
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'm') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
-      AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1"""
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}')
+      AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema}')
+      AND n.nspname OPERATOR(pg_catalog.!~~) 'pg\\_%' ORDER BY 1"""
 
 _INDEXES = """
-    SELECT n.nspname || '.' || c.relname, pg_catalog.concat_ws(' ', a.amname,
+    SELECT pg_catalog.concat_ws('.', n.nspname, c.relname), pg_catalog.concat_ws(' ', a.amname,
         pg_catalog.array_to_string(c.reloptions, ' '), CASE WHEN i.indisvalid THEN '' ELSE '(not valid)' END)
-    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-    JOIN pg_catalog.pg_am a ON a.oid = c.relam JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname NOT LIKE 'pg\\_%' ORDER BY 1"""
+    FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+    JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) c.relam
+      JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema}')
+      AND n.nspname OPERATOR(pg_catalog.!~~) 'pg\\_%' ORDER BY 1"""
 
 _VECTORS = """
-    SELECT n.nspname || '.' || c.relname || '.' || a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod)
-    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-    JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-    WHERE c.relkind IN ('r', 'p', 'm') AND a.attnum > 0
-      AND t.typname IN ('vector', 'halfvec', 'sparsevec') ORDER BY 1"""
+    SELECT pg_catalog.concat_ws('.', n.nspname, c.relname, a.attname), pg_catalog.format_type(a.atttypid, a.atttypmod)
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+      JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+    WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}') AND a.attnum OPERATOR(pg_catalog.>) 0
+      AND t.typname OPERATOR(pg_catalog.=) ANY ('{vector,halfvec,sparsevec}') ORDER BY 1"""
 
 
 def planner(conn: psycopg.Connection[Any], kept: Collection[str]) -> dict[str, str]:

@@ -87,7 +87,7 @@ def answers(conn: Connection, asked: Sequence[Probe], placed: Collection[str]) -
 
 def _query(index: _VectorIndex, probe: Probe, placed: Collection[str]) -> sql.Composed:
     if index.address in placed:
-        known_by: sql.Composable = sql.SQL("tableoid::int8::text || '/' || ctid::text")
+        known_by: sql.Composable = sql.SQL("pg_catalog.concat_ws('/', tableoid::pg_catalog.int8, ctid)")
     else:
         known_by = sql.SQL("pg_catalog.md5(({})::pg_catalog.text)").format(index.expression)
     return sql.SQL(
@@ -95,8 +95,11 @@ def _query(index: _VectorIndex, probe: Probe, placed: Collection[str]) -> sql.Co
         " ORDER BY {distance} LIMIT {nearest}"
     ).format(
         known_by=known_by,
-        distance=sql.SQL("{} {} {}::{}").format(
-            index.expression, index.operator, sql.Literal(probe.query), sql.SQL(index.type)
+        distance=sql.SQL("{expression} {operator} {vector}::{type}").format(
+            expression=index.expression,
+            operator=index.operator,
+            vector=sql.Literal(probe.query),
+            type=sql.SQL(index.type),
         ),
         table=index.identifier,
         predicate=index.predicate,
@@ -114,19 +117,25 @@ def _indexes(conn: Connection) -> list[_VectorIndex]:
     rows = conn.execute(
         f"""SELECT x.relname, n.nspname, c.relname, pg_catalog.pg_get_indexdef(i.indexrelid, 1, true),
                    pg_catalog.pg_get_expr(i.indpred, i.indrelid), o.oprname, s.nspname,
-                   pg_catalog.format_type(k.opcintype, NULL), greatest(c.reltuples, 0)::int8, root.nspname, root.relname
+                   pg_catalog.format_type(k.opcintype, NULL), greatest(c.reltuples, 0)::pg_catalog.int8, root.nspname,
+                     root.relname
             FROM pg_catalog.pg_index i
-            JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid JOIN pg_catalog.pg_am m ON m.oid = x.relam
-            JOIN pg_catalog.pg_class c ON c.oid = i.indrelid
-            JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            JOIN pg_catalog.pg_opclass k ON k.oid = i.indclass[0]
-            JOIN pg_catalog.pg_amop a ON a.amopfamily = k.opcfamily AND a.amoppurpose = 'o'
-            JOIN pg_catalog.pg_operator o ON o.oid = a.amopopr JOIN pg_catalog.pg_namespace s ON s.oid = o.oprnamespace
+            JOIN pg_catalog.pg_class x ON x.oid OPERATOR(pg_catalog.=) i.indexrelid
+              JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) x.relam
+            JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indrelid
+            JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+            JOIN pg_catalog.pg_opclass k ON k.oid OPERATOR(pg_catalog.=) i.indclass[0]
+            JOIN pg_catalog.pg_amop a ON a.amopfamily OPERATOR(pg_catalog.=) k.opcfamily
+              AND a.amoppurpose OPERATOR(pg_catalog.=) 'o'
+            JOIN pg_catalog.pg_operator o ON o.oid OPERATOR(pg_catalog.=) a.amopopr
+              JOIN pg_catalog.pg_namespace s ON s.oid OPERATOR(pg_catalog.=) o.oprnamespace
             CROSS JOIN LATERAL (
               SELECT rn.nspname, rc.relname FROM pg_catalog.pg_class rc
-              JOIN pg_catalog.pg_namespace rn ON rn.oid = rc.relnamespace
-              WHERE rc.oid = coalesce(pg_catalog.pg_partition_root(c.oid)::oid, c.oid)) root
-            WHERE m.amname IN ('hnsw', 'ivfflat') AND x.relkind = 'i' AND i.indisvalid AND {USER_RELATIONS}
+              JOIN pg_catalog.pg_namespace rn ON rn.oid OPERATOR(pg_catalog.=) rc.relnamespace
+              WHERE rc.oid OPERATOR(pg_catalog.=) coalesce(pg_catalog.pg_partition_root(c.oid)::pg_catalog.oid,
+                c.oid)) root
+            WHERE m.amname OPERATOR(pg_catalog.=) ANY ('{{hnsw,ivfflat}}')
+              AND x.relkind OPERATOR(pg_catalog.=) 'i' AND i.indisvalid AND {USER_RELATIONS}
             ORDER BY 2, 1"""  # noqa: S608 - a constant
     ).fetchall()
     found = []

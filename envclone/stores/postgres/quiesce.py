@@ -40,7 +40,9 @@ def every_database_open(connect: Connect) -> Iterator[None]:
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
         closed = [
             row[0]
-            for row in conn.execute("SELECT oid::int8 FROM pg_catalog.pg_database WHERE NOT datallowconn").fetchall()
+            for row in conn.execute(
+                "SELECT oid::pg_catalog.int8 FROM pg_catalog.pg_database WHERE NOT datallowconn"
+            ).fetchall()
         ]
         _allow(conn, closed, True)
     yield
@@ -62,9 +64,10 @@ def vacuum_catalogs(connect: Connect) -> int:
             _require_no_others(conn)
             tables = conn.execute(
                 """SELECT n.nspname, c.relname
-                   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-                   WHERE c.relkind = 'r' AND c.oid::int8 < 16384
-                   ORDER BY c.oid = 'pg_catalog.pg_class'::regclass, c.oid"""
+                   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
+                     ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                   WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384
+                   ORDER BY c.oid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid"""
             ).fetchall()
             for schema, table in tables:
                 conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON) {}").format(sql.Identifier(schema, table)))
@@ -74,7 +77,8 @@ def vacuum_catalogs(connect: Connect) -> int:
 def _require_no_others(conn: Connection) -> None:
     row = conn.execute(
         """SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
-           WHERE backend_type = 'client backend' AND pid <> pg_catalog.pg_backend_pid()
+           WHERE backend_type OPERATOR(pg_catalog.=) 'client backend'
+             AND pid OPERATOR(pg_catalog.<>) pg_catalog.pg_backend_pid()
              AND (backend_xid IS NOT NULL OR backend_xmin IS NOT NULL)"""
     ).fetchone()
     if row and row[0]:
@@ -87,5 +91,7 @@ def _require_no_others(conn: Connection) -> None:
 def _allow(conn: Connection, databases: list[int], allowed: bool) -> None:
     if databases:
         conn.execute(
-            "UPDATE pg_catalog.pg_database SET datallowconn = %s WHERE oid = ANY (%s::oid[])", [allowed, databases]
+            "UPDATE pg_catalog.pg_database SET datallowconn = %s"
+            " WHERE oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])",
+            [allowed, databases],
         )

@@ -64,8 +64,9 @@ def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[s
             continue
         key = conn.execute(
             """SELECT a.attname FROM pg_catalog.pg_index i
-               JOIN pg_catalog.pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = ANY (i.indkey)
-               WHERE i.indrelid = %s::oid AND i.indisprimary ORDER BY a.attnum""",
+               JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
+                 AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey)
+               WHERE i.indrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND i.indisprimary ORDER BY a.attnum""",
             [table.oid],
         ).fetchall()
         keys: list[sql.Composable] = [sql.Identifier(name) for (name,) in key]
@@ -93,7 +94,7 @@ def read_objects(conn: Connection) -> Iterator[tuple[str, list[Any]]]:
     """The large objects as text, in pieces that overlap; bytes that are no UTF-8 are replaced."""
     with conn.transaction(), conn.cursor(name="envclone_objects") as cursor:
         cursor.itersize = BATCH
-        cursor.execute("SELECT loid::int8, pageno, data FROM pg_catalog.pg_largeobject ORDER BY 1, 2")
+        cursor.execute("SELECT loid::pg_catalog.int8, pageno, data FROM pg_catalog.pg_largeobject ORDER BY 1, 2")
         last, tail = (-1, -1), b""
         for number, page, data in cursor:
             joined = tail + data if last == (number, page - 1) else data

@@ -107,9 +107,9 @@ def check(
 
 def _odd_bounds(conn: Connection, table: Table, column: Column) -> bool:
     name = sql.Identifier(column.name)
-    query = sql.SQL("SELECT EXISTS (SELECT 1 FROM {} WHERE pg_catalog.array_dims({}::text[]) !~ {})").format(
-        table.identifier, name, sql.Literal(r"^(\[1:\d+\])+$")
-    )
+    query = sql.SQL(
+        "SELECT EXISTS (SELECT 1 FROM {} WHERE pg_catalog.array_dims({}::pg_catalog.text[]) OPERATOR(pg_catalog.!~) {})"
+    ).format(table.identifier, name, sql.Literal(r"^(\[1:\d+\])+$"))
     row = conn.execute(query).fetchone()
     return bool(row and row[0])
 
@@ -172,9 +172,10 @@ def _update(
         vector.column.name: vector.made_from(lambda name: fresh.get(name, sql.Identifier("t", name))) for vector in made
     }
     assignments = [
-        sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in {**fresh, **derived}.items()
+        sql.SQL("{column} = {value}").format(column=sql.Identifier(name), value=value)
+        for name, value in {**fresh, **derived}.items()
     ]
-    statement = sql.SQL("UPDATE ONLY {} AS t SET {} FROM {} AS s WHERE t.ctid = s.tid").format(
+    statement = sql.SQL("UPDATE ONLY {} AS t SET {} FROM {} AS s WHERE t.ctid OPERATOR(pg_catalog.=) s.tid").format(
         leaf.identifier, joined(assignments), STAGING
     )
     updated = writer.execute(statement).rowcount
@@ -189,7 +190,8 @@ def _forget_missing(conn: Connection, leaf: Leaf, fields: Sequence[MaskedColumn]
     """Every row has a value of its own now; the catalog's copy of the old default may be somebody's."""
     conn.execute(
         """UPDATE pg_catalog.pg_attribute SET atthasmissing = false, attmissingval = NULL
-           WHERE attrelid = %s::oid AND attname = ANY (%s) AND atthasmissing""",
+           WHERE attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND attname OPERATOR(pg_catalog.=) ANY (%s)
+             AND atthasmissing""",
         [leaf.oid, [field.column.name for field in fields]],
     )
 

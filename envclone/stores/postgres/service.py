@@ -122,7 +122,9 @@ def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int, 
     verifier = conn.pgconn.encrypt_password(
         credentials.password.reveal().encode(), credentials.user.encode(), b"scram-sha-256"
     ).decode()
-    there = conn.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname = %s", [credentials.user]).fetchone()
+    there = conn.execute(
+        "SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) %s", [credentials.user]
+    ).fetchone()
     conn.execute(
         sql.SQL(
             "{verb} ROLE {user} LOGIN NOSUPERUSER INHERIT NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION"
@@ -149,17 +151,21 @@ def _production_roles(conn: psycopg.Connection[Any], user: str, names: logins.Lo
     rows = conn.execute(
         """
         WITH RECURSIVE powerful AS (
-            SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname = ANY (%(powers)s)
-            UNION SELECT m.member FROM pg_catalog.pg_auth_members m JOIN powerful p ON p.oid = m.roleid),
+            SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname OPERATOR(pg_catalog.=) ANY (%(powers)s)
+            UNION SELECT m.member FROM pg_catalog.pg_auth_members m
+              JOIN powerful p ON p.oid OPERATOR(pg_catalog.=) m.roleid),
         owners AS (
             SELECT relowner AS oid FROM pg_catalog.pg_class UNION SELECT nspowner FROM pg_catalog.pg_namespace
             UNION SELECT proowner FROM pg_catalog.pg_proc UNION SELECT typowner FROM pg_catalog.pg_type
             UNION SELECT datdba FROM pg_catalog.pg_database)
         SELECT rolname FROM pg_catalog.pg_roles r
-        WHERE oid >= 16384 AND rolname <> %(user)s AND rolname <> ALL (%(ours)s)
-          AND (rolcanlogin OR oid IN (SELECT oid FROM owners)) AND oid NOT IN (SELECT oid FROM powerful)
+        WHERE oid OPERATOR(pg_catalog.>=) 16384 AND rolname OPERATOR(pg_catalog.<>) %(user)s
+          AND rolname OPERATOR(pg_catalog.<>) ALL (%(ours)s)
+          AND (rolcanlogin OR oid OPERATOR(pg_catalog.=) ANY (SELECT oid
+            FROM owners)) AND NOT oid OPERATOR(pg_catalog.=) ANY (SELECT oid FROM powerful)
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles u
-                          WHERE u.rolname = %(user)s AND pg_catalog.pg_has_role(r.oid, u.oid, 'MEMBER'))
+                          WHERE u.rolname OPERATOR(pg_catalog.=) %(user)s
+                            AND pg_catalog.pg_has_role(r.oid, u.oid, 'MEMBER'))
         ORDER BY rolname
         """,
         {"powers": [*_LOCAL_POWERS, names.former], "ours": [names.worker, names.author], "user": user},

@@ -56,7 +56,8 @@ class Setting:
 def hidden(conn: psycopg.Connection[Any]) -> list[str]:
     """The settings whose configured value this session does not see, for it was pinned."""
     rows = conn.execute(
-        "SELECT name FROM pg_catalog.pg_settings WHERE source = 'client' AND name = ANY (%s) ORDER BY name",
+        "SELECT name FROM pg_catalog.pg_settings WHERE source OPERATOR(pg_catalog.=) 'client'"
+        " AND name OPERATOR(pg_catalog.=) ANY (%s) ORDER BY name",
         [list(pinned.production())],
     ).fetchall()
     return [name for (name,) in rows]
@@ -73,14 +74,17 @@ def capture(conn: psycopg.Connection[Any], configured: Mapping[str, str] | None 
     found: dict[str, Setting] = {}
     if configured:
         rows = conn.execute(
-            "SELECT name, boot_val, context FROM pg_catalog.pg_settings WHERE name = ANY (%s)", [list(configured)]
+            "SELECT name, boot_val, context FROM pg_catalog.pg_settings WHERE name OPERATOR(pg_catalog.=) ANY (%s)",
+            [list(configured)],
         ).fetchall()
         for name, default, context in rows:
             if configured[name] != (default or ""):
                 found[name] = _setting(name, configured[name], "configuration file", context)
     rows = conn.execute(
-        "SELECT name, setting, unit, source, context FROM pg_catalog.pg_settings WHERE context <> 'internal'"
-        " AND source IN ('configuration file', 'command line', 'environment variable', 'global')"
+        "SELECT name, setting, unit, source, context FROM pg_catalog.pg_settings"
+        " WHERE context OPERATOR(pg_catalog.<>) 'internal'"
+        " AND source OPERATOR(pg_catalog.=) ANY"
+        " (ARRAY['configuration file', 'command line', 'environment variable', 'global'])"
     ).fetchall()
     for name, value, unit, source, context in rows:
         found[name] = _setting(name, _with_unit(value, unit), source, context)
@@ -95,7 +99,7 @@ def capture(conn: psycopg.Connection[Any], configured: Mapping[str, str] | None 
                 found[name] = _setting(name, value, "configuration file", "")
     except psycopg.errors.InsufficientPrivilege:
         rows = conn.execute(
-            "SELECT name, pg_catalog.current_setting(name, true) FROM pg_catalog.unnest(%s::text[]) AS name",
+            "SELECT name, pg_catalog.current_setting(name, true) FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS name",
             [list(_EXTENSION_SETTINGS)],
         ).fetchall()
         for name, value in rows:

@@ -159,9 +159,11 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
         " pg_catalog.current_setting('max_wal_senders')::int, pg_catalog.current_setting('max_replication_slots')::int,"
         " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),"
         " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),"
-        " (SELECT rolsuper OR rolreplication FROM pg_catalog.pg_roles WHERE rolname = current_user),"
-        " current_user::text,"
-        " (SELECT rolname::text FROM pg_catalog.pg_roles WHERE oid = 10), pg_catalog.clock_timestamp(),"
+        " (SELECT rolsuper OR rolreplication FROM pg_catalog.pg_roles"
+        " WHERE rolname OPERATOR(pg_catalog.=) current_user),"
+        " current_user::pg_catalog.text,"
+        " (SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles"
+        " WHERE oid OPERATOR(pg_catalog.=) 10), pg_catalog.clock_timestamp(),"
         " pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')"
     ).fetchone()
     assert row is not None
@@ -193,8 +195,8 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
     system_identifier, configured = _configuration(dsn, settings.hidden(conn))
     captured = settings.capture(conn, configured)
     tablespaces = conn.execute(
-        "SELECT oid::int8, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
-        " WHERE pg_catalog.pg_tablespace_location(oid) LIKE '/%'"
+        "SELECT oid::pg_catalog.int8, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
+        " WHERE pg_catalog.pg_tablespace_location(oid) OPERATOR(pg_catalog.~~) '/%'"
     ).fetchall()
     backupfiles.require_plain(dict(tablespaces))
     details = {
@@ -221,7 +223,7 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
 
 
 def _extensions(conn: psycopg.Connection[Any], dsn: str, database: str) -> dict[str, str]:
-    sql = "SELECT extname::text, extversion FROM pg_catalog.pg_extension ORDER BY extname"
+    sql = "SELECT extname::pg_catalog.text, extversion FROM pg_catalog.pg_extension ORDER BY extname"
     if database == conn.info.dbname:
         return dict(conn.execute(sql).fetchall())
     with contextlib.closing(open_source(dsn, dbname=database)) as other:
@@ -253,7 +255,7 @@ def _size(conn: psycopg.Connection[Any]) -> int | None:
 
     try:
         row = conn.execute(
-            "SELECT pg_catalog.sum(pg_catalog.pg_database_size(oid))::int8 FROM pg_catalog.pg_database"
+            "SELECT pg_catalog.sum(pg_catalog.pg_database_size(oid))::pg_catalog.int8 FROM pg_catalog.pg_database"
         ).fetchone()
     except psycopg.errors.InsufficientPrivilege:
         return None

@@ -38,8 +38,9 @@ def run(connect: Connect, text: str, name: str, writes: Collection[str], timeout
                 if not cursor.nextset():
                     break
             touched = conn.execute(
-                """SELECT relid::int8 FROM pg_catalog.pg_stat_xact_user_tables
-                   WHERE n_tup_ins + n_tup_upd + n_tup_del > 0 AND schemaname !~ '^pg_(toast_)?temp_'"""
+                """SELECT relid::pg_catalog.int8 FROM pg_catalog.pg_stat_xact_user_tables
+                   WHERE n_tup_ins OPERATOR(pg_catalog.+) n_tup_upd OPERATOR(pg_catalog.+) n_tup_del
+                     OPERATOR(pg_catalog.>) 0 AND schemaname OPERATOR(pg_catalog.!~) '^pg_(toast_)?temp_'"""
             ).fetchall()
             conn.commit()
         with connect(autocommit=True, login=Login.OPERATOR) as operator, connect(autocommit=True) as worker:
@@ -71,7 +72,8 @@ def _clean(conn: Connection, table: int) -> None:
     """
     found = conn.execute(
         """SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = %s::oid""",
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+             WHERE c.oid OPERATOR(pg_catalog.=) %s::pg_catalog.oid""",
         [table],
     ).fetchone()
     if found is None:
@@ -79,10 +81,11 @@ def _clean(conn: Connection, table: int) -> None:
     conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON, TRUNCATE ON) {}").format(sql.Identifier(*found)))
     indexes = conn.execute(
         """SELECT n.nspname, c.relname FROM pg_catalog.pg_index i
-           JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           JOIN pg_catalog.pg_am a ON a.oid = c.relam
-           WHERE i.indrelid = %s::oid AND a.amname IN ('btree', 'hash', 'gin', 'gist', 'spgist', 'brin')""",
+           JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           JOIN pg_catalog.pg_am a ON a.oid OPERATOR(pg_catalog.=) c.relam
+           WHERE i.indrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND a.amname OPERATOR(pg_catalog.=) ANY ('{btree,hash,gin,gist,spgist,brin}')""",
         [table],
     ).fetchall()
     for schema, index in indexes:

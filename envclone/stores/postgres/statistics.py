@@ -10,8 +10,10 @@ from psycopg import sql
 
 __all__ = ["renew"]
 
-_SIZES = "SELECT reltuples, relpages, relallvisible, oid::int8 FROM pg_catalog.pg_class WHERE oid = ANY (%s::oid[])"
-_RESIZE = "UPDATE pg_catalog.pg_class SET reltuples = %s, relpages = %s, relallvisible = %s WHERE oid = %s::oid"
+_SIZES = """SELECT reltuples, relpages, relallvisible, oid::pg_catalog.int8 FROM pg_catalog.pg_class
+            WHERE oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])"""
+_RESIZE = """UPDATE pg_catalog.pg_class SET reltuples = %s, relpages = %s, relallvisible = %s
+             WHERE oid OPERATOR(pg_catalog.=) %s::pg_catalog.oid"""
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -48,9 +50,11 @@ def _with_parents(conn: Connection, masked: Mapping[int, set[str]]) -> dict[int,
     result = {table: set(columns) for table, columns in masked.items()}
     rows = conn.execute(
         """WITH RECURSIVE up (child, parent) AS (
-             SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits WHERE inhrelid = ANY (%s::oid[])
-             UNION SELECT up.child, i.inhparent FROM up JOIN pg_catalog.pg_inherits i ON i.inhrelid = up.parent)
-           SELECT child::int8, parent::int8 FROM up""",
+             SELECT inhrelid, inhparent FROM pg_catalog.pg_inherits
+               WHERE inhrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])
+             UNION SELECT up.child, i.inhparent FROM up
+               JOIN pg_catalog.pg_inherits i ON i.inhrelid OPERATOR(pg_catalog.=) up.parent)
+           SELECT child::pg_catalog.int8, parent::pg_catalog.int8 FROM up""",
         [sorted(masked)],
     ).fetchall()
     for child, parent in rows:
@@ -62,28 +66,34 @@ def _remove(conn: Connection, table: int, names: list[str]) -> tuple[int, list[i
     """Remove what shows these columns: how many rows, and the columns (numbers) in extended statistics removed."""
     removed = conn.execute(
         """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_attribute a
-           WHERE s.starelid = %s::oid AND a.attrelid = s.starelid AND a.attnum = s.staattnum
-             AND a.attname = ANY (%s)""",
+           WHERE s.starelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND a.attrelid OPERATOR(pg_catalog.=) s.starelid AND a.attnum OPERATOR(pg_catalog.=) s.staattnum
+             AND a.attname OPERATOR(pg_catalog.=) ANY (%s)""",
         [table, names],
     ).rowcount
     removed += conn.execute(
         """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_index i
-           WHERE i.indrelid = %s::oid AND s.starelid = i.indexrelid""",
+           WHERE i.indrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND s.starelid OPERATOR(pg_catalog.=) i.indexrelid""",
         [table],
     ).rowcount
     extended = conn.execute(
-        """SELECT e.oid::int8, e.stxkeys::int2[] FROM pg_catalog.pg_statistic_ext e
-           WHERE e.stxrelid = %(table)s::oid
-             AND EXISTS (SELECT 1 FROM pg_catalog.pg_statistic_ext_data d WHERE d.stxoid = e.oid)
+        """SELECT e.oid::pg_catalog.int8, e.stxkeys::pg_catalog.int2[] FROM pg_catalog.pg_statistic_ext e
+           WHERE e.stxrelid OPERATOR(pg_catalog.=) %(table)s::pg_catalog.oid
+             AND EXISTS (SELECT 1 FROM pg_catalog.pg_statistic_ext_data d WHERE d.stxoid OPERATOR(pg_catalog.=) e.oid)
              AND EXISTS (SELECT 1 FROM pg_catalog.pg_attribute a
-                         LEFT JOIN pg_catalog.pg_depend p ON p.classid = 'pg_catalog.pg_statistic_ext'::regclass
-                           AND p.objid = e.oid AND p.refobjid = e.stxrelid AND p.refobjsubid = a.attnum
-                         WHERE a.attrelid = e.stxrelid AND a.attname = ANY (%(names)s)
-                           AND (a.attnum = ANY (e.stxkeys) OR p.objid IS NOT NULL))""",
+                         LEFT JOIN pg_catalog.pg_depend p ON p.classid
+                           OPERATOR(pg_catalog.=) 'pg_catalog.pg_statistic_ext'::pg_catalog.regclass
+                           AND p.objid OPERATOR(pg_catalog.=) e.oid AND p.refobjid
+                             OPERATOR(pg_catalog.=) e.stxrelid AND p.refobjsubid OPERATOR(pg_catalog.=) a.attnum
+                         WHERE a.attrelid OPERATOR(pg_catalog.=) e.stxrelid
+                           AND a.attname OPERATOR(pg_catalog.=) ANY (%(names)s)
+                           AND (a.attnum OPERATOR(pg_catalog.=) ANY (e.stxkeys) OR p.objid IS NOT NULL))""",
         {"table": table, "names": names},
     ).fetchall()
     conn.execute(
-        "DELETE FROM pg_catalog.pg_statistic_ext_data WHERE stxoid = ANY (%s::oid[])", [[oid for oid, _ in extended]]
+        "DELETE FROM pg_catalog.pg_statistic_ext_data WHERE stxoid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])",
+        [[oid for oid, _ in extended]],
     )
     return removed, sorted({key for _, keys in extended for key in keys})
 
@@ -93,8 +103,10 @@ def _others(conn: Connection, table: int, names: set[str], numbers: list[int]) -
         (number, target)
         for number, target in conn.execute(
             """SELECT attnum, attstattarget FROM pg_catalog.pg_attribute
-               WHERE attrelid = %s::oid AND attnum > 0 AND NOT attisdropped
-                 AND attname <> ALL (%s) AND attnum <> ALL (%s::int2[])""",
+               WHERE attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND attnum OPERATOR(pg_catalog.>) 0
+                 AND NOT attisdropped
+                 AND attname OPERATOR(pg_catalog.<>) ALL (%s)
+                   AND attnum OPERATOR(pg_catalog.<>) ALL (%s::pg_catalog.int2[])""",
             [table, sorted(names), numbers],
         )
     ]
@@ -103,9 +115,10 @@ def _others(conn: Connection, table: int, names: set[str], numbers: list[int]) -
 def _set_targets(conn: Connection, targets: Sequence[tuple[int, int, int | None]]) -> None:
     conn.execute(
         """UPDATE pg_catalog.pg_attribute a SET attstattarget = u.target
-           FROM ROWS FROM (pg_catalog.unnest(%s::oid[]), pg_catalog.unnest(%s::int2[]), pg_catalog.unnest(%s::int2[]))
+           FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.oid[]), pg_catalog.unnest(%s::pg_catalog.int2[]),
+             pg_catalog.unnest(%s::pg_catalog.int2[]))
              AS u (relation, number, target)
-           WHERE a.attrelid = u.relation AND a.attnum = u.number""",
+           WHERE a.attrelid OPERATOR(pg_catalog.=) u.relation AND a.attnum OPERATOR(pg_catalog.=) u.number""",
         [[t for t, _, _ in targets], [n for _, n, _ in targets], [target for _, _, target in targets]],
     )
 
@@ -115,7 +128,8 @@ def _analyze(conn: Connection, relations: Sequence[int]) -> None:
     only = sql.SQL("ONLY " if conn.info.server_version >= 180000 else "")
     rows = conn.execute(
         """SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
-           JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE c.oid = ANY (%s::oid[])""",
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+             WHERE c.oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])""",
         [list(relations)],
     ).fetchall()
     for schema, name in rows:
@@ -125,10 +139,11 @@ def _analyze(conn: Connection, relations: Sequence[int]) -> None:
 def _remove_of_matviews(conn: Connection, views: Collection[int]) -> list[int]:
     rows = conn.execute(
         """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
-           LEFT JOIN pg_catalog.pg_index i ON i.indexrelid = c.oid
-           JOIN pg_catalog.pg_class m ON m.oid IN (c.oid, i.indrelid)
-           WHERE s.starelid = c.oid AND m.relkind = 'm' AND m.oid = ANY (%s::oid[])
-           RETURNING m.oid::int8""",
+           LEFT JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid
+           JOIN pg_catalog.pg_class m ON m.oid OPERATOR(pg_catalog.=) ANY (ARRAY[c.oid, i.indrelid])
+           WHERE s.starelid OPERATOR(pg_catalog.=) c.oid AND m.relkind OPERATOR(pg_catalog.=) 'm'
+             AND m.oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])
+           RETURNING m.oid::pg_catalog.int8""",
         [list(views)],
     ).fetchall()
     return sorted({row[0] for row in rows})

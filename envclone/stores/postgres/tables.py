@@ -20,10 +20,14 @@ LARGE_OBJECTS = "pg_largeobject"
 """The address under which a database's large objects are reported."""
 
 USER_RELATIONS = """
-    c.oid::int8 >= 16384 AND n.nspname <> 'pg_toast' AND n.nspname !~ '^pg_(toast_)?temp_'
-    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e JOIN pg_catalog.pg_extension x ON x.oid = e.refobjid
-                    WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid AND e.deptype = 'e'
-                      AND e.refclassid = 'pg_catalog.pg_extension'::regclass AND x.extname = 'pg_cron')
+    c.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384 AND n.nspname OPERATOR(pg_catalog.<>) 'pg_toast'
+      AND n.nspname OPERATOR(pg_catalog.!~) '^pg_(toast_)?temp_'
+    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e
+      JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) e.refobjid
+                    WHERE e.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND e.objid OPERATOR(pg_catalog.=) c.oid AND e.deptype OPERATOR(pg_catalog.=) 'e'
+                      AND e.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+                        AND x.extname OPERATOR(pg_catalog.=) 'pg_cron')
 """
 """The condition that a relation `c` in schema `n` is not the server's own (`FirstNormalObjectId` in access/transam.h).
 
@@ -65,13 +69,15 @@ class Column:
             return sql.SQL("pg_catalog.to_jsonb({})::pg_catalog.text").format(name)
         if self.base == "hstore":
             return sql.SQL("{}::pg_catalog.jsonb::pg_catalog.text").format(name)
-        cast = sql.SQL("text[]") if self.kind is FieldKind.ARRAY else sql.SQL("text")
-        return sql.SQL("{}::pg_catalog.{}").format(name, cast)
+        array = self.kind is FieldKind.ARRAY
+        return sql.SQL("{}::pg_catalog.text[]" if array else "{}::pg_catalog.text").format(name)
 
     @property
     def staged_as(self) -> sql.Composable:
         """The type in which masked values wait to be written."""
-        return sql.SQL("jsonb" if self.composite or self.base == "hstore" else self.type)  # format_type quotes
+        return sql.SQL(
+            "pg_catalog.jsonb" if self.composite or self.base == "hstore" else self.type
+        )  # format_type quotes
 
     def written_from(self, staged: sql.Composable) -> sql.Composable:
         """The expression that makes a value of the column from a staged one."""
@@ -79,8 +85,9 @@ class Column:
             return sql.SQL("pg_catalog.jsonb_populate_record(NULL::{}, {})").format(sql.SQL(self.type), staged)
         if self.base == "hstore":
             return sql.SQL(
-                "CASE WHEN {0} IS NOT NULL THEN (SELECT COALESCE(string_agg(pg_catalog.concat("
-                "pg_catalog.to_json(k)::text, '=>', COALESCE(pg_catalog.to_json(v)::text, 'NULL')), ', '), '')::{1} "
+                "CASE WHEN {0} IS NOT NULL THEN (SELECT COALESCE(pg_catalog.string_agg(pg_catalog.concat("
+                "pg_catalog.to_json(k)::pg_catalog.text, '=>', COALESCE(pg_catalog.to_json(v)::pg_catalog.text,"
+                " 'NULL')), ', '), '')::{1} "
                 "FROM pg_catalog.jsonb_each_text({0}) AS e (k, v)) END"
             ).format(staged, sql.SQL(self.type))
         return staged
@@ -144,9 +151,9 @@ def read_tables(conn: Connection) -> list[Table]:
     keys = _partition_keys(conn)
     tables = []
     rows = conn.execute(
-        f"""SELECT c.oid::int8, n.nspname, c.relname
-            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-            WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {USER_RELATIONS}
+        f"""SELECT c.oid::pg_catalog.int8, n.nspname, c.relname
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+            WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p}}') AND NOT c.relispartition AND {USER_RELATIONS}
             ORDER BY 2, 3"""  # noqa: S608 - a constant
     ).fetchall()
     for oid, schema, name in rows:
@@ -167,7 +174,8 @@ class _Types:
 
     def __init__(self, conn: Connection) -> None:
         rows = conn.execute(
-            "SELECT oid::int8, typname, typtype, typbasetype::int8, typelem::int8, typcategory FROM pg_catalog.pg_type"
+            "SELECT oid::pg_catalog.int8, typname, typtype, typbasetype::pg_catalog.int8, typelem::pg_catalog.int8,"
+            " typcategory FROM pg_catalog.pg_type"
         ).fetchall()
         self._rows = {row[0]: row[1:] for row in rows}
         self.holders = Holders(conn)
@@ -203,21 +211,28 @@ class _Types:
 
 def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
     rows = conn.execute(
-        """SELECT a.attrelid::int8, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.atttypid::int8,
+        """SELECT a.attrelid::pg_catalog.int8, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+             a.atttypid::pg_catalog.int8,
                   NOT a.attnotnull, a.attgenerated,
                   EXISTS (SELECT 1 FROM pg_catalog.pg_attribute m
-                          WHERE m.atthasmissing AND m.attname = a.attname AND (m.attrelid = a.attrelid OR m.attrelid IN
+                          WHERE m.atthasmissing AND m.attname OPERATOR(pg_catalog.=) a.attname
+                            AND (m.attrelid OPERATOR(pg_catalog.=) a.attrelid OR m.attrelid OPERATOR(pg_catalog.=) ANY
                               (SELECT relid FROM pg_catalog.pg_partition_tree(a.attrelid)))),
                   EXISTS (SELECT 1 FROM pg_catalog.pg_index i
-                          WHERE i.indrelid = a.attrelid AND i.indisunique AND
-                            (a.attnum = ANY (i.indkey[0:i.indnkeyatts - 1]) OR
-                             0 = ANY (i.indkey[0:i.indnkeyatts - 1]) AND EXISTS
+                          WHERE i.indrelid OPERATOR(pg_catalog.=) a.attrelid AND i.indisunique AND
+                            (a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey[0:i.indnkeyatts OPERATOR(pg_catalog.-) 1]) OR
+                             0 OPERATOR(pg_catalog.=) ANY (i.indkey[0:i.indnkeyatts OPERATOR(pg_catalog.-) 1])
+                               AND EXISTS
                                (SELECT 1 FROM pg_catalog.pg_depend d
-                                WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = i.indexrelid
-                                  AND d.refobjid = a.attrelid AND d.refobjsubid = a.attnum))),
-                  (SELECT t.typsend <> 0 FROM pg_catalog.pg_type t WHERE t.oid = a.atttypid)
-           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
-           WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+                                WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                                  AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
+                                  AND d.refobjid OPERATOR(pg_catalog.=) a.attrelid
+                                    AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum))),
+                  (SELECT t.typsend OPERATOR(pg_catalog.<>) 0 FROM pg_catalog.pg_type t
+                    WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid)
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') AND NOT c.relispartition
            ORDER BY a.attrelid, a.attnum"""
     ).fetchall()
     columns: dict[int, dict[str, Column]] = {}
@@ -252,10 +267,11 @@ def _held(types: _Types, oid: int) -> tuple[Held, ...]:
 
 def _leaves(conn: Connection) -> tuple[dict[int, tuple[Leaf, ...]], dict[int, frozenset[int]]]:
     rows = conn.execute(
-        """SELECT root.oid::int8, c.oid::int8, n.nspname, c.relname, c.relkind
+        """SELECT root.oid::pg_catalog.int8, c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind
            FROM pg_catalog.pg_class root, pg_catalog.pg_partition_tree(root.oid) p
-           JOIN pg_catalog.pg_class c ON c.oid = p.relid JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-           WHERE root.relkind = 'p' AND NOT root.relispartition
+           JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.relid
+             JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           WHERE root.relkind OPERATOR(pg_catalog.=) 'p' AND NOT root.relispartition
            ORDER BY 1, 3, 4"""
     ).fetchall()
     leaves: dict[int, list[Leaf]] = {}
@@ -271,13 +287,16 @@ def _leaves(conn: Connection) -> tuple[dict[int, tuple[Leaf, ...]], dict[int, fr
 def _partition_keys(conn: Connection) -> dict[int, set[str]]:
     # plain key columns are in partattrs; the columns of key expressions depend internally on their table
     rows = conn.execute(
-        """SELECT p.partrelid::int8, a.attname
-           FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_attribute a ON a.attrelid = p.partrelid
-           WHERE a.attnum > 0 AND (a.attnum = ANY (p.partattrs) OR EXISTS
+        """SELECT p.partrelid::pg_catalog.int8, a.attname
+           FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_attribute a
+             ON a.attrelid OPERATOR(pg_catalog.=) p.partrelid
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND (a.attnum OPERATOR(pg_catalog.=) ANY (p.partattrs) OR EXISTS
              (SELECT 1 FROM pg_catalog.pg_depend d
-              WHERE d.classid = 'pg_catalog.pg_class'::regclass AND d.objid = p.partrelid AND d.objsubid = a.attnum
-                AND d.refclassid = 'pg_catalog.pg_class'::regclass AND d.refobjid = p.partrelid AND d.refobjsubid = 0
-                AND d.deptype = 'i'))"""
+              WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND d.objid OPERATOR(pg_catalog.=) p.partrelid AND d.objsubid OPERATOR(pg_catalog.=) a.attnum
+                AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.refobjid OPERATOR(pg_catalog.=) p.partrelid AND d.refobjsubid OPERATOR(pg_catalog.=) 0
+                AND d.deptype OPERATOR(pg_catalog.=) 'i'))"""
     ).fetchall()
     keys: dict[int, set[str]] = {}
     for relation, column in rows:

@@ -61,7 +61,8 @@ def vectors(conn: Connection, table: Table, plan: StorePlan) -> list[Vector]:
 def _triggers(conn: Connection, table: Table) -> Mapping[str, tuple[str, list[str]]]:
     rows = conn.execute(
         """SELECT t.tgargs FROM pg_catalog.pg_trigger t
-           WHERE t.tgrelid = %s::oid AND t.tgfoid = 'pg_catalog.tsvector_update_trigger'::regproc""",
+           WHERE t.tgrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND t.tgfoid OPERATOR(pg_catalog.=) 'pg_catalog.tsvector_update_trigger'::pg_catalog.regproc""",
         [table.oid],
     ).fetchall()
     found = {}

@@ -24,10 +24,12 @@ def silenced(conn: Connection, leaf: Leaf) -> Iterator[None]:
     """
     found = conn.execute(
         """SELECT 'TRIGGER', tgname, tgenabled FROM pg_catalog.pg_trigger
-           WHERE tgrelid = %(table)s::oid AND NOT tgisinternal AND tgenabled IN ('A', 'R')
+           WHERE tgrelid OPERATOR(pg_catalog.=) %(table)s::pg_catalog.oid AND NOT tgisinternal
+             AND tgenabled OPERATOR(pg_catalog.=) ANY ('{A,R}')
            UNION ALL
            SELECT 'RULE', rulename, ev_enabled FROM pg_catalog.pg_rewrite
-           WHERE ev_class = %(table)s::oid AND ev_enabled IN ('A', 'R')""",
+           WHERE ev_class OPERATOR(pg_catalog.=) %(table)s::pg_catalog.oid
+             AND ev_enabled OPERATOR(pg_catalog.=) ANY ('{A,R}')""",
         {"table": leaf.oid},
     ).fetchall()
     for kind, name, _ in found:
@@ -44,11 +46,12 @@ def unpublished(conn: Connection) -> Iterator[None]:
     Only connections opened after this see it. After an error nothing is restored: the clone is discarded.
     """
     found = conn.execute(
-        "UPDATE pg_catalog.pg_publication SET pubupdate = false WHERE pubupdate RETURNING oid::int8"
+        "UPDATE pg_catalog.pg_publication SET pubupdate = false WHERE pubupdate RETURNING oid::pg_catalog.int8"
     ).fetchall()
     yield
     conn.execute(
-        "UPDATE pg_catalog.pg_publication SET pubupdate = true WHERE oid = ANY (%s::oid[])",
+        "UPDATE pg_catalog.pg_publication SET pubupdate = true"
+        " WHERE oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])",
         [[oid for (oid,) in found]],
     )
 

@@ -149,10 +149,10 @@ def test_materialized_views_are_made_again_only_when_they_can_show_a_masked_valu
         PostgresStore().open(*clone, log=clone[0].parent / "log") as session,
         session._connect(autocommit=True) as conn,  # type: ignore[attr-defined]
     ):
-        names = conn.execute("SELECT DISTINCT name FROM people").fetchall()
+        names = conn.execute("SELECT DISTINCT name FROM public.people").fetchall()
         assert names != [("Jane Doe",)]
-        assert conn.execute("SELECT name FROM known").fetchall() == names
-        assert conn.execute("SELECT name FROM opaque").fetchall() == names
+        assert conn.execute("SELECT name FROM public.known").fetchall() == names
+        assert conn.execute("SELECT name FROM public.opaque").fetchall() == names
 
 
 def test_only_pages_with_masked_values_are_written(raw: Clone, clone: Clone) -> None:
@@ -172,7 +172,7 @@ def test_rows_that_no_page_can_hold_are_moved_and_named(clone: Clone) -> None:
         PostgresStore().open(*clone, log=clone[0].parent / "log") as session,
         session._connect(autocommit=True) as conn,  # type: ignore[attr-defined]
     ):
-        row = conn.execute("SELECT count(*), count(DISTINCT small), max(length(small)) FROM tight").fetchone()
+        row = conn.execute("SELECT count(*), count(DISTINCT small), max(length(small)) FROM public.tight").fetchone()
         assert row == (2000, 1, 60)
 
 

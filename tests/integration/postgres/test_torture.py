@@ -77,7 +77,7 @@ def _rows(session: Any, tables: list[torture.Torment]) -> dict[str, Any]:
             names = sorted(table.types)
             values = ", ".join(f"{n}::text" for n in names)
             chosen = f"id, tableoid, ctid::text{', ' if names else ''}{values}"
-            query = f"SELECT {chosen} FROM {table.name} ORDER BY id, tableoid, ctid"
+            query = f"SELECT {chosen} FROM public.{table.name} ORDER BY id, tableoid, ctid"
             found[table.name] = conn.execute(query.encode()).fetchall()
     return found
 
@@ -171,12 +171,14 @@ def _lines(dump: str) -> list[str]:
 
 def _contrib(conn: Any, found: engine.Engine, here: list[str]) -> None:
     """amcheck over everything, and the visibility map held against the pages."""
-    conn.execute("CREATE EXTENSION pg_visibility")
+    conn.execute("CREATE EXTENSION pg_visibility SCHEMA public")
     for (relation,) in conn.execute(
         "SELECT oid::int8 FROM pg_class WHERE relkind IN ('r', 'm', 't') AND relpersistence = 'p' AND oid >= 16384"
     ).fetchall():
         for check in ("pg_check_visible", "pg_check_frozen"):
-            assert conn.execute(f"SELECT * FROM {check}(%s::oid::regclass)".encode(), [relation]).fetchall() == []
+            assert (
+                conn.execute(f"SELECT * FROM public.{check}(%s::oid::regclass)".encode(), [relation]).fetchall() == []
+            )
     conn.execute("DROP EXTENSION pg_visibility")
     program = found.program("pg_amcheck")
     done = process.run([program, *here, "--install-missing", "--heapallindexed", "--rootdescend", "chaos"], check=False)

@@ -29,10 +29,13 @@ def constraints(conn: Connection, leaf: Leaf, names: Collection[str]) -> int:
     rows = conn.execute(
         f"""SELECT c.conname, pg_catalog.pg_get_expr(c.conbin, c.conrelid)
             FROM pg_catalog.pg_constraint c
-            WHERE c.conrelid = %s::oid AND c.contype = 'c' AND c.convalidated {enforced}
+            WHERE c.conrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND c.contype OPERATOR(pg_catalog.=) 'c'
+              AND c.convalidated {enforced}
               AND (c.conkey IS NULL OR EXISTS
                 (SELECT 1 FROM pg_catalog.pg_attribute a
-                 WHERE a.attrelid = c.conrelid AND a.attnum = ANY (c.conkey) AND a.attname = ANY (%s)))""",  # noqa: S608
+                 WHERE a.attrelid OPERATOR(pg_catalog.=) c.conrelid
+                   AND a.attnum OPERATOR(pg_catalog.=) ANY (c.conkey)
+                     AND a.attname OPERATOR(pg_catalog.=) ANY (%s)))""",  # noqa: S608
         [leaf.oid, sorted(names)],
     ).fetchall()
     for name, expression in rows:
@@ -54,11 +57,14 @@ def amcheck(conn: Connection, leaves: Sequence[Leaf], progress: Progress) -> dic
     """
     if not leaves:
         return {}
-    there = conn.execute("SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name = 'amcheck'").fetchone()
+    there = conn.execute(
+        "SELECT 1 FROM pg_catalog.pg_available_extensions WHERE name OPERATOR(pg_catalog.=) 'amcheck'"
+    ).fetchone()
     if there is None:
         return {}
     own = conn.execute("SELECT n.nspname FROM pg_catalog.pg_extension e JOIN pg_catalog.pg_namespace n"
-                       " ON n.oid = e.extnamespace WHERE e.extname = 'amcheck'").fetchone()  # fmt: skip
+                       " ON n.oid OPERATOR(pg_catalog.=) e.extnamespace"
+                       " WHERE e.extname OPERATOR(pg_catalog.=) 'amcheck'").fetchone()  # fmt: skip
     schema = sql.Identifier(own[0] if own else _SCHEMA)
     if own is None:
         conn.execute(sql.SQL("CREATE SCHEMA {}").format(schema))
@@ -68,7 +74,10 @@ def amcheck(conn: Connection, leaves: Sequence[Leaf], progress: Progress) -> dic
     heaps = trees = 0
     for number, leaf in enumerate(leaves, start=1):
         problems = conn.execute(
-            sql.SQL("SELECT blkno, offnum, msg FROM {}.verify_heapam(%s::oid::regclass)").format(schema), [leaf.oid]
+            sql.SQL("SELECT blkno, offnum, msg FROM {}.verify_heapam(%s::pg_catalog.oid::pg_catalog.regclass)").format(
+                schema
+            ),
+            [leaf.oid],
         ).fetchall()
         if problems:
             raise UnsafeError(
@@ -78,15 +87,21 @@ def amcheck(conn: Connection, leaves: Sequence[Leaf], progress: Progress) -> dic
             )
         heaps += 1
         for (index,) in conn.execute(
-            """SELECT i.indexrelid::int8 FROM pg_catalog.pg_index i JOIN pg_catalog.pg_class c ON c.oid = i.indexrelid
-               JOIN pg_catalog.pg_am m ON m.oid = c.relam JOIN pg_catalog.pg_class r ON r.oid = i.indrelid
-               WHERE m.amname = 'btree' AND i.indisvalid AND c.relkind = 'i'
-                 AND i.indrelid IN (%(table)s::oid, (SELECT reltoastrelid FROM pg_catalog.pg_class
-                                                     WHERE oid = %(table)s::oid))""",
+            """SELECT i.indexrelid::pg_catalog.int8 FROM pg_catalog.pg_index i
+                 JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+               JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
+                 JOIN pg_catalog.pg_class r ON r.oid OPERATOR(pg_catalog.=) i.indrelid
+               WHERE m.amname OPERATOR(pg_catalog.=) 'btree' AND i.indisvalid AND c.relkind OPERATOR(pg_catalog.=) 'i'
+                 AND i.indrelid OPERATOR(pg_catalog.=) ANY (
+                   SELECT pg_catalog.unnest(ARRAY[t.oid, t.reltoastrelid]) FROM pg_catalog.pg_class t
+                   WHERE t.oid OPERATOR(pg_catalog.=) %(table)s::pg_catalog.oid)""",
             {"table": leaf.oid},
         ).fetchall():
             try:
-                conn.execute(sql.SQL("SELECT {}.bt_index_check(%s::oid::regclass, true)").format(schema), [index])
+                conn.execute(
+                    sql.SQL("SELECT {}.bt_index_check(%s::pg_catalog.oid::pg_catalog.regclass, true)").format(schema),
+                    [index],
+                )
             except psycopg.Error as exc:
                 raise UnsafeError(
                     f"{leaf.schema}.{leaf.name}: amcheck found an index damaged ({type(exc).__name__})",
@@ -103,9 +118,11 @@ def amcheck(conn: Connection, leaves: Sequence[Leaf], progress: Progress) -> dic
 def _genuine(conn: Connection, schema: str) -> bool:
     """Whether all functions of these names there are the library's own: the operator calls them."""
     row = conn.execute(
-        """SELECT pg_catalog.bool_and(p.prolang = 13::pg_catalog.oid AND p.probin = '$libdir/amcheck')
-           FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-           WHERE n.nspname = %s AND p.proname IN ('verify_heapam', 'bt_index_check')""",
+        """SELECT pg_catalog.bool_and(p.prolang OPERATOR(pg_catalog.=) 13::pg_catalog.oid
+             AND p.probin OPERATOR(pg_catalog.=) '$libdir/amcheck')
+           FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+           WHERE n.nspname OPERATOR(pg_catalog.=) %s
+             AND p.proname OPERATOR(pg_catalog.=) ANY ('{verify_heapam,bt_index_check}')""",
         [schema],
     ).fetchone()
     return bool(row and row[0])

@@ -40,8 +40,10 @@ def write_leftover(
     count = 0
     with connect(autocommit=False) as conn:
         described = conn.execute(
-            """SELECT attnum - 1, attname, NOT attisdropped AND attgenerated = '' AND attidentity <> 'a'
-               FROM pg_catalog.pg_attribute WHERE attrelid = %s::oid AND attnum > 0 ORDER BY attnum""",
+            """SELECT attnum OPERATOR(pg_catalog.-) 1, attname, NOT attisdropped
+                 AND attgenerated OPERATOR(pg_catalog.=) '' AND attidentity OPERATOR(pg_catalog.<>) 'a'
+               FROM pg_catalog.pg_attribute WHERE attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+                 AND attnum OPERATOR(pg_catalog.>) 0 ORDER BY attnum""",
             [leaf.oid],
         ).fetchall()
         names = {index: name for index, name, _ in described}
@@ -57,7 +59,7 @@ def write_leftover(
             others = {n: sql.Identifier(n) for n in columns if n not in fresh and n in writable}
             assignments = _assignments({**others, **fresh}, made)
             count += conn.execute(
-                sql.SQL("UPDATE ONLY {} SET {} WHERE ctid = {}::pg_catalog.tid").format(
+                sql.SQL("UPDATE ONLY {} SET {} WHERE ctid OPERATOR(pg_catalog.=) {}::pg_catalog.tid").format(
                     leaf.identifier, sql.SQL(", ").join(assignments), sql.Literal(address)
                 )
             ).rowcount
@@ -67,7 +69,7 @@ def write_leftover(
 
 def _new_value(column: Column, value: Replacement, leaf: Leaf, address: str, staged: Sequence[str]) -> sql.Composable:
     if column.name in staged:
-        return sql.SQL("(SELECT s.{} FROM {} AS s WHERE s.tid = {}::pg_catalog.tid)").format(
+        return sql.SQL("(SELECT s.{} FROM {} AS s WHERE s.tid OPERATOR(pg_catalog.=) {}::pg_catalog.tid)").format(
             staged_name(list(staged).index(column.name)), stage.table_for(leaf), sql.Literal(address)
         )
     return column.written_from(sql.SQL("{}::{}").format(sql.Literal(value.text), column.staged_as))
@@ -75,4 +77,7 @@ def _new_value(column: Column, value: Replacement, leaf: Leaf, address: str, sta
 
 def _assignments(fresh: Mapping[str, sql.Composable], made: Sequence[Vector]) -> list[sql.Composable]:
     derived = {v.column.name: v.made_from(lambda name: fresh.get(name, sql.Identifier(name))) for v in made}
-    return [sql.SQL("{} = {}").format(sql.Identifier(name), value) for name, value in {**fresh, **derived}.items()]
+    return [
+        sql.SQL("{column} = {value}").format(column=sql.Identifier(name), value=value)
+        for name, value in {**fresh, **derived}.items()
+    ]

@@ -37,7 +37,8 @@ def replace(
         row = worker.execute(
             sql.SQL(
                 "SELECT v::pg_catalog.text FROM (SELECT (a.attmissingval::pg_catalog.text::{}[])[1] AS v"
-                " FROM pg_catalog.pg_attribute a WHERE a.attrelid = %s::oid AND a.attname = %s AND a.atthasmissing) m"
+                " FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid"
+                " AND a.attname OPERATOR(pg_catalog.=) %s AND a.atthasmissing) m"
             ).format(type_),
             [leaf.oid, column.name],
         ).fetchone()
@@ -47,7 +48,7 @@ def replace(
         if new is None:
             conn.execute(
                 """UPDATE pg_catalog.pg_attribute SET atthasmissing = false, attmissingval = NULL
-                   WHERE attrelid = %s::oid AND attname = %s""",
+                   WHERE attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND attname OPERATOR(pg_catalog.=) %s""",
                 [leaf.oid, column.name],
             )
             continue
@@ -56,11 +57,14 @@ def replace(
         worker.execute(
             sql.SQL("ALTER TABLE pg_temp.envclone_donor ADD v {} DEFAULT {}").format(type_, sql.Literal(new))
         )
-        donor = worker.execute("SELECT 'pg_temp.envclone_donor'::regclass::oid::int8").fetchone()
+        donor = worker.execute(
+            "SELECT 'pg_temp.envclone_donor'::pg_catalog.regclass::pg_catalog.oid::pg_catalog.int8"
+        ).fetchone()
         assert donor is not None
         conn.execute(
             """UPDATE pg_catalog.pg_attribute a SET attmissingval = d.attmissingval FROM pg_catalog.pg_attribute d
-               WHERE d.attrelid = %s::oid AND d.attname = 'v' AND a.attrelid = %s::oid AND a.attname = %s""",
+               WHERE d.attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND d.attname OPERATOR(pg_catalog.=) 'v'
+                 AND a.attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND a.attname OPERATOR(pg_catalog.=) %s""",
             [donor[0], leaf.oid, column.name],
         )
         worker.execute("DROP TABLE pg_temp.envclone_donor")

@@ -92,8 +92,11 @@ def computed(
     generated = generated_from(conn, table, names)
     rows = conn.execute(
         """SELECT a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid)
-           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-           WHERE a.attrelid = %s::oid AND a.attgenerated = 's' AND a.attname = ANY (%s) ORDER BY a.attnum""",
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_attrdef d
+             ON d.adrelid OPERATOR(pg_catalog.=) a.attrelid AND d.adnum OPERATOR(pg_catalog.=) a.attnum
+           WHERE a.attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND a.attgenerated OPERATOR(pg_catalog.=) 's'
+               AND a.attname OPERATOR(pg_catalog.=) ANY (%s) ORDER BY a.attnum""",
         [leaf.oid, sorted(generated)],
     ).fetchall()
     return [*found, *((name, sql.SQL("({})").format(sql.SQL(expression))) for name, expression in rows)]
@@ -103,10 +106,13 @@ def column_types(conn: Connection, tables: Sequence[Table]) -> Types:
     """What codecs need to know of the columns of tables, by table and name."""
     utf8 = conn.info.parameter_status("server_encoding") == "UTF8"
     rows = conn.execute(
-        """SELECT a.attrelid::int8, a.attname, a.atttypmod, t.typtype = 'd', e.typlen, e.typalign
-           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
-           LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
-           WHERE a.attnum > 0 AND NOT a.attisdropped AND a.attrelid = ANY (%s::oid[])""",
+        """SELECT a.attrelid::pg_catalog.int8, a.attname, a.atttypmod, t.typtype OPERATOR(pg_catalog.=) 'd', e.typlen,
+             e.typalign
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+           LEFT JOIN pg_catalog.pg_type e ON e.oid OPERATOR(pg_catalog.=) t.typelem
+             AND t.typcategory OPERATOR(pg_catalog.=) 'A'
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+             AND a.attrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])""",
         [[table.oid for table in tables]],
     ).fetchall()
     return {

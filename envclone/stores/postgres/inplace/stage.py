@@ -79,9 +79,11 @@ def make(connect: Connect) -> None:
 def _fill(conn: Connection, leaf: Leaf, target: sql.Identifier, names: Sequence[str], query: sql.Composable) -> int:
     """A table whose values are stored as the target's would be: same types, same compression, same way to TOAST."""
     rows = conn.execute(
-        """SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attlen = -1, a.attstorage,
+        """SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attlen OPERATOR(pg_catalog.=) -1,
+             a.attstorage,
                   a.attcompression
-           FROM pg_catalog.pg_attribute a WHERE a.attrelid = %s::oid AND a.attname = ANY (%s) AND NOT a.attisdropped""",
+           FROM pg_catalog.pg_attribute a WHERE a.attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND a.attname OPERATOR(pg_catalog.=) ANY (%s) AND NOT a.attisdropped""",
         [leaf.oid, list(names)],
     ).fetchall()
     types = {name: row for name, *row in rows}
@@ -93,12 +95,14 @@ def _fill(conn: Connection, leaf: Leaf, target: sql.Identifier, names: Sequence[
         if not varlena:
             continue
         how = {"p": "PLAIN", "e": "EXTERNAL", "m": "MAIN", "x": "EXTENDED"}[storage]
-        alter = sql.SQL("ALTER TABLE {} ALTER {} SET").format(target, staged_name(i))
-        conn.execute(sql.SQL("{} STORAGE {}").format(alter, sql.SQL(how)))
+        place = (target, staged_name(i))
+        conn.execute(sql.SQL("ALTER TABLE {} ALTER {} SET STORAGE {}").format(*place, sql.SQL(how)))
         if compression in ("p", "l"):
             method = sql.SQL("pglz" if compression == "p" else "lz4")
-            conn.execute(sql.SQL("{} COMPRESSION {}").format(alter, method))
+            conn.execute(sql.SQL("ALTER TABLE {} ALTER {} SET COMPRESSION {}").format(*place, method))
     conn.execute(sql.SQL("INSERT INTO {} {}").format(target, query))
-    row = conn.execute("SELECT %s::pg_catalog.regclass::oid::int8", [target.as_string(conn)]).fetchone()
+    row = conn.execute(
+        "SELECT %s::pg_catalog.regclass::pg_catalog.oid::pg_catalog.int8", [target.as_string(conn)]
+    ).fetchone()
     assert row is not None
     return int(row[0])

@@ -42,8 +42,8 @@ def take_rights(
 def event_triggers(conn: Connection) -> Cleaned:
     """Disable every event trigger, before a session's own statements could fire one."""
     found = conn.execute(
-        """UPDATE pg_catalog.pg_event_trigger SET evtenabled = 'D'::"char"
-           WHERE evtenabled OPERATOR(pg_catalog.<>) 'D'::"char" RETURNING evtname::pg_catalog.text"""
+        """UPDATE pg_catalog.pg_event_trigger SET evtenabled = 'D'::pg_catalog."char"
+           WHERE evtenabled OPERATOR(pg_catalog.<>) 'D'::pg_catalog."char" RETURNING evtname::pg_catalog.text"""
     ).fetchall()
     return Cleaned("event triggers disabled", len(found), ", ".join(sorted(name for (name,) in found)))
 

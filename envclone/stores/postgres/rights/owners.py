@@ -29,12 +29,15 @@ class _Catalog:
 
 
 _CATALOGS = (
-    _Catalog("pg_class", "relowner", "relacl", "relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,S,f}'::\"char\"[])"),
+    _Catalog(
+        "pg_class", "relowner", "relacl",
+        "relkind OPERATOR(pg_catalog.=) ANY ('{r,p,v,m,S,f}'::pg_catalog.\"char\"[])",
+    ),
     _Catalog("pg_proc", "proowner", "proacl"),
     _Catalog(
         "pg_type", "typowner", "typacl",
-        "typrelid OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND typtype OPERATOR(pg_catalog.<>) 'm'::\"char\""
-        " AND typcategory OPERATOR(pg_catalog.<>) 'A'::\"char\"",
+        "typrelid OPERATOR(pg_catalog.=) 0::pg_catalog.oid AND typtype OPERATOR(pg_catalog.<>) 'm'::pg_catalog.\"char\""
+        " AND typcategory OPERATOR(pg_catalog.<>) 'A'::pg_catalog.\"char\"",
     ),
     _Catalog("pg_namespace", "nspowner", "nspacl"),
     _Catalog("pg_operator", "oprowner"),
@@ -111,7 +114,7 @@ def _owners(conn: Connection, catalog: _Catalog, owners: Sequence[int], heir: in
              RETURNING oid, {recorded} AS recorded)
            INSERT INTO pg_catalog.pg_shdepend (dbid, classid, objid, objsubid, refclassid, refobjid, deptype)
            SELECT {database}, {name}::pg_catalog.regclass, m.oid, 0, 'pg_catalog.pg_authid'::pg_catalog.regclass,
-                  {heir}::pg_catalog.oid, 'o'::"char" FROM moved m WHERE m.recorded"""
+                  {heir}::pg_catalog.oid, 'o'::pg_catalog."char" FROM moved m WHERE m.recorded"""
     ).format(
         catalog=sql.Identifier(catalog.name),
         owner=sql.Identifier(catalog.owner),
@@ -150,7 +153,7 @@ def _list(
         sql.SQL(
             """UPDATE pg_catalog.{catalog} SET {column} = ARRAY(
                  SELECT (CASE WHEN pg_catalog.right(h.head, {length}) OPERATOR(pg_catalog.=) {slash}
-                              THEN pg_catalog.left(h.head, -{length}) OPERATOR(pg_catalog.||) '/'
+                              THEN pg_catalog.left(h.head, OPERATOR(pg_catalog.-){length}) OPERATOR(pg_catalog.||) '/'
                                    OPERATOR(pg_catalog.||) {quoted}
                               ELSE h.head END)::pg_catalog.aclitem
                  FROM pg_catalog.unnest({column}) WITH ORDINALITY AS u (item, n)

@@ -76,7 +76,8 @@ def _functions(conn: Connection) -> list[Taken]:
             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
             LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid OPERATOR(pg_catalog.=) p.oid
               AND i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-            WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384 AND p.proacl IS DISTINCT FROM i.initprivs
+            WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384
+              AND NOT coalesce(p.proacl OPERATOR(pg_catalog.=) i.initprivs, p.proacl IS NULL AND i.initprivs IS NULL)
               AND (i.initprivs IS NOT NULL AND NOT {_PUBLIC_MAY}
                    OR i.initprivs IS NULL AND p.proname::pg_catalog.text OPERATOR(pg_catalog.~) %(files)s)""",  # noqa: S608
         "UPDATE pg_catalog.pg_proc x SET proacl = f.wanted",
@@ -95,7 +96,8 @@ def _relations(conn: Connection) -> list[Taken]:
         LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid OPERATOR(pg_catalog.=) p.oid
           AND i.objsubid OPERATOR(pg_catalog.=) 0
           AND i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
-        WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384 AND p.relacl IS DISTINCT FROM i.initprivs
+        WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384
+          AND NOT coalesce(p.relacl OPERATOR(pg_catalog.=) i.initprivs, p.relacl IS NULL AND i.initprivs IS NULL)
           AND n.nspname OPERATOR(pg_catalog.<>) 'information_schema'::pg_catalog.name  -- initdb notes nothing of it
           AND (i.initprivs IS NULL OR NOT {_PUBLIC_MAY})"""  # noqa: S608
     schemas = """
@@ -103,7 +105,8 @@ def _relations(conn: Connection) -> list[Taken]:
         FROM pg_catalog.pg_namespace p
         LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid OPERATOR(pg_catalog.=) p.oid
           AND i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_namespace'::pg_catalog.regclass
-        WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384 AND p.nspacl IS DISTINCT FROM i.initprivs
+        WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384
+          AND NOT coalesce(p.nspacl OPERATOR(pg_catalog.=) i.initprivs, p.nspacl IS NULL AND i.initprivs IS NULL)
           AND p.nspname OPERATOR(pg_catalog.=) ANY ('{pg_catalog,pg_toast}'::pg_catalog.name[])"""
     found = _reset(
         conn, tables, "UPDATE pg_catalog.pg_class x SET relacl = f.wanted", "catalogs closed again", "relation"
@@ -214,7 +217,7 @@ def _members(conn: Connection) -> tuple[list[int], list[Taken]]:
             FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
             LEFT JOIN pg_catalog.pg_depend d ON d.objid OPERATOR(pg_catalog.=) p.oid
               AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-              AND d.deptype OPERATOR(pg_catalog.=) 'e'::"char"
+              AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
             LEFT JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) d.refobjid
             LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid OPERATOR(pg_catalog.=) p.oid
               AND i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
@@ -260,7 +263,7 @@ def _made_by_hand(conn: Connection) -> tuple[list[int], list[Taken]]:
 
     Only another declaration of what everybody may call anyway stays, with arguments and result of the same form.
     """
-    form = """ARRAY(SELECT CASE WHEN t.typtype OPERATOR(pg_catalog.=) 'p'::"char" THEN t.oid::pg_catalog.text
+    form = """ARRAY(SELECT CASE WHEN t.typtype OPERATOR(pg_catalog.=) 'p'::pg_catalog."char" THEN t.oid::pg_catalog.text
                      ELSE pg_catalog.concat(t.typlen, ' ', t.typbyval, ' ', t.typalign) END
               FROM pg_catalog.unnest(pg_catalog.array_prepend({0}.prorettype, {0}.proargtypes::pg_catalog.oid[]))
                    WITH ORDINALITY AS u (type, n)
@@ -273,19 +276,20 @@ def _made_by_hand(conn: Connection) -> tuple[list[int], list[Taken]]:
               AND p.prosrc OPERATOR(pg_catalog.<>) ALL (%s::pg_catalog.text[])
               AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) p.oid
                               AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-                              AND d.deptype OPERATOR(pg_catalog.=) 'e'::"char")
+                              AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char")
               AND NOT EXISTS (
                 SELECT FROM pg_catalog.pg_proc k
                 LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid OPERATOR(pg_catalog.=) k.oid
                   AND i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
                 WHERE k.prolang OPERATOR(pg_catalog.=) p.prolang AND k.prosrc OPERATOR(pg_catalog.=) p.prosrc
-                  AND k.probin IS NOT DISTINCT FROM p.probin AND k.proretset OPERATOR(pg_catalog.=) p.proretset
+                  AND coalesce(k.probin OPERATOR(pg_catalog.=) p.probin, k.probin IS NULL AND p.probin IS NULL)
+                    AND k.proretset OPERATOR(pg_catalog.=) p.proretset
                   AND (i.initprivs IS NULL OR {_PUBLIC_MAY})
                   AND k.proname::pg_catalog.text OPERATOR(pg_catalog.!~) %s
                   AND (k.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384 OR EXISTS (
                        SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) k.oid
                          AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-                         AND d.deptype OPERATOR(pg_catalog.=) 'e'::"char"))
+                         AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"))
                   AND {form.format("k")} OPERATOR(pg_catalog.=) {form.format("p")}) ORDER BY 2""",  # noqa: S608
         [list(_GENERIC), _FILES],
     ).fetchall()
@@ -342,7 +346,7 @@ def _in_pg_catalog(conn: Connection) -> list[Taken]:
                 WHERE o.{schema} OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
                   AND o.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
                   AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) o.oid
-                                  AND d.deptype OPERATOR(pg_catalog.=) 'e'::"char"
+                                  AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"
                                   AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.{catalog}'::pg_catalog.regclass)"""  # noqa: S608
         ).fetchall()
         if not rows:

@@ -102,7 +102,8 @@ def make_ours(conn: Connection, demoted: Demoted) -> None:
              SELECT pg_catalog.unnest(%(demoted)s::pg_catalog.oid[])
              UNION SELECT m.member FROM pg_catalog.pg_auth_members m
                    JOIN above a ON a.oid OPERATOR(pg_catalog.=) m.roleid)
-           SELECT r.rolname::pg_catalog.text, r.oid IN (SELECT oid FROM above) FROM pg_catalog.pg_authid r
+           SELECT r.rolname::pg_catalog.text, r.oid OPERATOR(pg_catalog.=) ANY (SELECT oid FROM above)
+             FROM pg_catalog.pg_authid r
            WHERE r.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
              AND r.rolname OPERATOR(pg_catalog.<>) %(former)s::pg_catalog.name ORDER BY 1""",
         {"demoted": list(demoted.all), "former": logins.former},
@@ -142,7 +143,7 @@ def _memberships(conn: Connection) -> list[Taken]:
         conn.execute(
             """DELETE FROM pg_catalog.pg_shdepend
                WHERE classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_auth_members'::pg_catalog.regclass
-                 AND objid NOT IN (SELECT oid FROM pg_catalog.pg_auth_members)"""
+                 AND NOT objid OPERATOR(pg_catalog.=) ANY (SELECT oid FROM pg_catalog.pg_auth_members)"""
         )
     return [Taken("memberships taken away", f"role {name}", f"member of {group}") for name, group in sorted(set(rows))]
 
