@@ -40,6 +40,15 @@ _MANNERS = {
     "array_nulls": "on",
     "quote_all_identifiers": "off",
     "xmloption": "content",
+    "xmlbinary": "base64",
+    "datestyle": "ISO, MDY",
+    "intervalstyle": "postgres",
+    "timezone": "UTC",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "lc_monetary": "C",
+    "lc_numeric": "C",
+    "client_min_messages": "warning",
     "default_table_access_method": "heap",
     "default_tablespace": "",
     "temp_tablespaces": "",
@@ -90,7 +99,7 @@ def ordinary(major: int | None, keep: Collection[str] = ()) -> dict[str, str]:
 
 def production(keep: Collection[str] = ()) -> dict[str, str]:
     """A reading session in production, as whoever the DSN names; what `keep` names stays as the role has it."""
-    pins = _NAMES | _TRANSACTIONS | _MANNERS | _PATIENCE | _POWERS | _NEWER_POWERS
+    pins = _NAMES | _TRANSACTIONS | _MANNERS | _PATIENCE | _NEWER | _POWERS | _NEWER_POWERS
     return _without(pins | {"default_transaction_read_only": "on"}, keep)
 
 
@@ -134,8 +143,10 @@ def connect(conninfo: str = "", *, pins: Mapping[str, str], **parameters: Any) -
             refused = [name for name in pins if name in _OPTIONAL and f'"{name}"' in str(exc)]
             if not refused:
                 raise
+            if {*refused} & {*_NEWER}:  # anybody may set these: the version does not know them
+                refused = [*_NEWER, *_NEWER_POWERS]
             for name in refused:
-                del pins[name]
+                pins.pop(name, None)
 
 
 def _without(pins: Mapping[str, str], keep: Collection[str]) -> dict[str, str]:
