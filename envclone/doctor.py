@@ -155,8 +155,8 @@ def _pool(pool_path: Path, place: Path) -> Iterator[Finding]:
 
 def _records(place: Path) -> Iterator[Finding]:
     """Objects of the pool that nobody can use, because their record is damaged or names no project."""
-    if not (place / MARKER).exists():
-        return
+    if not (place / MARKER).exists() or not os.access(place / "locks", os.R_OK | os.W_OK):
+        return  # no pool yet, or another user's
     flaws = list(catalog.flaws(Pool(place)))
     for flaw in flaws:
         yield Finding(f"record {flaw.kind}/{flaw.id}", False, flaw.reason, flaw.remedy)

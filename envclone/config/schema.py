@@ -306,7 +306,7 @@ class BranchesConfig(Model):
     ttl: Duration = Field(
         default=dt.timedelta(hours=8), description="How long a branch lives unless told otherwise.", examples=["8h"]
     )
-    max: int = Field(default=20, ge=1, le=10_000, description="How many branches there may be.", examples=[20])
+    max: int = Field(default=20, ge=1, le=10_000, description="How many branches the project may have.", examples=[20])
     idle: Duration | None = Field(
         default=None,
         description="After how long without use `envclone gc` stops a branch; its data stays.",
@@ -314,11 +314,13 @@ class BranchesConfig(Model):
     )
     memory: Size | None = Field(
         default=None,
-        description="The memory that the profiles of all running branches may come to.",
+        description="The memory that the profiles of all running branches of the project may come to.",
         examples=["32GiB"],
     )
     disk: Size | None = Field(
-        default=None, description="The space that all branches may occupy, shared blocks apart.", examples=["100GiB"]
+        default=None,
+        description="The space that the branches of the project may occupy, shared blocks apart.",
+        examples=["100GiB"],
     )
 
 

@@ -21,7 +21,7 @@ from envclone.lifecycle import branch as station_5
 from envclone.lifecycle import branches, keep
 from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
-from envclone.pool import catalog
+from envclone.pool import catalog, is_id
 from envclone.pool import collect as leftovers
 from envclone.pool.workdir import discard
 from envclone.project import Project
@@ -136,6 +136,8 @@ def _orphans(project: Project) -> Iterator[Garbage]:
     """What a runtime still keeps of branches that are gone, as when their directory was removed by hand."""
     for runtime in registry.RUNTIMES:
         for name, what in registry.observer(runtime).orphans(project.pool.path).items():
+            if not is_id(name):
+                continue
             path = branches.directory(project.pool, name)
 
             def remove(runtime: str = runtime, name: str = name, path: Path = path) -> bool:

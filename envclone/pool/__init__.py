@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from envclone.pool.layout import FOLDERS, MARKER, VERSION, Pool, check_name, default_path, new_id
+from envclone.pool.layout import FOLDERS, MARKER, VERSION, Pool, check_name, default_path, is_id, new_id
 
-__all__ = ["FOLDERS", "MARKER", "VERSION", "Pool", "check_name", "default_path", "new_id"]
+__all__ = ["FOLDERS", "MARKER", "VERSION", "Pool", "check_name", "default_path", "is_id", "new_id"]

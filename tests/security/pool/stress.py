@@ -68,7 +68,15 @@ WEIGHTS = {
 }  # fmt: skip
 EXPLAINED = {
     2: ("there is no branch", "there is no image", "belongs to the project", "there is no raw snapshot"),
-    4: ("is stopped", "is creating", "is failed", "is removing", "is half made", "is protected"),
+    4: (
+        "is stopped",
+        "is creating",
+        "is failed",
+        "is removing",
+        "is half made",
+        "is protected",
+        "is no longer in quarantine",
+    ),  # a newer snapshot took its place: docs/operations.md
     6: ("branches already",),
     8: ("is in use by process", "exists already", "is taken"),
 }

@@ -46,6 +46,7 @@ def held(here: Place, kind: str, ident: str, *, alone: bool = False) -> Iterator
 def here() -> Iterator[Place]:
     """A project with a snapshot, an image and a branch."""
     with two_projects() as (alpha, _):
+        alpha.write(alpha.file.read_text().replace("max: 2", "max: 9"))
         alpha.call("branch", "prod", "--name", "b")
         yield alpha
 
