@@ -18,7 +18,7 @@ from envclone.interrupts import deferred
 from envclone.lifecycle import limits
 from envclone.lifecycle import preview as previews
 from envclone.lifecycle import profile as profiles
-from envclone.lifecycle.branches import branches, directory, extended, load, save
+from envclone.lifecycle.branches import announce, branches, directory, extended, load, save
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
 from envclone.pool import Pool, catalog, check_name
 from envclone.project import Project
@@ -55,9 +55,14 @@ def create(
     """
     began = time.monotonic()
     pool = project.pool
-    with pool.owning("branches", name) as place, pool.using("images", image.id):
+    with ExitStack() as held:
+        place = held.enter_context(pool.owning("branches", name))
+        held.enter_context(pool.using("images", image.id))
         require_free(project, name)
         chosen = previews.runtime_for(project, image.environment, runtime)
+        # two at once are not to find room for one
+        counting = held.enter_context(ExitStack())
+        counting.enter_context(pool.lock(f"room.{project.name}", timeout=60, what="the count of branches"))
         mine = branches(project)
         limits.require_room(project, mine)
         given, degraded = profiles.chosen(
@@ -83,8 +88,8 @@ def create(
             project=project.name,
         )
         branch = previews.planned(project, branch)
-        place.mkdir(mode=0o711)
-        save(pool, branch)  # before anything is made, so that a killed process leaves nothing unknown
+        announce(project, branch)  # before anything is made, so that a killed process leaves nothing unknown
+        counting.close()
         try:
             branch = _clone_and_start(project.cow, pool, branch, project, port)
             branch = replace(branch, seconds=round(time.monotonic() - began, 3))
@@ -156,16 +161,17 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
     Its data and its login stay; what was edited in a compose file stays, too, while the runtime does.
     """
     pool = project.pool
+    check_name(name)
+    with pool.using("branches", name):  # whoever uses a running branch need not end for this
+        branch = load(project, name)
+        if _runs(project, branch, runtime):
+            return branch
     with pool.owning("branches", name) as place:
         branch = load(project, name)
         if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
             raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
         wanted = runtime or branch.runtime
-        if (
-            wanted == branch.runtime
-            and branch.endpoints
-            and all(registry.runtime(branch.runtime).running(branch, place).values())
-        ):
+        if _runs(project, branch, runtime):
             return branch
         credentials = _credentials(branch)
         if wanted != branch.runtime:
@@ -179,6 +185,13 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
         branch = extended(replace(branch, endpoints=endpoints, state=BranchState.RUNNING))
         save(pool, branch)
         return branch
+
+
+def _runs(project: Project, branch: Branch, runtime: str | None) -> bool:
+    """Whether every store of a branch answers, in the runtime that is wanted."""
+    if branch.state is not BranchState.RUNNING or not branch.endpoints or runtime not in (None, branch.runtime):
+        return False
+    return all(registry.runtime(branch.runtime).running(branch, directory(project.pool, branch.name)).values())
 
 
 def reprofile(project: Project, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envclone import records, registry
+from envclone.cow.placing import partial_of
 from envclone.errors import EnvcloneError, UsageError
 from envclone.models import Branch, BranchState
 from envclone.pool import Pool, catalog, check_name
@@ -15,6 +16,7 @@ from envclone.project import Project
 __all__ = [
     "PATIENCE",
     "USED",
+    "announce",
     "branches",
     "directory",
     "extended",
@@ -33,6 +35,16 @@ PATIENCE = 10.0
 def directory(pool: Pool, name: str) -> Path:
     """Where a branch's files are."""
     return pool.path_of("branches", name)
+
+
+def announce(project: Project, branch: Branch) -> None:
+    """Make a new branch's directory with its record in it, both at once; the caller owns the branch's lock."""
+    place = directory(project.pool, branch.name)
+    making = partial_of(place)
+    project.cow.remove(making)  # of a process that had this number before
+    making.mkdir(mode=0o711)
+    project.pool.write_json(making / catalog.BRANCH, records.dump(branch))
+    project.pool.publish(making, "branches", branch.name, durable=False)
 
 
 def save(pool: Pool, branch: Branch) -> None:

@@ -107,6 +107,8 @@ def _one(pool: Pool, kind: str, ident: str, reader: Callable[[Pool, str], R], pr
         raise UsageError(f"there is no {what} '{ident}'", hint=hint)
     found = _read(pool, kind, ident, reader)
     if isinstance(found, Flaw):
+        if not found.path.is_dir():
+            raise UsageError(f"there is no {what} '{ident}': it was just removed")
         raise UnsafeError(f"the {what} '{ident}' cannot be used: {found.reason}", hint=found.remedy)
     if found.project != project:
         raise UsageError(
