@@ -48,8 +48,8 @@ def verify_again(project: Project, ident: str, *, files_only: bool = False) -> V
         elif reason := _unable(project, image):
             missing.append(f"rows and bytes against production: {reason}")
         else:
-            directory = held.enter_context(workdir(project.pool, project.cow, "verify"))
-            checks = verify(project, reopen(project, image, directory), files=published).checks
+            with workdir(project.pool, project.cow, "verify") as directory:
+                checks = verify(project, reopen(project, image, directory), files=published).checks
     project.log(
         "verify",
         {"image": image.id, "full": bool(checks), "not checked": missing},

@@ -88,9 +88,9 @@ def create(
             project=project.name,
         )
         branch = previews.planned(project, branch)
-        announce(project, branch)  # before anything is made, so that a killed process leaves nothing unknown
-        counting.close()
         try:
+            announce(project, branch)  # before anything is made, so that a killed process leaves nothing unknown
+            counting.close()
             branch = _clone_and_start(project.cow, pool, branch, project, port)
             branch = replace(branch, seconds=round(time.monotonic() - began, 3))
             save(pool, branch)

@@ -9,6 +9,7 @@ from pathlib import Path
 from envclone import records, registry
 from envclone.cow.placing import partial_of
 from envclone.errors import EnvcloneError, UsageError
+from envclone.interrupts import deferred
 from envclone.models import Branch, BranchState
 from envclone.pool import Pool, catalog, check_name
 from envclone.project import Project
@@ -41,10 +42,14 @@ def announce(project: Project, branch: Branch) -> None:
     """Make a new branch's directory with its record in it, both at once; the caller owns the branch's lock."""
     place = directory(project.pool, branch.name)
     making = partial_of(place)
-    project.cow.remove(making)  # of a process that had this number before
-    making.mkdir(mode=0o711)
-    project.pool.write_json(making / catalog.BRANCH, records.dump(branch))
-    project.pool.publish(making, "branches", branch.name, durable=False)
+    with deferred():
+        try:
+            project.cow.remove(making)  # of a process that had this number before
+            making.mkdir(mode=0o711)
+            project.pool.write_json(making / catalog.BRANCH, records.dump(branch))
+            project.pool.publish(making, "branches", branch.name, durable=False)
+        finally:
+            project.cow.remove(making)
 
 
 def save(pool: Pool, branch: Branch) -> None:

@@ -37,18 +37,18 @@ def scan(
     project.environment(environment)
     rules = project.loaded.stack.sanitize.rules
     out: dict[str, Sequence[Proposal]] = {}
-    with ExitStack() as stack:
-        raw = None if fresh else stack.enter_context(snapshot.using(project, environment))
-        raw = raw or stack.enter_context(snapshot.take(project, environment))
-        directory = stack.enter_context(workdir(project.pool, project.cow, "scan"))
-        project.clone_raw(raw, directory)
-        for name, store in raw.stores.items():
-            project.progress(ProgressEvent(f"opening {name}", 0))
-            session = stack.enter_context(
-                registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
-            )
-            known = {} if everything else rules.get(name, {})
-            out[name] = scan_session(session, known, project)
+    with ExitStack() as held:
+        raw = None if fresh else held.enter_context(snapshot.using(project, environment))
+        raw = raw or held.enter_context(snapshot.take(project, environment))
+        with workdir(project.pool, project.cow, "scan") as directory, ExitStack() as stack:
+            project.clone_raw(raw, directory)
+            for name, store in raw.stores.items():
+                project.progress(ProgressEvent(f"opening {name}", 0))
+                session = stack.enter_context(
+                    registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
+                )
+                known = {} if everything else rules.get(name, {})
+                out[name] = scan_session(session, known, project)
     return out
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import secrets
-from collections.abc import Iterator
-from contextlib import contextmanager
+import weakref
+from contextlib import ExitStack
 from pathlib import Path
 
 from envclone import registry
@@ -16,23 +17,43 @@ from envclone.protocols import CowDriver
 __all__ = ["discard", "stop_servers", "workdir"]
 
 
-@contextmanager
-def workdir(pool: Pool, cow: CowDriver, purpose: str, *, kind: str = "work") -> Iterator[Path]:
+class workdir:
     """A new directory that is this process's alone: locked, and removed at the end with the servers that run in it.
 
     What was moved elsewhere (a published image) stays. When the process is killed, its lock can be taken, and that
-    alone makes the directory abandoned.
+    alone makes the directory abandoned. A signal cuts neither its making nor its removal, and one that comes between
+    the two leaves it to the end of the process. Enter it with a `with` of its own: an ExitStack has a gap there.
     """
-    ident = f"{check_name(purpose)}-{secrets.token_hex(6)}"
-    with pool.owning(kind, ident) as place:
+
+    def __init__(self, pool: Pool, cow: CowDriver, purpose: str, *, kind: str = "work") -> None:
+        self._ident = f"{check_name(purpose)}-{secrets.token_hex(6)}"
+        self._place = pool.path_of(kind, self._ident)
+        self._lock = ExitStack()
+        self._mode = 0o711 if kind == "work" else 0o700  # servers run in `work/` as an account of their own
+        self._owning = pool.owning(kind, self._ident)
+        self._end = weakref.finalize(self, _end, cow, self._place, self._lock, os.getpid())
+
+    def __enter__(self) -> Path:
         try:
-            place.mkdir(mode=0o700)
-            if kind == "work":
-                place.chmod(0o711)  # servers run there as an account of their own
-            yield place
-        finally:
             with deferred():
-                discard(cow, place)
+                self._lock.enter_context(self._owning)
+                self._place.mkdir(mode=0o700)
+                self._place.chmod(self._mode)
+        except BaseException:
+            self._end()
+            raise
+        return self._place
+
+    def __exit__(self, *_: object) -> None:
+        with deferred():
+            self._end()
+
+
+def _end(cow: CowDriver, place: Path, lock: ExitStack, maker: int) -> None:
+    """Remove a working directory, then let go of its lock; a forked copy of the process does neither."""
+    if os.getpid() == maker:
+        with deferred(), lock:
+            discard(cow, place)
 
 
 def discard(cow: CowDriver, directory: Path) -> None:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import fcntl
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -127,3 +129,50 @@ def test_a_directory_that_is_a_link_is_not_followed(pool: Pool, folder: Path) ->
         remove(pool, COW, one)
     assert (folder / "elsewhere/file").exists()
     assert list((pool.path / "work").iterdir()) == []
+
+
+ENTERED = """
+import os, signal, sys
+from pathlib import Path
+from envclone.cow.copy import CopyDriver
+from envclone.interrupts import interruptible
+from envclone.pool import Pool
+from envclone.pool.workdir import workdir
+pool = Pool.open(Path(sys.argv[1]))
+count, at = 0, int(sys.argv[2])
+
+def trace(frame, event, argument):
+    global count
+    if "workdir" in frame.f_code.co_filename or "contextlib" in frame.f_code.co_filename:
+        count += 1
+        if count == at:
+            os.kill(os.getpid(), signal.SIGTERM)
+    return trace
+
+with interruptible():
+    try:
+        sys.settrace(trace)
+        with workdir(pool, CopyDriver(), "scan") as place:
+            (place / "file").touch()
+        sys.settrace(None)
+    except KeyboardInterrupt:
+        sys.settrace(None)
+print(count)
+"""
+
+
+def test_a_signal_at_any_line_of_it_leaves_nothing(pool: Pool) -> None:
+    """The signal comes at every fifth line of making and removing a working directory, one run each."""
+
+    def run(at: int) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", ENTERED, str(pool.path), str(at)], capture_output=True, text=True, check=True
+        )
+        assert list((pool.path / "work").iterdir()) == [], at
+        assert done.stderr == "", at
+        return int(done.stdout)
+
+    lines = run(0)
+    assert lines > 50
+    for at in range(1, lines, max(1, lines // 25)):
+        run(at)
