@@ -25,10 +25,10 @@ if TYPE_CHECKING:
 
 __all__ = ["ProductionRunner"]
 
-_LARGEST_MEMORY = 1 << 20
-"""The most working memory that a step may ask for, in kB."""
+_LARGEST = {"work_mem": 1 << 20, "temp_buffers": 1 << 20, "hash_mem_multiplier": 8}
+"""The most memory that a step may ask for, in kB, and how often; production's own settings stay."""
 _CURRENT = """
-    SELECT s.name, s.setting::pg_catalog.int8, s.unit FROM pg_catalog.pg_settings s
+    SELECT s.name, s.setting::pg_catalog.float8, s.unit FROM pg_catalog.pg_settings s
     WHERE s.name OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.text[])
 """
 
@@ -86,10 +86,13 @@ class ProductionRunner:
             conn.execute("SET standard_conforming_strings = on")
             roles.still(conn, sql_step, role)
 
+            def before(session: psycopg.Connection[Any]) -> None:
+                self._bounded(session, sql_step)
+
             def after(session: psycopg.Connection[Any]) -> None:
                 roles.still(session, sql_step, role)
 
-            return execute(conn, sql_step, self._terms, before=self._bounded, after=after)
+            return execute(conn, sql_step, self._terms, before=before, after=after)
 
     def _open(self, step: SqlStep, pins: Mapping[str, str] | None = None) -> psycopg.Connection[Any]:
         from envclone.stores.postgres.source import open_source
@@ -97,7 +100,7 @@ class ProductionRunner:
         database = step.database or self._database
         return open_source(self._dsn, pins=pins, **({"dbname": database} if database else {}))
 
-    def _bounded(self, conn: psycopg.Connection[Any]) -> None:
+    def _bounded(self, conn: psycopg.Connection[Any], step: SqlStep) -> None:
         """Limits for this transaction; shorter ones of production's or the step's own stay."""
         most = {
             "statement_timeout": int(self._terms.seconds * 1000),
@@ -109,9 +112,11 @@ class ProductionRunner:
         for name, value, _ in conn.execute(_CURRENT, [list(most)]).fetchall():
             if not 0 < value <= most[name]:
                 conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, f"{most[name]}ms"])
-        for name, value, unit in conn.execute(_CURRENT, [["work_mem", "temp_buffers"]]).fetchall():
-            if value * (8 if unit == "8kB" else 1) > _LARGEST_MEMORY:
-                conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, f"{_LARGEST_MEMORY}kB"])
+        asked = [name for name in _LARGEST if name in {one.lower() for one in (*step.settings, *step.local)}]
+        for name, value, unit in conn.execute(_CURRENT, [asked]).fetchall():
+            if value * (8 if unit == "8kB" else 1) > _LARGEST[name]:
+                most_of_it = f"{_LARGEST[name]}{'kB' if unit else ''}"
+                conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, most_of_it])
 
 
 def _sql(step: Step) -> SqlStep:

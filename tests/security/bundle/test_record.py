@@ -203,6 +203,47 @@ REFUSED = {
     "deep": "SELECT " + "1+" * 100_000 + "1",
 }  # fmt: skip
 
+UNNAMED = {
+    "a cast": (
+        "CREATE FUNCTION as_int(people) RETURNS int LANGUAGE sql STABLE AS $$ SELECT end_quietly()::int $$;"
+        "CREATE CAST (people AS int) WITH FUNCTION as_int(people)",
+        "DROP CAST (people AS int)",
+        "SELECT p::int FROM people p",
+    ),
+    "a domain": ("CREATE DOMAIN d AS int CHECK (end_quietly())", "DROP DOMAIN d", "SELECT 1::d"),
+    "an index": ("CREATE INDEX i ON secured (end_immutably(id))", "DROP INDEX i", "SELECT id FROM secured"),
+    "a condition of an index": (
+        "CREATE INDEX i ON parts (id) WHERE end_immutably(1)",
+        "DROP INDEX i",
+        "SELECT * FROM ONLY parts",
+    ),
+    "a constraint": (
+        "ALTER TABLE people ADD CONSTRAINT c CHECK (end_immutably(id)) NOT VALID",
+        "ALTER TABLE people DROP CONSTRAINT c",
+        "SELECT id FROM people",
+    ),
+    "an order": (
+        "CREATE TYPE pair AS (a int); CREATE FUNCTION pair_cmp(pair, pair) RETURNS int LANGUAGE plpgsql IMMUTABLE AS"
+        " $$ BEGIN PERFORM pg_switch_wal(); RETURN 0; END $$;"
+        "CREATE OPERATOR CLASS pairs DEFAULT FOR TYPE pair USING btree AS FUNCTION 1 pair_cmp(pair, pair)",
+        "DROP TYPE pair CASCADE",
+        "SELECT x FROM (VALUES (ROW(1)::pair), (ROW(2)::pair)) v (x) ORDER BY 1",
+    ),
+    "a range": (
+        "CREATE FUNCTION apart(float8, float8) RETURNS float8 LANGUAGE sql IMMUTABLE AS"
+        " $$ SELECT pg_backend_pid()::float8 WHERE end_quietly() $$;"
+        "CREATE TYPE span AS RANGE (subtype = float8, subtype_diff = apart)",
+        "DROP TYPE span",
+        "SELECT span(1, 2)",
+    ),
+    "another server's function": (
+        "CREATE FUNCTION written_in_c(int) RETURNS int LANGUAGE c STABLE AS '$libdir/plpgsql', 'plpgsql_validator'",
+        "DROP FUNCTION written_in_c(int)",
+        "SELECT written_in_c(1)",
+    ),
+}
+"""What runs though no statement names it: made in production, a statement that would run it, and away again."""
+
 SETTINGS = (
     {"default_transaction_read_only": "off"},
     {"transaction_read_only": "off"},
@@ -285,6 +326,18 @@ def test_nothing_but_reading_goes_through(shop: Shop, victim: psycopg.Connection
     assert through == []
     assert shop.state() == before
     assert victim.execute("SELECT 1").fetchone() == (1,)
+
+
+@pytest.mark.parametrize("name", UNNAMED)
+def test_what_runs_without_being_named(shop: Shop, name: str) -> None:
+    made, gone, sql = UNNAMED[name]
+    shop.server.execute(made, "shop")
+    try:
+        with pytest.raises(UnsafeError):
+            run(shop, step(sql))
+    finally:
+        shop.server.execute(gone, "shop")
+    assert run(shop, step("SELECT id FROM people LIMIT 1")).error is None
 
 
 def test_what_the_attacks_would_have_done(shop: Shop) -> None:
@@ -405,6 +458,8 @@ def test_limits_of_time_and_size(shop: Shop) -> None:
         assert (run(shop, step("SELECT * FROM people"), terms=Terms(lock_seconds=0.2)).error or "").startswith("55P03")
     shown = step("SELECT current_setting('work_mem')", settings={"work_mem": "100GB"})
     assert run(shop, shown).rows == (("1GB",),)
+    shown = step("SELECT current_setting('hash_mem_multiplier')", local={"HASH_MEM_MULTIPLIER": "999"})
+    assert run(shop, shown).rows == (("8",),)
 
 
 def test_a_bundle_is_judged_whole_before_any_of_it_runs(shop: Shop) -> None:

@@ -107,7 +107,7 @@ class Catalog:
             return
         for setting in function.config or ():
             name = setting.partition("=")[0]
-            if not known.may_be_set(name, inside=True):
+            if not known.may_be_set(name):
                 self._problem(path, f"sets '{name}' when it is called")
                 return
         if function.kind == "a":

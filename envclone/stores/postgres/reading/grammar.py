@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import json
+import re
 from enum import IntEnum
 from typing import Any
 
@@ -34,6 +35,7 @@ _OPENING = words(
 )
 """Key words behind which the grammar goes deeper."""
 
+_ROWTYPE = re.compile(r'(?<!")\b[\w.]+%rowtype\b', re.IGNORECASE)
 _LISTED = frozenset(",;.")
 
 
@@ -71,7 +73,8 @@ def parse_plpgsql(definition: str) -> Any:
     """The tree of a PL/pgSQL function, from its CREATE FUNCTION. Raises Refused."""
     from postgast.native import lib
 
-    encoded = _bounded(definition)
+    # without a catalog the parser knows no row's fields; a record may have any
+    encoded = _bounded(_ROWTYPE.sub("record", definition))
     result = lib.pg_query_parse_plpgsql(encoded)
     try:
         _check(result)

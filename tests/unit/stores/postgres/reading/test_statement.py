@@ -110,6 +110,7 @@ def test_the_bodies_of_functions() -> None:
         "RAISE NOTICE '%', act(1);",
         "ASSERT act(1);",
         "DECLARE z int := act(1); BEGIN NULL; END;",
+        "DECLARE d people%ROWTYPE; BEGIN d.name := act(1); END;",
         "BEGIN NULL; EXCEPTION WHEN others THEN PERFORM act(1); END;",
     ],
 )
