@@ -57,11 +57,12 @@ def _exchange(allowed: list[str], request: Callable[[int], bytes], *, echo: byte
         door = await asyncio.start_server(proxy.serve, "127.0.0.1", 0)
         reader, writer = await asyncio.open_connection("127.0.0.1", door.sockets[0].getsockname()[1])
         writer.write(request(port))
-        await asyncio.sleep(0.05)
+        await writer.drain()
         writer.write_eof()
         got = await asyncio.wait_for(reader.read(), 10)
         writer.close()
-        await asyncio.sleep(0.05)
+        while others := asyncio.all_tasks() - {asyncio.current_task()}:
+            await asyncio.wait(others, timeout=10)  # what it has to tell it tells when the connection has ended
         door.close()
         server.close()
         return got
