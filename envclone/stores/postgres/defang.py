@@ -27,9 +27,18 @@ _TEMPLATES = ("template0", "template1")
 _REMARKS = """
     SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(d::pg_catalog.text, '' ORDER BY d::pg_catalog.text))
             FROM pg_catalog.pg_description d),
-           (SELECT pg_catalog.count(*) FROM pg_catalog.pg_seclabel)
+           (SELECT pg_catalog.count(*) FROM pg_catalog.pg_seclabel),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(
+                     ' ', p.oid, p.proacl, p.prosecdef, p.proconfig, p.prosrc), '' ORDER BY p.oid))
+            FROM pg_catalog.pg_proc p),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', c.oid, c.relacl), '' ORDER BY c.oid))
+            FROM pg_catalog.pg_class c),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(
+                     ' ', l.oid, l.lanpltrusted, l.lanacl), '' ORDER BY l.oid)) FROM pg_catalog.pg_language l),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', n.oid, n.nspacl), '' ORDER BY n.oid))
+            FROM pg_catalog.pg_namespace n)
 """
-"""What can be said of initdb's own objects: comments and labels."""
+"""What can be done to initdb's own objects: comments and labels, access lists, other definitions."""
 _TELLING_CATALOGS = (
     "pg_authid", "pg_database", "pg_db_role_setting", "pg_foreign_server", "pg_foreign_table", "pg_largeobject",
     "pg_replication_origin", "pg_subscription", "pg_user_mapping",

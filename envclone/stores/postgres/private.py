@@ -12,7 +12,7 @@ import psycopg
 from envclone.errors import UnsafeError
 from envclone.models import Cleaned, StoreSnapshot
 from envclone.stores.postgres import engine, quiesce, server, settings
-from envclone.stores.postgres.rights import logins
+from envclone.stores.postgres.rights import genuine, logins
 from envclone.stores.postgres.rights.demotion import take_rights
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken
@@ -119,6 +119,7 @@ class PrivateServer:
         self._log = log
         self._superuser = str(snapshot.details["superuser"])
         self._names = names
+        self._genuine: set[str] = set()
         self._running: server.Running | None = None
         self.database = str(snapshot.details["database"])
         self.data = data
@@ -163,6 +164,9 @@ class PrivateServer:
         with closing(
             server.connect(self._running, dbname or self.database, user, autocommit=True, maintenance=operator, **names)
         ) as conn:
+            if operator and conn.info.dbname not in self._genuine:
+                genuine.require(conn, self._engine.sharedir)
+                self._genuine.add(conn.info.dbname)
             conn.execute(PREPARATION + (REPLICA if operator else ""))
             conn.autocommit = autocommit
             yield conn
