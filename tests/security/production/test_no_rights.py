@@ -17,6 +17,7 @@ import pytest
 
 from envclone import process
 from envclone.errors import UnsafeError
+from envclone.incidents.bundle import SqlStep
 from envclone.models import StorePlan, StoreSnapshot
 from envclone.stores.postgres.private import PrivateServer
 from envclone.stores.postgres.rights.logins import Login
@@ -87,7 +88,8 @@ CREATE TABLE public.people (
   twice text GENERATED ALWAYS AS (public.shown(name, 'generated')) STORED, duo public.pair, note text
 );
 CREATE TABLE public.cities (id int PRIMARY KEY, owner int REFERENCES public.people (id), name text);
-INSERT INTO public.people (id, name, mail, duo, note) SELECT i, 'Person '||i, 'p'||i||'@x.example', ROW('a'||i, 'b')::public.pair, 'note '||i
+INSERT INTO public.people (id, name, mail, duo, note)
+  SELECT i, 'Person '||i, 'p'||i||'@x.example', ROW('a'||i, 'b')::public.pair, 'note '||i
   FROM generate_series(1, 6) i;
 INSERT INTO public.cities SELECT i, i, 'City '||i FROM generate_series(1, 6) i;
 CREATE INDEX by_expression ON public.people (public.shown(name, 'index'));
@@ -208,11 +210,14 @@ def test_wherever_production_s_code_is_evaluated_it_has_no_rights(raw: Raw, meth
                 conn.execute("REFRESH MATERIALIZED VIEW public.seen")
                 conn.execute("SELECT * FROM public.looks").fetchall()
             PostgresStore().facts(endpoint, raw.snapshot, ["public.people.id"])
-            assert PostgresRunner(endpoint) is not None
+            step = SqlStep(id="a", store="main", role="postgres", sql="SELECT public.tries('replay') IS NOT NULL")
+            result = PostgresRunner(endpoint).run(step)
+            assert result.rows == ((True,),), result
         tried = [match for text in said for match in _TRIED.findall(text)]
         assert {place for place, *_ in tried} >= {"check", "domain", "generated", "index", "trigger", "matview", "view"}
         assert [line for line in tried if line[3]] == []
         log = _tried(directory.parent / "branch.log")
+        assert "replay" in {place for place, *_ in log}
         assert [line for line in log if line[3] or "operator" in line[2]] == []
 
 
