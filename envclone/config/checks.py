@@ -18,7 +18,7 @@ from envclone.config import variables
 from envclone.config.base import DomainKind
 from envclone.config.problems import Finding, Findings, Keys, below, did_you_mean, one_of, quoted
 
-__all__ = ["across", "everything", "kinds", "require", "rule_shape", "sanitize", "store"]
+__all__ = ["across", "allowed", "everything", "kinds", "require", "rule_shape", "sanitize", "store"]
 
 DOMAIN_KINDS: tuple[str, ...] = get_args(DomainKind)
 ATTRIBUTES = ("url", "host", "port", "user", "password", "database", "path")
@@ -35,6 +35,8 @@ OPTIONS = ("domain", "by")
 
 HOOKS = ("python:", "exec:", "sql:")
 _HOOK = re.compile(r"(?:python:[^:]+\.py|exec:[^:]+):\w+|sql:[^:]+\.sql")
+_NUMBER = re.compile(r"([^:]*\.)?(\d+|0[xX][0-9a-fA-F]*)\.?")
+_ADDRESS = re.compile(r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}")
 _HTTP = re.compile(r"https?://[^/\s]")
 _REFERENCE = re.compile(r"\s*([^.\s]+)\.(\S+)\s*->\s*([^.\s]+)\.(\S+)(\s+where\s+[^\s=]+\s*=\s*.+)?\s*")
 
@@ -69,8 +71,17 @@ def everything(data: object) -> Iterator[Finding]:
     for name, environment in _mapping(_mapping(data).get("environments")).items():
         for store_name, config in _mapping(_mapping(environment).get("stores")).items():
             yield from below(("environments", name, "stores", store_name), store(config))
+        yield from below(("environments", name, "allow"), allowed(_mapping(environment).get("allow")))
     yield from below(("sanitize",), sanitize(_mapping(data).get("sanitize")))
     yield from across(data)
+
+
+def allowed(data: object) -> Iterator[Finding]:
+    """Whether an address among the destinations is written so that everybody reads the same."""
+    for index, text in enumerate(data if isinstance(data, list) else ()):
+        host = str(text).rpartition(":")[0] or str(text)
+        if _NUMBER.fullmatch(host) and not _ADDRESS.fullmatch(host):
+            yield (index,), f"{quoted(str(text))} is an address in an unusual form: write four numbers with dots"
 
 
 def store(data: object) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from envclone.config import checks, variables
+from envclone.config import checks, preview, variables
 from envclone.config.document import LIMIT, Document, SyntaxProblem, merge, parse
 from envclone.config.explain import explain
 from envclone.config.find import find
@@ -36,9 +36,13 @@ def load(path: Path, env: Mapping[str, str] | None = None) -> LoadedStack:
 def check(path: Path, env: Mapping[str, str] | None = None) -> LoadedStack:
     """Read a stack file as if all of it were about to be used: every variable is set, every hook and kind is there.
 
-    Raises ConfigError with every problem.
+    The compose template beside it is read, too. Raises ConfigError with every problem.
     """
-    return _load(path, env, strict=True)
+    loaded = _load(path, env, strict=True)
+    template = loaded.directory / preview.FILE
+    if os.path.lexists(template):
+        preview.read(template)
+    return loaded
 
 
 def _load(path: Path, env: Mapping[str, str] | None, *, strict: bool) -> LoadedStack:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import os
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -10,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 import yaml
 
-from envclone.errors import ConfigError, ResourceError
+from envclone.config import preview as templates
+from envclone.errors import ResourceError
 from envclone.models import Branch, Container
 from envclone.profiles import disks
 from envclone.profiles.profile import Profile
@@ -27,10 +29,8 @@ POOL, BRANCH = "io.envclone.pool", "io.envclone.branch"
 """Labels of every container: which pool, which branch."""
 
 _SHM = 1 << 30
-_PARTS = ("sandbox", "store", "service")
-_OPENING = frozenset(
-    ("privileged", "networks", "ports", "pid", "ipc", "devices", "cap_add", "userns_mode", "cgroup", "volumes_from")
-)
+_PIDS = 4096
+"""Processes and threads that a container may have when neither a profile nor the template says how many."""
 _HEAD = """\
 # The preview stack of the branch '{name}', written by envclone. It holds the branch's own password.
 # `envclone stop` and `envclone start` keep what is edited here; `reset` and another profile write it anew.
@@ -40,30 +40,15 @@ _HEAD = """\
 def template(beside: Path | None) -> dict[str, dict[str, Any]]:
     """What the containers have in common: from `compose/preview.yaml` beside a stack file, or the one that comes along.
 
-    Raises ConfigError when it cannot be used, ResourceError when there is none.
+    Raises ConfigError when it says what a template may not say, ResourceError when there is none.
     """
     own = Path(__file__).parents[3] / "compose"
     places = [beside / "compose"] if beside else []
     for place in (*places, own, Path(sys.prefix) / "share" / "envclone" / "compose"):
-        path = place / "preview.yaml"
-        if not path.is_file():
+        path = place / templates.FILE.name
+        if not os.path.lexists(path):
             continue
-        try:
-            found = yaml.safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError) as exc:
-            raise ConfigError(f"{path} cannot be read: {type(exc).__name__}", hint="it must be YAML in UTF-8") from exc
-        if not isinstance(found, dict) or not all(isinstance(found.get(part), dict) for part in _PARTS):
-            raise ConfigError(f"{path} must have the mappings {', '.join(_PARTS)}")
-        if found["sandbox"].get("network_mode") != "none" or any(
-            found[part].get("network_mode") != f"service:{SANDBOX}" for part in _PARTS[1:]
-        ):
-            raise ConfigError(f"{path} opens the sandbox: its network_mode must stay as it is")
-        opened = sorted({key for part in _PARTS for key in found[part]} & _OPENING)
-        if opened:
-            raise ConfigError(
-                f"{path} opens the sandbox: {', '.join(opened)}", hint="services.NAME.capabilities adds one"
-            )
-        return {part: found[part] for part in _PARTS}
+        return templates.read(path)
     raise ResourceError("compose/preview.yaml did not come along with this installation", hint="install envclone anew")
 
 
@@ -95,6 +80,7 @@ def render(
     for name, container in containers.items():
         services[name] = {
             "image": images[name],
+            "pids_limit": _PIDS,
             **parts["store"],
             "labels": labels,
             **_limits(profiles.get(name), device),
@@ -104,6 +90,7 @@ def render(
     for name, service in preview.services.items():
         services[name] = {
             "image": images[name],
+            "pids_limit": _PIDS,
             **parts["service"],
             "labels": labels,
             **_limits(profiles.get(name), device),
