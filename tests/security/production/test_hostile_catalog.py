@@ -8,6 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from envclone.stores.postgres import pinned
+from envclone.stores.postgres.source import open_source
 from tests.security.production import hostile
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
@@ -105,6 +107,23 @@ def test_the_traps_spring_for_a_session_that_pins_nothing(prod: Production, witn
                 conn.execute(text)
     assert "operator <> name postgres" in hostile.sprung(witness)
     witness.unlink()
+
+
+@pytest.mark.parametrize("superuser", [True, False])
+def test_a_dsn_does_not_undo_what_is_pinned(prod: Production, superuser: bool) -> None:
+    user, password = ("postgres", prod.password) if superuser else ("watcher", "w")
+    if not superuser:
+        prod.execute("CREATE ROLE watcher LOGIN REPLICATION PASSWORD 'w'; ALTER ROLE watcher SET search_path = evil")
+        prod.execute("ALTER ROLE watcher SET role = 'mallory'; GRANT mallory TO watcher")
+    options = "?options=-c%20Search_Path%3Devil%20-c%20role%3Dmallory%20-cmyapp.x%3D1%5C"
+    for dsn in (prod.dsn_for("shop", user, password), prod.dsn_for("shop", user, password) + (options * superuser)):
+        with open_source(dsn) as conn:
+            for setting, value in pinned.production().items():
+                if setting not in ("transaction_timeout", "event_triggers", "session_preload_libraries"):
+                    (shown,) = conn.execute("SELECT pg_catalog.current_setting(%s)", [setting]).fetchone() or ("",)
+                    assert shown == value, setting
+            row = conn.execute("SELECT current_user, pg_catalog.current_setting('event_triggers', true)").fetchone()
+            assert row == (user, ("off" if superuser else "on") if prod.engine.major >= 17 else None)
 
 
 def test_no_name_of_the_owner_takes_the_place_of_the_servers(prod: Production, here: Place, witness: Path) -> None:

@@ -21,7 +21,8 @@ __all__ = ["require"]
 FIRST_NORMAL_OID = 16384
 _FUNCTION = re.compile(r"^insert \( (\d+) (\S+) \d+ \d+ (\d+) ", re.MULTILINE)
 _REFERENCE = re.compile(r":(?:funcid|opfuncid|opno|aggfnoid|winfnoid|relid|hashfuncid) (\d+)")
-_TYPES = "SELECT oid, typname, typinput::oid, typoutput::oid, typreceive::oid, typsend::oid FROM pg_catalog.pg_type"
+_TYPES = """SELECT oid, typname, typinput::pg_catalog.oid, typoutput::pg_catalog.oid, typreceive::pg_catalog.oid,
+            typsend::pg_catalog.oid FROM pg_catalog.pg_type"""
 
 
 def require(conn: psycopg.Connection[Any], sharedir: Path) -> None:
@@ -53,7 +54,7 @@ def _functions(conn: psycopg.Connection[Any], sharedir: Path) -> list[str]:
 
 
 def _operators(conn: psycopg.Connection[Any]) -> list[str]:
-    rows = conn.execute("SELECT oid, oprname, oprcode::oid FROM pg_catalog.pg_operator").fetchall()
+    rows = conn.execute("SELECT oid, oprname, oprcode::pg_catalog.oid FROM pg_catalog.pg_operator").fetchall()
     return [f"the operator {name} ({oid})" for oid, name, code in rows if oid < FIRST_NORMAL_OID <= code]
 
 

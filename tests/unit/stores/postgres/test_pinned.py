@@ -1,10 +1,13 @@
 from __future__ import annotations
 
+import ast
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 
+import envclone
 from envclone.stores.postgres import pinned
 
 
@@ -71,3 +74,14 @@ def test_only_what_a_version_or_a_login_cannot_have_is_left_out(monkeypatch: pyt
     monkeypatch.setattr(psycopg, "connect", never)
     with pytest.raises(psycopg.OperationalError, match="search_path"):
         pinned.connect(pins=pinned.production())
+
+
+def test_every_session_is_opened_in_one_place() -> None:
+    package = Path(envclone.__file__).parent
+    opened = [
+        path.relative_to(package).as_posix()
+        for path in sorted(package.rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("psycopg.connect", "psycopg.Connection.connect")
+    ]
+    assert [path for path in opened if not path.startswith("demo/")] == ["stores/postgres/pinned.py"]
