@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone import audit, registry
+from envclone import registry
 from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import branches, images, keep, snapshot
 from envclone.lifecycle.teardown import remove
 from envclone.models import Branch, Image, RawSnapshot
-from envclone.pool import catalog
+from envclone.pool import audit, catalog
 from envclone.project import Project, silent
 from envclone.protocols import Insight, Progress
 

@@ -133,7 +133,7 @@ class Project:
 
     def log(self, action: str, details: Mapping[str, Any]) -> None:
         """Add an event to the pool's audit log, under this project's name."""
-        from envclone import audit
+        from envclone.pool import audit
 
         audit.append(self.audit_log, action, {"project": self.name, **details}, self.audit_mirror)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from envclone import audit, audit_head
+from envclone.pool import audit, audit_head
 from tests.support.postgres import scratch
 from tests.support.qdrant import build
 from tests.support.stack import Place
@@ -185,7 +185,7 @@ def test_a_mirror_is_a_file_of_heads_and_nothing_else(tmp_path: Path, kind: str)
 FAILING = """
 import os, sys
 from pathlib import Path
-from envclone import audit, audit_head
+from envclone.pool import audit, audit_head
 log, point = Path(sys.argv[1]), int(sys.argv[2])
 real, calls = audit._write, 0
 def torn(descriptor, data):
@@ -234,7 +234,7 @@ def test_ten_processes_lose_nothing(tmp_path: Path) -> None:
     code = textwrap.dedent("""
         import sys
         from pathlib import Path
-        from envclone import audit
+        from envclone.pool import audit
         for number in range(int(sys.argv[3])):
             audit.append(Path(sys.argv[1]), "test", {"who": sys.argv[4], "number": number}, Path(sys.argv[2]))
     """)

@@ -21,9 +21,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from envclone import audit_head as heads
-from envclone.audit_head import GENESIS, Head
 from envclone.errors import EnvcloneError
+from envclone.pool import audit_head as heads
+from envclone.pool.audit_head import GENESIS, Head
 
 __all__ = ["append", "broken", "broken_line", "events", "suspicion"]
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from envclone import audit
+from envclone.pool import audit
 
 
 def test_a_chain_holds_and_an_edit_breaks_it(tmp_path: Path) -> None:
