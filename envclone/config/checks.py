@@ -30,6 +30,9 @@ RESERVED = ("sandbox", "localhost", "gate")
 NAMED = ("vectors", "words")
 """What a rule keeps by name: `{vectors: keep}`."""
 
+DROP = "drop"
+"""What can be asked for vectors; whether it can be done is known when the store is seen."""
+
 OPTIONS = ("domain", "by")
 """What a rule can say of a field when it is a mapping and not one of JSON paths."""
 
@@ -127,7 +130,7 @@ def sanitize(data: object) -> Iterator[Finding]:
                 if domain.startswith(HOOKS):
                     if not _HOOK.fullmatch(domain):
                         yield ("rules", store_name, address, *keys), "must be python:FILE:FUNCTION or sql:FILE"
-                elif domain not in lookup:
+                elif domain not in lookup and domain != DROP:
                     yield (
                         ("rules", store_name, address, *keys),
                         f"unknown domain {quoted(domain)}"

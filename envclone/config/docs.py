@@ -61,6 +61,11 @@ This page is generated from the schema: `python -m envclone.config.docs docs/sta
 | `{{vectors: keep}}` | embeddings stay as they are, a decision to write down: see [security](security.md). An array, row, domain or range that holds a vector asks for it too; in a row it stands beside the paths: `{{"$.body": text, vectors: keep}}` |
 | `{{words: keep}}` | the same for a `tsvector`, whose words can be read back. `text` makes it again from the masked column, `null` removes it |
 
+Of a Qdrant collection `articles` the address `articles.vectors` stands for its dense vectors. A sparse vector
+(`articles.vectors.words`) wants a rule of its own, for its indices are hashes of words, and so do the ids of points
+(`articles.point_ids`), which can be somebody's number. Both can only be kept, in writing; to `drop` a sparse vector is not
+built yet. A pattern with `*` never keeps a vector, the words of a text search, or ids.
+
 A field that no rule names stops everything, and so does a rule that matches nothing.
 """  # noqa: E501
 

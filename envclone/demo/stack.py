@@ -114,6 +114,7 @@ sanitize:
       @COLLECTION@.contacts[*].phone: phone
       @COLLECTION@.tags[*]: keep
       @COLLECTION@.vectors: keep
+      @COLLECTION@.point_ids: keep
   references:
     - kb.@COLLECTION@.ticket_id -> main.public.tickets.id
     - kb.@COLLECTION@.chunk_id -> main.public.chunks.id

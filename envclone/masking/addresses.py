@@ -8,7 +8,11 @@ from functools import lru_cache
 
 from envclone.models import Field, FieldKind
 
-__all__ = ["below", "exact", "matches", "most_specific", "specificity"]
+__all__ = ["SPARSE", "below", "exact", "matches", "most_specific", "specificity"]
+
+
+SPARSE = "sparse"
+"""The type of a collection's sparse vectors."""
 
 
 def exact(pattern: str) -> bool:
@@ -31,11 +35,13 @@ def most_specific(patterns: Sequence[str]) -> list[str]:
 def matches(pattern: str, field: Field) -> bool:
     """Whether a rule with this pattern is about the whole field.
 
-    Vectors are matched by their exact address alone, or by that of all vectors of their collection.
+    Vectors are matched by their exact address alone, or dense ones by that of all vectors of their collection: a sparse
+    vector's indices are words, and want a decision of their own.
     """
     if field.kind is FieldKind.VECTOR:
         head, mark, _ = field.address.partition(".vectors.")
-        return pattern == field.address or bool(mark and pattern == f"{head}.vectors")
+        its_collections = bool(mark) and field.type != SPARSE and pattern == f"{head}.vectors"
+        return pattern == field.address or its_collections
     return _covers(pattern.split("."), field.address.split("."))
 
 

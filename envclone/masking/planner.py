@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from envclone.masking.addresses import below, exact, matches, most_specific, specificity
+from envclone.masking.addresses import SPARSE, below, exact, matches, most_specific, specificity
 from envclone.masking.guesses import guess
 from envclone.masking.jsonplan import PathClaim, plan_json
 from envclone.masking.jsontext import PathRules, parse_path
@@ -108,7 +108,9 @@ class Planner:
         if whole is None:
             return None
         if whole[1] != "keep" and self._kind(whole[1]) != "keep":
-            self.invalid.append(f"{field.address}: vectors can only be kept; the rule says otherwise")
+            what = "the ids of points" if field.holds else "vectors"
+            dropping = "; to drop them is not built yet: leave the collection out" if whole[1] == "drop" else ""
+            self.invalid.append(f"{field.address}: {what} can only be kept; the rule says otherwise{dropping}")
         return FieldRule(field.address, field.kind, "keep")
 
     def _check_held(self, field: Field, decision: _Decision) -> None:
@@ -261,7 +263,7 @@ class Planner:
     def _check_domains(self) -> None:
         for pattern, rule in self._rules.items():
             for domain in [rule] if isinstance(rule, str) else rule.values():
-                if resolve(domain, self._domains) is None:
+                if resolve(domain, self._domains) is None and domain != "drop":
                     self.invalid.append(f"{shown_address(pattern)}: there is no domain '{domain}'")
         for name, spec in self._domains.items():
             kind = KINDS.get(spec.kind)
@@ -270,6 +272,8 @@ class Planner:
 
     def _check_fit(self, field: Field, domain: str) -> None:
         spec = resolve(domain, self._domains)
+        if domain == "drop" and spec is None:
+            self.invalid.append(f"{field.address}: there is nothing to drop in {field.type}; `null` removes its values")
         if spec is None:
             return
         kind = KINDS[spec.kind]
@@ -298,9 +302,10 @@ class Planner:
             tied = sorted((field.group - {address}) & self._fields.keys())
             told.update(tied)
             also = f", and with it {_list(tied)}" if tied else ""
-            held = "vectors" if field.kind is FieldKind.VECTOR else field.holds[0].what if field.holds else ""
+            held = field.holds[0].what if field.holds else "vectors" if field.kind is FieldKind.VECTOR else ""
+            held = SPARSE if field.type == SPARSE else held
             self.unsafe.append(f"{address} ({field.type}) is undeclared{also}{'; ' + _HELD[held] if held else ''}")
-            vector = field.kind is FieldKind.VECTOR
+            vector = field.kind is FieldKind.VECTOR and held != "ids"
             self._proposals.field(address, "{vectors: keep}" if vector else guess(field))
 
     def _check_unmatched(self) -> None:
@@ -343,9 +348,12 @@ class Planner:
 _HELD = {
     "vectors": "vectors are kept only when a rule names them: {vectors: keep}",
     "words": "the words of a text search are kept only when a rule names them: {words: keep}",
-    "ids": "the ids of points are kept only when a rule names them",
+    "ids": "the ids of points can be somebody's number, and are kept only when a rule names them",
+    SPARSE: "its indices are hashes of words, which a dictionary reads back: kept only when a rule names it alone",
 }
-"""What must be decided in writing, by the word that decides it."""
+"""What must be decided in writing, and why."""
+_NAMED = frozenset(("vectors", "words"))
+"""What a rule can say in a mapping: `{vectors: keep}`."""
 
 
 def _plain(rule: str | Mapping[str, str]) -> str | Mapping[str, str]:
@@ -354,12 +362,12 @@ def _plain(rule: str | Mapping[str, str]) -> str | Mapping[str, str]:
         return rule
     if "domain" in rule:
         return rule["domain"]
-    return {path: domain for path, domain in rule.items() if path not in _HELD} or "keep"
+    return {path: domain for path, domain in rule.items() if path not in _NAMED} or "keep"
 
 
 def _decisions(rule: str | Mapping[str, str]) -> frozenset[str]:
     """What a rule keeps by name."""
-    return frozenset() if isinstance(rule, str) else frozenset(_HELD.keys() & rule.keys())
+    return frozenset() if isinstance(rule, str) else frozenset(_NAMED & rule.keys())
 
 
 def _placed(shown: str, written: str, number: int) -> str:

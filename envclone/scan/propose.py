@@ -75,7 +75,7 @@ def propose(
     `samples` are values by path ('' is the field itself), `second` what another recognizer says of them, `keys` those
     of the field's documents that may be persons'.
     """
-    named = "vectors" if field.kind is FieldKind.VECTOR else field.holds[0].what if _only_by_name(field) else ""
+    named = field.holds[0].what if _only_by_name(field) else "vectors" if field.kind is FieldKind.VECTOR else ""
     if named or (looks_like_embedding(field) and not field.opaque):
         why = _KEPT_BY_NAME[named] if named else f"called like an embedding: {_KEPT_BY_NAME['vectors']}"
         return [Proposal(field.address, "", field.type, "keep", 1.0, why, "", named or "vectors")]

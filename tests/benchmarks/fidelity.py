@@ -313,7 +313,11 @@ def _mask_shard(raw: Path, root: Path, way: str) -> None:
     config = StoreConfig.model_validate({"kind": "qdrant", "source": {"method": "directory", "path": str(raw)}})
     snapshot = QdrantStore().snapshot("kb", config, root, _quiet)
     with QdrantStore().open(root, snapshot, log=root / "log") as session:
-        declared = {"docs": {"$.owner": "email", "$.body": "text", "$.tag": "keep"}, "docs.vectors": "keep"}
+        declared = {
+            "docs": {"$.owner": "email", "$.body": "text", "$.tag": "keep"},
+            "docs.vectors": "keep",
+            "docs.point_ids": "keep",
+        }
         session.rewrite(rules.plan(declared, {}, session.inventory()), masks(), _quiet)
 
 

@@ -87,6 +87,7 @@ def qdrant(directory: Path) -> Iterator[Adapter]:
             "articles.text": "text",
             "articles.n": "keep",
             "articles.vectors": "keep",
+            "articles.point_ids": "keep",
         },
         "articles",
         VectorStep(id="ask", store="it", collection="articles", vector=made.vectors[0].tolist(), limit=5),

@@ -35,7 +35,9 @@ sanitize:
       public.people.name: person
       public.people.email: email
       public.people.history: text
-    kb: {articles.author.name: person, articles.author.email: email, articles.n: keep, articles.vectors: keep}
+    kb:
+      {articles.author.name: person, articles.author.email: email, articles.n: keep, articles.vectors: keep,
+       articles.point_ids: keep}
   references: ["kb.articles.n -> main.public.people.id"]
 """
 

@@ -170,6 +170,8 @@ def plan_of(collection: str = "articles", masked: Sequence[str] = MASKED, vector
     for name in vectors:
         address = f"{collection}.vectors" + (f".{name}" if name else "")
         rules[address] = FieldRule(address, FieldKind.VECTOR, "keep")
+    ids = f"{collection}.point_ids"
+    rules[ids] = FieldRule(ids, FieldKind.VECTOR, "keep")
     return StorePlan("kb", rules)
 
 

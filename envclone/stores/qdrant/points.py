@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-__all__ = ["count"]
+__all__ = ["count", "deleted"]
 
 _NUMBER, _UUID = 8, 16
 
@@ -27,6 +27,37 @@ def count(segment: Path) -> int | None:
         return max(total - gone, 0)
     log = segment / "mutable_id_tracker.mappings"
     return _replay(log.read_bytes()) if log.exists() else 0
+
+
+def deleted(segment: Path) -> int:
+    """Points of a segment that are deleted or were written anew, and whose vectors are still in its files.
+
+    0 when its tracker has a format that is not read here.
+    """
+    mappings = segment / "id_tracker.mappings"
+    if mappings.exists():
+        with mappings.open("rb") as file:
+            total = int.from_bytes(file.read(8), "little")
+        flags = segment / "id_tracker.deleted"
+        return min(total, sum(byte.bit_count() for byte in flags.read_bytes())) if flags.exists() else 0
+    log = segment / "mutable_id_tracker.mappings"
+    if not log.exists():
+        return 0
+    data = log.read_bytes()
+    return max(_written(data) - _replay(data), 0)
+
+
+def _written(data: bytes) -> int:
+    """How many places a log has given to points."""
+    places: set[bytes] = set()
+    position = 0
+    while position < len(data) and data[position] in (1, 2, 3, 4):
+        change = data[position]
+        position += 1 + (_NUMBER if change in (1, 3) else _UUID)
+        if change in (1, 2):
+            places.add(data[position : position + 4])
+            position += 4
+    return len(places)
 
 
 def _replay(data: bytes) -> int:

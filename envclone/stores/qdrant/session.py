@@ -17,6 +17,7 @@ from envclone.models import (
     Field,
     FieldKind,
     FieldRule,
+    Held,
     Integrity,
     Inventory,
     Probe,
@@ -63,7 +64,7 @@ class QdrantSession:
         self._points = points
 
     def inventory(self) -> Inventory:
-        """One JSON field per collection for its payloads, and one field per vector."""
+        """One JSON field per collection for its payloads, one for the ids of its points, and one per vector."""
         fields: dict[str, Field] = {}
         for name, collection in self._collections.items():
             ways: set[payloads.Steps] = set()
@@ -77,6 +78,8 @@ class QdrantSession:
                     counter.add(its)
             paths = tuple(sorted(render(steps) for steps in ways))
             fields[name] = Field(name, "payload", FieldKind.JSON, paths=paths, common=counter.common())
+            ids = f"{name}.point_ids"
+            fields[ids] = Field(ids, "point ids", FieldKind.VECTOR, holds=(Held("", "ids"),))
             for vector, kind in vectors.items():
                 address = f"{name}.vectors" + (f".{vector}" if vector else "")
                 fields[address] = Field(address, kind, FieldKind.VECTOR)
@@ -98,7 +101,7 @@ class QdrantSession:
         for declared in plan.masked.values():
             if declared.kind is FieldKind.VECTOR:
                 raise ConfigError(
-                    f"the vectors of {declared.address} can only be kept, not '{declared.domain}'",
+                    f"the vectors or ids of {declared.address} can only be kept, not '{declared.domain}'",
                     hint=f"write {declared.address}: keep",
                 )
         rows: dict[str, int] = {}

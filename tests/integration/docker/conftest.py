@@ -59,6 +59,7 @@ sanitize:
       articles.author: person
       articles.title: text
       articles.vectors: keep
+      articles.point_ids: keep
 incidents: incidents/
 {more}
 """

@@ -58,7 +58,7 @@ def test_digest_of_raw_under_masks_equals_the_sanitized_one(pool: Pool, living: 
         assert before.digest(plan, None) != after.digest(plan, None)
         assert before.integrity().problems == after.integrity().problems == ()
         assert after.inventory().rows == {"articles": 550}
-        assert set(after.inventory().fields) == {"articles", "articles.vectors"}
+        assert set(after.inventory().fields) == {"articles", "articles.point_ids", "articles.vectors"}
         assert "$.contacts[*].phone" in after.inventory().fields["articles"].paths
     assert report.rows["articles"] >= 550
     assert report.values["articles"] == report.rows["articles"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -28,6 +29,9 @@ INSERT INTO docs SELECT i, 'Zanna Quimby ' || chr(97 + i % 26) || 'ska', v, v::h
     ROW('b', to_tsvector('simple', 'tea'))::found, ARRAY[1, 2]
 FROM (SELECT i, (SELECT array_agg(sin(i * 7.13 + k * 1.7) ORDER BY k) FROM generate_series(1, 8) k)::vector(8) AS v
       FROM generate_series(1, 20) i) s;
+ALTER TABLE docs SET (autovacuum_enabled = off);
+UPDATE docs SET numbers = '{3}' WHERE id <= 5;
+DELETE FROM docs WHERE id = 20;
 """
 STACK = """\
 version: 1
@@ -81,6 +85,14 @@ def test_named_they_are_kept(here: Place) -> None:
     assert made.returncode == 0, made.stderr
 
 
+def test_the_vectors_of_dead_rows_are_counted(here: Place) -> None:
+    here.write(STACK + _named(VECTORS, "vectors") + _named(WORDS, "words"))
+    image = here.json("image", "prod")["id"]
+    checks = here.json("attestation", image)["checks"]
+    # five rows were updated and one was deleted before the snapshot, each with three columns that are vectors
+    assert checks["structure"]["main"]["dead_vectors"] == 6 * 5
+
+
 def test_each_of_them_is_asked_for(here: Place) -> None:
     """One left out, another each time, is refused by its name: the guard sees every kind of nesting."""
     for column in ("tokens", "list", "deep", "spans", "hit"):
@@ -90,3 +102,64 @@ def test_each_of_them_is_asked_for(here: Place) -> None:
         refused = here.call("image", "prod", check=False)
         assert refused.returncode == 4, column
         assert f"public.docs.{column} (" in refused.stderr
+
+
+KB = """\
+version: 1
+project: kb
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      kb: {kind: qdrant, source: {method: directory, path: "STORAGE"}}
+sanitize:
+  rules:
+    kb:
+      articles.who: person
+      articles.vectors.dense: keep
+"""
+
+
+def _collection(root: Path) -> Path:
+    import qdrant_edge as q
+
+    shard = root / "collections/articles/0"
+    shard.parent.mkdir(parents=True)
+    config = q.EdgeConfig(
+        vectors={"dense": q.EdgeVectorParams(size=4, distance=q.Distance.Dot)},
+        sparse_vectors={"words": q.EdgeSparseVectorParams()},
+    )
+    edge = q.EdgeShard.create(str(shard), config)
+    points = [
+        q.Point(
+            491511000000 + n,
+            {"dense": [float(n), 1.0, 2.0, 3.0], "words": q.SparseVector([n % 50, 77], [1.0, 0.5])},
+            {"who": f"Zanna{chr(97 + n % 26)} Quimby{chr(97 + n // 26)}"},
+        )
+        for n in range(50)
+    ]
+    edge.update(q.UpdateOperation.upsert_points(points))
+    edge.update(q.UpdateOperation.delete_points([491511000000 + n for n in range(7)]))
+    edge.flush()
+    edge.close()
+    return root
+
+
+def test_point_ids_and_sparse_vectors_want_a_decision() -> None:
+    with place() as here:
+        here.write(KB.replace("STORAGE", str(_collection(here.directory / "storage"))))
+        refused = here.call("image", "prod", check=False)
+        assert refused.returncode == 4
+        for line in ("articles.point_ids (point ids) is undeclared", "articles.vectors.words (sparse) is undeclared"):
+            assert line in refused.stderr
+        assert "4915110" not in refused.stderr
+        text = here.file.read_text()
+        here.file.write_text(text + "      articles.point_ids: keep\n      articles.vectors.words: drop\n")
+        dropping = here.call("image", "prod", check=False)
+        assert dropping.returncode == 3 and "not built yet" in dropping.stderr
+        here.file.write_text(text)
+        found = {one["address"]: one for one in here.json("scan", "prod", "--write")["stores"]["kb"]}
+        assert (found["articles.point_ids"]["named"], found["articles.vectors.words"]["named"]) == ("ids", "vectors")
+        assert here.file.read_text().count("to be decided") == 2
+        image = here.json("image", "prod")["id"]
+        assert here.json("attestation", image)["checks"]["structure"]["kb"]["dead_vectors"] == 7 * 2

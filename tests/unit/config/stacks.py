@@ -65,6 +65,7 @@ sanitize:
     kb:
       articles.author.email: email
       articles.vectors: keep
+      articles.point_ids: keep
   references: ["kb.articles.ticket_id -> main.public.tickets.id"]
   hooks: [hooks/support.py, /etc/after.sql]
 

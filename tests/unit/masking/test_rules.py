@@ -347,3 +347,32 @@ def test_the_words_of_a_text_search_want_their_own_word() -> None:
         assert decided({"public.docs.tsv": rule}, WORDS)["public.docs.tsv"].domain == "keep"  # type: ignore[dict-item]
     assert decided({"public.docs.*": "text"}, WORDS)["public.docs.tsv"].derived
     assert decided({"public.docs.*": "null"}, WORDS)["public.docs.tsv"].domain == "null"
+
+
+POINTS = (
+    Field("kb", "payload", JSON, paths=("$.id",)),
+    Field("kb.point_ids", "point ids", VECTOR, holds=(Held("", "ids"),)),
+    Field("kb.vectors", "vector(8)", VECTOR),
+    Field("kb.vectors.words", "sparse", VECTOR),
+)
+
+
+def test_point_ids_and_sparse_vectors_want_rules_of_their_own() -> None:
+    error = unsafe({"kb.*": "keep", "kb.id": "keep", "kb.vectors": "keep"}, *POINTS)
+    assert len(error.problems) == 2
+    assert "the ids of points can be somebody's number" in error.problems[0]
+    assert "a dictionary reads back" in error.problems[1]
+    assert error.hint is not None
+    assert "  kb.point_ids: keep" in error.hint and "  kb.vectors.words: {vectors: keep}" in error.hint
+    rules = {"kb.*": "keep", "kb.vectors": "keep", "kb.point_ids": "keep", "kb.vectors.words": "keep"}
+    assert all(not rule.masked for rule in decided(rules, *POINTS).values())
+    said = invalid(rules | {"kb.vectors.words": "drop"}, *POINTS)
+    assert said.startswith("kb.vectors.words: vectors can only be kept") and "not built yet" in said
+    assert "the ids of points can only be kept" in invalid(rules | {"kb.point_ids": "redact"}, *POINTS)
+    assert "nothing to drop" in invalid({"public.users.name": "drop"}, USERS[1])
+
+
+def test_the_digest_of_the_rules_knows_each_decision() -> None:
+    one = digest({"kb": {"kb.point_ids": "keep"}}, {})
+    assert one != digest({"kb": {}}, {})
+    assert digest({"m": {"a.b.c": {"words": "keep"}}}, {}) != digest({"m": {"a.b.c": {"vectors": "keep"}}}, {})

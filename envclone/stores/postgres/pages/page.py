@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from envclone.errors import UnsafeError
 
-__all__ = ["HEADER", "NORMAL", "Items", "Pages", "headers", "live_mask", "normal_items"]
+__all__ = ["HEADER", "NORMAL", "Items", "Pages", "dead_pointers", "headers", "live_mask", "normal_items"]
 
 Pages = npt.NDArray[np.uint8]
 """Pages as an array of the shape (pages, page size in bytes)."""
@@ -18,6 +18,7 @@ HEADER = 24
 """Bytes of a page's header; line pointers of 4 bytes follow it (`src/include/storage/bufpage.h`)."""
 NORMAL = 1
 """The line pointer's flag for an item with storage (`src/include/storage/itemid.h`)."""
+_DEAD = 3
 
 _TUPLE_HEADER = 23
 
@@ -80,6 +81,16 @@ def normal_items(pages: Pages, place: str) -> Items:
     if wrong.any():
         raise _broken(place, int(page[wrong][0]))
     return Items(page, index + 1, offset, length)
+
+
+def dead_pointers(pages: Pages) -> int:
+    """How many line pointers are dead: a row version was pruned, and indexes still point at its place."""
+    lower = pages[:, 12:14].copy().view("<u2")[:, 0].astype(np.int64)
+    count = np.maximum(lower - HEADER, 0) // 4
+    most = int(count.max(initial=0))
+    pointers = pages[:, HEADER : HEADER + 4 * most].copy().view("<u4")
+    there = np.arange(most) < count[:, None]
+    return int((there & ((pointers >> 15) & 3 == _DEAD)).sum())
 
 
 def live_mask(pages: Pages, items: Items, place: str) -> npt.NDArray[np.bool_]:
