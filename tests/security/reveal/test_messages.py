@@ -16,7 +16,8 @@ CREATE TABLE notes (id int PRIMARY KEY, body text, meta jsonb, doc text);
 INSERT INTO people SELECT i, 'Zanna' || chr(97 + i % 26) || ' Quimby' || chr(97 + i / 26) || 'ska',
     'zq' || i || '@corp.example', 20 + i FROM generate_series(1, 60) i;
 INSERT INTO notes SELECT id, 'wrote to ' || name || ' of ' || email,
-    jsonb_build_object('shares', jsonb_build_object('Quimby' || id || ' heirs', 1, 'kq' || id || '@corp.example', 'x'), 'n', id,
+    jsonb_build_object('shares', jsonb_build_object('Quimby' || id || ' heirs', 1,
+            'kq' || id || '@corp.example', 'x'), 'n', id,
         'user', jsonb_build_object('email', email)),
     CASE WHEN id = 7 THEN '{"who": ' || name ELSE json_build_object('who', name)::text END
     FROM people;
