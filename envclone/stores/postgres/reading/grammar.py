@@ -74,13 +74,29 @@ def parse_plpgsql(definition: str) -> Any:
     from postgast.native import lib
 
     # without a catalog the parser knows no row's fields; a record may have any
-    encoded = _bounded(_ROWTYPE.sub("record", definition))
+    text = _ROWTYPE.sub("record", definition)
+    encoded = _bounded(text)
+    if not _is_plpgsql(parse(text)):
+        raise Refused("it is no function in PL/pgSQL")
     result = lib.pg_query_parse_plpgsql(encoded)
     try:
         _check(result)
         return _loads(result.plpgsql_funcs)
     finally:
         lib.pg_query_free_plpgsql_parse_result(result)
+
+
+def _is_plpgsql(statements: list[dict[str, Any]]) -> bool:
+    """Whether it is one CREATE FUNCTION with a body and that language: the parser aborts the process on others."""
+    if len(statements) != 1 or "CreateFunctionStmt" not in statements[0]:
+        return False
+    given = {}
+    for option in statements[0]["CreateFunctionStmt"].get("options", ()):
+        element = option.get("DefElem", {})
+        given[element.get("defname")] = element.get("arg")
+    body = ((given.get("as") or {}).get("List") or {}).get("items") or [{}]
+    language = ((given.get("language") or {}).get("String") or {}).get("sval")
+    return language == "plpgsql" and len(body) == 1 and bool(body[0].get("String", {}).get("sval"))
 
 
 def _bounded(text: str) -> bytes:

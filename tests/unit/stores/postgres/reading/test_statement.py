@@ -144,3 +144,21 @@ def test_plpgsql_that_does_more_than_read_is_refused(body: str) -> None:
     )
     with pytest.raises(Refused):
         of_plpgsql(definition, body)
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "",
+        "SELECT 1",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS ''",
+        "CREATE FUNCTION f() RETURNS int AS $$ BEGIN END $$",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE c AS 'a', 'b'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS 'a', 'b'",
+        "CREATE FUNCTION f() RETURNS int LANGUAGE plpgsql AS $$ BEGIN END $$; SELECT 1",
+    ],
+)
+def test_what_is_no_function_in_plpgsql_ends_no_process(definition: str) -> None:
+    with pytest.raises(Refused):
+        of_plpgsql(definition, "")
