@@ -14,6 +14,7 @@ from pydantic import BaseModel, ValidationError
 from envclone.errors import ConfigError, Problem, UsageError
 from envclone.incidents.bundle import NAME, Incident, twice
 from envclone.incidents.document import DEPTH, Keys, Malformed, dump, parse
+from envclone.private import locked_sibling
 
 __all__ = ["LIMIT", "SUFFIXES", "find", "load", "save"]
 
@@ -48,14 +49,13 @@ def save(incident: Incident, path: Path) -> None:
     """
     data = _plain(incident)
     text = json.dumps(data, ensure_ascii=False, indent=1) + "\n" if path.suffix == ".json" else dump(data)
-    temporary = path.with_name(f".{path.name}.partial-{os.getpid()}")
-    temporary.unlink(missing_ok=True)
+    temporary, descriptor = locked_sibling(path)
     try:
-        with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())
-        temporary.rename(path)
+            temporary.rename(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise

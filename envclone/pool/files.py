@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import errno
-import fcntl
 import json
 import os
-import secrets
 from pathlib import Path
 from typing import Any
 
 from envclone.cow.placing import reported
 from envclone.errors import BusyError, UnsafeError, UsageError
+from envclone.private import locked_sibling
 
 __all__ = ["place_tree", "read_json", "write_json"]
 
@@ -46,7 +45,7 @@ def write_json(path: Path, obj: Any) -> None:
     """
     text = json.dumps(obj, indent=1, ensure_ascii=False) + "\n"
     with reported("cannot write", path):
-        temporary, descriptor = _locked_sibling(path)
+        temporary, descriptor = locked_sibling(path)
         try:
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(text)
@@ -68,17 +67,6 @@ def read_json(path: Path) -> Any:
             raise UsageError(f"{path} does not exist") from exc
         except ValueError as exc:
             raise UnsafeError(f"{path} is damaged: {exc}", hint="remove what it describes and make it anew") from exc
-
-
-def _locked_sibling(path: Path) -> tuple[Path, int]:
-    """A new hidden file beside `path`, open and locked."""
-    while True:
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.partial-{os.getpid()}")
-        descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-        if os.fstat(descriptor).st_nlink:  # else `gc` took it for a leftover between the two calls
-            return temporary, descriptor
-        os.close(descriptor)
 
 
 def _fsync(folder: Path) -> None:
