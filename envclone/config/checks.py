@@ -154,7 +154,7 @@ def rule_shape(rule: object) -> Iterator[Finding]:
                 if domain != "keep":
                     yield (path,), f"must be keep: it says that {path} are kept"
             elif not isinstance(path, str) or not path.startswith("$"):
-                yield (), f"{quoted(path)} is no JSON path: it begins with $, such as $.user.email"
+                yield (), f"{_outlined(path)} is no JSON path: it begins with $, such as $.user.email"
             elif not isinstance(domain, str | None):
                 yield (path,), "must be a domain's name"
     elif not isinstance(rule, str | None):
@@ -246,6 +246,13 @@ def _store_references(value: str, stores: Sequence[str]) -> Iterator[Finding]:
         elif attribute not in ATTRIBUTES:
             hint = did_you_mean(attribute, ATTRIBUTES) or f"; there are: {', '.join(ATTRIBUTES)}"
             yield (), f"a store has no {quoted(attribute)}{hint}"
+
+
+def _outlined(path: object) -> str:
+    """A path that is none, as it may be shown: one that could be a column's stands as it is."""
+    from envclone.masking.shown import shown_address
+
+    return quoted(shown_address(str(path)))
 
 
 def _domains(rule: object) -> Iterator[tuple[Keys, str]]:

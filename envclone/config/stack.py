@@ -80,8 +80,20 @@ def _line(lines: Mapping[Keys, Line], keys: Keys, path: Path) -> Line:
 
 
 def _public(keys: Keys) -> Keys:
-    """The keys as they may be shown: a key of a `source` that is no plain word may be a secret in the wrong place."""
+    """The keys as they may be shown: a key of a `source` that is no plain word may be a secret in the wrong place.
+
+    A rule's address or path can name a person's key of a document; the line says which it is.
+    """
+    if keys[:2] == ("sanitize", "rules") and len(keys) > _RULE:
+        from envclone.masking.shown import shown_address, shown_path  # only when something is wrong
+
+        shown = [shown_path(str(key)) if str(key).startswith("$") else shown_address(str(key)) for key in keys[_RULE:]]
+        return (*keys[:_RULE], *shown)
     return tuple(
         "…" if index >= 5 and keys[4] == "source" and isinstance(key, str) and not WORD.fullmatch(key) else key
         for index, key in enumerate(keys)
     )
+
+
+_RULE = 3
+"""How deep a rule's address stands: below `sanitize.rules.STORE`."""

@@ -325,3 +325,14 @@ def test_check_passes_when_all_is_there(tmp_path: Path) -> None:
     assert [problem.split(": ", 1)[1] for problem in caught.value.problems] == [
         "environments.prod.stores.kb.source.url: must begin with http:// or https:// and a host"
     ]
+
+
+def test_a_persons_key_in_a_rule_is_shown_as_its_shape(tmp_path: Path) -> None:
+    rules = (
+        "      p.t.c: {\"$.shares['zq7@corp.example']\": emial, shares.zq7@corp.example: email}\n"
+        "      p.t.d.zq7@corp.example: emial\n"
+    )
+    found = problems(tmp_path, SMALL + f"sanitize:\n  rules:\n    main:\n{rules}")
+    assert len(found) == 3
+    assert not [problem for problem in found if "zq7" in problem or "corp" in problem]
+    assert ":12: sanitize.rules.main.p.t.c.$.shares['xx#@xxxx.xxxxxxx']: unknown domain" in "".join(found)
