@@ -49,6 +49,9 @@ _MANNERS = {
     "lc_monetary": "C",
     "lc_numeric": "C",
     "client_min_messages": "warning",
+    "debug_print_parse": "off",
+    "debug_print_rewritten": "off",
+    "debug_print_plan": "off",
     "default_table_access_method": "heap",
     "default_tablespace": "",
     "temp_tablespaces": "",
@@ -78,6 +81,14 @@ _MAINTENANCE_POWERS = {
     "lc_messages": "C",
     "ignore_checksum_failure": "off",
     "zero_damaged_pages": "off",
+    "log_min_messages": "log",  # the log of a server of our own holds no statement and no value
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_statement": "none",
+    "log_duration": "off",
+    "log_min_duration_statement": "-1",
+    "log_min_duration_sample": "-1",
+    "log_transaction_sample_rate": "0",
 }
 """Settings that a superuser alone may make, also in a startup packet."""
 

@@ -181,6 +181,9 @@ def disturb(prod: Production, database: str, *, everywhere: bool = True) -> None
             f"ALTER ROLE postgres IN DATABASE {database} SET statement_timeout = '1ms';"
             f"ALTER ROLE postgres IN DATABASE {database} SET session_replication_role = 'origin';"
             f"ALTER ROLE postgres IN DATABASE {database} SET log_statement = 'all';"
+            f"ALTER DATABASE {database} SET session_preload_libraries = 'not_there';"
+            "ALTER ROLE ALL SET session_preload_libraries = 'not_there';"
+            "ALTER ROLE postgres SET log_min_messages = 'debug5'; ALTER ROLE postgres SET debug_print_parse = on;"
             "ALTER ROLE ALL SET lock_timeout = '1ms'; ALTER ROLE ALL SET default_transaction_read_only = on;",
         )
 
