@@ -149,7 +149,7 @@ def test_a_branch_keeps_the_path_of_its_steps_and_springs_nothing(prod: Producti
 
 def test_settings_of_roles_and_databases_change_nothing(prod: Production, here: Place, witness: Path) -> None:
     hostile.disturb(prod, "shop")
-    with pytest.raises(psycopg.OperationalError, match="not_there|timeout"):
+    with pytest.raises(psycopg.OperationalError, match=r"not_there|timeout"):
         prod.connect("shop")
     image = here.json("image", "prod", "--fresh")
     assert here.call("verify", image["image"] if "image" in image else image["id"]).returncode == 0

@@ -119,14 +119,19 @@ def _owners(conn: Connection, catalog: _Catalog, owners: Sequence[int], heir: in
         catalog=sql.Identifier(catalog.name),
         owner=sql.Identifier(catalog.owner),
         heir=sql.Literal(heir),
-        owners=sql.Literal(list(owners)),
+        owners=_array(owners),
         whose=sql.SQL(_WHOSE.get(catalog.name, _NUMBERED)),
-        kept=sql.Literal(list(kept_here)),
+        kept=_array(kept_here),
         recorded=sql.SQL(catalog.recorded),
         database=database,
         name=sql.Literal(f"pg_catalog.{catalog.name}"),
     )
     return conn.execute(statement).rowcount
+
+
+def _array(oids: Sequence[int]) -> sql.Literal:
+    """The numbers as an array's text, for a list's literal would come with a type that has no schema."""
+    return sql.Literal("{" + ",".join(map(str, oids)) + "}")
 
 
 def _list(
@@ -145,9 +150,7 @@ def _list(
     """
     oid, name = old
     if kept and catalog in ("pg_proc", "pg_language"):
-        whose = sql.SQL("{} AND oid OPERATOR(pg_catalog.<>) ALL ({}::pg_catalog.oid[])").format(
-            whose, sql.Literal(list(kept))
-        )
+        whose = sql.SQL("{} AND oid OPERATOR(pg_catalog.<>) ALL ({}::pg_catalog.oid[])").format(whose, _array(kept))
     quoted = '"' + new.replace('"', '""') + '"'
     conn.execute(
         sql.SQL(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,19 @@ def test_all_our_sql_names_its_schemas() -> None:
     assert len(texts) > 200 and len({text.file for text in texts}) > 30
     assert [fault for text in texts if text.text not in ALLOWED for fault in faults(text)] == []
     assert {text.text for text in texts} >= {*ALLOWED}, "what is allowed and no longer there"
+
+
+def test_no_literal_brings_a_type_without_a_schema() -> None:
+    """The driver writes a list as `'{1}'::int2[]`; only texts and numbers come without a type."""
+    found = [
+        f"{path.relative_to(PACKAGE.parent)}:{node.lineno}"
+        for path in FILES
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Call) and getattr(node.func, "attr", "") == "Literal" and node.args
+        if isinstance(node.args[0], ast.List | ast.Tuple | ast.Dict | ast.ListComp)
+        or getattr(getattr(node.args[0], "func", None), "id", "") in {"list", "tuple", "sorted", "dict", "Json"}
+    ]
+    assert found == []
 
 
 @pytest.mark.parametrize(
