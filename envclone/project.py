@@ -71,7 +71,7 @@ class Project:
 
         declared = self.loaded.stack.sanitize.domains
         return {
-            name: DomainSpec(kind=domain.kind, unique=domain.unique, value=domain.value)
+            name: DomainSpec(domain.kind, domain.unique, domain.value, domain.consistency)
             for name, domain in declared.items()
         }
 

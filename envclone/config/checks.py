@@ -122,6 +122,14 @@ def sanitize(data: object) -> Iterator[Finding]:
         if (kind == "constant") != (_mapping(config).get("value") is not None) and kind in DOMAIN_KINDS:
             wanted = "is required for the kind constant" if kind == "constant" else "is for the kind constant only"
             yield ("domains", name, "value"), wanted
+        consistency = _mapping(config).get("consistency")
+        if consistency == "person" and kind != "person" and kind in DOMAIN_KINDS:
+            yield ("domains", name, "consistency"), "is for the kind person only"
+        persons = {
+            one.get("consistency", "name") for one in map(_mapping, declared.values()) if one.get("kind") == "person"
+        }
+        if consistency == "person" and kind == "person" and len(persons) > 1:
+            yield ("domains", name, "consistency"), "must be the same in every domain of the kind person"
     known = [*declared, *(kind for kind in DOMAIN_KINDS if kind not in declared)]
     lookup = frozenset(known)
     for store_name, rules in _mapping(_mapping(data).get("rules")).items():

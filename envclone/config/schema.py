@@ -228,6 +228,13 @@ class DomainConfig(Model):
         description="Whether different values must have different pseudonyms, as a unique constraint needs.",
         examples=[True],
     )
+    consistency: Literal["name", "person"] = Field(
+        default="name",
+        description="What a name's pseudonym is a function of, for the kind `person`: the name (`Christopher` is one "
+        "other name everywhere), or the whole person (each Christopher has another, which frequencies do not tell). "
+        "It holds for every name in the stack file; [sanitization](sanitization.md) says what it costs.",
+        examples=["person"],
+    )
 
 
 class FidelityConfig(Model):

@@ -9,6 +9,7 @@ the mask is a bijection.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from envclone.masking.memo import Memo
 from envclone.masking.tokens import NameTokens
@@ -26,15 +27,16 @@ class EmailMask:
 
     def __init__(self, names: NameTokens) -> None:
         self._names = names
+        self._before_host: Callable[[str], str] = names.text
         self.mask = Memo(self._address)
 
     def _address(self, value: str) -> str:
         out = []
         position = 0
         for match in _HOST.finditer(value):
-            out += [self._names.text(value[position : match.start()]), "@", self._host(match[1])]
+            out += [self._before_host(value[position : match.start()]), "@", self._host(match[1])]
             position = match.end()
-        out.append(self._names.text(value[position:]))
+        out.append(self._before_host(value[position:]))
         return "".join(out)
 
     def _host(self, host: str) -> str:

@@ -19,7 +19,7 @@ from collections.abc import Callable, Sequence
 from hashlib import blake2b
 from math import isqrt
 
-__all__ = ["ROUNDS", "SMALL", "NumberCycle", "Permutation", "number_cycle", "subkey"]
+__all__ = ["ROUNDS", "SMALL", "NumberCycle", "Permutation", "number_cycle", "subkey", "tweaked_cycle"]
 
 ROUNDS = 10
 SMALL = 1 << 14
@@ -43,20 +43,26 @@ def number_cycle(key: bytes, tweak: bytes, size: int) -> NumberCycle:
     return _shuffled(key, tweak, size) if size <= SMALL else _feistel(key, tweak, size)
 
 
+def tweaked_cycle(key: bytes, tweak: bytes, size: int) -> NumberCycle:
+    """The same for a tweak that is used once: nothing is shuffled, so small domains cost no more than large ones."""
+    return (lambda x: x) if size == 1 else _feistel(key, tweak, size)
+
+
 class Permutation:
     """The permutation of digit vectors of one shape; `radices` are the sizes of each digit's alphabet.
 
-    `tweak` separates permutations of equal radices. Thread-safe, and holds no values it has seen.
+    `tweak` separates permutations of equal radices; `once` says that this one is for one vector. Thread-safe, and holds
+    no values it has seen.
     """
 
     __slots__ = ("_cycle", "_radices", "size")
 
-    def __init__(self, key: bytes, tweak: bytes, radices: Sequence[int]) -> None:
+    def __init__(self, key: bytes, tweak: bytes, radices: Sequence[int], *, once: bool = False) -> None:
         self._radices = tuple(radices)
         self.size = 1
         for radix in self._radices:
             self.size *= radix
-        self._cycle = number_cycle(key, tweak, self.size)
+        self._cycle = (tweaked_cycle if once else number_cycle)(key, tweak, self.size)
 
     def __call__(self, digits: Sequence[int]) -> list[int]:
         """The image of a vector of digits, most significant first; each digit below its radix."""

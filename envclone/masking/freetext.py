@@ -21,8 +21,10 @@ from envclone.masking.judge import Judge
 from envclone.masking.lexicon import Lexicon, WordType, lower
 from envclone.masking.names import given_names
 from envclone.masking.patterns import Span, by_form
+from envclone.masking.persons import Persons
 from envclone.masking.runs import Runs, cut
 from envclone.masking.strangers import CUES, strangers
+from envclone.masking.whole import WholeNames
 from envclone.protocols import Mask
 
 __all__ = ["FreeText", "Span"]
@@ -35,8 +37,8 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 class FreeText:
-    """Masks identities inside texts; `mask_of` gives the mask of a kind, `net` finds more in one
-    text.
+    """Masks identities inside texts; `mask_of` gives the mask of a kind, `net` finds more in one text. With `whole`
+    names are functions of the whole person (`persons`).
 
     Texts keep their length in characters and bytes, but for IP addresses. The lexicon is made at the first text.
     """
@@ -46,10 +48,13 @@ class FreeText:
         corpus: Corpus,
         mask_of: Callable[[str], Mask],
         net: Callable[[str], Iterator[Span]] | None = None,
+        *,
+        whole: bool = False,
     ) -> None:
         self._corpus = corpus
         self._mask_of = mask_of
         self._net = net
+        self._whole = whole
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The texts with every identity in them replaced, in order."""
@@ -80,9 +85,13 @@ class FreeText:
         out = []
         position = 0
         spans = self.spans(searched)
-        fresh = self._pseudonyms(text, spans)
+        persons: Mapping[tuple[int, int], str] = {}
+        if self._whole:
+            spans, persons = self._persons.told(text, spans)
+        fresh = self._pseudonyms(text, [span for span in spans if span[:2] not in persons])
         for start, end, kind in spans:
-            out += [text[position:start], fresh[text[start:-end], kind]]
+            masked = persons.get((start, end))
+            out += [text[position:start], fresh[text[start:-end], kind] if masked is None else masked]
             position = -end
         out.append(text[position:])
         return "".join(out).split(_SEPARATOR)
@@ -154,6 +163,12 @@ class FreeText:
     @cached_property
     def _lexicon(self) -> Lexicon:
         return Lexicon(self._corpus)
+
+    @cached_property
+    def _persons(self) -> Persons:
+        mask = self._mask_of("person")
+        assert isinstance(mask, WholeNames)
+        return Persons(self._corpus, mask)
 
     @cached_property
     def _patterns(self) -> Mapping[str, WordType | str]:

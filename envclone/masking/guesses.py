@@ -7,7 +7,16 @@ import re
 from envclone.masking.kinds import KINDS, fits
 from envclone.models import Field, FieldKind
 
-__all__ = ["UNDECIDED", "by_name", "guess", "guess_path", "looks_like_embedding", "removed", "unique_too"]
+__all__ = [
+    "UNDECIDED",
+    "by_name",
+    "guess",
+    "guess_path",
+    "looks_like_embedding",
+    "part_of_a_name",
+    "removed",
+    "unique_too",
+]
 
 _BY_NAME = (
     ("email", re.compile(r"e_?mail|^mail$|_mail$|^mail_|correo")),
@@ -58,6 +67,10 @@ _BY_NAME = (
 )
 _PEOPLE = re.compile(
     r"customer|user|employee|people|person|contact|member|author|agent|patient|student|artist|lead|staff"
+)
+_PART = re.compile(
+    r"(^|_)(first|given|fore|last|family|sur|middle|maiden|second)_?names?$|^(first|last|middle)$|^[fl]name$|"
+    r"^(vorname|nachname|prenom|apellidos?|nombre|nom|cognome)$"
 )
 _BY_TYPE = {"inet": "ip", "cidr": "ip", "macaddr": "mac", "macaddr8": "mac", "tsvector": "text", "xml": "text"}
 """What values of a type are, whatever their column is called."""
@@ -125,9 +138,19 @@ def guess_path(path: str) -> str:
     return by_name(keys[-1], keys[-2] if len(keys) > 1 else "") or "text" if keys else "text"
 
 
+def part_of_a_name(place: str) -> bool:
+    """Whether an address or a JSON path tells of a given or a family name alone."""
+    keys = re.findall(r"[^.\[\]'\"*$]+", place)
+    return bool(keys) and _PART.search(_plain(keys[-1])) is not None
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
+
+
 def by_name(name: str, holder: str = "") -> str:
     """The domain that a name tells of, in a table or document of the name `holder`; '' when it tells of nothing."""
-    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_").replace(" ", "_")
+    plain = _plain(name)
     if plain in ("name", "title") and _PEOPLE.search(holder.lower()):
         return "person" if plain == "name" else "keep"
     return next((domain for domain, pattern in _BY_NAME if pattern.search(plain)), "")

@@ -92,12 +92,14 @@ IDENTITIES = frozenset(name for name, kind in KINDS.items() if kind.identity)
 class DomainSpec:
     """A domain of the stack file: its kind, and whether different values must have different pseudonyms.
 
-    `value` is what every value becomes under the kind `constant`.
+    `value` is what every value becomes under the kind `constant`. `consistency` is what a name's pseudonym is a
+    function of: 'name', or 'person', the whole name that it is a part of.
     """
 
     kind: str
     unique: bool = False
     value: str | None = None
+    consistency: str = "name"
 
 
 def resolve(name: str, domains: Mapping[str, DomainSpec]) -> DomainSpec | None:

@@ -36,10 +36,14 @@ _OF_NOTHING = {"keep": "simple.KeepMask", "redact": "simple.RedactMask"}
 
 
 class Makers:
-    """The masks of every kind that depends on the key alone; modules are loaded when they are needed."""
+    """The masks of every kind that depends on the key alone; modules are loaded when they are needed.
 
-    def __init__(self, key: bytes) -> None:
+    With `whole` names of persons are functions of the whole person.
+    """
+
+    def __init__(self, key: bytes, *, whole: bool = False) -> None:
         self._key = key
+        self._whole = whole
         self._names = NameTokens(key)
         self._made: dict[str, Mask] = {}
 
@@ -50,6 +54,10 @@ class Makers:
         return self._made[kind]
 
     def _make(self, kind: str) -> Mask:
+        if self._whole and kind in ("person", "username"):
+            return _made("whole.WholeNames", self._names) if kind == "person" else self.mask("person")
+        if self._whole and kind == "email":
+            return _made("whole.WholeEmailMask", self._names, self.mask("person"))
         if kind in _OF_NAMES:
             return _made(_OF_NAMES[kind], self._names)
         if kind == "phone":

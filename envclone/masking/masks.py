@@ -84,7 +84,8 @@ class MaskSet:
         self._domains = dict(domains)
         self._corpus = corpus or Corpus()
         self._id = key_id(key)
-        self._makers = Makers(key)
+        self._whole = any(spec.consistency == "person" for spec in domains.values())
+        self._makers = Makers(key, whole=self._whole)
         self._hooks = hooks
         self._net = net
         if hooks is not None:
@@ -179,7 +180,7 @@ class MaskSet:
 
     @cached_property
     def _free_text(self) -> FreeText:
-        return FreeText(self._corpus, self._makers.mask, self._net)
+        return FreeText(self._corpus, self._makers.mask, self._net, whole=self._whole)
 
 
 def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> list[Any]:

@@ -15,7 +15,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import NamedTuple
 
-from envclone.masking.fpe import NumberCycle, number_cycle, subkey
+from envclone.masking.fpe import NumberCycle, number_cycle, subkey, tweaked_cycle
 from envclone.masking.name_classes import SMALLEST, Shape, grouped, merged, shape
 from envclone.masking.walk import walk
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
@@ -51,6 +51,16 @@ class KnownNames:
         """The pseudonym of a known name."""
         kind, place = self._names.places[name]
         return self._names.kinds[kind][self._cycle(kind)(place)]
+
+    def class_of(self, name: str) -> int:
+        """The number of a known name's class."""
+        return self._names.places[name][0]
+
+    def tweaked(self, name: str, tweak: bytes) -> str:
+        """The pseudonym of a known name under a tweak; never the name itself."""
+        kind, place = self._names.places[name]
+        names = self._names.kinds[kind]
+        return names[tweaked_cycle(self._key, b"%d:%b" % (kind, tweak), len(names))(place)]
 
     def compound(self, token: str) -> bool:
         """Whether a token is two names, or an initial and a name, with nothing between them."""

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from envclone.masking.addresses import SPARSE, below, exact, matches, most_specific, specificity
-from envclone.masking.guesses import guess
+from envclone.masking.guesses import guess, part_of_a_name
 from envclone.masking.jsonplan import PathClaim, plan_json
 from envclone.masking.jsontext import PathRules, parse_path
 from envclone.masking.kinds import KINDS, DomainSpec, fits, resolve
@@ -69,6 +69,7 @@ class Planner:
             decided[address] = FieldRule(address, field.kind, decision.domain, (), field.base, by, derived)
             if not field.generated:
                 self._check_fit(field, decision.domain)
+                self._check_whole(field, field.address, decision.domain)
                 self._check_held(field, decision)
         self._check_undeclared(decided)
         self._check_unmatched()
@@ -173,6 +174,8 @@ class Planner:
         for shown, count in Counter(shown_path(path, field.common) for path in planned.missing).items():
             many = f" ({count} of its form)" if count > 1 else ""
             self.unsafe.append(f"{field.address}: the path {shown} is undeclared{many}")
+        for rule in planned.rules:
+            self._check_whole(field, rule.path, rule.domain)
         if not planned.rules and not planned.missing:
             return None
         self._check_held_paths(field, planned.rules, firm)
@@ -235,6 +238,16 @@ class Planner:
         if field.kind not in (FieldKind.TEXT, FieldKind.OTHER):
             self.invalid.append(f"{field.address}: a hook that reads other columns writes one of single values")
         return ",".join(addresses)
+
+    def _check_whole(self, field: Field, place: str, domain: str) -> None:
+        """Whether a name that has to be a whole person's is one, as far as its column or key tells."""
+        whole = any(spec.consistency == "person" for spec in self._domains.values())
+        if whole and self._kind(domain) == "person" and part_of_a_name(place):
+            at = field.address if place == field.address else f"{field.address} {shown_path(place, field.common)}"
+            self.invalid.append(
+                f"{at}: holds a part of a name, but `consistency: person` needs whole ones: `redact` it, or take "
+                "`consistency: name`"
+            )
 
     # --- groups -------------------------------------------------------------------------------------------------
 

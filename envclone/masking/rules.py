@@ -20,7 +20,7 @@ from envclone.models import Inventory, StorePlan
 
 __all__ = ["MASKING_VERSION", "DomainSpec", "digest", "plan"]
 
-MASKING_VERSION = 2
+MASKING_VERSION = 3
 """Changes whenever the same key, rules and values give other pseudonyms."""
 
 Rules = Mapping[str, str | Mapping[str, str]]
@@ -58,7 +58,7 @@ def digest(
         "masking": MASKING_VERSION,
         "unicode": unicodedata.unidata_version,
         "names": dictionary_digest(),
-        "domains": {name: [spec.kind, spec.unique, spec.value] for name, spec in domains.items()},
+        "domains": {name: [spec.kind, spec.unique, spec.value, spec.consistency] for name, spec in domains.items()},
         "references": sorted(references),
         "hooks": dict(hooks or {}),
         "net": net,

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import lru_cache, partial
 from unicodedata import is_normalized, normalize
 
 from envclone.masking.fpe import Permutation, subkey
@@ -78,6 +78,44 @@ class NameTokens:
             out += [chr(zero + d) for d in self._digit_shape(len(part))([ord(c) - zero for c in part])]
         return "".join(out)
 
+    # --- of whole persons ---------------------------------------------------------------------------------------
+
+    @property
+    def key(self) -> bytes:
+        """The key of names, from which others are derived."""
+        return self._key
+
+    def tweaked(self, token: str, tweak: bytes) -> str:
+        """The pseudonym of a token in NFC under a tweak: a bijection that keeps what `kind` says."""
+        if token.isascii():
+            lower = token.lower()
+            if self._names.known(lower):
+                return _cased(self._names.tweaked(lower, tweak), token)
+            return _cased(
+                walk(lower, lambda t: self._ascii_letters(t, tweak), lambda t: not self._names.known(t)), token
+            )
+        lower, upper = _folded(token)
+        if self._names.known(lower):
+            masked = self._names.tweaked(lower, tweak)
+            return "".join([c.upper() if up else c for c, up in zip(masked, upper, strict=True)])
+        return walk(
+            token,
+            lambda t: self._step(t, tweak),
+            lambda t: is_normalized("NFC", t) and not self._names.known(_folded(t)[0]),
+        )
+
+    def kind(self, folded: str) -> str:
+        """What a folded token has in common with its pseudonyms: its class, or the alphabets of its letters."""
+        if self._names.known(folded):
+            return f"={self._names.class_of(folded)}"
+        if folded.isascii():
+            return folded.translate(_CLASSES) if len(folded) > 2 else "a" * len(folded)
+        letters, marks = _split(folded)
+        names = (alphabet(c, m, wide=len(letters) <= 2)[0].name for c, m in zip(letters, marks, strict=True))
+        return "\n".join(
+            "a" if len(letters) <= 2 and "a" <= c <= "z" else name for c, name in zip(letters, names, strict=True)
+        )
+
     # --- ASCII ------------------------------------------------------------------------------------------------
 
     def _ascii_run(self, match: re.Match[str]) -> str:
@@ -98,31 +136,25 @@ class NameTokens:
             masked = self._names.mask_compound(lower)
         else:  # nor does an unknown name ever become a known one
             masked = walk(lower, self._ascii_letters, lambda t: not (self._names.known(t) or self._names.compound(t)))
-        if token == lower:
-            return masked
-        if token.isupper():
-            return masked.upper()
-        if token.istitle():
-            return masked.capitalize()
-        return "".join(m.upper() if c.isupper() else m for m, c in zip(masked, token, strict=True))
+        return _cased(masked, token)
 
-    def _ascii_letters(self, lower: str) -> str:
+    def _ascii_letters(self, lower: str, tweak: bytes = b"") -> str:
         """Letters permuted among vowels and consonants."""
         out = []
         for start in range(0, len(lower), CHUNK):
             part = lower[start : start + CHUNK]
-            if len(lower) <= 2:
-                permutation, letters = self._ascii_shape("a" * len(part))
-                digits = permutation([ANY_ASCII.places[c] for c in part])
-            else:
-                permutation, letters = self._ascii_shape(part.translate(_CLASSES))
-                digits = permutation([_INDEX[c] for c in part])
+            classes, places = (
+                ("a" * len(part), ANY_ASCII.places) if len(lower) <= 2 else (part.translate(_CLASSES), _INDEX)
+            )
+            permutation, letters = self._make_ascii_shape(classes, tweak) if tweak else self._ascii_shape(classes)
+            digits = permutation([places[c] for c in part])
             out += [alphabet[d] for alphabet, d in zip(letters, digits, strict=True)]
         return "".join(out)
 
-    def _make_ascii_shape(self, classes: str) -> tuple[Permutation, tuple[str, ...]]:
+    def _make_ascii_shape(self, classes: str, tweak: bytes = b"") -> tuple[Permutation, tuple[str, ...]]:
         letters = tuple({"v": "aeiou", "c": _CONSONANTS, "a": ANY_ASCII.letters}[c] for c in classes)
-        return Permutation(self._key, b"ascii:" + classes.encode(), [len(a) for a in letters]), letters
+        name = b"ascii:" + classes.encode() + tweak
+        return Permutation(self._key, name, [len(a) for a in letters], once=bool(tweak)), letters
 
     def _make_digit_shape(self, length: int) -> Permutation:
         return Permutation(self._key, b"digits", [10] * length)
@@ -168,15 +200,15 @@ class NameTokens:
         # ways not foreseen, walking on to the next text in NFC keeps the map a bijection
         return walk(token, self._step, lambda t: is_normalized("NFC", t) and not self._names.known(_folded(t)[0]))
 
-    def _step(self, token: str) -> str:
+    def _step(self, token: str, tweak: bytes = b"") -> str:
         letters, marks = _split(token)
         out = []
         for start in range(0, len(letters), CHUNK):
             part = slice(start, start + CHUNK)
-            out += self._letters(letters[part], marks[part], short=len(letters) <= 2)
+            out += self._letters(letters[part], marks[part], short=len(letters) <= 2, tweak=tweak)
         return "".join(letter + mark for letter, mark in zip(out, marks, strict=True))
 
-    def _letters(self, letters: Sequence[str], marks: Sequence[str], *, short: bool) -> list[str]:
+    def _letters(self, letters: Sequence[str], marks: Sequence[str], *, short: bool, tweak: bytes) -> list[str]:
         folded = [fold(letter) for letter in letters]
         choices = [alphabet(c, m, wide=short) for (c, _), m in zip(folded, marks, strict=True)]
         if short:
@@ -189,15 +221,16 @@ class NameTokens:
         if not moving:
             return list(letters)
         names = "\n".join(choices[i][0].name for i in moving)
-        permutation = self._shape(f"{names}\n{moving}", tuple(len(choices[i][0].letters) for i in moving))
+        make = partial(self._make_shape, tweak=tweak) if tweak else self._shape
+        permutation = make(f"{names}\n{moving}", tuple(len(choices[i][0].letters) for i in moving))
         out = list(letters)
         for i, digit in zip(moving, permutation([choices[i][0].places[folded[i][0]] for i in moving]), strict=True):
             letter = choices[i][0].letters[digit]
             out[i] = letter.upper() if folded[i][1] else letter
         return out
 
-    def _make_shape(self, name: str, radices: tuple[int, ...]) -> Permutation:
-        return Permutation(self._key, name.encode("utf-8"), radices)
+    def _make_shape(self, name: str, radices: tuple[int, ...], tweak: bytes = b"") -> Permutation:
+        return Permutation(self._key, name.encode("utf-8") + tweak, radices, once=bool(tweak))
 
     # --- not in NFC ---------------------------------------------------------------------------------------------
 
@@ -241,6 +274,17 @@ class NameTokens:
         permutation = self._shape(f"X{choice.name}", (len(choice.letters),))
         letter = choice.letters[permutation([choice.places[folded]])[0]]
         return (letter.upper() if upper else letter) + marks
+
+
+def _cased(masked: str, token: str) -> str:
+    """A pseudonym in lower case, cased as an ASCII token is."""
+    if token.islower():
+        return masked
+    if token.isupper():
+        return masked.upper()
+    if token.istitle():
+        return masked.capitalize()
+    return "".join(m.upper() if c.isupper() else m for m, c in zip(masked, token, strict=True))
 
 
 def _folded(token: str) -> tuple[str, list[bool]]:

@@ -22,7 +22,7 @@ from envclone.config.schema import (
     StackFile,
     StoreConfig,
 )
-from tests.unit.config.stacks import FULL, SMALL, accepts
+from tests.unit.config.stacks import FULL, SMALL, accepts, loaded, problems
 
 MODELS = [value for value in vars(schema_module).values() if isinstance(value, type) and issubclass(value, Model)]
 
@@ -140,3 +140,17 @@ def test_the_json_schema_is_json_and_every_key_has_a_description() -> None:
     for part in (schema, *schema["$defs"].values()):
         for name, field in part.get("properties", {}).items():
             assert field.get("description"), name
+
+
+def test_consistency_is_of_persons_and_one_for_all(tmp_path: Path) -> None:
+    rules = "sanitize:\n  domains:\n    DOMAINS\n"
+    text = SMALL.rstrip() + "\n" + rules
+    for domains, said in (
+        ("{mail: {kind: email, consistency: person}}", "is for the kind person only"),
+        ("{a: {kind: person, consistency: person}, b: {kind: person}}", "must be the same in every domain"),
+        ("{a: {kind: person, consistency: row}}", "consistency"),
+    ):
+        found = problems(tmp_path, text.replace("\n    DOMAINS", " " + domains))
+        assert any(said in one for one in found), found
+    good = loaded(tmp_path, text.replace("\n    DOMAINS", " {a: {kind: person, consistency: person}}"), {})
+    assert good.stack.sanitize.domains["a"].consistency == "person"

@@ -376,3 +376,19 @@ def test_the_digest_of_the_rules_knows_each_decision() -> None:
     one = digest({"kb": {"kb.point_ids": "keep"}}, {})
     assert one != digest({"kb": {}}, {})
     assert digest({"m": {"a.b.c": {"words": "keep"}}}, {}) != digest({"m": {"a.b.c": {"vectors": "keep"}}}, {})
+
+
+@pytest.mark.parametrize("column", ["first_name", "lastName", "surname", "vorname"])
+def test_a_part_of_a_name_is_refused_where_whole_persons_are_needed(column: str) -> None:
+    fields = {
+        f"public.p.{name}": Field(f"public.p.{name}", "text", FieldKind.TEXT, base="text")
+        for name in (column, "full_name")
+    }
+    store = Inventory("main", fields)
+    whole = {"person": DomainSpec("person", consistency="person")}
+    with pytest.raises(ConfigError) as caught:
+        plan({"public.p.*": "person"}, whole, store)
+    assert len(caught.value.problems) == 1
+    assert column in caught.value.problems[0] and "whole ones" in caught.value.problems[0]
+    assert plan({"public.p.*": "person"}, {}, store)
+    assert plan({f"public.p.{column}": "redact", "public.p.*": "person"}, whole, store)
