@@ -162,12 +162,12 @@ def test_a_bundle_that_only_says_that_it_is_masked(here: Place) -> None:
         good | {"signature": "0" * 128},
         good | {"steps": [good["steps"][0] | {"domains": {"email": "person"}}]},
     ]
-    for document in forged:
+    for number, document in enumerate(forged):
         bundle(here, "forged").write_text(json.dumps(document))
-        for env in ({}, operator(here)):
-            done = here.call("replay", "forged", "--branch", "shared", check=False, env=env)
-            assert done.returncode == 4, done.stdout + done.stderr
-            assert "not masked by this pool's keys or was changed" in done.stderr
+        env = operator(here) if number == 0 else {}  # who holds the key is no easier to deceive
+        done = here.call("replay", "forged", "--branch", "shared", check=False, env=env)
+        assert done.returncode == 4, done.stdout + done.stderr
+        assert "not masked by this pool's keys or was changed" in done.stderr
     bundle(here, "forged").unlink()
 
 
