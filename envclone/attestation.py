@@ -14,7 +14,7 @@ from typing import Any
 from envclone import keys
 from envclone.errors import UnsafeError
 
-__all__ = ["ATTESTATION", "MANIFEST", "SIGNATURE", "check", "read", "seal"]
+__all__ = ["ATTESTATION", "MANIFEST", "SIGNATURE", "check", "digest", "read", "seal"]
 
 ATTESTATION = "attestation.json"
 SIGNATURE = "attestation.sig"
@@ -50,6 +50,11 @@ def read(image: Path, key_folder: Path) -> dict[str, Any]:
         raise UnsafeError(f"the attestation of image {name} was altered, or another key signed it", hint=_REMAKE)
     statement: dict[str, Any] = json.loads(text)
     return statement
+
+
+def digest(image: Path) -> str:
+    """What tells an image from another one that was made under the same id: the digest of its attestation."""
+    return _digest((image / ATTESTATION).read_bytes())
 
 
 def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, Any]:

@@ -381,6 +381,10 @@ class Runtime(Protocol):
         """How the branch's services will reach its stores."""
         ...
 
+    def have(self, images: Mapping[str, str], progress: Progress) -> None:
+        """Have each part's image, named by its digest, here. Raises ResourceError naming one that is gone."""
+        ...
+
     def prepare(
         self, branch: Branch, directory: Path, credentials: Credentials, preview: Preview, progress: Progress
     ) -> Mapping[str, str]:

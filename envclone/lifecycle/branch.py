@@ -12,8 +12,8 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from envclone import registry
-from envclone.errors import BusyError, EnvcloneError, UnsafeError
+from envclone import attestation, registry
+from envclone.errors import BusyError, EnvcloneError, UnsafeError, UsageError
 from envclone.interrupts import deferred
 from envclone.lifecycle import limits
 from envclone.lifecycle import preview as previews
@@ -86,6 +86,7 @@ def create(
             runtime=chosen,
             ttl=ttl.total_seconds() if ttl else None,
             project=project.name,
+            attested=attestation.digest(pool.path_of("images", image.id)),
         )
         branch = previews.planned(project, branch)
         try:
@@ -130,20 +131,25 @@ def require_free(project: Project, name: str) -> None:
 
 
 def reset(project: Project, name: str) -> Branch:
-    """Throw away what was changed in a branch: clone its image anew, with the same name and credentials' role."""
-    from envclone.lifecycle.images import using
+    """Throw away what was changed in a branch: clone its image anew, with the same name and credentials' role.
 
+    It takes only the image that the branch was made from, and its containers' images by their digests. Raises
+    UnsafeError, UsageError or ResourceError when one of them is gone or was made again; the branch is then as it was.
+    """
     pool = project.pool
     with ExitStack() as held:
         place = held.enter_context(pool.owning("branches", name))
         branch = load(project, name)
-        image = held.enter_context(using(project, branch.image))
+        image = _of(project, branch, held)
+        pinned = {name: one for name, one in branch.images.items() if name in branch.stores or name in branch.services}
+        registry.runtime(branch.runtime).have(pinned, project.progress)
         ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
         registry.runtime(branch.runtime).remove(name, place)  # what goes need not stop gently
         registry.runtime(branch.runtime).stop(branch, place)
         credentials = _credentials(branch)
         branch = replace(branch, state=BranchState.CREATING, pid=os.getpid(), stores=image.raw.stores, endpoints={})
         branch = previews.planned(project, branch)
+        branch = replace(branch, images={**branch.images, **pinned})
         save(pool, branch)
         for store in branch.stores:
             project.cow.remove(place / store)
@@ -263,6 +269,27 @@ def _clone_and_start(
     branch = previews.prepare(project, branch, place, credentials)
     endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=port)
     return replace(branch, endpoints=endpoints, state=BranchState.RUNNING, pid=None)
+
+
+def _of(project: Project, branch: Branch, held: ExitStack) -> Image:
+    """The image that a branch was made from, held until the stack ends. Raises UnsafeError when it is another now."""
+    from envclone.lifecycle.images import using
+
+    remedy = f"envclone rm {branch.name}, then: envclone branch {branch.environment} --name {branch.name}"
+    try:
+        image = held.enter_context(using(project, branch.image))
+    except UsageError as exc:
+        raise UnsafeError(
+            f"the image {branch.image} that the branch '{branch.name}' was made from is gone; the branch is as it was",
+            hint=remedy,
+        ) from exc
+    place = project.pool.path_of("images", branch.image)
+    if branch.attested and attestation.digest(place) != branch.attested:
+        raise UnsafeError(
+            f"the image {branch.image} was made again after the branch '{branch.name}'; the branch is as it was",
+            hint=remedy,
+        )
+    return image
 
 
 def _credentials(branch: Branch) -> Credentials:

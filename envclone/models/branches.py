@@ -141,6 +141,7 @@ class Branch:
     `profiles` are the resource profiles (plain values) of its stores; `degraded` says what of them it does not have.
     `services` are those that run beside the stores, in the order of their start; `images` what each container is made
     from, by digest; `allow` the destinations that it may reach. `ttl` (s) is how long it lives after its last use.
+    `attested` is the digest of the image's attestation as the branch was made: an image made again has another.
     """
 
     name: str
@@ -163,4 +164,5 @@ class Branch:
     images: Mapping[str, str] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
     ttl: float | None = None
+    attested: str = ""
     project: str = ""

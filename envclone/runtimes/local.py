@@ -27,6 +27,9 @@ class LocalRuntime:
         """Nothing: there are no services here that would ask."""
         return {}
 
+    def have(self, images: Mapping[str, str], progress: Progress) -> None:
+        """Nothing to have: there are no images."""
+
     def prepare(
         self, branch: Branch, directory: Path, credentials: Credentials, preview: Preview, progress: Progress
     ) -> Mapping[str, str]:

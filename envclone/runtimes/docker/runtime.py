@@ -17,8 +17,9 @@ from envclone.models import Branch, Container, Credentials, Endpoint, Preview
 from envclone.private import write_private
 from envclone.profiles.profile import Profile, parse
 from envclone.protocols import Progress
-from envclone.runtimes.docker import compose, engine, gatekeeper, images, plan, serverimage, start
+from envclone.runtimes.docker import compose, engine, gatekeeper, plan, serverimage, start
 from envclone.runtimes.docker.containers import Containers
+from envclone.runtimes.docker.images import ensure_sandbox, resolve
 from envclone.runtimes.docker.insight import DockerInsight
 from envclone.runtimes.docker.witness import DockerWitness
 
@@ -44,6 +45,12 @@ class DockerRuntime:
                 found[name] = server.serve(directory / name, snapshot, credentials, port=None, log=directory / "log")
         return {name: found[name] for name in branch.stores}
 
+    def have(self, images: Mapping[str, str], progress: Progress) -> None:
+        """Look for each image by its digest, and pull the one that is not here."""
+        with contextlib.closing(engine.connect()) as client:
+            for pinned in images.values():
+                resolve(client, pinned, progress)
+
     def prepare(
         self, branch: Branch, directory: Path, credentials: Credentials, preview: Preview, progress: Progress
     ) -> Mapping[str, str]:
@@ -52,7 +59,7 @@ class DockerRuntime:
         profiles = _profiles(branch)
         account = service_account()
         with contextlib.closing(engine.connect()) as client:
-            pinned = {compose.SANDBOX: images.ensure_sandbox(client)}
+            pinned = {compose.SANDBOX: ensure_sandbox(client)}
             for name in containers:
                 asked = preview.images.get(name)
                 if asked is None:
@@ -60,9 +67,9 @@ class DockerRuntime:
                     if own is None:
                         raise UsageError(f"the store '{name}' names no image", hint=f"stores.{name}.image in the file")
                     asked = serverimage.ensure(client, own, progress)
-                pinned[name] = images.resolve(client, asked, progress)
+                pinned[name] = resolve(client, asked, progress)
             for name, service in preview.services.items():
-                pinned[name] = images.resolve(client, service.image, progress)
+                pinned[name] = resolve(client, preview.images.get(name) or service.image, progress)
         text = compose.render(
             branch,
             directory,

@@ -38,6 +38,7 @@ _OPTIONS = {
     "shared_preload_libraries": "",
     "synchronous_commit": "off",
     "synchronous_standby_names": "",
+    "track_commit_timestamp": "off",  # a server that starts so drops what was tracked: when production's people acted
     "wal_level": "minimal",
 }
 """Nothing leaves, nothing starts by itself; durability is not needed, for a clone that fails is discarded."""
