@@ -24,6 +24,7 @@ from envclone.stores.qdrant import enginefiles as qdrant_files
 from envclone.stores.qdrant import snapshot as qdrant
 from tests.support.postgres import Production, production, scratch
 from tests.support.qdrant import build
+from tests.support.stack import Place
 
 SECRET = b"the operator's own secret"
 
@@ -391,3 +392,47 @@ def test_files_beside_the_data_directory_are_not_read_and_said(cluster: Producti
     assert [name for name in snapshot.left_out if name.startswith("pg_hba.conf -> ")]
     assert not (place / "into" / "data" / "pg_hba.conf").exists()
     shutil.rmtree(place / "into")
+
+
+STACK = """\
+version: 1
+project: acme
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: directory, path: DATA, database: app}}
+sanitize:
+  rules:
+    main:
+      public.apart.*: keep
+"""
+
+
+def test_what_is_left_out_and_every_warning_is_shown(cluster: Production) -> None:
+    """By `snapshot` and in the attestation; a warning also by `branch`, `show` and `parity`."""
+    conf = cluster.data / "postgresql.conf"
+    kept = conf.read_bytes()
+    with scratch() as directory:
+        here = Place(directory, directory / "pool")
+        here.write(STACK.replace("DATA", str(cluster.data)))
+        with conf.open("a") as file:
+            file.write("include_if_exists '/nowhere/else.conf'\n")
+        try:
+            with planted(cluster.data / "pg_wal" / "notes.txt", directory, lambda path, _: _write(path)):
+                said = here.call("snapshot", "prod").stdout
+                record = here.json("snapshot", "prod")
+        finally:
+            conf.write_bytes(kept)
+        assert "left out: pg_wal/notes.txt" in said and "warning: main: /nowhere/else.conf is not in" in said
+        assert record["stores"]["main"]["details"]["left_out"] == {"pg_wal/notes.txt": 1}
+        made = here.call("branch", "prod", "--name", "b").stdout
+        try:
+            assert "warning: main: /nowhere/else.conf" in made
+            assert "warning: main: /nowhere/else.conf" in here.call("show", "b").stdout
+            assert [one for one in here.json("show", "b")["warnings"] if "/nowhere/else.conf" in one]
+            assert "warning: main: /nowhere/else.conf" in here.call("parity", "b").stdout
+            assert [one for one in here.json("parity", "b")["warnings"] if "/nowhere/else.conf" in one]
+            assert "pg_wal/notes.txt" in here.call("attestation", here.json("show", "b")["image"]).stdout
+        finally:
+            here.call("rm", "--force", "b", check=False)
