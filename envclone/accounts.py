@@ -2,19 +2,64 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import functools
 import os
 import pwd
 from pathlib import Path
+from typing import TextIO
 
 from envclone import process
 from envclone.errors import ResourceError
 from envclone.models import Account
 
-__all__ = ["SERVICE_ACCOUNT", "Account", "hand_over", "require_traversable", "service_account"]
+__all__ = [
+    "RANGE",
+    "SERVICE_ACCOUNT",
+    "Account",
+    "account_of",
+    "hand_over",
+    "pool_of",
+    "require_traversable",
+    "service_account",
+    "take_back",
+]
 
 SERVICE_ACCOUNT = "envclone"
 """The system account that servers run as when envclone itself runs as root."""
+
+
+RANGE = range(0x7000_0000, 0x7001_0000)
+"""User ids that root lends to clones and branches, one each: above those that systemd gives to containers."""
+
+LENT = Path("/var/lib/envclone/accounts")
+"""Which of them are lent, and to which directory: one list for all pools, for user ids are the machine's."""
+
+
+def account_of(directory: Path) -> Account:
+    """The account of a store's files and server in a clone or branch; this user's own without root.
+
+    `directory` is the store's own. All stores of a branch have one account, every other directory has one of its own.
+    It is free again when the directory is gone.
+    """
+    if os.geteuid() != 0:
+        return service_account()
+    pool = pool_of(directory)
+    in_branch = pool is not None and directory.absolute().parent.parent == pool / "branches"
+    return _lend(os.path.realpath(directory.parent if in_branch else directory))
+
+
+def pool_of(directory: Path) -> Path | None:
+    """The pool that a store's directory of a branch, an image or a clone lies in."""
+    place = directory.absolute()
+    return next((folder for folder in place.parents if (folder / "pool.json").exists()), None)
+
+
+def take_back(path: Path) -> None:
+    """Give a tree back to root: an image belongs to no account that a server runs as. Nothing to do without root."""
+    if os.geteuid() == 0:
+        _chown(path, 0, 0)
 
 
 def service_account() -> Account:
@@ -56,14 +101,65 @@ def _system_account() -> Account:
 
 def hand_over(path: Path, account: Account) -> None:
     """Give a tree to an account (nothing to do unless root gives it to another); symbolic links are not followed."""
-    if os.geteuid() != 0 or account.uid == 0:
-        return
-    os.chown(path, account.uid, account.gid, follow_symlinks=False)
+    if os.geteuid() == 0 and account.uid != 0:
+        _chown(path, account.uid, account.gid)
+
+
+def _chown(path: Path, uid: int, gid: int) -> None:
+    os.chown(path, uid, gid, follow_symlinks=False)
     if path.is_symlink() or not path.is_dir():
         return
-    for folder, directories, files in os.walk(path):
+    for _, directories, files, folder in os.fwalk(path):
         for name in (*directories, *files):
-            os.chown(os.path.join(folder, name), account.uid, account.gid, follow_symlinks=False)  # noqa: PTH118
+            os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
+
+
+def _lend(place: str) -> Account:
+    """The account lent to a directory, or the first that nothing has: no directory that is still there, no process."""
+    LENT.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    descriptor = os.open(LENT, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        lent = _read_lent(file)
+        uid = next((uid for uid, path in lent.items() if path == place), None)
+        if uid is None:
+            lent = {uid: path for uid, path in lent.items() if not _gone(path)}
+            busy = _users()
+            uid = next((uid for uid in RANGE if uid not in lent and uid not in busy), None)
+            if uid is None:
+                raise ResourceError(
+                    f"all {len(RANGE)} accounts for clones and branches are lent",
+                    hint=f"{LENT} lists them: take out the lines of pools that are gone for good",
+                )
+            lent[uid] = place
+            file.seek(0)
+            file.write("".join(f"{uid}\t{path}\0\n" for uid, path in sorted(lent.items())))
+            file.truncate()
+    return Account(f"{SERVICE_ACCOUNT}-{uid}", uid, uid)
+
+
+def _read_lent(file: TextIO) -> dict[int, str]:
+    found = {}
+    for line in file.read().split("\0\n")[:-1]:
+        uid, _, path = line.partition("\t")
+        if uid.isdigit():
+            found[int(uid)] = path
+    return found
+
+
+def _gone(path: str) -> bool:
+    """Whether a directory was removed; one whose pool is not mounted now may come back, with its owners."""
+    return not os.path.lexists(path) and os.path.isdir(os.path.dirname(path))  # noqa: PTH112,PTH120
+
+
+def _users() -> set[int]:
+    """The user ids of all processes."""
+    found = set()
+    for entry in os.scandir("/proc"):
+        if entry.name.isdigit():
+            with contextlib.suppress(OSError):
+                found.add(entry.stat().st_uid)
+    return found
 
 
 def require_traversable(path: Path, account: Account) -> None:

@@ -14,8 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
+from envclone.cage import confine, refused
 from envclone.errors import CommandError, EnvcloneError, ResourceError
-from envclone.models import Account
+from envclone.models import Account, Cage
 
 __all__ = ["Completed", "Conversation", "alive", "replace", "run", "spawn", "stream", "terminate"]
 
@@ -38,6 +39,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     account: Account | None = None,
+    cage: Cage | None = None,
     input: str | None = None,
     timeout: float | None = 600.0,
     check: bool = True,
@@ -45,13 +47,13 @@ def run(
     """Run a program to its end and return its output.
 
     `env` is added to a minimal environment (PATH, HOME, LANG, TMPDIR); secrets belong there, never in `argv`.
-    `account` drops root's rights to that account's. `timeout` is in seconds.
-    Raises CommandError when it fails and `check` is true, ResourceError when it is not installed.
+    `account` drops root's rights to that account's, `cage` also hides this machine from it. `timeout` is in seconds.
+    Raises CommandError when it fails and `check` is true, ResourceError when it is not installed or cannot be caged.
     """
     args = [str(a) for a in argv]
     try:
         done = subprocess.run(
-            args,
+            confine(args, cage),
             env=_environment(env),
             cwd=cwd or "/",
             input=input,
@@ -67,6 +69,8 @@ def run(
         raise EnvcloneError(f"{Path(args[0]).name} did not finish within {timeout:.0f} s") from exc
     except FileNotFoundError as exc:
         raise _missing(args[0]) from exc
+    if cage is not None and (why := refused(done.returncode, done.stderr)):
+        raise why
     if check and done.returncode != 0:
         raise _failed(args, done.returncode, done.stderr, env)
     return Completed(done.returncode, done.stdout, done.stderr)
@@ -199,8 +203,11 @@ def spawn(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     account: Account | None = None,
+    cage: Cage | None = None,
 ) -> int:
     """Start a program that outlives this one, in a session of its own, its output appended to `log` (mode 0600).
+
+    A cage that cannot be made is told in the log only, where `cage.refused` reads it.
 
     Returns its process id.
     """
@@ -208,7 +215,7 @@ def spawn(
     descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         process = subprocess.Popen(
-            args,
+            confine(args, cage),
             env=_environment(env),
             cwd=cwd or "/",
             stdin=subprocess.DEVNULL,

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over
 from envclone.errors import ConfigError
 from envclone.models import ProgressEvent, RawSnapshot
 from envclone.protocols import CowDriver, Progress
@@ -152,7 +152,7 @@ class Project:
         """Clone a raw snapshot's stores into `directory`, for the account that servers run as; raw itself is root's."""
         for name in raw.stores:
             self.cow.clone(self.pool.path_of("raw", raw.id) / name, directory / name)
-            hand_over(directory / name, service_account())
+            hand_over(directory / name, account_of(directory / name))
 
     def environment(self, name: str) -> Environment:
         """An environment of the stack file; raises ConfigError naming those there are."""

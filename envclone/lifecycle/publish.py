@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from envclone import attestation, records
+from envclone.accounts import take_back
 from envclone.errors import UnsafeError
 from envclone.lifecycle import images
 from envclone.lifecycle.sanitize import image_id, sanitize
@@ -49,6 +50,7 @@ def publish(project: Project, verified: Verified) -> Image:
             "a person whom no declared field names is found in free text only by e-mail or phone patterns",
         ],
     }
+    take_back(sanitized.directory)
     attestation.seal(sanitized.directory, statement, project.keys)
     project.pool.publish(sanitized.directory, "images", image.id)
     project.log(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone import records, registry
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over
 from envclone.errors import ConfigError, UnsafeError
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
@@ -130,7 +130,7 @@ def reopen(project: Project, image: Image, directory: Path) -> Sanitized:
     """
     for name in image.raw.stores:
         project.cow.clone(project.pool.path_of("images", image.id) / name, directory / name)
-        hand_over(directory / name, service_account())
+        hand_over(directory / name, account_of(directory / name))
     masks = load_masks(project, image.raw)
     work = {
         name: StoreWork(plan, RewriteReport("", {}, {}, 0.0, placed=placed), ())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from envclone.models.basic import (
     Account,
+    Cage,
     ProgressEvent,
     Secret,
 )
@@ -46,6 +47,7 @@ __all__ = [
     "Account",
     "Branch",
     "BranchState",
+    "Cage",
     "Change",
     "Cleaned",
     "Consistency",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 __all__ = [
     "Account",
+    "Cage",
     "ProgressEvent",
     "Secret",
 ]
@@ -53,6 +55,21 @@ class Account:
     name: str
     uid: int
     gid: int
+
+
+@dataclass(frozen=True, slots=True)
+class Cage:
+    """What a program may see when root runs it: its account, and nothing of this machine but these paths.
+
+    `writable` and `readable` are at their own places inside, `hidden` are directories below them that are not shown.
+    Only `readable` can be run or loaded. With `network` it has this host's, else a loopback of its own.
+    """
+
+    account: Account
+    writable: tuple[Path, ...] = ()
+    readable: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    network: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from envclone import process
-from envclone.accounts import service_account
 from envclone.errors import ResourceError
+from envclone.models import Account
 
 __all__ = ["limit_process", "tree_usage"]
 
@@ -39,9 +39,9 @@ def limit_process(pid: int, ulimits: Mapping[str, int]) -> None:
 
 def _as_its_owner(pid: int, name: str, value: int) -> bool:
     """Set a limit with the rights of the process itself: where root lacks CAP_SYS_RESOURCE, its owner may lower it."""
-    done = process.run(
-        ["prlimit", "--pid", str(pid), f"--{name}={value}:{value}"], account=service_account(), check=False
-    )
+    owner = Path(f"/proc/{pid}").stat()
+    account = Account("", owner.st_uid, owner.st_gid)
+    done = process.run(["prlimit", "--pid", str(pid), f"--{name}={value}:{value}"], account=account, check=False)
     return done.returncode == 0
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from envclone import registry
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over
 from envclone.errors import EnvcloneError, UsageError
 from envclone.models import Branch, Container, Credentials, Endpoint, Preview
 from envclone.private import write_private
@@ -57,7 +57,7 @@ class DockerRuntime:
         """Find or make every image, and write the compose file and the plan; returns each part's image by content."""
         containers = self._containers(branch, directory, credentials)
         profiles = _profiles(branch)
-        account = service_account()
+        account = account_of(directory / next(iter(branch.stores)))
         with contextlib.closing(engine.connect()) as client:
             pinned = {compose.SANDBOX: ensure_sandbox(client)}
             for name in containers:
@@ -98,7 +98,7 @@ class DockerRuntime:
                     if name in containers:
                         registry.contained(store.kind).make_ready(directory / name, store, credentials)
                     else:
-                        hand_over(directory / name, service_account())  # which the services that read it run as
+                        hand_over(directory / name, account_of(directory / name))  # which the services run as
                 engine.compose(directory / COMPOSE, project(directory), "create", "--pull", "never", "--no-build")
                 return start.start(there, branch, directory, credentials, containers, planned, port)
             except BaseException:

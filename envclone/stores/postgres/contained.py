@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envclone import wait
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over
 from envclone.errors import UnreachableError
 from envclone.models import Container, Credentials, Endpoint, ServerFiles, StoreSnapshot
 from envclone.stores.postgres import engine as engines
@@ -37,7 +37,7 @@ def container(
 
     Directories keep their places, for tablespaces are links to absolute ones.
     """
-    data, account = directory / "data", service_account()
+    data, account = directory / "data", account_of(directory)
     socket_dir = server.socket_dir_for(data)
     credentials = service.login(snapshot, credentials)
     given = {
@@ -92,10 +92,10 @@ def own_files(snapshot: StoreSnapshot) -> ServerFiles:
 
 def make_ready(directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:
     """Make what the container mounts, and write who may log in; the server is stopped."""
-    data, account = directory / "data", service_account()
+    data, account = directory / "data", account_of(directory)
     settings.write_hba(data, [service.login(snapshot, credentials).user])
     (data / "postmaster.pid").unlink(missing_ok=True)  # no process of another namespace can be told from its number
-    server.make_socket_directory(server.socket_dir_for(data))
+    server.make_socket_directory(server.socket_dir_for(data), account)
     operator = "root:x:0:0::/:/bin/false\n"
     lines = operator + f"{account.name}:x:{account.uid}:{account.gid}::/tmp:/bin/sh\n"
     (directory.parent / f"{snapshot.store}.{_ACCOUNTS}").write_text(lines)

@@ -60,6 +60,16 @@ class Engine:
             )
         return path
 
+    def trees(self) -> tuple[Path, ...]:
+        """The directories that its programs need beside the system's own libraries."""
+        top = self.bindir.parent
+        debian = self.bindir.parents[3]  # usr, of /usr/lib/postgresql/17/bin
+        if debian.name == "usr" and self.sharedir.is_relative_to(debian):
+            return (debian,) if debian != Path("/usr") else (top,)
+        libraries = top.parent.with_name(f"{top.parent.name}.libs")  # what a wheel's repair put beside the package
+        extra = [path for path in (self.libdir, self.sharedir) if not path.is_relative_to(top)]
+        return (top, *extra, *([libraries] if libraries.is_dir() else ()))
+
 
 def find(major: int, *, extensions: Collection[str] = (), engines_dir: Path = ENGINES_DIR) -> Engine:
     """The PostgreSQL of that major version: $ENVCLONE_PG_BIN_<major>, the embedded one, or Debian's.

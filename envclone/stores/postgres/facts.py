@@ -80,7 +80,7 @@ def _connected(endpoint: Endpoint, operator: str | None = None, keep: Collection
             port=(endpoint.socket_port if local else None) or endpoint.port,
             dbname=endpoint.database,
             user=(operator if local else None) or endpoint.user,
-            password=endpoint.password.reveal() if endpoint.password and not local else None,
+            password=endpoint.password.reveal() if endpoint.password and not (local and operator) else None,
             connect_timeout=10,
             autocommit=True,
         )

@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from envclone import process
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
+from envclone.models import Cage
 from envclone.stores.postgres import control, pinned
 from envclone.stores.postgres.describe import Database, databases_sql
 from envclone.stores.postgres.engine import Engine
@@ -77,7 +78,7 @@ def _ask(engine: Engine, data: Path, name: str, oid: int, sql: str) -> Any:
                 *(engine.program("postgres"), "--single", "-F", "-D", copy, "-c", "exit_on_error=on"),
                 *("-c", f"search_path={pinned.SEARCH_PATH}", name),
             ],
-            account=service_account(),
+            cage=Cage(account_of(copy), writable=(copy,), readable=engine.trees()),
             input=query,
             timeout=60,
             check=False,
@@ -116,7 +117,7 @@ def _skeleton(data: Path, oid: int) -> Iterator[Path]:
         (place / "postgresql.conf").touch()
         for path in (place, *place.rglob("*")):
             path.chmod(0o700 if path.is_dir() else 0o600)
-        hand_over(place, service_account())
+        hand_over(place, account_of(place))
         yield place
     finally:
         shutil.rmtree(place, ignore_errors=True)

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from envclone import process
-from envclone.accounts import service_account
+from envclone.accounts import account_of
 from envclone.errors import BusyError
-from envclone.models import Change, Cleaned, StorePlan, StoreSnapshot
+from envclone.models import Cage, Change, Cleaned, StorePlan, StoreSnapshot
 from envclone.stores.postgres import blanks, control, engine, layout
 from envclone.stores.postgres.tidy import tidy
 
@@ -124,7 +124,8 @@ def _wal(data: Path, snapshot: StoreSnapshot) -> Cleaned:
     folder = data / "pg_wal"
     before = sum(path.is_file() for path in folder.rglob("*"))
     found = engine.for_snapshot(snapshot)
-    process.run([found.program("pg_resetwal"), "-D", data], account=service_account())
+    cage = Cage(account_of(data.parent), writable=(data,), readable=found.trees())
+    process.run([found.program("pg_resetwal"), "-D", data], cage=cage)
     for name in ("archive_status", "summaries"):
         for path in (folder / name).iterdir() if (folder / name).is_dir() else ():
             _remove(path)

@@ -77,7 +77,7 @@ class PostgresRunner:
                 port=(endpoint.socket_port if local else None) or endpoint.port,
                 dbname=step.database or endpoint.database,
                 user=role,
-                password=endpoint.password.reveal() if endpoint.password and not local else None,
+                password=endpoint.password.reveal() if endpoint.password and role == endpoint.user else None,
                 autocommit=True,
                 connect_timeout=10,
                 application_name="envclone",

@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from envclone import process, wait
-from envclone.accounts import hand_over, require_traversable, service_account
+from envclone.accounts import account_of, hand_over
+from envclone.cage import refused
 from envclone.errors import BusyError, ResourceError, UnreachableError, UnsafeError
+from envclone.models import Account, Cage
 from envclone.stores.postgres import control, pinned
 from envclone.stores.postgres.engine import Engine
 from envclone.stores.postgres.failures import explain, last_words
@@ -75,6 +77,7 @@ def start(
     socket_dir: Path,
     port: int | None = None,
     host: Literal["127.0.0.1"] | None = None,
+    door: Path | None = None,
     log: Path,
     options: Mapping[str, str] | None = None,
     started: Callable[[int], None] | None = None,
@@ -82,28 +85,31 @@ def start(
 ) -> Running:
     """Start a server on `data` and wait until it takes connections; `host` None leaves only the Unix socket.
 
-    It runs as the service account, in a session of its own, and goes on when this process ends. `started` is told its
-    process id at once, before it has children. `timeout` is in seconds. Raises BusyError when one runs already or the
-    port is taken, ResourceError, UnsafeError or
-    UnreachableError with the server's own last words otherwise; nothing is left running then.
+    It runs in a session of its own and goes on when this process ends. When root starts it, it runs as the account of
+    its directory in a cage, which has no network but with `host`. `door` is a second socket directory, for a gate.
+    `started` is told its process id at once, before it has children. `timeout` is in seconds.
+    Raises BusyError when one runs already or the port is taken, ResourceError, UnsafeError or UnreachableError with the
+    server's own last words otherwise; nothing is left running then.
     """
     if (running := status(data)) is not None:
         raise BusyError(f"a PostgreSQL server (process {running.pid}) already runs on {data}")
-    account = service_account()
-    require_traversable(data.parent, account)
+    account = account_of(data.parent)
+    trees = [tree for tree in (data, data.parent / "tablespaces") if tree.exists()]
     if data.stat().st_uid != account.uid:
-        for tree in (data, data.parent / "tablespaces"):
-            if tree.exists():
-                hand_over(tree, account)
-    make_socket_directory(socket_dir)
+        for tree in trees:
+            hand_over(tree, account)
+    make_socket_directory(socket_dir, account)
     _forget_reused_pid(data)
+    _await_orphans(data)
+    sockets = [socket_dir, *([door] if door else [])]
+    cage = Cage(account, writable=(*trees, *sockets), readable=engine.trees(), network=host is not None)
     chosen = port or PRIVATE_PORT
     given = {
         **(options or {}),
         "listen_addresses": host or "",
         "port": str(chosen),
-        "unix_socket_directories": str(socket_dir),
-        "unix_socket_permissions": "0700",
+        "unix_socket_directories": ", ".join(map(str, sockets)),
+        "unix_socket_permissions": "0777" if door else "0700",  # the directories are the walls
         "logging_collector": "off",
         "log_destination": "stderr",
     }
@@ -111,7 +117,7 @@ def start(
     for name, value in given.items():
         argv += ["-c", f"{name}={value}"]
     offset = log.stat().st_size if log.exists() else 0
-    pid = process.spawn(argv, log=log, account=account)
+    pid = process.spawn(argv, log=log, cage=cage)
     if started is not None:
         started(pid)
     what = f"PostgreSQL {engine.version}" + (f" on 127.0.0.1:{port}" if host and port else "")
@@ -120,7 +126,9 @@ def start(
         if ready(data, pid):
             return True
         if not process.alive(pid):
-            _reap(pid)
+            code = _reap(pid)
+            if code is not None and (why := refused(code, last_words(log, offset))):
+                raise why
             raise explain(what, log, offset)
         return None
 
@@ -259,9 +267,8 @@ def _runtime_dir() -> Path:
     return Path(f"/tmp/envclone-{os.geteuid()}")  # noqa: S108 - its owner and mode are checked before use
 
 
-def make_socket_directory(path: Path) -> None:
-    """Make a socket directory that nobody but the service account (and root) can enter."""
-    account = service_account()
+def make_socket_directory(path: Path, account: Account) -> None:
+    """Make a socket directory that nobody but this account (and root) can enter."""
     if len(os.fsencode(path)) > 90:
         raise ResourceError(
             f"the socket directory {path} is too long for a Unix socket (90 bytes)", hint="choose a shorter path"
@@ -311,6 +318,30 @@ def _forget_reused_pid(data: Path) -> None:
             (data / "postmaster.pid").unlink(missing_ok=True)
 
 
+def _await_orphans(data: Path, patience: float = 10.0) -> None:
+    """Wait for the backends of a server that was killed, and then end them.
+
+    PostgreSQL tells them by their shared memory, which a server in another IPC namespace does not see.
+    """
+    if os.geteuid() != 0:
+        return
+    deadline = time.monotonic() + patience
+    while left := [pid for pid in _processes_of(data.stat().st_uid) if _serves(pid, data)]:
+        if time.monotonic() > deadline:
+            for pid in left:
+                process.terminate(pid, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _processes_of(uid: int) -> list[int]:
+    found = []
+    for entry in os.scandir("/proc"):
+        with contextlib.suppress(OSError):
+            if entry.name.isdigit() and entry.stat().st_uid == uid:
+                found.append(int(entry.name))
+    return found
+
+
 def _serves(pid: int, data: Path) -> bool:
     """Whether the process is a PostgreSQL server on this directory: servers work in their data directory."""
     if not process.alive(pid):
@@ -340,7 +371,9 @@ def _end(pid: int, sig: signal.Signals) -> None:
         _gone(pid, 5.0)
 
 
-def _reap(pid: int) -> None:
-    """Take a finished child's entry out of the process table; somebody else's child is not ours to take."""
+def _reap(pid: int) -> int | None:
+    """Take a finished child's entry out of the process table, and its exit code; None for somebody else's child."""
     with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, os.WNOHANG)
+        ended, status = os.waitpid(pid, os.WNOHANG)
+        return os.waitstatus_to_exitcode(status) if ended else None
+    return None

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from envclone.errors import BusyError
+from envclone.accounts import account_of, pool_of
+from envclone.cage.gatekeeper import Gatekeeper, listen
+from envclone.errors import BusyError, EnvcloneError
 from envclone.models import Credentials, Endpoint, StoreSnapshot
 from envclone.stores.postgres import engine as engines
 from envclone.stores.postgres import server, settings
@@ -41,22 +44,35 @@ def serve(
 
     `port` None takes one from the kernel; `overrides` are settings above those of the files, `started` is told the
     server's process id at once. The login is no superuser; it reads and writes all data and has the rights of
-    production's own roles. Raises BusyError when `port` is taken, else as `server.start` does; then nothing runs.
+    production's own roles. When root starts it, the server is in a cage, and the pool's gate has the port. Raises
+    BusyError when `port` is taken, else as `server.start` does; then nothing runs.
     """
     data = directory / "data"
     engine = engines.for_snapshot(snapshot)
     names = logins.require(directory)
     credentials = login(snapshot, credentials)
-    settings.write_hba(data, [credentials.user])
-    server_ = _start(engine, data, port, log, overrides or {}, started)
-    try:
-        database = str(snapshot.details["database"])
-        with contextlib.closing(server.connect(server_, database, names.operator, autocommit=False)) as conn:
-            let_in(conn, credentials, engine.major, names)
-            conn.commit()
-    except BaseException:
-        server.stop(data, "immediate")
-        raise
+    gated = os.geteuid() == 0
+    database = str(snapshot.details["database"])
+    settings.write_hba(data, [credentials.user], behind_gate=names.operator if gated else None)
+    with contextlib.ExitStack() as stack:
+        if gated:
+            listener = stack.enter_context(listen(port))
+            keeper = _keeper(directory)
+            keeper.summon()
+            server_ = _start_behind(keeper, engine, data, listener.getsockname()[1], log, overrides or {}, started)
+        else:
+            server_ = _start(engine, data, port, log, overrides or {}, started)
+        try:
+            with contextlib.closing(server.connect(server_, database, names.operator, autocommit=False)) as conn:
+                let_in(conn, credentials, engine.major, names)
+                conn.commit()
+                if gated:
+                    settings.write_operator(data, conn)
+            if gated:
+                keeper.add(_route(directory), listener, _door_of(keeper, directory) / f".s.PGSQL.{server_.port}")
+        except BaseException:
+            stop(directory, "immediate")
+            raise
     return Endpoint(
         store=snapshot.store,
         kind=snapshot.kind,
@@ -70,14 +86,68 @@ def serve(
     )
 
 
-def stop(directory: Path) -> bool:
-    """Stop the server on `directory/data`; False when none ran."""
-    return server.stop(directory / "data").ran
+def stop(directory: Path, mode: Literal["fast", "immediate"] = "fast") -> bool:
+    """Stop the server on `directory/data`, and end its route through the gate; False when none ran."""
+    if os.geteuid() == 0:
+        keeper = _keeper(directory)
+        keeper.drop(_route(directory))
+        stopped = server.stop(directory / "data", mode)
+        keeper.forget(directory / "data")
+        return stopped.ran
+    return server.stop(directory / "data", mode).ran
 
 
 def running(directory: Path) -> bool:
-    """Whether a server runs on `directory/data`."""
-    return server.status(directory / "data") is not None
+    """Whether a server runs on `directory/data` and can be reached; a gate that died is started again for it."""
+    found = server.status(directory / "data")
+    if found is None or os.geteuid() != 0:
+        return found is not None
+    keeper = _keeper(directory)
+    if _route(directory) in (keeper.routes() or ()):
+        return True
+    try:
+        with listen(found.port) as listener:
+            keeper.add(_route(directory), listener, _door_of(keeper, directory) / f".s.PGSQL.{found.port}")
+    except EnvcloneError:
+        return False  # somebody else has its port now: it has to be started again
+    return True
+
+
+def _keeper(directory: Path) -> Gatekeeper:
+    return Gatekeeper(pool_of(directory) or directory)
+
+
+def _route(directory: Path) -> str:
+    """The name of a store's route: its branch, and the store."""
+    return f"{directory.parent.name}/{directory.name}"
+
+
+def _door_of(keeper: Gatekeeper, directory: Path) -> Path:
+    return keeper.door(directory / "data", account_of(directory))
+
+
+def _start_behind(
+    keeper: Gatekeeper,
+    engine: engines.Engine,
+    data: Path,
+    port: int,
+    log: Path,
+    options: Mapping[str, str],
+    started: Callable[[int], None] | None,
+) -> server.Running:
+    """Start the server in its cage; its number is that of the port which the gate has for it."""
+    if server.status(data) is not None:
+        server.stop(data)  # the gate has lost it
+    return server.start(
+        engine,
+        data,
+        socket_dir=server.socket_dir_for(data),
+        port=port,
+        door=_door_of(keeper, data.parent),
+        log=log,
+        options=options,
+        started=started,
+    )
 
 
 def _start(

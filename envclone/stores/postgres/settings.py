@@ -10,8 +10,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone.accounts import service_account
-from envclone.models import Change
+from envclone.models import Account, Change
 from envclone.private import write_private
 from envclone.stores.postgres import pinned, policy
 from envclone.stores.postgres.engine import Engine
@@ -20,7 +19,7 @@ from envclone.stores.postgres.tidy import tidy
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Setting", "capture", "hidden", "parse_conf", "write_configuration", "write_hba"]
+__all__ = ["Setting", "capture", "hidden", "parse_conf", "write_configuration", "write_hba", "write_operator"]
 
 HIDDEN = "(not shown)"
 """Stands for a value that may hold a secret: it is never copied out of production."""
@@ -171,21 +170,38 @@ def write_configuration(
     return tuple(changes)
 
 
-def write_hba(data: Path, tcp_roles: Sequence[str] = ()) -> None:
-    """Write who may log in: the operator as any role over the socket, `tcp_roles` with a password from 127.0.0.1.
+def write_hba(data: Path, roles: Sequence[str] = (), *, behind_gate: str | None = None) -> None:
+    """Write who may log in: the operator as any role over the socket, `roles` with a password from 127.0.0.1.
 
-    The operator is the account that envclone runs as. Up to PostgreSQL 15 a map cannot say "any role": there the
-    socket's directory, which only that account can enter, is the whole of the lock.
+    The operator is the account that envclone runs as. With `behind_gate`, the superuser's name, `roles` come over a
+    socket, too, through a gate that is no operator; the operator then needs their password as they do. Up to PostgreSQL
+    15 a map cannot say "any role": there the socket's directory, which only the operator can enter, is the whole of the
+    lock, and behind a gate only the superuser is let in until `write_operator` has named the others.
     """
-    operator = pwd.getpwuid(os.geteuid()).pw_name
     mapped = int((data / "PG_VERSION").read_text()) >= 16
-    method = "peer map=operator" if mapped else "trust"
-    rules = [f"local all all {method}"]
-    rules += [f"host all {_name(role)} 127.0.0.1/32 scram-sha-256" for role in tcp_roles]
+    gated = behind_gate is not None
+    trusted = not mapped and not gated
+    rules = [f"{'local' if gated else 'host'} all {_name(role)} {'' if gated else '127.0.0.1/32 '}scram-sha-256"
+             for role in roles]  # fmt: skip
+    rules.insert(len(rules) if gated else 0, f"local all all {'trust' if trusted else 'peer map=operator'}")
     rules += ["local replication all reject", "host all all all reject", "host replication all all reject"]
     _write(data / "pg_hba.conf", "# Written by envclone: nobody else gets in.\n" + "\n".join(rules) + "\n")
-    idents = f"operator {_name(operator)} all\n" if mapped else ""
-    _write(data / "pg_ident.conf", "# Written by envclone: the operator may log in as any role.\n" + idents)
+    _write_ident(data, ["all"] if mapped else [_name(behind_gate)] if behind_gate else [])
+
+
+def write_operator(data: Path, conn: psycopg.Connection[Any]) -> None:
+    """Name every role that the operator may log in as, where the server has no word for all of them (up to 15)."""
+    if conn.info.server_version < 160000:
+        roles = [_name(name) for (name,) in conn.execute("SELECT rolname FROM pg_catalog.pg_roles").fetchall()]
+        _write_ident(data, roles)
+        conn.execute("SELECT pg_catalog.pg_reload_conf()")
+        conn.commit()
+
+
+def _write_ident(data: Path, roles: Sequence[str]) -> None:
+    operator = pwd.getpwuid(os.geteuid()).pw_name
+    lines = "".join(f"operator {_name(operator)} {role}\n" for role in roles)
+    _write(data / "pg_ident.conf", "# Written by envclone: the operator may log in as any role.\n" + lines)
 
 
 def _setting(name: str, value: str, source: str, context: str) -> Setting:
@@ -243,5 +259,6 @@ def _name(role: str) -> str:
 
 def _write(path: Path, text: str) -> None:
     """Write a file of the data directory, for whom that directory belongs to."""
-    own = path.parent.stat().st_uid == os.geteuid()
-    write_private(path, text, None if own else service_account())
+    owner = path.parent.stat()
+    own = owner.st_uid == os.geteuid()
+    write_private(path, text, None if own else Account("", owner.st_uid, owner.st_gid))

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from envclone import wait
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over
 from envclone.errors import UnreachableError
 from envclone.models import Container, Credentials, Endpoint, Secret, StoreSnapshot
 from envclone.stores.qdrant.layout import STORAGE
@@ -28,7 +28,7 @@ def container(
 
     `overrides` are its own settings by their path, such as `storage.performance.max_search_threads`.
     """
-    account = service_account()
+    account = account_of(directory)
     given = {
         **overrides,
         "service.host": "127.0.0.1",
@@ -54,7 +54,7 @@ def container(
 
 def make_ready(directory: Path) -> None:
     """Give the storage to the account that the server runs as."""
-    account = service_account()
+    account = account_of(directory)
     for name in ("snapshots", "temp"):
         (directory / name).mkdir(mode=0o700, exist_ok=True)
     hand_over(directory, account)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from envclone import process
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over, service_account
 from envclone.errors import BusyError, ConfigError, ResourceError, UnreachableError, UnsafeError
 from envclone.stores.postgres import control, engine, server, settings
 from tests.support.postgres import Production, production
@@ -146,7 +146,7 @@ def test_a_server_starts_privately_answers_and_stops(place: Path, major: int) ->
     try:
         assert server.status(data) == running
         assert socket_dir.stat().st_mode & 0o777 == 0o700
-        assert socket_dir.stat().st_uid == service_account().uid
+        assert socket_dir.stat().st_uid == account_of(place).uid != service_account().uid
         with server.connect(running, "postgres", "boss") as conn:
             assert conn.execute("SELECT current_setting('listen_addresses'), current_user").fetchone() == ("", "boss")
             assert conn.execute("SHOW work_mem").fetchone() == ("7MB",)

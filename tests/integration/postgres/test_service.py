@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Iterator
@@ -120,7 +121,8 @@ def test_the_password_is_not_in_logs_or_arguments(branch: tuple[Path, StoreSnaps
     log = (directory.parent / "main.log").read_text()
     assert 'ROLE "envclone"' in log and PASSWORD not in log and PASSWORD.replace("'", "''") not in log
     arguments = Path(f"/proc/{endpoint.pid}/cmdline").read_text()
-    assert PASSWORD not in arguments and "listen_addresses=127.0.0.1" in arguments
+    assert PASSWORD not in arguments
+    assert f"listen_addresses={'' if os.geteuid() == 0 else '127.0.0.1'}\0" in arguments  # root's is behind a gate
 
 
 def test_serving_is_quick(branch: tuple[Path, StoreSnapshot]) -> None:
@@ -157,7 +159,7 @@ def test_a_taken_port_is_an_error_only_when_it_was_asked_for(
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        with pytest.raises(BusyError, match="Address already in use"):
+        with pytest.raises(BusyError, match=r"already in use|is taken"):
             served(branch, port)
         assert not service.running(branch[0])
         free, offered = server.free_port, [port]

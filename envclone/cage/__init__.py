@@ -1,0 +1,40 @@
+"""The cage: what a program that works on somebody else's data may see of this machine, which is next to nothing."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from envclone.errors import ResourceError
+from envclone.models import Cage
+
+__all__ = ["confine", "refused"]
+
+REFUSED, MARK = 125, "envclone-cage: "
+"""The launcher's exit code and the beginning of its last words; it stands alone, so it has its own."""
+_LAUNCHER = Path(__file__).with_name("launcher.py")
+
+
+def confine(argv: Sequence[str], cage: Cage | None) -> list[str]:
+    """The command line that runs a program in a cage; the program's own without one, or without root to make it."""
+    if cage is None or os.geteuid() != 0:
+        return list(argv)
+    words = [f"rw={path}" for path in cage.writable] + [f"ro={path}" for path in cage.readable]
+    words += [f"hide={path}" for path in cage.hidden] + (["net=host"] if cage.network else [])
+    account = cage.account
+    launch = [sys.executable, "-I", "-S", "-B", str(_LAUNCHER), str(account.uid), str(account.gid), account.name]
+    return [*launch, *words, "--", *argv]
+
+
+def refused(code: int, said: str) -> ResourceError | None:
+    """The error of a program that never ran, from its exit code and last words; None when it was caged and ran."""
+    last = said.strip().rpartition("\n")[2]
+    if code != REFUSED or not last.startswith(MARK):
+        return None
+    return ResourceError(
+        f"the program cannot be caged: {last.removeprefix(MARK)}",
+        hint="root needs CAP_SYS_ADMIN to make mount and network namespaces; an ordinary user runs without a cage:"
+        " envclone doctor",
+    )

@@ -1,0 +1,176 @@
+"""Asking a pool's gate: it is started at the first route, found by its socket, and ends with the last route."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from envclone import process, wait
+from envclone.accounts import account_of, hand_over
+from envclone.cage.gate import CONTROL
+from envclone.errors import BusyError, EnvcloneError, ResourceError
+from envclone.models import Account
+
+__all__ = ["Gatekeeper", "listen"]
+
+_PROGRAM = Path(__file__).with_name("gate.py")
+_GATES = Path("/run/envclone/gates")
+_LOG, _PID = "gate.log", "gate.pid"
+
+
+class Gatekeeper:
+    """The gate of a pool, or of any other directory of branches; only root has one."""
+
+    def __init__(self, pool: Path) -> None:
+        name = hashlib.blake2b(os.fsencode(pool.resolve()), digest_size=6).hexdigest()
+        self._directory = _GATES / name
+        self._pool = pool
+
+    def door(self, data: Path, account: Account) -> Path:
+        """Make the directory of the socket that the gate connects to: the account writes it, the gate passes through.
+
+        Nobody else can enter.
+        """
+        self._make()
+        gate = account_of(self._directory)
+        path = self._door(data)
+        path.mkdir(mode=0o700, exist_ok=True)
+        hand_over(path, Account(account.name, account.uid, gate.gid))
+        path.chmod(0o710)
+        return path
+
+    def forget(self, data: Path) -> None:
+        """Remove the door of a server that is gone."""
+        door = self._door(data)
+        with contextlib.suppress(OSError):
+            for entry in door.iterdir():
+                entry.unlink()
+            door.rmdir()
+
+    def _door(self, data: Path) -> Path:
+        return self._directory / hashlib.blake2b(os.fsencode(data.resolve()), digest_size=6).hexdigest()
+
+    def summon(self) -> None:
+        """See to it that a gate runs or is about to; does not wait for it."""
+        with self._alone():
+            if self._ask("routes") is None and self._process() is None:
+                self._start()
+
+    def add(self, name: str, listener: socket.socket, target: Path) -> None:
+        """Have connections to a bound socket of this host go to the Unix socket `target`; starts the gate if need be.
+
+        Raises ResourceError when there is no gate and none can be started.
+        """
+        with self._alone():
+            answer = self._ask("add", name, str(target), listener=listener)
+            if answer is None:
+                pid = self._process() or self._start()
+
+                def added() -> str | None:
+                    said = self._ask("add", name, str(target), listener=listener)
+                    if said is None and not process.alive(pid):
+                        raise ResourceError(f"the gate of the branches ended: {self._last_words()}")
+                    return said
+
+                answer = wait.until(added, what="the gate of the branches did not open", timeout=30, interval=0.005)
+        if answer != "done":
+            raise EnvcloneError(f"the gate of the branches refused the route {name}: {answer}")
+
+    def drop(self, name: str) -> None:
+        """End a route and its connections; nothing to do when there is none."""
+        if self._directory.exists():
+            with self._alone():
+                self._ask("drop", name)
+
+    def routes(self) -> list[str] | None:
+        """The names of all routes; None when no gate runs."""
+        answer = self._ask("routes")
+        return None if answer is None else [name for name in answer.split("\0") if name]
+
+    def _make(self) -> None:
+        for folder, mode in ((_GATES.parent, 0o711), (_GATES, 0o711), (self._directory, 0o711)):
+            folder.mkdir(mode=mode, exist_ok=True)
+            folder.chmod(mode)
+
+    def _process(self) -> int | None:
+        """The gate's process, also one that does not answer yet; a number that is somebody else's now is none."""
+        try:
+            pid = int((self._directory / _PID).read_text())
+            words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+        except (OSError, ValueError):
+            return None
+        return pid if os.fsencode(self._directory) in words and process.alive(pid) else None
+
+    def _start(self) -> int:
+        self._make()
+        account = account_of(self._directory)
+        (self._directory / CONTROL).unlink(missing_ok=True)
+        log = self._directory / _LOG
+        log.unlink(missing_ok=True)
+        argv = [sys.executable, "-I", "-S", "-B", _PROGRAM, self._directory, account.uid, account.gid, account.name]
+        argv.append(self._pool)  # for who reads the list of processes
+        pid = process.spawn([str(word) for word in argv], log=log)
+        (self._directory / _PID).write_text(f"{pid}\n")
+        return pid
+
+    def _ask(self, *words: str, listener: socket.socket | None = None) -> str | None:
+        """What the gate answers; None when there is none."""
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as asking:
+            asking.settimeout(5)
+            try:
+                asking.connect(str(self._directory / CONTROL))
+                text = "\0".join(words).encode(errors="surrogateescape")
+                if listener is None:
+                    asking.sendall(text)
+                else:
+                    socket.send_fds(asking, [text], [listener.fileno()])
+                answer = asking.recv(1 << 20)
+            except (FileNotFoundError, ConnectionError):
+                return None
+            except TimeoutError as exc:
+                raise EnvcloneError(
+                    "the gate of the branches does not answer", hint=f"see {self._directory / _LOG}"
+                ) from exc
+        return answer.decode(errors="surrogateescape") if answer or words == ("routes",) else None
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._make()
+        descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _last_words(self) -> str:
+        with contextlib.suppress(OSError):
+            lines = (self._directory / _LOG).read_text(errors="replace").split("\n")
+            return next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
+        return "it wrote nothing"
+
+
+def listen(port: int | None) -> socket.socket:
+    """A TCP socket that has a port of 127.0.0.1, and does not listen yet: that one, or one that the kernel gives.
+
+    Raises BusyError when it is taken.
+    """
+    sock = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port or 0))
+        return sock
+    except OSError as exc:
+        sock.close()
+        if exc.errno in (errno.EADDRINUSE, errno.EACCES):
+            raise BusyError(
+                f"the port {port} of 127.0.0.1 is taken", hint="choose another with --port, or leave it out"
+            ) from exc
+        raise
