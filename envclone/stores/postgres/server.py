@@ -17,6 +17,7 @@ from envclone import process, wait
 from envclone.accounts import account_of, hand_over
 from envclone.cage import refused
 from envclone.errors import BusyError, ResourceError, UnreachableError, UnsafeError
+from envclone.interrupts import deferred
 from envclone.models import Account, Cage
 from envclone.stores.postgres import control, pinned
 from envclone.stores.postgres.engine import Engine
@@ -117,9 +118,6 @@ def start(
     for name, value in given.items():
         argv += ["-c", f"{name}={value}"]
     offset = log.stat().st_size if log.exists() else 0
-    pid = process.spawn(argv, log=log, cage=cage)
-    if started is not None:
-        started(pid)
     what = f"PostgreSQL {engine.version}" + (f" on 127.0.0.1:{port}" if host and port else "")
 
     def up() -> bool | None:
@@ -132,7 +130,12 @@ def start(
             raise explain(what, log, offset)
         return None
 
+    pid = 0
     try:
+        with deferred():  # a signal must not come between the process and its number
+            pid = process.spawn(argv, log=log, cage=cage)
+        if started is not None:
+            started(pid)
         wait.until(
             up,
             what=f"{what} was not ready",
@@ -141,8 +144,10 @@ def start(
             hint=f"its log is {log}",
         )
     except BaseException:
-        _end(pid, signal.SIGQUIT)
-        _remove_socket_directory(socket_dir)
+        with deferred():
+            if pid:
+                _end(pid, signal.SIGQUIT)
+            _remove_socket_directory(socket_dir)
         raise
     return Running(pid, chosen, socket_dir, engine.major)
 
