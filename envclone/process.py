@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NoReturn
 
-from envclone.cage import confine, refused
+from envclone.cage import REFUSED, confine, refused
 from envclone.errors import CommandError, EnvcloneError, ResourceError
 from envclone.models import Account, Cage
 
@@ -130,17 +130,27 @@ def stream(
 class Conversation:
     """A program that is asked and answers in lines, on its standard input and output, until it is closed.
 
-    Its standard error is thrown away, or goes to this process's own with `show`. Raises ResourceError when the program
-    is not there or cannot be run.
+    Its standard error is thrown away, or goes to this process's own with `show`, line by line as it is written. Raises
+    ResourceError when the program is not there or cannot be run.
     """
 
     def __init__(
-        self, argv: Sequence[str | Path], *, env: Mapping[str, str], cwd: Path | None = None, show: bool = False
+        self,
+        argv: Sequence[str | Path],
+        *,
+        env: Mapping[str, str],
+        cwd: Path | None = None,
+        cage: Cage | None = None,
+        show: bool = False,
     ) -> None:
         args = [str(a) for a in argv]
+        if not os.access(args[0], os.X_OK) and os.sep in args[0]:
+            if not Path(args[0]).exists():
+                raise _missing(args[0])
+            raise ResourceError(f"{Path(args[0]).name} cannot be run: Permission denied", hint="chmod +x?")
         try:
             self._process = subprocess.Popen(
-                args,
+                confine(args, cage),
                 env=_environment(env),
                 cwd=cwd or "/",
                 stdin=subprocess.PIPE,
@@ -180,6 +190,12 @@ class Conversation:
                 pieces.append(piece)
         answer, _, self._kept = b"".join(pieces).partition(b"\n")
         return answer
+
+    def caged(self) -> bool:
+        """Whether the program ran at all: False after it ended because the cage could not be made."""
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(5)
+        return self._process.returncode != REFUSED
 
     def close(self) -> None:
         """End the program and whatever it started."""

@@ -127,6 +127,7 @@ class Project:
             files,
             stores,
             listed=config.hooks,
+            hidden=self.pool.path,
             deadline=DEADLINE if deadline is None else deadline,
             show=show,
         )

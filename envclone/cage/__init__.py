@@ -10,7 +10,7 @@ from pathlib import Path
 from envclone.errors import ResourceError
 from envclone.models import Cage
 
-__all__ = ["confine", "refused"]
+__all__ = ["REFUSED", "confine", "refused"]
 
 REFUSED, MARK = 125, "envclone-cage: "
 """The launcher's exit code and the beginning of its last words; it stands alone, so it has its own."""
@@ -23,6 +23,7 @@ def confine(argv: Sequence[str], cage: Cage | None) -> list[str]:
         return list(argv)
     words = [f"rw={path}" for path in cage.writable] + [f"ro={path}" for path in cage.readable]
     words += [f"hide={path}" for path in cage.hidden] + (["net=host"] if cage.network else [])
+    words += [f"cwd={cage.inside}"] if cage.inside is not None else []
     account = cage.account
     launch = [sys.executable, "-I", "-S", "-B", str(_LAUNCHER), str(account.uid), str(account.gid), account.name]
     return [*launch, *words, "--", *argv]

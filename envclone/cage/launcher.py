@@ -6,6 +6,7 @@ a branch's start waits for it. The words:
 - `rw=PATH`: a directory or file that the program may write, at its own path; nothing in it can be run or loaded
 - `ro=PATH`: one that it may read and run
 - `hide=PATH`: an empty directory in the place of one that lies below an `ro=`
+- `cwd=PATH`: where the program begins, in place of `/`
 - `net=host`: this host's network; without it there is a `lo` of its own and nothing else
 
 Every step that fails ends the process with MARK on its standard error and code REFUSED: the program never runs outside.
@@ -53,6 +54,7 @@ def main(arguments: list[str]) -> int:
     try:
         origin = os.path.dirname(os.path.realpath(program[0]))
         enter(uid, gid, name, words)
+        os.chdir(next((path for kind, path in words if kind == "cwd"), "/"))
         # without /proc the loader cannot tell where the program is, which its library path may say
         os.execve(program[0], program, {**os.environ, "LD_ORIGIN_PATH": origin})  # noqa: S606
     except OSError as exc:

@@ -35,6 +35,7 @@ class HookSet:
         stores: Sequence[str],
         *,
         listed: Sequence[str] | None = None,
+        hidden: Path | None = None,
         deadline: float = DEADLINE,
         show: bool = False,
     ) -> None:
@@ -44,6 +45,7 @@ class HookSet:
         self._listed = frozenset(self._files if listed is None else (_relative(directory, file) for file in listed))
         self._deadline = deadline
         self._show = show
+        self._hidden = hidden
         self._workers: dict[str, Worker] = {}
         self.mask_values: Callable[[str, Sequence[str]], Sequence[str | None]] = _no_masks
         """What answers a hook that asks for a mask; set by whoever has the masks."""
@@ -162,7 +164,12 @@ class HookSet:
     def _worker(self, file: str) -> Worker:
         if file not in self._workers:
             self._workers[file] = Worker(
-                self._directory, file, lambda d, v: self.mask_values(d, v), deadline=self._deadline, show=self._show
+                self._directory,
+                file,
+                lambda d, v: self.mask_values(d, v),
+                hidden=self._hidden,
+                deadline=self._deadline,
+                show=self._show,
             )
         return self._workers[file]
 

@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from envclone.errors import EnvcloneError, UnsafeError
+from envclone.accounts import service_account
+from envclone.errors import EnvcloneError, ResourceError, UnsafeError
 from envclone.hooks.hooks import Hook, domain_of
+from envclone.models import Cage
 from envclone.process import Conversation
 
 __all__ = ["DEADLINE", "Worker"]
@@ -18,17 +20,30 @@ __all__ = ["DEADLINE", "Worker"]
 DEADLINE = 60.0
 """Seconds that a hook may take for one batch, or to start."""
 
+_PACKAGE = Path(__file__).parents[2]
+_PROGRAMS = (Path("/usr/bin"), Path("/bin"), Path("/usr/local/bin"))
+"""Programs of the system that a hook which is no Python file may be written in, or call."""
+
 MaskValues = Callable[[str, Sequence[str]], Sequence[str | None]]
 
 
 class Worker:
     """The long-lived process of one file: Python hooks, or any executable that speaks the same protocol.
 
-    `mask(domain, values)` answers what a hook asks. Raises UnsafeError naming the file when it does not start.
+    `mask(domain, values)` answers what a hook asks. When root runs it, it is caged: the service account, no network, no
+    file but its folder's; `hidden` (the pool) is not shown even when it lies there. Raises UnsafeError naming the file
+    when it does not start, ResourceError when the cage cannot be made.
     """
 
     def __init__(
-        self, directory: Path, file: str, mask: MaskValues, *, deadline: float = DEADLINE, show: bool = False
+        self,
+        directory: Path,
+        file: str,
+        mask: MaskValues,
+        *,
+        hidden: Path | None = None,
+        deadline: float = DEADLINE,
+        show: bool = False,
     ) -> None:
         path = (directory / file).resolve()
         argv: list[str | Path] = (
@@ -37,7 +52,7 @@ class Worker:
         self._file = file
         self._mask = mask
         self._deadline = deadline
-        self._talk = Conversation(argv, env=_environment(), cwd=directory, show=show)
+        self._talk = Conversation(argv, env=_environment(), cwd=path.parent, cage=_cage(path, hidden), show=show)
         self.hooks = self._introduction()
 
     def call(self, name: str, batch: Mapping[str, Sequence[str | None]]) -> list[Any]:
@@ -97,6 +112,11 @@ class Worker:
         except TimeoutError:
             raise self._failed(name, f"it did not answer within {self._deadline:.0f} s") from None
         except EOFError:
+            if not self._talk.caged():
+                self.close()
+                raise ResourceError(
+                    f"the hook {self._file} cannot be caged", hint="envclone doctor says what root lacks here"
+                ) from None
             raise self._failed(name, "it ended without an answer") from None
         except ValueError:
             raise self._failed(name, "what it printed is no line of JSON") from None
@@ -123,5 +143,23 @@ def _beside(column: str, other: str) -> str:
 
 def _environment() -> dict[str, str]:
     """What a hook may know: where this package is, and nothing of this process's own environment."""
-    package = str(Path(__file__).parents[2])
-    return {"PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1", "HOME": os.environ.get("TMPDIR", "/tmp")}  # noqa: S108
+    return {
+        "PYTHONPATH": str(_PACKAGE),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",  # what it prints is shown as it prints it, also when it is ended
+        "HOME": "/tmp",  # noqa: S108
+        "TMPDIR": "/tmp",  # noqa: S108
+    }
+
+
+def _cage(path: Path, hidden: Path | None) -> Cage | None:
+    """What a hook may see: its own folder, Python, the system's programs; no network, no pool, no key.
+
+    Nothing without root, who alone can make a cage.
+    """
+    if os.geteuid() != 0:
+        return None
+    python = (Path(sys.prefix), Path(sys.base_prefix), *(Path(one) for one in sys.path if one and Path(one).is_dir()))
+    folders = [*python, _PACKAGE / "envclone", *_PROGRAMS, path.parent]
+    shown = tuple(dict.fromkeys(one for one in folders if one.exists() and one != Path("/")))
+    return Cage(service_account(), readable=shown, hidden=(hidden,) if hidden is not None else (), inside=path.parent)

@@ -62,7 +62,8 @@ class Cage:
     """What a program may see when root runs it: its account, and nothing of this machine but these paths.
 
     `writable` and `readable` are at their own places inside, `hidden` are directories below them that are not shown.
-    Only `readable` can be run or loaded. With `network` it has this host's, else a loopback of its own.
+    Only `readable` can be run or loaded. With `network` it has this host's, else a loopback of its own. It begins in
+    `inside`.
     """
 
     account: Account
@@ -70,6 +71,7 @@ class Cage:
     readable: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
     network: bool = False
+    inside: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
