@@ -82,9 +82,21 @@ def test_from_inside_nothing_is_reached(here: Place, prod: Production, listener:
     (image,) = (here.pool / "images").iterdir()
     (raw,) = (here.pool / "raw").iterdir()
     files = [
-        *map(str, (here.pool, image, image / "main", raw, raw / "main" / "data", here.pool / "keys", here.file)),
+        *map(
+            str,
+            (
+                here.pool / "pool.json",
+                here.pool / "images",
+                image,
+                image / "main",
+                raw,
+                raw / "main" / "data",
+                here.pool / "keys",
+                here.file,
+            ),
+        ),
         *map(str, (here.pool / "branches" / "two", here.pool / "branches" / "two" / "main" / "data", prod.data)),
-        *("/root", "/home", "/etc/shadow", "/proc/1", "/bin/sh", "/usr/bin/env", "/var", "/run", "/sys", "/boot"),
+        *("/root", "/home", "/etc/shadow", "/proc/1", "/bin/sh", "/usr/bin/env", "/var", "/sys", "/boot"),
     ]
     assert found(pid, uid, ports, _addresses(), files, [1, os.getpid(), other]) == []
     assert found(pid, uid, [], [], [str(here.pool / "branches" / "one" / "main" / "data")], []) != [], "a blind probe"
@@ -110,13 +122,14 @@ def test_a_superuser_of_the_server_sees_nothing_but_its_own(here: Place) -> None
     with operator as conn:
         for sql in (
             "COPY (SELECT 1) TO PROGRAM 'cat'",
-            f"SELECT pg_catalog.pg_ls_dir('{here.pool}')",
             "SELECT pg_catalog.pg_read_file('/etc/shadow')",
             f"SELECT pg_catalog.pg_ls_dir('{here.pool}/branches/two/main/data')",
             f"SELECT pg_catalog.pg_ls_dir('{here.pool}/images')",
         ):
             with pytest.raises(psycopg.Error):
                 conn.execute(sql.encode())
+        way = conn.execute(f"SELECT pg_catalog.pg_ls_dir('{here.pool}')".encode()).fetchall()
+        assert way == [("branches",)], "nothing but the way to its own directory"
         accounts = conn.execute("SELECT pg_catalog.pg_read_file('/etc/passwd')").fetchone()
         assert accounts is not None and len(accounts[0].splitlines()) == 2
 

@@ -70,12 +70,13 @@ def here() -> Iterator[Place]:
         (made.directory / "hooks" / "beside.txt").write_text("it is beside")
         (made.directory / "secret.env").write_text("PASSWORD=x")
         (made.directory / "hooks").chmod(0o755)
+        made.call("ls")  # makes the pool
         yield made
 
 
 def _ask(here: Place, *questions: str) -> list[str]:
     values = [word for question in questions for word in ("--value", question)]
-    (pairs,) = here.json("hooks", "test", "probe.py", *values)["fields"].values()
+    (pairs,) = here.json("hooks", "test", "hooks/probe.py", *values)["fields"].values()
     return [answer for _, answer in pairs]
 
 
@@ -103,9 +104,9 @@ def test_the_service_account_and_no_network(here: Place) -> None:
 
 
 def test_what_it_prints_is_shown_line_by_line(here: Place) -> None:
-    said = here.call("hooks", "test", "probe.py", "--value", "say hello").stderr
+    said = here.call("hooks", "test", "hooks/probe.py", "--value", "say hello").stderr
     assert [line for line in said.splitlines() if "hello" in line] == ["hello", "hello as an error"]
-    argv = [sys.executable, "-m", "envclone.cli.main", "--file", str(here.file), "hooks", "test", "probe.py"]
+    argv = [sys.executable, "-m", "envclone.cli.main", "--file", str(here.file), "hooks", "test", "hooks/probe.py"]
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     with subprocess.Popen([*argv, "--value", "hang"], env=env, stderr=subprocess.PIPE, text=True) as running:
         assert running.stderr is not None
@@ -119,7 +120,7 @@ def test_a_hook_that_the_account_cannot_read_is_named(here: Place) -> None:
     path = Path(here.directory / "hooks" / "probe.py")
     path.chmod(0o600)
     try:
-        done = here.call("hooks", "test", "probe.py", "--value", "uid", "--json", check=False)
+        done = here.call("hooks", "test", "hooks/probe.py", "--value", "uid", "--json", check=False)
         assert done.returncode == 4, done.stdout
         assert "hooks/probe.py" in json.loads(done.stdout)["error"]["message"]
     finally:
