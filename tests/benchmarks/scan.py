@@ -191,7 +191,9 @@ def opened() -> Iterator[dict[str, PostgresSession]]:
                     fill(conn)
 
             @contextmanager
-            def connect(dbname: str | None = None, *, autocommit: bool = True, dsn: str = server.dsn_for(name)) -> Any:
+            def connect(
+                dbname: str | None = None, *, autocommit: bool = True, login: str = "", dsn: str = server.dsn_for(name)
+            ) -> Any:
                 with psycopg.connect(dsn, autocommit=True) as conn:
                     conn.execute(PREPARATION)  # type: ignore[arg-type]
                     conn.autocommit = autocommit

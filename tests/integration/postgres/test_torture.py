@@ -20,6 +20,7 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
 from envclone.models import RewriteReport, StorePlan, StoreSnapshot
 from envclone.stores.postgres import control, engine, server, structure
+from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.store import PostgresStore
 from tests.conftest import DEBIAN_17
 from tests.support import torture
@@ -152,8 +153,8 @@ def _checked(directory: Path, snapshot: StoreSnapshot, place: Path) -> None:
     assert control.read(data).checksums
     assert structure.examine(directory)["rows"] > 0
     opened = PostgresStore().open(directory, snapshot, log=place / "log")
-    with opened as session, session._connect(autocommit=True) as conn:
-        here = ["-h", conn.info.host, "-p", str(conn.info.port), "-U", "postgres"]
+    with opened as session, session._connect(autocommit=True, login=Login.OPERATOR) as conn:
+        here = ["-h", conn.info.host, "-p", str(conn.info.port), "-U", conn.info.user]
         if found.major == 17:
             _contrib(conn, found, here)
         dump = process.run([found.program("pg_dump"), *here, "chaos"]).stdout
