@@ -13,7 +13,7 @@ import click
 
 from envclone import __version__
 from envclone.errors import EnvcloneError
-from envclone.interrupts import Ending, interruptible
+from envclone.interrupts import Ending, ignore, interruptible
 
 __all__ = ["cli", "main"]
 
@@ -96,6 +96,8 @@ def main() -> None:
             code = cli.main(standalone_mode=False)  # an Exit comes back as its code
         except BaseException as exc:  # noqa: BLE001 (the boundary: everything becomes an exit code here)
             code = _interrupted(ending.first or signal.SIGINT) if _ended(exc, ending) else _failed(exc)
+        if ending.first is not None:
+            ignore()  # the interpreter's own end gives handlers up: a late signal would change the exit code
         if isinstance(code, int) and code:
             sys.exit(code)
 

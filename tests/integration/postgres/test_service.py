@@ -18,6 +18,7 @@ from envclone.accounts import hand_over, service_account
 from envclone.errors import BusyError
 from envclone.models import Credentials, Endpoint, Secret, StoreSnapshot
 from envclone.stores.postgres import control, server, service
+from envclone.stores.postgres.engine import for_snapshot
 from envclone.stores.postgres.private import open_private
 from envclone.stores.postgres.rights import logins
 from envclone.stores.postgres.source import snapshot_physical
@@ -128,13 +129,19 @@ def test_the_password_is_not_in_logs_or_arguments(branch: tuple[Path, StoreSnaps
 
 
 def test_serving_is_quick(branch: tuple[Path, StoreSnapshot]) -> None:
-    times = []
+    """Against the bare server in the same minute: machines differ, and so does what else they do."""
+    times, bare = [], []
+    engine, data = for_snapshot(branch[1]), branch[0] / "data"
     for _ in range(3):
         began = time.monotonic()
         served(branch)
         times.append(time.monotonic() - began)
         service.stop(branch[0])
-    assert min(times) < 0.25, times
+        began = time.monotonic()
+        server.start(engine, data, socket_dir=server.socket_dir_for(data), log=branch[0].parent / "bare.log")
+        bare.append(time.monotonic() - began)
+        server.stop(data)
+    assert min(times) < 4 * min(bare), (times, bare)
 
 
 def test_stop_is_clean_and_idempotent_and_a_restart_keeps_what_was_written(branch: tuple[Path, StoreSnapshot]) -> None:
