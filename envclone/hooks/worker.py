@@ -47,7 +47,7 @@ class Worker:
     ) -> None:
         path = (directory / file).resolve()
         argv: list[str | Path] = (
-            [sys.executable, "-m", "envclone.hooks.child", path] if file.endswith(".py") else [path]
+            [sys.executable, "-P", "-m", "envclone.hooks.child", path] if file.endswith(".py") else [path]
         )
         self._file = file
         self._mask = mask
@@ -159,7 +159,14 @@ def _cage(path: Path, hidden: Path | None) -> Cage | None:
     """
     if os.geteuid() != 0:
         return None
+    account = service_account()
+    for place, bits in ((path.parent, 0o005), (path, 0o004)):
+        if place.exists() and place.stat().st_mode & bits != bits and place.stat().st_uid != account.uid:
+            raise UnsafeError(
+                f"the account '{account.name}', which hooks run as, cannot read {place}",
+                hint=f"chmod o+r{'x' if place is path.parent else ''} {place}",
+            )
     python = (Path(sys.prefix), Path(sys.base_prefix), *(Path(one) for one in sys.path if one and Path(one).is_dir()))
     folders = [*python, _PACKAGE / "envclone", *_PROGRAMS, path.parent]
     shown = tuple(dict.fromkeys(one for one in folders if one.exists() and one != Path("/")))
-    return Cage(service_account(), readable=shown, hidden=(hidden,) if hidden is not None else (), inside=path.parent)
+    return Cage(account, readable=shown, hidden=(hidden,) if hidden is not None else (), inside=path.parent)

@@ -220,6 +220,7 @@ def test_a_hook_that_hangs_is_ended(tmp_path: Path) -> None:
     (tmp_path / "slow.py").write_text(
         "from envclone.hooks import hook\nimport time\n@hook(writes='main.t.c')\ndef slow(ctx, batch): time.sleep(60)\n"
     )
+    tmp_path.chmod(0o755)  # the account that hooks run as reads it
     hooks = HookSet(tmp_path, ["slow.py"], ["main"], deadline=2)
     with pytest.raises(UnsafeError, match=r"slow\.py:slow failed: it did not answer within 2 s"):
         hooks.mask("python:slow.py:slow", ["x"])

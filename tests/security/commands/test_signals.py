@@ -163,11 +163,13 @@ def test_it_comes_again_while_cleaning_up(here: Place, clean: None, station: str
     argv, env = _command(here, station)
     victim = subprocess.Popen(argv, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
     assert _until(STATIONS[station], here, lambda: victim.poll() is None)
-    for signum in (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    sent = (signal.SIGTERM, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    for signum in sent:
         victim.send_signal(signum)
         time.sleep(pause)
     _, said = victim.communicate(timeout=120)
-    assert victim.returncode == 128 + signal.SIGTERM, said
+    first = {128 + signal.SIGTERM} if pause else {128 + signum for signum in sent}  # at once: they have no order
+    assert victim.returncode in first, said
     _nothing_left(here)
 
 

@@ -81,9 +81,10 @@ def _ask(here: Place, *questions: str) -> list[str]:
 
 
 def test_no_key_no_pool_no_file_but_its_folder_s(here: Place) -> None:
-    (here.pool / "keys").mkdir(exist_ok=True)
-    (here.pool / "keys" / "masking.key").touch()
-    outside = ["/etc/shadow", "/root", "/home", str(here.pool), str(here.pool / "keys" / "masking.key")]
+    here.call("hooks", "test", "hooks/probe.py", "--value", "uid")
+    keys = [str(path) for path in (here.pool / "keys").iterdir()]
+    assert any(key.endswith("masking.key") for key in keys)
+    outside = ["/etc/shadow", "/home", str(here.pool), str(here.pool / "keys"), *keys]
     outside += [str(here.file), str(here.directory / "secret.env"), "/proc/1/environ", "/var/lib/envclone"]
     assert _ask(here, *(f"read {path}" for path in outside)) == ["refused"] * len(outside)
     (beside,) = _ask(here, f"read {here.directory / 'hooks' / 'beside.txt'}")
