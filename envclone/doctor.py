@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envclone import process
+from envclone import cage, process
 from envclone.accounts import SERVICE_ACCOUNT, Account, require_traversable
 from envclone.cow.choose import best_first, load
 from envclone.cow.sizes import format_size
@@ -57,6 +57,7 @@ def examine(pool_path: Path) -> list[Finding]:
         ("file system tools", _tools),
         ("loop devices", _loop_devices),
         ("service account", lambda: _account(place)),
+        ("cage", _cage),
         ("postgres", _postgres),
         ("qdrant", _qdrant),
         ("docker", _docker),
@@ -230,6 +231,18 @@ def _account(place: Path) -> Iterator[Finding]:
         yield Finding("service account", False, exc.message, exc.hint or "")
     else:
         yield Finding("service account", True, f"'{SERVICE_ACCOUNT}' (user id {entry.pw_uid}) can reach {place}")
+
+
+def _cage() -> Iterator[Finding]:
+    """Whether servers and hooks are kept apart from this machine and from each other: tried, not guessed."""
+    lacking = "servers and hooks run as this user: they see its files and this host's network, and each other"
+    if os.geteuid() != 0:
+        yield Finding("cage", None, f"not held: {lacking}", "run envclone as root to have accounts and namespaces")
+        return
+    if reason := cage.unavailable():
+        yield Finding("cage", False, reason, "root needs CAP_SYS_ADMIN: mount and network namespaces")
+    else:
+        yield Finding("cage", True, "held: each clone and branch has an account, a root directory and no network")
 
 
 def _postgres() -> Iterator[Finding]:
