@@ -31,7 +31,7 @@ _MESSAGE = 4096
 _CHUNK = 1 << 16
 _HELD = 1 << 18
 """Bytes that are held for a side that reads slowly, before the other is no longer read."""
-_FIRST = 30.0
+_FIRST = 10.0
 """Seconds that the first route is waited for."""
 
 
@@ -156,6 +156,7 @@ class Gate:
             return "done"
         if words[0] == "drop" and len(words) == 2:
             self._drop(words[1])
+            self._had = True  # the start that it was summoned for has failed
             return "done"
         return "\0".join(self._routes) if words[0] == "routes" else "no"
 
