@@ -166,7 +166,6 @@ def _cage(path: Path, hidden: Path | None) -> Cage | None:
                 f"the account '{account.name}', which hooks run as, cannot read {place}",
                 hint=f"chmod o+r{'x' if place is path.parent else ''} {place}",
             )
-    python = (Path(sys.prefix), Path(sys.base_prefix), *(Path(one) for one in sys.path if one and Path(one).is_dir()))
-    folders = [*python, _PACKAGE / "envclone", *_PROGRAMS, path.parent]
+    folders = [Path(sys.prefix), Path(sys.base_prefix), _PACKAGE / "envclone", *_PROGRAMS, path.parent]
     shown = tuple(dict.fromkeys(one for one in folders if one.exists() and one != Path("/")))
     return Cage(account, readable=shown, hidden=(hidden,) if hidden is not None else (), inside=path.parent)

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from envclone import process
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over, service_account
 from envclone.config.schema import StoreConfig
 from envclone.errors import BusyError, UnsafeError
 from envclone.models import FieldRule, StorePlan, StoreSnapshot
@@ -123,7 +123,7 @@ def test_no_original_is_left_in_any_byte(clone: Clone) -> None:
     # the files are whole: page checksums, then every index and every row
     found_engine = engine.for_snapshot(snapshot)
     done = process.run(
-        [found_engine.program("pg_checksums"), "--check", "-D", directory / "data"], account=service_account()
+        [found_engine.program("pg_checksums"), "--check", "-D", directory / "data"], account=account_of(directory)
     )
     assert "Bad checksums:  0" in done.stdout
     with PostgresStore().open(directory, snapshot, log=directory.parent / "log") as session:

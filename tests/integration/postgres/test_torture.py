@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from envclone import process
-from envclone.accounts import hand_over, service_account
+from envclone.accounts import account_of, hand_over, service_account
 from envclone.config.schema import StoreConfig
 from envclone.errors import UnsafeError
 from envclone.masking import rules
@@ -147,7 +147,7 @@ def test_in_place_gives_what_sql_gives_at_the_same_addresses(first: int) -> None
 
 def _checked(directory: Path, snapshot: StoreSnapshot, place: Path) -> None:
     """The server's own tools have nothing to say, and what they may do to the clone they can."""
-    found, account = engine.for_snapshot(snapshot), service_account()
+    found, account = engine.for_snapshot(snapshot), account_of(directory)
     data = directory / "data"
     process.run([found.program("pg_checksums"), "--check", "-D", data], account=account)
     assert control.read(data).checksums
