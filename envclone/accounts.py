@@ -149,7 +149,7 @@ def _read_lent(file: TextIO) -> dict[int, str]:
 
 def _gone(path: str) -> bool:
     """Whether a directory was removed; one whose pool is not mounted now may come back, with its owners."""
-    return not os.path.lexists(path) and os.path.isdir(os.path.dirname(path))  # noqa: PTH112,PTH120
+    return not os.path.lexists(path) and os.path.isdir(os.path.dirname(path))  # noqa: PTH112,PTH120 - text, as in the list
 
 
 def _users() -> set[int]:

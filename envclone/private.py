@@ -12,9 +12,10 @@ from envclone.accounts import Account, hand_over
 __all__ = ["locked_sibling", "write_private"]
 
 
-def write_private(path: Path, text: str, account: Account | None = None) -> None:
+def write_private(path: Path, text: str, account: Account | None = None, *, durable: bool = False) -> None:
     """Write a file with mode 0600 under another name and rename it; it belongs to `account` when one is given.
 
+    `durable` waits until its bytes are on the disk, before it takes the other's place.
     Two processes that write one file do not disturb each other: the last one's is there, whole.
     """
     partial, descriptor = locked_sibling(path)
@@ -22,6 +23,8 @@ def write_private(path: Path, text: str, account: Account | None = None) -> None
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
+            if durable:
+                os.fsync(file.fileno())
             if account is not None:
                 hand_over(partial, account)
             partial.replace(path)

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int:
         enter(uid, gid, name, words)
         os.chdir(next((path for kind, path in words if kind == "cwd"), "/"))
         # without /proc the loader cannot tell where the program is, which its library path may say
-        os.execve(program[0], program, {**os.environ, "LD_ORIGIN_PATH": origin})  # noqa: S606
+        os.execve(program[0], program, {**os.environ, "LD_ORIGIN_PATH": origin})  # noqa: S606 - `process` asked for it
     except OSError as exc:
         place = f" ({exc.filename})" if exc.filename else ""
         sys.stderr.write(f"{MARK}{exc.strerror}{place}\n")
@@ -99,7 +99,7 @@ def enter(uid: int, gid: int, name: str, words: list[tuple[str, ...]]) -> None:
 
 def _furnish(uid: int, gid: int, name: str) -> None:
     """What every program expects: libraries, /dev, /tmp, and /etc with root and its own account."""
-    for path, mode in (("/tmp", 0o1777), ("/dev", 0o755), ("/dev/shm", 0o1777), ("/etc", 0o755)):  # noqa: S108
+    for path, mode in (("/tmp", 0o1777), ("/dev", 0o755), ("/dev/shm", 0o1777), ("/etc", 0o755)):  # noqa: S108 - its own
         os.makedirs(path, 0o755, exist_ok=True)
         if mode == 0o1777:
             _mount("tmpfs", path, "tmpfs", _NOSUID | _NODEV | _NOEXEC, f"mode={mode:o}")

@@ -147,8 +147,8 @@ def _environment() -> dict[str, str]:
         "PYTHONPATH": str(_PACKAGE),
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONUNBUFFERED": "1",  # what it prints is shown as it prints it, also when it is ended
-        "HOME": "/tmp",  # noqa: S108
-        "TMPDIR": "/tmp",  # noqa: S108
+        "HOME": "/tmp",  # noqa: S108 - in the cage that is a directory of its own
+        "TMPDIR": "/tmp",  # noqa: S108 - the same
     }
 
 

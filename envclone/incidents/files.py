@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from envclone.errors import ConfigError, Problem, UsageError
 from envclone.incidents.bundle import NAME, Incident, twice
 from envclone.incidents.document import DEPTH, Keys, Malformed, dump, parse
-from envclone.private import locked_sibling
+from envclone.private import write_private
 
 __all__ = ["LIMIT", "SUFFIXES", "find", "load", "save"]
 
@@ -49,16 +48,7 @@ def save(incident: Incident, path: Path) -> None:
     """
     data = _plain(incident)
     text = json.dumps(data, ensure_ascii=False, indent=1) + "\n" if path.suffix == ".json" else dump(data)
-    temporary, descriptor = locked_sibling(path)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-            temporary.rename(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
+    write_private(path, text, durable=True)
 
 
 def find(directory: Path, id: str) -> Path:

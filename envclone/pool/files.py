@@ -10,7 +10,7 @@ from typing import Any
 
 from envclone.cow.placing import reported
 from envclone.errors import BusyError, UnsafeError, UsageError
-from envclone.private import locked_sibling
+from envclone.private import write_private
 
 __all__ = ["place_tree", "read_json", "write_json"]
 
@@ -45,16 +45,7 @@ def write_json(path: Path, obj: Any) -> None:
     """
     text = json.dumps(obj, indent=1, ensure_ascii=False) + "\n"
     with reported("cannot write", path):
-        temporary, descriptor = locked_sibling(path)
-        try:
-            with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-                file.write(text)
-                file.flush()
-                os.fsync(file.fileno())
-                temporary.rename(path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
+        write_private(path, text, durable=True)
         _fsync(path.parent)
 
 
@@ -66,7 +57,7 @@ def read_json(path: Path) -> Any:
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise UsageError(f"{path} does not exist") from exc
         except ValueError as exc:
-            raise UnsafeError(f"{path} is damaged: {exc}", hint="remove what it describes and make it anew") from exc
+            raise UnsafeError(f"{path} is damaged: {exc}", hint="remove what it describes, and make it again") from exc
 
 
 def _fsync(folder: Path) -> None:

@@ -26,27 +26,11 @@ from pathlib import Path
 
 import psycopg
 
+from tests.security.pool import two
 from tests.support.postgres import Production, production
 from tests.support.stack import ROOT, Place, place
 
-STACK = """\
-version: 1
-project: @PROJECT@
-pool: {path: "{pool}"}
-environments:
-  prod:
-    stores:
-      main: {kind: postgres, source: {method: physical, dsn: "${PROD_DSN}", database: @PROJECT@}}
-sanitize:
-  rules:
-    main:
-      public.people.name: person
-      public.people.email: email
-      public.people.*: keep
-  hooks: [nobody.sql]
-branches: {max: 5}
-incidents: incidents/
-"""
+STACK = two.STACK.replace("branches: {max: 2}", "  hooks: [nobody.sql]\nbranches: {max: 5}")
 HOOK = "-- stage: verify\n-- store: main\nSELECT 1 FROM public.people WHERE id < 0;\n"
 BUNDLE = """\
 version: 1
@@ -104,13 +88,8 @@ def arena(*, size: str = "4G") -> Iterator[tuple[Production, list[Place]]]:
         server.execute("CREATE ROLE app LOGIN")
         places = []
         for project in PROJECTS:
-            server.create_database(project)
-            server.execute(
-                "CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, of text);"
-                f"INSERT INTO people SELECT i, 'Jane Doe', 'jane' || i || '@{project}.example', '{project}'"
-                " FROM generate_series(1, 300) i; GRANT SELECT ON people TO app;",
-                project,
-            )
+            two.prepare(server, project, rows=300)
+            server.execute("GRANT SELECT ON people TO app", project)
             folder = first.directory / project
             (folder / "incidents").mkdir(parents=True)
             here = replace(first, directory=folder, env={"PROD_DSN": server.dsn_for(project)})
