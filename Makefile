@@ -36,7 +36,7 @@ $(STAMP): pyproject.toml $(LOCK) .ci/system
 	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
 	@touch $@
 
-lock:            ## resolve pyproject.toml anew into the lock, with hashes, for every supported Python
+lock:            ## resolve pyproject.toml again into the lock, with hashes, for every supported Python
 	$(PYTHON) -m venv $(VENV)-lock
 	$(VENV)-lock/bin/$(PIP) uv
 	$(VENV)-lock/bin/uv pip compile pyproject.toml --quiet --upgrade --universal --python-version 3.11 --extra dev \

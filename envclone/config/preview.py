@@ -63,7 +63,7 @@ def _size(value: Any) -> bool:
 
 
 def _environment(value: Any) -> bool:
-    """Names with values: a name without one would be filled from the environment of whoever runs the command."""
+    """Names with values: a name without one would be filled from the operator's environment."""
     return isinstance(value, dict) and all(
         _matches(r"[A-Za-z_][A-Za-z0-9_]*")(name) and isinstance(item, str | int | float) and "\0" not in str(item)
         for name, item in value.items()
@@ -207,7 +207,7 @@ def _checked(root: yaml.MappingNode, data: Mapping[str, Any]) -> Iterator[tuple[
 
 
 def _variable(node: yaml.Node) -> int | None:
-    """The line of the first value that compose would fill from the environment of whoever runs the command."""
+    """The line of the first value that compose would fill from the operator's environment."""
     if isinstance(node, yaml.ScalarNode):
         return _line(node) if re.search(r"\$\{|\$[A-Za-z_]", node.value) else None
     for item in node.value:

@@ -131,7 +131,7 @@ def require_free(project: Project, name: str) -> None:
 
 
 def reset(project: Project, name: str) -> Branch:
-    """Throw away what was changed in a branch: clone its image anew, with the same name and credentials' role.
+    """Throw away what was changed in a branch: clone its image again, with the same name and credentials' role.
 
     It takes only the image that the branch was made from, and its containers' images by their digests. Raises
     UnsafeError, UsageError or ResourceError when one of them is gone or was made again; the branch is then as it was.
@@ -168,7 +168,7 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
     """
     pool = project.pool
     check_name(name)
-    with pool.using("branches", name):  # whoever uses a running branch need not end for this
+    with pool.using("branches", name):  # a running branch may be in use meanwhile
         branch = load(project, name)
         if _runs(project, branch, runtime):
             return branch

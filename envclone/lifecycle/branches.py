@@ -30,7 +30,7 @@ __all__ = [
 USED = "used"
 """A file beside the record whose time is that of the last use that was seen."""
 PATIENCE = 10.0
-"""Seconds that removing or protecting a branch waits for whoever uses it."""
+"""Seconds that removing or protecting a branch waits for its users."""
 
 
 def directory(pool: Pool, name: str) -> Path:

@@ -1,4 +1,4 @@
-"""Words that the keys of documents are made of in any schema: whoever reads one of them learns of nobody."""
+"""Words that the keys of documents are made of in any schema: none of them names a person."""
 
 from __future__ import annotations
 

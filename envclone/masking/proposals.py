@@ -1,4 +1,4 @@
-"""The rules that are missing, as the YAML to add: what a refusal hands to whoever has to decide."""
+"""The rules that are missing, as the YAML to add: a refusal shows them."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class StoreSnapshot:
 
     @property
     def warnings(self) -> tuple[str, ...]:
-        """What the adapter found doubtful, for whoever uses the snapshot or what is made from it."""
+        """What the adapter found doubtful, shown with the snapshot and with what is made from it."""
         return tuple(map(str, self.details.get("warnings") or ()))
 
     @property

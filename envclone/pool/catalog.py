@@ -1,7 +1,7 @@
 """The records of a pool: each with the project it belongs to, and the damaged ones as values, too.
 
 The manifests beside the objects are the catalog. A record that cannot be read, names another object or names no
-project stops nobody: it comes as a `Flaw`, and whoever lists records names it and goes on.
+project stops nobody: it comes as a `Flaw`, and a list of records names it and goes on.
 """
 
 from __future__ import annotations

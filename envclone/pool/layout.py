@@ -37,7 +37,7 @@ _ROOT_MODE = 0o711
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _ID = re.compile(r"[a-z0-9][a-z0-9-]{0,79}")
 SHARED_WAIT = 60.0
-"""Seconds to wait for whoever removes what one wants to use."""
+"""Seconds to wait for the removal of an object that is to be used."""
 _OBJECTS = {
     "raw": "the raw snapshot {}",
     "images": "the image {}",

@@ -109,7 +109,7 @@ def _take(path: Path, *, shared: bool) -> int | None:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
             fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-            if os.fstat(descriptor).st_nlink:  # whoever removes a lock file holds it: then this is a file of the past
+            if os.fstat(descriptor).st_nlink:  # lock files are removed under their lock: this one may be gone
                 return descriptor
             os.close(descriptor)
         except BlockingIOError:

@@ -93,7 +93,7 @@ def propose(
 
 
 def _only_by_name(field: Field) -> bool:
-    """Whether all that the field holds is kept by name, such as point ids; a tsvector is made anew instead."""
+    """Whether all that the field holds is kept by name, such as point ids; a tsvector is computed again instead."""
     return bool(field.holds) and field.holds[0].path == "" and field.base != "tsvector" and not field.opaque
 
 

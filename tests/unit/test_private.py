@@ -1,4 +1,4 @@
-"""Private files are there whole, whoever writes beside."""
+"""Private files are there whole, also when two processes write one."""
 
 from __future__ import annotations
 

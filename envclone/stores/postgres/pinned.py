@@ -109,7 +109,7 @@ def ordinary(major: int | None, keep: Collection[str] = ()) -> dict[str, str]:
 
 
 def production(keep: Collection[str] = ()) -> dict[str, str]:
-    """A reading session in production, as whoever the DSN names; what `keep` names stays as the role has it."""
+    """A reading session in production, as the DSN's login; what `keep` names stays as the role has it."""
     pins = _NAMES | _TRANSACTIONS | _MANNERS | _PATIENCE | _NEWER | _POWERS | _NEWER_POWERS
     return _without(pins | {"default_transaction_read_only": "on"}, keep)
 

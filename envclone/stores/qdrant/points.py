@@ -30,7 +30,7 @@ def count(segment: Path) -> int | None:
 
 
 def deleted(segment: Path) -> int:
-    """Points of a segment that are deleted or were written anew, and whose vectors are still in its files.
+    """Points of a segment that are deleted or were written again, and whose vectors are still in its files.
 
     0 when its tracker has a format that is not read here.
     """

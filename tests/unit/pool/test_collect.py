@@ -46,7 +46,7 @@ def test_what_was_published_stays(pool: Pool) -> None:
 
 
 def test_leftovers_are_what_nobody_is_at(pool: Pool) -> None:
-    """The process in a name counts for nothing: it may be of another container, and its number given anew."""
+    """The process in a name counts for nothing: it may be of another container, and its number given again."""
     running = os.getpid()
     gone = 4194304  # above the kernel's largest process id
     for name in (

@@ -65,7 +65,7 @@ def drop(connect: Connect) -> None:
 
 
 def make(connect: Connect) -> None:
-    """Make the schema of the staging tables anew, for the worker to make them in."""
+    """Replace the schema of the staging tables; the worker makes them there."""
     drop(connect)
     with connect(autocommit=True) as conn:
         row = conn.execute("SELECT session_user::pg_catalog.text").fetchone()

@@ -1,4 +1,4 @@
-"""As whom a step runs: an ordinary role, with that role's settings, whoever the connection's login is."""
+"""As whom a step runs: an ordinary role, with that role's settings, under any login."""
 
 from __future__ import annotations
 

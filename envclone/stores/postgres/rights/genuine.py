@@ -1,6 +1,6 @@
 """Whether a database's own functions, operators and views still are the server's: the operator's statements use them.
 
-Production's superuser can replace `pg_catalog.upper` by a function in SQL, and the planner puts its text into whoever's
+Production's superuser can replace `pg_catalog.upper` by a function in SQL, and the planner puts its text into every
 statement calls it. So this is asked before anything else, without a function or operator in the question, and compared
 here.
 """

@@ -89,6 +89,6 @@ def require(directory: Path) -> Logins:
     if found is None:
         raise UnsafeError(
             f"in {directory} production's superusers still are superusers: its image was made by an older envclone",
-            hint="make the image anew: envclone image --again",
+            hint="make the image again: envclone image --again",
         )
     return found

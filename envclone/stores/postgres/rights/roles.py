@@ -50,7 +50,7 @@ def demote(conn: Connection) -> tuple[Demoted, list[Taken]]:
     if not first[4]:
         raise UnsafeError(
             f"the first superuser of this cluster is '{first[1]}', not the one whom its snapshot's record names",
-            hint="take the snapshot anew: envclone snapshot",
+            hint="take another snapshot: envclone snapshot",
         )
     _, name, can_login, limit, _ = first
     logins = choose({row[1] for row in rows})

@@ -1,4 +1,4 @@
-"""Every SQL text of the package names its schemas: whoever owns a database decides what a bare name means there."""
+"""Every SQL text of the package names its schemas: a database's owner decides what a bare name means there."""
 
 from __future__ import annotations
 
