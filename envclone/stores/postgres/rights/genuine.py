@@ -1,8 +1,8 @@
 """Whether a database's own functions, operators and views still are the server's: the operator's statements use them.
 
 Production's superuser can replace `pg_catalog.upper` by a function in SQL, and the planner puts its text into every
-statement calls it. So this is asked before anything else, without a function or operator in the question, and compared
-here.
+statement that calls it. So this is asked before anything else, without a function or operator in the question, and
+compared here.
 """
 
 from __future__ import annotations
