@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import signal
+import threading
 import types
 from collections.abc import Callable, Iterator
 
@@ -25,6 +27,10 @@ class Interrupted(KeyboardInterrupt):
         self.exit_code = 128 + signum
 
 
+_PAUSE = 0.01
+"""Seconds after which a signal is sent again that came while a module was imported."""
+
+
 class Ending:
     """The handler of SIGNALS: it raises at the first one, or at the end of the blocks that may not be cut.
 
@@ -40,6 +46,11 @@ class Ending:
     def __call__(self, signum: int, frame: types.FrameType | None) -> None:
         if self.first is not None:
             self._again(signum)
+            return
+        if _importing(frame):  # a module that is half there would break the clean-up, which may need it
+            later = threading.Timer(_PAUSE, os.kill, (os.getpid(), signum))
+            later.daemon = True
+            later.start()
             return
         self.first = signum
         if self.held:
@@ -92,6 +103,15 @@ def deferred() -> Iterator[None]:
         yield
     finally:
         ending.release()
+
+
+def _importing(frame: types.FrameType | None) -> bool:
+    """Whether a module is being imported by what was interrupted."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def ignore() -> None:

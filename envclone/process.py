@@ -12,10 +12,11 @@ import weakref
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from envclone.cage import REFUSED, confine, refused
 from envclone.errors import CommandError, EnvcloneError, ResourceError
+from envclone.interrupts import deferred
 from envclone.models import Account, Cage
 
 __all__ = ["Completed", "Conversation", "alive", "replace", "run", "spawn", "stream", "terminate"]
@@ -90,24 +91,23 @@ def stream(
     Raises CommandError.
     """
     args = [str(a) for a in argv]
-    try:
-        process = subprocess.Popen(
-            args,
-            env=_environment(env),
-            cwd=cwd or "/",
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.PIPE,
-            text=True,
-            errors="replace",
-            bufsize=1,
-            process_group=0,  # pg_basebackup forks: its child must not write on into what is being removed
-            **_rights(account),
-        )
-    except FileNotFoundError as exc:
-        raise _missing(args[0]) from exc
+    process: subprocess.Popen[str] | None = None
     last: list[str] = []
     try:
+        with deferred():  # a signal must not come between the program and its number
+            process = subprocess.Popen(
+                args,
+                env=_environment(env),
+                cwd=cwd or "/",
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+                errors="replace",
+                bufsize=1,
+                process_group=0,  # pg_basebackup forks: its child must not write on into what is being removed
+                **_rights(account),
+            )
         assert process.stderr is not None
         for line in process.stderr:  # universal newlines: a progress meter's CR ends a line too
             text = line.rstrip()
@@ -115,13 +115,15 @@ def stream(
                 last = [*last[-40:], text]
                 on_line(text)
         code = process.wait()
-    except BaseException:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    except BaseException as exc:
+        if process is not None:
+            with deferred():
+                _kill_group(process)
+        elif isinstance(exc, FileNotFoundError):
+            raise _missing(args[0]) from exc
         raise
     finally:
-        if process.stderr is not None:
+        if process is not None and process.stderr is not None:
             process.stderr.close()
     if code != 0:
         raise _failed(args, code, "\n".join(last), env)
@@ -149,15 +151,17 @@ class Conversation:
                 raise _missing(args[0])
             raise ResourceError(f"{Path(args[0]).name} cannot be run: Permission denied", hint="chmod +x?")
         try:
-            self._process = subprocess.Popen(
-                confine(args, cage),
-                env=_environment(env),
-                cwd=cwd or "/",
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=None if show else subprocess.DEVNULL,
-                process_group=0,
-            )
+            with deferred():
+                self._process = subprocess.Popen(
+                    confine(args, cage),
+                    env=_environment(env),
+                    cwd=cwd or "/",
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=None if show else subprocess.DEVNULL,
+                    process_group=0,
+                )
+                self._end = weakref.finalize(self, _end, self._process)
         except FileNotFoundError as exc:
             raise _missing(args[0]) from exc
         except OSError as exc:
@@ -166,7 +170,6 @@ class Conversation:
         self._in, self._out = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._in, False)
         self._kept = b""
-        self._end = weakref.finalize(self, _end, self._process)
 
     def exchange(self, line: bytes | None, timeout: float) -> bytes:
         """Send a line, unless it is None, and wait for one. Raises TimeoutError, or EOFError when the program ended."""
@@ -202,10 +205,20 @@ class Conversation:
         self._end()
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def _kill_group(process: subprocess.Popen[Any]) -> None:
+    """Kill a program and what it started, and wait until none of them can write any more (for 5 s at most)."""
+    deadline = time.monotonic() + 5
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+        while time.monotonic() < deadline:
+            os.killpg(process.pid, 0)
+            time.sleep(0.002)
     process.wait()
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    _kill_group(process)
     for pipe in (process.stdin, process.stdout):
         if pipe is not None:
             with contextlib.suppress(OSError):

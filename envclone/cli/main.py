@@ -7,6 +7,7 @@ import importlib
 import os
 import signal
 import sys
+import traceback
 from typing import Any
 
 import click
@@ -95,7 +96,11 @@ def main() -> None:
         try:
             code = cli.main(standalone_mode=False)  # an Exit comes back as its code
         except BaseException as exc:  # noqa: BLE001 (the boundary: everything becomes an exit code here)
-            code = _interrupted(ending.first or signal.SIGINT) if _ended(exc, ending) else _failed(exc)
+            if _ended(exc, ending):
+                _let_go(exc)
+                code = _interrupted(ending.first or signal.SIGINT, clean=_unwound(exc))
+            else:
+                code = _failed(exc)
         if ending.first is not None:
             ignore()  # the interpreter's own end gives handlers up: a late signal would change the exit code
         if isinstance(code, int) and code:
@@ -136,10 +141,33 @@ def _failed(exc: BaseException) -> int:
     return 1
 
 
-def _interrupted(signum: int) -> int:
+def _let_go(exc: BaseException) -> None:
+    """Close what the interrupted frames still hold.
+
+    A signal can come between a context manager's first half and the block that it is for: nothing calls its second half
+    then, and it runs when its generator is closed, which is when no frame of the trace has it any more.
+    """
+    seen: BaseException | None = exc
+    while seen is not None:
+        traceback.clear_frames(seen.__traceback__)
+        seen = seen.__cause__ or seen.__context__
+
+
+def _unwound(exc: BaseException) -> bool:
+    """Whether what came out is the signal itself, or what it did to a program: no error of the clean-up after it."""
+    if isinstance(exc, click.Abort | KeyboardInterrupt):
+        return True
+    seen = exc.__context__
+    while seen is not None and not isinstance(seen, KeyboardInterrupt):
+        seen = seen.__context__
+    return seen is None
+
+
+def _interrupted(signum: int, *, clean: bool) -> int:
     """Say so and return 128 and the signal's number; a terminal that was closed can no longer be told."""
     code = 128 + signum
-    said = f"ended by {signal.Signals(signum).name}; nothing half made is left"
+    left = "nothing half made is left" if clean else "cleaning up failed: envclone gc removes what is left"
+    said = f"ended by {signal.Signals(signum).name}; {left}"
     with contextlib.suppress(OSError):
         if "--json" in sys.argv:
             _write_json({"type": "Interrupted", "message": said, "exit_code": code})

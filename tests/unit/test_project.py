@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from envclone import keys
 from envclone.lifecycle import publish
 from envclone.project import Project
+from tests.support.postgres import scratch
 
 STACK = """\
 version: 1
@@ -26,12 +27,12 @@ sanitize:
 
 
 @pytest.fixture
-def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Project:
-    monkeypatch.setattr("envclone.pool.require_traversable", lambda *_: None, raising=False)
-    (tmp_path / "before.sql").write_text("-- stage: before\n-- store: main\nSELECT 1\n")
-    file = tmp_path / "envclone.yaml"
-    file.write_text(STACK.replace("POOL", str(tmp_path / "pool")))
-    return Project.open(file)
+def project() -> Iterator[Project]:
+    with scratch() as place:
+        (place / "before.sql").write_text("-- stage: before\n-- store: main\nSELECT 1\n")
+        file = place / "envclone.yaml"
+        file.write_text(STACK.replace("POOL", str(place / "pool")))
+        yield Project.open(file)
 
 
 def test_name_domains_and_key(project: Project) -> None:

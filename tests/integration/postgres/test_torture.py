@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,10 +50,14 @@ def _plan(session: Any, tables: list[torture.Torment], method: str) -> StorePlan
     try:
         made = rules.plan(declared, torture.DOMAINS, inventory)
     except UnsafeError as exc:  # few rows: not every path is there
+        written = dict(declared)
         for problem in exc.problems:
             address, _, rest = str(problem).partition(": the path ")
             assert rest, exc.problems
-            declared[address] = {k: v for k, v in declared[address].items() if k != rest.split(" ")[0]} or "keep"
+            # a path with a key that may be a person's is shown as its shape, with its place in the rule
+            number = re.search(r"\(number (\d+) there\)", rest)
+            gone = list(written[address])[int(number[1]) - 1] if number else rest.split(" ")[0]
+            declared[address] = {k: v for k, v in declared[address].items() if k != gone} or "keep"
         made = rules.plan(declared, torture.DOMAINS, inventory)
     return StorePlan(made.store, made.rules, method)
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
 
 from envclone import errors
 from envclone.cli import main as boundary
+from envclone.interrupts import SIGNALS
 
 CODES = {
     errors.EnvcloneError: 1,
@@ -110,6 +115,49 @@ def test_an_interrupt(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFix
     _failing(monkeypatch, KeyboardInterrupt())
     assert _run(monkeypatch, "doctor") == 130
     assert capsys.readouterr().err.strip() == "ended by SIGINT; nothing half made is left"
+
+
+def test_a_failed_clean_up_is_said(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    exc = errors.ResourceError("it does not stop")
+    exc.__context__ = KeyboardInterrupt()
+    assert not boundary._unwound(exc) and boundary._unwound(errors.ResourceError("killed by the same signal"))
+    assert boundary._interrupted(signal.SIGHUP, clean=False) == 129
+    assert capsys.readouterr().err.strip() == "ended by SIGHUP; cleaning up failed: envclone gc removes what is left"
+
+
+def test_what_was_begun_when_a_signal_came_is_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also a context manager that was entered, whose block had not begun, and which an error still leads to."""
+    done: list[str] = []
+
+    @contextlib.contextmanager
+    def work() -> Iterator[None]:
+        try:
+            yield
+        finally:
+            done.append("removed")
+
+    @click.command()
+    def doctor() -> None:
+        begun = work()
+        begun.__enter__()
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        except BaseException as exc:
+            kept = exc  # noqa: F841 - a frame that its own error leads to: only the collector would find it
+            raise
+
+    monkeypatch.setattr(boundary.cli, "get_command", lambda ctx, name: doctor)
+    monkeypatch.setattr(boundary, "ignore", lambda: None)
+    monkeypatch.setattr(sys, "argv", ["envclone", "doctor"])
+    before = [signal.getsignal(signum) for signum in SIGNALS]
+    try:
+        with pytest.raises(SystemExit) as caught:
+            boundary.main()
+        assert caught.value.code == 143
+        assert done == ["removed"]
+    finally:
+        for signum, handler in zip(SIGNALS, before, strict=True):
+            signal.signal(signum, handler)
 
 
 @pytest.mark.parametrize("arguments", [["no-such-command"], ["branch"], ["ls", "--no-such-option"], ["rm"]])
