@@ -273,11 +273,13 @@ class Stack:
         environment: str | None = None,
         image: str | None = None,
         allow_chosen: bool = False,
+        allow_computed: bool = False,
     ) -> tuple[Incident, Sequence[str]]:
         """Mask an incident's bundle for other hands; needs the masking key. Kept in the pool too.
 
         By the rules of `image`, or of the newest image of `environment`, by default the bundle's own. Comes with a line
-        for each place where the bundle itself chose what becomes a pseudonym, which takes `allow_chosen`.
+        for each place where the bundle itself chose what becomes a pseudonym, which takes `allow_chosen`. Texts
+        that a statement computed are left out unless `allow_computed`.
         """
         from envclone.incidents import files
         from envclone.lifecycle.incidents import mask
@@ -294,7 +296,9 @@ class Stack:
                 )
             image = newest.id
         with images.using(self.project, image) as held:
-            return mask(self.project, incident, held, allow_chosen=allow_chosen, strict=True)
+            return mask(
+                self.project, incident, held, allow_chosen=allow_chosen, allow_computed=allow_computed, strict=True
+            )
 
     def replay(
         self,

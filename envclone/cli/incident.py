@@ -70,6 +70,9 @@ def record(
 @click.option(
     "--allow-chosen", is_flag=True, help="Also make pseudonyms of values that the bundle gives and production did not."
 )
+@click.option(
+    "--allow-computed", is_flag=True, help="Also hand over texts that a statement computed, masked as free text."
+)
 @json_option
 @click.pass_obj
 def mask(
@@ -79,17 +82,25 @@ def mask(
     image: str | None,
     output: str | None,
     allow_chosen: bool,
+    allow_computed: bool,
     as_json: bool,
 ) -> None:
     """Mask an incident's bundle for somebody who has no key: the operator's command.
 
     Who sees a bundle before and after learns the pseudonyms of what is in it. So what production did not give, and the
-    bundle asks for by a domain of its own, is refused (exit code 4) unless you say --allow-chosen.
+    bundle asks for by a domain of its own, is refused (exit code 4) unless you say --allow-chosen. A text that a
+    statement computed can spell a name in any way: it is left out, and not compared, unless you say --allow-computed.
     """
     from envclone.incidents import files
 
     with settings.stack() as stack:
-        masked, chosen = stack.mask(incident_id, environment=environment, image=image, allow_chosen=allow_chosen)
+        masked, chosen = stack.mask(
+            incident_id,
+            environment=environment,
+            image=image,
+            allow_chosen=allow_chosen,
+            allow_computed=allow_computed,
+        )
     if output:
         files.save(masked, absolute(output))
 

@@ -14,11 +14,25 @@ from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field
 
 from envclone.models import StepResult
 
-__all__ = ["NAME", "UNKNOWN", "Expected", "HttpStep", "Incident", "SqlStep", "Step", "VectorStep", "twice", "with_role"]
+__all__ = [
+    "COMPUTED",
+    "NAME",
+    "UNKNOWN",
+    "Expected",
+    "HttpStep",
+    "Incident",
+    "SqlStep",
+    "Step",
+    "VectorStep",
+    "twice",
+    "with_role",
+]
 
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 UNKNOWN = "(not comparable: shifted by a value that the result does not show)"
 """What a masked bundle says of a value that its pseudonym cannot be known of."""
+COMPUTED = "(not comparable: computed in production, and left out of the bundle that is handed over)"
+"""What a bundle for other hands says of a text that a statement computed: it can spell a name in any way."""
 
 
 def _setting(value: Any) -> Any:

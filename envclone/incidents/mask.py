@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from envclone.errors import UnsafeError
-from envclone.incidents.bundle import UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
+from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
 from envclone.incidents.maskjson import mask_documents, mask_filter, mask_leaves, mask_payload_rows, mask_tree
 from envclone.incidents.masksql import is_plain_data, mask_sql
@@ -47,9 +48,13 @@ class IncidentMasks(Masks, Protocol):
         ...
 
 
-def mask_incident(incident: Incident, masks: IncidentMasks, plans: Mapping[str, StorePlan]) -> Incident:
+def mask_incident(
+    incident: Incident, masks: IncidentMasks, plans: Mapping[str, StorePlan], *, computed: bool = True
+) -> Incident:
     """The bundle as the engineer may see it; `plans` are by store.
 
+    Without `computed`, what statements made of fields (a text, a list, bytes) is left out: reversed, cut or encoded it
+    can spell a name that no search finds. Numbers and booleans stay.
     A bundle that was masked with the same key is returned as it is. Raises UnsafeError when it was masked with
     another key, or when a step's store has no plan.
     """
@@ -60,7 +65,7 @@ def mask_incident(incident: Incident, masks: IncidentMasks, plans: Mapping[str, 
             f"incident {incident.incident} was masked with the key {incident.masked}, the image with {masks.key_id}",
             hint="take the raw bundle, or the image of the other key",
         )
-    masker = _Masker(masks)
+    masker = _Masker(masks, computed=computed)
     steps: list[Step] = []
     for step in incident.steps:
         if isinstance(step, HttpStep):
@@ -79,8 +84,9 @@ def mask_incident(incident: Incident, masks: IncidentMasks, plans: Mapping[str, 
 
 
 class _Masker:
-    def __init__(self, masks: IncidentMasks) -> None:
+    def __init__(self, masks: IncidentMasks, *, computed: bool) -> None:
         self._masks = masks
+        self._computed = computed
         self._known: dict[str, str] = {}
 
     def text(self, value: str) -> str:
@@ -203,7 +209,7 @@ class _Masker:
         return expect.model_copy(
             update={
                 "rows": tuple(zip(*columns, strict=True)) if expect.rows and columns else expect.rows,
-                "ids": tuple(self._column(list(expect.ids), key)),
+                "ids": tuple(self._column(list(expect.ids), key)) if self._computed or key is not None else (),
                 "error": self._error(expect.error),
             }
         )
@@ -222,6 +228,10 @@ class _Masker:
 
     def _column(self, values: Sequence[Any], rule: FieldRule | None) -> list[Any]:
         """One column's values: by the rule of the field that it shows, or as free text when it was computed."""
+        if (rule is None or rule.derived) and not self._computed:
+            return [
+                value if value is None or isinstance(value, int | float | Decimal) else COMPUTED for value in values
+            ]
         if rule is None or rule.derived:
             return [mask_leaves(value, self.data, keys=True) for value in values]
         if not rule.masked:

@@ -59,12 +59,19 @@ def masked_incident(project: Project, ident: str, image: Image) -> Incident:
 
 
 def mask(
-    project: Project, ident: str, image: Image, *, allow_chosen: bool = False, strict: bool = False
+    project: Project,
+    ident: str,
+    image: Image,
+    *,
+    allow_chosen: bool = False,
+    allow_computed: bool = False,
+    strict: bool = False,
 ) -> tuple[Incident, list[str]]:
     """Mask a bundle with the project's key and the image's rules, sign it, and keep it in the pool.
 
     Returns it with a line for each place where the bundle, and not production, chose what becomes a pseudonym; without
-    `allow_chosen` that is refused. `strict` is for a bundle that goes into other hands. Raises UnsafeError, UsageError.
+    `allow_chosen` that is refused. `strict` is for a bundle that goes into other hands: texts that a statement computed
+    are then left out, unless `allow_computed`. Raises UnsafeError, UsageError.
     """
     from envclone.incidents import files, seal
     from envclone.incidents.mask import mask_incident
@@ -92,7 +99,7 @@ def mask(
             f"or decide, as the operator, to tell them: envclone incident mask {ident} --allow-chosen",
         )
     with project.pool.using("raw", image.raw.id):
-        masked = mask_incident(incident, load_masks(project, image.raw), plans)
+        masked = mask_incident(incident, load_masks(project, image.raw), plans, computed=allow_computed or not strict)
     signature = keys.sign(project.keys, seal.message(masked)).hex()
     masked = masked.model_copy(update={"signature": signature})
     files.save(masked, place)

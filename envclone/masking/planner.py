@@ -252,7 +252,11 @@ class Planner:
     # --- groups -------------------------------------------------------------------------------------------------
 
     def _groups(self, plain: dict[str, _Decision]) -> None:
-        """Fields tied by foreign keys get one decision; a keep from a rule with `*` yields to a mask."""
+        """Fields tied by foreign keys get one decision; a keep from a rule with `*` yields to a mask.
+
+        A keep goes only to a field whose values are enforced to be those of a kept one: anybody who may refer to a
+        kept column could else have another one published by a key that the engine never checked.
+        """
         groups = {field.group | {address} for address, field in self._fields.items() if field.group}
         for group in sorted(groups, key=sorted):
             members = sorted(a for a in group if a in self._fields and not self._fields[a].generated)
@@ -268,6 +272,9 @@ class Planner:
                 continue
             chosen = min(firm.values(), key=lambda d: (specificity(d.pattern), d.domain))
             for address in members:
+                proven = address in own or self._fields[address].proven & own.keys()
+                if not proven and self._kind(chosen.domain) == "keep":
+                    continue
                 if address not in own or self._kind(own[address].domain) != self._kind(chosen.domain):
                     plain[address] = chosen
 
@@ -312,7 +319,7 @@ class Planner:
                 continue
             if address in self._told:
                 continue
-            tied = sorted((field.group - {address}) & self._fields.keys())
+            tied = sorted((field.group - {address}) & (self._fields.keys() - decided.keys()))
             told.update(tied)
             also = f", and with it {_list(tied)}" if tied else ""
             held = field.holds[0].what if field.holds else "vectors" if field.kind is FieldKind.VECTOR else ""

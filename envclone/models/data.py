@@ -56,7 +56,8 @@ class Field:
     `address` is `schema.table.column`, or `collection` for a payload and `collection.vectors[.name]` for vectors.
     `base` is the engine's name of the type below domains and modifiers (`int4`, `uuid`, `inet[]`), '' where unknown.
     `paths` are the scalar leaves seen in a JSON field, such as `$.contacts[*].phone`.
-    `group` holds the addresses of all fields that must keep equal values (a foreign key's ends, transitively).
+    `group` holds the addresses of all fields that must keep equal values (a foreign key's ends, transitively), `proven`
+    those of them whose values are this field's by a key that the engine enforces for every row.
     `holds` is what a pattern with `*` does not keep: it wants a rule of its own name.
     `common` are the keys of a JSON field that so many documents have that they are the schema's; others are not shown.
     `opaque` fields can hold texts that nothing here can look into: arrays of rows, label trees, types of extensions.
@@ -70,6 +71,7 @@ class Field:
     generated: bool = False
     paths: tuple[str, ...] = ()
     group: frozenset[str] = frozenset()
+    proven: frozenset[str] = frozenset()
     base: str = ""
     holds: tuple[Held, ...] = ()
     common: frozenset[str] = frozenset()

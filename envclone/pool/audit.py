@@ -55,7 +55,7 @@ def broken_line(path: Path) -> int | None:
         for number, line in enumerate(file, 1):
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return number
             if not isinstance(event, dict) or event.get("previous") != previous or not line.endswith(b"\n"):
                 return number
@@ -71,7 +71,7 @@ def events(path: Path) -> Iterator[dict[str, Any]]:
         for line in file:
             try:
                 event = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 event = None
             yield event if isinstance(event, dict) else {"action": "?"}
 

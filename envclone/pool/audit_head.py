@@ -133,7 +133,7 @@ def _parsed(text: bytes, log: Path) -> Head:
     try:
         plain = json.loads(text)
         signature = bytes.fromhex(plain.pop("signature"))
-    except (ValueError, KeyError, AttributeError, TypeError):
+    except (ValueError, KeyError, AttributeError, TypeError, RecursionError):
         raise Damaged("its signed head is damaged") from None
     try:
         valid = keys.verify(log.parent / "keys", _canonical(plain), signature)

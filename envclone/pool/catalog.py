@@ -124,7 +124,14 @@ def _read(pool: Pool, kind: str, ident: str, reader: Callable[[Pool, str], R]) -
         record = reader(pool, ident)
     except EnvcloneError as exc:
         return Flaw(kind, ident, path, exc.message)
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as exc:  # a record can be damaged in any way
+    except (
+        OSError,
+        ValueError,
+        KeyError,
+        TypeError,
+        AttributeError,
+        RecursionError,
+    ) as exc:  # a record can be damaged in any way
         return Flaw(kind, ident, path, f"its record is damaged ({type(exc).__name__})")
     named = record.name if isinstance(record, Branch) else record.id
     if named != ident:

@@ -56,7 +56,7 @@ def read_json(path: Path) -> Any:
             return json.loads(path.read_text(encoding="utf-8"))
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise UsageError(f"{path} does not exist") from exc
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise UnsafeError(f"{path} is damaged: {exc}", hint="remove what it describes, and make it again") from exc
 
 

@@ -6,8 +6,11 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache
 
+from envclone.masking.finance import luhn_valid
+
 __all__ = ["pass_as_ids"]
 
+_CARDS = range(14, 20)
 _PART = 0.6
 _FULL = 0.5
 _LENGTHS = {
@@ -26,10 +29,14 @@ def pass_as_ids(values: Sequence[str]) -> bool:
     A tenth of any numbers of that length would be right by chance.
     """
     digits = [value.strip().removesuffix(".0") for value in values if value and value.strip()]
-    numbers = [value for value in digits if re.fullmatch(r"\d{7,18}", value)]
+    numbers = [value for value in digits if re.fullmatch(r"\d{7,19}", value)]
     if len(numbers) < max(1, _PART * len(digits)):
         return False
     numbers = list(dict.fromkeys(numbers))
+    if sum(len(number) in _CARDS and number[0] in "3456" and luhn_valid(number) for number in numbers) >= _PART * len(
+        numbers
+    ):
+        return True
     for name, lengths in _LENGTHS.items():
         for length in lengths:
             whole = sum(len(number) == length for number in numbers)

@@ -14,12 +14,15 @@ from envclone.masking.kinds import KINDS, fits
 from envclone.masking.shown import shape
 from envclone.models import Field, FieldKind
 from envclone.scan.numbers import pass_as_ids
-from envclone.scan.values import Looks, look
+from envclone.scan.values import Looks, look, persons
 
 __all__ = ["Proposal", "Sample", "propose"]
 
 _NUMERIC = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8", "bool"))
 _INTEGERS = frozenset(("int2", "int4", "int8", "numeric"))
+_OF_NUMBERS = frozenset(
+    ("int4range", "int8range", "numrange", "int4multirange", "int8multirange", "nummultirange", "money")
+)
 _TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
 _SHORTEST = 2
 _ENOUGH = 20
@@ -166,9 +169,19 @@ def _by_type(field: Field, sample: Sample) -> tuple[str, float, str]:
             if fits(fitting, field) and (KINDS[fitting].injective or not field.unique):
                 return fitting, 0.7, "most of these numbers pass as national ids"
         return removed(field), 0.7, "most of these numbers pass as national ids"
+    if base not in _NUMERIC and domain == "keep" and persons(set(sample.texts)):
+        return removed(field), 0.7, "its values are names of persons"
+    if base in _OF_NUMBERS and pass_as_ids([n for text in sample.texts for n in _digits(text)]):
+        return removed(field), 0.7, "most of its numbers pass as national ids"
     if base in _NUMERIC and domain not in (*_TELLING, "integer", "redact"):
         return "keep", 0.7, f"a number of type {field.type}"
     return domain, 0.8 if domain != "keep" else 0.6, f"its name and its type {field.type}"
+
+
+def _digits(text: str) -> list[str]:
+    """The integers in a range's or an amount's text; the upper bound of integers is one too high."""
+    plain = re.sub(r"\.\d{1,2}(?!\d)", "", text.replace(",", "" if "$" in text else " "))
+    return re.findall(r"\d{7,19}", plain)[:1]
 
 
 def _number_in_json(sample: Sample, told: str) -> tuple[str, float, str]:

@@ -14,7 +14,7 @@ from envclone.masking.secret import is_secret
 from envclone.masking.words import TITLES, WORDS_FIRST
 from envclone.scan.numbers import pass_as_ids
 
-__all__ = ["Looks", "look"]
+__all__ = ["Looks", "look", "persons"]
 
 _EMAIL = re.compile(r"[^\s@,;]+@[^\s@,;]+\.[A-Za-z]{2,}")
 _URL = re.compile(r"(?:https?|ftp|wss?)://\S+|www\.\S+\.\S+|mailto:\S+")
@@ -27,6 +27,7 @@ _ADDRESS = re.compile(
     r"platz|weg|allee|gasse|po box)\b|(?:straße|strasse|str\.|gatan|vej|straat|laan)\b"
 )
 _USERNAME = re.compile(r"@?[A-Za-z][A-Za-z0-9]*(?:[._\-][A-Za-z0-9]+)*\d*")
+_MARKUP = re.compile(r"<[^>]*>|[{}\"\[\]<>()]")
 _JSON = re.compile(r"\s*[\[{].*[\]}]\s*", re.DOTALL)
 _CARD_DIGITS = range(13, 20)
 _FEW = 0.6
@@ -62,7 +63,9 @@ def look(values: Sequence[str]) -> Looks | None:
 
 def _prose(sample: Sequence[str]) -> Looks | None:
     different = len(set(sample))
-    if different <= _FEW_DIFFERENT and len(sample) >= _REPEATED * different and not _persons(set(sample)):
+    if different <= _FEW_DIFFERENT and len(sample) >= _REPEATED * different and not persons(set(sample)):
+        if any(map(_names_somebody, set(sample))):
+            return Looks("text", 0.7, f"only {different} different values, but one names somebody")
         return Looks("keep", 0.8, f"only {different} different values")
     words = sum(len(_WORD.findall(value)) for value in sample) / len(sample)
     parts = {kind: sum(map(check, sample)) / len(sample) for kind, check in _PROSE.items()}
@@ -81,8 +84,17 @@ def _prose(sample: Sequence[str]) -> Looks | None:
     return None
 
 
-def _persons(values: Set[str]) -> bool:
-    """Whether a few values that recur are persons all the same."""
+def _names_somebody(value: str) -> bool:
+    """Whether a text, of markup or a list too, holds an e-mail address, or is a full name of the dictionary."""
+    plain = _MARKUP.sub(" ", value).strip()
+    words = _WORD.findall(plain)
+    capitalized = 2 <= len(words) <= 4 and all(word[:1].isupper() for word in words)
+    known = capitalized and all(is_name(word.lower()) and word.lower() not in WORDS_FIRST for word in words)
+    return known or _EMAIL.search(value) is not None
+
+
+def persons(values: Set[str]) -> bool:
+    """Whether a few values that recur, or an enum's labels, are persons all the same."""
     full = [value for value in values if len(_WORD.findall(value)) > 1]
     return len(full) >= _FEW * len(values) and sum(map(_is_person, full)) >= _FEW * len(values)
 

@@ -135,8 +135,16 @@ def _fetch(
                 )
             adapter.set_pgresult(result, set_loaders=described is None)
             described = described or result
-            (row,) = adapter.load_rows(0, 1, tuple)
-            rows.append(tuple(plain(value) for value in row))
+            try:
+                (row,) = adapter.load_rows(0, 1, tuple)
+                rows.append(tuple(plain(value) for value in row))
+            except (ValueError, RecursionError):
+                conn.cancel()
+                conn.close()
+                raise UsageError(
+                    f"the step '{step.id}' returns a value that cannot be read: nested too deep, or a number too long",
+                    hint="have the statement return a part of it, or its length",
+                ) from None
         elif result.status == ExecStatus.TUPLES_OK:
             described = described or result
         elif result.status == ExecStatus.FATAL_ERROR:

@@ -27,7 +27,7 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
     Large objects, when there are any, are one field `pg_largeobject`.
     """
     tables = read_tables(conn)
-    groups = foreign_key_groups(conn, tables)
+    groups, proven = foreign_key_groups(conn, tables)
     fields: dict[str, Field] = {}
     rows: dict[str, int] = {}
     for table in tables:
@@ -44,6 +44,7 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
                 generated=column.generated,
                 paths=paths,
                 group=groups.get(address, frozenset()),
+                proven=proven.get(address, frozenset()),
                 base=column.base,
                 holds=column.holds,
                 common=common,
@@ -56,15 +57,28 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
     return Inventory(store, fields, rows)
 
 
-def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> dict[str, frozenset[str]]:
+Groups = dict[str, frozenset[str]]
+
+
+def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> tuple[Groups, Groups]:
     """For each column in a declared foreign key, all columns tied to it, itself included, transitively.
 
-    Both ends are named at their partition root; keys may be composite, cyclic or refer to their own table.
+    The second value ties by those keys alone that hold for every row: validated, not of one partition alone, and not of
+    several columns of which one may be null, for such a row is not checked (MATCH SIMPLE). Both ends are named at their
+    partition root; keys may be composite, cyclic or refer to their own table.
     """
     tables = list(tables)
     roots = {member: table for table in tables for member in table.tree}
     pairs = conn.execute(
-        """SELECT c.conrelid::pg_catalog.int8, a.attname, c.confrelid::pg_catalog.int8, b.attname
+        """SELECT c.conrelid::pg_catalog.int8, a.attname, c.confrelid::pg_catalog.int8, b.attname,
+             c.convalidated AND (pg_catalog.cardinality(c.conkey) OPERATOR(pg_catalog.=) 1
+               OR c.confmatchtype OPERATOR(pg_catalog.=) 'f'
+               OR NOT EXISTS (SELECT FROM pg_catalog.pg_attribute n
+                 WHERE n.attrelid OPERATOR(pg_catalog.=) c.conrelid
+                   AND n.attnum OPERATOR(pg_catalog.=) ANY (c.conkey) AND NOT n.attnotnull)
+               AND NOT EXISTS (SELECT FROM pg_catalog.pg_constraint n
+                 WHERE n.conrelid OPERATOR(pg_catalog.=) c.conrelid
+                   AND n.contype OPERATOR(pg_catalog.=) 'n' AND NOT n.convalidated))
            FROM pg_catalog.pg_constraint c
            CROSS JOIN LATERAL ROWS FROM (pg_catalog.unnest(c.conkey), pg_catalog.unnest(c.confkey)) AS k (mine, theirs)
            JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.conrelid
@@ -73,8 +87,9 @@ def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> dict[str, f
              AND b.attnum OPERATOR(pg_catalog.=) k.theirs
            WHERE c.contype OPERATOR(pg_catalog.=) 'f'"""
     ).fetchall()
-    links = []
-    for relation, column, other, other_column in pairs:
+    links: list[tuple[str, str]] = []
+    held: list[tuple[str, str]] = []
+    for relation, column, other, other_column, holds in pairs:
         ends = [(roots.get(relation), column), (roots.get(other), other_column)]
         addresses = [
             f"{table.address}.{name}"
@@ -83,10 +98,12 @@ def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> dict[str, f
         ]
         if len(addresses) == 2:
             links.append((addresses[0], addresses[1]))
-    return _components(links)
+            own = roots[relation].oid == relation  # a key of one partition says nothing of the others
+            held += links[-1:] if holds and own else []
+    return _components(links), _components(held)
 
 
-def _components(links: Iterable[tuple[str, str]]) -> dict[str, frozenset[str]]:
+def _components(links: Iterable[tuple[str, str]]) -> Groups:
     parent: dict[str, str] = {}
 
     def root(item: str) -> str:

@@ -456,6 +456,9 @@ def test_limits_of_time_and_size(shop: Shop) -> None:
     with shop.server.connect("shop") as conn, conn.transaction():
         conn.execute("LOCK TABLE people")
         assert (run(shop, step("SELECT * FROM people"), terms=Terms(lock_seconds=0.2)).error or "").startswith("55P03")
+    for unreadable in ("(repeat('[', 5000) || repeat(']', 5000))::json", "('[' || repeat('9', 6000) || ']')::jsonb"):
+        with pytest.raises(UsageError, match="a value that cannot be read"):
+            run(shop, step(f"SELECT {unreadable} FROM generate_series(1, 3)"))
     shown = step("SELECT current_setting('work_mem')", settings={"work_mem": "100GB"})
     assert run(shop, shown).rows == (("1GB",),)
     shown = step("SELECT current_setting('hash_mem_multiplier')", local={"HASH_MEM_MULTIPLIER": "999"})

@@ -75,6 +75,7 @@ TAMPERED: dict[str, tuple[Callable[[Path], object], int]] = {
     "the first edited": (edit(0), 2),
     "a line added": (lambda log: log.write_bytes(log.read_bytes() + forged(log)), 9),
     "nonsense added": (lambda log: log.write_bytes(log.read_bytes() + b"nonsense\n"), 9),
+    "a deep line added": (lambda log: log.write_bytes(log.read_bytes() + b"[" * 100_000 + b"\n"), 9),
     "an empty line added": (lambda log: log.write_bytes(log.read_bytes() + b"\n"), 9),
     "a torn line added": (lambda log: log.write_bytes(log.read_bytes() + b'{"action":'), 9),
     "the last line torn": (lambda log: log.write_bytes(log.read_bytes()[:-20]), 8),

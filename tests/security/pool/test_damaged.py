@@ -47,12 +47,17 @@ def _a_directory(path: Path) -> None:
     path.mkdir()
 
 
+def _nested_deep(path: Path) -> None:
+    path.write_text("[" * 200_000)
+
+
 def _of_another(path: Path) -> None:
     """A record that was copied with its directory: it names the original."""
 
 
 WAYS: list[Callable[[Path], None]] = [
-    _broken_text, _another_type, _wrong_value, _not_text, _gone, _a_directory, _of_another,
+    _broken_text, _another_type, _wrong_value, _not_text, _gone, _a_directory, _nested_deep,
+    _of_another,
 ]  # fmt: skip
 
 

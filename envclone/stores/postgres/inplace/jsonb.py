@@ -27,9 +27,12 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def decode(body: bytes) -> str:
-    """The document's text as the server prints it."""
+    """The document's text as the server prints it; raises UnsafeError when it is nested too deep."""
     out: list[str] = []
-    _print(body, 0, out)
+    try:
+        _print(body, 0, out)
+    except RecursionError:
+        raise UnsafeError("a document is nested too deep to be looked into", hint="give its column null") from None
     return "".join(out)
 
 
