@@ -40,6 +40,7 @@ class Ending:
     def __init__(self, again: Callable[[int], None]) -> None:
         self._again = again
         self.first: int | None = None
+        self._asked: int | None = None
         self.held = 0
         self.waiting = False
 
@@ -47,16 +48,17 @@ class Ending:
         if self.first is not None:
             self._again(signum)
             return
+        asked = self._asked = self._asked or signum
         if _importing(frame):  # a module that is half there would break the clean-up, which may need it
-            later = threading.Timer(_PAUSE, os.kill, (os.getpid(), signum))
+            later = threading.Timer(_PAUSE, os.kill, (os.getpid(), asked))
             later.daemon = True
             later.start()
             return
-        self.first = signum
+        self.first = asked
         if self.held:
             self.waiting = True
         else:
-            raise Interrupted(signum)
+            raise Interrupted(asked)
 
     def release(self) -> None:
         """End a block of `deferred`; raises Interrupted when a signal came within the outermost one."""

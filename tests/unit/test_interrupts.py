@@ -86,3 +86,19 @@ def test_a_module_is_imported_whole_before_a_signal_counts(tmp_path: Path, monke
             time.sleep(0.01)
     assert slow_module.WHOLE
     _restore()
+
+
+def test_the_first_that_came_during_an_import_is_the_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "slower_module.py").write_text(
+        "import os, signal, time\nos.kill(os.getpid(), signal.SIGTERM)\nos.kill(os.getpid(), signal.SIGHUP)\n"
+        "time.sleep(0.05)\n"
+    )
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(interrupts.Interrupted) as caught, interrupts.interruptible():
+        import slower_module  # type: ignore[import-not-found]  # noqa: F401
+
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            time.sleep(0.01)
+    assert caught.value.exit_code == 143
+    _restore()
