@@ -75,7 +75,8 @@ def rows(url: str) -> list[tuple[Any, ...]]:
 
 def test_each_christopher_has_another_pseudonym(rows: list[tuple[Any, ...]]) -> None:
     given = Counter(name.split(" ")[0] for name, *_ in rows)
-    assert given.most_common(1)[0][1] <= 5
+    # 120 draws from a class of about 64: most are drawn once to four times, and none anywhere near all
+    assert len(given) >= 40 and given.most_common(1)[0][1] <= 12
     assert "Christopher" not in given
     assert len({name for name, *_ in rows}) == PEOPLE
 
