@@ -5,6 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 LOCK   := requirements.lock
 PIP    := pip install --quiet --disable-pip-version-check
+WORKERS := -n 2 --dist loadfile --max-worker-restart 0
 
 .PHONY: help demo test check lint setup lock test-latest clean
 help:            ## what can be made here
@@ -17,10 +18,10 @@ demo: $(STAMP)   ## the story, end to end, on real engines
 test: $(STAMP)   ## lint, types and every test
 	@sh .ci/system test
 	@$(MAKE) --no-print-directory lint
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest $(WORKERS)
 
 check: lint      ## lint, types, unit tests and fakes: two minutes, no engine, no root
-	$(BIN)/pytest -n 2 --dist loadfile tests/unit
+	$(BIN)/pytest $(WORKERS) tests/unit
 
 lint: $(STAMP)   ## style and types only
 	$(BIN)/ruff check envclone hooks tests
@@ -49,7 +50,7 @@ test-latest:     ## every test with today's newest versions instead of the locke
 	$(PYTHON) -m venv $(VENV)-latest
 	$(VENV)-latest/bin/$(PIP) --upgrade --upgrade-strategy eager -e '.[dev]'
 	$(VENV)-latest/bin/mypy
-	ENVCLONE_UNLOCKED=1 $(VENV)-latest/bin/pytest -n 2 --dist loadfile
+	ENVCLONE_UNLOCKED=1 $(VENV)-latest/bin/pytest $(WORKERS)
 
 clean:           ## remove what was installed and built here
 	rm -rf $(VENV) $(VENV)-latest $(VENV)-lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -41,6 +41,7 @@ class Ending:
         self._again = again
         self.first: int | None = None
         self._asked: int | None = None
+        self._later: threading.Timer | None = None
         self.held = 0
         self.waiting = False
 
@@ -50,15 +51,23 @@ class Ending:
             return
         asked = self._asked = self._asked or signum
         if _importing(frame):  # a module that is half there would break the clean-up, which may need it
-            later = threading.Timer(_PAUSE, os.kill, (os.getpid(), asked))
-            later.daemon = True
-            later.start()
+            self.forget()
+            self._later = threading.Timer(_PAUSE, os.kill, (os.getpid(), asked))
+            self._later.daemon = True
+            self._later.start()
             return
+        self.forget()
         self.first = asked
         if self.held:
             self.waiting = True
         else:
             raise Interrupted(asked)
+
+    def forget(self) -> None:
+        """Send no signal again: one that comes after the handlers were put back would end the process."""
+        if self._later is not None:
+            self._later.cancel()
+            self._later = None
 
     def release(self) -> None:
         """End a block of `deferred`; raises Interrupted when a signal came within the outermost one."""
@@ -83,6 +92,7 @@ def interruptible(again: Callable[[int], None] = lambda signum: None) -> Iterato
     try:
         yield ending
     finally:
+        ending.forget()
         if ending.first is None:  # after a signal the process is on its way out: nothing may cut that short
             for signum, handler in mine.items():
                 signal.signal(signum, handler or signal.SIG_DFL)

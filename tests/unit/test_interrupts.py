@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import threading
 import time
 from pathlib import Path
 
@@ -101,4 +102,5 @@ def test_the_first_that_came_during_an_import_is_the_one(tmp_path: Path, monkeyp
         while time.monotonic() < deadline:
             time.sleep(0.01)
     assert caught.value.exit_code == 143
+    assert not [thread for thread in threading.enumerate() if isinstance(thread, threading.Timer)]  # none sends another
     _restore()
