@@ -108,7 +108,7 @@ def psql(settings: Settings, name: str, store: str | None, arguments: tuple[str,
     """Open psql on a branch; ARGUMENTS go to psql."""
     from envclone import process
     from envclone.endpoints import variables
-    from envclone.stores.postgres import engine
+    from envclone.stores.postgres.server import engine
 
     with settings.stack(show_progress=False) as stack:
         one = stack.start(name)

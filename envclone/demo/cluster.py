@@ -13,7 +13,7 @@ from envclone import process
 from envclone.accounts import hand_over, require_traversable, service_account
 from envclone.errors import BusyError, CommandError
 from envclone.models import Secret
-from envclone.stores.postgres import engine
+from envclone.stores.postgres.server import engine
 
 __all__ = ["MAJOR", "SETTINGS", "Cluster", "Login", "cluster"]
 

@@ -27,8 +27,8 @@ from envclone import process
 from envclone.accounts import hand_over, service_account
 from envclone.cow import loop
 from envclone.cow.choose import choose
-from envclone.stores.postgres import engine as engines
-from envclone.stores.postgres import server
+from envclone.stores.postgres.server import engine as engines
+from envclone.stores.postgres.server import server
 from tests.support.postgres import production
 
 ENVCLONE = [sys.executable, "-m", "envclone.cli.main"]

@@ -31,7 +31,7 @@ from envclone.masking import rules
 from envclone.masking.corpus import CorpusBuilder
 from envclone.masking.masks import MaskSet
 from envclone.models import StorePlan, StoreSnapshot
-from envclone.stores.postgres import engine
+from envclone.stores.postgres.server import engine
 from envclone.stores.postgres.store import PostgresStore
 from envclone.stores.qdrant.store import QdrantStore
 from tests.support.postgres import production, scratch

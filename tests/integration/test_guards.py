@@ -105,9 +105,9 @@ def _nobody(pages: Any, items: Any, transactions: Any) -> Any:
 @pytest.mark.parametrize(
     ("step", "instead", "says"),
     [
-        ("envclone.stores.postgres.residue.scrub", _nothing, "bytes of the files"),
+        ("envclone.stores.postgres.scrub.residue.scrub", _nothing, "bytes of the files"),
         ("envclone.stores.qdrant.wal.empty", lambda shard: 0, "bytes of the files"),
-        ("envclone.stores.postgres.blanks.dead", _nobody, "bytes of the files"),
+        ("envclone.stores.postgres.scrub.blanks.dead", _nobody, "bytes of the files"),
     ],
 )
 def test_a_step_that_is_left_out_is_caught(

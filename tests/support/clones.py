@@ -10,7 +10,7 @@ from pathlib import Path
 from envclone.accounts import hand_over, service_account
 from envclone.config.schema import StoreConfig
 from envclone.models import Cleaned, Credentials, Endpoint, Secret, StorePlan, StoreSnapshot
-from envclone.stores.postgres.source import snapshot_physical
+from envclone.stores.postgres.snapshot.source import snapshot_physical
 from envclone.stores.postgres.store import PostgresStore
 from tests.support.postgres import Production
 

@@ -16,7 +16,7 @@ import psycopg
 
 from envclone import process
 from envclone.accounts import hand_over, service_account
-from envclone.stores.postgres import engine as engines
+from envclone.stores.postgres.server import engine as engines
 from tests.support.leftovers import RUN
 
 PASSWORD = "s3cret/pass word"  # with characters that a URL must quote

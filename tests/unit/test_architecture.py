@@ -103,7 +103,7 @@ def test_exports_are_what_they_say(path: Path) -> None:
 
 def test_a_branch_waits_for_no_arrays() -> None:
     """What makes and starts a branch imports nothing that takes long: numpy alone takes as long as the rest."""
-    modules = ("api", "lifecycle.branch", "lifecycle.images", "stores.postgres.service", "runtimes.local")
+    modules = ("api", "lifecycle.branch", "lifecycle.images", "stores.postgres.server.service", "runtimes.local")
     names = ", ".join(f"envclone.{name}" for name in modules)
     text = f"import sys, {names}; print('numpy' in sys.modules, 'docker' in sys.modules)"
     said = process.run([sys.executable, "-c", text], env={"PYTHONPATH": str(PACKAGE.parent)}).stdout

@@ -11,22 +11,13 @@ import psycopg
 
 from envclone.models import Change, Cleaned, Integrity, Inventory, Probe, RewriteReport, RowsDigest, StorePlan
 from envclone.protocols import Masks, Progress
-from envclone.stores.postgres import (
-    defang,
-    definitions,
-    digest,
-    integrity,
-    inventory,
-    layout,
-    probe,
-    quiesce,
-    read,
-    rewrite,
-    statements,
-)
-from envclone.stores.postgres.inplace.writer import rewrite as write_in_place
+from envclone.stores.postgres.catalog import definitions, inventory, layout, read
+from envclone.stores.postgres.prove import digest, integrity, probe
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken, as_cleaned
+from envclone.stores.postgres.scrub import defang, quiesce
+from envclone.stores.postgres.write import rewrite, statements
+from envclone.stores.postgres.write.inplace.writer import rewrite as write_in_place
 
 __all__ = ["PREPARATION", "REPLICA", "PostgresSession"]
 
@@ -123,7 +114,7 @@ class PostgresSession:
 
     def decisive(self, kept: Collection[str]) -> Mapping[str, str]:
         """Statistics of kept columns, sizes of tables, parameters of indexes; rights that the clone does not give."""
-        from envclone.stores.postgres.planner import planner
+        from envclone.stores.postgres.catalog.planner import planner
 
         with self._connect(autocommit=True, login=Login.OPERATOR) as conn:
             found = planner(conn, kept)

@@ -27,11 +27,11 @@ class PostgresStore:
     def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
         """Copy a running server by its replication protocol, or a stopped data directory."""
         if config.source.method == "directory":
-            from envclone.stores.postgres.directory import snapshot_directory
+            from envclone.stores.postgres.snapshot.directory import snapshot_directory
 
             return snapshot_directory(name, config, into, progress)
         if config.source.method == "physical":
-            from envclone.stores.postgres.source import snapshot_physical
+            from envclone.stores.postgres.snapshot.source import snapshot_physical
 
             return snapshot_physical(name, config, into, progress)
         raise ConfigError(
@@ -42,8 +42,8 @@ class PostgresStore:
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """The server's version and the settings that decide plans and memory, when there is a DSN."""
         from envclone.profiles.servers import SETTINGS, from_postgres
-        from envclone.stores.postgres import pinned
-        from envclone.stores.postgres.source import open_source
+        from envclone.stores.postgres.server import pinned
+        from envclone.stores.postgres.snapshot.source import open_source
 
         if config.source.dsn is None:
             return {}
@@ -53,38 +53,38 @@ class PostgresStore:
 
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:
         """Start a private server on the clone; stopped at the end, cleanly or with an error."""
-        from envclone.stores.postgres.private import open_private
+        from envclone.stores.postgres.server.private import open_private
 
         return open_private(directory, snapshot, log=log)
 
     def scrub(self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> Sequence[Cleaned]:
         """Zero dead rows and free space, remove logs and stray files, make the WAL anew."""
-        from envclone.stores.postgres.residue import scrub
+        from envclone.stores.postgres.scrub.residue import scrub
 
         return scrub(directory, snapshot, plan)
 
     def examine(self, directory: Path) -> Mapping[str, int]:
         """Pages, rows and TOAST values of every table of every database."""
-        from envclone.stores.postgres.structure import examine
+        from envclone.stores.postgres.prove.structure import examine
 
         return examine(directory)
 
     def vocabulary(self, directory: Path) -> Sequence[Path]:
         """The files of template0, which nobody writes to and which `defang` makes anew when somebody has."""
-        from envclone.stores.postgres import layout
+        from envclone.stores.postgres.catalog import layout
 
         oids = [database.oid for database in layout.load(directory).databases if database.name == "template0"]
         return [path for oid in oids for path in sorted((directory / "data" / "base" / str(oid)).iterdir())]
 
     def side_by_side(self, directory: Path) -> Callable[[Path, int, int], bool]:
         """Values that lie behind one another in a live row."""
-        from envclone.stores.postgres.neighbours import Neighbours
+        from envclone.stores.postgres.prove.neighbours import Neighbours
 
         return Neighbours(directory).side_by_side
 
     def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
         """Compressed and TOASTed values of every heap, with their place."""
-        from envclone.stores.postgres.expand import expand
+        from envclone.stores.postgres.prove.expand import expand
 
         return expand(directory, snapshot)
 
@@ -100,19 +100,19 @@ class PostgresStore:
         started: Callable[[int], None] | None = None,
     ) -> Endpoint:
         """Start a branch's server on 127.0.0.1 with a login made for it."""
-        from envclone.stores.postgres.service import serve
+        from envclone.stores.postgres.server.service import serve
 
         return serve(directory, snapshot, credentials, port=port, log=log, overrides=overrides, started=started)
 
     def stop(self, directory: Path) -> bool:
         """Stop the server that runs on the directory, if one does."""
-        from envclone.stores.postgres.service import stop
+        from envclone.stores.postgres.server.service import stop
 
         return stop(directory)
 
     def running(self, directory: Path) -> bool:
         """Whether a server runs on the directory."""
-        from envclone.stores.postgres.service import running
+        from envclone.stores.postgres.server.service import running
 
         return running(directory)
 
@@ -126,7 +126,7 @@ class PostgresStore:
         overrides: Mapping[str, str],
     ) -> Container:
         """The image's own server on the branch's files; see `contained`."""
-        from envclone.stores.postgres.contained import container
+        from envclone.stores.postgres.server.contained import container
 
         return container(directory, snapshot, credentials, port=port, overrides=overrides)
 
@@ -136,19 +136,19 @@ class PostgresStore:
 
     def own_files(self, snapshot: StoreSnapshot) -> ServerFiles | None:
         """The engine that this machine would run the snapshot with."""
-        from envclone.stores.postgres.contained import own_files
+        from envclone.stores.postgres.server.contained import own_files
 
         return own_files(snapshot)
 
     def make_ready(self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:
         """Write who may log in, and make the operator's socket directory."""
-        from envclone.stores.postgres.contained import make_ready
+        from envclone.stores.postgres.server.contained import make_ready
 
         make_ready(directory, snapshot, credentials)
 
     def outside(self, directory: Path, inside: Endpoint, port: int) -> Endpoint:
         """The server as this host reaches it."""
-        from envclone.stores.postgres.contained import outside
+        from envclone.stores.postgres.server.contained import outside
 
         return outside(directory, inside, port)
 
@@ -163,37 +163,37 @@ class PostgresStore:
         ended: Callable[[], str | None],
     ) -> None:
         """Wait until it takes connections, and let the branch's login in over the operator's socket."""
-        from envclone.stores.postgres.contained import settle
+        from envclone.stores.postgres.server.contained import settle
 
         settle(directory, snapshot, credentials, inside.port or self.base_port(), ended=ended)
 
     def production(self, snapshot: StoreSnapshot) -> Mapping[str, str]:
         """The server's version, the extensions' and the collation's, as the snapshot recorded them."""
-        from envclone.stores.postgres.facts import production
+        from envclone.stores.postgres.catalog.facts import production
 
         return production(snapshot)
 
     def facts(self, endpoint: Endpoint, snapshot: StoreSnapshot, kept: Collection[str]) -> Mapping[str, str]:
         """The same of the branch's server, its settings, statistics and index parameters."""
-        from envclone.stores.postgres.facts import facts
+        from envclone.stores.postgres.catalog.facts import facts
 
         return facts(endpoint, kept)
 
     def counted(self, endpoint: Endpoint) -> Counters:
         """Temporary files that its statements wrote."""
-        from envclone.stores.postgres.facts import counted
+        from envclone.stores.postgres.catalog.facts import counted
 
         return counted(endpoint)
 
     def in_use(self, endpoint: Endpoint) -> bool:
         """Whether there are other clients."""
-        from envclone.stores.postgres.facts import in_use
+        from envclone.stores.postgres.catalog.facts import in_use
 
         return in_use(endpoint)
 
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """Connect to run an incident's steps, read-only."""
-        from envclone.stores.postgres.runner import PostgresRunner
+        from envclone.stores.postgres.steps.runner import PostgresRunner
 
         return PostgresRunner(endpoint)
 
@@ -201,7 +201,7 @@ class PostgresStore:
         self, name: str, config: StoreConfig, source: SourceConfig, terms: Terms
     ) -> AbstractContextManager[SourceRunner]:
         """Connect to production to record an incident's steps, which only read; raises ConfigError without a DSN."""
-        from envclone.stores.postgres.recorder import ProductionRunner
+        from envclone.stores.postgres.steps.recorder import ProductionRunner
 
         if source.dsn is None:
             raise ConfigError(

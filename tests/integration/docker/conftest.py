@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from envclone import process
-from envclone.stores.postgres.server import free_port
+from envclone.stores.postgres.server.server import free_port
 from tests.support import docker
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place

@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from envclone import process
-from envclone.stores.postgres.server import free_port
+from envclone.stores.postgres.server.server import free_port
 from tests.integration.docker.conftest import World
 from tests.support import docker
 

@@ -15,7 +15,7 @@ from envclone import process, wait
 from envclone.accounts import service_account
 from envclone.models import StoreSnapshot
 from envclone.runtimes.docker import engine, serverimage
-from envclone.stores.postgres.contained import own_files
+from envclone.stores.postgres.server.contained import own_files
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
 

@@ -14,7 +14,7 @@ import pytest
 from envclone import process
 from envclone.accounts import account_of, hand_over, service_account
 from envclone.errors import BusyError, ConfigError, ResourceError, UnreachableError, UnsafeError
-from envclone.stores.postgres import control, engine, server, settings
+from envclone.stores.postgres.server import control, engine, server, settings
 from tests.support.postgres import Production, production
 
 

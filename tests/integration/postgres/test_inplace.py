@@ -19,15 +19,17 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.kinds import DomainSpec
 from envclone.masking.masks import MaskSet
 from envclone.models import RewriteReport, StorePlan, StoreSnapshot
-from envclone.stores.postgres import layout, server, structure
-from envclone.stores.postgres.inplace import files
-from envclone.stores.postgres.inplace.codecs import codec_for
-from envclone.stores.postgres.layout import Relation, read_relations
-from envclone.stores.postgres.pages import deform, varlena
-from envclone.stores.postgres.pages.checksum import page_checksums
-from envclone.stores.postgres.pages.page import normal_items
-from envclone.stores.postgres.pages.segments import ranges
+from envclone.stores.postgres.catalog import layout
+from envclone.stores.postgres.catalog.layout import Relation, read_relations
+from envclone.stores.postgres.format import deform, varlena
+from envclone.stores.postgres.format.checksum import page_checksums
+from envclone.stores.postgres.format.page import normal_items
+from envclone.stores.postgres.format.segments import ranges
+from envclone.stores.postgres.prove import structure
+from envclone.stores.postgres.server import server
 from envclone.stores.postgres.store import PostgresStore
+from envclone.stores.postgres.write.inplace import files
+from envclone.stores.postgres.write.inplace.codecs import codec_for
 from tests.support.postgres import production, scratch
 
 pytestmark = pytest.mark.real

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from envclone.config.schema import StoreConfig
-from envclone.stores.postgres import layout
-from envclone.stores.postgres.neighbours import Neighbours
+from envclone.stores.postgres.catalog import layout
+from envclone.stores.postgres.prove.neighbours import Neighbours
 from envclone.stores.postgres.store import PostgresStore
 from tests.support.postgres import production, scratch
 

@@ -12,13 +12,14 @@ import numpy as np
 import pytest
 
 from envclone.models import StoreSnapshot
-from envclone.stores.postgres import control, layout
-from envclone.stores.postgres.expand import expand
-from envclone.stores.postgres.pages.checksum import page_checksums
-from envclone.stores.postgres.pages.page import normal_items
-from envclone.stores.postgres.pages.segments import ranges
-from envclone.stores.postgres.pages.tuples import attributes
-from envclone.stores.postgres.pages.visibility import dead
+from envclone.stores.postgres.catalog import layout
+from envclone.stores.postgres.format.checksum import page_checksums
+from envclone.stores.postgres.format.page import normal_items
+from envclone.stores.postgres.format.segments import ranges
+from envclone.stores.postgres.format.tuples import attributes
+from envclone.stores.postgres.format.visibility import dead
+from envclone.stores.postgres.prove.expand import expand
+from envclone.stores.postgres.server import control
 from tests.integration.postgres import desk
 from tests.support.postgres import production
 

@@ -15,9 +15,11 @@ from envclone.accounts import account_of, hand_over, service_account
 from envclone.config.schema import StoreConfig
 from envclone.errors import BusyError, UnsafeError
 from envclone.models import FieldRule, StorePlan, StoreSnapshot
-from envclone.stores.postgres import blanks, engine, refresh, residue, server, statistics
 from envclone.stores.postgres.rights import logins
+from envclone.stores.postgres.scrub import blanks, residue
+from envclone.stores.postgres.server import engine, server
 from envclone.stores.postgres.store import PostgresStore
+from envclone.stores.postgres.write import refresh, statistics
 from tests.integration.postgres import desk
 from tests.support.postgres import production, scratch
 

@@ -10,7 +10,7 @@ import pytest
 
 from envclone.errors import UnsafeError, UsageError
 from envclone.models import FieldKind, FieldRule, Inventory, StorePlan
-from envclone.stores.postgres.digest import differences
+from envclone.stores.postgres.prove.digest import differences
 from envclone.stores.postgres.session import PostgresSession
 from tests.integration.postgres import desk
 from tests.support.postgres import Production, production

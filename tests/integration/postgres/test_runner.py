@@ -12,8 +12,8 @@ import pytest
 from envclone.errors import UnreachableError, UnsafeError, UsageError
 from envclone.incidents.bundle import Expected, SqlStep, VectorStep
 from envclone.models import Endpoint, Secret, StepResult
-from envclone.stores.postgres.recorder import ProductionRunner
-from envclone.stores.postgres.runner import PostgresRunner
+from envclone.stores.postgres.steps.recorder import ProductionRunner
+from envclone.stores.postgres.steps.runner import PostgresRunner
 from tests.support.postgres import Production, production
 
 SCHEMA = """

@@ -17,11 +17,11 @@ from envclone import process
 from envclone.accounts import hand_over, service_account
 from envclone.errors import BusyError
 from envclone.models import Credentials, Endpoint, Secret, StoreSnapshot
-from envclone.stores.postgres import control, server, service
-from envclone.stores.postgres.engine import for_snapshot
-from envclone.stores.postgres.private import open_private
 from envclone.stores.postgres.rights import logins
-from envclone.stores.postgres.source import snapshot_physical
+from envclone.stores.postgres.server import control, server, service
+from envclone.stores.postgres.server.engine import for_snapshot
+from envclone.stores.postgres.server.private import open_private
+from envclone.stores.postgres.snapshot.source import snapshot_physical
 from tests.support.postgres import production, scratch
 
 PASSWORD = "branch's own/word"

@@ -13,8 +13,9 @@ import pytest
 from envclone.config.schema import StoreConfig
 from envclone.errors import UnsafeError
 from envclone.models import StoreSnapshot
-from envclone.stores.postgres import control, layout, server
+from envclone.stores.postgres.catalog import layout
 from envclone.stores.postgres.rights import logins
+from envclone.stores.postgres.server import control, server
 from envclone.stores.postgres.store import PostgresStore
 from tests.integration.postgres import desk
 from tests.support.postgres import production, scratch

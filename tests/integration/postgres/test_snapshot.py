@@ -18,9 +18,10 @@ from envclone import wait
 from envclone.accounts import hand_over, service_account
 from envclone.errors import BusyError, ConfigError, EnvcloneError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
-from envclone.stores.postgres import control, directory, server, settings
-from envclone.stores.postgres.engine import for_snapshot
-from envclone.stores.postgres.source import snapshot_physical
+from envclone.stores.postgres.server import control, server, settings
+from envclone.stores.postgres.server.engine import for_snapshot
+from envclone.stores.postgres.snapshot import directory
+from envclone.stores.postgres.snapshot.source import snapshot_physical
 from tests.support.postgres import PASSWORD, Production, production, scratch
 
 

@@ -20,8 +20,9 @@ from envclone.masking import rules
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
 from envclone.models import RewriteReport, StorePlan, StoreSnapshot
-from envclone.stores.postgres import control, engine, server, structure
+from envclone.stores.postgres.prove import structure
 from envclone.stores.postgres.rights.logins import Login
+from envclone.stores.postgres.server import control, engine, server
 from envclone.stores.postgres.store import PostgresStore
 from tests.conftest import DEBIAN_17
 from tests.support import torture

@@ -16,7 +16,7 @@ from envclone.incidents.bundle import Incident, SqlStep
 from envclone.incidents.record import record
 from envclone.incidents.terms import Terms
 from envclone.models import StepResult
-from envclone.stores.postgres.recorder import ProductionRunner
+from envclone.stores.postgres.steps.recorder import ProductionRunner
 from tests.support.postgres import Production, production
 
 SCHEMA = """

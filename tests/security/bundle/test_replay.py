@@ -9,7 +9,7 @@ import pytest
 from envclone.errors import UnreachableError, UnsafeError
 from envclone.incidents.bundle import SqlStep
 from envclone.models import Endpoint, Secret
-from envclone.stores.postgres.runner import PostgresRunner
+from envclone.stores.postgres.steps.runner import PostgresRunner
 from tests.support.postgres import Production, production
 
 SCHEMA = """

@@ -8,8 +8,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from envclone.stores.postgres import pinned
-from envclone.stores.postgres.source import open_source
+from envclone.stores.postgres.server import pinned
+from envclone.stores.postgres.snapshot.source import open_source
 from tests.security.production import hostile
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place

@@ -17,9 +17,9 @@ from envclone.config.schema import SourceConfig, StoreConfig
 from envclone.errors import EnvcloneError, UnsafeError
 from envclone.models import StoreSnapshot
 from envclone.stores.intake import Intake
-from envclone.stores.postgres import enginefiles as postgres_files
-from envclone.stores.postgres.directory import snapshot_directory
-from envclone.stores.postgres.source import snapshot_physical
+from envclone.stores.postgres.snapshot import enginefiles as postgres_files
+from envclone.stores.postgres.snapshot.directory import snapshot_directory
+from envclone.stores.postgres.snapshot.source import snapshot_physical
 from envclone.stores.qdrant import enginefiles as qdrant_files
 from envclone.stores.qdrant import snapshot as qdrant
 from tests.support.postgres import Production, production, scratch

@@ -19,9 +19,9 @@ from envclone import process
 from envclone.errors import UnsafeError
 from envclone.incidents.bundle import SqlStep
 from envclone.models import StorePlan, StoreSnapshot
-from envclone.stores.postgres.private import PrivateServer
 from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.runner import PostgresRunner
+from envclone.stores.postgres.server.private import PrivateServer
+from envclone.stores.postgres.steps.runner import PostgresRunner
 from envclone.stores.postgres.store import PostgresStore
 from tests.integration.postgres import desk
 from tests.support.clones import Clone, branched, taken

@@ -15,8 +15,8 @@ from envclone.cage import MARK, REFUSED, confine, launcher
 from envclone.config.schema import StoreConfig
 from envclone.errors import ResourceError
 from envclone.models import Account, Cage
-from envclone.stores.postgres import server
-from envclone.stores.postgres.source import snapshot_physical
+from envclone.stores.postgres.server import server
+from envclone.stores.postgres.snapshot.source import snapshot_physical
 from envclone.stores.postgres.store import PostgresStore
 from tests.support.cages import has_none, outside, reach
 from tests.support.postgres import Production, production, scratch

@@ -18,7 +18,7 @@ from envclone.incidents.masksql import mask_sql
 from envclone.incidents.record import record
 from envclone.incidents.replay import replay
 from envclone.models import FieldKind, FieldRule, StorePlan
-from envclone.stores.postgres.recorder import ProductionRunner
+from envclone.stores.postgres.steps.recorder import ProductionRunner
 from tests.support.postgres import Production, production
 from tests.unit.incidents.fakes import Fake
 

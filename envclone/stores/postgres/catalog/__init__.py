@@ -1,0 +1,1 @@
+"""What the catalog says: tables, columns, types, definitions, where what lies."""

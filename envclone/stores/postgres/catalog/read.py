@@ -1,0 +1,135 @@
+"""Streaming the values of a store's fields, memory flat."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import UsageError
+from envclone.models import FieldKind, StorePlan
+from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
+
+__all__ = ["derived_columns", "read_objects", "read_sample", "read_values", "stream_leaf", "written_columns"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_OVERLAP = 512
+"""Bytes; longer than an identity."""
+
+BATCH = 8192
+"""Rows fetched together."""
+
+
+def read_values(conn: Connection, addresses: Collection[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
+    """Batches of non-null values, `(address, values)`, of the fields named, or of every one that is not a vector.
+
+    JSON and other kinds come as the server's text of them, arrays as (nested) lists. A large object is not a value.
+    Raises UsageError when an address is not there.
+    """
+    tables = read_tables(conn)
+    wanted = None if addresses is None else set(addresses) - {LARGE_OBJECTS}
+    known = {f"{t.address}.{c}" for t in tables for c in t.columns}
+    if wanted is not None and (unknown := wanted - known):
+        raise UsageError(f"there is no column {sorted(unknown)[0]}")
+    for table in tables:
+        columns = [
+            column
+            for column in table.columns.values()
+            if (column.kind is not FieldKind.VECTOR if wanted is None else f"{table.address}.{column.name}" in wanted)
+        ]
+        if not columns:
+            continue
+        for leaf in table.leaves:
+            expressions = [_words(column) if column.type == "tsvector" else column.read_as() for column in columns]
+            for rows in stream_leaf(conn, leaf, expressions):
+                for column, values in zip(columns, zip(*rows, strict=True), strict=True):
+                    present = [value for value in values if value is not None]
+                    if present:
+                        yield f"{table.address}.{column.name}", present
+
+
+def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[str, list[Any]]:
+    """The values of columns in the first rows of their tables, in the order of the primary key where there is one;
+    large objects have none.
+
+    Raises UsageError when an address is not there.
+    """
+    found: dict[str, list[Any]] = {LARGE_OBJECTS: []} if LARGE_OBJECTS in addresses else {}
+    for table in read_tables(conn):
+        its = [a for a in addresses if a.rpartition(".")[0] == table.address and a.rpartition(".")[2] in table.columns]
+        if not its:
+            continue
+        key = conn.execute(
+            """SELECT a.attname FROM pg_catalog.pg_index i
+               JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
+                 AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey)
+               WHERE i.indrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND i.indisprimary ORDER BY a.attnum""",
+            [table.oid],
+        ).fetchall()
+        keys: list[sql.Composable] = [sql.Identifier(name) for (name,) in key]
+        order = sql.SQL(", ").join(keys or [sql.SQL("tableoid, ctid")])
+        expressions = sql.SQL(", ").join([table.columns[a.rpartition(".")[2]].read_as() for a in its])
+        query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(
+            expressions, table.identifier, order, sql.Literal(rows)
+        )
+        taken = conn.execute(query).fetchall()
+        found.update({address: [row[i] for row in taken] for i, address in enumerate(its)})
+    if missing := sorted(set(addresses) - found.keys()):
+        raise UsageError(f"there is no column {missing[0]}")
+    return found
+
+
+def _words(column: Column) -> sql.Composable:
+    """A tsvector as the text that it was made of: its words at their places, so that a full name is one again."""
+    return sql.SQL(
+        "(SELECT pg_catalog.string_agg(u.lexeme, ' ' ORDER BY p.p) FROM pg_catalog.unnest({}) AS u"
+        " LEFT JOIN LATERAL pg_catalog.unnest(u.positions) AS p (p) ON true)"
+    ).format(sql.Identifier(column.name))
+
+
+def read_objects(conn: Connection) -> Iterator[tuple[str, list[Any]]]:
+    """The large objects as text, in pieces that overlap; bytes that are no UTF-8 are replaced."""
+    with conn.transaction(), conn.cursor(name="envclone_objects") as cursor:
+        cursor.itersize = BATCH
+        cursor.execute("SELECT loid::pg_catalog.int8, pageno, data FROM pg_catalog.pg_largeobject ORDER BY 1, 2")
+        last, tail = (-1, -1), b""
+        for number, page, data in cursor:
+            joined = tail + data if last == (number, page - 1) else data
+            yield LARGE_OBJECTS, [joined.decode("utf-8", "replace")]
+            last, tail = (number, page), joined[-_OVERLAP:]
+
+
+def stream_leaf(
+    conn: Connection, leaf: Leaf, expressions: Sequence[sql.Composable], *, batch: int = BATCH
+) -> Iterator[list[tuple[Any, ...]]]:
+    """Batches of rows of one relation, by a cursor on the server inside a read-only snapshot."""
+    with conn.transaction():
+        conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        with conn.cursor(name="envclone_read") as cursor:
+            cursor.execute(sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(expressions), leaf.identifier))
+            while rows := cursor.fetchmany(batch):
+                yield rows
+
+
+def written_columns(table: Table, plan: StorePlan) -> list[Column]:
+    """The table's columns that masks write, in the table's order: neither generated nor made again from others."""
+    rules = plan.masked
+    return [
+        column
+        for column in table.columns.values()
+        if not column.generated
+        and (rule := rules.get(f"{table.address}.{column.name}")) is not None
+        and not rule.derived
+    ]
+
+
+def derived_columns(table: Table, plan: StorePlan) -> list[Column]:
+    """The table's columns that are made again from masked ones."""
+    return [
+        column
+        for column in table.columns.values()
+        if (rule := plan.masked.get(f"{table.address}.{column.name}")) is not None and rule.derived
+    ]

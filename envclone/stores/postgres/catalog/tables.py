@@ -1,0 +1,304 @@
+"""What the catalog says of the user's tables: columns, leaves, indexes, dependencies, as the other modules need it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.models import FieldKind, FieldRule, Held
+from envclone.stores.postgres.catalog.holders import Holders
+
+__all__ = ["LARGE_OBJECTS", "USER_RELATIONS", "Column", "Leaf", "Table", "columns_by_address", "read_tables"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+LARGE_OBJECTS = "pg_largeobject"
+"""The address under which a database's large objects are reported."""
+
+USER_RELATIONS = """
+    c.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384 AND n.nspname OPERATOR(pg_catalog.<>) 'pg_toast'
+      AND n.nspname OPERATOR(pg_catalog.!~) '^pg_(toast_)?temp_'
+    AND NOT EXISTS (SELECT 1 FROM pg_catalog.pg_depend e
+      JOIN pg_catalog.pg_extension x ON x.oid OPERATOR(pg_catalog.=) e.refobjid
+                    WHERE e.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                      AND e.objid OPERATOR(pg_catalog.=) c.oid AND e.deptype OPERATOR(pg_catalog.=) 'e'
+                      AND e.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
+                        AND x.extname OPERATOR(pg_catalog.=) 'pg_cron')
+"""
+"""The condition that a relation `c` in schema `n` is not the server's own (`FirstNormalObjectId` in access/transam.h).
+
+Extensions' tables count: users keep rows in them. Only those of pg_cron do not, for `defang` empties them.
+"""
+
+_TEXT = {"text", "varchar", "bpchar", "citext", "name"}
+_JSON = {"json", "jsonb"}
+_READABLE = _TEXT | {"xml", "tsvector", "bytea", "inet", "cidr", "macaddr", "macaddr8"}
+"""Types that a mask can look into, alone and in arrays."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column; `generated` ones are computed by the server, `missing` ones have rows that lack the value on disk.
+
+    `sendable` ones have a binary form. `base` is the type's name in the catalog below domains (`int4`, `inet[]`).
+    `composite` ones hold rows and are read as JSON documents, as hstore is. `holds` is what is kept by name only.
+    """
+
+    name: str
+    type: str
+    kind: FieldKind
+    nullable: bool
+    generated: bool
+    virtual: bool
+    missing: bool
+    unique: bool
+    sendable: bool
+    base: str = ""
+    composite: bool = False
+    holds: tuple[Held, ...] = ()
+    opaque: bool = False
+
+    def read_as(self) -> sql.Composable:
+        """The expression that gives the column's values as its FieldKind promises."""
+        name = sql.Identifier(self.name)
+        if self.composite:
+            return sql.SQL("pg_catalog.to_jsonb({})::pg_catalog.text").format(name)
+        if self.base == "hstore":
+            return sql.SQL("{}::pg_catalog.jsonb::pg_catalog.text").format(name)
+        array = self.kind is FieldKind.ARRAY
+        return sql.SQL("{}::pg_catalog.text[]" if array else "{}::pg_catalog.text").format(name)
+
+    @property
+    def staged_as(self) -> sql.Composable:
+        """The type in which masked values wait to be written."""
+        return sql.SQL(
+            "pg_catalog.jsonb" if self.composite or self.base == "hstore" else self.type
+        )  # format_type quotes
+
+    def written_from(self, staged: sql.Composable) -> sql.Composable:
+        """The expression that makes a value of the column from a staged one."""
+        if self.composite:
+            return sql.SQL("pg_catalog.jsonb_populate_record(NULL::{}, {})").format(sql.SQL(self.type), staged)
+        if self.base == "hstore":
+            return sql.SQL(
+                "CASE WHEN {0} IS NOT NULL THEN (SELECT COALESCE(pg_catalog.string_agg(pg_catalog.concat("
+                "pg_catalog.to_json(k)::pg_catalog.text, '=>', COALESCE(pg_catalog.to_json(v)::pg_catalog.text,"
+                " 'NULL')), ', '), '')::{1} "
+                "FROM pg_catalog.jsonb_each_text({0}) AS e (k, v)) END"
+            ).format(staged, sql.SQL(self.type))
+        return staged
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """A relation with storage: an ordinary table, or a partition at the bottom of its tree."""
+
+    oid: int
+    schema: str
+    name: str
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The relation's qualified name for SQL."""
+        return sql.Identifier(self.schema, self.name)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table as the user sees it; `leaves` hold its rows (itself, unless it is partitioned).
+
+    `tree` are the oids of the table and all its partitions; `partition_key` the columns that any of them partitions by.
+    """
+
+    oid: int
+    schema: str
+    name: str
+    columns: Mapping[str, Column]
+    leaves: tuple[Leaf, ...]
+    tree: frozenset[int]
+    partition_key: frozenset[str]
+
+    @property
+    def address(self) -> str:
+        """`schema.table`, the first part of its fields' addresses."""
+        return f"{self.schema}.{self.name}"
+
+    @property
+    def identifier(self) -> sql.Identifier:
+        """The table's qualified name for SQL."""
+        return sql.Identifier(self.schema, self.name)
+
+    def subject(self, rule: FieldRule) -> sql.Composable | None:
+        """What a rule masks by, as text: a column of the row, or several as a JSON array of texts; None without."""
+        if not rule.by:
+            return None
+        read = [self.columns[address.rpartition(".")[2]].read_as() for address in rule.by.split(",")]
+        if len(read) == 1:
+            return read[0]
+        texts = [sql.SQL("({})::pg_catalog.text").format(expression) for expression in read]
+        return sql.SQL("pg_catalog.json_build_array({})::pg_catalog.text").format(sql.SQL(", ").join(texts))
+
+
+def read_tables(conn: Connection) -> list[Table]:
+    """Every user table of the database, partitions under their root, by schema and name."""
+    types = _Types(conn)
+    columns = _columns(conn, types)
+    leaves, trees = _leaves(conn)
+    keys = _partition_keys(conn)
+    tables = []
+    rows = conn.execute(
+        f"""SELECT c.oid::pg_catalog.int8, n.nspname, c.relname
+            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+            WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p}}') AND NOT c.relispartition AND {USER_RELATIONS}
+            ORDER BY 2, 3"""  # noqa: S608 - a constant
+    ).fetchall()
+    for oid, schema, name in rows:
+        tree = trees.get(oid, frozenset({oid}))
+        key = frozenset(column for member in tree for column in keys.get(member, ()))
+        own = leaves.get(oid, (Leaf(oid, schema, name),))
+        tables.append(Table(oid, schema, name, columns.get(oid, {}), own, tree, key))
+    return tables
+
+
+def columns_by_address(tables: Iterable[Table]) -> dict[str, tuple[Table, Column]]:
+    """Each column by its address `schema.table.column`."""
+    return {f"{t.address}.{c.name}": (t, c) for t in tables for c in t.columns.values()}
+
+
+class _Types:
+    """Which FieldKind a type has, through domains and arrays."""
+
+    def __init__(self, conn: Connection) -> None:
+        rows = conn.execute(
+            "SELECT oid::pg_catalog.int8, typname, typtype, typbasetype::pg_catalog.int8, typelem::pg_catalog.int8,"
+            " typcategory FROM pg_catalog.pg_type"
+        ).fetchall()
+        self._rows = {row[0]: row[1:] for row in rows}
+        self.holders = Holders(conn)
+
+    def base(self, oid: int) -> str:
+        """The type's name below domains; an array's is that of its elements and `[]`."""
+        name, typtype, base, element, category = self._rows[oid]
+        if typtype == "d":
+            return self.base(base)
+        return f"{self.base(element)}[]" if category == "A" and element else str(name)
+
+    def composite(self, oid: int) -> bool:
+        """Whether the type is a row, through domains."""
+        _, typtype, base, _, _ = self._rows[oid]
+        return self.composite(base) if typtype == "d" else typtype == "c"
+
+    def kind(self, oid: int) -> FieldKind:
+        """How values of the type are read."""
+        name, typtype, base, element, category = self._rows[oid]
+        if self.holders.only_vectors(oid):
+            return FieldKind.VECTOR
+        if typtype == "d":
+            return self.kind(base)
+        if typtype == "c" or name == "hstore":
+            return FieldKind.JSON
+        if category == "A" and element:
+            return FieldKind.ARRAY if self.kind(element) in (FieldKind.TEXT, FieldKind.OTHER) else FieldKind.OTHER
+        for names, kind in ((_TEXT, FieldKind.TEXT), (_JSON, FieldKind.JSON)):
+            if typtype == "b" and name in names:
+                return kind
+        return FieldKind.OTHER
+
+
+def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
+    rows = conn.execute(
+        """SELECT a.attrelid::pg_catalog.int8, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+             a.atttypid::pg_catalog.int8,
+                  NOT a.attnotnull, a.attgenerated,
+                  EXISTS (SELECT 1 FROM pg_catalog.pg_attribute m
+                          WHERE m.atthasmissing AND m.attname OPERATOR(pg_catalog.=) a.attname
+                            AND (m.attrelid OPERATOR(pg_catalog.=) a.attrelid OR m.attrelid OPERATOR(pg_catalog.=) ANY
+                              (SELECT relid FROM pg_catalog.pg_partition_tree(a.attrelid)))),
+                  EXISTS (SELECT 1 FROM pg_catalog.pg_index i
+                          WHERE i.indrelid OPERATOR(pg_catalog.=) a.attrelid AND i.indisunique AND
+                            (a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey[0:i.indnkeyatts OPERATOR(pg_catalog.-) 1]) OR
+                             0 OPERATOR(pg_catalog.=) ANY (i.indkey[0:i.indnkeyatts OPERATOR(pg_catalog.-) 1])
+                               AND EXISTS
+                               (SELECT 1 FROM pg_catalog.pg_depend d
+                                WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                                  AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
+                                  AND d.refobjid OPERATOR(pg_catalog.=) a.attrelid
+                                    AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum))),
+                  (SELECT t.typsend OPERATOR(pg_catalog.<>) 0 FROM pg_catalog.pg_type t
+                    WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid)
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') AND NOT c.relispartition
+           ORDER BY a.attrelid, a.attnum"""
+    ).fetchall()
+    columns: dict[int, dict[str, Column]] = {}
+    for relation, name, type_, type_oid, nullable, generated, missing, unique, sendable in rows:
+        columns.setdefault(relation, {})[name] = Column(
+            name,
+            type_,
+            types.kind(type_oid),
+            nullable,
+            generated != "",
+            generated == "v",
+            missing,
+            unique,
+            sendable,
+            types.base(type_oid),
+            types.composite(type_oid),
+            _held(types, type_oid),
+            types.kind(type_oid) in (FieldKind.OTHER, FieldKind.ARRAY)
+            and types.base(type_oid).removesuffix("[]") not in _READABLE
+            and types.holders.opaque(type_oid),
+        )
+    return columns
+
+
+def _held(types: _Types, oid: int) -> tuple[Held, ...]:
+    """What a column holds that is kept by name only; what its documents do not show is the whole value's."""
+    found = types.holders.of(oid)
+    if types.composite(oid):
+        return found
+    return tuple(dict.fromkeys(one._replace(path="") for one in found))
+
+
+def _leaves(conn: Connection) -> tuple[dict[int, tuple[Leaf, ...]], dict[int, frozenset[int]]]:
+    rows = conn.execute(
+        """SELECT root.oid::pg_catalog.int8, c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind
+           FROM pg_catalog.pg_class root, pg_catalog.pg_partition_tree(root.oid) p
+           JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.relid
+             JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           WHERE root.relkind OPERATOR(pg_catalog.=) 'p' AND NOT root.relispartition
+           ORDER BY 1, 3, 4"""
+    ).fetchall()
+    leaves: dict[int, list[Leaf]] = {}
+    trees: dict[int, set[int]] = {}
+    for root, oid, schema, name, kind in rows:
+        trees.setdefault(root, set()).add(oid)
+        own = leaves.setdefault(root, [])
+        if kind == "r":  # a foreign table's rows are not in these files
+            own.append(Leaf(oid, schema, name))
+    return {root: tuple(own) for root, own in leaves.items()}, {r: frozenset(t) for r, t in trees.items()}
+
+
+def _partition_keys(conn: Connection) -> dict[int, set[str]]:
+    # plain key columns are in partattrs; the columns of key expressions depend internally on their table
+    rows = conn.execute(
+        """SELECT p.partrelid::pg_catalog.int8, a.attname
+           FROM pg_catalog.pg_partitioned_table p JOIN pg_catalog.pg_attribute a
+             ON a.attrelid OPERATOR(pg_catalog.=) p.partrelid
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND (a.attnum OPERATOR(pg_catalog.=) ANY (p.partattrs) OR EXISTS
+             (SELECT 1 FROM pg_catalog.pg_depend d
+              WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                AND d.objid OPERATOR(pg_catalog.=) p.partrelid AND d.objsubid OPERATOR(pg_catalog.=) a.attnum
+                AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                  AND d.refobjid OPERATOR(pg_catalog.=) p.partrelid AND d.refobjsubid OPERATOR(pg_catalog.=) 0
+                AND d.deptype OPERATOR(pg_catalog.=) 'i'))"""
+    ).fetchall()
+    keys: dict[int, set[str]] = {}
+    for relation, column in rows:
+        keys.setdefault(relation, set()).add(column)
+    return keys

@@ -1,0 +1,175 @@
+"""TOAST tables: values kept in chunks, put together again."""
+
+from __future__ import annotations
+
+import mmap
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envclone.errors import UnsafeError
+from envclone.stores.postgres.format import varlena
+from envclone.stores.postgres.format.page import normal_items
+from envclone.stores.postgres.format.segments import ranges, segments
+from envclone.stores.postgres.format.visibility import Transactions, dead
+
+__all__ = ["Chunks", "Place"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    value: npt.NDArray[np.uint32]
+    sequence: npt.NDArray[np.uint32]
+    place: npt.NDArray[np.int64]
+    length: npt.NDArray[np.uint16]
+    number: npt.NDArray[np.uint16]
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a chunk's data stand: block and line pointer number, file, offset in it and length in bytes."""
+
+    block: int
+    number: int
+    file: int
+    offset: int
+    length: int
+
+
+class Chunks:
+    """The chunks of one TOAST table, found by value id; 20 bytes of memory per chunk.
+
+    A chunk is an ordinary tuple of `(chunk_id oid, chunk_seq int4, chunk_data bytea)` without nulls. Chunks of versions
+    that nobody sees are left out when `transactions` are given. A `writable` one can be written through `maps`.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        page_size: int,
+        segment_pages: int,
+        *,
+        transactions: Transactions | None = None,
+        writable: bool = False,
+    ) -> None:
+        self.files: list[Path] = list(segments(path))
+        self.maps: list[mmap.mmap | None] = []
+        self._page_size = page_size
+        self._segment_bytes = page_size * segment_pages
+        self._transactions = transactions
+        self._writable = writable
+        self._index = self._read(path, page_size, segment_pages)
+
+    @property
+    def greatest(self) -> int:
+        """The greatest value id; 0 when there is none."""
+        return int(self._index.value[-1]) if len(self._index.value) else 0
+
+    def __enter__(self) -> Chunks:
+        mode, access = ("r+b", mmap.ACCESS_WRITE) if self._writable else ("rb", mmap.ACCESS_READ)
+        for file in self.files:
+            with file.open(mode) as handle:
+                empty = file.stat().st_size == 0
+                self.maps.append(None if empty else mmap.mmap(handle.fileno(), 0, access=access))
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for opened in self.maps:
+            if opened is not None:
+                opened.close()
+        self.maps.clear()
+
+    def places(self, value: int) -> list[Place]:
+        """Where the data of a value's chunks stand, in order."""
+        index = self._index
+        low = int(np.searchsorted(index.value, np.uint32(value), "left"))
+        high = int(np.searchsorted(index.value, np.uint32(value), "right"))
+        found = []
+        for i in range(low, high):
+            place = int(index.place[i])
+            file, offset = divmod(place, self._segment_bytes)
+            found.append(Place(place // self._page_size, int(index.number[i]), file, offset, int(index.length[i])))
+        return found
+
+    def stored(self, pointer: varlena.Pointer) -> bytes:
+        """The bytes that a value's chunks hold; raises UnsafeError when they are not as many as the pointer says."""
+        parts: list[bytes] = []
+        for place in self.places(pointer.value):
+            opened = self.maps[place.file]
+            assert opened is not None  # a chunk was found in it
+            parts.append(opened[place.offset : place.offset + place.length])
+        data = b"".join(parts)
+        if len(data) != pointer.stored_size:
+            raise UnsafeError(
+                f"TOAST value {pointer.value} has {len(data)} bytes where {pointer.stored_size} belong",
+                hint="check production with pg_amcheck, and take a new snapshot",
+            )
+        return data
+
+    def sizes(self, chunk_size: int) -> dict[str, npt.NDArray[np.int64]]:
+        """Each value's `id`, in order, and its `size` in bytes: -1 where chunks are missing, doubled or cut short."""
+        index = self._index
+        if not len(index.value):
+            return {"id": np.zeros(0, dtype=np.int64), "size": np.zeros(0, dtype=np.int64)}
+        first = np.flatnonzero(np.concatenate(([True], index.value[1:] != index.value[:-1])))
+        last = np.concatenate((first[1:], [len(index.value)])) - 1
+        size = np.add.reduceat(index.length.astype(np.int64), first)
+        in_value = np.arange(len(index.value)) - np.repeat(first, last - first + 1)
+        full = np.ones(len(index.value), dtype=np.bool_)
+        full[last] = False
+        wrong = (index.sequence != in_value) | (full & (index.length != chunk_size)) | (index.length > chunk_size)
+        size[np.add.reduceat(wrong.astype(np.int64), first) > 0] = -1
+        return {"id": index.value[first].astype(np.int64), "size": size}
+
+    def value(self, pointer: varlena.Pointer) -> bytes:
+        """A value whole and decompressed."""
+        data = self.stored(pointer)
+        return varlena.expand(data) if pointer.compressed else data
+
+    def _read(self, path: Path, page_size: int, segment_pages: int) -> _Index:
+        found: list[npt.NDArray[Any]] = []
+        numbers = {file: number for number, file in enumerate(self.files)}
+        for part in ranges(path, page_size, segment_pages=segment_pages):
+            items = normal_items(part.pages, path.name)
+            if self._transactions is not None:
+                items = items.only(~dead(part.pages, items, self._transactions))
+            if not len(items):
+                continue
+            data = items.offset + part.pages[items.page, items.offset + 22]
+            chunk = np.zeros(len(items), dtype=_CHUNK)
+            chunk["value"] = _uint32(part.pages, items.page, data)
+            chunk["sequence"] = _uint32(part.pages, items.page, data + 4)
+            first = part.pages[items.page, data + 8]
+            short = first & 1 == 1
+            length = np.where(short, (first >> 1).astype(np.int64) - 1, 0)
+            length[~short] = (_uint32(part.pages, items.page[~short], data[~short] + 8) >> 2) - 4
+            chunk["length"] = length
+            chunk["number"] = items.number
+            start = data + np.where(short, 9, 12) + part.offset + items.page * page_size
+            chunk["place"] = start + numbers[part.path] * self._segment_bytes
+            found.append(chunk)
+        table = np.concatenate(found) if found else np.zeros(0, dtype=_CHUNK)
+        del found
+        table.sort(order=("value", "sequence"))
+        return _Index(
+            *(np.ascontiguousarray(table[name]) for name in ("value", "sequence", "place", "length", "number"))
+        )
+
+
+_CHUNK = np.dtype([("value", "<u4"), ("sequence", "<u4"), ("place", "<i8"), ("length", "<u2"), ("number", "<u2")])
+
+
+def _uint32(
+    pages: npt.NDArray[np.uint8], page: Sequence[int] | npt.NDArray[np.int64], at: npt.NDArray[np.int64]
+) -> npt.NDArray[np.int64]:
+    result = np.zeros(len(at), dtype=np.int64)
+    for shift in range(4):
+        result |= pages[page, at + shift].astype(np.int64) << (8 * shift)
+    return result

@@ -1,0 +1,1 @@
+"""What shows that a sanitized clone is what it should be: rows, structure, constraints, answers."""

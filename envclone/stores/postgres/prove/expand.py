@@ -1,0 +1,104 @@
+"""Values that a search of the plain bytes would miss: stored compressed, or in chunks."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envclone.models import StoreSnapshot
+from envclone.stores.postgres.catalog import layout
+from envclone.stores.postgres.format import varlena
+from envclone.stores.postgres.format.page import Items, Pages, normal_items
+from envclone.stores.postgres.format.segments import Range, ranges
+from envclone.stores.postgres.format.toast import Chunks
+from envclone.stores.postgres.format.tuples import attributes
+from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.server import control
+from envclone.stores.postgres.write.inplace import jsonb
+
+__all__ = ["expand"]
+
+_VECTORS = frozenset({"vector", "halfvec", "sparsevec"})
+_HAS_EXTERNAL = 0x0004
+
+
+def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
+    """Every compressed value decompressed, every TOAST value put together, with its place in words.
+
+    Goes through all heaps of all databases by the layout that the private session left. Embeddings are left out:
+    they are numbers. Raises UnsafeError when a page or a value is damaged.
+    """
+    known = layout.load(directory)
+    transactions = control.transactions(directory / "data")
+    for database, relation in known.heaps():
+        if not any(column.length == -1 for column in relation.attributes):
+            continue
+        toast = next((other for other in database.relations if other.oid == relation.toast), None)
+        with ExitStack() as stack:
+            chunks = None
+            if toast is not None:
+                chunks = stack.enter_context(
+                    Chunks(directory / "data" / toast.path, known.page_size, known.segment_pages)
+                )
+            for part in ranges(directory / "data" / relation.path, known.page_size, segment_pages=known.segment_pages):
+                yield from _values(part, relation, chunks, transactions)
+
+
+def _values(
+    part: Range, relation: layout.Relation, chunks: Chunks | None, transactions: Transactions
+) -> Iterator[tuple[str, bytes]]:
+    items = normal_items(part.pages, relation.path)
+    items = items.only(~dead(part.pages, items, transactions))  # of the others only headers are left
+    columns = relation.attributes
+    for i in np.flatnonzero(_candidates(part.pages, items)).tolist():
+        page, start = int(items.page[i]), int(items.offset[i])
+        data = part.pages[page, start : start + int(items.length[i])].tobytes()
+        for slot in attributes(data, columns):
+            value = slot.varlena
+            if value is None or columns[slot.index].type in _VECTORS or columns[slot.index].dropped:
+                continue
+            if value.form is varlena.Form.COMPRESSED:
+                raw = varlena.expand(data[value.start : value.end])
+            elif value.form is varlena.Form.EXTERNAL and chunks is not None:
+                raw = chunks.value(varlena.pointer(data[value.start : value.end]))
+            else:
+                continue
+            if columns[slot.index].type == "jsonb":
+                raw = b"\xff".join(_texts(json.loads(jsonb.decode(raw))))
+            block = part.first_block + page
+            yield f"{relation.name}.{columns[slot.index].name} page {block} item {int(items.number[i])}", raw
+
+
+def _texts(document: Any) -> Iterator[bytes]:
+    """Every key and every scalar of a document: in jsonb's own form one follows another without a mark."""
+    if isinstance(document, dict):
+        for key, item in document.items():
+            yield key.encode("utf-8", "surrogatepass")
+            yield from _texts(item)
+    elif isinstance(document, list):
+        for item in document:
+            yield from _texts(item)
+    else:
+        yield str(document).encode("utf-8", "surrogatepass")
+
+
+def _candidates(pages: Pages, items: Items) -> npt.NDArray[np.bool_]:
+    """Items with a TOAST pointer, or with a word that could be the header of a compressed value; few have neither."""
+    if not len(items):
+        return np.zeros(0, dtype=np.bool_)
+    external = pages[items.page, items.offset + 20] & _HAS_EXTERNAL != 0
+    words = pages.view("<u4")
+    size, following = words[:, :-1] >> 2, words[:, 1:]
+    likely = (words[:, :-1] & 3 == 2) & (size > 8) & (size < pages.shape[1]) & ((following & 0x3FFFFFFF) > size - 8)
+    counts = np.zeros((len(pages), words.shape[1] + 1), dtype=np.int32)
+    np.cumsum(likely, axis=1, out=counts[:, 1:-1])
+    counts[:, -1] = counts[:, -2]
+    first, last = items.offset // 4, (items.offset + items.length) // 4
+    result: npt.NDArray[np.bool_] = external | (counts[items.page, last] > counts[items.page, first])
+    return result

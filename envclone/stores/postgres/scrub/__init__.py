@@ -1,0 +1,1 @@
+"""What no row shows any more, erased; what could reach out, put out of action."""

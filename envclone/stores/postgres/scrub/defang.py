@@ -1,0 +1,253 @@
+"""What in a cluster could reach out or let somebody in: neutralized before anything else may start on it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import UnsafeError
+from envclone.models import Cleaned
+from envclone.stores.postgres.rights.demotion import settings
+from envclone.stores.postgres.rights.logins import Login
+from envclone.stores.postgres.scrub.quiesce import release_horizon
+
+__all__ = ["NOWHERE", "defang"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+NOWHERE = "disabled.invalid"
+"""The host that foreign servers point to afterwards; names under .invalid never resolve (RFC 2606)."""
+
+_TEMPLATES = ("template0", "template1")
+_REMARKS = """
+    SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(d::pg_catalog.text, '' ORDER BY d::pg_catalog.text))
+            FROM pg_catalog.pg_description d),
+           (SELECT pg_catalog.count(*) FROM pg_catalog.pg_seclabel),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(
+                     ' ', p.oid, p.proacl, p.prosecdef, p.proconfig, p.prosrc), '' ORDER BY p.oid))
+            FROM pg_catalog.pg_proc p),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', c.oid, c.relacl), '' ORDER BY c.oid))
+            FROM pg_catalog.pg_class c),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(
+                     ' ', l.oid, l.lanpltrusted, l.lanacl), '' ORDER BY l.oid)) FROM pg_catalog.pg_language l),
+           (SELECT pg_catalog.md5(pg_catalog.string_agg(pg_catalog.concat_ws(' ', n.oid, n.nspacl), '' ORDER BY n.oid))
+            FROM pg_catalog.pg_namespace n)
+"""
+"""What can be done to initdb's own objects: comments and labels, access lists, other definitions."""
+_TELLING_CATALOGS = (
+    "pg_authid", "pg_database", "pg_db_role_setting", "pg_foreign_server", "pg_foreign_table", "pg_largeobject",
+    "pg_replication_origin", "pg_subscription", "pg_user_mapping",
+)  # fmt: skip
+"""Catalogs that hold secrets or data, whose values ANALYZE copies into the statistics of each database."""
+_ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "address", "dsn", "url", "server")
+
+
+def defang(connect: Connect, database: str) -> list[Cleaned]:
+    """Neutralize roles' passwords, subscriptions, origins, foreign servers, jobs.
+
+    The cluster's other databases are dropped; `postgres` and `template1` are made anew when they hold anything.
+    `connect(dbname=…, autocommit=True, login=…)` opens a connection. Raises UnsafeError when template0 was filled.
+    """
+    slots, prepared = release_horizon(connect)
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        cleaned = [
+            Cleaned("replication slots dropped", slots),
+            Cleaned("prepared transactions rolled back", prepared),
+            *_subscriptions(conn),
+            *_foreign(conn),
+        ]
+    with connect(autocommit=True) as conn:  # its table can have triggers and indexes of production's
+        cleaned.append(_jobs(conn))
+    cleaned += _databases(connect, database)
+    cleaned.append(_statistics(connect))
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        cleaned += [_origins(conn), _passwords(conn), _settings(conn)]
+    return [item for item in cleaned if item.count]
+
+
+def _subscriptions(conn: Connection) -> list[Cleaned]:
+    own = conn.execute(
+        """SELECT s.subname FROM pg_catalog.pg_subscription s
+           JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.subdbid
+             WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"""
+    ).fetchall()
+    for (name,) in own:
+        subscription = sql.Identifier(name)
+        # with a slot name left, DROP would go to production and drop its slot
+        conn.execute(sql.SQL("ALTER SUBSCRIPTION {} DISABLE").format(subscription))
+        conn.execute(sql.SQL("ALTER SUBSCRIPTION {} SET (slot_name = NONE)").format(subscription))
+        conn.execute(sql.SQL("DROP SUBSCRIPTION {}").format(subscription))
+    # those of other databases go with their database, which cannot be dropped while it has any
+    others = conn.execute("DELETE FROM pg_catalog.pg_subscription RETURNING subname").fetchall()
+    conn.execute("VACUUM FULL pg_catalog.pg_subscription")
+    return [
+        Cleaned("subscriptions dropped", len(own), _names(own)),
+        Cleaned("subscriptions of other databases removed", len(others), _names(others)),
+    ]
+
+
+def _origins(conn: Connection) -> Cleaned:
+    found = conn.execute("SELECT roname FROM pg_catalog.pg_replication_origin").fetchall()
+    for (name,) in found:
+        conn.execute("SELECT pg_catalog.pg_replication_origin_drop(%s)", [name])
+    return Cleaned("replication origins dropped", len(found), _names(found))
+
+
+def _foreign(conn: Connection) -> list[Cleaned]:
+    mappings = conn.execute(
+        """SELECT CASE WHEN umuser OPERATOR(pg_catalog.=) 0 THEN 'PUBLIC' ELSE pg_catalog.pg_get_userbyid(umuser) END,
+             srvname, umuser OPERATOR(pg_catalog.=) 0
+           FROM pg_catalog.pg_user_mappings"""
+    ).fetchall()
+    for user, server, public in mappings:
+        who: sql.Composable = sql.SQL("PUBLIC") if public else sql.Identifier(user)
+        conn.execute(sql.SQL("DROP USER MAPPING FOR {} SERVER {}").format(who, sql.Identifier(server)))
+    servers = conn.execute(
+        """SELECT srvname, ARRAY(SELECT pg_catalog.split_part(o, '=', 1)
+                                 FROM pg_catalog.unnest(srvoptions) AS u (o)) FROM pg_catalog.pg_foreign_server"""
+    ).fetchall()
+    for server, options in servers:
+        # not by ALTER SERVER: a wrapper's validator may refuse, and its library may be missing here
+        kept = [f"host={NOWHERE}"] if "host" in options or not options else []
+        conn.execute(
+            """UPDATE pg_catalog.pg_foreign_server SET srvoptions = %s::pg_catalog.text[] OPERATOR(pg_catalog.||) ARRAY(
+                 SELECT o FROM pg_catalog.unnest(srvoptions) AS u (o)
+                 WHERE NOT pg_catalog.split_part(o, '=', 1) OPERATOR(pg_catalog.=) ANY (%s)
+                   AND pg_catalog.split_part(o, '=', 1) OPERATOR(pg_catalog.!~*) '(pass|secret|token|key|user)')
+               WHERE srvname OPERATOR(pg_catalog.=) %s""",
+            [kept, list(_ADDRESSES), server],
+        )
+    conn.execute(
+        "UPDATE pg_catalog.pg_foreign_server SET srvoptions = NULL WHERE srvoptions OPERATOR(pg_catalog.=) '{}'"
+    )
+    for catalog in ("pg_user_mapping", "pg_foreign_server"):
+        conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))
+    return [
+        Cleaned("user mappings dropped", len(mappings), ", ".join(f"{m[0]}@{m[1]}" for m in mappings)),
+        Cleaned("foreign servers pointed nowhere", len(servers), _names(servers)),
+    ]
+
+
+def _jobs(conn: Connection) -> Cleaned:
+    row = conn.execute(
+        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pg_cron')"
+    ).fetchone()
+    if not row or not row[0]:
+        return Cleaned("scheduled jobs removed", 0)
+    jobs = conn.execute("DELETE FROM cron.job RETURNING jobid").rowcount
+    details = conn.execute("SELECT pg_catalog.to_regclass('cron.job_run_details') IS NOT NULL").fetchone()
+    if details and details[0]:
+        conn.execute("DELETE FROM cron.job_run_details")
+    return Cleaned("scheduled jobs removed", jobs, "pg_cron")
+
+
+def _databases(connect: Connect, own: str) -> list[Cleaned]:
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        rows = conn.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
+    names = [row[0] for row in rows]
+    dropped = [name for name in names if name not in (*_TEMPLATES, "postgres", own)]
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        conn.execute(
+            "UPDATE pg_catalog.pg_database SET datallowconn = true WHERE datname OPERATOR(pg_catalog.=) 'template0'"
+        )
+        for name in dropped:
+            _drop(conn, name)
+    filled = [name for name in (*_TEMPLATES, "postgres") if name in names and name != own and _filled(connect, name)]
+    if "template0" in filled:
+        raise UnsafeError(
+            "template0 of the cluster holds tables, which nothing but a mistake puts there",
+            hint="drop them in production, and take a new snapshot",
+        )
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        conn.execute(
+            "UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname OPERATOR(pg_catalog.=) 'template0'"
+        )
+        for name in filled:
+            _drop(conn, name)
+            conn.execute(sql.SQL("CREATE DATABASE {} TEMPLATE template0").format(sql.Identifier(name)))
+            if name == "template1":
+                conn.execute("ALTER DATABASE template1 IS_TEMPLATE true")
+        conn.execute("VACUUM FULL pg_catalog.pg_database")
+    return [
+        Cleaned("other databases dropped", len(dropped), ", ".join(dropped)),
+        Cleaned("maintenance databases made anew", len(filled), ", ".join(filled)),
+    ]
+
+
+def _drop(conn: Connection, name: str) -> None:
+    # through the catalog: ALTER refuses a database that is marked invalid
+    conn.execute(
+        "UPDATE pg_catalog.pg_database SET datistemplate = false WHERE datname OPERATOR(pg_catalog.=) %s", [name]
+    )
+    conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def _filled(connect: Connect, name: str) -> bool:
+    """Whether anything was ever put into a database: whatever was has a number that initdb gives to nothing."""
+    with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
+        catalogs = conn.execute(
+            """SELECT c.relname, a.attname FROM pg_catalog.pg_class c
+               JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+               WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+                 AND c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relisshared
+                 AND a.attname OPERATOR(pg_catalog.=) ANY ('{oid,attrelid}') AND a.attnum OPERATOR(pg_catalog.>) 0
+                   AND c.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384"""
+        ).fetchall()
+        held = [
+            sql.SQL(
+                "EXISTS (SELECT 1 FROM pg_catalog.{} WHERE {}::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384)"
+            ).format(sql.Identifier(catalog), sql.Identifier(column))
+            for catalog, column in catalogs
+        ]
+        row = conn.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(held))).fetchone()
+        remarks = conn.execute(_REMARKS).fetchone()
+    with connect(dbname="template0", autocommit=True, login=Login.OPERATOR) as conn:
+        return bool(row and row[0]) or conn.execute(_REMARKS).fetchone() != remarks
+
+
+def _statistics(connect: Connect) -> Cleaned:
+    """Samples of catalogs that hold secrets, such as of the roles' password hashes."""
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        names = [row[0] for row in conn.execute("SELECT datname FROM pg_catalog.pg_database WHERE datallowconn")]
+    removed = 0
+    for name in names:
+        with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
+            found = conn.execute(
+                """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
+                   WHERE c.oid OPERATOR(pg_catalog.=) s.starelid
+                     AND c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+                       AND c.relname OPERATOR(pg_catalog.=) ANY (%s)
+                     AND COALESCE(stavalues1::pg_catalog.text, stavalues2::pg_catalog.text,
+                       stavalues3::pg_catalog.text, stavalues4::pg_catalog.text,
+                                  stavalues5::pg_catalog.text) IS NOT NULL""",
+                [list(_TELLING_CATALOGS)],
+            ).rowcount
+            if found:
+                conn.execute("VACUUM FULL pg_catalog.pg_statistic")
+            removed += found
+    return Cleaned("statistics of catalogs that hold secrets removed", removed)
+
+
+def _passwords(conn: Connection) -> Cleaned:
+    found = conn.execute(
+        """UPDATE pg_catalog.pg_authid SET rolpassword = NULL, rolvaliduntil = NULL
+           WHERE rolpassword IS NOT NULL RETURNING rolname"""
+    ).fetchall()
+    conn.execute("VACUUM FULL pg_catalog.pg_authid")  # old hashes live on in the old file's dead rows
+    return Cleaned("role passwords removed", len(found), _names(found))
+
+
+def _settings(conn: Connection) -> Cleaned:
+    """Settings of roles and databases that load libraries or name other machines."""
+    found = settings(conn)
+    conn.execute("VACUUM FULL pg_catalog.pg_db_role_setting")  # also what was removed at the start
+    return found
+
+
+def _names(rows: list[tuple[Any, ...]]) -> str:
+    return ", ".join(sorted(str(row[0]) for row in rows))

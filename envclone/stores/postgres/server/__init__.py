@@ -1,0 +1,1 @@
+"""Servers on a data directory: found, configured, started, connected to, stopped."""

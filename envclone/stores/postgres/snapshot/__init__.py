@@ -1,0 +1,1 @@
+"""Production's files taken into quarantine, from a running server or a stopped directory."""

@@ -1,0 +1,345 @@
+"""A raw snapshot of a running PostgreSQL: a base backup over the replication protocol; production is only read."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime as dt
+import re
+import shutil
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from envclone import process
+from envclone.errors import BusyError, CommandError, ConfigError, EnvcloneError, ResourceError, UnreachableError
+from envclone.models import ProgressEvent, StoreSnapshot
+from envclone.protocols import Progress
+from envclone.stores.postgres.server import pinned, settings
+from envclone.stores.postgres.server.engine import Engine, find, installed
+from envclone.stores.postgres.snapshot import backupfiles, describe
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from envclone.config.schema import StoreConfig
+
+__all__ = ["emptied_on_failure", "open_source", "snapshot_physical"]
+
+CONNECT_TIMEOUT = 10
+_ROOM_FOR_WAL = 128 << 20
+_PROGRESS = re.compile(r"^\s*(\d+)/(\d+) kB")
+_POINT = re.compile(r"write-ahead log (start|end) point: ([0-9A-F]+/[0-9A-F]+)(?: on timeline (\d+))?")
+_OWN_PARAMETERS = (
+    "dbname", "application_name", "fallback_application_name", "client_encoding", "connect_timeout", "options",
+    "target_session_attrs", "load_balance_hosts",
+)  # fmt: skip
+"""Parameters of our own connection that mean nothing to pg_basebackup's."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """What was asked of production before anything is copied."""
+
+    engine: Engine
+    version: str
+    database: describe.Database
+    databases: list[describe.Database]
+    details: dict[str, Any]
+    tablespaces: Mapping[int, str]
+    bytes: int | None
+    slot: bool
+    clock_ahead: dt.timedelta
+
+
+def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
+    """Copy a running server's files to `into/data` and `into/tablespaces/<oid>`, consistent under any write load.
+
+    The copy holds the log that it needs; a clone's first start replays it. `details` are plain JSON values without
+    secrets: database, superuser, settings, overrides, databases, extensions, system_identifier, wal, warnings.
+    Raises UnreachableError, ConfigError, ResourceError or BusyError with the remedy, before anything is copied where
+    it can be known then; nothing stays in `into` on failure.
+    """
+    began = time.monotonic()
+    if config.source.dsn is None:
+        raise ConfigError(f"the store '{name}' has no source.dsn", hint="method: physical needs one")
+    dsn = config.source.dsn.get_secret_value()
+    progress(ProgressEvent(f"connecting to {name}", 0))
+    with contextlib.closing(open_source(dsn)) as conn:
+        found = _ask(conn, dsn, config)
+        if found.bytes is not None:
+            describe.require_room(into, found.bytes + found.bytes // 50 + _ROOM_FOR_WAL)
+        moments: dict[str, Any] = {}
+
+        def on_line(line: str) -> None:
+            if match := _PROGRESS.match(line):
+                progress(ProgressEvent(f"copying {name}", int(match[1]) << 10, int(match[2]) << 10, "bytes"))
+            elif match := _POINT.search(line):
+                moments[match[1]] = match[2]
+                if match[3]:
+                    moments["timeline"] = int(match[3])
+                if match[1] == "end":
+                    moments["at"] = _clock(conn, found)
+
+        with emptied_on_failure(into):
+            try:
+                _base_backup(conn, found, into, on_line)
+            finally:
+                backupfiles.require_inside(into)
+            left_out = backupfiles.weed(into, found.engine.major, found.tablespaces)
+            size, files = describe.measure(into)
+    return StoreSnapshot(
+        store=name,
+        kind="postgres",
+        method="physical",
+        engine_version=found.version,
+        consistent_at=moments.get("at") or dt.datetime.now(dt.UTC) + found.clock_ahead,
+        seconds=round(time.monotonic() - began, 3),
+        bytes=size,
+        files=files,
+        position=moments.get("end", ""),
+        details={
+            **found.details,
+            "left_out": left_out,
+            "wal": {key: moments.get(key) for key in ("start", "end", "timeline")},
+        },
+    )
+
+
+def open_source(dsn: str, *, pins: Mapping[str, str] | None = None, **parameters: Any) -> psycopg.Connection[Any]:
+    """Connect to production, read-only, whatever was set there for the role or the database (see `pinned`).
+
+    Errors never hold the password. Raises ConfigError, UnreachableError.
+    """
+    import psycopg
+
+    from envclone.stores.postgres.server.server import reason
+
+    # a database of no declared encoding (SQL_ASCII) would give bytes
+    given = {"connect_timeout": CONNECT_TIMEOUT, "application_name": "envclone", "client_encoding": "UTF8"}
+    try:
+        return pinned.connect(
+            dsn, pins=pinned.production() if pins is None else pins, autocommit=True, **{**given, **parameters}
+        )
+    except psycopg.ProgrammingError:  # its message quotes the part of the string that it could not read
+        raise ConfigError(
+            "the DSN cannot be read",
+            hint="postgresql://user:password@host:port/database, special characters as %XX",
+        ) from None
+    except psycopg.OperationalError as exc:
+        text = reason(exc)
+        raise UnreachableError(f"production's PostgreSQL cannot be reached: {text}", hint=_connect_hint(text)) from None
+
+
+def _connect_hint(text: str) -> str:
+    for pattern, hint in (
+        (r"password authentication failed|no password supplied", "check user and password in the DSN"),
+        (r"no pg_hba\.conf entry.*replication", "add to production's pg_hba.conf: host replication <user> <this host>"
+         "/32 scram-sha-256, and reload; or use method: directory"),
+        (r"no pg_hba\.conf entry", "allow this host and user in production's pg_hba.conf, or use sslmode=require"),
+        (r"database .* does not exist", "correct the DSN's database"),
+        (r"translate host name|resolve|Name or service", "check the DSN's host name"),
+        (r"too many (clients|connections)|number of requested standby connections exceeds",
+         "raise max_wal_senders or max_connections in production, or wait"),
+        (r"must be superuser or replication role|permission denied to (start|initiate) (WAL sender|replication)",
+         "ALTER ROLE <user> REPLICATION"),
+    ):  # fmt: skip
+        if re.search(pattern, text):
+            return hint
+    if "startup parameter" in text:
+        return "give the DSN of the server itself: what stands before it takes no settings of a session"
+    return "check the DSN's host and port, and that the server is up and lets this host in"
+
+
+def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Source:
+    """Everything that can be wrong is asked before the first byte is copied."""
+    major = conn.info.server_version // 10000
+    row = conn.execute(
+        "SELECT pg_catalog.current_setting('server_version'), pg_catalog.current_setting('wal_level'),"
+        " pg_catalog.current_setting('max_wal_senders')::int, pg_catalog.current_setting('max_replication_slots')::int,"
+        " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_replication_slots),"
+        " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),"
+        " (SELECT rolsuper OR rolreplication FROM pg_catalog.pg_roles"
+        " WHERE rolname OPERATOR(pg_catalog.=) current_user),"
+        " current_user::pg_catalog.text,"
+        " (SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles"
+        " WHERE oid OPERATOR(pg_catalog.=) 10), pg_catalog.clock_timestamp(),"
+        " pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')"
+    ).fetchone()
+    assert row is not None
+    version, wal_level, senders, slots, used_slots, used_senders, may, user, superuser, now, all_settings = row
+    version = version.split()[0]
+    if wal_level == "minimal" or senders == 0:
+        what = "wal_level is minimal" if wal_level == "minimal" else "max_wal_senders is 0"
+        raise UnreachableError(
+            f"production gives no base backups: {what}",
+            hint="set wal_level = replica and max_wal_senders = 10 there and restart it, or use method: directory",
+        )
+    if not may:
+        raise UnreachableError(
+            f"production's role '{user}' may not take base backups: it lacks REPLICATION",
+            hint=f"ALTER ROLE {user} REPLICATION",
+        )
+    if senders - used_senders < 2:
+        raise BusyError(
+            f"production has {senders} WAL senders, {used_senders} of them in use; a base backup needs two",
+            hint="raise max_wal_senders there, or wait until another backup is done",
+        )
+    databases = [describe.Database(*fields) for fields in conn.execute(describe.databases_sql(major).encode())]
+    database = describe.choose_database(databases, config.source.database or conn.info.dbname)
+    extensions = _extensions(conn, dsn, database.name)
+    engine = find(major, extensions=list(extensions))
+    warnings = describe.require_runnable(engine, database, databases, list(extensions))
+    if not all_settings:
+        warnings.append(f"production's role '{user}' does not see protected settings: GRANT pg_read_all_settings")
+    system_identifier, configured = _configuration(dsn, settings.hidden(conn))
+    captured = settings.capture(conn, configured)
+    tablespaces = conn.execute(
+        "SELECT oid::pg_catalog.int8, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
+        " WHERE pg_catalog.pg_tablespace_location(oid) OPERATOR(pg_catalog.~~) '/%'"
+    ).fetchall()
+    backupfiles.require_plain(dict(tablespaces))
+    details = {
+        "database": database.name,
+        "superuser": superuser,
+        "settings": [item.plain() for item in captured],
+        "overrides": dict(config.settings),
+        "databases": [item.plain() for item in databases],
+        "extensions": extensions,
+        "system_identifier": system_identifier,
+        "warnings": warnings,
+    }
+    return _Source(
+        engine=engine,
+        version=version,
+        database=database,
+        databases=databases,
+        details=details,
+        tablespaces=dict(tablespaces),
+        bytes=_size(conn),
+        slot=used_slots < slots,
+        clock_ahead=now - dt.datetime.now(dt.UTC),
+    )
+
+
+def _extensions(conn: psycopg.Connection[Any], dsn: str, database: str) -> dict[str, str]:
+    sql = "SELECT extname::pg_catalog.text, extversion FROM pg_catalog.pg_extension ORDER BY extname"
+    if database == conn.info.dbname:
+        return dict(conn.execute(sql).fetchall())
+    with contextlib.closing(open_source(dsn, dbname=database)) as other:
+        return dict(other.execute(sql).fetchall())
+
+
+def _configuration(dsn: str, names: Sequence[str]) -> tuple[str, dict[str, str]]:
+    """The system's identifier, and what production's configuration says where a session of ours says otherwise.
+
+    Asked over the replication protocol, which has no database, no catalogs and no settings of roles; it shows early
+    whether pg_hba.conf lets a base backup in.
+    """
+    from psycopg.pq import ExecStatus
+
+    found: dict[str, str] = {}
+    with contextlib.closing(open_source(dsn, pins={}, replication="true")) as conn:
+        for name in names:
+            result = conn.pgconn.exec_(f"SHOW {name}".encode())
+            if result.status == ExecStatus.TUPLES_OK:
+                found[name] = (result.get_value(0, 0) or b"").decode(errors="replace")
+        result = conn.pgconn.exec_(b"IDENTIFY_SYSTEM")
+        value = result.get_value(0, 0) if result.status == ExecStatus.TUPLES_OK else None
+    return value.decode() if value else "", found
+
+
+def _size(conn: psycopg.Connection[Any]) -> int | None:
+    """The cluster's size in bytes, None when this role may not see it."""
+    import psycopg
+
+    try:
+        row = conn.execute(
+            "SELECT pg_catalog.sum(pg_catalog.pg_database_size(oid))::pg_catalog.int8 FROM pg_catalog.pg_database"
+        ).fetchone()
+    except psycopg.errors.InsufficientPrivilege:
+        return None
+    return int(row[0]) if row else None
+
+
+def _clock(conn: psycopg.Connection[Any], found: _Source) -> dt.datetime:
+    """Production's clock now; should the connection be gone, this machine's with the distance measured before."""
+    import psycopg
+
+    try:
+        row = conn.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
+    except psycopg.Error:
+        row = None
+    moment: dt.datetime = row[0] if row else dt.datetime.now(dt.UTC) + found.clock_ahead
+    return moment.astimezone(dt.UTC)
+
+
+def _base_backup(conn: psycopg.Connection[Any], found: _Source, into: Path, on_line: Any) -> None:
+    from psycopg.conninfo import make_conninfo
+
+    parameters = dict(conn.info.get_parameters())
+    for key in _OWN_PARAMETERS:
+        parameters.pop(key, None)
+    if "sslpassword" in parameters:
+        raise ConfigError(
+            "the DSN holds an sslpassword, which pg_basebackup could only be given in its arguments",
+            hint="use a key without a passphrase, readable by this user alone",
+        )
+    parameters |= {"host": conn.info.host, "port": str(conn.info.port), "user": conn.info.user}  # the one that answered
+    if "hostaddr" in parameters:
+        parameters["hostaddr"] = conn.info.hostaddr
+    argv: list[str | Path] = [
+        _client(found.engine, str(parameters.get("sslmode", ""))),
+        "--dbname", make_conninfo("", **{k: v for k, v in parameters.items() if v != ""}),
+        "--pgdata", into / "data", "--format=plain", "--wal-method=stream", "--checkpoint=fast", "--no-sync",
+        "--progress", "--verbose", "--no-password", "--label=envclone",
+    ]  # fmt: skip
+    if not found.slot:
+        argv.append("--no-slot")
+    for oid, location in found.tablespaces.items():
+        target = into / "tablespaces" / str(oid)
+        target.mkdir(parents=True, mode=0o700)
+        argv.append(f"--tablespace-mapping={_mapped(location)}={_mapped(str(target))}")
+    try:
+        process.stream(argv, on_line, env={"PGPASSWORD": conn.info.password} if conn.info.password else None)
+    except CommandError as exc:
+        raise _explained(exc) from exc
+
+
+def _client(engine: Engine, sslmode: str) -> Path:
+    """The engine's pg_basebackup, or one that knows TLS where the DSN asks for it (the embedded one does not)."""
+    if sslmode in ("require", "verify-ca", "verify-full"):
+        for other in (engine, *installed()):
+            if other.major >= engine.major and other.bindir.is_relative_to("/usr/lib/postgresql"):
+                return other.program("pg_basebackup")
+    return engine.program("pg_basebackup")
+
+
+def _explained(exc: CommandError) -> EnvcloneError:
+    errors = [line for line in exc.stderr.splitlines() if "error:" in line or "FATAL" in line]
+    text = (errors[-1] if errors else exc.message).removeprefix("pg_basebackup: ").removeprefix("error: ")
+    text = text.rpartition("FATAL:")[2].strip() or text
+    if "SSL support is not compiled in" in exc.stderr or "no encryption" in text:
+        return ResourceError(
+            "production wants TLS, which the embedded pg_basebackup does not know",
+            hint="apt install postgresql-client of production's major version or later",
+        )
+    if "No space left on device" in exc.stderr:
+        return ResourceError(f"the base backup failed: {text}", hint="envclone gc, or a larger pool (pool.path)")
+    return UnreachableError(f"the base backup failed: {text}", hint=_connect_hint(text))
+
+
+def _mapped(path: str) -> str:
+    return path.replace("=", "\\=")
+
+
+@contextlib.contextmanager
+def emptied_on_failure(into: Path) -> Iterator[None]:
+    """Take everything out of a directory again when the block fails, or is interrupted."""
+    try:
+        yield
+    except BaseException:
+        for entry in into.iterdir():
+            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+        raise

@@ -1,0 +1,1 @@
+"""An incident's SQL steps: recorded in production, replayed in a branch."""

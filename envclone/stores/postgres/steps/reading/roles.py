@@ -1,0 +1,138 @@
+"""As whom a step runs: an ordinary role, with that role's settings, under any login."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
+
+from envclone.errors import UnsafeError, UsageError
+from envclone.stores.postgres.steps.reading import known
+
+if TYPE_CHECKING:
+    import psycopg
+
+    from envclone.incidents.bundle import SqlStep
+
+__all__ = ["POWERS", "become", "powers_of", "require_ordinary", "still", "superusers_of"]
+
+POWERS = (
+    "pg_execute_server_program",
+    "pg_read_server_files",
+    "pg_write_server_files",
+    "pg_signal_backend",
+    "pg_signal_autovacuum_worker",
+    "pg_checkpoint",
+    "pg_create_subscription",
+)
+"""Predefined roles whose members act on the server itself."""
+
+_POWERS_OF = """
+    SELECT r.rolname::pg_catalog.text, r.rolsuper FROM pg_catalog.pg_roles r
+    WHERE (r.rolsuper OR r.rolreplication OR r.rolname OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.name[]))
+      AND pg_catalog.pg_has_role(%s::pg_catalog.name, r.oid, 'MEMBER')
+    ORDER BY r.rolsuper DESC, r.rolname
+"""
+_BECOMES = """
+    SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
+    WHERE r.rolsuper AND (r.rolname OPERATOR(pg_catalog.=) current_user OR r.rolname OPERATOR(pg_catalog.=) session_user
+                          OR pg_catalog.pg_has_role(current_user, r.oid, 'MEMBER')
+                          OR pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))
+    ORDER BY r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name DESC LIMIT 1
+"""
+_SUPERUSER = """
+    SELECT r.rolsuper FROM pg_catalog.pg_roles r
+    WHERE r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name
+"""
+_MAY_BECOME = "SELECT pg_catalog.pg_has_role(%s::pg_catalog.name, %s::pg_catalog.name, %s)"
+_SETTINGS = """
+    SELECT pg_catalog.unnest(s.setconfig) FROM pg_catalog.pg_db_role_setting s
+    JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.setrole
+    WHERE r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name
+      AND (s.setdatabase OPERATOR(pg_catalog.=) 0::pg_catalog.oid OR s.setdatabase OPERATOR(pg_catalog.=)
+           (SELECT d.oid FROM pg_catalog.pg_database d
+            WHERE d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()))
+    ORDER BY s.setdatabase USING OPERATOR(pg_catalog.<)
+"""
+
+
+def powers_of(conn: psycopg.Connection[Any], role: str) -> list[str]:
+    """The roles with rights over the server itself that this role is or may become, superusers first.
+
+    Raises UsageError when there is no such role.
+    """
+    import psycopg
+
+    try:
+        return [name for name, _ in conn.execute(_POWERS_OF, [list(POWERS), role]).fetchall()]
+    except psycopg.errors.UndefinedObject:
+        raise UsageError(f'the role "{role}" does not exist there') from None
+
+
+def superusers_of(conn: psycopg.Connection[Any], role: str) -> str | None:
+    """A superuser that this session is, or may become by SET ROLE; `role` itself first."""
+    row = conn.execute(_BECOMES, [role]).fetchone()
+    return None if row is None else str(row[0])
+
+
+def require_ordinary(conn: psycopg.Connection[Any], step: SqlStep) -> None:
+    """Raises UnsafeError unless the step runs as a role that is no superuser and may not become one, nor act on the
+    server's files, programs, backends or slots."""
+    login = conn.info.user
+    role = step.role or login
+    found = powers_of(conn, role)
+    if not found:
+        return
+    what = "has rights over the server itself" if found[0] == role else f"may become '{found[0]}'"
+    if step.role is None:
+        raise UnsafeError(
+            f"the step '{step.id}' names no role, and the login '{login}' {what}",
+            hint="name the role that production ran it as: `role: app` in the step, or incident record --role app",
+        )
+    raise UnsafeError(
+        f"the step '{step.id}' is to run as '{role}', which {what}",
+        hint="name the application's own role",
+    )
+
+
+def become(conn: psycopg.Connection[Any], step: SqlStep) -> str:
+    """Make the session that of the step's role, with the settings that a login would give it; returns the role.
+
+    A superuser's session is given away, so that nothing in it has his rights any more; a member's takes the role on.
+    Raises UsageError when this login cannot have the role.
+    """
+    import psycopg
+    from psycopg import sql
+
+    login = conn.info.user
+    role = step.role
+    if role is None or role == login:
+        return login
+    row = conn.execute(_SUPERUSER, [login]).fetchone()
+    whole = sql.SQL("SET SESSION AUTHORIZATION {}") if row and row[0] else sql.SQL("SET ROLE {}")
+    try:
+        if not (row and row[0]):
+            right = "SET" if conn.info.server_version >= 160000 else "MEMBER"
+            may = conn.execute(_MAY_BECOME, [login, role, right]).fetchone()
+            if not (may and may[0]):
+                raise UsageError(
+                    f"the step '{step.id}' ran as '{role}', and this connection is '{login}': another role"
+                    " has other rights and settings",
+                    hint=f"give the DSN of '{role}', or of a login that may SET ROLE to it",
+                )
+        settings = conn.execute(_SETTINGS, [role]).fetchall()
+        conn.execute(whole.format(sql.Identifier(role)))
+    except psycopg.Error as exc:
+        raise UsageError(f"the step '{step.id}' cannot run as '{role}': {exc.diag.message_primary or exc}") from exc
+    for (setting,) in settings:
+        name, _, value = setting.partition("=")
+        if known.may_be_set(name):
+            with suppress(psycopg.Error):  # what only a login, or only a superuser can set
+                conn.execute("SELECT pg_catalog.set_config(%s, %s, false)", [name, value])
+    return role
+
+
+def still(conn: psycopg.Connection[Any], step: SqlStep, role: str) -> None:
+    """Raises UnsafeError when a statement has changed who the session is."""
+    row = conn.execute("SELECT current_user::pg_catalog.text").fetchone()
+    if row != (role,):
+        raise UnsafeError(f"the step '{step.id}' left the role '{role}'; nothing was recorded")

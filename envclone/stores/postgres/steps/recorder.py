@@ -1,0 +1,125 @@
+"""Runs an incident's SQL steps in production: what only reads, as an ordinary role, within limits of time and size."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import closing
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from envclone.errors import UnsafeError, UsageError
+from envclone.incidents.bundle import SqlStep, Step
+from envclone.incidents.terms import Terms
+from envclone.models import StepResult
+from envclone.stores.postgres.server import pinned
+from envclone.stores.postgres.steps.execute import execute
+from envclone.stores.postgres.steps.parameters import bind
+from envclone.stores.postgres.steps.reading import known, roles
+from envclone.stores.postgres.steps.reading.catalog import Catalog
+from envclone.stores.postgres.steps.reading.grammar import Refused
+from envclone.stores.postgres.steps.reading.placeholders import as_sent
+from envclone.stores.postgres.steps.reading.statement import of_statement
+
+if TYPE_CHECKING:
+    import psycopg
+
+__all__ = ["ProductionRunner"]
+
+_LARGEST = {"work_mem": 1 << 20, "temp_buffers": 1 << 20, "hash_mem_multiplier": 8}
+"""The most memory that a step may ask for, in kB, and how often; production's own settings stay."""
+_CURRENT = """
+    SELECT s.name, s.setting::pg_catalog.float8, s.unit FROM pg_catalog.pg_settings s
+    WHERE s.name OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.text[])
+"""
+
+
+class ProductionRunner:
+    """Runs each step in a session of its own, as the role that it names.
+
+    Before a statement is sent it is parsed by PostgreSQL's own grammar, and what it calls is looked up in the catalog:
+    `examine` says what speaks against it, and `run` refuses then.
+    """
+
+    def __init__(self, dsn: str, database: str | None = None, terms: Terms | None = None) -> None:
+        self._dsn = dsn
+        self._database = database
+        self._terms = terms or Terms()
+
+    def __enter__(self) -> ProductionRunner:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Nothing is kept open between steps."""
+
+    def examine(self, step: Step) -> list[str]:
+        """Why the step may not run in production, in words; nothing of it runs for that.
+
+        Raises UsageError for a step of another kind, UnsafeError for its role, UnreachableError.
+        """
+        sql_step = _sql(step)
+        problems = [
+            f"it sets '{name}'" for name in {**sql_step.settings, **sql_step.local} if not known.may_be_set(name)
+        ]
+        text, _ = as_sent(sql_step.id, sql_step.sql, bind(sql_step.sql, sql_step.parameters))
+        try:
+            uses = of_statement(text)
+        except Refused as exc:
+            return [*problems, str(exc)]
+        with closing(self._open(sql_step)) as conn:
+            roles.require_ordinary(conn, sql_step)
+            return problems + Catalog(conn, self._terms.allowed).problems(uses)
+
+    def run(self, step: Step) -> StepResult:
+        """Run one SQL step in a read-only transaction and roll it back; its own failure is a result.
+
+        Raises UnsafeError when it does more than read, or would run with rights over the server; UsageError for a
+        step of another kind, of a role that this login cannot have, or that returns too much; UnreachableError.
+        """
+        sql_step = _sql(step)
+        if problems := self.examine(sql_step):
+            raise UnsafeError(f"the step '{step.id}' does more than read", problems=problems)
+        with closing(self._open(sql_step, pinned.step())) as conn:
+            role = roles.become(conn, sql_step)
+            # what the statement was read by is what the server reads it by
+            conn.execute("SET standard_conforming_strings = on")
+            roles.still(conn, sql_step, role)
+
+            def before(session: psycopg.Connection[Any]) -> None:
+                self._bounded(session, sql_step)
+
+            def after(session: psycopg.Connection[Any]) -> None:
+                roles.still(session, sql_step, role)
+
+            return execute(conn, sql_step, self._terms, before=before, after=after)
+
+    def _open(self, step: SqlStep, pins: Mapping[str, str] | None = None) -> psycopg.Connection[Any]:
+        from envclone.stores.postgres.snapshot.source import open_source
+
+        database = step.database or self._database
+        return open_source(self._dsn, pins=pins, **({"dbname": database} if database else {}))
+
+    def _bounded(self, conn: psycopg.Connection[Any], step: SqlStep) -> None:
+        """Limits for this transaction; shorter ones of production's or the step's own stay."""
+        most = {
+            "statement_timeout": int(self._terms.seconds * 1000),
+            "lock_timeout": int(self._terms.lock_seconds * 1000),
+            "idle_in_transaction_session_timeout": int(self._terms.seconds * 1000),
+            "idle_session_timeout": int(self._terms.seconds * 1000),
+            "transaction_timeout": int(self._terms.seconds * 2000),
+        }
+        for name, value, _ in conn.execute(_CURRENT, [list(most)]).fetchall():
+            if not 0 < value <= most[name]:
+                conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, f"{most[name]}ms"])
+        asked = [name for name in _LARGEST if name in {one.lower() for one in (*step.settings, *step.local)}]
+        for name, value, unit in conn.execute(_CURRENT, [asked]).fetchall():
+            if value * (8 if unit == "8kB" else 1) > _LARGEST[name]:
+                most_of_it = f"{_LARGEST[name]}{'kB' if unit else ''}"
+                conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, most_of_it])
+
+
+def _sql(step: Step) -> SqlStep:
+    if not isinstance(step, SqlStep):
+        raise UsageError(f"the step '{step.id}' is no SQL step, but names the store '{step.store}'")
+    return step

@@ -1,0 +1,1 @@
+"""Pseudonyms written, in the files or through SQL, and what depends on them made again."""

@@ -1,0 +1,323 @@
+"""One range of a table's pages: read, masked, and written back with every row at its address."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from envclone.errors import EnvcloneError, UnsafeError
+from envclone.protocols import FieldMask
+from envclone.stores.postgres.format import deform, varlena
+from envclone.stores.postgres.format.checksum import page_checksums
+from envclone.stores.postgres.format.page import Items, normal_items
+from envclone.stores.postgres.format.segments import Extent
+from envclone.stores.postgres.format.tuples import Attribute
+from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.write.inplace import fit
+from envclone.stores.postgres.write.inplace.codecs import Codec
+from envclone.stores.postgres.write.inplace.staged import StagedValues
+from envclone.stores.postgres.write.inplace.toasting import Chunk, Toaster
+from envclone.stores.postgres.write.inplace.work import Column, LeafWork, Replacement, Spilled
+
+__all__ = ["HeapWriter", "Written"]
+
+_PLAIN = (deform.FIXED, deform.SHORT, deform.LONG)
+
+
+@dataclass(slots=True)
+class Written:
+    """What was done to one extent; `rows` and `values` count per address, `loose` chunks still need a place.
+
+    A `deferred` extent was not written: its values are in the TOAST table, and the writer had no toaster.
+    """
+
+    pages: int = 0
+    bytes: int = 0
+    rows: dict[str, int] = field(default_factory=dict)
+    values: dict[str, int] = field(default_factory=dict)
+    spilled: list[Spilled] = field(default_factory=list)
+    loose: list[Chunk] = field(default_factory=list)
+    dirty: set[int] = field(default_factory=set)
+    hidden: set[int] = field(default_factory=set)
+    deferred: Extent | None = None
+
+
+class HeapWriter:
+    """Writes the extents of one relation; every process that takes part has its own.
+
+    Without a toaster extents that need one are deferred, if `defer` is set: to know where the chunks of a TOAST table
+    are the whole of it must be read, and most tables have only vectors there.
+    """
+
+    def __init__(
+        self,
+        work: LeafWork,
+        masks: Mapping[str, FieldMask],
+        transactions: Transactions,
+        *,
+        page_size: int,
+        checksums: bool,
+        toaster: Toaster | None,
+        staged: StagedValues | None,
+        defer: bool = False,
+    ) -> None:
+        self._work = work
+        self._masks = masks
+        self._transactions = transactions
+        self._page_size = page_size
+        self._checksums = checksums
+        self._toaster = toaster
+        self._staged = staged
+        self._defer = defer
+
+    def write(self, extent: Extent) -> Written:
+        """Mask one extent. Raises UnsafeError when a page or a value cannot be understood or a pseudonym is refused."""
+        done = Written()
+        size = self._page_size
+        with extent.path.open("rb", buffering=0) as file:
+            file.seek(extent.offset)
+            buffer = bytearray(file.read(extent.pages * size))
+        before = np.frombuffer(bytes(buffer), dtype=np.uint8).reshape(-1, size)
+        items = normal_items(before, self._work.relation.path)
+        items = items.only(~dead(before, items, self._transactions))
+        if len(items) and not _Batch(self, extent, buffer, items, done).run():
+            return Written(deferred=extent)
+        if self._toaster is not None:
+            done.loose, done.dirty, done.hidden = self._toaster.loose, self._toaster.dirty, self._toaster.hidden
+            self._toaster.loose, self._toaster.dirty, self._toaster.hidden = [], set(), set()
+        self._save(extent, before, buffer, done)
+        return done
+
+    def _save(self, extent: Extent, before: npt.NDArray[np.uint8], buffer: bytearray, done: Written) -> None:
+        size = self._page_size
+        pages = np.frombuffer(buffer, dtype=np.uint8).reshape(-1, size)
+        changed = np.flatnonzero((pages != before).any(axis=1))
+        done.bytes = len(buffer)
+        done.pages = len(changed)
+        if not len(changed):
+            return
+        if self._checksums:
+            blocks = (extent.first_block + changed).astype(np.uint32)
+            sums = page_checksums(pages[changed], blocks)
+            pages[changed, 8:10] = sums.astype("<u2").view(np.uint8).reshape(-1, 2)
+        view = memoryview(buffer)
+        with extent.path.open("r+b", buffering=0) as file:
+            for run in np.split(changed, np.flatnonzero(np.diff(changed) != 1) + 1):
+                file.seek(extent.offset + int(run[0]) * size)
+                file.write(view[int(run[0]) * size : (int(run[-1]) + 1) * size])
+
+    @property
+    def work(self) -> LeafWork:
+        """What is to be done."""
+        return self._work
+
+    @property
+    def toaster(self) -> Toaster | None:
+        """What writes values that do not stand in the rows."""
+        return self._toaster
+
+    def mask(self, address: str) -> FieldMask:
+        """The mask of a column."""
+        return self._masks[address]
+
+    @property
+    def defer(self) -> bool:
+        """Whether extents with values in the TOAST table are left for later."""
+        return self._defer
+
+    @property
+    def staged(self) -> StagedValues | None:
+        """The values that the server made."""
+        return self._staged
+
+    @property
+    def page_size(self) -> int:
+        """Bytes of a page."""
+        return self._page_size
+
+
+class _Batch:
+    """The live rows of one extent on their way."""
+
+    def __init__(self, writer: HeapWriter, extent: Extent, buffer: bytearray, items: Items, done: Written) -> None:
+        self._writer = writer
+        self._extent = extent
+        self._buffer = buffer
+        self._view = memoryview(buffer)
+        self._items = items
+        self._done = done
+        self._attributes = writer.work.relation.attributes
+        self._new: dict[int, dict[int, Replacement]] = {}
+
+    def run(self) -> bool:
+        """Mask the rows in the buffer; False when nothing was done because the extent is deferred."""
+        work, items = self._writer.work, self._items
+        flat = np.frombuffer(self._buffer, dtype=np.uint8)
+        base = items.page * self._writer.page_size + items.offset
+        subjects = {c.subject[0] for c in work.columns if c.subject}
+        targets = set(work.staging.targets) if work.staging else set()
+        wanted = {c.index for c in work.columns} | subjects | targets
+        found = deform.deform(flat, base, items.length, self._attributes, wanted)
+        if self._writer.defer and any(
+            (column.form[column.present] == deform.EXTERNAL).any() for column in found.values()
+        ):
+            return False
+        # subjects first: a column that is one may be masked itself
+        by = {c.index: self._texts(found[c.subject[0]], c.subject[1]) for c in work.columns if c.subject}
+        for column in work.columns:
+            self._column(column, found[column.index], by.get(column.index))
+        if work.staging is not None:
+            self._take_staged(found, work.staging.targets)
+        del flat
+        for row, values in self._new.items():
+            self._rebuild(row, values)
+        return True
+
+    def _column(self, column: Column, found: deform.Column, subjects: Sequence[Any] | None) -> None:
+        rows = np.flatnonzero(found.present)
+        texts = self._texts(found, column.codec)
+        present = [texts[i] for i in rows.tolist()] if len(rows) < len(texts) else texts
+        given = present if subjects is None else [(t, subjects[i]) for t, i in zip(present, rows.tolist(), strict=True)]
+        masked = self._writer.mask(column.address)(given)
+        if len(masked) != len(present):
+            raise EnvcloneError(f"the mask of {column.address} returned {len(masked)} values for {len(present)}")
+        attribute = self._attributes[column.index]
+        changed = 0
+        view, encode = self._view, column.codec.encode
+        body, end, form = found.body[rows].tolist(), found.end[rows].tolist(), found.form[rows].tolist()
+        for k, (old, new) in enumerate(zip(present, masked, strict=True)):
+            if old == new:
+                continue
+            changed += 1
+            b, e = body[k], end[k]
+            if new is not None and form[k] in _PLAIN:
+                try:
+                    raw = encode(new, bytes(view[b:e]))
+                except UnsafeError as exc:
+                    raise UnsafeError(f"{column.address}: {exc.message}", hint=exc.hint or _FITTING) from None
+                if len(raw) == e - b:
+                    view[b:e] = raw
+                    continue
+            row = int(rows[k])
+            replacement = self._replaced(column, attribute, form[k], bytes(view[b:e]), new)
+            self._new.setdefault(row, {})[column.index] = replacement
+        self._done.rows[column.address] = len(rows)
+        self._done.values[column.address] = changed
+
+    def _texts(self, found: deform.Column, codec: Codec) -> list[Any]:
+        """Each row's value as its codec gives it; None where there is none."""
+        view, decode = self._view, codec.decode
+        body, end, form = found.body.tolist(), found.end.tolist(), found.form.tolist()
+        if found.present.all() and not (found.form >= deform.COMPRESSED).any():
+            return [decode(bytes(view[b:e])) for b, e in zip(body, end, strict=True)]
+        out: list[Any] = []
+        for there, b, e, how in zip(found.present.tolist(), body, end, form, strict=True):
+            if not there:
+                out.append(None)
+            elif how in _PLAIN:
+                out.append(decode(bytes(view[b:e])))
+            else:
+                out.append(decode(self._expanded(how, bytes(view[b:e]))))
+        return out
+
+    def _expanded(self, form: int, body: bytes) -> bytes:
+        if form == deform.COMPRESSED:
+            return varlena.expand(body)
+        return self._toast().read(varlena.pointer(body))
+
+    def _toast(self) -> Toaster:
+        toaster = self._writer.toaster
+        if toaster is None:
+            raise UnsafeError(
+                f"{self._writer.work.relation.name} points to a TOAST table that it does not have",
+                hint="check production with pg_amcheck, and take a new snapshot",
+            )
+        return toaster
+
+    def _replaced(self, column: Column, attribute: Attribute, form: int, body: bytes, new: Any) -> Replacement:
+        """The stored form of a value that does not have the length or the form of the one before."""
+        packable = attribute.storage != "p"
+        if new is None:
+            if not attribute.nullable:
+                raise UnsafeError(f"{column.address}: its pseudonym is NULL, which the column does not allow")
+            if form == deform.EXTERNAL:
+                self._toast().replace(varlena.pointer(body), None)
+            return Replacement(None)
+        old = body if form in _PLAIN else self._expanded(form, body)
+        try:
+            raw = column.codec.encode(new, old)
+        except UnsafeError as exc:
+            raise UnsafeError(f"{column.address}: {exc.message}", hint=exc.hint or _FITTING) from None
+        if form == deform.FIXED:
+            return Replacement(raw, text=new)
+        if form == deform.EXTERNAL:
+            return Replacement(self._toast().replace(varlena.pointer(body), raw, packable=packable), text=new)
+        if form == deform.COMPRESSED:
+            method = struct.unpack_from("<I", body)[0] >> 30
+            smaller = varlena.shrink(raw, method)
+            if smaller is not None:
+                return Replacement(varlena.compressed(smaller), raw, new)
+        return Replacement(varlena.short_or_long(raw, packable=packable), raw, new)
+
+    def _take_staged(self, found: Mapping[int, deform.Column], targets: Sequence[int]) -> None:
+        """What the server made of the rows of this extent, where it differs from what is there."""
+        staged = self._writer.staged
+        assert staged is not None
+        first = self._extent.first_block
+        blocks, numbers = (self._items.page + first).tolist(), self._items.number.tolist()
+        rows = {(block, number): i for i, (block, number) in enumerate(zip(blocks, numbers, strict=True))}
+        for block, number, values in staged.between(first, first + self._extent.pages):
+            row = rows.get((block, number))
+            if row is None:
+                raise UnsafeError(
+                    f"row {block}/{number} of {self._writer.work.relation.name} is seen by the server, not in its page",
+                    hint="report this as a bug; sanitize.method: sql is the way around",
+                )
+            for index, value in zip(targets, values, strict=True):
+                column = found[index]
+                old = bytes(self._view[column.start[row] : column.end[row]]) if column.present[row] else None
+                replacement = self._staged_value(index, old, value)
+                if replacement is not None:
+                    self._new.setdefault(row, {})[index] = replacement
+
+    def _staged_value(self, index: int, old: bytes | None, value: Any) -> Replacement | None:
+        pointer = None
+        if old is not None and self._attributes[index].length == -1 and old[0] == 1:
+            pointer = varlena.pointer(old[2:])
+        if isinstance(value, varlena.Pointer):  # of the staging table's own TOAST table
+            assert self._writer.staged is not None
+            stored = self._writer.staged.stored(value)
+            method = value.method if value.compressed else 0
+            if pointer is not None:
+                return Replacement(self._toast().replace_stored(pointer, value.raw_size, stored, method))
+            return Replacement(
+                varlena.compressed(stored) if value.compressed else varlena.short_or_long(stored), stored
+            )
+        if value == old:
+            return None
+        if pointer is not None:
+            self._toast().replace(pointer, None)
+        return Replacement(value)
+
+    def _rebuild(self, row: int, values: Mapping[int, Replacement]) -> None:
+        size = self._writer.page_size
+        page_index = int(self._items.page[row])
+        number = int(self._items.number[row])
+        page = self._view[page_index * size : (page_index + 1) * size]
+        # the page may have been packed anew for a row before
+        (pointer,) = struct.unpack_from("<I", page, 24 + 4 * (number - 1))
+        offset, length = pointer & 0x7FFF, pointer >> 17
+        old = bytes(page[offset : offset + length])
+        put = False
+        if max(values) < struct.unpack_from("<H", old, 18)[0] & 0x07FF:  # else the row is older than the column
+            put = fit.put(page, number, fit.rebuilt(old, self._attributes, {i: r.stored for i, r in values.items()}))
+        if not put:
+            self._done.spilled.append(Spilled(self._extent.first_block + page_index, number, dict(values)))
+
+
+_FITTING = "choose a domain whose values fit, or keep"

@@ -1,0 +1,72 @@
+"""Columns of type tsvector that hold the words of other columns: made again from the masked texts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import UnsafeError
+from envclone.models import StorePlan
+from envclone.stores.postgres.catalog.read import derived_columns
+from envclone.stores.postgres.catalog.tables import Column, Table
+
+__all__ = ["Vector", "vectors"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+class Vector:
+    """A tsvector and where its words come from: `sources` are texts of the same table, `config` its configuration."""
+
+    def __init__(self, column: Column, config: str | None, sources: Sequence[str]) -> None:
+        self.column = column
+        self._config = config
+        self._sources = sources
+
+    def made_from(self, value_of: Callable[[str], sql.Composable]) -> sql.Composable:
+        """The expression that makes it; `value_of` gives that of a source's new value."""
+        texts = sql.SQL(", ").join(sql.SQL("{}::pg_catalog.text").format(value_of(name)) for name in self._sources)
+        words = sql.SQL("pg_catalog.concat_ws(' ', {})").format(texts)
+        if self._config is None:
+            return sql.SQL("pg_catalog.to_tsvector({})").format(words)
+        return sql.SQL("pg_catalog.to_tsvector({}::pg_catalog.regconfig, {})").format(sql.Literal(self._config), words)
+
+
+def vectors(conn: Connection, table: Table, plan: StorePlan) -> list[Vector]:
+    """The table's tsvector columns that the plan makes again, with their sources.
+
+    The rule's `by` names the source, or the trigger that keeps it (`tsvector_update_trigger`, documented in the chapter
+    on full text search) names sources and configuration. Raises UnsafeError when neither does.
+    """
+    wanted = [column for column in derived_columns(table, plan) if column.type == "tsvector"]
+    known = _triggers(conn, table) if wanted else {}
+    found = []
+    for column in wanted:
+        rule = plan.rules[f"{table.address}.{column.name}"]
+        if rule.by:
+            found.append(Vector(column, known.get(column.name, (None, ()))[0], [rule.by.rpartition(".")[2]]))
+        elif column.name in known and all(name in table.columns for name in known[column.name][1]):
+            found.append(Vector(column, *known[column.name]))
+        else:
+            raise UnsafeError(
+                f"{rule.address}: it is not known what this tsvector is made from",
+                hint="name its column, {domain: text, by: body}, or give it the rule null",
+            )
+    return found
+
+
+def _triggers(conn: Connection, table: Table) -> Mapping[str, tuple[str, list[str]]]:
+    rows = conn.execute(
+        """SELECT t.tgargs FROM pg_catalog.pg_trigger t
+           WHERE t.tgrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND t.tgfoid OPERATOR(pg_catalog.=) 'pg_catalog.tsvector_update_trigger'::pg_catalog.regproc""",
+        [table.oid],
+    ).fetchall()
+    found = {}
+    for (arguments,) in rows:
+        column, config, *sources = bytes(arguments).rstrip(b"\0").decode().split("\0")
+        found[column] = (config, sources)
+    return found
