@@ -35,6 +35,7 @@ $(STAMP): pyproject.toml $(LOCK) .ci/system
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/$(PIP) --require-hashes --no-deps -r $(LOCK)
 	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m envclone.compiled
 	@touch $@
 
 lock:            ## resolve pyproject.toml again into the lock, with hashes, for every supported Python

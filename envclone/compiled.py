@@ -1,22 +1,92 @@
-"""Hot loops, compiled where numba is installed and interpreted where it is not; the results are the same bytes."""
+"""Hot loops, compiled by numba: written in Python, compiled once, kept in a directory that is its owner's alone.
+
+A kernel is a function over numbers and arrays under `@kernel`; a room of kernels is a module of this package that
+imports from here, and a function `warm()` in it runs each of its kernels once. Kernels check bounds themselves: an
+index outside of an array is a wild read. With $ENVCLONE_BOUNDSCHECK they are compiled with checks, as in tests.
+
+What is compiled is kept as pickle, which runs what it holds: the directory is private (0700), its owner's, under
+ancestors that nobody else can write, and never shared. Its name has a digest of all rooms' sources: numba itself looks
+at one file, and would run the old code of a changed callee in another one.
+"""
 
 from __future__ import annotations
 
-import importlib.util
+import importlib
+import logging
 import os
-from collections.abc import Callable
+import stat
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import cache
+from hashlib import blake2b
+from pathlib import Path
 from typing import Any
 
-__all__ = ["Loop", "available"]
+__all__ = ["Loop", "available", "kernel", "prepare", "reason"]
+
+_PACKAGE = Path(__file__).parent
+_MARK = "from envclone.compiled import"
+_COMPLETE = "complete"
+_COMPILING = "compiling the loops of image making: once, about a minute"
 
 
 def available() -> bool:
-    """Whether loops are compiled here: numba is installed, and $ENVCLONE_NO_COMPILE is not set."""
-    return importlib.util.find_spec("numba") is not None and not os.environ.get("ENVCLONE_NO_COMPILE")
+    """Whether loops are compiled here."""
+    return not reason()
+
+
+@cache
+def reason() -> str:
+    """Why loops are not compiled here; '' when they are."""
+    if os.environ.get("ENVCLONE_NO_COMPILE"):
+        return "ENVCLONE_NO_COMPILE is set"
+    try:
+        importlib.import_module("numba")
+    except Exception as error:  # noqa: BLE001  numba refuses versions of numpy and of Python in its own ways
+        return f"numba cannot be imported ({error})"
+    return ""
+
+
+def kernel(function: Callable[..., Any]) -> Any:
+    """Compile a function at its first call, for the types that it is called with; only where `available()`.
+
+    Elsewhere it is given back as it is, for tools that read modules: nothing calls it there.
+    """
+    if not available():
+        return function
+    import numba
+    from numba.core import config
+
+    place = _place()
+    if not (place / _COMPLETE).exists():
+        _TELLER.once(logging.getLogger(__name__).warning, _COMPILING)
+    settings: Any = config
+    before, settings.CACHE_DIR = settings.CACHE_DIR, str(place)
+    try:
+        return numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=_checked())(function)
+    finally:
+        settings.CACHE_DIR = before
+
+
+def prepare(say: Callable[[str], None]) -> None:
+    """Load every kernel, and compile those that are not; `say` is told when that takes time, or cannot be done."""
+    why = reason()
+    if why:
+        _TELLER.once(say, f"loops are not compiled here, and images take many times longer: {why}")
+        return
+    complete = _place() / _COMPLETE
+    if not complete.exists():
+        _TELLER.once(say, _COMPILING)
+    for path in _rooms():
+        room = importlib.import_module(".".join(path.relative_to(_PACKAGE.parent).with_suffix("").parts))
+        if hasattr(room, "warm"):
+            room.warm()
+    complete.touch()
 
 
 class Loop:
-    """A function over numbers and arrays, compiled when it is first called (about a second, then kept on disk).
+    """A function over numbers and arrays, compiled when it is first called.
 
     Interpreted it is given bytes, bytearrays and lists instead of arrays, whose items Python reads faster.
     """
@@ -28,15 +98,87 @@ class Loop:
     def __call__(self, *args: Any) -> int:
         """Run it on arrays when `available()`, else on Python's own sequences; returns its number."""
         if self._compiled is None:
-            self._compiled = self._made()
+            self._compiled = kernel(self._function)
+            assert self._compiled is not None
         return int(self._compiled(*args))
 
-    def _made(self) -> Callable[..., int]:
-        if not available():
-            return self._function
-        import numba
 
+class _Teller:
+    """Says the one thing there is to say, once in a process."""
+
+    def __init__(self) -> None:
+        self._said = False
+
+    def once(self, say: Callable[[str], None], text: str) -> None:
+        if not self._said:
+            self._said = True
+            say(text)
+
+
+_TELLER = _Teller()
+
+
+def _checked() -> bool:
+    return bool(os.environ.get("ENVCLONE_BOUNDSCHECK"))
+
+
+@cache
+def _rooms() -> tuple[Path, ...]:
+    """The modules with kernels."""
+    return tuple(path for path in sorted(_PACKAGE.rglob("*.py")) if _MARK in path.read_text(encoding="utf-8"))
+
+
+def _digest() -> str:
+    import numba
+
+    state = blake2b(f"{sys.version} {numba.__version__} {_checked()}".encode(), digest_size=8)
+    for path in (Path(__file__), *_rooms()):
+        content = path.read_bytes()
+        state.update(f"{path} {len(content)} ".encode() + content)
+    return state.hexdigest()
+
+
+@cache
+def _place() -> Path:
+    """The directory for what is compiled. Where there is none to keep it in, one for this process alone."""
+    name = f"loops-{_digest()}"
+    for parent in _parents():
         try:
-            return numba.njit(cache=True)(self._function)  # type: ignore[no-any-return,unused-ignore]
-        except RuntimeError:  # no place for the cache: an installation that may not be written, no home
-            return numba.njit(self._function)  # type: ignore[no-any-return,unused-ignore]
+            parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            place = parent / name
+            place.mkdir(mode=0o700, exist_ok=True)
+            if _is_private(place) and os.access(place, os.W_OK):
+                return place
+        except OSError:
+            continue
+    return Path(tempfile.mkdtemp(prefix="envclone-loops-"))
+
+
+def _parents() -> Iterator[Path]:
+    given = os.environ.get("XDG_CACHE_HOME")
+    if given and Path(given).is_absolute():
+        yield Path(given) / "envclone"
+    try:
+        home = Path.home()
+    except RuntimeError:
+        home = Path("/")
+    if home != Path("/"):
+        yield home / ".cache" / "envclone"
+    yield Path(tempfile.gettempdir()) / f"envclone-{os.geteuid()}"
+
+
+def _is_private(place: Path) -> bool:
+    """Whether nobody but this user and root can change what is in a directory, or put another one in its place."""
+    found = place.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid() or found.st_mode & 0o077:
+        return False
+    for above in place.resolve().parents:
+        found = above.stat()
+        if found.st_uid not in (0, os.geteuid()) or (found.st_mode & 0o022 and not found.st_mode & stat.S_ISVTX):
+            return False
+    return True
+
+
+if __name__ == "__main__":
+    # imported under its own name: this run of the module has another state
+    importlib.import_module("envclone.compiled").prepare(lambda text: sys.stderr.write(f"{text}\n"))

@@ -13,6 +13,8 @@ from tests.support import leftovers
 DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
 """The second real server, with contrib, that `.ci/debian17` brings."""
 
+os.environ.setdefault("ENVCLONE_BOUNDSCHECK", "1")  # an index outside of an array is an error in tests, no wild read
+
 if DEBIAN_17.exists():
     os.environ.setdefault("ENVCLONE_PG_BIN_17", str(DEBIAN_17))
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envclone import records, registry
+from envclone import compiled, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import ConfigError, UnsafeError
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
@@ -89,6 +89,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
     """
     from envclone.masking.masks import MaskSet
 
+    compiled.prepare(lambda text: project.progress(ProgressEvent(text, 0)))
     project.clone_raw(raw, directory)
     plans: dict[str, StorePlan] = {}
     rewrites: dict[str, RewriteReport] = {}

@@ -6,10 +6,15 @@ A vector of digits with radices r1..rn is a number below N = r1·…·rn, and th
 - larger: P = E⁻¹ ∘ (x ↦ x + 1 mod N) ∘ E. A conjugate has the cycles of what it conjugates, so P is one N-cycle and
   maps no number to itself. E is an alternating Feistel network on Z_a × Z_b with a = ⌈√N⌉, b = ⌈N/a⌉ (the shape of FE1
   in Bellare, Ristenpart, Rogaway, Stegers: Format-Preserving Encryption, SAC 2009, and of FF1 in NIST SP 800-38G), its
-  round function keyed BLAKE2b (RFC 7693); the few pairs that are not below N are walked past (cycle walking: Black,
-  Rogaway: Ciphers with Arbitrary Finite Domains, CT-RSA 2002).
+  round function SipHash-2-4 with 128 bits of output; the few pairs that are not below N are walked past (cycle walking:
+  Black, Rogaway: Ciphers with Arbitrary Finite Domains, CT-RSA 2002).
 
-E has the ten rounds of FF1, and P therefore twenty.
+E has the ten rounds of FF1, and P therefore twenty. Each domain and tweak has a key of 128 bits of its own, by keyed
+BLAKE2b (RFC 7693). A round hashes the other half (64-bit words, lowest first), the round and the number of the block,
+a byte each, into as many blocks of 128 bits as give 64 bits more than the modulus m, and takes ⌊bits·m / 2^length⌋.
+
+What is written here is the definition. `kernels.feistel` computes the same numbers a hundred times faster, and takes
+over when enough of them have been asked for to pay for its loading.
 """
 
 from __future__ import annotations
@@ -17,11 +22,29 @@ from __future__ import annotations
 from array import array
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
+from importlib import import_module
 from math import isqrt
+from typing import Any
 
-__all__ = ["ROUNDS", "SMALL", "NumberCycle", "Permutation", "number_cycle", "subkey", "tweaked_cycle"]
+from envclone.compiled import available
+from envclone.masking.siphash import siphash128
+
+__all__ = [
+    "NARROW",
+    "ROUNDS",
+    "SMALL",
+    "NumberCycle",
+    "Permutation",
+    "number_cycle",
+    "parameters",
+    "subkey",
+    "tweaked_cycle",
+]
 
 ROUNDS = 10
+NARROW = 1 << 61
+"""Halves that the compiled cycle holds in one word each."""
+_WORTH_LOADING = 200
 SMALL = 1 << 14
 """Domains up to this size are shuffled in memory."""
 
@@ -103,42 +126,90 @@ def _shuffled(key: bytes, tweak: bytes, size: int) -> NumberCycle:
     return following.__getitem__
 
 
-def _feistel(key: bytes, tweak: bytes, size: int) -> NumberCycle:
+def parameters(key: bytes, tweak: bytes, size: int) -> tuple[int, int, int, int, int, int]:
+    """What the network on 0..size-1 needs: a, b, size as ⌊size/b⌋ and size mod b, and the two words of its key."""
     a = isqrt(size - 1) + 1
     b = -(-size // a)
-    width = (a.bit_length() + 7) // 8
-    digest_size = min(64, max(16, width + 8))  # 64 bits more than a half: no visible bias after the modulo
     head = len(tweak).to_bytes(4, "little") + tweak + size.to_bytes((size.bit_length() + 7) // 8, "little")
-    states = [blake2b(head + bytes([i]), key=key, digest_size=digest_size) for i in range(ROUNDS)]
-    forward = tuple((s.copy, t.copy) for s, t in zip(states[::2], states[1::2], strict=True))
-    backward = forward[::-1]
-    number = int.from_bytes
+    secret = blake2b(head, key=key, digest_size=16, person=b"envclone feistel").digest()
+    return a, b, *divmod(size, b), int.from_bytes(secret[:8], "little"), int.from_bytes(secret[8:], "little")
+
+
+def _feistel(key: bytes, tweak: bytes, size: int) -> NumberCycle:
+    a, b, _, _, k0, k1 = words = parameters(key, tweak, size)
+    width = -(-a.bit_length() // 64) * 8
+    blocks = -(-(a.bit_length() + 64) // 128)
+    row: Any = None
+
+    def draw(number: int, step: int, modulus: int) -> int:
+        drawn = _KERNELS.draws(k0, k1, number, step, width, blocks) if width > 8 else None
+        if drawn is None:
+            head = number.to_bytes(width, "little") + bytes([step])
+            drawn = sum(siphash128(k0, k1, head + bytes([i])) << 128 * i for i in range(blocks))
+        return drawn * modulus >> 128 * blocks
 
     def cycle(x: int) -> int:
+        nonlocal row
+        if a <= NARROW and _KERNELS.ready():
+            row = _KERNELS.row(words) if row is None else row
+            left, right = _KERNELS.cycle(*divmod(x, b), row)
+            return left * b + right
         while True:
             left, right = divmod(x, b)
-            for even, odd in forward:
-                state = even()
-                state.update(right.to_bytes(width, "little"))
-                left = (left + number(state.digest(), "little")) % a
-                state = odd()
-                state.update(left.to_bytes(width, "little"))
-                right = (right + number(state.digest(), "little")) % b
+            for i in range(0, ROUNDS, 2):
+                left = (left + draw(right, i, a)) % a
+                right = (right + draw(left, i + 1, b)) % b
             x = left * b + right
             if x < size:
                 break
         x = x + 1 if x + 1 < size else 0
         while True:
             left, right = divmod(x, b)
-            for even, odd in backward:
-                state = odd()
-                state.update(left.to_bytes(width, "little"))
-                right = (right - number(state.digest(), "little")) % b
-                state = even()
-                state.update(right.to_bytes(width, "little"))
-                left = (left - number(state.digest(), "little")) % a
+            for i in range(ROUNDS - 2, -2, -2):
+                right = (right - draw(left, i + 1, b)) % b
+                left = (left - draw(right, i, a)) % a
             x = left * b + right
             if x < size:
                 return x
 
     return cycle
+
+
+class _Kernels:
+    """The compiled cycle, loaded when it has been asked for often enough."""
+
+    def __init__(self) -> None:
+        self._asked = 0
+        self._module: Any = None
+
+    def ready(self) -> bool:
+        if self._module is None:
+            self._asked += 1
+            if self._asked < _WORTH_LOADING or not available():
+                return False
+            self._module = import_module("envclone.masking.kernels.feistel")
+        return True
+
+    def row(self, words: Sequence[int]) -> Any:
+        return self._module.np.array(words, "u8")
+
+    def cycle(self, left: int, right: int, row: Any) -> tuple[int, int]:
+        word = self._module.np.uint64
+        image: tuple[int, int] = self._module.cycle(word(left), word(right), row)
+        return image
+
+    def draws(self, k0: int, k1: int, number: int, step: int, width: int, blocks: int) -> int | None:
+        """The blocks of a wide number in one; None while nothing is loaded."""
+        if not self.ready():
+            return None
+        np = self._module.np
+        out = np.empty(2 * blocks, "u8")
+        self._module.draws(
+            np.array([k0, k1], "u8"),
+            np.frombuffer(number.to_bytes(width, "little") + bytes([step, *bytes(7)]), "u8"),
+            out,
+        )
+        return int.from_bytes(out.tobytes(), "little")
+
+
+_KERNELS = _Kernels()

@@ -21,7 +21,7 @@ from unicodedata import is_normalized, normalize
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.letters import ANY_ASCII, Alphabet, alphabet, fold, form, is_mark, unstable_alphabet
-from envclone.masking.memo import MEMO
+from envclone.masking.memo import Remembered
 from envclone.masking.names import KnownNames
 from envclone.masking.walk import walk
 
@@ -41,8 +41,8 @@ class NameTokens:
 
     def __init__(self, key: bytes) -> None:
         self._key = subkey(key, "names")
-        self._values: dict[str, str] = {}
-        self._tokens: dict[str, str] = {}
+        self._values = Remembered()
+        self._tokens = Remembered()
         self._names = KnownNames(self._key, self._ascii_letters)
         self._ascii_shape = lru_cache(maxsize=4096)(self._make_ascii_shape)
         self._shape = lru_cache(maxsize=2048)(self._make_shape)
@@ -64,9 +64,7 @@ class NameTokens:
             masked = self._composed(value)
         else:
             masked = self._uncomposed(value)
-        if len(self._values) >= MEMO:
-            self._values.clear()
-        self._values[value] = masked
+        self._values.put(value, masked)
         return masked
 
     def digits(self, run: str) -> str:
@@ -123,9 +121,7 @@ class NameTokens:
         known = self._tokens.get(run)
         if known is None:
             known = self._ascii_token(run) if run[0] > "9" else self.digits(run)
-            if len(self._tokens) >= MEMO:
-                self._tokens.clear()
-            self._tokens[run] = known
+            self._tokens.put(run, known)
         return known
 
     def _ascii_token(self, token: str) -> str:
@@ -186,9 +182,7 @@ class NameTokens:
         known = self._tokens.get(token)
         if known is None:
             known = self._walk(token)
-            if len(self._tokens) >= MEMO:
-                self._tokens.clear()
-            self._tokens[token] = known
+            self._tokens.put(token, known)
         return known
 
     def _walk(self, token: str) -> str:

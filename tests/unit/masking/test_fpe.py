@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import random
 from itertools import pairwise
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from envclone.masking.fpe import SMALL, Permutation, number_cycle, subkey
+from envclone.masking import fpe
+from envclone.masking.fpe import NARROW, SMALL, Permutation, number_cycle, subkey
 
 KEY = b"k" * 32
 RADICES = st.lists(st.integers(1, 30), min_size=1, max_size=12)
@@ -69,3 +71,32 @@ def test_neighbours_land_far_apart() -> None:
 def test_subkeys_differ_by_label() -> None:
     assert len({subkey(KEY, "names"), subkey(KEY, "phone"), subkey(b"K" * 32, "names")}) == 3
     assert len(subkey(KEY, "names")) == 32
+
+
+def _both(monkeypatch: pytest.MonkeyPatch, size: int, numbers: list[int]) -> tuple[list[int], list[int]]:
+    """The images as they are defined, and as they are compiled."""
+    cycle = number_cycle(KEY, b"both", size)
+    monkeypatch.setattr(fpe, "_KERNELS", fpe._Kernels())
+    monkeypatch.setattr(fpe, "_WORTH_LOADING", 1 << 60)
+    defined = [cycle(x) for x in numbers]
+    monkeypatch.setattr(fpe, "_WORTH_LOADING", 0)
+    return defined, [cycle(x) for x in numbers]
+
+
+SIZES = [SMALL + 1, 10**5, 9 * 10**9, 2**63 - 10**18, 10**18, 2**122, NARROW**2 - 5, 10**32, 2**123, 2**128, 20_000**9]
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_compiled_as_defined(monkeypatch: pytest.MonkeyPatch, size: int) -> None:
+    draw = random.Random(size).randrange
+    numbers = [0, 1, size - 1, size - 2, *(draw(size) for _ in range(100))]
+    defined, compiled = _both(monkeypatch, size, numbers)
+    assert compiled == defined
+    assert all(0 <= image < size and image != x for x, image in zip(numbers, defined, strict=True))
+
+
+@settings(max_examples=50, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.integers(SMALL + 1, 1 << 140), st.data())
+def test_compiled_as_defined_on_any_domain(monkeypatch: pytest.MonkeyPatch, size: int, data: st.DataObject) -> None:
+    defined, compiled = _both(monkeypatch, size, [data.draw(st.integers(0, size - 1))])
+    assert compiled == defined

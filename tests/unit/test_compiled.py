@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+import envclone
+from envclone import compiled, process
+
+SOURCE = Path(envclone.__file__).parent.parent
+
+
+def _run(text: str, **env: str) -> str:
+    given = {"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin", **env}
+    return process.run([sys.executable, "-c", text], env=given).stdout.strip()
+
+
+def test_what_cannot_be_compiled_is_said_once() -> None:
+    text = "from envclone import compiled; said = []; [compiled.prepare(said.append) for _ in 'ab']; print(said)"
+    assert "ENVCLONE_NO_COMPILE is set" in _run(text, ENVCLONE_NO_COMPILE="1")
+    assert _run(text, ENVCLONE_NO_COMPILE="1").count("many times longer") == 1
+
+
+def test_nothing_is_compiled_before_it_is_needed() -> None:
+    text = "import sys, envclone.compiled, envclone.masking.masks; print({'numba', 'numpy'} & set(sys.modules))"
+    assert "numba" not in _run(text)
+
+
+def test_the_cache_is_private_and_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place = compiled._place.__wrapped__()
+    assert place.is_relative_to(tmp_path / "envclone")
+    assert place.stat().st_mode & 0o777 == 0o700
+    place.chmod(0o770)  # somebody else may have written into it
+    other = compiled._place.__wrapped__()
+    assert not other.is_relative_to(tmp_path)
+    place.chmod(0o700)
+    tmp_path.chmod(0o777)  # somebody else can put another directory in its place
+    assert not compiled._place.__wrapped__().is_relative_to(tmp_path)
+
+
+def test_a_cache_that_cannot_be_made_is_one_for_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
+    monkeypatch.setenv("HOME", str(blocked))
+    monkeypatch.setattr(compiled.tempfile, "tempdir", str(tmp_path))
+    tmp_path.chmod(0o777)
+    place = compiled._place.__wrapped__()
+    assert place.parent == tmp_path
+    assert place.stat().st_mode & 0o777 == 0o700
+
+
+def test_the_cache_belongs_to_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room = tmp_path / "room.py"
+    room.write_text("from envclone.compiled import kernel\n")
+    before = compiled._digest()
+    monkeypatch.setattr(compiled, "_rooms", lambda: (room,))
+    first = compiled._digest()
+    room.write_text("from envclone.compiled import kernel  # another callee\n")
+    assert len({before, first, compiled._digest()}) == 3
+    monkeypatch.setenv("ENVCLONE_BOUNDSCHECK", "" if compiled._checked() else "1")
+    assert compiled._digest() != first
+
+
+def test_every_room_warms_its_kernels() -> None:
+    for path in compiled._rooms():
+        if "@kernel" in path.read_text() and path.name != "compiled.py":
+            assert "def warm() -> None:" in path.read_text(), path
