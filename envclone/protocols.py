@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 from envclone.models import (
     Branch,
     Cleaned,
+    Compared,
     Container,
     Counters,
     Credentials,
@@ -42,6 +43,7 @@ __all__ = [
     "CowDriver",
     "FieldMask",
     "Insight",
+    "Look",
     "Mask",
     "Masks",
     "Observer",
@@ -117,6 +119,22 @@ class Masks(Protocol):
         ...
 
 
+class Look(Protocol):
+    """Who is shown every value while a clone is compared; copies of the process look at parts of it."""
+
+    def batch(self, address: str, before: list[Any], after: list[Any]) -> None:
+        """Non-null values of a field, and what the clone has in their places: the same list when a rule keeps it."""
+        ...
+
+    def found(self) -> Any:
+        """What was found since this was asked last, as it can be sent from one process to another."""
+        ...
+
+    def take(self, found: Any) -> None:
+        """Take in what was found, here or in a copy of this process."""
+        ...
+
+
 class StoreSession(Protocol):
     """A store's clone, opened in private: nothing but this process can reach it."""
 
@@ -141,6 +159,22 @@ class StoreSession(Protocol):
         A raw store's digest under the masks equals its sanitized clone's digest without them: that is the proof
         that every masked value is the pseudonym of its raw counterpart and nothing else was touched. In tables that
         are `placed` the records' addresses count too.
+        """
+        ...
+
+    def compare(
+        self,
+        clean: StoreSession,
+        plan: StorePlan,
+        masks: Masks,
+        placed: Collection[str],
+        look: Look,
+        progress: Progress,
+    ) -> Compared:
+        """The same proof of this raw store and its sanitized clone (of the same kind) in one pass.
+
+        `look` is given every value on the way, with what the masks made of it: each mask is computed once. What the
+        store computes itself from others is left out, and so are fields masked by others.
         """
         ...
 

@@ -23,7 +23,7 @@ from envclone import records, registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.sanitize import Sanitized
 from envclone.memory import give_back
-from envclone.models import Integrity, ProgressEvent, RowsDigest, StorePlan
+from envclone.models import Integrity, ProgressEvent, StorePlan
 from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.protocols import StoreSession
@@ -127,15 +127,21 @@ def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> 
         production = {name: dict(raws[name].decisive(kept(sanitized.stores[name].plan))) for name in raw_stores}
         for name in raw_stores:
             hooks.run_sql("before", name, raws[name])
-        checks: dict[str, Any] = {"rows": {}, "integrity": {}, "production": production}
+        plans = {name: work.plan for name, work in sanitized.stores.items()}
+        findings = examine_fields(
+            raws,
+            cleans,
+            plans,
+            {name: work.rewrite.placed for name, work in sanitized.stores.items()},
+            project.domains,
+            sanitized.masks,
+            project.progress,
+        )
+        give_back()
+        problems += findings.differences
+        checks: dict[str, Any] = {"rows": findings.rows, "integrity": {}, "production": production}
         for name in raw_stores:
-            plan = sanitized.stores[name].plan
-            project.progress(ProgressEvent(f"comparing {name} row by row", 0))
-            placed = sanitized.stores[name].rewrite.placed
-            before = raws[name].digest(plan, sanitized.masks, placed)
-            after = cleans[name].digest(plan, None, placed)
-            problems += _differences(name, before, after)
-            checks["rows"][name] = {table: digest.rows for table, digest in after.items()}
+            project.progress(ProgressEvent(f"checking the references of {name}", 0))
             was, now = raws[name].integrity(), cleans[name].integrity()
             problems += _broken(name, was, now)
             checks["integrity"][name] = {
@@ -151,38 +157,13 @@ def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> 
             raws, cleans, {name: work.rewrite.placed for name, work in sanitized.stores.items()}
         )
         problems += _unfaithful(checks["fidelity"], project.loaded.stack.sanitize.fidelity.minimum)
-        plans = {name: work.plan for name, work in sanitized.stores.items()}
         references = project.loaded.stack.sanitize.references
         checks["references"], lost = dangling(references, plans, raws, cleans)
         problems += lost
         if problems:
             raise UnsafeError("verification failed: no image was made", problems=problems)
-        give_back()
-        findings = examine_fields(
-            raws,
-            cleans,
-            plans,
-            project.domains,
-            sanitized.masks,
-            project.progress,
-        )
         checks["fields"] = findings.summary()
         return checks, findings
-
-
-def _differences(store: str, before: Mapping[str, RowsDigest], after: Mapping[str, RowsDigest]) -> list[str]:
-    problems = []
-    for table in sorted(before.keys() | after.keys()):
-        raw, clean = before.get(table), after.get(table)
-        if raw is None or clean is None:
-            problems.append(f"{store}: {table} is only in the {'sanitized' if raw is None else 'raw'} data")
-        elif raw.rows != clean.rows:
-            problems.append(f"{store}: {table} has {clean.rows} rows, production has {raw.rows}")
-        elif raw.total != clean.total:
-            fields = [name for name in raw.fields if raw.fields[name] != clean.fields.get(name)]
-            where = ", ".join(fields) if fields else f"a field of {table} that no rule masks, or where a row lies,"
-            problems.append(f"{store}: {where} is not what the masks make of production's values")
-    return problems
 
 
 def _unfaithful(found: Mapping[str, Any], minimum: float) -> list[str]:

@@ -26,6 +26,7 @@ from envclone.models.containers import (
 from envclone.models.data import (
     Change,
     Cleaned,
+    Compared,
     Field,
     FieldKind,
     FieldRule,
@@ -50,6 +51,7 @@ __all__ = [
     "Cage",
     "Change",
     "Cleaned",
+    "Compared",
     "Consistency",
     "Container",
     "Counters",

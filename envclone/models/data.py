@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 __all__ = [
     "Change",
     "Cleaned",
+    "Compared",
     "Field",
     "FieldKind",
     "FieldRule",
@@ -184,6 +185,14 @@ class RowsDigest:
     rows: int
     total: int
     fields: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """How many rows each table or collection of a clone has, and what in them is not production's under the masks."""
+
+    rows: Mapping[str, int]
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

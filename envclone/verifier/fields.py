@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from unicodedata import normalize
@@ -20,7 +20,7 @@ from envclone.verifier.search import ByteSearch
 if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
 
-__all__ = ["FieldFindings", "LooseSearch", "examine_fields", "folded"]
+__all__ = ["FieldFindings", "Looker", "LooseSearch", "examine_fields", "folded"]
 
 SHORTEST_IN_TEXT = 3
 """Bytes; a value of two letters is compared with its pseudonym, not searched for."""
@@ -54,7 +54,8 @@ class FieldFindings:
     """The originals, and those of them that stand in the sanitized data without being a leak.
 
     `explained` are the numbers of originals that equal a pseudonym or a word of a kept field; `by_field` counts them
-    per field. `search` finds them in texts; it is large, and let go of when no more texts come.
+    per field. `rows` are those of each store's tables, `differences` what is not as the masks make it.
+    `search` finds them in texts; it is large, and let go of when no more texts come.
     """
 
     originals: Originals = field(default_factory=Originals)
@@ -62,6 +63,8 @@ class FieldFindings:
     by_field: Counter[str] = field(default_factory=Counter)
     search: LooseSearch | None = None
     values: int = 0
+    rows: dict[str, Mapping[str, int]] = field(default_factory=dict)
+    differences: list[str] = field(default_factory=list)
 
     def summary(self) -> dict[str, Any]:
         """What the attestation says of it: counts only."""
@@ -76,14 +79,16 @@ def examine_fields(
     sessions: Mapping[str, StoreSession],
     cleans: Mapping[str, StoreSession],
     plans: Mapping[str, StorePlan],
+    placed: Mapping[str, Collection[str]],
     domains: Mapping[str, DomainSpec],
     masks: Masks,
     progress: Progress,
 ) -> FieldFindings:
-    """Search what the masks make of every field of the raw stores (`sessions`) for original values.
+    """Compare the sanitized stores (`cleans`) with what the masks make of the raw ones, and search that for originals.
 
-    The digests have shown before that this is what the sanitized stores (`cleans`) hold; fields that the store computes
-    itself are read there. Raises UnsafeError naming the fields.
+    One pass does both: what is searched is what was compared. Fields that the store computes itself are read in the
+    sanitized one. Raises UnsafeError naming the fields that hold originals, unless there are `differences`, which come
+    first.
     """
     from envclone.masking.identities import identities
 
@@ -100,22 +105,15 @@ def examine_fields(
     search = findings.search = LooseSearch(findings.originals)
     leaks: Counter[tuple[str, str]] = Counter()
     for store, session in sessions.items():
-        progress(ProgressEvent(f"searching every field of {store}", 0))
-        for address, batch in session.read():
-            rule = plans[store].rules.get(address)
-            place = f"{store}.{address}"
-            if rule is not None and (rule.derived or rule.by):
-                continue
-            findings.values += len(batch)
-            after = masks.field(rule)(batch) if rule is not None and rule.masked else batch
-            for number, unchanged in search.compare(batch, after):
-                known = findings.originals[number]
-                if unchanged and known.strong:
-                    leaks[place, known.address] += 1
-                else:  # a pseudonym may equal somebody else's original
-                    findings.explained.add(number)
-                    findings.by_field[place] += 1
+        progress(ProgressEvent(f"comparing {store} row by row, and searching every field", 0))
+        looker = Looker(store, search, findings, leaks)
+        compared = session.compare(cleans[store], plans[store], masks, placed.get(store, ()), looker, progress)
+        looker.take(looker.found())
+        findings.rows[store] = compared.rows
+        findings.differences += [f"{store}: {problem}" for problem in compared.problems]
         _examine_computed(cleans[store], store, plans[store], search, findings, leaks)
+    if findings.differences:
+        return findings
     if leaks:
         raise UnsafeError(
             "original values of masked fields are left in other fields: no image was made",
@@ -127,6 +125,49 @@ def examine_fields(
             "a definition, comment, name or setting has to be changed in production",
         )
     return findings
+
+
+class Looker:
+    """Searches the values of one store while they are compared; see `protocols.Look`."""
+
+    def __init__(
+        self, store: str, search: LooseSearch, findings: FieldFindings, leaks: Counter[tuple[str, str]]
+    ) -> None:
+        self._store, self._search, self._findings, self._leaks = store, search, findings, leaks
+        self._clear()
+
+    def _clear(self) -> None:
+        self._values = 0
+        self._explained: set[int] = set()
+        self._by_field: Counter[str] = Counter()
+        self._leaking: Counter[tuple[str, str]] = Counter()
+
+    def batch(self, address: str, before: list[Any], after: list[Any]) -> None:
+        """Search what stands in a field now."""
+        place = f"{self._store}.{address}"
+        self._values += len(after)
+        for number, unchanged in self._search.compare(before, after):
+            known = self._findings.originals[number]
+            if unchanged and known.strong:
+                self._leaking[place, known.address] += 1
+            else:  # a pseudonym may equal somebody else's original
+                self._explained.add(number)
+                self._by_field[place] += 1
+
+    def found(self) -> tuple[Any, ...]:
+        """Counts, and numbers of originals."""
+        found = self._values, self._explained, self._by_field, self._leaking
+        self._clear()
+        return found
+
+    def take(self, found: Any) -> None:
+        """Add to the findings."""
+        values, explained, by_field, leaking = found
+        self._findings.values += values
+        for number in explained:
+            self._findings.explained.add(number)
+        self._findings.by_field.update(by_field)
+        self._leaks.update(leaking)
 
 
 def _telling(rule: FieldRule, domains: Mapping[str, DomainSpec]) -> bool:

@@ -9,10 +9,10 @@ from typing import Any
 
 import psycopg
 
-from envclone.models import Change, Cleaned, Integrity, Inventory, Probe, RewriteReport, RowsDigest, StorePlan
-from envclone.protocols import Masks, Progress
+from envclone.models import Change, Cleaned, Compared, Integrity, Inventory, Probe, RewriteReport, RowsDigest, StorePlan
+from envclone.protocols import Look, Masks, Progress, StoreSession
 from envclone.stores.postgres.catalog import definitions, inventory, layout, read
-from envclone.stores.postgres.prove import digest, integrity, probe
+from envclone.stores.postgres.prove import compare, digest, integrity, probe
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken, as_cleaned
 from envclone.stores.postgres.scrub import defang, quiesce
@@ -96,6 +96,19 @@ class PostgresSession:
         """Digests per table of what is stored, or of what the masks would make of it."""
         with self._connect(autocommit=True) as conn:
             return digest.digest(conn, plan, masks, placed)
+
+    def compare(
+        self,
+        clean: StoreSession,
+        plan: StorePlan,
+        masks: Masks,
+        placed: Collection[str],
+        look: Look,
+        progress: Progress,
+    ) -> Compared:
+        """Compare this raw session's rows under the masks with a sanitized clone's, by all processors."""
+        assert isinstance(clean, PostgresSession)
+        return compare.compare(self._connect, clean._connect, plan, masks, placed, look, progress)
 
     def probes(self, most: int) -> Sequence[Probe]:
         """Questions for each vector index of pgvector."""

@@ -19,7 +19,7 @@ from envclone.stores.qdrant import indexes, payloads
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.layout import Collection, Segment
 
-__all__ = ["masked_keys", "of_collection"]
+__all__ = ["differences", "masked_keys", "of_collection"]
 
 _MODULUS = 2**128
 _CHUNK = 1 << 20
@@ -33,9 +33,17 @@ _OF_ENGINE = (
 
 
 def of_collection(
-    collection: Collection, points: int, rule: FieldRule | None, mask: FieldMask | None, masked_keys: set[str]
+    collection: Collection,
+    points: int,
+    rule: FieldRule | None,
+    mask: FieldMask | None,
+    masked_keys: set[str],
+    key: bytes = b"",
 ) -> RowsDigest:
-    """The digest of what is stored, or of what `mask` would make of it; `masked_keys` are the indexes left out."""
+    """The digest of what is stored, or of what `mask` would make of it; `masked_keys` are the indexes left out.
+
+    Only digests under one `key` (at most 64 bytes) can be compared; sums of hashes that nobody has a key of can be hit.
+    """
     rules = PathRules(rule.json) if rule else None
     sums: dict[str, int] = {}
     payload_field = collection.name
@@ -45,7 +53,7 @@ def of_collection(
         where = f"{shard.path.name}/{segment.name}"
         for point, text in _texts(segment, mask):
             value = payloads.digest128(
-                where.encode(), point.to_bytes(4, "little"), text.encode("utf-8", "surrogatepass")
+                where.encode(), point.to_bytes(4, "little"), text.encode("utf-8", "surrogatepass"), key=key
             )
             total += value
             sums[payload_field] += value
@@ -55,14 +63,30 @@ def of_collection(
                     if decided is not None and decided.domain != "keep":
                         field = f"{collection.name}.{decided.public}"
                         sums[field] = sums.get(field, 0) + payloads.digest128(
-                            where.encode(), point.to_bytes(4, "little"), payloads.canonical(leaf)
+                            where.encode(), point.to_bytes(4, "little"), payloads.canonical(leaf), key=key
                         )
         for name, file in _files(segment, masked_keys):
-            value = payloads.digest128(f"{where}/{name}".encode(), _hash(file))
+            value = payloads.digest128(f"{where}/{name}".encode(), _hash(file), key=key)
             total += value
             address = _address(collection.name, name)
             sums[address] = sums.get(address, 0) + value
     return RowsDigest(points, total % _MODULUS, {name: value % _MODULUS for name, value in sums.items()})
+
+
+def differences(raw: Mapping[str, RowsDigest], clean: Mapping[str, RowsDigest]) -> list[str]:
+    """What of production under the masks (`raw`) the clone's collections are not, in words."""
+    problems = []
+    for name in sorted(raw.keys() | clean.keys()):
+        ours, theirs = raw.get(name), clean.get(name)
+        if ours is None or theirs is None:
+            problems.append(f"{name} is only in the {'sanitized' if ours is None else 'raw'} data")
+        elif ours.rows != theirs.rows:
+            problems.append(f"{name} has {theirs.rows} points, production has {ours.rows}")
+        elif ours.total != theirs.total:
+            fields = [field for field in ours.fields if ours.fields[field] != theirs.fields.get(field)]
+            where = ", ".join(fields) if fields else f"a part of {name} that no rule masks"
+            problems.append(f"{where} is not what the masks make of production's values")
+    return problems
 
 
 def _texts(segment: Segment, mask: FieldMask | None) -> Iterator[tuple[int, str]]:

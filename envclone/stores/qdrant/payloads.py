@@ -37,9 +37,9 @@ def canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode("utf-8", "surrogatepass")
 
 
-def digest128(*parts: bytes) -> int:
-    """A keyless 128-bit hash of several byte strings, each with its length."""
-    state = hashlib.blake2b(digest_size=16)
+def digest128(*parts: bytes, key: bytes = b"") -> int:
+    """A 128-bit hash of several byte strings, each with its length; `key` has at most 64 bytes."""
+    state = hashlib.blake2b(digest_size=16, key=key)
     for part in parts:
         state.update(len(part).to_bytes(8, "little"))
         state.update(part)

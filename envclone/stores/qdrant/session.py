@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 import time
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,6 +15,7 @@ from envclone.masking.jsonscan import render
 from envclone.masking.shown import KeyCounter
 from envclone.models import (
     Cleaned,
+    Compared,
     Field,
     FieldKind,
     FieldRule,
@@ -27,7 +29,7 @@ from envclone.models import (
     StorePlan,
     StoreSnapshot,
 )
-from envclone.protocols import FieldMask, Masks, Progress
+from envclone.protocols import FieldMask, Look, Masks, Progress, StoreSession
 from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.gridwriter import GridWriter
@@ -141,13 +143,38 @@ class QdrantSession:
 
         Points always are where they were: that is part of those bytes.
         """
+        return self._digests(plan, masks)
+
+    def _digests(
+        self, plan: StorePlan, masks: Masks | None, look: Look | None = None, key: bytes = b""
+    ) -> dict[str, RowsDigest]:
         found: dict[str, RowsDigest] = {}
         for name, collection in self._collections.items():
             rule = self._rule(plan, name)
             mask = masks.field(rule) if masks is not None and rule is not None else None
+            if look is not None:
+                mask = _looked_at(name, mask, look)
             keys = digest.masked_keys(collection, plan.rules)
-            found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys)
+            found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys, key)
         return found
+
+    def compare(
+        self,
+        clean: StoreSession,
+        plan: StorePlan,
+        masks: Masks,
+        placed: Names[str],
+        look: Look,
+        progress: Progress,
+    ) -> Compared:
+        """Compare the digests of both under one key that is made here; the payloads are shown on the way."""
+        assert isinstance(clean, QdrantSession)
+        key = secrets.token_bytes(32)
+        before = self._digests(plan, masks, look, key)
+        look.take(look.found())
+        after = clean._digests(plan, None, None, key)
+        rows = {name: one.rows for name, one in after.items()}
+        return Compared(rows, tuple(digest.differences(before, after)))
 
     def decisive(self, kept: Names[str]) -> Mapping[str, str]:
         """The parameters of the collections' indexes."""
@@ -198,6 +225,18 @@ class QdrantSession:
     def _rule(plan: StorePlan, name: str) -> FieldRule | None:
         rule = plan.rules.get(name)
         return rule if rule is not None and rule.masked else None
+
+
+def _looked_at(name: str, mask: FieldMask | None, look: Look) -> FieldMask:
+    """The mask, which shows what it is given and what it makes of it."""
+
+    def shown(values: Sequence[Any]) -> list[Any]:
+        before = list(values)
+        after = before if mask is None else mask(before)
+        look.batch(name, before, after)
+        return after
+
+    return shown
 
 
 def _parsed(segment: Segment) -> Iterator[tuple[int, Any]]:

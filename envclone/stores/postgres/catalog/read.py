@@ -12,7 +12,15 @@ from envclone.errors import UsageError
 from envclone.models import FieldKind, StorePlan
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
-__all__ = ["derived_columns", "read_objects", "read_sample", "read_values", "stream_leaf", "written_columns"]
+__all__ = [
+    "derived_columns",
+    "read_objects",
+    "read_sample",
+    "read_values",
+    "shown_as",
+    "stream_leaf",
+    "written_columns",
+]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -43,7 +51,7 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
         if not columns:
             continue
         for leaf in table.leaves:
-            expressions = [_words(column) if column.type == "tsvector" else column.read_as() for column in columns]
+            expressions = [shown_as(column) for column in columns]
             for rows in stream_leaf(conn, leaf, expressions):
                 for column, values in zip(columns, zip(*rows, strict=True), strict=True):
                     present = [value for value in values if value is not None]
@@ -82,8 +90,13 @@ def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[s
     return found
 
 
-def _words(column: Column) -> sql.Composable:
-    """A tsvector as the text that it was made of: its words at their places, so that a full name is one again."""
+def shown_as(column: Column) -> sql.Composable:
+    """How a column is read to be searched.
+
+    A tsvector comes as the text that it was made of: its words at their places, so that a full name is one again.
+    """
+    if column.type != "tsvector":
+        return column.read_as()
     return sql.SQL(
         "(SELECT pg_catalog.string_agg(u.lexeme, ' ' ORDER BY p.p) FROM pg_catalog.unnest({}) AS u"
         " LEFT JOIN LATERAL pg_catalog.unnest(u.positions) AS p (p) ON true)"

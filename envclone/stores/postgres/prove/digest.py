@@ -16,7 +16,7 @@ from envclone.stores.postgres.catalog.dependents import generated_from
 from envclone.stores.postgres.catalog.read import derived_columns, stream_leaf, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Table, read_tables
 
-__all__ = ["digest"]
+__all__ = ["applied", "canonical", "digest", "server_hash"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -47,11 +47,11 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None,
     names = {c.name for c in masked} | computed
     kept = [c for c in table.columns.values() if c.name not in names and not c.virtual]
     addresses = [f"{table.address}.{c.name}" for c in masked]
-    apply = [_applied(conn, c, plan, masks, a) for c, a in zip(masked, addresses, strict=True)]
-    canonical = [_canonical(c) for c in masked]
+    apply = [applied(conn, c, plan, masks, a) for c, a in zip(masked, addresses, strict=True)]
+    forms = [canonical(c) for c in masked]
     subjects = [table.subject(plan.rules[a]) if masks else None for a in addresses]
     by = [c for c in subjects if c]
-    expressions = [_server_hash(kept, placed), *(c.read_as() for c in masked), *by]
+    expressions = [server_hash(kept, placed), *(c.read_as() for c in masked), *by]
     salts = [hashlib.blake2b(a.encode(), digest_size=16).digest() for a in addresses]
     rows_seen, total, sums = 0, 0, [0] * len(masked)
     blake2b, from_bytes = hashlib.blake2b, int.from_bytes
@@ -61,7 +61,7 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None,
             its_subjects = iter(columns[1 + len(masked) :])
             per_row: list[Sequence[bytes]] = [[value.encode() for value in columns[0]]]
             for i in range(len(masked)):
-                salt, form = salts[i], canonical[i]
+                salt, form = salts[i], forms[i]
                 values: Sequence[Any] = columns[i + 1]
                 if subjects[i]:
                     values = list(zip(values, next(its_subjects), strict=True))
@@ -77,7 +77,8 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None,
     return RowsDigest(rows_seen, total % _MODULUS, fields)
 
 
-def _server_hash(kept: Sequence[Column], placed: bool) -> sql.Composable:
+def server_hash(kept: Sequence[Column], placed: bool) -> sql.Composable:
+    """The expression that hashes the binary form of columns, with the row's address when it is `placed`."""
     # the text of a value that has no binary form (aclitem)
     forms: list[sql.Composable] = [sql.SQL("tableoid"), sql.SQL("ctid")] if placed else []
     forms += [sql.Identifier(c.name) if c.sendable else c.read_as() for c in kept]
@@ -85,7 +86,8 @@ def _server_hash(kept: Sequence[Column], placed: bool) -> sql.Composable:
     return sql.SQL("pg_catalog.md5(pg_catalog.record_send({}))").format(row)
 
 
-def _applied(conn: Connection, column: Column, plan: StorePlan, masks: Masks | None, address: str) -> FieldMask:
+def applied(conn: Connection, column: Column, plan: StorePlan, masks: Masks | None, address: str) -> FieldMask:
+    """What makes of a column's values what the server would show of their pseudonyms; without masks the values."""
     if masks is None:
         return list
     mask = masks.field(plan.rules[address])
@@ -118,7 +120,8 @@ def _through_array(conn: Connection, column: Column, mask: FieldMask) -> FieldMa
     ]
 
 
-def _canonical(column: Column) -> Callable[[Any], bytes]:
+def canonical(column: Column) -> Callable[[Any], bytes]:
+    """The form in which two values of a column are equal when they mean the same."""
     if column.kind is FieldKind.JSON:
         return _json_bytes
     if column.kind is FieldKind.ARRAY:

@@ -1,0 +1,198 @@
+"""Production's rows under the masks beside the clone's: one pass over both, in ranges, by all processors.
+
+What a mask makes to be compared is what is handed on to be searched, so that the proof computes each mask once.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from itertools import zip_longest
+from typing import Any
+
+import psycopg
+
+from envclone.forked import fork_map, processors
+from envclone.models import Compared, FieldKind, ProgressEvent, StorePlan
+from envclone.protocols import Look, Masks, Progress
+from envclone.stores.postgres.catalog import definitions, read
+from envclone.stores.postgres.catalog.dependents import generated_from
+from envclone.stores.postgres.catalog.read import derived_columns, written_columns
+from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
+from envclone.stores.postgres.prove.sides import Prover, Rows, Sides
+
+__all__ = ["compare"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+_RANGE = 4 * 2**20
+"""Bytes of a table, TOAST included, that are worked on together."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """Pages `first` to `end` (None: to the last) of one relation; on both sides when rows kept their addresses."""
+
+    table: int
+    leaf: Leaf
+    first: int
+    end: int | None
+    sides: Sides
+
+
+@dataclass(slots=True)
+class _Done:
+    """What one job saw: rows on either side, sums of hashes (of the rows, of each field), fields that differ."""
+
+    table: int
+    rows: Rows
+    found: Any
+
+
+def compare(
+    raw: Connect, clean: Connect, plan: StorePlan, masks: Masks, placed: Collection[str], look: Look, progress: Progress
+) -> Compared:
+    """Whether each table of the clone is production's under the masks; `look` is given every value on the way.
+
+    Rows of a `placed` table are compared one by one, at their addresses: kept columns by a hash of their binary form
+    that the servers make, masked ones by value. Of other tables sums of keyed hashes are compared; the key is made
+    here, and nobody who wrote the rows knew it. Columns that the server computes from masked ones are left out.
+    Raises UnsafeError through the masks when one of them refuses a value.
+    """
+    comparison = _Comparison(raw, clean, plan, masks, placed, look)
+    return comparison.run(progress)
+
+
+class _Comparison:
+    def __init__(
+        self, raw: Connect, clean: Connect, plan: StorePlan, masks: Masks, placed: Collection[str], look: Look
+    ) -> None:
+        self._raw, self._clean = raw, clean
+        self._plan, self._masks, self._placed, self._look = plan, masks, placed, look
+        self._key = secrets.token_bytes(32)
+        self._provers: list[Prover] = []
+        self._open: dict[int, tuple[Connection, Connection]] = {}
+        self._stack = ExitStack()
+
+    def run(self, progress: Progress) -> Compared:
+        problems: list[str] = []
+        with self._raw(autocommit=True) as raw, self._clean(autocommit=True) as clean:
+            ours, theirs = ({t.address: t for t in read_tables(conn)} for conn in (raw, clean))
+            problems += [f"{a} is only in the sanitized data" for a in sorted(theirs.keys() - ours.keys())]
+            problems += [f"{a} is only in the raw data" for a in sorted(ours.keys() - theirs.keys())]
+            jobs: list[_Job] = []
+            for address in sorted(ours.keys() & theirs.keys()):
+                table, other = ours[address], theirs[address]
+                if _form(table) != _form(other):
+                    problems.append(f"{address} has other columns or partitions than production's")
+                    continue
+                self._provers.append(self._prover(raw, table))
+                jobs += self._jobs(raw, clean, len(self._provers) - 1, table)
+            objects, differ = _large_objects(raw, clean, self._plan)
+            problems += differ
+        seen = [Rows() for _ in self._provers]
+        apart = [job for job in jobs if not self._provers[job.table].separable]
+        together = [job for job in jobs if self._provers[job.table].separable]
+        done = 0
+        with ExitStack() as self._stack:
+            for part, workers in ((together, processors()), (apart, 1)):
+                for one in fork_map(self._work, part, workers):
+                    seen[one.table].add(one.rows)
+                    self._look.take(one.found)
+                    done += 1
+                    progress(ProgressEvent("comparing row by row", done, len(jobs), "parts"))
+        rows: dict[str, int] = dict(objects)
+        for prover, its in zip(self._provers, seen, strict=True):
+            rows[prover.table.address] = its.clean
+            problems += prover.problems(its)
+        with self._raw(autocommit=True) as raw:
+            for source in (read.read_objects, definitions.read_definitions):
+                for address, values in source(raw):
+                    self._look.batch(address, values, values)
+        return Compared(rows, tuple(problems))
+
+    def _prover(self, conn: Connection, table: Table) -> Prover:
+        masked = written_columns(table, self._plan)
+        derived = {c.name for c in derived_columns(table, self._plan)}
+        computed = derived | generated_from(conn, table, {c.name for c in masked} | derived)
+        names = {c.name for c in masked} | computed
+        kept = [c for c in table.columns.values() if c.name not in names and not c.virtual]
+        shown = [c for c in table.columns.values() if c.name not in names and c.kind is not FieldKind.VECTOR]
+        shown = [c for c in shown if not _by(self._plan, table, c)]
+        return Prover(table, masked, kept, shown, self._plan, self._masks, table.address in self._placed, self._key)
+
+    def _jobs(self, raw: Connection, clean: Connection, number: int, table: Table) -> Iterator[_Job]:
+        placed = table.address in self._placed
+        for leaf in table.leaves:
+            for conn, sides in ((raw, Sides.BOTH),) if placed else ((raw, Sides.RAW), (clean, Sides.CLEAN)):
+                blocks, step = _extent(conn, leaf)
+                firsts = list(range(0, max(blocks, 1), step))
+                for first, end in zip_longest(firsts, firsts[1:]):
+                    yield _Job(number, leaf, first, end, sides)
+
+    def _work(self, job: _Job) -> _Done:
+        prover = self._provers[job.table]
+        raw, clean = self._connections()
+        rows = prover.examine(raw, clean, job.leaf, job.first, job.end, job.sides, self._look)
+        return _Done(job.table, rows, self._look.found())
+
+    def _connections(self) -> tuple[Connection, Connection]:
+        """This process's own two connections; a copy of it must not use its parent's."""
+        mine = os.getpid()
+        if mine not in self._open:
+            raw = self._stack.enter_context(self._raw(autocommit=True))
+            clean = self._stack.enter_context(self._clean(autocommit=True))
+            for conn in (raw, clean):
+                conn.execute("SET enable_tidscan = on; SET default_transaction_read_only = on; SET jit = off")
+            self._open[mine] = raw, clean
+        return self._open[mine]
+
+
+def _form(table: Table) -> tuple[Any, ...]:
+    columns = [(c.name, c.type, c.generated, c.virtual) for c in table.columns.values()]
+    return columns, [(leaf.schema, leaf.name) for leaf in table.leaves]
+
+
+def _by(plan: StorePlan, table: Table, column: Column) -> bool:
+    rule = plan.rules.get(f"{table.address}.{column.name}")
+    return rule is not None and (rule.derived or bool(rule.by))
+
+
+def _extent(conn: Connection, leaf: Leaf) -> tuple[int, int]:
+    """How many pages a relation has, and how many of them are worked on together."""
+    row = conn.execute(
+        """SELECT pg_catalog.pg_relation_size(%s::pg_catalog.oid::pg_catalog.regclass),
+                  pg_catalog.pg_table_size(%s::pg_catalog.oid::pg_catalog.regclass),
+                  pg_catalog.current_setting('block_size')::pg_catalog.int8""",
+        [leaf.oid, leaf.oid],
+    ).fetchone()
+    assert row is not None
+    heap, whole, page = row
+    blocks = -(-heap // page)
+    return blocks, max(1, _RANGE * max(blocks, 1) // max(whole, page))
+
+
+def _large_objects(raw: Connection, clean: Connection, plan: StorePlan) -> tuple[Mapping[str, int], list[str]]:
+    """The large objects' pages, which must be production's unless a rule masks them: then there are none."""
+    rule = plan.rules.get(LARGE_OBJECTS)
+    count = 0
+    differ = False
+    kept = rule is None or not rule.masked
+    for ours, theirs in zip_longest(_pages(raw) if kept else (), _pages(clean)):
+        count += theirs is not None
+        differ |= ours != theirs
+    return ({LARGE_OBJECTS: count} if count else {}), [f"{LARGE_OBJECTS} are not production's"] * differ
+
+
+def _pages(conn: Connection) -> Iterator[Sequence[Any]]:
+    with conn.transaction(), conn.cursor(name="envclone_objects") as cursor:
+        cursor.itersize = read.BATCH
+        cursor.execute(
+            """SELECT loid::pg_catalog.int8, pageno, pg_catalog.md5(data) FROM pg_catalog.pg_largeobject
+               ORDER BY 1, 2"""
+        )
+        yield from cursor

@@ -1,0 +1,207 @@
+"""One table's rows in production and in the clone, a range of pages at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from hashlib import blake2b
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.models import StorePlan
+from envclone.protocols import FieldMask, Look, Masks
+from envclone.stores.postgres.catalog.read import shown_as
+from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
+from envclone.stores.postgres.prove.digest import applied, canonical, server_hash
+
+__all__ = ["Prover", "Rows", "Sides"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_MODULUS = 1 << 128
+_REST = ""
+"""What differs beside the masked fields: a kept column, or where a row lies."""
+
+
+class Sides(Enum):
+    """Which of the two clones a range is read in."""
+
+    BOTH = "both"
+    RAW = "raw"
+    CLEAN = "clean"
+
+
+@dataclass(slots=True)
+class Rows:
+    """Rows seen in production and in the clone, how many differ by field, and sums of keyed hashes by field.
+
+    A sum is production's under the masks less the clone's, modulo 2**128.
+    """
+
+    raw: int = 0
+    clean: int = 0
+    differ: dict[str, int] = field(default_factory=dict)
+    sums: dict[str, int] = field(default_factory=dict)
+
+    def add(self, other: Rows) -> None:
+        """Take in what another range had."""
+        self.raw += other.raw
+        self.clean += other.clean
+        for name, count in other.differ.items():
+            self.differ[name] = self.differ.get(name, 0) + count
+        for name, value in other.sums.items():
+            self.sums[name] = (self.sums.get(name, 0) + value) % _MODULUS
+
+
+class Prover:
+    """Compares one table: `masked` columns are what the masks make, `kept` ones are equal, `shown` ones are looked at.
+
+    `key` (32 bytes) is of the hashes of rows that may lie anywhere.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        masked: Sequence[Column],
+        kept: Sequence[Column],
+        shown: Sequence[Column],
+        plan: StorePlan,
+        masks: Masks,
+        placed: bool,
+        key: bytes,
+    ) -> None:
+        self.table = table
+        self._masked, self._shown, self._placed, self._key = masked, shown, placed, key
+        self._plan, self._masks = plan, masks
+        self._addresses = [f"{table.address}.{c.name}" for c in masked]
+        self._rules = [plan.rules[address] for address in self._addresses]
+        self._subjects = [table.subject(rule) for rule in self._rules]
+        self._canonical = [canonical(column) for column in masked]
+        self._clean_side = [server_hash(kept, placed), *(c.read_as() for c in masked)]
+        self._raw_side = [*self._clean_side, *(s for s in self._subjects if s), *(shown_as(c) for c in shown)]
+        self._applied: tuple[Connection, list[FieldMask]] | None = None
+
+    @property
+    def separable(self) -> bool:
+        """Whether a copy of this process can compute the masks."""
+        return all(self._masks.separable(rule) for rule in self._rules)
+
+    def examine(
+        self, raw: Connection, clean: Connection, leaf: Leaf, first: int, end: int | None, sides: Sides, look: Look
+    ) -> Rows:
+        """Compare a range of pages on both sides, or take the sums of one."""
+        done = Rows()
+        ours = _columns(raw, leaf, self._raw_side, first, end) if sides is not Sides.CLEAN else []
+        theirs = _columns(clean, leaf, self._clean_side, first, end) if sides is not Sides.RAW else []
+        done.raw, done.clean = len(ours[0]) if ours else 0, len(theirs[0]) if theirs else 0
+        made = self._made(raw, ours) if done.raw else []
+        if sides is Sides.BOTH:
+            if done.raw != done.clean:  # rows that moved to other pages, when the whole table has as many
+                done.differ[_REST] = abs(done.raw - done.clean)
+            elif done.raw:
+                self._side_by_side(ours, theirs, made, done)
+        elif done.raw:
+            self._sum(ours[0], made, 1, done)
+        elif done.clean:
+            self._sum(theirs[0], theirs[1:], -1, done)
+        if done.raw:
+            self._show(ours, made, look)
+        return done
+
+    def problems(self, seen: Rows) -> list[str]:
+        """What is wrong with the table, in words; no value is in them."""
+        address = self.table.address
+        if seen.raw != seen.clean:
+            return [f"{address} has {seen.clean} rows, production has {seen.raw}"]
+        wrong = seen.differ.keys() | {name for name, value in seen.sums.items() if value}
+        if not wrong:
+            return []
+        fields = sorted(wrong - {_REST})
+        if _REST in wrong and not (fields and seen.sums):
+            fields.append(f"a field of {address} that no rule masks, or where a row lies,")
+        where = ", ".join(fields)
+        return [f"{where} is not what the masks make of production's values"]
+
+    def _made(self, conn: Connection, ours: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """What the masks make of the masked columns."""
+        if self._applied is None or self._applied[0] is not conn:
+            masks = [
+                applied(conn, column, self._plan, self._masks, address)
+                for column, address in zip(self._masked, self._addresses, strict=True)
+            ]
+            self._applied = conn, masks
+        by = iter(ours[1 + len(self._masked) :])
+        made = []
+        for i, mask in enumerate(self._applied[1]):
+            values: Sequence[Any] = ours[1 + i]
+            if self._subjects[i]:
+                values = list(zip(values, next(by), strict=True))
+            made.append(list(mask(values)))
+        return made
+
+    def _side_by_side(
+        self, ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]], made: Sequence[Sequence[Any]], done: Rows
+    ) -> None:
+        if ours[0] != theirs[0]:  # what is not the same row is not compared further
+            places = {value: i for i, value in enumerate(theirs[0])}
+            pairs = [(i, places[value]) for i, value in enumerate(ours[0]) if value in places]
+            done.differ[_REST] = len(ours[0]) - len(pairs)
+            made = [[values[i] for i, _ in pairs] for values in made]
+            theirs = [[values[j] for _, j in pairs] for values in theirs]
+        for address, form, expected, stored in zip(self._addresses, self._canonical, made, theirs[1:], strict=True):
+            if len(expected) != len(stored):
+                done.differ[address] = len(stored)
+                continue
+            wrong = 0
+            for one, other in zip(expected, stored, strict=True):
+                if one != other and form(one) != form(other):
+                    wrong += 1
+            if wrong:
+                done.differ[address] = wrong
+
+    def _sum(self, rest: Sequence[str], masked: Sequence[Sequence[Any]], sign: int, done: Rows) -> None:
+        key, from_bytes = self._key, int.from_bytes
+        parts: list[Sequence[bytes]] = [[value.encode() for value in rest]]
+        for address, form, values in zip(self._addresses, self._canonical, masked, strict=True):
+            salt = address.encode() + b"\0"
+            hashes = [blake2b(salt + form(value), digest_size=16, key=key).digest() for value in values]
+            done.sums[address] = sign * sum(from_bytes(h, "big") for h in hashes) % _MODULUS
+            parts.append(hashes)
+        rows = zip(*parts, strict=True)
+        whole = (blake2b(b"".join(row), digest_size=16, key=key, person=b"row").digest() for row in rows)
+        done.sums[_REST] = sign * sum(from_bytes(h, "big") for h in whole) % _MODULUS
+
+    def _show(self, ours: Sequence[Sequence[Any]], made: Sequence[Sequence[Any]], look: Look) -> None:
+        for i, address in enumerate(self._addresses):
+            if not self._subjects[i]:
+                _hand(look, address, ours[1 + i], made[i])
+        for column, values in zip(self._shown, ours[len(ours) - len(self._shown) :], strict=True):
+            _hand(look, f"{self.table.address}.{column.name}", values, values)
+
+
+def _hand(look: Look, address: str, before: Sequence[Any], after: Sequence[Any]) -> None:
+    """Give on a column's values without its nulls."""
+    if before is after:
+        present = [value for value in before if value is not None]
+        old, new = present, present
+    else:
+        pairs = [(b, a) for b, a in zip(before, after, strict=True) if b is not None]
+        old, new = [b for b, _ in pairs], [a for _, a in pairs]
+    if new:
+        look.batch(address, old, new)
+
+
+def _columns(
+    conn: Connection, leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: int | None
+) -> list[Sequence[Any]]:
+    """The expressions' values in pages `first` to `end`, by address, a list for each; no list when there is no row."""
+    query = sql.SQL("SELECT {} FROM ONLY {} WHERE ctid OPERATOR(pg_catalog.>=) {}::pg_catalog.tid").format(
+        sql.SQL(", ").join(expressions), leaf.identifier, sql.Literal(f"({first},0)")
+    )
+    if end is not None:
+        query += sql.SQL(" AND ctid OPERATOR(pg_catalog.<) {}::pg_catalog.tid").format(sql.Literal(f"({end},0)"))
+    rows = conn.execute(query).fetchall()
+    return [list(column) for column in zip(*rows, strict=True)] if rows else []
