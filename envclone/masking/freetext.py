@@ -17,6 +17,8 @@ from typing import Any
 import numpy as np
 
 from envclone.masking.corpus import Corpus
+from envclone.masking.decoders import Edit, View, views
+from envclone.masking.edits import apart, applied
 from envclone.masking.judge import Judge
 from envclone.masking.lexicon import Lexicon, WordType, lower
 from envclone.masking.names import given_names
@@ -81,9 +83,30 @@ class FreeText:
         if not values:
             return []
         text = _SEPARATOR.join(values)
+        return applied(text, self._edits(text)).split(_SEPARATOR)
+
+    def _edits(self, text: str) -> list[Edit]:
+        """What is to be replaced in a text: as it is written, and in every way that it can be read."""
+        found: dict[View | None, list[Edit]] = {None: self._plain_edits(text)}
+        seen = list(views(text))
+        if seen:
+            ends: list[int] = []
+            texts = [view.text for view in seen]
+            for one in texts:
+                ends.append((ends[-1] if ends else -1) + len(one) + 1)
+            found.update({view: [] for view in seen})
+            for start, end, new in self._plain_edits(_SEPARATOR.join(texts)):
+                i = bisect_left(ends, end)
+                begin = ends[i] - len(texts[i])
+                found[seen[i]].append((start - begin, end - begin, new))
+        for view in reversed(seen):  # children before their parents
+            if own := apart(view.text, found[view]):
+                found[view.parent] += view.edits(own)
+        return apart(text, found[None])
+
+    def _plain_edits(self, text: str) -> list[Edit]:
         searched = text if text.isascii() else _LONE.sub("\ufffd", text)
-        out = []
-        position = 0
+        out: list[Edit] = []
         spans = self.spans(searched)
         persons: Mapping[tuple[int, int], str] = {}
         if self._whole:
@@ -91,10 +114,8 @@ class FreeText:
         fresh = self._pseudonyms(text, [span for span in spans if span[:2] not in persons])
         for start, end, kind in spans:
             masked = persons.get((start, end))
-            out += [text[position:start], fresh[text[start:-end], kind] if masked is None else masked]
-            position = -end
-        out.append(text[position:])
-        return "".join(out).split(_SEPARATOR)
+            out.append((start, -end, fresh[text[start:-end], kind] if masked is None else masked))
+        return out
 
     def spans(self, text: str) -> list[Span]:
         """What would be replaced in a text without lone surrogates: in order, no two overlapping."""

@@ -1,0 +1,319 @@
+"""Spellings of single characters: escapes, entities, invisible characters, markup; how they are read and written again.
+
+`pieces` cuts a text into what stands for itself and what is spelled; `written` spells another character in the way of a
+piece, with the same length wherever that way allows it. A text is read once: what is escaped twice is read again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from html.entities import html5
+from typing import NamedTuple
+from unicodedata import decimal, normalize
+
+__all__ = ["SMALL", "Piece", "pieces", "spelled_parts", "written"]
+
+
+def _bytes_of_utf8(mark: str) -> str:
+    """A pattern for one character as its bytes in UTF-8 (or one byte of another encoding), each behind a mark."""
+    digit, tail = "[0-9A-Fa-f]", rf"{mark}[89ABab][0-9A-Fa-f]"
+    return (
+        rf"{mark}(?:[Ff][0-4](?:{tail}){{3}}|[Ee]{digit}(?:{tail}){{2}}|[CcDd]{digit}(?:{tail})|[2-7A-Fa-f89]{digit}"
+        rf"|0[9AaDd])"
+    )
+
+
+_INVISIBLE = (
+    "\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff"
+    "\U000e0000-\U000e007f"
+)
+_COMPATIBLE = (
+    "\ufe50-\ufe6b\u00aa\u00ba\u2070-\u209c\u2100-\u214f\u2460-\u24ea\u3000\ufb00-\ufb06\uff01-\uff9f\uffe0-\uffe6"
+    "\U0001d400-\U0001d7ff\U0001f130-\U0001f149"
+)
+_DIGITS = (
+    "\u0660-\u0669\u06f0-\u06f9\u07c0-\u07c9\u0966-\u096f\u09e6-\u09ef\u0a66-\u0a6f\u0ae6-\u0aef\u0be6-\u0bef"
+    "\u0c66-\u0c6f\u0ce6-\u0cef\u0d66-\u0d6f\u0e50-\u0e59\u0ed0-\u0ed9\u0f20-\u0f29\u1040-\u1049\u17e0-\u17e9"
+)
+_WIDE_SPACES = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f"
+_BLANK = rf"[ \t\r\n{_WIDE_SPACES}\u3000]"
+_INLINE = "a|abbr|b|bdi|bdo|big|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr"
+_AT = r"(?:at|AT|At|ät|\u00e4t)"
+_DOT = r"(?:dot|DOT|Dot|punkt|Punkt|point|punto)"
+_NOT_SAID = (  # 'we met at example.com' is no address
+    "about|active|all|and|are|arrive|arrived|arrives|available|back|be|begin|begins|bought|call|check|chat|closed|"
+    "contact|delivered|directly|docs|documentation|down|download|email|ends|error|file|find|found|free|go|guide|help|"
+    "here|him|hosted|in|info|information|is|it|join|joined|landed|listed|live|located|look|looked|looking|looks|mail|"
+    "me|meet|met|more|now|offer|offered|on|one|online|only|open|or|order|ordered|out|page|pages|people|please|posted|"
+    "price|published|reach|read|register|registered|run|running|runs|see|seen|sell|server|shop|show|shown|sign|site|"
+    "sold|start|starts|store|team|that|the|them|there|this|time|today|up|us|used|visit|was|we|website|were|work|"
+    "worked|working|works|you|yours"
+)
+
+_HOST = r"[\w\-]+(?:[.][\w\-]+)*"
+_PARTS = (
+    _bytes_of_utf8("%"),
+    _bytes_of_utf8("="),
+    "=\r?\n",
+    r"=\?[\w.\-]{1,30}\?[Qq]\?",
+    r"\?=(?:\s{1,9}=\?[\w.\-]{1,30}\?[Qq]\?)?",
+    r"&\#\d{1,7};?",
+    r"&\#[xX][0-9A-Fa-f]{1,6};?",
+    r"&[A-Za-z][A-Za-z0-9]{1,31};",
+    r"\\u[dD][89abAB][0-9A-Fa-f]{2}\\u[dD][c-fC-F][0-9A-Fa-f]{2}",
+    r"\\u[0-9A-Fa-f]{4}",
+    r"\\u\{[0-9A-Fa-f]{1,6}\}",
+    r"\\U[0-9A-Fa-f]{8}",
+    r"\\\+[0-9A-Fa-f]{6}",
+    _bytes_of_utf8(r"\\x"),
+    r"\\[0-3][0-7]{2}(?:\\2[0-7]{2}){0,3}",
+    r"\\[\"'/\\bfnrt@.\-]",
+    "''",
+    rf"[{_INVISIBLE}]",
+    rf"[{_COMPATIBLE}{_DIGITS}]",
+    rf"[{_WIDE_SPACES}]{_BLANK}*",
+    r"[\u2010-\u2015\u2212](?=\d)",
+    r"[\u0300-\u036f]+",
+    r"<!--[^<>\x00]{0,400}-->",
+    r"<!\[CDATA\[",
+    r"\]\]>",
+    r"</?[A-Za-z][ !-$'-*,-;=?A-\[\]-~\t\r\n]{0,400}>",
+    r"\[/?(?:b|i|u|s|url|color|size|quote|email)(?:=[^\[\]\x00]{0,60})?\]",
+    r"\*{2,3}|\*(?=\w)",
+    r"`",
+    r"~~",
+    rf"[\[({{<][ ]?{_AT}[ ]?[\])}}>][ ]?",
+    rf"[\[({{<][ ]?{_DOT}[ ]?[\])}}>][ ]?",
+    r"[\[({<][ ]?[@.][ ]?[\])}>][ ]?",
+    rf"@[ ](?={_HOST}[.]\w)",
+    r"\n[>|]{1,3}[ \t]?",
+)
+_SPOKEN = (
+    rf"[ ]{_AT}[ ](?={_HOST}(?:[.][A-Za-z]{{2}}|[ ]{_DOT}[ ]|[ ]?[\[(][ ]?{_DOT}))",
+    rf"[ ]{_DOT}[ ](?=[\w\-]{{2}})",
+)
+_SPACES = rf"{_BLANK}{{2,}}|[\t\r\n]"
+
+
+def _any(parts: Sequence[str]) -> re.Pattern[str]:
+    return re.compile("|".join(f"(?:{part})" for part in parts))
+
+
+_SIGN = _any(_PARTS)
+_SAID = re.compile(rf" (?:{_AT}|{_DOT}) ")
+_TOKEN = _any((*_PARTS, *_SPOKEN, _SPACES))
+
+
+class Piece(NamedTuple):
+    """A part text[start:end] that stands for the characters of `plain`: one, several, or none that a reader sees."""
+
+    start: int
+    end: int
+    plain: str
+
+
+def spelled_parts(text: str) -> Iterator[tuple[int, int]]:
+    """Where the values stand, NUL between them, in which anything is read otherwise than it is written.
+
+    White space alone does not count.
+    """
+    position = 0
+    signs = iter(sorted({match.start() for find in (_SIGN, _SAID) for match in find.finditer(text)}))
+    for at in signs:
+        if at < position:
+            continue
+        start = text.rfind("\x00", position, at) + 1 or position
+        end = text.find("\x00", at)
+        position = len(text) if end < 0 else end
+        value = text[start:position]
+        if any(not value[piece.start : piece.end].isspace() for piece in pieces(value)):
+            yield start, position
+
+
+def pieces(text: str) -> Iterator[Piece]:
+    """Everything in a text that is spelled, in order; what stands between the pieces stands for itself."""
+    position = 0
+    for match in _TOKEN.finditer(text):
+        start, end = match.span()
+        if start < position:
+            continue
+        plain = _read(match)
+        if plain is None:
+            continue
+        if plain == "":
+            if "\u0300" <= text[start] <= "\u036f":  # a mark belongs to the letter before it
+                composed = normalize("NFC", text[start - 1 : end]) if start > position else ""
+                if len(composed) != 1:
+                    continue
+                start, plain = start - 1, composed
+        elif plain in "@." and text[start] in "[({<@" and start > position and text[start - 1] == " ":
+            start -= 1
+        if plain == text[start:end]:
+            continue
+        yield Piece(start, end, plain)
+        position = end
+
+
+def _read(match: re.Match[str]) -> str | None:
+    """What a match stands for; None for itself."""
+    token = match[0]
+    sign = token[0]
+    if sign in "%=":
+        return _of_bytes(token, sign)
+    if sign == "&":
+        return _of_entity(token)
+    if sign == "\\":
+        return _of_backslash(token)
+    if sign in "<[]({":
+        return _of_brackets(token)
+    if sign == " " and token.strip():
+        return _of_word(match)
+    if sign == "@":
+        return "@"
+    if sign == "'":
+        return "'"
+    if token.isspace() or sign == "\n":
+        return " "
+    if sign in "*`~?":
+        return ""
+    if "\u2010" <= sign <= "\u2212" and sign in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212":
+        return "-"
+    if sign.isdecimal():
+        return str(decimal(sign))
+    composed = normalize("NFKC", token)
+    return composed if composed != token else ""
+
+
+def _of_bytes(token: str, mark: str) -> str | None:
+    """`%C3%A9`, `=C3=A9`; of a line of quoted-printable that goes on, and of an encoded word's mark nothing is read."""
+    if token[1] in "\r\n?":
+        return ""
+    raw = bytes.fromhex(token.replace(mark, ""))
+    if len(raw) == 1 and raw[0] >= 0x80:
+        return raw.decode("cp1252", "replace") if mark == "%" or token.isupper() else None
+    return _one(raw)
+
+
+def _one(raw: bytes) -> str | None:
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError:
+        return None
+
+
+def _of_entity(token: str) -> str | None:
+    if token[1] != "#":
+        return html5.get(token[1:])
+    digits = token[2:].rstrip(";")
+    return _of_code(int(digits[1:], 16) if digits[0] in "xX" else int(digits))
+
+
+def _of_code(code: int) -> str:
+    return chr(code) if 0 < code < 0xD800 or 0xDFFF < code < 0x110000 else "\ufffd"
+
+
+def _of_backslash(token: str) -> str | None:
+    kind = token[1]
+    if kind == "u" and len(token) == 12:
+        return _of_code(0x10000 + ((int(token[2:6], 16) - 0xD800) << 10) + int(token[8:12], 16) - 0xDC00)
+    if kind in "uU+" and len(token) > 2:
+        return _of_code(int(token[2:].strip("{}"), 16))
+    if kind == "x":
+        raw = bytes.fromhex(token.replace("\\x", ""))
+        return raw.decode("latin-1") if len(raw) == 1 else _one(raw)
+    if kind.isdigit():
+        raw = bytes(int(part, 8) for part in token.split("\\")[1:])
+        return (raw.decode("latin-1") if len(raw) == 1 else _one(raw)) if raw[0] >= 0x20 else None
+    return _SHORT.get(kind, kind)
+
+
+_SHORT = {"b": " ", "f": " ", "n": " ", "r": " ", "t": " "}
+
+
+def _of_brackets(token: str) -> str | None:
+    inner = token.strip("[](){}<> ").lower()
+    if token.startswith(("<!", "]]")):
+        return ""
+    if inner in ("at", "ät", "@"):
+        return "@"
+    if inner in (".", "dot", "punkt", "point", "punto"):
+        return "."
+    name = _TAG.match(token)
+    return "" if token[0] == "[" or (name is not None and name[1].lower() in _INLINE) else " "
+
+
+def _of_word(match: re.Match[str]) -> str | None:
+    """` at ` and ` dot ` between words that are no sentence."""
+    text, start, end = match.string, match.start(), match.end()
+    before = _WORD_BEFORE.search(text, max(0, start - 64), start)
+    if before is None:
+        return None
+    if match[0].strip().lower() in ("at", "ät"):
+        return "@" if before[0].lower() not in _NOT_SAID else None
+    at_before = "@" in text[max(0, start - 64) : start] or _AT_BEFORE.search(text, max(0, start - 64), start)
+    return "." if at_before or _AT_BEHIND.match(text, end) else None
+
+
+SMALL = re.compile(r"(?:%|=|\\[xuU]|\\u\{|&#[xX])[0-9A-F]*[a-f]")
+"""An escape whose hexadecimal digits are small letters."""
+_TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)")
+_WORD_BEFORE = re.compile(r"[\w.+\-]+\Z")
+_AT_BEHIND = re.compile(rf"[\w.\-]+[ \[({{]+{_AT}[ \])}}]+{_HOST}(?:[ \[({{]+{_DOT}|[.])")
+_AT_BEFORE = re.compile(rf"(?:{_AT}|@)\W")
+
+
+def written(spelled: str, plain: str, new: str, *, small: bool) -> str:
+    """`new`, a character, spelled as `spelled` spells `plain`; as it is when that spelling cannot say it.
+
+    `small`: hexadecimal digits are written with small letters.
+    """
+    if new == plain:
+        return spelled
+    sign = spelled[0]
+    if sign in "%=" or spelled.startswith("\\x"):
+        mark = "\\x" if sign == "\\" else sign
+        return _as_bytes(spelled, mark, new, "02x" if small else "02X")
+    if sign == "&":
+        return _as_entity(spelled, new, "x" if small else "X")
+    if sign == "\\":
+        return _as_backslash(spelled, new, "x" if small else "X")
+    if len(spelled) > 1 and normalize("NFC", spelled) == plain:
+        return normalize("NFD", new)
+    if len(spelled) == 1 and len(plain) == 1 and len(new) == 1:
+        twin = chr(ord(spelled) + ord(new) - ord(plain))
+        if (str(decimal(twin)) if twin.isdecimal() else normalize("NFKC", twin)) == new:
+            return twin
+    return new
+
+
+def _as_bytes(spelled: str, mark: str, new: str, form: str) -> str:
+    old = bytes.fromhex(spelled.replace(mark, ""))
+    encoding = "cp1252" if len(old) == 1 and old[0] >= 0x80 else "utf-8"
+    raw = new.encode(encoding, "replace")
+    return "".join(f"{mark}{byte:{form}}" for byte in raw)
+
+
+def _as_entity(spelled: str, new: str, form: str) -> str:
+    """Numbers with zeros before them where they are shorter: `&#097;`."""
+    end = ";" if spelled.endswith(";") else ""
+    if spelled[1:2] == "#" and spelled[2] in "xX":
+        digits, head = f"{ord(new):{form}}", spelled[:3]
+    else:
+        digits, head = str(ord(new)), "&#"
+    return head + digits.rjust(len(spelled) - len(head) - len(end), "0") + end
+
+
+def _as_backslash(spelled: str, new: str, form: str) -> str:
+    kind, code = spelled[1], ord(new)
+    if kind == "u" and spelled[2] == "{":
+        return "\\u{" + f"{code:0{len(spelled) - 4}{form}}" + "}"
+    if kind == "u":
+        digits = "".join(f"{byte:02{form}}" for byte in new.encode("utf-16-be"))
+        return "".join(f"\\u{digits[i : i + 4]}" for i in range(0, len(digits), 4))
+    if kind in "U+" and len(spelled) > 2:
+        return spelled[:2] + f"{code:0{len(spelled) - 2}{form}}"
+    if kind.isdigit():
+        raw = new.encode("latin-1", "replace") if spelled.count("\\") == 1 else new.encode()
+        return "".join(f"\\{byte:03o}" for byte in raw)
+    return new

@@ -1,0 +1,232 @@
+"""Every way to spell an identity: read, masked in the same spelling, with the pseudonym of the plain value."""
+
+from __future__ import annotations
+
+import base64
+import json
+import quopri
+from collections.abc import Callable
+from html import unescape
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from envclone.masking.corpus import Corpus
+from envclone.masking.decoders import DECODERS, views
+from envclone.masking.masks import MaskSet
+from tests.unit.masking.conftest import KEY
+
+NAME, MAIL, PHONE = "Zanna Quimbyha", "zanna.q7@corp.example", "+49 30 1234107"
+IBAN, CARD, SSN = "DE89370400440532013000", "4111111111111111", "536-22-8741"
+MASKS = MaskSet(
+    KEY,
+    {},
+    Corpus(
+        {
+            "person": (NAME, "Wolfhard Quenzelmann", "Jérôme Müller", "Jane Doe"),
+            "phone": (PHONE,),
+            "iban": (IBAN,),
+            "card": (CARD,),
+            "national_id": (SSN,),
+        }
+    ),
+)
+Spell = Callable[[str], str]
+
+
+def b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def jwt(text: str) -> str:
+    parts = ('{"alg":"HS256"}', json.dumps({"sub": text}))
+    return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts) + ".c2ln"
+
+
+def between(mark: str) -> Spell:
+    """A mark behind the third character."""
+    return lambda text: text[:3] + mark + text[3:]
+
+
+def each(form: str, only: str = "") -> Spell:
+    return lambda text: "".join(form.format(ord(c)) if c in (only or text) else c for c in text)
+
+
+ANY: dict[str, Spell] = {
+    "plain": str,
+    "percent": lambda t: quote(t, safe=""),
+    "percent of everything": lambda t: "".join(f"%{b:02X}" for b in t.encode()),
+    "percent of everything, small": lambda t: "".join(f"%{b:02x}" for b in t.encode()),
+    "percent twice": lambda t: quote(quote(t, safe=""), safe=""),
+    "percent three times": lambda t: quote(quote(quote(t, safe=""), safe=""), safe=""),
+    "decimal entities": each("&#{};"),
+    "decimal entities with zeros": each("&#{:05d};"),
+    "hexadecimal entities": each("&#x{:x};"),
+    "hexadecimal entities, capitals": each("&#X{:X};"),
+    "entities of entities": lambda t: each("&#{};")(t).replace("&", "&amp;"),
+    "quoted-printable": lambda t: quopri.encodestring(t.encode(), quotetabs=True).decode().replace("@", "=40"),
+    "quoted-printable of everything": lambda t: "".join(f"={b:02X}" for b in t.encode()),
+    "a soft line break": between("=\n"),
+    "an encoded word": lambda t: "=?utf-8?Q?" + "".join(f"={b:02X}" for b in t.encode()) + "?=",
+    "an encoded word in base64": lambda t: f"=?UTF-8?B?{b64(t)}?=",
+    "base64": lambda t: b64(t + ":secret"),
+    "basic": lambda t: "Authorization: Basic " + b64(t + ":secret"),
+    "url-safe base64": lambda t: base64.urlsafe_b64encode(b"??>>" + t.encode() + b"??>>").decode(),
+    "base64 in a path": lambda t: f"https://app.example/u/{b64('id:' + t + ';ok')}/edit",
+    "base64 in lines": lambda t: base64.encodebytes(("x" * 50 + " " + t + " and more of it " * 5).encode()).decode(),
+    "base64 of base64": lambda t: b64("user " + b64("it is " + t)),
+    "base64 of UTF-16": lambda t: base64.b64encode(f"say {t} now".encode("utf-16-le")).decode(),
+    "base64 in a query": lambda t: "https://app.example/?s=" + quote(b64(f"who={t}"), safe=""),
+    "base64 of JSON": lambda t: b64(json.dumps({"u": t})),
+    "base64 of escaped JSON": lambda t: b64('{"u":"' + each("\\u{:04x}")(t) + '"}'),
+    "a data address": lambda t: "data:text/plain;base64," + b64(f"dear {t}, "),
+    "a JWT": jwt,
+    "hexadecimal": lambda t: t.encode().hex(),
+    "hexadecimal, capitals": lambda t: t.encode().hex().upper(),
+    "bytea": lambda t: "\\x" + t.encode().hex(),
+    "0x": lambda t: "0x" + t.encode().hex(),
+    "hexadecimal pairs": lambda t: t.encode().hex(":"),
+    "hexadecimal pairs with blanks": lambda t: t.encode().hex(" "),
+    "base32": lambda t: base64.b32encode(t.encode()).decode(),
+    "JSON escapes": each("\\u{:04x}"),
+    "JSON escapes, capitals": each("\\u{:04X}"),
+    "JSON escapes twice": each("\\\\u{:04x}"),
+    "JSON in JSON": lambda t: json.dumps(json.dumps({"to": t})),
+    "JSON in JSON in JSON": lambda t: json.dumps(json.dumps(json.dumps({"to": t}))),
+    "braces": each("\\u{{{:x}}}"),
+    "long escapes": each("\\U{:08x}"),
+    "escapes of C": each("\\x{:02x}"),
+    "octal escapes": each("\\{:03o}"),
+    "soft hyphen": between("\u00ad"),
+    "zero width space": between("\u200b"),
+    "zero width joiner": between("\u200d"),
+    "word joiner": between("\u2060"),
+    "byte order mark": between("\ufeff"),
+    "direction mark": between("\u200e"),
+    "the entity of a soft hyphen": between("&shy;"),
+    "percent-encoded soft hyphen": between("%C2%AD"),
+    "bold inside": between("</b>"),
+    "a comment inside": between("<!-- x -->"),
+    "wbr": between("<wbr>"),
+    "Markdown inside": between("**"),
+    "full width": lambda t: "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in t),
+    "mathematical": lambda t: "".join(
+        chr(0x1D400 + ord(c) - 65) if "A" <= c <= "Z" else chr(0x1D41A + ord(c) - 97) if "a" <= c <= "z" else c
+        for c in t
+    ),
+}
+OF_NAMES: dict[str, Spell] = {
+    "plus": lambda t: t.replace(" ", "+"),
+    "no-break space": lambda t: t.replace(" ", "\u00a0"),
+    "narrow space": lambda t: t.replace(" ", "\u202f"),
+    "entity of a space": lambda t: t.replace(" ", "&nbsp;"),
+    "line break": lambda t: t.replace(" ", "\n"),
+    "line break of Windows": lambda t: t.replace(" ", "\r\n"),
+    "line break and indent": lambda t: t.replace(" ", "\n    "),
+    "quoted line": lambda t: t.replace(" ", "\n> "),
+    "tab": lambda t: t.replace(" ", "\t"),
+    "many blanks": lambda t: t.replace(" ", "     "),
+    "escaped line break": lambda t: t.replace(" ", "\\n"),
+    "br": lambda t: t.replace(" ", "<br/>"),
+    "cells": lambda t: "<td>" + t.replace(" ", "</td>\n<td>") + "</td>",
+    "bold": lambda t: "<b>" + t.replace(" ", "</b> "),
+    "Markdown": lambda t: "**" + t.replace(" ", "** "),
+    "BBCode": lambda t: "[b]" + t.replace(" ", "[/b] "),
+    "small": str.lower,
+    "capitals": str.upper,
+    "turned": lambda t: ", ".join(reversed(t.split(" "))),
+    "genitive": lambda t: t + "'s",
+    "snake": lambda t: t.replace(" ", "_").lower(),
+    "dotted": lambda t: t.replace(" ", ".").lower(),
+    "hyphen": lambda t: t.replace(" ", "-").lower(),
+}
+OF_MAILS: dict[str, Spell] = {
+    "entity of @": each("&#{};", "@"),
+    "named entity": lambda t: t.replace("@", "&commat;").replace(".", "&period;"),
+    "no semicolon": lambda t: t.replace("@", "&#64") + " ",
+    "[at]": lambda t: t.replace("@", " [at] "),
+    "(at)": lambda t: t.replace("@", "(at)"),
+    "{at}": lambda t: t.replace("@", " {at} "),
+    "<at>": lambda t: t.replace("@", "<at>"),
+    "[@]": lambda t: t.replace("@", "[@]"),
+    "[at] [dot]": lambda t: t.replace("@", " [at] ").replace(".", " [dot] "),
+    "(at) (dot)": lambda t: t.replace("@", "(at)").replace(".", "(dot)"),
+    "at": lambda t: t.replace("@", " at "),
+    "AT DOT": lambda t: t.replace("@", " AT ").replace(".", " DOT "),
+    "at dot": lambda t: t.replace("@", " at ").replace(".", " dot "),
+    "ät punkt": lambda t: t.replace("@", " (ät) ").replace(".", " punkt "),
+    "blanks": lambda t: t.replace("@", " @ "),
+    "mailto": lambda t: f"<a href='mailto:{quote(t)}'>",
+    "full width @": lambda t: t.replace("@", "\uff20"),
+    "small @": lambda t: t.replace("@", "\ufe6b"),
+    "escaped for a pattern": lambda t: t.replace(".", "\\."),
+}
+PHONES = (
+    *("+49 (0)30 / 123-41-07", "0049 30 1234107", "030 1234107", "030/1234107", "(030) 123 41 07", "+49301234107"),
+    *("+49-30-12-34-107", "+49.30.1234.107", "030-12 34 107", "0 30 12 34 10 7", "301234107", "tel:+49-30-1234107"),
+    *("+49\u00a030\u00a01234107", "+49 30 1234\u2013107", "030 123 41 07"),
+)
+SPELLINGS = [
+    *((kind, how, value, spell) for kind, value in (("person", NAME), ("email", MAIL)) for how, spell in ANY.items()),
+    *(("phone", how, PHONE, spell) for how, spell in ANY.items()),
+    *(("person", how, value, spell) for value in (NAME, "Wolfhard Quenzelmann") for how, spell in OF_NAMES.items()),
+    *(("email", how, MAIL, spell) for how, spell in OF_MAILS.items()),
+    *(("iban", how, IBAN, ANY[how]) for how in ("base64", "percent of everything", "full width", "soft hyphen")),
+    *(("card", how, CARD, ANY[how]) for how in ("base64", "percent of everything", "full width", "soft hyphen")),
+    *(("national_id", how, SSN, ANY[how]) for how in ("base64", "JSON escapes", "full width", "soft hyphen")),
+]
+
+
+def told(text: str) -> str:
+    return MASKS.text([text])[0]
+
+
+@pytest.mark.parametrize(
+    ("kind", "how", "value", "spell"), SPELLINGS, ids=[f"{kind}-{how}" for kind, how, _, _ in SPELLINGS]
+)
+def test_every_spelling_is_masked_in_the_same_spelling(kind: str, how: str, value: str, spell: Spell) -> None:
+    fresh = MASKS.value(kind, value)
+    assert fresh is not None
+    before = f"it says {spell(value)} here"
+    after = told(before)
+    assert spell(value) not in after
+    expected = f"it says {spell(fresh)} here"
+    assert after == expected or unescape(unescape(after)) == unescape(unescape(expected))  # an entity can grow
+
+
+@pytest.mark.parametrize("spelled", PHONES)
+def test_every_grouping_of_a_number_is_masked(spelled: str) -> None:
+    after = told(f"under {spelled} today")
+    fresh = MASKS.value("phone", spelled.removeprefix("tel:"))
+    assert len(after) == len(f"under {spelled} today")
+    assert fresh is not None and fresh in after
+
+
+def test_the_documentation_lists_the_decoders() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "sanitization.md").read_text()
+    assert [name for name, reads in DECODERS.items() if f"| {name} | {reads} |\n" not in page] == []
+
+
+PIECES = st.sampled_from(
+    [
+        *"%=&;#\\<>[]()@.?*`~'\" aZ09\n\u00ad\u200b\uff21\u0301\u00e9\u0660",
+        *("%4", "&#", "\\u0", "=?utf-8?Q?", "?=", "at", "dot", b64("Zanna Quimbyha wrote this"), NAME, MAIL, "%c3%a9"),
+        *("\\ud83d\\ude00", "&amp;", "<b", "-->", "\x00"),
+    ]
+)
+
+
+@given(st.lists(PIECES, max_size=40).map("".join))
+def test_any_text_is_read_and_masked(text: str) -> None:
+    for view in views(text):
+        for start in range(0, len(view.text), 7):
+            begin, end = view.source(start, start + 1)
+            assert 0 <= begin < end <= len(text)
+    assert told(text).count("\x00") == text.count("\x00")
+
+
+def test_a_plain_text_has_no_views() -> None:
+    assert list(views("Nothing here (really): 50 % of all rows, a\nline, and another-one. a@b")) == []
