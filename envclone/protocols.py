@@ -25,12 +25,14 @@ from envclone.models import (
     Preview,
     Probe,
     ProgressEvent,
+    Questions,
     RewriteReport,
     RowsDigest,
     ServerFiles,
     StepResult,
     StorePlan,
     StoreSnapshot,
+    Unanswered,
 )
 
 if TYPE_CHECKING:
@@ -178,14 +180,17 @@ class StoreSession(Protocol):
         """
         ...
 
-    def probes(self, most: int) -> Sequence[Probe]:
-        """At most so many questions for each vector index, made from the vectors that are there; the same each time."""
+    def probes(self, most: int) -> Sequence[Questions]:
+        """Every vector index, with at most so many questions made from the vectors that are there; the same each time.
+
+        An index that cannot be asked is named with its reason, never left out, and no failure of one is raised.
+        """
         ...
 
-    def answers(self, probes: Sequence[Probe], placed: Collection[str]) -> Sequence[list[Any] | None]:
+    def answers(self, probes: Sequence[Probe], placed: Collection[str]) -> Sequence[list[Any] | Unanswered]:
         """What the indexes answer: records (by address where they are `placed`) with scores, in order.
 
-        Equal answers are equal lists; None where the engine does not ask the index.
+        Equal answers are equal lists; Unanswered says why an index gave none.
         """
         ...
 

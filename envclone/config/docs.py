@@ -82,6 +82,7 @@ _PLACES: dict[type[Model], str] = {
     schema.SanitizeConfig: "`sanitize`",
     schema.DomainConfig: "`sanitize.domains.NAME`",
     schema.FidelityConfig: "`sanitize.fidelity`",
+    schema.AcceptedIndex: "`sanitize.fidelity.accept`",
     schema.BranchesConfig: "`branches`",
     schema.QuarantineConfig: "`quarantine`",
 }

@@ -237,6 +237,18 @@ class DomainConfig(Model):
     )
 
 
+class AcceptedIndex(Model):
+    """A vector index that is published though it was not asked, or though it answers otherwise than production's."""
+
+    index: Text = Field(
+        description="The store's name and the index's as the refusal spells it.",
+        examples=["main.public.photos_phash"],
+    )
+    reason: Text = Field(
+        description="Why that is right; it stands in the attestation.", examples=["its method is not on this machine"]
+    )
+
+
 class FidelityConfig(Model):
     """How exactly a vector index must answer as production's does."""
 
@@ -247,6 +259,12 @@ class FidelityConfig(Model):
         description="The least fraction of sampled nearest-neighbour questions that each vector index must answer with "
         "production's ids, order and scores; below it no image is made. What was measured is in the attestation.",
         examples=[0.98],
+    )
+    accept: list[AcceptedIndex] = Field(
+        default_factory=list,
+        description="Vector indexes that need not be proven, each by name and with a reason. Without an entry here an "
+        "index that could not be asked keeps the image from being made, as one below the minimum does.",
+        examples=[[{"index": "main.public.photos_phash", "reason": "its method is not on this machine"}]],
     )
 
 

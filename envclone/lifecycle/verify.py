@@ -27,7 +27,7 @@ from envclone.models import Integrity, ProgressEvent, StorePlan
 from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.protocols import StoreSession
-from envclone.verifier.fidelity import fidelity
+from envclone.verifier.fidelity import fidelity, unfaithful
 from envclone.verifier.fields import FieldFindings, examine_fields
 from envclone.verifier.files import examine_files
 from envclone.verifier.record import examine_record
@@ -49,6 +49,10 @@ class Verified:
 
 
 _TOKEN = object()
+_HINT = (
+    "a vector index that need not be proven is named in the stack file: "
+    "sanitize.fidelity.accept: [{index: STORE.INDEX, reason: WHY}]"
+)
 
 
 def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None) -> Verified:
@@ -156,26 +160,19 @@ def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> 
         checks["fidelity"] = fidelity(
             raws, cleans, {name: work.rewrite.placed for name, work in sanitized.stores.items()}
         )
-        problems += _unfaithful(checks["fidelity"], project.loaded.stack.sanitize.fidelity.minimum)
+        asked_for = project.loaded.stack.sanitize.fidelity
+        accepted = {one.index: one.reason for one in asked_for.accept}
+        other = unfaithful(checks["fidelity"], asked_for.minimum, accepted)
+        problems += other
         references = project.loaded.stack.sanitize.references
         checks["references"], lost = dangling(references, plans, raws, cleans)
         problems += lost
         if problems:
-            raise UnsafeError("verification failed: no image was made", problems=problems)
+            raise UnsafeError(
+                "verification failed: no image was made", problems=problems, hint=_HINT if other else None
+            )
         checks["fields"] = findings.summary()
         return checks, findings
-
-
-def _unfaithful(found: Mapping[str, Any], minimum: float) -> list[str]:
-    problems = []
-    for store, indexes in found.items():
-        for index, one in indexes.items():
-            if one["fraction"] is not None and one["fraction"] < minimum:
-                problems.append(
-                    f"{store}: {index} answers {one['identical']} of {one['queries']} questions as production's does "
-                    f"({one['fraction']:.1%}), {minimum:.1%} is asked for (sanitize.fidelity.minimum)"
-                )
-    return problems
 
 
 def _broken(store: str, was: Integrity, now: Integrity) -> list[str]:

@@ -35,9 +35,11 @@ from envclone.models.data import (
     Inventory,
     JsonRule,
     Probe,
+    Questions,
     RewriteReport,
     RowsDigest,
     StorePlan,
+    Unanswered,
 )
 from envclone.models.results import (
     Counters,
@@ -68,6 +70,7 @@ __all__ = [
     "Preview",
     "Probe",
     "ProgressEvent",
+    "Questions",
     "RawSnapshot",
     "RewriteReport",
     "RowsDigest",
@@ -76,4 +79,5 @@ __all__ = [
     "StepResult",
     "StorePlan",
     "StoreSnapshot",
+    "Unanswered",
 ]

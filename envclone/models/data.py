@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, NamedTuple
@@ -19,9 +19,11 @@ __all__ = [
     "Inventory",
     "JsonRule",
     "Probe",
+    "Questions",
     "RewriteReport",
     "RowsDigest",
     "StorePlan",
+    "Unanswered",
 ]
 
 
@@ -172,6 +174,23 @@ class Probe:
     index: str
     table: str
     query: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Questions:
+    """What one vector index is asked; `unasked` says why it cannot be, `empty` why there is nothing to ask it."""
+
+    index: str
+    probes: Sequence[Probe] = ()
+    unasked: str = ""
+    empty: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Unanswered:
+    """Why a vector index could not be asked a question, without anybody's value."""
+
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

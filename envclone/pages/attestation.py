@@ -100,10 +100,7 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
         *(
             (
                 f"questions to {index} of {store}",
-                "not asked: the planner does not use it"
-                if one["fraction"] is None
-                else f"{one['identical']} of {one['queries']} with production's ids, order and scores"
-                f" ({one['fraction']:.1%})",
+                _answered(one),
             )
             for store, indexes in sorted(checks.get("fidelity", {}).items())
             for index, one in sorted(indexes.items())
@@ -150,6 +147,17 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
             ("field", "times"),
             [(place, f"{count:,}") for place, count in sorted(fields["coincidences"].items())],
         )
+
+
+def _answered(one: Mapping[str, Any]) -> str:
+    """What came of the questions to one vector index."""
+    if one["fraction"] is not None:
+        said = f"{one['identical']} of {one['queries']} with production's ids, order and scores ({one['fraction']:.1%})"
+    elif one.get("empty"):
+        said = f"nothing to ask: {one['empty']}"
+    else:
+        said = f"NOT ASKED: {one.get('unasked') or 'the planner does not use it'}"
+    return f"{said}; accepted: {one['accepted']}" if one.get("accepted") else said
 
 
 def _moved(rewrite: Mapping[str, Any]) -> str:

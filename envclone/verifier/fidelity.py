@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
+from envclone.models import Questions, Unanswered
 from envclone.protocols import StoreSession
 
-__all__ = ["QUERIES", "fidelity", "lowest"]
+__all__ = ["QUERIES", "fidelity", "lowest", "unfaithful"]
 
 QUERIES = 100
 """Questions per vector index."""
@@ -18,30 +19,65 @@ def fidelity(
 ) -> dict[str, Any]:
     """Per store and index: how many questions were asked, and how many had the same ids, order and scores.
 
-    `fraction` is that of an index, None for one that the engine would not ask. `placed` are the tables and collections
-    of each store whose records are at their addresses, and are known by them.
+    `fraction` is None for an index that was not asked: `empty` says why there is nothing to ask it, `unasked` why it
+    could not be, which is a finding. `placed` are the tables and collections of each store whose records are at their
+    addresses, and are known by them.
     """
     found: dict[str, Any] = {}
     for store, raw in raws.items():
-        asked = raw.probes(QUERIES)
-        if not asked:
+        questions = raw.probes(QUERIES)
+        if not questions:
             continue
+        asked = [probe for one in questions for probe in one.probes]
         before, after = raw.answers(asked, placed[store]), cleans[store].answers(asked, placed[store])
-        counts: dict[str, list[int]] = {}
+        its: dict[str, list[tuple[Any, Any]]] = {}
         for probe, one, other in zip(asked, before, after, strict=True):
-            count = counts.setdefault(probe.index, [0, 0])
-            if one is None:
-                continue
-            count[0] += 1
-            count[1] += one == other
-        found[store] = {
-            index: {"queries": queries, "identical": same, "fraction": same / queries if queries else None}
-            for index, (queries, same) in sorted(counts.items())
-        }
+            its.setdefault(probe.index, []).append((one, other))
+        found[store] = {one.index: _compared(one, its.get(one.index, [])) for one in questions}
     return found
+
+
+def unfaithful(found: Mapping[str, Any], minimum: float, accepted: Mapping[str, str]) -> list[str]:
+    """What keeps an image from being made: indexes below the minimum, indexes that could not be asked.
+
+    Those that the stack file accepts by name (`store.index`) are marked with its reason; a name without an index is a
+    problem as well.
+    """
+    problems, names = [], set()
+    for store, indexes in found.items():
+        for index, one in indexes.items():
+            name = f"{store}.{index}"
+            names.add(name)
+            if name in accepted:
+                one["accepted"] = accepted[name]
+            elif one.get("unasked"):
+                problems.append(f"{store}: the vector index {index} could not be asked: {one['unasked']}")
+            elif one["fraction"] is not None and one["fraction"] < minimum:
+                problems.append(
+                    f"{store}: {index} answers {one['identical']} of {one['queries']} questions as production's does "
+                    f"({one['fraction']:.1%}), {minimum:.1%} is asked for (sanitize.fidelity.minimum)"
+                )
+    problems += [
+        f"sanitize.fidelity.accept names {name}, but there is no such vector index"
+        + (f"; there are: {', '.join(sorted(names))}" if names else "")
+        for name in accepted
+        if name not in names
+    ]
+    return problems
 
 
 def lowest(found: Mapping[str, Any]) -> float | None:
     """The least fraction of any index; None when none was asked."""
     fractions = [one["fraction"] for its in found.values() for one in its.values() if one["fraction"] is not None]
     return min(fractions, default=None)
+
+
+def _compared(questions: Questions, pairs: Sequence[tuple[Any, Any]]) -> dict[str, Any]:
+    why = questions.unasked
+    for side, place in (("in production's copy", 0), ("in the clone", 1)):
+        why = why or next((f"{side}, {one.why}" for pair in pairs if isinstance(one := pair[place], Unanswered)), "")
+    if why or not pairs:
+        said = {"unasked": why} if why else {"empty": questions.empty or "there is nothing to ask"}
+        return {"queries": 0, "identical": 0, "fraction": None, **said}
+    same = sum(one == other for one, other in pairs)
+    return {"queries": len(pairs), "identical": same, "fraction": same / len(pairs)}

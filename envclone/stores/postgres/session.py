@@ -9,7 +9,19 @@ from typing import Any
 
 import psycopg
 
-from envclone.models import Change, Cleaned, Compared, Integrity, Inventory, Probe, RewriteReport, RowsDigest, StorePlan
+from envclone.models import (
+    Change,
+    Cleaned,
+    Compared,
+    Integrity,
+    Inventory,
+    Probe,
+    Questions,
+    RewriteReport,
+    RowsDigest,
+    StorePlan,
+    Unanswered,
+)
 from envclone.protocols import Look, Masks, Progress, StoreSession
 from envclone.stores.postgres.catalog import definitions, inventory, layout, read
 from envclone.stores.postgres.prove import compare, digest, integrity, probe
@@ -110,13 +122,13 @@ class PostgresSession:
         assert isinstance(clean, PostgresSession)
         return compare.compare(self._connect, clean._connect, plan, masks, placed, look, progress)
 
-    def probes(self, most: int) -> Sequence[Probe]:
-        """Questions for each vector index of pgvector."""
+    def probes(self, most: int) -> Sequence[Questions]:
+        """Questions for each vector index of pgvector and of extensions like it."""
         with self._connect(autocommit=True) as conn:
             return probe.probes(conn, most)
 
-    def answers(self, probes: Sequence[Probe], placed: Collection[str]) -> Sequence[list[Any] | None]:
-        """What the indexes answer; None where the planner does not use one."""
+    def answers(self, probes: Sequence[Probe], placed: Collection[str]) -> Sequence[list[Any] | Unanswered]:
+        """What the indexes answer, or why one does not."""
         with self._connect(autocommit=True) as conn:
             return probe.answers(conn, probes, placed)
 

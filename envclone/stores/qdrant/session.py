@@ -24,10 +24,12 @@ from envclone.models import (
     Inventory,
     Probe,
     ProgressEvent,
+    Questions,
     RewriteReport,
     RowsDigest,
     StorePlan,
     StoreSnapshot,
+    Unanswered,
 )
 from envclone.protocols import FieldMask, Look, Masks, Progress, StoreSession
 from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
@@ -193,12 +195,12 @@ class QdrantSession:
         """Raises UnsafeError: Qdrant has no language that a hook's statements could be written in."""
         raise UnsafeError(f"the hook {name} is SQL, which a Qdrant store does not know")
 
-    def probes(self, most: int) -> Sequence[Probe]:
+    def probes(self, most: int) -> Sequence[Questions]:
         """Questions for each vector of each collection, in each shard."""
         return [found for one in self._collections.values() for found in probe.probes(one, most)]
 
-    def answers(self, probes: Sequence[Probe], placed: Names[str]) -> Sequence[list[Any] | None]:
-        """What each shard answers: ids and scores."""
+    def answers(self, probes: Sequence[Probe], placed: Names[str]) -> Sequence[list[Any] | Unanswered]:
+        """What each shard answers: ids and scores, or why it does not."""
         return probe.answers(self._collections, probes)
 
     def integrity(self) -> Integrity:

@@ -28,7 +28,9 @@ def _sanitized_and_proven(pool: Pool, root: Path, vectors: tuple[str, ...] = (""
         assert set(plan.rules) == set(before.inventory().fields)
         assert before.digest(plan, masks) == after.digest(plan, None)
         assert after.integrity().problems == ()
-        asked = before.probes(20)
+        questions = before.probes(20)
+        assert not [one for one in questions if one.unasked]
+        asked = [probe for one in questions for probe in one.probes]
         assert {probe.index for probe in asked} and before.answers(asked, ()) == after.answers(asked, ())
         assert all(before.answers(asked[:1], ()))
     assert not [path for path in files(clean) if NEEDLE in path.read_bytes()]
