@@ -163,7 +163,9 @@ def test_an_index_of_every_type_answers_as_in_production(major: int) -> None:
 TURNED = """
 CREATE EXTENSION vector;
 CREATE FUNCTION turned(v vector) RETURNS vector LANGUAGE plpgsql IMMUTABLE AS $$ BEGIN
-  IF coalesce(current_setting('app.turn', true), '') <> 'on' THEN RAISE EXCEPTION 'no turn for Zanna Quimby'; END IF;
+  IF coalesce(current_setting('app.turn', true), '') <> 'on' THEN
+    RAISE EXCEPTION 'no turn for %', (SELECT owner FROM public.things LIMIT 1);
+  END IF;
   RETURN v; END $$;
 CREATE TABLE things (id int PRIMARY KEY, owner text, v vector(3));
 INSERT INTO things SELECT i, 'Zanna Quimby', ARRAY[i, 1, 2]::vector(3) FROM generate_series(1, 30) i;
