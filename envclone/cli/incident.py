@@ -54,10 +54,20 @@ def record(
             assert step.expect is not None
             got = step.expect.error or f"{len(step.expect.rows or step.expect.ids)} rows"
             click.echo(visible(f"{step.id}: {got}"))
+            if (step.expect.error or "").startswith(_NOT_UNDERSTOOD):
+                click.echo(
+                    f"warning: {step.id} was recorded as failing in production: the statement names something unknown"
+                    " there, or is spelled wrongly",
+                    err=True,
+                )
         click.echo(f"recorded in {bundle} (mode 0600: it holds raw data)")
         click.echo(f"next: envclone branch {recorded.environment} --incident {recorded.incident}")
 
     emit(as_json, {"incident": recorded.incident, "steps": [step.id for step in recorded.steps]}, text)
+
+
+_NOT_UNDERSTOOD = "42"
+"""The class of SQLSTATE of syntax errors and unknown names (PostgreSQL's appendix A)."""
 
 
 @incident.command()

@@ -109,7 +109,7 @@ class SqlStep(_Step):
     """One SQL statement, run in a read-only transaction that is rolled back."""
 
     kind: Literal["sql"] = "sql"
-    sql: str = Field(description="The statement, with %s or %(name)s placeholders when there are parameters.")
+    sql: str = Field(description="The statement; placeholders are `%s`, `$1`, `?`, or `%(name)s`, `:name`, `@name`.")
     parameters: list[Any] | dict[str, Any] | None = Field(
         default=None, description="Parameters; a list of numbers can be a vector or an array."
     )

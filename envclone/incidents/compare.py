@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envclone.errors import UsageError
+from envclone.incidents import parts
 from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step
 from envclone.incidents.differences import Item, between, in_words, sqlstate
 from envclone.incidents.order import OrderInfo, order_of
@@ -47,7 +48,7 @@ def compare(
     """
     got = actual if isinstance(actual, Expected) else Expected.of(step, actual)
     allowed = step.tolerance if tolerance is None else tolerance
-    size = len(expected.ids) or len(expected.rows)
+    size = len(expected.ids) or len(expected.rows) or len(expected.scores)
     if expected.error is not None or got.error is not None:
         same = _same_error(expected.error, got.error)
         differences = () if same else (Difference(DifferenceKind.ERROR, "", None, "", expected.error, got.error),)
@@ -63,18 +64,22 @@ def compare(
             results=size,
             note=_failed(got, same),
         )
-    if isinstance(step, SqlStep) and expected.ids and not expected.rows:
-        return _judge(step.id, _hits(expected, _ids_of(step, got), allowed, single=False), size)
-    if expected.columns != got.columns:
-        difference = Difference(
-            DifferenceKind.COLUMNS, "", None, "", ", ".join(expected.columns), ", ".join(got.columns)
-        )
+    columns, note = got.columns, ""
+    if not isinstance(step, HttpStep):
+        if isinstance(step, SqlStep) and size and not expected.rows:
+            got = _ids_of(step, got)
+        got, note = parts.compared(expected, got), parts.in_words(expected)
+        columns = columns if expected.columns or not size else ()
+    if expected.columns != columns:
+        difference = Difference(DifferenceKind.COLUMNS, "", None, "", ", ".join(expected.columns), ", ".join(columns))
         return StepVerdict(step.id, False, in_words((difference,)), (difference,), identical_rows=False, results=size)
     if isinstance(step, HttpStep):
         ranking = _leaves(step, expected, got, allowed)
+    elif isinstance(step, SqlStep) and (expected.rows or not size):
+        ranking = _rows(step, expected, got, allowed)
     else:
-        ranking = _rows(step, expected, got, allowed) if isinstance(step, SqlStep) else _hits(expected, got, allowed)
-    return _judge(step.id, ranking, size)
+        ranking = _hits(expected, got, allowed, single=not isinstance(step, SqlStep))
+    return replace(_judge(step.id, ranking, size), note=note)
 
 
 def verdict(incident: Incident, results: Mapping[str, StepResult] | Sequence[StepResult]) -> ReplayReport:
@@ -174,16 +179,14 @@ def _hits(expected: Expected, got: Expected, tolerance: float, *, single: bool =
     """A vector search: hits with an id, a score (`single`: of 32 bits) and, when asked for, a payload."""
 
     def items(result: Expected) -> list[Item]:
-        # without a recorded score there is none to compare
-        scores = (
-            [None] * len(result.ids)
-            if not (expected.scores and result.scores)
-            else [single_precision(s) if single else s for s in result.scores]
-        )
-        rows = result.rows if len(result.rows) == len(result.ids) else [()] * len(result.ids)
+        # what was not recorded is not compared: without ids a hit is known by its place
+        count = max(len(result.ids), len(result.rows), len(result.scores))
+        scores: list[Any] = [single_precision(s) if single else s for s in result.scores] or [None] * count
+        rows = result.rows if len(result.rows) == count else [()] * count
+        word = "id" if result.ids else "hit"
         return [
-            Item(("id", i), f"id {i}", score, row, canonical([i, list(row)]))
-            for i, score, row in zip(result.ids, scores, rows, strict=True)
+            Item((word, i), f"{word} {i}", score, row, canonical([i, list(row)]))
+            for i, score, row in zip(result.ids or range(1, count + 1), scores, rows, strict=True)
         ]
 
     def same(left: Any, right: Any) -> bool:

@@ -122,7 +122,7 @@ def _match(data: Mapping[str, Any]) -> Any:
     import qdrant_edge as q
 
     makers: dict[str, Callable[[Any], Any]] = {
-        "value": q.MatchValue,
+        "value": lambda value: q.MatchValue(_exact(value)),
         "text": q.MatchText,
         "text_any": q.MatchTextAny,
         "phrase": q.MatchPhrase,
@@ -134,6 +134,15 @@ def _match(data: Mapping[str, Any]) -> Any:
         raise ConfigError(f"a match must have exactly one of {', '.join(makers)}")
     kind, value = next(iter(data.items()))
     return makers[kind](value)
+
+
+def _exact(value: Any) -> Any:
+    """A value as the engine takes it: its binding reads Python's True as the number 1, and numpy's as a boolean."""
+    if not isinstance(value, bool):
+        return value
+    import numpy as np
+
+    return np.bool_(value)
 
 
 def _range(data: Mapping[str, Any]) -> Any:

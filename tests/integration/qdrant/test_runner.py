@@ -35,6 +35,8 @@ PLACES = {
         "items": [{"kind": "a", "count": n}, {"kind": "b", "count": -n}],
         "many": list(range(n % 4)),
         "at": {"lon": n / 10, "lat": 0.0},
+        "on": n % 2 == 0,
+        "mixed": [True, 1, "true", False, 0, None][n % 6],
     }
     for n in range(60)
 }
@@ -130,6 +132,13 @@ FILTERS: list[tuple[dict[str, Any], Callable[[int, dict[str, Any]], bool]]] = [
         lambda n, p: p["tag"] == "t1" and p["price"] < 30,
     ),
     ({"must": [{"has_vector": ""}]}, lambda n, p: True),
+    ({"must": [{"key": "on", "match": {"value": True}}]}, lambda n, p: p["on"]),
+    ({"must": [{"key": "on", "match": {"value": False}}]}, lambda n, p: not p["on"]),
+    ({"must_not": [{"key": "on", "match": {"value": True}}]}, lambda n, p: not p["on"]),
+    ({"must": [{"key": "mixed", "match": {"value": True}}]}, lambda n, p: p["mixed"] is True),
+    ({"must": [{"key": "mixed", "match": {"value": 1}}]}, lambda n, p: p["mixed"] == 1 and p["mixed"] is not True),
+    ({"must": [{"key": "mixed", "match": {"value": 0}}]}, lambda n, p: p["mixed"] == 0 and p["mixed"] is not False),
+    ({"must": [{"key": "mixed", "match": {"value": "true"}}]}, lambda n, p: p["mixed"] == "true"),
 ]
 
 

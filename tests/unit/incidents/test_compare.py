@@ -122,6 +122,32 @@ def test_without_scores_the_order_is_strict() -> None:
     assert not agreed(SEARCH, expected, Expected(ids=(2, 1), scores=(0.5, 0.5)))
 
 
+@pytest.mark.parametrize("told", [("ids",), ("scores",), ("ids", "scores"), ("columns", "rows"), ("columns", "ids")])
+def test_what_an_expectation_does_not_have_is_not_compared(told: tuple[str, ...]) -> None:
+    whole = hits((7, 0.5), (3, 0.25), (9, 0.125))
+    expected = Expected(**{part: getattr(whole, part) for part in told})
+    found = compare(SEARCH, expected, whole)
+    assert found.reproduced, found.reasons
+    assert (found.note == "") == ("rows" in told)
+    other = hits((7, 0.5), (4, 0.2), (9, 0.125))
+    assert not compare(SEARCH, expected, other).reproduced
+    assert not compare(SEARCH, expected, hits((7, 0.5), (3, 0.25))).reproduced
+    assert not compare(SEARCH, expected, Expected(columns=("payload",))).reproduced
+
+
+def test_an_expectation_of_nothing_is_one() -> None:
+    for nothing in (Expected(), Expected(columns=("payload",))):
+        assert not compare(SEARCH, nothing, hits((7, 0.5))).reproduced
+    assert compare(SEARCH, Expected(columns=("payload",)), Expected(columns=("payload",))).reproduced
+
+
+def test_scores_alone_suffice_for_a_query() -> None:
+    step = SqlStep(id="list", store="main", sql="SELECT id, d FROM t ORDER BY d", key="id", score="d")
+    got = Expected(columns=("id", "d"), rows=((1, 0.25), (2, 0.5)))
+    assert compare(step, Expected(scores=(0.25, 0.5)), got).reproduced
+    assert not compare(step, Expected(scores=(0.25, 0.75)), got).reproduced
+
+
 def test_an_id_is_not_its_text() -> None:
     assert not agreed(SEARCH, hits((1, 0.5)), hits(("1", 0.5)))
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone.errors import UnreachableError, UsageError
 from envclone.incidents.bundle import SqlStep
+from envclone.incidents.placeholders import standard
 from envclone.incidents.terms import Terms
 from envclone.models import StepResult
 from envclone.stores.postgres.steps.parameters import bind, plain
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGresult
 
-__all__ = ["execute", "said"]
+__all__ = ["execute", "said", "sent"]
 
 _NATIVE = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "json", "jsonb", "bytea"}
 """Types whose values JSON can hold as such (bytea as hexadecimal digits); all others are read as the server's text."""
@@ -52,7 +53,7 @@ def execute(
     import psycopg
 
     _register(conn)
-    text, values = as_sent(step.id, step.sql, bind(step.sql, step.parameters))
+    text, values = sent(step)
     began = time.monotonic()
     result: PGresult | None = None
     rows: tuple[tuple[Any, ...], ...] = ()
@@ -90,6 +91,15 @@ def execute(
         scores=tuple(float(score) for score in scores),
         seconds=round(seconds, 6),
     )
+
+
+def sent(step: SqlStep) -> tuple[str, list[Any] | None]:
+    """The statement with the server's placeholders, and its parameters in their order.
+
+    Raises UsageError when they do not fit.
+    """
+    text, parameters = standard(step.id, step.sql, step.parameters)
+    return as_sent(step.id, text, bind(text, parameters))
 
 
 def said(exc: psycopg.Error) -> str:

@@ -12,12 +12,10 @@ from envclone.incidents.bundle import SqlStep, Step
 from envclone.incidents.terms import Terms
 from envclone.models import StepResult
 from envclone.stores.postgres.server import pinned
-from envclone.stores.postgres.steps.execute import execute
-from envclone.stores.postgres.steps.parameters import bind
+from envclone.stores.postgres.steps.execute import execute, sent
 from envclone.stores.postgres.steps.reading import known, roles
 from envclone.stores.postgres.steps.reading.catalog import Catalog
 from envclone.stores.postgres.steps.reading.grammar import Refused
-from envclone.stores.postgres.steps.reading.placeholders import as_sent
 from envclone.stores.postgres.steps.reading.statement import of_statement
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ class ProductionRunner:
         problems = [
             f"it sets '{name}'" for name in {**sql_step.settings, **sql_step.local} if not known.may_be_set(name)
         ]
-        text, _ = as_sent(sql_step.id, sql_step.sql, bind(sql_step.sql, sql_step.parameters))
+        text, _ = sent(sql_step)
         try:
             uses = of_statement(text)
         except Refused as exc:
