@@ -8,7 +8,6 @@ import functools
 import os
 import pwd
 from pathlib import Path
-from typing import TextIO
 
 from envclone import process
 from envclone.errors import ResourceError
@@ -109,9 +108,24 @@ def _chown(path: Path, uid: int, gid: int) -> None:
     os.chown(path, uid, gid, follow_symlinks=False)
     if path.is_symlink() or not path.is_dir():
         return
-    for _, directories, files, folder in os.fwalk(path):
-        for name in (*directories, *files):
-            os.chown(name, uid, gid, dir_fd=folder, follow_symlinks=False)
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        _chown_below(folder, uid, gid)
+    finally:
+        os.close(folder)
+
+
+def _chown_below(folder: int, uid: int, gid: int) -> None:
+    """Change the owner of everything in an open directory: each name from its directory, and no link is followed."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            os.chown(entry.name, uid, gid, dir_fd=folder, follow_symlinks=False)
+            if entry.is_dir(follow_symlinks=False):
+                inner = os.open(entry.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=folder)
+                try:
+                    _chown_below(inner, uid, gid)
+                finally:
+                    os.close(inner)
 
 
 def _lend(place: str) -> Account:
@@ -120,10 +134,10 @@ def _lend(place: str) -> Account:
     descriptor = os.open(LENT, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
-        lent = _read_lent(file)
-        uid = next((uid for uid, path in lent.items() if path == place), None)
+        text = file.read()
+        uid = _lent_to(text, place)
         if uid is None:
-            lent = {uid: path for uid, path in lent.items() if not _gone(path)}
+            lent = {uid: path for uid, path in _read_lent(text).items() if not _gone(path)}
             busy = _users()
             uid = next((uid for uid in RANGE if uid not in lent and uid not in busy), None)
             if uid is None:
@@ -138,9 +152,21 @@ def _lend(place: str) -> Account:
     return Account(f"{SERVICE_ACCOUNT}-{uid}", uid, uid)
 
 
-def _read_lent(file: TextIO) -> dict[int, str]:
+def _lent_to(text: str, place: str) -> int | None:
+    """The account of a directory, found in the list's text: it can be long, and every start of a server asks it."""
+    text, wanted = f"\0\n{text}", f"\t{place}\0\n"
+    end = text.find(wanted)
+    while end >= 0:
+        uid = text[text.rfind("\0\n", 0, end) + 2 : end]
+        if uid.isdigit():  # else it is the end of a longer name
+            return int(uid)
+        end = text.find(wanted, end + 1)
+    return None
+
+
+def _read_lent(text: str) -> dict[int, str]:
     found = {}
-    for line in file.read().split("\0\n")[:-1]:
+    for line in text.split("\0\n")[:-1]:
         uid, _, path = line.partition("\t")
         if uid.isdigit():
             found[int(uid)] = path

@@ -62,6 +62,7 @@ class _Copy:
         self._copy_data = copy_data
         self._own = os.geteuid() == 0
         self._links: dict[tuple[int, int], str] = {}
+        self._fresh: tuple[int, int, int] | None = None  # owner, group and mode that a file here is made with
 
     def directory(self, source: int, target: int, prefix: str) -> None:
         """Copy the entries of one open directory into another, then its own mode, owner and times."""
@@ -105,7 +106,13 @@ class _Copy:
             try:
                 if status.st_size:
                     self._copy_data(old, new, status)
-                self._attributes(new, status)
+                if self._fresh is None:
+                    made = os.fstat(new)
+                    self._fresh = made.st_uid, made.st_gid, made.st_mode
+                if self._fresh == (status.st_uid, status.st_gid, status.st_mode):
+                    os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))  # most files: nothing else to change
+                else:
+                    self._attributes(new, status)
             finally:
                 os.close(new)
         finally:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envclone import registry
 from envclone.errors import ConfigError, ResourceError, UsageError
 from envclone.models import ProgressEvent
-from envclone.profiles import capture as reading
-from envclone.profiles import disks, machine
-from envclone.profiles.profile import FOLDER, BlockIo, Profile, find, load
 from envclone.project import Project
+
+if TYPE_CHECKING:
+    from envclone.profiles.profile import Profile
 
 __all__ = ["Captured", "capture", "chosen", "profiles_of"]
 
@@ -46,6 +46,8 @@ def capture(
     UsageError when a profile is there already and `force` is not given; then nothing is written.
     """
     from envclone.config.load import resolve_source
+    from envclone.profiles import capture as reading
+    from envclone.profiles.profile import FOLDER
 
     config = project.environment(environment)
     wanted: dict[str, Any] = {**config.stores, **config.services}
@@ -106,15 +108,10 @@ def chosen(
         if equals and part not in parts:
             raise UsageError(f"there is no store or service '{part}'", hint=f"one of {', '.join(sorted(parts))}")
         if profile != environment:
+            from envclone.profiles.profile import find, load
+
             found |= dict.fromkeys([part] if equals else parts, load(find(folder, profile)))
-    missing = machine.shortfalls(found)
-    why = registry.observer(runtime).unlimited()
-    if why is not None and any(one.limits for one in found.values()):
-        missing.append(f"limits of CPU and memory are not applied: {why}")
-    if runtime == "local" and (sized := sorted(part for part, one in found.items() if one.shm is not None)):
-        missing.append(f"the size of /dev/shm is this host's for {', '.join(sized)}: local processes share it")
-    if any(one.io != BlockIo() for one in found.values()) and disks.number_of(project.pool.path) is None:
-        missing.append("limits of block devices are not applied: the pool is on no single disk that the kernel names")
+    missing = _missing(project, found, runtime) if found else []
     if missing and not allow_degraded:
         raise ResourceError(
             "this host cannot give what production has: " + "; ".join(missing),
@@ -123,9 +120,30 @@ def chosen(
     return found, tuple(missing)
 
 
+def _missing(project: Project, found: Mapping[str, Profile], runtime: str) -> list[str]:
+    """What of these profiles this host cannot give."""
+    from envclone.profiles import disks, machine
+    from envclone.profiles.profile import BlockIo
+
+    missing = machine.shortfalls(found)
+    why = registry.observer(runtime).unlimited()
+    if why is not None and any(one.limits for one in found.values()):
+        missing.append(f"limits of CPU and memory are not applied: {why}")
+    if runtime == "local" and (sized := sorted(part for part, one in found.items() if one.shm is not None)):
+        missing.append(f"the size of /dev/shm is this host's for {', '.join(sized)}: local processes share it")
+    if any(one.io != BlockIo() for one in found.values()) and disks.number_of(project.pool.path) is None:
+        missing.append("limits of block devices are not applied: the pool is on no single disk that the kernel names")
+    return missing
+
+
 def profiles_of(project: Project, environment: str) -> dict[str, Profile]:
     """The profile of each store and service of an environment that names one. Raises ConfigError."""
     config = project.environment(environment)
     folder = project.loaded.path.parent
     parts: dict[str, Any] = {**config.stores, **config.services}
-    return {name: load(find(folder, part.profile)) for name, part in parts.items() if part.profile}
+    named = {name: str(part.profile) for name, part in parts.items() if part.profile}
+    if not named:
+        return {}
+    from envclone.profiles.profile import find, load
+
+    return {name: load(find(folder, profile)) for name, profile in named.items()}

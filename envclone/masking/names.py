@@ -12,18 +12,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache, lru_cache
 from hashlib import blake2b
-from pathlib import Path
 from typing import NamedTuple
 
+from envclone.masking.dictionary import DICTIONARY, dictionary_digest
 from envclone.masking.fpe import NumberCycle, number_cycle, subkey, tweaked_cycle
 from envclone.masking.name_classes import SMALLEST, Shape, grouped, merged, shape
 from envclone.masking.walk import walk
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 
 __all__ = ["BUILT", "DICTIONARY", "KnownNames", "classes", "dictionary_digest", "given_names", "is_name"]
-
-DICTIONARY = Path(__file__).parent / "data" / "names.txt"
-"""A line per role with its names, in lower case and NFC; `envclone.masking.names_build` makes it."""
 
 BUILT = "built"
 """The line of names that nobody has; `built-words` are those that stand beside names that are words too."""
@@ -141,8 +138,3 @@ def is_name(word: str) -> bool:
 def given_names() -> frozenset[str]:
     """The given names of the dictionary that are no words of everyday English too, in lower case."""
     return _load().firsts
-
-
-def dictionary_digest() -> str:
-    """16 hex digits that change with the dictionary."""
-    return blake2b(DICTIONARY.read_bytes(), digest_size=8).hexdigest()

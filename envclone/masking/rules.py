@@ -13,9 +13,8 @@ from collections.abc import Mapping, Sequence
 from hashlib import blake2b
 
 from envclone.errors import ConfigError, UnsafeError
+from envclone.masking.dictionary import dictionary_digest
 from envclone.masking.kinds import DomainSpec
-from envclone.masking.names import dictionary_digest
-from envclone.masking.planner import Planner
 from envclone.models import Inventory, StorePlan
 
 __all__ = ["MASKING_VERSION", "DomainSpec", "digest", "plan"]
@@ -33,6 +32,8 @@ def plan(rules: Rules, domains: Mapping[str, DomainSpec], inventory: Inventory) 
     Raises UnsafeError with all problems when a field or JSON path is undeclared or a rule matches nothing; ConfigError
     with all problems when rules only contradict each other or cannot be applied. The hint is the YAML to add.
     """
+    from envclone.masking.planner import Planner  # who asks for the digest alone does not wait for it
+
     planner = Planner(rules, domains, inventory)
     decided = planner.decide()
     found = len(planner.unsafe) + len(planner.invalid)

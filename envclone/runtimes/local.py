@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from envclone import registry
 from envclone.errors import UsageError
 from envclone.models import Branch, Counters, Credentials, Endpoint, Preview
 from envclone.profiles import cgroups, disks
 from envclone.profiles.processes import limit_process, tree_usage
-from envclone.profiles.profile import BlockIo, parse
 from envclone.protocols import Progress
+
+if TYPE_CHECKING:
+    from envclone.profiles.profile import Profile
 
 __all__ = ["LocalInsight", "LocalRuntime", "LocalWitness"]
 
@@ -49,10 +51,10 @@ class LocalRuntime:
         try:
             for name, snapshot in branch.stores.items():
                 server = registry.server(snapshot.kind)
-                profile = parse(branch.profiles[name], name) if name in branch.profiles else None
+                profile = _profile(branch, name)
                 group = cgroups.Group(directory, name)
                 started = None
-                if profile is not None and confined and (profile.limits or profile.io != BlockIo()):
+                if profile is not None and confined and (profile.limits or profile.io != type(profile.io)()):
                     group.create(profile, disks.number_of(directory))
                     started = group.add
                 endpoint = server.serve(
@@ -107,6 +109,14 @@ class LocalRuntime:
     def insight(self, branch: Branch, directory: Path) -> LocalInsight:
         """A look into the stores' processes."""
         return LocalInsight(branch, directory)
+
+
+def _profile(branch: Branch, store: str) -> Profile | None:
+    if store not in branch.profiles:
+        return None
+    from envclone.profiles.profile import parse  # a branch without profiles does not wait for their schema
+
+    return parse(branch.profiles[store], store)
 
 
 class LocalWitness:

@@ -8,15 +8,18 @@ from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any
-
-import psycopg
+from typing import TYPE_CHECKING, Any
 
 from envclone.errors import UnsafeError
 
 __all__ = ["FILE", "Connect", "Connection", "Login", "Logins", "choose", "load", "require", "save"]
 
-Connection = psycopg.Connection[tuple[Any, ...]]
+if TYPE_CHECKING:
+    import psycopg
+
+    Connection = psycopg.Connection[tuple[Any, ...]]
+else:  # a branch's start loads the driver while its server starts
+    Connection = Any
 Connect = Callable[..., AbstractContextManager[Connection]]
 """`connect(dbname=None, *, autocommit=True, login=Login.WORKER)` opens a connection, prepared, and closes it."""
 

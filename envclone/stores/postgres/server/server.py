@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import os
 import signal
 import socket
@@ -136,6 +137,7 @@ def start(
             pid = process.spawn(argv, log=log, cage=cage)
         if started is not None:
             started(pid)
+        importlib.import_module("psycopg")  # who starts a server connects to it: the driver loads while it starts
         wait.until(
             up,
             what=f"{what} was not ready",
