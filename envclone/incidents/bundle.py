@@ -129,10 +129,11 @@ class SqlStep(_Step):
         default=None, description="The column that rows are ordered by: rows of equal score may change places."
     )
     key: str | None = Field(default=None, description="The column that identifies a row, for a readable comparison.")
-    domains: dict[str, str] = Field(
+    domains: dict[str, str | dict[str, str]] = Field(
         default_factory=dict,
         description="The domain of a parameter (its name, or its position from 1) or of a setting, when it is compared "
-        "with a masked column: it becomes that column's pseudonym. Other parameters are masked as free text.",
+        "with a masked column: it becomes that column's pseudonym. A JSON document has domains by path "
+        "(`{$.sub: uuid}`). Other parameters are masked as free text.",
     )
 
     @model_validator(mode="after")
@@ -141,6 +142,9 @@ class SqlStep(_Step):
         known = set(parameters) if isinstance(parameters, dict) else {str(i + 1) for i in range(len(parameters))}
         if unknown := sorted(self.domains.keys() - known - self.settings.keys() - self.local.keys()):
             raise ValueError(f"domains: '{unknown[0]}' is neither a parameter nor a setting of this step")
+        for name, paths in self.domains.items():
+            if wrong := [path for path in paths if not path.startswith("$")] if isinstance(paths, dict) else []:
+                raise ValueError(f"domains: '{name}': '{wrong[0]}' is no JSON path; one begins with $, such as $.sub")
         return self
 
 

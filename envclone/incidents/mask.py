@@ -15,7 +15,14 @@ from urllib.parse import parse_qsl, quote, unquote, urlencode
 from envclone.errors import UnsafeError
 from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
-from envclone.incidents.maskjson import mask_documents, mask_filter, mask_leaves, mask_payload_rows, mask_tree
+from envclone.incidents.maskjson import (
+    mask_document,
+    mask_documents,
+    mask_filter,
+    mask_leaves,
+    mask_payload_rows,
+    mask_tree,
+)
 from envclone.incidents.masksql import is_plain_data, mask_sql
 from envclone.masking.jsontext import PathRules
 from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
@@ -169,9 +176,12 @@ class _Masker:
             return None
         return [self._parameter(value, step.domains.get(str(i))) for i, value in enumerate(step.parameters, 1)]
 
-    def _parameter(self, value: Any, domain: str | None) -> Any:
+    def _parameter(self, value: Any, domain: str | Mapping[str, str] | None) -> Any:
         if domain is None:
             return mask_leaves(value, self.data)
+        if isinstance(domain, Mapping):
+            rules = PathRules([JsonRule(path, name) for path, name in domain.items()])
+            return mask_document(value, lambda document: mask_tree(document, rules, self._parameter, self.data))
         if isinstance(value, list):
             return [self._parameter(item, domain) for item in value]
         if value is None or domain == "keep" or isinstance(value, dict):

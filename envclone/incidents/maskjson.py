@@ -7,12 +7,13 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from envclone.errors import UnsafeError
 from envclone.masking.jsontext import PathRules
 from envclone.masking.kinds import json_rules
 from envclone.models import FieldRule
 from envclone.protocols import Masks
 
-__all__ = ["mask_documents", "mask_filter", "mask_leaves", "mask_payload_rows", "mask_tree"]
+__all__ = ["mask_document", "mask_documents", "mask_filter", "mask_leaves", "mask_payload_rows", "mask_tree"]
 
 Text = Callable[[str], str]
 
@@ -40,6 +41,24 @@ def mask_tree(
     if rule is not None:
         return named(value, rule.domain)
     return text(value) if isinstance(value, str) else value
+
+
+def mask_document(value: Any, mask: Callable[[Any], Any]) -> Any:
+    """A document, parsed or as its text, masked and written in the spelling that it had.
+
+    Raises UnsafeError for a text that is no JSON: what stands at its paths cannot be known.
+    """
+    if not isinstance(value, str):
+        return mask(value)
+    try:
+        document = json.loads(value)
+    except (ValueError, RecursionError):
+        raise UnsafeError(
+            "a value with domains by JSON path is no JSON document, so nothing of it can be masked",
+            hint="name one domain for the whole value, or correct it",
+        ) from None
+    compact = json.dumps(document, ensure_ascii=False, separators=(",", ":")) == value
+    return json.dumps(mask(document), ensure_ascii=False, separators=(",", ":") if compact else None)
 
 
 def mask_documents(documents: Sequence[Any], rule: FieldRule, masks: Masks) -> list[Any]:

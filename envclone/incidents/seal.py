@@ -55,13 +55,24 @@ def _written_values(step: Step, shown: set[str]) -> Iterator[str]:
         else:
             given |= {str(number): value for number, value in enumerate(step.parameters or (), 1)}
         for name, domain in step.domains.items():
-            count = sum(text not in shown for text in _texts(given.get(name)))
-            if domain != _KEEP and count:
-                yield f"{step.id}: {_values(count)} of '{name}', as '{domain}'"
+            whole = isinstance(domain, str)
+            wanted = {domain} if isinstance(domain, str) else set(domain.values())
+            texts = _texts(given.get(name) if whole else _parsed(given.get(name)))
+            count = sum(text not in shown for text in texts)
+            if wanted != {_KEEP} and count:
+                yield f"{step.id}: {_values(count)} of '{name}', as {', '.join(repr(one) for one in sorted(wanted))}"
     elif isinstance(step, HttpStep) and not shown:
         for name, domain in step.domains.items():
             if domain != _KEEP:
                 yield f"{step.id}: what stands at '{name}', as '{domain}'"
+
+
+def _parsed(value: Any) -> Any:
+    """A document that is given as its text; anything else as it is."""
+    try:
+        return json.loads(value) if isinstance(value, str) else value
+    except (ValueError, RecursionError):
+        return value
 
 
 def _written_answers(step: Step, plan: StorePlan | None) -> Iterator[str]:

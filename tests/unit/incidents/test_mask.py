@@ -226,6 +226,26 @@ def test_parameters() -> None:
     assert sql().parameters is None
 
 
+def test_a_document_has_domains_by_path() -> None:
+    claims = '{"sub":"a-1","email":"jane@x.org","role":"app","many":[{"id":"a-2"}]}'
+    paths = {"$.sub": "key", "$.email": "email", "$.many[*].id": "key", "$.role": "keep"}
+    step = sql(
+        "SELECT %(doc)s",
+        parameters={"doc": {"sub": "a-1"}},
+        local={"request.jwt.claims": claims},
+        domains={"request.jwt.claims": paths, "doc": {"$.sub": "key"}},
+    )
+    found = json.loads(step.local["request.jwt.claims"])
+    assert found["sub"].startswith("key:") and found["many"][0]["id"].startswith("key:")
+    assert found["email"].startswith("email:") and found["role"] == "app"
+    assert ", " not in step.local["request.jwt.claims"]
+    assert step.parameters["doc"]["sub"] == found["sub"]
+    with pytest.raises(UnsafeError, match="no JSON document"):
+        sql("SELECT 1", local={"a.b": "{"}, domains={"a.b": {"$.sub": "key"}})
+    with pytest.raises(ValueError, match="no JSON path"):
+        sql("SELECT 1", local={"a.b": "{}"}, domains={"a.b": {"sub": "key"}})
+
+
 def test_a_declared_domain_masks_a_parameter_as_the_column() -> None:
     done = sql(
         "SELECT %(a)s, %(b)s, %(c)s, %(d)s, %(e)s",
