@@ -23,7 +23,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Loop", "available", "kernel", "prepare", "reason"]
+__all__ = ["Loop", "available", "kernel", "lean", "prepare", "reason"]
 
 _PACKAGE = Path(__file__).parent
 _MARK = "from envclone.compiled import"
@@ -53,6 +53,15 @@ def kernel(function: Callable[..., Any]) -> Any:
 
     Elsewhere it is given back as it is, for tools that read modules: nothing calls it there.
     """
+    return _made(function)
+
+
+def lean(function: Callable[..., Any]) -> Any:
+    """A kernel that makes no array: numba then counts no references, which takes as long as what small ones do."""
+    return _made(function, _nrt=False)
+
+
+def _made(function: Callable[..., Any], **options: Any) -> Any:
     if not available():
         return function
     import numba
@@ -64,7 +73,7 @@ def kernel(function: Callable[..., Any]) -> Any:
     settings: Any = config
     before, settings.CACHE_DIR = settings.CACHE_DIR, str(place)
     try:
-        return numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=_checked())(function)
+        return numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=_checked(), **options)(function)
     finally:
         settings.CACHE_DIR = before
 

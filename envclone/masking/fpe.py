@@ -37,6 +37,7 @@ __all__ = [
     "Permutation",
     "number_cycle",
     "parameters",
+    "shuffled",
     "subkey",
     "tweaked_cycle",
 ]
@@ -63,7 +64,7 @@ def number_cycle(key: bytes, tweak: bytes, size: int) -> NumberCycle:
         raise ValueError("a domain holds at least one value")
     if size == 1:
         return lambda x: x
-    return _shuffled(key, tweak, size) if size <= SMALL else _feistel(key, tweak, size)
+    return shuffled(key, tweak, size).__getitem__ if size <= SMALL else _feistel(key, tweak, size)
 
 
 def tweaked_cycle(key: bytes, tweak: bytes, size: int) -> NumberCycle:
@@ -101,7 +102,8 @@ class Permutation:
         return out
 
 
-def _shuffled(key: bytes, tweak: bytes, size: int) -> NumberCycle:
+def shuffled(key: bytes, tweak: bytes, size: int) -> array[int]:
+    """What follows each number on the keyed cycle through 0..size-1, for 2 to SMALL numbers."""
     base = blake2b(len(tweak).to_bytes(4, "little") + tweak + b"shuffle", key=key, digest_size=64)
     order = list(range(size))
     pool: list[int] = []
@@ -123,7 +125,7 @@ def _shuffled(key: bytes, tweak: bytes, size: int) -> NumberCycle:
     following = array("H", bytes(2 * size))
     for here, there in zip(order, order[1:] + order[:1], strict=True):
         following[here] = there
-    return following.__getitem__
+    return following
 
 
 def parameters(key: bytes, tweak: bytes, size: int) -> tuple[int, int, int, int, int, int]:

@@ -20,7 +20,7 @@ from envclone.masking.name_classes import SMALLEST, Shape, grouped, merged, shap
 from envclone.masking.walk import walk
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 
-__all__ = ["BUILT", "DICTIONARY", "KnownNames", "classes", "dictionary_digest", "given_names", "is_name"]
+__all__ = ["BUILT", "DICTIONARY", "KnownNames", "classes", "dictionary_digest", "given_names", "given_parts", "is_name"]
 
 BUILT = "built"
 """The line of names that nobody has; `built-words` are those that stand beside names that are words too."""
@@ -48,6 +48,11 @@ class KnownNames:
         """The pseudonym of a known name."""
         kind, place = self._names.places[name]
         return self._names.kinds[kind][self._cycle(kind)(place)]
+
+    def followers(self, kind: int) -> Sequence[int]:
+        """The place of the pseudonym of each name of a class."""
+        cycle = self._cycle(kind)
+        return [cycle(place) for place in range(len(self._names.kinds[kind]))]
 
     def class_of(self, name: str) -> int:
         """The number of a known name's class."""
@@ -128,6 +133,11 @@ def _load() -> _Names:
 def classes() -> Sequence[Sequence[str]]:
     """The classes of the dictionary: the names that may become each other under some key."""
     return _load().kinds
+
+
+def given_parts() -> frozenset[str]:
+    """The known names that are given names: what a compound may begin with."""
+    return _load().given
 
 
 def is_name(word: str) -> bool:

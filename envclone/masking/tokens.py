@@ -16,14 +16,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache, partial
+from functools import cached_property, lru_cache, partial
+from typing import TYPE_CHECKING
 from unicodedata import is_normalized, normalize
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.letters import ANY_ASCII, Alphabet, alphabet, fold, form, is_mark, unstable_alphabet
-from envclone.masking.memo import Remembered
+from envclone.masking.memo import Memo, Remembered
 from envclone.masking.names import KnownNames
 from envclone.masking.walk import walk
+
+if TYPE_CHECKING:
+    from envclone.masking.batches import NameBatches
 
 __all__ = ["NameTokens"]
 
@@ -41,31 +45,35 @@ class NameTokens:
 
     def __init__(self, key: bytes) -> None:
         self._key = subkey(key, "names")
-        self._values = Remembered()
         self._tokens = Remembered()
         self._names = KnownNames(self._key, self._ascii_letters)
+        self._memo = Memo(self._text, self._many)
         self._ascii_shape = lru_cache(maxsize=4096)(self._make_ascii_shape)
         self._shape = lru_cache(maxsize=2048)(self._make_shape)
         self._digit_shape = lru_cache(maxsize=64)(self._make_digit_shape)
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order."""
-        text = self.text
-        return [text(value) for value in values]
+        return self._memo(values)
 
     def text(self, value: str) -> str:
         """The value with every token and every run of digits replaced."""
-        known = self._values.get(value)
-        if known is not None:
-            return known
+        return self._memo.one(value)
+
+    def _text(self, value: str) -> str:
         if value.isascii():
-            masked = _ASCII_RUN.sub(self._ascii_run, value)
-        elif is_normalized("NFC", value):
-            masked = self._composed(value)
-        else:
-            masked = self._uncomposed(value)
-        self._values.put(value, masked)
-        return masked
+            return _ASCII_RUN.sub(self._ascii_run, value)
+        return self._composed(value) if is_normalized("NFC", value) else self._uncomposed(value)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        return self.batches.texts(values, self.text)
+
+    @cached_property
+    def batches(self) -> NameBatches:
+        """The same masks on whole batches."""
+        from envclone.masking.batches import NameBatches
+
+        return NameBatches(self._key, self._names)
 
     def digits(self, run: str) -> str:
         """The pseudonym of a run of decimal digits of one script."""

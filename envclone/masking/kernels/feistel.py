@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import kernel
+from envclone.compiled import lean
 
 __all__ = ["below", "cycle", "draws", "warm"]
 
@@ -23,7 +23,7 @@ _0, _1, _2, _8, _32 = _U(0), _U(1), _U(2), _U(8), _U(32)
 _13, _51, _16, _48, _21, _43, _17, _47 = _U(13), _U(51), _U(16), _U(48), _U(21), _U(43), _U(17), _U(47)
 
 
-@kernel
+@lean
 def _round(a: Any, b: Any, c: Any, d: Any) -> Any:
     a = a + b
     b = ((b << _13) | (b >> _51)) ^ a
@@ -38,7 +38,7 @@ def _round(a: Any, b: Any, c: Any, d: Any) -> Any:
     return a, b, c, d
 
 
-@kernel
+@lean
 def _high(x: Any, y: Any) -> Any:
     """The upper 64 bits of a product."""
     xl, xh, yl, yh = x & _LOW, x >> _32, y & _LOW, y >> _32
@@ -48,7 +48,7 @@ def _high(x: Any, y: Any) -> Any:
     return xh * yh + (one >> _32) + (two >> _32)
 
 
-@kernel
+@lean
 def _draw(k0: Any, k1: Any, number: Any, step: Any, modulus: Any) -> Any:
     """128 bits of SipHash-2-4 over a number and a round, scaled to a number below the modulus."""
     a, b, c, d = k0 ^ _V0, k1 ^ _V1 ^ _WIDE, k0 ^ _V2, k1 ^ _V3 ^ number
@@ -72,13 +72,13 @@ def _draw(k0: Any, k1: Any, number: Any, step: Any, modulus: Any) -> Any:
     return _high(high, modulus) + (_1 if high * modulus + carry < carry else _0)
 
 
-@kernel
+@lean
 def below(left: Any, right: Any, row: Any) -> Any:
     """Whether a number is one of the domain."""
     return left < row[2] or (left == row[2] and right < row[3])
 
 
-@kernel
+@lean
 def cycle(left: Any, right: Any, row: Any) -> Any:
     """The halves of what follows a number on the keyed cycle; the number is one of the domain."""
     a, b, k0, k1 = row[0], row[1], row[4], row[5]
@@ -112,7 +112,7 @@ def cycle(left: Any, right: Any, row: Any) -> Any:
             return left, right
 
 
-@kernel
+@lean
 def draws(key: Any, words: Any, out: Any) -> Any:
     """SipHash-2-4 with 128 bits of the words of a number for rounds of any width: see `fpe`.
 

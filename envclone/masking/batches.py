@@ -1,0 +1,76 @@
+"""Batches of values made of name tokens, through the compiled loops: the dictionary under one key as arrays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
+from typing import Any
+
+import numpy as np
+
+from envclone.masking.domains import DomainTable, run
+from envclone.masking.kernels import names as kernels
+from envclone.masking.kernels.words import LONGEST, Dictionary, fill
+from envclone.masking.names import KnownNames, classes, given_parts
+
+__all__ = ["NameBatches"]
+
+_ANY, _DIGITS = int(kernels.ANY), int(kernels.DIGITS)
+_RADIX = {"a": 26, "v": 5, "c": 21}
+
+
+class NameBatches:
+    """Masks of values in which every token is masked on its own; `key` is that of name tokens."""
+
+    def __init__(self, key: bytes, known: KnownNames) -> None:
+        self._known = known
+        self._domains = DomainTable(key, _shape)
+
+    def texts(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
+        """The pseudonyms of values, token by token; `one` is the mask in Python."""
+        return self.masked(values, kernels.mask_texts, one)
+
+    def masked(self, values: Sequence[str], loop: Callable[..., Any], one: Callable[[str], str]) -> list[str]:
+        """The pseudonyms of values by a loop over names."""
+        return run(
+            values,
+            lambda source, out, states: loop(source, out, states, self._room, self._names, self._domains.arrays),
+            self._domains,
+            one,
+        )
+
+    @cached_property
+    def _room(self) -> kernels.Scratch:
+        return kernels.scratch()
+
+    @cached_property
+    def _names(self) -> Dictionary:
+        names, kinds = _dictionary()
+        images = np.empty(len(names.words), np.int32)
+        first = 0
+        for kind in kinds:
+            followers = self._known.followers(kind)
+            images[first : first + len(followers)] = followers
+            images[first : first + len(followers)] += first
+            first += len(followers)
+        return names._replace(followers=names.words[images])
+
+
+@cache
+def _dictionary() -> tuple[Dictionary, Sequence[int]]:
+    """What no key changes: the ASCII names, class after class, and the numbers of the classes."""
+    kinds = [kind for kind, names in enumerate(classes()) if names[0].isascii()]
+    names = [name for kind in kinds for name in classes()[kind]]
+    words = np.array([name.encode("ascii") for name in names], f"S{LONGEST}").view(np.uint64).reshape(-1, 2)
+    table = np.full(1 << (2 * len(names)).bit_length(), -1, np.int32)
+    fill(words, table)
+    parts = given_parts()
+    return Dictionary(words, words, table, np.array([name in parts for name in names], np.bool_)), kinds
+
+
+def _shape(key: int) -> tuple[bytes, Sequence[int]]:
+    """The tweak and the radices of a shape, as `tokens` makes them."""
+    if key & _DIGITS:
+        return b"digits", [10] * (key ^ _DIGITS)
+    classes = "a" * (key ^ _ANY) if key & _ANY else "".join("cv"[int(bit)] for bit in f"{key:b}"[1:])
+    return b"ascii:" + classes.encode(), [_RADIX[c] for c in classes]
