@@ -55,6 +55,13 @@ class Distinct:
     def __iter__(self) -> Iterator[str]:
         return (self[i] for i in range(len(self)))
 
+    def packed(self) -> tuple[Any, Any]:
+        """The texts' bytes one behind the other (UTF-8), and where each begins and the last one ends; to be read only.
+
+        While they are held no more texts can be taken in.
+        """
+        return np.frombuffer(self._block, np.uint8), np.array(self._ends, np.uint64)
+
     def seal(self) -> None:
         """Take in no more, and let go of what only that needs."""
         self._seen = None

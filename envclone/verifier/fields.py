@@ -206,6 +206,7 @@ class LooseSearch:
             originals,
             minimum=SHORTEST_IN_TEXT,
             spell=lambda value: (folded(value).encode("utf-8", "surrogatepass"),),
+            folds=True,
         )
 
     def compare(self, before: list[Any], after: list[Any]) -> Iterator[tuple[int, bool]]:

@@ -8,6 +8,9 @@ import re
 from array import array
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
 
 from envclone.distinct import Distinct
 
@@ -17,6 +20,11 @@ _WORD = re.compile(r"[^\W\d_]+")
 _DIGIT = re.compile(r"\d")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _HEX = re.compile(r"([0-9a-f]{2})+")
+_UUID_LENGTH = 36
+_ODD = np.ones(256, np.uint32)
+"""Per byte whether a value that has it may be spelled otherwise than by case: not ASCII, escapes, addresses."""
+_ODD[0x20:0x7F] = 0
+_ODD[[ord(c) for c in "%\\:"]] = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +69,24 @@ class Originals:
     def value(self, number: int) -> str:
         """A value, by its number."""
         return self._values[number]
+
+    def plain(self, least: int) -> tuple[Any, Any, Any]:
+        """The values of at least so many bytes whose spellings are themselves and their lower case (`spellings`).
+
+        Their numbers (uint32), their bytes one behind the other, and where each ends (uint64): for millions of them
+        a value at a time takes too long.
+        """
+        block, bounds = self._values.packed()
+        if len(bounds) < 2:
+            return np.zeros(0, np.uint32), block, bounds[1:]
+        lengths = np.diff(bounds).astype(np.int64)
+        odd = np.add.reduceat(_ODD[block], bounds[:-1].astype(np.int64))
+        chosen = (odd == 0) & (lengths >= least) & (lengths != _UUID_LENGTH)
+        return (
+            np.flatnonzero(chosen).astype(np.uint32),
+            block[np.repeat(chosen, lengths)],
+            np.cumsum(lengths[chosen]).astype(np.uint64),
+        )
 
     def items(self) -> Iterator[tuple[int, str, Original]]:
         """All of them: number, value, source."""

@@ -13,7 +13,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from envclone.verifier.originals import Original, Originals, spellings
@@ -30,6 +32,10 @@ FEW = 20_000
 
 TELLING = 9
 """Bytes from which a full name is no accident inside other words ('coastal lights' holds 'al li')."""
+
+
+_LOWER = np.arange(256, dtype=np.uint8)
+_LOWER[ord("A") : ord("Z") + 1] += 32
 
 
 class Boundary(Enum):
@@ -60,7 +66,8 @@ def shortest(total_bytes: int, values: int) -> int:
 class ByteSearch:
     """A search for every spelling of the originals that is long enough.
 
-    `spell` gives the byte strings of a value. Few patterns, and short ones, are looked for by an Aho-Corasick
+    `spell` gives the byte strings of a value; of one that `Originals.plain` names these must be itself and its lower
+    case, or the lower case alone when it `folds`. Few patterns, and short ones, are looked for by an Aho-Corasick
     automaton, many by their rarest windows (`windows`).
     """
 
@@ -70,6 +77,7 @@ class ByteSearch:
         *,
         minimum: int,
         spell: Callable[[str], Iterable[bytes]] = spellings,
+        folds: bool = False,
     ) -> None:
         self.skipped = self.searched = 0
         few: list[bytes] = []
@@ -78,8 +86,10 @@ class ByteSearch:
         large = len(originals) > FEW
         self._originals = originals
         longest = 1
-        for number, value, _ in originals.items():
-            wanted = [spelling for spelling in spell(value) if len(spelling) >= minimum]
+        taken = _take_plain(originals, many, max(minimum, WIDTH), folds) if large else np.zeros(0, np.bool_)
+        self.searched += int(taken.sum())
+        for number in np.flatnonzero(~taken).tolist() if large else range(len(originals)):
+            wanted = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
             self.skipped += not wanted
             self.searched += bool(wanted)
             for spelling in wanted:
@@ -89,6 +99,7 @@ class ByteSearch:
                 else:
                     few.append(spelling)
                     owners.append(number)
+        longest = max(longest, many.longest)
         self._owners = owners
         self._longest = longest
         self._automaton = BytesAhoCorasick(few, implementation=Implementation.ContiguousNFA) if few else None
@@ -123,6 +134,25 @@ class ByteSearch:
                 for hit in self.find(data):
                     if offset < begin + hit.end <= offset + CHUNK:
                         yield Hit(hit.original, begin + hit.start, begin + hit.end)
+
+
+def _take_plain(originals: Originals, patterns: Patterns, least: int, folds: bool) -> Any:
+    """Take in the plain originals of at least so many bytes, all at once; returns per original whether it was one."""
+    taken = np.zeros(len(originals), np.bool_)
+    numbers, block, ends = originals.plain(least)
+    if not len(numbers):
+        return taken
+    taken[numbers] = True
+    lower = _LOWER[block]
+    if not folds:
+        patterns.extend(block.tobytes(), ends, numbers)
+        starts = np.concatenate((np.zeros(1, np.int64), ends[:-1].astype(np.int64)))
+        other = np.logical_or.reduceat(lower != block, starts)
+        lengths = np.diff(ends, prepend=np.uint64(0)).astype(np.int64)
+        lower, numbers = lower[np.repeat(other, lengths)], numbers[other]
+        ends = np.cumsum(lengths[other]).astype(np.uint64)
+    patterns.extend(lower.tobytes(), ends, numbers)
+    return taken
 
 
 def _written(descriptor: int, size: int) -> Iterable[int]:

@@ -1,8 +1,8 @@
 """Millions of byte strings searched for in one pass, in little memory: each by the eight bytes of it that are rarest.
 
 For every pattern the window of eight bytes that the fewest patterns share is its anchor. A bitmap of hashed anchors
-says of every window of the data whether it can be one (numpy, eight passes at eight offsets); what passes is looked up
-among the sorted anchors, and the whole pattern is compared.
+says of every window of the data whether it can be one; what passes is looked up among the anchors, and the whole
+pattern is compared. Compiled where loops are (`kernels`), else by numpy, in eight passes at eight offsets.
 """
 
 from __future__ import annotations
@@ -13,10 +13,15 @@ from typing import Any
 
 import numpy as np
 
+from envclone.compiled import available
+
 __all__ = ["WIDTH", "Patterns", "WindowSearch"]
 
 WIDTH = 8
 """Bytes of an anchor; shorter patterns are not for this search."""
+
+_HITS = 4096
+"""How many hits have room at first."""
 
 _COUNTERS = 22
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
@@ -44,22 +49,36 @@ class Patterns:
         self.owners.append(owner)
         self.longest = max(self.longest, len(pattern))
 
+    def extend(self, block: bytes, ends: Any, owners: Any) -> None:
+        """Many more patterns at once: their bytes, where each ends in these (uint64), and their owners (uint32)."""
+        if not len(ends):
+            return
+        self.ends.frombytes((ends.astype(np.uint64) + np.uint64(len(self.block))).tobytes())
+        self.owners.frombytes(owners.astype(np.uint32).tobytes())
+        self.block += block
+        self.longest = max(self.longest, int(np.diff(ends, prepend=0).max()))
+
 
 class WindowSearch:
-    """Finds patterns of at least WIDTH bytes; takes them over."""
+    """Finds patterns of at least WIDTH bytes; takes them over. `compiled` None: where loops are."""
 
-    def __init__(self, patterns: Patterns) -> None:
+    def __init__(self, patterns: Patterns, *, compiled: bool | None = None) -> None:
         self._block = patterns.block
         self._ends: Any = _small(patterns.ends)
         self._owners: Any = np.array(patterns.owners, np.uint32)
         patterns.ends, patterns.owners = array("Q"), array("I")
         self.longest = patterns.longest
+        self._bits = max(16, len(self._ends).bit_length() + 5)
+        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
+        self._compiled = available() if compiled is None else compiled
+        self._hits = np.zeros((_HITS, 2), np.int64)
+        if self._compiled:
+            self._index()
+            return
         anchors, offsets = self._choose()
         self._order = np.argsort(anchors).astype(np.uint32)
         self._anchors = anchors[self._order]
         self._offsets = offsets
-        self._bits = max(16, len(anchors).bit_length() + 5)
-        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
         del anchors
         for begin in range(0, len(self._anchors), _AT_ONCE):
             hashed = self._hashed(self._anchors[begin : begin + _AT_ONCE], self._bits)
@@ -71,6 +90,9 @@ class WindowSearch:
         if not len(self._anchors):
             return
         view = memoryview(data)
+        if self._compiled:
+            yield from self._found(view)
+            return
         for offset in range(WIDTH):
             count = (len(view) - offset) // WIDTH
             if count <= 0:
@@ -88,6 +110,43 @@ class WindowSearch:
                 high = np.searchsorted(self._anchors, values[sure], "right")
                 places = maybe[sure] * WIDTH + offset
                 yield from self._compare(view, places.tolist(), low[sure].tolist(), high.tolist())
+
+    def _index(self) -> None:
+        """The anchors and the tables that compiled loops look them up in."""
+        from envclone.verifier import kernels
+
+        count = len(self._ends)
+        self._anchors, self._offsets = np.zeros(count, np.uint64), np.zeros(count, np.uint16)
+        self._slots = max(4, count.bit_length())
+        self._heads, self._chain = np.full(1 << self._slots, -1, np.int32), np.zeros(count, np.int32)
+        counters = np.zeros(1 << _COUNTERS, np.uint32)
+        self._bytes = np.frombuffer(bytes(self._block), np.uint8)
+        self._block = bytearray()
+        wrong = kernels.choose(self._bytes, self._ends, counters, _COUNTERS, self._anchors, self._offsets)
+        if wrong >= 0:
+            raise ValueError(f"pattern {wrong} is shorter than {WIDTH} bytes")
+        kernels.index(self._anchors, self._bitmap, self._bits, self._heads, self._slots, self._chain)
+
+    def _found(self, view: memoryview) -> Iterator[tuple[int, int, int]]:
+        from envclone.verifier import kernels
+
+        data = np.frombuffer(view, np.uint8)
+        while True:
+            count = kernels.find(
+                *(data, self._bytes, self._ends, self._anchors, self._offsets, self._bitmap, self._bits),
+                *(self._heads, self._slots, self._chain, self._hits),
+            )
+            if count <= len(self._hits):
+                break
+            self._hits = np.zeros((count, 2), np.int64)
+        if not count:
+            return
+        which, starts = self._hits[:count, 0], self._hits[:count, 1].tolist()
+        ends = self._ends[which].astype(np.int64)
+        firsts = np.where(which > 0, self._ends[which - 1], 0).astype(np.int64)
+        owners, lengths = self._owners[which].tolist(), (ends - firsts).tolist()
+        for owner, start, length in zip(owners, starts, lengths, strict=True):
+            yield owner, start, start + length
 
     def _compare(
         self, view: memoryview, places: list[int], low: list[int], high: list[int]

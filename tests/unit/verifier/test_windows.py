@@ -1,0 +1,75 @@
+"""Searching by windows: compiled and by numpy the same hits, in any data; many originals at once as one by one."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from envclone.compiled import available
+from envclone.verifier import search
+from envclone.verifier.originals import Originals, spellings
+from envclone.verifier.windows import Patterns, WindowSearch
+
+WAYS = [False, pytest.param(True, marks=pytest.mark.skipif(not available(), reason="numba is not installed"))]
+
+
+def _patterns(texts: list[bytes]) -> Patterns:
+    patterns = Patterns()
+    for number, text in enumerate(texts):
+        patterns.add(text, number)
+    return patterns
+
+
+def _hits(texts: list[bytes], data: bytes, compiled: bool) -> list[tuple[int, int, int]]:
+    return sorted(WindowSearch(_patterns(texts), compiled=compiled).find(data))
+
+
+def _expected(texts: list[bytes], data: bytes) -> list[tuple[int, int, int]]:
+    return sorted(
+        (number, at, at + len(text))
+        for number, text in enumerate(texts)
+        for at in range(len(data) - len(text) + 1)
+        if data[at : at + len(text)] == text
+    )
+
+
+@pytest.mark.parametrize("compiled", WAYS)
+def test_every_occurrence_and_nothing_else(compiled: bool) -> None:
+    rng = random.Random(7)
+    for _ in range(60):
+        alphabet = rng.choice([b"ab", b"abc ", bytes(range(256))])
+        data = bytes(rng.choices(alphabet, k=rng.randrange(400)))
+        texts = [bytes(rng.choices(alphabet, k=rng.randrange(8, 24))) for _ in range(20)]
+        texts += [data[at : at + rng.randrange(8, 40)] for at in range(0, max(0, len(data) - 40), 11)]
+        assert _hits(texts, data, compiled) == _expected(texts, data)
+
+
+@pytest.mark.parametrize("compiled", WAYS)
+def test_what_a_search_must_not_stumble_over(compiled: bool) -> None:
+    assert _hits([b"x" * 8], b"", compiled) == []
+    assert _hits([b"x" * 8], b"x" * 7, compiled) == []
+    assert _hits([b"12345678", b"12345678"], b"_12345678", compiled) == [(0, 1, 9), (1, 1, 9)]
+    long = bytes(70_000) + b"the rarest window is farther than an offset can say"
+    assert _hits([long], b"?" + long, compiled) == [(0, 1, len(long) + 1)]
+    assert len(_hits([b"a" * 8], b"a" * 10_007, compiled)) == 10_000  # more than have room at first
+    assert _hits([], b"anything at all", compiled) == []
+
+
+VALUES = [
+    *("Jane Doe", "JANE DOE", "jane doe of old", "a b", "José Núñez", "a:b:c:d:e:f:1:2", "fe80::1:2:3:4", "100 % sure"),
+    *("back\\slash", "\\x0102030405060708", "6f1c6f4e-2f7c-4d8e-9d61-0f6c5a0f2f11", "x" * 36, "tab\there too", "Ann"),
+    *("user.name@corp.example", "+49 30 1234567", "@[`{ZAza", "\u0130stanbul office"),
+]
+
+
+def test_many_originals_are_spelled_as_each_of_them_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "FEW", 0)
+    originals = Originals()
+    originals.add("main.t.c", "email", VALUES)
+    searcher = search.ByteSearch(originals, minimum=3)
+    for number, value in enumerate(VALUES):
+        for spelling in spellings(value):
+            assert number in {hit.original for hit in searcher.find(b"\0" + spelling + b"\0")}, spelling
+    assert (searcher.searched, searcher.skipped) == (len(VALUES), 0)
+    assert not list(search.ByteSearch(originals, minimum=3, folds=True).find(b"JANE DOE OF OLD"))
