@@ -55,11 +55,12 @@ def examine_files(
 
     done = 0
     telling = {name: store.side_by_side(directory) for name, (directory, _, store) in stores.items()}
-    for path, name in files.items():
-        progress(ProgressEvent("searching every byte of the files", done, total, "bytes"))
-        for hit in search.find_in_file(path):
+    for piece in search.find_in_files(list(files)):
+        path, name = piece.path, files[piece.path]
+        for hit in piece.hits:
             take(hit, f"{name}: {path.relative_to(stores[name][0])}", functools.partial(telling[name], path))
-        done += sizes[path]
+        done += piece.size
+        progress(ProgressEvent("searching every byte of the files", done, total, "bytes"))
     progress(ProgressEvent("searching every byte of the files", total, total, "bytes"))
     expanded = 0
     for name, (directory, snapshot, store) in stores.items():

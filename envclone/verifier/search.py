@@ -9,8 +9,8 @@ from __future__ import annotations
 import math
 import os
 from array import array
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
 from typing import Any
@@ -18,14 +18,18 @@ from typing import Any
 import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
+from envclone.forked import fork_map, processors
 from envclone.verifier.originals import Original, Originals, spellings
 from envclone.verifier.windows import WIDTH, Patterns, WindowSearch
 
-__all__ = ["ByteSearch", "Hit", "shortest"]
+__all__ = ["ByteSearch", "Found", "Hit", "shortest"]
 
 CHUNK = 4 * 2**20
 """Bytes of a file looked at at once; chunks overlap by the longest value."""
 
+
+PIECE = 16 * CHUNK
+"""Bytes of a file that one process looks at."""
 
 FEW = 20_000
 """Originals up to which an automaton is the faster search, and small enough."""
@@ -53,6 +57,16 @@ class Hit:
     original: int
     start: int
     end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A piece of a file, from `first`, `size` bytes, and what was found in it."""
+
+    path: Path
+    first: int
+    size: int
+    hits: tuple[Hit, ...] = ()
 
 
 def shortest(total_bytes: int, values: int) -> int:
@@ -122,18 +136,35 @@ class ByteSearch:
 
     def find_in_file(self, path: Path) -> Iterator[Hit]:
         """Every occurrence in a file; memory stays flat."""
-        size = path.stat().st_size
-        if not size:
-            return
-        with path.open("rb", buffering=0) as file:
-            for offset in _written(file.fileno(), size):
+        for piece in _pieces([path]):
+            yield from self._find_in_piece(piece).hits
+
+    def find_in_files(self, paths: Sequence[Path]) -> Iterator[Found]:
+        """Every occurrence in many files, by all processors: what each piece of a file held, in no order."""
+        yield from fork_map(self._find_in_piece, list(_pieces(paths)), processors())
+
+    def _find_in_piece(self, piece: Found) -> Found:
+        """The hits whose last byte lies in the piece."""
+        if not piece.size:
+            return piece
+        hits: list[Hit] = []
+        with piece.path.open("rb", buffering=0) as file:
+            for offset in _written(file.fileno(), piece.first, piece.first + piece.size):
+                end = min(offset + CHUNK, piece.first + piece.size)
                 begin = max(0, offset - self._longest - 1)
-                # one byte more than the chunk, to see whether the word goes on behind it; a hit belongs to the
-                # chunk that its last byte lies in
-                data = os.pread(file.fileno(), offset + CHUNK + 1 - begin, begin)
+                # one byte more than the chunk, to see whether the word goes on behind it
+                data = os.pread(file.fileno(), end + 1 - begin, begin)
                 for hit in self.find(data):
-                    if offset < begin + hit.end <= offset + CHUNK:
-                        yield Hit(hit.original, begin + hit.start, begin + hit.end)
+                    if offset < begin + hit.end <= end:
+                        hits.append(Hit(hit.original, begin + hit.start, begin + hit.end))
+        return replace(piece, hits=tuple(hits))
+
+
+def _pieces(paths: Sequence[Path]) -> Iterator[Found]:
+    for path in paths:
+        size = path.stat().st_size
+        for first in range(0, size, PIECE):
+            yield Found(path, first, min(PIECE, size - first))
 
 
 def _take_plain(originals: Originals, patterns: Patterns, least: int, folds: bool) -> Any:
@@ -155,16 +186,16 @@ def _take_plain(originals: Originals, patterns: Patterns, least: int, folds: boo
     return taken
 
 
-def _written(descriptor: int, size: int) -> Iterable[int]:
+def _written(descriptor: int, offset: int, size: int) -> Iterable[int]:
     """Offsets of the chunks that hold data; the holes of a sparse file are not read."""
-    offset = 0
     while offset < size:
         try:
             data = os.lseek(descriptor, offset, os.SEEK_DATA)
         except OSError:
             return
         offset = max(offset, data // CHUNK * CHUNK)
-        yield offset
+        if offset < size:
+            yield offset
         offset += CHUNK
 
 

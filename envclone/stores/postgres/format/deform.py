@@ -54,7 +54,8 @@ def deform(
     some_null = bool(nulls.any())
     position = base + flat[base + 22]  # absolute: a tuple's start is aligned, so alignment counts from 0 as well
     limit = base + length
-    if (position > limit).any():
+    bitmap = np.where(nulls, _BITMAP + (natts + 7 >> 3), _BITMAP)
+    if (position > limit).any() or (position < base + bitmap).any():
         raise _damaged()
     fewest = int(natts.min())
     found: dict[int, Column] = {}
@@ -66,7 +67,7 @@ def deform(
             bit = flat[np.where(nulls & present, base + _BITMAP + (index >> 3), base)] >> (index & 7) & 1
             present &= (bit == 1) | ~nulls
         unit = _ALIGN[column.align]
-        start, body, end, form = _place(flat, words, position, present, everywhere, column, unit)
+        start, body, end, form = _place(flat, words, position, limit, present, everywhere, column, unit)
         if (end[present] > limit[present]).any():
             raise _damaged()
         position = end if everywhere else np.where(present, end, position)
@@ -79,6 +80,7 @@ def _place(
     flat: npt.NDArray[np.uint8],
     words: npt.NDArray[np.uint32],
     position: Ints,
+    limit: Ints,
     present: npt.NDArray[np.bool_],
     everywhere: bool,
     column: Attribute,
@@ -93,8 +95,12 @@ def _place(
             hint="set sanitize.method to sql in the stack file",
         )
     # where there is no value nothing may be read: behind the last attribute the page can end
+    if (position >= limit)[present].any():
+        raise _damaged()
     at = position if everywhere else np.where(present, position, 0)
     start = np.where(flat[at] == 0, aligned if everywhere else np.where(present, aligned, 0), at)
+    if (start >= limit)[present].any():
+        raise _damaged()
     first = flat[start].astype(np.int64)
     external = first == 1
     short = (first & 1 == 1) & ~external

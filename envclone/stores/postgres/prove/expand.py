@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -13,11 +13,11 @@ import numpy.typing as npt
 
 from envclone.models import StoreSnapshot
 from envclone.stores.postgres.catalog import layout
-from envclone.stores.postgres.format import varlena
+from envclone.stores.postgres.format import deform, varlena
 from envclone.stores.postgres.format.page import Items, Pages, normal_items
 from envclone.stores.postgres.format.segments import Range, ranges
 from envclone.stores.postgres.format.toast import Chunks
-from envclone.stores.postgres.format.tuples import attributes
+from envclone.stores.postgres.format.tuples import Attribute, attributes
 from envclone.stores.postgres.format.visibility import Transactions, dead
 from envclone.stores.postgres.server import control
 from envclone.stores.postgres.write.inplace import jsonb
@@ -26,6 +26,7 @@ __all__ = ["expand"]
 
 _VECTORS = frozenset({"vector", "halfvec", "sparsevec"})
 _HAS_EXTERNAL = 0x0004
+_ELSEWHERE = (varlena.Form.COMPRESSED, varlena.Form.EXTERNAL)
 
 
 def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
@@ -55,24 +56,43 @@ def _values(
 ) -> Iterator[tuple[str, bytes]]:
     items = normal_items(part.pages, relation.path)
     items = items.only(~dead(part.pages, items, transactions))  # of the others only headers are left
+    items = items.only(_candidates(part.pages, items))
     columns = relation.attributes
-    for i in np.flatnonzero(_candidates(part.pages, items)).tolist():
-        page, start = int(items.page[i]), int(items.offset[i])
-        data = part.pages[page, start : start + int(items.length[i])].tobytes()
-        for slot in attributes(data, columns):
-            value = slot.varlena
-            if value is None or columns[slot.index].type in _VECTORS or columns[slot.index].dropped:
-                continue
-            if value.form is varlena.Form.COMPRESSED:
-                raw = varlena.expand(data[value.start : value.end])
-            elif value.form is varlena.Form.EXTERNAL and chunks is not None:
-                raw = chunks.value(varlena.pointer(data[value.start : value.end]))
-            else:
-                continue
-            if columns[slot.index].type == "jsonb":
-                raw = b"\xff".join(_texts(json.loads(jsonb.decode(raw))))
-            block = part.first_block + page
-            yield f"{relation.name}.{columns[slot.index].name} page {block} item {int(items.number[i])}", raw
+    wanted = [i for i, c in enumerate(columns) if c.length == -1 and not c.dropped and c.type not in _VECTORS]
+    if not len(items) or not wanted:
+        return
+    for i, index, compressed, body in _stored(part.pages, items, columns, wanted):
+        if compressed:
+            raw = varlena.expand(body)
+        elif chunks is not None:
+            raw = chunks.value(varlena.pointer(body))
+        else:
+            continue
+        if columns[index].type == "jsonb":
+            raw = b"\xff".join(_texts(json.loads(jsonb.decode(raw))))
+        block = part.first_block + int(items.page[i])
+        yield f"{relation.name}.{columns[index].name} page {block} item {int(items.number[i])}", raw
+
+
+def _stored(
+    pages: Pages, items: Items, columns: Sequence[Attribute], wanted: Collection[int]
+) -> Iterator[tuple[int, int, bool, bytes]]:
+    """Values that are compressed or pointers: item, attribute, whether it is compressed, and the body."""
+    if any(column.length == -2 for column in columns):  # C strings, in no ordinary table: one by one
+        for i in range(len(items)):
+            start = int(items.offset[i])
+            data = pages[int(items.page[i]), start : start + int(items.length[i])].tobytes()
+            for slot in attributes(data, columns):
+                value = slot.varlena
+                if value is not None and slot.index in wanted and value.form in _ELSEWHERE:
+                    yield i, slot.index, value.form is varlena.Form.COMPRESSED, data[value.start : value.end]
+        return
+    flat = np.ascontiguousarray(pages).reshape(-1)
+    base = items.page * pages.shape[1] + items.offset
+    for index, found in deform.deform(flat, base, items.length, columns, wanted).items():
+        for i in np.flatnonzero(found.present & (found.form >= deform.COMPRESSED)).tolist():
+            compressed = bool(found.form[i] == deform.COMPRESSED)
+            yield i, index, compressed, flat[found.body[i] : found.end[i]].tobytes()
 
 
 def _texts(document: Any) -> Iterator[bytes]:
