@@ -62,6 +62,16 @@ class Distinct:
         """
         return np.frombuffer(self._block, np.uint8), np.array(self._ends, np.uint64)
 
+    @classmethod
+    def unpacked(cls, block: bytes, bounds: Any) -> Distinct:
+        """What `packed` gave, as texts that take in no more. Raises ValueError when the bounds are not the block's."""
+        held = cls()
+        if not len(bounds) or bounds[0] or bounds[-1] != len(block) or (bounds[1:] < bounds[:-1]).any():
+            raise ValueError("the bounds are not of this block")
+        held._block, held._ends = bytearray(block), array("Q", bounds.astype(np.uint64).tobytes())
+        held.seal()
+        return held
+
     def seal(self) -> None:
         """Take in no more, and let go of what only that needs."""
         self._seen = None

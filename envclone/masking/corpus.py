@@ -9,6 +9,8 @@ from hashlib import blake2b
 from pathlib import Path
 from unicodedata import normalize
 
+import numpy as np
+
 from envclone.distinct import Distinct
 from envclone.errors import UnsafeError
 from envclone.masking.patterns import is_email
@@ -16,6 +18,7 @@ from envclone.masking.phone import national_number
 
 __all__ = ["Corpus", "CorpusBuilder"]
 
+_FORMAT = 3
 _LONG_NUMBER = 7
 _LONGEST = 256
 """Characters; what is longer is no name, address or number, and would not be found in a text anyway."""
@@ -24,7 +27,7 @@ _LONGEST = 256
 class Corpus:
     """Distinct identities by kind. Raw data: it stays in quarantine and in memory."""
 
-    __slots__ = ("_kinds", "digest")
+    __slots__ = ("_kinds",)
 
     def __init__(self, kinds: Mapping[str, Iterable[str]] | None = None) -> None:
         self._kinds: dict[str, Distinct] = {}
@@ -32,11 +35,16 @@ class Corpus:
             held = values if isinstance(values, Distinct) else _distinct(values)
             if len(held):
                 self._kinds[kind] = held
-        total = 0
-        for line in self._lines():
-            total += int.from_bytes(blake2b(line, digest_size=16).digest(), "big")
-        self.digest = f"{total % (1 << 128):032x}"
+
+    @property
+    def digest(self) -> str:
         """32 hex digits that change with every identity, whatever their order, for provenance."""
+        total = 0
+        for kind, values in self._kinds.items():
+            for value in values:
+                text = f"{kind}\0{value}".encode("utf-8", "surrogatepass")
+                total += int.from_bytes(blake2b(text, digest_size=16).digest(), "big")
+        return f"{total % (1 << 128):032x}"
 
     def __len__(self) -> int:
         return sum(map(len, self._kinds.values()))
@@ -54,37 +62,42 @@ class Corpus:
         return {kind: len(values) for kind, values in self._kinds.items()}
 
     def save(self, path: Path) -> None:
-        """Write it to a file of mode 0600: a header with the digest, then a JSON array [kind, value] per line."""
+        """Write it to a file of mode 0600: a header in JSON, then per kind where its values begin, and their bytes.
+
+        The header has each kind with how many bounds (8 bytes each) and bytes there are, and a digest of all of them.
+        """
+        parts: list[bytes] = []
+        kinds: dict[str, list[int]] = {}
+        for kind, values in self._kinds.items():
+            block, bounds = values.packed()
+            kinds[kind] = [len(bounds), len(block)]
+            parts += [bounds.astype("<u8").tobytes(), block.tobytes()]
+        header = {"format": _FORMAT, "kinds": kinds, "digest": _digest(parts)}
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
-            file.write(json.dumps({"format": 2, "digest": self.digest}).encode() + b"\n")
-            file.writelines(self._lines())
+            file.write(json.dumps(header).encode() + b"\n")
+            file.writelines(parts)
 
     @classmethod
     def load(cls, path: Path) -> Corpus:
         """Read what `save` wrote. Raises UnsafeError when the file is damaged."""
         kinds: dict[str, Distinct] = {}
         try:
-            with path.open(encoding="utf-8") as file:
+            with path.open("rb") as file:
                 header = json.loads(file.readline())
-                for line in file:
-                    kind, value = json.loads(line)
-                    kinds.setdefault(kind, Distinct()).add([value])
-            corpus = cls(kinds)
-            sound = header.get("format") == 2 and header.get("digest") == corpus.digest
-        except (ValueError, TypeError, AttributeError):
+                parts: list[bytes] = []
+                for kind, (count, size) in header["kinds"].items():
+                    parts += [file.read(8 * count), file.read(size)]
+                    kinds[kind] = Distinct.unpacked(parts[-1], np.frombuffer(parts[-2], "<u8"))
+                sound = header["format"] == _FORMAT and header["digest"] == _digest(parts) and not file.read(1)
+        except (ValueError, TypeError, AttributeError, KeyError):
             sound = False
         if not sound:
             raise UnsafeError(
                 f"the list of identities {path.name} is damaged", hint="take a new snapshot and make its image again"
             )
-        return corpus
-
-    def _lines(self) -> Iterator[bytes]:
-        for kind, values in self._kinds.items():
-            for value in values:
-                yield json.dumps([kind, value]).encode() + b"\n"
+        return cls(kinds)
 
 
 class CorpusBuilder:
@@ -113,6 +126,13 @@ class CorpusBuilder:
         for held in self._kinds.values():
             held.seal()
         return Corpus(self._kinds)
+
+
+def _digest(parts: Iterable[bytes]) -> str:
+    state = blake2b(digest_size=16)
+    for part in parts:
+        state.update(part)
+    return state.hexdigest()
 
 
 def _distinct(values: Iterable[str]) -> Distinct:
