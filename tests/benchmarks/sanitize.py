@@ -1,23 +1,30 @@
 """How fast an image is made, stage by stage: python -m tests.benchmarks.sanitize --rows 100000 --rows 1000000 --json
+                                           python -m tests.benchmarks.sanitize --kept 2000 --json
 
 For each number of rows a table of customers (name, e-mail, telephone number, date of birth, a note of about 200
 characters that names persons) with a vector is made in a real PostgreSQL, and its image is made in a process of its
 own. Per stage: seconds, rows a second and MB of table a second; the peak of the process's own memory up to its end
-(the private server's is not in it). `linear` is the time per row at the largest size over that at the smallest.
+(the private server's is not in it), and the peak of any of the copies that it works with. In the same run the same
+database is dumped and restored by PostgreSQL's own tools, unmasked, and by Greenmask where $GREENMASK_BIN is set:
+`ratio` is the image's time (its copy included) over theirs. `--kept MB` makes a table of mostly kept bytes instead.
+`linear` is the time per row at the largest size over that at the smallest.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import resource
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
+from tests.benchmarks.dumped import dump_and_restore, greenmask
 from tests.support.postgres import production
 from tests.support.stack import place
 
@@ -40,6 +47,18 @@ sanitize:
       public.customers.note: text
       public.customers.embedding: {vectors: keep}
 """
+STACK_KEPT = (
+    STACK[: STACK.index("      public.customers.id")]
+    + """\
+      public.customers.id: keep
+      public.customers.name: person
+      public.customers.note: keep
+      public.customers.embedding: {vectors: keep}
+"""
+)
+_DIMENSIONS, _NOTE = 384, 2048
+"""Of the vectors, and bytes of a note, in the table of mostly kept bytes."""
+_HASHED = ("name", "email", "phone", "note")
 STAGES = (
     ("copy", ("copy",)),
     ("identities", ("collecting the people",)),
@@ -89,13 +108,40 @@ def fill(dsn: str, rows: int) -> int:
     return int(row[1]) if row else 0
 
 
-def measure(rows: int) -> dict[str, Any]:
-    """One size."""
-    with production(18) as server, place(size=f"{max(2, rows // 200_000)}G") as here:
+def fill_kept(dsn: str, megabytes: int) -> tuple[int, int]:
+    """Make a table of vectors and kept notes with one masked column; returns its rows and its bytes."""
+    rows = megabytes * 1_000_000 // (_DIMENSIONS * 4 + _NOTE)
+    rng = random.Random(1)
+    vectors = ["[" + ",".join(f"{rng.random():.4f}" for _ in range(_DIMENSIONS)) + "]" for _ in range(64)]
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute("CREATE EXTENSION IF NOT EXISTS vector")
+        conn.execute(
+            "CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL, note text, "
+            f"embedding vector({_DIMENSIONS}))"
+        )
+        conn.execute("ALTER TABLE customers ALTER note SET STORAGE EXTERNAL")
+        with conn.cursor() as cursor, cursor.copy("COPY customers FROM STDIN") as copy:
+            for i in range(rows):
+                note = rng.randbytes(_NOTE // 2).hex()
+                copy.write_row((i + 1, f"Quenzel{i % 5000} Marblethorpe{i % 701}", note, vectors[i % 64]))
+        conn.execute("ANALYZE customers")
+        row = conn.execute("SELECT pg_table_size('customers')").fetchone()
+    return rows, int(row[0]) if row else 0
+
+
+def measure(rows: int, kept: int = 0) -> dict[str, Any]:
+    """One size: of customers, or of `kept` MB of mostly kept bytes."""
+    with production(18) as server, place(size=f"{max(2, rows // 200_000, kept * 3 // 1000)}G") as here:
         server.create_database("app")
-        size = fill(server.dsn_for("app"), rows)
+        if kept:
+            rows, size = fill_kept(server.dsn_for("app"), kept)
+        else:
+            size = fill(server.dsn_for("app"), rows)
         here.env["DSN"] = server.dsn_for("app")
-        here.write(STACK)
+        here.write(STACK_KEPT if kept else STACK)
+        with tempfile.TemporaryDirectory() as scratch:
+            dumped = dump_and_restore(server, "app", Path(scratch))
+            other = greenmask(server, "app", Path(scratch), {"customers": ["name"] if kept else list(_HASHED)})
         started = time.monotonic()
         done = here.call("snapshot", "prod")
         copied = time.monotonic() - started
@@ -114,6 +160,14 @@ def measure(rows: int) -> dict[str, Any]:
         "seconds": round(child["seconds"], 1),
         "rows_per_second": round(rows / child["seconds"]),
         "peak_mb": child["peak_mb"],
+        "peak_of_copies_mb": child["peak_of_copies_mb"],
+        "cpu_seconds": round(child["cpu"], 1),
+        "rows_per_cpu_second": round(rows / child["cpu"]),
+        "mb_per_second": round(size / 1e6 / child["seconds"], 1),
+        "dump_and_restore_seconds": round(dumped, 1),
+        "ratio": round((copied + child["seconds"]) / dumped, 2),
+        "greenmask_seconds": None if other is None else round(other, 1),
+        "greenmask_ratio": None if other is None else round((copied + child["seconds"]) / other, 2),
         "stages": {
             name: {
                 "seconds": round(seconds, 2),
@@ -147,8 +201,11 @@ def child(file: str) -> dict[str, Any]:
     started = time.monotonic()
     open_stack(file, progress=progress).image("prod")
     progress(ProgressEvent("end", 0))
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
     return {
         "seconds": time.monotonic() - started,
+        "cpu": sum(one.ru_utime + one.ru_stime for one in used),
+        "peak_of_copies_mb": round(used[1].ru_maxrss / 1024),
         "stages": times,
         "peaks": peaks,
         "peak_mb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024),
@@ -158,11 +215,15 @@ def child(file: str) -> dict[str, Any]:
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, action="append", metavar="N")
+    parser.add_argument("--kept", type=int, metavar="MB", help="a table of mostly kept bytes")
     parser.add_argument("--child", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     if options.child:
         print(json.dumps(child(options.child)))
+        return 0
+    if options.kept:
+        print(json.dumps(measure(0, options.kept), indent=None if options.json else 2))
         return 0
     sizes = sorted(options.rows or [100_000, 1_000_000])
     measured = [measure(rows) for rows in sizes]
