@@ -32,6 +32,7 @@ CREATE TABLE secured (id int, owner text); INSERT INTO secured VALUES (1, 'app')
 CREATE SEQUENCE numbers;
 CREATE ROLE app LOGIN PASSWORD 'app'; CREATE ROLE other LOGIN PASSWORD 'other';
 CREATE ROLE guest LOGIN;
+CREATE ROLE gateway LOGIN NOINHERIT; CREATE ROLE visitor; GRANT visitor TO gateway;
 CREATE ROLE backup LOGIN REPLICATION PASSWORD 'backup'; GRANT app TO backup;
 CREATE ROLE runner LOGIN PASSWORD 'runner'; CREATE ROLE between; GRANT between TO runner;
 GRANT pg_execute_server_program TO between;
@@ -441,6 +442,18 @@ def test_who_a_step_is(shop: Shop) -> None:
         run(shop, step(who, role="guest"), user="app")
     with pytest.raises(UsageError, match="does not exist"):
         run(shop, step(who, role="nobody"))
+
+
+def test_a_role_taken_on_by_a_setting(shop: Shop) -> None:
+    """As an API's gateway does: it logs in as one role, and takes on an ordinary one for each request."""
+    who = "SELECT current_user::text, session_user::text"
+    for place in ("local", "settings"):
+        found = run(shop, step(who, role="gateway", **{place: {"role": "visitor"}}))
+        assert found.rows == (("visitor", "gateway"),)
+        for wrong in ("postgres", "other", "boss", "app"):
+            with pytest.raises(UnsafeError) as caught:
+                run(shop, step(who, role="gateway", **{place: {"Role": wrong}}))
+            assert f"'{wrong}'" in " ".join(caught.value.problems)
 
 
 def test_limits_of_time_and_size(shop: Shop) -> None:

@@ -57,9 +57,8 @@ class ProductionRunner:
         Raises UsageError for a step of another kind, UnsafeError for its role, UnreachableError.
         """
         sql_step = _sql(step)
-        problems = [
-            f"it sets '{name}'" for name in {**sql_step.settings, **sql_step.local} if not known.may_be_set(name)
-        ]
+        both = {**sql_step.settings, **sql_step.local}
+        problems = [f"it sets '{name}'" for name in both if name.lower() != "role" and not known.may_be_set(name)]
         text, _ = sent(sql_step)
         try:
             uses = of_statement(text)
@@ -67,6 +66,9 @@ class ProductionRunner:
             return [*problems, str(exc)]
         with closing(self._open(sql_step)) as conn:
             roles.require_ordinary(conn, sql_step)
+            for settings in (sql_step.settings, sql_step.local):
+                if (taken := roles.taken_on(settings)) is not None:
+                    problems += roles.why_not(conn, sql_step, taken)
             return problems + Catalog(conn, self._terms.allowed).problems(uses)
 
     def run(self, step: Step) -> StepResult:
@@ -88,7 +90,7 @@ class ProductionRunner:
                 self._bounded(session, sql_step)
 
             def after(session: psycopg.Connection[Any]) -> None:
-                roles.still(session, sql_step, role)
+                roles.still(session, sql_step, roles.taken_on(sql_step.settings) or role)
 
             return execute(conn, sql_step, self._terms, before=before, after=after)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
 
     from envclone.incidents.bundle import SqlStep
 
-__all__ = ["POWERS", "become", "powers_of", "require_ordinary", "still", "superusers_of"]
+__all__ = ["POWERS", "become", "powers_of", "require_ordinary", "still", "superusers_of", "taken_on", "why_not"]
 
 POWERS = (
     "pg_execute_server_program",
@@ -92,6 +93,26 @@ def require_ordinary(conn: psycopg.Connection[Any], step: SqlStep) -> None:
         f"the step '{step.id}' is to run as '{role}', which {what}",
         hint="name the application's own role",
     )
+
+
+def taken_on(settings: Mapping[str, str]) -> str | None:
+    """The role that settings take on, as PostgREST does for each request; None when they take on none."""
+    return next((value for name, value in settings.items() if name.lower() == "role"), None)
+
+
+def why_not(conn: psycopg.Connection[Any], step: SqlStep, role: str) -> list[str]:
+    """What speaks against a step's taking on this role by `role` in its settings; nothing for a member of an ordinary
+    one.
+
+    Raises UsageError when there is no such role.
+    """
+    if found := powers_of(conn, role):
+        what = "has rights over the server itself" if found[0] == role else f"may become '{found[0]}'"
+        return [f"it sets 'role' to '{role}', which {what}"]
+    own = step.role or conn.info.user
+    right = "SET" if conn.info.server_version >= 160000 else "MEMBER"
+    may = conn.execute(_MAY_BECOME, [own, role, right]).fetchone()
+    return [] if may and may[0] else [f"it sets 'role' to '{role}', which '{own}' may not"]
 
 
 def become(conn: psycopg.Connection[Any], step: SqlStep) -> str:
