@@ -15,6 +15,8 @@ from typing import Any
 
 import numpy as np
 
+from envclone.masking.escapes import codes_of
+
 __all__ = ["SHORTEST", "Block", "blocks"]
 
 SHORTEST = 16
@@ -26,7 +28,11 @@ _BASE64 = re.compile(
     r"(?:[A-Za-z0-9+/]{60,}\r?\n)*[A-Za-z0-9+/]{16,}(?:\r?\n[A-Za-z0-9+/]+)?={0,2}|[\w+/\-]{16,}={0,2}", re.ASCII
 )
 _WORD = re.compile(r"=\?[\w.\-]{1,30}\?[Bb]\?([A-Za-z0-9+/]{4,}={0,2})\?=")
-_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}|[0-9A-Fa-f]{2}(?:[:\- ][0-9A-Fa-f]{2}){7,}|(?:0x[0-9A-Fa-f]{2},? ?){8,}")
+_HEX = re.compile(r"(?:[0-9A-Fa-f]{2}){8,}")
+_PAIRS = re.compile(r"[0-9A-Fa-f]{2}(?:[:\- ][0-9A-Fa-f]{2}){7,}")
+_PAIRS_BETWEEN = 6
+"""Pairs with a sign on both sides, in eight."""
+_LISTED = re.compile(r"(?:0x[0-9A-Fa-f]{2},? ?){8,}")
 _BASE32 = re.compile(r"[A-Z2-7]{16,}={0,6}")
 _TEXT = re.compile(
     rb"(?:[\x09\x0a\x0d\x20-\x7e]|[\xc2-\xdf][\x80-\xbf]|[\xe0-\xef][\x80-\xbf]{2}|[\xf0-\xf4][\x80-\xbf]{3}){4,}"
@@ -130,21 +136,37 @@ def blocks(text: str) -> Iterator[Block]:
             places = _places(text, match.start(1), match.end(1), "=")
             if len(places) < SHORTEST:
                 yield from _decoded("base64", 6, places, text)
-    if _PAIRS.search(text) is not None:
-        for match in _HEX.finditer(text):
-            if not text[match.start() : match.end()].isalnum():
-                yield from _hex(text, match.start(), match.end())
+    for begin in _pairs(text):
+        # the first pair need not have a sign before it
+        match = (_PAIRS.match(text, begin - 3) if begin > 2 else None) or _PAIRS.match(text, begin)
+        if match is not None:
+            yield from _hex(text, match.start(), match.end())
+    if "0x" in text:
+        for match in _LISTED.finditer(text):
+            yield from _hex(text, match.start(), match.end())
 
 
-_PAIRS = re.compile(r"[0-9A-Fa-f]{2}([:\- ])[0-9A-Fa-f]{2}\1[0-9A-Fa-f]{2}\1[0-9A-Fa-f]{2}\1|0x[0-9A-Fa-f]{2},? ?0x")
+def _pairs(text: str) -> list[int]:
+    """Where eight pairs of hexadecimal digits and more, with a sign between two each, can begin."""
+    others = np.flatnonzero(~_hexadecimal()[np.minimum(codes_of(text), _LAST_ASCII)])
+    apart = np.flatnonzero(np.diff(others) == 3)  # two digits between two signs
+    if len(apart) < _PAIRS_BETWEEN:
+        return []
+    rows = np.flatnonzero(apart[_PAIRS_BETWEEN - 1 :] - apart[: 1 - _PAIRS_BETWEEN] == _PAIRS_BETWEEN - 1)
+    out: list[int] = []
+    last = -1
+    for at in apart[rows].tolist():
+        if at != last + 1:
+            out.append(int(others[at]) + 1)
+        last = at
+    return out
 
 
 def _runs(text: str) -> list[tuple[int, int]]:
     """Where so many digits of a block stand in a row, with what may follow; lines of one block are one run."""
-    if text.isascii():
-        codes: Any = np.frombuffer(text.encode("ascii"), np.uint8)
-    else:
-        codes = np.minimum(np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32), _LAST_ASCII)
+    codes = codes_of(text)
+    if codes.itemsize > 1:
+        codes = np.minimum(codes, _LAST_ASCII)
     if len(codes) < SHORTEST:
         return []
     breaks = np.concatenate(([-1], np.flatnonzero(_others()[codes]), [len(codes)]))
@@ -173,6 +195,14 @@ def _others() -> Any:
     table = np.ones(_LAST_ASCII + 1, bool)
     for char in "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/-_":
         table[ord(char)] = False
+    return table
+
+
+@cache
+def _hexadecimal() -> Any:
+    table = np.zeros(_LAST_ASCII + 1, bool)
+    for char in "0123456789abcdefABCDEF":
+        table[ord(char)] = True
     return table
 
 

@@ -8,11 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from html.entities import html5
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from unicodedata import decimal, normalize
 
-__all__ = ["SMALL", "Piece", "pieces", "spelled_parts", "written"]
+import numpy as np
+
+__all__ = ["SMALL", "Piece", "codes_of", "pieces", "spelled_parts", "written"]
+
+
+_PLANE, _PLANES = 0x10000, 0x110000
 
 
 def _bytes_of_utf8(mark: str) -> str:
@@ -101,7 +107,12 @@ def _any(parts: Sequence[str]) -> re.Pattern[str]:
 
 
 _SIGN = _any(_PARTS)
-_SAID = re.compile(rf" (?:{_AT}|{_DOT}) ")
+_FIRST = re.compile(
+    rf"[%=?&\\\\'{_INVISIBLE}{_COMPATIBLE}{_DIGITS}{_WIDE_SPACES}\u2010-\u2015\u2212\u0300-\u036f<\]\[*`~({{@\n]"
+)
+"""The characters that a piece can begin with, but for blanks."""
+_SAYING = _any(_SPOKEN)
+_BETWEEN = (" at ", " AT ", " dot ", " DOT ", " punkt ")
 _TOKEN = _any((*_PARTS, *_SPOKEN, _SPACES))
 
 
@@ -119,8 +130,7 @@ def spelled_parts(text: str) -> Iterator[tuple[int, int]]:
     White space alone does not count.
     """
     position = 0
-    signs = iter(sorted({match.start() for find in (_SIGN, _SAID) for match in find.finditer(text)}))
-    for at in signs:
+    for at in _signs(text):
         if at < position:
             continue
         start = text.rfind("\x00", position, at) + 1 or position
@@ -129,6 +139,35 @@ def spelled_parts(text: str) -> Iterator[tuple[int, int]]:
         value = text[start:position]
         if any(not value[piece.start : piece.end].isspace() for piece in pieces(value)):
             yield start, position
+
+
+def _signs(text: str) -> list[int]:
+    """Where something may be spelled."""
+    codes = codes_of(text)
+    found = [at for at in np.flatnonzero(_firsts()[codes]).tolist() if _SIGN.match(text, at) is not None]
+    for word in _BETWEEN:
+        at = text.find(word)
+        while at >= 0:
+            if _SAYING.match(text, at) is not None:
+                found.append(at)
+            at = text.find(word, at + 1)
+    return sorted(found)
+
+
+@cache
+def _firsts() -> Any:
+    """For every code point whether a piece can begin with it."""
+    table = np.zeros(_PLANES, bool)
+    for code in (*range(_PLANE), *range(0x1D400, 0x1D800), *range(0x1F100, 0x1F200), *range(0xE0000, 0xE0080)):
+        table[code] = _FIRST.match(chr(code)) is not None
+    return table
+
+
+def codes_of(text: str) -> Any:
+    """The code points of a text, as an array of 8 bits each where it is ASCII, else of 32."""
+    if text.isascii():
+        return np.frombuffer(text.encode("ascii"), np.uint8)
+    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
 
 
 def pieces(text: str) -> Iterator[Piece]:
