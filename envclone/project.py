@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from envclone.config.schema import Environment
     from envclone.hooks.hookset import HookSet
     from envclone.masking.kinds import DomainSpec
+    from envclone.masking.nobody import Nobody
     from envclone.masking.presidio import Net
     from envclone.pool import Pool
 
@@ -76,13 +77,21 @@ class Project:
         }
 
     @cached_property
+    def nobody(self) -> Nobody:
+        """Whose values stay as they are: the shipped list, and what the stack file adds."""
+        from envclone.masking.nobody import Nobody
+
+        return Nobody({str(kind): words for kind, words in self.loaded.stack.sanitize.nobody.items()})
+
+    @cached_property
     def rules_digest(self) -> str:
         """The digest of everything in the stack file that decides what values become."""
         from envclone.masking.presidio import net_version
         from envclone.masking.rules import digest
 
         config = self.loaded.stack.sanitize
-        return digest(config.rules, self.domains, config.references, self.hook_files, net_version(config.presidio))
+        net = net_version(config.presidio)
+        return digest(config.rules, self.domains, config.references, self.hook_files, net, self.nobody.digest)
 
     @cached_property
     def hook_files(self) -> Mapping[str, str]:

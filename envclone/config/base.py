@@ -12,13 +12,45 @@ from envclone.config import durations
 from envclone.cow.sizes import parse_size
 from envclone.errors import UsageError
 
-__all__ = ["NAME", "DomainKind", "Driver", "Duration", "Method", "Model", "Name", "Size", "Text", "bytes_of"]
+__all__ = [
+    "NAME",
+    "DomainKind",
+    "Driver",
+    "Duration",
+    "Method",
+    "Model",
+    "Name",
+    "NobodyKind",
+    "Size",
+    "Text",
+    "bytes_of",
+]
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,40}$"
 """Names of projects, environments, stores and services: they become directories, hosts and parts of other names."""
 
 Driver = Literal["auto", "reflink", "btrfs", "copy"]
 Method = Literal["physical", "directory", "logical", "snapshot"]
+NobodyKind = Literal[
+    "person",
+    "email",
+    "phone",
+    "address",
+    "company",
+    "username",
+    "iban",
+    "card",
+    "national_id",
+    "ip",
+    "mac",
+    "uuid",
+    "date",
+    "url",
+    "secret",
+    "key",
+]
+"""The kinds whose values can be nobody's."""
+
 DomainKind = Literal[
     "person",
     "email",

@@ -14,7 +14,7 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model
 from pydantic.json_schema import WithJsonSchema
 
 from envclone.config import checks
-from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Model, Name, Size, Text
+from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Model, Name, NobodyKind, Size, Text
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
 
 __all__ = [
@@ -308,6 +308,14 @@ class SanitizeConfig(Model):
         description="How PostgreSQL's values are written: `in-place` in the stopped clone's files, every row at its "
         "address, so that vector indexes stay as they are; or `sql`, by UPDATE, which changes what they find.",
         examples=["in-place"],
+    )
+    nobody: dict[NobodyKind, list[Annotated[str, StringConstraints(pattern=r"\S", max_length=64)]]] = Field(
+        default_factory=dict,
+        description="Values that are nobody's, by kind, beside those of the shipped list (`N/A`, `unknown`, "
+        "`noreply@…`, 0000000000, the UUIDs of sentinels): they stay as they are, are not searched "
+        "for, and are counted in the attestation. Case and blanks do not count; in an e-mail address `*` stands for any "
+        "letters.",
+        examples=[{"person": ["Walk-in Customer"], "email": ["*@till.internal"]}],
     )
     fidelity: FidelityConfig = Field(
         default_factory=FidelityConfig, description="How exactly vector indexes must answer as production's do."

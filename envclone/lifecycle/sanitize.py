@@ -108,7 +108,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
             hooks.run_sql("before", name, session)
         plans = _plan(project, domains, sessions, hooks)
         corpus = _identities(project, domains, plans, sessions)
-        masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net)
+        masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody)
         for name, session in sessions.items():
             rewrites[name] = session.rewrite(plans[name], masks, project.progress)
             hooks.run_sql("after", name, session)
@@ -160,6 +160,7 @@ def load_masks(project: Project, raw: RawSnapshot, hooks: HookSet | None = None)
         project.domains,
         corpus,
         hooks or project.hooks(),
+        nobody=project.nobody,
     )
 
 
@@ -250,7 +251,7 @@ def _identities(
     from envclone.masking.corpus import CorpusBuilder
     from envclone.masking.identities import identities
 
-    builder = CorpusBuilder()
+    builder = CorpusBuilder(project.nobody)
     for name, session in sessions.items():
         project.progress(ProgressEvent(f"collecting the people of {name}", 0))
         rules = plans[name].masked

@@ -138,9 +138,9 @@ def blocks(text: str) -> Iterator[Block]:
                 yield from _decoded("base64", 6, places, text)
     for begin in _pairs(text):
         # the first pair need not have a sign before it
-        match = (_PAIRS.match(text, begin - 3) if begin > 2 else None) or _PAIRS.match(text, begin)
-        if match is not None:
-            yield from _hex(text, match.start(), match.end())
+        found = (_PAIRS.match(text, begin - 3) if begin > 2 else None) or _PAIRS.match(text, begin)
+        if found is not None:
+            yield from _hex(text, found.start(), found.end())
     if "0x" in text:
         for match in _LISTED.finditer(text):
             yield from _hex(text, match.start(), match.end())

@@ -13,6 +13,7 @@ import numpy as np
 
 from envclone.distinct import Distinct
 from envclone.errors import UnsafeError
+from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import is_email
 from envclone.masking.phone import national_number
 
@@ -103,15 +104,18 @@ class Corpus:
 class CorpusBuilder:
     """Collects identities batch by batch; memory grows with the distinct ones only.
 
-    E-mail addresses that look like one are found by that and not kept; of a telephone number the national one is.
+    E-mail addresses that look like one are found by that and not kept; of a telephone number the national one is. What
+    is nobody's is left out.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, nobody: Nobody | None = None) -> None:
+        self._nobody = nobody or Nobody()
         self._kinds: dict[str, Distinct] = {}
 
     def add(self, kind: str, values: Iterable[str]) -> None:
         """Take in the values of an identity field."""
-        short = (value.strip() for value in values if len(value) <= _LONGEST)
+        holds = self._nobody.holds
+        short = (value.strip() for value in values if len(value) <= _LONGEST and not holds(kind, value))
         composed = (value if value.isascii() else normalize("NFC", value) for value in short if value)
         if kind == "email":
             wanted = [value for value in composed if not is_email(value)]

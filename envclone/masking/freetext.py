@@ -21,13 +21,14 @@ from envclone.masking.decoders import Edit, View, views
 from envclone.masking.edits import apart, applied
 from envclone.masking.judge import Judge
 from envclone.masking.lexicon import Lexicon, WordType, lower
+from envclone.masking.makers import Makers
 from envclone.masking.names import given_names
+from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import Span, by_form
 from envclone.masking.persons import Persons
 from envclone.masking.runs import Runs, cut
 from envclone.masking.strangers import CUES, strangers
 from envclone.masking.whole import WholeNames
-from envclone.protocols import Mask
 
 __all__ = ["FreeText", "Span"]
 
@@ -39,7 +40,7 @@ _LONE = re.compile("[\ud800-\udfff]")
 
 
 class FreeText:
-    """Masks identities inside texts; `mask_of` gives the mask of a kind, `net` finds more in one text. With `whole`
+    """Masks identities inside texts; `makers` give the mask of a kind, `net` finds more in one text. With `whole`
     names are functions of the whole person (`persons`).
 
     Texts keep their length in characters and bytes, but for IP addresses. The lexicon is made at the first text.
@@ -48,13 +49,15 @@ class FreeText:
     def __init__(
         self,
         corpus: Corpus,
-        mask_of: Callable[[str], Mask],
+        makers: Makers,
         net: Callable[[str], Iterator[Span]] | None = None,
         *,
         whole: bool = False,
+        nobody: Nobody | None = None,
     ) -> None:
         self._corpus = corpus
-        self._mask_of = mask_of
+        self._makers = makers
+        self._nobody = nobody or Nobody()
         self._net = net
         self._whole = whole
 
@@ -155,11 +158,15 @@ class FreeText:
         distinct: dict[str, dict[str, None]] = {}
         for start, end, kind in spans:
             distinct.setdefault(kind, {})[text[start:-end]] = None
-        return {
-            (value, kind): masked
-            for kind, values in distinct.items()
-            for value, masked in zip(values, self._mask_of(kind).mask(list(values)), strict=True)
-        }
+        out: dict[tuple[str, str], str] = {}
+        for kind, found in distinct.items():
+            values = list(found)
+            out.update(zip(((value, kind) for value in values), self._makers.mask(kind).mask(values), strict=True))
+            if kind == "person":  # a part of somebody's name, though alone it would be nobody's: 'Test Quimby'
+                parts = [value for value in values if self._nobody.holds(kind, value)]
+                fresh = self._makers.plain(kind).mask(parts)
+                out.update(zip(((value, kind) for value in parts), fresh, strict=True))
+        return out
 
     def _spelled(self, folded: str, runs: Runs, found: Sequence[int]) -> Iterator[Span]:
         spelled, words, starts = self._lexicon.spelled, runs.words, runs.starts
@@ -183,11 +190,11 @@ class FreeText:
 
     @cached_property
     def _lexicon(self) -> Lexicon:
-        return Lexicon(self._corpus)
+        return Lexicon(self._corpus, self._nobody)
 
     @cached_property
     def _persons(self) -> Persons:
-        mask = self._mask_of("person")
+        mask = self._makers.plain("person")
         assert isinstance(mask, WholeNames)
         return Persons(self._corpus, mask)
 

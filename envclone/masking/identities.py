@@ -2,25 +2,33 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.masking.jsonscan import decode
 from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import IDENTITIES, DomainSpec, flat, json_rules, kind_of
+from envclone.masking.nobody import Nobody, somebody
 from envclone.models import FieldKind, FieldRule
 
 __all__ = ["identities"]
 
 
 def identities(
-    rule: FieldRule, domains: Mapping[str, DomainSpec], values: Sequence[Any], *, every: bool = False
+    rule: FieldRule,
+    domains: Mapping[str, DomainSpec],
+    values: Sequence[Any],
+    *,
+    every: bool = False,
+    nobody: Nobody | None = None,
+    spared: Counter[tuple[str, str]] | None = None,
 ) -> Iterator[tuple[str, list[str]]]:
     """Per kind of domain the strings that a batch of values holds under this rule.
 
     Only persons, e-mail addresses and phone numbers, or with `every` whatever is masked, numbers as they are spelled.
-    `values` are as the rule's FieldKind says; None is passed over. Raises UnsafeError for a JSON leaf without a rule.
+    What is `nobody`'s is left out, and counted in `spared` by kind and value. `values` are as the rule's FieldKind
+    says; None is passed over. Raises UnsafeError for a JSON leaf without a rule.
     """
     found: dict[str, list[str]] = defaultdict(list)
     if rule.kind is FieldKind.JSON and rule.domain not in ("null",):
@@ -41,6 +49,10 @@ def identities(
         )
     for kind, strings in found.items():
         if strings and kind != "keep" and (every or kind in IDENTITIES):
+            if nobody is not None:
+                strings, rest = somebody(nobody, kind, strings)
+                if spared is not None:
+                    spared.update((kind, value) for value in rest)
             yield kind, strings
 
 

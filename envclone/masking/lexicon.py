@@ -15,6 +15,7 @@ from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
 from envclone.masking.known import Numbers, number_of, number_of_pair
 from envclone.masking.names import given_names
+from envclone.masking.nobody import Nobody
 from envclone.masking.phone import national_number
 from envclone.masking.runs import cut
 from envclone.masking.strangers import CUES
@@ -70,9 +71,10 @@ class Lexicon:
     `numbers`: all national numbers; `interesting`: every word at which to look closer.
     """
 
-    __slots__ = ("inside", "interesting", "numbers", "pairs", "plain", "spelled", "words")
+    __slots__ = ("_nobody", "inside", "interesting", "numbers", "pairs", "plain", "spelled", "words")
 
-    def __init__(self, corpus: Corpus) -> None:
+    def __init__(self, corpus: Corpus, nobody: Nobody | None = None) -> None:
+        self._nobody = nobody or Nobody()
         self.words: dict[str, WordType] = {}
         self.inside: dict[str, WordType] = {}
         pairs, numbers = array("q"), array("q")
@@ -106,7 +108,9 @@ class Lexicon:
                 if len(word) >= _SHORTEST_UNSPACED:
                     _put(self.inside, word, WordType.PREFIXED)
             elif len(word) >= _SHORTEST_TOKEN:
-                _put(self.words, word, _word_type(word))
+                # 'Test' of 'Test Quimby' means somebody beside Quimby only
+                alone = not self._nobody.holds("person", word)
+                _put(self.words, word, _word_type(word) if alone else WordType.WORD_FIRST)
         if len(words) > 1:
             pairs.extend(number_of_pair(f"{a} {b}") for a, b in set(_neighbours(words)))
             if any(len(word) < _SHORTEST_TOKEN for word in words):

@@ -19,6 +19,7 @@ from envclone.masking.freetext import FreeText, Span
 from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import HOOKS, DomainSpec, flat, json_rules, kind_of, resolve, takes
 from envclone.masking.makers import Makers
+from envclone.masking.nobody import Nobody
 from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
 from envclone.protocols import FieldMask, Mask
@@ -78,6 +79,7 @@ class MaskSet:
         corpus: Corpus | None = None,
         hooks: Hooks | None = None,
         net: Callable[[str], Iterator[Span]] | None = None,
+        nobody: Nobody | None = None,
     ) -> None:
         if len(key) < _SHORTEST_KEY:
             raise ConfigError("the masking key is too short", hint="a masking key has 32 bytes")
@@ -85,7 +87,9 @@ class MaskSet:
         self._corpus = corpus or Corpus()
         self._id = key_id(key)
         self._whole = any(spec.consistency == "person" for spec in domains.values())
-        self._makers = Makers(key, whole=self._whole)
+        self.nobody = nobody or Nobody()
+        """Whose values stay as they are."""
+        self._makers = Makers(key, whole=self._whole, nobody=self.nobody)
         self._hooks = hooks
         self._net = net
         if hooks is not None:
@@ -180,7 +184,7 @@ class MaskSet:
 
     @cached_property
     def _free_text(self) -> FreeText:
-        return FreeText(self._corpus, self._makers.mask, self._net, whole=self._whole)
+        return FreeText(self._corpus, self._makers, self._net, whole=self._whole, nobody=self.nobody)
 
 
 def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> list[Any]:

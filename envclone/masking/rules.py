@@ -50,10 +50,12 @@ def digest(
     references: Sequence[str] = (),
     hooks: Mapping[str, str] | None = None,
     net: str = "",
+    nobody: str = "",
 ) -> str:
     """32 hex digits of everything but key and data that decides what values become; the order of rules does not.
 
-    `hooks` are the digests of the hooks' files, in their order; `net` is the version of the extra net.
+    `hooks` are the digests of the hooks' files, in their order; `net` is the version of the extra net, `nobody`
+    the digest of the values that are nobody's.
     """
     document = {
         "masking": MASKING_VERSION,
@@ -63,6 +65,7 @@ def digest(
         "references": sorted(references),
         "hooks": dict(hooks or {}),
         "net": net,
+        "nobody": nobody,
         "rules": {
             store: {address: rule if isinstance(rule, str) else dict(rule) for address, rule in its_rules.items()}
             for store, its_rules in rules.items()

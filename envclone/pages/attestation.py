@@ -147,6 +147,14 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
             ("field", "times"),
             [(place, f"{count:,}") for place, count in sorted(fields["coincidences"].items())],
         )
+    if fields.get("nobody"):
+        yield Section(
+            "Nobody's",
+            "Values that stand for nobody, by the shipped list and `sanitize.nobody`. They stayed as they are and were "
+            "not searched for.",
+            ("field", "kind", "times", "values"),
+            [(one["field"], one["kind"], f"{one['count']:,}", ", ".join(one["values"])) for one in fields["nobody"]],
+        )
 
 
 def _answered(one: Mapping[str, Any]) -> str:

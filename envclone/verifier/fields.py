@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -19,6 +19,7 @@ from envclone.verifier.search import ByteSearch
 
 if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
+    from envclone.masking.nobody import Nobody
 
 __all__ = ["FieldFindings", "Looker", "LooseSearch", "examine_fields", "folded"]
 
@@ -62,6 +63,8 @@ class FieldFindings:
     explained: Marks = field(default_factory=Marks)
     by_field: Counter[str] = field(default_factory=Counter)
     search: LooseSearch | None = None
+    spared: Nobody | None = None
+    nobody: defaultdict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
     values: int = 0
     rows: dict[str, Mapping[str, int]] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
@@ -72,7 +75,18 @@ class FieldFindings:
             "originals": len(self.originals),
             "values_searched": self.values,
             "coincidences": dict(self.by_field),
+            "nobody": self._nobody(),
         }
+
+    def _nobody(self) -> list[dict[str, Any]]:
+        """Per place and kind how many values were nobody's, and which: those of the stack file by their shape."""
+        if self.spared is None:
+            return []
+        return [
+            {"field": place, "kind": kind, "count": count, "values": shown}
+            for place, found in sorted(self.nobody.items())
+            for kind, count, shown in self.spared.told(found)
+        ]
 
 
 def examine_fields(
@@ -92,12 +106,15 @@ def examine_fields(
     """
     from envclone.masking.identities import identities
 
-    findings = FieldFindings()
+    findings = FieldFindings(spared=getattr(masks, "nobody", None))
     for store, session in sessions.items():
         progress(ProgressEvent(f"collecting the originals of {store}", 0))
         rules = {a: rule for a, rule in plans[store].masked.items() if not rule.derived and _telling(rule, domains)}
         for address, batch in session.read(set(rules)) if rules else ():
-            for kind, values in identities(rules[address], domains, batch, every=True):
+            spared = findings.nobody[f"{store}.{address}"]
+            for kind, values in identities(
+                rules[address], domains, batch, every=True, nobody=findings.spared, spared=spared
+            ):
                 if kind not in _UNTELLING:
                     findings.originals.add(f"{store}.{address}", kind, values)
     findings.originals.seal()

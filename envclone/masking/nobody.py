@@ -1,0 +1,202 @@
+"""Values that are nobody's: `N/A`, `unknown`, `Deleted User`, `noreply@…`, 0000000000, the UUIDs of sentinels.
+
+The list is shipped (`data/nobody.txt`), and the stack file adds to it. Such a value stays as it is wherever its kind is
+masked, is not searched for, and is counted by field for the attestation.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
+from hashlib import blake2b
+from importlib import resources
+
+from envclone.masking.kinds import KINDS
+from envclone.masking.shown import shape
+from envclone.masking.walk import walk
+from envclone.protocols import Mask
+
+__all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "somebody", "spared"]
+
+_NAMED = frozenset(("person", "email", "phone", "address", "company", "username", "iban", "card", "national_id"))
+"""The kinds for which [any] counts."""
+KINDS_OF_NOBODY = _NAMED | {"ip", "mac", "uuid", "date", "url", "secret", "key"}
+"""The kinds whose values can be nobody's."""
+
+_NUMBERS = frozenset(("phone", "iban", "card", "national_id"))
+_BLANKS = re.compile(r"\s+")
+_NOT_DIGIT = re.compile("[^0-9]")
+_MIDNIGHT = re.compile(r"[ T]00:00(?::00(?:\.0+)?)?(?: ?(?:Z|z|UTC|[+-]00(?::?00)?))?\Z")
+_DIALLED = "0123456789(+"
+_LONGEST = 64
+"""Characters; what is longer is no such value."""
+_UUID_DIGITS = 32
+_MOST_SHOWN = 20
+_SMALL = 30
+"""Zeros before the number of a sentinel: 00000000-0000-0000-0000-000000000001."""
+
+
+class Nobody:
+    """The values that are nobody's, by kind; `more` are those of the stack file."""
+
+    def __init__(self, more: Mapping[str, Sequence[str]] | None = None) -> None:
+        shipped = _shipped()
+        self._more = {kind: frozenset(map(_told, values)) for kind, values in (more or {}).items()}
+        self._words: dict[str, frozenset[str]] = {}
+        self._hosts: dict[str, re.Pattern[str]] = {}
+        for kind in KINDS_OF_NOBODY:
+            words = shipped.get(kind, frozenset()) | self._more.get(kind, frozenset())
+            if kind in _NAMED:
+                words |= shipped["any"]
+            wild = [word for word in words if "*" in word and "@" in word]
+            if wild:
+                either = "|".join(re.escape(word).replace(r"\*", "[^@]*") for word in sorted(wild))
+                self._hosts[kind] = re.compile(f"(?:{either})\\Z")
+            self._words[kind] = words
+
+    @property
+    def digest(self) -> str:
+        """32 hex digits that change with every value of the lists."""
+        words = {kind: sorted(words) for kind, words in sorted(self._words.items())}
+        return blake2b(json.dumps(words).encode(), digest_size=16).hexdigest()
+
+    def holds(self, kind: str, value: str) -> bool:
+        """Whether a value is nobody's under a kind."""
+        if kind not in self._words or len(value) > _LONGEST:
+            return False
+        told = _told(value)
+        if told in self._words[kind] or not told:
+            return bool(told)
+        if kind in _NUMBERS:
+            return _same_digits(told) or (told[0] in _DIALLED and _NOT_DIGIT.sub("", told) in self._words[kind])
+        if kind == "email":
+            return "@" in told and self._hosts["email"].match(told) is not None
+        if kind == "uuid":
+            return _low(told)
+        return kind == "date" and _MIDNIGHT.sub("", told) in self._words[kind]
+
+    def told(self, found: Mapping[tuple[str, str], int]) -> list[tuple[str, int, list[str]]]:
+        """Of counts by kind and value: per kind how many, and which, the commonest first.
+
+        A value of the shipped list is shown without regard to case, any other one as its shape.
+        """
+        out: list[tuple[str, int, list[str]]] = []
+        for kind in sorted({kind for kind, _ in found}):
+            counts: dict[str, int] = {}
+            for (its_kind, value), count in found.items():
+                if its_kind == kind:
+                    shown = self._shown(kind, value)
+                    counts[shown] = counts.get(shown, 0) + count
+            ranked = sorted(counts, key=lambda shown: (-counts[shown], shown))
+            out.append((kind, sum(counts.values()), ranked[:_MOST_SHOWN]))
+        return out
+
+    def _shown(self, kind: str, value: str) -> str:
+        told = _told(value)
+        if told in _shipped().get(kind, ()) or (kind in _NAMED and told in _shipped()["any"]):
+            return told
+        if kind == "email" and "@" in told:
+            local = told.partition("@")[0] + "@*"
+            return local if local in _shipped()["email"] else shape(told)
+        return told if kind == "uuid" or (kind in _NUMBERS and _same_digits(told)) else shape(told)
+
+
+class NobodyMask:
+    """A mask that leaves what is nobody's, and makes nobody of nobody else: a bijection where the mask is one."""
+
+    def __init__(self, kind: str, mask: Mask, nobody: Nobody) -> None:
+        self._kind = kind
+        self._mask = mask
+        self._nobody = nobody
+
+    def mask(self, values: Sequence[str]) -> list[str]:
+        """The pseudonyms of `values`, in order."""
+        holds, kind = self._nobody.holds, self._kind
+        out = self._mask.mask(values)
+        for i, (value, masked) in enumerate(zip(values, out, strict=True)):
+            if holds(kind, value):
+                out[i] = value
+            elif holds(kind, masked):
+                out[i] = walk(masked, self._step, lambda image: not holds(kind, image))
+        return out
+
+    def _step(self, value: str) -> str:
+        return self._mask.mask([value])[0]
+
+
+class _Numbers(NobodyMask):
+    def mask_numbers(self, values: Sequence[str]) -> list[str]:
+        """The pseudonyms of JSON numbers."""
+        numbers: Callable[[Sequence[str]], list[str]] = self._mask.mask_numbers  # type: ignore[attr-defined]
+        holds, kind = self._nobody.holds, self._kind
+        out = numbers(values)
+        for i, (value, masked) in enumerate(zip(values, out, strict=True)):
+            if holds(kind, value):
+                out[i] = value
+            elif holds(kind, masked):
+                out[i] = walk(masked, lambda image: numbers([image])[0], lambda image: not holds(kind, image))
+        return out
+
+
+class _Subjects(_Numbers):
+    def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
+        """The pseudonyms of `values`, each under its subject."""
+        masked: list[str] = self._mask.mask_by(values, subjects)  # type: ignore[attr-defined]
+        holds, kind = self._nobody.holds, self._kind
+        return [value if holds(kind, value) else new for value, new in zip(values, masked, strict=True)]
+
+
+def spared(kind: str, mask: Mask, nobody: Nobody) -> Mask:
+    """The mask of a kind, as it spares what is nobody's."""
+    if kind not in KINDS_OF_NOBODY:
+        return mask
+    if hasattr(mask, "mask_by"):
+        return _Subjects(kind, mask, nobody)
+    return _Numbers(kind, mask, nobody) if hasattr(mask, "mask_numbers") else NobodyMask(kind, mask, nobody)
+
+
+def _told(value: str) -> str:
+    """A value without regard to case and blanks."""
+    told = value.strip().casefold()
+    return _BLANKS.sub(" ", told) if " " in told or "\t" in told or "\n" in told else told
+
+
+def _same_digits(told: str) -> bool:
+    """0, 000-000-0000, (999) 999-9999."""
+    digits = _NOT_DIGIT.sub("", told)
+    return bool(digits) and digits == digits[0] * len(digits) and not any(map(str.isalpha, told))
+
+
+def _low(told: str) -> bool:
+    """Whether a UUID was made by hand: one digit all over, or a small number behind zeros, whatever its version."""
+    digits = told.removeprefix("urn:uuid:").strip("{}").replace("-", "")
+    if len(digits) != _UUID_DIGITS:
+        return False
+    plain = digits[:12] + digits[13:16] + digits[17:]
+    return len(set(plain)) == 1 or plain.startswith("0" * (_SMALL - 2))
+
+
+@cache
+def _shipped() -> Mapping[str, frozenset[str]]:
+    text = resources.files("envclone.masking").joinpath("data/nobody.txt").read_text(encoding="utf-8")
+    found: dict[str, set[str]] = {}
+    kind = "any"
+    for line in text.splitlines():
+        line = line.strip()
+        if line.startswith("[") and line.endswith("]"):
+            kind = line[1:-1]
+            assert kind == "any" or kind in KINDS
+        elif line and not line.startswith("#"):
+            found.setdefault(kind, set()).add(_told(line))
+    return {kind: frozenset(words) for kind, words in found.items()}
+
+
+def somebody(nobody: Nobody, kind: str, values: Iterable[str]) -> tuple[list[str], list[str]]:
+    """The values that are somebody's, and those that are nobody's."""
+    people: list[str] = []
+    rest: list[str] = []
+    for value in values:
+        (rest if nobody.holds(kind, value) else people).append(value)
+    return people, rest

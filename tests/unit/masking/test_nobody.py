@@ -1,0 +1,108 @@
+"""Values that are nobody's stay, are found nowhere, and are no pseudonym of anybody else's."""
+
+from __future__ import annotations
+
+import string
+from collections import Counter
+
+import pytest
+
+from envclone.masking.corpus import CorpusBuilder
+from envclone.masking.identities import identities
+from envclone.masking.kinds import DomainSpec
+from envclone.masking.makers import Makers
+from envclone.masking.masks import MaskSet
+from envclone.masking.nobody import Nobody, NobodyMask
+from envclone.models import FieldKind, FieldRule
+from tests.unit.masking.conftest import KEY
+
+NOBODY = Nobody({"person": ["Walk-in  Customer"], "uuid": ["0000cafe-0000-4000-8000-000000000000"]})
+MASKS = MaskSet(KEY, {}, nobody=NOBODY)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("person", value) for value in ("N/A", "n/a", " UNKNOWN ", "Deleted  User", "Test", "?", "-", "null")),
+        ("person", "walk-in customer"),
+        *(("email", value) for value in ("none@none", "NoReply@corp.example", "x@y.invalid", "N/A", "no@email.com")),
+        *(("phone", value) for value in ("0000000000", "000-000-0000", "1234567890", "0", "(999) 999-9999", "n/a")),
+        *(("uuid", f"00000000-0000-0000-0000-{end}") for end in ("000000000001", "0000000000ff", "000000000000")),
+        *(("uuid", value) for value in ("F" * 32, "00000000-0000-4000-8000-000000000001", "1" * 32)),
+        ("uuid", "0000CAFE-0000-4000-8000-000000000000"),
+        *(("date", value) for value in ("1900-01-01", "9999-12-31 00:00:00+00")),
+        ("company", "Self employed"),
+        ("national_id", "000-00-0000"),
+    ],
+)
+def test_nobody_stays_and_is_no_original(kind: str, value: str) -> None:
+    assert MASKS.value(kind, value) == value
+    builder = CorpusBuilder(NOBODY)
+    builder.add(kind, [value])
+    assert builder.build().counts() == {}
+    found = identities(FieldRule("a.b", FieldKind.TEXT, kind), {}, [value], every=True, nobody=NOBODY)
+    assert [values for _, values in found if values] == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("person", value) for value in ("Zanna", "Test Quimby", "Nonette")),
+        *(("email", value) for value in ("jane@corp.example", "noreply.jane@corp.example")),
+        *(("phone", value) for value in ("0000000001", "+49 30 1234100")),
+        ("uuid", "00000000-0000-0000-0000-000000012345"),
+        ("date", "1900-01-02"),
+    ],
+)
+def test_somebody_is_masked(kind: str, value: str) -> None:
+    assert MASKS.value(kind, value) != value
+
+
+def test_texts_keep_nobody() -> None:
+    builder = CorpusBuilder(NOBODY)
+    builder.add("person", ["N/A", "none", "Test", "Self", "Deleted User", "Zanna Quimby", "Test Quimby"])
+    masks = MaskSet(KEY, {}, builder.build(), nobody=NOBODY)
+    for text in (
+        "status unknown, none given",
+        "company is Self employed",
+        "This is a Test",
+        "Deleted User N/A",
+        "call 000-000-0000 or write to noreply@corp.example",
+    ):
+        assert masks.text([text]) == [text]
+    named = masks.text(["says Test Quimby"])[0]
+    assert named == f"says {masks.value('person', 'Test Quimby')}"
+
+
+class _Rotating:
+    def mask(self, values: list[str]) -> list[str]:
+        letters = string.ascii_lowercase
+        return [letters[(letters.index(value) + 1) % 26] for value in values]
+
+
+def test_a_bijection_stays_one() -> None:
+    nobody = Nobody({"person": ["b", "c", "q"]})
+    mask = NobodyMask("person", _Rotating(), nobody)  # type: ignore[arg-type]
+    images = mask.mask(list(string.ascii_lowercase))
+    assert sorted(images) == list(string.ascii_lowercase)
+    assert {value for value, image in zip(string.ascii_lowercase, images, strict=True) if value == image} == set("bcqx")
+
+
+def test_uuids_beside_sentinels_stay_apart() -> None:
+    values = [f"00000000-0000-0000-0000-{n:012x}" for n in range(2000)]
+    images = Makers(KEY, nobody=NOBODY).mask("uuid").mask(values)
+    assert len(set(images)) == len(values)
+    assert images[:256] == values[:256] and not set(images[256:]) & set(values[:256])
+
+
+def test_what_was_spared_is_counted_and_shown() -> None:
+    spared: Counter[tuple[str, str]] = Counter()
+    values = ["N/A", "n/a", "walk-in customer", "Zanna"]
+    rule = FieldRule("a.b", FieldKind.TEXT, "who")
+    domains = {"who": DomainSpec("person")}
+    assert list(identities(rule, domains, values, nobody=NOBODY, spared=spared)) == [("person", ["Zanna"])]
+    assert NOBODY.told(spared) == [("person", 3, ["n/a", "xxxx-xx xxxxxxxx"])]
+
+
+def test_the_digest_changes_with_the_list() -> None:
+    assert Nobody().digest == Nobody({}).digest != NOBODY.digest
