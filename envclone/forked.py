@@ -7,6 +7,7 @@ too big or too secret to be sent.
 from __future__ import annotations
 
 import ctypes
+import gc
 import multiprocessing
 import multiprocessing.connection
 import os
@@ -71,6 +72,7 @@ def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
 
 def _work_off(work: Callable[[Any], Any], jobs: Sequence[Any], writer: Any, parent: int) -> None:
     interrupts.ignore()  # the parent is interrupted, and ends this one
+    gc.freeze()  # what the parent holds is not looked through again, which would also copy its pages
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         os._exit(1)

@@ -114,10 +114,9 @@ def warm() -> None:
     """Run every kernel of this room once."""
     data = np.arange(32, dtype=np.uint8)
     data.flags.writeable = False
-    for kind in (np.uint32, np.uint64):
-        ends = np.array([8, 17], kind)
-        anchors, offsets = np.zeros(2, np.uint64), np.zeros(2, np.uint16)
-        choose(data, ends, np.zeros(16, np.uint32), 4, anchors, offsets)
-        bitmap, heads, chain = np.zeros(32, np.uint8), np.full(4, -1, np.int32), np.zeros(2, np.int32)
-        index(anchors, bitmap, 8, heads, 2, chain)
-        find(data, data, ends, anchors, offsets, bitmap, 8, heads, 2, chain, np.zeros((4, 2), np.int64))
+    ends = np.array([8, 17], np.int64)
+    anchors, offsets = np.zeros(2, np.uint64), np.zeros(2, np.uint16)
+    choose(data, ends, np.zeros(16, np.uint32), 4, anchors, offsets)
+    bitmap, heads, chain = np.zeros(32, np.uint8), np.full(4, -1, np.int32), np.zeros(2, np.int32)
+    index(anchors, bitmap, 8, heads, 2, chain)
+    find(data, data, ends, anchors, offsets, bitmap, 8, heads, 2, chain, np.zeros((4, 2), np.int64))

@@ -116,6 +116,7 @@ class WindowSearch:
         from envclone.verifier import kernels
 
         count = len(self._ends)
+        self._ends = self._ends.astype(np.int64)
         self._anchors, self._offsets = np.zeros(count, np.uint64), np.zeros(count, np.uint16)
         self._slots = max(4, count.bit_length())
         self._heads, self._chain = np.full(1 << self._slots, -1, np.int32), np.zeros(count, np.int32)
@@ -142,8 +143,8 @@ class WindowSearch:
         if not count:
             return
         which, starts = self._hits[:count, 0], self._hits[:count, 1].tolist()
-        ends = self._ends[which].astype(np.int64)
-        firsts = np.where(which > 0, self._ends[which - 1], 0).astype(np.int64)
+        ends = self._ends[which]
+        firsts = np.where(which > 0, self._ends[which - 1], 0)
         owners, lengths = self._owners[which].tolist(), (ends - firsts).tolist()
         for owner, start, length in zip(owners, starts, lengths, strict=True):
             yield owner, start, start + length

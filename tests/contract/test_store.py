@@ -7,6 +7,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -58,6 +59,29 @@ def _stamps(source: Path) -> dict[str, tuple[int, int]]:
         for path in sorted(source.rglob("*"))
         if path.is_file()
     }
+
+
+class Shown:
+    """The words that a comparison shows, of production and of the clone."""
+
+    def __init__(self) -> None:
+        self.before: set[str] = set()
+        self.after: set[str] = set()
+        self._found: list[tuple[set[str], set[str]]] = []
+
+    def batch(self, address: str, before: list[Any], after: list[Any]) -> None:
+        everybody = {part for number in range(PEOPLE) for part in who(number)}
+        sides = ["\n".join(map(str, values)) for values in (before, after)]
+        self._found.append(({p for p in everybody if p in sides[0]}, {p for p in everybody if p in sides[1]}))
+
+    def found(self) -> Any:
+        found, self._found = self._found, []
+        return found
+
+    def take(self, found: Any) -> None:
+        for before, after in found:
+            self.before |= before
+            self.after |= after
 
 
 def _plan(adapter: Adapter, inventory: Inventory) -> StorePlan:
@@ -130,6 +154,13 @@ def test_sanitized_is_raw_under_the_masks_and_nothing_else(copied: Copied) -> No
         assert before.digest(plan, None) != after.digest(plan, None)
         assert before.digest(plan, MaskSet(b"x" * 32, {}, PERSONS)) != after.digest(plan, None)
         assert after.digest(plan, None)[copied.adapter.table].rows == PEOPLE
+        seen = Shown()
+        compared = before.compare(after, plan, MASKS, (), seen, lambda event: None)
+        assert (compared.rows[copied.adapter.table], compared.problems) == (PEOPLE, ())
+        assert seen.before >= {part for number in range(PEOPLE) for part in who(number)}
+        assert not seen.after & {part for number in range(PEOPLE) for part in who(number)}
+        other = MaskSet(b"x" * 32, {}, PERSONS)
+        assert before.compare(after, plan, other, (), Shown(), lambda event: None).problems
         was, now = before.integrity(), after.integrity()
         assert (now.orphans, now.problems, now.unique_indexes) == (was.orphans, (), was.unique_indexes)
 

@@ -33,6 +33,13 @@ _RANGE = 4 * 2**20
 """Bytes of a table, TOAST included, that are worked on together."""
 
 
+_READING = """
+    SET enable_tidscan = on; SET max_parallel_workers_per_gather = 0; SET jit = off;
+    SET default_transaction_read_only = on
+"""
+"""Pages are read by their numbers, in their order, whatever production's settings say."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Job:
     """Pages `first` to `end` (None: to the last) of one relation; on both sides when rows kept their addresses."""
@@ -147,7 +154,7 @@ class _Comparison:
             raw = self._stack.enter_context(self._raw(autocommit=True))
             clean = self._stack.enter_context(self._clean(autocommit=True))
             for conn in (raw, clean):
-                conn.execute("SET enable_tidscan = on; SET default_transaction_read_only = on; SET jit = off")
+                conn.execute(_READING)
             self._open[mine] = raw, clean
         return self._open[mine]
 

@@ -16,7 +16,7 @@ from envclone.stores.postgres.catalog.dependents import generated_from
 from envclone.stores.postgres.catalog.read import derived_columns, stream_leaf, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Table, read_tables
 
-__all__ = ["applied", "canonical", "digest", "server_hash"]
+__all__ = ["applied", "as_shown", "canonical", "digest", "server_hash"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -91,32 +91,40 @@ def applied(conn: Connection, column: Column, plan: StorePlan, masks: Masks | No
     if masks is None:
         return list
     mask = masks.field(plan.rules[address])
+    shown = as_shown(conn, column)
+    return mask if shown is None else lambda values: shown(mask(values))
+
+
+def as_shown(conn: Connection, column: Column) -> Callable[[Sequence[Any]], list[Any]] | None:
+    """What makes of masked values what the server shows of them, where that can be something else; None elsewhere.
+
+    The server may print a value in another way than the mask wrote it (1.50, 2020-1-1).
+    """
     cast = sql.SQL(column.type)  # format_type's own output, quoted by the server
     if column.kind not in (FieldKind.OTHER, FieldKind.VECTOR, FieldKind.ARRAY):
-        return mask
+        return None
     if column.kind is FieldKind.ARRAY:
-        return mask if column.base in _TEXT_ARRAYS else _through_array(conn, column, mask)
+        return None if column.base in _TEXT_ARRAYS else _through_array(conn, column)
 
     def through_type(values: Sequence[Any]) -> list[Any]:
-        # the server may print a value in another way than the mask wrote it (1.50, 2020-1-1)
         rows = conn.execute(
             sql.SQL(
                 "SELECT v::{}::pg_catalog.text FROM pg_catalog.unnest(%s::pg_catalog.text[]) "
                 "WITH ORDINALITY AS u (v, n) ORDER BY n"
             ).format(cast),
-            [list(mask(values))],
+            [list(values)],
         )
         return [row[0] for row in rows]
 
     return through_type
 
 
-def _through_array(conn: Connection, column: Column, mask: FieldMask) -> FieldMask:
-    """The elements as the server prints them again: a mask may write 2020-1-1 or 1.50 where it does not."""
+def _through_array(conn: Connection, column: Column) -> Callable[[Sequence[Any]], list[Any]]:
+    """The elements as the server prints them again."""
     query = sql.SQL("SELECT %s::pg_catalog.text[]::{}::pg_catalog.text[]").format(sql.SQL(column.type))
     return lambda values: [
         None if value is None else conn.execute(query, [value]).fetchone()[0]  # type: ignore[index]
-        for value in mask(values)
+        for value in values
     ]
 
 

@@ -12,10 +12,10 @@ import psycopg
 from psycopg import sql
 
 from envclone.models import StorePlan
-from envclone.protocols import FieldMask, Look, Masks
+from envclone.protocols import Look, Masks
 from envclone.stores.postgres.catalog.read import shown_as
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
-from envclone.stores.postgres.prove.digest import applied, canonical, server_hash
+from envclone.stores.postgres.prove.digest import as_shown, canonical, server_hash
 
 __all__ = ["Prover", "Rows", "Sides"]
 
@@ -82,7 +82,7 @@ class Prover:
         self._canonical = [canonical(column) for column in masked]
         self._clean_side = [server_hash(kept, placed), *(c.read_as() for c in masked)]
         self._raw_side = [*self._clean_side, *(s for s in self._subjects if s), *(shown_as(c) for c in shown)]
-        self._applied: tuple[Connection, list[FieldMask]] | None = None
+        self._fields = [masks.field(rule) for rule in self._rules]
 
     @property
     def separable(self) -> bool:
@@ -97,14 +97,14 @@ class Prover:
         ours = _columns(raw, leaf, self._raw_side, first, end) if sides is not Sides.CLEAN else []
         theirs = _columns(clean, leaf, self._clean_side, first, end) if sides is not Sides.RAW else []
         done.raw, done.clean = len(ours[0]) if ours else 0, len(theirs[0]) if theirs else 0
-        made = self._made(raw, ours) if done.raw else []
+        made = self._made(ours) if done.raw else []
         if sides is Sides.BOTH:
             if done.raw != done.clean:  # rows that moved to other pages, when the whole table has as many
                 done.differ[_REST] = abs(done.raw - done.clean)
             elif done.raw:
-                self._side_by_side(ours, theirs, made, done)
+                self._side_by_side(raw, ours, theirs, made, done)
         elif done.raw:
-            self._sum(ours[0], made, 1, done)
+            self._sum(ours[0], self._as_shown(raw, made), 1, done)
         elif done.clean:
             self._sum(theirs[0], theirs[1:], -1, done)
         if done.raw:
@@ -116,7 +116,7 @@ class Prover:
         address = self.table.address
         if seen.raw != seen.clean:
             return [f"{address} has {seen.clean} rows, production has {seen.raw}"]
-        wrong = seen.differ.keys() | {name for name, value in seen.sums.items() if value}
+        wrong = {name for counted in (seen.differ, seen.sums) for name, value in counted.items() if value}
         if not wrong:
             return []
         fields = sorted(wrong - {_REST})
@@ -125,25 +125,28 @@ class Prover:
         where = ", ".join(fields)
         return [f"{where} is not what the masks make of production's values"]
 
-    def _made(self, conn: Connection, ours: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    def _made(self, ours: Sequence[Sequence[Any]]) -> list[list[Any]]:
         """What the masks make of the masked columns."""
-        if self._applied is None or self._applied[0] is not conn:
-            masks = [
-                applied(conn, column, self._plan, self._masks, address)
-                for column, address in zip(self._masked, self._addresses, strict=True)
-            ]
-            self._applied = conn, masks
         by = iter(ours[1 + len(self._masked) :])
         made = []
-        for i, mask in enumerate(self._applied[1]):
+        for i, mask in enumerate(self._fields):
             values: Sequence[Any] = ours[1 + i]
             if self._subjects[i]:
                 values = list(zip(values, next(by), strict=True))
             made.append(list(mask(values)))
         return made
 
+    def _as_shown(self, conn: Connection, made: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
+        shown = [as_shown(conn, column) for column in self._masked]
+        return [values if show is None else show(values) for values, show in zip(made, shown, strict=True)]
+
     def _side_by_side(
-        self, ours: Sequence[Sequence[Any]], theirs: Sequence[Sequence[Any]], made: Sequence[Sequence[Any]], done: Rows
+        self,
+        conn: Connection,
+        ours: Sequence[Sequence[Any]],
+        theirs: Sequence[Sequence[Any]],
+        made: Sequence[Sequence[Any]],
+        done: Rows,
     ) -> None:
         if ours[0] != theirs[0]:  # what is not the same row is not compared further
             places = {value: i for i, value in enumerate(theirs[0])}
@@ -151,16 +154,17 @@ class Prover:
             done.differ[_REST] = len(ours[0]) - len(pairs)
             made = [[values[i] for i, _ in pairs] for values in made]
             theirs = [[values[j] for _, j in pairs] for values in theirs]
-        for address, form, expected, stored in zip(self._addresses, self._canonical, made, theirs[1:], strict=True):
-            if len(expected) != len(stored):
-                done.differ[address] = len(stored)
-                continue
-            wrong = 0
-            for one, other in zip(expected, stored, strict=True):
-                if one != other and form(one) != form(other):
-                    wrong += 1
+        for i, address in enumerate(self._addresses):
+            expected, stored = made[i], theirs[1 + i]
+            wrong = [k for k, (a, b) in enumerate(zip(expected, stored, strict=True)) if a != b]
             if wrong:
-                done.differ[address] = wrong
+                done.differ[address] = self._unlike(conn, i, [expected[k] for k in wrong], [stored[k] for k in wrong])
+
+    def _unlike(self, conn: Connection, number: int, expected: Sequence[Any], stored: Sequence[Any]) -> int:
+        """How many values mean something else than those that are stored, when the server shows them in its own way."""
+        show, form = as_shown(conn, self._masked[number]), self._canonical[number]
+        shown = expected if show is None else show(expected)
+        return sum(form(a) != form(b) for a, b in zip(shown, stored, strict=True))
 
     def _sum(self, rest: Sequence[str], masked: Sequence[Sequence[Any]], sign: int, done: Rows) -> None:
         key, from_bytes = self._key, int.from_bytes
