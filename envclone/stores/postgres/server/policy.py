@@ -53,6 +53,7 @@ _FORCED: Mapping[str, tuple[str, str]] = {
     "primary_slot_name": ("", _OUT),
     "synchronous_standby_names": ("", "there is no standby: commits would wait for ever"),
     "max_logical_replication_workers": ("0", "subscriptions would connect to production's publishers"),
+    "autovacuum": ("off", "production's dead rows stay, and its statistics; `settings: {autovacuum: on}` lets it run"),
     "huge_pages": ("try", "huge pages may not be there on this machine"),
     "ssl": ("off", _TLS),
 }

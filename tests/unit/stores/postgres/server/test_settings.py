@@ -69,6 +69,7 @@ def test_configuration_files_are_read_as_postgresql_reads_them(tmp_path: Path) -
         ("synchronous_standby_names", "*", "set", ""),
         ("max_logical_replication_workers", "4", "set", "0"),
         ("huge_pages", "on", "set", "try"),
+        ("autovacuum", "on", "set", "off"),
         ("ssl", "on", "set", "off"),
         ("ssl_key_file", "k", "drop", ""),
         ("listen_addresses", "*", "drop", ""),
