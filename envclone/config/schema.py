@@ -313,8 +313,8 @@ class SanitizeConfig(Model):
         default_factory=dict,
         description="Values that are nobody's, by kind, beside those of the shipped list (`N/A`, `unknown`, "
         "`noreply@…`, 0000000000, the UUIDs of sentinels): they stay as they are, are not searched "
-        "for, and are counted in the attestation. Case and blanks do not count; in an e-mail address `*` stands for any "
-        "letters.",
+        "for, and are counted in the attestation. Case and blanks do not count; in an e-mail address `*` stands for "
+        "any letters.",
         examples=[{"person": ["Walk-in Customer"], "email": ["*@till.internal"]}],
     )
     fidelity: FidelityConfig = Field(
