@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Sequence
+from functools import cache
 
 import pytest
 from hypothesis import given, settings
@@ -27,6 +28,7 @@ def both(kind: str, values: Sequence[str]) -> tuple[list[str], list[str]]:
     return loop, [one.mask([value])[0] for value in values]
 
 
+@cache
 def known() -> list[str]:
     return [name for names in classes() for name in names if name.isascii()]
 
