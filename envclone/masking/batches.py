@@ -10,6 +10,7 @@ import numpy as np
 
 from envclone.masking.domains import DomainTable, run
 from envclone.masking.kernels import names as kernels
+from envclone.masking.kernels.email import mask_emails
 from envclone.masking.kernels.words import LONGEST, Dictionary, fill
 from envclone.masking.names import KnownNames, classes, given_parts
 
@@ -29,6 +30,10 @@ class NameBatches:
     def texts(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
         """The pseudonyms of values, token by token; `one` is the mask in Python."""
         return self.masked(values, kernels.mask_texts, one)
+
+    def emails(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
+        """The pseudonyms of e-mail addresses; `one` is the mask in Python."""
+        return self.masked(values, mask_emails, one)
 
     def masked(self, values: Sequence[str], loop: Callable[..., Any], one: Callable[[str], str]) -> list[str]:
         """The pseudonyms of values by a loop over names."""

@@ -12,12 +12,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from hashlib import blake2b
+from typing import TYPE_CHECKING
 
+from envclone.compiled import available
 from envclone.errors import UnsafeError
 from envclone.masking.fpe import NumberCycle, number_cycle, subkey
-from envclone.masking.memo import Memo
+from envclone.masking.memo import BATCH, Memo
+
+if TYPE_CHECKING:
+    from envclone.masking.number_batches import Batch
 
 __all__ = ["DateMask"]
 
@@ -47,7 +52,7 @@ class DateMask:
         self._shift = lru_cache(maxsize=1 << 12)(self._make)
         self._cycle = lru_cache(maxsize=1 << 12)(self._window)
         self._offset = lru_cache(maxsize=1 << 16)(self._of_day)
-        self._plain = Memo(lambda value: _moved(value, self._offset))
+        self._plain = Memo(lambda value: _moved(value, self._offset), self._many)
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The values on other days of their years. Raises UnsafeError for a text that is no date."""
@@ -55,15 +60,25 @@ class DateMask:
 
     def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
         """Each value moved by the days of its subject; a subject that is null is one of its own."""
-        out = []
-        for value, subject in zip(values, subjects, strict=True):
-            days = self._shift("" if subject is None else f"={subject}")
-            out.append(_moved(value, lambda _, days=days: -days))  # type: ignore[misc]
-        return out
+        back = [self._shift("" if subject is None else f"={subject}") for subject in subjects]
+        if len(values) < BATCH or not available():
+            return [_moved_back(value, days) for value, days in zip(values, back, strict=True)]
+        from envclone.masking.number_batches import shifted_days
+
+        return shifted_days(values, back, _moved_back)
 
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
         """Seconds, milliseconds or microseconds since 1970, told apart by length. Raises UnsafeError for others."""
         return [_epoch(value, self._offset) for value in values]
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        return self._batch(values, self._plain.one)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        from envclone.masking.number_batches import permuted_days
+
+        return permuted_days(self._permuting, _year_shape)
 
     def _make(self, subject: str) -> int:
         digest = blake2b(subject.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
@@ -79,6 +94,16 @@ class DateMask:
 
     def _window(self, start: int, days: int) -> NumberCycle:
         return number_cycle(self._permuting, str(start).encode(), days)
+
+
+def _year_shape(year: int) -> tuple[bytes, Sequence[int]]:
+    """The tweak and the radices of a year's days."""
+    start = _number(year, 1, 1)
+    return str(start).encode(), [_number(year + 1, 1, 1) - start]
+
+
+def _moved_back(value: str, days: int) -> str:
+    return _moved(value, lambda _: -days)
 
 
 def _moved(value: str, offset: Callable[[int], int]) -> str:

@@ -12,7 +12,7 @@ from envclone.compiled import available
 from envclone.masking.fpe import SMALL, parameters, shuffled
 from envclone.masking.kernels.shapes import DONE, FEISTEL, TODO, UNFIT, Domains, empty
 
-__all__ = ["DomainTable", "run"]
+__all__ = ["DomainTable", "run", "through"]
 
 _MOST = 1 << 14
 """Domains of one mask; values of others go the way of odd ones."""
@@ -123,17 +123,26 @@ def _run(
     domains: DomainTable,
     one: Callable[[str], str],
 ) -> list[str]:
+    out, odd = through(values, loop, domains)
+    for i in odd:
+        out[i] = one(values[i])
+    return out
+
+
+def through(
+    values: Sequence[str], loop: Callable[[Any, Any, Any], object], domains: DomainTable | None
+) -> tuple[list[str], Sequence[int]]:
+    """Values through a loop at once, and the places of those that it left."""
     text = _SEPARATOR.join(values)
     if text.count(_SEPARATOR) != len(values) - 1:
-        return [one(value) for value in values]
+        return list(values), range(len(values))
     source = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
     masked = source.copy()
     states = np.full(len(values), TODO, np.uint8)
     while True:
         loop(source, masked, states)
-        if not domains.arrays.count[0] or not domains.grant():
+        if domains is None or not domains.arrays.count[0] or not domains.grant():
             break
     out = masked.tobytes().decode("utf-8", "surrogatepass").split(_SEPARATOR)
-    for i in np.flatnonzero(states != DONE).tolist():
-        out[i] = one(values[i])
-    return out
+    odd: list[int] = np.flatnonzero(states != DONE).tolist()
+    return out, odd

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from envclone.errors import UnsafeError
 from envclone.masking.fpe import NumberCycle, number_cycle, subkey
 from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
+
+if TYPE_CHECKING:
+    from envclone.masking.number_batches import Batch
 
 __all__ = ["IntegerKeyMask", "TextKeyMask"]
 
@@ -28,11 +32,20 @@ class IntegerKeyMask:
     def __init__(self, key: bytes) -> None:
         self._key = subkey(key, "integer")
         self._cycle = lru_cache(maxsize=256)(self._make)
-        self.mask_numbers = Memo(self._one)
+        self.mask_numbers = Memo(self._one, self._many)
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order. Raises UnsafeError for a text that is no whole number."""
         return self.mask_numbers(values)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        return self._batch(values, self.mask_numbers.one)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        from envclone.masking.number_batches import integers
+
+        return integers(self._key, _shape)
 
     def _one(self, value: str) -> str:
         text = value.strip()
@@ -54,6 +67,13 @@ class IntegerKeyMask:
 
     def _make(self, low: int, high: int) -> NumberCycle:
         return number_cycle(self._key, str(low).encode(), high - low + 1)
+
+
+def _shape(key: int) -> tuple[bytes, Sequence[int]]:
+    """The tweak and the radices for twice the digits, and one more for those beyond a bound."""
+    digits = key // 2
+    low, high = _class(10**digits - 1 if key % 2 else 10 ** (digits - 1), digits)
+    return str(low).encode(), [high - low + 1]
 
 
 def _class(number: int, digits: int) -> tuple[int, int]:

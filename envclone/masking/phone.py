@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache, lru_cache
+from functools import cache, cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from envclone.errors import UnsafeError
 from envclone.masking.fpe import Permutation, subkey
@@ -21,6 +22,9 @@ from envclone.masking.letters import is_mark
 from envclone.masking.memo import Memo
 from envclone.masking.tokens import CHUNK, NameTokens
 from envclone.masking.walk import walk
+
+if TYPE_CHECKING:
+    from envclone.masking.number_batches import Batch
 
 __all__ = ["PhoneMask", "national_number"]
 
@@ -40,7 +44,7 @@ class PhoneMask:
     def __init__(self, key: bytes, names: NameTokens) -> None:
         self._key = subkey(key, "phone")
         self._names = names
-        self.mask = Memo(self._value)
+        self.mask = Memo(self._value, self._many)
         self._shape = lru_cache(maxsize=256)(self._make_shape)
 
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
@@ -52,6 +56,15 @@ class PhoneMask:
                     hint="declare the path as `redact`, `null` or `keep`",
                 )
         return self.mask(values)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        return self._batch(values, self.mask.one)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        from envclone.masking.number_batches import phones
+
+        return phones(self._key, _national_shape, _codes())
 
     def _value(self, value: str) -> str:
         if not any(char.isdecimal() for char in value):
@@ -124,8 +137,17 @@ class PhoneMask:
         return "".join(out)
 
     def _make_shape(self, kind: str, firsts: str, length: int) -> Permutation:
-        tweak = f"{kind}:{firsts}:{length}".encode()
-        return Permutation(self._key, tweak, [len(firsts), *[10] * (length - 1)])
+        return Permutation(self._key, *_shape(kind, firsts, length))
+
+
+def _shape(kind: str, firsts: str, length: int) -> tuple[bytes, Sequence[int]]:
+    return f"{kind}:{firsts}:{length}".encode(), [len(firsts), *[10] * (length - 1)]
+
+
+def _national_shape(length: int) -> tuple[bytes, Sequence[int]]:
+    """The tweak and the radices of national numbers of a length."""
+    kind = "eleven" if length == _WITH_TRUNK else "national"
+    return _shape(kind, _firsts("0" * length, kind), length)
 
 
 def national_number(text: str) -> str:

@@ -7,11 +7,17 @@ mean nobody and stay. A text that is no UUID is masked within its shape and neve
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
 from envclone.masking.walk import walk
+
+if TYPE_CHECKING:
+    from envclone.masking.number_batches import Batch
 
 __all__ = ["UuidMask"]
 
@@ -19,6 +25,8 @@ _HEX = "0123456789abcdef"
 _UUID = re.compile(r"(?i)((?:urn:uuid:)?\{?)([0-9a-f]{8}(-?)(?:[0-9a-f]{4}\3){3}[0-9a-f]{12})(\}?)")
 _VERSION, _VARIANT = 12, 16
 _RFC = "89ab"
+_RFC_SHAPE = b"rfc", [16] * 15 + [4] + [16] * 15
+_OTHER_SHAPE = b"other", [16] * 30
 _FIXED = frozenset(("0" * 32, "f" * 32))
 
 
@@ -26,11 +34,20 @@ class UuidMask:
     """UUIDs of any version in any spelling; a bijection."""
 
     def __init__(self, key: bytes) -> None:
-        secret = subkey(key, "uuid")
+        secret = self._key = subkey(key, "uuid")
         self._shape = Shape(secret, "text")
-        self._rfc = Permutation(secret, b"rfc", [16] * 15 + [4] + [16] * 15)
-        self._other = Permutation(secret, b"other", [16] * 30)
-        self.mask = Memo(self._one)
+        self._rfc = Permutation(secret, *_RFC_SHAPE)
+        self._other = Permutation(secret, *_OTHER_SHAPE)
+        self.mask = Memo(self._one, self._many)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        return self._batch(values, self.mask.one)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        from envclone.masking.number_batches import uuids
+
+        return uuids(self._key, _RFC_SHAPE, _OTHER_SHAPE)
 
     def _one(self, value: str) -> str:
         match = _UUID.fullmatch(value.strip())

@@ -100,6 +100,7 @@ class WholeEmailMask(EmailMask):
         super().__init__(names)
         self._whole = whole
         self._before_host = self._persons
+        self.mask = Memo(self._address)
 
     def _persons(self, text: str) -> str:
         """What stands before an '@' or behind the last host: a local part, and a person's name before it."""

@@ -1,0 +1,175 @@
+"""Dates and timestamps in ISO 8601, moved as `dates` defines it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envclone.compiled import lean
+from envclone.masking.kernels.shapes import DONE, ODD, TODO, domain, empty, image, wish
+
+__all__ = ["permute_days", "shift_days", "warm"]
+
+_0, _9, _HYPHEN, _COLON, _DOT, _SPACE, _T, _PLUS = 48, 57, 45, 58, 46, 32, 84, 43
+_LENGTH = 10
+_BEFORE = np.array([0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334, 365], np.int64)
+"""Days of a common year before each month."""
+
+
+@lean
+def _is_digit(text: Any, at: Any, stop: Any) -> Any:
+    return at < stop and _0 <= np.int64(text[at]) <= _9
+
+
+@lean
+def _two(text: Any, at: Any, stop: Any) -> Any:
+    return _is_digit(text, at, stop) and _is_digit(text, at + 1, stop)
+
+
+@lean
+def _number(text: Any, start: Any, stop: Any) -> Any:
+    """The number that digits make; -1 when there is anything else."""
+    number = np.int64(0)
+    for i in range(start, stop):
+        if not _is_digit(text, i, stop):
+            return np.int64(-1)
+        number = number * 10 + np.int64(text[i]) - _0
+    return number
+
+
+@lean
+def _leap(year: Any) -> Any:
+    return year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+
+
+@lean
+def _before(month: Any, leap: Any) -> Any:
+    """Days of a year before a month; month 13 is the next year."""
+    return _BEFORE[month - 1] + (1 if leap and month > 2 else 0)
+
+
+@lean
+def _is_time(text: Any, start: Any, stop: Any) -> Any:
+    """Whether nothing follows a date but a time of day and an offset, as the pattern of `dates` has them."""
+    p = start
+    if p == stop:
+        return True
+    if text[p] != _SPACE and text[p] != _T:
+        return False
+    p += 2 if _is_digit(text, p + 1, stop) and not _is_digit(text, p + 2, stop) else 3
+    if p - start == 3 and not _two(text, start + 1, stop):
+        return False
+    if not (p < stop and text[p] == _COLON and _two(text, p + 1, stop)):
+        return False
+    p += 3
+    if p < stop and text[p] == _COLON:
+        if not _two(text, p + 1, stop):
+            return False
+        p += 3
+        if p < stop and text[p] == _DOT:
+            p += 1
+            if not _is_digit(text, p, stop):
+                return False
+            while _is_digit(text, p, stop):
+                p += 1
+    if p == stop:
+        return True
+    if text[p] == _SPACE:
+        p += 1
+    if p < stop and (text[p] == 90 or text[p] == 122):
+        return p + 1 == stop
+    if not (p < stop and (text[p] == _PLUS or text[p] == _HYPHEN) and _two(text, p + 1, stop)):
+        return False
+    p += 3
+    for _ in range(2):
+        if p < stop and text[p] == _COLON:
+            p += 1
+        elif p == stop:
+            return True
+        if not _two(text, p, stop):
+            return False
+        p += 2
+    return p == stop
+
+
+@lean
+def _read(text: Any, start: Any, stop: Any) -> Any:
+    """The year and the day in it, from 0, of a date that a value begins with; year 0 when it is none of this form."""
+    none = np.int64(0)
+    if stop - start < _LENGTH or text[start + 4] != _HYPHEN or text[start + 7] != _HYPHEN:
+        return none, none
+    year = _number(text, start, start + 4)
+    month = _number(text, start + 5, start + 7)
+    day = _number(text, start + 8, start + 10)
+    if year < 1 or not 1 <= month <= 12 or day < 1 or not _is_time(text, start + _LENGTH, stop):
+        return none, none
+    leap = _leap(year)
+    day += _before(month, leap) - 1
+    return (year, day) if day < _before(month + 1, leap) else (none, none)
+
+
+@lean
+def _write(out: Any, start: Any, year: Any, day: Any) -> Any:
+    leap = _leap(year)
+    month = np.int64(1)
+    while month < 12 and day >= _before(month + 1, leap):
+        month += 1
+    day += 1 - _before(month, leap)
+    for i in range(4):
+        out[start + 3 - i] = np.uint8(_0 + year % 10)
+        year //= 10
+    out[start + 5], out[start + 6] = np.uint8(_0 + month // 10), np.uint8(_0 + month % 10)
+    out[start + 8], out[start + 9] = np.uint8(_0 + day // 10), np.uint8(_0 + day % 10)
+    return DONE
+
+
+@lean
+def permute_days(source: Any, out: Any, states: Any, domains: Any) -> Any:
+    """Values apart by a zero, each on another day of its year; what is no date in ISO 8601 is left."""
+    start = np.int64(0)
+    for i in range(states.shape[0]):
+        stop = start
+        while stop < source.shape[0] and source[stop] != 0:
+            stop += 1
+        if states[i] == TODO:
+            year, day = _read(source, start, stop)
+            if year == 0:
+                states[i] = ODD
+            else:
+                row = domain(np.uint64(year), domains)
+                if row < 0:
+                    states[i] = wish(np.uint64(year), domains)
+                else:
+                    _, moved = image(np.uint64(0), np.uint64(day), row, domains)
+                    states[i] = _write(out, start, year, np.int64(moved))
+        start = stop + 1
+    return 0
+
+
+@lean
+def shift_days(source: Any, out: Any, states: Any, back: Any) -> Any:
+    """Values apart by a zero, each moved back by its number of days, up to a year."""
+    start = np.int64(0)
+    for i in range(min(states.shape[0], back.shape[0])):
+        stop = start
+        while stop < source.shape[0] and source[stop] != 0:
+            stop += 1
+        year, day = _read(source, start, stop)
+        states[i] = ODD
+        if year > 2:
+            day -= back[i]
+            while day < 0:
+                year -= 1
+                day += 366 if _leap(year) else 365
+            if year > 0:
+                states[i] = _write(out, start, year, day)
+        start = stop + 1
+    return 0
+
+
+def warm() -> None:
+    """Run every kernel of this room once."""
+    text = np.frombuffer(b"2024-02-29 12:00:00+01\x002023-12-31", np.uint8)
+    permute_days(text, text.copy(), np.full(2, TODO, np.uint8), empty())
+    shift_days(text, text.copy(), np.full(2, TODO, np.uint8), np.ones(2, np.int64))
