@@ -44,7 +44,7 @@ __all__ = ["Stack", "open_stack"]
 
 def open_stack(path: str | Path | None = None, *, pool: str | Path | None = None, progress: Progress = silent) -> Stack:
     """Open a stack file (by default the nearest envclone.yaml upwards) and its pool. Raises ConfigError."""
-    from envclone.config.load import find
+    from envclone.config.find import find
 
     file = Path(path) if path else find(Path.cwd())
     return Stack(Project.open(file, pool=Path(pool) if pool else None, progress=progress))

@@ -14,8 +14,8 @@ from envclone.models import ProgressEvent, RawSnapshot
 from envclone.protocols import CowDriver, Progress
 
 if TYPE_CHECKING:
-    from envclone.config.load import LoadedStack
     from envclone.config.schema import Environment
+    from envclone.config.stack import LoadedStack
     from envclone.hooks.hookset import HookSet
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.nobody import Nobody
@@ -47,7 +47,7 @@ class Project:
 
         Raises ConfigError, ResourceError.
         """
-        from envclone.config.load import load
+        from envclone.config.remembered import load
         from envclone.cow.choose import choose
         from envclone.pool import Pool, default_path
 

@@ -19,9 +19,11 @@ from envclone.config.schema import StackFile
 from envclone.config.stack import LoadedStack, error, report
 from envclone.errors import ConfigError, Problem
 
-__all__ = ["LoadedStack", "check", "find", "load", "resolve_environment", "resolve_source"]
+__all__ = ["LoadedStack", "check", "find", "load", "resolve_environment", "resolve_source", "settled"]
 
 _INCLUDES = 20
+_BUILTIN = frozenset(("postgres", "qdrant"))
+"""Kinds of stores that no other package brings."""
 
 
 def load(path: Path, env: Mapping[str, str] | None = None) -> LoadedStack:
@@ -165,6 +167,20 @@ def _expanded(value: Any, keys: Keys, env: Mapping[str, str], findings: list[Fin
     return text
 
 
+def settled(loaded: LoadedStack) -> bool:
+    """Whether the values are the file's alone: no variable was read, and every kind of store is a built-in one."""
+    kinds = {store.kind for one in loaded.stack.environments.values() for store in one.stores.values()}
+    return kinds <= _BUILTIN and _constant(loaded.raw, ())
+
+
+def _constant(value: Any, keys: Keys) -> bool:
+    if isinstance(value, dict):
+        return all(_constant(item, (*keys, key)) for key, item in value.items())
+    if isinstance(value, list):
+        return all(_constant(item, (*keys, index)) for index, item in enumerate(value))
+    return not isinstance(value, str) or "$" not in value or _lazy(keys)
+
+
 def _resolve_paths(data: dict[str, Any], base: Path, findings: list[Finding]) -> None:
     """Make the paths in `data` absolute, in place; those with unread variables wait."""
 
@@ -196,7 +212,7 @@ def _kinds() -> Callable[[], Collection[str]]:
         if not found:
             from importlib.metadata import entry_points  # only for kinds that are not built in
 
-            found.update({"postgres", "qdrant"}, (point.name for point in entry_points(group="envclone.stores")))
+            found.update(_BUILTIN, (point.name for point in entry_points(group="envclone.stores")))
         return found
 
     return known

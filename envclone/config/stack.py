@@ -6,12 +6,14 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from envclone.config.document import Line
 from envclone.config.problems import WORD, Finding, Keys, dotted, printable
-from envclone.config.schema import StackFile
 from envclone.errors import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from envclone.config.document import Line
+    from envclone.config.schema import StackFile
 
 __all__ = ["HINT", "LoadedStack", "error", "report"]
 

@@ -10,10 +10,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envclone.errors import BusyError, ResourceError
 from envclone.models import Counters
-from envclone.profiles.profile import Profile
+
+if TYPE_CHECKING:
+    from envclone.profiles.profile import Profile
 
 __all__ = ["ROOT", "Group", "Meter", "unavailable"]
 
