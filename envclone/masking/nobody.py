@@ -15,6 +15,7 @@ from importlib import resources
 
 from envclone.masking.kinds import KINDS
 from envclone.masking.shown import shape
+from envclone.masking.sieve import Sieve
 from envclone.masking.walk import walk
 from envclone.protocols import Mask
 
@@ -30,6 +31,8 @@ _BLANKS = re.compile(r"\s+")
 _NOT_DIGIT = re.compile("[^0-9]")
 _MIDNIGHT = re.compile(r"[ T]00:00(?::00(?:\.0+)?)?(?: ?(?:Z|z|UTC|[+-]00(?::?00)?))?\Z")
 _DIALLED = "0123456789(+"
+_BATCH = 32
+"""Values that are worth a search for all of the list at once."""
 _LONGEST = 64
 """Characters; what is longer is no such value."""
 _UUID_DIGITS = 32
@@ -46,6 +49,7 @@ class Nobody:
         self._more = {kind: frozenset(map(_told, values)) for kind, values in (more or {}).items()}
         self._words: dict[str, frozenset[str]] = {}
         self._hosts: dict[str, re.Pattern[str]] = {}
+        self._sieves: dict[str, Sieve] = {}
         for kind in KINDS_OF_NOBODY:
             words = shipped.get(kind, frozenset()) | self._more.get(kind, frozenset())
             if kind in _NAMED:
@@ -76,6 +80,23 @@ class Nobody:
         if kind == "uuid":
             return _low(told)
         return kind == "date" and _MIDNIGHT.sub("", told) in self._words[kind]
+
+    def suspects(self, kind: str, values: Sequence[str]) -> Sequence[int]:
+        """The places of all values that are nobody's, and of a few others."""
+        if kind not in self._words:
+            return ()
+        if len(values) < _BATCH:
+            return range(len(values))
+        if kind not in self._sieves:
+            wild = [word for word in self._words[kind] if "*" in word and "@" in word]
+            self._sieves[kind] = Sieve(
+                self._words[kind],
+                wild if kind == "email" else (),
+                numbers=kind in _NUMBERS,
+                uuids=kind == "uuid",
+                open_end=kind == "date",
+            )
+        return self._sieves[kind].through(values)
 
     def told(self, found: Mapping[tuple[str, str], int]) -> list[tuple[str, int, list[str]]]:
         """Of counts by kind and value: per kind how many, and which, the commonest first.
@@ -113,39 +134,40 @@ class NobodyMask:
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order."""
-        holds, kind = self._nobody.holds, self._kind
-        out = self._mask.mask(values)
-        for i, (value, masked) in enumerate(zip(values, out, strict=True)):
-            if holds(kind, value):
-                out[i] = value
-            elif holds(kind, masked):
-                out[i] = walk(masked, self._step, lambda image: not holds(kind, image))
-        return out
+        return self._spared(values, self._mask.mask)
 
-    def _step(self, value: str) -> str:
-        return self._mask.mask([value])[0]
+    def _spared(self, values: Sequence[str], mask: Callable[[Sequence[str]], list[str]]) -> list[str]:
+        holds, kind = self._nobody.holds, self._kind
+        if len(values) >= _BATCH:
+            distinct = list(set(values))
+            if 2 * len(distinct) <= len(values):
+                images = dict(zip(distinct, self._spared(distinct, mask), strict=True))
+                return [images[value] for value in values]
+        out = mask(values)
+        kept = {i for i in self._nobody.suspects(kind, values) if holds(kind, values[i])}
+        for i in kept:
+            out[i] = values[i]
+        for i in self._nobody.suspects(kind, out):
+            if i not in kept and holds(kind, out[i]):
+                out[i] = walk(out[i], lambda value: mask([value])[0], lambda image: not holds(kind, image))
+        return out
 
 
 class _Numbers(NobodyMask):
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of JSON numbers."""
         numbers: Callable[[Sequence[str]], list[str]] = self._mask.mask_numbers  # type: ignore[attr-defined]
-        holds, kind = self._nobody.holds, self._kind
-        out = numbers(values)
-        for i, (value, masked) in enumerate(zip(values, out, strict=True)):
-            if holds(kind, value):
-                out[i] = value
-            elif holds(kind, masked):
-                out[i] = walk(masked, lambda image: numbers([image])[0], lambda image: not holds(kind, image))
-        return out
+        return self._spared(values, numbers)
 
 
 class _Subjects(_Numbers):
     def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
         """The pseudonyms of `values`, each under its subject."""
         masked: list[str] = self._mask.mask_by(values, subjects)  # type: ignore[attr-defined]
-        holds, kind = self._nobody.holds, self._kind
-        return [value if holds(kind, value) else new for value, new in zip(values, masked, strict=True)]
+        for i in self._nobody.suspects(self._kind, values):
+            if self._nobody.holds(self._kind, values[i]):
+                masked[i] = values[i]
+        return masked
 
 
 def spared(kind: str, mask: Mask, nobody: Nobody) -> Mask:
