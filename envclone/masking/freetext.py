@@ -24,6 +24,7 @@ from envclone.masking.lexicon import Lexicon, WordType, lower
 from envclone.masking.makers import Makers
 from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
+from envclone.masking.parts import SHORTEST, Parts, canonical, grouped
 from envclone.masking.patterns import Span, by_form
 from envclone.masking.persons import Persons
 from envclone.masking.runs import Runs, cut
@@ -36,6 +37,8 @@ BATCH = 1 << 17
 """Characters searched at once."""
 
 _SEPARATOR = "\x00"
+_GROUPED = frozenset(("iban", "card"))
+_ODD = re.compile(r"[^\w \-]|_|\s\s")
 _LONE = re.compile("[\ud800-\udfff]")
 
 
@@ -135,7 +138,10 @@ class FreeText:
         names = set(Judge(runs, known, lexicon.pairs).accepted(i for i in found if words[i] in known))
         names.update(_in_lower_case(runs, near, known))
         out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
+        out += self._parts.find(runs, np.flatnonzero(~near & (runs.lengths >= SHORTEST)).tolist())
         out += by_form(runs, lexicon.numbers)
+        if lexicon.lengths and runs.many_digits:
+            out += grouped(text, runs.many_digits, lexicon.lengths, lexicon.kind_of_number)
         cues = [i for i in found if words[i] in CUES or (words[i] in firsts and not (i in names and i + 1 in names))]
         out += strangers(runs, cues)
         if self._net is not None:
@@ -161,7 +167,9 @@ class FreeText:
         out: dict[tuple[str, str], str] = {}
         for kind, found in distinct.items():
             values = list(found)
-            out.update(zip(((value, kind) for value in values), self._makers.mask(kind).mask(values), strict=True))
+            plain = [_ungrouped(value, kind) for value in values]
+            masked = map(_regrouped, values, plain, self._makers.mask(kind).mask(plain))
+            out.update(zip(((value, kind) for value in values), masked, strict=True))
             if kind == "person":  # a part of somebody's name, though alone it would be nobody's: 'Test Quimby'
                 parts = [value for value in values if self._nobody.holds(kind, value)]
                 fresh = self._makers.plain(kind).mask(parts)
@@ -193,6 +201,11 @@ class FreeText:
         return Lexicon(self._corpus, self._nobody)
 
     @cached_property
+    def _parts(self) -> Parts:
+        known = self._lexicon.words
+        return Parts(lambda word: known.get(word) is WordType.TOKEN, self._lexicon.pairs)
+
+    @cached_property
     def _persons(self) -> Persons:
         mask = self._makers.plain("person")
         assert isinstance(mask, WholeNames)
@@ -218,6 +231,25 @@ class FreeText:
         return ahocorasick_rs.AhoCorasick(
             list(self._patterns), implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
         )
+
+
+def _ungrouped(value: str, kind: str) -> str:
+    """A number without a grouping that its mask does not know."""
+    if kind in _GROUPED:
+        return canonical(value)
+    return canonical(value) if kind == "national_id" and _ODD.search(value) is not None else value
+
+
+def _regrouped(value: str, plain: str, masked: str) -> str:
+    """The pseudonym of a number with the original's grouping."""
+    if plain is value or plain == value:
+        return masked
+    fresh = iter(masked)
+    return "".join([_cased(next(fresh), char) if char.isalnum() else char for char in value])
+
+
+def _cased(new: str, old: str) -> str:
+    return new.lower() if old.islower() else new
 
 
 def _in_lower_case(runs: Runs, near: Any, known: Mapping[str, WordType]) -> Iterator[int]:

@@ -16,6 +16,7 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.known import Numbers, number_of, number_of_pair
 from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
+from envclone.masking.parts import canonical
 from envclone.masking.phone import national_number
 from envclone.masking.runs import cut
 from envclone.masking.strangers import CUES
@@ -34,6 +35,7 @@ _WORD = re.compile("[a-z]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]+")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]+")
 _FORMED = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}")
+_GROUPED = ("iban", "card", "national_id")
 _SPELLED = ("email", "username", "company", "address", "iban", "card", "national_id")
 
 
@@ -68,10 +70,22 @@ class Lexicon:
 
     `words` with their types; `inside`: patterns that are found inside longer runs of letters; `pairs` of words that are
     one person's; `spelled`: exact spellings by the word that they are found by; `plain`: those without any letter;
-    `numbers`: all national numbers; `interesting`: every word at which to look closer.
+    `numbers`: all national numbers; `codes`: 'kind number' of others without their grouping, with their `lengths`;
+    `interesting`: every word at which to look closer.
     """
 
-    __slots__ = ("_nobody", "inside", "interesting", "numbers", "pairs", "plain", "spelled", "words")
+    __slots__ = (
+        "_nobody",
+        "codes",
+        "inside",
+        "interesting",
+        "lengths",
+        "numbers",
+        "pairs",
+        "plain",
+        "spelled",
+        "words",
+    )
 
     def __init__(self, corpus: Corpus, nobody: Nobody | None = None) -> None:
         self._nobody = nobody or Nobody()
@@ -91,11 +105,24 @@ class Lexicon:
             for value in corpus.each(kind):
                 if _is_spelling(kind, value):
                     _put(spellings, value, kind)
+        self.lengths: set[int] = set()
+        codes = array("q")
+        for kind in _GROUPED:
+            for value in corpus.each(kind):
+                code = canonical(value)
+                if len(code) > SHORTEST_NUMBER:
+                    codes.append(number_of_pair(f"{kind} {code}"))
+                    self.lengths.add(len(code))
+        self.codes = Numbers(codes, number_of_pair)
         self.pairs = Numbers(pairs, number_of_pair)
         self.numbers = Numbers(numbers, number_of)
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
         self.interesting = self.words.keys() | self.spelled.keys() | given_names() | CUES
+
+    def kind_of_number(self, code: str) -> str:
+        """Which kind of number this is, without its grouping; '' when it is nobody's."""
+        return next((kind for kind in _GROUPED if f"{kind} {code}" in self.codes), "")
 
     def _add_person(self, name: str, spellings: dict[str, str], pairs: array[int]) -> None:
         family, comma, given = name.partition(",")
@@ -113,6 +140,9 @@ class Lexicon:
                 _put(self.words, word, _word_type(word) if alone else WordType.WORD_FIRST)
         if len(words) > 1:
             pairs.extend(number_of_pair(f"{a} {b}") for a, b in set(_neighbours(words)))
+            if len(words[-1]) >= _SHORTEST_TOKEN:  # initials, for user names: 'jdoe', 'doej'
+                initial = words[0][:1]
+                pairs.extend(map(number_of_pair, (f"{initial} {words[-1]}", f"{words[-1]} {initial}")))
             if any(len(word) < _SHORTEST_TOKEN for word in words):
                 plain = " ".join(name.split())
                 for spelling in {plain, *_turned(plain)}:

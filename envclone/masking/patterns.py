@@ -28,7 +28,7 @@ _HOST = re.compile(rf"[^\W_](?:[\w{MARKS}\-]*[^\W_])?(?:\.[^\W_](?:[\w{MARKS}\-]
 _LOOK_BACK = 80
 _BEHIND = 12
 """Characters behind the last digit that may belong to it: an extension."""
-_NUMBER = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?")
+_NUMBER = re.compile(r"(?:\+|\(|\d)(?:[ ()._\-/\u00a0]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?")
 _IBAN = r"(?i)\b[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]{4}){2,7}(?:[ \-]?[A-Z0-9]{1,3})?\b"
 _CARD = re.compile(r"\b\d{4}(?:[ \-]?\d){8,15}\b")
 _SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")

@@ -24,11 +24,11 @@ _PLANES = 0x110000
 class Runs:
     """The words of a text in lower case, and where each begins and ends in it (`starts`, `ends`).
 
-    `small`, an array, tells of each word whether it begins with a letter in lower case in the text as it was;
-    `many_digits` are the places where telephone numbers, cards and the like can stand.
+    `lengths`, an array, are those of the words; `small`, one too, tells of each whether it begins with a letter in lower
+    case in the text as it was; `many_digits` are the places where telephone numbers, cards and the like can stand.
     """
 
-    __slots__ = ("ends", "many_digits", "small", "starts", "text", "words")
+    __slots__ = ("ends", "lengths", "many_digits", "small", "starts", "text", "words")
 
     def __init__(
         self, text: str, words: list[str], starts: Sequence[int], ends: Sequence[int], small: Any, many: Any
@@ -39,6 +39,7 @@ class Runs:
         self.ends = ends
         self.small = small
         self.many_digits = many
+        self.lengths = np.asarray(ends) - np.asarray(starts)
 
     def gap(self, word: int) -> str:
         """What stands between a word and the one behind it; 'x' when there is none."""

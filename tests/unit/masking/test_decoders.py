@@ -139,9 +139,21 @@ OF_NAMES: dict[str, Spell] = {
     "capitals": str.upper,
     "turned": lambda t: ", ".join(reversed(t.split(" "))),
     "genitive": lambda t: t + "'s",
+    "German genitive": lambda t: t + "s",
+    "small genitive": lambda t: t.lower() + "s",
+    "camel": lambda t: t.replace(" ", ""),
+    "joined": lambda t: t.replace(" ", "").lower(),
     "snake": lambda t: t.replace(" ", "_").lower(),
     "dotted": lambda t: t.replace(" ", ".").lower(),
     "hyphen": lambda t: t.replace(" ", "-").lower(),
+    "initial": lambda t: (t[0] + t.partition(" ")[2]).lower(),
+    "initial and point": lambda t: (t[0] + "." + t.partition(" ")[2]).lower(),
+    "initial behind": lambda t: (t.partition(" ")[2] + t[0]).lower(),
+    "family first, joined": lambda t: "".join(reversed(t.split(" "))).lower(),
+    "user name with digits": lambda t: t.replace(" ", "").lower() + "82",
+    "initial with digits": lambda t: (t[0] + t.partition(" ")[2]).lower() + "7",
+    "a path": lambda t: "/home/" + (t[0] + t.partition(" ")[2]).lower() + "/x",
+    "a mention": lambda t: "@" + t.replace(" ", "").lower(),
 }
 OF_MAILS: dict[str, Spell] = {
     "entity of @": each("&#{};", "@"),
@@ -164,16 +176,29 @@ OF_MAILS: dict[str, Spell] = {
     "small @": lambda t: t.replace("@", "\ufe6b"),
     "escaped for a pattern": lambda t: t.replace(".", "\\."),
 }
+OF_NUMBERS: dict[str, Spell] = {
+    "pairs": lambda t: " ".join(t[i : i + 2] for i in range(0, len(t), 2)),
+    "threes": lambda t: " ".join(t[i : i + 3] for i in range(0, len(t), 3)),
+    "threes and points": lambda t: ".".join(t[i : i + 3] for i in range(0, len(t), 3)),
+    "fives and hyphens": lambda t: "-".join(t[i : i + 5] for i in range(0, len(t), 5)),
+    "fours and dashes": lambda t: "\u2013".join(t[i : i + 4] for i in range(0, len(t), 4)),
+    "fours and narrow spaces": lambda t: "\u202f".join(t[i : i + 4] for i in range(0, len(t), 4)),
+    "fours and slashes": lambda t: "/".join(t[i : i + 4] for i in range(0, len(t), 4)),
+    "fours and two blanks": lambda t: "  ".join(t[i : i + 4] for i in range(0, len(t), 4)),
+    "fours and underscores": lambda t: "_".join(t[i : i + 4] for i in range(0, len(t), 4)),
+}
 PHONES = (
     *("+49 (0)30 / 123-41-07", "0049 30 1234107", "030 1234107", "030/1234107", "(030) 123 41 07", "+49301234107"),
     *("+49-30-12-34-107", "+49.30.1234.107", "030-12 34 107", "0 30 12 34 10 7", "301234107", "tel:+49-30-1234107"),
-    *("+49\u00a030\u00a01234107", "+49 30 1234\u2013107", "030 123 41 07"),
+    *("+49\u00a030\u00a01234107", "+49 30 1234\u2013107", "030_1234107", "030 123 41 07"),
 )
 SPELLINGS = [
     *((kind, how, value, spell) for kind, value in (("person", NAME), ("email", MAIL)) for how, spell in ANY.items()),
     *(("phone", how, PHONE, spell) for how, spell in ANY.items()),
     *(("person", how, value, spell) for value in (NAME, "Wolfhard Quenzelmann") for how, spell in OF_NAMES.items()),
     *(("email", how, MAIL, spell) for how, spell in OF_MAILS.items()),
+    *(("iban", how, IBAN, spell) for how, spell in OF_NUMBERS.items()),
+    *(("card", how, CARD, spell) for how, spell in OF_NUMBERS.items()),
     *(("iban", how, IBAN, ANY[how]) for how in ("base64", "percent of everything", "full width", "soft hyphen")),
     *(("card", how, CARD, ANY[how]) for how in ("base64", "percent of everything", "full width", "soft hyphen")),
     *(("national_id", how, SSN, ANY[how]) for how in ("base64", "JSON escapes", "full width", "soft hyphen")),
@@ -193,6 +218,10 @@ def test_every_spelling_is_masked_in_the_same_spelling(kind: str, how: str, valu
     before = f"it says {spell(value)} here"
     after = told(before)
     assert spell(value) not in after
+    if how.startswith("initial") or how == "a path":  # an initial alone has a pseudonym of its own, or stays
+        family = fresh.partition(" ")[2].lower()
+        assert family in after and len(after) == len(before)
+        return
     expected = f"it says {spell(fresh)} here"
     assert after == expected or unescape(unescape(after)) == unescape(unescape(expected))  # an entity can grow
 
