@@ -46,7 +46,7 @@ DECODERS = {
     "composed": "NFC, NFD and mixtures of them",
     "markup": "tags, comments and BBCode between the letters, Markdown's `*` and `` ` ``",
     "space": "no-break and other blanks, line breaks, tabs, quoted lines of a mail (`> `)",
-    "inside": "user names made of a person's names, genitives and other cases: `jdoe`, `JaneDoe`, `Doe's`, `Quenzelmanns`",
+    "inside": "user names made of names, genitives and other cases: `jdoe`, `JaneDoe`, `Doe's`, `Quenzelmanns`",
     "grouped": "numbers of persons (telephone, IBAN, card, national id), however their digits are grouped",
     "spoken": "`[at]`, `(at)`, ` at `, `[dot]`, ` dot `, ` @ `",
 }
