@@ -24,8 +24,8 @@ _PLANES = 0x110000
 class Runs:
     """The words of a text in lower case, and where each begins and ends in it (`starts`, `ends`).
 
-    `lengths`, an array, are those of the words; `small`, one too, tells of each whether it begins with a letter in
-    lower case in the text as it was; `many_digits` are the places where telephone numbers, cards and the like can stand.
+    `lengths`, an array, are those of the words. `small`, another one, tells of each whether it begins with a letter
+    in lower case in the text as it was. `many_digits` are the places where telephone numbers, cards and the like stand.
     """
 
     __slots__ = ("ends", "lengths", "many_digits", "small", "starts", "text", "words")
