@@ -9,6 +9,7 @@ import hashlib
 import os
 import socket
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -22,7 +23,9 @@ __all__ = ["Gatekeeper", "listen"]
 
 _PROGRAM = Path(__file__).with_name("gate.py")
 _GATES = Path("/run/envclone/gates")
-_LOG, _PID = "gate.log", "gate.pid"
+_LOG, _PID, _LOCK = "gate.log", "gate.pid", "lock"
+_LEAVING = 0.2
+"""Seconds that a gate without routes is given to end, which it does at once."""
 
 
 class Gatekeeper:
@@ -38,21 +41,42 @@ class Gatekeeper:
 
         Nobody else can enter.
         """
-        self._make()
-        gate = account_of(self._directory)
-        path = self._door(data)
-        path.mkdir(mode=0o700, exist_ok=True)
-        hand_over(path, Account(account.name, account.uid, gate.gid))
-        path.chmod(0o710)
+        with self._alone():
+            gate = account_of(self._directory)
+            path = self._door(data)
+            path.mkdir(mode=0o700, exist_ok=True)
+            hand_over(path, Account(account.name, account.uid, gate.gid))
+            path.chmod(0o710)
         return path
 
     def forget(self, data: Path) -> None:
-        """Remove the door of a server that is gone."""
+        """Remove the door of a server that is gone, and with the last door what a gate that ended has left."""
+        if not self._directory.is_dir():
+            return
         door = self._door(data)
         with contextlib.suppress(OSError):
             for entry in door.iterdir():
                 entry.unlink()
             door.rmdir()
+        deadline = time.monotonic() + _LEAVING
+        while not self._doors() and self._process() is not None and time.monotonic() < deadline:
+            time.sleep(0.002)
+        if not self._doors() and self._process() is None:
+            with self._alone():
+                if not self._doors() and self._process() is None:
+                    self._clear()
+
+    def _doors(self) -> bool:
+        with contextlib.suppress(OSError), os.scandir(self._directory) as entries:
+            return any(entry.is_dir(follow_symlinks=False) for entry in entries)
+        return False
+
+    def _clear(self) -> None:
+        """Remove the directory; the lock, which this process holds, is the last of its files."""
+        with contextlib.suppress(OSError):
+            for name in (CONTROL, _LOG, _PID, _LOCK):
+                (self._directory / name).unlink(missing_ok=True)
+            self._directory.rmdir()
 
     def _door(self, data: Path) -> Path:
         return self._directory / hashlib.blake2b(os.fsencode(data.resolve()), digest_size=6).hexdigest()
@@ -71,12 +95,16 @@ class Gatekeeper:
         with self._alone():
             answer = self._ask("add", name, str(target), listener=listener)
             if answer is None:
-                pid = self._process() or self._start()
+                found = self._process()
+                gates = [found or self._start()]
+                left = 1 if found else 0  # one that was there may just end with its last route
 
                 def added() -> str | None:
                     said = self._ask("add", name, str(target), listener=listener)
-                    if said is None and not process.alive(pid):
-                        raise ResourceError(f"the gate of the branches ended: {self._last_words()}")
+                    if said is None and not process.alive(gates[-1]):
+                        if len(gates) > left:
+                            raise ResourceError(f"the gate of the branches ended: {self._last_words()}")
+                        gates.append(self._start())
                     return said
 
                 answer = wait.until(added, what="the gate of the branches did not open", timeout=30, interval=0.005)
@@ -97,7 +125,8 @@ class Gatekeeper:
     def _make(self) -> None:
         for folder, mode in ((_GATES.parent, 0o711), (_GATES, 0o711), (self._directory, 0o711)):
             folder.mkdir(mode=mode, exist_ok=True)
-            folder.chmod(mode)
+            with contextlib.suppress(FileNotFoundError):  # the last branch's end removes a gate's own
+                folder.chmod(mode)
 
     def _process(self) -> int | None:
         """The gate's process, also one that does not answer yet; a number that is somebody else's now is none."""
@@ -142,13 +171,20 @@ class Gatekeeper:
 
     @contextlib.contextmanager
     def _alone(self) -> Iterator[None]:
-        self._make()
-        descriptor = os.open(self._directory / "lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            yield
-        finally:
-            os.close(descriptor)
+        while True:
+            self._make()
+            try:
+                descriptor = os.open(self._directory / _LOCK, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+            except FileNotFoundError:  # the last branch's end removed the directory just now
+                continue
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                if not os.fstat(descriptor).st_nlink:  # or while this process waited
+                    continue
+                yield
+                return
+            finally:
+                os.close(descriptor)
 
     def _last_words(self) -> str:
         with contextlib.suppress(OSError):

@@ -3,7 +3,12 @@
 For each size a Postgres of that many bytes is made and branched. In one run and interleaved are measured
 - `branch`: the whole process `envclone branch` from a cached image, until it has exited and the server answers;
 - `floor`: the same by bare tools as processes: `cp -a --reflink` of the image's store, then `pg_ctl -w start`;
-- `bare`: the same inside this process, without starting a program but the server: what no command can go below.
+- `bare`: the same inside this process, without starting a program but the server: what no command can go below;
+- `python`: a Python that does nothing, as this environment starts it; `help`: the command line without a command.
+
+`cpu` are the seconds of processor time that the branch's process and what it waited for took, which other work on the
+machine changes less than the clock. `phases` are seconds inside of one more branch, by what it was in; `imports` are
+the modules that it loaded and the seconds that each package took, from `python -X importtime`.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import shutil
 import statistics
 import sys
@@ -139,11 +145,13 @@ def measure(size: int, runs: int) -> dict[str, Any]:
         image_seconds = time.perf_counter() - began
         prod.stop()
         driver = choose("auto", pool)
-        branches, floors, bares, own = [], [], [], []
+        branches, floors, bares, pythons, helps, cpus, own = [], [], [], [], [], [], []
         for number in range(runs + 1):
-            began = time.perf_counter()
-            process.run([*base, "branch", "prod", "--name", f"b{number}", "--json"], env=env)
-            taken = time.perf_counter() - began
+            started = _seconds([sys.executable, "-c", "pass"], env)
+            helped = _seconds([*base, "--help"], env)
+            before = _processor()
+            taken = _seconds([*base, "branch", "prod", "--name", f"b{number}", "--json"], env)
+            used = _processor() - before
             shown = json.loads(process.run([*base, "show", f"b{number}", "--json"], env=env).stdout)
             process.run([*base, "rm", f"b{number}"], env=env)
             store, beside = pool / "images" / image["id"] / "main", pool / "work" / f"beside{number}"
@@ -152,7 +160,11 @@ def measure(size: int, runs: int) -> dict[str, Any]:
                 branches.append(taken)
                 floors.append(by_tools)
                 bares.append(by_parts)
+                pythons.append(started)
+                helps.append(helped)
+                cpus.append(used)
                 own.append(shown["own_bytes"])
+        phases, imports = _inside(base, env)
     return {
         "size": size,
         "driver": driver_name,
@@ -160,8 +172,90 @@ def measure(size: int, runs: int) -> dict[str, Any]:
         "branch_seconds": _spread(branches),
         "floor_seconds": _spread(floors),
         "bare_seconds": _spread(bares),
+        "python_seconds": _spread(pythons),
+        "help_seconds": _spread(helps),
+        "branch_cpu_seconds": _spread(cpus),
         "branch_to_floor": round(statistics.median(branches) / statistics.median(floors), 2),
+        "branch_to_bare": round(statistics.median(branches) / statistics.median(bares), 2),
+        "phases": phases,
+        "imports": imports,
         "own_bytes_at_birth": max(own),
+    }
+
+
+def _seconds(argv: list[str], env: dict[str, str]) -> float:
+    began = time.perf_counter()
+    process.run(argv, env=env)
+    return time.perf_counter() - began
+
+
+def _processor() -> float:
+    """Seconds of processor time of all programs that this process has waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
+PHASES = {
+    "stack file": "envclone.project:Project.open",
+    "image found and checked": "envclone.lifecycle.images:_held",
+    "clone": "envclone.cow.reflink:ReflinkDriver.clone",
+    "start": "envclone.stores.postgres.server.server:start",
+    "driver loaded while it starts": "importlib:import_module",
+    "login": "envclone.stores.postgres.server.service:let_in",
+    "gate": "envclone.cage.gatekeeper:Gatekeeper.summon",
+    "records": "envclone.pool.files:write_json",
+    "audit log": "envclone.pool.audit:append",
+}
+"""What a branch's time goes into, by the function that is timed; `start` holds the driver's loading."""
+
+_TIMED = """
+import cProfile, json, pstats, sys
+from envclone.cli.main import cli
+profile = cProfile.Profile(builtins=False)
+profile.enable()
+cli.main(sys.argv[2:], standalone_mode=False)
+profile.disable()
+found = {}
+for (file, _, name), (_, _, own, total, _) in pstats.Stats(profile).stats.items():
+    found[f"{file}:{name}"] = total
+with open(sys.argv[1], "w") as file:
+    json.dump(found, file)
+"""
+
+
+def _inside(base: list[str], env: dict[str, str]) -> tuple[dict[str, float], dict[str, Any]]:
+    """Seconds of each phase under a profiler, which makes all of it slower, and of the packages that are imported."""
+    with tempfile.TemporaryDirectory() as top:
+        report = Path(top) / "profile.json"
+        words = [*base[3:], "branch", "prod", "--name", "profiled", "--json"]
+        process.run([sys.executable, "-c", _TIMED, str(report), *words], env=env)
+        process.run([*base, "rm", "profiled"], env=env)
+        timed = json.loads(report.read_text())
+    phases = {}
+    for what, target in PHASES.items():
+        module, _, function = target.partition(":")
+        ending = f"{module.replace('.', '/')}"
+        phases[what] = round(
+            sum(
+                seconds
+                for place, seconds in timed.items()
+                if place.rpartition(":")[2] == function.rpartition(".")[2]
+                and (f"{ending}.py:" in place or f"{ending}/__init__.py:" in place)
+            ),
+            3,
+        )
+    command = [base[0], "-X", "importtime", *base[1:], "branch", "prod", "--name", "imported", "--json"]
+    lines = process.run(command, env=env).stderr.splitlines()
+    process.run([*base, "rm", "imported"], env=env)
+    packages: dict[str, int] = {}
+    for line in lines:
+        if line.startswith("import time:") and (own := line[12:].split("|")[0].strip()).isdigit():
+            package = line.rpartition("|")[2].strip().partition(".")[0]
+            packages[package] = packages.get(package, 0) + int(own)
+    longest = sorted(packages.items(), key=lambda item: -item[1])[:10]
+    return phases, {
+        "modules": sum(line.startswith("import time:") for line in lines) - 1,
+        "seconds": {name: round(micros / 1e6, 4) for name, micros in longest},
     }
 
 
@@ -193,6 +287,8 @@ def main() -> None:
         print(
             f"{loop.format_size(result['size'])}: branch {result['branch_seconds']['median']} s,"
             f" floor {result['floor_seconds']['median']} s, ratio {result['branch_to_floor']},"
+            f" bare {result['bare_seconds']['median']} s, python {result['python_seconds']['median']} s,"
+            f" processor {result['branch_cpu_seconds']['median']} s,"
             f" own bytes {loop.format_size(result['own_bytes_at_birth'])}"
         )
 
