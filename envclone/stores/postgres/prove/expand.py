@@ -33,10 +33,11 @@ def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, byte
     """Every compressed value decompressed, every TOAST value put together, with its place in words.
 
     Goes through all heaps of all databases by the layout that the private session left. Embeddings are left out:
-    they are numbers. Raises UnsafeError when a page or a value is damaged.
+    they are numbers. So are texts that lie in one chunk as they are, for the search of plain bytes sees them.
+    Raises UnsafeError when a page or a value is damaged.
     """
     known = layout.load(directory)
-    transactions = control.transactions(directory / "data")
+    transactions, found = control.transactions(directory / "data"), control.read(directory / "data")
     for database, relation in known.heaps():
         if not any(column.length == -1 for column in relation.attributes):
             continue
@@ -48,11 +49,11 @@ def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, byte
                     Chunks(directory / "data" / toast.path, known.page_size, known.segment_pages)
                 )
             for part in ranges(directory / "data" / relation.path, known.page_size, segment_pages=known.segment_pages):
-                yield from _values(part, relation, chunks, transactions)
+                yield from _values(part, relation, chunks, transactions, found.toast_chunk_size)
 
 
 def _values(
-    part: Range, relation: layout.Relation, chunks: Chunks | None, transactions: Transactions
+    part: Range, relation: layout.Relation, chunks: Chunks | None, transactions: Transactions, one_chunk: int
 ) -> Iterator[tuple[str, bytes]]:
     items = normal_items(part.pages, relation.path)
     items = items.only(~dead(part.pages, items, transactions))  # of the others only headers are left
@@ -65,7 +66,10 @@ def _values(
         if compressed:
             raw = varlena.expand(body)
         elif chunks is not None:
-            raw = chunks.value(varlena.pointer(body))
+            pointer = varlena.pointer(body)
+            if pointer.stored_size <= one_chunk and not pointer.compressed and columns[index].type != "jsonb":
+                continue  # it lies in its file as it is, and is searched there
+            raw = chunks.value(pointer)
         else:
             continue
         if columns[index].type == "jsonb":

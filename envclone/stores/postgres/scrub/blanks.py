@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
+from envclone.forked import fork_map, processors
 from envclone.stores.postgres.catalog.layout import Relation
 from envclone.stores.postgres.format import varlena
 from envclone.stores.postgres.format.checksum import page_checksums
 from envclone.stores.postgres.format.page import Items, Pages, headers, live_mask, normal_items
-from envclone.stores.postgres.format.segments import Range, ranges
+from envclone.stores.postgres.format.segments import Extent, Range, extents, ranges, read
 from envclone.stores.postgres.format.tuples import attributes
 from envclone.stores.postgres.format.visibility import Transactions, dead
 
-__all__ = ["Erased", "erase", "erase_holes"]
+__all__ = ["Erased", "Eraser", "Heap", "erase_holes"]
+
+_AT_ONCE = 1024
+"""Pages that one process has in memory together, with several arrays of their size."""
 
 
 @dataclass(slots=True)
@@ -33,46 +37,64 @@ class Erased:
     dropped: set[int] = field(default_factory=set)
 
 
-def erase(
-    data: Path,
-    relation: Relation,
-    *,
-    page_size: int,
-    segment_pages: int,
-    checksums: bool,
-    transactions: Transactions,
-    toast_values: Collection[int] = (),
-) -> Erased:
-    """Zero in every page of a heap what belongs to no live row, and what live rows keep of dropped columns.
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """One heap to be erased in; of a TOAST table `toast_values` too."""
 
-    Of a row version that nobody sees only the header stays, so that line pointers and chains are as they were. A TOAST
-    table's chunks of `toast_values` are zeroed too. Only pages that change are written, with a right checksum when the
-    cluster has checksums, so that the others stay shared with the raw snapshot.
-    Raises UnsafeError when a page cannot be understood.
+    relation: Relation
+    toast_values: Collection[int] = ()
+
+
+class Eraser:
+    """Zeroes in pages of heaps what belongs to no live row, and what live rows keep of dropped columns.
+
+    Of a row version that nobody sees only the header stays, so that line pointers and chains are as they were. Only
+    pages that change are written, with a right checksum when the cluster has checksums, so that the others stay shared
+    with the raw snapshot.
     """
-    done = Erased()
-    has_dropped = any(column.dropped for column in relation.attributes)
-    wanted = np.array(sorted(toast_values), dtype=np.int64)
-    for part in ranges(data / relation.path, page_size, segment_pages=segment_pages):
+
+    def __init__(
+        self, data: Path, *, page_size: int, segment_pages: int, checksums: bool, transactions: Transactions
+    ) -> None:
+        self._data, self._page_size, self._segment_pages = data, page_size, segment_pages
+        self._checksums, self._transactions = checksums, transactions
+
+    def erase(self, heaps: Sequence[Heap]) -> Iterator[tuple[int, Erased]]:
+        """What was done to parts of the heaps, by their place in `heaps`, by all processors.
+
+        Raises UnsafeError when a page cannot be understood.
+        """
+        jobs = [
+            (number, extent)
+            for number, heap in enumerate(heaps)
+            for extent in extents(
+                self._data / heap.relation.path, self._page_size, segment_pages=self._segment_pages, at_once=_AT_ONCE
+            )
+        ]
+        yield from fork_map(lambda job: (job[0], self._erase(heaps[job[0]], job[1])), jobs, processors())
+
+    def _erase(self, heap: Heap, extent: Extent) -> Erased:
+        done, relation = Erased(), heap.relation
+        part = read(extent, self._page_size)
         items = normal_items(part.pages, relation.path)
         done.pages += len(part.pages)
-        gone = dead(part.pages, items, transactions)
+        gone = dead(part.pages, items, self._transactions)
         done.dead += int(gone.sum())
         header = part.pages[items.page, items.offset + 22].astype(np.int64)
         kept = Items(items.page, items.number, items.offset, np.where(gone, header, items.length))
         pages = part.pages * live_mask(part.pages, kept, relation.path)
         items = items.only(~gone)
-        if has_dropped:
+        if any(column.dropped for column in relation.attributes):
             _blank_dropped(pages, items, relation, done)
-        if len(wanted):
-            _blank_chunks(pages, items, wanted)
+        if heap.toast_values:
+            _blank_chunks(pages, items, np.array(sorted(heap.toast_values), dtype=np.int64))
         different = pages != part.pages
         changed = np.flatnonzero(different.any(axis=1))
         if len(changed):
             done.bytes += int(different[changed].sum())
             done.written += len(changed)
-            _write(part, pages, changed, checksums)
-    return done
+            _write(part, pages, changed, self._checksums)
+        return done
 
 
 def erase_holes(data: Path, relation: Relation, *, page_size: int, segment_pages: int, checksums: bool) -> Erased:

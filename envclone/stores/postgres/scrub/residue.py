@@ -52,20 +52,24 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
     done: list[blanks.Erased] = []
     dropped: dict[tuple[int, int], set[int]] = {}
     # TOAST tables last: only then it is known which of their values belong to dropped columns
-    heaps = sorted(known.heaps(), key=lambda pair: pair[1].kind == "t")
-    for database, relation in heaps:
-        erased = blanks.erase(
-            data,
-            relation,
-            page_size=known.page_size,
-            segment_pages=known.segment_pages,
-            checksums=checksums,
-            transactions=transactions,
-            toast_values=dropped.get((database.oid, relation.oid), ()),
-        )
-        if erased.dropped:
-            dropped.setdefault((database.oid, relation.toast), set()).update(erased.dropped)
-        done.append(erased)
+    eraser = blanks.Eraser(
+        data,
+        page_size=known.page_size,
+        segment_pages=known.segment_pages,
+        checksums=checksums,
+        transactions=transactions,
+    )
+    for toast in (False, True):
+        heaps = [pair for pair in known.heaps() if (pair[1].kind == "t") is toast]
+        jobs = [
+            blanks.Heap(relation, frozenset(dropped.get((database.oid, relation.oid), ())))
+            for database, relation in heaps
+        ]
+        for number, erased in eraser.erase(jobs):
+            database, relation = heaps[number]
+            if erased.dropped:
+                dropped.setdefault((database.oid, relation.toast), set()).update(erased.dropped)
+            done.append(erased)
     for _, relation in known.catalog_indexes():
         done.append(
             blanks.erase_holes(

@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pytest
 
 from envclone.errors import UnsafeError
+from envclone.stores.postgres.format import checksum
 from envclone.stores.postgres.format.checksum import page_checksums
 from envclone.stores.postgres.format.page import live_mask, normal_items
 from envclone.stores.postgres.format.visibility import Transactions, dead
@@ -114,7 +115,10 @@ def _reference(page: bytes, block: int) -> int:
     return folded % 65535 + 1
 
 
-def test_checksums_are_those_of_the_plain_algorithm() -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_checksums_are_those_of_the_plain_algorithm(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not compiled:
+        monkeypatch.setattr(checksum, "available", lambda: False)
     rng = np.random.default_rng(5)
     pages = rng.integers(0, 256, (7, 8192), dtype=np.uint8)
     blocks = np.array([0, 1, 2, 131071, 131072, 4_000_000_000, 77], dtype=np.uint32)
