@@ -41,7 +41,11 @@ _HOOK = re.compile(r"(?:python:[^:]+\.py|exec:[^:]+):\w+|sql:[^:]+\.sql")
 _NUMBER = re.compile(r"([^:]*\.)?(\d+|0[xX][0-9a-fA-F]*)\.?")
 _ADDRESS = re.compile(r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}")
 _HTTP = re.compile(r"https?://[^/\s]")
-_REFERENCE = re.compile(r"\s*([^.\s]+)\.(\S+)\s*->\s*([^.\s]+)\.(\S+)(\s+where\s+[^\s=]+\s*=\s*.+)?\s*")
+_FIELD = r'((?:"(?:[^"]|"")*"|[^\s"])+?)'
+_REFERENCE = re.compile(
+    rf"\s*([^.\s]+)\.{_FIELD}\s*->\s*([^.\s]+)\.{_FIELD}"
+    r'(\s+where\s+("(?:[^"]|"")*"|[^\s=]+)\s*=\s*.+)?\s*'
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,11 @@ Of a Qdrant collection `articles` the address `articles.vectors` stands for its 
 (`articles.point_ids`), which can be somebody's number. Both can only be kept, in writing; to `drop` a sparse vector is not
 built yet. A pattern with `*` never keeps a vector, the words of a text search, or ids.
 
+In an address, dots part names. A name that holds a dot, a comma, a quote, a star or a space is written in double quotes,
+as in SQL: `"Sales.EU"."Order Items"."e.mail"`; so are the names in `by`, in references and in a hook's `writes` and
+`reads`. Without quotes it is understood as long as one field alone can be meant; otherwise the refusal names the
+quoted spellings. `*` stands for any part of a name, dots in it included.
+
 A field that no rule names stops everything, and so does a rule that matches nothing.
 """  # noqa: E501
 

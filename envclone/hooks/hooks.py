@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from envclone.address import items
 from envclone.errors import ConfigError
 
 __all__ = ["STAGES", "Hook", "SqlHook", "domain_of", "load_sql"]
@@ -70,7 +71,7 @@ def load_sql(directory: Path, file: str, stores: Sequence[str]) -> SqlHook:
             f"{file}: {f'there is no store {store!r}' if store else 'it does not say which store it is for'}",
             hint=f"begin the file with `-- store: NAME`; there are: {', '.join(stores)}",
         )
-    writes = tuple(part.strip() for part in said.get("writes", "").split(",") if part.strip())
+    writes = tuple(items(said.get("writes", "")))
     if writes and stage != "after":
         raise ConfigError(f"{file}: only the stage after can write columns instead of a mask")
     return SqlHook(file, stage, store, writes, text)

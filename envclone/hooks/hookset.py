@@ -9,6 +9,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envclone.address import Address
 from envclone.errors import ConfigError, UnsafeError
 from envclone.hooks.hooks import Hook, SqlHook, load_sql
 from envclone.hooks.worker import DEADLINE, Worker
@@ -83,9 +84,7 @@ class HookSet:
         out: dict[str, str | Mapping[str, str]] = {}
         for hook in self.hooks:
             if hook.stage == "mask" and hook.store == store and hook.writes and hook.file in self._listed:
-                out[hook.writes] = (
-                    {"domain": hook.domain, "by": ",".join(map(_column, hook.reads))} if hook.reads else hook.domain
-                )
+                out[hook.writes] = {"domain": hook.domain, "by": ",".join(hook.reads)} if hook.reads else hook.domain
         for file in self.sql:
             if file.store == store:
                 out.update(dict.fromkeys(file.writes, file.domain))
@@ -200,7 +199,7 @@ def _readable(directory: Path, file: str) -> None:
 
 
 def _column(address: str) -> str:
-    return address.rpartition(".")[2]
+    return Address.parse(address).name if address else ""
 
 
 def _texts(values: Sequence[Any]) -> list[str | None]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone.accounts import service_account
+from envclone.address import Address, joined
 from envclone.errors import EnvcloneError, ResourceError, UnsafeError
 from envclone.hooks.hooks import Hook, domain_of
 from envclone.models import Cage
@@ -138,7 +139,10 @@ class Worker:
 
 def _beside(column: str, other: str) -> str:
     """The address of a column that is named alone: it stands in the table of the other one."""
-    return column if "." in column else f"{other.rpartition('.')[0]}.{column}"
+    its, place = Address.parse(column).parts, Address.parse(other)
+    if len(its) >= len(place.parts):
+        return column
+    return joined(place.holder, its[0] if len(its) == 1 else column)  # a column can have a dot in its name
 
 
 def _environment() -> dict[str, str]:

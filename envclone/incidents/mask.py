@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 from urllib.parse import parse_qsl, quote, unquote, urlencode
 
+from envclone.address import written
 from envclone.errors import UnsafeError
 from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
@@ -24,6 +25,7 @@ from envclone.incidents.maskjson import (
     mask_tree,
 )
 from envclone.incidents.masksql import is_plain_data, mask_sql
+from envclone.masking.addresses import known_as
 from envclone.masking.jsontext import PathRules
 from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
 from envclone.protocols import FieldMask, Masks
@@ -127,7 +129,7 @@ class _Masker:
 
     def vector_step(self, step: VectorStep, plan: StorePlan) -> VectorStep:
         """A search with its filter, and the payloads that it returned; vectors and ids stay."""
-        rule = plan.rules.get(step.collection)
+        rule = plan.rules.get(written([step.collection]))
         expect = step.expect
         if expect is not None:
             rows = mask_payload_rows(expect.columns, expect.rows, rule, self._masks, self.text)
@@ -207,14 +209,14 @@ class _Masker:
         return error[:cut] + self.text(error[cut:])
 
     def _rows(self, step: Step, expect: Expected, plan: StorePlan) -> Expected:
-        shown = expect.origins or ("",) * len(expect.columns)
+        shown = [known_as(origin, plan.rules) for origin in expect.origins] or [""] * len(expect.columns)
         columns = [
             self._shifted(i, rule, shown, expect)
             if (rule := plan.rules.get(origin)) is not None and rule.by and not rule.derived
             else self._column([row[i] for row in expect.rows], rule if origin else None)
             for i, origin in enumerate(shown)
         ]
-        origins = dict(zip(expect.columns, expect.origins, strict=False))
+        origins = dict(zip(expect.columns, shown, strict=False))
         key = plan.rules.get(origins.get(getattr(step, "key", None) or "", ""))
         return expect.model_copy(
             update={

@@ -11,7 +11,9 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from envclone.address import written
 from envclone.incidents.bundle import HttpStep, Incident, SqlStep, Step, VectorStep
+from envclone.masking.addresses import known_as
 from envclone.models import StorePlan
 
 __all__ = ["chosen", "message", "names_domains"]
@@ -79,12 +81,12 @@ def _written_answers(step: Step, plan: StorePlan | None) -> Iterator[str]:
     if plan is None or step.expect is None or not step.expect.rows:
         return
     if isinstance(step, VectorStep):
-        rule = plan.rules.get(step.collection)
+        rule = plan.rules.get(written([step.collection]))
         if any(any(row) for row in step.expect.rows) and rule is not None and (rule.masked or rule.json):
             yield f"{step.id}: the payloads of its answer"
         return
     for origin in step.expect.origins:
-        rule = plan.rules.get(origin)
+        rule = plan.rules.get(known_as(origin, plan.rules))
         if rule is not None and (rule.masked or rule.json) and not rule.derived:
             yield f"{step.id}: {_values(len(step.expect.rows))} of {origin} in its answer"
 
@@ -97,7 +99,7 @@ def _shown(incident: Incident, plans: Mapping[str, StorePlan]) -> Iterator[str]:
             continue
         if isinstance(step, SqlStep) and plan is not None:
             for index, origin in enumerate(expect.origins):
-                rule = plan.rules.get(origin)
+                rule = plan.rules.get(known_as(origin, plan.rules))
                 if rule is not None and rule.masked:
                     for row in expect.rows:
                         yield from _texts(row[index])

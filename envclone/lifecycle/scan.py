@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from envclone import registry
+from envclone.address import Address
 from envclone.lifecycle import snapshot
 from envclone.masking.addresses import below, matches
 from envclone.masking.jsontext import leaves, parse_path
@@ -107,7 +108,7 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
     by_holder: dict[str, list[str]] = {}
     for field in fields:
         if field.kind is not FieldKind.VECTOR and field.address in inventory.rows.keys() | _columns(inventory):
-            by_holder.setdefault(field.address.rpartition(".")[0], []).append(field.address)
+            by_holder.setdefault(Address.parse(field.address).holder, []).append(field.address)
     for addresses in by_holder.values():
         for address, values in session.sample(addresses, ROWS).items():
             field = inventory.fields[address]
@@ -128,7 +129,7 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
 
 def _columns(inventory: Inventory) -> set[str]:
     """The fields that stand in a table or collection and can be sampled there."""
-    return {address for address in inventory.fields if address.rpartition(".")[0] in inventory.rows}
+    return {address for address in inventory.fields if Address.parse(address).holder in inventory.rows}
 
 
 def _follow(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from envclone.address import Address
 from envclone.masking.kinds import KINDS, fits
 from envclone.models import Field, FieldKind
 
@@ -92,7 +93,7 @@ def guess(field: Field) -> str:
         return removed(field)
     if base in _BY_TYPE:
         return unique_too(_BY_TYPE[base], field)
-    *holder, name = field.address.split(".")
+    *holder, name = Address.parse(field.address).parts
     found = by_name(name, holder[-1] if holder else "") or "text"
     if base == "bytea" and (found == "keep" or not fits(found, field)):
         found = "bytes"
@@ -120,7 +121,7 @@ def unique_too(domain: str, field: Field) -> str:
 
 def looks_like_embedding(field: Field) -> bool:
     """Whether numbers or bytes are called as embeddings are."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", field.address.rpartition(".")[2]).lower()
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(field.address).name).lower()
     numbers = field.base.endswith("[]") and field.base.removesuffix("[]") in _NUMBERS
     return (numbers or field.base in ("bytea", "bit", "varbit")) and _EMBEDDING.search(name) is not None
 
@@ -140,7 +141,7 @@ def guess_path(path: str) -> str:
 
 def part_of_a_name(place: str) -> bool:
     """Whether an address or a JSON path tells of a given or a family name alone."""
-    keys = re.findall(r"[^.\[\]'\"*$]+", place)
+    keys = re.findall(r"[^.\[\]'\"*$]+", place) if place.startswith("$") else [Address.parse(place).name]
     return bool(keys) and _PART.search(_plain(keys[-1])) is not None
 
 

@@ -7,7 +7,17 @@ from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
-from envclone.masking.addresses import SPARSE, below, exact, matches, most_specific, specificity
+from envclone.address import Address, items, joined, pieces
+from envclone.masking.addresses import (
+    SPARSE,
+    below,
+    canonical,
+    exact,
+    matches,
+    meant,
+    most_specific,
+    specificity,
+)
 from envclone.masking.guesses import guess, part_of_a_name
 from envclone.masking.jsonplan import PathClaim, plan_json
 from envclone.masking.jsontext import PathRules, parse_path
@@ -35,6 +45,7 @@ class Planner:
         domains: Mapping[str, DomainSpec],
         inventory: Inventory,
     ) -> None:
+        rules = canonical(rules, inventory.fields)
         self._rules = {pattern: _plain(rule) for pattern, rule in rules.items()}
         self._named = {pattern: _decisions(rule) for pattern, rule in rules.items()}
         self._by = {p: rule["by"] for p, rule in rules.items() if isinstance(rule, Mapping) and "by" in rule}
@@ -53,6 +64,7 @@ class Planner:
     def decide(self) -> dict[str, FieldRule]:
         """The rule of each field that has one."""
         self._check_domains()
+        self._check_ambiguous()
         decided = {address: rule for address, field in self._fields.items() if (rule := self._json_or_vector(field))}
         plain = {
             address: decision
@@ -83,7 +95,7 @@ class Planner:
 
     def _whole(self, field: Field, apart: Collection[str] = ()) -> tuple[str, str | Mapping[str, str]] | None:
         """The most specific rule about the whole field, but for those that are `apart`."""
-        found = [p for p in self._rules if p not in apart and matches(p, field)]
+        found = [p for p in self._rules if p not in apart and self._about(p, field)]
         self._used.update(found)
         if not found:
             return None
@@ -101,7 +113,7 @@ class Planner:
 
     def _is_document(self, field: Field) -> bool:
         """Whether a rule gives JSON paths for a text: its values are documents then, or no image is made."""
-        found = most_specific([p for p in self._rules if matches(p, field)])
+        found = most_specific([p for p in self._rules if self._about(p, field)])
         return any(isinstance(self._rules[p], Mapping) for p in found) and not field.generated and not field.group
 
     def _vector(self, field: Field) -> FieldRule | None:
@@ -140,7 +152,7 @@ class Planner:
         whole = self._whole(field, [pattern for pattern, only in named.items() if only])
         if field.generated:
             return FieldRule(field.address, field.kind, "keep", derived=True)
-        vectors = {p for p in self._rules if any(matches(p, f) for f in self._vectors)}
+        vectors = {p for p in self._rules if any(self._about(p, f) for f in self._vectors)}
         claims = [
             PathClaim(path, domain, pattern)
             for pattern, domain in self._rules.items()
@@ -188,7 +200,7 @@ class Planner:
         found = {
             pattern: self._rules[pattern] == "keep"
             for pattern, named in self._named.items()
-            if named and exact(pattern) and matches(pattern, field)
+            if named and exact(pattern) and self._about(pattern, field)
         }
         self._used.update(found)
         return found
@@ -214,16 +226,19 @@ class Planner:
         """The address of the column that a rule's `by` names."""
         if not decision.by:
             return ""
-        holder = field.address.rpartition(".")[0]
+        holder = Address.parse(field.address).holder
         spec = resolve(decision.domain, self._domains)
         if spec is not None and spec.kind == "hook":
             return self._read_by_hook(field, holder, decision)
-        subject = decision.by if decision.by in self._fields else f"{holder}.{decision.by}"
+        found = self._beside(holder, decision.by)
+        if len(found) > 1:
+            self.invalid.append(f"{field.address}: `by: {decision.by}` can mean {' or '.join(found)}: quote it so")
+        subject = found[0] if found else joined(holder, decision.by)
         if field.base == "tsvector" and spec is not None and spec.kind == "text" and subject in self._fields:
             return subject
         if spec is not None and not KINDS[spec.kind].shifts:
             self.invalid.append(f"{field.address}: `by` is for dates; the domain '{decision.domain}' has no use for it")
-        elif subject not in self._fields or not subject.startswith(f"{holder}."):
+        elif not found:
             self.invalid.append(f"{field.address}: there is no column '{decision.by}' beside it")
         elif field.kind is FieldKind.ARRAY or self._fields[subject].kind in (FieldKind.JSON, FieldKind.VECTOR):
             self.invalid.append(f"{field.address}: `by` works on single dates and names a column with single values")
@@ -231,13 +246,26 @@ class Planner:
 
     def _read_by_hook(self, field: Field, holder: str, decision: _Decision) -> str:
         """The addresses of the columns that a hook reads beside its own, with commas between them."""
-        addresses = [f"{holder}.{name.strip().rpartition('.')[2]}" for name in decision.by.split(",")]
-        for address in addresses:
-            if address not in self._fields:
-                self.invalid.append(f"{field.address}: there is no column '{address}' for the hook to read")
+        apart = [self._beside(holder, name) for name in items(decision.by)]
+        whole = self._beside(holder, decision.by) if len(apart) > 1 else []
+        if (whole and all(apart)) or any(len(found) > 1 for found in apart):
+            options = " or ".join([*whole, ", ".join(address for found in apart for address in found)])
+            self.invalid.append(f"{field.address}: `by: {decision.by}` can mean {options}: quote it so")
+        addresses = whole or [found[0] for found in apart if found]
+        for name, found in zip(items(decision.by), apart, strict=True):
+            if not whole and not found:
+                self.invalid.append(f"{field.address}: there is no column '{name}' for the hook to read")
         if field.kind not in (FieldKind.TEXT, FieldKind.OTHER):
             self.invalid.append(f"{field.address}: a hook that reads other columns writes one of single values")
         return ",".join(addresses)
+
+    def _beside(self, holder: str, said: str) -> list[str]:
+        """The columns of this table that a name, or an address, can mean."""
+        alone = joined(holder, said)
+        found = [alone] if alone in self._fields else []
+        its = joined(holder, Address.parse(said).name) if len(Address.parse(said).parts) == 1 else said
+        found += [address for address in meant(its, self._fields) if Address.parse(address).holder == holder]
+        return list(dict.fromkeys(found))
 
     def _check_whole(self, field: Field, place: str, domain: str) -> None:
         """Whether a name that has to be a whole person's is one, as far as its column or key tells."""
@@ -279,6 +307,24 @@ class Planner:
                     plain[address] = chosen
 
     # --- checks -------------------------------------------------------------------------------------------------
+
+    def _check_ambiguous(self) -> None:
+        """Rules whose address, without quotes, can mean several fields or paths."""
+        for pattern in self._rules:
+            if pattern in self._fields or not exact(pattern):
+                continue
+            whole = meant(pattern, self._fields)
+            inside = [a for a, field in self._fields.items() if below(pattern, field) is not None]
+            if len(whole) + len(inside) > 1 and any('"' in address for address in (*whole, *inside)):
+                options = [*whole, *(f"a path in {address}" for address in inside)]
+                self.invalid.append(f"the rule '{shown_address(pattern)}' can mean {' or '.join(options)}: quote it so")
+
+    def _about(self, pattern: str, field: Field) -> bool:
+        """Whether a rule is about the whole field; one that is another field's address as it is written is not."""
+        if not matches(pattern, field):
+            return False
+        longer = len(pieces(pattern)) > len(Address.parse(field.address).parts)
+        return pattern == field.address or not longer or pattern not in self._fields
 
     def _check_domains(self) -> None:
         for pattern, rule in self._rules.items():

@@ -7,19 +7,20 @@ column of its row, `where type = value` behind it. Several references of one fie
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from envclone.errors import ConfigError
-from envclone.masking.addresses import below, exact, matches, most_specific
+from envclone.masking.addresses import below, exact, known_as, matches, most_specific
 from envclone.masking.kinds import DomainSpec, resolve
-from envclone.models import Field, FieldKind, Inventory
+from envclone.models import Field, Inventory
 
 __all__ = ["Reference", "elements_of", "follow", "parse"]
 
+_ADDRESS = r'(?:"(?:[^"]|"")*"|[^\s"])+'
 _REFERENCE = re.compile(
-    r"\s*(?P<store>[^.\s]+)\.(?P<source>\S+)\s*->\s*(?P<other>[^.\s]+)\.(?P<target>\S+?)"
-    r"(?:\s+where\s+(?P<column>[^\s=]+)\s*=\s*(?P<value>.+?))?\s*"
+    rf"\s*(?P<store>[^.\s]+)\.(?P<source>{_ADDRESS})\s*->\s*(?P<other>[^.\s]+)\.(?P<target>{_ADDRESS}?)"
+    r'(?:\s+where\s+(?P<column>"(?:[^"]|"")*"|[^\s=]+)\s*=\s*(?P<value>.+?))?\s*'
 )
 
 Rules = Mapping[str, str | Mapping[str, str]]
@@ -49,9 +50,10 @@ def parse(text: str) -> Reference:
     return Reference(text, match["store"], match["source"], match["other"], match["target"], where)
 
 
-def elements_of(address: str, fields: Container[str]) -> str:
-    """The field whose elements an address in `[]` means, when it is one that is a list as a whole."""
-    whole = address.rstrip("[]")
+def elements_of(address: str, fields: Collection[str]) -> str:
+    """The field that an address means; one in `[]` means the elements of a field that is a list as a whole."""
+    address = known_as(address, fields)
+    whole = known_as(address.rstrip("[]"), fields)
     return whole if address not in fields and whole in fields and address.endswith("[]") else address
 
 
@@ -140,7 +142,7 @@ def _rule_of(address: str, rules: Rules, inventory: Inventory, *, firm: bool = F
 
 
 def _holder(address: str, inventory: Inventory) -> Field | None:
-    found = [f for a, f in inventory.fields.items() if f.kind is FieldKind.JSON and address.startswith(f"{a}.")]
+    found = [field for field in inventory.fields.values() if below(address, field) is not None]
     return max(found, key=lambda field: len(field.address), default=None)
 
 

@@ -12,6 +12,7 @@ import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
 
+from envclone.address import Address
 from envclone.errors import ConfigError
 from envclone.masking.jsonscan import Path, render
 from envclone.masking.keywords import KEY_WORDS
@@ -80,7 +81,7 @@ def shown_path(path: str, common: Collection[str] | None = None) -> str:
 
 def shown_address(address: str) -> str:
     """A rule's address as the stack file spells it, with the shape of each part that may be somebody's."""
-    parts = address.split(".")
+    parts = list(Address.parse(address).parts)
     for i, part in enumerate(parts):
         if not (_ADDRESS_PART.fullmatch(part) and _unnamed(part)):
             return ".".join([*parts[:i], *(shape(rest) or "?" for rest in parts[i:])])

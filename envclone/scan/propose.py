@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from envclone.address import Address
 from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import KINDS, fits
 from envclone.masking.shown import shape
@@ -202,7 +203,7 @@ def _fitting(field: Field, path: str, domain: str) -> str:
 
 def _names(field: Field, path: str) -> tuple[str, str]:
     """The name that tells of a value, and that of what holds it."""
-    keys = [*field.address.split("."), *re.findall(r"[^.\[\]'\"*$]+", path)]
+    keys = [*Address.parse(field.address).parts, *re.findall(r"[^.\[\]'\"*$]+", path)]
     return keys[-1], keys[-2] if len(keys) >= _SHORTEST else ""
 
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.errors import ConfigError
+from envclone.masking.addresses import steps_below
 from envclone.masking.references import elements_of, parse
 from envclone.models import StorePlan
 from envclone.protocols import StoreSession
@@ -54,11 +55,11 @@ def _place(store: str, address: str, plans: Mapping[str, StorePlan]) -> Place:
     whole = elements_of(address, fields)
     if whole in fields:
         return store, whole, ()
-    holder = max((field for field in fields if address.startswith(f"{field}.")), key=len, default=None)
-    if holder is None:
+    found = {field: steps for field in fields if (steps := steps_below(address, field)) is not None}
+    if not found:
         raise ConfigError(f"sanitize.references: there is no field '{store}.{address}'")
-    path = address[len(holder) + 1 :].replace("[*]", "[]").replace("[]", ".[]")
-    return store, holder, tuple(path.split("."))
+    holder = max(found, key=len)
+    return store, holder, found[holder]
 
 
 def _unmatched(values: Sequence[str], there: Collection[str]) -> int:

@@ -12,6 +12,7 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from envclone.address import joined
 from envclone.masking.jsontext import PathRules
 from envclone.models import FieldRule, RowsDigest
 from envclone.protocols import FieldMask
@@ -46,7 +47,7 @@ def of_collection(
     """
     rules = PathRules(rule.json) if rule else None
     sums: dict[str, int] = {}
-    payload_field = collection.name
+    payload_field = collection.address
     sums[payload_field] = 0
     total = 0
     for shard, segment in collection.segments():
@@ -61,14 +62,14 @@ def of_collection(
                 for steps, leaf in payloads.leaves(payloads.parse(text)):
                     decided = rules.decide(steps)
                     if decided is not None and decided.domain != "keep":
-                        field = f"{collection.name}.{decided.public}"
+                        field = f"{collection.address}.{decided.public}"
                         sums[field] = sums.get(field, 0) + payloads.digest128(
                             where.encode(), point.to_bytes(4, "little"), payloads.canonical(leaf), key=key
                         )
         for name, file in _files(segment, masked_keys):
             value = payloads.digest128(f"{where}/{name}".encode(), _hash(file), key=key)
             total += value
-            address = _address(collection.name, name)
+            address = _address(collection.address, name)
             sums[address] = sums.get(address, 0) + value
     return RowsDigest(points, total % _MODULUS, {name: value % _MODULUS for name, value in sums.items()})
 
@@ -117,7 +118,8 @@ def _address(collection: str, name: str) -> str:
     for kind in ("vector_storage", "vector_index"):
         if top.startswith(kind):
             vector = top.removeprefix(kind).removeprefix("-")
-            return f"{collection}.vectors" + (f".{vector}" if vector else "")
+            address = joined(collection, "vectors")
+            return joined(address, vector) if vector else address
     return f"{collection} ({top})"
 
 
@@ -131,7 +133,7 @@ def _hash(path: Path) -> bytes:
 
 def masked_keys(collection: Collection, rules: Mapping[str, FieldRule]) -> set[str]:
     """The indexed keys of a collection that may hold a masked value."""
-    rule = rules.get(collection.name)
+    rule = rules.get(collection.address)
     present = indexes.keys(segment for _, segment in collection.segments())
     if rule is None or not rule.masked:
         return set()

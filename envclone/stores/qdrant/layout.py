@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envclone.address import written
 from envclone.errors import ConfigError, UnsafeError
 
 __all__ = ["STORAGE", "Collection", "Segment", "Shard", "collections", "storage_root"]
@@ -89,6 +90,11 @@ class Collection:
 
     name: str
     path: Path
+
+    @property
+    def address(self) -> str:
+        """The first part of its fields' addresses."""
+        return written([self.name])
 
     def shards(self) -> list[Shard]:
         """Its shards, by number."""

@@ -22,7 +22,7 @@ def probes(collection: Collection, most: int) -> list[Questions]:
     found: list[Questions] = []
     for number, shard in enumerate(collection.shards()):
         names = sorted({name for segment in shard.segments() for name in segment.vectors})
-        indexes = {name: f"{collection.name}/{number}" + (f"/{name}" if name else "") for name in names}
+        indexes = {name: f"{collection.address}/{number}" + (f"/{name}" if name else "") for name in names}
         try:
             with engine.loaded(shard) as edge:
                 held = {name: list(_vectors(edge, name, most)) for name in names}
@@ -33,7 +33,7 @@ def probes(collection: Collection, most: int) -> list[Questions]:
         finally:
             wal.empty(shard)
         for name, index in indexes.items():
-            asked = tuple(Probe(index, collection.name, vector) for vector in _asked(held[name]))
+            asked = tuple(Probe(index, collection.address, vector) for vector in _asked(held[name]))
             found.append(Questions(index, asked, empty="" if asked else "no point has it"))
     return found
 

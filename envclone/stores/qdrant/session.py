@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from envclone.address import joined
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.jsonscan import render
 from envclone.masking.shown import KeyCounter
@@ -54,7 +55,7 @@ def open_session(directory: Path, snapshot: StoreSnapshot) -> QdrantSession:
     """Settle every shard of a clone and open it. Raises UnsafeError, BusyError, ConfigError."""
     found = collections(directory / STORAGE)
     points = {
-        collection.name: sum(engine.settle(shard).points for shard in collection.shards()) for collection in found
+        collection.address: sum(engine.settle(shard).points for shard in collection.shards()) for collection in found
     }
     return QdrantSession(snapshot, found, points)
 
@@ -64,7 +65,7 @@ class QdrantSession:
 
     def __init__(self, snapshot: StoreSnapshot, found: Sequence[Collection], points: Mapping[str, int]) -> None:
         self._snapshot = snapshot
-        self._collections = {collection.name: collection for collection in found}
+        self._collections = {collection.address: collection for collection in found}
         self._points = points
 
     def inventory(self) -> Inventory:
@@ -82,10 +83,11 @@ class QdrantSession:
                     counter.add(its)
             paths = tuple(sorted(render(steps) for steps in ways))
             fields[name] = Field(name, "payload", FieldKind.JSON, paths=paths, common=counter.common())
-            ids = f"{name}.point_ids"
+            ids = joined(name, "point_ids")
             fields[ids] = Field(ids, "point ids", FieldKind.VECTOR, holds=(Held("", "ids"),))
             for vector, kind in vectors.items():
-                address = f"{name}.vectors" + (f".{vector}" if vector else "")
+                address = joined(name, "vectors")
+                address = joined(address, vector) if vector else address
                 fields[address] = Field(address, kind, FieldKind.VECTOR)
         return Inventory(self._snapshot.store, fields, dict(self._points))
 

@@ -33,7 +33,7 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
     for table in tables:
         rows[table.address] = _count(conn, table)
         for column in table.columns.values():
-            address = f"{table.address}.{column.name}"
+            address = table.at(column.name)
             paths, common = _json_paths(conn, table, column) if column.kind is FieldKind.JSON else ((), frozenset())
             fields[address] = Field(
                 address,
@@ -92,7 +92,7 @@ def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> tuple[Group
     for relation, column, other, other_column, holds in pairs:
         ends = [(roots.get(relation), column), (roots.get(other), other_column)]
         addresses = [
-            f"{table.address}.{name}"
+            table.at(name)
             for table, name in ends
             if table and name in table.columns and table.columns[name].kind in (FieldKind.TEXT, FieldKind.OTHER)
         ]

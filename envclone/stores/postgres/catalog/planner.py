@@ -8,10 +8,12 @@ from typing import Any
 
 import psycopg
 
+from envclone.address import joined, written
+
 __all__ = ["planner"]
 
 _STATISTICS = """
-    SELECT pg_catalog.concat_ws('.', s.schemaname, s.tablename), s.attname,
+    SELECT s.schemaname::pg_catalog.text, s.tablename::pg_catalog.text, s.attname,
       s.inherited::pg_catalog.text, pg_catalog.concat_ws('|',
         s.null_frac, s.avg_width, s.n_distinct, s.most_common_vals::pg_catalog.text,
           s.most_common_freqs::pg_catalog.text,
@@ -21,7 +23,7 @@ _STATISTICS = """
     FROM pg_catalog.pg_stats s
     WHERE s.schemaname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema}')
       AND s.schemaname OPERATOR(pg_catalog.!~~) 'pg\\_%'
-    ORDER BY 1, 2, 3"""
+    ORDER BY 1, 2, 3, 4"""
 
 _SIZES = """
     SELECT pg_catalog.concat_ws('.', n.nspname, c.relname), pg_catalog.concat_ws(' ',
@@ -57,8 +59,9 @@ def planner(conn: psycopg.Connection[Any], kept: Collection[str]) -> dict[str, s
     """
     digests: dict[str, Any] = {}
     counts: dict[str, int] = {}
-    for table, column, inherited, text in conn.execute(_STATISTICS):
-        if f"{table}.{column}" in kept:
+    for schema, name, column, inherited, text in conn.execute(_STATISTICS):
+        table = written([schema, name])
+        if joined(table, column) in kept:
             digest = digests.setdefault(table, hashlib.blake2b(digest_size=8))
             digest.update(f"{column}\0{inherited}\0{text}\0".encode())
             counts[table] = counts.get(table, 0) + 1

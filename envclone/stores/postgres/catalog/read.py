@@ -9,6 +9,7 @@ import psycopg
 from psycopg import sql
 
 from envclone.errors import UsageError
+from envclone.masking.addresses import known_as
 from envclone.models import FieldKind, StorePlan
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
@@ -38,15 +39,15 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
     Raises UsageError when an address is not there.
     """
     tables = read_tables(conn)
-    wanted = None if addresses is None else set(addresses) - {LARGE_OBJECTS}
-    known = {f"{t.address}.{c}" for t in tables for c in t.columns}
+    known = {t.at(c) for t in tables for c in t.columns}
+    wanted = None if addresses is None else {known_as(one, known) for one in addresses} - {LARGE_OBJECTS}
     if wanted is not None and (unknown := wanted - known):
         raise UsageError(f"there is no column {sorted(unknown)[0]}")
     for table in tables:
         columns = [
             column
             for column in table.columns.values()
-            if (column.kind is not FieldKind.VECTOR if wanted is None else f"{table.address}.{column.name}" in wanted)
+            if (column.kind is not FieldKind.VECTOR if wanted is None else table.at(column.name) in wanted)
         ]
         if not columns:
             continue
@@ -56,7 +57,7 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
                 for column, values in zip(columns, zip(*rows, strict=True), strict=True):
                     present = [value for value in values if value is not None]
                     if present:
-                        yield f"{table.address}.{column.name}", present
+                        yield table.at(column.name), present
 
 
 def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[str, list[Any]]:
@@ -67,7 +68,8 @@ def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[s
     """
     found: dict[str, list[Any]] = {LARGE_OBJECTS: []} if LARGE_OBJECTS in addresses else {}
     for table in read_tables(conn):
-        its = [a for a in addresses if a.rpartition(".")[0] == table.address and a.rpartition(".")[2] in table.columns]
+        columns_of = {table.at(name): column for name, column in table.columns.items()}
+        its = {a: known for a in addresses if (known := known_as(a, columns_of)) in columns_of}
         if not its:
             continue
         key = conn.execute(
@@ -79,7 +81,7 @@ def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[s
         ).fetchall()
         keys: list[sql.Composable] = [sql.Identifier(name) for (name,) in key]
         order = sql.SQL(", ").join(keys or [sql.SQL("tableoid, ctid")])
-        expressions = sql.SQL(", ").join([table.columns[a.rpartition(".")[2]].read_as() for a in its])
+        expressions = sql.SQL(", ").join([columns_of[known].read_as() for known in its.values()])
         query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(
             expressions, table.identifier, order, sql.Literal(rows)
         )
@@ -133,9 +135,7 @@ def written_columns(table: Table, plan: StorePlan) -> list[Column]:
     return [
         column
         for column in table.columns.values()
-        if not column.generated
-        and (rule := rules.get(f"{table.address}.{column.name}")) is not None
-        and not rule.derived
+        if not column.generated and (rule := rules.get(table.at(column.name))) is not None and not rule.derived
     ]
 
 
@@ -144,5 +144,5 @@ def derived_columns(table: Table, plan: StorePlan) -> list[Column]:
     return [
         column
         for column in table.columns.values()
-        if (rule := plan.masked.get(f"{table.address}.{column.name}")) is not None and rule.derived
+        if (rule := plan.masked.get(table.at(column.name))) is not None and rule.derived
     ]

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from envclone.address import Address, items, joined, written
 from envclone.models import FieldKind, FieldRule, Held
 from envclone.stores.postgres.catalog.holders import Holders
 
@@ -125,7 +126,11 @@ class Table:
     @property
     def address(self) -> str:
         """`schema.table`, the first part of its fields' addresses."""
-        return f"{self.schema}.{self.name}"
+        return written([self.schema, self.name])
+
+    def at(self, column: str) -> str:
+        """The address of the column of this name."""
+        return joined(self.address, column)
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -136,7 +141,7 @@ class Table:
         """What a rule masks by, as text: a column of the row, or several as a JSON array of texts; None without."""
         if not rule.by:
             return None
-        read = [self.columns[address.rpartition(".")[2]].read_as() for address in rule.by.split(",")]
+        read = [self.columns[Address.parse(address).name].read_as() for address in items(rule.by)]
         if len(read) == 1:
             return read[0]
         texts = [sql.SQL("({})::pg_catalog.text").format(expression) for expression in read]
@@ -166,7 +171,7 @@ def read_tables(conn: Connection) -> list[Table]:
 
 def columns_by_address(tables: Iterable[Table]) -> dict[str, tuple[Table, Column]]:
     """Each column by its address `schema.table.column`."""
-    return {f"{t.address}.{c.name}": (t, c) for t in tables for c in t.columns.values()}
+    return {t.at(c.name): (t, c) for t in tables for c in t.columns.values()}
 
 
 class _Types:

@@ -107,7 +107,7 @@ def _index(
     return VectorIndex(
         name=written([schema, name]),
         own=name,
-        table=f"{root_schema}.{root}",
+        table=written([root_schema, root]),
         identifier=sql.Identifier(schema, table),
         expression=sql.SQL("({})").format(sql.SQL(expression)),
         predicate=sql.SQL("({})").format(sql.SQL(predicate)) if predicate else sql.SQL("true"),

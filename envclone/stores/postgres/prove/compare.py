@@ -165,7 +165,7 @@ def _form(table: Table) -> tuple[Any, ...]:
 
 
 def _by(plan: StorePlan, table: Table, column: Column) -> bool:
-    rule = plan.rules.get(f"{table.address}.{column.name}")
+    rule = plan.rules.get(table.at(column.name))
     return rule is not None and (rule.derived or bool(rule.by))
 
 

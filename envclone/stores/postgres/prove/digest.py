@@ -46,7 +46,7 @@ def _table(conn: Connection, table: Table, plan: StorePlan, masks: Masks | None,
     computed = derived | generated_from(conn, table, {c.name for c in masked} | derived)
     names = {c.name for c in masked} | computed
     kept = [c for c in table.columns.values() if c.name not in names and not c.virtual]
-    addresses = [f"{table.address}.{c.name}" for c in masked]
+    addresses = [table.at(c.name) for c in masked]
     apply = [applied(conn, c, plan, masks, a) for c, a in zip(masked, addresses, strict=True)]
     forms = [canonical(c) for c in masked]
     subjects = [table.subject(plan.rules[a]) if masks else None for a in addresses]

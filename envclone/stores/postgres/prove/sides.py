@@ -76,7 +76,7 @@ class Prover:
         self.table = table
         self._masked, self._shown, self._placed, self._key = masked, shown, placed, key
         self._plan, self._masks = plan, masks
-        self._addresses = [f"{table.address}.{c.name}" for c in masked]
+        self._addresses = [table.at(c.name) for c in masked]
         self._rules = [plan.rules[address] for address in self._addresses]
         self._subjects = [table.subject(rule) for rule in self._rules]
         self._canonical = [canonical(column) for column in masked]
@@ -183,7 +183,7 @@ class Prover:
             if not self._subjects[i]:
                 _hand(look, address, ours[1 + i], made[i])
         for column, values in zip(self._shown, ours[len(ours) - len(self._shown) :], strict=True):
-            _hand(look, f"{self.table.address}.{column.name}", values, values)
+            _hand(look, self.table.at(column.name), values, values)
 
 
 def _hand(look: Look, address: str, before: Sequence[Any], after: Sequence[Any]) -> None:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from envclone.address import written
 from envclone.errors import UnreachableError, UsageError
 from envclone.incidents.bundle import SqlStep
 from envclone.incidents.placeholders import standard
@@ -29,7 +30,7 @@ _TIMESTAMP = re.compile(rb"\d{4,}-\d\d-\d\d \d\d:\d\d:\d\d")
 _SET = "SELECT pg_catalog.set_config(%s, %s, %s)"
 _ORIGINS = """
     SELECT a.attrelid::pg_catalog.int8, a.attnum::pg_catalog.int4,
-           pg_catalog.concat_ws('.', n.nspname, c.relname, a.attname)
+           n.nspname::pg_catalog.text, c.relname::pg_catalog.text, a.attname::pg_catalog.text
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE a.attrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])
@@ -210,5 +211,5 @@ def _origins(conn: psycopg.Connection[Any], result: PGresult | None) -> tuple[st
     conn.execute("SET statement_timeout = 0")  # the step's own is over
     places = [(result.ftable(index), result.ftablecol(index)) for index in range(result.nfields)]
     found = conn.execute(_ORIGINS, [sorted({table for table, _ in places if table})]).fetchall()
-    names = {(int(table), int(column)): str(name) for table, column, name in found}
+    names = {(int(table), int(column)): written(parts) for table, column, *parts in found}
     return tuple(names.get(place, "") for place in places)

@@ -51,10 +51,7 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
         check(worker, plan, tables, work)
         with triggers.unpublished(conn):
             for table, columns in work:
-                fields = [
-                    MaskedColumn(table, column, plan.rules[f"{table.address}.{column.name}"], masks)
-                    for column in columns
-                ]
+                fields = [MaskedColumn(table, column, plan.rules[table.at(column.name)], masks) for column in columns]
                 rewrite_table(connect, conn, table, fields, made[table.oid], progress)
                 rows |= {field.rule.address: field.rows for field in fields}
                 values |= {field.rule.address: field.changed for field in fields}
@@ -82,11 +79,11 @@ def check(
     by_sql: Collection[int] | None = None,
 ) -> None:
     """Refuse before anything is written what cannot be done; `by_sql` are the tables (oids) that SQL writes, or all."""
-    there = {f"{t.address}.{c}" for t in tables for c in t.columns} | {LARGE_OBJECTS}
+    there = {t.at(c) for t in tables for c in t.columns} | {LARGE_OBJECTS}
     problems = [f"{a}: a rule for a column that is not there" for a in sorted(set(plan.masked) - there)]
     for table, columns in work:
         for column in columns:
-            address = f"{table.address}.{column.name}"
+            address = table.at(column.name)
             if column.name in table.partition_key:
                 problems.append(f"{address}: part of the partition key, rows would have to move")
             if column.kind is FieldKind.VECTOR and plan.rules[address].domain not in ("null", "drop"):

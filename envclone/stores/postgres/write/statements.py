@@ -9,7 +9,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from envclone.address import Address
 from envclone.errors import UnsafeError
+from envclone.masking.addresses import known_as
 from envclone.stores.postgres.catalog.dependents import generated_from
 from envclone.stores.postgres.catalog.tables import Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
@@ -94,12 +96,13 @@ def _clean(conn: Connection, table: int) -> None:
 
 def _renew(conn: Connection, worker: Connection, writes: Collection[str], name: str, views: Sequence[int]) -> None:
     """What the planner knows of the columns that were written."""
-    tables = {f"{t.address}.{c}": t for t in read_tables(conn) for c in t.columns}
+    tables = {t.at(c): t for t in read_tables(conn) for c in t.columns}
+    writes = [known_as(address, tables) for address in writes]
     for address in writes:
         if address not in tables:
             raise UnsafeError(f"the hook {name} writes a column that is not there: {address}")
     for table in {tables[address].oid: tables[address] for address in writes}.values():
-        columns = {a.rpartition(".")[2] for a in writes if tables[a].oid == table.oid}
+        columns = {Address.parse(a).name for a in writes if tables[a].oid == table.oid}
         columns |= generated_from(conn, table, columns)
         statistics.renew(conn, worker, dict.fromkeys(_relations(table), columns), views)
 

@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from envclone.address import Address
 from envclone.errors import UnsafeError
 from envclone.models import StorePlan
 from envclone.stores.postgres.catalog.read import derived_columns
@@ -45,9 +46,9 @@ def vectors(conn: Connection, table: Table, plan: StorePlan) -> list[Vector]:
     known = _triggers(conn, table) if wanted else {}
     found = []
     for column in wanted:
-        rule = plan.rules[f"{table.address}.{column.name}"]
+        rule = plan.rules[table.at(column.name)]
         if rule.by:
-            found.append(Vector(column, known.get(column.name, (None, ()))[0], [rule.by.rpartition(".")[2]]))
+            found.append(Vector(column, known.get(column.name, (None, ()))[0], [Address.parse(rule.by).name]))
         elif column.name in known and all(name in table.columns for name in known[column.name][1]):
             found.append(Vector(column, *known[column.name]))
         else:

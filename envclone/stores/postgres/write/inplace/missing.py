@@ -32,7 +32,7 @@ def replace(
     be a domain of production's; the operator writes the catalog.
     """
     for column in columns:
-        rule = plan.rules[f"{table.address}.{column.name}"]
+        rule = plan.rules[table.at(column.name)]
         type_ = sql.SQL(column.type)
         row = worker.execute(
             sql.SQL(

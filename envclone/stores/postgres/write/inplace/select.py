@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from envclone.address import Address, items
 from envclone.models import FieldKind, FieldRule, StorePlan
 from envclone.stores.postgres.catalog.dependents import generated_from
 from envclone.stores.postgres.catalog.layout import Relation
@@ -58,10 +59,7 @@ def choose(table: Table, columns: Sequence[Column], plan: StorePlan, types: Type
     direct = tuple(c for c in columns if _codec(table, c, plan, types) is not None)
     staged = tuple(c for c in columns if c not in direct)
     lacking = [c for c in columns if c.missing]
-    simple = all(
-        c in direct and not plan.rules[f"{table.address}.{c.name}"].by and c.kind is not FieldKind.ARRAY
-        for c in lacking
-    )
+    simple = all(c in direct and not plan.rules[table.at(c.name)].by and c.kind is not FieldKind.ARRAY for c in lacking)
     return Chosen(table, direct, staged, not simple)
 
 
@@ -70,12 +68,12 @@ def direct_columns(chosen: Chosen, relation: Relation, plan: StorePlan, types: T
     numbers = {a.name: i for i, a in enumerate(relation.attributes) if not a.dropped}
     found = []
     for column in chosen.direct:
-        rule = plan.rules[f"{chosen.table.address}.{column.name}"]
+        rule = plan.rules[chosen.table.at(column.name)]
         codec = _codec(chosen.table, column, plan, types)
         assert codec is not None
         subject = None
         if rule.by:
-            other = chosen.table.columns[rule.by.rpartition(".")[2]]
+            other = chosen.table.columns[Address.parse(rule.by).name]
             its_codec = _own_codec(chosen.table, other, types)
             assert its_codec is not None
             subject = (numbers[other.name], its_codec)
@@ -123,16 +121,16 @@ def column_types(conn: Connection, tables: Sequence[Table]) -> Types:
 
 def _codec(table: Table, column: Column, plan: StorePlan, types: Types) -> Codec | None:
     """How a masked column is decoded here; None when that is the server's."""
-    rule: FieldRule = plan.rules[f"{table.address}.{column.name}"]
+    rule: FieldRule = plan.rules[table.at(column.name)]
     if rule.domain in ("null", "drop") and not rule.json and not rule.by:
         return _REMOVED
     codec = _own_codec(table, column, types)
     if codec is None or not rule.by:
         return codec
-    others = rule.by.split(",")
+    others = items(rule.by)
     if len(others) > 1:
         return None
-    other = table.columns[others[0].rpartition(".")[2]]
+    other = table.columns[Address.parse(others[0]).name]
     return None if other.missing or _own_codec(table, other, types) is None else codec
 
 

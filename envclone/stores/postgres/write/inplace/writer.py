@@ -147,7 +147,7 @@ class _Rewriting:
                 missing.replace(conn, worker, job.table, job.leaf, lacking, self._plan, self._field)
 
     def _masked(self, table: Table, column: Column) -> MaskedColumn:
-        return MaskedColumn(table, column, self._plan.rules[f"{table.address}.{column.name}"], self._masks)
+        return MaskedColumn(table, column, self._plan.rules[table.at(column.name)], self._masks)
 
     def _field(self, rule: FieldRule) -> FieldMask:
         if rule.address not in self._fields:
