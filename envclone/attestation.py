@@ -7,7 +7,6 @@ import json
 import os
 import stat
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +77,10 @@ def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, 
         for path, entry in attested.items()
         if content or _entry(image / path, path, content=False)[:3] != entry[:3]
     ]
+    if not doubtful:
+        return statement
+    from concurrent.futures import ThreadPoolExecutor  # a branch's start does without it
+
     with ThreadPoolExecutor(2) as pool:  # hashing releases the interpreter's lock
         for path, entry in zip(doubtful, pool.map(lambda p: _entry(image / p, p, content=True), doubtful), strict=True):
             if (entry[0], entry[-1]) != (attested[path][0], attested[path][-1]):
