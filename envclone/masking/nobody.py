@@ -27,6 +27,8 @@ KINDS_OF_NOBODY = _NAMED | {"ip", "mac", "uuid", "date", "url", "secret", "key"}
 """The kinds whose values can be nobody's."""
 
 _NUMBERS = frozenset(("phone", "iban", "card", "national_id"))
+_BY_FORM = _NUMBERS | {"uuid"}
+"""The kinds of which some values are nobody's without standing in a list."""
 _BLANKS = re.compile(r"\s+")
 _NOT_DIGIT = re.compile("[^0-9]")
 _MIDNIGHT = re.compile(r"[ T]00:00(?::00(?:\.0+)?)?(?: ?(?:Z|z|UTC|[+-]00(?::?00)?))?\Z")
@@ -83,7 +85,7 @@ class Nobody:
 
     def suspects(self, kind: str, values: Sequence[str]) -> Sequence[int]:
         """The places of all values that are nobody's, and of a few others."""
-        if kind not in self._words:
+        if not self._words.get(kind) and kind not in _BY_FORM:
             return ()
         if len(values) < _BATCH:
             return range(len(values))
