@@ -128,7 +128,7 @@ class FreeText:
         lexicon, folded = self._lexicon, lower(text)
         runs = cut(text, folded)
         words, small = runs.words, runs.small
-        near = np.fromiter(map(lexicon.interesting.__contains__, words), bool, len(words))
+        near = lexicon.interesting.near(folded, runs)
         # in lower case a word is a name only beside another one, or a part of a spelling
         beside = np.zeros_like(near)
         beside[1:] |= near[:-1]

@@ -21,6 +21,7 @@ from envclone.masking.phone import national_number
 from envclone.masking.runs import cut
 from envclone.masking.strangers import CUES
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
+from envclone.masking.wordset import WordSet
 
 __all__ = ["Lexicon", "Spelling", "WordType", "lower"]
 
@@ -118,7 +119,7 @@ class Lexicon:
         self.numbers = Numbers(numbers, number_of)
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
-        self.interesting = self.words.keys() | self.spelled.keys() | given_names() | CUES
+        self.interesting = WordSet(self.words.keys() | self.spelled.keys() | given_names() | CUES)
 
     def kind_of_number(self, code: str) -> str:
         """Which kind of number this is, without its grouping; '' when it is nobody's."""
