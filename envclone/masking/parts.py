@@ -16,6 +16,8 @@ _MEMORY = 1 << 18
 """Words remembered as parted or not."""
 SHORTEST = 5
 """Letters of a user name that is made of names, or of a name with an ending."""
+_LONGEST = 64
+"""Letters of such a word; each place in it is tried."""
 _FAMILY = 5
 """Letters of a family name behind or before an initial."""
 _ENDINGS = (
@@ -60,7 +62,7 @@ class Parts:
     def _cut(self, word: str) -> tuple[int, ...]:
         """Where the parts of a word end: of two names, or of a name with an ending behind it; () for none."""
         size = len(word)
-        if size < SHORTEST or self._is_name(word):
+        if not SHORTEST <= size <= _LONGEST or self._is_name(word):
             return ()
         for k in range(1, size):
             left, right = word[:k], word[k:]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import quopri
+import time
 from collections.abc import Callable
 from html import unescape
 from pathlib import Path
@@ -259,3 +260,10 @@ def test_any_text_is_read_and_masked(text: str) -> None:
 
 def test_a_plain_text_has_no_views() -> None:
     assert list(views("Nothing here (really): 50 % of all rows, a\nline, and another-one. a@b")) == []
+
+
+def test_a_long_word_takes_time_linear_in_it() -> None:
+    told("a\u0301" * 1000)
+    begun = time.process_time()
+    told("a\u0301" * 200_000)
+    assert time.process_time() - begun < 10  # a word cut at each of its places would take a minute
