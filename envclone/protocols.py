@@ -27,6 +27,7 @@ from envclone.models import (
     ProgressEvent,
     Questions,
     RewriteReport,
+    Rows,
     RowsDigest,
     ServerFiles,
     StepResult,
@@ -125,7 +126,11 @@ class Look(Protocol):
     """Who is shown every value while a clone is compared; copies of the process look at parts of it."""
 
     def batch(self, address: str, before: list[Any], after: list[Any]) -> None:
-        """Non-null values of a field, and what the clone has in their places: the same list when a rule keeps it."""
+        """Values beside any row (definitions, large objects), and what the clone has in their places."""
+        ...
+
+    def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
+        """Whole rows as production has them, and what the masks made of those fields that they change."""
         ...
 
     def found(self) -> Any:
@@ -149,6 +154,14 @@ class StoreSession(Protocol):
 
         With everything come also the texts of the schema itself that can hold values, under `definition of …`.
         """
+        ...
+
+    def rows(self, addresses: Collection[str] | None = None) -> Iterator[Rows]:
+        """Batches of whole rows: of the fields named, or of every one that is no vector."""
+        ...
+
+    def links(self) -> Sequence[tuple[str, str]]:
+        """Which field refers to which, as the engine's own keys say."""
         ...
 
     def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:

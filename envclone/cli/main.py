@@ -193,6 +193,7 @@ def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:
                 "problems": problems,
                 "hint": exc.hint,
                 "exit_code": exc.exit_code,
+                **({"findings": exc.context["findings"]} if "findings" in exc.context else {}),
             }
         )
     else:

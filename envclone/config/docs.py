@@ -86,6 +86,7 @@ _PLACES: dict[type[Model], str] = {
     schema.ModelConfig: "`environments.NAME.models.NAME`",
     schema.SanitizeConfig: "`sanitize`",
     schema.DomainConfig: "`sanitize.domains.NAME`",
+    schema.AcceptConfig: "`sanitize.accept` (a list)",
     schema.FidelityConfig: "`sanitize.fidelity`",
     schema.AcceptedIndex: "`sanitize.fidelity.accept`",
     schema.BranchesConfig: "`branches`",

@@ -18,6 +18,7 @@ from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Mod
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
 
 __all__ = [
+    "AcceptConfig",
     "AuditConfig",
     "BranchesConfig",
     "DomainConfig",
@@ -268,6 +269,19 @@ class FidelityConfig(Model):
     )
 
 
+class AcceptConfig(Model):
+    """A written exception: identities of one kind that stay in one field."""
+
+    field: Annotated[str, StringConstraints(min_length=1)] = Field(
+        description="The field as a refusal names it, with its store.", examples=["main.public.orders.ship_to"]
+    )
+    kind: _Kind = Field(description="The kind of identity that may stay there.", examples=["person"])
+    reason: Annotated[str, StringConstraints(min_length=10)] = Field(
+        description="Why it may stay, for whoever reads the attestation.",
+        examples=["names of ships, which are also somebody's"],
+    )
+
+
 class SanitizeConfig(Model):
     """What becomes of the people in the data."""
 
@@ -302,6 +316,12 @@ class SanitizeConfig(Model):
         description="An extra net over free text: `patterns` (Presidio's recognizers that need no language model), or "
         "the name of an installed spaCy model. Finds persons whom no field names, and takes a hundred times as long.",
         examples=["en_core_web_lg"],
+    )
+    accept: list[AcceptConfig] = Field(
+        default_factory=list,
+        description="Exceptions: what would be refused and is let through, signed, and shown on top of the "
+        "attestation. Prefer another rule.",
+        examples=[[{"field": "main.public.orders.ship_to", "kind": "person", "reason": "names of ships"}]],
     )
     method: Literal["in-place", "sql"] = Field(
         default="in-place",

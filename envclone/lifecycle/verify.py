@@ -30,6 +30,7 @@ from envclone.protocols import StoreSession
 from envclone.verifier.fidelity import fidelity, unfaithful
 from envclone.verifier.fields import FieldFindings, examine_fields
 from envclone.verifier.files import examine_files
+from envclone.verifier.findings import Accepted
 from envclone.verifier.record import examine_record
 from envclone.verifier.references import dangling
 
@@ -80,7 +81,14 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
         findings,
         project.progress,
     )
+    findings.leaks.refuse()
+    checks["accepted"] = findings.leaks.exceptions()
     return Verified(_TOKEN, sanitized, checks)
+
+
+def accepted(project: Project) -> list[Accepted]:
+    """The exceptions that the stack file makes."""
+    return [Accepted(one.field, one.kind, one.reason) for one in project.loaded.stack.sanitize.accept]
 
 
 def kept(plan: StorePlan) -> set[str]:
@@ -140,6 +148,8 @@ def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> 
             project.domains,
             sanitized.masks,
             project.progress,
+            references=project.loaded.stack.sanitize.references,
+            accepted=accepted(project),
         )
         give_back()
         problems += findings.differences

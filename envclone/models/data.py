@@ -21,6 +21,7 @@ __all__ = [
     "Probe",
     "Questions",
     "RewriteReport",
+    "Rows",
     "RowsDigest",
     "StorePlan",
     "Unanswered",
@@ -191,6 +192,20 @@ class Unanswered:
     """Why a vector index could not be asked a question, without anybody's value."""
 
     why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """Some rows of one table or collection: per field a value for each row, None where there is none.
+
+    `fields` and `keys` (the columns of the primary key) are by address; `places` says where each row lies, such as
+    `ctid (0,1)`.
+    """
+
+    table: str
+    fields: Mapping[str, Sequence[Any]]
+    keys: Mapping[str, Sequence[Any]]
+    places: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,13 @@ def sections(statement: Mapping[str, Any]) -> Iterator[Section]:
             ),
         ],
     )
+    if accepted := statement["checks"].get("accepted"):
+        yield Section(
+            "Accepted exceptions",
+            "Identities that the stack file lets stay, and why: sanitize.accept.",
+            ("field", "kind", "times", "reason"),
+            [(one["field"], one["kind"], f"{one['times']:,}", one["reason"]) for one in accepted],
+        )
     for name, store in statement["stores"].items():
         yield from _store(name, store)
     yield from _checks(statement["checks"])

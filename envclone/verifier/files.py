@@ -9,7 +9,6 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from envclone.errors import UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress, Store
 from envclone.verifier.fields import FieldFindings
@@ -24,7 +23,7 @@ EXPANDED_AT_ONCE = 4 * 2**20
 def examine_files(
     stores: Mapping[str, tuple[Path, StoreSnapshot, Store]], findings: FieldFindings, progress: Progress
 ) -> dict[str, Any]:
-    """Search all files of the closed clones; returns the figures. Raises UnsafeError naming files and fields.
+    """Search all files of the closed clones; returns the figures. What is found is added to the findings' leaks.
 
     An original shorter than what chance would put into so many bytes is not searched for here; the figures say how
     many those are. They were compared row by row before. Bytes that several values of a compared row make together are
@@ -41,7 +40,7 @@ def examine_files(
     minimum = shortest(total, len(findings.originals))
     search = ByteSearch(findings.originals, minimum=minimum)
     words = _engine_words(stores, search, findings)
-    leaks: Counter[tuple[str, str]] = Counter()
+    leaks: Counter[tuple[str, str, str]] = Counter()
     explained = beside = 0
 
     def take(hit: Hit, where: str, made_of_several: Callable[[int, int], bool] | None = None) -> None:
@@ -51,7 +50,8 @@ def examine_files(
         elif made_of_several is not None and made_of_several(hit.start, hit.end):
             beside += 1
         else:
-            leaks[where, findings.originals[hit.original].address] += 1
+            known = findings.originals[hit.original]
+            leaks[where, known.address, known.kind] += 1
 
     done = 0
     telling = {name: store.side_by_side(directory) for name, (directory, _, store) in stores.items()}
@@ -75,14 +75,16 @@ def examine_files(
                 batch, held = [], 0
         expanded += held
         _search_expanded(search, batch, name, take)
-    if leaks:
-        raise UnsafeError(
-            "original values are left in the bytes of the files: no image was made",
-            problems=[
-                f"{where}: {count} times a value of {source}" for (where, source), count in sorted(leaks.items())[:50]
-            ],
-            hint="when the value stands in a definition (a comment, a function's body, a role's name), take\n"
-            "it out there in production; any other place is one that sanitization does not reach: please report it",
+    for (where, source, kind), count in sorted(leaks.items()):
+        findings.leaks.add(
+            "files",
+            where,
+            source,
+            kind,
+            what=f"a value of the kind {kind}",
+            remedy="When it stands in a definition (a comment, a function's body, a role's name), take it out there in "
+            "production; any other place is one that sanitization does not reach: please report it.",
+            times=count,
         )
     return {
         "files": len(files),

@@ -13,12 +13,22 @@ from typing import Any
 import numpy as np
 
 from envclone.distinct import Distinct
+from envclone.masking.keywords import KEY_WORDS
+from envclone.masking.names import is_name
+from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 
-__all__ = ["Original", "Originals", "spellings", "strong"]
+__all__ = ["PART", "Original", "Originals", "is_word", "spellings", "strong"]
 
+PART = "part"
+"""The kind of a weak identity, which counts as a word only."""
 _WORD = re.compile(r"[^\W\d_]+")
 _DIGIT = re.compile(r"\d")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
+"""Names in scripts that put no space between the parts of one."""
+_SIGN = re.compile(r"[^\W_]")
+_ENTROPIC = frozenset(("national_id", "card", "iban", "uuid", "secret"))
+_SHORTEST_USERNAME, _SHORTEST_CODE, _FEWEST_SIGNS, _LONG = 4, 6, 3, 12
 _HEX = re.compile(r"([0-9a-f]{2})+")
 _UUID_LENGTH = 36
 _ODD = np.ones(256, np.uint32)
@@ -29,7 +39,7 @@ _ODD[[ord(c) for c in "%\\:"]] = 1
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """Where an original value stands in production, and whether it names a person all by itself."""
+    """Where an original value stands in production, and whether it is an identity by itself."""
 
     address: str
     kind: str
@@ -95,20 +105,41 @@ class Originals:
 
 
 def strong(kind: str, value: str) -> bool:
-    """Whether a value tells of a person wherever it stands.
+    """Whether a value is an identity by its form or its entropy, wherever it stands.
 
-    An e-mail address, a phone number of seven digits or a full name does. A single name ('Mark', 'Paris') or a short
-    code does not: the same letters can stand in a kept field and mean something else.
+    An e-mail address, a phone number of seven digits, a national id, a card, an IBAN, a user name that is no word, a
+    uuid, a secret or a full name is. A single name ('Mark', 'Paris'), a street or a short code is not: `parts` and the
+    row that it stands in decide there.
     """
+    if kind == PART:
+        return False
     if kind == "email":
         return "@" in value
     if kind == "phone":
         return len(_DIGIT.findall(value)) >= 7
     if kind == "person":
-        return len(_WORD.findall(value)) >= 2
+        return len(_WORD.findall(value)) >= 2 or (len(value) >= 3 and _UNSPACED.fullmatch(value) is not None)
+    if kind == "username":
+        return len(value) >= _SHORTEST_USERNAME and not is_word(value)
     if kind == "ip":
         return _public(value)
-    return len(value) >= 12
+    signs = _SIGN.findall(value)
+    if kind in _ENTROPIC:
+        return len(signs) >= _SHORTEST_CODE and len(set(signs)) >= _FEWEST_SIGNS
+    if kind in ("address", "company"):
+        return len(value) >= _LONG and len(value.split()) >= 2
+    return len(value) >= _LONG
+
+
+def is_word(value: str) -> bool:
+    """Whether a text is a word that means something else too: 'may', 'support', 'grace', 'christopher'."""
+    lowered = value.lower()
+    return (
+        lowered in NAMES_TOO
+        or lowered in WORDS_FIRST
+        or lowered in KEY_WORDS
+        or (lowered.isalpha() and is_name(lowered))
+    )
 
 
 def spellings(value: str) -> Iterator[bytes]:

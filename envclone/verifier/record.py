@@ -5,35 +5,34 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envclone.errors import UnsafeError
 from envclone.masking.shown import shown_address
-from envclone.verifier.fields import FieldFindings, LooseSearch
+from envclone.verifier.fields import FieldFindings
+from envclone.verifier.findings import outline
+from envclone.verifier.loose import LooseSearch
 
 __all__ = ["examine_record"]
 
 
 def examine_record(record: Mapping[str, Any], findings: FieldFindings) -> int:
-    """Search every string of a record (plain values as JSON has them) for what tells of a person; returns how many.
+    """Search every string of a record (plain values as JSON has them) for identities; returns how many there are.
 
-    Raises UnsafeError naming where in the record one stands.
+    What is found is added to the findings' leaks.
     """
     search = findings.search or LooseSearch(findings.originals)
     texts = list(_strings(record, ""))
-    problems = []
-    for where, text in texts:
-        batch = [text]
-        problems += [
-            f"{where}: a value of {findings.originals[number].address}"
-            for number, _ in search.compare(batch, batch)
-            if findings.originals[number].strong
-        ]
-    if problems:
-        raise UnsafeError(
-            "original values would stand in the image's record: no image was made",
-            problems=problems[:50],
-            hint="it holds the names of production's databases, slots, subscriptions, roles and files, and its\n"
-            "settings: rename the one that is meant",
-        )
+    for found in search.find([text for _, text in texts]):
+        known = findings.originals[found.hit.original]
+        if known.strong and not findings.leaks.accepts("record", known.kind):
+            findings.leaks.add(
+                "record",
+                texts[found.value][0],
+                known.address,
+                known.kind,
+                what=f"a value of the kind {known.kind}",
+                remedy="It holds the names of production's databases, slots, subscriptions, roles, files and its "
+                "settings: rename the one that is meant.",
+                context=outline(found.text, found.hit.start, found.hit.end),
+            )
     return len(texts)
 
 

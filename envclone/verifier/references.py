@@ -12,7 +12,7 @@ from envclone.masking.references import elements_of, parse
 from envclone.models import StorePlan
 from envclone.protocols import StoreSession
 
-__all__ = ["dangling"]
+__all__ = ["Place", "below", "dangling", "place_of"]
 
 
 def dangling(
@@ -26,7 +26,7 @@ def dangling(
     Raises ConfigError for an unknown field.
     """
     parsed = [parse(reference) for reference in references]
-    pairs = [(_place(one.store, one.source, plans), _place(one.target_store, one.target, plans)) for one in parsed]
+    pairs = [(place_of(one.store, one.source, plans), place_of(one.target_store, one.target, plans)) for one in parsed]
     places = {place for pair in pairs for place in pair}
     before, after = _values(places, raws), _values(places, cleans)
     counts: list[dict[str, Any]] = []
@@ -47,7 +47,7 @@ Place = tuple[str, str, tuple[str, ...]]
 """A store, a field of it, and the keys below when the field is JSON; the key '[]' means every element of an array."""
 
 
-def _place(store: str, address: str, plans: Mapping[str, StorePlan]) -> Place:
+def place_of(store: str, address: str, plans: Mapping[str, StorePlan]) -> Place:
     """A field, or a path inside a JSON field: `articles.author.id`, `articles.tickets[]`."""
     if store not in plans:
         raise ConfigError(f"sanitize.references: there is no store '{store}'")
@@ -79,17 +79,18 @@ def _values(places: Collection[Place], sessions: Mapping[str, StoreSession]) -> 
         for address, batch in session.read(set(wanted)):
             for place in wanted[address]:
                 if place[2]:
-                    found[place] += [value for text in batch for value in _below(json.loads(text), place[2])]
+                    found[place] += [value for text in batch for value in below(json.loads(text), place[2])]
                 else:
                     found[place] += [value for item in batch for value in _flat(item)]
     return found
 
 
-def _below(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
+def below(value: Any, keys: tuple[str, ...]) -> Iterator[str]:
+    """The values as text below some keys of a document."""
     for position, key in enumerate(keys):
         if key == "[]":
             for item in value if isinstance(value, list) else ():
-                yield from _below(item, keys[position + 1 :])
+                yield from below(item, keys[position + 1 :])
             return
         value = value.get(key) if isinstance(value, dict) else None
     yield from _flat(value)

@@ -18,12 +18,14 @@ from envclone.models import (
     Probe,
     Questions,
     RewriteReport,
+    Rows,
     RowsDigest,
     StorePlan,
     Unanswered,
 )
 from envclone.protocols import Look, Masks, Progress, StoreSession
 from envclone.stores.postgres.catalog import definitions, inventory, layout, read
+from envclone.stores.postgres.catalog.tables import read_tables
 from envclone.stores.postgres.prove import compare, digest, integrity, probe
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken, as_cleaned
@@ -95,6 +97,16 @@ class PostgresSession:
             if addresses is None:
                 yield from read.read_objects(conn)
                 yield from definitions.read_definitions(conn)
+
+    def rows(self, addresses: Collection[str] | None = None) -> Iterator[Rows]:
+        """Batches of whole rows with their keys and addresses, streamed."""
+        with self._connect(autocommit=True) as conn:
+            yield from read.read_rows(conn, addresses)
+
+    def links(self) -> Sequence[tuple[str, str]]:
+        """The columns of every foreign key and what each refers to."""
+        with self._connect(autocommit=True) as conn:
+            return inventory.foreign_keys(conn, read_tables(conn))
 
     def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
         """Replace every value of the plan's masked columns; raises UnsafeError when that cannot be done."""

@@ -27,6 +27,7 @@ from envclone.models import (
     ProgressEvent,
     Questions,
     RewriteReport,
+    Rows,
     RowsDigest,
     StorePlan,
     StoreSnapshot,
@@ -100,6 +101,21 @@ class QdrantSession:
                 with Gridstore(segment.payload_storage) as store:
                     for _, records in store.batches():
                         yield name, [payloads.text(record) for record in records]
+
+    def rows(self, addresses: Names[str] | None = None) -> Iterator[Rows]:
+        """The same payloads, each a row of one field."""
+        for name, collection in self._collections.items():
+            if addresses is not None and name not in addresses:
+                continue
+            for shard in collection.shards():
+                for segment in shard.segments():
+                    with Gridstore(segment.payload_storage) as store:
+                        for points, records in store.batches():
+                            yield Rows(name, {name: [payloads.text(one) for one in records]}, {}, [""] * len(points))
+
+    def links(self) -> Sequence[tuple[str, str]]:
+        """A Qdrant store knows no references."""
+        return ()
 
     def rewrite(self, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
         """Rewrite the payload records in place; raises ConfigError for a vector that is not kept."""
@@ -237,7 +253,8 @@ def _looked_at(name: str, mask: FieldMask | None, look: Look) -> FieldMask:
     def shown(values: Sequence[Any]) -> list[Any]:
         before = list(values)
         after = before if mask is None else mask(before)
-        look.batch(name, before, after)
+        rows = Rows(name, {name: before}, {}, [""] * len(before))
+        look.rows(rows, {name: after} if mask is not None else {})
         return after
 
     return shown

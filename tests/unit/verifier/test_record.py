@@ -25,13 +25,17 @@ def test_a_record_without_originals_passes_and_its_texts_are_counted() -> None:
 @pytest.mark.parametrize("detail", ["spare, jane.doe@corp.example", "JANE DOE's database", "jane.doe%40corp.example"])
 def test_an_original_in_any_spelling_is_refused_by_its_place(detail: str) -> None:
     record = {"stores": {"main": {"cleaned": [{"what": "databases dropped", "count": 1, "detail": detail}]}}}
+    findings = _findings()
+    examine_record(record, findings)
     with pytest.raises(UnsafeError) as refused:
-        examine_record(record, _findings())
-    (problem,) = refused.value.problems
-    assert problem.startswith("stores.main.cleaned[databases dropped].detail: a value of main.public.people.")
-    assert "jane" not in problem.lower()
+        findings.leaks.refuse()
+    assert refused.value.problems
+    for problem in refused.value.problems:
+        assert problem.startswith("stores.main.cleaned[databases dropped].detail: once a value of the kind ")
+        assert "jane" not in problem.lower()
 
 
 def test_an_original_as_the_name_of_an_entry_is_refused_too() -> None:
-    with pytest.raises(UnsafeError):
-        examine_record({"settings": {"jane.doe@corp.example": "on"}}, _findings())
+    findings = _findings()
+    examine_record({"settings": {"jane.doe@corp.example": "on"}}, findings)
+    assert len(findings.leaks) >= 1

@@ -11,7 +11,7 @@ from psycopg import sql
 from envclone.models import Field, FieldKind, Inventory
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Table, read_tables
 
-__all__ = ["read_inventory"]
+__all__ = ["foreign_keys", "read_inventory"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -68,6 +68,16 @@ def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> tuple[Group
     partition root; keys may be composite, cyclic or refer to their own table.
     """
     tables = list(tables)
+    links, held = _linked(conn, tables)
+    return _components(links), _components(held)
+
+
+def foreign_keys(conn: Connection, tables: Iterable[Table]) -> list[tuple[str, str]]:
+    """Every column of a declared foreign key, and what it refers to."""
+    return _linked(conn, list(tables))[0]
+
+
+def _linked(conn: Connection, tables: list[Table]) -> tuple[list[tuple[str, str]], list[tuple[str, str]]]:
     roots = {member: table for table in tables for member in table.tree}
     pairs = conn.execute(
         """SELECT c.conrelid::pg_catalog.int8, a.attname, c.confrelid::pg_catalog.int8, b.attname,
@@ -100,7 +110,7 @@ def foreign_key_groups(conn: Connection, tables: Iterable[Table]) -> tuple[Group
             links.append((addresses[0], addresses[1]))
             own = roots[relation].oid == relation  # a key of one partition says nothing of the others
             held += links[-1:] if holds and own else []
-    return _components(links), _components(held)
+    return links, held
 
 
 def _components(links: Iterable[tuple[str, str]]) -> Groups:

@@ -10,12 +10,15 @@ from psycopg import sql
 
 from envclone.errors import UsageError
 from envclone.masking.addresses import known_as
-from envclone.models import FieldKind, StorePlan
+from envclone.models import FieldKind, Rows, StorePlan
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
 __all__ = [
     "derived_columns",
+    "placed",
+    "primary_key",
     "read_objects",
+    "read_rows",
     "read_sample",
     "read_values",
     "shown_as",
@@ -60,6 +63,57 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
                         yield table.at(column.name), present
 
 
+def read_rows(conn: Connection, addresses: Collection[str] | None = None) -> Iterator[Rows]:
+    """Batches of rows of every table that has one of the fields named, or of all: the same order each time.
+
+    Values are as `read_values` gives them. Raises UsageError when an address is not there.
+    """
+    tables = read_tables(conn)
+    wanted = None if addresses is None else set(addresses) - {LARGE_OBJECTS}
+    known = {t.at(c) for t in tables for c in t.columns}
+    if wanted is not None and (unknown := wanted - known):
+        raise UsageError(f"there is no column {sorted(unknown)[0]}")
+    for table in tables:
+        columns = [
+            column
+            for column in table.columns.values()
+            if (column.kind is not FieldKind.VECTOR if wanted is None else table.at(column.name) in wanted)
+        ]
+        if not columns:
+            continue
+        keys = [table.columns[name] for name in primary_key(conn, table.oid) if name in table.columns]
+        expressions = [shown_as(column) for column in columns]
+        expressions += [column.read_as() for column in keys]
+        expressions.append(sql.SQL("ctid::pg_catalog.text"))
+        for leaf in table.leaves:
+            for rows in stream_leaf(conn, leaf, expressions):
+                values = list(zip(*rows, strict=True))
+                yield Rows(
+                    table.address,
+                    {table.at(c.name): v for c, v in zip(columns, values[: len(columns)], strict=True)},
+                    {table.at(c.name): v for c, v in zip(keys, values[len(columns) : -1], strict=True)},
+                    placed(table, leaf, values[-1]),
+                )
+
+
+def placed(table: Table, leaf: Leaf, addresses: Sequence[str]) -> list[str]:
+    """Where rows lie, in words: their addresses, and the partition when it is one."""
+    part = "" if leaf.oid == table.oid else f"{leaf.schema}.{leaf.name} "
+    return [f"{part}ctid {address}" for address in addresses]
+
+
+def primary_key(conn: Connection, table: int) -> list[str]:
+    """The columns of a table's primary key."""
+    rows = conn.execute(
+        """SELECT a.attname FROM pg_catalog.pg_index i
+           JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
+             AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey)
+           WHERE i.indrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND i.indisprimary ORDER BY a.attnum""",
+        [table],
+    ).fetchall()
+    return [name for (name,) in rows]
+
+
 def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[str, list[Any]]:
     """The values of columns in the first rows of their tables, in the order of the primary key where there is one;
     large objects have none.
@@ -72,14 +126,7 @@ def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[s
         its = {a: known for a in addresses if (known := known_as(a, columns_of)) in columns_of}
         if not its:
             continue
-        key = conn.execute(
-            """SELECT a.attname FROM pg_catalog.pg_index i
-               JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) i.indrelid
-                 AND a.attnum OPERATOR(pg_catalog.=) ANY (i.indkey)
-               WHERE i.indrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND i.indisprimary ORDER BY a.attnum""",
-            [table.oid],
-        ).fetchall()
-        keys: list[sql.Composable] = [sql.Identifier(name) for (name,) in key]
+        keys: list[sql.Composable] = [sql.Identifier(name) for name in primary_key(conn, table.oid)]
         order = sql.SQL(", ").join(keys or [sql.SQL("tableoid, ctid")])
         expressions = sql.SQL(", ").join([columns_of[known].read_as() for known in its.values()])
         query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(

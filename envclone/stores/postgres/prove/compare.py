@@ -130,7 +130,10 @@ class _Comparison:
         kept = [c for c in table.columns.values() if c.name not in names and not c.virtual]
         shown = [c for c in table.columns.values() if c.name not in names and c.kind is not FieldKind.VECTOR]
         shown = [c for c in shown if not _by(self._plan, table, c)]
-        return Prover(table, masked, kept, shown, self._plan, self._masks, table.address in self._placed, self._key)
+        keys = [table.columns[name] for name in read.primary_key(conn, table.oid) if name in table.columns]
+        return Prover(
+            table, masked, kept, shown, keys, self._plan, self._masks, table.address in self._placed, self._key
+        )
 
     def _jobs(self, raw: Connection, clean: Connection, number: int, table: Table) -> Iterator[_Job]:
         placed = table.address in self._placed

@@ -11,9 +11,10 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from envclone.models import Rows as ShownRows
 from envclone.models import StorePlan
 from envclone.protocols import Look, Masks
-from envclone.stores.postgres.catalog.read import shown_as
+from envclone.stores.postgres.catalog.read import placed, shown_as
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
 from envclone.stores.postgres.prove.digest import as_shown, canonical, server_hash
 
@@ -57,7 +58,8 @@ class Rows:
 
 
 class Prover:
-    """Compares one table: `masked` columns are what the masks make, `kept` ones are equal, `shown` ones are looked at.
+    """Compares one table: `masked` columns are what the masks make, `kept` ones are equal, `shown` ones are
+    looked at, `keys` are those of the primary key.
 
     `key` (32 bytes) is of the hashes of rows that may lie anywhere.
     """
@@ -68,6 +70,7 @@ class Prover:
         masked: Sequence[Column],
         kept: Sequence[Column],
         shown: Sequence[Column],
+        keys: Sequence[Column],
         plan: StorePlan,
         masks: Masks,
         placed: bool,
@@ -82,6 +85,8 @@ class Prover:
         self._canonical = [canonical(column) for column in masked]
         self._clean_side = [server_hash(kept, placed), *(c.read_as() for c in masked)]
         self._raw_side = [*self._clean_side, *(s for s in self._subjects if s), *(shown_as(c) for c in shown)]
+        self._raw_side += [*(c.read_as() for c in keys), sql.SQL("ctid::pg_catalog.text")]
+        self._keys = keys
         self._fields = [masks.field(rule) for rule in self._rules]
 
     @property
@@ -108,7 +113,7 @@ class Prover:
         elif done.clean:
             self._sum(theirs[0], theirs[1:], -1, done)
         if done.raw:
-            self._show(ours, made, look)
+            self._show(leaf, ours, made, look)
         return done
 
     def problems(self, seen: Rows) -> list[str]:
@@ -178,24 +183,23 @@ class Prover:
         whole = (blake2b(b"".join(row), digest_size=16, key=key, person=b"row").digest() for row in rows)
         done.sums[_REST] = sign * sum(from_bytes(h, "big") for h in whole) % _MODULUS
 
-    def _show(self, ours: Sequence[Sequence[Any]], made: Sequence[Sequence[Any]], look: Look) -> None:
-        for i, address in enumerate(self._addresses):
-            if not self._subjects[i]:
-                _hand(look, address, ours[1 + i], made[i])
-        for column, values in zip(self._shown, ours[len(ours) - len(self._shown) :], strict=True):
-            _hand(look, self.table.at(column.name), values, values)
-
-
-def _hand(look: Look, address: str, before: Sequence[Any], after: Sequence[Any]) -> None:
-    """Give on a column's values without its nulls."""
-    if before is after:
-        present = [value for value in before if value is not None]
-        old, new = present, present
-    else:
-        pairs = [(b, a) for b, a in zip(before, after, strict=True) if b is not None]
-        old, new = [b for b, _ in pairs], [a for _, a in pairs]
-    if new:
-        look.batch(address, old, new)
+    def _show(self, leaf: Leaf, ours: Sequence[Sequence[Any]], made: Sequence[Sequence[Any]], look: Look) -> None:
+        """Hand on whole rows; what is masked by another column's value has no place among them."""
+        shown, keys = len(self._shown), len(self._keys)
+        first = len(ours) - shown - keys - 1
+        alone = [i for i, subject in enumerate(self._subjects) if not subject]
+        fields = {self._addresses[i]: ours[1 + i] for i in alone}
+        fields |= {
+            self.table.at(c.name): v for c, v in zip(self._shown, ours[first : first + shown], strict=True)
+        }
+        named = zip(self._keys, ours[first + shown : -1], strict=True)
+        rows = ShownRows(
+            self.table.address,
+            fields,
+            {self.table.at(c.name): values for c, values in named},
+            placed(self.table, leaf, ours[-1]),
+        )
+        look.rows(rows, {self._addresses[i]: made[i] for i in alone})
 
 
 def _columns(

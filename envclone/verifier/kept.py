@@ -1,0 +1,144 @@
+"""What counts as a leak in kept values, by value and not by the strength of a string.
+
+1. An identity by form or entropy (`originals.strong`) at a boundary.
+2. Two weak identities of one person in one value, near each other.
+3. A weak identity of the same subject in rows that refer to that subject, more often than chance gives.
+
+The chance of 3: a row's value holds a name, and its subject is anybody of the table of people. So the expected number
+of hits is the sum, over rows, of the fraction of people who have a name that stands in the row's value. The number seen
+is held to a Poisson distribution of that mean.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from envclone.masking.names import is_name
+from envclone.verifier.search import Hit
+from envclone.verifier.subjects import Part, Subjects
+
+__all__ = ["CHANCE", "CHANCE_OF_WORDS", "Tally", "pairs_of_one_person", "tail"]
+
+CHANCE = 0.01
+"""A count that chance gives less often than this is a leak, for names that are no everyday words."""
+CHANCE_OF_WORDS = 1e-6
+"""The same for names that are: Grace, Will, Mark."""
+
+NEAR = 64
+"""Bytes between two weak identities that belong together."""
+BESIDE = 3
+_WORDS = re.compile(r"[^\W\d_]+")
+_LISTED = re.compile(r"[/;&|\n]")
+_AND = frozenset(("and", "und", "et", "y", "e", "og", "en"))
+_LAST_WORDS = re.compile(r"([^\W\d_]+) [^\W\d_]+$")
+"""The word before the one that a text ends with."""
+_COMMON = 0.1
+"""Persons of a pair that chance alone would give; from there on only names side by side count."""
+
+
+def pairs_of_one_person(subjects: Subjects, hits: Sequence[Hit], text: bytes) -> tuple[Hit, Hit] | None:
+    """Two weak identities of one person near each other: names, or a name and a street or postal code."""
+    those = sorted(
+        (hit for hit in hits if subjects.what(hit.original) != Part.OTHER), key=lambda hit: (hit.start, hit.end)
+    )
+    for i, one in enumerate(those):
+        for other in those[i + 1 :]:
+            gap = other.start - one.end
+            if gap > NEAR:
+                break
+            if gap < 0 or one.original == other.original:
+                continue
+            what = subjects.what(one.original), subjects.what(other.original)
+            if Part.NAME not in what or (what == (Part.NAME, Part.NAME) and _of_two(text, one.end, other)):
+                continue
+            if _one_person(subjects, one.original, other.original, gap):
+                return one, other
+    return None
+
+
+def _of_two(text: bytes, end: int, other: Hit) -> bool:
+    """Whether two names are of two persons: 'Dave Murray/Steve Harris', 'Dave Murray, Steve Harris'."""
+    gap = text[end : other.start].decode("utf-8", "ignore")
+    words = _WORDS.findall(gap)
+    if _LISTED.search(gap) or any(word in _AND or is_name(word) for word in words):
+        return True
+    before = _LAST_WORDS.search(text[max(0, end - NEAR) : end].decode("utf-8", "ignore"))
+    return "," in gap and not words and before is not None and is_name(before[1])
+
+
+def _one_person(subjects: Subjects, one: int, other: int, gap: int) -> bool:
+    words = subjects.ambiguous(one) + subjects.ambiguous(other)
+    if gap > (NEAR, BESIDE, 1)[words]:
+        return False
+    these, those = subjects.persons(one), subjects.persons(other)
+    if gap > BESIDE and len(these) * len(those) / max(1, subjects.count) > _COMMON and subjects.count > 100:
+        return False
+    return len(np.intersect1d(these, those, assume_unique=True)) > 0
+
+
+@dataclass(slots=True)
+class Tally:
+    """The weak identities of rows' own subjects in one field: seen and expected, of plain names and of words."""
+
+    seen: list[int] = field(default_factory=lambda: [0, 0])
+    expected: list[float] = field(default_factory=lambda: [0.0, 0.0])
+    rows: list[int] = field(default_factory=lambda: [0, 0])
+    example: tuple[int, str, str] | None = None
+    """A hit of a row's own subject: the number, where it is, and its outline."""
+
+    def merge(self, other: Tally) -> None:
+        """Take in what was counted elsewhere."""
+        for kind in (0, 1):
+            self.seen[kind] += other.seen[kind]
+            self.expected[kind] += other.expected[kind]
+            self.rows[kind] += other.rows[kind]
+        self.example = self.example or other.example
+
+    def add(self, subjects: Subjects, persons: Sequence[int], hits: Sequence[Hit]) -> Hit | None:
+        """Count one row's value; returns a hit that is of the row's own subject."""
+        own: Hit | None = None
+        for kind in (0, 1):
+            numbers = {hit.original: hit for hit in hits if subjects.ambiguous(hit.original) == kind}
+            if not numbers:
+                continue
+            self.rows[kind] += 1
+            mine = [hit for number, hit in numbers.items() if any(subjects.has(p, number) for p in persons)]
+            self.seen[kind] += bool(mine)
+            self.expected[kind] += min(1.0, sum(subjects.share(number, p) for number in numbers for p in persons))
+            own = own or (mine[0] if mine else None)
+        return own
+
+    def leaks(self) -> bool:
+        """Whether that is more than chance.
+
+        With few people chance can give much: then it is a leak as well when at least two rows, half of those with any
+        name, hold their own subject's, twice as many as expected.
+        """
+        plain, words = self.seen
+        return (
+            (plain > 0 and tail(plain, self.expected[0]) < CHANCE)
+            or (plain >= 2 and 2 * plain >= self.rows[0] and plain >= 2 * self.expected[0])
+            or (words > 0 and tail(words, self.expected[1]) < CHANCE_OF_WORDS)
+        )
+
+
+def tail(seen: int, expected: float) -> float:
+    """The probability of so many or more, when `expected` is the mean of a Poisson distribution."""
+    if seen <= 0:
+        return 1.0
+    if expected <= 0:
+        return 0.0
+    if seen <= expected:
+        return 1.0
+    term = math.exp(seen * math.log(expected) - expected - math.lgamma(seen + 1))
+    total, number = 0.0, seen
+    while term > total * 1e-12 and number < seen + 10_000:
+        total += term
+        number += 1
+        term *= expected / number
+    return min(1.0, total)

@@ -1,0 +1,304 @@
+"""Look at every value of a store while it is compared, and collect what leaks in it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from envclone.address import Address
+from envclone.masking.jsonscan import render
+from envclone.masking.kinds import NUMBERS
+from envclone.masking.shown import shown_path
+from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.verifier.findings import outline
+from envclone.verifier.kept import Tally, pairs_of_one_person
+from envclone.verifier.loose import Found, LooseSearch, text_of
+from envclone.verifier.people import People
+from envclone.verifier.search import Hit
+
+if TYPE_CHECKING:
+    from envclone.verifier.fields import FieldFindings
+
+__all__ = ["Looker"]
+
+_KEY = re.compile(r"-?\d{1,18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+"""Keys that may be shown where a rule keeps them: numbers and uuids."""
+_EXAMPLES = 3
+_TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
+
+Where = tuple[str, str, str, str]
+"""Address, source, kind, what."""
+
+
+@dataclass(slots=True)
+class _Seen:
+    times: int = 0
+    whole: bool = True
+    examples: list[str] = field(default_factory=list)
+    path: str = ""
+    context: str = ""
+
+    def add(self, other: _Seen) -> None:
+        self.times += other.times
+        self.whole &= other.whole
+        self.examples = (self.examples + other.examples)[:_EXAMPLES]
+        self.path, self.context = self.path or other.path, self.context or other.context
+
+
+class Looker:
+    """Searches the values of one store; see `protocols.Look`. Copies of the process hand their findings back."""
+
+    def __init__(
+        self,
+        store: str,
+        plan: StorePlan,
+        search: LooseSearch,
+        weak: LooseSearch,
+        people: People,
+        findings: FieldFindings,
+    ) -> None:
+        self._store, self._plan, self._search, self._weak = store, plan, search, weak
+        self._people, self._subjects, self._findings = people, people.subjects, findings
+        self._tallies: dict[str, Tally] = {}
+        self._clear()
+
+    def _clear(self) -> None:
+        self._values = 0
+        self._explained: set[int] = set()
+        self._by_field: Counter[str] = Counter()
+        self._seen: dict[Where, _Seen] = {}
+        self._counted: dict[str, Tally] = {}
+
+    def batch(self, address: str, before: Sequence[Any], after: Sequence[Any]) -> None:
+        """Search values beside any row: definitions, large objects."""
+        self._values += len(after)
+        self._strong(address, None, before, after, None)
+        self._pairs(address, after, self._weak_hits(after), None)
+
+    def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
+        """Search whole rows: `made` is what the masks made of some of their fields."""
+        for address, before in rows.fields.items():
+            rule = self._plan.rules.get(address)
+            after = made.get(address, before)
+            self._values += len(after) - sum(value is None for value in after)
+            self._strong(address, rule, before, after, rows)
+            if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
+                continue
+            if rule is None or rule.kind in _TEXTS or rule.base in ("tsvector", *NUMBERS):
+                hits = self._weak_hits(after, None if after is before else before)
+                if rule is None or rule.base not in NUMBERS:
+                    self._pairs(address, after, hits, rows)
+                if rule is None or not rule.masked:
+                    self._same_subject(address, hits, rows)
+
+    def computed(self, address: str, values: Sequence[Any]) -> None:
+        """Search what the store computed itself, in the sanitized store."""
+        self._values += len(values)
+        for found in self._search.find(values):
+            known = self._findings.originals[found.hit.original]
+            if known.strong and found.hit.original not in self._findings.explained:
+                self._leak(address, found.hit, found.text, known.address, known.kind, "an original value", None, 0)
+            else:
+                self._coincidence(address, found.hit.original)
+
+    def _strong(
+        self, address: str, rule: FieldRule | None, before: Sequence[Any], after: Sequence[Any], rows: Rows | None
+    ) -> None:
+        number_column = rule is not None and rule.base in NUMBERS
+        for value, hit, text, unchanged in self._search.compare(before, after):
+            known = self._findings.originals[hit.original]
+            if not (unchanged and known.strong) or (number_column and hit.end - hit.start < _LONG_NUMBER):
+                self._coincidence(address, hit.original)  # a pseudonym may equal somebody else's original
+                continue
+            what = "a full name" if known.kind == "person" else f"a value of the kind {known.kind}"
+            self._leak(address, hit, text, known.address, known.kind, what, rows, value, after)
+            self._explained.add(hit.original)
+
+    def _weak_hits(self, after: Sequence[Any], before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
+        found: dict[int, list[Found]] = defaultdict(list)
+        for one in self._weak.find(after) if before is None else self._weak.compare(before, after):
+            if one.unchanged and _whole_word(one.text, one.hit):
+                found[one.value].append(one)
+        return found
+
+    def _pairs(self, address: str, values: Sequence[Any], hits: Mapping[int, list[Found]], rows: Rows | None) -> None:
+        for value, those in hits.items():
+            pair = (
+                pairs_of_one_person(self._subjects, [one.hit for one in those], those[0].text)
+                if len(those) > 1
+                else None
+            )
+            if pair is not None:
+                whole = Hit(pair[0].original, pair[0].start, pair[1].end)
+                source, kind = self._subjects.source(pair[0].original)
+                self._leak(
+                    address,
+                    whole,
+                    those[0].text,
+                    source,
+                    kind,
+                    "two parts of one person's identity",
+                    rows,
+                    value,
+                    values,
+                )
+
+    def _same_subject(self, address: str, hits: Mapping[int, list[Found]], rows: Rows) -> None:
+        for value, those in hits.items():
+            persons = self._people.of_row(self._store, rows, value)
+            if not persons:
+                continue
+            tally = self._counted.setdefault(address, Tally())
+            own = tally.add(self._subjects, persons, [one.hit for one in those])
+            if own is not None and tally.example is None:
+                text = those[0].text
+                tally.example = own.original, self._row(rows, value), outline(text, own.start, own.end)
+
+    def _coincidence(self, address: str, number: int) -> None:
+        self._explained.add(number)
+        self._by_field[f"{self._store}.{address}"] += 1
+
+    def _leak(
+        self,
+        address: str,
+        hit: Hit,
+        text: bytes,
+        source: str,
+        kind: str,
+        what: str,
+        rows: Rows | None,
+        value: int,
+        values: Sequence[Any] | None = None,
+    ) -> None:
+        seen = self._seen.setdefault((address, source, kind, what), _Seen())
+        seen.times += 1
+        seen.whole &= hit.start == 0 and hit.end == len(text)
+        if seen.context and len(seen.examples) >= _EXAMPLES:
+            return
+        seen.context = seen.context or outline(text, hit.start, hit.end)
+        if values is not None and not seen.path:
+            seen.path = _path(values[value], text[hit.start : hit.end])
+        if rows is not None and len(seen.examples) < _EXAMPLES and (row := self._row(rows, value)):
+            seen.examples.append(row)
+
+    def _row(self, rows: Rows, i: int) -> str:
+        """A row by its key, where a rule keeps that, and by its address."""
+        named = [
+            f"{Address.parse(address).name}={values[i]}"
+            for address, values in rows.keys.items()
+            if (rule := self._plan.rules.get(address)) is not None
+            and not rule.masked
+            and _KEY.fullmatch(str(values[i]))
+        ]
+        return ", ".join([*named, rows.places[i]] if rows.places[i] else named)
+
+    def found(self) -> tuple[Any, ...]:
+        """Counts, numbers of originals, and what leaks."""
+        found = self._values, self._explained, self._by_field, self._seen, self._counted
+        self._clear()
+        return found
+
+    def take(self, found: Any) -> None:
+        """Add to the findings."""
+        values, explained, by_field, seen, counted = found
+        self._findings.values += values
+        for number in explained:
+            self._findings.explained.add(number)
+        self._findings.by_field.update(by_field)
+        for (address, source, kind, what), one in seen.items():
+            self._report(address, source, kind, what, one)
+        for address, tally in counted.items():
+            self._tallies.setdefault(address, Tally()).merge(tally)
+
+    def judge(self) -> None:
+        """When everything was looked at: which fields repeat what their rows' own subjects are called."""
+        for address, tally in self._tallies.items():
+            if tally.leaks() and tally.example is not None:
+                number, row, context = tally.example
+                source, kind = self._subjects.source(number)
+                one = _Seen(sum(tally.seen), False, [row] if row else [], "", context)
+                expected = sum(tally.expected)
+                what = f"what the row's own subject is called ({expected:.3g} times by chance)"
+                self._report(address, source, kind, what, one)
+        self._tallies = {}
+
+    def _report(self, address: str, source: str, kind: str, what: str, one: _Seen) -> None:
+        place = f"{self._store}.{address}"
+        if self._findings.leaks.accepts(place, kind, one.times):
+            return
+        rule = self._plan.rules.get(address)
+        self._findings.leaks.add(
+            "definitions" if rule is None else "fields",
+            self._public(place),
+            self._public(source),
+            kind,
+            what=what,
+            remedy=_remedy(address, rule, kind, one),
+            times=one.times,
+            examples=[f"{example} at {one.path}" if one.path else example for example in one.examples],
+            context=one.context,
+        )
+
+    def _public(self, place: str) -> str:
+        """A place as it may be shown: the name of a table can be somebody's."""
+        if any(self._findings.originals[one.hit.original].strong for one in self._search.find([place])):
+            return "".join("a" if c.isalpha() else "9" if c.isdigit() else c for c in place)
+        return place
+
+
+_LONG_NUMBER = 12
+"""Digits of an identity that a column of numbers does not hold by chance."""
+
+
+def _remedy(address: str, rule: FieldRule | None, kind: str, one: _Seen) -> str:
+    if rule is None:
+        return "Take it out there in production."
+    if rule.derived or rule.by:
+        return "It is computed from other fields: mask those."
+    domain = kind if one.whole else "text"
+    if rule.kind is FieldKind.JSON:
+        return f'Mask it: {address}: {{"{one.path or "$.**"}": {domain}}}'
+    if rule.kind in _TEXTS:
+        return f"Mask it: {address}: {domain}"
+    return f"Mask it: {address}: redact (or null)"
+
+
+def _whole_word(text: bytes, hit: Hit) -> bool:
+    """Whether no letter beyond ASCII goes on before or behind, in scripts that put spaces between words."""
+    first, last = text[hit.start], text[hit.end - 1]
+    before = text[hit.start - 1] if hit.start else 0xFF
+    after = text[hit.end] if hit.end < len(text) else 0xFF
+    if (first < 0x80 and 0x80 <= before < 0xFF) or (last < 0x80 and 0x80 <= after < 0xFF):
+        return False
+    ascii_letter = bytes((before,)).isalnum() or bytes((after,)).isalnum()
+    return not (first >= 0xC0 and first < 0xE0 and ascii_letter)
+
+
+def _path(value: Any, wanted: bytes) -> str:
+    """The path in a JSON document that holds a text, as it may be shown; '' when the value is no document."""
+    if not isinstance(value, str) or value[:1] not in "{[":
+        return ""
+    try:
+        document = json.loads(value)
+    except ValueError:
+        return ""
+    for path, text in _leaves(document, ()):
+        if wanted in text_of(text):
+            return shown_path(render(path))
+    return ""
+
+
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield path, key
+            yield from _leaves(item, (*path, f".{key}"))
+    elif isinstance(value, list):
+        for item in value:
+            yield from _leaves(item, (*path, "[*]"))
+    elif value is not None:
+        yield path, str(value)

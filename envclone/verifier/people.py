@@ -1,0 +1,220 @@
+"""Read the people of all stores: their original values, their weak identities, and what refers to them."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from envclone.address import Address, joined
+from envclone.masking.identities import identities
+from envclone.masking.kinds import flat
+from envclone.masking.nobody import somebody
+from envclone.masking.references import parse
+from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.protocols import StoreSession
+from envclone.verifier.originals import Originals
+from envclone.verifier.references import Place, below, place_of
+from envclone.verifier.subjects import WITHOUT_PARTS, Keys, Subjects
+
+if TYPE_CHECKING:
+    from envclone.masking.kinds import DomainSpec
+    from envclone.masking.nobody import Nobody
+
+__all__ = ["People"]
+
+UNTELLING = frozenset(("text", "json", "date", "integer", "number", "hook", "sql"))
+"""Kinds whose values are no identity: a whole text is none (the identities in it are), and '2024-01-01' is nobody's."""
+_TELLING_TYPES = frozenset(("uuid", "ip", "mac", "bytes", "phone", "card"))
+"""Kinds that tell of a person though their values are no texts."""
+_HOPS = 3
+"""How many references away from a person a row may be: a line of an order of a customer."""
+
+Reference = tuple[Place, Place, tuple[str, str] | None]
+"""What refers, to what, and under which condition on a column of the row."""
+
+
+class People:
+    """Every person of every store, and which rows are or mean whom."""
+
+    def __init__(
+        self,
+        sessions: Mapping[str, StoreSession],
+        plans: Mapping[str, StorePlan],
+        domains: Mapping[str, DomainSpec],
+        references: Sequence[str],
+        originals: Originals,
+        nobody: Nobody | None = None,
+        spared: defaultdict[str, Counter[tuple[str, str]]] | None = None,
+    ) -> None:
+        self._sessions, self._plans, self._domains = sessions, plans, domains
+        self.subjects = Subjects()
+        self._originals = originals
+        self._nobody = nobody
+        self._spared = defaultdict(Counter) if spared is None else spared
+        self._own: dict[tuple[str, str], Keys] = {}
+        self._keys: dict[Place, Keys] = {}
+        self._references: list[Reference] = []
+        for store, session in sessions.items():
+            for source, target in session.links():
+                if source in plans[store].rules and target in plans[store].rules:
+                    self._references.append(((store, source, ()), (store, target, ()), None))
+        for text in references:
+            one = parse(text)
+            self._references.append(
+                (place_of(one.store, one.source, plans), place_of(one.target_store, one.target, plans), one.where)
+            )
+
+    def collect(self) -> list[str]:
+        """Read the identity fields of every store; returns the weak identities by their numbers."""
+        for store, session in self._sessions.items():
+            rules = {a: r for a, r in self._plans[store].masked.items() if not r.derived and self._telling(r)}
+            tables = {_holder(address) for address in rules} | set(rules)
+            targets = {
+                place[1]
+                for _, place, _ in self._references
+                if place[0] == store and (_holder(place[1]) in tables or place[1] in tables)
+            }
+            table = ""
+            for rows in session.rows(rules.keys() | targets) if rules else ():
+                if rows.table != table:
+                    table = rows.table
+                    self.subjects.begin(f"{store}.{table}")
+                self._take(store, rows, rules)
+        self._follow()
+        return self.subjects.seal()
+
+    def _telling(self, rule: FieldRule) -> bool:
+        """Whether a field's values are searched for: a number or a date is nobody's, and is compared only."""
+        from envclone.masking.kinds import kind_of
+
+        kind = kind_of(rule.domain, self._domains)
+        if rule.kind is FieldKind.JSON:
+            return True
+        return kind not in UNTELLING and (rule.kind is not FieldKind.OTHER or kind in _TELLING_TYPES)
+
+    def _take(self, store: str, rows: Rows, rules: Mapping[str, FieldRule]) -> None:
+        first, count = self.subjects.count, len(rows.places)
+        self.subjects.count += count
+        own = self._own.setdefault((store, rows.table), Keys())
+        for i, key in enumerate(_places(rows)):
+            own.add(key, first + i)
+        for address, values in rows.fields.items():
+            rule = rules.get(address)
+            if rule is None:
+                continue
+            source = f"{store}.{address}"
+            if rule.kind is not FieldKind.JSON:
+                for kind, texts in self._identities(rule, values, source):
+                    if kind not in UNTELLING:
+                        self._originals.add(source, kind, texts)
+                        self._add_parts(kind, source, values, first)
+                continue
+            found: dict[str, list[str]] = {}
+            for i, value in enumerate(values):
+                if value is None:
+                    continue
+                for kind, texts in self._identities(rule, (value,), source):
+                    if kind not in UNTELLING:
+                        found.setdefault(kind, []).extend(texts)
+                        for text in texts:
+                            self.subjects.add(first + i, kind, text, source)
+            for kind, texts in found.items():
+                self._originals.add(source, kind, texts)
+        for target in {place for _, place, _ in self._references if place[0] == store and place[1] in rows.fields}:
+            keys = self._keys.setdefault(target, Keys())
+            for i, value in enumerate(rows.fields[target[1]]):
+                for one in _of(value, target):
+                    keys.add(one, first + i)
+
+    def _identities(self, rule: FieldRule, values: Sequence[Any], source: str) -> Iterator[tuple[str, list[str]]]:
+        return identities(
+            rule, self._domains, values, every=True, nobody=self._nobody, spared=self._spared[source]
+        )
+
+    def _add_parts(self, kind: str, source: str, values: Sequence[Any], first: int) -> None:
+        if kind in WITHOUT_PARTS:
+            return
+        for person, value in enumerate(values, first):
+            if self._nobody is not None and isinstance(value, str) and not somebody(self._nobody, kind, [value])[0]:
+                continue
+            if isinstance(value, str):
+                self.subjects.add(person, kind, value, source)
+            elif value is not None:
+                for text in flat(value) if isinstance(value, list) else (str(value),):
+                    self.subjects.add(person, kind, text, source)
+
+    def _follow(self) -> None:
+        """Let what refers to what refers to a person mean that person."""
+        for _ in range(_HOPS - 1):
+            reached = {
+                (source, target)
+                for source, target, where in self._references
+                if where is None and target in self._keys and len(self._keys[target])
+            }
+            wanted: dict[tuple[str, str], tuple[set[tuple[Place, Place]], set[Place]]] = {}
+            for _, further, _ in self._references:
+                if further in self._keys or further[2]:
+                    continue
+                store, table = further[0], _holder(further[1])
+                steps = {(s, t) for s, t in reached if s[0] == store and _holder(s[1]) == table and not s[2]}
+                if steps:
+                    held = wanted.setdefault((store, table), (set(), set()))
+                    held[0].update(steps)
+                    held[1].add(further)
+            if not wanted:
+                return
+            for (store, _), (steps, ends) in wanted.items():
+                made = {end: Keys() for end in ends}
+                fields = {s[1] for s, _ in steps} | {end[1] for end in ends}
+                for rows in self._sessions[store].rows(fields):
+                    for i in range(len(rows.places)):
+                        persons = {p for s, t in steps for p in self._keys[t].find(rows.fields[s[1]][i])}
+                        for end in ends:
+                            for person in persons:
+                                made[end].add(rows.fields[end[1]][i], person)
+                self._keys.update(made)
+
+    def of_row(self, store: str, rows: Rows, i: int) -> list[int]:
+        """The persons that a row is, or refers to."""
+        found: set[int] = set()
+        own = self._own.get((store, rows.table))
+        if own is not None:
+            found.update(own.find(_place(rows, i)))
+        for source, target, where in self._references:
+            if source[0] != store or source[1] not in rows.fields or target not in self._keys:
+                continue
+            if where is not None and not _holds(rows, where, i):
+                continue
+            for value in _of(rows.fields[source[1]][i], source):
+                found.update(self._keys[target].find(value))
+        return sorted(found)
+
+
+@lru_cache(maxsize=4096)
+def _holder(address: str) -> str:
+    return Address.parse(address).holder
+
+
+def _places(rows: Rows) -> Iterator[Any]:
+    return (_place(rows, i) for i in range(len(rows.places)))
+
+
+def _place(rows: Rows, i: int) -> Any:
+    """What tells a row: its address, or what it holds."""
+    return rows.places[i] or next(iter(rows.fields.values()))[i]
+
+
+def _of(value: Any, place: Place) -> Iterator[str]:
+    if value is None:
+        return iter(())
+    if place[2]:
+        return below(json.loads(value), place[2])
+    return below(value, ())
+
+
+def _holds(rows: Rows, where: tuple[str, str], i: int) -> bool:
+    column = rows.fields.get(joined(rows.table, where[0]))
+    return column is not None and column[i] == where[1]

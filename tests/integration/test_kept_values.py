@@ -1,0 +1,148 @@
+"""What a rule keeps is searched by value: an identity in it is refused, a word that is a name too is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.support.postgres import Production, production
+from tests.support.stack import Place, place
+
+STACK = """\
+version: 1
+project: kept
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
+sanitize:
+{accept}
+  rules:
+    main:
+      public.people.id: keep
+      public.people.first_name: person
+      public.people.last_name: person
+      public.people.street: address
+      public.people.zip: address
+      public.people.ssn: national_id
+      public.people.login: username
+      public.orders.*: keep
+      public.lines.*: keep
+"""
+PEOPLE = [
+    (1, "Wolfhard", "Quenzelmann", "Lindenweg 4", "80337", "536-22-8741", "wquenzel"),
+    (2, "Brunhilda", "Drachsler", "Am Bach 7", "10115", "417-55-3021", "bdrach"),
+    (3, "Jessica", "Henderson", "Oak St 9", "20095", "223-44-9910", "jhend"),
+    (4, "Grace", "Moraleda", "Elm St 12", "20097", "223-44-7712", "gmoral"),
+]
+
+
+@pytest.fixture(scope="module")
+def prod() -> Iterator[Production]:
+    with production(18) as server:
+        server.create_database("app")
+        server.execute(
+            "CREATE TABLE people (id int PRIMARY KEY, first_name text, last_name text, street text, zip text,"
+            " ssn text, login text);"
+            "CREATE TABLE orders (id int PRIMARY KEY, person int REFERENCES people, note text, log jsonb);"
+            "CREATE TABLE lines (id int PRIMARY KEY, item int REFERENCES orders, remark text)",
+            "app",
+        )
+        with server.connect("app") as conn, conn.cursor() as cursor:
+            cursor.executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s)", PEOPLE)
+            cursor.executemany(
+                "INSERT INTO orders VALUES (%s, %s, %s, %s)",
+                [(i, i % 4 + 1, f"by the grace of order {i}", json.dumps({"carrier": "swift"})) for i in range(40)],
+            )
+            cursor.executemany("INSERT INTO lines VALUES (%s, %s, 'a box')", [(i, i % 40) for i in range(40)])
+        yield server
+
+
+@pytest.fixture(scope="module")
+def here(prod: Production) -> Iterator[Place]:
+    with place() as made:
+        made.env["DSN"] = prod.dsn_for("app")
+        made.write(STACK.replace("{accept}", ""))
+        made.call("image", "prod", "--fresh")  # without any of it an image can be made
+        yield made
+
+
+def _refused(here: Place, prod: Production, do: str, undo: str) -> Any:
+    prod.execute(do, "app")
+    try:
+        done = here.call("image", "prod", "--fresh", "--json", check=False)
+    finally:
+        prod.execute(undo, "app")
+    assert done.returncode == 4, done.stdout + done.stderr
+    for person in PEOPLE:
+        for value in person[1:]:
+            assert str(value).lower() not in done.stdout.lower().replace("people.street", "")
+    return json.loads(done.stdout)["error"]
+
+
+def test_everything_is_found_in_one_run_with_rows_and_remedies(here: Place, prod: Production) -> None:
+    error = _refused(
+        here,
+        prod,
+        "UPDATE orders SET note = 'Wolfhard Quenzelmann, Lindenweg 4' WHERE id = 7;"
+        """UPDATE orders SET log = '{"pin": "536-22-8741"}' WHERE id = 9;"""
+        """UPDATE orders SET log = '{"u": "wquenzel"}' WHERE id = 11;"""
+        "COMMENT ON TABLE orders IS 'complaints of Wolfhard Quenzelmann (536-22-8741)';"
+        "CREATE TYPE e AS ENUM ('a', 'x-417-55-3021')",
+        "UPDATE orders SET note = 'none', log = '{}' WHERE id IN (7, 9, 11); COMMENT ON TABLE orders IS NULL;"
+        "DROP TYPE e",
+    )
+    found = {(one["station"], one["place"], one["kind"]): one for one in error["findings"]}
+    names = found["fields", "main.public.orders.note", "person"]
+    assert names["examples"][0].startswith("id=7, ctid (")
+    assert names["context"].startswith("[aaaaaaaa aaaaaaaaaaa]")
+    assert names["remedy"] == "Mask it: public.orders.note: text"
+    pin = found["fields", "main.public.orders.log", "national_id"]
+    assert pin["examples"][0].endswith("at $.pin")
+    assert '{"$.pin": national_id}' in pin["remedy"] or '{"$.pin": text}' in pin["remedy"]
+    assert ("fields", "main.public.orders.log", "username") in found
+    assert ("definitions", "main.comment on table public.orders", "national_id") in found
+    assert ("definitions", "main.comment on table public.orders", "person") in found
+    assert ("definitions", "main.labels of enum public.e", "national_id") in found
+
+
+@pytest.mark.parametrize("table", ["orders.note", "lines.remark"])
+def test_a_column_that_repeats_what_its_subject_is_called_is_refused(here: Place, prod: Production, table: str) -> None:
+    name, column = table.split(".")
+    join = (
+        "people p WHERE p.id = orders.person"
+        if name == "orders"
+        else "orders o JOIN people p ON p.id = o.person WHERE o.id = lines.item"
+    )
+    error = _refused(
+        here,
+        prod,
+        f"UPDATE {name} SET {column} = 'for ' || p.first_name FROM {join}",
+        f"UPDATE {name} SET {column} = 'by the grace of it'",
+    )
+    (one,) = error["findings"]
+    assert one["place"] == f"main.public.{table}"
+    assert "own subject" in one["what"]
+
+
+def test_an_exception_is_signed_and_shown(here: Place, prod: Production) -> None:
+    prod.execute("UPDATE orders SET note = 'Wolfhard Quenzelmann sails' WHERE id = 7", "app")
+    try:
+        here.write(
+            STACK.replace(
+                "{accept}", "  accept: [{field: main.public.orders.note, kind: person, reason: the name of a ship}]"
+            )
+        )
+        image = here.json("image", "prod", "--fresh")["id"]
+        shown = here.call("attestation", image).stdout
+        assert shown.index("Accepted exceptions") < shown.index("Masked in main")
+        assert "the name of a ship" in shown
+        statement = json.loads((here.pool / "images" / image / "attestation.json").read_text())
+        assert [one["times"] for one in statement["checks"]["accepted"]] == [1]
+    finally:
+        here.write(STACK.replace("{accept}", ""))
+        prod.execute("UPDATE orders SET note = 'none' WHERE id = 7", "app")

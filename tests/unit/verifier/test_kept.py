@@ -1,0 +1,115 @@
+"""What counts as a leak in a kept value: two parts of one person, and a subject's own name more often than chance."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from envclone.verifier.kept import Tally, pairs_of_one_person, tail
+from envclone.verifier.loose import LooseSearch, text_of
+from envclone.verifier.originals import PART, Originals
+from envclone.verifier.search import Hit
+from envclone.verifier.subjects import Subjects, parts_of
+
+PEOPLE = [
+    ("Wolfhard", "Quenzelmann", "Lindenweg 4"),
+    ("Brunhilda", "Drachsler", "Am Bach 7"),
+    ("Grace", "Mark", "Elm St 12"),
+    ("Will", "Henderson", "Oak St 9"),
+]
+
+
+def _subjects(people: list[tuple[str, str, str]]) -> tuple[Subjects, LooseSearch]:
+    subjects = Subjects()
+    subjects.begin("main.public.people")
+    for number, (first, last, street) in enumerate(people):
+        subjects.count += 1
+        subjects.add(number, "person", first, "first")
+        subjects.add(number, "person", last, "last")
+        subjects.add(number, "address", street, "street")
+    parts = Originals()
+    parts.add("", PART, subjects.seal())
+    return subjects, LooseSearch(parts)
+
+
+def _hits(search: LooseSearch, text: str) -> list[Hit]:
+    return [found.hit for found in search.find([text])]
+
+
+@pytest.mark.parametrize(
+    ("text", "leaks"),
+    [
+        ("to Wolfhard Quenzelmann", True),
+        ("Quenzelmann, Wolfhard", True),
+        ("quenzelmann_wolfhard.pdf", True),
+        ("Quenzelmann, at Lindenweg 4", True),
+        ('{"first": "Wolfhard", "last": "Quenzelmann"}', True),
+        ("Will Henderson", True),
+        ("Grace Mark", True),
+        ("Wolfhard and Drachsler", False),
+        ("Wolfhard", False),
+        ("Dave Henderson/Will Harris", False),
+        ("Dave Henderson, Will Harris", False),
+        ("Will Harris, Dave Henderson", False),
+        ("Henderson, Will", True),
+        ("the grace of it, mark my words", False),
+        ("Henderson said: it will be late", False),
+        ("Wolfhard" + " and so on" * 20 + " Quenzelmann", False),
+        ("Wolfhards Quenzelmanns", False),
+    ],
+)
+def test_two_parts_of_one_person(text: str, leaks: bool) -> None:
+    subjects, search = _subjects(PEOPLE)
+    found = list(search.find([text]))
+    assert (pairs_of_one_person(subjects, [one.hit for one in found], text_of(text)) is not None) is leaks
+
+
+def _tally(rows: list[tuple[int, str]], people: list[tuple[str, str, str]]) -> Tally:
+    subjects, search = _subjects(people)
+    tally = Tally()
+    for person, text in rows:
+        if hits := _hits(search, text):
+            tally.add(subjects, [person], hits)
+    return tally
+
+
+def test_a_column_that_repeats_first_names_leaks_and_one_of_other_names_does_not() -> None:
+    draw = random.Random(3)
+    people = [(f"Xa{chr(97 + i % 26)}{chr(97 + i // 26)}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
+    own = [(i, f"for {people[i][0]}") for i in range(400)]
+    assert _tally(own, people).leaks()
+    others = [(i, f"for {people[draw.randrange(400)][0]}") for i in range(400)]
+    assert not _tally(others, people).leaks()
+    assert _tally([*others[:399], own[7]], people).seen[0] <= 4
+
+
+def test_a_single_name_of_the_subject_leaks_when_it_is_rare() -> None:
+    people = [(f"Xa{chr(97 + i % 26)}{chr(97 + i // 26)}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
+    assert _tally([(7, f"call {people[7][0]}")], people).leaks()
+
+
+def test_words_that_are_names_too_need_far_more() -> None:
+    people = [("Grace" if i % 4 == 0 else f"Xa{i}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
+    innocent = [(i, "by the grace of it") for i in range(0, 400)]
+    assert not _tally(innocent, people).leaks()
+    own = [(i, "dear Grace") for i in range(0, 400, 4)]
+    assert _tally(own, people).leaks()
+
+
+def test_the_tail_of_poisson() -> None:
+    assert tail(0, 5) == 1.0
+    assert tail(1, 0.01) == pytest.approx(0.00995, rel=1e-2)
+    assert tail(10, 2) == pytest.approx(4.65e-5, rel=1e-2)
+    assert tail(3, 0) == 0.0
+    assert tail(3, 5) == 1.0
+
+
+def test_parts() -> None:
+    assert [text for text, _ in parts_of("person", "Dr. Wolfhard von Quenzelmann")] == [
+        "wolfhard",
+        "von",
+        "quenzelmann",
+    ]
+    assert parts_of("email", "a@b.example") == []
+    assert [text for text, _ in parts_of("national_id", "536-22-8741")] == ["536228741"]
