@@ -86,7 +86,7 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
     return Verified(_TOKEN, sanitized, checks)
 
 
-def accepted(project: Project) -> list[Accepted]:
+def exceptions_of(project: Project) -> list[Accepted]:
     """The exceptions that the stack file makes."""
     return [Accepted(one.field, one.kind, one.reason) for one in project.loaded.stack.sanitize.accept]
 
@@ -149,7 +149,7 @@ def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> 
             sanitized.masks,
             project.progress,
             references=project.loaded.stack.sanitize.references,
-            accepted=accepted(project),
+            accepted=exceptions_of(project),
         )
         give_back()
         problems += findings.differences

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
+from envclone.masking.decoders import views
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch, Hit
 
@@ -42,8 +43,8 @@ class LooseSearch:
         self._search = ByteSearch(originals, minimum=SHORTEST_IN_TEXT, spell=lambda value: (text_of(value),))
 
     def find(self, values: Sequence[Any]) -> Iterator[Found]:
-        """Every original in some values."""
-        yield from self._joined([text_of(value) for value in values], None)
+        """Every original in some values, and in what they say when their spellings are decoded."""
+        yield from self._joined(decoded(values), None)
 
     def compare(self, before: Sequence[Any], after: Sequence[Any]) -> Iterator[Found]:
         """Every original in `after`, and whether it stands where it stood in `before`."""
@@ -74,6 +75,19 @@ class LooseSearch:
             moved = Hit(hit.original, hit.start - start, hit.end - start)
             same = old is None or old[number][moved.start : moved.end] == text[moved.start : moved.end]
             yield Found(number, moved, text, same)
+
+
+def decoded(values: Sequence[Any]) -> list[bytes]:
+    """Values as they are searched; behind each what it says in other spellings, apart from it."""
+    texts = [text_of(value) for value in values]
+    strings = [value for value in values if isinstance(value, str)]
+    if next(views("\0".join(strings)), None) is None:
+        return texts
+    for number, value in enumerate(values):
+        if isinstance(value, str):
+            said = {folded(view.text).encode("utf-8", "surrogatepass") for view in views(value)} - {texts[number]}
+            texts[number] = SEPARATOR.join([texts[number], *sorted(said)])
+    return texts
 
 
 def folded(text: str) -> str:

@@ -130,9 +130,7 @@ class People:
                     keys.add(one, first + i)
 
     def _identities(self, rule: FieldRule, values: Sequence[Any], source: str) -> Iterator[tuple[str, list[str]]]:
-        return identities(
-            rule, self._domains, values, every=True, nobody=self._nobody, spared=self._spared[source]
-        )
+        return identities(rule, self._domains, values, every=True, nobody=self._nobody, spared=self._spared[source])
 
     def _add_parts(self, kind: str, source: str, values: Sequence[Any], first: int) -> None:
         if kind in WITHOUT_PARTS:

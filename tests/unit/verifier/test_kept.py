@@ -113,3 +113,20 @@ def test_parts() -> None:
     ]
     assert parts_of("email", "a@b.example") == []
     assert [text for text, _ in parts_of("national_id", "536-22-8741")] == ["536228741"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Wolfhard%20Quenzelmann",
+        "&#87;olfhard Quenzelmann",
+        "V29sZmhhcmQgUXVlbnplbG1hbm4gd2FzIGhlcmU=",
+        "Wolf\u00adhard Quenzelmann",
+        "\uff37olfhard Quenzelmann",
+    ],
+)
+def test_what_a_spelling_says_counts(text: str) -> None:
+    subjects, search = _subjects(PEOPLE)
+    found = list(search.find(["plain", text]))
+    assert {one.value for one in found} == {1}
+    assert pairs_of_one_person(subjects, [one.hit for one in found], found[0].text) is not None
