@@ -189,9 +189,7 @@ class Prover:
         first = len(ours) - shown - keys - 1
         alone = [i for i, subject in enumerate(self._subjects) if not subject]
         fields = {self._addresses[i]: ours[1 + i] for i in alone}
-        fields |= {
-            self.table.at(c.name): v for c, v in zip(self._shown, ours[first : first + shown], strict=True)
-        }
+        fields |= {self.table.at(c.name): v for c, v in zip(self._shown, ours[first : first + shown], strict=True)}
         named = zip(self._keys, ours[first + shown : -1], strict=True)
         rows = ShownRows(
             self.table.address,
