@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from envclone.errors import BusyError, ConfigError, EnvcloneError
 from envclone.masking import rules
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
-from envclone.models import Credentials, FieldKind, Inventory, Secret, StorePlan, StoreSnapshot
+from envclone.models import Credentials, FieldKind, Inventory, Rows, Secret, StorePlan, StoreSnapshot
 from tests.contract.stores import ADAPTERS, PEOPLE, Adapter, who
 from tests.support.postgres import scratch
 
@@ -73,6 +73,10 @@ class Shown:
         everybody = {part for number in range(PEOPLE) for part in who(number)}
         sides = ["\n".join(map(str, values)) for values in (before, after)]
         self._found.append(({p for p in everybody if p in sides[0]}, {p for p in everybody if p in sides[1]}))
+
+    def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
+        for address, values in rows.fields.items():
+            self.batch(address, list(values), list(made.get(address, values)))
 
     def found(self) -> Any:
         found, self._found = self._found, []
