@@ -23,6 +23,14 @@ INSERT INTO people VALUES
   (3, 'Tom Killed', 'c', '{}', '{}', NULL, NULL, NULL);
 DELETE FROM people WHERE id = 3;
 ALTER TABLE people DROP COLUMN gone;
+CREATE INDEX people_both ON people (name, code);
+CREATE TABLE chunks (id int, long text);
+INSERT INTO chunks SELECT 1, string_agg(md5(i::text) || repeat(' Lea Moor ', 5), '') FROM generate_series(1, 400) i;
+INSERT INTO chunks SELECT 2, 'Jon Field ' || string_agg(md5(i::text), '') FROM generate_series(1, 200) i;
+CREATE TABLE often (who text);
+INSERT INTO often SELECT 'Ann Foster' FROM generate_series(1, 30);
+INSERT INTO often SELECT 'Uwe Brandt and others' FROM generate_series(1, 20);
+ANALYZE often;
 """
 
 
@@ -61,6 +69,29 @@ def test_what_stands_side_by_side(clone: Path, text: bytes, several: bool) -> No
     data = path.read_bytes()
     start = data.find(text)
     assert start > 0 and data.count(text) == 1
+    assert Neighbours(clone).side_by_side(path, start, start + len(text)) is several
+
+
+@pytest.mark.parametrize(
+    ("relation", "text", "several"),
+    [
+        ("public.people_both", b"Eva Rothe", True),  # an entry's next key
+        ("public.people_both", b"Eva Roth", False),
+        ("pg_toast.chunks", b"Lea", True),  # a compressed value, which is put together and searched
+        ("pg_toast.chunks", b"Jon Field", False),  # lies in its chunks as it is
+        ("pg_catalog.pg_statistic", b"Uwe Brandt", False),
+        ("pg_catalog.pg_statistic", b"Foster\0\0d", True),  # the most common values, one behind another
+    ],
+)
+def test_what_stands_side_by_side_elsewhere(clone: Path, relation: str, text: bytes, several: bool) -> None:
+    everything = [r for d in layout.load(clone).databases if d.name == "shop" for r in d.relations]
+    if relation == "pg_toast.chunks":
+        found = next(r for r in everything if r.oid == next(c.toast for c in everything if c.name == "public.chunks"))
+    else:
+        found = next(r for r in everything if r.name == relation)
+    path = clone / "data" / found.path
+    start = path.read_bytes().find(text)
+    assert start > 0
     assert Neighbours(clone).side_by_side(path, start, start + len(text)) is several
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from envclone.address import Address
 from envclone.errors import UnsafeError, UsageError
 from envclone.models import FieldKind, FieldRule, Inventory, StorePlan
 from envclone.stores.postgres.prove.digest import differences
@@ -250,7 +251,7 @@ def test_the_inventory_names_every_column_with_what_ties_it(shop: tuple[Producti
     assert fields["public.customers.grid"].kind is FieldKind.ARRAY
     assert "$.contacts[*].phone" in fields["public.customers.profile"].paths
     assert not [a for a in fields if "tickets_20" in a or "busiest" in a or "authors" in a]
-    assert fields['odd schema.Mixed "Case.E mail'].kind is FieldKind.TEXT
+    assert fields[str(Address(("odd schema", 'Mixed "Case', "E mail")))].kind is FieldKind.TEXT
     assert inventory.rows["public.tickets"] == desk.ROWS
     assert inventory.rows["public.animals"] == 250  # an inherited child is a table of its own
 

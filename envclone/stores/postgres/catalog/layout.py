@@ -32,7 +32,8 @@ class Relation:
     """A relation with storage: `path` is its main fork's first segment below the data directory.
 
     `kind` is pg_class.relkind, `access` the access method's name; `toast` the oid of its TOAST table or 0, `table` the
-    oid of an index's table or 0. Only heaps have `attributes`, in the order of their numbers, dropped ones included.
+    oid of an index's table or 0. Tables, materialized views and indexes have `attributes`, in the order of their
+    numbers, dropped ones included.
     """
 
     oid: int
@@ -155,7 +156,7 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
                   a.attstorage, a.atttypmod, NOT a.attnotnull
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
            LEFT JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
-           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m}')
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m,i}')
              ORDER BY a.attrelid, a.attnum"""
     ):
         attributes.setdefault(relation, []).append(Attribute(*described))

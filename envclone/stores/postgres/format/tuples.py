@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from envclone.stores.postgres.format import varlena
 
-__all__ = ["Attribute", "Slot", "attributes"]
+__all__ = ["Attribute", "Slot", "attributes", "entry_attributes"]
 
 _NATTS, _HAS_NULLS = 0x07FF, 0x0001
 _ALIGN = {"c": 1, "s": 2, "i": 4, "d": 8}
@@ -51,24 +51,30 @@ def attributes(tuple_: bytes | memoryview, columns: Sequence[Attribute]) -> Iter
     """
     infomask2, infomask, hoff = struct.unpack_from("<HHB", tuple_, 18)
     stored = min(infomask2 & _NATTS, len(columns))
-    has_nulls = infomask & _HAS_NULLS
-    position = hoff
-    for index in range(stored):
-        if has_nulls and not tuple_[_BITMAP + (index >> 3)] >> (index & 7) & 1:
+    yield from _slots(tuple_, columns[:stored], hoff, _BITMAP if infomask & _HAS_NULLS else None)
+
+
+def entry_attributes(entry: bytes, columns: Sequence[Attribute], *, nulls: bool) -> Iterator[Slot]:
+    """The attributes that an index entry stores (`index_deform_tuple` in `src/backend/access/common/indextuple.c`)."""
+    yield from _slots(entry, columns, 16 if nulls else 8, 8 if nulls else None)
+
+
+def _slots(data: bytes | memoryview, columns: Sequence[Attribute], position: int, bitmap: int | None) -> Iterator[Slot]:
+    for index, column in enumerate(columns):
+        if bitmap is not None and not data[bitmap + (index >> 3)] >> (index & 7) & 1:
             continue
-        column = columns[index]
         unit = _ALIGN[column.align]
         if column.length == -1:
-            if tuple_[position] == 0:
+            if data[position] == 0:
                 position = -(-position // unit) * unit
-            value = varlena.parse(tuple_, position)
+            value = varlena.parse(data, position)
             yield Slot(index, position, value.end, value)
             position = value.end
             continue
         position = -(-position // unit) * unit
         start = position
         if column.length == -2:
-            while tuple_[position]:
+            while data[position]:
                 position += 1
             position += 1
         else:
