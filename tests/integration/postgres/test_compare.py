@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
 
-from envclone.models import Compared, FieldKind, FieldRule, StorePlan
+from envclone.models import Compared, FieldKind, FieldRule, Rows, StorePlan
 from envclone.protocols import FieldMask
 from envclone.stores.postgres.session import PostgresSession
 from tests.integration.postgres import desk
@@ -68,6 +68,13 @@ class Seen:
         reversing = address == f"{TABLE}.name"
         wrong = sum(a != (b[::-1] if reversing else b) for b, a in zip(before, after, strict=True))
         self._found.append((address, len(after), wrong if not address.endswith("born") else 0))
+
+    def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
+        for address, values in rows.fields.items():
+            pairs = [
+                (b, a) for b, a in zip(values, made.get(address, values), strict=True) if not (b is None and a is None)
+            ]
+            self.batch(address, [b for b, _ in pairs], [a for _, a in pairs])
 
     def found(self) -> Any:
         found, self._found = self._found, []
