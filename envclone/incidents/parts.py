@@ -11,11 +11,7 @@ def in_words(expected: Expected) -> str:
     """The parts that an expectation has, when it lacks some; empty when it is whole or expects an empty result."""
     found = [name for name in ("columns", "ids", "scores", "rows") if getattr(expected, name)]
     whole = (expected.columns and expected.rows) or not (expected.ids or expected.scores)
-    return (
-        ""
-        if whole
-        else "all the same; only " + " and ".join(filter(None, [", ".join(found[:-1]), found[-1]])) + " compared"
-    )
+    return "" if whole else f"all the same; only {' and '.join(found)} compared"
 
 
 def compared(expected: Expected, got: Expected) -> Expected:

@@ -35,10 +35,9 @@ BATCH = 8192
 """Rows fetched together."""
 
 
-def read_values(conn: Connection, addresses: Collection[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
-    """Batches of non-null values, `(address, values)`, of the fields named, or of every one that is not a vector.
+def _asked_for(conn: Connection, addresses: Collection[str] | None) -> Iterator[tuple[Table, list[Column]]]:
+    """Each table with those of its columns that are named, or without names with every one that is not a vector.
 
-    JSON and other kinds come as the server's text of them, arrays as (nested) lists. A large object is not a value.
     Raises UsageError when an address is not there.
     """
     tables = read_tables(conn)
@@ -52,8 +51,17 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
             for column in table.columns.values()
             if (column.kind is not FieldKind.VECTOR if wanted is None else table.at(column.name) in wanted)
         ]
-        if not columns:
-            continue
+        if columns:
+            yield table, columns
+
+
+def read_values(conn: Connection, addresses: Collection[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
+    """Batches of non-null values, `(address, values)`, of the fields named, or of every one that is not a vector.
+
+    JSON and other kinds come as the server's text of them, arrays as (nested) lists. A large object is not a value.
+    Raises UsageError when an address is not there.
+    """
+    for table, columns in _asked_for(conn, addresses):
         for leaf in table.leaves:
             expressions = [shown_as(column) for column in columns]
             for rows in stream_leaf(conn, leaf, expressions):
@@ -68,19 +76,7 @@ def read_rows(conn: Connection, addresses: Collection[str] | None = None) -> Ite
 
     Values are as `read_values` gives them. Raises UsageError when an address is not there.
     """
-    tables = read_tables(conn)
-    wanted = None if addresses is None else set(addresses) - {LARGE_OBJECTS}
-    known = {t.at(c) for t in tables for c in t.columns}
-    if wanted is not None and (unknown := wanted - known):
-        raise UsageError(f"there is no column {sorted(unknown)[0]}")
-    for table in tables:
-        columns = [
-            column
-            for column in table.columns.values()
-            if (column.kind is not FieldKind.VECTOR if wanted is None else table.at(column.name) in wanted)
-        ]
-        if not columns:
-            continue
+    for table, columns in _asked_for(conn, addresses):
         keys = [table.columns[name] for name in primary_key(conn, table.oid) if name in table.columns]
         expressions = [shown_as(column) for column in columns]
         expressions += [column.read_as() for column in keys]
