@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envclone.cli import completion
 from envclone.cli.context import DURATION, Settings, emit, json_option, warnings_of
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ __all__ = ["branch", "describe", "document"]
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=completion.environments)
 @click.option("--incident", metavar="ID", help="The incident to branch for; its bundle is masked for the branch.")
 @click.option("--name", metavar="NAME", help="The branch's name.  [default: ENVIRONMENT-ID]")
 @click.option("--ttl", type=DURATION, help="How long it may live, such as 90m, 8h, 2d or none.  [default: stack file]")

@@ -7,6 +7,7 @@ import shlex
 
 import click
 
+from envclone.cli import completion
 from envclone.cli.branch import describe, document
 from envclone.cli.context import Settings, emit, json_option, print_table, warn
 from envclone.errors import UsageError
@@ -52,7 +53,7 @@ def ls(settings: Settings, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.branches)
 @json_option
 @click.pass_obj
 def show(settings: Settings, name: str, as_json: bool) -> None:
@@ -82,7 +83,7 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.branches)
 @json_option
 @click.pass_obj
 def env(settings: Settings, name: str, as_json: bool) -> None:
@@ -100,7 +101,7 @@ def env(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @click.command(context_settings={"ignore_unknown_options": True})
-@click.argument("name")
+@click.argument("name", shell_complete=completion.branches)
 @click.option("--store", help="The store, when the branch has several Postgres stores.")
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 @click.pass_obj
@@ -124,7 +125,7 @@ def psql(settings: Settings, name: str, store: str | None, arguments: tuple[str,
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.branches)
 @json_option
 @click.pass_obj
 def reset(settings: Settings, name: str, as_json: bool) -> None:
@@ -135,7 +136,7 @@ def reset(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.branches)
 @click.option("--runtime", metavar="NAME", help="Go on as `local` processes or as `docker` containers.")
 @json_option
 @click.pass_obj
@@ -147,7 +148,7 @@ def start(settings: Settings, name: str, runtime: str | None, as_json: bool) -> 
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=completion.branches)
 @json_option
 @click.pass_obj
 def stop(settings: Settings, name: str, as_json: bool) -> None:
@@ -158,7 +159,7 @@ def stop(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("names", nargs=-1, required=True, metavar="NAME...")
+@click.argument("names", nargs=-1, required=True, metavar="NAME...", shell_complete=completion.branches)
 @click.option("--force", is_flag=True, help="Also a protected one, and one whose record cannot be read.")
 @json_option
 @click.pass_obj

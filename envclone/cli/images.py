@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from envclone import records
+from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table, warn, warnings_of
 
 __all__ = ["attestation", "image", "images", "snapshot", "verify"]
@@ -15,7 +16,7 @@ _SHOWN = 20
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=completion.environments)
 @json_option
 @click.pass_obj
 def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
@@ -49,7 +50,7 @@ def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=completion.environments)
 @click.option("--fresh", is_flag=True, help="Take a new snapshot first.")
 @click.option("--again", is_flag=True, help="Make another image of the newest snapshot.")
 @json_option
@@ -105,7 +106,7 @@ def images(settings: Settings, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("image")
+@click.argument("image", shell_complete=completion.images)
 @click.option("--files", "files_only", is_flag=True, help="Only the signature and the bytes of the files.")
 @json_option
 @click.pass_obj
@@ -133,7 +134,7 @@ def verify(settings: Settings, image: str, files_only: bool, as_json: bool) -> N
 
 
 @click.command()
-@click.argument("image")
+@click.argument("image", shell_complete=completion.images)
 @click.option("--html", "page", metavar="FILE", type=click.Path(dir_okay=False), help="Write it as a page.")
 @json_option
 @click.pass_obj

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envclone.cli import completion
 from envclone.cli.context import Settings, absolute, emit, json_option, print_table
 from envclone.cli.visible import visible
 from envclone.errors import NotReproducedError
@@ -71,7 +72,7 @@ _NOT_UNDERSTOOD = "42"
 
 
 @incident.command()
-@click.argument("incident_id", metavar="INCIDENT")
+@click.argument("incident_id", metavar="INCIDENT", shell_complete=completion.incidents)
 @click.option("--env", "environment", metavar="NAME", help="For the newest image of it.  [default: the bundle's own]")
 @click.option("--image", metavar="ID", help="For this image.")
 @click.option(
@@ -126,7 +127,7 @@ def mask(
 
 
 @click.command()
-@click.argument("incident_id", metavar="INCIDENT")
+@click.argument("incident_id", metavar="INCIDENT", shell_complete=completion.incidents)
 @click.option("--branch", "branch_name", metavar="NAME", help="The branch.  [default: the one made for the incident]")
 @click.option(
     "--profile",

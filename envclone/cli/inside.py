@@ -6,13 +6,14 @@ import sys
 
 import click
 
+from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table
 
 __all__ = ["exec_", "logs", "protect", "stats"]
 
 
 @click.command()
-@click.argument("name", metavar="BRANCH")
+@click.argument("name", metavar="BRANCH", shell_complete=completion.branches)
 @click.argument("part", metavar="STORE|SERVICE")
 @click.option("--lines", "-n", default=100, show_default=True, type=click.IntRange(1, 1_000_000), help="How many.")
 @click.option("--follow", "-f", is_flag=True, help="Go on as more comes.")
@@ -31,7 +32,7 @@ def logs(settings: Settings, name: str, part: str, lines: int, follow: bool) -> 
 
 
 @click.command("exec", context_settings={"ignore_unknown_options": True})
-@click.argument("name", metavar="BRANCH")
+@click.argument("name", metavar="BRANCH", shell_complete=completion.branches)
 @click.argument("part", metavar="STORE|SERVICE")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 @click.pass_obj
@@ -46,7 +47,7 @@ def exec_(settings: Settings, name: str, part: str, command: tuple[str, ...]) ->
 
 
 @click.command()
-@click.argument("name", metavar="BRANCH")
+@click.argument("name", metavar="BRANCH", shell_complete=completion.branches)
 @json_option
 @click.pass_obj
 def stats(settings: Settings, name: str, as_json: bool) -> None:
@@ -77,7 +78,7 @@ def stats(settings: Settings, name: str, as_json: bool) -> None:
 
 
 @click.command()
-@click.argument("name", metavar="BRANCH")
+@click.argument("name", metavar="BRANCH", shell_complete=completion.branches)
 @click.option("--off", is_flag=True, help="Protect it no longer.")
 @json_option
 @click.pass_obj

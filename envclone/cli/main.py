@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 import os
 import signal
 import sys
@@ -13,63 +12,14 @@ from typing import Any
 import click
 
 from envclone import __version__
+from envclone.cli.commands import Lazy
 from envclone.errors import EnvcloneError
 from envclone.interrupts import Ending, ignore, interruptible
 
 __all__ = ["cli", "main"]
 
-COMMANDS = {
-    "init": "envclone.cli.stack:init",
-    "config": "envclone.cli.stack:config",
-    "doctor": "envclone.cli.doctor:doctor",
-    "pool": "envclone.cli.pool:pool",
-    "snapshot": "envclone.cli.images:snapshot",
-    "image": "envclone.cli.images:image",
-    "images": "envclone.cli.images:images",
-    "verify": "envclone.cli.images:verify",
-    "attestation": "envclone.cli.images:attestation",
-    "audit": "envclone.cli.audit:audit",
-    "scan": "envclone.cli.scan:scan",
-    "hooks": "envclone.cli.hooks:hooks",
-    "profile": "envclone.cli.profile:profile",
-    "branch": "envclone.cli.branch:branch",
-    "ls": "envclone.cli.branches:ls",
-    "show": "envclone.cli.branches:show",
-    "env": "envclone.cli.branches:env",
-    "psql": "envclone.cli.branches:psql",
-    "parity": "envclone.cli.parity:parity",
-    "logs": "envclone.cli.inside:logs",
-    "exec": "envclone.cli.inside:exec_",
-    "stats": "envclone.cli.inside:stats",
-    "protect": "envclone.cli.inside:protect",
-    "reset": "envclone.cli.branches:reset",
-    "start": "envclone.cli.branches:start",
-    "stop": "envclone.cli.branches:stop",
-    "rm": "envclone.cli.branches:rm",
-    "gc": "envclone.cli.branches:gc",
-    "incident": "envclone.cli.incident:incident",
-    "replay": "envclone.cli.incident:replay",
-    "demo": "envclone.cli.demo:demo",
-}
-"""Commands in the order of the path; where each is."""
 
-
-class _Lazy(click.Group):
-    """Imports a command's module when the command is called: a branch is not to wait for the demo's imports."""
-
-    def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        target = COMMANDS.get(cmd_name)
-        if target is None:
-            return None
-        module, _, attribute = target.partition(":")
-        command: click.Command = getattr(importlib.import_module(module), attribute)
-        return command
-
-
-@click.group(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="envclone")
 @click.option("-f", "--file", "stack_file", metavar="PATH", help="The stack file.  [default: envclone.yaml, upwards]")
 @click.option("--pool", "pool", metavar="PATH", help="The pool, instead of the stack file's.")

@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 import click
 
+from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table, warnings_of
 
 __all__ = ["parity"]
 
 
 @click.command()
-@click.argument("name", metavar="BRANCH")
+@click.argument("name", metavar="BRANCH", shell_complete=completion.branches)
 @click.option("--all", "everything", is_flag=True, help="Show the rows that match, too.")
 @json_option
 @click.pass_obj

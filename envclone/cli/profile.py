@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ def profile() -> None:
 
 
 @profile.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=completion.environments)
 @click.option("--only", metavar="NAME", help="One store or service.  [default: all]")
 @click.option(
     "--from",
@@ -69,7 +70,7 @@ def capture(
 
 
 @profile.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=completion.environments)
 @json_option
 @click.pass_obj
 def check(settings: Settings, environment: str, as_json: bool) -> None:

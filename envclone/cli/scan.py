@@ -6,13 +6,14 @@ from dataclasses import asdict
 
 import click
 
+from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table
 
 __all__ = ["scan"]
 
 
 @click.command()
-@click.argument("environment")
+@click.argument("environment", shell_complete=completion.environments)
 @click.option("--write", "writing", is_flag=True, help="Add the proposals to the stack file.")
 @click.option("--all", "everything", is_flag=True, help="Look at fields that have a rule, too.")
 @click.option("--fresh", is_flag=True, help="Take a new snapshot first.")

@@ -10,7 +10,8 @@ import click
 import pytest
 
 from envclone import api, errors
-from envclone.cli.main import COMMANDS, cli
+from envclone.cli.commands import COMMANDS
+from envclone.cli.main import cli
 from envclone.config.load import load
 
 ROOT = Path(__file__).parents[2]
