@@ -14,7 +14,6 @@ Text = Callable[[str], str]
 
 _CLOCK = r"\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
 _DATE = re.compile(rf"{_CLOCK}|\d{{4}}-\d\d-\d\d(?:[ T]{_CLOCK})?\s?(?:Z|[-+]\d\d(?::?\d\d)?)?")
-_UUID = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _NUMBER = r"(?:\d{1,6}:)?[-+]?(?:\d*\.\d+|\d{1,6}\.?)(?:[eE][-+]?\d+)?"  # an integer of more digits may be a phone's
 _NUMBERS = re.compile(rf"\s*+[\[{{]\s*+{_NUMBER}(?:\s*+,\s*+{_NUMBER})*+\s*+[\]}}](?:/\d+)?\s*+")
 _SIMPLE_ESCAPES = {"b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t"}
@@ -25,8 +24,8 @@ _BYTE = re.compile(r"\\x([0-9a-fA-F]{1,2})|\\([0-7]{1,3})")
 
 
 def is_plain_data(text: str) -> bool:
-    """Whether a text is a vector, an array of short numbers, a date, a time or a UUID, which no text mask may touch."""
-    return any(pattern.fullmatch(text) for pattern in (_DATE, _UUID, _NUMBERS))
+    """Whether a text is a vector, an array of short numbers, a date or a time, which no text mask may touch."""
+    return any(pattern.fullmatch(text) for pattern in (_DATE, _NUMBERS))
 
 
 def mask_sql(sql: str, text: Text, *, placeholders: bool, escapes: bool = False) -> str:

@@ -16,6 +16,7 @@ from envclone.errors import UnsafeError
 from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import is_email
 from envclone.masking.phone import national_number
+from envclone.masking.uuids import numbers_of
 
 __all__ = ["Corpus", "CorpusBuilder"]
 
@@ -104,8 +105,8 @@ class Corpus:
 class CorpusBuilder:
     """Collects identities batch by batch; memory grows with the distinct ones only.
 
-    E-mail addresses that look like one are found by that and not kept; of a telephone number the national one is. What
-    is nobody's is left out.
+    E-mail addresses that look like one are found by that and not kept; of a telephone number the national one is, of a
+    UUID 63 bits in hexadecimal. What is nobody's is left out.
     """
 
     def __init__(self, nobody: Nobody | None = None) -> None:
@@ -114,6 +115,10 @@ class CorpusBuilder:
 
     def add(self, kind: str, values: Iterable[str]) -> None:
         """Take in the values of an identity field."""
+        if kind == "uuid":
+            texts = [value for value in values if not self._nobody.holds(kind, value)]
+            self._kinds.setdefault(kind, Distinct()).add([f"{number:x}" for number in numbers_of(texts)])
+            return
         holds = self._nobody.holds
         short = (value.strip() for value in values if len(value) <= _LONGEST and not holds(kind, value))
         composed = (value if value.isascii() else normalize("NFC", value) for value in short if value)

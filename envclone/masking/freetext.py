@@ -29,6 +29,7 @@ from envclone.masking.patterns import Span, by_form
 from envclone.masking.persons import Persons
 from envclone.masking.runs import Runs, cut
 from envclone.masking.strangers import CUES, strangers
+from envclone.masking.uuids import numbers_of, uuids_in
 from envclone.masking.whole import WholeNames
 
 __all__ = ["FreeText", "Span"]
@@ -140,6 +141,7 @@ class FreeText:
         out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
         out += self._parts.find(runs, np.flatnonzero(~near & (runs.lengths >= SHORTEST)).tolist())
         out += by_form(runs, lexicon.numbers)
+        out += self._uuids(text)
         if lexicon.lengths and runs.many_digits:
             out += grouped(text, runs.many_digits, lexicon.lengths, lexicon.kind_of_number)
         cues = [i for i in found if words[i] in CUES or (words[i] in firsts and not (i in names and i + 1 in names))]
@@ -150,7 +152,16 @@ class FreeText:
             out += self._spelled(folded, runs, np.flatnonzero(near).tolist())
         if self._patterns and not (self._letters_only and text.isascii()):
             out += self._searched(folded)
-        return list(_leftmost_longest(out))
+        return [span for span in _leftmost_longest(out) if span[2]]
+
+    def _uuids(self, text: str) -> Iterator[Span]:
+        """The UUIDs of masked keys; of no kind are those that nobody knows, whose digits and letters mean nobody."""
+        known = self._lexicon.uuids
+        for start, end in uuids_in(text):
+            if numbers_of([text[start:end]])[0] in known:
+                yield start, -end, "uuid"
+            elif "-" in text[start:end]:
+                yield start, -end, ""
 
     def _netted(self, text: str) -> Iterator[Span]:
         """What the extra net finds, text by text."""

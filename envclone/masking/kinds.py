@@ -67,7 +67,7 @@ KINDS: Mapping[str, Kind] = {
     "ip": _kind("inet", "cidr"),
     "mac": _kind("macaddr", "macaddr8"),
     "url": _kind(),
-    "uuid": _kind("uuid"),
+    "uuid": _kind("uuid", identity=True),
     "date": _kind(*DATES, shifts=True),
     "integer": _kind(*INTEGERS, "numeric"),
     "key": _kind(),

@@ -72,7 +72,7 @@ class Lexicon:
     `words` with their types; `inside`: patterns that are found inside longer runs of letters; `pairs` of words that are
     one person's; `spelled`: exact spellings by the word that they are found by; `plain`: those without any letter;
     `numbers`: all national numbers; `codes`: 'kind number' of others without their grouping, with their `lengths`;
-    `interesting`: every word at which to look closer.
+    `uuids`: 63 bits of each; `interesting`: every word at which to look closer.
     """
 
     __slots__ = (
@@ -85,6 +85,7 @@ class Lexicon:
         "pairs",
         "plain",
         "spelled",
+        "uuids",
         "words",
     )
 
@@ -117,6 +118,7 @@ class Lexicon:
         self.codes = Numbers(codes, number_of_pair)
         self.pairs = Numbers(pairs, number_of_pair)
         self.numbers = Numbers(numbers, number_of)
+        self.uuids = Numbers(array("q", (int(code, 16) for code in corpus.each("uuid"))), int)
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
         self.interesting = WordSet(self.words.keys() | self.spelled.keys() | given_names() | CUES)

@@ -7,9 +7,11 @@ mean nobody and stay. A text that is no UUID is masked within its shape and neve
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.memo import Memo
@@ -19,7 +21,7 @@ from envclone.masking.walk import walk
 if TYPE_CHECKING:
     from envclone.masking.number_batches import Batch
 
-__all__ = ["UuidMask"]
+__all__ = ["UuidMask", "numbers_of", "uuids_in"]
 
 _HEX = "0123456789abcdef"
 _UUID = re.compile(r"(?i)((?:urn:uuid:)?\{?)([0-9a-f]{8}(-?)(?:[0-9a-f]{4}\3){3}[0-9a-f]{12})(\}?)")
@@ -28,6 +30,25 @@ _RFC = "89ab"
 _RFC_SHAPE = b"rfc", [16] * 15 + [4] + [16] * 15
 _OTHER_SHAPE = b"other", [16] * 30
 _FIXED = frozenset(("0" * 32, "f" * 32))
+_IN_TEXT = re.compile(
+    r"(?<![0-9A-Za-z])[0-9A-Fa-f]{8}(?:(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|[0-9A-Fa-f]{24})(?![0-9A-Za-z])"
+)
+_ONE, _TWO, _31 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(31)
+
+
+def uuids_in(text: str) -> Iterator[tuple[int, int]]:
+    """Where UUIDs stand in a text, with and without hyphens."""
+    return (match.span() for match in _IN_TEXT.finditer(text))
+
+
+def numbers_of(uuids: Sequence[str]) -> list[int]:
+    """63 bits of each UUID, whatever its spelling; what is none is passed over."""
+    digits = "".join([match[2].replace("-", "") for uuid in uuids if (match := _UUID.fullmatch(uuid.strip()))])
+    halves: Any = np.frombuffer(bytes.fromhex(digits), ">u8").astype(np.uint64).reshape(-1, 2)
+    mixed = (halves[:, 0] * _ONE) ^ (halves[:, 1] * _TWO)
+    mixed = (mixed ^ (mixed >> _31)) * _ONE
+    found: list[int] = ((mixed ^ (mixed >> _31)) >> np.uint64(1)).tolist()
+    return found
 
 
 class UuidMask:

@@ -349,7 +349,7 @@ def test_a_statement_keeps_its_tokens(value: str, form: str) -> None:
         ("2024-05-01 10:00:00.123456+02", True),
         ("2024-05-01T10:00:00Z", True),
         ("10:00", True),
-        ("123e4567-e89b-12d3-a456-426614174000", True),
+        ("123e4567-e89b-12d3-a456-426614174000", False),
         ("{4915112345678}", False),
         ("4915112345678", False),
         ("[]", False),

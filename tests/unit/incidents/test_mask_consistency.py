@@ -10,7 +10,7 @@ import pytest
 from envclone.errors import UnsafeError
 from envclone.incidents.bundle import Expected, Incident, SqlStep, VectorStep
 from envclone.incidents.mask import mask_incident
-from envclone.masking.corpus import Corpus
+from envclone.masking.corpus import Corpus, CorpusBuilder
 from envclone.masking.kinds import DomainSpec
 from envclone.masking.masks import MaskSet
 from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
@@ -62,6 +62,26 @@ def masks(key: bytes = KEY) -> MaskSet:
 
 def mask(*steps: SqlStep | VectorStep, key: bytes = KEY) -> Any:
     return mask_incident(Incident(incident="1", environment="prod", steps=steps), masks(key), PLANS)
+
+
+def test_the_uuid_of_a_masked_key_is_masked_wherever_it_stands() -> None:
+    known, other = "7d4fa3c1-9f2e-4b77-8c5d-0011aabb2233", "550e8400-e29b-41d4-a716-446655440000"
+    builder = CorpusBuilder()
+    builder.add("uuid", [known])
+    real = MaskSet(KEY, DOMAINS, builder.build())
+    step = SqlStep(
+        id="q",
+        store="main",
+        note=f"see {known}, not {other}",
+        sql=f"SELECT 1 FROM c WHERE id = '{known}' OR id = '{other}'::uuid -- {known}",
+        parameters=[known, other, [known]],
+        expect=Expected(columns=("x",), origins=("",), rows=((known,), (other,)), error=None),
+    )
+    done = mask_incident(Incident(incident=known, environment="prod", steps=(step,), note=known), real, PLANS)
+    text = done.model_dump_json()
+    assert known not in text.replace(f'"incident":"{known}"', "")
+    assert text.count(other) == step.model_dump_json().count(other)
+    assert text.count(str(real.value("uuid", known))) == step.model_dump_json().count(known) + 1
 
 
 def test_one_person_one_pseudonym() -> None:

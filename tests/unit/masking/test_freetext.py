@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from envclone.masking.corpus import Corpus
+from envclone.masking.corpus import Corpus, CorpusBuilder
 from envclone.masking.freetext import Span
 from envclone.masking.masks import MaskSet
 from tests.unit.masking.conftest import KEY
@@ -217,6 +217,53 @@ def test_without_a_corpus_patterns_are_still_found() -> None:
 def test_hostile_text_takes_linear_time() -> None:
     for text in ("a" * 200_000 + "@", "1 " * 200_000, "@" * 200_000, "0-" * 200_000, "Jane " * 50_000, "+1" * 100_000):
         masked(text)
+
+
+KEY_OF_A_ROW = "7d4fa3c1-9f2e-4b77-8c5d-0011aabb2233"
+
+
+def of_uuids() -> MaskSet:
+    builder = CorpusBuilder()
+    builder.add("uuid", [KEY_OF_A_ROW, "", "none"])
+    builder.add("person", ["Ada Quimby"])
+    return MaskSet(KEY, {}, builder.build())
+
+
+@pytest.mark.parametrize(
+    "spelled",
+    [
+        KEY_OF_A_ROW,
+        KEY_OF_A_ROW.upper(),
+        KEY_OF_A_ROW.replace("-", ""),
+        f"/orders/{KEY_OF_A_ROW}.json",
+        f"order_{KEY_OF_A_ROW}_1",
+        f"urn:uuid:{KEY_OF_A_ROW}",
+        f'{{"id":"{KEY_OF_A_ROW}"}}',
+    ],
+)
+def test_the_uuid_of_a_masked_key_has_its_pseudonym_in_texts(spelled: str) -> None:
+    masks = of_uuids()
+    fresh = masks.value("uuid", KEY_OF_A_ROW)
+    assert fresh is not None
+    expected = spelled.replace(KEY_OF_A_ROW, fresh)
+    if expected == spelled:
+        form = KEY_OF_A_ROW.upper() if spelled.isupper() else spelled
+        expected = str(masks.value("uuid", form))
+    assert expected != spelled
+    assert masks.text([f"see {spelled} again"]) == [f"see {expected} again"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "550E8400-E29B-41D4-A716-ADA655440000",  # a name between its digits
+        "1234ADA8-5551-4234-5678-030901820123",  # digits like a telephone's
+        f"x{KEY_OF_A_ROW}",
+        f"{KEY_OF_A_ROW}0",
+    ],
+)
+def test_other_uuids_stay_whole(text: str) -> None:
+    assert of_uuids().text([f"see {text} again"]) == [f"see {text} again"]
 
 
 def test_an_extra_net() -> None:
