@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from envclone.models import (
+    Accounted,
     Branch,
     Cleaned,
     Compared,
@@ -46,6 +47,7 @@ __all__ = [
     "CowDriver",
     "FieldMask",
     "Insight",
+    "Ledger",
     "Look",
     "Mask",
     "Masks",
@@ -139,6 +141,22 @@ class Look(Protocol):
 
     def take(self, found: Any) -> None:
         """Take in what was found, here or in a copy of this process."""
+        ...
+
+
+class Ledger(Protocol):
+    """Who is told what the bytes of a closed clone's files are, piece by piece, by every copy of the process."""
+
+    def enter(self, piece: Accounted) -> None:
+        """Count a piece of a file, and search what is to be searched in it."""
+        ...
+
+    def found(self) -> Any:
+        """What was entered since this was asked last, as it can be sent from one process to another."""
+        ...
+
+    def take(self, found: Any) -> None:
+        """Take in what was entered in a copy of this process."""
         ...
 
 
@@ -262,6 +280,17 @@ class Store(Protocol):
         """Whether a closed clone's files are whole, as its engine would have them; what was looked at, counted.
 
         Raises UnsafeError with what is damaged.
+        """
+        ...
+
+    def account(
+        self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, rows: Mapping[str, int], ledger: Ledger
+    ) -> None:
+        """Tell the ledger what every byte of every file of a closed clone is; nothing in it is written.
+
+        `rows` are how many rows the comparison saw per table or collection: records beyond those were not compared,
+        and are a flaw. A class other than `UNDECODED` is only claimed for bytes that were parsed and shown to be of it.
+        A file that the store does not know is left out, and enters no image.
         """
         ...
 

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+from envclone.models.account import (
+    Accounted,
+    ByteClass,
+    Flaw,
+    Values,
+)
 from envclone.models.basic import (
     Account,
     Cage,
@@ -49,8 +55,10 @@ from envclone.models.results import (
 
 __all__ = [
     "Account",
+    "Accounted",
     "Branch",
     "BranchState",
+    "ByteClass",
     "Cage",
     "Change",
     "Cleaned",
@@ -63,6 +71,7 @@ __all__ = [
     "Field",
     "FieldKind",
     "FieldRule",
+    "Flaw",
     "Held",
     "Image",
     "Integrity",
@@ -82,4 +91,5 @@ __all__ = [
     "StorePlan",
     "StoreSnapshot",
     "Unanswered",
+    "Values",
 ]

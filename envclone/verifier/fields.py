@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from envclone.memory import give_back
 from envclone.models import ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
+from envclone.verifier.coincidences import Coincidences
 from envclone.verifier.findings import Accepted, Findings
 from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
@@ -49,6 +50,7 @@ class FieldFindings:
     """
 
     originals: Originals = field(default_factory=Originals)
+    coincidences: Coincidences = field(default_factory=Coincidences)
     explained: Marks = field(default_factory=Marks)
     by_field: Counter[str] = field(default_factory=Counter)
     search: LooseSearch | None = None

@@ -69,6 +69,7 @@ class Looker:
     def _clear(self) -> None:
         self._values = 0
         self._explained: set[int] = set()
+        self._chances: set[tuple[str, int, bytes]] = set()
         self._by_field: Counter[str] = Counter()
         self._seen: dict[Where, _Seen] = {}
         self._counted: dict[str, Tally] = {}
@@ -103,7 +104,7 @@ class Looker:
             if known.strong and found.hit.original not in self._findings.explained:
                 self._leak(address, found.hit, found.text, known.address, known.kind, "an original value", None, 0)
             else:
-                self._coincidence(address, found.hit.original)
+                self._coincidence(address, found.hit.original, found.text)
 
     def _strong(
         self, address: str, rule: FieldRule | None, before: Sequence[Any], after: Sequence[Any], rows: Rows | None
@@ -112,7 +113,7 @@ class Looker:
         for value, hit, text, unchanged in self._search.compare(before, after):
             known = self._findings.originals[hit.original]
             if not (unchanged and known.strong) or (number_column and hit.end - hit.start < _LONG_NUMBER):
-                self._coincidence(address, hit.original)  # a pseudonym may equal somebody else's original
+                self._coincidence(address, hit.original, text)  # a pseudonym may equal somebody else's original
                 continue
             what = "a full name" if known.kind == "person" else f"a value of the kind {known.kind}"
             self._leak(address, hit, text, known.address, known.kind, what, rows, value, after)
@@ -158,8 +159,10 @@ class Looker:
                 text = those[0].text
                 tally.example = own.original, self._row(rows, value), outline(text, own.start, own.end)
 
-    def _coincidence(self, address: str, number: int) -> None:
+    def _coincidence(self, address: str, number: int, text: bytes) -> None:
         self._explained.add(number)
+        if self._findings.originals[number].strong:
+            self._chances.update(self._findings.coincidences.seen(f"{self._store}.{address}", number, text))
         self._by_field[f"{self._store}.{address}"] += 1
 
     def _leak(
@@ -198,16 +201,17 @@ class Looker:
 
     def found(self) -> tuple[Any, ...]:
         """Counts, numbers of originals, and what leaks."""
-        found = self._values, self._explained, self._by_field, self._seen, self._counted
+        found = self._values, self._explained, self._chances, self._by_field, self._seen, self._counted
         self._clear()
         return found
 
     def take(self, found: Any) -> None:
         """Add to the findings."""
-        values, explained, by_field, seen, counted = found
+        values, explained, chances, by_field, seen, counted = found
         self._findings.values += values
         for number in explained:
             self._findings.explained.add(number)
+        self._findings.coincidences.add(chances)
         self._findings.by_field.update(by_field)
         for (address, source, kind, what), one in seen.items():
             self._report(address, source, kind, what, one)

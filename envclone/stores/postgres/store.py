@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ConfigError
 from envclone.models import Cleaned, Container, Counters, Credentials, Endpoint, ServerFiles, StorePlan, StoreSnapshot
-from envclone.protocols import Progress, SourceRunner, StepRunner, StoreSession
+from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner, StoreSession
 
 if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
@@ -68,6 +68,14 @@ class PostgresStore:
         from envclone.stores.postgres.prove.structure import examine
 
         return examine(directory)
+
+    def account(
+        self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, rows: Mapping[str, int], ledger: Ledger
+    ) -> None:
+        """Every file, byte by byte; see `prove.account`."""
+        from envclone.stores.postgres.prove.account import account
+
+        account(directory, snapshot, plan, rows, ledger)
 
     def vocabulary(self, directory: Path) -> Sequence[Path]:
         """The files of template0, which nobody writes to and which `defang` makes anew when somebody has."""

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ResourceError, UsageError
 from envclone.models import (
+    Accounted,
+    ByteClass,
     Cleaned,
     Container,
     Counters,
@@ -21,8 +23,9 @@ from envclone.models import (
     ServerFiles,
     StorePlan,
     StoreSnapshot,
+    Values,
 )
-from envclone.protocols import Progress, SourceRunner, StepRunner
+from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner
 from envclone.stores.qdrant.layout import STORAGE
 
 if TYPE_CHECKING:
@@ -84,6 +87,19 @@ class QdrantStore:
         found = collections(directory / STORAGE)
         segments = [segment for collection in found for _, segment in collection.segments()]
         return {"dead_vectors": sum(points.deleted(one.path) * len(one.vectors) for one in segments)}
+
+    def account(
+        self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, rows: Mapping[str, int], ledger: Ledger
+    ) -> None:
+        """Every file as it is, and every payload decompressed."""
+        place = directory / STORAGE
+        for path in sorted(place.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                size = path.stat().st_size
+                name = path.relative_to(directory).as_posix()
+                ledger.enter(Accounted(name, {ByteClass.UNDECODED: size}, undecoded=[(0, size)]))
+        for where, data in self.expand(directory, snapshot):
+            ledger.enter(Accounted("", {}, [Values(where, [data], tuple(plan.rules))]))
 
     def vocabulary(self, directory: Path) -> Sequence[Path]:
         """None: what stands in its files is the user's."""
