@@ -310,14 +310,33 @@ class Stack:
     ) -> ReplayReport:
         """Rerun an incident in a branch (by default the one made for it) and compare with production.
 
-        With `profile` the branch's servers are started anew under that resource profile first.
+        With `profile` the branch's servers run under that resource profile meanwhile, and under their own afterwards.
+        """
+        return self.replays(incident, branch, profiles=(profile,), allow_degraded=allow_degraded)[0]
+
+    def replays(
+        self,
+        incident: str,
+        branch: str | None = None,
+        *,
+        profiles: Sequence[str | None],
+        allow_degraded: bool = False,
+    ) -> Sequence[ReplayReport]:
+        """Rerun an incident in one branch under each of these profiles; None is the one that the branch has.
+
+        At the end, also after an error, the branch runs under its own profile again.
         """
         from envclone.lifecycle.replay import branch_for, replay
+        from envclone.lifecycle.reprofile import put_back, reprofile
 
         chosen = self.show(branch) if branch else branch_for(self.project, incident)
-        if profile is not None:
-            chosen = branching.reprofile(self.project, chosen.name, profile, allow_degraded=allow_degraded)
-        return replay(self.project, incident, chosen, profile=profile)
+        reports = []
+        with put_back(self.project, chosen.name):
+            for profile in profiles:
+                if profile is not None:
+                    chosen = reprofile(self.project, chosen.name, profile, allow_degraded=allow_degraded)
+                reports.append(replay(self.project, incident, chosen))
+        return reports
 
     def _default_name(self, environment: str, incident: str | None) -> str:
         """Environment and incident; with the project before it when another project has a branch of that name."""

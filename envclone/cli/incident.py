@@ -132,7 +132,7 @@ def mask(
 @click.option(
     "--profile",
     metavar="NAME",
-    help="Start the branch anew under this resource profile first; PART=NAME is for one store or service.",
+    help="Replay under this resource profile, then put the branch back; PART=NAME is for one store or service.",
 )
 @click.option("--compare-profiles", metavar="A,B", help="Replay under each of these profiles, and compare.")
 @click.option("--allow-degraded", is_flag=True, help="Take what this host has, and say so on every report.")
@@ -169,14 +169,13 @@ def _compare(
     """The same incident in the same branch under several profiles, side by side."""
     from envclone.incidents.report import in_short
 
-    reports = []
     with settings.stack() as stack:
-        for name in names:
-            reports.append(stack.replay(incident_id, branch, profile=name.strip(), allow_degraded=allow_degraded))
+        reports = stack.replays(
+            incident_id, branch, profiles=[name.strip() for name in names], allow_degraded=allow_degraded
+        )
 
     def text() -> None:
         for report in reports:
-            click.echo(f"profile {report.profile}:")
             render(report)
         for line in in_short({report.profile or "": report for report in reports}):
             click.echo(line)

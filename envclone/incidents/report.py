@@ -29,6 +29,8 @@ def explain(report: ReplayReport) -> str:
     total = len(report.steps)
     word = "reproduced" if report.reproduced else "NOT reproduced"
     lines = [f"incident {report.incident}: {word} ({good} of {total} steps gave what production gave)"]
+    if report.profile is not None:
+        lines.append(f"  under the profile {report.profile}")
     if report.fidelity is not None and report.fidelity < 1:
         lines.append(f"  fidelity: only {report.fidelity:.1%} of sampled vector searches answer as production's do")
     lines += [f"  degraded: {line}" for line in report.degraded]

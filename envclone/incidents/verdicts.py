@@ -62,7 +62,7 @@ class ReplayReport:
     """The verdict on a whole incident.
 
     `evidence` is what the limits of each store did during the replay, `limits` what they are, `profile` the resource
-    profile that was asked for, `degraded` what of production's this host could not give, `timeouts` the stores whose
+    profile that it ran under, `degraded` what of production's this host could not give, `timeouts` the stores whose
     statements ran into one.
     """
 

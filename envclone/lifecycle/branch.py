@@ -27,7 +27,7 @@ from envclone.protocols import CowDriver
 if TYPE_CHECKING:
     from envclone.profiles.profile import Profile
 
-__all__ = ["create", "halt", "reprofile", "require_free", "reset", "start", "stop"]
+__all__ = ["create", "credentials_of", "halt", "plain", "require_free", "reset", "start", "stop"]
 
 ROLE = "envclone"
 """The role that a branch's user gets in its servers."""
@@ -80,7 +80,8 @@ def create(
             stores=image.raw.stores,
             incident=incident,
             fidelity=image.fidelity,
-            profiles=_plain(given),
+            profiles=plain(given),
+            profile=profile or "",
             degraded=degraded,
             pid=os.getpid(),
             runtime=chosen,
@@ -146,7 +147,7 @@ def reset(project: Project, name: str) -> Branch:
         ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
         registry.runtime(branch.runtime).remove(name, place)  # what goes need not stop gently
         registry.runtime(branch.runtime).stop(branch, place)
-        credentials = _credentials(branch)
+        credentials = credentials_of(branch)
         branch = replace(branch, state=BranchState.CREATING, pid=os.getpid(), stores=image.raw.stores, endpoints={})
         branch = previews.planned(project, branch)
         branch = replace(branch, images={**branch.images, **pinned})
@@ -179,7 +180,7 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
         wanted = runtime or branch.runtime
         if _runs(project, branch, runtime):
             return branch
-        credentials = _credentials(branch)
+        credentials = credentials_of(branch)
         if wanted != branch.runtime:
             registry.runtime(wanted)  # an unknown one is refused before anything is stopped
             registry.runtime(branch.runtime).stop(branch, place)
@@ -200,37 +201,8 @@ def _runs(project: Project, branch: Branch, runtime: str | None) -> bool:
     return all(registry.runtime(branch.runtime).running(branch, directory(project.pool, branch.name)).values())
 
 
-def reprofile(project: Project, name: str, profile: str | None, *, allow_degraded: bool = False) -> Branch:
-    """Start a branch's servers anew under another profile, or with None under the stack file's; its data stay.
-
-    Raises ResourceError when this host cannot give what it says and `allow_degraded` is not said.
-    """
-    pool = project.pool
-    with pool.owning("branches", name) as place:
-        branch = load(project, name)
-        if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
-            raise UnsafeError(f"the branch '{name}' is {branch.state}", hint=f"envclone rm {name}")
-        given, degraded = profiles.chosen(
-            project,
-            branch.environment,
-            branch.stores,
-            profile,
-            allow_degraded=allow_degraded,
-            runtime=branch.runtime,
-        )
-        ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
-        credentials = _credentials(branch)
-        registry.runtime(branch.runtime).stop(branch, place)
-        branch = replace(branch, profiles=_plain(given), degraded=degraded, state=BranchState.STOPPED)
-        branch = previews.prepare(project, previews.planned(project, branch), place, credentials)
-        save(pool, branch)
-        endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=ports[0] if ports else None)
-        branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)
-        save(pool, branch)
-    return branch
-
-
-def _plain(given: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
+def plain(given: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
+    """Profiles as a branch's record has them."""
     return {name: one.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for name, one in given.items()}
 
 
@@ -265,7 +237,7 @@ def _clone_and_start(
         project.progress(ProgressEvent(f"cloning {store}", 0))
         cow.clone(image / store, place / store)
     project.progress(ProgressEvent("starting", 0))
-    credentials = credentials or _credentials(branch)
+    credentials = credentials or credentials_of(branch)
     branch = previews.prepare(project, branch, place, credentials)
     endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=port)
     return replace(branch, endpoints=endpoints, state=BranchState.RUNNING, pid=None)
@@ -292,7 +264,7 @@ def _of(project: Project, branch: Branch, held: ExitStack) -> Image:
     return image
 
 
-def _credentials(branch: Branch) -> Credentials:
+def credentials_of(branch: Branch) -> Credentials:
     """The branch's own login: the one it has, or a new one that exists nowhere else."""
     for endpoint in branch.endpoints.values():
         if endpoint.user and endpoint.password:

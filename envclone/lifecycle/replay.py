@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["branch_for", "last", "replay"]
 
 
-def replay(project: Project, ident: str, branch: Branch, *, profile: str | None = None) -> ReplayReport:
+def replay(project: Project, ident: str, branch: Branch) -> ReplayReport:
     """Rerun an incident in a running branch and compare; the report is kept with the branch.
 
     Raises UnsafeError when the branch does not run.
@@ -34,10 +34,10 @@ def replay(project: Project, ident: str, branch: Branch, *, profile: str | None 
         if branch.state is not BranchState.RUNNING:
             raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
         incident = masked_incident(project, ident, check(project, branch.image))
-        return _rerun(project, incident, branch, profile)
+        return _rerun(project, incident, branch)
 
 
-def _rerun(project: Project, incident: Incident, branch: Branch, profile: str | None) -> ReplayReport:
+def _rerun(project: Project, incident: Incident, branch: Branch) -> ReplayReport:
     """Rerun a masked incident in a running branch that nobody changes meanwhile."""
     from envclone.incidents import replay as rerun
 
@@ -56,7 +56,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, profile: str | 
     report = replace(
         report,
         fidelity=branch.fidelity,
-        profile=profile,
+        profile=branch.profile or (branch.environment if branch.profiles else None),
         evidence={name: one for name, one in evidence.items() if name in seen or one != Counters()},
         limits={name: one for name, one in branch.profiles.items() if name in seen},
         degraded=branch.degraded,

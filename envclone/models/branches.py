@@ -138,7 +138,8 @@ class Branch:
     """A copy-on-write clone of an image with its own running stores.
 
     `pid` is the process that is making it while the state is `creating`: a killed one can be told from a slow one.
-    `profiles` are the resource profiles (plain values) of its stores; `degraded` says what of them it does not have.
+    `profiles` are the resource profiles (plain values) of its stores, `profile` the name that they were asked for by
+    ('': those of the stack file); `degraded` says what of them it does not have.
     `services` are those that run beside the stores, in the order of their start; `images` what each container is made
     from, by digest; `allow` the destinations that it may reach. `ttl` (s) is how long it lives after its last use.
     `attested` is the digest of the image's attestation as the branch was made: an image made again has another.
@@ -166,3 +167,4 @@ class Branch:
     ttl: float | None = None
     attested: str = ""
     project: str = ""
+    profile: str = ""

@@ -88,8 +88,14 @@ def test_a_killed_process_is_named_and_the_larger_profile_passes(here: Place) ->
         assert conn.execute("SHOW work_mem").fetchone() == ("7MB",)
     assert here.call("replay", "88").returncode == 0
 
+    assert "under the profile prod" in here.call("replay", "88").stdout
+
     done = here.call("replay", "88", "--profile", "laptop", "--json", check=False)
     assert done.returncode == 5
+    own = here.json("show", branch["name"])
+    assert own["state"] == "running" and own["profiles"] == branch["profiles"]
+    with psycopg.connect(own["urls"]["main"]) as conn:
+        assert conn.execute("SHOW work_mem").fetchone() == ("7MB",)
     report = json.loads(done.stdout)
     assert report["evidence"]["main"]["oom_kills"] >= 1 and report["profile"] == "laptop"
     both = here.call("replay", "88", "--compare-profiles", "prod,laptop").stdout
@@ -102,7 +108,10 @@ def test_a_killed_process_is_named_and_the_larger_profile_passes(here: Place) ->
     assert "last replay: incident 88 NOT reproduced" in shown and "killed for memory at 96 MiB" in shown
     assert here.json("show", branch["name"])["last_replay"]["evidence"]["main"]["oom_kills"] >= 1
 
-    here.call("replay", "88", "--profile", "prod")
+    # an error, not a verdict
+    failed = here.call("replay", "99", "--branch", branch["name"], "--profile", "laptop", check=False)
+    assert failed.returncode == 2
+    assert here.json("show", branch["name"])["profiles"] == branch["profiles"]
     here.call("rm", branch["name"])
     assert _groups() == before
 
