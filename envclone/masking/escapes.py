@@ -15,7 +15,7 @@ from unicodedata import decimal, normalize
 
 import numpy as np
 
-__all__ = ["SMALL", "Piece", "codes_of", "pieces", "spelled_parts", "written"]
+__all__ = ["SMALL", "Piece", "codes_of", "firsts", "pieces", "spelled_parts", "written"]
 
 
 _PLANE, _PLANES = 0x10000, 0x110000
@@ -144,7 +144,7 @@ def spelled_parts(text: str) -> Iterator[tuple[int, int]]:
 def _signs(text: str) -> list[int]:
     """Where something may be spelled."""
     codes = codes_of(text)
-    found = [at for at in np.flatnonzero(_firsts()[codes]).tolist() if _SIGN.match(text, at) is not None]
+    found = [at for at in np.flatnonzero(firsts()[codes]).tolist() if _SIGN.match(text, at) is not None]
     for word in _BETWEEN:
         at = text.find(word)
         while at >= 0:
@@ -155,7 +155,7 @@ def _signs(text: str) -> list[int]:
 
 
 @cache
-def _firsts() -> Any:
+def firsts() -> Any:
     """For every code point whether a piece can begin with it."""
     table = np.zeros(_PLANES, bool)
     for code in (*range(_PLANE), *range(0x1D400, 0x1D800), *range(0x1F100, 0x1F200), *range(0xE0000, 0xE0080)):

@@ -28,6 +28,7 @@ from envclone.masking.parts import SHORTEST, Parts, canonical, grouped
 from envclone.masking.patterns import Span, by_form
 from envclone.masking.persons import Persons
 from envclone.masking.runs import Runs, cut
+from envclone.masking.spelled import spelled
 from envclone.masking.strangers import CUES, strangers
 from envclone.masking.uuids import numbers_of, uuids_in
 from envclone.masking.whole import WholeNames
@@ -89,8 +90,18 @@ class FreeText:
     def _batch(self, values: Sequence[str]) -> list[str]:
         if not values:
             return []
+        told = spelled(values)
+        if all(told) or not any(told):
+            return self._masked(values, read=told[0])
+        plain = iter(self._masked([value for value, odd in zip(values, told, strict=True) if not odd], read=False))
+        odd = iter(self._masked([value for value, odd in zip(values, told, strict=True) if odd], read=True))
+        return [next(odd if may else plain) for may in told]
+
+    def _masked(self, values: Sequence[str], *, read: bool) -> list[str]:
+        """Texts of a batch; `read` says that they are read in every way, not only as they are written."""
         text = _SEPARATOR.join(values)
-        return applied(text, self._edits(text)).split(_SEPARATOR)
+        edits = self._edits(text) if read else self._plain_edits(text)
+        return applied(text, edits).split(_SEPARATOR)
 
     def _edits(self, text: str) -> list[Edit]:
         """What is to be replaced in a text: as it is written, and in every way that it can be read."""
@@ -122,7 +133,7 @@ class FreeText:
         for start, end, kind in spans:
             masked = persons.get((start, end))
             out.append((start, -end, fresh[text[start:-end], kind] if masked is None else masked))
-        return out
+        return out  # in order and apart
 
     def spans(self, text: str) -> list[Span]:
         """What would be replaced in a text without lone surrogates: in order, no two overlapping."""

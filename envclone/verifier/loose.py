@@ -10,6 +10,7 @@ from unicodedata import normalize
 from urllib.parse import unquote
 
 from envclone.masking.decoders import views
+from envclone.masking.spelled import spelled
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch, Hit
 
@@ -80,11 +81,11 @@ class LooseSearch:
 def decoded(values: Sequence[Any]) -> list[bytes]:
     """Values as they are searched; behind each what it says in other spellings, apart from it."""
     texts = [text_of(value) for value in values]
-    strings = [value for value in values if isinstance(value, str)]
-    if next(views("\0".join(strings)), None) is None:
-        return texts
-    for number, value in enumerate(values):
-        if isinstance(value, str):
+    strings = [number for number, value in enumerate(values) if isinstance(value, str)]
+    told = spelled([values[number] for number in strings])
+    for number, odd in zip(strings, told, strict=True):
+        if odd:
+            value = values[number]
             said = {folded(view.text).encode("utf-8", "surrogatepass") for view in views(value)} - {texts[number]}
             texts[number] = SEPARATOR.join([texts[number], *sorted(said)])
     return texts

@@ -1,0 +1,58 @@
+"""Which texts may hold anything in another spelling: the sieve before the decoders, for the masker and for searches."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from envclone.compiled import available
+from envclone.masking.decoders import views
+from envclone.masking.escapes import codes_of, firsts
+
+__all__ = ["spelled"]
+
+_SEPARATOR = "\x00"
+_DASHES = (*range(0x2010, 0x2016), 0x2212)
+_ASKED = "%=?&'<][({*~@\n" + "".join(map(chr, _DASHES))
+"""Signs that only what follows makes a spelling."""
+
+
+def spelled(texts: Sequence[str]) -> list[bool]:
+    """For each text whether it may hold a spelling that `decoders` read: too often yes rather than once no."""
+    if not available():
+        return [next(views(_SEPARATOR.join(texts)), None) is not None] * len(texts)
+    if any(_SEPARATOR in text for text in texts):
+        texts = [text.replace(_SEPARATOR, " ") for text in texts]
+    return marked(codes_of(_SEPARATOR.join(texts)), len(texts)) if texts else []
+
+
+def marked(codes: Any, count: int) -> list[bool]:
+    """The same of the code points of so many texts with NUL between them; only where loops are compiled."""
+    from envclone.masking.kernels import spelled as kernels
+
+    found = np.zeros(count, np.bool_)
+    kernels.mark(codes, _classes(), found)
+    told: list[bool] = found.tolist()
+    return told
+
+
+@cache
+def _classes() -> Any:
+    from envclone.masking.kernels import spelled as kernels
+
+    begins = firsts()
+    classes = np.where(begins, kernels.TOLD, kernels.OTHER).astype(np.uint8)
+    for characters, kind in (
+        ("abcdefghijklmnopqrstuvwxyz", kernels.LETTER),
+        ("ABCDEFGHIJKLMNOPQRSTUVWXYZ", kernels.CAPITAL),
+        ("0123456789", kernels.DIGIT),
+        ("+/-_", kernels.BLOCK),
+        (" ", kernels.SPACE),
+        ("\0", kernels.END),
+        (_ASKED, kernels.SIGN),
+    ):
+        classes[[ord(char) for char in characters]] = kind
+    return classes
