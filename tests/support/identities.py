@@ -1,0 +1,205 @@
+"""People who exist nowhere, and every way in which software spells what they are called."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import html
+import json
+import quopri
+import random
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from unicodedata import normalize
+from urllib.parse import quote, quote_plus
+
+__all__ = ["SPELLINGS", "Someone", "someone", "spelled"]
+
+_HEADS = "quen wol zan brim dra fol gris hul jor kel lum mol nif oder pol rask stel tur ulm vor yel".split()  # noqa: SIM905
+_MIDDLES = "ze la mi bo ru ta ve ki no sa du fe gi ho ja".split()  # noqa: SIM905
+_TAILS = "lmann ttich sler rbek nquist vsky ldorf mmel sgard ppert".split()  # noqa: SIM905
+_FIRSTS = "hard tild frid gund wina rald trud mar lind burg".split()  # noqa: SIM905
+_STREETS = "Lindenweg Amselgasse Birkenallee Mühlenstraße Quellenweg".split()  # noqa: SIM905
+
+
+@dataclass(frozen=True)
+class Someone:
+    """One invented person; no two of them share a value."""
+
+    number: int
+    first: str
+    last: str
+    email: str
+    phone: str
+    ssn: str
+    card: str
+    iban: str
+    login: str
+    device: str
+    token: str
+    street: str
+    zip: str
+
+    @property
+    def name(self) -> str:
+        """First and last name."""
+        return f"{self.first} {self.last}"
+
+    def value(self, kind: str) -> str:
+        """What the person has of a kind: a person's name of `person`, the parts of an identity of `pair`."""
+        values = {
+            "person": self.name,
+            "pair": self.name,
+            "placed": f"{self.last}, {self.street}",
+            "email": self.email,
+            "phone": self.phone,
+            "national_id": self.ssn,
+            "card": self.card,
+            "iban": self.iban,
+            "username": self.login,
+            "uuid": self.device,
+            "secret": self.token,
+        }
+        return values[kind]
+
+
+def someone(number: int) -> Someone:
+    """The person with this number, below 3,000."""
+    rng = random.Random(number)
+    first = _HEADS[number * 5 % len(_HEADS)] + _MIDDLES[number % len(_MIDDLES)] + _FIRSTS[number * 3 % len(_FIRSTS)]
+    last = (
+        _HEADS[number % len(_HEADS)]
+        + _MIDDLES[number // len(_HEADS) % len(_MIDDLES)]
+        + _TAILS[number // len(_HEADS) // len(_MIDDLES) % len(_TAILS)]
+    )
+    digest = hashlib.sha256(str(number).encode()).hexdigest()
+    return Someone(
+        number,
+        first.capitalize(),
+        last.capitalize(),
+        f"{first}.{last}{number}@corp.example",
+        f"+49 30 5{number:04d}{rng.randint(100, 999)}",
+        f"{rng.randint(200, 665)}-{rng.randint(11, 98)}-{1000 + number}",
+        _card(f"4929{rng.randint(10**6, 10**7 - 1)}{number:04d}"),
+        _iban(f"37040044{rng.randint(10**5, 10**6 - 1)}{number:04d}"),
+        f"{first[:2]}{last[:5]}{number}",
+        str(uuid.uuid5(uuid.NAMESPACE_DNS, str(number))),
+        f"sk-{digest[:32]}",
+        f"{_STREETS[number % len(_STREETS)]} {number + 100}",
+        f"{10000 + number * 7}",
+    )
+
+
+def _card(digits: str) -> str:
+    total = sum(sum(divmod(int(c) * (2 if i % 2 == 0 else 1), 10)) for i, c in enumerate(reversed(digits)))
+    return digits + str(-total % 10)
+
+
+def _iban(account: str) -> str:
+    return f"DE{98 - int(account + '131400') % 97:02d}{account}"
+
+
+def _b64(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def _jwt(value: str) -> str:
+    parts = ('{"alg":"HS256"}', json.dumps({"sub": value}))
+    return ".".join(base64.urlsafe_b64encode(part.encode()).decode().rstrip("=") for part in parts) + ".c2ln"
+
+
+def _grouped(value: str, sign: str, size: int) -> str:
+    letters = "".join(c for c in value if c.isalnum() or c == "+")
+    return sign.join(letters[i : i + size] for i in range(0, len(letters), size))
+
+
+Spelling = Callable[[str], str]
+_ANY: Mapping[str, Spelling] = {
+    "plain": lambda v: v,
+    "sentence": lambda v: f"please call {v} back, it is urgent.",
+    "upper": lambda v: f"FOR {v.upper()} ONLY",
+    "percent": lambda v: f"https://app.example/reset?to={quote(v, safe='')}&n=1",
+    "percent of all": lambda v: "q=" + "".join(f"%{byte:02x}" for byte in v.encode()),
+    "percent twice": lambda v: "q=" + "".join(f"%25{byte:02X}" for byte in v.encode()),
+    "plus": lambda v: f"https://app.example/s?q={quote_plus(v)}",
+    "entity": lambda v: "to " + "".join(f"&#{ord(c)};" if not c.isalnum() else c for c in v) + " now",
+    "entity of all": lambda v: "".join(f"&#x{ord(c):x};" for c in v),
+    "entity by name": lambda v: html.escape(f"<{v}>").replace("@", "&commat;"),
+    "quoted-printable": lambda v: quopri.encodestring(f"to {v}=".encode()).decode().replace("@", "=40"),
+    "word q": lambda v: f"To: =?utf-8?Q?{v.replace(' ', '_').replace('@', '=40')}?= <list>",
+    "word b": lambda v: f"To: =?utf-8?B?{_b64('the person ' + v)}?=",
+    "base64": lambda v: "Basic " + _b64(f"user {v}:secret"),
+    "base64url": lambda v: base64.urlsafe_b64encode(f"it is {v}, they say".encode()).decode(),
+    "base64 of utf-16": lambda v: base64.b64encode(f"it is {v}".encode("utf-16-le")).decode(),
+    "base64 twice": lambda v: _b64("token " + _b64(f"it is {v} again")),
+    "base32": lambda v: base64.b32encode(f"it is {v}".encode()).decode(),
+    "jwt": _jwt,
+    "hex": lambda v: f"user {v}".encode().hex(),
+    "hex of bytea": lambda v: "\\x" + f"it is {v}".encode().hex(),
+    "hex in pairs": lambda v: f"it is {v}".encode().hex(":"),
+    "json": lambda v: '{"to":"' + "".join(f"\\u{ord(c):04x}" for c in v) + '"}',
+    "json twice": lambda v: json.dumps(json.dumps({"to": v, "q": '"'})),
+    "sql octal": lambda v: "E'" + "".join(f"\\{ord(c):03o}" for c in v) + "'" if v.isascii() else v,
+    "c hex": lambda v: "".join(f"\\x{byte:02x}" for byte in v.encode()),
+    "python": lambda v: "".join(f"\\U{ord(c):08x}" for c in v),
+    "javascript": lambda v: "".join(f"\\u{{{ord(c):x}}}" for c in v),
+    "soft hyphen": lambda v: f"by {v[:4]}\u00ad{v[4:]}",
+    "no width": lambda v: f"by {chr(0x200B).join(v)}",
+    "full width": lambda v: "by " + "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in v),
+    "markup": lambda v: f"by <b>{v[:5]}</b>{v[5:]}!",
+    "bbcode": lambda v: f"by [b]{v[:5]}[/b]{v[5:]}!",
+    "no-break": lambda v: f"by {v.replace(' ', chr(0xA0))}",
+    "quoted mail": lambda v: "> wrote " + v.replace(" ", "\n> ") + "\n",
+}
+_MAIL: Mapping[str, Spelling] = {
+    "[at]": lambda v: "write " + v.replace("@", " [at] "),
+    "(at) (dot)": lambda v: "write " + v.replace("@", "(at)").replace(".", "(dot)"),
+    "at and dot": lambda v: "write " + v.replace("@", " at ").replace(".", " dot "),
+    "mailto": lambda v: f'<a href="mailto:{v}?subject=x">mail</a>',
+}
+_NAME: Mapping[str, Spelling] = {
+    "last, first": lambda v: ", ".join(reversed(v.split(" "))),
+    "genitive": lambda v: f"in {v}'s own words",
+    "german genitive": lambda v: f"das Konto {v}s ist leer",
+    "initial and last": lambda v: f"login {(v[0] + v.split(' ')[1]).lower()}",
+    "joined": lambda v: f"@{v.replace(' ', '')}",
+    "dotted": lambda v: f"home/{v.replace(' ', '.').lower()}/x",
+    "underscored": lambda v: f"user_{v.replace(' ', '_').lower()}",
+    "line break": lambda v: f"by {v.replace(' ', chr(10))}",
+    "bold letters": lambda v: "".join(
+        chr(0x1D400 + ord(c) - 65) if c.isupper() else chr(0x1D41A + ord(c) - 97) if c.islower() else c for c in v
+    ),
+    "umlauts apart": lambda v: normalize("NFD", f"by {v}"),
+}
+_NUMBER: Mapping[str, Spelling] = {
+    "by four": lambda v: f"no. {_grouped(v, ' ', 4)}",
+    "by three": lambda v: f"no. {_grouped(v, '.', 3)}",
+    "no groups": lambda v: f"no. {_grouped(v, '', 4)}",
+    "dashes": lambda v: f"no. {_grouped(v, '-', 5)}",
+}
+_UUID: Mapping[str, Spelling] = {
+    "no dashes": lambda v: v.replace("-", ""),
+    "braces": lambda v: "{" + v.upper() + "}",
+    "urn": lambda v: f"urn:uuid:{v}",
+}
+_OF_KIND: Mapping[str, Mapping[str, Spelling]] = {
+    "person": _NAME,
+    "pair": _NAME,
+    "placed": {},
+    "email": _MAIL,
+    "phone": _NUMBER,
+    "national_id": _NUMBER,
+    "card": _NUMBER,
+    "iban": _NUMBER,
+    "username": {},
+    "uuid": _UUID,
+    "secret": {},
+}
+SPELLINGS: Mapping[str, Mapping[str, Spelling]] = {kind: {**_ANY, **more} for kind, more in _OF_KIND.items()}
+"""Per kind of identity every spelling by its name."""
+
+
+def spelled(one: Someone, kind: str, how: str) -> str:
+    """A person's value of a kind as it stands in a text."""
+    return SPELLINGS[kind][how](one.value(kind))
