@@ -127,8 +127,11 @@ class Masks(Protocol):
 class Look(Protocol):
     """Who is shown every value while a clone is compared; copies of the process look at parts of it."""
 
-    def batch(self, address: str, before: list[Any], after: list[Any]) -> None:
-        """Values beside any row (definitions, large objects), and what the clone has in their places."""
+    def batch(self, address: str, before: list[Any], after: list[Any], places: Sequence[str] = ()) -> None:
+        """Values beside any row (definitions, large objects), and what the clone has in their places.
+
+        `places` says of each where it is, as it may be shown, when the address does not.
+        """
         ...
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:

@@ -74,11 +74,12 @@ class Looker:
         self._seen: dict[Where, _Seen] = {}
         self._counted: dict[str, Tally] = {}
 
-    def batch(self, address: str, before: Sequence[Any], after: Sequence[Any]) -> None:
+    def batch(self, address: str, before: Sequence[Any], after: Sequence[Any], places: Sequence[str] = ()) -> None:
         """Search values beside any row: definitions, large objects."""
         self._values += len(after)
-        self._strong(address, None, before, after, None)
-        self._pairs(address, after, self._weak_hits(after), None)
+        rows = Rows(address, {}, {}, places) if places else None
+        self._strong(address, None, before, after, rows)
+        self._pairs(address, after, self._weak_hits(after), rows)
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""

@@ -174,11 +174,12 @@ def _missed(planted: Sequence[Planted], findings: Sequence[dict[str, Any]]) -> l
     missed = []
     for one in planted:
         wanted = {"pair": ("person",), "placed": ("person", "address")}.get(one.kind, (one.kind,))
-        own = f"{one.number:04d}" in one.found
+        own = f"{one.number:04d}"
         hits = [
             number
             for number, finding in enumerate(findings)
-            if re.search(one.found, finding["place"]) and (own or (finding["kind"] in wanted and budget[number] > 0))
+            if re.search(one.found, finding["place"])
+            and (own in finding["place"] or (finding["kind"] in wanted and budget[number] > 0))
         ]
         if hits:
             budget[hits[0]] -= 1

@@ -69,7 +69,7 @@ class Shown:
         self.after: set[str] = set()
         self._found: list[tuple[set[str], set[str]]] = []
 
-    def batch(self, address: str, before: list[Any], after: list[Any]) -> None:
+    def batch(self, address: str, before: list[Any], after: list[Any], places: Sequence[str] = ()) -> None:
         everybody = {part for number in range(PEOPLE) for part in who(number)}
         sides = ["\n".join(map(str, values)) for values in (before, after)]
         self._found.append(({p for p in everybody if p in sides[0]}, {p for p in everybody if p in sides[1]}))

@@ -17,8 +17,8 @@ _LAST = """
 Case Grant Hunter Bond Banks Bush Cook Page Field Stone Wood Brooks Rivers Lake Hill Church Bell Ball Best Black White
 Brown Green Long Short Small Young Power Price Rich Sharp Star Strong Sweet Waters
 Winter Wise Worth Key Lane Little
-Love Major Marsh Mills Moody Noble Parks Pope Post Power Reeves Root Rush Sales Salt Savage Self Steel Street Temple Test
-Law """.split()  # noqa: SIM905
+Love Major Marsh Mills Moody Noble Parks Pope Post Power Reeves Root Rush Sales Salt Savage Self Steel Street Temple
+Test Law """.split()  # noqa: SIM905
 
 PEOPLE: Sequence[tuple[str, str]] = [
     (_FIRST[i % len(_FIRST)], _LAST[(i * 7 + i // len(_FIRST)) % len(_LAST)]) for i in range(160)

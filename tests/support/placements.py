@@ -34,8 +34,11 @@ RULES = """\
 
 @dataclass(frozen=True)
 class Place:
-    """Statements that put a value somewhere (`{v}` is its literal, `{raw}` the value inside of one, `{i}` an
-    identifier, `{n}` a number of its own) and the address under which it has to be reported, `{n}` in it."""
+    """Statements that put a value somewhere, and a pattern of the place that a finding has to name.
+
+    In both `{n}` is a number of its own; in the statements `{v}` is the value's literal, `{rev}` that of it backwards,
+    `{raw}` the value inside of a literal, and `{i}` an identifier that reads so.
+    """
 
     what: str
     put: str
@@ -47,6 +50,7 @@ class Place:
         """The statements that put a value there."""
         raw = value.replace("'", "''")
         text = self.put.replace("{n}", f"{number:04d}").replace("{v}", f"'{raw}'").replace("{raw}", raw)
+        text = text.replace("{rev}", f"'{value[::-1].replace(chr(39), chr(39) * 2)}'")
         return text.replace("{i}", '"' + value.replace('"', '""') + '"')
 
     def address(self, number: int) -> str:
@@ -168,7 +172,7 @@ def _definitions() -> Iterator[Place]:
             "EVENT TRIGGER y{n}",
         ),
         "server": ("CREATE SERVER y{n} FOREIGN DATA WRAPPER bare", "SERVER y{n}"),
-        "large object": ("SELECT lo_create({n}01)", "LARGE OBJECT {n}01"),
+        "large object": ("SELECT lo_create(9{n})", "LARGE OBJECT 9{n}"),
         "text search": ("CREATE TEXT SEARCH CONFIGURATION y{n} (COPY = simple)", "TEXT SEARCH CONFIGURATION y{n}"),
         "collation": ('CREATE COLLATION y{n} FROM "C"', "COLLATION y{n}"),
         "cast": ("CREATE TYPE y{n} AS (a int); CREATE CAST (y{n} AS text) WITH INOUT", "CAST (y{n} AS text)"),
@@ -201,9 +205,34 @@ def _definitions() -> Iterator[Place]:
     )
     yield Place(
         "rows of a materialized view",
-        "CREATE MATERIALIZED VIEW y{n} AS SELECT convert_from("
-        "decode(reverse(encode(convert_to('{raw}', 'UTF8'), 'hex')), 'hex'), 'LATIN1') AS c",
-        "view .*y{n}",
+        "CREATE MATERIALIZED VIEW y{n} AS SELECT reverse({rev}) AS c",
+        "data/base|y{n}|materialized",
+    )
+    yield Place(
+        "entries of an index on an expression", "CREATE INDEX y{n} ON base ((note || reverse({rev})))", "data/base|y{n}"
+    )
+    yield Place(
+        "statistics of an index on an expression",
+        "CREATE TABLE k{n} (id int); INSERT INTO k{n} SELECT 1 FROM generate_series(1, 9);"
+        "CREATE INDEX y{n} ON k{n} ((reverse({rev}) || id / 10)); ANALYZE k{n}",
+        "data/base|y{n}",
+    )
+    yield Place(
+        "statistics of rows that are gone",
+        "CREATE TABLE k{n} (c text); INSERT INTO k{n} SELECT {v} FROM generate_series(1, 9); ANALYZE k{n};"
+        "UPDATE k{n} SET c = 'x'",
+        "data/base|k{n}",
+    )
+    yield Place(
+        "extended statistics of rows that are gone",
+        "CREATE TABLE k{n} (c text, d int); INSERT INTO k{n} SELECT {v}, 1 FROM generate_series(1, 9);"
+        "CREATE STATISTICS y{n} (mcv) ON c, d FROM k{n}; ANALYZE k{n}; UPDATE k{n} SET c = 'x'; ANALYZE k{n} (d)",
+        "data/base|[ky]{n}",
+    )
+    yield Place(
+        "entries of rows that are gone",
+        "CREATE TABLE k{n} (c text); CREATE INDEX ON k{n} (c); INSERT INTO k{n} VALUES ({v}); UPDATE k{n} SET c = 'x'",
+        "data/base|k{n}",
     )
     yield Place(
         "function in SQL", "CREATE FUNCTION y{n}() RETURNS text LANGUAGE sql RETURN {v}::text", "function .*y{n}"

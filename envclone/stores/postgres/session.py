@@ -96,7 +96,8 @@ class PostgresSession:
             yield from read.read_values(conn, addresses)
             if addresses is None:
                 yield from read.read_objects(conn)
-                yield from definitions.read_definitions(conn)
+                for address, texts, _ in definitions.read_definitions(conn):
+                    yield address, texts
 
     def rows(self, addresses: Collection[str] | None = None) -> Iterator[Rows]:
         """Batches of whole rows with their keys and addresses, streamed."""

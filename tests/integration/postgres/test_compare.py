@@ -64,7 +64,7 @@ class Seen:
         self.wrong = 0
         self._found: list[tuple[str, int, int]] = []
 
-    def batch(self, address: str, before: list[Any], after: list[Any]) -> None:
+    def batch(self, address: str, before: list[Any], after: list[Any], places: Sequence[str] = ()) -> None:
         reversing = address == f"{TABLE}.name"
         wrong = sum(a != (b[::-1] if reversing else b) for b, a in zip(before, after, strict=True))
         self._found.append((address, len(after), wrong if not address.endswith("born") else 0))

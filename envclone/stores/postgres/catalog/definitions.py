@@ -6,13 +6,13 @@ see it, `\\d` shows it. So they are read as the server prints them.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import psycopg
 from psycopg import sql
 
-__all__ = ["read_definitions"]
+__all__ = ["read_definitions", "read_missing"]
 
 _OWN = "n.nspname OPERATOR(pg_catalog.<>) 'information_schema' AND n.nspname OPERATOR(pg_catalog.!~) '^pg_'"
 
@@ -49,94 +49,171 @@ _SOURCES = {
     "function": "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text, pg_catalog.pg_get_functiondef(p.oid)"
     " FROM pg_catalog.pg_proc p"
     " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace"
-    " WHERE p.prokind OPERATOR(pg_catalog.=) ANY ('{{f,p}}')"
+    " WHERE p.prokind OPERATOR(pg_catalog.=) ANY ('{{f,p,w}}')"
     " AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d"
     " WHERE d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e') AND {own}",
     "partition key": "SELECT p.partrelid::pg_catalog.regclass::pg_catalog.text,"
     " pg_catalog.pg_get_partkeydef(p.partrelid)"
     " FROM pg_catalog.pg_partitioned_table p",
-    "publication": "SELECT r.prrelid::pg_catalog.regclass::pg_catalog.text, pg_catalog.pg_get_expr(r.prqual, r.prrelid)"
-    " FROM pg_catalog.pg_publication_rel r",
+    "publication": "SELECT pg_catalog.concat_ws(' of ', p.pubname, r.prrelid::pg_catalog.regclass),"
+    " pg_catalog.pg_get_expr(r.prqual, r.prrelid) FROM pg_catalog.pg_publication_rel r"
+    " JOIN pg_catalog.pg_publication p ON p.oid OPERATOR(pg_catalog.=) r.prpubid",
+    "aggregate": "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text,"
+    " pg_catalog.concat_ws(' ', a.agginitval, a.aggminitval) FROM pg_catalog.pg_aggregate a"
+    " JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) a.aggfnoid"
+    " JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace WHERE {own}",
 }
-"""Per kind of definition a query of names and texts; publications have expressions from version 15 on."""
+"""Per kind of definition a query of names and texts."""
+
+_SINCE = {"publication": 150000, "name of a granted setting": 150000}
+"""Which versions have what not all have."""
 
 _WORDS = {
     "comment on": "SELECT pg_catalog.pg_describe_object(d.classoid, d.objoid, d.objsubid), d.description"
     " FROM pg_catalog.pg_description d"
-    " WHERE d.classoid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_subscription'::pg_catalog.regclass"
     " UNION ALL SELECT pg_catalog.pg_describe_object(d.classoid, d.objoid, 0), d.description"
-    " FROM pg_catalog.pg_shdescription d"
-    " WHERE d.classoid OPERATOR(pg_catalog.<>) 'pg_catalog.pg_database'::pg_catalog.regclass"
-    " OR d.objoid OPERATOR(pg_catalog.=) (SELECT oid FROM pg_catalog.pg_database"
-    " WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database())",
+    " FROM pg_catalog.pg_shdescription d",
     "label of": "SELECT l.provider, l.label FROM pg_catalog.pg_seclabel l"
     " UNION ALL SELECT l.provider, l.label FROM pg_catalog.pg_shseclabel l",
     "settings of": "SELECT COALESCE('role ' OPERATOR(pg_catalog.||) r.rolname,"
     " 'database ' OPERATOR(pg_catalog.||) d.datname, 'all'),"
     " pg_catalog.array_to_string(s.setconfig, ' ') FROM pg_catalog.pg_db_role_setting s"
     " LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.setrole"
-    " LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase"
-    " WHERE s.setdatabase OPERATOR(pg_catalog.=) 0 OR d.datname OPERATOR(pg_catalog.=) pg_catalog.current_database()",
-    "name of": "SELECT 'a role', rolname FROM pg_catalog.pg_roles"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
-    " UNION ALL SELECT 'a database', datname FROM pg_catalog.pg_database"
-    " WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
-    " UNION ALL SELECT 'a schema', nspname FROM pg_catalog.pg_namespace"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
-    " UNION ALL SELECT 'a relation', relname FROM pg_catalog.pg_class"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
-    " UNION ALL SELECT 'a column', attname FROM pg_catalog.pg_attribute"
-    " WHERE attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384 AND NOT attisdropped"
-    " UNION ALL SELECT 'a type', typname FROM pg_catalog.pg_type"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
-    " UNION ALL SELECT 'a function', proname FROM pg_catalog.pg_proc"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
-    " UNION ALL SELECT 'a constraint', conname FROM pg_catalog.pg_constraint"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
-    " UNION ALL SELECT 'a trigger', tgname FROM pg_catalog.pg_trigger"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
-    " UNION ALL SELECT 'a policy', polname FROM pg_catalog.pg_policy UNION ALL SELECT 'a rule', rulename"
-    " FROM pg_catalog.pg_rewrite"
-    " UNION ALL SELECT 'a publication', pubname FROM pg_catalog.pg_publication"
-    " UNION ALL SELECT 'an event trigger', evtname FROM pg_catalog.pg_event_trigger"
-    " UNION ALL SELECT 'a foreign server', srvname FROM pg_catalog.pg_foreign_server"
-    " UNION ALL SELECT 'a tablespace', spcname FROM pg_catalog.pg_tablespace"
-    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
+    " LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase",
     "labels of enum": "SELECT enumtypid::pg_catalog.regtype::pg_catalog.text, enumlabel FROM pg_catalog.pg_enum",
     "default of type": "SELECT oid::pg_catalog.regtype::pg_catalog.text, typdefault FROM pg_catalog.pg_type"
+    " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
+    "rows to dump of extension": "SELECT extname, pg_catalog.array_to_string(extcondition, ' ')"
+    " FROM pg_catalog.pg_extension",
+    "functions of extension": "SELECT e.extname, pg_catalog.pg_get_functiondef(p.oid) FROM pg_catalog.pg_proc p"
+    " JOIN pg_catalog.pg_depend d ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass"
+    " AND d.objid OPERATOR(pg_catalog.=) p.oid AND d.deptype OPERATOR(pg_catalog.=) 'e'"
+    " JOIN pg_catalog.pg_extension e ON e.oid OPERATOR(pg_catalog.=) d.refobjid"
+    " WHERE p.prokind OPERATOR(pg_catalog.=) ANY ('{f,p,w}')"
+    " AND p.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
+    "version of extension": "SELECT extname, extversion FROM pg_catalog.pg_extension",
+    "rules of collation": "SELECT collname, pg_catalog.concat_ws(' ', pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>)"
+    " 'collicurules', c.collcollate, c.collctype) FROM pg_catalog.pg_collation c"
     " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
     "options of": "SELECT 'foreign data wrapper ' OPERATOR(pg_catalog.||) fdwname,"
     " pg_catalog.array_to_string(fdwoptions, ' ')"
     " FROM pg_catalog.pg_foreign_data_wrapper"
+    " UNION ALL SELECT 'foreign server ' OPERATOR(pg_catalog.||) srvname,"
+    " pg_catalog.concat_ws(' ', srvtype, srvversion, pg_catalog.array_to_string(srvoptions, ' '))"
+    " FROM pg_catalog.pg_foreign_server"
     " UNION ALL SELECT 'foreign table ' OPERATOR(pg_catalog.||) ftrelid::pg_catalog.regclass,"
     " pg_catalog.array_to_string(ftoptions, ' ') FROM pg_catalog.pg_foreign_table"
     " UNION ALL SELECT 'column ' OPERATOR(pg_catalog.||) attrelid::pg_catalog.regclass"
-    " OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) attname, pg_catalog.array_to_string(attfdwoptions, ' ')"
-    " FROM pg_catalog.pg_attribute WHERE attfdwoptions IS NOT NULL"
+    " OPERATOR(pg_catalog.||) '.' OPERATOR(pg_catalog.||) attname,"
+    " pg_catalog.array_to_string(attfdwoptions OPERATOR(pg_catalog.||) attoptions, ' ')"
+    " FROM pg_catalog.pg_attribute WHERE attfdwoptions IS NOT NULL OR attoptions IS NOT NULL"
+    " UNION ALL SELECT 'relation ' OPERATOR(pg_catalog.||) oid::pg_catalog.regclass,"
+    " pg_catalog.array_to_string(reloptions, ' ') FROM pg_catalog.pg_class WHERE reloptions IS NOT NULL"
+    " UNION ALL SELECT 'tablespace ' OPERATOR(pg_catalog.||) spcname, pg_catalog.array_to_string(spcoptions, ' ')"
+    " FROM pg_catalog.pg_tablespace"
     " UNION ALL SELECT 'text search dictionary ' OPERATOR(pg_catalog.||) dictname, dictinitoption"
     " FROM pg_catalog.pg_ts_dict",
 }
-"""What stands in the catalogs in the clear: the search of the bytes sees it too, but cannot say what it is.
+"""What stands in the catalogs in the clear: the search of the bytes sees it too, but cannot say what it is."""
 
-Left out is what `defang` removes: subscriptions, other databases, the options of foreign servers and user mappings.
-"""
+_NAMES = {
+    "a role": ("pg_roles", "rolname"),
+    "a database": ("pg_database", "datname"),
+    "a tablespace": ("pg_tablespace", "spcname"),
+    "a schema": ("pg_namespace", "nspname"),
+    "a relation": ("pg_class", "relname"),
+    "a type": ("pg_type", "typname"),
+    "a function": ("pg_proc", "proname"),
+    "a constraint": ("pg_constraint", "conname"),
+    "a trigger": ("pg_trigger", "tgname"),
+    "a policy": ("pg_policy", "polname"),
+    "a rule": ("pg_rewrite", "rulename"),
+    "a publication": ("pg_publication", "pubname"),
+    "an event trigger": ("pg_event_trigger", "evtname"),
+    "a foreign data wrapper": ("pg_foreign_data_wrapper", "fdwname"),
+    "a foreign server": ("pg_foreign_server", "srvname"),
+    "a statistics object": ("pg_statistic_ext", "stxname"),
+    "an extension": ("pg_extension", "extname"),
+    "a collation": ("pg_collation", "collname"),
+    "a conversion": ("pg_conversion", "conname"),
+    "an operator class": ("pg_opclass", "opcname"),
+    "an operator family": ("pg_opfamily", "opfname"),
+    "an access method": ("pg_am", "amname"),
+    "a language": ("pg_language", "lanname"),
+    "a text search configuration": ("pg_ts_config", "cfgname"),
+    "a text search dictionary": ("pg_ts_dict", "dictname"),
+    "a text search parser": ("pg_ts_parser", "prsname"),
+    "a text search template": ("pg_ts_template", "tmplname"),
+    "a granted setting": ("pg_parameter_acl", "parname"),
+}
+"""Per kind of object its catalog and the column of its name."""
+
+_NAME = (
+    "SELECT x.{column}::pg_catalog.text,"
+    " {catalog} OPERATOR(pg_catalog.||) ' ' OPERATOR(pg_catalog.||) x.oid::pg_catalog.text"
+    " FROM pg_catalog.{table} x WHERE x.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384"
+)
+_NAMES_WITHIN = {
+    "name of a column": "SELECT attname::pg_catalog.text, 'column ' OPERATOR(pg_catalog.||) attnum::pg_catalog.text"
+    " OPERATOR(pg_catalog.||) ' of pg_class ' OPERATOR(pg_catalog.||) attrelid::pg_catalog.text"
+    " FROM pg_catalog.pg_attribute"
+    " WHERE attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384 AND NOT attisdropped"
+    " AND attnum OPERATOR(pg_catalog.>) 0",
+    "name of an argument": "SELECT a.name, 'pg_proc ' OPERATOR(pg_catalog.||) p.oid::pg_catalog.text"
+    " FROM pg_catalog.pg_proc p CROSS JOIN LATERAL pg_catalog.unnest(p.proargnames) AS a (name)"
+    " WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
+    "name of a label's provider": "SELECT provider, 'pg_seclabel' FROM pg_catalog.pg_seclabel"
+    " UNION ALL SELECT provider, 'pg_shseclabel' FROM pg_catalog.pg_shseclabel",
+}
+"""The names that are no object's: texts and where they stand."""
 
 
-def read_definitions(conn: psycopg.Connection[tuple[Any, ...]]) -> Iterator[tuple[str, list[Any]]]:
-    """Every definition that can hold a literal, as `(definition of <kind> <name>, [text])`.
+def read_missing(
+    conn: psycopg.Connection[tuple[Any, ...]], relations: Sequence[int]
+) -> Iterator[tuple[int, str, str]]:
+    """What rows show that are older than their column: relation, column, and the catalog's value as text.
 
-    Then what the catalogs say in words: comments, labels, settings, options, names.
+    It stays there when no row shows it any more.
     """
+    yield from conn.execute(
+        "SELECT attrelid::pg_catalog.int8, attname::pg_catalog.text, attmissingval::pg_catalog.text"
+        " FROM pg_catalog.pg_attribute"
+        " WHERE attrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[]) AND attmissingval IS NOT NULL",
+        [list(relations)],
+    ).fetchall()
+
+
+def read_definitions(
+    conn: psycopg.Connection[tuple[Any, ...]],
+) -> Iterator[tuple[str, list[Any], Sequence[str]]]:
+    """Every definition that can hold a literal, as `(definition of <kind> <name>, [text], ())`.
+
+    Then what the catalogs say in words: comments, labels, settings, options. Then the names of all objects that are not
+    PostgreSQL's own, by kind, with the catalog and oid of each: `(name of <kind>, names, places)`.
+    """
+    version = conn.info.server_version
     for kind, query in _SOURCES.items():
-        if kind == "publication" and conn.info.server_version < 150000:
+        if version < _SINCE.get(kind, 0):
             continue
         # the queries are constants of this module; `own` is one too
         for name, text in conn.execute(sql.SQL(query).format(own=sql.SQL(_OWN))).fetchall():
             if text:
-                yield f"definition of {kind} {name}", [text]
+                yield f"definition of {kind} {name}", [text], ()
     for kind, query in _WORDS.items():
         words: dict[str, list[Any]] = {}
         for name, text in conn.execute(query).fetchall():
             if text:
                 words.setdefault(name, []).append(text)
-        yield from ((f"{kind} {name}", texts) for name, texts in words.items())
+        yield from ((f"{kind} {name}", texts, ()) for name, texts in words.items())
+    names: dict[str, Sequence[tuple[str, str]]] = {}
+    for kind, (table, column) in _NAMES.items():
+        if version >= _SINCE.get(f"name of {kind}", 0):
+            query_ = sql.SQL(_NAME).format(
+                catalog=sql.Literal(table), table=sql.Identifier(table), column=sql.Identifier(column)
+            )
+            names[f"name of {kind}"] = conn.execute(query_).fetchall()
+    for kind, query in _NAMES_WITHIN.items():
+        names[kind] = conn.execute(query).fetchall()
+    for kind, found in names.items():
+        if found:
+            yield kind, [name for name, _ in found], [where for _, where in found]

@@ -116,10 +116,17 @@ class _Comparison:
         for prover, its in zip(self._provers, seen, strict=True):
             rows[prover.table.address] = its.clean
             problems += prover.problems(its)
-        with self._raw(autocommit=True) as raw:
-            for source in (read.read_objects, definitions.read_definitions):
-                for address, values in source(raw):
-                    self._look.batch(address, values, values)
+        with self._clean(autocommit=True) as clean:  # what is published: some of production's was put out of action
+            for address, values in read.read_objects(clean):
+                self._look.batch(address, values, values)
+            for address, values, places in definitions.read_definitions(clean):
+                self._look.batch(address, values, values, places)
+            roots = {leaf.oid: table for table in theirs.values() for leaf in table.leaves}
+            for relation, column, text in definitions.read_missing(clean, list(roots)):
+                address = roots[relation].at(column)
+                rule = self._plan.rules.get(address)
+                if rule is None or not rule.masked:
+                    self._look.batch(address, [text], [text], ["pg_attribute.attmissingval"])
         return Compared(rows, tuple(problems))
 
     def _prover(self, conn: Connection, table: Table) -> Prover:
