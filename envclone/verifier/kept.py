@@ -35,8 +35,10 @@ BESIDE = 3
 _WORDS = re.compile(r"[^\W\d_]+")
 _LISTED = re.compile(r"[/;&|\n]")
 _AND = frozenset(("and", "und", "et", "y", "e", "og", "en"))
-_LAST_WORDS = re.compile(r"([^\W\d_]+) [^\W\d_]+$")
-"""The word before the one that a text ends with."""
+_WORD_BEFORE = re.compile(r"([^\W\d_]+) $")
+_WORD_BEHIND = re.compile(r" ([^\W\d_]+)")
+_JOINT = re.compile(r"[ ,.]{0,3}")
+"""What stands between two everyday words that are a name."""
 _COMMON = 0.1
 """Persons of a pair that chance alone would give; from there on only names side by side count."""
 
@@ -54,21 +56,34 @@ def pairs_of_one_person(subjects: Subjects, hits: Sequence[Hit], text: bytes) ->
             if gap < 0 or one.original == other.original:
                 continue
             what = subjects.what(one.original), subjects.what(other.original)
-            if Part.NAME not in what or (what == (Part.NAME, Part.NAME) and _of_two(text, one.end, other)):
+            if Part.NAME not in what or (what == (Part.NAME, Part.NAME) and _of_two(text, one, other)):
+                continue
+            words = subjects.ambiguous(one.original) + subjects.ambiguous(other.original)
+            if words == 2 and not _JOINT.fullmatch(text[one.end : other.start].decode("utf-8", "replace")):
                 continue
             if _one_person(subjects, one.original, other.original, gap):
                 return one, other
     return None
 
 
-def _of_two(text: bytes, end: int, other: Hit) -> bool:
-    """Whether two names are of two persons: 'Dave Murray/Steve Harris', 'Dave Murray, Steve Harris'."""
-    gap = text[end : other.start].decode("utf-8", "ignore")
+def _of_two(text: bytes, one: Hit, other: Hit) -> bool:
+    """Whether two names are of two persons: 'Dave Murray/Steve Harris', 'Dave Murray, Steve Harris'.
+
+    Signs that separate the values of one record (`first=Dave&last=Murray`, `Dave;Murray`) do that only where either
+    side has another name beside it.
+    """
+    gap = text[one.end : other.start].decode("utf-8", "ignore")
     words = _WORDS.findall(gap)
-    if _LISTED.search(gap) or any(word in _AND or is_name(word) for word in words):
+    if len(words) == 1 and gap == f" {words[0]} " and words[0] not in _AND:
+        return False  # a name between first and last
+    if any(word in _AND or is_name(word) for word in words):
         return True
-    before = _LAST_WORDS.search(text[max(0, end - NEAR) : end].decode("utf-8", "ignore"))
-    return "," in gap and not words and before is not None and is_name(before[1])
+    before = _WORD_BEFORE.search(text[max(0, one.start - NEAR) : one.start].decode("utf-8", "ignore"))
+    after = _WORD_BEHIND.match(text[other.end : other.end + NEAR].decode("utf-8", "ignore"))
+    named = before is not None and is_name(before[1])
+    if _LISTED.search(gap):
+        return named or (after is not None and is_name(after[1]))
+    return "," in gap and not words and named
 
 
 def _one_person(subjects: Subjects, one: int, other: int, gap: int) -> bool:

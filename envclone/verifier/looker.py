@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone.address import Address
 from envclone.masking.jsonscan import render
-from envclone.masking.kinds import NUMBERS
+from envclone.masking.kinds import DATES, NUMBERS
 from envclone.masking.shown import shown_path
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.verifier.findings import outline
@@ -29,6 +29,12 @@ _KEY = re.compile(r"-?\d{1,18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Keys that may be shown where a rule keeps them: numbers and uuids."""
 _EXAMPLES = 3
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
+
+_NO_WORDS = DATES | {
+    "bool", "time", "timetz", "interval", "uuid", "inet", "cidr", "macaddr", "macaddr8", "bit", "varbit", "money",
+    "point", "line", "lseg", "box", "path", "polygon", "circle", "int4range", "int8range", "numrange",
+}  # fmt: skip
+"""Types whose values cannot hold a word or a number of persons."""
 
 Where = tuple[str, str, str, str]
 """Address, source, kind, what."""
@@ -90,7 +96,7 @@ class Looker:
             self._strong(address, rule, before, after, rows)
             if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
                 continue
-            if rule is None or rule.kind in _TEXTS or rule.base in ("tsvector", *NUMBERS):
+            if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
                 hits = self._weak_hits(after, None if after is before else before)
                 if rule is None or rule.base not in NUMBERS:
                     self._pairs(address, after, hits, rows)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import random
+import re
 import uuid
 from collections.abc import Sequence
 
@@ -24,6 +25,9 @@ PEOPLE: Sequence[tuple[str, str]] = [
     (_FIRST[i % len(_FIRST)], _LAST[(i * 7 + i // len(_FIRST)) % len(_LAST)]) for i in range(160)
 ]
 """First and last names that are everyday words."""
+
+_WHOLE = re.compile("|".join(f"{first}[ ,._-]*{last}|{last}[ ,._-]*{first}" for first, last in PEOPLE), re.IGNORECASE)
+"""Somebody's first and last name side by side: a text with that names somebody."""
 
 _SENTENCES = (
     "By the grace of a late train the order arrived on time",
@@ -82,6 +86,10 @@ def texts(count: int, seed: int = 7) -> list[str]:
         lambda: f"the {rng.choice(_FIRST).lower()} of {rng.choice(_LAST).lower()} {rng.randint(1, 999)}",
     )
     found: dict[str, None] = {}
+    turn = 0
     while len(found) < count:
-        found.setdefault(makers[len(found) % len(makers)]())
+        turn += 1
+        text = makers[turn % len(makers)]()
+        if not _WHOLE.search(text):
+            found.setdefault(text)
     return list(found)

@@ -214,7 +214,7 @@ def _definitions() -> Iterator[Place]:
     yield Place(
         "statistics of an index on an expression",
         "CREATE TABLE k{n} (id int); INSERT INTO k{n} SELECT 1 FROM generate_series(1, 9);"
-        "CREATE INDEX y{n} ON k{n} ((reverse({rev}) || id / 10)); ANALYZE k{n}",
+        "CREATE INDEX y{n} ON k{n} ((reverse({rev}) || ' ' || id / 10)); ANALYZE k{n}",
         "data/base|y{n}",
     )
     yield Place(
@@ -283,7 +283,7 @@ def _definitions() -> Iterator[Place]:
     yield Place(
         "name of a granted setting",
         "CREATE ROLE y{n}; GRANT SET ON PARAMETER {raw}.y TO y{n}",
-        "name of a (granted )?(setting|parameter)",
+        "name of a granted setting|rights on parameters",
         ("username",),
     )
     yield Place(
@@ -296,12 +296,12 @@ def _definitions() -> Iterator[Place]:
     yield Place(
         "option of a foreign table",
         "CREATE FOREIGN TABLE y{n} (id int) SERVER bare_server OPTIONS (a {v})",
-        "foreign table y{n}",
+        "foreign table .*y{n}",
     )
     yield Place(
         "option of a foreign column",
         "CREATE FOREIGN TABLE y{n} (id int OPTIONS (a {v})) SERVER bare_server",
-        "column y{n}",
+        "column .*y{n}",
     )
     yield Place("partition's bound", "CREATE TABLE k{n} PARTITION OF listed FOR VALUES IN ({v})", "partition .*k{n}")
     yield Place("partition's key", "CREATE TABLE k{n} (c text) PARTITION BY LIST ((c || {v}))", "partition key .*k{n}")
@@ -364,7 +364,7 @@ _NAMES: Mapping[str, str] = {
 def _names() -> Iterator[Place]:
     for what, make in _NAMES.items():
         kinds = ("username",) if what in ("operator class", "access method", "language") else ("person", "email")
-        found = "name of a[n]? " + what if what != "label's provider" else "label of"
+        found = "name of a[n]? " + what if what != "label's provider" else "label.s provider"
         yield Place(f"name of a {what}", make, found, kinds)
 
 

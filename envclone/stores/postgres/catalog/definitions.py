@@ -168,9 +168,7 @@ _NAMES_WITHIN = {
 """The names that are no object's: texts and where they stand."""
 
 
-def read_missing(
-    conn: psycopg.Connection[tuple[Any, ...]], relations: Sequence[int]
-) -> Iterator[tuple[int, str, str]]:
+def read_missing(conn: psycopg.Connection[tuple[Any, ...]], relations: Sequence[int]) -> Iterator[tuple[int, str, str]]:
     """What rows show that are older than their column: relation, column, and the catalog's value as text.
 
     It stays there when no row shows it any more.
