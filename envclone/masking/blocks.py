@@ -154,7 +154,7 @@ def _pairs(text: str) -> list[int]:
         return []
     rows = np.flatnonzero(apart[_PAIRS_BETWEEN - 1 :] - apart[: 1 - _PAIRS_BETWEEN] == _PAIRS_BETWEEN - 1)
     out: list[int] = []
-    last = -1
+    last = -2
     for at in apart[rows].tolist():
         if at != last + 1:
             out.append(int(others[at]) + 1)

@@ -258,6 +258,10 @@ def test_any_text_is_read_and_masked(text: str) -> None:
     assert told(text).count("\x00") == text.count("\x00")
 
 
+def test_a_text_that_begins_with_pairs_is_read() -> None:
+    assert [view.text for view in views(f"mail to {MAIL}".encode().hex(":"))] == [f"mail to {MAIL}"]
+
+
 def test_a_plain_text_has_no_views() -> None:
     assert list(views("Nothing here (really): 50 % of all rows, a\nline, and another-one. a@b")) == []
 
