@@ -18,13 +18,19 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """An index with storage, on a table, a partition or a materialized view."""
+    """An index with storage, on a table, a partition or a materialized view.
+
+    One that a failed CREATE INDEX CONCURRENTLY left is not `valid`, and may not be `ready` (written to) or `live`.
+    """
 
     oid: int
     schema: str
     name: str
     table: int
     unique: bool
+    valid: bool = True
+    ready: bool = True
+    live: bool = True
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -78,7 +84,8 @@ def indexes_on(conn: Connection, relation: int, columns: Collection[str]) -> lis
     attribute number is 0 (`src/include/nodes/primnodes.h`).
     """
     rows = conn.execute(
-        """SELECT i.indexrelid::pg_catalog.int8, n.nspname, c.relname, i.indrelid::pg_catalog.int8, i.indisunique
+        """SELECT i.indexrelid::pg_catalog.int8, n.nspname, c.relname, i.indrelid::pg_catalog.int8, i.indisunique,
+                  i.indisvalid, i.indisready, i.indislive
            FROM pg_catalog.pg_index i
            JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
            JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace

@@ -34,12 +34,52 @@ def retire(conn: Connection, held: Sequence[Index]) -> None:
 def rebuild(conn: Connection, worker: Connection, held: Sequence[Index]) -> None:
     """Build retired indexes from the rows as they are; raises psycopg's UniqueViolation on a duplicate.
 
-    The worker builds them, for it takes production's functions in expressions; the operator tells the others.
+    One that is not valid in production is left without an entry, and as little valid as it was: no query uses it there,
+    and a unique one is not valid because production's rows violate it. The worker builds the others, for it takes
+    production's functions in expressions; the operator tells the other sessions.
     """
     for index in held:
-        worker.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
+        if index.valid:
+            worker.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
+        else:
+            _empty(conn, index)
     if held:
         _invalidate(conn, {index.table for index in held})
+
+
+_NOTHING = sql.Identifier("pg_temp", "envclone_nothing")
+
+
+def _empty(conn: Connection, index: Index) -> None:
+    """Build an index of no row: while it is built, its predicate is that of an index of our own, `WHERE false`.
+
+    A predicate cannot be written as text (`pg_node_tree` has no input), so the two indexes change theirs. Nothing of an
+    expression of production's is evaluated, for no row is indexed.
+    """
+    conn.execute(sql.SQL("CREATE TEMPORARY TABLE {} (n pg_catalog.int4)").format(_NOTHING))
+    conn.execute(sql.SQL("CREATE INDEX envclone_none ON {} (n) WHERE false").format(_NOTHING))
+    _exchange(conn, index)
+    conn.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
+    _exchange(conn, index)
+    conn.execute(
+        """UPDATE pg_catalog.pg_index SET indislive = %s, indisready = %s, indisvalid = %s
+           WHERE indexrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid""",
+        [index.live, index.ready, index.valid, index.oid],
+    )
+    conn.execute(sql.SQL("DROP TABLE {}").format(_NOTHING))
+
+
+def _exchange(conn: Connection, index: Index) -> None:
+    """Exchange the predicates of an index and of the one of no row."""
+    none = "pg_catalog.to_regclass('pg_temp.envclone_none')::pg_catalog.oid"
+    conn.execute(
+        f"""UPDATE pg_catalog.pg_index AS one SET indpred = other.indpred FROM pg_catalog.pg_index AS other
+            WHERE one.indexrelid OPERATOR(pg_catalog.=) ANY (ARRAY[%(oid)s::pg_catalog.oid, {none}])
+              AND other.indexrelid OPERATOR(pg_catalog.=) ANY (ARRAY[%(oid)s::pg_catalog.oid, {none}])
+              AND one.indexrelid OPERATOR(pg_catalog.<>) other.indexrelid""",  # noqa: S608 - a constant
+        {"oid": index.oid},
+    )
+    _invalidate(conn, {index.table})
 
 
 def _invalidate(conn: Connection, tables: Iterable[int]) -> None:
