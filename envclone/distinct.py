@@ -1,66 +1,62 @@
-"""Many distinct texts in little memory: their bytes in one block, and 64 bits of each to know it again."""
+"""Many distinct texts in little memory: their bytes in one block, each with a number."""
 
 from __future__ import annotations
 
-from array import array
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-__all__ = ["Distinct", "Seen"]
+from envclone.compiled import available
+from envclone.masking.kernels import sets
+from envclone.packed import Packed, pack
 
+__all__ = ["Distinct", "Hashes"]
 
-class Seen:
-    """A set of 64-bit numbers as sorted runs, each at least twice as long as the next (a log-structured merge)."""
-
-    def __init__(self) -> None:
-        self._runs: list[Any] = []
-
-    def fresh(self, numbers: Any) -> Any:
-        """The places of the numbers not seen before, each number once, ascending; from now on they are seen."""
-        unique, places = np.unique(numbers, return_index=True)
-        known = np.zeros(len(unique), bool)
-        for run in self._runs:
-            at = np.searchsorted(run, unique)
-            at[at == len(run)] = 0
-            known |= run[at] == unique
-        added = unique[~known]
-        if len(added):
-            self._runs.append(added)
-            while len(self._runs) > 1 and len(self._runs[-2]) < 2 * len(self._runs[-1]):
-                last = self._runs.pop()
-                self._runs[-1] = np.sort(np.concatenate((self._runs[-1], last)), kind="stable")
-        return np.sort(places[~known])
+_FIRST = 1 << 10
+_SMALL = 1 << 32
 
 
 class Distinct:
-    """Texts, each once, numbered in the order of their coming.
+    """Texts, each once, numbered in the order of their coming: equal are those whose bytes (UTF-8) are.
 
-    Two texts with the same 64 bits of Python's own hash count as one: with ten million texts the chance that there are
-    two such is below three in a million.
+    While it takes texts in, and until `seal`, a table of 8 to 16 bytes a text finds them again.
     """
 
     def __init__(self) -> None:
-        self._seen: Seen | None = Seen()
-        self._block = bytearray()
-        self._ends = array("Q", (0,))
+        self._count = 0
+        self._block: Any = np.zeros(_FIRST, np.uint8)
+        self._bounds: Any = np.zeros(_FIRST, np.int64)
+        self._table: Any = np.full(2 * _FIRST, -1, np.int32)
+        self._seed = np.uint64(secrets.randbits(64))
+        self._known: dict[bytes, int] = {}
+        self._sealed = False
 
     def __len__(self) -> int:
-        return len(self._ends) - 1
+        return self._count
 
     def __getitem__(self, number: int) -> str:
-        return self._block[self._ends[number] : self._ends[number + 1]].decode("utf-8", "surrogatepass")
+        if not 0 <= number < self._count:
+            raise IndexError(number)
+        return bytes(self._block[int(self._bounds[number]) : int(self._bounds[number + 1])]).decode(
+            "utf-8", "surrogatepass"
+        )
 
     def __iter__(self) -> Iterator[str]:
-        return (self[i] for i in range(len(self)))
+        block = memoryview(self._block)
+        start = 0
+        for end in self._bounds[1 : self._count + 1].tolist():
+            yield str(block[start:end], "utf-8", "surrogatepass")
+            start = end
 
     def packed(self) -> tuple[Any, Any]:
         """The texts' bytes one behind the other (UTF-8), and where each begins and the last one ends; to be read only.
 
         While they are held no more texts can be taken in.
         """
-        return np.frombuffer(self._block, np.uint8), np.array(self._ends, np.uint64)
+        bounds = self._bounds[: self._count + 1]
+        return self._block[: int(bounds[-1])], bounds.astype(np.uint64)
 
     @classmethod
     def unpacked(cls, block: bytes, bounds: Any) -> Distinct:
@@ -68,24 +64,118 @@ class Distinct:
         held = cls()
         if not len(bounds) or bounds[0] or bounds[-1] != len(block) or (bounds[1:] < bounds[:-1]).any():
             raise ValueError("the bounds are not of this block")
-        held._block, held._ends = bytearray(block), array("Q", bounds.astype(np.uint64).tobytes())
+        held._block, held._bounds = np.frombuffer(block, np.uint8), bounds.astype(np.int64)
+        held._count = len(bounds) - 1
         held.seal()
         return held
 
     def seal(self) -> None:
         """Take in no more, and let go of what only that needs."""
-        self._seen = None
-        if len(self._block) < 1 << 32:
-            self._ends = array("I", self._ends)
+        self._sealed = True
+        self._table, self._known = None, {}
+        used = int(self._bounds[self._count])
+        if self._block.flags.owndata:
+            self._block.resize(used, refcheck=False)
+        self._bounds = self._bounds[: self._count + 1].astype(np.uint32 if used < _SMALL else np.int64)
 
     def add(self, texts: Sequence[str]) -> list[str]:
         """Take in texts; returns those that were new, in their order, which get the next numbers."""
         if not texts:
             return []
-        if self._seen is None:
+        before = self._count
+        numbers = self.take(pack(texts))
+        new = np.flatnonzero(numbers >= before)
+        return [texts[new[i]] for i in np.unique(numbers[new], return_index=True)[1].tolist()]
+
+    def take(self, values: Packed) -> Any:
+        """Take in texts; returns the number of each (int64), -1 where there is no value."""
+        if self._sealed:
             raise ValueError("no more texts are taken in")
-        fresh = [texts[i] for i in self._seen.fresh(np.fromiter(map(hash, texts), np.int64, len(texts))).tolist()]
-        for text in fresh:
-            self._block += text.encode("utf-8", "surrogatepass")
-            self._ends.append(len(self._block))
-        return fresh
+        numbers = np.full(len(values), -1, np.int64)
+        if not available():
+            self._take_one_by_one(values, numbers)
+            return numbers
+        self._make_room(len(values), int((values.stops - values.starts).sum()))
+        count = sets.enter(
+            values.block,
+            values.starts,
+            values.stops,
+            self._block,
+            self._bounds,
+            self._count,
+            self._table,
+            self._seed,
+            numbers,
+        )
+        if count < 0:
+            raise ValueError("the room for texts is too small")
+        self._count = int(count)
+        return numbers
+
+    def numbers(self, values: Packed) -> Any:
+        """The number of each text (int64), -1 of one that was not taken in; before `seal` only."""
+        found = np.full(len(values), -1, np.int64)
+        if not available():
+            for i, start in enumerate(values.starts.tolist()):
+                if start >= 0:
+                    found[i] = self._known.get(bytes(values.block[start : values.stops[i]]), -1)
+            return found
+        sets.seek(values.block, values.starts, values.stops, self._block, self._bounds, self._table, self._seed, found)
+        return found
+
+    def _make_room(self, texts: int, size: int) -> None:
+        """Larger arrays where so many more texts, all of them new, would not go in."""
+        used = int(self._bounds[self._count])
+        if used + size > len(self._block):
+            self._block.resize(max(2 * len(self._block), used + size), refcheck=False)
+        if self._count + texts + 2 > len(self._bounds):
+            self._bounds.resize(max(2 * len(self._bounds), self._count + texts + 2), refcheck=False)
+        if available() and 2 * (self._count + texts) >= len(self._table):
+            self._table = np.full(1 << (2 * (self._count + texts)).bit_length(), -1, np.int32)
+            sets.refill(self._block, self._bounds, self._count, self._table, self._seed)
+
+    def _take_one_by_one(self, values: Packed, numbers: Any) -> None:
+        """The same without compiled loops."""
+        data = values.block.tobytes()
+        self._make_room(len(values), int((values.stops - values.starts).sum()))
+        for i, (start, stop) in enumerate(zip(values.starts.tolist(), values.stops.tolist(), strict=True)):
+            if start < 0:
+                continue
+            text = data[start:stop]
+            number = self._known.setdefault(text, self._count)
+            if number == self._count:
+                first = int(self._bounds[number])
+                self._block[first : first + len(text)] = np.frombuffer(text, np.uint8)
+                self._count += 1
+                self._bounds[self._count] = first + len(text)
+            numbers[i] = number
+
+
+class Hashes:
+    """64 bits of texts under a seed of this process; copies of it have the same."""
+
+    def __init__(self) -> None:
+        self._seed = np.uint64(secrets.randbits(64))
+
+    def of(self, values: Packed) -> Any:
+        """Those of each value (int64), 0 where there is none."""
+        found = np.zeros(len(values), np.int64)
+        if available():
+            sets.hashes(values.block, values.starts, values.stops, self._seed, found)
+            return found
+        for i, start in enumerate(values.starts.tolist()):
+            if start >= 0:
+                found[i] = hash(values.block[start : values.stops[i]].tobytes())
+        return found
+
+    def one(self, text: str) -> int:
+        """Those of one text."""
+        data = text.encode("utf-8", "surrogatepass")
+        if not available():
+            return hash(data)
+        found = np.zeros(1, np.int64)
+        sets.hashes(np.frombuffer(data, np.uint8), _START, np.array([len(data)]), self._seed, found)
+        return int(found[0])
+
+
+_START = np.zeros(1, np.int64)

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
     from envclone.incidents.bundle import Step
     from envclone.incidents.terms import Terms
+    from envclone.packed import Columns
 
 __all__ = [
     "Contained",
@@ -179,6 +180,10 @@ class StoreSession(Protocol):
 
     def rows(self, addresses: Collection[str] | None = None) -> Iterator[Rows]:
         """Batches of whole rows: of the fields named, or of every one that is no vector."""
+        ...
+
+    def columns(self, addresses: Collection[str]) -> Iterator[Columns]:
+        """The same values of the fields named by column, texts packed: for loops over many of them."""
         ...
 
     def links(self) -> Sequence[tuple[str, str]]:

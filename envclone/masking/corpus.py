@@ -11,17 +11,18 @@ from unicodedata import normalize
 
 import numpy as np
 
+from envclone.compiled import available
 from envclone.distinct import Distinct
 from envclone.errors import UnsafeError
+from envclone.masking import crowd
 from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import is_email
-from envclone.masking.phone import national_number
 from envclone.masking.uuids import numbers_of
+from envclone.packed import Packed
 
 __all__ = ["Corpus", "CorpusBuilder"]
 
 _FORMAT = 3
-_LONG_NUMBER = 7
 _LONGEST = 256
 """Characters; what is longer is no name, address or number, and would not be found in a text anyway."""
 
@@ -125,10 +126,23 @@ class CorpusBuilder:
         if kind == "email":
             wanted = [value for value in composed if not is_email(value)]
         elif kind == "phone":
-            wanted = [_national(value) for value in composed]
+            wanted = [crowd.national(value) for value in composed]
         else:
             wanted = list(composed)
         self._kinds.setdefault(kind, Distinct()).add(wanted)
+
+    def take(self, kind: str, values: Packed) -> None:
+        """The same of packed values."""
+        somebody = values.without(self._nobody.among(kind, values))
+        if kind == "uuid":
+            self.add(kind, [text for text in somebody.texts() if text is not None])
+            return
+        self.add(kind, [text for _, text in crowd.odd_of(somebody)])
+        plain = crowd.trimmed(somebody, _LONGEST)
+        if available():
+            plain = crowd.other_addresses(plain) if kind == "email" else plain
+            plain = crowd.nationals(plain) if kind == "phone" else plain
+            self._kinds.setdefault(kind, Distinct()).take(plain)
 
     def build(self) -> Corpus:
         """The corpus; the builder is done with."""
@@ -148,8 +162,3 @@ def _distinct(values: Iterable[str]) -> Distinct:
     held = Distinct()
     held.add(list(values))
     return held
-
-
-def _national(phone: str) -> str:
-    number = national_number(phone)
-    return number if len(number) >= _LONG_NUMBER else phone

@@ -17,6 +17,7 @@ from envclone.masking.kinds import KINDS
 from envclone.masking.shown import shape
 from envclone.masking.sieve import Sieve
 from envclone.masking.walk import walk
+from envclone.packed import Packed
 from envclone.protocols import Mask
 
 __all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "somebody", "spared"]
@@ -87,8 +88,9 @@ class Nobody:
         """The places of all values that are nobody's, and of a few others."""
         if not self._words.get(kind) and kind not in _BY_FORM:
             return ()
-        if len(values) < _BATCH:
-            return range(len(values))
+        return range(len(values)) if len(values) < _BATCH else self._sieve(kind).through(values)
+
+    def _sieve(self, kind: str) -> Sieve:
         if kind not in self._sieves:
             wild = [word for word in self._words[kind] if "*" in word and "@" in word]
             self._sieves[kind] = Sieve(
@@ -98,7 +100,13 @@ class Nobody:
                 uuids=kind == "uuid",
                 open_end=kind == "date",
             )
-        return self._sieves[kind].through(values)
+        return self._sieves[kind]
+
+    def among(self, kind: str, values: Packed) -> list[int]:
+        """The places of packed values that are nobody's."""
+        if not self._words.get(kind) and kind not in _BY_FORM:
+            return []
+        return [place for place in self._sieve(kind).among(values) if self.holds(kind, values.text(place))]
 
     def told(self, found: Mapping[tuple[str, str], int]) -> list[tuple[str, int, list[str]]]:
         """Of counts by kind and value: per kind how many, and which, the commonest first.

@@ -10,7 +10,7 @@ import numpy as np
 from envclone.masking.domains import DomainTable, run, through
 from envclone.masking.kernels import days, numbers
 
-__all__ = ["integers", "permuted_days", "phones", "shifted_days", "uuids"]
+__all__ = ["code_table", "integers", "permuted_days", "phones", "shifted_days", "uuids"]
 
 Batch = Callable[[Sequence[str], Callable[[str], str]], list[str]]
 """The pseudonyms of a batch; the function given is the mask in Python, for what the loop leaves."""
@@ -18,11 +18,17 @@ Shape = Callable[[int], tuple[bytes, Sequence[int]]]
 _AT_ONCE = 1 << 13
 
 
-def phones(key: bytes, shape: Shape, codes: Iterable[str]) -> Batch:
-    """The mask of telephone numbers; `shape` is told how many digits a national number has."""
+def code_table(codes: Iterable[str]) -> Any:
+    """The calling codes of one digit, then those of two and of three, as kernels look them up."""
     known = np.zeros(1110, np.bool_)
     for code in codes:
         known[int(code) + (0, 0, 10, 110)[len(code)]] = True
+    return known
+
+
+def phones(key: bytes, shape: Shape, codes: Iterable[str]) -> Batch:
+    """The mask of telephone numbers; `shape` is told how many digits a national number has."""
+    known = code_table(codes)
     digits, radices = numbers.number_room()
     table = DomainTable(key, shape)
 

@@ -26,7 +26,7 @@ from envclone.masking.walk import walk
 if TYPE_CHECKING:
     from envclone.masking.number_batches import Batch
 
-__all__ = ["PhoneMask", "national_number"]
+__all__ = ["PhoneMask", "calling_codes", "national_number"]
 
 _SEPARATOR = re.compile(r"([,;|\n]|\s/\s)")
 _EXTENSION_WORDS = frozenset(("#", "x", "ext", "extn", "extension", "poste", "int", "durchwahl", "dw"))
@@ -64,7 +64,7 @@ class PhoneMask:
     def _batch(self) -> Batch:
         from envclone.masking.number_batches import phones
 
-        return phones(self._key, _national_shape, _codes())
+        return phones(self._key, _national_shape, calling_codes())
 
     def _value(self, value: str) -> str:
         if not any(char.isdecimal() for char in value):
@@ -208,7 +208,8 @@ def _words(text: str) -> list[str]:
 
 
 @cache
-def _codes() -> frozenset[str]:
+def calling_codes() -> frozenset[str]:
+    """Every country calling code."""
     from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
 
     return frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
@@ -216,7 +217,7 @@ def _codes() -> frozenset[str]:
 
 def _code(digits: str) -> int:
     """The length of the calling code that a number begins with; 0 when there is none, or too little after it."""
-    codes = _codes()
+    codes = calling_codes()
     for length in (1, 2, 3):  # no code is the beginning of another one
         if digits[:length] in codes:
             return length if len(digits) >= length + _SHORTEST_AFTER_CODE else 0

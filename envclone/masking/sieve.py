@@ -9,6 +9,10 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
+
+from envclone.packed import Packed
+
 __all__ = ["Sieve"]
 
 _SEPARATOR = "\x00"
@@ -55,6 +59,21 @@ class Sieve:
             return list(range(len(values)))
         half = len(values) // 2
         return [*self.through(values[:half]), *(half + i for i in self.through(values[half:]))]
+
+    def among(self, values: Packed) -> list[int]:
+        """The same of packed values."""
+        found = np.flatnonzero(~values.plain & (values.starts >= 0)).tolist()
+        block = values.block.tobytes().lower()
+        position, end = 0, len(block)
+        hits: list[int] = []
+        while (match := self._pattern.search(block, position, end)) is not None:
+            hits.append(match.start() + 1)
+            position = max(match.end() - 1, match.start() + 1)  # the zero behind one value is before the next
+        if hits:
+            present = np.flatnonzero(values.starts >= 0)
+            at = np.searchsorted(values.starts[present], np.array(hits), "right") - 1
+            found += present[at[at >= 0]].tolist()
+        return sorted(set(found))
 
 
 def _spaced(word: str) -> str:

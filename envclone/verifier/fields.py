@@ -14,7 +14,7 @@ from envclone.verifier.coincidences import Coincidences
 from envclone.verifier.findings import Accepted, Findings
 from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
-from envclone.verifier.originals import PART, Originals
+from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
 
 if TYPE_CHECKING:
@@ -101,9 +101,7 @@ def examine_fields(
     findings = FieldFindings(leaks=Findings(accepted), spared=getattr(masks, "nobody", None))
     progress(ProgressEvent("collecting the originals", 0))
     people = People(sessions, plans, domains, references, findings.originals, findings.spared, findings.nobody)
-    parts = Originals()
-    parts.add("", PART, people.collect())
-    parts.seal()
+    parts = Originals.parts(people.collect())
     findings.originals.seal()
     give_back()
     search = findings.search = LooseSearch(findings.originals)

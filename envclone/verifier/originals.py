@@ -12,12 +12,16 @@ from typing import Any
 
 import numpy as np
 
+from envclone.compiled import available
 from envclone.distinct import Distinct
+from envclone.masking.crowd import FORMS, odd_of, trimmed
+from envclone.masking.kernels import people as kernels
 from envclone.masking.keywords import KEY_WORDS
 from envclone.masking.names import is_name
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
+from envclone.packed import Packed
 
-__all__ = ["PART", "Original", "Originals", "is_word", "spellings", "strong"]
+__all__ = ["BY_MORE", "PART", "Original", "Originals", "is_word", "spellings", "strong", "telling"]
 
 PART = "part"
 """The kind of a weak identity, which counts as a word only."""
@@ -27,6 +31,8 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 """Names in scripts that put no space between the parts of one."""
 _SIGN = re.compile(r"[^\W_]")
+BY_MORE = frozenset(("username", "ip"))
+"""Kinds whose strength is no matter of form alone."""
 _ENTROPIC = frozenset(("national_id", "card", "iban", "uuid", "secret"))
 _SHORTEST_USERNAME, _SHORTEST_CODE, _FEWEST_SIGNS, _LONG = 4, 6, 3, 12
 _HEX = re.compile(r"([0-9a-f]{2})+")
@@ -59,11 +65,39 @@ class Originals:
         """Take in values of one field; the first field that shows a value is the one that a report names."""
         stripped = [text for value in values if (text := value.strip())]
         for value in self._values.add(stripped):
-            source = Original(address, kind, strong(kind, value))
-            if source not in self._sources:
-                self._sources[source] = len(self._known)
-                self._known.append(source)
-            self._source_of.append(self._sources[source])
+            self._source_of.append(self._source(Original(address, kind, strong(kind, value))))
+
+    def take(self, address: str, kind: str, values: Packed) -> None:
+        """The same of packed values."""
+        self.add(address, kind, (text for _, text in odd_of(values)))
+        if not available():
+            return
+        plain = trimmed(values)
+        before = len(self._values)
+        numbers = self._values.take(plain)
+        new = len(self._values) - before
+        if not new:
+            return
+        places = np.flatnonzero(numbers >= before)
+        firsts = places[np.unique(numbers[places], return_index=True)[1]]
+        strengths = telling(kind, plain, firsts)
+        sources = np.array([self._source(Original(address, kind, one)) for one in (False, True)], np.uint16)
+        self._source_of.frombytes(sources[strengths.astype(np.int64)].tobytes())
+
+    def _source(self, source: Original) -> int:
+        if source not in self._sources:
+            self._sources[source] = len(self._known)
+            self._known.append(source)
+        return self._sources[source]
+
+    @classmethod
+    def parts(cls, texts: Distinct) -> Originals:
+        """Weak identities, numbered as they are there; sealed."""
+        made = cls()
+        made._values = texts
+        made._source_of = array("H", [made._source(Original("", PART, False))]) * len(texts)
+        made.seal()
+        return made
 
     def seal(self) -> None:
         """Take in no more values."""
@@ -102,6 +136,17 @@ class Originals:
         """All of them: number, value, source."""
         for number, value in enumerate(self._values):
             yield number, value, self._known[self._source_of[number]]
+
+
+def telling(kind: str, values: Packed, places: Any) -> Any:
+    """Of the plain values at some places whether each is `strong`."""
+    if kind in BY_MORE:
+        return np.array([strong(kind, values.text(place)) for place in places.tolist()], np.bool_)
+    found = np.zeros(len(places), np.bool_)
+    if kind != PART:
+        form = FORMS.get(kind, kernels.OTHER)
+        kernels.telling(values.block, values.starts[places], values.stops[places], form, found)
+    return found
 
 
 def strong(kind: str, value: str) -> bool:

@@ -8,12 +8,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from envclone.address import Address, joined
+from envclone.distinct import Distinct
 from envclone.masking.identities import identities
-from envclone.masking.kinds import flat
-from envclone.masking.nobody import somebody
+from envclone.masking.kinds import flat, kind_of
 from envclone.masking.references import parse
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.packed import Columns, Packed, pack
 from envclone.protocols import StoreSession
 from envclone.verifier.originals import Originals
 from envclone.verifier.references import Place, below, place_of
@@ -67,7 +70,7 @@ class People:
                 (place_of(one.store, one.source, plans), place_of(one.target_store, one.target, plans), one.where)
             )
 
-    def collect(self) -> list[str]:
+    def collect(self) -> Distinct:
         """Read the identity fields of every store; returns the weak identities by their numbers."""
         for store, session in self._sessions.items():
             rules = {a: r for a, r in self._plans[store].masked.items() if not r.derived and self._telling(r)}
@@ -78,7 +81,7 @@ class People:
                 if place[0] == store and (_holder(place[1]) in tables or place[1] in tables)
             }
             table = ""
-            for rows in session.rows(rules.keys() | targets) if rules else ():
+            for rows in session.columns(rules.keys() | targets) if rules else ():
                 if rows.table != table:
                     table = rows.table
                     self.subjects.begin(f"{store}.{table}")
@@ -88,20 +91,20 @@ class People:
 
     def _telling(self, rule: FieldRule) -> bool:
         """Whether a field's values are searched for: a number or a date is nobody's, and is compared only."""
-        from envclone.masking.kinds import kind_of
-
         kind = kind_of(rule.domain, self._domains)
         if rule.kind is FieldKind.JSON:
             return True
         return kind not in UNTELLING and (rule.kind is not FieldKind.OTHER or kind in _TELLING_TYPES)
 
-    def _take(self, store: str, rows: Rows, rules: Mapping[str, FieldRule]) -> None:
-        first, count = self.subjects.count, len(rows.places)
-        self.subjects.count += count
-        own = self._own.setdefault((store, rows.table), Keys())
-        for i, key in enumerate(_places(rows)):
-            own.add(key, first + i)
-        for address, values in rows.fields.items():
+    def _take(self, store: str, rows: Columns, rules: Mapping[str, FieldRule]) -> None:
+        first = self.subjects.count
+        self.subjects.count += len(rows)
+        persons = np.arange(first, first + len(rows))
+        self._own.setdefault((store, rows.table), Keys()).take(_places(rows), persons)
+        for address, packed in rows.packed.items():
+            if address in rules:
+                self._take_packed(f"{store}.{address}", rules[address], packed, first)
+        for address, values in rows.others.items():
             rule = rules.get(address)
             if rule is None:
                 continue
@@ -113,21 +116,33 @@ class People:
                         self._add_parts(kind, source, values, first)
                 continue
             found: dict[str, list[str]] = {}
+            whose: dict[str, list[int]] = {}
             for i, value in enumerate(values):
                 if value is None:
                     continue
                 for kind, texts in self._identities(rule, (value,), source):
                     if kind not in UNTELLING:
                         found.setdefault(kind, []).extend(texts)
-                        for text in texts:
-                            self.subjects.add(first + i, kind, text, source)
+                        whose.setdefault(kind, []).extend([first + i] * len(texts))
             for kind, texts in found.items():
                 self._originals.add(source, kind, texts)
-        for target in {place for _, place, _ in self._references if place[0] == store and place[1] in rows.fields}:
-            keys = self._keys.setdefault(target, Keys())
-            for i, value in enumerate(rows.fields[target[1]]):
-                for one in _of(value, target):
-                    keys.add(one, first + i)
+                self.subjects.add(whose[kind], kind, texts, source)
+        for target in {place for _, place, _ in self._references if place[0] == store}:
+            if target[1] in rows.packed and not target[2]:
+                self._keys.setdefault(target, Keys()).take(rows.packed[target[1]], persons)
+            elif target[1] in rows.packed or target[1] in rows.others:
+                _enter(self._keys.setdefault(target, Keys()), _values(rows, target[1]), target, first)
+
+    def _take_packed(self, source: str, rule: FieldRule, values: Packed, first: int) -> None:
+        kind = kind_of(rule.domain, self._domains)
+        if kind == "keep" or kind in UNTELLING:
+            return
+        if self._nobody is not None:
+            nobodys = self._nobody.among(kind, values)
+            self._spared[source].update((kind, values.text(place)) for place in nobodys)
+            values = values.without(nobodys)
+        self._originals.take(source, kind, values)
+        self.subjects.take(first, kind, values, source)
 
     def _identities(self, rule: FieldRule, values: Sequence[Any], source: str) -> Iterator[tuple[str, list[str]]]:
         return identities(rule, self._domains, values, every=True, nobody=self._nobody, spared=self._spared[source])
@@ -135,14 +150,16 @@ class People:
     def _add_parts(self, kind: str, source: str, values: Sequence[Any], first: int) -> None:
         if kind in WITHOUT_PARTS:
             return
+        persons: list[int] = []
+        texts: list[str] = []
         for person, value in enumerate(values, first):
-            if self._nobody is not None and isinstance(value, str) and not somebody(self._nobody, kind, [value])[0]:
+            if self._nobody is not None and isinstance(value, str) and self._nobody.holds(kind, value):
                 continue
-            if isinstance(value, str):
-                self.subjects.add(person, kind, value, source)
-            elif value is not None:
-                for text in flat(value) if isinstance(value, list) else (str(value),):
-                    self.subjects.add(person, kind, text, source)
+            if value is not None:
+                its = list(flat(value)) if isinstance(value, str | list) else [str(value)]
+                texts += its
+                persons += [person] * len(its)
+        self.subjects.add(persons, kind, texts, source)
 
     def _follow(self) -> None:
         """Let what refers to what refers to a person mean that person."""
@@ -167,12 +184,19 @@ class People:
             for (store, _), (steps, ends) in wanted.items():
                 made = {end: Keys() for end in ends}
                 fields = {s[1] for s, _ in steps} | {end[1] for end in ends}
-                for rows in self._sessions[store].rows(fields):
-                    for i in range(len(rows.places)):
-                        persons = {p for s, t in steps for p in self._keys[t].find(rows.fields[s[1]][i])}
+                for rows in self._sessions[store].columns(fields):
+                    read = {address: _values(rows, address) for address in fields}
+                    meant: dict[Place, tuple[list[str], list[int]]] = {end: ([], []) for end in ends}
+                    for i in range(len(rows)):
+                        persons = {
+                            p for s, t in steps for one in _of(read[s[1]][i], s) for p in self._keys[t].find(one)
+                        }
                         for end in ends:
-                            for person in persons:
-                                made[end].add(rows.fields[end[1]][i], person)
+                            for text in _of(read[end[1]][i], end) if persons else ():
+                                meant[end][0].extend([text] * len(persons))
+                                meant[end][1].extend(persons)
+                    for end, (texts, whose) in meant.items():
+                        made[end].take(pack(texts), np.array(whose, np.int64))
                 self._keys.update(made)
 
     def of_row(self, store: str, rows: Rows, i: int) -> list[int]:
@@ -196,13 +220,29 @@ def _holder(address: str) -> str:
     return Address.parse(address).holder
 
 
-def _places(rows: Rows) -> Iterator[Any]:
-    return (_place(rows, i) for i in range(len(rows.places)))
+def _places(rows: Columns) -> Packed:
+    """What tells each row: its address, or what it holds."""
+    if not len(rows) or rows.places.stops[0] > rows.places.starts[0]:
+        return rows.places
+    return pack([str(value) for value in next(iter(rows.others.values()))])
 
 
-def _place(rows: Rows, i: int) -> Any:
-    """What tells a row: its address, or what it holds."""
-    return rows.places[i] or next(iter(rows.fields.values()))[i]
+def _place(rows: Rows, i: int) -> str:
+    """The same of one row."""
+    return rows.places[i] or str(next(iter(rows.fields.values()))[i])
+
+
+def _values(rows: Columns, address: str) -> Sequence[Any]:
+    return rows.packed[address].texts() if address in rows.packed else rows.others[address]
+
+
+def _enter(keys: Keys, values: Sequence[Any], target: Place, first: int) -> None:
+    texts, persons = [], []
+    for person, value in enumerate(values, first):
+        its = list(_of(value, target))
+        texts += its
+        persons += [person] * len(its)
+    keys.take(pack(texts), np.array(persons, np.int64))
 
 
 def _of(value: Any, place: Place) -> Iterator[str]:

@@ -10,19 +10,24 @@ import re
 from array import array
 from bisect import bisect_right
 from collections.abc import Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 
+from envclone.compiled import available
+from envclone.distinct import Distinct, Hashes
+from envclone.masking.crowd import FORMS, odd_of
+from envclone.masking.kernels import people as kernels
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
-from envclone.verifier.originals import strong
+from envclone.packed import ABSENT, Packed, pack
+from envclone.verifier.originals import BY_MORE, strong
 
 __all__ = ["WITHOUT_PARTS", "Keys", "Part", "Subjects", "parts_of"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DIGITS = re.compile(r"\d")
 _PART, _SHORTEST_NUMBER, _SHORTEST_CODE = 3, 6, 4
-_RECENT = 100_000
 MOST = 8
 """Persons that one value of a key may mean; one that means more is no key of a person."""
 
@@ -57,28 +62,35 @@ def parts_of(kind: str, value: str) -> list[tuple[str, int]]:
 
 
 class Keys:
-    """Which persons a value of one field means."""
+    """Which persons a text in one field means, known by 64 bits of it under a seed of this process."""
 
     def __init__(self) -> None:
-        self._values, self._persons = array("q"), array("I")
+        self._hashes = Hashes()
+        self._values: list[Any] = []
+        self._persons: list[Any] = []
         self._sorted: tuple[Any, Any] | None = None
+        self._count = 0
 
-    def add(self, value: Any, person: int) -> None:
-        """A value that means a person."""
-        self._values.append(hash(value))
-        self._persons.append(person)
+    def take(self, values: Packed, persons: Any) -> None:
+        """Texts that mean persons, one each."""
+        there = values.starts >= 0
+        self._values.append(self._hashes.of(values)[there])
+        self._persons.append(np.asarray(persons)[there].astype(np.uint32))
+        self._count += len(self._persons[-1])
 
     def __len__(self) -> int:
-        return len(self._persons)
+        return self._count
 
-    def find(self, value: Any) -> Sequence[int]:
-        """The persons that a value means; nobody when they are too many."""
+    def find(self, value: str) -> Sequence[int]:
+        """The persons that a text means; nobody when they are too many."""
         if self._sorted is None:
-            values = np.array(self._values, np.int64)
+            values = np.concatenate([np.zeros(0, np.int64), *self._values])
+            persons = np.concatenate([np.zeros(0, np.uint32), *self._persons])
+            self._values, self._persons = [], []
             order = np.argsort(values, kind="stable")
-            self._sorted = values[order], np.array(self._persons, np.uint32)[order]
+            self._sorted = values[order], persons[order]
         values, persons = self._sorted
-        wanted = hash(value)
+        wanted = np.int64(self._hashes.one(value))
         low, high = np.searchsorted(values, wanted, "left"), np.searchsorted(values, wanted, "right")
         return persons[low:high].tolist() if high - low <= MOST else ()
 
@@ -87,13 +99,13 @@ class Subjects:
     """Every person, numbered; the rows of one table have numbers in a row."""
 
     def __init__(self) -> None:
-        self._numbers: dict[str, int] = {}
-        self._recent: dict[tuple[str, str], list[tuple[str, int]]] = {}
+        self._texts = Distinct()
         self._what = array("B")
         self._ambiguous = array("B")
-        self._sources: list[tuple[str, str]] = []
+        self._sources: dict[tuple[str, str], int] = {}
         self._source_of = array("H")
-        self._pairs: Any = array("Q")
+        self._pairs: Any = []
+        self._named: list[tuple[str, str]] = []
         self._first: list[int] = []
         self._tables: list[str] = []
         self.count = 0
@@ -104,34 +116,62 @@ class Subjects:
         self._first.append(self.count)
         return self.count
 
-    def add(self, person: int, kind: str, value: str, source: str) -> None:
-        """A person's value of one kind."""
-        parts = self._recent.get((kind, value))
-        if parts is None:
-            if len(self._recent) > _RECENT:
-                self._recent.clear()
-            parts = self._recent[kind, value] = parts_of(kind, value)
-        for text, what in parts:
-            number = self._numbers.get(text)
-            if number is None:
-                number = self._numbers[text] = len(self._numbers)
-                self._what.append(what)
-                self._ambiguous.append(text in NAMES_TOO or text in WORDS_FIRST)
-                if (source, kind) not in self._sources:
-                    self._sources.append((source, kind))
-                self._source_of.append(self._sources.index((source, kind)))
-            self._pairs.append(number << 32 | person)
+    def add(self, persons: Sequence[int], kind: str, values: Sequence[str], source: str) -> None:
+        """Persons' values of one kind, one each."""
+        known: dict[str, list[tuple[str, int]]] = {}
+        texts: list[str] = []
+        owners: list[int] = []
+        what: list[int] = []
+        for person, value in zip(persons, values, strict=True):
+            parts = known.get(value)
+            if parts is None:
+                parts = known[value] = parts_of(kind, value)
+            for text, its in parts:
+                texts.append(text)
+                owners.append(person)
+                what.append(its)
+        if texts:
+            self._number(pack(texts), np.array(owners), np.array(what), kind, source)
 
-    def seal(self) -> list[str]:
-        """Take in no more; returns all weak identities in the order of their numbers."""
-        self._pairs = np.unique(np.array(self._pairs, np.uint64))
-        texts = list(self._numbers)
-        self._numbers, self._recent = {}, {}
+    def take(self, first: int, kind: str, values: Packed, source: str) -> None:
+        """The values of one kind of persons from a number on, one each or none."""
+        if kind in WITHOUT_PARTS:
+            return
+        more = available() and kind not in BY_MORE
+        odd = dict(odd_of(values) if more else ((i, t) for i, t in enumerate(values.texts()) if t is not None))
+        self.add([first + place for place in odd], kind, list(odd.values()), source)
+        if more:
+            parts, owners, what = weak_parts(kind, values)
+            self._number(parts, owners + first, what, kind, source)
+
+    def _number(self, texts: Packed, persons: Any, what: Any, kind: str, source: str) -> None:
+        """Take in weak identities of persons."""
+        before = len(self._texts)
+        numbers = self._texts.take(texts).astype(np.uint64)
+        self._pairs.append(numbers << np.uint64(32) | persons.astype(np.uint64))
+        new = len(self._texts) - before
+        if not new:
+            return
+        fresh = np.flatnonzero(numbers >= before)
+        places = fresh[np.unique(numbers[fresh], return_index=True)[1]]
+        self._what.frombytes(what[places].astype(np.uint8).tobytes())
+        whose = self._sources.setdefault((source, kind), len(self._sources))
+        self._source_of.frombytes(np.full(new, whose, np.uint16).tobytes())
+        self._ambiguous.frombytes((_words().numbers(texts)[places] >= 0).astype(np.uint8).tobytes())
+
+    def seal(self) -> Distinct:
+        """Take in no more; returns all weak identities by their numbers."""
+        pairs = np.concatenate([np.zeros(0, np.uint64), *self._pairs])
+        self._pairs = []
+        pairs.sort()
+        self._pairs = pairs[np.concatenate((np.ones(min(1, len(pairs)), np.bool_), pairs[1:] != pairs[:-1]))]
+        texts, self._texts = self._texts, Distinct()
+        self._named = list(self._sources)
         return texts
 
     def source(self, number: int) -> tuple[str, str]:
         """The field that showed a weak identity first, and its kind."""
-        return self._sources[self._source_of[number]]
+        return self._named[self._source_of[number]]
 
     def what(self, number: int) -> int:
         """What a weak identity is: a constant of `Part`."""
@@ -163,3 +203,27 @@ class Subjects:
     def table_of(self, person: int) -> str:
         """The table whose row a person is."""
         return self._tables[bisect_right(self._first, person) - 1]
+
+
+def weak_parts(kind: str, values: Packed) -> tuple[Packed, Any, Any]:
+    """The weak identities of plain values: themselves, the places of the values that they are of, what each is."""
+    starts = np.where(values.plain, values.starts, ABSENT)
+    size = int((values.stops - values.starts)[values.plain].sum())
+    most = size // _PART + 1
+    block = np.zeros(size, np.uint8)
+    firsts, lasts, owners = np.zeros((3, most), np.int64)
+    what = np.zeros(most, np.uint8)
+    form = FORMS.get(kind, kernels.OTHER)
+    count = kernels.parts(values.block, starts, values.stops, form, block, firsts, lasts, owners, what)
+    if count < 0:
+        raise ValueError("the room for weak identities is too small")
+    plain = np.ones(count, np.bool_)
+    return Packed(block, firsts[:count], lasts[:count], plain), owners[:count], what[:count]
+
+
+@cache
+def _words() -> Distinct:
+    """Everyday words that are names too."""
+    held = Distinct()
+    held.add(sorted(NAMES_TOO | WORDS_FIRST))
+    return held

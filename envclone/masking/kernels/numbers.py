@@ -10,7 +10,7 @@ from envclone.compiled import lean
 from envclone.masking.kernels.feistel import cycle
 from envclone.masking.kernels.shapes import DONE, ODD, TODO, UNFIT, domain, empty, image, permute, wish
 
-__all__ = ["OTHER", "RFC", "mask_integers", "mask_phones", "mask_uuids", "number_room", "warm"]
+__all__ = ["OTHER", "RFC", "calling_code", "mask_integers", "mask_phones", "mask_uuids", "number_room", "warm"]
 
 RFC, OTHER = np.uint64(1), np.uint64(2)
 """The shapes of UUIDs."""
@@ -34,7 +34,7 @@ def number_room() -> tuple[Any, Any]:
 
 
 @lean
-def _code(digits: Any, start: Any, size: Any, codes: Any) -> Any:
+def calling_code(digits: Any, start: Any, size: Any, codes: Any) -> Any:
     """The length of the calling code at a place, 0 when there is none; `codes` by 1, 2 and 3 digits in a row."""
     number, first = np.int64(0), np.int64(0)
     for length in range(1, 4):
@@ -68,7 +68,7 @@ def _phone(source: Any, start: Any, stop: Any, out: Any, codes: Any, digits: Any
     kept = np.int64(0)
     if plus or (size > 1 and digits[0] == _NONE and digits[1] == _NONE):
         kept = np.int64(0) if plus else np.int64(2)
-        length = _code(digits, kept, size, codes)
+        length = calling_code(digits, kept, size, codes)
         if length == 0:
             return ODD
         kept += length

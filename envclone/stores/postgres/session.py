@@ -23,8 +23,9 @@ from envclone.models import (
     StorePlan,
     Unanswered,
 )
+from envclone.packed import Columns
 from envclone.protocols import Look, Masks, Progress, StoreSession
-from envclone.stores.postgres.catalog import definitions, inventory, layout, read
+from envclone.stores.postgres.catalog import columns, definitions, inventory, layout, read
 from envclone.stores.postgres.catalog.tables import read_tables
 from envclone.stores.postgres.prove import compare, digest, integrity, probe
 from envclone.stores.postgres.rights.logins import Login
@@ -103,6 +104,11 @@ class PostgresSession:
         """Batches of whole rows with their keys and addresses, streamed."""
         with self._connect(autocommit=True) as conn:
             yield from read.read_rows(conn, addresses)
+
+    def columns(self, addresses: Collection[str]) -> Iterator[Columns]:
+        """The values of columns, range by range, texts packed by the server."""
+        with self._connect(autocommit=True) as conn:
+            yield from columns.read_columns(conn, addresses)
 
     def links(self) -> Sequence[tuple[str, str]]:
         """The columns of every foreign key and what each refers to."""

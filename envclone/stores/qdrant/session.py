@@ -33,6 +33,7 @@ from envclone.models import (
     StoreSnapshot,
     Unanswered,
 )
+from envclone.packed import Columns, of_rows
 from envclone.protocols import FieldMask, Look, Masks, Progress, StoreSession
 from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
 from envclone.stores.qdrant.gridstore import Gridstore
@@ -112,6 +113,10 @@ class QdrantSession:
                     with Gridstore(segment.payload_storage) as store:
                         for points, records in store.batches():
                             yield Rows(name, {name: [payloads.text(one) for one in records]}, {}, [""] * len(points))
+
+    def columns(self, addresses: Names[str]) -> Iterator[Columns]:
+        """The same by column."""
+        return of_rows(self.rows(addresses))
 
     def links(self) -> Sequence[tuple[str, str]]:
         """A Qdrant store knows no references."""

@@ -8,7 +8,7 @@ import pytest
 
 from envclone.verifier.kept import Tally, pairs_of_one_person, tail
 from envclone.verifier.loose import LooseSearch, text_of
-from envclone.verifier.originals import PART, Originals
+from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
 from envclone.verifier.subjects import Subjects, parts_of
 
@@ -25,12 +25,10 @@ def _subjects(people: list[tuple[str, str, str]]) -> tuple[Subjects, LooseSearch
     subjects.begin("main.public.people")
     for number, (first, last, street) in enumerate(people):
         subjects.count += 1
-        subjects.add(number, "person", first, "first")
-        subjects.add(number, "person", last, "last")
-        subjects.add(number, "address", street, "street")
-    parts = Originals()
-    parts.add("", PART, subjects.seal())
-    return subjects, LooseSearch(parts)
+        subjects.add([number], "person", [first], "first")
+        subjects.add([number], "person", [last], "last")
+        subjects.add([number], "address", [street], "street")
+    return subjects, LooseSearch(Originals.parts(subjects.seal()))
 
 
 def _hits(search: LooseSearch, text: str) -> list[Hit]:

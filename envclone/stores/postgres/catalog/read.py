@@ -14,6 +14,7 @@ from envclone.models import FieldKind, Rows, StorePlan
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 
 __all__ = [
+    "asked_for",
     "derived_columns",
     "placed",
     "primary_key",
@@ -35,7 +36,7 @@ BATCH = 8192
 """Rows fetched together."""
 
 
-def _asked_for(conn: Connection, addresses: Collection[str] | None) -> Iterator[tuple[Table, list[Column]]]:
+def asked_for(conn: Connection, addresses: Collection[str] | None) -> Iterator[tuple[Table, list[Column]]]:
     """Each table with those of its columns that are named, or without names with every one that is not a vector.
 
     Raises UsageError when an address is not there.
@@ -61,7 +62,7 @@ def read_values(conn: Connection, addresses: Collection[str] | None = None) -> I
     JSON and other kinds come as the server's text of them, arrays as (nested) lists. A large object is not a value.
     Raises UsageError when an address is not there.
     """
-    for table, columns in _asked_for(conn, addresses):
+    for table, columns in asked_for(conn, addresses):
         for leaf in table.leaves:
             expressions = [shown_as(column) for column in columns]
             for rows in stream_leaf(conn, leaf, expressions):
@@ -76,7 +77,7 @@ def read_rows(conn: Connection, addresses: Collection[str] | None = None) -> Ite
 
     Values are as `read_values` gives them. Raises UsageError when an address is not there.
     """
-    for table, columns in _asked_for(conn, addresses):
+    for table, columns in asked_for(conn, addresses):
         keys = [table.columns[name] for name in primary_key(conn, table.oid) if name in table.columns]
         expressions = [shown_as(column) for column in columns]
         expressions += [column.read_as() for column in keys]

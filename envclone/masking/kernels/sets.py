@@ -1,0 +1,153 @@
+"""Sets of byte strings, each with a number: known again by comparing their bytes, found by a keyed hash."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envclone.compiled import lean
+
+__all__ = ["enter", "hashes", "refill", "seek", "split", "warm"]
+
+_U = np.uint64
+_FIRST, _SECOND, _THIRD = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F), _U(0xD6E8FEB86659FD93)
+_0, _8, _29, _32 = _U(0), _U(8), _U(29), _U(32)
+_ASCII = 128
+_ABSENT = -1
+_NULL, _LONG = 0xFF, 0xFE
+
+
+@lean
+def _hash(block: Any, start: Any, stop: Any, seed: Any) -> Any:
+    """64 bits of the bytes between two places of a block."""
+    h = seed ^ (_U(stop - start) * _SECOND)
+    i = start
+    while i + 8 <= stop:
+        word = _0
+        for k in range(8):
+            word |= _U(block[i + k]) << (_8 * _U(k))
+        h = (h ^ word) * _FIRST
+        h ^= h >> _29
+        i += 8
+    word = _0
+    for k in range(stop - i):
+        word |= _U(block[i + k]) << (_8 * _U(k))
+    h = (h ^ word) * _THIRD
+    h = (h ^ (h >> _32) ^ seed) * _FIRST
+    return h ^ (h >> _29)
+
+
+@lean
+def _place(block: Any, start: Any, stop: Any, held: Any, bounds: Any, table: Any, seed: Any) -> Any:
+    """The place in the table of a string, or of the gap where it would be."""
+    mask = table.shape[0] - 1
+    at = np.int64(_hash(block, start, stop, seed) >> _U(1)) & mask
+    while table[at] >= 0:
+        first = np.int64(bounds[table[at]])
+        if np.int64(bounds[table[at] + 1]) - first == stop - start:
+            same = True
+            for i in range(stop - start):
+                if held[first + i] != block[start + i]:
+                    same = False
+                    break
+            if same:
+                return at
+        at = (at + 1) & mask
+    return at
+
+
+@lean
+def enter(
+    block: Any, starts: Any, stops: Any, held: Any, bounds: Any, count: Any, table: Any, seed: Any, numbers: Any
+) -> Any:
+    """Number strings, new ones from `count` on; returns how many there are then. `held` and `bounds` have room for
+    all of them, and the table, a power of two of -1 or numbers, has more gaps than there are."""
+    used = np.int64(bounds[count])
+    for i in range(min(starts.shape[0], stops.shape[0], numbers.shape[0])):
+        start, stop = np.int64(starts[i]), np.int64(stops[i])
+        if start < 0 or stop < start or stop > block.shape[0]:
+            numbers[i] = _ABSENT
+            continue
+        at = _place(block, start, stop, held, bounds, table, seed)
+        if table[at] < 0:
+            if used + stop - start > held.shape[0] or count + 1 >= bounds.shape[0] or 2 * count >= table.shape[0]:
+                return -1
+            for k in range(stop - start):
+                held[used + k] = block[start + k]
+            used += stop - start
+            table[at] = count
+            count += 1
+            bounds[count] = used
+        numbers[i] = table[at]
+    return count
+
+
+@lean
+def seek(block: Any, starts: Any, stops: Any, held: Any, bounds: Any, table: Any, seed: Any, numbers: Any) -> Any:
+    """The numbers of strings, -1 of those that are not in the set."""
+    for i in range(min(starts.shape[0], stops.shape[0], numbers.shape[0])):
+        start, stop = np.int64(starts[i]), np.int64(stops[i])
+        numbers[i] = _ABSENT
+        if 0 <= start <= stop <= block.shape[0]:
+            numbers[i] = table[_place(block, start, stop, held, bounds, table, seed)]
+    return 0
+
+
+@lean
+def refill(held: Any, bounds: Any, count: Any, table: Any, seed: Any) -> Any:
+    """Enter all strings into a table of -1 that is at least twice as large as there are strings."""
+    mask = table.shape[0] - 1
+    for number in range(count):
+        at = np.int64(_hash(held, np.int64(bounds[number]), np.int64(bounds[number + 1]), seed) >> _U(1)) & mask
+        while table[at] >= 0:
+            at = (at + 1) & mask
+        table[at] = number
+    return 0
+
+
+@lean
+def hashes(block: Any, starts: Any, stops: Any, seed: Any, found: Any) -> Any:
+    """64 bits of each string; of one that is not there 0."""
+    for i in range(min(starts.shape[0], stops.shape[0], found.shape[0])):
+        start, stop = np.int64(starts[i]), np.int64(stops[i])
+        found[i] = np.int64(_hash(block, start, stop, seed)) if 0 <= start <= stop <= block.shape[0] else 0
+    return 0
+
+
+@lean
+def split(block: Any, starts: Any, stops: Any, plain: Any) -> Any:
+    """Where values begin and end that have a zero before and behind each; one byte 0xFF is none.
+
+    Returns how many values there are, more than there is room for as well, or -1 when one byte 0xFE stands for a
+    value that is too long to be packed.
+    """
+    count, start = 0, np.int64(1)
+    while start < block.shape[0]:
+        stop, ascii_only = start, True
+        while stop < block.shape[0] and block[stop] != 0:
+            ascii_only = ascii_only and block[stop] < _ASCII
+            stop += 1
+        if stop == start + 1 and block[start] == _LONG:
+            return -1
+        if count < starts.shape[0]:
+            gone = stop == start + 1 and block[start] == _NULL
+            starts[count] = _ABSENT if gone else start
+            stops[count] = _ABSENT if gone else stop
+            plain[count] = ascii_only
+        count += 1
+        start = stop + 1
+    return count
+
+
+def warm() -> None:
+    """Run every kernel of this room once."""
+    block = np.frombuffer(b"\0ab\0cd\0", np.uint8)
+    starts, stops, plain = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.bool_)
+    split(block, starts, stops, plain)
+    held, bounds, table = np.zeros(64, np.uint8), np.zeros(8, np.int64), np.full(8, -1, np.int32)
+    numbers = np.zeros(2, np.int64)
+    enter(block, starts, stops, held, bounds, 0, table, np.uint64(1), numbers)
+    seek(block, starts, stops, held, bounds, table, np.uint64(1), numbers)
+    refill(held, bounds, 2, np.full(8, -1, np.int32), np.uint64(1))
+    hashes(block, starts, stops, np.uint64(1), numbers)

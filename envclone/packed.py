@@ -1,0 +1,84 @@
+"""Many values of one column as bytes one behind the other, apart by a zero: what compiled loops read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from envclone.models import Rows
+
+__all__ = ["ABSENT", "Columns", "Packed", "of_rows", "pack"]
+
+ABSENT = -1
+"""Where a value begins that is not there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Values in UTF-8: where each begins and ends in `block`, which has a zero before and behind each.
+
+    A row without a value has ABSENT for both. `plain` tells which values are ASCII.
+    """
+
+    block: Any
+    starts: Any
+    stops: Any
+    plain: Any
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def text(self, place: int) -> str:
+        """One value that is there."""
+        return bytes(self.block[self.starts[place] : self.stops[place]]).decode("utf-8", "surrogatepass")
+
+    def texts(self) -> list[str | None]:
+        """Every value, None where there is none."""
+        return [None if start < 0 else self.text(i) for i, start in enumerate(self.starts.tolist())]
+
+    def without(self, places: Sequence[int]) -> Packed:
+        """The same with no value at some places."""
+        if not len(places):
+            return self
+        starts, stops, plain = self.starts.copy(), self.stops.copy(), self.plain.copy()
+        starts[places] = stops[places] = ABSENT
+        plain[places] = False
+        return Packed(self.block, starts, stops, plain)
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Some rows of one table or collection by column: `packed` texts by address, in `others` lists of what is none.
+
+    `places` says where each row lies, as `models.Rows` does.
+    """
+
+    table: str
+    places: Packed
+    packed: Mapping[str, Packed] = field(default_factory=dict)
+    others: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.places)
+
+
+def pack(values: Sequence[str | None]) -> Packed:
+    """Values as they are packed."""
+    encoded = [b"" if value is None else value.encode("utf-8", "surrogatepass") for value in values]
+    block = np.frombuffer(b"\0".join([b"", *encoded, b""]), np.uint8)
+    lengths = np.fromiter(map(len, encoded), np.int64, len(encoded))
+    stops = np.cumsum(lengths + 1)
+    starts = stops - lengths
+    plain = np.fromiter((value is not None and value.isascii() for value in values), np.bool_, len(values))
+    gone = np.fromiter((value is None for value in values), np.bool_, len(values))
+    starts[gone] = stops[gone] = ABSENT
+    return Packed(block, starts, stops, plain)
+
+
+def of_rows(batches: Iterable[Rows]) -> Iterator[Columns]:
+    """Batches of rows by column, nothing packed but where they lie."""
+    for rows in batches:
+        yield Columns(rows.table, pack(list(rows.places)), others=rows.fields)

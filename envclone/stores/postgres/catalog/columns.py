@@ -1,0 +1,126 @@
+"""Columns read in ranges of pages, their texts packed by the server: a value costs a copy, and no row a message."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from itertools import zip_longest
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from envclone.compiled import available
+from envclone.masking.kernels import sets
+from envclone.models import FieldKind
+from envclone.packed import Columns, Packed, of_rows
+from envclone.stores.postgres.catalog import read
+from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
+
+__all__ = ["read_columns"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_RANGE = 4 * 2**20
+"""Bytes of a table, TOAST included, that are read together."""
+_LONGEST = 1 << 16
+"""Bytes of a value that is packed."""
+_READING = """
+    SET enable_tidscan = on; SET max_parallel_workers_per_gather = 0; SET jit = off;
+    SET default_transaction_read_only = on
+"""
+"""Values come in the order of their rows, whatever production's settings say."""
+_PACKED = """pg_catalog.string_agg(CASE WHEN {0} IS NULL THEN '\\xff'
+    WHEN pg_catalog.octet_length({0}) OPERATOR(pg_catalog.>) {1} THEN '\\xfe'::pg_catalog.bytea
+    ELSE pg_catalog.textsend({0}) END, '\\x00')"""
+"""UTF-8 has neither byte, and no text a zero."""
+
+
+def read_columns(conn: Connection, addresses: Collection[str]) -> Iterator[Columns]:
+    """The values of columns, a range of pages at a time; arrays and JSON as lists of what `read_values` gives.
+
+    Without compiled loops, and where the database has no encoding, all come as lists. Raises UsageError when an
+    address is not there.
+    """
+    encoding = conn.execute("SELECT pg_catalog.current_setting('server_encoding')").fetchone()
+    if not available() or encoding == ("SQL_ASCII",):
+        yield from of_rows(read.read_rows(conn, addresses))
+        return
+    conn.execute(_READING)
+    for table, columns in read.asked_for(conn, addresses):
+        for leaf in table.leaves:
+            for first, end in _ranges(conn, leaf):
+                found = _range(conn, table, leaf, columns, first, end)
+                if found is not None:
+                    yield found
+
+
+def _range(
+    conn: Connection, table: Table, leaf: Leaf, columns: Sequence[Column], first: int, end: int | None
+) -> Columns | None:
+    texts = [column for column in columns if column.kind not in (FieldKind.ARRAY, FieldKind.JSON)]
+    others = [column for column in columns if column not in texts]
+    prefix = read.placed(table, leaf, [""])[0]
+    place = sql.SQL("pg_catalog.concat({}, ctid::pg_catalog.text)").format(sql.Literal(prefix))
+    packed = [
+        sql.SQL("pg_catalog.count(*)"),
+        *(_aggregate(expression) for expression in [place, *map(read.shown_as, texts)]),
+    ]
+    row = conn.execute(_query(leaf, packed, first, end), binary=True).fetchone()
+    if row is None or not row[0]:
+        return None
+    made = [_split(row[0], block) for block in row[1:]]
+    listed = [column for column, one in zip(texts, made[1:], strict=True) if one is None] + others
+    lists: list[Sequence[Any]] = []
+    if listed:
+        rows = conn.execute(_query(leaf, [read.shown_as(column) for column in listed], first, end)).fetchall()
+        lists = list(zip(*rows, strict=True))
+        assert len(rows) == row[0]
+    places = made[0]
+    assert places is not None
+    return Columns(
+        table.address,
+        places,
+        {table.at(c.name): one for c, one in zip(texts, made[1:], strict=True) if one is not None},
+        {table.at(c.name): values for c, values in zip(listed, lists, strict=True)},
+    )
+
+
+def _aggregate(expression: sql.Composable) -> sql.Composable:
+    return sql.SQL(_PACKED).format(expression, sql.Literal(_LONGEST))
+
+
+def _query(leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: int | None) -> sql.Composed:
+    query = sql.SQL("SELECT {} FROM ONLY {} WHERE ctid OPERATOR(pg_catalog.>=) {}::pg_catalog.tid").format(
+        sql.SQL(", ").join(expressions), leaf.identifier, sql.Literal(f"({first},0)")
+    )
+    if end is not None:
+        query += sql.SQL(" AND ctid OPERATOR(pg_catalog.<) {}::pg_catalog.tid").format(sql.Literal(f"({end},0)"))
+    return query
+
+
+def _split(count: int, data: bytes) -> Packed | None:
+    """Packed values as they came from the server; None when one of them is too long."""
+    block = np.frombuffer(b"\0" + data + b"\0", np.uint8)
+    starts, stops, plain = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.bool_)
+    found = sets.split(block, starts, stops, plain)
+    if found < 0:
+        return None
+    assert found == count
+    return Packed(block, starts, stops, plain)
+
+
+def _ranges(conn: Connection, leaf: Leaf) -> Iterator[tuple[int, int | None]]:
+    """Ranges of pages of a relation, the last without an end."""
+    row = conn.execute(
+        """SELECT pg_catalog.pg_relation_size(%s::pg_catalog.oid::pg_catalog.regclass),
+                  pg_catalog.pg_table_size(%s::pg_catalog.oid::pg_catalog.regclass),
+                  pg_catalog.current_setting('block_size')::pg_catalog.int8""",
+        [leaf.oid, leaf.oid],
+    ).fetchone()
+    assert row is not None
+    heap, whole, page = row
+    blocks = -(-heap // page)
+    step = max(1, _RANGE * max(blocks, 1) // max(whole, page))
+    firsts = list(range(0, max(blocks, 1), step))
+    yield from zip_longest(firsts, firsts[1:])
