@@ -59,7 +59,7 @@ class _Engine:
 
 _ENGINES = {
     "postgres": _Engine(
-        {"physical": "dsn", "directory": "path", "logical": "dsn"}, {"method", "dsn", "path", "database"}
+        {"physical": "dsn", "directory": "path", "logical": "dsn"}, {"method", "dsn", "path", "database", "config"}
     ),
     "qdrant": _Engine({"snapshot": "url", "directory": "path"}, {"method", "url", "api_key", "path"}, collections=True),
 }

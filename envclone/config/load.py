@@ -14,7 +14,7 @@ from envclone.config.document import LIMIT, Document, SyntaxProblem, merge, pars
 from envclone.config.explain import explain
 from envclone.config.find import find
 from envclone.config.problems import Finding, Keys, printable, quoted
-from envclone.config.resolve import absolute, resolve_environment, resolve_source, sources, uses
+from envclone.config.resolve import PATHS, absolute, resolve_environment, resolve_source, sources, uses
 from envclone.config.schema import StackFile
 from envclone.config.stack import LoadedStack, error, report
 from envclone.errors import ConfigError, Problem
@@ -200,8 +200,9 @@ def _resolve_paths(data: dict[str, Any], base: Path, findings: list[Finding]) ->
         for index in range(len(hooks)):
             resolve(hooks, index, ("sanitize", "hooks", index))
     for keys, source in sources(data):
-        if isinstance(source.get("path"), str) and not variables.present(source["path"]):
-            resolve(source, "path", (*keys, "path"))
+        for key in PATHS:
+            if isinstance(source.get(key), str) and not variables.present(source[key]):
+                resolve(source, key, (*keys, key))
 
 
 def _kinds() -> Callable[[], Collection[str]]:

@@ -15,7 +15,7 @@ from envclone.config.schema import SourceConfig
 from envclone.config.stack import LoadedStack, report
 from envclone.errors import ConfigError
 
-__all__ = ["absolute", "resolve_environment", "resolve_source", "resolve_url", "sources", "uses"]
+__all__ = ["PATHS", "absolute", "resolve_environment", "resolve_source", "resolve_url", "sources", "uses"]
 
 
 def resolve_source(loaded: LoadedStack, environment: str, store: str) -> SourceConfig:
@@ -102,6 +102,10 @@ def resolve_url(loaded: LoadedStack, environment: str, service: str) -> str | No
     return text
 
 
+PATHS = ("path", "config")
+"""Keys of a source that are paths, relative to the stack file."""
+
+
 def uses(raw: Mapping[str, Any], env: Mapping[str, str], base: Path) -> Iterator[Finding]:
     """What would be missing once the sources, services and hooks of a stack file are used.
 
@@ -160,7 +164,7 @@ def _expanded(
         if isinstance(value, str):
             text, missing = variables.expand(value, env)
             findings += (((*keys, key), what) for what in missing)
-            path = absolute(text, base, (*keys, key), findings) if key == "path" and text else None
+            path = absolute(text, base, (*keys, key), findings) if key in PATHS and text else None
             value = text if path is None else str(path)
         source[key] = value
     return source, findings

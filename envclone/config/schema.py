@@ -141,6 +141,12 @@ class SourceConfig(Model):
         description="`directory`: where the files are, relative to the stack file.",
         examples=["/var/lib/postgresql/18/main"],
     )
+    config: Path | None = Field(
+        default=None,
+        description="`directory` of a PostgreSQL: where postgresql.conf is when it is not in the data directory, as on "
+        "Debian; relative to the stack file. What it includes from there is read, too.",
+        examples=["/etc/postgresql/18/main"],
+    )
     database: str | None = Field(
         default=None,
         min_length=1,

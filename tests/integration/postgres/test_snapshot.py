@@ -344,6 +344,39 @@ def test_a_stopped_directory_is_copied_and_comes_up(place: Path, store_config: A
         server.stop(into / "data")
 
 
+def test_configuration_in_another_directory_is_read_where_the_stack_file_says_so(
+    place: Path, store_config: Any
+) -> None:
+    """Debian's layout: postgresql.conf and what it includes lie in /etc."""
+    with production(18) as prod:
+        prod.create_database("app")
+        prod.stop()
+        etc = place / "etc"
+        (etc / "conf.d").mkdir(parents=True)
+        (prod.data / "postgresql.conf").rename(etc / "postgresql.conf")
+        with (etc / "postgresql.conf").open("a") as file:
+            file.write(f"data_directory = '{prod.data}'\ninclude_dir = 'conf.d'\n")
+        (etc / "conf.d" / "10-tuning.conf").write_text("work_mem = '7MB'\n")
+
+        def taken(name: str, **source: Any) -> StoreSnapshot:
+            into = place / name
+            into.mkdir(mode=0o700)
+            config = store_config(method="directory", path=prod.data, database="app", **source)
+            return directory.snapshot_directory("main", config, into, silent)
+
+        without, told = taken("without"), taken("told", config=etc)
+        with pytest.raises(ConfigError, match=r"holds no postgresql\.conf"):
+            taken("wrong", config=etc / "conf.d")
+    assert [line for line in without.warnings if "source.config names its directory" in line]
+    assert not told.warnings
+    assert {item["name"]: item["value"] for item in told.details["settings"]}["work_mem"] == "7MB"
+    running = started(place / "told", told)
+    try:
+        assert rows(running, "app", "SELECT current_setting('work_mem')") == [("7MB",)]
+    finally:
+        server.stop(place / "told" / "data")
+
+
 @pytest.mark.root
 def test_directories_that_may_not_be_copied(place: Path, store_config: Any) -> None:
     into = place / "into"

@@ -107,17 +107,18 @@ def capture(conn: psycopg.Connection[Any], configured: Mapping[str, str] | None 
     return [found[name] for name in sorted(found)]
 
 
-def parse_conf(data: Path, unread: list[str] | None = None) -> list[Setting]:
+def parse_conf(data: Path, unread: list[str] | None = None, config: Path | None = None) -> list[Setting]:
     """The settings in a data directory's postgresql.conf, what it includes from there, and postgresql.auto.conf.
 
-    Files outside the data directory are not read; their paths are added to `unread`. The last assignment counts, as in
-    PostgreSQL.
+    `config` is the directory of postgresql.conf where that is another one, as on Debian. Files outside both directories
+    are not read; their paths are added to `unread`. The last assignment counts, as in PostgreSQL.
     """
     found: dict[str, Setting] = {}
     unread = [] if unread is None else unread
-    root = data.resolve()
-    for file in (root / "postgresql.conf", root / "postgresql.auto.conf"):
-        for name, value, source in _assignments(file, root, 0, unread):
+    main = config or data
+    roots = (data.resolve(), main.resolve())
+    for file in (roots[1] / "postgresql.conf", roots[0] / "postgresql.auto.conf"):
+        for name, value, source in _assignments(file, roots, 0, unread):
             found[name.lower()] = _setting(name, value, source, "")
     return [found[name] for name in sorted(found)]
 
@@ -216,8 +217,8 @@ def _with_unit(value: str, unit: str | None) -> str:
     return f"{int(value) * int(match.group(1))}{match.group(2)}" if match else f"{value}{unit}"
 
 
-def _assignments(file: Path, root: Path, depth: int, unread: list[str]) -> Iterator[tuple[str, str, str]]:
-    if not file.resolve().is_relative_to(root):
+def _assignments(file: Path, roots: Sequence[Path], depth: int, unread: list[str]) -> Iterator[tuple[str, str, str]]:
+    if not _within(file, roots):
         unread.append(str(file))
         return
     if depth > _INCLUDE_DEPTH or not file.is_file():
@@ -231,16 +232,21 @@ def _assignments(file: Path, root: Path, depth: int, unread: list[str]) -> Itera
             value = re.sub(r"''|\\(.)", _unescaped, value[1:-1])
         place = file.parent / value
         if name in ("include", "include_if_exists"):
-            yield from _assignments(place, root, depth + 1, unread)
+            yield from _assignments(place, roots, depth + 1, unread)
         elif name == "include_dir":
-            if not place.resolve().is_relative_to(root):
+            if not _within(place, roots):
                 unread.append(str(place))
             elif place.is_dir():
                 for entry in sorted(place.glob("*.conf")):
                     if not entry.name.startswith("."):
-                        yield from _assignments(entry, root, depth + 1, unread)
+                        yield from _assignments(entry, roots, depth + 1, unread)
         else:
             yield match["name"], value, file.name
+
+
+def _within(path: Path, roots: Sequence[Path]) -> bool:
+    real = path.resolve()
+    return any(real.is_relative_to(root) for root in roots)
 
 
 def _unescaped(match: re.Match[str]) -> str:

@@ -46,6 +46,7 @@ def snapshot_directory(
     if config.source.path is None:
         raise ConfigError(f"the store '{name}' has no source.path", hint="method: directory needs one")
     source = _place(config.source.path.expanduser())
+    configuration = _configuration(config.source.config)
     state = _require_stopped(source)
     engine = find(state.major)
     judge = enginefiles.judge_data(state.major)
@@ -64,10 +65,17 @@ def snapshot_directory(
             engine, database, cluster.databases, None if extensions is None else list(extensions)
         )
     unread: list[str] = []
-    captured = settings.parse_conf(source, unread)
-    warnings += [f"{printable(path)} is not in the data directory: the settings in it are not known" for path in unread]
+    captured = settings.parse_conf(source, unread, configuration)
+    warnings += [
+        f"{printable(path)} is not in the data directory: the settings in it are not known; source.config names the "
+        "directory"
+        for path in unread
+    ]
     if not captured:
-        warnings.append("the server's configuration is not in its data directory: production's settings are not known")
+        warnings.append(
+            "the server's configuration is not in its data directory: production's settings are not known; "
+            "source.config names its directory (on Debian /etc/postgresql/VERSION/NAME)"
+        )
     return StoreSnapshot(
         store=name,
         kind="postgres",
@@ -102,6 +110,19 @@ def _place(path: Path) -> Path:
     for name in ("PG_VERSION", "global/pg_control", "postmaster.pid"):
         plain_file(source, name)
     return source
+
+
+def _configuration(path: Path | None) -> Path | None:
+    """The directory that the stack file names for postgresql.conf. Raises ConfigError when that is not in it."""
+    if path is None:
+        return None
+    place = path.expanduser()
+    if not (place / "postgresql.conf").is_file():
+        raise ConfigError(
+            f"source.config {path} holds no postgresql.conf that can be read",
+            hint="name the directory that `SHOW config_file` says",
+        )
+    return place
 
 
 def _require_stopped(source: Path) -> control.Control:

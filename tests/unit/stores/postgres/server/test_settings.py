@@ -53,6 +53,26 @@ def test_configuration_files_are_read_as_postgresql_reads_them(tmp_path: Path) -
     assert "jit" not in found and "include_dir" not in found
 
 
+def test_the_configuration_can_be_in_a_directory_of_its_own(tmp_path: Path) -> None:
+    data, config, elsewhere = (tmp_path / name for name in ("data", "etc", "elsewhere"))
+    for folder in (data, config / "conf.d", elsewhere):
+        folder.mkdir(parents=True)
+    (config / "postgresql.conf").write_text(
+        f"data_directory = '{data}'\ninclude_dir = 'conf.d'\nwork_mem = '7MB'\ninclude '{elsewhere}/more.conf'\n"
+    )
+    (config / "conf.d" / "10-tuning.conf").write_text("random_page_cost = 1.1\n")
+    (elsewhere / "more.conf").write_text("jit = off\n")
+    (data / "postgresql.auto.conf").write_text("work_mem = '12MB'\n")
+    unread: list[str] = []
+    found = {item.name: item.value for item in parse_conf(data, unread, config)}
+    assert found["work_mem"] == "12MB" and found["random_page_cost"] == "1.1" and "jit" not in found
+    assert unread == [f"{elsewhere}/more.conf"]
+    unread.clear()
+    (data / "postgresql.conf").write_text(f"include '{config}/conf.d/10-tuning.conf'\n")
+    assert "random_page_cost" not in {item.name for item in parse_conf(data, unread)}
+    assert unread == [f"{config}/conf.d/10-tuning.conf"]
+
+
 @pytest.mark.parametrize(
     ("name", "value", "action", "becomes"),
     [
