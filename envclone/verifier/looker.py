@@ -16,7 +16,7 @@ from envclone.masking.shown import shown_path
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import Tally, pairs_of_one_person
-from envclone.verifier.loose import Found, LooseSearch, text_of
+from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
 from envclone.verifier.people import People
 from envclone.verifier.search import Hit
 
@@ -84,8 +84,9 @@ class Looker:
         """Search values beside any row: definitions, large objects."""
         self._values += len(after)
         rows = Rows(address, {}, {}, places) if places else None
-        self._strong(address, None, before, after, rows)
-        self._pairs(address, after, self._weak_hits(after), rows)
+        texts = Texts(after, decoded=after is before)
+        self._strong(address, None, before, after, texts, rows)
+        self._pairs(address, after, self._weak_hits(texts), rows)
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""
@@ -93,11 +94,12 @@ class Looker:
             rule = self._plan.rules.get(address)
             after = made.get(address, before)
             self._values += len(after) - sum(value is None for value in after)
-            self._strong(address, rule, before, after, rows)
+            texts = Texts(after, decoded=after is before)
+            self._strong(address, rule, before, after, texts, rows)
             if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
                 continue
             if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
-                hits = self._weak_hits(after, None if after is before else before)
+                hits = self._weak_hits(texts, None if after is before else before)
                 if rule is None or rule.base not in NUMBERS:
                     self._pairs(address, after, hits, rows)
                 if rule is None or not rule.masked:
@@ -114,10 +116,17 @@ class Looker:
                 self._coincidence(address, found.hit.original, found.text)
 
     def _strong(
-        self, address: str, rule: FieldRule | None, before: Sequence[Any], after: Sequence[Any], rows: Rows | None
+        self,
+        address: str,
+        rule: FieldRule | None,
+        before: Sequence[Any],
+        after: Sequence[Any],
+        texts: Texts,
+        rows: Rows | None,
     ) -> None:
         number_column = rule is not None and rule.base in NUMBERS
-        for value, hit, text, unchanged in self._search.compare(before, after):
+        found = self._search.find(texts) if after is before else self._search.compare(before, texts)
+        for value, hit, text, unchanged in found:
             known = self._findings.originals[hit.original]
             if not (unchanged and known.strong) or (number_column and hit.end - hit.start < _LONG_NUMBER):
                 self._coincidence(address, hit.original, text)  # a pseudonym may equal somebody else's original
@@ -126,9 +135,9 @@ class Looker:
             self._leak(address, hit, text, known.address, known.kind, what, rows, value, after)
             self._explained.add(hit.original)
 
-    def _weak_hits(self, after: Sequence[Any], before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
+    def _weak_hits(self, texts: Texts, before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
         found: dict[int, list[Found]] = defaultdict(list)
-        for one in self._weak.find(after) if before is None else self._weak.compare(before, after):
+        for one in self._weak.find(texts) if before is None else self._weak.compare(before, texts):
             if one.unchanged and _whole_word(one.text, one.hit):
                 found[one.value].append(one)
         return found

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 from unicodedata import normalize
 from urllib.parse import unquote
 
-from envclone.masking.decoders import views
-from envclone.masking.spelled import spelled
+import numpy as np
+
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch, Hit
+from envclone.verifier.spelled import said
 
-__all__ = ["Found", "LooseSearch", "folded", "text_of"]
+__all__ = ["Found", "LooseSearch", "Texts", "folded", "text_of"]
 
 SHORTEST_IN_TEXT = 3
 """Bytes; a value of two letters is compared with its pseudonym, not searched for."""
 
 SEPARATOR = b"\xff"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-_JOINTS = str.maketrans("_.-+", "    ")
+_BYTES = re.compile(r"\\x(?:[0-9a-f]{2}){6,}")
+_JOINTS = str.maketrans("_.-+\t\n\r", "       ")
 """What joins the parts of a name or number as a space does; one sign for one, so that places stay."""
+_FOLD = bytes(range(256)).lower().translate(bytes.maketrans(b"_.-+\t\n\r", b"       "))
+"""The same for bytes, with capitals as small letters."""
+_APART = bytes.maketrans(b"\0", SEPARATOR)
 
 
 class Found(NamedTuple):
@@ -37,58 +41,110 @@ class Found(NamedTuple):
     unchanged: bool
 
 
+class Texts:
+    """Values as they are searched, one behind the other with a byte between that no UTF-8 text holds.
+
+    With `decoded` a value stands once more at the end when it says something else than what is written, with that
+    behind it; `owners` are the numbers of the values, of those at the end too.
+    """
+
+    def __init__(self, values: Sequence[Any], *, decoded: bool) -> None:
+        self.data, self.starts, self.ends = _packed(values)
+        self.count = len(values)
+        self.owners: list[int] = []
+        self.again: frozenset[int] = frozenset()
+        if not decoded:
+            return
+        more: list[bytes] = []
+        for number, texts in _said(values).items():
+            own = self.data[int(self.starts[number]) : int(self.ends[number])]
+            others = {folded(text).encode("utf-8", "surrogatepass") for text in texts} - {own}
+            if others:
+                self.owners.append(number)
+                more.append(SEPARATOR.join([own, *sorted(others)]))
+        if more:
+            self.again = frozenset(self.owners)
+            ends = len(self.data) + np.cumsum([len(text) + 1 for text in more], dtype=np.int64)
+            starts = np.concatenate((np.array([len(self.data) + 1]), ends[:-1] + 1))
+            self.starts, self.ends = np.concatenate((self.starts, starts)), np.concatenate((self.ends, ends))
+            self.data = SEPARATOR.join([self.data, *more])
+
+    def __len__(self) -> int:
+        return self.count
+
+    def place(self, hit: Hit) -> tuple[int, int, int] | None:
+        """The number of the value that a hit is in, and where that stands; None when it is found once more behind."""
+        at = int(np.searchsorted(self.starts, hit.start, "right")) - 1
+        number = self.owners[at - self.count] if at >= self.count else at
+        if at < self.count and number in self.again:
+            return None
+        return number, int(self.starts[at]), int(self.ends[at])
+
+
 class LooseSearch:
     """Finds originals whatever their casing, escapes and the signs that join their parts."""
 
     def __init__(self, originals: Originals) -> None:
-        self._search = ByteSearch(originals, minimum=SHORTEST_IN_TEXT, spell=lambda value: (text_of(value),))
+        self._search = ByteSearch(originals, minimum=SHORTEST_IN_TEXT, spell=_spelled)
 
-    def find(self, values: Sequence[Any]) -> Iterator[Found]:
+    def find(self, values: Sequence[Any] | Texts) -> Iterator[Found]:
         """Every original in some values, and in what they say when their spellings are decoded."""
-        yield from self._joined(decoded(values), None)
+        texts = values if isinstance(values, Texts) else Texts(values, decoded=True)
+        for hit in self._search.find(texts.data):
+            if (place := texts.place(hit)) is not None:
+                number, start, end = place
+                moved = Hit(hit.original, hit.start - start, hit.end - start)
+                yield Found(number, moved, texts.data[start:end], True)
 
-    def compare(self, before: Sequence[Any], after: Sequence[Any]) -> Iterator[Found]:
-        """Every original in `after`, and whether it stands where it stood in `before`."""
-        if after is before:
-            yield from self.find(after)
-            return
-        old, new = [text_of(value) for value in before], [text_of(value) for value in after]
-        if all(len(raw) == len(made) for raw, made in zip(old, new, strict=True)):
-            yield from self._joined(new, old)
-            return
-        for number, (raw, made) in enumerate(zip(old, new, strict=True)):
-            aligned = len(raw) == len(made)
-            for hit in self._search.find(made):
-                found = made[hit.start : hit.end]
-                yield Found(number, hit, made, raw[hit.start : hit.end] == found if aligned else found in raw)
-
-    def _joined(self, texts: list[bytes], old: list[bytes] | None) -> Iterator[Found]:
-        """One search over a whole batch: the values are joined by a byte that no UTF-8 text holds."""
-        starts: list[int] = []
-        for hit in self._search.find(SEPARATOR.join(texts)):
-            if not starts:
-                position = 0
-                for text in texts:
-                    starts.append(position)
-                    position += len(text) + 1
-            number = bisect_right(starts, hit.start) - 1
-            text, start = texts[number], starts[number]
-            moved = Hit(hit.original, hit.start - start, hit.end - start)
-            same = old is None or old[number][moved.start : moved.end] == text[moved.start : moved.end]
-            yield Found(number, moved, text, same)
+    def compare(self, before: Sequence[Any], after: Sequence[Any] | Texts) -> Iterator[Found]:
+        """Every original in `after`, as it is written, and whether it stands where it stood in `before`."""
+        texts = after if isinstance(after, Texts) else Texts(after, decoded=False)
+        for one in self.find(texts):
+            raw, hit = text_of(before[one.value]), one.hit
+            found = one.text[hit.start : hit.end]
+            aligned = len(raw) == len(one.text)
+            yield one._replace(unchanged=raw[hit.start : hit.end] == found if aligned else found in raw)
 
 
-def decoded(values: Sequence[Any]) -> list[bytes]:
-    """Values as they are searched; behind each what it says in other spellings, apart from it."""
-    texts = [text_of(value) for value in values]
-    strings = [number for number, value in enumerate(values) if isinstance(value, str)]
-    told = spelled([values[number] for number in strings])
-    for number, odd in zip(strings, told, strict=True):
-        if odd:
-            value = values[number]
-            said = {folded(view.text).encode("utf-8", "surrogatepass") for view in views(value)} - {texts[number]}
-            texts[number] = SEPARATOR.join([texts[number], *sorted(said)])
-    return texts
+def _spelled(value: str) -> tuple[bytes, ...]:
+    """How an original is looked for: as a text, and as bytes when it is some."""
+    text = text_of(value)
+    return (text, bytes.fromhex(value[2:]).translate(_FOLD)) if _BYTES.fullmatch(value) else (text,)
+
+
+def _packed(values: Sequence[Any]) -> tuple[bytes, Any, Any]:
+    """Values as `text_of` gives them, one behind the other, and where each begins and ends."""
+    texts = ["" if value is None else value for value in values]
+    try:
+        joined = folded("\0".join(texts)).encode("utf-8", "surrogatepass")
+    except TypeError:
+        joined = b""
+    breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == 0)
+    if len(breaks) == len(texts) - 1 and joined:
+        starts = np.concatenate((np.zeros(1, np.int64), breaks + 1))
+        return joined.translate(_APART), starts, np.append(breaks, len(joined))
+    parts = [text_of(value) for value in values]
+    ends = np.cumsum([len(part) + 1 for part in parts], dtype=np.int64) - 1
+    return SEPARATOR.join(parts), np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))[: len(parts)], ends
+
+
+def _said(values: Sequence[Any]) -> dict[int, set[str]]:
+    """What texts, bytes and the elements of lists say otherwise, by the numbers of the values."""
+    if not any(isinstance(value, list) for value in values):
+        return said([value if isinstance(value, (str, bytes)) else "" for value in values])
+    flat = [(i, item) for i, value in enumerate(values) for item in _items(value)]
+    out: dict[int, set[str]] = {}
+    for place, texts in said([item for _, item in flat]).items():
+        out.setdefault(flat[place][0], set()).update(texts)
+    return out
+
+
+def _items(value: Any) -> Iterator[str | bytes]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _items(item)
+    elif isinstance(value, (str, bytes)):
+        yield value
 
 
 def folded(text: str) -> str:
@@ -98,16 +154,19 @@ def folded(text: str) -> str:
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if "%" in text:
         text = unquote(text)
-    text = text.translate(_JOINTS)
-    return text.lower() if text.isascii() else normalize("NFC", normalize("NFC", text).lower())
+    if text.isascii():
+        return text.encode().translate(_FOLD).decode()
+    return normalize("NFC", normalize("NFC", text.translate(_JOINTS)).lower())
 
 
 def text_of(value: Any) -> bytes:
-    """A value as it is searched; the elements of a list are apart."""
+    """A value as it is searched; the elements of a list are apart, bytes are themselves but for capitals and joints."""
     if value is None:
         return b""
     if isinstance(value, str):
         return folded(value).encode("utf-8", "surrogatepass")
     if isinstance(value, list):
         return SEPARATOR.join(text_of(item) for item in value)
+    if isinstance(value, bytes):
+        return value.translate(_FOLD)
     return str(value).encode()

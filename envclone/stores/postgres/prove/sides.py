@@ -84,7 +84,7 @@ class Prover:
         self._subjects = [table.subject(rule) for rule in self._rules]
         self._canonical = [canonical(column) for column in masked]
         self._clean_side = [server_hash(kept, placed), *(c.read_as() for c in masked)]
-        self._raw_side = [*self._clean_side, *(s for s in self._subjects if s), *(shown_as(c) for c in shown)]
+        self._raw_side = [*self._clean_side, *(s for s in self._subjects if s), *(_searched_as(c) for c in shown)]
         self._raw_side += [*(c.read_as() for c in keys), sql.SQL("ctid::pg_catalog.text")]
         self._keys = keys
         self._fields = [masks.field(rule) for rule in self._rules]
@@ -200,6 +200,11 @@ class Prover:
         look.rows(rows, {self._addresses[i]: made[i] for i in alone})
 
 
+def _searched_as(column: Column) -> sql.Composable:
+    """How a column is read to be searched: bytes as bytes, not as their digits."""
+    return sql.Identifier(column.name) if column.type == "bytea" else shown_as(column)
+
+
 def _columns(
     conn: Connection, leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: int | None
 ) -> list[Sequence[Any]]:
@@ -209,5 +214,5 @@ def _columns(
     )
     if end is not None:
         query += sql.SQL(" AND ctid OPERATOR(pg_catalog.<) {}::pg_catalog.tid").format(sql.Literal(f"({end},0)"))
-    rows = conn.execute(query).fetchall()
+    rows = conn.execute(query, binary=True).fetchall()
     return [list(column) for column in zip(*rows, strict=True)] if rows else []

@@ -1,0 +1,361 @@
+"""Texts inside bytes, and bytes inside texts, compiled: what base64, hexadecimal and base32 hold, and where a text may
+be spelled otherwise than it is written.
+
+A sieve for `masking.decoders`: it lets through too much rather than too little. Every offset is checked before it is
+read: the bytes are whatever production holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envclone.compiled import lean
+
+__all__ = ["BLOCKS", "SPELLED", "sift", "unpack", "warm"]
+
+SPELLED, BLOCKS = 1, 2
+"""Marks of a value: a sign of a spelling may stand in it; a block of a rare form (pairs, lists, short words)."""
+
+_STRETCH, _SHORTEST, _PAIRS, _LISTED = 8, 16, 7, 8
+_NONE = 255
+_64 = np.full(256, _NONE, np.uint8)
+for _i, _c in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):
+    _64[_c] = _i
+_64[ord("-")], _64[ord("_")] = 62, 63
+_16 = np.full(256, _NONE, np.uint8)
+for _i, _c in enumerate(b"0123456789abcdef"):
+    _16[_c] = _i
+    _16[bytes((_c,)).upper()[0]] = _i
+_32 = np.full(256, _NONE, np.uint8)
+for _i, _c in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"):
+    _32[_c] = _i
+_TEXT = np.zeros(256, np.bool_)
+_TEXT[[9, 10, 13, *range(0x20, 0x7F)]] = True
+_ASCII, _TAIL = 1, 2
+_KIND = np.zeros(256, np.uint8)
+"""What a byte is in UTF-8: text by itself, a tail, or the first of a character with one, two or three tails."""
+_KIND[_TEXT] = _ASCII
+_KIND[0x80:0xC0], _KIND[0xC2:0xE0], _KIND[0xE0:0xF0], _KIND[0xF0:0xF5] = 2, 3, 4, 5
+_STEPS = np.zeros((4, 6), np.uint8)
+"""By tails that are wanted and the kind of a byte: tails wanted next, 4 when a text goes on, 8 when one is there."""
+for _state in range(4):
+    for _kind in range(6):
+        if _state and _kind == _TAIL:
+            _STEPS[_state, _kind] = _state - 1 | 12
+        elif _kind and _kind != _TAIL:
+            _STEPS[_state, _kind] = max(0, _kind - _TAIL) | (8 if _state else 12)
+_TELLS = np.zeros(256, np.bool_)
+"""Digits of base64 that words in small letters do not have."""
+_TELLS[[*b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"]] = True
+_AFTER = np.zeros(256, np.bool_)
+"""What makes a backslash before it a sign."""
+_AFTER[[*b"uUx+0123\"'/\\bfnrt@.-"]] = True
+_OPENING = np.zeros(256, np.bool_)
+_OPENING[[*b"[({<"]] = True
+_NAMES = np.zeros(256, np.bool_)
+"""What a word of `[at]`, `(dot)`, `[/url]` begins with, behind its bracket."""
+_NAMES[[*b"aAdDpP@.biusqce/", 0xC3]] = True
+_LOOKED_AT = np.zeros(256, np.bool_)
+"""Bytes at which something may begin."""
+_LOOKED_AT[[*b" %=?&\\']~*`@\n[({<:-x", *range(0x80, 256)]] = True
+
+
+@lean
+def _width(data: Any, at: Any, end: Any) -> Any:
+    """The bytes of the character of a text at a place; 0 when there is none."""
+    byte = data[at]
+    if byte < 0x80:
+        return 1 if _TEXT[byte] else 0
+    if byte < 0xC2 or byte > 0xF4:
+        return 0
+    width = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
+    if at + width > end:
+        return 0
+    for k in range(1, width):
+        if data[at + k] & 0xC0 != 0x80:
+            return 0
+    return width
+
+
+@lean
+def _stretches(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+    """Append the texts in some bytes to `out`: of eight bytes and more, or the whole; and what is of two bytes each.
+
+    Without branches while there is none: what bytes of noise are nobody can predict.
+    """
+    if end - begin < _STRETCH:
+        stop = _stop(data, begin, end)
+        if stop == end and end - begin >= 4:
+            used, count = _append(data, begin, end, out, used, cuts, count, owner)
+        return used, count
+    run = state = before = zeros = np.int64(0)
+    wide: Any = False
+    for at in range(begin, end):
+        byte = data[at]
+        step = _STEPS[state, _KIND[byte]]
+        state = np.int64(step & 3)
+        run = run * np.int64(step >> 2 & 1) + np.int64(step >> 3)
+        before, zeros = zeros, (before + 1) * np.int64(byte == 0)
+        wide |= zeros >= _STRETCH - 1
+        if run == _STRETCH:
+            start = at + 1 - _STRETCH
+            stop = _stop(data, start, end)
+            if stop - start >= _STRETCH:
+                used, count = _append(data, start, stop, out, used, cuts, count, owner)
+    if wide:
+        used, count = _wide(data, begin, end, out, used, cuts, count, owner)
+    return used, count
+
+
+@lean
+def _stop(data: Any, at: Any, end: Any) -> Any:
+    """Where a text that begins at a place ends."""
+    while at < end:
+        width = _width(data, at, end)
+        if width == 0:
+            break
+        at += width
+    return at
+
+
+@lean
+def _wide(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+    """Append the texts of two bytes a character, one of which is zero."""
+    at = begin
+    while at + 1 < end:
+        if data[at + 1] != 0 or not (_TEXT[data[at]] or data[at] >= 0xA0):
+            at += 1
+            continue
+        start = at
+        while at + 1 < end and data[at + 1] == 0 and (_TEXT[data[at]] or data[at] >= 0xA0):
+            at += 2
+        if at < end and _TEXT[data[at]] and start > begin and data[start - 1] == 0:
+            at += 2  # the other order: the last character has its zero before it
+        if at - start >= 2 * _STRETCH:
+            first = used
+            for k in range(start, min(at, end), 2):
+                byte = data[k]
+                if used + 2 <= out.shape[0]:
+                    if byte < 0x80:
+                        out[used] = byte
+                    else:
+                        out[used] = 0xC0 | byte >> 6
+                        out[used + 1] = 0x80 | byte & 0x3F
+                used += 1 if byte < 0x80 else 2
+            count = _cut(cuts, count, owner, first, used)
+    return used, count
+
+
+@lean
+def _append(data: Any, start: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+    size = end - start
+    if used + size <= out.shape[0]:
+        for k in range(size):
+            out[used + k] = data[start + k]
+    count = _cut(cuts, count, owner, used, used + size)
+    return used + size, count
+
+
+@lean
+def _cut(cuts: Any, count: Any, owner: Any, start: Any, end: Any) -> Any:
+    if count < cuts.shape[0]:
+        cuts[count, 0], cuts[count, 1], cuts[count, 2] = owner, start, end
+    return count + 1
+
+
+@lean
+def _digits(data: Any, start: Any, end: Any, skip: Any, bits: Any, table: Any, room: Any) -> Any:
+    """Decode a run of digits from the one numbered `skip` on into `room`; line ends are passed over."""
+    held = filled = size = 0
+    if bits == 4:
+        for k in range(start + skip, min(end - 1, start + skip + 2 * room.shape[0]), 2):
+            room[size] = table[data[k]] << 4 | table[data[k + 1]]
+            size += 1
+        return size
+    for k in range(start, end):
+        value = table[data[k]]
+        if value == _NONE:
+            continue
+        if skip > 0:
+            skip -= 1
+            continue
+        held = (held << bits | np.int64(value)) & 0xFFFF
+        filled += bits
+        if filled >= 8 and size < room.shape[0]:
+            filled -= 8
+            room[size] = held >> filled & 0xFF
+            size += 1
+    return size
+
+
+@lean
+def _run(data: Any, start: Any, end: Any, room: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+    """What a run of digits holds: base64 at each of four beginnings, and its parts as hexadecimal and base32."""
+    tells, mixed, last = False, False, 0
+    for k in range(start, end):
+        tells |= _TELLS[data[k]]
+        mixed |= _16[data[k]] == _NONE
+    if not tells:
+        return used, count
+    # of digits that are all hexadecimal no text in base64 is made
+    for skip in range(4 if mixed else 0):
+        size = _digits(data, start, end, skip, 6, _64, room)
+        used, count = _stretches(room, 0, size, out, used, cuts, count, owner)
+    for bits, table in ((4, _16), (5, _32)):
+        at = start
+        while at < end:
+            if table[data[at]] == _NONE:
+                at += 1
+                continue
+            last = at
+            while last < end and table[data[last]] != _NONE:
+                last += 1
+            if last - at >= _SHORTEST:
+                for skip in range(2 if bits == 4 else 1):
+                    size = _digits(data, at, last, skip, bits, table, room)
+                    used, count = _stretches(room, 0, size, out, used, cuts, count, owner)
+            at = last
+    return used, count
+
+
+@lean
+def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, room: Any, out: Any, cuts: Any, state: Any) -> Any:
+    """Append what the values from `first` on hold to `out`; rows (value, start, end) of `cuts` say what is where.
+
+    With `raw` the values are bytes that may hold texts, else texts that may hold blocks. Returns the value to go on
+    with when there was no room left for it; `state` is how much of `out` and of `cuts` was filled. `room` must have as
+    many bytes as the longest value.
+    """
+    used = count = np.int64(0)
+    state[0] = state[1] = 0
+    for i in range(first, min(starts.shape[0], ends.shape[0])):
+        at, end = max(0, starts[i]), min(ends[i], data.shape[0])
+        if raw:
+            used, count = _stretches(data, at, end, out, used, cuts, count, i)
+            at = end
+        while at < end:
+            if _64[data[at]] == _NONE:
+                at += 1
+                continue
+            start = at
+            while at < end:
+                if _64[data[at]] != _NONE or (data[at] == 10 and at + 1 < end and _64[data[at + 1]] != _NONE):
+                    at += 1
+                elif data[at] == 13 and at + 2 < end and data[at + 1] == 10 and _64[data[at + 2]] != _NONE:
+                    at += 2
+                else:
+                    break
+            if at - start >= _SHORTEST:
+                used, count = _run(data, start, at, room, out, used, cuts, count, i)
+        if used > out.shape[0] or count > cuts.shape[0]:
+            return i
+        state[0], state[1] = used, count
+    return starts.shape[0]
+
+
+@lean
+def _spoken(data: Any, at: Any, end: Any) -> Any:
+    """Whether ` at ` or ` dot ` stands at a blank, and a host behind it."""
+    if at + 4 >= end:
+        return False
+    a, b, c = data[at + 1] | 0x20, data[at + 2] | 0x20, data[at + 3] | 0x20
+    if (a == 0x64 and b == 0x6F and c == 0x74 and data[at + 4] == 0x20) or (a == 0x70 and b == 0x75 and c == 0x6E):
+        return True
+    if a != 0x61 or b != 0x74 or data[at + 3] != 0x20:
+        return False
+    k = at + 4
+    dotted = False
+    while k < end and (data[k] >= 0x80 or _64[data[k]] < 62 or data[k] in (0x2D, 0x2E, 0x5F)):
+        dotted |= data[k] == 0x2E
+        k += 1
+    return (
+        dotted
+        or (k < end and data[k] in (0x5B, 0x28))
+        or (k + 1 < end and data[k + 1] | 0x20 in (0x64, 0x70, 0x5B, 0x28))
+    )
+
+
+@lean
+def _sign(data: Any, at: Any, end: Any, firsts: Any) -> Any:
+    """Whether a spelling may begin at a place; `firsts` tells of each code point whether one can begin with it."""
+    byte = data[at]
+    behind = data[at + 1] if at + 1 < end else np.uint8(0)
+    if byte >= 0x80:
+        width = _width(data, at, end)
+        if width == 0:
+            return False
+        code = np.int64(byte) & (0x7F >> width)
+        for k in range(1, width):
+            code = code << 6 | (np.int64(data[at + k]) & 0x3F)
+        return code < firsts.shape[0] and firsts[code]
+    if byte == 0x20:
+        return _spoken(data, at, end)
+    if byte == 0x25 or byte == 0x3D:  # % =
+        if byte == 0x3D and behind in (10, 13, 0x3F):
+            return True
+        return at + 2 < end and _16[behind] != _NONE and _16[data[at + 2]] != _NONE
+    if byte == 0x3F:
+        return behind == 0x3D
+    if byte == 0x26:
+        return behind == 0x23 or (_64[behind] < 52)
+    if byte == 0x5C:
+        return _AFTER[behind]
+    if byte == 0x27 or byte == 0x5D or byte == 0x7E:  # '' ]] ~~
+        return behind == byte
+    if byte == 0x2A:  # *
+        return behind == byte or behind >= 0x80 or _64[behind] < 62 or behind == 0x5F
+    if byte == 0x60:
+        return True
+    if byte == 0x40:
+        return behind == 0x20
+    if byte == 10:
+        return behind in (0x3E, 0x7C)
+    if _OPENING[byte]:
+        if byte == 0x3C and (behind in (0x21, 0x2F) or (behind < 0x80 and _64[behind] < 52)):
+            return True
+        if behind == 0x20 and at + 2 < end:
+            behind = data[at + 2]
+        return _NAMES[behind]
+    return False
+
+
+@lean
+def sift(data: Any, starts: Any, ends: Any, firsts: Any, marks: Any) -> Any:
+    """Mark the values in which something may be spelled (SPELLED), and those with a rare form of block (BLOCKS)."""
+    for i in range(min(starts.shape[0], ends.shape[0], marks.shape[0])):
+        begin, end = max(0, starts[i]), min(ends[i], data.shape[0])
+        mark = paired = listed = 0
+        last: Any = np.int64(-9)
+        for at in range(begin, end):
+            byte = data[at]
+            if not _LOOKED_AT[byte]:
+                continue
+            if not mark & SPELLED and _sign(data, at, end, firsts):
+                mark |= SPELLED
+            if byte == 0x3D and at + 1 < end and data[at + 1] == 0x3F:
+                mark |= BLOCKS
+            elif byte in (0x3A, 0x2D, 0x20):
+                if at - begin >= 2 and at + 2 < end and _16[data[at + 1]] < 16 and _16[data[at + 2]] < 16:
+                    paired = paired + 1 if at - last == 3 else 1
+                    last = at
+                    if paired >= _PAIRS - 1:
+                        mark |= BLOCKS
+            elif byte == 0x78 and at > begin and data[at - 1] == 0x30:
+                listed += 1
+                if listed >= _LISTED:
+                    mark |= BLOCKS
+        marks[i] = mark
+    return 0
+
+
+def warm() -> None:
+    """Run every kernel of this room once."""
+    data = np.frombuffer(b"SmFuZSBEb2UgSmFuZSBEb2U= & %40 6a616e65406a616e", np.uint8)
+    starts, ends = np.array([0, 28], np.int64), np.array([24, 47], np.int64)
+    room, out, cuts = np.zeros(64, np.uint8), np.zeros(512, np.uint8), np.zeros((8, 3), np.int64)
+    firsts = np.zeros(128, np.bool_)
+    sift(data, starts, ends, firsts, np.zeros(2, np.uint8))
+    for raw in (False, True):
+        unpack(data, starts, ends, 0, raw, room, out, cuts, np.zeros(2, np.int64))
