@@ -84,6 +84,7 @@ class Looker:
         """Search values beside any row: definitions, large objects."""
         self._values += len(after)
         rows = Rows(address, {}, {}, places) if places else None
+        before = after if list(before) == list(after) else before
         texts = Texts(after, decoded=after is before)
         self._strong(address, None, before, after, texts, rows)
         self._pairs(address, after, self._weak_hits(texts), rows)
