@@ -10,7 +10,7 @@ from pathlib import Path
 from envclone.errors import ResourceError
 from envclone.models import Cage
 
-__all__ = ["REFUSED", "confine", "refused", "unavailable"]
+__all__ = ["REFUSED", "confine", "described", "refused", "unavailable"]
 
 REFUSED, MARK = 125, "envclone-cage: "
 """The launcher's exit code and the beginning of its last words; it stands alone, so it has its own."""
@@ -21,12 +21,15 @@ def confine(argv: Sequence[str], cage: Cage | None) -> list[str]:
     """The command line that runs a program in a cage; the program's own without one, or without root to make it."""
     if cage is None or os.geteuid() != 0:
         return list(argv)
+    return [sys.executable, "-I", "-S", "-B", str(_LAUNCHER), *described(cage), "--", *argv]
+
+
+def described(cage: Cage) -> list[str]:
+    """The cage in the launcher's words."""
     words = [f"rw={path}" for path in cage.writable] + [f"ro={path}" for path in cage.readable]
     words += [f"hide={path}" for path in cage.hidden] + (["net=host"] if cage.network else [])
     words += [f"cwd={cage.inside}"] if cage.inside is not None else []
-    account = cage.account
-    launch = [sys.executable, "-I", "-S", "-B", str(_LAUNCHER), str(account.uid), str(account.gid), account.name]
-    return [*launch, *words, "--", *argv]
+    return [str(cage.account.uid), str(cage.account.gid), cage.account.name, *words]
 
 
 def refused(code: int, said: str) -> ResourceError | None:

@@ -22,7 +22,7 @@ import socket
 import struct
 import sys
 
-__all__ = ["MARK", "REFUSED", "enter", "main"]
+__all__ = ["MARK", "REFUSED", "become", "enter", "main"]
 
 MARK = "envclone-cage: "
 """What the last words begin with when the cage cannot be made."""
@@ -47,19 +47,23 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 def main(arguments: list[str]) -> int:
     """Enter the cage and become the program."""
-    uid, gid, name = int(arguments[0]), int(arguments[1]), arguments[2]
     end = arguments.index("--")
-    words = [tuple(word.partition("=")[::2]) for word in arguments[3:end]]
-    program = arguments[end + 1 :]
+    return become(arguments[:end], arguments[end + 1 :], dict(os.environ))
+
+
+def become(cage: list[str], program: list[str], environment: dict[str, str]) -> int:
+    """Enter the cage that the words say and become the program; the exit code when that fails, and why on stderr."""
+    uid, gid, name = int(cage[0]), int(cage[1]), cage[2]
+    words = [tuple(word.partition("=")[::2]) for word in cage[3:]]
     try:
         origin = os.path.dirname(os.path.realpath(program[0]))
         enter(uid, gid, name, words)
         os.chdir(next((path for kind, path in words if kind == "cwd"), "/"))
         # without /proc the loader cannot tell where the program is, which its library path may say
-        os.execve(program[0], program, {**os.environ, "LD_ORIGIN_PATH": origin})  # noqa: S606 - `process` asked for it
+        os.execve(program[0], program, {**environment, "LD_ORIGIN_PATH": origin})  # noqa: S606 - `process` asked for it
     except OSError as exc:
         place = f" ({exc.filename})" if exc.filename else ""
-        sys.stderr.write(f"{MARK}{exc.strerror}{place}\n")
+        os.write(2, f"{MARK}{exc.strerror}{place}\n".encode(errors="surrogateescape"))
     return REFUSED
 
 

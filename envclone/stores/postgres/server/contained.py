@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import re
 from collections.abc import Callable, Mapping
@@ -129,14 +128,12 @@ def settle(
     wait.until(ready, what=f"{what} was not ready", timeout=timeout, hint="envclone logs shows what it wrote")
     running = server.Running(0, port, server.socket_dir_for(data), int(snapshot.engine_version.partition(".")[0]))
     names = logins.require(directory)
-    with contextlib.closing(
-        server.connect(running, str(snapshot.details["database"]), names.operator, autocommit=False)
-    ) as conn:
-        major = conn.info.server_version // 10000
-        if major != int(snapshot.engine_version.partition(".")[0]):
-            raise UnreachableError(f"{what} is a PostgreSQL {major}", hint="give the store an image of its own version")
-        service.let_in(conn, service.login(snapshot, credentials), major, names)
-        conn.commit()
+    with server.session(running, str(snapshot.details["database"]), names.operator) as session:
+        if session.major != running.major:
+            raise UnreachableError(
+                f"{what} is a PostgreSQL {session.major}", hint="give the store an image of its own version"
+            )
+        service.let_in(session, service.login(snapshot, credentials), names)
 
 
 def outside(directory: Path, inside: Endpoint, port: int) -> Endpoint:

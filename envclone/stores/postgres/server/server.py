@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import importlib
 import os
 import signal
 import socket
@@ -20,7 +19,7 @@ from envclone.cage import refused
 from envclone.errors import BusyError, ResourceError, UnreachableError, UnsafeError
 from envclone.interrupts import deferred
 from envclone.models import Account, Cage
-from envclone.stores.postgres.server import control, pinned
+from envclone.stores.postgres.server import control, pinned, wire
 from envclone.stores.postgres.server.engine import Engine
 from envclone.stores.postgres.server.failures import explain, last_words
 
@@ -36,6 +35,7 @@ __all__ = [
     "make_socket_directory",
     "ready",
     "recover_to_clean_stop",
+    "session",
     "socket_dir_for",
     "start",
     "status",
@@ -137,7 +137,6 @@ def start(
             pid = process.spawn(argv, log=log, cage=cage)
         if started is not None:
             started(pid)
-        importlib.import_module("psycopg")  # who starts a server connects to it: the driver loads while it starts
         wait.until(
             up,
             what=f"{what} was not ready",
@@ -256,6 +255,15 @@ def connect(
         )
     except psycopg.OperationalError as exc:
         raise UnreachableError(f"cannot connect to the database '{dbname}' as '{user}': {reason(exc)}") from exc
+
+
+def session(running: Running, dbname: str, user: str) -> wire.Session:
+    """The same without a driver, which a branch's start need not wait for: for a few statements on catalogs.
+
+    Nothing that it commits outlasts a power failure, after which the start says it again. Raises UnreachableError.
+    """
+    pins = pinned.operator(running.major) | {"application_name": "envclone", "synchronous_commit": "off"}
+    return wire.Session(running.socket_dir, running.port, dbname=dbname, user=user, settings=pins)
 
 
 def reason(exc: Exception) -> str:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from envclone.accounts import account_of, pool_of
 from envclone.cage.gatekeeper import Gatekeeper, listen
@@ -15,10 +15,7 @@ from envclone.errors import BusyError, EnvcloneError
 from envclone.models import Credentials, Endpoint, StoreSnapshot
 from envclone.stores.postgres.rights import logins
 from envclone.stores.postgres.server import engine as engines
-from envclone.stores.postgres.server import server, settings
-
-if TYPE_CHECKING:
-    import psycopg
+from envclone.stores.postgres.server import scram, server, settings, wire
 
 __all__ = ["let_in", "login", "running", "serve", "stop"]
 
@@ -63,11 +60,10 @@ def serve(
         else:
             server_ = _start(engine, data, port, log, overrides or {}, started)
         try:
-            with contextlib.closing(server.connect(server_, database, names.operator, autocommit=False)) as conn:
-                let_in(conn, credentials, engine.major, names)
-                conn.commit()
+            with server.session(server_, database, names.operator) as session:
+                let_in(session, credentials, names)
                 if gated:
-                    settings.write_operator(data, conn)
+                    settings.write_operator(data, session)
             if gated:
                 keeper.add(_route(directory), listener, _door_of(keeper, directory) / f".s.PGSQL.{server_.port}")
         except BaseException:
@@ -184,44 +180,38 @@ def login(snapshot: StoreSnapshot, credentials: Credentials) -> Credentials:
     return credentials
 
 
-def let_in(conn: psycopg.Connection[Any], credentials: Credentials, major: int, names: logins.Logins) -> None:
+def let_in(session: wire.Session, credentials: Credentials, names: logins.Logins) -> None:
     """Make the branch's login, or give it its password again; the server sees the SCRAM verifier only."""
-    from psycopg import sql
-
-    user = sql.Identifier(credentials.user)
-    verifier = conn.pgconn.encrypt_password(
-        credentials.password.reveal().encode(), credentials.user.encode(), b"scram-sha-256"
-    ).decode()
-    there = conn.execute(
-        "SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) %s", [credentials.user]
-    ).fetchone()
-    conn.execute(
-        sql.SQL(
-            "{verb} ROLE {user} LOGIN NOSUPERUSER INHERIT NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION"
-            " CONNECTION LIMIT -1 PASSWORD {verifier} VALID UNTIL 'infinity'"
-        ).format(verb=sql.SQL("ALTER" if there is not None else "CREATE"), user=user, verifier=sql.Literal(verifier))
+    user = wire.identifier(credentials.user)
+    verifier = wire.literal(scram.verifier(credentials.password.reveal()))
+    session.execute("BEGIN")
+    there = session.execute("SELECT FROM pg_catalog.pg_roles WHERE rolname OPERATOR(pg_catalog.=) $1", credentials.user)
+    verb = "ALTER" if there else "CREATE"
+    session.execute(
+        f"{verb} ROLE {user} LOGIN NOSUPERUSER INHERIT NOBYPASSRLS NOCREATEROLE NOCREATEDB NOREPLICATION"
+        f" CONNECTION LIMIT -1 PASSWORD {verifier} VALID UNTIL 'infinity'"
     )
-    lent = conn.execute(
-        "SELECT pg_catalog.pg_has_role(%s, 'pg_write_all_data', 'MEMBER')", [credentials.user]
-    ).fetchone()
-    if lent == (True,):
-        return  # a restart: its rights are there
-    database = sql.Identifier(conn.info.dbname)
-    conn.execute(sql.SQL("GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {} TO {}").format(database, user))
-    granted = [
-        *_PREDEFINED,
-        *(["pg_maintain"] if major >= 17 else []),
-        *_production_roles(conn, credentials.user, names),
-    ]
-    conn.execute(sql.SQL("GRANT {} TO {}").format(sql.SQL(", ").join(map(sql.Identifier, granted)), user))
+    lent = session.execute("SELECT pg_catalog.pg_has_role($1, 'pg_write_all_data', 'MEMBER')", credentials.user)
+    if lent != [("t",)]:  # else it is a restart: its rights are there
+        ((database,),) = session.execute("SELECT pg_catalog.current_database()")
+        session.execute(f"GRANT CONNECT, CREATE, TEMPORARY ON DATABASE {wire.identifier(str(database))} TO {user}")
+        granted = [
+            *_PREDEFINED,
+            *(["pg_maintain"] if session.major >= 17 else []),
+            *_production_roles(session, credentials.user, names),
+        ]
+        roles = ", ".join(map(wire.identifier, granted))
+        session.execute(f"GRANT {roles} TO {user}")
+    session.execute("COMMIT")
 
 
-def _production_roles(conn: psycopg.Connection[Any], user: str, names: logins.Logins) -> list[str]:
+def _production_roles(session: wire.Session, user: str, names: logins.Logins) -> list[str]:
     """Production's own login and owner roles, without those that were, or could become, a superuser."""
-    rows = conn.execute(
+    rows = session.execute(
         """
         WITH RECURSIVE powerful AS (
-            SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname OPERATOR(pg_catalog.=) ANY (%(powers)s)
+            SELECT oid FROM pg_catalog.pg_roles WHERE rolsuper OR rolname OPERATOR(pg_catalog.=) ANY (ARRAY[$4, $5, $6,
+              $7]::pg_catalog.name[])
             UNION SELECT m.member FROM pg_catalog.pg_auth_members m
               JOIN powerful p ON p.oid OPERATOR(pg_catalog.=) m.roleid),
         owners AS (
@@ -229,15 +219,15 @@ def _production_roles(conn: psycopg.Connection[Any], user: str, names: logins.Lo
             UNION SELECT proowner FROM pg_catalog.pg_proc UNION SELECT typowner FROM pg_catalog.pg_type
             UNION SELECT datdba FROM pg_catalog.pg_database)
         SELECT rolname FROM pg_catalog.pg_roles r
-        WHERE oid OPERATOR(pg_catalog.>=) 16384 AND rolname OPERATOR(pg_catalog.<>) %(user)s
-          AND rolname OPERATOR(pg_catalog.<>) ALL (%(ours)s)
+        WHERE oid OPERATOR(pg_catalog.>=) 16384 AND rolname OPERATOR(pg_catalog.<>) $1
+          AND rolname OPERATOR(pg_catalog.<>) ALL (ARRAY[$2, $3]::pg_catalog.name[])
           AND (rolcanlogin OR oid OPERATOR(pg_catalog.=) ANY (SELECT oid
             FROM owners)) AND NOT oid OPERATOR(pg_catalog.=) ANY (SELECT oid FROM powerful)
           AND NOT EXISTS (SELECT FROM pg_catalog.pg_roles u
-                          WHERE u.rolname OPERATOR(pg_catalog.=) %(user)s
+                          WHERE u.rolname OPERATOR(pg_catalog.=) $1
                             AND pg_catalog.pg_has_role(r.oid, u.oid, 'MEMBER'))
         ORDER BY rolname
         """,
-        {"powers": [*_LOCAL_POWERS, names.former], "ours": [names.worker, names.author], "user": user},
-    ).fetchall()
-    return [name for (name,) in rows]
+        user, names.worker, names.author, names.former, *_LOCAL_POWERS,
+    )  # fmt: skip
+    return [str(name) for (name,) in rows]

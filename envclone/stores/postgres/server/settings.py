@@ -19,6 +19,8 @@ from envclone.stores.postgres.server.engine import Engine
 if TYPE_CHECKING:
     import psycopg
 
+    from envclone.stores.postgres.server import wire
+
 __all__ = ["Setting", "capture", "hidden", "parse_conf", "write_configuration", "write_hba", "write_operator"]
 
 HIDDEN = "(not shown)"
@@ -190,13 +192,12 @@ def write_hba(data: Path, roles: Sequence[str] = (), *, behind_gate: str | None 
     _write_ident(data, ["all"] if mapped else [_name(behind_gate)] if behind_gate else [])
 
 
-def write_operator(data: Path, conn: psycopg.Connection[Any]) -> None:
+def write_operator(data: Path, session: wire.Session) -> None:
     """Name every role that the operator may log in as, where the server has no word for all of them (up to 15)."""
-    if conn.info.server_version < 160000:
-        roles = [_name(name) for (name,) in conn.execute("SELECT rolname FROM pg_catalog.pg_roles").fetchall()]
+    if session.major < 16:
+        roles = [_name(str(name)) for (name,) in session.execute("SELECT rolname FROM pg_catalog.pg_roles")]
         _write_ident(data, roles)
-        conn.execute("SELECT pg_catalog.pg_reload_conf()")
-        conn.commit()
+        session.execute("SELECT pg_catalog.pg_reload_conf()")
 
 
 def _write_ident(data: Path, roles: Sequence[str]) -> None:
