@@ -20,10 +20,8 @@ from envclone.errors import UsageError
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import branches, images, keep, snapshot
 from envclone.lifecycle.teardown import remove
-from envclone.models import Branch, Image, RawSnapshot
 from envclone.pool import audit, catalog
 from envclone.project import Project, silent
-from envclone.protocols import Insight, Progress
 
 if TYPE_CHECKING:
     from envclone.hooks.hooks import Hook, SqlHook
@@ -35,8 +33,10 @@ if TYPE_CHECKING:
     from envclone.lifecycle.hooks import Tried
     from envclone.lifecycle.parity import Row
     from envclone.lifecycle.profile import Captured
+    from envclone.models import Branch, Image, RawSnapshot
     from envclone.pool.catalog import Flaw
     from envclone.profiles.profile import Profile
+    from envclone.protocols import Insight, Progress
     from envclone.scan.propose import Proposal
 
 __all__ = ["Stack", "open_stack"]

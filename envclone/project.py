@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 from envclone.accounts import account_of, hand_over
 from envclone.errors import ConfigError
-from envclone.models import ProgressEvent, RawSnapshot
-from envclone.protocols import CowDriver, Progress
 
 if TYPE_CHECKING:
     from envclone.config.schema import Environment
@@ -20,7 +18,9 @@ if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.nobody import Nobody
     from envclone.masking.presidio import Net
+    from envclone.models import ProgressEvent, RawSnapshot
     from envclone.pool import Pool
+    from envclone.protocols import CowDriver, Progress
 
 __all__ = ["Project", "silent"]
 
@@ -86,6 +86,17 @@ class Project:
     @cached_property
     def rules_digest(self) -> str:
         """The digest of everything in the stack file that decides what values become."""
+        from envclone.config.remembered import digest_of_rules
+
+        return digest_of_rules(self.loaded, self._hook_files(), self._digest_rules)
+
+    def _hook_files(self) -> list[str]:
+        from envclone.hooks.named import files_in
+
+        config = self.loaded.stack.sanitize
+        return [*config.hooks, *files_in(config.rules)]
+
+    def _digest_rules(self) -> str:
         from envclone.masking.presidio import net_version
         from envclone.masking.rules import digest
 
@@ -125,15 +136,14 @@ class Project:
 
         `deadline` is in seconds. Raises ConfigError naming a file that is not there.
         """
-        from envclone.hooks.hookset import HookSet, files_in
+        from envclone.hooks.hookset import HookSet
         from envclone.hooks.worker import DEADLINE
 
         config = self.loaded.stack.sanitize
         stores = sorted({name for env in self.loaded.stack.environments.values() for name in env.stores})
-        files = [*config.hooks, *files_in(config.rules)]
         return HookSet(
             self.loaded.directory,
-            files,
+            self._hook_files(),
             stores,
             listed=config.hooks,
             hidden=self.pool.path,

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import importlib
 from contextlib import AbstractContextManager
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from envclone.errors import ConfigError
-from envclone.models import Endpoint
-from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store
+
+if TYPE_CHECKING:
+    from envclone.models import Endpoint
+    from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store
 
 __all__ = ["RUNTIMES", "STORES", "connect", "contained", "observer", "runtime", "server", "service", "store"]
 
@@ -35,17 +37,17 @@ RUNTIMES = tuple(_BUILTIN["envclone.runtimes"])
 
 def store(kind: str) -> Store:
     """The store adapter of that kind; raises ConfigError naming the kinds there are."""
-    return cast(Store, _resolve("envclone.stores", kind))
+    return cast("Store", _resolve("envclone.stores", kind))
 
 
 def server(kind: str) -> Server:
     """The same adapter in its role as a branch's server."""
-    return cast(Server, _resolve("envclone.stores", kind))
+    return cast("Server", _resolve("envclone.stores", kind))
 
 
 def contained(kind: str) -> Contained:
     """The same adapter in its role as what a container runs."""
-    return cast(Contained, _resolve("envclone.stores", kind))
+    return cast("Contained", _resolve("envclone.stores", kind))
 
 
 def connect(endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
@@ -59,17 +61,17 @@ def connect(endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
 
 def runtime(name: str) -> Runtime:
     """The runtime of that name; raises ConfigError naming those there are."""
-    return cast(Runtime, _resolve("envclone.runtimes", name))
+    return cast("Runtime", _resolve("envclone.runtimes", name))
 
 
 def service(kind: str) -> ServiceClient:
     """What asks application services of that kind."""
-    return cast(ServiceClient, _resolve("envclone.services", kind))
+    return cast("ServiceClient", _resolve("envclone.services", kind))
 
 
 def observer(name: str) -> Observer:
     """The same runtime in its role as an observer."""
-    return cast(Observer, _resolve("envclone.runtimes", name))
+    return cast("Observer", _resolve("envclone.runtimes", name))
 
 
 def _resolve(group: str, name: str) -> Any:

@@ -14,7 +14,9 @@ import hashlib
 import json
 import os
 import stat
-from collections.abc import Callable, Iterator, Mapping
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -25,7 +27,7 @@ from envclone.private import write_private
 if TYPE_CHECKING:
     from envclone.config.schema import StackFile
 
-__all__ = ["load"]
+__all__ = ["digest_of_rules", "load"]
 
 _LEFT_OUT = frozenset(("source", "environment", "settings", "url"))
 """Keys below which a password may stand."""
@@ -57,7 +59,41 @@ def load(path: Path) -> LoadedStack:
         if document["files"][str(path)] == before:  # else it was written to meanwhile
             with contextlib.suppress(OSError, ConfigError):
                 _remember(place, document)
+            loaded = replace(loaded, sanitizing=_sanitizing(document))
     return loaded
+
+
+def digest_of_rules(loaded: LoadedStack, hooks: Sequence[str], make: Callable[[], str]) -> str:
+    """What `make` says that the rules of a stack file come to; asked again when anything that decides it is another.
+
+    `hooks` are the files that the rules name, too.
+    To make it takes the rooms of hooks and masks, for which a branch's start would wait.
+    """
+    config = loaded.stack.sanitize
+    if not loaded.sanitizing or config.presidio is not None:
+        return make()
+    place = _place(loaded.path).with_suffix(".rules")
+    decisive = [
+        loaded.sanitizing,
+        _code(Path(__file__).parents[1] / "masking", ".py"),
+        _code(Path(__file__).parents[1] / "masking" / "data", ""),
+        *(_digest(loaded.directory / file) for file in hooks),
+    ]
+    if None in decisive:
+        return make()  # it says what is missing
+    of = hashlib.blake2b(json.dumps([*decisive, sys.version]).encode(), digest_size=32).hexdigest()
+    known = _document(place)
+    if known is not None and known.get("of") == of and isinstance(known.get("rules"), str):
+        return str(known["rules"])
+    made = make()
+    with contextlib.suppress(OSError):
+        _remember(place, {"of": of, "rules": made})
+    return made
+
+
+def _sanitizing(document: Mapping[str, Any]) -> str:
+    plain = document["stack"].get("part", {}).get("sanitize")
+    return hashlib.blake2b(json.dumps(plain, sort_keys=True).encode(), digest_size=32).hexdigest() if plain else ""
 
 
 class _Kept:
@@ -94,9 +130,9 @@ class _Later(Mapping[Any, Any]):
 
 def _recall(place: Path, path: Path) -> LoadedStack | None:
     document = _document(place)
-    if document is None or document.get("marks") != _marks(path):
+    if document is None or document.get("marks") != _marks(path) or "stack" not in document:
         return None
-    files: dict[str, str] = document["files"]
+    files: dict[str, str] = document.get("files") or {}
     if not files or any(_digest(Path(name)) != digest for name, digest in files.items()):
         return None
 
@@ -111,7 +147,7 @@ def _recall(place: Path, path: Path) -> LoadedStack | None:
 
     stack = _value(document["stack"], lambda: whole().stack)
     later = _Later(lambda: whole().lines), _Later(lambda: whole().raw)
-    return LoadedStack(cast("StackFile", stack), path, os.environ, *later)
+    return LoadedStack(cast("StackFile", stack), path, os.environ, *later, _sanitizing(document))
 
 
 def _plain(value: Any) -> Any:
@@ -156,13 +192,19 @@ def _value(plain: Any, whole: Callable[[], Any]) -> Any:
 
 def _marks(path: Path) -> list[str]:
     """What else decides the values: the code that checks them, where the file is, and whose home `~` is."""
+    code = _code(Path(__file__).parent, ".py", ".yaml")
+    return [code, str(path.expanduser().absolute()), os.environ.get("HOME", "")]
+
+
+def _code(folder: Path, *endings: str) -> str:
+    """What changes with the files of a folder of this package."""
     code = hashlib.blake2b(digest_size=16)
-    with os.scandir(Path(__file__).parent) as entries:
+    with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda one: one.name):
-            if entry.name.endswith((".py", ".yaml")):
+            if entry.name.endswith(endings) and entry.is_file():
                 status = entry.stat()
                 code.update(f"{entry.name} {status.st_size} {status.st_mtime_ns}\n".encode())
-    return [code.hexdigest(), str(path.expanduser().absolute()), os.environ.get("HOME", "")]
+    return code.hexdigest()
 
 
 def _digest(path: Path) -> str | None:
@@ -197,8 +239,7 @@ def _document(place: Path) -> dict[str, Any] | None:
             document = json.loads(file.read())
     except (OSError, ValueError, RecursionError):
         return None
-    known = isinstance(document, dict) and isinstance(document.get("files"), dict) and "stack" in document
-    return document if known else None
+    return document if isinstance(document, dict) else None
 
 
 def _ours(status: os.stat_result) -> bool:

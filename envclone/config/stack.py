@@ -36,6 +36,8 @@ class LoadedStack:
     lines: Mapping[Keys, Line] = field(default_factory=dict, repr=False, compare=False)
     raw: Mapping[str, Any] = field(default_factory=dict, repr=False, compare=False)
     """The data as read, includes merged, before any variable was expanded."""
+    sanitizing: str = field(default="", repr=False, compare=False)
+    """A digest of the rules and all else under `sanitize`; '' where variables decide and nothing is remembered."""
 
     @property
     def directory(self) -> Path:

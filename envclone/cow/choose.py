@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 from pathlib import Path
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from envclone.errors import ConfigError, ResourceError
-from envclone.protocols import CowDriver
+
+if TYPE_CHECKING:
+    from envclone.protocols import CowDriver
 
 __all__ = ["AUTO", "best_first", "choose", "load"]
 
@@ -35,12 +37,12 @@ def load(name: str) -> CowDriver:
     """The driver of that name, whether it works or not; raises ConfigError naming those there are."""
     if name in _BUILTIN:
         module, _, attribute = _BUILTIN[name].partition(":")
-        return cast(CowDriver, getattr(importlib.import_module(module), attribute)())
+        return cast("CowDriver", getattr(importlib.import_module(module), attribute)())
     from importlib.metadata import entry_points
 
     found = {point.name: point for point in entry_points(group=GROUP)}
     if name in found:
-        return cast(CowDriver, found[name].load()())
+        return cast("CowDriver", found[name].load()())
     known = ", ".join([AUTO, *sorted({*_BUILTIN, *found})])
     raise ConfigError(f"there is no copy-on-write driver '{name}'; there are: {known}", hint="set pool.driver")
 

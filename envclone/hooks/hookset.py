@@ -17,7 +17,7 @@ from envclone.hooks.worker import DEADLINE, Worker
 if TYPE_CHECKING:
     from envclone.protocols import StoreSession
 
-__all__ = ["HookSet", "files_in"]
+__all__ = ["HookSet"]
 
 Rules = Mapping[str, str | Mapping[str, str]]
 
@@ -171,20 +171,6 @@ class HookSet:
                 show=self._show,
             )
         return self._workers[file]
-
-
-def files_in(rules: Mapping[str, Rules]) -> list[str]:
-    """The files that rules name."""
-    found: dict[str, None] = {}
-    for its_rules in rules.values():
-        for rule in its_rules.values():
-            for domain in [rule] if isinstance(rule, str) else rule.values():
-                kind, _, rest = domain.partition(":")
-                if kind in ("python", "exec"):
-                    found[rest.rpartition(":")[0]] = None
-                elif kind == "sql":
-                    found[rest] = None
-    return list(found)
 
 
 def _relative(directory: Path, file: str) -> str:

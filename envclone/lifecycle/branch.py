@@ -22,10 +22,10 @@ from envclone.lifecycle.branches import announce, branches, directory, extended,
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
 from envclone.pool import Pool, catalog, check_name
 from envclone.project import Project
-from envclone.protocols import CowDriver
 
 if TYPE_CHECKING:
     from envclone.profiles.profile import Profile
+    from envclone.protocols import CowDriver
 
 __all__ = ["create", "credentials_of", "halt", "plain", "require_free", "reset", "start", "stop"]
 

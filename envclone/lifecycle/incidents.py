@@ -13,11 +13,11 @@ from envclone import keys, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.models import Image
 from envclone.project import Project
-from envclone.protocols import SourceRunner
 
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.terms import Terms
+    from envclone.protocols import SourceRunner
 
 __all__ = ["mask", "masked_incident", "record"]
 

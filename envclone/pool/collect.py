@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envclone.cow.placing import partial_name, reported
 from envclone.pool import locks
 from envclone.pool.layout import FOLDERS, Pool, is_id
 from envclone.pool.workdir import discard
-from envclone.protocols import CowDriver
+
+if TYPE_CHECKING:
+    from envclone.protocols import CowDriver
 
 __all__ = ["Leftover", "leftovers", "remove", "sweep_locks"]
 

@@ -7,12 +7,15 @@ import secrets
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.errors import EnvcloneError, ResourceError
 from envclone.interrupts import deferred
 from envclone.pool.layout import Pool, check_name
-from envclone.protocols import CowDriver
+
+if TYPE_CHECKING:
+    from envclone.protocols import CowDriver
 
 __all__ = ["discard", "stop_servers", "workdir"]
 

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, ClassVar
 
 from envclone import registry
 from envclone.errors import UsageError
-from envclone.models import Branch, Counters, Credentials, Endpoint, Preview
 from envclone.profiles import cgroups, disks
 from envclone.profiles.processes import limit_process, tree_usage
-from envclone.protocols import Progress
 
 if TYPE_CHECKING:
+    from envclone.models import Branch, Counters, Credentials, Endpoint, Preview
     from envclone.profiles.profile import Profile
+    from envclone.protocols import Progress
 
 __all__ = ["LocalInsight", "LocalRuntime", "LocalWitness"]
 

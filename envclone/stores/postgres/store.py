@@ -9,12 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ConfigError
-from envclone.models import Cleaned, Container, Counters, Credentials, Endpoint, ServerFiles, StorePlan, StoreSnapshot
-from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner, StoreSession
 
 if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
     from envclone.incidents.terms import Terms
+    from envclone.models import (
+        Cleaned,
+        Container,
+        Counters,
+        Credentials,
+        Endpoint,
+        ServerFiles,
+        StorePlan,
+        StoreSnapshot,
+    )
+    from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner, StoreSession
 
 __all__ = ["PostgresStore"]
 

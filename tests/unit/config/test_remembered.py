@@ -183,3 +183,36 @@ def test_no_validation_library_is_imported(stack: Path) -> None:
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 1
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_what_the_rules_come_to_is_made_once_and_again_when_something_of_it_changes(
+    stack: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+
+    def digest(hooks: tuple[str, ...] = ()) -> str:
+        def make() -> str:
+            made.append("")
+            return f"digest {len(made)}"
+
+        return remembered.digest_of_rules(remembered.load(stack), hooks, make)
+
+    assert [digest(), digest(), digest()] == ["digest 1"] * 3
+    (stack.parent / "rules.yaml").write_text(RULES.replace("person", "email"))
+    assert [digest(), digest()] == ["digest 2"] * 2
+    (stack.parent / "hook.py").write_text("1")
+    assert [digest(("hook.py",)), digest(("hook.py",))] == ["digest 3"] * 2
+    (stack.parent / "hook.py").write_text("2")
+    assert digest(("hook.py",)) == "digest 4"
+    monkeypatch.setattr(remembered, "_code", lambda folder, *endings: "another version")
+    assert digest(("hook.py",)) == "digest 5"
+    (stack.parent / "hook.py").unlink()
+    assert [digest(("hook.py",)), digest(("hook.py",))] == ["digest 6", "digest 7"], "its maker says what is missing"
+
+
+def test_a_stack_file_with_variables_has_no_remembered_digest(stack: Path) -> None:
+    stack.write_text(STACK.replace("{kind: email, unique: true}", "{kind: '${KIND:-email}'}"))
+    for number in (1, 2):
+        assert (
+            remembered.digest_of_rules(remembered.load(stack), (), lambda n=number: f"digest {n}") == f"digest {number}"
+        )

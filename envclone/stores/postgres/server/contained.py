@@ -13,8 +13,8 @@ from envclone.accounts import account_of, hand_over
 from envclone.errors import UnreachableError
 from envclone.models import Container, Credentials, Endpoint, ServerFiles, StoreSnapshot
 from envclone.stores.postgres.rights import logins
+from envclone.stores.postgres.server import access, server, service
 from envclone.stores.postgres.server import engine as engines
-from envclone.stores.postgres.server import server, service, settings
 from envclone.stores.postgres.server.failures import judged
 
 __all__ = ["container", "make_ready", "outside", "settle"]
@@ -92,7 +92,7 @@ def own_files(snapshot: StoreSnapshot) -> ServerFiles:
 def make_ready(directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:
     """Make what the container mounts, and write who may log in; the server is stopped."""
     data, account = directory / "data", account_of(directory)
-    settings.write_hba(data, [service.login(snapshot, credentials).user])
+    access.write_hba(data, [service.login(snapshot, credentials).user])
     (data / "postmaster.pid").unlink(missing_ok=True)  # no process of another namespace can be told from its number
     server.make_socket_directory(server.socket_dir_for(data), account)
     operator = "root:x:0:0::/:/bin/false\n"

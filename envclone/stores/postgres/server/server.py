@@ -233,7 +233,7 @@ def free_port() -> int:
 def connect(
     running: Running, dbname: str, user: str, *, autocommit: bool = True, maintenance: bool = True, **options: str
 ) -> psycopg.Connection[Any]:
-    """Connect over the server's socket as the operator, who may log in as any role (see `settings.write_hba`).
+    """Connect over the server's socket as the operator, who may log in as any role (see `access.write_hba`).
 
     What production set for the role or the database does not apply (`pinned`). With `maintenance`, which takes a
     superuser, neither do libraries, triggers and rules; `options` are further settings of the session. Raises

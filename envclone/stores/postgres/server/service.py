@@ -14,8 +14,8 @@ from envclone.cage.gatekeeper import Gatekeeper, listen
 from envclone.errors import BusyError, EnvcloneError
 from envclone.models import Credentials, Endpoint, StoreSnapshot
 from envclone.stores.postgres.rights import logins
+from envclone.stores.postgres.server import access, scram, server, wire
 from envclone.stores.postgres.server import engine as engines
-from envclone.stores.postgres.server import scram, server, settings, wire
 
 __all__ = ["let_in", "login", "running", "serve", "stop"]
 
@@ -50,7 +50,7 @@ def serve(
     credentials = login(snapshot, credentials)
     gated = os.geteuid() == 0
     database = str(snapshot.details["database"])
-    settings.write_hba(data, [credentials.user], behind_gate=names.operator if gated else None)
+    access.write_hba(data, [credentials.user], behind_gate=names.operator if gated else None)
     with contextlib.ExitStack() as stack:
         if gated:
             listener = stack.enter_context(listen(port))
@@ -63,7 +63,7 @@ def serve(
             with server.session(server_, database, names.operator) as session:
                 let_in(session, credentials, names)
                 if gated:
-                    settings.write_operator(data, session)
+                    access.write_operator(data, session)
             if gated:
                 keeper.add(_route(directory), listener, _door_of(keeper, directory) / f".s.PGSQL.{server_.port}")
         except BaseException:

@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import os
-import pwd
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone.models import Account, Change
-from envclone.private import write_private
+from envclone.models import Change
 from envclone.stores.postgres.scrub.tidy import tidy
 from envclone.stores.postgres.server import pinned, policy
+from envclone.stores.postgres.server.access import write_hba, write_owned
 from envclone.stores.postgres.server.engine import Engine
 
 if TYPE_CHECKING:
     import psycopg
 
-    from envclone.stores.postgres.server import wire
-
-__all__ = ["Setting", "capture", "hidden", "parse_conf", "write_configuration", "write_hba", "write_operator"]
+__all__ = ["Setting", "capture", "hidden", "parse_conf", "write_configuration"]
 
 HIDDEN = "(not shown)"
 """Stands for a value that may hold a secret: it is never copied out of production."""
@@ -167,43 +163,12 @@ def write_configuration(
             changes.append(Change(name, None, value, "the stack file sets it"))
     changes += tidy(data)
     text = "# Written by envclone: production's settings without what must not come along.\n"
-    _write(data / "postgresql.conf", text + "".join(f"{name} = {_quoted(lines[name])}\n" for name in sorted(lines)))
-    _write(data / "postgresql.auto.conf", "# Settings of ALTER SYSTEM go here.\n")
+    write_owned(
+        data / "postgresql.conf", text + "".join(f"{name} = {_quoted(lines[name])}\n" for name in sorted(lines))
+    )
+    write_owned(data / "postgresql.auto.conf", "# Settings of ALTER SYSTEM go here.\n")
     write_hba(data)
     return tuple(changes)
-
-
-def write_hba(data: Path, roles: Sequence[str] = (), *, behind_gate: str | None = None) -> None:
-    """Write who may log in: the operator as any role over the socket, `roles` with a password from 127.0.0.1.
-
-    The operator is the account that envclone runs as. With `behind_gate`, the superuser's name, `roles` come over a
-    socket, too, through a gate that is no operator; the operator then needs their password as they do. Up to PostgreSQL
-    15 a map cannot say "any role": there the socket's directory, which only the operator can enter, is the whole of the
-    lock, and behind a gate only the superuser is let in until `write_operator` has named the others.
-    """
-    mapped = int((data / "PG_VERSION").read_text()) >= 16
-    gated = behind_gate is not None
-    trusted = not mapped and not gated
-    rules = [f"{'local' if gated else 'host'} all {_name(role)} {'' if gated else '127.0.0.1/32 '}scram-sha-256"
-             for role in roles]  # fmt: skip
-    rules.insert(len(rules) if gated else 0, f"local all all {'trust' if trusted else 'peer map=operator'}")
-    rules += ["local replication all reject", "host all all all reject", "host replication all all reject"]
-    _write(data / "pg_hba.conf", "# Written by envclone: nobody else gets in.\n" + "\n".join(rules) + "\n")
-    _write_ident(data, ["all"] if mapped else [_name(behind_gate)] if behind_gate else [])
-
-
-def write_operator(data: Path, session: wire.Session) -> None:
-    """Name every role that the operator may log in as, where the server has no word for all of them (up to 15)."""
-    if session.major < 16:
-        roles = [_name(str(name)) for (name,) in session.execute("SELECT rolname FROM pg_catalog.pg_roles")]
-        _write_ident(data, roles)
-        session.execute("SELECT pg_catalog.pg_reload_conf()")
-
-
-def _write_ident(data: Path, roles: Sequence[str]) -> None:
-    operator = pwd.getpwuid(os.geteuid()).pw_name
-    lines = "".join(f"operator {_name(operator)} {role}\n" for role in roles)
-    _write(data / "pg_ident.conf", "# Written by envclone: the operator may log in as any role.\n" + lines)
 
 
 def _setting(name: str, value: str, source: str, context: str) -> Setting:
@@ -258,14 +223,3 @@ def _unescaped(match: re.Match[str]) -> str:
 def _quoted(value: str) -> str:
     escaped = value.replace("\\", "\\\\").replace("'", "''").replace("\n", "\\n")
     return f"'{escaped}'"
-
-
-def _name(role: str) -> str:
-    return '"' + role.replace('"', '""') + '"'
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file of the data directory, for whom that directory belongs to."""
-    owner = path.parent.stat()
-    own = owner.st_uid == os.geteuid()
-    write_private(path, text, None if own else Account("", owner.st_uid, owner.st_gid))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import os
-import pwd
 from pathlib import Path
 
 import pytest
@@ -9,7 +7,7 @@ import pytest
 from envclone.stores.postgres.scrub.tidy import tidy
 from envclone.stores.postgres.server import policy, settings
 from envclone.stores.postgres.server.engine import Engine, find
-from envclone.stores.postgres.server.settings import Setting, parse_conf, write_configuration, write_hba
+from envclone.stores.postgres.server.settings import Setting, parse_conf, write_configuration
 
 GB = 1 << 30
 
@@ -175,20 +173,6 @@ def test_a_tidy_directory_stays_as_it_is(tmp_path: Path) -> None:
     data = cluster(tmp_path)
     assert len(tidy(data)) == 2  # log and the slot
     assert tidy(data) == ()
-
-
-@pytest.mark.parametrize(("major", "method"), [(18, "peer map=operator"), (16, "peer map=operator"), (15, "trust")])
-def test_who_may_log_in(tmp_path: Path, major: int, method: str) -> None:
-    data = cluster(tmp_path, major)
-    write_hba(data, ['odd "name"'])
-    rules = [line for line in (data / "pg_hba.conf").read_text().splitlines() if not line.startswith("#")]
-    assert rules[0] == f"local all all {method}"
-    assert rules[1] == 'host all "odd ""name""" 127.0.0.1/32 scram-sha-256'
-    assert all(rule.endswith(" reject") for rule in rules[2:])
-    idents = [line for line in (data / "pg_ident.conf").read_text().splitlines() if not line.startswith("#")]
-    assert idents == ([f'operator "{pwd.getpwuid(os.geteuid()).pw_name}" all'] if major >= 16 else [])
-    write_hba(data)
-    assert "scram" not in (data / "pg_hba.conf").read_text()
 
 
 def test_locales_are_asked_of_the_c_library() -> None:
