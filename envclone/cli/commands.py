@@ -35,7 +35,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
     },
     "An incident": {
         "branch": Listed("branch:branch", "Make a sanitized, running copy of an environment."),
-        "incident": Listed("incident:incident", "Record an incident's steps, mask its bundle."),
+        "incident": Listed("incident:incident", "Write, record and mask the bundle of an incident."),
         "replay": Listed("incident:replay", "Rerun an incident in its branch and compare."),
         "parity": Listed("parity:parity", "Compare a branch with production, row by row."),
     },

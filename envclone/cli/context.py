@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from rich.table import Table
 
     from envclone.api import Stack
+    from envclone.config.stack import LoadedStack
     from envclone.models import StoreSnapshot
     from envclone.pool.catalog import Flaw
     from envclone.protocols import Progress
@@ -52,6 +53,13 @@ class Settings:
             finally:
                 if (said := stack.audit_suspicion()) is not None:
                     click.echo(f"warning: the audit log was changed: {said}; envclone audit verify", err=True)
+
+    def loaded(self) -> LoadedStack:
+        """The stack file alone; no pool is opened."""
+        from envclone.config.find import find
+        from envclone.config.load import load
+
+        return load(Path(self.stack_file) if self.stack_file else find(Path.cwd()))
 
 
 def json_option(command: F) -> F:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envclone.cli import completion
+from envclone.cli import completion, drafts
 from envclone.cli.context import Settings, absolute, emit, json_option, print_table
 from envclone.cli.visible import visible
 from envclone.errors import NotReproducedError
@@ -19,7 +19,11 @@ __all__ = ["incident", "render", "replay"]
 
 @click.group()
 def incident() -> None:
-    """Record an incident's steps, mask its bundle."""
+    """Write, record and mask the bundle of an incident."""
+
+
+for _command in (drafts.new, drafts.show, drafts.edit):
+    incident.add_command(_command)
 
 
 @incident.command()

@@ -15,7 +15,7 @@ from envclone.incidents.bundle import NAME, Incident, twice
 from envclone.incidents.document import DEPTH, Keys, Malformed, dump, parse
 from envclone.private import write_private
 
-__all__ = ["LIMIT", "SUFFIXES", "find", "load", "save"]
+__all__ = ["LIMIT", "SUFFIXES", "find", "free", "load", "save"]
 
 LIMIT = 64 << 20
 """The largest bundle that is read, in bytes."""
@@ -51,11 +51,22 @@ def save(incident: Incident, path: Path) -> None:
     write_private(path, text, durable=True)
 
 
-def find(directory: Path, id: str) -> Path:
-    """The bundle of an incident in a directory. Raises UsageError, saying what there is, when it is not one file."""
+def free(directory: Path, id: str) -> Path:
+    """Where a new bundle of an incident goes. Raises UsageError when there is one, or the id is none."""
+    if found := _of(directory, id):
+        raise UsageError(f"{found[0]} is there already", hint=f"envclone incident edit {id}")
+    return directory / f"{id}.yaml"
+
+
+def _of(directory: Path, id: str) -> list[Path]:
     if not re.fullmatch(NAME, id):
         raise UsageError(f"'{id}' cannot be the id of an incident", hint="letters, digits, '.', '_' and '-'")
-    found = [place for suffix in SUFFIXES if (place := directory / f"{id}{suffix}").is_file()]
+    return [place for suffix in SUFFIXES if (place := directory / f"{id}{suffix}").is_file()]
+
+
+def find(directory: Path, id: str) -> Path:
+    """The bundle of an incident in a directory. Raises UsageError, saying what there is, when it is not one file."""
+    found = _of(directory, id)
     if len(found) == 1:
         return found[0]
     if found:
@@ -64,7 +75,7 @@ def find(directory: Path, id: str) -> Path:
     shown = ", ".join(there[:20]) + (f" and {len(there) - 20} more" if len(there) > 20 else "")
     raise UsageError(
         f"there is no incident {id} in {directory}" + (f"; there are: {shown}" if there else ", which holds none"),
-        hint=f"write {directory / id}.yaml, then: envclone incident record {directory / id}.yaml",
+        hint=f"write it with: envclone incident new {id}",
     )
 
 
