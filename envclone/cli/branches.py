@@ -12,7 +12,7 @@ from envclone.cli.branch import describe, document
 from envclone.cli.context import Settings, emit, json_option, print_table, warn
 from envclone.errors import UsageError
 
-__all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
+__all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "span", "start", "stop"]
 
 
 @click.command()
@@ -30,10 +30,10 @@ def ls(settings: Settings, as_json: bool) -> None:
             one.environment,
             str(one.state),
             ", ".join(f"{name}:{end.port}" if end.port else name for name, end in one.endpoints.items()) or "-",
-            _span(now - one.created_at),
+            span(now - one.created_at),
             "expired"
             if one.expires_at and one.expires_at < now
-            else _span(one.expires_at - now)
+            else span(one.expires_at - now)
             if one.expires_at
             else "-",
             one.incident or "-",
@@ -205,8 +205,9 @@ def _done(kind: str, dry_run: bool) -> str:
     return f"would be {what}" if dry_run else what
 
 
-def _span(span: dt.timedelta) -> str:
-    minutes = int(span.total_seconds()) // 60
+def span(time: dt.timedelta) -> str:
+    """A stretch of time in a few characters: 40m, 3h05m, 9d."""
+    minutes = int(time.total_seconds()) // 60
     if minutes < 60:
         return f"{minutes}m"
     return f"{minutes // 60}h{minutes % 60:02}m" if minutes < 48 * 60 else f"{minutes // 1440}d"

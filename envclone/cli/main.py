@@ -19,7 +19,11 @@ from envclone.interrupts import Ending, ignore, interruptible
 __all__ = ["cli", "main"]
 
 
-@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(
+    cls=Lazy,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
 @click.version_option(__version__, prog_name="envclone")
 @click.option("-f", "--file", "stack_file", metavar="PATH", help="The stack file.  [default: envclone.yaml, upwards]")
 @click.option("--pool", "pool", metavar="PATH", help="The pool, instead of the stack file's.")
@@ -38,6 +42,10 @@ def cli(ctx: click.Context, stack_file: str | None, pool: str | None, debug: boo
     from envclone.cli.context import Settings
 
     ctx.obj = Settings(stack_file=stack_file, pool=pool, debug=debug, quiet=quiet)
+    if ctx.invoked_subcommand is None:
+        from envclone.cli.standing import stand
+
+        stand(ctx.obj, ctx.get_help())
 
 
 def main() -> None:
