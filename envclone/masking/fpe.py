@@ -46,6 +46,10 @@ ROUNDS = 10
 NARROW = 1 << 61
 """Halves that the compiled cycle holds in one word each."""
 _WORTH_LOADING = 200
+_WORTH_SHUFFLING = 1 << 13
+"""Numbers shuffled before the compiled loop is worth its loading."""
+_DRAWS = 16
+"""32-bit draws of one digest."""
 SMALL = 1 << 14
 """Domains up to this size are shuffled in memory."""
 
@@ -105,6 +109,8 @@ class Permutation:
 def shuffled(key: bytes, tweak: bytes, size: int) -> array[int]:
     """What follows each number on the keyed cycle through 0..size-1, for 2 to SMALL numbers."""
     base = blake2b(len(tweak).to_bytes(4, "little") + tweak + b"shuffle", key=key, digest_size=64)
+    if (found := _KERNELS.shuffled(base, size)) is not None:
+        return found
     order = list(range(size))
     pool: list[int] = []
     block = 0
@@ -182,7 +188,30 @@ class _Kernels:
 
     def __init__(self) -> None:
         self._asked = 0
+        self._shuffled = 0
         self._module: Any = None
+
+    def shuffled(self, base: Any, size: int) -> array[int] | None:
+        """The cycle of `shuffled`, by a compiled loop; None while it is not worth loading one."""
+        self._shuffled += size
+        if self._shuffled < _WORTH_SHUFFLING or not available():
+            return None
+        import numpy as np
+
+        from envclone.masking.kernels.feistel import shuffle
+
+        order, following = np.empty(size, np.int64), np.empty(size, np.uint16)
+        blocks = size // _DRAWS + 8
+        while True:
+            digests = bytearray()
+            for block in range(blocks):
+                state = base.copy()
+                state.update(block.to_bytes(4, "little"))
+                digests += state.digest()
+            words: Any = np.frombuffer(digests, "<u4").astype(np.uint32)
+            if shuffle(words.reshape(-1, _DRAWS)[:, ::-1].reshape(-1), order, following):  # the last one first
+                return array("H", following.tobytes())
+            blocks *= 2
 
     def ready(self) -> bool:
         if self._module is None:

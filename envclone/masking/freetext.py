@@ -10,27 +10,20 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
-
-import numpy as np
 
 from envclone.masking.corpus import Corpus
 from envclone.masking.decoders import Edit, View, views
 from envclone.masking.edits import apart, applied
-from envclone.masking.judge import Judge
-from envclone.masking.lexicon import Lexicon, WordType, lower
+from envclone.masking.finder import Finder
 from envclone.masking.makers import Makers
-from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
-from envclone.masking.parts import SHORTEST, Parts, canonical, grouped
-from envclone.masking.patterns import Span, by_form
+from envclone.masking.parts import canonical
+from envclone.masking.patterns import Span
 from envclone.masking.persons import Persons
-from envclone.masking.runs import Runs, cut
 from envclone.masking.spelled import spelled
-from envclone.masking.strangers import CUES, strangers
-from envclone.masking.uuids import numbers_of, uuids_in
 from envclone.masking.whole import WholeNames
 
 __all__ = ["FreeText", "Span"]
@@ -40,6 +33,9 @@ BATCH = 1 << 17
 
 _SEPARATOR = "\x00"
 _GROUPED = frozenset(("iban", "card"))
+_NUMBERS = _GROUPED | {"national_id"}
+_MEMORY = 1 << 16
+"""Identities of one kind whose pseudonyms are remembered."""
 _ODD = re.compile(r"[^\w \-]|_|\s\s")
 _LONE = re.compile("[\ud800-\udfff]")
 
@@ -63,8 +59,10 @@ class FreeText:
         self._corpus = corpus
         self._makers = makers
         self._nobody = nobody or Nobody()
-        self._net = net
+        self.finder = Finder(corpus, self._nobody, net)
+        """Finds what is masked."""
         self._whole = whole
+        self._known: dict[str, dict[str, str]] = {}
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The texts with every identity in them replaced, in order."""
@@ -124,135 +122,41 @@ class FreeText:
 
     def _plain_edits(self, text: str) -> list[Edit]:
         searched = text if text.isascii() else _LONE.sub("\ufffd", text)
-        out: list[Edit] = []
-        spans = self.spans(searched)
+        spans = self.finder.spans(searched)
         persons: Mapping[tuple[int, int], str] = {}
         if self._whole:
             spans, persons = self._persons.told(text, spans)
-        fresh = self._pseudonyms(text, [span for span in spans if span[:2] not in persons])
-        for start, end, kind in spans:
-            masked = persons.get((start, end))
-            out.append((start, -end, fresh[text[start:-end], kind] if masked is None else masked))
+        kinds: dict[str, list[Span]] = defaultdict(list)
+        for span in spans:
+            kinds[span[2]].append(span)
+        out = [(start, -end, persons[start, end]) for start, end, _ in spans if (start, end) in persons]
+        for kind, those in kinds.items():
+            alone = [span for span in those if span[:2] not in persons] if persons else those
+            values = [text[start:-end] for start, end, _ in alone]
+            fresh = self._pseudonyms(kind, values)
+            out += [(start, -end, fresh[value]) for (start, end, _), value in zip(alone, values, strict=True)]
+        out.sort()
         return out  # in order and apart
 
-    def spans(self, text: str) -> list[Span]:
-        """What would be replaced in a text without lone surrogates: in order, no two overlapping."""
-        lexicon, folded = self._lexicon, lower(text)
-        runs = cut(text, folded)
-        words, small = runs.words, runs.small
-        near = lexicon.interesting.near(folded, runs)
-        # in lower case a word is a name only beside another one, or a part of a spelling
-        beside = np.zeros_like(near)
-        beside[1:] |= near[:-1]
-        beside[:-1] |= near[1:]
-        found = np.flatnonzero(near & (~small | beside)).tolist()
-        known, firsts = lexicon.words, given_names()
-        names = set(Judge(runs, known, lexicon.pairs).accepted(i for i in found if words[i] in known))
-        names.update(_in_lower_case(runs, near, known))
-        out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
-        out += self._parts.find(runs, np.flatnonzero(~near & (runs.lengths >= SHORTEST)).tolist())
-        out += by_form(runs, lexicon.numbers)
-        out += self._uuids(text)
-        if lexicon.lengths and runs.many_digits:
-            out += grouped(text, runs.many_digits, lexicon.lengths, lexicon.kind_of_number)
-        cues = [i for i in found if words[i] in CUES or (words[i] in firsts and not (i in names and i + 1 in names))]
-        out += strangers(runs, cues)
-        if self._net is not None:
-            out += self._netted(text)
-        if lexicon.spelled:
-            out += self._spelled(folded, runs, np.flatnonzero(near).tolist())
-        if self._patterns and not (self._letters_only and text.isascii()):
-            out += self._searched(folded)
-        return [span for span in _leftmost_longest(out) if span[2]]
-
-    def _uuids(self, text: str) -> Iterator[Span]:
-        """The UUIDs of masked keys; of no kind are those that nobody knows, whose digits and letters mean nobody."""
-        known = self._lexicon.uuids
-        for start, end in uuids_in(text):
-            if numbers_of([text[start:end]])[0] in known:
-                yield start, -end, "uuid"
-            elif "-" in text[start:end]:
-                yield start, -end, ""
-
-    def _netted(self, text: str) -> Iterator[Span]:
-        """What the extra net finds, text by text."""
-        assert self._net is not None
-        start = 0
-        for one in text.split(_SEPARATOR):
-            yield from ((start + first, last - start, kind) for first, last, kind in self._net(one))
-            start += len(one) + 1
-
-    def _pseudonyms(self, text: str, spans: Sequence[Span]) -> Mapping[tuple[str, str], str]:
-        distinct: dict[str, dict[str, None]] = {}
-        for start, end, kind in spans:
-            distinct.setdefault(kind, {})[text[start:-end]] = None
-        out: dict[tuple[str, str], str] = {}
-        for kind, found in distinct.items():
-            values = list(found)
-            plain = [_ungrouped(value, kind) for value in values]
-            masked = map(_regrouped, values, plain, self._makers.mask(kind).mask(plain))
-            out.update(zip(((value, kind) for value in values), masked, strict=True))
+    def _pseudonyms(self, kind: str, values: Sequence[str]) -> Mapping[str, str]:
+        """The pseudonyms of one kind of identities; remembered until there are too many."""
+        known = self._known.setdefault(kind, {})
+        if len(known) > _MEMORY:
+            known.clear()
+        if new := list(set(values).difference(known)):
+            plain = [_ungrouped(value, kind) for value in new] if kind in _NUMBERS else new
+            masked = self._makers.mask(kind).mask(plain)
+            known.update(zip(new, map(_regrouped, new, plain, masked) if plain is not new else masked, strict=True))
             if kind == "person":  # a part of somebody's name, though alone it would be nobody's: 'Test Quimby'
-                parts = [value for value in values if self._nobody.holds(kind, value)]
-                fresh = self._makers.plain(kind).mask(parts)
-                out.update(zip(((value, kind) for value in parts), fresh, strict=True))
-        return out
-
-    def _spelled(self, folded: str, runs: Runs, found: Sequence[int]) -> Iterator[Span]:
-        spelled, words, starts = self._lexicon.spelled, runs.words, runs.starts
-        for i in found:
-            for text, offset, kind in spelled.get(words[i], ()):
-                start = starts[i] - offset
-                if folded.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
-                    yield start, -(start + len(text)), kind
-                    break  # the longest comes first
-
-    def _searched(self, folded: str) -> Iterator[Span]:
-        types = self._types
-        for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
-            its_type = types[pattern]
-            if its_type is WordType.UNSPACED or (
-                its_type is WordType.PREFIXED and not (start and folded[start - 1].isalpha())
-            ):
-                yield start, -end, "person"
-            elif isinstance(its_type, str) and _stands_alone(folded, start, end):
-                yield start, -end, its_type
-
-    @cached_property
-    def _lexicon(self) -> Lexicon:
-        return Lexicon(self._corpus, self._nobody)
-
-    @cached_property
-    def _parts(self) -> Parts:
-        known = self._lexicon.words
-        return Parts(lambda word: known.get(word) is WordType.TOKEN, self._lexicon.pairs)
+                parts = [new[i] for i in self._nobody.suspects(kind, new) if self._nobody.holds(kind, new[i])]
+                known.update(zip(parts, self._makers.plain(kind).mask(parts), strict=True))
+        return known
 
     @cached_property
     def _persons(self) -> Persons:
         mask = self._makers.plain("person")
         assert isinstance(mask, WholeNames)
         return Persons(self._corpus, mask)
-
-    @cached_property
-    def _patterns(self) -> Mapping[str, WordType | str]:
-        """What no word leads to: names inside runs of letters, and spellings without letters with their kinds."""
-        return {**self._lexicon.plain, **self._lexicon.inside}
-
-    @cached_property
-    def _types(self) -> list[WordType | str]:
-        return list(self._patterns.values())
-
-    @cached_property
-    def _letters_only(self) -> bool:
-        return not self._lexicon.plain
-
-    @cached_property
-    def _automaton(self) -> Any:
-        import ahocorasick_rs
-
-        return ahocorasick_rs.AhoCorasick(
-            list(self._patterns), implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
-        )
 
 
 def _ungrouped(value: str, kind: str) -> str:
@@ -272,34 +176,3 @@ def _regrouped(value: str, plain: str, masked: str) -> str:
 
 def _cased(new: str, old: str) -> str:
     return new.lower() if old.islower() else new
-
-
-def _in_lower_case(runs: Runs, near: Any, known: Mapping[str, WordType]) -> Iterator[int]:
-    """The names in those of a batch's texts that are written without any capital, as some people write."""
-    text = runs.text
-    start = 0
-    for one in text.split(_SEPARATOR):
-        end = start + len(one)
-        if one.islower():
-            first, last = bisect_left(runs.starts, start), bisect_left(runs.starts, end)
-            for i in np.flatnonzero(near[first:last]).tolist():
-                if known.get(runs.words[first + i]) is WordType.TOKEN:
-                    yield first + i
-        start = end + 1
-
-
-def _stands_alone(text: str, start: int, end: int) -> bool:
-    if start < 0:
-        return False
-    before = text[start - 1] if start else " "
-    after = text[end] if end < len(text) else " "
-    return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
-
-
-def _leftmost_longest(spans: list[Span]) -> Iterator[Span]:
-    spans.sort()
-    position = 0
-    for span in spans:
-        if span[0] >= position:
-            yield span
-            position = -span[1]

@@ -13,7 +13,7 @@ from unicodedata import normalize
 
 from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
-from envclone.masking.known import Numbers, number_of, number_of_pair
+from envclone.masking.known import Numbers, number_of, number_of_pair, numbers_of_pairs
 from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
 from envclone.masking.parts import canonical
@@ -25,6 +25,7 @@ from envclone.masking.wordset import WordSet
 
 __all__ = ["Lexicon", "Spelling", "WordType", "lower"]
 
+_AT_ONCE = 1 << 13
 _SHORTEST_TOKEN = 3
 _SHORTEST_UNSPACED = 2
 _SHORTEST_SPELLING = 4
@@ -95,8 +96,13 @@ class Lexicon:
         self.inside: dict[str, WordType] = {}
         pairs, numbers = array("q"), array("q")
         spellings: dict[str, str] = {}
+        texts: list[str] = []
         for name in corpus.each("person"):
-            self._add_person(name, spellings, pairs)
+            self._add_person(name, spellings, texts)
+            if len(texts) >= _AT_ONCE:
+                pairs.extend(numbers_of_pairs(texts))
+                texts.clear()
+        pairs.extend(numbers_of_pairs(texts))
         for phone in corpus.each("phone"):
             number = national_number(phone)
             if len(number) >= SHORTEST_NUMBER:
@@ -127,7 +133,7 @@ class Lexicon:
         """Which kind of number this is, without its grouping; '' when it is nobody's."""
         return next((kind for kind in _GROUPED if f"{kind} {code}" in self.codes), "")
 
-    def _add_person(self, name: str, spellings: dict[str, str], pairs: array[int]) -> None:
+    def _add_person(self, name: str, spellings: dict[str, str], pairs: list[str]) -> None:
         family, comma, given = name.partition(",")
         words = [word for word in _words(f"{given} {family}" if comma else name) if word not in TITLES]
         for word in words:
@@ -142,10 +148,10 @@ class Lexicon:
                 alone = not self._nobody.holds("person", word)
                 _put(self.words, word, _word_type(word) if alone else WordType.WORD_FIRST)
         if len(words) > 1:
-            pairs.extend(number_of_pair(f"{a} {b}") for a, b in set(_neighbours(words)))
+            pairs.extend(f"{a} {b}" for a, b in set(_neighbours(words)))
             if len(words[-1]) >= _SHORTEST_TOKEN:  # initials, for user names: 'jdoe', 'doej'
                 initial = words[0][:1]
-                pairs.extend(map(number_of_pair, (f"{initial} {words[-1]}", f"{words[-1]} {initial}")))
+                pairs += (f"{initial} {words[-1]}", f"{words[-1]} {initial}")
             if any(len(word) < _SHORTEST_TOKEN for word in words):
                 plain = " ".join(name.split())
                 for spelling in {plain, *_turned(plain)}:
@@ -201,7 +207,7 @@ def _word_type(word: str) -> WordType:
 def _words(name: str) -> list[str]:
     """The name's words in lower case, combining marks included."""
     folded = lower(name)
-    return _WORD.findall(folded) if folded.isascii() else cut(folded, folded).words
+    return _WORD.findall(folded) if folded.isascii() else list(cut(folded, folded).words)
 
 
 def _neighbours(words: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -10,7 +10,7 @@ from envclone.masking.known import Numbers
 from envclone.masking.patterns import Span
 from envclone.masking.runs import Runs
 
-__all__ = ["SHORTEST", "Parts", "canonical", "grouped"]
+__all__ = ["ENDINGS", "SHORTEST", "Parts", "canonical", "grouped"]
 
 _MEMORY = 1 << 18
 """Words remembered as parted or not."""
@@ -20,7 +20,7 @@ _LONGEST = 64
 """Letters of such a word; each place in it is tried."""
 _FAMILY = 5
 """Letters of a family name behind or before an initial."""
-_ENDINGS = (
+ENDINGS = (
     *(("s", 4), ("es", 4), ("n", 5), ("en", 5), ("a", 6), ("u", 6), ("i", 6), ("y", 6), ("e", 6), ("em", 5), ("om", 5)),
     *(("ie", 5), ("ovi", 5), ("owi", 5), ("ova", 5), ("\u0105", 5), ("\u0119", 5)),
 )
@@ -74,7 +74,7 @@ class Parts:
                 and f"{left} {right}" in self._pairs
             ):
                 return k, size
-        for ending, shortest in _ENDINGS:
+        for ending, shortest in ENDINGS:
             if word.endswith(ending) and size - len(ending) >= shortest and self._is_name(word[: -len(ending)]):
                 return (size - len(ending),)
         return ()

@@ -7,16 +7,16 @@ or the surroundings decide.
 from __future__ import annotations
 
 import re
-from collections.abc import Container, Iterator
+from collections.abc import Container, Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from envclone.masking.finance import iban_valid, luhn_valid
 from envclone.masking.letters import MARKS
 from envclone.masking.numbers import phones_in
 from envclone.masking.runs import Runs
 
-__all__ = ["KINDS_BY_FORM", "Span", "by_form", "is_email"]
+__all__ = ["KINDS_BY_FORM", "Places", "Span", "by_form", "is_email", "matches"]
 
 Span = tuple[int, int, str]
 """Where an identity begins, minus where it ends (so that the longest sorts first), and its kind."""
@@ -29,54 +29,81 @@ _LOOK_BACK = 80
 _BEHIND = 12
 """Characters behind the last digit that may belong to it: an extension."""
 _NUMBER = re.compile(r"(?:\+|\(|\d)(?:[ ()._\-/\u00a0]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?")
-_IBAN = r"(?i)\b[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]{4}){2,7}(?:[ \-]?[A-Z0-9]{1,3})?\b"
+_IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]{4}){2,7}(?:[ \-]?[A-Z0-9]{1,3})?\b", re.ASCII | re.IGNORECASE)
 _CARD = re.compile(r"\b\d{4}(?:[ \-]?\d){8,15}\b")
 _SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
-_IPV4 = r"\b(?:\d{1,3}\.){3}\d{1,3}\b"
+_IPV4 = re.compile(r"\b(?:\d{1,3}\.){3}\d{1,3}\b", re.ASCII)
 _IPV6 = r"(?i)\b(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})(?:[0-9a-f:]*[0-9a-f])?\b"
 _CREDENTIAL = (
     r"\b(?:sk-(?:proj-|ant-|live-|test-)?[\w\-]{16,}|[rsp]k_(?:live|test)_\w{16,}|gh[oprsu]_\w{30,}|github_pat_\w{30,}"
     r"|glpat-[\w\-]{16,}|xox[abeoprs]-[\w\-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w\-]{30,}|hf_\w{30,}|npm_\w{30,}"
     r"|SG\.[\w\-]{16,}\.[\w\-]{16,}|eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.[\w\-]{8,})"
 )
-_SECRET_SIGNS = (
-    "sk-",
-    "k_live_",
-    "k_test_",
-    "gh",
-    "glpat-",
-    "xox",
-    "AKIA",
-    "ASIA",
-    "AIza",
-    "hf_",
-    "npm_",
-    "SG.",
-    "eyJ",
-)
+_OF_A_SECRET = re.compile(r"[\w.\-]*", re.ASCII)
 _SHORTEST_IBAN = 15
 _LONGEST_OCTET = 255
 _NEVER_AREA = ("000", "666", "9")
 
 
-def by_form(runs: Runs, numbers: Container[str]) -> Iterator[Span]:
-    """Everything that its form tells of; `numbers` are the national numbers of known persons."""
-    text, compiled = runs.text, _compiled()
+class Places(NamedTuple):
+    """Where forms may begin (IBANs, secrets, UUIDs), and where the characters of IP addresses stand together."""
+
+    ibans: Sequence[int]
+    fours: Sequence[Sequence[int]]
+    sixes: Sequence[Sequence[int]]
+    secrets: Sequence[int]
+    uuids: Sequence[int]
+
+
+def by_form(runs: Runs, numbers: Container[str], places: Places | None = None) -> Iterator[Span]:
+    """Everything that its form tells of; `numbers` are the national numbers of known persons.
+
+    `places` says where to look; without it everywhere.
+    """
+    text = runs.text
     yield from _emails(text)
     for begin, end in runs.many_digits:
         yield from _numbers(text, max(0, begin - 2), min(len(text), end + _BEHIND), numbers)
-    if runs.many_digits or _has_digit(text):
-        for match in compiled["iban"].finditer(text):
-            if (found := _iban(match[0])) is not None:
-                yield match.start(), -(match.start() + found), "iban"
-        if "." in text:
-            for match in compiled["ipv4"].finditer(text):
-                if _is_v4(match[0]) and _apart(text, match.start(), match.end()):
-                    yield match.start(), -match.end(), "ip"
-        if ":" in text:
-            yield from ((m.start(), -m.end(), "ip") for m in compiled["ipv6"].finditer(text) if _is_v6(m[0]))
-    if any(sign in text for sign in _SECRET_SIGNS):
-        yield from ((m.start(), -m.end(), "secret") for m in compiled["secret"].finditer(text))
+    for match in _IBAN.finditer(text) if places is None else matches(_IBAN, text, places.ibans):
+        if (found := _iban(match[0])) is not None:
+            yield match.start(), -(match.start() + found), "iban"
+    everywhere = [(0, len(text))]
+    for begin, end in everywhere if places is None else places.fours:
+        for match in _IPV4.finditer(text, begin, end + 1):
+            if _is_v4(match[0]) and _apart(text, match.start(), match.end()):
+                yield match.start(), -match.end(), "ip"
+    for begin, end in everywhere if places is None else places.sixes:
+        for start, stop in _searched("ipv6", text, begin, end):
+            if _is_v6(text[start:stop]):
+                yield start, -stop, "ip"
+    for begin, end in everywhere if places is None else _secrets(text, places.secrets):
+        yield from ((start, -stop, "secret") for start, stop in _searched("secret", text, begin, end))
+
+
+def matches(pattern: re.Pattern[str], text: str, starts: Sequence[int]) -> Iterator[re.Match[str]]:
+    """The matches of a pattern at some places, no two overlapping."""
+    done = 0
+    for start in starts:
+        if start >= done and (match := pattern.match(text, start)) is not None:
+            done = match.end()
+            yield match
+
+
+def _secrets(text: str, starts: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """Where the characters of secrets stand together that can begin at some places."""
+    done = -1
+    for start in starts:
+        if start > done:
+            match = _OF_A_SECRET.match(text, start)
+            done = match.end() if match is not None else start
+            yield start, done
+
+
+def _searched(name: str, text: str, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Where a pattern matches in a part of a text; one character on either side says whether it stands alone."""
+    first = max(0, begin - 1)
+    for match in _compiled()[name].finditer(text[first : end + 1]):
+        yield first + match.start(), first + match.end()
 
 
 def _numbers(text: str, begin: int, end: int, numbers: Container[str]) -> Iterator[Span]:
@@ -122,16 +149,10 @@ def _compiled() -> dict[str, Any]:
     return {
         name: re2.compile(pattern)
         for name, pattern in {
-            "iban": _IBAN,
-            "ipv4": _IPV4,
             "ipv6": _IPV6,
             "secret": _CREDENTIAL,
         }.items()
     }
-
-
-def _has_digit(text: str) -> bool:
-    return any(digit in text for digit in "0123456789")
 
 
 def _apart(text: str, start: int, end: int) -> bool:

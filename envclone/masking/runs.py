@@ -9,7 +9,7 @@ from unicodedata import category
 
 import numpy as np
 
-__all__ = ["Runs", "cut"]
+__all__ = ["Runs", "cut", "letter_table"]
 
 _ASCII = 128
 _DIGITS = 7
@@ -31,7 +31,7 @@ class Runs:
     __slots__ = ("ends", "lengths", "many_digits", "small", "starts", "text", "words")
 
     def __init__(
-        self, text: str, words: list[str], starts: Sequence[int], ends: Sequence[int], small: Any, many: Any
+        self, text: str, words: Sequence[str], starts: Sequence[int], ends: Sequence[int], small: Any, many: Any
     ) -> None:
         self.text = text
         self.words = words
@@ -40,6 +40,12 @@ class Runs:
         self.small = small
         self.many_digits = many
         self.lengths = np.asarray(ends) - np.asarray(starts)
+
+    def cut_at(self, chosen: Any) -> list[str]:
+        """The words that an array of truth values chooses, in lower case where that does not change their length."""
+        text = self.text
+        starts, ends = np.asarray(self.starts)[chosen].tolist(), np.asarray(self.ends)[chosen].tolist()
+        return [text[start:end].lower() for start, end in zip(starts, ends, strict=True)]
 
     def gap(self, word: int) -> str:
         """What stands between a word and the one behind it; 'x' when there is none."""
@@ -52,11 +58,11 @@ def cut(text: str, folded: str) -> Runs:
     """Cut a text; `folded` is the same in lower case, character by character."""
     if folded.isascii():
         codes = np.frombuffer(folded.encode("ascii"), np.uint8)
-        letters = _letters()[:_ASCII][codes]
+        letters = letter_table()[:_ASCII][codes]
         first = np.frombuffer(text.encode("utf-8"), np.uint8) if text.isascii() else None
     else:
         codes = np.frombuffer(folded.encode("utf-32-le", "surrogatepass"), np.uint32)
-        letters = _letters()[codes]
+        letters = letter_table()[codes]
         first = None
     edges = np.flatnonzero(letters[1:] != letters[:-1]) + 1 if len(codes) else codes
     if len(codes):
@@ -101,7 +107,7 @@ def _zones(codes: Any) -> list[tuple[int, int]]:
 
 
 @cache
-def _letters() -> Any:
+def letter_table() -> Any:
     """For every code point whether it is a letter or a combining mark."""
     table = np.zeros(_PLANES, dtype=bool)
     for code in range(_LAST_LETTER):

@@ -15,6 +15,7 @@ import numpy as np
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.memo import Memo
+from envclone.masking.patterns import matches
 from envclone.masking.shape import Shape
 from envclone.masking.walk import walk
 
@@ -36,9 +37,10 @@ _IN_TEXT = re.compile(
 _ONE, _TWO, _31 = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xC2B2AE3D27D4EB4F), np.uint64(31)
 
 
-def uuids_in(text: str) -> Iterator[tuple[int, int]]:
-    """Where UUIDs stand in a text, with and without hyphens."""
-    return (match.span() for match in _IN_TEXT.finditer(text))
+def uuids_in(text: str, starts: Sequence[int] | None = None) -> Iterator[tuple[int, int]]:
+    """Where UUIDs stand in a text, with and without hyphens; `starts` says where to look, without it everywhere."""
+    found = _IN_TEXT.finditer(text) if starts is None else matches(_IN_TEXT, text, starts)
+    return (match.span() for match in found)
 
 
 def numbers_of(uuids: Sequence[str]) -> list[int]:

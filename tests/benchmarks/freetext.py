@@ -130,7 +130,7 @@ def ambiguous() -> dict[str, Any]:
     for line in document["sentences"]:
         plain = line.replace("[", "").replace("]", "")
         names = _marked(line)
-        spans = {(start, -end) for start, end, _ in masks._free_text.spans(plain)}
+        spans = {(start, -end) for start, end, _ in masks._free_text.finder.spans(plain)}
         covered = {i for start, end in spans for i in range(start, end)}
         for start, end in names:
             hit = set(range(start, end)) - {i for i in range(start, end) if plain[i] == " "} <= covered

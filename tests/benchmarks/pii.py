@@ -124,7 +124,7 @@ def main() -> int:
     analyzer = patterns_only()
 
     def ours(free: Any) -> Callable[[str], Spans]:
-        return lambda text: [(start, -end, kind) for start, end, kind in free.spans(text)]
+        return lambda text: [(start, -end, kind) for start, end, kind in free.finder.spans(text)]
 
     def presidio(text: str) -> Spans:
         found = analyzer.analyze(text, language="en", score_threshold=0.4)

@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import lean
 
-__all__ = ["below", "cycle", "draws", "warm"]
+__all__ = ["below", "cycle", "draws", "shuffle", "warm"]
 
 _U = np.uint64
 _V0, _V1, _V2, _V3 = _U(0x736F6D6570736575), _U(0x646F72616E646F6D), _U(0x6C7967656E657261), _U(0x7465646279746573)
@@ -139,8 +139,31 @@ def draws(key: Any, words: Any, out: Any) -> Any:
     return 0
 
 
+@lean
+def shuffle(drawn: Any, order: Any, following: Any) -> Any:
+    """The cycle of `fpe.shuffled` from 32-bit draws, in the order in which they are used; 0 when they are too few."""
+    size = min(order.shape[0], following.shape[0])
+    at = 0
+    for i in range(size):
+        order[i] = i
+    for i in range(size - 1, 0, -1):
+        limit = (1 << 32) - (1 << 32) % (i + 1)
+        draw = np.int64(limit)
+        while draw >= limit:  # rejection keeps the shuffle unbiased
+            if at >= drawn.shape[0]:
+                return 0
+            draw = np.int64(drawn[at])
+            at += 1
+        j = draw % (i + 1)
+        order[i], order[j] = order[j], order[i]
+    for i in range(size):
+        following[order[i]] = order[i + 1 if i + 1 < size else 0]
+    return 1
+
+
 def warm() -> None:
     """Run every kernel of this room once."""
     row = np.array([2, 2, 2, 0, 1, 1], np.uint64)
     cycle(_1, _1, row)
+    shuffle(np.zeros(2, np.uint32), np.zeros(2, np.int64), np.zeros(2, np.uint16))
     draws(row[4:6], np.zeros(3, np.uint64), np.zeros(4, np.uint64))

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from envclone.masking import fpe
-from envclone.masking.fpe import NARROW, SMALL, Permutation, number_cycle, subkey
+from envclone.masking.fpe import NARROW, SMALL, Permutation, number_cycle, shuffled, subkey
 
 KEY = b"k" * 32
 RADICES = st.lists(st.integers(1, 30), min_size=1, max_size=12)
@@ -100,3 +100,13 @@ def test_compiled_as_defined(monkeypatch: pytest.MonkeyPatch, size: int) -> None
 def test_compiled_as_defined_on_any_domain(monkeypatch: pytest.MonkeyPatch, size: int, data: st.DataObject) -> None:
     defined, compiled = _both(monkeypatch, size, [data.draw(st.integers(0, size - 1))])
     assert compiled == defined
+
+
+@pytest.mark.parametrize("size", [2, 3, 65, 1000, SMALL])
+def test_shuffled_by_the_loop_and_in_python(size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fpe, "_KERNELS", fpe._Kernels())
+    monkeypatch.setattr(fpe, "_WORTH_SHUFFLING", 1 << 60)
+    plain = shuffled(b"key", b"tweak", size)
+    monkeypatch.setattr(fpe, "_WORTH_SHUFFLING", 0)
+    assert shuffled(b"key", b"tweak", size) == plain
+    assert sorted(plain) == list(range(size))

@@ -1,0 +1,262 @@
+"""Finds the identities in texts: known names and spellings, numbers, forms, strangers.
+
+A compiled loop looks at a batch at once (`texts`) and says which words and places are worth a closer look; what it
+leaves, and texts that only Python reads right, go the same way word by word.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from envclone.compiled import available
+from envclone.masking.corpus import Corpus
+from envclone.masking.judge import Judge
+from envclone.masking.lexicon import Lexicon, WordType, lower
+from envclone.masking.names import given_names
+from envclone.masking.nobody import Nobody
+from envclone.masking.parts import SHORTEST, Parts, grouped
+from envclone.masking.patterns import Places, Span, by_form
+from envclone.masking.runs import Runs, cut
+from envclone.masking.strangers import CUES, strangers
+from envclone.masking.uuids import numbers_of, uuids_in
+
+if TYPE_CHECKING:
+    from envclone.masking.texts import Look, Looker
+
+__all__ = ["Finder"]
+
+_SEPARATOR = "\x00"
+_PARTICLE = 3
+"""Letters of the longest particle in a name."""
+_WORTH = 2048
+"""Characters that are worth the way into a compiled loop and back."""
+
+
+class Finder:
+    """Finds identities in texts with NUL between them; `net` finds more in one text.
+
+    The lexicon is made when it is needed.
+    """
+
+    def __init__(self, corpus: Corpus, nobody: Nobody, net: Callable[[str], Iterator[Span]] | None = None) -> None:
+        self._corpus = corpus
+        self._nobody = nobody
+        self._net = net
+
+    def spans(self, text: str) -> list[Span]:
+        """What would be replaced in a text without lone surrogates: in order, no two overlapping."""
+        look = self._looker.look(text) if len(text) >= _WORTH and available() else None
+        return self.reference(text) if look is None else self.quick(text, look)
+
+    def look(self, text: str) -> Look | None:
+        """What the compiled loop says of a text; None when only Python reads it right."""
+        return self._looker.look(text)
+
+    def quick(self, text: str, look: Look) -> list[Span]:
+        """The same, where a compiled loop looked."""
+        from envclone.masking.kernels import texts as kernels
+
+        known, runs, told = self.lexicon.words, look.runs, look.told
+        words, kinds, small = runs.words, told & kernels.KNOWN, runs.small
+        near = (told & kernels.NEAR) != 0
+        found = near & (~small | _beside(near))
+        capital = (told & kernels.CAPITAL) != 0
+        sure = (kinds == 1) & capital
+        names = [
+            i
+            for i, word in zip(np.flatnonzero(sure).tolist(), runs.cut_at(sure), strict=True)
+            if known.get(word) is WordType.TOKEN
+        ]
+        # in lower case a name counts only beside another one of the same person
+        judged = found & (kinds > 0) & ~sure & (~small | ((told & kernels.PAIRED) != 0))
+        accepted = Judge(runs, known, self.lexicon.pairs).accepted
+        names += accepted(i for i in np.flatnonzero(judged).tolist() if words[i] in known)
+        names += _in_lower_case(runs, near, known, look.small)
+        taken = np.zeros(len(words), bool)
+        taken[names] = True
+        first = found & ((told & kernels.GIVEN) != 0)
+        first[:-1] &= ~(taken[:-1] & taken[1:]) & _goes_on(runs)
+        first[-1:] = False
+        cues = np.flatnonzero((found & ((told & kernels.CUE) != 0)) | first).tolist()
+        parted = np.flatnonzero((told & (kernels.PARTED | kernels.NEAR)) == kernels.PARTED).tolist()
+        anchors = np.flatnonzero((told & kernels.SPELLED) != 0).tolist()
+        persons = np.flatnonzero(taken).tolist()
+        return self._collected(text, None, runs, persons, cues, parted, anchors, look.places, far=look.far)
+
+    def reference(self, text: str) -> list[Span]:
+        """The same, word by word."""
+        lexicon, folded = self.lexicon, lower(text)
+        runs = cut(text, folded)
+        words, small = runs.words, runs.small
+        near = lexicon.interesting.near(folded, runs)
+        # in lower case a word is a name only beside another one, or a part of a spelling
+        found = np.flatnonzero(near & (~small | _beside(near))).tolist()
+        known, firsts = lexicon.words, given_names()
+        names = set(Judge(runs, known, lexicon.pairs).accepted(i for i in found if words[i] in known))
+        names.update(_in_lower_case(runs, near, known, _texts(text)))
+        cues = [i for i in found if words[i] in CUES or (words[i] in firsts and not (i in names and i + 1 in names))]
+        parted = np.flatnonzero(~near & (runs.lengths >= SHORTEST)).tolist()
+        anchors = np.flatnonzero(near).tolist()
+        return self._collected(text, folded, runs, names, cues, parted, anchors, None, far=not text.isascii())
+
+    def _collected(
+        self,
+        text: str,
+        folded: str | None,
+        runs: Runs,
+        names: Iterable[int],
+        cues: Sequence[int],
+        parted: Sequence[int],
+        anchors: Sequence[int],
+        places: Places | None,
+        *,
+        far: bool,
+    ) -> list[Span]:
+        """The spans of names, of forms, and of what numbers of words lead to; `far` says that there is a script
+        without spaces."""
+        lexicon = self.lexicon
+        out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
+        out += self._parts.find(runs, parted)
+        out += by_form(runs, lexicon.numbers, places)
+        out += self._uuids(text, None if places is None else places.uuids)
+        if lexicon.lengths and runs.many_digits:
+            out += grouped(text, runs.many_digits, lexicon.lengths, lexicon.kind_of_number)
+        out += strangers(runs, cues)
+        if self._net is not None:
+            out += self._netted(text)
+        if lexicon.spelled and anchors:
+            folded = lower(text) if folded is None else folded
+            out += self._spelled(folded, runs, anchors)
+        if self._patterns and (far or not self._letters_only):
+            out += self._searched(lower(text) if folded is None else folded)
+        return [span for span in _leftmost_longest(out) if span[2]]
+
+    def _uuids(self, text: str, starts: Sequence[int] | None) -> Iterator[Span]:
+        """The UUIDs of masked keys; of no kind are those that nobody knows, whose digits and letters mean nobody."""
+        known = self.lexicon.uuids
+        for start, end in uuids_in(text, starts):
+            if numbers_of([text[start:end]])[0] in known:
+                yield start, -end, "uuid"
+            elif "-" in text[start:end]:
+                yield start, -end, ""
+
+    def _netted(self, text: str) -> Iterator[Span]:
+        """What the extra net finds, text by text."""
+        assert self._net is not None
+        start = 0
+        for one in text.split(_SEPARATOR):
+            yield from ((start + first, last - start, kind) for first, last, kind in self._net(one))
+            start += len(one) + 1
+
+    def _spelled(self, folded: str, runs: Runs, found: Sequence[int]) -> Iterator[Span]:
+        spelled, words, starts = self.lexicon.spelled, runs.words, runs.starts
+        for i in found:
+            for text, offset, kind in spelled.get(words[i], ()):
+                start = starts[i] - offset
+                if folded.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
+                    yield start, -(start + len(text)), kind
+                    break  # the longest comes first
+
+    def _searched(self, folded: str) -> Iterator[Span]:
+        types = self._types
+        for pattern, start, end in self._automaton.find_matches_as_indexes(folded, overlapping=True):
+            its_type = types[pattern]
+            if its_type is WordType.UNSPACED or (
+                its_type is WordType.PREFIXED and not (start and folded[start - 1].isalpha())
+            ):
+                yield start, -end, "person"
+            elif isinstance(its_type, str) and _stands_alone(folded, start, end):
+                yield start, -end, its_type
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        """All that is looked for."""
+        return Lexicon(self._corpus, self._nobody)
+
+    @cached_property
+    def _parts(self) -> Parts:
+        known = self.lexicon.words
+        return Parts(lambda word: known.get(word) is WordType.TOKEN, self.lexicon.pairs)
+
+    @cached_property
+    def _looker(self) -> Looker:
+        from envclone.masking.texts import Looker
+
+        return Looker(self.lexicon)
+
+    @cached_property
+    def _patterns(self) -> Mapping[str, WordType | str]:
+        """What no word leads to: names inside runs of letters, and spellings without letters with their kinds."""
+        return {**self.lexicon.plain, **self.lexicon.inside}
+
+    @cached_property
+    def _types(self) -> list[WordType | str]:
+        return list(self._patterns.values())
+
+    @cached_property
+    def _letters_only(self) -> bool:
+        return not self.lexicon.plain
+
+    @cached_property
+    def _automaton(self) -> Any:
+        import ahocorasick_rs
+
+        return ahocorasick_rs.AhoCorasick(
+            list(self._patterns), implementation=ahocorasick_rs.Implementation.ContiguousNFA, store_patterns=False
+        )
+
+
+def _beside(near: Any) -> Any:
+    """Which words have one that is looked for beside them."""
+    beside = np.zeros_like(near)
+    beside[1:] |= near[:-1]
+    beside[:-1] |= near[1:]
+    return beside
+
+
+def _goes_on(runs: Runs) -> Any:
+    """Which words but the last may have a further word of a name behind them: close by, a capital or a particle."""
+    close = np.asarray(runs.starts)[1:] - np.asarray(runs.ends)[:-1] == 1
+    return close & (~runs.small[1:] | (runs.lengths[1:] <= _PARTICLE))
+
+
+def _texts(text: str) -> Iterator[tuple[int, int]]:
+    """Where each text of a batch begins and ends."""
+    start = 0
+    for one in text.split(_SEPARATOR):
+        yield start, start + len(one)
+        start += len(one) + 1
+
+
+def _in_lower_case(
+    runs: Runs, near: Any, known: Mapping[str, WordType], texts: Iterable[Sequence[int]]
+) -> Iterator[int]:
+    """The names in those of a batch's texts that are written without any capital, as some people write."""
+    for start, end in texts:
+        if runs.text[start:end].islower():
+            first, last = bisect_left(runs.starts, start), bisect_left(runs.starts, end)
+            for i in np.flatnonzero(near[first:last]).tolist():
+                if known.get(runs.words[first + i]) is WordType.TOKEN:
+                    yield first + i
+
+
+def _stands_alone(text: str, start: int, end: int) -> bool:
+    if start < 0:
+        return False
+    before = text[start - 1] if start else " "
+    after = text[end] if end < len(text) else " "
+    return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
+
+
+def _leftmost_longest(spans: list[Span]) -> Iterator[Span]:
+    spans.sort()
+    position = 0
+    for span in spans:
+        if span[0] >= position:
+            yield span
+            position = -span[1]

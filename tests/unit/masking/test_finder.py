@@ -1,0 +1,213 @@
+"""The compiled loop finds what Python finds word by word: over made texts, labelled sentences, every spelling."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from envclone.masking.corpus import CorpusBuilder
+from envclone.masking.finder import Finder
+from envclone.masking.freetext import FreeText
+from envclone.masking.makers import Makers
+from envclone.masking.nobody import Nobody
+from tests.unit.masking.conftest import KEY
+from tests.unit.masking.test_decoders import IBAN, MAIL, NAME, PIECES, SPELLINGS
+
+LABELLED = yaml.safe_load((Path(__file__).parents[2] / "benchmarks" / "ambiguous.yaml").read_text())
+UUID = "7d4fa3c1-9f2e-4b77-8c5d-0011aabb2233"
+IDENTITIES = {
+    "person": [
+        *("Jane Doe", "Will Smith", "Mark Young", "Li Wu", "O'Brien, Pat", "José Núñez", "Grace Hopper", "May Brown"),
+        *("Test Quimby", "Ångström Ödön", "Søren Ærø", "Nikos Pappas", "Wolfhard Quenzelmann", NAME, "Dr. Ann Lee MD"),
+        *LABELLED["persons"],
+    ],
+    "email": ["jdoe82", "root.of.it"],
+    "phone": ["5551234567", "12 34 56 78", "+49 30 901820"],
+    "username": ["quenz_w", "x--1337"],
+    "company": ["Quimby & Sons GmbH", "Acme Holdings"],
+    "address": ["Lindenweg 4, 10115 Berlin"],
+    "iban": [IBAN],
+    "card": ["4111111111111111"],
+    "national_id": ["536-22-8741"],
+    "uuid": [UUID],
+}
+FAR = {"person": ["山田太郎", "김철수", "محمد علي", "สมชาย ใจดี", "Li Wu"], "phone": ["12-34"]}
+
+
+def finder(*given: dict[str, list[str]]) -> Finder:
+    builder = CorpusBuilder()
+    for identities in given:
+        for kind, values in identities.items():
+            builder.add(kind, values)
+    return Finder(builder.build(), Nobody())
+
+
+FINDERS = {"names": finder(IDENTITIES), "names in any script": finder(IDENTITIES, FAR), "nobody": finder()}
+WORDS = st.sampled_from(
+    [
+        *(
+            "Jane",
+            "Doe",
+            "doe",
+            "jane",
+            "JANE",
+            "Will",
+            "will",
+            "Smith",
+            "Mark",
+            "Grace",
+            "May",
+            "Brown",
+            "Test",
+            "Quimby",
+        ),
+        *(
+            "José",
+            "Núñez",
+            "NÚÑEZ",
+            "Jose\u0301",
+            "Ångström",
+            "Ödön",
+            "søren",
+            "Ærø",
+            "Li",
+            "Wu",
+            "Pat",
+            "O'Brien",
+            "İlker",
+        ),
+        *("Quenzelmann", "quenzelmanns", "wquenzelmann", "WolfhardQuenzelmann", "janedoe", "jdoe", "Doe's", "Smiths"),
+        *(
+            "Dr.",
+            "Mr",
+            "my name is",
+            "Dear",
+            "Hello",
+            "regards",
+            "van",
+            "de",
+            "the",
+            "wrote",
+            "is",
+            "has",
+            "not",
+            "and",
+        ),
+        *("Lindenweg 4, 10115 Berlin", "Acme", "Holdings", "GmbH", "quenz_w", "x--1337", "Sons", "&", "root.of.it"),
+        *(
+            "+1 555 123 4567",
+            "(555) 987-6543",
+            "555-1234",
+            "5551234567",
+            "12 34 56 78",
+            "030 901820",
+            "tel",
+            "call",
+            "x12",
+        ),
+        *(
+            "4111 1111 1111 1111",
+            "536-22-8741",
+            "923-45-6789",
+            IBAN,
+            "DE89 3704 0044 0532 0130 00",
+            "GB29NWBK60161331926819",
+        ),
+        *(
+            "93.184.216.34",
+            "1.2.3",
+            "1.2.3.4.5",
+            "2a00:1450:4001:830::200e",
+            "10:20:30",
+            "dead:beef::1",
+            "::1",
+            "a:b::c",
+        ),
+        *("sk-proj-abcdEFGH1234567890xyz", "ghp_0123456789abcdefghijABCDEFGHIJ012345", "ghost", "AKIAABCDEFGHIJKLMNOP"),
+        *("eyJhbGciOiJI.eyJzdWIiOiIx.abcdefgh12", "SG.", "npm_", "hf_", UUID, UUID.upper(), UUID.replace("-", "")),
+        *(
+            "550E8400-E29B-41D4-A716-ADA655440000",
+            "2024-01-02",
+            "1234567",
+            "7",
+            "0",
+            "AB12",
+            "ab12cd34",
+            "\u0661\u0662",
+        ),
+        *(
+            "山田太郎さん",
+            "김철수는",
+            "محمد علي",
+            "สมชาย",
+            "Σίσυφος",
+            "ΟΔΟΣ",
+            "\u0130",
+            "\ufb01",
+            "\U00010400",
+            "\u01c5abc",
+        ),
+    ]
+)
+BETWEEN = st.sampled_from(
+    [" ", " ", " ", "", ", ", ".", ". ", "\n", "-", "_", "'", "’", "@", "/", ":", "(", ")", "\x00", "\u00a0", "  "]
+)
+TEXTS = st.lists(st.tuples(st.one_of(WORDS, WORDS, WORDS, PIECES), BETWEEN), max_size=25).map(
+    lambda parts: "".join(word + gap for word, gap in parts)
+)
+
+
+def agree(text: str) -> None:
+    searched = text.encode("utf-8", "replace").decode()
+    for one in FINDERS.values():
+        look = one.look(searched)
+        if look is not None:
+            assert one.quick(searched, look) == one.reference(searched)
+
+
+@settings(max_examples=1500, deadline=None)
+@given(TEXTS)
+def test_both_ways_find_the_same_in_made_texts(text: str) -> None:
+    agree(text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text(max_size=80))
+def test_both_ways_find_the_same_in_any_text(text: str) -> None:
+    agree(text)
+
+
+def test_both_ways_find_the_same_in_labelled_sentences() -> None:
+    sentences = [line.replace("[", "").replace("]", "") for line in LABELLED["sentences"]]
+    for text in (*sentences, *map(str.lower, sentences), *map(str.upper, sentences), "\x00".join(sentences)):
+        assert FINDERS["names"].look(text) is not None
+        agree(text)
+
+
+@pytest.mark.parametrize(("value", "spell"), [(v, s) for _, _, v, s in SPELLINGS], ids=[h for _, h, _, _ in SPELLINGS])
+def test_both_ways_find_the_same_in_every_spelling(value: str, spell: object) -> None:
+    assert callable(spell)
+    agree(f"it says {spell(value)} here, and {MAIL}")
+    agree(spell(value))
+
+
+@pytest.mark.parametrize("text", ["ΟΔΟΣ and more", "\u0661\u0662\u0663", "a \ud800 b"])
+def test_what_only_python_reads_right_is_left_to_it(text: str) -> None:
+    assert FINDERS["names"].look(text) is None
+
+
+def test_long_batches_go_through_the_loop_and_end_the_same() -> None:
+    texts = [
+        "Jane Doe wrote to Will Smith (555-123-4567), see 93.184.216.34. " * 9,
+        "nothing",
+        "jane doe " * 40,
+        "Σ Doe",
+    ] * 9
+    masker = FreeText(FINDERS["names"]._corpus, Makers(KEY))
+    assert len("".join(texts)) > 4096
+    assert masker.mask(texts) == [one for text in texts for one in masker.mask([text])]
+    assert "Jane" not in "".join(masker.mask(texts))
