@@ -23,4 +23,5 @@ class AddressMask:
     """Street, house number, postcode and town in any order; a bijection. House numbers keep their number of digits."""
 
     def __init__(self, names: NameTokens) -> None:
-        self.mask = Memo(KeptWords(names, _WORDS).text)
+        kept = KeptWords(names, _WORDS)
+        self.mask = Memo(kept.text, kept.texts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from functools import cache, cached_property
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from envclone.masking.domains import DomainTable, run
 from envclone.masking.kernels import names as kernels
 from envclone.masking.kernels.email import mask_emails
+from envclone.masking.kernels.keptwords import mask_kept
 from envclone.masking.kernels.words import LONGEST, Dictionary, fill
 from envclone.masking.names import KnownNames, classes, given_parts
 
@@ -35,11 +36,20 @@ class NameBatches:
         """The pseudonyms of e-mail addresses; `one` is the mask in Python."""
         return self.masked(values, mask_emails, one)
 
+    def without(self, kept: Set[str]) -> Callable[[Sequence[str], Callable[[str], str]], list[str]]:
+        """The mask of texts in which some words (lower case) stay."""
+        words = _entered([word for word in sorted(kept) if word.isascii() and len(word) <= LONGEST])
+
+        def loop(values: Any, room: Any, names: Any, domains: Any) -> Any:
+            return mask_kept(values, room, names, words, domains)
+
+        return lambda values, one: self.masked(values, loop, one)
+
     def masked(self, values: Sequence[str], loop: Callable[..., Any], one: Callable[[str], str]) -> list[str]:
         """The pseudonyms of values by a loop over names."""
         return run(
             values,
-            lambda source, out, states: loop(source, out, states, self._room, self._names, self._domains.arrays),
+            lambda batch: loop(batch, self._room, self._names, self._domains.arrays),
             self._domains,
             one,
         )
@@ -66,11 +76,16 @@ def _dictionary() -> tuple[Dictionary, Sequence[int]]:
     """What no key changes: the ASCII names, class after class, and the numbers of the classes."""
     kinds = [kind for kind, names in enumerate(classes()) if names[0].isascii()]
     names = [name for kind in kinds for name in classes()[kind]]
-    words = np.array([name.encode("ascii") for name in names], f"S{LONGEST}").view(np.uint64).reshape(-1, 2)
-    table = np.full(1 << (2 * len(names)).bit_length(), -1, np.int32)
-    fill(words, table)
     parts = given_parts()
-    return Dictionary(words, words, table, np.array([name in parts for name in names], np.bool_)), kinds
+    return _entered(names)._replace(given=np.array([name in parts for name in names], np.bool_)), kinds
+
+
+def _entered(words: Sequence[str]) -> Dictionary:
+    """A dictionary of some words of ASCII letters."""
+    packed = np.array([word.encode("ascii") for word in words], f"S{LONGEST}").view(np.uint64).reshape(-1, 2)
+    table = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
+    fill(packed, table)
+    return Dictionary(packed, packed, table, np.zeros(len(words), np.bool_))
 
 
 def _shape(key: int) -> tuple[bytes, Sequence[int]]:

@@ -20,4 +20,5 @@ class CompanyMask:
     """Names of companies; a word has the pseudonym it has in a person's name and in an e-mail's domain."""
 
     def __init__(self, names: NameTokens) -> None:
-        self.mask = Memo(KeptWords(names, FORMS).text)
+        kept = KeptWords(names, FORMS)
+        self.mask = Memo(kept.text, kept.texts)

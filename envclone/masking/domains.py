@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from math import prod
-from typing import Any
 
 import numpy as np
 
 from envclone.compiled import available
 from envclone.masking.fpe import SMALL, parameters, shuffled
-from envclone.masking.kernels.shapes import DONE, FEISTEL, TODO, UNFIT, Domains, empty
+from envclone.masking.kernels.shapes import DONE, FEISTEL, UNFIT, Domains, Values, empty, values_of
 
 __all__ = ["DomainTable", "run", "through"]
 
@@ -99,12 +98,12 @@ def _enter(arrays: Domains, key: int, row: int) -> None:
 
 def run(
     values: Sequence[str],
-    loop: Callable[[Any, Any, Any], object],
+    loop: Callable[[Values], object],
     domains: DomainTable,
     one: Callable[[str], str],
 ) -> list[str]:
-    """The pseudonyms of a batch: `loop` masks what it knows, from one array into another of the same shape, and says
-    of each value what became of it; `one` masks the others."""
+    """The pseudonyms of a batch: `loop` masks what it knows, and says of each value what became of it; `one` masks
+    the others."""
     if not available():
         return [one(value) for value in values]
     out: list[str] = []
@@ -119,7 +118,7 @@ def run(
 
 def _run(
     values: Sequence[str],
-    loop: Callable[[Any, Any, Any], object],
+    loop: Callable[[Values], object],
     domains: DomainTable,
     one: Callable[[str], str],
 ) -> list[str]:
@@ -130,19 +129,16 @@ def _run(
 
 
 def through(
-    values: Sequence[str], loop: Callable[[Any, Any, Any], object], domains: DomainTable | None
+    values: Sequence[str], loop: Callable[[Values], object], domains: DomainTable | None
 ) -> tuple[list[str], Sequence[int]]:
     """Values through a loop at once, and the places of those that it left."""
-    text = _SEPARATOR.join(values)
-    if text.count(_SEPARATOR) != len(values) - 1:
+    batch = values_of(_SEPARATOR.join(values).encode("utf-8", "surrogatepass"))
+    if len(batch.states) != len(values):  # a zero in a value
         return list(values), range(len(values))
-    source = np.frombuffer(text.encode("utf-8", "surrogatepass"), np.uint8)
-    masked = source.copy()
-    states = np.full(len(values), TODO, np.uint8)
     while True:
-        loop(source, masked, states)
+        loop(batch)
         if domains is None or not domains.arrays.count[0] or not domains.grant():
             break
-    out = masked.tobytes().decode("utf-8", "surrogatepass").split(_SEPARATOR)
-    odd: list[int] = np.flatnonzero(states != DONE).tolist()
+    out = batch.out.tobytes().decode("utf-8", "surrogatepass").split(_SEPARATOR)
+    odd: list[int] = np.flatnonzero(batch.states != DONE).tolist()
     return out, odd

@@ -8,13 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from envclone.errors import UnsafeError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
-from envclone.masking.walk import walk
+from envclone.masking.walk import walk, walk_all
+
+if TYPE_CHECKING:
+    from envclone.masking.code_batches import Batch
 
 __all__ = ["CardMask", "IbanMask", "NationalIdMask", "iban_valid", "luhn_valid", "scheme_of"]
 
@@ -30,7 +34,16 @@ class IbanMask:
 
     def __init__(self, key: bytes) -> None:
         self._shape = Shape(key, "iban")
-        self.mask = Memo(self._one)
+        self.mask = Memo(self._one, self._many)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        return self._batch(values, self.mask.one)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        from envclone.masking.code_batches import ibans
+
+        return ibans(self._shape.key)
 
     def _one(self, value: str) -> str:
         text = value.strip()
@@ -61,7 +74,16 @@ class CardMask:
         self._key = subkey(key, "card")
         self._shape = Shape(self._key, "text")
         self._made = lru_cache(maxsize=64)(self._make)
-        self.mask = Memo(self._one)
+        self.mask = Memo(self._one, self._many)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        return self._batch(values, self.mask.one)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        from envclone.masking.code_batches import cards
+
+        return cards(self._key)
 
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of whole numbers. Raises UnsafeError for others."""
@@ -111,7 +133,11 @@ class NationalIdMask:
 
     def __init__(self, key: bytes) -> None:
         self._shape = Shape(key, "national id")
-        self.mask = Memo(self._one)
+        self.mask = Memo(self._one, self._many)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        schemes = [scheme_of(value) for value in values]
+        return walk_all(values, self._shape.texts, lambda i, image: scheme_of(image) == schemes[i])
 
     def _one(self, value: str) -> str:
         scheme = scheme_of(value)
@@ -146,7 +172,22 @@ def _checks() -> Sequence[tuple[re.Pattern[str], Callable[[str], bool]]]:
 def scheme_of(value: str) -> int:
     """Which scheme's number this is; -1 for none."""
     text = value.strip()
-    for i, (pattern, valid) in enumerate(_checks()):
+    for i in _like(text.translate(_SHAPES)) if text.isascii() else ():
+        pattern, valid = _checks()[i]
         if pattern.fullmatch(text) and valid(text):
             return i
     return -1
+
+
+@lru_cache(maxsize=4096)
+def _like(shape: str) -> Sequence[int]:
+    """The schemes whose numbers can have this shape."""
+    return [i for i, (pattern, _) in enumerate(_SCHEMES) if re.fullmatch(_shaped(pattern), shape)]
+
+
+def _shaped(pattern: str) -> str:
+    """The expression for the shapes of what an expression of `_SCHEMES` matches."""
+    return re.sub(r"\[[A-Za-z\-]+\]", "l", re.sub(r"\[0-9\]|\[12\]|[0-9](?![0-9]*\})", "d", pattern))
+
+
+_SHAPES = str.maketrans({c: "l" if c.isalpha() else "d" for c in map(chr, range(128)) if c.isalnum()})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Set
+from collections.abc import Callable, Sequence, Set
+from functools import cached_property
 
 from envclone.masking.letters import is_mark
 from envclone.masking.tokens import NameTokens
@@ -20,6 +21,14 @@ class KeptWords:
     def __init__(self, names: NameTokens, words: Set[str]) -> None:
         self._names = names
         self._words = words
+
+    def texts(self, values: Sequence[str]) -> list[str]:
+        """Many values, each as `text` does."""
+        return self._batch(values, self.text)
+
+    @cached_property
+    def _batch(self) -> Callable[[Sequence[str], Callable[[str], str]], list[str]]:
+        return self._names.batches.without(self._words)
 
     def text(self, value: str) -> str:
         """The value with every other word and every number replaced."""

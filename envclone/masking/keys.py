@@ -89,4 +89,5 @@ class TextKeyMask:
     """Order numbers, codes, slugs: every letter and digit within its class, the whole value in one permutation."""
 
     def __init__(self, key: bytes) -> None:
-        self.mask = Memo(Shape(key, "key").text)
+        shape = Shape(key, "key")
+        self.mask = Memo(shape.text, shape.texts)

@@ -9,6 +9,7 @@ import numpy as np
 
 from envclone.masking.domains import DomainTable, run, through
 from envclone.masking.kernels import days, numbers
+from envclone.masking.kernels.shapes import Values
 
 __all__ = ["code_table", "integers", "permuted_days", "phones", "shifted_days", "uuids"]
 
@@ -32,8 +33,8 @@ def phones(key: bytes, shape: Shape, codes: Iterable[str]) -> Batch:
     digits, radices = numbers.number_room()
     table = DomainTable(key, shape)
 
-    def loop(source: Any, out: Any, states: Any) -> None:
-        numbers.mask_phones(source, out, states, known, digits, radices, table.arrays)
+    def loop(batch: Values) -> None:
+        numbers.mask_phones(batch, known, digits, radices, table.arrays)
 
     return lambda values, one: run(values, loop, table, one)
 
@@ -42,8 +43,8 @@ def integers(key: bytes, shape: Shape) -> Batch:
     """The mask of whole numbers; `shape` is told twice the digits, and one more beyond a bound of a type."""
     table = DomainTable(key, shape)
 
-    def loop(source: Any, out: Any, states: Any) -> None:
-        numbers.mask_integers(source, out, states, table.arrays)
+    def loop(batch: Values) -> None:
+        numbers.mask_integers(batch, table.arrays)
 
     return lambda values, one: run(values, loop, table, one)
 
@@ -53,8 +54,8 @@ def uuids(key: bytes, rfc: tuple[bytes, Sequence[int]], other: tuple[bytes, Sequ
     digits, _ = numbers.number_room()
     table = DomainTable(key, {int(numbers.RFC): rfc, int(numbers.OTHER): other}.__getitem__, wide=True)
 
-    def loop(source: Any, out: Any, states: Any) -> None:
-        numbers.mask_uuids(source, out, states, digits, table.arrays)
+    def loop(batch: Values) -> None:
+        numbers.mask_uuids(batch, digits, table.arrays)
 
     return lambda values, one: run(values, loop, table, one)
 
@@ -63,8 +64,8 @@ def permuted_days(key: bytes, shape: Shape) -> Batch:
     """The mask of dates in their years; `shape` is told a year."""
     table = DomainTable(key, shape)
 
-    def loop(source: Any, out: Any, states: Any) -> None:
-        days.permute_days(source, out, states, table.arrays)
+    def loop(batch: Values) -> None:
+        days.permute_days(batch, table.arrays)
 
     return lambda values, one: run(values, loop, table, one)
 
@@ -75,7 +76,7 @@ def shifted_days(values: Sequence[str], back: Sequence[int], one: Callable[[str,
     for start in range(0, len(values), _AT_ONCE):
         some, by = values[start : start + _AT_ONCE], back[start : start + _AT_ONCE]
         numbers_of_days = np.array(by, np.int64)
-        moved, odd = through(some, lambda s, o, t, by=numbers_of_days: days.shift_days(s, o, t, by), None)  # type: ignore[misc]
+        moved, odd = through(some, lambda batch, by=numbers_of_days: days.shift_days(batch, by), None)  # type: ignore[misc]
         for i in odd:
             moved[i] = one(some[i], by[i])
         out += moved

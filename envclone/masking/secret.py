@@ -7,6 +7,7 @@ looks at them goes on working; hexadecimal digests stay hexadecimal. All else is
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
@@ -31,7 +32,20 @@ class SecretMask:
 
     def __init__(self, key: bytes) -> None:
         self._shape = Shape(key, "secret")
-        self.mask = Memo(self._one)
+        self.mask = Memo(self._one, self._many)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        forms = [_form(value) for value in values]
+        out = list(values)
+        for kind, masked in (("", self._shape.texts), ("lower", self._shape.hexadecimals)):
+            chosen = [i for i, (_, digest) in enumerate(forms) if digest == kind]
+            rests = [values[i][len(forms[i][0]) :] for i in chosen]
+            for i, rest in zip(chosen, masked(rests) if rests else (), strict=True):
+                out[i] = forms[i][0] + rest
+        for i, form in enumerate(forms):
+            if form[1] == "upper" or _form(out[i]) != form:
+                out[i] = self._one(values[i])
+        return out
 
     def _one(self, value: str) -> str:
         form = kept, digest = _form(value)

@@ -9,10 +9,15 @@ changes every text that has a letter or a digit.
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
+from functools import cached_property, lru_cache
+from typing import TYPE_CHECKING
 
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.tokens import CHUNK, NameTokens
+
+if TYPE_CHECKING:
+    from envclone.masking.code_batches import Batch
 
 __all__ = ["Shape"]
 
@@ -31,6 +36,31 @@ class Shape:
         self._key = subkey(key, label)
         self._other = NameTokens(self._key)
         self._made = lru_cache(maxsize=4096)(self._make)
+
+    @property
+    def key(self) -> bytes:
+        """The key of the shapes' permutations."""
+        return self._key
+
+    def texts(self, values: Sequence[str]) -> list[str]:
+        """Many values, each as `text` does."""
+        return self._batch(values, self.text)
+
+    def hexadecimals(self, values: Sequence[str]) -> list[str]:
+        """Many values, each as `hexadecimal` does."""
+        return self._hexadecimals(values, self.hexadecimal)
+
+    @cached_property
+    def _batch(self) -> Batch:
+        from envclone.masking.code_batches import shapes
+
+        return shapes(self._key)
+
+    @cached_property
+    def _hexadecimals(self) -> Batch:
+        from envclone.masking.code_batches import hexadecimals
+
+        return hexadecimals(self._key)
 
     def text(self, value: str) -> str:
         """The value with every letter and digit of ASCII replaced within its class."""

@@ -7,7 +7,7 @@ for and encoded again (RFC 3986, 2.1).
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from envclone.masking.email import EmailMask
 from envclone.masking.memo import Memo
@@ -27,7 +27,29 @@ class UrlMask:
     def __init__(self, names: NameTokens, email: EmailMask) -> None:
         self._names = names
         self._email = email
-        self.mask = Memo(self._one)
+        self.mask = Memo(self._one, self._many)
+
+    def _many(self, values: Sequence[str]) -> list[str]:
+        """The parts of all of them are masked together; those with anything encoded, or odd, one by one."""
+        texts: list[str] = []
+        hosts: list[str] = []
+        found: list[re.Match[str] | None] = []
+        for value in values:
+            match = _URL.match(value)
+            plain = match is not None and match["host"] and match["host"][0] != "[" and "%" not in value
+            if match is not None and plain and (match["scheme"] or "").lower() != "mailto:":
+                texts += (match["user"] or "", value[match.end() :])
+                hosts.append(f"@{match['host']}")
+                found.append(match)
+            else:
+                found.append(None)
+        parts, names = iter(self._names.mask(texts)), iter(self._email.mask(hosts))
+        return [
+            self._one(value)
+            if match is None
+            else f"{match['scheme'] or ''}//{next(parts)}{next(names)[1:]}{match['port'] or ''}{next(parts)}"
+            for value, match in zip(values, found, strict=True)
+        ]
 
     def _one(self, value: str) -> str:
         match = _URL.match(value)

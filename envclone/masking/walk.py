@@ -5,11 +5,11 @@ Black, Rogaway: Ciphers with Arbitrary Finite Domains, CT-RSA 2002.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from envclone.errors import EnvcloneError
 
-__all__ = ["walk"]
+__all__ = ["walk", "walk_all"]
 
 _STEPS = 100_000
 
@@ -23,4 +23,22 @@ def walk(value: str, step: Callable[[str], str], accept: Callable[[str], bool]) 
         value = step(value)
         if accept(value):
             return value
+    raise EnvcloneError("a value cannot be masked within its form", hint="report this as a bug")
+
+
+def walk_all(
+    values: Sequence[str], step: Callable[[Sequence[str]], list[str]], accept: Callable[[int, str], bool]
+) -> list[str]:
+    """The same of many values, those together that are not there yet; `accept` is told the place of a value as well.
+
+    Raises EnvcloneError as `walk` does.
+    """
+    out = list(values)
+    left = list(range(len(out)))
+    for _ in range(_STEPS):
+        if not left:
+            return out
+        for i, image in zip(left, step([out[i] for i in left]), strict=True):
+            out[i] = image
+        left = [i for i in left if not accept(i, out[i])]
     raise EnvcloneError("a value cannot be masked within its form", hint="report this as a bug")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
-from envclone.masking.kernels.shapes import DONE, ODD, TODO, domain, empty, image, wish
+from envclone.masking.kernels.shapes import DONE, ODD, TODO, domain, empty, image, span, values_of, wish
 
 __all__ = ["permute_days", "shift_days", "warm"]
 
@@ -125,51 +125,46 @@ def _write(out: Any, start: Any, year: Any, day: Any) -> Any:
 
 
 @lean
-def permute_days(source: Any, out: Any, states: Any, domains: Any) -> Any:
-    """Values apart by a zero, each on another day of its year; what is no date in ISO 8601 is left."""
-    start = np.int64(0)
-    for i in range(states.shape[0]):
-        stop = start
-        while stop < source.shape[0] and source[stop] != 0:
-            stop += 1
-        if states[i] == TODO:
-            year, day = _read(source, start, stop)
-            if year == 0:
-                states[i] = ODD
-            else:
-                row = domain(np.uint64(year), domains)
-                if row < 0:
-                    states[i] = wish(np.uint64(year), domains)
-                else:
-                    _, moved = image(np.uint64(0), np.uint64(day), row, domains)
-                    states[i] = _write(out, start, year, np.int64(moved))
-        start = stop + 1
+def _permuted(source: Any, start: Any, stop: Any, out: Any, domains: Any) -> Any:
+    year, day = _read(source, start, stop)
+    if year == 0:
+        return ODD
+    row = domain(np.uint64(year), domains)
+    if row < 0:
+        return wish(np.uint64(year), domains)
+    _, moved = image(np.uint64(0), np.uint64(day), row, domains)
+    return _write(out, start, year, np.int64(moved))
+
+
+@lean
+def permute_days(values: Any, domains: Any) -> Any:
+    """Put each value on another day of its year; what is no date in ISO 8601 is left."""
+    for i in range(values.states.shape[0]):
+        if values.states[i] == TODO:
+            start, stop = span(values, i)
+            values.states[i] = _permuted(values.source, start, stop, values.out, domains)
     return 0
 
 
 @lean
-def shift_days(source: Any, out: Any, states: Any, back: Any) -> Any:
-    """Values apart by a zero, each moved back by its number of days, up to a year."""
-    start = np.int64(0)
-    for i in range(min(states.shape[0], back.shape[0])):
-        stop = start
-        while stop < source.shape[0] and source[stop] != 0:
-            stop += 1
-        year, day = _read(source, start, stop)
-        states[i] = ODD
+def shift_days(values: Any, back: Any) -> Any:
+    """Move each value back by its number of days, up to a year."""
+    for i in range(min(values.states.shape[0], back.shape[0])):
+        start, stop = span(values, i)
+        year, day = _read(values.source, start, stop)
+        values.states[i] = ODD
         if year > 2:
             day -= back[i]
             while day < 0:
                 year -= 1
                 day += 366 if _leap(year) else 365
             if year > 0:
-                states[i] = _write(out, start, year, day)
-        start = stop + 1
+                values.states[i] = _write(values.out, start, year, day)
     return 0
 
 
 def warm() -> None:
     """Run every kernel of this room once."""
-    text = np.frombuffer(b"2024-02-29 12:00:00+01\x002023-12-31", np.uint8)
-    permute_days(text, text.copy(), np.full(2, TODO, np.uint8), empty())
-    shift_days(text, text.copy(), np.full(2, TODO, np.uint8), np.ones(2, np.int64))
+    text = b"2024-02-29 12:00:00+01\x002023-12-31"
+    permute_days(values_of(text), empty())
+    shift_days(values_of(text), np.ones(2, np.int64))

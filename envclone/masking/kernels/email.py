@@ -8,7 +8,7 @@ import numpy as np
 
 from envclone.compiled import lean
 from envclone.masking.kernels.names import mask_span, sample, scratch
-from envclone.masking.kernels.shapes import DONE, ODD, TODO, empty
+from envclone.masking.kernels.shapes import DONE, ODD, TODO, empty, span, values_of
 
 __all__ = ["mask_emails", "warm"]
 
@@ -122,20 +122,15 @@ def _address(source: Any, start: Any, stop: Any, out: Any, room: Any, names: Any
 
 
 @lean
-def mask_emails(source: Any, out: Any, states: Any, room: Any, names: Any, domains: Any) -> Any:
-    """Values apart by a zero, as addresses; those with several are left."""
-    start = np.int64(0)
-    for i in range(states.shape[0]):
-        stop = start
-        while stop < source.shape[0] and source[stop] != 0:
-            stop += 1
-        if states[i] == TODO:
-            states[i] = _address(source, start, stop, out, room, names, domains)
-        start = stop + 1
+def mask_emails(values: Any, room: Any, names: Any, domains: Any) -> Any:
+    """Mask values as addresses; those with several are left."""
+    for i in range(values.states.shape[0]):
+        if values.states[i] == TODO:
+            start, stop = span(values, i)
+            values.states[i] = _address(values.source, start, stop, values.out, room, names, domains)
     return 0
 
 
 def warm() -> None:
     """Run every kernel of this room once."""
-    text = np.frombuffer(b"jane@x.co.uk\x00doe@doe.org", np.uint8)
-    mask_emails(text, text.copy(), np.full(2, TODO, np.uint8), scratch(), sample(), empty())
+    mask_emails(values_of(b"jane@x.co.uk\x00doe@doe.org"), scratch(), sample(), empty())

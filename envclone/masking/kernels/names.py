@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envclone.compiled import lean
-from envclone.masking.kernels.shapes import DONE, ODD, TODO, domain, empty, image, permute, wish
+from envclone.masking.kernels.shapes import DONE, ODD, TODO, domain, empty, image, permute, span, values_of, wish
 from envclone.masking.kernels.words import LONGEST, Dictionary, fill, find, front, joined, letter, slot, split_at, tail
 
 __all__ = ["ANY", "DIGITS", "Scratch", "mask_span", "mask_texts", "sample", "scratch"]
@@ -213,16 +213,12 @@ def mask_span(source: Any, start: Any, stop: Any, out: Any, room: Any, names: An
 
 
 @lean
-def mask_texts(source: Any, out: Any, states: Any, room: Any, names: Any, domains: Any) -> Any:
-    """Values apart by a zero, token by token; `states` tells what became of each."""
-    start = np.int64(0)
-    for i in range(states.shape[0]):
-        stop = start
-        while stop < source.shape[0] and source[stop] != 0:
-            stop += 1
-        if states[i] == TODO:
-            states[i] = mask_span(source, start, stop, out, room, names, domains)
-        start = stop + 1
+def mask_texts(values: Any, room: Any, names: Any, domains: Any) -> Any:
+    """Mask values token by token."""
+    for i in range(values.states.shape[0]):
+        if values.states[i] == TODO:
+            start, stop = span(values, i)
+            values.states[i] = mask_span(values.source, start, stop, values.out, room, names, domains)
     return 0
 
 
@@ -236,5 +232,4 @@ def sample() -> Dictionary:
 
 def warm() -> None:
     """Run every kernel of this room once."""
-    text = np.frombuffer(b"jane\x00jdoe\x00xyzzy\x0042", np.uint8)
-    mask_texts(text, text.copy(), np.full(4, TODO, np.uint8), scratch(), sample(), empty())
+    mask_texts(values_of(b"jane\x00jdoe\x00xyzzy\x0042"), scratch(), sample(), empty())

@@ -8,7 +8,7 @@ import numpy as np
 
 from envclone.compiled import lean
 from envclone.masking.kernels.feistel import cycle
-from envclone.masking.kernels.shapes import DONE, ODD, TODO, UNFIT, domain, empty, image, permute, wish
+from envclone.masking.kernels.shapes import DONE, ODD, TODO, UNFIT, domain, empty, image, permute, span, values_of, wish
 
 __all__ = ["OTHER", "RFC", "calling_code", "mask_integers", "mask_phones", "mask_uuids", "number_room", "warm"]
 
@@ -221,51 +221,39 @@ def _is_fixed(digits: Any) -> Any:
 
 
 @lean
-def mask_phones(source: Any, out: Any, states: Any, codes: Any, digits: Any, radices: Any, domains: Any) -> Any:
-    """Values apart by a zero, as telephone numbers; those with words, or with several numbers, are left."""
-    start = np.int64(0)
-    for i in range(states.shape[0]):
-        stop = start
-        while stop < source.shape[0] and source[stop] != 0:
-            stop += 1
-        if states[i] == TODO:
-            states[i] = _phone(source, start, stop, out, codes, digits, radices, domains)
-        start = stop + 1
+def mask_phones(values: Any, codes: Any, digits: Any, radices: Any, domains: Any) -> Any:
+    """Mask values as telephone numbers; those with words, or with several numbers, are left."""
+    for i in range(values.states.shape[0]):
+        if values.states[i] == TODO:
+            start, stop = span(values, i)
+            values.states[i] = _phone(values.source, start, stop, values.out, codes, digits, radices, domains)
     return 0
 
 
 @lean
-def mask_integers(source: Any, out: Any, states: Any, domains: Any) -> Any:
-    """Values apart by a zero, as whole numbers of up to 18 digits."""
-    start = np.int64(0)
-    for i in range(states.shape[0]):
-        stop = start
-        while stop < source.shape[0] and source[stop] != 0:
-            stop += 1
-        if states[i] == TODO:
-            states[i] = _whole(source, start, stop, out, domains)
-        start = stop + 1
+def mask_integers(values: Any, domains: Any) -> Any:
+    """Mask values as whole numbers of up to 18 digits."""
+    for i in range(values.states.shape[0]):
+        if values.states[i] == TODO:
+            start, stop = span(values, i)
+            values.states[i] = _whole(values.source, start, stop, values.out, domains)
     return 0
 
 
 @lean
-def mask_uuids(source: Any, out: Any, states: Any, digits: Any, domains: Any) -> Any:
-    """Values apart by a zero, as UUIDs with or without hyphens."""
-    start = np.int64(0)
-    for i in range(states.shape[0]):
-        stop = start
-        while stop < source.shape[0] and source[stop] != 0:
-            stop += 1
-        if states[i] == TODO:
-            states[i] = _uuid(source, start, stop, out, digits, domains)
-        start = stop + 1
+def mask_uuids(values: Any, digits: Any, domains: Any) -> Any:
+    """Mask values as UUIDs with or without hyphens."""
+    for i in range(values.states.shape[0]):
+        if values.states[i] == TODO:
+            start, stop = span(values, i)
+            values.states[i] = _uuid(values.source, start, stop, values.out, digits, domains)
     return 0
 
 
 def warm() -> None:
     """Run every kernel of this room once."""
-    text = np.frombuffer(b"+49 30 1234567\x0042", np.uint8)
+    text = b"+49 30 1234567\x0042"
     digits, radices = number_room()
-    mask_phones(text, text.copy(), np.full(2, TODO, np.uint8), np.zeros(1110, np.bool_), digits, radices, empty())
-    mask_integers(text, text.copy(), np.full(2, TODO, np.uint8), empty())
-    mask_uuids(text, text.copy(), np.full(2, TODO, np.uint8), digits, empty())
+    mask_phones(values_of(text), np.zeros(1110, np.bool_), digits, radices, empty())
+    mask_integers(values_of(text), empty())
+    mask_uuids(values_of(text), digits, empty())

@@ -13,7 +13,8 @@ import numpy as np
 from envclone.compiled import lean
 from envclone.masking.kernels.feistel import cycle
 
-__all__ = ["DONE", "FEISTEL", "ODD", "TODO", "UNFIT", "Domains", "domain", "empty", "image", "permute", "wish"]
+__all__ = ["DONE", "FEISTEL", "ODD", "TODO", "UNFIT", "Domains", "Values"]
+__all__ += ["domain", "empty", "image", "permute", "span", "values_of", "wish"]
 
 DONE, ODD, TODO = 0, 1, 2
 """What became of a value: masked; one for the mask in Python; not yet, for want of a shape."""
@@ -33,6 +34,30 @@ class Domains(NamedTuple):
     small: Any
     wanted: Any
     count: Any
+
+
+class Values(NamedTuple):
+    """A batch: in `source` the values apart by a zero, `out` as large for what they become, what became of each in
+    `states`; value `i` stands between the zeros at `zeros[i]` and `zeros[i + 1]`, of which the first and the last are
+    one before and one behind the source."""
+
+    source: Any
+    out: Any
+    states: Any
+    zeros: Any
+
+
+def values_of(text: bytes) -> Values:
+    """A batch of values apart by a zero, of which nothing is done yet."""
+    source = np.frombuffer(text, np.uint8)
+    zeros = np.concatenate((np.full(1, -1), np.flatnonzero(source == 0), np.full(1, len(source)))).astype(np.int64)
+    return Values(source, source.copy(), np.full(len(zeros) - 1, TODO, np.uint8), zeros)
+
+
+@lean
+def span(values: Any, i: Any) -> Any:
+    """Where a value begins and ends."""
+    return values.zeros[i] + 1, min(values.zeros[i + 1], values.source.shape[0], values.out.shape[0])
 
 
 def empty() -> Domains:
