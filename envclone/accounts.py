@@ -7,6 +7,7 @@ import fcntl
 import functools
 import os
 import pwd
+from collections.abc import Mapping
 from pathlib import Path
 
 from envclone import process
@@ -34,6 +35,9 @@ RANGE = range(0x7000_0000, 0x7001_0000)
 
 LENT = Path("/var/lib/envclone/accounts")
 """Which of them are lent, and to which directory: one list for all pools, for user ids are the machine's."""
+
+_SWEPT = 64
+"""After so many new ones the list is looked through for directories that are gone: it can be long."""
 
 
 def account_of(directory: Path) -> Account:
@@ -137,9 +141,13 @@ def _lend(place: str) -> Account:
         text = file.read()
         uid = _lent_to(text, place)
         if uid is None:
-            lent = {uid: path for uid, path in _read_lent(text).items() if not _gone(path)}
-            busy = _users()
-            uid = next((uid for uid in RANGE if uid not in lent and uid not in busy), None)
+            lent = _read_lent(text)
+            uid = _first_free(lent)
+            if (
+                uid is None or len(lent) % _SWEPT == 0
+            ):  # to look after each directory takes longer than a server's start
+                lent = {uid: path for uid, path in lent.items() if not _gone(path)}
+                uid = _first_free(lent)
             if uid is None:
                 raise ResourceError(
                     f"all {len(RANGE)} accounts for clones and branches are lent",
@@ -162,6 +170,11 @@ def _lent_to(text: str, place: str) -> int | None:
             return int(uid)
         end = text.find(wanted, end + 1)
     return None
+
+
+def _first_free(lent: Mapping[int, str]) -> int | None:
+    busy = _users()
+    return next((uid for uid in RANGE if uid not in lent and uid not in busy), None)
 
 
 def _read_lent(text: str) -> dict[int, str]:

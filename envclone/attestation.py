@@ -25,7 +25,7 @@ Entry = list[Any]
 
 def seal(image: Path, statement: Mapping[str, Any], key_folder: Path) -> None:
     """Write the image's file manifest and its signed attestation; nothing in it may change afterwards."""
-    manifest = _canonical({path: _entry(image / path, path, content=True) for path in _paths(image)})
+    manifest = _canonical({path: _entry(image / path, path, content=True) for path, _ in _files(image)})
     _write(image / MANIFEST, manifest)
     text = json.dumps(
         {**statement, "files": {"manifest": _digest(manifest), "count": manifest.count(b"\n")}},
@@ -67,16 +67,12 @@ def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, 
     if _digest(manifest) != statement["files"]["manifest"]:
         raise UnsafeError(f"the file manifest of image {image.name} was altered", hint=_REMAKE)
     attested: dict[str, Entry] = json.loads(manifest)
-    present = set(_paths(image))
-    if gone := sorted(attested.keys() - present):
+    present = dict(_files(image))
+    if gone := sorted(attested.keys() - present.keys()):
         raise UnsafeError(f"image {image.name}: the attested file {gone[0]} is missing", hint=_REMAKE)
-    if new := sorted(present - attested.keys()):
+    if new := sorted(present.keys() - attested.keys()):
         raise UnsafeError(f"image {image.name}: the file {new[0]} was added after the attestation", hint=_REMAKE)
-    doubtful = [
-        path
-        for path, entry in attested.items()
-        if content or _entry(image / path, path, content=False)[:3] != entry[:3]
-    ]
+    doubtful = [path for path, entry in attested.items() if content or present[path] != entry[:3]]
     if not doubtful:
         return statement
     from concurrent.futures import ThreadPoolExecutor  # a branch's start does without it
@@ -91,28 +87,35 @@ def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, 
 _REMAKE = "make the image again: envclone image ENVIRONMENT --again"
 
 
-def _paths(image: Path) -> Iterator[str]:
-    """Every file and link below the image but the attestation's own, as paths relative to it, unordered."""
+def _files(image: Path) -> Iterator[tuple[str, Entry]]:
+    """Every file and link below the image but the attestation's own: its path below it, and it without its digest."""
     own = {ATTESTATION, SIGNATURE, MANIFEST}
+    top = os.fspath(image)
     stack = [""]
     while stack:
         folder = stack.pop()
-        with os.scandir(image / folder) as entries:
+        with os.scandir(f"{top}/{folder}") as entries:
             for entry in entries:
                 path = f"{folder}{entry.name}"
                 if entry.is_dir(follow_symlinks=False):
                     stack.append(f"{path}/")
                 elif path not in own:
-                    yield path
+                    yield path, _described(entry.path, path, entry.stat(follow_symlinks=False))
+
+
+def _described(file: str, path: str, status: os.stat_result) -> Entry:
+    if stat.S_ISLNK(status.st_mode):
+        return ["link", str(Path(file).readlink())]
+    if not stat.S_ISREG(status.st_mode):
+        raise UnsafeError(f"the file {path} of an image is neither a file nor a link")
+    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
 
 
 def _entry(file: Path, path: str, *, content: bool) -> Entry:
     status = os.lstat(file)
+    entry = _described(str(file), path, status)
     if stat.S_ISLNK(status.st_mode):
-        return ["link", str(file.readlink())]
-    if not stat.S_ISREG(status.st_mode):
-        raise UnsafeError(f"the file {path} of an image is neither a file nor a link")
-    entry: Entry = [status.st_size, status.st_mtime_ns, status.st_ctime_ns]
+        return entry
     if content:
         with file.open("rb") as handle:
             entry.append(hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest())

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from envclone.models import (
+    Account,
     Accounted,
     Branch,
     Cleaned,
@@ -82,8 +83,12 @@ class CowDriver(Protocol):
         """Make an empty tree (mode 0700) that `clone` can later copy at its best; it must not exist."""
         ...
 
-    def clone(self, src: Path, dst: Path) -> None:
-        """Copy the tree `src` to `dst`, which must not exist; modes, owners, times and links are kept."""
+    def clone(self, src: Path, dst: Path, *, given: Mapping[str, Account] | None = None) -> None:
+        """Copy the tree `src` to `dst`, which must not exist; modes, owners, times and links are kept.
+
+        Entries of the top that `given` names belong to its account, with all below them; a driver that does not touch
+        each file leaves that to whoever uses them.
+        """
         ...
 
     def remove(self, path: Path) -> None:
@@ -322,6 +327,8 @@ class Server(Protocol):
     """How a branch's store is run on this machine and asked; `directory` is the store's own in the branch."""
 
     kind: ClassVar[str]
+    works_on: ClassVar[tuple[str, ...]]
+    """What of a store's directory its local server works on: these entries belong to its account."""
 
     def serve(
         self,

@@ -10,13 +10,17 @@ import fcntl
 import os
 import stat
 import struct
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from envclone.cow import extents
 from envclone.cow.placing import discard, placed, reported
 from envclone.cow.reflink import probe, share_blocks
 from envclone.cow.tree import copy_tree, remove_tree, require_tree, weed
+
+if TYPE_CHECKING:
+    from envclone.models import Account
 
 __all__ = ["BtrfsDriver", "is_btrfs", "is_subvolume"]
 
@@ -56,7 +60,7 @@ class BtrfsDriver:
         with reported("cannot make", path), placed(path, remove_subvolumes) as partial:
             _create(partial)
 
-    def clone(self, src: Path, dst: Path) -> None:
+    def clone(self, src: Path, dst: Path, *, given: Mapping[str, Account] | None = None) -> None:
         """Clone the tree `src` to the subvolume `dst`, which must not exist; nothing is left on failure.
 
         Raises UsageError when there is no `src`, BusyError when there is a `dst`, ResourceError on a full disk or when
@@ -70,7 +74,7 @@ class BtrfsDriver:
                 weed(partial)
             else:
                 _create(partial)
-                copy_tree(src, partial, share_blocks)
+                copy_tree(src, partial, share_blocks, given)
 
     def remove(self, path: Path) -> None:
         """Remove a tree and the subvolumes in it; nothing to do when it is not there.

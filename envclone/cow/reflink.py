@@ -5,12 +5,16 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from envclone.cow import extents
 from envclone.cow.placing import discard, placed, reported
 from envclone.cow.tree import copy_tree, remove_tree, require_tree
+
+if TYPE_CHECKING:
+    from envclone.models import Account
 
 __all__ = ["ReflinkDriver", "share_blocks"]
 
@@ -36,7 +40,7 @@ class ReflinkDriver:
         with reported("cannot make", path), placed(path, remove_tree) as partial:
             partial.mkdir(mode=0o700)
 
-    def clone(self, src: Path, dst: Path) -> None:
+    def clone(self, src: Path, dst: Path, *, given: Mapping[str, Account] | None = None) -> None:
         """Clone the tree `src` to `dst`, which must not exist, as `copy_tree` says; nothing is left on failure.
 
         What is cloned must not be written to meanwhile. Nothing is flushed to disk: after a power failure the clone
@@ -46,7 +50,7 @@ class ReflinkDriver:
         require_tree(src)
         with reported("cannot clone to", dst), placed(dst, remove_tree) as partial:
             partial.mkdir(mode=0o700)
-            copy_tree(src, partial, share_blocks)
+            copy_tree(src, partial, share_blocks, given)
 
     def remove(self, path: Path) -> None:
         """Remove a tree; nothing to do when it is not there. Raises ResourceError when it cannot be removed."""

@@ -5,11 +5,15 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envclone.errors import ResourceError, UsageError
+
+if TYPE_CHECKING:
+    from envclone.models import Account
 
 __all__ = ["CopyData", "copy_tree", "remove_tree", "require_tree", "weed"]
 
@@ -35,11 +39,12 @@ def require_tree(src: Path) -> None:
         raise UsageError(f"{src} is not a directory")
 
 
-def copy_tree(src: Path, dst: Path, copy_data: CopyData) -> None:
+def copy_tree(src: Path, dst: Path, copy_data: CopyData, given: Mapping[str, Account] | None = None) -> None:
     """Copy the tree `src` into the empty directory `dst`, the contents of its files through `copy_data`.
 
     Modes, modification times (ns), symbolic links, hard links inside the tree and, for root, owners are kept;
-    extended attributes are not. Sockets and fifos, which a stopped server leaves behind, are skipped.
+    extended attributes are not. Entries of the top that `given` names, and all below them, belong to its account when
+    root copies. Sockets and fifos, which a stopped server leaves behind, are skipped.
     Every name is opened relative to its directory without following links, so a tree that its owner changes
     meanwhile cannot lead outside. Raises ResourceError on a device file, OSError on anything else.
     """
@@ -47,7 +52,7 @@ def copy_tree(src: Path, dst: Path, copy_data: CopyData) -> None:
     try:
         target = os.open(dst, _DIRECTORY)
         try:
-            _Copy(target, copy_data).directory(source, target, "")
+            _Copy(target, copy_data, given or {}).directory(source, target, "", None)
         finally:
             os.close(target)
     finally:
@@ -57,41 +62,43 @@ def copy_tree(src: Path, dst: Path, copy_data: CopyData) -> None:
 class _Copy:
     """One run of `copy_tree`."""
 
-    def __init__(self, root: int, copy_data: CopyData) -> None:
+    def __init__(self, root: int, copy_data: CopyData, given: Mapping[str, Account]) -> None:
         self._root = root
         self._copy_data = copy_data
         self._own = os.geteuid() == 0
+        self._given = given if self._own else {}
         self._links: dict[tuple[int, int], str] = {}
         self._fresh: tuple[int, int, int] | None = None  # owner, group and mode that a file here is made with
 
-    def directory(self, source: int, target: int, prefix: str) -> None:
-        """Copy the entries of one open directory into another, then its own mode, owner and times."""
+    def directory(self, source: int, target: int, prefix: str, owner: Account | None) -> None:
+        """Copy the entries of one open directory into another, then its own mode, owner (or `owner`) and times."""
         with os.scandir(source) as entries:
             for entry in entries:
                 name = entry.name
+                whose = owner if prefix else self._given.get(name)
                 if entry.is_dir(follow_symlinks=False):
-                    self._subdirectory(source, target, name, prefix)
+                    self._subdirectory(source, target, name, prefix, whose)
                 elif entry.is_file(follow_symlinks=False):
-                    self._file(source, target, name, prefix)
+                    self._file(source, target, name, prefix, whose)
                 elif entry.is_symlink():
-                    self._symlink(source, target, name)
+                    self._symlink(source, target, name, whose)
                 else:
                     refuse_device(entry.stat(follow_symlinks=False), name)
-        self._attributes(target, os.fstat(source))
+        self._attributes(target, os.fstat(source), owner)
 
-    def _subdirectory(self, source: int, target: int, name: str, prefix: str) -> None:
+    def _subdirectory(self, source: int, target: int, name: str, prefix: str, owner: Account | None) -> None:
         os.mkdir(name, 0o700, dir_fd=target)
         inner_source = os.open(name, _DIRECTORY, dir_fd=source)
         try:
             inner_target = os.open(name, _DIRECTORY, dir_fd=target)
             try:
-                self.directory(inner_source, inner_target, f"{prefix}{name}/")
+                self.directory(inner_source, inner_target, f"{prefix}{name}/", owner)
             finally:
                 os.close(inner_target)
         finally:
             os.close(inner_source)
 
-    def _file(self, source: int, target: int, name: str, prefix: str) -> None:
+    def _file(self, source: int, target: int, name: str, prefix: str, owner: Account | None) -> None:
         old = os.open(name, _SOURCE, dir_fd=source)
         try:
             status = os.fstat(old)
@@ -109,25 +116,33 @@ class _Copy:
                 if self._fresh is None:
                     made = os.fstat(new)
                     self._fresh = made.st_uid, made.st_gid, made.st_mode
-                if self._fresh == (status.st_uid, status.st_gid, status.st_mode):
-                    os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))  # most files: nothing else to change
-                else:
-                    self._attributes(new, status)
+                if self._fresh[2] != status.st_mode:
+                    self._attributes(new, status, owner)
+                else:  # most files: there is little to change
+                    self._set_owner(new, status, owner, self._fresh[:2])
+                    os.utime(new, ns=(status.st_atime_ns, status.st_mtime_ns))
             finally:
                 os.close(new)
         finally:
             os.close(old)
 
-    def _symlink(self, source: int, target: int, name: str) -> None:
+    def _symlink(self, source: int, target: int, name: str, owner: Account | None) -> None:
         status = os.stat(name, dir_fd=source, follow_symlinks=False)
         os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
         if self._own:
-            os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+            uid, gid = (status.st_uid, status.st_gid) if owner is None else (owner.uid, owner.gid)
+            os.chown(name, uid, gid, dir_fd=target, follow_symlinks=False)
         os.utime(name, ns=(status.st_atime_ns, status.st_mtime_ns), dir_fd=target, follow_symlinks=False)
 
-    def _attributes(self, target: int, status: os.stat_result) -> None:
-        if self._own:
-            os.fchown(target, status.st_uid, status.st_gid)
+    def _set_owner(
+        self, target: int, status: os.stat_result, owner: Account | None, has: tuple[int, int] | None = None
+    ) -> None:
+        wanted = (status.st_uid, status.st_gid) if owner is None else (owner.uid, owner.gid)
+        if self._own and wanted != has:
+            os.fchown(target, *wanted)
+
+    def _attributes(self, target: int, status: os.stat_result, owner: Account | None) -> None:
+        self._set_owner(target, status, owner)
         os.fchmod(target, stat.S_IMODE(status.st_mode))  # after the owner, whose change clears set-id bits
         os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
 

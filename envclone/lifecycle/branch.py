@@ -13,6 +13,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from envclone import attestation, registry
+from envclone.accounts import account_of
 from envclone.errors import BusyError, EnvcloneError, UnsafeError, UsageError
 from envclone.interrupts import deferred
 from envclone.lifecycle import limits
@@ -24,6 +25,9 @@ from envclone.pool import Pool, catalog, check_name
 from envclone.project import Project
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from envclone.models import Account
     from envclone.profiles.profile import Profile
     from envclone.protocols import CowDriver
 
@@ -235,12 +239,20 @@ def _clone_and_start(
     place = directory(pool, branch.name)
     for store in branch.stores:
         project.progress(ProgressEvent(f"cloning {store}", 0))
-        cow.clone(image / store, place / store)
+        cow.clone(image / store, place / store, given=_given(branch, place, store))
     project.progress(ProgressEvent("starting", 0))
     credentials = credentials or credentials_of(branch)
     branch = previews.prepare(project, branch, place, credentials)
     endpoints = registry.runtime(branch.runtime).start(branch, place, credentials, port=port)
     return replace(branch, endpoints=endpoints, state=BranchState.RUNNING, pid=None)
+
+
+def _given(branch: Branch, place: Path, store: str) -> dict[str, Account]:
+    """Whose the files of a store become while they are cloned; containers' are handed over when they are made."""
+    if branch.runtime != "local":
+        return {}
+    account = account_of(place / store)
+    return dict.fromkeys(registry.server(branch.stores[store].kind).works_on, account)
 
 
 def _of(project: Project, branch: Branch, held: ExitStack) -> Image:

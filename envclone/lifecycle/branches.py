@@ -46,7 +46,8 @@ def announce(project: Project, branch: Branch) -> None:
         try:
             project.cow.remove(making)  # of a process that had this number before
             making.mkdir(mode=0o711)
-            project.pool.write_json(making / catalog.BRANCH, records.dump(branch))
+            # nothing of a clone outlasts a power failure: the record is made durable with the branch, by `save`
+            project.pool.write_json(making / catalog.BRANCH, records.dump(branch), durable=False)
             project.pool.publish(making, "branches", branch.name, durable=False)
         finally:
             project.cow.remove(making)

@@ -37,16 +37,17 @@ def place_tree(tree: Path, place: Path, *, durable: bool = True) -> None:
             _fsync(place.parent)
 
 
-def write_json(path: Path, obj: Any) -> None:
+def write_json(path: Path, obj: Any, *, durable: bool = True) -> None:
     """Write a JSON file (mode 0600) so that it is there whole, or as it was before.
 
     The temporary file is locked while it is written, so that `gc` can tell it from one that was left behind.
-    Raises ResourceError when the disk is full.
+    `durable` waits until it is on the disk. Raises ResourceError when the disk is full.
     """
     text = json.dumps(obj, indent=1, ensure_ascii=False) + "\n"
     with reported("cannot write", path):
-        write_private(path, text, durable=True)
-        _fsync(path.parent)
+        write_private(path, text, durable=durable)
+        if durable:
+            _fsync(path.parent)
 
 
 def read_json(path: Path) -> Any:

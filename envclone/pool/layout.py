@@ -98,9 +98,9 @@ class Pool:
         files.place_tree(tmp_dir, place, durable=durable)
         return place
 
-    def write_json(self, path: Path, obj: Any) -> None:
+    def write_json(self, path: Path, obj: Any, *, durable: bool = True) -> None:
         """Write a JSON file (mode 0600) so that it is there whole, or as it was before. Raises ResourceError."""
-        files.write_json(path, obj)
+        files.write_json(path, obj, durable=durable)
 
     def read_json(self, path: Path) -> Any:
         """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is no JSON."""

@@ -23,6 +23,7 @@ from envclone.cow.copy import CopyDriver
 from envclone.cow.placing import abandoned, owner_of
 from envclone.cow.reflink import ReflinkDriver
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UsageError
+from envclone.models import Account
 from envclone.protocols import CowDriver
 from tests.support.leftovers import RUN
 
@@ -207,6 +208,19 @@ def test_a_clone_is_the_same_in_everything(place: Place) -> None:
     assert data.st_ino != (src / "hard").stat().st_ino or data.st_dev != (src / "hard").stat().st_dev
     assert (place.path / "dst/sparse").stat().st_blocks * 512 < 1_000_000
     assert leftovers(place.path) == []
+
+
+def test_a_clone_gives_what_is_named_to_an_account_or_leaves_it_as_it_was(place: Place) -> None:
+    src = place.source()
+    populate(src)
+    place.driver.clone(src, place.path / "dst", given={"base": Account("nobody", NOBODY, NOBODY)})
+    was, now = describe(src), describe(place.path / "dst")
+    owners = {path.lstat().st_uid for path in [place.path / "dst/base", *(place.path / "dst/base").rglob("*")]}
+    others = [path for path in (place.path / "dst").rglob("*") if "base" not in path.relative_to(place.path).parts]
+    assert owners == {NOBODY} or was == now
+    assert all(path.lstat().st_uid == (src / path.relative_to(place.path / "dst")).lstat().st_uid for path in others
+               if path.lstat().st_nlink == 1)  # fmt: skip
+    assert now.keys() == was.keys()
 
 
 def test_a_clone_of_a_clone_is_the_same(place: Place) -> None:

@@ -32,6 +32,7 @@ class PostgresStore:
     """PostgreSQL 14 to 18; a store's directory holds `data/`, the cluster, and `tablespaces/` when it has any."""
 
     kind: ClassVar[str] = "postgres"
+    works_on: ClassVar[tuple[str, ...]] = ("data", "tablespaces")
 
     def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
         """Copy a running server by its replication protocol, or a stopped data directory."""

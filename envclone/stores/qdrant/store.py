@@ -43,6 +43,7 @@ class QdrantStore:
     """
 
     kind: ClassVar[str] = "qdrant"
+    works_on: ClassVar[tuple[str, ...]] = ()
 
     def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
         """Copy a stopped server's storage directory; see `snapshot.take`."""
