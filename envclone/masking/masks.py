@@ -28,6 +28,9 @@ __all__ = ["MaskSet"]
 
 _SHORTEST_KEY = 16
 _HOOK_BATCH = 8192
+_WORDS = "Anna went home. " * 100
+"""A text that has free text make all that it needs."""
+_OF_NAMES = ("person", "email", "username")
 
 
 @runtime_checkable
@@ -92,6 +95,7 @@ class MaskSet:
         self._makers = Makers(key, whole=self._whole, nobody=self.nobody)
         self._hooks = hooks
         self._net = net
+        self._ready: set[str] = set()
         if hooks is not None:
             hooks.mask_values = self._of_domain
 
@@ -152,9 +156,20 @@ class MaskSet:
         return lambda values: _sparse(values, shaped.mask)
 
     def separable(self, rule: FieldRule) -> bool:
-        """Whether a copy of this process can mask the field as well: no hook takes part, which has a process itself."""
-        names = {rule.domain, *(inner.domain for inner in rule.json)}
-        return not any(kind_of(name, self._domains) == "hook" for name in names)
+        """Whether a copy of this process can mask the field as well: no hook takes part, which has a process itself.
+
+        What the masks make at their first value (the lexicon of free text) is made here, and copies share it.
+        """
+        kinds = {kind_of(name, self._domains) for name in (rule.domain, *(inner.domain for inner in rule.json))}
+        if "hook" in kinds:
+            return False
+        for kind in sorted(kinds - self._ready):
+            self._ready.add(kind)
+            if kind in ("text", "json"):
+                self._free_text.mask([_WORDS])
+            elif kind in _OF_NAMES:
+                self._makers.mask(kind).mask(["anna"])
+        return True
 
     def text(self, values: Sequence[str]) -> list[str]:
         """Free strings, such as an incident's parameters, with every identity in them replaced."""
