@@ -18,7 +18,7 @@ import numpy as np
 from envclone.errors import UnsafeError
 from envclone.stores.qdrant.gridstore import Array, Gridstore
 
-__all__ = ["GridWriter", "wipe"]
+__all__ = ["GridWriter", "gaps_of", "wipe"]
 
 _HARDEST = 12
 """The highest level of LZ4 HC; read by every LZ4 decoder."""
@@ -76,7 +76,7 @@ class GridWriter:
             _overwrite(store.path / "bitmask.dat", 0, np.packbits(self._used, bitorder="little").tobytes())
             for region in sorted(self._dirty):
                 size = store.config.region
-                gaps = _gaps(self._used[region * size : (region + 1) * size])
+                gaps = gaps_of(self._used[region * size : (region + 1) * size])
                 _overwrite(store.path / "gaps.dat", region * 6, gaps)
             self._dirty.clear()
         (store.path / "tracker_journal.dat").unlink(missing_ok=True)
@@ -187,7 +187,7 @@ def wipe(store: Gridstore) -> int:
     return erased
 
 
-def _gaps(used: Array) -> bytes:
+def gaps_of(used: Array) -> bytes:
     """The longest, leading and trailing run of free blocks of a region, as `gaps.dat` keeps them."""
     edges = np.flatnonzero(np.diff(np.concatenate([[1], used.astype(np.int8), [1]])))
     if not edges.size:

@@ -7,6 +7,8 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from envclone.errors import UnsafeError
+
 __all__ = ["Steps", "canonical", "digest64", "digest128", "leaves", "parse", "text"]
 
 
@@ -15,13 +17,19 @@ Steps = tuple[str, ...]
 
 
 def parse(payload: str) -> Any:
-    """A payload's value; numbers as Python reads them."""
-    return json.loads(payload)
+    """A payload's value; numbers as Python reads them. Raises UnsafeError when it is no JSON."""
+    try:
+        return json.loads(payload)
+    except (ValueError, RecursionError) as exc:
+        raise _damaged(exc) from None
 
 
 def text(record: bytes) -> str:
-    """A stored record as text; raises UnicodeDecodeError when it is none."""
-    return record.decode("utf-8")
+    """A stored record as text; raises UnsafeError when it is none."""
+    try:
+        return record.decode("utf-8")
+    except UnicodeDecodeError as exc:
+        raise _damaged(exc) from None
 
 
 def leaves(value: Any) -> Iterator[tuple[Steps, Any]]:
@@ -49,6 +57,13 @@ def digest128(*parts: bytes, key: bytes = b"") -> int:
 def digest64(data: bytes) -> int:
     """A keyless 64-bit hash."""
     return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little")
+
+
+def _damaged(exc: Exception) -> UnsafeError:
+    what = "nested too deeply" if isinstance(exc, RecursionError) else "no JSON text"
+    return UnsafeError(
+        f"a payload of the store is {what}", hint="check production with its own engine, then take a new snapshot"
+    )
 
 
 def _below(value: Any, steps: Steps) -> Iterator[tuple[Steps, Any]]:

@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from envclone.errors import ResourceError, UsageError
 from envclone.models import (
-    Accounted,
-    ByteClass,
     Cleaned,
     Container,
     Counters,
@@ -23,7 +21,6 @@ from envclone.models import (
     ServerFiles,
     StorePlan,
     StoreSnapshot,
-    Values,
 )
 from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner
 from envclone.stores.qdrant.layout import STORAGE
@@ -92,15 +89,10 @@ class QdrantStore:
     def account(
         self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, rows: Mapping[str, int], ledger: Ledger
     ) -> None:
-        """Every file as it is, and every payload decompressed."""
-        place = directory / STORAGE
-        for path in sorted(place.rglob("*")):
-            if path.is_file() and not path.is_symlink():
-                size = path.stat().st_size
-                name = path.relative_to(directory).as_posix()
-                ledger.enter(Accounted(name, {ByteClass.UNDECODED: size}, undecoded=[(0, size)]))
-        for where, data in self.expand(directory, snapshot):
-            ledger.enter(Accounted("", {}, [Values(where, [data], tuple(plan.rules))]))
+        """Each file by the decoder of its name; see `account.files`."""
+        from envclone.stores.qdrant.account.files import account
+
+        account(directory, plan, ledger)
 
     def vocabulary(self, directory: Path) -> Sequence[Path]:
         """None: what stands in its files is the user's."""
