@@ -1,16 +1,22 @@
 """Digests of a collection, from its files: every payload under the masks, every other byte as it is.
 
-`total` is a sum over the payload records (shard, segment, point's offset, text) and over the files of ids, vectors,
-graphs and of payload indexes that hold no masked key, each with its name. So it also says that every record is at its
-address and that vectors, graphs and ids are the same to the byte. Left out: payload storages' own bytes, the numbers of
-operations, logs, and the indexes over masked keys, which the engine builds anew.
+`total` is a sum over the payload records (shard, segment, point's offset, text), over the records of other Gridstores
+(with their blocks) and over the files of ids, vectors, graphs and of payload indexes that hold no masked key, each with
+its name. So it also says that every record is at its address and that vectors, graphs and ids are the same to the byte.
+Left out: what no record of a Gridstore refers to, the numbers of operations, logs, and the indexes over masked keys,
+which the engine builds anew.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+
+import numpy as np
 
 from envclone.address import joined
 from envclone.masking.jsontext import PathRules
@@ -18,9 +24,9 @@ from envclone.models import FieldRule, RowsDigest
 from envclone.protocols import FieldMask
 from envclone.stores.qdrant import indexes, payloads
 from envclone.stores.qdrant.gridstore import Gridstore
-from envclone.stores.qdrant.layout import Collection, Segment
+from envclone.stores.qdrant.layout import Collection, Segment, Shard
 
-__all__ = ["differences", "masked_keys", "of_collection"]
+__all__ = ["Part", "PlacedMask", "Sums", "differences", "masked_keys", "of_collection", "parts", "read", "total"]
 
 _MODULUS = 2**128
 _CHUNK = 1 << 20
@@ -31,6 +37,64 @@ _OF_ENGINE = (
     "id_tracker.versions",
     "mutable_id_tracker.versions",
 )
+_OF_GRIDSTORE = re.compile(r"tracker\.dat|bitmask\.dat|gaps\.dat|page_\d+\.dat")
+_RANGE = 20_000
+"""Payloads that one process reads."""
+
+Sums = dict[str, int]
+"""Per field a sum of hashes; that of all is under ''."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A part of a collection that can be read by itself.
+
+    A range of a segment's payloads (in the order of their blocks), the records of another Gridstore, or a file.
+    """
+
+    shard: Shard
+    segment: Segment
+    name: str
+    path: Path
+    first: int = 0
+    end: int = 0
+
+    @property
+    def where(self) -> str:
+        """Which segment."""
+        return f"{self.shard.path.name}/{self.segment.name}"
+
+    @property
+    def payloads(self) -> bool:
+        """Whether it is a range of payloads."""
+        return self.end > 0
+
+
+PlacedMask = Callable[[Part, Sequence[int], Sequence[str]], list[str]]
+"""A mask of payload texts that is told where they lie: the part, and the offsets of their points."""
+
+
+def parts(collection: Collection, masked_keys: set[str]) -> Iterator[Part]:
+    """Everything that must be as production has it; `masked_keys` are the indexes left out."""
+    for shard, segment in collection.segments():
+        with Gridstore(segment.payload_storage) as store:
+            count = len(store.points())
+        for first in range(0, count, _RANGE):
+            yield Part(shard, segment, "payload_storage", segment.payload_storage, first, min(first + _RANGE, count))
+        for name, path in _files(segment, masked_keys):
+            yield Part(shard, segment, name, path)
+
+
+def read(part: Part, address: str, rules: PathRules | None, mask: PlacedMask | None, key: bytes = b"") -> Sums:
+    """The sums of one part of the collection at an address, or of what `mask` would make of its payloads.
+
+    Only sums under one `key` (at most 64 bytes) can be compared; sums of hashes that nobody has a key of can be hit.
+    """
+    if part.payloads:
+        return _payloads(part, address, rules, mask, key)
+    content = _records(part.path) if part.path.is_dir() else _hash(part.path)
+    value = payloads.digest128(f"{part.where}/{part.name}".encode(), content, key=key)
+    return {"": value, _address(address, part.name): value}
 
 
 def of_collection(
@@ -41,37 +105,54 @@ def of_collection(
     masked_keys: set[str],
     key: bytes = b"",
 ) -> RowsDigest:
-    """The digest of what is stored, or of what `mask` would make of it; `masked_keys` are the indexes left out.
-
-    Only digests under one `key` (at most 64 bytes) can be compared; sums of hashes that nobody has a key of can be hit.
-    """
+    """The digest of what is stored, or of what `mask` would make of it; `masked_keys` are the indexes left out."""
     rules = PathRules(rule.json) if rule else None
-    sums: dict[str, int] = {}
-    payload_field = collection.address
-    sums[payload_field] = 0
-    total = 0
-    for shard, segment in collection.segments():
-        where = f"{shard.path.name}/{segment.name}"
-        for point, text in _texts(segment, mask):
-            value = payloads.digest128(
-                where.encode(), point.to_bytes(4, "little"), text.encode("utf-8", "surrogatepass"), key=key
-            )
-            total += value
-            sums[payload_field] += value
-            if rules is not None:
+    placed: PlacedMask | None = None if mask is None else lambda part, offsets, texts: mask(texts)
+    sums = [read(part, collection.address, rules, placed, key) for part in parts(collection, masked_keys)]
+    return total(points, collection.address, sums)
+
+
+def total(points: int, address: str, sums: Iterable[Sums]) -> RowsDigest:
+    """The digest of a collection whose parts have these sums."""
+    fields: Sums = {"": 0, address: 0}
+    for one in sums:
+        for name, value in one.items():
+            fields[name] = (fields.get(name, 0) + value) % _MODULUS
+    return RowsDigest(points, fields.pop(""), fields)
+
+
+def _payloads(part: Part, address: str, rules: PathRules | None, mask: PlacedMask | None, key: bytes) -> Sums:
+    sums: Sums = {"": 0, address: 0}
+    where = part.where.encode()
+    with Gridstore(part.path) as store:
+        for offsets, records in store.batches(points=store.points()[part.first : part.end]):
+            texts = [payloads.text(record) for record in records]
+            for point, text in zip(offsets, mask(part, offsets, texts) if mask else texts, strict=True):
+                place = point.to_bytes(4, "little")
+                value = payloads.digest128(where, place, text.encode("utf-8", "surrogatepass"), key=key)
+                sums[""] += value
+                sums[address] += value
+                if rules is None:
+                    continue
                 for steps, leaf in payloads.leaves(payloads.parse(text)):
                     decided = rules.decide(steps)
                     if decided is not None and decided.domain != "keep":
-                        field = f"{collection.address}.{decided.public}"
-                        sums[field] = sums.get(field, 0) + payloads.digest128(
-                            where.encode(), point.to_bytes(4, "little"), payloads.canonical(leaf), key=key
-                        )
-        for name, file in _files(segment, masked_keys):
-            value = payloads.digest128(f"{where}/{name}".encode(), _hash(file), key=key)
-            total += value
-            address = _address(collection.address, name)
-            sums[address] = sums.get(address, 0) + value
-    return RowsDigest(points, total % _MODULUS, {name: value % _MODULUS for name, value in sums.items()})
+                        field = f"{address}.{decided.public}"
+                        value = payloads.digest128(where, place, payloads.canonical(leaf), key=key)
+                        sums[field] = sums.get(field, 0) + value
+    return sums
+
+
+def _records(path: Path) -> bytes:
+    """A hash over a Gridstore's values and where each lies."""
+    state = hashlib.blake2b(digest_size=16)
+    with Gridstore(path) as store:
+        present = store.slots["present"] != 0
+        state.update(np.flatnonzero(present).tobytes())
+        state.update(store.slots[present].tobytes())
+        for point in store.points().tolist():
+            state.update(store.stored(point))
+    return state.digest()
 
 
 def differences(raw: Mapping[str, RowsDigest], clean: Mapping[str, RowsDigest]) -> list[str]:
@@ -90,26 +171,22 @@ def differences(raw: Mapping[str, RowsDigest], clean: Mapping[str, RowsDigest]) 
     return problems
 
 
-def _texts(segment: Segment, mask: FieldMask | None) -> Iterator[tuple[int, str]]:
-    with Gridstore(segment.payload_storage) as store:
-        for batch, records in store.batches():
-            texts = [payloads.text(record) for record in records]
-            yield from zip(batch, mask(texts) if mask else texts, strict=True)
-
-
 def _files(segment: Segment, masked_keys: set[str]) -> Iterator[tuple[str, Path]]:
-    """The files whose bytes must not change, with their names in the segment."""
+    """The files whose bytes must not change, and the Gridstores whose records must not, with their names."""
     rebuilt = tuple(indexes.prefix(key) for key in masked_keys)
     stray = {str(entry) for entry in indexes.unexplained(segment)}
+    grids = {*segment.gridstores()} - {segment.payload_storage}
     for path in sorted(segment.path.rglob("*")):
-        parts = path.relative_to(segment.path).parts
-        if not path.is_file() or path.name in _OF_ENGINE or parts[0] == "payload_storage":
+        steps = path.relative_to(segment.path).parts
+        if steps[0] == "payload_storage" or (path not in grids and not path.is_file()) or path.name in _OF_ENGINE:
             continue
-        if parts[0] == "payload_index":
-            top = segment.payload_index / parts[1]
-            if parts[1] == "config.json" or str(top) in stray or (rebuilt and parts[1].startswith(rebuilt)):
+        if path.parent in grids and _OF_GRIDSTORE.fullmatch(path.name):
+            continue
+        if steps[0] == "payload_index":
+            top = segment.payload_index / steps[1]
+            if steps[1] == "config.json" or str(top) in stray or (rebuilt and steps[1].startswith(rebuilt)):
                 continue
-        yield "/".join(parts), path
+        yield "/".join(steps), path
 
 
 def _address(collection: str, name: str) -> str:
@@ -124,10 +201,22 @@ def _address(collection: str, name: str) -> str:
 
 
 def _hash(path: Path) -> bytes:
+    """A hash over what a file holds; stretches of zeros are told by their length, so that holes are not read."""
     state = hashlib.blake2b(digest_size=16)
-    with path.open("rb") as file:
-        while chunk := file.read(_CHUNK):
-            state.update(chunk)
+    with path.open("rb", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        state.update(size.to_bytes(8, "little"))
+        offset = 0
+        while offset < size:
+            try:
+                offset = os.lseek(file.fileno(), offset, os.SEEK_DATA) // _CHUNK * _CHUNK
+            except OSError:
+                break
+            chunk = os.pread(file.fileno(), min(_CHUNK, size - offset), offset)
+            if chunk.strip(b"\0"):
+                state.update(offset.to_bytes(8, "little"))
+                state.update(chunk)
+            offset += _CHUNK
     return state.digest()
 
 

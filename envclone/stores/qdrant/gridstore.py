@@ -159,21 +159,26 @@ class Gridstore:
             raise UnsafeError(f"{self.path}: the record of point {point} is damaged: {exc}", hint=_DAMAGED) from exc
         return value
 
-    def batches(self, size: int = 4096, most: int = 8 * 2**20) -> Iterator[tuple[list[int], list[bytes]]]:
-        """Points and their decompressed values, in the order of the pages: `size` at a time, or about `most` bytes."""
-        points: list[int] = []
+    def batches(
+        self, size: int = 4096, most: int = 8 * 2**20, points: Array | None = None
+    ) -> Iterator[tuple[list[int], list[bytes]]]:
+        """Points and their decompressed values: `size` at a time, or about `most` bytes.
+
+        Every point, in the order of the pages, or those named.
+        """
+        batch: list[int] = []
         values: list[bytes] = []
         held = 0
-        for point in self.points().tolist():
+        for point in (self.points() if points is None else points).tolist():
             value = self.value(point)
-            points.append(point)
+            batch.append(point)
             values.append(value)
             held += len(value)
-            if len(points) >= size or held >= most:
-                yield points, values
-                points, values, held = [], [], 0
-        if points:
-            yield points, values
+            if len(batch) >= size or held >= most:
+                yield batch, values
+                batch, values, held = [], [], 0
+        if batch:
+            yield batch, values
 
     def live_blocks(self) -> Array:
         """Per block whether a slot refers to it."""

@@ -53,6 +53,10 @@ class Segment:
         """The directory of the payload indexes."""
         return self.path / "payload_index"
 
+    def gridstores(self) -> list[Path]:
+        """The directories of all its Gridstores: of the payloads, of sparse vectors, of indexes that can grow."""
+        return sorted(path.parent for path in self.path.rglob("tracker.dat"))
+
     @property
     def last_operation(self) -> int | None:
         """The number of the last operation that the segment holds; None for an empty segment."""

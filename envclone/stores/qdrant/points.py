@@ -1,4 +1,4 @@
-"""How many points a segment holds, from its id tracker's files (format: `lib/segment/src/id_tracker`).
+"""Which points a segment holds, and how many, from its id tracker's files (format: `lib/segment/src/id_tracker`).
 
 mutable_id_tracker.mappings   a log: 1 insert of a number, 2 of a UUID, each with the uint32 offset; 3 and 4 delete
 id_tracker.mappings           uint64 count, then per point 0 + uint64 or 1 + 16 bytes, and the uint32 offset
@@ -7,9 +7,17 @@ id_tracker.deleted            one bit per point, lowest first
 
 from __future__ import annotations
 
+import contextlib
+import uuid
 from pathlib import Path
+from typing import Any
 
-__all__ = ["count", "deleted"]
+import numpy as np
+
+__all__ = ["PointNames", "count", "deleted"]
+
+_MOST = 64
+"""Offsets per id beyond which a tracker is taken for damaged."""
 
 _NUMBER, _UUID = 8, 16
 
@@ -75,3 +83,42 @@ def _replay(data: bytes) -> int:
         else:
             alive.discard(bytes([change - 2]) + ident[1:])
     return len(alive)
+
+
+class PointNames:
+    """The ids of a segment's points by their offsets; 17 bytes of memory each."""
+
+    def __init__(self, segment: Path) -> None:
+        self._shard = segment.parent.parent.name
+        self._ids, self._uuids = _ids_of(segment)
+
+    def place(self, offset: int) -> str:
+        """A point in words: its shard unless that is the first, and its id where the tracker tells."""
+        shard = "" if self._shard == "0" else f"shard {self._shard} "
+        if offset >= len(self._uuids) or self._uuids[offset] > 1:
+            return f"{shard}offset {offset}"
+        number = int.from_bytes(self._ids[offset].tobytes(), "little")
+        return f"{shard}point {uuid.UUID(int=number) if self._uuids[offset] else number}"
+
+
+def _ids_of(segment: Path) -> tuple[Any, Any]:
+    """Per offset 16 bytes, and 0 for a number, 1 for a UUID, 2 where nothing is known."""
+    from envclone.stores.qdrant.account import ids
+    from envclone.stores.qdrant.account.claims import Claims, Damaged
+
+    found: dict[int, str] = {}
+    for name in ("id_tracker.mappings", "mutable_id_tracker.mappings"):
+        path = segment / name
+        if path.exists() and path.stat().st_size:
+            with Claims(path) as claims, contextlib.suppress(Damaged):
+                found = ids.mappings(claims) if name == "id_tracker.mappings" else ids.log(claims)[0]
+            break
+    count = max(found, default=-1) + 1
+    count = count if count <= _MOST * (len(found) + 1) else 0
+    numbers, kinds = np.zeros(count, "V16"), np.full(count, 2, np.uint8)
+    for offset, ident in found.items() if count else ():
+        is_uuid = not ident.isdecimal()
+        value = uuid.UUID(ident).int if is_uuid else int(ident)
+        numbers[offset] = value.to_bytes(16, "little")
+        kinds[offset] = is_uuid
+    return numbers, kinds

@@ -46,16 +46,19 @@ def scrub(directory: Path) -> Sequence[Cleaned]:
             for segment in segments:
                 strays += indexes.unexplained(segment)
                 strays += sorted(segment.path.rglob("*.tmp"))
-                with Gridstore(segment.payload_storage, writable=True) as store:
-                    if store.journaled:
-                        GridWriter(store).finish()
-                        journals += 1
-                    erased += wipe(store)
+                for place in segment.gridstores():
+                    if place.parent in strays:
+                        continue
+                    with Gridstore(place, writable=True) as store:
+                        if store.journaled:
+                            GridWriter(store).finish()
+                            journals += 1
+                        erased += wipe(store)
             found += [_remove(entry, directory) for entry in strays]
     if logs:
         found.append(Cleaned("bytes of write-ahead logs", logs))
     if journals:
-        found.append(Cleaned("journals of payload storages", journals))
+        found.append(Cleaned("journals of payloads and indexes", journals))
     if erased:
         found.append(Cleaned("bytes of overwritten and deleted payloads", erased))
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 import time
 from collections.abc import Collection as Names
 from collections.abc import Iterator, Mapping, Sequence
@@ -36,9 +35,11 @@ from envclone.models import (
 from envclone.packed import Columns, of_rows
 from envclone.protocols import FieldMask, Look, Masks, Progress, StoreSession
 from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
+from envclone.stores.qdrant.compare import Side, compare, definitions
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.gridwriter import GridWriter
 from envclone.stores.qdrant.layout import STORAGE, Collection, Segment, collections
+from envclone.stores.qdrant.points import PointNames
 
 __all__ = ["QdrantSession", "open_session"]
 
@@ -94,7 +95,12 @@ class QdrantSession:
         return Inventory(self._snapshot.store, fields, dict(self._points))
 
     def read(self, addresses: Names[str] | None = None) -> Iterator[tuple[str, list[Any]]]:
-        """Batches of payloads as they are stored, those of overwritten and deleted points that are left included."""
+        """Batches of payloads as they are stored, those of overwritten and deleted points that are left included.
+
+        With everything come the names of collections, vectors and indexed keys.
+        """
+        if addresses is None:
+            yield from definitions(self._collections)
         for name, collection in self._collections.items():
             if addresses is not None and name not in addresses:
                 continue
@@ -104,15 +110,16 @@ class QdrantSession:
                         yield name, [payloads.text(record) for record in records]
 
     def rows(self, addresses: Names[str] | None = None) -> Iterator[Rows]:
-        """The same payloads, each a row of one field."""
+        """The same payloads, each a row of one field, with the points that they are of."""
         for name, collection in self._collections.items():
             if addresses is not None and name not in addresses:
                 continue
-            for shard in collection.shards():
-                for segment in shard.segments():
-                    with Gridstore(segment.payload_storage) as store:
-                        for points, records in store.batches():
-                            yield Rows(name, {name: [payloads.text(one) for one in records]}, {}, [""] * len(points))
+            for _, segment in collection.segments():
+                names = PointNames(segment.path)
+                with Gridstore(segment.payload_storage) as store:
+                    for offsets, records in store.batches():
+                        texts = [payloads.text(one) for one in records]
+                        yield Rows(name, {name: texts}, {}, [names.place(offset) for offset in offsets])
 
     def columns(self, addresses: Names[str]) -> Iterator[Columns]:
         """The same by column."""
@@ -168,19 +175,12 @@ class QdrantSession:
 
         Points always are where they were: that is part of those bytes.
         """
-        return self._digests(plan, masks)
-
-    def _digests(
-        self, plan: StorePlan, masks: Masks | None, look: Look | None = None, key: bytes = b""
-    ) -> dict[str, RowsDigest]:
         found: dict[str, RowsDigest] = {}
         for name, collection in self._collections.items():
             rule = self._rule(plan, name)
             mask = masks.field(rule) if masks is not None and rule is not None else None
-            if look is not None:
-                mask = _looked_at(name, mask, look)
             keys = digest.masked_keys(collection, plan.rules)
-            found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys, key)
+            found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys)
         return found
 
     def compare(
@@ -192,14 +192,12 @@ class QdrantSession:
         look: Look,
         progress: Progress,
     ) -> Compared:
-        """Compare the digests of both under one key that is made here; the payloads are shown on the way."""
+        """Compare the digests of both, part by part; the payloads are shown on the way. See `compare`."""
         assert isinstance(clean, QdrantSession)
-        key = secrets.token_bytes(32)
-        before = self._digests(plan, masks, look, key)
-        look.take(look.found())
-        after = clean._digests(plan, None, None, key)
-        rows = {name: one.rows for name, one in after.items()}
-        return Compared(rows, tuple(digest.differences(before, after)))
+        return compare(self._side(), clean._side(), plan, masks, look, progress)
+
+    def _side(self) -> Side:
+        return Side(self._collections, self._points)
 
     def decisive(self, kept: Names[str]) -> Mapping[str, str]:
         """The parameters of the collections' indexes."""
@@ -250,19 +248,6 @@ class QdrantSession:
     def _rule(plan: StorePlan, name: str) -> FieldRule | None:
         rule = plan.rules.get(name)
         return rule if rule is not None and rule.masked else None
-
-
-def _looked_at(name: str, mask: FieldMask | None, look: Look) -> FieldMask:
-    """The mask, which shows what it is given and what it makes of it."""
-
-    def shown(values: Sequence[Any]) -> list[Any]:
-        before = list(values)
-        after = before if mask is None else mask(before)
-        rows = Rows(name, {name: before}, {}, [""] * len(before))
-        look.rows(rows, {name: after} if mask is not None else {})
-        return after
-
-    return shown
 
 
 def _parsed(segment: Segment) -> Iterator[tuple[int, Any]]:
