@@ -78,6 +78,8 @@ class Config:
 class Gridstore:
     """One open Gridstore; `slots` is its tracker with the journal applied, one SLOT per point.
 
+    `journal` is how many bytes of the journal are whole entries.
+
     `writable` maps the pages for writing; the tracker is kept in memory (16 bytes per point). Raises UnsafeError when
     files are missing or do not fit together.
     """
@@ -92,7 +94,7 @@ class Gridstore:
         if not blocks or blocks % self.config.blocks_per_page:
             raise UnsafeError(f"{path}/bitmask.dat does not cover whole pages", hint=_DAMAGED)
         self.used: Array = np.unpackbits(np.frombuffer(bits, np.uint8), bitorder="little").astype(bool)
-        self.slots, self.journaled = self._tracker()
+        self.slots, self.journal = self._tracker()
         try:
             for number in range(blocks // self.config.blocks_per_page):
                 self._map(number)
@@ -113,6 +115,11 @@ class Gridstore:
         """Unmap the pages."""
         while self._pages:
             self._pages.pop().close()
+
+    @property
+    def journaled(self) -> bool:
+        """Whether a journal holds changes of the tracker."""
+        return self.journal > 0
 
     @property
     def pages(self) -> int:
@@ -213,7 +220,7 @@ class Gridstore:
         if len(page) != self.config.page:
             raise UnsafeError(f"{name} has {len(page)} bytes, not {self.config.page}", hint=_DAMAGED)
 
-    def _tracker(self) -> tuple[Array, bool]:
+    def _tracker(self) -> tuple[Array, int]:
         data = self._read("tracker.dat")
         if len(data) < 4:
             raise UnsafeError(f"{self.path}/tracker.dat has no header", hint=_DAMAGED)
@@ -224,8 +231,9 @@ class Gridstore:
             raise UnsafeError(f"{self.path}/tracker.dat is shorter than its header says", hint=_DAMAGED)
         journal = self.path / "tracker_journal.dat"
         if not journal.exists():
-            return slots, False
+            return slots, 0
         rest = journal.read_bytes()
+        size = len(rest)
         while len(rest) > 8:
             length = int.from_bytes(rest[:4], "little")
             payload = rest[8 : 8 + length]
@@ -238,7 +246,7 @@ class Gridstore:
                     slots = np.concatenate([slots, np.zeros(point + 1 - len(slots), SLOT)])
                 slots[point] = record["slot"]
             rest = rest[8 + length :]
-        return slots, True
+        return slots, size - len(rest)
 
     def _check(self) -> None:
         """Every slot must lie inside the pages."""

@@ -50,9 +50,9 @@ def scrub(directory: Path) -> Sequence[Cleaned]:
                     if place.parent in strays:
                         continue
                     with Gridstore(place, writable=True) as store:
-                        if store.journaled:
+                        if (place / "tracker_journal.dat").exists():
                             GridWriter(store).finish()
-                            journals += 1
+                            journals += store.journaled
                         erased += wipe(store)
             found += [_remove(entry, directory) for entry in strays]
     if logs:

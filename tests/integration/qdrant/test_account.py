@@ -6,6 +6,7 @@ import json
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -47,22 +48,35 @@ class Recorder:
         self.pieces += found
 
 
-def accounted(pool: Pool, clean: Path, snapshot: StoreSnapshot) -> tuple[dict[ByteClass, int], set[str], list[Flaw]]:
-    """The classes of all files, whose sums must be their sizes; the texts that are to be searched; flaws."""
+@dataclass(frozen=True)
+class Told:
+    """The classes of all files, the texts that are to be searched, flaws, and bytes not decoded per file name."""
+
+    classes: Mapping[ByteClass, int]
+    texts: set[str]
+    flaws: list[Flaw]
+    left: Mapping[str, int]
+
+
+def accounted(pool: Pool, clean: Path, snapshot: StoreSnapshot) -> Told:
+    """What the account tells of a store; every byte of every file has one class."""
     ledger = Recorder()
     pool.store.account(clean, snapshot, plan_of(), {}, ledger)
     sums: Counter[str] = Counter()
     classes: Counter[ByteClass] = Counter()
     texts: set[str] = set()
+    left: Counter[str] = Counter()
     for piece in ledger.pieces:
         sums[piece.path] += sum(piece.classes.values())
         classes.update(piece.classes)
+        left[piece.path.rpartition("/segments/")[2][37:]] += piece.classes.get(ByteClass.UNDECODED, 0)
         assert sum(length for _, length in piece.undecoded) == piece.classes.get(ByteClass.UNDECODED, 0)
         for values in piece.values:
             texts.update(text.decode() if isinstance(text, bytes) else text for text in values.texts)
     sizes = {path.relative_to(clean).as_posix(): path.stat().st_size for path in files(clean)}
     assert sums == sizes
-    return dict(classes), texts, [flaw for piece in ledger.pieces for flaw in piece.flaws]
+    flaws = [flaw for piece in ledger.pieces for flaw in piece.flaws]
+    return Told(classes, texts, flaws, +left)
 
 
 def sanitized(pool: Pool, root: Path, **plan: Any) -> tuple[Path, StoreSnapshot]:
@@ -71,11 +85,13 @@ def sanitized(pool: Pool, root: Path, **plan: Any) -> tuple[Path, StoreSnapshot]
     return clean, snapshot
 
 
-def nearly_all_decoded(classes: Mapping[ByteClass, int]) -> None:
-    """Of what is not zero less than 1 % is not decoded."""
-    filled = sum(classes.values()) - classes.get(ByteClass.ZERO, 0)
-    assert classes.get(ByteClass.UNDECODED, 0) < 0.01 * filled
-    assert classes[ByteClass.STRUCTURE] and classes[ByteClass.MASKED] and classes[ByteClass.KEPT]
+def decoded(told: Told) -> set[str]:
+    """That everything but zeros is decoded, and that there are no flaws; returns the texts."""
+    assert told.flaws == []
+    assert told.left == {}
+    assert all(told.classes[kind] for kind in (ByteClass.STRUCTURE, ByteClass.MASKED, ByteClass.KEPT))
+    assert not [text for text in told.texts if SECRET in text]
+    return told.texts
 
 
 VECTORS: dict[str, dict[str, Any]] = {
@@ -100,14 +116,113 @@ VECTORS: dict[str, dict[str, Any]] = {
 }
 
 
-@pytest.mark.parametrize("kind", VECTORS)
-@pytest.mark.parametrize("optimize", [True, False], ids=["indexed", "appendable"])
+@pytest.mark.parametrize(
+    ("kind", "optimize"), [*((kind, True) for kind in VECTORS), ("hnsw", False), ("binary", False)]
+)
 def test_every_byte_has_a_class(pool: Pool, tmp_path: Path, kind: str, optimize: bool) -> None:
     made = build(tmp_path / "prod" / "storage", points=300, config=SMALL | VECTORS[kind], optimize=optimize)
     change(made, range(0, 60, 7), range(100, 110))
-    classes, texts, flaws = accounted(pool, *sanitized(pool, made.root))
-    nearly_all_decoded(classes)
-    assert flaws == []
-    assert not [text for text in texts if SECRET in text]
+    texts = decoded(accounted(pool, *sanitized(pool, made.root)))
     assert "t3" in texts
     assert {"1", "299"} <= texts
+
+
+def _everything(number: int) -> dict[str, Any]:
+    return payload_of(number) | {
+        "word": f"w{number % 9}",
+        "words": [f"a{number % 5}", f"b{number % 3}"],
+        "n": number * 1000,
+        "x": number / 4,
+        "when": f"2026-01-{number % 28 + 1:02d}T10:00:00Z",
+        "id": str(uuid.UUID(int=number + 2**100)),
+        "on": number % 2 == 0,
+        "where": {"lon": number / 10, "lat": 5.0},
+        "note": f"the quick brown fox number{number} jumps",
+    }
+
+
+INDEXES: dict[str, Callable[[], Any]] = {
+    "word": lambda: q.PayloadSchemaType.Keyword,
+    "words": lambda: q.PayloadSchemaType.Keyword,
+    "n": lambda: q.PayloadSchemaType.Integer,
+    "x": lambda: q.PayloadSchemaType.Float,
+    "when": lambda: q.PayloadSchemaType.Datetime,
+    "id": lambda: q.PayloadSchemaType.Uuid,
+    "on": lambda: q.PayloadSchemaType.Bool,
+    "where": lambda: q.PayloadSchemaType.Geo,
+    "note": lambda: q.PayloadSchemaType.Text,
+}
+ON_DISK: dict[str, Callable[[], Any]] = {
+    "word": lambda: q.KeywordIndexParams(on_disk=True, prefix=True),
+    "words": lambda: q.KeywordIndexParams(on_disk=True, is_tenant=True),
+    "n": lambda: q.IntegerIndexParams(on_disk=True, lookup=True, range=True),
+    "x": lambda: q.FloatIndexParams(on_disk=True),
+    "when": lambda: q.DatetimeIndexParams(on_disk=True),
+    "id": lambda: q.UuidIndexParams(on_disk=True),
+    "on": lambda: q.BoolIndexParams(on_disk=True),
+    "where": lambda: q.GeoIndexParams(on_disk=True),
+    "note": lambda: q.TextIndexParams(on_disk=True, phrase_matching=True),
+}
+
+
+@pytest.mark.parametrize("kinds", [INDEXES, ON_DISK], ids=["in memory", "on disk"])
+@pytest.mark.parametrize("optimize", [True, False], ids=["immutable", "mutable"])
+def test_indexes_are_read_to_their_values(
+    pool: Pool, tmp_path: Path, kinds: Mapping[str, Callable[[], Any]], optimize: bool
+) -> None:
+    made = build(tmp_path / "prod" / "storage", points=300, payload=_everything, config=SMALL, optimize=optimize)
+    edge = made.edge()
+    for key, schema in kinds.items():
+        edge.update(q.UpdateOperation.create_field_index(key, schema()))
+    edge.update(q.UpdateOperation.set_payload([5, 6], {"word": "later", "n": 424242, "note": "much later"}))
+    edge.update(q.UpdateOperation.delete_points([7]))
+    edge.flush()
+    edge.close()
+    texts = decoded(accounted(pool, *sanitized(pool, made.root)))
+    expected = {"w3", "a4", "b2", "299000", "later", "424242", str(uuid.UUID(int=2**100 + 299))}
+    assert expected | {"fox", "number299", "jumps"} <= texts
+    assert any(text.startswith("2026-01-28T10:00:00") for text in texts)
+
+
+def test_named_sparse_and_multiple_vectors_and_uuids(pool: Pool, tmp_path: Path) -> None:
+    root = tmp_path / "prod" / "storage"
+    shard = root / "collections/articles/0"
+    shard.parent.mkdir(parents=True)
+    config = q.EdgeConfig(
+        vectors={
+            "title": q.EdgeVectorParams(size=8, distance=q.Distance.Euclid),
+            "words": q.EdgeVectorParams(
+                size=4,
+                distance=q.Distance.Dot,
+                multivector_config=q.MultiVectorConfig(q.MultiVectorComparator.MaxSim),
+                quantization_config=q.ScalarQuantizationConfig(type=q.ScalarType.Int8),
+            ),
+        },
+        sparse_vectors={
+            "terms": q.EdgeSparseVectorParams(),
+            "small": q.EdgeSparseVectorParams(on_disk=True, datatype=q.VectorStorageDatatype.Uint8),
+        },
+        **SMALL,
+    )
+    edge = q.EdgeShard.create(str(shard), config)
+    rng = np.random.default_rng(0)
+    for n in range(0, 400, 100):
+        points = []
+        for number in range(n, n + 100):
+            vectors: dict[str, Any] = {
+                "title": rng.normal(size=8).tolist(),
+                "words": rng.normal(size=(number % 3 + 1, 4)).tolist(),
+                "terms": q.SparseVector([number % 50, 50 + number % 7], [1.0, 0.5]),
+                "small": q.SparseVector([number % 5, 900 + number % 3], [3.0, 2.0]),
+            }
+            ident = uuid.UUID(int=number + 1) if number % 2 else number
+            points.append(q.Point(ident, vectors, payload_of(number)))
+        edge.update(q.UpdateOperation.upsert_points(points))
+    edge.flush()
+    edge.optimize()
+    edge.update(q.UpdateOperation.set_payload([0, 2], {"tag": "x"}))
+    edge.flush()
+    edge.close()
+    clean, snapshot = sanitized(pool, root, vectors=("title", "words", "terms", "small"))
+    texts = decoded(accounted(pool, clean, snapshot))
+    assert {"398", str(uuid.UUID(int=400))} <= texts

@@ -207,7 +207,7 @@ def _vectors(folder: Path, points: int, width: int | None, place: str) -> Iterat
                 "matrix.dat": partial(vectors.matrix, points=points, width=width),
                 "tq_vectors.dat": partial(vectors.matrix, points=points, width=None),
                 "deleted.dat": partial(vectors.deleted, points=points),
-                "quantized.data": partial(vectors.rows, count=points),
+                "quantized.data": partial(vectors.quantized, points=points),
                 "quantized.offsets.data": partial(vectors.rows, count=points),
             }.get(path.name)
             if decode is None and re.fullmatch(r"quantized\.(config|meta)\.json", path.name):

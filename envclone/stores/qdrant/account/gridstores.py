@@ -55,6 +55,10 @@ def pieces(store: Gridstore, root: Path, read: Reader, third: ByteClass) -> Iter
         with Claims(store.path / file) as claims:
             claim(store, claims)
             yield _settled(claims, root)
+    if (journal := store.path / "tracker_journal.dat").exists():
+        with Claims(journal) as claims:
+            claims.claim(ByteClass.STRUCTURE, 0, store.journal)
+            yield _settled(claims, root)
 
 
 def _unread(points: list[int], values: list[bytes]) -> tuple[list[Shares], list[Values]]:

@@ -37,6 +37,7 @@ __all__ = [
     "inverted_index",
     "links",
     "matrix",
+    "quantized",
     "rows",
     "sparse",
     "status",
@@ -68,6 +69,14 @@ def rows(claims: Claims, count: int, *, start: int = 0) -> None:
     if (claims.size - start) % max(count, 1) or (not count and claims.size > start):
         raise Damaged("its size does not fit its rows")
     claims.claim(_STRUCTURE, 0, claims.size)
+
+
+def quantized(claims: Claims, points: int) -> None:
+    """Rows, as many as the metadata beside them say, or as the segment has points."""
+    beside = claims.path.with_name("quantized.meta.json")
+    known = _json(beside).get("vector_parameters") if beside.exists() else None
+    count = known.get("count") if isinstance(known, dict) else None
+    rows(claims, count if isinstance(count, int) and count > 0 else points)
 
 
 def deleted(claims: Claims, points: int) -> None:
