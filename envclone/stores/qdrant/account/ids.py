@@ -123,7 +123,7 @@ def e2i(claims: Claims) -> list[str]:
         starts = position + np.arange(count, dtype=np.int64) * (width + 4)
         claims.claim_many(ByteClass.KEPT, starts, np.full(count, width))
         claims.claim_many(ByteClass.STRUCTURE, starts + width, np.full(count, 4))
-        found += [_id(rows[at : at + width]) for at in range(0, len(rows), width + 4)]
+        found += [_number(rows[at : at + width]) for at in range(0, len(rows), width + 4)]
         position = _aligned(position + len(rows))
     return found
 
@@ -153,6 +153,12 @@ def _ids(claims: Claims, starts: list[int], widths: list[int], *, before: int, b
 
 
 def _id(data: bytes) -> str:
+    """An id as a mapping holds it: a UUID in the order in which it is written."""
+    return str(int.from_bytes(data, "little")) if len(data) == 8 else str(uuid.UUID(bytes=data))
+
+
+def _number(data: bytes) -> str:
+    """An id as a list on disk holds it: a UUID as a number."""
     number = int.from_bytes(data, "little")
     return str(number) if len(data) == 8 else str(uuid.UUID(int=number))
 
