@@ -24,12 +24,12 @@ from envclone.models import FieldRule, RowsDigest
 from envclone.protocols import FieldMask
 from envclone.stores.qdrant import indexes, payloads
 from envclone.stores.qdrant.gridstore import Gridstore
+from envclone.stores.qdrant.holes import CHUNK, filled
 from envclone.stores.qdrant.layout import Collection, Segment, Shard
 
 __all__ = ["Part", "PlacedMask", "Sums", "differences", "masked_keys", "of_collection", "parts", "read", "total"]
 
 _MODULUS = 2**128
-_CHUNK = 1 << 20
 _OF_ENGINE = (
     "tracker_journal.dat",
     "version.info",
@@ -206,17 +206,11 @@ def _hash(path: Path) -> bytes:
     with path.open("rb", buffering=0) as file:
         size = os.fstat(file.fileno()).st_size
         state.update(size.to_bytes(8, "little"))
-        offset = 0
-        while offset < size:
-            try:
-                offset = os.lseek(file.fileno(), offset, os.SEEK_DATA) // _CHUNK * _CHUNK
-            except OSError:
-                break
-            chunk = os.pread(file.fileno(), min(_CHUNK, size - offset), offset)
+        for offset in filled(file.fileno(), size):
+            chunk = os.pread(file.fileno(), min(CHUNK, size - offset), offset)
             if chunk.strip(b"\0"):
                 state.update(offset.to_bytes(8, "little"))
                 state.update(chunk)
-            offset += _CHUNK
     return state.digest()
 
 

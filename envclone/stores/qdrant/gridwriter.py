@@ -17,6 +17,7 @@ import numpy as np
 
 from envclone.errors import UnsafeError
 from envclone.stores.qdrant.gridstore import Array, Gridstore
+from envclone.stores.qdrant.holes import CHUNK, filled
 
 __all__ = ["GridWriter", "gaps_of", "wipe"]
 
@@ -170,18 +171,23 @@ def wipe(store: Gridstore) -> int:
     end = start + slots["length"]
     erased = 0
     for number in range(store.pages):
-        low = number * config.page
-        here = (start < low + config.page) & (end > low)
-        change = np.zeros(config.page + 1, np.int8)
-        # values do not overlap, so that one byte holds the sum (an end and a start may meet)
-        np.add.at(change, np.clip(start[here] - low, 0, config.page), 1)
-        np.add.at(change, np.clip(end[here] - low, 0, config.page), -1)
-        live = np.cumsum(change[:-1], dtype=np.int8) > 0
+        store._pages[number].flush()
+        with (store.path / f"page_{number}.dat").open("rb") as file:
+            chunks = list(filled(file.fileno(), config.page))
         page = store.page_bytes(number)
-        stale: Array = np.flatnonzero((page != 0) & ~live)
-        if stale.size:
-            page[stale] = 0
-            erased += int(stale.size)
+        for offset in chunks:
+            size = min(CHUNK, config.page - offset)
+            low = number * config.page + offset
+            here = (start < low + size) & (end > low)
+            change = np.zeros(size + 1, np.int8)
+            # values do not overlap, so that one byte holds the sum (an end and a start may meet)
+            np.add.at(change, np.clip(start[here] - low, 0, size), 1)
+            np.add.at(change, np.clip(end[here] - low, 0, size), -1)
+            live = np.cumsum(change[:-1], dtype=np.int8) > 0
+            stale: Array = np.flatnonzero((page[offset : offset + size] != 0) & ~live)
+            if stale.size:
+                page[offset + stale] = 0
+                erased += int(stale.size)
         del page
         store._pages[number].flush()
     return erased

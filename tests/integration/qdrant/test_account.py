@@ -1,4 +1,4 @@
-"""The account of a sanitized store: every byte has a class, whatever the collection is made of; what is planted is found."""
+"""The account of a sanitized store: every byte has a class, whatever a collection is made of; a plant is found."""
 
 from __future__ import annotations
 
@@ -18,11 +18,13 @@ import qdrant_edge as q
 from envclone.errors import UnsafeError
 from envclone.models import Accounted, ByteClass, Flaw, StoreSnapshot
 from envclone.stores.qdrant.gridstore import Gridstore
+from envclone.stores.qdrant.store import QdrantStore
 from envclone.verifier.account import Account
 from envclone.verifier.fields import FieldFindings
+from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals
 from tests.integration.qdrant.conftest import Pool
-from tests.support.qdrant import SECRET, Production, TextMasks, build, change, files, payload_of, plan_of
+from tests.support.qdrant import SECRET, TextMasks, build, change, files, payload_of, plan_of
 
 SMALL = {
     "hnsw_config": q.HnswIndexConfig(m=8, ef_construct=32, full_scan_threshold=10),
@@ -226,3 +228,125 @@ def test_named_sparse_and_multiple_vectors_and_uuids(pool: Pool, tmp_path: Path)
     clean, snapshot = sanitized(pool, root, vectors=("title", "words", "terms", "small"))
     texts = decoded(accounted(pool, clean, snapshot))
     assert {"398", str(uuid.UUID(int=400))} <= texts
+
+
+@pytest.fixture(scope="module")
+def spotless(tmp_path_factory: pytest.TempPathFactory) -> tuple[Pool, Path, StoreSnapshot]:
+    """A sanitized store of updated and deleted points, in which nothing is found; only cloned."""
+    pool = Pool(tmp_path_factory.mktemp("planted"), QdrantStore())
+    made = build(pool.path / "prod" / "storage", points=200, config=SMALL)
+    change(made, range(0, 60, 7), range(100, 110))
+    clean, snapshot = sanitized(pool, made.root)
+    assert _found(pool, clean, snapshot) == ""
+    return pool, clean, snapshot
+
+
+def _into_free_block(segment: Path) -> None:
+    with Gridstore(segment / "payload_storage", writable=True) as store:
+        data = lz4.block.compress(json.dumps({"author": {"email": PLANTED}}).encode() * 9)
+        free = (~(store.used | store.live_blocks())).nonzero()[0]
+        start = int(free[len(free) // 2]) * store.config.block
+        page = store.page_bytes(start // store.config.page)
+        page[start % store.config.page :][: len(data)] = list(data)
+        del page
+
+
+def _into_padding(segment: Path) -> None:
+    with Gridstore(segment / "payload_storage", writable=True) as store:
+        config = store.config
+        for point in store.points().tolist():
+            slot = store.slots[point]
+            end = int(slot["block"]) * config.block + int(slot["length"])
+            if -end % config.block >= len(PLANTED):
+                page = store.page_bytes(int(slot["page"]))
+                page[end : end + len(PLANTED)] = list(PLANTED.encode())
+                del page
+                return
+    pytest.fail("no value ends so far before its block")
+
+
+def _into_index(segment: Path) -> None:
+    path = next(path for path in segment.glob("payload_index/*-tag-map/*") if path.name == "values_to_points.bin")
+    size = path.stat().st_size
+    with path.open("ab") as file:  # an entry more, and a bucket that leads to it
+        file.write(PLANTED.encode() + b"\xff")
+    assert path.stat().st_size > size
+
+
+def _into_an_entry_of_an_index(segment: Path) -> None:
+    path = next(path for path in segment.glob("payload_index/*-tag-map/*") if path.name == "point_to_values.bin")
+    data = path.read_bytes()
+    points = int.from_bytes(data[8:16], "little")
+    with path.open("r+b") as file:
+        count = int.from_bytes(data[4096 + 16 * (points - 1) + 8 :][:8], "little")
+        file.seek(4096 + 16 * (points - 1) + 8)
+        file.write((count + 1).to_bytes(8, "little"))
+        file.seek(0, 2)
+        file.write(len(PLANTED).to_bytes(4, "little") + PLANTED.encode())
+
+
+def _into_matrix(segment: Path) -> None:
+    with (segment / "vector_storage" / "matrix.dat").open("ab") as file:
+        file.write(PLANTED.encode())
+
+
+def _into_log(segment: Path) -> None:
+    path = next((segment.parent.parent / "wal").glob("closed-*"))
+    with path.open("r+b") as file:
+        file.seek(512)
+        file.write(PLANTED.encode())
+
+
+def _into_stray_file(segment: Path) -> None:
+    (segment / "notes.txt").write_text(PLANTED)
+
+
+def _into_config(segment: Path) -> None:
+    path = segment / "segment.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"owner": PLANTED}))
+
+
+def _into_tracker(segment: Path) -> None:
+    with (segment / "payload_storage" / "tracker.dat").open("r+b") as file:
+        file.seek(-len(PLANTED), 2)
+        file.write(PLANTED.encode())
+
+
+def _into_bitmask(segment: Path) -> None:
+    with (segment / "payload_storage" / "bitmask.dat").open("r+b") as file:
+        file.seek(-len(PLANTED), 2)
+        file.write(PLANTED.encode())
+
+
+PLANTS = [
+    _into_free_block, _into_padding, _into_index, _into_an_entry_of_an_index, _into_matrix, _into_log, _into_stray_file,
+    _into_config, _into_tracker, _into_bitmask,
+]  # fmt: skip
+
+
+def _found(pool: Pool, clean: Path, snapshot: StoreSnapshot) -> str:
+    """What a search under the account says of a store."""
+    originals = Originals()
+    originals.add("kb.articles", "email", [PLANTED])
+    originals.seal()
+    search = LooseSearch(originals)
+    findings = FieldFindings(originals=originals, search=search)
+    assert list(search.find([f"an address: {PLANTED}"]))  # loads what is compiled, before there are copies
+    ledger = Account("kb", clean, findings)
+    pool.store.account(clean, snapshot, plan_of(), {}, ledger)
+    ledger.settle()
+    try:
+        findings.leaks.refuse()
+    except UnsafeError as exc:
+        return "\n".join(exc.problems)
+    return ""
+
+
+@pytest.mark.parametrize("plant", PLANTS, ids=lambda plant: plant.__name__.removeprefix("_into_"))
+def test_what_is_planted_is_found(spotless: tuple[Pool, Path, StoreSnapshot], plant: Callable[[Path], None]) -> None:
+    pool, clean, snapshot = spotless
+    clean = pool.clone(clean, plant.__name__)
+    plant(next(path.parent.parent for path in sorted(clean.rglob("matrix.dat"))))
+    said = _found(pool, clean, snapshot)
+    assert "a value of the kind email" in said or "no class claims" in said
+    assert PLANTED not in said

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from envclone.models import ByteClass, Values
+from envclone.stores.qdrant.holes import CHUNK, filled
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Claims", "Damaged"]
 
-_CHUNK = 4 * 2**20
 _TORN = 4096
 """Zeros that end a stretch which is not decoded; fewer stay in it, so that a text is not cut."""
 
@@ -113,8 +113,8 @@ class Claims:
     def _stale(self, starts: Array, ends: Array) -> Iterator[tuple[int, int]]:
         """Stretches of bytes that are not zero and that nobody claims; starts and ends are sorted."""
         first = last = -1
-        for offset in self._filled():
-            size = min(_CHUNK, self.size - offset)
+        for offset in filled(self._file.fileno(), self.size):
+            size = min(CHUNK, self.size - offset)
             low, high = np.searchsorted(ends, offset, "right"), np.searchsorted(starts, offset + size, "left")
             here = np.maximum(starts[low:high] - offset, 0), np.minimum(ends[low:high] - offset, size)
             if int((here[1] - here[0]).sum()) == size:
@@ -139,16 +139,3 @@ class Claims:
                 first, last = begin, end
         if first >= 0:
             yield first, last + 1
-
-    def _filled(self) -> Iterator[int]:
-        """Offsets of the chunks that hold data; holes of a sparse file are zero and are not read."""
-        offset = 0
-        while offset < self.size:
-            try:
-                data = os.lseek(self._file.fileno(), offset, os.SEEK_DATA)
-            except OSError:
-                return
-            offset = max(offset, data // _CHUNK * _CHUNK)
-            if offset < self.size:
-                yield offset
-            offset += _CHUNK

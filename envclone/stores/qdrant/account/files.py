@@ -205,7 +205,7 @@ def _vectors(folder: Path, points: int, width: int | None, place: str) -> Iterat
         if above == folder:
             decode: _Decoder | None = {
                 "matrix.dat": partial(vectors.matrix, points=points, width=width),
-                "tq_vectors.dat": partial(vectors.matrix, points=points, width=None),
+                "tq_vectors.dat": partial(vectors.rows, count=points),
                 "deleted.dat": partial(vectors.deleted, points=points),
                 "quantized.data": partial(vectors.quantized, points=points),
                 "quantized.offsets.data": partial(vectors.rows, count=points),

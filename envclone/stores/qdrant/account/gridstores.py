@@ -6,7 +6,8 @@ What a free block holds is searched as it is, and as what it may have been.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +46,9 @@ def pieces(store: Gridstore, root: Path, read: Reader, third: ByteClass) -> Iter
                 first = np.clip(starts[kinds == kind.value], low, high)
                 last = np.clip(starts[kinds == kind.value] + lengths[kinds == kind.value], low, high)
                 claims.claim_many(kind, first - low, last - first)
-            yield _settled(claims, root, [*values, *_stale(store, number, name)], flaws)
+            piece = _settled(claims, root)
+        stale = _stale(store, number, piece.undecoded, name)
+        yield replace(piece, values=(*values, *stale), flaws=tuple(flaws))
         values, flaws = [], []
     for file, claim in (
         ("tracker.dat", _tracker),
@@ -105,16 +108,14 @@ def _overlap(store: Gridstore) -> bool:
     return bool((first[order][1:] < last[order][:-1]).any())
 
 
-def _settled(
-    claims: Claims, root: Path, values: list[Values] | None = None, flaws: list[Flaw] | None = None
-) -> Accounted:
+def _settled(claims: Claims, root: Path) -> Accounted:
     name = claims.path.relative_to(root).as_posix()
     try:
         classes, left = claims.settle()
     except Damaged:
         claims.nothing()  # values that overlap are a flaw of the store already
         classes, left = claims.settle()
-    return Accounted(name, classes, tuple(values or ()), tuple(left), tuple(flaws or ()))
+    return Accounted(name, classes, undecoded=tuple(left))
 
 
 def _tracker(store: Gridstore, claims: Claims) -> None:
@@ -142,18 +143,18 @@ def _expected(claims: Claims, expected: bytes) -> None:
     claims.claim_many(ByteClass.STRUCTURE, edges[::2], edges[1::2] - edges[::2])
 
 
-def _stale(store: Gridstore, number: int, name: str) -> Iterator[Values]:
-    """What can be read from blocks of a page that hold something and that no slot refers to."""
+def _stale(store: Gridstore, number: int, stretches: Sequence[tuple[int, int]], name: str) -> Iterator[Values]:
+    """What may have been a value in a page's stretches that no slot refers to, from the start of a block on."""
     if not store.config.compressed:
         return
     size = store.config.block
     first = number * store.config.blocks_per_page
-    page = store.page_bytes(number)
-    filled = np.flatnonzero(page.reshape(-1, size).any(axis=1))
-    stale = filled[~store.live_blocks()[first + filled]].tolist()
-    del page
-    for block in stale:
+    live = store.live_blocks()
+    blocks = {block for start, length in stretches for block in range(start // size, (start + length - 1) // size + 1)}
+    for block in sorted(blocks):
         start = (first + block) * size
+        if live[first + block]:
+            continue
         value = salvage(store.read(start, min(_RUN, store.pages * store.config.page - start)))
         if value:
             yield Values(f"{name}, free block {first + block}", [value])
