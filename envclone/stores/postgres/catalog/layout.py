@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import psycopg
 
 from envclone.errors import UnsafeError
+from envclone.stores.postgres.catalog.tables import read_tables
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.rights.logins import Login
 
@@ -24,7 +25,7 @@ FILE = "layout.json"
 """The file beside `data/` that holds the layout."""
 
 FIRST_NORMAL_OID = 16384
-_VERSION = 2
+_VERSION = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +34,9 @@ class Relation:
 
     `kind` is pg_class.relkind, `access` the access method's name; `toast` the oid of its TOAST table or 0, `table` the
     oid of an index's table or 0. Tables, materialized views and indexes have `attributes`, in the order of their
-    numbers, dropped ones included.
+    numbers, dropped ones included. `address` is that of the user's table, for a partition its root's; '' for others.
+    An index has `keys`, the numbers of its table's columns by its own (0 for an expression), and `uses`, the numbers of
+    all columns that it is made from.
     """
 
     oid: int
@@ -44,6 +47,9 @@ class Relation:
     toast: int
     table: int
     attributes: tuple[Attribute, ...]
+    address: str = ""
+    keys: tuple[int, ...] = ()
+    uses: tuple[int, ...] = ()
 
     @property
     def heap(self) -> bool:
@@ -80,6 +86,10 @@ class Layout:
     def catalog_indexes(self) -> Iterator[tuple[Database, Relation]]:
         """Every B-tree of a system catalog once."""
         return ((database, relation) for database, relation in self._each() if relation.catalog_index)
+
+    def indexes(self) -> Iterator[tuple[Database, Relation]]:
+        """Every index once."""
+        return ((database, relation) for database, relation in self._each() if relation.kind == "i")
 
     def _each(self) -> Iterator[tuple[Database, Relation]]:
         seen: set[str] = set()
@@ -135,12 +145,25 @@ def load(directory: Path) -> Layout:
             d["oid"],
             d["name"],
             tuple(
-                Relation(**{**r, "attributes": tuple(Attribute(**a) for a in r["attributes"])}) for r in d["relations"]
+                Relation(
+                    **{
+                        **r,
+                        "attributes": tuple(_attribute(a) for a in r["attributes"]),
+                        "keys": tuple(r["keys"]),
+                        "uses": tuple(r["uses"]),
+                    }
+                )
+                for r in d["relations"]
             ),
         )
         for d in stored["databases"]
     )
     return Layout(stored["page_size"], stored["segment_pages"], databases)
+
+
+def _attribute(stored: dict[str, Any]) -> Attribute:
+    element = stored["element"]
+    return Attribute(**{**stored, "element": None if element is None else (element[0], element[1])})
 
 
 def forget(directory: Path) -> None:
@@ -150,21 +173,42 @@ def forget(directory: Path) -> None:
 
 def read_relations(conn: Connection) -> Iterator[Relation]:
     """Every relation with storage of one database, shared catalogs included."""
+    types = {
+        oid: described
+        for oid, *described in conn.execute(
+            """SELECT oid::pg_catalog.int8, typname, typtype, typbasetype::pg_catalog.int8, typelem::pg_catalog.int8,
+                      typcategory, typlen, typalign FROM pg_catalog.pg_type"""
+        )
+    }
+    addresses = _addresses(conn)
+    uses: dict[int, set[int]] = {}
+    for index, column in conn.execute(
+        """SELECT i.indexrelid::pg_catalog.int8, d.refobjsubid::pg_catalog.int8
+           FROM pg_catalog.pg_index i JOIN pg_catalog.pg_depend d
+             ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+               AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
+               AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+               AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid AND d.refobjsubid OPERATOR(pg_catalog.>) 0"""
+    ):
+        uses.setdefault(index, set()).add(column)
     attributes: dict[int, list[Attribute]] = {}
-    for relation, *described in conn.execute(
-        """SELECT a.attrelid::pg_catalog.int8, a.attname, coalesce(t.typname, ''), a.attlen, a.attalign, a.attisdropped,
+    for relation, type_oid, *described in conn.execute(
+        """SELECT a.attrelid::pg_catalog.int8, a.atttypid::pg_catalog.int8, a.attname, coalesce(t.typname, ''),
+                  a.attlen, a.attalign, a.attisdropped,
                   a.attstorage, a.atttypmod, NOT a.attnotnull
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
            LEFT JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
            WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m,i}')
              ORDER BY a.attrelid, a.attnum"""
     ):
-        attributes.setdefault(relation, []).append(Attribute(*described))
-    for oid, name, kind, access, path, toast, table in conn.execute(
+        base, element = _base(types, type_oid)
+        made = Attribute(*described)
+        attributes.setdefault(relation, []).append(replace(made, base=base, element=element))
+    for oid, name, kind, access, path, toast, table, keys in conn.execute(
         """SELECT c.oid::pg_catalog.int8, pg_catalog.concat_ws('.', n.nspname, c.relname),
              c.relkind, coalesce(m.amname, ''),
                   pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid::pg_catalog.int8, coalesce(i.indrelid,
-                    0)::pg_catalog.int8
+                    0)::pg_catalog.int8, i.indkey::pg_catalog.int2[]
            FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
            LEFT JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
              LEFT JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid
@@ -175,4 +219,27 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
                 f"{name} is stored by the table access method {access}, whose files envclone does not know",
                 hint="move the table to heap in production, or leave it out of the snapshot",
             )
-        yield Relation(oid, name, kind, access, path, toast, table, tuple(attributes.get(oid, ())))
+        numbers = tuple(keys or ())
+        yield Relation(
+            *(oid, name, kind, access, path, toast, table, tuple(attributes.get(oid, ())), addresses.get(oid, "")),
+            numbers,
+            tuple(sorted(uses.get(oid, set()) | set(numbers) - {0})),
+        )
+
+
+def _addresses(conn: Connection) -> dict[int, str]:
+    """The address of each user's table with storage: its own, or that of the root that it is a partition of."""
+    return {leaf.oid: table.address for table in read_tables(conn) for leaf in table.leaves}
+
+
+def _base(types: dict[int, Any], oid: int) -> tuple[str, tuple[int, str] | None]:
+    """A type's name below domains, an array's that of its elements and `[]`; and what its elements are like."""
+    if oid not in types:
+        return "", None  # of a dropped column
+    name, kind, base, element, category, _, _ = types[oid]
+    if kind == "d":
+        return _base(types, base)
+    if category == "A" and element in types:
+        inner, _ = _base(types, element)
+        return f"{inner}[]", (types[element][5], types[element][6])
+    return str(name), None

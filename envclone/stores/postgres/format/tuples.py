@@ -19,7 +19,8 @@ _BITMAP = 23
 class Attribute:
     """What `pg_attribute` says of a column: `length` -1 is a varlena, -2 a C string; `align` is c, s, i or d.
 
-    `storage` is p, e, m or x; `typmod` the type's modifier or -1.
+    `storage` is p, e, m or x; `typmod` the type's modifier or -1; `base` is the type's name below domains (`text[]`),
+    `element` the length and alignment of an array's elements.
     """
 
     name: str
@@ -30,6 +31,8 @@ class Attribute:
     storage: str = "x"
     typmod: int = -1
     nullable: bool = True
+    base: str = ""
+    element: tuple[int, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,23 +1,27 @@
-"""What every byte of a cluster's files is."""
+"""What every byte of a cluster's files is: heaps, then indexes, then everything else."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
 
-from envclone.models import Accounted, ByteClass, StorePlan, StoreSnapshot, Values
+from envclone.models import StorePlan, StoreSnapshot
 from envclone.protocols import Ledger
-from envclone.stores.postgres.prove.expand import expand
+from envclone.stores.postgres.catalog import layout
+from envclone.stores.postgres.prove.heaps import Heaps
+from envclone.stores.postgres.prove.indexes import Indexes
+from envclone.stores.postgres.prove.otherfiles import other_files
+from envclone.stores.postgres.prove.sources import Sources
+from envclone.stores.postgres.server import control
 
 __all__ = ["account"]
 
 
 def account(directory: Path, snapshot: StoreSnapshot, plan: StorePlan, rows: Mapping[str, int], ledger: Ledger) -> None:
     """Tell the ledger; raises UnsafeError when a page or a value is damaged."""
-    for path in sorted(directory.rglob("*")):
-        if path.is_file() and not path.is_symlink():
-            size = path.stat().st_size
-            name = path.relative_to(directory).as_posix()
-            ledger.enter(Accounted(name, {ByteClass.UNDECODED: size}, undecoded=[(0, size)]))
-    for place, data in expand(directory, snapshot):
-        ledger.enter(Accounted("", {}, [Values(place, [data], tuple(plan.rules))]))
+    known = layout.load(directory)
+    sources = Sources(known, str(snapshot.details["database"]), plan)
+    Heaps(directory, known, control.transactions(directory / "data"), sources, ledger).account(rows)
+    Indexes(directory, known, sources, ledger).account()
+    for one in other_files(directory, known):
+        ledger.enter(one)

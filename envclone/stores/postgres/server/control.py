@@ -19,7 +19,7 @@ from envclone.errors import UnreachableError, UnsafeError
 if TYPE_CHECKING:
     from envclone.stores.postgres.format.visibility import Transactions
 
-__all__ = ["Control", "State", "lsn_text", "major_version", "read", "transactions", "wal_segment"]
+__all__ = ["Control", "State", "crc32c", "end_of", "lsn_text", "major_version", "read", "transactions", "wal_segment"]
 
 _CRC_OFFSET = {1300: 288, 1700: 288, 1800: 292}
 """Where the checksum is, per format; everything before it is covered by it."""
@@ -130,6 +130,12 @@ def read(data: Path) -> Control:
         toast_chunk_size=chunk,
         checksums=checksums,
     )
+
+
+def end_of(data: Path) -> int:
+    """Where the control file's checksum ends: what follows is padding."""
+    (form,) = struct.unpack_from("=I", (data / "global" / "pg_control").read_bytes(), 8)
+    return _CRC_OFFSET[form] + 4
 
 
 def transactions(data: Path) -> Transactions:

@@ -1,0 +1,263 @@
+"""The account of heaps: users' tables by their rules, catalogs and materialized views by their values."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envclone.errors import UnsafeError
+from envclone.forked import fork_map, processors
+from envclone.models import Accounted, Flaw, Values
+from envclone.protocols import Ledger
+from envclone.stores.postgres.catalog.layout import Database, Layout, Relation
+from envclone.stores.postgres.format import claims, deform, varlena
+from envclone.stores.postgres.format.page import Items, Pages, headers, normal_items
+from envclone.stores.postgres.format.segments import Extent, extents, read
+from envclone.stores.postgres.format.toast import Chunks
+from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder
+from envclone.stores.postgres.prove.owners import piece
+from envclone.stores.postgres.prove.sources import Source, Sources
+
+__all__ = ["Heaps"]
+
+_AT_ONCE = 1024
+_UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
+_NUMERIC_KINDS = frozenset({20, 21, 23, 1700})
+
+_Outside = dict[tuple[int, int], tuple[Any, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Heap:
+    database: Database
+    relation: Relation
+    owners: tuple[int, ...]
+
+
+class Heaps:
+    """All heaps of a cluster; `account` tells the ledger of each of their pages."""
+
+    def __init__(
+        self, directory: Path, known: Layout, transactions: Transactions, sources: Sources, ledger: Ledger
+    ) -> None:
+        self._directory, self._data, self._known = directory, directory / "data", known
+        self._transactions, self._sources, self._ledger = transactions, sources, ledger
+        self._seen: set[bytes] = set()
+        self._chunks: dict[str, Chunks] = {}
+        self._open = ExitStack()
+
+    def account(self, rows: Mapping[str, int]) -> None:
+        """Tables first: their pointers say whose the chunks of TOAST tables are. `rows` were compared."""
+        heaps = [_Heap(d, r, self._owners(d, r)) for d, r in self._known.heaps()]
+        tables = [heap for heap in heaps if heap.relation.kind != "t"]
+        counted: dict[str, int] = defaultdict(int)
+        outside: dict[str, list[Any]] = defaultdict(list)
+        for number, live, pointers, found in fork_map(
+            lambda job: self._table(tables[job[0]], *job), list(self._jobs(tables)), processors()
+        ):
+            heap = tables[number]
+            if self._sources.compared(heap.database, heap.relation):
+                counted[heap.relation.address] += live
+            if len(pointers):
+                outside[self._toast_path(heap)].append(pointers)
+            self._ledger.take(found)
+        toasts = [heap for heap in heaps if heap.relation.kind == "t"]
+        self._whose = {path: _by_value(parts) for path, parts in outside.items()}
+        for found in fork_map(lambda job: self._toast(toasts[job[0]], job[1]), list(self._jobs(toasts)), processors()):
+            self._ledger.take(found)
+        flaws = [
+            Flaw(address, f"{live} rows in its files, of which the comparison saw {rows.get(address, 0)}")
+            for address, live in sorted(counted.items())
+            if live != rows.get(address, 0)
+        ]
+        if flaws:
+            self._ledger.enter(Accounted("", {}, flaws=flaws))
+
+    def _owners(self, database: Database, relation: Relation) -> tuple[int, ...]:
+        if relation.kind == "S":
+            return (claims.STRUCTURE,) * 3
+        return tuple(self._sources.owner(database, relation, column) for column in relation.attributes)
+
+    def _jobs(self, heaps: Sequence[_Heap]) -> Iterator[tuple[int, Extent]]:
+        for number, heap in enumerate(heaps):
+            path = self._data / heap.relation.path
+            for extent in extents(
+                path, self._known.page_size, segment_pages=self._known.segment_pages, at_once=_AT_ONCE
+            ):
+                yield number, extent
+
+    def _toast_path(self, heap: _Heap) -> str:
+        wanted = heap.relation.toast
+        return next((r.path for r in heap.database.relations if r.oid == wanted), "")
+
+    def _table(self, heap: _Heap, number: int, extent: Extent) -> tuple[int, int, Any, Any]:
+        relation = heap.relation
+        part = read(extent, self._known.page_size)
+        pages, flat = part.pages, part.pages.reshape(-1)
+        owner = self._page_owners(pages, relation.path)
+        items = normal_items(pages, relation.path)
+        gone = dead(pages, items, self._transactions)
+        base = items.page * pages.shape[1] + items.offset
+        values: list[Values] = []
+        pointers = np.zeros((0, 2), np.int64)
+        if relation.kind == "S":
+            for start, length in zip(base.tolist(), items.length.tolist(), strict=True):
+                owner[start : start + length] = claims.STRUCTURE
+        elif len(items):
+            lengths = np.array([column.length for column in relation.attributes], np.int64)
+            units = np.array([_UNITS[column.align] for column in relation.attributes], np.int64)
+            owners = np.array(heap.owners, np.uint8)
+            while True:
+                count = claims.claim_rows(flat, base, items.length, gone, lengths, units, owners, owner, pointers)
+                if count < 0:
+                    raise UnsafeError(
+                        f"a row of {relation.name} runs over its end",
+                        hint="check production with pg_amcheck, and take a new snapshot",
+                    )
+                if count <= len(pointers):
+                    pointers = pointers[:count]
+                    break
+                pointers = np.zeros((count, 2), np.int64)
+            values = list(self._values(heap, pages, items.only(~gone), extent.first_block))
+        if len(pointers):
+            pointers[:, 1] = np.array(heap.owners, np.int64)[pointers[:, 1]]
+        self._ledger.enter(
+            piece(
+                self._directory, extent.path, extent.offset, pages, owner,
+                place=relation.name, first_block=extent.first_block, strict=True, values=values,
+            )
+        )  # fmt: skip
+        return number, int((~gone).sum()), pointers, self._ledger.found()
+
+    def _toast(self, heap: _Heap, extent: Extent) -> Any:
+        relation = heap.relation
+        part = read(extent, self._known.page_size)
+        pages = part.pages
+        owner = self._page_owners(pages, relation.path)
+        items = normal_items(pages, relation.path)
+        gone = dead(pages, items, self._transactions)
+        base = items.page * pages.shape[1] + items.offset
+        ids, owners = self._whose.get(relation.path, (np.zeros(0, np.int64), np.zeros(0, np.uint8)))
+        if claims.claim_chunks(pages.reshape(-1), base, items.length, gone, ids, owners, owner) >= 0:
+            raise UnsafeError(
+                f"a chunk of {relation.name} runs over its end",
+                hint="check production with pg_amcheck, and take a new snapshot",
+            )
+        self._ledger.enter(
+            piece(
+                self._directory, extent.path, extent.offset, pages, owner,
+                place=relation.name, first_block=extent.first_block, strict=True,
+            )
+        )  # fmt: skip
+        return self._ledger.found()
+
+    def _page_owners(self, pages: Pages, place: str) -> Any:
+        """A map of owners with each page's header, line pointers and special space claimed."""
+        head = headers(pages, place)
+        where = np.arange(pages.shape[1])
+        used = (head.upper != 0)[:, None]
+        claimed = used & ((where < head.lower[:, None]) | (where >= head.special[:, None]))
+        return claimed.astype(np.uint8).reshape(-1)
+
+    def _values(self, heap: _Heap, pages: Pages, items: Items, first_block: int) -> Iterator[Values]:
+        """What the values of catalogs and views say; of users' tables the comparison read them."""
+        columns, relation = heap.relation.attributes, heap.relation
+        if self._sources.compared(heap.database, relation) or not len(items):
+            return
+        wanted = [i for i, who in enumerate(heap.owners) if who % 100 in (claims.DERIVED, claims.UNDECODED)]
+        if not wanted:
+            return
+        flat = np.ascontiguousarray(pages).reshape(-1)
+        base = items.page * pages.shape[1] + items.offset
+        keyed = relation.name in _KEYED
+        extra = _KEYED.get(relation.name, ())
+        found = deform.deform(flat, base, items.length, columns, {*wanted, *extra})
+        for index in wanted:
+            column, stored = columns[index], found[index]
+            if stored.form.max(initial=0) == deform.FIXED and heap.owners[index] == claims.UNDECODED:
+                continue  # searched where it stands
+            texts: dict[tuple[Source, bool], tuple[list[str | bytes], list[str]]] = {}
+            for i in np.flatnonzero(stored.present).tolist():
+                body = flat[stored.body[i] : stored.end[i]].tobytes()
+                form = int(stored.form[i])
+                outside = form in (deform.COMPRESSED, deform.EXTERNAL)
+                if heap.owners[index] == claims.UNDECODED and not outside:
+                    continue
+                if form == deform.COMPRESSED:
+                    body = varlena.expand(body)
+                elif form == deform.EXTERNAL:
+                    body = self._outside(heap, body)
+                source = self._source(heap, found, flat, i, keyed)
+                fresh = body not in self._seen or source.addresses
+                if not fresh:
+                    continue
+                if len(body) < _LARGE:
+                    self._seen.add(body)
+                said, numbers = _said(column, body)
+                mine = texts.setdefault((source, numbers), ([], []))
+                mine[0].extend(said)
+                at = f"page {first_block + int(items.page[i])} item {int(items.number[i])}"
+                mine[1].extend([at] * len(said))
+            place = f"{heap.database.name}: {relation.name}.{column.name}"
+            for (source, numbers), (said, places) in texts.items():
+                yield Values(place, said, source.addresses, source.copies, numbers, places)
+
+    def _source(self, heap: _Heap, found: Mapping[int, deform.Column], flat: Any, i: int, keyed: bool) -> Source:
+        if heap.relation.kind == "m":
+            return self._sources.any
+        if not keyed:
+            return Source()
+        first, second = (found[n] for n in _KEYED[heap.relation.name])
+        oid = int(flat[first.start[i] : first.start[i] + 4].view("<u4")[0])
+        if heap.relation.name == "pg_catalog.pg_statistic":
+            number = int(flat[second.start[i] : second.start[i] + 2].view("<i2")[0])
+            return self._sources.of_column(heap.database, oid, number)
+        if heap.relation.name == "pg_catalog.pg_attribute":
+            name = flat[second.start[i] : second.end[i]].tobytes().split(b"\0")[0].decode("utf-8", "replace")
+            return self._sources.of_name(heap.database, oid, name)
+        return self._sources.any
+
+    def _outside(self, heap: _Heap, body: bytes) -> bytes:
+        path = self._toast_path(heap)
+        if path not in self._chunks:
+            chunks = Chunks(
+                self._data / path, self._known.page_size, self._known.segment_pages, transactions=self._transactions
+            )
+            self._chunks[path] = self._open.enter_context(chunks)
+        return self._chunks[path].value(varlena.pointer(body))
+
+
+_LARGE = 4096
+_KEYED = {
+    "pg_catalog.pg_statistic": (0, 1),
+    "pg_catalog.pg_attribute": (0, 1),
+    "pg_catalog.pg_statistic_ext_data": (0, 0),
+}
+"""Catalogs with values of users' columns, and which of their own columns say whose."""
+
+
+def _said(column: Any, body: bytes) -> tuple[list[str | bytes], bool]:
+    """The texts in a value, and whether they are numbers; of one that nothing can read, what it holds of text."""
+    base = column.base or column.type
+    read = decoder(column)
+    try:
+        if read is not None:
+            kind = int.from_bytes(body[8:12], "little") if base == "anyarray" else 0
+            return read(body), base in NUMBERS or kind in _NUMERIC_KINDS
+    except READING:
+        pass
+    return [body], False
+
+
+def _by_value(parts: Iterable[Any]) -> tuple[Any, Any]:
+    """Value ids in order, and who owns each."""
+    whole = np.concatenate(list(parts))
+    ids, first = np.unique(whole[:, 0], return_index=True)
+    return ids, (whole[first, 1] % 100).astype(np.uint8)

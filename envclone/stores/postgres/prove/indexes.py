@@ -1,0 +1,186 @@
+"""The account of indexes: entries of B-trees are decoded, and their keys searched as values."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envclone.forked import fork_map, processors
+from envclone.models import Values
+from envclone.protocols import Ledger
+from envclone.stores.postgres.catalog.layout import FIRST_NORMAL_OID, Database, Layout, Relation
+from envclone.stores.postgres.format import claims, entries, varlena
+from envclone.stores.postgres.format.page import HEADER
+from envclone.stores.postgres.format.segments import Extent, extents, read
+from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder, has_no_text
+from envclone.stores.postgres.prove.owners import piece
+from envclone.stores.postgres.prove.sources import Sources
+
+__all__ = ["Indexes"]
+
+_AT_ONCE = 1024
+_UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
+_SIZE, _ALTERNATIVE, _NULLS = 0x1FFF, 0x2000, 0x8000
+"""In an entry's flags (`INDEX_SIZE_MASK`, `INDEX_ALT_TID_MASK`, `INDEX_NULL_MASK`)."""
+_POSTING, _HEAP_ADDRESS, _COUNT = 0x2000, 0x1000, 0x0FFF
+"""In the line pointer number of such an entry's address (`access/nbtree.h`)."""
+_DELETED, _META = 0x0004, 0x0008
+_MAGIC = 0x053162
+
+
+@dataclass(frozen=True, slots=True)
+class _Index:
+    database: Database
+    relation: Relation
+
+
+class Indexes:
+    """All indexes of a cluster; `account` tells the ledger of each of their pages."""
+
+    def __init__(self, directory: Path, known: Layout, sources: Sources, ledger: Ledger) -> None:
+        self._directory, self._data, self._known = directory, directory / "data", known
+        self._sources, self._ledger = sources, ledger
+        self._seen: set[bytes] = set()
+
+    def account(self) -> None:
+        """Every index once."""
+        indexes = [_Index(d, r) for d, r in self._known.indexes()]
+        jobs = [
+            (number, extent)
+            for number, index in enumerate(indexes)
+            for extent in extents(
+                self._data / index.relation.path,
+                self._known.page_size,
+                segment_pages=self._known.segment_pages,
+                at_once=_AT_ONCE,
+            )
+        ]
+        for found in fork_map(lambda job: self._work(indexes[job[0]], job[1]), jobs, processors()):
+            self._ledger.take(found)
+
+    def _work(self, index: _Index, extent: Extent) -> Any:
+        pages = read(extent, self._known.page_size).pages
+        owner = np.zeros(pages.size, np.uint8)
+        values: list[Values] = []
+        if index.relation.access == "btree":
+            values = list(self._btree(index, pages, owner, extent.first_block))
+        self._ledger.enter(
+            piece(
+                self._directory, extent.path, extent.offset, pages, owner,
+                place=f"index {index.relation.name}", first_block=extent.first_block, strict=False, values=values,
+            )
+        )  # fmt: skip
+        return self._ledger.found()
+
+    def _btree(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
+        """Claim what is understood of a B-tree's pages (`src/include/access/nbtree.h`); the rest is nobody's."""
+        size = pages.shape[1]
+        flat = pages.reshape(-1)
+        words = pages[:, 12:18].copy().view("<u2").astype(np.int64)
+        lower, upper, special = words[:, 0], words[:, 1], words[:, 2]
+        flags = pages[:, size - 4 : size - 2].copy().view("<u2")[:, 0]
+        good = (lower >= HEADER) & (lower <= upper) & (upper <= special) & (special == size - 16)
+        where = np.arange(size)
+        claimed = good[:, None] & ((where < lower[:, None]) | (where >= special[:, None]))
+        owner.reshape(pages.shape)[claimed] = claims.STRUCTURE
+        plain = good & (flags & (_DELETED | _META) == 0)
+        meta = np.flatnonzero(good & (flags & _META != 0))
+        for page in meta.tolist():
+            if first_block + page or flat[page * size + HEADER :][:4].view("<u4")[0] != _MAGIC:
+                owner.reshape(pages.shape)[page, HEADER:] = claims.NOBODY
+        odd = np.flatnonzero(good & (flags & _DELETED != 0) & (lower > HEADER + 8))
+        owner.reshape(pages.shape)[odd, HEADER:] = claims.NOBODY
+        found = _entries(pages, plain, lower, upper, special, len(index.relation.attributes))
+        if found is None:
+            owner[:] = claims.NOBODY
+            return
+        places, count, pages_of = found
+        columns = index.relation.attributes
+        readers = [decoder(column) for column in columns]
+        of_catalog = index.relation.table < FIRST_NORMAL_OID
+        silent = [has_no_text(column, of_catalog=of_catalog) for column in columns]
+        owners = [
+            claims.STRUCTURE if quiet else claims.UNDECODED if read is None else claims.DERIVED
+            for read, quiet in zip(readers, silent, strict=True)
+        ]
+        keys = np.zeros((len(places), len(columns), 3), np.int64)
+        lengths = np.array([column.length for column in columns], np.int64)
+        units = np.array([_UNITS[column.align] for column in columns], np.int64)
+        wrong = entries.claim_entries(flat, places, count, lengths, units, np.array(owners, np.uint8), owner, keys)
+        if wrong >= 0:
+            owner[:] = claims.NOBODY
+            return
+        for number, column in enumerate(columns):
+            read_one = readers[number]
+            if silent[number]:
+                continue
+            texts: list[str | bytes] = []
+            at: list[str] = []
+            source = self._sources.of_key(index.database, index.relation, number)
+            there = np.flatnonzero(keys[:, number, 0] >= 0)
+            for i in there.tolist():
+                body = flat[keys[i, number, 0] : keys[i, number, 1]].tobytes()
+                if keys[i, number, 2]:
+                    body = varlena.expand(body)
+                elif read_one is None:
+                    continue
+                if not source.addresses:
+                    if body in self._seen:
+                        continue
+                    self._seen.add(body)
+                try:
+                    said = [body] if read_one is None else read_one(body)
+                except READING:
+                    said = [body]
+                texts += said
+                at += [f"page {first_block + int(pages_of[i])}"] * len(said)
+            yield Values(
+                f"{index.database.name}: index {index.relation.name}",
+                texts,
+                source.addresses,
+                source.copies,
+                (column.base or column.type) in NUMBERS,
+                at,
+            )
+
+
+def _entries(pages: Any, plain: Any, lower: Any, upper: Any, special: Any, columns: int) -> tuple[Any, Any, Any] | None:
+    """Places of entries as `claim_entries` takes them, how many attributes each has, and on which page it is.
+
+    None when a line pointer or an entry is not what it must be.
+    """
+    size = pages.shape[1]
+    count = np.where(plain, np.maximum(lower - HEADER, 0) // 4, 0)
+    most = int(count.max(initial=0))
+    pointers = pages[:, HEADER : HEADER + 4 * most].copy().view("<u4")
+    page, index = np.nonzero((np.arange(most) < count[:, None]) & (pointers >> 17 != 0))
+    pointer = pointers[page, index].astype(np.int64)
+    offset, length = pointer & 0x7FFF, pointer >> 17
+    if ((offset < upper[page]) | (offset + length > special[page]) | (length < 8) | (offset % 8 != 0)).any():
+        return None
+    flat = pages.reshape(-1)
+    start = page * size + offset
+    info = flat[start + 6].astype(np.int64) | flat[start + 7].astype(np.int64) << 8
+    place = flat[start + 4].astype(np.int64) | flat[start + 5].astype(np.int64) << 8
+    whole = info & _SIZE
+    if (whole > length).any() or (whole < 8).any():
+        return None
+    alternative = info & _ALTERNATIVE != 0
+    posting = alternative & (place & _POSTING != 0)
+    pivot = alternative & ~posting
+    block = (flat[start].astype(np.int64) | flat[start + 1].astype(np.int64) << 8) << 16
+    block |= flat[start + 2].astype(np.int64) | flat[start + 3].astype(np.int64) << 8
+    end = start + whole
+    end = np.where(posting, start + block, end)
+    addressed = pivot & (place & _HEAP_ADDRESS != 0)
+    end = np.where(addressed, start + whole - 6, end)
+    attributes = np.where(pivot, np.minimum(place & _COUNT, columns), columns)
+    attributes = np.where((whole == 8) | ((info & _NULLS != 0) & (whole <= 16) & (columns == 0)), 0, attributes)
+    data = start + np.where(info & _NULLS != 0, 16, 8)
+    if (end < data).any() or (end > start + whole).any():
+        return None
+    return np.stack((start, data, end, start + whole), axis=1), attributes, page

@@ -1,0 +1,64 @@
+"""From the owners of a file's bytes to a piece of its account."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envclone.models import Accounted, ByteClass, Flaw, Values
+from envclone.stores.postgres.format import claims
+
+__all__ = ["piece"]
+
+_CLASSES = (
+    ByteClass.ZERO,
+    ByteClass.STRUCTURE,
+    ByteClass.MASKED,
+    ByteClass.KEPT,
+    ByteClass.DERIVED,
+    ByteClass.UNDECODED,
+)
+_SHOWN = 5
+
+
+def piece(
+    directory: Path,
+    path: Path,
+    offset: int,
+    pages: Any,
+    owner: Any,
+    *,
+    place: str,
+    first_block: int,
+    strict: bool,
+    values: Sequence[Values] = (),
+) -> Accounted:
+    """The account of pages (pages, page size) at `offset` of a file, whose bytes have the owners of the same shape.
+
+    What nobody owns and is not zero is a flaw when this is `strict`, else it counts as not decoded. `place` names the
+    relation, `first_block` the first page's number in it.
+    """
+    flat, size = pages.reshape(-1), pages.shape[1]
+    owner = owner.reshape(-1)
+    left = (owner == claims.NOBODY) & (flat != 0)
+    flaws: list[Flaw] = []
+    if left.any():
+        if strict:
+            at = np.flatnonzero(left)
+            flaws = [
+                Flaw(f"{place}, page {first_block + block}", f"{count} bytes of no row that anybody sees are not zero")
+                for block, count in zip(*(n.tolist() for n in np.unique(at // size, return_counts=True)), strict=True)
+            ][:_SHOWN]
+        owner = np.where(left, np.uint8(claims.UNDECODED), owner)
+    counts = {one: int(np.count_nonzero(owner == number)) for number, one in enumerate(_CLASSES)}
+    undecoded = [(offset + a, b - a) for a, b in runs(owner == claims.UNDECODED)] if counts[_CLASSES[-1]] else []
+    return Accounted(path.relative_to(directory).as_posix(), counts, values, undecoded, flaws)
+
+
+def runs(chosen: Any) -> Iterator[tuple[int, int]]:
+    """Where stretches of True begin and end."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], chosen.view(np.int8), [0]))))
+    return zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True)
