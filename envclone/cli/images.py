@@ -126,7 +126,8 @@ def verify(settings: Settings, image: str, files_only: bool, as_json: bool) -> N
             rows = sum(count for tables in done.checks["rows"].values() for count in tables.values())
             click.echo(f"  {rows:,} rows are production's under the masks")
             click.echo(f"  {fields['originals']:,} originals in {fields['values_searched']:,} values: 0 left")
-            click.echo(f"  {files['originals_searched']:,} originals in {files['bytes']:,} bytes: 0 left")
+            undecoded = files["classes"]["not decoded"]
+            click.echo(f"  {files['bytes']:,} bytes accounted for, {undecoded:,} of them searched as they are: 0 left")
         for line in done.not_checked:
             click.echo(f"  not checked: {line}")
 

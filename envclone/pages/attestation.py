@@ -128,24 +128,11 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
             "original values looked for in every field",
             f"{fields['originals']:,} in {fields['values_searched']:,} values, 0 left",
         ),
-        (
-            "original values looked for in every byte",
-            f"{files['originals_searched']:,} in {files['files']:,} files, {files['bytes']:,} bytes and "
-            f"{files['bytes_decompressed']:,} decompressed, {files['residue_hits']} left",
-        ),
-        (
-            "too short to be looked for in bytes",
-            f"{files['originals_too_short']:,} of less than {files['shortest_searched']} bytes; compared row by row",
-        ),
+        *_files(files),
     ]
     yield Section("Checked before it was published", "", ("check", "result"), rows)
-    if files.get("made_of_several_values"):
-        yield Section(
-            "Made of several values",
-            "Bytes that a value and its neighbour in the same row spell together; each of them was compared.",
-            ("what", "times"),
-            [("in live rows", f"{files['made_of_several_values']:,}")],
-        )
+    if "stores" in files:
+        yield _account(files)
     if fields["coincidences"]:
         yield Section(
             "Coincidences",
@@ -162,6 +149,49 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
             ("field", "kind", "times", "values"),
             [(one["field"], one["kind"], f"{one['count']:,}", ", ".join(one["values"])) for one in fields["nobody"]],
         )
+
+
+_CLASSES = {
+    "structure": "headers, pointers, transaction ids, graph links, vectors under a written rule: parsed",
+    "masked": "each value compared with the mask of its counterpart in production",
+    "kept": "each value compared with production's, and searched",
+    "derived": "made by the engine from other values, or its definitions: decoded, and searched as values",
+    "zero": "is zero",
+    "not decoded": "searched as raw bytes",
+}
+
+
+def _files(files: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if "stores" not in files:  # made before files were accounted for
+        yield (
+            "original values looked for in every byte",
+            f"{files['originals_searched']:,} in {files['files']:,} files, {files['residue_hits']} left",
+        )
+        return
+    total = max(1, files["bytes"])
+    yield (
+        "every byte of every file has its class",
+        f"{files['bytes']:,} bytes of {files['files']:,} files; not decoded: "
+        f"{files['classes']['not decoded'] / total:.2%}",
+    )
+    yield (
+        "original values looked for in what engines derived",
+        f"{files['values_searched']:,} values, {files['residue_hits']} left",
+    )
+
+
+def _account(files: Mapping[str, Any]) -> Section:
+    """The table of bytes per class and store."""
+    stores = sorted(files["stores"])
+    return Section(
+        "Account of the bytes",
+        "Each byte of each file belongs to one class. A file that no class claims enters no image.",
+        ("class", *stores, "why it is nobody's"),
+        [
+            (name, *(f"{files['stores'][store]['classes'][name]:,}" for store in stores), why)
+            for name, why in _CLASSES.items()
+        ],
+    )
 
 
 def _answered(one: Mapping[str, Any]) -> str:

@@ -47,6 +47,8 @@ class Finding:
         times = "once" if self.times == 1 else f"{self.times:,} times"
         shown = f" ({'; '.join(self.examples)})" if self.examples else ""
         context = f', as in "{self.context}"' if self.context else ""
+        if not self.source:
+            return f"{self.place}: {self.what}. {self.remedy}"
         return f"{self.place}: {times} {self.what} of {self.source}{shown}{context}. {self.remedy}"
 
 
@@ -54,7 +56,7 @@ _HEADLINES = {
     "fields": "original values of masked fields are left in other fields",
     "definitions": "original values of masked fields are left in definitions",
     "record": "original values would stand in the image's record",
-    "files": "original values are left in the bytes of the files",
+    "files": "original values, or bytes that nothing accounts for, are left in the files",
 }
 
 
@@ -65,6 +67,15 @@ class Findings:
         self._accepted = {(one.field, one.kind): one for one in accepted}
         self._found: dict[tuple[str, str, str, str], Finding] = {}
         self._excused: dict[tuple[str, str], int] = {}
+        self._failed: list[str] = []
+        self._hints: list[str] = []
+
+    def fail(self, problems: Iterable[str], hint: str | None = None) -> None:
+        """Take in what a check says that is not about originals, in words; no value is in them."""
+        added = list(problems)
+        self._failed += added
+        if added and hint and hint not in self._hints:
+            self._hints.append(hint)
 
     def accepts(self, place: str, kind: str, times: int = 1) -> bool:
         """Whether the stack file makes an exception for this kind of identity in this place; each use is counted."""
@@ -99,23 +110,28 @@ class Findings:
         return [{**asdict(one), "times": self._excused.get(key, 0)} for key, one in sorted(self._accepted.items())]
 
     def __len__(self) -> int:
-        return len(self._found)
+        return len(self._found) + len(self._failed)
 
     def refuse(self) -> None:
         """Raise UnsafeError with everything that was found, if anything was."""
-        if not self._found:
+        if not self._found and not self._failed:
             return
         order = list(_HEADLINES)
         found = sorted(self._found.values(), key=lambda one: (order.index(one.station), one.place, one.source))
-        said = [_HEADLINES[station] for station in order if any(one.station == station for one in found)]
+        said = ["verification failed"] if self._failed else []
+        said += [_HEADLINES[station] for station in order if any(one.station == station for one in found)]
         raise UnsafeError(
             f"{'; '.join(said)}: no image was made",
-            problems=[one.line() for one in found[:_SHOWN]]
+            problems=self._failed
+            + [one.line() for one in found[:_SHOWN]]
             + ([f"and {len(found) - _SHOWN} more"] if len(found) > _SHOWN else []),
-            hint="give the field another rule, or list a value that is nobody's under sanitize.nobody, or write\n"
-            "an exception that the attestation shows: sanitize.accept: [{field, kind, reason}]",
+            hint="\n".join([*self._hints, *([_HINT] if found else [])]) or None,
             findings=[asdict(one) for one in found],
         )
+
+
+_HINT = """give the field another rule, or list a value that is nobody's under sanitize.nobody, or write
+an exception that the attestation shows: sanitize.accept: [{field, kind, reason}]"""
 
 
 def outline(text: bytes, start: int, end: int) -> str:

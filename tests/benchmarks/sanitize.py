@@ -67,7 +67,7 @@ STAGES = (
     ("compare", ("comparing", "verifying")),
     ("originals", ("collecting the originals",)),
     ("fields", ("searching every field",)),
-    ("bytes", ("searching every byte",)),
+    ("bytes", ("accounting",)),
 )
 """Stages by the beginnings of what the progress says."""
 

@@ -1,4 +1,4 @@
-"""The account of a cluster's files that are no relation's main fork: maps of free space, logs of transactions, settings.
+"""The account of a cluster's other files: maps of free space, logs of transactions, settings, names.
 
 What is not of the one form that it has to have counts as not decoded.
 """
