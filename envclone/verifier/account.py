@@ -117,7 +117,7 @@ class Account:
         self._allow_list()
         for flaw in self._flaws:
             self._findings.leaks.add(
-                "files", f"{self._store}: {flaw.place}", "", "", what=flaw.what, remedy=flaw.remedy
+                "account", f"{self._store}: {flaw.place}", "", "", what=flaw.what, remedy=flaw.remedy
             )
         for (place, source, kind, remedy), (count, examples, context) in sorted(self._leaks.items()):
             if not self._findings.leaks.accepts(place, kind, count):

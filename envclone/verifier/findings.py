@@ -28,7 +28,8 @@ class Accepted:
 class Finding:
     """One kind of identity of one source in one place.
 
-    `station` is `fields`, `definitions`, `record` or `files`. `examples` are rows (key and address), each with the path
+    `station` is `fields`, `definitions`, `record`, `files` or `account`.
+    `examples` are rows (key and address), each with the path
     in a document where there is one; `context` is the outline of the text around the first.
     """
 
@@ -56,7 +57,8 @@ _HEADLINES = {
     "fields": "original values of masked fields are left in other fields",
     "definitions": "original values of masked fields are left in definitions",
     "record": "original values would stand in the image's record",
-    "files": "original values, or bytes that nothing accounts for, are left in the files",
+    "files": "original values are left in the bytes of the files",
+    "account": "some bytes of the files belong to no class",
 }
 
 
