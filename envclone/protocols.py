@@ -307,17 +307,6 @@ class Store(Protocol):
         """
         ...
 
-    def vocabulary(self, directory: Path) -> Sequence[Path]:
-        """Files below a closed clone in which only the engine's own words stand, the same in every installation."""
-        ...
-
-    def side_by_side(self, directory: Path) -> Callable[[Path, int, int], bool]:
-        """What tells bytes (a file, from, to) that several proven values make together from a value that is stored.
-
-        It may be asked of a closed clone whose records were compared, and says False where it cannot tell.
-        """
-        ...
-
     def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
         """What a search of the plain file bytes would miss: values stored compressed or in pieces, with their place."""
         ...

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envclone.forked import fork_map, processors
 from envclone.models import Accounted, ByteClass, Flaw, Values
 from envclone.verifier.findings import outline
-from envclone.verifier.loose import LooseSearch
+from envclone.verifier.loose import LooseSearch, text_of
 from envclone.verifier.search import ByteSearch, Hit, shortest
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Account:
                 continue
             if values.numbers and hit.end - hit.start < _FEW_DIGITS:
                 continue
-            if (values.copies and coincidences.copied(sources, found.text)) or (
+            if (values.copies and coincidences.copied(sources, text_of(texts[found.value]))) or (
                 not values.copies and coincidences.made_of(sources, hit.original)
             ):
                 self._chances += 1

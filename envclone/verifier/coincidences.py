@@ -22,6 +22,7 @@ class Coincidences:
         self._key = secrets.token_bytes(16)
         self._values: set[tuple[str, bytes]] = set()
         self._originals: set[tuple[str, int]] = set()
+        self._of_stores: set[tuple[str, int]] = set()
 
     def seen(self, address: str, original: int, text: bytes) -> Iterable[tuple[str, int, bytes]]:
         """What is to be `add`ed for an original that stands by chance in a value, as `loose.text_of` gives it.
@@ -35,6 +36,7 @@ class Coincidences:
         for address, original, value in found:
             self._values.add((address, value))
             self._originals.add((address, original))
+            self._of_stores.add((address.partition(".")[0], original))
 
     def copied(self, sources: Collection[str], text: bytes) -> bool:
         """Whether a value is one of these, of one of the fields."""
@@ -47,7 +49,7 @@ class Coincidences:
 
     def anywhere(self, store: str, original: int) -> bool:
         """Whether the original stands by chance in a proven value of any field of a store."""
-        return any(number == original and source.startswith(f"{store}.") for source, number in self._originals)
+        return (store, original) in self._of_stores
 
     def _hash(self, text: bytes) -> bytes:
         return blake2b(text, digest_size=8, key=self._key).digest()

@@ -21,37 +21,19 @@ if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.nobody import Nobody
 
-__all__ = ["FieldFindings", "Marks", "examine_fields"]
-
-
-class Marks:
-    """Numbers that are marked, a bit each."""
-
-    def __init__(self) -> None:
-        self._bits = bytearray()
-
-    def add(self, number: int) -> None:
-        """Mark a number."""
-        if number >= len(self._bits) * 8:
-            self._bits.extend(bytes(number // 8 + 1 - len(self._bits) + 4096))
-        self._bits[number >> 3] |= 1 << (number & 7)
-
-    def __contains__(self, number: int) -> bool:
-        return number >> 3 < len(self._bits) and bool(self._bits[number >> 3] >> (number & 7) & 1)
+__all__ = ["FieldFindings", "examine_fields"]
 
 
 @dataclass(slots=True)
 class FieldFindings:
-    """The originals, and those of them that stand in the sanitized data without being a leak.
+    """The originals, and the `coincidences`: proven values in which one stands although nobody put it there.
 
-    `explained` are the numbers of originals that equal a pseudonym or a word of a kept field, or that are reported
-    already; `by_field` counts the former per field. `rows` are those of each store's tables, `differences` what is not
-    as the masks make it. `search` finds them in texts; it is large, and let go of when no more texts come.
+    `by_field` counts them per field. `rows` are those of each store's tables, `differences` what is not as the masks
+    make it. `search` finds originals in texts; it is large.
     """
 
     originals: Originals = field(default_factory=Originals)
     coincidences: Coincidences = field(default_factory=Coincidences)
-    explained: Marks = field(default_factory=Marks)
     by_field: Counter[str] = field(default_factory=Counter)
     search: LooseSearch | None = None
     spared: Nobody | None = None

@@ -74,7 +74,6 @@ class Looker:
 
     def _clear(self) -> None:
         self._values = 0
-        self._explained: set[int] = set()
         self._chances: set[tuple[str, int, bytes]] = set()
         self._by_field: Counter[str] = Counter()
         self._seen: dict[Where, _Seen] = {}
@@ -111,7 +110,7 @@ class Looker:
         self._values += len(values)
         for found in self._search.find(values):
             known = self._findings.originals[found.hit.original]
-            if known.strong and found.hit.original not in self._findings.explained:
+            if known.strong and not self._findings.coincidences.anywhere(self._store, found.hit.original):
                 self._leak(address, found.hit, found.text, known.address, known.kind, "an original value", None, 0)
             else:
                 self._coincidence(address, found.hit.original, found.text)
@@ -134,7 +133,6 @@ class Looker:
                 continue
             what = "a full name" if known.kind == "person" else f"a value of the kind {known.kind}"
             self._leak(address, hit, text, known.address, known.kind, what, rows, value, after)
-            self._explained.add(hit.original)
 
     def _weak_hits(self, texts: Texts, before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
         found: dict[int, list[Found]] = defaultdict(list)
@@ -177,7 +175,6 @@ class Looker:
                 tally.example = own.original, self._row(rows, value), outline(text, own.start, own.end)
 
     def _coincidence(self, address: str, number: int, text: bytes) -> None:
-        self._explained.add(number)
         if self._findings.originals[number].strong:
             self._chances.update(self._findings.coincidences.seen(f"{self._store}.{address}", number, text))
         self._by_field[f"{self._store}.{address}"] += 1
@@ -218,16 +215,14 @@ class Looker:
 
     def found(self) -> tuple[Any, ...]:
         """Counts, numbers of originals, and what leaks."""
-        found = self._values, self._explained, self._chances, self._by_field, self._seen, self._counted
+        found = self._values, self._chances, self._by_field, self._seen, self._counted
         self._clear()
         return found
 
     def take(self, found: Any) -> None:
         """Add to the findings."""
-        values, explained, chances, by_field, seen, counted = found
+        values, chances, by_field, seen, counted = found
         self._findings.values += values
-        for number in explained:
-            self._findings.explained.add(number)
         self._findings.coincidences.add(chances)
         self._findings.by_field.update(by_field)
         for (address, source, kind, what), one in seen.items():

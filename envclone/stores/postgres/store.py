@@ -87,19 +87,6 @@ class PostgresStore:
 
         account(directory, snapshot, plan, rows, ledger)
 
-    def vocabulary(self, directory: Path) -> Sequence[Path]:
-        """The files of template0, which nobody writes to and which `defang` makes anew when somebody has."""
-        from envclone.stores.postgres.catalog import layout
-
-        oids = [database.oid for database in layout.load(directory).databases if database.name == "template0"]
-        return [path for oid in oids for path in sorted((directory / "data" / "base" / str(oid)).iterdir())]
-
-    def side_by_side(self, directory: Path) -> Callable[[Path, int, int], bool]:
-        """Values that lie behind one another in a live row."""
-        from envclone.stores.postgres.prove.neighbours import Neighbours
-
-        return Neighbours(directory).side_by_side
-
     def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
         """Compressed and TOASTed values of every heap, with their place."""
         from envclone.stores.postgres.prove.expand import expand

@@ -94,14 +94,6 @@ class QdrantStore:
 
         account(directory, plan, ledger)
 
-    def vocabulary(self, directory: Path) -> Sequence[Path]:
-        """None: what stands in its files is the user's."""
-        return ()
-
-    def side_by_side(self, directory: Path) -> Callable[[Path, int, int], bool]:
-        """Never: payloads are JSON, where a mark stands between values."""
-        return lambda path, start, end: False
-
     def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
         """Every compressed payload decompressed, free blocks included."""
         from envclone.stores.qdrant.residue import expand
