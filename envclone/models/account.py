@@ -58,8 +58,9 @@ class Accounted:
     """A piece of a file: how many bytes of which class it has, and what of it is to be searched.
 
     `path` is relative to the store's directory. The pieces of a file add up to its size, or it enters no image.
-    `undecoded` are stretches (offset in the file, length) of the bytes counted as such: they are searched as they are.
-    What a stretch holds decompressed or put together is given as `values` besides.
+    `undecoded` are stretches (offset in the file, length) that are searched as they are: all bytes counted as such, and
+    others that the adapter wants to have searched besides. What one holds decompressed or put together is given as
+    `values`.
     """
 
     path: str

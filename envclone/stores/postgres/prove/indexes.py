@@ -17,6 +17,7 @@ from envclone.stores.postgres.format import claims, entries, varlena
 from envclone.stores.postgres.format.page import HEADER
 from envclone.stores.postgres.format.segments import Extent, extents, read
 from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder, has_no_text
+from envclone.stores.postgres.prove.otherindexes import Keys, gin, hashes, vectors
 from envclone.stores.postgres.prove.owners import piece
 from envclone.stores.postgres.prove.sources import Sources
 
@@ -30,6 +31,7 @@ _POSTING, _HEAP_ADDRESS, _COUNT = 0x2000, 0x1000, 0x0FFF
 """In the line pointer number of such an entry's address (`access/nbtree.h`)."""
 _DELETED, _META = 0x0004, 0x0008
 _MAGIC = 0x053162
+_PLAIN = frozenset({"text", "varchar", "citext"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +68,20 @@ class Indexes:
         pages = read(extent, self._known.page_size).pages
         owner = np.zeros(pages.size, np.uint8)
         values: list[Values] = []
-        if index.relation.access == "btree":
+        access, raw = index.relation.access, False
+        if access == "btree":
             values = list(self._btree(index, pages, owner, extent.first_block))
+        elif access == "gin":
+            values = list(self._gin(index, pages, owner, extent.first_block))
+        elif access == "hash":
+            hashes(pages, owner)
+        elif access in ("hnsw", "ivfflat"):
+            raw = vectors(pages, owner)
         self._ledger.enter(
             piece(
                 self._directory, extent.path, extent.offset, pages, owner,
                 place=f"index {index.relation.name}", first_block=extent.first_block, strict=False, values=values,
+                raw=raw,
             )
         )  # fmt: skip
         return self._ledger.found()
@@ -115,16 +125,39 @@ class Indexes:
             owner[:] = claims.NOBODY
             return
         for number, column in enumerate(columns):
-            read_one = readers[number]
             if silent[number]:
                 continue
-            texts: list[str | bytes] = []
-            at: list[str] = []
-            source = self._sources.of_key(index.database, index.relation, number)
             there = np.flatnonzero(keys[:, number, 0] >= 0)
-            for i in there.tolist():
-                body = flat[keys[i, number, 0] : keys[i, number, 1]].tobytes()
-                if keys[i, number, 2]:
+            start, end, packed = keys[there, number].T
+            yield self._texts(index, Keys(number, column, start, end, packed != 0, pages_of[there]), flat, first_block)
+
+    def _gin(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
+        columns = index.relation.attributes
+        owners = [
+            claims.STRUCTURE if has_no_text(column, of_catalog=False)
+            else claims.UNDECODED if decoder(column) is None else claims.DERIVED
+            for column in columns
+        ]  # fmt: skip
+        for keys in gin(pages, owner, columns, owners):
+            if owners[keys.column] != claims.STRUCTURE:
+                yield self._texts(index, keys, pages.reshape(-1), first_block)
+
+    def _texts(self, index: _Index, keys: Keys, flat: Any, first_block: int) -> Values:
+        """The texts in keys that stand so in the pages."""
+        base = keys.attribute.base or keys.attribute.type
+        source = self._sources.of_key(index.database, index.relation, keys.column)
+        read_one = decoder(keys.attribute)
+        plain = base in _PLAIN and not keys.packed.any() and bool(source.addresses)
+        bodies = [flat[a:b].tobytes() for a, b in zip(keys.start.tolist(), keys.end.tolist(), strict=True)]
+        texts: list[str | bytes] = []
+        at: list[str] = []
+        if plain and index.relation.access == "btree":
+            texts += bodies
+            at += [f"page {first_block + page}" for page in keys.page.tolist()]
+        else:
+            packed, pages = keys.packed.tolist(), keys.page.tolist()
+            for body, compressed, page in zip(bodies, packed, pages, strict=True):
+                if compressed:
                     body = varlena.expand(body)
                 elif read_one is None:
                     continue
@@ -133,19 +166,15 @@ class Indexes:
                         continue
                     self._seen.add(body)
                 try:
-                    said = [body] if read_one is None else read_one(body)
+                    said: list[str | bytes] = [body] if read_one is None else read_one(body)
                 except READING:
                     said = [body]
+                if index.relation.access == "gin":  # of a document's keys the first byte says what they are
+                    said = [one[1:] if isinstance(one, bytes) and one[:1] < b" " else one for one in said]
                 texts += said
-                at += [f"page {first_block + int(pages_of[i])}"] * len(said)
-            yield Values(
-                f"{index.database.name}: index {index.relation.name}",
-                texts,
-                source.addresses,
-                source.copies,
-                (column.base or column.type) in NUMBERS,
-                at,
-            )
+                at += [f"page {first_block + page}"] * len(said)
+        place = f"{index.database.name}: index {index.relation.name}"
+        return Values(place, texts, source.addresses, source.copies, base in NUMBERS, at)
 
 
 def _entries(pages: Any, plain: Any, lower: Any, upper: Any, special: Any, columns: int) -> tuple[Any, Any, Any] | None:

@@ -22,6 +22,7 @@ _CLASSES = (
     ByteClass.UNDECODED,
 )
 _SHOWN = 5
+_GAP = 64
 
 
 def piece(
@@ -35,11 +36,12 @@ def piece(
     first_block: int,
     strict: bool,
     values: Sequence[Values] = (),
+    raw: bool = False,
 ) -> Accounted:
     """The account of pages (pages, page size) at `offset` of a file, whose bytes have the owners of the same shape.
 
     What nobody owns and is not zero is a flaw when this is `strict`, else it counts as not decoded. `place` names the
-    relation, `first_block` the first page's number in it.
+    relation, `first_block` the first page's number in it. All of it is searched as it is when this is `raw`.
     """
     flat, size = pages.reshape(-1), pages.shape[1]
     owner = owner.reshape(-1)
@@ -54,8 +56,21 @@ def piece(
             ][:_SHOWN]
         owner = np.where(left, np.uint8(claims.UNDECODED), owner)
     counts = {one: int(np.count_nonzero(owner == number)) for number, one in enumerate(_CLASSES)}
-    undecoded = [(offset + a, b - a) for a, b in runs(owner == claims.UNDECODED)] if counts[_CLASSES[-1]] else []
+    undecoded = [(offset, owner.size)] if raw else []
+    if counts[ByteClass.UNDECODED] and not raw:
+        undecoded = [(offset + a, b - a) for a, b in runs(_widened(owner == claims.UNDECODED))]
     return Accounted(path.relative_to(directory).as_posix(), counts, values, undecoded, flaws)
+
+
+def _widened(chosen: Any) -> Any:
+    """With the gaps of few bytes between stretches: zeros parted what belongs together."""
+    edges = np.flatnonzero(np.diff(np.concatenate(([0], chosen.view(np.int8), [0]))))
+    first, last = edges[2::2], edges[1:-1:2]
+    wide = chosen.copy()
+    for start, end in zip(last.tolist(), first.tolist(), strict=True):
+        if end - start <= _GAP:
+            wide[start:end] = True
+    return wide
 
 
 def runs(chosen: Any) -> Iterator[tuple[int, int]]:

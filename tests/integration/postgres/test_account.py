@@ -1,0 +1,284 @@
+"""Every byte of a cluster's files has its class, and an original that is planted anywhere is found."""
+
+from __future__ import annotations
+
+import shutil
+import struct
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from envclone.config.schema import StoreConfig
+from envclone.masking import rules
+from envclone.masking.corpus import Corpus
+from envclone.masking.masks import MaskSet
+from envclone.models import StorePlan, StoreSnapshot
+from envclone.stores.postgres.catalog import layout
+from envclone.stores.postgres.format.page import normal_items
+from envclone.stores.postgres.store import PostgresStore
+from envclone.verifier.account import Account
+from envclone.verifier.fields import FieldFindings
+from envclone.verifier.findings import Finding
+from envclone.verifier.originals import Originals
+from tests.support.postgres import production, scratch
+
+pytestmark = pytest.mark.real
+
+ROWS = 400
+SCHEMA = f"""
+CREATE EXTENSION vector;
+CREATE TABLE people (
+    flag bool, big int8, id int PRIMARY KEY, name text, tags text[], doc jsonb,
+    words tsvector GENERATED ALWAYS AS (to_tsvector('simple', name)) STORED, letter text, e vector(8)
+);
+ALTER TABLE people ALTER letter SET STORAGE EXTERNAL;
+INSERT INTO people (flag, big, id, name, tags, doc, letter, e) SELECT true, i, i, 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20),
+    ARRAY['Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20), 'x'],
+    jsonb_build_object('who', 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20)),
+    repeat('nothing to see here, ', 150), array_fill(i / 1000.0, ARRAY[8])::vector
+    FROM generate_series(1, {ROWS}) i;
+DELETE FROM people WHERE id > {ROWS - 20};
+CREATE INDEX people_name ON people (name);
+CREATE INDEX people_lower ON people (lower(name));
+CREATE INDEX people_flat ON people USING hash (name);
+CREATE INDEX people_tags ON people USING gin (tags);
+CREATE INDEX people_doc ON people USING gin (doc);
+CREATE INDEX people_words ON people USING gin (words);
+CREATE INDEX people_e ON people USING hnsw (e vector_l2_ops);
+CREATE INDEX people_brin ON people USING brin (id);
+CREATE MATERIALIZED VIEW dear AS SELECT id, 'Dear ' || name AS greeting FROM people;
+CREATE STATISTICS together (mcv) ON name, flag FROM people;
+COMMENT ON TABLE people IS 'Everybody who ever wrote';
+ANALYZE;
+"""
+LEFT = ROWS - 20
+NAME = "Wolfhard Quenzelmannbb"
+"""One of those who are masked; as long as its pseudonym."""
+RULES = {
+    "public.people.name": "person",
+    "public.people.tags": "person",
+    "public.people.doc": {"$.who": "person"},
+    "public.people.*": "keep",
+    "public.people.e": {"vectors": "keep"},
+}
+
+
+@dataclass(frozen=True)
+class Clone:
+    """A sanitized clone, closed."""
+
+    directory: Path
+    snapshot: StoreSnapshot
+    plan: StorePlan
+
+    def account(self, directory: Path | None = None, rows: int = LEFT) -> tuple[list[Finding], Mapping[str, Any]]:
+        """What the account finds, and its figures."""
+        originals = Originals()
+        names = [f"Wolfhard Quenzelmann{chr(97 + i % 20)}{chr(97 + i // 20)}" for i in range(1, ROWS + 1)]
+        originals.add("main.public.people.name", "person", names)
+        originals.seal()
+        findings = FieldFindings(originals=originals)
+        made = Account("main", directory or self.directory, findings)
+        PostgresStore().account(directory or self.directory, self.snapshot, self.plan, {"public.people": rows}, made)
+        figures = made.settle()
+        return list(findings.leaks._found.values()), figures
+
+    def relation(self, name: str) -> layout.Relation:
+        """A relation of the store's database."""
+        database = next(d for d in layout.load(self.directory).databases if d.name == "shop")
+        return next(r for r in database.relations if r.name == name)
+
+
+@pytest.fixture(scope="module", params=[18, 16])
+def clone(request: pytest.FixtureRequest) -> Iterator[Clone]:
+    checks = [] if request.param >= 18 else ["--data-checksums"]
+    with production(request.param, initdb_args=checks) as running, scratch() as place:
+        running.create_database("shop")
+        running.execute(SCHEMA, "shop")
+        running.stop()
+        directory = place / "clone"
+        directory.mkdir(mode=0o711)
+        source = {"method": "directory", "path": str(running.data), "database": "shop"}
+        config = StoreConfig.model_validate({"kind": "postgres", "source": source})
+        snapshot = PostgresStore().snapshot("main", config, directory, lambda event: None)
+        masks = MaskSet(b"k" * 32, {}, Corpus({"person": []}))
+        with PostgresStore().open(directory, snapshot, log=place / "log") as session:
+            plan = rules.plan(RULES, {}, session.inventory())
+            session.rewrite(plan, masks, lambda event: None)
+            session.defang()
+        PostgresStore().scrub(directory, snapshot, plan)
+        yield Clone(directory, snapshot, plan)
+
+
+@pytest.fixture
+def copy(clone: Clone, tmp_path: Path) -> Path:
+    """A copy to plant something in."""
+    shutil.copytree(clone.directory, tmp_path / "clone", symlinks=True)
+    return tmp_path / "clone"
+
+
+def test_nothing_is_found_and_hardly_a_byte_is_not_decoded(clone: Clone) -> None:
+    found, figures = clone.account()
+    assert [one.line() for one in found] == []
+    size = sum(p.stat().st_size for p in clone.directory.rglob("*") if p.is_file() and not p.is_symlink())
+    assert figures["bytes"] == size == sum(figures["classes"].values())
+    assert figures["classes"]["not decoded"] < size / 100
+    assert figures["classes"]["masked"] > 380 * 3 * 20
+    assert figures["classes"]["kept"] > 380 * 3000
+
+
+def _write(path: Path, offset: int, data: bytes) -> None:
+    with path.open("r+b") as file:
+        file.seek(offset)
+        file.write(data)
+
+
+def _first_page(clone: Clone, copy: Path, name: str) -> tuple[Path, bytes]:
+    path = copy / "data" / clone.relation(name).path
+    return path, path.read_bytes()[:8192]
+
+
+def _in_padding(clone: Clone, copy: Path) -> None:
+    path, page = _first_page(clone, copy, "public.people")
+    (pointer,) = struct.unpack_from("<I", page, 24)
+    row = pointer & 0x7FFF
+    _write(path, row + page[row + 22] + 1, b"Eva")  # behind a boolean, before eight bytes
+
+
+def _in_free_space(clone: Clone, copy: Path) -> None:
+    path, page = _first_page(clone, copy, "public.people")
+    lower, upper = struct.unpack_from("<HH", page, 12)
+    assert upper - lower > 40
+    _write(path, lower + 4, NAME.encode())
+
+
+def _in_a_dead_row(clone: Clone, copy: Path) -> None:
+    path = copy / "data" / clone.relation("public.people").path
+    data = path.read_bytes()
+    pages = np.frombuffer(data, np.uint8).reshape(-1, 8192)
+    items = normal_items(pages, "people")
+    last = len(items) - 1  # the last rows were deleted
+    place = int(items.page[last]) * 8192 + int(items.offset[last])
+    assert not any(data[place + data[place + 22] : place + int(items.length[last])])
+    _write(path, place + data[place + 22] + 8, NAME.encode())
+
+
+def _in_a_chunk_of_nobody(clone: Clone, copy: Path) -> None:
+    table = clone.relation("public.people")
+    database = next(d for d in layout.load(clone.directory).databases if d.name == "shop")
+    toast = next(r for r in database.relations if r.oid == table.toast)
+    path = copy / "data" / toast.path
+    page = path.read_bytes()[:8192]
+    (pointer,) = struct.unpack_from("<I", page, 24)
+    row = pointer & 0x7FFF
+    _write(path, row + page[row + 22], struct.pack("<I", 4_000_000_000))
+
+
+def _instead_of(clone: Clone, copy: Path, relation: str, text: bytes, instead: bytes) -> None:
+    assert len(text) == len(instead)
+    path = copy / "data" / clone.relation(relation).path
+    data = path.read_bytes()
+    place = data.index(text)
+    _write(path, place, instead)
+
+
+def _pseudonym(clone: Clone) -> bytes:
+    """A pseudonym of the length of the originals, from the index over them."""
+    data = (clone.directory / "data" / clone.relation("public.people_name").path).read_bytes()
+    (pointer,) = struct.unpack_from("<I", data, 8192 + 24)
+    entry = 8192 + (pointer & 0x7FFF)
+    return data[entry + 9 : entry + 9 + len(NAME)]
+
+
+def _in_a_key(clone: Clone, copy: Path) -> None:
+    _instead_of(clone, copy, "public.people_name", _pseudonym(clone), NAME.encode())
+
+
+def _in_a_key_of_an_expression(clone: Clone, copy: Path) -> None:
+    _instead_of(clone, copy, "public.people_lower", _pseudonym(clone).lower(), NAME.lower().encode())
+
+
+def _in_an_element_s_key(clone: Clone, copy: Path) -> None:
+    _instead_of(clone, copy, "public.people_tags", _any_of(clone, "public.people_tags"), NAME.encode())
+
+
+def _in_a_document_s_key(clone: Clone, copy: Path) -> None:
+    _instead_of(clone, copy, "public.people_doc", _any_of(clone, "public.people_doc"), NAME.encode())
+
+
+def _any_of(clone: Clone, relation: str) -> bytes:
+    """A pseudonym in a file: a capital, small letters, a space, a capital, small letters."""
+    import re
+
+    data = (clone.directory / "data" / clone.relation(relation).path).read_bytes()
+    pattern = rb"[A-Z][a-z]{7} [A-Z][a-z]{%d}" % (len(NAME) - 10)
+    found = re.search(pattern, data)
+    assert found is not None
+    return found[0]
+
+
+def _in_statistics(clone: Clone, copy: Path) -> None:
+    _instead_of(clone, copy, "pg_catalog.pg_statistic", _any_of(clone, "pg_catalog.pg_statistic"), NAME.encode())
+
+
+def _in_a_view(clone: Clone, copy: Path) -> None:
+    _instead_of(clone, copy, "public.dear", _any_of(clone, "public.dear"), NAME.encode())
+
+
+def _in_a_comment(clone: Clone, copy: Path) -> None:
+    text = NAME.encode().ljust(24)
+    _instead_of(clone, copy, "pg_catalog.pg_description", b"Everybody who ever wrote", text)
+
+
+def _in_settings(clone: Clone, copy: Path) -> None:
+    with (copy / "data" / "postgresql.conf").open("a") as file:
+        file.write(f"# of {NAME}\n")
+
+
+def _in_the_log(clone: Clone, copy: Path) -> None:
+    (wal,) = (path for path in (copy / "data" / "pg_wal").iterdir() if path.is_file())
+    _write(wal, 100_000, NAME.encode())
+
+
+def _in_a_hole_of_an_index(clone: Clone, copy: Path) -> None:
+    path = copy / "data" / clone.relation("public.people_name").path
+    (lower,) = struct.unpack_from("<H", path.read_bytes(), 12)
+    _write(path, lower + 100, NAME.encode())
+
+
+def _in_a_graph(clone: Clone, copy: Path) -> None:
+    path = copy / "data" / clone.relation("public.people_e").path
+    _write(path, 8192 + 4000, NAME.encode())
+
+
+def _in_a_map(clone: Clone, copy: Path) -> None:
+    path = next(p for p in sorted((copy / "data" / "base").rglob("*_fsm")) if p.stat().st_size)
+    _write(path, 8192 * 2 + 5000, NAME.encode())
+
+
+def _in_a_file_of_nobody(clone: Clone, copy: Path) -> None:
+    (copy / "data" / "base" / "notes").write_text("hello")
+
+
+PLANTED: list[Callable[[Clone, Path], None]] = [
+    _in_padding, _in_free_space, _in_a_dead_row, _in_a_chunk_of_nobody, _in_a_key, _in_a_key_of_an_expression,
+    _in_an_element_s_key, _in_a_document_s_key, _in_statistics, _in_a_view, _in_a_comment, _in_settings, _in_the_log,
+    _in_a_hole_of_an_index, _in_a_graph, _in_a_map, _in_a_file_of_nobody,
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
+def test_what_is_planted_is_found(clone: Clone, copy: Path, plant: Callable[[Clone, Path], None]) -> None:
+    plant(clone, copy)
+    found, _ = clone.account(copy)
+    assert len(found) >= 1
+    assert not any("Quenzelmann" in one.line() for one in found)
+
+
+def test_a_row_that_nobody_compared_is_found(clone: Clone) -> None:
+    found, _ = clone.account(rows=LEFT - 1)
+    assert [one.station for one in found] == ["account"]
