@@ -129,7 +129,8 @@ class Looker:
         for value, hit, text, unchanged in found:
             known = self._findings.originals[hit.original]
             if not (unchanged and known.strong) or (number_column and hit.end - hit.start < _LONG_NUMBER):
-                self._coincidence(address, hit.original, text)  # a pseudonym may equal somebody else's original
+                # a pseudonym may equal somebody else's original; a number's few digits are nobody's
+                self._coincidence(address, hit.original, b"" if number_column else text)
                 continue
             what = "a full name" if known.kind == "person" else f"a value of the kind {known.kind}"
             self._leak(address, hit, text, known.address, known.kind, what, rows, value, after)
@@ -175,7 +176,7 @@ class Looker:
                 tally.example = own.original, self._row(rows, value), outline(text, own.start, own.end)
 
     def _coincidence(self, address: str, number: int, text: bytes) -> None:
-        if self._findings.originals[number].strong:
+        if text and self._findings.originals[number].strong:
             self._chances.update(self._findings.coincidences.seen(f"{self._store}.{address}", number, text))
         self._by_field[f"{self._store}.{address}"] += 1
 

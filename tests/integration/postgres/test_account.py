@@ -36,7 +36,8 @@ CREATE TABLE people (
     words tsvector GENERATED ALWAYS AS (to_tsvector('simple', name)) STORED, letter text, e vector(8)
 );
 ALTER TABLE people ALTER letter SET STORAGE EXTERNAL;
-INSERT INTO people (flag, big, id, name, tags, doc, letter, e) SELECT true, i, i, 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20),
+INSERT INTO people (flag, big, id, name, tags, doc, letter, e)
+    SELECT true, i, i, 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20),
     ARRAY['Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20), 'x'],
     jsonb_build_object('who', 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20)),
     repeat('nothing to see here, ', 150), array_fill(i / 1000.0, ARRAY[8])::vector
