@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
 
+from envclone.incidents.queries import Order, Prefetch, Query, Vector
 from envclone.models import StepResult
 
 __all__ = [
@@ -149,11 +150,24 @@ class SqlStep(_Step):
 
 
 class VectorStep(_Step):
-    """One nearest-neighbour search in a vector store."""
+    """One query of a vector store: a vector's nearest, or another form of Qdrant's query API."""
 
     kind: Literal["vector"] = "vector"
     collection: str = Field(description="The collection searched.")
-    vector: list[FiniteFloat] = Field(min_length=1, description="The query vector.")
+    vector: Vector | None = Field(
+        default=None, description="The query vector: numbers, a list of vectors, or `{indices: […], values: […]}`."
+    )
+    query: Query | None = Field(
+        default=None,
+        description="Another query than a vector's nearest, in Qdrant's JSON: `fusion`, `rrf`, `nearest` with `mmr`, "
+        "`recommend`, `discover`, `context`, `order_by`.",
+    )
+    prefetch: list[Prefetch] = Field(
+        default_factory=list, description="Queries whose results this one fuses or ranks again, in Qdrant's JSON."
+    )
+    order_by: str | Order | None = Field(default=None, description="The same as `query: {order_by: …}`.")
+    group_by: str | None = Field(default=None, description="Results grouped by a payload key; `limit` groups.")
+    group_size: int = Field(default=3, ge=1, le=1000, description="Results of each group, with `group_by`.")
     using: str = Field(default="", description="The named vector searched; empty for the default one.")
     filter: dict[str, Any] | None = Field(default=None, description="A filter in Qdrant's JSON form.")
     limit: int = Field(default=10, ge=1, le=10_000, description="How many results.")
@@ -163,6 +177,30 @@ class VectorStep(_Step):
         default_factory=dict, description="Search parameters in Qdrant's JSON form: hnsw_ef, exact, quantization."
     )
     with_payload: bool | list[str] = Field(default=True, description="Payload keys returned, as the result's rows.")
+
+    @model_validator(mode="after")
+    def _asks_one_thing(self) -> VectorStep:
+        said = [name for name in ("vector", "query", "order_by") if getattr(self, name) is not None]
+        if len(said) != 1:
+            raise ValueError("a vector step has one of vector, query and order_by")
+        fuses = self.query is not None and (self.query.fusion is not None or self.query.rrf is not None)
+        if fuses and not self.prefetch:
+            raise ValueError("a fusion needs the queries that it fuses, as prefetch")
+        if self.group_by is not None and (self.offset or self.order_by is not None):
+            raise ValueError("groups have no offset and no order_by")
+        return self
+
+    @property
+    def asked(self) -> Query:
+        """What is asked, in one form."""
+        if self.query is not None:
+            return self.query
+        return Query(order_by=self.order_by) if self.order_by is not None else Query(nearest=self.vector)
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is the nearest of one vector, and nothing else."""
+        return self.vector is not None and not self.prefetch and self.group_by is None
 
 
 class HttpStep(_Step):

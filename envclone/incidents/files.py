@@ -136,6 +136,9 @@ def _problems(path: Path, text: str, data: dict[str, Any], exc: ValidationError)
         message = str(error["msg"]).removeprefix("Value error, ")
         message = {"missing": "is missing", "extra_forbidden": "is not a field of a bundle"}.get(error["type"], message)
         found[(_place(data, error["loc"]), message)] = None
+    if data.get("steps") and any(keys[:1] == ("steps",) and len(keys) > 1 for keys, _ in found):
+        # what is wrong with a step leaves it out, and then it is said that there is none
+        found = {one: None for one in found if one[0] != ("steps",)}
     steps = data.get("steps")
     ids = [step.get("id") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     for name in twice(id for id in ids if isinstance(id, str)):

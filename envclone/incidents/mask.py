@@ -25,6 +25,7 @@ from envclone.incidents.maskjson import (
     mask_tree,
 )
 from envclone.incidents.masksql import is_plain_data, mask_sql
+from envclone.incidents.queries import Order, Prefetch, Query
 from envclone.masking.addresses import known_as
 from envclone.masking.jsontext import PathRules
 from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
@@ -138,9 +139,33 @@ class _Masker:
             update={
                 "note": self.text(step.note),
                 "filter": None if step.filter is None else mask_filter(step.filter, rule, self._masks, self.data),
+                "query": None if step.query is None else self._query(step.query, rule),
+                "prefetch": [self._prefetch(one, rule) for one in step.prefetch],
+                "order_by": self._order(step.order_by, rule),
                 "expect": expect,
             }
         )
+
+    def _prefetch(self, one: Prefetch, rule: FieldRule | None) -> Prefetch:
+        """A query whose results another works on: its filter, and those below it."""
+        return one.model_copy(
+            update={
+                "query": self._query(one.query, rule) if isinstance(one.query, Query) else one.query,
+                "filter": None if one.filter is None else mask_filter(one.filter, rule, self._masks, self.data),
+                "prefetch": [self._prefetch(below, rule) for below in one.prefetch],
+            }
+        )
+
+    def _query(self, query: Query, rule: FieldRule | None) -> Query:
+        return query.model_copy(update={"order_by": self._order(query.order_by, rule)})
+
+    def _order(self, order: str | Order | None, rule: FieldRule | None) -> str | Order | None:
+        """Where an order starts is a value of its key."""
+        if not isinstance(order, Order) or order.start_from is None:
+            return order
+        condition = {"key": order.key, "match": {"value": order.start_from}}
+        masked = mask_filter(condition, rule, self._masks, self.data)["match"]["value"]
+        return order.model_copy(update={"start_from": masked})
 
     def http_step(self, step: HttpStep) -> HttpStep:
         """A request with its query, headers and body, and the answer; a login of production's does not come along."""

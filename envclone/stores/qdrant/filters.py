@@ -12,7 +12,7 @@ from typing import Any
 
 from envclone.errors import ConfigError
 
-__all__ = ["filter_of", "params_of"]
+__all__ = ["filter_of", "params_of", "point_id"]
 
 _CLAUSES = ("must", "should", "must_not", "min_should")
 
@@ -87,7 +87,7 @@ def _condition(data: Any) -> Any:
         if kind == "is_null":
             return q.IsNullCondition(value["key"])
         if kind == "has_id":
-            return q.HasIdCondition({_point_id(item) for item in value})
+            return q.HasIdCondition({point_id(item) for item in value})
         if kind == "has_vector":
             return q.HasVectorCondition(value)
         if kind == "nested":
@@ -169,7 +169,7 @@ def _ring(data: Mapping[str, Any]) -> list[Any]:
     return [_geo_point(point) for point in data["points"]]
 
 
-def _point_id(value: Any) -> Any:
+def point_id(value: Any) -> Any:
     if isinstance(value, int):
         return value
     return uuid.UUID(str(value))

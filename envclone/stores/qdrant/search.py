@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Any
 from envclone.errors import ConfigError, EnvcloneError, UnreachableError, UsageError
 from envclone.incidents.bundle import VectorStep
 from envclone.models import Secret, StepResult
-from envclone.stores.qdrant import engine
+from envclone.stores.qdrant import engine, queries, requests
 from envclone.stores.qdrant.filters import filter_of, params_of
 from envclone.stores.qdrant.layout import Collection, collections
+from envclone.stores.qdrant.queries import engine_vector
 
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Step
@@ -59,20 +60,19 @@ class EmbeddedRunner:
         import qdrant_edge as q
 
         shards = self._shards(collection)
-        selector: Any = step.with_payload
-        if isinstance(selector, list):
-            selector = q.PayloadSelector.Include(selector)
+        if not step.plain:
+            return self._query(collection, shards, step)
         found: list[Any] = []
         several = len(shards) > 1
         for shard in shards:
             request = q.SearchRequest(
-                query=q.Query.Nearest(step.vector, step.using or None),
+                query=q.Query.Nearest(engine_vector(step.vector), step.using or None),
                 # each shard gives what the merged result may take from it
                 limit=step.limit + step.offset if several else step.limit,
                 offset=0 if several else step.offset,
                 filter=filter_of(step.filter),
                 params=params_of(step.params),
-                with_payload=selector,
+                with_payload=queries.selected(step.with_payload),
                 with_vector=False,
                 score_threshold=step.score_threshold,
             )
@@ -81,6 +81,17 @@ class EmbeddedRunner:
             return found
         found.sort(key=lambda point: point.score, reverse=_descending(collection, step.using))
         return found[step.offset : step.offset + step.limit]
+
+    def _query(self, collection: Collection, shards: list[Any], step: VectorStep) -> list[Any]:
+        """Any other form of query than the nearest of one vector."""
+        if len(shards) > 1:
+            raise ConfigError(
+                f"the step '{step.id}' fuses, groups or orders the results of the {len(shards)} shards of "
+                f"'{collection.name}', which a server does and the embedded engine does not",
+                hint="replay it in a branch with --runtime docker",
+            )
+        found = list(shards[0].query(queries.request(step, shards[0])))
+        return queries.grouped(found, step, shards[0]) if step.group_by is not None else found
 
     def _collection(self, name: str) -> Collection:
         """Raises ConfigError naming the collections there are."""
@@ -112,28 +123,17 @@ class ServerRunner:
 
     def run(self, step: Step) -> StepResult:
         """Run one search; what the server says against it is the result's `error`."""
-        from qdrant_client import models
         from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
         search = _vector_step(step)
         began = time.monotonic()
         try:
-            found = self._client.query_points(
-                collection_name=search.collection,
-                query=search.vector,
-                using=search.using or None,
-                query_filter=models.Filter.model_validate(search.filter) if search.filter else None,
-                search_params=models.SearchParams.model_validate(search.params) if search.params else None,
-                limit=search.limit,
-                offset=search.offset or None,
-                with_payload=search.with_payload,
-                score_threshold=search.score_threshold,
-            )
+            points = requests.ask(self._client, search)
         except ResponseHandlingException as exc:
             raise UnreachableError(f"the Qdrant server does not answer: {_message(exc)}") from exc
         except (UnexpectedResponse, ValueError) as exc:
             return StepResult(error=_message(exc), seconds=round(time.monotonic() - began, 6))
-        return _result(found.points, time.monotonic() - began)
+        return _result(points, time.monotonic() - began)
 
 
 class Bounded:

@@ -31,6 +31,6 @@ def test_examples(block: str, tmp_path: Path) -> None:
 
 
 def test_every_kind_of_step_and_every_field_is_described() -> None:
-    assert len(BLOCKS) == 2
+    assert len(BLOCKS) == 3
     described = set(re.findall(r"\b[a-z_]+\b", PAGE))
     assert (SqlStep.model_fields.keys() | VectorStep.model_fields.keys()) - described == set()

@@ -161,3 +161,30 @@ def test_a_payload_key_without_a_rule_stops_the_masking() -> None:
     )
     with pytest.raises(UnsafeError, match=r"articles: no rule covers the path \$\.new"):
         mask(step)
+
+
+def test_the_filters_of_every_stage_and_the_start_of_an_order_are_masked() -> None:
+    mail = "jane@corp.example"
+    only = {"must": [{"key": "mail", "match": {"value": mail}}]}
+    fused = VectorStep.model_validate(
+        {
+            "id": "v",
+            "store": "kb",
+            "collection": "articles",
+            "query": {"fusion": "rrf"},
+            "filter": only,
+            "prefetch": [
+                {"query": [0.5], "filter": only},
+                {"query": {"fusion": "dbsf"}, "prefetch": [{"query": {"nearest": [0.5]}, "filter": only}]},
+            ],
+        }
+    )
+    ordered = VectorStep.model_validate(
+        {"id": "o", "store": "kb", "collection": "articles", "order_by": {"key": "mail", "start_from": mail}}
+    )
+    begins = {"order_by": {"key": "mail", "start_from": mail}}
+    same = VectorStep.model_validate({"id": "q", "store": "kb", "collection": "articles", "query": begins})
+    done = mask(fused, ordered, same)
+    new_mail = masks().value("mail", mail)
+    text = json.dumps(done.model_dump(mode="json"))
+    assert mail not in text and text.count(str(new_mail)) == 5

@@ -1,0 +1,174 @@
+"""The forms that a vector step can ask in: those of Qdrant's `POST /collections/NAME/points/query`, as typed values.
+
+https://api.qdrant.tech/api-reference/search/query-points. What cannot be asked again with the same answer is refused by
+its name: a random sample, a model that the server runs, a formula.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, FiniteFloat, Tag, model_validator
+
+__all__ = [
+    "Context",
+    "Discover",
+    "Given",
+    "Mmr",
+    "Order",
+    "Prefetch",
+    "Query",
+    "Recommend",
+    "Rrf",
+    "Sparse",
+    "Vector",
+]
+
+_REFUSED = {
+    "formula": "formula queries cannot be replayed yet",
+    "sample": "a random sample gives another answer each time, and cannot be compared",
+    "relevance_feedback": "relevance feedback cannot be replayed yet",
+    "text": "a text that the server embeds cannot be replayed: give its vector",
+    "image": "an image that the server embeds cannot be replayed: give its vector",
+    "object": "an object that the server embeds cannot be replayed: give its vector",
+    "lookup_from": "vectors that another collection gives (lookup_from) cannot be replayed: give the vectors",
+}
+
+
+def _refuse(value: Any) -> Any:
+    """Raise ValueError for a form that is known and cannot be replayed."""
+    for name, why in _REFUSED.items():
+        if isinstance(value, dict) and name in value:
+            raise ValueError(why)
+    return value
+
+
+class _Form(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _known(cls, value: Any) -> Any:
+        return _refuse(value)
+
+
+class Sparse(_Form):
+    """A sparse vector: the indices that have a value, and the values."""
+
+    indices: list[int] = Field(min_length=1, description="Indices, each once.")
+    values: list[FiniteFloat] = Field(description="A value per index.")
+
+    @model_validator(mode="after")
+    def _fits(self) -> Sparse:
+        if len(self.indices) != len(self.values) or len(set(self.indices)) != len(self.indices):
+            raise ValueError("a sparse vector has one value for each index, and each index once")
+        return self
+
+
+def _form(value: Any) -> str:
+    """Which form of vector a value is meant to be, so that only what is wrong with that one is said."""
+    if isinstance(value, dict | Sparse):
+        return "(sparse)"
+    if isinstance(value, list):
+        return "(multi)" if value and isinstance(value[0], list) else "(dense)"
+    return "(id)"
+
+
+Dense = Annotated[list[FiniteFloat], Field(min_length=1)]
+Multi = Annotated[list[Dense], Field(min_length=1)]
+_Forms = Annotated[Dense, Tag("(dense)")] | Annotated[Multi, Tag("(multi)")] | Annotated[Sparse, Tag("(sparse)")]
+_BY_FORM = Discriminator(
+    _form,
+    custom_error_type="vector",
+    custom_error_message="must be numbers, a list of vectors, or {indices: […], values: […]}",
+)
+Vector = Annotated[_Forms, _BY_FORM, BeforeValidator(_refuse)]
+"""Dense numbers, a list of such (a multi-vector), or a sparse vector."""
+Given = Annotated[_Forms | Annotated[int | str, Tag("(id)")], _BY_FORM, BeforeValidator(_refuse)]
+"""A vector, or the id of the point that has it."""
+
+
+class Mmr(_Form):
+    """Maximal marginal relevance: how diverse the answer is, and among how many it is chosen."""
+
+    diversity: FiniteFloat = Field(default=0.5, ge=0, le=1, description="0 is relevance alone, 1 diversity alone.")
+    candidates_limit: int | None = Field(default=None, ge=1, description="Among how many; by default `limit`.")
+
+
+class Rrf(_Form):
+    """Reciprocal rank fusion with parameters."""
+
+    k: int = Field(default=2, ge=1, description="The constant of the formula.")
+    weights: list[FiniteFloat] | None = Field(default=None, description="The weight of each prefetch.")
+
+
+class Recommend(_Form):
+    """What is like some points or vectors, and unlike others."""
+
+    positive: list[Given] = Field(default_factory=list, description="What it is like.")
+    negative: list[Given] = Field(default_factory=list, description="What it is unlike.")
+    strategy: Literal["average_vector", "best_score", "sum_scores"] = Field(
+        default="average_vector", description="How the examples are put together."
+    )
+
+    @model_validator(mode="after")
+    def _some(self) -> Recommend:
+        if not self.positive and not (self.negative and self.strategy != "average_vector"):
+            raise ValueError("a recommendation needs positive examples")
+        return self
+
+
+class Context(_Form):
+    """A pair: nearer to the positive than to the negative."""
+
+    positive: Given
+    negative: Given
+
+
+class Discover(_Form):
+    """What is nearest to a target within a context."""
+
+    target: Given
+    context: list[Context] = Field(default_factory=list)
+
+
+class Order(_Form):
+    """An order by a payload key instead of by distance."""
+
+    key: str
+    direction: Literal["asc", "desc"] = "asc"
+    start_from: int | FiniteFloat | str | None = None
+
+
+class Query(_Form):
+    """One form of query; the others are absent."""
+
+    nearest: Given | None = None
+    mmr: Mmr | None = Field(default=None, description="Of `nearest`.")
+    fusion: Literal["rrf", "dbsf"] | None = None
+    rrf: Rrf | None = None
+    recommend: Recommend | None = None
+    discover: Discover | None = None
+    context: list[Context] | None = None
+    order_by: str | Order | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Query:
+        said = [name for name in type(self).model_fields if name != "mmr" and getattr(self, name) is not None]
+        if len(said) != 1:
+            raise ValueError("a query has one form: nearest, fusion, rrf, recommend, discover, context or order_by")
+        if self.mmr is not None and self.nearest is None:
+            raise ValueError("mmr is a part of a nearest query")
+        return self
+
+
+class Prefetch(_Form):
+    """A query whose results another one works on."""
+
+    query: Query | Given | None = Field(default=None, description="Without one: points by their filter.")
+    using: str = ""
+    filter: dict[str, Any] | None = None
+    params: dict[str, Any] = Field(default_factory=dict)
+    limit: int = Field(default=10, ge=1, le=100_000)
+    score_threshold: FiniteFloat | None = None
+    prefetch: list[Prefetch] = Field(default_factory=list)

@@ -1,0 +1,181 @@
+"""Every form of query against the embedded engine and against Qdrant's own client-side model of its API."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import qdrant_edge as q
+from qdrant_client import QdrantClient, models
+
+from envclone.errors import ConfigError
+from envclone.incidents.bundle import VectorStep
+from envclone.models import Endpoint, StepResult
+from envclone.stores.qdrant.search import EmbeddedRunner, ServerRunner
+from envclone.stores.qdrant.store import QdrantStore
+
+POINTS = 80
+
+
+def _rows() -> list[tuple[int, list[float], list[list[float]], tuple[list[int], list[float]], dict[str, Any]]]:
+    rng = np.random.default_rng(7)
+    rows = []
+    for i in range(POINTS):
+        dense = rng.normal(size=8).astype(np.float32)
+        late = rng.normal(size=(3, 8)).astype(np.float32)
+        indices = sorted(rng.choice(40, size=5, replace=False).tolist())
+        values = rng.random(5).astype(np.float32)
+        payload = {"thread": f"t{i % 9}", "n": i, "tags": [f"x{i % 4}", f"y{i % 3}"]}
+        rows.append((i + 1, dense.tolist(), late.tolist(), (indices, values.tolist()), payload))
+    return rows
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("queries") / "storage"
+    shard = root / "collections" / "docs" / "0"
+    shard.parent.mkdir(parents=True)
+    late = q.EdgeVectorParams(
+        size=8, distance=q.Distance.Cosine, multivector_config=q.MultiVectorConfig(q.MultiVectorComparator.MaxSim)
+    )
+    config = q.EdgeConfig(
+        vectors={"dense": q.EdgeVectorParams(size=8, distance=q.Distance.Cosine), "late": late},
+        sparse_vectors={"words": q.EdgeSparseVectorParams()},
+    )
+    edge = q.EdgeShard.create(str(shard), config)
+    points = [
+        q.Point(ident, {"dense": dense, "late": many, "words": q.SparseVector(*sparse)}, payload)
+        for ident, dense, many, sparse, payload in _rows()
+    ]
+    edge.update(q.UpdateOperation.upsert_points(points))
+    for key, kind in (("n", q.PayloadSchemaType.Integer), ("thread", q.PayloadSchemaType.Keyword)):
+        edge.update(q.UpdateOperation.create_field_index(key, kind))
+    edge.flush()
+    edge.close()
+    return root
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[QdrantClient]:
+    """The client's local mode: written by Qdrant for tests, and independent of the embedded engine."""
+    made = QdrantClient(":memory:")
+    late = models.MultiVectorConfig(comparator=models.MultiVectorComparator.MAX_SIM)
+    made.create_collection(
+        "docs",
+        vectors_config={
+            "dense": models.VectorParams(size=8, distance=models.Distance.COSINE),
+            "late": models.VectorParams(size=8, distance=models.Distance.COSINE, multivector_config=late),
+        },
+        sparse_vectors_config={"words": models.SparseVectorParams()},
+    )
+    made.upsert(
+        "docs",
+        [
+            models.PointStruct(
+                id=ident,
+                vector={
+                    "dense": dense,
+                    "late": many,
+                    "words": models.SparseVector(indices=sparse[0], values=sparse[1]),
+                },
+                payload=payload,
+            )
+            for ident, dense, many, sparse, payload in _rows()
+        ],
+    )
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def runner(root: Path) -> Iterator[EmbeddedRunner]:
+    with QdrantStore().connect(Endpoint("kb", "qdrant", path=root)) as found:
+        assert isinstance(found, EmbeddedRunner)
+        yield found
+
+
+def step(**parts: Any) -> VectorStep:
+    return VectorStep.model_validate({"id": "s", "store": "kb", "collection": "docs", "limit": 7} | parts)
+
+
+DENSE = [0.3, -0.2, 0.9, 0.1, 0.0, 0.4, -0.5, 0.2]
+OTHER = [-0.3, 0.8, 0.1, 0.1, 0.7, -0.4, 0.5, 0.2]
+SPARSE = {"indices": [1, 5, 12, 30], "values": [1.0, 0.5, 0.25, 2.0]}
+NOT_T1 = {"must_not": [{"key": "thread", "match": {"value": "t1"}}]}
+HYBRID = [{"query": DENSE, "using": "dense", "limit": 20}, {"query": SPARSE, "using": "words", "limit": 20}]
+FORMS: dict[str, dict[str, Any]] = {
+    "dense": {"vector": DENSE, "using": "dense"},
+    "sparse": {"vector": SPARSE, "using": "words"},
+    "late": {"vector": [DENSE, OTHER], "using": "late"},
+    "nearest-by-id": {"query": {"nearest": 5}, "using": "dense"},
+    "filtered": {"vector": DENSE, "using": "dense", "filter": NOT_T1, "offset": 3},
+    "rrf": {"query": {"fusion": "rrf"}, "prefetch": HYBRID},
+    "rrf-filtered": {"query": {"fusion": "rrf"}, "prefetch": [HYBRID[0] | {"filter": NOT_T1}, HYBRID[1]]},
+    "dbsf": {"query": {"fusion": "dbsf"}, "prefetch": HYBRID},
+    "ranked-again": {"vector": [DENSE, OTHER], "using": "late", "prefetch": [HYBRID[0]]},
+    "nested": {
+        "vector": DENSE,
+        "using": "dense",
+        "prefetch": [{"query": {"fusion": "rrf"}, "prefetch": HYBRID, "limit": 15}],
+    },
+    "recommend": {"query": {"recommend": {"positive": [1, 2], "negative": [3]}}, "using": "dense"},
+    "recommend-vector": {"query": {"recommend": {"positive": [DENSE, 4]}}, "using": "dense"},
+    "best-score": {
+        "query": {"recommend": {"positive": [1, 2], "negative": [3], "strategy": "best_score"}},
+        "using": "dense",
+    },
+    "sum-scores": {"query": {"recommend": {"positive": [1, 2], "strategy": "sum_scores"}}, "using": "dense"},
+    "discover": {
+        "query": {"discover": {"target": DENSE, "context": [{"positive": 1, "negative": 2}]}},
+        "using": "dense",
+    },
+    "context": {
+        "query": {"context": [{"positive": 1, "negative": 2}, {"positive": 3, "negative": 4}]},
+        "using": "dense",
+    },
+    "order": {"order_by": "n"},
+    "order-down": {"order_by": {"key": "n", "direction": "desc", "start_from": 40}},
+    "groups": {"vector": DENSE, "using": "dense", "limit": 3, "group_by": "thread", "group_size": 2},
+    "groups-of-lists": {"vector": DENSE, "using": "dense", "limit": 4, "group_by": "tags", "with_payload": ["n"]},
+}
+TIES = {"context", "rrf", "rrf-filtered"}
+"""Forms that give several points the same score: their order, and which of the last are there, is anybody's."""
+
+
+def _whole_ties(result: StepResult) -> list[set[int | str]]:
+    """The ids of each score but the last."""
+    found: dict[float, set[int | str]] = {}
+    for ident, score in zip(result.ids, result.scores, strict=True):
+        found.setdefault(round(score, 4), set()).add(ident)
+    return [found[score] for score in sorted(found, reverse=True)][:-1]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_form_is_answered_as_qdrant_answers_it(runner: EmbeddedRunner, client: QdrantClient, form: str) -> None:
+    asked = step(**FORMS[form])
+    mine, theirs = runner.run(asked), ServerRunner(client).run(asked)
+    assert mine.error is None and theirs.error is None
+    assert mine.ids
+    if form in TIES:
+        assert _whole_ties(mine) == _whole_ties(theirs)
+    else:
+        assert mine.ids == theirs.ids
+        assert mine.rows == theirs.rows
+    if not form.startswith("order"):
+        assert sorted(mine.scores) == pytest.approx(sorted(theirs.scores), abs=1e-4)
+
+
+def test_diversity_is_the_engine_s_own(runner: EmbeddedRunner) -> None:
+    plain = runner.run(step(vector=DENSE, using="dense", limit=20))
+    alike = runner.run(step(query={"nearest": DENSE, "mmr": {"diversity": 0.0, "candidates_limit": 20}}, using="dense"))
+    mixed = runner.run(step(query={"nearest": DENSE, "mmr": {"diversity": 0.9, "candidates_limit": 20}}, using="dense"))
+    assert alike.ids == plain.ids[:7]
+    assert set(mixed.ids) <= set(plain.ids) and mixed.ids != alike.ids
+
+
+def test_a_point_that_is_not_there_is_named_as_the_reason(runner: EmbeddedRunner) -> None:
+    with pytest.raises(ConfigError, match="names a point that has no vector 'dense'"):
+        runner.run(step(query={"nearest": 9999}, using="dense"))
