@@ -6,6 +6,7 @@ leaves, and texts that only Python reads right, go the same way word by word.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
@@ -16,12 +17,12 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.corpus import Corpus
 from envclone.masking.judge import Judge
-from envclone.masking.lexicon import Lexicon, WordType, lower
+from envclone.masking.lexicon import Lexicon, WordType
 from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
 from envclone.masking.parts import SHORTEST, Parts, grouped
 from envclone.masking.patterns import Places, Span, by_form
-from envclone.masking.runs import Runs, cut
+from envclone.masking.runs import Runs, cut, lower
 from envclone.masking.strangers import CUES, strangers
 from envclone.masking.uuids import numbers_of, uuids_in
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Finder"]
 
 _SEPARATOR = "\x00"
+_LONE = re.compile("[\ud800-\udfff]")
 _PARTICLE = 3
 """Letters of the longest particle in a name."""
 _WORTH = 2048
@@ -49,9 +51,11 @@ class Finder:
         self._net = net
 
     def spans(self, text: str) -> list[Span]:
-        """What would be replaced in a text without lone surrogates: in order, no two overlapping."""
+        """What would be replaced in a text: in order, no two overlapping."""
         look = self._looker.look(text) if len(text) >= _WORTH and available() else None
-        return self.reference(text) if look is None else self.quick(text, look)
+        if look is not None:
+            return self.quick(text, look)
+        return self.reference(text if text.isascii() else _LONE.sub("\ufffd", text))
 
     def look(self, text: str) -> Look | None:
         """What the compiled loop says of a text; None when only Python reads it right."""
@@ -89,7 +93,7 @@ class Finder:
         return self._collected(text, None, runs, persons, cues, parted, anchors, look.places, far=look.far)
 
     def reference(self, text: str) -> list[Span]:
-        """The same, word by word."""
+        """The same, word by word, of a text without lone surrogates."""
         lexicon, folded = self.lexicon, lower(text)
         runs = cut(text, folded)
         words, small = runs.words, runs.small
@@ -154,9 +158,9 @@ class Finder:
             start += len(one) + 1
 
     def _spelled(self, folded: str, runs: Runs, found: Sequence[int]) -> Iterator[Span]:
-        spelled, words, starts = self.lexicon.spelled, runs.words, runs.starts
-        for i in found:
-            for text, offset, kind in spelled.get(words[i], ()):
+        spelled, starts = self.lexicon.spelled, runs.starts
+        for i, word in zip(found, runs.cut_at(found), strict=True):
+            for text, offset, kind in spelled.get(word, ()):
                 start = starts[i] - offset
                 if folded.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
                     yield start, -(start + len(text)), kind

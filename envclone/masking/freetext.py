@@ -37,7 +37,6 @@ _NUMBERS = _GROUPED | {"national_id"}
 _MEMORY = 1 << 16
 """Identities of one kind whose pseudonyms are remembered."""
 _ODD = re.compile(r"[^\w \-]|_|\s\s")
-_LONE = re.compile("[\ud800-\udfff]")
 
 
 class FreeText:
@@ -121,8 +120,7 @@ class FreeText:
         return apart(text, found[None])
 
     def _plain_edits(self, text: str) -> list[Edit]:
-        searched = text if text.isascii() else _LONE.sub("\ufffd", text)
-        spans = self.finder.spans(searched)
+        spans = self.finder.spans(text)
         persons: Mapping[tuple[int, int], str] = {}
         if self._whole:
             spans, persons = self._persons.told(text, spans)

@@ -18,12 +18,12 @@ from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
 from envclone.masking.parts import canonical
 from envclone.masking.phone import national_number
-from envclone.masking.runs import cut
+from envclone.masking.runs import cut, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.masking.wordset import WordSet
 
-__all__ = ["Lexicon", "Spelling", "WordType", "lower"]
+__all__ = ["Lexicon", "Spelling", "WordType"]
 
 _AT_ONCE = 1 << 13
 _SHORTEST_TOKEN = 3
@@ -156,14 +156,6 @@ class Lexicon:
                 plain = " ".join(name.split())
                 for spelling in {plain, *_turned(plain)}:
                     _put(spellings, spelling, "person")
-
-
-def lower(text: str) -> str:
-    """The text in lower case, character by character, so that places in it stay the same."""
-    folded = text.lower()
-    if len(folded) == len(text):
-        return folded
-    return "".join([c if len(c.lower()) != 1 else c.lower() for c in text])
 
 
 def _put(found: dict[str, _T], pattern: str, value: _T) -> None:

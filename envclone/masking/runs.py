@@ -9,7 +9,7 @@ from unicodedata import category
 
 import numpy as np
 
-__all__ = ["Runs", "cut", "letter_table"]
+__all__ = ["Runs", "cut", "letter_table", "lower"]
 
 _ASCII = 128
 _DIGITS = 7
@@ -42,16 +42,24 @@ class Runs:
         self.lengths = np.asarray(ends) - np.asarray(starts)
 
     def cut_at(self, chosen: Any) -> list[str]:
-        """The words that an array of truth values chooses, in lower case where that does not change their length."""
+        """The words that an array of truth values or some numbers choose, in lower case."""
         text = self.text
         starts, ends = np.asarray(self.starts)[chosen].tolist(), np.asarray(self.ends)[chosen].tolist()
-        return [text[start:end].lower() for start, end in zip(starts, ends, strict=True)]
+        return [lower(text[start:end]) for start, end in zip(starts, ends, strict=True)]
 
     def gap(self, word: int) -> str:
         """What stands between a word and the one behind it; 'x' when there is none."""
         if not 0 <= word < len(self.words) - 1:
             return "x"
         return self.text[self.ends[word] : self.starts[word + 1]]
+
+
+def lower(text: str) -> str:
+    """The text in lower case, character by character, so that places in it stay the same."""
+    folded = text.lower()
+    if len(folded) == len(text):
+        return folded
+    return "".join([c if len(c.lower()) != 1 else c.lower() for c in text])
 
 
 def cut(text: str, folded: str) -> Runs:

@@ -11,11 +11,11 @@ import numpy as np
 from envclone.masking.escapes import codes_of
 from envclone.masking.kernels import texts as kernels
 from envclone.masking.known import hashes_of
-from envclone.masking.lexicon import Lexicon, lower
+from envclone.masking.lexicon import Lexicon
 from envclone.masking.names import given_names
 from envclone.masking.parts import ENDINGS
 from envclone.masking.patterns import Places
-from envclone.masking.runs import Runs, letter_table
+from envclone.masking.runs import Runs, letter_table, lower
 from envclone.masking.strangers import CUES
 
 __all__ = ["Look", "Looker"]

@@ -17,6 +17,9 @@ from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import Tally, pairs_of_one_person
 from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
+from envclone.verifier.nested import holds, outside
+from envclone.verifier.numbers import Numbers, NumberTally
+from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
 from envclone.verifier.search import Hit
 
@@ -70,6 +73,8 @@ class Looker:
         self._store, self._plan, self._search, self._weak = store, plan, search, weak
         self._people, self._subjects, self._findings = people, people.subjects, findings
         self._tallies: dict[str, Tally] = {}
+        self._columns: dict[str, NumberTally] = {}
+        self._numbers = Numbers(findings.originals if any(map(_keeps_numbers, plan.rules.values())) else Originals())
         self._clear()
 
     def _clear(self) -> None:
@@ -78,6 +83,7 @@ class Looker:
         self._by_field: Counter[str] = Counter()
         self._seen: dict[Where, _Seen] = {}
         self._counted: dict[str, Tally] = {}
+        self._counted_numbers: dict[str, NumberTally] = {}
 
     def batch(self, address: str, before: Sequence[Any], after: Sequence[Any], places: Sequence[str] = ()) -> None:
         """Search values beside any row: definitions, large objects."""
@@ -85,8 +91,8 @@ class Looker:
         rows = Rows(address, {}, {}, places) if places else None
         before = after if list(before) == list(after) else before
         texts = Texts(after, decoded=after is before)
-        self._strong(address, None, before, after, texts, rows)
-        self._pairs(address, after, self._weak_hits(texts), rows)
+        told = self._strong(address, None, before, after, texts, rows)
+        self._pairs(address, after, outside(self._weak_hits(texts), told), rows)
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""
@@ -95,15 +101,17 @@ class Looker:
             after = made.get(address, before)
             self._values += len(after) - sum(value is None for value in after)
             texts = Texts(after, decoded=after is before)
-            self._strong(address, rule, before, after, texts, rows)
+            told = self._strong(address, rule, before, after, texts, rows)
             if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
                 continue
             if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
-                hits = self._weak_hits(texts, None if after is before else before)
+                hits = outside(self._weak_hits(texts, None if after is before else before), told)
                 if rule is None or rule.base not in NUMBERS:
                     self._pairs(address, after, hits, rows)
                 if rule is None or not rule.masked:
                     self._same_subject(address, hits, rows)
+            if rule is not None and _keeps_numbers(rule):
+                self._number_column(address, after, rows)
 
     def computed(self, address: str, values: Sequence[Any]) -> None:
         """Search what the store computed itself, in the sanitized store."""
@@ -123,17 +131,37 @@ class Looker:
         after: Sequence[Any],
         texts: Texts,
         rows: Rows | None,
-    ) -> None:
+    ) -> dict[int, list[Found]]:
+        """Report what is an identity by itself; what it holds, such as the name in an address, is not told again.
+
+        Returns what was reported, by value.
+        """
         number_column = rule is not None and rule.base in NUMBERS
         found = self._search.find(texts) if after is before else self._search.compare(before, texts)
-        for value, hit, text, unchanged in found:
-            known = self._findings.originals[hit.original]
-            if not (unchanged and known.strong) or (number_column and hit.end - hit.start < _LONG_NUMBER):
+        leaking: dict[int, list[Found]] = defaultdict(list)
+        for one in found:
+            value, hit, text, unchanged = one
+            if not (unchanged and self._findings.originals[hit.original].strong) or (
+                number_column and hit.end - hit.start < _LONG_NUMBER
+            ):
                 # a pseudonym may equal somebody else's original; a number's few digits are nobody's
                 self._coincidence(address, hit.original, b"" if number_column else text)
-                continue
-            what = "a full name" if known.kind == "person" else f"a value of the kind {known.kind}"
-            self._leak(address, hit, text, known.address, known.kind, what, rows, value, after)
+            else:
+                leaking[value].append(one)
+        for value, those in leaking.items():
+            for _, hit, text, _ in those:
+                if any(holds(other.hit, hit) for other in those):
+                    continue
+                known = self._findings.originals[hit.original]
+                what = "a full name" if known.kind == "person" else f"a value of the kind {known.kind}"
+                self._leak(address, hit, text, known.address, known.kind, what, rows, value, after)
+        return leaking
+
+    def _number_column(self, address: str, values: Sequence[Any], rows: Rows) -> None:
+        tally = self._counted_numbers.setdefault(address, NumberTally())
+        found = self._numbers.count(values, tally)
+        if found is not None and tally.example is None:
+            tally.example = found[0], self._row(rows, found[1])
 
     def _weak_hits(self, texts: Texts, before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
         found: dict[int, list[Found]] = defaultdict(list)
@@ -216,13 +244,20 @@ class Looker:
 
     def found(self) -> tuple[Any, ...]:
         """Counts, numbers of originals, and what leaks."""
-        found = self._values, self._chances, self._by_field, self._seen, self._counted
+        found = (
+            self._values,
+            self._chances,
+            self._by_field,
+            self._seen,
+            self._counted,
+            self._counted_numbers,
+        )
         self._clear()
         return found
 
     def take(self, found: Any) -> None:
         """Add to the findings."""
-        values, chances, by_field, seen, counted = found
+        values, chances, by_field, seen, counted, numbers = found
         self._findings.values += values
         self._findings.coincidences.add(chances)
         self._findings.by_field.update(by_field)
@@ -230,6 +265,8 @@ class Looker:
             self._report(address, source, kind, what, one)
         for address, tally in counted.items():
             self._tallies.setdefault(address, Tally()).merge(tally)
+        for address, column in numbers.items():
+            self._columns.setdefault(address, NumberTally()).merge(column)
 
     def judge(self) -> None:
         """When everything was looked at: which fields repeat what their rows' own subjects are called."""
@@ -241,7 +278,14 @@ class Looker:
                 expected = sum(tally.expected)
                 what = f"what the row's own subject is called ({expected:.3g} times by chance)"
                 self._report(address, source, kind, what, one)
-        self._tallies = {}
+        for address, column in self._columns.items():
+            if column.leaks() and column.example is not None:
+                number, row = column.example
+                known = self._findings.originals[number]
+                one = _Seen(len(column.seen), True, [row] if row else [])
+                what = f"different numbers of the kind {known.kind} ({column.expected:.3g} by chance)"
+                self._report(address, known.address, known.kind, what, one)
+        self._tallies, self._columns = {}, {}
 
     def _report(self, address: str, source: str, kind: str, what: str, one: _Seen) -> None:
         place = f"{self._store}.{address}"
@@ -269,6 +313,10 @@ class Looker:
 
 _LONG_NUMBER = 12
 """Digits of an identity that a column of numbers does not hold by chance."""
+
+
+def _keeps_numbers(rule: FieldRule) -> bool:
+    return not rule.masked and rule.base in NUMBERS
 
 
 def _remedy(address: str, rule: FieldRule | None, kind: str, one: _Seen) -> str:

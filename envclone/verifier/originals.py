@@ -6,7 +6,7 @@ import ipaddress
 import json
 import re
 from array import array
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,6 +131,13 @@ class Originals:
             block[np.repeat(chosen, lengths)],
             np.cumsum(lengths[chosen]).astype(np.uint64),
         )
+
+    def of_kinds(self, kinds: Collection[str]) -> Iterator[tuple[int, str]]:
+        """Those of some kinds: number, value."""
+        wanted = [at for at, source in enumerate(self._known) if source.kind in kinds]
+        sources = np.array(self._source_of, np.uint16)
+        for number in np.flatnonzero(np.isin(sources, wanted)).tolist():
+            yield number, self._values[number]
 
     def items(self) -> Iterator[tuple[int, str, Original]]:
         """All of them: number, value, source."""

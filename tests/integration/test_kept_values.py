@@ -30,14 +30,16 @@ sanitize:
       public.people.zip: address
       public.people.ssn: national_id
       public.people.login: username
+      public.people.mail: email
+      public.calls.*: keep
       public.orders.*: keep
       public.lines.*: keep
 """
 PEOPLE = [
-    (1, "Wolfhard", "Quenzelmann", "Lindenweg 4", "80337", "536-22-8741", "wquenzel"),
-    (2, "Brunhilda", "Drachsler", "Am Bach 7", "10115", "417-55-3021", "bdrach"),
-    (3, "Jessica", "Henderson", "Oak St 9", "20095", "223-44-9910", "jhend"),
-    (4, "Grace", "Moraleda", "Elm St 12", "20097", "223-44-7712", "gmoral"),
+    (1, "Wolfhard", "Quenzelmann", "Lindenweg 4", "80337", "536-22-8741", "wquenzel", "wolfhard.quenzelmann@q.example"),
+    (2, "Brunhilda", "Drachsler", "Am Bach 7", "10115", "417-55-3021", "bdrach", "bd@q.example"),
+    (3, "Jessica", "Henderson", "Oak St 9", "20095", "223-44-9910", "jhend", "jh@q.example"),
+    (4, "Grace", "Moraleda", "Elm St 12", "20097", "223-44-7712", "gmoral", "gm@q.example"),
 ]
 
 
@@ -47,13 +49,15 @@ def prod() -> Iterator[Production]:
         server.create_database("app")
         server.execute(
             "CREATE TABLE people (id int PRIMARY KEY, first_name text, last_name text, street text, zip text,"
-            " ssn text, login text);"
+            " ssn text, login text, mail text);"
             "CREATE TABLE orders (id int PRIMARY KEY, person int REFERENCES people, note text, log jsonb);"
+            "CREATE TABLE calls (id int PRIMARY KEY, callee bigint);"
+            "INSERT INTO calls SELECT i, 223000000 + i * 7 FROM generate_series(1, 40) i;"
             "CREATE TABLE lines (id int PRIMARY KEY, item int REFERENCES orders, remark text)",
             "app",
         )
         with server.connect("app") as conn, conn.cursor() as cursor:
-            cursor.executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s)", PEOPLE)
+            cursor.executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s, %s)", PEOPLE)
             cursor.executemany(
                 "INSERT INTO orders VALUES (%s, %s, %s, %s)",
                 [(i, i % 4 + 1, f"by the grace of order {i}", json.dumps({"carrier": "swift"})) for i in range(40)],
@@ -89,17 +93,21 @@ def test_everything_is_found_in_one_run_with_rows_and_remedies(here: Place, prod
         here,
         prod,
         "UPDATE orders SET note = 'Wolfhard Quenzelmann, Lindenweg 4' WHERE id = 7;"
+        "UPDATE orders SET note = 'ask wolfhard.quenzelmann@q.example' WHERE id = 8;"
         """UPDATE orders SET log = '{"pin": "536-22-8741"}' WHERE id = 9;"""
         """UPDATE orders SET log = '{"u": "wquenzel"}' WHERE id = 11;"""
         "COMMENT ON TABLE orders IS 'complaints of Wolfhard Quenzelmann (536-22-8741)';"
         "CREATE TYPE e AS ENUM ('a', 'x-417-55-3021')",
-        "UPDATE orders SET note = 'none', log = '{}' WHERE id IN (7, 9, 11); COMMENT ON TABLE orders IS NULL;"
+        "UPDATE orders SET note = 'none', log = '{}' WHERE id IN (7, 8, 9, 11); COMMENT ON TABLE orders IS NULL;"
         "DROP TYPE e",
     )
     found = {(one["station"], one["place"], one["kind"]): one for one in error["findings"]}
     names = found["fields", "main.public.orders.note", "person"]
     assert names["examples"][0].startswith("id=7, ctid (")
     assert names["context"].startswith("[aaaaaaaa aaaaaaaaaaa]")
+    assert names["times"] == 1  # the name in the address is told once, with the address
+    assert [one["kind"] for one in error["findings"] if "email" in one["kind"]] == ["email"]
+    assert found["fields", "main.public.orders.note", "email"]["times"] == 1
     assert names["remedy"] == "Mask it: public.orders.note: text"
     pin = found["fields", "main.public.orders.log", "national_id"]
     assert pin["examples"][0].endswith("at $.pin")
@@ -127,6 +135,20 @@ def test_a_column_that_repeats_what_its_subject_is_called_is_refused(here: Place
     (one,) = error["findings"]
     assert one["place"] == f"main.public.{table}"
     assert "own subject" in one["what"]
+
+
+def test_a_column_of_numbers_that_repeats_masked_ones_is_refused_and_an_amount_is_not(
+    here: Place, prod: Production
+) -> None:
+    error = _refused(
+        here,
+        prod,
+        "UPDATE calls SET callee = replace(ssn, '-', '')::bigint FROM people WHERE people.id = calls.id",
+        "UPDATE calls SET callee = 223000000 + id * 7",
+    )
+    (one,) = error["findings"]
+    assert (one["place"], one["kind"]) == ("main.public.calls.callee", "national_id")
+    assert "4 different numbers" in f"{one['times']} {one['what']}" and one["examples"][0].startswith("id=")
 
 
 def test_an_exception_is_signed_and_shown(here: Place, prod: Production) -> None:

@@ -22,7 +22,16 @@ UUID = "7d4fa3c1-9f2e-4b77-8c5d-0011aabb2233"
 IDENTITIES = {
     "person": [
         *("Jane Doe", "Will Smith", "Mark Young", "Li Wu", "O'Brien, Pat", "José Núñez", "Grace Hopper", "May Brown"),
-        *("Test Quimby", "Ångström Ödön", "Søren Ærø", "Nikos Pappas", "Wolfhard Quenzelmann", NAME, "Dr. Ann Lee MD"),
+        *(
+            "Test Quimby",
+            "Aİda Doe",
+            "Ångström Ödön",
+            "Søren Ærø",
+            "Nikos Pappas",
+            "Wolfhard Quenzelmann",
+            NAME,
+            "Dr. Ann Lee MD",
+        ),
         *LABELLED["persons"],
     ],
     "email": ["jdoe82", "root.of.it"],
@@ -79,6 +88,7 @@ WORDS = st.sampled_from(
             "Pat",
             "O'Brien",
             "İlker",
+            "Aİda",
         ),
         *("Quenzelmann", "quenzelmanns", "wquenzelmann", "WolfhardQuenzelmann", "janedoe", "jdoe", "Doe's", "Smiths"),
         *(
