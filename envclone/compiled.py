@@ -14,9 +14,12 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import re
+import shutil
 import stat
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from functools import cache
 from hashlib import blake2b
@@ -28,6 +31,9 @@ __all__ = ["Loop", "available", "kernel", "lean", "prepare", "reason"]
 _PACKAGE = Path(__file__).parent
 _MARK = "from envclone.compiled import"
 _COMPLETE = "complete"
+_NAME = re.compile(r"loops-[0-9a-f]{16}")
+_OLD = 30 * 86400
+"""Seconds after which what nobody loads is removed."""
 _COMPILING = "compiling the loops of image making: once, about a minute"
 
 
@@ -92,6 +98,7 @@ def prepare(say: Callable[[str], None]) -> None:
         if hasattr(room, "warm"):
             room.warm()
     complete.touch()
+    _clear(_place())
 
 
 class Loop:
@@ -161,6 +168,17 @@ def _place() -> Path:
         except OSError:
             continue
     return Path(tempfile.mkdtemp(prefix="envclone-loops-"))
+
+
+def _clear(place: Path) -> None:
+    """Remove what other versions compiled and nobody has loaded for a month."""
+    for other in place.parent.glob("loops-*"):
+        try:
+            last = (other / _COMPLETE).stat().st_mtime
+        except OSError:  # half compiled, perhaps just now
+            last = other.lstat().st_mtime if other.exists() else time.time()
+        if other != place and _NAME.fullmatch(other.name) and time.time() - last > _OLD and _is_private(other):
+            shutil.rmtree(other, ignore_errors=True)
 
 
 def _parents() -> Iterator[Path]:

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from typing import Any
+from functools import cache
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from envclone.compiled import available
-from envclone.masking.kernels import sets
 from envclone.packed import Packed, pack
+
+if TYPE_CHECKING:
+    from types import ModuleType
 
 __all__ = ["Distinct", "Hashes"]
 
@@ -96,7 +100,7 @@ class Distinct:
             self._take_one_by_one(values, numbers)
             return numbers
         self._make_room(len(values), int((values.stops - values.starts).sum()))
-        count = sets.enter(
+        count = _loops().enter(
             values.block,
             values.starts,
             values.stops,
@@ -120,7 +124,9 @@ class Distinct:
                 if start >= 0:
                     found[i] = self._known.get(bytes(values.block[start : values.stops[i]]), -1)
             return found
-        sets.seek(values.block, values.starts, values.stops, self._block, self._bounds, self._table, self._seed, found)
+        _loops().seek(
+            values.block, values.starts, values.stops, self._block, self._bounds, self._table, self._seed, found
+        )
         return found
 
     def _make_room(self, texts: int, size: int) -> None:
@@ -132,7 +138,7 @@ class Distinct:
             self._bounds.resize(max(2 * len(self._bounds), self._count + texts + 2), refcheck=False)
         if available() and 2 * (self._count + texts) >= len(self._table):
             self._table = np.full(1 << (2 * (self._count + texts)).bit_length(), -1, np.int32)
-            sets.refill(self._block, self._bounds, self._count, self._table, self._seed)
+            _loops().refill(self._block, self._bounds, self._count, self._table, self._seed)
 
     def _take_one_by_one(self, values: Packed, numbers: Any) -> None:
         """The same without compiled loops."""
@@ -161,7 +167,7 @@ class Hashes:
         """Those of each value (int64), 0 where there is none."""
         found = np.zeros(len(values), np.int64)
         if available():
-            sets.hashes(values.block, values.starts, values.stops, self._seed, found)
+            _loops().hashes(values.block, values.starts, values.stops, self._seed, found)
             return found
         for i, start in enumerate(values.starts.tolist()):
             if start >= 0:
@@ -174,8 +180,14 @@ class Hashes:
         if not available():
             return hash(data)
         found = np.zeros(1, np.int64)
-        sets.hashes(np.frombuffer(data, np.uint8), _START, np.array([len(data)]), self._seed, found)
+        _loops().hashes(np.frombuffer(data, np.uint8), _START, np.array([len(data)]), self._seed, found)
         return int(found[0])
 
 
 _START = np.zeros(1, np.int64)
+
+
+@cache
+def _loops() -> ModuleType:
+    """The compiled loops, loaded when they are first needed."""
+    return import_module("envclone.masking.kernels.sets")

@@ -28,6 +28,10 @@ class Packed:
     stops: Any
     plain: Any
 
+    def __post_init__(self) -> None:
+        # loops are compiled for what is only read: another kind of array would be compiled for anew
+        self.block.flags.writeable = False
+
     def __len__(self) -> int:
         return len(self.starts)
 

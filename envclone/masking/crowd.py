@@ -4,36 +4,48 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
 from envclone.compiled import available
-from envclone.masking.kernels import people as kernels
-from envclone.masking.number_batches import code_table
 from envclone.masking.patterns import is_email
 from envclone.masking.phone import calling_codes, national_number
 from envclone.packed import ABSENT, Packed, pack
 
-__all__ = ["FORMS", "LONG_NUMBER", "national", "nationals", "odd_of", "other_addresses", "trimmed"]
+__all__ = ["LONG_NUMBER", "form_of", "loops", "national", "nationals", "odd_of", "other_addresses", "trimmed"]
 
 LONG_NUMBER = 7
 """Digits of a telephone number by which it is known."""
 _ANY_LENGTH = 1 << 40
 
-FORMS = {
-    "person": kernels.PERSON,
-    "email": kernels.EMAIL,
-    "phone": kernels.PHONE,
-    "card": kernels.NUMBER,
-    "national_id": kernels.NUMBER,
-    "iban": kernels.CODE,
-    "uuid": kernels.CODE,
-    "secret": kernels.CODE,
-    "address": kernels.PLACE,
-    "company": kernels.COMPANY,
+_FORMS = {
+    "person": "PERSON",
+    "email": "EMAIL",
+    "phone": "PHONE",
+    "card": "NUMBER",
+    "national_id": "NUMBER",
+    "iban": "CODE",
+    "uuid": "CODE",
+    "secret": "CODE",
+    "address": "PLACE",
+    "company": "COMPANY",
 }
-"""What kinds are for kernels; `username` and `ip` are told by more than their form, and all others are OTHER."""
+"""What kinds are for loops; `username` and `ip` are told by more than their form, and all others are OTHER."""
+
+
+@cache
+def loops() -> ModuleType:
+    """The compiled loops over identities, loaded when they are first needed."""
+    return import_module("envclone.masking.kernels.people")
+
+
+def form_of(kind: str) -> int:
+    """What a kind is for loops."""
+    form: int = getattr(loops(), _FORMS.get(kind, "OTHER"))
+    return form
 
 
 def trimmed(values: Packed, longest: int = _ANY_LENGTH) -> Packed:
@@ -41,7 +53,7 @@ def trimmed(values: Packed, longest: int = _ANY_LENGTH) -> Packed:
     if not available():
         return values.without(range(len(values)))
     made = Packed(values.block, values.starts.copy(), values.stops.copy(), values.plain)
-    kernels.trim(made.block, made.starts, made.stops, made.plain, longest)
+    loops().trim(made.block, made.starts, made.stops, made.plain, longest)
     return made
 
 
@@ -55,7 +67,7 @@ def odd_of(values: Packed) -> Iterator[tuple[int, str]]:
 def nationals(values: Packed) -> Packed:
     """The national numbers of plain telephone numbers without blanks around them, where they are long enough."""
     out, stops, odd = values.block.copy(), values.stops.copy(), np.zeros(len(values), np.bool_)
-    kernels.nationals(values.block, values.starts, stops, _codes(), kernels.room(), out, odd)
+    loops().nationals(values.block, values.starts, stops, _codes(), loops().room(), out, odd)
     made = Packed(out, values.starts, stops, values.plain)
     places = np.flatnonzero(odd).tolist()
     return joined(made.without(places), [national(values.text(place)) for place in places])
@@ -64,7 +76,7 @@ def nationals(values: Packed) -> Packed:
 def other_addresses(values: Packed) -> Packed:
     """The plain values that are no e-mail address by their form."""
     made = Packed(values.block, values.starts.copy(), values.stops.copy(), values.plain)
-    kernels.other_addresses(made.block, made.starts, made.stops)
+    loops().other_addresses(made.block, made.starts, made.stops)
     return made.without([i for i in np.flatnonzero(made.starts >= 0).tolist() if is_email(made.text(i))])
 
 
@@ -90,4 +102,6 @@ def joined(values: Packed, more: list[str]) -> Packed:
 
 @cache
 def _codes() -> Any:
+    from envclone.masking.number_batches import code_table
+
     return code_table(calling_codes())

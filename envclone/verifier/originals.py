@@ -14,8 +14,7 @@ import numpy as np
 
 from envclone.compiled import available
 from envclone.distinct import Distinct
-from envclone.masking.crowd import FORMS, odd_of, trimmed
-from envclone.masking.kernels import people as kernels
+from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
 from envclone.masking.names import is_name
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
@@ -151,8 +150,7 @@ def telling(kind: str, values: Packed, places: Any) -> Any:
         return np.array([strong(kind, values.text(place)) for place in places.tolist()], np.bool_)
     found = np.zeros(len(places), np.bool_)
     if kind != PART:
-        form = FORMS.get(kind, kernels.OTHER)
-        kernels.telling(values.block, values.starts[places], values.stops[places], form, found)
+        loops().telling(values.block, values.starts[places], values.stops[places], form_of(kind), found)
     return found
 
 

@@ -17,8 +17,7 @@ import numpy as np
 
 from envclone.compiled import available
 from envclone.distinct import Distinct, Hashes
-from envclone.masking.crowd import FORMS, odd_of
-from envclone.masking.kernels import people as kernels
+from envclone.masking.crowd import form_of, loops, odd_of
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.packed import ABSENT, Packed, pack
 from envclone.verifier.originals import BY_MORE, strong
@@ -213,8 +212,8 @@ def weak_parts(kind: str, values: Packed) -> tuple[Packed, Any, Any]:
     block = np.zeros(size, np.uint8)
     firsts, lasts, owners = np.zeros((3, most), np.int64)
     what = np.zeros(most, np.uint8)
-    form = FORMS.get(kind, kernels.OTHER)
-    count = kernels.parts(values.block, starts, values.stops, form, block, firsts, lasts, owners, what)
+    form = form_of(kind)
+    count = loops().parts(values.block, starts, values.stops, form, block, firsts, lasts, owners, what)
     if count < 0:
         raise ValueError("the room for weak identities is too small")
     plain = np.ones(count, np.bool_)

@@ -1,14 +1,20 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
 import envclone
 from envclone import compiled, process
+from envclone.masking.corpus import CorpusBuilder
 from envclone.masking.makers import Makers
+from envclone.packed import pack
+from envclone.verifier.originals import Originals
+from envclone.verifier.subjects import Keys, Subjects
 
 SOURCE = Path(envclone.__file__).parent.parent
 
@@ -67,12 +73,40 @@ def test_the_cache_belongs_to_every_source(tmp_path: Path, monkeypatch: pytest.M
     assert compiled._digest() != first
 
 
+def test_what_nobody_loaded_for_a_month_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    place = compiled._place.__wrapped__()
+    names = ("loops-0123456789abcdef", "loops-00000000000000aa", "loops-mine", "loops-0123456789abcdee", "other")
+    for name in names:
+        (place.parent / name).mkdir(mode=0o700)
+        (place.parent / name / "complete").touch()
+        old = name != "loops-00000000000000aa"
+        os.utime(place.parent / name / "complete", (time.time() - 40 * 86400 * old,) * 2)
+    (place.parent / names[3]).chmod(0o770)  # not only its owner's
+    (place / "complete").touch()
+    os.utime(place / "complete", (0, 0))
+    (place.parent / "loops-ffffffffffffffff").symlink_to(tmp_path)
+    compiled._clear(place)
+    assert sorted(path.name for path in place.parent.iterdir()) == sorted(
+        {*names, place.name, "loops-ffffffffffffffff"} - {names[0]}
+    )
+
+
 def test_what_was_prepared_is_all_that_is_compiled() -> None:
     compiled.prepare(lambda _: None)
     before = _compiled()
     for kind in ("person", "email", "phone", "uuid", "integer", "date"):
         value = {"uuid": "{:032x}", "date": "2020-01-{:02d}", "email": "ann{}@x.org"}.get(kind, "{}")
         Makers(bytes(32)).mask(kind).mask([value.format(i % 30 + 1) for i in range(40)])
+    for kind in ("key", "iban", "card", "mac", "company", "address", "url", "national_id", "secret"):
+        Makers(bytes(32)).mask(kind).mask([f"aa:bb:cc:dd:ee:{i:02d}" for i in range(40)])
+    values = pack(["Jane Doe", None, "+49 30 1234567", "1-555-123-4567 x2", "é"])
+    for kind in ("person", "phone", "email", "address", "uuid"):
+        CorpusBuilder().take(kind, values)
+        Originals().take("a", kind, values)
+        Subjects().take(0, kind, values, "a")
+    Keys().take(values, range(5))
     assert _compiled() == before
 
 

@@ -11,7 +11,6 @@ import psycopg
 from psycopg import sql
 
 from envclone.compiled import available
-from envclone.masking.kernels import sets
 from envclone.models import FieldKind
 from envclone.packed import Columns, Packed, of_rows
 from envclone.stores.postgres.catalog import read
@@ -101,6 +100,8 @@ def _query(leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: i
 
 def _split(count: int, data: bytes) -> Packed | None:
     """Packed values as they came from the server; None when one of them is too long."""
+    from envclone.masking.kernels import sets  # late: it waits for the compiler
+
     block = np.frombuffer(b"\0" + data + b"\0", np.uint8)
     starts, stops, plain = np.zeros(count, np.int64), np.zeros(count, np.int64), np.zeros(count, np.bool_)
     found = sets.split(block, starts, stops, plain)
