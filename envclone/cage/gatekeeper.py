@@ -19,11 +19,13 @@ from envclone.cage.gate import CONTROL
 from envclone.errors import BusyError, EnvcloneError, ResourceError
 from envclone.models import Account
 
-__all__ = ["Gatekeeper", "listen"]
+__all__ = ["Gatekeeper", "listen", "sweep"]
 
 _PROGRAM = Path(__file__).with_name("gate.py")
 _GATES = Path("/run/envclone/gates")
 _LOG, _PID, _LOCK = "gate.log", "gate.pid", "lock"
+_UNTOUCHED = 60.0
+"""Seconds after which a gate's directory is nobody's who is just making one."""
 _LEAVING = 0.2
 """Seconds that a gate without routes is given to end, which it does at once."""
 
@@ -31,9 +33,9 @@ _LEAVING = 0.2
 class Gatekeeper:
     """The gate of a pool, or of any other directory of branches; only root has one."""
 
-    def __init__(self, pool: Path) -> None:
+    def __init__(self, pool: Path, directory: Path | None = None) -> None:
         name = hashlib.blake2b(os.fsencode(pool.resolve()), digest_size=6).hexdigest()
-        self._directory = _GATES / name
+        self._directory = directory or _GATES / name
         self._pool = pool
 
     def door(self, data: Path, account: Account) -> Path:
@@ -65,6 +67,41 @@ class Gatekeeper:
             with self._alone():
                 if not self._doors() and self._process() is None:
                     self._clear()
+
+    @property
+    def abandoned(self) -> bool:
+        """Whether no gate runs here, no server listens behind a door, and nobody made anything here just now."""
+        if self._process() is not None:
+            return False
+        try:
+            doors = [entry.path for entry in os.scandir(self._directory) if entry.is_dir(follow_symlinks=False)]
+            made = max(os.lstat(path).st_mtime for path in (str(self._directory), *doors))
+            sockets = [entry.path for door in doors for entry in os.scandir(door)]
+        except OSError:
+            return False  # somebody just removes it
+        return time.time() - made > _UNTOUCHED and not any(map(_listens, sockets))
+
+    def clear(self) -> bool:
+        """Remove the directory if it is abandoned, under its lock; False when it is not, or somebody has the lock."""
+        try:
+            descriptor = os.open(self._directory / _LOCK, os.O_RDWR | os.O_NOFOLLOW)
+        except FileNotFoundError:
+            return False
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            if not self.abandoned:
+                return False
+            for entry in list(os.scandir(self._directory)):
+                if entry.is_dir(follow_symlinks=False):
+                    for inner in list(os.scandir(entry.path)):
+                        Path(inner.path).unlink()
+                    Path(entry.path).rmdir()
+            self._clear()
+        except OSError:
+            return False
+        finally:
+            os.close(descriptor)
+        return not self._directory.exists()
 
     def _doors(self) -> bool:
         with contextlib.suppress(OSError), os.scandir(self._directory) as entries:
@@ -191,6 +228,26 @@ class Gatekeeper:
             lines = (self._directory / _LOG).read_text(errors="replace").split("\n")
             return next((line for line in reversed(lines) if line.strip()), "it wrote nothing")
         return "it wrote nothing"
+
+
+def sweep() -> int:
+    """Remove the directories of gates, of any pool, that were killed with all that they led to; how many it were."""
+    if os.geteuid() != 0 or not _GATES.is_dir():
+        return 0
+    return sum(Gatekeeper(path, path).clear() for path in sorted(_GATES.iterdir()) if path.is_dir())
+
+
+def _listens(path: str) -> bool:
+    """Whether a server takes connections at a socket's name."""
+    with socket.socket(socket.AF_UNIX) as asking:
+        asking.settimeout(1)
+        try:
+            asking.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            return False
+        except OSError:
+            return True  # its queue is full: it is there
+        return True
 
 
 def listen(port: int | None) -> socket.socket:

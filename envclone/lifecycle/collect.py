@@ -16,6 +16,7 @@ from functools import partial
 from pathlib import Path
 
 from envclone import registry
+from envclone.cage import gatekeeper
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
 from envclone.lifecycle import branches, keep
@@ -73,6 +74,7 @@ def collect(project: Project, *, older: bool = False) -> list[Garbage]:
         done.append(item)
     with contextlib.suppress(EnvcloneError, OSError):
         leftovers.sweep_locks(project.pool)
+        gatekeeper.sweep()
     return done
 
 
