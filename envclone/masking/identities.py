@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envclone.masking.jsonscan import decode
 from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import IDENTITIES, DomainSpec, flat, json_rules, kind_of
 from envclone.masking.nobody import Nobody, somebody
@@ -34,15 +33,16 @@ def identities(
     if rule.kind is FieldKind.JSON and rule.domain not in ("null",):
         kind = kind_of(rule.domain, domains)
         masker = JsonMasker(json_rules(rule, kind), lambda _: None, rule.address)
+        kinds: dict[str, str] = {}
         for text in values:
             if text is None:
                 continue
-            for scalar, its_rule in masker.decisions(text):
-                if scalar.kind != "bool":
-                    literal = text[scalar.start : scalar.end]
-                    found[kind_of(its_rule.domain, domains)].append(
-                        decode(literal) if scalar.kind == "string" else literal
+            for scalar, value, its_rule in masker.decided(text):
+                if scalar != "bool":
+                    its_kind = kinds.get(its_rule.domain) or kinds.setdefault(
+                        its_rule.domain, kind_of(its_rule.domain, domains)
                     )
+                    found[its_kind].append(value)
     else:
         found[kind_of(rule.domain, domains)].extend(
             text for value in values for text in (flat(value) if isinstance(value, str | list) else _plain(value))

@@ -14,6 +14,7 @@ from typing import NamedTuple, Protocol, runtime_checkable
 
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.jsonscan import Invalid, Path, Scalar, decode, encode_like, render, scan
+from envclone.masking.jsonvalues import values
 from envclone.masking.shown import shape, shown_path
 from envclone.masking.simple import KeepMask
 from envclone.models import JsonRule
@@ -66,10 +67,8 @@ MasksFor = Callable[[str], Mask | None]
 def leaves(text: str) -> Iterator[Leaf]:
     """Every scalar of a JSON document but nulls, in order. Raises UnsafeError when the text is no JSON."""
     try:
-        for path, kind, start, end in scan(text):
-            if kind != "null":
-                literal = text[start:end]
-                yield Leaf(render(path), kind, decode(literal) if kind == "string" else literal)
+        for path, kind, value in values(text):
+            yield Leaf(render(path), kind, value)
     except Invalid as exc:
         raise _invalid("a JSON document", exc) from None
 
@@ -77,7 +76,7 @@ def leaves(text: str) -> Iterator[Leaf]:
 def ways(text: str) -> set[Path]:
     """The way to every scalar of a document but nulls. Raises UnsafeError when the text is no JSON."""
     try:
-        return {found.path for found in scan(text) if found.kind != "null"}
+        return {path for path, _, _ in values(text)}
     except Invalid as exc:
         raise _invalid("a JSON document", exc) from None
 
@@ -119,6 +118,9 @@ def parse_path(text: str) -> Path:
     return tuple(steps)
 
 
+_REMEMBERED = 1 << 14
+
+
 class PathRules:
     """Which rule decides a path, most specific first."""
 
@@ -134,6 +136,8 @@ class PathRules:
     def decide(self, path: Path) -> JsonRule | None:
         """The rule for a path, or None when no rule covers it."""
         if path not in self._decided:
+            if len(self._decided) > _REMEMBERED:  # documents whose keys are persons have no end of paths
+                self._decided.clear()
             self._decided[path] = next(iter(self.matching(path)), None)
         return self._decided[path]
 
@@ -145,11 +149,17 @@ class PathRules:
         return best if len({rule.domain for rule in best}) > 1 else []
 
 
+@lru_cache(maxsize=64)
+def _path_rules(rules: tuple[JsonRule, ...]) -> PathRules:
+    """The rules of a field: what decides a path is found once, though documents come one by one."""
+    return PathRules(rules)
+
+
 class JsonMasker:
     """Masks batches of one field's documents: each domain sees all its strings of a batch at once."""
 
     def __init__(self, rules: Sequence[JsonRule], masks_for: MasksFor, field: str = "") -> None:
-        self._rules = PathRules(rules)
+        self._rules = _path_rules(tuple(rules))
         self._masks_for = masks_for
         self._field = field or "a JSON document"
 
@@ -177,15 +187,27 @@ class JsonMasker:
         try:
             for scalar in scan(text):
                 if scalar.kind != "null":
-                    rule = self._rules.decide(scalar.path)
-                    if rule is None:
-                        raise UnsafeError(
-                            f"{self._field}: no rule covers the path {shown_path(render(scalar.path), ())}",
-                            hint="add the path and its domain to sanitize.rules",
-                        )
-                    yield scalar, rule
+                    yield scalar, self._decide(scalar.path)
         except Invalid as exc:
             raise _invalid(self._field, exc) from None
+
+    def decided(self, text: str) -> Iterator[tuple[str, str, JsonRule]]:
+        """Kind and value of every scalar but nulls, with the rule that decides it. Raises UnsafeError."""
+        try:
+            found = values(text)
+        except Invalid as exc:
+            raise _invalid(self._field, exc) from None
+        for path, kind, value in found:
+            yield kind, value, self._decide(path)
+
+    def _decide(self, path: Path) -> JsonRule:
+        rule = self._rules.decide(path)
+        if rule is None:
+            raise UnsafeError(
+                f"{self._field}: no rule covers the path {shown_path(render(path), ())}",
+                hint="add the path and its domain to sanitize.rules",
+            )
+        return rule
 
     def _applies(self, mask: Mask, scalar: Scalar, rule: JsonRule) -> bool:
         if scalar.kind == "bool" or isinstance(mask, KeepMask):
