@@ -17,7 +17,9 @@ import re
 import shutil
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
+from envclone.errors import UnsafeError
 from envclone.masking.jsontext import parse_path
 from envclone.stores.qdrant.layout import Segment, read_json
 
@@ -36,6 +38,8 @@ _BY_SCHEMA = {
     "uuid": ("uuid_map_index",),
 }
 
+_NEWER = "a newer envclone may know this format"
+
 Steps = tuple[str, ...]
 """A path's object keys; what stands for elements of arrays is left out."""
 
@@ -45,8 +49,20 @@ def schemas(segment: Segment) -> Mapping[str, str]:
     path = segment.payload_index / "config.json"
     if not path.exists():
         return {}
-    found = read_json(path).get("indexed_fields") or {}
+    config = read_json(path)
+    found, types = config.get("indexed_fields") or {}, config.get("indexed_types") or {}
+    if (
+        not isinstance(found, dict)
+        or not all(isinstance(schema, str | dict) for schema in found.values())
+        or not isinstance(types, dict)
+        or not all(isinstance(some, list) and all(map(_is_type, some)) for some in types.values())
+    ):
+        raise UnsafeError(f"{path} has a form that is not known", hint=_NEWER)
     return {key: schema if isinstance(schema, str) else str(schema.get("type")) for key, schema in found.items()}
+
+
+def _is_type(entry: Any) -> bool:
+    return isinstance(entry, dict) and isinstance(entry.get("index_type"), str)
 
 
 def keys(segments: Iterable[Segment]) -> set[str]:
@@ -89,8 +105,10 @@ def drop(segment: Segment, masked: Iterable[str]) -> int:
     if not wanted:
         return 0
     config = read_json(path)
-    types = config.setdefault("indexed_types", {})
+    types = config["indexed_types"] = config.get("indexed_types") or {}
     for key in wanted:
+        if key not in types and present[key] not in _BY_SCHEMA:
+            raise UnsafeError(f"{path} has an index of a type that is not known", hint=_NEWER)
         names = [entry["index_type"] for entry in types.get(key, [])] or [*_BY_SCHEMA[present[key]], "null_index"]
         types[key] = [{"index_type": name, **_IMMUTABLE} for name in names]
         for folder in segment.payload_index.glob(prefix(key) + "*"):

@@ -61,7 +61,9 @@ class Segment:
     def last_operation(self) -> int | None:
         """The number of the last operation that the segment holds; None for an empty segment."""
         found = read_json(self.path / "segment.json").get("version")
-        return int(found) if found is not None else None
+        if found is not None and not isinstance(found, int):
+            raise UnsafeError(f"{self.path}/segment.json has a version that is no number", hint=_DAMAGED)
+        return found
 
     @property
     def vectors(self) -> Mapping[str, str]:
@@ -147,7 +149,7 @@ def read_json(path: Path) -> dict[str, Any]:
     """A JSON object of the engine's; raises UnsafeError when it is missing or damaged."""
     try:
         found = json.loads(path.read_bytes())
-    except (OSError, ValueError) as exc:
+    except (OSError, ValueError, RecursionError) as exc:
         raise UnsafeError(f"{path} cannot be read: {exc}", hint=_DAMAGED) from exc
     if not isinstance(found, dict):
         raise UnsafeError(f"{path} is not a JSON object", hint=_DAMAGED)
@@ -156,12 +158,16 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def _segment(path: Path) -> Segment:
     """One segment, its formats checked. Raises UnsafeError naming the one that is not known."""
-    version = (path / "version.info").read_text().strip()
+    version = (path / "version.info").read_bytes().decode("ascii", "replace").strip()
     if (path / "CURRENT").exists() or any(path.glob("*.sst")):
         raise UnsafeError(f"{path} holds a RocksDB, which Qdrant used before 1.13", hint=_MIGRATE)
     config = read_json(path / "segment.json").get("config")
     if not isinstance(config, dict):
         raise UnsafeError(f"{path}/segment.json has no 'config'", hint=_MIGRATE)
+    for key in ("vector_data", "sparse_vector_data"):
+        named = config.get(key) or {}
+        if not isinstance(named, dict) or not all(isinstance(one, dict) for one in named.values()):
+            raise UnsafeError(f"{path}/segment.json has '{key}' in a form that is not known", hint=_DAMAGED)
     storage = config.get("payload_storage_type")
     kind = storage.get("type") if isinstance(storage, dict) else storage
     if kind in ("in_memory", "on_disk"):

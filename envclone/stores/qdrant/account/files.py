@@ -25,7 +25,7 @@ from envclone.stores.qdrant.account.payload import PayloadReader
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.layout import STORAGE, Collection, Segment, Shard, collections
 
-__all__ = ["account"]
+__all__ = ["account", "jobs", "pieces"]
 
 _Decoder = Callable[[Claims], object]
 _GRIDSTORE = re.compile(r"tracker\.dat|bitmask\.dat|gaps\.dat|page_\d+\.dat")
@@ -37,7 +37,7 @@ _ENGINE = "Check production with its own engine, then take a new snapshot."
 
 
 @dataclass(frozen=True, slots=True)
-class _Job:
+class Job:
     """A file with its decoder, or an open Gridstore's directory with the reader of its values."""
 
     path: Path
@@ -50,16 +50,17 @@ class _Job:
 def account(directory: Path, plan: StorePlan, ledger: Ledger) -> None:
     """Tell the ledger of every file of a closed clone, by all processors. Raises UnsafeError for a damaged one."""
 
-    def work(job: _Job) -> object:
-        for piece in _pieces(job, directory):
+    def work(job: Job) -> object:
+        for piece in pieces(job, directory):
             ledger.enter(piece)
         return ledger.found()
 
-    for found in fork_map(work, list(_jobs(directory, plan)), processors()):
+    for found in fork_map(work, list(jobs(directory, plan)), processors()):
         ledger.take(found)
 
 
-def _pieces(job: _Job, root: Path) -> Iterator[Accounted]:
+def pieces(job: Job, root: Path) -> Iterator[Accounted]:
+    """What a job's file or Gridstore is."""
     if job.decode is None:
         with Gridstore(job.path) as store:
             yield from gridstores.pieces(store, root, job.read, job.third)
@@ -78,33 +79,34 @@ def _pieces(job: _Job, root: Path) -> Iterator[Accounted]:
         yield Accounted(name, classes, tuple(claims.values), tuple(left), tuple(flaws))
 
 
-def _jobs(root: Path, plan: StorePlan) -> Iterator[_Job]:
+def jobs(root: Path, plan: StorePlan) -> Iterator[Job]:
+    """Every file of a closed clone that has a decoder. Raises UnsafeError when a segment cannot be read."""
     for collection in collections(root / STORAGE):
         place = collection.address
         for path in sorted(entry for entry in collection.path.iterdir() if entry.is_file()):
             if _OF_COLLECTION.fullmatch(path.name):
-                yield _Job(path, partial(texts.document, place=f"{place}, {path.name}"))
+                yield Job(path, partial(texts.document, place=f"{place}, {path.name}"))
         for shard in collection.shards():
             yield from _of_shard(collection, shard)
             for segment in shard.segments():
                 yield from _of_segment(collection, segment, plan.rules.get(collection.address))
 
 
-def _of_shard(collection: Collection, shard: Shard) -> Iterator[_Job]:
+def _of_shard(collection: Collection, shard: Shard) -> Iterator[Job]:
     for path in sorted(entry for entry in shard.path.iterdir() if entry.is_file()):
         if _OF_SHARD.fullmatch(path.name):
-            yield _Job(path, partial(texts.document, place=f"{collection.address}, {path.name}"))
+            yield Job(path, partial(texts.document, place=f"{collection.address}, {path.name}"))
     for path in sorted(shard.path.glob("wal/closed-*")):
-        yield _Job(path, texts.log, strict=True)
+        yield Job(path, texts.log, strict=True)
 
 
-def _of_segment(collection: Collection, segment: Segment, rule: FieldRule | None) -> Iterator[_Job]:
+def _of_segment(collection: Collection, segment: Segment, rule: FieldRule | None) -> Iterator[Job]:
     place = collection.address
     points = ids.points_of(segment.path)
     for path in sorted(entry for entry in segment.path.iterdir() if entry.is_file()):
         decode = _of_tracker(path.name, place, points)
         if decode is not None:
-            yield _Job(path, decode, strict=path.name in _STRICT)
+            yield Job(path, decode, strict=path.name in _STRICT)
     yield from _store(segment.payload_storage, PayloadReader(rule), ByteClass.KEPT, place)
     yield from _indexes(segment, place, points)
     for name, config in (segment.config.get("vector_data") or {}).items():
@@ -152,18 +154,18 @@ def _bits(claims: Claims, points: int) -> None:
     bits(claims, 0, min(points, 8 * claims.size))
 
 
-def _store(path: Path, read: gridstores.Reader, third: ByteClass, place: str) -> Iterator[_Job]:
+def _store(path: Path, read: gridstores.Reader, third: ByteClass, place: str) -> Iterator[Job]:
     """A Gridstore's directory, its configuration apart."""
     if (path / "tracker.dat").exists():
-        yield _Job(path / "config.json", partial(texts.document, place=f"{place}, {path.name}/config.json"))
-        yield _Job(path, read=read, third=third)
+        yield Job(path / "config.json", partial(texts.document, place=f"{place}, {path.name}/config.json"))
+        yield Job(path, read=read, third=third)
 
 
-def _indexes(segment: Segment, place: str, points: int) -> Iterator[_Job]:
+def _indexes(segment: Segment, place: str, points: int) -> Iterator[Job]:
     config = segment.payload_index / "config.json"
     if not config.exists():
         return
-    yield _Job(config, partial(texts.document, place=f"{place}, payload_index/config.json"))
+    yield Job(config, partial(texts.document, place=f"{place}, payload_index/config.json"))
     keys = {index_names.prefix(key): (key, schema) for key, schema in index_names.schemas(segment).items()}
     for folder in sorted(entry for entry in segment.payload_index.iterdir() if entry.is_dir()):
         known = keys.get(f"{folder.name.partition('-')[0]}-")
@@ -175,29 +177,29 @@ def _indexes(segment: Segment, place: str, points: int) -> Iterator[_Job]:
             if path.parent.name in ("has_values", "is_null", "trues", "falses") and path.parent.parent == folder:
                 yield from _flags(path)
             elif path.parent == folder and path.name in indexes.FILES:
-                yield _Job(path, partial(_index_file, index=index, name=path.name))
+                yield Job(path, partial(_index_file, index=index, name=path.name))
             elif path.parent == folder and _OF_INDEX.fullmatch(path.name):
-                yield _Job(path, partial(texts.document, place=f"{index.place}, {path.name}"))
+                yield Job(path, partial(texts.document, place=f"{index.place}, {path.name}"))
             elif path.parent == folder and path.name == "version.info":
-                yield _Job(path, texts.version)
+                yield Job(path, texts.version)
 
 
 def _index_file(claims: Claims, index: indexes.Index, name: str) -> None:
     indexes.read_file(name, claims, index)
 
 
-def _flags(path: Path) -> Iterator[_Job]:
+def _flags(path: Path) -> Iterator[Job]:
     if path.name == "status.dat":
-        yield _Job(path, vectors.status)
+        yield Job(path, vectors.status)
     elif path.name in ("flags_a.dat", "flags_b.dat"):
-        yield _Job(path, vectors.flags)
+        yield Job(path, vectors.flags)
 
 
 _CHUNKED = re.compile(r"vectors|offsets|tq_vectors|tq_offsets|quantized_data|quantized_offsets_data")
 _CHUNK = re.compile(r"chunk_(\d+)\.mmap")
 
 
-def _vectors(folder: Path, points: int, width: int | None, place: str) -> Iterator[_Job]:
+def _vectors(folder: Path, points: int, width: int | None, place: str) -> Iterator[Job]:
     """A vector's storage: one matrix, or chunks; which are deleted; the quantized ones; a Gridstore of sparse ones."""
     yield from _store(folder / "store", vectors.sparse, ByteClass.STRUCTURE, place)
     for path in sorted(folder.rglob("*")):
@@ -213,20 +215,20 @@ def _vectors(folder: Path, points: int, width: int | None, place: str) -> Iterat
             if decode is None and re.fullmatch(r"quantized\.(config|meta)\.json", path.name):
                 decode = partial(texts.document, place=f"{place}, {path.name}")
             if decode is not None:
-                yield _Job(path, decode)
+                yield Job(path, decode)
         elif above.parent == folder and above.name == "deleted":
             yield from _flags(path)
         elif above.parent == folder and _CHUNKED.fullmatch(above.name):
             if path.name == "config.json":
-                yield _Job(path, partial(texts.document, place=f"{place}, {above.name}/config.json"))
+                yield Job(path, partial(texts.document, place=f"{place}, {above.name}/config.json"))
             elif path.name == "status.dat":
-                yield _Job(path, vectors.status)
+                yield Job(path, vectors.status)
             elif (found := _CHUNK.fullmatch(path.name)) is not None:
                 known = width if above.name == "vectors" else None
-                yield _Job(path, partial(vectors.chunk, number=int(found[1]), width=known))
+                yield Job(path, partial(vectors.chunk, number=int(found[1]), width=known))
 
 
-def _graph(folder: Path, place: str) -> Iterator[_Job]:
+def _graph(folder: Path, place: str) -> Iterator[Job]:
     if not folder.is_dir():
         return
     for path in sorted(folder.iterdir()):
@@ -242,4 +244,4 @@ def _graph(folder: Path, place: str) -> Iterator[_Job]:
         if path.name in ("hnsw_config.json", "sparse_index_config.json", "inverted_index_config.json"):
             decode = partial(texts.document, place=f"{place}, {path.name}")
         if decode is not None:
-            yield _Job(path, decode)
+            yield Job(path, decode)
