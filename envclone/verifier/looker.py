@@ -14,6 +14,7 @@ from envclone.masking.jsonscan import render
 from envclone.masking.kinds import DATES, NUMBERS
 from envclone.masking.shown import shown_path
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.verifier.documents import Documents
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import Tally, pairs_of_one_person
 from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
@@ -72,7 +73,8 @@ class Looker:
     ) -> None:
         self._store, self._plan, self._search, self._weak = store, plan, search, weak
         self._people, self._subjects, self._findings = people, people.subjects, findings
-        self._tallies: dict[str, Tally] = {}
+        self._tallies: dict[tuple[str, str], Tally] = {}
+        self._documents: dict[str, Documents] = {}
         self._columns: dict[str, NumberTally] = {}
         self._numbers = Numbers(findings.originals if any(map(_keeps_numbers, plan.rules.values())) else Originals())
         self._clear()
@@ -82,7 +84,7 @@ class Looker:
         self._chances: set[tuple[str, int, bytes]] = set()
         self._by_field: Counter[str] = Counter()
         self._seen: dict[Where, _Seen] = {}
-        self._counted: dict[str, Tally] = {}
+        self._counted: dict[tuple[str, str], Tally] = {}
         self._counted_numbers: dict[str, NumberTally] = {}
 
     def batch(self, address: str, before: Sequence[Any], after: Sequence[Any], places: Sequence[str] = ()) -> None:
@@ -108,7 +110,9 @@ class Looker:
                 hits = outside(self._weak_hits(texts, None if after is before else before), told)
                 if rule is None or rule.base not in NUMBERS:
                     self._pairs(address, after, hits, rows)
-                if rule is None or not rule.masked:
+                if rule is not None and rule.kind is FieldKind.JSON and rule.json:
+                    self._same_subject_below(address, rule, after, hits, rows)
+                elif rule is None or not rule.masked:
                     self._same_subject(address, hits, rows)
             if rule is not None and _keeps_numbers(rule):
                 self._number_column(address, after, rows)
@@ -197,11 +201,27 @@ class Looker:
             persons = self._people.of_row(self._store, rows, value)
             if not persons:
                 continue
-            tally = self._counted.setdefault(address, Tally())
-            own = tally.add(self._subjects, persons, [one.hit for one in those])
-            if own is not None and tally.example is None:
-                text = those[0].text
-                tally.example = own.original, self._row(rows, value), outline(text, own.start, own.end)
+            self._count((address, ""), persons, [one.hit for one in those], those[0].text, rows, value)
+
+    def _same_subject_below(
+        self, address: str, rule: FieldRule, values: Sequence[Any], hits: Mapping[int, list[Found]], rows: Rows
+    ) -> None:
+        """The same for each kept path of documents: what other paths hold is no chance of this one."""
+        documents = self._documents.setdefault(address, Documents(rule))
+        for value, those in hits.items():
+            persons = self._people.of_row(self._store, rows, value)
+            if not persons:
+                continue
+            for path, text, found in documents.places(values[value], [one.hit for one in those], those[0].text):
+                self._count((address, path), persons, found, text, rows, value)
+
+    def _count(
+        self, place: tuple[str, str], persons: Sequence[int], hits: Sequence[Hit], text: bytes, rows: Rows, value: int
+    ) -> None:
+        tally = self._counted.setdefault(place, Tally())
+        own = tally.add(self._subjects, persons, hits)
+        if own is not None and tally.example is None:
+            tally.example = own.original, self._row(rows, value), outline(text, own.start, own.end)
 
     def _coincidence(self, address: str, number: int, text: bytes) -> None:
         if text and self._findings.originals[number].strong:
@@ -263,18 +283,18 @@ class Looker:
         self._findings.by_field.update(by_field)
         for (address, source, kind, what), one in seen.items():
             self._report(address, source, kind, what, one)
-        for address, tally in counted.items():
-            self._tallies.setdefault(address, Tally()).merge(tally)
+        for field_and_path, tally in counted.items():
+            self._tallies.setdefault(field_and_path, Tally()).merge(tally)
         for address, column in numbers.items():
             self._columns.setdefault(address, NumberTally()).merge(column)
 
     def judge(self) -> None:
         """When everything was looked at: which fields repeat what their rows' own subjects are called."""
-        for address, tally in self._tallies.items():
+        for (address, path), tally in self._tallies.items():
             if tally.leaks() and tally.example is not None:
                 number, row, context = tally.example
                 source, kind = self._subjects.source(number)
-                one = _Seen(sum(tally.seen), False, [row] if row else [], "", context)
+                one = _Seen(sum(tally.seen), False, [row] if row else [], path, context)
                 expected = sum(tally.expected)
                 what = f"what the row's own subject is called ({expected:.3g} times by chance)"
                 self._report(address, source, kind, what, one)
