@@ -103,7 +103,14 @@ def test_everything_is_found_in_one_run_and_can_be_accepted(here: Place, tmp_pat
     definitions = [one for one in found if one["station"] == "definitions"]
     assert [(one["place"], one["kind"]) for one in definitions] == [("kb.definition of articles", "email")]
 
-    exceptions = {(one["place"], one["kind"]) for one in found}
-    lines = "".join(f'    - {{field: "{field}", kind: {kind}, reason: seen}}\n' for field, kind in sorted(exceptions))
+    edge = made.edge()
+    edge.update(q.UpdateOperation.delete_field_index(key))
+    edge.flush()
+    edge.close()
+    exceptions = {(one["place"], one["kind"]) for one in fields}
+    lines = "".join(
+        f'    - {{field: "{field}", kind: {kind}, reason: somebody looked at it}}\n'
+        for field, kind in sorted(exceptions)
+    )
     again = _called(here, made.root, f"  accept:\n{lines}", check=False)
     assert again.returncode == 0, again.stdout + again.stderr
