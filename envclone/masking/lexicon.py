@@ -36,6 +36,8 @@ SHORTEST_NUMBER = 6
 _WORD = re.compile("[a-z]+")
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\U00020000-\U0003ffff]+")
 _HANGUL = re.compile(r"[\uac00-\ud7a3]+")
+_NATIONAL = re.compile(r"[2-79][0-9]{6,}|[18][0-9]{6,8}", re.ASCII)
+"""Numbers that are national ones as they stand."""
 _FORMED = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}")
 _GROUPED = ("iban", "card", "national_id")
 _SPELLED = ("email", "username", "company", "address", "iban", "card", "national_id")
@@ -104,7 +106,7 @@ class Lexicon:
                 texts.clear()
         pairs.extend(numbers_of_pairs(texts))
         for phone in corpus.each("phone"):
-            number = national_number(phone)
+            number = phone if _NATIONAL.fullmatch(phone) else national_number(phone)
             if len(number) >= SHORTEST_NUMBER:
                 numbers.append(number_of(number))
                 if not _FORMED.fullmatch(phone):
@@ -137,6 +139,8 @@ class Lexicon:
         family, comma, given = name.partition(",")
         words = [word for word in _words(f"{given} {family}" if comma else name) if word not in TITLES]
         for word in words:
+            if word in self.words:
+                continue
             if _UNSPACED.fullmatch(word):
                 if len(word) >= _SHORTEST_UNSPACED:
                     _put(self.inside, word, WordType.UNSPACED)
