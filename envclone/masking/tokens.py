@@ -35,6 +35,7 @@ CHUNK = 32
 """Letters or digits permuted together; a longer run is several chunks, so that numbers stay small."""
 
 _ASCII_RUN = re.compile(r"[A-Za-z]+|[0-9]+")
+_RUN = re.compile(r"([^\W\d_]+|\d+)")
 _CONSONANTS = "bcdfghjklmnpqrstvwxyz"
 _CLASSES = str.maketrans({c: "v" if c in "aeiou" else "c" for c in ANY_ASCII.letters})
 _INDEX = {c: i for letters in ("aeiou", _CONSONANTS) for i, c in enumerate(letters)}
@@ -167,6 +168,25 @@ class NameTokens:
 
     def _composed(self, text: str) -> str:
         """The pseudonym of a text in NFC."""
+        pieces = _RUN.split(text)
+        if any(not between.isascii() and any(map(is_mark, between)) for between in pieces[::2]):
+            return self._by_character(text)
+        for i in range(1, len(pieces), 2):
+            run = pieces[i]
+            masked = self._tokens.get(run)
+            if masked is None:
+                if run.isascii():
+                    masked = self.digits(run) if run[0] <= "9" else self._ascii_token(run)
+                elif run.isalpha():
+                    masked = self._walk(run)
+                else:  # digits of other scripts, and numbers that are neither letters nor digits
+                    return self._by_character(text)
+                self._tokens.put(run, masked)
+            pieces[i] = masked
+        return "".join(pieces)
+
+    def _by_character(self, text: str) -> str:
+        """The same of a text with marks or odd numbers, character by character: this is what a token is."""
         out = []
         i, n = 0, len(text)
         while i < n:

@@ -130,3 +130,11 @@ def test_alphabets_are_a_partition() -> None:
 def test_nothing_to_mask(names: NameTokens) -> None:
     for text in ("", " ", "\t\n", "—", "🙂", "½ Ⅷ", "a\u0000"[1:]):
         assert names.text(text) == text
+
+
+@given(st.text("aé́ßñ山 9٣²½Ⅷªº_-.Αῼ한\U000e0101", max_size=12))
+def test_runs_are_cut_as_characters_are(text: str) -> None:
+    composed = normalize("NFC", text)
+    tokens = NameTokens(KEY)
+    assert tokens._composed(composed) == NameTokens(KEY)._by_character(composed)
+    assert tokens._composed(composed) == tokens._by_character(composed)
