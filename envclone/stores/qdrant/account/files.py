@@ -38,13 +38,14 @@ _ENGINE = "Check production with its own engine, then take a new snapshot."
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A file with its decoder, or an open Gridstore's directory with the reader of its values."""
+    """A file with its decoder, a page of a Gridstore with the reader of its values, or what else a Gridstore has."""
 
     path: Path
     decode: _Decoder | None = None
     read: gridstores.Reader = gridstores.whole
     third: ByteClass = ByteClass.STRUCTURE
     strict: bool = False
+    page: int | None = None
 
 
 def account(directory: Path, plan: StorePlan, ledger: Ledger) -> None:
@@ -63,7 +64,10 @@ def pieces(job: Job, root: Path) -> Iterator[Accounted]:
     """What a job's file or Gridstore is."""
     if job.decode is None:
         with Gridstore(job.path) as store:
-            yield from gridstores.pieces(store, root, job.read, job.third)
+            if job.page is None:
+                yield from gridstores.others(store, root)
+            else:
+                yield gridstores.page(store, job.page, root, job.read, job.third)
         return
     name = job.path.relative_to(root).as_posix()
     flaws: list[Flaw] = []
@@ -158,7 +162,9 @@ def _store(path: Path, read: gridstores.Reader, third: ByteClass, place: str) ->
     """A Gridstore's directory, its configuration apart."""
     if (path / "tracker.dat").exists():
         yield Job(path / "config.json", partial(texts.document, place=f"{place}, {path.name}/config.json"))
-        yield Job(path, read=read, third=third)
+        yield Job(path)
+        with Gridstore(path) as store:
+            yield from (Job(path, read=read, third=third, page=number) for number in range(store.pages))
 
 
 def _indexes(segment: Segment, place: str, points: int) -> Iterator[Job]:

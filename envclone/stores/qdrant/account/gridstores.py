@@ -19,7 +19,7 @@ from envclone.stores.qdrant.gridstore import SLOT, Gridstore
 from envclone.stores.qdrant.gridwriter import gaps_of
 from envclone.stores.qdrant.lz4block import salvage
 
-__all__ = ["Reader", "Shares", "pieces", "whole"]
+__all__ = ["Reader", "Shares", "others", "page", "whole"]
 
 Shares = tuple[int, int, int]
 """Of a value's bytes: structure, masked, kept (or derived)."""
@@ -31,25 +31,25 @@ _REMEDY = "Check production with its own engine, then take a new snapshot."
 Array = np.ndarray[Any, Any]
 
 
-def pieces(store: Gridstore, root: Path, read: Reader, third: ByteClass) -> Iterator[Accounted]:
-    """Every file of an open Gridstore; `third` is the class of the last of each value's shares."""
+def page(store: Gridstore, number: int, root: Path, read: Reader, third: ByteClass) -> Accounted:
+    """A page of an open Gridstore; `third` is the class of the last of each value's shares."""
     name = store.path.relative_to(root).as_posix()
     try:
-        starts, lengths, kinds, values = _claimed(store, read, third)
+        claimed, values = _claimed(store, number, read)
     except Damaged:  # then its values are searched as they are
-        starts, lengths, kinds, values = _claimed(store, _unread, third)
+        claimed, values = _claimed(store, number, _unread)
+    with Claims(store.path / f"page_{number}.dat") as claims:
+        for kind, (starts, lengths) in zip((ByteClass.STRUCTURE, ByteClass.MASKED, third), claimed, strict=True):
+            first, last = np.clip(starts, 0, store.config.page), np.clip(starts + lengths, 0, store.config.page)
+            claims.claim_many(kind, first, last - first)
+        piece = _settled(claims, root)
+    return replace(piece, values=(*values, *_stale(store, number, piece.undecoded, name)))
+
+
+def others(store: Gridstore, root: Path) -> Iterator[Accounted]:
+    """The files of an open Gridstore beside its pages; values that share a block are a flaw."""
+    name = store.path.relative_to(root).as_posix()
     flaws = [Flaw(name, "two values lie in the same block", _REMEDY)] if _overlap(store) else []
-    for number in range(store.pages):
-        low, high = number * store.config.page, (number + 1) * store.config.page
-        with Claims(store.path / f"page_{number}.dat") as claims:
-            for kind in {ByteClass.STRUCTURE, ByteClass.MASKED, third}:
-                first = np.clip(starts[kinds == kind.value], low, high)
-                last = np.clip(starts[kinds == kind.value] + lengths[kinds == kind.value], low, high)
-                claims.claim_many(kind, first - low, last - first)
-            piece = _settled(claims, root)
-        stale = _stale(store, number, piece.undecoded, name)
-        yield replace(piece, values=(*values, *stale), flaws=tuple(flaws))
-        values, flaws = [], []
     for file, claim in (
         ("tracker.dat", _tracker),
         ("bitmask.dat", _bitmask),
@@ -57,7 +57,8 @@ def pieces(store: Gridstore, root: Path, read: Reader, third: ByteClass) -> Iter
     ):
         with Claims(store.path / file) as claims:
             claim(store, claims)
-            yield _settled(claims, root)
+            yield replace(_settled(claims, root), flaws=tuple(flaws))
+        flaws = []
     if (journal := store.path / "tracker_journal.dat").exists():
         with Claims(journal) as claims:
             claims.claim(ByteClass.STRUCTURE, 0, store.journal)
@@ -73,31 +74,34 @@ def whole(points: list[int], values: list[bytes]) -> tuple[list[Shares], list[Va
     return [(len(value), 0, 0) for value in values], []
 
 
-def _claimed(store: Gridstore, read: Reader, third: ByteClass) -> tuple[Array, Array, Array, list[Values]]:
-    """Where values begin, how long each is, its class, and what is to be searched in them."""
-    order = ByteClass.STRUCTURE.value, ByteClass.MASKED.value, third.value
-    starts: list[int] = []
-    lengths: list[int] = []
-    kinds: list[str] = []
+def _claimed(store: Gridstore, number: int, read: Reader) -> tuple[list[tuple[Array, Array]], list[Values]]:
+    """Per share where in a page it begins (before the page when the value does) and its length; what is to be searched.
+
+    A value that lies in two pages is read with both.
+    """
+    low, high = number * store.config.page, (number + 1) * store.config.page
+    points = store.points()
+    slots = store.slots[points]
+    begin = store.first_blocks(slots) * store.config.block
+    here = points[(begin < high) & (begin + slots["length"] > low)]
+    split: list[tuple[list[int], list[int]]] = [([], []), ([], []), ([], [])]
     told: list[Values] = []
-    for points, values in store.batches():
-        shares, found = read(points, values)
+    for batch, values in store.batches(points=here):
+        shares, found = read(batch, values)
         told += found
-        slots = store.slots[points]
-        begin = (store.first_blocks(slots) * store.config.block).tolist()
-        for start, length, share in zip(begin, slots["length"].tolist(), shares, strict=True):
+        slots = store.slots[batch]
+        begin = store.first_blocks(slots) * store.config.block - low
+        for start, length, share in zip(begin.tolist(), slots["length"].tolist(), shares, strict=True):
             total = sum(share)
-            if not total and length:
+            if not total:
                 continue
-            split = [length * part // max(1, total) for part in share]
-            split[0] += length - sum(split)
-            for kind, part in zip(order, split, strict=True):
-                if part:
-                    starts.append(start)
-                    lengths.append(part)
-                    kinds.append(kind)
-                    start += part
-    return np.array(starts, np.int64), np.array(lengths, np.int64), np.array(kinds, "U16"), told
+            sizes = [length * part // total for part in share]
+            sizes[0] += length - sum(sizes)
+            for (starts, lengths), size in zip(split, sizes, strict=True):
+                starts.append(start)
+                lengths.append(size)
+                start += size
+    return [(np.array(starts, np.int64), np.array(lengths, np.int64)) for starts, lengths in split], told
 
 
 def _overlap(store: Gridstore) -> bool:
