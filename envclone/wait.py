@@ -19,13 +19,14 @@ def until(
     what: str,
     timeout: float,
     interval: float = 0.005,
+    longest: float = 0.1,
     diagnosis: Callable[[], str] | None = None,
     error: type[EnvcloneError] = UnreachableError,
     hint: str | None = None,
 ) -> T:
     """Call `probe` until it returns something other than None, and return that.
 
-    `timeout` and `interval` are in seconds; the interval doubles up to 0.1 s.
+    `timeout` and `interval` are in seconds; the interval grows by half each time, up to `longest`.
     Raises `error` at the deadline, with what `diagnosis` says then. An error that `probe` raises ends the wait.
     """
     deadline = time.monotonic() + timeout
@@ -38,4 +39,4 @@ def until(
             seen = diagnosis().strip() if diagnosis else ""
             raise error(f"{what} within {timeout:g} s" + (f"; last seen: {seen}" if seen else ""), hint=hint)
         time.sleep(pause)
-        pause = min(pause * 1.5, 0.1)
+        pause = min(pause * 1.5, longest)

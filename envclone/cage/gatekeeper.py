@@ -144,7 +144,9 @@ class Gatekeeper:
                         gates.append(self._start())
                     return said
 
-                answer = wait.until(added, what="the gate of the branches did not open", timeout=30, interval=0.005)
+                answer = wait.until(
+                    added, what="the gate of the branches did not open", timeout=30, interval=0.002, longest=0.01
+                )
         if answer != "done":
             raise EnvcloneError(f"the gate of the branches refused the route {name}: {answer}")
 
