@@ -242,6 +242,10 @@ class StoreSession(Protocol):
         """Check every reference and every unique constraint."""
         ...
 
+    def armed(self) -> Sequence[str]:
+        """What of a sanitized clone could still reach out or let somebody in: of that which `defang` takes away."""
+        ...
+
     def decisive(self, kept: Collection[str]) -> Mapping[str, str]:
         """What decides plans and answers beside settings, by name: statistics of `kept` fields, index parameters."""
         ...

@@ -3,7 +3,8 @@
 1. Every masked value is the mask of its raw counterpart, every other value is untouched, and every row is at its
    address (except where the report of the rewriting says so): the raw rows under the masks are compared with the
    sanitized ones. Every vector index answers as production's does.
-2. No reference is orphaned that was not, and every unique constraint holds.
+2. No reference is orphaned that was not, every unique constraint holds, and nothing that could reach out of the clone
+   or let somebody in is left.
 3. No original value stands in a field of any store, masked or kept.
 4. The files are whole: pages, rows and TOAST values.
 5. No original value stands in the record that is published with the files.
@@ -167,6 +168,7 @@ def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> 
             project.progress(ProgressEvent(f"checking the references of {name}", 0))
             was, now = raws[name].integrity(), cleans[name].integrity()
             problems += _broken(name, was, now)
+            problems += [f"{name}: {left}" for left in cleans[name].armed()]
             checks["integrity"][name] = {
                 "foreign_keys": now.foreign_keys,
                 "orphans": now.orphans,

@@ -27,7 +27,7 @@ from envclone.packed import Columns
 from envclone.protocols import Look, Masks, Progress, StoreSession
 from envclone.stores.postgres.catalog import columns, definitions, inventory, layout, read
 from envclone.stores.postgres.catalog.tables import read_tables
-from envclone.stores.postgres.prove import compare, digest, integrity, probe
+from envclone.stores.postgres.prove import compare, digest, disarmed, integrity, probe
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken, as_cleaned
 from envclone.stores.postgres.scrub import defang, quiesce
@@ -155,6 +155,10 @@ class PostgresSession:
         """Search for orphans of every foreign key, and for unique indexes out of use."""
         with self._connect(autocommit=True) as conn:
             return integrity.check(conn)
+
+    def armed(self) -> Sequence[str]:
+        """Passwords, subscriptions, mappings, addresses, jobs, settings that act, other databases."""
+        return disarmed.armed(self._connect, self._database)
 
     def decisive(self, kept: Collection[str]) -> Mapping[str, str]:
         """Statistics of kept columns, sizes of tables, parameters of indexes; rights that the clone does not give."""

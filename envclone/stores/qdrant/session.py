@@ -233,6 +233,10 @@ class QdrantSession:
                 wal.empty(shard)
         return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(problems))
 
+    def armed(self) -> Sequence[str]:
+        """Nothing: files of a collection lead nowhere."""
+        return ()
+
     def defang(self) -> Sequence[Cleaned]:
         """What could lead out of the branch never came in: cluster state, aliases, snapshots were not copied."""
         left_out = self._snapshot.details.get("left_out") or {}

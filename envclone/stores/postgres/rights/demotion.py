@@ -14,7 +14,7 @@ from envclone.stores.postgres.rights import owners, powers, roles
 from envclone.stores.postgres.rights.logins import Logins, save
 from envclone.stores.postgres.rights.taken import Taken
 
-__all__ = ["take_rights"]
+__all__ = ["acting", "take_rights"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -68,3 +68,14 @@ def settings(conn: Connection) -> Cleaned:
         "DELETE FROM pg_catalog.pg_db_role_setting WHERE setconfig OPERATOR(pg_catalog.=) '{}'::pg_catalog.text[]"
     )
     return Cleaned("settings of roles and databases removed", found)
+
+
+def acting(conn: Connection) -> int:
+    """How many roles' or databases' settings do that."""
+    row = conn.execute(
+        """SELECT pg_catalog.count(*) FROM pg_catalog.pg_db_role_setting CROSS JOIN LATERAL
+             pg_catalog.unnest(setconfig) AS u (s)
+           WHERE s OPERATOR(pg_catalog.~*) %(acting)s OR s OPERATOR(pg_catalog.~*) %(secret)s""",
+        {"acting": _ACTING, "secret": _SECRET},
+    ).fetchone()
+    return int(row[0]) if row else 0

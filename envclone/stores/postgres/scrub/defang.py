@@ -15,7 +15,7 @@ from envclone.stores.postgres.rights.demotion import settings
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.scrub.quiesce import release_horizon
 
-__all__ = ["NOWHERE", "defang"]
+__all__ = ["MAINTENANCE", "NOWHERE", "defang", "leading_out", "sampled", "scheduled", "used"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -24,6 +24,8 @@ NOWHERE = "disabled.invalid"
 """The host that foreign servers point to afterwards; names under .invalid never resolve (RFC 2606)."""
 
 _TEMPLATES = ("template0", "template1")
+MAINTENANCE = (*_TEMPLATES, "postgres")
+"""The databases of every cluster, whatever it is for."""
 _REMARKS = """
     SELECT (SELECT pg_catalog.md5(pg_catalog.string_agg(d::pg_catalog.text, '' ORDER BY d::pg_catalog.text))
             FROM pg_catalog.pg_description d),
@@ -133,11 +135,34 @@ def _foreign(conn: Connection) -> list[Cleaned]:
     ]
 
 
-def _jobs(conn: Connection) -> Cleaned:
+def leading_out(conn: Connection) -> int:
+    """How many foreign servers have an option that names a machine or holds a secret."""
+    row = conn.execute(
+        """SELECT pg_catalog.count(*) FROM pg_catalog.pg_foreign_server WHERE EXISTS (
+             SELECT FROM pg_catalog.unnest(srvoptions) AS u (o)
+             WHERE (pg_catalog.split_part(o, '=', 1) OPERATOR(pg_catalog.=) ANY (%s)
+                 AND o OPERATOR(pg_catalog.<>) %s)
+               OR pg_catalog.split_part(o, '=', 1) OPERATOR(pg_catalog.~*) '(pass|secret|token|key|user)')""",
+        [list(_ADDRESSES), f"host={NOWHERE}"],
+    ).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _has_cron(conn: Connection) -> bool:
     row = conn.execute(
         "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pg_cron')"
     ).fetchone()
-    if not row or not row[0]:
+    return bool(row and row[0])
+
+
+def scheduled(conn: Connection) -> int:
+    """How many jobs of pg_cron there are."""
+    row = conn.execute("SELECT pg_catalog.count(*) FROM cron.job").fetchone() if _has_cron(conn) else None
+    return int(row[0]) if row else 0
+
+
+def _jobs(conn: Connection) -> Cleaned:
+    if not _has_cron(conn):
         return Cleaned("scheduled jobs removed", 0)
     jobs = conn.execute("DELETE FROM cron.job RETURNING jobid").rowcount
     details = conn.execute("SELECT pg_catalog.to_regclass('cron.job_run_details') IS NOT NULL").fetchone()
@@ -150,14 +175,14 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
         rows = conn.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY 1").fetchall()
     names = [row[0] for row in rows]
-    dropped = [name for name in names if name not in (*_TEMPLATES, "postgres", own)]
+    dropped = [name for name in names if name not in (*MAINTENANCE, own)]
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
         conn.execute(
             "UPDATE pg_catalog.pg_database SET datallowconn = true WHERE datname OPERATOR(pg_catalog.=) 'template0'"
         )
         for name in dropped:
             _drop(conn, name)
-    filled = [name for name in (*_TEMPLATES, "postgres") if name in names and name != own and _filled(connect, name)]
+    filled = [name for name in MAINTENANCE if name in names and name != own and _filled(connect, name)]
     if "template0" in filled:
         raise UnsafeError(
             "template0 of the cluster holds tables, which nothing but a mistake puts there",
@@ -188,26 +213,31 @@ def _drop(conn: Connection, name: str) -> None:
 
 
 def _filled(connect: Connect, name: str) -> bool:
-    """Whether anything was ever put into a database: whatever was has a number that initdb gives to nothing."""
+    """Whether anything was ever put into a database, or into initdb's own objects there."""
     with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
-        catalogs = conn.execute(
-            """SELECT c.relname, a.attname FROM pg_catalog.pg_class c
-               JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
-               WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
-                 AND c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relisshared
-                 AND a.attname OPERATOR(pg_catalog.=) ANY ('{oid,attrelid}') AND a.attnum OPERATOR(pg_catalog.>) 0
-                   AND c.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384"""
-        ).fetchall()
-        held = [
-            sql.SQL(
-                "EXISTS (SELECT 1 FROM pg_catalog.{} WHERE {}::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384)"
-            ).format(sql.Identifier(catalog), sql.Identifier(column))
-            for catalog, column in catalogs
-        ]
-        row = conn.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(held))).fetchone()
-        remarks = conn.execute(_REMARKS).fetchone()
+        filled, remarks = used(conn), conn.execute(_REMARKS).fetchone()
     with connect(dbname="template0", autocommit=True, login=Login.OPERATOR) as conn:
-        return bool(row and row[0]) or conn.execute(_REMARKS).fetchone() != remarks
+        return filled or conn.execute(_REMARKS).fetchone() != remarks
+
+
+def used(conn: Connection) -> bool:
+    """Whether anything was ever put into a database: whatever was has a number that initdb gives to nothing."""
+    catalogs = conn.execute(
+        """SELECT c.relname, a.attname FROM pg_catalog.pg_class c
+           JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
+           WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+             AND c.relkind OPERATOR(pg_catalog.=) 'r' AND NOT c.relisshared
+             AND a.attname OPERATOR(pg_catalog.=) ANY ('{oid,attrelid}') AND a.attnum OPERATOR(pg_catalog.>) 0
+               AND c.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384"""
+    ).fetchall()
+    held = [
+        sql.SQL("EXISTS (SELECT 1 FROM pg_catalog.{} WHERE {}::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384)").format(
+            sql.Identifier(catalog), sql.Identifier(column)
+        )
+        for catalog, column in catalogs
+    ]
+    row = conn.execute(sql.SQL("SELECT {}").format(sql.SQL(" OR ").join(held))).fetchone()
+    return bool(row and row[0])
 
 
 def _statistics(connect: Connect) -> Cleaned:
@@ -217,20 +247,33 @@ def _statistics(connect: Connect) -> Cleaned:
     removed = 0
     for name in names:
         with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
-            found = conn.execute(
-                """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
-                   WHERE c.oid OPERATOR(pg_catalog.=) s.starelid
-                     AND c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
-                       AND c.relname OPERATOR(pg_catalog.=) ANY (%s)
-                     AND COALESCE(stavalues1::pg_catalog.text, stavalues2::pg_catalog.text,
-                       stavalues3::pg_catalog.text, stavalues4::pg_catalog.text,
-                                  stavalues5::pg_catalog.text) IS NOT NULL""",
-                [list(_TELLING_CATALOGS)],
-            ).rowcount
-            if found:
+            if sampled(conn):
+                removed += conn.execute(
+                    sql.SQL("DELETE FROM pg_catalog.pg_statistic s WHERE {}").format(_SAMPLES), [_telling()]
+                ).rowcount
                 conn.execute("VACUUM FULL pg_catalog.pg_statistic")
-            removed += found
     return Cleaned("statistics of catalogs that hold secrets removed", removed)
+
+
+def sampled(conn: Connection) -> int:
+    """How many samples of such catalogs the statistics of a database hold."""
+    query = sql.SQL("SELECT pg_catalog.count(*) FROM pg_catalog.pg_statistic s WHERE {}").format(_SAMPLES)
+    row = conn.execute(query, [_telling()]).fetchone()
+    return int(row[0]) if row else 0
+
+
+_SAMPLES = sql.SQL(
+    """s.starelid OPERATOR(pg_catalog.=) ANY (
+        SELECT c.oid FROM pg_catalog.pg_class c
+        WHERE c.relnamespace OPERATOR(pg_catalog.=) 'pg_catalog'::pg_catalog.regnamespace
+          AND c.relname OPERATOR(pg_catalog.=) ANY (%s))
+      AND COALESCE(stavalues1::pg_catalog.text, stavalues2::pg_catalog.text, stavalues3::pg_catalog.text,
+                   stavalues4::pg_catalog.text, stavalues5::pg_catalog.text) IS NOT NULL"""
+)
+
+
+def _telling() -> list[str]:
+    return list(_TELLING_CATALOGS)
 
 
 def _passwords(conn: Connection) -> Cleaned:
