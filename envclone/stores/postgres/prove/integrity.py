@@ -1,4 +1,7 @@
-"""What the constraints say: every foreign key by an explicit search for orphans, every unique index in use."""
+"""What the constraints say: every foreign key by an explicit search for orphans, every unique index in use.
+
+And sequences, which must be ahead of the columns that they number.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ import psycopg
 from psycopg import sql
 
 from envclone.models import Integrity
+from envclone.stores.postgres.write import sequences
 
 __all__ = ["check"]
 
@@ -15,7 +19,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def check(conn: Connection) -> Integrity:
-    """Count the rows that refer to nothing, for each declared foreign key, and look for indexes out of use.
+    """Count the rows that refer to nothing, for each declared foreign key; look for indexes and sequences out of use.
 
     A key is compared by the constraint's own operators. MATCH SIMPLE asks for nothing when a column is NULL, MATCH FULL
     for all columns or none. Constraints that production has as NOT VALID may have orphans there too: those count
@@ -69,7 +73,7 @@ def check(conn: Connection) -> Integrity:
             problems.append(f"{schema}.{table}: {count} rows break the foreign key {name}")
             orphans += count if valid else 0
     unique, unusable = _unique_indexes(conn)
-    return Integrity(len(keys), orphans, unique, (*problems, *unusable))
+    return Integrity(len(keys), orphans, unique, (*problems, *unusable, *sequences.behind(conn)))
 
 
 def _unique_indexes(conn: Connection) -> tuple[int, list[str]]:
