@@ -259,7 +259,7 @@ MUTATIONS = (
     Mutation("postgres.write.inplace.writer: sequences.advance", f"{_WRITER}sequences.advance", _none,
              "sequence public.numbered_id_seq is behind", "rows"),
     Mutation("lifecycle.sanitize: hooks.run_sql", "envclone.hooks.hookset.HookSet.run_sql", _none,
-             r"public\.tagged\.label", "rows"),
+             r"public\.tagged\.label", "files"),
     Mutation("postgres.write.rewrite: _leaf", f"{_PG}write.rewrite._leaf", _none, r"public\.past\.late", "pages"),
     Mutation("postgres.write.inplace.writer: through_sql.unlink_large_objects",
              f"{_PG}write.rewrite.unlink_large_objects", _zero, "pg_largeobject", "rows"),

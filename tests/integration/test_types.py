@@ -106,7 +106,7 @@ def _name(i: int) -> str:
     return f"Zanna{chr(97 + i % 26)}{chr(97 + i // 26)} Quimby{chr(97 + i // 26)}{chr(97 + i % 26)}x"
 
 
-def _fill(conn: psycopg.Connection[Any]) -> None:
+def fill(conn: psycopg.Connection[Any]) -> None:
     cur = conn.cursor()
     for i in range(1, ROWS + 1):
         name = _name(i)
@@ -162,7 +162,7 @@ def prod() -> Iterator[Production]:
         server.execute(SCHEMA, "app")
         server.execute("CREATE ROLE app LOGIN; GRANT SELECT ON ALL TABLES IN SCHEMA public TO app", "app")
         with psycopg.connect(server.dsn_for("app")) as conn:
-            _fill(conn)
+            fill(conn)
         yield server
 
 
