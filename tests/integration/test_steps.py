@@ -293,7 +293,6 @@ MUTATIONS = (
              "@an index of a catalog@", "again"),
     Mutation("postgres.scrub.residue: _storage", f"{_RESIDUE}_storage", _nothing, "99999", "files"),
     Mutation("postgres.scrub.residue: _remove", f"{_RESIDUE}_remove", _none, "99999", "again"),
-    Mutation("postgres.scrub.residue: tidy", f"{_RESIDUE}tidy", _nothing, "notes.txt", "files"),
     Mutation("postgres.scrub.residue: _wal", f"{_RESIDUE}_wal", _cleaned, "pg_wal/", "files"),
     # what could reach out
     Mutation("postgres.scrub.defang: _passwords", f"{_DEFANG}_passwords", _cleaned, "roles have passwords", "armed"),
@@ -351,8 +350,9 @@ NO_LEAK = {
         "postgres.write.rewrite: indexes_on", "qdrant.residue: collections", "qdrant.session: digest.masked_keys",
         "qdrant.session: self._rule",
     ),
-    "another step removes the same: `tidy` slots, `_remove` the files of prepared transactions": (
-        "postgres.scrub.defang: release_horizon", "postgres.session: quiesce.release_horizon",
+    "another step removes the same: `tidy` slots, `_remove` prepared transactions, opening a clone what `tidy` does": (
+        "postgres.scrub.residue: tidy", "postgres.scrub.defang: release_horizon",
+        "postgres.session: quiesce.release_horizon",
     ),
     "`indexes.rebuild` builds the index anew either way": (
         "postgres.write.inplace.writer: indexes.retire", "postgres.write.rewrite: indexes.retire",
@@ -389,7 +389,6 @@ def _plant(directory: Path) -> None:
     if (data := directory / "data").is_dir():
         base = next(path for path in (data / "base").iterdir() if (path / "2619").exists())
         (base / "99999").write_text(_who("stray"))
-        (data / "notes.txt").write_text(_who("strange"))
         (data / "pg_twophase" / "0000000000000001").write_text(_who("twophase"))
         segment = max((data / "pg_wal").glob("0*"))
         with segment.open("r+b") as file:
