@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,8 @@ class Sanitized:
 
 
 _TOKEN = object()
+_NAMES = 4
+"""Columns of one table whose names, side by side, are a person's whole name."""
 
 
 def image_id(project: Project, raw: RawSnapshot, *, again: bool = False) -> str:
@@ -249,6 +252,7 @@ def _identities(
 ) -> Corpus:
     """Everybody whom the declared identity fields of all stores name: what free text is searched for."""
     from envclone.masking.corpus import CorpusBuilder
+    from envclone.masking.crowd import whole_names
     from envclone.masking.identities import identities
     from envclone.masking.kinds import IDENTITIES, kind_of
 
@@ -266,6 +270,9 @@ def _identities(
             for address, values in columns.others.items():
                 for kind, found in identities(rules[address], domains, values):
                     builder.add(kind, found)
+            named = [p for address, p in columns.packed.items() if kind_of(rules[address].domain, domains) == "person"]
+            for left, right in combinations(named[:_NAMES], 2):
+                builder.add("person", whole_names(left, right))
     return builder.build()
 
 

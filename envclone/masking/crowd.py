@@ -15,7 +15,17 @@ from envclone.masking.patterns import is_email
 from envclone.masking.phone import calling_codes, national_number
 from envclone.packed import ABSENT, Packed, pack
 
-__all__ = ["LONG_NUMBER", "form_of", "loops", "national", "nationals", "odd_of", "other_addresses", "trimmed"]
+__all__ = [
+    "LONG_NUMBER",
+    "form_of",
+    "loops",
+    "national",
+    "nationals",
+    "odd_of",
+    "other_addresses",
+    "trimmed",
+    "whole_names",
+]
 
 LONG_NUMBER = 7
 """Digits of a telephone number by which it is known."""
@@ -84,6 +94,12 @@ def national(phone: str) -> str:
     """A telephone number as it is known: the national one, if that has enough digits."""
     number = national_number(phone)
     return number if len(number) >= LONG_NUMBER else phone
+
+
+def whole_names(left: Packed, right: Packed) -> list[str]:
+    """What two columns of names of the same rows say side by side: first name and last name."""
+    both = np.flatnonzero((left.stops > left.starts) & (right.stops > right.starts)).tolist()
+    return list({f"{left.text(i).strip()} {right.text(i).strip()}" for i in both})
 
 
 def joined(values: Packed, more: list[str]) -> Packed:

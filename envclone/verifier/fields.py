@@ -11,6 +11,7 @@ from envclone.memory import give_back
 from envclone.models import ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
 from envclone.verifier.coincidences import Coincidences
+from envclone.verifier.compounds import Compounds
 from envclone.verifier.findings import Accepted, Findings
 from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
@@ -88,9 +89,10 @@ def examine_fields(
     give_back()
     search = findings.search = LooseSearch(findings.originals)
     weak = LooseSearch(parts)
+    compounds = Compounds(people.subjects, parts, findings.originals)
     for store, session in sessions.items():
         progress(ProgressEvent(f"comparing {store} row by row, and searching every field", 0))
-        looker = Looker(store, plans[store], search, weak, people, findings)
+        looker = Looker(store, plans[store], search, weak, compounds, people, findings)
         compared = session.compare(cleans[store], plans[store], masks, placed.get(store, ()), looker, progress)
         looker.take(looker.found())
         findings.rows[store] = compared.rows

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -29,6 +30,8 @@ CHANCE = 0.01
 CHANCE_OF_WORDS = 1e-6
 """The same for names that are: Grace, Will, Mark."""
 
+_MEANT = 4096
+"""Rows whose subjects are kept to be mixed anew."""
 NEAR = 64
 """Bytes between two weak identities that belong together."""
 BESIDE = 3
@@ -103,6 +106,10 @@ class Tally:
     seen: list[int] = field(default_factory=lambda: [0, 0])
     expected: list[float] = field(default_factory=lambda: [0.0, 0.0])
     rows: list[int] = field(default_factory=lambda: [0, 0])
+    words: Counter[int] = field(default_factory=Counter)
+    """In how many rows each everyday word that is a name too stands."""
+    meant: list[tuple[int, ...]] = field(default_factory=list)
+    """The subjects of some rows of the field, whatever they hold."""
     example: tuple[int, str, str] | None = None
     """A hit of a row's own subject: the number, where it is, and its outline."""
 
@@ -112,6 +119,8 @@ class Tally:
             self.seen[kind] += other.seen[kind]
             self.expected[kind] += other.expected[kind]
             self.rows[kind] += other.rows[kind]
+        self.words.update(other.words)
+        self.meant += other.meant[: _MEANT - len(self.meant)]
         self.example = self.example or other.example
 
     def add(self, subjects: Subjects, persons: Sequence[int], hits: Sequence[Hit]) -> Hit | None:
@@ -122,13 +131,32 @@ class Tally:
             if not numbers:
                 continue
             self.rows[kind] += 1
+            if kind:
+                self.words.update(numbers.keys())
             mine = [hit for number, hit in numbers.items() if any(subjects.has(p, number) for p in persons)]
             self.seen[kind] += bool(mine)
             self.expected[kind] += min(1.0, sum(subjects.share(number, p) for number in numbers for p in persons))
             own = own or (mine[0] if mine else None)
         return own
 
-    def leaks(self) -> bool:
+    def sample(self, persons: Sequence[int]) -> None:
+        """The subjects of any row."""
+        if len(self.meant) < _MEANT:
+            self.meant.append(tuple(persons))
+
+    def _mixed(self, subjects: Subjects) -> float:
+        """How many rows would hold an everyday word that their own subject is called, were the subjects mixed anew.
+
+        A column whose rows nearly all mean the same person, such as an agent, has no other chance.
+        """
+        if not self.meant:
+            return 0.0
+        return sum(
+            count * sum(any(subjects.has(p, number) for p in persons) for persons in self.meant) / len(self.meant)
+            for number, count in self.words.items()
+        )
+
+    def leaks(self, subjects: Subjects) -> bool:
         """Whether that is more than chance.
 
         With few people chance can give much: then it is a leak as well when at least two rows, half of those with any
@@ -138,7 +166,7 @@ class Tally:
         return (
             (plain > 0 and tail(plain, self.expected[0]) < CHANCE)
             or (plain >= 2 and 2 * plain >= self.rows[0] and plain >= 2 * self.expected[0])
-            or (words > 0 and tail(words, self.expected[1]) < CHANCE_OF_WORDS)
+            or (words > 0 and tail(words, max(self.expected[1], self._mixed(subjects))) < CHANCE_OF_WORDS)
         )
 
 

@@ -14,6 +14,7 @@ from envclone.masking.jsonscan import render
 from envclone.masking.kinds import DATES, NUMBERS
 from envclone.masking.shown import shown_path
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.verifier.compounds import Compounds
 from envclone.verifier.documents import Documents
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import Tally, pairs_of_one_person
@@ -32,6 +33,8 @@ __all__ = ["Looker"]
 _KEY = re.compile(r"-?\d{1,18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 """Keys that may be shown where a rule keeps them: numbers and uuids."""
 _EXAMPLES = 3
+_SAMPLED = 64
+"""Rows of a batch whose subjects are looked at to tell how often chance names them."""
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
 _NO_WORDS = DATES | {
@@ -68,10 +71,12 @@ class Looker:
         plan: StorePlan,
         search: LooseSearch,
         weak: LooseSearch,
+        compounds: Compounds,
         people: People,
         findings: FieldFindings,
     ) -> None:
         self._store, self._plan, self._search, self._weak = store, plan, search, weak
+        self._compounds = compounds
         self._people, self._subjects, self._findings = people, people.subjects, findings
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._documents: dict[str, Documents] = {}
@@ -95,6 +100,7 @@ class Looker:
         texts = Texts(after, decoded=after is before)
         told = self._strong(address, None, before, after, texts, rows)
         self._pairs(address, after, outside(self._weak_hits(texts), told), rows)
+        self._joined(address, before, after, texts, rows)
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""
@@ -110,6 +116,7 @@ class Looker:
                 hits = outside(self._weak_hits(texts, None if after is before else before), told)
                 if rule is None or rule.base not in NUMBERS:
                     self._pairs(address, after, hits, rows)
+                    self._joined(address, before, after, texts, rows)
                 if rule is not None and rule.kind is FieldKind.JSON and rule.json:
                     self._same_subject_below(address, rule, after, hits, rows)
                 elif rule is None or not rule.masked:
@@ -196,7 +203,21 @@ class Looker:
                     values,
                 )
 
+    def _joined(
+        self, address: str, before: Sequence[Any], after: Sequence[Any], texts: Texts, rows: Rows | None
+    ) -> None:
+        """Names of one person in one word, and numbers of persons in other groups; what the masks made is none."""
+        for value, hit, text, source, kind, number in self._compounds.find(texts):
+            if after is not before and text[hit.start : hit.end] not in text_of(before[value]):
+                continue
+            what = f"a value of the kind {kind}" if number else "two parts of one person's identity"
+            self._leak(address, hit, text, source, kind, what, rows, value, after)
+
     def _same_subject(self, address: str, hits: Mapping[int, list[Found]], rows: Rows) -> None:
+        if any(self._subjects.ambiguous(one.hit.original) for those in hits.values() for one in those):
+            tally = self._counted.setdefault((address, ""), Tally())
+            for row in range(0, len(rows.places), max(1, len(rows.places) // _SAMPLED)):
+                tally.sample(self._people.of_row(self._store, rows, row))
         for value, those in hits.items():
             persons = self._people.of_row(self._store, rows, value)
             if not persons:
@@ -291,7 +312,7 @@ class Looker:
     def judge(self) -> None:
         """When everything was looked at: which fields repeat what their rows' own subjects are called."""
         for (address, path), tally in self._tallies.items():
-            if tally.leaks() and tally.example is not None:
+            if tally.leaks(self._subjects) and tally.example is not None:
                 number, row, context = tally.example
                 source, kind = self._subjects.source(number)
                 one = _Seen(sum(tally.seen), False, [row] if row else [], path, context)

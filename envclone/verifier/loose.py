@@ -21,8 +21,11 @@ SHORTEST_IN_TEXT = 3
 
 SEPARATOR = b"\xff"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BYTES = re.compile(r"\\x(?:[0-9a-f]{2}){6,}")
-_JOINTS = str.maketrans("_.-+\t\n\r", "       ")
+_JOINTS = str.maketrans(
+    dict.fromkeys("_.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000", " ")
+) | {ord("ß"): "ss", ord("ẞ"): "ss"}
 """What joins the parts of a name or number as a space does; one sign for one, so that places stay."""
 _FOLD = bytes(range(256)).lower().translate(bytes.maketrans(b"_.-+\t\n\r", b"       "))
 """The same for bytes, with capitals as small letters."""
@@ -107,8 +110,10 @@ class LooseSearch:
 
 
 def _spelled(value: str) -> tuple[bytes, ...]:
-    """How an original is looked for: as a text, and as bytes when it is some."""
+    """How an original is looked for: as a text, and as bytes when it is some; a UUID without its dashes too."""
     text = text_of(value)
+    if _UUID.fullmatch(value):
+        return text, text.replace(b" ", b"")
     return (text, bytes.fromhex(value[2:]).translate(_FOLD)) if _BYTES.fullmatch(value) else (text,)
 
 

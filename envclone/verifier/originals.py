@@ -98,6 +98,10 @@ class Originals:
         made.seal()
         return made
 
+    def packed(self) -> tuple[Any, Any]:
+        """The bytes of all values one behind the other, and their bounds: of `n` values `n + 1`."""
+        return self._values.packed()
+
     def seal(self) -> None:
         """Take in no more values."""
         self._values.seal()

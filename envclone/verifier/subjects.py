@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any
 
@@ -167,6 +167,23 @@ class Subjects:
         texts, self._texts = self._texts, Distinct()
         self._named = list(self._sources)
         return texts
+
+    def beside(self, what: int, most: int) -> Iterator[tuple[Any, Any]]:
+        """Pairs of different weak identities of one kind that one person has, as arrays of their numbers.
+
+        Of persons with more than `most` some are left out; two everyday words are no pair.
+        """
+        numbers, persons = (self._pairs >> np.uint64(32)).astype(np.int64), self._pairs & np.uint64(0xFFFFFFFF)
+        its = np.frombuffer(self._what, np.uint8)[numbers] == what
+        numbers, persons = numbers[its], persons[its]
+        order = np.argsort(persons, kind="stable")
+        numbers, persons = numbers[order], persons[order]
+        plain = np.frombuffer(self._ambiguous, np.uint8) == 0
+        for apart in range(1, most):
+            left, right = numbers[:-apart], numbers[apart:]
+            same = (persons[:-apart] == persons[apart:]) & (plain[left] | plain[right])
+            yield left[same], right[same]
+            yield right[same], left[same]
 
     def source(self, number: int) -> tuple[str, str]:
         """The field that showed a weak identity first, and its kind."""

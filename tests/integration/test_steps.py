@@ -21,7 +21,7 @@ from envclone.api import Stack
 from envclone.errors import EnvcloneError, UnsafeError
 from envclone.lifecycle import publish
 from tests.support.postgres import Production, production
-from tests.support.qdrant import build
+from tests.support.qdrant import build, change
 from tests.support.stack import Place, place
 from tests.support.steps import steps
 
@@ -151,7 +151,8 @@ def here(prod: Production) -> Iterator[Place]:
                 "n": number}  # fmt: skip
 
     with place() as made:
-        build(made.directory / "storage", points=60, payload=payload, indexed=("author.email",))
+        shard = build(made.directory / "storage", points=60, payload=payload, indexed=("author.email",))
+        change(shard, [], range(50, 55))
         (made.directory / "hooks").mkdir()
         (made.directory / "hooks" / "labels.sql").write_text(HOOK)
         text = STACK.replace("@DSN@", prod.dsn_for("app")).replace("@KB@", str(made.directory / "storage"))

@@ -70,10 +70,15 @@ def test_two_parts_of_one_person(text: str, leaks: bool) -> None:
     assert (pairs_of_one_person(subjects, [one.hit for one in found], text_of(text)) is not None) is leaks
 
 
+def _leaks(rows: list[tuple[int, str]], people: list[tuple[str, str, str]]) -> bool:
+    return _tally(rows, people).leaks(_subjects(people)[0])
+
+
 def _tally(rows: list[tuple[int, str]], people: list[tuple[str, str, str]]) -> Tally:
     subjects, search = _subjects(people)
     tally = Tally()
     for person, text in rows:
+        tally.sample([person])
         if hits := _hits(search, text):
             tally.add(subjects, [person], hits)
     return tally
@@ -83,23 +88,28 @@ def test_a_column_that_repeats_first_names_leaks_and_one_of_other_names_does_not
     draw = random.Random(3)
     people = [(f"Xa{chr(97 + i % 26)}{chr(97 + i // 26)}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
     own = [(i, f"for {people[i][0]}") for i in range(400)]
-    assert _tally(own, people).leaks()
+    assert _leaks(own, people)
     others = [(i, f"for {people[draw.randrange(400)][0]}") for i in range(400)]
-    assert not _tally(others, people).leaks()
+    assert not _leaks(others, people)
     assert _tally([*others[:399], own[7]], people).seen[0] <= 4
 
 
 def test_a_single_name_of_the_subject_leaks_when_it_is_rare() -> None:
     people = [(f"Xa{chr(97 + i % 26)}{chr(97 + i // 26)}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
-    assert _tally([(7, f"call {people[7][0]}")], people).leaks()
+    assert _leaks([(7, f"call {people[7][0]}")], people)
 
 
 def test_words_that_are_names_too_need_far_more() -> None:
     people = [("Grace" if i % 4 == 0 else f"Xa{i}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
     innocent = [(i, "by the grace of it") for i in range(0, 400)]
-    assert not _tally(innocent, people).leaks()
-    own = [(i, "dear Grace") for i in range(0, 400, 4)]
-    assert _tally(own, people).leaks()
+    assert not _leaks(innocent, people)
+    own = [(i, "dear Grace" if i % 4 == 0 else "dear customer") for i in range(400)]
+    assert _leaks(own, people)
+
+
+def test_words_in_rows_that_all_mean_one_person_are_chance() -> None:
+    people = [("Will" if i == 0 else f"Xa{i}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
+    assert not _leaks([(0, "will do" if i % 20 == 0 else "done") for i in range(400)], people)
 
 
 def test_the_tail_of_poisson() -> None:

@@ -1,0 +1,105 @@
+"""Words and numbers of a text by their hashes, compiled: whole words, and digits however they are grouped."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envclone.compiled import kernel
+
+__all__ = ["BASE", "digits", "hashes", "warm", "words"]
+
+_U = np.uint64
+BASE = _U(0x9E3779B97F4A7C55)
+"""Odd, so that no byte is lost in 64 bits."""
+_GROUPS = 24
+
+
+@kernel
+def hashes(block: Any, starts: Any, ends: Any, out: Any, powers: Any) -> Any:
+    """Of each text its hash, and the base to the power of its length."""
+    for i in range(starts.shape[0]):
+        value, power = _U(0), _U(1)
+        for k in range(max(0, starts[i]), min(ends[i], block.shape[0])):
+            value = value * BASE + _U(block[k]) + _U(1)
+            power = power * BASE
+        out[i], powers[i] = value, power
+    return 0
+
+
+@kernel
+def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) -> Any:
+    """Runs of letters of some length whose hash may be wanted: hash, start and end of each; returns how many.
+
+    `wanted` is a bitmap of 2**bits bits over the upper bits of hashes; `out` has room for `shape[0]` of them.
+    """
+    count, i, size = 0, 0, data.shape[0]
+    while i < size:
+        value, start = _U(0), i
+        while i < size and (97 <= data[i] <= 122 or 128 <= data[i] < 255):
+            value = value * BASE + _U(data[i]) + _U(1)
+            i += 1
+        if least <= i - start <= most:
+            bit = (value * BASE) >> _U(64 - bits)
+            if wanted[bit >> _U(3)] & (np.uint8(1) << np.uint8(bit & _U(7))):
+                if count < out.shape[0]:
+                    out[count, 0], out[count, 1], out[count, 2] = value, _U(start), _U(i)
+                count += 1
+        if i == start:
+            i += 1
+    return count
+
+
+@kernel
+def digits(data: Any, lengths: Any, wanted: Any, bits: Any, out: Any) -> Any:
+    """Runs of digits in groups, one or two signs between two, whose hash may be wanted: as `words` gives them.
+
+    A run begins and ends with a group; `lengths` tells which numbers of digits there are.
+    """
+    count, i, size = 0, 0, data.shape[0]
+    longest = lengths.shape[0] - 1
+    begins = np.zeros(_GROUPS, np.int64)
+    ends = np.zeros(_GROUPS, np.int64)
+    while i < size:
+        if not 48 <= data[i] <= 57:
+            i += 1
+            continue
+        groups = 0
+        while i < size and groups < _GROUPS:
+            begins[groups] = i
+            while i < size and 48 <= data[i] <= 57:
+                i += 1
+            ends[groups] = i
+            groups += 1
+            k = i
+            while k < size and k - i < 2 and (data[k] == 32 or data[k] == 47 or data[k] == 40 or data[k] == 41):
+                k += 1
+            if k == i or k >= size or not 48 <= data[k] <= 57:
+                break
+            i = k
+        for first in range(groups):
+            value, total = _U(0), 0
+            for last in range(first, groups):
+                total += ends[last] - begins[last]
+                if total > longest:
+                    break
+                for k in range(begins[last], ends[last]):
+                    value = value * BASE + _U(data[k]) + _U(1)
+                if not lengths[total]:
+                    continue
+                bit = (value * BASE) >> _U(64 - bits)
+                if wanted[bit >> _U(3)] & (np.uint8(1) << np.uint8(bit & _U(7))):
+                    if count < out.shape[0]:
+                        out[count, 0], out[count, 1], out[count, 2] = value, _U(begins[first]), _U(ends[last])
+                    count += 1
+    return count
+
+
+def warm() -> None:
+    """Run each kernel once."""
+    data = np.frombuffer(b"\x00ab 12 3", np.uint8)
+    out = np.zeros((4, 3), np.uint64)
+    hashes(data, np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.uint64), np.zeros(1, np.uint64))
+    words(data, 2, 9, np.zeros(8, np.uint8), 6, out)
+    digits(data, np.zeros(5, np.bool_), np.zeros(8, np.uint8), 6, out)

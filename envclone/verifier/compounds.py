@@ -1,0 +1,187 @@
+"""Identities that are written in one, or apart, where they are not elsewhere: `wquenzelmann`, `JaneDoe`, 536228741.
+
+Names of one person in one word, and numbers of persons however their digits are grouped, are told by hashes of whole
+words and of runs of digits; what a hash finds is compared.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from envclone.compiled import available
+from envclone.verifier.loose import Texts, text_of
+from envclone.verifier.originals import Originals
+from envclone.verifier.search import Hit
+from envclone.verifier.subjects import Part, Subjects
+
+__all__ = ["Compounds", "Joined"]
+
+_NUMBERS = frozenset(("phone", "national_id", "card", "iban"))
+_SHORTEST_NAME, _SHORTEST_WORD, _SHORTEST_FAMILY = 3, 8, 7
+"""Letters of each of two names in one word, of that word, and of a family name behind an initial."""
+_LONGEST_WORD = 64
+_FEWEST_DIGITS = 7
+_CERTAIN = 12
+"""Digits that no other number has by chance."""
+_RARE = 1e-5
+"""Of so long numbers the share that may be somebody's, for one without its signs to count."""
+_PARTS = 6
+_ROOM = 1 << 12
+_RUN = re.compile(r"[0-9]+")
+_NOT_DIGIT = re.compile(r"[^0-9]+")
+
+
+class Joined(NamedTuple):
+    """A compound in the value with this number of a batch: its place in `text`, whose it is, and of what field."""
+
+    value: int
+    hit: Hit
+    text: bytes
+    source: str
+    kind: str
+    number: bool
+
+
+class Compounds:
+    """The compounds of everybody: `parts` are the texts of the subjects' weak identities."""
+
+    def __init__(self, subjects: Subjects, parts: Originals, originals: Originals) -> None:
+        self._subjects, self._parts, self._originals = subjects, parts, originals
+        self._lengths = np.zeros(1, np.bool_)
+        self._words = _Table(*self._names()) if available() else None
+        self._digits = _Table(*self._numbers()) if available() else None
+
+    def find(self, texts: Texts) -> Iterator[Joined]:
+        """Every compound in some values."""
+        if self._words is None or self._digits is None:
+            return
+        loops, data = _loops(), np.frombuffer(texts.data, np.uint8)
+        if len(self._words):
+            for owner, start, end in self._words.find(loops.words, data, _SHORTEST_WORD, _LONGEST_WORD):
+                placed = texts.place(Hit(owner, start, end))
+                if placed is not None and self._is(owner, texts.data[start:end]):
+                    source, kind = self._subjects.source(owner)
+                    yield _found(placed, texts, owner, start, end, source, kind, number=False)
+        if len(self._digits):
+            for owner, start, end in self._digits.find(loops.digits, data, self._lengths):
+                placed, value = texts.place(Hit(owner, start, end)), self._originals.value(owner)
+                digits = texts.data[start:end]
+                if placed is not None and _digits_of(value) == _plain(digits) and digits not in text_of(value):
+                    known = self._originals[owner]
+                    yield _found(placed, texts, owner, start, end, known.address, known.kind, number=True)
+
+    def _is(self, owner: int, word: bytes) -> bool:
+        """Whether a word is the names of a person with this family name: hashes alone could be of another's."""
+        family = self._parts.value(owner).encode()
+        return family in word
+
+    def _names(self) -> tuple[Any, Any]:
+        """Hashes of names in one word, and the number of the name that tells."""
+        block, bounds = self._parts.packed()
+        starts, ends = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
+        count = len(starts)
+        hashed, powers = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
+        if not count:
+            return hashed, np.zeros(0, np.uint32)
+        _loops().hashes(block, starts, ends, hashed, powers)
+        firsts, one = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
+        _loops().hashes(block, starts, np.minimum(starts + 1, ends), firsts, one)
+        lengths = ends - starts
+        keys, owners = [], []
+        for left, right in self._subjects.beside(Part.NAME, _PARTS):
+            both = (lengths[left] >= _SHORTEST_NAME) & (lengths[right] >= _SHORTEST_NAME)
+            both &= lengths[left] + lengths[right] >= _SHORTEST_WORD
+            keys.append(hashed[left[both]] * powers[right[both]] + hashed[right[both]])
+            owners.append(right[both])
+            behind = lengths[right] >= _SHORTEST_FAMILY
+            keys.append(firsts[left[behind]] * powers[right[behind]] + hashed[right[behind]])
+            owners.append(right[behind])
+        return np.concatenate([np.zeros(0, np.uint64), *keys]), np.concatenate([np.zeros(0, np.int64), *owners])
+
+    def _numbers(self) -> tuple[Any, Any]:
+        """Hashes of the digits of numbers of persons, and the numbers of the originals."""
+        texts: list[bytes] = []
+        owners: list[int] = []
+        signs: list[bool] = []
+        for number, value, known in self._originals.items():
+            if known.kind in _NUMBERS and known.strong and len(digits := _digits_of(value)) >= _FEWEST_DIGITS:
+                texts.append(digits)
+                owners.append(number)
+                signs.append(not value.isdigit())
+        sizes = np.array([len(text) for text in texts], np.int64)
+        counts = np.bincount(sizes, minlength=2)
+        taken = [
+            i
+            for i, size in enumerate(sizes.tolist())
+            if size >= _CERTAIN or (signs[i] and counts[size] / 10.0**size < _RARE)
+        ]
+        self._lengths = np.zeros(max(2, len(counts)), np.bool_)
+        self._lengths[sizes[taken]] = True
+        block = np.frombuffer(b"".join(texts[i] for i in taken), np.uint8)
+        ends = np.cumsum(sizes[taken]) if taken else np.zeros(0, np.int64)
+        hashed = np.zeros(len(taken), np.uint64)
+        _loops().hashes(block, ends - sizes[taken], ends, hashed, np.zeros(len(taken), np.uint64))
+        return hashed, np.array([owners[i] for i in taken], np.int64)
+
+
+class _Table:
+    """Hashes with their owners, behind a bitmap that says of most that they are none of them."""
+
+    def __init__(self, keys: Any, owners: Any) -> None:
+        order = np.argsort(keys, kind="stable")
+        self._keys, self._owners = keys[order], owners[order]
+        self._bits = max(10, len(keys).bit_length() + 5)
+        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
+        with np.errstate(over="ignore"):
+            bits = (self._keys * _loops().BASE) >> np.uint64(64 - self._bits)
+        np.bitwise_or.at(self._bitmap, bits >> np.uint64(3), np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8))
+        self._out = np.zeros((_ROOM, 3), np.uint64)
+
+    def __len__(self) -> int:
+        return len(self._keys)
+
+    def find(self, kernel: Any, data: Any, *how: Any) -> Iterator[tuple[int, int, int]]:
+        """Owner, start and end of everything whose hash is one of these."""
+        count = kernel(data, *how, self._bitmap, self._bits, self._out)
+        if count > len(self._out):
+            self._out = np.zeros((count, 3), np.uint64)
+            count = kernel(data, *how, self._bitmap, self._bits, self._out)
+        found = self._out[:count]
+        low = np.searchsorted(self._keys, found[:, 0])
+        low[low == len(self._keys)] = 0
+        for i in np.flatnonzero(self._keys[low] == found[:, 0]).tolist():
+            yield int(self._owners[low[i]]), int(found[i, 1]), int(found[i, 2])
+
+
+def _loops() -> Any:
+    """The compiled loops, loaded when they are needed."""
+    return import_module("envclone.verifier.compoundkernels")
+
+
+def _found(
+    placed: tuple[int, int, int],
+    texts: Texts,
+    owner: int,
+    start: int,
+    end: int,
+    source: str,
+    kind: str,
+    *,
+    number: bool,
+) -> Joined:
+    value, first, last = placed
+    return Joined(value, Hit(owner, start - first, end - first), texts.data[first:last], source, kind, number)
+
+
+def _digits_of(value: str) -> bytes:
+    """The longest run of digits that a number has when its groups are joined: of an IBAN what follows its letters."""
+    return max(_RUN.findall(re.sub(r"[^0-9A-Za-z]+", "", value)), key=len, default="").encode()
+
+
+def _plain(text: bytes) -> bytes:
+    return bytes(c for c in text if 48 <= c <= 57)
