@@ -1,0 +1,59 @@
+"""Names of one person in one word, and numbers of persons in other groups."""
+
+from __future__ import annotations
+
+import pytest
+
+from envclone.compiled import available
+from envclone.verifier.compounds import Compounds
+from envclone.verifier.loose import Texts
+from envclone.verifier.originals import Originals
+from envclone.verifier.subjects import Subjects
+
+pytestmark = pytest.mark.skipif(not available(), reason="loops are not compiled here")
+
+PEOPLE = [("Wolfhard", "Quenzelmann"), ("Brunhilda", "Drachslera"), ("Grace", "Hunter"), ("Uwe", "Bo")]
+NUMBERS = {"phone": "+49 30 50017634", "national_id": "536-22-8741", "card": "4929 7134 1440 0174",
+           "iban": "DE07 3704 0044 0369 4001 74"}  # fmt: skip
+
+
+def _compounds() -> Compounds:
+    subjects, originals = Subjects(), Originals()
+    subjects.begin("main.public.people")
+    for number, (first, last) in enumerate(PEOPLE):
+        subjects.count += 1
+        subjects.add([number], "person", [first], "first")
+        subjects.add([number], "person", [last], "last")
+    for kind, value in NUMBERS.items():
+        originals.add(f"main.public.people.{kind}", kind, [value])
+    parts = Originals.parts(subjects.seal())
+    originals.seal()
+    return Compounds(subjects, parts, originals)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("login wquenzelmann", "person"),
+        ("@WolfhardQuenzelmann!", "person"),
+        ("QuenzelmannWolfhard17", "person"),
+        ("bquenzelmann", ""),
+        ("WolfhardDrachslera", ""),
+        ("gracehunter", ""),
+        ("uwebo", ""),
+        ("quenzelmann", ""),
+        ("call 4930-5001-7634", "phone"),
+        ("no. 536 228 741", "national_id"),
+        ("no. 536228741", "national_id"),
+        ("no. 536-22-8741", ""),
+        ("no. 1536228741", ""),
+        ("4929713 414400174", "card"),
+        ("DE.07/37040044/0369400174", "iban"),
+        ("2024-05-06 07:08:09", ""),
+        ("0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9", ""),
+    ],
+)
+def test_what_is_written_in_one_or_apart_is_told(text: str, found: str) -> None:
+    told = list(_compounds().find(Texts(["nothing", text], decoded=True)))
+    assert {one.kind for one in told} == ({found} if found else set())
+    assert all(one.value == 1 for one in told)
