@@ -33,7 +33,8 @@ class Values:
     A value is text, or the bytes of one in UTF-8. `sources` are the addresses of the fields that the values come from;
     they are `copies` when each is one of such a field's values as it stands, and made of them otherwise (an element, a
     word, an expression's result). `at` says where each value stands (`page 3 item 7`) or is empty. `numbers` are whole
-    numbers in decimal, in which few digits are somebody's by chance only.
+    numbers in decimal, in which few digits are somebody's by chance only. `new` ones nobody looked at before, so that
+    they are read through the decoders too; copies and definitions were, where they come from.
     """
 
     place: str
@@ -41,6 +42,7 @@ class Values:
     sources: tuple[str, ...] = ()
     copies: bool = False
     numbers: bool = False
+    new: bool = False
     at: Sequence[str] = ()
 
 

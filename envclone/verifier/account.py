@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envclone.forked import fork_map, processors
 from envclone.models import Accounted, ByteClass, Flaw, Values
 from envclone.verifier.findings import outline
-from envclone.verifier.loose import LooseSearch, text_of
+from envclone.verifier.loose import LooseSearch, Texts, text_of
 from envclone.verifier.search import ByteSearch, Hit, shortest
 
 if TYPE_CHECKING:
@@ -35,8 +35,8 @@ _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u
 _REMEDY = "Mask what it is made from, or take it out there in production."
 _REMEDY_RAW = "Nothing here reads these bytes, so a chance cannot be told from a value: please report it."
 
-_Leak = tuple[str, str, str, str]
-"""Place, source, kind, remedy."""
+_Leak = tuple[str, str, str, str, tuple[str, ...]]
+"""Place, source, kind, remedy, the fields that the value comes from."""
 
 
 class Account:
@@ -67,7 +67,7 @@ class Account:
         sources = [f"{self._store}.{address}" for address in values.sources]
         texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in values.texts]
         coincidences = self._findings.coincidences
-        for found in self._search.find(texts):
+        for found in self._search.find(Texts(texts, decoded=values.new)):
             hit, known = found.hit, self._findings.originals[found.hit.original]
             if not known.strong or not at_boundary(found.text, hit):
                 continue
@@ -80,7 +80,8 @@ class Account:
                 continue
             place = f"{self._store}: {values.place}"
             at = values.at[found.value] if values.at else ""
-            self._leak((place, known.address, known.kind, _REMEDY), at, outline(found.text, hit.start, hit.end))
+            leak = place, known.address, known.kind, _REMEDY, tuple(sources)
+            self._leak(leak, at, outline(found.text, hit.start, hit.end))
 
     def _leak(self, leak: _Leak, at: str, context: str, times: int = 1) -> None:
         count, examples, shown = self._leaks.get(leak, (0, [], ""))
@@ -119,8 +120,8 @@ class Account:
             self._findings.leaks.add(
                 "account", f"{self._store}: {flaw.place}", "", "", what=flaw.what, remedy=flaw.remedy
             )
-        for (place, source, kind, remedy), (count, examples, context) in sorted(self._leaks.items()):
-            if not self._findings.leaks.accepts(place, kind, count):
+        for (place, source, kind, remedy, fields), (count, examples, context) in sorted(self._leaks.items()):
+            if not any(self._findings.leaks.accepts(one, kind, count) for one in (*fields, place)):
                 self._findings.leaks.add(
                     "files",
                     place,
@@ -172,7 +173,7 @@ class Account:
         for path, hits in fork_map(work, list(stretches), processors()):
             for original, offset, context in hits:
                 known = self._findings.originals[original]
-                leak = (f"{self._store}: {path}", known.address, known.kind, _REMEDY_RAW)
+                leak = f"{self._store}: {path}", known.address, known.kind, _REMEDY_RAW, ()
                 self._leak(leak, f"byte {offset}", context)
         return {
             "originals_searched": search.searched,

@@ -207,7 +207,8 @@ class Heaps:
                 mine[1].extend([at] * len(said))
             place = f"{heap.database.name}: {relation.name}.{column.name}"
             for (source, numbers), (said, places) in texts.items():
-                yield Values(place, said, source.addresses, source.copies, numbers, places)
+                new = relation.kind == "m"
+                yield Values(place, said, source.addresses, source.copies, numbers, new, places)
 
     def _source(self, heap: _Heap, found: Mapping[int, deform.Column], flat: Any, i: int, keyed: bool) -> Source:
         if heap.relation.kind == "m":

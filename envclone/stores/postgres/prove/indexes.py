@@ -174,7 +174,7 @@ class Indexes:
                 texts += said
                 at += [f"page {first_block + page}"] * len(said)
         place = f"{index.database.name}: index {index.relation.name}"
-        return Values(place, texts, source.addresses, source.copies, base in NUMBERS, at)
+        return Values(place, texts, source.addresses, source.copies, base in NUMBERS, at=at)
 
 
 def _entries(pages: Any, plain: Any, lower: Any, upper: Any, special: Any, columns: int) -> tuple[Any, Any, Any] | None:

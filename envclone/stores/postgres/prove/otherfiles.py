@@ -50,7 +50,7 @@ def other_files(directory: Path, known: Layout) -> Iterator[Accounted]:
         made = _of(path, within if name.startswith("data/") else "", data, known)
         if made is not None:
             classes, texts, stretches = made
-            values = [Values(name, texts)] if texts else []
+            values = [Values(name, texts, new=True)] if texts else []
             yield Accounted(name, classes, values, stretches)
 
 
