@@ -21,7 +21,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from envclone import records, registry
+from envclone import attestation, records, registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.sanitize import Sanitized
 from envclone.memory import give_back
@@ -91,9 +91,18 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
         findings,
         project.progress,
     )
+    _nothing_else(files or sanitized.directory, sanitized, findings)
     findings.leaks.refuse()
     checks["accepted"] = findings.leaks.exceptions()
     return Verified(_TOKEN, sanitized, checks)
+
+
+def _nothing_else(directory: Path, sanitized: Sanitized, findings: FieldFindings) -> None:
+    """Beside the stores there is nothing but what a published image is sealed with."""
+    own = {*sanitized.raw.stores, attestation.ATTESTATION, attestation.SIGNATURE, attestation.MANIFEST}
+    for entry in sorted(directory.iterdir()):
+        if entry.name not in own:
+            findings.leaks.fail([f"{entry.name} lies beside the stores, and no store accounts for it"])
 
 
 def exceptions_of(project: Project) -> list[Accepted]:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
+from envclone.address import Address
 from envclone.memory import give_back
 from envclone.models import ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
@@ -97,9 +99,22 @@ def examine_fields(
         looker.take(looker.found())
         findings.rows[store] = compared.rows
         findings.differences += [f"{store}: {problem}" for problem in compared.problems]
-        computed = {address for address, rule in plans[store].rules.items() if rule.derived or rule.by}
+        derived = {address for address, rule in plans[store].rules.items() if rule.derived}
+        there = {one for one in derived if Address.parse(one).holder in placed.get(store, ())}
+        for address in sorted(there):
+            _in_their_rows(address, session, cleans[store], looker)
+        computed = (derived - there) | {address for address, rule in plans[store].rules.items() if rule.by}
         for address, batch in cleans[store].read(computed) if computed else ():
             looker.computed(address, batch)
         looker.take(looker.found())
         looker.judge()
     return findings
+
+
+def _in_their_rows(address: str, raw: StoreSession, clean: StoreSession, looker: Looker) -> None:
+    """Look at a field that the store computes, beside production's values of the same rows."""
+    for ours, theirs in zip_longest(raw.rows({address}), clean.rows({address})):
+        if theirs is None:
+            continue
+        same = ours is not None and list(ours.places) == list(theirs.places)
+        looker.computed(address, theirs.fields[address], ours.fields[address] if same and ours is not None else None)

@@ -124,12 +124,20 @@ class Looker:
             if rule is not None and _keeps_numbers(rule):
                 self._number_column(address, after, rows)
 
-    def computed(self, address: str, values: Sequence[Any]) -> None:
-        """Search what the store computed itself, in the sanitized store."""
+    def computed(self, address: str, values: Sequence[Any], before: Sequence[Any] | None = None) -> None:
+        """Search what the store computed itself, in the sanitized store.
+
+        An original is a leak where the same row had it `before`. Where rows are not known to be the same, it is one
+        unless it stands by chance in a proven value of the store.
+        """
         self._values += len(values)
-        for found in self._search.find(values):
-            known = self._findings.originals[found.hit.original]
-            if known.strong and not self._findings.coincidences.anywhere(self._store, found.hit.original):
+        for found in self._search.find(Texts(values, decoded=True)):
+            known, hit = self._findings.originals[found.hit.original], found.hit
+            if before is None:
+                left = not self._findings.coincidences.anywhere(self._store, hit.original)
+            else:
+                left = found.text[hit.start : hit.end] in Texts([before[found.value]], decoded=True).data
+            if known.strong and left:
                 self._leak(address, found.hit, found.text, known.address, known.kind, "an original value", None, 0)
             else:
                 self._coincidence(address, found.hit.original, found.text)

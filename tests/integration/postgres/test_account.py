@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from envclone.accounts import hand_over, service_account
 from envclone.config.schema import StoreConfig
 from envclone.masking import rules
 from envclone.masking.corpus import Corpus
@@ -64,6 +65,7 @@ RULES = {
     "public.people.tags": "person",
     "public.people.doc": {"$.who": "person"},
     "public.people.*": "keep",
+    "public.distant.x": "person",
     "public.people.e": {"vectors": "keep"},
 }
 
@@ -84,7 +86,8 @@ class Clone:
         originals.seal()
         findings = FieldFindings(originals=originals)
         made = Account("main", directory or self.directory, findings)
-        PostgresStore().account(directory or self.directory, self.snapshot, self.plan, {"public.people": rows}, made)
+        seen = {"public.people": rows, "public.distant": LEFT}
+        PostgresStore().account(directory or self.directory, self.snapshot, self.plan, seen, made)
         figures = made.settle()
         return list(findings.leaks._found.values()), figures
 
@@ -100,6 +103,14 @@ def clone(request: pytest.FixtureRequest) -> Iterator[Clone]:
     with production(request.param, initdb_args=checks) as running, scratch() as place:
         running.create_database("shop")
         running.execute(SCHEMA, "shop")
+        far = running.data.parent / "far"
+        far.mkdir(mode=0o700)
+        hand_over(far, service_account())
+        running.execute(f"CREATE TABLESPACE far LOCATION '{far}'")
+        running.execute(
+            "CREATE TABLE distant (x text) TABLESPACE far; CREATE INDEX ON distant (x) TABLESPACE far", "shop"
+        )
+        running.execute("INSERT INTO distant SELECT name FROM people", "shop")
         running.stop()
         directory = place / "clone"
         directory.mkdir(mode=0o711)

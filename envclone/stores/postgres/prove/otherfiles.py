@@ -17,6 +17,7 @@ import numpy as np
 from envclone.errors import EnvcloneError
 from envclone.models import Accounted, ByteClass, Values
 from envclone.stores.postgres.catalog.layout import Layout
+from envclone.stores.postgres.prove.owners import named
 from envclone.stores.postgres.server import control
 
 __all__ = ["other_files"]
@@ -37,17 +38,19 @@ _HEADER = 24
 def other_files(directory: Path, known: Layout) -> Iterator[Accounted]:
     """Every file that is no main fork of a relation and that a cluster or its clone has; others are left out."""
     data = directory / "data"
-    mains = {relation.path for database in known.databases for relation in database.relations}
+    mains = {named(directory, data / relation.path) for database in known.databases for relation in database.relations}
     for path in sorted(directory.rglob("*")):
         if not path.is_file() or path.is_symlink():
             continue
         name = path.relative_to(directory).as_posix()
         within = name.removeprefix("data/")
-        if name.startswith("data/") and re.sub(r"\.\d+$", "", within) in mains:
+        if re.sub(r"\.\d+$", "", name) in mains:
             if not path.stat().st_size:
                 yield Accounted(name, {})
             continue
-        made = _of(path, within if name.startswith("data/") else "", data, known)
+        if (fork := _FORK.fullmatch(path.name)) and f"{name[: -len(path.name)]}{fork[1]}" not in mains:
+            continue  # of no relation that is there
+        made = _of(path, within if name != within else "", data, known)
         if made is not None:
             classes, texts, stretches = made
             values = [Values(name, texts, new=True)] if texts else []
@@ -59,8 +62,8 @@ _Made = tuple[dict[ByteClass, int], list[str | bytes], list[tuple[int, int]]]
 
 def _of(path: Path, within: str, data: Path, known: Layout) -> _Made | None:
     size = path.stat().st_size
-    if not within:
-        return _texts(path) if path.parent == data.parent and path.suffix == ".json" else None
+    if not within and path.parent == data.parent:
+        return _texts(path) if path.suffix == ".json" else None
     if within in _TEXTS or path.name == "PG_VERSION":
         return _texts(path)
     if within in _SMALL:

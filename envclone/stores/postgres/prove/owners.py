@@ -11,7 +11,7 @@ import numpy as np
 from envclone.models import Accounted, ByteClass, Flaw, Values
 from envclone.stores.postgres.format import claims
 
-__all__ = ["piece"]
+__all__ = ["named", "piece"]
 
 _CLASSES = (
     ByteClass.ZERO,
@@ -59,7 +59,14 @@ def piece(
     undecoded = [(offset, owner.size)] if raw else []
     if counts[ByteClass.UNDECODED] and not raw:
         undecoded = [(offset + a, b - a) for a, b in runs(_widened(owner == claims.UNDECODED))]
-    return Accounted(path.relative_to(directory).as_posix(), counts, values, undecoded, flaws)
+    return Accounted(named(directory, path), counts, values, undecoded, flaws)
+
+
+def named(directory: Path, path: Path) -> str:
+    """A file's path below the store's directory; of one in a tablespace that where it lies, and not the link to it."""
+    if "pg_tblspc" in path.parts:
+        path, directory = path.resolve(), directory.resolve()
+    return path.relative_to(directory).as_posix()
 
 
 def _widened(chosen: Any) -> Any:
