@@ -311,10 +311,6 @@ class Store(Protocol):
         """
         ...
 
-    def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
-        """What a search of the plain file bytes would miss: values stored compressed or in pieces, with their place."""
-        ...
-
 
 class Server(Protocol):
     """How a branch's store is run on this machine and asked; `directory` is the store's own in the branch."""

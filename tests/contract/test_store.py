@@ -13,11 +13,14 @@ import pytest
 
 from envclone import records, registry
 from envclone.accounts import hand_over, service_account
-from envclone.errors import BusyError, ConfigError, EnvcloneError
+from envclone.errors import BusyError, ConfigError, EnvcloneError, UnsafeError
 from envclone.masking import rules
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
 from envclone.models import Credentials, FieldKind, Inventory, Rows, Secret, StorePlan, StoreSnapshot
+from envclone.verifier.account import Account
+from envclone.verifier.fields import FieldFindings
+from envclone.verifier.originals import Originals
 from tests.contract.stores import ADAPTERS, PEOPLE, Adapter, who
 from tests.support.postgres import scratch
 
@@ -177,8 +180,23 @@ def test_no_byte_of_a_person_is_left(copied: Copied) -> None:
         if path.is_file():
             data = path.read_bytes()
             assert not [one for one in people if one in data], path
-    for place, data in store.expand(clean, copied.snapshot):
-        assert not [one for one in people if one in data], place
+    originals = Originals()
+    originals.add("it.people", "person", [part for number in range(PEOPLE) for part in who(number)])
+    originals.seal()
+    findings = FieldFindings(originals=originals)
+    account = Account("it", clean, findings)
+    store.account(clean, copied.snapshot, plan, {copied.adapter.table: PEOPLE}, account)
+    figures = account.settle()
+    findings.leaks.refuse()
+    assert figures["bytes"] == sum(path.stat().st_size for path in clean.rglob("*") if path.is_file())
+    stray = clean / "stray"
+    stray.write_text("nothing")
+    account = Account("it", clean, findings)
+    store.account(clean, copied.snapshot, plan, {copied.adapter.table: PEOPLE}, account)
+    account.settle()
+    with pytest.raises(UnsafeError, match="belong to no class"):
+        findings.leaks.refuse()
+    stray.unlink()
     store.scrub(clean, copied.snapshot, plan)  # once more does no harm
     with store.open(clean, copied.snapshot, log=copied.place / "again.log") as session:
         assert session.integrity().problems == ()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -86,12 +86,6 @@ class PostgresStore:
         from envclone.stores.postgres.prove.account import account
 
         account(directory, snapshot, plan, rows, ledger)
-
-    def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
-        """Compressed and TOASTed values of every heap, with their place."""
-        from envclone.stores.postgres.prove.expand import expand
-
-        return expand(directory, snapshot)
 
     def serve(
         self,

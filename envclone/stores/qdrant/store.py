@@ -94,12 +94,6 @@ class QdrantStore:
 
         account(directory, plan, ledger)
 
-    def expand(self, directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, bytes]]:
-        """Every compressed payload decompressed, free blocks included."""
-        from envclone.stores.qdrant.residue import expand
-
-        return expand(directory)
-
     def serve(
         self,
         directory: Path,

@@ -21,6 +21,7 @@ from envclone.stores.postgres.server import engine, server
 from envclone.stores.postgres.store import PostgresStore
 from envclone.stores.postgres.write import refresh, statistics
 from tests.integration.postgres import desk
+from tests.support.expanded import expand
 from tests.support.postgres import production, scratch
 
 pytestmark = pytest.mark.real
@@ -92,7 +93,7 @@ def _left(clone: Clone) -> set[str]:
     """Where originals are: files by their bytes, values by their place."""
     directory, snapshot = clone
     places = set(desk.occurrences(directory / "data", NEEDLES))
-    for place, value in PostgresStore().expand(directory, snapshot):
+    for place, value in expand(directory, snapshot):
         if any(needle.encode() in value for needle in ("qbody", "qzname", "@origin", "qdropped", "qprofile")):
             places.add(place)
     return places

@@ -14,6 +14,7 @@ from envclone.incidents.bundle import VectorStep
 from envclone.models import Endpoint, FieldKind, FieldRule, StorePlan
 from envclone.stores.qdrant import indexes, residue, wal
 from envclone.stores.qdrant.layout import Shard
+from envclone.stores.qdrant.residue import expand
 from tests.integration.qdrant.conftest import Pool
 from tests.support.qdrant import (
     SECRET,
@@ -33,7 +34,7 @@ NEEDLE = SECRET.encode()
 def residues(pool: Pool, directory: Path, snapshot: object) -> list[str]:
     """Where personal values still stand: in files, and in what only decompression shows."""
     found = [str(path.relative_to(directory)) for path in files(directory) if NEEDLE in path.read_bytes()]
-    found += [place for place, data in pool.store.expand(directory, snapshot) if NEEDLE in data]  # type: ignore[arg-type]
+    found += [place for place, data in expand(directory) if NEEDLE in data]
     return found
 
 

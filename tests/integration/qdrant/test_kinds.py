@@ -11,6 +11,7 @@ import qdrant_edge as q
 
 from envclone.incidents.bundle import VectorStep
 from envclone.models import Endpoint
+from envclone.stores.qdrant.residue import expand
 from tests.integration.qdrant.conftest import Pool
 from tests.support.qdrant import SECRET, TextMasks, build, change, files, payload_of, plan_of
 
@@ -34,7 +35,7 @@ def _sanitized_and_proven(pool: Pool, root: Path, vectors: tuple[str, ...] = (""
         assert {probe.index for probe in asked} and before.answers(asked, ()) == after.answers(asked, ())
         assert all(before.answers(asked[:1], ()))
     assert not [path for path in files(clean) if NEEDLE in path.read_bytes()]
-    assert not [place for place, data in pool.store.expand(clean, snapshot) if NEEDLE in data]
+    assert not [place for place, data in expand(clean) if NEEDLE in data]
     return clean / "storage"
 
 

@@ -15,6 +15,7 @@ import qdrant_edge as q
 from envclone.config.schema import SourceConfig, StoreConfig
 from envclone.errors import ConfigError, UnreachableError, UnsafeError
 from envclone.stores.qdrant.layout import Shard
+from envclone.stores.qdrant.residue import expand
 from tests.integration.qdrant.conftest import Pool
 from tests.support.qdrant import TextMasks, build, change, files, plan_of, same_length
 
@@ -155,11 +156,11 @@ def test_formats_that_are_not_known_are_refused_by_name(pool: Pool, tmp_path: Pa
     with pytest.raises(UnsafeError), pool.store.open(raw, snapshot, log=pool.path / "log") as session:
         session.inventory()
     with pytest.raises(UnsafeError, match="append_only"):
-        list(pool.store.expand(raw, snapshot))
+        list(expand(raw))
     config.write_text(json.dumps(found | {"compression": "Zstd"}))
     raw, snapshot = pool.snapshot(made.root, "zstd")
     with pytest.raises(UnsafeError, match="Zstd"):
-        list(pool.store.expand(raw, snapshot))
+        list(expand(raw))
 
 
 def test_sources_that_are_none(pool: Pool, tmp_path: Path) -> None:

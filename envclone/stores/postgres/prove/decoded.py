@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -10,11 +11,10 @@ from typing import Any
 
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.format.tuples import Attribute
-from envclone.stores.postgres.prove.expand import elements
 from envclone.stores.postgres.write.inplace import jsonb
 from envclone.stores.postgres.write.inplace.codecs import codec_for
 
-__all__ = ["NUMBERS", "READING", "Decoder", "decoder", "has_no_text"]
+__all__ = ["NUMBERS", "READING", "Decoder", "decoder", "elements", "has_no_text"]
 
 Texts = list[str | bytes]
 Decoder = Callable[[bytes], Texts]
@@ -192,6 +192,40 @@ def _of_statistics(body: bytes) -> Texts:
     for start, end in held:
         found += [body[start:end]] if read is None else read(body[start:end])
     return found
+
+
+def elements(body: bytes) -> list[tuple[int, int]] | None:
+    """Where the elements of an array of texts or other values of variable length stand (`src/include/utils/array.h`).
+
+    `body` is the value behind its header. None when it is no such array.
+    """
+    try:
+        return _elements(body)
+    except struct.error:
+        return None
+
+
+def _elements(body: bytes) -> list[tuple[int, int]] | None:
+    dimensions, offset, _ = struct.unpack_from("<iiI", body)
+    if not 0 < dimensions <= 6:
+        return None
+    sizes = struct.unpack_from(f"<{dimensions}i", body, 12)
+    count, bitmap = math.prod(sizes), 12 + 8 * dimensions
+    if count < 1 or min(sizes) < 1 or count > 8 * len(body):
+        return None
+    there = [True] * count
+    if offset:
+        there = [bool(body[bitmap + (i >> 3)] >> (i & 7) & 1) for i in range(min(count, 8 * (len(body) - bitmap)))]
+    at = offset or (4 + bitmap + 7) & ~7
+    found = []
+    for _ in range(sum(there)):
+        at = (at + 3) & ~3
+        (word,) = struct.unpack_from("<I", body, at - 4)
+        if word & 3 or word >> 2 < 4 or at - 4 + (word >> 2) > len(body):
+            return None
+        found.append((at, at - 4 + (word >> 2)))
+        at += word >> 2
+    return found if len(body) - (at - 4) < 8 else None
 
 
 def _most_common(body: bytes) -> Texts:

@@ -1,10 +1,8 @@
-"""Values that a search of the plain bytes would miss: stored compressed, or in chunks."""
+"""An auditor of its own: values that a search of the plain bytes would miss, stored compressed or in chunks."""
 
 from __future__ import annotations
 
 import json
-import math
-import struct
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -21,10 +19,9 @@ from envclone.stores.postgres.format.segments import Range, ranges
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.tuples import Attribute, attributes
 from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.prove.decoded import elements
 from envclone.stores.postgres.server import control
 from envclone.stores.postgres.write.inplace import jsonb
-
-__all__ = ["NOT_EXPANDED", "decoded", "elements", "expand"]
 
 NOT_EXPANDED = frozenset({"vector", "halfvec", "sparsevec"})
 """Types that are numbers: no text can be in them."""
@@ -53,59 +50,6 @@ def expand(directory: Path, snapshot: StoreSnapshot) -> Iterator[tuple[str, byte
                 )
             for part in ranges(directory / "data" / relation.path, known.page_size, segment_pages=known.segment_pages):
                 yield from _values(part, relation, chunks, transactions, found.toast_chunk_size)
-
-
-def decoded(
-    directory: Path, known: layout.Layout, relation: layout.Relation, transactions: Transactions
-) -> Iterator[varlena.Pointer]:
-    """The values in chunks that `expand` decodes: compressed ones, and those that hold several texts."""
-    columns = relation.attributes
-    wanted = [i for i, c in enumerate(columns) if c.length == -1 and not c.dropped and c.type not in NOT_EXPANDED]
-    for part in ranges(directory / "data" / relation.path, known.page_size, segment_pages=known.segment_pages):
-        items = normal_items(part.pages, relation.path)
-        items = items.only(~dead(part.pages, items, transactions))
-        items = items.only(_candidates(part.pages, items))
-        if not len(items) or not wanted:
-            continue
-        for _, index, compressed, body in _stored(part.pages, items, columns, wanted):
-            if not compressed:
-                pointer = varlena.pointer(body)
-                if pointer.compressed or columns[index].type == "jsonb" or _holds_elements(columns[index].type):
-                    yield pointer
-
-
-def elements(body: bytes) -> list[tuple[int, int]] | None:
-    """Where the elements of an array of texts or other values of variable length stand (`src/include/utils/array.h`).
-
-    `body` is the value behind its header. None when it is no such array.
-    """
-    try:
-        return _elements(body)
-    except struct.error:
-        return None
-
-
-def _elements(body: bytes) -> list[tuple[int, int]] | None:
-    dimensions, offset, _ = struct.unpack_from("<iiI", body)
-    if not 0 < dimensions <= 6:
-        return None
-    sizes = struct.unpack_from(f"<{dimensions}i", body, 12)
-    count, bitmap = math.prod(sizes), 12 + 8 * dimensions
-    if count < 1 or min(sizes) < 1 or count > 8 * len(body):
-        return None
-    there = [True] * count
-    if offset:
-        there = [bool(body[bitmap + (i >> 3)] >> (i & 7) & 1) for i in range(min(count, 8 * (len(body) - bitmap)))]
-    at = offset or (4 + bitmap + 7) & ~7
-    found = []
-    for _ in range(sum(there)):
-        at = (at + 3) & ~3
-        (word,) = struct.unpack_from("<I", body, at - 4)
-        if word & 3 or word >> 2 < 4 or at - 4 + (word >> 2) > len(body):
-            return None
-        found.append((at, at - 4 + (word >> 2)))
-        at += word >> 2
-    return found if len(body) - (at - 4) < 8 else None
 
 
 def _holds_elements(kind: str) -> bool:
