@@ -142,9 +142,18 @@ def spelled_parts(text: str) -> Iterator[tuple[int, int]]:
 
 
 def _signs(text: str) -> list[int]:
-    """Where something may be spelled."""
+    """Where something may be spelled: of each value at least its first such place.
+
+    A sign can go on to the end of a value (marks, blanks): so a value is left at its first.
+    """
     codes = codes_of(text)
-    found = [at for at in np.flatnonzero(firsts()[codes]).tolist() if _SIGN.match(text, at) is not None]
+    found: list[int] = []
+    done = 0
+    for at in np.flatnonzero(firsts()[codes]).tolist():
+        if at >= done and _SIGN.match(text, at) is not None:
+            found.append(at)
+            end = text.find("\x00", at)
+            done = len(text) if end < 0 else end
     for word in _BETWEEN:
         at = text.find(word)
         while at >= 0:
