@@ -206,33 +206,36 @@ def _definitions() -> Iterator[Place]:
     yield Place(
         "rows of a materialized view",
         "CREATE MATERIALIZED VIEW y{n} AS SELECT reverse({rev}) AS c",
-        "data/base|y{n}|materialized",
+        "data/base|pg_statistic|y{n}|materialized",
     )
     yield Place(
-        "entries of an index on an expression", "CREATE INDEX y{n} ON base ((note || reverse({rev})))", "data/base|y{n}"
+        "entries of an index on an expression",
+        "CREATE INDEX y{n} ON base ((note || reverse({rev})))",
+        "data/base|pg_statistic|y{n}",
+        ("email",),
     )
     yield Place(
         "statistics of an index on an expression",
         "CREATE TABLE k{n} (id int); INSERT INTO k{n} SELECT 1 FROM generate_series(1, 9);"
         "CREATE INDEX y{n} ON k{n} ((reverse({rev}) || ' ' || id / 10)); ANALYZE k{n}",
-        "data/base|y{n}",
+        "data/base|pg_statistic|y{n}",
     )
     yield Place(
         "statistics of rows that are gone",
         "CREATE TABLE k{n} (c text); INSERT INTO k{n} SELECT {v} FROM generate_series(1, 9); ANALYZE k{n};"
         "UPDATE k{n} SET c = 'x'",
-        "data/base|k{n}",
+        "data/base|pg_statistic|k{n}",
     )
     yield Place(
         "extended statistics of rows that are gone",
         "CREATE TABLE k{n} (c text, d int); INSERT INTO k{n} SELECT {v}, 1 FROM generate_series(1, 9);"
         "CREATE STATISTICS y{n} (mcv) ON c, d FROM k{n}; ANALYZE k{n}; UPDATE k{n} SET c = 'x'; ANALYZE k{n} (d)",
-        "data/base|[ky]{n}",
+        "data/base|pg_statistic|[ky]{n}",
     )
     yield Place(
         "entries of rows that are gone",
         "CREATE TABLE k{n} (c text); CREATE INDEX ON k{n} (c); INSERT INTO k{n} VALUES ({v}); UPDATE k{n} SET c = 'x'",
-        "data/base|k{n}",
+        "data/base|pg_statistic|k{n}",
     )
     yield Place(
         "function in SQL", "CREATE FUNCTION y{n}() RETURNS text LANGUAGE sql RETURN {v}::text", "function .*y{n}"
