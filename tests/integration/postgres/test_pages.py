@@ -18,9 +18,9 @@ from envclone.stores.postgres.format.page import normal_items
 from envclone.stores.postgres.format.segments import ranges
 from envclone.stores.postgres.format.tuples import attributes
 from envclone.stores.postgres.format.visibility import dead
-from envclone.stores.postgres.prove.expand import expand
 from envclone.stores.postgres.server import control
 from tests.integration.postgres import desk
+from tests.support.expanded import expand
 from tests.support.postgres import production
 
 pytestmark = pytest.mark.real
