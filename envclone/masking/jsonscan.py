@@ -34,6 +34,10 @@ _TO_ESCAPE = re.compile(r'["\\\x00-\x1f\ud800-\udfff]')
 _PLAIN_KEY = re.compile(r"[^\W\d]\w*")
 
 
+DEEPEST = 5000
+"""Levels of a document; a path has a step for each, and deeper ones take memory that grows with their square."""
+
+
 class Invalid(ValueError):
     """The text is no JSON; says where, never what."""
 
@@ -64,6 +68,8 @@ def scan(text: str) -> Iterator[Scalar]:
             is_object = text[position - 1] == "{"
             empty = (_EMPTY_OBJECT if is_object else _EMPTY_ARRAY).match(text, position)
             if empty is None:
+                if len(stack) == DEEPEST:
+                    raise Invalid(f"more than {DEEPEST} levels at character {position}")
                 stack.append((path, is_object))
                 position, path = _member(text, position, path, is_object)
                 continue
