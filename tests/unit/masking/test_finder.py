@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
@@ -189,6 +190,59 @@ def test_both_ways_find_the_same_in_made_texts(text: str) -> None:
 @given(st.text(max_size=80))
 def test_both_ways_find_the_same_in_any_text(text: str) -> None:
     agree(text)
+
+
+def test_both_ways_find_the_same_in_names_of_one_person_close_together() -> None:
+    draw = random.Random(8)
+    names = (
+        "jane",
+        "doe",
+        "Jane",
+        "Doe",
+        "smith",
+        "will",
+        "Will",
+        "may",
+        "brown",
+        "josé",
+        "núñez",
+        "li",
+        "wu",
+        "quimby",
+        "test",
+    )
+    gaps = (" ", "  ", ", ", "-", ". ", ".", "_", "+", "\u00a0", "\n", ",", "'", "’", "", " x ", ";", " - ", "\x00")
+    ends = ("", "", "", "s", "es", "en", "a", "owi", "ing")
+    found = 0
+    for _ in range(4000):
+        text = "".join(draw.choice(names) + draw.choice(ends) + draw.choice(gaps) for _ in range(draw.randint(2, 6)))
+        agree(text)
+        found += bool(FINDERS["names"].reference(text))
+    assert found > 1000
+
+
+@pytest.mark.parametrize(
+    "text", ["5 - 5 - 5 - 1 - 2 - 3 - 4 - 5 - 6 - 7", "5   5   5   1234567", "dead:beef::1x", "xdead:b::1"]
+)
+def test_both_ways_find_the_same_in_wide_numbers(text: str) -> None:
+    for around in ("{}", "call {} now", "a {}, b {}", "{} \x00{}"):
+        agree(around.replace("{}", text))
+
+
+def test_both_ways_find_the_same_in_user_names() -> None:
+    for first, last in (
+        name.split() for name in ("jane doe", "will smith", "li wu", "josé núñez", "grace hopper", "may brown")
+    ):
+        for user in (
+            first[0] + last,
+            last + first[0],
+            first + last,
+            last + first,
+            first + last + "s",
+            f"{first}x{last}",
+        ):
+            for text in (user, user.upper(), user.title(), f"ask {user}, {user}82 and /home/{user}/"):
+                agree(text)
 
 
 def test_both_ways_find_the_same_in_labelled_sentences() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 
 import pytest
@@ -62,6 +63,22 @@ def test_made_texts_that_can_be_read_are_not_excused(text: str) -> None:
 @given(st.lists(st.one_of(MORE, PIECES, st.text(max_size=6)), min_size=1, max_size=6))
 def test_texts_of_a_batch_are_told_apart(texts: list[str]) -> None:
     assert spelled(texts) == [spelled([text])[0] for text in texts]
+
+
+@pytest.mark.parametrize("size", range(8, 40))
+def test_the_shortest_blocks_are_not_excused(size: int) -> None:
+    data = ("Zanna Quimbyha wrote it to Jane Doe again")[:size].encode()
+    for block in (
+        data.hex(),
+        data.hex(":"),
+        data.hex(" "),
+        base64.b64encode(data).decode().rstrip("="),
+        base64.b32encode(data).decode(),
+        "".join(f"0x{byte:02x}, " for byte in data),
+        f"=?utf-8?B?{base64.b64encode(data).decode()}?=",
+    ):
+        for text in (block, f"it is {block} here", f"x\n{block}\n", f"({block})"):
+            assert not missed(text)
 
 
 def test_labelled_sentences_are_mostly_excused() -> None:
