@@ -195,11 +195,17 @@ class Account:
 def at_boundary(text: bytes, hit: Hit) -> bool:
     """Whether a hit is a value or a word: no letter or digit goes on before or behind it.
 
-    Scripts that put no space between words have no such boundary.
+    A number does not go on from a name: 'Jane Doe1' holds one. Scripts that put no space between words have no such
+    boundary.
     """
     inside = text[hit.start : hit.end].decode("utf-8", "ignore")
     before = text[max(0, hit.start - 4) : hit.start].decode("utf-8", "ignore")[-1:]
     after = text[hit.end : hit.end + 4].decode("utf-8", "ignore")[:1]
+    apart = not any(char.isdigit() for char in inside)
+    if apart and before.isdigit():
+        before = ""
+    if apart and after.isdigit():
+        after = ""
     return not (_go_on(before, inside[:1]) or _go_on(inside[-1:], after))
 
 

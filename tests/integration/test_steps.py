@@ -287,7 +287,7 @@ MUTATIONS = (
     Mutation("postgres.scrub.blanks: dead", f"{_BLANKS}dead", _nobody_dead, "@t_dead@", "files"),
     Mutation("postgres.scrub.blanks: live_mask", f"{_BLANKS}live_mask", _all_live, "@t_gap@", "files"),
     Mutation("postgres.scrub.blanks: _blank_dropped", f"{_BLANKS}_blank_dropped", _none, "@t_gone@", "files"),
-    Mutation("postgres.scrub.blanks: _blank_chunks", f"{_BLANKS}_blank_chunks", _none, "@t_gone's TOAST@", "again"),
+    Mutation("postgres.scrub.blanks: _blank_chunks", f"{_BLANKS}_blank_chunks", _zero, "@t_gone's TOAST@", "again"),
     Mutation("postgres.scrub.residue: blanks.erase_holes", f"{_BLANKS}erase_holes", _erased,
              "@an index of a catalog@", "files"),
     Mutation("postgres.session: quiesce.vacuum_catalogs", f"{_PG}scrub.quiesce.vacuum_catalogs", _zero,
@@ -335,7 +335,8 @@ NO_LEAK = {
         "lifecycle.publish: project.log", "lifecycle.sanitize: _plan", "lifecycle.sanitize: compiled.prepare",
         "lifecycle.sanitize: image_id", "lifecycle.sanitize: project.clone_raw", "lifecycle.sanitize: project.hooks",
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",
-        "postgres.rights.demotion: save", "postgres.scrub.blanks: normal_items", "postgres.scrub.blanks: read",
+        "postgres.rights.demotion: save", "postgres.scrub.blanks: _referenced", "postgres.scrub.residue: _together",
+        "postgres.scrub.blanks: normal_items", "postgres.scrub.blanks: read",
         "postgres.scrub.residue: _names", "postgres.scrub.residue: account_of", "postgres.scrub.residue: control.read",
         "postgres.scrub.residue: control.transactions", "postgres.scrub.residue: engine.for_snapshot",
         "postgres.scrub.residue: layout.load", "postgres.session: as_cleaned", "postgres.session: layout.read_layout",
@@ -418,7 +419,7 @@ def places(prod: Production) -> dict[str, str]:
         "t_dead": path("'t_dead'"),
         "t_gap": path("'t_gap'"),
         "t_gone": path("'t_gone'"),
-        "an index of a catalog": "|".join(path(f"'{name}'") for name in _NAMED),
+        "an index of a catalog": "|".join([*(path(f"'{name}'") for name in _NAMED), *_NAMED]),
         "t_gone's TOAST": path("(SELECT reltoastrelid FROM pg_class WHERE relname = 't_gone')::regclass"),
     }
 

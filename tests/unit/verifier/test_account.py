@@ -148,3 +148,8 @@ def test_what_a_copy_of_the_process_entered_is_taken_in(tmp_path: Path) -> None:
 def test_boundaries_of_scripts_without_spaces() -> None:
     text = "彼は山田太郎です".encode()
     assert at_boundary(text, Hit(0, 6, 18))
+
+
+def test_a_number_does_not_go_on_from_a_name() -> None:
+    assert at_boundary(b"Jane Doe1", Hit(0, 0, 8)) and at_boundary(b"7Jane Doe", Hit(0, 1, 9))
+    assert not at_boundary(b"Jane Doer", Hit(0, 0, 8)) and not at_boundary(b"4915112345671", Hit(0, 0, 12))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import struct
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from envclone.forked import fork_map, processors
 from envclone.stores.postgres.catalog.layout import Relation
-from envclone.stores.postgres.format import varlena
+from envclone.stores.postgres.format import deform, varlena
 from envclone.stores.postgres.format.checksum import page_checksums
 from envclone.stores.postgres.format.page import Items, Pages, headers, live_mask, normal_items
 from envclone.stores.postgres.format.segments import Extent, Range, extents, ranges, read
@@ -21,28 +21,33 @@ from envclone.stores.postgres.format.visibility import Transactions, dead
 
 __all__ = ["Erased", "Eraser", "Heap", "erase_holes"]
 
+_PRUNE_XID = slice(20, 24)
+"""`pd_prune_xid` of a page's header: from which transaction on a reader tries to prune (`storage/bufpage.h`)."""
+_VALUE_ID = 8
+"""Where a pointer to TOAST has the value's id (`varatt_external` in `varatt.h`)."""
 _AT_ONCE = 1024
 """Pages that one process has in memory together, with several arrays of their size."""
 
 
 @dataclass(slots=True)
 class Erased:
-    """What was done to one relation; `dropped` are the TOAST values that only dropped columns point to."""
+    """What was done to one relation; `referenced` are the TOAST values that the columns of its live rows point to."""
 
     pages: int = 0
     written: int = 0
     bytes: int = 0
     dead: int = 0
     dropped_values: int = 0
-    dropped: set[int] = field(default_factory=set)
+    orphaned: int = 0
+    referenced: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
 
 
 @dataclass(frozen=True, slots=True)
 class Heap:
-    """One heap to be erased in; of a TOAST table `toast_values` too."""
+    """One heap to be erased in; of a TOAST table with the values that somebody refers to, ascending."""
 
     relation: Relation
-    toast_values: Collection[int] = ()
+    referenced: npt.NDArray[np.int64] | None = None
 
 
 class Eraser:
@@ -83,11 +88,15 @@ class Eraser:
         header = part.pages[items.page, items.offset + 22].astype(np.int64)
         kept = Items(items.page, items.number, items.offset, np.where(gone, header, items.length))
         pages = part.pages * live_mask(part.pages, kept, relation.path)
+        # whoever reads a page with dead rows would prune it: move the others, and leave their old bytes behind
+        pages[np.unique(items.page[gone]), _PRUNE_XID] = 0
         items = items.only(~gone)
         if any(column.dropped for column in relation.attributes):
             _blank_dropped(pages, items, relation, done)
-        if heap.toast_values:
-            _blank_chunks(pages, items, np.array(sorted(heap.toast_values), dtype=np.int64))
+        if heap.referenced is not None:
+            done.orphaned += _blank_chunks(pages, items, heap.referenced)
+        elif relation.toast:
+            done.referenced = _referenced(pages, items, relation)
         different = pages != part.pages
         changed = np.flatnonzero(different.any(axis=1))
         if len(changed):
@@ -142,21 +151,58 @@ def _blank_dropped(pages: Pages, items: Items, relation: Relation, done: Erased)
             value = slot.varlena
             if value is None:
                 body[slot.start : slot.end] = 0
-            elif value.form is varlena.Form.EXTERNAL:
-                done.dropped.add(varlena.pointer(data[value.start : value.end]).value)
-            else:
+            elif value.form is not varlena.Form.EXTERNAL:  # the chunks of one that is are nobody's, and go with them
                 body[value.start : value.end] = 0
                 if value.form is varlena.Form.COMPRESSED:  # zeroes are no stream: a plain value of the same size
                     header = struct.pack("<I", (value.end - slot.start) << 2)
                     body[slot.start : value.start] = np.frombuffer(header, dtype=np.uint8)
 
 
-def _blank_chunks(pages: Pages, items: Items, wanted: npt.NDArray[np.int64]) -> None:
+def _referenced(pages: Pages, items: Items, relation: Relation) -> npt.NDArray[np.int64]:
+    """The TOAST values that these rows point to in columns that are there."""
+    columns = relation.attributes
+    wanted = [i for i, column in enumerate(columns) if column.length == -1 and not column.dropped]
+    flat = np.ascontiguousarray(pages).reshape(-1)
+    base = items.page * pages.shape[1] + items.offset
+    if not wanted or not len(items):
+        return np.zeros(0, np.int64)
+    if any(column.length == -2 for column in columns):  # C strings, in no ordinary table: one by one
+        rows = (
+            flat[start : start + length].tobytes()
+            for start, length in zip(base.tolist(), items.length.tolist(), strict=True)
+        )
+        values = [
+            varlena.pointer(data[slot.varlena.start : slot.varlena.end]).value
+            for data in rows
+            for slot in attributes(data, columns)
+            if slot.index in wanted and slot.varlena is not None and slot.varlena.form is varlena.Form.EXTERNAL
+        ]
+        return np.unique(np.array(values, np.int64))
+    found = [
+        _number(flat, stored.body[outside] + _VALUE_ID)
+        for stored in deform.deform(flat, base, items.length, columns, wanted).values()
+        if (outside := np.flatnonzero(stored.present & (stored.form == deform.EXTERNAL))).size
+    ]
+    return np.unique(np.concatenate(found)) if found else np.zeros(0, np.int64)
+
+
+def _number(flat: npt.NDArray[np.uint8], at: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Four bytes each, as a number."""
+    number = np.zeros(len(at), np.int64)
+    for k in range(4):
+        number |= flat[at + k].astype(np.int64) << (8 * k)
+    return number
+
+
+def _blank_chunks(pages: Pages, items: Items, referenced: npt.NDArray[np.int64]) -> int:
+    """Zero the chunks of values that nobody refers to: of dropped columns, and what a crash or a rewriting left."""
     start = items.offset + pages[items.page, items.offset + 22]
     chunk = np.zeros(len(items), dtype=np.int64)
     for shift in range(4):
         chunk |= pages[items.page, start + shift].astype(np.int64) << (8 * shift)
-    for i in np.flatnonzero(np.isin(chunk, wanted)).tolist():
+    alone = np.flatnonzero(~np.isin(chunk, referenced))
+    for i in alone.tolist():
         page, body = int(items.page[i]), int(start[i]) + 8
         header = 1 if pages[page, body] & 1 else 4
         pages[page, body + header : int(items.offset[i] + items.length[i])] = 0
+    return len(alone)

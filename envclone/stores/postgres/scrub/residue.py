@@ -7,6 +7,9 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import numpy as np
+import numpy.typing as npt
+
 from envclone import process
 from envclone.accounts import account_of
 from envclone.errors import BusyError
@@ -50,8 +53,8 @@ def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> list[Cle
 def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
     checksums, transactions = bool(control.read(data).checksums), control.transactions(data)
     done: list[blanks.Erased] = []
-    dropped: dict[tuple[int, int], set[int]] = {}
-    # TOAST tables last: only then it is known which of their values belong to dropped columns
+    referenced: dict[tuple[int, int], list[npt.NDArray[np.int64]]] = {}
+    # TOAST tables last: only then it is known which of their values somebody refers to
     eraser = blanks.Eraser(
         data,
         page_size=known.page_size,
@@ -62,13 +65,13 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
     for toast in (False, True):
         heaps = [pair for pair in known.heaps() if (pair[1].kind == "t") is toast]
         jobs = [
-            blanks.Heap(relation, frozenset(dropped.get((database.oid, relation.oid), ())))
+            blanks.Heap(relation, _together(referenced.get((database.oid, relation.oid), [])) if toast else None)
             for database, relation in heaps
         ]
         for number, erased in eraser.erase(jobs):
             database, relation = heaps[number]
-            if erased.dropped:
-                dropped.setdefault((database.oid, relation.toast), set()).update(erased.dropped)
+            if len(erased.referenced):
+                referenced.setdefault((database.oid, relation.toast), []).append(erased.referenced)
             done.append(erased)
     for _, relation in known.catalog_indexes():
         done.append(
@@ -85,7 +88,12 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
         Cleaned("row versions that nobody sees, erased", sum(e.dead for e in done)),
         Cleaned("bytes of dead rows and free space zeroed", sum(e.bytes for e in done), f"{written} of {total} pages"),
         Cleaned("values of dropped columns zeroed", sum(e.dropped_values for e in done)),
+        Cleaned("pieces of large values that nobody refers to, zeroed", sum(e.orphaned for e in done)),
     ]
+
+
+def _together(parts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
+    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
 
 def _files(data: Path, known: layout.Layout) -> Iterator[Cleaned]:
