@@ -28,13 +28,12 @@ def stand(settings: Settings, help: str) -> None:
         click.echo(help)
         return
     with settings.stack(show_progress=False) as stack:
-        lines = _lines(stack, file)
+        lines = _lines(stack, file, dt.datetime.now(dt.UTC))
     for line in lines:
         click.echo(visible(line))
 
 
-def _lines(stack: Stack, file: Path) -> list[str]:
-    now = dt.datetime.now(dt.UTC)
+def _lines(stack: Stack, file: Path, now: dt.datetime) -> list[str]:
     images, branches = stack.images(), stack.branches()
     lines = [f"{stack.project.name}: {file}"]
     for environment in stack.project.loaded.stack.environments:

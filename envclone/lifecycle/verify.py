@@ -22,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone import attestation, records, registry
+from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
 from envclone.lifecycle.sanitize import Sanitized
 from envclone.memory import give_back
@@ -61,10 +62,17 @@ _HINT = (
 def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None) -> Verified:
     """Run every check on a sanitized clone. Raises UnsafeError listing what failed; a value is never shown.
 
-    `files` is where the bytes are searched when that is not the clone itself, which its servers have opened.
+    The servers that look at the rows run on a clone of it: what they leave in their files is not published.
+    `files` is where the bytes are searched when the clone is such a one already.
     """
-    with workdir(project.pool, project.cow, "raw") as counterpart:
-        checks, findings = _examine_rows(project, sanitized, counterpart)
+    with workdir(project.pool, project.cow, "raw") as counterpart, ExitStack() as held:
+        opened = sanitized.directory
+        if files is None:
+            opened = held.enter_context(workdir(project.pool, project.cow, "rows"))
+            for name in sanitized.stores:
+                project.cow.clone(sanitized.directory / name, opened / name)
+                hand_over(opened / name, account_of(opened / name))
+        checks, findings = _examine_rows(project, sanitized, counterpart, opened)
     checks["record_texts"] = examine_record(
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
@@ -135,7 +143,9 @@ def _public(plan: StorePlan) -> dict[str, Any]:
     return document
 
 
-def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> tuple[dict[str, Any], FieldFindings]:
+def _examine_rows(
+    project: Project, sanitized: Sanitized, counterpart: Path, opened: Path
+) -> tuple[dict[str, Any], FieldFindings]:
     """Checks 1 to 3, with raw and sanitized open side by side in private."""
     raw_stores = sanitized.raw.stores
     project.clone_raw(sanitized.raw, counterpart)
@@ -149,7 +159,7 @@ def _examine_rows(project: Project, sanitized: Sanitized, counterpart: Path) -> 
                 adapter.open(counterpart / name, snapshot, log=counterpart / f"{name}.log")
             )
             cleans[name] = stack.enter_context(
-                adapter.open(sanitized.directory / name, snapshot, log=counterpart / f"{name}-clean.log")
+                adapter.open(opened / name, snapshot, log=counterpart / f"{name}-clean.log")
             )
         hooks = project.hooks()
         stack.callback(hooks.close)

@@ -239,7 +239,11 @@ class NameTokens:
                 for (c, _), m, choice in zip(folded, marks, choices, strict=True)
             ]
         proper = any(not odd and len(a.letters) > 1 for a, odd in choices)
-        moving = [i for i, (a, odd) in enumerate(choices) if len(a.letters) > 1 and not (odd and proper)]
+        moving = [
+            i
+            for i, (a, odd) in enumerate(choices)
+            if len(a.letters) > 1 and folded[i][0] in a.places and not (odd and proper)
+        ]
         if not moving:
             return list(letters)
         names = "\n".join(choices[i][0].name for i in moving)

@@ -64,6 +64,6 @@ def _image(environment: str = "prod", hours: float = 3) -> Any:
 def test_what_there_is_and_what_is_next(
     images: list[Any], branches: list[Any], replays: dict[str, Any], said: str, following: str
 ) -> None:
-    text = "\n".join(_lines(_stack(images, branches, replays), Path("/srv/envclone.yaml")))
+    text = "\n".join(_lines(_stack(images, branches, replays), Path("/srv/envclone.yaml"), NOW))
     assert text.startswith("shop: /srv/envclone.yaml\n") and "staging: no image yet" in text
     assert said in text and f"next: {following}\n" in text

@@ -24,8 +24,9 @@ def _looker() -> tuple[Looker, FieldFindings]:
     parts.seal()
     findings = FieldFindings(originals=originals)
     people = cast(Any, SimpleNamespace(subjects=None))
+    compounds = cast(Any, SimpleNamespace())
     plan = StorePlan("main", {})
-    return Looker("main", plan, LooseSearch(originals), LooseSearch(parts), people, findings), findings
+    return Looker("main", plan, LooseSearch(originals), LooseSearch(parts), compounds, people, findings), findings
 
 
 class Session:
