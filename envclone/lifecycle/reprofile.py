@@ -1,4 +1,4 @@
-"""Lend a branch another resource profile for a while: its servers start anew, its data stay."""
+"""Lend a branch another resource profile for a while: its servers restart, its data stay."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = ["put_back", "reprofile"]
 
 
 def reprofile(project: Project, name: str, profile: str, *, allow_degraded: bool = False) -> Branch:
-    """Start a branch's servers anew under another profile.
+    """Restart a branch's servers under another profile.
 
     Raises ResourceError when this host cannot give what it says and `allow_degraded` is not said; the branch is then as
     it was.
@@ -57,7 +57,7 @@ def put_back(project: Project, name: str) -> Iterator[None]:
 
 
 def _started(project: Project, branch: Branch) -> Branch:
-    """Start the servers of a branch anew, as its record now says; the caller owns its lock."""
+    """Restart the servers of a branch as its record now says; the caller owns its lock."""
     place = directory(project.pool, branch.name)
     ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
     credentials = credentials_of(branch)

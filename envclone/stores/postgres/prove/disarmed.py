@@ -1,4 +1,4 @@
-"""Whether anything in a sanitized clone could still reach out or let somebody in: what `defang` did, asked anew."""
+"""Whether anything in a sanitized clone could still reach out or let somebody in: what `defang` did, asked again."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ class Eraser:
         header = part.pages[items.page, items.offset + 22].astype(np.int64)
         kept = Items(items.page, items.number, items.offset, np.where(gone, header, items.length))
         pages = part.pages * live_mask(part.pages, kept, relation.path)
-        # whoever reads a page with dead rows would prune it: move the others, and leave their old bytes behind
+        # a reader of a page with dead rows would prune it: move the others, and leave their old bytes behind
         pages[np.unique(items.page[gone]), _PRUNE_XID] = 0
         items = items.only(~gone)
         if any(column.dropped for column in relation.attributes):
