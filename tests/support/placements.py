@@ -210,7 +210,7 @@ def _definitions() -> Iterator[Place]:
     )
     yield Place(
         "entries of an index on an expression",
-        "CREATE INDEX y{n} ON base ((note || reverse({rev})))",
+        "CREATE INDEX y{n} ON base ((note || ' ' || reverse({rev})))",
         "data/base|pg_statistic|y{n}",
         ("email",),
     )
