@@ -103,8 +103,8 @@ def reference() -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Write the page to the file that the one argument names."""
-    if len(arguments) != 1:
+    """Write the page to the file that the one argument names; an option is refused."""
+    if len(arguments) != 1 or arguments[0].startswith("-"):
         sys.stderr.write("usage: python -m envclone.config.docs FILE\n")
         return 2
     Path(arguments[0]).write_text(reference(), encoding="utf-8")

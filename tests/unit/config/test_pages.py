@@ -72,8 +72,9 @@ def test_the_reference_page_is_what_the_schema_generates(tmp_path: Path) -> None
     assert (tmp_path / "page.md").read_text(encoding="utf-8") == docs.reference()
 
 
-def test_the_reference_page_needs_a_file_to_write(capsys: pytest.CaptureFixture[str]) -> None:
-    assert docs.main([]) == 2
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["a", "b"]])
+def test_the_reference_page_needs_a_file_to_write(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert docs.main(arguments) == 2
     assert "usage" in capsys.readouterr().err
 
 
