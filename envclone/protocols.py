@@ -6,7 +6,7 @@ A third-party store, copy-on-write driver or runtime registers an entry point in
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
@@ -138,6 +138,10 @@ class Look(Protocol):
 
         `places` says of each where it is, as it may be shown, when the address does not.
         """
+        ...
+
+    def batches(self, many: Iterable[tuple[str, list[Any], Sequence[str]]]) -> None:
+        """The same of values that nothing changed, of many addresses with few values each, and where each is."""
         ...
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:

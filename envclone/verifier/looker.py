@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from envclone.address import Address
@@ -35,6 +36,8 @@ _KEY = re.compile(r"-?\d{1,18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _EXAMPLES = 3
 _SAMPLED = 64
 """Rows of a batch whose subjects are looked at to tell how often chance names them."""
+_TOGETHER = 4096
+"""Addresses with few values each that are searched together."""
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
 _NO_WORDS = DATES | {
@@ -101,6 +104,25 @@ class Looker:
         told = self._strong(address, None, before, after, texts, rows)
         self._pairs(address, after, outside(self._weak_hits(texts), told), rows)
         self._joined(address, before, after, texts, rows)
+
+    def batches(self, many: Iterable[tuple[str, Sequence[Any], Sequence[str]]]) -> None:
+        """The same of many addresses: looked at one by one is only what holds anything at all."""
+        left = iter(many)
+        while some := list(islice(left, _TOGETHER)):
+            holding = self._holding([value for _, values, _ in some for value in values])
+            first = 0
+            for address, values, places in some:
+                first, before = first + len(values), first
+                if holding.isdisjoint(range(before, first)):
+                    self._values += len(values)
+                else:
+                    self.batch(address, values, values, places)
+
+    def _holding(self, values: Sequence[Any]) -> set[int]:
+        """The numbers of the values of which `batch` could have anything to tell."""
+        texts = Texts(values, decoded=True)
+        holding = {one.value for one in self._search.find(texts)} | {one.value for one in self._compounds.find(texts)}
+        return holding | {value for value, hits in self._weak_hits(texts).items() if len(hits) > 1}
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""

@@ -23,9 +23,7 @@ SEPARATOR = b"\xff"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BYTES = re.compile(r"\\x(?:[0-9a-f]{2}){6,}")
-_JOINTS = str.maketrans(
-    dict.fromkeys("_.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000", " ")
-) | {ord("ß"): "ss", ord("ẞ"): "ss"}
+_JOINTS = "_.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000"
 """What joins the parts of a name or number as a space does; one sign for one, so that places stay."""
 _FOLD = bytes(range(256)).lower().translate(bytes.maketrans(b"_.-+\t\n\r", b"       "))
 """The same for bytes, with capitals as small letters."""
@@ -161,7 +159,10 @@ def folded(text: str) -> str:
         text = unquote(text)
     if text.isascii():
         return text.encode().translate(_FOLD).decode()
-    return normalize("NFC", normalize("NFC", text.translate(_JOINTS)).lower())
+    for joint in _JOINTS:  # many times as fast as to translate sign by sign
+        text = text.replace(joint, " ")
+    text = text.replace("ß", "ss").replace("ẞ", "ss")
+    return normalize("NFC", normalize("NFC", text).lower())
 
 
 def text_of(value: Any) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,10 @@ class Shown:
         everybody = {part for number in range(PEOPLE) for part in who(number)}
         sides = ["\n".join(map(str, values)) for values in (before, after)]
         self._found.append(({p for p in everybody if p in sides[0]}, {p for p in everybody if p in sides[1]}))
+
+    def batches(self, many: Iterable[tuple[str, list[Any], Sequence[str]]]) -> None:
+        for address, values, places in many:
+            self.batch(address, values, values, places)
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         for address, values in rows.fields.items():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pytest
@@ -68,6 +68,10 @@ class Seen:
         reversing = address == f"{TABLE}.name"
         wrong = sum(a != (b[::-1] if reversing else b) for b, a in zip(before, after, strict=True))
         self._found.append((address, len(after), wrong if not address.endswith("born") else 0))
+
+    def batches(self, many: Iterable[tuple[str, list[Any], Sequence[str]]]) -> None:
+        for address, values, places in many:
+            self.batch(address, values, values, places)
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         for address, values in rows.fields.items():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -124,9 +124,15 @@ def read_layout(connect: Connect) -> Layout:
 def save(layout: Layout, directory: Path) -> None:
     """Write the layout beside the data directory."""
     partial = directory / f".{FILE}"
-    partial.write_text(json.dumps({"version": _VERSION, **asdict(layout)}, separators=(",", ":")))
+    # `asdict` would copy each of ten thousand columns
+    document = {"version": _VERSION, **_fields(layout)}
+    partial.write_text(json.dumps(document, separators=(",", ":"), default=_fields))
     partial.chmod(0o600)
     partial.rename(directory / FILE)
+
+
+def _fields(record: Any) -> dict[str, Any]:
+    return {name: getattr(record, name) for name in record.__dataclass_fields__}
 
 
 def load(directory: Path) -> Layout:

@@ -236,7 +236,8 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
                   (SELECT t.typsend OPERATOR(pg_catalog.<>) 0 FROM pg_catalog.pg_type t
                     WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid)
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
-           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
+           WHERE a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
+             AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
              AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') AND NOT c.relispartition
            ORDER BY a.attrelid, a.attnum"""
     ).fetchall()

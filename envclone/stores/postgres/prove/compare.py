@@ -119,8 +119,7 @@ class _Comparison:
         with self._clean(autocommit=True) as clean:  # what is published: some of production's was put out of action
             for address, values in read.read_objects(clean):
                 self._look.batch(address, values, values)
-            for address, values, places in definitions.read_definitions(clean):
-                self._look.batch(address, values, values, places)
+            self._look.batches(definitions.read_definitions(clean))
             roots = {leaf.oid: table for table in theirs.values() for leaf in table.leaves}
             for relation, column, text in definitions.read_missing(clean, list(roots)):
                 address = roots[relation].at(column)
