@@ -24,11 +24,13 @@ from envclone.pool import audit, catalog
 from envclone.project import Project, silent
 
 if TYPE_CHECKING:
+    from envclone.config.beginning import Beginning
     from envclone.hooks.hooks import Hook, SqlHook
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
     from envclone.incidents.terms import Terms
     from envclone.lifecycle.again import Verification
+    from envclone.lifecycle.begin import Begun
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.hooks import Tried
     from envclone.lifecycle.parity import Row
@@ -39,7 +41,16 @@ if TYPE_CHECKING:
     from envclone.protocols import Insight, Progress
     from envclone.scan.propose import Proposal
 
-__all__ = ["Stack", "open_stack"]
+__all__ = ["Stack", "begin", "open_stack"]
+
+
+def begin(
+    path: Path, start: Beginning, environment: str, *, pool: Path | None = None, progress: Progress = silent
+) -> Begun:
+    """Write the stack file of a production that is looked at, read-only."""
+    from envclone.lifecycle import begin as beginning
+
+    return beginning.begin(path, start, environment, pool=pool, progress=progress)
 
 
 def open_stack(path: str | Path | None = None, *, pool: str | Path | None = None, progress: Progress = silent) -> Stack:
@@ -95,11 +106,16 @@ class Stack:
         return audit.suspicion(self.project.audit_log)
 
     def scan(
-        self, environment: str, *, fresh: bool = False, everything: bool = False
+        self, environment: str, *, fresh: bool = False, everything: bool = False, writing: bool = False
     ) -> Mapping[str, Sequence[Proposal]]:
-        """A rule to propose for every field that has none, per store; with `everything` for all fields."""
+        """A rule to propose for every field that has none, per store; with `everything` for all fields.
+
+        With `writing` a stack file that could not be added to is refused first, with ConfigError.
+        """
         from envclone.lifecycle import scan
 
+        if writing:
+            scan.require_writable(self.project, environment)
         return scan.scan(self.project, environment, fresh=fresh, everything=everything)
 
     def write_rules(self, proposals: Mapping[str, Sequence[Proposal]]) -> int:

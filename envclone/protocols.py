@@ -258,6 +258,10 @@ class StoreSession(Protocol):
         """The values of fields of one table or collection in its first rows, None included; the same rows each time."""
         ...
 
+    def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
+        """Which masked fields cannot be carried out on some rows, and why, by address; nothing stays of the attempt."""
+        ...
+
     def run(self, text: str, name: str, *, writes: Collection[str] = (), timeout: float) -> int:
         """Run a hook's statements in the store's own language; returns how many rows they gave.
 

@@ -26,8 +26,9 @@ def scan(settings: Settings, environment: str, writing: bool, everything: bool, 
     proposals before you trust them: a field that is kept is production's.
     """
     with settings.stack() as stack:
-        found = stack.scan(environment, fresh=fresh, everything=everything)
-        written = stack.write_rules(found) if writing and not everything else 0
+        writing = writing and not everything
+        found = stack.scan(environment, fresh=fresh, everything=everything, writing=writing)
+        written = stack.write_rules(found) if writing else 0
 
     document = {
         "environment": environment,

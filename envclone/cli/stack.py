@@ -2,36 +2,103 @@
 
 from __future__ import annotations
 
-import re
+import os
 from pathlib import Path
 
 import click
 
-from envclone.cli.context import Settings, absolute, emit, json_option
+from envclone.cli.context import Settings, absolute, emit, json_option, progress_bars
 from envclone.errors import BusyError
 
 __all__ = ["config", "init"]
 
 
 @click.command()
+@click.option("--from", "source", metavar="DSN", help="Look at this production, and propose a rule for every field.")
+@click.option("--qdrant", metavar="DIRECTORY", help="A stopped Qdrant's storage directory, looked at like that.")
+@click.option("--env", "environment", default="prod", show_default=True, help="What the environment is called.")
 @click.option("--project", help="The project's name.  [default: this directory's]")
 @click.option("--force", is_flag=True, help="Overwrite a stack file that is there.")
 @json_option
 @click.pass_obj
-def init(settings: Settings, project: str | None, force: bool, as_json: bool) -> None:
-    """Write a commented stack file to start from."""
-    from envclone.config.template import starter
+def init(
+    settings: Settings,
+    source: str | None,
+    qdrant: str | None,
+    environment: str,
+    project: str | None,
+    force: bool,
+    as_json: bool,
+) -> None:
+    """Write the stack file: from production with --from, or a commented one to start from.
+
+    Production is only read. DSN can be the name of a variable; a password in it is never written.
+    """
+    from envclone.config.template import project_name, starter
 
     path = absolute(settings.stack_file or "envclone.yaml")
     if path.exists() and not force:
         raise BusyError(f"{path} exists already", hint="--force overwrites it")
-    name = project or re.sub(r"[^a-z0-9]+", "-", Path.cwd().name.lower()).strip("-")[:41] or "project"
-    path.write_text(starter(name))
-    emit(
-        as_json,
-        {"path": str(path), "project": name},
-        lambda: click.echo(f"wrote {path}\nnext: fill in the stores, then: envclone config check"),
-    )
+    name = project or project_name(Path.cwd())
+    if source is None and qdrant is None:
+        path.write_text(starter(name))
+        emit(
+            as_json,
+            {"path": str(path), "project": name},
+            lambda: click.echo(f"wrote {path}\nnext: fill in the stores, then: envclone config check"),
+        )
+        return
+    _from_production(settings, path, name, source, qdrant, environment, as_json)
+
+
+def _from_production(
+    settings: Settings,
+    path: Path,
+    project: str,
+    source: str | None,
+    qdrant: str | None,
+    environment: str,
+    as_json: bool,
+) -> None:
+    from envclone.api import begin
+    from envclone.config.beginning import beginning
+
+    start = beginning(project, environment, source, qdrant, os.environ)
+    with progress_bars(not settings.quiet) as progress:
+        done = begin(
+            path, start, environment, pool=absolute(settings.pool) if settings.pool else None, progress=progress
+        )
+    undecided = list(done.undecided)
+    document = {
+        "path": str(path),
+        "project": project,
+        "variable": start.variable,
+        "undecided": [f"{one.address} {one.path}".strip() for one in undecided],
+        "stores": {
+            store: {"masked": sum(one.personal for one in its), "kept": sum(not one.personal for one in its),
+                    "weak": sum(one.weak for one in its)}
+            for store, its in done.proposals.items()
+        },
+    }  # fmt: skip
+
+    def text() -> None:
+        click.echo(f"wrote {path}")
+        for store, its in done.proposals.items():
+            decided = [one for one in its if one not in undecided]
+            masked, weak = sum(one.personal for one in decided), sum(one.weak for one in decided)
+            click.echo(
+                f"  {store}: {len(decided)} rules, {masked} of them mask; {weak} stand on weak evidence: look at those"
+            )
+        for one in undecided:
+            click.echo(f"  to be decided: {one.address} {one.path}".rstrip() + f" ({one.type}): {one.why}")
+        if done.variable:
+            click.echo(f"the password is not in it; the next snapshot wants: export {done.variable}=…")
+        if undecided:
+            click.echo(f"next: decide these in {path.name}, then: envclone branch {environment}")
+        else:
+            click.echo(f"next: read the rules, then: envclone branch {environment}")
+
+    emit(as_json, document, text)
 
 
 @click.group()

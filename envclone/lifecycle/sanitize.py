@@ -7,21 +7,22 @@ import os
 import secrets
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import combinations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone import compiled, records, registry
 from envclone.accounts import account_of, hand_over
-from envclone.errors import ConfigError, UnsafeError
+from envclone.errors import UnsafeError
+from envclone.lifecycle import planning
 from envclone.models import Cleaned, FieldKind, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
 from envclone.project import Project
 from envclone.protocols import StoreSession
 
 if TYPE_CHECKING:
-    from envclone.hooks.hookset import HookSet, Rules
+    from envclone.hooks.hookset import HookSet
     from envclone.masking.corpus import Corpus
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.masks import MaskSet
@@ -109,7 +110,11 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
             )
         for name, session in sessions.items():
             hooks.run_sql("before", name, session)
-        plans = _plan(project, domains, sessions, hooks)
+        inventories: dict[str, Inventory] = {}
+        for name, session in sessions.items():
+            project.progress(ProgressEvent(f"reading the layout of {name}", 0))
+            inventories[name] = session.inventory()
+        plans = planning.plan(project, inventories, hooks)
         corpus = _identities(project, domains, plans, sessions)
         masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody)
         for name, session in sessions.items():
@@ -192,56 +197,6 @@ def _of_stores(project: Project, image: Image) -> dict[str, tuple[StorePlan, tup
         )
         for name, store in statement["stores"].items()
     }
-
-
-def _plan(
-    project: Project, domains: Mapping[str, DomainSpec], sessions: Mapping[str, StoreSession], hooks: HookSet
-) -> dict[str, StorePlan]:
-    """One plan per store; what is wrong with any of them is reported together."""
-    from envclone.masking import references, rules
-
-    plans: dict[str, StorePlan] = {}
-    unsafe: list[str] = []
-    invalid: list[str] = []
-    hints: list[str] = []
-    inventories: dict[str, Inventory] = {}
-    for name, session in sessions.items():
-        project.progress(ProgressEvent(f"reading the layout of {name}", 0))
-        inventories[name] = session.inventory()
-    config = project.loaded.stack.sanitize
-    its_rules = {name: _with_hooks(name, config.rules.get(name, {}), hooks) for name in inventories}
-    declared = references.follow(config.references, its_rules, domains, inventories)
-    for name, inventory in inventories.items():
-        try:
-            made = rules.plan(declared.get(name, {}), domains, inventory)
-            plans[name] = replace(made, method=config.method)
-        except UnsafeError as exc:
-            unsafe += exc.problems or (exc.message,)
-            hints += [exc.hint] if exc.hint else []
-        except ConfigError as exc:
-            invalid += exc.problems or (exc.message,)
-            hints += [exc.hint] if exc.hint else []
-    if unsafe:
-        raise UnsafeError(
-            f"the rules do not cover this snapshot: {len(unsafe) + len(invalid)} "
-            f"problem{'s' if len(unsafe) + len(invalid) > 1 else ''}, no image was made",
-            problems=[*unsafe, *invalid],
-            hint="\n".join(hints) or None,
-        )
-    if invalid:
-        raise ConfigError("the rules do not fit this snapshot", problems=invalid, hint="\n".join(hints) or None)
-    return plans
-
-
-def _with_hooks(store: str, rules: Rules, hooks: HookSet) -> Rules:
-    """The rules of a store, and those that hooks are for the columns that they write."""
-    of_hooks = hooks.rules(store)
-    twice = sorted(of_hooks.keys() & rules.keys())
-    if any(rules[address] != of_hooks[address] for address in twice):
-        raise ConfigError(
-            f"{store}.{twice[0]} has a rule, and a hook that writes it", hint="take one of them out of the stack file"
-        )
-    return {**rules, **of_hooks}
 
 
 def _identities(

@@ -1,62 +1,91 @@
-"""Scan: open the newest snapshot in private, look at every field without a rule, and propose one."""
+"""Scan: open the newest snapshot in private, look at every field without a rule, and propose one that fits."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.address import Address
-from envclone.lifecycle import snapshot
-from envclone.masking.addresses import below, matches
+from envclone.lifecycle import planning, snapshot
+from envclone.lifecycle.settle import settle
 from envclone.masking.jsontext import leaves, parse_path
 from envclone.masking.kinds import flat
+from envclone.masking.planner import Planner
 from envclone.masking.shown import general, is_plain
-from envclone.models import Field, FieldKind, Inventory, ProgressEvent
+from envclone.models import Field, FieldKind, Inventory, ProgressEvent, RawSnapshot
 from envclone.pool.workdir import workdir
 from envclone.project import Project
-from envclone.scan.propose import Proposal, Sample, propose
+from envclone.scan.propose import Proposal, Sample, propose, surest
 from envclone.scan.values import look
 
 if TYPE_CHECKING:
     from envclone.protocols import StoreSession
 
-__all__ = ["ROWS", "scan", "scan_session", "write"]
+__all__ = ["ROWS", "require_writable", "scan", "scan_session", "write"]
 
 ROWS = 400
 """Values that are looked at per field."""
+
+Missing = Mapping[str, set[str]]
+"""The fields without a rule, each with the paths inside it; '' is the field itself."""
 
 
 def scan(
     project: Project, environment: str, *, fresh: bool = False, everything: bool = False
 ) -> Mapping[str, Sequence[Proposal]]:
-    """Proposals per store for the fields that have no rule, or with `everything` for all of them.
+    """Proposals per store for what an image would ask for, or with `everything` for all fields.
 
-    The newest snapshot is used, or one is taken. Values are read on a private clone and leave it as shapes only.
+    The newest snapshot is used, or one is taken. Values are read on a private clone and leave it as shapes only. Every
+    proposal was tried on it: the planner takes it, and its pseudonyms keep the constraints of the first rows.
     """
     project.environment(environment)
-    rules = project.loaded.stack.sanitize.rules
-    out: dict[str, Sequence[Proposal]] = {}
     with ExitStack() as held:
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
         raw = raw or held.enter_context(snapshot.take(project, environment))
-        with workdir(project.pool, project.cow, "scan") as directory, ExitStack() as stack:
-            project.clone_raw(raw, directory)
-            for name, store in raw.stores.items():
-                project.progress(ProgressEvent(f"opening {name}", 0))
-                session = stack.enter_context(
-                    registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
-                )
-                known = {} if everything else rules.get(name, {})
-                out[name] = scan_session(session, known, project)
-    return out
+        hooks = project.hooks()
+        held.callback(hooks.close)
+        sessions = held.enter_context(_opened(project, raw))
+        for name, session in sessions.items():
+            hooks.run_sql("before", name, session)
+        inventories = {name: session.inventory() for name, session in sessions.items()}
+        if everything:
+            return {
+                name: scan_session(session, project, inventories[name], _all(inventories[name]))
+                for name, session in sessions.items()
+            }
+        missing = planning.missing(project, inventories, hooks)
+        found = {
+            name: scan_session(session, project, inventories[name], missing[name]) for name, session in sessions.items()
+        }
+        return settle(project, hooks, sessions, inventories, found)
 
 
-def scan_session(session: StoreSession, rules: Mapping[str, object], project: Project | None = None) -> list[Proposal]:
-    """Proposals for the fields of an open store that `rules` do not name."""
-    inventory = session.inventory()
-    fields = [field for field in inventory.fields.values() if not field.generated and not _ruled(field, rules)]
+@contextmanager
+def _opened(project: Project, raw: RawSnapshot) -> Iterator[dict[str, StoreSession]]:
+    """A private clone of a snapshot, each store opened; it goes away again."""
+    with workdir(project.pool, project.cow, "scan") as directory, ExitStack() as stack:
+        project.clone_raw(raw, directory)
+        sessions: dict[str, StoreSession] = {}
+        for name, store in raw.stores.items():
+            project.progress(ProgressEvent(f"opening {name}", 0))
+            sessions[name] = stack.enter_context(
+                registry.store(store.kind).open(directory / name, store, log=directory / f"{name}.log")
+            )
+        yield sessions
+
+
+def scan_session(
+    session: StoreSession,
+    project: Project | None = None,
+    inventory: Inventory | None = None,
+    missing: Missing | None = None,
+) -> list[Proposal]:
+    """Proposals for the fields of an open store that are `missing`; by default for all of them."""
+    inventory = inventory or session.inventory()
+    missing = _all(inventory) if missing is None else missing
+    fields = [inventory.fields[address] for address in inventory.fields if address in missing]
     samples = _samples(session, inventory, fields)
     out: list[Proposal] = []
     for i, field in enumerate(fields):
@@ -69,18 +98,38 @@ def scan_session(session: StoreSession, rules: Mapping[str, object], project: Pr
             from envclone.scan.second import second_opinion
 
             second = second_opinion(doubtful, field.address)
+        wanted = missing[field.address]
+        if field.kind is FieldKind.JSON and "" not in wanted:
+            its = {path: its.get(path, Sample()) for path in wanted}
         out += propose(field, its, second, _hidden_keys(field))
-    return _follow(out, inventory)
+    return surest(out, inventory)
+
+
+def require_writable(project: Project, environment: str) -> None:
+    """Raises ConfigError when rules could not be added to the stack file as it is written."""
+    from envclone.scan.write import require_writable as require
+
+    text = project.loaded.path.read_text(encoding="utf-8")
+    require(text, list(project.environment(environment).stores))
 
 
 def write(project: Project, proposals: Mapping[str, Sequence[Proposal]]) -> int:
-    """Add the proposals to the stack file; returns how many rules were written."""
+    """Add the proposals to the stack file; returns how many fields and paths have a rule now."""
     from envclone.config.load import load
+    from envclone.masking.guesses import UNDECIDED
     from envclone.scan.write import added
 
     path = project.loaded.path
     before = path.read_text(encoding="utf-8")
-    text = added(before, proposals)
+    decided = sum(one.domain != UNDECIDED for its in proposals.values() for one in its)
+    if not decided:
+        return 0
+    patterns = not any("*" in address for its in project.loaded.stack.sanitize.rules.values() for address in its)
+    new = {
+        name: [one for one in its if one.domain != UNDECIDED or f"# {one.address}" not in before]
+        for name, its in proposals.items()
+    }
+    text = added(before, new, patterns=patterns)
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")
     try:
@@ -89,11 +138,14 @@ def write(project: Project, proposals: Mapping[str, Sequence[Proposal]]) -> int:
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return sum(map(len, proposals.values()))
+    return decided
 
 
-def _ruled(field: Field, rules: Mapping[str, object]) -> bool:
-    return any(matches(pattern, field) or below(pattern, field) is not None for pattern in rules)
+def _all(inventory: Inventory) -> Missing:
+    """What a planner without any rule asks for."""
+    planner = Planner({}, {}, inventory)
+    planner.decide()
+    return planner.missing
 
 
 def _hidden_keys(field: Field) -> list[str]:
@@ -130,20 +182,3 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
 def _columns(inventory: Inventory) -> set[str]:
     """The fields that stand in a table or collection and can be sampled there."""
     return {address for address in inventory.fields if Address.parse(address).holder in inventory.rows}
-
-
-def _follow(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal]:
-    """Of fields tied by foreign keys the surest proposal for a mask counts for all; the others need no rule."""
-    out: list[Proposal] = []
-    told: set[str] = set()
-    by_address = {one.address: one for one in proposals if not one.path}
-    for one in proposals:
-        field = inventory.fields[one.address]
-        tied = [by_address[a] for a in sorted(field.group | {one.address}) if a in by_address]
-        if one.path or len(tied) < 2:
-            out.append(one)
-        elif one.address not in told:
-            told.update(other.address for other in tied)
-            personal = [other for other in tied if other.personal]
-            out.append(max(personal or tied, key=lambda other: other.confidence))
-    return out

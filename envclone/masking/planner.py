@@ -60,6 +60,8 @@ class Planner:
         """Fields and paths without a rule, rules without a field."""
         self.invalid: list[str] = []
         """Rules that contradict each other or cannot be applied."""
+        self.missing: dict[str, set[str]] = {}
+        """The fields that want a rule yet, each with the paths inside it; '' is the field itself."""
 
     def decide(self) -> dict[str, FieldRule]:
         """The rule of each field that has one."""
@@ -145,6 +147,7 @@ class Planner:
         where = f"the path {held.path}" if held.path else field.type
         self.unsafe.append(f"{field.address} ({where}) is undeclared; {_HELD[held.what]}")
         self._told.add(field.address)
+        self.missing.setdefault(field.address, set()).add(held.path)
         self._proposals.field(field.address, f"{{{held.what}: keep}}")
 
     def _json(self, field: Field) -> FieldRule | None:
@@ -182,7 +185,9 @@ class Planner:
         if planned.missing:
             self._told.add(field.address)
         for path, domain in planned.missing.items():
-            self._proposals.path(field.address, general(path, field.common), domain)
+            shape = general(path, field.common)
+            self.missing.setdefault(field.address, set()).add(shape)
+            self._proposals.path(field.address, shape, domain)
         for shown, count in Counter(shown_path(path, field.common) for path in planned.missing).items():
             many = f" ({count} of its form)" if count > 1 else ""
             self.unsafe.append(f"{field.address}: the path {shown} is undeclared{many}")
@@ -367,6 +372,8 @@ class Planner:
                 continue
             tied = sorted((field.group - {address}) & (self._fields.keys() - decided.keys()))
             told.update(tied)
+            for one in (address, *tied):
+                self.missing.setdefault(one, set()).add("")
             also = f", and with it {_list(tied)}" if tied else ""
             held = field.holds[0].what if field.holds else "vectors" if field.kind is FieldKind.VECTOR else ""
             held = SPARSE if field.type == SPARSE else held

@@ -13,11 +13,11 @@ from envclone.address import Address
 from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import KINDS, fits
 from envclone.masking.shown import shape
-from envclone.models import Field, FieldKind
+from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.numbers import pass_as_ids
 from envclone.scan.values import Looks, look, persons
 
-__all__ = ["Proposal", "Sample", "propose"]
+__all__ = ["Proposal", "Sample", "propose", "surest"]
 
 _NUMERIC = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8", "bool"))
 _INTEGERS = frozenset(("int2", "int4", "int8", "numeric"))
@@ -26,6 +26,8 @@ _OF_NUMBERS = frozenset(
 )
 _TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
 _SHORTEST = 2
+_SURE = 0.65
+"""Below that a person should look at a proposal."""
 _ENOUGH = 20
 """Values from which on it tells something that hardly any recurs."""
 
@@ -54,6 +56,12 @@ class Proposal:
     why: str
     shape: str
     named: str = ""
+    base: str = ""
+
+    @property
+    def weak(self) -> bool:
+        """Whether a person should look at it."""
+        return self.confidence < _SURE
 
     @property
     def personal(self) -> bool:
@@ -96,6 +104,23 @@ def propose(
     return [_one(field, "", samples.get("", Sample()), second or {})]
 
 
+def surest(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal]:
+    """Of fields tied by foreign keys the surest proposal for a mask counts for all; the others need no rule."""
+    out: list[Proposal] = []
+    told: set[str] = set()
+    by_address = {one.address: one for one in proposals if not one.path}
+    for one in proposals:
+        field = inventory.fields[one.address]
+        tied = [by_address[a] for a in sorted(field.group | {one.address}) if a in by_address]
+        if one.path or len(tied) < 2:
+            out.append(one)
+        elif one.address not in told:
+            told.update(other.address for other in tied)
+            personal = [other for other in tied if other.personal]
+            out.append(max(personal or tied, key=lambda one: (inventory.fields[one.address].unique, one.confidence)))
+    return out
+
+
 def _only_by_name(field: Field) -> bool:
     """Whether all that the field holds is kept by name, such as point ids; a tsvector is computed again instead."""
     return bool(field.holds) and field.holds[0].path == "" and field.base != "tsvector" and not field.opaque
@@ -118,7 +143,7 @@ def _one(field: Field, path: str, sample: Sample, second: Mapping[str, Looks]) -
     other = second.get(path)
     domain, confidence, why = _decide(field, path, sample, told, seen, other)
     example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])
-    return Proposal(field.address, path, field.type, domain, round(confidence, 2), why, example)
+    return Proposal(field.address, path, field.type, domain, round(confidence, 2), why, example, base=field.base)
 
 
 def _decide(

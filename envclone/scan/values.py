@@ -96,7 +96,7 @@ def _names_somebody(value: str) -> bool:
 def persons(values: Set[str]) -> bool:
     """Whether a few values that recur, or an enum's labels, are persons all the same."""
     full = [value for value in values if len(_WORD.findall(value)) > 1]
-    return len(full) >= _FEW * len(values) and sum(map(_is_person, full)) >= _FEW * len(values)
+    return bool(full) and len(full) >= _FEW * len(values) and sum(map(_is_person, full)) >= _FEW * len(values)
 
 
 def _is_person(value: str) -> bool:

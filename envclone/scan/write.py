@@ -2,32 +2,57 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 
 import yaml
 
 from envclone.errors import ConfigError
-from envclone.masking.guesses import UNDECIDED
+from envclone.scan.arrange import Block, arranged
 from envclone.scan.propose import Proposal
 
-__all__ = ["added"]
+__all__ = ["added", "require_writable"]
 
 
-def added(text: str, proposals: Mapping[str, Sequence[Proposal]]) -> str:
-    """The stack file's text with the proposals of each store under `sanitize.rules.STORE`, each with its reason.
+def require_writable(text: str, stores: Sequence[str]) -> None:
+    """Raises ConfigError when rules for these stores could not be added to a stack file's text."""
+    for store in stores:
+        _added(text, ("sanitize", "rules", store), ["x: keep"])
 
-    Raises ConfigError when the mapping to add to is written in one line (`{…}`).
+
+def added(text: str, proposals: Mapping[str, Sequence[Proposal]], *, patterns: bool = True) -> str:
+    """The stack file's text with the proposals of each store under `sanitize.rules.STORE`.
+
+    A mapping in one line (`{…}`) on the way there becomes a block. Raises ConfigError when there is a comment in it.
     """
     for store, its in proposals.items():
-        if its:
-            text = _added(text, ("sanitize", "rules", store), _lines(its))
+        new = [one for one in its if not (one.path and _has(text, ("sanitize", "rules", store, one.address)))]
+        for one in its:
+            if one not in new:
+                lines = _of(arranged([one], patterns=False))
+                text = _added(text, ("sanitize", "rules", store, one.address), [lines[-1].strip()])
+        if new:
+            text = _added(text, ("sanitize", "rules", store), _of(arranged(new, patterns=patterns)))
     return text
 
 
+def _of(blocks: Sequence[Block]) -> list[str]:
+    return [line for block in blocks for line in (f"# {block.title}", *block.lines)]
+
+
+def _has(text: str, keys: Sequence[str]) -> bool:
+    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    for key in keys:
+        child = _child(node, key)
+        if child is None:
+            return False
+        node = child[1]
+    return isinstance(node, yaml.MappingNode)
+
+
 def _added(text: str, keys: tuple[str, ...], lines: Sequence[str]) -> str:
-    node = yaml.compose(text, Loader=yaml.SafeLoader)
+    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    if isinstance(node, yaml.MappingNode) and node.flow_style:
+        raise ConfigError("the whole stack file is written in braces", hint="write it as a block, a key per line")
     depth = 0
     holder = node
     indent = 0
@@ -37,12 +62,9 @@ def _added(text: str, keys: tuple[str, ...], lines: Sequence[str]) -> str:
             if child is not None and child[1].tag != "tag:yaml.org,2002:null":
                 raise ConfigError(f"{'.'.join(keys[: depth + 1])} in the stack file is no mapping")
             break
-        holder, indent = child[1], child[1].start_mark.column
         if child[1].flow_style:
-            raise ConfigError(
-                f"{'.'.join(keys[: depth + 1])} in the stack file is written in one line",
-                hint="write it as a block, one rule per line, or take the rules from: envclone scan --json",
-            )
+            return _added(_as_block(text, child[0], child[1], ".".join(keys[: depth + 1])), keys, lines)
+        holder, indent = child[1], child[1].start_mark.column
         depth += 1
     rest = keys[depth:]
     block: list[str] = []
@@ -62,6 +84,34 @@ def _added(text: str, keys: tuple[str, ...], lines: Sequence[str]) -> str:
     return "\n".join([*rows[:place], *block, *rows[place:]]) + "\n"
 
 
+def _as_block(text: str, key: yaml.Node, node: yaml.MappingNode, name: str) -> str:
+    """The text with one mapping that is written in one line (`{…}`) as a block; what stands in it stays as it is."""
+    start, end = node.start_mark.index, node.end_mark.index
+    inside = all(start < one.start_mark.index < end for pair in node.value for one in pair)
+    if text[start] != "{" or not inside:
+        raise ConfigError(f"{name} in the stack file has an anchor or an alias in it", hint="write it out as a block")
+    comments = yaml.scan(text[start:end], Loader=yaml.SafeLoader)
+    covered = bytearray(end - start)
+    for token in comments:
+        covered[token.start_mark.index : token.end_mark.index] = b"1" * (token.end_mark.index - token.start_mark.index)
+    if any(char == "#" and not covered[i] for i, char in enumerate(text[start:end])):
+        raise ConfigError(
+            f"{name} in the stack file is written in one line, with a comment in it",
+            hint="write it as a block, one rule per line",
+        )
+    indent = " " * (key.start_mark.column + 2)
+    entries = [f"{indent}{_piece(text, its_key)}: {_piece(text, value)}".rstrip() for its_key, value in node.value]
+    tail = text[end:].split("\n", 1)
+    remark = tail[0].strip()
+    head = text[:start].rstrip(" \n")
+    body = "\n".join([head + (f"  {remark}" if remark else ""), *entries])
+    return body + "\n" + (tail[1] if len(tail) > 1 else "")
+
+
+def _piece(text: str, node: yaml.Node) -> str:
+    return " ".join(text[node.start_mark.index : node.end_mark.index].split("\n")).strip()
+
+
 def _child(node: yaml.Node | None, key: str) -> tuple[yaml.Node, yaml.Node] | None:
     if isinstance(node, yaml.MappingNode):
         return next(((k, v) for k, v in node.value if k.value == key), None)
@@ -78,33 +128,3 @@ def _last_line(node: yaml.Node | None) -> int:
         return -1
     end = node.end_mark
     return int(end.line - 1 if end.column == 0 and end.line > node.start_mark.line else end.line)
-
-
-def _lines(proposals: Sequence[Proposal]) -> list[str]:
-    lines: list[str] = []
-    fields: dict[str, list[Proposal]] = {}
-    for one in proposals:
-        fields.setdefault(one.address, []).append(one)
-    for address, its in fields.items():
-        key = address if re.fullmatch(r"[A-Za-z_][\w.]*", address) else json.dumps(address, ensure_ascii=False)
-        if its[0].domain == UNDECIDED:
-            lines.append(f"# {key}: keep, a constant or a hook  # to be decided: {_remark(its[0])}")
-        elif its[0].named == "ids":
-            lines.append(f"{key}: keep  # to be decided: {_remark(its[0])}")
-        elif its[0].named:
-            lines.append(f"{key}: {{{its[0].named}: keep}}  # to be decided: {_remark(its[0])}")
-        elif not its[0].path:
-            lines.append(f"{key}: {_domain(its[0])}  # {_remark(its[0])}")
-        else:
-            lines.append(f"{key}:")
-            lines += [f"  {json.dumps(one.path)}: {_domain(one)}  # {_remark(one)}" for one in its]
-    return lines
-
-
-def _domain(one: Proposal) -> str:
-    return '"null"' if one.domain == "null" else one.domain
-
-
-def _remark(one: Proposal) -> str:
-    example = f"; such as: {one.shape}" if one.shape and one.domain != "keep" else ""
-    return re.sub(r"\s+", " ", f"{one.confidence:.2f}, {one.why}{example}")

@@ -148,7 +148,7 @@ def desk(conn: psycopg.Connection[Any]) -> None:
 
 def measure(session: PostgresSession, labels: Mapping[str, str]) -> dict[str, Any]:
     """Columns found by the scan, and by names alone."""
-    proposals = {f"{one.address} {one.path}".strip(): one for one in scan_session(session, {})}
+    proposals = {f"{one.address} {one.path}".strip(): one for one in scan_session(session)}
     inventory = session.inventory()
     missed = [a for a in labels if a not in proposals or not proposals[a].personal]
     wrong_kind = {

@@ -65,6 +65,21 @@ def test_what_is_written_makes_an_image(here: Place) -> None:
     assert made.returncode == 0, made.stderr
 
 
+def test_init_writes_a_stack_file_that_is_whole(prod: Production) -> None:
+    """From a DSN alone: every field has a rule, the password stands nowhere, and a second scan writes nothing."""
+    with place() as there:
+        pool = {"ENVCLONE_POOL": str(there.pool)}
+        done = there.call("init", "--project", "first", "--from", prod.dsn_for("app"), env=pool)
+        text = there.file.read_text()
+        assert prod.password not in text and prod.password not in done.stdout + done.stderr
+        assert "${PROD_PG_DSN?" in text and "export PROD_PG_DSN=" in done.stdout
+        assert "customers" not in text, "no rule of the sample file"
+        env = {**pool, "PROD_PG_DSN": prod.dsn_for("app")}
+        assert "every field has a rule" in there.call("scan", "prod", "--write", env=env).stdout
+        assert there.file.read_text() == text
+        assert there.call("init", "--from", "PROD_PG_DSN", env=env, check=False).returncode == 8, "it is there already"
+
+
 def test_figures_do_not_get_worse() -> None:
     """On Chinook and on two schemas with bad names every column with personal data is found."""
     from tests.benchmarks.scan import CHINOOK_LABELS, DESK_LABELS

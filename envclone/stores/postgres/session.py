@@ -31,7 +31,7 @@ from envclone.stores.postgres.prove import compare, digest, disarmed, integrity,
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken, as_cleaned
 from envclone.stores.postgres.scrub import defang, quiesce
-from envclone.stores.postgres.write import rewrite, statements
+from envclone.stores.postgres.write import rehearsal, rewrite, statements
 from envclone.stores.postgres.write.inplace.writer import rewrite as write_in_place
 
 __all__ = ["PREPARATION", "REPLICA", "PostgresSession"]
@@ -172,6 +172,11 @@ class PostgresSession:
         """The values of columns in the first rows by the tables' keys."""
         with self._connect(autocommit=True) as conn:
             return read.read_sample(conn, addresses, rows)
+
+    def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
+        """Write the pseudonyms of some rows into copies of their tables, and roll back."""
+        with self._connect(autocommit=False) as conn:
+            return rehearsal.rehearse(conn, plan, masks, rows)
 
     def run(self, text: str, name: str, *, writes: Collection[str] = (), timeout: float) -> int:
         """Run an SQL file in one transaction; the statistics of the columns that it writes are made anew."""

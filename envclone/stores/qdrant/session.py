@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone.address import joined
-from envclone.errors import ConfigError, UnsafeError
+from envclone.errors import ConfigError, EnvcloneError, UnsafeError
 from envclone.masking.jsonscan import render
 from envclone.masking.shown import KeyCounter
 from envclone.models import (
@@ -210,6 +210,16 @@ class QdrantSession:
         found: dict[str, list[Any]] = {address: [] for address in addresses}
         for address, batch in self.read(set(addresses)):
             found[address] += batch[: rows - len(found[address])]
+        return found
+
+    def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
+        """Whether the masks take the first payloads of each collection as they are."""
+        found: dict[str, str] = {}
+        for address, values in self.sample([a for a in plan.masked if a in self._collections], rows).items():
+            try:
+                masks.field(plan.rules[address])(values)
+            except EnvcloneError as exc:
+                found[address] = exc.message
         return found
 
     def run(self, text: str, name: str, *, writes: Names[str] = (), timeout: float) -> int:

@@ -1,0 +1,96 @@
+"""Proposals tried before they are written: the planner that makes images takes them, and their pseudonyms fit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from envclone.errors import EnvcloneError
+from envclone.lifecycle import planning
+from envclone.masking.guesses import UNDECIDED
+from envclone.masking.kinds import KINDS, fits
+from envclone.models import Field, FieldKind, Inventory, ProgressEvent
+from envclone.project import Project
+from envclone.scan.arrange import rules_of
+from envclone.scan.propose import Proposal
+from envclone.scan.values import persons
+
+if TYPE_CHECKING:
+    from envclone.hooks.hookset import HookSet
+    from envclone.protocols import StoreSession
+
+__all__ = ["settle"]
+
+_ROUNDS = 6
+_ROWS = 200
+_LISTED = 20
+"""Different values that a column may have whose constraint lists them."""
+
+
+def settle(
+    project: Project,
+    hooks: HookSet,
+    sessions: Mapping[str, StoreSession],
+    inventories: Mapping[str, Inventory],
+    proposals: Mapping[str, Sequence[Proposal]],
+) -> dict[str, list[Proposal]]:
+    """The proposals, those that cannot be carried out replaced by the next that can, or left undecided.
+
+    What a first answer leaves open (a column that follows another only where a key is enforced) is proposed, too.
+    """
+    from envclone.masking.masks import MaskSet
+
+    now = {name: list(its) for name, its in proposals.items()}
+    masks = MaskSet(project.masking_key, project.domains, None, hooks, nobody=project.nobody)
+    for _ in range(_ROUNDS):
+        changed = False
+        try:
+            rules = planning.declared(project, inventories, hooks, {name: rules_of(its) for name, its in now.items()})
+        except EnvcloneError:
+            return now  # rules of the stack file contradict each other: the image says how
+        for name, session in sessions.items():
+            project.progress(ProgressEvent(f"trying the rules of {name}", 0))
+            inventory = inventories[name]
+            plan, missing, _ = planning.attempt(project, inventory, rules.get(name, {}))
+            known = {one.address for one in now[name]}
+            for address in missing:
+                if address not in known and missing[address] == {""}:
+                    field = inventory.fields[address]
+                    tied = next((one for one in now[name] if one.address in field.group and not one.path), None)
+                    if tied is not None and tied.domain != UNDECIDED:
+                        now[name].append(replace(tied, address=address, type=field.type, why=f"as {tied.address}"))
+                        changed = True
+            for address, why in session.rehearse(plan, masks, _ROWS).items():
+                changed = _next(now[name], address, inventory.fields[address], why, session) or changed
+        if not changed:
+            break
+    return now
+
+
+def _next(proposals: list[Proposal], address: str, field: Field, why: str, session: StoreSession) -> bool:
+    """Replace the proposals that a field's rule comes from; whether there were any."""
+    places = [i for i, one in enumerate(proposals) if one.address in field.group | {address} and one.personal]
+    for i in places:
+        one = proposals[i]
+        if one.path:
+            other = "text" if one.domain != "text" else UNDECIDED
+            proposals[i] = replace(one, domain=other, confidence=0.3, why=f"{one.domain} does not fit: {why}")
+            continue
+        domain = _fallback(field, one.domain, session)
+        proposals[i] = replace(one, domain=domain, confidence=0.3, why=f"{one.domain} does not fit: {why}")
+    return bool(places)
+
+
+def _fallback(field: Field, domain: str, session: StoreSession) -> str:
+    """What to propose instead: a few values that recur and name nobody are a list; else the next that fits."""
+    order = ["key", "text", "redact", "null"]
+    values = [str(v) for v in session.sample([field.address], 400)[field.address] if v is not None]
+    different = set(values)
+    if domain not in order and len(values) > 2 * len(different) and len(different) <= _LISTED:
+        return UNDECIDED if persons(different) else "keep"
+    for other in order[order.index(domain) + 1 if domain in order else 0 :]:
+        possible = field.nullable and not field.unique if other == "null" else fits(other, field)
+        if possible and field.kind is not FieldKind.JSON and (KINDS[other].injective or not field.unique):
+            return other
+    return UNDECIDED

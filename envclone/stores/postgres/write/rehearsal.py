@@ -1,0 +1,126 @@
+"""Pseudonyms of some rows written into a copy of their table that keeps its constraints: what breaks is known early."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.errors import EnvcloneError
+from envclone.models import FieldKind, StorePlan
+from envclone.protocols import Masks
+from envclone.stores.postgres.catalog.read import derived_columns, written_columns
+from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
+from envclone.stores.postgres.write import textsearch
+from envclone.stores.postgres.write.staging import MaskedColumn, joined, staged_name
+
+__all__ = ["rehearse"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+_NAMES = ("envclone_raw", "envclone_staged", "envclone_copy")
+_RAW, _STAGED, _COPY = (sql.Identifier("pg_temp", name) for name in _NAMES)
+_MAKE_RAW, _MAKE_STAGED, _MAKE_COPY = map(sql.Identifier, _NAMES)
+
+
+def rehearse(conn: Connection, plan: StorePlan, masks: Masks, rows: int) -> dict[str, str]:
+    """Which masked columns of a plan cannot be carried out on `rows` rows of each table, and why, by address.
+
+    `conn` does not commit by itself; what is made here is rolled back. No value is named.
+    """
+    found: dict[str, str] = {}
+    objects = plan.rules.get(LARGE_OBJECTS)
+    if objects is not None and objects.domain not in ("keep", "null"):
+        found[LARGE_OBJECTS] = "large objects can be kept or removed (null), not masked"
+    for table in read_tables(conn):
+        columns = [c for c in written_columns(table, plan) if c.kind is not FieldKind.VECTOR]
+        for column in columns:
+            if column.name in table.partition_key:
+                found[table.at(column.name)] = "it is a part of the partition key, and rows would have to move"
+        columns = [column for column in columns if table.at(column.name) not in found]
+        found |= _words(conn, table, plan)
+        for leaf in table.leaves[:1]:
+            broken = _broken(conn, table, leaf, columns, plan, masks, rows)
+            alone = {c.name: why for c in columns if (why := _broken(conn, table, leaf, [c], plan, masks, rows))}
+            blamed = alone or {column.name: broken for column in columns} if broken else {}
+            found |= {table.at(name): why for name, why in blamed.items()}
+    conn.rollback()
+    return found
+
+
+def _words(conn: Connection, table: Table, plan: StorePlan) -> dict[str, str]:
+    """The columns of words that could not be made again."""
+    derived = [table.at(column.name) for column in derived_columns(table, plan) if column.type == "tsvector"]
+    found: dict[str, str] = {}
+    for address in derived:
+        try:
+            textsearch.vectors(conn, table, replace(plan, rules={address: plan.rules[address]}))
+        except EnvcloneError:
+            found[address] = "it is not known what its words are made from"
+    return found
+
+
+def _broken(
+    conn: Connection, table: Table, leaf: Leaf, columns: Sequence[Column], plan: StorePlan, masks: Masks, rows: int
+) -> str:
+    """Why these columns cannot be written together; '' when they can."""
+    if not columns:
+        return ""
+    try:
+        conn.rollback()
+        _write(conn, table, leaf, columns, plan, masks, rows)
+    except psycopg.Error as exc:
+        what = exc.diag.constraint_name or exc.diag.column_name or exc.diag.datatype_name
+        return f"its pseudonyms break {what or 'what the server allows'} ({type(exc).__name__})"
+    except EnvcloneError as exc:
+        return exc.message
+    finally:
+        conn.rollback()
+    return ""
+
+
+def _write(
+    conn: Connection, table: Table, leaf: Leaf, columns: Sequence[Column], plan: StorePlan, masks: Masks, rows: int
+) -> None:
+    names = [column.name for column in table.columns.values() if not column.generated]
+    everything = joined([sql.Identifier(name) for name in names])
+    conn.execute(
+        sql.SQL("CREATE TEMPORARY TABLE {} AS SELECT {} FROM ONLY {} LIMIT {}").format(
+            _MAKE_RAW, everything, leaf.identifier, sql.Literal(rows)
+        )
+    )
+    definitions: list[sql.Composable] = [sql.SQL("tid pg_catalog.tid")]
+    definitions += [sql.SQL("{} {}").format(staged_name(i), c.staged_as) for i, c in enumerate(columns)]
+    conn.execute(sql.SQL("CREATE TEMPORARY TABLE {} ({})").format(_MAKE_STAGED, joined(definitions)))
+    fields = [MaskedColumn(table, column, plan.rules[table.at(column.name)], masks) for column in columns]
+    subjects = [field.subject or sql.SQL("NULL") for field in fields]
+    expressions = [sql.SQL("ctid::pg_catalog.text"), *(column.read_as() for column in columns), *subjects]
+    read = conn.execute(sql.SQL("SELECT {} FROM {}").format(joined(expressions), _RAW)).fetchall()
+    if not read:
+        return
+    tids, *values = zip(*read, strict=True)
+    old, by = values[: len(fields)], values[len(fields) :]
+    new = [f.apply(its, its_by if f.subject else None) for f, its, its_by in zip(fields, old, by, strict=True)]
+    with conn.cursor() as cursor, cursor.copy(sql.SQL("COPY {} FROM STDIN").format(_STAGED)) as copy:
+        for row in zip(tids, *new, strict=True):
+            copy.write_row(row)
+    conn.execute(
+        sql.SQL(
+            "CREATE TEMPORARY TABLE {} (LIKE {} INCLUDING CONSTRAINTS INCLUDING INDEXES INCLUDING GENERATED)"
+        ).format(_MAKE_COPY, leaf.identifier)
+    )
+    fresh = {c.name: c.written_from(sql.SQL("s.{}").format(staged_name(i))) for i, c in enumerate(columns)}
+    conn.execute(
+        sql.SQL(
+            "INSERT INTO {} ({}) SELECT {} FROM {} AS r JOIN {} AS s ON s.tid OPERATOR(pg_catalog.=) r.ctid"
+        ).format(
+            _COPY,
+            everything,
+            joined([fresh.get(name, sql.Identifier("r", name)) for name in names]),
+            _RAW,
+            _STAGED,
+        )
+    )
