@@ -7,9 +7,10 @@ leaves, and texts that only Python reads right, go the same way word by word.
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -33,8 +34,6 @@ __all__ = ["Finder"]
 
 _SEPARATOR = "\x00"
 _LONE = re.compile("[\ud800-\udfff]")
-_PARTICLE = 3
-"""Letters of the longest particle in a name."""
 _WORTH = 2048
 """Characters that are worth the way into a compiled loop and back."""
 
@@ -52,10 +51,10 @@ class Finder:
 
     def spans(self, text: str) -> list[Span]:
         """What would be replaced in a text: in order, no two overlapping."""
-        look = self._looker.look(text) if len(text) >= _WORTH and available() else None
-        if look is not None:
-            return self.quick(text, look)
-        return self.reference(text if text.isascii() else _LONE.sub("\ufffd", text))
+        if len(text) < _WORTH or not available():
+            return self._slowly(text)
+        look = self._looker.look(text)
+        return self._apart(text) if look is None else self.quick(text, look)
 
     def look(self, text: str) -> Look | None:
         """What the compiled loop says of a text; None when only Python reads it right."""
@@ -63,34 +62,27 @@ class Finder:
 
     def quick(self, text: str, look: Look) -> list[Span]:
         """The same, where a compiled loop looked."""
-        from envclone.masking.kernels import texts as kernels
+        return self._collected(text, None, look.runs, look.spans, look.cues, look.parted, look.places, far=look.far)
 
-        known, runs, told = self.lexicon.words, look.runs, look.told
-        words, kinds, small = runs.words, told & kernels.KNOWN, runs.small
-        near = (told & kernels.NEAR) != 0
-        found = near & (~small | _beside(near))
-        capital = (told & kernels.CAPITAL) != 0
-        sure = (kinds == 1) & capital
-        names = [
-            i
-            for i, word in zip(np.flatnonzero(sure).tolist(), runs.cut_at(sure), strict=True)
-            if known.get(word) is WordType.TOKEN
-        ]
-        # in lower case a name counts only beside another one of the same person
-        judged = found & (kinds > 0) & ~sure & (~small | ((told & kernels.PAIRED) != 0))
-        accepted = Judge(runs, known, self.lexicon.pairs).accepted
-        names += accepted(i for i in np.flatnonzero(judged).tolist() if words[i] in known)
-        names += _in_lower_case(runs, near, known, look.small)
-        taken = np.zeros(len(words), bool)
-        taken[names] = True
-        first = found & ((told & kernels.GIVEN) != 0)
-        first[:-1] &= ~(taken[:-1] & taken[1:]) & _goes_on(runs)
-        first[-1:] = False
-        cues = np.flatnonzero((found & ((told & kernels.CUE) != 0)) | first).tolist()
-        parted = np.flatnonzero((told & (kernels.PARTED | kernels.NEAR)) == kernels.PARTED).tolist()
-        anchors = np.flatnonzero((told & kernels.SPELLED) != 0).tolist()
-        persons = np.flatnonzero(taken).tolist()
-        return self._collected(text, None, runs, persons, cues, parted, anchors, look.places, far=look.far)
+    def _slowly(self, text: str) -> list[Span]:
+        return self.reference(text if text.isascii() else _LONE.sub("\ufffd", text))
+
+    def _apart(self, text: str) -> list[Span]:
+        """The same, where the compiled loop reads some texts of a batch and not others."""
+        texts = text.split(_SEPARATOR)
+        odd = set(self._looker.odd(texts))
+        rest = [i for i in range(len(texts)) if i not in odd]
+        if not odd or not rest:
+            return self._slowly(text)
+        begins = [0, *accumulate(len(one) + 1 for one in texts)]
+        out: list[Span] = []
+        for those, find in ((sorted(odd), self._slowly), (rest, self.spans)):
+            own = [0, *accumulate(len(texts[i]) + 1 for i in those)]
+            for start, end, kind in find(_SEPARATOR.join([texts[i] for i in those])):
+                i = bisect_right(own, start) - 1
+                by = begins[those[i]] - own[i]
+                out.append((start + by, end - by, kind))
+        return sorted(out)
 
     def reference(self, text: str) -> list[Span]:
         """The same, word by word, of a text without lone surrogates."""
@@ -105,26 +97,26 @@ class Finder:
         names.update(_in_lower_case(runs, near, known, _texts(text)))
         cues = [i for i in found if words[i] in CUES or (words[i] in firsts and not (i in names and i + 1 in names))]
         parted = np.flatnonzero(~near & (runs.lengths >= SHORTEST)).tolist()
-        anchors = np.flatnonzero(near).tolist()
-        return self._collected(text, folded, runs, names, cues, parted, anchors, None, far=not text.isascii())
+        spans = [(runs.starts[i], -runs.ends[i], "person") for i in names]
+        if lexicon.spelled:
+            spans += self._spelled(folded, runs, np.flatnonzero(near).tolist())
+        return self._collected(text, folded, runs, spans, cues, parted, None, far=not text.isascii())
 
     def _collected(
         self,
         text: str,
         folded: str | None,
         runs: Runs,
-        names: Iterable[int],
+        spans: list[Span],
         cues: Sequence[int],
         parted: Sequence[int],
-        anchors: Sequence[int],
         places: Places | None,
         *,
         far: bool,
     ) -> list[Span]:
-        """The spans of names, of forms, and of what numbers of words lead to; `far` says that there is a script
+        """Spans with those of forms, and of what numbers of words lead to; `far` says that there is a script
         without spaces."""
-        lexicon = self.lexicon
-        out = [(runs.starts[i], -runs.ends[i], "person") for i in names]
+        lexicon, out = self.lexicon, spans
         out += self._parts.find(runs, parted)
         out += by_form(runs, lexicon.numbers, places)
         out += self._uuids(text, None if places is None else places.uuids)
@@ -133,9 +125,6 @@ class Finder:
         out += strangers(runs, cues)
         if self._net is not None:
             out += self._netted(text)
-        if lexicon.spelled and anchors:
-            folded = lower(text) if folded is None else folded
-            out += self._spelled(folded, runs, anchors)
         if self._patterns and (far or not self._letters_only):
             out += self._searched(lower(text) if folded is None else folded)
         return [span for span in _leftmost_longest(out) if span[2]]
@@ -221,12 +210,6 @@ def _beside(near: Any) -> Any:
     beside[1:] |= near[:-1]
     beside[:-1] |= near[1:]
     return beside
-
-
-def _goes_on(runs: Runs) -> Any:
-    """Which words but the last may have a further word of a name behind them: close by, a capital or a particle."""
-    close = np.asarray(runs.starts)[1:] - np.asarray(runs.ends)[:-1] == 1
-    return close & (~runs.small[1:] | (runs.lengths[1:] <= _PARTICLE))
 
 
 def _texts(text: str) -> Iterator[tuple[int, int]]:

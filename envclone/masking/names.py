@@ -20,7 +20,17 @@ from envclone.masking.name_classes import SMALLEST, Shape, grouped, merged, shap
 from envclone.masking.walk import walk
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 
-__all__ = ["BUILT", "DICTIONARY", "KnownNames", "classes", "dictionary_digest", "given_names", "given_parts", "is_name"]
+__all__ = [
+    "BUILT",
+    "DICTIONARY",
+    "KnownNames",
+    "all_names",
+    "classes",
+    "dictionary_digest",
+    "given_names",
+    "given_parts",
+    "is_name",
+]
 
 BUILT = "built"
 """The line of names that nobody has; `built-words` are those that stand beside names that are words too."""
@@ -143,6 +153,11 @@ def given_parts() -> frozenset[str]:
 def is_name(word: str) -> bool:
     """Whether a word in lower case is in the dictionary."""
     return word in _load().real
+
+
+def all_names() -> frozenset[str]:
+    """The words of which `is_name` says yes."""
+    return _load().real
 
 
 def given_names() -> frozenset[str]:

@@ -46,13 +46,16 @@ _NEVER_AREA = ("000", "666", "9")
 
 
 class Places(NamedTuple):
-    """Where forms may begin (IBANs, secrets, UUIDs), and where the characters of IP addresses stand together."""
+    """Where forms may begin (IBANs, secrets, UUIDs), and where the characters of IP addresses stand together; where
+    e-mail addresses stand, and the @ of others that may be some."""
 
     ibans: Sequence[int]
     fours: Sequence[Sequence[int]]
     sixes: Sequence[Sequence[int]]
     secrets: Sequence[int]
     uuids: Sequence[int]
+    emails: Sequence[Sequence[int]]
+    ats: Sequence[int]
 
 
 def by_form(runs: Runs, numbers: Container[str], places: Places | None = None) -> Iterator[Span]:
@@ -61,7 +64,12 @@ def by_form(runs: Runs, numbers: Container[str], places: Places | None = None) -
     `places` says where to look; without it everywhere.
     """
     text = runs.text
-    yield from _emails(text)
+    if places is None:
+        yield from _emails(text)
+    else:
+        yield from ((begin, -end, "email") for begin, end in places.emails)
+        for at in places.ats:
+            yield from _email(text, at)
     for begin, end in runs.many_digits:
         yield from _numbers(text, max(0, begin - 2), min(len(text), end + _BEHIND), numbers)
     for match in _IBAN.finditer(text) if places is None else matches(_IBAN, text, places.ibans):
@@ -127,19 +135,24 @@ def is_email(text: str) -> bool:
 
 
 def _emails(text: str) -> Iterator[Span]:
-    """Addresses around every @: first what follows it, then what stands before."""
     at = text.find("@")
     while at >= 0:
-        host = _HOST.match(text, at + 1)
-        if host is not None:
-            reach = _LOOK_BACK
-            local = _LOCAL_PART.search(text, max(0, at - reach, text.rfind(" ", max(0, at - reach), at) + 1), at)
-            while local is not None and local.start() == at - reach > 0:
-                reach *= 4
-                local = _LOCAL_PART.search(text, max(0, at - reach), at)
-            if local is not None:
-                yield local.start(), -host.end(), "email"
+        yield from _email(text, at)
         at = text.find("@", at + 1)
+
+
+def _email(text: str, at: int) -> Iterator[Span]:
+    """The address around an @: first what follows it, then what stands before."""
+    host = _HOST.match(text, at + 1)
+    if host is None:
+        return
+    reach = _LOOK_BACK
+    local = _LOCAL_PART.search(text, max(0, at - reach, text.rfind(" ", max(0, at - reach), at) + 1), at)
+    while local is not None and local.start() == at - reach > 0:
+        reach *= 4
+        local = _LOCAL_PART.search(text, max(0, at - reach), at)
+    if local is not None:
+        yield local.start(), -host.end(), "email"
 
 
 @cache

@@ -10,13 +10,15 @@ import numpy as np
 
 from envclone.masking.escapes import codes_of
 from envclone.masking.kernels import texts as kernels
+from envclone.masking.kernels.judged import Spellings, judge
 from envclone.masking.known import hashes_of
 from envclone.masking.lexicon import Lexicon
-from envclone.masking.names import given_names
+from envclone.masking.names import all_names, given_names
 from envclone.masking.parts import ENDINGS
-from envclone.masking.patterns import Places
+from envclone.masking.patterns import Places, Span
 from envclone.masking.runs import Runs, letter_table, lower
 from envclone.masking.strangers import CUES
+from envclone.masking.words import SAID_OF_PERSONS
 
 __all__ = ["Look", "Looker"]
 
@@ -28,13 +30,14 @@ _SIGMA = 0x3A3
 
 
 class Look(NamedTuple):
-    """What stands in texts: `told` of each word as `kernels.texts` says; where numbers and forms may be; the texts
-    without capitals; whether there is a script without spaces."""
+    """What stands in texts: the spans of names and longer spellings; the numbers of words that are cues, and of those
+    that may hold a name; where numbers and forms may be; whether there is a script without spaces."""
 
     runs: Runs
-    told: Any
+    spans: list[Span]
+    cues: Sequence[int]
+    parted: Sequence[int]
     places: Places
-    small: Sequence[tuple[int, int]]
     far: bool
 
 
@@ -47,51 +50,86 @@ class Looker:
             (lexicon.spelled, kernels.SPELLED),
             (given_names(), kernels.GIVEN),
             (CUES, kernels.CUE),
+            (SAID_OF_PERSONS, kernels.SAID),
+            (all_names(), kernels.NAME),
         ):
             for word in words:
                 told[word] = told.get(word, 0) | what
+        rows = {word: row for row, word in enumerate(lexicon.spelled, 1)}
         size = 1 << max(3, (2 * len(told)).bit_length())
-        self._words = kernels.Words(
-            np.zeros(size, np.uint64),
-            np.zeros(size, np.uint8),
-            np.zeros((2, kernels.BITS), np.uint8),
-            lexicon.pairs.sorted,
-            np.array([(kernels.packed(ending), least) for ending, least in ENDINGS], np.int64),
+        self._words = kernels.nothing()._replace(
+            numbers=np.zeros(size, np.uint64),
+            told=np.zeros(size, np.uint16),
+            rows=np.zeros(size, np.int32),
+            pairs=lexicon.pairs.sorted,
+            endings=np.array([(kernels.packed(ending), least) for ending, least in ENDINGS], np.int64),
         )
-        whats = np.fromiter(told.values(), np.uint8, len(told))
-        kernels.enter(hashes_of(list(told)), whats, *self._words[:3])
+        whats = np.fromiter(told.values(), np.uint16, len(told))
+        which = np.fromiter((rows.get(word, 0) for word in told), np.int32, len(told))
+        kernels.enter(hashes_of(list(told)), whats, which, *self._words[:4])
+        self._spellings, self._kinds = _spellings(lexicon)
 
     def look(self, text: str) -> Look | None:
         """What stands in texts with NUL between them; None when they hold what only Python reads right."""
         codes = codes_of(text)
+        tables = _tables()
         found = kernels.room_for(len(codes))
-        if not kernels.look(codes, *_tables(), self._words, found):
+        if kernels.look(codes, *tables, self._words, found) <= 0:
             return None
         words, count = int(found.counts[0]), int(found.counts[1])
+        spans, asked = np.empty((2 * words + 2, 3), np.int32), np.empty(words, np.int32)
+        if not judge(codes, *tables, self._words, found, self._spellings, spans, asked):
+            return None
         starts, ends, told = found.starts[:words], found.ends[:words], found.told[:words]
         places = found.places[:count]
-        by_kind = {kind: places[places[:, 0] == kind, 1:].tolist() for kind in range(1, kernels.TEXT + 1)}
-        runs = Runs(
-            text,
-            _Words(text, starts, ends),
-            memoryview(starts),
-            memoryview(ends),
-            told & kernels.SMALL != 0,
-            by_kind[kernels.ZONE],
-        )
+        by_kind = {kind: places[places[:, 0] == kind, 1:].tolist() for kind in range(1, kernels.AT + 1)}
+        size, cues, parted = found.counts[3:6].tolist()
+        kinds = self._kinds
         return Look(
-            runs,
-            told,
+            Runs(
+                text,
+                _Words(text, starts, ends),
+                memoryview(starts),
+                memoryview(ends),
+                told & kernels.SMALL != 0,
+                by_kind[kernels.ZONE],
+            ),
+            [(begin, end, kinds[kind]) for begin, end, kind in spans[:size].tolist()],
+            asked[:cues].tolist(),
+            asked[words - parted :].tolist()[::-1],
             Places(
                 [begin for begin, _ in by_kind[kernels.IBAN]],
                 by_kind[kernels.ADDRESS_4],
                 by_kind[kernels.ADDRESS_6],
                 [begin for begin, _ in by_kind[kernels.SECRET]],
                 [begin for begin, _ in by_kind[kernels.UUID]],
+                by_kind[kernels.EMAIL],
+                [begin for begin, _ in by_kind[kernels.AT]],
             ),
-            by_kind[kernels.TEXT],
             bool(found.counts[2]),
         )
+
+    def odd(self, texts: Sequence[str]) -> Sequence[int]:
+        """The numbers of the texts in which something stands that only Python reads right."""
+        classes = _tables()[0]
+        return [
+            i for i, text in enumerate(texts) if not text.isascii() and (classes[codes_of(text)] & kernels.ODD).any()
+        ]
+
+
+def _spellings(lexicon: Lexicon) -> tuple[Spellings, Sequence[str]]:
+    """The spellings of a lexicon as arrays, and the names of their kinds by number."""
+    rows = list(lexicon.spelled.values())
+    every = [spelling for row in rows for spelling in row]
+    kinds = ["person", *sorted({spelling.kind for spelling in every})]
+    letters = "".join(spelling.text for spelling in every)
+    return Spellings(
+        np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), np.uint32),
+        np.cumsum([0, *map(len, rows)], dtype=np.int32),
+        np.cumsum([0, *(len(spelling.text) for spelling in every)], dtype=np.int32),
+        np.array([*(spelling.offset for spelling in every), 0], np.int32),
+        np.array([*(kinds.index(spelling.kind, 1) for spelling in every), 0], np.int32),
+    ), kinds
 
 
 class _Words(Sequence[str]):
@@ -124,13 +162,21 @@ def _tables() -> tuple[Any, Any]:
     fold = np.arange(_PLANES, dtype=np.uint32)
     for code in range(_LAST_CASED):
         char = chr(code)
-        if char.isupper() or char.istitle():
+        if char.isupper():
             classes[code] |= kernels.UPPER
+        elif char.istitle():
+            classes[code] |= kernels.ODD
+        elif char.islower():
+            classes[code] |= kernels.LOWER
         low = char.lower()
         if len(low) == 1:
             fold[code] = ord(low)
         if char.isdecimal():
             classes[code] |= kernels.DIGIT if char.isascii() else kernels.ODD
+    for code in range(_PLANES):
+        if chr(code).isalnum():
+            classes[code] |= kernels.ALNUM
+    classes[[*map(ord, "0123456789abcdefABCDEF")]] |= kernels.HEX
     classes[_FAR:] |= np.where(classes[_FAR:] & kernels.LETTER, kernels.FAR, 0).astype(np.uint8)
     classes[_LONE.start : _LONE.stop] |= kernels.ODD
     classes[_SIGMA] |= kernels.ODD  # what it is in lower case depends on what follows
