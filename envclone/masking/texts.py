@@ -74,7 +74,7 @@ class Looker:
         codes = codes_of(text)
         tables = _tables()
         found = kernels.room_for(len(codes))
-        if kernels.look(codes, *tables, self._words, found) <= 0:
+        if not kernels.look(codes, *tables, self._words, found):
             return None
         words, count = int(found.counts[0]), int(found.counts[1])
         spans, asked = np.empty((2 * words + 2, 3), np.int32), np.empty(words, np.int32)

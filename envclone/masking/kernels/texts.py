@@ -356,7 +356,7 @@ def _of_run(codes: Any, run: Any, i: Any, c: Any, hexes: Any, found: Any) -> Any
 def look(codes: Any, classes: Any, fold: Any, words: Any, found: Any) -> Any:
     """Look at texts.
 
-    Returns 1; 0 when there is no room; and -1 - i when the character at i is one that only Python reads right.
+    Returns 1, or 0 when they hold what only Python reads right, or there is no room.
     """
     n = codes.shape[0]
     room = min(classes.shape[0], fold.shape[0])
@@ -370,7 +370,7 @@ def look(codes: Any, classes: Any, fold: Any, words: Any, found: Any) -> Any:
     while i <= n:
         c = np.int64(codes[i]) if i < n else np.int64(_NUL)
         if c >= room:
-            return -1 - i
+            return 0
         kind = np.int64(classes[c]) if i < n else np.int64(0)
         if kind & LETTER:
             start = i
@@ -398,12 +398,12 @@ def look(codes: Any, classes: Any, fold: Any, words: Any, found: Any) -> Any:
                     break
                 c = np.int64(codes[i])
                 if c >= room:
-                    return -1 - i
+                    return 0
                 kind = np.int64(classes[c])
                 if kind & LETTER == 0:
                     break
             if seen & ODD:
-                return -1 - start
+                return 0
             if six >= 0 and both & HEX == 0:
                 end = start
                 while end < i and np.int64(classes[codes[end]]) & HEX:
@@ -471,7 +471,7 @@ def look(codes: Any, classes: Any, fold: Any, words: Any, found: Any) -> Any:
         if c == _SIGN_AT and not _email(codes, i, classes, found):
             return 0
         if kind & ODD:
-            return -1 - i
+            return 0
         if c == _NUL:
             if seen & (UPPER | LOWER) == LOWER and not _note(found, TEXT, begin, i):
                 return 0

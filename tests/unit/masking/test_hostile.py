@@ -17,6 +17,7 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.decoders import views
 from envclone.masking.kernels import spelled as spelled_kernels
 from envclone.masking.kernels import texts as text_kernels
+from envclone.masking.kernels.judged import Spellings, judge
 from envclone.masking.masks import MaskSet
 from envclone.stores.postgres.format import varlena
 from envclone.stores.postgres.write.inplace import jsonb
@@ -156,6 +157,16 @@ def test_loops_stay_within_their_arrays(kind: Any) -> None:
     draw = np.random.default_rng(5)
     classes, fold = np.zeros(300, np.uint8), np.arange(300, dtype=np.uint32)
     classes[65:123], classes[48:58] = text_kernels.LETTER, text_kernels.DIGIT
+    classes[[*range(48, 58), *range(65, 71), *range(97, 103)]] |= text_kernels.HEX
+    classes[48:123] |= text_kernels.ALNUM
+    words, row = (
+        text_kernels.nothing(),
+        Spellings(*(np.array(n, np.int32) for n in ([97, 45, 101], [0, 9], [0, 3], [1], [1]))),
+    )
+    known = [np.array([n], t) for n, t in ((0, np.uint64), (text_kernels.SPELLED | 1, np.uint16), (1, np.int32))]
+    letter = np.array([97], np.uint32)
+    text_kernels.hashes(letter, np.zeros(1, np.int64), np.ones(1, np.int64), known[0])
+    text_kernels.enter(*known, *words[:4])
     asked = np.full(300, spelled_kernels.SIGN, np.uint8)
     asked[48:123], asked[0], asked[32] = spelled_kernels.DIGIT, spelled_kernels.END, spelled_kernels.SPACE
     for size in (0, 1, 2, 7, 40):
@@ -166,5 +177,9 @@ def test_loops_stay_within_their_arrays(kind: Any) -> None:
             found = text_kernels.room_for(size)
             if draw.random() < 0.3:  # too little room is said, not written past
                 found = found._replace(told=found.told[:1], places=found.places[:1])
-            assert text_kernels.look(codes, classes, fold, text_kernels.nothing(), found) in (0, 1)
+            seen = text_kernels.look(codes, classes, fold, words, found)
+            assert seen in (0, 1)
+            room = int(draw.integers(4)) if draw.random() < 0.3 else size + 2
+            spans, numbers = np.zeros((2 * room, 3), np.int32), np.zeros(room, np.int32)
+            assert not seen or judge(codes, classes, fold, words, found, row, spans, numbers) in (0, 1)
             assert spelled_kernels.mark(codes, asked, np.zeros(int(draw.integers(3)), np.bool_)) == 0
