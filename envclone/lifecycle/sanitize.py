@@ -16,7 +16,7 @@ from envclone import compiled, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
 from envclone.lifecycle import planning
-from envclone.models import Cleaned, FieldKind, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
+from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
 from envclone.project import Project
 from envclone.protocols import StoreSession
@@ -208,17 +208,13 @@ def _identities(
     """Everybody whom the declared identity fields of all stores name: what free text is searched for."""
     from envclone.masking.corpus import CorpusBuilder
     from envclone.masking.crowd import whole_names
-    from envclone.masking.identities import identities
-    from envclone.masking.kinds import IDENTITIES, kind_of
+    from envclone.masking.identities import identities, names
+    from envclone.masking.kinds import kind_of
 
     builder = CorpusBuilder(project.nobody)
     for name, session in sessions.items():
         project.progress(ProgressEvent(f"collecting the people of {name}", 0))
-        rules = {
-            address: rule
-            for address, rule in plans[name].masked.items()
-            if rule.kind is FieldKind.JSON or kind_of(rule.domain, domains) in IDENTITIES
-        }
+        rules = {address: rule for address, rule in plans[name].masked.items() if names(rule, domains)}
         for columns in session.columns(set(rules)) if rules else ():
             for address, packed in columns.packed.items():
                 builder.take(kind_of(rules[address].domain, domains), packed)

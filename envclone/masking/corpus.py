@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
@@ -15,6 +16,7 @@ from envclone.compiled import available
 from envclone.distinct import Distinct
 from envclone.errors import UnsafeError
 from envclone.masking import crowd
+from envclone.masking.meant import UNSAID, meant
 from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import is_email
 from envclone.masking.uuids import numbers_of
@@ -115,7 +117,19 @@ class CorpusBuilder:
         self._kinds: dict[str, Distinct] = {}
 
     def add(self, kind: str, values: Iterable[str]) -> None:
-        """Take in the values of an identity field."""
+        """Take in the values of an identity field; of a kind that says nothing, those that look like one."""
+        if kind in UNSAID:
+            looks: dict[str, list[str]] = defaultdict(list)
+            for value in values:
+                if len(value) <= _LONGEST and (its := meant(value)):
+                    looks[its].append(value)
+            for its, those in looks.items():
+                self.add_of(its, those)
+            return
+        self.add_of(kind, values)
+
+    def add_of(self, kind: str, values: Iterable[str]) -> None:
+        """Take in values that are of a kind."""
         if kind == "uuid":
             texts = [value for value in values if not self._nobody.holds(kind, value)]
             self._kinds.setdefault(kind, Distinct()).add([f"{number:x}" for number in numbers_of(texts)])
@@ -134,7 +148,7 @@ class CorpusBuilder:
     def take(self, kind: str, values: Packed) -> None:
         """The same of packed values."""
         somebody = values.without(self._nobody.among(kind, values))
-        if kind == "uuid":
+        if kind == "uuid" or kind in UNSAID:
             self.add(kind, [text for text in somebody.texts() if text is not None])
             return
         self.add(kind, [text for _, text in crowd.odd_of(somebody)])

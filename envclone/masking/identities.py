@@ -8,10 +8,18 @@ from typing import Any
 
 from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import IDENTITIES, DomainSpec, flat, json_rules, kind_of
+from envclone.masking.meant import UNSAID
 from envclone.masking.nobody import Nobody, somebody
 from envclone.models import FieldKind, FieldRule
 
-__all__ = ["identities"]
+__all__ = ["identities", "names"]
+
+
+def names(rule: FieldRule, domains: Mapping[str, DomainSpec]) -> bool:
+    """Whether a masked field may name somebody: its kind says so, it is JSON, or its rule says nothing of it."""
+    kind = kind_of(rule.domain, domains)
+    unsaid = kind in UNSAID and rule.kind in (FieldKind.TEXT, FieldKind.ARRAY)
+    return rule.kind is FieldKind.JSON or kind in IDENTITIES or unsaid
 
 
 def identities(
@@ -25,9 +33,9 @@ def identities(
 ) -> Iterator[tuple[str, list[str]]]:
     """Per kind of domain the strings that a batch of values holds under this rule.
 
-    Only persons, e-mail addresses and phone numbers, or with `every` whatever is masked, numbers as they are spelled.
-    What is `nobody`'s is left out, and counted in `spared` by kind and value. `values` are as the rule's FieldKind
-    says; None is passed over. Raises UnsafeError for a JSON leaf without a rule.
+    Only identities and what may be one (`masking.meant`), or with `every` whatever is masked, numbers as they are
+    spelled. What is `nobody`'s is left out, and counted in `spared` by kind and value. `values` are as the rule's
+    FieldKind says; None is passed over. Raises UnsafeError for a JSON leaf without a rule.
     """
     found: dict[str, list[str]] = defaultdict(list)
     if rule.kind is FieldKind.JSON and rule.domain not in ("null",):
@@ -48,7 +56,7 @@ def identities(
             text for value in values for text in (flat(value) if isinstance(value, str | list) else _plain(value))
         )
     for kind, strings in found.items():
-        if strings and kind != "keep" and (every or kind in IDENTITIES):
+        if strings and kind != "keep" and (every or kind in IDENTITIES or kind in UNSAID):
             if nobody is not None:
                 strings, rest = somebody(nobody, kind, strings)
                 if spared is not None:

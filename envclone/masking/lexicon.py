@@ -40,7 +40,7 @@ _NATIONAL = re.compile(r"[2-79][0-9]{6,}|[18][0-9]{6,8}", re.ASCII)
 """Numbers that are national ones as they stand."""
 _FORMED = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}")
 _GROUPED = ("iban", "card", "national_id")
-_SPELLED = ("email", "username", "company", "address", "iban", "card", "national_id")
+_SPELLED = ("email", "username", "company", "address", "iban", "card", "national_id", "redact")
 
 
 _T = TypeVar("_T")

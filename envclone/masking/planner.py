@@ -175,8 +175,8 @@ class Planner:
             self._check_fit(field, word)
             self._check_held_paths(field, [JsonRule("$.**", word)], firm)
             return FieldRule(field.address, field.kind, word)
-        # the paths in a text were not collected: one without a rule is found when it is masked
-        unseen = field.kind is FieldKind.TEXT or self._empty(field.address)
+        # no document was seen, or the paths in a text were not collected: one without a rule is found when it is masked
+        unseen = not field.paths or field.kind is FieldKind.TEXT or self._empty(field.address)
         planned = plan_json(field, word, claims, empty=unseen)
         self.invalid += planned.invalid
         for claim, hit in planned.claimed.items():

@@ -16,6 +16,7 @@ from envclone.compiled import available
 from envclone.distinct import Distinct
 from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
+from envclone.masking.meant import UNSAID, meant
 from envclone.masking.names import is_name
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.packed import Packed
@@ -30,7 +31,7 @@ _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 """Names in scripts that put no space between the parts of one."""
 _SIGN = re.compile(r"[^\W_]")
-BY_MORE = frozenset(("username", "ip"))
+BY_MORE = frozenset(("username", "ip")) | UNSAID
 """Kinds whose strength is no matter of form alone."""
 _ENTROPIC = frozenset(("national_id", "card", "iban", "uuid", "secret"))
 _SHORTEST_USERNAME, _SHORTEST_CODE, _FEWEST_SIGNS, _LONG = 4, 6, 3, 12
@@ -163,7 +164,8 @@ def strong(kind: str, value: str) -> bool:
 
     An e-mail address, a phone number of seven digits, a national id, a card, an IBAN, a user name that is no word, a
     uuid, a secret or a full name is. A single name ('Mark', 'Paris'), a street or a short code is not: `parts` and the
-    row that it stands in decide there.
+    row that it stands in decide there. Of a value under `constant`, `redact` or `null` its looks tell
+    (`masking.meant`).
     """
     if kind == PART:
         return False
@@ -177,12 +179,20 @@ def strong(kind: str, value: str) -> bool:
         return len(value) >= _SHORTEST_USERNAME and not is_word(value)
     if kind == "ip":
         return _public(value)
+    if kind in UNSAID:
+        return _telling_by_looks(value)
     signs = _SIGN.findall(value)
     if kind in _ENTROPIC:
         return len(signs) >= _SHORTEST_CODE and len(set(signs)) >= _FEWEST_SIGNS
     if kind in ("address", "company"):
         return len(value) >= _LONG and len(value.split()) >= 2
     return len(value) >= _LONG
+
+
+def _telling_by_looks(value: str) -> bool:
+    """Whether a value of which nothing is said is an identity: as strong as one of the kind that it looks like."""
+    its = meant(value)
+    return its in UNSAID or (its != "" and strong(its, value))
 
 
 def is_word(value: str) -> bool:

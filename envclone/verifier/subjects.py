@@ -18,6 +18,7 @@ import numpy as np
 from envclone.compiled import available
 from envclone.distinct import Distinct, Hashes
 from envclone.masking.crowd import form_of, loops, odd_of
+from envclone.masking.meant import UNSAID, meant
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.packed import ABSENT, Packed, pack
 from envclone.verifier.originals import BY_MORE, strong
@@ -30,7 +31,7 @@ _PART, _SHORTEST_NUMBER, _SHORTEST_CODE = 3, 6, 4
 MOST = 8
 """Persons that one value of a key may mean; one that means more is no key of a person."""
 
-_NO_IDENTITY = ("text", "json", "date", "integer", "number", "hook", "sql", "constant", "redact", "null")
+_NO_IDENTITY = ("text", "json", "date", "integer", "number", "hook", "sql")
 WITHOUT_PARTS = frozenset((*_NO_IDENTITY, "email", "iban", "uuid", "secret", "ip", "mac", "url", "bytes"))
 """Kinds whose values are identities as a whole, or none."""
 
@@ -43,6 +44,9 @@ class Part:
 
 def parts_of(kind: str, value: str) -> list[tuple[str, int]]:
     """The weak identities in a value, each with what it is; in lower case."""
+    if kind in UNSAID:
+        its = meant(value)
+        return [] if its in UNSAID or not its else parts_of(its, value)
     lowered = " ".join(value.lower().split())
     if kind == "person":
         words = [word for word in _WORD.findall(lowered) if len(word) >= _PART and word not in TITLES]

@@ -77,7 +77,7 @@ def test_identities_of_each_kind_of_field() -> None:
     rules = (JsonRule("$.n", "customer"), JsonRule("$.p", "phone"), JsonRule("$.k", "keep"), JsonRule("$.r", "redact"))
     document = '{"n":"J\\u00e9","p":123,"k":"x","r":"secret"}'
     rule = FieldRule("t.a", FieldKind.JSON, "keep", rules)
-    assert found(rule, [document, None]) == {"person": ["Jé"], "phone": ["123"]}
+    assert found(rule, [document, None]) == {"person": ["Jé"], "phone": ["123"], "redact": ["secret"]}
     assert found(rule, [document], every=True) == {"person": ["Jé"], "phone": ["123"], "redact": ["secret"]}
     with pytest.raises(UnsafeError, match="no rule covers"):
         found(rule, ['{"new":"x"}'])
