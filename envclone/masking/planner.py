@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from envclone.address import Address, items, joined, pieces
 from envclone.masking.addresses import (
@@ -24,6 +24,7 @@ from envclone.masking.jsontext import PathRules, parse_path
 from envclone.masking.kinds import KINDS, DomainSpec, fits, resolve
 from envclone.masking.proposals import Proposals
 from envclone.masking.shown import general, shown_address, shown_path
+from envclone.masking.views import firm, in_order, subjects
 from envclone.models import Field, FieldKind, FieldRule, Held, Inventory, JsonRule
 
 __all__ = ["Planner"]
@@ -67,10 +68,11 @@ class Planner:
         """The rule of each field that has one."""
         self._check_domains()
         self._check_ambiguous()
-        decided = {address: rule for address, field in self._fields.items() if (rule := self._json_or_vector(field))}
+        own = {address: field for address, field in self._fields.items() if not self._shows(field)}
+        decided = {address: rule for address, field in own.items() if (rule := self._json_or_vector(field))}
         plain = {
             address: decision
-            for address, field in self._fields.items()
+            for address, field in own.items()
             if address not in decided and field.kind not in (FieldKind.JSON, FieldKind.VECTOR)
             if (decision := self._plain_field(field))
         }
@@ -85,9 +87,45 @@ class Planner:
                 self._check_fit(field, decision.domain)
                 self._check_whole(field, field.address, decision.domain)
                 self._check_held(field, decision)
+        for field in in_order([field for a, field in self._fields.items() if a not in own]):
+            self._follow(field, decided)
         self._check_undeclared(decided)
         self._check_unmatched()
         return decided
+
+    def _shows(self, field: Field) -> bool:
+        """Whether a materialized view's column has the rule of the column that it shows.
+
+        A rule of its own name is firmer, and so is a mask for this view's columns; what says no more than to keep
+        everything yields, as it does to a key's mask.
+        """
+        base = self._fields.get(field.shows)
+        if base is None or base.generated:
+            return False
+        found = [p for p in self._rules if matches(p, field) or below(p, field) is not None]
+        self._used.update(p for p in found if matches(p, field))
+        return not any(firm(p, field) and (exact(p) or self._kind(self._rules[p]) != "keep") for p in found)
+
+    def _follow(self, field: Field, decided: dict[str, FieldRule]) -> None:
+        """The rule of the column that a materialized view's shows."""
+        rule = decided.get(field.shows)
+        if rule is None:
+            self._told.add(field.address)  # that column is told, or this one has not been decided for the same reason
+            return
+        if self._kind(rule.domain) == "sql":
+            return  # the hook writes a table's column, and the view's still has what was there
+        if rule.kind is FieldKind.JSON:  # its documents can have paths that the table's no longer have
+            base = self._fields[field.shows]
+            seen = replace(field, address=base.address, nullable=base.nullable) if field.paths else base
+            rule = self._json(seen) or rule
+        by, lacking = subjects(rule, field, self._fields)
+        self.invalid += [
+            f"{field.address}: {field.shows}, which it shows, is masked by {one}, which the view lacks: it wants "
+            "a rule of its own"
+            for one in lacking
+        ]
+        self._check_fit(field, rule.domain)
+        decided[field.address] = replace(rule, address=field.address, by=by)
 
     def hint(self) -> str | None:
         """The YAML to add; None when nothing is missing."""
@@ -377,6 +415,7 @@ class Planner:
             also = f", and with it {_list(tied)}" if tied else ""
             held = field.holds[0].what if field.holds else "vectors" if field.kind is FieldKind.VECTOR else ""
             held = SPARSE if field.type == SPARSE else held
+            held = held or ("computed" if field.computed else "")
             self.unsafe.append(f"{address} ({field.type}) is undeclared{also}{'; ' + _HELD[held] if held else ''}")
             vector = field.kind is FieldKind.VECTOR and held != "ids"
             self._proposals.field(address, "{vectors: keep}" if vector else guess(field))
@@ -422,6 +461,7 @@ _HELD = {
     "vectors": "vectors are kept only when a rule names them: {vectors: keep}",
     "words": "the words of a text search are kept only when a rule names them: {words: keep}",
     "ids": "the ids of points can be somebody's number, and are kept only when a rule names them",
+    "computed": "this column of a materialized view is computed, so no other column's rule is its own",
     SPARSE: "its indices are hashes of words, which a dictionary reads back: kept only when a rule names it alone",
 }
 """What must be decided in writing, and why."""

@@ -65,6 +65,7 @@ class Field:
     `holds` is what a pattern with `*` does not keep: it wants a rule of its own name.
     `common` are the keys of a JSON field that so many documents have that they are the schema's; others are not shown.
     `opaque` fields can hold texts that nothing here can look into: arrays of rows, label trees, types of extensions.
+    A materialized view's column `shows` the field of this address, or is `computed` of no or several columns.
     """
 
     address: str
@@ -80,6 +81,8 @@ class Field:
     holds: tuple[Held, ...] = ()
     common: frozenset[str] = frozenset()
     opaque: bool = False
+    shows: str = ""
+    computed: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,6 +28,7 @@ RULES = """\
       public.listed.*: keep
       public.ranged.*: keep
       public.k*.*: keep
+      public.y*.c: keep
       pg_largeobject: keep
 """
 

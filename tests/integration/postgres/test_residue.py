@@ -19,7 +19,7 @@ from envclone.stores.postgres.rights import logins
 from envclone.stores.postgres.scrub import blanks, residue
 from envclone.stores.postgres.server import engine, server
 from envclone.stores.postgres.store import PostgresStore
-from envclone.stores.postgres.write import refresh, statistics
+from envclone.stores.postgres.write import statistics
 from tests.integration.postgres import desk
 from tests.support.expanded import expand
 from tests.support.postgres import production, scratch
@@ -150,7 +150,6 @@ def test_no_original_is_left_in_any_byte(clone: Clone) -> None:
     [
         (blanks, "live_mask", "base/"),
         (statistics, "renew", "base/"),
-        (refresh, "materialized_views", "base/"),
         (residue, "_wal", "pg_wal/"),
         (residue, "tidy", "log/"),
         (residue, "_storage", "base/77777/1259"),
@@ -162,7 +161,6 @@ def test_each_step_is_needed(
     instead: dict[str, Callable[..., Any]] = {
         "live_mask": lambda pages, items, place: pages == pages,
         "renew": lambda *_: None,
-        "materialized_views": lambda *_: [],
         "_wal": lambda *_: residue.Cleaned("", 0),
         "tidy": lambda *_: (),
         "_storage": lambda *_: (),

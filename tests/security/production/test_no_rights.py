@@ -111,9 +111,9 @@ ANALYZE;
 """
 
 NEEDED = {
-    "in-place": {"check", "domain", "generated", "index", "planning", "predicate", "opclass", "definer", "matview",
+    "in-place": {"check", "domain", "generated", "index", "planning", "predicate", "opclass", "definer",
                  "statistics", "trigger", "always", "cast"},
-    "sql": {"check", "generated", "index", "planning", "predicate", "opclass", "definer", "matview", "statistics",
+    "sql": {"check", "generated", "index", "planning", "predicate", "opclass", "definer", "statistics",
             "trigger", "always"},
 }  # fmt: skip
 """Where each way of writing must have called a hostile function, or nothing is proven."""

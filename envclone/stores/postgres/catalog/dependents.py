@@ -1,4 +1,4 @@
-"""What the server derives from a column: generated columns, indexes, statistics, materialized views."""
+"""What the server derives from a column: generated columns and indexes."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-from envclone.stores.postgres.catalog.tables import USER_RELATIONS, Table
+from envclone.stores.postgres.catalog.tables import Table
 
-__all__ = ["Index", "MaterializedView", "generated_from", "indexes_on", "materialized_views"]
+__all__ = ["Index", "generated_from", "indexes_on"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -31,21 +31,6 @@ class Index:
     valid: bool = True
     ready: bool = True
     live: bool = True
-
-    @property
-    def identifier(self) -> sql.Identifier:
-        """Its qualified name for SQL."""
-        return sql.Identifier(self.schema, self.name)
-
-
-@dataclass(frozen=True, slots=True)
-class MaterializedView:
-    """A materialized view; an unpopulated one holds nothing."""
-
-    oid: int
-    schema: str
-    name: str
-    populated: bool
 
     @property
     def identifier(self) -> sql.Identifier:
@@ -108,56 +93,3 @@ def indexes_on(conn: Connection, relation: int, columns: Collection[str]) -> lis
         {"relation": relation, "columns": list(columns)},
     ).fetchall()
     return [Index(*row) for row in rows]
-
-
-def materialized_views(conn: Connection, masked: Collection[int]) -> list[MaterializedView]:
-    """The user's materialized views that can show a masked value, each behind those that it is made from.
-
-    `masked` are the oids of the tables with masked columns. Views are looked through. One that is made from other
-    tables alone is left out; one that calls a user's function, or reads a foreign table, is not, for nothing says what
-    it shows.
-    """
-    found = {
-        row[0]: MaterializedView(*row)
-        for row in conn.execute(
-            f"""SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, c.relispopulated
-                FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-                WHERE c.relkind OPERATOR(pg_catalog.=) 'm' AND {USER_RELATIONS} ORDER BY 1"""  # noqa: S608 - a constant
-        )
-    }
-    edges: dict[int, set[int]] = {}
-    unsure: set[int] = set()
-    for source, target, opaque in conn.execute(
-        """SELECT DISTINCT r.ev_class::pg_catalog.int8, d.refobjid::pg_catalog.int8,
-                  d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-                    OR c.relkind OPERATOR(pg_catalog.=) 'f'
-           FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_depend d
-             ON d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_rewrite'::pg_catalog.regclass
-               AND d.objid OPERATOR(pg_catalog.=) r.oid AND d.refobjid OPERATOR(pg_catalog.<>) r.ev_class
-           LEFT JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) d.refobjid
-             AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
-           WHERE c.oid IS NOT NULL OR d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-             AND NOT EXISTS
-             (SELECT 1 FROM pg_catalog.pg_depend e WHERE e.classid OPERATOR(pg_catalog.=) d.refclassid
-               AND e.objid OPERATOR(pg_catalog.=) d.refobjid
-                AND e.deptype OPERATOR(pg_catalog.=) 'e')"""
-    ):
-        if opaque:
-            unsure.add(source)
-        else:
-            edges.setdefault(source, set()).add(target)
-    order: list[MaterializedView] = []
-    shows: dict[int, bool] = dict.fromkeys(masked, True)
-
-    def visit(oid: int) -> bool:
-        if oid not in shows:
-            shows[oid] = oid in unsure
-            below = [visit(target) for target in sorted(edges.get(oid, ()))]
-            shows[oid] |= any(below)
-            if oid in found and shows[oid]:
-                order.append(found[oid])
-        return shows[oid]
-
-    for oid in found:
-        visit(oid)
-    return order

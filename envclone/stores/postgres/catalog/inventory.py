@@ -20,10 +20,10 @@ _BATCH = 2000
 
 
 def read_inventory(conn: Connection, store: str) -> Inventory:
-    """Every column of every user table, with the group of columns that foreign keys tie to it.
+    """Every column of every user table and materialized view, with the group of columns that foreign keys tie to it.
 
-    Views and foreign tables are left out: they hold no rows in these files. Extensions' tables are not.
-    Materialized views are left out too, for they are made again from the masked tables.
+    Views, materialized ones without data and foreign tables are left out: they hold no rows in these files.
+    Extensions' tables are not.
     Large objects, when there are any, are one field `pg_largeobject`.
     """
     tables = read_tables(conn)
@@ -49,6 +49,8 @@ def read_inventory(conn: Connection, store: str) -> Inventory:
                 holds=column.holds,
                 common=common,
                 opaque=column.opaque,
+                shows=column.shows,
+                computed=table.view and not column.shows,
             )
     objects = conn.execute("SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
     if objects and objects[0]:

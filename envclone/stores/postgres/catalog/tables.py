@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import psycopg
@@ -12,6 +12,7 @@ from psycopg import sql
 from envclone.address import Address, items, joined, written
 from envclone.models import FieldKind, FieldRule, Held
 from envclone.stores.postgres.catalog.holders import Holders
+from envclone.stores.postgres.catalog.origins import origins
 
 __all__ = ["LARGE_OBJECTS", "USER_RELATIONS", "Column", "Leaf", "Table", "columns_by_address", "read_tables"]
 
@@ -47,6 +48,7 @@ class Column:
 
     `sendable` ones have a binary form. `base` is the type's name in the catalog below domains (`int4`, `inet[]`).
     `composite` ones hold rows and are read as JSON documents, as hstore is. `holds` is what is kept by name only.
+    `shows` is the address of the column that a materialized view's plainly is.
     """
 
     name: str
@@ -62,6 +64,7 @@ class Column:
     composite: bool = False
     holds: tuple[Held, ...] = ()
     opaque: bool = False
+    shows: str = ""
 
     def read_as(self) -> sql.Composable:
         """The expression that gives the column's values as its FieldKind promises."""
@@ -113,6 +116,7 @@ class Table:
     """A table as the user sees it; `leaves` hold its rows (itself, unless it is partitioned).
 
     `tree` are the oids of the table and all its partitions; `partition_key` the columns that any of them partitions by.
+    A materialized `view` holds rows like a table.
     """
 
     oid: int
@@ -122,6 +126,7 @@ class Table:
     leaves: tuple[Leaf, ...]
     tree: frozenset[int]
     partition_key: frozenset[str]
+    view: bool = False
 
     @property
     def address(self) -> str:
@@ -149,24 +154,42 @@ class Table:
 
 
 def read_tables(conn: Connection) -> list[Table]:
-    """Every user table of the database, partitions under their root, by schema and name."""
+    """Every user table and populated materialized view of the database, partitions under their root, by their names."""
     types = _Types(conn)
     columns = _columns(conn, types)
     leaves, trees = _leaves(conn)
     keys = _partition_keys(conn)
     tables = []
     rows = conn.execute(
-        f"""SELECT c.oid::pg_catalog.int8, n.nspname, c.relname
+        f"""SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind OPERATOR(pg_catalog.=) 'm'
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-            WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p}}') AND NOT c.relispartition AND {USER_RELATIONS}
+            WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,m}}') AND NOT c.relispartition AND {USER_RELATIONS}
+              AND c.relispopulated
             ORDER BY 2, 3"""  # noqa: S608 - a constant
     ).fetchall()
-    for oid, schema, name in rows:
+    for oid, schema, name, view in rows:
         tree = trees.get(oid, frozenset({oid}))
         key = frozenset(column for member in tree for column in keys.get(member, ()))
         own = leaves.get(oid, (Leaf(oid, schema, name),))
-        tables.append(Table(oid, schema, name, columns.get(oid, {}), own, tree, key))
-    return tables
+        tables.append(Table(oid, schema, name, columns.get(oid, {}), own, tree, key, view))
+    views = {table.oid for table in tables if table.view}
+    return _with_origins(conn, tables, views) if views else tables
+
+
+def _with_origins(conn: Connection, tables: Sequence[Table], views: Collection[int]) -> list[Table]:
+    """The same tables; the columns of materialized views know which column they are."""
+    known = {member: table for table in tables for member in table.tree}
+    shows: dict[int, dict[str, str]] = {}
+    for (view, name), (relation, column) in origins(conn, views).items():
+        table = known.get(relation)
+        if table is not None and column in table.columns:
+            shows.setdefault(view, {})[name] = table.at(column)
+    return [
+        replace(t, columns={n: replace(c, shows=shows.get(t.oid, {}).get(n, "")) for n, c in t.columns.items()})
+        if t.view
+        else t
+        for t in tables
+    ]
 
 
 def columns_by_address(tables: Iterable[Table]) -> dict[str, tuple[Table, Column]]:
@@ -238,7 +261,7 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
            WHERE a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
              AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
-             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p}') AND NOT c.relispartition
+             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}') AND NOT c.relispartition
            ORDER BY a.attrelid, a.attnum"""
     ).fetchall()
     columns: dict[int, dict[str, Column]] = {}

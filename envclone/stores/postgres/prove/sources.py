@@ -40,7 +40,7 @@ class Sources:
 
     def compared(self, database: Database, relation: Relation) -> bool:
         """Whether the comparison reads the rows of a relation."""
-        return bool(database.oid == self._database and relation.address and relation.kind == "r")
+        return bool(database.oid == self._database and relation.address and relation.kind in "rm")
 
     def owner(self, database: Database, relation: Relation, column: Attribute) -> int:
         """Who owns the bytes of a column's values; 100 more for a name, which ends at its zero."""

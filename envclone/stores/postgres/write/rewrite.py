@@ -17,7 +17,7 @@ from envclone.stores.postgres.catalog.dependents import generated_from, indexes_
 from envclone.stores.postgres.catalog.read import written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.write import indexes, refresh, sequences, statistics, textsearch, triggers
+from envclone.stores.postgres.write import indexes, sequences, statistics, textsearch, triggers, views
 from envclone.stores.postgres.write.staging import STAGING, MaskedColumn, fill, joined, staged_name
 
 __all__ = ["METHOD", "affected_columns", "check", "explained", "rewrite", "rewrite_table", "unlink_large_objects"]
@@ -46,7 +46,7 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
     values: dict[str, int] = {}
     with connect(autocommit=True, login=Login.OPERATOR) as conn, connect(autocommit=True) as worker:
         tables = read_tables(conn)
-        made = {table.oid: textsearch.vectors(conn, table, plan) for table in tables}
+        made = {table.oid: textsearch.vectors(conn, table, plan, tables) for table in tables}
         work = [(t, columns) for t in tables if (columns := written_columns(t, plan)) or made[t.oid]]
         check(worker, plan, tables, work)
         with triggers.unpublished(conn):
@@ -58,15 +58,13 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
         if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.masked:
             rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = unlink_large_objects(conn)
         sequences.advance(worker, {t.oid: columns for t, columns in work})
-        masked = {oid for table, _ in work for oid in (table.oid, *table.tree)}
-        views = refresh.materialized_views(worker, masked, progress)
         affected = {leaf.oid for table, _ in work for leaf in table.leaves} | {table.oid for table, _ in work}
         names = {
             oid: affected_columns(conn, t, [*c, *(v.column for v in made[t.oid])])
             for t, c in work
             for oid in (t.oid, *(leaf.oid for leaf in t.leaves))
         }
-        statistics.renew(conn, worker, {oid: names[oid] for oid in affected}, views)
+        statistics.renew(conn, worker, {oid: names[oid] for oid in affected})
     return RewriteReport(METHOD, rows, values, time.monotonic() - started)
 
 
@@ -127,7 +125,7 @@ def rewrite_table(
     names = affected_columns(conn, table, [*(field.column for field in fields), *(vector.column for vector in made)])
     for leaf in table.leaves:
         held = indexes_on(conn, leaf.oid, names)
-        with explained(table), triggers.silenced(conn, leaf):
+        with explained(table), triggers.silenced(conn, leaf), views.writable(conn, table):
             indexes.retire(conn, held)
             with connect(autocommit=True) as reader, connect(autocommit=False) as writer:
                 _leaf(reader, writer, table, leaf, fields, made, progress)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -15,7 +15,7 @@ from envclone.masking.addresses import known_as
 from envclone.stores.postgres.catalog.dependents import generated_from
 from envclone.stores.postgres.catalog.tables import Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.write import refresh, statistics
+from envclone.stores.postgres.write import statistics
 
 __all__ = ["run"]
 
@@ -50,12 +50,11 @@ def run(connect: Connect, text: str, name: str, writes: Collection[str], timeout
                 _clean(worker, table)
             gone = {table for (table,) in touched}
             tables = [t for t in read_tables(operator) if gone & set(_relations(t))]
-            views = refresh.materialized_views(worker, gone | {t.oid for t in tables}, lambda event: None)
             if writes:
-                _renew(operator, worker, writes, name, views)
+                _renew(operator, worker, writes, name)
             elif touched:  # what was deleted may still be known to the planner
                 its = {oid: set(t.columns) for t in tables for oid in _relations(t)}
-                statistics.renew(operator, worker, its, views)
+                statistics.renew(operator, worker, its)
     except psycopg.Error as exc:
         position = exc.diag.statement_position
         line = f" in line {text.count(chr(10), 0, int(position)) + 1}" if position else ""
@@ -94,7 +93,7 @@ def _clean(conn: Connection, table: int) -> None:
         conn.execute(sql.SQL("REINDEX INDEX {}").format(sql.Identifier(schema, index)))
 
 
-def _renew(conn: Connection, worker: Connection, writes: Collection[str], name: str, views: Sequence[int]) -> None:
+def _renew(conn: Connection, worker: Connection, writes: Collection[str], name: str) -> None:
     """What the planner knows of the columns that were written."""
     tables = {t.at(c): t for t in read_tables(conn) for c in t.columns}
     writes = [known_as(address, tables) for address in writes]
@@ -104,7 +103,7 @@ def _renew(conn: Connection, worker: Connection, writes: Collection[str], name: 
     for table in {tables[address].oid: tables[address] for address in writes}.values():
         columns = {Address.parse(a).name for a in writes if tables[a].oid == table.oid}
         columns |= generated_from(conn, table, columns)
-        statistics.renew(conn, worker, dict.fromkeys(_relations(table), columns), views)
+        statistics.renew(conn, worker, dict.fromkeys(_relations(table), columns))
 
 
 def _relations(table: Table) -> list[int]:

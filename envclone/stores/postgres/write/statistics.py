@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -18,14 +18,13 @@ _RESIZE = """UPDATE pg_catalog.pg_class SET reltuples = %s, relpages = %s, relal
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]], views: Collection[int]) -> None:
+def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]]) -> None:
     """Remove the statistics that show values of masked columns, and sample them anew where there had been any.
 
     `masked` names the masked columns, and those computed from them, by the oid of their table or partition; parents,
     whose statistics sample their children, are found here. Statistics of an index's expressions, and extended ones,
     count when a masked column is in them. Those of other columns stay as they are, so that plans stay as they are:
-    for the time of ANALYZE their target is 0, which leaves their rows alone. `views` are the
-    materialized views that were refreshed: they are new, and so are their statistics. The operator's connection writes
+    for the time of ANALYZE their target is 0, which leaves their rows alone. The operator's connection writes
     the catalogs, and the worker's samples, for expressions are production's.
     """
     tables = _with_parents(conn, masked)
@@ -41,7 +40,6 @@ def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]], 
     _set_targets(conn, kept)
     for size in sizes:  # ANALYZE counts anew, and plans follow production's count, however old it is
         conn.execute(_RESIZE, size)
-    _analyze(worker, _remove_of_matviews(conn, views))
     for catalog in ("pg_statistic", "pg_statistic_ext_data", "pg_attribute"):
         conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))
 
@@ -134,16 +132,3 @@ def _analyze(conn: Connection, relations: Sequence[int]) -> None:
     ).fetchall()
     for schema, name in rows:
         conn.execute(sql.SQL("ANALYZE {}{}").format(only, sql.Identifier(schema, name)))
-
-
-def _remove_of_matviews(conn: Connection, views: Collection[int]) -> list[int]:
-    rows = conn.execute(
-        """DELETE FROM pg_catalog.pg_statistic s USING pg_catalog.pg_class c
-           LEFT JOIN pg_catalog.pg_index i ON i.indexrelid OPERATOR(pg_catalog.=) c.oid
-           JOIN pg_catalog.pg_class m ON m.oid OPERATOR(pg_catalog.=) ANY (ARRAY[c.oid, i.indrelid])
-           WHERE s.starelid OPERATOR(pg_catalog.=) c.oid AND m.relkind OPERATOR(pg_catalog.=) 'm'
-             AND m.oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])
-           RETURNING m.oid::pg_catalog.int8""",
-        [list(views)],
-    ).fetchall()
-    return sorted({row[0] for row in rows})

@@ -36,14 +36,21 @@ class Vector:
         return sql.SQL("pg_catalog.to_tsvector({}::pg_catalog.regconfig, {})").format(sql.Literal(self._config), words)
 
 
-def vectors(conn: Connection, table: Table, plan: StorePlan) -> list[Vector]:
+def vectors(conn: Connection, table: Table, plan: StorePlan, tables: Sequence[Table]) -> list[Vector]:
     """The table's tsvector columns that the plan makes again, with their sources.
 
     The rule's `by` names the source, or the trigger that keeps it (`tsvector_update_trigger`, documented in the chapter
-    on full text search) names sources and configuration. Raises UnsafeError when neither does.
+    on full text search) names sources and configuration. A materialized view's column that shows one of `tables` has
+    its trigger, as far as the view shows the sources too. Raises UnsafeError when neither does.
     """
     wanted = [column for column in derived_columns(table, plan) if column.type == "tsvector"]
-    known = _triggers(conn, table) if wanted else {}
+    known = dict(_triggers(conn, table)) if wanted else {}
+    shown = {column.shows: name for name, column in table.columns.items() if column.shows}
+    for column in wanted:
+        for base in tables if column.shows else ():
+            for name, (config, sources) in _triggers(conn, base).items() if _has(base, column.shows) else ():
+                if base.at(name) == column.shows:
+                    known[column.name] = (config, [shown.get(base.at(source), "") for source in sources])
     found = []
     for column in wanted:
         rule = plan.rules[table.at(column.name)]
@@ -57,6 +64,10 @@ def vectors(conn: Connection, table: Table, plan: StorePlan) -> list[Vector]:
                 hint="name its column, {domain: text, by: body}, or give it the rule null",
             )
     return found
+
+
+def _has(table: Table, address: str) -> bool:
+    return any(table.at(name) == address for name in table.columns)
 
 
 def _triggers(conn: Connection, table: Table) -> Mapping[str, tuple[str, list[str]]]:

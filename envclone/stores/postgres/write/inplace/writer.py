@@ -19,7 +19,7 @@ from envclone.stores.postgres.catalog.layout import Relation, read_relations
 from envclone.stores.postgres.catalog.read import derived_columns, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.write import indexes, refresh, sequences, statistics, textsearch, triggers
+from envclone.stores.postgres.write import indexes, sequences, statistics, textsearch, triggers, views
 from envclone.stores.postgres.write import rewrite as through_sql
 from envclone.stores.postgres.write.inplace import checks, missing, select, stage
 from envclone.stores.postgres.write.inplace.files import LeafDone, write_files
@@ -81,7 +81,7 @@ class _Rewriting:
         stage.make(self._connect)
         with self._operator() as conn, self._connect(autocommit=True) as worker:
             tables = read_tables(conn)
-            made = {table.oid: textsearch.vectors(conn, table, plan) for table in tables}
+            made = {table.oid: textsearch.vectors(conn, table, plan, tables) for table in tables}
             work = [(t, columns) for t in tables if (columns := written_columns(t, plan)) or made[t.oid]]
             self._types = select.column_types(conn, tables)
             chosen = [select.choose(table, columns, plan, self._types) for table, columns in work]
@@ -106,9 +106,7 @@ class _Rewriting:
             if objects is not None and objects.masked:
                 self._rows[LARGE_OBJECTS] = self._values[LARGE_OBJECTS] = through_sql.unlink_large_objects(conn)
             sequences.advance(worker, {c.table.oid: (*c.direct, *c.staged) for c in chosen})
-            masked = {oid for c in chosen for oid in (c.table.oid, *c.table.tree)}
-            views = refresh.materialized_views(worker, masked, self._progress)
-            self._renew_statistics(conn, worker, chosen, made, views)
+            self._renew_statistics(conn, worker, chosen, made)
             found = checks.amcheck(conn, [job.leaf for job in jobs], self._progress)
             moved |= {table.address: _count(worker, table) for table in tables if _written_later(table, plan)}
         placed = sorted({table.address for table in tables} - moved.keys())
@@ -211,6 +209,7 @@ class _Rewriting:
                 self._operator() as conn,
                 triggers.unpublished(conn),
                 triggers.silenced(conn, job.leaf),
+                views.writable(conn, job.table),
             ):
                 count = write_leftover(self._connect, job.table, job.leaf, self._plan, left, job.made, names)
             moved[job.table.address] = moved.get(job.table.address, 0) + count
@@ -239,7 +238,6 @@ class _Rewriting:
         worker: Connection,
         chosen: Sequence[select.Chosen],
         made: Mapping[int, Sequence[textsearch.Vector]],
-        views: Sequence[int],
     ) -> None:
         names: dict[int, set[str]] = {}
         for item in chosen:
@@ -248,7 +246,7 @@ class _Rewriting:
             for oid in (item.table.oid, *(leaf.oid for leaf in item.table.leaves)):
                 names[oid] = its
         self._progress(ProgressEvent("renewing the statistics of masked columns", 0))
-        statistics.renew(conn, worker, names, views)
+        statistics.renew(conn, worker, names)
 
     def _count(self, rows: Mapping[str, int], values: Mapping[str, int]) -> None:
         for counted, into in ((rows, self._rows), (values, self._values)):
