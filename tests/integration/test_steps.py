@@ -371,7 +371,7 @@ NO_LEAK = {
     ),
     "without it the next step fails": (
         "postgres.write.inplace.writer: stage.make", "postgres.scrub.blanks: _write",
-        "postgres.write.inplace.writer: views.writable", "postgres.write.rewrite: views.writable",
+        "postgres.write.rewrite: views.writable",
         "postgres.session: quiesce.every_database_open", "qdrant.session: engine.settle",
         "postgres.rights.demotion: roles.demote", "postgres.rights.demotion: roles.make_ours",
     ),
