@@ -35,13 +35,14 @@ def rehearse(conn: Connection, plan: StorePlan, masks: Masks, rows: int) -> dict
     objects = plan.rules.get(LARGE_OBJECTS)
     if objects is not None and objects.domain not in ("keep", "null"):
         found[LARGE_OBJECTS] = "large objects can be kept or removed (null), not masked"
-    for table in read_tables(conn):
+    tables = read_tables(conn)
+    for table in tables:
         columns = [c for c in written_columns(table, plan) if c.kind is not FieldKind.VECTOR]
         for column in columns:
             if column.name in table.partition_key:
                 found[table.at(column.name)] = "it is a part of the partition key, and rows would have to move"
         columns = [column for column in columns if table.at(column.name) not in found]
-        found |= _words(conn, table, plan)
+        found |= _words(conn, table, plan, tables)
         for leaf in table.leaves[:1]:
             broken = _broken(conn, table, leaf, columns, plan, masks, rows)
             alone = {c.name: why for c in columns if (why := _broken(conn, table, leaf, [c], plan, masks, rows))}
@@ -51,13 +52,13 @@ def rehearse(conn: Connection, plan: StorePlan, masks: Masks, rows: int) -> dict
     return found
 
 
-def _words(conn: Connection, table: Table, plan: StorePlan) -> dict[str, str]:
+def _words(conn: Connection, table: Table, plan: StorePlan, tables: Sequence[Table]) -> dict[str, str]:
     """The columns of words that could not be made again."""
     derived = [table.at(column.name) for column in derived_columns(table, plan) if column.type == "tsvector"]
     found: dict[str, str] = {}
     for address in derived:
         try:
-            textsearch.vectors(conn, table, replace(plan, rules={address: plan.rules[address]}))
+            textsearch.vectors(conn, table, replace(plan, rules={address: plan.rules[address]}), tables)
         except EnvcloneError:
             found[address] = "it is not known what its words are made from"
     return found
