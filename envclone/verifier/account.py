@@ -67,7 +67,7 @@ class Account:
         sources = [f"{self._store}.{address}" for address in values.sources]
         texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in values.texts]
         coincidences = self._findings.coincidences
-        for found in self._search.find(Texts(texts, decoded=values.new)):
+        for found in self._search.find(Texts(texts, decoded=values.new, seek=self._search.places)):
             hit, known = found.hit, self._findings.originals[found.hit.original]
             if not known.strong or not at_boundary(found.text, hit):
                 continue

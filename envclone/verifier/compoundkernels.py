@@ -35,8 +35,15 @@ def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) ->
     `wanted` is a bitmap of 2**bits bits over the upper bits of hashes; `out` has room for `shape[0]` of them.
     """
     count, i, size = 0, 0, data.shape[0]
-    while i < size:
-        value, start = _U(0), i
+    while i + least <= size:
+        last = i + least - 1  # a run that begins here goes over it; most are shorter, and none is seen then
+        if not (97 <= data[last] <= 122 or 128 <= data[last] < 255):
+            i = last + 1
+            continue
+        while last > i and (97 <= data[last - 1] <= 122 or 128 <= data[last - 1] < 255):
+            last -= 1
+        value, start = _U(0), last
+        i = last
         while i < size and (97 <= data[i] <= 122 or 128 <= data[i] < 255):
             value = value * BASE + _U(data[i]) + _U(1)
             i += 1
@@ -46,8 +53,6 @@ def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) ->
                 if count < out.shape[0]:
                     out[count, 0], out[count, 1], out[count, 2] = value, _U(start), _U(i)
                 count += 1
-        if i == start:
-            i += 1
     return count
 
 

@@ -75,6 +75,14 @@ class Compounds:
                     known = self._originals[owner]
                     yield _found(placed, texts, owner, start, end, known.address, known.kind, number=True)
 
+    def places(self, data: bytes) -> Iterator[int]:
+        """Where anything that may be one begins in folded bytes."""
+        flat = np.frombuffer(data, np.uint8)
+        if self._words is not None and len(self._words):
+            yield from (start for _, start, _ in self._words.find(_loops().words, flat, _SHORTEST_WORD, _LONGEST_WORD))
+        if self._digits is not None and len(self._digits):
+            yield from (start for _, start, _ in self._digits.find(_loops().digits, flat, self._lengths))
+
     def _is(self, owner: int, word: bytes) -> bool:
         """Whether a word is the names of a person with this family name: hashes alone could be of another's."""
         family = self._parts.value(owner).encode()

@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from envclone.address import Address
@@ -95,12 +95,16 @@ class Looker:
         self._counted: dict[tuple[str, str], Tally] = {}
         self._counted_numbers: dict[str, NumberTally] = {}
 
+    def _seek(self, data: bytes) -> Iterator[int]:
+        """Where anything begins that is looked for."""
+        return chain(self._search.places(data), self._weak.places(data), self._compounds.places(data))
+
     def batch(self, address: str, before: Sequence[Any], after: Sequence[Any], places: Sequence[str] = ()) -> None:
         """Search values beside any row: definitions, large objects."""
         self._values += len(after)
         rows = Rows(address, {}, {}, places) if places else None
         before = after if list(before) == list(after) else before
-        texts = Texts(after, decoded=after is before)
+        texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, None, before, after, texts, rows)
         self._pairs(address, after, outside(self._weak_hits(texts), told), rows)
         self._joined(address, before, after, texts, rows)
@@ -130,7 +134,7 @@ class Looker:
             rule = self._plan.rules.get(address)
             after = made.get(address, before)
             self._values += len(after) - sum(value is None for value in after)
-            texts = Texts(after, decoded=after is before)
+            texts = Texts(after, decoded=after is before, seek=self._seek)
             told = self._strong(address, rule, before, after, texts, rows)
             if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
                 continue

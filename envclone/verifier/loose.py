@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 from unicodedata import normalize
-from urllib.parse import unquote
 
 import numpy as np
 
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch, Hit
-from envclone.verifier.spelled import said
+from envclone.verifier.spelled import Readings, readings
 
 __all__ = ["Found", "LooseSearch", "Texts", "folded", "text_of"]
 
@@ -21,6 +20,7 @@ SHORTEST_IN_TEXT = 3
 
 SEPARATOR = b"\xff"
 _ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
+_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BYTES = re.compile(r"\\x(?:[0-9a-f]{2}){6,}")
 _JOINTS = "_.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000"
@@ -28,6 +28,9 @@ _JOINTS = "_.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u300
 _FOLD = bytes(range(256)).lower().translate(bytes.maketrans(b"_.-+\t\n\r", b"       "))
 """The same for bytes, with capitals as small letters."""
 _APART = bytes.maketrans(b"\0", SEPARATOR)
+
+
+Seek = Callable[[bytes], Iterable[int]]
 
 
 class Found(NamedTuple):
@@ -46,10 +49,11 @@ class Texts:
     """Values as they are searched, one behind the other with a byte between that no UTF-8 text holds.
 
     With `decoded` a value stands once more at the end when it says something else than what is written, with that
-    behind it; `owners` are the numbers of the values, of those at the end too.
+    behind it; `owners` are the numbers of the values, of those at the end too. With `seek`, which gives the places of
+    everything that is searched for, only those stand there in which it finds something: noise says much.
     """
 
-    def __init__(self, values: Sequence[Any], *, decoded: bool) -> None:
+    def __init__(self, values: Sequence[Any], *, decoded: bool, seek: Seek | None = None) -> None:
         self.data, self.starts, self.ends = _packed(values)
         self.count = len(values)
         self.owners: list[int] = []
@@ -57,7 +61,7 @@ class Texts:
         if not decoded:
             return
         more: list[bytes] = []
-        for number, texts in _said(values).items():
+        for number, texts in _said(values, seek).items():
             own = self.data[int(self.starts[number]) : int(self.ends[number])]
             others = {folded(text).encode("utf-8", "surrogatepass") for text in texts} - {own}
             if others:
@@ -90,12 +94,16 @@ class LooseSearch:
 
     def find(self, values: Sequence[Any] | Texts) -> Iterator[Found]:
         """Every original in some values, and in what they say when their spellings are decoded."""
-        texts = values if isinstance(values, Texts) else Texts(values, decoded=True)
+        texts = values if isinstance(values, Texts) else Texts(values, decoded=True, seek=self.places)
         for hit in self._search.find(texts.data):
             if (place := texts.place(hit)) is not None:
                 number, start, end = place
                 moved = Hit(hit.original, hit.start - start, hit.end - start)
                 yield Found(number, moved, texts.data[start:end], True)
+
+    def places(self, data: bytes) -> Iterator[int]:
+        """Where anything begins in folded bytes."""
+        return (hit.start for hit in self._search.find(data))
 
     def compare(self, before: Sequence[Any], after: Sequence[Any] | Texts) -> Iterator[Found]:
         """Every original in `after`, as it is written, and whether it stands where it stood in `before`."""
@@ -131,15 +139,35 @@ def _packed(values: Sequence[Any]) -> tuple[bytes, Any, Any]:
     return SEPARATOR.join(parts), np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))[: len(parts)], ends
 
 
-def _said(values: Sequence[Any]) -> dict[int, set[str]]:
+def _said(values: Sequence[Any], seek: Seek | None) -> dict[int, set[str]]:
     """What texts, bytes and the elements of lists say otherwise, by the numbers of the values."""
-    if not any(isinstance(value, list) for value in values):
-        return said([value if isinstance(value, (str, bytes)) else "" for value in values])
-    flat = [(i, item) for i, value in enumerate(values) for item in _items(value)]
+    if any(isinstance(value, list) for value in values):
+        flat = [(i, item) for i, value in enumerate(values) for item in _items(value)]
+        found = readings([item for _, item in flat])
+        whose = np.array([i for i, _ in flat], np.int64)
+    else:
+        found = readings([value if isinstance(value, (str, bytes)) else "" for value in values])
+        whose = np.arange(len(values))
+    wanted = np.ones(len(whose), np.bool_)
+    if seek is not None:
+        wanted[:] = False
+        for part in found:
+            wanted[_telling(part, seek)] = True
     out: dict[int, set[str]] = {}
-    for place, texts in said([item for _, item in flat]).items():
-        out.setdefault(flat[place][0], set()).update(texts)
+    for part in found:
+        for number in np.flatnonzero(wanted[part.owners]).tolist():
+            out.setdefault(int(whose[part.owners[number]]), set()).add(part[number])
     return out
+
+
+def _telling(part: Readings, seek: Seek) -> Any:
+    """Whose readings hold something that is searched for."""
+    data = folded(part.joined()).encode("utf-8", "surrogatepass")
+    breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
+    if len(breaks) != len(part) - 1:  # a reading says a zero
+        return part.owners
+    places = np.fromiter(seek(data.translate(_APART)), np.int64)
+    return part.owners[np.searchsorted(breaks, places, "right")]
 
 
 def _items(value: Any) -> Iterator[str | bytes]:
@@ -156,7 +184,7 @@ def folded(text: str) -> str:
         text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
         text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
     if "%" in text:
-        text = unquote(text)
+        text = _PERCENT.sub(lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"), text)
     if text.isascii():
         return text.encode().translate(_FOLD).decode()
     for joint in _JOINTS:  # many times as fast as to translate sign by sign

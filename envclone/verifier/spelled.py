@@ -6,8 +6,10 @@ Most values say nothing else, and bytes that are noise hold nothing. So compiled
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cache
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -15,78 +17,111 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.blocks import blocks
 from envclone.masking.decoders import DEPTH, View, views
-from envclone.masking.escapes import firsts
+from envclone.masking.escapes import firsts, pieces, spelled_parts
 
-__all__ = ["said"]
+__all__ = ["Readings", "readings", "said"]
 
 _SEPARATOR = "\x00"
 _ROOM = 1 << 22
 _CUTS = 1 << 14
 
 
+class Readings:
+    """Texts one behind the other, a zero between two: their bytes, where each begins and ends, and whose it is."""
+
+    def __init__(self, data: Any, starts: Any, ends: Any, owners: Any) -> None:
+        self.data, self.starts, self.ends, self.owners = data, starts, ends, owners
+
+    def __len__(self) -> int:
+        return len(self.starts)
+
+    def __getitem__(self, number: int) -> str:
+        part: bytes = self.data[self.starts[number] : self.ends[number]].tobytes()
+        return part.decode("utf-8", "replace")
+
+    def joined(self) -> str:
+        """All of them, a zero between two."""
+        whole: bytes = self.data[: int(self.ends[-1])].tobytes()
+        return whole.decode("utf-8", "replace")
+
+
 def said(values: Sequence[str | bytes]) -> dict[int, set[str]]:
     """Per number of a value the texts that it holds (bytes), or that it is read as (texts), in up to DEPTH steps."""
+    out: dict[int, set[str]] = {}
+    for part in readings(values):
+        for number, owner in enumerate(part.owners.tolist()):
+            out.setdefault(owner, set()).add(part[number])
+    return out
+
+
+def readings(values: Sequence[str | bytes]) -> list[Readings]:
+    """The same, packed: `owners` are the numbers of the values."""
     if not available():
         return _slowly(values)
-    out: dict[int, set[str]] = {}
-    level: list[tuple[int, str]] = [(i, value) for i, value in enumerate(values) if isinstance(value, str) and value]
+    strings = [(i, value) for i, value in enumerate(values) if isinstance(value, str) and value]
     packed = [(i, value) for i, value in enumerate(values) if isinstance(value, bytes) and value]
+    level = [_texts(strings)] if strings else []
     found = list(_unpacked(_bytes(packed), raw=True)) if packed else []
+    out: list[Readings] = []
     for depth in range(DEPTH + 1):
         if depth < DEPTH:
-            found += _once(level)
-        for owner, text in found:
-            out.setdefault(owner, set()).add(text)
+            found += [one for part in level for one in _once(part)]
+        out += found
         level, found = found, []
         if not level:
             break
     return out
 
 
-class _Packed:
-    """Values one behind the other: their bytes, where each begins and ends, and whose it is."""
-
-    def __init__(self, data: bytes, starts: Any, ends: Any, owners: Sequence[int]) -> None:
-        self.data = np.frombuffer(data, np.uint8)
-        self.starts, self.ends, self.owners = starts, ends, owners
-
-
-def _bytes(values: Sequence[tuple[int, bytes]]) -> _Packed:
+def _bytes(values: Sequence[tuple[int, bytes]]) -> Readings:
     ends = np.cumsum([len(value) for _, value in values], dtype=np.int64)
     starts = np.concatenate((np.zeros(1, np.int64), ends[:-1]))
-    return _Packed(b"".join([value for _, value in values]), starts, ends, [owner for owner, _ in values])
+    data = np.frombuffer(b"".join([value for _, value in values]), np.uint8)
+    return Readings(data, starts, ends, np.array([owner for owner, _ in values], np.int64))
 
 
-def _texts(values: Sequence[tuple[int, str]]) -> _Packed:
+def _texts(values: Sequence[tuple[int, str]]) -> Readings:
     joined = _SEPARATOR.join([text for _, text in values])
     if joined.count(_SEPARATOR) != len(values) - 1:
         joined = _SEPARATOR.join([text.replace(_SEPARATOR, " ") for _, text in values])
-    data = joined.encode("utf-8", "surrogatepass")
-    breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == 0).astype(np.int64)
+    data = np.frombuffer(joined.encode("utf-8", "surrogatepass"), np.uint8)
+    breaks = np.flatnonzero(data == 0).astype(np.int64)
     starts = np.concatenate((np.zeros(1, np.int64), breaks + 1))
-    return _Packed(data, starts, np.append(breaks, len(data)), [owner for owner, _ in values])
+    return Readings(data, starts, np.append(breaks, len(data)), np.array([owner for owner, _ in values], np.int64))
 
 
-def _once(values: Sequence[tuple[int, str]]) -> list[tuple[int, str]]:
+def _once(level: Readings) -> Iterator[Readings]:
     """Every way to read some texts, or parts of them, in one step."""
-    if not values:
-        return []
     from envclone.verifier import unpacking
 
-    packed = _texts(values)
-    marks = np.zeros(len(values), np.uint8)
-    unpacking.sift(packed.data, packed.starts, packed.ends, firsts(), marks)
-    out = list(_unpacked(packed, raw=False))
-    for i in np.flatnonzero(marks).tolist():
-        owner, text = values[i]
-        if marks[i] & unpacking.SPELLED and (read := View(text, None).text):
-            out.append((owner, read))
-        if marks[i] & unpacking.BLOCKS:
-            out += [(owner, View(text, None, block).text) for block in blocks(text)]
-    return list(dict.fromkeys(out))
+    marks = np.zeros(len(level), np.uint8)
+    unpacking.sift(level.data, level.starts, level.ends, firsts(), marks)
+    yield from _unpacked(level, raw=False)
+    spelled = np.flatnonzero(marks & unpacking.SPELLED)
+    found = [(int(level.owners[spelled[i]]), text) for i, text in _read([level[i] for i in spelled.tolist()])]
+    for i in np.flatnonzero(marks & unpacking.BLOCKS).tolist():
+        text = level[i]
+        found += [(int(level.owners[i]), View(text, None, block).text) for block in blocks(text)]
+    found = [(owner, text) for owner, text in dict.fromkeys(found) if text]
+    if found:
+        yield _texts(found)
 
 
-def _unpacked(packed: _Packed, *, raw: bool) -> Iterator[tuple[int, str]]:
+def _read(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
+    """Those of some texts in which anything is spelled, as they are read, each with its number."""
+    joined = _SEPARATOR.join(texts)
+    starts = [0, *accumulate(len(text) + 1 for text in texts)]
+    for start, end in spelled_parts(joined):
+        value = joined[start:end]
+        out: list[str] = []
+        position = 0
+        for piece in pieces(value):
+            out += [value[position : piece.start], piece.plain.replace(_SEPARATOR, "\ufffd")]
+            position = piece.end
+        yield bisect_right(starts, start) - 1, "".join([*out, value[position:]])
+
+
+def _unpacked(packed: Readings, *, raw: bool) -> Iterator[Readings]:
     """The texts in bytes, or in the blocks of texts."""
     from envclone.verifier import unpacking
 
@@ -94,14 +129,14 @@ def _unpacked(packed: _Packed, *, raw: bool) -> Iterator[tuple[int, str]]:
     room = np.empty(longest, np.uint8)
     out, cuts, state = _buffer(), np.empty((_CUTS, 3), np.int64), np.zeros(2, np.int64)
     first = 0
-    while first < len(packed.owners):
+    while first < len(packed):
         after = int(unpacking.unpack(packed.data, packed.starts, packed.ends, first, raw, room, out, cuts, state))
         if after == first:  # one value that holds much
             out, cuts = np.empty(4 * len(out), np.uint8), np.empty((4 * len(cuts), 3), np.int64)
             continue
-        text = out[: int(state[0])].tobytes()
-        for number, start, end in cuts[: int(state[1])].tolist():
-            yield packed.owners[number], text[start:end].decode("utf-8", "replace")
+        if state[1]:
+            which, starts, ends = cuts[: int(state[1])].T.copy()
+            yield Readings(out[: int(state[0])].copy(), starts, ends, packed.owners[which])
         first = after
 
 
@@ -110,10 +145,12 @@ def _buffer() -> Any:
     return np.empty(_ROOM, np.uint8)
 
 
-def _slowly(values: Sequence[str | bytes]) -> dict[int, set[str]]:
+def _slowly(values: Sequence[str | bytes]) -> list[Readings]:
     """The same by the decoders alone."""
     strings = [value if isinstance(value, str) else value.hex() for value in values]
     if next(views(_SEPARATOR.join(strings)), None) is None:
-        return {}
-    found = ((i, {view.text for view in views(text)}) for i, text in enumerate(strings))
-    return {i: texts for i, texts in found if texts}
+        return []
+    found = [
+        (i, part) for i, text in enumerate(strings) for part in dict.fromkeys(view.text for view in views(text)) if part
+    ]
+    return [_texts(found)] if found else []

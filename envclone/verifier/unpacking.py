@@ -145,17 +145,21 @@ def _wide(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count
                         out[used + 1] = 0x80 | byte & 0x3F
                 used += 1 if byte < 0x80 else 2
             count = _cut(cuts, count, owner, first, used)
+            if used < out.shape[0]:
+                out[used] = 0
+            used += 1
     return used, count
 
 
 @lean
 def _append(data: Any, start: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
     size = end - start
-    if used + size <= out.shape[0]:
+    if used + size < out.shape[0]:
         for k in range(size):
             out[used + k] = data[start + k]
+        out[used + size] = 0
     count = _cut(cuts, count, owner, used, used + size)
-    return used + size, count
+    return used + size + 1, count
 
 
 @lean
@@ -222,7 +226,8 @@ def _run(data: Any, start: Any, end: Any, room: Any, out: Any, used: Any, cuts: 
 
 @lean
 def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, room: Any, out: Any, cuts: Any, state: Any) -> Any:
-    """Append what the values from `first` on hold to `out`; rows (value, start, end) of `cuts` say what is where.
+    """Append what the values from `first` on hold to `out`, a zero behind each; rows (value, start, end) of `cuts` say
+    what is where.
 
     With `raw` the values are bytes that may hold texts, else texts that may hold blocks. Returns the value to go on
     with when there was no room left for it; `state` is how much of `out` and of `cuts` was filled. `room` must have as

@@ -9,15 +9,17 @@ import re
 from collections.abc import Callable
 from html import escape
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from envclone.masking.decoders import views
 from envclone.masking.escapes import firsts
 from envclone.verifier import spelled, unpacking
-from envclone.verifier.loose import LooseSearch, folded
+from envclone.verifier.loose import LooseSearch, Texts, folded
 from envclone.verifier.originals import Originals
 
 NAME, MAIL = "Zanna Quimbyha", "zq7@corp.example"
@@ -109,6 +111,21 @@ def test_bytes_are_searched_as_bytes_and_the_texts_in_them_are_decoded(how: str,
     value = rng.randbytes(5000) + b"\x00" + FORMS[how](wanted.encode()) + b"\x00" + rng.randbytes(5001)
     found = {one.value for one in _search().find([b"\x00" * 40, None, value, rng.randbytes(9000)])}
     assert found == {2}
+
+
+def test_of_many_readings_those_are_kept_in_which_something_is_found() -> None:
+    rng = random.Random(11)
+    values = [rng.randbytes(1024).hex() for _ in range(50)]
+    values[17] = rng.randbytes(500).hex() + f" {quote(MAIL, safe='')} ".encode().hex() + rng.randbytes(500).hex()
+    values[33] = rng.randbytes(300).hex() + f" {NAME.upper()} ".encode().hex() + rng.randbytes(300).hex()
+    search = _search()
+    assert {one.value for one in search.find(values)} == {17, 33}
+    assert Texts(values, decoded=True, seek=search.places).owners == [17, 33]
+
+
+@given(st.text(alphabet="%4aCc3bB9éx", max_size=40))
+def test_percent_is_read_as_urls_are(text: str) -> None:
+    assert folded(text) == folded(unquote(text))
 
 
 def test_an_original_of_bytes_is_found_in_bytes() -> None:
