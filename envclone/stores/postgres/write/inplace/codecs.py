@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envclone.errors import UnsafeError
-from envclone.stores.postgres.write.inplace import arrays, jsonb, moments, numeric
+from envclone.stores.postgres.write.inplace import arrays, jsonb, many, moments, numeric
 
 __all__ = ["Codec", "codec_for"]
 
@@ -24,12 +24,15 @@ class Codec:
     """`decode` gives what the column's FieldKind promises (text, or nested lists of it), as a cast to text prints it.
 
     `encode` gets the new value and the old bytes, and raises UnsafeError for what the type cannot hold. Bytes are those
-    behind a varlena's header, or the whole of a value of fixed length. `plain` says that the bytes are the text.
+    behind a varlena's header, or the whole of a value of fixed length. `plain` says that the bytes are the text,
+    `limited` that it has a most of characters; `many` does the same with many values of a fixed length.
     """
 
     decode: Callable[[bytes], Any]
     encode: Callable[[Any, bytes], bytes]
     plain: bool = False
+    limited: bool = False
+    many: many.Many | None = None
 
 
 def codec_for(base: str, typmod: int, element: tuple[int, str] | None) -> Codec | None:
@@ -56,7 +59,7 @@ def _scalar(base: str, typmod: int) -> Codec | None:
     if base in ("varchar", "bpchar"):
         limit = typmod - _HEADER if typmod >= _HEADER else None
         if base == "varchar":
-            return Codec(bytes.decode, lambda value, _: _limited(value, limit).encode(), plain=True)
+            return Codec(bytes.decode, lambda value, _: _limited(value, limit).encode(), plain=True, limited=True)
         return Codec(
             lambda body: body.decode().rstrip(" "),
             lambda value, _: (value if limit is None else _limited(value.rstrip(" "), limit).ljust(limit)).encode(),
@@ -91,7 +94,7 @@ def _integer(form: str) -> Codec:
         except (struct.error, ValueError) as exc:
             raise UnsafeError("a pseudonym does not fit the column's integer type") from exc
 
-    return Codec(lambda body: str(pack.unpack(body)[0]), encode)
+    return Codec(lambda body: str(pack.unpack(body)[0]), encode, many=many.integers(form))
 
 
 def _decode_inet(body: bytes) -> str:
@@ -145,7 +148,7 @@ _SIMPLE: dict[str, Codec] = {
     "int2": _integer("<h"),
     "int4": _integer("<i"),
     "int8": _integer("<q"),
-    "date": Codec(moments.decode_date, lambda value, _: moments.encode_date(value)),
+    "date": Codec(moments.decode_date, lambda value, _: moments.encode_date(value), many=many.DATES),
     "inet": Codec(_decode_inet, _encode_inet),
     "macaddr": _MAC,
     "macaddr8": _MAC,

@@ -18,7 +18,7 @@ from envclone.stores.postgres.format.page import Items, normal_items
 from envclone.stores.postgres.format.segments import Extent
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.format.visibility import Transactions, dead
-from envclone.stores.postgres.write.inplace import fit
+from envclone.stores.postgres.write.inplace import batches, fit
 from envclone.stores.postgres.write.inplace.codecs import Codec
 from envclone.stores.postgres.write.inplace.staged import StagedValues
 from envclone.stores.postgres.write.inplace.toasting import Chunk, Toaster
@@ -149,6 +149,7 @@ class _Batch:
         self._extent = extent
         self._buffer = buffer
         self._view = memoryview(buffer)
+        self._flat = np.frombuffer(buffer, dtype=np.uint8)
         self._items = items
         self._done = done
         self._attributes = writer.work.relation.attributes
@@ -157,7 +158,7 @@ class _Batch:
     def run(self) -> bool:
         """Mask the rows in the buffer; False when nothing was done because the extent is deferred."""
         work, items = self._writer.work, self._items
-        flat = np.frombuffer(self._buffer, dtype=np.uint8)
+        flat = self._flat
         base = items.page * self._writer.page_size + items.offset
         subjects = {c.subject[0] for c in work.columns if c.subject}
         targets = set(work.staging.targets) if work.staging else set()
@@ -173,29 +174,31 @@ class _Batch:
             self._column(column, found[column.index], by.get(column.index))
         if work.staging is not None:
             self._take_staged(found, work.staging.targets)
-        del flat
         for row, values in self._new.items():
             self._rebuild(row, values)
         return True
 
     def _column(self, column: Column, found: deform.Column, subjects: Sequence[Any] | None) -> None:
         rows = np.flatnonzero(found.present)
-        texts = self._texts(found, column.codec)
-        present = [texts[i] for i in rows.tolist()] if len(rows) < len(texts) else texts
+        present = self._present(found, rows, column.codec)
         given = present if subjects is None else [(t, subjects[i]) for t, i in zip(present, rows.tolist(), strict=True)]
         masked = self._writer.mask(column.address)(given)
         if len(masked) != len(present):
             raise EnvcloneError(f"the mask of {column.address} returned {len(masked)} values for {len(present)}")
         attribute = self._attributes[column.index]
         changed = 0
+        left: Sequence[int] = range(len(rows))
+        if self._standing(found):
+            changed, left = batches.put(self._flat, found.body[rows], found.end[rows], column.codec, masked)
         view, encode = self._view, column.codec.encode
-        body, end, form = found.body[rows].tolist(), found.end[rows].tolist(), found.form[rows].tolist()
-        for k, (old, new) in enumerate(zip(present, masked, strict=True)):
+        for k in left:
+            old, new = present[k], masked[k]
             if old == new:
                 continue
             changed += 1
-            b, e = body[k], end[k]
-            if new is not None and form[k] in _PLAIN:
+            row = int(rows[k])
+            b, e, form = int(found.body[row]), int(found.end[row]), int(found.form[row])
+            if new is not None and form in _PLAIN:
                 try:
                     raw = encode(new, bytes(view[b:e]))
                 except UnsafeError as exc:
@@ -203,26 +206,38 @@ class _Batch:
                 if len(raw) == e - b:
                     view[b:e] = raw
                     continue
-            row = int(rows[k])
-            replacement = self._replaced(column, attribute, form[k], bytes(view[b:e]), new)
+            replacement = self._replaced(column, attribute, form, bytes(view[b:e]), new)
             self._new.setdefault(row, {})[column.index] = replacement
         self._done.rows[column.address] = len(rows)
         self._done.values[column.address] = changed
 
+    def _standing(self, found: deform.Column) -> bool:
+        """Whether every value of a column stands in its row as it is."""
+        return not (found.form[found.present] >= deform.COMPRESSED).any()
+
     def _texts(self, found: deform.Column, codec: Codec) -> list[Any]:
         """Each row's value as its codec gives it; None where there is none."""
+        rows = np.flatnonzero(found.present)
+        present = self._present(found, rows, codec)
+        if len(rows) == len(found.present):
+            return present
+        out: list[Any] = [None] * len(found.present)
+        for row, value in zip(rows.tolist(), present, strict=True):
+            out[row] = value
+        return out
+
+    def _present(self, found: deform.Column, rows: Any, codec: Codec) -> list[Any]:
+        """The values of some rows, which have one."""
+        body, end = found.body[rows], found.end[rows]
+        if self._standing(found):
+            many = batches.read(self._flat, body, end, codec)
+            if many is not None:
+                return many
         view, decode = self._view, codec.decode
-        body, end, form = found.body.tolist(), found.end.tolist(), found.form.tolist()
-        if found.present.all() and not (found.form >= deform.COMPRESSED).any():
-            return [decode(bytes(view[b:e])) for b, e in zip(body, end, strict=True)]
         out: list[Any] = []
-        for there, b, e, how in zip(found.present.tolist(), body, end, form, strict=True):
-            if not there:
-                out.append(None)
-            elif how in _PLAIN:
-                out.append(decode(bytes(view[b:e])))
-            else:
-                out.append(decode(self._expanded(how, bytes(view[b:e]))))
+        for b, e, how in zip(body.tolist(), end.tolist(), found.form[rows].tolist(), strict=True):
+            raw = bytes(view[b:e])
+            out.append(decode(raw if how in _PLAIN else self._expanded(how, raw)))
         return out
 
     def _expanded(self, form: int, body: bytes) -> bytes:
