@@ -8,6 +8,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from hashlib import blake2b
 from pathlib import Path
+from typing import Any
 from unicodedata import normalize
 
 import numpy as np
@@ -57,6 +58,14 @@ class Corpus:
     def each(self, kind: str) -> Iterator[str]:
         """The identities of one kind, in NFC and without blanks around them, in no order."""
         return iter(self._kinds.get(kind, ()))
+
+    def packed(self, kind: str) -> tuple[Any, Any]:
+        """The bytes of the same one behind the other, and where each begins and the last one ends; to be read only."""
+        held = self._kinds.get(kind)
+        block, bounds = held.packed() if held is not None else (np.zeros(0, np.uint8), np.zeros(1, np.uint64))
+        block = block.view()
+        block.flags.writeable = False
+        return block, bounds.astype(np.int64)
 
     def values(self, kind: str) -> Sequence[str]:
         """The same, sorted."""

@@ -8,9 +8,12 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import pairwise
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 from unicodedata import normalize
 
+import numpy as np
+
+from envclone.compiled import available
 from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
 from envclone.masking.known import Numbers, number_of, number_of_pair, numbers_of_pairs
@@ -18,6 +21,7 @@ from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
 from envclone.masking.parts import canonical
 from envclone.masking.phone import national_number
+from envclone.masking.plainwords import plain_numbers, plain_words
 from envclone.masking.runs import cut, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
@@ -96,21 +100,9 @@ class Lexicon:
         self._nobody = nobody or Nobody()
         self.words: dict[str, WordType] = {}
         self.inside: dict[str, WordType] = {}
-        pairs, numbers = array("q"), array("q")
         spellings: dict[str, str] = {}
-        texts: list[str] = []
-        for name in corpus.each("person"):
-            self._add_person(name, spellings, texts)
-            if len(texts) >= _AT_ONCE:
-                pairs.extend(numbers_of_pairs(texts))
-                texts.clear()
-        pairs.extend(numbers_of_pairs(texts))
-        for phone in corpus.each("phone"):
-            number = phone if _NATIONAL.fullmatch(phone) else national_number(phone)
-            if len(number) >= SHORTEST_NUMBER:
-                numbers.append(number_of(number))
-                if not _FORMED.fullmatch(phone):
-                    _put(spellings, phone, "phone")
+        pairs = self._of_persons(corpus, spellings)
+        numbers = _of_phones(corpus, spellings)
         for kind in _SPELLED:
             for value in corpus.each(kind):
                 if _is_spelling(kind, value):
@@ -135,22 +127,29 @@ class Lexicon:
         """Which kind of number this is, without its grouping; '' when it is nobody's."""
         return next((kind for kind in _GROUPED if f"{kind} {code}" in self.codes), "")
 
+    def _of_persons(self, corpus: Corpus, spellings: dict[str, str]) -> Any:
+        """Take in the names; returns the numbers of their pairs of words."""
+        found: list[Any] = []
+        texts: list[str] = []
+        names: Iterable[str] = corpus.each("person")
+        if available():
+            words, pairs, odd = plain_words(*corpus.packed("person"))
+            for word in words:
+                self._add_word(word)
+            found.append(pairs)
+            names = odd
+        for name in names:
+            self._add_person(name, spellings, texts)
+            if len(texts) >= _AT_ONCE:
+                found.append(np.array(numbers_of_pairs(texts), np.int64))
+                texts.clear()
+        return np.concatenate([*found, np.array(numbers_of_pairs(texts), np.int64)])
+
     def _add_person(self, name: str, spellings: dict[str, str], pairs: list[str]) -> None:
         family, comma, given = name.partition(",")
         words = [word for word in _words(f"{given} {family}" if comma else name) if word not in TITLES]
         for word in words:
-            if word in self.words:
-                continue
-            if _UNSPACED.fullmatch(word):
-                if len(word) >= _SHORTEST_UNSPACED:
-                    _put(self.inside, word, WordType.UNSPACED)
-            elif _HANGUL.fullmatch(word):
-                if len(word) >= _SHORTEST_UNSPACED:
-                    _put(self.inside, word, WordType.PREFIXED)
-            elif len(word) >= _SHORTEST_TOKEN:
-                # 'Test' of 'Test Quimby' means somebody beside Quimby only
-                alone = not self._nobody.holds("person", word)
-                _put(self.words, word, _word_type(word) if alone else WordType.WORD_FIRST)
+            self._add_word(word)
         if len(words) > 1:
             pairs.extend(f"{a} {b}" for a, b in set(_neighbours(words)))
             if len(words[-1]) >= _SHORTEST_TOKEN:  # initials, for user names: 'jdoe', 'doej'
@@ -160,6 +159,36 @@ class Lexicon:
                 plain = " ".join(name.split())
                 for spelling in {plain, *_turned(plain)}:
                     _put(spellings, spelling, "person")
+
+    def _add_word(self, word: str) -> None:
+        if word in self.words:
+            return
+        if _UNSPACED.fullmatch(word):
+            if len(word) >= _SHORTEST_UNSPACED:
+                _put(self.inside, word, WordType.UNSPACED)
+        elif _HANGUL.fullmatch(word):
+            if len(word) >= _SHORTEST_UNSPACED:
+                _put(self.inside, word, WordType.PREFIXED)
+        elif len(word) >= _SHORTEST_TOKEN:
+            # 'Test' of 'Test Quimby' means somebody beside Quimby only
+            alone = not self._nobody.holds("person", word)
+            _put(self.words, word, _word_type(word) if alone else WordType.WORD_FIRST)
+
+
+def _of_phones(corpus: Corpus, spellings: dict[str, str]) -> Any:
+    """The numbers of the telephone numbers; what is not written as numbers are becomes a spelling."""
+    numbers = array("q")
+    phones: Iterable[str] = corpus.each("phone")
+    plain = np.zeros(0, np.int64)
+    if available():
+        plain, phones = plain_numbers(*corpus.packed("phone"))
+    for phone in phones:
+        number = phone if _NATIONAL.fullmatch(phone) else national_number(phone)
+        if len(number) >= SHORTEST_NUMBER:
+            numbers.append(number_of(number))
+            if not _FORMED.fullmatch(phone):
+                _put(spellings, phone, "phone")
+    return np.concatenate((plain, np.array(numbers, np.int64)))
 
 
 def _put(found: dict[str, _T], pattern: str, value: _T) -> None:
