@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
@@ -101,9 +102,14 @@ class People:
         self.subjects.count += len(rows)
         persons = np.arange(first, first + len(rows))
         self._own.setdefault((store, rows.table), Keys()).take(_places(rows), persons)
-        for address, packed in rows.packed.items():
-            if address in rules:
-                self._take_packed(f"{store}.{address}", rules[address], packed, first)
+        self._take_packed(
+            [
+                (f"{store}.{address}", rules[address], packed)
+                for address, packed in rows.packed.items()
+                if address in rules
+            ],
+            first,
+        )
         for address, values in rows.others.items():
             rule = rules.get(address)
             if rule is None:
@@ -133,16 +139,27 @@ class People:
             elif target[1] in rows.packed or target[1] in rows.others:
                 _enter(self._keys.setdefault(target, Keys()), _values(rows, target[1]), target, first)
 
-    def _take_packed(self, source: str, rule: FieldRule, values: Packed, first: int) -> None:
-        kind = kind_of(rule.domain, self._domains)
-        if kind == "keep" or kind in UNTELLING:
-            return
-        if self._nobody is not None:
-            nobodys = self._nobody.among(kind, values)
-            self._spared[source].update((kind, values.text(place)) for place in nobodys)
-            values = values.without(nobodys)
-        self._originals.take(source, kind, values)
-        self.subjects.take(first, kind, values, source)
+    def _take_packed(self, fields: Sequence[tuple[str, FieldRule, Packed]], first: int) -> None:
+        """Take in packed values of the same rows: whole values by one thread, weak identities by another one."""
+        taken: list[tuple[str, str, Packed]] = []
+        for source, rule, values in fields:
+            kind = kind_of(rule.domain, self._domains)
+            if kind == "keep" or kind in UNTELLING:
+                continue
+            if self._nobody is not None:
+                nobodys = self._nobody.among(kind, values)
+                self._spared[source].update((kind, values.text(place)) for place in nobodys)
+                values = values.without(nobodys)
+            taken.append((source, kind, values))
+        with ThreadPoolExecutor(1) as pool:
+            whole = pool.submit(self._take_whole, taken)
+            for source, kind, values in taken:
+                self.subjects.take(first, kind, values, source)
+            whole.result()
+
+    def _take_whole(self, taken: Sequence[tuple[str, str, Packed]]) -> None:
+        for source, kind, values in taken:
+            self._originals.take(source, kind, values)
 
     def _identities(self, rule: FieldRule, values: Sequence[Any], source: str) -> Iterator[tuple[str, list[str]]]:
         return identities(rule, self._domains, values, every=True, nobody=self._nobody, spared=self._spared[source])

@@ -9,6 +9,7 @@ from typing import Any
 
 import psycopg
 
+from envclone.ahead import ahead
 from envclone.models import (
     Change,
     Cleaned,
@@ -108,7 +109,7 @@ class PostgresSession:
     def columns(self, addresses: Collection[str]) -> Iterator[Columns]:
         """The values of columns, range by range, texts packed by the server."""
         with self._connect(autocommit=True) as conn:
-            yield from columns.read_columns(conn, addresses)
+            yield from ahead(columns.read_columns(conn, addresses))
 
     def links(self) -> Sequence[tuple[str, str]]:
         """The columns of every foreign key and what each refers to."""

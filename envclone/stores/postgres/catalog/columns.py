@@ -59,28 +59,25 @@ def _range(
 ) -> Columns | None:
     texts = [column for column in columns if column.kind not in (FieldKind.ARRAY, FieldKind.JSON)]
     others = [column for column in columns if column not in texts]
-    prefix = read.placed(table, leaf, [""])[0]
-    place = sql.SQL("pg_catalog.concat({}, ctid::pg_catalog.text)").format(sql.Literal(prefix))
     packed = [
         sql.SQL("pg_catalog.count(*)"),
-        *(_aggregate(expression) for expression in [place, *map(read.shown_as, texts)]),
+        sql.SQL("pg_catalog.string_agg(pg_catalog.tidsend(ctid), '')"),
+        *(_aggregate(expression) for expression in map(read.shown_as, texts)),
     ]
     row = conn.execute(_query(leaf, packed, first, end), binary=True).fetchone()
     if row is None or not row[0]:
         return None
-    made = [_split(row[0], block) for block in row[1:]]
-    listed = [column for column, one in zip(texts, made[1:], strict=True) if one is None] + others
+    made = [_split(row[0], block) for block in row[2:]]
+    listed = [column for column, one in zip(texts, made, strict=True) if one is None] + others
     lists: list[Sequence[Any]] = []
     if listed:
         rows = conn.execute(_query(leaf, [read.shown_as(column) for column in listed], first, end)).fetchall()
         lists = list(zip(*rows, strict=True))
         assert len(rows) == row[0]
-    places = made[0]
-    assert places is not None
     return Columns(
         table.address,
-        places,
-        {table.at(c.name): one for c, one in zip(texts, made[1:], strict=True) if one is not None},
+        _places(row[0], row[1], read.placed(table, leaf, [""])[0]),
+        {table.at(c.name): one for c, one in zip(texts, made, strict=True) if one is not None},
         {table.at(c.name): values for c, values in zip(listed, lists, strict=True)},
     )
 
@@ -96,6 +93,18 @@ def _query(leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: i
     if end is not None:
         query += sql.SQL(" AND ctid OPERATOR(pg_catalog.<) {}::pg_catalog.tid").format(sql.Literal(f"({end},0)"))
     return query
+
+
+def _places(count: int, tids: bytes, prefix: str) -> Packed:
+    """Where rows lie, as `Columns` says it, from the addresses that the server sent."""
+    from envclone.stores.postgres.catalog import kernels  # late: it waits for the compiler
+
+    head = np.frombuffer(prefix.encode(), np.uint8)
+    block = np.zeros(count * (len(head) + kernels.LONGEST) + 1, np.uint8)
+    starts, stops = np.zeros(count, np.int64), np.zeros(count, np.int64)
+    size = int(kernels.addresses(np.frombuffer(tids, np.uint8), head, block, starts, stops))
+    assert size > 0
+    return Packed(block[:size], starts, stops, np.full(count, prefix.isascii(), np.bool_))
 
 
 def _split(count: int, data: bytes) -> Packed | None:

@@ -25,7 +25,8 @@ from envclone.stores.postgres.write.inplace.work import LeafWork, Spilled
 
 __all__ = ["LeafDone", "write_files"]
 
-_PAGES_AT_ONCE = 1024
+_PAGES_AT_ONCE = 256
+"""Few enough that every processor has work to the end, and that little is held at once."""
 _LOOSE_AT_ONCE = 4096
 
 
