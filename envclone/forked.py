@@ -20,12 +20,20 @@ from typing import Any
 from envclone import interrupts
 from envclone.errors import EnvcloneError
 
-__all__ = ["fork_map", "processors"]
+__all__ = ["fork_map", "processors", "workers"]
+
+_SHARE = 16 * 2**20
+"""Bytes from which a process more is worth its start."""
 
 
 def processors() -> int:
     """How many processors this process may use."""
     return len(os.sched_getaffinity(0))
+
+
+def workers(size: int) -> int:
+    """How many processes so many bytes are worth."""
+    return min(processors(), size // _SHARE + 1)
 
 
 def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[Any]:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone.forked import fork_map, processors
+from envclone.forked import fork_map, workers
 from envclone.models import Accounted, ByteClass, Flaw, Values
 from envclone.verifier.findings import outline
 from envclone.verifier.loose import LooseSearch, Texts, text_of
@@ -170,7 +170,7 @@ class Account:
             path, start, end = stretch
             return path, list(self._raw_hits(search, path, start, end))
 
-        for path, hits in fork_map(work, list(stretches), processors()):
+        for path, hits in fork_map(work, list(stretches), workers(size)):
             for original, offset, context in hits:
                 known = self._findings.originals[original]
                 leak = f"{self._store}: {path}", known.address, known.kind, _REMEDY_RAW, ()

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from envclone.errors import UnsafeError
-from envclone.forked import fork_map, processors
+from envclone.forked import fork_map, workers
 from envclone.models import Accounted, Flaw, Values
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import Database, Layout, Relation
@@ -22,8 +22,9 @@ from envclone.stores.postgres.format.segments import Extent, extents, read
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.visibility import Transactions, dead
 from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder
-from envclone.stores.postgres.prove.owners import piece
+from envclone.stores.postgres.prove.owners import named, piece
 from envclone.stores.postgres.prove.sources import Source, Sources
+from envclone.stores.postgres.prove.twins import Job, content, gather
 
 __all__ = ["Heaps"]
 
@@ -59,18 +60,23 @@ class Heaps:
         tables = [heap for heap in heaps if heap.relation.kind != "t"]
         counted: dict[str, int] = defaultdict(int)
         outside: dict[str, list[Any]] = defaultdict(list)
-        for number, live, pointers, found in fork_map(
-            lambda job: self._table(tables[job[0]], *job), list(self._jobs(tables)), processors()
+        jobs = gather(self._jobs(tables), self._known.page_size, lambda number: self._read_as(tables[number]))
+        for numbers, live, pointers, found in fork_map(
+            lambda job: self._table(tables[job[0]], job), jobs, workers(self._size(job[1] for job in jobs))
         ):
-            heap = tables[number]
+            heap = tables[numbers[0]]
             if self._sources.compared(heap.database, heap.relation):
                 counted[heap.relation.address] += live
             if len(pointers):
-                outside[self._toast_path(heap)].append(pointers)
+                for number in numbers:
+                    outside[self._toast_path(tables[number])].append(pointers)
             self._ledger.take(found)
         toasts = [heap for heap in heaps if heap.relation.kind == "t"]
         self._whose = {path: _by_value(parts) for path, parts in outside.items()}
-        for found in fork_map(lambda job: self._toast(toasts[job[0]], job[1]), list(self._jobs(toasts)), processors()):
+        chunks = list(self._jobs(toasts))
+        for found in fork_map(
+            lambda job: self._toast(toasts[job[0]], job[1]), chunks, workers(self._size(job[1] for job in chunks))
+        ):
             self._ledger.take(found)
         flaws = [
             Flaw(address, f"{live} rows in its files, of which the comparison saw {rows.get(address, 0)}")
@@ -93,11 +99,23 @@ class Heaps:
             ):
                 yield number, extent
 
+    def _size(self, parts: Iterable[Extent]) -> int:
+        return sum(part.pages for part in parts) * self._known.page_size
+
+    def _read_as(self, heap: _Heap) -> Hashable | None:
+        """All that an account of a heap follows from beside its pages; None in the database that the rules are of."""
+        relation = heap.relation
+        if self._sources.own(heap.database):
+            return None
+        toast = next((r for r in heap.database.relations if r.oid == relation.toast), None)
+        return relation.name, relation.kind, relation.attributes, heap.owners, content(self._data, toast, self._known)
+
     def _toast_path(self, heap: _Heap) -> str:
         wanted = heap.relation.toast
         return next((r.path for r in heap.database.relations if r.oid == wanted), "")
 
-    def _table(self, heap: _Heap, number: int, extent: Extent) -> tuple[int, int, Any, Any]:
+    def _table(self, heap: _Heap, job: Job) -> tuple[list[int], int, Any, Any]:
+        number, extent, twins = job
         relation = heap.relation
         part = read(extent, self._known.page_size)
         pages, flat = part.pages, part.pages.reshape(-1)
@@ -128,13 +146,14 @@ class Heaps:
             values = list(self._values(heap, pages, items.only(~gone), extent.first_block))
         if len(pointers):
             pointers[:, 1] = np.array(heap.owners, np.int64)[pointers[:, 1]]
-        self._ledger.enter(
-            piece(
-                self._directory, extent.path, extent.offset, pages, owner,
-                place=relation.name, first_block=extent.first_block, strict=True, values=values,
-            )
+        made = piece(
+            self._directory, extent.path, extent.offset, pages, owner,
+            place=relation.name, first_block=extent.first_block, strict=True, values=values,
         )  # fmt: skip
-        return number, int((~gone).sum()), pointers, self._ledger.found()
+        self._ledger.enter(made)
+        for _, other in twins:
+            self._ledger.enter(replace(made, path=named(self._directory, other.path), values=()))
+        return [number, *(one for one, _ in twins)], int((~gone).sum()), pointers, self._ledger.found()
 
     def _toast(self, heap: _Heap, extent: Extent) -> Any:
         relation = heap.relation

@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Hashable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from envclone.forked import fork_map, processors
+from envclone.forked import fork_map, workers
 from envclone.models import Values
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import FIRST_NORMAL_OID, Database, Layout, Relation
 from envclone.stores.postgres.format import claims, entries, varlena
 from envclone.stores.postgres.format.page import HEADER
-from envclone.stores.postgres.format.segments import Extent, extents, read
+from envclone.stores.postgres.format.segments import extents, read
 from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder, has_no_text
 from envclone.stores.postgres.prove.otherindexes import Keys, gin, hashes, vectors
-from envclone.stores.postgres.prove.owners import piece
+from envclone.stores.postgres.prove.owners import named, piece
 from envclone.stores.postgres.prove.sources import Sources
+from envclone.stores.postgres.prove.twins import Job, gather
 
 __all__ = ["Indexes"]
 
@@ -51,7 +52,7 @@ class Indexes:
     def account(self) -> None:
         """Every index once."""
         indexes = [_Index(d, r) for d, r in self._known.indexes()]
-        jobs = [
+        jobs = (
             (number, extent)
             for number, index in enumerate(indexes)
             for extent in extents(
@@ -60,11 +61,21 @@ class Indexes:
                 segment_pages=self._known.segment_pages,
                 at_once=_AT_ONCE,
             )
-        ]
-        for found in fork_map(lambda job: self._work(indexes[job[0]], job[1]), jobs, processors()):
+        )
+        gathered = gather(jobs, self._known.page_size, lambda number: self._read_as(indexes[number]))
+        size = sum(job[1].pages for job in gathered) * self._known.page_size
+        for found in fork_map(lambda job: self._work(indexes[job[0]], job), gathered, workers(size)):
             self._ledger.take(found)
 
-    def _work(self, index: _Index, extent: Extent) -> Any:
+    def _read_as(self, index: _Index) -> Hashable | None:
+        """All that an account of an index follows from beside its pages; None in the database of the rules."""
+        relation = index.relation
+        if self._sources.own(index.database):
+            return None
+        return relation.name, relation.access, relation.attributes, relation.table, relation.keys, relation.uses
+
+    def _work(self, index: _Index, job: Job) -> Any:
+        _, extent, twins = job
         pages = read(extent, self._known.page_size).pages
         owner = np.zeros(pages.size, np.uint8)
         values: list[Values] = []
@@ -77,13 +88,14 @@ class Indexes:
             hashes(pages, owner)
         elif access in ("hnsw", "ivfflat"):
             raw = vectors(pages, owner)
-        self._ledger.enter(
-            piece(
-                self._directory, extent.path, extent.offset, pages, owner,
-                place=f"index {index.relation.name}", first_block=extent.first_block, strict=False, values=values,
-                raw=raw,
-            )
+        made = piece(
+            self._directory, extent.path, extent.offset, pages, owner,
+            place=f"index {index.relation.name}", first_block=extent.first_block, strict=False, values=values,
+            raw=raw,
         )  # fmt: skip
+        self._ledger.enter(made)
+        for _, other in twins:
+            self._ledger.enter(replace(made, path=named(self._directory, other.path), values=()))
         return self._ledger.found()
 
     def _btree(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:

@@ -38,6 +38,10 @@ class Sources:
         }
         self._any = Source(tuple(plan.rules))
 
+    def own(self, database: Database) -> bool:
+        """Whether the rules are of this database."""
+        return database.oid == self._database
+
     def compared(self, database: Database, relation: Relation) -> bool:
         """Whether the comparison reads the rows of a relation."""
         return bool(database.oid == self._database and relation.address and relation.kind in "rm")

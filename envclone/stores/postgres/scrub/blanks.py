@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from envclone.forked import fork_map, processors
+from envclone.forked import fork_map, workers
 from envclone.stores.postgres.catalog.layout import Relation
 from envclone.stores.postgres.format import deform, varlena
 from envclone.stores.postgres.format.checksum import page_checksums
@@ -76,7 +76,8 @@ class Eraser:
                 self._data / heap.relation.path, self._page_size, segment_pages=self._segment_pages, at_once=_AT_ONCE
             )
         ]
-        yield from fork_map(lambda job: (job[0], self._erase(heaps[job[0]], job[1])), jobs, processors())
+        size = sum(extent.pages for _, extent in jobs) * self._page_size
+        yield from fork_map(lambda job: (job[0], self._erase(heaps[job[0]], job[1])), jobs, workers(size))
 
     def _erase(self, heap: Heap, extent: Extent) -> Erased:
         done, relation = Erased(), heap.relation
