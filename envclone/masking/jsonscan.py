@@ -17,15 +17,19 @@ Path = tuple[str, ...]
 """The way to a leaf: `.key` for an object's member, `[*]` for any element of an array."""
 
 _BLANK = r"[ \t\n\r]*"
-_LITERAL = r'"(?:[^"\\\x00-\x1f]+|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*"'
+_LITERAL = r'"(?:[^"\\\x00-\x1f]++|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
+_SCALAR = (
+    rf"(?P<string>{_LITERAL})"
+    r"|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
+    r"|(?P<bool>true|false)|(?P<null>null)"
+)
 _SPACE = re.compile(_BLANK)
 _STRING = re.compile(_LITERAL)
 _KEY = re.compile(rf"{_BLANK}({_LITERAL}){_BLANK}:")
-_VALUE = re.compile(
-    rf"{_BLANK}(?:(?P<string>{_LITERAL})"
-    r"|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)"
-    r"|(?P<bool>true|false)|(?P<null>null)|(?P<open>[{\[]))"
-)
+_VALUE = re.compile(rf"{_BLANK}(?:{_SCALAR}|(?P<open>[{{\[]))")
+_MEMBER = re.compile(rf"{_BLANK}({_LITERAL}){_BLANK}:{_BLANK}(?:{_SCALAR}){_BLANK}[,}}\]]")
+_ELEMENT = re.compile(rf"{_BLANK}(?:{_SCALAR}){_BLANK}[,}}\]]")
+"""A scalar in an object or an array and the sign behind it, together; what these do not match goes step by step."""
 _AFTER = re.compile(rf"{_BLANK}[,}}\]]")
 _EMPTY_OBJECT = re.compile(_BLANK + "}")
 _EMPTY_ARRAY = re.compile(_BLANK + r"\]")
@@ -54,6 +58,7 @@ class Scalar(NamedTuple):
 def scan(text: str) -> Iterator[Scalar]:
     """Every scalar of a JSON document, in order. Raises Invalid where the text is no JSON."""
     value_at, after_at = _VALUE.match, _AFTER.match  # the inner loop of masking: one match per token
+    member_at, element_at = _MEMBER.match, _ELEMENT.match
     position = 0
     # one entry per open container: the path of what stands in it, and whether it is an object
     stack: list[tuple[Path, bool]] = []
@@ -64,6 +69,7 @@ def scan(text: str) -> Iterator[Scalar]:
             raise Invalid(f"no value at character {_space(text, position)}")
         group = found.lastgroup or ""
         position = found.end()
+        inside = False
         if group == "open":
             is_object = text[position - 1] == "{"
             empty = (_EMPTY_OBJECT if is_object else _EMPTY_ARRAY).match(text, position)
@@ -71,27 +77,36 @@ def scan(text: str) -> Iterator[Scalar]:
                 if len(stack) == DEEPEST:
                     raise Invalid(f"more than {DEEPEST} levels at character {position}")
                 stack.append((path, is_object))
-                position, path = _member(text, position, path, is_object)
-                continue
-            position = empty.end()
+                inside = True
+            else:
+                position = empty.end()
         else:
             yield Scalar(path, group, found.start(group), position)
-        while True:  # after a value: the next one, or the end of what holds it
-            found = after_at(text, position)
-            if not stack:
-                if _space(text, position) != len(text):
-                    raise Invalid(f"text after the end, at character {_space(text, position)}")
-                return
-            if found is None:
-                raise Invalid(f"a comma or a closing bracket is missing at character {_space(text, position)}")
-            position = found.end()
+        while True:
+            if not inside:  # after a value: the next one, or the end of what holds it
+                found = after_at(text, position)
+                if not stack:
+                    if _space(text, position) != len(text):
+                        raise Invalid(f"text after the end, at character {_space(text, position)}")
+                    return
+                if found is None:
+                    raise Invalid(f"a comma or a closing bracket is missing at character {_space(text, position)}")
+                position = found.end()
+            else:  # where a value must follow
+                holder, is_object = stack[-1]
+                found = member_at(text, position) if is_object else element_at(text, position)
+                if found is None:
+                    position, path = _member(text, position, holder, is_object)
+                    break
+                start, end = found.span(found.lastindex or 0)
+                yield Scalar(_below(holder, found[1] if is_object else "[*]"), found.lastgroup or "", start, end)
+                position = found.end()
             char = text[position - 1]
-            if char == ",":
-                position, path = _member(text, position, *stack[-1])
-                break
-            if char != ("}" if stack[-1][1] else "]"):
-                raise Invalid(f"a comma or a closing bracket is missing at character {position - 1}")
-            stack.pop()
+            inside = char == ","
+            if not inside:
+                if char != ("}" if stack[-1][1] else "]"):
+                    raise Invalid(f"a comma or a closing bracket is missing at character {position - 1}")
+                stack.pop()
 
 
 def decode(literal: str) -> str:

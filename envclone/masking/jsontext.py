@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple, Protocol, runtime_checkable
 
@@ -155,6 +156,13 @@ def _path_rules(rules: tuple[JsonRule, ...]) -> PathRules:
     return PathRules(rules)
 
 
+class Left(Enum):
+    """What becomes of scalars that nothing masks."""
+
+    AS_IT_IS = 0
+    NULL = 1
+
+
 class JsonMasker:
     """Masks batches of one field's documents: each domain sees all its strings of a batch at once."""
 
@@ -167,29 +175,39 @@ class JsonMasker:
         """The documents with their leaves replaced, in order."""
         wanted: dict[tuple[str, str], list[str]] = {}
         plans: list[list[tuple[Scalar, tuple[str, str] | None, int]]] = []
+        decided: dict[tuple[Path, str], tuple[str, str] | Left] = {}
         for text in texts:
             plan: list[tuple[Scalar, tuple[str, str] | None, int]] = []
-            for scalar, rule in self.decisions(text):
-                mask = self._masks_for(rule.domain)
-                if mask is None:
-                    plan.append((scalar, None, 0))
-                elif self._applies(mask, scalar, rule):
-                    values = wanted.setdefault((rule.domain, scalar.kind), [])
-                    literal = text[scalar.start : scalar.end]
-                    values.append(decode(literal) if scalar.kind == "string" else literal)
-                    plan.append((scalar, (rule.domain, scalar.kind), len(values) - 1))
+            try:
+                for scalar in scan(text):
+                    path, kind, start, end = scalar
+                    key = decided.get((path, kind))
+                    if key is None:
+                        key = decided[path, kind] = self._key(scalar)
+                    if key is Left.AS_IT_IS:
+                        continue
+                    if key is Left.NULL:
+                        plan.append((scalar, None, 0))
+                        continue
+                    values = wanted.setdefault(key, [])
+                    literal = text[start:end]
+                    values.append(decode(literal) if kind == "string" else literal)
+                    plan.append((scalar, key, len(values) - 1))
+            except Invalid as exc:
+                raise _invalid(self._field, exc) from None
             plans.append(plan)
         masked = {key: self._mask_values(*key, values) for key, values in wanted.items()}
         return [_splice(text, plan, masked) for text, plan in zip(texts, plans, strict=True)]
 
-    def decisions(self, text: str) -> Iterator[tuple[Scalar, JsonRule]]:
-        """Every scalar but nulls with the rule that decides it. Raises UnsafeError."""
-        try:
-            for scalar in scan(text):
-                if scalar.kind != "null":
-                    yield scalar, self._decide(scalar.path)
-        except Invalid as exc:
-            raise _invalid(self._field, exc) from None
+    def _key(self, scalar: Scalar) -> tuple[str, str] | Left:
+        """With whom the scalars of a path and a kind are masked. Raises UnsafeError."""
+        if scalar.kind == "null":
+            return Left.AS_IT_IS
+        rule = self._decide(scalar.path)
+        mask = self._masks_for(rule.domain)
+        if mask is None:
+            return Left.NULL
+        return (rule.domain, scalar.kind) if self._applies(mask, scalar, rule) else Left.AS_IT_IS
 
     def decided(self, text: str) -> Iterator[tuple[str, str, JsonRule]]:
         """Kind and value of every scalar but nulls, with the rule that decides it. Raises UnsafeError."""

@@ -187,3 +187,9 @@ def test_a_batch_is_masked_at_once() -> None:
     masked = mask_many(['{"a":"xy"}', '["pq","rs"]'], [JsonRule("$.**", "d")], lambda _: Counting())
     assert masked == ['{"a":"yx"}', '["qp","sr"]']
     assert calls == [3]
+
+
+@pytest.mark.parametrize("text", ['"' + "a" * 200, '{"k": "' + "a" * 200, '["' + "a" * 200 + "\n", '{"' + "a" * 200])
+def test_a_string_without_an_end_is_refused_at_once(text: str) -> None:
+    with pytest.raises(UnsafeError, match="no valid JSON"):
+        mask_json(text, [JsonRule("$.**", "text")], MaskSet(KEY, {}).mask_for)
