@@ -59,7 +59,7 @@ branches: {{ttl: 1h, max: 50}}
 
 
 def fill(dsn: str, size: int) -> None:
-    """Make a database of about `size` bytes: some people, and incompressible filler."""
+    """Make a database with `size` bytes of incompressible filler beside some people and what the server has itself."""
     with psycopg.connect(dsn, autocommit=True) as conn:
         conn.execute("SET synchronous_commit = off")
         conn.execute("CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE)")
@@ -69,11 +69,11 @@ def fill(dsn: str, size: int) -> None:
         conn.execute("CREATE TABLE filler (id bigint, data bytea)")
         conn.execute("ALTER TABLE filler ALTER data SET STORAGE EXTERNAL")
         step = 64 * 2**20
-        for done in range(0, max(size - step, step), step):
+        for done in range(0, size, step):
             conn.execute(
                 "INSERT INTO filler SELECT g, decode(repeat(md5(g::text || %s), 1000), 'hex')"
                 " FROM generate_series(1, %s) g",
-                (str(done), step // 16_500),
+                (str(done), min(step, size - done) // 16_500),
             )
         conn.execute("CHECKPOINT")
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from envclone.address import joined
 from envclone.errors import ConfigError, EnvcloneError, UnsafeError
+from envclone.forked import fork_map, processors
 from envclone.masking.jsonscan import render
 from envclone.masking.shown import KeyCounter
 from envclone.models import (
@@ -148,11 +149,18 @@ class QdrantSession:
                 continue
             keys = digest.masked_keys(collection, plan.rules)
             mask = masks.field(rule)
+            workers = processors() if masks.separable(rule) else 1
+
+            def work(segment: Segment, mask: FieldMask = mask, keys: Names[str] = keys) -> _Written:
+                written = _rewrite(segment, mask)
+                written.indexes = indexes.drop(segment, keys)
+                return written
+
             for shard in collection.shards():
                 rebuild = 0
-                for segment in shard.segments():
-                    written = _rewrite(segment, mask)
-                    rebuild += indexes.drop(segment, keys)
+                # each segment is a directory of its own, and the engine has none of them open
+                for written in fork_map(work, list(shard.segments()), workers):
+                    rebuild += written.indexes
                     rows[name] = rows.get(name, 0) + written.records
                     values[name] = values.get(name, 0) + written.changed
                     moved += written.moved
