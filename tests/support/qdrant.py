@@ -139,6 +139,9 @@ class TextMasks:
 
         return masked
 
+    def separable(self, rule: FieldRule) -> bool:
+        return True
+
     def _walk(self, value: Any, path: str, paths: set[str]) -> Any:
         if isinstance(value, dict):
             return {key: self._walk(item, f"{path}.{key}", paths) for key, item in value.items()}
