@@ -17,6 +17,7 @@ from envclone.masking.shown import general, is_plain
 from envclone.models import Field, FieldKind, Inventory, ProgressEvent, RawSnapshot
 from envclone.pool.workdir import workdir
 from envclone.project import Project
+from envclone.scan.holders import holders_of
 from envclone.scan.propose import Proposal, Sample, propose, surest
 from envclone.scan.values import look
 
@@ -87,6 +88,7 @@ def scan_session(
     missing = _all(inventory) if missing is None else missing
     fields = [inventory.fields[address] for address in inventory.fields if address in missing]
     samples = _samples(session, inventory, fields)
+    holders = holders_of(inventory, {a: its[""].texts for a, its in samples.items() if "" in its})
     out: list[Proposal] = []
     for i, field in enumerate(fields):
         if project is not None:
@@ -101,7 +103,7 @@ def scan_session(
         wanted = missing[field.address]
         if field.kind is FieldKind.JSON and "" not in wanted:
             its = {path: its.get(path, Sample()) for path in wanted}
-        out += propose(field, its, second, _hidden_keys(field))
+        out += propose(field, its, second, _hidden_keys(field), holders.get(Address.parse(field.address).holder))
     return surest(out, inventory)
 
 

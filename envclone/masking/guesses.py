@@ -67,8 +67,11 @@ _BY_NAME = (
     ),
 )
 _PEOPLE = re.compile(
-    r"customer|user|employee|people|person|contact|member|author|agent|patient|student|artist|lead|staff"
+    r"(customer|user|employee|people|person|contact|member|author|agent|patient|student|artist|lead|staff|client)(s|e?n)?"
+    r"(_?(profile|info|detail|data|account|record|table|list)s?)?(_?\d+)?$"
 )
+"""Whose table it is: what its name ends in counts, for the devices of users are nobody."""
+_FIRMS = re.compile(r"(organi[sz]ation|compan(y|ie)|employer|firm|tenant|workspace|vendor|supplier)s?$")
 _PART = re.compile(
     r"(^|_)(first|given|fore|last|family|sur|middle|maiden|second)_?names?$|^(first|last|middle)$|^[fl]name$|"
     r"^(vorname|nachname|prenom|apellidos?|nombre|nom|cognome)$"
@@ -152,6 +155,8 @@ def _plain(name: str) -> str:
 def by_name(name: str, holder: str = "") -> str:
     """The domain that a name tells of, in a table or document of the name `holder`; '' when it tells of nothing."""
     plain = _plain(name)
-    if plain in ("name", "title") and _PEOPLE.search(holder.lower()):
+    if plain in ("name", "title") and _PEOPLE.search(_plain(holder)):
         return "person" if plain == "name" else "keep"
+    if plain == "name" and _FIRMS.search(_plain(holder)):
+        return "company"
     return next((domain for domain, pattern in _BY_NAME if pattern.search(plain)), "")

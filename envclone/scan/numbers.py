@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
 from envclone.masking.finance import luhn_valid
 
-__all__ = ["pass_as_ids"]
+__all__ = ["article_numbers", "pass_as_ids"]
 
 _CARDS = range(14, 20)
 _PART = 0.6
@@ -50,6 +50,22 @@ def pass_as_ids(values: Sequence[str]) -> bool:
     return sum(bool(_NIR.fullmatch(number)) for number in numbers) >= _PART * len(numbers)
 
 
+def article_numbers(values: Collection[str]) -> bool:
+    """Whether nearly all of these are numbers of goods: GTIN or ISBN of 8, 12 or 13 digits, the check digit right.
+
+    Those that begin as a Swiss person's do (756) are not.
+    """
+    digits = [value.strip().replace("-", "") for value in values]
+    valid = _check("ean")
+    right = sum(
+        len(number) in (8, 12, 13) and number.isdecimal() and not number.startswith("756") and valid(number)
+        for number in digits
+    )
+    return len(digits) >= _FEWEST_GOODS and right >= _ALL * len(digits)
+
+
+_FEWEST_GOODS = 5
+_ALL = 0.95
 _NIR = re.compile(r"[12]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{8}")
 
 

@@ -14,10 +14,11 @@ from envclone.masking.guesses import by_name, guess, looks_like_embedding, remov
 from envclone.masking.kinds import KINDS, fits
 from envclone.masking.shown import shape
 from envclone.models import Field, FieldKind, Inventory
-from envclone.scan.numbers import pass_as_ids
+from envclone.scan.numbers import article_numbers, pass_as_ids
 from envclone.scan.values import Looks, look, persons
+from envclone.scan.vocabulary import identifiers, listed
 
-__all__ = ["Proposal", "Sample", "propose", "surest"]
+__all__ = ["Holder", "Proposal", "Sample", "propose", "surest"]
 
 _NUMERIC = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8", "bool"))
 _INTEGERS = frozenset(("int2", "int4", "int8", "numeric"))
@@ -26,6 +27,8 @@ _OF_NUMBERS = frozenset(
 )
 _TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
 _SHORTEST = 2
+_FEWEST_KEYS = 3
+"""Keys of documents from which on they are taken for names."""
 _SURE = 0.65
 """Below that a person should look at a proposal."""
 _ENOUGH = 20
@@ -38,6 +41,17 @@ class Sample:
 
     texts: Sequence[str] = ()
     numbers: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What is known of the table that a field stands in.
+
+    `lookup`: a few rows that others refer to. `personal`: another of its columns is a person's without doubt.
+    """
+
+    lookup: bool = False
+    personal: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,7 @@ def propose(
     samples: Mapping[str, Sample],
     second: Mapping[str, Looks] | None = None,
     keys: Sequence[str] = (),
+    holder: Holder | None = None,
 ) -> list[Proposal]:
     """The proposals for one field: one, or for JSON one per path.
 
@@ -95,13 +110,13 @@ def propose(
         why = f"its keys look like {seen}, and keys are not masked"
         return [Proposal(field.address, "", field.type, removed(field), 0.8, why, "")]
     if field.kind is FieldKind.JSON and samples:
-        found = [_one(field, path, sample, second or {}) for path, sample in sorted(samples.items())]
+        found = [_one(field, path, sample, second or {}, holder) for path, sample in sorted(samples.items())]
         held = {one.path: one.what for one in field.holds}
         return [
             replace(one, domain="keep", why=_KEPT_BY_NAME[held[one.path]], shape="") if one.path in held else one
             for one in found
         ]
-    return [_one(field, "", samples.get("", Sample()), second or {})]
+    return [_one(field, "", samples.get("", Sample()), second or {}, holder)]
 
 
 def surest(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal]:
@@ -131,29 +146,80 @@ def _of_persons(keys: Sequence[str]) -> str:
     if not keys:
         return ""
     seen = look(keys)
-    if seen is not None and seen.kind not in ("keep", "text", "json", "date", "url"):
+    guessed = seen is not None and seen.kind in ("person", "username", "company") and len(keys) < _FEWEST_KEYS
+    if seen is not None and not guessed and seen.kind not in ("keep", "text", "json", "date", "url"):
         return f"values of the domain {seen.kind}"
     return "e-mail addresses" if any("@" in key for key in keys) else ""
 
 
-def _one(field: Field, path: str, sample: Sample, second: Mapping[str, Looks]) -> Proposal:
-    name, holder = _names(field, path)
-    told = by_name(name, holder)
-    seen = look(sample.texts) if _has_text(field) else None
+def _one(
+    field: Field, path: str, sample: Sample, second: Mapping[str, Looks], holder: Holder | None = None
+) -> Proposal:
+    name, of = _names(field, path)
+    told = by_name(name, of)
+    seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
-    domain, confidence, why = _decide(field, path, sample, told, seen, other)
+    where = Holder() if path or holder is None else holder
+    nobodys = _nobodys(field, sample, told, seen, where) if _has_text(field) else None
+    domain, confidence, why = nobodys or _decide(field, path, sample, told, seen, other, where)
     example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])
     return Proposal(field.address, path, field.type, domain, round(confidence, 2), why, example, base=field.base)
 
 
+_IDENTITIES = frozenset(
+    ("email", "phone", "person", "username", "iban", "card", "national_id", "ip", "mac", "secret", "address", "company")
+)
+_GUESSED = frozenset(("person", "username", "text", "keep", "company", "national_id", "phone"))
+"""What values are taken for without a sign that is theirs alone."""
+_CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension)$")
+
+
+def _nobodys(
+    field: Field, sample: Sample, told: str, seen: Looks | None, holder: Holder
+) -> tuple[str, float, str] | None:
+    """That a field is nobody's, when its values stand in a closed list, are names of a program, or are looked up."""
+    values = {value for value in sample.texts if value.strip()}
+    personal = told in _IDENTITIES
+    if not values:
+        return None
+    if said := listed(values, personal=personal):
+        return "keep", 0.85, f"its values are {said}"
+    if seen is not None and seen.kind not in _GUESSED:
+        return None
+    if article_numbers(values) and not personal:
+        return "keep", 0.8, "its values are article numbers with the right check digit"
+    if personal or holder.personal or persons(values):
+        return None
+    named = _CODES.search(Address.parse(field.address).name.lower()) is not None
+    of_names = seen is not None and seen.kind in ("username", "person") and seen.part >= _OFTEN
+    if identifiers(values) and (named or not of_names) and (named or field.unique or holder.lookup):
+        return "keep", 0.75 if named else 0.7, "its values are a program's names, and nobody stands beside them"
+    if named and not of_names and not any(" " in value.strip() for value in values):
+        return "keep", 0.7, "a code by its name, and nobody stands beside it"
+    if holder.lookup and field.unique and (seen is None or seen.kind in ("person", "username", "keep")):
+        return "keep", 0.7, "the name of something that other tables refer to, in a short table without persons"
+    if holder.lookup and seen is not None and seen.kind in ("person", "username"):
+        return "text", 0.5, f"{seen.why}, in a short table that others refer to: free text is the safe choice"
+    return None
+
+
+_OFTEN = 0.6
+
+
 def _decide(
-    field: Field, path: str, sample: Sample, told: str, seen: Looks | None, other: Looks | None
+    field: Field,
+    path: str,
+    sample: Sample,
+    told: str,
+    seen: Looks | None,
+    other: Looks | None,
+    holder: Holder,
 ) -> tuple[str, float, str]:
     """The domain, how sure it is, and why."""
     if path and not any(sample.texts):
         return _number_in_json(sample, told)
     if not _has_text(field) and not path:
-        return _by_type(field, sample)
+        return _by_type(field, sample, holder)
     if seen is not None and seen.kind != "keep" and not (seen.kind == "person" and told in _OTHER_NAMES):
         domain, confidence, why = seen.kind, 0.6 + 0.35 * seen.part, seen.why
         if told == domain:
@@ -184,7 +250,7 @@ def _several_words(values: Sequence[str]) -> bool:
     return len(present) >= _ENOUGH and len(set(present)) > len(present) / 2 and several > len(present) / 2
 
 
-def _by_type(field: Field, sample: Sample) -> tuple[str, float, str]:
+def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, str]:
     """For what is no text: by its type, its name, and for integers by what passes as somebody's number."""
     domain = guess(field)
     base = field.base.removesuffix("[]")
@@ -199,6 +265,8 @@ def _by_type(field: Field, sample: Sample) -> tuple[str, float, str]:
         return removed(field), 0.7, "its values are names of persons"
     if base in _OF_NUMBERS and pass_as_ids([n for text in sample.texts for n in _digits(text)]):
         return removed(field), 0.7, "most of its numbers pass as national ids"
+    if domain == "number" and not holder.personal and Address.parse(field.address).name.lower() == "weight":
+        return "keep", 0.7, "a weight, and nobody stands beside it"
     if base in _NUMERIC and domain not in (*_TELLING, "integer", "redact"):
         return "keep", 0.7, f"a number of type {field.type}"
     return domain, 0.8 if domain != "keep" else 0.6, f"its name and its type {field.type}"

@@ -34,9 +34,13 @@ _FEW = 0.6
 _MOST = 0.8
 _WORDS_OF_A_TEXT = 5
 _FEW_DIFFERENT = 12
+_FEWEST = 8
+"""Different values from which on dictionaries tell something."""
 _REPEATED = 10
 _PARTLY = 0.4
 _SOME = 0.3
+_PARTLY_FULL = 0.15
+_CLEAR = 0.9
 
 
 class Looks(NamedTuple):
@@ -47,8 +51,11 @@ class Looks(NamedTuple):
     why: str
 
 
-def look(values: Sequence[str]) -> Looks | None:
-    """What most of these values are; None when that cannot be told. Blank values do not count."""
+def look(values: Sequence[str], told: str = "") -> Looks | None:
+    """What most of these values are; None when that cannot be told. Blank values do not count.
+
+    `told` is what the column's name says: few values that its name does not speak for are no persons or companies.
+    """
     sample = [value.strip() for value in values if value and value.strip()]
     if not sample:
         return None
@@ -58,7 +65,21 @@ def look(values: Sequence[str]) -> Looks | None:
         part = sum(map(check, sample)) / len(sample)
         if part >= _MOST or (part >= _FEW and kind in ("email", "iban", "card", "national_id")):
             return Looks(kind, part, f"{part:.0%} of {len(sample)} {told}")
-    return _prose(sample)
+    seen = _prose(sample)
+    if seen is not None and seen.kind in ("person", "company", "username") and told != seen.kind:
+        different = set(sample)
+        clear = seen.part >= _CLEAR and len(different) > 2
+        if len(different) < _FEWEST and not clear and not all(map(_is_full_name, different)):
+            return None
+        if seen.kind == "person" and seen.part < _FEW and sum(map(_is_full_name, sample)) < _PARTLY_FULL * len(sample):
+            return Looks("text", 0.5, seen.why)
+    return seen
+
+
+def _is_full_name(value: str) -> bool:
+    """Two words or more, and all of them names."""
+    words = [word for word in _WORD.findall(value.lower()) if word not in TITLES and len(word) > 1]
+    return len(words) > 1 and all(is_name(word) and word not in WORDS_FIRST for word in words)
 
 
 def _prose(sample: Sequence[str]) -> Looks | None:
@@ -122,7 +143,7 @@ def _is_company(value: str) -> bool:
 
 def _is_phone(value: str) -> bool:
     digits = sum(c.isdigit() for c in value)
-    if not 7 <= digits <= 15 or not _PHONE.fullmatch(value) or _DATE.match(value):
+    if not 7 <= digits <= 15 or not _PHONE.fullmatch(value) or _DATE.match(value) or re.match(r"000\d+$", value):
         return False
     return value[0] in "+(" or value.startswith("0") or bool(re.search(r"\d[\s().\-/]+\d", value))
 
@@ -153,7 +174,7 @@ _CHECKS: Sequence[tuple[str, str, Callable[[str], bool]]] = (
     ("email", "are e-mail addresses", lambda v: _EMAIL.fullmatch(v) is not None),
     ("url", "are URLs", lambda v: _URL.fullmatch(v) is not None),
     ("ip", "are IP addresses", is_ip),
-    ("mac", "are hardware addresses", lambda v: is_mac(v) and not v.isdecimal()),
+    ("mac", "are hardware addresses", lambda v: is_mac(v) and not v.isalnum()),
     ("uuid", "are UUIDs", lambda v: _UUID.fullmatch(v) is not None),
     ("iban", "are IBANs with the right check digits", iban_valid),
     ("card", "are card numbers with the right check digit", _is_card),

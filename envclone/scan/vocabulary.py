@@ -1,0 +1,165 @@
+"""Closed lists that columns are made of: time zones, countries, currencies, locales, methods, statuses. Nobody's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from functools import cache
+
+__all__ = ["identifiers", "listed"]
+
+_MOST = 0.9
+
+
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_METHODS = frozenset(("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "CONNECT", "TRACE"))
+_MIME = re.compile(r"(?:application|audio|font|image|message|model|multipart|text|video)/[\w.+-]+(?:;.*)?")
+_LOCALE = re.compile(r"([a-z]{2,3})(?:[-_]([A-Za-z]{4}))?(?:[-_]([A-Za-z]{2}|\d{3}))?(?:\.[\w-]+)?")
+_LANGUAGES = _set(
+    """
+    aa ab af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv cy da de dv dz ee el en
+    eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr ht hu hy hz ia id ie ig ii ik io is it iu ja
+    jv ka kg ki kj kk kl km kn ko kr ks ku kv kw ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb
+    nd ne ng nl nn no nr nv ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq
+    sr ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi yo za zh zu zt eng
+    deu ger fra fre spa ita por nld dut jpn zho chi rus pol
+    """
+)
+_CURRENCIES = _set(
+    """
+    AED AFN ALL AMD ANG AOA ARS AUD AWG AZN BAM BBD BDT BGN BHD BIF BMD BND BOB BRL BSD BTN BWP BYN BZD CAD CDF CHF
+    CLP CNY COP CRC CUP CVE CZK DJF DKK DOP DZD EGP ERN ETB EUR FJD FKP GBP GEL GHS GIP GMD GNF GTQ GYD HKD HNL HTG
+    HUF IDR ILS INR IQD IRR ISK JMD JOD JPY KES KGS KHR KMF KPW KRW KWD KYD KZT LAK LBP LKR LRD LSL LYD MAD MDL MGA
+    MKD MMK MNT MOP MRU MUR MVR MWK MXN MYR MZN NAD NGN NIO NOK NPR NZD OMR PAB PEN PGK PHP PKR PLN PYG QAR RON RSD
+    RUB RWF SAR SBD SCR SDG SEK SGD SHP SLE SOS SRD SSP STN SVC SYP SZL THB TJS TMT TND TOP TRY TTD TWD TZS UAH UGX
+    USD UYU UZS VES VND VUV WST XAF XCD XOF XPF YER ZAR ZMW ZWL BTC ETH
+    """
+)
+_COUNTRIES_3 = _set(
+    """
+    ABW AFG AGO AIA ALA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH BLM
+    BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPV CRI CUB CUW CXR
+    CYM CYP CZE DEU DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM GAB GBR GEO GGY GHA GIB
+    GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY HKG HMD HND HRV HTI HUN IDN IMN IND IOT IRL IRN IRQ ISL ISR ITA
+    JAM JEY JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA
+    MDG MDV MEX MHL MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR
+    NPL NRU NZL OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK PRT PRY PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS
+    SHN SJM SLB SLE SLV SMR SOM SPM SRB SSD STP SUR SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON
+    TTO TUN TUR TUV TWN TZA UGA UKR UMI URY USA UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM YEM ZAF ZMB ZWE
+    """
+)
+_COLORS = _set(
+    """
+    amber aqua azure beige black blue bronze brown burgundy charcoal chartreuse coral cream crimson cyan emerald
+    fuchsia gold gray green grey hazel indigo ivory jade khaki lavender lilac lime magenta maroon mint navy ochre
+    olive orange orchid peach pink plum purple red rose ruby rust salmon sand scarlet scarlett silver tan taupe
+    teal turquoise violet white yellow
+    """
+)
+_WORDS = _set(
+    """
+    abandoned accepted active added admin agent allow allowed anonymous api app approved archived assigned
+    assistant author automatic available back backend basic billing blocked bot bounced browser bug business call
+    cancel canceled cancelled cart chat checked checkout child client closed complete completed confirmed contact
+    created credit critical customer daily dark debit default deferred delete deleted delivered delivery denied
+    deny desktop direct disabled discarded done download draft edit editor email employee enabled error event
+    expired external facebook failed false fax female file finished form free frontend function google guest hidden
+    high home hourly html image import important in inactive inbound incoming info ingest initial input integer
+    internal invited invoice issue job json late lead ldap light locked login low mail male manager manual member
+    merged message mobile moderator monthly new no none normal note notification off ok on open optional order
+    organization other out outbound outgoing overdue owner page paid partial paused pending phone post priority
+    private pro processed processing prod production public published queued read ready reader received refunded
+    rejected removed requested required resolved retry returned review reviewed role root running sale scheduled
+    select sent shipped shipping signup sms solved spam staff staging start started status stop stopped string
+    submitted success succeeded support suspended system task team test text ticket tool trial true twitter unknown
+    unpaid unread update updated upload urgent user valid verified view viewer visible waiting warning web webhook
+    weekly won work write yearly yes yellow
+    """
+)
+"""Words that statuses, roles, channels and kinds are called by."""
+_IDENTIFIER = re.compile(
+    r"[a-z][a-z0-9]*(?:(?:[_.:/\-]|::)[a-z0-9]+)*|[A-Z][A-Za-z]+(?:::[A-Z][A-Za-z]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
+)
+_LONG_NUMBER = re.compile(r"\d{4}")
+_WORD = re.compile(r"[^\W\d_]+")
+
+
+def listed(values: Collection[str], *, personal: bool = False) -> str:
+    """Which closed list most of these different values stand in, in words; '' when in none.
+
+    `personal` is whether the column is called like a person's: then lists whose words are names too do not count.
+    """
+    present = {value.strip() for value in values if value.strip()}
+    if not present:
+        return ""
+    for said, of_names, stands in _LISTS:
+        if (not of_names or not personal) and sum(map(stands, present)) >= _MOST * len(present):
+            return said
+    return ""
+
+
+def identifiers(values: Collection[str]) -> bool:
+    """Whether these are names that a program gave: `customer_ticket_create`, `admin.user`, `UserAgent::Base`."""
+    present = [value.strip() for value in values if value.strip()]
+    return bool(present) and all(
+        len(value) <= 80 and _IDENTIFIER.fullmatch(value) is not None and not _LONG_NUMBER.search(value)
+        for value in present
+    )
+
+
+def _is_locale(value: str) -> bool:
+    found = _LOCALE.fullmatch(value)
+    return found is not None and found[1] in _LANGUAGES
+
+
+def _is_words(value: str) -> bool:
+    words = _WORD.findall(value.lower())
+    return 0 < len(words) <= 3 and all(word in _WORDS for word in words) and not re.search(r"\d{3}", value)
+
+
+def _is_country(value: str) -> bool:
+    return value.casefold() in _country_names()
+
+
+@cache
+def _zones() -> frozenset[str]:
+    from zoneinfo import available_timezones
+
+    return frozenset(available_timezones())
+
+
+@cache
+def _country_names() -> frozenset[str]:
+    """The names of countries in every language that the numbering plans' table has."""
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
+    names: set[str] = set()
+    regions: Mapping[str, Mapping[str, str]] = LOCALE_DATA
+    for of_region in regions.values():
+        names.update(name.casefold() for name in of_region.values() if not name.startswith("*"))
+    return frozenset(names)
+
+
+@cache
+def _country_codes() -> frozenset[str]:
+    from phonenumbers.geodata.locale import LOCALE_DATA
+
+    return frozenset(LOCALE_DATA)
+
+
+_LISTS: tuple[tuple[str, bool, Callable[[str], bool]], ...] = (
+    ("time zones", False, lambda v: v in _zones()),
+    ("HTTP methods", False, lambda v: v in _METHODS),
+    ("media types", False, lambda v: _MIME.fullmatch(v) is not None),
+    ("words of statuses and roles", False, _is_words),
+    ("currencies", True, lambda v: v in _CURRENCIES),
+    ("countries' codes", True, lambda v: v in _country_codes()),
+    ("countries' codes", True, lambda v: v in _COUNTRIES_3),
+    ("locales", True, _is_locale),
+    ("countries", True, _is_country),
+    ("colours", True, lambda v: v.casefold() in _COLORS),
+)
+"""What each list is called, whether its words are people's names, too, and what stands in it."""

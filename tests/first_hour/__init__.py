@@ -1,0 +1,1 @@
+"""The first hour: three applications' databases, from `envclone init --from` to *reproduced*."""
