@@ -17,6 +17,7 @@ from envclone.masking.shown import general, is_plain
 from envclone.models import Field, FieldKind, Inventory, ProgressEvent, RawSnapshot
 from envclone.pool.workdir import workdir
 from envclone.project import Project
+from envclone.scan.echoes import without_echoes
 from envclone.scan.holders import holders_of
 from envclone.scan.propose import Proposal, Sample, propose, surest
 from envclone.scan.values import look
@@ -104,7 +105,7 @@ def scan_session(
         if field.kind is FieldKind.JSON and "" not in wanted:
             its = {path: its.get(path, Sample()) for path in wanted}
         out += propose(field, its, second, _hidden_keys(field), holders.get(Address.parse(field.address).holder))
-    return surest(out, inventory)
+    return surest(without_echoes(out, samples, inventory), inventory)
 
 
 def require_writable(project: Project, environment: str) -> None:

@@ -9,6 +9,7 @@ from envclone.models import Field, FieldKind, FieldRule, JsonRule
 
 __all__ = [
     "ANY",
+    "DATES",
     "HOOKS",
     "IDENTITIES",
     "KINDS",

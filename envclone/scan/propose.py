@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 
 from envclone.address import Address
 from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
-from envclone.masking.kinds import KINDS, fits
+from envclone.masking.kinds import DATES, KINDS, fits
 from envclone.masking.shown import shape
 from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.numbers import article_numbers, pass_as_ids
@@ -226,7 +226,7 @@ def _decide(
             confidence, why = min(0.99, confidence + 0.05), f"{why}, and its name says so"
         elif domain in ("text", "username", "person") and told not in ("", "keep", "text"):
             domain, confidence, why = told, 0.75, f"its name; {seen.why}"
-    elif other is not None and told in ("", "text"):
+    elif other is not None and told in ("", "text") and (path or holder.personal or other.kind != "national_id"):
         domain, confidence, why = other.kind, 0.5 + 0.3 * other.part, other.why
     elif told and told != "keep":
         domain, confidence, why = told, 0.7, "its name"
@@ -269,7 +269,9 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
         return "keep", 0.7, "a weight, and nobody stands beside it"
     if base in _NUMERIC and domain not in (*_TELLING, "integer", "redact"):
         return "keep", 0.7, f"a number of type {field.type}"
-    return domain, 0.8 if domain != "keep" else 0.6, f"its name and its type {field.type}"
+    known = base in DATES or (base == "uuid" and (field.unique or bool(field.group)))
+    sure = 0.8 if domain != "keep" else 0.7 if known else 0.6
+    return domain, sure, f"its name and its type {field.type}"
 
 
 def _digits(text: str) -> list[str]:

@@ -1,0 +1,55 @@
+"""Columns that are to be kept and say again what a masked one beside them says: `hugo-boss` beside `Hugo Boss`."""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from envclone.address import Address
+from envclone.masking.kinds import KINDS, fits
+from envclone.models import FieldKind, Inventory
+from envclone.scan.propose import Proposal, Sample
+
+__all__ = ["without_echoes"]
+
+_SHORTEST = 6
+"""Letters and digits of a value that is looked for."""
+
+
+def without_echoes(
+    proposals: Sequence[Proposal], samples: Mapping[str, Mapping[str, Sample]], inventory: Inventory
+) -> list[Proposal]:
+    """The proposals, with a mask for each kept text in which a value of an identity of the same table is spelled."""
+    known: dict[str, dict[str, str]] = {}
+    for one in proposals:
+        if one.domain in KINDS and KINDS[one.domain].identity and not one.path:
+            its = known.setdefault(Address.parse(one.address).holder, {})
+            for value in samples.get(one.address, {}).get("", Sample()).texts:
+                if len(plain := _plain(value)) >= _SHORTEST and " " in value.strip():
+                    its.setdefault(plain, one.address)
+    return [_echo(one, known, samples, inventory) for one in proposals]
+
+
+def _echo(
+    one: Proposal,
+    known: Mapping[str, Mapping[str, str]],
+    samples: Mapping[str, Mapping[str, Sample]],
+    inventory: Inventory,
+) -> Proposal:
+    field = inventory.fields[one.address]
+    if one.domain != "keep" or one.path or one.named or field.kind is not FieldKind.TEXT:
+        return one
+    values = {_plain(v) for v in samples.get(one.address, {}).get("", Sample()).texts}
+    said = known.get(Address.parse(one.address).holder, {})
+    source = next((address for plain, address in said.items() if any(plain in value for value in values)), "")
+    if not source:
+        return one
+    domain = "username" if field.unique and fits("username", field) else "text"
+    return replace(one, domain=domain, confidence=0.6, why=f"it says again what {source} says")
+
+
+def _plain(value: str) -> str:
+    """Letters and digits alone, without case and accents."""
+    letters = unicodedata.normalize("NFKD", value.casefold())
+    return "".join(char for char in letters if char.isalnum())

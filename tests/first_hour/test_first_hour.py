@@ -1,0 +1,67 @@
+"""From a stranger's production to a reproduced incident, by the commands that a person types and what they print."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import shlex
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import psycopg
+import pytest
+
+from tests.first_hour import assistant, helpdesk, shop
+from tests.support.postgres import Production, production
+from tests.support.stack import Place, place
+
+PAGE = Path(__file__).parents[2] / "docs" / "first-hour.md"
+LETTERS = re.compile(r"[0-9a-f]{12}|:[\w-]{20,}@|\d[\d.:,]*")
+"""What differs from run to run: ids, passwords, ports, times, counts."""
+
+
+@contextlib.contextmanager
+def _stranger(schema: ModuleType) -> Iterator[tuple[Production, Place]]:
+    """A production with an application's database and an ordinary role, and an empty directory with a pool."""
+    with production(18) as server, place() as here:
+        server.create_database(schema.DATABASE)
+        with psycopg.connect(server.dsn_for(schema.DATABASE)) as conn:
+            schema.build(conn)
+            conn.execute("CREATE ROLE app LOGIN PASSWORD 'x'")
+            conn.execute("GRANT SELECT ON ALL TABLES IN SCHEMA public TO app")
+        here.env.update({"ENVCLONE_POOL": str(here.pool), "PROD_PG_DSN": server.dsn_for(schema.DATABASE)})
+        yield server, here
+
+
+@pytest.mark.parametrize("schema", [shop, assistant], ids=["shop", "assistant"])
+def test_five_commands_to_a_verdict(schema: ModuleType) -> None:
+    with _stranger(schema) as (server, here):
+        began = here.call("init", "--project", schema.DATABASE, "--from", "PROD_PG_DSN").stdout
+        assert "next: read the rules, then: envclone branch prod" in began
+        assert "to be decided" not in began
+        assert server.password not in here.file.read_text()
+        here.call("incident", "new", "1", "--sql", schema.QUESTION, "--role", "app")
+        recorded = here.call("incident", "record", str(here.directory / "incidents" / "1.yaml")).stdout
+        assert "next: envclone branch prod --incident 1" in recorded
+        assert "next: envclone replay 1" in here.call("branch", "prod", "--incident", "1").stdout
+        assert "incident 1: reproduced" in here.call("replay", "1").stdout
+        assert "prod-1: removed" in here.call("rm", "prod-1").stdout
+
+
+def test_the_page_shows_what_happens() -> None:
+    """Every command of docs/first-hour.md, typed as it stands there, prints what stands there."""
+    (transcript,) = re.findall(r"```console\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    steps = [one.split("\n", 1) for one in re.split(r"^\$ ", transcript, flags=re.MULTILINE)[1:]]
+    with _stranger(helpdesk) as (_, here):
+        for command, printed in steps:
+            words = shlex.split(command)
+            if words[0] != "envclone":
+                continue
+            done = here.call(*words[1:])
+            assert _plain(done.stdout, here) == _plain(printed, here), command
+
+
+def _plain(text: str, here: Place) -> list[str]:
+    text = text.replace(f"{here.directory}/", "/srv/desk/")
+    return [LETTERS.sub("#", line).rstrip() for line in text.splitlines() if line.strip()]
