@@ -28,7 +28,7 @@ __all__ = ["MaskSet"]
 
 _SHORTEST_KEY = 16
 _HOOK_BATCH = 8192
-_WORDS = "Anna went home. " * 100
+_WORDS = "Anna went home. " * 200
 """A text that has free text make all that it needs."""
 _OF_NAMES = ("person", "email", "username")
 
