@@ -23,7 +23,7 @@ from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
 from envclone.masking.parts import SHORTEST, Parts, grouped
 from envclone.masking.patterns import Places, Span, by_form
-from envclone.masking.runs import Runs, cut, lower
+from envclone.masking.runs import Runs, cut, joined, lower
 from envclone.masking.strangers import CUES, strangers
 from envclone.masking.uuids import numbers_of, uuids_in
 
@@ -148,10 +148,11 @@ class Finder:
 
     def _spelled(self, folded: str, runs: Runs, found: Sequence[int]) -> Iterator[Span]:
         spelled, starts = self.lexicon.spelled, runs.starts
+        blank = joined(folded)
         for i, word in zip(found, runs.cut_at(found), strict=True):
             for text, offset, kind in spelled.get(word, ()):
                 start = starts[i] - offset
-                if folded.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
+                if blank.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
                     yield start, -(start + len(text)), kind
                     break  # the longest comes first
 

@@ -19,6 +19,7 @@ over when enough of them have been asked for to pay for its loading.
 
 from __future__ import annotations
 
+import sys
 from array import array
 from collections.abc import Callable, Sequence
 from hashlib import blake2b
@@ -46,6 +47,7 @@ ROUNDS = 10
 NARROW = 1 << 61
 """Halves that the compiled cycle holds in one word each."""
 _WORTH_LOADING = 200
+_LOOPS = "envclone.masking.kernels.feistel"
 _WORTH_SHUFFLING = 1 << 13
 """Numbers shuffled before the compiled loop is worth its loading."""
 _DRAWS = 16
@@ -183,6 +185,10 @@ def _feistel(key: bytes, tweak: bytes, size: int) -> NumberCycle:
     return cycle
 
 
+def _loaded() -> bool:
+    return _LOOPS in sys.modules
+
+
 class _Kernels:
     """The compiled cycle, loaded when it has been asked for often enough."""
 
@@ -216,9 +222,9 @@ class _Kernels:
     def ready(self) -> bool:
         if self._module is None:
             self._asked += 1
-            if self._asked < _WORTH_LOADING or not available():
+            if (self._asked < _WORTH_LOADING and not _loaded()) or not available():
                 return False
-            self._module = import_module("envclone.masking.kernels.feistel")
+            self._module = import_module(_LOOPS)
         return True
 
     def row(self, words: Sequence[int]) -> Any:

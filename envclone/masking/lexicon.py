@@ -22,7 +22,7 @@ from envclone.masking.nobody import Nobody
 from envclone.masking.parts import canonical
 from envclone.masking.phone import national_number
 from envclone.masking.plainwords import plain_numbers, plain_words
-from envclone.masking.runs import cut, lower
+from envclone.masking.runs import cut, joined, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.masking.wordset import WordSet
@@ -66,7 +66,8 @@ class WordType(IntEnum):
 
 
 class Spelling(NamedTuple):
-    """An identity that is found as it is spelled, in any casing: its text, where its anchor stands in it, its kind."""
+    """An identity that is found as it is spelled, in any casing and whatever joins its parts: its text with blanks,
+    where its anchor stands in it, its kind."""
 
     text: str
     offset: int
@@ -219,7 +220,7 @@ def _anchored(spellings: Mapping[str, str]) -> dict[str, tuple[Spelling, ...]]:
         words = cuts[text].words
         if words:
             rarest = min(range(len(words)), key=lambda i: (counts[words[i]], -len(words[i])))
-            found[words[rarest]].append(Spelling(text, cuts[text].starts[rarest], kind))
+            found[words[rarest]].append(Spelling(joined(text), cuts[text].starts[rarest], kind))
     return {word: tuple(sorted(those, key=lambda s: -len(s.text))) for word, those in found.items()}
 
 

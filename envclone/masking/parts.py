@@ -41,6 +41,7 @@ class Parts:
         self._pairs = pairs
         self._known: dict[str, tuple[int, ...]] = {}
         self._parted: set[str] = set()
+        self._text = ("", 0, 0, False)  # the last one that was asked about, in its batch
 
     def find(self, runs: Runs, candidates: Sequence[int]) -> Iterator[Span]:
         """Where names stand inside the words of a text; `candidates` are the numbers of those of `SHORTEST` letters."""
@@ -58,6 +59,17 @@ class Parts:
         for i in candidates:
             if all_words[i] in self._parted:
                 yield from self._spans(runs, i, self._known[all_words[i]])
+        self._text = ("", 0, 0, False)
+
+    def _in_small_text(self, text: str, at: int) -> bool:
+        """Whether a place is in a text without any capital, as some people write."""
+        whole, begin, end, small = self._text
+        if whole is not text or not begin <= at < end:
+            begin, end = text.rfind("\x00", 0, at) + 1, text.find("\x00", at)
+            end = len(text) if end < 0 else end
+            small = text[begin:end].islower()
+            self._text = text, begin, end, small
+        return small
 
     def _cut(self, word: str) -> tuple[int, ...]:
         """Where the parts of a word end: of two names, or of a name with an ending behind it; () for none."""
@@ -81,7 +93,7 @@ class Parts:
 
     def _spans(self, runs: Runs, i: int, cuts: Sequence[int]) -> Iterator[Span]:
         start = runs.starts[i]
-        if len(cuts) == 1 and runs.small[i]:
+        if len(cuts) == 1 and runs.small[i] and not self._in_small_text(runs.text, start):
             before = runs.words[i - 1] if i else ""
             if f"{before} {runs.words[i][: cuts[0]]}" not in self._pairs:
                 return  # in lower case a word is a name only beside another one

@@ -28,7 +28,7 @@ _HOST = re.compile(rf"[^\W_](?:[\w{MARKS}\-]*[^\W_])?(?:\.[^\W_](?:[\w{MARKS}\-]
 _LOOK_BACK = 80
 _BEHIND = 12
 """Characters behind the last digit that may belong to it: an extension."""
-_NUMBER = re.compile(r"(?:\+|\(|\d)(?:[ ()._\-/\u00a0]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?")
+_NUMBER = re.compile(r"(?:\+|\(|\d)(?:[ ()._+\-/\u00a0]{0,3}\d){6,18}(?:\s?(?i:x|ext\.?|#)\s?\d{1,6})?")
 _IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?:[ \-]?[A-Z0-9]{4}){2,7}(?:[ \-]?[A-Z0-9]{1,3})?\b", re.ASCII | re.IGNORECASE)
 _CARD = re.compile(r"\b\d{4}(?:[ \-]?\d){8,15}\b")
 _SSN = re.compile(r"\b\d{3}-\d{2}-\d{4}\b")
@@ -37,6 +37,8 @@ _IPV6 = r"(?i)\b(?:[0-9a-f]{1,4}:){2,7}(?::|[0-9a-f]{1,4})(?:[0-9a-f:]*[0-9a-f])
 _CREDENTIAL = (
     r"\b(?:sk-(?:proj-|ant-|live-|test-)?[\w\-]{16,}|[rsp]k_(?:live|test)_\w{16,}|gh[oprsu]_\w{30,}|github_pat_\w{30,}"
     r"|glpat-[\w\-]{16,}|xox[abeoprs]-[\w\-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w\-]{30,}|hf_\w{30,}|npm_\w{30,}"
+    r"|SK-[A-Z0-9]{16,}|[RSP]K_(?:LIVE|TEST)_[A-Z0-9]{16,}|GH[OPRSU]_[A-Z0-9]{30,}|GITHUB_PAT_[A-Z0-9_]{30,}"
+    r"|GLPAT-[A-Z0-9]{16,}|XOX[ABEOPRS]-[A-Z0-9\-]{10,}|(?:HF|NPM)_[A-Z0-9]{30,}"  # as capitals throughout write them
     r"|SG\.[\w\-]{16,}\.[\w\-]{16,}|eyJ[\w\-]{8,}\.eyJ[\w\-]{8,}\.[\w\-]{8,})"
 )
 _OF_A_SECRET = re.compile(r"[\w.\-]*", re.ASCII)

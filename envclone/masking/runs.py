@@ -9,7 +9,11 @@ from unicodedata import category
 
 import numpy as np
 
-__all__ = ["Runs", "cut", "letter_table", "lower"]
+__all__ = ["JOINTS", "Runs", "cut", "joined", "letter_table", "lower"]
+
+JOINTS = " _.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000"
+"""What joins the parts of an identity as a blank does."""
+_BLANKS = str.maketrans(dict.fromkeys(JOINTS, " "))
 
 _ASCII = 128
 _DIGITS = 7
@@ -60,6 +64,11 @@ def lower(text: str) -> str:
     if len(folded) == len(text):
         return folded
     return "".join([c if len(c.lower()) != 1 else c.lower() for c in text])
+
+
+def joined(text: str) -> str:
+    """The text with a blank for each sign that joins."""
+    return text.translate(_BLANKS)
 
 
 def cut(text: str, folded: str) -> Runs:

@@ -16,7 +16,7 @@ from envclone.masking.lexicon import Lexicon
 from envclone.masking.names import all_names, given_names
 from envclone.masking.parts import ENDINGS
 from envclone.masking.patterns import Places, Span
-from envclone.masking.runs import Runs, letter_table, lower
+from envclone.masking.runs import JOINTS, Runs, letter_table, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import SAID_OF_PERSONS
 
@@ -72,13 +72,13 @@ class Looker:
     def look(self, text: str) -> Look | None:
         """What stands in texts with NUL between them; None when they hold what only Python reads right."""
         codes = codes_of(text)
-        tables = _tables()
+        classes, fold, blank = _tables()
         found = kernels.room_for(len(codes))
-        if not kernels.look(codes, *tables, self._words, found):
+        if not kernels.look(codes, classes, fold, self._words, found):
             return None
         words, count = int(found.counts[0]), int(found.counts[1])
         spans, asked = np.empty((2 * words + 2, 3), np.int32), np.empty(words, np.int32)
-        if not judge(codes, *tables, self._words, found, self._spellings, spans, asked):
+        if not judge(codes, classes, fold, blank, self._words, found, self._spellings, spans, asked):
             return None
         starts, ends, told = found.starts[:words], found.ends[:words], found.told[:words]
         places = found.places[:count]
@@ -156,8 +156,8 @@ class _Words(Sequence[str]):
 
 
 @cache
-def _tables() -> tuple[Any, Any]:
-    """The class of every code point, and what it is in lower case."""
+def _tables() -> tuple[Any, Any, Any]:
+    """The class of every code point, what it is in lower case, and the same with a blank for what joins."""
     classes = letter_table().astype(np.uint8) * np.uint8(kernels.LETTER)
     fold = np.arange(_PLANES, dtype=np.uint32)
     for code in range(_LAST_CASED):
@@ -180,4 +180,6 @@ def _tables() -> tuple[Any, Any]:
     classes[_FAR:] |= np.where(classes[_FAR:] & kernels.LETTER, kernels.FAR, 0).astype(np.uint8)
     classes[_LONE.start : _LONE.stop] |= kernels.ODD
     classes[_SIGMA] |= kernels.ODD  # what it is in lower case depends on what follows
-    return classes, fold
+    blank = fold.copy()
+    blank[list(map(ord, JOINTS))] = ord(" ")
+    return classes, fold, blank

@@ -36,6 +36,8 @@ FEW = 20_000
 
 TELLING = 9
 """Bytes from which a full name is no accident inside other words ('coastal lights' holds 'al li')."""
+_INFLECTED = 6
+"""Bytes from which a name with an s behind it is the name still."""
 
 
 _LOWER = np.arange(256, dtype=np.uint8)
@@ -48,6 +50,8 @@ class Boundary(Enum):
     NONE = 0
     DIGIT = 1
     WORD = 2
+    NAME = 3
+    """as WORD, but for a genitive's s"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +209,9 @@ def _boundary(original: Original, length: int) -> Boundary:
         return Boundary.NONE
     if original.kind == "phone":
         return Boundary.DIGIT
-    return Boundary.NONE if original.strong and length >= TELLING else Boundary.WORD
+    if original.strong and length >= TELLING:
+        return Boundary.NONE
+    return Boundary.NAME if original.kind == "person" and length >= _INFLECTED else Boundary.WORD
 
 
 def _bounded(data: bytes, start: int, end: int, boundary: Boundary) -> bool:
@@ -215,6 +221,8 @@ def _bounded(data: bytes, start: int, end: int, boundary: Boundary) -> bool:
     before, after = data[start - 1 : start], data[end : end + 1]
     if boundary is Boundary.DIGIT:
         return not (before.isdigit() or after.isdigit())
+    if boundary is Boundary.NAME and after == b"s":  # 'Quenzelmanns Antrag'
+        after = data[end + 1 : end + 2]
     return not (
         (before.isalnum() and data[start : start + 1].isalnum()) or (after.isalnum() and data[end - 1 : end].isalnum())
     )

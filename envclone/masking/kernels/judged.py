@@ -172,7 +172,7 @@ def _stands_alone(codes: Any, start: Any, stop: Any, classes: Any) -> Any:
 
 
 @lean
-def _spelling(codes: Any, start: Any, row: Any, classes: Any, fold: Any, spellings: Any) -> Any:
+def _spelling(codes: Any, start: Any, row: Any, classes: Any, blank: Any, spellings: Any) -> Any:
     """The first spelling of a row that stands around an anchor; -1 for none."""
     n = codes.shape[0]
     if row < 0 or row + 1 >= spellings.rows.shape[0]:
@@ -185,7 +185,7 @@ def _spelling(codes: Any, start: Any, row: Any, classes: Any, fold: Any, spellin
         if begin < 0 or size <= 0 or begin + size > n or first + size > spellings.letters.shape[0]:
             continue
         j = 0
-        while j < size and fold[codes[begin + j]] == spellings.letters[first + j]:
+        while j < size and blank[codes[begin + j]] == spellings.letters[first + j]:
             j += 1
         if j == size and _stands_alone(codes, begin, begin + size, classes):
             return i
@@ -193,9 +193,12 @@ def _spelling(codes: Any, start: Any, row: Any, classes: Any, fold: Any, spellin
 
 
 @lean
-def judge(codes: Any, classes: Any, fold: Any, words: Any, found: Any, spellings: Any, spans: Any, asked: Any) -> Any:
+def judge(
+    codes: Any, classes: Any, fold: Any, blank: Any, words: Any, found: Any, spellings: Any, spans: Any, asked: Any
+) -> Any:
     """Of texts that `look` has seen: the spans of names and of spellings (begin, minus the end, kind), the numbers of
-    cues from the front of `asked`, those of words that may hold a name from its end; their counts in `found`.
+    cues from the front of `asked`, those of words that may hold a name from its end; their counts in `found`. `blank`
+    is `fold` with a blank for what joins.
 
     Returns 1, or 0 when there is no room.
     """
@@ -232,7 +235,7 @@ def judge(codes: Any, classes: Any, fold: Any, words: Any, found: Any, spellings
         if told & SPELLED:
             at = place_of(mixed(folded(BASIS, codes, start, end, fold)), words)
             row = np.int64(words.rows[at]) - 1 if at >= 0 else -1
-            chosen = _spelling(codes, start, row, classes, fold, spellings)
+            chosen = _spelling(codes, start, row, classes, blank, spellings)
             if chosen >= 0:
                 begin = start - np.int64(spellings.offsets[chosen])
                 stop = begin + np.int64(spellings.starts[chosen + 1]) - np.int64(spellings.starts[chosen])
@@ -264,4 +267,4 @@ def warm() -> None:
     classes, fold = np.zeros(_ASCII, np.uint8), np.zeros(_ASCII, np.uint32)
     spans, asked = np.zeros((4, 3), np.int32), np.zeros(4, np.int32)
     for codes in (np.frombuffer(b"ab", np.uint8), np.frombuffer(b"a\0\0\0b\0\0\0", np.uint32)):
-        judge(codes, classes, fold, texts.nothing(), texts.room_for(2), no_spellings(), spans, asked)
+        judge(codes, classes, fold, fold, texts.nothing(), texts.room_for(2), no_spellings(), spans, asked)

@@ -82,7 +82,8 @@ _SIGNS = np.array(
         packed(sign)
         for sign in (
             *("sk-", "sk_", "rk_", "pk_", "gho", "ghp", "ghr", "ghs", "ghu", "git", "glp", "xox", "AKI", "ASI", "AIz"),
-            *("hf_", "npm", "SG.", "eyJ"),
+            *("hf_", "npm", "SG.", "eyJ", "SK-", "SK_", "RK_", "PK_", "GHO", "GHP", "GHR", "GHS", "GHU", "GIT", "GLP"),
+            *("XOX", "HF_", "NPM"),
         )
     ),
     np.int64,

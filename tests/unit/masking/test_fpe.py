@@ -78,6 +78,7 @@ def _both(monkeypatch: pytest.MonkeyPatch, size: int, numbers: list[int]) -> tup
     cycle = number_cycle(KEY, b"both", size)
     monkeypatch.setattr(fpe, "_KERNELS", fpe._Kernels())
     monkeypatch.setattr(fpe, "_WORTH_LOADING", 1 << 60)
+    monkeypatch.setattr(fpe, "_loaded", lambda: False)
     defined = [cycle(x) for x in numbers]
     monkeypatch.setattr(fpe, "_WORTH_LOADING", 0)
     return defined, [cycle(x) for x in numbers]

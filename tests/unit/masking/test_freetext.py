@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envclone.masking.corpus import Corpus, CorpusBuilder
-from envclone.masking.freetext import Span
+from envclone.masking.freetext import FreeText, Span
+from envclone.masking.makers import Makers
 from envclone.masking.masks import MaskSet
 from tests.unit.masking.conftest import KEY
 
@@ -288,3 +289,32 @@ def test_presidio_as_a_net() -> None:
         net("no_such_model")
     assert net_version("patterns").startswith("presidio-analyzer 2.")
     assert net_version(None) == ""
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("address", "Lindenweg 4", "s?q=Lindenweg+4 and"),
+        ("address", "Lindenweg 4", "=?utf-8?Q?Lindenweg_4?= <list>"),
+        ("address", "Lindenweg 4", "by Lindenweg\u00a04"),
+        ("company", "Quimby-Sons Trading", "ask quimby.sons trading"),
+        ("phone", "+49 30 51000896", "s?q=%2B49+30+51000896"),
+        ("secret", "sk-40510175845988f13f6162ed8526f0b0", "FOR SK-40510175845988F13F6162ED8526F0B0 ONLY"),
+        ("person", "Quenzelmann", "der antrag quenzelmanns ist da"),
+    ],
+)
+def test_what_joins_the_parts_or_how_it_is_cased_hides_nothing(kind: str, value: str, text: str) -> None:
+    masked = FreeText(Corpus({kind: [value]}), Makers(KEY)).mask([text, text + " and on and on" * 200])
+    signs = [char for char in value.lower() if char.isalnum()]
+    for one in masked:
+        said = "".join(char for char in one.lower() if char.isalnum())
+        assert "".join(signs) not in said
+        assert len(one) in (len(text), len(text) + 14 * 200)
+    assert masked[1].startswith(masked[0])
+
+
+def test_texts_that_only_python_reads_hold_up_no_others() -> None:
+    names = ["Jane Doe", "Νίκος Παππάς"]
+    masker, lone = FreeText(Corpus({"person": names}), Makers(KEY)), FreeText(Corpus({"person": names}), Makers(KEY))
+    texts = ["Jane Doe wrote. ", "ΝΊΚΟΣ ΠΑΠΠΆΣ wrote, Jane Doe too. ", "Dear Jane Doe, hello. ", "\u0661 Doe "] * 60
+    assert masker.mask(texts) == [one for text in texts for one in lone.mask([text])]

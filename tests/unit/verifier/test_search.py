@@ -36,6 +36,12 @@ def test_word_boundaries() -> None:
     assert _found(ann, b"<jane@corp.com>") == ["jane@corp.com"]
 
 
+def test_a_genitive_is_its_name() -> None:
+    names = _search(["Quenzelmann", "Mark"])
+    assert _found(names, b"Quenzelmanns Antrag") == ["Quenzelmann"]
+    assert _found(names, b"Quenzelmannsau Quenzelmannt, he marks it, Marks") == []
+
+
 def test_what_tells_by_itself_is_found_between_any_bytes() -> None:
     mails = _search(["jane@corp.com"], kind="email")
     assert _found(mails, b"emailx\x1cjane@corp.coman\x0c") == ["jane@corp.com"]  # CBOR: the next tag is an 'a'
