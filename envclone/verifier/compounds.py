@@ -53,13 +53,11 @@ class Compounds:
     def __init__(self, subjects: Subjects, parts: Originals, originals: Originals) -> None:
         self._subjects, self._parts, self._originals = subjects, parts, originals
         self._lengths = np.zeros(1, np.bool_)
-        self._words = _Table(*self._names()) if available() else None
-        self._digits = _Table(*self._numbers()) if available() else None
+        self._words = _Table(*self._names())
+        self._digits = _Table(*self._numbers())
 
     def find(self, texts: Texts) -> Iterator[Joined]:
         """Every compound in some values."""
-        if self._words is None or self._digits is None:
-            return
         loops, data = _loops(), np.frombuffer(texts.data, np.uint8)
         if len(self._words):
             for owner, start, end in self._words.find(loops.words, data, _SHORTEST_WORD, _LONGEST_WORD):
@@ -78,9 +76,9 @@ class Compounds:
     def places(self, data: bytes) -> Iterator[int]:
         """Where anything that may be one begins in folded bytes."""
         flat = np.frombuffer(data, np.uint8)
-        if self._words is not None and len(self._words):
+        if len(self._words):
             yield from (start for _, start, _ in self._words.find(_loops().words, flat, _SHORTEST_WORD, _LONGEST_WORD))
-        if self._digits is not None and len(self._digits):
+        if len(self._digits):
             yield from (start for _, start, _ in self._digits.find(_loops().digits, flat, self._lengths))
 
     def _is(self, owner: int, word: bytes) -> bool:
@@ -167,8 +165,8 @@ class _Table:
 
 
 def _loops() -> Any:
-    """The compiled loops, loaded when they are needed."""
-    return import_module("envclone.verifier.compoundkernels")
+    """The loops, loaded when they are needed: compiled where that can be done."""
+    return import_module(f"envclone.verifier.compound{'kernels' if available() else 'plain'}")
 
 
 def _found(

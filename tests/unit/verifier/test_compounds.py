@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import random
+
+import numpy as np
 import pytest
 
 from envclone.compiled import available
+from envclone.verifier import compoundkernels, compoundplain, compounds
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.loose import Texts
 from envclone.verifier.originals import Originals
 from envclone.verifier.subjects import Subjects
-
-pytestmark = pytest.mark.skipif(not available(), reason="loops are not compiled here")
 
 PEOPLE = [("Wolfhard", "Quenzelmann"), ("Brunhilda", "Drachslera"), ("Grace", "Hunter"), ("Uwe", "Bo")]
 NUMBERS = {"phone": "+49 30 50017634", "national_id": "536-22-8741", "card": "4929 7134 1440 0174",
@@ -53,7 +55,25 @@ def _compounds() -> Compounds:
         ("0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9 0 1 2 3 4 5 6 7 8 9", ""),
     ],
 )
-def test_what_is_written_in_one_or_apart_is_told(text: str, found: str) -> None:
+@pytest.mark.parametrize("compiled", [True, False])
+def test_what_is_written_in_one_or_apart_is_told(
+    text: str, found: str, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compounds, "available", lambda: compiled and available())
     told = list(_compounds().find(Texts(["nothing", text], decoded=True)))
     assert {one.kind for one in told} == ({found} if found else set())
     assert all(one.value == 1 for one in told)
+
+
+@pytest.mark.skipif(not available(), reason="loops are not compiled here")
+def test_both_loops_find_the_same() -> None:
+    draw = random.Random(3)
+    everything, lengths = np.full(8, 255, np.uint8), np.array([draw.random() < 0.5 for _ in range(12)])
+    for _ in range(300):
+        data = np.frombuffer(bytes(draw.choices(b"abcz012 /()-\x80\xfe\xff", k=draw.randint(0, 60))), np.uint8)
+        for name, how in (("words", (2, 9)), ("digits", (lengths,))):
+            told = []
+            for loops in (compoundkernels, compoundplain):
+                out = np.zeros((64, 3), np.uint64)
+                told.append(out[: getattr(loops, name)(data, *how, everything, 6, out)].tolist())
+            assert told[0] == told[1]

@@ -1,0 +1,73 @@
+"""The loops of `compoundkernels` in plain Python, where nothing is compiled: the same numbers, many times slower."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from envclone.verifier.compoundkernels import BASE
+
+__all__ = ["BASE", "digits", "hashes", "words"]
+
+_BASE, _64 = int(BASE), (1 << 64) - 1
+_LETTERS = re.compile(rb"[a-z\x80-\xfe]+")
+_GROUPS = re.compile(rb"[0-9]+(?:[ /()]{1,2}[0-9]+){0,23}")
+_GROUP = re.compile(rb"[0-9]+")
+
+
+def hashes(block: Any, starts: Any, ends: Any, out: Any, powers: Any) -> None:
+    """Of each text its hash, and the base to the power of its length."""
+    data = block.tobytes()
+    for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
+        out[i], powers[i] = _hash(data[start:end]), pow(_BASE, max(0, end - start), 1 << 64)
+
+
+def words(data: Any, least: int, most: int, wanted: Any, bits: int, out: Any) -> int:
+    """Runs of letters of some length whose hash may be wanted; returns how many."""
+    return _filled(_words(data.tobytes(), least, most), wanted, bits, out)
+
+
+def digits(data: Any, lengths: Any, wanted: Any, bits: int, out: Any) -> int:
+    """Runs of digits in groups, one or two signs between two, whose hash may be wanted; returns how many."""
+    return _filled(_digits(data.tobytes(), lengths.tolist()), wanted, bits, out)
+
+
+def _words(data: bytes, least: int, most: int) -> Iterator[tuple[int, int, int]]:
+    for match in _LETTERS.finditer(data):
+        if least <= match.end() - match.start() <= most:
+            yield _hash(match[0]), match.start(), match.end()
+
+
+def _digits(data: bytes, lengths: list[bool]) -> Iterator[tuple[int, int, int]]:
+    longest = len(lengths) - 1
+    for match in _GROUPS.finditer(data):
+        groups = [(one.start() + match.start(), one[0]) for one in _GROUP.finditer(match[0])]
+        for first, (begin, _) in enumerate(groups):
+            whole = b""
+            for start, group in groups[first:]:
+                whole += group
+                if len(whole) > longest:
+                    break
+                if lengths[len(whole)]:
+                    yield _hash(whole), begin, start + len(group)
+
+
+def _hash(text: bytes) -> int:
+    value = 0
+    for byte in text:
+        value = (value * _BASE + byte + 1) & _64
+    return value
+
+
+def _filled(found: Iterator[tuple[int, int, int]], wanted: Any, bits: int, out: Any) -> int:
+    count = 0
+    for value, start, end in found:
+        bit = (value * _BASE & _64) >> (64 - bits)
+        if wanted[bit >> 3] >> (bit & 7) & 1:
+            if count < len(out):
+                out[count] = np.array([value, start, end], np.uint64)
+            count += 1
+    return count
