@@ -12,6 +12,7 @@ from envclone.masking.names import is_name
 from envclone.masking.network import is_ip, is_mac
 from envclone.masking.secret import is_secret
 from envclone.masking.words import TITLES, WORDS_FIRST
+from envclone.scan.hidden import hidden, holds_identity
 from envclone.scan.numbers import pass_as_ids
 
 __all__ = ["Looks", "look", "persons"]
@@ -41,6 +42,12 @@ _PARTLY = 0.4
 _SOME = 0.3
 _PARTLY_FULL = 0.15
 _CLEAR = 0.9
+_HIDDEN = 0.5
+_CLOSELY = 100
+"""Values that are searched as texts where nothing else is known of them."""
+_MASKS_ANY_SPELLING = frozenset(("text", "json", "url"))
+_SAYS_LITTLE = frozenset(("keep", "person", "username", "company", "address"))
+"""What some values say though one of them is spelled otherwise."""
 
 
 class Looks(NamedTuple):
@@ -55,16 +62,30 @@ def look(values: Sequence[str], told: str = "") -> Looks | None:
     """What most of these values are; None when that cannot be told. Blank values do not count.
 
     `told` is what the column's name says: few values that its name does not speak for are no persons or companies.
+    Where they say nothing, they are read as the verifier reads them: one e-mail address in base64 makes a text of all.
     """
     sample = [value.strip() for value in values if value and value.strip()]
     if not sample:
         return None
+    plain = _plainly(sample, told)
+    if plain is not None and plain.kind in _MASKS_ANY_SPELLING:
+        return plain
+    count = hidden(sample)
+    if count and (plain is None or plain.kind in _SAYS_LITTLE or count >= _HIDDEN * len(sample)):
+        return Looks("text", max(_HIDDEN, count / len(sample)), f"{count} of {len(sample)} spell an identity otherwise")
+    if plain is None and any(map(holds_identity, sample[:_CLOSELY])):
+        return Looks("text", _HIDDEN, "some hold an e-mail address or a number of a person")
+    return plain
+
+
+def _plainly(sample: Sequence[str], told: str) -> Looks | None:
+    """What the values are as they are written."""
     if _are_national_ids(sample):
         return Looks("national_id", 0.8, f"most of {len(sample)} pass as national ids")
-    for kind, told, check in _CHECKS:
+    for kind, are, check in _CHECKS:
         part = sum(map(check, sample)) / len(sample)
         if part >= _MOST or (part >= _FEW and kind in ("email", "iban", "card", "national_id")):
-            return Looks(kind, part, f"{part:.0%} of {len(sample)} {told}")
+            return Looks(kind, part, f"{part:.0%} of {len(sample)} {are}")
     seen = _prose(sample)
     if seen is not None and seen.kind in ("person", "company", "username") and told != seen.kind:
         different = set(sample)

@@ -40,6 +40,38 @@ def test_most_values_decide(values: Sequence[str], kind: str) -> None:
     assert looks.kind == kind
 
 
+_FILL = [f"q-{i}" for i in range(30)]
+
+
+@pytest.mark.parametrize(
+    "spelling",
+    [
+        "amFuZS5kb2VAY29ycC5leGFtcGxl",  # base64 of an address
+        "6a616e652e646f6540636f72702e6578616d706c65",  # its bytes in hexadecimal
+        "jane.doe%40corp.example",
+        "jane.doe [at] corp [dot] example",
+        "jane.doe&#64;corp.example",
+        "jane.doe\\u0040corp.example",
+        "KzQ5IDMwIDkwMTgyMDU1NQ==",  # base64 of a telephone number
+        "%2B49%2030%20901820555",
+    ],
+)
+def test_one_identity_in_another_spelling_makes_a_text_of_all(spelling: str) -> None:
+    looks = look([*_FILL, spelling])
+    assert looks is not None
+    assert looks.kind == "text"
+    looks = look(["open", "closed"] * 60 + [spelling])
+    assert looks is not None
+    assert looks.kind == "text"
+    looks = look([spelling] * 9)
+    assert looks is not None
+    assert looks.kind != "keep"
+
+
+def test_text_written_backwards_is_not_read() -> None:
+    assert look([*_FILL, "eod enaj, ed ofni"]) is None
+
+
 @pytest.mark.parametrize("values", [[], ["", "  "], ["x17", "b2", "q-9"], ["1234567", "7654321"]])
 def test_what_tells_of_nothing(values: Sequence[str]) -> None:
     assert look(values) is None
