@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, islice
+from itertools import chain, combinations, islice
 from typing import TYPE_CHECKING, Any
 
 from envclone.address import Address
@@ -149,6 +149,21 @@ class Looker:
                     self._same_subject(address, hits, rows)
             if rule is not None and _keeps_numbers(rule):
                 self._number_column(address, after, rows)
+        self._side_by_side(rows, made)
+
+    def _side_by_side(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
+        """Note full names that pseudonyms of one row make by chance: views and expressions put them side by side."""
+        names = [a for a in self._people.names(self._store, rows.table) if a in rows.fields]
+        for left, right in combinations(names, 2):
+            pairs = zip(made.get(left, rows.fields[left]), made.get(right, rows.fields[right]), strict=True)
+            joined = [f"{one} {other} {one}, {other}, {one}" if one and other else "" for one, other in pairs]
+            for found in self._search.find(Texts(joined, decoded=False)):
+                for address in (left, right):
+                    if self._findings.originals[found.hit.original].strong:
+                        one = self._findings.coincidences.seen(
+                            f"{self._store}.{address}", found.hit.original, found.text
+                        )
+                        self._chances.update(one)
 
     def computed(self, address: str, values: Sequence[Any], before: Sequence[Any] | None = None) -> None:
         """Search what the store computed itself, in the sanitized store.

@@ -7,15 +7,18 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
+from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from envclone.address import Address, joined
 from envclone.distinct import Distinct
+from envclone.masking.crowd import whole_names
 from envclone.masking.identities import identities
 from envclone.masking.kinds import flat, kind_of
 from envclone.masking.references import parse
+from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import Columns, Packed, pack
 from envclone.protocols import StoreSession
@@ -33,6 +36,8 @@ UNTELLING = frozenset(("text", "json", "date", "integer", "number", "hook", "sql
 """Kinds whose values are no identity: a whole text is none (the identities in it are), and '2024-01-01' is nobody's."""
 _TELLING_TYPES = frozenset(("uuid", "ip", "mac", "bytes", "phone", "card"))
 """Kinds that tell of a person though their values are no texts."""
+_MOST_NAMES = 4
+"""Columns of names of one table that are read side by side."""
 _HOPS = 3
 """How many references away from a person a row may be: a line of an order of a customer."""
 
@@ -60,6 +65,7 @@ class People:
         self._spared = defaultdict(Counter) if spared is None else spared
         self._own: dict[tuple[str, str], Keys] = {}
         self._keys: dict[Place, Keys] = {}
+        self._names: dict[tuple[str, str], tuple[str, ...]] = {}
         self._references: list[Reference] = []
         for store, session in sessions.items():
             for source, target in session.links():
@@ -110,6 +116,7 @@ class People:
             ],
             first,
         )
+        self._take_whole_names(store, rows, rules)
         for address, values in rows.others.items():
             rule = rules.get(address)
             if rule is None:
@@ -138,6 +145,24 @@ class People:
                 self._keys.setdefault(target, Keys()).take(rows.packed[target[1]], persons)
             elif target[1] in rows.packed or target[1] in rows.others:
                 _enter(self._keys.setdefault(target, Keys()), _values(rows, target[1]), target, first)
+
+    def _take_whole_names(self, store: str, rows: Columns, rules: Mapping[str, FieldRule]) -> None:
+        """What two columns of names of a row say side by side is a full name, in either order."""
+        addresses = tuple(a for a in rows.packed if a in rules and kind_of(rules[a].domain, self._domains) == "person")
+        if len(addresses) < 2:
+            return
+        self._names[store, rows.table] = addresses = addresses[:_MOST_NAMES]
+        for left, right in combinations(addresses, 2):
+            one, other = rows.packed[left], rows.packed[right]
+            turned = (name for name in whole_names(other, one) if not _all_words(name))
+            whole = [*whole_names(one, other), *turned]
+            if self._nobody is not None:
+                whole = [name for name in whole if not self._nobody.holds("person", name)]
+            self._originals.add(f"{store}.{left}", "person", whole)
+
+    def names(self, store: str, table: str) -> tuple[str, ...]:
+        """The columns of names of a table that has several."""
+        return self._names.get((store, table), ())
 
     def _take_packed(self, fields: Sequence[tuple[str, FieldRule, Packed]], first: int) -> None:
         """Take in packed values of the same rows: whole values by one thread, weak identities by another one."""
@@ -230,6 +255,11 @@ class People:
             for value in _of(rows.fields[source[1]][i], source):
                 found.update(self._keys[target].find(value))
         return sorted(found)
+
+
+def _all_words(name: str) -> bool:
+    """'May Will': turned round it would be said of nobody."""
+    return all(word in NAMES_TOO or word in WORDS_FIRST for word in name.lower().split())
 
 
 @lru_cache(maxsize=4096)

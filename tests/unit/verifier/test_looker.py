@@ -5,12 +5,14 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
-from envclone.models import StorePlan
+from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.packed import Columns, pack
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.fields import FieldFindings
 from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals
+from envclone.verifier.people import People
 from envclone.verifier.subjects import Subjects
 
 HOLDING = {
@@ -55,3 +57,41 @@ def test_many_addresses_give_the_findings_of_one_by_one() -> None:
         "definition of function d",
         "definition of check e",
     }
+
+
+def _two_columns(first: list[str], last: list[str]) -> tuple[Looker, FieldFindings]:
+    """People whose names stand in two columns."""
+    places = pack([f"ctid (0,{i})" for i in range(len(first))])
+    packed = {"public.people.first": pack(first), "public.people.last": pack(last)}
+    columns = Columns("public.people", places, packed)
+    session = cast(Any, SimpleNamespace(links=lambda: [], columns=lambda wanted: [columns]))
+    rules = {a: FieldRule(a, FieldKind.TEXT, "person") for a in ("public.people.first", "public.people.last")}
+    plan = StorePlan("main", rules)
+    findings = FieldFindings()
+    people = People({"main": session}, {"main": plan}, {}, [], findings.originals)
+    parts = Originals.parts(people.collect())
+    findings.originals.seal()
+    compounds = Compounds(people.subjects, parts, findings.originals)
+    looker = Looker("main", plan, LooseSearch(findings.originals), LooseSearch(parts), compounds, people, findings)
+    return looker, findings
+
+
+def test_two_names_of_one_row_are_a_full_name_in_either_order() -> None:
+    _, findings = _two_columns(["Wolfhard", "May"], ["Quenzelmann", "Will"])
+    told = {value for _, value, source in findings.originals.items() if source.strong}
+    assert told == {"Wolfhard Quenzelmann", "Quenzelmann Wolfhard", "May Will"}
+
+
+def test_a_full_name_that_pseudonyms_of_one_row_make_is_a_chance_of_both_columns() -> None:
+    """A view or an expression puts them side by side; it may show this name, and no other."""
+    looker, findings = _two_columns(["Wolfhard", "Jane"], ["Quenzelmann", "Doe"])
+    fields = {"public.people.first": ["Wolfhard", "Jane"], "public.people.last": ["Quenzelmann", "Doe"]}
+    made = {"public.people.first": ["Anna", "Wolfhard"], "public.people.last": ["Berg", "Quenzelmann"]}
+    looker.rows(Rows("public.people", fields, {}, ["ctid (0,1)", "ctid (0,2)"]), made)
+    looker.take(looker.found())
+    numbers = {value: number for number, value, _ in findings.originals.items()}
+    chance, sources = findings.coincidences, ["main.public.people.last"]
+    assert chance.made_of(sources, numbers["Wolfhard Quenzelmann"])
+    assert chance.made_of(sources, numbers["Quenzelmann Wolfhard"])
+    assert not chance.made_of(sources, numbers["Jane Doe"])
+    assert not len(findings.leaks)
