@@ -153,12 +153,14 @@ class People:
             return
         self._names[store, rows.table] = addresses = addresses[:_MOST_NAMES]
         for left, right in combinations(addresses, 2):
-            one, other = rows.packed[left], rows.packed[right]
+            one, other = self._somebodys(rows.packed[left]), self._somebodys(rows.packed[right])
             turned = (name for name in whole_names(other, one) if not _all_words(name))
             whole = [*whole_names(one, other), *turned]
-            if self._nobody is not None:
-                whole = [name for name in whole if not self._nobody.holds("person", name)]
             self._originals.add(f"{store}.{left}", "person", whole)
+
+    def _somebodys(self, names: Packed) -> Packed:
+        """Names without those that are nobody's, which stay as they are."""
+        return names if self._nobody is None else names.without(self._nobody.among("person", names))
 
     def names(self, store: str, table: str) -> tuple[str, ...]:
         """The columns of names of a table that has several."""

@@ -1,14 +1,15 @@
 """Whether the masking key decides if an image passes: python -m tests.benchmarks.keys --keys 100 --json
 
-For each database (Chinook, a table of customers, a help desk of 45 tables, every type, random tables of every shape,
-the demo's production) an image is made under so many new random keys. Per database: how many were refused, what the
-first refusals said, median seconds.
+For each database (Chinook, a table of customers, a help desk of 45 tables, every type, names in two columns, random
+tables, the demo's production) an image is made under so many new random keys. Per database: how many were refused,
+what the first refusals said, median seconds.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import statistics
 import sys
 import time
@@ -21,6 +22,7 @@ import yaml
 
 from envclone import process
 from envclone.accounts import hand_over, service_account
+from envclone.masking.names import given_names
 from tests.benchmarks import sanitize
 from tests.support import helpdesk, torture
 from tests.support.postgres import Production, production, scratch
@@ -67,6 +69,35 @@ def help_desk(server: Production, rows: int = 5000) -> tuple[str, str]:
     return server.dsn_for("desk"), STACK.replace('include: ["{rules}"]\n', "") + rules
 
 
+def joined_names(server: Production, rows: int = 2000) -> tuple[str, str]:
+    """People with short names in two columns, which a view, an index and a column put side by side.
+
+    So many short names have each other as pseudonyms that some of the pairs are always somebody's.
+    """
+    firsts = sorted(name for name in given_names() if len(name) == 3 and name.isascii())
+    lasts = firsts[::2]
+    draw = random.Random(1)
+    people = {(draw.choice(firsts).title(), draw.choice(lasts).title()) for _ in range(rows)}
+    server.create_database("app")
+    with server.connect("app") as connection:
+        connection.execute(
+            "CREATE TABLE people (id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY, first text, last text,"
+            " whole text GENERATED ALWAYS AS (first || ' ' || last) STORED)"
+        )
+        connection.cursor().executemany("INSERT INTO people (first, last) VALUES (%s, %s)", sorted(people))
+        connection.execute("CREATE INDEX ON people ((last || ', ' || first))")
+        connection.execute("CREATE INDEX ON people (lower(first || ' ' || last)) INCLUDE (id)")
+        connection.execute(
+            "CREATE MATERIALIZED VIEW dear AS SELECT id, 'Dear ' || first || ' ' || last AS line FROM people"
+        )
+        connection.execute("CREATE INDEX ON dear (line)")
+        connection.execute("ANALYZE")
+    rules = {"public.people.id": "keep", "public.people.first": "person", "public.people.last": "person"}
+    rules["public.people.whole"] = "keep"
+    stack = yaml.safe_dump({"sanitize": {"rules": {"main": rules}}})
+    return server.dsn_for("app"), STACK.replace('include: ["{rules}"]\n', "") + stack
+
+
 def types(server: Production) -> tuple[str, str]:
     """A table with every type; returns its DSN and its stack file."""
     from tests.integration import test_types
@@ -104,6 +135,7 @@ DATABASES: dict[str, Callable[[Production], tuple[str, str]]] = {
     "customers": customers,
     "help desk": help_desk,
     "types": types,
+    "joined names": joined_names,
     "torture": tortured,
 }
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from tests.benchmarks.keys import measure
@@ -9,7 +11,16 @@ from tests.benchmarks.keys import measure
 pytestmark = pytest.mark.real
 
 
-@pytest.mark.parametrize(("name", "keys"), [("chinook", 3), ("customers", 3), ("types", 2)])
-def test_no_key_is_refused(name: str, keys: int) -> None:
-    found = measure(name, keys)
+@pytest.mark.parametrize(
+    ("name", "keys", "how"),
+    [
+        ("chinook", 2, {}),
+        ("customers", 2, {}),
+        ("types", 2, {}),
+        ("joined names", 3, {}),
+        ("torture", 1, {"seeds": range(3)}),
+    ],
+)
+def test_no_key_is_refused(name: str, keys: int, how: dict[str, Any]) -> None:
+    found = measure(name, keys, **how)
     assert found["refused"] == 0, found["said"]
