@@ -28,9 +28,10 @@ _NO_NAME = WORDS_FIRST | KEY_WORDS
 def meant(value: str) -> str:
     """The kind that a value is treated as in free text and by the verifier; '' when it is nobody's.
 
-    An address with @ is an e-mail, digits with their grouping a telephone number, a given name beside another name a
-    person. Of what is left a value of twelve characters is an identity as a whole ('redact'), unless it is a phrase: a
-    few words in lower case, without a digit. So 'wrong amount' is nobody, and 'Lindenweg 4, Ulm' is somebody's.
+    An address with @ is an e-mail, digits with their grouping a telephone number. What else tells of somebody does so
+    as a whole ('redact'): a given name beside another name, for which a company or a town can be taken, so that its
+    words say nothing alone; and twelve characters, unless they are a phrase, a few words in lower case without a
+    digit. So 'wrong amount' is nobody, and 'Lindenweg 4, Ulm' is somebody's.
     """
     value = value.strip()
     if "@" in value and is_email(value):
@@ -38,9 +39,7 @@ def meant(value: str) -> str:
     if _CALLED.fullmatch(value) is not None and value[:1] in "+(0" and _digits(value) >= _SHORTEST_PHONE:
         return "phone"
     words = value.split()
-    if _is_person(words):
-        return "person"
-    return "redact" if len(value) >= _LONG and not _is_phrase(words) else ""
+    return "redact" if _is_person(words) or (len(value) >= _LONG and not _is_phrase(words)) else ""
 
 
 def _digits(value: str) -> int:

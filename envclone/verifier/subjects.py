@@ -18,7 +18,7 @@ import numpy as np
 from envclone.compiled import available
 from envclone.distinct import Distinct, Hashes
 from envclone.masking.crowd import form_of, loops, odd_of
-from envclone.masking.meant import UNSAID, meant
+from envclone.masking.meant import UNSAID
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.packed import ABSENT, Packed, pack
 from envclone.verifier.originals import BY_MORE, strong
@@ -32,7 +32,7 @@ MOST = 8
 """Persons that one value of a key may mean; one that means more is no key of a person."""
 
 _NO_IDENTITY = ("text", "json", "date", "integer", "number", "hook", "sql")
-WITHOUT_PARTS = frozenset((*_NO_IDENTITY, "email", "iban", "uuid", "secret", "ip", "mac", "url", "bytes"))
+WITHOUT_PARTS = frozenset((*_NO_IDENTITY, "email", "iban", "uuid", "secret", "ip", "mac", "url", "bytes", *UNSAID))
 """Kinds whose values are identities as a whole, or none."""
 
 
@@ -44,9 +44,6 @@ class Part:
 
 def parts_of(kind: str, value: str) -> list[tuple[str, int]]:
     """The weak identities in a value, each with what it is; in lower case."""
-    if kind in UNSAID:
-        its = meant(value)
-        return [] if its in UNSAID or not its else parts_of(its, value)
     lowered = " ".join(value.lower().split())
     if kind == "person":
         words = [word for word in _WORD.findall(lowered) if len(word) >= _PART and word not in TITLES]
