@@ -94,11 +94,11 @@ def mask_filter(condition: Any, rule: FieldRule | None, masks: Masks, text: Text
         }
     key = condition.get("key")
     if isinstance(key, str):
-        match = condition.get("match")
+        match, path, named = condition.get("match"), prefix + key, _key(key, prefix, rule, masks)
         if not isinstance(match, dict):
-            return {name: value if name == "key" else mask_leaves(value, text) for name, value in condition.items()}
-        path = prefix + key
-        return {**condition, "match": {kind: _matched(path, value, rule, masks, text) for kind, value in match.items()}}
+            return {name: named if name == "key" else mask_leaves(value, text) for name, value in condition.items()}
+        matched = {kind: _matched(path, value, rule, masks, text) for kind, value in match.items()}
+        return {**condition, "key": named, "match": matched}
     return {
         name: value if name in ("is_empty", "is_null", "has_vector") else mask_filter(value, rule, masks, text, prefix)
         for name, value in condition.items()
@@ -122,6 +122,21 @@ def _matched(path: str, value: Any, rule: FieldRule | None, masks: Masks, text: 
     return text(value) if isinstance(value, str) else value
 
 
+def _key(key: str, prefix: str, rule: FieldRule | None, masks: Masks) -> str:
+    """A payload key with the keys of documents in it that a rule masks, as the rule masks them there."""
+    if rule is None or not PathRules(json_rules(rule)).keyed:
+        return key
+    steps = _steps(prefix + key)
+    document = mask_documents([_document(steps, None)], rule, masks)[0]
+    for step in steps:
+        if step == "[]":
+            document = document[0]
+        else:
+            ((new, document),) = document.items()
+            key = key.replace(step, new, 1) if new != step else key
+    return key
+
+
 def _steps(path: str) -> list[str]:
     """A payload key of Qdrant, `a.b[].c`, as its steps; '[]' is any member of an array."""
     found = re.findall(r"\[\d*\]|\"([^\"]*)\"|([^.\[\]\"]+)", path)
@@ -137,5 +152,5 @@ def _document(steps: list[str], value: Any) -> Any:
 
 def _at(document: Any, steps: list[str]) -> Any:
     for step in steps:
-        document = document[0 if step == "[]" else step]
+        document = document[0] if step == "[]" else next(iter(document.values()))  # its key can be masked
     return document

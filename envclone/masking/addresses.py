@@ -65,7 +65,10 @@ def matches(pattern: str, field: Field) -> bool:
 
 
 def below(pattern: str, field: Field) -> str | None:
-    """The path inside a JSON field that a longer pattern means, or None; a last `*` is anything below."""
+    """The path inside a JSON field that a longer pattern means, or None; a last `*` is anything below.
+
+    A `~` at the end means keys, as it does in a path.
+    """
     if field.kind is not FieldKind.JSON:
         return None
     its, names = pieces(pattern), Address.parse(field.address).parts
@@ -76,13 +79,15 @@ def below(pattern: str, field: Field) -> str | None:
     for i, piece in enumerate(its[length:], start=length + 1):
         name = piece.text if piece.quoted else re.sub(r"(\[\*?\])+$", "", piece.text)
         lists = "[*]" * (piece.lists if piece.quoted else piece.text[len(name) :]).count("[")
-        if name == "*" and not lists and not piece.quoted and i == len(its):
+        keys = "~" if i == len(its) and not piece.quoted and len(name) > 1 and name.endswith("~") else ""
+        name = name.removesuffix("~") if keys else name
+        if name == "*" and not lists and not keys and not piece.quoted and i == len(its):
             path += ".**"
         elif (name in ("*", "**") and not piece.quoted) or re.fullmatch(r"[^\W\d]\w*", name):
-            path += f".{name}{lists}"
+            path += f".{name}{lists}{keys}"
         else:
             escaped = name.replace("\\", "\\\\").replace("'", "\\'")
-            path += f"['{escaped}']{lists}"
+            path += f"['{escaped}']{lists}{keys}"
     return path
 
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from envclone.errors import ConfigError
 from envclone.masking.addresses import specificity
 from envclone.masking.guesses import guess_path
-from envclone.masking.jsontext import PathRules, parse_path
+from envclone.masking.jsontext import KEYS, PathRules, parse_path
 from envclone.masking.shown import shown_address, shown_path
 from envclone.models import Field, JsonRule
 
@@ -59,6 +59,8 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
     decide = PathRules(rules)
     missing: dict[str, str] = {}
     matched: set[str] = set()
+    keyed = [rule for rule in rules if parse_path(rule.path)[-1:] == (KEYS,)]
+    plan.invalid += _keys_refused(place, keyed)
     for path in place.paths:
         try:
             steps = parse_path(path)
@@ -66,6 +68,8 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
             missing[path] = guess_path(path)
             continue
         found = decide.matching(steps)
+        on_the_way = [decide.decide_key(steps[:end]) for end in range(1, len(steps) + 1)] if keyed else []
+        matched.update(rule.path for rule in on_the_way if rule is not None)
         matched.update(rule.path for rule in found)
         if not found:
             missing[path] = guess_path(path)
@@ -77,6 +81,24 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
     plan.missing = missing
     plan.claimed = {claim: empty or claim.path in matched | unreadable for claim in claims}
     return plan
+
+
+_DOCUMENTS = frozenset(("", "json", "jsonb", "hstore"))
+"""Types whose keys are data; a row's keys are its columns."""
+_MERGING = frozenset(("null", "drop", "redact", "constant", "date", "ip"))
+
+
+def _keys_refused(place: Field, rules: Sequence[JsonRule]) -> list[str]:
+    """Rules for keys that cannot be carried out: a key must be there, and differ from its neighbours."""
+    found = [
+        f"{place.address}: the keys at {rule.public} cannot be masked as {rule.domain}: they would be equal, or none;"
+        " take the domain of what they are, such as email, person or key"
+        for rule in rules
+        if rule.domain in _MERGING
+    ]
+    if rules and place.base not in _DOCUMENTS:
+        found.append(f"{place.address}: {place.type} is a row, and its keys are the names of its columns")
+    return found
 
 
 def _other(path: str, place: Field) -> str:

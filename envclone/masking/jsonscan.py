@@ -47,7 +47,10 @@ class Invalid(ValueError):
 
 
 class Scalar(NamedTuple):
-    """One scalar: its path, its kind (`string`, `number`, `bool`, `null`) and where its literal stands in the text."""
+    """One scalar: its path, its kind (`string`, `number`, `bool`, `null`) and where its literal stands in the text.
+
+    The kind `key` is a member's key, its path the member's.
+    """
 
     path: Path
     kind: str
@@ -55,8 +58,11 @@ class Scalar(NamedTuple):
     end: int
 
 
-def scan(text: str) -> Iterator[Scalar]:
-    """Every scalar of a JSON document, in order. Raises Invalid where the text is no JSON."""
+def scan(text: str, *, keys: bool = False) -> Iterator[Scalar]:
+    """Every scalar of a JSON document, with `keys` also every key, in order.
+
+    Raises Invalid where the text is no JSON.
+    """
     value_at, after_at = _VALUE.match, _AFTER.match  # the inner loop of masking: one match per token
     member_at, element_at = _MEMBER.match, _ELEMENT.match
     position = 0
@@ -96,9 +102,13 @@ def scan(text: str) -> Iterator[Scalar]:
                 holder, is_object = stack[-1]
                 found = member_at(text, position) if is_object else element_at(text, position)
                 if found is None:
-                    position, path = _member(text, position, holder, is_object)
+                    position, path, key = _member(text, position, holder, is_object)
+                    if keys and key is not None:
+                        yield Scalar(path, "key", *key)
                     break
                 start, end = found.span(found.lastindex or 0)
+                if keys and is_object:
+                    yield Scalar(_below(holder, found[1]), "key", *found.span(1))
                 yield Scalar(_below(holder, found[1] if is_object else "[*]"), found.lastgroup or "", start, end)
                 position = found.end()
             char = text[position - 1]
@@ -142,9 +152,10 @@ def render(path: Path) -> str:
     return "".join(out)
 
 
-def _member(text: str, position: int, path: Path, is_object: bool) -> tuple[int, Path]:
+def _member(text: str, position: int, path: Path, is_object: bool) -> tuple[int, Path, tuple[int, int] | None]:
+    """Where a member's value begins, its path, and where its key's literal stands."""
     if not is_object:
-        return position, _below(path, "[*]")
+        return position, _below(path, "[*]"), None
     found = _KEY.match(text, position)
     if found is None:
         start = _space(text, position)
@@ -152,7 +163,7 @@ def _member(text: str, position: int, path: Path, is_object: bool) -> tuple[int,
         if key is None:
             raise Invalid(f"a key is missing at character {start}")
         raise Invalid(f"a colon is missing at character {_space(text, key.end())}")
-    return found.end(), _below(path, found[1])
+    return found.end(), _below(path, found[1]), found.span(1)
 
 
 @lru_cache(maxsize=4096)

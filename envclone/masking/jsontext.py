@@ -2,11 +2,13 @@
 
 Rules are paths: `$.user.email`, `$.contacts[*].phone`, `$['odd key']`; `*` for any key, `**` for anything at or below,
 `$..email` for a key at any depth. The most specific path that matches a leaf decides: one without `**` before one with
-it, then the one with fewer `*`, then the longer one.
+it, then the one with fewer `*`, then the longer one. A `~` at the end means the keys of the members that the path
+before it means: `$.shares.*~`.
 """
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
@@ -22,6 +24,7 @@ from envclone.models import JsonRule
 from envclone.protocols import Mask
 
 __all__ = [
+    "KEYS",
     "JsonMasker",
     "Leaf",
     "NumberMask",
@@ -32,6 +35,9 @@ __all__ = [
     "parse_path",
     "ways",
 ]
+
+KEYS = "~"
+"""The last step of a path that means keys."""
 
 _STEP = re.compile(
     r"""\.\.(?=[^.\[])            # any depth, then a key
@@ -90,15 +96,21 @@ def mask_json(text: str, rules: Sequence[JsonRule], masks_for: MasksFor, *, fiel
 def mask_many(texts: Sequence[str], rules: Sequence[JsonRule], masks_for: MasksFor, *, field: str = "") -> list[str]:
     """Documents masked under these rules; `field` is named in errors.
 
-    Raises UnsafeError for text that is no JSON, for a leaf that no rule covers, and for a number under a domain that
-    has no mask for numbers (unless the rule ends in `*` or `**`, which is then about strings only).
+    Raises UnsafeError for text that is no JSON, for a leaf that no rule covers, for a number under a domain that has no
+    mask for numbers (unless the rule ends in `*` or `**`, which is then about strings only), and for keys of one object
+    that become equal.
     """
     return JsonMasker(rules, masks_for, field).mask(texts)
 
 
 @lru_cache(maxsize=4096)
 def parse_path(text: str) -> Path:
-    """A path's steps: `.key`, `.*`, `[*]` and `**`. Raises ConfigError when it is none."""
+    """A path's steps: `.key`, `.*`, `[*]` and `**`, at the end `~`. Raises ConfigError when it is none."""
+    if len(text) > 2 and text.endswith(KEYS):
+        below = parse_path(text.removesuffix(KEYS))
+        if below[-1] in ("[*]", KEYS):
+            raise _no_path(text)  # elements have no keys
+        return (*below, KEYS)
     steps: list[str] = []
     position = 1
     if not text.startswith("$"):
@@ -127,8 +139,24 @@ class PathRules:
 
     def __init__(self, rules: Sequence[JsonRule]) -> None:
         parsed = [(parse_path(rule.path), rule) for rule in rules]
-        self._ordered = sorted(parsed, key=lambda pair: _specificity(pair[0]))
+        parsed.sort(key=lambda pair: _specificity(pair[0]))
+        self._ordered = [pair for pair in parsed if pair[0][-1:] != (KEYS,)]
+        self._of_keys = [(path[:-1], rule) for path, rule in parsed if path[-1:] == (KEYS,)]
         self._decided: dict[Path, JsonRule | None] = {}
+        self._decided_keys: dict[Path, JsonRule | None] = {}
+
+    @property
+    def keyed(self) -> bool:
+        """Whether any rule is about keys."""
+        return bool(self._of_keys)
+
+    def decide_key(self, path: Path) -> JsonRule | None:
+        """The rule for the key of the member at a path, or None when it stays."""
+        if path not in self._decided_keys:
+            if len(self._decided_keys) > _REMEMBERED:
+                self._decided_keys.clear()
+            self._decided_keys[path] = next((rule for pattern, rule in self._of_keys if _matches(pattern, path)), None)
+        return self._decided_keys[path]
 
     def matching(self, path: Path) -> list[JsonRule]:
         """Every rule that matches a path, most specific first."""
@@ -179,7 +207,7 @@ class JsonMasker:
         for text in texts:
             plan: list[tuple[Scalar, tuple[str, str] | None, int]] = []
             try:
-                for scalar in scan(text):
+                for scalar in scan(text, keys=self._rules.keyed):
                     path, kind, start, end = scalar
                     key = decided.get((path, kind))
                     if key is None:
@@ -191,32 +219,72 @@ class JsonMasker:
                         continue
                     values = wanted.setdefault(key, [])
                     literal = text[start:end]
-                    values.append(decode(literal) if kind == "string" else literal)
+                    values.append(decode(literal) if key[1] == "string" else literal)
                     plan.append((scalar, key, len(values) - 1))
             except Invalid as exc:
                 raise _invalid(self._field, exc) from None
             plans.append(plan)
         masked = {key: self._mask_values(*key, values) for key, values in wanted.items()}
-        return [_splice(text, plan, masked) for text, plan in zip(texts, plans, strict=True)]
+        made = [_splice(text, plan, masked) for text, plan in zip(texts, plans, strict=True)]
+        if self._rules.keyed:
+            self._check_keys(texts, made)
+        return made
+
+    def _check_keys(self, texts: Sequence[str], made: Sequence[str]) -> None:
+        """An engine would keep one of two members with equal keys, and lose the other."""
+        for text, document in zip(texts, made, strict=True):
+            if document != text and _different(document) != _different(text):
+                raise UnsafeError(
+                    f"{self._field}: two keys of one object get the same pseudonym",
+                    hint="name a domain that keeps different values different, and no keys of the same object apart",
+                )
 
     def _key(self, scalar: Scalar) -> tuple[str, str] | Left:
         """With whom the scalars of a path and a kind are masked. Raises UnsafeError."""
         if scalar.kind == "null":
             return Left.AS_IT_IS
-        rule = self._decide(scalar.path)
+        if scalar.kind == "key":
+            named = self._rules.decide_key(scalar.path)
+            if named is None:
+                return Left.AS_IT_IS
+            rule = named
+        else:
+            rule = self._decide(scalar.path)
         mask = self._masks_for(rule.domain)
+        if mask is None and scalar.kind == "key":
+            raise UnsafeError(
+                f"{self._field}: {rule.public} removes keys, and a member must have one",
+                hint="take the domain of what the keys are, such as email, person or key",
+            )
         if mask is None:
             return Left.NULL
-        return (rule.domain, scalar.kind) if self._applies(mask, scalar, rule) else Left.AS_IT_IS
+        kind = "string" if scalar.kind == "key" else scalar.kind
+        return (rule.domain, kind) if self._applies(mask, scalar, rule) else Left.AS_IT_IS
 
     def decided(self, text: str) -> Iterator[tuple[str, str, JsonRule]]:
-        """Kind and value of every scalar but nulls, with the rule that decides it. Raises UnsafeError."""
+        """Kind and value of every scalar but nulls, and of keys that have one, with the rule. Raises UnsafeError."""
+        if self._rules.keyed:
+            yield from self._decided_keys_too(text)
+            return
         try:
             found = values(text)
         except Invalid as exc:
             raise _invalid(self._field, exc) from None
         for path, kind, value in found:
             yield kind, value, self._decide(path)
+
+    def _decided_keys_too(self, text: str) -> Iterator[tuple[str, str, JsonRule]]:
+        try:
+            for scalar in scan(text, keys=True):
+                literal = text[scalar.start : scalar.end]
+                rule = self._rules.decide_key(scalar.path) if scalar.kind == "key" else None
+                if rule is not None:
+                    yield "string", decode(literal), rule
+                elif scalar.kind not in ("key", "null"):
+                    value = decode(literal) if scalar.kind == "string" else literal
+                    yield scalar.kind, value, self._decide(scalar.path)
+        except Invalid as exc:
+            raise _invalid(self._field, exc) from None
 
     def _decide(self, path: Path) -> JsonRule:
         rule = self._rules.decide(path)
@@ -230,7 +298,7 @@ class JsonMasker:
     def _applies(self, mask: Mask, scalar: Scalar, rule: JsonRule) -> bool:
         if scalar.kind == "bool" or isinstance(mask, KeepMask):
             return False
-        if scalar.kind == "string" or isinstance(mask, NumberMask):
+        if scalar.kind in ("key", "string") or isinstance(mask, NumberMask):
             return True
         if rule.path.endswith("*"):
             return False
@@ -260,12 +328,24 @@ def _splice(
         position = scalar.end
         if key is None:
             out.append("null")
-        elif scalar.kind == "string":
+        elif scalar.kind in ("key", "string"):
             out.append(encode_like(masked[key][index], text[scalar.start : scalar.end]))
         else:
             out.append(masked[key][index])
     out.append(text[position:])
     return "".join(out)
+
+
+def _different(text: str) -> int:
+    """How many keys the objects of a document have, equal ones of one object counted once."""
+    count = 0
+
+    def members(pairs: list[tuple[str, object]]) -> None:
+        nonlocal count
+        count += len({key for key, _ in pairs})
+
+    json.loads(text, object_pairs_hook=members)
+    return count
 
 
 def _specificity(pattern: Path) -> tuple[int, int, int]:

@@ -144,7 +144,7 @@ def _unnamed(part: str) -> bool:
 
 def _written(steps: Path) -> str:
     """A path with `*` and `**` in it as rules write it."""
-    wild = {".*": ".*", "**": ".**"}
+    wild = {".*": ".*", "**": ".**", "~": "~"}
     return "$" + "".join(wild.get(step) or render((step,))[1:] for step in steps)
 
 

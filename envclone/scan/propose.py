@@ -107,7 +107,7 @@ def propose(
         why = _KEPT_BY_NAME[named] if named else f"called like an embedding: {_KEPT_BY_NAME['vectors']}"
         return [Proposal(field.address, "", field.type, "keep", 1.0, why, "", named or "vectors")]
     if field.kind is FieldKind.JSON and (seen := _of_persons(keys)):
-        why = f"its keys look like {seen}, and keys are not masked"
+        why = f"its keys look like {seen}; a path that ends in ~ would mask them: $.*~"
         return [Proposal(field.address, "", field.type, removed(field), 0.8, why, "")]
     if field.kind is FieldKind.JSON and samples:
         found = [_one(field, path, sample, second or {}, holder) for path, sample in sorted(samples.items())]

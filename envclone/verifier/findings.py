@@ -133,7 +133,8 @@ class Findings:
 
 
 _HINT = """give the field another rule, or list a value that is nobody's under sanitize.nobody, or write
-an exception that the attestation shows: sanitize.accept: [{field, kind, reason}]"""
+an exception that the attestation shows: sanitize.accept: [{field, kind, reason}];
+keys of a document take a path that ends in ~, such as {"$.shares.*~": email}"""
 
 
 def outline(text: bytes, start: int, end: int) -> str:

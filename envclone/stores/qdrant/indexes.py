@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone.errors import UnsafeError
-from envclone.masking.jsontext import parse_path
+from envclone.masking.jsontext import KEYS, parse_path
 from envclone.stores.qdrant.layout import Segment, read_json
 
 __all__ = ["drop", "keys", "prefix", "schemas", "steps_of", "touches", "unexplained"]
@@ -82,7 +82,7 @@ def touches(key: str, paths: Iterable[str]) -> bool:
     """
     steps = steps_of(key)
     for path in paths:
-        masked = [step for step in parse_path(path) if step != "[*]"]
+        masked = [step for step in parse_path(path) if step not in ("[*]", KEYS)]
         if all(
             theirs in ("**", ".*", f".{mine}") or "**" in masked[: place + 1]
             for place, (theirs, mine) in enumerate(zip(masked, steps, strict=False))

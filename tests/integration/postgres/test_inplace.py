@@ -58,6 +58,10 @@ CREATE TABLE sparse (id int PRIMARY KEY, name text, filler text STORAGE PLAIN);
 INSERT INTO sparse SELECT i, CASE WHEN i = 1500 THEN 'Jane Doe' END, repeat('x', 700) FROM generate_series(1, 3000) i;
 CREATE TABLE tight (id int PRIMARY KEY, amount numeric, small varchar(60)) WITH (fillfactor = 100);
 INSERT INTO tight SELECT i, i, 'a' FROM generate_series(1, 2000) i;
+CREATE TABLE maps (id int PRIMARY KEY, doc jsonb, raw json);
+INSERT INTO maps SELECT i, d, d::json FROM (SELECT i, jsonb_build_object('kind', i, 'of', (
+    SELECT jsonb_object_agg(repeat('qz', n % 3) || n * i || '@corp.example', jsonb_build_object('n', n))
+    FROM generate_series(0, i % 40) n)) AS d FROM generate_series(1, 80) i) s;
 CREATE TABLE long (id int PRIMARY KEY, body text);
 INSERT INTO long SELECT i, (SELECT string_agg(md5((i * n)::text), ' ') FROM generate_series(1, 400) n)
     FROM generate_series(1, 60) i;
@@ -68,6 +72,8 @@ RULES = {
     "public.people.note": "keep", "public.people.v": "keep",
     "public.sparse.id": "keep", "public.sparse.name": "person", "public.sparse.filler": "keep",
     "public.tight.id": "keep", "public.tight.amount": "keep", "public.tight.small": "wide",
+    "public.maps.id": "keep", "public.maps.doc": {"$.**": "keep", "$.of.*~": "email"},
+    "public.maps.raw": {"$.**": "keep", "$.of.*~": "email"},
     "public.opaque.name": "person", "public.opaque.n": "keep",
     "public.long.id": "keep", "public.long.body": "redact",
 }  # fmt: skip
@@ -157,6 +163,21 @@ def test_materialized_views_are_masked_where_they_stand(raw: Clone, clone: Clone
         assert names != [("Jane Doe",)]
         assert conn.execute("SELECT name FROM public.known").fetchall() == names
         assert conn.execute("SELECT name FROM public.opaque").fetchall() == names
+
+
+def test_masked_keys_of_jsonb_stand_where_the_server_looks_for_them(clone: Clone) -> None:
+    _sanitize(clone)
+    with (
+        PostgresStore().open(*clone, log=clone[0].parent / "log") as session,
+        session._connect(autocommit=True) as conn,  # type: ignore[attr-defined]
+    ):
+        row = conn.execute(
+            """SELECT count(*), count(*) FILTER (WHERE m.doc -> 'of' -> e.key IS DISTINCT FROM e.value),
+                 count(*) FILTER (WHERE e.key ~ 'corp'), count(*) FILTER (WHERE m.raw::jsonb <> m.doc),
+                 count(*) FILTER (WHERE m.doc::text <> m.doc::text::jsonb::text)
+               FROM public.maps m, jsonb_each(m.doc -> 'of') e"""
+        ).fetchone()
+        assert row == (1640, 0, 0, 0, 0)
 
 
 def test_only_pages_with_masked_values_are_written(raw: Clone, clone: Clone) -> None:

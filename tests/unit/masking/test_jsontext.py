@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.jsontext import Leaf, leaves, mask_json, mask_many, parse_path
 from envclone.masking.masks import MaskSet
+from envclone.masking.simple import KeepMask
 from envclone.models import JsonRule
 from tests.unit.masking.conftest import KEY
 
@@ -193,3 +194,39 @@ def test_a_batch_is_masked_at_once() -> None:
 def test_a_string_without_an_end_is_refused_at_once(text: str) -> None:
     with pytest.raises(UnsafeError, match="no valid JSON"):
         mask_json(text, [JsonRule("$.**", "text")], MaskSet(KEY, {}).mask_for)
+
+
+def _keyed(text: str, **more: str) -> str:
+    upper = type("Upper", (), {"mask": lambda self, values: [value.upper() for value in values]})()
+    masks: dict[str, Any] = {"keep": KeepMask(), "upper": upper}
+    rules = [JsonRule("$.**", "keep"), *(JsonRule(path, domain) for path, domain in more.items())]
+    return mask_json(text, rules, masks.__getitem__, field="t.c")
+
+
+def test_keys_are_masked_where_a_path_ends_in_a_tilde() -> None:
+    text = '{"a": {"x\\u0079": {"k": "v"}, "e": {}, "n": null}, "b": [{"x": 1}], "a~": 1}'
+    assert _keyed(text, **{"$.a.*~": "upper"}) == text.replace("x\\u0079", "X\\u0059").replace('"e"', '"E"').replace(
+        '"n"', '"N"'
+    )
+    assert _keyed(text, **{"$.b[*].x~": "upper"}) == text.replace('{"x": 1}', '{"X": 1}')
+    assert _keyed('{"a": {"b": {"c": 1}}}', **{"$..*~": "upper"}) == '{"A": {"B": {"C": 1}}}'
+    assert _keyed('{"a~": 1, "a": 2}', **{"$['a~']": "keep"}) == '{"a~": 1, "a": 2}'
+
+
+def test_values_below_a_masked_key_are_decided_by_the_key_of_production() -> None:
+    text = '{"a": {"k": "v", "l": "w"}}'
+    assert _keyed(text, **{"$.*~": "upper", "$.a.k": "upper"}) == '{"A": {"k": "V", "l": "w"}}'
+
+
+def test_keys_of_one_object_that_become_equal_are_refused() -> None:
+    with pytest.raises(UnsafeError, match="two keys of one object") as refused:
+        _keyed('{"a": {"anna": 1, "ANNA": 2}}', **{"$.a.*~": "upper"})
+    assert "anna" not in str(refused.value).lower()
+    twice = '{"a": {"anna": 1}, "b": {"ANNA": 1}}'
+    assert _keyed(twice, **{"$.a.*~": "upper"}) == twice.replace("anna", "ANNA")
+
+
+@pytest.mark.parametrize("path", ["$~", "$.a[*]~", "$.a~~", "$.a~.b~~"])
+def test_what_has_no_keys(path: str) -> None:
+    with pytest.raises(ConfigError):
+        parse_path(path)

@@ -392,3 +392,26 @@ def test_a_part_of_a_name_is_refused_where_whole_persons_are_needed(column: str)
     assert column in caught.value.problems[0] and "whole ones" in caught.value.problems[0]
     assert plan({"public.p.*": "person"}, {}, store)
     assert plan({f"public.p.{column}": "redact", "public.p.*": "person"}, whole, store)
+
+
+MAP = Field("public.events.doc", "jsonb", JSON, base="jsonb", paths=("$.shares['a@b.example'].role", "$.kind"))
+
+
+def test_a_path_that_ends_in_a_tilde_masks_keys() -> None:
+    rest = {"$.shares.*.role": "keep", "$.kind": "keep"}
+    (rule,) = decided({"public.events.doc": {"$.shares.*~": "email", **rest}}, MAP).values()
+    assert ("$.shares.*~", "email") in {(one.path, one.domain) for one in rule.json}
+    (rule,) = decided({"public.events.doc.shares.*~": "email", "public.events.doc": rest}, MAP).values()
+    assert ("$.shares.*~", "email") in {(one.path, one.domain) for one in rule.json}
+    assert "matches nothing" in unsafe({"public.events.doc": {"$.nobody.*~": "email", **rest}}, MAP).problems[0]
+
+
+@pytest.mark.parametrize("domain", ["null", "redact", "date"])
+def test_a_domain_that_makes_keys_equal_is_refused(domain: str) -> None:
+    said = invalid({"public.events.doc": {"$.**": "keep", "$.shares.*~": domain}}, MAP)
+    assert "cannot be masked as" in said and "email, person or key" in said
+
+
+def test_the_keys_of_a_row_are_its_columns() -> None:
+    row = Field("public.events.doc", "pair", JSON, base="pair", paths=("$.a",))
+    assert "names of its columns" in invalid({"public.events.doc": {"$.a": "keep", "$.*~": "email"}}, row)

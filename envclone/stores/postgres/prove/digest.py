@@ -131,7 +131,7 @@ def _through_array(conn: Connection, column: Column) -> Callable[[Sequence[Any]]
 def canonical(column: Column) -> Callable[[Any], bytes]:
     """The form in which two values of a column are equal when they mean the same."""
     if column.kind is FieldKind.JSON:
-        return _json_bytes
+        return _json_bytes if column.base == "json" else _jsonb_bytes
     if column.kind is FieldKind.ARRAY:
         return _array_bytes
     return _text_bytes
@@ -151,6 +151,18 @@ def _json_bytes(value: str | None) -> bytes:
     # numbers stay as they are written: 1.10 is not 1.1 for jsonb
     document = json.loads(value, parse_float=_Number, parse_int=_Number, object_pairs_hook=_Pairs)
     return b"\1" + json.dumps(_tagged(document), ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _jsonb_bytes(value: str | None) -> bytes:
+    """The same of a type that puts members in an order of its own, and keeps the last of equal keys."""
+    if value is None:
+        return b"\0"
+    document = json.loads(value, parse_float=_Number, parse_int=_Number, object_pairs_hook=_in_order)
+    return b"\1" + json.dumps(_tagged(document), ensure_ascii=True, separators=(",", ":")).encode()
+
+
+def _in_order(pairs: list[tuple[str, Any]]) -> _Pairs:
+    return _Pairs(sorted(dict(pairs).items()))
 
 
 class _Number(str):
