@@ -213,6 +213,16 @@ class Stack:
                 runtime=runtime,
             )
 
+    def state_of(self, branch: Branch, since: dt.datetime) -> str:
+        """One line: how old the state is that a branch's image holds, and what a newer one costs.
+
+        Empty for an image that was made `since`, for this very branch.
+        """
+        image = catalog.image(self.project.pool, self.project.name, branch.image)
+        if image.created_at >= since:
+            return ""
+        return images.age(self.project, image, dt.datetime.now(dt.UTC))
+
     def branches(self) -> Sequence[Branch]:
         """The project's branches."""
         return branches.branches(self.project)

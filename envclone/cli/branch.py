@@ -53,6 +53,7 @@ def branch(
     """
     from envclone.lifecycle.branches import directory
 
+    began = dt.datetime.now(dt.UTC)
     with settings.stack() as stack:
         made = stack.branch(
             environment,
@@ -66,9 +67,12 @@ def branch(
             runtime=runtime,
         )
         cow, place = stack.project.cow, directory(stack.project.pool, made.name)
+        state = stack.state_of(made, began)
 
     def text() -> None:
         describe(made)
+        if state:
+            click.echo(f"  {state}")
         if cow.name == "copy":
             from envclone.cow.loop import format_size
 
@@ -82,7 +86,7 @@ def branch(
         else:
             click.echo(f'next: envclone psql {made.name}    or: eval "$(envclone env {made.name})"')
 
-    emit(as_json, {**document(made), "driver": cow.name}, text)
+    emit(as_json, {**document(made), "driver": cow.name, "state": state}, text)
 
 
 def document(made: Branch) -> dict[str, Any]:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from envclone import attestation, keys, records
 from envclone.errors import BusyError
-from envclone.models import Image
+from envclone.models import Image, RawSnapshot
 from envclone.pool import catalog
 from envclone.project import Project
 
-__all__ = ["check", "find", "ready", "using"]
+__all__ = ["age", "check", "find", "newer", "ready", "using"]
 
 
 def find(project: Project, environment: str) -> Image | None:
@@ -31,9 +32,10 @@ def using(project: Project, ident: str, *, content: bool = False) -> Iterator[Im
 
 @contextmanager
 def ready(project: Project, environment: str, *, fresh: bool = False, again: bool = False) -> Iterator[Image]:
-    """An image to clone from, which nobody removes as long as the context: the newest, or one made now.
+    """An image to clone from, which nobody removes as long as the context: of the newest snapshot, made now if need be.
 
-    `fresh` takes a new snapshot first; `again` makes another image of the newest snapshot.
+    `fresh` takes a new snapshot first; `again` makes another image of the newest one. Whoever has no masking key gets
+    the newest image that there is.
     """
     from envclone.lifecycle import snapshot
 
@@ -41,7 +43,7 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
     with ExitStack() as held:
         if not fresh and not again:
             image = _held(project, environment, held)
-            if image is not None:
+            if image is not None and (newer(project, image) is None or not keys.held(project.keys)):
                 yield image
                 return
         from envclone.lifecycle import publish
@@ -49,6 +51,40 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
         raw = raw or held.enter_context(snapshot.take(project, environment))
         yield held.enter_context(publish.make(project, raw, again=again))
+
+
+def newer(project: Project, image: Image) -> RawSnapshot | None:
+    """The newest snapshot of an image's environment, when it was taken after the one that the image is of."""
+    taken = [raw for raw in catalog.snapshots(project.pool, project.name) if raw.environment == image.environment]
+    return taken[-1] if taken and taken[-1].created_at > image.raw.created_at else None
+
+
+def age(project: Project, image: Image, now: dt.datetime) -> str:
+    """One line: how old the state is that an image holds, why it is not newer, and what a newer one costs."""
+    raw, made = image.raw.created_at, (image.created_at - image.raw.created_at).total_seconds()
+    cost = f" and masks it, which took {_span(made)}" if made < _AT_ONCE else " and masks it, which takes minutes"
+    later = newer(project, image)
+    why = (
+        "no snapshot is newer" if later is None else f"{later.id} is newer, but without the masking key no image of it"
+    )
+    return (
+        f"state of {raw:%Y-%m-%d %H:%M} UTC, {_span((now - raw).total_seconds())} ago: {why}; --fresh copies it{cost}"
+    )
+
+
+_AT_ONCE = 6 * 3600
+"""Seconds; an image that is made later than that after its snapshot does not tell how long its making took."""
+
+
+def _span(seconds: float) -> str:
+    """A length of time in two units at most."""
+    whole = max(0, round(seconds))
+    if whole < 120:
+        return f"{whole} s"
+    minutes, hours = round(whole / 60), whole // 3600
+    if hours < 2:
+        return f"{minutes} min"
+    return f"{hours} h" if hours < 48 else f"{hours // 24} days"
 
 
 def check(project: Project, ident: str, *, content: bool = False) -> Image:
