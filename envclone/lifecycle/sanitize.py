@@ -16,6 +16,7 @@ from envclone import compiled, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
 from envclone.lifecycle import planning
+from envclone.memory import keep
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
 from envclone.project import Project
@@ -94,6 +95,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
     from envclone.masking.masks import MaskSet
 
     compiled.prepare(lambda text: project.progress(ProgressEvent(text, 0)))
+    keep()
     project.clone_raw(raw, directory)
     plans: dict[str, StorePlan] = {}
     rewrites: dict[str, RewriteReport] = {}
