@@ -124,7 +124,7 @@ class Looker:
 
     def _holding(self, values: Sequence[Any]) -> set[int]:
         """The numbers of the values of which `batch` could have anything to tell."""
-        texts = Texts(values, decoded=True)
+        texts = Texts(values, decoded=True, seek=self._seek)
         holding = {one.value for one in self._search.find(texts)} | {one.value for one in self._compounds.find(texts)}
         return holding | {value for value, hits in self._weak_hits(texts).items() if len(hits) > 1}
 
