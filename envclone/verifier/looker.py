@@ -24,6 +24,7 @@ from envclone.verifier.nested import holds, outside
 from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
+from envclone.verifier.pieces import large, one_row, pieces
 from envclone.verifier.search import Hit
 
 if TYPE_CHECKING:
@@ -131,25 +132,40 @@ class Looker:
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""
         for address, before in rows.fields.items():
-            rule = self._plan.rules.get(address)
             after = made.get(address, before)
             self._values += len(after) - sum(value is None for value in after)
-            texts = Texts(after, decoded=after is before, seek=self._seek)
-            told = self._strong(address, rule, before, after, texts, rows)
-            if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
-                continue
-            if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
-                hits = outside(self._weak_hits(texts, None if after is before else before), told)
-                if rule is None or rule.base not in NUMBERS:
-                    self._pairs(address, after, hits, rows)
-                    self._joined(address, before, after, texts, rows)
-                if rule is not None and rule.kind is FieldKind.JSON and rule.json:
-                    self._same_subject_below(address, rule, after, hits, rows)
-                elif rule is None or not rule.masked:
-                    self._same_subject(address, hits, rows)
-            if rule is not None and _keeps_numbers(rule):
-                self._number_column(address, after, rows)
+            if numbers := large(after):
+                for number in numbers:
+                    row = one_row(rows, number)
+                    for old, new in pieces(before[number], after[number]):
+                        one = [new]
+                        self._field(address, one if old is new else [old], one, row, whole=False)
+                same = after is before
+                after = [None if i in numbers else value for i, value in enumerate(after)]
+                before = after if same else before
+            self._field(address, before, after, rows)
         self._side_by_side(rows, made)
+
+    def _field(
+        self, address: str, before: Sequence[Any], after: Sequence[Any], rows: Rows, *, whole: bool = True
+    ) -> None:
+        """Search a field's values, or a piece of one (not `whole`)."""
+        rule = self._plan.rules.get(address)
+        texts = Texts(after, decoded=after is before, seek=self._seek)
+        told = self._strong(address, rule, before, after, texts, rows)
+        if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
+            return
+        if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
+            hits = outside(self._weak_hits(texts, None if after is before else before), told)
+            if rule is None or rule.base not in NUMBERS:
+                self._pairs(address, after, hits, rows)
+                self._joined(address, before, after, texts, rows)
+            if rule is not None and rule.kind is FieldKind.JSON and rule.json and whole:
+                self._same_subject_below(address, rule, after, hits, rows)
+            elif rule is None or not rule.masked or rule.json:
+                self._same_subject(address, hits, rows)
+        if rule is not None and _keeps_numbers(rule):
+            self._number_column(address, after, rows)
 
     def _side_by_side(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Note full names that pseudonyms of one row make by chance: views and expressions put them side by side."""
