@@ -14,6 +14,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+from envclone.masking import longtexts
 from envclone.masking.corpus import Corpus
 from envclone.masking.decoders import Edit, View, views
 from envclone.masking.edits import apart, applied
@@ -74,12 +75,19 @@ class FreeText:
                 out += self._apart(value)
                 batch, size = [], 0
                 continue
+            if len(value) > longtexts.LONG:
+                out += [*self._batch(batch), longtexts.in_pieces(value, self._of_part)]
+                batch, size = [], 0
+                continue
             batch.append(value)
             size += len(value)
             if size >= BATCH:
                 out += self._batch(batch)
                 batch, size = [], 0
         return out + self._batch(batch)
+
+    def _of_part(self, text: str) -> list[Edit]:
+        return self._edits(text) if spelled([text])[0] else self._plain_edits(text)
 
     def _apart(self, value: str) -> list[str]:
         return [_SEPARATOR.join(self._batch(value.split(_SEPARATOR)))]
