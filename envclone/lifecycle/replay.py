@@ -33,12 +33,14 @@ def replay(project: Project, ident: str, branch: Branch) -> ReplayReport:
         branch = branches.load(project, branch.name)
         if branch.state is not BranchState.RUNNING:
             raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
-        incident = masked_incident(project, ident, check(project, branch.image))
-        return _rerun(project, incident, branch)
+        image = check(project, branch.image)
+        incident = masked_incident(project, ident, image)
+        return _rerun(project, incident, branch, image.raw.created_at)
 
 
-def _rerun(project: Project, incident: Incident, branch: Branch) -> ReplayReport:
-    """Rerun a masked incident in a running branch that nobody changes meanwhile."""
+def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datetime) -> ReplayReport:
+    """Rerun a masked incident in a running branch that nobody changes meanwhile; `state` is when it was copied."""
+    from envclone.incidents import later
     from envclone.incidents import replay as rerun
 
     observer, place = registry.observer(branch.runtime), branches.directory(project.pool, branch.name)
@@ -49,7 +51,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch) -> ReplayReport
             runners = {
                 name: stack.enter_context(registry.connect(endpoint)) for name, endpoint in branch.endpoints.items()
             }
-            report = rerun.replay(incident, runners)
+            report = later.explained(rerun.replay(incident, runners), state, incident.recorded_at, incident.environment)
         seen = witness.testify()
     own = _of_servers(branch)
     evidence = {name: _with(seen.get(name, Counters()), own, before, name, report) for name in {**seen, **own}}
