@@ -212,8 +212,11 @@ def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> list[Any]:
 
 def _sparse(values: Sequence[Any], mask: Callable[[Sequence[str]], list[str]]) -> list[Any]:
     """Masks what is not None."""
+    types = set(map(type, values))
+    if types == {str}:
+        return mask(values)
     present = [value for value in values if value is not None]
-    if not all(isinstance(value, str) for value in present):
+    if not types <= {str, type(None)} and not all(isinstance(value, str) for value in present):
         raise UnsafeError("a field declared as text gave a value that is none", hint="report this as a bug")
     masked = iter(mask(present))
     return [None if value is None else next(masked) for value in values]

@@ -32,6 +32,7 @@ _RARE = 1e-5
 """Of so long numbers the share that may be somebody's, for one without its signs to count."""
 _PARTS = 6
 _ROOM = 1 << 12
+_AT_ONCE = 1 << 16
 _RUN = re.compile(r"[0-9]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 
@@ -111,28 +112,52 @@ class Compounds:
 
     def _numbers(self) -> tuple[Any, Any]:
         """Hashes of the digits of numbers of persons, and the numbers of the originals."""
-        texts: list[bytes] = []
-        owners: list[int] = []
-        signs: list[bool] = []
-        for number, value, known in self._originals.items():
-            if known.kind in _NUMBERS and known.strong and len(digits := _digits_of(value)) >= _FEWEST_DIGITS:
-                texts.append(digits)
-                owners.append(number)
-                signs.append(not value.isdigit())
-        sizes = np.array([len(text) for text in texts], np.int64)
+        owners, sizes, signs, block = _all_digits(self._originals)
         counts = np.bincount(sizes, minlength=2)
-        taken = [
-            i
-            for i, size in enumerate(sizes.tolist())
-            if size >= _CERTAIN or (signs[i] and counts[size] / 10.0**size < _RARE)
-        ]
+        chance = counts / 10.0 ** np.arange(len(counts))
+        taken = (sizes >= _CERTAIN) | (signs & (chance[sizes] < _RARE))
+        block = block[np.repeat(taken, sizes)]
+        owners, sizes = owners[taken], sizes[taken]
         self._lengths = np.zeros(max(2, len(counts)), np.bool_)
-        self._lengths[sizes[taken]] = True
-        block = np.frombuffer(b"".join(texts[i] for i in taken), np.uint8)
-        ends = np.cumsum(sizes[taken]) if taken else np.zeros(0, np.int64)
-        hashed = np.zeros(len(taken), np.uint64)
-        _loops().hashes(block, ends - sizes[taken], ends, hashed, np.zeros(len(taken), np.uint64))
-        return hashed, np.array([owners[i] for i in taken], np.int64)
+        self._lengths[sizes] = True
+        ends = np.cumsum(sizes)
+        hashed = np.zeros(len(sizes), np.uint64)
+        _loops().hashes(block, ends - sizes, ends, hashed, np.zeros(len(sizes), np.uint64))
+        return hashed, owners
+
+
+def _all_digits(originals: Originals) -> tuple[Any, Any, Any, Any]:
+    """The originals that are numbers of persons and have enough digits: their numbers, how many digits each has,
+    whether there are other signs between them, and the digits of all of them one behind the other."""
+    block, bounds = originals.packed()
+    every = originals.strong_of(_NUMBERS)
+    found = [(every[:0], every[:0], np.zeros(0, np.bool_), block[:0])]
+    for first in range(0, len(every), _AT_ONCE):
+        numbers = every[first : first + _AT_ONCE]
+        low, high = int(numbers[0]), int(numbers[-1]) + 1
+        lengths = np.diff(bounds[low : high + 1].astype(np.int64))
+        chosen = np.zeros(high - low, np.bool_)
+        chosen[numbers - low] = True
+        part = block[int(bounds[low]) : int(bounds[high])][np.repeat(chosen, lengths)]
+        lengths = lengths[chosen]
+        whose = np.repeat(np.arange(len(numbers), dtype=np.int32), lengths)
+        digit = (part >= 48) & (part <= 57)
+        sizes = np.bincount(whose[digit], minlength=len(numbers))
+        # a letter parts digits that are not one number; what is not ASCII is read by Python
+        lower = part | 32
+        odd = np.zeros(len(numbers), np.bool_)
+        odd[whose[((lower >= 97) & (lower <= 122)) | (part >= 128)]] = True
+        long = ~odd & (sizes >= _FEWEST_DIGITS)
+        found.append((numbers[long], sizes[long], (sizes != lengths)[long], part[digit & long[whose]]))
+        for number in numbers[odd].tolist():
+            value = originals.value(number)
+            digits = _digits_of(value)
+            if len(digits) >= _FEWEST_DIGITS:
+                its = np.frombuffer(digits, np.uint8)
+                found.append((np.array([number]), np.array([len(its)]), np.array([not value.isdigit()]), its))
+    columns = zip(*found, strict=True)
+    owners, sizes, signs, digits_of = (np.concatenate(column) for column in columns)
+    return owners, sizes.astype(np.int64), signs, digits_of
 
 
 class _Table:

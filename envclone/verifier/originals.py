@@ -37,10 +37,10 @@ _ENTROPIC = frozenset(("national_id", "card", "iban", "uuid", "secret"))
 _SHORTEST_USERNAME, _SHORTEST_CODE, _FEWEST_SIGNS, _LONG = 4, 6, 3, 12
 _HEX = re.compile(r"([0-9a-f]{2})+")
 _UUID_LENGTH = 36
-_ODD = np.ones(256, np.uint32)
+_ODD = bytes(byte not in range(0x20, 0x7F) or chr(byte) in "%\\:" for byte in range(256))
 """Per byte whether a value that has it may be spelled otherwise than by case: not ASCII, escapes, addresses."""
-_ODD[0x20:0x7F] = 0
-_ODD[[ord(c) for c in "%\\:"]] = 1
+_AT_ONCE = 1 << 20
+"""Bytes that are looked through together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,13 +128,20 @@ class Originals:
         if len(bounds) < 2:
             return np.zeros(0, np.uint32), block, bounds[1:]
         lengths = np.diff(bounds).astype(np.int64)
-        odd = np.add.reduceat(_ODD[block], bounds[:-1].astype(np.int64))
-        chosen = (odd == 0) & (lengths >= least) & (lengths != _UUID_LENGTH)
+        chosen = (lengths >= least) & (lengths != _UUID_LENGTH)
+        for first in range(0, len(block), _AT_ONCE):
+            told = np.frombuffer(block[first : first + _AT_ONCE].tobytes().translate(_ODD), np.bool_)
+            chosen[np.searchsorted(bounds, np.flatnonzero(told) + first, "right") - 1] = False
         return (
             np.flatnonzero(chosen).astype(np.uint32),
-            block[np.repeat(chosen, lengths)],
+            block if chosen.all() else block[np.repeat(chosen, lengths)],
             np.cumsum(lengths[chosen]).astype(np.uint64),
         )
+
+    def strong_of(self, kinds: Collection[str]) -> Any:
+        """The numbers of the strong ones of some kinds (int64), ascending."""
+        wanted = [at for at, source in enumerate(self._known) if source.kind in kinds and source.strong]
+        return np.flatnonzero(np.isin(np.array(self._source_of, np.uint16), wanted))
 
     def of_kinds(self, kinds: Collection[str]) -> Iterator[tuple[int, str]]:
         """Those of some kinds: number, value."""

@@ -1,0 +1,77 @@
+"""What is told of all originals at once is what is told of each of them."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+from envclone.compiled import available
+from envclone.verifier import compounds
+from envclone.verifier.originals import Originals, spellings
+
+VALUES = ["Jane Doe", "jane@doe.example", "a%b", "c:d", "back\\slash", "Jürgen", "x", "tab\there", "DE89 3704 0044"]
+VALUES += ["12345678-1234-1234-1234-1234567890ab", "plain text of some length", "\x7f delete"]
+PHONES = ["+49 30 1234567", "0301234567", "(212) 555-0123", "123456789012", "12345", "1-800-FLOWERS99", "٠٣٠١٢٣٤٥٦٧"]
+IBANS = ["DE89 3704 0044 0532 0130 00", "GB29NWBK60161331926819", "NL91ABNA0417164300"]
+
+
+def _originals(extra: int = 0) -> Originals:
+    rng = random.Random(5)
+    made = Originals()
+    made.add("t.v", "person", VALUES)
+    made.add("t.p", "phone", PHONES + [f"+1 {rng.randrange(10**6, 10**10)}" for _ in range(extra)])
+    made.add("t.i", "iban", IBANS)
+    made.add("t.c", "card", ["4111 1111 1111 1111", "4111"])
+    made.seal()
+    return made
+
+
+def test_plain_values_have_no_other_spelling() -> None:
+    held = _originals(50)
+    for least in (1, 9):
+        numbers, block, ends = held.plain(least)
+        taken, first = {}, 0
+        for number, end in zip(numbers.tolist(), ends.tolist(), strict=True):
+            taken[number] = bytes(block[first:end]).decode()
+            first = end
+        assert taken == {number: held.value(number) for number in taken}
+        odd = set("%\\:")
+        assert set(taken) == {
+            number
+            for number, value, _ in held.items()
+            if len(value.encode()) >= least
+            and len(value) != 36
+            and all(" " <= char <= "~" and char not in odd for char in value)
+        }
+        for value in taken.values():
+            assert set(spellings(value)) == {value.encode(), value.lower().encode()}
+
+
+@pytest.mark.skipif(not available(), reason="loops are not compiled here")
+@pytest.mark.parametrize("at_once", [3, 1 << 16])
+def test_digits_of_all_are_the_digits_of_each(monkeypatch: pytest.MonkeyPatch, at_once: int) -> None:
+    monkeypatch.setattr(compounds, "_AT_ONCE", at_once)
+    held = _originals(30)
+    owners, sizes, signs, block = compounds._all_digits(held)
+    ends = np.cumsum(sizes)
+    found = {
+        number: (bytes(block[end - size : end]), bool(sign))
+        for number, size, sign, end in zip(owners.tolist(), sizes.tolist(), signs.tolist(), ends.tolist(), strict=True)
+    }
+    assert found == {
+        number: (digits, not value.isdigit())
+        for number, value, known in held.items()
+        if known.kind in ("phone", "iban", "card", "national_id")
+        and known.strong
+        and len(digits := compounds._digits_of(value)) >= 7
+    }
+    assert len(found) > 30
+
+
+def test_nobody_at_all() -> None:
+    held = Originals()
+    held.seal()
+    assert [len(part) for part in compounds._all_digits(held)] == [0, 0, 0, 0]
+    assert len(held.plain(1)[0]) == 0
