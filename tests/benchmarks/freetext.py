@@ -4,6 +4,7 @@ Support tickets in English, German and French (Faker, seeded) in which persons o
 identity in 400 characters. In one process are measured, as the median of several rounds of MB of text a second:
 - `envclone`: known identities, patterns and strangers, found and replaced;
 - `presidio_patterns`: Presidio's analyzer with its recognizers that need no model, found and replaced;
+- `by_script`: the same in one script alone, with 2,000 persons: English, German and French, Russian, Japanese;
 - `presidio_deny_list`: Presidio with a recognizer for as many of the known names as `--deny` says, found only.
 Presidio gets a sample of the texts, for it is slower by orders of magnitude. `ambiguous` are labelled sentences with
 names that are words too: how many of the names were found, and how many words were taken for one.
@@ -105,6 +106,50 @@ def speed(identities: int, size: int, rounds: int, deny: int) -> dict[str, Any]:
     }
 
 
+SCRIPTS = {
+    "english": (("en_US",), [*TEMPLATES[:2], *TEMPLATES[4:]], FILLER[:3]),
+    "german and french": (("de_DE", "fr_FR"), TEMPLATES[2:], (FILLER[3], FILLER[3].replace("Kartons", "Schachteln"))),
+    "russian": (
+        ("ru_RU",),
+        ["Заказчик {person} сообщил, что посылка не пришла, хотя на сайте написано, что она доставлена. "],
+        ["Импорт снова остановился на той же строке, значит, файл записан в другой кодировке, чем раньше. "],
+    ),
+    "japanese": (
+        ("ja_JP",),
+        ["お客様の{person}さんから、荷物がまだ届いていないという連絡がありました。"],
+        ["取り込みは同じ行で再び失敗しました。ファイルの文字コードが以前と違うようです。"],
+    ),
+}
+
+
+def by_script(size: int = 2_000_000) -> dict[str, float]:
+    """MB/s in one script alone."""
+    from faker import Faker
+
+    draw = random.Random(7)
+    measured: dict[str, float] = {}
+    for name, (locales, templates, filler) in SCRIPTS.items():
+        Faker.seed(12)
+        fakes = [Faker(locale) for locale in locales]
+        persons = sorted({f"{fake.last_name()} {fake.first_name()}" for fake in fakes for _ in range(2000)})
+        tickets: list[str] = []
+        total = 0
+        while total < size:
+            chosen = [draw.choice(templates if draw.random() < 0.27 else filler) for _ in range(draw.randint(2, 36))]
+            filled = (
+                one.format(
+                    person=draw.choice(persons), phone=f"+49 30 {draw.randint(5_000_000, 6_000_000)}", email="a@b.de"
+                )
+                for one in chosen
+            )
+            tickets.append("".join(filled))
+            total += len(tickets[-1].encode())
+        masks = MaskSet(KEY, {}, Corpus({"person": persons}))
+        masks.text([*PREPARING, *tickets[:20]])
+        measured[name] = round(_rate(lambda m=masks, t=tickets: m.text(t), tickets), 1)
+    return measured
+
+
 def _rate(work: Any, over: list[str]) -> float:
     begun = time.perf_counter()
     work()
@@ -173,6 +218,7 @@ def main() -> int:
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     result = speed(options.identities, options.megabytes * 1_000_000, options.rounds, options.deny)
+    result["by_script"] = by_script()
     result["ambiguous"] = ambiguous()
     print(json.dumps(result, indent=None if options.json else 2))
     return 0
