@@ -6,6 +6,7 @@ import pytest
 
 from envclone.errors import UnsafeError
 from envclone.verifier.fields import FieldFindings
+from envclone.verifier.findings import Accepted, Findings
 from envclone.verifier.record import examine_record
 
 RECORD = {"stores": {"main": {"cleaned": [{"what": "databases dropped", "count": 1, "detail": "postgres, spare"}]}}}
@@ -39,3 +40,14 @@ def test_an_original_as_the_name_of_an_entry_is_refused_too() -> None:
     findings = _findings()
     examine_record({"settings": {"jane.doe@corp.example": "on"}}, findings)
     assert len(findings.leaks) >= 1
+
+
+@pytest.mark.parametrize("field", ["record", "stores.kb.keys[0]"])
+def test_an_exception_is_named_by_the_place_as_it_is_told(field: str) -> None:
+    """The key of a payload that is indexed stands in the record, and can be somebody's address."""
+    record = {"stores": {"kb": {"keys": ["jane.doe@corp.example"]}}}
+    findings = _findings()
+    findings.leaks = Findings([Accepted(field, "email", "agreed")])
+    examine_record(record, findings)
+    findings.leaks.refuse()
+    assert findings.leaks.exceptions()[0]["times"] == 1
