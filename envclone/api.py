@@ -25,6 +25,7 @@ from envclone.project import Project, silent
 
 if TYPE_CHECKING:
     from envclone.config.beginning import Beginning
+    from envclone.doctor import Finding
     from envclone.hooks.hooks import Hook, SqlHook
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
@@ -117,6 +118,12 @@ class Stack:
         if writing:
             scan.require_writable(self.project, environment)
         return scan.scan(self.project, environment, fresh=fresh, everything=everything)
+
+    def preflight(self, environment: str) -> Sequence[Finding]:
+        """All that would stop an image of this environment, asked without copying anything."""
+        from envclone.lifecycle import preflight
+
+        return preflight.examine(self.project, environment)
 
     def write_rules(self, proposals: Mapping[str, Sequence[Proposal]]) -> int:
         """Add proposed rules to the stack file; returns how many."""

@@ -22,7 +22,7 @@ from envclone.cow.sizes import format_size
 from envclone.errors import EnvcloneError
 from envclone.pool import MARKER, Pool, catalog
 
-__all__ = ["Finding", "embedded_postgres", "examine"]
+__all__ = ["Finding", "docker", "embedded_postgres", "examine"]
 
 _LITTLE_DISK = 5 * 1024**3
 _LITTLE_MEMORY = 2 * 1024**3
@@ -60,7 +60,7 @@ def examine(pool_path: Path) -> list[Finding]:
         ("cage", _cage),
         ("postgres", _postgres),
         ("qdrant", _qdrant),
-        ("docker", _docker),
+        ("docker", docker),
         ("cgroups", _cgroups),
     )
     found: list[Finding] = []
@@ -268,7 +268,8 @@ def _qdrant() -> Iterator[Finding]:
     yield Finding("qdrant edge", True, version)
 
 
-def _docker() -> Iterator[Finding]:
+def docker() -> Iterator[Finding]:
+    """Whether containers can be run, and by this user."""
     client = _which("docker")
     use = "needed for preview stacks only"
     if client is None:

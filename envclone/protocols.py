@@ -11,6 +11,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
+from envclone.errors import EnvcloneError
 from envclone.models import (
     Account,
     Accounted,
@@ -284,6 +285,10 @@ class Store(Protocol):
 
     def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
         """Copy a production store's files into the directory `into`; production is only read."""
+        ...
+
+    def obstacles(self, config: StoreConfig, place: Path) -> Sequence[EnvcloneError]:
+        """All that would keep a snapshot to where `place` is from being taken, asked without copying anything."""
         ...
 
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:

@@ -13,10 +13,14 @@ __all__ = ["doctor"]
 
 
 @click.command()
+@click.option("--env", "environment", help="Also ask what an image of this environment needs; nothing is copied.")
 @json_option
 @click.pass_obj
-def doctor(settings: Settings, as_json: bool) -> None:
-    """Report what this host can do: copy-on-write, engines, accounts, containers."""
+def doctor(settings: Settings, environment: str | None, as_json: bool) -> None:
+    """Report what this host can do: copy-on-write, engines, accounts, containers.
+
+    With --env also whether production answers, gives a base backup and fits here, and whether keys and hooks load.
+    """
     from envclone.config.load import find, load
     from envclone.doctor import examine
     from envclone.errors import ConfigError
@@ -29,6 +33,9 @@ def doctor(settings: Settings, as_json: bool) -> None:
         except ConfigError:
             path = None
     findings = examine(path or default_path())
+    if environment is not None:
+        with settings.stack(show_progress=False) as stack:
+            findings += stack.preflight(environment)
 
     def text() -> None:
         marks = {True: click.style("ok  ", fg="green"), False: click.style("no  ", fg="red"), None: "-   "}

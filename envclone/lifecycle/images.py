@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
 from envclone import attestation, keys, records
-from envclone.errors import BusyError
+from envclone.errors import BusyError, EnvcloneError
 from envclone.models import Image, RawSnapshot
 from envclone.pool import catalog
 from envclone.project import Project
@@ -37,19 +37,25 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
     `fresh` takes a new snapshot first; `again` makes another image of the newest one. Whoever has no masking key gets
     the newest image that there is.
     """
-    from envclone.lifecycle import snapshot
+    from envclone.lifecycle import preflight, snapshot
 
     project.environment(environment)
     with ExitStack() as held:
         if not fresh and not again:
-            image = _held(project, environment, held)
+            try:
+                image = _held(project, environment, held)
+            except EnvcloneError:
+                preflight.require(project, environment)  # this may not be all
+                raise
             if image is not None and (newer(project, image) is None or not keys.held(project.keys)):
                 yield image
                 return
         from envclone.lifecycle import publish
 
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
-        raw = raw or held.enter_context(snapshot.take(project, environment))
+        if raw is None:
+            preflight.require(project, environment)
+            raw = held.enter_context(snapshot.take(project, environment))
         yield held.enter_context(publish.make(project, raw, again=again))
 
 

@@ -13,7 +13,7 @@ from envclone.project import Project
 if TYPE_CHECKING:
     from envclone.hooks.hookset import HookSet, Rules
 
-__all__ = ["attempt", "declared", "missing", "plan", "together"]
+__all__ = ["attempt", "declared", "missing", "plan", "together", "with_hooks"]
 
 
 def plan(project: Project, inventories: Mapping[str, Inventory], hooks: HookSet) -> dict[str, StorePlan]:
@@ -64,7 +64,7 @@ def declared(
 
     config = project.loaded.stack.sanitize
     its_rules = {
-        name: _with_hooks(name, together(config.rules.get(name, {}), (more or {}).get(name, {})), hooks)
+        name: with_hooks(name, together(config.rules.get(name, {}), (more or {}).get(name, {})), hooks)
         for name in inventories
     }
     return references.follow(config.references, its_rules, project.domains, inventories)
@@ -105,7 +105,7 @@ def together(rules: Rules, more: Rules) -> Rules:
     return out
 
 
-def _with_hooks(store: str, rules: Rules, hooks: HookSet) -> Rules:
+def with_hooks(store: str, rules: Rules, hooks: HookSet) -> Rules:
     """The rules of a store, and those that hooks are for the columns that they write."""
     of_hooks = hooks.rules(store)
     twice = sorted(of_hooks.keys() & rules.keys())

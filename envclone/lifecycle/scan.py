@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.address import Address
-from envclone.lifecycle import planning, snapshot
+from envclone.lifecycle import planning, preflight, snapshot
 from envclone.lifecycle.settle import settle
 from envclone.masking.jsontext import leaves, parse_path
 from envclone.masking.kinds import flat
@@ -45,7 +45,9 @@ def scan(
     project.environment(environment)
     with ExitStack() as held:
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
-        raw = raw or held.enter_context(snapshot.take(project, environment))
+        if raw is None:
+            preflight.require(project, environment)
+            raw = held.enter_context(snapshot.take(project, environment))
         hooks = project.hooks()
         held.callback(hooks.close)
         sessions = held.enter_context(_opened(project, raw))

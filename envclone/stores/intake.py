@@ -18,7 +18,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Self
 
-from envclone.errors import UnreachableError, UnsafeError
+from envclone.errors import ConfigError, EnvcloneError, UnreachableError, UnsafeError
 
 __all__ = [
     "Found",
@@ -30,6 +30,7 @@ __all__ = [
     "printable",
     "require_directory",
     "require_plain_place",
+    "unreadable",
 ]
 
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
@@ -342,3 +343,14 @@ def _reported() -> Iterator[None]:
         yield
     except PermissionError as exc:
         raise _unreadable(os.fspath(exc.filename) if exc.filename is not None else "the source") from exc
+
+
+def unreadable(path: Path | None) -> list[EnvcloneError]:
+    """What is wrong with a source's directory; empty when this user can read it."""
+    if path is None:
+        return [ConfigError("the store has no source.path", hint="method: directory needs one")]
+    if not path.is_dir():
+        return [UnreachableError(f"{path} is not a directory that can be read", hint="correct source.path")]
+    if not os.access(path, os.R_OK | os.X_OK):
+        return [UnreachableError(f"{path} cannot be read by this user", hint=f"run as root, or: chmod o+rx {path}")]
+    return []

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from envclone.errors import ConfigError
+from envclone.errors import ConfigError, EnvcloneError
 
 if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
@@ -48,6 +48,16 @@ class PostgresStore:
             f"the store '{name}' cannot be taken by the method '{config.source.method}'",
             hint="use method: physical for a running server, or directory for a stopped one's files",
         )
+
+    def obstacles(self, config: StoreConfig, place: Path) -> Sequence[EnvcloneError]:
+        """Reachability, role, server settings, engine, extensions, collations and space, all asked at once."""
+        from envclone.stores.postgres.snapshot.source import obstacles
+
+        if config.source.method == "physical":
+            return obstacles(config, place)
+        from envclone.stores.intake import unreadable
+
+        return unreadable(config.source.path)
 
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """The server's version and the settings that decide plans and memory, when there is a DSN."""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from envclone.errors import ResourceError, UsageError
+from envclone.errors import EnvcloneError, ResourceError, UsageError
 from envclone.models import (
     Cleaned,
     Container,
@@ -47,6 +47,12 @@ class QdrantStore:
         from envclone.stores.qdrant.snapshot import take
 
         return take(name, config, into, progress)
+
+    def obstacles(self, config: StoreConfig, place: Path) -> Sequence[EnvcloneError]:
+        """Whether the storage directory can be read."""
+        from envclone.stores.intake import unreadable
+
+        return unreadable(config.source.path)
 
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """What the server's telemetry says, when there is a URL."""

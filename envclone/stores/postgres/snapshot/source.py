@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from envclone.config.schema import StoreConfig
 
-__all__ = ["emptied_on_failure", "open_source", "snapshot_physical"]
+__all__ = ["emptied_on_failure", "obstacles", "open_source", "snapshot_physical"]
 
 CONNECT_TIMEOUT = 10
 _ROOM_FOR_WAL = 128 << 20
@@ -170,22 +170,8 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
     assert row is not None
     version, wal_level, senders, slots, used_slots, used_senders, may, user, superuser, now, all_settings = row
     version = version.split()[0]
-    if wal_level == "minimal" or senders == 0:
-        what = "wal_level is minimal" if wal_level == "minimal" else "max_wal_senders is 0"
-        raise UnreachableError(
-            f"production gives no base backups: {what}",
-            hint="set wal_level = replica and max_wal_senders = 10 there and restart it, or use method: directory",
-        )
-    if not may:
-        raise UnreachableError(
-            f"production's role '{user}' may not take base backups: it lacks REPLICATION",
-            hint=f"ALTER ROLE {user} REPLICATION",
-        )
-    if senders - used_senders < 2:
-        raise BusyError(
-            f"production has {senders} WAL senders, {used_senders} of them in use; a base backup needs two",
-            hint="raise max_wal_senders there, or wait until another backup is done",
-        )
+    for problem in _no_backup(wal_level, senders, used_senders, may, user):
+        raise problem
     databases = [describe.Database(*fields) for fields in conn.execute(describe.databases_sql(major).encode())]
     database = describe.choose_database(databases, config.source.database or conn.info.dbname)
     extensions = _extensions(conn, dsn, database.name)
@@ -221,6 +207,74 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
         slot=used_slots < slots,
         clock_ahead=now - dt.datetime.now(dt.UTC),
     )
+
+
+def _no_backup(
+    wal_level: str, senders: int, used_senders: int, may: bool, user: str
+) -> Iterator[UnreachableError | BusyError]:
+    """What keeps production from giving a base backup."""
+    if wal_level == "minimal" or senders == 0:
+        what = "wal_level is minimal" if wal_level == "minimal" else "max_wal_senders is 0"
+        yield UnreachableError(
+            f"production gives no base backups: {what}",
+            hint="set wal_level = replica and max_wal_senders = 10 there and restart it, or use method: directory",
+        )
+    if not may:
+        yield UnreachableError(
+            f"production's role '{user}' may not take base backups: it lacks REPLICATION",
+            hint=f"ALTER ROLE {user} REPLICATION",
+        )
+    if senders and senders - used_senders < 2:
+        yield BusyError(
+            f"production has {senders} WAL senders, {used_senders} of them in use; a base backup needs two",
+            hint="raise max_wal_senders there, or wait until another backup is done",
+        )
+
+
+def obstacles(config: StoreConfig, place: Path) -> list[EnvcloneError]:
+    """Everything that would keep `snapshot_physical` from copying to where `place` is; nothing is copied."""
+    if config.source.dsn is None:
+        return [ConfigError("the store has no source.dsn", hint="method: physical needs one")]
+    dsn = config.source.dsn.get_secret_value()
+    try:
+        opened = open_source(dsn)
+    except EnvcloneError as exc:
+        return [exc]
+    with contextlib.closing(opened) as conn:
+        row = conn.execute(
+            "SELECT pg_catalog.current_setting('wal_level'), pg_catalog.current_setting('max_wal_senders')::int,"
+            " (SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_replication),"
+            " (SELECT rolsuper OR rolreplication FROM pg_catalog.pg_roles"
+            " WHERE rolname OPERATOR(pg_catalog.=) current_user), current_user::pg_catalog.text"
+        ).fetchone()
+        assert row is not None
+        found: list[EnvcloneError] = [*_no_backup(*row)]
+        may_copy = not found
+        for step in (_require_engine, _require_room, _require_replication):
+            try:
+                if may_copy or step is not _require_replication:
+                    step(conn, dsn, config, place)
+            except EnvcloneError as exc:
+                found.append(exc)
+    return found
+
+
+def _require_engine(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig, place: Path) -> None:
+    major = conn.info.server_version // 10000
+    databases = [describe.Database(*fields) for fields in conn.execute(describe.databases_sql(major).encode())]
+    database = describe.choose_database(databases, config.source.database or conn.info.dbname)
+    extensions = list(_extensions(conn, dsn, database.name))
+    describe.require_runnable(find(major, extensions=extensions), database, databases, extensions)
+
+
+def _require_replication(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig, place: Path) -> None:
+    _configuration(dsn, ())
+
+
+def _require_room(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig, place: Path) -> None:
+    size = _size(conn)
+    if size is not None:
+        describe.require_room(place, size + size // 50 + _ROOM_FOR_WAL)
 
 
 def _extensions(conn: psycopg.Connection[Any], dsn: str, database: str) -> dict[str, str]:

@@ -1,0 +1,57 @@
+"""What would stop an image is said at once, before anything is copied: by `doctor --env` and by `image` itself."""
+
+from __future__ import annotations
+
+from tests.support.postgres import production
+from tests.support.stack import place
+
+STACK = """\
+version: 1
+project: early
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
+      kb: {kind: qdrant, source: {method: directory, path: /nowhere/storage}}
+sanitize:
+  rules: {}
+"""
+HOOKS = "  hooks: [hooks/none.py]\n"
+
+
+def test_everything_at_once_and_nothing_copied() -> None:
+    with production(18, {"max_wal_senders": "1", "max_replication_slots": "1"}) as server, place() as here:
+        server.create_database("app")
+        server.execute("CREATE ROLE weak LOGIN PASSWORD 'weak'")
+        here.env["DSN"] = server.dsn_for("app", "weak", "weak")
+        here.write(STACK + HOOKS)
+        remarks = (
+            "role 'weak' may not take base backups",
+            "1 WAL senders, 0 of them in use; a base backup needs two",
+            "/nowhere/storage is not a directory",
+            "there is no file hooks/none.py",
+            "/nowhere/key",
+        )
+        env = {"ENVCLONE_MASKING_KEY_FILE": "/nowhere/key"}
+        told = here.call("doctor", "--env", "prod", env=env).stdout
+        assert not [one for one in remarks if one not in told], told
+        assert "remedy: ALTER ROLE weak REPLICATION" in told
+        refused = here.call("image", "prod", env=env, check=False)
+        assert refused.returncode in (3, 4, 7), refused.stderr
+        assert not [one for one in remarks if one not in refused.stderr], refused.stderr
+        assert here.leftovers() == []
+
+
+def test_one_obstacle_is_told_as_itself() -> None:
+    with production(18) as server, place() as here:
+        server.create_database("app")
+        server.execute("CREATE ROLE weak LOGIN PASSWORD 'weak'")
+        here.env["DSN"] = server.dsn_for("app", "weak", "weak")
+        here.write(STACK.replace("      kb: {kind: qdrant, source: {method: directory, path: /nowhere/storage}}\n", ""))
+        refused = here.call("image", "prod", check=False)
+        assert refused.returncode == 7
+        assert "lacks REPLICATION" in refused.stderr and "hint: ALTER ROLE weak REPLICATION" in refused.stderr
+        here.env["DSN"] = server.dsn_for("app")
+        told = here.call("doctor", "--env", "prod").stdout
+        assert all(f"{name}: ready" in told for name in ("prod.main", "masking key", "hooks", "extra net")), told
