@@ -25,6 +25,7 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
     [
         *(("person", value) for value in ("N/A", "n/a", " UNKNOWN ", "Deleted  User", "Test", "?", "-", "null")),
         ("person", "walk-in customer"),
+        *(("person", title) for title in ("Dr", "Prof.", "Ms", "Herr")),
         *(("email", value) for value in ("none@none", "NoReply@corp.example", "x@y.invalid", "N/A", "no@email.com")),
         *(("phone", value) for value in ("0000000000", "000-000-0000", "1234567890", "0", "(999) 999-9999", "n/a")),
         *(("uuid", f"00000000-0000-0000-0000-{end}") for end in ("000000000001", "0000000000ff", "000000000000")),
