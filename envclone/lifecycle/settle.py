@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["settle"]
 
-_ROUNDS = 6
+_ROUNDS = 8
+_MARK = " does not fit: "
 _ROWS = 200
 _LISTED = 20
 """Different values that a column may have whose constraint lists them."""
@@ -73,12 +74,13 @@ def _next(proposals: list[Proposal], address: str, field: Field, why: str, sessi
     places = [i for i, one in enumerate(proposals) if one.address in field.group | {address} and one.personal]
     for i in places:
         one = proposals[i]
+        said = one.why if _MARK in one.why else f"{one.domain}{_MARK}{why}"
         if one.path:
             other = "text" if one.domain != "text" else UNDECIDED
-            proposals[i] = replace(one, domain=other, confidence=0.3, why=f"{one.domain} does not fit: {why}")
+            proposals[i] = replace(one, domain=other, confidence=0.3, why=said)
             continue
         domain = _fallback(field, one.domain, session)
-        proposals[i] = replace(one, domain=domain, confidence=0.3, why=f"{one.domain} does not fit: {why}")
+        proposals[i] = replace(one, domain=domain, confidence=0.3, why=said)
     return bool(places)
 
 
