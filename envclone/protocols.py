@@ -373,6 +373,10 @@ class Server(Protocol):
         """What a running branch's server counts of itself: temporary files, and nothing else here."""
         ...
 
+    def changed(self, endpoint: Endpoint) -> Sequence[str]:
+        """What in a running branch is no longer as it was at its birth, a line for each table or collection."""
+        ...
+
     def in_use(self, endpoint: Endpoint) -> bool:
         """Whether somebody else is connected to a running branch's server now."""
         ...

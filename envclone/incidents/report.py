@@ -34,6 +34,7 @@ def explain(report: ReplayReport) -> str:
     if report.fidelity is not None and report.fidelity < 1:
         lines.append(f"  fidelity: only {report.fidelity:.1%} of sampled vector searches answer as production's do")
     lines += [f"  degraded: {line}" for line in report.degraded]
+    lines += [f"  changed since the branch's birth: {line}" for line in report.changed]
     lines += [f"  {line}" for line in evidence_lines(report.evidence, report.limits)]
     for step in report.steps:
         if step.reproduced:

@@ -63,7 +63,7 @@ class ReplayReport:
 
     `evidence` is what the limits of each store did during the replay, `limits` what they are, `profile` the resource
     profile that it ran under, `degraded` what of production's this host could not give, `timeouts` the stores whose
-    statements ran into one.
+    statements ran into one, `changed` what in the branch was written, vacuumed or analysed before.
     """
 
     incident: str
@@ -78,6 +78,7 @@ class ReplayReport:
     limits: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     degraded: tuple[str, ...] = ()
     timeouts: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN and infinities, which JSON lacks, as text."""

@@ -46,7 +46,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     observer, place = registry.observer(branch.runtime), branches.directory(project.pool, branch.name)
     keep.touch(project, branch.name)
     with observer.evidence(branch, place) as witness:
-        before = _of_servers(branch)
+        before, changed = _of_servers(branch), _changed(branch)
         with ExitStack() as stack:
             runners = {
                 name: stack.enter_context(registry.connect(endpoint)) for name, endpoint in branch.endpoints.items()
@@ -57,6 +57,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     evidence = {name: _with(seen.get(name, Counters()), own, before, name, report) for name in {**seen, **own}}
     report = replace(
         report,
+        changed=changed,
         fidelity=branch.fidelity,
         profile=branch.profile or (branch.environment if branch.profiles else None),
         evidence={name: one for name, one in evidence.items() if name in seen or one != Counters()},
@@ -92,6 +93,16 @@ def _of_servers(branch: Branch) -> dict[str, Counters]:
         with suppress(EnvcloneError):
             found[name] = registry.server(branch.endpoints[name].kind).counted(branch.endpoints[name])
     return found
+
+
+def _changed(branch: Branch) -> tuple[str, ...]:
+    """What in the branch's stores is no longer as it was at its birth."""
+    found: list[str] = []
+    for name in branch.stores:
+        with suppress(EnvcloneError):
+            endpoint = branch.endpoints[name]
+            found += [f"{name}.{line}" for line in registry.server(endpoint.kind).changed(endpoint)]
+    return tuple(found)
 
 
 def _with(

@@ -330,7 +330,9 @@ NO_LEAK = {
     ),
     "it reads, finds or tells, and changes nothing": (
         "lifecycle.publish: _changed", "lifecycle.publish: lowest", "lifecycle.publish: records.dump",
-        "lifecycle.publish: project.log", "lifecycle.sanitize: _plan", "lifecycle.sanitize: compiled.prepare",
+        "lifecycle.publish: project.log", "lifecycle.sanitize: planning.plan", "lifecycle.sanitize: session.inventory",
+        "lifecycle.sanitize: keep", "qdrant.session: fork_map", "qdrant.session: processors",
+        "lifecycle.sanitize: compiled.prepare",
         "lifecycle.sanitize: image_id", "lifecycle.sanitize: project.clone_raw", "lifecycle.sanitize: project.hooks",
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",
         "postgres.rights.demotion: save", "postgres.scrub.blanks: _referenced", "postgres.scrub.residue: _together",
@@ -358,6 +360,7 @@ NO_LEAK = {
         "postgres.write.inplace.writer: indexes.retire", "postgres.write.rewrite: indexes.retire",
     ),
     "what a trigger writes then is compared like everything else": ("postgres.write.rewrite: triggers.silenced",),
+    "numbers of rows alone": ("postgres.session: quiesce.count_anew",),
     "pg_cron is not on the machines that run this; `defang.scheduled` counts what is left": (
         "postgres.scrub.defang: _jobs",
     ),

@@ -203,6 +203,7 @@ class PostgresSession:
         with quiesce.every_database_open(self._connect):
             quiesce.vacuum_catalogs(self._connect)
             found = layout.read_layout(self._connect)
+        quiesce.count_anew(self._connect)
         layout.save(found, self._directory)
 
     def _touch(self) -> None:

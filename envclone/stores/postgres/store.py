@@ -194,6 +194,12 @@ class PostgresStore:
 
         return counted(endpoint)
 
+    def changed(self, endpoint: Endpoint) -> Sequence[str]:
+        """The tables that were written, vacuumed or analysed since the branch's birth."""
+        from envclone.stores.postgres.catalog.facts import changed
+
+        return changed(endpoint)
+
     def in_use(self, endpoint: Endpoint) -> bool:
         """Whether there are other clients."""
         from envclone.stores.postgres.catalog.facts import in_use

@@ -188,6 +188,10 @@ class QdrantStore:
         """Nothing."""
         return Counters()
 
+    def changed(self, endpoint: Endpoint) -> Sequence[str]:
+        """Nothing is counted."""
+        return ()
+
     def in_use(self, endpoint: Endpoint) -> bool:
         """It does not say."""
         return False

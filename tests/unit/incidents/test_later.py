@@ -7,6 +7,7 @@ import datetime as dt
 import pytest
 
 from envclone.incidents.later import explained
+from envclone.incidents.report import explain
 from envclone.incidents.verdicts import Difference, DifferenceKind, ReplayReport, StepVerdict
 
 STATE = dt.datetime(2026, 11, 20, 8, tzinfo=dt.UTC)
@@ -44,3 +45,9 @@ def test_what_production_had_later_is_named(error: str, what: str) -> None:
 )
 def test_other_failures_stay_as_they_are(report: ReplayReport, recorded: dt.datetime | None) -> None:
     assert explained(report, STATE, recorded, "prod") == report
+
+
+def test_a_report_names_what_was_changed_in_the_branch() -> None:
+    report = ReplayReport("88", "prod", True, (), changed=("main.public.notes: 7 rows written, analysed",))
+    assert "changed since the branch's birth: main.public.notes: 7 rows written, analysed" in explain(report)
+    assert report.to_json()["changed"] == ["main.public.notes: 7 rows written, analysed"]

@@ -52,6 +52,30 @@ def counted(endpoint: Endpoint) -> Counters:
     return Counters(temp_files=int(row[0]), temp_bytes=int(row[1])) if row else Counters()
 
 
+def changed(endpoint: Endpoint) -> list[str]:
+    """The tables that were written, vacuumed or analysed since the branch's birth, and how. Raises UnreachableError.
+
+    An image's counters are zero.
+    """
+    with _connected(endpoint) as conn:
+        rows = conn.execute(
+            """SELECT pg_catalog.concat(schemaname, '.', relname),
+                 n_tup_ins OPERATOR(pg_catalog.+) n_tup_upd OPERATOR(pg_catalog.+) n_tup_del,
+                 vacuum_count OPERATOR(pg_catalog.+) autovacuum_count,
+                 analyze_count OPERATOR(pg_catalog.+) autoanalyze_count
+               FROM pg_catalog.pg_stat_user_tables
+               WHERE schemaname OPERATOR(pg_catalog.!~) '^pg_(toast_)?temp_' ORDER BY 1"""
+        ).fetchall()
+    found = []
+    for table, written, vacuumed, analysed in rows:
+        said = [f"{written} rows written"] if written else []
+        said += ["vacuumed"] if vacuumed else []
+        said += ["analysed"] if analysed else []
+        if said:
+            found.append(f"{table}: {', '.join(said)}")
+    return found
+
+
 def in_use(endpoint: Endpoint) -> bool:
     """Whether anybody else is connected to the branch's server. Raises UnreachableError."""
     with _connected(endpoint) as conn:

@@ -12,10 +12,16 @@ from psycopg import sql
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.rights.logins import Login
 
-__all__ = ["every_database_open", "release_horizon", "vacuum_catalogs"]
+__all__ = ["count_anew", "every_database_open", "release_horizon", "vacuum_catalogs"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
+
+
+def count_anew(connect: Connect) -> None:
+    """Let the server's counters of tables begin at zero, so that a branch's tell what happened in the branch."""
+    with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        conn.execute("SELECT pg_catalog.pg_stat_reset()")
 
 
 def release_horizon(connect: Connect) -> tuple[int, int]:
