@@ -13,7 +13,7 @@ from envclone.errors import UnsafeError
 from envclone.forked import fork_map, processors
 from envclone.stores.postgres.catalog import layout
 from envclone.stores.postgres.catalog.holders import VECTOR_TYPES
-from envclone.stores.postgres.format import deform, varlena
+from envclone.stores.postgres.format import deform
 from envclone.stores.postgres.format.checksum import page_checksums
 from envclone.stores.postgres.format.page import Items, Pages, dead_pointers, normal_items
 from envclone.stores.postgres.format.segments import Extent, extents, read
@@ -26,6 +26,8 @@ __all__ = ["examine"]
 _AT_ONCE = 1024
 _BITMAP = 23
 _SHOWN = 20
+_POINTER, _SIZE_BITS = 16, 0x3FFFFFFF
+"""Bytes of a pointer to TOAST behind its tag, and the bits of its second word that are the stored size."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,15 +166,17 @@ class _Examiner:
                 continue
             external = np.flatnonzero(found.present & (found.form == deform.EXTERNAL))
             toasted += len(external)
-            for i in external.tolist():
-                pointer = varlena.pointer(flat[found.body[i] : found.end[i]].tobytes())
-                if not self._stored(pointer):
-                    problems.append(f"a TOAST value of {columns[index].name} is not whole")
+            lost = len(external) - int(self._stored(flat, found.body[external]).sum())
+            problems += [f"a TOAST value of {columns[index].name} is not whole"] * lost
         return toasted, problems
 
-    def _stored(self, pointer: varlena.Pointer) -> bool:
-        if self._values is None or pointer.table != self._relation.toast:
-            return False
-        place = int(np.searchsorted(self._values["id"], pointer.value))
-        there = place < len(self._values["id"]) and self._values["id"][place] == pointer.value
-        return bool(there and self._values["size"][place] == pointer.stored_size)
+    def _stored(self, flat: npt.NDArray[np.uint8], body: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+        """Of pointers, by where their 16 bytes begin, whether the value is there as long as they say."""
+        if self._values is None or not len(self._values["id"]):
+            return np.zeros(len(body), np.bool_)
+        words = flat[body[:, None] + np.arange(_POINTER)].reshape(-1).view("<u4").reshape(-1, 4).astype(np.int64)
+        size, value, table = words[:, 1] & _SIZE_BITS, words[:, 2], words[:, 3]
+        place = np.minimum(np.searchsorted(self._values["id"], value), len(self._values["id"]) - 1)
+        there = (self._values["id"][place] == value) & (self._values["size"][place] == size)
+        whole: npt.NDArray[np.bool_] = there & (table == self._relation.toast)
+        return whole
