@@ -10,7 +10,7 @@ import numpy as np
 
 from envclone.models import Rows
 
-__all__ = ["ABSENT", "Columns", "Packed", "of_rows", "pack"]
+__all__ = ["ABSENT", "Columns", "Packed", "TextBlock", "of_rows", "pack"]
 
 ABSENT = -1
 """Where a value begins that is not there."""
@@ -51,6 +51,38 @@ class Packed:
         starts[places] = stops[places] = ABSENT
         plain[places] = False
         return Packed(self.block, starts, stops, plain)
+
+
+class TextBlock(Sequence[str | None]):
+    """Texts of which each is made only when it is asked for: `block` has them in UTF-8 with a zero between two.
+
+    `absent` says which are None; such a one is empty in the block. No text holds a zero. Raises ValueError when there
+    are not as many.
+    """
+
+    def __init__(self, block: bytes, absent: Any) -> None:
+        self.block, self.absent = block, absent
+        self._texts: list[str | None] | None = None
+        if block.count(0) + 1 != max(1, len(absent)):
+            raise ValueError("a text holds a zero")
+
+    def __len__(self) -> int:
+        return len(self.absent)
+
+    def __getitem__(self, place: Any) -> Any:
+        return self.texts()[place]
+
+    def __iter__(self) -> Iterator[str | None]:
+        return iter(self.texts())
+
+    def texts(self) -> list[str | None]:
+        """Every text."""
+        if self._texts is None:
+            made: list[str | None] = list(self.block.decode("utf-8", "surrogatepass").split("\0"))
+            for place in np.flatnonzero(self.absent).tolist():
+                made[place] = None
+            self._texts = made[: len(self.absent)]
+        return self._texts
 
 
 @dataclass(frozen=True, slots=True)

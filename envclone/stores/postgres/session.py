@@ -28,7 +28,7 @@ from envclone.packed import Columns
 from envclone.protocols import Look, Masks, Progress, StoreSession
 from envclone.stores.postgres.catalog import columns, definitions, inventory, layout, read
 from envclone.stores.postgres.catalog.tables import read_tables
-from envclone.stores.postgres.prove import compare, digest, disarmed, integrity, probe
+from envclone.stores.postgres.prove import compare, digest, disarmed, integrity, pairs, probe
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken, as_cleaned
 from envclone.stores.postgres.scrub import defang, quiesce
@@ -140,7 +140,8 @@ class PostgresSession:
     ) -> Compared:
         """Compare this raw session's rows under the masks with a sanitized clone's, by all processors."""
         assert isinstance(clean, PostgresSession)
-        return compare.compare(self._connect, clean._connect, plan, masks, placed, look, progress)
+        raw, other = (pairs.Side(one._connect, one._directory / "data") for one in (self, clean))
+        return compare.compare(raw, other, plan, masks, placed, look, progress)
 
     def probes(self, most: int) -> Sequence[Questions]:
         """Questions for each vector index of pgvector and of extensions like it."""

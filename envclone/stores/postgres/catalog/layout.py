@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,7 +16,18 @@ from envclone.stores.postgres.catalog.tables import read_tables
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.rights.logins import Login
 
-__all__ = ["FILE", "Database", "Layout", "Relation", "forget", "load", "read_layout", "read_relations", "save"]
+__all__ = [
+    "FILE",
+    "Database",
+    "Layout",
+    "Relation",
+    "forget",
+    "load",
+    "read_heaps",
+    "read_layout",
+    "read_relations",
+    "save",
+]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -179,13 +190,6 @@ def forget(directory: Path) -> None:
 
 def read_relations(conn: Connection) -> Iterator[Relation]:
     """Every relation with storage of one database, shared catalogs included."""
-    types = {
-        oid: described
-        for oid, *described in conn.execute(
-            """SELECT oid::pg_catalog.int8, typname, typtype, typbasetype::pg_catalog.int8, typelem::pg_catalog.int8,
-                      typcategory, typlen, typalign FROM pg_catalog.pg_type"""
-        )
-    }
     addresses = _addresses(conn)
     uses: dict[int, set[int]] = {}
     for index, column in conn.execute(
@@ -197,19 +201,7 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
                AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid AND d.refobjsubid OPERATOR(pg_catalog.>) 0"""
     ):
         uses.setdefault(index, set()).add(column)
-    attributes: dict[int, list[Attribute]] = {}
-    for relation, type_oid, *described in conn.execute(
-        """SELECT a.attrelid::pg_catalog.int8, a.atttypid::pg_catalog.int8, a.attname, coalesce(t.typname, ''),
-                  a.attlen, a.attalign, a.attisdropped,
-                  a.attstorage, a.atttypmod, NOT a.attnotnull
-           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
-           LEFT JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
-           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m,i}')
-             ORDER BY a.attrelid, a.attnum"""
-    ):
-        base, element = _base(types, type_oid)
-        made = Attribute(*described)
-        attributes.setdefault(relation, []).append(replace(made, base=base, element=element))
+    attributes = _attributes(conn)
     for oid, name, kind, access, path, toast, table, keys in conn.execute(
         """SELECT c.oid::pg_catalog.int8, pg_catalog.concat_ws('.', n.nspname, c.relname),
              c.relkind, coalesce(m.amname, ''),
@@ -231,6 +223,50 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
             numbers,
             tuple(sorted(uses.get(oid, set()) | set(numbers) - {0})),
         )
+
+
+def read_heaps(conn: Connection, oids: Collection[int]) -> dict[int, Relation]:
+    """Some relations with storage by their oids, without what only indexes and catalogs have."""
+    attributes = _attributes(conn, oids)
+    return {
+        oid: Relation(oid, name, kind, access, path, toast, 0, tuple(attributes.get(oid, ())))
+        for oid, name, kind, access, path, toast in conn.execute(
+            """SELECT c.oid::pg_catalog.int8, pg_catalog.concat_ws('.', n.nspname, c.relname), c.relkind,
+                      coalesce(m.amname, ''), pg_catalog.pg_relation_filepath(c.oid), c.reltoastrelid::pg_catalog.int8
+               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+               LEFT JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
+               WHERE c.oid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])
+                 AND pg_catalog.pg_relation_filepath(c.oid) IS NOT NULL""",
+            [list(oids)],
+        )
+    }
+
+
+def _attributes(conn: Connection, oids: Collection[int] | None = None) -> dict[int, list[Attribute]]:
+    """The columns of every table, materialized view and index, or of those named, in the order of their numbers."""
+    types = {
+        oid: described
+        for oid, *described in conn.execute(
+            """SELECT oid::pg_catalog.int8, typname, typtype, typbasetype::pg_catalog.int8, typelem::pg_catalog.int8,
+                      typcategory, typlen, typalign FROM pg_catalog.pg_type"""
+        )
+    }
+    attributes: dict[int, list[Attribute]] = {}
+    for relation, type_oid, *described in conn.execute(
+        """SELECT a.attrelid::pg_catalog.int8, a.atttypid::pg_catalog.int8, a.attname, coalesce(t.typname, ''),
+                  a.attlen, a.attalign, a.attisdropped,
+                  a.attstorage, a.atttypmod, NOT a.attnotnull
+           FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+           LEFT JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+           WHERE a.attnum OPERATOR(pg_catalog.>) 0 AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m,i}')
+             AND (%s::pg_catalog.oid[] IS NULL OR a.attrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[]))
+             ORDER BY a.attrelid, a.attnum""",
+        [None if oids is None else list(oids)] * 2,
+    ):
+        base, element = _base(types, type_oid)
+        made = Attribute(*described)
+        attributes.setdefault(relation, []).append(replace(made, base=base, element=element))
+    return attributes
 
 
 def _addresses(conn: Connection) -> dict[int, str]:

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import os
 import secrets
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import zip_longest
 from typing import Any
@@ -22,12 +22,13 @@ from envclone.stores.postgres.catalog import definitions, read
 from envclone.stores.postgres.catalog.dependents import generated_from
 from envclone.stores.postgres.catalog.read import derived_columns, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
+from envclone.stores.postgres.prove.beside import examine
+from envclone.stores.postgres.prove.pairs import Pair, Side, pairs_of, uncounted
 from envclone.stores.postgres.prove.sides import Prover, Rows, Sides
 
 __all__ = ["compare"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
-Connect = Callable[..., AbstractContextManager[Connection]]
 
 _RANGE = 4 * 2**20
 """Bytes of a table, TOAST included, that are worked on together."""
@@ -42,13 +43,17 @@ _READING = """
 
 @dataclass(frozen=True, slots=True)
 class _Job:
-    """Pages `first` to `end` (None: to the last) of one relation; on both sides when rows kept their addresses."""
+    """Pages `first` to `end` (None: to the last) of one relation; on both sides when rows kept their addresses.
+
+    With a `pair` they are read in the files of both.
+    """
 
     table: int
     leaf: Leaf
     first: int
     end: int | None
     sides: Sides
+    pair: Pair | None = None
 
 
 @dataclass(slots=True)
@@ -61,14 +66,15 @@ class _Done:
 
 
 def compare(
-    raw: Connect, clean: Connect, plan: StorePlan, masks: Masks, placed: Collection[str], look: Look, progress: Progress
+    raw: Side, clean: Side, plan: StorePlan, masks: Masks, placed: Collection[str], look: Look, progress: Progress
 ) -> Compared:
     """Whether each table of the clone is production's under the masks; `look` is given every value on the way.
 
-    Rows of a `placed` table are compared one by one, at their addresses: kept columns by a hash of their binary form
-    that the servers make, masked ones by value. Of other tables sums of keyed hashes are compared; the key is made
-    here, and nobody who wrote the rows knew it. Columns that the server computes from masked ones are left out.
-    Raises UnsafeError through the masks when one of them refuses a value.
+    Rows of a `placed` table are compared one by one, at their addresses: kept columns by their bytes in the files of
+    both clones or, where those cannot tell, by a hash of their binary form that the servers make; masked ones by value.
+    Each server has to see as many rows as its files hold. Of other tables sums of keyed hashes are compared; the key is
+    made here, and nobody who wrote the rows knew it. Columns that the server computes from masked ones are left out.
+    Raises UnsafeError through the masks when one of them refuses a value, and for a page that is damaged.
     """
     comparison = _Comparison(raw, clean, plan, masks, placed, look)
     return comparison.run(progress)
@@ -76,9 +82,10 @@ def compare(
 
 class _Comparison:
     def __init__(
-        self, raw: Connect, clean: Connect, plan: StorePlan, masks: Masks, placed: Collection[str], look: Look
+        self, raw: Side, clean: Side, plan: StorePlan, masks: Masks, placed: Collection[str], look: Look
     ) -> None:
-        self._raw, self._clean = raw, clean
+        self._sides = raw, clean
+        self._raw, self._clean = raw.connect, clean.connect
         self._plan, self._masks, self._placed, self._look = plan, masks, placed, look
         self._key = secrets.token_bytes(32)
         self._provers: list[Prover] = []
@@ -92,13 +99,15 @@ class _Comparison:
             problems += [f"{a} is only in the sanitized data" for a in sorted(theirs.keys() - ours.keys())]
             problems += [f"{a} is only in the raw data" for a in sorted(ours.keys() - theirs.keys())]
             jobs: list[_Job] = []
-            for address in sorted(ours.keys() & theirs.keys()):
+            both = sorted(ours.keys() & theirs.keys())
+            pairs = pairs_of([(ours[a], theirs[a]) for a in both if a in self._placed], *self._sides)
+            for address in both:
                 table, other = ours[address], theirs[address]
                 if _form(table) != _form(other):
                     problems.append(f"{address} has other columns or partitions than production's")
                     continue
                 self._provers.append(self._prover(raw, table))
-                jobs += self._jobs(raw, clean, len(self._provers) - 1, table)
+                jobs += self._jobs(raw, clean, len(self._provers) - 1, table, pairs)
             objects, differ = _large_objects(raw, clean, self._plan)
             problems += differ
         seen = [Rows() for _ in self._provers]
@@ -112,6 +121,9 @@ class _Comparison:
                     self._look.take(one.found)
                     done += 1
                     progress(ProgressEvent("comparing row by row", done, len(jobs), "parts"))
+        with self._raw(autocommit=True) as raw, self._clean(autocommit=True) as clean:
+            for prover, its in zip(self._provers, seen, strict=True):
+                problems += uncounted(raw, clean, prover.table, pairs, its.raw, its.clean)
         rows: dict[str, int] = dict(objects)
         for prover, its in zip(self._provers, seen, strict=True):
             rows[prover.table.address] = its.clean
@@ -141,9 +153,17 @@ class _Comparison:
             table, masked, kept, shown, keys, self._plan, self._masks, table.address in self._placed, self._key
         )
 
-    def _jobs(self, raw: Connection, clean: Connection, number: int, table: Table) -> Iterator[_Job]:
+    def _jobs(
+        self, raw: Connection, clean: Connection, number: int, table: Table, pairs: Mapping[int, Pair]
+    ) -> Iterator[_Job]:
         placed = table.address in self._placed
         for leaf in table.leaves:
+            pair = pairs.get(leaf.oid)
+            if pair is not None:
+                _, step = _extent(raw, leaf)
+                for first, end in pair.ranges(step):
+                    yield _Job(number, leaf, first, end, Sides.BOTH, pair)
+                continue
             for conn, sides in ((raw, Sides.BOTH),) if placed else ((raw, Sides.RAW), (clean, Sides.CLEAN)):
                 blocks, step = _extent(conn, leaf)
                 firsts = list(range(0, max(blocks, 1), step))
@@ -152,6 +172,9 @@ class _Comparison:
 
     def _work(self, job: _Job) -> _Done:
         prover = self._provers[job.table]
+        if job.pair is not None and job.end is not None:
+            rows = examine(prover, job.pair, job.first, job.end, self._connections, self._look)
+            return _Done(job.table, rows, self._look.found())
         raw, clean = self._connections()
         rows = prover.examine(raw, clean, job.leaf, job.first, job.end, job.sides, self._look)
         return _Done(job.table, rows, self._look.found())

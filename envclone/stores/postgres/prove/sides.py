@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from hashlib import blake2b
@@ -18,12 +18,12 @@ from envclone.stores.postgres.catalog.read import placed, shown_as
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
 from envclone.stores.postgres.prove.digest import as_shown, canonical, server_hash
 
-__all__ = ["Prover", "Rows", "Sides"]
+__all__ = ["REST", "Prover", "Rows", "Sides", "columns", "searched_as"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _MODULUS = 1 << 128
-_REST = ""
+REST = ""
 """What differs beside the masked fields: a kept column, or where a row lies."""
 
 
@@ -76,36 +76,35 @@ class Prover:
         placed: bool,
         key: bytes,
     ) -> None:
-        self.table = table
-        self._masked, self._shown, self._placed, self._key = masked, shown, placed, key
-        self._plan, self._masks = plan, masks
+        self.table, self.masked, self.kept, self.shown, self.keys = table, masked, kept, shown, keys
+        self._placed, self._key, self._masks = placed, key, masks
         self._addresses = [table.at(c.name) for c in masked]
-        self._rules = [plan.rules[address] for address in self._addresses]
-        self._subjects = [table.subject(rule) for rule in self._rules]
+        self.rules = [plan.rules[address] for address in self._addresses]
+        self.subjects = [table.subject(rule) for rule in self.rules]
         self._canonical = [canonical(column) for column in masked]
         self._clean_side = [server_hash(kept, placed), *(c.read_as() for c in masked)]
-        self._raw_side = [*self._clean_side, *(s for s in self._subjects if s), *(_searched_as(c) for c in shown)]
+        self._raw_side = [*self._clean_side, *(s for s in self.subjects if s), *(searched_as(c) for c in shown)]
         self._raw_side += [*(c.read_as() for c in keys), sql.SQL("ctid::pg_catalog.text")]
-        self._keys = keys
-        self._fields = [masks.field(rule) for rule in self._rules]
+        self._fields = [masks.field(rule) for rule in self.rules]
 
     @property
     def separable(self) -> bool:
         """Whether a copy of this process can compute the masks."""
-        return all(self._masks.separable(rule) for rule in self._rules)
+        return all(self._masks.separable(rule) for rule in self.rules)
 
     def examine(
         self, raw: Connection, clean: Connection, leaf: Leaf, first: int, end: int | None, sides: Sides, look: Look
     ) -> Rows:
         """Compare a range of pages on both sides, or take the sums of one."""
         done = Rows()
-        ours = _columns(raw, leaf, self._raw_side, first, end) if sides is not Sides.CLEAN else []
-        theirs = _columns(clean, leaf, self._clean_side, first, end) if sides is not Sides.RAW else []
+        ours = columns(raw, leaf, self._raw_side, first, end) if sides is not Sides.CLEAN else []
+        theirs = columns(clean, leaf, self._clean_side, first, end) if sides is not Sides.RAW else []
         done.raw, done.clean = len(ours[0]) if ours else 0, len(theirs[0]) if theirs else 0
-        made = self._made(ours) if done.raw else []
+        width = 1 + len(self.masked)
+        made = self.made(ours[1:width], ours[width:]) if done.raw else []
         if sides is Sides.BOTH:
             if done.raw != done.clean:  # rows that moved to other pages, when the whole table has as many
-                done.differ[_REST] = abs(done.raw - done.clean)
+                done.differ[REST] = abs(done.raw - done.clean)
             elif done.raw:
                 self._side_by_side(raw, ours, theirs, made, done)
         elif done.raw:
@@ -124,25 +123,25 @@ class Prover:
         wrong = {name for counted in (seen.differ, seen.sums) for name, value in counted.items() if value}
         if not wrong:
             return []
-        fields = sorted(wrong - {_REST})
-        if _REST in wrong and not (fields and seen.sums):
+        fields = sorted(wrong - {REST})
+        if REST in wrong and not (fields and seen.sums):
             fields.append(f"a field of {address} that no rule masks, or where a row lies,")
         where = ", ".join(fields)
         return [f"{where} is not what the masks make of production's values"]
 
-    def _made(self, ours: Sequence[Sequence[Any]]) -> list[list[Any]]:
-        """What the masks make of the masked columns."""
-        by = iter(ours[1 + len(self._masked) :])
+    def made(self, values: Sequence[Sequence[Any]], subjects: Sequence[Sequence[Any]]) -> list[list[Any]]:
+        """What the masks make of the masked columns' `values`; `subjects` are those of the rules that have one."""
+        by = iter(subjects)
         made = []
         for i, mask in enumerate(self._fields):
-            values: Sequence[Any] = ours[1 + i]
-            if self._subjects[i]:
-                values = list(zip(values, next(by), strict=True))
-            made.append(list(mask(values)))
+            given: Sequence[Any] = list(values[i])
+            if self.subjects[i]:
+                given = list(zip(given, next(by), strict=True))
+            made.append(list(mask(given)))
         return made
 
     def _as_shown(self, conn: Connection, made: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
-        shown = [as_shown(conn, column) for column in self._masked]
+        shown = [as_shown(conn, column) for column in self.masked]
         return [values if show is None else show(values) for values, show in zip(made, shown, strict=True)]
 
     def _side_by_side(
@@ -156,18 +155,24 @@ class Prover:
         if ours[0] != theirs[0]:  # what is not the same row is not compared further
             places = {value: i for i, value in enumerate(theirs[0])}
             pairs = [(i, places[value]) for i, value in enumerate(ours[0]) if value in places]
-            done.differ[_REST] = len(ours[0]) - len(pairs)
+            done.differ[REST] = len(ours[0]) - len(pairs)
             made = [[values[i] for i, _ in pairs] for values in made]
             theirs = [[values[j] for _, j in pairs] for values in theirs]
-        for i, address in enumerate(self._addresses):
-            expected, stored = made[i], theirs[1 + i]
-            wrong = [k for k, (a, b) in enumerate(zip(expected, stored, strict=True)) if a != b]
-            if wrong:
-                done.differ[address] = self._unlike(conn, i, [expected[k] for k in wrong], [stored[k] for k in wrong])
+        for i in range(len(self._addresses)):
+            self.differences(conn, i, made[i], theirs[1 + i], done)
+
+    def differences(
+        self, conn: Connection, number: int, expected: Sequence[Any], stored: Sequence[Any], done: Rows
+    ) -> None:
+        """Count the values of a masked column that are not what is expected."""
+        wrong = [k for k, (a, b) in enumerate(zip(expected, stored, strict=True)) if a != b]
+        if wrong:
+            unlike = self._unlike(conn, number, [expected[k] for k in wrong], [stored[k] for k in wrong])
+            done.differ[self._addresses[number]] = unlike
 
     def _unlike(self, conn: Connection, number: int, expected: Sequence[Any], stored: Sequence[Any]) -> int:
         """How many values mean something else than those that are stored, when the server shows them in its own way."""
-        show, form = as_shown(conn, self._masked[number]), self._canonical[number]
+        show, form = as_shown(conn, self.masked[number]), self._canonical[number]
         shown = expected if show is None else show(expected)
         return sum(form(a) != form(b) for a, b in zip(shown, stored, strict=True))
 
@@ -181,31 +186,46 @@ class Prover:
             parts.append(hashes)
         rows = zip(*parts, strict=True)
         whole = (blake2b(b"".join(row), digest_size=16, key=key, person=b"row").digest() for row in rows)
-        done.sums[_REST] = sign * sum(from_bytes(h, "big") for h in whole) % _MODULUS
+        done.sums[REST] = sign * sum(from_bytes(h, "big") for h in whole) % _MODULUS
 
     def _show(self, leaf: Leaf, ours: Sequence[Sequence[Any]], made: Sequence[Sequence[Any]], look: Look) -> None:
-        """Hand on whole rows; what is masked by another column's value has no place among them."""
-        shown, keys = len(self._shown), len(self._keys)
+        shown, keys = len(self.shown), len(self.keys)
         first = len(ours) - shown - keys - 1
-        alone = [i for i, subject in enumerate(self._subjects) if not subject]
-        fields = {self._addresses[i]: ours[1 + i] for i in alone}
-        fields |= {self.table.at(c.name): v for c, v in zip(self._shown, ours[first : first + shown], strict=True)}
-        named = zip(self._keys, ours[first + shown : -1], strict=True)
-        rows = ShownRows(
-            self.table.address,
-            fields,
-            {self.table.at(c.name): values for c, values in named},
+        self.show(
+            dict(zip([c.name for c in self.masked], ours[1:], strict=False)),
+            dict(zip([c.name for c in self.shown], ours[first : first + shown], strict=True)),
+            dict(zip([c.name for c in self.keys], ours[first + shown : -1], strict=True)),
             placed(self.table, leaf, ours[-1]),
+            made,
+            look,
         )
-        look.rows(rows, {self._addresses[i]: made[i] for i in alone})
+
+    def show(
+        self,
+        before: Mapping[str, Sequence[Any]],
+        kept: Mapping[str, Sequence[Any]],
+        keys: Mapping[str, Sequence[Any]],
+        places: Sequence[str],
+        made: Sequence[Sequence[Any]],
+        look: Look,
+    ) -> None:
+        """Hand on whole rows: by column what was masked (`before`) and what the masks `made`, what is kept, and keys.
+
+        What is masked by another column's value has no place among them.
+        """
+        alone = [i for i, subject in enumerate(self.subjects) if not subject]
+        fields = {self._addresses[i]: before[self.masked[i].name] for i in alone}
+        fields |= {self.table.at(name): values for name, values in kept.items()}
+        named = {self.table.at(name): values for name, values in keys.items()}
+        look.rows(ShownRows(self.table.address, fields, named, places), {self._addresses[i]: made[i] for i in alone})
 
 
-def _searched_as(column: Column) -> sql.Composable:
+def searched_as(column: Column) -> sql.Composable:
     """How a column is read to be searched: bytes as bytes, not as their digits."""
     return sql.Identifier(column.name) if column.type == "bytea" else shown_as(column)
 
 
-def _columns(
+def columns(
     conn: Connection, leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: int | None
 ) -> list[Sequence[Any]]:
     """The expressions' values in pages `first` to `end`, by address, a list for each; no list when there is no row."""

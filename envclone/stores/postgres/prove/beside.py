@@ -1,0 +1,193 @@
+"""One relation's rows in the files of both clones, page beside page: servers are asked only for what files cannot tell.
+
+A kept value must be the same bytes at the same address, a masked one what the mask makes. Values in a TOAST table,
+types that nothing here reads and bytes that differ though the values may not are the servers' to say, by the column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import psycopg
+from psycopg import sql
+
+from envclone.address import Address, items
+from envclone.errors import UnsafeError
+from envclone.packed import TextBlock
+from envclone.protocols import Look
+from envclone.stores.postgres.catalog.read import placed
+from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
+from envclone.stores.postgres.format import rows as kernels
+from envclone.stores.postgres.prove.digest import server_hash
+from envclone.stores.postgres.prove.pages import Reader, Rows, Values, reader
+from envclone.stores.postgres.prove.pairs import Pair
+from envclone.stores.postgres.prove.sides import REST, Prover, columns, searched_as
+from envclone.stores.postgres.prove.sides import Rows as Counted
+
+__all__ = ["examine"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connections = Callable[[], tuple[Connection, Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """A value of each row: by the attribute at `index` where `how` can read it, else by what the server is asked."""
+
+    index: int
+    how: Reader | None
+    asked: sql.Composable
+
+    def of(self, rows: Rows) -> Values | None:
+        """The values, where the files have them."""
+        return None if self.how is None or rows.outside(self.index) else rows.values(self.index, self.how)
+
+
+def examine(prover: Prover, pair: Pair, first: int, end: int, connections: Connections, look: Look) -> Counted:
+    """Compare pages `first` to `end` (of one segment) of a relation; `look` is shown production's rows."""
+    return _Range(prover, pair, first, end, connections).examine(look)
+
+
+class _Range:
+    def __init__(self, prover: Prover, pair: Pair, first: int, end: int, connections: Connections) -> None:
+        self._prover, self._pair, self._first, self._end = prover, pair, first, end
+        self._connections = connections
+        self._ours, self._theirs = pair.raw.read(first, end), pair.clean.read(first, end)
+        self._numbers = {a.name: i for i, a in enumerate(pair.raw.relation.attributes) if not a.dropped}
+
+    def examine(self, look: Look) -> Counted:
+        ours, theirs = self._ours, self._theirs
+        done = Counted(len(ours), len(theirs))
+        mine = other = np.arange(len(ours))
+        aligned = np.array_equal(ours.addresses, theirs.addresses)
+        if not aligned:  # what is not the same row is not compared further
+            _, mine, other = np.intersect1d(ours.addresses, theirs.addresses, True, return_indices=True)
+            done.differ[REST] = max(done.raw, done.clean) - len(mine)
+        if not len(ours):
+            return done
+        unlike = self._unlike_kept(mine, other, aligned)
+        if unlike:
+            done.differ[REST] = done.differ.get(REST, 0) + unlike
+        prover = self._prover
+        masked = [self._wanted(column) for column in prover.masked]
+        subjects = [self._subject(number) for number in range(len(masked)) if prover.subjects[number]]
+        shown = [self._wanted(column, search=True) for column in prover.shown]
+        found = self._read(0, ours, [*masked, *subjects, *shown])
+        made = prover.made(found[: len(masked)], found[len(masked) : len(masked) + len(subjects)])
+        after: list[Sequence[Any]] = list(made)
+        for i, stored in enumerate(self._read(1, theirs, masked)):
+            expected, there = made[i], _listed(stored)
+            if not aligned:
+                expected, there = [expected[k] for k in mine.tolist()], [there[k] for k in other.tolist()]
+            if expected != there:
+                prover.differences(self._connections()[0], i, expected, there, done)
+            elif aligned and isinstance(stored, TextBlock):
+                after[i] = stored  # the same texts, as bytes
+        before = dict(zip([c.name for c in prover.masked], found, strict=False))
+        prover.show(
+            before,
+            dict(zip([c.name for c in prover.shown], found[len(masked) + len(subjects) :], strict=True)),
+            {c.name: self._key(c) for c in prover.keys},
+            _Places(prover.table, self._pair.leaf, ours),
+            after,
+            look,
+        )
+        return done
+
+    def _wanted(self, column: Column, *, search: bool = False) -> _Wanted:
+        index = self._numbers[column.name]
+        # a composite or hstore value is read as the document that it becomes, which only the server makes
+        left = column.composite or column.base.startswith("hstore")
+        how = None if left else reader(self._pair.raw.relation.attributes[index], as_bytes=search)
+        return _Wanted(index, how, searched_as(column) if search else column.read_as())
+
+    def _subject(self, number: int) -> _Wanted:
+        asked = self._prover.subjects[number]
+        assert asked is not None
+        by = items(self._prover.rules[number].by)
+        if len(by) > 1:
+            return _Wanted(0, None, asked)
+        return self._wanted(self._prover.table.columns[Address.parse(by[0]).name])
+
+    def _read(self, side: int, rows: Rows, wanted: Sequence[_Wanted]) -> list[Values]:
+        found = [one.of(rows) for one in wanted]
+        open_ = [i for i, one in enumerate(found) if one is None]
+        for i, values in zip(open_, self._ask(side, rows, [wanted[i].asked for i in open_]), strict=True):
+            found[i] = list(values)
+        return [one for one in found if one is not None]
+
+    def _ask(self, side: int, rows: Rows, expressions: Sequence[sql.Composable]) -> list[Sequence[Any]]:
+        """What the server says of these rows, in their order."""
+        if not expressions or not len(rows):
+            return [[] for _ in expressions]
+        conn = self._connections()[side]
+        where = sql.SQL("ctid::pg_catalog.text")
+        answer = columns(conn, self._pair.leaf, [where, *expressions], self._first, self._end)
+        if not answer or list(answer[0]) != [rows.address(i) for i in range(len(rows))]:
+            raise UnsafeError(
+                f"the server sees other rows of {self._pair.raw.relation.name} than its files hold",
+                hint="report this as a bug",
+            )
+        return answer[1:]
+
+    def _unlike_kept(self, mine: Any, other: Any, aligned: bool) -> int:
+        """How many rows have a kept value that is not production's."""
+        ours, theirs = self._ours, self._theirs
+        a, b = (ours, theirs) if aligned else (ours.only(mine), theirs.only(other))
+        sure = np.zeros(len(a), np.bool_)
+        open_ = []
+        for column in self._prover.kept:
+            i = self._numbers[column.name]
+            if kernels.unlike(
+                *(a.flat, a.starts[i], a.ends[i], a.forms[i]), *(b.flat, b.starts[i], b.ends[i], b.forms[i]), sure
+            ):
+                open_.append(column)
+        if not open_:
+            return 0
+        hashed = server_hash(open_, False)
+        (one,), (two,) = self._ask(0, ours, [hashed]), self._ask(1, theirs, [hashed])
+        if not aligned:
+            one, two = [one[k] for k in mine.tolist()], [two[k] for k in other.tolist()]
+        return sum(x != y for x, y in zip(one, two, strict=True))
+
+    def _key(self, column: Column) -> Sequence[Any]:
+        wanted = self._wanted(column)
+        if wanted.how is None or self._ours.outside(wanted.index):
+            return self._ask(0, self._ours, [wanted.asked])[0]
+        return _Each(self._ours, wanted.index, wanted.how)
+
+
+class _Each(Sequence[Any]):
+    """A column of which few values are asked for."""
+
+    def __init__(self, rows: Rows, index: int, how: Reader) -> None:
+        self._rows, self._index, self._how = rows, index, how
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, row: Any) -> Any:
+        return self._rows.value(self._index, row, self._how)
+
+
+class _Places(Sequence[str]):
+    """Where rows lie, in words; few are asked for."""
+
+    def __init__(self, table: Table, leaf: Leaf, rows: Rows) -> None:
+        self._table, self._leaf, self._rows = table, leaf, rows
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def __getitem__(self, row: Any) -> Any:
+        return placed(self._table, self._leaf, [self._rows.address(row)])[0]
+
+    def __iter__(self) -> Iterator[str]:
+        return (self[row] for row in range(len(self)))
+
+
+def _listed(values: Sequence[Any]) -> list[Any]:
+    return values.texts() if isinstance(values, TextBlock) else list(values)

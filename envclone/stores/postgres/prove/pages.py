@@ -1,0 +1,165 @@
+"""The rows of one relation in a clone's own files, a range of pages at a time, and their values column by column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from envclone.errors import UnsafeError
+from envclone.packed import TextBlock
+from envclone.stores.postgres.catalog.layout import Relation
+from envclone.stores.postgres.format import rows, varlena
+from envclone.stores.postgres.format.page import Items, normal_items
+from envclone.stores.postgres.format.segments import segment_of, segments
+from envclone.stores.postgres.format.tuples import Attribute
+from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.write.inplace.codecs import codec_for
+
+__all__ = ["Heap", "Reader", "Rows", "Values", "reader"]
+
+_UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
+_INTEGERS = frozenset({"int2", "int4", "int8"})
+_WIDEST = 22
+"""Bytes that the longest whole number and what stands beside it need."""
+
+Values = TextBlock | list[Any]
+"""A column's values, as its kind promises them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """How an attribute is read: `plain` values are their bytes, `whole` ones numbers; `decode` reads one body."""
+
+    decode: Callable[[bytes], Any]
+    plain: bool = False
+    whole: bool = False
+
+
+def reader(attribute: Attribute, *, as_bytes: bool = False) -> Reader | None:
+    """How values of a column are read from its files; None for a type that is left to the server.
+
+    `as_bytes` gives what a `bytea` holds instead of its digits.
+    """
+    if as_bytes and attribute.base == "bytea":
+        return Reader(bytes)
+    codec = codec_for(attribute.base, attribute.typmod, attribute.element)
+    if codec is None or attribute.length == -2:
+        return None
+    return Reader(codec.decode, codec.plain, attribute.base in _INTEGERS)
+
+
+@dataclass(frozen=True, slots=True)
+class Heap:
+    """A relation in a data directory; sizes are in bytes and pages as the server was built."""
+
+    data: Path
+    relation: Relation
+    page_size: int
+    segment_pages: int
+    transactions: Transactions
+
+    def pages(self) -> int:
+        """How many pages it has."""
+        return sum(path.stat().st_size for path in segments(self.data / self.relation.path)) // self.page_size
+
+    def read(self, first: int, end: int) -> Rows:
+        """The rows that can be seen in pages `first` to `end`, of one segment.
+
+        Raises UnsafeError for a damaged page.
+        """
+        path = segment_of(self.data / self.relation.path, first // self.segment_pages)
+        data = b""
+        if path.exists():
+            with path.open("rb", buffering=0) as file:
+                file.seek(first % self.segment_pages * self.page_size)
+                data = file.read((end - first) * self.page_size)
+        if len(data) % self.page_size:
+            raise UnsafeError(f"{path.name} does not end at the end of a page", hint="take a new snapshot")
+        pages = np.frombuffer(data, np.uint8).reshape(-1, self.page_size)
+        items = normal_items(pages, self.relation.path)
+        items = items.only(~dead(pages, items, self.transactions))
+        return Rows(self.relation, pages, items, first)
+
+
+class Rows:
+    """Rows that can be seen in some pages, the first of which is the relation's page `first`, in their order."""
+
+    def __init__(self, relation: Relation, pages: Any, items: Items, first: int) -> None:
+        self._relation, self._items, self._first = relation, items, first
+        self.flat = pages.reshape(-1)
+        count = len(items)
+        attributes = relation.attributes
+        self.starts: Any = np.zeros((len(attributes), count), np.int64)
+        self.ends: Any = np.zeros((len(attributes), count), np.int64)
+        self.forms: Any = np.zeros((len(attributes), count), np.uint8)
+        if count:
+            lengths = np.array([one.length for one in attributes], np.int64)
+            units = np.array([_UNITS[one.align] for one in attributes], np.int64)
+            base = items.page * pages.shape[1] + items.offset
+            wrong = rows.places(self.flat, base, items.length, lengths, units, self.starts, self.ends, self.forms)
+            if wrong >= 0:
+                raise UnsafeError(
+                    f"a row of {relation.name} runs over its end",
+                    hint="check production with pg_amcheck, and take a new snapshot",
+                )
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @cached_property
+    def addresses(self) -> Any:
+        """Page and line pointer of each row in one number, ascending."""
+        return (self._items.page + self._first) << 16 | self._items.number
+
+    def address(self, row: int) -> str:
+        """Where one row lies, as the server writes it."""
+        return f"({self._items.page[row] + self._first},{self._items.number[row]})"
+
+    def only(self, chosen: Any) -> Rows:
+        """Those at some places, ascending."""
+        new = object.__new__(Rows)
+        new._relation, new._first, new.flat = self._relation, self._first, self.flat
+        new._items = self._items.only(chosen)
+        new.starts, new.ends, new.forms = (a[:, chosen] for a in (self.starts, self.ends, self.forms))
+        return new
+
+    def outside(self, index: int) -> bool:
+        """Whether a value of the column is in the TOAST table."""
+        return bool((self.forms[index] == rows.EXTERNAL).any())
+
+    def values(self, index: int, how: Reader) -> Values:
+        """A column's values, none of which is `outside`."""
+        starts, ends, forms = self.starts[index], self.ends[index], self.forms[index]
+        if (how.plain or how.whole) and not (forms == rows.COMPRESSED).any():
+            return self._packed(starts, ends, forms, rows.numbers if how.whole else rows.gather, how.whole)
+        return [self._value(i, starts, ends, forms, how) for i in range(len(self))]
+
+    def value(self, index: int, row: int, how: Reader) -> Any:
+        """One value, which is not `outside`."""
+        return self._value(row, self.starts[index], self.ends[index], self.forms[index], how)
+
+    def _value(self, row: int, starts: Any, ends: Any, forms: Any, how: Reader) -> Any:
+        form = forms[row]
+        if form == rows.ABSENT:
+            return None
+        body = self.flat[starts[row] : ends[row]].tobytes()
+        return how.decode(varlena.expand(body) if form == rows.COMPRESSED else body)
+
+    def _packed(self, starts: Any, ends: Any, forms: Any, kernel: Any, whole: bool) -> TextBlock:
+        count = len(self)
+        room = _WIDEST * count if whole else int((ends - starts).sum()) + count
+        block = np.empty(room + _WIDEST, np.uint8)
+        size = int(kernel(self.flat, starts, ends, forms, block))
+        assert size >= 0
+        try:
+            return TextBlock(block[: max(0, size - 1)].tobytes(), forms == rows.ABSENT)
+        except ValueError as exc:
+            raise UnsafeError(
+                f"a text in {self._relation.name} holds a zero byte",
+                hint="check production with pg_amcheck, and take a new snapshot",
+            ) from exc

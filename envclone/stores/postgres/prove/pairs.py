@@ -1,0 +1,118 @@
+"""Which relations are compared in the files of both clones, and what both servers say of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from envclone.compiled import available
+from envclone.stores.postgres.catalog.layout import read_heaps
+from envclone.stores.postgres.catalog.tables import Leaf, Table
+from envclone.stores.postgres.prove.pages import Heap
+from envclone.stores.postgres.rights.logins import Login
+from envclone.stores.postgres.server import control
+
+__all__ = ["Connect", "Pair", "Side", "pairs_of", "uncounted"]
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+Connect = Callable[..., AbstractContextManager[Connection]]
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One of the two clones: its server, and its data directory."""
+
+    connect: Connect
+    data: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """A relation in the files of production's clone and of the sanitized one."""
+
+    leaf: Leaf
+    raw: Heap
+    clean: Heap
+
+    def ranges(self, step: int) -> Iterator[tuple[int, int]]:
+        """Pages, at most `step` of them, that are worked on together: each range is of one segment."""
+        whole = max(self.raw.pages(), self.clean.pages())
+        for segment in range(0, whole, self.raw.segment_pages):
+            last = min(whole, segment + self.raw.segment_pages)
+            for first in range(segment, last, step):
+                yield first, min(last, first + step)
+
+
+def pairs_of(tables: Sequence[tuple[Table, Table]], raw: Side, clean: Side) -> dict[int, Pair]:
+    """The relations of tables, each as production and the clone have it, by their oids in production.
+
+    Of a table all are told or none: a heap of the same columns on both sides, no rows of which lack a value on disk.
+    """
+    if not tables or not available():
+        return {}
+    ours, theirs = (
+        _heaps(side, [leaf.oid for pair in tables for leaf in pair[which].leaves])
+        for which, side in enumerate((raw, clean))
+    )
+    found: dict[int, Pair] = {}
+    for table, other in tables:
+        there = {(leaf.schema, leaf.name): leaf.oid for leaf in other.leaves}
+        its = [
+            Pair(leaf, ours[leaf.oid], theirs[oid])
+            for leaf in table.leaves
+            if leaf.oid in ours and (oid := there.get((leaf.schema, leaf.name), 0)) in theirs
+        ]
+        if len(its) == len(table.leaves) and all(_readable(table, other, pair) for pair in its):
+            found |= {pair.leaf.oid: pair for pair in its}
+    return found
+
+
+def uncounted(
+    raw: Connection, clean: Connection, table: Table, pairs: Mapping[int, Pair], ours: int, theirs: int
+) -> list[str]:
+    """What is wrong when a server sees another number of rows than its files hold, by how many were compared there."""
+    leaves = [leaf for leaf in table.leaves if leaf.oid in pairs]
+    return [
+        f"{table.address}: {whose} server sees {shown} rows, its files hold {count}"
+        for conn, count, whose in ((raw, ours, "production's"), (clean, theirs, "the clone's"))
+        if leaves and (shown := sum(_count(conn, leaf) for leaf in leaves)) != count
+    ]
+
+
+def _readable(table: Table, other: Table, pair: Pair) -> bool:
+    ours, theirs = pair.raw.relation, pair.clean.relation
+    return (
+        ours.access == theirs.access == "heap"
+        and ours.attributes == theirs.attributes
+        and pair.raw.page_size == pair.clean.page_size
+        and pair.raw.segment_pages == pair.clean.segment_pages
+        and not any(attribute.length == -2 for attribute in ours.attributes)
+        and not any(column.missing for its in (table, other) for column in its.columns.values())
+    )
+
+
+def _heaps(side: Side, oids: Sequence[int]) -> dict[int, Heap]:
+    """Relations in a clone's files, all of which its server has written; none where it does not keep texts as UTF-8."""
+    with side.connect(autocommit=True, login=Login.OPERATOR) as conn:
+        if conn.info.parameter_status("server_encoding") != "UTF8":
+            return {}
+        conn.execute("CHECKPOINT")
+        found = read_heaps(conn, oids)
+    known = control.read(side.data)
+    transactions = control.transactions(side.data)
+    return {
+        oid: Heap(side.data, relation, known.block_size, known.relation_segment_blocks, transactions)
+        for oid, relation in found.items()
+    }
+
+
+def _count(conn: Connection, leaf: Leaf) -> int:
+    row = conn.execute(sql.SQL("SELECT pg_catalog.count(*) FROM ONLY {}").format(leaf.identifier)).fetchone()
+    assert row is not None
+    return int(row[0])
