@@ -10,7 +10,7 @@ import numpy as np
 
 from envclone.models import Rows
 
-__all__ = ["ABSENT", "Columns", "Packed", "TextBlock", "of_rows", "pack"]
+__all__ = ["ABSENT", "Columns", "Packed", "TextBlock", "absent", "of_rows", "pack"]
 
 ABSENT = -1
 """Where a value begins that is not there."""
@@ -99,6 +99,13 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+def absent(values: Sequence[Any]) -> int:
+    """How many of some values are None."""
+    if isinstance(values, TextBlock):
+        return int(values.absent.sum())
+    return sum(value is None for value in values)
 
 
 def pack(values: Sequence[str | None]) -> Packed:

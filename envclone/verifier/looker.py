@@ -15,6 +15,7 @@ from envclone.masking.jsonscan import render
 from envclone.masking.kinds import DATES, NUMBERS
 from envclone.masking.shown import shown_path
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.packed import absent
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.documents import Documents
 from envclone.verifier.findings import outline
@@ -133,7 +134,7 @@ class Looker:
         """Search whole rows: `made` is what the masks made of some of their fields."""
         for address, before in rows.fields.items():
             after = made.get(address, before)
-            self._values += len(after) - sum(value is None for value in after)
+            self._values += len(after) - absent(after)
             if numbers := large(after):
                 for number in numbers:
                     row = one_row(rows, number)

@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 import numpy as np
 
+from envclone.packed import TextBlock
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch, Hit
 from envclone.verifier.spelled import Readings, readings
@@ -28,6 +29,7 @@ _JOINTS = "_.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u300
 _FOLD = bytes(range(256)).lower().translate(bytes.maketrans(b"_.-+\t\n\r", b"       "))
 """The same for bytes, with capitals as small letters."""
 _APART = bytes.maketrans(b"\0", SEPARATOR)
+_SEARCHED = _FOLD.translate(_APART)
 
 
 Seek = Callable[[bytes], Iterable[int]]
@@ -125,6 +127,14 @@ def _spelled(value: str) -> tuple[bytes, ...]:
 
 def _packed(values: Sequence[Any]) -> tuple[bytes, Any, Any]:
     """Values as `text_of` gives them, one behind the other, and where each begins and ends."""
+    if isinstance(values, TextBlock):
+        block = values.block
+        if not block.isascii() or b"%" in block or b"\\u" in block:
+            block = folded(block.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
+        breaks = np.flatnonzero(np.frombuffer(block, np.uint8) == 0)
+        if len(breaks) == len(values) - 1:
+            starts = np.concatenate((np.zeros(1, np.int64), breaks + 1))
+            return block.translate(_SEARCHED), starts, np.append(breaks, len(block))
     texts = ["" if value is None else value for value in values]
     try:
         joined = folded("\0".join(texts)).encode("utf-8", "surrogatepass")
@@ -141,7 +151,9 @@ def _packed(values: Sequence[Any]) -> tuple[bytes, Any, Any]:
 
 def _said(values: Sequence[Any], seek: Seek | None) -> dict[int, set[str]]:
     """What texts, bytes and the elements of lists say otherwise, by the numbers of the values."""
-    if any(isinstance(value, list) for value in values):
+    if isinstance(values, TextBlock):
+        found, whose = readings(values), np.arange(len(values))
+    elif any(isinstance(value, list) for value in values):
         flat = [(i, item) for i, value in enumerate(values) for item in _items(value)]
         found = readings([item for _, item in flat])
         whose = np.array([i for i, _ in flat], np.int64)

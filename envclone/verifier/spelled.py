@@ -18,6 +18,7 @@ from envclone.compiled import available
 from envclone.masking.blocks import blocks
 from envclone.masking.decoders import DEPTH, View, views
 from envclone.masking.escapes import firsts, pieces, spelled_parts
+from envclone.packed import TextBlock
 
 __all__ = ["Readings", "readings", "said"]
 
@@ -54,14 +55,21 @@ def said(values: Sequence[str | bytes]) -> dict[int, set[str]]:
     return out
 
 
-def readings(values: Sequence[str | bytes]) -> list[Readings]:
+def readings(values: Sequence[str | bytes] | TextBlock) -> list[Readings]:
     """The same, packed: `owners` are the numbers of the values."""
     if not available():
         return _slowly(values)
+    if isinstance(values, TextBlock):
+        return _in_steps([_packed(values)] if len(values) else [], [])
     strings = [(i, value) for i, value in enumerate(values) if isinstance(value, str) and value]
     packed = [(i, value) for i, value in enumerate(values) if isinstance(value, bytes) and value]
     level = [_texts(strings)] if strings else []
     found = list(_unpacked(_bytes(packed), raw=True)) if packed else []
+    return _in_steps(level, found)
+
+
+def _in_steps(level: list[Readings], found: list[Readings]) -> list[Readings]:
+    """What texts are read as, and what was read already, in up to DEPTH steps."""
     out: list[Readings] = []
     for depth in range(DEPTH + 1):
         if depth < DEPTH:
@@ -85,9 +93,18 @@ def _texts(values: Sequence[tuple[int, str]]) -> Readings:
     if joined.count(_SEPARATOR) != len(values) - 1:
         joined = _SEPARATOR.join([text.replace(_SEPARATOR, " ") for _, text in values])
     data = np.frombuffer(joined.encode("utf-8", "surrogatepass"), np.uint8)
+    return Readings(data, *_between(data), np.array([owner for owner, _ in values], np.int64))
+
+
+def _packed(values: TextBlock) -> Readings:
+    data = np.frombuffer(values.block, np.uint8)
+    return Readings(data, *_between(data), np.arange(len(values)))
+
+
+def _between(data: Any) -> tuple[Any, Any]:
+    """Where texts begin and end that have a zero between two."""
     breaks = np.flatnonzero(data == 0).astype(np.int64)
-    starts = np.concatenate((np.zeros(1, np.int64), breaks + 1))
-    return Readings(data, starts, np.append(breaks, len(data)), np.array([owner for owner, _ in values], np.int64))
+    return np.concatenate((np.zeros(1, np.int64), breaks + 1)), np.append(breaks, len(data))
 
 
 def _once(level: Readings) -> Iterator[Readings]:

@@ -11,25 +11,10 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = [
-    "ABSENT",
-    "COMPRESSED",
-    "EXTERNAL",
-    "FIXED",
-    "LONG",
-    "SHORT",
-    "gather",
-    "numbers",
-    "places",
-    "unlike",
-    "warm",
-]
+__all__ = ["ABSENT", "COMPRESSED", "EXTERNAL", "gather", "places", "unlike", "warm"]
 
 FIXED, SHORT, LONG, COMPRESSED, EXTERNAL, ABSENT = range(6)
 """How a value is stored: of fixed length, or one of the forms of `varlena.Form`; ABSENT: null, or not stored."""
-
-_SMALLEST = -(1 << 63)
-_WIDEST = 20
 
 
 @kernel
@@ -149,42 +134,6 @@ def gather(flat: Any, starts: Any, ends: Any, forms: Any, block: Any) -> Any:
     return at
 
 
-@kernel
-def numbers(flat: Any, starts: Any, ends: Any, forms: Any, block: Any) -> Any:
-    """The same for whole numbers of fixed length, in decimal."""
-    digits = np.zeros(_WIDEST, np.uint8)
-    at = np.int64(0)
-    for i in range(starts.shape[0]):
-        if at + _WIDEST + 2 > block.shape[0]:
-            return -1
-        if forms[i] != ABSENT:
-            size = ends[i] - starts[i]
-            value = np.int64(0)
-            for k in range(size):
-                value |= np.int64(flat[starts[i] + k]) << (8 * k)
-            if size < 8 and value >> (8 * size - 1) & 1:
-                value -= np.int64(1) << (8 * size)
-            if value < 0:
-                block[at] = 45
-                at += 1
-            # the smallest number has no positive counterpart: digits are taken from below zero
-            below = -value if value > 0 else value
-            count = 0
-            while True:
-                rest = below + (-below) // 10 * 10 if below > _SMALLEST else np.int64(-8)
-                digits[count] = 48 - rest
-                count += 1
-                below = (below - rest) // 10
-                if below == 0:
-                    break
-            for k in range(count):
-                block[at + k] = digits[count - 1 - k]
-            at += count
-        block[at] = 0
-        at += 1
-    return at
-
-
 def warm() -> None:
     """Run the kernels once."""
     flat, one = np.zeros(64, np.uint8), np.zeros(1, np.int64)
@@ -196,4 +145,3 @@ def warm() -> None:
     sure, block = np.zeros(1, np.bool_), np.zeros(64, np.uint8)
     unlike(flat, starts[0], ends[0], forms[0], flat, starts[0], ends[0], forms[0], sure)
     gather(flat, starts[0], ends[0], forms[0], block)
-    numbers(flat, starts[0], ends[0], forms[0], block)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -13,7 +13,7 @@ import numpy as np
 from envclone.errors import UnsafeError
 from envclone.packed import TextBlock
 from envclone.stores.postgres.catalog.layout import Relation
-from envclone.stores.postgres.format import rows, varlena
+from envclone.stores.postgres.format import printed, rows, varlena
 from envclone.stores.postgres.format.page import Items, normal_items
 from envclone.stores.postgres.format.segments import segment_of, segments
 from envclone.stores.postgres.format.tuples import Attribute
@@ -23,9 +23,12 @@ from envclone.stores.postgres.write.inplace.codecs import codec_for
 __all__ = ["Heap", "Reader", "Rows", "Values", "reader"]
 
 _UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
-_INTEGERS = frozenset({"int2", "int4", "int8"})
-_WIDEST = 22
-"""Bytes that the longest whole number and what stands beside it need."""
+_PRINTED: Mapping[str, Any] = {
+    **dict.fromkeys(("int2", "int4", "int8"), printed.numbers),
+    **{"bool": printed.booleans, "uuid": printed.uuids, "date": printed.dates},
+    **{"timestamp": printed.timestamps, "timestamptz": printed.zoned},
+}
+"""The kernels that print values of fixed length."""
 
 Values = TextBlock | list[Any]
 """A column's values, as its kind promises them."""
@@ -33,11 +36,10 @@ Values = TextBlock | list[Any]
 
 @dataclass(frozen=True, slots=True)
 class Reader:
-    """How an attribute is read: `plain` values are their bytes, `whole` ones numbers; `decode` reads one body."""
+    """How an attribute is read: `decode` reads one body, the kernel `pack` all values into texts, which may fail."""
 
     decode: Callable[[bytes], Any]
-    plain: bool = False
-    whole: bool = False
+    pack: Any = None
 
 
 def reader(attribute: Attribute, *, as_bytes: bool = False) -> Reader | None:
@@ -50,7 +52,7 @@ def reader(attribute: Attribute, *, as_bytes: bool = False) -> Reader | None:
     codec = codec_for(attribute.base, attribute.typmod, attribute.element)
     if codec is None or attribute.length == -2:
         return None
-    return Reader(codec.decode, codec.plain, attribute.base in _INTEGERS)
+    return Reader(codec.decode, rows.gather if codec.plain else _PRINTED.get(attribute.base))
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,8 +137,10 @@ class Rows:
     def values(self, index: int, how: Reader) -> Values:
         """A column's values, none of which is `outside`."""
         starts, ends, forms = self.starts[index], self.ends[index], self.forms[index]
-        if (how.plain or how.whole) and not (forms == rows.COMPRESSED).any():
-            return self._packed(starts, ends, forms, rows.numbers if how.whole else rows.gather, how.whole)
+        if how.pack is not None and not (forms == rows.COMPRESSED).any():
+            packed = self._packed(starts, ends, forms, how.pack)
+            if packed is not None:
+                return packed
         return [self._value(i, starts, ends, forms, how) for i in range(len(self))]
 
     def value(self, index: int, row: int, how: Reader) -> Any:
@@ -150,12 +154,12 @@ class Rows:
         body = self.flat[starts[row] : ends[row]].tobytes()
         return how.decode(varlena.expand(body) if form == rows.COMPRESSED else body)
 
-    def _packed(self, starts: Any, ends: Any, forms: Any, kernel: Any, whole: bool) -> TextBlock:
-        count = len(self)
-        room = _WIDEST * count if whole else int((ends - starts).sum()) + count
-        block = np.empty(room + _WIDEST, np.uint8)
+    def _packed(self, starts: Any, ends: Any, forms: Any, kernel: Any) -> TextBlock | None:
+        room = int((ends - starts).sum()) + len(self) if kernel is rows.gather else printed.WIDEST * len(self)
+        block = np.empty(room + 1, np.uint8)
         size = int(kernel(self.flat, starts, ends, forms, block))
-        assert size >= 0
+        if size < 0:
+            return None
         try:
             return TextBlock(block[: max(0, size - 1)].tobytes(), forms == rows.ABSENT)
         except ValueError as exc:
