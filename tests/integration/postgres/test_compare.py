@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from envclone.errors import UnsafeError
 from envclone.models import Compared, FieldKind, FieldRule, Rows, StorePlan
 from envclone.protocols import FieldMask
+from envclone.stores.postgres.format.visibility import dead
+from envclone.stores.postgres.prove import beside, compare, pages
 from envclone.stores.postgres.session import PostgresSession
 from tests.integration.postgres import desk
 from tests.support.postgres import Production, production
@@ -65,7 +68,7 @@ class Seen:
         self._found: list[tuple[str, int, int]] = []
 
     def batch(self, address: str, before: list[Any], after: list[Any], places: Sequence[str] = ()) -> None:
-        reversing = address == f"{TABLE}.name"
+        reversing = address.endswith(".name")
         wrong = sum(a != (b[::-1] if reversing else b) for b, a in zip(before, after, strict=True))
         self._found.append((address, len(after), wrong if not address.endswith("born") else 0))
 
@@ -173,3 +176,112 @@ def test_rows_at_other_addresses_count_where_they_must_not_move(server: Producti
     assert _compare(server, f"{MASKED} WHERE id <> 5 ORDER BY id", placed=True).problems == (
         f"{TABLE} has {ROWS - 1} rows, production has {ROWS}",
     )
+
+
+def test_servers_are_not_asked_where_files_tell(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    def asked(*args: Any) -> Any:
+        raise AssertionError("asked")
+
+    monkeypatch.setattr(beside, "columns", asked)
+    monkeypatch.setattr(compare, "examine", lambda *args, twice: beside.examine(*args))
+    assert _compare(server, f"{MASKED} ORDER BY id", placed=True) == Compared({TABLE: ROWS}, ())
+
+
+def test_a_mistake_of_the_reader_of_pages_is_seen(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = pages.Rows.values
+    monkeypatch.setattr(pages.Rows, "values", lambda self, index, how: [*read(self, index, how)][::-1])
+    with pytest.raises(UnsafeError, match="the server reads other values"):
+        _compare(server, f"{MASKED} ORDER BY id", placed=True)
+
+
+def test_a_row_that_is_taken_for_dead_is_missed(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_many(of: Any, items: Any, transactions: Any) -> Any:
+        gone = dead(of, items, transactions)
+        gone[:1] = True
+        return gone
+
+    monkeypatch.setattr(pages, "dead", too_many)
+    with pytest.raises(UnsafeError, match="sees other rows"):
+        _compare(server, f"{MASKED} ORDER BY id", placed=True)
+    monkeypatch.setattr(compare, "examine", lambda *args, twice: beside.examine(*args))
+    problems = _compare(server, f"{MASKED} ORDER BY id", placed=True).problems
+    assert [f"{whose} server sees {ROWS} rows" in one for whose, one in zip(WHOSE, problems, strict=True)] == [True] * 2
+
+
+WHOSE = ("production's", "the clone's")
+STORED = "public.stored"
+COLUMNS = {
+    "id": "id",
+    "name": "reverse(name)",
+    "short": "short",
+    "outside": "outside",
+    "squeezed": "squeezed",
+    "mood": "mood",
+    "share": "share",
+    "at": "at",
+    "tags": "tags",
+}
+CHANGED = {
+    "name": "'somebody else'",
+    "short": "'other'",
+    "outside": "overlay(outside placing '!' from 9000)",
+    "squeezed": "overlay(squeezed placing '!' from 3000)",
+    "mood": "'sad'",
+    "share": "share + 1e-9",
+    "at": "NULL",
+    "tags": "ARRAY['a', NULL, 'c']",
+}
+"""A change for each way in which a value is stored, or read."""
+
+
+@pytest.fixture(scope="module")
+def stored(server: Production) -> Iterator[Production]:
+    server.create_database("kinds")
+    server.execute(
+        """CREATE TYPE mood AS ENUM ('glad', 'sad');
+        CREATE TABLE stored (gone int, id int PRIMARY KEY, name text, short varchar(20), outside text, squeezed text,
+          mood mood, share float8, at timestamptz, tags text[]);
+        ALTER TABLE stored DROP gone; ALTER TABLE stored ALTER outside SET STORAGE EXTERNAL;
+        ALTER TABLE stored ALTER squeezed SET STORAGE MAIN;
+        INSERT INTO stored SELECT i, concat('qz name ', i), repeat('s', i % 20), repeat(md5(i::text), 300),
+          repeat(md5(i::text), 150), 'glad', i / 7.0, timestamptz '2020-01-01 00:00+00' + i * interval '1 s 1 ms',
+          ARRAY['a', 'b']
+          FROM generate_series(1, 400) AS i;"""
+        + _refilled(COLUMNS | {"name": "name"}),
+        "kinds",
+    )
+    yield server
+    server.execute("DROP DATABASE kinds WITH (FORCE)")
+
+
+def _refilled(made: Mapping[str, str]) -> str:
+    """Every row anew, by these expressions; what is copied so is stored in one way."""
+    return (
+        "CREATE TEMP TABLE raw (LIKE stored INCLUDING STORAGE); INSERT INTO raw SELECT * FROM stored; TRUNCATE stored;"
+        f"INSERT INTO stored ({', '.join(made)}) SELECT {', '.join(made.values())} FROM raw ORDER BY id"
+    )
+
+
+@pytest.mark.parametrize("changed", ["", *CHANGED])
+def test_every_way_in_which_a_value_is_stored(stored: Production, changed: str) -> None:
+    made = {name: value if name != changed else f"CASE id WHEN 300 THEN {CHANGED[name]} ELSE {value} END"
+            for name, value in COLUMNS.items()}  # fmt: skip
+    stored.execute("CREATE DATABASE other TEMPLATE kinds STRATEGY file_copy")
+    try:
+        stored.execute(
+            _refilled(made),
+            "other",
+        )
+        raw, clean = (
+            PostgresSession(desk.connector(stored, name), "main", name, stored.data.parent)
+            for name in ("kinds", "other")
+        )
+        rules = {f"{STORED}.{name}": FieldRule(f"{STORED}.{name}", FieldKind.TEXT, "keep") for name in COLUMNS}
+        rules[f"{STORED}.name"] = FieldRule(f"{STORED}.name", FieldKind.TEXT, "person")
+        seen = Seen()
+        found = raw.compare(clean, StorePlan("main", rules), Backwards(), {STORED}, seen, lambda event: None)
+        assert found.rows == {STORED: 400}
+        assert len(found.problems) == bool(changed)
+        assert all(seen.counts[f"{STORED}.{name}"] == 400 for name in COLUMNS)
+    finally:
+        stored.execute("DROP DATABASE other WITH (FORCE)")

@@ -16,12 +16,13 @@ from psycopg import sql
 
 from envclone.address import Address, items
 from envclone.errors import UnsafeError
+from envclone.models import FieldKind
 from envclone.packed import TextBlock
 from envclone.protocols import Look
 from envclone.stores.postgres.catalog.read import placed
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
 from envclone.stores.postgres.format import rows as kernels
-from envclone.stores.postgres.prove.digest import server_hash
+from envclone.stores.postgres.prove.digest import canonical, server_hash
 from envclone.stores.postgres.prove.pages import Reader, Rows, Values, reader
 from envclone.stores.postgres.prove.pairs import Pair
 from envclone.stores.postgres.prove.sides import REST, Prover, columns, searched_as
@@ -40,21 +41,28 @@ class _Wanted:
     index: int
     how: Reader | None
     asked: sql.Composable
+    form: Callable[[Any], bytes] | None = None
+    """Of two values that are written otherwise, the form in which they are equal; None: they are not."""
 
     def of(self, rows: Rows) -> Values | None:
         """The values, where the files have them."""
         return None if self.how is None or rows.outside(self.index) else rows.values(self.index, self.how)
 
 
-def examine(prover: Prover, pair: Pair, first: int, end: int, connections: Connections, look: Look) -> Counted:
-    """Compare pages `first` to `end` (of one segment) of a relation; `look` is shown production's rows."""
-    return _Range(prover, pair, first, end, connections).examine(look)
+def examine(
+    prover: Prover, pair: Pair, first: int, end: int, connections: Connections, look: Look, *, twice: bool = False
+) -> Counted:
+    """Compare pages `first` to `end` (of one segment) of a relation; `look` is shown production's rows.
+
+    With `twice` the servers read every value as well, and have to say the same.
+    """
+    return _Range(prover, pair, first, end, connections, twice).examine(look)
 
 
 class _Range:
-    def __init__(self, prover: Prover, pair: Pair, first: int, end: int, connections: Connections) -> None:
+    def __init__(self, prover: Prover, pair: Pair, first: int, end: int, connections: Connections, twice: bool) -> None:
         self._prover, self._pair, self._first, self._end = prover, pair, first, end
-        self._connections = connections
+        self._connections, self._twice = connections, twice
         self._ours, self._theirs = pair.raw.read(first, end), pair.clean.read(first, end)
         self._numbers = {a.name: i for i, a in enumerate(pair.raw.relation.attributes) if not a.dropped}
 
@@ -102,7 +110,8 @@ class _Range:
         # a composite or hstore value is read as the document that it becomes, which only the server makes
         left = column.composite or column.base.startswith("hstore")
         how = None if left else reader(self._pair.raw.relation.attributes[index], as_bytes=search)
-        return _Wanted(index, how, searched_as(column) if search else column.read_as())
+        form = canonical(column) if column.kind is FieldKind.JSON else None
+        return _Wanted(index, how, searched_as(column) if search else column.read_as(), form)
 
     def _subject(self, number: int) -> _Wanted:
         asked = self._prover.subjects[number]
@@ -114,9 +123,16 @@ class _Range:
 
     def _read(self, side: int, rows: Rows, wanted: Sequence[_Wanted]) -> list[Values]:
         found = [one.of(rows) for one in wanted]
-        open_ = [i for i, one in enumerate(found) if one is None]
+        open_ = [i for i, one in enumerate(found) if one is None or self._twice]
         for i, values in zip(open_, self._ask(side, rows, [wanted[i].asked for i in open_]), strict=True):
-            found[i] = list(values)
+            known = found[i]
+            if known is None:
+                found[i] = list(values)
+            elif not _alike(known, values, wanted[i].form):
+                raise UnsafeError(
+                    f"the server reads other values of {self._pair.raw.relation.name} than its files hold",
+                    hint="report this as a bug",
+                )
         return [one for one in found if one is not None]
 
     def _ask(self, side: int, rows: Rows, expressions: Sequence[sql.Composable]) -> list[Sequence[Any]]:
@@ -141,7 +157,7 @@ class _Range:
         open_ = []
         for column in self._prover.kept:
             i = self._numbers[column.name]
-            if kernels.unlike(
+            if self._twice or kernels.unlike(
                 *(a.flat, a.starts[i], a.ends[i], a.forms[i]), *(b.flat, b.starts[i], b.ends[i], b.forms[i]), sure
             ):
                 open_.append(column)
@@ -187,6 +203,13 @@ class _Places(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return (self[row] for row in range(len(self)))
+
+
+def _alike(values: Sequence[Any], others: Sequence[Any], form: Callable[[Any], bytes] | None) -> bool:
+    mine = _listed(values)
+    if mine == list(others):
+        return True
+    return form is not None and all(a == b or form(a) == form(b) for a, b in zip(mine, others, strict=True))
 
 
 def _listed(values: Sequence[Any]) -> list[Any]:

@@ -33,6 +33,8 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _RANGE = 4 * 2**20
 """Bytes of a table, TOAST included, that are worked on together."""
 
+_ONE_IN = 16
+"""Of so many ranges of a relation one is read by the servers as well as in the files; the first always is."""
 
 _READING = """
     SET enable_tidscan = on; SET max_parallel_workers_per_gather = 0; SET jit = off;
@@ -45,7 +47,7 @@ _READING = """
 class _Job:
     """Pages `first` to `end` (None: to the last) of one relation; on both sides when rows kept their addresses.
 
-    With a `pair` they are read in the files of both.
+    With a `pair` they are read in the files of both; `twice`: by the servers as well.
     """
 
     table: int
@@ -54,6 +56,7 @@ class _Job:
     end: int | None
     sides: Sides
     pair: Pair | None = None
+    twice: bool = False
 
 
 @dataclass(slots=True)
@@ -162,7 +165,8 @@ class _Comparison:
             if pair is not None:
                 _, step = _extent(raw, leaf)
                 for first, end in pair.ranges(step):
-                    yield _Job(number, leaf, first, end, Sides.BOTH, pair)
+                    twice = first == 0 or not secrets.randbelow(_ONE_IN)
+                    yield _Job(number, leaf, first, end, Sides.BOTH, pair, twice)
                 continue
             for conn, sides in ((raw, Sides.BOTH),) if placed else ((raw, Sides.RAW), (clean, Sides.CLEAN)):
                 blocks, step = _extent(conn, leaf)
@@ -173,7 +177,7 @@ class _Comparison:
     def _work(self, job: _Job) -> _Done:
         prover = self._provers[job.table]
         if job.pair is not None and job.end is not None:
-            rows = examine(prover, job.pair, job.first, job.end, self._connections, self._look)
+            rows = examine(prover, job.pair, job.first, job.end, self._connections, self._look, twice=job.twice)
             return _Done(job.table, rows, self._look.found())
         raw, clean = self._connections()
         rows = prover.examine(raw, clean, job.leaf, job.first, job.end, job.sides, self._look)
