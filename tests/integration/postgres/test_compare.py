@@ -220,6 +220,8 @@ COLUMNS = {
     "share": "share",
     "at": "at",
     "tags": "tags",
+    "documents": "documents",
+    "raw": "raw",
 }
 CHANGED = {
     "name": "'somebody else'",
@@ -230,6 +232,8 @@ CHANGED = {
     "share": "share + 1e-9",
     "at": "NULL",
     "tags": "ARRAY['a', NULL, 'c']",
+    "documents": "ARRAY['{}'::jsonb]",
+    "raw": "''::bytea",
 }
 """A change for each way in which a value is stored, or read."""
 
@@ -238,14 +242,15 @@ CHANGED = {
 def stored(server: Production) -> Iterator[Production]:
     server.create_database("kinds")
     server.execute(
-        """CREATE TYPE mood AS ENUM ('glad', 'sad');
+        """CREATE TYPE mood AS ENUM ('glad', 'sad'); CREATE DOMAIN own_bytes AS bytea;
         CREATE TABLE stored (gone int, id int PRIMARY KEY, name text, short varchar(20), outside text, squeezed text,
-          mood mood, share float8, at timestamptz, tags text[]);
+          mood mood, share float8, at timestamptz, tags text[],
+          documents jsonb[], raw own_bytes);
         ALTER TABLE stored DROP gone; ALTER TABLE stored ALTER outside SET STORAGE EXTERNAL;
         ALTER TABLE stored ALTER squeezed SET STORAGE MAIN;
         INSERT INTO stored SELECT i, concat('qz name ', i), repeat('s', i % 20), repeat(md5(i::text), 300),
           repeat(md5(i::text), 150), 'glad', i / 7.0, timestamptz '2020-01-01 00:00+00' + i * interval '1 s 1 ms',
-          ARRAY['a', 'b']
+          ARRAY['a', 'b'], ARRAY['{"a": 1}'::jsonb], '\\x00ff'
           FROM generate_series(1, 400) AS i;"""
         + _refilled(COLUMNS | {"name": "name"}),
         "kinds",

@@ -109,7 +109,10 @@ class _Range:
         index = self._numbers[column.name]
         # a composite or hstore value is read as the document that it becomes, which only the server makes
         left = column.composite or column.base.startswith("hstore")
-        how = None if left else reader(self._pair.raw.relation.attributes[index], as_bytes=search)
+        # arrays of other than texts and numbers are read as one text
+        left |= column.base.endswith("[]") and column.kind is not FieldKind.ARRAY
+        as_bytes = search and column.type == "bytea"
+        how = None if left else reader(self._pair.raw.relation.attributes[index], as_bytes=as_bytes)
         form = canonical(column) if column.kind is FieldKind.JSON else None
         return _Wanted(index, how, searched_as(column) if search else column.read_as(), form)
 
