@@ -60,7 +60,7 @@ def readings(values: Sequence[str | bytes] | TextBlock) -> list[Readings]:
     if not available():
         return _slowly(values)
     if isinstance(values, TextBlock):
-        return _in_steps([_packed(values)] if len(values) else [], [])
+        return _in_steps([_packed(values)] if values.block.strip(_SEPARATOR.encode()) else [], [])
     strings = [(i, value) for i, value in enumerate(values) if isinstance(value, str) and value]
     packed = [(i, value) for i, value in enumerate(values) if isinstance(value, bytes) and value]
     level = [_texts(strings)] if strings else []
@@ -162,9 +162,9 @@ def _buffer() -> Any:
     return np.empty(_ROOM, np.uint8)
 
 
-def _slowly(values: Sequence[str | bytes]) -> list[Readings]:
+def _slowly(values: Sequence[str | bytes | None]) -> list[Readings]:
     """The same by the decoders alone."""
-    strings = [value if isinstance(value, str) else value.hex() for value in values]
+    strings = [value.hex() if isinstance(value, bytes) else value or "" for value in values]
     if next(views(_SEPARATOR.join(strings)), None) is None:
         return []
     found = [
