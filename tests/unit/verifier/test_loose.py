@@ -11,8 +11,8 @@ from envclone.packed import TextBlock
 from envclone.verifier.loose import Texts
 
 VALUES: list[str | None] = [
-    "Jane_Doe", None, "", "jane%40corp.example &amp; x", "\\u00e9", "\\ud83d\\ude00", "GRÜSSE", "Straße", None, "a&eacute;",
-    base64.b64encode(b"Wolfhard Quenzelmann was here, twice").decode(), "e\u0301", "plain words",
+    "Jane_Doe", None, "", "jane%40corp.example &amp; x", "\\u00e9", "\\ud83d\\ude00", "GRÜSSE", "Straße", None,
+    "a&eacute;", base64.b64encode(b"Wolfhard Quenzelmann was here, twice").decode(), "e\u0301", "plain words",
 ]  # fmt: skip
 
 
