@@ -14,7 +14,7 @@ _T = TypeVar("_T")
 def ahead(items: Iterator[_T]) -> Iterator[_T]:
     """The same items in their order, each made by a thread of its own while the one before is worked on.
 
-    Whoever stops early waits for the one that is being made. No process may be forked meanwhile.
+    A person who stops early waits for the one that is being made. No process may be forked meanwhile.
     """
     with ThreadPoolExecutor(1) as pool:
         following = pool.submit(_next, items)

@@ -29,7 +29,7 @@ class Packed:
     plain: Any
 
     def __post_init__(self) -> None:
-        # loops are compiled for what is only read: another kind of array would be compiled for anew
+        # loops are compiled for what is only read: another kind of array would be compiled for again
         self.block.flags.writeable = False
 
     def __len__(self) -> int:

@@ -88,7 +88,7 @@ class CowDriver(Protocol):
         """Copy the tree `src` to `dst`, which must not exist; modes, owners, times and links are kept.
 
         Entries of the top that `given` names belong to its account, with all below them; a driver that does not touch
-        each file leaves that to whoever uses them.
+        each file leaves that to their users.
         """
         ...
 
@@ -189,7 +189,7 @@ class StoreSession(Protocol):
         ...
 
     def rows(self, addresses: Collection[str] | None = None) -> Iterator[Rows]:
-        """Batches of whole rows: of the fields named, or of every one that is no vector."""
+        """Batches of whole rows: of the fields named, or of every one that is not a vector."""
         ...
 
     def columns(self, addresses: Collection[str]) -> Iterator[Columns]:

@@ -87,7 +87,7 @@ def print_table(title: str, columns: list[str], rows: list[list[str]]) -> None:
     for position, column in enumerate(columns):
         table.add_column(column, overflow="fold", no_wrap=position == 0)
     for row in rows:
-        table.add_row(*(Text(visible(cell)) for cell in row))  # a text's brackets are no markup
+        table.add_row(*(Text(visible(cell)) for cell in row))  # a text's brackets are not markup
     Console(width=None if sys.stdout.isatty() else 200, soft_wrap=not sys.stdout.isatty()).print(table)
 
 

@@ -231,7 +231,7 @@ def _text(written: str, option: str) -> str:
         return absolute(written[1:]).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as exc:
         raise UsageError(
-            f"{option}: {written[1:]} cannot be read: {getattr(exc, 'strerror', 'it is no text')}"
+            f"{option}: {written[1:]} cannot be read: {getattr(exc, 'strerror', 'it is not text')}"
         ) from None
 
 

@@ -54,7 +54,7 @@ def beginning(
             )
         path = Path(qdrant).expanduser().absolute()
         if not path.is_dir():
-            raise UsageError(f"--qdrant: {path} is no directory", hint="name Qdrant's storage directory")
+            raise UsageError(f"--qdrant: {path} is not a directory", hint="name Qdrant's storage directory")
         stores["kb"] = {"kind": "qdrant", "source": {"method": "directory", "path": str(path).replace("$", "$$")}}
     if not stores:
         raise UsageError("there is no store to begin with", hint="--from DSN, --qdrant DIRECTORY, or both")
@@ -88,7 +88,7 @@ def _postgres(given: str, env: Mapping[str, str]) -> tuple[str, str, dict[str, s
         parameters = conninfo_to_dict(given)
     except ProgrammingError:
         raise UsageError(
-            "--from: this is no DSN", hint="postgresql://user@host:5432/database, service=prod, or a variable's name"
+            "--from: this is not a DSN", hint="postgresql://user@host:5432/database, service=prod, or a variable's name"
         ) from None
     holding = sorted(name for name, value in env.items() if value == given)
     if holding:

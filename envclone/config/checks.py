@@ -155,7 +155,7 @@ def rule_shape(rule: object) -> Iterator[Finding]:
     if isinstance(rule, dict) and "domain" in rule:
         for option, value in rule.items():
             if option not in OPTIONS:
-                yield (option,), f"is no option of a rule; there are: {', '.join(OPTIONS)}"
+                yield (option,), f"is not an option of a rule; there are: {', '.join(OPTIONS)}"
             elif not isinstance(value, str) or not value:
                 yield (option,), "must be a domain's name" if option == "domain" else "must be a column's name"
     elif isinstance(rule, dict):
@@ -166,7 +166,7 @@ def rule_shape(rule: object) -> Iterator[Finding]:
                 if domain != "keep":
                     yield (path,), f"must be keep: it says that {path} are kept"
             elif not isinstance(path, str) or not path.startswith("$"):
-                yield (), f"{_outlined(path)} is no JSON path: it begins with $, such as $.user.email"
+                yield (), f"{_outlined(path)} is not a JSON path: it begins with $, such as $.user.email"
             elif not isinstance(domain, str | None):
                 yield (path,), "must be a domain's name"
     elif not isinstance(rule, str | None):

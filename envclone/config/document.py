@@ -36,7 +36,7 @@ Line = tuple[Path, int]
 
 
 class SyntaxProblem(Exception):
-    """The text is no YAML; `line` and `column` count from 1, and 0 is unknown."""
+    """The text is not YAML; `line` and `column` count from 1, and 0 is unknown."""
 
     def __init__(self, what: str, line: int = 0, column: int = 0) -> None:
         super().__init__(what)

@@ -21,7 +21,7 @@ _PART = re.compile(r"([0-9]+)([smhdw])", re.ASCII)
 def parse_duration(written: str) -> dt.timedelta:
     """The duration that `written` means; units s, m, h, d and w (7 days) may be joined, largest or smallest first.
 
-    Raises ValueError, in words for the person who wrote it, when it is no duration, zero, or above ten years.
+    Raises ValueError, in words for the person who wrote it, when it is not a duration, zero, or above ten years.
     """
     compact = "".join(written.split()).lower()
     if not _SHAPE.fullmatch(compact):

@@ -1,6 +1,6 @@
 """What a compose template beside a stack file may say: a list of keys and values, everything else is refused.
 
-The template decides what containers have in common. Whoever writes it must not get out of a container by it, so each
+The template decides what containers have in common. Its author must not get out of a container by it, so each
 key that it may have is named here with what its value may be. Keys of the walls themselves may stand there as they are.
 """
 
@@ -120,7 +120,7 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
     """The parts of a template, the walls put in. Raises ConfigError naming every line that it may not have."""
     try:
         if path.is_symlink() or not path.is_file() or path.stat().st_size > _LARGEST:
-            raise ConfigError(f"{path} cannot be read: it is no ordinary file of at most {_LARGEST >> 10} KB")
+            raise ConfigError(f"{path} cannot be read: it is not an ordinary file of at most {_LARGEST >> 10} KB")
         text = path.read_text(encoding="utf-8")
         found: list[tuple[int, str, str]] = list(_references(text))
         root = yaml.compose(text, Loader=yaml.SafeLoader) if not found else None
@@ -169,14 +169,14 @@ def _references(text: str) -> Iterator[tuple[int, str, str]]:
 
 
 def _twice(node: yaml.Node, depth: int = 0) -> Iterator[tuple[int, str, str]]:
-    """Keys that a mapping has twice, or that are no text; nesting without end."""
+    """Keys that a mapping has twice, or that are not text; nesting without end."""
     if depth > 8:
         yield _line(node), "nesting", "it is nested too deeply"
     elif isinstance(node, yaml.MappingNode):
         seen: set[str] = set()
         for key, value in node.value:
             if not isinstance(key, yaml.ScalarNode) or key.value in seen:
-                yield _line(key), str(key.value)[:40], "a key stands here twice, or is no text"
+                yield _line(key), str(key.value)[:40], "a key stands here twice, or is not text"
             else:
                 seen.add(key.value)
             yield from _twice(value, depth + 1)

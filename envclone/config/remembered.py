@@ -2,7 +2,7 @@
 
 Reading, checking and importing what checks takes longer than a clone. So a valid stack file's values are written down
 in a directory that only this user enters, under digests of every file that they come from. What may be a secret is left
-out, and so is a stack file whose values depend on variables: whoever asks for what was left out has the file read.
+out, and so is a stack file whose values depend on variables: who asks for what was left out has the file read.
 """
 
 from __future__ import annotations

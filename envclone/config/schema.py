@@ -283,7 +283,7 @@ class AcceptConfig(Model):
     )
     kind: _Kind = Field(description="The kind of identity that may stay there.", examples=["person"])
     reason: Annotated[str, StringConstraints(min_length=10)] = Field(
-        description="Why it may stay, for whoever reads the attestation.",
+        description="Why it may stay, for the reader of the attestation.",
         examples=["names of ships, which are also somebody's"],
     )
 

@@ -19,7 +19,7 @@ __all__ = ["HINT", "LoadedStack", "error", "report"]
 
 HINT = "docs/stack-file.md describes every key"
 SHOWN = 100
-"""So many problems are listed; whoever has more begins with these."""
+"""So many problems are listed; a person who has more begins with these."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def _line(lines: Mapping[Keys, Line], keys: Keys, path: Path) -> Line:
 
 
 def _public(keys: Keys) -> Keys:
-    """The keys as they may be shown: a key of a `source` that is no plain word may be a secret in the wrong place.
+    """The keys as they may be shown: a key of a `source` that is not a plain word may be a secret in the wrong place.
 
     A rule's address or path can name a person's key of a document; the line says which it is.
     """

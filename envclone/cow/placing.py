@@ -54,7 +54,7 @@ def partial_name(path: Path) -> str | None:
 def abandoned(path: Path) -> bool:
     """Whether `path` is a partial whose maker no longer runs.
 
-    A process that has been given the maker's id anew is told from it by its start, which is after the last change.
+    A process that has been given the maker's id again is told from it by its start, which is after the last change.
     """
     pid = owner_of(path)
     if pid is None:

@@ -16,7 +16,7 @@ def parse_size(text: str) -> int:
     """Bytes of a size such as `20G`, `512MiB`, `1.5T` or `4096`; units are powers of 1024. Raises UsageError."""
     match = _SIZE.fullmatch(text.strip())
     if not match:
-        raise UsageError(f"'{text}' is no size", hint="write it like 20G, 512M or 1.5T")
+        raise UsageError(f"'{text}' is not a size", hint="write it like 20G, 512M or 1.5T")
     return int(float(match["number"]) * _UNITS[match["unit"].upper()])
 
 

@@ -177,7 +177,7 @@ def refuse_device(status: os.stat_result, name: str) -> None:
 def remove_tree(path: Path) -> None:
     """Remove a tree, a file or a link; nothing to do when it is not there. Links are not followed.
 
-    Entries that vanish or come meanwhile (a stopping server's) are no error, and directories that their owner may not
+    Entries that vanish or come meanwhile (a stopping server's) are not errors, and directories that their owner may not
     write to are opened up. Raises OSError.
     """
     try:

@@ -49,7 +49,7 @@ def incident_steps(miss: Miss, production: DemoProduction) -> Incident:
                     "id": "customer",
                     "kind": "sql",
                     "store": "main",
-                    "note": "the earlier tickets of whoever asks",
+                    "note": "the earlier tickets of the person who asks",
                     "sql": TICKETS,
                     "parameters": {"email": customer.email},
                     "role": APP,

@@ -49,7 +49,7 @@ class HookSet:
         self._hidden = hidden
         self._workers: dict[str, Worker] = {}
         self.mask_values: Callable[[str, Sequence[str]], Sequence[str | None]] = _no_masks
-        """What answers a hook that asks for a mask; set by whoever has the masks."""
+        """What answers a hook that asks for a mask; set by the owner of the masks."""
         for file in self._files:
             _readable(directory, file)
 

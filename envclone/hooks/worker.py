@@ -23,7 +23,7 @@ DEADLINE = 60.0
 
 _PACKAGE = Path(__file__).parents[2]
 _PROGRAMS = (Path("/usr/bin"), Path("/bin"), Path("/usr/local/bin"))
-"""Programs of the system that a hook which is no Python file may be written in, or call."""
+"""Programs of the system that a hook which is not a Python file may be written in, or call."""
 
 MaskValues = Callable[[str, Sequence[str]], Sequence[str | None]]
 
@@ -66,7 +66,7 @@ class Worker:
         if not isinstance(values, list) or len(values) != rows:
             raise self._failed(name, "its answer has not one value for each row")
         if not all(value is None or isinstance(value, str | bool) for value in values):
-            raise self._failed(name, "its answer holds something that is no text")
+            raise self._failed(name, "its answer holds something that is not text")
         return values
 
     def close(self) -> None:
@@ -120,9 +120,9 @@ class Worker:
                 ) from None
             raise self._failed(name, "it ended without an answer") from None
         except ValueError:
-            raise self._failed(name, "what it printed is no line of JSON") from None
+            raise self._failed(name, "what it printed is not a line of JSON") from None
         if not isinstance(answer, dict):
-            raise self._failed(name, "what it printed is no JSON object")
+            raise self._failed(name, "what it printed is not a JSON object")
         if "error" in answer:
             where = f" in line {answer['line']}" if isinstance(answer.get("line"), int) else ""
             said = f": {answer['said']}" if answer.get("said") else ""

@@ -145,7 +145,9 @@ class SqlStep(_Step):
             raise ValueError(f"domains: '{unknown[0]}' is neither a parameter nor a setting of this step")
         for name, paths in self.domains.items():
             if wrong := [path for path in paths if not path.startswith("$")] if isinstance(paths, dict) else []:
-                raise ValueError(f"domains: '{name}': '{wrong[0]}' is no JSON path; one begins with $, such as $.sub")
+                raise ValueError(
+                    f"domains: '{name}': '{wrong[0]}' is not a JSON path; one begins with $, such as $.sub"
+                )
         return self
 
 

@@ -108,7 +108,7 @@ class _Masker:
         return self._known[value]
 
     def data(self, value: str) -> str:
-        """A text's mask, unless it is a vector, a date or another thing that is no text."""
+        """A text's mask, unless it is a vector, a date or another thing that is not text."""
         return value if is_plain_data(value) else self.text(value)
 
     def sql_step(self, step: SqlStep, plan: StorePlan) -> SqlStep:

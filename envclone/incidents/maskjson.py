@@ -46,7 +46,7 @@ def mask_tree(
 def mask_document(value: Any, mask: Callable[[Any], Any]) -> Any:
     """A document, parsed or as its text, masked and written in the spelling that it had.
 
-    Raises UnsafeError for a text that is no JSON: what stands at its paths cannot be known.
+    Raises UnsafeError for a text that is not JSON: what stands at its paths cannot be known.
     """
     if not isinstance(value, str):
         return mask(value)
@@ -54,7 +54,7 @@ def mask_document(value: Any, mask: Callable[[Any], Any]) -> Any:
         document = json.loads(value)
     except (ValueError, RecursionError):
         raise UnsafeError(
-            "a value with domains by JSON path is no JSON document, so nothing of it can be masked",
+            "a value with domains by JSON path is not a JSON document, so nothing of it can be masked",
             hint="name one domain for the whole value, or correct it",
         ) from None
     compact = json.dumps(document, ensure_ascii=False, separators=(",", ":")) == value

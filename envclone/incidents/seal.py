@@ -1,6 +1,6 @@
 """What envclone's signature covers of a bundle, and what a bundle asks for that nobody vouches for.
 
-Whoever writes a bundle and sees its masked form learns the pseudonym of every name that she wrote into it: that is an
+The author of a bundle who sees its masked form learns the pseudonym of every name that she wrote into it: that is an
 oracle. So a value of the bundle's own choice is made a pseudonym only when production itself gave it, or when the
 operator says so.
 """

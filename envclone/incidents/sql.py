@@ -1,7 +1,7 @@
 """SQL as PostgreSQL's scanner cuts it: enough to find literals, comments and clauses, never wrong about quoting.
 
 Lexical structure: https://www.postgresql.org/docs/current/sql-syntax-lexical.html. Placeholders are psycopg's
-(`%s`, `%(name)s`, `%%`). No parser is needed, so extensions' operators (`<=>`, `<#>`, `<+>`) are no obstacle.
+(`%s`, `%(name)s`, `%%`). No parser is needed, so extensions' operators (`<=>`, `<#>`, `<+>`) are not an obstacle.
 """
 
 from __future__ import annotations

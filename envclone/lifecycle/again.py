@@ -1,4 +1,4 @@
-"""Verifying a published image again, by whoever wants to: every check that was made before it was sealed."""
+"""Verifying a published image again, by anyone: every check that was made before it was sealed."""
 
 from __future__ import annotations
 

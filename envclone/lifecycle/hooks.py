@@ -115,7 +115,7 @@ def _named(hooks: HookSet, name: str) -> Hook | SqlHook:
     if len(found) == 1:
         return found[0]
     there = ", ".join(_title(one) for one in (found or everything)) or "none"
-    what = "is no hook" if not found else "means several hooks"
+    what = "is not a hook" if not found else "means several hooks"
     raise UsageError(f"'{name}' {what}; there are: {there}", hint="list them under sanitize.hooks in the stack file")
 
 

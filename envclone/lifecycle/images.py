@@ -34,7 +34,7 @@ def using(project: Project, ident: str, *, content: bool = False) -> Iterator[Im
 def ready(project: Project, environment: str, *, fresh: bool = False, again: bool = False) -> Iterator[Image]:
     """An image to clone from, which nobody removes as long as the context: of the newest snapshot, made now if need be.
 
-    `fresh` takes a new snapshot first; `again` makes another image of the newest one. Whoever has no masking key gets
+    `fresh` takes a new snapshot first; `again` makes another image of the newest one. Without a masking key one gets
     the newest image that there is.
     """
     from envclone.lifecycle import preflight, snapshot

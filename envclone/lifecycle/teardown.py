@@ -17,7 +17,7 @@ __all__ = ["demolish", "remove"]
 
 
 def remove(project: Project, name: str, *, force: bool = False) -> bool:
-    """Remove a branch: servers, files, record. False when there is none of that name, which is no error.
+    """Remove a branch: servers, files, record. False when there is none of that name, which is not an error.
 
     `force` removes also one whose record cannot be read. Raises ResourceError listing what could not be removed,
     UsageError for another project's branch, BusyError while somebody uses it.

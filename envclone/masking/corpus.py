@@ -27,7 +27,7 @@ __all__ = ["Corpus", "CorpusBuilder"]
 
 _FORMAT = 3
 _LONGEST = 256
-"""Characters; what is longer is no name, address or number, and would not be found in a text anyway."""
+"""Characters; what is longer is not a name, address or number, and would not be found in a text anyway."""
 
 
 class Corpus:

@@ -84,7 +84,7 @@ def nationals(values: Packed) -> Packed:
 
 
 def other_addresses(values: Packed) -> Packed:
-    """The plain values that are no e-mail address by their form."""
+    """The plain values that are not an e-mail address by their form."""
     made = Packed(values.block, values.starts.copy(), values.stops.copy(), values.plain)
     loops().other_addresses(made.block, made.starts, made.stops)
     return made.without([i for i in np.flatnonzero(made.starts >= 0).tolist() if is_email(made.text(i))])

@@ -55,7 +55,7 @@ class DateMask:
         self._plain = Memo(lambda value: _moved(value, self._offset), self._many)
 
     def mask(self, values: Sequence[str]) -> list[str]:
-        """The values on other days of their years. Raises UnsafeError for a text that is no date."""
+        """The values on other days of their years. Raises UnsafeError for a text that is not a date."""
         return self._plain(values)
 
     def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
@@ -123,7 +123,7 @@ def _moved(value: str, offset: Callable[[int], int]) -> str:
 def _only_marks(text: str) -> None:
     if text and not _PLAIN.fullmatch(text):
         raise UnsafeError(
-            "a value under the domain 'date' is no date in ISO 8601",
+            "a value under the domain 'date' is not a date in ISO 8601",
             hint="declare the field as `key`, `redact` or `null`, or as `keep` when it tells of nobody",
         )
 
@@ -135,7 +135,9 @@ def _read(match: re.Match[str]) -> tuple[int, str]:
     year = 1 - int(match[name]) if match["bc"] else int(match[name])
     number = _number(year, month, day)
     if _civil(number) != (year, month, day):
-        raise UnsafeError("a value under the domain 'date' is no date", hint="declare the field as `key` or `redact`")
+        raise UnsafeError(
+            "a value under the domain 'date' is not a date", hint="declare the field as `key` or `redact`"
+        )
     return number, name
 
 
@@ -154,7 +156,7 @@ def _epoch(value: str, offset: Callable[[int], int]) -> str:
     match = _EPOCH.fullmatch(value)
     if match is None:
         raise UnsafeError(
-            "a JSON number under the domain 'date' is no time since 1970",
+            "a JSON number under the domain 'date' is not a time since 1970",
             hint="declare the path as `number`, `redact`, `null` or `keep`",
         )
     sign, digits, fraction = match[1], match[2], match[3] or ""

@@ -58,7 +58,7 @@ class EmailMask:
         return ".".join([*map(self._names.text, labels[:-1]), top]) + tail
 
     def _unlike(self, label: str) -> str:
-        """The first image of a label, under its mask again and again, that is no kept second level."""
+        """The first image of a label, under its mask again and again, that is not a kept second level."""
         return walk(label, self._names.text, lambda text: text.lower() not in _SECOND_LEVELS)
 
 

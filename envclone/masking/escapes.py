@@ -47,7 +47,7 @@ _BLANK = rf"[ \t\r\n{_WIDE_SPACES}\u3000]"
 _INLINE = "a|abbr|b|bdi|bdo|big|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr"
 _AT = r"(?:at|AT|At|ät|\u00e4t)"
 _DOT = r"(?:dot|DOT|Dot|punkt|Punkt|point|punto)"
-_NOT_SAID = (  # 'we met at example.com' is no address
+_NOT_SAID = (  # 'we met at example.com' is not an address
     "about|active|all|and|are|arrive|arrived|arrives|available|back|be|begin|begins|bought|call|check|chat|closed|"
     "contact|delivered|directly|docs|documentation|down|download|email|ends|error|file|find|found|free|go|guide|help|"
     "here|him|hosted|in|info|information|is|it|join|joined|landed|listed|live|located|look|looked|looking|looks|mail|"
@@ -292,7 +292,7 @@ def _of_brackets(token: str) -> str | None:
 
 
 def _of_word(match: re.Match[str]) -> str | None:
-    """` at ` and ` dot ` between words that are no sentence."""
+    """` at ` and ` dot ` between words that are not a sentence."""
     text, start, end = match.string, match.start(), match.end()
     before = _WORD_BEFORE.search(text, max(0, start - 64), start)
     if before is None:

@@ -88,7 +88,7 @@ class CardMask:
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of whole numbers. Raises UnsafeError for others."""
         if not all(value.isdecimal() for value in values):
-            raise UnsafeError("a number under the domain 'card' is no card number", hint="declare it as `redact`")
+            raise UnsafeError("a number under the domain 'card' is not a card number", hint="declare it as `redact`")
         return self.mask(values)
 
     def _one(self, value: str) -> str:

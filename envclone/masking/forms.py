@@ -1,4 +1,4 @@
-"""Masks on values that are no plain texts: numbers, markup, bytes, documents; each in the engine's text of it."""
+"""Masks on values that are not plain texts: numbers, markup, bytes, documents; each in the engine's text of it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def in_form(mask: Mask, kind: str, base: str) -> Mask:
 
 
 class DocumentMask:
-    """The kind `json` on a text: every string of a document as free text; what is no document is free text itself."""
+    """The kind `json` on a text: every string of a document as free text; any other text is free text itself."""
 
     def __init__(self, text: Mask) -> None:
         self._text = text
@@ -125,7 +125,7 @@ class _EncodedText:
             texts = [bytes.fromhex(value.removeprefix("\\x")).decode("utf-8") for value in values]
         except ValueError:
             raise UnsafeError(
-                "a value of type bytea is no text in UTF-8",
+                "a value of type bytea is not text in UTF-8",
                 hint="declare the field as `bytes`, which replaces any bytes, or as `null`",
             ) from None
         return ["\\x" + text.encode("utf-8").hex() for text in self._mask.mask(texts)]

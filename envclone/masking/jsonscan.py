@@ -43,7 +43,7 @@ DEEPEST = 5000
 
 
 class Invalid(ValueError):
-    """The text is no JSON; says where, never what."""
+    """The text is not JSON; says where, never what."""
 
 
 class Scalar(NamedTuple):
@@ -61,7 +61,7 @@ class Scalar(NamedTuple):
 def scan(text: str, *, keys: bool = False) -> Iterator[Scalar]:
     """Every scalar of a JSON document, with `keys` also every key, in order.
 
-    Raises Invalid where the text is no JSON.
+    Raises Invalid where the text is not JSON.
     """
     value_at, after_at = _VALUE.match, _AFTER.match  # the inner loop of masking: one match per token
     member_at, element_at = _MEMBER.match, _ELEMENT.match

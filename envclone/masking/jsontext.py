@@ -72,7 +72,7 @@ MasksFor = Callable[[str], Mask | None]
 
 
 def leaves(text: str) -> Iterator[Leaf]:
-    """Every scalar of a JSON document but nulls, in order. Raises UnsafeError when the text is no JSON."""
+    """Every scalar of a JSON document but nulls, in order. Raises UnsafeError when the text is not JSON."""
     try:
         for path, kind, value in values(text):
             yield Leaf(render(path), kind, value)
@@ -81,7 +81,7 @@ def leaves(text: str) -> Iterator[Leaf]:
 
 
 def ways(text: str) -> set[Path]:
-    """The way to every scalar of a document but nulls. Raises UnsafeError when the text is no JSON."""
+    """The way to every scalar of a document but nulls. Raises UnsafeError when the text is not JSON."""
     try:
         return {path for path, _, _ in values(text)}
     except Invalid as exc:
@@ -96,7 +96,7 @@ def mask_json(text: str, rules: Sequence[JsonRule], masks_for: MasksFor, *, fiel
 def mask_many(texts: Sequence[str], rules: Sequence[JsonRule], masks_for: MasksFor, *, field: str = "") -> list[str]:
     """Documents masked under these rules; `field` is named in errors.
 
-    Raises UnsafeError for text that is no JSON, for a leaf that no rule covers, for a number under a domain that has no
+    Raises UnsafeError for text that is not JSON, for a leaf without a rule, for a number under a domain that has no
     mask for numbers (unless the rule ends in `*` or `**`, which is then about strings only), and for keys of one object
     that become equal.
     """
@@ -372,8 +372,8 @@ def _matches(pattern: Path, path: Path) -> bool:
 
 
 def _no_path(text: str) -> ConfigError:
-    return ConfigError(f"'{shape(text)}' is no JSON path", hint="write it as $.key, $.list[*].key or $.key.**")
+    return ConfigError(f"'{shape(text)}' is not a JSON path", hint="write it as $.key, $.list[*].key or $.key.**")
 
 
 def _invalid(field: str, exc: Invalid) -> UnsafeError:
-    return UnsafeError(f"{field}: a value is no valid JSON ({exc})", hint="declare the field as `redact` or `null`")
+    return UnsafeError(f"{field}: a value is not valid JSON ({exc})", hint="declare the field as `redact` or `null`")

@@ -27,7 +27,7 @@ class _Members(list[tuple[str, Any]]):
 
 
 def _refuse(word: str) -> Any:
-    raise ValueError(word)  # NaN and Infinity, which are no JSON
+    raise ValueError(word)  # NaN and Infinity, which are not JSON
 
 
 _DECODER = json.JSONDecoder(object_pairs_hook=_Members, parse_int=_Number, parse_float=_Number, parse_constant=_refuse)
@@ -36,7 +36,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_Members, parse_int=_Number, parse
 def values(text: str) -> list[tuple[Path, str, str]]:
     """The path, the kind (`string`, `number`, `bool`) and the value of every scalar but nulls, in order.
 
-    Raises Invalid where the text is no JSON.
+    Raises Invalid where the text is not JSON.
     """
     found: list[tuple[Path, str, str]] = []
     try:

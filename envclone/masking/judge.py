@@ -65,7 +65,7 @@ class Judge:
             return False  # 'brown, may' is rather an enumeration than May Brown
         if f"{words[left]} {words[left + 1]}" not in self._pairs:
             return False
-        # 'Smith will call': a word that is no name alone is none beside one that is written in another way
+        # 'Smith will call': a word that is not a name alone is none beside one that is written in another way
         return left_type == right_type or self._capital(left) == self._capital(left + 1)
 
     def _is_somebody(self, i: int) -> bool:

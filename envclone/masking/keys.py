@@ -35,7 +35,7 @@ class IntegerKeyMask:
         self.mask_numbers = Memo(self._one, self._many)
 
     def mask(self, values: Sequence[str]) -> list[str]:
-        """The pseudonyms of `values`, in order. Raises UnsafeError for a text that is no whole number."""
+        """The pseudonyms of `values`, in order. Raises UnsafeError for a text that is not a whole number."""
         return self.mask_numbers(values)
 
     def _many(self, values: Sequence[str]) -> list[str]:
@@ -54,7 +54,7 @@ class IntegerKeyMask:
             if not text:
                 return value
             raise UnsafeError(
-                "a value under the domain 'integer' is no whole number",
+                "a value under the domain 'integer' is not a whole number",
                 hint="declare texts as `key`, and numbers with a fraction as `number`",
             )
         sign, zeros, digits, fraction = match.groups()

@@ -128,7 +128,7 @@ def takes(kind: str, base: str) -> bool:
 
 
 def fits(kind: str, field: Field) -> bool:
-    """Whether a kind can mask a field that is no vector; JSON is decided leaf by leaf."""
+    """Whether a kind can mask a field that is not a vector; JSON is decided leaf by leaf."""
     if field.kind is FieldKind.JSON:
         return TEXT in KINDS[kind].takes or KINDS[kind].takes is ANY
     return takes(kind, TEXT if field.kind is FieldKind.TEXT else field.base.removesuffix("[]"))

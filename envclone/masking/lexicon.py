@@ -33,7 +33,7 @@ _AT_ONCE = 1 << 13
 _SHORTEST_TOKEN = 3
 _SHORTEST_UNSPACED = 2
 _SHORTEST_SPELLING = 4
-"""Characters of a user name or the like that is no accident in a text."""
+"""Characters of a user name or the like that is not an accident in a text."""
 SHORTEST_NUMBER = 6
 """Digits of a phone number that is told from any other number."""
 

@@ -16,7 +16,7 @@ CONTEXT = 16 * 2**10
 """Characters on both sides of a piece that are read with it: no identity is longer, nor what it is judged by."""
 _DIGITS = string.ascii_letters + string.digits + "+/-_="
 _GROUP = 8
-"""Digits of base64, base32 and hexadecimal after which a block can be read anew."""
+"""Digits of base64, base32 and hexadecimal after which a block can be read again."""
 
 
 def in_pieces(text: str, edits_of: Callable[[str], Sequence[Edit]]) -> str:

@@ -47,7 +47,7 @@ def _digits(value: str) -> int:
 
 
 def _is_person(words: list[str]) -> bool:
-    """'Jane Doe', 'Dr. Jane van Doe': a given name that is no everyday word, and a name behind it."""
+    """'Jane Doe', 'Dr. Jane van Doe': a given name that is not an everyday word, and a name behind it."""
     words = [word for word in words if word.lower().rstrip(".") not in TITLES]
     if not 1 < len(words) <= _MOST_NAMES or not all(map(_WORD.fullmatch, words)):
         return False

@@ -112,7 +112,7 @@ class KnownNames:
 
 class _Names(NamedTuple):
     """Every known name's class and its place in it; the names of each class; those that are given names; every real
-    name, also of shapes that too few have; the given ones of these that are no words."""
+    name, also of shapes that too few have; the given ones of these that are not words."""
 
     places: Mapping[str, tuple[int, int]]
     kinds: Sequence[Sequence[str]]
@@ -161,5 +161,5 @@ def all_names() -> frozenset[str]:
 
 
 def given_names() -> frozenset[str]:
-    """The given names of the dictionary that are no words of everyday English too, in lower case."""
+    """The given names of the dictionary that are not words of everyday English too, in lower case."""
     return _load().firsts

@@ -24,7 +24,7 @@ __all__ = ["build", "built", "main"]
 _SHORTEST = 2
 _MOST_PARTS = 80
 _ENGLISH = "english"
-"""Names in use where English is spoken are apart: a text about Jane is no text about Ngoc."""
+"""Names in use where English is spoken are apart: a text about Jane is not a text about Ngoc."""
 
 
 def build() -> str:

@@ -137,7 +137,7 @@ def _trail(version: int) -> frozenset[tuple[int, int]]:
 
 
 def _parsed(text: str) -> tuple[int, int, int] | None:
-    """Version, number and length of the network part; None for what is no address."""
+    """Version, number and length of the network part; None for what is not an address."""
     written, slash, length = text.partition("/")
     try:
         address = ip_address(written)

@@ -30,7 +30,7 @@ class NumberMask:
         self.mask_numbers = Memo(self._one)
 
     def mask(self, values: Sequence[str]) -> list[str]:
-        """The pseudonyms of `values`, in order. Raises UnsafeError for a text that is no number."""
+        """The pseudonyms of `values`, in order. Raises UnsafeError for a text that is not a number."""
         return self.mask_numbers(values)
 
     def _one(self, value: str) -> str:
@@ -39,7 +39,9 @@ class NumberMask:
         if not text or text.lower() in _WORDS:
             return value
         if match is None or not (match[2] or match[4]):
-            raise UnsafeError("a value under the domain 'number' is no number", hint="declare texts as `key` or `text`")
+            raise UnsafeError(
+                "a value under the domain 'number' is not a number", hint="declare texts as `key` or `text`"
+            )
         sign, whole, dot, fraction, exponent = (part or "" for part in match.groups())
         digits = whole + fraction
         if not digits.strip("0"):

@@ -74,7 +74,7 @@ def _is_cued(text: str, start: int, end: int) -> bool:
 
 
 def _alone(text: str, start: int, end: int) -> bool:
-    """Whether a number is no part of a word, a date or a longer number."""
+    """Whether a number is not part of a word, a date or a longer number."""
     return not (_inside_word(text, start, end) or _DATE.match(text, start) or _digits(text[start:end]) > _LONGEST)
 
 

@@ -31,7 +31,7 @@ _BEFORE = 8
 
 
 class Parts:
-    """Finds the names in words that are no names: `is_name` says of a word whether it is one, `pairs` are of persons.
+    """Finds the names in words that are not names: `is_name` says of a word whether it is one, `pairs` are of persons.
 
     Words are cut once and remembered.
     """

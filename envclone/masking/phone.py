@@ -52,7 +52,7 @@ class PhoneMask:
         for value in values:
             if not _INTEGER.fullmatch(value):
                 raise UnsafeError(
-                    "a JSON number with a fraction or an exponent is no telephone number",
+                    "a JSON number with a fraction or an exponent is not a telephone number",
                     hint="declare the path as `redact`, `null` or `keep`",
                 )
         return self.mask(values)
@@ -195,7 +195,7 @@ def _plus(words: Iterable[str]) -> bool:
 
 
 def _words(text: str) -> list[str]:
-    """The text cut into what is no word, a word, what is none, …; words are runs of letters, and '#'."""
+    """The text cut into what is not a word, a word, what is none, …; words are runs of letters, and '#'."""
     if text.isascii():
         return _ASCII_WORD.split(text)
     out = [""]

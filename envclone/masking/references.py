@@ -39,7 +39,7 @@ class Reference:
 
 
 def parse(text: str) -> Reference:
-    """Raises ConfigError when the text is no reference."""
+    """Raises ConfigError when the text is not a reference."""
     match = _REFERENCE.fullmatch(text)
     if match is None:
         raise ConfigError(

@@ -106,7 +106,7 @@ def _numbers(array: Any) -> Sequence[int]:
 def _zones(codes: Any) -> list[tuple[int, int]]:
     """Where seven digits stand so close together that they can be one number: from the first to the last of them.
 
-    Digits of other scripts are no digits of a number here, and ask for the whole text to be searched.
+    Digits of other scripts are not digits of a number here, and ask for the whole text to be searched.
     """
     if codes.dtype != np.uint8 and any(chr(c).isdecimal() for c in np.unique(codes[codes >= _ASCII]).tolist()):
         return [(0, len(codes))]

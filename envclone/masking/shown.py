@@ -2,7 +2,7 @@
 
 Names of tables, columns and collections are the schema's own. A JSON key is data: it can be an e-mail address or a
 person. One is shown as it stands only when it is a word that schemas use, or when so many documents have it that it is
-no single person's, and it is spelled like a word and is no name of the dictionary.
+no single person's, and it is spelled like a word and is not a name of the dictionary.
 """
 
 from __future__ import annotations

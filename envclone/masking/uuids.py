@@ -1,7 +1,7 @@
 """The mask of UUIDs: version and variant are kept, so a pseudonym is a UUID of the same kind (RFC 9562).
 
 All spellings of a UUID (casing, hyphens, braces, `urn:uuid:`) have spellings of one pseudonym. The nil and the max UUID
-mean nobody and stay. A text that is no UUID is masked within its shape and never becomes one.
+mean nobody and stay. A text that is not a UUID is masked within its shape and never becomes one.
 """
 
 from __future__ import annotations

@@ -16,7 +16,7 @@ class Counters:
     """What a part's limits did: processes killed for memory, greatest memory (bytes), periods and seconds throttled.
 
     `memory_refused` counts how often the limit was hit, `pids_refused` forks that failed for it; bytes are those of
-    block devices. `restarts` counts how often the part itself was started anew, `exit_code` is that of its last end.
+    block devices. `restarts` counts how often the part itself was started again, `exit_code` is that of its last end.
     `temp_files` and their bytes, and statements that ran into a timeout, are what a database server says of itself.
     """
 

@@ -68,12 +68,12 @@ def _store(name: str, store: Mapping[str, Any]) -> Iterator[Section]:
             said = rule["domain"] + (f" by {rule['by']}" if rule.get("by") else "")
         if rule["domain"] == "keep" and not any(one["domain"] != "keep" for one in paths):
             if rule.get("derived"):
-                masked.append((address, "computed by the server", "made anew", ""))
+                masked.append((address, "computed by the server", "made again", ""))
             else:
                 kept.append(address)
             continue
         rows, values = rewrite["rows"].get(address), rewrite["values"].get(address)
-        counts = ("made anew" if rule.get("derived") else "", "") if rows is None else (f"{rows:,}", f"{values:,}")
+        counts = ("made again" if rule.get("derived") else "", "") if rows is None else (f"{rows:,}", f"{values:,}")
         masked.append((address, said, *counts))
     yield Section(
         f"Masked in {name}",

@@ -210,7 +210,7 @@ def _against_mirror(path: Path, mirror: Path | None, *, whole: bool = True) -> s
     """What the mirror knows and the log does not hold, or None.
 
     `whole` compares every mirrored head; without it only the newest, and nothing more when that is the log's own: then
-    it raises Damaged when that is no head of this pool's.
+    it raises Damaged when that is not a head of this pool's.
     """
     if mirror is None:
         return None

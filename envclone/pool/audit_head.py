@@ -75,7 +75,7 @@ def write(log: Path, head: Head, *, sync: bool) -> None:
 
 
 def mirror(log: Path, head: Head, place: Path) -> None:
-    """Add the head to the mirror, one JSON object a line. Raises OSError, ConfigError when it is no mirror of heads."""
+    """Add the head to the mirror, one JSON object a line. Raises OSError, ConfigError when it is another file."""
     with _opened(place, os.O_RDWR | os.O_CREAT | os.O_APPEND) as descriptor:
         size = os.fstat(descriptor).st_size
         if size and os.pread(descriptor, 1, 0) != b"{":

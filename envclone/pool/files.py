@@ -51,7 +51,7 @@ def write_json(path: Path, obj: Any, *, durable: bool = True) -> None:
 
 
 def read_json(path: Path) -> Any:
-    """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is no JSON."""
+    """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is not JSON."""
     with reported("cannot read", path):
         try:
             return json.loads(path.read_text(encoding="utf-8"))

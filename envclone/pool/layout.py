@@ -58,7 +58,7 @@ class Pool:
     def open(cls, path: Path, driver: str = "auto") -> Pool:
         """Open the pool at `path`, making whatever is missing of it.
 
-        `driver` other than 'auto' is checked to work there. Raises UsageError for a directory that is no pool or is
+        `driver` other than 'auto' is checked to work there. Raises UsageError for a directory that is not a pool or is
         another user's or newer, ResourceError when it cannot be written or mounted, or the servers cannot reach it.
         """
         path = Path(os.path.abspath(path.expanduser()))  # noqa: PTH100 - links stay as the user wrote them
@@ -85,7 +85,7 @@ class Pool:
         if not id:
             return self.path / kind
         if not _ID.fullmatch(id):
-            raise UsageError(f"'{id}' is no id of {kind}", hint="ids consist of a-z, 0-9 and hyphens")
+            raise UsageError(f"'{id}' is not an id of {kind}", hint="ids consist of a-z, 0-9 and hyphens")
         return self.path / kind / id
 
     def publish(self, tmp_dir: Path, kind: str, id: str, *, durable: bool = True) -> Path:
@@ -103,7 +103,7 @@ class Pool:
         files.write_json(path, obj, durable=durable)
 
     def read_json(self, path: Path) -> Any:
-        """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is no JSON."""
+        """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is not JSON."""
         return files.read_json(path)
 
     def free_bytes(self) -> int:

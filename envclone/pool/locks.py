@@ -37,7 +37,7 @@ def hold(folder: Path, name: str, *, shared: bool, timeout: float = 0, what: str
     Raises BusyError naming the process that holds it.
     """
     if not _NAME.fullmatch(name):
-        raise UsageError(f"'{name}' is no name of a lock")
+        raise UsageError(f"'{name}' is not a name of a lock")
     path = folder / f"{name}.lock"
     deadline = time.monotonic() + max(timeout, _PROBED)
     pause = 0.005

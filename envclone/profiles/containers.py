@@ -175,7 +175,7 @@ def _quantity(value: Any) -> float:
     """A Kubernetes quantity (`500m`, `2Gi`, `1G`)."""
     match = _QUANTITY.fullmatch(str(value))
     if match is None:
-        raise ConfigError(f"{value!r} is no quantity as Kubernetes writes them")
+        raise ConfigError(f"{value!r} is not a quantity as Kubernetes writes them")
     number, unit = float(match.group(1)), match.group(2)
     return number / 1000 if unit == "m" else number * ({**_DECIMAL, **_BINARY}[unit] if unit else 1)
 

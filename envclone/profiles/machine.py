@@ -25,7 +25,7 @@ def from_cgroup(directory: Path) -> dict[str, Any]:
     `memory` and `pids` directories, or one that holds their files together. Raises ConfigError when it is neither.
     """
     if not directory.is_dir():
-        raise ConfigError(f"{directory} is no directory", hint="for a container: /sys/fs/cgroup inside of it")
+        raise ConfigError(f"{directory} is not a directory", hint="for a container: /sys/fs/cgroup inside of it")
     found = _version_2(directory) if (directory / "cpu.max").exists() or (directory / "memory.max").exists() else {}
     found = found or _version_1(directory)
     if not found:

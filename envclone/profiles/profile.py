@@ -80,7 +80,7 @@ class Profile(Model):
 def find(folder: Path, name: str) -> Path:
     """The file of a profile beside a stack file in `folder`. Raises ConfigError when there is none of that name."""
     if not _NAME.fullmatch(name):
-        raise ConfigError(f"'{name}' is no name of a profile", hint="letters, digits, - _ and . make one")
+        raise ConfigError(f"'{name}' is not a name of a profile", hint="letters, digits, - _ and . make one")
     place = folder / FOLDER / f"{name}.yaml"
     if not place.is_file():
         there = sorted(path.stem for path in (folder / FOLDER).glob("*.yaml"))
@@ -103,7 +103,7 @@ def load(place: Path) -> Profile:
 def parse(document: Any, what: str) -> Profile:
     """A profile from plain values. Raises ConfigError with every mistake."""
     if not isinstance(document, Mapping):
-        raise ConfigError(f"{what} is no profile: a mapping such as `cpus: 2` belongs there")
+        raise ConfigError(f"{what} is not a profile: a mapping such as `cpus: 2` belongs there")
     plain = dict(document)
     if isinstance(plain.get("settings"), Mapping):
         plain["settings"] = {str(k): _word(v) for k, v in plain["settings"].items()}
@@ -111,7 +111,7 @@ def parse(document: Any, what: str) -> Profile:
         return Profile.model_validate(plain)
     except ValidationError as exc:
         problems = [f"{what}: {'.'.join(map(str, e['loc']))}: {e['msg']}" for e in exc.errors()]
-        raise ConfigError(f"{what} is no profile: {len(problems)} mistakes", problems=problems) from None
+        raise ConfigError(f"{what} is not a profile: {len(problems)} mistakes", problems=problems) from None
 
 
 def _word(value: Any) -> str:

@@ -251,7 +251,7 @@ def _several_words(values: Sequence[str]) -> bool:
 
 
 def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, str]:
-    """For what is no text: by its type, its name, and for integers by what passes as somebody's number."""
+    """For what is not text: by its type, its name, and for integers by what passes as somebody's number."""
     domain = guess(field)
     base = field.base.removesuffix("[]")
     if field.opaque:

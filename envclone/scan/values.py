@@ -61,7 +61,7 @@ class Looks(NamedTuple):
 def look(values: Sequence[str], told: str = "") -> Looks | None:
     """What most of these values are; None when that cannot be told. Blank values do not count.
 
-    `told` is what the column's name says: few values that its name does not speak for are no persons or companies.
+    `told` is what the column's name says: few values that its name does not speak for are not persons or companies.
     Where they say nothing, they are read as the verifier reads them: one e-mail address in base64 makes a text of all.
     """
     sample = [value.strip() for value in values if value and value.strip()]

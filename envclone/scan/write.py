@@ -60,7 +60,7 @@ def _added(text: str, keys: tuple[str, ...], lines: Sequence[str]) -> str:
         child = _child(holder, key)
         if child is None or not isinstance(child[1], yaml.MappingNode):
             if child is not None and child[1].tag != "tag:yaml.org,2002:null":
-                raise ConfigError(f"{'.'.join(keys[: depth + 1])} in the stack file is no mapping")
+                raise ConfigError(f"{'.'.join(keys[: depth + 1])} in the stack file is not a mapping")
             break
         if child[1].flow_style:
             return _added(_as_block(text, child[0], child[1], ".".join(keys[: depth + 1])), keys, lines)

@@ -32,7 +32,7 @@ _OTHER_METHOD = frozenset(("x-http-method-override", "x-http-method", "x-method-
 
 _PIECE = 64 << 10
 _KEPT_IN_A_PATH = "/?&=%:@!$'()*+,;~-._[]{}|^`\"<>\\"
-"""What stays as it was written: a query may rely on it, and only what is no ASCII is quoted."""
+"""What stays as it was written: a query may rely on it, and only what is not ASCII is quoted."""
 
 
 class HttpService:
@@ -58,7 +58,7 @@ class _Runner:
         self._terms = terms
         self._most = _MOST if terms is None else min(_MOST, terms.bytes)
         if self._base.scheme not in ("http", "https") or not self._base.hostname:
-            raise UsageError(f"the address of the service '{name}' is no http:// or https:// URL")
+            raise UsageError(f"the address of the service '{name}' is not an http:// or https:// URL")
 
     def examine(self, step: Step) -> list[str]:
         """Why a request may change production, in words. Raises UsageError for a step of another kind."""
@@ -118,7 +118,7 @@ class _Runner:
 
     def _http(self, step: Step) -> HttpStep:
         if not isinstance(step, HttpStep):
-            raise UsageError(f"the step '{step.id}' is no request, and '{self._name}' is a service")
+            raise UsageError(f"the step '{step.id}' is not a request, and '{self._name}' is a service")
         return step
 
     def _read(self, answer: http.client.HTTPResponse, until: float) -> bytes:

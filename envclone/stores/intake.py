@@ -201,7 +201,7 @@ class Intake:
 
 
 def keep_only(root: Path, judge: Judge) -> dict[str, int]:
-    """Remove from a copy what the judge does not take, links included; returns what of it was no file of the engine's.
+    """Remove from a copy what the judge does not take, links included; returns what of it no engine made.
 
     Raises UnsafeError for what no engine makes.
     """
@@ -291,7 +291,7 @@ def require_plain_place(path: Path) -> Path:
 
 
 def printable(text: str) -> str:
-    """A file's name for people and records: bytes that are no text, and control characters, as escapes."""
+    """A file's name for people and records: bytes that are not text, and control characters, as escapes."""
     decoded = text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in decoded)
 

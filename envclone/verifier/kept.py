@@ -26,12 +26,12 @@ from envclone.verifier.subjects import Part, Subjects
 __all__ = ["CHANCE", "CHANCE_OF_WORDS", "Tally", "pairs_of_one_person", "tail"]
 
 CHANCE = 0.01
-"""A count that chance gives less often than this is a leak, for names that are no everyday words."""
+"""A count that chance gives less often than this is a leak, for names that are not everyday words."""
 CHANCE_OF_WORDS = 1e-6
 """The same for names that are: Grace, Will, Mark."""
 
 _MEANT = 4096
-"""Rows whose subjects are kept to be mixed anew."""
+"""Rows whose subjects are kept to be mixed again."""
 NEAR = 64
 """Bytes between two weak identities that belong together."""
 BESIDE = 3
@@ -145,7 +145,7 @@ class Tally:
             self.meant.append(tuple(persons))
 
     def _mixed(self, subjects: Subjects) -> float:
-        """How many rows would hold an everyday word that their own subject is called, were the subjects mixed anew.
+        """How many rows would hold an everyday word that their own subject is called, were the subjects mixed again.
 
         A column whose rows nearly all mean the same person, such as an agent, has no other chance.
         """

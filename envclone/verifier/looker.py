@@ -293,7 +293,7 @@ class Looker:
     def _same_subject_below(
         self, address: str, rule: FieldRule, values: Sequence[Any], hits: Mapping[int, list[Found]], rows: Rows
     ) -> None:
-        """The same for each kept path of documents: what other paths hold is no chance of this one."""
+        """The same for each kept path of documents: what other paths hold is not a chance of this one."""
         documents = self._documents.setdefault(address, Documents(rule))
         for value, those in hits.items():
             persons = self._people.of_row(self._store, rows, value)
@@ -451,7 +451,7 @@ def _whole_word(text: bytes, hit: Hit) -> bool:
 
 
 def _path(value: Any, wanted: bytes) -> str:
-    """The path in a JSON document that holds a text, as it may be shown; '' when the value is no document."""
+    """The path in a JSON document that holds a text, as it may be shown; '' when the value is not a document."""
     if not isinstance(value, str) or value[:1] not in "{[":
         return ""
     try:

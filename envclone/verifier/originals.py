@@ -169,7 +169,7 @@ def telling(kind: str, values: Packed, places: Any) -> Any:
 def strong(kind: str, value: str) -> bool:
     """Whether a value is an identity by its form or its entropy, wherever it stands.
 
-    An e-mail address, a phone number of seven digits, a national id, a card, an IBAN, a user name that is no word, a
+    An e-mail address, a phone number of seven digits, a national id, a card, an IBAN, a user name that is not a word, a
     uuid, a secret or a full name is. A single name ('Mark', 'Paris'), a street or a short code is not: `parts` and the
     row that it stands in decide there. Of a value under `constant`, `redact` or `null` its looks tell
     (`masking.meant`).

@@ -35,7 +35,7 @@ __all__ = ["People"]
 UNTELLING = frozenset(("text", "json", "date", "integer", "number", "hook", "sql"))
 """Kinds whose values are no identity: a whole text is none (the identities in it are), and '2024-01-01' is nobody's."""
 _TELLING_TYPES = frozenset(("uuid", "ip", "mac", "bytes", "phone", "card"))
-"""Kinds that tell of a person though their values are no texts."""
+"""Kinds that tell of a person though their values are not texts."""
 _MOST_NAMES = 4
 """Columns of names of one table that are read side by side."""
 _HOPS = 3

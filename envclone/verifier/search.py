@@ -35,7 +35,7 @@ FEW = 20_000
 """Originals up to which an automaton is the faster search, and small enough."""
 
 TELLING = 9
-"""Bytes from which a full name is no accident inside other words ('coastal lights' holds 'al li')."""
+"""Bytes from which a full name is not an accident inside other words ('coastal lights' holds 'al li')."""
 _INFLECTED = 6
 """Bytes from which a name with an s behind it is the name still."""
 
@@ -74,7 +74,7 @@ class Found:
 
 
 def shortest(total_bytes: int, values: int) -> int:
-    """The length in bytes from which a hit in so many random bytes is no accident (chance of one below 0.1 %).
+    """The length in bytes from which a hit in so many random bytes is not an accident (chance of one below 0.1 %).
 
     Expected accidental hits of v values of n bytes in b random bytes: b * v / 256**n.
     """

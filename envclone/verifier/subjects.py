@@ -29,7 +29,7 @@ _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DIGITS = re.compile(r"\d")
 _PART, _SHORTEST_NUMBER, _SHORTEST_CODE = 3, 6, 4
 MOST = 8
-"""Persons that one value of a key may mean; one that means more is no key of a person."""
+"""Persons that one value of a key may mean; one that means more is not a key of a person."""
 
 _NO_IDENTITY = ("text", "json", "date", "integer", "number", "hook", "sql")
 WITHOUT_PARTS = frozenset((*_NO_IDENTITY, "email", "iban", "uuid", "secret", "ip", "mac", "url", "bytes", *UNSAID))
@@ -172,7 +172,7 @@ class Subjects:
     def beside(self, what: int, most: int) -> Iterator[tuple[Any, Any]]:
         """Pairs of different weak identities of one kind that one person has, as arrays of their numbers.
 
-        Of persons with more than `most` some are left out; two everyday words are no pair.
+        Of persons with more than `most` some are left out; two everyday words are not a pair.
         """
         numbers, persons = (self._pairs >> np.uint64(32)).astype(np.int64), self._pairs & np.uint64(0xFFFFFFFF)
         its = np.frombuffer(self._what, np.uint8)[numbers] == what

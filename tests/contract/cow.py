@@ -56,7 +56,7 @@ def mounted(folder: Path, type: str, size: str) -> Iterator[Path]:
 
 
 class PlainSources(BtrfsDriver):
-    """The btrfs driver given trees that are no subvolumes."""
+    """The btrfs driver given trees that are not subvolumes."""
 
     def create(self, path: Path) -> None:
         path.mkdir(mode=0o700)

@@ -75,7 +75,7 @@ def test_what_cannot_be_checked_is_said(here: Place, image: str) -> None:
 
 
 def test_a_leak_that_was_signed_is_found(here: Place, image: str) -> None:
-    """Whoever signs an image by hand does not make it clean."""
+    """A person who signs an image by hand does not make it clean."""
     from envclone import attestation
 
     folder = here.pool / "images" / image

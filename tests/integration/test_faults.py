@@ -77,7 +77,7 @@ def test_killed_at_any_moment(here: Place) -> None:
     random.seed(7)
     stages = set()
     for attempt in range(12):
-        if attempt % 2 == 0:  # every second time all of it is made anew
+        if attempt % 2 == 0:  # every second time all of it is made again
             for kind in ("images", "raw"):
                 for entry in (here.pool / kind).iterdir():
                     here.open().project.cow.remove(entry)

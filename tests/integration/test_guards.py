@@ -1,4 +1,4 @@
-"""A check that cannot fail is no check: each step of sanitization is left out once, and no image may come of it."""
+"""A check that cannot fail is not a check: each step of sanitization is left out once, and no image may come of it."""
 
 from __future__ import annotations
 

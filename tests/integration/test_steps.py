@@ -356,7 +356,7 @@ NO_LEAK = {
         "postgres.scrub.residue: tidy", "postgres.scrub.defang: release_horizon",
         "postgres.session: quiesce.release_horizon",
     ),
-    "`indexes.rebuild` builds the index anew either way": (
+    "`indexes.rebuild` builds the index again either way": (
         "postgres.write.inplace.writer: indexes.retire", "postgres.write.rewrite: indexes.retire",
     ),
     "what a trigger writes then is compared like everything else": ("postgres.write.rewrite: triggers.silenced",),

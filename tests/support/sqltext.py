@@ -35,7 +35,7 @@ _CONTEXTS = (
     "SELECT 1 FROM {}", "SELECT 1::{}", "CREATE TABLE s.t ({})", "ALTER TABLE s.t {}", "CREATE TABLE s.t {}",
     "WITH {} SELECT 1", "SELECT x OPERATOR(s.=) {}", "ALTER ROLE r {}",
 )  # fmt: skip
-"""What stands around a part that is no statement of its own."""
+"""What stands around a part that is not a statement of its own."""
 
 _HOLES = (
     "zz.zz",
@@ -145,7 +145,7 @@ def _branches(node: ast.expr) -> Iterator[ast.expr]:
 
 
 def _text(node: ast.expr, constants: Mapping[str, ast.expr]) -> str | None:
-    """A string's text with `{}` for what is not constant; None when it is no string."""
+    """A string's text with `{}` for what is not constant; None when it is not a string."""
     if isinstance(node, ast.Constant):
         value = node.value.decode("latin-1") if isinstance(node.value, bytes) else node.value
         return value if isinstance(value, str) else None

@@ -138,7 +138,7 @@ def _permuted(source: Any, start: Any, stop: Any, out: Any, domains: Any) -> Any
 
 @lean
 def permute_days(values: Any, domains: Any) -> Any:
-    """Put each value on another day of its year; what is no date in ISO 8601 is left."""
+    """Put each value on another day of its year; what is not a date in ISO 8601 is left."""
     for i in range(values.states.shape[0]):
         if values.states[i] == TODO:
             start, stop = span(values, i)

@@ -110,7 +110,7 @@ def _compound(first: Any, second: Any, size: Any, at: Any, names: Any, domains: 
 
 @lean
 def _unknown(first: Any, second: Any, size: Any, room: Any, names: Any, domains: Any) -> Any:
-    """What became of a token of letters that is no known name, and its pseudonym."""
+    """What became of a token of letters that is not a known name, and its pseudonym."""
     at = split_at(first, second, size, names)
     if at:
         state, one, two = _compound(first, second, size, at, names, domains)

@@ -19,7 +19,7 @@ __all__ += ["domain", "empty", "image", "permute", "span", "values_of", "wish"]
 DONE, ODD, TODO = 0, 1, 2
 """What became of a value: masked; one for the mask in Python; not yet, for want of a shape."""
 FEISTEL, UNFIT = np.uint64(1 << 40), np.uint64(1 << 41)
-"""In the seventh word of a row: the domain is no table, or too large for kernels. Else the table begins there."""
+"""In the seventh word of a row: the domain is not a table, or too large for kernels. Else the table begins there."""
 _HASH, _TOP = np.uint64(0x9E3779B97F4A7C15), np.uint64(40)
 _0 = np.uint64(0)
 

@@ -44,7 +44,7 @@ KNOWN, SPELLED, GIVEN, CUE, PARTED, CAPITAL, SMALL = 3, 4, 8, 16, 32, 64, 128
 SAID, NAME, TAKEN = 256, 512, 1024
 NEAR = KNOWN | SPELLED | GIVEN | CUE
 """What is told of a word: the type of a known name plus one; an anchor of a spelling; a given name; a cue; that an
-unknown one may hold a name; that its first letter is no small one; that it is one from a to z; that it is said of
+unknown one may hold a name; that its first letter is not a small one; that it is one from a to z; that it is said of
 persons; that it is a name of the dictionary; that it is taken for a person."""
 ZONE, IBAN, ADDRESS_4, ADDRESS_6, SECRET, UUID, TEXT, EMAIL, AT = 1, 2, 3, 4, 5, 6, 7, 8, 9
 """What is told of a place; TEXT: of a text in small letters, where it begins and ends; AT: of an @ to look at."""

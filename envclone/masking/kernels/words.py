@@ -93,7 +93,7 @@ def joined(one: Any, two: Any, other: Any, more: Any, at: Any) -> Any:
 
 @lean
 def split_at(first: Any, second: Any, size: Any, names: Any) -> Any:
-    """Where the second name of a compound begins, 0 when a token is none; it is no known name itself."""
+    """Where the second name of a compound begins, 0 when a token is none; it is not a known name itself."""
     if size <= _SHORTEST_PART:
         return 0
     for at in range(size - _SHORTEST_PART, _SHORTEST_PART - 1, -1):

@@ -33,7 +33,7 @@ _PIDS = 4096
 """Processes and threads that a container may have when neither a profile nor the template says how many."""
 _HEAD = """\
 # The preview stack of the branch '{name}', written by envclone. It holds the branch's own password.
-# `envclone stop` and `envclone start` keep what is edited here; `reset` and another profile write it anew.
+# `envclone stop` and `envclone start` keep what is edited here; `reset` and another profile write it from scratch.
 """
 
 
@@ -49,7 +49,7 @@ def template(beside: Path | None) -> dict[str, dict[str, Any]]:
         if not os.path.lexists(path):
             continue
         return templates.read(path)
-    raise ResourceError("compose/preview.yaml did not come along with this installation", hint="install envclone anew")
+    raise ResourceError("compose/preview.yaml did not come along with this installation", hint="install envclone again")
 
 
 def render(

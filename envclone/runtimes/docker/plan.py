@@ -83,6 +83,6 @@ def load(directory: Path) -> Plan:
         document = json.loads((directory / FILE).read_text())
     except (OSError, ValueError) as exc:
         raise UnsafeError(
-            "the branch has no readable plan of its containers", hint="envclone reset makes it anew"
+            "the branch has no readable plan of its containers", hint="envclone reset makes it again"
         ) from exc
     return records.load(Plan, document, what="the plan of the branch's containers")

@@ -67,7 +67,7 @@ def destination(text: str) -> Destination:
     if host and reach.is_number(host):
         raise ValueError(f"'{text}' is an address in an unusual form: write it with four numbers and dots")
     if not host or parts.path or parts.query or parts.username or "*" in host.removeprefix("*."):
-        raise ValueError(f"'{text}' is no destination: write host or host:port")
+        raise ValueError(f"'{text}' is not a destination: write host or host:port")
     return Destination(_plain(host), port or 443)
 
 

@@ -6,7 +6,7 @@ __all__ = ["server_name", "split_hello"]
 
 
 def server_name(data: bytes) -> str | None:
-    """The server name in a ClientHello; None when these bytes are no ClientHello, or name none."""
+    """The server name in a ClientHello; None when these bytes are not a ClientHello, or name none."""
     try:
         if data[0] != 0x16 or data[5] != 0x01:  # a handshake record, and in it a ClientHello
             return None

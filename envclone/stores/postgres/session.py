@@ -181,7 +181,7 @@ class PostgresSession:
             return rehearsal.rehearse(conn, plan, masks, rows)
 
     def run(self, text: str, name: str, *, writes: Collection[str] = (), timeout: float) -> int:
-        """Run an SQL file in one transaction; the statistics of the columns that it writes are made anew."""
+        """Run an SQL file in one transaction; the statistics of the columns that it writes are made again."""
         self._touch()
         return statements.run(self._connect, text, name, writes, timeout)
 

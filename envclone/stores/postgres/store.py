@@ -78,7 +78,7 @@ class PostgresStore:
         return open_private(directory, snapshot, log=log)
 
     def scrub(self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> Sequence[Cleaned]:
-        """Zero dead rows and free space, remove logs and stray files, make the WAL anew."""
+        """Zero dead rows and free space, remove logs and stray files, reset the WAL."""
         from envclone.stores.postgres.scrub.residue import scrub
 
         return scrub(directory, snapshot, plan)

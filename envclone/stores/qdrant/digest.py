@@ -4,7 +4,7 @@
 (with their blocks) and over the files of ids, vectors, graphs and of payload indexes that hold no masked key, each with
 its name. So it also says that every record is at its address and that vectors, graphs and ids are the same to the byte.
 Left out: what no record of a Gridstore refers to, the numbers of operations, logs, and the indexes over masked keys,
-which the engine builds anew.
+which the engine builds again.
 """
 
 from __future__ import annotations

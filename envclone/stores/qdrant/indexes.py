@@ -1,4 +1,4 @@
-"""Payload indexes: which of them hold values of masked keys, and how the engine is made to build those anew.
+"""Payload indexes: which of them hold values of masked keys, and how the engine is made to rebuild those.
 
 `payload_index/config.json` lists per key its schema and the types of index that exist. A key's files lie in directories
 named by the first 15 bytes of the SHA-256 of the key in base32hex, the key's beginning and the type. When an index is
@@ -98,7 +98,7 @@ def prefix(key: str) -> str:
 
 
 def drop(segment: Segment, masked: Iterable[str]) -> int:
-    """Remove a closed segment's indexes on these keys, to be built anew at the next load; returns how many."""
+    """Remove a closed segment's indexes on these keys, to be rebuilt at the next load; returns how many."""
     path = segment.payload_index / "config.json"
     present = schemas(segment)
     wanted = sorted(set(masked) & present.keys())

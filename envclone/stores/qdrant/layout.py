@@ -62,7 +62,7 @@ class Segment:
         """The number of the last operation that the segment holds; None for an empty segment."""
         found = read_json(self.path / "segment.json").get("version")
         if found is not None and not isinstance(found, int):
-            raise UnsafeError(f"{self.path}/segment.json has a version that is no number", hint=_DAMAGED)
+            raise UnsafeError(f"{self.path}/segment.json has a version that is not a number", hint=_DAMAGED)
         return found
 
     @property
@@ -120,7 +120,7 @@ def storage_root(path: Path) -> Path:
         if (candidate / "collections").is_dir():
             return candidate
     raise ConfigError(
-        f"{path} is no Qdrant storage directory: it has no 'collections'",
+        f"{path} is not a Qdrant storage directory: it has no 'collections'",
         hint="source.path is the directory that the server's storage.storage_path names",
     )
 

@@ -17,7 +17,7 @@ Steps = tuple[str, ...]
 
 
 def parse(payload: str) -> Any:
-    """A payload's value; numbers as Python reads them. Raises UnsafeError when it is no JSON."""
+    """A payload's value; numbers as Python reads them. Raises UnsafeError when it is not JSON."""
     try:
         return json.loads(payload)
     except (ValueError, RecursionError) as exc:

@@ -243,5 +243,5 @@ def _open_files() -> Iterator[tuple[str, str]]:
 def _in_use(root: Path, why: str) -> UnsafeError:
     return UnsafeError(
         f"{root} is in use: {why}",
-        hint="stop the writer or use method snapshot; a copy of files in motion is no snapshot",
+        hint="stop the writer or use method snapshot; a copy of files in motion is not a snapshot",
     )

@@ -113,7 +113,7 @@ class QdrantStore:
     ) -> Endpoint:
         """Say where the embedded store lies; nothing is started, and `port` is not used. Raises ResourceError."""
         if not self.running(directory):
-            raise ResourceError(f"{directory} holds no Qdrant storage", hint="envclone reset makes the branch anew")
+            raise ResourceError(f"{directory} holds no Qdrant storage", hint="envclone reset makes the branch again")
         return Endpoint(store=snapshot.store, kind=self.kind, path=directory / STORAGE)
 
     def stop(self, directory: Path) -> bool:

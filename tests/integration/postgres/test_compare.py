@@ -260,7 +260,7 @@ def stored(server: Production) -> Iterator[Production]:
 
 
 def _refilled(made: Mapping[str, str]) -> str:
-    """Every row anew, by these expressions; what is copied so is stored in one way."""
+    """Every row again, by these expressions; what is copied so is stored in one way."""
     return (
         "CREATE TEMP TABLE raw (LIKE stored INCLUDING STORAGE); INSERT INTO raw SELECT * FROM stored; TRUNCATE stored;"
         f"INSERT INTO stored ({', '.join(made)}) SELECT {', '.join(made.values())} FROM raw ORDER BY id"

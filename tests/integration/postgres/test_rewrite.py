@@ -58,7 +58,7 @@ def test_every_value_is_the_pseudonym_of_what_it_was(shop: tuple[Production, Pos
     report = session.rewrite(plan, masks, _quiet)
     assert report.method == "sql"
     assert report.rows["public.customers.email"] == desk.ROWS == report.values["public.customers.email"]
-    assert report.rows["public.customers.nickname"] == 400  # the NULLs are no values
+    assert report.rows["public.customers.nickname"] == 400  # the NULLs are not values
     assert report.values["public.customers.nickname"] == 200  # the empty strings do not change
     clean = session.digest(plan, None)
     assert differences(raw, clean) == [] and raw == clean

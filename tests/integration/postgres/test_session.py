@@ -98,7 +98,7 @@ def test_a_clone_is_sanitized_defanged_and_closed_cleanly(raw: tuple[Path, Store
         assert not running.socket_dir.exists()
         assert control.read(directory / "data").state is control.State.SHUT_DOWN
         assert cleaned["other databases dropped"].detail == "forgotten, other"
-        assert cleaned["maintenance databases made anew"].detail == "template1, postgres"
+        assert cleaned["maintenance databases made again"].detail == "template1, postgres"
         assert cleaned["role passwords removed"].detail == "clerk, postgres"
         assert cleaned["subscriptions dropped"].detail == "feed"
         assert cleaned["subscriptions of other databases removed"].detail == "s"

@@ -153,7 +153,7 @@ def test_a_stale_view_s_rows_are_production_s_under_the_masks(raw: Clone, method
             )
             invalid = "SELECT count(*) FROM pg_index WHERE NOT (indisvalid AND indisready AND indislive)"
             assert new.execute(invalid).fetchone() == (0,)
-            new.execute('REFRESH MATERIALIZED VIEW "Found"')  # it still is one, and whoever asks for it gets it
+            new.execute('REFRESH MATERIALIZED VIEW "Found"')  # it still is one, and a caller that asks for it gets it
             assert new.execute(f"SELECT max(id) FROM {VIEW}").fetchone() == (350,)
 
 

@@ -71,7 +71,7 @@ WAYS = (
     Way("a program through a function", EXECUTOR, execute("COPY (SELECT 1) TO PROGRAM 'cat'")),
     Way("a file through a function", EXECUTOR, execute("COPY public.lines FROM '/etc/hostname'")),
     Way("a superuser through a function", EXECUTOR, execute("ALTER ROLE bystander SUPERUSER")),
-    Way("a new superuser through a function", EXECUTOR, execute("CREATE ROLE anew SUPERUSER LOGIN")),
+    Way("a new superuser through a function", EXECUTOR, execute("CREATE ROLE again SUPERUSER LOGIN")),
     Way("a membership through a function", EXECUTOR, execute("GRANT pg_execute_server_program TO bystander")),
     Way("an event trigger through a function",
         EXECUTOR + "CREATE FUNCTION public.on_ddl() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN END';",

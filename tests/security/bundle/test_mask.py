@@ -186,7 +186,7 @@ def test_a_bundle_that_only_says_that_it_is_masked(here: Place) -> None:
     ]
     for number, document in enumerate(forged):
         bundle(here, "forged").write_text(json.dumps(document))
-        env = operator(here) if number == 0 else {}  # who holds the key is no easier to deceive
+        env = operator(here) if number == 0 else {}  # who holds the key is not an easier to deceive
         done = here.call("replay", "forged", "--branch", "shared", check=False, env=env)
         assert done.returncode == 4, done.stdout + done.stderr
         assert "not masked by this pool's keys or was changed" in done.stderr
@@ -196,7 +196,7 @@ def test_a_bundle_that_only_says_that_it_is_masked(here: Place) -> None:
 @pytest.mark.parametrize("name", ["oracle", "answers"])
 @pytest.mark.parametrize("command", ["replay", "branch", "mask"])
 def test_nobody_asks_for_the_pseudonym_of_a_name_of_her_choice(here: Place, name: str, command: str) -> None:
-    """Not even where the key is: what somebody wrote into a bundle is no question that envclone answers."""
+    """Not even where the key is: what somebody wrote into a bundle is not a question that envclone answers."""
     arguments = {
         "replay": ("replay", name, "--branch", "shared"),
         "branch": ("branch", "prod", "--incident", name),

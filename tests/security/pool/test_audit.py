@@ -151,7 +151,7 @@ def test_an_old_log_put_back_with_its_head_is_found_by_the_mirror(tmp_path: Path
 
 
 def test_a_mirror_may_lag_behind_and_be_away(tmp_path: Path) -> None:
-    """A project of the same pool without a mirror, and a disk that is not mounted, are no tampering."""
+    """A project of the same pool without a mirror, and a disk that is not mounted, are not a tampering."""
     mirror = tmp_path / "elsewhere" / "heads"
     log = written(tmp_path, 2)
     audit.append(log, "away", {}, mirror)

@@ -207,7 +207,7 @@ def swapped(path: Path, secret: Path) -> Iterator[None]:
 
 
 def test_strays_in_every_directory_are_left_out_and_listed(cluster: Production, storage: Path, place: Path) -> None:
-    """Files, directories and links with names that the engine does not make; one is no text."""
+    """Files, directories and links with names that the engine does not make; one is not text."""
     for root, take in sources(cluster, storage):
         shutil.rmtree(place / "into", ignore_errors=True)
         folders = folders_of(root)

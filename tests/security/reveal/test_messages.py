@@ -72,7 +72,7 @@ CASES: dict[str, tuple[dict[str, str], str, str]] = {
     "an address that ends in a key": (
         {"public.notes.meta": "text", "public.notes.meta.zq7@corp.example": "email"}, "", "matches nothing"),
     "a path that is none": (
-        {"public.notes.meta": '{"$.**": text, "$.shares[zq7@corp.example": email}'}, "", "is no JSON path"),
+        {"public.notes.meta": '{"$.**": text, "$.shares[zq7@corp.example": email}'}, "", "is not a JSON path"),
     "two rules for one key": (
         {"public.notes.meta": '{"$.**": text, "$.*[\\"Quimby2 heirs\\"]": keep, "$.shares.*": redact}'},
         "", "equally specific"),

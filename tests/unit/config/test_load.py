@@ -188,7 +188,7 @@ def test_a_kind_that_nobody_registers_is_named_by_check(tmp_path: Path) -> None:
         ("{}", ": is empty: name a domain, or a domain per JSON path"),
         ("{vectors: rotate}", ".vectors: must be keep: it says that vectors are kept"),
         ("{words: drop}", ".words: must be keep: it says that words are kept"),
-        ("{user.email: email}", ": 'user.email' is no JSON path: it begins with $, such as $.user.email"),
+        ("{user.email: email}", ": 'user.email' is not a JSON path: it begins with $, such as $.user.email"),
         ("{$.a: [email]}", ".$.a: must be a domain's name"),
         ("{$.a: phne}", ".$.a: unknown domain 'phne', did you mean 'phone'?"),
         ("zebra", ": unknown domain 'zebra'; declare it under sanitize.domains"),

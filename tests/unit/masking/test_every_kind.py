@@ -61,7 +61,7 @@ NOBODY = {
 }
 """What is told of nobody and may stay."""
 KEPT = {"address": {"street", "🙂", "i̇"}, "company": {"gmbh", "🙂", "i̇"}}
-"""Words that are no names."""
+"""Words that are not names."""
 
 
 def mask(kind: str, key: bytes = KEY) -> Mask:

@@ -1,4 +1,4 @@
-"""Masks on what is no plain text."""
+"""Masks on what is not a plain text."""
 
 from __future__ import annotations
 

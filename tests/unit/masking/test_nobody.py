@@ -1,4 +1,4 @@
-"""Values that are nobody's stay, are found nowhere, and are no pseudonym of anybody else's."""
+"""Values that are nobody's stay, are found nowhere, and are not a pseudonym of anybody else's."""
 
 from __future__ import annotations
 

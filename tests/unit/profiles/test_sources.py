@@ -1,4 +1,4 @@
-"""Profiles are read from what production is, whoever wrote it down."""
+"""Profiles are read from what production is, a person who wrote it down."""
 
 from __future__ import annotations
 

@@ -112,7 +112,7 @@ def test_what_is_refused(allowed: list[str], request_: str, status: int) -> None
 
 
 def test_a_name_that_leads_to_this_host_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A public name may be given any address by whoever owns it: this host's own and the metadata's are not for it."""
+    """A public name may be given any address by its owner: this host's own and the metadata's are not for it."""
 
     async def lookup(loop: Any, host: str, port: int, **_: Any) -> list[Any]:
         return [

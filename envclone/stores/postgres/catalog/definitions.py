@@ -165,7 +165,7 @@ _NAMES_WITHIN = {
     "name of a label's provider": "SELECT provider, 'pg_seclabel' FROM pg_catalog.pg_seclabel"
     " UNION ALL SELECT provider, 'pg_shseclabel' FROM pg_catalog.pg_shseclabel",
 }
-"""The names that are no object's: texts and where they stand."""
+"""The names that are not an object's: texts and where they stand."""
 
 
 def read_missing(conn: psycopg.Connection[tuple[Any, ...]], relations: Sequence[int]) -> Iterator[tuple[int, str, str]]:

@@ -27,7 +27,7 @@ _NO_TEXTS = frozenset(
         *("regconfig", "regdictionary", "regcollation", "pg_snapshot", "txid_snapshot", "int2vector", "oidvector"),
     )
 )
-"""Base types whose values are no texts of anybody."""
+"""Base types whose values are not texts of anybody."""
 
 _WORDS = frozenset(("tsvector",))
 

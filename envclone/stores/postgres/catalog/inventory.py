@@ -142,7 +142,7 @@ def _count(conn: Connection, table: Table) -> int:
 
 
 def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The paths of a column's documents, and which keys so many have that they are no single person's."""
+    """The paths of a column's documents, and which keys so many have that they are not a single person's."""
     from envclone.masking.jsonscan import Path, render
     from envclone.masking.jsontext import ways
     from envclone.masking.shown import KeyCounter

@@ -150,7 +150,7 @@ def shown_as(column: Column) -> sql.Composable:
 
 
 def read_objects(conn: Connection) -> Iterator[tuple[str, list[Any]]]:
-    """The large objects as text, in pieces that overlap; bytes that are no UTF-8 are replaced."""
+    """The large objects as text, in pieces that overlap; bytes that are not UTF-8 are replaced."""
     with conn.transaction(), conn.cursor(name="envclone_objects") as cursor:
         cursor.itersize = BATCH
         cursor.execute("SELECT loid::pg_catalog.int8, pageno, data FROM pg_catalog.pg_largeobject ORDER BY 1, 2")

@@ -32,7 +32,7 @@ _NO_TEXT = frozenset(
         *("pg_dependencies", "pg_snapshot", "txid_snapshot", "int2vector"),
     }
 )  # fmt: skip
-"""Types of numbers that are no name: identifiers, flags, measures, places in time; vectors have their own rule."""
+"""Types of numbers that are not a name: identifiers, flags, measures, places in time; vectors have their own rule."""
 
 _COUNTED = frozenset({"int2", "int4", "int8", "timestamptz"})
 _CONSTANT = re.compile(rb":constvalue (\d+) \[ ([-0-9 ]+) \]")
@@ -232,7 +232,7 @@ def _most_common(body: bytes) -> Texts:
     """The values in extended statistics (`statext_mcv_serialize` in `src/backend/statistics/mcv.c`)."""
     magic, _, _, dimensions = struct.unpack_from("<IIIh", body)
     if magic != _MCV or not 0 < dimensions <= 8:
-        raise ValueError("these are no statistics")
+        raise ValueError("these are not statistics")
     at = 14 + 4 * dimensions
     shapes = []
     kinds = struct.unpack_from(f"<{dimensions}I", body, 14)

@@ -36,7 +36,7 @@ _HEADER = 24
 
 
 def other_files(directory: Path, known: Layout) -> Iterator[Accounted]:
-    """Every file that is no main fork of a relation and that a cluster or its clone has; others are left out."""
+    """Every file that is not a main fork of a relation and that a cluster or its clone has; others are left out."""
     data = directory / "data"
     mains = {named(directory, data / relation.path) for database in known.databases for relation in database.relations}
     for path in sorted(directory.rglob("*")):
@@ -164,7 +164,7 @@ def _strings(path: Path) -> _Made:
 
 
 def _wal(path: Path) -> _Made:
-    """A log that begins anew: a header and a record or two, and zeros behind them."""
+    """A log that begins again: a header and a record or two, and zeros behind them."""
     size = path.stat().st_size
     last = 0
     with path.open("rb") as file:

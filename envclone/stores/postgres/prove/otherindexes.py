@@ -1,4 +1,4 @@
-"""Indexes that are no B-trees: the keys of GIN's entries, and graphs, lists and hashes that hold no text.
+"""Indexes that are not B-trees: the keys of GIN's entries, and graphs, lists and hashes that hold no text.
 
 What nothing here understands of a page is nobody's, and is searched as it is.
 """

@@ -114,7 +114,7 @@ def make_ours(conn: Connection, demoted: Demoted) -> None:
     for name in (logins.worker, logins.author):
         _create(conn, name, "LOGIN BYPASSRLS")
     _grant(conn, (*_DATA, *(name for name, _ in ordinary)), [logins.worker, logins.author])
-    # by a role's setting, for before version 15 no other way gives one setting to somebody who is no superuser
+    # by a role's setting, for before version 15 no other way gives one setting to somebody who is not a superuser
     conn.execute(sql.SQL("ALTER ROLE {} SET session_replication_role = replica").format(sql.Identifier(logins.worker)))
 
 

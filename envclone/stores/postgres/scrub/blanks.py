@@ -154,7 +154,7 @@ def _blank_dropped(pages: Pages, items: Items, relation: Relation, done: Erased)
                 body[slot.start : slot.end] = 0
             elif value.form is not varlena.Form.EXTERNAL:  # the chunks of one that is are nobody's, and go with them
                 body[value.start : value.end] = 0
-                if value.form is varlena.Form.COMPRESSED:  # zeroes are no stream: a plain value of the same size
+                if value.form is varlena.Form.COMPRESSED:  # zeroes are not a stream: a plain value of the same size
                     header = struct.pack("<I", (value.end - slot.start) << 2)
                     body[slot.start : value.start] = np.frombuffer(header, dtype=np.uint8)
 

@@ -52,7 +52,7 @@ _ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "ad
 def defang(connect: Connect, database: str) -> list[Cleaned]:
     """Neutralize roles' passwords, subscriptions, origins, foreign servers, jobs.
 
-    The cluster's other databases are dropped; `postgres` and `template1` are made anew when they hold anything.
+    The cluster's other databases are dropped; `postgres` and `template1` are made again when they hold anything.
     `connect(dbname=…, autocommit=True, login=…)` opens a connection. Raises UnsafeError when template0 was filled.
     """
     slots, prepared = release_horizon(connect)
@@ -200,7 +200,7 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
         conn.execute("VACUUM FULL pg_catalog.pg_database")
     return [
         Cleaned("other databases dropped", len(dropped), ", ".join(dropped)),
-        Cleaned("maintenance databases made anew", len(filled), ", ".join(filled)),
+        Cleaned("maintenance databases made again", len(filled), ", ".join(filled)),
     ]
 
 

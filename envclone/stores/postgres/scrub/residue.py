@@ -31,7 +31,7 @@ def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> list[Cle
 
     `directory` holds `data/`, cleanly stopped, and the layout that its private session left. Every heap of every
     database is gone through, catalogs and their indexes too; other indexes are not (those on masked columns were
-    built anew).
+    rebuilt).
     Raises UnsafeError when a page cannot be understood, BusyError when a server runs.
     """
     data = directory / "data"

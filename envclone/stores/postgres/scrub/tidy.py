@@ -20,8 +20,8 @@ _KEPT = {
 _EMPTIED = ("pg_replslot", "pg_stat", "pg_stat_tmp", "pg_dynshmem", "pg_notify", "pg_snapshots", "pg_wal/summaries",
             "pg_logical/mappings", "pg_logical/snapshots", "base/pgsql_tmp")  # fmt: skip
 _REASONS = {
-    "recovery.signal": "the clone is no standby and recovers from nothing",
-    "standby.signal": "the clone is no standby and recovers from nothing",
+    "recovery.signal": "the clone is not a standby and recovers from nothing",
+    "standby.signal": "the clone is not a standby and recovers from nothing",
     "backup_label.old": "left over from a base backup",
     "pg_replslot": "a slot would hold back the clone's log for production's consumers",
     "pg_stat": "statistics can hold the text of production's queries",

@@ -1,4 +1,4 @@
-"""Who may log in to a clone's or branch's server: its pg_hba.conf and pg_ident.conf, written anew."""
+"""Who may log in to a clone's or branch's server: its pg_hba.conf and pg_ident.conf, written from scratch."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def write_hba(data: Path, roles: Sequence[str] = (), *, behind_gate: str | None 
     """Write who may log in: the operator as any role over the socket, `roles` with a password from 127.0.0.1.
 
     The operator is the account that envclone runs as. With `behind_gate`, the superuser's name, `roles` come over a
-    socket, too, through a gate that is no operator; the operator then needs their password as they do. Up to PostgreSQL
+    socket, too, through a gate, which is not an operator; he then needs their password as they do. Up to PostgreSQL
     15 a map cannot say "any role": there the socket's directory, which only the operator can enter, is the whole of the
     lock, and behind a gate only the superuser is let in until `write_operator` has named the others.
     """

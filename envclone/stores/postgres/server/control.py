@@ -88,7 +88,7 @@ def read(data: Path) -> Control:
             hint="name the directory that holds PG_VERSION, and run as a user who may read it",
         ) from exc
     if len(raw) < 300:
-        raise UnsafeError(f"{path} is cut short ({len(raw)} bytes)", hint="restore it, or take the snapshot anew")
+        raise UnsafeError(f"{path} is cut short ({len(raw)} bytes)", hint="restore it, or take the snapshot again")
     identifier, form, catalog, state, time, checkpoint, redo, timeline = struct.unpack_from("=QIIi4xqQQI", raw)
     if form not in _CRC_OFFSET or _CATALOG.get(major) != catalog:
         supported = f"{min(_CATALOG)} to {max(_CATALOG)}"
@@ -100,7 +100,7 @@ def read(data: Path) -> Control:
     if crc32c(raw[:end]) != struct.unpack_from("=I", raw, end)[0]:
         raise UnsafeError(
             f"{path} is damaged: its checksum does not fit",
-            hint="the copy was taken of a running server, or the disk lost data: take the snapshot anew",
+            hint="the copy was taken of a running server, or the disk lost data: take the snapshot again",
         )
     next_oid, next_multixact, next_member = struct.unpack_from("=III", raw, 40 + 32)
     (wal_level,) = struct.unpack_from("=i", raw, 172)

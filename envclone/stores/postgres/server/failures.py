@@ -36,7 +36,7 @@ _CAUSES: tuple[tuple[str, type[EnvcloneError], str], ...] = (
      ResourceError, "override the setting with the store's `settings`"),
     (r"WAL ends before end of online backup|could not locate (a valid checkpoint|required checkpoint)|"
      r"invalid checkpoint|WAL contains references to invalid pages", UnsafeError,
-     "the copy is incomplete: take the snapshot anew"),
+     "the copy is incomplete: take the snapshot again"),
 )  # fmt: skip
 
 

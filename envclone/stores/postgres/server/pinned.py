@@ -103,7 +103,7 @@ def operator(major: int | None) -> dict[str, str]:
 
 
 def ordinary(major: int | None, keep: Collection[str] = ()) -> dict[str, str]:
-    """A session on a server of our own as a role that is no superuser; what `keep` names stays as the role has it."""
+    """A session on a server of our own as an ordinary role; what `keep` names stays as the role has it."""
     newer = {} if major is not None and major < 17 else _NEWER
     return _without(_NAMES | _TRANSACTIONS | _MANNERS | _UNLIMITED | newer, keep)
 

@@ -27,7 +27,7 @@ _OUT = "would reach out of the clone"
 _RUNS = "would run a program of production's machine"
 _LOGS = "logs go to the clone's own file only"
 _TLS = "production's keys and certificates are not copied"
-_RECOVERY = "the clone is no standby and recovers from nothing"
+_RECOVERY = "the clone is not a standby and recovers from nothing"
 
 _DROPPED: tuple[tuple[str, str], ...] = (
     (r"data_directory|hba_file|ident_file|config_file|external_pid_file|stats_temp_directory", _PLACE),

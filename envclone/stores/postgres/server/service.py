@@ -40,7 +40,7 @@ def serve(
     """Start the server on `directory/data` and wait until the branch's login works.
 
     `port` None takes one from the kernel; `overrides` are settings above those of the files, `started` is told the
-    server's process id at once. The login is no superuser; it reads and writes all data and has the rights of
+    server's process id at once. The login is not a superuser; it reads and writes all data and has the rights of
     production's own roles. When root starts it, the server is in a cage, and the pool's gate has the port. Raises
     BusyError when `port` is taken, else as `server.start` does; then nothing runs.
     """

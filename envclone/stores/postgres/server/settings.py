@@ -1,4 +1,4 @@
-"""A clone's configuration: captured from production, reduced to what is safe, written anew; nothing is inherited."""
+"""A clone's configuration: captured from production, reduced to what is safe, written whole; nothing is inherited."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def write_configuration(
     captured: Sequence[Setting | Mapping[str, Any]],
     overrides: Mapping[str, str] | None = None,
 ) -> tuple[Change, ...]:
-    """Write a clone's configuration anew and remove what its data directory must not have; the server is stopped.
+    """Write a clone's whole configuration and remove what its data directory must not have; the server is stopped.
 
     `captured` are Settings or their plain form; `overrides` win over everything. Returns every difference from
     production, for the attestation and the parity report.
@@ -178,7 +178,7 @@ def _setting(name: str, value: str, source: str, context: str) -> Setting:
 def _with_unit(value: str, unit: str | None) -> str:
     """pg_settings' number and unit as postgresql.conf takes it: `16384` of `8kB` is `131072kB`."""
     if not unit or value.startswith("-") or not value.isdigit():
-        return value  # -1 and the like are no amounts
+        return value  # -1 and the like are not amounts
     match = re.fullmatch(r"(\d+)(\D+)", unit)
     return f"{int(value) * int(match.group(1))}{match.group(2)}" if match else f"{value}{unit}"
 

@@ -21,7 +21,7 @@ def require_plain(tablespaces: Mapping[int, str]) -> None:
     for oid, location in tablespaces.items():
         if os.path.normpath(location) != location or not location.isprintable():
             raise UnsafeError(
-                f"the tablespace {oid} of production lies at {printable(location)!r}, which is no plain path",
+                f"the tablespace {oid} of production lies at {printable(location)!r}, which is not a plain path",
                 hint="correct its link in pg_tblspc there",
             )
 

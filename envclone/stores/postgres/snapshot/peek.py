@@ -87,7 +87,7 @@ def _ask(engine: Engine, data: Path, name: str, oid: int, sql: str) -> Any:
     if match is None:
         words = [line for line in done.stderr.splitlines() if "FATAL" in line or "ERROR" in line or "PANIC" in line]
         said = words[-1].partition(":  ")[2] if words else "no answer"
-        raise UnsafeError(f"the catalogs in {data} cannot be read: {said}", hint="take the snapshot anew")
+        raise UnsafeError(f"the catalogs in {data} cannot be read: {said}", hint="take the snapshot again")
     return json.loads(bytes.fromhex(match[1]))
 
 

@@ -164,7 +164,7 @@ def _fetch(
             raise errors.error_from_result(result, encoding=conn.info.encoding)
         elif result.status != ExecStatus.COMMAND_OK:
             conn.close()
-            raise UsageError(f"the step '{step.id}' cannot be sent: COPY is no statement of a step")
+            raise UsageError(f"the step '{step.id}' cannot be sent: COPY is not a statement of a step")
     return described, tuple(rows)
 
 

@@ -121,5 +121,5 @@ class ProductionRunner:
 
 def _sql(step: Step) -> SqlStep:
     if not isinstance(step, SqlStep):
-        raise UsageError(f"the step '{step.id}' is no SQL step, but names the store '{step.store}'")
+        raise UsageError(f"the step '{step.id}' is not an SQL step, but names the store '{step.store}'")
     return step

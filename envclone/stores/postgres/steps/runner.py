@@ -45,7 +45,7 @@ class PostgresRunner:
         role that is a superuser, UnreachableError when the server cannot be reached.
         """
         if not isinstance(step, SqlStep):
-            raise UsageError(f"the step '{step.id}' is no SQL step, but names the store '{step.store}'")
+            raise UsageError(f"the step '{step.id}' is not an SQL step, but names the store '{step.store}'")
         with closing(self._connect(step)) as conn:
             role = step.role or self._endpoint.user or ""
             if found := roles.superusers_of(conn, role):

@@ -67,9 +67,9 @@ def run(connect: Connect, text: str, name: str, writes: Collection[str], timeout
 
 
 def _clean(conn: Connection, table: int) -> None:
-    """No index keeps what a table no longer has: its entries go, and the pages that still show them are built anew.
+    """No index keeps what a table no longer has: its entries go, and the pages that still show them are rebuilt.
 
-    Indexes of vectors are not built anew, or they would answer otherwise.
+    Indexes of vectors are not rebuilt, or they would answer otherwise.
     """
     found = conn.execute(
         """SELECT n.nspname, c.relname FROM pg_catalog.pg_class c

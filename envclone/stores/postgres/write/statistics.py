@@ -19,7 +19,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 
 def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]]) -> None:
-    """Remove the statistics that show values of masked columns, and sample them anew where there had been any.
+    """Remove the statistics that show values of masked columns, and sample them again where there had been any.
 
     `masked` names the masked columns, and those computed from them, by the oid of their table or partition; parents,
     whose statistics sample their children, are found here. Statistics of an index's expressions, and extended ones,
@@ -38,7 +38,7 @@ def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]]) 
     _set_targets(conn, [(table, number, 0) for table, number, _ in kept])
     _analyze(worker, sorted(stale))
     _set_targets(conn, kept)
-    for size in sizes:  # ANALYZE counts anew, and plans follow production's count, however old it is
+    for size in sizes:  # ANALYZE counts again, and plans follow production's count, however old it is
         conn.execute(_RESIZE, size)
     for catalog in ("pg_statistic", "pg_statistic_ext_data", "pg_attribute"):
         conn.execute(sql.SQL("VACUUM FULL pg_catalog.{}").format(sql.Identifier(catalog)))

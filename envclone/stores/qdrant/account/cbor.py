@@ -37,7 +37,7 @@ def _value(data: bytes, position: int, found: list[str], depth: int) -> int:
         try:
             found.append(data[position:end].decode("utf-8"))
         except UnicodeDecodeError:
-            raise Damaged("a CBOR text is no UTF-8") from None
+            raise Damaged("a CBOR text is not UTF-8") from None
         return end
     if kind in (_ARRAY, _MAP):
         for _ in _bounded(number * (kind == _MAP) + number, len(data) - position):

@@ -40,7 +40,7 @@ def text(data: bytes) -> bytes:
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
-        raise Damaged("a text is no UTF-8") from None
+        raise Damaged("a text is not UTF-8") from None
     return data
 
 
@@ -150,7 +150,7 @@ def bits(claims: Claims, start: int, count: int, kind: ByteClass = ByteClass.STR
 def bitmask(claims: Claims, kind: ByteClass = ByteClass.STRUCTURE) -> None:
     """A stored bit mask: words, or a Roaring map of the bits that are set or not."""
     if claims.read(0, 4) != b"QBMK" or claims.number(4, 4) != 1:
-        raise Damaged("it is no bit mask that is known")
+        raise Damaged("it is not a bit mask that is known")
     count, encoding, size = claims.number(8), claims.number(16, 4), claims.number(24)
     if 32 + size > claims.size:
         raise Damaged("it ends before its bits")
@@ -158,7 +158,7 @@ def bitmask(claims: Claims, kind: ByteClass = ByteClass.STRUCTURE) -> None:
         bits(claims, 32, min(count, 8 * size), kind)
     elif encoding in (_ONES, _ZEROS):
         if _roaring(claims.read(32, size)) != size:
-            raise Damaged("its bits are no Roaring map")
+            raise Damaged("its bits are not a Roaring map")
         claims.claim(kind, 32, size)
     else:
         raise Damaged("its bits have an encoding that is not known")
@@ -176,7 +176,7 @@ def _roaring(data: bytes) -> int:
         runs = data[4 : 4 + -(-count // 8)]
         position = 4 + len(runs)
     else:
-        raise Damaged("its bits are no Roaring map")
+        raise Damaged("its bits are not a Roaring map")
     if count > 65536 or position + 4 * count > len(data):
         raise Damaged("its Roaring map breaks off")
     cards = np.frombuffer(data, "<u2", 2 * count, position)[1::2].astype(np.int64) + 1
@@ -193,10 +193,10 @@ def _roaring(data: bytes) -> int:
 def block_index(claims: Claims) -> tuple[int, Any]:
     """The first element of each block of a sorted array; returns the width of one and their bytes."""
     if claims.read(0, 8) != b"QdrntSBI" or claims.number(8, 4) != 1:
-        raise Damaged("it is no block index that is known")
+        raise Damaged("it is not a block index that is known")
     width, per, count = claims.number(12, 4), claims.number(16, 4), claims.number(24)
     if not width or not per:
-        raise Damaged("it is no block index that is known")
+        raise Damaged("it is not a block index that is known")
     blocks = -(-count // per)
     rows = claims.array(f"V{width}", 32, blocks)
     claims.claim(ByteClass.STRUCTURE, 0, 20)

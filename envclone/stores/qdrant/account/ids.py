@@ -94,7 +94,7 @@ def versions(claims: Claims) -> None:
 def i2e(claims: Claims) -> int:
     """The ids of a tracker on disk by offset; returns how many there are."""
     if claims.number(0) != _I2E or claims.number(8, 4) != _VERSION:
-        raise Damaged("it is no list of ids that is known")
+        raise Damaged("it is not a list of ids that is known")
     count = claims.number(16)
     claims.array("V16", 32, count)
     claims.claim(ByteClass.STRUCTURE, 0, 32)
@@ -105,7 +105,7 @@ def i2e(claims: Claims) -> int:
 def e2i(claims: Claims) -> list[str]:
     """The ids of a tracker on disk, sorted; returns them."""
     if claims.number(0) != _E2I or claims.number(8, 4) != _VERSION:
-        raise Damaged("it is no list of ids that is known")
+        raise Damaged("it is not a list of ids that is known")
     numbers, uuids = claims.number(16), claims.number(24)
     per = claims.number(32, 4), claims.number(36, 4)
     if not all(per) or max(numbers, uuids) > claims.size:

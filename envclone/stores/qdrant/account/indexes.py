@@ -111,7 +111,7 @@ class Index:
 
     @property
     def width(self) -> int:
-        """The bytes of a stored value that is no text."""
+        """The bytes of a stored value that is not text."""
         return self._known[1]
 
     @property
@@ -221,7 +221,7 @@ def _postings(claims: Claims, index: Index) -> None:
 def _prefixes(claims: Claims, index: Index) -> None:
     """Keys that share their beginnings, in blocks."""
     if claims.read(0, 8) != b"QdrPrfx\0" or claims.number(8, 4) != 1:
-        raise Damaged("it is no index of beginnings that is known")
+        raise Damaged("it is not an index of beginnings that is known")
     blocks, size = claims.number(24), claims.number(32)
     heads = claims.read(40, size)
     body = claims.read(40 + size, claims.size - 40 - size)

@@ -24,9 +24,9 @@ def document(claims: Claims, place: str) -> None:
     try:
         found: Any = json.loads(data)
     except (ValueError, RecursionError):
-        raise Damaged("it is no JSON") from None
+        raise Damaged("it is not JSON") from None
     if not isinstance(found, dict | list):
-        raise Damaged("it is no JSON document")
+        raise Damaged("it is not a JSON document")
     claims.claim(ByteClass.STRUCTURE, 0, claims.size)
     claims.values.append(Values(place, [data]))
 
@@ -41,14 +41,14 @@ def dimensions(claims: Claims) -> None:
 def version(claims: Claims) -> None:
     """A version of a format."""
     if not _VERSION.fullmatch(claims.read(0, claims.size)):
-        raise Damaged("it is no version")
+        raise Damaged("it is not a version")
     claims.claim(ByteClass.STRUCTURE, 0, claims.size)
 
 
 def log(claims: Claims) -> None:
     """An emptied log's one segment: a magic word and a random number. Raises Damaged when it holds an operation."""
     if claims.size and claims.read(0, 4) != b"wal\0":
-        raise Damaged("it is no log")
+        raise Damaged("it is not a log")
     claims.claim(ByteClass.STRUCTURE, 0, min(8, claims.size))
     classes, _ = claims.settle()
     if ByteClass.UNDECODED in classes:

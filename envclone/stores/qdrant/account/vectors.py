@@ -82,7 +82,7 @@ def quantized(claims: Claims, points: int) -> None:
 def deleted(claims: Claims, points: int) -> None:
     """A header, and a bit per point."""
     if claims.read(0, 4) != b"drop":
-        raise Damaged("it is no list of deleted vectors")
+        raise Damaged("it is not a list of deleted vectors")
     claims.claim(_STRUCTURE, 0, 4)
     bits(claims, 8, min(points, 8 * (claims.size - 8)))
 
@@ -90,7 +90,7 @@ def deleted(claims: Claims, points: int) -> None:
 def status(claims: Claims) -> None:
     """How many items there are (uint64), and for flags which file holds them."""
     if claims.size not in (8, 16) or (claims.size == 16 and claims.number(8) > 1):
-        raise Damaged("it is no status that is known")
+        raise Damaged("it is not a status that is known")
     claims.claim(_STRUCTURE, 0, claims.size)
 
 
@@ -175,7 +175,7 @@ def sparse(points: list[int], values: list[bytes]) -> tuple[list[Shares], list[V
         packed = int.from_bytes(value[:8], "little")
         weights = int.from_bytes(value[8 + packed : 16 + packed], "little")
         if packed + 16 > len(value) or len(value) != 16 + packed + 4 * weights:
-            raise Damaged("a value of it is no sparse vector")
+            raise Damaged("a value of it is not a sparse vector")
     return whole(points, values)
 
 

@@ -54,7 +54,7 @@ class Mode(IntEnum):
 
 
 def parse(text: str, mode: Mode = Mode.STATEMENTS) -> list[dict[str, Any]]:
-    """The statements as libpg_query's trees, `{node type: fields}` each. Raises Refused for what is no SQL."""
+    """The statements as libpg_query's trees, `{node type: fields}` each. Raises Refused for what is not SQL."""
     from postgast.native import PgQueryParseResult, lib
 
     encoded = _bounded(text)
@@ -77,7 +77,7 @@ def parse_plpgsql(definition: str) -> Any:
     text = _ROWTYPE.sub("record", definition)
     encoded = _bounded(text)
     if not _is_plpgsql(parse(text)):
-        raise Refused("it is no function in PL/pgSQL")
+        raise Refused("it is not a function in PL/pgSQL")
     result = lib.pg_query_parse_plpgsql(encoded)
     try:
         _check(result)
@@ -104,7 +104,7 @@ def _bounded(text: str) -> bytes:
     try:
         encoded = text.encode()
     except UnicodeEncodeError:
-        raise Refused("it holds a lone surrogate, which is no text") from None
+        raise Refused("it holds a lone surrogate, which is not text") from None
     if b"\0" in encoded:
         raise Refused("it holds a NUL character, behind which the parser would not see")
     if len(encoded) > LONGEST:

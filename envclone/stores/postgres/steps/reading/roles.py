@@ -76,7 +76,7 @@ def superusers_of(conn: psycopg.Connection[Any], role: str) -> str | None:
 
 
 def require_ordinary(conn: psycopg.Connection[Any], step: SqlStep) -> None:
-    """Raises UnsafeError unless the step runs as a role that is no superuser and may not become one, nor act on the
+    """Raises UnsafeError unless the step runs as a role that is not a superuser and may not become one, nor act on the
     server's files, programs, backends or slots."""
     login = conn.info.user
     role = step.role or login

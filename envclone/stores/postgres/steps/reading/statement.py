@@ -1,4 +1,4 @@
-"""What a parsed statement calls and reads; anything that is no plain reading is refused by the shape of the tree."""
+"""What a parsed statement calls and reads; anything that is not a plain reading is refused by the shape of the tree."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def of_statement(sql: str) -> Uses:
     """What one statement of a step uses. Raises Refused, saying why, when it is not one reading statement."""
     statements = parse(sql)
     if len(statements) != 1:
-        raise Refused("it is no statement" if not statements else f"it is {len(statements)} statements, not one")
+        raise Refused("it is not a statement" if not statements else f"it is {len(statements)} statements, not one")
     uses = Uses()
     _top(statements[0], uses, inside=False)
     return uses
@@ -116,7 +116,7 @@ def _top(statement: dict[str, Any], uses: Uses, *, inside: bool) -> None:
             return
         raise Refused(f"it sets '{name}'")
     if kind not in ("SelectStmt", "ExplainStmt", "VariableShowStmt"):
-        raise Refused(f"{_WORDS.get(kind, kind.removesuffix('Stmt'))} is no reading statement")
+        raise Refused(f"{_WORDS.get(kind, kind.removesuffix('Stmt'))} is not a reading statement")
     _walk(statement, uses)
 
 

@@ -108,14 +108,14 @@ def _encode_inet(value: str, _: bytes) -> bytes:
         parsed = ipaddress.ip_address(address)
         width = int(bits) if bits else parsed.max_prefixlen
     except ValueError as exc:
-        raise UnsafeError("a pseudonym is no network address") from exc
+        raise UnsafeError("a pseudonym is not a network address") from exc
     return bytes((_INET if parsed.version == 4 else _INET6, width)) + parsed.packed
 
 
 def _encode_mac(value: str, old: bytes) -> bytes:
     packed = bytes.fromhex(value.replace(":", "").replace("-", "").replace(".", ""))
     if len(packed) not in (6, 8) or (old and len(packed) != len(old)):
-        raise UnsafeError("a pseudonym is no MAC address of its column's type")
+        raise UnsafeError("a pseudonym is not a MAC address of its column's type")
     return packed
 
 
@@ -123,12 +123,12 @@ def _encode_uuid(value: str, _: bytes) -> bytes:
     try:
         return uuid.UUID(value).bytes
     except ValueError as exc:
-        raise UnsafeError("a pseudonym is no UUID") from exc
+        raise UnsafeError("a pseudonym is not a UUID") from exc
 
 
 def _encode_bool(value: str, _: bytes) -> bytes:
     if value not in ("true", "false", "t", "f"):
-        raise UnsafeError("a pseudonym is no boolean")
+        raise UnsafeError("a pseudonym is not a boolean")
     return b"\1" if value[0] == "t" else b"\0"
 
 
@@ -138,7 +138,7 @@ def _encode_bytea(value: str, _: bytes) -> bytes:
             raise ValueError
         return bytes.fromhex(value[2:])
     except ValueError as exc:
-        raise UnsafeError("a pseudonym is no bytes in hexadecimal") from exc
+        raise UnsafeError("a pseudonym is not bytes in hexadecimal") from exc
 
 
 _MAC = Codec(lambda body: body.hex(":"), _encode_mac)

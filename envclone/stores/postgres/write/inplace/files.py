@@ -34,7 +34,7 @@ _LOOSE_AT_ONCE = 4096
 class LeafDone:
     """What was done to one relation; `left` are rows that only SQL can write.
 
-    With `moved_chunks` the index of its TOAST table must be built anew.
+    With `moved_chunks` the index of its TOAST table must be rebuilt.
     """
 
     pages: int = 0

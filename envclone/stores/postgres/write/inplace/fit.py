@@ -74,7 +74,7 @@ def free_space(page: bytearray | memoryview) -> int:
 def put(page: bytearray | memoryview, number: int, tuple_: bytes) -> bool:
     """Give the item of a line pointer (from 1) other bytes; False when the page cannot hold them.
 
-    Where it stands if there is room up to the next item, else the page's items are packed anew: an index knows a row by
+    Where it stands if there is room up to the next item, else the page's items are repacked: an index knows a row by
     its page and line pointer number alone, and those stay.
     """
     at = HEADER + 4 * (number - 1)

@@ -324,7 +324,7 @@ class _Batch:
         page_index = int(self._items.page[row])
         number = int(self._items.number[row])
         page = self._view[page_index * size : (page_index + 1) * size]
-        # the page may have been packed anew for a row before
+        # the page may have been repacked for a row before
         (pointer,) = struct.unpack_from("<I", page, 24 + 4 * (number - 1))
         offset, length = pointer & 0x7FFF, pointer >> 17
         old = bytes(page[offset : offset + length])

@@ -37,11 +37,11 @@ def decode(body: bytes) -> str:
 
 
 def encode(text: str) -> bytes:
-    """The bytes of a document; raises UnsafeError when the text is no JSON, or too big."""
+    """The bytes of a document; raises UnsafeError when the text is not JSON, or too big."""
     try:
         document = json.loads(text, parse_float=_Number, parse_int=_Number, object_pairs_hook=_Pairs)
     except (json.JSONDecodeError, RecursionError) as exc:
-        raise UnsafeError("a masked document is no JSON any more") from exc
+        raise UnsafeError("a masked document is not JSON any more") from exc
     out = bytearray()
     if isinstance(document, list):  # an object's pairs are a list too
         _container(out, document)

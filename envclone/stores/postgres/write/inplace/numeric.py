@@ -92,5 +92,5 @@ def _rounded(text: str, scale: Scale | None) -> str:
             if value and value.adjusted() + 1 > scale[0] - scale[1]:
                 raise UnsafeError(f"a number does not fit numeric({scale[0]},{scale[1]})")
     except InvalidOperation as exc:
-        raise UnsafeError("a value of a numeric column is no number") from exc
+        raise UnsafeError("a value of a numeric column is not a number") from exc
     return format(value, "f")

@@ -23,7 +23,7 @@ _BLOCKS_AT_ONCE = 1024
 
 
 def append_chunks(path: Path, chunks: Iterable[Chunk], page_size: int, segment_pages: int, checksums: bool) -> int:
-    """Put chunks on new pages at the end of a TOAST table; returns how many pages. Its index must be made anew."""
+    """Put chunks on new pages at the end of a TOAST table; returns how many pages. Its index must be made again."""
     files = list(segments(path))
     block = (len(files) - 1) * segment_pages + files[-1].stat().st_size // page_size
     first = block

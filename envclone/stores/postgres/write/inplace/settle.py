@@ -37,7 +37,7 @@ def settle(
     """Place what can be placed without moving a row; returns the rows that are left, which still hold old values.
 
     A value that the row holds itself is compressed harder, and then moved to the TOAST table, the largest first: for
-    whoever reads the row that makes no difference, and its address stays.
+    a person who reads the row that makes no difference, and its address stays.
     """
     left: list[Spilled] = []
     ids = _free_ids(toaster) if toaster is not None else iter(())

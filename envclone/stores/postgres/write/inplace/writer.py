@@ -57,7 +57,7 @@ def rewrite(connect: Connect, stopped: Stopped, plan: StorePlan, masks: Masks, p
 
     While the server runs it makes the values that only it can make; then it is stopped (`stopped`), every page with
     masked values is written with all line pointers as they were, and it starts again. Columns that follow from masked
-    ones are computed by it and written in a second round. Only indexes that hold a masked column are built anew.
+    ones are computed by it and written in a second round. Only indexes that hold a masked column are rebuilt.
     Tables that cannot be written so go through SQL, and rows that their page cannot hold; the report names both.
     Raises UnsafeError naming the constraint when pseudonyms break one, or what cannot be masked this way.
     """

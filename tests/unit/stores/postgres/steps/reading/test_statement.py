@@ -29,7 +29,7 @@ def test_functions_operators_and_relations_wherever_they_stand() -> None:
     [
         ("", "no statement"),
         ("SELECT 1; SELECT 2", "2 statements"),
-        ("COPY t TO STDOUT", "COPY is no reading statement"),
+        ("COPY t TO STDOUT", "COPY is not a reading statement"),
         ("WITH x AS (INSERT INTO t VALUES (1) RETURNING 1) TABLE x", "INSERT is not allowed"),
         ("EXPLAIN ANALYZE UPDATE t SET a = 1", "UPDATE is not allowed"),
         ("EXPLAIN ANALYZE CREATE TABLE x AS SELECT 1", "CREATE TABLE AS is not allowed"),
@@ -37,7 +37,7 @@ def test_functions_operators_and_relations_wherever_they_stand() -> None:
         ("SELECT 1 INTO x", "SELECT INTO"),
         ("(SELECT 1 INTO x) UNION SELECT 2", "SELECT INTO"),
         ("SELECT 1 FROM t FOR NO KEY UPDATE", "locks"),
-        ("SET LOCAL work_mem = 1", "SET is no reading statement"),
+        ("SET LOCAL work_mem = 1", "SET is not a reading statement"),
         ("SELECT 1 FROM", "grammar"),
         ("SELECT 'x\0'", "NUL"),
         ("SELECT '\ud800'", "surrogate"),
