@@ -210,7 +210,7 @@ def test_without_a_socket_the_endpoint_s_own_user_logs_in(shop: Production) -> N
 def test_what_cannot_be_sent_is_the_bundle_s_fault(runner: PostgresRunner) -> None:
     with pytest.raises(UsageError, match="cannot be sent"):
         run(runner, "SELECT %s, %s", [1])
-    with pytest.raises(UsageError, match="no SQL step"), runner as opened:
+    with pytest.raises(UsageError, match="not an SQL step"), runner as opened:
         opened.run(VectorStep(id="v", store="main", collection="c", vector=[1.0]))
 
 

@@ -240,9 +240,9 @@ def test_a_document_has_domains_by_path() -> None:
     assert found["email"].startswith("email:") and found["role"] == "app"
     assert ", " not in step.local["request.jwt.claims"]
     assert step.parameters["doc"]["sub"] == found["sub"]
-    with pytest.raises(UnsafeError, match="no JSON document"):
+    with pytest.raises(UnsafeError, match="not a JSON document"):
         sql("SELECT 1", local={"a.b": "{"}, domains={"a.b": {"$.sub": "key"}})
-    with pytest.raises(ValueError, match="no JSON path"):
+    with pytest.raises(ValueError, match="not a JSON path"):
         sql("SELECT 1", local={"a.b": "{}"}, domains={"a.b": {"sub": "key"}})
 
 

@@ -159,7 +159,7 @@ def test_numbers() -> None:
     ],
 )
 def test_invalid_json_names_the_field_and_not_the_value(text: str) -> None:
-    with pytest.raises(UnsafeError, match=r"public\.t\.c: .*no valid JSON") as caught:
+    with pytest.raises(UnsafeError, match=r"public\.t\.c: .*not valid JSON") as caught:
         mask_many([text], [JsonRule("$.**", "keep")], MASKS.mask_for, field="public.t.c")
     assert not text or len(text) < 2 or text not in str(caught.value)
     with pytest.raises(json.JSONDecodeError):
@@ -168,7 +168,7 @@ def test_invalid_json_names_the_field_and_not_the_value(text: str) -> None:
 
 @pytest.mark.parametrize("path", ["a", "$a", "$.a[0]", "$.", "$.a.", "$..", "$[", "$.a]"])
 def test_what_is_no_path(path: str) -> None:
-    with pytest.raises(ConfigError, match="no JSON path"):
+    with pytest.raises(ConfigError, match="not a JSON path"):
         parse_path(path)
 
 
@@ -192,7 +192,7 @@ def test_a_batch_is_masked_at_once() -> None:
 
 @pytest.mark.parametrize("text", ['"' + "a" * 200, '{"k": "' + "a" * 200, '["' + "a" * 200 + "\n", '{"' + "a" * 200])
 def test_a_string_without_an_end_is_refused_at_once(text: str) -> None:
-    with pytest.raises(UnsafeError, match="no valid JSON"):
+    with pytest.raises(UnsafeError, match="not valid JSON"):
         mask_json(text, [JsonRule("$.**", "text")], MaskSet(KEY, {}).mask_for)
 
 

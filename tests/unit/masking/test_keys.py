@@ -47,7 +47,7 @@ def test_around_the_bounds_of_types(bound: int) -> None:
 
 @pytest.mark.parametrize("value", ["1.5", "abc", "1e3", "12a"])
 def test_what_is_no_whole_number_is_refused_without_being_named(value: str) -> None:
-    with pytest.raises(UnsafeError, match="no whole number") as caught:
+    with pytest.raises(UnsafeError, match="not a whole number") as caught:
         INTEGER.mask([value])
     assert value not in str(caught.value)
 

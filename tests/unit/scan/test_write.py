@@ -62,7 +62,7 @@ def test_what_cannot_be_edited_is_refused_before_anything_is_looked_at() -> None
         require_writable("sanitize: {rules: {main: {a: keep, # why\n  b: keep}}}\n", ["main"])
     with pytest.raises(ConfigError, match="alias"):
         require_writable("x: &x {a: keep}\nsanitize: {rules: {main: *x}}\n", ["main"])
-    with pytest.raises(ConfigError, match="no mapping"):
+    with pytest.raises(ConfigError, match="not a mapping"):
         require_writable("sanitize: 5\n", ["main"])
     with pytest.raises(ConfigError, match="braces"):
         require_writable("{version: 1, sanitize: {}}\n", ["main"])

@@ -27,7 +27,7 @@ def test_functions_operators_and_relations_wherever_they_stand() -> None:
 @pytest.mark.parametrize(
     ("sql", "why"),
     [
-        ("", "no statement"),
+        ("", "not a statement"),
         ("SELECT 1; SELECT 2", "2 statements"),
         ("COPY t TO STDOUT", "COPY is not a reading statement"),
         ("WITH x AS (INSERT INTO t VALUES (1) RETURNING 1) TABLE x", "INSERT is not allowed"),
