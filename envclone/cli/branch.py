@@ -86,7 +86,7 @@ def branch(
         else:
             click.echo(f'next: envclone psql {made.name}    or: eval "$(envclone env {made.name})"')
 
-    emit(as_json, {**document(made), "driver": cow.name, "state": state}, text)
+    emit(as_json, {**document(made), "driver": cow.name, "freshness": state}, text)
 
 
 def document(made: Branch) -> dict[str, Any]:

@@ -61,6 +61,7 @@ def main() -> None:
                 code = _failed(exc)
         if ending.first is not None:
             ignore()  # the interpreter's own end gives handlers up: a late signal would change the exit code
+            _flush()
         if isinstance(code, int) and code:
             sys.exit(code)
 
@@ -132,6 +133,17 @@ def _interrupted(signum: int, *, clean: bool) -> int:
         else:
             click.echo(said, err=True)
     return code
+
+
+def _flush() -> None:
+    """Write what is buffered: a closed terminal takes nothing, and the interpreter would fail on that at its end."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            null = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(null, stream.fileno())
+            os.close(null)
 
 
 def _still_cleaning(signum: int) -> None:

@@ -93,7 +93,7 @@ def joined_names(server: Production, rows: int = 2000) -> tuple[str, str]:
         connection.execute("CREATE INDEX ON dear (line)")
         connection.execute("ANALYZE")
     rules = {"public.people.id": "keep", "public.people.first": "person", "public.people.last": "person"}
-    rules["public.people.whole"] = "keep"
+    rules |= {"public.people.whole": "keep", "public.dear.line": "text"}
     stack = yaml.safe_dump({"sanitize": {"rules": {"main": rules}}})
     return server.dsn_for("app"), STACK.replace('include: ["{rules}"]\n', "") + stack
 

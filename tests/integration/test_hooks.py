@@ -157,7 +157,7 @@ def refused(here: Place, text: str, name: str, expected: str) -> None:
 
 def test_rubbish_from_a_program(here: Place) -> None:
     for name, line, expected in (
-        ("rubbish", "echo hello", "no line of JSON"),
+        ("rubbish", "echo hello", "not a line of JSON"),
         ("silent", "true", "ended without an answer"),
         ("nothing", "echo '{}'", "did not begin by saying"),
     ):

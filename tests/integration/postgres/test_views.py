@@ -114,6 +114,8 @@ class _Look:
 
     def batch(self, *_: Any) -> None: ...
 
+    def batches(self, many: Any) -> None: ...
+
     def found(self) -> Any:
         return None
 

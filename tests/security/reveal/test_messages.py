@@ -79,7 +79,7 @@ CASES: dict[str, tuple[dict[str, str], str, str]] = {
     "a leak in a kept column": ({"public.notes.body": "keep"}, "", "times a value of"),
     "a check that pseudonyms break": ({"public.people.name": "person"}, "", "people_name_check"),
     "a number where a mask takes none": ({"public.notes.meta": '{"$.**": text, "$.n": email}'}, "", "holds a number"),
-    "a document that is none": ({"public.notes.doc": '{"$.who": person}'}, "", "no valid JSON"),
+    "a document that is none": ({"public.notes.doc": '{"$.who": person}'}, "", "not valid JSON"),
     "a hook that raises": ({}, "raises.py", "ValueError"),
     "a hook that breaks a unique index": ({}, "same.py", "UniqueViolation"),
     "an SQL hook that quotes a row": ({}, "cast.sql", "InvalidTextRepresentation"),

@@ -160,6 +160,6 @@ def test_point_ids_and_sparse_vectors_want_a_decision() -> None:
         here.file.write_text(text)
         found = {one["address"]: one for one in here.json("scan", "prod", "--write")["stores"]["kb"]}
         assert (found["articles.point_ids"]["named"], found["articles.vectors.words"]["named"]) == ("ids", "vectors")
-        assert here.file.read_text().count("to be decided") == 2
+        assert here.file.read_text().count("by this decision") == 2
         image = here.json("image", "prod")["id"]
         assert here.json("attestation", image)["checks"]["structure"]["kb"]["dead_vectors"] == 7 * 2
