@@ -72,7 +72,7 @@ def test_killed_at_any_moment(here: Place) -> None:
     env = {**os.environ, **here.env, "PYTHONPATH": str(ROOT)}
     began = time.monotonic()
     assert here.json("branch", "prod", "--name", "b")["state"] == "running"
-    whole = time.monotonic() - began
+    whole = min(time.monotonic() - began, 20.0)  # the first run can hold the compiling of loops
     here.call("rm", "b")
     random.seed(7)
     stages = set()
