@@ -6,6 +6,7 @@ import os
 import signal
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from tests.support import leftovers
@@ -13,6 +14,8 @@ from tests.support import leftovers
 DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
 """The second real server, with contrib, that `.ci/debian17` brings."""
 
+hypothesis.settings.register_profile("loaded", deadline=None)  # a busy machine is not a failure
+hypothesis.settings.load_profile("loaded")
 os.environ.setdefault("ENVCLONE_BOUNDSCHECK", "1")  # an index outside of an array is an error in tests, no wild read
 
 if DEBIAN_17.exists():
