@@ -7,32 +7,18 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
-from envclone.masking.words import TITLES
+from envclone.masking.kernels.people import is_title
 
 __all__ = ["MOST", "numbers", "warm", "words"]
 
 MOST = 32
 """Words of a name; one of more is left to Python."""
 _BASIS, _PRIME, _MIX = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
-_29, _1, _NONE = np.uint64(29), np.uint64(1), np.uint64(0)
+_29, _1 = np.uint64(29), np.uint64(1)
 _ASCII, _COMMA, _SPACE, _CASE = 128, 44, np.uint64(32), 32
 _A, _Z, _0, _9, _ONE, _EIGHT = 97, 122, 48, 57, 49, 56
-_SHORTEST, _LONGEST_TITLE = 3, 8
+_SHORTEST = 3
 _DIGITS, _LONG, _FEWEST, _MOST_DIGITS = 18, 9, 7, 19
-_TITLES = np.array([int.from_bytes(title.encode(), "little") for title in sorted(TITLES)], np.uint64)
-
-
-@lean
-def _is_title(out: Any, start: Any, stop: Any) -> Any:
-    if stop - start > _LONGEST_TITLE:
-        return False
-    word = _NONE
-    for k in range(stop - start):
-        word |= np.uint64(out[start + k]) << np.uint64(8 * k)
-    for k in range(_TITLES.shape[0]):  # noqa: SIM110  numba compiles no any()
-        if word == _TITLES[k]:
-            return True
-    return False
 
 
 @lean
@@ -79,7 +65,7 @@ def words(
                     out[used] = block[k] | _CASE
                     used += 1
                     k += 1
-                if _is_title(out, begin, used):
+                if is_title(out, begin, used):
                     used = begin
                 elif count == MOST:
                     plain = False

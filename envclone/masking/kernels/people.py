@@ -23,7 +23,7 @@ __all__ = [
     "other_addresses",
     "parts",
 ]
-__all__ += ["room", "telling", "trim", "warm"]
+__all__ += ["is_title", "room", "telling", "trim", "warm"]
 
 PERSON, EMAIL, PHONE, CODE, NUMBER, PLACE, COMPANY, OTHER = range(8)
 """What a kind is here: a name; what has an `@`; a telephone number; a code with entropy, one of digits; an address, a
@@ -213,7 +213,8 @@ def telling(block: Any, starts: Any, stops: Any, kind: Any, found: Any) -> Any:
 
 
 @lean
-def _is_title(block: Any, start: Any, stop: Any) -> Any:
+def is_title(block: Any, start: Any, stop: Any) -> Any:
+    """Whether a word in lower case is a title."""
     if stop - start > _LONGEST_TITLE:
         return False
     word = _NONE
@@ -274,7 +275,7 @@ def parts(
                     out[used] = block[k] | _CASE if _is_letter(block[k]) else block[k]
                     used += 1
                     k += 1
-                if used - begun >= _PART and not _is_title(out, begun, used):
+                if used - begun >= _PART and not is_title(out, begun, used):
                     if count >= owners.shape[0]:
                         return -1
                     firsts[count], lasts[count], owners[count], what[count] = begun, used, i, _NAME_PART

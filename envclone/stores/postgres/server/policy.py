@@ -11,7 +11,7 @@ import ctypes
 import mmap
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -178,11 +178,6 @@ def _libraries(value: str, engine: Engine) -> Verdict:
         return _KEEP
     why = [f"{bases[name]} {_ACTING.get(bases[name], 'is not installed here')}" for name in names if name not in kept]
     return Verdict("set", ",".join(bases[name] for name in kept), "; ".join(why))
-
-
-def acting_libraries(names: Collection[str]) -> set[str]:
-    """Those of the libraries or extensions whose background workers act by themselves."""
-    return {name for name in names if name in _ACTING}
 
 
 def _known(engine: Engine, name: str) -> bool:
