@@ -92,7 +92,7 @@ class LooseSearch:
     """Finds originals whatever their casing, escapes and the signs that join their parts."""
 
     def __init__(self, originals: Originals) -> None:
-        self._search = ByteSearch(originals, minimum=SHORTEST_IN_TEXT, spell=_spelled)
+        self._search = ByteSearch(originals, minimum=SHORTEST_IN_TEXT, spell=_spelled, fold=_FOLD)
 
     def find(self, values: Sequence[Any] | Texts) -> Iterator[Found]:
         """Every original in some values, and in what they say when their spellings are decoded."""

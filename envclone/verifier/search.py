@@ -85,8 +85,8 @@ class ByteSearch:
     """A search for every spelling of the originals that is long enough.
 
     `spell` gives the byte strings of a value; of one that `Originals.plain` names these must be itself and its lower
-    case, or the lower case alone when it `folds`. Few patterns, and short ones, are looked for by an Aho-Corasick
-    automaton, many by their rarest windows (`windows`).
+    case, or with `fold`, a table of 256 bytes as `bytes.translate` takes it, itself translated by that. Few patterns,
+    and short ones, are looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`).
     """
 
     def __init__(
@@ -95,7 +95,7 @@ class ByteSearch:
         *,
         minimum: int,
         spell: Callable[[str], Iterable[bytes]] = spellings,
-        folds: bool = False,
+        fold: bytes | None = None,
     ) -> None:
         self.skipped = self.searched = 0
         few: list[bytes] = []
@@ -104,7 +104,7 @@ class ByteSearch:
         large = len(originals) > FEW
         self._originals = originals
         longest = 1
-        taken = _take_plain(originals, many, max(minimum, WIDTH), folds) if large else np.zeros(0, np.bool_)
+        taken = _take_plain(originals, many, max(minimum, WIDTH), fold) if large else np.zeros(0, np.bool_)
         self.searched += int(taken.sum())
         for number in np.flatnonzero(~taken).tolist() if large else range(len(originals)):
             wanted = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
@@ -171,22 +171,23 @@ def _pieces(paths: Sequence[Path]) -> Iterator[Found]:
             yield Found(path, first, min(PIECE, size - first))
 
 
-def _take_plain(originals: Originals, patterns: Patterns, least: int, folds: bool) -> Any:
+def _take_plain(originals: Originals, patterns: Patterns, least: int, fold: bytes | None) -> Any:
     """Take in the plain originals of at least so many bytes, all at once; returns per original whether it was one."""
     taken = np.zeros(len(originals), np.bool_)
     numbers, block, ends = originals.plain(least)
     if not len(numbers):
         return taken
     taken[numbers] = True
+    if fold is not None:
+        patterns.extend(block.tobytes().translate(fold), ends, numbers)
+        return taken
+    patterns.extend(block.tobytes(), ends, numbers)
     lower = _LOWER[block]
-    if not folds:
-        patterns.extend(block.tobytes(), ends, numbers)
-        starts = np.concatenate((np.zeros(1, np.int64), ends[:-1].astype(np.int64)))
-        other = np.logical_or.reduceat(lower != block, starts)
-        lengths = np.diff(ends, prepend=np.uint64(0)).astype(np.int64)
-        lower, numbers = lower[np.repeat(other, lengths)], numbers[other]
-        ends = np.cumsum(lengths[other]).astype(np.uint64)
-    patterns.extend(lower.tobytes(), ends, numbers)
+    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1].astype(np.int64)))
+    other = np.logical_or.reduceat(lower != block, starts)
+    lengths = np.diff(ends, prepend=np.uint64(0)).astype(np.int64)
+    lower = lower[np.repeat(other, lengths)]
+    patterns.extend(lower.tobytes(), np.cumsum(lengths[other]).astype(np.uint64), numbers[other])
     return taken
 
 

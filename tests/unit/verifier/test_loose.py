@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 
 from envclone.packed import TextBlock
-from envclone.verifier.loose import Texts
+from envclone.verifier import search
+from envclone.verifier.loose import LooseSearch, Texts
+from envclone.verifier.originals import Originals
 
 VALUES: list[str | None] = [
     "Jane_Doe", None, "", "jane%40corp.example &amp; x", "\\u00e9", "\\ud83d\\ude00", "GRÜSSE", "Straße", None,
@@ -35,3 +37,34 @@ def test_a_block_is_searched_as_a_list(values: list[str | None], decoded: bool) 
 def test_a_block_of_other_many_texts_is_none() -> None:
     with pytest.raises(ValueError, match="zero"):
         TextBlock(b"a\0b\0c", np.zeros(2, np.bool_))
+
+
+@pytest.mark.parametrize("few", [0, search.FEW], ids=["windows", "automaton"])
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        ("email", "jane.doe7@corp-x.example"),
+        ("email", "Jane_Doe+7@Corp.Example"),
+        ("phone", "+49 30 1000-0007"),
+        ("phone", "030.1000.0007"),
+        ("person", "Wolfhard Quenzelmann-Ritter"),
+        ("person", "José_María Núñez"),
+        ("iban", "DE89 3704-0044 0532 0130 00"),
+        ("mac", "08:00:2b:01:02:03"),
+        ("secret", "sk_live-4eC39HqLyj.WDarjtT1zdp7dc"),
+        ("uuid", "6F9619FF-8B86-D011-B42D-00CF4FC964FF"),
+        ("bytes", "\\x00112233445566"),
+    ],
+)
+def test_millions_are_found_as_a_few_are(monkeypatch: pytest.MonkeyPatch, few: int, kind: str, value: str) -> None:
+    monkeypatch.setattr(search, "FEW", few)
+    originals = Originals()
+    originals.add("main.t.c", kind, [value, "Somebody Else"])
+    originals.seal()
+    loose = LooseSearch(originals)
+    for text in (value, value.upper(), value.lower(), value.replace("-", "_"), f"({value})"):
+        for one in loose.find([f"it is {text} now"]):
+            assert one.hit.original == 0
+            break
+        else:
+            pytest.fail(f"{text} is not found")
