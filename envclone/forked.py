@@ -12,7 +12,9 @@ import multiprocessing
 import multiprocessing.connection
 import os
 import signal
+import sys
 import traceback
+from array import array
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,7 @@ __all__ = ["fork_map", "processors", "workers"]
 
 _SHARE = 16 * 2**20
 """Bytes from which a process more is worth its start."""
+_TURN = array("Q").itemsize
 
 
 def processors() -> int:
@@ -39,6 +42,8 @@ def workers(size: int) -> int:
 def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> Iterator[Any]:
     """The results of `work` on each job, in the order in which they are done, by copies of this process.
 
+    Each copy takes the next job when it has done one, so that all are busy to the end.
+
     What this process holds (masks, open files) is shared with the copies without being sent; results are pickled. With
     one worker or job nothing is forked. The first error ends all and is raised; the copies die with this process.
     """
@@ -50,10 +55,11 @@ def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
     context = multiprocessing.get_context("fork")
     parent = os.getpid()
     running: dict[Any, Any] = {}
+    turns = _turns(len(jobs))
     try:
-        for number in range(workers):
+        for _ in range(workers):
             reader, writer = context.Pipe(duplex=False)
-            child = context.Process(target=_work_off, args=(work, jobs[number::workers], writer, parent), daemon=True)
+            child = context.Process(target=_work_off, args=(work, jobs, turns, writer, parent), daemon=True)
             child.start()
             writer.close()
             running[reader] = child
@@ -76,16 +82,31 @@ def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
         for child in running.values():
             child.kill()
             child.join()
+        os.close(turns)
 
 
-def _work_off(work: Callable[[Any], Any], jobs: Sequence[Any], writer: Any, parent: int) -> None:
+def _turns(count: int) -> int:
+    """A file of the numbers up to `count`: copies of this process share its offset, so each number is read once."""
+    turns = os.memfd_create("envclone-turns")
+    os.write(turns, array("Q", range(count)).tobytes())
+    os.lseek(turns, 0, os.SEEK_SET)
+    return turns
+
+
+def _taken(jobs: Sequence[Any], turns: int) -> Iterator[Any]:
+    """The jobs that are this process's to do, each when it is free for it."""
+    while turn := os.read(turns, _TURN):
+        yield jobs[int.from_bytes(turn, sys.byteorder)]
+
+
+def _work_off(work: Callable[[Any], Any], jobs: Sequence[Any], turns: int, writer: Any, parent: int) -> None:
     interrupts.ignore()  # the parent is interrupted, and ends this one
     gc.freeze()  # what the parent holds is not looked through again, which would also copy its pages
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         os._exit(1)
     try:
-        for job in jobs:
+        for job in _taken(jobs, turns):
             writer.send(("result", work(job)))
         writer.send(("end", None))
     except EnvcloneError as exc:
