@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,6 +40,8 @@ class Project:
     pool: Pool
     cow: CowDriver
     progress: Progress = field(default=silent)
+    stages: tuple[str, ...] = ()
+    """The steps of the deed that is under way, in their order."""
 
     @classmethod
     def open(cls, stack_file: Path, *, pool: Path | None = None, progress: Progress = silent) -> Project:
@@ -54,6 +56,18 @@ class Project:
         loaded = load(stack_file)
         opened = Pool.open(pool or loaded.stack.pool.path or default_path())
         return cls(loaded, opened, choose(loaded.stack.pool.driver, opened.path), progress)
+
+    def through(self, stages: Sequence[str]) -> Project:
+        """The project as what is done in these steps sees it; an order that is set already stays."""
+        return self if self.stages else replace(self, stages=tuple(stages))
+
+    def begin(self, stage: str) -> None:
+        """Tell that a step begins: with its number, when its order is known."""
+        from envclone.models import ProgressEvent
+
+        known = stage in self.stages
+        number, of = (self.stages.index(stage) + 1, len(self.stages)) if known else (0, 0)
+        self.progress(ProgressEvent(stage, 0, stage=True, number=number, of=of))
 
     @property
     def name(self) -> str:

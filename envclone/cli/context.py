@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from envclone.models import ProgressEvent
-
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -25,8 +23,7 @@ if TYPE_CHECKING:
     from envclone.protocols import Progress
 
 __all__ = [
-    "DURATION", "SIZE", "Settings", "absolute", "emit", "json_option", "print_table", "progress_bars", "warn",
-    "warnings_of",
+    "DURATION", "SIZE", "Settings", "absolute", "emit", "json_option", "print_table", "warn", "warnings_of",
 ]  # fmt: skip
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -42,11 +39,21 @@ class Settings:
     quiet: bool
 
     @contextmanager
+    def progress(self, wanted: bool = True) -> Iterator[Progress]:
+        """What shows on standard error how far the command has come: for scripts as events, when it got `--json`."""
+        from envclone.cli.progress import reporting
+
+        context = click.get_current_context()
+        command = context.command_path.partition(" ")[2]
+        with reporting(command, wanted and not self.quiet, as_json=bool(context.params.get("as_json"))) as progress:
+            yield progress
+
+    @contextmanager
     def stack(self, *, show_progress: bool = True) -> Iterator[Stack]:
-        """The stack file and its pool; progress is drawn on standard error when that is a terminal."""
+        """The stack file and its pool, and progress on standard error."""
         from envclone.api import open_stack
 
-        with progress_bars(show_progress and not self.quiet) as progress:
+        with self.progress(show_progress) as progress:
             stack = open_stack(self.stack_file, pool=self.pool, progress=progress)
             try:
                 yield stack
@@ -132,50 +139,6 @@ class _Duration(click.ParamType[dt.timedelta]):
 
 SIZE = _Size()
 DURATION = _Duration()
-
-
-@contextmanager
-def progress_bars(wanted: bool) -> Iterator[Progress]:
-    """A bar per long step, a spinner where the end is not known; nothing without a terminal."""
-    if not wanted or not sys.stderr.isatty():
-        yield lambda event: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn, TimeElapsedColumn
-
-    with Progress(
-        SpinnerColumn(),
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=24),
-        TextColumn("{task.fields[amount]}"),
-        TimeElapsedColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    ) as bars:
-        current: dict[str, TaskID] = {}
-
-        def tell(event: ProgressEvent) -> None:
-            if event.step not in current:
-                for step, task in current.items():
-                    bars.update(task, visible=False)
-                    bars.stop_task(task)
-                    del step
-                current.clear()
-                current[event.step] = bars.add_task(event.step, total=event.total, amount="")
-            bars.update(current[event.step], completed=event.done, total=event.total, amount=_amount(event))
-
-        yield tell
-
-
-def _amount(event: ProgressEvent) -> str:
-    if not event.done and event.total is None:
-        return ""
-    if event.unit == "bytes":
-        from envclone.cow.loop import format_size
-
-        whole = f" / {format_size(event.total)}" if event.total else ""
-        return format_size(event.done) + whole
-    return f"{event.done:,}" + (f" / {event.total:,}" if event.total else "") + (f" {event.unit}" if event.unit else "")
 
 
 def absolute(path: str | Path) -> Path:

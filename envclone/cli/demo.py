@@ -23,10 +23,9 @@ def demo(settings: Settings, keep: bool, as_json: bool) -> None:
 
     Real PostgreSQL and Qdrant engines, 5,000 customers, 20,000 embeddings. Takes about a minute.
     """
-    from envclone.cli.context import progress_bars
     from envclone.demo.run import run
 
-    with progress_bars(not settings.quiet) as progress:
+    with settings.progress() as progress:
         report = run(keep=keep, progress=progress)
     emit(as_json, report.to_json(), lambda: _tell(report))
 

@@ -32,9 +32,10 @@ def doctor(settings: Settings, environment: str | None, as_json: bool) -> None:
             path = load(absolute(settings.stack_file) if settings.stack_file else find(Path.cwd())).stack.pool.path
         except ConfigError:
             path = None
-    findings = examine(path or default_path())
+    with settings.progress():
+        findings = examine(path or default_path())
     if environment is not None:
-        with settings.stack(show_progress=False) as stack:
+        with settings.stack() as stack:
             findings += stack.preflight(environment)
 
     def text() -> None:

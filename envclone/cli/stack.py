@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from envclone.cli.context import Settings, absolute, emit, json_option, progress_bars
+from envclone.cli.context import Settings, absolute, emit, json_option
 from envclone.errors import BusyError
 
 __all__ = ["config", "init"]
@@ -64,7 +64,7 @@ def _from_production(
     from envclone.config.beginning import beginning
 
     start = beginning(project, environment, source, qdrant, os.environ)
-    with progress_bars(not settings.quiet) as progress:
+    with settings.progress() as progress:
         done = begin(
             path, start, environment, pool=absolute(settings.pool) if settings.pool else None, progress=progress
         )

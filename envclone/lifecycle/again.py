@@ -12,6 +12,7 @@ from envclone import attestation
 from envclone.errors import UnsafeError
 from envclone.lifecycle import images
 from envclone.lifecycle.sanitize import reopen
+from envclone.lifecycle.stages import VERIFY
 from envclone.lifecycle.verify import verify
 from envclone.models import Image
 from envclone.pool.workdir import workdir
@@ -36,6 +37,8 @@ def verify_again(project: Project, ident: str, *, files_only: bool = False) -> V
 
     Raises UnsafeError naming what is wrong, UsageError when there is no such image.
     """
+    project = project.through(VERIFY)
+    project.begin("reading the image's files")
     with ExitStack() as held:
         image = held.enter_context(images.using(project, ident, content=True))
         held.enter_context(project.pool.using("raw", image.raw.id))

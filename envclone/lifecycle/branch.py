@@ -237,6 +237,7 @@ def _clone_and_start(
 ) -> Branch:
     image = pool.path_of("images", branch.image)
     place = directory(pool, branch.name)
+    project.begin("starting the branch")
     for store in branch.stores:
         project.progress(ProgressEvent(f"cloning {store}", 0))
         cow.clone(image / store, place / store, given=_given(branch, place, store))

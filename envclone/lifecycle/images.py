@@ -38,6 +38,7 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
     the newest image that there is.
     """
     from envclone.lifecycle import preflight, snapshot
+    from envclone.lifecycle.stages import COPYING, IMAGE
 
     project.environment(environment)
     with ExitStack() as held:
@@ -53,6 +54,7 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
         from envclone.lifecycle import publish
 
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
+        project = project.through(IMAGE if raw is None else [stage for stage in IMAGE if stage != COPYING])
         if raw is None:
             preflight.require(project, environment)
             raw = held.enter_context(snapshot.take(project, environment))

@@ -29,6 +29,7 @@ def examine(project: Project, environment: str) -> list[Finding]:
 
 def require(project: Project, environment: str) -> None:
     """Raises the one error that stands in the way, or all of them as one, of the first one's class."""
+    project.begin("asking what stands in the way")
     errors = [error for _, check in _checks(project, environment) for error in check(project, environment)]
     if not errors:
         return

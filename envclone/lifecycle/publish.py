@@ -50,6 +50,7 @@ def publish(project: Project, verified: Verified) -> Image:
             "a person whom no declared field names is found in free text only by e-mail or phone patterns",
         ],
     }
+    project.begin("sealing")
     take_back(sanitized.directory)
     attestation.seal(sanitized.directory, statement, project.keys)
     project.pool.publish(sanitized.directory, "images", image.id)

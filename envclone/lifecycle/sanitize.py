@@ -96,6 +96,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
 
     compiled.prepare(lambda text: project.progress(ProgressEvent(text, 0)))
     keep()
+    project.begin("opening the copy")
     project.clone_raw(raw, directory)
     plans: dict[str, StorePlan] = {}
     rewrites: dict[str, RewriteReport] = {}
@@ -117,14 +118,17 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
             project.progress(ProgressEvent(f"reading the layout of {name}", 0))
             inventories[name] = session.inventory()
         plans = planning.plan(project, inventories, hooks)
+        project.begin("collecting people")
         corpus = _identities(project, domains, plans, sessions)
         masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody)
+        project.begin("masking")
         for name, session in sessions.items():
             rewrites[name] = session.rewrite(plans[name], masks, project.progress)
             hooks.run_sql("after", name, session)
             cleaned[name] += session.defang()
+    project.begin("cleaning the files")
     for name, snapshot in raw.stores.items():
-        project.progress(ProgressEvent(f"scrubbing {name}", 0))
+        project.progress(ProgressEvent(name, 0))
         cleaned[name] += registry.store(snapshot.kind).scrub(directory / name, snapshot, plans[name])
         (directory / f"{name}.log").unlink(missing_ok=True)
     _save_corpus(project, raw, corpus)
@@ -215,7 +219,7 @@ def _identities(
 
     builder = CorpusBuilder(project.nobody)
     for name, session in sessions.items():
-        project.progress(ProgressEvent(f"collecting the people of {name}", 0))
+        project.progress(ProgressEvent(name, 0))
         rules = {address: rule for address, rule in plans[name].masked.items() if names(rule, domains)}
         for columns in session.columns(set(rules)) if rules else ():
             for address, packed in columns.packed.items():

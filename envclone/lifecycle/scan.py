@@ -10,6 +10,7 @@ from envclone import registry
 from envclone.address import Address
 from envclone.lifecycle import planning, preflight, snapshot
 from envclone.lifecycle.settle import settle
+from envclone.lifecycle.stages import COPYING, SCAN
 from envclone.masking.jsontext import leaves, parse_path
 from envclone.masking.kinds import flat
 from envclone.masking.planner import Planner
@@ -45,6 +46,7 @@ def scan(
     project.environment(environment)
     with ExitStack() as held:
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
+        project = project.through(SCAN if raw is None else [stage for stage in SCAN if stage != COPYING])
         if raw is None:
             preflight.require(project, environment)
             raw = held.enter_context(snapshot.take(project, environment))
@@ -54,6 +56,7 @@ def scan(
         for name, session in sessions.items():
             hooks.run_sql("before", name, session)
         inventories = {name: session.inventory() for name, session in sessions.items()}
+        project.begin("looking at fields")
         if everything:
             return {
                 name: scan_session(session, project, inventories[name], _all(inventories[name]))
@@ -63,6 +66,7 @@ def scan(
         found = {
             name: scan_session(session, project, inventories[name], missing[name]) for name, session in sessions.items()
         }
+        project.begin("trying the rules")
         return settle(project, hooks, sessions, inventories, found)
 
 
@@ -70,6 +74,7 @@ def scan(
 def _opened(project: Project, raw: RawSnapshot) -> Iterator[dict[str, StoreSession]]:
     """A private clone of a snapshot, each store opened; it goes away again."""
     with workdir(project.pool, project.cow, "scan") as directory, ExitStack() as stack:
+        project.begin("opening the copy")
         project.clone_raw(raw, directory)
         sessions: dict[str, StoreSession] = {}
         for name, store in raw.stores.items():
@@ -95,7 +100,7 @@ def scan_session(
     out: list[Proposal] = []
     for i, field in enumerate(fields):
         if project is not None:
-            project.progress(ProgressEvent("looking at fields", i, len(fields), "fields"))
+            project.progress(ProgressEvent(Address.parse(field.address).holder, i, len(fields), "fields"))
         its = samples.get(field.address, {})
         doubtful = {path: one.texts for path, one in its.items() if one.texts and look(one.texts) is None}
         second = None

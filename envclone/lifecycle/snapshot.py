@@ -8,6 +8,7 @@ from contextlib import ExitStack, contextmanager
 
 from envclone import records, registry
 from envclone.errors import BusyError, ConfigError
+from envclone.lifecycle.stages import COPYING
 from envclone.models import Consistency, RawSnapshot, StoreSnapshot
 from envclone.pool import catalog, new_id
 from envclone.pool.workdir import workdir
@@ -43,6 +44,7 @@ def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
             workdir(pool, project.cow, "snapshot", kind="tmp") as building,
         ):
             stores: dict[str, StoreSnapshot] = {}
+            project.begin(COPYING)
             for name, config in configs.items():
                 into = building / name
                 project.cow.create(into)

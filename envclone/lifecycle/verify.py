@@ -65,6 +65,7 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
     The servers that look at the rows run on a clone of it: what they leave in their files is not published.
     `files` is where the bytes are searched when the clone is such a one already.
     """
+    project.begin("comparing rows")
     with workdir(project.pool, project.cow, "raw") as counterpart, ExitStack() as held:
         opened = sanitized.directory
         if files is None:
@@ -77,8 +78,9 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
     checks["structure"] = {}
+    project.begin("checking the files")
     for name, snapshot in sanitized.raw.stores.items():
-        project.progress(ProgressEvent(f"checking the files of {name}", 0))
+        project.progress(ProgressEvent(name, 0))
         try:
             found = registry.store(snapshot.kind).examine((files or sanitized.directory) / name)
         except UnsafeError as exc:  # what is not whole cannot be accounted for
@@ -86,6 +88,7 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
             findings.leaks.refuse()
         checks["structure"][name] = dict(found)
     give_back()
+    project.begin("accounting for every byte")
     checks["files"] = examine_files(
         {
             name: (
@@ -153,7 +156,7 @@ def _examine_rows(
         raws: dict[str, StoreSession] = {}
         cleans: dict[str, StoreSession] = {}
         for name, snapshot in raw_stores.items():
-            project.progress(ProgressEvent(f"verifying {name}", 0))
+            project.progress(ProgressEvent(f"opening {name}", 0))
             adapter = registry.store(snapshot.kind)
             raws[name] = stack.enter_context(
                 adapter.open(counterpart / name, snapshot, log=counterpart / f"{name}.log")
@@ -183,8 +186,9 @@ def _examine_rows(
         give_back()
         problems += findings.differences
         checks: dict[str, Any] = {"rows": findings.rows, "integrity": {}, "production": production}
+        project.begin("checking references")
         for name in raw_stores:
-            project.progress(ProgressEvent(f"checking the references of {name}", 0))
+            project.progress(ProgressEvent(name, 0))
             was, now = raws[name].integrity(), cleans[name].integrity()
             problems += _broken(name, was, now)
             problems += [f"{name}: {left}" for left in cleans[name].armed()]
@@ -196,7 +200,7 @@ def _examine_rows(
             }
         for name in raw_stores:
             problems += hooks.verify(name, cleans[name])
-        project.progress(ProgressEvent("asking the vector indexes of production and of the clone", 0))
+        project.begin("asking the vector indexes")
         checks["fidelity"] = fidelity(
             raws, cleans, {name: work.rewrite.placed for name, work in sanitized.stores.items()}
         )

@@ -76,9 +76,16 @@ class Cage:
 
 @dataclass(frozen=True, slots=True)
 class ProgressEvent:
-    """How far a long step has come; `total` is None while it is unknown, `unit` is 'bytes', 'rows', 'files' or ''."""
+    """How far a long step has come; `total` is None while it is unknown, `unit` is 'bytes', 'rows', 'files' or ''.
+
+    With `stage` a step of the whole deed begins, and what comes after it is of its parts; where their order is known it
+    has its `number`, from 1, and `of` how many.
+    """
 
     step: str
     done: int
     total: int | None = None
     unit: str = ""
+    stage: bool = False
+    number: int = 0
+    of: int = 0

@@ -93,7 +93,7 @@ def examine_fields(
     weak = LooseSearch(parts)
     compounds = Compounds(people.subjects, parts, findings.originals)
     for store, session in sessions.items():
-        progress(ProgressEvent(f"comparing {store} row by row, and searching every field", 0))
+        progress(ProgressEvent(store, 0))
         looker = Looker(store, plans[store], search, weak, compounds, people, findings)
         compared = session.compare(cleans[store], plans[store], masks, placed.get(store, ()), looker, progress)
         looker.take(looker.found())

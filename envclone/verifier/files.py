@@ -24,7 +24,7 @@ def examine_files(
     """
     figures: dict[str, dict[str, Any]] = {}
     for name, (directory, snapshot, store, plan) in stores.items():
-        progress(ProgressEvent(f"accounting for every byte of {name}", 0))
+        progress(ProgressEvent(name, 0))
         made = Account(name, directory, findings)
         store.account(directory, snapshot, plan, findings.rows.get(name, {}), made)
         figures[name] = made.settle()

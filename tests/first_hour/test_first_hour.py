@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import shlex
 from collections.abc import Iterator
@@ -44,9 +45,22 @@ def test_five_commands_to_a_verdict(schema: ModuleType) -> None:
         here.call("incident", "new", "1", "--sql", schema.QUESTION, "--role", "app")
         recorded = here.call("incident", "record", str(here.directory / "incidents" / "1.yaml")).stdout
         assert "next: envclone branch prod --incident 1" in recorded
+        _steps(here.call("image", "prod", "--json").stderr)
         assert "next: envclone replay 1" in here.call("branch", "prod", "--incident", "1").stdout
         assert "incident 1: reproduced" in here.call("replay", "1").stdout
         assert "prod-1: removed" in here.call("rm", "prod-1").stdout
+
+
+def _steps(told: str) -> None:
+    """Every step of an image was told, in its order, in lines that a script can read."""
+    events = [json.loads(line) for line in told.splitlines()]
+    numbered = [event for event in events if "step" in event]
+    steps = list(dict.fromkeys((event["step"], event["what"]) for event in numbered))
+    (of,) = {event["of"] for event in numbered}
+    assert [number for number, _ in steps] == list(range(1, of + 1)), steps
+    assert steps[0][1] == "opening the copy" and steps[-1][1] == "sealing"
+    began = [event["seconds"] for event in events]
+    assert began == sorted(began)
 
 
 def test_the_page_shows_what_happens() -> None:

@@ -69,7 +69,7 @@ def test_one_module_spawns_processes() -> None:
     assert _offenders("envclone", "subprocess", allowed=("envclone.process",)) == []
     spawning = {"system", "popen", "fork", "execv", "execvpe", "posix_spawn", "spawnv"}
     for path in MODULES:
-        if _name(path) != "envclone.process":
+        if _name(path) not in ("envclone.process", "envclone.aside"):  # programs, and a copy that looks on
             calls = {
                 node.attr
                 for node in ast.walk(ast.parse(path.read_text()))

@@ -71,7 +71,7 @@ def compare(raw: Side, clean: Side, plan: StorePlan, masks: Masks, look: Look, p
             sums.setdefault((job.raw, job.address), []).append(one)
             look.take(found)
             done += 1
-            progress(ProgressEvent("comparing point by point", done, len(jobs), "parts"))
+            progress(ProgressEvent("point by point", done, len(jobs), "parts"))
     before, after = (
         {a: digest.total(points, a, sums.get((which, a), ())) for a, points in side.points.items()}
         for which, side in ((True, raw), (False, clean))

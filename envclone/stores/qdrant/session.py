@@ -165,7 +165,7 @@ class QdrantSession:
                     values[name] = values.get(name, 0) + written.changed
                     moved += written.moved
                     done += written.records
-                    progress(ProgressEvent(f"masking {self._snapshot.store}", done, max(total, done), "rows"))
+                    progress(ProgressEvent(self._snapshot.store, done, max(total, done), "rows"))
                 if rebuild:
                     engine.settle(shard)  # the engine builds the dropped indexes from the masked payloads
         moved_blocks = {"records moved to other blocks": moved} if moved else {}

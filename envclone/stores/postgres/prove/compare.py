@@ -123,7 +123,7 @@ class _Comparison:
                     seen[one.table].add(one.rows)
                     self._look.take(one.found)
                     done += 1
-                    progress(ProgressEvent("comparing row by row", done, len(jobs), "parts"))
+                    progress(ProgressEvent("row by row", done, len(jobs), "parts"))
         with self._raw(autocommit=True) as raw, self._clean(autocommit=True) as clean:
             for prover, its in zip(self._provers, seen, strict=True):
                 problems += uncounted(raw, clean, prover.table, pairs, its.raw, its.clean)

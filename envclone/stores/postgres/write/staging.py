@@ -80,7 +80,7 @@ def fill(
                     copy.write_row((tid, *after))
                     staged += 1
             done += len(batch)
-            progress(ProgressEvent(f"sanitize {table.address}", done, None, "rows"))
+            progress(ProgressEvent(table.address, done, None, "rows"))
     return staged
 
 

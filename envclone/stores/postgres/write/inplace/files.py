@@ -144,7 +144,7 @@ class _Leaf:
             if len(self._loose) >= _LOOSE_AT_ONCE:
                 self._append(self._loose)
                 self._loose = []
-            self._progress(ProgressEvent(f"sanitize {self._work.relation.name}", done.pages, total, "pages"))
+            self._progress(ProgressEvent(self._work.relation.name, done.pages, total, "pages"))
         return sorted(deferred, key=lambda extent: extent.first_block)
 
     def _toaster(self, stack: ExitStack) -> Toaster | None:
