@@ -9,11 +9,12 @@ Vowels of the Latin, Greek and Cyrillic scripts stand for vowels, so that a pseu
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 from unicodedata import category, is_normalized, normalize
 
-__all__ = ["ANY_ASCII", "MARKS", "Alphabet", "alphabet", "fold", "form", "is_mark", "unstable_alphabet"]
+__all__ = ["ANY_ASCII", "MARKS", "Alphabet", "alphabet", "fold", "form", "is_mark", "mark_codes", "unstable_alphabet"]
 
 _VOWELS = frozenset("aeiouæøаеиоуыэюяіїєαεηιουω")
 
@@ -55,14 +56,18 @@ def is_mark(char: str) -> bool:
     return char > "\u02ff" and category(char)[0] == "M"
 
 
+def mark_codes() -> Iterator[int]:
+    """The code points of all combining marks, in order."""
+    return (code for code in range(0x300, 0x20000) if not (char := chr(code)).isalnum() and category(char)[0] == "M")
+
+
 def _marks() -> str:
     ranges: list[list[int]] = []
-    for code in range(0x300, 0x20000):
-        if category(chr(code))[0] == "M":
-            if ranges and ranges[-1][1] == code - 1:
-                ranges[-1][1] = code
-            else:
-                ranges.append([code, code])
+    for code in mark_codes():
+        if ranges and ranges[-1][1] == code - 1:
+            ranges[-1][1] = code
+        else:
+            ranges.append([code, code])
     return "".join(f"{chr(a)}-{chr(b)}" if b > a else chr(a) for a, b in ranges)
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
-from unicodedata import category
 
 import numpy as np
 
-__all__ = ["JOINTS", "Runs", "cut", "joined", "letter_table", "lower"]
+from envclone.masking.letters import mark_codes
+
+__all__ = ["JOINTS", "Runs", "chars", "cut", "joined", "letter_table", "lower"]
 
 JOINTS = " _.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000"
 """What joins the parts of an identity as a blank does."""
@@ -20,7 +21,6 @@ _DIGITS = 7
 _WITHIN = 28
 """Characters that seven digits and what may separate them take at most."""
 _SPACE = 32
-_LAST_MARK = 0x20000
 _LAST_LETTER = 0x32400
 _PLANES = 0x110000
 
@@ -124,10 +124,15 @@ def _zones(codes: Any) -> list[tuple[int, int]]:
 
 
 @cache
+def chars() -> Any:
+    """Every code point as a text of one character, for what numpy tells of many at once; 0 is the empty text."""
+    return np.arange(_PLANES, dtype=np.uint32).view("U1")
+
+
+@cache
 def letter_table() -> Any:
     """For every code point whether it is a letter or a combining mark."""
     table = np.zeros(_PLANES, dtype=bool)
-    for code in range(_LAST_LETTER):
-        char = chr(code)
-        table[code] = char.isalpha() or (0x2FF < code < _LAST_MARK and category(char)[0] == "M")
+    table[:_LAST_LETTER] = np.char.isalpha(chars()[:_LAST_LETTER])
+    table[list(mark_codes())] = True
     return table

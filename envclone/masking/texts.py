@@ -16,7 +16,7 @@ from envclone.masking.lexicon import Lexicon
 from envclone.masking.names import all_names, given_names
 from envclone.masking.parts import ENDINGS
 from envclone.masking.patterns import Places, Span
-from envclone.masking.runs import JOINTS, Runs, letter_table, lower
+from envclone.masking.runs import JOINTS, Runs, chars, letter_table, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import SAID_OF_PERSONS
 
@@ -158,24 +158,23 @@ class _Words(Sequence[str]):
 @cache
 def _tables() -> tuple[Any, Any, Any]:
     """The class of every code point, what it is in lower case, and the same with a blank for what joins."""
+    strings = np.char
     classes = letter_table().astype(np.uint8) * np.uint8(kernels.LETTER)
     fold = np.arange(_PLANES, dtype=np.uint32)
-    for code in range(_LAST_CASED):
-        char = chr(code)
-        if char.isupper():
-            classes[code] |= kernels.UPPER
-        elif char.istitle():
-            classes[code] |= kernels.ODD
-        elif char.islower():
-            classes[code] |= kernels.LOWER
-        low = char.lower()
+    cased = chars()[:_LAST_CASED]
+    upper, title = strings.isupper(cased), strings.istitle(cased)
+    title &= ~upper
+    decimal = strings.isdecimal(cased)
+    classes[:_LAST_CASED][upper] |= kernels.UPPER
+    classes[:_LAST_CASED][title] |= kernels.ODD
+    classes[:_LAST_CASED][strings.islower(cased) & ~upper & ~title] |= kernels.LOWER
+    classes[:_LAST_CASED][decimal] |= kernels.ODD
+    classes[ord("0") : ord("9") + 1] ^= kernels.ODD | kernels.DIGIT
+    for code in np.flatnonzero(upper | title).tolist():
+        low = chr(code).lower()
         if len(low) == 1:
             fold[code] = ord(low)
-        if char.isdecimal():
-            classes[code] |= kernels.DIGIT if char.isascii() else kernels.ODD
-    for code in range(_PLANES):
-        if chr(code).isalnum():
-            classes[code] |= kernels.ALNUM
+    classes[strings.isalnum(chars())] |= kernels.ALNUM
     classes[[*map(ord, "0123456789abcdefABCDEF")]] |= kernels.HEX
     classes[_FAR:] |= np.where(classes[_FAR:] & kernels.LETTER, kernels.FAR, 0).astype(np.uint8)
     classes[_LONE.start : _LONE.stop] |= kernels.ODD
