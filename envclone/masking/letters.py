@@ -9,12 +9,12 @@ Vowels of the Latin, Greek and Cyrillic scripts stand for vowels, so that a pseu
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from typing import NamedTuple
 from unicodedata import category, is_normalized, normalize
 
-__all__ = ["ANY_ASCII", "MARKS", "Alphabet", "alphabet", "fold", "form", "is_mark", "mark_codes", "unstable_alphabet"]
+__all__ = ["ANY_ASCII", "MARKS", "Alphabet", "alphabet", "fold", "form", "is_mark", "mark_codes", "meet", "unstable_alphabet"]
 
 _VOWELS = frozenset("aeiouæøаеиоуыэюяіїєαεηιουω")
 
@@ -108,6 +108,13 @@ def alphabet(letter: str, marks: str = "", *, wide: bool = False) -> tuple[Alpha
     return _make(f"{whole.name}+{marks}", letters), odd
 
 
+def meet(chars: Iterable[str]) -> None:
+    """Make the alphabets of these letters now, so that copies of this process need not make them, each for itself."""
+    for folded in {fold(char)[0] for char in chars if char.isalpha()}:
+        alphabet(folded)
+        alphabet(folded, wide=True)
+
+
 @lru_cache(maxsize=1024)
 def unstable_alphabet(letter: str, marks: str) -> Alphabet:
     """The alphabet of a letter whose cluster is in no normalization form: the others of which that is true too."""
@@ -185,12 +192,21 @@ def _kept(traits: _Traits) -> tuple[object, ...]:
 
 
 def _members(traits: _Traits, *, wide: bool) -> str:
-    found = []
-    for code in range(traits.block[0], traits.block[1] + 1):
+    found = _block(traits.block)
+    if wide and traits.cased:
+        return "".join(sorted("".join(letters for its, letters in found.items() if _wide(its) == traits)))
+    return found.get(traits, "")
+
+
+@cache
+def _block(block: tuple[int, int]) -> dict[_Traits, str]:
+    """The letters of a block, in their order, by what they have in common."""
+    found: dict[_Traits, list[str]] = defaultdict(list)
+    for code in range(block[0], block[1] + 1):
         char = chr(code)
-        if char.isalpha() and not fold(char)[1] and _seen(char, wide=wide) == traits:
-            found.append(char)
-    return "".join(found)
+        if char.isalpha() and not fold(char)[1]:
+            found[_traits(char)].append(char)
+    return {traits: "".join(chars) for traits, chars in found.items()}
 
 
 def _seen(char: str, *, wide: bool) -> _Traits:

@@ -10,6 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+
 from envclone.errors import ConfigError, UnsafeError
 from envclone.keys import key_id
 from envclone.masking.constant import ConstantMask
@@ -18,6 +20,7 @@ from envclone.masking.forms import DocumentMask, in_form
 from envclone.masking.freetext import FreeText, Span
 from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import HOOKS, DomainSpec, flat, json_rules, kind_of, resolve, takes
+from envclone.masking.letters import meet
 from envclone.masking.makers import Makers
 from envclone.masking.nobody import Nobody
 from envclone.masking.simple import KeepMask
@@ -28,6 +31,8 @@ __all__ = ["MaskSet"]
 
 _SHORTEST_KEY = 16
 _HOOK_BATCH = 8192
+_FAR, _FOUR = 0xE3, 0xF0
+"""The first bytes in UTF-8 from U+3000 on, and of characters of four bytes."""
 _WORDS = "Anna went home. " * 200
 """A text that has free text make all that it needs."""
 _OF_NAMES = ("person", "email", "username")
@@ -72,6 +77,14 @@ class _HookMask:
         return out
 
 
+def _far(corpus: Corpus) -> list[str]:
+    """The characters of names in scripts whose alphabets take long to make: those of three bytes from U+3000 on."""
+    block, _ = corpus.packed("person")
+    leads = np.flatnonzero((block >= _FAR) & (block < _FOUR))
+    first, second, third = (block[leads + i].astype(np.uint32) for i in range(3))
+    return [*map(chr, np.unique((first & 15) << 12 | (second & 63) << 6 | third & 63).tolist())]
+
+
 class MaskSet:
     """The masks under one key (16 to 64 bytes); `corpus` holds whom free text is searched for."""
 
@@ -92,6 +105,7 @@ class MaskSet:
         self._whole = any(spec.consistency == "person" for spec in domains.values())
         self.nobody = nobody or Nobody()
         """Whose values stay as they are."""
+        meet(_far(self._corpus))
         self._makers = Makers(key, whole=self._whole, nobody=self.nobody)
         self._hooks = hooks
         self._net = net
