@@ -14,7 +14,18 @@ from functools import cache, lru_cache
 from typing import NamedTuple
 from unicodedata import category, is_normalized, normalize
 
-__all__ = ["ANY_ASCII", "MARKS", "Alphabet", "alphabet", "fold", "form", "is_mark", "mark_codes", "meet", "unstable_alphabet"]
+__all__ = [
+    "ANY_ASCII",
+    "MARKS",
+    "Alphabet",
+    "alphabet",
+    "fold",
+    "form",
+    "is_mark",
+    "mark_codes",
+    "meet",
+    "unstable_alphabet",
+]
 
 _VOWELS = frozenset("aeiouæøаеиоуыэюяіїєαεηιουω")
 
