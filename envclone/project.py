@@ -69,6 +69,12 @@ class Project:
         number, of = (self.stages.index(stage) + 1, len(self.stages)) if known else (0, 0)
         self.progress(ProgressEvent(stage, 0, stage=True, number=number, of=of))
 
+    def tell(self, part: str) -> None:
+        """Tell what the step that is under way does now."""
+        from envclone.models import ProgressEvent
+
+        self.progress(ProgressEvent(part, 0))
+
     @property
     def name(self) -> str:
         """The project's name: every record in the pool carries it."""

@@ -39,20 +39,35 @@ for _command in (drafts.new, drafts.show, drafts.edit):
 @click.option(
     "--timeout", type=click.FloatRange(0.1, 3600), default=60.0, show_default=True, help="Seconds that a step may take."
 )
+@click.option(
+    "--lock-timeout",
+    type=click.FloatRange(0.1, 3600),
+    default=5.0,
+    show_default=True,
+    help="Seconds that a step may wait for a lock.",
+)
 @json_option
 @click.pass_obj
 def record(
-    settings: Settings, bundle: str, role: str | None, allowed: tuple[str, ...], timeout: float, as_json: bool
+    settings: Settings,
+    bundle: str,
+    role: str | None,
+    allowed: tuple[str, ...],
+    timeout: float,
+    lock_timeout: float,
+    as_json: bool,
 ) -> None:
     """Run the steps of BUNDLE in production and write down what they return. Only what reads is run.
 
     Each statement is parsed, and what it calls is looked up in production's catalog; a step that does more than read,
-    or would run as a superuser, stops everything before anything runs (exit code 4).
+    or would run as a superuser, stops everything before anything runs (exit code 4). A step that waits for a lock says
+    whose it is; when it waits too long, nothing is recorded (exit code 8).
     """
     from envclone.incidents.terms import Terms
 
+    terms = Terms(seconds=timeout, lock_seconds=lock_timeout, allowed=frozenset(allowed))
     with settings.stack() as stack:
-        recorded = stack.record(absolute(bundle), Terms(seconds=timeout, allowed=frozenset(allowed)), role=role)
+        recorded = stack.record(absolute(bundle), terms, role=role)
 
     def text() -> None:
         for step in recorded.steps:

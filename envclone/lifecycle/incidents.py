@@ -6,6 +6,7 @@ import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -124,7 +125,8 @@ def record(project: Project, path: Path, terms: Terms | None = None, *, role: st
         raise UsageError(f"{path} is a masked bundle; record the raw one")
     if role is not None:
         incident = with_role(incident, role)
-    with _production(project, incident, terms or Terms()) as runners:
+    project.begin("running the steps in production")
+    with _production(project, incident, replace(terms or Terms(), waiting=project.tell)) as runners:
         recorded = run(incident, runners)
     recorded = recorded.model_copy(update={"signature": keys.sign(project.keys, seal.message(recorded)).hex()})
     files.save(recorded, path)

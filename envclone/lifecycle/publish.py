@@ -72,7 +72,8 @@ def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator
     pool = project.pool
     ident = image_id(project, raw, again=again)
     with pool.using("images", ident) as place:
-        with pool.lock(f"making.{ident}", timeout=3600, what=f"the making of the image {ident}"):
+        what = f"the making of the image {ident}"
+        with pool.lock(f"making.{ident}", timeout=3600, what=what, waiting=project.tell):
             if place.exists():
                 image = images.check(project, ident)
             else:

@@ -6,7 +6,7 @@ import datetime as dt
 import os
 import re
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -152,13 +152,21 @@ class Pool:
         return locks.owned_by_another(self._locks, locks.name_of(kind, id))
 
     @contextmanager
-    def lock(self, name: str, *, timeout: float = 0, what: str = "", shared: bool = False) -> Iterator[None]:
+    def lock(
+        self,
+        name: str,
+        *,
+        timeout: float = 0,
+        what: str = "",
+        shared: bool = False,
+        waiting: Callable[[str], None] | None = None,
+    ) -> Iterator[None]:
         """Hold a lock that guards no object but a deed, such as making an image that is not there yet.
 
-        `timeout` (s) is how long to wait for it, `what` what it guards, for the message. Raises BusyError naming the
-        process that holds it.
+        `timeout` (s) is how long to wait for it, `what` what it guards, for the message. `waiting` is told each second
+        for whom it waits. Raises BusyError naming the process that holds it.
         """
-        with locks.hold(self._locks, name, shared=shared, timeout=timeout, what=what):
+        with locks.hold(self._locks, name, shared=shared, timeout=timeout, what=what, waiting=waiting):
             yield
 
     @property

@@ -11,7 +11,7 @@ import fcntl
 import os
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -21,6 +21,8 @@ from envclone.errors import BusyError, UsageError
 __all__ = ["hold", "holder", "name_of", "owned_by_another", "try_exclusive"]
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9.-]{0,199}")
+_TOLD = 1.0
+"""Seconds after which a wait is told, and told again."""
 _PROBED = 0.25
 """Seconds that a lock is tried for at least: `gc` and `ls` take those they ask about for an instant."""
 
@@ -31,15 +33,26 @@ def name_of(kind: str, id: str) -> str:
 
 
 @contextmanager
-def hold(folder: Path, name: str, *, shared: bool, timeout: float = 0, what: str = "") -> Iterator[Path]:
+def hold(
+    folder: Path,
+    name: str,
+    *,
+    shared: bool,
+    timeout: float = 0,
+    what: str = "",
+    waiting: Callable[[str], None] | None = None,
+) -> Iterator[Path]:
     """Hold the lock `name`; gives its file. `timeout` (s) is how long to wait, `what` says what it guards.
+
+    `waiting` is told each second who holds it.
 
     Raises BusyError naming the process that holds it.
     """
     if not _NAME.fullmatch(name):
         raise UsageError(f"'{name}' is not a name of a lock")
     path = folder / f"{name}.lock"
-    deadline = time.monotonic() + max(timeout, _PROBED)
+    told = time.monotonic()
+    deadline = told + max(timeout, _PROBED)
     pause = 0.005
     with reported("cannot lock", path):
         while (descriptor := _take(path, shared=shared)) is None:
@@ -50,6 +63,9 @@ def hold(folder: Path, name: str, *, shared: bool, timeout: float = 0, what: str
                     hint=f"wait for it to end, or see what it does: ps -fp {pid}" if pid else "wait for it to end",
                     pid=pid,
                 )
+            if waiting is not None and time.monotonic() - told >= _TOLD:
+                told = time.monotonic()
+                waiting(f"waiting for process {holder(path) or 'unknown'}: {what or name}")
             time.sleep(pause)
             pause = min(pause * 1.5, 0.1)
     try:

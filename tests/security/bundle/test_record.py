@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 
-from envclone.errors import UnsafeError, UsageError
+from envclone.errors import BusyError, UnsafeError, UsageError
 from envclone.incidents.bundle import Incident, SqlStep
 from envclone.incidents.record import record
 from envclone.incidents.terms import Terms
@@ -467,8 +467,16 @@ def test_limits_of_time_and_size(shop: Shop) -> None:
     with pytest.raises(UsageError, match="or 32 MiB"):
         run(shop, step("SELECT repeat('x', 1000000) FROM generate_series(1, 1000)"))
     with shop.server.connect("shop") as conn, conn.transaction():
+        conn.execute("SET LOCAL application_name = 'a deployment'")
         conn.execute("LOCK TABLE people")
-        assert (run(shop, step("SELECT * FROM people"), terms=Terms(lock_seconds=0.2)).error or "").startswith("55P03")
+        told: list[str] = []
+        with pytest.raises(BusyError) as busy:
+            run(shop, step("SELECT * FROM people"), terms=Terms(lock_seconds=2, waiting=told.append))
+        holder = f"process {conn.info.backend_pid} (user postgres, a deployment, idle in transaction, since "
+        assert f"waited 2 s for a lock that {holder}" in busy.value.message and "people" not in busy.value.message
+        assert told and holder in told[0]
+        own = step("SELECT * FROM people", local={"lock_timeout": "100ms"})
+        assert (run(shop, own, terms=Terms(lock_seconds=2)).error or "").startswith("55P03")
     for unreadable in ("(repeat('[', 5000) || repeat(']', 5000))::json", "('[' || repeat('9', 6000) || ']')::jsonb"):
         with pytest.raises(UsageError, match="a value that cannot be read"):
             run(shop, step(f"SELECT {unreadable} FROM generate_series(1, 3)"))

@@ -154,3 +154,14 @@ def test_a_lock_file_goes_with_its_object_and_two_never_hold_one_name(pool: Pool
     assert len(most) == 360
     assert max(most) == 1
     assert os.listdir(pool.path / "locks") == []
+
+
+def test_who_waits_is_told_for_whom(pool: Pool) -> None:
+    told: list[str] = []
+    with (
+        pool.lock("making.x"),
+        pytest.raises(BusyError),
+        pool.lock("making.x", timeout=1.2, what="the making of x", waiting=told.append),
+    ):
+        pass
+    assert told == [f"waiting for process {os.getpid()}: the making of x"]

@@ -7,7 +7,7 @@ from contextlib import closing
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from envclone.errors import UnsafeError, UsageError
+from envclone.errors import BusyError, UnsafeError, UsageError
 from envclone.incidents.bundle import SqlStep, Step
 from envclone.incidents.terms import Terms
 from envclone.models import StepResult
@@ -17,6 +17,7 @@ from envclone.stores.postgres.steps.reading import known, roles
 from envclone.stores.postgres.steps.reading.catalog import Catalog
 from envclone.stores.postgres.steps.reading.grammar import Refused
 from envclone.stores.postgres.steps.reading.statement import of_statement
+from envclone.stores.postgres.steps.waiting import watched
 
 if TYPE_CHECKING:
     import psycopg
@@ -25,6 +26,7 @@ __all__ = ["ProductionRunner"]
 
 _LARGEST = {"work_mem": 1 << 20, "temp_buffers": 1 << 20, "hash_mem_multiplier": 8}
 """The most memory that a step may ask for, in kB, and how often; production's own settings stay."""
+_LOCKED = "55P03"
 _CURRENT = """
     SELECT s.name, s.setting::pg_catalog.float8, s.unit FROM pg_catalog.pg_settings s
     WHERE s.name OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.text[])
@@ -75,7 +77,8 @@ class ProductionRunner:
         """Run one SQL step in a read-only transaction and roll it back; its own failure is a result.
 
         Raises UnsafeError when it does more than read, or would run with rights over the server; UsageError for a
-        step of another kind, of a role that this login cannot have, or that returns too much; UnreachableError.
+        step of another kind, of a role that this login cannot have, or that returns too much; BusyError when it waited
+        for a lock longer than it may, which says nothing of what failed in production; UnreachableError.
         """
         sql_step = _sql(step)
         if problems := self.examine(sql_step):
@@ -86,13 +89,27 @@ class ProductionRunner:
             conn.execute("SET standard_conforming_strings = on")
             roles.still(conn, sql_step, role)
 
+            ours = False
+
             def before(session: psycopg.Connection[Any]) -> None:
-                self._bounded(session, sql_step)
+                nonlocal ours
+                ours = self._bounded(session, sql_step)
 
             def after(session: psycopg.Connection[Any]) -> None:
                 roles.still(session, sql_step, roles.taken_on(sql_step.settings) or role)
 
-            return execute(conn, sql_step, self._terms, before=before, after=after)
+            most = self._terms.lock_seconds
+            with watched(
+                conn.info.backend_pid, lambda: self._open(sql_step), self._terms.waiting, min(1.0, most / 4)
+            ) as wait:
+                result = execute(conn, sql_step, self._terms, before=before, after=after)
+        if ours and (result.error or "").startswith(_LOCKED):
+            raise BusyError(
+                f"the step '{step.id}' waited {most:g} s for a lock that {wait.holder or 'somebody'} holds in"
+                " production: nothing was recorded",
+                hint="let that transaction end, then record again; --lock-timeout waits longer",
+            )
+        return result
 
     def _open(self, step: SqlStep, pins: Mapping[str, str] | None = None) -> psycopg.Connection[Any]:
         from envclone.stores.postgres.snapshot.source import open_source
@@ -100,8 +117,12 @@ class ProductionRunner:
         database = step.database or self._database
         return open_source(self._dsn, pins=pins, **({"dbname": database} if database else {}))
 
-    def _bounded(self, conn: psycopg.Connection[Any], step: SqlStep) -> None:
-        """Limits for this transaction; shorter ones of production's or the step's own stay."""
+    def _bounded(self, conn: psycopg.Connection[Any], step: SqlStep) -> bool:
+        """Limits for this transaction; shorter ones of production's or the step's own stay.
+
+        Returns whether the limit of waiting for a lock is ours.
+        """
+        ours = False
         most = {
             "statement_timeout": int(self._terms.seconds * 1000),
             "lock_timeout": int(self._terms.lock_seconds * 1000),
@@ -111,12 +132,14 @@ class ProductionRunner:
         }
         for name, value, _ in conn.execute(_CURRENT, [list(most)]).fetchall():
             if not 0 < value <= most[name]:
+                ours = ours or name == "lock_timeout"
                 conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, f"{most[name]}ms"])
         asked = [name for name in _LARGEST if name in {one.lower() for one in (*step.settings, *step.local)}]
         for name, value, unit in conn.execute(_CURRENT, [asked]).fetchall():
             if value * (8 if unit == "8kB" else 1) > _LARGEST[name]:
                 most_of_it = f"{_LARGEST[name]}{'kB' if unit else ''}"
                 conn.execute("SELECT pg_catalog.set_config(%s, %s, true)", [name, most_of_it])
+        return ours
 
 
 def _sql(step: Step) -> SqlStep:
