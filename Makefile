@@ -17,7 +17,8 @@ demo: $(STAMP)   ## the story, end to end, on real engines
 
 test: $(STAMP)   ## lint, types and every test
 	@sh .ci/system test
-	@$(MAKE) --no-print-directory lint
+	@ENVCLONE_BOUNDSCHECK=1 $(BIN)/python -m envclone.compiled & \
+		$(MAKE) --no-print-directory lint && wait $$!
 	$(BIN)/pytest $(WORKERS)
 
 check: lint      ## lint, types, unit tests and fakes: two minutes, no engine, no root

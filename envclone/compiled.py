@@ -26,7 +26,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Loop", "available", "kernel", "lean", "prepare", "reason"]
+__all__ = ["Loop", "available", "frozen", "kernel", "late", "lean", "prepare", "reason"]
 
 _PACKAGE = Path(__file__).parent
 _MARK = "from envclone.compiled import"
@@ -97,8 +97,27 @@ def prepare(say: Callable[[str], None]) -> None:
         room = importlib.import_module(".".join(path.relative_to(_PACKAGE.parent).with_suffix("").parts))
         if hasattr(room, "warm"):
             room.warm()
-    complete.touch()
+    if complete.exists():
+        complete.touch()
+    else:
+        complete.write_text("".join(f"{name}\n" for name in _kept(_place())))
     _clear(_place())
+
+
+def late() -> list[str]:
+    """The forms of kernels that were compiled after `prepare` had run: somebody waited for each of them."""
+    complete = _place() / _COMPLETE
+    return sorted(set(_kept(_place())) - set(complete.read_text().split("\n"))) if complete.exists() else []
+
+
+def frozen(array: Any) -> Any:
+    """A view of an array that cannot be written to: for a kernel, of the same type as an array over bytes.
+
+    A kernel is compiled once more for each type, and arrays that can be written to are another one.
+    """
+    view = array.view()
+    view.flags.writeable = False
+    return view
 
 
 class Loop:
@@ -168,6 +187,11 @@ def _place() -> Path:
         except OSError:
             continue
     return Path(tempfile.mkdtemp(prefix="envclone-loops-"))
+
+
+def _kept(place: Path) -> list[str]:
+    """What is compiled: a name for each kernel and form."""
+    return sorted(path.relative_to(place).as_posix() for path in place.rglob("*.nbc"))
 
 
 def _clear(place: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from envclone import compiled
 from tests.support import leftovers
 
 DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
@@ -33,6 +34,9 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """The run fails when it leaves a process, a mount, a container or a lock of the accounts behind."""
     if hasattr(session.config, "workerinput"):
         return  # only the process that ends last can tell
+    if found := compiled.late():
+        print("\ncompiled while somebody waited, add them to warm():\n  " + "\n  ".join(found))
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
     if found := leftovers.lasting():
         print("\nleft behind by these tests:\n  " + "\n  ".join(found))
         session.exitstatus = pytest.ExitCode.TESTS_FAILED

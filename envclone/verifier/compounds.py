@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envclone.compiled import available
+from envclone.compiled import available, frozen
 from envclone.verifier.loose import Texts, text_of
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
@@ -90,6 +90,7 @@ class Compounds:
     def _names(self) -> tuple[Any, Any]:
         """Hashes of names in one word, and the number of the name that tells."""
         block, bounds = self._parts.packed()
+        block = frozen(block)
         starts, ends = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
         count = len(starts)
         hashed, powers = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
@@ -116,7 +117,7 @@ class Compounds:
         counts = np.bincount(sizes, minlength=2)
         chance = counts / 10.0 ** np.arange(len(counts))
         taken = (sizes >= _CERTAIN) | (signs & (chance[sizes] < _RARE))
-        block = block[np.repeat(taken, sizes)]
+        block = frozen(block[np.repeat(taken, sizes)])
         owners, sizes = owners[taken], sizes[taken]
         self._lengths = np.zeros(max(2, len(counts)), np.bool_)
         self._lengths[sizes] = True

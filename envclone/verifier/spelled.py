@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import available
+from envclone.compiled import available, frozen
 from envclone.masking.blocks import blocks
 from envclone.masking.decoders import DEPTH, View, views
 from envclone.masking.escapes import firsts, pieces, spelled_parts
@@ -112,7 +112,7 @@ def _once(level: Readings) -> Iterator[Readings]:
     from envclone.verifier import unpacking
 
     marks = np.zeros(len(level), np.uint8)
-    unpacking.sift(level.data, level.starts, level.ends, firsts(), marks)
+    unpacking.sift(frozen(level.data), level.starts, level.ends, firsts(), marks)
     yield from _unpacked(level, raw=False)
     spelled = np.flatnonzero(marks & unpacking.SPELLED)
     found = [(int(level.owners[spelled[i]]), text) for i, text in _read([level[i] for i in spelled.tolist()])]
@@ -147,7 +147,9 @@ def _unpacked(packed: Readings, *, raw: bool) -> Iterator[Readings]:
     out, cuts, state = _buffer(), np.empty((_CUTS, 3), np.int64), np.zeros(2, np.int64)
     first = 0
     while first < len(packed):
-        after = int(unpacking.unpack(packed.data, packed.starts, packed.ends, first, raw, room, out, cuts, state))
+        after = int(
+            unpacking.unpack(frozen(packed.data), packed.starts, packed.ends, first, raw, room, out, cuts, state)
+        )
         if after == first:  # one value that holds much
             out, cuts = np.empty(4 * len(out), np.uint8), np.empty((4 * len(cuts), 3), np.int64)
             continue

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import lean
+from envclone.compiled import frozen, lean
 
 __all__ = ["below", "cycle", "draws", "shuffle", "warm"]
 
@@ -166,4 +166,4 @@ def warm() -> None:
     row = np.array([2, 2, 2, 0, 1, 1], np.uint64)
     cycle(_1, _1, row)
     shuffle(np.zeros(2, np.uint32), np.zeros(2, np.int64), np.zeros(2, np.uint16))
-    draws(row[4:6], np.zeros(3, np.uint64), np.zeros(4, np.uint64))
+    draws(row[4:6], frozen(np.zeros(3, np.uint64)), np.zeros(4, np.uint64))

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envclone.compiled import lean
+from envclone.compiled import frozen, lean
 from envclone.masking.kernels import texts
 from envclone.masking.kernels.texts import (
     ALNUM,
@@ -259,7 +259,7 @@ def judge(
 def no_spellings() -> Spellings:
     """No spellings."""
     none = np.zeros(1, np.int32)
-    return Spellings(np.zeros(0, np.uint32), none, none, none, none)
+    return Spellings(frozen(np.zeros(0, np.uint32)), none, none, none, none)
 
 
 def warm() -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from envclone.compiled import lean
+from envclone.compiled import frozen, lean
 
 __all__ = [
     "ADDRESS_4",
@@ -517,7 +517,7 @@ def warm() -> None:
     """Run every kernel of this room once."""
     words = nothing()
     places, numbers = np.array([0, 1], np.int64), np.zeros(2, np.uint64)
-    hashes(np.zeros(2, np.uint32), places, places + 1, numbers)
+    hashes(frozen(np.zeros(2, np.uint32)), places, places + 1, numbers)
     enter(numbers[:1], np.ones(1, np.uint16), np.zeros(1, np.int32), *words[:4])
     classes, fold = np.zeros(_ASCII, np.uint8), np.zeros(_ASCII, np.uint32)
     for codes in (np.frombuffer(b"ab", np.uint8), np.frombuffer(b"a\0\0\0b\0\0\0", np.uint32)):

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import lean
+from envclone.compiled import frozen, lean
 
 __all__ = ["among", "enter", "warm"]
 
@@ -53,6 +53,6 @@ def among(codes: Any, starts: Any, stops: Any, table: Any, found: Any) -> Any:
 def warm() -> None:
     """Run every kernel of this room once."""
     places, table, found = np.array([0, 1], np.int64), np.zeros(8, np.uint64), np.zeros(2, np.bool_)
-    enter(np.zeros(2, np.uint32), places, places + 1, table)
+    enter(frozen(np.zeros(2, np.uint32)), places, places + 1, table)
     for codes in (np.frombuffer(b"ab", np.uint8), np.frombuffer(b"a\0\0\0b\0\0\0", np.uint32)):
         among(codes, places, places + 1, table, found)

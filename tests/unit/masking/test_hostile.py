@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from envclone.compiled import frozen
 from envclone.errors import UnsafeError
 from envclone.masking import escapes
 from envclone.masking.corpus import Corpus
@@ -161,10 +162,13 @@ def test_loops_stay_within_their_arrays(kind: Any) -> None:
     classes[48:123] |= text_kernels.ALNUM
     words, row = (
         text_kernels.nothing(),
-        Spellings(*(np.array(n, np.int32) for n in ([97, 45, 101], [0, 9], [0, 3], [1], [1]))),
+        Spellings(
+            frozen(np.array([97, 45, 101], np.uint32)),
+            *(np.array(n, np.int32) for n in ([0, 9], [0, 3], [1], [1])),
+        ),
     )
     known = [np.array([n], t) for n, t in ((0, np.uint64), (text_kernels.SPELLED | 1, np.uint16), (1, np.int32))]
-    letter = np.array([97], np.uint32)
+    letter = frozen(np.array([97], np.uint32))
     text_kernels.hashes(letter, np.zeros(1, np.int64), np.ones(1, np.int64), known[0])
     text_kernels.enter(*known, *words[:4])
     asked = np.full(300, spelled_kernels.SIGN, np.uint8)
@@ -174,6 +178,7 @@ def test_loops_stay_within_their_arrays(kind: Any) -> None:
             codes = draw.choice([0, 10, 32, 45, 46, 48, 57, 58, 64, 65, 97, 101, 122, 223, 255], size).astype(kind)
             if kind is np.uint32 and size and draw.random() < 0.2:
                 codes[int(draw.integers(size))] = draw.choice([299, 300, 0x10FFFF, 0xFFFFFFFF])
+            codes = frozen(codes)
             found = text_kernels.room_for(size)
             if draw.random() < 0.3:  # too little room is said, not written past
                 found = found._replace(told=found.told[:1], places=found.places[:1])

@@ -17,6 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envclone.compiled import frozen
 from envclone.masking.decoders import views
 from envclone.masking.escapes import firsts
 from envclone.verifier import spelled, unpacking
@@ -157,7 +158,7 @@ def test_no_loop_reads_or_writes_where_nothing_is(size: int) -> None:
     )
     for alphabet in alphabets:
         for _ in range(50):
-            data = np.array(rng.choices([*alphabet], k=size), np.uint8)
+            data = frozen(np.array(rng.choices([*alphabet], k=size), np.uint8))
             starts, ends = np.array([0, size // 2], np.int64), np.array([size // 2, size], np.int64)
             marks, state = np.zeros(2, np.uint8), np.zeros(2, np.int64)
             unpacking.sift(data, starts, ends, firsts(), marks)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import kernel
+from envclone.compiled import frozen, kernel
 
 __all__ = ["DERIVED", "KEPT", "MASKED", "NOBODY", "STRUCTURE", "UNDECODED", "claim_chunks", "claim_rows", "warm"]
 
@@ -159,6 +159,7 @@ def warm() -> None:
     """Run the kernels once."""
     flat, one = np.zeros(64, np.uint8), np.zeros(1, np.int64)
     flat[22] = 24
+    flat = frozen(flat)
     no, owner = np.zeros(1, np.bool_), np.zeros(64, np.uint8)
     size = np.full(1, 32, np.int64)
     claim_rows(flat, one, size, no, one, one + 1, np.zeros(1, np.uint8), owner, np.zeros((1, 2), np.int64))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import kernel
+from envclone.compiled import frozen, kernel
 
 __all__ = ["claim_entries", "warm"]
 
@@ -90,4 +90,4 @@ def warm() -> None:
     flat, one = np.zeros(64, np.uint8), np.zeros(1, np.int64)
     keys = np.zeros((1, 1, 3), np.int64)
     places = np.array([[0, 8, 16, 16]], np.int64)
-    claim_entries(flat, places, one, one + 4, one + 4, one.astype(np.uint8), flat.copy(), keys)
+    claim_entries(frozen(flat), places, one, one + 4, one + 4, one.astype(np.uint8), flat.copy(), keys)
