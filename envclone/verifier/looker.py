@@ -388,7 +388,7 @@ class Looker:
         for address, column in self._columns.items():
             if column.leaks() and column.example is not None:
                 number, row = column.example
-                known = self._findings.originals[number]
+                known = self._findings.originals[self._numbers.original(number)]
                 one = _Seen(len(column.seen), True, [row] if row else [])
                 what = f"different numbers of the kind {known.kind} ({column.expected:.3g} by chance)"
                 self._report(address, known.address, known.kind, what, one)

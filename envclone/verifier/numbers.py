@@ -8,13 +8,19 @@ count seen is held to a Poisson distribution of that mean.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from importlib import import_module
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from envclone.masking.phone import national_number
+from envclone.compiled import available
+from envclone.masking.number_batches import code_table
+from envclone.masking.phone import calling_codes, national_number
+from envclone.packed import TextBlock
 from envclone.verifier.kept import tail
 from envclone.verifier.originals import Originals
 
@@ -25,6 +31,7 @@ CHANCE = 1e-4
 _KINDS = frozenset(("phone", "card", "national_id"))
 _FEWEST, _MOST = 7, 18
 _AROUND = 10_000
+_AT_ONCE = 1 << 18
 _LENGTHS = np.array([10**digits for digits in range(_FEWEST - 1, _MOST + 1)], np.int64)
 
 
@@ -35,7 +42,7 @@ class NumberTally:
     seen: set[int] = field(default_factory=set)
     expected: float = 0.0
     example: tuple[int, str] | None = None
-    """One of them: the number of its original, and its row."""
+    """One of them, and its row."""
 
     def merge(self, other: NumberTally) -> None:
         """Take in what was counted elsewhere."""
@@ -52,28 +59,30 @@ class Numbers:
     """The numbers of masked fields by their digits, whatever their spelling."""
 
     def __init__(self, originals: Originals) -> None:
-        found: dict[int, int] = {}
-        for number, value in originals.of_kinds(_KINDS):
-            for digits in {_digits(value), national_number(value)}:
-                if _FEWEST <= len(digits.lstrip("0")) <= _MOST:
-                    found.setdefault(int(digits), number)
-        order = sorted(found)
-        self._numbers = np.array(order, np.int64)
-        self._originals = [found[number] for number in order]
+        self._held = originals
+        numbers = np.concatenate([np.zeros(0, np.int64), *(found.ravel() for _, found in _all(originals))])
+        numbers.sort()
+        first = np.searchsorted(numbers, 0)  # what is out of bounds stands before it
+        numbers = numbers[first:]
+        self._numbers = numbers[np.diff(numbers, prepend=-1) != 0]
+        del numbers
         self._around, self._counts = np.unique(self._numbers // _AROUND, return_counts=True)
         spans = np.diff(np.searchsorted(self._numbers, _LENGTHS))
         self._shares = np.concatenate((spans / np.diff(_LENGTHS), [0.0]))
 
+    def original(self, number: int) -> int:
+        """The first original with a number that was counted."""
+        return next(
+            int(originals[np.flatnonzero((found == number).any(axis=1))[0]])
+            for originals, found in _all(self._held)
+            if (found == number).any()
+        )
+
     def count(self, values: Sequence[Any], tally: NumberTally) -> tuple[int, int] | None:
-        """Count a batch of a column; returns the number of an original with its place in the batch when it has one."""
+        """Count a batch of a column; returns a number that an original has, with its place in the batch."""
         if not len(self._numbers):
             return None
-        places: dict[int, int] = {}
-        for place, value in enumerate(values):
-            number = _number(value)
-            if number is not None:
-                places.setdefault(number, place)
-        numbers = np.sort(np.fromiter(places, np.int64, len(places)))
+        numbers, places = _column(values)
         if not len(numbers):
             return None
         at = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
@@ -84,7 +93,56 @@ class Numbers:
         tally.expected += float(np.maximum(self._shares[length], beside).sum())
         found = numbers[hit].tolist()
         tally.seen.update(found)
-        return (self._originals[int(at[hit][0])], places[found[0]]) if found else None
+        return (found[0], int(places[hit][0])) if found else None
+
+
+def _all(originals: Originals) -> Iterator[tuple[Any, Any]]:
+    """Some originals at a time: their numbers, and of each the number of its digits and its national number."""
+    if not available():
+        known = list(originals.of_kinds(_KINDS))
+        both = [(_within(_digits(value)), _within(national_number(value))) for _, value in known]
+        yield np.array([number for number, _ in known], np.int64), np.array(both, np.int64).reshape(-1, 2)
+        return
+    block, bounds = originals.packed()
+    block.flags.writeable = False
+    every, codes, room = originals.numbers_of(_KINDS), code_table(calling_codes()), _loops().room()
+    for first in range(0, len(every), _AT_ONCE):
+        numbers = every[first : first + _AT_ONCE]
+        found, odd = np.zeros((len(numbers), 2), np.int64), np.zeros(len(numbers), np.bool_)
+        starts, stops = bounds[numbers].astype(np.int64), bounds[numbers + 1].astype(np.int64)
+        _loops().dialled(block, starts, stops, codes, room, found, odd)
+        for i in np.flatnonzero(odd).tolist():
+            value = originals.value(int(numbers[i]))
+            found[i] = _within(_digits(value)), _within(national_number(value))
+        yield numbers, found
+
+
+def _column(values: Sequence[Any]) -> tuple[Any, Any]:
+    """The different numbers of a batch, ascending, and the first place of each."""
+    if isinstance(values, TextBlock) and available():
+        found = np.zeros(len(values), np.int64)
+        _loops().whole(np.frombuffer(values.block, np.uint8), found)
+        there = np.flatnonzero(found >= 0)
+        numbers, firsts = np.unique(found[there], return_index=True)
+        return numbers, there[firsts]
+    places: dict[int, int] = {}
+    for place, value in enumerate(values):
+        number = _number(value)
+        if number is not None:
+            places.setdefault(number, place)
+    numbers = np.sort(np.fromiter(places, np.int64, len(places)))
+    return numbers, np.array([places[number] for number in numbers.tolist()], np.int64)
+
+
+def _within(digits: str) -> int:
+    """The number that some digits write, -1 when it is out of bounds."""
+    return int(digits) if _FEWEST <= len(digits.lstrip("0")) <= _MOST else -1
+
+
+@cache
+def _loops() -> ModuleType:
+    """The compiled loops, loaded when they are first needed."""
+    return import_module("envclone.masking.kernels.dialled")
 
 
 def _number(value: Any) -> int | None:

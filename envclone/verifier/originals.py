@@ -143,11 +143,14 @@ class Originals:
         wanted = [at for at, source in enumerate(self._known) if source.kind in kinds and source.strong]
         return np.flatnonzero(np.isin(np.array(self._source_of, np.uint16), wanted))
 
+    def numbers_of(self, kinds: Collection[str]) -> Any:
+        """The numbers of those of some kinds (int64), ascending."""
+        wanted = [at for at, source in enumerate(self._known) if source.kind in kinds]
+        return np.flatnonzero(np.isin(np.array(self._source_of, np.uint16), wanted))
+
     def of_kinds(self, kinds: Collection[str]) -> Iterator[tuple[int, str]]:
         """Those of some kinds: number, value."""
-        wanted = [at for at, source in enumerate(self._known) if source.kind in kinds]
-        sources = np.array(self._source_of, np.uint16)
-        for number in np.flatnonzero(np.isin(sources, wanted)).tolist():
+        for number in self.numbers_of(kinds).tolist():
             yield number, self._values[number]
 
     def items(self) -> Iterator[tuple[int, str, Original]]:

@@ -22,6 +22,7 @@ __all__ = [
     "nationals",
     "other_addresses",
     "parts",
+    "prefix",
 ]
 __all__ += ["is_title", "room", "telling", "trim", "warm"]
 
@@ -85,7 +86,7 @@ def trim(block: Any, starts: Any, stops: Any, plain: Any, longest: Any) -> Any:
 
 
 @lean
-def _kept(digits: Any, size: Any, plus: Any, codes: Any) -> Any:
+def prefix(digits: Any, size: Any, plus: Any, codes: Any) -> Any:
     """How many digits stand before the national number."""
     kept = np.int64(0)
     if plus:
@@ -126,7 +127,7 @@ def nationals(block: Any, starts: Any, stops: Any, codes: Any, digits: Any, out:
         odd[i] = unclear
         if unclear or size == 0:
             continue
-        kept = _kept(digits, size, plus, codes)
+        kept = prefix(digits, size, plus, codes)
         if size - kept >= _LONG_NUMBER:
             for k in range(size - kept):
                 out[start + k] = np.uint8(_0 + np.int64(digits[kept + k]))

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
+from envclone.packed import TextBlock
+from envclone.verifier import numbers as module
 from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
 
@@ -69,3 +72,66 @@ def test_an_example_says_which_and_where() -> None:
     found = KNOWN.count(["1", "7", *digits(SSNS[:1])], NumberTally())
     assert found is not None and found[1] == 2
     assert Numbers(Originals()).count(["1234567"], NumberTally()) is None
+
+
+ODD = [
+    *(
+        "+49 (0) 30 1234567",
+        "0049 30 1234567",
+        "001 555 123 4567",
+        "1-555-123-4567",
+        "8 (495) 123-45-67",
+        "555-0100 x 22",
+    ),
+    *("555-0100 22 Durchwahl 7", "tel +49 30 1234567", "+tel 49 30 1234567", "#5551234", "5551234#12", "Ext 5551234"),
+    *("AB1234567", "DE 12-345-678", "12 345 678 Z", "000000000001234567", "123456789012345678", "1234567890123456789"),
+    *(
+        "12345678901234567890123456789012",
+        "0" * 40 + "1234567",
+        "٠١٢٣٤٥٦٧٨",
+        "tél 030 1234567",
+        "+",
+        "",
+        "none",
+        "+1234567",
+    ),
+    *(
+        "00",
+        "0",
+        "0 0",
+        "999999",
+        "1000000",
+        "1,234,567",
+        "555-0100; 555-0101",
+        "01 2345 678\n",
+        "18005550100",
+        "(+)1 555 0100",
+    ),
+]
+
+
+def test_loops_read_numbers_as_python_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = ODD + ["".join(DRAW.choices("0123456789 +-()/x#,aZ.", k=DRAW.randrange(1, 24))) for _ in range(3000)]
+    originals = Originals()
+    originals.add("people.phone", "phone", texts)
+    originals.seal()
+    every = list(module._all(originals))
+    monkeypatch.setattr(module, "available", lambda: False)
+    ((known, found),) = module._all(originals)
+    assert np.concatenate([one for one, _ in every]).tolist() == known.tolist()
+    assert np.concatenate([one for _, one in every]).tolist() == found.tolist()
+
+
+def test_a_packed_column_is_counted_as_a_list() -> None:
+    texts = ["", "1234567", "1234567.0", "1234567.00", "1234567.05", ".0", "7", "01234567", "123456789012345678"]
+    texts += ["1234567890123456789", "99999999999999999999", "-1234567", "1234567.", "x1234567", "7654321", "1000000"]
+    block = TextBlock("\0".join(texts).encode(), np.zeros(len(texts), np.bool_))
+    for one, other in zip(module._column(block), module._column(texts), strict=True):
+        assert one.tolist() == other.tolist()
+    assert not len(module._column(TextBlock(b"", np.zeros(0, np.bool_)))[0])
+
+
+def test_an_original_is_found_by_its_number() -> None:
+    for value in (PHONES[7], SSNS[9], CARDS[1]):
+        number = int(digits([value])[0])
+        assert KNOWN._held.value(KNOWN.original(number)) == value
