@@ -208,6 +208,49 @@ def test_a_row_that_is_taken_for_dead_is_missed(server: Production, monkeypatch:
     assert [f"{whose} server sees {ROWS} rows" in one for whose, one in zip(WHOSE, problems, strict=True)] == [True] * 2
 
 
+LONG = """CREATE TABLE long (id int PRIMARY KEY, name text, plain text, packed text);
+  ALTER TABLE long ALTER plain SET STORAGE EXTERNAL;
+  INSERT INTO long SELECT i, '{name}', {plain}, {packed} FROM (SELECT i, repeat(md5(i::text), 100) AS plain,
+    concat(repeat('a', 999), repeat((SELECT string_agg(md5((i * k)::text), '' ORDER BY k)
+      FROM generate_series(1, 100) AS k), 2)) AS packed
+    FROM generate_series(1, 300) AS i) AS one ORDER BY i"""
+
+
+@pytest.mark.parametrize("changed", ["", "plain", "packed"])
+def test_values_in_toast_tables_are_compared_in_the_files(
+    server: Production, monkeypatch: pytest.MonkeyPatch, changed: str
+) -> None:
+    asked = []
+    ask = beside.columns
+    monkeypatch.setattr(beside, "columns", lambda *args: [asked.append(args[1].name), ask(*args)][1])
+    monkeypatch.setattr(compare, "examine", lambda *args, twice: beside.examine(*args))
+    one, two = (
+        {"name": "qz", "plain": "plain", "packed": "packed"},
+        {"name": "zq", "plain": "plain", "packed": "packed"},
+    )
+    if changed:
+        two[changed] = f"CASE i WHEN 200 THEN concat(left({changed}, -1), '!') ELSE {changed} END"
+    rules = {f"public.long.{name}": FieldRule(f"public.long.{name}", FieldKind.TEXT, "keep") for name in ("id", *one)}
+    rules["public.long.name"] = FieldRule("public.long.name", FieldKind.TEXT, "person")
+    try:
+        for name, made in (("one", one), ("two", two)):
+            server.create_database(name)
+            server.execute(LONG.format(**made), name)
+        sizes = server.execute("SELECT min(pg_column_size(packed)), max(pg_column_size(packed)) FROM long", "one")[0]
+        assert sizes[0] > 2040 and sizes[1] < 6400  # outside, and compressed
+        raw, clean = (
+            PostgresSession(desk.connector(server, name), "main", name, server.data.parent) for name in ("one", "two")
+        )
+        seen = Seen()
+        found = raw.compare(clean, StorePlan("main", rules), Backwards(), {"public.long"}, seen, lambda event: None)
+        assert bool(found.problems) == bool(changed)
+        assert seen.counts["public.long.plain"] == seen.counts["public.long.packed"] == 300
+        assert changed or not asked
+    finally:
+        for name in ("one", "two"):
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
 WHOSE = ("production's", "the clone's")
 STORED = "public.stored"
 COLUMNS = {

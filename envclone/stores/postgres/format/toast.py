@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import mmap
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -113,6 +113,47 @@ class Chunks:
             )
         return data
 
+    def gather(self, values: npt.NDArray[np.int64], sizes: npt.NDArray[np.int64], out: Any, first: int) -> Any:
+        """Write what the chunks of many values hold into `out`, from `first` on, one value behind the other.
+
+        Returns where each begins and ends there. `sizes` are those that the pointers say; raises UnsafeError when the
+        chunks of one are others. `out` has room for all of them.
+        """
+        from envclone.stores.postgres.format import outside  # late: it waits for the compiler
+
+        index = self._index
+        low = np.searchsorted(index.value, values.astype(np.uint32), "left")
+        counts = np.searchsorted(index.value, values.astype(np.uint32), "right") - low
+        before = np.cumsum(counts) - counts
+        within = np.arange(int(counts.sum())) - np.repeat(before, counts)
+        chunks = np.repeat(low, counts) + within
+        lengths = index.length[chunks].astype(np.int64)
+        bounds = np.concatenate(([0], np.cumsum(lengths)))
+        wrong = bounds[before + counts] - bounds[before] != sizes
+        out_of_turn = np.flatnonzero(index.sequence[chunks] != within)
+        wrong[np.searchsorted(before, out_of_turn, "right") - 1] = True
+        if wrong.any():
+            raise UnsafeError(
+                f"the chunks of TOAST value {int(values[wrong][0])} are not those that its row asks for",
+                hint="check production with pg_amcheck, and take a new snapshot",
+            )
+        files, starts = np.divmod(index.place[chunks], self._segment_bytes)
+        at = bounds[:-1] + first
+        for some in _stretches(files, bounds):
+            opened = self.maps[int(files[some.start])]
+            assert opened is not None  # a chunk was found in it
+            source = np.frombuffer(opened, np.uint8)
+            source.flags.writeable = False
+            bad = outside.copy(source, starts[some], lengths[some], out, at[some])
+            del source
+            opened.madvise(mmap.MADV_DONTNEED)  # what was copied need not stay mapped
+            if bad >= 0:
+                raise UnsafeError(
+                    f"a chunk of {self.files[0].name} runs over the end of its file",
+                    hint="check production with pg_amcheck, and take a new snapshot",
+                )
+        return bounds[before] + first, bounds[before + counts] + first
+
     def sizes(self, chunk_size: int) -> dict[str, npt.NDArray[np.int64]]:
         """Each value's `id`, in order, and its `size` in bytes: -1 where chunks are missing, doubled or cut short."""
         index = self._index
@@ -163,6 +204,19 @@ class Chunks:
         )
 
 
+def _stretches(files: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> Iterator[slice]:
+    """Successive chunks of one file, as many at a time as are mapped together."""
+    first, count = 0, len(files)
+    while first < count:
+        last = int(np.searchsorted(bounds, bounds[first] + _MAPPED, "right")) - 1
+        other = np.flatnonzero(files[first : max(last, first + 1)] != files[first])
+        end = first + int(other[0]) if len(other) else max(last, first + 1)
+        yield slice(first, end)
+        first = end
+
+
+_MAPPED = 16 * 2**20
+"""Bytes of chunks that are mapped together."""
 _CHUNK = np.dtype([("value", "<u4"), ("sequence", "<u4"), ("place", "<i8"), ("length", "<u2"), ("number", "<u2")])
 
 

@@ -1,7 +1,7 @@
 """One relation's rows in the files of both clones, page beside page: servers are asked only for what files cannot tell.
 
-A kept value must be the same bytes at the same address, a masked one what the mask makes. Values in a TOAST table,
-types that nothing here reads and bytes that differ though the values may not are the servers' to say, by the column.
+A kept value must be the same bytes at the same address, in a TOAST table too, a masked one what the mask makes. Types
+that nothing here reads and bytes that differ though the values may not are the servers' to say, by the column.
 """
 
 from __future__ import annotations
@@ -165,10 +165,10 @@ class _Range:
         open_ = []
         for column in self._prover.kept:
             i = self._numbers[column.name]
-            if self._twice or kernels.unlike(
-                *(a.flat, a.starts[i], a.ends[i], a.forms[i]), *(b.flat, b.starts[i], b.ends[i], b.forms[i]), sure
-            ):
+            outside = self._twice or a.outside(i) or b.outside(i)
+            if outside or kernels.unlike(*a.stored(i), *b.stored(i), sure):
                 open_.append(column)
+            b.release()
         if not open_:
             return 0
         hashed = server_hash(open_, False)

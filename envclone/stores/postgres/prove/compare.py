@@ -96,6 +96,10 @@ class _Comparison:
         self._stack = ExitStack()
 
     def run(self, progress: Progress) -> Compared:
+        with ExitStack() as held:
+            return self._run(progress, held)
+
+    def _run(self, progress: Progress, held: ExitStack) -> Compared:
         problems: list[str] = []
         with self._raw(autocommit=True) as raw, self._clean(autocommit=True) as clean:
             ours, theirs = ({t.address: t for t in read_tables(conn)} for conn in (raw, clean))
@@ -103,7 +107,7 @@ class _Comparison:
             problems += [f"{a} is only in the raw data" for a in sorted(ours.keys() - theirs.keys())]
             jobs: list[_Job] = []
             both = sorted(ours.keys() & theirs.keys())
-            pairs = pairs_of([(ours[a], theirs[a]) for a in both if a in self._placed], *self._sides)
+            pairs = pairs_of([(ours[a], theirs[a]) for a in both if a in self._placed], *self._sides, held)
             for address in both:
                 table, other = ours[address], theirs[address]
                 if _form(table) != _form(other):

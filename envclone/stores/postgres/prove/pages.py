@@ -16,6 +16,7 @@ from envclone.stores.postgres.catalog.layout import Relation
 from envclone.stores.postgres.format import printed, rows, varlena
 from envclone.stores.postgres.format.page import Items, normal_items
 from envclone.stores.postgres.format.segments import segment_of, segments
+from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.format.visibility import Transactions, dead
 from envclone.stores.postgres.write.inplace.codecs import codec_for
@@ -30,6 +31,10 @@ _PRINTED: Mapping[str, Any] = {
 }
 """The kernels that print values of fixed length."""
 
+_HEADER, _SIZE_BITS = 4, 0x3FFFFFFF
+
+Stored = tuple[Any, Any, Any, Any]
+"""Bytes, and where each value begins and ends in them, and its form."""
 Values = TextBlock | list[Any]
 """A column's values, as its kind promises them."""
 
@@ -57,13 +62,17 @@ def reader(attribute: Attribute, *, as_bytes: bool = False) -> Reader | None:
 
 @dataclass(frozen=True, slots=True)
 class Heap:
-    """A relation in a data directory; sizes are in bytes and pages as the server was built."""
+    """A relation in a data directory; sizes are in bytes and pages as the server was built.
+
+    Values in its TOAST table are read where `toast` has that open.
+    """
 
     data: Path
     relation: Relation
     page_size: int
     segment_pages: int
     transactions: Transactions
+    toast: Chunks | None = None
 
     def pages(self) -> int:
         """How many pages it has."""
@@ -85,14 +94,15 @@ class Heap:
         pages = np.frombuffer(data, np.uint8).reshape(-1, self.page_size)
         items = normal_items(pages, self.relation.path)
         items = items.only(~dead(pages, items, self.transactions))
-        return Rows(self.relation, pages, items, first)
+        return Rows(self.relation, pages, items, first, self.toast)
 
 
 class Rows:
     """Rows that can be seen in some pages, the first of which is the relation's page `first`, in their order."""
 
-    def __init__(self, relation: Relation, pages: Any, items: Items, first: int) -> None:
-        self._relation, self._items, self._first = relation, items, first
+    def __init__(self, relation: Relation, pages: Any, items: Items, first: int, toast: Chunks | None = None) -> None:
+        self._relation, self._items, self._first, self._toast = relation, items, first, toast
+        self._stored: dict[int, Stored] = {}
         self.flat = pages.reshape(-1)
         count = len(items)
         attributes = relation.attributes
@@ -126,38 +136,82 @@ class Rows:
         """Those at some places, ascending."""
         new = object.__new__(Rows)
         new._relation, new._first, new.flat = self._relation, self._first, self.flat
+        new._toast, new._stored = self._toast, {}
         new._items = self._items.only(chosen)
         new.starts, new.ends, new.forms = (a[:, chosen] for a in (self.starts, self.ends, self.forms))
         return new
 
     def outside(self, index: int) -> bool:
-        """Whether a value of the column is in the TOAST table."""
-        return bool((self.forms[index] == rows.EXTERNAL).any())
+        """Whether a value of the column is in a TOAST table that is not read here."""
+        out = self.forms[index] == rows.EXTERNAL
+        if not out.any():
+            return False
+        return self._toast is None or bool((self._pointers(index)[:, 3] != self._relation.toast).any())
+
+    def stored(self, index: int) -> Stored:
+        """Where a column's values stand, none of which is `outside`: those of the TOAST table behind the pages."""
+        if index not in self._stored:
+            self._stored[index] = self._gathered(index)
+        return self._stored[index]
+
+    def release(self) -> None:
+        """Keep no values of the TOAST table any more; they can be read again."""
+        self._stored.clear()
+
+    def _gathered(self, index: int) -> Stored:
+        starts, ends, forms = self.starts[index], self.ends[index], self.forms[index]
+        out = forms == rows.EXTERNAL
+        if not out.any():
+            return self.flat, starts, ends, forms
+        assert self._toast is not None
+        pointers = self._pointers(index)
+        raw, sizes = pointers[:, 0] - _HEADER, pointers[:, 1] & _SIZE_BITS
+        flat = np.empty(len(self.flat) + int(sizes.sum()), np.uint8)
+        flat[: len(self.flat)] = self.flat
+        starts, ends, forms = starts.copy(), ends.copy(), forms.copy()
+        starts[out], ends[out] = self._toast.gather(pointers[:, 2], sizes, flat, len(self.flat))
+        packed = sizes < raw
+        forms[out] = np.where(packed, rows.COMPRESSED, rows.LONG)
+        for start, size in zip(starts[out][packed].tolist(), raw[packed].tolist(), strict=True):
+            if int.from_bytes(flat[start : start + _HEADER].tobytes(), "little") & _SIZE_BITS != size:
+                raise UnsafeError(
+                    f"a row of {self._relation.name} points at a value of another size",
+                    hint="check production with pg_amcheck, and take a new snapshot",
+                )
+        flat.flags.writeable = False
+        return flat, starts, ends, forms
+
+    def _pointers(self, index: int) -> Any:
+        """Of each value of the column in a TOAST table: size with a header, stored size and method, value, table."""
+        starts = self.starts[index][self.forms[index] == rows.EXTERNAL]
+        return self.flat[starts[:, None] + np.arange(16)].view("<u4").astype(np.int64)
 
     def values(self, index: int, how: Reader) -> Values:
         """A column's values, none of which is `outside`."""
-        starts, ends, forms = self.starts[index], self.ends[index], self.forms[index]
-        if how.pack is not None and not (forms == rows.COMPRESSED).any():
-            packed = self._packed(starts, ends, forms, how.pack)
+        stored = self.stored(index)
+        if how.pack is not None and not (stored[3] == rows.COMPRESSED).any():
+            packed = self._packed(stored, how.pack)
             if packed is not None:
                 return packed
-        return [self._value(i, starts, ends, forms, how) for i in range(len(self))]
+        return [self._value(i, stored, how) for i in range(len(self))]
 
     def value(self, index: int, row: int, how: Reader) -> Any:
         """One value, which is not `outside`."""
-        return self._value(row, self.starts[index], self.ends[index], self.forms[index], how)
+        return self._value(row, self.stored(index), how)
 
-    def _value(self, row: int, starts: Any, ends: Any, forms: Any, how: Reader) -> Any:
+    def _value(self, row: int, stored: Stored, how: Reader) -> Any:
+        flat, starts, ends, forms = stored
         form = forms[row]
         if form == rows.ABSENT:
             return None
-        body = self.flat[starts[row] : ends[row]].tobytes()
+        body = flat[starts[row] : ends[row]].tobytes()
         return how.decode(varlena.expand(body) if form == rows.COMPRESSED else body)
 
-    def _packed(self, starts: Any, ends: Any, forms: Any, kernel: Any) -> TextBlock | None:
+    def _packed(self, stored: Stored, kernel: Any) -> TextBlock | None:
+        flat, starts, ends, forms = stored
         room = int((ends - starts).sum()) + len(self) if kernel is rows.gather else printed.WIDEST * len(self)
         block = np.empty(room + 1, np.uint8)
-        size = int(kernel(self.flat, starts, ends, forms, block))
+        size = int(kernel(flat, starts, ends, forms, block))
         if size < 0:
             return None
         try:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from psycopg import sql
 from envclone.compiled import available
 from envclone.stores.postgres.catalog.layout import read_heaps
 from envclone.stores.postgres.catalog.tables import Leaf, Table
+from envclone.stores.postgres.format.toast import Chunks
+from envclone.stores.postgres.format.visibility import Transactions
 from envclone.stores.postgres.prove.pages import Heap
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.server import control
 
-__all__ = ["Connect", "Pair", "Side", "pairs_of", "uncounted"]
+__all__ = ["Connect", "Pair", "Side", "heaps_of", "pairs_of", "uncounted"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -49,17 +52,21 @@ class Pair:
                 yield first, min(last, first + step)
 
 
-def pairs_of(tables: Sequence[tuple[Table, Table]], raw: Side, clean: Side) -> dict[int, Pair]:
+def pairs_of(tables: Sequence[tuple[Table, Table]], raw: Side, clean: Side, held: ExitStack) -> dict[int, Pair]:
     """The relations of tables, each as production and the clone have it, by their oids in production.
 
     Of a table all are told or none: a heap of the same columns on both sides, no rows of which lack a value on disk.
+    Their TOAST tables stay open as long as `held` does.
     """
     if not tables or not available():
         return {}
-    ours, theirs = (
-        _heaps(side, [leaf.oid for pair in tables for leaf in pair[which].leaves])
-        for which, side in enumerate((raw, clean))
-    )
+    with ThreadPoolExecutor(2) as pool:  # most of it is done without Python's lock
+        ours, theirs = pool.map(
+            lambda which: heaps_of(
+                (raw, clean)[which], [leaf.oid for pair in tables for leaf in pair[which].leaves], held
+            ),
+            (0, 1),
+        )
     found: dict[int, Pair] = {}
     for table, other in tables:
         there = {(leaf.schema, leaf.name): leaf.oid for leaf in other.leaves}
@@ -97,19 +104,37 @@ def _readable(table: Table, other: Table, pair: Pair) -> bool:
     )
 
 
-def _heaps(side: Side, oids: Sequence[int]) -> dict[int, Heap]:
-    """Relations in a clone's files, all of which its server has written; none where it does not keep texts as UTF-8."""
+def heaps_of(side: Side, oids: Sequence[int], held: ExitStack) -> dict[int, Heap]:
+    """Relations in a clone's files, all of which its server has written; none where it does not keep texts as UTF-8.
+
+    Their TOAST tables stay open as long as `held` does.
+    """
     with side.connect(autocommit=True, login=Login.OPERATOR) as conn:
         if conn.info.parameter_status("server_encoding") != "UTF8":
             return {}
         conn.execute("CHECKPOINT")
         found = read_heaps(conn, oids)
+        toasts = read_heaps(conn, [relation.toast for relation in found.values() if relation.toast])
     known = control.read(side.data)
     transactions = control.transactions(side.data)
+    size, segment_pages = known.block_size, known.relation_segment_blocks
     return {
-        oid: Heap(side.data, relation, known.block_size, known.relation_segment_blocks, transactions)
+        oid: Heap(
+            side.data,
+            relation,
+            size,
+            segment_pages,
+            transactions,
+            _chunks(side.data / toasts[relation.toast].path, size, segment_pages, transactions, held)
+            if relation.toast in toasts
+            else None,
+        )
         for oid, relation in found.items()
     }
+
+
+def _chunks(path: Path, page_size: int, segment_pages: int, transactions: Transactions, held: ExitStack) -> Chunks:
+    return held.enter_context(Chunks(path, page_size, segment_pages, transactions=transactions))
 
 
 def _count(conn: Connection, leaf: Leaf) -> int:

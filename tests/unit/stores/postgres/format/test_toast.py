@@ -1,0 +1,55 @@
+"""Many values of a TOAST table at once, from a file that is written here."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from envclone.errors import UnsafeError
+from envclone.stores.postgres.format.toast import Chunks
+
+_PAGE = 8192
+_FROZEN = 0x0B00
+
+
+def _page(chunks: list[tuple[int, int, bytes]]) -> bytes:
+    page = bytearray(_PAGE)
+    upper = _PAGE
+    for number, (value, sequence, data) in enumerate(chunks):
+        row = struct.pack("<IIIHHHHHBx", 2, 0, 0, 0, 0, number + 1, 3, _FROZEN, 24)
+        row += struct.pack("<IiI", value, sequence, (len(data) + 4) << 2) + data
+        upper -= len(row) + -len(row) % 8
+        page[upper : upper + len(row)] = row
+        struct.pack_into("<I", page, 24 + 4 * number, upper | 1 << 15 | len(row) << 17)
+    struct.pack_into("<HHHH", page, 12, 24 + 4 * len(chunks), upper, _PAGE, _PAGE | 4)
+    return bytes(page)
+
+
+@pytest.fixture
+def chunks(tmp_path: Path) -> Iterator[Chunks]:
+    pages = [[(7, 1, b"b" * 500), (9, 0, b"nine")], [(7, 0, b"a" * 1996), (5, 1, b"after a gap")]]
+    (tmp_path / "100").write_bytes(_page(pages[0]))
+    (tmp_path / "100.1").write_bytes(_page(pages[1]))
+    with Chunks(tmp_path / "100", _PAGE, 1) as opened:
+        yield opened
+
+
+def test_values_stand_one_behind_the_other(chunks: Chunks) -> None:
+    out = np.zeros(2510, np.uint8)
+    starts, ends = chunks.gather(np.array([9, 7, 9]), np.array([4, 2496, 4]), out, 3)
+    assert [out[a:b].tobytes() for a, b in zip(starts, ends, strict=True)] == [
+        b"nine",
+        b"a" * 1996 + b"b" * 500,
+        b"nine",
+    ]
+    assert out[:3].tobytes() == bytes(3)
+
+
+@pytest.mark.parametrize(("value", "size"), [(7, 2495), (9, 5), (8, 1), (5, 11), (10, 1)])
+def test_another_size_a_gap_or_no_chunk_is_refused(chunks: Chunks, value: int, size: int) -> None:
+    with pytest.raises(UnsafeError, match=f"TOAST value {value}"):
+        chunks.gather(np.array([9, value, 9]), np.array([4, size, 4]), np.zeros(5000, np.uint8), 0)
