@@ -173,8 +173,11 @@ class Project:
 
     def log(self, action: str, details: Mapping[str, Any]) -> None:
         """Add an event to the pool's audit log, under this project's name."""
+        import logging
+
         from envclone.pool import audit
 
+        logging.getLogger("envclone").info("%s %s", action, " ".join(map(str, details.values())))
         audit.append(self.audit_log, action, {"project": self.name, **details}, self.audit_mirror)
 
     @property

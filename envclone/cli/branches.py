@@ -111,7 +111,7 @@ def psql(settings: Settings, name: str, store: str | None, arguments: tuple[str,
     from envclone.endpoints import variables
     from envclone.stores.postgres.server import engine
 
-    with settings.stack(show_progress=False) as stack:
+    with settings.stack() as stack:
         one = stack.start(name)
         stack.touch(name)
     candidates = {key: end for key, end in one.endpoints.items() if end.kind == "postgres" and store in (None, key)}

@@ -60,6 +60,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "verify": Listed("images:verify", "Make every check of an image again."),
         "attestation": Listed("images:attestation", "Show what is attested of an image, and what is not."),
         "audit": Listed("audit:audit", "Show the pool's log, check that nobody changed it."),
+        "log": Listed("log:log", "List what ran in the pool, show what one run did."),
         "gc": Listed("branches:gc", "Remove expired branches and what nobody needs."),
     },
     "Help": {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from envclone.config.stack import LoadedStack
 
-__all__ = ["branches", "completion", "environments", "images", "incidents"]
+__all__ = ["branches", "completion", "environments", "images", "incidents", "runs"]
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -90,7 +90,16 @@ def _images(file: str | None, pool: str | None) -> Iterable[tuple[str, str]]:
     return [(one.id, f"of {one.raw.environment}") for one in open_stack(file, pool=pool).images()]
 
 
+def _runs(file: str | None, pool: str | None) -> Iterable[tuple[str, str]]:
+    from envclone.api import open_stack
+    from envclone.pool import runs
+
+    folder = open_stack(file, pool=pool).project.pool.path_of("logs", "")
+    return [(one.id, one.ended or "did not end") for one in runs.listed(folder)]
+
+
 environments = _completes(_environments)
 branches = _completes(_branches)
 images = _completes(_images)
 incidents = _completes(_incidents)
+runs = _completes(_runs)

@@ -6,8 +6,8 @@ import datetime as dt
 import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 
     from envclone.api import Stack
     from envclone.config.stack import LoadedStack
-    from envclone.models import StoreSnapshot
+    from envclone.models import ProgressEvent, StoreSnapshot
+    from envclone.pool import Pool
     from envclone.pool.catalog import Flaw
     from envclone.protocols import Progress
 
@@ -44,17 +45,43 @@ class Settings:
         from envclone.cli.progress import reporting
 
         context = click.get_current_context()
-        command = context.command_path.partition(" ")[2]
+        command = _called(context)
         with reporting(command, wanted and not self.quiet, as_json=bool(context.params.get("as_json"))) as progress:
             yield progress
+
+    @contextmanager
+    def recorded(self, pool: Pool, progress: Progress) -> Iterator[Progress]:
+        """A log of this run in the pool; what is told of its progress goes on to `progress`, and into the log."""
+        context = click.get_current_context()
+        command = _called(context)
+        if command in _LOOKING:
+            yield progress
+            return
+        from envclone.pool.runs import recorded
+
+        with recorded(pool.path_of("logs", ""), command, " ".join([command, *_shown(context)])) as logger:
+            last = ""
+
+            def tell(event: ProgressEvent) -> None:
+                nonlocal last
+                if event.stage or event.step != last:
+                    number = f"step {event.number} of {event.of}: " if event.of else ""
+                    logger.info("%s", f"{number}{event.step}" if event.stage else f"  {event.step}")
+                    last = event.step
+                progress(event)
+
+            yield tell
 
     @contextmanager
     def stack(self, *, show_progress: bool = True) -> Iterator[Stack]:
         """The stack file and its pool, and progress on standard error."""
         from envclone.api import open_stack
 
-        with self.progress(show_progress) as progress:
+        with self.progress(show_progress) as progress, ExitStack() as held:
             stack = open_stack(self.stack_file, pool=self.pool, progress=progress)
+            if show_progress:
+                told = held.enter_context(self.recorded(stack.project.pool, progress))
+                stack = replace(stack, project=replace(stack.project, progress=told))
             try:
                 yield stack
             finally:
@@ -67,6 +94,37 @@ class Settings:
         from envclone.config.load import load
 
         return load(Path(self.stack_file) if self.stack_file else find(Path.cwd()))
+
+
+_LOOKING = frozenset(("ls", "show", "env", "images", "attestation", "audit log", "audit verify", "hooks list"))
+"""Commands that change nothing and have no log."""
+_NAMES = frozenset(("environment", "name", "names", "image", "incident_id", "branch_name", "runtime"))
+"""Parameters whose values a log may hold: names of things in the stack file and in the pool."""
+
+
+def _called(context: click.Context) -> str:
+    """The command's name, with its group's before it."""
+    words: list[str] = []
+    one: click.Context | None = context
+    while one is not None and one.parent is not None:
+        words.insert(0, one.info_name or "")
+        one = one.parent
+    return " ".join(words)
+
+
+def _shown(context: click.Context) -> Iterator[str]:
+    """The command line as a log may hold it: of other options than names only that they were given."""
+    from click.core import ParameterSource
+
+    for one in context.command.params:
+        value = context.params.get(one.name or "")
+        if context.get_parameter_source(one.name or "") is not ParameterSource.COMMANDLINE:
+            continue
+        said = list(value) if isinstance(value, tuple) else [value]
+        if isinstance(one, click.Option):
+            yield max(one.opts, key=len)
+            said = said if one.name in _NAMES else []
+        yield from (str(word) if one.name in _NAMES else "…" for word in said)
 
 
 def json_option(command: F) -> F:

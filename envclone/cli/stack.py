@@ -62,12 +62,12 @@ def _from_production(
 ) -> None:
     from envclone.api import begin
     from envclone.config.beginning import beginning
+    from envclone.pool import Pool, default_path
 
     start = beginning(project, environment, source, qdrant, os.environ)
-    with settings.progress() as progress:
-        done = begin(
-            path, start, environment, pool=absolute(settings.pool) if settings.pool else None, progress=progress
-        )
+    place = absolute(settings.pool) if settings.pool else default_path()
+    with settings.progress() as progress, settings.recorded(Pool.open(place), progress) as told:
+        done = begin(path, start, environment, pool=place, progress=told)
     undecided = list(done.undecided)
     document = {
         "path": str(path),
