@@ -62,7 +62,7 @@ class Accounted:
     `path` is relative to the store's directory. The pieces of a file add up to its size, or it enters no image.
     `undecoded` are stretches (offset in the file, length) that are searched as they are: all bytes counted as such, and
     others that the adapter wants to have searched besides. What one holds decompressed or put together is given as
-    `values`.
+    `values`. `name` says in words what the file is, such as `index public.people_at_idx (spgist)`; '' for its path.
     """
 
     path: str
@@ -70,3 +70,4 @@ class Accounted:
     values: Sequence[Values] = ()
     undecoded: Sequence[tuple[int, int]] = ()
     flaws: Sequence[Flaw] = field(default=())
+    name: str = ""

@@ -29,6 +29,8 @@ __all__ = ["Account", "at_boundary"]
 _AT_ONCE = 4 * 2**20
 """Bytes of an undecoded stretch that are searched together; chunks overlap by the longest value."""
 _LONGEST = 64 * 2**10
+_NAMED = 20
+"""Files whose bytes are not decoded that the figures name, those with the most first."""
 _FEW_DIGITS = 12
 """Digits of an identity that a whole number does not hold by chance."""
 _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff\uf900-\ufaff]")
@@ -46,18 +48,19 @@ class Account:
         self._store, self._directory, self._findings = store, directory, findings
         self._search = findings.search or LooseSearch(findings.originals)
         self._pieces: dict[str, Counter[ByteClass]] = defaultdict(Counter)
+        self._undecoded: Counter[str] = Counter()
         self._raw: list[tuple[str, int, int]] = []
         self._clear()
 
     def _clear(self) -> None:
-        self._entered: list[tuple[str, Mapping[ByteClass, int], Sequence[tuple[int, int]]]] = []
+        self._entered: list[tuple[str, str, Mapping[ByteClass, int], Sequence[tuple[int, int]]]] = []
         self._leaks: dict[_Leak, tuple[int, list[str], str]] = {}
         self._flaws: list[Flaw] = []
         self._values = self._chances = 0
 
     def enter(self, piece: Accounted) -> None:
         """Count a piece; search its values."""
-        self._entered.append((piece.path, piece.classes, piece.undecoded))
+        self._entered.append((piece.path, piece.name, piece.classes, piece.undecoded))
         self._flaws += piece.flaws
         for values in piece.values:
             self._look(values)
@@ -97,9 +100,11 @@ class Account:
     def take(self, found: Any) -> None:
         """Take in what was entered."""
         entered, leaks, flaws, values, chances = found
-        for path, classes, undecoded in entered:
+        for path, name, classes, undecoded in entered:
             if path:
                 self._pieces[path].update(classes)
+            if classes.get(ByteClass.UNDECODED):
+                self._undecoded[name or path] += classes[ByteClass.UNDECODED]
             self._raw += [(path, offset, length) for offset, length in undecoded]
         for leak, (count, examples, context) in leaks.items():
             for at in examples or [""]:
@@ -140,6 +145,7 @@ class Account:
             "files": len(self._pieces),
             "bytes": sum(totals.values()),
             "classes": {one.value: totals[one] for one in ByteClass},
+            "not_decoded": dict(self._undecoded.most_common(_NAMED)),
             "values_searched": self._values,
             "coincidences": self._chances,
             **searched,

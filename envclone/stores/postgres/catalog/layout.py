@@ -36,7 +36,7 @@ FILE = "layout.json"
 """The file beside `data/` that holds the layout."""
 
 FIRST_NORMAL_OID = 16384
-_VERSION = 3
+_VERSION = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,8 @@ class Relation:
     oid of an index's table or 0. Tables, materialized views and indexes have `attributes`, in the order of their
     numbers, dropped ones included. `address` is that of the user's table, for a partition its root's; '' for others.
     An index has `keys`, the numbers of its table's columns by its own (0 for an expression), and `uses`, the numbers of
-    all columns that it is made from.
+    all columns that it is made from. One of gist, spgist or brin has `support`, per key column the function of its
+    operator class that says what is stored (`gtsvector_compress`, `spg_text_config`, `brin_minmax_opcinfo`), or ''.
     """
 
     oid: int
@@ -61,6 +62,7 @@ class Relation:
     address: str = ""
     keys: tuple[int, ...] = ()
     uses: tuple[int, ...] = ()
+    support: tuple[str, ...] = ()
 
     @property
     def heap(self) -> bool:
@@ -168,6 +170,7 @@ def load(directory: Path) -> Layout:
                         "attributes": tuple(_attribute(a) for a in r["attributes"]),
                         "keys": tuple(r["keys"]),
                         "uses": tuple(r["uses"]),
+                        "support": tuple(r["support"]),
                     }
                 )
                 for r in d["relations"]
@@ -201,7 +204,7 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
                AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid AND d.refobjsubid OPERATOR(pg_catalog.>) 0"""
     ):
         uses.setdefault(index, set()).add(column)
-    attributes = _attributes(conn)
+    attributes, support = _attributes(conn), _support(conn)
     for oid, name, kind, access, path, toast, table, keys in conn.execute(
         """SELECT c.oid::pg_catalog.int8, pg_catalog.concat_ws('.', n.nspname, c.relname),
              c.relkind, coalesce(m.amname, ''),
@@ -222,7 +225,29 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
             *(oid, name, kind, access, path, toast, table, tuple(attributes.get(oid, ())), addresses.get(oid, "")),
             numbers,
             tuple(sorted(uses.get(oid, set()) | set(numbers) - {0})),
+            support.get(oid, ()),
         )
+
+
+def _support(conn: Connection) -> dict[int, tuple[str, ...]]:
+    """Per index whose access method leaves it to operator classes what is stored: the functions that say so."""
+    found: dict[int, list[str]] = {}
+    for oid, function in conn.execute(
+        """SELECT i.indexrelid::pg_catalog.int8, coalesce(p.proname, '')
+           FROM pg_catalog.pg_index i
+           JOIN pg_catalog.pg_class x ON x.oid OPERATOR(pg_catalog.=) i.indexrelid
+           JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) x.relam
+           CROSS JOIN LATERAL pg_catalog.unnest(i.indclass::pg_catalog.oid[]) WITH ORDINALITY k (class, place)
+           JOIN pg_catalog.pg_opclass c ON c.oid OPERATOR(pg_catalog.=) k.class
+           LEFT JOIN pg_catalog.pg_amproc a ON a.amprocfamily OPERATOR(pg_catalog.=) c.opcfamily
+             AND a.amproclefttype OPERATOR(pg_catalog.=) c.opcintype
+             AND a.amprocrighttype OPERATOR(pg_catalog.=) c.opcintype
+             AND a.amprocnum OPERATOR(pg_catalog.=) (CASE m.amname WHEN 'gist' THEN 3 ELSE 1 END)
+           LEFT JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) a.amproc::pg_catalog.oid
+           WHERE m.amname OPERATOR(pg_catalog.=) ANY ('{gist,spgist,brin}') ORDER BY i.indexrelid, k.place"""
+    ):
+        found.setdefault(oid, []).append(function)
+    return {oid: tuple(functions) for oid, functions in found.items()}
 
 
 def read_heaps(conn: Connection, oids: Collection[int]) -> dict[int, Relation]:

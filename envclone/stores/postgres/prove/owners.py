@@ -59,7 +59,7 @@ def piece(
     undecoded = [(offset, owner.size)] if raw else []
     if counts[ByteClass.UNDECODED] and not raw:
         undecoded = [(offset + a, b - a) for a, b in runs(_widened(owner == claims.UNDECODED))]
-    return Accounted(named(directory, path), counts, values, undecoded, flaws)
+    return Accounted(named(directory, path), counts, values, undecoded, flaws, place)
 
 
 def named(directory: Path, path: Path) -> str:
