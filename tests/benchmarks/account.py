@@ -23,14 +23,15 @@ _ANYBODY = "'Wolfhard Quenzelmann' || chr(97 + i % 26) || chr(97 + i / 26 % 26)"
 EVERY_INDEX = f"""
 CREATE EXTENSION vector;
 CREATE TABLE every (
-    id int PRIMARY KEY, name text, tags text[], doc jsonb, words tsvector, span int4range, days daterange, marks int4multirange,
-    net inet, at point, around box, round circle, shape polygon, born date, e vector(24), h halfvec(24), s sparsevec(90),
-    bits bit(64), plain text, wide bigint
+    id int PRIMARY KEY, name text, tags text[], doc jsonb, words tsvector, span int4range, days daterange,
+    marks int4multirange, net inet, at point, around box, round circle, shape polygon, born date, e vector(24),
+    h halfvec(24), s sparsevec(90), bits bit(64), plain text, wide bigint
 );
-INSERT INTO every SELECT i, {_ANYBODY}, ARRAY['a' || i % 9, 'b'], jsonb_build_object('n', i), to_tsvector('simple', 'w' || i),
-    int4range(i, i + 5), daterange(date '2020-01-01' + i % 900, date '2023-01-01'), int4multirange(int4range(i, i + 2)),
-    ('10.' || i % 200 || '.' || i % 13 || '.' || i % 251)::inet, point(i % 97, i % 89), box(point(i, i), point(i + 1, i + 3)),
-    circle(point(i % 50, i), 2), polygon(box(point(i, i), point(i + 1, i + 3))), date '1960-01-01' + i,
+INSERT INTO every SELECT i, {_ANYBODY}, ARRAY['a' || i % 9, 'b'], jsonb_build_object('n', i),
+    to_tsvector('simple', 'w' || i), int4range(i, i + 5), daterange(date '2020-01-01' + i % 900, date '2023-01-01'),
+    int4multirange(int4range(i, i + 2)), ('10.' || i % 200 || '.' || i % 13 || '.' || i % 251)::inet,
+    point(i % 97, i % 89), box(point(i, i), point(i + 1, i + 3)), circle(point(i % 50, i), 2),
+    polygon(box(point(i, i), point(i + 1, i + 3))), date '1960-01-01' + i,
     (SELECT array_agg(sin(i * 7.13 + k)) FROM generate_series(1, 24) k)::vector,
     (SELECT array_agg(sin(i * 3.13 + k)) FROM generate_series(1, 24) k)::halfvec,
     ('{{' || i % 80 + 1 || ':0.5}}/90')::sparsevec, ('x' || substr(md5(i::text), 1, 16))::bit(64),
@@ -57,8 +58,8 @@ CREATE INDEX ON every USING spgist (at kd_point_ops);
 CREATE INDEX ON every USING spgist (around);
 CREATE INDEX ON every USING spgist (shape);
 CREATE INDEX ON every USING brin (id, name, net inet_inclusion_ops, span);
-CREATE INDEX ON every USING brin (wide int8_minmax_multi_ops, born date_bloom_ops(n_distinct_per_range = 100), name text_bloom_ops(n_distinct_per_range = 100))
-    WITH (pages_per_range = 4);
+CREATE INDEX ON every USING brin (wide int8_minmax_multi_ops, born date_bloom_ops(n_distinct_per_range = 100),
+    name text_bloom_ops(n_distinct_per_range = 100)) WITH (pages_per_range = 4);
 CREATE INDEX ON every USING hnsw (e vector_l2_ops);
 CREATE INDEX ON every USING hnsw (h halfvec_cosine_ops);
 CREATE INDEX ON every USING hnsw (s sparsevec_l2_ops);
@@ -134,7 +135,9 @@ def main() -> int:
         name: demo() if name == "demo" else measure(name, **sizes.get(name, {})) for name in options.database or names
     }
     print(json.dumps(found, indent=None if options.json else 2))
-    shares = [one["share_not_decoded"] for stores in found.values() if "refused" not in stores for one in stores.values()]
+    shares = [
+        one["share_not_decoded"] for stores in found.values() if "refused" not in stores for one in stores.values()
+    ]
     return int(any("refused" in stores for stores in found.values()) or max(shares, default=0) >= _BAR)
 
 

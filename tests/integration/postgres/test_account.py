@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import struct
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,15 +35,20 @@ SCHEMA = f"""
 CREATE EXTENSION vector;
 CREATE TABLE people (
     flag bool, big int8, id int PRIMARY KEY, name text, tags text[], doc jsonb,
-    words tsvector GENERATED ALWAYS AS (to_tsvector('simple', name)) STORED, letter text, e vector(8)
+    words tsvector GENERATED ALWAYS AS (to_tsvector('simple', name)) STORED, letter text, e vector(8),
+    code text, seen inet, span int4range, days datemultirange, at point, around box, shape polygon, size numrange
 );
 ALTER TABLE people ALTER letter SET STORAGE EXTERNAL, ALTER name SET STATISTICS 4;
-INSERT INTO people (flag, big, id, name, tags, doc, letter, e)
+INSERT INTO people (flag, big, id, name, tags, doc, letter, e, code, seen, span, days, at, around, shape, size)
     SELECT true, i, i, 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20),
     ARRAY['Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20), 'x'],
     jsonb_build_object('who', 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20)),
-    repeat('nothing to see here, ', 150), array_fill(i / 1000.0, ARRAY[8])::vector
-    FROM generate_series(1, {ROWS}) i;
+    repeat('nothing to see here, ', 150), array_fill(i / 1000.0, ARRAY[8])::vector,
+    'Anselm Grotewohl ' || there || '/' || md5(there::text), ('10.1.' || there % 7 || '.' || there % 250)::inet,
+    int4range(there, there + 3), datemultirange(daterange(date '1961-01-01' + there, date '1961-02-03' + there)),
+    point(there % 31, there), box(point(there, there), point(there + 1, there + 2)),
+    polygon(box(point(there, 1), point(1, there))), numrange(there + 0.5, NULL)
+    FROM (SELECT i, CASE WHEN i % 10 > 0 THEN i END AS there FROM generate_series(1, {ROWS}) i) s;
 DELETE FROM people WHERE id > {ROWS - 20};
 CREATE INDEX people_name ON people (name);
 CREATE INDEX people_lower ON people (lower(name));
@@ -51,7 +57,22 @@ CREATE INDEX people_tags ON people USING gin (tags);
 CREATE INDEX people_doc ON people USING gin (doc);
 CREATE INDEX people_words ON people USING gin (words);
 CREATE INDEX people_e ON people USING hnsw (e vector_l2_ops);
-CREATE INDEX people_brin ON people USING brin (id);
+CREATE INDEX people_lists ON people USING ivfflat (e vector_l2_ops) WITH (lists = 3);
+CREATE INDEX people_gist ON people USING gist (seen inet_ops, span, words) INCLUDE (code);
+CREATE INDEX people_days ON people USING gist (days);
+CREATE INDEX people_at ON people USING gist (at, around, shape);
+CREATE INDEX people_spelled ON people USING spgist (code) INCLUDE (id, letter);
+CREATE INDEX people_spell_name ON people USING spgist (name);
+CREATE INDEX people_seen ON people USING spgist (seen);
+CREATE INDEX people_span ON people USING spgist (span);
+CREATE INDEX people_size ON people USING spgist (size);
+CREATE INDEX people_quad ON people USING spgist (at);
+CREATE INDEX people_kd ON people USING spgist (at kd_point_ops);
+CREATE INDEX people_around ON people USING spgist (around);
+CREATE INDEX people_shape ON people USING spgist (shape);
+CREATE INDEX people_brin ON people USING brin (id, code, seen inet_inclusion_ops, span, around, name);
+CREATE INDEX people_brins ON people USING brin (big int8_minmax_multi_ops, seen inet_minmax_multi_ops,
+    code text_bloom_ops(n_distinct_per_range = 50)) WITH (pages_per_range = 1);
 CREATE MATERIALIZED VIEW dear AS SELECT id, 'Dear ' || name AS greeting FROM people;
 CREATE STATISTICS together (mcv) ON name, flag FROM people;
 COMMENT ON TABLE people IS 'Everybody who ever wrote';
@@ -79,11 +100,14 @@ class Clone:
     snapshot: StoreSnapshot
     plan: StorePlan
 
-    def account(self, directory: Path | None = None, rows: int = LEFT) -> tuple[list[Finding], Mapping[str, Any]]:
-        """What the account finds, and its figures."""
+    def account(
+        self, directory: Path | None = None, rows: int = LEFT, also: Sequence[str] = ()
+    ) -> tuple[list[Finding], Mapping[str, Any]]:
+        """What the account finds, and its figures; `also` are originals of those who are in kept columns."""
         originals = Originals()
         names = [f"Wolfhard Quenzelmann{chr(97 + i % 20)}{chr(97 + i // 20)}" for i in range(1, ROWS + 1)]
         originals.add("main.public.people.name", "person", names)
+        originals.add("main.public.people.name", "person", also)
         originals.seal()
         findings = FieldFindings(originals=originals)
         made = Account("main", directory or self.directory, findings)
@@ -155,6 +179,7 @@ def test_nothing_is_found_and_hardly_a_byte_is_not_decoded(clone: Clone) -> None
     size = sum(p.stat().st_size for p in clone.directory.rglob("*") if p.is_file() and not p.is_symlink())
     assert figures["bytes"] == size == sum(figures["classes"].values())
     assert figures["classes"]["not decoded"] < size / 100
+    assert [one for one in figures["not_decoded"] if ".people" in one and "pkey" not in one] == []
     assert figures["classes"]["masked"] > 380 * 3 * 20
     assert figures["classes"]["kept"] > 380 * 3000
 
@@ -288,10 +313,39 @@ def _in_a_file_of_nobody(clone: Clone, copy: Path) -> None:
     (copy / "data" / "base" / "notes").write_text("hello")
 
 
+def _in_a_hole_of_a_tree(clone: Clone, copy: Path) -> None:
+    path, page = _first_page(clone, copy, "public.people_days")
+    lower, _ = struct.unpack_from("<HH", page, 12)
+    _write(path, lower + 40, NAME.encode())
+
+
+def _on_a_leaf(clone: Clone, copy: Path) -> None:
+    path = copy / "data" / clone.relation("public.people_spelled").path
+    data = path.read_bytes()
+    page = next(at for at in range(3 * 8192, len(data), 8192) if data[at + 8184] & 4)
+    (pointer,) = struct.unpack_from("<I", data, page + 24)
+    place = page + (pointer & 0x7FFF) + 18
+    _write(path, place, NAME.encode())
+
+
+def _among_transactions(clone: Clone, copy: Path) -> None:
+    _write(copy / "data" / "pg_xact" / "0000", 20, NAME.encode())
+
+
+def _among_subtransactions(clone: Clone, copy: Path) -> None:
+    (log,) = (copy / "data" / "pg_subtrans").iterdir()
+    _write(log, 20, NAME.encode())
+
+
+def _among_members(clone: Clone, copy: Path) -> None:
+    _write(copy / "data" / "pg_multixact" / "members" / "0000", 400, NAME.encode())
+
+
 PLANTED: list[Callable[[Clone, Path], None]] = [
     _in_padding, _in_free_space, _in_a_dead_row, _in_a_chunk_of_nobody, _in_a_key, _in_a_key_of_an_expression,
     _in_an_element_s_key, _in_a_document_s_key, _in_statistics, _in_a_comment, _in_settings, _in_the_log,
     _in_a_hole_of_an_index, _in_a_graph, _in_a_map, _in_a_file_of_nobody,
+    _in_a_hole_of_a_tree, _on_a_leaf, _among_transactions, _among_subtransactions, _among_members,
 ]  # fmt: skip
 
 
@@ -302,6 +356,28 @@ def test_what_is_planted_is_found(clone: Clone, copy: Path, plant: Callable[[Clo
     found, _ = clone.account(copy)
     assert len(found) >= 1
     assert not any("Quenzelmann" in one.line() for one in found)
+
+
+def _code(number: int) -> str:
+    return f"Anselm Grotewohl {number}/{hashlib.md5(str(number).encode()).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("also", "index"),
+    [
+        (_code(17), "people_spelled"),
+        (_code(17), "people_gist"),
+        ("10.1.3.17", "people_gist"),
+        ("10.1.3.17", "people_seen"),
+        (_code(1), "people_brin"),
+        ("10.1.1.1", "people_brins"),
+        ("1961-01-18", "people_days"),
+    ],
+)
+def test_keys_of_other_indexes_are_searched_as_values(clone: Clone, also: str, index: str) -> None:
+    """A kept value that is somebody's is found in each index over it; in one of texts though no page spells it."""
+    found, _ = clone.account(also=[also])
+    assert f"main: shop: index public.{index}" in {one.place for one in found}
 
 
 def test_a_row_that_nobody_compared_is_found(clone: Clone) -> None:

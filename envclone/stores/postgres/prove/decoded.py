@@ -11,10 +11,11 @@ from typing import Any
 
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.format.tuples import Attribute
+from envclone.stores.postgres.prove.ranged import range_reader
 from envclone.stores.postgres.write.inplace import jsonb
 from envclone.stores.postgres.write.inplace.codecs import codec_for
 
-__all__ = ["NUMBERS", "READING", "Decoder", "decoder", "elements", "has_no_text"]
+__all__ = ["NUMBERS", "READING", "Decoder", "Texts", "decoder", "elements", "has_no_text", "of_type"]
 
 Texts = list[str | bytes]
 Decoder = Callable[[bytes], Texts]
@@ -61,6 +62,8 @@ def decoder(attribute: Attribute) -> Decoder | None:
         return _of_statistics
     if base in ("name", "cstring"):
         return _name
+    if base.endswith("range"):
+        return range_reader(base)
     codec = codec_for(base, attribute.typmod, attribute.element)
     if codec is None:
         return None
@@ -259,6 +262,29 @@ def _most_common(body: bytes) -> Texts:
                 found.append(value)
         if at != end or at > len(body):
             raise ValueError("statistics do not end where they must")
+    return found
+
+
+def of_type(kind: int, body: bytes, count: int) -> Texts:
+    """So many values of a type of the server's own, by its oid, one behind the other as in summaries of pages."""
+    known = _BY_OID.get(kind)
+    if known is None:
+        return [*_PRINTED.findall(body)]
+    read = decoder(known)
+    found: Texts = []
+    at = 0
+    for _ in range(count):
+        if known.length > 0:
+            start, end = at, at + known.length
+        elif body[at] & 1:
+            start, end = at + 1, at + (body[at] >> 1)
+        else:
+            start, end = at + 4, at + (struct.unpack_from("<I", body, at)[0] >> 2)
+        if not at < end <= len(body):
+            raise ValueError("a value runs over the end")
+        if read is not None:
+            found += read(body[start:end])
+        at = end
     return found
 
 

@@ -16,10 +16,16 @@ from envclone.stores.postgres.catalog.layout import FIRST_NORMAL_OID, Database, 
 from envclone.stores.postgres.format import claims, entries, varlena
 from envclone.stores.postgres.format.page import HEADER
 from envclone.stores.postgres.format.segments import extents, read
-from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder, has_no_text
-from envclone.stores.postgres.prove.otherindexes import Keys, gin, hashes, vectors
+from envclone.stores.postgres.prove.decoded import NUMBERS, READING, Decoder, decoder, has_no_text
+from envclone.stores.postgres.prove.graphs import vectors
+from envclone.stores.postgres.prove.indexpages import Keys
+from envclone.stores.postgres.prove.keyforms import Form, forms, prefix_of
+from envclone.stores.postgres.prove.otherindexes import gin, hashes
 from envclone.stores.postgres.prove.owners import named, piece
+from envclone.stores.postgres.prove.partitions import Leaves, Ways, beginnings, inner_pages, spgist
 from envclone.stores.postgres.prove.sources import Sources
+from envclone.stores.postgres.prove.summaries import brin, stored
+from envclone.stores.postgres.prove.trees import gist
 from envclone.stores.postgres.prove.twins import Job, gather
 
 __all__ = ["Indexes"]
@@ -33,6 +39,8 @@ _POSTING, _HEAP_ADDRESS, _COUNT = 0x2000, 0x1000, 0x0FFF
 _DELETED, _META = 0x0004, 0x0008
 _MAGIC = 0x053162
 _PLAIN = frozenset({"text", "varchar", "citext"})
+_SPELLED = "spg_text_config"
+"""The operator class of SP-GiST that leaves the beginnings of texts to the way to them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +56,7 @@ class Indexes:
         self._directory, self._data, self._known = directory, directory / "data", known
         self._sources, self._ledger = sources, ledger
         self._seen: set[bytes] = set()
+        self._ways: dict[str, Ways] = {}
 
     def account(self) -> None:
         """Every index once."""
@@ -62,6 +71,11 @@ class Indexes:
                 at_once=_AT_ONCE,
             )
         )
+        self._ways = {
+            index.relation.path: self._beginnings(index.relation)
+            for index in indexes
+            if index.relation.access == "spgist" and index.relation.support[:1] == (_SPELLED,)
+        }
         gathered = gather(jobs, self._known.page_size, lambda number: self._read_as(indexes[number]))
         size = sum(job[1].pages for job in gathered) * self._known.page_size
         for found in fork_map(lambda job: self._work(indexes[job[0]], job), gathered, workers(size)):
@@ -72,7 +86,28 @@ class Indexes:
         relation = index.relation
         if self._sources.own(index.database):
             return None
-        return relation.name, relation.access, relation.attributes, relation.table, relation.keys, relation.uses
+        if relation.path in self._ways:
+            return None
+        return (
+            relation.name, relation.access, relation.attributes, relation.table, relation.keys, relation.uses,
+            relation.support,
+        )  # fmt: skip
+
+    def _beginnings(self, relation: Relation) -> Ways:
+        """What the ways to the entries of an index over texts spell, which lie on many pages."""
+
+        def inner() -> Iterator[tuple[int, Any]]:
+            for extent in extents(
+                self._data / relation.path,
+                self._known.page_size,
+                segment_pages=self._known.segment_pages,
+                at_once=_AT_ONCE,
+            ):
+                pages = read(extent, self._known.page_size).pages
+                for number in np.flatnonzero(inner_pages(pages)).tolist():
+                    yield extent.first_block + number, pages[number : number + 1]
+
+        return beginnings(inner())
 
     def _work(self, index: _Index, job: Job) -> Any:
         _, extent, twins = job
@@ -87,11 +122,17 @@ class Indexes:
         elif access == "hash":
             hashes(pages, owner)
         elif access in ("hnsw", "ivfflat"):
-            raw = vectors(pages, owner)
+            raw = vectors(pages, owner, extent.first_block)
+        elif access == "gist":
+            values = list(self._gist(index, pages, owner, extent.first_block))
+        elif access == "spgist":
+            values = list(self._spgist(index, pages, owner, extent.first_block))
+        elif access == "brin":
+            values = list(self._brin(index, pages, owner, extent.first_block))
+        place = f"index {index.relation.name} ({access})"
         made = piece(
             self._directory, extent.path, extent.offset, pages, owner,
-            place=f"index {index.relation.name}", first_block=extent.first_block, strict=False, values=values,
-            raw=raw,
+            place=place, first_block=extent.first_block, strict=False, values=values, raw=raw,
         )  # fmt: skip
         self._ledger.enter(made)
         for _, other in twins:
@@ -154,11 +195,60 @@ class Indexes:
             if owners[keys.column] != claims.STRUCTURE:
                 yield self._texts(index, keys, pages.reshape(-1), first_block)
 
-    def _texts(self, index: _Index, keys: Keys, flat: Any, first_block: int) -> Values:
-        """The texts in keys that stand so in the pages."""
+    def _gist(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
+        made = self._forms(index)
+        columns, owners = [one.attribute for one in made], [one.owner for one in made]
+        inner = len(index.relation.support) or len(columns)
+        for keys in gist(pages, owner, columns, owners, inner):
+            yield self._texts(index, keys, pages.reshape(-1), first_block, made[keys.column].read)
+
+    def _spgist(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
+        leaf, ways = self._forms(index), self._ways.get(index.relation.path)
+        flat = pages.reshape(-1)
+        for found in spgist(pages, owner, leaf, prefix_of(index.relation), first_block, labels=ways is not None):
+            keys = found.keys
+            if ways is None or keys.column:
+                yield self._texts(index, keys, flat, first_block, leaf[keys.column].read)
+            else:
+                yield self._spelled(index, found, flat, first_block, ways)
+
+    def _spelled(self, index: _Index, found: Leaves, flat: Any, first_block: int, ways: Ways) -> Values:
+        """Texts that begin on the way to them: what a chain's first one has the others have too."""
+        keys = found.keys
+        block = (keys.page + first_block).tolist()
+        places = list(zip(block, found.item.tolist(), strict=True))
+        following = dict(zip(places, found.following.tolist(), strict=True))
+        known: dict[tuple[int, int], bytes] = {}
+        for place in places:
+            way, at = ways.get(place), place
+            while way is not None and at in following and at not in known:
+                known[at] = way
+                at = (at[0], following[at])
+        texts: list[str | bytes] = []
+        for place, start, end, packed in zip(
+            places, keys.start.tolist(), keys.end.tolist(), keys.packed.tolist(), strict=True
+        ):
+            body = flat[start:end].tobytes() if start >= 0 else b""
+            texts.append(known.get(place, b"") + (varlena.expand(body) if packed else body))
+        source = self._sources.of_key(index.database, index.relation, 0)
+        at_pages = [f"page {one}" for one in block]
+        return Values(f"{index.database.name}: index {index.relation.name}", texts, source.addresses, at=at_pages)
+
+    def _brin(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
+        columns = stored(index.relation)
+        reads = [(number, form.read) for number, column in enumerate(columns or ()) for form in column]
+        for keys in brin(pages, owner, columns, first_block):
+            number, read_one = reads[keys.column]
+            yield self._texts(index, replace(keys, column=number), pages.reshape(-1), first_block, read_one)
+
+    def _forms(self, index: _Index) -> list[Form]:
+        return forms(index.relation, of_catalog=index.relation.table < FIRST_NORMAL_OID)
+
+    def _texts(self, index: _Index, keys: Keys, flat: Any, first_block: int, read_one: Decoder | None = None) -> Values:
+        """The texts in keys that stand so in the pages, as `read_one` reads them, else as their type does."""
         base = keys.attribute.base or keys.attribute.type
         source = self._sources.of_key(index.database, index.relation, keys.column)
-        read_one = decoder(keys.attribute)
+        read_one = read_one or decoder(keys.attribute)
         plain = base in _PLAIN and not keys.packed.any() and bool(source.addresses)
         bodies = [flat[a:b].tobytes() for a, b in zip(keys.start.tolist(), keys.end.tolist(), strict=True)]
         texts: list[str | bytes] = []

@@ -17,6 +17,7 @@ import numpy as np
 from envclone.errors import EnvcloneError
 from envclone.models import Accounted, ByteClass, Values
 from envclone.stores.postgres.catalog.layout import Layout
+from envclone.stores.postgres.prove import logs
 from envclone.stores.postgres.prove.owners import named
 from envclone.stores.postgres.server import control
 
@@ -24,10 +25,8 @@ __all__ = ["other_files"]
 
 _TEXTS = frozenset({"postgresql.conf", "postgresql.auto.conf", "pg_hba.conf", "pg_ident.conf", "backup_label",
                     "tablespace_map", "PG_VERSION", "postmaster.opts"})  # fmt: skip
-_LOGS = re.compile(
-    r"(pg_xact|pg_subtrans|pg_commit_ts|pg_serial|pg_notify|pg_multixact/(offsets|members))/[0-9A-F]{4,15}"
-)
-_SMALL = frozenset({"pg_logical/replorigin_checkpoint", "pg_stat/pgstat.stat"})
+_ORIGINS = "pg_logical/replorigin_checkpoint"
+_SMALL = frozenset({"pg_stat/pgstat.stat"})
 _WAL = re.compile(r"pg_wal/[0-9A-F]{24}")
 _FORK = re.compile(r"(\d+)_(fsm|vm|init)(\.\d+)?")
 _PRINTED = re.compile(rb"[\x20-\x7e\x80-\xff]{3,}")
@@ -38,6 +37,7 @@ _HEADER = 24
 def other_files(directory: Path, known: Layout) -> Iterator[Accounted]:
     """Every file that is not a main fork of a relation and that a cluster or its clone has; others are left out."""
     data = directory / "data"
+    counters = logs.counters(data)
     mains = {named(directory, data / relation.path) for database in known.databases for relation in database.relations}
     for path in sorted(directory.rglob("*")):
         if not path.is_file() or path.is_symlink():
@@ -50,7 +50,7 @@ def other_files(directory: Path, known: Layout) -> Iterator[Accounted]:
             continue
         if (fork := _FORK.fullmatch(path.name)) and f"{name[: -len(path.name)]}{fork[1]}" not in mains:
             continue  # of no relation that is there
-        made = _of(path, within if name != within else "", data, known)
+        made = _of(path, within if name != within else "", data, known, counters)
         if made is not None:
             classes, texts, stretches = made
             values = [Values(name, texts, new=True)] if texts else []
@@ -60,7 +60,7 @@ def other_files(directory: Path, known: Layout) -> Iterator[Accounted]:
 _Made = tuple[dict[ByteClass, int], list[str | bytes], list[tuple[int, int]]]
 
 
-def _of(path: Path, within: str, data: Path, known: Layout) -> _Made | None:
+def _of(path: Path, within: str, data: Path, known: Layout, counters: logs.Counters) -> _Made | None:
     size = path.stat().st_size
     if not within and path.parent == data.parent:
         return _texts(path) if path.suffix == ".json" else None
@@ -74,8 +74,11 @@ def _of(path: Path, within: str, data: Path, known: Layout) -> _Made | None:
         return _map(path)
     if path.name == "pg_internal.init":
         return _strings(path)
-    if _LOGS.fullmatch(within):
-        return _parsed(path, np.fromfile(path, np.uint8) != 0)
+    if within == _ORIGINS:
+        content = path.read_bytes()
+        return _parsed(path, np.ones(size, np.bool_)) if logs.origins(content) else _raw(size)
+    if logs.is_log(within):
+        return _log(path, within, counters)
     if _WAL.fullmatch(within):
         return _wal(path)
     if fork := _FORK.fullmatch(path.name):
@@ -97,6 +100,18 @@ def _parsed(path: Path, claimed: Any) -> _Made:
     if (found[~claimed] != 0).any():
         return _raw(len(found))
     return {ByteClass.STRUCTURE: int(claimed.sum()), ByteClass.ZERO: int((~claimed).sum())}, [], []
+
+
+def _log(path: Path, within: str, counters: logs.Counters) -> _Made:
+    """A log of transactions; where a byte can be anything its bytes are searched besides."""
+    content = np.fromfile(path, np.uint8)
+    claimed = logs.log_of(within, content, counters)
+    if claimed is None:
+        return _raw(len(content))
+    classes, texts, stretches = _parsed(path, claimed)
+    if within.startswith(logs.SEARCHED) and not stretches:
+        stretches = [(0, len(content))]
+    return classes, texts, stretches
 
 
 def _texts(path: Path) -> _Made:
