@@ -242,7 +242,7 @@ def _support(conn: Connection) -> dict[int, tuple[str, ...]]:
            LEFT JOIN pg_catalog.pg_amproc a ON a.amprocfamily OPERATOR(pg_catalog.=) c.opcfamily
              AND a.amproclefttype OPERATOR(pg_catalog.=) c.opcintype
              AND a.amprocrighttype OPERATOR(pg_catalog.=) c.opcintype
-             AND a.amprocnum OPERATOR(pg_catalog.=) (CASE m.amname WHEN 'gist' THEN 3 ELSE 1 END)
+             AND a.amprocnum OPERATOR(pg_catalog.=) (CASE WHEN m.amname OPERATOR(pg_catalog.=) 'gist' THEN 3 ELSE 1 END)
            LEFT JOIN pg_catalog.pg_proc p ON p.oid OPERATOR(pg_catalog.=) a.amproc::pg_catalog.oid
            WHERE m.amname OPERATOR(pg_catalog.=) ANY ('{gist,spgist,brin}') ORDER BY i.indexrelid, k.place"""
     ):
