@@ -26,9 +26,9 @@ from envclone.models import (
 )
 from envclone.packed import Columns
 from envclone.protocols import Look, Masks, Progress, StoreSession
-from envclone.stores.postgres.catalog import columns, definitions, inventory, layout, read
+from envclone.stores.postgres.catalog import definitions, inventory, layout, read
 from envclone.stores.postgres.catalog.tables import read_tables
-from envclone.stores.postgres.prove import compare, digest, disarmed, integrity, pairs, probe
+from envclone.stores.postgres.prove import compare, digest, disarmed, fields, integrity, pairs, probe
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.rights.taken import Taken, as_cleaned
 from envclone.stores.postgres.scrub import defang, quiesce
@@ -107,9 +107,10 @@ class PostgresSession:
             yield from read.read_rows(conn, addresses)
 
     def columns(self, addresses: Collection[str]) -> Iterator[Columns]:
-        """The values of columns, range by range, texts packed by the server."""
+        """The values of columns, range by range, texts packed, from the files where they can be read there."""
         with self._connect(autocommit=True) as conn:
-            yield from ahead(columns.read_columns(conn, addresses))
+            side = pairs.Side(self._connect, self._directory / "data")
+            yield from ahead(fields.read_columns(conn, side, addresses))
 
     def links(self) -> Sequence[tuple[str, str]]:
         """The columns of every foreign key and what each refers to."""

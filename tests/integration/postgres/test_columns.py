@@ -1,4 +1,4 @@
-"""Columns packed by the server hold what rows read one by one do, whatever the types, encodings and partitions."""
+"""Columns read from the files hold what rows read one by one do, whatever the types, encodings and partitions."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from envclone.errors import UsageError
+from envclone.errors import UnsafeError, UsageError
+from envclone.stores.postgres.format.visibility import dead
+from envclone.stores.postgres.prove import fields, pages
 from envclone.stores.postgres.session import PostgresSession
 from tests.integration.postgres import desk
 from tests.support.postgres import Production, production
@@ -78,6 +80,28 @@ def test_columns_are_rows(server: Production) -> None:
     assert _by_columns(session, ADDRESSES) == _by_rows(session, ADDRESSES)
     packed = {a for columns in session.columns(ADDRESSES) for a in columns.packed}
     assert packed == ADDRESSES - {'public."Odd.people".tags', 'public."Odd.people".doc', "public.nobody.name"}
+
+
+def test_the_server_is_not_asked_for_what_files_tell(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    ask = fields.read_range
+    monkeypatch.setattr(
+        fields, "read_range", lambda *args: [asked.extend(column.name for column in args[3]), ask(*args)][1]
+    )
+    assert list(_session(server, "utf").columns(ADDRESSES))
+    assert set(asked) == {"own", "name"}  # of a type that is left to the server; long values
+    assert asked.count("name") == 1  # in the range that has them
+
+
+def test_a_row_that_is_taken_for_dead_is_missed(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_many(of: Any, items: Any, transactions: Any) -> Any:
+        gone = dead(of, items, transactions)
+        gone[:1] = True
+        return gone
+
+    monkeypatch.setattr(pages, "dead", too_many)
+    with pytest.raises(UnsafeError, match="the server sees"):
+        list(_session(server, "utf").columns({"public.parted.name"}))
 
 
 @pytest.mark.parametrize("name", ["latin", "plain"])

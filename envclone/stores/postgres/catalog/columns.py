@@ -1,8 +1,8 @@
-"""Columns read in ranges of pages, their texts packed by the server: a value costs a copy, and no row a message."""
+"""Columns read through SQL in ranges of pages, texts packed by the server: a copy a value, and no message a row."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -10,19 +10,18 @@ import numpy as np
 import psycopg
 from psycopg import sql
 
-from envclone.compiled import available
 from envclone.models import FieldKind
-from envclone.packed import Columns, Packed, of_rows
+from envclone.packed import Columns, Packed
 from envclone.stores.postgres.catalog import read
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
 
-__all__ = ["read_columns"]
+__all__ = ["LONGEST", "places", "prepare", "ranges", "read_range"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 _RANGE = 4 * 2**20
 """Bytes of a table, TOAST included, that are read together."""
-_LONGEST = 1 << 16
+LONGEST = 1 << 16
 """Bytes of a value that is packed."""
 _READING = """
     SET enable_tidscan = on; SET max_parallel_workers_per_gather = 0; SET jit = off;
@@ -35,28 +34,16 @@ _PACKED = """pg_catalog.string_agg(CASE WHEN {0} IS NULL THEN '\\xff'
 """UTF-8 has neither byte, and no text a zero."""
 
 
-def read_columns(conn: Connection, addresses: Collection[str]) -> Iterator[Columns]:
-    """The values of columns, a range of pages at a time; arrays and JSON as lists of what `read_values` gives.
-
-    Without compiled loops, and where the database has no encoding, all come as lists. Raises UsageError when an
-    address is not there.
-    """
-    encoding = conn.execute("SELECT pg_catalog.current_setting('server_encoding')").fetchone()
-    if not available() or encoding == ("SQL_ASCII",):
-        yield from of_rows(read.read_rows(conn, addresses))
-        return
+def prepare(conn: Connection) -> None:
+    """Let a connection read ranges of pages."""
     conn.execute(_READING)
-    for table, columns in read.asked_for(conn, addresses):
-        for leaf in table.leaves:
-            for first, end in _ranges(conn, leaf):
-                found = _range(conn, table, leaf, columns, first, end)
-                if found is not None:
-                    yield found
 
 
-def _range(
+def read_range(
     conn: Connection, table: Table, leaf: Leaf, columns: Sequence[Column], first: int, end: int | None
 ) -> Columns | None:
+    """The values of columns in a range of pages, None when there is no row; arrays and JSON, and long values, as lists
+    of what `read_values` gives."""
     texts = [column for column in columns if column.kind not in (FieldKind.ARRAY, FieldKind.JSON)]
     others = [column for column in columns if column not in texts]
     packed = [
@@ -76,14 +63,14 @@ def _range(
         assert len(rows) == row[0]
     return Columns(
         table.address,
-        _places(row[0], row[1], read.placed(table, leaf, [""])[0]),
+        places(row[0], row[1], read.placed(table, leaf, [""])[0]),
         {table.at(c.name): one for c, one in zip(texts, made, strict=True) if one is not None},
         {table.at(c.name): values for c, values in zip(listed, lists, strict=True)},
     )
 
 
 def _aggregate(expression: sql.Composable) -> sql.Composable:
-    return sql.SQL(_PACKED).format(expression, sql.Literal(_LONGEST))
+    return sql.SQL(_PACKED).format(expression, sql.Literal(LONGEST))
 
 
 def _query(leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: int | None) -> sql.Composed:
@@ -95,7 +82,7 @@ def _query(leaf: Leaf, expressions: Sequence[sql.Composable], first: int, end: i
     return query
 
 
-def _places(count: int, tids: bytes, prefix: str) -> Packed:
+def places(count: int, tids: bytes, prefix: str) -> Packed:
     """Where rows lie, as `Columns` says it, from the addresses that the server sent."""
     from envclone.stores.postgres.catalog import kernels  # late: it waits for the compiler
 
@@ -120,7 +107,7 @@ def _split(count: int, data: bytes) -> Packed | None:
     return Packed(block, starts, stops, plain)
 
 
-def _ranges(conn: Connection, leaf: Leaf) -> Iterator[tuple[int, int | None]]:
+def ranges(conn: Connection, leaf: Leaf) -> Iterator[tuple[int, int | None]]:
     """Ranges of pages of a relation, the last without an end."""
     row = conn.execute(
         """SELECT pg_catalog.pg_relation_size(%s::pg_catalog.oid::pg_catalog.regclass),

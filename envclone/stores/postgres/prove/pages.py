@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from envclone.errors import UnsafeError
-from envclone.packed import TextBlock
+from envclone.packed import ABSENT, Packed, TextBlock, pack
 from envclone.stores.postgres.catalog.layout import Relation
 from envclone.stores.postgres.format import printed, rows, varlena
 from envclone.stores.postgres.format.page import Items, normal_items
@@ -77,6 +77,13 @@ class Heap:
     def pages(self) -> int:
         """How many pages it has."""
         return sum(path.stat().st_size for path in segments(self.data / self.relation.path)) // self.page_size
+
+    def within(self, first: int, end: int) -> Iterator[tuple[int, int]]:
+        """The same pages in ranges each of which is of one segment."""
+        while first < end:
+            last = min(end, (first // self.segment_pages + 1) * self.segment_pages)
+            yield first, last
+            first = last
 
     def read(self, first: int, end: int) -> Rows:
         """The rows that can be seen in pages `first` to `end`, of one segment.
@@ -195,6 +202,35 @@ class Rows:
                 return packed
         return [self._value(i, stored, how) for i in range(len(self))]
 
+    def longest(self, index: int) -> int:
+        """The most bytes that a value of the column has, as it is stored."""
+        return int((self.ends[index] - self.starts[index]).max(initial=0))
+
+    def packed(self, index: int, how: Reader) -> Packed:
+        """A column's texts packed, none of which is `outside`."""
+        flat, starts, ends, forms = stored = self.stored(index)
+        if how.pack is not None and not (forms == rows.COMPRESSED).any():
+            block = np.zeros(self._room(stored, how.pack) + 1, np.uint8)
+            size = int(how.pack(flat, starts, ends, forms, block[1:]))
+            if size >= 0:
+                return self._split(block[: size + 1], forms == rows.ABSENT)
+        return pack([self._value(i, stored, how) for i in range(len(self))])
+
+    def _split(self, block: Any, gone: Any) -> Packed:
+        from envclone.masking.kernels import sets  # late: it waits for the compiler
+
+        block.flags.writeable = False
+        starts, stops, plain = (
+            np.zeros(len(self), np.int64),
+            np.zeros(len(self), np.int64),
+            np.zeros(len(self), np.bool_),
+        )
+        if sets.split(block, starts, stops, plain) != len(self):
+            raise self._no_text()
+        starts[gone] = stops[gone] = ABSENT
+        plain[gone] = False
+        return Packed(block, starts, stops, plain)
+
     def value(self, index: int, row: int, how: Reader) -> Any:
         """One value, which is not `outside`."""
         return self._value(row, self.stored(index), how)
@@ -209,15 +245,22 @@ class Rows:
 
     def _packed(self, stored: Stored, kernel: Any) -> TextBlock | None:
         flat, starts, ends, forms = stored
-        room = int((ends - starts).sum()) + len(self) if kernel is rows.gather else printed.WIDEST * len(self)
-        block = np.empty(room + 1, np.uint8)
+        block = np.empty(self._room(stored, kernel) + 1, np.uint8)
         size = int(kernel(flat, starts, ends, forms, block))
         if size < 0:
             return None
         try:
             return TextBlock(block[: max(0, size - 1)].tobytes(), forms == rows.ABSENT)
         except ValueError as exc:
-            raise UnsafeError(
-                f"a text in {self._relation.name} holds a zero byte",
-                hint="check production with pg_amcheck, and take a new snapshot",
-            ) from exc
+            raise self._no_text() from exc
+
+    def _room(self, stored: Stored, kernel: Any) -> int:
+        if kernel is rows.gather:
+            return int((stored[2] - stored[1]).sum()) + len(self)
+        return printed.WIDEST * len(self)
+
+    def _no_text(self) -> UnsafeError:
+        return UnsafeError(
+            f"a text in {self._relation.name} holds a zero byte",
+            hint="check production with pg_amcheck, and take a new snapshot",
+        )

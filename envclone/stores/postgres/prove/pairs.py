@@ -21,7 +21,7 @@ from envclone.stores.postgres.prove.pages import Heap
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.server import control
 
-__all__ = ["Connect", "Pair", "Side", "heaps_of", "pairs_of", "uncounted"]
+__all__ = ["Connect", "Pair", "Side", "count", "heaps_of", "pairs_of", "uncounted"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
@@ -86,9 +86,9 @@ def uncounted(
     """What is wrong when a server sees another number of rows than its files hold, by how many were compared there."""
     leaves = [leaf for leaf in table.leaves if leaf.oid in pairs]
     return [
-        f"{table.address}: {whose} server sees {shown} rows, its files hold {count}"
-        for conn, count, whose in ((raw, ours, "production's"), (clean, theirs, "the clone's"))
-        if leaves and (shown := sum(_count(conn, leaf) for leaf in leaves)) != count
+        f"{table.address}: {whose} server sees {shown} rows, its files hold {held}"
+        for conn, held, whose in ((raw, ours, "production's"), (clean, theirs, "the clone's"))
+        if leaves and (shown := sum(count(conn, leaf) for leaf in leaves)) != held
     ]
 
 
@@ -104,10 +104,10 @@ def _readable(table: Table, other: Table, pair: Pair) -> bool:
     )
 
 
-def heaps_of(side: Side, oids: Sequence[int], held: ExitStack) -> dict[int, Heap]:
+def heaps_of(side: Side, oids: Sequence[int], held: ExitStack | None = None) -> dict[int, Heap]:
     """Relations in a clone's files, all of which its server has written; none where it does not keep texts as UTF-8.
 
-    Their TOAST tables stay open as long as `held` does.
+    Their TOAST tables are opened for as long as `held` is.
     """
     with side.connect(autocommit=True, login=Login.OPERATOR) as conn:
         if conn.info.parameter_status("server_encoding") != "UTF8":
@@ -126,7 +126,7 @@ def heaps_of(side: Side, oids: Sequence[int], held: ExitStack) -> dict[int, Heap
             segment_pages,
             transactions,
             _chunks(side.data / toasts[relation.toast].path, size, segment_pages, transactions, held)
-            if relation.toast in toasts
+            if held is not None and relation.toast in toasts
             else None,
         )
         for oid, relation in found.items()
@@ -137,7 +137,8 @@ def _chunks(path: Path, page_size: int, segment_pages: int, transactions: Transa
     return held.enter_context(Chunks(path, page_size, segment_pages, transactions=transactions))
 
 
-def _count(conn: Connection, leaf: Leaf) -> int:
+def count(conn: Connection, leaf: Leaf) -> int:
+    """How many rows of a relation a server sees."""
     row = conn.execute(sql.SQL("SELECT pg_catalog.count(*) FROM ONLY {}").format(leaf.identifier)).fetchone()
     assert row is not None
     return int(row[0])
