@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
 from envclone.models import Rows
 
-__all__ = ["ABSENT", "Columns", "Packed", "TextBlock", "absent", "of_rows", "pack"]
+__all__ = ["ABSENT", "Columns", "Packed", "Pairs", "TextBlock"]
+__all__ += ["absent", "alike", "block_of", "of_rows", "pack", "pairs"]
 
 ABSENT = -1
 """Where a value begins that is not there."""
@@ -75,6 +77,27 @@ class TextBlock(Sequence[str | None]):
     def __iter__(self) -> Iterator[str | None]:
         return iter(self.texts())
 
+    @cached_property
+    def zeros(self) -> Any:
+        """The places of the zeros, one before the first text and one behind the last among them."""
+        data = np.frombuffer(self.block, np.uint8)
+        return np.concatenate((np.full(1, -1), np.flatnonzero(data == 0), np.full(1, len(data)))).astype(np.int64)
+
+    def text(self, place: int) -> str:
+        """One text; '' where there is none."""
+        return self.block[self.zeros[place] + 1 : self.zeros[place + 1]].decode("utf-8", "surrogatepass")
+
+    def replaced(self, places: Sequence[int], texts: Sequence[str]) -> TextBlock:
+        """The same with other texts at some places, which ascend. Raises ValueError when one holds a zero."""
+        if not len(places):
+            return self
+        parts: list[bytes] = []
+        position = 0
+        for place, text in zip(places, texts, strict=True):
+            parts += [self.block[position : self.zeros[place] + 1], text.encode("utf-8", "surrogatepass")]
+            position = int(self.zeros[place + 1])
+        return TextBlock(b"".join([*parts, self.block[position:]]), self.absent)
+
     def texts(self) -> list[str | None]:
         """Every text."""
         if self._texts is None:
@@ -83,6 +106,22 @@ class TextBlock(Sequence[str | None]):
                 made[place] = None
             self._texts = made[: len(self.absent)]
         return self._texts
+
+
+class Pairs(Sequence[tuple[str | None, str | None]]):
+    """Values, each beside its subject: as many of the one as of the other."""
+
+    def __init__(self, values: TextBlock, subjects: TextBlock) -> None:
+        self.values, self.subjects = values, subjects
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def __getitem__(self, place: Any) -> Any:
+        return list(zip(self.values, self.subjects, strict=True))[place]
+
+    def __iter__(self) -> Iterator[tuple[str | None, str | None]]:
+        return zip(self.values, self.subjects, strict=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +145,28 @@ def absent(values: Sequence[Any]) -> int:
     if isinstance(values, TextBlock):
         return int(values.absent.sum())
     return sum(value is None for value in values)
+
+
+def block_of(values: Sequence[str | None]) -> TextBlock:
+    """Texts as one block. Raises ValueError when one holds a zero."""
+    if isinstance(values, TextBlock):
+        return values
+    gone = np.fromiter((value is None for value in values), np.bool_, len(values))
+    return TextBlock("\0".join([value or "" for value in values]).encode("utf-8", "surrogatepass"), gone)
+
+
+def pairs(values: Sequence[Any], subjects: Sequence[Any]) -> Sequence[tuple[Any, Any]]:
+    """Values beside their subjects; of two blocks no text is made."""
+    if isinstance(values, TextBlock) and isinstance(subjects, TextBlock):
+        return Pairs(values, subjects)
+    return list(zip(values, subjects, strict=True))
+
+
+def alike(some: Sequence[Any], others: Sequence[Any]) -> bool:
+    """Whether two columns hold the same values in the same order; blocks are compared as bytes."""
+    if isinstance(some, TextBlock) and isinstance(others, TextBlock):
+        return some.block == others.block and np.array_equal(some.absent, others.absent)
+    return list(some) == list(others)
 
 
 def pack(values: Sequence[str | None]) -> Packed:

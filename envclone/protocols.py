@@ -110,8 +110,10 @@ class Mask(Protocol):
         ...
 
 
-FieldMask = Callable[[Sequence[Any]], list[Any]]
-"""Masks a batch of one field's values as its FieldKind gives them; None stays None."""
+FieldMask = Callable[[Sequence[Any]], Sequence[Any]]
+"""Masks a batch of one field's values as its FieldKind gives them; None stays None.
+
+A block of texts (`packed.TextBlock`) comes back as one where its mask can."""
 
 
 class Masks(Protocol):

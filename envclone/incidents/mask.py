@@ -261,7 +261,7 @@ class _Masker:
             (value, None if row[by] is None else _engine_text(row[by]))
             for value, row in zip(values, expect.rows, strict=True)
         ]
-        return self._masks.field(rule)(pairs)
+        return list(self._masks.field(rule)(pairs))
 
     def _column(self, values: Sequence[Any], rule: FieldRule | None) -> list[Any]:
         """One column's values: by the rule of the field that it shows, or as free text when it was computed."""
@@ -280,7 +280,7 @@ class _Masker:
         if rule.kind in (FieldKind.OTHER, FieldKind.ARRAY):
             masked = self._masks.field(rule)([_engine_texts(value) for value in values])
             return [_as_before(value, new) for value, new in zip(values, masked, strict=True)]
-        return self._masks.field(rule)(list(values))
+        return list(self._masks.field(rule)(list(values)))
 
 
 def _engine_texts(value: Any) -> Any:

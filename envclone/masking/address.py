@@ -24,4 +24,5 @@ class AddressMask:
 
     def __init__(self, names: NameTokens) -> None:
         kept = KeptWords(names, _WORDS)
-        self.mask = Memo(kept.text, kept.texts)
+        self.mask = Memo(kept.text, batch=lambda: kept.batch)
+        self.packed = self.mask.packed

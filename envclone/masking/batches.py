@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.masking.domains import DomainTable, run
+from envclone.masking.domains import Batch, DomainTable
 from envclone.masking.kernels import names as kernels
 from envclone.masking.kernels.email import mask_emails
 from envclone.masking.kernels.keptwords import mask_kept
@@ -28,31 +28,24 @@ class NameBatches:
         self._known = known
         self._domains = DomainTable(key, _shape)
 
-    def texts(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
-        """The pseudonyms of values, token by token; `one` is the mask in Python."""
-        return self.masked(values, kernels.mask_texts, one)
+    @cached_property
+    def texts(self) -> Batch:
+        """The mask of values token by token."""
+        return self.through(kernels.mask_texts)
 
-    def emails(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
-        """The pseudonyms of e-mail addresses; `one` is the mask in Python."""
-        return self.masked(values, mask_emails, one)
+    @cached_property
+    def emails(self) -> Batch:
+        """The mask of e-mail addresses."""
+        return self.through(mask_emails)
 
-    def without(self, kept: Set[str]) -> Callable[[Sequence[str], Callable[[str], str]], list[str]]:
+    def without(self, kept: Set[str]) -> Batch:
         """The mask of texts in which some words (lower case) stay."""
         words = _entered([word for word in sorted(kept) if word.isascii() and len(word) <= LONGEST])
+        return self.through(lambda values, room, names, domains: mask_kept(values, room, names, words, domains))
 
-        def loop(values: Any, room: Any, names: Any, domains: Any) -> Any:
-            return mask_kept(values, room, names, words, domains)
-
-        return lambda values, one: self.masked(values, loop, one)
-
-    def masked(self, values: Sequence[str], loop: Callable[..., Any], one: Callable[[str], str]) -> list[str]:
-        """The pseudonyms of values by a loop over names."""
-        return run(
-            values,
-            lambda batch: loop(batch, self._room, self._names, self._domains.arrays),
-            self._domains,
-            one,
-        )
+    def through(self, loop: Callable[..., Any]) -> Batch:
+        """The mask of values by a loop over names."""
+        return Batch(lambda batch: loop(batch, self._room, self._names, self._domains.arrays), self._domains)
 
     @cached_property
     def _room(self) -> kernels.Scratch:

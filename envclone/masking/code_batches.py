@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from envclone.masking.domains import DomainTable, run
+from envclone.masking.domains import Batch, DomainTable
 from envclone.masking.kernels import codes
 from envclone.masking.kernels.shapes import Values
 
-__all__ = ["Batch", "cards", "hexadecimals", "ibans", "macs", "shapes"]
+__all__ = ["cards", "hexadecimals", "ibans", "macs", "shapes"]
 
-Batch = Callable[[Sequence[str], Callable[[str], str]], list[str]]
-"""The pseudonyms of a batch; the function given is the mask in Python, for what the loop leaves."""
 _LENGTHS = 32
 
 
@@ -47,7 +45,7 @@ def _through(loop: Callable[..., Any], table: DomainTable) -> Batch:
     def masked(values: Values) -> None:
         loop(values, digits, radices, table.arrays)
 
-    return lambda values, one: run(values, masked, table, one)
+    return Batch(masked, table)
 
 
 def _shape(key: int) -> tuple[bytes, Sequence[int]]:

@@ -21,4 +21,5 @@ class CompanyMask:
 
     def __init__(self, names: NameTokens) -> None:
         kept = KeptWords(names, FORMS)
-        self.mask = Memo(kept.text, kept.texts)
+        self.mask = Memo(kept.text, batch=lambda: kept.batch)
+        self.packed = self.mask.packed

@@ -13,20 +13,22 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from functools import cached_property, lru_cache
-from hashlib import blake2b
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from envclone.compiled import available
 from envclone.errors import UnsafeError
-from envclone.masking.fpe import NumberCycle, number_cycle, subkey
+from envclone.masking.fpe import NumberCycle, number_cycle, subkey, words_of
 from envclone.masking.memo import BATCH, Memo
+from envclone.masking.siphash import siphash128
+from envclone.packed import Pairs, TextBlock, block_of
 
 if TYPE_CHECKING:
-    from envclone.masking.number_batches import Batch
+    from envclone.masking.domains import Batch
 
 __all__ = ["DateMask"]
 
 _DAYS = 365
+_64 = (1 << 64) - 1
 _TIME = r"[ T]\d\d?:\d\d(?::\d\d(?:\.\d+)?)?(?: ?(?:Z|z|UTC|[+-]\d\d(?::?\d\d(?::\d\d)?)?))?"
 _DATE = re.compile(
     rf"(?<!\d)(?:(?P<y>\d{{4,7}})(?P<s>[-/])(?P<m>\d\d)(?P=s)(?P<d>\d\d)|(?P<yy>\d{{4}})(?P<mm>\d\d)(?P<dd>\d\d)"
@@ -52,27 +54,35 @@ class DateMask:
         self._shift = lru_cache(maxsize=1 << 12)(self._make)
         self._cycle = lru_cache(maxsize=1 << 12)(self._window)
         self._offset = lru_cache(maxsize=1 << 16)(self._of_day)
-        self._plain = Memo(lambda value: _moved(value, self._offset), self._many)
+        self._plain = Memo(lambda value: _moved(value, self._offset), batch=lambda: self._batch)
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The values on other days of their years. Raises UnsafeError for a text that is not a date."""
         return self._plain(values)
 
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The same of a block of texts."""
+        return self._plain.packed(block)
+
     def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
         """Each value moved by the days of its subject; a subject that is null is one of its own."""
-        back = [self._shift("" if subject is None else f"={subject}") for subject in subjects]
-        if len(values) < BATCH or not available():
-            return [_moved_back(value, days) for value, days in zip(values, back, strict=True)]
+        if len(values) >= BATCH and available():
+            try:
+                return cast(list[str], self.packed_by(Pairs(block_of(values), block_of(subjects))).texts())
+            except ValueError:  # a zero in a text
+                pass
+        back = [self._shift(subject) for subject in subjects]
+        return [_moved_back(value, days) for value, days in zip(values, back, strict=True)]
+
+    def packed_by(self, pairs: Pairs) -> TextBlock:
+        """The same of blocks; only where loops are compiled."""
         from envclone.masking.number_batches import shifted_days
 
-        return shifted_days(values, back, _moved_back)
+        return shifted_days(pairs, self._key, _moved_back)
 
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
         """Seconds, milliseconds or microseconds since 1970, told apart by length. Raises UnsafeError for others."""
         return [_epoch(value, self._offset) for value in values]
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._batch(values, self._plain.one)
 
     @cached_property
     def _batch(self) -> Batch:
@@ -80,9 +90,9 @@ class DateMask:
 
         return permuted_days(self._permuting, _year_shape)
 
-    def _make(self, subject: str) -> int:
-        digest = blake2b(subject.encode("utf-8", "surrogatepass"), key=self._key, digest_size=16).digest()
-        return 1 + int.from_bytes(digest, "little") % _DAYS
+    def _make(self, subject: str | None) -> int:
+        message = b"" if subject is None else b"=" + subject.encode("utf-8", "surrogatepass")
+        return 1 + (siphash128(*words_of(self._key), message) & _64) % _DAYS
 
     def _of_day(self, day: int) -> int:
         """By how many days a day moves; never 0."""

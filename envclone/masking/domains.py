@@ -10,8 +10,9 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.fpe import SMALL, parameters, shuffled
 from envclone.masking.kernels.shapes import DONE, FEISTEL, UNFIT, Domains, Values, empty, values_of
+from envclone.packed import TextBlock
 
-__all__ = ["DomainTable", "run", "through"]
+__all__ = ["Batch", "DomainTable", "passed", "through"]
 
 _MOST = 1 << 14
 """Domains of one mask; values of others go the way of odd ones."""
@@ -96,36 +97,48 @@ def _enter(arrays: Domains, key: int, row: int) -> None:
     arrays.keys[at], arrays.places[at] = key, row
 
 
-def run(
-    values: Sequence[str],
-    loop: Callable[[Values], object],
-    domains: DomainTable,
-    one: Callable[[str], str],
-) -> list[str]:
-    """The pseudonyms of a batch: `loop` masks what it knows, and says of each value what became of it; `one` masks
-    the others."""
-    if not available():
-        return [one(value) for value in values]
-    out: list[str] = []
-    start = size = 0
-    for i, value in enumerate(values):
-        size += len(value)
-        if size >= _CHARACTERS:
-            out += _run(values[start : i + 1], loop, domains, one)
-            start, size = i + 1, 0
-    return out + _run(values[start:] if start else values, loop, domains, one) if start < len(values) else out
+class Batch:
+    """The mask of many values at once: `loop` masks what it knows, and says of each value what became of it; `one`,
+    the mask in Python, is given with the values and masks the others."""
+
+    def __init__(self, loop: Callable[[Values], object], domains: DomainTable) -> None:
+        self._loop = loop
+        self._domains = domains
+
+    def __call__(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
+        """The pseudonyms of values, in order."""
+        if not available():
+            return [one(value) for value in values]
+        out: list[str] = []
+        start = size = 0
+        for i, value in enumerate(values):
+            size += len(value)
+            if size >= _CHARACTERS:
+                out += self._some(values[start : i + 1], one)
+                start, size = i + 1, 0
+        return out + self._some(values[start:] if start else values, one) if start < len(values) else out
+
+    def packed(self, block: TextBlock, one: Callable[[str], str]) -> TextBlock:
+        """The pseudonyms of a block of texts, as a block; only where loops are compiled."""
+        batch = values_of(block.block)
+        passed(batch, self._loop, self._domains)
+        odd: list[int] = np.flatnonzero(batch.states != DONE).tolist()
+        masked = TextBlock(batch.out.tobytes(), block.absent)
+        return masked.replaced(odd, [one(block.text(i)) for i in odd])
+
+    def _some(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
+        out, odd = through(values, self._loop, self._domains)
+        for i in odd:
+            out[i] = one(values[i])
+        return out
 
 
-def _run(
-    values: Sequence[str],
-    loop: Callable[[Values], object],
-    domains: DomainTable,
-    one: Callable[[str], str],
-) -> list[str]:
-    out, odd = through(values, loop, domains)
-    for i in odd:
-        out[i] = one(values[i])
-    return out
+def passed(batch: Values, loop: Callable[[Values], object], domains: DomainTable | None) -> None:
+    """Run a loop over values until it has every shape that it asks for."""
+    while True:
+        loop(batch)
+        if domains is None or not domains.arrays.count[0] or not domains.grant():
+            return
 
 
 def through(
@@ -135,10 +148,7 @@ def through(
     batch = values_of(_SEPARATOR.join(values).encode("utf-8", "surrogatepass"))
     if len(batch.states) != len(values):  # a zero in a value
         return list(values), range(len(values))
-    while True:
-        loop(batch)
-        if domains is None or not domains.arrays.count[0] or not domains.grant():
-            break
+    passed(batch, loop, domains)
     out = batch.out.tobytes().decode("utf-8", "surrogatepass").split(_SEPARATOR)
     odd: list[int] = np.flatnonzero(batch.states != DONE).tolist()
     return out, odd

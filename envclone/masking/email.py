@@ -9,7 +9,7 @@ the mask is a bijection.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 from envclone.masking.memo import Memo
 from envclone.masking.tokens import NameTokens
@@ -28,10 +28,8 @@ class EmailMask:
     def __init__(self, names: NameTokens) -> None:
         self._names = names
         self._before_host: Callable[[str], str] = names.text
-        self.mask = Memo(self._address, self._many)
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._names.batches.emails(values, self.mask.one)
+        self.mask = Memo(self._address, batch=lambda: names.batches.emails)
+        self.packed = self.mask.packed
 
     def _address(self, value: str) -> str:
         out = []

@@ -18,7 +18,7 @@ from envclone.masking.shape import Shape
 from envclone.masking.walk import walk, walk_all
 
 if TYPE_CHECKING:
-    from envclone.masking.code_batches import Batch
+    from envclone.masking.domains import Batch
 
 __all__ = ["CardMask", "IbanMask", "NationalIdMask", "iban_valid", "luhn_valid", "scheme_of"]
 
@@ -34,10 +34,8 @@ class IbanMask:
 
     def __init__(self, key: bytes) -> None:
         self._shape = Shape(key, "iban")
-        self.mask = Memo(self._one, self._many)
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._batch(values, self.mask.one)
+        self.mask = Memo(self._one, batch=lambda: self._batch)
+        self.packed = self.mask.packed
 
     @cached_property
     def _batch(self) -> Batch:
@@ -74,10 +72,8 @@ class CardMask:
         self._key = subkey(key, "card")
         self._shape = Shape(self._key, "text")
         self._made = lru_cache(maxsize=64)(self._make)
-        self.mask = Memo(self._one, self._many)
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._batch(values, self.mask.one)
+        self.mask = Memo(self._one, batch=lambda: self._batch)
+        self.packed = self.mask.packed
 
     @cached_property
     def _batch(self) -> Batch:

@@ -11,7 +11,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from itertools import accumulate
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -30,12 +30,21 @@ from envclone.masking.uuids import numbers_of, uuids_in
 if TYPE_CHECKING:
     from envclone.masking.texts import Look, Looker
 
-__all__ = ["Finder"]
+__all__ = ["Finder", "Marks"]
 
 _SEPARATOR = "\x00"
 _LONE = re.compile("[\ud800-\udfff]")
 _WORTH = 2048
 """Characters that are worth the way into a compiled loop and back."""
+
+
+class Marks(NamedTuple):
+    """Where identities begin and end in a text, in order and apart, and the numbers of their kinds in `kinds`."""
+
+    starts: Any
+    stops: Any
+    numbers: Any
+    kinds: Sequence[str]
 
 
 class Finder:
@@ -62,7 +71,30 @@ class Finder:
 
     def quick(self, text: str, look: Look) -> list[Span]:
         """The same, where a compiled loop looked."""
-        return self._collected(text, None, look.runs, look.spans, look.cues, look.parted, look.places, far=look.far)
+        return self._chosen(text, None, look.runs, look.spans(), look.cues, look.parted, look.places, far=look.far)
+
+    def marks(self, text: str) -> Marks | None:
+        """What would be replaced in a text, as arrays; None where that is not worth it, or Python has to read it."""
+        from envclone.masking.kernels.pieces import leftmost
+
+        look = self._looker.look(text) if len(text) >= _WORTH else None
+        if look is None:
+            return None
+        places = look.places._replace(emails=())
+        rest = list(self._collected(text, None, look.runs, [], look.cues, look.parted, places, far=look.far))
+        kinds = sorted({*look.kinds, "email", *(kind for _, _, kind in rest)})
+        number = {kind: i for i, kind in enumerate(kinds)}
+        found = look.marks.astype(np.int64)
+        found[:, 2] = np.array([number[kind] for kind in look.kinds])[found[:, 2]]
+        emails = [(begin, -end, number["email"]) for begin, end in look.places.emails]
+        others = np.array([*emails, *((begin, end, number[kind]) for begin, end, kind in rest)], np.int64)
+        found = np.concatenate((found, others.reshape(-1, 3)))
+        found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
+        starts, stops, taken = found[:, 0].copy(), -found[:, 1], np.zeros(len(found), np.bool_)
+        leftmost(starts, stops, taken)
+        if "" in number:
+            taken &= found[:, 2] != number[""]
+        return Marks(starts[taken], stops[taken], found[taken, 2], kinds)
 
     def _slowly(self, text: str) -> list[Span]:
         return self.reference(text if text.isascii() else _LONE.sub("\ufffd", text))
@@ -100,7 +132,23 @@ class Finder:
         spans = [(runs.starts[i], -runs.ends[i], "person") for i in names]
         if lexicon.spelled:
             spans += self._spelled(folded, runs, np.flatnonzero(near).tolist())
-        return self._collected(text, folded, runs, spans, cues, parted, None, far=not text.isascii())
+        return self._chosen(text, folded, runs, spans, cues, parted, None, far=not text.isascii())
+
+    def _chosen(
+        self,
+        text: str,
+        folded: str | None,
+        runs: Runs,
+        spans: list[Span],
+        cues: Sequence[int],
+        parted: Sequence[int],
+        places: Places | None,
+        *,
+        far: bool,
+    ) -> list[Span]:
+        """Of all spans those that stay."""
+        found = self._collected(text, folded, runs, spans, cues, parted, places, far=far)
+        return [span for span in _leftmost_longest(found) if span[2]]
 
     def _collected(
         self,
@@ -127,7 +175,7 @@ class Finder:
             out += self._netted(text)
         if self._patterns and (far or not self._letters_only):
             out += self._searched(lower(text) if folded is None else folded)
-        return [span for span in _leftmost_longest(out) if span[2]]
+        return out
 
     def _uuids(self, text: str, starts: Sequence[int] | None) -> Iterator[Span]:
         """The UUIDs of masked keys; of no kind are those that nobody knows, whose digits and letters mean nobody."""

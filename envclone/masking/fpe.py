@@ -64,6 +64,11 @@ def subkey(key: bytes, label: str) -> bytes:
     return blake2b(b"envclone", key=key, person=label.encode("ascii"), digest_size=32).digest()
 
 
+def words_of(key: bytes) -> tuple[int, int]:
+    """The first 16 bytes of a key as the two words of SipHash."""
+    return int.from_bytes(key[:8], "little"), int.from_bytes(key[8:16], "little")
+
+
 def number_cycle(key: bytes, tweak: bytes, size: int) -> NumberCycle:
     """The keyed cycle on 0..size-1 for this tweak; the identity when `size` is 1."""
     if size < 1:

@@ -14,23 +14,29 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
 
+import numpy as np
+
+from envclone.compiled import available
 from envclone.masking import longtexts
 from envclone.masking.corpus import Corpus
 from envclone.masking.decoders import Edit, View, views
 from envclone.masking.edits import apart, applied
+from envclone.masking.escapes import codes_of
 from envclone.masking.finder import Finder
 from envclone.masking.makers import Makers
 from envclone.masking.nobody import Nobody
+from envclone.masking.packing import by_text, masked_block
 from envclone.masking.parts import canonical
 from envclone.masking.patterns import Span
 from envclone.masking.persons import Persons
-from envclone.masking.spelled import spelled
+from envclone.masking.spelled import marked, spelled
 from envclone.masking.whole import WholeNames
+from envclone.packed import TextBlock, block_of
 
 __all__ = ["FreeText", "Span"]
 
-BATCH = 1 << 17
-"""Characters searched at once."""
+BATCH, PACKED = 1 << 17, 1 << 18
+"""Characters searched at once, and bytes of a block."""
 
 _SEPARATOR = "\x00"
 _GROUPED = frozenset(("iban", "card"))
@@ -85,6 +91,54 @@ class FreeText:
                 out += self._batch(batch)
                 batch, size = [], 0
         return out + self._batch(batch)
+
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The texts of a block with every identity in them replaced."""
+        if self._whole or not available():
+            return by_text(self.mask, block)
+        zeros = block.zeros
+        out: list[bytes] = []
+        first = 0
+        while first < len(block):
+            last = max(first + 1, int(np.searchsorted(zeros, zeros[first] + PACKED, "right")) - 1)
+            out.append(self._part(block.block[zeros[first] + 1 : zeros[last]], last - first))
+            first = last
+        return TextBlock(b"\0".join(out), block.absent)
+
+    def _part(self, data: bytes, count: int) -> bytes:
+        """Some texts with a zero between two; those that have other readings go the way of texts."""
+        text = data.decode("utf-8", "surrogatepass")
+        told = [True] if len(text) > longtexts.LONG else marked(codes_of(text), count)
+        if not any(told):
+            return self._plain_part(data, text)
+        texts = text.split(_SEPARATOR)
+        plain = _SEPARATOR.join([one for one, odd in zip(texts, told, strict=True) if not odd])
+        masked = iter(self.mask([one for one, odd in zip(texts, told, strict=True) if odd]))
+        if all(told):
+            return _SEPARATOR.join(masked).encode("utf-8", "surrogatepass")
+        rest = iter(self._plain_part(plain.encode("utf-8", "surrogatepass"), plain).split(b"\0"))
+        return b"\0".join([next(masked).encode("utf-8", "surrogatepass") if odd else next(rest) for odd in told])
+
+    def _plain_part(self, data: bytes, text: str) -> bytes:
+        """Texts that are read as they are written, as bytes and as what these mean."""
+        marks = self.finder.marks(text)
+        if marks is None:
+            return applied(text, self._plain_edits(text)).encode("utf-8", "surrogatepass")
+        from envclone.masking.pieces import replaced
+
+        return replaced(data, *marks, self._packed_pseudonyms)
+
+    def _packed_pseudonyms(self, kind: str, block: TextBlock) -> TextBlock:
+        """What `_pseudonyms` says, for every identity of a block."""
+        if kind in _NUMBERS:
+            values = block.texts()
+            known = self._pseudonyms(kind, [value for value in values if value is not None])
+            return block_of([known[value] for value in values if value is not None])
+        masked = masked_block(self._makers.mask(kind), block)
+        if kind != "person":
+            return masked
+        parts = self._nobody.within(kind, block)
+        return masked.replaced(parts, self._makers.plain(kind).mask([block.text(i) for i in parts]))
 
     def _of_part(self, text: str) -> list[Edit]:
         return self._edits(text) if spelled([text])[0] else self._plain_edits(text)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence, Set
+from collections.abc import Sequence, Set
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 from envclone.masking.letters import is_mark
 from envclone.masking.tokens import NameTokens
 from envclone.masking.walk import walk
+
+if TYPE_CHECKING:
+    from envclone.masking.domains import Batch
 
 __all__ = ["KeptWords"]
 
@@ -24,10 +28,11 @@ class KeptWords:
 
     def texts(self, values: Sequence[str]) -> list[str]:
         """Many values, each as `text` does."""
-        return self._batch(values, self.text)
+        return self.batch(values, self.text)
 
     @cached_property
-    def _batch(self) -> Callable[[Sequence[str], Callable[[str], str]], list[str]]:
+    def batch(self) -> Batch:
+        """Many values at once, each as `text` does."""
         return self._names.batches.without(self._words)
 
     def text(self, value: str) -> str:

@@ -11,9 +11,10 @@ from envclone.errors import UnsafeError
 from envclone.masking.fpe import NumberCycle, number_cycle, subkey
 from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
+from envclone.packed import TextBlock
 
 if TYPE_CHECKING:
-    from envclone.masking.number_batches import Batch
+    from envclone.masking.domains import Batch
 
 __all__ = ["IntegerKeyMask", "TextKeyMask"]
 
@@ -32,14 +33,15 @@ class IntegerKeyMask:
     def __init__(self, key: bytes) -> None:
         self._key = subkey(key, "integer")
         self._cycle = lru_cache(maxsize=256)(self._make)
-        self.mask_numbers = Memo(self._one, self._many)
+        self.mask_numbers = Memo(self._one, batch=lambda: self._batch)
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order. Raises UnsafeError for a text that is not a whole number."""
         return self.mask_numbers(values)
 
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._batch(values, self.mask_numbers.one)
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The same of a block of texts."""
+        return self.mask_numbers.packed(block)
 
     @cached_property
     def _batch(self) -> Batch:
@@ -90,4 +92,5 @@ class TextKeyMask:
 
     def __init__(self, key: bytes) -> None:
         shape = Shape(key, "key")
-        self.mask = Memo(shape.text, shape.texts)
+        self.mask = Memo(shape.text, batch=lambda: shape.batch)
+        self.packed = self.mask.packed

@@ -12,6 +12,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 
+from envclone.compiled import available
 from envclone.errors import ConfigError, UnsafeError
 from envclone.keys import key_id
 from envclone.masking.constant import ConstantMask
@@ -23,8 +24,10 @@ from envclone.masking.kinds import HOOKS, DomainSpec, flat, json_rules, kind_of,
 from envclone.masking.letters import meet
 from envclone.masking.makers import Makers
 from envclone.masking.nobody import Nobody
+from envclone.masking.packing import masked_block
 from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
+from envclone.packed import Pairs, TextBlock
 from envclone.protocols import FieldMask, Mask
 
 __all__ = ["MaskSet"]
@@ -44,6 +47,10 @@ class SubjectMask(Protocol):
 
     def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
         """The pseudonyms of `values`, each under its subject."""
+        ...
+
+    def packed_by(self, pairs: Pairs) -> TextBlock:
+        """The same of blocks; only where loops are compiled."""
         ...
 
 
@@ -151,7 +158,7 @@ class MaskSet:
         if mask is None:
             return lambda values: [None] * len(values)
         if isinstance(mask, KeepMask):
-            return list
+            return lambda values: values
         # stores that know no types give texts
         base = rule.base.removesuffix("[]") or ("" if rule.kind is FieldKind.OTHER else "text")
         if rule.kind is FieldKind.VECTOR or not takes(kind, base):
@@ -167,7 +174,7 @@ class MaskSet:
             return lambda pairs: _shifted(pairs, mask)
         if rule.kind is FieldKind.ARRAY:
             return lambda values: _nested(values, shaped)
-        return lambda values: _sparse(values, shaped.mask)
+        return lambda values: _each(values, shaped)
 
     def separable(self, rule: FieldRule) -> bool:
         """Whether a copy of this process can mask the field as well: no hook takes part, which has a process itself.
@@ -216,12 +223,19 @@ class MaskSet:
         return FreeText(self._corpus, self._makers, self._net, whole=self._whole, nobody=self.nobody)
 
 
-def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> list[Any]:
+def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> Sequence[Any]:
     """Masks values by their subjects; a subject that is null is one like any other."""
     assert isinstance(mask, SubjectMask)
+    if isinstance(pairs, Pairs) and available():
+        return mask.packed_by(pairs)
     present = [(value, subject) for value, subject in pairs if value is not None]
     masked = iter(mask.mask_by([value for value, _ in present], [subject for _, subject in present]))
     return [None if value is None else next(masked) for value, _ in pairs]
+
+
+def _each(values: Sequence[Any], mask: Mask) -> Sequence[Any]:
+    """Masks what is not None; a block as a block."""
+    return masked_block(mask, values) if isinstance(values, TextBlock) else _sparse(values, mask.mask)
 
 
 def _sparse(values: Sequence[Any], mask: Callable[[Sequence[str]], list[str]]) -> list[Any]:

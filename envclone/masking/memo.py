@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+from envclone.compiled import available
+from envclone.masking.packing import by_text
+from envclone.packed import TextBlock
+
+if TYPE_CHECKING:
+    from envclone.masking.domains import Batch
 
 __all__ = ["BATCH", "GENERATION", "Memo", "Remembered"]
 
@@ -47,14 +55,22 @@ class Remembered:
 class Memo:
     """A function of one text that remembers; called with a batch, it answers in the same order.
 
-    `many` is the same function of a whole batch, for large ones; it is asked once for equal values.
+    `many` is the same function of a whole batch, for large ones; it is asked once for equal values. `batch` makes the
+    loop that is such a function.
     """
 
-    __slots__ = ("_known", "_many", "_one")
+    __slots__ = ("_batch", "_known", "_many", "_one")
 
-    def __init__(self, one: Callable[[str], str], many: Callable[[Sequence[str]], list[str]] | None = None) -> None:
+    def __init__(
+        self,
+        one: Callable[[str], str],
+        many: Callable[[Sequence[str]], list[str]] | None = None,
+        *,
+        batch: Callable[[], Batch] | None = None,
+    ) -> None:
         self._one = one
-        self._many = many
+        self._batch = batch
+        self._many = many if batch is None else lambda values: batch()(values, self.one)
         self._known = Remembered()
 
     def __call__(self, values: Sequence[str]) -> list[str]:
@@ -69,6 +85,12 @@ class Memo:
                 return [images[value] for value in values]
         one = self.one
         return [one(value) for value in values]
+
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The images of a block of texts, as a block; equal ones may be computed more than once."""
+        if self._batch is not None and len(block) >= BATCH and available():
+            return self._batch().packed(block, self.one)
+        return by_text(self, block)
 
     def one(self, value: str) -> str:
         """The image of one value."""

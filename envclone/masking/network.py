@@ -10,7 +10,6 @@ always turned, so that no address is its own pseudonym. 0.0.0.0, 127.0.0.1, 255.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from functools import cached_property, lru_cache
 from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -22,7 +21,7 @@ from envclone.masking.shape import Shape
 from envclone.masking.walk import walk
 
 if TYPE_CHECKING:
-    from envclone.masking.code_batches import Batch
+    from envclone.masking.domains import Batch
 
 __all__ = ["IpMask", "MacMask", "is_ip", "is_mac"]
 
@@ -183,10 +182,8 @@ class MacMask:
         self._key = subkey(key, "mac")
         self._shape = Shape(self._key, "text")
         self._permutation = lru_cache(maxsize=2)(self._make)
-        self.mask = Memo(self._one, self._many)
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._batch(values, self.mask.one)
+        self.mask = Memo(self._one, batch=lambda: self._batch)
+        self.packed = self.mask.packed
 
     @cached_property
     def _batch(self) -> Batch:

@@ -12,16 +12,23 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cache
 from hashlib import blake2b
 from importlib import resources
+from typing import TYPE_CHECKING, TypeVar
 
+from envclone.compiled import available
 from envclone.masking.kinds import KINDS
+from envclone.masking.packing import by_text, masked_block
 from envclone.masking.shown import shape
 from envclone.masking.sieve import Sieve
 from envclone.masking.walk import walk
-from envclone.packed import Packed
+from envclone.packed import Packed, Pairs, TextBlock
 from envclone.protocols import Mask
+
+if TYPE_CHECKING:
+    from envclone.masking.shortlist import Shortlist
 
 __all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "somebody", "spared"]
 
+_S = TypeVar("_S")
 _NAMED = frozenset(("person", "email", "phone", "address", "company", "username", "iban", "card", "national_id"))
 """The kinds for which [any] counts."""
 KINDS_OF_NOBODY = _NAMED | {"ip", "mac", "uuid", "date", "url", "secret", "key"}
@@ -53,6 +60,7 @@ class Nobody:
         self._words: dict[str, frozenset[str]] = {}
         self._hosts: dict[str, re.Pattern[str]] = {}
         self._sieves: dict[str, Sieve] = {}
+        self._lists: dict[str, Shortlist] = {}
         for kind in KINDS_OF_NOBODY:
             words = shipped.get(kind, frozenset()) | self._more.get(kind, frozenset())
             if kind in _NAMED:
@@ -92,15 +100,28 @@ class Nobody:
 
     def _sieve(self, kind: str) -> Sieve:
         if kind not in self._sieves:
-            wild = [word for word in self._words[kind] if "*" in word and "@" in word]
-            self._sieves[kind] = Sieve(
-                self._words[kind],
-                wild if kind == "email" else (),
-                numbers=kind in _NUMBERS,
-                uuids=kind == "uuid",
-                open_end=kind == "date",
-            )
+            self._sieves[kind] = self._made(Sieve, kind)
         return self._sieves[kind]
+
+    def _made(self, sieve: Callable[..., _S], kind: str) -> _S:
+        wild = [word for word in self._words[kind] if "*" in word and "@" in word]
+        return sieve(
+            self._words[kind],
+            wild if kind == "email" else (),
+            numbers=kind in _NUMBERS,
+            uuids=kind == "uuid",
+            open_end=kind == "date",
+        )
+
+    def within(self, kind: str, block: TextBlock) -> list[int]:
+        """The places of a block's texts that are nobody's; only where loops are compiled."""
+        if not self._words.get(kind) and kind not in _BY_FORM:
+            return []
+        if kind not in self._lists:
+            from envclone.masking.shortlist import Shortlist
+
+            self._lists[kind] = self._made(Shortlist, kind)
+        return [place for place in self._lists[kind].among(block) if self.holds(kind, block.text(place))]
 
     def among(self, kind: str, values: Packed) -> list[int]:
         """The places of packed values that are nobody's."""
@@ -146,6 +167,20 @@ class NobodyMask:
         """The pseudonyms of `values`, in order."""
         return self._spared(values, self._mask.mask)
 
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The pseudonyms of a block of texts."""
+        if not available():
+            return by_text(self.mask, block)
+        return self._spared_in(block, masked_block(self._mask, block), self._mask.mask)
+
+    def _spared_in(self, block: TextBlock, out: TextBlock, mask: Callable[[Sequence[str]], list[str]]) -> TextBlock:
+        kind, holds = self._kind, self._nobody.holds
+        kept = self._nobody.within(kind, block)
+        out = out.replaced(kept, [block.text(place) for place in kept])
+        late = sorted(set(self._nobody.within(kind, out)).difference(kept))
+        fresh = [walk(out.text(i), lambda value: mask([value])[0], lambda image: not holds(kind, image)) for i in late]
+        return out.replaced(late, fresh)
+
     def _spared(self, values: Sequence[str], mask: Callable[[Sequence[str]], list[str]]) -> list[str]:
         holds, kind = self._nobody.holds, self._kind
         if len(values) >= _BATCH:
@@ -178,6 +213,12 @@ class _Subjects(_Numbers):
             if self._nobody.holds(self._kind, values[i]):
                 masked[i] = values[i]
         return masked
+
+    def packed_by(self, pairs: Pairs) -> TextBlock:
+        """The same of blocks; only where loops are compiled."""
+        masked: TextBlock = self._mask.packed_by(pairs)  # type: ignore[attr-defined]
+        kept = self._nobody.within(self._kind, pairs.values)
+        return masked.replaced(kept, [pairs.values.text(i) for i in kept])
 
 
 def spared(kind: str, mask: Mask, nobody: Nobody) -> Mask:

@@ -7,16 +7,15 @@ from typing import Any
 
 import numpy as np
 
-from envclone.masking.domains import DomainTable, run, through
+from envclone.masking.domains import Batch, DomainTable
+from envclone.masking.fpe import words_of
 from envclone.masking.kernels import days, numbers
-from envclone.masking.kernels.shapes import Values
+from envclone.masking.kernels.shapes import DONE, Values, values_of
+from envclone.packed import Pairs, TextBlock
 
 __all__ = ["code_table", "integers", "permuted_days", "phones", "shifted_days", "uuids"]
 
-Batch = Callable[[Sequence[str], Callable[[str], str]], list[str]]
-"""The pseudonyms of a batch; the function given is the mask in Python, for what the loop leaves."""
 Shape = Callable[[int], tuple[bytes, Sequence[int]]]
-_AT_ONCE = 1 << 13
 
 
 def code_table(codes: Iterable[str]) -> Any:
@@ -36,7 +35,7 @@ def phones(key: bytes, shape: Shape, codes: Iterable[str]) -> Batch:
     def loop(batch: Values) -> None:
         numbers.mask_phones(batch, known, digits, radices, table.arrays)
 
-    return lambda values, one: run(values, loop, table, one)
+    return Batch(loop, table)
 
 
 def integers(key: bytes, shape: Shape) -> Batch:
@@ -46,7 +45,7 @@ def integers(key: bytes, shape: Shape) -> Batch:
     def loop(batch: Values) -> None:
         numbers.mask_integers(batch, table.arrays)
 
-    return lambda values, one: run(values, loop, table, one)
+    return Batch(loop, table)
 
 
 def uuids(key: bytes, rfc: tuple[bytes, Sequence[int]], other: tuple[bytes, Sequence[int]]) -> Batch:
@@ -57,7 +56,7 @@ def uuids(key: bytes, rfc: tuple[bytes, Sequence[int]], other: tuple[bytes, Sequ
     def loop(batch: Values) -> None:
         numbers.mask_uuids(batch, digits, table.arrays)
 
-    return lambda values, one: run(values, loop, table, one)
+    return Batch(loop, table)
 
 
 def permuted_days(key: bytes, shape: Shape) -> Batch:
@@ -67,17 +66,16 @@ def permuted_days(key: bytes, shape: Shape) -> Batch:
     def loop(batch: Values) -> None:
         days.permute_days(batch, table.arrays)
 
-    return lambda values, one: run(values, loop, table, one)
+    return Batch(loop, table)
 
 
-def shifted_days(values: Sequence[str], back: Sequence[int], one: Callable[[str, int], str]) -> list[str]:
-    """Dates, each moved back by its number of days."""
-    out: list[str] = []
-    for start in range(0, len(values), _AT_ONCE):
-        some, by = values[start : start + _AT_ONCE], back[start : start + _AT_ONCE]
-        numbers_of_days = np.array(by, np.int64)
-        moved, odd = through(some, lambda batch, by=numbers_of_days: days.shift_days(batch, by), None)  # type: ignore[misc]
-        for i in odd:
-            moved[i] = one(some[i], by[i])
-        out += moved
-    return out
+def shifted_days(pairs: Pairs, key: bytes, one: Callable[[str, int], str]) -> TextBlock:
+    """Dates, each moved back by the days that the key gives its subject; `one` moves what the loop leaves."""
+    subjects, back = pairs.subjects, np.zeros(len(pairs), np.int64)
+    k0, k1 = map(np.uint64, words_of(key))
+    days.offsets(np.frombuffer(subjects.block, np.uint8), subjects.zeros, subjects.absent, k0, k1, back)
+    batch = values_of(pairs.values.block)
+    days.shift_days(batch, back)
+    odd = np.flatnonzero((batch.states != DONE) & ~pairs.values.absent).tolist()
+    moved = TextBlock(batch.out.tobytes(), pairs.values.absent)
+    return moved.replaced(odd, [one(pairs.values.text(i), int(back[i])) for i in odd])

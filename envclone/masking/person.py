@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envclone.masking.tokens import NameTokens
+from envclone.packed import TextBlock
 
 __all__ = ["PersonMask"]
 
@@ -18,3 +19,7 @@ class PersonMask:
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order."""
         return self._names.mask(values)
+
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The pseudonyms of a block of texts."""
+        return self._names.packed(block)

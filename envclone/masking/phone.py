@@ -24,7 +24,7 @@ from envclone.masking.tokens import CHUNK, NameTokens
 from envclone.masking.walk import walk
 
 if TYPE_CHECKING:
-    from envclone.masking.number_batches import Batch
+    from envclone.masking.domains import Batch
 
 __all__ = ["PhoneMask", "calling_codes", "national_number"]
 
@@ -44,7 +44,8 @@ class PhoneMask:
     def __init__(self, key: bytes, names: NameTokens) -> None:
         self._key = subkey(key, "phone")
         self._names = names
-        self.mask = Memo(self._value, self._many)
+        self.mask = Memo(self._value, batch=lambda: self._batch)
+        self.packed = self.mask.packed
         self._shape = lru_cache(maxsize=256)(self._make_shape)
 
     def mask_numbers(self, values: Sequence[str]) -> list[str]:
@@ -56,9 +57,6 @@ class PhoneMask:
                     hint="declare the path as `redact`, `null` or `keep`",
                 )
         return self.mask(values)
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._batch(values, self.mask.one)
 
     @cached_property
     def _batch(self) -> Batch:

@@ -17,7 +17,7 @@ from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.tokens import CHUNK, NameTokens
 
 if TYPE_CHECKING:
-    from envclone.masking.code_batches import Batch
+    from envclone.masking.domains import Batch
 
 __all__ = ["Shape"]
 
@@ -44,14 +44,15 @@ class Shape:
 
     def texts(self, values: Sequence[str]) -> list[str]:
         """Many values, each as `text` does."""
-        return self._batch(values, self.text)
+        return self.batch(values, self.text)
 
     def hexadecimals(self, values: Sequence[str]) -> list[str]:
         """Many values, each as `hexadecimal` does."""
         return self._hexadecimals(values, self.hexadecimal)
 
     @cached_property
-    def _batch(self) -> Batch:
+    def batch(self) -> Batch:
+        """Many values at once, each as `text` does."""
         from envclone.masking.code_batches import shapes
 
         return shapes(self._key)

@@ -30,15 +30,21 @@ _SIGMA = 0x3A3
 
 
 class Look(NamedTuple):
-    """What stands in texts: the spans of names and longer spellings; the numbers of words that are cues, and of those
-    that may hold a name; where numbers and forms may be; whether there is a script without spaces."""
+    """What stands in texts: the spans of names and longer spellings, as rows of (begin, minus the end, number of the
+    kind); the numbers of words that are cues, and of those that may hold a name; where numbers and forms may be;
+    whether there is a script without spaces."""
 
     runs: Runs
-    spans: list[Span]
+    marks: Any
+    kinds: Sequence[str]
     cues: Sequence[int]
     parted: Sequence[int]
     places: Places
     far: bool
+
+    def spans(self) -> list[Span]:
+        """The spans of names and longer spellings."""
+        return [(begin, end, self.kinds[kind]) for begin, end, kind in self.marks.tolist()]
 
 
 class Looker:
@@ -84,7 +90,6 @@ class Looker:
         places = found.places[:count]
         by_kind = {kind: places[places[:, 0] == kind, 1:].tolist() for kind in range(1, kernels.AT + 1)}
         size, cues, parted = found.counts[3:6].tolist()
-        kinds = self._kinds
         return Look(
             Runs(
                 text,
@@ -94,7 +99,8 @@ class Looker:
                 told & kernels.SMALL != 0,
                 by_kind[kernels.ZONE],
             ),
-            [(begin, end, kinds[kind]) for begin, end, kind in spans[:size].tolist()],
+            spans[:size],
+            self._kinds,
             asked[:cues].tolist(),
             asked[words - parted :].tolist()[::-1],
             Places(

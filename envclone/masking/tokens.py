@@ -25,6 +25,7 @@ from envclone.masking.letters import ANY_ASCII, Alphabet, alphabet, fold, form, 
 from envclone.masking.memo import Memo, Remembered
 from envclone.masking.names import KnownNames
 from envclone.masking.walk import walk
+from envclone.packed import TextBlock
 
 if TYPE_CHECKING:
     from envclone.masking.batches import NameBatches
@@ -48,7 +49,7 @@ class NameTokens:
         self._key = subkey(key, "names")
         self._tokens = Remembered()
         self._names = KnownNames(self._key, self._ascii_letters)
-        self._memo = Memo(self._text, self._many)
+        self._memo = Memo(self._text, batch=lambda: self.batches.texts)
         self._ascii_shape = lru_cache(maxsize=4096)(self._make_ascii_shape)
         self._shape = lru_cache(maxsize=2048)(self._make_shape)
         self._digit_shape = lru_cache(maxsize=64)(self._make_digit_shape)
@@ -56,6 +57,10 @@ class NameTokens:
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order."""
         return self._memo(values)
+
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The pseudonyms of a block of texts."""
+        return self._memo.packed(block)
 
     def text(self, value: str) -> str:
         """The value with every token and every run of digits replaced."""
@@ -65,9 +70,6 @@ class NameTokens:
         if value.isascii():
             return _ASCII_RUN.sub(self._ascii_run, value)
         return self._composed(value) if is_normalized("NFC", value) else self._uncomposed(value)
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self.batches.texts(values, self.text)
 
     @cached_property
     def batches(self) -> NameBatches:

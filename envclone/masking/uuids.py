@@ -20,7 +20,7 @@ from envclone.masking.shape import Shape
 from envclone.masking.walk import walk
 
 if TYPE_CHECKING:
-    from envclone.masking.number_batches import Batch
+    from envclone.masking.domains import Batch
 
 __all__ = ["UuidMask", "numbers_of", "uuids_in"]
 
@@ -61,10 +61,8 @@ class UuidMask:
         self._shape = Shape(secret, "text")
         self._rfc = Permutation(secret, *_RFC_SHAPE)
         self._other = Permutation(secret, *_OTHER_SHAPE)
-        self.mask = Memo(self._one, self._many)
-
-    def _many(self, values: Sequence[str]) -> list[str]:
-        return self._batch(values, self.mask.one)
+        self.mask = Memo(self._one, batch=lambda: self._batch)
+        self.packed = self.mask.packed
 
     @cached_property
     def _batch(self) -> Batch:

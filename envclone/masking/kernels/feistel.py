@@ -11,10 +11,10 @@ import numpy as np
 
 from envclone.compiled import frozen, lean
 
-__all__ = ["below", "cycle", "draws", "shuffle", "warm"]
+__all__ = ["V0", "V1", "V2", "V3", "below", "cycle", "draws", "shuffle", "sip_round", "warm"]
 
 _U = np.uint64
-_V0, _V1, _V2, _V3 = _U(0x736F6D6570736575), _U(0x646F72616E646F6D), _U(0x6C7967656E657261), _U(0x7465646279746573)
+V0, V1, V2, V3 = _U(0x736F6D6570736575), _U(0x646F72616E646F6D), _U(0x6C7967656E657261), _U(0x7465646279746573)
 _WIDE, _FIRST, _SECOND = _U(0xEE), _U(0xEE), _U(0xDD)
 _TAIL = _U(10 << 56)
 """Ten bytes: the number, the round, the block."""
@@ -24,7 +24,8 @@ _13, _51, _16, _48, _21, _43, _17, _47 = _U(13), _U(51), _U(16), _U(48), _U(21),
 
 
 @lean
-def _round(a: Any, b: Any, c: Any, d: Any) -> Any:
+def sip_round(a: Any, b: Any, c: Any, d: Any) -> Any:
+    """One round of SipHash."""
     a = a + b
     b = ((b << _13) | (b >> _51)) ^ a
     a = (a << _32) | (a >> _32)
@@ -51,22 +52,22 @@ def _high(x: Any, y: Any) -> Any:
 @lean
 def _draw(k0: Any, k1: Any, number: Any, step: Any, modulus: Any) -> Any:
     """128 bits of SipHash-2-4 over a number and a round, scaled to a number below the modulus."""
-    a, b, c, d = k0 ^ _V0, k1 ^ _V1 ^ _WIDE, k0 ^ _V2, k1 ^ _V3 ^ number
-    a, b, c, d = _round(a, b, c, d)
-    a, b, c, d = _round(a, b, c, d)
+    a, b, c, d = k0 ^ V0, k1 ^ V1 ^ _WIDE, k0 ^ V2, k1 ^ V3 ^ number
+    a, b, c, d = sip_round(a, b, c, d)
+    a, b, c, d = sip_round(a, b, c, d)
     a ^= number
     tail = _TAIL | step
     d ^= tail
-    a, b, c, d = _round(a, b, c, d)
-    a, b, c, d = _round(a, b, c, d)
+    a, b, c, d = sip_round(a, b, c, d)
+    a, b, c, d = sip_round(a, b, c, d)
     a ^= tail
     c ^= _FIRST
     for _ in range(4):
-        a, b, c, d = _round(a, b, c, d)
+        a, b, c, d = sip_round(a, b, c, d)
     low = a ^ b ^ c ^ d
     b ^= _SECOND
     for _ in range(4):
-        a, b, c, d = _round(a, b, c, d)
+        a, b, c, d = sip_round(a, b, c, d)
     high = a ^ b ^ c ^ d
     carry = _high(low, modulus)
     return _high(high, modulus) + (_1 if high * modulus + carry < carry else _0)
@@ -121,20 +122,20 @@ def draws(key: Any, words: Any, out: Any) -> Any:
     size = words.shape[0] - 1
     tail = _U((8 * size + 2) & 0xFF) << _U(56)
     for block in range(out.shape[0] // 2):
-        a, b, c, d = key[0] ^ _V0, key[1] ^ _V1 ^ _WIDE, key[0] ^ _V2, key[1] ^ _V3
+        a, b, c, d = key[0] ^ V0, key[1] ^ V1 ^ _WIDE, key[0] ^ V2, key[1] ^ V3
         for i in range(size + 1):
             word = words[i] if i < size else tail | words[i] | (_U(block) << _8)
             d ^= word
-            a, b, c, d = _round(a, b, c, d)
-            a, b, c, d = _round(a, b, c, d)
+            a, b, c, d = sip_round(a, b, c, d)
+            a, b, c, d = sip_round(a, b, c, d)
             a ^= word
         c ^= _FIRST
         for _ in range(4):
-            a, b, c, d = _round(a, b, c, d)
+            a, b, c, d = sip_round(a, b, c, d)
         out[2 * block] = a ^ b ^ c ^ d
         b ^= _SECOND
         for _ in range(4):
-            a, b, c, d = _round(a, b, c, d)
+            a, b, c, d = sip_round(a, b, c, d)
         out[2 * block + 1] = a ^ b ^ c ^ d
     return 0
 

@@ -94,7 +94,7 @@ def _shown(address: str, mask: FieldMask | None, look: Look, names: PointNames) 
 
     def shown(part: digest.Part, offsets: Sequence[int], texts: Sequence[str]) -> list[Any]:
         before = list(texts)
-        after = before if mask is None else mask(before)
+        after = before if mask is None else list(mask(before))
         rows = Rows(address, {address: before}, {}, [names.place(offset) for offset in offsets])
         look.rows(rows, {address: after} if mask is not None else {})
         return after

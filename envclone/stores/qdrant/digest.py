@@ -107,7 +107,7 @@ def of_collection(
 ) -> RowsDigest:
     """The digest of what is stored, or of what `mask` would make of it; `masked_keys` are the indexes left out."""
     rules = PathRules(rule.json) if rule else None
-    placed: PlacedMask | None = None if mask is None else lambda part, offsets, texts: mask(texts)
+    placed: PlacedMask | None = None if mask is None else lambda part, offsets, texts: list(mask(texts))
     sums = [read(part, collection.address, rules, placed, key) for part in parts(collection, masked_keys)]
     return total(points, collection.address, sums)
 

@@ -17,7 +17,7 @@ from psycopg import sql
 from envclone.address import Address, items
 from envclone.errors import UnsafeError
 from envclone.models import FieldKind
-from envclone.packed import TextBlock
+from envclone.packed import TextBlock, alike
 from envclone.protocols import Look
 from envclone.stores.postgres.catalog.read import placed
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
@@ -88,10 +88,11 @@ class _Range:
         made = prover.made(found[: len(masked)], found[len(masked) : len(masked) + len(subjects)])
         after: list[Sequence[Any]] = list(made)
         for i, stored in enumerate(self._read(1, theirs, masked)):
-            expected, there = made[i], _listed(stored)
+            expected: Sequence[Any] = made[i]
+            there: Sequence[Any] = stored
             if not aligned:
                 expected, there = [expected[k] for k in mine.tolist()], [there[k] for k in other.tolist()]
-            if expected != there:
+            if not alike(expected, there):
                 prover.differences(self._connections()[0], i, expected, there, done)
             elif aligned and isinstance(stored, TextBlock):
                 after[i] = stored  # the same texts, as bytes

@@ -13,6 +13,7 @@ from psycopg import sql
 
 from envclone.models import Rows as ShownRows
 from envclone.models import StorePlan
+from envclone.packed import pairs
 from envclone.protocols import Look, Masks
 from envclone.stores.postgres.catalog.read import placed, shown_as
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
@@ -129,15 +130,12 @@ class Prover:
         where = ", ".join(fields)
         return [f"{where} is not what the masks make of production's values"]
 
-    def made(self, values: Sequence[Sequence[Any]], subjects: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    def made(self, values: Sequence[Sequence[Any]], subjects: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:
         """What the masks make of the masked columns' `values`; `subjects` are those of the rules that have one."""
         by = iter(subjects)
         made = []
         for i, mask in enumerate(self._fields):
-            given: Sequence[Any] = list(values[i])
-            if self.subjects[i]:
-                given = list(zip(given, next(by), strict=True))
-            made.append(list(mask(given)))
+            made.append(mask(pairs(values[i], next(by)) if self.subjects[i] else values[i]))
         return made
 
     def _as_shown(self, conn: Connection, made: Sequence[Sequence[Any]]) -> list[Sequence[Any]]:

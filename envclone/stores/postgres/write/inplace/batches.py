@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import available
+from envclone.packed import TextBlock
+from envclone.stores.postgres.format import printed, rows
 from envclone.stores.postgres.write.inplace.codecs import Codec
 
 __all__ = ["put", "read"]
@@ -15,7 +17,7 @@ __all__ = ["put", "read"]
 _SEPARATOR = "\0"
 
 
-def read(flat: Any, starts: Any, stops: Any, codec: Codec) -> list[str] | None:
+def read(flat: Any, starts: Any, stops: Any, codec: Codec) -> Sequence[Any] | None:
     """The values between places of `flat` as the codec gives them; None when they have to be read one by one."""
     if not len(starts):
         return None
@@ -24,11 +26,25 @@ def read(flat: Any, starts: Any, stops: Any, codec: Codec) -> list[str] | None:
 
         block = np.empty(int((stops - starts).sum()) + len(starts) + 1, np.uint8)
         size = int(kernels.take_out(flat, starts, stops, block))
-        texts = block[: max(size, 0)].tobytes().decode().split(_SEPARATOR)
-        return texts if len(texts) == len(starts) and size >= 0 else None
-    if codec.many is not None:
-        return codec.many.decode(_bodies(flat, starts, stops))
-    return None
+        try:
+            return TextBlock(block[:size].tobytes(), np.zeros(len(starts), np.bool_)) if size >= 0 else None
+        except ValueError:  # a zero byte, which the codec looks at
+            return None
+    if codec.many is None:
+        return None
+    shown = _printed(flat, starts, stops, codec.many.printed)
+    return codec.many.decode(_bodies(flat, starts, stops)) if shown is None else shown
+
+
+def _printed(flat: Any, starts: Any, stops: Any, kernel: Any) -> TextBlock | None:
+    """Values of fixed length as a kernel prints them; None where one is printed by Python alone."""
+    if kernel is None or not available():
+        return None
+    only_read = flat.view()
+    only_read.flags.writeable = False
+    block = np.empty(printed.WIDEST * len(starts) + 1, np.uint8)
+    size = int(kernel(only_read, starts, stops, np.full(len(starts), rows.FIXED, np.uint8), block))
+    return None if size < 1 else TextBlock(block[: size - 1].tobytes(), np.zeros(len(starts), np.bool_))
 
 
 def put(flat: Any, starts: Any, stops: Any, codec: Codec, masked: Sequence[str | None]) -> tuple[int, Sequence[int]]:
@@ -37,18 +53,18 @@ def put(flat: Any, starts: Any, stops: Any, codec: Codec, masked: Sequence[str |
     What is left has another length, or is looked at one by one.
     """
     everything = 0, range(len(starts))
-    if not len(starts) or None in masked:
+    if not len(starts) or (masked.absent.any() if isinstance(masked, TextBlock) else None in masked):
         return everything
     if codec.plain and available():
         from envclone.stores.postgres.write.inplace import kernels
 
-        data = _SEPARATOR.join(masked).encode()  # type: ignore[arg-type]
+        data = masked.block if isinstance(masked, TextBlock) else _SEPARATOR.join(masked).encode()  # type: ignore[arg-type]
         if data.count(0) != len(starts) - 1:
             return everything
         found = np.full(len(starts), kernels.LEFT, np.uint8)
         kernels.overwrite(flat, starts, stops, np.frombuffer(data, np.uint8), codec.limited, found)
         return int((found == kernels.WRITTEN).sum()), np.flatnonzero(found == kernels.LEFT).tolist()
-    made = codec.many.encode(masked) if codec.many is not None else None  # type: ignore[arg-type]
+    made = codec.many.encode(masked) if codec.many is not None else None
     if made is None:
         return everything
     before = _bodies(flat, starts, stops)

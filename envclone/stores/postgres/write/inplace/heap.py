@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from envclone.errors import EnvcloneError, UnsafeError
+from envclone.packed import pairs
 from envclone.protocols import FieldMask
 from envclone.stores.postgres.format import deform, varlena
 from envclone.stores.postgres.format.checksum import page_checksums
@@ -181,7 +182,9 @@ class _Batch:
     def _column(self, column: Column, found: deform.Column, subjects: Sequence[Any] | None) -> None:
         rows = np.flatnonzero(found.present)
         present = self._present(found, rows, column.codec)
-        given = present if subjects is None else [(t, subjects[i]) for t, i in zip(present, rows.tolist(), strict=True)]
+        given = present
+        if subjects is not None:
+            given = pairs(present, subjects if len(rows) == len(subjects) else [subjects[i] for i in rows.tolist()])
         masked = self._writer.mask(column.address)(given)
         if len(masked) != len(present):
             raise EnvcloneError(f"the mask of {column.address} returned {len(masked)} values for {len(present)}")
@@ -215,7 +218,7 @@ class _Batch:
         """Whether every value of a column stands in its row as it is."""
         return not (found.form[found.present] >= deform.COMPRESSED).any()
 
-    def _texts(self, found: deform.Column, codec: Codec) -> list[Any]:
+    def _texts(self, found: deform.Column, codec: Codec) -> Sequence[Any]:
         """Each row's value as its codec gives it; None where there is none."""
         rows = np.flatnonzero(found.present)
         present = self._present(found, rows, codec)
@@ -226,7 +229,7 @@ class _Batch:
             out[row] = value
         return out
 
-    def _present(self, found: deform.Column, rows: Any, codec: Codec) -> list[Any]:
+    def _present(self, found: deform.Column, rows: Any, codec: Codec) -> Sequence[Any]:
         """The values of some rows, which have one."""
         body, end = found.body[rows], found.end[rows]
         if self._standing(found):

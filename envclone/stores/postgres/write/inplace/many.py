@@ -8,6 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from envclone.compiled import available
+from envclone.packed import TextBlock
+from envclone.stores.postgres.format import printed
+from envclone.stores.postgres.write.inplace import kernels
+
 __all__ = ["DATES", "Many", "integers"]
 
 _EPOCH = np.datetime64("2000-01-01", "D")
@@ -23,7 +28,9 @@ class Many:
     """
 
     decode: Callable[[Any], list[str] | None]
-    encode: Callable[[Sequence[str]], Any]
+    encode: Callable[[Sequence[Any]], Any]
+    printed: Any = None
+    """The kernel that prints such values as texts in a block."""
 
 
 def integers(form: str) -> Many:
@@ -31,16 +38,17 @@ def integers(form: str) -> Many:
     kind = np.dtype(form)
     least, most = np.iinfo(kind).min, np.iinfo(kind).max
 
-    def encode(texts: Sequence[str]) -> Any:
+    def encode(texts: Sequence[Any]) -> Any:
+        numbers = _read(texts, kernels.read_numbers)
         try:
-            numbers = np.fromiter(map(int, texts), np.int64, len(texts))
+            numbers = np.fromiter(map(int, texts), np.int64, len(texts)) if numbers is None else numbers
         except (ValueError, OverflowError):
             return None
         if len(numbers) and (numbers.min() < least or numbers.max() > most):
             return None
         return numbers.astype(kind).view(np.uint8).reshape(len(texts), kind.itemsize)
 
-    return Many(lambda bodies: list(map(str, _numbers(bodies, kind).tolist())), encode)
+    return Many(lambda bodies: list(map(str, _numbers(bodies, kind).tolist())), encode, printed.numbers)
 
 
 def _decode_dates(bodies: Any) -> list[str] | None:
@@ -51,7 +59,19 @@ def _decode_dates(bodies: Any) -> list[str] | None:
     return texts
 
 
-def _encode_dates(texts: Sequence[str]) -> Any:
+def _read(texts: Sequence[Any], kernel: Any) -> Any:
+    """The numbers of a block's texts; None for what is no block, and where one text is read by Python alone."""
+    if not isinstance(texts, TextBlock) or not available():
+        return None
+    numbers = np.empty(len(texts), np.int64)
+    read = int(kernel(np.frombuffer(texts.block, np.uint8), texts.zeros, numbers))
+    return numbers if read == len(texts) else None
+
+
+def _encode_dates(texts: Sequence[Any]) -> Any:
+    days = _read(texts, kernels.read_dates)
+    if days is not None:
+        return days.astype("<i4").view(np.uint8).reshape(len(texts), 4)
     try:
         dates = np.array(texts, "datetime64[D]")
     except ValueError:
@@ -66,5 +86,5 @@ def _numbers(bodies: Any, kind: Any) -> Any:
     return np.ascontiguousarray(bodies).view(kind).reshape(len(bodies))
 
 
-DATES = Many(_decode_dates, _encode_dates)
+DATES = Many(_decode_dates, _encode_dates, printed.dates)
 """Dates of the years 1 to 9999, as `DateStyle` ISO prints them."""
