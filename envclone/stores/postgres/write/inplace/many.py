@@ -79,7 +79,10 @@ def _encode_dates(texts: Sequence[Any]) -> Any:
     # what is written in any other way is read by the codec, which says what is wrong with it
     if not len(texts) or np.isnat(dates).any() or np.datetime_as_string(dates).tolist() != list(texts):
         return None
-    return (dates - _EPOCH).astype(np.int64).astype("<i4").view(np.uint8).reshape(len(texts), 4)
+    numbers = (dates - _EPOCH).astype(np.int64)
+    if numbers.min() < _FIRST or numbers.max() > _LAST:
+        return None
+    return numbers.astype("<i4").view(np.uint8).reshape(len(texts), 4)
 
 
 def _numbers(bodies: Any, kind: Any) -> Any:
