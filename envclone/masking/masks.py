@@ -23,11 +23,12 @@ from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import HOOKS, DomainSpec, flat, json_rules, kind_of, resolve, takes
 from envclone.masking.letters import meet
 from envclone.masking.makers import Makers
+from envclone.masking.memo import BATCH
 from envclone.masking.nobody import Nobody
 from envclone.masking.packing import masked_block
 from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
-from envclone.packed import Pairs, TextBlock
+from envclone.packed import Pairs, TextBlock, block_of
 from envclone.protocols import FieldMask, Mask
 
 __all__ = ["MaskSet"]
@@ -188,8 +189,9 @@ class MaskSet:
             self._ready.add(kind)
             if kind in ("text", "json"):
                 self._free_text.mask([_WORDS])
-            elif kind in _OF_NAMES:
-                self._makers.mask(kind).mask(["anna"])
+            if kind in (*_OF_NAMES, "text", "json"):
+                mask = self._makers.mask(kind if kind in _OF_NAMES else "person")
+                masked_block(mask, block_of(["anna"] * BATCH))
         return True
 
     def text(self, values: Sequence[str]) -> list[str]:
