@@ -8,6 +8,7 @@ import click
 
 from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table
+from envclone.errors import UsageError
 
 __all__ = ["scan"]
 
@@ -16,15 +17,37 @@ __all__ = ["scan"]
 @click.argument("environment", shell_complete=completion.environments)
 @click.option("--write", "writing", is_flag=True, help="Add the proposals to the stack file.")
 @click.option("--all", "everything", is_flag=True, help="Look at fields that have a rule, too.")
+@click.option("--review", "reviewing", is_flag=True, help="Ask about each decision made on weak evidence.")
 @click.option("--fresh", is_flag=True, help="Take a new snapshot first.")
 @json_option
 @click.pass_obj
-def scan(settings: Settings, environment: str, writing: bool, everything: bool, fresh: bool, as_json: bool) -> None:
+def scan(
+    settings: Settings,
+    environment: str,
+    writing: bool,
+    reviewing: bool,
+    everything: bool,
+    fresh: bool,
+    as_json: bool,
+) -> None:
     """Propose a rule for every field of ENVIRONMENT that has none, from names, types and sampled values.
 
     Values are looked at on a private clone of the newest snapshot; of them only a shape is shown. Read the
     proposals before you trust them: a field that is kept is production's.
+
+    With --review it asks, at the terminal, about each rule of the stack file that stands on weak evidence, and looks at
+    no production unless --write is given too. Each answer is in the file at once; a second start goes on from there.
     """
+    if reviewing and (as_json or everything):
+        raise UsageError("--review asks a person: it goes with neither --json nor --all")
+    if reviewing and not writing:
+        from envclone.cli.review import review
+
+        loaded = settings.loaded()
+        if environment not in loaded.stack.environments:
+            raise UsageError(f"there is no environment '{environment}' in {loaded.path.name}")
+        review(loaded.path)
+        return
     with settings.stack() as stack:
         writing = writing and not everything
         found = stack.scan(environment, fresh=fresh, everything=everything, writing=writing)
@@ -58,3 +81,7 @@ def scan(settings: Settings, environment: str, writing: bool, everything: bool, 
             click.echo(f"next: envclone scan {environment} --write")
 
     emit(as_json, document, text)
+    if reviewing:
+        from envclone.cli.review import review
+
+        review(settings.loaded().path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone import registry
@@ -26,7 +27,7 @@ from envclone.scan.values import look
 if TYPE_CHECKING:
     from envclone.protocols import StoreSession
 
-__all__ = ["ROWS", "require_writable", "scan", "scan_session", "write"]
+__all__ = ["ROWS", "require_writable", "rewrite", "scan", "scan_session", "write"]
 
 ROWS = 400
 """Values that are looked at per field."""
@@ -125,7 +126,6 @@ def require_writable(project: Project, environment: str) -> None:
 
 def write(project: Project, proposals: Mapping[str, Sequence[Proposal]]) -> int:
     """Add the proposals to the stack file; returns how many fields and paths have a rule now."""
-    from envclone.config.load import load
     from envclone.masking.guesses import UNDECIDED
     from envclone.scan.write import added
 
@@ -140,15 +140,22 @@ def write(project: Project, proposals: Mapping[str, Sequence[Proposal]]) -> int:
         for name, its in proposals.items()
     }
     text = added(before, new, patterns=patterns)
+    rewrite(path, text)
+    return decided
+
+
+def rewrite(path: Path, text: str) -> None:
+    """Replace a stack file's text, all at once. Raises ConfigError when it would not be a stack file any more."""
+    from envclone.config.load import load
+
     temporary = path.with_name(f".{path.name}.new")
     temporary.write_text(text, encoding="utf-8")
     try:
-        load(temporary)  # what is written must be a stack file still
+        load(temporary)
         temporary.chmod(path.stat().st_mode & 0o7777)
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
-    return decided
 
 
 def _all(inventory: Inventory) -> Missing:

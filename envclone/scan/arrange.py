@@ -11,7 +11,7 @@ from envclone.address import Address, joined
 from envclone.masking.guesses import UNDECIDED
 from envclone.scan.propose import Proposal
 
-__all__ = ["Block", "arranged", "rules_of"]
+__all__ = ["DECIDE", "LOOK", "Block", "arranged", "rules_of"]
 
 _PLAIN = re.compile(r"[A-Za-z_][\w.]*")
 _TABLES = 2
@@ -19,8 +19,8 @@ _TABLES = 2
 _WITHOUT_TEXT = re.compile(
     r"bool|int[248]|numeric|float[48]|date|time|timetz|timestamp|timestamptz|interval|uuid|oid|bit|varbit"
 )
-_LOOK = "decided on weak evidence: look at each, and change what is wrong"
-_DECIDE = "not decided: nothing here can look into these; take the # away from one rule each"
+LOOK = "decided on weak evidence: look at each, and change what is wrong"
+DECIDE = "not decided: nothing here can look into these; take the # away from one rule each"
 _NAMED = "kept by a decision: take the line out, and no image is made"
 
 
@@ -63,8 +63,8 @@ def arranged(proposals: Sequence[Proposal], *, patterns: bool = True) -> Sequenc
     shared = _shared(fields, kept) if patterns else {}
     blocks = [
         Block("masked", tuple(line for a in fields if a in masked for line in _lines(fields[a], remarks=False))),
-        Block(_LOOK, tuple(line for a in fields if a in weak for line in _lines(fields[a], remarks=True))),
-        Block(_DECIDE, tuple(map(_undecided, undecided))),
+        Block(LOOK, tuple(line for a in fields if a in weak for line in _lines(fields[a], remarks=True))),
+        Block(DECIDE, tuple(map(_undecided, undecided))),
         Block(_NAMED, tuple(line for a in fields if a in named for line in _lines(fields[a], remarks=True))),
         Block(
             "kept",

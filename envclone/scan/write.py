@@ -81,7 +81,13 @@ def _added(text: str, keys: tuple[str, ...], lines: Sequence[str]) -> str:
         ]
     else:
         place = _last_line(holder) + 1
+        while rest and place < len(rows) and rows[place].startswith(f"{' ' * (indent + 1)}") and _comment(rows[place]):
+            place += 1  # remarks at the end of a store's rules stay its own
     return "\n".join([*rows[:place], *block, *rows[place:]]) + "\n"
+
+
+def _comment(row: str) -> bool:
+    return row.lstrip().startswith("#")
 
 
 def _as_block(text: str, key: yaml.Node, node: yaml.MappingNode, name: str) -> str:
