@@ -36,6 +36,8 @@ RANGE = range(0x7000_0000, 0x7001_0000)
 LENT = Path("/var/lib/envclone/accounts")
 """Which of them are lent, and to which directory: one list for all pools, for user ids are the machine's."""
 
+_END = "\0\n"
+"""What ends a line of the list: no path has a zero."""
 _SWEPT = 64
 """After so many new ones the list is looked through for directories that are gone: it can be long."""
 
@@ -140,36 +142,44 @@ def _lend(place: str) -> Account:
         fcntl.flock(file, fcntl.LOCK_EX)
         text = file.read()
         uid = _lent_to(text, place)
+        if uid is None and (uid := _next(text)) is not None:
+            file.write(f"{uid}\t{place}{_END}")
         if uid is None:
-            lent = _read_lent(text)
+            lent = {uid: path for uid, path in _read_lent(text).items() if not _gone(path)}
             uid = _first_free(lent)
-            if (
-                uid is None or len(lent) % _SWEPT == 0
-            ):  # to look after each directory takes longer than a server's start
-                lent = {uid: path for uid, path in lent.items() if not _gone(path)}
-                uid = _first_free(lent)
             if uid is None:
                 raise ResourceError(
                     f"all {len(RANGE)} accounts for clones and branches are lent",
                     hint=f"{LENT} lists them: take out the lines of pools that are gone for good",
                 )
-            lent[uid] = place
+            lent[uid] = place  # at the end, where the next search begins
             file.seek(0)
-            file.write("".join(f"{uid}\t{path}\0\n" for uid, path in sorted(lent.items())))
+            file.write("".join(f"{uid}\t{path}{_END}" for uid, path in lent.items()))
             file.truncate()
     return Account(f"{SERVICE_ACCOUNT}-{uid}", uid, uid)
 
 
 def _lent_to(text: str, place: str) -> int | None:
     """The account of a directory, found in the list's text: it can be long, and every start of a server asks it."""
-    text, wanted = f"\0\n{text}", f"\t{place}\0\n"
+    text, wanted = f"{_END}{text}", f"\t{place}{_END}"
     end = text.find(wanted)
     while end >= 0:
-        uid = text[text.rfind("\0\n", 0, end) + 2 : end]
+        uid = text[text.rfind(_END, 0, end) + len(_END) : end]
         if uid.isdigit():  # else it is the end of a longer name
             return int(uid)
         end = text.find(wanted, end + 1)
     return None
+
+
+def _next(text: str) -> int | None:
+    """The first of the next few accounts behind the one that was lent last that nothing has; None when all of them are
+    taken, when the list ends in the middle of a line, or when it is time to look through it."""
+    if not text.endswith(_END) or text.count(_END) % _SWEPT == 0:
+        return None
+    last = text[text.rfind(_END, 0, -len(_END)) :].lstrip(_END).partition("\t")[0]
+    busy = _users()
+    some = range(int(last) + 1, int(last) + 1 + _SWEPT) if last.isdigit() else range(0)
+    return next((u for u in some if u in RANGE and f"{_END}{u}\t" not in f"{_END}{text}" and u not in busy), None)
 
 
 def _first_free(lent: Mapping[int, str]) -> int | None:
@@ -179,7 +189,7 @@ def _first_free(lent: Mapping[int, str]) -> int | None:
 
 def _read_lent(text: str) -> dict[int, str]:
     found = {}
-    for line in text.split("\0\n")[:-1]:
+    for line in text.split(_END)[:-1]:
         uid, _, path = line.partition("\t")
         if uid.isdigit():
             found[int(uid)] = path

@@ -37,28 +37,32 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
     `fresh` takes a new snapshot first; `again` makes another image of the newest one. Without a masking key one gets
     the newest image that there is.
     """
-    from envclone.lifecycle import preflight, snapshot
-    from envclone.lifecycle.stages import COPYING, IMAGE
-
     project.environment(environment)
     with ExitStack() as held:
         if not fresh and not again:
             try:
                 image = _held(project, environment, held)
             except EnvcloneError:
-                preflight.require(project, environment)  # this may not be all
+                _require(project, environment)  # this may not be all
                 raise
             if image is not None and (newer(project, image) is None or not keys.held(project.keys)):
                 yield image
                 return
-        from envclone.lifecycle import publish
+        from envclone.lifecycle import publish, snapshot
+        from envclone.lifecycle.stages import COPYING, IMAGE
 
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
         project = project.through(IMAGE if raw is None else [stage for stage in IMAGE if stage != COPYING])
         if raw is None:
-            preflight.require(project, environment)
+            _require(project, environment)
             raw = held.enter_context(snapshot.take(project, environment))
         yield held.enter_context(publish.make(project, raw, again=again))
+
+
+def _require(project: Project, environment: str) -> None:
+    from envclone.lifecycle import preflight  # here, for what it looks at takes long to import
+
+    preflight.require(project, environment)
 
 
 def newer(project: Project, image: Image) -> RawSnapshot | None:
