@@ -22,6 +22,7 @@ LATER = replace(RAW, id="raw-2", created_at=NOW - dt.timedelta(minutes=5))
 OTHER = replace(LATER, id="raw-3", environment="test", created_at=NOW)
 IMAGE = Image("img-1", "prod", RAW.created_at + dt.timedelta(seconds=56), RAW, "d", "k", 1.0, "shop")
 PROJECT: Any = SimpleNamespace(pool=None, name="shop", keys=None, environment=lambda name: None)
+PROJECT.through = lambda stages: PROJECT
 
 
 @pytest.fixture
