@@ -6,11 +6,13 @@ import secrets
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from envclone.compiled import available
+from envclone.growing import Growing
 from envclone.packed import Packed, pack
 
 if TYPE_CHECKING:
@@ -25,13 +27,16 @@ _SMALL = 1 << 32
 class Distinct:
     """Texts, each once, numbered in the order of their coming: equal are those whose bytes (UTF-8) are.
 
-    While it takes texts in, and until `seal`, a table of 8 to 16 bytes a text finds them again.
+    While it takes texts in, and until `seal`, a table of 6 to 11 bytes a text finds them again. With a `directory`,
+    which must be private, the texts lie in a file there that has no name.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, directory: Path | None = None) -> None:
         self._count = 0
-        self._block: Any = np.zeros(_FIRST, np.uint8)
-        self._bounds: Any = np.zeros(_FIRST, np.int64)
+        self._texts: Growing | None = Growing(np.uint8, _FIRST, directory)
+        self._ends: Growing | None = Growing(np.int64, _FIRST)
+        self._block: Any = self._texts.array
+        self._bounds: Any = self._ends.array
         self._table: Any = np.full(2 * _FIRST, -1, np.int32)
         self._seed = np.uint64(secrets.randbits(64))
         self._known: dict[bytes, int] = {}
@@ -62,12 +67,18 @@ class Distinct:
         bounds = self._bounds[: self._count + 1]
         return self._block[: int(bounds[-1])], bounds.astype(np.uint64)
 
+    def held(self) -> tuple[Any, Any]:
+        """The same as they lie there: bounds of 32 bits where they fit, once it is sealed."""
+        bounds = self._bounds[: self._count + 1]
+        return self._block[: int(bounds[-1])], bounds
+
     @classmethod
     def unpacked(cls, block: bytes, bounds: Any) -> Distinct:
         """What `packed` gave, as texts that take in no more. Raises ValueError when the bounds are not the block's."""
         held = cls()
         if not len(bounds) or bounds[0] or bounds[-1] != len(block) or (bounds[1:] < bounds[:-1]).any():
             raise ValueError("the bounds are not of this block")
+        held._texts = held._ends = None
         held._block, held._bounds = np.frombuffer(block, np.uint8), bounds.astype(np.int64)
         held._count = len(bounds) - 1
         held.seal()
@@ -75,12 +86,22 @@ class Distinct:
 
     def seal(self) -> None:
         """Take in no more, and let go of what only that needs."""
+        if self._sealed:
+            return
         self._sealed = True
         self._table, self._known = None, {}
         used = int(self._bounds[self._count])
-        if self._block.flags.owndata:
-            self._block.resize(used, refcheck=False)
         self._bounds = self._bounds[: self._count + 1].astype(np.uint32 if used < _SMALL else np.int64)
+        self._ends = None
+        if self._texts is not None:
+            self._block = None
+            self._texts.cut(used)
+            self._block = self._texts.array
+
+    def put_away(self) -> None:
+        """Let texts that lie in a file take no memory until they are looked at."""
+        if self._texts is not None:
+            self._texts.put_away()
 
     def add(self, texts: Sequence[str]) -> list[str]:
         """Take in texts; returns those that were new, in their order, which get the next numbers."""
@@ -132,12 +153,14 @@ class Distinct:
     def _make_room(self, texts: int, size: int) -> None:
         """Larger arrays where so many more texts, all of them new, would not go in."""
         used = int(self._bounds[self._count])
-        if used + size > len(self._block):
-            self._block.resize(max(2 * len(self._block), used + size), refcheck=False)
-        if self._count + texts + 2 > len(self._bounds):
-            self._bounds.resize(max(2 * len(self._bounds), self._count + texts + 2), refcheck=False)
-        if available() and 2 * (self._count + texts) >= len(self._table):
-            self._table = np.full(1 << (2 * (self._count + texts)).bit_length(), -1, np.int32)
+        assert self._texts is not None and self._ends is not None
+        self._block = self._bounds = None
+        self._texts.grow(used + size)
+        self._ends.grow(self._count + texts + 2)
+        self._block, self._bounds = self._texts.array, self._ends.array
+        if available() and 4 * (self._count + texts) >= 3 * len(self._table):
+            self._table = None
+            self._table = np.full(1 << (4 * (self._count + texts) // 3).bit_length(), -1, np.int32)
             _loops().refill(self._block, self._bounds, self._count, self._table, self._seed)
 
     def _take_one_by_one(self, values: Packed, numbers: Any) -> None:

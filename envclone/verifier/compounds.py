@@ -89,27 +89,30 @@ class Compounds:
 
     def _names(self) -> tuple[Any, Any]:
         """Hashes of names in one word, and the number of the name that tells."""
-        block, bounds = self._parts.packed()
-        block = frozen(block)
-        starts, ends = bounds[:-1].astype(np.int64), bounds[1:].astype(np.int64)
-        count = len(starts)
-        hashed, powers = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
-        if not count:
-            return hashed, np.zeros(0, np.uint32)
+        names = self._subjects.of(Part.NAME)
+        if not len(names):
+            return np.zeros(0, np.uint64), np.zeros(0, np.uint32)
+        block, bounds = self._parts.held()
+        block = frozen(block[:])
+        starts, ends = bounds[names].astype(np.int64), bounds[names + 1].astype(np.int64)
+        hashed, powers, firsts, unused = np.zeros((4, len(names)), np.uint64)
         _loops().hashes(block, starts, ends, hashed, powers)
-        firsts, one = np.zeros(count, np.uint64), np.zeros(count, np.uint64)
-        _loops().hashes(block, starts, np.minimum(starts + 1, ends), firsts, one)
+        _loops().hashes(block, starts, np.minimum(starts + 1, ends), firsts, unused)
         lengths = ends - starts
+        at = np.zeros(len(self._parts), np.uint32)
+        at[names] = np.arange(len(names))
         keys, owners = [], []
-        for left, right in self._subjects.beside(Part.NAME, _PARTS):
+        for one, other in self._subjects.beside(Part.NAME, _PARTS):
+            left, right = at[one], at[other]
             both = (lengths[left] >= _SHORTEST_NAME) & (lengths[right] >= _SHORTEST_NAME)
             both &= lengths[left] + lengths[right] >= _SHORTEST_WORD
-            keys.append(hashed[left[both]] * powers[right[both]] + hashed[right[both]])
-            owners.append(right[both])
             behind = lengths[right] >= _SHORTEST_FAMILY
-            keys.append(firsts[left[behind]] * powers[right[behind]] + hashed[right[behind]])
-            owners.append(right[behind])
-        return np.concatenate([np.zeros(0, np.uint64), *keys]), np.concatenate([np.zeros(0, np.int64), *owners])
+            whole = hashed[left[both]] * powers[right[both]] + hashed[right[both]]
+            short = firsts[left[behind]] * powers[right[behind]] + hashed[right[behind]]
+            some, first = np.unique(np.concatenate((whole, short)), return_index=True)
+            keys.append(some)
+            owners.append(np.concatenate((other[both], other[behind]))[first].astype(np.uint32))
+        return np.concatenate([np.zeros(0, np.uint64), *keys]), np.concatenate([np.zeros(0, np.uint32), *owners])
 
     def _numbers(self) -> tuple[Any, Any]:
         """Hashes of the digits of numbers of persons, and the numbers of the originals."""
@@ -130,7 +133,7 @@ class Compounds:
 def _all_digits(originals: Originals) -> tuple[Any, Any, Any, Any]:
     """The originals that are numbers of persons and have enough digits: their numbers, how many digits each has,
     whether there are other signs between them, and the digits of all of them one behind the other."""
-    block, bounds = originals.packed()
+    block, bounds = originals.held()
     every = originals.strong_of(_NUMBERS)
     found = [(every[:0], every[:0], np.zeros(0, np.bool_), block[:0])]
     for first in range(0, len(every), _AT_ONCE):
@@ -166,12 +169,18 @@ class _Table:
 
     def __init__(self, keys: Any, owners: Any) -> None:
         order = np.argsort(keys, kind="stable")
-        self._keys, self._owners = keys[order], owners[order]
-        self._bits = max(10, len(keys).bit_length() + 5)
+        keys = keys[order]
+        new = np.ones(len(keys), np.bool_)
+        new[1:] = keys[1:] != keys[:-1]
+        self._keys, self._owners = keys[new], owners[order[new]].astype(np.uint32)
+        del keys, owners, order
+        self._bits = max(10, len(self._keys).bit_length() + 4)
         self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
         with np.errstate(over="ignore"):
             bits = (self._keys * _loops().BASE) >> np.uint64(64 - self._bits)
-        np.bitwise_or.at(self._bitmap, bits >> np.uint64(3), np.uint8(1) << (bits & np.uint64(7)).astype(np.uint8))
+        for first in range(0, len(bits), _AT_ONCE):
+            some = bits[first : first + _AT_ONCE]
+            np.bitwise_or.at(self._bitmap, some >> np.uint64(3), np.uint8(1) << (some & np.uint64(7)).astype(np.uint8))
         self._out = np.zeros((_ROOM, 3), np.uint64)
 
     def __len__(self) -> int:

@@ -92,9 +92,11 @@ def examine_fields(
     search = findings.search = LooseSearch(findings.originals)
     weak = LooseSearch(parts)
     compounds = Compounds(people.subjects, parts, findings.originals)
+    give_back()
     for store, session in sessions.items():
         progress(ProgressEvent(store, 0))
         looker = Looker(store, plans[store], search, weak, compounds, people, findings)
+        give_back()
         compared = session.compare(cleans[store], plans[store], masks, placed.get(store, ()), looker, progress)
         looker.take(looker.found())
         findings.rows[store] = compared.rows

@@ -242,8 +242,8 @@ class Looker:
 
     def _weak_hits(self, texts: Texts, before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
         found: dict[int, list[Found]] = defaultdict(list)
-        for one in self._weak.find(texts) if before is None else self._weak.compare(before, texts):
-            if one.unchanged and _whole_word(one.text, one.hit):
+        for one in self._weak.find(texts) if before is None else self._weak.compare(before, texts, unchanged=True):
+            if _whole_word(one.text, one.hit):
                 found[one.value].append(one)
         return found
 

@@ -87,6 +87,21 @@ class Texts:
             return None
         return number, int(self.starts[at]), int(self.ends[at])
 
+    def placed(self, hits: Any) -> tuple[Any, ...]:
+        """The same of many hits, rows of original, start and end, without those of which there is none: the numbers of
+        the values, the originals, their starts and ends, and where the values start and end."""
+        at = np.searchsorted(self.starts, hits[:, 1], "right") - 1
+        if self.owners:
+            again = np.zeros(self.count, np.bool_)
+            again[self.owners] = True
+            late = at >= self.count
+            kept = late | ~again[np.minimum(at, self.count - 1)]
+            hits, at, late = hits[kept], at[kept], late[kept]
+            numbers = np.where(late, np.array(self.owners, np.int64)[np.maximum(at - self.count, 0)], at)
+        else:
+            numbers = at
+        return numbers, hits[:, 0], hits[:, 1], hits[:, 2], self.starts[at], self.ends[at]
+
 
 class LooseSearch:
     """Finds originals whatever their casing, escapes and the signs that join their parts."""
@@ -97,24 +112,37 @@ class LooseSearch:
     def find(self, values: Sequence[Any] | Texts) -> Iterator[Found]:
         """Every original in some values, and in what they say when their spellings are decoded."""
         texts = values if isinstance(values, Texts) else Texts(values, decoded=True, seek=self.places)
-        for hit in self._search.find(texts.data):
-            if (place := texts.place(hit)) is not None:
-                number, start, end = place
-                moved = Hit(hit.original, hit.start - start, hit.end - start)
-                yield Found(number, moved, texts.data[start:end], True)
+        for number, original, start, end, first, last in self._hits(texts):
+            yield Found(number, Hit(original, start - first, end - first), texts.data[first:last], True)
+
+    def _hits(self, texts: Texts) -> Any:
+        """Rows of the number of a value, an original in it, where that starts and ends, and where the value does."""
+        rows = self._search.hits(texts.data)
+        return np.column_stack(texts.placed(rows)).tolist() if len(rows) else ()
 
     def places(self, data: bytes) -> Iterator[int]:
         """Where anything begins in folded bytes."""
-        return (hit.start for hit in self._search.find(data))
+        return iter(self._search.hits(data)[:, 1].tolist())
 
-    def compare(self, before: Sequence[Any], after: Sequence[Any] | Texts) -> Iterator[Found]:
-        """Every original in `after`, as it is written, and whether it stands where it stood in `before`."""
+    def compare(
+        self, before: Sequence[Any], after: Sequence[Any] | Texts, *, unchanged: bool = False
+    ) -> Iterator[Found]:
+        """Every original in `after`, as it is written, and whether it stands where it stood in `before`.
+
+        With `unchanged` those alone that do.
+        """
         texts = after if isinstance(after, Texts) else Texts(after, decoded=False)
-        for one in self.find(texts):
-            raw, hit = text_of(before[one.value]), one.hit
-            found = one.text[hit.start : hit.end]
-            aligned = len(raw) == len(one.text)
-            yield one._replace(unchanged=raw[hit.start : hit.end] == found if aligned else found in raw)
+        raw: Texts | None = None
+        for number, original, start, end, first, last in self._hits(texts):
+            raw = raw or Texts(before, decoded=False)
+            begun, over = int(raw.starts[number]), int(raw.ends[number])
+            found = texts.data[start:end]
+            if over - begun == last - first:
+                same = raw.data[begun + start - first : begun + end - first] == found
+            else:
+                same = raw.data.find(found, begun, over) >= 0
+            if same or not unchanged:
+                yield Found(number, Hit(original, start - first, end - first), texts.data[first:last], same)
 
 
 def _spelled(value: str) -> tuple[bytes, ...]:

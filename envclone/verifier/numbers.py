@@ -66,7 +66,10 @@ class Numbers:
         numbers = numbers[first:]
         self._numbers = numbers[np.diff(numbers, prepend=-1) != 0]
         del numbers
-        self._around, self._counts = np.unique(self._numbers // _AROUND, return_counts=True)
+        around = self._numbers // _AROUND
+        firsts = np.flatnonzero(np.diff(around, prepend=-1))
+        self._around, self._counts = around[firsts], np.diff(np.append(firsts, len(around)))
+        del around
         spans = np.diff(np.searchsorted(self._numbers, _LENGTHS))
         self._shares = np.concatenate((spans / np.diff(_LENGTHS), [0.0]))
 
@@ -103,7 +106,8 @@ def _all(originals: Originals) -> Iterator[tuple[Any, Any]]:
         both = [(_within(_digits(value)), _within(national_number(value))) for _, value in known]
         yield np.array([number for number, _ in known], np.int64), np.array(both, np.int64).reshape(-1, 2)
         return
-    block, bounds = originals.packed()
+    block, bounds = originals.held()
+    block = block[:]
     block.flags.writeable = False
     every, codes, room = originals.numbers_of(_KINDS), code_table(calling_codes()), _loops().room()
     for first in range(0, len(every), _AT_ONCE):

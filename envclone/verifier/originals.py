@@ -58,8 +58,9 @@ class Originals:
     def __init__(self) -> None:
         self._values = Distinct()
         self._sources: dict[Original, int] = {}
-        self._known: list[Original] = []
-        self._source_of = array("H")
+        self.known: list[Original] = []
+        """The different sources."""
+        self._source_of: Any = array("H")
 
     def add(self, address: str, kind: str, values: Iterable[str]) -> None:
         """Take in values of one field; the first field that shows a value is the one that a report names."""
@@ -86,8 +87,8 @@ class Originals:
 
     def _source(self, source: Original) -> int:
         if source not in self._sources:
-            self._sources[source] = len(self._known)
-            self._known.append(source)
+            self._sources[source] = len(self.known)
+            self.known.append(source)
         return self._sources[source]
 
     @classmethod
@@ -95,7 +96,7 @@ class Originals:
         """Weak identities, numbered as they are there; sealed."""
         made = cls()
         made._values = texts
-        made._source_of = array("H", [made._source(Original("", PART, False))]) * len(texts)
+        made._source_of = np.full(len(texts), made._source(Original("", PART, False)), np.uint16)
         made.seal()
         return made
 
@@ -106,47 +107,54 @@ class Originals:
     def seal(self) -> None:
         """Take in no more values."""
         self._values.seal()
+        self._source_of = self.sources()
 
     def __len__(self) -> int:
         return len(self._values)
 
     def __getitem__(self, number: int) -> Original:
         """Where a value stands, by its number."""
-        return self._known[self._source_of[number]]
+        return self.known[int(self._source_of[number])]
 
     def value(self, number: int) -> str:
         """A value, by its number."""
         return self._values[number]
 
-    def plain(self, least: int) -> tuple[Any, Any, Any]:
-        """The values of at least so many bytes whose spellings are themselves and their lower case (`spellings`).
+    def held(self) -> tuple[Any, Any]:
+        """The bytes of all values one behind the other, and their bounds, as they lie there (`Distinct.held`)."""
+        return self._values.held()
 
-        Their numbers (uint32), their bytes one behind the other, and where each ends (uint64): for millions of them
-        a value at a time takes too long.
-        """
-        block, bounds = self._values.packed()
-        if len(bounds) < 2:
-            return np.zeros(0, np.uint32), block, bounds[1:]
-        lengths = np.diff(bounds).astype(np.int64)
+    def plain(self, least: int) -> Any:
+        """The numbers (uint32) of the values of at least so many bytes whose spellings (`spellings`) are themselves and
+        their lower case: for millions of them a value at a time takes too long."""
+        _, bounds = self._values.held()
+        lengths = np.diff(bounds)
         chosen = (lengths >= least) & (lengths != _UUID_LENGTH)
+        return np.flatnonzero(chosen & ~self.having(_ODD)).astype(np.uint32)
+
+    def having(self, table: bytes) -> Any:
+        """Per value whether one of its bytes is marked in a table of 256."""
+        block, bounds = self._values.held()
+        found = np.zeros(len(self._values), np.bool_)
         for first in range(0, len(block), _AT_ONCE):
-            told = np.frombuffer(block[first : first + _AT_ONCE].tobytes().translate(_ODD), np.bool_)
-            chosen[np.searchsorted(bounds, np.flatnonzero(told) + first, "right") - 1] = False
-        return (
-            np.flatnonzero(chosen).astype(np.uint32),
-            block if chosen.all() else block[np.repeat(chosen, lengths)],
-            np.cumsum(lengths[chosen]).astype(np.uint64),
-        )
+            told = np.frombuffer(block[first : first + _AT_ONCE].tobytes().translate(table), np.bool_)
+            places = (np.flatnonzero(told) + first).astype(bounds.dtype)
+            found[np.searchsorted(bounds, places, "right") - 1] = True
+        return found
+
+    def sources(self) -> Any:
+        """Per value where among the `known` its source is (uint16)."""
+        return np.array(self._source_of, np.uint16) if isinstance(self._source_of, array) else self._source_of
 
     def strong_of(self, kinds: Collection[str]) -> Any:
         """The numbers of the strong ones of some kinds (int64), ascending."""
-        wanted = [at for at, source in enumerate(self._known) if source.kind in kinds and source.strong]
-        return np.flatnonzero(np.isin(np.array(self._source_of, np.uint16), wanted))
+        wanted = [at for at, source in enumerate(self.known) if source.kind in kinds and source.strong]
+        return np.flatnonzero(np.isin(self.sources(), wanted))
 
     def numbers_of(self, kinds: Collection[str]) -> Any:
         """The numbers of those of some kinds (int64), ascending."""
-        wanted = [at for at, source in enumerate(self._known) if source.kind in kinds]
-        return np.flatnonzero(np.isin(np.array(self._source_of, np.uint16), wanted))
+        wanted = [at for at, source in enumerate(self.known) if source.kind in kinds]
+        return np.flatnonzero(np.isin(self.sources(), wanted))
 
     def of_kinds(self, kinds: Collection[str]) -> Iterator[tuple[int, str]]:
         """Those of some kinds: number, value."""
@@ -156,7 +164,7 @@ class Originals:
     def items(self) -> Iterator[tuple[int, str, Original]]:
         """All of them: number, value, source."""
         for number, value in enumerate(self._values):
-            yield number, value, self._known[self._source_of[number]]
+            yield number, value, self[number]
 
 
 def telling(kind: str, values: Packed, places: Any) -> Any:

@@ -94,6 +94,8 @@ class People:
                     self.subjects.begin(f"{store}.{table}")
                 self._take(store, rows, rules)
         self._follow()
+        for keys in (*self._own.values(), *self._keys.values()):
+            keys.sort()
         return self.subjects.seal()
 
     def _telling(self, rule: FieldRule) -> bool:

@@ -8,19 +8,18 @@ from __future__ import annotations
 
 import math
 import os
-from array import array
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from envclone.forked import fork_map, processors
-from envclone.verifier.originals import Original, Originals, spellings
-from envclone.verifier.windows import WIDTH, Patterns, WindowSearch
+from envclone.verifier.originals import Originals, spellings
+from envclone.verifier.windows import AS_IT_IS, WIDTH, Patterns, WindowSearch
 
 __all__ = ["ByteSearch", "Found", "Hit", "shortest"]
 
@@ -40,8 +39,11 @@ _INFLECTED = 6
 """Bytes from which a name with an s behind it is the name still."""
 
 
-_LOWER = np.arange(256, dtype=np.uint8)
-_LOWER[ord("A") : ord("Z") + 1] += 32
+_LOWER = bytes(range(256)).lower()
+_CAPITAL = bytes(one != other for one, other in zip(AS_IT_IS, _LOWER, strict=True))
+_ALNUM = np.array([bytes((byte,)).isalnum() for byte in range(256)])
+_DIGIT = np.array([bytes((byte,)).isdigit() for byte in range(256)])
+_S = ord("s")
 
 
 class Boundary(Enum):
@@ -50,12 +52,12 @@ class Boundary(Enum):
     NONE = 0
     DIGIT = 1
     WORD = 2
-    NAME = 3
-    """as WORD, but for a genitive's s"""
+    """nothing that continues a word; behind a name a genitive's s may stand"""
+    TELLING = 3
+    """as NONE from TELLING bytes on, else as WORD"""
 
 
-@dataclass(frozen=True, slots=True)
-class Hit:
+class Hit(NamedTuple):
     """One original value found: its number, the offset in bytes, and where it ends."""
 
     original: int
@@ -97,46 +99,62 @@ class ByteSearch:
         spell: Callable[[str], Iterable[bytes]] = spellings,
         fold: bytes | None = None,
     ) -> None:
-        self.skipped = self.searched = 0
         few: list[bytes] = []
-        owners = array("L")
-        many = Patterns()
+        owners: list[int] = []
+        many: list[bytes] = []
+        whose: list[int] = []
         large = len(originals) > FEW
+        taken = np.zeros(len(originals), np.bool_)
         self._originals = originals
-        longest = 1
-        taken = _take_plain(originals, many, max(minimum, WIDTH), fold) if large else np.zeros(0, np.bool_)
-        self.searched += int(taken.sum())
-        for number in np.flatnonzero(~taken).tolist() if large else range(len(originals)):
+        self._windows: list[tuple[WindowSearch, Any]] = []
+        self._longest = 1
+        if large:
+            for patterns in _plain(originals, max(minimum, WIDTH), fold):
+                taken[patterns.which] = True
+                self._longest = max(self._longest, patterns.longest())
+                self._windows.append((WindowSearch(patterns), None))
+        self.skipped, self.searched = 0, int(taken.sum())
+        for number in np.flatnonzero(~taken).tolist():
             wanted = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
             self.skipped += not wanted
             self.searched += bool(wanted)
             for spelling in wanted:
-                longest = max(longest, len(spelling))
-                if large and len(spelling) >= WIDTH:
-                    many.add(spelling, number)
-                else:
-                    few.append(spelling)
-                    owners.append(number)
-        longest = max(longest, many.longest)
-        self._owners = owners
-        self._longest = longest
+                self._longest = max(self._longest, len(spelling))
+                wide = large and len(spelling) >= WIDTH
+                (many if wide else few).append(spelling)
+                (whose if wide else owners).append(number)
+        if many:
+            self._windows.append((WindowSearch(Patterns.of(many)), np.array(whose, np.int64)))
+        self._owners = np.array(owners, np.int64)
         self._automaton = BytesAhoCorasick(few, implementation=Implementation.ContiguousNFA) if few else None
-        self._windows = WindowSearch(many) if len(many) else None
+        self._sources = originals.sources()
+        self._rules = _boundaries(originals)
 
     def find(self, data: bytes) -> Iterator[Hit]:
         """Every occurrence in `data`; a weak value only where it is not part of a longer word or number."""
-        if self._automaton is not None:
-            owners = self._owners
-            for index, start, end in self._automaton.find_matches_as_indexes(data, overlapping=True):
-                if self._bounded(data, owners[index], start, end):
-                    yield Hit(owners[index], start, end)
-        if self._windows is not None:
-            for number, start, end in self._windows.find(data):
-                if self._bounded(data, number, start, end):
-                    yield Hit(number, start, end)
+        return map(Hit._make, self.hits(data).tolist())
 
-    def _bounded(self, data: bytes, number: int, start: int, end: int) -> bool:
-        return _bounded(data, start, end, _boundary(self._originals[number], end - start))
+    def hits(self, data: bytes) -> Any:
+        """The same as rows of the original's number, start and end (int64)."""
+        found = []
+        if self._automaton is not None:
+            few = self._automaton.find_matches_as_indexes(data, overlapping=True)
+            if few:
+                rows = np.array(few, np.int64)
+                rows[:, 0] = self._owners[rows[:, 0]]
+                found.append(rows)
+        for windows, owners in self._windows:
+            rows = windows.find(data)
+            if len(rows):
+                if owners is not None:
+                    rows[:, 0] = owners[rows[:, 0]]
+                found.append(rows)
+        if not found:
+            return np.zeros((0, 3), np.int64)
+        rows = found[0] if len(found) == 1 else np.concatenate(found)
+        kinds, names = self._rules
+        sources = self._sources[rows[:, 0]]
+        return rows[_bounded(np.frombuffer(data, np.uint8), rows[:, 1], rows[:, 2], kinds[sources], names[sources])]
 
     def find_in_file(self, path: Path) -> Iterator[Hit]:
         """Every occurrence in a file; memory stays flat."""
@@ -171,24 +189,16 @@ def _pieces(paths: Sequence[Path]) -> Iterator[Found]:
             yield Found(path, first, min(PIECE, size - first))
 
 
-def _take_plain(originals: Originals, patterns: Patterns, least: int, fold: bytes | None) -> Any:
-    """Take in the plain originals of at least so many bytes, all at once; returns per original whether it was one."""
-    taken = np.zeros(len(originals), np.bool_)
-    numbers, block, ends = originals.plain(least)
+def _plain(originals: Originals, least: int, fold: bytes | None) -> Iterator[Patterns]:
+    """The plain originals of at least so many bytes, where they lie, in all their spellings."""
+    numbers = originals.plain(least)
+    block, bounds = originals.held()
     if not len(numbers):
-        return taken
-    taken[numbers] = True
-    if fold is not None:
-        patterns.extend(block.tobytes().translate(fold), ends, numbers)
-        return taken
-    patterns.extend(block.tobytes(), ends, numbers)
-    lower = _LOWER[block]
-    starts = np.concatenate((np.zeros(1, np.int64), ends[:-1].astype(np.int64)))
-    other = np.logical_or.reduceat(lower != block, starts)
-    lengths = np.diff(ends, prepend=np.uint64(0)).astype(np.int64)
-    lower = lower[np.repeat(other, lengths)]
-    patterns.extend(lower.tobytes(), np.cumsum(lengths[other]).astype(np.uint64), numbers[other])
-    return taken
+        return
+    yield Patterns(block, bounds, numbers, AS_IT_IS if fold is None else fold)
+    other = numbers[originals.having(_CAPITAL)[numbers]] if fold is None else numbers[:0]
+    if len(other):
+        yield Patterns(block, bounds, other, _LOWER)
 
 
 def _written(descriptor: int, offset: int, size: int) -> Iterable[int]:
@@ -204,26 +214,29 @@ def _written(descriptor: int, offset: int, size: int) -> Iterable[int]:
         offset += CHUNK
 
 
-def _boundary(original: Original, length: int) -> Boundary:
-    """What may not stand beside a value of `length` bytes for it to count."""
-    if original.kind == "email" and original.strong:
-        return Boundary.NONE
-    if original.kind == "phone":
-        return Boundary.DIGIT
-    if original.strong and length >= TELLING:
-        return Boundary.NONE
-    return Boundary.NAME if original.kind == "person" and length >= _INFLECTED else Boundary.WORD
+def _boundaries(originals: Originals) -> tuple[Any, Any]:
+    """Per source what may not stand beside a value of it for it to count (`Boundary`), and whether it is a name."""
+    rules = np.zeros(len(originals.known), np.int8)
+    names = np.zeros(len(originals.known), np.bool_)
+    for at, known in enumerate(originals.known):
+        names[at] = known.kind == "person"
+        if known.kind == "phone":
+            rules[at] = Boundary.DIGIT.value
+        elif known.strong:
+            rules[at] = (Boundary.NONE if known.kind == "email" else Boundary.TELLING).value
+        else:
+            rules[at] = Boundary.WORD.value
+    return rules, names
 
 
-def _bounded(data: bytes, start: int, end: int, boundary: Boundary) -> bool:
-    """Whether neither neighbour continues the word or number: 'Ann' is not found in 'Annual'."""
-    if boundary is Boundary.NONE:
-        return True
-    before, after = data[start - 1 : start], data[end : end + 1]
-    if boundary is Boundary.DIGIT:
-        return not (before.isdigit() or after.isdigit())
-    if boundary is Boundary.NAME and after == b"s":  # 'Quenzelmanns Antrag'
-        after = data[end + 1 : end + 2]
-    return not (
-        (before.isalnum() and data[start : start + 1].isalnum()) or (after.isalnum() and data[end - 1 : end].isalnum())
-    )
+def _bounded(data: Any, starts: Any, ends: Any, rules: Any, names: Any) -> Any:
+    """Which places are bounded: no neighbour continues the word or number there, 'Ann' is not found in 'Annual'."""
+    size, lengths = len(data), ends - starts
+    before = np.where(starts > 0, data[np.maximum(starts, 1) - 1], 0)
+    after = np.where(ends < size, data[np.minimum(ends, size - 1)], 0)
+    # 'Quenzelmanns Antrag'
+    genitive = names & (lengths >= _INFLECTED) & (after == _S)
+    behind = np.where(genitive, np.where(ends + 1 < size, data[np.minimum(ends + 1, size - 1)], 0), after)
+    apart = ~((_ALNUM[before] & _ALNUM[data[starts]]) | (_ALNUM[behind] & _ALNUM[data[ends - 1]]))  # as words
+    free = (rules == Boundary.NONE.value) | ((rules == Boundary.TELLING.value) & (lengths >= TELLING))
+    return np.where(rules == Boundary.DIGIT.value, ~(_DIGIT[before] | _DIGIT[after]), free | apart)

@@ -28,6 +28,8 @@ __all__ = ["WITHOUT_PARTS", "Keys", "Part", "Subjects", "parts_of"]
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
 _DIGITS = re.compile(r"\d")
 _PART, _SHORTEST_NUMBER, _SHORTEST_CODE = 3, 6, 4
+_AT_ONCE = 1 << 17
+"""Pairs that are looked at together."""
 MOST = 8
 """Persons that one value of a key may mean; one that means more is not a key of a person."""
 
@@ -81,15 +83,20 @@ class Keys:
     def __len__(self) -> int:
         return self._count
 
-    def find(self, value: str) -> Sequence[int]:
-        """The persons that a text means; nobody when they are too many."""
+    def sort(self) -> tuple[Any, Any]:
+        """Put them in order, once all are taken in: before there are copies of the process, which would each do it."""
         if self._sorted is None:
             values = np.concatenate([np.zeros(0, np.int64), *self._values])
-            persons = np.concatenate([np.zeros(0, np.uint32), *self._persons])
-            self._values, self._persons = [], []
+            self._values = []
             order = np.argsort(values, kind="stable")
+            persons = np.concatenate([np.zeros(0, np.uint32), *self._persons])
+            self._persons = []
             self._sorted = values[order], persons[order]
-        values, persons = self._sorted
+        return self._sorted
+
+    def find(self, value: str) -> Sequence[int]:
+        """The persons that a text means; nobody when they are too many."""
+        values, persons = self.sort()
         wanted = np.int64(self._hashes.one(value))
         low, high = np.searchsorted(values, wanted, "left"), np.searchsorted(values, wanted, "right")
         return persons[low:high].tolist() if high - low <= MOST else ()
@@ -164,7 +171,8 @@ class Subjects:
         pairs = np.concatenate([np.zeros(0, np.uint64), *self._pairs])
         self._pairs = []
         pairs.sort()
-        self._pairs = pairs[np.concatenate((np.ones(min(1, len(pairs)), np.bool_), pairs[1:] != pairs[:-1]))]
+        first = np.concatenate((np.ones(min(1, len(pairs)), np.bool_), pairs[1:] != pairs[:-1]))
+        self._pairs = pairs if first.all() else pairs[first]
         texts, self._texts = self._texts, Distinct()
         self._named = list(self._sources)
         return texts
@@ -174,17 +182,31 @@ class Subjects:
 
         Of persons with more than `most` some are left out; two everyday words are not a pair.
         """
-        numbers, persons = (self._pairs >> np.uint64(32)).astype(np.int64), self._pairs & np.uint64(0xFFFFFFFF)
-        its = np.frombuffer(self._what, np.uint8)[numbers] == what
-        numbers, persons = numbers[its], persons[its]
-        order = np.argsort(persons, kind="stable")
-        numbers, persons = numbers[order], persons[order]
+        mine = self._by_persons(what)
         plain = np.frombuffer(self._ambiguous, np.uint8) == 0
-        for apart in range(1, most):
-            left, right = numbers[:-apart], numbers[apart:]
-            same = (persons[:-apart] == persons[apart:]) & (plain[left] | plain[right])
-            yield left[same], right[same]
-            yield right[same], left[same]
+        for first in range(0, len(mine), _AT_ONCE):
+            part = mine[first : first + _AT_ONCE + most - 1]
+            numbers, persons = (part & np.uint64(0xFFFFFFFF)).astype(np.int64), part >> np.uint64(32)
+            for apart in range(1, most):
+                left, right = numbers[:-apart][:_AT_ONCE], numbers[apart:][:_AT_ONCE]
+                same = (persons[:-apart] == persons[apart:])[:_AT_ONCE] & (plain[left] | plain[right])
+                yield left[same], right[same]
+                yield right[same], left[same]
+
+    def of(self, what: int) -> Any:
+        """The numbers of the weak identities of one kind (int64), ascending."""
+        return np.flatnonzero(np.array(self._what, np.uint8) == what)
+
+    def _by_persons(self, what: int) -> Any:
+        """The pairs of weak identities of one kind in the order of persons, whose number stands in the upper half."""
+        its, found = np.array(self._what, np.uint8) == what, []
+        for first in range(0, len(self._pairs), _AT_ONCE):
+            part = self._pairs[first : first + _AT_ONCE]
+            part = part[its[(part >> np.uint64(32)).astype(np.int64)]]
+            found.append(part << np.uint64(32) | part >> np.uint64(32))
+        mine = np.concatenate([np.zeros(0, np.uint64), *found])
+        mine.sort()
+        return mine
 
     def source(self, number: int) -> tuple[str, str]:
         """The field that showed a weak identity first, and its kind."""

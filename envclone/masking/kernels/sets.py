@@ -71,7 +71,7 @@ def enter(
             continue
         at = _place(block, start, stop, held, bounds, table, seed)
         if table[at] < 0:
-            if used + stop - start > held.shape[0] or count + 1 >= bounds.shape[0] or 2 * count >= table.shape[0]:
+            if used + stop - start > held.shape[0] or count + 1 >= bounds.shape[0] or 4 * count >= 3 * table.shape[0]:
                 return -1
             for k in range(stop - start):
                 held[used + k] = block[start + k]
@@ -96,7 +96,7 @@ def seek(block: Any, starts: Any, stops: Any, held: Any, bounds: Any, table: Any
 
 @lean
 def refill(held: Any, bounds: Any, count: Any, table: Any, seed: Any) -> Any:
-    """Enter all strings into a table of -1 that is at least twice as large as there are strings."""
+    """Enter all strings into a table of -1 of which they take three of four places at most."""
     mask = table.shape[0] - 1
     for number in range(count):
         at = np.int64(_hash(held, np.int64(bounds[number]), np.int64(bounds[number + 1]), seed) >> _U(1)) & mask

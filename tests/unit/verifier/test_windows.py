@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 
+import numpy as np
 import pytest
 
 from envclone.compiled import available
@@ -14,15 +15,9 @@ from envclone.verifier.windows import Patterns, WindowSearch
 WAYS = [False, pytest.param(True, marks=pytest.mark.skipif(not available(), reason="numba is not installed"))]
 
 
-def _patterns(texts: list[bytes]) -> Patterns:
-    patterns = Patterns()
-    for number, text in enumerate(texts):
-        patterns.add(text, number)
-    return patterns
-
-
-def _hits(texts: list[bytes], data: bytes, compiled: bool) -> list[tuple[int, int, int]]:
-    return sorted(WindowSearch(_patterns(texts), compiled=compiled).find(data))
+def _hits(texts: list[bytes], data: bytes, compiled: bool) -> list[tuple[int, ...]]:
+    found = WindowSearch(Patterns.of(texts), compiled=compiled).find(data)
+    return sorted(map(tuple, found.tolist()))
 
 
 def _expected(texts: list[bytes], data: bytes) -> list[tuple[int, int, int]]:
@@ -54,6 +49,19 @@ def test_what_a_search_must_not_stumble_over(compiled: bool) -> None:
     assert _hits([long], b"?" + long, compiled) == [(0, 1, len(long) + 1)]
     assert len(_hits([b"a" * 8], b"a" * 10_007, compiled)) == 10_000  # more than have room at first
     assert _hits([], b"anything at all", compiled) == []
+
+
+@pytest.mark.parametrize("compiled", WAYS)
+def test_chosen_patterns_are_folded_where_they_lie(compiled: bool) -> None:
+    texts = [b"Jane Doe", b"short", b"JANE DOE", b"other.one@x", b"Other.One@X"]
+    held = Patterns.of(texts)
+    fold = bytes(range(256)).lower().translate(bytes.maketrans(b".", b" "))
+    some = Patterns(held.block, held.bounds, np.array([0, 3, 4]), fold)
+    found = WindowSearch(some, compiled=compiled).find(b"- jane doe JANE DOE other one@x other.one@x")
+    assert sorted(map(tuple, found.tolist())) == [(0, 2, 10), (3, 20, 31), (4, 20, 31)]
+    assert (len(some), some.longest()) == (3, 11)
+    with pytest.raises(ValueError, match="shorter"):
+        WindowSearch(held, compiled=True)
 
 
 VALUES = [
