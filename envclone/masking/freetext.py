@@ -24,7 +24,7 @@ from envclone.masking.edits import apart, applied
 from envclone.masking.escapes import codes_of
 from envclone.masking.finder import Finder
 from envclone.masking.makers import Makers
-from envclone.masking.nobody import Nobody
+from envclone.masking.nobody import Nobody, NobodyMask
 from envclone.masking.packing import by_text, masked_block
 from envclone.masking.parts import canonical
 from envclone.masking.patterns import Span
@@ -72,6 +72,11 @@ class FreeText:
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The texts with every identity in them replaced, in order."""
+        if not self._whole and available() and not any(_SEPARATOR in value for value in values):
+            return [text for text in self.packed(block_of(values)) if text is not None]
+        return self._of_texts(values)
+
+    def _of_texts(self, values: Sequence[str]) -> list[str]:
         out: list[str] = []
         batch: list[str] = []
         size = 0
@@ -95,7 +100,7 @@ class FreeText:
     def packed(self, block: TextBlock) -> TextBlock:
         """The texts of a block with every identity in them replaced."""
         if self._whole or not available():
-            return by_text(self.mask, block)
+            return by_text(self._of_texts, block)
         zeros = block.zeros
         out: list[bytes] = []
         first = 0
@@ -113,7 +118,7 @@ class FreeText:
             return self._plain_part(data, text)
         texts = text.split(_SEPARATOR)
         plain = _SEPARATOR.join([one for one, odd in zip(texts, told, strict=True) if not odd])
-        masked = iter(self.mask([one for one, odd in zip(texts, told, strict=True) if odd]))
+        masked = iter(self._of_texts([one for one, odd in zip(texts, told, strict=True) if odd]))
         if all(told):
             return _SEPARATOR.join(masked).encode("utf-8", "surrogatepass")
         rest = iter(self._plain_part(plain.encode("utf-8", "surrogatepass"), plain).split(b"\0"))
@@ -134,11 +139,9 @@ class FreeText:
             values = block.texts()
             known = self._pseudonyms(kind, [value for value in values if value is not None])
             return block_of([known[value] for value in values if value is not None])
-        masked = masked_block(self._makers.mask(kind), block)
-        if kind != "person":
-            return masked
-        parts = self._nobody.within(kind, block)
-        return masked.replaced(parts, self._makers.plain(kind).mask([block.text(i) for i in parts]))
+        mask = self._makers.mask(kind)
+        # a part of somebody's name, though alone it would be nobody's: 'Test Quimby'
+        return mask.parts(block) if kind == "person" and isinstance(mask, NobodyMask) else masked_block(mask, block)
 
     def _of_part(self, text: str) -> list[Edit]:
         return self._edits(text) if spelled([text])[0] else self._plain_edits(text)

@@ -20,7 +20,7 @@ from envclone.masking.packing import by_text, masked_block
 from envclone.masking.shown import shape
 from envclone.masking.sieve import Sieve
 from envclone.masking.walk import walk
-from envclone.packed import Packed, Pairs, TextBlock
+from envclone.packed import Packed, Pairs, TextBlock, block_of
 from envclone.protocols import Mask
 
 if TYPE_CHECKING:
@@ -165,29 +165,44 @@ class NobodyMask:
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order."""
-        return self._spared(values, self._mask.mask)
+        return self._spared(values, self._mask.mask, packed=True)
 
     def packed(self, block: TextBlock) -> TextBlock:
         """The pseudonyms of a block of texts."""
         if not available():
-            return by_text(self.mask, block)
-        return self._spared_in(block, masked_block(self._mask, block), self._mask.mask)
+            return by_text(lambda values: self._one_by_one(values, self._mask.mask), block)
+        out = masked_block(self._mask, block)
+        kept = self._nobody.within(self._kind, block)
+        return self._apart(out.replaced(kept, [block.text(place) for place in kept]), kept)
 
-    def _spared_in(self, block: TextBlock, out: TextBlock, mask: Callable[[Sequence[str]], list[str]]) -> TextBlock:
-        kind, holds = self._kind, self._nobody.holds
-        kept = self._nobody.within(kind, block)
-        out = out.replaced(kept, [block.text(place) for place in kept])
-        late = sorted(set(self._nobody.within(kind, out)).difference(kept))
+    def parts(self, block: TextBlock) -> TextBlock:
+        """The pseudonyms of parts of somebody's values, which alone would be nobody's: 'Test Quimby'.
+
+        Only where loops are compiled.
+        """
+        return self._apart(masked_block(self._mask, block), self._nobody.within(self._kind, block))
+
+    def _apart(self, out: TextBlock, done: Sequence[int]) -> TextBlock:
+        """Pseudonyms without those that are nobody's; the places `done` stay as they are."""
+        mask, kind, holds = self._mask.mask, self._kind, self._nobody.holds
+        late = sorted(set(self._nobody.within(kind, out)).difference(done))
         fresh = [walk(out.text(i), lambda value: mask([value])[0], lambda image: not holds(kind, image)) for i in late]
         return out.replaced(late, fresh)
 
-    def _spared(self, values: Sequence[str], mask: Callable[[Sequence[str]], list[str]]) -> list[str]:
-        holds, kind = self._nobody.holds, self._kind
+    def _spared(
+        self, values: Sequence[str], mask: Callable[[Sequence[str]], list[str]], *, packed: bool = False
+    ) -> list[str]:
         if len(values) >= _BATCH:
             distinct = list(set(values))
             if 2 * len(distinct) <= len(values):
-                images = dict(zip(distinct, self._spared(distinct, mask), strict=True))
+                images = dict(zip(distinct, self._spared(distinct, mask, packed=packed), strict=True))
                 return [images[value] for value in values]
+            if packed and available() and not any("\0" in value for value in values):
+                return [text for text in self.packed(block_of(values)) if text is not None]
+        return self._one_by_one(values, mask)
+
+    def _one_by_one(self, values: Sequence[str], mask: Callable[[Sequence[str]], list[str]]) -> list[str]:
+        holds, kind = self._nobody.holds, self._kind
         out = mask(values)
         kept = {i for i in self._nobody.suspects(kind, values) if holds(kind, values[i])}
         for i in kept:

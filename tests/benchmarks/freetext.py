@@ -1,8 +1,10 @@
 """How fast free text is masked, beside Presidio: python -m tests.benchmarks.freetext --identities 100000 --json
 
 Support tickets in English, German and French (Faker, seeded) in which persons of the corpus are named, about one
-identity in 400 characters. In one process are measured, as the median of several rounds of MB of text a second:
-- `envclone`: known identities, patterns and strangers, found and replaced;
+identity in 400 characters. Measured are, as the median of several rounds of MB of text a second:
+- `envclone`: known identities, patterns and strangers, found and replaced, in one process;
+- `envclone_on_all_processors`: the same as an image does it, by as many copies of the process as there are processors
+  (`processors`), which mask blocks of texts; `mb_per_cpu_second` is what one processor does of it;
 - `presidio_patterns`: Presidio's analyzer with its recognizers that need no model, found and replaced;
 - `by_script`: the same in one script alone, with 2,000 persons: English, German and French, Russian, Japanese;
 - `presidio_deny_list`: Presidio with a recognizer for as many of the known names as `--deny` says, found only.
@@ -23,11 +25,17 @@ from typing import Any
 
 import yaml
 
+from envclone.forked import fork_map, processors
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
+from envclone.models import FieldKind, FieldRule
+from envclone.packed import block_of
 
 KEY = b"benchmark key of thirty-two byte"
 PREPARING = ["Anna went home. " * 200]
+NOTE = FieldRule("tickets.note", FieldKind.TEXT, "text")
+AT_ONCE = 256
+"""Texts of a block."""
 LABELLED = Path(__file__).parent / "ambiguous.yaml"
 TEMPLATES = (
     "Our customer {person} wrote that the parcel has not arrived although the tracking page says it was delivered. ",
@@ -87,12 +95,21 @@ def speed(identities: int, size: int, rounds: int, deny: int) -> dict[str, Any]:
     begun = time.perf_counter()
     MaskSet(KEY, {}, corpus).text(PREPARING)
     prepared = time.perf_counter() - begun
-    measured: dict[str, list[float]] = {"envclone": [], "presidio_patterns": [], "presidio_deny_list": []}
+    ways = ("envclone", "envclone_on_all_processors", "presidio_patterns", "presidio_deny_list")
+    measured: dict[str, list[float]] = {way: [] for way in ways}
+    per_cpu: list[float] = []
+    blocks = [block_of(tickets[at : at + AT_ONCE]) for at in range(0, len(tickets), AT_ONCE)]
     patterns, listed = _presidio([]), _presidio(list(corpus.values("person")[:deny]))
     for _ in range(rounds):
         masks = MaskSet(KEY, {}, corpus)
         masks.text(PREPARING)  # the lexicon is made once per image
+        used = time.process_time()
         measured["envclone"].append(_rate(lambda m=masks: m.text(tickets), tickets))
+        per_cpu.append(sum(len(text.encode()) for text in tickets) / 1e6 / (time.process_time() - used))
+        field = masks.field(NOTE)
+        measured["envclone_on_all_processors"].append(
+            _rate(lambda f=field: list(fork_map(lambda block: len(f(block)), blocks, processors())), tickets)
+        )
         measured["presidio_patterns"].append(_rate(lambda: [patterns(text) for text in sample], sample))
         measured["presidio_deny_list"].append(_rate(lambda: [listed(text) for text in sample[:10]], sample[:10]))
     medians = {name: round(statistics.median(values), 3) for name, values in measured.items()}
@@ -101,6 +118,8 @@ def speed(identities: int, size: int, rounds: int, deny: int) -> dict[str, Any]:
         "megabytes": round(sum(len(t.encode()) for t in tickets) / 1e6, 1),
         "seconds_to_prepare": round(prepared, 2),
         "mb_per_second": medians,
+        "mb_per_cpu_second": round(statistics.median(per_cpu), 3),
+        "processors": processors(),
         "times_faster_than_presidio_patterns": round(medians["envclone"] / medians["presidio_patterns"]),
         "deny_list": deny,
     }

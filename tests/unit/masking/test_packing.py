@@ -131,11 +131,12 @@ def test_texts_of_a_block(seed: int) -> None:
     draw = random.Random(seed)
     chosen = PARTS if seed else tuple(part for part in PARTS if part.isascii())
     texts = sparse(draw, lambda d: " ".join(d.choices(chosen, k=d.randrange(12))), 800)
-    masks, other = MaskSet(KEY, {}, CORPUS), MaskSet(KEY, {}, CORPUS)
+    masks, alone = MaskSet(KEY, {}, CORPUS), MaskSet(KEY, {}, CORPUS)
     rule = FieldRule("t.note", FieldKind.TEXT, "text")
     block = masks.field(rule)(block_of(texts))
     assert isinstance(block, TextBlock)
-    assert list(block) == list(other.field(rule)(texts))
+    # one short text goes through Python alone
+    assert list(block) == [None if text is None else alone.text([text])[0] for text in texts]
     assert sum(a != b for a, b in zip(block, texts, strict=True)) > 400
 
 
@@ -143,4 +144,4 @@ def test_pieces_of_other_lengths_are_put_back() -> None:
     masks = MaskSet(KEY, {}, CORPUS)
     texts = [f"{i} from 10.{i}.2.3 and é to 192.168.{i}.77, Jane Doe" for i in range(200)]
     rule = FieldRule("t.note", FieldKind.TEXT, "text")
-    assert list(masks.field(rule)(block_of(texts))) == masks.text(texts)
+    assert list(masks.field(rule)(block_of(texts))) == [masks.text([text])[0] for text in texts]
