@@ -25,7 +25,7 @@ from envclone.masking.letters import meet
 from envclone.masking.makers import Makers
 from envclone.masking.memo import BATCH
 from envclone.masking.nobody import Nobody
-from envclone.masking.packing import masked_block
+from envclone.masking.packing import BlockMask, masked_block
 from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
 from envclone.packed import Pairs, TextBlock, block_of
@@ -236,12 +236,15 @@ def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> Sequence[Any]:
 
 
 def _each(values: Sequence[Any], mask: Mask) -> Sequence[Any]:
-    """Masks what is not None; a block as a block."""
-    return masked_block(mask, values) if isinstance(values, TextBlock) else _sparse(values, mask.mask)
+    """Masks what is not None; a block as a block where the mask knows blocks."""
+    if isinstance(values, TextBlock) and isinstance(mask, BlockMask):
+        return mask.packed(values)
+    return _sparse(values, mask.mask)
 
 
 def _sparse(values: Sequence[Any], mask: Callable[[Sequence[str]], list[str]]) -> list[Any]:
     """Masks what is not None."""
+    values = values.texts() if isinstance(values, TextBlock) else values
     types = set(map(type, values))
     if types == {str}:
         return mask(values)
