@@ -244,7 +244,7 @@ def _each(values: Sequence[Any], mask: Mask) -> Sequence[Any]:
 
 def _sparse(values: Sequence[Any], mask: Callable[[Sequence[str]], list[str]]) -> list[Any]:
     """Masks what is not None."""
-    values = values.texts() if isinstance(values, TextBlock) else values
+    values = list(values) if isinstance(values, TextBlock) else values
     types = set(map(type, values))
     if types == {str}:
         return mask(values)
