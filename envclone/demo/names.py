@@ -5,6 +5,8 @@ from __future__ import annotations
 import unicodedata
 from dataclasses import dataclass
 
+from envclone.extras import need
+
 __all__ = ["COUNTRIES", "Names", "ascii_letters", "names_of"]
 
 POOL = 160
@@ -64,6 +66,7 @@ def ascii_letters(name: str) -> str:
 
 def names_of(seed: int) -> list[Names]:
     """The names of every country, in the order of COUNTRIES; the same for the same seed."""
+    need("faker", "demo", "the demo")
     from faker import Faker
 
     pools = []

@@ -8,6 +8,7 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
 from envclone.errors import ConfigError
+from envclone.extras import need
 
 __all__ = ["KINDS", "Net", "net", "net_version", "patterns_only"]
 
@@ -81,6 +82,7 @@ def _installed(package: str) -> str:
 
 @cache
 def _with_model(name: str) -> Any:
+    need("presidio_analyzer", "presidio", "sanitize.presidio")
     import spacy.util
     import tldextract
     from presidio_analyzer import AnalyzerEngine
@@ -99,7 +101,11 @@ def _with_model(name: str) -> Any:
 
 @cache
 def patterns_only() -> Any:
-    """An analyzer for English without a language model: patterns, checksums and words around them."""
+    """An analyzer for English without a language model: patterns, checksums and words around them.
+
+    Raises ResourceError when Presidio is not installed.
+    """
+    need("presidio_analyzer", "presidio", "sanitize.presidio")
     import spacy
     import tldextract
     from presidio_analyzer import AnalyzerEngine, RecognizerRegistry

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 
+from envclone.extras import has
 from envclone.masking.presidio import KINDS, patterns_only
 from envclone.scan.values import Looks
 
@@ -16,7 +17,12 @@ _SURE = 0.4
 
 
 def second_opinion(samples: Mapping[str, Sequence[str]], name: str) -> Mapping[str, Looks]:
-    """What Presidio finds in most of some values, by path; `name` is the field's, which it takes as context."""
+    """What Presidio finds in most of some values, by path; `name` is the field's, which it takes as context.
+
+    Nothing where the extra `presidio` is not installed.
+    """
+    if not has("presidio_analyzer"):
+        return {}
     analyzer = patterns_only()
     context = [part for part in name.lower().replace("_", " ").replace(".", " ").split() if len(part) > 1]
     found: dict[str, Looks] = {}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,14 +41,13 @@ def template(beside: Path | None) -> dict[str, dict[str, Any]]:
 
     Raises ConfigError when it says what a template may not say, ResourceError when there is none.
     """
-    own = Path(__file__).parents[3] / "compose"
     places = [beside / "compose"] if beside else []
-    for place in (*places, own, Path(sys.prefix) / "share" / "envclone" / "compose"):
+    for place in (*places, Path(__file__).parent):
         path = place / templates.FILE.name
         if not os.path.lexists(path):
             continue
         return templates.read(path)
-    raise ResourceError("compose/preview.yaml did not come along with this installation", hint="install envclone again")
+    raise ResourceError("preview.yaml did not come along with this installation", hint="install envclone again")
 
 
 def render(

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone import process
 from envclone.errors import EnvcloneError, ResourceError, UnreachableError
+from envclone.extras import need
 
 if TYPE_CHECKING:
     import docker
@@ -23,6 +24,7 @@ _COMPOSE = "install compose v2 (Debian: docker-compose or docker-compose-plugin)
 
 def connect(timeout: float = 120) -> docker.DockerClient:
     """The engine on this machine. Raises UnreachableError when none answers, ResourceError for one that is no use."""
+    need("docker", "docker", "a branch in containers")
     import docker
     from docker.errors import DockerException
 

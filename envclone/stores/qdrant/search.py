@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone.errors import ConfigError, EnvcloneError, UnreachableError, UsageError
+from envclone.extras import need
 from envclone.incidents.bundle import VectorStep
 from envclone.models import Secret, StepResult
 from envclone.stores.qdrant import engine, queries, requests
@@ -163,6 +164,7 @@ class Bounded:
 @contextlib.contextmanager
 def to_server(url: str, api_key: Secret | None = None, *, seconds: float = 60) -> Iterator[ServerRunner]:
     """A runner on the server at `url`, to record what production answers. Only searches are sent, nowhere else."""
+    need("qdrant_client", "qdrant", "a running Qdrant server")
     from qdrant_client import QdrantClient
 
     client = QdrantClient(

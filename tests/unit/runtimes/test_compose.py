@@ -102,7 +102,7 @@ def test_a_template_of_ones_own_is_held_to_the_sandbox(tmp_path: Path, text: str
 
 
 def test_a_template_of_ones_own_is_taken(tmp_path: Path) -> None:
-    own = yaml.safe_load((Path(__file__).parents[3] / "compose" / "preview.yaml").read_text())
+    own = yaml.safe_load((Path(compose.__file__).parent / "preview.yaml").read_text())
     own["service"]["environment"] = {"TZ": "UTC"}
     (tmp_path / "compose").mkdir()
     (tmp_path / "compose" / "preview.yaml").write_text(yaml.safe_dump(own))
