@@ -68,8 +68,13 @@ def test_exit_codes() -> None:
 def test_dependencies() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     names = {re.split(r"[\[>=<]", one)[0] for one in project["dependencies"]}
-    listed = set(re.findall(r"^- `([a-z0-9-]+)`", README.partition("## Dependencies")[2], re.MULTILINE))
-    assert listed == names
+    core, _, more = README.partition("## Dependencies")[2].partition("Extras")
+    assert set(re.findall(r"^- `([a-z0-9-]+)`", core, re.MULTILINE)) == names
+    extras = {extra for extra in project["optional-dependencies"] if extra not in ("all", "dev")}
+    assert set(re.findall(r"^- `([a-z0-9-]+)`", more, re.MULTILINE)) == extras
+    for extra in extras:
+        (package,) = {re.split(r"[\[>=<]", one)[0] for one in project["optional-dependencies"][extra]}
+        assert f"- `{extra}` (`{package}`" in more and extra in project["optional-dependencies"]["all"][0]
 
 
 def test_the_library_s_calls_exist() -> None:
