@@ -442,6 +442,8 @@ def test_who_a_step_is(shop: Shop) -> None:
         run(shop, step(who, role="guest"), user="app")
     with pytest.raises(UsageError, match="does not exist"):
         run(shop, step(who, role="nobody"))
+    with pytest.raises(UsageError, match="may not log in in production"):  # nor could a replay
+        run(shop, step(who, role="visitor"))
 
 
 def test_a_role_taken_on_by_a_setting(shop: Shop) -> None:

@@ -38,10 +38,11 @@ class Holders:
     def __init__(self, conn: psycopg.Connection[tuple[Any, ...]]) -> None:
         types = conn.execute(
             "SELECT oid::pg_catalog.int8, typname, typtype::pg_catalog.text, typbasetype::pg_catalog.int8,"
-            " typelem::pg_catalog.int8, typcategory::pg_catalog.text, typrelid::pg_catalog.int8"
-            " FROM pg_catalog.pg_type"
+            " typelem::pg_catalog.int8, typcategory::pg_catalog.text, typrelid::pg_catalog.int8,"
+            " typsend OPERATOR(pg_catalog.<>) 0 FROM pg_catalog.pg_type"
         ).fetchall()
-        self._types = {row[0]: row[1:] for row in types}
+        self._types = {row[0]: row[1:7] for row in types}
+        self._silent = {row[0] for row in types if not row[7]}
         self._members: dict[int, list[tuple[str, int]]] = {}
         for relation, name, type_ in conn.execute(
             "SELECT a.attrelid::pg_catalog.int8, a.attname, a.atttypid::pg_catalog.int8"
@@ -90,6 +91,15 @@ class Holders:
         if category == "A" and element:
             return self.opaque(element)
         return name not in _NO_TEXTS and name not in VECTOR_TYPES
+
+    def sendable(self, oid: int) -> bool:
+        """Whether the values have a binary form: an array of what has none fails when it is asked for its own."""
+        _, kind, base, element, category, relation = self._types[oid]
+        inner = [type_ for _, type_ in self._members.get(relation, ())] if kind == "c" else []
+        inner += [base] if kind == "d" else []
+        inner += [self._ranges[oid]] if kind in "rm" and oid in self._ranges else []
+        inner += [element] if category == "A" and element else []
+        return oid not in self._silent and all(map(self.sendable, inner))
 
     def _below(self, oid: int, steps: tuple[str, ...], above: frozenset[int]) -> Sequence[Held]:
         if oid in above or oid not in self._types:

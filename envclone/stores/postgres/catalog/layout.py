@@ -69,11 +69,6 @@ class Relation:
         """Whether its main fork consists of heap pages (sequences do too)."""
         return self.access == "heap" or self.kind == "S"
 
-    @property
-    def catalog_index(self) -> bool:
-        """Whether it is a B-tree of the server's own (`FirstNormalObjectId` in `access/transam.h`)."""
-        return self.kind == "i" and self.access == "btree" and self.table < FIRST_NORMAL_OID
-
 
 @dataclass(frozen=True, slots=True)
 class Database:
@@ -95,10 +90,6 @@ class Layout:
     def heaps(self) -> Iterator[tuple[Database, Relation]]:
         """Every relation of heap pages once, shared catalogs under the first database."""
         return ((database, relation) for database, relation in self._each() if relation.heap)
-
-    def catalog_indexes(self) -> Iterator[tuple[Database, Relation]]:
-        """Every B-tree of a system catalog once."""
-        return ((database, relation) for database, relation in self._each() if relation.catalog_index)
 
     def indexes(self) -> Iterator[tuple[Database, Relation]]:
         """Every index once."""

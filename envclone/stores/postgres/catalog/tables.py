@@ -36,6 +36,11 @@ USER_RELATIONS = """
 Extensions' tables count: users keep rows in them. Only those of pg_cron do not, for `defang` empties them.
 """
 
+_ALONE = """(NOT {0}.relispartition OR EXISTS (SELECT FROM pg_catalog.pg_inherits d
+    WHERE d.inhrelid OPERATOR(pg_catalog.=) {0}.oid AND d.inhdetachpending))"""
+"""The condition that no other table shows a relation's rows: a partition whose detachment was broken off is a table of
+its own, which its parent leaves out."""
+
 _TEXT = {"text", "varchar", "bpchar", "citext", "name"}
 _JSON = {"json", "jsonb"}
 _READABLE = _TEXT | {"xml", "tsvector", "bytea", "inet", "cidr", "macaddr", "macaddr8"}
@@ -163,7 +168,7 @@ def read_tables(conn: Connection) -> list[Table]:
     rows = conn.execute(
         f"""SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind OPERATOR(pg_catalog.=) 'm'
             FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-            WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,m}}') AND NOT c.relispartition AND {USER_RELATIONS}
+            WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,m}}') AND {_ALONE.format("c")} AND {USER_RELATIONS}
               AND c.relispopulated
             ORDER BY 2, 3"""  # noqa: S608 - a constant
     ).fetchall()
@@ -239,7 +244,7 @@ class _Types:
 
 def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
     rows = conn.execute(
-        """SELECT a.attrelid::pg_catalog.int8, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+        f"""SELECT a.attrelid::pg_catalog.int8, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
              a.atttypid::pg_catalog.int8,
                   NOT a.attnotnull, a.attgenerated,
                   EXISTS (SELECT 1 FROM pg_catalog.pg_attribute m
@@ -255,17 +260,15 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
                                 WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
                                   AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
                                   AND d.refobjid OPERATOR(pg_catalog.=) a.attrelid
-                                    AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum))),
-                  (SELECT t.typsend OPERATOR(pg_catalog.<>) 0 FROM pg_catalog.pg_type t
-                    WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid)
+                                    AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum)))
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
            WHERE a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
              AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
-             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}') AND NOT c.relispartition
-           ORDER BY a.attrelid, a.attnum"""
+             AND c.relkind OPERATOR(pg_catalog.=) ANY ('{{r,p,m}}') AND {_ALONE.format("c")}
+           ORDER BY a.attrelid, a.attnum"""  # noqa: S608 - a constant
     ).fetchall()
     columns: dict[int, dict[str, Column]] = {}
-    for relation, name, type_, type_oid, nullable, generated, missing, unique, sendable in rows:
+    for relation, name, type_, type_oid, nullable, generated, missing, unique in rows:
         columns.setdefault(relation, {})[name] = Column(
             name,
             type_,
@@ -275,7 +278,7 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
             generated == "v",
             missing,
             unique,
-            sendable,
+            types.holders.sendable(type_oid),
             types.base(type_oid),
             types.composite(type_oid),
             _held(types, type_oid),
@@ -296,12 +299,12 @@ def _held(types: _Types, oid: int) -> tuple[Held, ...]:
 
 def _leaves(conn: Connection) -> tuple[dict[int, tuple[Leaf, ...]], dict[int, frozenset[int]]]:
     rows = conn.execute(
-        """SELECT root.oid::pg_catalog.int8, c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind
+        f"""SELECT root.oid::pg_catalog.int8, c.oid::pg_catalog.int8, n.nspname, c.relname, c.relkind
            FROM pg_catalog.pg_class root, pg_catalog.pg_partition_tree(root.oid) p
            JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) p.relid
              JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-           WHERE root.relkind OPERATOR(pg_catalog.=) 'p' AND NOT root.relispartition
-           ORDER BY 1, 3, 4"""
+           WHERE root.relkind OPERATOR(pg_catalog.=) 'p' AND {_ALONE.format("root")}
+           ORDER BY 1, 3, 4"""  # noqa: S608 - a constant
     ).fetchall()
     leaves: dict[int, list[Leaf]] = {}
     trees: dict[int, set[int]] = {}

@@ -1,4 +1,4 @@
-"""Bytes of heap pages that no row shows: gaps, dead rows' bodies, and the values of dropped columns."""
+"""Bytes of pages that no row shows: gaps, dead rows' bodies, the values of dropped columns; gaps in indexes."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from envclone.forked import fork_map, workers
 from envclone.stores.postgres.catalog.layout import Relation
 from envclone.stores.postgres.format import deform, varlena
 from envclone.stores.postgres.format.checksum import page_checksums
-from envclone.stores.postgres.format.page import Items, Pages, headers, live_mask, normal_items
-from envclone.stores.postgres.format.segments import Extent, Range, extents, ranges, read
+from envclone.stores.postgres.format.page import HEADER, Headers, Items, Pages, headers, live_mask, normal_items
+from envclone.stores.postgres.format.segments import Extent, Range, extents, read
 from envclone.stores.postgres.format.tuples import attributes
 from envclone.stores.postgres.format.visibility import Transactions, dead
 
@@ -27,6 +27,8 @@ _VALUE_ID = 8
 """Where a pointer to TOAST has the value's id (`varatt_external` in `varatt.h`)."""
 _AT_ONCE = 1024
 """Pages that one process has in memory together, with several arrays of their size."""
+_GIN_DATA, _GIN_DELETED, _GIN_META = 1 << 0, 1 << 2, 1 << 3
+Bounds = npt.NDArray[np.uint16]
 
 
 @dataclass(slots=True)
@@ -107,24 +109,69 @@ class Eraser:
         return done
 
 
-def erase_holes(data: Path, relation: Relation, *, page_size: int, segment_pages: int, checksums: bool) -> Erased:
-    """Zero what lies between line pointers and items in every page of a B-tree: entries that VACUUM took out.
+def erase_holes(
+    data: Path, relations: Sequence[Relation], *, page_size: int, segment_pages: int, checksums: bool
+) -> Iterator[Erased]:
+    """Zero what indexes' pages keep of entries that VACUUM took out, by all processors; other methods are left alone.
 
-    Taking one out closes the gap, so nothing is left between items (`PageIndexMultiDelete` in
-    `src/backend/storage/page/bufpage.c`), and a deleted page is a hole as a whole.
+    Taking one out closes the gap, so nothing is left between items, and what was there stays between line pointers and
+    items (`PageIndexMultiDelete` in `src/backend/storage/page/bufpage.c`). A deleted page of a B-tree is such a hole as
+    a whole; one of GIN's list of pending entries keeps its items. Pages that hold no items, as the first one of a
+    B-tree, may say nothing of where they end, and stay as they are.
+    Raises UnsafeError when a page cannot be understood.
     """
-    done = Erased()
-    for part in ranges(data / relation.path, page_size, segment_pages=segment_pages):
-        head = headers(part.pages, relation.path)
-        done.pages += len(part.pages)
-        where = np.arange(page_size)
-        pages = part.pages * ~((where >= head.lower[:, None]) & (where < head.upper[:, None]))
-        changed = np.flatnonzero((pages != part.pages).any(axis=1))
-        if len(changed):
-            done.bytes += int((pages[changed] != part.pages[changed]).sum())
-            done.written += len(changed)
-            _write(part, pages, changed, checksums)
+    jobs = [
+        (relation, extent)
+        for relation in relations
+        if relation.access in _HOLES
+        for extent in extents(data / relation.path, page_size, segment_pages=segment_pages, at_once=_AT_ONCE)
+    ]
+    size = sum(extent.pages for _, extent in jobs) * page_size
+    yield from fork_map(lambda job: _erase_holes(job[0], job[1], page_size, checksums), jobs, workers(size))
+
+
+def _erase_holes(relation: Relation, extent: Extent, page_size: int, checksums: bool) -> Erased:
+    part = read(extent, page_size)
+    head = headers(part.pages, relation.path)
+    lower, upper = head.lower.astype(np.uint16), head.upper.astype(np.uint16)
+    _HOLES[relation.access](part, head, lower, upper)
+    where = np.arange(page_size, dtype=np.uint16)
+    full = (where >= lower[:, None]) & (where < upper[:, None])
+    full &= part.pages != 0
+    changed = np.flatnonzero(full.any(axis=1))
+    done = Erased(pages=len(part.pages), written=len(changed), bytes=int(full[changed].sum()))
+    if len(changed):
+        pages = part.pages.copy()
+        pages[full] = 0
+        _write(part, pages, changed, checksums)
     return done
+
+
+def _of_btree(part: Range, head: Headers, lower: Bounds, upper: Bounds) -> None:
+    """Leave the first page alone (`BTP_META` in `src/include/access/nbtree.h`)."""
+    flags = part.pages[:, -4:-2].copy().view("<u2")[:, 0]
+    upper[flags & 0x0008 != 0] = 0
+
+
+def _of_gin(part: Range, head: Headers, lower: Bounds, upper: Bounds) -> None:
+    """Pages of keys alone, and of pending entries that were taken over (`src/include/access/ginblock.h`)."""
+    flags = part.pages[:, -2:].copy().view("<u2")[:, 0]
+    upper[flags & (_GIN_DATA | _GIN_META) != 0] = 0
+    gone = flags & (_GIN_DELETED | _GIN_DATA) == _GIN_DELETED
+    lower[gone], upper[gone] = HEADER, head.special[gone]
+
+
+def _of_gist(part: Range, head: Headers, lower: Bounds, upper: Bounds) -> None:
+    """Every page has items."""
+
+
+def _of_spgist(part: Range, head: Headers, lower: Bounds, upper: Bounds) -> None:
+    """Leave the first page alone."""
+    upper[part.blocks == 0] = 0
+
+
+_HOLES = {"btree": _of_btree, "gin": _of_gin, "gist": _of_gist, "spgist": _of_spgist}
+"""Per access method: which holes of which pages are nobody's, as bounds to be changed."""
 
 
 def _write(part: Range, pages: Pages, changed: npt.NDArray[np.int64], checksums: bool) -> None:

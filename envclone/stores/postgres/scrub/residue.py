@@ -29,9 +29,8 @@ _GLOBAL_FILES = {"pg_control", "pg_filenode.map", "pg_internal.init"}
 def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> list[Cleaned]:
     """Erase dead rows, free space, dropped columns, files of nothing, logs, statistics files and old WAL.
 
-    `directory` holds `data/`, cleanly stopped, and the layout that its private session left. Every heap of every
-    database is gone through, catalogs and their indexes too; other indexes are not (those on masked columns were
-    rebuilt).
+    `directory` holds `data/`, cleanly stopped, and the layout that its private session left. Every heap and every index
+    of every database is gone through, catalogs too. Of an index the entries stay; those of masked columns were rebuilt.
     Raises UnsafeError when a page cannot be understood, BusyError when a server runs.
     """
     data = directory / "data"
@@ -73,16 +72,13 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
             if len(erased.referenced):
                 referenced.setdefault((database.oid, relation.toast), []).append(erased.referenced)
             done.append(erased)
-    for _, relation in known.catalog_indexes():
-        done.append(
-            blanks.erase_holes(
-                data,
-                relation,
-                page_size=known.page_size,
-                segment_pages=known.segment_pages,
-                checksums=checksums,
-            )
-        )
+    done += blanks.erase_holes(
+        data,
+        [relation for _, relation in known.indexes()],
+        page_size=known.page_size,
+        segment_pages=known.segment_pages,
+        checksums=checksums,
+    )
     written, total = sum(e.written for e in done), sum(e.pages for e in done)
     return [
         Cleaned("row versions that nobody sees, erased", sum(e.dead for e in done)),

@@ -40,7 +40,11 @@ def rebuild(conn: Connection, worker: Connection, held: Sequence[Index]) -> None
     """
     for index in held:
         if index.valid:
-            worker.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
+            try:
+                worker.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
+            except psycopg.Error as exc:  # of an expression that fails the server does not say whose it is
+                exc.add_note(f"{index.schema}.{index.name}")
+                raise
         else:
             _empty(conn, index)
     if held:

@@ -206,7 +206,8 @@ def explained(table: Table) -> Iterator[None]:
         yield
     except psycopg.Error as exc:
         diag = exc.diag
-        what = diag.constraint_name or diag.column_name or diag.datatype_name or ""
+        noted = ", ".join(getattr(exc, "__notes__", ()))
+        what = diag.constraint_name or diag.column_name or noted or diag.datatype_name or ""
         place = f"{diag.schema_name}.{diag.table_name}" if diag.table_name else table.address
         if isinstance(exc, psycopg.IntegrityError | psycopg.DataError | psycopg.errors.ProgramLimitExceeded):
             raise UnsafeError(

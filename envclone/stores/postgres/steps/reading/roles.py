@@ -55,6 +55,10 @@ _SETTINGS = """
     ORDER BY s.setdatabase USING OPERATOR(pg_catalog.<)
 """
 
+_MAY_LOG_IN = (
+    "SELECT r.rolcanlogin FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name"
+)
+
 
 def powers_of(conn: psycopg.Connection[Any], role: str) -> list[str]:
     """The roles with rights over the server itself that this role is or may become, superusers first.
@@ -77,11 +81,17 @@ def superusers_of(conn: psycopg.Connection[Any], role: str) -> str | None:
 
 def require_ordinary(conn: psycopg.Connection[Any], step: SqlStep) -> None:
     """Raises UnsafeError unless the step runs as a role that is not a superuser and may not become one, nor act on the
-    server's files, programs, backends or slots."""
+    server's files, programs, backends or slots; UsageError for a role that no session can begin as."""
     login = conn.info.user
     role = step.role or login
     found = powers_of(conn, role)
     if not found:
+        row = conn.execute(_MAY_LOG_IN, [role]).fetchone()
+        if row and not row[0]:  # a replay logs in as it
+            raise UsageError(
+                f"the step '{step.id}' is to run as '{role}', which may not log in in production",
+                hint=f"name the login that took it on, and `local: {{role: {role}}}`",
+            )
         return
     what = "has rights over the server itself" if found[0] == role else f"may become '{found[0]}'"
     if step.role is None:

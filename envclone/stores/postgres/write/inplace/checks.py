@@ -39,9 +39,12 @@ def constraints(conn: Connection, leaf: Leaf, names: Collection[str]) -> int:
         [leaf.oid, sorted(names)],
     ).fetchall()
     for name, expression in rows:
-        row = conn.execute(
-            sql.SQL("SELECT EXISTS (SELECT 1 FROM ONLY {} WHERE NOT ({}))").format(leaf.identifier, sql.SQL(expression))
-        ).fetchone()
+        query = sql.SQL("SELECT EXISTS (SELECT 1 FROM ONLY {} WHERE NOT ({}))")
+        try:
+            row = conn.execute(query.format(leaf.identifier, sql.SQL(expression))).fetchone()
+        except psycopg.Error as exc:
+            exc.add_note(name)
+            raise
         if row and row[0]:
             raise UnsafeError(
                 f"{leaf.schema}.{leaf.name}: the pseudonyms break {name} (CheckViolation)",
