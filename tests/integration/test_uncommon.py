@@ -99,7 +99,7 @@ UNCOMMON: dict[str, tuple[str, Rules]] = {
         " ROW(ROW(jsonb_build_object('who', jsonb_build_object('email', email)), name)::inner_t, id)::outer_t,"
         " ARRAY[ROW(jsonb_build_object('a', 1), name)::inner_t],"
         " jsonb_build_object('c', to_jsonb(ROW(NULL, email)::inner_t)) FROM people",
-        {"comp.id": "keep", "comp.c": "text", "comp.a": "null", "comp.doc": {"$.c.t": "email", "$.c.j": "keep"}},
+        {"comp.id": "keep", "comp.c": "text", "comp.a": "null", "comp.doc": {"$.c.t": "email"}},
     ),
     "no columns": (
         "CREATE TABLE zero (); INSERT INTO zero DEFAULT VALUES; INSERT INTO zero DEFAULT VALUES;"
@@ -147,13 +147,6 @@ UNCOMMON: dict[str, tuple[str, Rules]] = {
         "CREATE TABLE rights (a aclitem, b aclitem[]);"
         "INSERT INTO rights SELECT makeaclitem(10, 10, 'SELECT', false), ARRAY[makeaclitem(10, 10, 'SELECT', false)]",
         {"rights.*": "keep"},
-    ),
-    "left behind in indexes": (
-        "CREATE TABLE tidied (t text, w text[]); CREATE INDEX ON tidied (t); CREATE INDEX ON tidied USING gin (w);"
-        "INSERT INTO tidied SELECT 'kept' || i, '{y}' FROM generate_series(1, 9) i;"
-        "INSERT INTO tidied SELECT email || i, '{y}' FROM people, generate_series(1, 20) i;"
-        "DELETE FROM tidied WHERE t NOT LIKE 'kept%'",
-        {"tidied.*": "keep"},
     ),
     "publications": (
         "CREATE TABLE told (id int PRIMARY KEY, email text, st text);"
@@ -211,6 +204,18 @@ def _named(server: Production) -> Rules:
                 )
             )
     return {".".join(name): "email" for name in NAMES}
+
+
+def _tidy(server: Production) -> None:
+    """Values that VACUUM took out of indexes stand in their gaps and deleted pages."""
+    server.execute(
+        "CREATE TABLE tidied (t text, w text[]); CREATE INDEX ON tidied (t); CREATE INDEX ON tidied USING gin (w);"
+        "INSERT INTO tidied SELECT 'kept' || i, '{y}' FROM generate_series(1, 9) i;"
+        "INSERT INTO tidied SELECT email || ' ' || i, '{y}' FROM people, generate_series(1, 20) i;"
+        "DELETE FROM tidied WHERE t NOT LIKE 'kept%'",
+        "app",
+    )
+    server.execute("VACUUM tidied", "app")
 
 
 def _prepare(server: Production) -> None:
@@ -293,16 +298,21 @@ def test_a_pseudonym_that_fails_an_expression_is_one_clear_refusal(prod: Product
 def test_an_image_of_everything_that_is_uncommon(prod: Production, here: Place) -> None:
     virtual = ", v text GENERATED ALWAYS AS (lower(email)) VIRTUAL" if prod.engine.major >= 18 else ""
     rules: Rules = {"public.people.id": "keep", "public.people.name": "person", "public.people.email": "email"}
-    rules |= {"pg_largeobject": "keep", "public.distant.id": "keep", "public.distant.email": "email"}
+    rules |= {
+        "pg_largeobject": "keep",
+        "public.distant.id": "keep",
+        "public.distant.email": "email",
+        "public.tidied.*": "keep",
+    }
     rules |= {f"public.{t}.{c}": r for t in ("det", "det2", "held") for c, r in (("id", "keep"), ("email", "email"))}
     rules |= _named(prod)
+    _tidy(prod)  # nothing may hold dead rows yet
     _detach(prod)
     _prepare(prod)
     _far(prod)
     for sql, own in UNCOMMON.values():
         prod.execute(sql.replace("{virtual}", virtual), "app")
         rules |= {f"public.{field}": rule for field, rule in own.items()}
-    prod.execute("VACUUM tidied", "app")
     here.write(_stack(rules))
     here.call("image", "prod")
     (image,) = (here.pool / "images").iterdir()
