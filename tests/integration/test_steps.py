@@ -227,12 +227,6 @@ def _no_corpus(*arguments: Any, **options: Any) -> Any:
     return CorpusBuilder(None).build()
 
 
-def _erased(*arguments: Any, **options: Any) -> Any:
-    from envclone.stores.postgres.scrub.blanks import Erased
-
-    return Erased()
-
-
 def _pages_as_they_were(data: Any, works: Any, masks: Any, separable: Any, progress: Any) -> Any:
     from envclone.stores.postgres.write.inplace.files import LeafDone
 
@@ -286,7 +280,7 @@ MUTATIONS = (
     Mutation("postgres.scrub.blanks: live_mask", f"{_BLANKS}live_mask", _all_live, "@t_gap@", "files"),
     Mutation("postgres.scrub.blanks: _blank_dropped", f"{_BLANKS}_blank_dropped", _none, "@t_gone@", "files"),
     Mutation("postgres.scrub.blanks: _blank_chunks", f"{_BLANKS}_blank_chunks", _zero, "@t_gone's TOAST@", "again"),
-    Mutation("postgres.scrub.residue: blanks.erase_holes", f"{_BLANKS}erase_holes", _erased,
+    Mutation("postgres.scrub.residue: blanks.erase_holes", f"{_BLANKS}erase_holes", _nothing,
              "@an index of a catalog@", "files"),
     Mutation("postgres.session: quiesce.vacuum_catalogs", f"{_PG}scrub.quiesce.vacuum_catalogs", _zero,
              "@an index of a catalog@", "again"),
