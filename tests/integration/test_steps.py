@@ -70,7 +70,7 @@ HOOK = """\
 UPDATE public.tagged SET label = 'by ' || name;
 """
 SPECIAL = ("dead", "gap", "gone", "large", "index", "stray", "strange", "twophase", "wal", "object", "late",
-           "past", "log", "archived")  # fmt: skip
+           "past", "log", "archived", "split")  # fmt: skip
 """Who stands in one place each."""
 
 
@@ -109,6 +109,9 @@ DELETE FROM t_dead WHERE note <> 'x';
 CREATE TABLE t_gap (note text) WITH (autovacuum_enabled = off); INSERT INTO t_gap VALUES ('x'), ('of {gap}');
 DELETE FROM t_gap WHERE note <> 'x';
 VACUUM t_gap;
+CREATE TABLE t_split (note text) WITH (autovacuum_enabled = off); CREATE INDEX split ON t_split USING spgist (note);
+INSERT INTO t_split VALUES ('of {split}'), ('x');
+DELETE FROM t_split WHERE note <> 'x';
 CREATE TABLE t_gone (id int, gone text, large text) WITH (autovacuum_enabled = off);
 ALTER TABLE t_gone ALTER large SET STORAGE EXTERNAL;
 INSERT INTO t_gone VALUES (1, 'of {gone}', repeat('of {large} ', 300));
@@ -260,6 +263,8 @@ MUTATIONS = (
              f"{_PG}write.rewrite.unlink_large_objects", _zero, "pg_largeobject", "rows"),
     Mutation("postgres.write.inplace.writer: indexes.rebuild", f"{_PG}write.indexes.rebuild", _none,
              "unique index public.people_email_key", "rows"),
+    Mutation("postgres.write.inplace.writer: indexes.renew_split", f"{_PG}write.indexes.renew_split", _zero, "@split@",
+             "files"),
     Mutation("postgres.write.rewrite: indexes.rebuild", f"{_PG}write.indexes.rebuild", _none,
              "unique index public.people_email_key", "rows"),
     Mutation("postgres.write.inplace.writer: stage.drop", f"{_WRITER}stage.drop", _none, "only in the sanitized data",
@@ -414,6 +419,7 @@ def places(prod: Production) -> dict[str, str]:
         "pg_statistic": path("'pg_statistic'"),
         "t_dead": path("'t_dead'"),
         "t_gap": path("'t_gap'"),
+        "split": path("'split'"),
         "t_gone": path("'t_gone'"),
         "an index of a catalog": "|".join([*(path(f"'{name}'") for name in _NAMED), *_NAMED]),
         "t_gone's TOAST": path("(SELECT reltoastrelid FROM pg_class WHERE relname = 't_gone')::regclass"),

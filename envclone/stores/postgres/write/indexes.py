@@ -10,7 +10,7 @@ from psycopg import sql
 
 from envclone.stores.postgres.catalog.dependents import Index
 
-__all__ = ["rebuild", "retire"]
+__all__ = ["rebuild", "renew_split", "retire"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -49,6 +49,30 @@ def rebuild(conn: Connection, worker: Connection, held: Sequence[Index]) -> None
             _empty(conn, index)
     if held:
         _invalidate(conn, {index.table for index in held})
+
+
+def renew_split(conn: Connection, worker: Connection) -> int:
+    """Build every SP-GiST index over texts again; returns how many.
+
+    Such an index keeps a text in parts, letter by letter, so no search finds in it what a dead entry says. Built again
+    it has entries of live rows alone, and answers what it answered before: its rows have no order.
+    """
+    rows = conn.execute(
+        """SELECT c.oid::pg_catalog.int8, n.nspname, c.relname, i.indrelid::pg_catalog.int8, i.indisunique,
+                  i.indisvalid, i.indisready, i.indislive
+           FROM pg_catalog.pg_index i
+           JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) i.indexrelid
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) c.relam
+           WHERE c.relkind OPERATOR(pg_catalog.=) 'i' AND m.amname OPERATOR(pg_catalog.=) 'spgist' AND EXISTS
+             (SELECT 1 FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_type t
+                ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+              WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND t.typcategory OPERATOR(pg_catalog.=) 'S')
+           ORDER BY 1"""
+    ).fetchall()
+    found = [Index(*row) for row in rows]
+    rebuild(conn, worker, found)
+    return len(found)
 
 
 _NOTHING = sql.Identifier("pg_temp", "envclone_nothing")

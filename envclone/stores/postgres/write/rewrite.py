@@ -57,6 +57,7 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
                 values |= {field.rule.address: field.changed for field in fields}
         if (objects := plan.rules.get(LARGE_OBJECTS)) is not None and objects.masked:
             rows[LARGE_OBJECTS] = values[LARGE_OBJECTS] = unlink_large_objects(conn)
+        indexes.renew_split(conn, worker)
         sequences.advance(worker, {t.oid: columns for t, columns in work})
         affected = {leaf.oid for table, _ in work for leaf in table.leaves} | {table.oid for table, _ in work}
         names = {

@@ -102,6 +102,7 @@ class _Rewriting:
                 with through_sql.explained(job.table):
                     checks.constraints(worker, job.leaf, job.names)
                     indexes.rebuild(conn, worker, job.held)
+            indexes.renew_split(conn, worker)
             objects = plan.rules.get(LARGE_OBJECTS)
             if objects is not None and objects.masked:
                 self._rows[LARGE_OBJECTS] = self._values[LARGE_OBJECTS] = through_sql.unlink_large_objects(conn)
