@@ -210,7 +210,8 @@ def _tidy(server: Production) -> None:
     """Values that VACUUM took out of an index stand in its gaps."""
     server.execute(
         "CREATE TABLE tidied (t text); CREATE INDEX ON tidied (t); CREATE INDEX ON tidied USING spgist (t);"
-        "INSERT INTO tidied SELECT 'kept' || i FROM generate_series(1, 9) i; INSERT INTO tidied SELECT email FROM people;"
+        "INSERT INTO tidied SELECT 'kept' || i FROM generate_series(1, 9) i;"
+        "INSERT INTO tidied SELECT email FROM people;"
         "DELETE FROM tidied WHERE t NOT LIKE 'kept%'",
         "app",
     )
