@@ -34,7 +34,8 @@ class Values:
     they are `copies` when each is one of such a field's values as it stands, and made of them otherwise (an element, a
     word, an expression's result). `at` says where each value stands (`page 3 item 7`) or is empty. `numbers` are whole
     numbers in decimal, in which few digits are somebody's by chance only. `new` ones nobody looked at before, so that
-    they are read through the decoders too; copies and definitions were, where they come from.
+    they are read through the decoders too; copies and definitions were, where they come from. `stale` says what helps
+    where the values stand that no row has any more; it is empty where there are none.
     """
 
     place: str
@@ -44,6 +45,7 @@ class Values:
     numbers: bool = False
     new: bool = False
     at: Sequence[str] = ()
+    stale: str = ""
 
 
 @dataclass(frozen=True, slots=True)

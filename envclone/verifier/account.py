@@ -83,7 +83,8 @@ class Account:
                 continue
             place = f"{self._store}: {values.place}"
             at = values.at[found.value] if values.at else ""
-            leak = place, known.address, known.kind, _REMEDY, tuple(sources)
+            remedy = f"{_REMEDY} {values.stale}".strip()
+            leak = place, known.address, known.kind, remedy, tuple(sources)
             self._leak(leak, at, outline(found.text, hit.start, hit.end))
 
     def _leak(self, leak: _Leak, at: str, context: str, times: int = 1) -> None:

@@ -48,6 +48,13 @@ def test_every_byte_has_one_class(tmp_path: Path) -> None:
     }  # fmt: skip
 
 
+def test_where_values_outlive_their_rows_the_remedy_says_what_helps(tmp_path: Path) -> None:
+    findings = _findings()
+    _account(tmp_path, findings, Accounted("", {}, [Values("index i", [NAME], stale="REINDEX INDEX i there.")]))
+    (said,) = [one.line() for one in findings.leaks._found.values()]
+    assert "production. REINDEX INDEX i there." in said and NAME not in said
+
+
 @pytest.mark.parametrize("claimed", [99, 101])
 def test_a_sum_that_is_not_the_file_s_is_a_finding(tmp_path: Path, claimed: int) -> None:
     (tmp_path / "heap").write_bytes(bytes(100))

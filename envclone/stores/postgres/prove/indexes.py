@@ -276,7 +276,12 @@ class Indexes:
                 texts += said
                 at += [f"page {first_block + page}"] * len(said)
         place = f"{index.database.name}: index {index.relation.name}"
-        return Values(place, texts, source.addresses, source.copies, base in NUMBERS, at=at)
+        stale = (
+            ""
+            if index.relation.table < FIRST_NORMAL_OID
+            else (f"When no row has it any more: REINDEX INDEX {index.relation.name} there, and a new snapshot.")
+        )
+        return Values(place, texts, source.addresses, source.copies, base in NUMBERS, at=at, stale=stale)
 
 
 def _entries(pages: Any, plain: Any, lower: Any, upper: Any, special: Any, columns: int) -> tuple[Any, Any, Any] | None:
