@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from envclone import keys
+from envclone import keys, process
 from envclone.lifecycle import images, publish, snapshot
 from envclone.models import Consistency, Image, RawSnapshot
 from envclone.pool import catalog
@@ -66,3 +68,17 @@ def test_a_newer_snapshot_gets_its_image(
     monkeypatch.setattr(publish, "make", make)
     with images.ready(PROJECT, "prod") as image:
         assert image.id == becomes
+
+
+def test_an_image_that_is_there_waits_for_no_preflight() -> None:
+    """What the preflight looks at (the host, its programs, its packages) takes long to import."""
+    text = """
+import sys
+from types import SimpleNamespace
+from envclone.lifecycle import images
+images._held, images.newer = lambda *_: "image", lambda *_: None
+with images.ready(SimpleNamespace(environment=lambda name: None), "prod") as image:
+    print([name for name in ("envclone.doctor", "importlib.metadata", "email") if name in sys.modules])
+"""
+    said = process.run([sys.executable, "-c", text], env={"PYTHONPATH": str(Path(__file__).parents[3])}).stdout
+    assert said.strip() == "[]"

@@ -123,16 +123,20 @@ def _texts(path: Path) -> _Made:
     return {ByteClass.DERIVED: len(content)}, lines, []
 
 
-def _strings_of(value: Any) -> Iterator[str]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield key
-            yield from _strings_of(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings_of(item)
-    elif isinstance(value, str):
-        yield value
+def _strings_of(document: Any) -> Iterator[str]:
+    """Every text of a document once, keys included: that of a layout says the same names thousands of times."""
+    seen: set[str] = set()
+    left = [document]
+    while left:
+        value = left.pop()
+        if isinstance(value, str):
+            seen.add(value)
+        elif isinstance(value, dict):
+            seen.update(value)
+            left += value.values()
+        elif isinstance(value, list):
+            left += value
+    return iter(sorted(seen))
 
 
 def _control(path: Path, data: Path) -> _Made:
