@@ -10,6 +10,7 @@ import pytest
 from envclone.errors import UnsafeError
 from envclone.models import Compared, FieldKind, FieldRule, Rows, StorePlan
 from envclone.protocols import FieldMask
+from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.visibility import dead
 from envclone.stores.postgres.prove import beside, compare, pages
 from envclone.stores.postgres.session import PostgresSession
@@ -249,6 +250,47 @@ def test_values_in_toast_tables_are_compared_in_the_files(
     finally:
         for name in ("one", "two"):
             server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def test_of_a_large_value_a_server_is_asked_for_a_sum(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(beside, "LARGE", 3000)
+    monkeypatch.setattr(pages, "LARGE", 3000)
+    sent: list[int] = []
+    ask = beside.columns
+
+    def asked(*args: Any) -> Any:
+        answer = ask(*args)
+        sent.extend(len(value) for values in answer for value in values if isinstance(value, str))
+        return answer
+
+    monkeypatch.setattr(beside, "columns", asked)
+    kept = {"name": "qz", "plain": "plain", "packed": "packed"}
+    rules = {f"public.long.{name}": FieldRule(f"public.long.{name}", FieldKind.TEXT, "keep") for name in ("id", *kept)}
+    rules["public.long.name"] = FieldRule("public.long.name", FieldKind.TEXT, "person")
+    try:
+        for name, made in (("one", kept), ("two", kept | {"name": "zq"})):
+            server.create_database(name)
+            server.execute(LONG.format(**made), name)
+        raw, clean = (
+            PostgresSession(desk.connector(server, name), "main", name, server.data.parent) for name in ("one", "two")
+        )
+        plan = StorePlan("main", rules)
+        assert not raw.compare(clean, plan, Backwards(), {"public.long"}, Seen(), lambda event: None).problems
+        assert sent and max(sent) == 32
+        gather = Chunks.gather
+        monkeypatch.setattr(Chunks, "gather", lambda self, *args: _spoiled(gather(self, *args), args[1], args[2]))
+        raw.compare(clean, plan, Backwards(), {"public.long"}, Seen(), lambda event: None)
+        assert max(sent) == 3200  # what the files seem to hold is not what the server has: that is sent, and searched
+    finally:
+        for name in ("one", "two"):
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def _spoiled(places: Any, sizes: Any, out: Any) -> Any:
+    """A reader of TOAST tables that makes a mistake with plain values."""
+    if sizes[0] == 3200:
+        out[int(places[0][0])] ^= 1
+    return places
 
 
 WHOSE = ("production's", "the clone's")

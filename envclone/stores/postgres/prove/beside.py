@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from hashlib import md5
 from typing import Any
 
 import numpy as np
@@ -23,7 +24,7 @@ from envclone.stores.postgres.catalog.read import placed
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
 from envclone.stores.postgres.format import rows as kernels
 from envclone.stores.postgres.prove.digest import canonical, server_hash
-from envclone.stores.postgres.prove.pages import Reader, Rows, Values, reader
+from envclone.stores.postgres.prove.pages import LARGE, Reader, Rows, Values, reader
 from envclone.stores.postgres.prove.pairs import Pair
 from envclone.stores.postgres.prove.sides import REST, Prover, columns, searched_as
 from envclone.stores.postgres.prove.sides import Rows as Counted
@@ -44,6 +45,8 @@ class _Wanted:
     form: Callable[[Any], bytes] | None = None
     """Of two values that are written otherwise, the form in which they are equal; None: they are not."""
     searched: bool = False
+    summed: bool = False
+    """Whether equal texts have equal sums."""
 
     def of(self, rows: Rows) -> Values | None:
         """The values, where the files have them."""
@@ -116,7 +119,8 @@ class _Range:
         as_bytes = search and column.type == "bytea"
         how = None if left else reader(self._pair.raw.relation.attributes[index], as_bytes=as_bytes)
         form = canonical(column) if column.kind is FieldKind.JSON else None
-        return _Wanted(index, how, searched_as(column) if search else column.read_as(), form, search)
+        asked = searched_as(column) if search else column.read_as()
+        return _Wanted(index, how, asked, form, search, column.kind is not FieldKind.ARRAY)
 
     def _subject(self, number: int) -> _Wanted:
         asked = self._prover.subjects[number]
@@ -129,13 +133,20 @@ class _Range:
     def _read(self, side: int, rows: Rows, wanted: Sequence[_Wanted]) -> list[Values]:
         found = [one.of(rows) for one in wanted]
         open_ = [i for i, one in enumerate(found) if one is None or self._twice]
-        for i, values in zip(open_, self._ask(side, rows, [wanted[i].asked for i in open_]), strict=True):
+        large = {i for i in open_ if found[i] is not None and self._large(rows, wanted[i])}
+        asked = [_summed(wanted[i].asked) if i in large else wanted[i].asked for i in open_]
+        for i, values in zip(open_, self._ask(side, rows, asked), strict=True):
             known = found[i]
             if known is None:
                 found[i] = list(values)
-            elif _alike(known, values, wanted[i].form):
                 continue
-            elif wanted[i].searched:
+            if i in large and _sums(known) != list(values):
+                values = self._ask(side, rows, [wanted[i].asked])[0]
+            elif i in large:
+                continue
+            if _alike(known, values, wanted[i].form):
+                continue
+            if wanted[i].searched:
                 found[i] = list(values)  # its bytes are compared as they are
             else:
                 raise UnsafeError(
@@ -143,6 +154,10 @@ class _Range:
                     hint="report this as a bug",
                 )
         return [one for one in found if one is not None]
+
+    def _large(self, rows: Rows, one: _Wanted) -> bool:
+        """Whether a server is asked for sums, because a value is too large to be sent beside itself."""
+        return one.summed and rows.longest(one.index) > LARGE
 
     def _ask(self, side: int, rows: Rows, expressions: Sequence[sql.Composable]) -> list[Sequence[Any]]:
         """What the server says of these rows, in their order."""
@@ -166,8 +181,10 @@ class _Range:
         open_ = []
         for column in self._prover.kept:
             i = self._numbers[column.name]
-            outside = self._twice or a.outside(i) or b.outside(i)
-            if outside or kernels.unlike(*a.stored(i), *b.stored(i), sure):
+            outside = a.outside(i) or b.outside(i)
+            # of a large value a server would make several copies to take its sum
+            again = self._twice and (outside or max(a.longest(i), b.longest(i)) <= LARGE)
+            if again or outside or kernels.unlike(*a.stored(i), *b.stored(i), sure):
                 open_.append(column)
             b.release()
         if not open_:
@@ -212,6 +229,20 @@ class _Places(Sequence[str]):
 
     def __iter__(self) -> Iterator[str]:
         return (self[row] for row in range(len(self)))
+
+
+def _summed(asked: sql.Composable) -> sql.Composable:
+    return sql.SQL("pg_catalog.md5({})").format(asked)
+
+
+def _sums(values: Sequence[Any]) -> list[str | None]:
+    """The sums of texts, or bytes, as a server gives them."""
+    return [
+        None
+        if value is None
+        else md5(value.encode() if isinstance(value, str) else value, usedforsecurity=False).hexdigest()
+        for value in _listed(values)
+    ]
 
 
 def _alike(values: Sequence[Any], others: Sequence[Any], form: Callable[[Any], bytes] | None) -> bool:

@@ -21,7 +21,7 @@ from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.format.visibility import Transactions, dead
 from envclone.stores.postgres.write.inplace.codecs import codec_for
 
-__all__ = ["Heap", "Reader", "Rows", "Values", "reader"]
+__all__ = ["LARGE", "Heap", "Reader", "Rows", "Values", "reader"]
 
 _UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _PRINTED: Mapping[str, Any] = {
@@ -32,6 +32,9 @@ _PRINTED: Mapping[str, Any] = {
 """The kernels that print values of fixed length."""
 
 _HEADER, _SIZE_BITS = 4, 0x3FFFFFFF
+
+LARGE = 8 * 2**20
+"""Bytes of a value from which it is a text of its own, and no part of a block."""
 
 Stored = tuple[Any, Any, Any, Any]
 """Bytes, and where each value begins and ends in them, and its form."""
@@ -196,6 +199,9 @@ class Rows:
     def values(self, index: int, how: Reader) -> Values:
         """A column's values, none of which is `outside`."""
         stored = self.stored(index)
+        if self.longest(index) > LARGE:  # in as few copies as can be
+            self._stored.clear()
+            return [self._value(i, stored, how) for i in range(len(self))]
         if how.pack is not None and not (stored[3] == rows.COMPRESSED).any():
             packed = self._packed(stored, how.pack)
             if packed is not None:
@@ -203,8 +209,9 @@ class Rows:
         return [self._value(i, stored, how) for i in range(len(self))]
 
     def longest(self, index: int) -> int:
-        """The most bytes that a value of the column has, as it is stored."""
-        return int((self.ends[index] - self.starts[index]).max(initial=0))
+        """The most bytes that a value of the column has: as it is stored, or expanded when it is in a TOAST table."""
+        within = int((self.ends[index] - self.starts[index]).max(initial=0))
+        return max(within, int(self._pointers(index)[:, 0].max(initial=0)))
 
     def packed(self, index: int, how: Reader) -> Packed:
         """A column's texts packed, none of which is `outside`."""
@@ -240,6 +247,8 @@ class Rows:
         form = forms[row]
         if form == rows.ABSENT:
             return None
+        if how.pack is rows.gather and form != rows.COMPRESSED:
+            return str(memoryview(flat[starts[row] : ends[row]]), "utf-8")
         body = flat[starts[row] : ends[row]].tobytes()
         return how.decode(varlena.expand(body) if form == rows.COMPRESSED else body)
 
