@@ -7,9 +7,20 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from envclone.compiled import available
 from envclone.errors import UnsafeError
 
-__all__ = ["HEADER", "NORMAL", "Items", "Pages", "dead_pointers", "headers", "live_mask", "normal_items"]
+__all__ = [
+    "HEADER",
+    "NORMAL",
+    "Items",
+    "Pages",
+    "dead_pointers",
+    "headers",
+    "live_mask",
+    "normal_items",
+    "owned_by_pages",
+]
 
 Pages = npt.NDArray[np.uint8]
 """Pages as an array of the shape (pages, page size in bytes)."""
@@ -99,18 +110,33 @@ def live_mask(pages: Pages, items: Items, place: str) -> npt.NDArray[np.bool_]:
     What is False is the hole between `pd_lower` and `pd_upper`, the gaps and the padding between items,
     and the bodies of items whose line pointer is dead or unused.
     """
+    size = pages.shape[1]
+    owned = owned_by_pages(pages, place)
+    starts = items.page * size + items.offset
+    _mark(owned, starts, starts + items.length)
+    return owned.view(np.bool_).reshape(-1, size)
+
+
+def owned_by_pages(pages: Pages, place: str) -> npt.NDArray[np.uint8]:
+    """One for each byte of the pages' headers, line pointers and special space, zero for all others; as one row."""
     count, size = pages.shape
     head = headers(pages, place)
-    # +1 where a stretch begins and -1 behind its end: the running sum is positive inside
-    edges = np.zeros((count, size + 1), dtype=np.int8)
-    rows = np.arange(count)
-    used = head.upper != 0
-    edges[rows[used], 0] += 1
-    np.subtract.at(edges, (rows[used], head.lower[used]), 1)
-    np.add.at(edges, (rows[used], head.special[used]), 1)
-    np.add.at(edges, (items.page, items.offset), 1)
-    np.subtract.at(edges, (items.page, items.offset + items.length), 1)
-    return np.cumsum(edges[:, :size], axis=1, dtype=np.int8) > 0
+    owned = np.zeros(count * size, np.uint8)
+    starts = (np.arange(count) * size)[head.upper != 0]
+    _mark(owned, starts, starts + head.lower[head.upper != 0])
+    _mark(owned, starts + head.special[head.upper != 0], starts + size)
+    return owned
+
+
+def _mark(owned: npt.NDArray[np.uint8], starts: npt.NDArray[np.int64], ends: npt.NDArray[np.int64]) -> None:
+    if not available():
+        for start, end in zip(starts.tolist(), ends.tolist(), strict=True):
+            owned[start:end] = 1
+        return
+    from envclone.stores.postgres.format import spans  # late: it waits for the compiler
+
+    wrong = spans.mark(owned, starts, ends)
+    assert wrong < 0  # line pointers were checked
 
 
 def _broken(place: str, page: int) -> UnsafeError:

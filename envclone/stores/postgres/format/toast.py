@@ -198,9 +198,11 @@ class Chunks:
             found.append(chunk)
         table = np.concatenate(found) if found else np.zeros(0, dtype=_CHUNK)
         del found
-        table.sort(order=("value", "sequence"))
+        key = table["value"].astype(np.uint64) << np.uint64(32) | table["sequence"]
+        order = slice(None) if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
+        del key
         return _Index(
-            *(np.ascontiguousarray(table[name]) for name in ("value", "sequence", "place", "length", "number"))
+            *(np.ascontiguousarray(table[name][order]) for name in ("value", "sequence", "place", "length", "number"))
         )
 
 

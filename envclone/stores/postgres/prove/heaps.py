@@ -17,7 +17,7 @@ from envclone.models import Accounted, Flaw, Values
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import Database, Layout, Relation
 from envclone.stores.postgres.format import claims, deform, varlena
-from envclone.stores.postgres.format.page import Items, Pages, headers, normal_items
+from envclone.stores.postgres.format.page import Items, Pages, normal_items, owned_by_pages
 from envclone.stores.postgres.format.segments import Extent, extents, read
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.visibility import Transactions, dead
@@ -119,7 +119,7 @@ class Heaps:
         relation = heap.relation
         part = read(extent, self._known.page_size)
         pages, flat = part.pages, part.pages.reshape(-1)
-        owner = self._page_owners(pages, relation.path)
+        owner = owned_by_pages(pages, relation.path)
         items = normal_items(pages, relation.path)
         gone = dead(pages, items, self._transactions)
         base = items.page * pages.shape[1] + items.offset
@@ -159,7 +159,7 @@ class Heaps:
         relation = heap.relation
         part = read(extent, self._known.page_size)
         pages = part.pages
-        owner = self._page_owners(pages, relation.path)
+        owner = owned_by_pages(pages, relation.path)
         items = normal_items(pages, relation.path)
         gone = dead(pages, items, self._transactions)
         base = items.page * pages.shape[1] + items.offset
@@ -176,14 +176,6 @@ class Heaps:
             )
         )  # fmt: skip
         return self._ledger.found()
-
-    def _page_owners(self, pages: Pages, place: str) -> Any:
-        """A map of owners with each page's header, line pointers and special space claimed."""
-        head = headers(pages, place)
-        where = np.arange(pages.shape[1])
-        used = (head.upper != 0)[:, None]
-        claimed = used & ((where < head.lower[:, None]) | (where >= head.special[:, None]))
-        return claimed.astype(np.uint8).reshape(-1)
 
     def _values(self, heap: _Heap, pages: Pages, items: Items, first_block: int) -> Iterator[Values]:
         """What the values of catalogs and views say; of users' tables the comparison read them."""
