@@ -117,12 +117,15 @@ class Project:
         return [*config.hooks, *files_in(config.rules)]
 
     def _digest_rules(self) -> str:
-        from envclone.masking.presidio import net_version
+        from envclone.masking.nets import digest as nets
+        from envclone.masking.presets import digest as presets_digest
         from envclone.masking.rules import digest
 
         config = self.loaded.stack.sanitize
-        net = net_version(config.presidio)
-        return digest(config.rules, self.domains, config.references, self.hook_files, net, self.nobody.digest)
+        net = nets(config.strangers, config.presidio)
+        presets = presets_digest(config.presets) if config.presets else ""
+        known = self.nobody.digest
+        return digest(config.rules, self.domains, config.references, self.hook_files, net, known, presets)
 
     @cached_property
     def hook_files(self) -> Mapping[str, str]:
@@ -142,6 +145,11 @@ class Project:
         from envclone import keys
 
         return keys.key_id(self.masking_key)
+
+    @property
+    def tagger(self) -> bool:
+        """Whether free text is searched for persons whom no field names by the tagger, too."""
+        return self.loaded.stack.sanitize.strangers == "tagger"
 
     @cached_property
     def net(self) -> Net | None:

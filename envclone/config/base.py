@@ -21,6 +21,7 @@ __all__ = [
     "Model",
     "Name",
     "NobodyKind",
+    "Preset",
     "Size",
     "Text",
     "bytes_of",
@@ -31,6 +32,21 @@ NAME = r"^[a-z0-9][a-z0-9-]{0,40}$"
 
 Driver = Literal["auto", "reflink", "btrfs", "copy"]
 Method = Literal["physical", "directory", "logical", "snapshot"]
+Preset = Literal[
+    "django",
+    "langchain",
+    "langfuse",
+    "langgraph",
+    "laravel",
+    "litellm",
+    "llamaindex",
+    "mem0",
+    "openwebui",
+    "payments",
+    "rails",
+]
+"""The sets of rules that are shipped."""
+
 NobodyKind = Literal[
     "person",
     "email",

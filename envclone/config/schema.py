@@ -14,7 +14,19 @@ from pydantic import BeforeValidator, Field, SecretStr, StringConstraints, model
 from pydantic.json_schema import WithJsonSchema
 
 from envclone.config import checks
-from envclone.config.base import NAME, DomainKind, Driver, Duration, Method, Model, Name, NobodyKind, Size, Text
+from envclone.config.base import (
+    NAME,
+    DomainKind,
+    Driver,
+    Duration,
+    Method,
+    Model,
+    Name,
+    NobodyKind,
+    Preset,
+    Size,
+    Text,
+)
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
 
 __all__ = [
@@ -316,6 +328,20 @@ class SanitizeConfig(Model):
         "the rule of what it refers to. `[]` stands for the elements of a list; a reference that depends on another "
         "column ends in `where subject_type = customer`.",
         examples=[["kb.articles.ticket_id -> main.public.tickets.id"]],
+    )
+    presets: list[Preset] = Field(
+        default_factory=list,
+        description="Rules for tables that many applications have, found by the shape of a table: what LangGraph, "
+        "LangChain, LlamaIndex, mem0, Open WebUI, Langfuse and LiteLLM store, users and sessions of Django, Rails and "
+        "Laravel, payments. A rule of `rules` for the same field wins; the attestation says which rules are whose.",
+        examples=[["langgraph", "django"]],
+    )
+    strangers: Literal["tagger", "introduced"] = Field(
+        default="tagger",
+        description="Which persons whom no field names are found in free text: `tagger`, those that a small model of "
+        "names and their surroundings sees; or `introduced`, only those behind a title or an introduction, and two "
+        "names of the dictionary side by side.",
+        examples=["introduced"],
     )
     presidio: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][\w.-]*$")] | None = Field(
         default=None,

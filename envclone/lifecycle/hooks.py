@@ -106,7 +106,7 @@ def _masks(project: Project, raw: RawSnapshot | None, hooks: HookSet) -> MaskSet
             return load_masks(project, raw, hooks)
         except UnsafeError:
             pass
-    return MaskSet(project.masking_key, project.domains, Corpus(), hooks, nobody=project.nobody)
+    return MaskSet(project.masking_key, project.domains, Corpus(), hooks, nobody=project.nobody, tagger=project.tagger)
 
 
 def _named(hooks: HookSet, name: str) -> Hook | SqlHook:

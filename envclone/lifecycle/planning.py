@@ -13,7 +13,7 @@ from envclone.project import Project
 if TYPE_CHECKING:
     from envclone.hooks.hookset import HookSet, Rules
 
-__all__ = ["attempt", "declared", "missing", "plan", "together", "with_hooks"]
+__all__ = ["attempt", "declared", "missing", "of_presets", "plan", "together", "with_hooks"]
 
 
 def plan(project: Project, inventories: Mapping[str, Inventory], hooks: HookSet) -> dict[str, StorePlan]:
@@ -31,7 +31,8 @@ def plan(project: Project, inventories: Mapping[str, Inventory], hooks: HookSet)
     for name, inventory in inventories.items():
         try:
             made = rules.plan(its_rules.get(name, {}), project.domains, inventory)
-            plans[name] = replace(made, method=project.loaded.stack.sanitize.method)
+            method = project.loaded.stack.sanitize.method
+            plans[name] = replace(made, method=method, presets=of_presets(project, inventory, hooks)[1])
         except UnsafeError as exc:
             unsafe += exc.problems or (exc.message,)
             hints += [exc.hint] if exc.hint else []
@@ -64,10 +65,25 @@ def declared(
 
     config = project.loaded.stack.sanitize
     its_rules = {
-        name: with_hooks(name, together(config.rules.get(name, {}), (more or {}).get(name, {})), hooks)
-        for name in inventories
+        name: {
+            **of_presets(project, inventory, hooks)[0],
+            **with_hooks(name, together(its, (more or {}).get(name, {})), hooks),
+        }
+        for name, inventory in inventories.items()
+        for its in [config.rules.get(name, {})]
     }
     return references.follow(config.references, its_rules, project.domains, inventories)
+
+
+def of_presets(project: Project, inventory: Inventory, hooks: HookSet) -> tuple[Rules, Mapping[str, str]]:
+    """The rules of the stack file's presets for a store where its own say nothing, and the preset of each."""
+    config = project.loaded.stack.sanitize
+    if not config.presets:
+        return {}, {}
+    from envclone.masking import presets
+
+    own = with_hooks(inventory.store, config.rules.get(inventory.store, {}), hooks)
+    return presets.rules_of(config.presets, inventory, own)
 
 
 def missing(

@@ -12,6 +12,7 @@ from envclone.errors import UnsafeError
 from envclone.lifecycle import images
 from envclone.lifecycle.sanitize import image_id, sanitize
 from envclone.lifecycle.verify import Verified, stores_record, verify
+from envclone.masking import nets
 from envclone.models import Image, RawSnapshot
 from envclone.pool.workdir import workdir
 from envclone.project import Project
@@ -44,10 +45,11 @@ def publish(project: Project, verified: Verified) -> Image:
         "version": 1,
         "image": records.dump(image),
         "stores": stores_record(sanitized),
+        "strangers": nets.versions(*_nets(project)),
         "checks": verified.checks,
         "not_guaranteed": [
             "embeddings that are kept can be inverted in part: see docs/security.md",
-            "a person whom no declared field names is found in free text only by e-mail or phone patterns",
+            f"a person whom no declared field names is found in free text only by {nets.named(*_nets(project))}",
         ],
     }
     project.begin("sealing")
@@ -80,6 +82,11 @@ def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator
                 with workdir(pool, project.cow, "image") as building:
                     image = publish(project, verify(project, sanitize(project, raw, building, ident)))
         yield image
+
+
+def _nets(project: Project) -> tuple[str, str | None]:
+    config = project.loaded.stack.sanitize
+    return config.strangers, config.presidio
 
 
 def _changed(project: Project) -> str | None:

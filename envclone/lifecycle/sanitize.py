@@ -120,7 +120,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
         plans = planning.plan(project, inventories, hooks)
         project.begin("collecting people")
         corpus = _identities(project, domains, plans, sessions)
-        masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody)
+        masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody, tagger=project.tagger)
         project.begin("masking")
         for name, session in sessions.items():
             rewrites[name] = session.rewrite(plans[name], masks, project.progress)
@@ -174,7 +174,9 @@ def load_masks(project: Project, raw: RawSnapshot, hooks: HookSet | None = None)
         project.domains,
         corpus,
         hooks or project.hooks(),
-        nobody=project.nobody,
+        project.net,
+        project.nobody,
+        tagger=project.tagger,
     )
 
 

@@ -43,7 +43,7 @@ def settle(
     from envclone.masking.masks import MaskSet
 
     now = {name: list(its) for name, its in proposals.items()}
-    masks = MaskSet(project.masking_key, project.domains, None, hooks, nobody=project.nobody)
+    masks = MaskSet(project.masking_key, project.domains, None, hooks, nobody=project.nobody, tagger=project.tagger)
     for _ in range(_ROUNDS):
         changed = False
         try:

@@ -53,10 +53,18 @@ class Finder:
     The lexicon is made when it is needed.
     """
 
-    def __init__(self, corpus: Corpus, nobody: Nobody, net: Callable[[str], Iterator[Span]] | None = None) -> None:
+    def __init__(
+        self,
+        corpus: Corpus,
+        nobody: Nobody,
+        net: Callable[[str], Iterator[Span]] | None = None,
+        *,
+        tagger: bool = True,
+    ) -> None:
         self._corpus = corpus
         self._nobody = nobody
         self._net = net
+        self._tagger = tagger
 
     def spans(self, text: str) -> list[Span]:
         """What would be replaced in a text: in order, no two overlapping."""
@@ -82,7 +90,7 @@ class Finder:
             return None
         places = look.places._replace(emails=())
         rest = list(self._collected(text, None, look.runs, [], look.cues, look.parted, places, far=look.far))
-        kinds = sorted({*look.kinds, "email", *(kind for _, _, kind in rest)})
+        kinds = sorted({*look.kinds, "email", "person", *(kind for _, _, kind in rest)})
         number = {kind: i for i, kind in enumerate(kinds)}
         found = look.marks.astype(np.int64)
         found[:, 2] = np.array([number[kind] for kind in look.kinds])[found[:, 2]]
@@ -90,6 +98,11 @@ class Finder:
         others = np.array([*emails, *((begin, end, number[kind]) for begin, end, kind in rest)], np.int64)
         found = np.concatenate((found, others.reshape(-1, 3)))
         found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
+        if self._tagger:
+            more = self._tagged(text, look.runs, found[:, 0], -found[:, 1])
+            persons = np.array([(begin, -end, number["person"]) for begin, end in more], np.int64)
+            found = np.concatenate((found, persons.reshape(-1, 3)))
+            found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
         starts, stops, taken = found[:, 0].copy(), -found[:, 1], np.zeros(len(found), np.bool_)
         leftmost(starts, stops, taken)
         if "" in number:
@@ -148,6 +161,9 @@ class Finder:
     ) -> list[Span]:
         """Of all spans those that stay."""
         found = self._collected(text, folded, runs, spans, cues, parted, places, far=far)
+        if self._tagger:
+            known = np.array(sorted((start, -end) for start, end, _ in found), np.int64).reshape(-1, 2)
+            found += [(start, -end, "person") for start, end in self._tagged(text, runs, known[:, 0], known[:, 1])]
         return [span for span in _leftmost_longest(found) if span[2]]
 
     def _collected(
@@ -176,6 +192,18 @@ class Finder:
         if self._patterns and (far or not self._letters_only):
             out += self._searched(lower(text) if folded is None else folded)
         return out
+
+    def _tagged(self, text: str, runs: Runs, starts: Any, stops: Any) -> list[tuple[int, int]]:
+        """What the tagger finds beside spans; a single word that the judge has looked at stays what it said."""
+        from envclone.masking.tagger import beside, tagged
+
+        judged = self.lexicon.words
+        found = [
+            (first, last)
+            for first, last in tagged(text, runs)
+            if first < last or judged.get(runs.words[first], WordType.TOKEN) is WordType.TOKEN
+        ]
+        return beside(starts, stops, found, runs)
 
     def _uuids(self, text: str, starts: Sequence[int] | None) -> Iterator[Span]:
         """The UUIDs of masked keys; of no kind are those that nobody knows, whose digits and letters mean nobody."""

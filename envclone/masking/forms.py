@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from envclone.errors import UnsafeError
 from envclone.masking.jsontext import JsonMasker, NumberMask
 from envclone.masking.kinds import NUMBERS
+from envclone.masking.msgpack import MsgpackMask
 from envclone.models import JsonRule
 from envclone.protocols import Mask
 
@@ -30,6 +31,8 @@ def in_form(mask: Mask, kind: str, base: str) -> Mask:
         return _Markup(mask)
     if base == "bytea" and kind == "text":
         return _EncodedText(mask)
+    if base == "bytea" and isinstance(mask, DocumentMask):
+        return MsgpackMask(mask.text, _EncodedText(mask))
     if base == "bytea" and kind == "redact":
         return _Zeros()
     return mask
@@ -39,7 +42,8 @@ class DocumentMask:
     """The kind `json` on a text: every string of a document as free text; any other text is free text itself."""
 
     def __init__(self, text: Mask) -> None:
-        self._text = text
+        self.text = text
+        """The mask of the strings."""
         self._masker = JsonMasker((JsonRule("$.**", "text"),), lambda _: text)
 
     def mask(self, values: Sequence[str]) -> list[str]:
@@ -50,7 +54,7 @@ class DocumentMask:
         try:
             return self._masker.mask([value])[0]
         except UnsafeError:
-            return self._text.mask([value])[0]
+            return self.text.mask([value])[0]
 
 
 class _Numbers:

@@ -61,11 +61,12 @@ class FreeText:
         *,
         whole: bool = False,
         nobody: Nobody | None = None,
+        tagger: bool = True,
     ) -> None:
         self._corpus = corpus
         self._makers = makers
         self._nobody = nobody or Nobody()
-        self.finder = Finder(corpus, self._nobody, net)
+        self.finder = Finder(corpus, self._nobody, net, tagger=tagger)
         """Finds what is masked."""
         self._whole = whole
         self._known: dict[str, dict[str, str]] = {}

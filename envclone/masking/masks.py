@@ -94,7 +94,8 @@ def _far(corpus: Corpus) -> list[str]:
 
 
 class MaskSet:
-    """The masks under one key (16 to 64 bytes); `corpus` holds whom free text is searched for."""
+    """The masks under one key (16 to 64 bytes); `corpus` holds whom free text is searched for, with `tagger` those whom
+    it does not hold, too."""
 
     def __init__(
         self,
@@ -104,6 +105,8 @@ class MaskSet:
         hooks: Hooks | None = None,
         net: Callable[[str], Iterator[Span]] | None = None,
         nobody: Nobody | None = None,
+        *,
+        tagger: bool = True,
     ) -> None:
         if len(key) < _SHORTEST_KEY:
             raise ConfigError("the masking key is too short", hint="a masking key has 32 bytes")
@@ -117,6 +120,7 @@ class MaskSet:
         self._makers = Makers(key, whole=self._whole, nobody=self.nobody)
         self._hooks = hooks
         self._net = net
+        self._tagger = tagger
         self._ready: set[str] = set()
         if hooks is not None:
             hooks.mask_values = self._of_domain
@@ -222,7 +226,9 @@ class MaskSet:
 
     @cached_property
     def _free_text(self) -> FreeText:
-        return FreeText(self._corpus, self._makers, self._net, whole=self._whole, nobody=self.nobody)
+        return FreeText(
+            self._corpus, self._makers, self._net, whole=self._whole, nobody=self.nobody, tagger=self._tagger
+        )
 
 
 def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> Sequence[Any]:

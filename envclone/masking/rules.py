@@ -51,11 +51,12 @@ def digest(
     hooks: Mapping[str, str] | None = None,
     net: str = "",
     nobody: str = "",
+    presets: str = "",
 ) -> str:
     """32 hex digits of everything but key and data that decides what values become; the order of rules does not.
 
     `hooks` are the digests of the hooks' files, in their order; `net` is the version of the extra net, `nobody`
-    the digest of the values that are nobody's.
+    the digest of the values that are nobody's, `presets` tells the presets and what they say.
     """
     document = {
         "masking": MASKING_VERSION,
@@ -66,6 +67,7 @@ def digest(
         "hooks": dict(hooks or {}),
         "net": net,
         "nobody": nobody,
+        "presets": presets,
         "rules": {
             store: {address: rule if isinstance(rule, str) else dict(rule) for address, rule in its_rules.items()}
             for store, its_rules in rules.items()

@@ -20,7 +20,7 @@ from envclone.masking.runs import JOINTS, Runs, chars, letter_table, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import SAID_OF_PERSONS
 
-__all__ = ["Look", "Looker"]
+__all__ = ["Look", "Looker", "tables"]
 
 _PLANES = 0x110000
 _LAST_CASED = 0x20000
@@ -78,7 +78,7 @@ class Looker:
     def look(self, text: str) -> Look | None:
         """What stands in texts with NUL between them; None when they hold what only Python reads right."""
         codes = codes_of(text)
-        classes, fold, blank = _tables()
+        classes, fold, blank = tables()
         found = kernels.room_for(len(codes))
         if not kernels.look(codes, classes, fold, self._words, found):
             return None
@@ -117,7 +117,7 @@ class Looker:
 
     def odd(self, texts: Sequence[str]) -> Sequence[int]:
         """The numbers of the texts in which something stands that only Python reads right."""
-        classes = _tables()[0]
+        classes = tables()[0]
         return [
             i for i, text in enumerate(texts) if not text.isascii() and (classes[codes_of(text)] & kernels.ODD).any()
         ]
@@ -162,7 +162,7 @@ class _Words(Sequence[str]):
 
 
 @cache
-def _tables() -> tuple[Any, Any, Any]:
+def tables() -> tuple[Any, Any, Any]:
     """The class of every code point, what it is in lower case, and the same with a blank for what joins."""
     strings = np.char
     classes = letter_table().astype(np.uint8) * np.uint8(kernels.LETTER)

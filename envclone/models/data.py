@@ -138,12 +138,14 @@ class FieldRule:
 class StorePlan:
     """What becomes of every field of one store; each field of the inventory has a rule.
 
-    `method` is how values are written: `in-place` in the files wherever that is known, or `sql`.
+    `method` is how values are written: `in-place` in the files wherever that is known, or `sql`. `presets` are the
+    presets that rules come from, by address.
     """
 
     store: str
     rules: Mapping[str, FieldRule]
     method: str = "in-place"
+    presets: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def masked(self) -> Mapping[str, FieldRule]:

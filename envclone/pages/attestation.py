@@ -48,7 +48,7 @@ def sections(statement: Mapping[str, Any]) -> Iterator[Section]:
             [(one["field"], one["kind"], f"{one['times']:,}", one["reason"]) for one in accepted],
         )
     for name, store in statement["stores"].items():
-        yield from _store(name, store)
+        yield from _store(name, store, statement.get("strangers", ""))
     yield from _checks(statement["checks"])
     yield Section("Not guaranteed", "", ("",), [(line,) for line in statement["not_guaranteed"]])
 
@@ -57,7 +57,7 @@ def _stores(raw: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
     return sorted(raw["stores"].items())
 
 
-def _store(name: str, store: Mapping[str, Any]) -> Iterator[Section]:
+def _store(name: str, store: Mapping[str, Any], nets: str) -> Iterator[Section]:
     rewrite = store["rewrite"]
     masked, kept = [], []
     for address, rule in sorted(store["plan"]["rules"].items()):
@@ -66,6 +66,8 @@ def _store(name: str, store: Mapping[str, Any]) -> Iterator[Section]:
             said = ", ".join(f"{one['path']}: {one['domain']}" for one in paths)
         else:
             said = rule["domain"] + (f" by {rule['by']}" if rule.get("by") else "")
+            if rule["domain"] == "text" and nets:
+                said = f"text ({nets})"
         if rule["domain"] == "keep" and not any(one["domain"] != "keep" for one in paths):
             if rule.get("derived"):
                 masked.append((address, "computed by the server", "made again", ""))

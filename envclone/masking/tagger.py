@@ -1,0 +1,161 @@
+"""Persons whom no column names, told by a small model: a dictionary of words and the weights of some features.
+
+It needs no language model: what a word is comes from lists, what stands beside it is looked at by a compiled loop
+(`kernels/tagger`), and the weights were learned from labelled sentences (`tests/benchmarks/tagger_train.py`). The same
+text has the same persons everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from envclone.compiled import available
+from envclone.masking.closed import CLOSED, OF_PLACES
+from envclone.masking.escapes import codes_of
+from envclone.masking.kernels import tagger as kernels
+from envclone.masking.names import DICTIONARY
+from envclone.masking.nets import WEIGHTS, WORDS, data
+from envclone.masking.runs import Runs
+
+__all__ = ["Told", "beside", "tagged", "told", "weights"]
+
+_CLASS_BITS, _ENDING_BITS = 8, 13
+_LONGEST_ENDING = 6
+_GIVEN, _FAMILY = 8, 16
+_KINDS = {"1": 1, "2": 2, "3": 3, "noun": kernels.NOUN, "place": kernels.PLACE, "org": kernels.ORG}
+_MOST_WORDS = 25
+_LAST_CASED = 0x20000
+
+
+class Told(NamedTuple):
+    """What is told of words, and of endings, by the word."""
+
+    words: Mapping[str, int]
+    endings: Mapping[str, int]
+
+
+def tagged(text: str, runs: Runs) -> Sequence[tuple[int, int]]:
+    """The persons in texts with NUL between them that the tagger sees: the numbers of their first and last words."""
+    what, shape, gap = seen(text, runs)
+    if not len(what):
+        return []
+    out = np.zeros((len(what) + 1, 2), np.int32)
+    room, best = np.zeros(kernels.ROOM, np.int32), np.zeros((2, _MOST_WORDS), np.int32)
+    count = kernels.names(what, shape, gap, weights(), room, best, out)
+    return [(first, last) for first, last in out[:count].tolist()[::-1]]
+
+
+def beside(starts: Any, stops: Any, found: Sequence[tuple[int, int]], runs: Runs) -> list[tuple[int, int]]:
+    """Where the tagger's persons, given as first and last words, stand beside spans, which are sorted by their starts:
+    a word in which something is known keeps what is known."""
+    if not found:
+        return []
+    firsts, lasts = np.array(found, np.int64).T
+    words = np.concatenate([np.arange(first, last + 1) for first, last in found])
+    begins, ends = np.asarray(runs.starts, np.int64)[words], np.asarray(runs.ends, np.int64)[words]
+    furthest = np.maximum.accumulate(np.concatenate((np.zeros(1, np.int64), stops)))
+    held = furthest[np.searchsorted(starts, ends)] > begins
+    out: list[tuple[int, int]] = []
+    at = 0
+    for size in (lasts - firsts + 1).tolist():
+        begin = -1
+        for i in range(at, at + size):
+            if held[i]:
+                begin = -1
+            elif begin < 0:
+                begin = int(begins[i])
+                out.append((begin, int(ends[i])))
+            else:
+                out[-1] = (begin, int(ends[i]))
+        at += size
+    return out
+
+
+def seen(text: str, runs: Runs) -> tuple[Any, Any, Any]:
+    """What each word is, its shape, and what stands behind it (and in front of the first, as the last)."""
+    starts, ends = np.asarray(runs.starts, np.int32), np.asarray(runs.ends, np.int32)
+    count = len(starts)
+    what, shape, gap = np.zeros(count, np.int32), np.zeros(count, np.uint8), np.zeros(count + 1, np.uint8)
+    codes = codes_of(text)
+    classes, fold = _tables()
+    if available():
+        kernels.look_up(codes, starts, ends, fold, *_table(), what)
+    else:
+        known = told()
+        what[:] = [_of(word, known) for word in runs.words]
+    kernels.shapes(codes, starts, ends, classes, what, shape, gap)
+    return what, shape, gap
+
+
+def _of(word: str, known: Told) -> int:
+    found = known.words.get(word)
+    if found is not None:
+        return found
+    for size in range(min(_LONGEST_ENDING, len(word) - 1), 1, -1):
+        ending = known.endings.get(word[-size:])
+        if ending is not None:
+            return kernels.UNKNOWN | ending
+    return kernels.UNKNOWN
+
+
+@cache
+def told() -> Told:
+    """The lists: names, words by how common they are, nouns, towns, firms, closed classes; endings of names."""
+    words: dict[str, int] = {}
+    endings: dict[str, int] = {}
+    for line in DICTIONARY.read_text(encoding="utf-8").splitlines():
+        role, *names = line.split()
+        if not role.startswith("built"):
+            bit = _FAMILY if role.startswith("family") else _GIVEN
+            for name in names:
+                words[name] = words.get(name, 0) | bit
+    for line in data(WORDS).splitlines():
+        kind, *rest = line.split()
+        if kind.startswith("ending"):
+            endings.update(dict.fromkeys(rest, int(kind[-1]) << _ENDING_BITS))
+        else:
+            bits = _KINDS[kind]
+            for word in rest:
+                words[word] = words.get(word, 0) | bits
+    endings.update(dict.fromkeys(OF_PLACES, kernels.PLACE))
+    for number, those in enumerate(CLOSED, 1):
+        for word in those:
+            words[word] = words.get(word, 0) & ~(31 << _CLASS_BITS) | number << _CLASS_BITS
+    return Told(words, endings)
+
+
+@cache
+def weights() -> Any:
+    """The weight of each feature, a whole number."""
+    found = np.zeros(kernels.FEATURES, np.int32)
+    for line in data(WEIGHTS).splitlines():
+        number, weight = line.split()
+        found[int(number)] = int(weight)
+    return found
+
+
+@cache
+def _table() -> tuple[Any, Any]:
+    """An open table of the numbers of words and endings, and what is told of each."""
+    from envclone.masking.known import hashes_of
+
+    known = told()
+    texts = [*known.words, *(f" {ending}" for ending in known.endings)]
+    whats: Sequence[int] = [*known.words.values(), *known.endings.values()]
+    size = 1 << (2 * len(texts)).bit_length()
+    numbers, tolds = np.zeros(size, np.uint64), np.zeros(size, np.int32)
+    kernels.enter(hashes_of(texts), np.array(whats, np.int32), numbers, tolds)
+    return numbers, tolds
+
+
+@cache
+def _tables() -> tuple[Any, Any]:
+    """The class of every code point, and what it is in lower case."""
+    from envclone.masking.texts import tables
+
+    classes, fold, _ = tables()
+    return classes, fold
