@@ -1,30 +1,85 @@
-"""The attestation for people: what was masked by which rule, what was checked, and what nobody promises."""
+"""The attestation for people: the verdict and its exceptions, what was checked, and each rule, folded by table."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from itertools import groupby
 from typing import Any
+
+from envclone.address import Address
 
 __all__ = ["Section", "html", "sections"]
 
 
 @dataclass(frozen=True, slots=True)
 class Section:
-    """A part of the page: a title, a line of text, and a table."""
+    """A part of the page: a title, a line of text, and a table; `folded` by the table of the field in each row."""
 
     title: str
     text: str = ""
     columns: Sequence[str] = ()
     rows: Sequence[Sequence[str]] = ()
+    folded: bool = False
 
 
 def sections(statement: Mapping[str, Any]) -> Iterator[Section]:
     """An attestation in parts, as text; for the terminal and for HTML alike."""
+    checks = statement["checks"]
+    exceptions = list(_exceptions(statement))
+    yield _verdict(statement, len(exceptions))
+    if exceptions:
+        yield Section("Exceptions", "What the verdict leaves out, and why.", ("what", "why"), exceptions)
+    if "stores" in checks["files"]:
+        yield _account(checks["files"])
+    yield from _checks(checks)
+    yield Section("Not guaranteed", "", ("",), [(line,) for line in statement["not_guaranteed"]])
+    for name, store in statement["stores"].items():
+        yield from _store(name, store, statement.get("strangers", ""))
+    yield _image(statement)
+
+
+def _verdict(statement: Mapping[str, Any], exceptions: int) -> Section:
+    image, checks = statement["image"], statement["checks"]
+    said = "without an exception" if not exceptions else f"with {exceptions} exceptions, which follow"
+    rules = [rule for store in statement["stores"].values() for rule in store["plan"]["rules"].values()]
+    masked = sum(
+        rule["domain"] != "keep" or any(p["domain"] != "keep" for p in rule.get("json") or ()) for rule in rules
+    )
+    return Section(
+        "Verdict",
+        f"Passed, {said}: every check held before this image of {image['environment']} was published. It is the state "
+        f"of {_time(image['raw']['created_at'])}.",
+        ("", ""),
+        [
+            ("original values left", f"0 of {checks['fields']['originals']:,} that were looked for"),
+            ("rows that differ from production's under the masks", f"0 of {_sum(checks['rows']):,}"),
+            ("fields", f"{masked} masked, {len(rules) - masked} kept"),
+        ],
+    )
+
+
+def _exceptions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """What somebody accepted, and what could not be shown."""
+    checks = statement["checks"]
+    for one in checks.get("accepted") or ():
+        yield f"{one['field']}: {one['kind']}, {one['times']:,} times", f"stays by sanitize.accept: {one['reason']}"
+    for store, indexes in sorted(checks.get("fidelity", {}).items()):
+        for index, one in sorted(indexes.items()):
+            if one.get("accepted") or (one["fraction"] is None and not one.get("empty")):
+                yield f"vector index {index} of {store}", _answered(one)
+    for name, store in sorted(statement["stores"].items()):
+        if moved := _moved(store["rewrite"]):
+            yield f"rows of {name}", moved.removeprefix("; ")
+    if undecoded := checks["files"].get("classes", {}).get("not decoded"):
+        yield f"{undecoded:,} bytes that nobody here can decode", "searched as they are"
+
+
+def _image(statement: Mapping[str, Any]) -> Section:
     image = statement["image"]
     raw = image["raw"]
-    yield Section(
+    return Section(
         f"Image {image['id']}",
         f"of {image['environment']}, the state of {_time(raw['created_at'])}, made {_time(image['created_at'])}",
         ("", ""),
@@ -40,17 +95,6 @@ def sections(statement: Mapping[str, Any]) -> Iterator[Section]:
             ),
         ],
     )
-    if accepted := statement["checks"].get("accepted"):
-        yield Section(
-            "Accepted exceptions",
-            "Identities that the stack file lets stay, and why: sanitize.accept.",
-            ("field", "kind", "times", "reason"),
-            [(one["field"], one["kind"], f"{one['times']:,}", one["reason"]) for one in accepted],
-        )
-    for name, store in statement["stores"].items():
-        yield from _store(name, store, statement.get("strangers", ""))
-    yield from _checks(statement["checks"])
-    yield Section("Not guaranteed", "", ("",), [(line,) for line in statement["not_guaranteed"]])
 
 
 def _stores(raw: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
@@ -83,8 +127,10 @@ def _store(name: str, store: Mapping[str, Any], nets: str) -> Iterator[Section]:
         + _moved(rewrite),
         ("field", "rule", "values", "changed"),
         masked,
+        folded=True,
     )
-    yield Section(f"Kept in {name}", "as production has them", ("field",), [(address,) for address in kept])
+    kept_rows = [(address,) for address in kept]
+    yield Section(f"Kept in {name}", "as production has them", ("field",), kept_rows, folded=True)
     if store["cleaned"]:
         yield Section(
             f"Cleaned and disarmed in {name}",
@@ -133,8 +179,6 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
         *_files(files),
     ]
     yield Section("Checked before it was published", "", ("check", "result"), rows)
-    if "stores" in files:
-        yield _account(files)
     if fields["coincidences"]:
         yield Section(
             "Coincidences",
@@ -228,11 +272,33 @@ def html(statement: Mapping[str, Any]) -> str:
 
 
 def _rendered(section: Section) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in section.columns)
-    rows = "".join("<tr>" + "".join(f"<td>{escape(str(cell))}</td>" for cell in row) + "</tr>" for row in section.rows)
-    table = f"<table>{f'<thead><tr>{head}</tr></thead>' if any(section.columns) else ''}<tbody>{rows}</tbody></table>"
     text = f"<p>{escape(section.text)}</p>" if section.text else ""
-    return f"<section><h2>{escape(section.title)}</h2>{text}{table if section.rows else ''}</section>"
+    if section.folded:
+        groups = groupby(section.rows, lambda row: Address.parse(str(row[0])).holder)
+        body = "".join(_fold(holder, section.columns, list(found)) for holder, found in groups)
+    else:
+        body = _table(section.columns, section.rows) if section.rows else ""
+    return f"<section><h2>{escape(section.title)}</h2>{text}{body}</section>"
+
+
+def _fold(holder: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    summary = f"<summary>{escape(holder)} <span>{len(rows)}</span></summary>"
+    return f"<details>{summary}{_table(columns, rows)}</details>"
+
+
+def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-of="{escape(column)}">{escape(str(cell))}</td>'
+            for column, cell in zip(columns, row, strict=True)
+            if not (column and cell == "")
+        )
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table>{f'<thead><tr>{head}</tr></thead>' if any(columns) else ''}<tbody>{body}</tbody></table>"
 
 
 _PAGE = """<!doctype html>
@@ -252,5 +318,14 @@ th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; bo
 th { font-weight: 600; font-size: .85rem; opacity: .7; }
 td { overflow-wrap: anywhere; } td + td { min-width: 5.5rem; }
 td:first-child { font-family: ui-monospace, monospace; font-size: .88rem; }
+details { border-bottom: 1px solid var(--line); } details table { margin: 0 0 .6rem; }
+summary { padding: .45rem 0; cursor: pointer; overflow-wrap: anywhere; font: .88rem ui-monospace, monospace; }
+summary span { opacity: .6; }
+@media (max-width: 40rem) {
+  main { padding: 1rem .9rem 3rem; }
+  thead { display: none; } table, tbody, tr, td { display: block; } td + td { min-width: 0; }
+  td { border: 0; padding: .1rem 0; } tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }
+  td + td[data-of]:not([data-of=""])::before { content: attr(data-of) ": "; opacity: .6; }
+}
 @media print { main { max-width: none; } section { break-inside: avoid; } }
 """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
@@ -116,6 +117,11 @@ def test_the_page_says_it_all_and_needs_nothing(here: Place, image: str) -> None
         for expected in ("public.people.email", "role passwords removed", "Not guaranteed", "public.people.id", image):
             assert expected in text
     assert "Quimbyton" not in page and "zanna" not in page
+    titles = [title for title in re.findall(r"<h2>(.*?)</h2>", page) if title != "Coincidences"]
+    assert titles[0] == "Verdict" and titles[-1] == f"Image {image}"
+    account, rules = titles.index("Account of the bytes"), titles.index("Masked in main")
+    assert titles[1:account] in ([], ["Exceptions"]) and account < titles.index("Not guaranteed") < rules
+    assert "<details><summary>public.people <span>3</span></summary>" in page
 
 
 def test_the_log_finds_an_edited_line(here: Place, image: str) -> None:
