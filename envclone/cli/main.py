@@ -35,7 +35,7 @@ def cli(ctx: click.Context, stack_file: str | None, pool: str | None, debug: boo
 
     \b
     envclone init                          write a stack file
-    envclone branch prod --incident 1234   a sanitized branch of production, for an incident
+    envclone branch prod --incident 1234   a sanitized branch, for an incident
     envclone replay 1234                   rerun the failing request there
     envclone rm prod-1234                  and away with it
     """

@@ -19,6 +19,7 @@ def test_every_line_is_whole_at_80_columns() -> None:
         assert f"  {name:<12} {one.line}\n" in shown
     for task in TASKS:
         assert f"{task}:\n" in shown
+    assert [line for line in shown.splitlines() if len(line) > 80] == []
 
 
 @pytest.mark.parametrize("name", COMMANDS)
