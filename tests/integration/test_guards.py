@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from envclone.api import Stack
-from envclone.errors import UnsafeError
+from envclone.errors import EnvcloneError, UnsafeError
 from envclone.lifecycle import publish, sanitize, verify
 from envclone.models import FieldRule
 from envclone.pool import catalog
@@ -117,6 +118,39 @@ def test_a_step_that_is_left_out_is_caught(
     with pytest.raises(UnsafeError, match=says) as caught:
         stack.image("prod")
     assert "anzibar" not in f"{caught.value} {caught.value.problems} {caught.value.hint}"
+
+
+def test_a_reference_that_is_not_followed_is_caught(stack: Stack, here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What refers to a masked field gets its rule; without that step it keeps the original, and refers to nobody."""
+    from envclone.masking import references
+
+    text = here.file.read_text()
+    reference = "kb.articles.author.email -> main.public.people.email"
+    here.write(
+        text.replace("articles.author.email: email, ", "").replace("articles.n: keep", "articles.n: keep, '*': keep")
+        .replace('references: ["', f'references: ["{reference}", "')
+    )  # fmt: skip
+
+    def left_out(references: Any, rules: Any, domains: Any, inventories: Any) -> Any:
+        return {store: dict(its_rules) for store, its_rules in rules.items()}
+
+    monkeypatch.setattr(references, "follow", left_out)
+    try:
+        with pytest.raises(UnsafeError, match="verification failed") as caught:
+            here.open().image("prod")
+    finally:
+        here.write(text)
+    assert f"{reference}: 390 dangle, 0 did in production" in caught.value.problems
+
+
+def test_pages_without_their_checksums_are_caught(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    def none(pages: Any, blocks: Any) -> Any:
+        return np.zeros(len(pages), np.uint16)
+
+    monkeypatch.setattr("envclone.stores.postgres.write.inplace.heap.page_checksums", none)
+    with pytest.raises(EnvcloneError) as caught:
+        stack.image("prod")
+    assert re.search("DataCorrupted|checksum", f"{caught.value} {caught.value.problems}")
 
 
 @pytest.mark.parametrize("address", ["public.people.name", "public.people.email", "articles"])

@@ -356,6 +356,20 @@ PLANTED: list[Callable[[Clone, Path], None]] = [
 
 
 @pytest.mark.parametrize("clone", [18], indirect=True)
+def test_catalogs_that_are_read_once_are_read_where_they_differ(clone: Clone, copy: Path) -> None:
+    """Every database has initdb's remarks, whose pages are alike; in one of them another stands instead."""
+    text, databases = b"current transaction time", layout.load(clone.directory).databases
+    for name in ("template0", "template1", "postgres"):
+        database = next(one for one in databases if one.name == name)
+        path = next(one.path for one in database.relations if one.name == "pg_catalog.pg_description")
+        data = (copy / "data" / path).read_bytes()
+        _write(copy / "data" / path, data.index(text), NAME.encode().ljust(len(text)))
+        found, _ = clone.account(copy)
+        assert [one.place for one in found] == [f"main: {name}: pg_catalog.pg_description.description"]
+        _write(copy / "data" / path, data.index(text), text)
+
+
+@pytest.mark.parametrize("clone", [18], indirect=True)
 @pytest.mark.parametrize("plant", PLANTED, ids=lambda plant: plant.__name__)
 def test_what_is_planted_is_found(clone: Clone, copy: Path, plant: Callable[[Clone, Path], None]) -> None:
     plant(clone, copy)

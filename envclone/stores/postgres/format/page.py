@@ -19,6 +19,7 @@ __all__ = [
     "headers",
     "live_mask",
     "normal_items",
+    "outer",
     "owned_by_pages",
 ]
 
@@ -92,6 +93,17 @@ def normal_items(pages: Pages, place: str) -> Items:
     if wrong.any():
         raise _broken(place, int(page[wrong][0]))
     return Items(page, index + 1, offset, length)
+
+
+def outer(
+    shape: tuple[int, int], lower: npt.NDArray[np.int64], special: npt.NDArray[np.int64], chosen: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """True for each byte of the chosen pages' headers, line pointers and special spaces."""
+    made = np.zeros(shape, np.bool_)
+    for page in np.flatnonzero(chosen).tolist():
+        made[page, : lower[page]] = True
+        made[page, special[page] :] = True
+    return made
 
 
 def dead_pointers(pages: Pages) -> int:

@@ -128,7 +128,12 @@ def dead(pages: Pages, items: Items, transactions: Transactions) -> Flags:
 
 
 def _number(pages: Pages, items: Items, at: int, size: int) -> npt.NDArray[np.int64]:
+    flat = np.ascontiguousarray(pages).reshape(-1)
+    base = items.page * pages.shape[1] + items.offset + at
+    if not (base & (size - 1)).any():  # items are aligned: each number is read at once
+        words: npt.NDArray[np.int64] = flat.view(f"<u{size}")[base >> (size >> 1)].astype(np.int64)
+        return words
     result = np.zeros(len(items), dtype=np.int64)
     for byte in range(size):
-        result |= pages[items.page, items.offset + at + byte].astype(np.int64) << (8 * byte)
+        result |= flat[base + byte].astype(np.int64) << (8 * byte)
     return result

@@ -245,6 +245,8 @@ def _most_common(body: bytes) -> Texts:
     found: Texts = []
     for kind, (values, size, _, length, _) in zip(kinds, shapes, strict=True):
         end = at + size
+        if not 0 <= values <= len(body) or end > len(body) or length < -2:
+            raise ValueError("statistics run over their end")
         known = _BY_OID.get(kind)
         read = decoder(known) if known is not None else None
         for _ in range(values):

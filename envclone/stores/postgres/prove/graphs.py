@@ -52,7 +52,8 @@ def vectors(pages: Any, owner: Any, first_block: int) -> bool:
     links = graph & (flat[start] == _NEIGHBOURS)
     start, length = start[links], length[links]
     count = number(flat, start + 2, 2)
-    fits = (_ROWS + _ADDRESS * count <= length) & _addresses(flat, start + _ROWS, count)
+    fits = _ROWS + _ADDRESS * count <= length
+    fits &= _addresses(flat, start + _ROWS, np.where(fits, count, 0))
     stretches(owner, start[fits], (start + _ROWS + _ADDRESS * count)[fits])
     return bool(mine.any())
 

@@ -14,7 +14,7 @@ from envclone.models import Values
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import FIRST_NORMAL_OID, Database, Layout, Relation
 from envclone.stores.postgres.format import claims, entries, varlena
-from envclone.stores.postgres.format.page import HEADER
+from envclone.stores.postgres.format.page import HEADER, outer
 from envclone.stores.postgres.format.segments import extents, read
 from envclone.stores.postgres.prove.decoded import NUMBERS, READING, Decoder, decoder, has_no_text
 from envclone.stores.postgres.prove.graphs import vectors
@@ -147,9 +147,7 @@ class Indexes:
         lower, upper, special = words[:, 0], words[:, 1], words[:, 2]
         flags = pages[:, size - 4 : size - 2].copy().view("<u2")[:, 0]
         good = (lower >= HEADER) & (lower <= upper) & (upper <= special) & (special == size - 16)
-        where = np.arange(size)
-        claimed = good[:, None] & ((where < lower[:, None]) | (where >= special[:, None]))
-        owner.reshape(pages.shape)[claimed] = claims.STRUCTURE
+        owner |= outer(pages.shape, lower, special, good).view(np.uint8).reshape(-1) * np.uint8(claims.STRUCTURE)
         plain = good & (flags & (_DELETED | _META) == 0)
         meta = np.flatnonzero(good & (flags & _META != 0))
         for page in meta.tolist():

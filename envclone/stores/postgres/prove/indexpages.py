@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from envclone.stores.postgres.format import claims, entries
-from envclone.stores.postgres.format.page import HEADER
+from envclone.stores.postgres.format.page import HEADER, outer
 from envclone.stores.postgres.format.tuples import Attribute
 
 __all__ = [
@@ -57,17 +57,9 @@ def bounds_of(pages: Any, special: int) -> Bounds:
     return Bounds(lower, upper, begins, good)
 
 
-def _claim(owner: Any, pages: Any, chosen: Any, first: Any, last: Any) -> None:
-    """Give stretches of the chosen pages to the format."""
-    where = np.arange(pages.shape[1])
-    owner.reshape(pages.shape)[chosen[:, None] & (where >= first[:, None]) & (where < last[:, None])] = claims.STRUCTURE
-
-
 def claim_headers(owner: Any, pages: Any, bounds: Bounds, chosen: Any) -> None:
     """Give headers, line pointers and special spaces of the chosen pages to the format."""
-    zero, size = np.zeros(len(pages), np.int64), np.full(len(pages), pages.shape[1])
-    _claim(owner, pages, chosen, zero, bounds.lower)
-    _claim(owner, pages, chosen, bounds.special, size)
+    owner.reshape(pages.shape)[outer(pages.shape, bounds.lower, bounds.special, chosen)] = claims.STRUCTURE
 
 
 def stretches(owner: Any, start: Any, end: Any, who: int = claims.STRUCTURE) -> None:

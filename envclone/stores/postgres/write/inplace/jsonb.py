@@ -14,6 +14,7 @@ __all__ = ["decode", "encode"]
 _COUNT, _SCALAR, _OBJECT, _ARRAY = 0x0FFFFFFF, 0x10000000, 0x20000000, 0x40000000
 _HAS_OFFSET, _TYPE, _LENGTH = 0x80000000, 0x70000000, 0x0FFFFFFF
 _STRING, _NUMBER, _FALSE, _TRUE, _NULL, _CONTAINER = (n << 28 for n in (0, 1, 2, 3, 4, 5))
+_WORDS = {_FALSE: "false", _TRUE: "true", _NULL: "null"}
 _STRIDE = 32
 _QUOTED = json.encoder.encode_basestring
 
@@ -92,8 +93,10 @@ def _print_child(body: bytes, entry: int, span: tuple[int, int], out: list[str])
         out.append(numeric.decode(body[at + 4 : end]))
     elif kind == _CONTAINER:
         _print(body, (start + 3) & ~3, out)
+    elif kind in _WORDS:
+        out.append(_WORDS[kind])
     else:
-        out.append({_FALSE: "false", _TRUE: "true", _NULL: "null"}[kind])
+        raise UnsafeError("a document holds an entry of no known type", hint="check production with pg_amcheck")
 
 
 def _container(out: bytearray, document: Any, *, scalar: bool = False) -> None:

@@ -32,6 +32,8 @@ def decode(body: bytes) -> str:
     """The text that the server prints."""
     (head,) = struct.unpack_from("<H", body)
     if head & _SPECIAL == _SPECIAL:
+        if head & 0xF000 not in _NAMES:
+            raise UnsafeError("a number is stored in no known form", hint="check production with pg_amcheck")
         return _NAMES[head & 0xF000]
     if head & _SHORT:
         negative, dscale = bool(head & 0x2000), head >> 7 & 0x3F
