@@ -4,7 +4,8 @@ FILE is labelled data in the form of microsoft/presidio-research, `[{text, spans
 Without FILE sentences are made with Faker (seeded). A label counts as found when every letter and digit of it that
 could name somebody is replaced. Side by side:
 - `envclone`: with the persons of the file as the corpus, as identity columns would give them;
-- `envclone_without_corpus`: patterns, titles and the dictionary of names only;
+- `envclone_without_corpus`: patterns, and the tagger for persons;
+- `envclone_introduced`: patterns, titles and the dictionary of names only;
 - `presidio_patterns`: Presidio's recognizers that need no language model.
 Precision counts replaced spans that overlap no label at all as wrong.
 """
@@ -121,6 +122,7 @@ def main() -> int:
     persons = [label["value"] for one in sentences for label in one["spans"] if label["type"] == "PERSON"]
     known = MaskSet(KEY, {}, Corpus({"person": persons}))._free_text
     unknown = MaskSet(KEY, {})._free_text
+    introduced = MaskSet(KEY, {}, tagger=False)._free_text
     analyzer = patterns_only()
 
     def ours(free: Any) -> Callable[[str], Spans]:
@@ -134,6 +136,7 @@ def main() -> int:
         "sentences": len(sentences),
         "envclone": measure(sentences, ours(known)),
         "envclone_without_corpus": measure(sentences, ours(unknown)),
+        "envclone_introduced": measure(sentences, ours(introduced)),
         "presidio_patterns": measure(sentences, presidio),
     }
     print(json.dumps(result, indent=None if options.json else 2))
