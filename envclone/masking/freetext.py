@@ -114,7 +114,7 @@ class FreeText:
     def _part(self, data: bytes, count: int) -> bytes:
         """Some texts with a zero between two; those that have other readings go the way of texts."""
         text = data.decode("utf-8", "surrogatepass")
-        told = [True] if len(text) > longtexts.LONG else marked(codes_of(text), count)
+        told = [True] * count if len(text) > longtexts.LONG else marked(codes_of(text), count)
         if not any(told):
             return self._plain_part(data, text)
         texts = text.split(_SEPARATOR)
