@@ -59,17 +59,21 @@ STACK_KEPT = (
 _DIMENSIONS, _NOTE = 384, 2048
 """Of the vectors, and bytes of a note, in the table of mostly kept bytes."""
 _HASHED = ("name", "email", "phone", "note")
-STAGES = (
-    ("copy", ("copy",)),
-    ("identities", ("collecting the people",)),
-    ("rewrite", ("sanitize ",)),
-    ("scrub", ("scrubbing",)),
-    ("compare", ("comparing", "verifying")),
-    ("originals", ("collecting the originals",)),
-    ("fields", ("searching every field",)),
-    ("bytes", ("accounting",)),
-)
-"""Stages by the beginnings of what the progress says."""
+STAGES = {
+    "opening the copy": "open",
+    "collecting people": "identities",
+    "masking": "rewrite",
+    "cleaning the files": "scrub",
+    "comparing rows": "compare",
+    "collecting the originals": "originals",
+    "row by row": "compare",
+    "checking references": "references",
+    "asking the vector indexes": "questions",
+    "checking the files": "files",
+    "accounting for every byte": "bytes",
+    "sealing": "sealing",
+}
+"""Stages by what the progress says as they begin."""
 
 
 def fill(dsn: str, rows: int) -> int:
@@ -191,7 +195,7 @@ def child(file: str) -> dict[str, Any]:
 
     def progress(event: ProgressEvent) -> None:
         now = time.monotonic()
-        name = next((name for name, heads in STAGES if event.step.startswith(heads)), None)
+        name = STAGES.get(event.step)
         times[str(state["stage"])] = times.get(str(state["stage"]), 0.0) + now - float(state["since"])
         peaks[str(state["stage"])] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
         state["since"] = now
