@@ -458,19 +458,20 @@ def _path(value: Any, wanted: bytes) -> str:
         document = json.loads(value)
     except ValueError:
         return ""
-    for path, text in _leaves(document, ()):
+    for path, text, end in _leaves(document, ()):
         if wanted in text_of(text):
-            return shown_path(render(path))
+            return shown_path(render(path)) + end
     return ""
 
 
-def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str]]:
+def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str]]:
+    """The keys and scalars of a document: where each stands, and how its path ends for a rule."""
     if isinstance(value, dict):
         for key, item in value.items():
-            yield path, key
+            yield path, key, ".*~"
             yield from _leaves(item, (*path, f".{key}"))
     elif isinstance(value, list):
         for item in value:
             yield from _leaves(item, (*path, "[*]"))
     elif value is not None:
-        yield path, str(value)
+        yield path, str(value), ""

@@ -5,6 +5,9 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import pytest
+
+from envclone.errors import UnsafeError
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import Columns, pack
 from envclone.verifier.compounds import Compounds
@@ -27,6 +30,10 @@ MANY = [HOLDING.get(i, (f"definition of view v{i}", f"SELECT {i}, 'nobody at all
 
 
 def _looker() -> Looker:
+    return _looker_of({})[0]
+
+
+def _looker_of(rules: dict[str, FieldRule]) -> tuple[Looker, FieldFindings]:
     subjects, originals = Subjects(), Originals()
     subjects.begin("main.public.people")
     subjects.count = 1
@@ -36,11 +43,11 @@ def _looker() -> Looker:
     originals.add("main.public.people.email", "email", ["wolfhard.quenzelmann@corp.example"])
     originals.seal()
     parts = Originals.parts(subjects.seal())
-    people = cast(Any, SimpleNamespace(subjects=subjects))
+    people = cast(Any, SimpleNamespace(subjects=subjects, names=lambda store, table: []))
     findings = FieldFindings(originals=originals)
     compounds = Compounds(subjects, parts, originals)
     strong, weak = LooseSearch(originals), LooseSearch(parts)
-    return Looker("main", StorePlan("main", {}), strong, weak, compounds, people, findings)
+    return Looker("main", StorePlan("main", rules), strong, weak, compounds, people, findings), findings
 
 
 def test_many_addresses_give_the_findings_of_one_by_one() -> None:
@@ -95,3 +102,15 @@ def test_a_full_name_that_pseudonyms_of_one_row_make_is_a_chance_of_both_columns
     assert chance.made_of(sources, numbers["Quenzelmann Wolfhard"])
     assert not chance.made_of(sources, numbers["Jane Doe"])
     assert not len(findings.leaks)
+
+
+def test_the_remedy_for_a_key_of_a_document_is_a_rule_for_keys() -> None:
+    rule = FieldRule("public.docs.doc", FieldKind.JSON, "keep")
+    document = '{"id": 7, "shares": {"wolfhard.quenzelmann@corp.example": {"at": 3}}}'
+    looker, findings = _looker_of({rule.address: rule})
+    looker.rows(Rows("public.docs", {rule.address: [document]}, {}, ["ctid (0,1)"]), {})
+    looker.take(looker.found())
+    with pytest.raises(UnsafeError) as refused:
+        findings.leaks.refuse()
+    found = cast(list[dict[str, Any]], refused.value.context["findings"])
+    assert [one["remedy"] for one in found] == ['Mask it: public.docs.doc: {"$.shares.*~": text}']
