@@ -101,6 +101,7 @@ class WholeEmailMask(EmailMask):
         self._whole = whole
         self._before_host = self._persons
         self.mask = Memo(self._address)
+        self.packed = self.mask.packed  # not the loops of the base class, which know no persons
 
     def _persons(self, text: str) -> str:
         """What stands before an '@' or behind the last host: a local part, and a person's name before it."""

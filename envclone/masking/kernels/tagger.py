@@ -125,10 +125,11 @@ def _gap(codes: Any, start: Any, end: Any) -> Any:
         if c in (ord("-"), *_QUOTES):
             return _JOINT
     first = _NONE
+    for i in range(start, end):  # before all else: what stands in another text of the batch says nothing
+        if np.int64(codes[i]) == _NUL:
+            return _TEXT
     for i in range(start, end):
         c = np.int64(codes[i])
-        if c == _NUL:
-            return _TEXT
         if c == _NEWLINE:
             return _COLON if first == _COLON else _LINE
         if _ZERO <= c <= _NINE:

@@ -145,8 +145,19 @@ def test_indexes_without_a_masked_column_are_the_same_to_the_byte(raw: Clone, cl
     report = _sanitize(clone)
     for index in ("people_v", "people_lists", "people_kept", "people_pkey", "sparse_pkey"):
         before, after = _files(raw, clone, index)
-        assert before == after, index
+        assert len(before) == len(after)
+        for place in range(0, len(before), 8192):
+            assert _page(before, place) == _page(after, place), (index, place)
     assert "public.people" in report.placed
+
+
+def _page(data: bytes, place: int) -> bytes:
+    """A page without its checksum, and without what lies between its items: what VACUUM took out is erased there."""
+    page = bytearray(data[place : place + 8192])
+    lower, upper = struct.unpack_from("<HH", page, 12)
+    page[8:10] = bytes(2)
+    page[lower:upper] = bytes(upper - lower)
+    return bytes(page)
 
 
 def test_materialized_views_are_masked_where_they_stand(raw: Clone, clone: Clone) -> None:

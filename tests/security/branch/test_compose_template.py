@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 import yaml
 
+import envclone
 from envclone.config import preview
 from envclone.errors import ConfigError
 from envclone.runtimes.docker import compose
 from tests.support.postgres import scratch
 from tests.support.stack import Place
 
-SHIPPED = Path(__file__).parents[3] / "compose" / "preview.yaml"
+SHIPPED = Path(envclone.__file__).parent / "runtimes" / "docker" / "preview.yaml"
 
 OPENING: dict[str, Any] = {
     "annotations": {"a": "b"}, "attach": True, "blkio_config": {"weight": 900}, "build": ".", "cap_add": ["SYS_ADMIN"],

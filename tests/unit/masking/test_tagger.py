@@ -83,6 +83,7 @@ def test_what_is_known_is_not_cut_by_a_name() -> None:
 
 def test_texts_beside_each_other_have_no_part_in_each_other() -> None:
     texts = ["Ask Jennifer", "Kosić is late.", "no capitals here", "Nobody", "name:"]
+    texts += ["from 10.1.2.3", "Jane The import failed", "7", "Jennifer 5", "Jane"]
     assert MASKS.text(texts) == [MASKS.text([text])[0] for text in texts]
 
 

@@ -7,13 +7,13 @@ import random
 from envclone.masking.kernels import texts as kernels
 from envclone.masking.letters import is_mark
 from envclone.masking.runs import letter_table
-from envclone.masking.texts import _tables
+from envclone.masking.texts import tables
 
 _CODES = [*range(0x600), *random.Random(7).sample(range(0x600, 0x110000), 20_000), 0x1C5, 0x3A3, 0x1F88, 0x10FFFF]
 
 
 def test_classes_of_code_points_are_pythons() -> None:
-    classes, fold, _ = _tables()
+    classes, fold, _ = tables()
     letters = letter_table()
     for code in _CODES:
         char, its = chr(code), int(classes[code])

@@ -169,7 +169,7 @@ class Rows:
         self._stored.clear()
 
     def _gathered(self, index: int) -> Stored:
-        starts, ends, forms = self.starts[index], self.ends[index], self.forms[index]
+        starts, ends, forms = (np.ascontiguousarray(one[index]) for one in (self.starts, self.ends, self.forms))
         out = forms == rows.EXTERNAL
         if not out.any():
             return self.flat, starts, ends, forms
