@@ -7,6 +7,7 @@ too big or too secret to be sent.
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import gc
 import multiprocessing
 import multiprocessing.connection
@@ -95,8 +96,17 @@ def _turns(count: int) -> int:
 
 def _taken(jobs: Sequence[Any], turns: int) -> Iterator[Any]:
     """The jobs that are this process's to do, each when it is free for it."""
-    while turn := os.read(turns, _TURN):
+    while turn := _turn(turns):
         yield jobs[int.from_bytes(turn, sys.byteorder)]
+
+
+def _turn(turns: int) -> bytes:
+    """The next number. The kernel does not lock the offset of a file in memory: two reads at once get the same one."""
+    fcntl.lockf(turns, fcntl.LOCK_EX)
+    try:
+        return os.read(turns, _TURN)
+    finally:
+        fcntl.lockf(turns, fcntl.LOCK_UN)
 
 
 def _work_off(work: Callable[[Any], Any], jobs: Sequence[Any], turns: int, writer: Any, parent: int) -> None:

@@ -43,3 +43,9 @@ def test_a_bug_is_told_without_what_it_was_about() -> None:
         list(fork_map(lambda job: {}["a person"], range(4), 2))
     assert "a person" not in caught.value.message
     assert "KeyError" in caught.value.message
+
+
+def test_each_job_is_taken_once() -> None:
+    """A file's offset that processes share is moved by one at a time only where the kernel says so: not here."""
+    for _ in range(5):
+        assert sorted(fork_map(lambda job: job, range(4000), 4)) == list(range(4000))
