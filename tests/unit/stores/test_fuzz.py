@@ -1,7 +1,7 @@
 """Random bytes and damaged values end in a refusal or in a value, whatever a stream or a page says of itself.
 
 Loops run with checked bounds here (`ENVCLONE_BOUNDSCHECK`, tests/conftest.py), so a wild read is an IndexError.
-`ENVCLONE_FUZZ=200000 pytest tests/unit/stores/test_fuzz.py` tries so many inputs of each kind.
+`ENVCLONE_FUZZ=3000 pytest tests/unit/stores/test_fuzz.py` tries so many inputs of each kind.
 """
 
 from __future__ import annotations
