@@ -5,8 +5,9 @@ imports from here, and a function `warm()` in it runs each of its kernels once. 
 index outside of an array is a wild read. With $ENVCLONE_BOUNDSCHECK they are compiled with checks, as in tests.
 
 What is compiled is kept as pickle, which runs what it holds: the directory is private (0700), its owner's, under
-ancestors that nobody else can write, and never shared. Its name has a digest of all rooms' sources: numba itself looks
-at one file, and would run the old code of a changed callee in another one.
+ancestors that nobody else can write, and never shared. Each room has one, named by a digest of its source and of all
+that it imports of this package: numba itself looks at one file, and would run the old code of a changed callee in
+another one. What changes no kernel compiles none again.
 """
 
 from __future__ import annotations
@@ -29,7 +30,8 @@ from typing import Any
 __all__ = ["Loop", "available", "frozen", "kernel", "late", "lean", "prepare", "reason"]
 
 _PACKAGE = Path(__file__).parent
-_MARK = "from envclone.compiled import"
+_MAKES = re.compile(r"^from envclone\.compiled import .*\b(kernel|lean|Loop)\b", re.MULTILINE)
+_IMPORT = re.compile(r"^from (envclone[\w.]*) import (\([^)]*\)|[^\n]*)", re.MULTILINE)
 _COMPLETE = "complete"
 _NAME = re.compile(r"loops-[0-9a-f]{16}")
 _OLD = 30 * 86400
@@ -73,7 +75,7 @@ def _made(function: Callable[..., Any], **options: Any) -> Any:
     import numba
     from numba.core import config
 
-    place = _place()
+    place = _place(Path(function.__code__.co_filename))
     if not (place / _COMPLETE).exists():
         _TELLER.once(logging.getLogger(__name__).warning, _COMPILING)
     settings: Any = config
@@ -90,24 +92,29 @@ def prepare(say: Callable[[str], None]) -> None:
     if why:
         _TELLER.once(say, f"loops are not compiled here, and images take many times longer: {why}")
         return
-    complete = _place() / _COMPLETE
-    if not complete.exists():
+    places = [_place(path) for path in _rooms()]
+    before = {place: set(_kept(place)) for place in places}
+    if not all((place / _COMPLETE).exists() for place in places):
         _TELLER.once(say, _COMPILING)
     for path in _rooms():
         room = importlib.import_module(".".join(path.relative_to(_PACKAGE.parent).with_suffix("").parts))
         if hasattr(room, "warm"):
             room.warm()
-    if complete.exists():
-        complete.touch()
-    else:
-        complete.write_text("".join(f"{name}\n" for name in _kept(_place())))
-    _clear(_place())
+    for place in places:
+        complete, kept = place / _COMPLETE, set(_kept(place))
+        if complete.exists():  # what was compiled late in another run stays so
+            kept = kept - before[place] | set(complete.read_text().split())
+        complete.write_text("".join(f"{name}\n" for name in sorted(kept)))
+    _clear(places)
 
 
 def late() -> list[str]:
     """The forms of kernels that were compiled after `prepare` had run: somebody waited for each of them."""
-    complete = _place() / _COMPLETE
-    return sorted(set(_kept(_place())) - set(complete.read_text().split("\n"))) if complete.exists() else []
+    found: set[str] = set()
+    for place in map(_place, _rooms()):
+        if (place / _COMPLETE).exists():
+            found |= set(_kept(place)) - set((place / _COMPLETE).read_text().split("\n"))
+    return sorted(found)
 
 
 def frozen(array: Any) -> Any:
@@ -160,23 +167,44 @@ def _checked() -> bool:
 @cache
 def _rooms() -> tuple[Path, ...]:
     """The modules with kernels."""
-    return tuple(path for path in sorted(_PACKAGE.rglob("*.py")) if _MARK in path.read_text(encoding="utf-8"))
+    return tuple(path for path in sorted(_PACKAGE.rglob("*.py")) if _MAKES.search(path.read_text(encoding="utf-8")))
 
 
-def _digest() -> str:
+@cache
+def _imported(path: Path) -> frozenset[Path]:
+    """The modules of this package that one imports itself: a kernel can hold what they define."""
+    found: set[Path] = set()
+    for module, names in _IMPORT.findall(path.read_text(encoding="utf-8")):
+        base = _PACKAGE.parent / module.replace(".", "/")
+        found.add(base.with_suffix(".py"))
+        found |= {base / f"{name}.py" for name in re.findall(r"\w+", names)}
+    return frozenset(one for one in found if one.exists())
+
+
+def _sources(room: Path) -> list[Path]:
+    """A room, and all of this package that it imports, however far."""
+    found, left = {room}, [room]
+    while left:
+        more = _imported(left.pop()) - found
+        found |= more
+        left += more
+    return sorted(found)
+
+
+def _digest(room: Path) -> str:
     import numba
 
     state = blake2b(f"{sys.version} {numba.__version__} {_checked()}".encode(), digest_size=8)
-    for path in (Path(__file__), *_rooms()):
+    for path in _sources(room):
         content = path.read_bytes()
         state.update(f"{path} {len(content)} ".encode() + content)
     return state.hexdigest()
 
 
 @cache
-def _place() -> Path:
-    """The directory for what is compiled. Where there is none to keep it in, one for this process alone."""
-    name = f"loops-{_digest()}"
+def _place(room: Path) -> Path:
+    """The directory for what is compiled of a room. Where there is none to keep it in, one for this process alone."""
+    name = f"loops-{_digest(room)}"
     for parent in _parents():
         try:
             parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -186,6 +214,13 @@ def _place() -> Path:
                 return place
         except OSError:
             continue
+    place = _own() / name
+    place.mkdir(mode=0o700, exist_ok=True)
+    return place
+
+
+@cache
+def _own() -> Path:
     return Path(tempfile.mkdtemp(prefix="envclone-loops-"))
 
 
@@ -194,14 +229,14 @@ def _kept(place: Path) -> list[str]:
     return sorted(path.relative_to(place).as_posix() for path in place.rglob("*.nbc"))
 
 
-def _clear(place: Path) -> None:
+def _clear(places: list[Path]) -> None:
     """Remove what other versions compiled and nobody has loaded for a month."""
-    for other in place.parent.glob("loops-*"):
+    for other in (other for parent in {place.parent for place in places} for other in parent.glob("loops-*")):
         try:
             last = (other / _COMPLETE).stat().st_mtime
         except OSError:  # half compiled, perhaps just now
             last = other.lstat().st_mtime if other.exists() else time.time()
-        if other != place and _NAME.fullmatch(other.name) and time.time() - last > _OLD and _is_private(other):
+        if other not in places and _NAME.fullmatch(other.name) and time.time() - last > _OLD and _is_private(other):
             shutil.rmtree(other, ignore_errors=True)
 
 

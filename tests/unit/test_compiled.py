@@ -17,6 +17,7 @@ from envclone.verifier.originals import Originals
 from envclone.verifier.subjects import Keys, Subjects
 
 SOURCE = Path(envclone.__file__).parent.parent
+ROOM = SOURCE / "envclone/masking/kernels/wordset.py"
 
 
 def _run(text: str, **env: str) -> str:
@@ -38,15 +39,15 @@ def test_nothing_is_compiled_before_it_is_needed() -> None:
 def test_the_cache_is_private_and_of_this_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    place = compiled._place.__wrapped__()
+    place = compiled._place.__wrapped__(ROOM)
     assert place.is_relative_to(tmp_path / "envclone")
     assert place.stat().st_mode & 0o777 == 0o700
     place.chmod(0o770)  # somebody else may have written into it
-    other = compiled._place.__wrapped__()
+    other = compiled._place.__wrapped__(ROOM)
     assert not other.is_relative_to(tmp_path)
     place.chmod(0o700)
     tmp_path.chmod(0o777)  # somebody else can put another directory in its place
-    assert not compiled._place.__wrapped__().is_relative_to(tmp_path)
+    assert not compiled._place.__wrapped__(ROOM).is_relative_to(tmp_path)
 
 
 def test_a_cache_that_cannot_be_made_is_one_for_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,28 +56,38 @@ def test_a_cache_that_cannot_be_made_is_one_for_the_process(tmp_path: Path, monk
     monkeypatch.setenv("XDG_CACHE_HOME", str(blocked))
     monkeypatch.setenv("HOME", str(blocked))
     monkeypatch.setattr(compiled.tempfile, "tempdir", str(tmp_path))
+    monkeypatch.setattr(compiled, "_own", compiled._own.__wrapped__)
     tmp_path.chmod(0o777)
-    place = compiled._place.__wrapped__()
-    assert place.parent == tmp_path
+    place = compiled._place.__wrapped__(ROOM)
+    assert place.parent.parent == tmp_path
+    assert place.parent.stat().st_mode & 0o777 == 0o700
     assert place.stat().st_mode & 0o777 == 0o700
 
 
-def test_the_cache_belongs_to_every_source(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    room = tmp_path / "room.py"
-    room.write_text("from envclone.compiled import kernel\n")
-    before = compiled._digest()
-    monkeypatch.setattr(compiled, "_rooms", lambda: (room,))
-    first = compiled._digest()
-    room.write_text("from envclone.compiled import kernel  # another callee\n")
-    assert len({before, first, compiled._digest()}) == 3
+def test_a_cache_belongs_to_a_room_and_all_it_imports(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    room, callee, other = (tmp_path / "envclone" / name for name in ("room.py", "callee.py", "other.py"))
+    room.parent.mkdir()
+    room.write_text("from envclone.compiled import kernel\nfrom envclone import (\n    callee,\n)\n")
+    callee.write_text("from envclone.constants import ONE\n")
+    (room.parent / "constants.py").write_text("ONE = 1\n")
+    other.write_text("from envclone.room import warm\n")
+    monkeypatch.setattr(compiled, "_PACKAGE", room.parent)
+    seen = [compiled._digest(room)]
+    other.write_text("")
+    assert compiled._digest(room) == seen[0]
+    for path in (room, callee, room.parent / "constants.py"):
+        path.write_text(f"{path.read_text()}# changed\n")
+        compiled._imported.cache_clear()
+        seen.append(compiled._digest(room))
     monkeypatch.setenv("ENVCLONE_BOUNDSCHECK", "" if compiled._checked() else "1")
-    assert compiled._digest() != first
+    seen.append(compiled._digest(room))
+    assert len(set(seen)) == len(seen)
 
 
 def test_what_nobody_loaded_for_a_month_is_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tmp_path.chmod(0o700)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    place = compiled._place.__wrapped__()
+    place = compiled._place.__wrapped__(ROOM)
     names = ("loops-0123456789abcdef", "loops-00000000000000aa", "loops-mine", "loops-0123456789abcdee", "other")
     for name in names:
         (place.parent / name).mkdir(mode=0o700)
@@ -87,7 +98,7 @@ def test_what_nobody_loaded_for_a_month_is_removed(tmp_path: Path, monkeypatch: 
     (place / "complete").touch()
     os.utime(place / "complete", (0, 0))
     (place.parent / "loops-ffffffffffffffff").symlink_to(tmp_path)
-    compiled._clear(place)
+    compiled._clear([place])
     assert sorted(path.name for path in place.parent.iterdir()) == sorted(
         {*names, place.name, "loops-ffffffffffffffff"} - {names[0]}
     )
