@@ -4,8 +4,15 @@ from __future__ import annotations
 
 import ctypes
 import gc
+import mmap
+import re
+from collections.abc import Iterator
+from pathlib import Path
 
 __all__ = ["give_back", "keep"]
+
+_MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(/.*)")
+_OWN = re.compile(r"Anonymous: +(\d+) kB")
 
 
 def give_back() -> None:
@@ -16,7 +23,9 @@ def give_back() -> None:
     """
     gc.collect()
     try:
-        ctypes.CDLL(None).malloc_trim(0)
+        library = ctypes.CDLL(None)
+        library.malloc_trim(0)
+        _put_down(library)
     except (AttributeError, OSError):
         return
 
@@ -25,4 +34,26 @@ def keep() -> None:
     """Take all that is loaded now as what stays: later collections do not look through a million objects of libraries,
     nor copy their pages in a copy of the process.
     """
+    give_back()
     gc.freeze()
+
+
+def _put_down(library: ctypes.CDLL) -> None:
+    """Take the pages of programs and libraries that are only read out of this process: who needs one again finds it
+    in the system's cache. A compiler that made loops ready holds 70 MB of them, and nobody calls it any more.
+    """
+    for start, end in _only_read():
+        library.madvise(ctypes.c_void_p(start), ctypes.c_size_t(end - start), mmap.MADV_DONTNEED)
+
+
+def _only_read() -> Iterator[tuple[int, int]]:
+    """Where files are mapped that this process cannot write to, and of which it has no page of its own: what is read
+    there again is the same."""
+    place: tuple[int, int] | None = None
+    for line in Path("/proc/self/smaps").read_text(errors="replace").splitlines():
+        if found := _MAPPING.fullmatch(line):
+            place = (int(found[1], 16), int(found[2], 16)) if found[3] in ("r-xp", "r--p") else None
+        elif place is not None and (own := _OWN.match(line)):
+            if own[1] == "0":
+                yield place
+            place = None
