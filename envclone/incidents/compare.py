@@ -19,7 +19,7 @@ from envclone.incidents.order import OrderInfo, order_of
 from envclone.incidents.report import explain, side_by_side
 from envclone.incidents.values import canonical, scores_equal, single_precision
 from envclone.incidents.verdicts import Difference, DifferenceKind, ReplayReport, StepVerdict
-from envclone.masking.jsontext import PathRules
+from envclone.masking.jsonpaths import PathRules
 from envclone.models import JsonRule, StepResult
 
 __all__ = [

@@ -27,7 +27,7 @@ from envclone.incidents.maskjson import (
 from envclone.incidents.masksql import is_plain_data, mask_sql
 from envclone.incidents.queries import Order, Prefetch, Query
 from envclone.masking.addresses import known_as
-from envclone.masking.jsontext import PathRules
+from envclone.masking.jsonpaths import PathRules
 from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
 from envclone.protocols import FieldMask, Masks
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from envclone.errors import UnsafeError
-from envclone.masking.jsontext import PathRules
+from envclone.masking.jsonpaths import PathRules
 from envclone.masking.kinds import json_rules
 from envclone.models import FieldRule
 from envclone.protocols import Masks

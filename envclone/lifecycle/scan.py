@@ -12,7 +12,8 @@ from envclone.address import Address
 from envclone.lifecycle import planning, preflight, snapshot
 from envclone.lifecycle.settle import settle
 from envclone.lifecycle.stages import COPYING, SCAN
-from envclone.masking.jsontext import leaves, parse_path
+from envclone.masking.jsonpaths import parse_path
+from envclone.masking.jsontext import leaves
 from envclone.masking.kinds import flat
 from envclone.masking.planner import Planner
 from envclone.masking.shown import general, is_plain

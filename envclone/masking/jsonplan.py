@@ -9,7 +9,7 @@ from typing import NamedTuple
 from envclone.errors import ConfigError
 from envclone.masking.addresses import specificity
 from envclone.masking.guesses import guess_path
-from envclone.masking.jsontext import KEYS, PathRules, parse_path
+from envclone.masking.jsonpaths import KEYS, PathRules, parse_path
 from envclone.masking.shown import shown_address, shown_path
 from envclone.models import Field, JsonRule
 

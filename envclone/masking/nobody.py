@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, TypeVar
 
 from envclone.compiled import available
 from envclone.masking.kinds import KINDS
+from envclone.masking.outline import shape
 from envclone.masking.packing import by_text, masked_block
-from envclone.masking.shown import shape
 from envclone.masking.sieve import Sieve
 from envclone.masking.walk import walk
 from envclone.packed import Packed, Pairs, TextBlock, block_of

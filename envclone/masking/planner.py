@@ -19,8 +19,8 @@ from envclone.masking.addresses import (
     specificity,
 )
 from envclone.masking.guesses import guess, part_of_a_name
+from envclone.masking.jsonpaths import PathRules, parse_path
 from envclone.masking.jsonplan import PathClaim, plan_json
-from envclone.masking.jsontext import PathRules, parse_path
 from envclone.masking.kinds import KINDS, DomainSpec, fits, resolve
 from envclone.masking.proposals import Proposals
 from envclone.masking.shown import general, shown_address, shown_path

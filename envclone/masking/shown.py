@@ -8,50 +8,23 @@ no single person's, and it is spelled like a word and is not a name of the dicti
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection, Iterable
 
 from envclone.address import Address
 from envclone.errors import ConfigError
+from envclone.masking.jsonpaths import parse_path
 from envclone.masking.jsonscan import Path, render
 from envclone.masking.keywords import KEY_WORDS
+from envclone.masking.outline import shape
 
-__all__ = ["KeyCounter", "foreign", "general", "is_plain", "shape", "shown_address", "shown_path"]
-
-LONGEST = 40
-"""Characters of a shape; what is longer is cut."""
+__all__ = ["KeyCounter", "foreign", "general", "is_plain", "shown_address", "shown_path"]
 
 _FEWEST, _PART = 3, 0.2
 _MOST_DOCUMENTS = 5000
 _SPELLED = re.compile(r"[A-Za-z_$][A-Za-z_$-]{0,39}")
 _ANY_SPELLED = re.compile(r"[A-Za-z_$][\w$ -]{0,39}", re.ASCII)
 _PARTS = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_KEPT = frozenset(" .,;:_-+/@()'\"#")
-
-
-def shape(text: str, limit: int = LONGEST) -> str:
-    """A value's outline: letters become x, digits #, and of other signs only common ones are left.
-
-    '' when nothing in it is a letter or a digit: it would be shown as it stands.
-    """
-    out: list[str] = []
-    hidden = False
-    for char in unicodedata.normalize("NFC", text[: limit + 1]):
-        if char.isalpha():
-            out.append("X" if char.isupper() else "x")
-        elif char.isnumeric():
-            out.append("#")
-        elif char.isspace():
-            out.append(" ")
-        elif unicodedata.category(char)[0] == "M":
-            continue
-        else:
-            out.append(char if char in _KEPT else "?")
-            continue
-        hidden = hidden or not char.isspace()
-    outline = " ".join("".join(out).split())
-    return (outline[:limit] + ("…" if len(text) > limit else "")) if hidden else ""
 
 
 def is_plain(key: str, common: Collection[str] | None = None) -> bool:
@@ -149,8 +122,6 @@ def _written(steps: Path) -> str:
 
 
 def _steps(path: str) -> Path | None:
-    from envclone.masking.jsontext import parse_path
-
     try:
         return parse_path(path)
     except ConfigError:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from envclone.address import Address
 from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import DATES, KINDS, fits
-from envclone.masking.shown import shape
+from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.numbers import article_numbers, pass_as_ids
 from envclone.scan.values import Looks, look, persons

@@ -6,8 +6,8 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from envclone.masking.jsonpaths import PathRules
 from envclone.masking.jsonscan import render
-from envclone.masking.jsontext import PathRules
 from envclone.masking.shown import shown_path
 from envclone.models import FieldRule
 from envclone.verifier.loose import text_of

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from envclone.forked import fork_map, processors
-from envclone.masking.jsontext import PathRules
+from envclone.masking.jsonpaths import PathRules
 from envclone.models import Compared, ProgressEvent, Rows, StorePlan
 from envclone.protocols import FieldMask, Look, Masks, Progress
 from envclone.stores.qdrant import digest, indexes

@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from envclone.address import joined
-from envclone.masking.jsontext import PathRules
+from envclone.masking.jsonpaths import PathRules
 from envclone.models import FieldRule, RowsDigest
 from envclone.protocols import FieldMask
 from envclone.stores.qdrant import indexes, payloads

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone.errors import UnsafeError
-from envclone.masking.jsontext import KEYS, parse_path
+from envclone.masking.jsonpaths import KEYS, parse_path
 from envclone.stores.qdrant.layout import Segment, read_json
 
 __all__ = ["drop", "keys", "prefix", "schemas", "steps_of", "touches", "unexplained"]

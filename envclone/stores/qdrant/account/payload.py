@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from envclone.masking.jsontext import PathRules
+from envclone.masking.jsonpaths import PathRules
 from envclone.models import FieldRule, Values
 from envclone.stores.qdrant import payloads
 from envclone.stores.qdrant.account.gridstores import Shares
