@@ -13,7 +13,7 @@ from envclone.project import Project
 if TYPE_CHECKING:
     from envclone.hooks.hookset import HookSet, Rules
 
-__all__ = ["attempt", "declared", "missing", "of_presets", "plan", "together", "with_hooks"]
+__all__ = ["attempt", "declared", "missing", "of_presets", "own", "plan", "together", "with_hooks"]
 
 
 def plan(project: Project, inventories: Mapping[str, Inventory], hooks: HookSet) -> dict[str, StorePlan]:
@@ -82,8 +82,12 @@ def of_presets(project: Project, inventory: Inventory, hooks: HookSet) -> tuple[
         return {}, {}
     from envclone.masking import presets
 
-    own = with_hooks(inventory.store, config.rules.get(inventory.store, {}), hooks)
-    return presets.rules_of(config.presets, inventory, own)
+    return presets.rules_of(config.presets, inventory, own(project, inventory.store, hooks))
+
+
+def own(project: Project, store: str, hooks: HookSet) -> Rules:
+    """The rules that a person wrote for a store, as rules or as hooks."""
+    return with_hooks(store, project.loaded.stack.sanitize.rules.get(store, {}), hooks)
 
 
 def missing(

@@ -22,6 +22,7 @@ from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.scan.echoes import without_echoes
 from envclone.scan.holders import holders_of
+from envclone.scan.preset import from_presets, together
 from envclone.scan.propose import Proposal, Sample, propose, surest
 from envclone.scan.values import look
 
@@ -65,9 +66,11 @@ def scan(
                 for name, session in sessions.items()
             }
         missing = planning.missing(project, inventories, hooks)
-        found = {
-            name: scan_session(session, project, inventories[name], missing[name]) for name, session in sessions.items()
-        }
+        found: dict[str, Sequence[Proposal]] = {}
+        for name, session in sessions.items():
+            looked = scan_session(session, project, inventories[name], missing[name])
+            of_presets = from_presets(inventories[name], planning.own(project, name, hooks), missing[name])
+            found[name] = together(of_presets, looked, inventories[name])
         project.begin("trying the rules")
         return settle(project, hooks, sessions, inventories, found)
 

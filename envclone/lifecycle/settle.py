@@ -72,6 +72,10 @@ def settle(
 def _next(proposals: list[Proposal], address: str, field: Field, why: str, session: StoreSession) -> bool:
     """Replace the proposals that a field's rule comes from; whether there were any."""
     places = [i for i, one in enumerate(proposals) if one.address in field.group | {address} and one.personal]
+    changed = {proposals[i].address for i in places}
+    for i, one in enumerate(proposals):  # what a preset says of a field fits it whole, or becomes rules of its own
+        if one.preset and one.address in changed:
+            proposals[i] = replace(one, preset="")
     for i in places:
         one = proposals[i]
         said = one.why if _MARK in one.why else f"{one.domain}{_MARK}{why}"

@@ -59,7 +59,7 @@ class Proposal:
     """A rule to propose: `path` is a JSON path inside the field, or ''; `shape` is the outline of one value.
 
     The domain `decide` is none: what nothing can look into is for a person to decide. `named` says what the rule keeps
-    by name (`vectors`, `words`, `ids`), which is a decision too.
+    by name (`vectors`, `words`, `ids`), which is a decision too; `preset` the preset whose rule it is.
     """
 
     address: str
@@ -71,6 +71,7 @@ class Proposal:
     shape: str
     named: str = ""
     base: str = ""
+    preset: str = ""
 
     @property
     def weak(self) -> bool:

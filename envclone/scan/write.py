@@ -8,6 +8,7 @@ import yaml
 
 from envclone.errors import ConfigError
 from envclone.scan.arrange import Block, arranged
+from envclone.scan.preset import presets_of
 from envclone.scan.propose import Proposal
 
 __all__ = ["added", "require_writable"]
@@ -22,9 +23,11 @@ def require_writable(text: str, stores: Sequence[str]) -> None:
 def added(text: str, proposals: Mapping[str, Sequence[Proposal]], *, patterns: bool = True) -> str:
     """The stack file's text with the proposals of each store under `sanitize.rules.STORE`.
 
-    A mapping in one line (`{…}`) on the way there becomes a block. Raises ConfigError when there is a comment in it.
+    What comes from presets is written as their names, under `sanitize.presets`. A mapping in one line (`{…}`) on the
+    way there becomes a block. Raises ConfigError when there is a comment in it.
     """
-    for store, its in proposals.items():
+    for store, found in proposals.items():
+        its = [one for one in found if not one.preset]
         new = [one for one in its if not (one.path and _has(text, ("sanitize", "rules", store, one.address)))]
         for one in its:
             if one not in new:
@@ -32,7 +35,35 @@ def added(text: str, proposals: Mapping[str, Sequence[Proposal]], *, patterns: b
                 text = _added(text, ("sanitize", "rules", store, one.address), [lines[-1].strip()])
         if new:
             text = _added(text, ("sanitize", "rules", store), _of(arranged(new, patterns=patterns)))
-    return text
+    names = presets_of(proposals)
+    return _with_presets(text, names) if names else text
+
+
+def _with_presets(text: str, names: Sequence[str]) -> str:
+    """The text with these presets beside those that it names already."""
+    node: yaml.Node | None = yaml.compose(text, Loader=yaml.SafeLoader)
+    sanitize = _child(node, "sanitize")
+    there = _child(sanitize[1], "presets") if sanitize is not None else None
+    if there is not None and isinstance(there[1], yaml.SequenceNode):
+        old = [one.value for one in there[1].value]
+        names = [*old, *(name for name in names if name not in old)]
+        start, end = there[1].start_mark.index, there[1].end_mark.index
+        if not there[1].flow_style:
+            indent = " " * there[1].start_mark.column
+            block = "".join(f"{indent}- {name}\n" for name in names).lstrip(" ")
+            return (
+                f"{text[:start]}{block}{text[end:].lstrip(' ')}"
+                if end >= len(text)
+                else (f"{text[:start]}{block}{' ' * there[1].end_mark.column}{text[end:]}")
+            )
+        return f"{text[:start]}[{', '.join(names)}]{text[end:]}"
+    line = f"presets: [{', '.join(names)}]  # rules for the tables of these, found by their shape: docs/sanitization.md"
+    rules = _child(sanitize[1], "rules") if sanitize is not None else None
+    if sanitize is None or rules is None or (isinstance(sanitize[1], yaml.MappingNode) and sanitize[1].flow_style):
+        return _added(text, ("sanitize",), [line])
+    rows = text.splitlines()
+    place = rules[0].start_mark.line
+    return "\n".join([*rows[:place], f"{' ' * rules[0].start_mark.column}{line}", *rows[place:]]) + "\n"
 
 
 def _of(blocks: Sequence[Block]) -> list[str]:
