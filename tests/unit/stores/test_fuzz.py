@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import random
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -18,14 +18,16 @@ import numpy as np
 import pytest
 
 from envclone.errors import UnsafeError
+from envclone.masking import msgpack
 from envclone.stores.postgres.catalog.layout import Relation
-from envclone.stores.postgres.format import pglz, varlena
+from envclone.stores.postgres.format import claims, pglz, varlena
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.prove.decoded import READING, decoder
 from envclone.stores.postgres.prove.graphs import vectors
 from envclone.stores.postgres.prove.keyforms import forms, prefix_of
 from envclone.stores.postgres.prove.otherindexes import gin, hashes
 from envclone.stores.postgres.prove.partitions import beginnings, spgist
+from envclone.stores.postgres.prove.searchtrees import btree
 from envclone.stores.postgres.prove.summaries import brin, stored
 from envclone.stores.postgres.prove.trees import gist
 from envclone.stores.postgres.write.inplace import jsonb
@@ -149,6 +151,56 @@ def test_values_of_cbor() -> None:
             continue
 
 
+class _Marked:
+    """A mask that adds a letter to each text."""
+
+    def mask(self, values: Sequence[str]) -> list[str]:
+        return [value + "x" for value in values]
+
+
+class _Refusing:
+    def mask(self, values: Sequence[str]) -> list[str]:
+        raise UnsafeError("these bytes are no document")
+
+
+def test_documents_of_msgpack() -> None:
+    """A document that is read keeps its shape; any other goes to the mask of bytes."""
+    inner = b"\x94\xa3mod\xa4Name\x91\xa5Janet\xa4init"
+    seeds = [
+        b"\x82\xa1a\x92\x01\xa3abc\xa1b\xc0",
+        b"\xdc\x00\x02\xd9\x05Janet\xcb" + bytes(8),
+        b"\xc7" + bytes([len(inner), 5]) + inner,
+        b"\xdd\x00\x00\x00\x01\xdf\x00\x00\x00\x01\xa1k\xc4\x03abc",
+    ]
+    deep = b"\xc0"
+    for _ in range(300):
+        deep = b"\xc9" + struct.pack(">IB", len(deep), 5) + deep
+    mask = msgpack.MsgpackMask(_Marked(), _Refusing())
+    read = 0
+    for data in [*_damaged(random.Random(6), seeds), deep, b"\x91" * 5000 + b"\xc0", b"\xdd\xff\xff\xff\xff"]:
+        try:
+            (made,) = mask.mask(["\\x" + data.hex()])
+        except UnsafeError:
+            continue
+        told = msgpack.parse(bytes.fromhex(made[2:])) if data else ()
+        assert _shape(told) == _shape(msgpack.parse(data) if data else ())
+        read += 1
+    assert read > 0
+
+
+def _shape(parts: Sequence[Any]) -> list[Any]:
+    """A document's parts without their texts; pieces that stay are joined, for a mask may write them together."""
+    made: list[Any] = []
+    for part in parts:
+        if isinstance(part, bytes):
+            made.append(part)
+        elif hasattr(part, "parts"):
+            made.append((part.kind, _shape(part.parts)))
+        else:
+            made.append("text")
+    return made
+
+
 @pytest.mark.parametrize("compression", ["None", "LZ4"])
 def test_files_of_a_gridstore(tmp_path: Path, compression: str) -> None:
     values = {n: b'{"who": "Wolfhard Quenzelmann %d"}' % n for n in range(12)}
@@ -235,7 +287,29 @@ def _index(access: str, columns: tuple[Attribute, ...], *support: str) -> Relati
     return Relation(1, "i", "i", access, "", 0, 2, columns, "", (1,), (1,), support)
 
 
+def _key(draw: random.Random) -> bytes:
+    """An entry of a B-tree: plain, with nulls, of a list of addresses, or of an inner page."""
+    body = draw.choice((b"\x0babcd", struct.pack("<I", 9 << 2) + b"hello", draw.randbytes(draw.randint(1, 40))))
+    body = bytes(draw.randrange(256) for _ in range(4)) + body
+    form = draw.randrange(4)
+    data = 8 + len(body) + 7 & ~7
+    if form == 1:
+        return (struct.pack("<HHHH", 0, 1, 1, data + 8 | 0x8000) + bytes([draw.randrange(4)]) + bytes(7) + body).ljust(
+            data + 8, b"\0"
+        )
+    if form == 2:
+        whole = data + 16
+        return (struct.pack("<HHHH", 0, data, 0x2000 | 2, whole | 0x2000) + body).ljust(whole, b"\0")
+    if form == 3:
+        return (struct.pack("<HHHH", 0, 3, draw.choice((1, 2, 0x1002)), data + 8 | 0x2000) + body).ljust(
+            data + 8, b"\0"
+        )
+    return (struct.pack("<HHHH", 0, 1, 1, data) + body).ljust(data, b"\0")
+
+
 def _claim(access: str, pages: Any, owner: Any) -> Any:
+    if access == "btree":
+        return list(btree(pages, owner, TWO, (claims.STRUCTURE, claims.DERIVED), int(pages[0, 30]) % 2))
     if access == "gist":
         made = forms(_index("gist", ONE, "gbt_text_compress"), of_catalog=False)
         return list(gist(pages, owner, [one.attribute for one in made], [one.owner for one in made], 1))
@@ -253,6 +327,7 @@ def _claim(access: str, pages: Any, owner: Any) -> Any:
 KINDS: dict[str, tuple[list[bytes], list[Callable[[random.Random], bytes]]]] = {
     "gist": ([struct.pack("<QIHH", 1, 2, flags, 0xFF81) for flags in (0, 1, 2)], [_entry]),
     "spgist": ([struct.pack("<HHHH", flags, 0, 0, 0xFF82) for flags in (0, 4, 12, 1)], [_leaf, _inner]),
+    "btree": ([struct.pack("<IIIHH", 1, 2, 3, flags, 0) for flags in (0, 1, 2, 4, 8)], [_key]),
     "brin": ([struct.pack("<HHHH", 0, 0, 0, kind) for kind in (0xF093, 0xF092, 0xF091)], [_summary]),
     "gin": ([struct.pack("<IHH", 1, 2, flags) for flags in (0, 2, 0x83, 8)], [_entry]),
     "hash": ([struct.pack("<IIIHH", 1, 2, 3, flags, 0xFF80) for flags in (1, 2, 4, 8)], [_entry]),

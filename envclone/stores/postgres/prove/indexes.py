@@ -13,9 +13,9 @@ from envclone.forked import fork_map, workers
 from envclone.models import Values
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import FIRST_NORMAL_OID, Database, Layout, Relation
-from envclone.stores.postgres.format import claims, entries, varlena
-from envclone.stores.postgres.format.page import HEADER, outer
+from envclone.stores.postgres.format import claims, varlena
 from envclone.stores.postgres.format.segments import extents, read
+from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.prove.decoded import NUMBERS, READING, Decoder, decoder, has_no_text
 from envclone.stores.postgres.prove.graphs import vectors
 from envclone.stores.postgres.prove.indexpages import Keys
@@ -23,6 +23,7 @@ from envclone.stores.postgres.prove.keyforms import Form, forms, prefix_of
 from envclone.stores.postgres.prove.otherindexes import gin, hashes
 from envclone.stores.postgres.prove.owners import named, piece
 from envclone.stores.postgres.prove.partitions import Leaves, Ways, beginnings, inner_pages, spgist
+from envclone.stores.postgres.prove.searchtrees import btree
 from envclone.stores.postgres.prove.sources import Sources
 from envclone.stores.postgres.prove.summaries import brin, stored
 from envclone.stores.postgres.prove.trees import gist
@@ -31,13 +32,6 @@ from envclone.stores.postgres.prove.twins import Job, gather
 __all__ = ["Indexes"]
 
 _AT_ONCE = 1024
-_UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
-_SIZE, _ALTERNATIVE, _NULLS = 0x1FFF, 0x2000, 0x8000
-"""In an entry's flags (`INDEX_SIZE_MASK`, `INDEX_ALT_TID_MASK`, `INDEX_NULL_MASK`)."""
-_POSTING, _HEAP_ADDRESS, _COUNT = 0x2000, 0x1000, 0x0FFF
-"""In the line pointer number of such an entry's address (`access/nbtree.h`)."""
-_DELETED, _META = 0x0004, 0x0008
-_MAGIC = 0x053162
 _PLAIN = frozenset({"text", "varchar", "citext"})
 _SPELLED = "spg_text_config"
 """The operator class of SP-GiST that leaves the beginnings of texts to the way to them."""
@@ -140,55 +134,15 @@ class Indexes:
         return self._ledger.found()
 
     def _btree(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
-        """Claim what is understood of a B-tree's pages (`src/include/access/nbtree.h`); the rest is nobody's."""
-        size = pages.shape[1]
-        flat = pages.reshape(-1)
-        words = pages[:, 12:18].copy().view("<u2").astype(np.int64)
-        lower, upper, special = words[:, 0], words[:, 1], words[:, 2]
-        flags = pages[:, size - 4 : size - 2].copy().view("<u2")[:, 0]
-        good = (lower >= HEADER) & (lower <= upper) & (upper <= special) & (special == size - 16)
-        owner |= outer(pages.shape, lower, special, good).view(np.uint8).reshape(-1) * np.uint8(claims.STRUCTURE)
-        plain = good & (flags & (_DELETED | _META) == 0)
-        meta = np.flatnonzero(good & (flags & _META != 0))
-        for page in meta.tolist():
-            if first_block + page or flat[page * size + HEADER :][:4].view("<u4")[0] != _MAGIC:
-                owner.reshape(pages.shape)[page, HEADER:] = claims.NOBODY
-        odd = np.flatnonzero(good & (flags & _DELETED != 0) & (lower > HEADER + 8))
-        owner.reshape(pages.shape)[odd, HEADER:] = claims.NOBODY
-        found = _entries(pages, plain, lower, upper, special, len(index.relation.attributes))
-        if found is None:
-            owner[:] = claims.NOBODY
-            return
-        places, count, pages_of = found
         columns = index.relation.attributes
-        readers = [decoder(column) for column in columns]
         of_catalog = index.relation.table < FIRST_NORMAL_OID
-        silent = [has_no_text(column, of_catalog=of_catalog) for column in columns]
-        owners = [
-            claims.STRUCTURE if quiet else claims.UNDECODED if read is None else claims.DERIVED
-            for read, quiet in zip(readers, silent, strict=True)
-        ]
-        keys = np.zeros((len(places), len(columns), 3), np.int64)
-        lengths = np.array([column.length for column in columns], np.int64)
-        units = np.array([_UNITS[column.align] for column in columns], np.int64)
-        wrong = entries.claim_entries(flat, places, count, lengths, units, np.array(owners, np.uint8), owner, keys)
-        if wrong >= 0:
-            owner[:] = claims.NOBODY
-            return
-        for number, column in enumerate(columns):
-            if silent[number]:
-                continue
-            there = np.flatnonzero(keys[:, number, 0] >= 0)
-            start, end, packed = keys[there, number].T
-            yield self._texts(index, Keys(number, column, start, end, packed != 0, pages_of[there]), flat, first_block)
+        owners = [_owner(column, of_catalog=of_catalog) for column in columns]
+        for keys in btree(pages, owner, columns, owners, first_block):
+            yield self._texts(index, keys, pages.reshape(-1), first_block)
 
     def _gin(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
         columns = index.relation.attributes
-        owners = [
-            claims.STRUCTURE if has_no_text(column, of_catalog=False)
-            else claims.UNDECODED if decoder(column) is None else claims.DERIVED
-            for column in columns
-        ]  # fmt: skip
+        owners = [_owner(column, of_catalog=False) for column in columns]
         for keys in gin(pages, owner, columns, owners):
             if owners[keys.column] != claims.STRUCTURE:
                 yield self._texts(index, keys, pages.reshape(-1), first_block)
@@ -282,39 +236,8 @@ class Indexes:
         return Values(place, texts, source.addresses, source.copies, base in NUMBERS, at=at, stale=stale)
 
 
-def _entries(pages: Any, plain: Any, lower: Any, upper: Any, special: Any, columns: int) -> tuple[Any, Any, Any] | None:
-    """Places of entries as `claim_entries` takes them, how many attributes each has, and on which page it is.
-
-    None when a line pointer or an entry is not what it must be.
-    """
-    size = pages.shape[1]
-    count = np.where(plain, np.maximum(lower - HEADER, 0) // 4, 0)
-    most = int(count.max(initial=0))
-    pointers = pages[:, HEADER : HEADER + 4 * most].copy().view("<u4")
-    page, index = np.nonzero((np.arange(most) < count[:, None]) & (pointers >> 17 != 0))
-    pointer = pointers[page, index].astype(np.int64)
-    offset, length = pointer & 0x7FFF, pointer >> 17
-    if ((offset < upper[page]) | (offset + length > special[page]) | (length < 8) | (offset % 8 != 0)).any():
-        return None
-    flat = pages.reshape(-1)
-    start = page * size + offset
-    info = flat[start + 6].astype(np.int64) | flat[start + 7].astype(np.int64) << 8
-    place = flat[start + 4].astype(np.int64) | flat[start + 5].astype(np.int64) << 8
-    whole = info & _SIZE
-    if (whole > length).any() or (whole < 8).any():
-        return None
-    alternative = info & _ALTERNATIVE != 0
-    posting = alternative & (place & _POSTING != 0)
-    pivot = alternative & ~posting
-    block = (flat[start].astype(np.int64) | flat[start + 1].astype(np.int64) << 8) << 16
-    block |= flat[start + 2].astype(np.int64) | flat[start + 3].astype(np.int64) << 8
-    end = start + whole
-    end = np.where(posting, start + block, end)
-    addressed = pivot & (place & _HEAP_ADDRESS != 0)
-    end = np.where(addressed, start + whole - 6, end)
-    attributes = np.where(pivot, np.minimum(place & _COUNT, columns), columns)
-    attributes = np.where((whole == 8) | ((info & _NULLS != 0) & (whole <= 16) & (columns == 0)), 0, attributes)
-    data = start + np.where(info & _NULLS != 0, 16, 8)
-    if (end < data).any() or (end > start + whole).any():
-        return None
-    return np.stack((start, data, end, start + whole), axis=1), attributes, page
+def _owner(column: Attribute, *, of_catalog: bool) -> int:
+    """Who owns the keys of a column."""
+    if has_no_text(column, of_catalog=of_catalog):
+        return claims.STRUCTURE
+    return claims.UNDECODED if decoder(column) is None else claims.DERIVED

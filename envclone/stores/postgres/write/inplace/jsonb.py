@@ -28,10 +28,10 @@ class _Pairs(list[tuple[str, Any]]):
 
 
 def decode(body: bytes) -> str:
-    """The document's text as the server prints it; raises UnsafeError when it is nested too deep."""
+    """The document's text as the server prints it; raises UnsafeError when it is nested too deep or damaged."""
     out: list[str] = []
     try:
-        _print(body, 0, out)
+        _print(body, 0, len(body), out)
     except RecursionError:
         raise UnsafeError("a document is nested too deep to be looked into", hint="give its column null") from None
     return "".join(out)
@@ -51,17 +51,27 @@ def encode(text: str) -> bytes:
     return bytes(out)
 
 
-def _print(body: bytes, at: int, out: list[str]) -> None:
+def _print(body: bytes, at: int, limit: int, out: list[str]) -> None:
+    """Print the container that ends before `limit`.
+
+    Children lie one behind the other: were two of them the same bytes, a short document could be endless.
+    """
+    if at + 4 > limit:
+        raise _damaged()
     (head,) = struct.unpack_from("<I", body, at)
     count = head & _COUNT
     of_object = bool(head & _OBJECT)
     children = 2 * count if of_object else count
-    entries = struct.unpack_from(f"<{children}I", body, at + 4)
     data = at + 4 + 4 * children
+    if data > limit:
+        raise _damaged()
+    entries = struct.unpack_from(f"<{children}I", body, at + 4)
     spans: list[tuple[int, int]] = []
     end = 0
     for entry in entries:
         start, end = end, (entry & _LENGTH) if entry & _HAS_OFFSET else end + (entry & _LENGTH)
+        if end < start or data + end > limit:
+            raise _damaged()
         spans.append((data + start, data + end))
     if not of_object:
         scalar = bool(head & _SCALAR)
@@ -92,11 +102,15 @@ def _print_child(body: bytes, entry: int, span: tuple[int, int], out: list[str])
         at = (start + 3) & ~3
         out.append(numeric.decode(body[at + 4 : end]))
     elif kind == _CONTAINER:
-        _print(body, (start + 3) & ~3, out)
+        _print(body, (start + 3) & ~3, end, out)
     elif kind in _WORDS:
         out.append(_WORDS[kind])
     else:
         raise UnsafeError("a document holds an entry of no known type", hint="check production with pg_amcheck")
+
+
+def _damaged() -> UnsafeError:
+    return UnsafeError("a document's part runs over its end", hint="check production with pg_amcheck")
 
 
 def _container(out: bytearray, document: Any, *, scalar: bool = False) -> None:

@@ -23,3 +23,26 @@ def test_a_document_that_is_nested_too_deep_is_refused() -> None:
         body = struct.pack("<II", ARRAY | 1, CONTAINER | len(body)) + body
     with pytest.raises(UnsafeError, match="nested too deep"):
         jsonb.decode(body)
+
+
+def test_a_document_whose_parts_are_the_same_bytes_is_refused() -> None:
+    """Each level names the next one twice: read as it says, so short a document would have 2 ** 18 leaves."""
+    body = struct.pack("<I", ARRAY)
+    for _ in range(18):
+        body = struct.pack("<III", ARRAY | 2, CONTAINER, CONTAINER | len(body)) + body
+    with pytest.raises(UnsafeError, match="runs over its end"):
+        jsonb.decode(body)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        struct.pack("<I", ARRAY | 5),  # more entries than there are bytes
+        struct.pack("<II", ARRAY | 1, 9) + b"abc",  # a string that goes on behind the document
+        struct.pack("<III", ARRAY | 2, 0x80000000 | 3, 0x80000000 | 1) + b"abc",  # one that ends before it begins
+        struct.pack("<IIII", ARRAY | 1, CONTAINER | 8, ARRAY | 1, 9) + b"abc",  # one that leaves its own list
+    ],
+)
+def test_a_part_that_leaves_its_document_is_refused(body: bytes) -> None:
+    with pytest.raises(UnsafeError, match="runs over its end"):
+        jsonb.decode(body)
