@@ -1,15 +1,18 @@
-"""Planted leaks, and innocent texts: python -m tests.benchmarks.leaks [--reduced]
+"""Planted leaks, and innocent texts: python -m tests.benchmarks.leaks [--reduced] [--among N]
 
 Every kind of identity is put into every place that a rule keeps, in every spelling; an image is asked for, and what is
 not among its findings was missed. The same spellings stand in a text that is masked: what is published there and says
 what production said was missed. Texts of everyday words that are somebody's name stand in kept columns: what is refused
-of them was refused wrongly. Prints JSON: how many were planted, caught and missed, how many texts refused, and which.
+of them was refused wrongly. With `--among N` the tables of people hold N others besides, with names of the dictionary:
+beyond 20,000 originals another search finds them, and names meet by chance. Prints JSON: how many were planted, caught and missed, how many texts refused, and
+which.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import random
 import re
 import sys
 import time
@@ -21,6 +24,7 @@ from typing import Any
 
 import psycopg
 
+from envclone.masking.names import all_names, given_names
 from tests import conftest  # noqa: F401 - it says where the server with contrib is
 from tests.support import innocent
 from tests.support.identities import SPELLINGS, Someone, someone, spelled
@@ -91,8 +95,18 @@ def _spellings(share: int) -> list[tuple[str, str]]:
     return list(_spread([(kind, how) for kind in _KINDS for how in SPELLINGS[kind]], share))
 
 
-def _tables(connection: psycopg.Connection[Any], people: Iterable[tuple[int, str]]) -> None:
-    """The tables of people: those of whom parts are known have their own."""
+def _others(count: int) -> Iterator[tuple[int, str, str, str, str]]:
+    """So many other people: number, first and last name, street and postal code."""
+    draw = random.Random(7)
+    firsts = sorted(name for name in given_names() if name.isascii() and len(name) > 3)
+    lasts = sorted(name for name in all_names() - given_names() if name.isascii() and len(name) > 3)
+    for i in range(count):
+        first, last = draw.choice(firsts).title(), draw.choice(lasts).title()
+        yield 100_000 + i, first, last, f"{last} Road {draw.randrange(1, 400)}", f"{draw.randrange(10_000, 99_999)}"
+
+
+def _tables(connection: psycopg.Connection[Any], people: Iterable[tuple[int, str]], among: int) -> None:
+    """The tables of people, `among` others: those of whom parts are known have their own."""
     connection.execute(
         "CREATE TABLE people (id int PRIMARY KEY, name text, email text, phone text, ssn text, card text, iban text,"
         " login text, device uuid, token text);"
@@ -109,12 +123,18 @@ def _tables(connection: psycopg.Connection[Any], people: Iterable[tuple[int, str
     with connection.cursor() as cursor:
         cursor.executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", whole)
         cursor.executemany("INSERT INTO members VALUES (%s, %s, %s, %s, %s)", parts)
+        with cursor.copy("COPY members FROM STDIN") as copy:
+            for row in _others(among):
+                copy.write_row(row)
+        with cursor.copy("COPY people (id, name, email) FROM STDIN") as copy:
+            for number, first, last, *_ in _others(among):
+                copy.write_row((number, f"{first} {last}", f"{first}.{last}.{number}@corp.example".lower()))
 
 
 class _Kept:
     """A production that keeps identities everywhere; `planted` says where."""
 
-    def __init__(self, server: Production, kb: Any, share: int) -> None:
+    def __init__(self, server: Production, kb: Any, share: int, among: int) -> None:
         self.planted: list[Planted] = []
         self._number = 0
         server.create_database("app")
@@ -126,7 +146,7 @@ class _Kept:
             self._texts(connection, share)
             self._places(connection, share)
             payloads = self._payloads(share)
-            _tables(connection, [(one.number, one.kind) for one in self.planted])
+            _tables(connection, [(one.number, one.kind) for one in self.planted], among)
         build(kb, points=len(payloads), payload=lambda number: payloads[number])
 
     def _next(self, kind: str, where: str, spelling: str, found: str) -> Someone:
@@ -208,10 +228,10 @@ def _at(server: Production, database: str, stack: str) -> Iterator[Place]:
         yield here
 
 
-def _kept(server: Production, share: int) -> dict[str, Any]:
+def _kept(server: Production, share: int, among: int) -> dict[str, Any]:
     kb = "    kb: {articles.**: keep, articles.vectors: keep, articles.point_ids: keep}\n"
     with _at(server, "app", "") as here:
-        kept = _Kept(server, here.directory / "storage", share)
+        kept = _Kept(server, here.directory / "storage", share, among)
         words = [one.found for one in kept.planted if one.place == "tsvector"]
         rules = RULES + "".join(f"      {address}: {{words: keep}}\n" for address in words)
         here.write(_STACK + _KB + _PEOPLE + rules + kb)
@@ -223,12 +243,12 @@ def _kept(server: Production, share: int) -> dict[str, Any]:
     }
 
 
-def _masked(server: Production, share: int) -> dict[str, Any]:
+def _masked(server: Production, share: int, among: int) -> dict[str, Any]:
     """Everything stands in a text that is masked, in a row of its own."""
     ways = _spellings(share)
     server.create_database("texts")
     with server.connect("texts") as connection:
-        _tables(connection, [(1000 + i, kind) for i, (kind, _) in enumerate(ways)])
+        _tables(connection, [(1000 + i, kind) for i, (kind, _) in enumerate(ways)], among)
         connection.execute("CREATE TABLE mails (id int PRIMARY KEY, body text)")
         bodies = {i: spelled(someone(1000 + i), kind, how) for i, (kind, how) in enumerate(ways)}
         with connection.cursor() as cursor:
@@ -260,7 +280,7 @@ def _says(body: str, before: str, value: str) -> bool:
     return body == before or value.lower() in body.lower()
 
 
-def _innocent(server: Production, count: int) -> dict[str, Any]:
+def _innocent(server: Production, count: int, among: int) -> dict[str, Any]:
     """A text in each row, which refers to somebody: the texts are nobody's all the same."""
     server.create_database("calm")
     with server.connect("calm") as connection:
@@ -275,13 +295,15 @@ def _innocent(server: Production, count: int) -> dict[str, Any]:
                 (i, f"{first} {last}", f"{first}.{last}{i}@corp.example".lower())
                 for i, (first, last) in enumerate(innocent.PEOPLE)
             ]
+            people += [(n, f"{a} {b}", f"{a}.{b}.{n}@corp.example".lower()) for n, a, b, *_ in _others(among)]
             cursor.executemany("INSERT INTO people VALUES (%s, %s, %s)", people)
             cursor.executemany("INSERT INTO members VALUES (%s, %s, %s)",
-                               [(i, *names) for i, names in enumerate(innocent.PEOPLE)])  # fmt: skip
+                               [*((i, *names) for i, names in enumerate(innocent.PEOPLE)),
+                                *(one[:3] for one in _others(among))])  # fmt: skip
             rows = []
             for i, text in enumerate(innocent.texts(count)):
                 body, meta, words = (text, None, None), (None, json.dumps({"a": text}), None), (None, None, [text])
-                number = i * 31 % len(people)
+                number = i * 31 % len(innocent.PEOPLE)
                 rows.append((i, number, number, *(body, meta, words)[i % 3]))
             cursor.executemany("INSERT INTO notes VALUES (%s, %s, %s, %s, %s, %s)", rows)
     rules = """\
@@ -299,14 +321,14 @@ sanitize:
     }
 
 
-def measure(share: int = 1, texts: int = 2000) -> dict[str, Any]:
-    """Plant every `share`-th spelling in every place, and so many innocent texts."""
+def measure(share: int = 1, texts: int = 2000, among: int = 0) -> dict[str, Any]:
+    """Plant every `share`-th spelling in every place, and so many innocent texts, `among` so many other people."""
     began = time.monotonic()
     with production(17) as server:
         report: dict[str, Any] = {
-            "kept": _kept(server, share),
-            "masked": _masked(server, share),
-            "innocent": _innocent(server, texts),
+            "kept": _kept(server, share, among),
+            "masked": _masked(server, share, among),
+            "innocent": _innocent(server, texts, among),
         }
     report["seconds"] = round(time.monotonic() - began, 1)
     return report
@@ -317,8 +339,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--reduced", action="store_true", help="what the tests run")
     parser.add_argument("--texts", type=int, default=2000, metavar="N")
+    parser.add_argument("--among", type=int, default=0, metavar="N", help="other people in the tables of people")
     options = parser.parse_args()
-    found = measure(12, 200) if options.reduced else measure(1, options.texts)
+    share, texts = (12, 200) if options.reduced else (1, options.texts)
+    found = measure(share, texts, options.among)
     print(json.dumps(found, indent=2, ensure_ascii=False))
     missed = found["kept"]["missed"] + found["masked"]["missed"]
     return int(bool(missed) or found["innocent"]["refused"] * 100 > found["innocent"]["texts"])
