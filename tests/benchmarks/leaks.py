@@ -4,8 +4,8 @@ Every kind of identity is put into every place that a rule keeps, in every spell
 not among its findings was missed. The same spellings stand in a text that is masked: what is published there and says
 what production said was missed. Texts of everyday words that are somebody's name stand in kept columns: what is refused
 of them was refused wrongly. With `--among N` the tables of people hold N others besides, with names of the dictionary:
-beyond 20,000 originals another search finds them, and names meet by chance. Prints JSON: how many were planted, caught and missed, how many texts refused, and
-which.
+beyond 20,000 originals another search finds them, and names meet by chance. Prints JSON: how many were planted, caught
+and missed, how many texts refused, and which.
 """
 
 from __future__ import annotations
