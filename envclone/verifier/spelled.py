@@ -143,12 +143,12 @@ def _unpacked(packed: Readings, *, raw: bool) -> Iterator[Readings]:
     from envclone.verifier import unpacking
 
     longest = int((packed.ends - packed.starts).max())
-    room = np.empty(longest, np.uint8)
+    rooms = np.empty((3, longest), np.uint8)
     out, cuts, state = _buffer(), np.empty((_CUTS, 3), np.int64), np.zeros(2, np.int64)
     first = 0
     while first < len(packed):
         after = int(
-            unpacking.unpack(frozen(packed.data), packed.starts, packed.ends, first, raw, room, out, cuts, state)
+            unpacking.unpack(frozen(packed.data), packed.starts, packed.ends, first, raw, rooms, out, cuts, state)
         )
         if after == first:  # one value that holds much
             out, cuts = np.empty(4 * len(out), np.uint8), np.empty((4 * len(cuts), 3), np.int64)

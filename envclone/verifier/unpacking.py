@@ -12,6 +12,19 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
+from envclone.verifier.noise import (
+    BASE32,
+    HEXADECIMAL,
+    alphabet,
+    eights,
+    following,
+    fours,
+    joined,
+    sixes,
+    sixteens,
+    telling,
+    twos,
+)
 
 __all__ = ["BLOCKS", "SPELLED", "sift", "unpack", "warm"]
 
@@ -80,33 +93,58 @@ def _width(data: Any, at: Any, end: Any) -> Any:
 
 
 @lean
-def _stretches(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+def _stretches(
+    data: Any, begin: Any, end: Any, flags: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any
+) -> Any:
     """Append the texts in some bytes to `out`: of eight bytes and more, or the whole; and what is of two bytes each.
 
-    Without branches while there is none: what bytes of noise are nobody can predict.
+    Noise is passed over many bytes at a time; only where eight bytes can be of a text each is looked at.
     """
     if end - begin < _STRETCH:
         stop = _stop(data, begin, end)
         if stop == end and end - begin >= 4:
             used, count = _append(data, begin, end, out, used, cuts, count, owner)
         return used, count
-    run = state = before = zeros = np.int64(0)
-    wide: Any = False
+    part = data[begin:end]
+    there = eights(part, flags)
+    last = end - begin - _STRETCH + 1
+    at = following(flags[:last], 0) if there & 1 else last
+    while at < last:
+        first = at
+        while at < last and flags[at]:
+            at += 1
+        used, count = _texts(data, begin + first, begin + at + _STRETCH - 1, out, used, cuts, count, owner)
+        at = following(flags[:last], at)
+    if there & 2 and _zeros(part):
+        used, count = _wide(data, begin, end, out, used, cuts, count, owner)
+    return used, count
+
+
+@lean
+def _texts(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+    """Append the texts of eight bytes and more among bytes each of which can follow the one before it in a text."""
+    run = state = np.int64(0)
     for at in range(begin, end):
-        byte = data[at]
-        step = _STEPS[state, _KIND[byte]]
+        step = _STEPS[state, _KIND[data[at]]]
         state = np.int64(step & 3)
         run = run * np.int64(step >> 2 & 1) + np.int64(step >> 3)
-        before, zeros = zeros, (before + 1) * np.int64(byte == 0)
-        wide |= zeros >= _STRETCH - 1
         if run == _STRETCH:
             start = at + 1 - _STRETCH
             stop = _stop(data, start, end)
             if stop - start >= _STRETCH:
                 used, count = _append(data, start, stop, out, used, cuts, count, owner)
-    if wide:
-        used, count = _wide(data, begin, end, out, used, cuts, count, owner)
     return used, count
+
+
+@lean
+def _zeros(part: Any) -> Any:
+    """Whether zeros stand at every other place, as many as characters in a text."""
+    before = zeros = np.int64(0)
+    wide: Any = False
+    for byte in part:
+        before, zeros = zeros, (before + 1) * np.int64(byte == 0)
+        wide |= zeros >= _STRETCH - 1
+    return wide
 
 
 @lean
@@ -170,24 +208,13 @@ def _cut(cuts: Any, count: Any, owner: Any, start: Any, end: Any) -> Any:
 
 
 @lean
-def _digits(data: Any, start: Any, end: Any, skip: Any, bits: Any, table: Any, room: Any) -> Any:
-    """Decode a run of digits from the one numbered `skip` on into `room`; line ends are passed over."""
-    held = filled = size = 0
-    if bits == 4:
-        for k in range(start + skip, min(end - 1, start + skip + 2 * room.shape[0]), 2):
-            room[size] = table[data[k]] << 4 | table[data[k + 1]]
-            size += 1
-        return size
-    for k in range(start, end):
-        value = table[data[k]]
-        if value == _NONE:
-            continue
-        if skip > 0:
-            skip -= 1
-            continue
-        held = (held << bits | np.int64(value)) & 0xFFFF
-        filled += bits
-        if filled >= 8 and size < room.shape[0]:
+def _digits(part: Any, room: Any) -> Any:
+    """Decode digits of base32; returns how many bytes they are."""
+    held = filled = size = np.int64(0)
+    for digit in part:
+        held = (held << 5 | np.int64(_32[digit])) & 0xFFFF
+        filled += 5
+        if filled >= 8:
             filled -= 8
             room[size] = held >> filled & 0xFF
             size += 1
@@ -195,50 +222,58 @@ def _digits(data: Any, start: Any, end: Any, skip: Any, bits: Any, table: Any, r
 
 
 @lean
-def _run(data: Any, start: Any, end: Any, room: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+def _run(data: Any, start: Any, end: Any, rooms: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
     """What a run of digits holds: base64 at each of four beginnings, and its parts as hexadecimal and base32."""
-    tells, mixed, last = False, False, 0
-    for k in range(start, end):
-        tells |= _TELLS[data[k]]
-        mixed |= _16[data[k]] == _NONE
-    if not tells:
+    run, values, room, flags = data[start:end], rooms[0], rooms[1], rooms[2]
+    kind = telling(run)
+    if not kind & 1:
         return used, count
-    # of digits that are all hexadecimal no text in base64 is made
-    for skip in range(4 if mixed else 0):
-        size = _digits(data, start, end, skip, 6, _64, room)
-        used, count = _stretches(room, 0, size, out, used, cuts, count, owner)
-    for bits, table in ((4, _16), (5, _32)):
+    if kind & 2:  # of digits that are all hexadecimal no text in base64 is made
+        size = sixes(run, values)
+        for skip in range(4):
+            its = joined(values[:size], skip, room)
+            used, count = _stretches(room, 0, its, flags, out, used, cuts, count, owner)
+    for which, table in ((HEXADECIMAL, _16), (BASE32, _32)):
+        if which == BASE32 or kind & 2:
+            alphabet(run, which, flags)
+            if not sixteens(flags[: end - start]):
+                continue
         at = start
         while at < end:
             if table[data[at]] == _NONE:
                 at += 1
                 continue
-            last = at
-            while last < end and table[data[last]] != _NONE:
-                last += 1
-            if last - at >= _SHORTEST:
-                for skip in range(2 if bits == 4 else 1):
-                    size = _digits(data, at, last, skip, bits, table, room)
-                    used, count = _stretches(room, 0, size, out, used, cuts, count, owner)
-            at = last
+            first = at
+            while at < end and table[data[at]] != _NONE:
+                at += 1
+            if at - first < _SHORTEST:
+                continue
+            if which == BASE32:
+                size = _digits(data[first:at], room)
+                used, count = _stretches(room, 0, size, flags, out, used, cuts, count, owner)
+                continue
+            fours(data[first:at], values)
+            for skip in range(2):
+                size = twos(values[: at - first], skip, room)
+                used, count = _stretches(room, 0, size, flags, out, used, cuts, count, owner)
     return used, count
 
 
 @lean
-def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, room: Any, out: Any, cuts: Any, state: Any) -> Any:
+def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, rooms: Any, out: Any, cuts: Any, state: Any) -> Any:
     """Append what the values from `first` on hold to `out`, a zero behind each; rows (value, start, end) of `cuts` say
     what is where.
 
     With `raw` the values are bytes that may hold texts, else texts that may hold blocks. Returns the value to go on
-    with when there was no room left for it; `state` is how much of `out` and of `cuts` was filled. `room` must have as
-    many bytes as the longest value.
+    with when there was no room left for it; `state` is how much of `out` and of `cuts` was filled. The three `rooms`
+    must have as many bytes as the longest value each.
     """
     used = count = np.int64(0)
     state[0] = state[1] = 0
     for i in range(first, min(starts.shape[0], ends.shape[0])):
         at, end = max(0, starts[i]), min(ends[i], data.shape[0])
         if raw:
-            used, count = _stretches(data, at, end, out, used, cuts, count, i)
+            used, count = _stretches(data, at, end, rooms[2], out, used, cuts, count, i)
             at = end
         while at < end:
             if _64[data[at]] == _NONE:
@@ -253,7 +288,7 @@ def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, room: Any, o
                 else:
                     break
             if at - start >= _SHORTEST:
-                used, count = _run(data, start, at, room, out, used, cuts, count, i)
+                used, count = _run(data, start, at, rooms, out, used, cuts, count, i)
         if used > out.shape[0] or count > cuts.shape[0]:
             return i
         state[0], state[1] = used, count
@@ -359,8 +394,8 @@ def warm() -> None:
     """Run every kernel of this room once."""
     data = np.frombuffer(b"SmFuZSBEb2UgSmFuZSBEb2U= & %40 6a616e65406a616e", np.uint8)
     starts, ends = np.array([0, 28], np.int64), np.array([24, 47], np.int64)
-    room, out, cuts = np.zeros(64, np.uint8), np.zeros(512, np.uint8), np.zeros((8, 3), np.int64)
+    rooms, out, cuts = np.zeros((3, 64), np.uint8), np.zeros(512, np.uint8), np.zeros((8, 3), np.int64)
     firsts = np.zeros(128, np.bool_)
     sift(data, starts, ends, firsts, np.zeros(2, np.uint8))
     for raw in (False, True):
-        unpack(data, starts, ends, 0, raw, room, out, cuts, np.zeros(2, np.int64))
+        unpack(data, starts, ends, 0, raw, rooms, out, cuts, np.zeros(2, np.int64))

@@ -163,10 +163,10 @@ def test_no_loop_reads_or_writes_where_nothing_is(size: int) -> None:
             marks, state = np.zeros(2, np.uint8), np.zeros(2, np.int64)
             unpacking.sift(data, starts, ends, firsts(), marks)
             for raw in (False, True):
-                room, out, cuts = np.zeros(size, np.uint8), np.zeros(40, np.uint8), np.zeros((2, 3), np.int64)
+                rooms, out, cuts = np.zeros((3, size), np.uint8), np.zeros(40, np.uint8), np.zeros((2, 3), np.int64)
                 first = 0
                 for _ in range(20):
-                    after = unpacking.unpack(data, starts, ends, first, raw, room, out, cuts, state)
+                    after = unpacking.unpack(data, starts, ends, first, raw, rooms, out, cuts, state)
                     assert 0 <= state[0] <= len(out) and 0 <= state[1] <= len(cuts)
                     if after == 2:
                         break
