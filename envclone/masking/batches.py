@@ -40,7 +40,7 @@ class NameBatches:
 
     def without(self, kept: Set[str]) -> Batch:
         """The mask of texts in which some words (lower case) stay."""
-        words = _entered([word for word in sorted(kept) if word.isascii() and len(word) <= LONGEST])
+        words = _entered([word for word in sorted(kept) if word.isascii() and len(word) <= LONGEST])[0]
         return self.through(lambda values, room, names, domains: mask_kept(values, room, names, words, domains))
 
     def through(self, loop: Callable[..., Any]) -> Batch:
@@ -53,32 +53,38 @@ class NameBatches:
 
     @cached_property
     def _names(self) -> Dictionary:
-        names, kinds = _dictionary()
-        images = np.empty(len(names.words), np.int32)
+        names, words, places, kinds = _dictionary()
+        images = np.empty(len(words), np.int64)
         first = 0
         for kind in kinds:
             followers = self._known.followers(kind)
             images[first : first + len(followers)] = followers
             images[first : first + len(followers)] += first
             first += len(followers)
-        return names._replace(followers=names.words[images])
+        rows = names.rows.copy()
+        rows[places, 2:] = words[images]
+        return names._replace(rows=rows)
 
 
 @cache
-def _dictionary() -> tuple[Dictionary, Sequence[int]]:
-    """What no key changes: the ASCII names, class after class, and the numbers of the classes."""
+def _dictionary() -> tuple[Dictionary, Any, Any, Sequence[int]]:
+    """What no key changes: the ASCII names, class after class, their places, and the numbers of the classes."""
     kinds = [kind for kind, names in enumerate(classes()) if names[0].isascii()]
     names = [name for kind in kinds for name in classes()[kind]]
     parts = given_parts()
-    return _entered(names)._replace(given=np.array([name in parts for name in names], np.bool_)), kinds
+    entered, words, places = _entered(names)
+    entered.given[places] = [name in parts for name in names]
+    return entered, words, places, kinds
 
 
-def _entered(words: Sequence[str]) -> Dictionary:
-    """A dictionary of some words of ASCII letters."""
+def _entered(words: Sequence[str]) -> tuple[Dictionary, Any, Any]:
+    """A dictionary of some words of ASCII letters; the words as numbers, and their places."""
     packed = np.array([word.encode("ascii") for word in words], f"S{LONGEST}").view(np.uint64).reshape(-1, 2)
-    table = np.full(1 << (2 * len(words)).bit_length(), -1, np.int32)
-    fill(packed, table)
-    return Dictionary(packed, packed, table, np.zeros(len(words), np.bool_))
+    size = 1 << (2 * len(words)).bit_length()
+    names = Dictionary(np.zeros((size, 4), np.uint64), np.zeros(size, np.bool_))
+    places = np.empty(len(words), np.int64)
+    fill(packed, names.rows, places)
+    return names, packed, places
 
 
 def _shape(key: int) -> tuple[bytes, Sequence[int]]:

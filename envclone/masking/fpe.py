@@ -6,12 +6,14 @@ A vector of digits with radices r1..rn is a number below N = r1·…·rn, and th
 - larger: P = E⁻¹ ∘ (x ↦ x + 1 mod N) ∘ E. A conjugate has the cycles of what it conjugates, so P is one N-cycle and
   maps no number to itself. E is an alternating Feistel network on Z_a × Z_b with a = ⌈√N⌉, b = ⌈N/a⌉ (the shape of FE1
   in Bellare, Ristenpart, Rogaway, Stegers: Format-Preserving Encryption, SAC 2009, and of FF1 in NIST SP 800-38G), its
-  round function SipHash-2-4 with 128 bits of output; the few pairs that are not below N are walked past (cycle walking:
+  round function SipHash-2-4; the few pairs that are not below N are walked past (cycle walking:
   Black, Rogaway: Ciphers with Arbitrary Finite Domains, CT-RSA 2002).
 
 E has the ten rounds of FF1, and P therefore twenty. Each domain and tweak has a key of 128 bits of its own, by keyed
-BLAKE2b (RFC 7693). A round hashes the other half (64-bit words, lowest first), the round and the number of the block,
-a byte each, into as many blocks of 128 bits as give 64 bits more than the modulus m, and takes ⌊bits·m / 2^length⌋.
+BLAKE2b (RFC 7693). A round with halves up to 2^32 hashes the other half in six bytes and the round in one into 64 bits:
+the seven bytes are one block of SipHash. Of a wider domain it hashes the other half (64-bit words, lowest first), the
+round and the number of the block, a byte each, into as many blocks of 128 bits as give 64 bits more than the modulus m.
+It takes ⌊bits·m / 2^length⌋: no number is more likely than another by more than 2^-32.
 
 What is written here is the definition. `kernels.feistel` computes the same numbers a hundred times faster, and takes
 over when enough of them have been asked for to pay for its loading.
@@ -28,7 +30,7 @@ from math import isqrt
 from typing import Any
 
 from envclone.compiled import available
-from envclone.masking.siphash import siphash128
+from envclone.masking.siphash import siphash64, siphash128
 
 __all__ = [
     "NARROW",
@@ -46,6 +48,8 @@ __all__ = [
 ROUNDS = 10
 NARROW = 1 << 61
 """Halves that the compiled cycle holds in one word each."""
+_SHORT = 1 << 32
+"""Halves that are hashed with the round as one block."""
 _WORTH_LOADING = 200
 _LOOPS = "envclone.masking.kernels.feistel"
 _WORTH_SHUFFLING = 1 << 13
@@ -157,6 +161,8 @@ def _feistel(key: bytes, tweak: bytes, size: int) -> NumberCycle:
     row: Any = None
 
     def draw(number: int, step: int, modulus: int) -> int:
+        if a <= _SHORT:
+            return siphash64(k0, k1, number.to_bytes(6, "little") + bytes([step])) * modulus >> 64
         drawn = _KERNELS.draws(k0, k1, number, step, width, blocks) if width > 8 else None
         if drawn is None:
             head = number.to_bytes(width, "little") + bytes([step])

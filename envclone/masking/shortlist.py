@@ -29,7 +29,9 @@ class Shortlist:
         self._others = len(heads) + len(tails) < len(wild)
         digits = {"".join(char for char in word if char.isdecimal()) for word in told} - {""}
         self._known = kernels.List(
-            _table(told), _table(sorted(digits)), _table(heads), _table(tails), numbers, uuids, open_end
+            *(_table(told), _table(sorted(digits)), _table(heads), _table(tails)),
+            *(numbers, uuids, open_end, bool(heads or tails)),
+            *(_gate(told, ends=False), _gate(heads, ends=False), _gate(tails, ends=True)),
         )
 
     def among(self, block: TextBlock) -> list[int]:
@@ -37,7 +39,7 @@ class Shortlist:
         if self._others and b"@" in block.block:
             return list(range(len(block)))
         found = np.zeros(len(block), np.bool_)
-        kernels.listed(np.frombuffer(block.block, np.uint8), block.zeros, self._known, found)
+        kernels.listed(np.frombuffer(block.block, np.uint8), block.zeros, self._known, block.block.isascii(), found)
         places: list[int] = np.flatnonzero(found).tolist()
         return places
 
@@ -49,3 +51,12 @@ def _table(words: Sequence[str]) -> object:
         block = block_of(words)
         kernels.entered(np.frombuffer(block.block, np.uint8), block.zeros, table)
     return table
+
+
+def _gate(words: Sequence[str], *, ends: bool) -> object:
+    """What a gate lets pass."""
+    gate = np.zeros(kernels.GATES, np.uint64)
+    if words:
+        block = block_of(words)
+        kernels.opened(np.frombuffer(block.block, np.uint8), block.zeros, ends, gate)
+    return gate

@@ -19,7 +19,9 @@ _WIDE, _FIRST, _SECOND = _U(0xEE), _U(0xEE), _U(0xDD)
 _TAIL = _U(10 << 56)
 """Ten bytes: the number, the round, the block."""
 _LOW = _U(0xFFFFFFFF)
-_0, _1, _2, _8, _32 = _U(0), _U(1), _U(2), _U(8), _U(32)
+_SHORT, _SEVEN, _ONLY = _U(1 << 32), _U(7 << 56), _U(0xFF)
+"""Halves up to here are hashed with the round as seven bytes, into 64 bits."""
+_0, _1, _8, _32 = _U(0), _U(1), _U(8), _U(32)
 _13, _51, _16, _48, _21, _43, _17, _47 = _U(13), _U(51), _U(16), _U(48), _U(21), _U(43), _U(17), _U(47)
 
 
@@ -50,8 +52,20 @@ def _high(x: Any, y: Any) -> Any:
 
 
 @lean
-def _draw(k0: Any, k1: Any, number: Any, step: Any, modulus: Any) -> Any:
-    """128 bits of SipHash-2-4 over a number and a round, scaled to a number below the modulus."""
+def _draw(k0: Any, k1: Any, number: Any, step: Any, modulus: Any, short: Any) -> Any:
+    """SipHash-2-4 over a number and a round, scaled to a number below the modulus: of 64 bits when it is `short`."""
+    if short:
+        a, b, c, d = k0 ^ V0, k1 ^ V1, k0 ^ V2, k1 ^ V3
+        word = number | (step << _48) | _SEVEN
+        d ^= word
+        a, b, c, d = sip_round(a, b, c, d)
+        a, b, c, d = sip_round(a, b, c, d)
+        a ^= word
+        c ^= _ONLY
+        for _ in range(4):
+            a, b, c, d = sip_round(a, b, c, d)
+        low = a ^ b ^ c ^ d
+        return ((low >> _32) * modulus + (((low & _LOW) * modulus) >> _32)) >> _32
     a, b, c, d = k0 ^ V0, k1 ^ V1 ^ _WIDE, k0 ^ V2, k1 ^ V3 ^ number
     a, b, c, d = sip_round(a, b, c, d)
     a, b, c, d = sip_round(a, b, c, d)
@@ -83,13 +97,14 @@ def below(left: Any, right: Any, row: Any) -> Any:
 def cycle(left: Any, right: Any, row: Any) -> Any:
     """The halves of what follows a number on the keyed cycle; the number is one of the domain."""
     a, b, k0, k1 = row[0], row[1], row[4], row[5]
+    short = a <= _SHORT
     while True:
         for i in range(5):
             step = _U(2 * i)
-            left = left + _draw(k0, k1, right, step, a)
+            left = left + _draw(k0, k1, right, step, a, short)
             if left >= a:
                 left -= a
-            right = right + _draw(k0, k1, left, step | _1, b)
+            right = right + _draw(k0, k1, left, step | _1, b, short)
             if right >= b:
                 right -= b
         if below(left, right, row):
@@ -103,10 +118,10 @@ def cycle(left: Any, right: Any, row: Any) -> Any:
     while True:
         for i in range(5):
             step = _U(8 - 2 * i)
-            right = right + b - _draw(k0, k1, left, step | _1, b)
+            right = right + b - _draw(k0, k1, left, step | _1, b, short)
             if right >= b:
                 right -= b
-            left = left + a - _draw(k0, k1, right, step, a)
+            left = left + a - _draw(k0, k1, right, step, a, short)
             if left >= a:
                 left -= a
         if below(left, right, row):

@@ -96,9 +96,9 @@ def _compound(first: Any, second: Any, size: Any, at: Any, names: Any, domains: 
             one = np.uint64(_A + np.int64(right))
         else:
             number = find(one, two, names)
-            one, two = names.followers[number, 0], names.followers[number, 1]
+            one, two = names.rows[number, 2], names.rows[number, 3]
         number = find(three, four, names)
-        three, four = names.followers[number, 0], names.followers[number, 1]
+        three, four = names.rows[number, 2], names.rows[number, 3]
         fresh, more = joined(one, two, three, four, at)
         if fresh == first and more == second:
             return ODD, first, second
@@ -148,7 +148,7 @@ def _token(source: Any, start: Any, size: Any, out: Any, room: Any, names: Any, 
             more |= (char ^ low) << by
     number = find(first, second, names)
     if number >= 0:
-        first, second = names.followers[number, 0], names.followers[number, 1]
+        first, second = names.rows[number, 2], names.rows[number, 3]
     else:
         held = slot(first, second, _REMEMBERED)
         if room.tokens[held, 0] == first and room.tokens[held, 1] == second:
@@ -225,8 +225,10 @@ def mask_texts(values: Any, room: Any, names: Any, domains: Any) -> Any:
 def sample() -> Dictionary:
     """A dictionary of two names, to warm kernels with."""
     words = np.array([[0x656E616A, 0], [0x656F64, 0]], np.uint64)
-    names = Dictionary(words, words, np.full(8, -1, np.int32), np.ones(2, np.bool_))
-    fill(words, names.table)
+    names = Dictionary(np.zeros((8, 4), np.uint64), np.ones(8, np.bool_))
+    places = np.zeros(2, np.int64)
+    fill(words, names.rows, places)
+    names.rows[places, 2:] = words
     return names
 
 

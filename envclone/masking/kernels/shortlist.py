@@ -8,7 +8,7 @@ import numpy as np
 
 from envclone.compiled import lean
 
-__all__ = ["List", "entered", "listed", "warm"]
+__all__ = ["GATES", "List", "entered", "listed", "opened", "warm"]
 
 _BASIS, _PRIME, _MIX = np.uint64(0xCBF29CE484222325), np.uint64(0x100000001B3), np.uint64(0x9E3779B97F4A7C15)
 _0, _1, _29, _SPACE = np.uint64(0), np.uint64(1), np.uint64(29), np.uint64(32)
@@ -16,13 +16,18 @@ _A, _Z, _ZERO, _NINE, _CASE, _ASCII = 65, 90, 48, 57, 32, 128
 _BLANK, _T, _AT, _DOT, _HYPHEN, _BRACE, _U = 32, 116, 64, 46, 45, 123, 117
 _TAB, _RETURN, _FS = 9, 13, 28
 _URN, _HEAD = 9, 8
+GATES = 512
+"""Words of a gate: a bit for five bits each of three characters."""
+_LOW5 = 31
 
 
 class List(NamedTuple):
     """Open tables of the hashes of words, of the digits of numbers, of how addresses begin up to their @ and how they
     end from it or from their last dot on.
 
-    Whether to look for numbers, for UUIDs that begin with one digit, for words that a time follows.
+    Whether to look for numbers, for UUIDs that begin with one digit, for words that a time follows. The gates are of
+    the first two characters and the last one of words and of beginnings, and of the last three of ends: what does not
+    pass one is not in its table.
     """
 
     words: Any
@@ -32,6 +37,10 @@ class List(NamedTuple):
     numbers: bool
     uuids: bool
     dated: bool
+    addresses: bool
+    word_gate: Any
+    head_gate: Any
+    tail_gate: Any
 
 
 @lean
@@ -97,20 +106,12 @@ def _alike(block: Any, start: Any, stop: Any) -> Any:
 
 
 @lean
-def _may_be(block: Any, start: Any, stop: Any, known: Any) -> Any:
-    while start < stop and _is_blank(np.int64(block[start])):
-        start += 1
-    while stop > start and _is_blank(np.int64(block[stop - 1])):
-        stop -= 1
-    if known.uuids and _alike(block, start, stop):
-        return True
-    h, tail, dotted, digits = _BASIS, _BASIS, _BASIS, _BASIS
-    first, count, same, at = np.int64(0), 0, True, False
-    gap = False
+def _looked_up(block: Any, start: Any, stop: Any, known: Any) -> Any:
+    """The same by the tables; the text has no blanks at its ends."""
+    h, tail, dotted = _BASIS, _BASIS, _BASIS
+    at, gap = False, False
     for p in range(start, stop):
         c = np.int64(block[p])
-        if c >= _ASCII:
-            return True
         if _is_blank(c):
             if known.dated and not gap and _holds(h, known.words):
                 return True
@@ -123,11 +124,6 @@ def _may_be(block: Any, start: Any, stop: Any, known: Any) -> Any:
             c |= _CASE
         if known.dated and c == _T and _holds(h, known.words):
             return True
-        if known.numbers and _ZERO <= c <= _NINE:
-            same = same and (count == 0 or c == first)
-            first = c
-            count += 1
-            digits = (digits ^ np.uint64(c)) * _PRIME
         if c == _AT:
             tail, at = _BASIS, True
         if c == _DOT:
@@ -136,18 +132,108 @@ def _may_be(block: Any, start: Any, stop: Any, known: Any) -> Any:
         h, tail, dotted = (h ^ char) * _PRIME, (tail ^ char) * _PRIME, (dotted ^ char) * _PRIME
         if c == _AT and _holds(h, known.heads):
             return True
-    if start < stop and _holds(h, known.words):
+    if _holds(h, known.words):
         return True
-    if at and (_holds(tail, known.tails) or _holds(dotted, known.tails)):
-        return True
-    return known.numbers and count > 0 and (same or _holds(digits, known.digits))
+    return at and (_holds(tail, known.tails) or _holds(dotted, known.tails))
 
 
 @lean
-def listed(block: Any, zeros: Any, known: Any, found: Any) -> Any:
-    """Note which texts, each between two of the places of zeros, may be listed; those that are not ASCII always may."""
+def _bit(one: Any, two: Any, three: Any) -> Any:
+    """The bit of three characters, whatever their casing."""
+    return (one & _LOW5) | (two & _LOW5) << 5 | (three & _LOW5) << 10
+
+
+@lean
+def _passes(gate: Any, bit: Any) -> Any:
+    return gate[bit >> 6] >> np.uint64(bit & 63) & _1 != _0
+
+
+@lean
+def _seen(block: Any, at: Any) -> Any:
+    """A character; every blank is one."""
+    c = np.int64(block[at])
+    return np.int64(_BLANK) if _is_blank(c) else c
+
+
+@lean
+def opened(block: Any, zeros: Any, ends: Any, gate: Any) -> Any:
+    """Let texts pass a gate: by their first two characters and the last one, or by the last three."""
+    for i in range(zeros.shape[0] - 1):
+        start, stop = max(0, zeros[i] + 1), min(zeros[i + 1], block.shape[0])
+        if ends and stop - start < 3:
+            for k in range(gate.shape[0]):
+                gate[k] = ~_0
+        elif start < stop:
+            one, two = (stop - 3, stop - 2) if ends else (start, min(start + 1, stop - 1))
+            bit = _bit(_seen(block, one), _seen(block, two), _seen(block, stop - 1))
+            gate[bit >> 6] |= _1 << np.uint64(bit & 63)
+    return 0
+
+
+@lean
+def _numbered(block: Any, start: Any, stop: Any, known: Any) -> Any:
+    """Whether the digits of a text are all the same, or a listed number."""
+    h, first, count, same = _BASIS, np.int64(0), 0, True
+    for p in range(start, stop):
+        c = np.int64(block[p])
+        if _ZERO <= c <= _NINE:
+            same = same and (count == 0 or c == first)
+            first = c
+            count += 1
+            h = (h ^ np.uint64(c)) * _PRIME
+    return count > 0 and (same or _holds(h, known.digits))
+
+
+@lean
+def _addressed(block: Any, start: Any, stop: Any, known: Any) -> Any:
+    """Whether the address that a text may be passes a gate."""
+    found = False
+    for p in range(start, stop):
+        if block[p] == _AT:
+            found = True
+            if _passes(known.head_gate, _bit(_seen(block, start), _seen(block, min(start + 1, p)), np.int64(_AT))):
+                return True
+    if not found:
+        return False
+    if stop - start < 3:
+        return True
+    one, two, three = _seen(block, stop - 3), _seen(block, stop - 2), _seen(block, stop - 1)
+    # a blank can stand for several
+    return one == _BLANK or two == _BLANK or _passes(known.tail_gate, _bit(one, two, three))
+
+
+@lean
+def _may_be(block: Any, start: Any, stop: Any, known: Any, plain: Any) -> Any:
+    while start < stop and _is_blank(np.int64(block[start])):
+        start += 1
+    while stop > start and _is_blank(np.int64(block[stop - 1])):
+        stop -= 1
+    if start == stop:
+        return False
+    if known.uuids and _alike(block, start, stop):
+        return True
+    if not plain:
+        for p in range(start, stop):
+            if block[p] >= _ASCII:
+                return True
+    if known.dated:
+        return _looked_up(block, start, stop, known)
+    bit = _bit(_seen(block, start), _seen(block, min(start + 1, stop - 1)), _seen(block, stop - 1))
+    return (
+        (_passes(known.word_gate, bit) and _looked_up(block, start, stop, known))
+        or (known.numbers and _numbered(block, start, stop, known))
+        or (known.addresses and _addressed(block, start, stop, known) and _looked_up(block, start, stop, known))
+    )
+
+
+@lean
+def listed(block: Any, zeros: Any, known: Any, plain: Any, found: Any) -> Any:
+    """Note which texts, each between two of the places of zeros, may be listed; those that are not ASCII always may.
+
+    `plain` says that there are none of these.
+    """
     for i in range(min(zeros.shape[0] - 1, found.shape[0])):
-        found[i] = _may_be(block, max(0, zeros[i] + 1), min(zeros[i + 1], block.shape[0]), known)
+        found[i] = _may_be(block, max(0, zeros[i] + 1), min(zeros[i + 1], block.shape[0]), known, plain)
     return 0
 
 
@@ -156,4 +242,7 @@ def warm() -> None:
     block, zeros = np.frombuffer(b"n/a\x00000@x", np.uint8), np.array([-1, 3, 9], np.int64)
     table = np.zeros(8, np.uint64)
     entered(block, zeros, table)
-    listed(block, zeros, List(table, table, table, table, True, True, True), np.zeros(2, np.bool_))
+    gate = np.zeros(GATES, np.uint64)
+    opened(block, zeros, False, gate)
+    known = List(table, table, table, table, True, True, False, True, gate, gate, gate)
+    listed(block, zeros, known, True, np.zeros(2, np.bool_))

@@ -20,12 +20,10 @@ _32 = np.uint64(32)
 
 
 class Dictionary(NamedTuple):
-    """Known names: `words` are two a name, `followers` those of their pseudonyms, `table` an open table of their
-    numbers by hash, of a size that is a power of two; `given` tells which are given names."""
+    """Known names as an open table by hash, of a size that is a power of two: in `rows` the two words of each and the
+    two of its pseudonym's, all 0 where none is; `given` tells which are given names."""
 
-    words: Any
-    followers: Any
-    table: Any
+    rows: Any
     given: Any
 
 
@@ -38,25 +36,28 @@ def slot(first: Any, second: Any, size: Any) -> Any:
 
 
 @lean
-def fill(words: Any, table: Any) -> Any:
-    """Enter every name into the table, which is at least twice as large as there are names."""
-    for number in range(words.shape[0]):
-        at = slot(words[number, 0], words[number, 1], table.shape[0])
-        while table[at] >= 0:
-            at = (at + 1) & (table.shape[0] - 1)
-        table[at] = number
+def fill(words: Any, rows: Any, places: Any) -> Any:
+    """Enter every name into the table, which is at least twice as large as there are names, and note its place."""
+    for number in range(min(words.shape[0], places.shape[0])):
+        at = slot(words[number, 0], words[number, 1], rows.shape[0])
+        while rows[at, 0] != _0:
+            at = (at + 1) & (rows.shape[0] - 1)
+        rows[at, 0], rows[at, 1] = words[number, 0], words[number, 1]
+        places[number] = at
     return 0
 
 
 @lean
 def find(first: Any, second: Any, names: Any) -> Any:
-    """The number of a known name, or -1."""
-    at = slot(first, second, names.table.shape[0])
+    """The place of a known name, or -1."""
+    at = slot(first, second, names.rows.shape[0])
     while True:
-        number = np.int64(names.table[at])
-        if number < 0 or (names.words[number, 0] == first and names.words[number, 1] == second):
-            return number
-        at = (at + 1) & (names.table.shape[0] - 1)
+        held = names.rows[at, 0]
+        if held == _0:
+            return np.int64(-1)
+        if held == first and names.rows[at, 1] == second:
+            return at
+        at = (at + 1) & (names.rows.shape[0] - 1)
 
 
 @lean

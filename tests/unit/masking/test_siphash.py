@@ -1,12 +1,12 @@
-"""SipHash-2-4 with 128 bits of output, by the vectors of its authors."""
+"""SipHash-2-4 by the vectors of its authors."""
 
 from __future__ import annotations
 
 import pytest
 
-from envclone.masking.siphash import siphash128
+from envclone.masking.siphash import siphash64, siphash128
 
-KEY = range(16)
+K0, K1 = (int.from_bytes(bytes(range(16))[i : i + 8], "little") for i in (0, 8))
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,13 @@ KEY = range(16)
         (15, "5493e99933b0a8117e08ec0f97cfc3d9"),
     ],
 )
-def test_vectors(length: int, digest: str) -> None:
-    k0, k1 = (int.from_bytes(bytes(KEY)[i : i + 8], "little") for i in (0, 8))
-    assert siphash128(k0, k1, bytes(range(length))).to_bytes(16, "little").hex() == digest
+def test_vectors_of_128_bits(length: int, digest: str) -> None:
+    assert siphash128(K0, K1, bytes(range(length))).to_bytes(16, "little").hex() == digest
+
+
+@pytest.mark.parametrize(
+    ("length", "digest"),
+    [(0, "310e0edd47db6f72"), (1, "fd67dc93c539f874"), (7, "37d1018bf50002ab"), (15, "e545be4961ca29a1")],
+)
+def test_vectors_of_64_bits(length: int, digest: str) -> None:
+    assert siphash64(K0, K1, bytes(range(length))).to_bytes(8, "little").hex() == digest

@@ -8,13 +8,11 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import available
-from envclone.packed import TextBlock
+from envclone.packed import TextBlock, block_of
 from envclone.stores.postgres.format import printed, rows
 from envclone.stores.postgres.write.inplace.codecs import Codec
 
 __all__ = ["put", "read"]
-
-_SEPARATOR = "\0"
 
 
 def read(flat: Any, starts: Any, stops: Any, codec: Codec) -> Sequence[Any] | None:
@@ -58,11 +56,13 @@ def put(flat: Any, starts: Any, stops: Any, codec: Codec, masked: Sequence[str |
     if codec.plain and available():
         from envclone.stores.postgres.write.inplace import kernels
 
-        data = masked.block if isinstance(masked, TextBlock) else _SEPARATOR.join(masked).encode()  # type: ignore[arg-type]
-        if data.count(0) != len(starts) - 1:
+        try:
+            block = block_of(masked)
+        except ValueError:  # a zero in a value
             return everything
         found = np.full(len(starts), kernels.LEFT, np.uint8)
-        kernels.overwrite(flat, starts, stops, np.frombuffer(data, np.uint8), codec.limited, found)
+        data = np.frombuffer(block.block, np.uint8)
+        kernels.overwrite(flat, starts, stops, data, block.zeros, codec.limited, found)
         return int((found == kernels.WRITTEN).sum()), np.flatnonzero(found == kernels.LEFT).tolist()
     made = codec.many.encode(masked) if codec.many is not None else None
     if made is None:

@@ -34,49 +34,45 @@ def take_out(flat: Any, starts: Any, stops: Any, block: Any) -> Any:
         if i:
             block[at] = 0
             at += 1
-        for k in range(start, stop):
-            block[at] = flat[k]
-            at += 1
+        source, target = flat[start:stop], block[at : at + stop - start]
+        for k in range(stop - start):
+            target[k] = source[k]
+        at += stop - start
     return at
 
 
 @lean
-def overwrite(flat: Any, starts: Any, stops: Any, block: Any, limited: Any, found: Any) -> Any:
-    """Overwrite values by those in `block`, which have a zero between two, and note in `found` what became of each.
+def _characters(text: Any) -> Any:
+    count = 0
+    for k in range(text.shape[0]):
+        count += (np.int64(text[k]) & _FOLLOWS != _MARK) - 0
+    return count
 
-    With `limited` a value is left that has another number of characters, or a form of its own that is not asked for
-    here. Returns how many values the block has.
+
+@lean
+def overwrite(flat: Any, starts: Any, stops: Any, block: Any, zeros: Any, limited: Any, found: Any) -> Any:
+    """Overwrite values by those in `block`, between two of the places of zeros each, and note what became of each.
+
+    With `limited` a value is left that has another number of characters. Returns how many were looked at.
     """
-    count = min(starts.shape[0], stops.shape[0], found.shape[0])
-    first = np.int64(0)
-    number = 0
-    while first <= block.shape[0]:
-        last = first
-        while last < block.shape[0] and block[last] != 0:
-            last += 1
-        if number >= count:
-            return number + 1
-        start, stop = np.int64(starts[number]), np.int64(stops[number])
-        if start < 0 or stop - start != last - first or stop > flat.shape[0]:
-            found[number] = LEFT
-        else:
-            more, differs = 0, False
-            for k in range(stop - start):
-                old, new = flat[start + k], block[first + k]
-                differs = differs or old != new
-                more += (np.int64(new) & _FOLLOWS != _MARK) - 0
-                more -= (np.int64(old) & _FOLLOWS != _MARK) - 0
-            if not differs:
-                found[number] = SAME
-            elif limited and more != 0:
-                found[number] = LEFT
-            else:
-                found[number] = WRITTEN
-                for k in range(stop - start):
-                    flat[start + k] = block[first + k]
-        number += 1
-        first = last + 1
-    return number
+    count = min(starts.shape[0], stops.shape[0], found.shape[0], zeros.shape[0] - 1)
+    for i in range(count):
+        start, stop = np.int64(starts[i]), np.int64(stops[i])
+        first, last = np.int64(zeros[i]) + 1, np.int64(zeros[i + 1])
+        found[i] = LEFT
+        if start < 0 or stop > flat.shape[0] or first < 0 or last > block.shape[0] or stop - start != last - first:
+            continue
+        old, new = flat[start:stop], block[first:last]
+        size, k = stop - start, 0
+        while k < size and old[k] == new[k]:
+            k += 1
+        if k == size:
+            found[i] = SAME
+        elif not limited or _characters(old) == _characters(new):
+            found[i] = WRITTEN
+            for k in range(size):
+                old[k] = new[k]
+    return count
 
 
 @lean
@@ -141,4 +137,4 @@ def warm() -> None:
     take_out(page, starts, stops, block)
     given = np.full(2, 65, np.uint8)
     given.flags.writeable = False
-    overwrite(page, starts, stops, given, True, np.zeros(1, np.uint8))
+    overwrite(page, starts, stops, given, np.array([-1, 2], np.int64), True, np.zeros(1, np.uint8))
