@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from envclone import cage, process
+from envclone import process
 from envclone.accounts import SERVICE_ACCOUNT, Account, require_traversable
 from envclone.cow.choose import best_first, load
 from envclone.cow.sizes import format_size
 from envclone.errors import EnvcloneError
+from envclone.models import Cage
 from envclone.pool import MARKER, Pool, catalog
 
 __all__ = ["Finding", "docker", "embedded_postgres", "examine"]
@@ -239,8 +240,12 @@ def _cage() -> Iterator[Finding]:
     if os.geteuid() != 0:
         yield Finding("cage", None, f"not held: {lacking}", "run envclone as root to have accounts and namespaces")
         return
-    if reason := cage.unavailable():
-        yield Finding("cage", False, reason, "root needs CAP_SYS_ADMIN: mount and network namespaces")
+    program = Path("/bin/true").resolve()
+    nobody = Cage(Account("nobody", 65534, 65534), readable=(program.parent,))
+    try:
+        process.run([program], cage=nobody, timeout=30)
+    except EnvcloneError as exc:
+        yield Finding("cage", False, exc.message, "root needs CAP_SYS_ADMIN: mount and network namespaces")
     else:
         yield Finding("cage", True, "held: each clone and branch has an account, a root directory and no network")
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from envclone.errors import ResourceError
 from envclone.models import Cage
 
-__all__ = ["REFUSED", "confine", "described", "refused", "unavailable"]
+__all__ = ["REFUSED", "confine", "described", "refused"]
 
 REFUSED, MARK = 125, "envclone-cage: "
 """The launcher's exit code and the beginning of its last words; it stands alone, so it has its own."""
@@ -42,17 +42,3 @@ def refused(code: int, said: str) -> ResourceError | None:
         hint="root needs CAP_SYS_ADMIN to make mount and network namespaces; an ordinary user runs without a cage:"
         " envclone doctor",
     )
-
-
-def unavailable() -> str | None:
-    """Why root cannot make a cage here, in words; None when a program just ran in one."""
-    from envclone import process
-    from envclone.errors import EnvcloneError
-    from envclone.models import Account
-
-    program = Path("/bin/true").resolve()
-    try:
-        process.run([program], cage=Cage(Account("nobody", 65534, 65534), readable=(program.parent,)), timeout=30)
-    except EnvcloneError as exc:
-        return exc.message
-    return None

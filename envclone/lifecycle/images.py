@@ -6,13 +6,14 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-from envclone import attestation, keys, records
+from envclone import keys
 from envclone.errors import BusyError, EnvcloneError
+from envclone.lifecycle.checked import check
 from envclone.models import Image, RawSnapshot
 from envclone.pool import catalog
 from envclone.project import Project
 
-__all__ = ["age", "check", "find", "newer", "ready", "using"]
+__all__ = ["age", "find", "newer", "ready", "using"]
 
 
 def find(project: Project, environment: str) -> Image | None:
@@ -97,13 +98,6 @@ def _span(seconds: float) -> str:
     if hours < 2:
         return f"{minutes} min"
     return f"{hours} h" if hours < 48 else f"{hours // 24} days"
-
-
-def check(project: Project, ident: str, *, content: bool = False) -> Image:
-    """The image of that id, checked against its attestation. Raises UnsafeError, UsageError as `using` does."""
-    catalog.image(project.pool, project.name, ident)
-    statement = attestation.check(project.pool.path_of("images", ident), project.keys, content=content)
-    return records.load(Image, statement["image"], what=f"the image {ident}")
 
 
 def _found(project: Project, environment: str) -> list[Image]:

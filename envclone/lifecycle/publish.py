@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from envclone import attestation, records
 from envclone.accounts import take_back
 from envclone.errors import UnsafeError
-from envclone.lifecycle import images
+from envclone.lifecycle.checked import check
 from envclone.lifecycle.sanitize import image_id, sanitize
 from envclone.lifecycle.verify import Verified, stores_record, verify
 from envclone.masking import nets
@@ -77,7 +77,7 @@ def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator
         what = f"the making of the image {ident}"
         with pool.lock(f"making.{ident}", timeout=3600, what=what, waiting=project.tell):
             if place.exists():
-                image = images.check(project, ident)
+                image = check(project, ident)
             else:
                 with workdir(pool, project.cow, "image") as building:
                     image = publish(project, verify(project, sanitize(project, raw, building, ident)))

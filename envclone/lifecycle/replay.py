@@ -27,7 +27,7 @@ def replay(project: Project, ident: str, branch: Branch) -> ReplayReport:
 
     Raises UnsafeError when the branch does not run.
     """
-    from envclone.lifecycle.images import check
+    from envclone.lifecycle.checked import check
 
     with project.pool.using("branches", branch.name), project.pool.using("images", branch.image):
         branch = branches.load(project, branch.name)
