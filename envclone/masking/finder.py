@@ -79,7 +79,9 @@ class Finder:
 
     def quick(self, text: str, look: Look) -> list[Span]:
         """The same, where a compiled loop looked."""
-        return self._chosen(text, None, look.runs, look.spans(), look.cues, look.parted, look.places, far=look.far)
+        return self._chosen(
+            text, None, look.runs, look.spans(), look.cues, look.parted, look.places, look.judged, far=look.far
+        )
 
     def marks(self, text: str) -> Marks | None:
         """What would be replaced in a text, as arrays; None where that is not worth it, or Python has to read it."""
@@ -99,9 +101,9 @@ class Finder:
         found = np.concatenate((found, others.reshape(-1, 3)))
         found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
         if self._tagger:
-            more = self._tagged(text, look.runs, found[:, 0], -found[:, 1])
-            persons = np.array([(begin, -end, number["person"]) for begin, end in more], np.int64)
-            found = np.concatenate((found, persons.reshape(-1, 3)))
+            starts, stops = np.ascontiguousarray(found[:, 0]), -found[:, 1]
+            more = self._tagged(text, look.runs, look.judged, starts, stops, number["person"])
+            found = np.concatenate((found, more))
             found = found[np.lexsort((found[:, 2], found[:, 1], found[:, 0]))]
         starts, stops, taken = found[:, 0].copy(), -found[:, 1], np.zeros(len(found), np.bool_)
         leftmost(starts, stops, taken)
@@ -145,7 +147,7 @@ class Finder:
         spans = [(runs.starts[i], -runs.ends[i], "person") for i in names]
         if lexicon.spelled:
             spans += self._spelled(folded, runs, np.flatnonzero(near).tolist())
-        return self._chosen(text, folded, runs, spans, cues, parted, None, far=not text.isascii())
+        return self._chosen(text, folded, runs, spans, cues, parted, None, None, far=not text.isascii())
 
     def _chosen(
         self,
@@ -156,6 +158,7 @@ class Finder:
         cues: Sequence[int],
         parted: Sequence[int],
         places: Places | None,
+        judged: Any,
         *,
         far: bool,
     ) -> list[Span]:
@@ -163,7 +166,9 @@ class Finder:
         found = self._collected(text, folded, runs, spans, cues, parted, places, far=far)
         if self._tagger:
             known = np.array(sorted((start, -end) for start, end, _ in found), np.int64).reshape(-1, 2)
-            found += [(start, -end, "person") for start, end in self._tagged(text, runs, known[:, 0], known[:, 1])]
+            starts, stops = np.ascontiguousarray(known[:, 0]), np.ascontiguousarray(known[:, 1])
+            tagged = self._tagged(text, runs, judged, starts, stops, 0)
+            found += [(start, end, "person") for start, end, _ in tagged.tolist()]
         return [span for span in _leftmost_longest(found) if span[2]]
 
     def _collected(
@@ -193,17 +198,17 @@ class Finder:
             out += self._searched(lower(text) if folded is None else folded)
         return out
 
-    def _tagged(self, text: str, runs: Runs, starts: Any, stops: Any) -> list[tuple[int, int]]:
+    def _tagged(self, text: str, runs: Runs, judged: Any, starts: Any, stops: Any, kind: int) -> Any:
         """What the tagger finds beside spans; a single word that the judge has looked at stays what it said."""
         from envclone.masking.tagger import beside, tagged
 
-        judged = self.lexicon.words
-        found = [
-            (first, last)
-            for first, last in tagged(text, runs)
-            if first < last or judged.get(runs.words[first], WordType.TOKEN) is WordType.TOKEN
-        ]
-        return beside(starts, stops, found, runs)
+        found = tagged(text, runs)
+        if judged is None:
+            known = self.lexicon.words
+            judged = np.zeros(len(runs.words), np.bool_)
+            for first in found[found[:, 0] == found[:, 1], 0].tolist():
+                judged[first] = known.get(runs.words[first], WordType.TOKEN) is not WordType.TOKEN
+        return beside(starts, stops, found, judged, runs, kind)
 
     def _uuids(self, text: str, starts: Sequence[int] | None) -> Iterator[Span]:
         """The UUIDs of masked keys; of no kind are those that nobody knows, whose digits and letters mean nobody."""

@@ -38,56 +38,43 @@ class Told(NamedTuple):
     endings: Mapping[str, int]
 
 
-def tagged(text: str, runs: Runs) -> Sequence[tuple[int, int]]:
-    """The persons in texts with NUL between them that the tagger sees: the numbers of their first and last words."""
+def tagged(text: str, runs: Runs) -> Any:
+    """The persons in texts with NUL between them that the tagger sees: rows of their first and last words, in order."""
     what, shape, gap = seen(text, runs)
     if not len(what):
-        return []
+        return np.zeros((0, 2), np.int32)
     out = np.zeros((len(what) + 1, 2), np.int32)
     room, best = np.zeros(kernels.ROOM, np.int32), np.zeros((2, _MOST_WORDS), np.int32)
-    count = kernels.names(what, shape, gap, weights(), room, best, out)
-    return [(first, last) for first, last in out[:count].tolist()[::-1]]
+    found = out[: int(kernels.names(what, shape, gap, weights(), room, best, out))]
+    return found[np.argsort(found[:, 0], kind="stable")]
 
 
-def beside(starts: Any, stops: Any, found: Sequence[tuple[int, int]], runs: Runs) -> list[tuple[int, int]]:
-    """Where the tagger's persons, given as first and last words, stand beside spans, which are sorted by their starts:
-    a word in which something is known keeps what is known."""
-    if not found:
-        return []
-    firsts, lasts = np.array(found, np.int64).T
-    words = np.concatenate([np.arange(first, last + 1) for first, last in found])
-    begins, ends = np.asarray(runs.starts, np.int64)[words], np.asarray(runs.ends, np.int64)[words]
-    furthest = np.maximum.accumulate(np.concatenate((np.zeros(1, np.int64), stops)))
-    held = furthest[np.searchsorted(starts, ends)] > begins
-    out: list[tuple[int, int]] = []
-    at = 0
-    for size in (lasts - firsts + 1).tolist():
-        begin = -1
-        for i in range(at, at + size):
-            if held[i]:
-                begin = -1
-            elif begin < 0:
-                begin = int(begins[i])
-                out.append((begin, int(ends[i])))
-            else:
-                out[-1] = (begin, int(ends[i]))
-        at += size
-    return out
+def beside(starts: Any, stops: Any, found: Any, others: Any, runs: Runs, kind: int) -> Any:
+    """Where the tagger's persons stand beside spans, which are sorted by their starts: a word in which something is
+    known keeps what is known. `others` tells of each word whether alone it is none of the tagger's.
+
+    Rows of where each begins, minus where it ends, and the number of their kind.
+    """
+    out = np.zeros((int((found[:, 1] - found[:, 0] + 1).sum()), 3), np.int64)
+    places = np.asarray(runs.starts, np.int32), np.asarray(runs.ends, np.int32)
+    return out[: int(kernels.spread(found, others, *places, starts, stops, kind, out))]
 
 
 def seen(text: str, runs: Runs) -> tuple[Any, Any, Any]:
-    """What each word is, its shape, and what stands behind it (and in front of the first, as the last)."""
+    """What each word is that is or stands near a name that may be, the shape of each, and what stands behind it (and
+    in front of the first, as the last)."""
     starts, ends = np.asarray(runs.starts, np.int32), np.asarray(runs.ends, np.int32)
     count = len(starts)
     what, shape, gap = np.zeros(count, np.int32), np.zeros(count, np.uint8), np.zeros(count + 1, np.uint8)
     codes = codes_of(text)
     classes, fold = _tables()
+    kernels.shapes(codes, starts, ends, classes, shape, gap)
     if available():
-        kernels.look_up(codes, starts, ends, fold, *_table(), what)
+        kernels.look_up(codes, starts, ends, fold, *_table(), shape, what)
     else:
         known = told()
         what[:] = [_of(word, known) for word in runs.words]
-    kernels.shapes(codes, starts, ends, classes, what, shape, gap)
+    kernels.stops(starts, ends, what, gap)
     return what, shape, gap
 
 

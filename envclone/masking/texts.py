@@ -40,6 +40,7 @@ class Look(NamedTuple):
     cues: Sequence[int]
     parted: Sequence[int]
     places: Places
+    judged: Any
     far: bool
 
     def spans(self) -> list[Span]:
@@ -112,6 +113,7 @@ class Looker:
                 by_kind[kernels.EMAIL],
                 [begin for begin, _ in by_kind[kernels.AT]],
             ),
+            told & kernels.KNOWN > 1,
             bool(found.counts[2]),
         )
 

@@ -31,6 +31,8 @@ __all__ = [
     "may",
     "names",
     "shapes",
+    "spread",
+    "stops",
     "warm",
 ]
 
@@ -56,6 +58,8 @@ _ENDS = (46, 33, 63)
 _LONGEST_ENDING = 6
 MOST = 4
 """Words of one name."""
+_NEAR = 3
+"""Words behind one that can be part of a name that can be asked for: particles, and what follows."""
 _LONGEST = 24
 """Words of one run that are looked at together."""
 
@@ -98,20 +102,34 @@ def enter(given: Any, whats: Any, numbers: Any, tolds: Any) -> Any:
 
 
 @lean
-def look_up(codes: Any, starts: Any, ends: Any, fold: Any, numbers: Any, tolds: Any, what: Any) -> Any:
-    """What each word is, by its number or by the number of its last letters."""
-    for i in range(min(starts.shape[0], ends.shape[0], what.shape[0])):
-        start, end = max(0, starts[i]), min(codes.shape[0], ends[i])
-        at = _entry(mixed(folded(BASIS, codes, start, end, fold)), numbers)
-        what[i] = tolds[at] if at >= 0 else UNKNOWN
-        size = min(_LONGEST_ENDING, end - start - 1)
-        while at < 0 and size > 1:
-            # an ending has a number of its own: that of its letters behind a blank
-            ending = (BASIS ^ np.uint64(_BLANK)) * np.uint64(0x100000001B3)
-            at = _entry(mixed(folded(ending, codes, end - size, end, fold)), numbers)
-            if at >= 0:
-                what[i] = UNKNOWN | tolds[at]
-            size -= 1
+def _told(codes: Any, start: Any, end: Any, fold: Any, numbers: Any, tolds: Any) -> Any:
+    """What a word is, by its number or by the number of its last letters."""
+    at = _entry(mixed(folded(BASIS, codes, start, end, fold)), numbers)
+    if at >= 0:
+        return np.int64(tolds[at])
+    size = min(_LONGEST_ENDING, end - start - 1)
+    while size > 1:
+        # an ending has a number of its own: that of its letters behind a blank
+        ending = (BASIS ^ np.uint64(_BLANK)) * np.uint64(0x100000001B3)
+        at = _entry(mixed(folded(ending, codes, end - size, end, fold)), numbers)
+        if at >= 0:
+            return UNKNOWN | np.int64(tolds[at])
+        size -= 1
+    return np.int64(UNKNOWN)
+
+
+@lean
+def look_up(codes: Any, starts: Any, ends: Any, fold: Any, numbers: Any, tolds: Any, shape: Any, what: Any) -> Any:
+    """What those words are that can be part of a name, or stand near one that can: nothing asks for the others."""
+    count = min(starts.shape[0], ends.shape[0], shape.shape[0], what.shape[0])
+    done = 0
+    for i in range(count):
+        if shape[i] & (_CAPITAL | _PLAIN):
+            done = max(done, i - 1)
+            while done < min(count, i + _NEAR + 1):
+                start, end = max(0, np.int64(starts[done])), min(codes.shape[0], np.int64(ends[done]))
+                what[done] = _told(codes, start, end, fold, numbers, tolds)
+                done += 1
     return 0
 
 
@@ -150,42 +168,67 @@ def _gap(codes: Any, start: Any, end: Any) -> Any:
 
 
 @lean
-def shapes(codes: Any, starts: Any, ends: Any, classes: Any, what: Any, shape: Any, gap: Any) -> Any:
+def shapes(codes: Any, starts: Any, ends: Any, classes: Any, shape: Any, gap: Any) -> Any:
     """The shape of each word, and what stands behind it; `gap[-1]`, one more than words, is what stands in front."""
-    count = min(starts.shape[0], ends.shape[0], what.shape[0], shape.shape[0], gap.shape[0] - 1)
+    count = min(starts.shape[0], ends.shape[0], shape.shape[0], gap.shape[0] - 1)
     begin = 0
-    capitals = smalls = 0
+    capitals = smalls = False
     gap[count] = _TEXT
     for i in range(count):
-        upper = lower = 0
-        for j in range(starts[i], ends[i]):
-            kind = np.int64(classes[codes[j]])
-            if kind & UPPER:
-                upper += 1
-            elif kind & LOWER:
-                lower += 1
-        first = np.int64(classes[codes[starts[i]]])
-        told = 0
-        if first & UPPER:
-            told |= _CAPITAL
-        size = ends[i] - starts[i]
-        if upper > 1 and lower == 0:
-            told |= _CAPITALS
-        if size == 1 or size > _LONGEST or upper + lower == 0:
-            told |= _SINGLE
-        capitals += upper
-        smalls += lower
-        shape[i] = told
-        following = _TEXT if i + 1 >= count else _gap(codes, ends[i], starts[i + 1])
-        if following == _DOT and not (size == 1 or (what[i] >> _CLASS_BITS) & _CLASS == TITLE):
-            following = _STOP
+        start, end = np.int64(starts[i]), np.int64(ends[i])
+        size = end - start
+        told = np.int64(classes[codes[start]])
+        if told & LOWER:
+            shape[i] = _SINGLE if size == 1 or size > _LONGEST else 0
+            smalls = True
+            for j in range(start + 1, end if not capitals else start):
+                capitals |= np.int64(classes[codes[j]]) & UPPER != 0
+        else:
+            shape[i] = _shape_of(codes, start, end, classes)
+            capitals |= told & UPPER != 0
+            for j in range(start + 1, end if not (capitals and smalls) else start):
+                capitals |= np.int64(classes[codes[j]]) & UPPER != 0
+                smalls |= np.int64(classes[codes[j]]) & LOWER != 0
+        following: Any = _TEXT
+        if i + 1 < count:
+            begins = np.int64(starts[i + 1])
+            blank = begins - end == 1 and np.int64(codes[end]) == _BLANK
+            following = _SPACE if blank else _gap(codes, end, begins)
         gap[i] = following
         if following == _TEXT:
-            if capitals == 0 or (smalls == 0 and i > begin + 1):
+            if not capitals or (not smalls and i > begin + 1):
                 for j in range(begin, i + 1):
                     shape[j] |= _PLAIN
             begin = i + 1
-            capitals = smalls = 0
+            capitals = smalls = False
+    return 0
+
+
+@lean
+def _shape_of(codes: Any, start: Any, end: Any, classes: Any) -> Any:
+    """The shape of a word that begins with no small letter."""
+    upper, lower = 0, False
+    for j in range(start, end):
+        kind = np.int64(classes[codes[j]])
+        if kind & UPPER:
+            upper += 1
+        elif kind & LOWER:
+            lower = True
+            break
+    told = _CAPITAL if np.int64(classes[codes[start]]) & UPPER else 0
+    if upper > 1 and not lower:
+        told |= _CAPITALS
+    if end - start == 1 or end - start > _LONGEST or (upper == 0 and not lower):
+        told |= _SINGLE
+    return told
+
+
+@lean
+def stops(starts: Any, ends: Any, what: Any, gap: Any) -> Any:
+    """Make of each dot the end of a sentence that stands behind neither an initial nor a title."""
+    for i in range(min(starts.shape[0], ends.shape[0], what.shape[0], gap.shape[0])):
+        if gap[i] == _DOT and not (ends[i] - starts[i] == 1 or _class(what[i]) == TITLE):
+            gap[i] = _STOP
     return 0
 
 
@@ -407,6 +450,38 @@ def _best_of(
     return found
 
 
+@lean
+def spread(found: Any, others: Any, starts: Any, ends: Any, firsts: Any, lasts: Any, kind: Any, out: Any) -> Any:
+    """What persons, rows of first and last words in order, leave of them beside spans, which are sorted by where they
+    begin: rows of (begin, minus the end, kind); returns how many.
+
+    A word that overlaps a span stays out, and a single one of `others`, which somebody else has judged.
+    """
+    count = at = 0
+    furthest = np.int64(0)
+    for i in range(found.shape[0]):
+        first, last = np.int64(found[i, 0]), np.int64(found[i, 1])
+        if first < 0 or last >= min(starts.shape[0], ends.shape[0], others.shape[0]):
+            return -1
+        if first == last and others[first]:
+            continue
+        open_ = False
+        for word in range(first, last + 1):
+            begin, end = np.int64(starts[word]), np.int64(ends[word])
+            while at < min(firsts.shape[0], lasts.shape[0]) and firsts[at] < end:
+                furthest = max(furthest, np.int64(lasts[at]))
+                at += 1
+            if furthest > begin:
+                open_ = False
+            elif open_:
+                out[count - 1, 1] = -end
+            elif count < out.shape[0]:
+                out[count, 0], out[count, 1], out[count, 2] = begin, -end, kind
+                count += 1
+                open_ = True
+    return count
+
+
 def warm() -> None:
     """Run every kernel of this room once."""
     numbers, tolds = np.zeros(8, np.uint64), np.zeros(8, np.int32)
@@ -416,6 +491,9 @@ def warm() -> None:
     weights, room = np.ones(FEATURES, np.int32), np.zeros(ROOM, np.int32)
     enter(numbers[:1] + np.uint64(1), tolds[:1], numbers, tolds)
     for codes in (np.frombuffer(b"ab", np.uint8), np.frombuffer(b"a\0\0\0b\0\0\0", np.uint32)):
-        look_up(codes, places, places + np.int32(1), fold, numbers, tolds, what)
-        shapes(codes, places, places + np.int32(1), classes, what, shape, gap)
+        shapes(codes, places, places + np.int32(1), classes, shape, gap)
+        look_up(codes, places, places + np.int32(1), fold, numbers, tolds, shape, what)
+    stops(places, places, what, gap)
+    spans = np.zeros((1, 3), np.int64)
+    spread(spans[:, :2].astype(np.int32), shape > 9, places, places, spans[:, 0].copy(), spans[:, 0].copy(), 0, spans)
     names(what, shape, gap, weights, room, np.zeros((2, _LONGEST + 1), np.int32), np.zeros((2, 2), np.int32))
