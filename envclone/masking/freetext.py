@@ -21,7 +21,6 @@ from envclone.masking import longtexts
 from envclone.masking.corpus import Corpus
 from envclone.masking.decoders import Edit, View, views
 from envclone.masking.edits import apart, applied
-from envclone.masking.escapes import codes_of
 from envclone.masking.finder import Finder
 from envclone.masking.makers import Makers
 from envclone.masking.nobody import Nobody, NobodyMask
@@ -114,7 +113,7 @@ class FreeText:
     def _part(self, data: bytes, count: int) -> bytes:
         """Some texts with a zero between two; those that have other readings go the way of texts."""
         text = data.decode("utf-8", "surrogatepass")
-        told = [True] * count if len(text) > longtexts.LONG else marked(codes_of(text), count)
+        told = [True] * count if len(text) > longtexts.LONG else marked(np.frombuffer(data, np.uint8), count)
         if not any(told):
             return self._plain_part(data, text)
         texts = text.split(_SEPARATOR)

@@ -12,11 +12,11 @@ from envclone.compiled import available
 from envclone.masking.decoders import views
 from envclone.masking.escapes import codes_of, firsts
 
-__all__ = ["spelled"]
+__all__ = ["marked", "marks", "spelled"]
 
 _SEPARATOR = "\x00"
 _DASHES = (*range(0x2010, 0x2016), 0x2212)
-_ASKED = "%=?&'<][({*~@\n" + "".join(map(chr, _DASHES))
+_ASKED = "%=?&'<][({*~@\n\\`"
 """Signs that only what follows makes a spelling."""
 
 
@@ -30,13 +30,17 @@ def spelled(texts: Sequence[str]) -> list[bool]:
 
 
 def marked(codes: Any, count: int) -> list[bool]:
-    """The same of the code points of so many texts with NUL between them; only where loops are compiled."""
+    """The same of so many texts with NUL between them, as code points or as bytes; only where loops are compiled."""
+    return [mark != 0 for mark in marks(codes, count).tolist()]
+
+
+def marks(codes: Any, count: int) -> Any:
+    """What may be spelled in each of them (uint8), as `kernels.spelled` says it."""
     from envclone.masking.kernels import spelled as kernels
 
-    found = np.zeros(count, np.bool_)
+    found = np.zeros(count, np.uint8)
     kernels.mark(codes, _classes(), found)
-    told: list[bool] = found.tolist()
-    return told
+    return found
 
 
 @cache
@@ -53,6 +57,7 @@ def _classes() -> Any:
         (" ", kernels.SPACE),
         ("\0", kernels.END),
         (_ASKED, kernels.SIGN),
+        ("".join(map(chr, _DASHES)), kernels.DASH),
     ):
         classes[[ord(char) for char in characters]] = kind
     return classes

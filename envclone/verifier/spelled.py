@@ -17,7 +17,8 @@ import numpy as np
 from envclone.compiled import available, frozen
 from envclone.masking.blocks import blocks
 from envclone.masking.decoders import DEPTH, View, views
-from envclone.masking.escapes import firsts, pieces, spelled_parts
+from envclone.masking.escapes import pieces, spelled_parts
+from envclone.masking.spelled import marks
 from envclone.packed import TextBlock
 
 __all__ = ["Readings", "readings", "said"]
@@ -39,6 +40,10 @@ class Readings:
     def __getitem__(self, number: int) -> str:
         part: bytes = self.data[self.starts[number] : self.ends[number]].tobytes()
         return part.decode("utf-8", "replace")
+
+    def chosen(self, numbers: Any) -> Readings:
+        """Some of them, where they lie."""
+        return Readings(self.data, self.starts[numbers], self.ends[numbers], self.owners[numbers])
 
     def joined(self) -> str:
         """All of them, a zero between two."""
@@ -109,14 +114,13 @@ def _between(data: Any) -> tuple[Any, Any]:
 
 def _once(level: Readings) -> Iterator[Readings]:
     """Every way to read some texts, or parts of them, in one step."""
-    from envclone.verifier import unpacking
+    from envclone.masking.kernels.spelled import BLOCKS, RUN, SPELLED
 
-    marks = np.zeros(len(level), np.uint8)
-    unpacking.sift(frozen(level.data), level.starts, level.ends, firsts(), marks)
-    yield from _unpacked(level, raw=False)
-    spelled = np.flatnonzero(marks & unpacking.SPELLED)
+    told = marks(frozen(level.data), len(level))
+    yield from _unpacked(level.chosen(np.flatnonzero(told & (RUN | BLOCKS))), raw=False)
+    spelled = np.flatnonzero(told & SPELLED)
     found = [(int(level.owners[spelled[i]]), text) for i, text in _read([level[i] for i in spelled.tolist()])]
-    for i in np.flatnonzero(marks & unpacking.BLOCKS).tolist():
+    for i in np.flatnonzero(told & BLOCKS).tolist():
         text = level[i]
         found += [(int(level.owners[i]), View(text, None, block).text) for block in blocks(text)]
     found = [(owner, text) for owner, text in dict.fromkeys(found) if text]
@@ -142,6 +146,8 @@ def _unpacked(packed: Readings, *, raw: bool) -> Iterator[Readings]:
     """The texts in bytes, or in the blocks of texts."""
     from envclone.verifier import unpacking
 
+    if not len(packed):
+        return
     longest = int((packed.ends - packed.starts).max())
     rooms = np.empty((3, longest), np.uint8)
     out, cuts, state = _buffer(), np.empty((_CUTS, 3), np.int64), np.zeros(2, np.int64)

@@ -1,5 +1,4 @@
-"""Texts inside bytes, and bytes inside texts, compiled: what base64, hexadecimal and base32 hold, and where a text may
-be spelled otherwise than it is written.
+"""Texts inside bytes, and bytes inside texts, compiled: what base64, hexadecimal and base32 hold.
 
 A sieve for `masking.decoders`: it lets through too much rather than too little. Every offset is checked before it is
 read: the bytes are whatever production holds.
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
+from envclone.masking.kernels.spelled import STEPS, TEXT_KINDS
 from envclone.verifier.noise import (
     BASE32,
     HEXADECIMAL,
@@ -26,12 +26,9 @@ from envclone.verifier.noise import (
     twos,
 )
 
-__all__ = ["BLOCKS", "SPELLED", "sift", "unpack", "warm"]
+__all__ = ["unpack", "warm"]
 
-SPELLED, BLOCKS = 1, 2
-"""Marks of a value: a sign of a spelling may stand in it; a block of a rare form (pairs, lists, short words)."""
-
-_STRETCH, _SHORTEST, _PAIRS, _LISTED = 8, 16, 7, 8
+_STRETCH, _SHORTEST = 8, 16
 _NONE = 255
 _64 = np.full(256, _NONE, np.uint8)
 for _i, _c in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):
@@ -46,33 +43,9 @@ for _i, _c in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"):
     _32[_c] = _i
 _TEXT = np.zeros(256, np.bool_)
 _TEXT[[9, 10, 13, *range(0x20, 0x7F)]] = True
-_ASCII, _TAIL = 1, 2
-_KIND = np.zeros(256, np.uint8)
-"""What a byte is in UTF-8: text by itself, a tail, or the first of a character with one, two or three tails."""
-_KIND[_TEXT] = _ASCII
-_KIND[0x80:0xC0], _KIND[0xC2:0xE0], _KIND[0xE0:0xF0], _KIND[0xF0:0xF5] = 2, 3, 4, 5
-_STEPS = np.zeros((4, 6), np.uint8)
-"""By tails that are wanted and the kind of a byte: tails wanted next, 4 when a text goes on, 8 when one is there."""
-for _state in range(4):
-    for _kind in range(6):
-        if _state and _kind == _TAIL:
-            _STEPS[_state, _kind] = _state - 1 | 12
-        elif _kind and _kind != _TAIL:
-            _STEPS[_state, _kind] = max(0, _kind - _TAIL) | (8 if _state else 12)
 _TELLS = np.zeros(256, np.bool_)
 """Digits of base64 that words in small letters do not have."""
 _TELLS[[*b"ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"]] = True
-_AFTER = np.zeros(256, np.bool_)
-"""What makes a backslash before it a sign."""
-_AFTER[[*b"uUx+0123\"'/\\bfnrt@.-"]] = True
-_OPENING = np.zeros(256, np.bool_)
-_OPENING[[*b"[({<"]] = True
-_NAMES = np.zeros(256, np.bool_)
-"""What a word of `[at]`, `(dot)`, `[/url]` begins with, behind its bracket."""
-_NAMES[[*b"aAdDpP@.biusqce/", 0xC3]] = True
-_LOOKED_AT = np.zeros(256, np.bool_)
-"""Bytes at which something may begin."""
-_LOOKED_AT[[*b" %=?&\\']~*`@\n[({<:-x", *range(0x80, 256)]] = True
 
 
 @lean
@@ -125,7 +98,7 @@ def _texts(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, coun
     """Append the texts of eight bytes and more among bytes each of which can follow the one before it in a text."""
     run = state = np.int64(0)
     for at in range(begin, end):
-        step = _STEPS[state, _KIND[data[at]]]
+        step = STEPS[state, TEXT_KINDS[data[at]]]
         state = np.int64(step & 3)
         run = run * np.int64(step >> 2 & 1) + np.int64(step >> 3)
         if run == _STRETCH:
@@ -295,107 +268,10 @@ def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, rooms: Any, 
     return starts.shape[0]
 
 
-@lean
-def _spoken(data: Any, at: Any, end: Any) -> Any:
-    """Whether ` at ` or ` dot ` stands at a blank, and a host behind it."""
-    if at + 4 >= end:
-        return False
-    a, b, c = data[at + 1] | 0x20, data[at + 2] | 0x20, data[at + 3] | 0x20
-    if (a == 0x64 and b == 0x6F and c == 0x74 and data[at + 4] == 0x20) or (a == 0x70 and b == 0x75 and c == 0x6E):
-        return True
-    if a != 0x61 or b != 0x74 or data[at + 3] != 0x20:
-        return False
-    k = at + 4
-    dotted = False
-    while k < end and (data[k] >= 0x80 or _64[data[k]] < 62 or data[k] in (0x2D, 0x2E, 0x5F)):
-        dotted |= data[k] == 0x2E
-        k += 1
-    return (
-        dotted
-        or (k < end and data[k] in (0x5B, 0x28))
-        or (k + 1 < end and data[k + 1] | 0x20 in (0x64, 0x70, 0x5B, 0x28))
-    )
-
-
-@lean
-def _sign(data: Any, at: Any, end: Any, firsts: Any) -> Any:
-    """Whether a spelling may begin at a place; `firsts` tells of each code point whether one can begin with it."""
-    byte = data[at]
-    behind = data[at + 1] if at + 1 < end else np.uint8(0)
-    if byte >= 0x80:
-        width = _width(data, at, end)
-        if width == 0:
-            return False
-        code = np.int64(byte) & (0x7F >> width)
-        for k in range(1, width):
-            code = code << 6 | (np.int64(data[at + k]) & 0x3F)
-        return code < firsts.shape[0] and firsts[code]
-    if byte == 0x20:
-        return _spoken(data, at, end)
-    if byte == 0x25 or byte == 0x3D:  # % =
-        if byte == 0x3D and behind in (10, 13, 0x3F):
-            return True
-        return at + 2 < end and _16[behind] != _NONE and _16[data[at + 2]] != _NONE
-    if byte == 0x3F:
-        return behind == 0x3D
-    if byte == 0x26:
-        return behind == 0x23 or (_64[behind] < 52)
-    if byte == 0x5C:
-        return _AFTER[behind]
-    if byte == 0x27 or byte == 0x5D or byte == 0x7E:  # '' ]] ~~
-        return behind == byte
-    if byte == 0x2A:  # *
-        return behind == byte or behind >= 0x80 or _64[behind] < 62 or behind == 0x5F
-    if byte == 0x60:
-        return True
-    if byte == 0x40:
-        return behind == 0x20
-    if byte == 10:
-        return behind in (0x3E, 0x7C)
-    if _OPENING[byte]:
-        if byte == 0x3C and (behind in (0x21, 0x2F) or (behind < 0x80 and _64[behind] < 52)):
-            return True
-        if behind == 0x20 and at + 2 < end:
-            behind = data[at + 2]
-        return _NAMES[behind]
-    return False
-
-
-@lean
-def sift(data: Any, starts: Any, ends: Any, firsts: Any, marks: Any) -> Any:
-    """Mark the values in which something may be spelled (SPELLED), and those with a rare form of block (BLOCKS)."""
-    for i in range(min(starts.shape[0], ends.shape[0], marks.shape[0])):
-        begin, end = max(0, starts[i]), min(ends[i], data.shape[0])
-        mark = paired = listed = 0
-        last: Any = np.int64(-9)
-        for at in range(begin, end):
-            byte = data[at]
-            if not _LOOKED_AT[byte]:
-                continue
-            if not mark & SPELLED and _sign(data, at, end, firsts):
-                mark |= SPELLED
-            if byte == 0x3D and at + 1 < end and data[at + 1] == 0x3F:
-                mark |= BLOCKS
-            elif byte in (0x3A, 0x2D, 0x20):
-                if at - begin >= 2 and at + 2 < end and _16[data[at + 1]] < 16 and _16[data[at + 2]] < 16:
-                    paired = paired + 1 if at - last == 3 else 1
-                    last = at
-                    if paired >= _PAIRS - 1:
-                        mark |= BLOCKS
-            elif byte == 0x78 and at > begin and data[at - 1] == 0x30:
-                listed += 1
-                if listed >= _LISTED:
-                    mark |= BLOCKS
-        marks[i] = mark
-    return 0
-
-
 def warm() -> None:
     """Run every kernel of this room once."""
     data = np.frombuffer(b"SmFuZSBEb2UgSmFuZSBEb2U= & %40 6a616e65406a616e", np.uint8)
     starts, ends = np.array([0, 28], np.int64), np.array([24, 47], np.int64)
     rooms, out, cuts = np.zeros((3, 64), np.uint8), np.zeros(512, np.uint8), np.zeros((8, 3), np.int64)
-    firsts = np.zeros(128, np.bool_)
-    sift(data, starts, ends, firsts, np.zeros(2, np.uint8))
     for raw in (False, True):
         unpack(data, starts, ends, 0, raw, rooms, out, cuts, np.zeros(2, np.int64))

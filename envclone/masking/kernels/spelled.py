@@ -1,6 +1,7 @@
 """Which of many texts may say something in another spelling: one pass over their characters, NUL between two texts.
 
-It lets through too many rather than too few: a text that it excuses has no view in `decoders`.
+It lets through too many rather than too few: a text that it excuses has no view in `decoders`. Texts are bytes of UTF-8
+or code points of 32 bits; places count what they are given in.
 """
 
 from __future__ import annotations
@@ -11,23 +12,51 @@ import numpy as np
 
 from envclone.compiled import lean
 
-__all__ = ["BLOCK", "CAPITAL", "DIGIT", "END", "LETTER", "OTHER", "SIGN", "SPACE", "TOLD", "mark", "warm"]
+__all__ = ["BLOCK", "BLOCKS", "CAPITAL", "DASH", "DIGIT", "END", "LETTER", "OTHER", "RUN", "SIGN", "SPACE", "SPELLED"]
+__all__ += ["STEPS", "TEXT_KINDS", "TOLD", "mark", "warm"]
 
-OTHER, LETTER, CAPITAL, DIGIT, BLOCK, SPACE, END, SIGN, TOLD = 0, 1, 2, 3, 4, 5, 6, 7, 8
-"""Classes of characters: digits of a block from LETTER to BLOCK; SIGN may begin a spelling, TOLD always may."""
+OTHER, LETTER, CAPITAL, DIGIT, BLOCK, SPACE, END, SIGN, DASH, TOLD = 0, 1, 2, 4, 8, 16, 32, 48, 64, 80
+"""Classes of characters: digits of a block are LETTER, CAPITAL, DIGIT and BLOCK, one bit each; SIGN may begin a
+spelling, TOLD always may, DASH before a digit."""
+_OF_BLOCK = LETTER | CAPITAL | DIGIT | BLOCK
+SPELLED, BLOCKS, RUN = 1, 2, 4
+"""What is told of a text: signs of a spelling may stand in it; a block of a rare form (pairs, lists, encoded words); a
+run of digits that can be a block."""
 
-_SHORTEST, _PAIRS, _PAIR = 16, 6, 3
-_FAR = -10
+_SHORTEST, _PAIRS, _LISTED, _STRETCH, _ZEROS = 16, 6, 8, 8, 4
+_LONGEST = 96
+"""Digits of a run up to which it can be words, and what it holds is looked at here."""
+_NONE = -9
 _LF, _CR, _NUL = 10, 13, 0
 _ZERO, _X = ord("0"), ord("x")
-_PERCENT, _EQUALS, _QUESTION, _AND, _QUOTE, _LESS, _CLOSE, _OPEN = map(ord, "%=?&'<][")
+_PERCENT, _EQUALS, _QUESTION, _AND, _QUOTE, _LESS, _CLOSE, _OPEN, _BACK, _TICK = map(ord, "%=?&'<][\\`")
 _ROUND, _CURLY, _STAR, _TILDE, _AT, _DOT, _BLANK, _SLASH, _EXCLAMATION, _HASH, _MORE, _BAR, _UNDER, _MINUS = map(
     ord, "({*~@. /!#>|_-"
 )
+_COLON, _PLUS = ord(":"), ord("+")
 _A, _T, _D, _O, _P, _U, _N, _K = map(ord, "atdopunk")
-_UMLAUT = 0xE4
+_UMLAUT, _FIRST_OF_UMLAUT = 0xE4, 0xC3
 _CASE, _ASCII = 32, 128
 _PUNKT = 7
+_WIDE = 4
+_AFTER = np.zeros(_ASCII, np.bool_)
+"""What makes a backslash before it a sign."""
+_AFTER[[*b"uUx+0123\"'/\\bfnrt@.-"]] = True
+_NAMES = np.zeros(_ASCII, np.bool_)
+"""What a word in square brackets begins with."""
+_NAMES[[*b"biuscqe/"]] = True
+TEXT_KINDS = np.zeros(256, np.uint8)
+"""What a byte is in UTF-8: text by itself, a tail, or the first of a character with one, two or three tails."""
+TEXT_KINDS[[9, 10, 13, *range(0x20, 0x7F)]] = 1
+TEXT_KINDS[0x80:0xC0], TEXT_KINDS[0xC2:0xE0], TEXT_KINDS[0xE0:0xF0], TEXT_KINDS[0xF0:0xF5] = 2, 3, 4, 5
+STEPS = np.zeros((4, 6), np.uint8)
+"""By tails that are wanted and the kind of a byte: tails wanted next, 4 when a text goes on, 8 when one is there."""
+for _state in range(4):
+    for _kind in range(6):
+        if _state and _kind == 2:
+            STEPS[_state, _kind] = _state - 1 | 12
+        elif _kind and _kind != 2:
+            STEPS[_state, _kind] = max(0, _kind - 2) | (8 if _state else 12)
 
 
 @lean
@@ -62,7 +91,7 @@ def _is_said(codes: Any, i: Any) -> Any:
     return (
         c in (_AT, _DOT)
         or (low == _A and behind == _T)
-        or c == _UMLAUT
+        or c in (_UMLAUT, _FIRST_OF_UMLAUT)
         or (low == _D and behind == _O)
         or (low == _P and behind in (_U, _O))
     )
@@ -85,33 +114,29 @@ def _is_address(codes: Any, i: Any) -> Any:
 def _begins(codes: Any, i: Any) -> Any:
     """Whether a spelling can begin at this sign."""
     c, after = np.int64(codes[i]), _at(codes, i + 1)
+    if c == _LF:
+        return after in (_MORE, _BAR)
     if c == _PERCENT:
-        return _is_hex(after)
+        return _is_hex(after) and _is_hex(_at(codes, i + 2))
     if c == _EQUALS:
-        return _is_hex(after) or after in (_LF, _CR, _QUESTION)
+        return after in (_LF, _CR, _QUESTION) or (_is_hex(after) and _is_hex(_at(codes, i + 2)))
     if c == _QUESTION:
         return after == _EQUALS
     if c == _AND:
         return after == _HASH or _is_letter(after)
-    if c == _QUOTE:
-        return after == _QUOTE
+    if c in (_QUOTE, _CLOSE, _TILDE):
+        return after == c
     if c == _LESS:
         return _is_letter(after) or after in (_SLASH, _EXCLAMATION) or _is_said(codes, i + 1)
-    if c == _CLOSE:
-        return after == _CLOSE
     if c == _OPEN:
-        return _is_letter(after) or after == _SLASH or _is_said(codes, i + 1)
+        return (after < _ASCII and _NAMES[after]) or _is_said(codes, i + 1)
     if c in (_ROUND, _CURLY):
         return _is_said(codes, i + 1)
     if c == _STAR:
         return after == _STAR or _is_word(after)
-    if c == _TILDE:
-        return after == _TILDE
-    if c == _AT:
-        return after == _BLANK
-    if c == _LF:
-        return after in (_MORE, _BAR)
-    return _ZERO <= after <= _ZERO + 9 or after >= _ASCII  # a dash
+    if c == _BACK:
+        return after < _ASCII and _AFTER[after]
+    return c == _TICK or (c == _AT and after == _BLANK)
 
 
 @lean
@@ -133,53 +158,171 @@ def _speaks(codes: Any, i: Any) -> Any:
 
 
 @lean
-def mark(codes: Any, classes: Any, found: Any) -> Any:
-    """Set `found` for each text in which something may be spelled; `classes` are by character."""
-    n, count, kinds = codes.shape[0], found.shape[0], classes.shape[0]
-    text = 0
-    run = hexes = 0
-    odd = False
-    last, pairs = _FAR, 0
-    for i in range(n + 1):
-        c = _at(codes, i)
-        kind = END if i == n else np.int64(classes[c]) if c < kinds else OTHER
-        if LETTER <= kind <= BLOCK:
-            odd |= kind == DIGIT or (kind == CAPITAL and run > 0)
-            run += 1
-            if _is_hex(c):
-                hexes += 1
-                odd |= hexes >= _SHORTEST
-                if c == _ZERO and _at(codes, i + 1) == _X and _is_hex(_at(codes, i + 2)) and text < count:
-                    found[text] = True
+def _leading(codes: Any, start: Any, stop: Any) -> Any:
+    """How many pairs of hexadecimal digits, a hyphen between two, part of a text begins with."""
+    count = 0
+    while start + 2 <= stop and _is_hex(codes[start]) and _is_hex(codes[start + 1]):
+        count += 1
+        start += 2
+        if start >= stop or codes[start] != _MINUS:
+            break
+        start += 1
+    return count
+
+
+@lean
+def _is_listed(codes: Any, start: Any, stop: Any) -> Any:
+    """How often `0x` stands in part of a text."""
+    count = 0
+    for i in range(start, stop - 1):
+        count += codes[i] == _ZERO and codes[i + 1] == _X
+    return count
+
+
+@lean
+def _value(c: Any) -> Any:
+    """What a digit of base64 stands for."""
+    if _is_letter(c):
+        return c - _A + 26 if c & _CASE else c - _A + _CASE
+    if c >= _ZERO and c <= _ZERO + 9:
+        return c - _ZERO + 52
+    return 62 if c in (_PLUS, _MINUS) else 63
+
+
+@lean
+def _decodes(codes: Any, start: Any, stop: Any) -> Any:
+    """Whether a run of digits can be a block with a text in it: as base64 at any beginning, hexadecimal or base32."""
+    sixteen = thirtytwo = 0
+    for i in range(start, stop):
+        c = np.int64(codes[i])
+        sixteen = sixteen + 1 if _is_hex(c) else 0
+        small = _is_letter(c) and c & _CASE
+        in_base32 = (_is_letter(c) and not small) or _ZERO + 2 <= c <= _ZERO + 7
+        thirtytwo = thirtytwo + 1 if in_base32 else 0
+        if sixteen >= _SHORTEST or thirtytwo >= _SHORTEST:
+            return True
+    for skip in range(4):
+        held = filled = run = state = zeros = np.int64(0)
+        for i in range(start + skip, stop):
+            held = (held << 6 | _value(np.int64(codes[i]))) & 0xFFFF
+            filled += 6
+            if filled < 8:
                 continue
-        elif run:
-            if run >= _SHORTEST and (odd or _at(codes, i - run - 1) == _LF or c in (_LF, _CR)) and text < count:
-                found[text] = True
-            run = 0
-            odd = False
-        hexes = 0
-        pairs = pairs + 1 if i - last == _PAIR else 0
-        last = i
-        if kind <= BLOCK:
-            if pairs >= _PAIRS and text < count:
-                found[text] = True
+            filled -= 8
+            byte = held >> filled & 0xFF
+            step = np.int64(STEPS[state, TEXT_KINDS[byte]])
+            state = step & 3
+            run = run * (step >> 2 & 1) + (step >> 3)
+            zeros += byte == 0
+            if run >= _STRETCH or zeros >= _ZEROS:
+                return True
+    return False
+
+
+@lean
+def _of_run(codes: Any, start: Any, stop: Any, seen: Any) -> Any:
+    """What a run of many digits of a block tells."""
+    if seen & BLOCK:
+        pairs, last = 0, _NONE
+        for i in range(start, stop):
+            if codes[i] == _MINUS:
+                pairs = pairs + 1 if i - last == 3 and _is_hex(codes[i - 1]) and _is_hex(codes[i - 2]) else 0
+                last = i
+                if pairs >= _PAIRS:
+                    return BLOCKS
+    if _at(codes, start - 1) == _LF or _at(codes, stop) in (_LF, _CR):
+        return RUN  # it can go on in another line
+    odd = seen & DIGIT != 0
+    for i in range(start + 1, stop if seen & CAPITAL else start):
+        odd |= np.int64(codes[i]) < _A and _is_letter(np.int64(codes[i]))
+    return RUN if odd and (stop - start > _LONGEST or _decodes(codes, start, stop)) else 0
+
+
+@lean
+def _decoded(codes: Any, i: Any) -> Any:
+    """The code point of a character of more bytes than one, and how many bytes it has; -1 and 1 when there is none."""
+    c = np.int64(codes[i])
+    width = 2 if c < 0xE0 else 3 if c < 0xF0 else 4
+    if c < 0xC2 or c > 0xF4 or i + width > codes.shape[0]:
+        return np.int64(-1), 1
+    c &= 0x7F >> width
+    for k in range(1, width):
+        c = c << 6 | (np.int64(codes[i + k]) & 0x3F)
+    return c, width
+
+
+@lean
+def mark(codes: Any, classes: Any, found: Any) -> Any:
+    """Say for each text in which something may be spelled what that is; `classes` are by code point.
+
+    A text that has nothing of that keeps what `found` says.
+    """
+    n, count, kinds = codes.shape[0], found.shape[0], classes.shape[0]
+    if kinds < _ASCII:
+        return 0
+    text = told = listed = chain = i = 0
+    chained = np.int64(_NONE)
+    while i <= n:
+        c = np.int64(codes[i]) if i < n else np.int64(_NUL)
+        width = 1
+        if c >= _ASCII and codes.itemsize < _WIDE:
+            c, width = _decoded(codes, i)
+        kind = np.int64(classes[c]) if 0 <= c < kinds else OTHER
+        if kind & _OF_BLOCK:
+            start, seen = i, kind
+            i += 1
+            while i < n and codes[i] < _ASCII and classes[codes[i]] & _OF_BLOCK:
+                seen |= np.int64(classes[codes[i]])
+                i += 1
+            size = i - start
+            if size == 2 or seen & BLOCK:
+                pairs = _leading(codes, start, i)
+                if start - chained == 1 and _at(codes, start - 1) in (_COLON, _BLANK):
+                    chain += pairs
+                else:
+                    chain = pairs
+                if chain >= _PAIRS:
+                    told |= BLOCKS
+                chained = np.int64(i)
+                if 3 * pairs - 1 != size:
+                    chain = 0
+                    while i - 3 * chain - 3 >= start and codes[i - 3 * chain - 3] == _MINUS:
+                        if not (_is_hex(codes[i - 3 * chain - 2]) and _is_hex(codes[i - 3 * chain - 1])):
+                            break
+                        chain += 1
+            if size >= 4 and seen & (LETTER | DIGIT) == LETTER | DIGIT:
+                listed += _is_listed(codes, start, i)
+                if listed >= _LISTED:
+                    told |= BLOCKS
+            if size >= _SHORTEST:
+                told |= _of_run(codes, start, i, seen)
             continue
-        if kind == END:
+        if kind == SPACE:
+            if not told & SPELLED and _speaks(codes, i):
+                told |= SPELLED
+        elif kind == SIGN:
+            if _begins(codes, i):
+                told |= SPELLED
+            if c == _EQUALS and _at(codes, i + 1) == _QUESTION:
+                told |= BLOCKS
+        elif kind == END:
+            if text < count and told:
+                found[text] = told
             text += 1
-            last, pairs = _FAR, 0
-            continue
-        if (
-            pairs >= _PAIRS
-            or kind == TOLD
-            or (kind == SIGN and _begins(codes, i))
-            or (kind == SPACE and _speaks(codes, i))
-        ) and text < count:
-            found[text] = True
+            told = listed = chain = 0
+            chained = np.int64(_NONE)
+        elif kind == TOLD:
+            told |= SPELLED
+        elif kind == DASH:
+            after = _at(codes, i + width)
+            if _ZERO <= after <= _ZERO + 9 or after >= _ASCII:
+                told |= SPELLED
+        i += width
     return 0
 
 
 def warm() -> None:
     """Run every kernel of this room once."""
-    classes, found = np.zeros(_ASCII, np.uint8), np.zeros(2, np.bool_)
+    classes, found = np.zeros(_ASCII, np.uint8), np.zeros(2, np.uint8)
     for codes in (np.frombuffer(b"a b", np.uint8), np.frombuffer(b"a\0\0\0b\0\0\0", np.uint32)):
         mark(codes, classes, found)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from envclone.compiled import frozen
 from envclone.masking.decoders import views
-from envclone.masking.escapes import firsts
+from envclone.masking.spelled import marks
 from envclone.verifier import spelled, unpacking
 from envclone.verifier.loose import LooseSearch, Texts, folded
 from envclone.verifier.originals import Originals
@@ -160,8 +160,8 @@ def test_no_loop_reads_or_writes_where_nothing_is(size: int) -> None:
         for _ in range(50):
             data = frozen(np.array(rng.choices([*alphabet], k=size), np.uint8))
             starts, ends = np.array([0, size // 2], np.int64), np.array([size // 2, size], np.int64)
-            marks, state = np.zeros(2, np.uint8), np.zeros(2, np.int64)
-            unpacking.sift(data, starts, ends, firsts(), marks)
+            state = np.zeros(2, np.int64)
+            marks(data, 2)
             for raw in (False, True):
                 rooms, out, cuts = np.zeros((3, size), np.uint8), np.zeros(40, np.uint8), np.zeros((2, 3), np.int64)
                 first = 0
