@@ -67,10 +67,10 @@ def phones_in(text: str, start: int, end: int, known: Container[str]) -> Iterato
 
 def _is_cued(text: str, start: int, end: int) -> bool:
     """Whether the words around a number say that it is one to be called."""
-    return (
-        _CUE_BEHIND.match(text, end) is not None
-        or _CUE_BEFORE.search(text[max(0, start - _AROUND) : start]) is not None
-    )
+    if _CUE_BEHIND.match(text, end) is not None:
+        return True
+    before = text[max(0, start - _AROUND) : start].rpartition("\0")[2]  # of this text, not of its neighbour in a batch
+    return _CUE_BEFORE.search(before) is not None
 
 
 def _alone(text: str, start: int, end: int) -> bool:

@@ -185,6 +185,11 @@ def test_several_identities_in_one_text() -> None:
     )
 
 
+def test_the_words_of_one_text_do_not_tell_of_a_number_in_the_next() -> None:
+    texts = ["Please call", "7540218, sold 3 times"]
+    assert MASKS.text(texts) == [MASKS.text([text])[0] for text in texts] == texts
+
+
 def test_a_batch_is_masked_text_by_text() -> None:
     texts = ["Jane", "", "Doe", "a\x00Jane\x00", "Will Smith", "\ud800 Jane", "Mark", "Young " * 300_000]
     assert MASKS.text(texts) == [masked(text) for text in texts]

@@ -87,6 +87,17 @@ def test_labelled_sentences_are_mostly_excused() -> None:
     assert sum(spelled(sentences)) < len(sentences) / 20
 
 
+def test_a_long_compound_is_no_block() -> None:
+    texts = [
+        "by Guilbert-Descamps",
+        "Friedrich-Wilhelm",
+        "src/Customers/Invoices",
+        "at 2024-01-15T12:30 in XK-4711-Alpha",
+    ]
+    assert spelled(texts) == [False] * 4
+    assert spelled(["by " + b64("Zanna Quimbyha wrote")]) == [True]
+
+
 def test_prose_is_excused_and_a_bare_address_too() -> None:
     texts = [
         "Nothing here (really): 50 % of all rows, a\nline, and another-one. a@b",
