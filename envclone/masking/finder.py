@@ -77,6 +77,10 @@ class Finder:
         """What the compiled loop says of a text; None when only Python reads it right."""
         return self._looker.look(text)
 
+    def odd(self, texts: Sequence[str]) -> Sequence[int]:
+        """The numbers of the texts that only Python reads right; none of so few that the loop is not worth its way."""
+        return self._looker.odd(texts) if sum(map(len, texts)) >= _WORTH else ()
+
     def quick(self, text: str, look: Look) -> list[Span]:
         """The same, where a compiled loop looked."""
         return self._chosen(
