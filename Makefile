@@ -36,6 +36,7 @@ $(STAMP): pyproject.toml $(LOCK) .ci/system
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/$(PIP) --require-hashes --no-deps -r $(LOCK)
 	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
+	$(BIN)/python -m compileall -q envclone  # where no process may write these, each would compile all of it
 	$(BIN)/python -m envclone.compiled
 	@touch $@
 

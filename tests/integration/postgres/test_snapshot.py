@@ -34,7 +34,6 @@ def started(place: Path, snapshot: StoreSnapshot) -> server.Running:
     hand_over(place, service_account())
     engine = for_snapshot(snapshot)
     settings.write_configuration(place / "data", engine, snapshot.details["settings"], snapshot.details["overrides"])
-    assert server.recover_to_clean_stop(engine, place / "data", log=place / "log").state is control.State.SHUT_DOWN
     return server.start(engine, place / "data", socket_dir=server.socket_dir_for(place / "data"), log=place / "log")
 
 

@@ -87,11 +87,11 @@ def open_private(directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iter
     changes = settings.write_configuration(
         data, found, snapshot.details.get("settings", ()), snapshot.details.get("overrides")
     )
-    server.recover_to_clean_stop(found, data, log=log)
     private = PrivateServer(found, data, snapshot, log, logins.load(directory))
     stopped = server.Stopped(False)
     try:
-        private.start()
+        private.start()  # a base backup replays its log in this start
+        (data / "backup_label.old").unlink(missing_ok=True)
         taken, cleaned = private.take_rights(directory)
         session = PostgresSession(
             private.connect, snapshot.store, private.database, directory, changes, private.stopped, taken, cleaned

@@ -19,7 +19,7 @@ from envclone.cage import refused
 from envclone.errors import BusyError, ResourceError, UnreachableError, UnsafeError
 from envclone.interrupts import deferred
 from envclone.models import Account, Cage
-from envclone.stores.postgres.server import control, pinned, wire
+from envclone.stores.postgres.server import pinned, wire
 from envclone.stores.postgres.server.engine import Engine
 from envclone.stores.postgres.server.failures import explain, last_words
 
@@ -34,7 +34,6 @@ __all__ = [
     "free_port",
     "make_socket_directory",
     "ready",
-    "recover_to_clean_stop",
     "session",
     "socket_dir_for",
     "start",
@@ -198,25 +197,6 @@ def stop(
         f"the PostgreSQL server (process {running.pid}) on {data} does not stop",
         hint=f"look at what it waits for: ps -o pid,wchan,stat {running.pid}",
     )
-
-
-def recover_to_clean_stop(engine: Engine, data: Path, *, log: Path, timeout: float = 3600.0) -> control.Control:
-    """Let a base backup replay its log on a private first start, and stop cleanly; nothing to do after that.
-
-    The configuration must already be the clone's own (`settings.write_configuration`). Raises UnsafeError when the
-    files do not come to a clean stop, else as `start` does.
-    """
-    state = control.read(data)
-    if state.state is control.State.SHUT_DOWN and not (data / "backup_label").exists():
-        return state
-    quiet = {"autovacuum": "off", "max_wal_senders": "0", "max_logical_replication_workers": "0"}
-    start(engine, data, socket_dir=socket_dir_for(data), log=log, options=quiet, timeout=timeout)
-    stop(data)
-    (data / "backup_label.old").unlink(missing_ok=True)
-    state = control.read(data)
-    if state.state is not control.State.SHUT_DOWN:
-        raise UnsafeError(f"{data} did not come to a clean stop after recovery: '{state.state}'", hint=f"see {log}")
-    return state
 
 
 def socket_dir_for(data: Path) -> Path:
