@@ -32,6 +32,8 @@ CHANCE_OF_WORDS = 1e-6
 
 _MEANT = 4096
 """Rows whose subjects are kept to be mixed again."""
+_MANY = 30
+"""Different subjects among these from which on they tell how often chance names them."""
 NEAR = 64
 """Bytes between two weak identities that belong together."""
 BESIDE = 3
@@ -106,8 +108,8 @@ class Tally:
     seen: list[int] = field(default_factory=lambda: [0, 0])
     expected: list[float] = field(default_factory=lambda: [0.0, 0.0])
     rows: list[int] = field(default_factory=lambda: [0, 0])
-    words: Counter[int] = field(default_factory=Counter)
-    """In how many rows each everyday word that is a name too stands."""
+    names: Counter[int] = field(default_factory=Counter)
+    """In how many rows each weak identity stands."""
     meant: list[tuple[int, ...]] = field(default_factory=list)
     """The subjects of some rows of the field, whatever they hold."""
     example: tuple[int, str, str] | None = None
@@ -119,7 +121,7 @@ class Tally:
             self.seen[kind] += other.seen[kind]
             self.expected[kind] += other.expected[kind]
             self.rows[kind] += other.rows[kind]
-        self.words.update(other.words)
+        self.names.update(other.names)
         self.meant += other.meant[: _MEANT - len(self.meant)]
         self.example = self.example or other.example
 
@@ -131,8 +133,7 @@ class Tally:
             if not numbers:
                 continue
             self.rows[kind] += 1
-            if kind:
-                self.words.update(numbers.keys())
+            self.names.update(numbers.keys())
             mine = [hit for number, hit in numbers.items() if any(subjects.has(p, number) for p in persons)]
             self.seen[kind] += bool(mine)
             self.expected[kind] += min(1.0, sum(subjects.share(number, p) for number in numbers for p in persons))
@@ -144,16 +145,20 @@ class Tally:
         if len(self.meant) < _MEANT:
             self.meant.append(tuple(persons))
 
-    def _mixed(self, subjects: Subjects) -> float:
-        """How many rows would hold an everyday word that their own subject is called, were the subjects mixed again.
+    def _mixed(self, subjects: Subjects, kind: int) -> float:
+        """How many rows would hold what their own subject is called, were the subjects mixed again: of plain names (0)
+        or of everyday words (1).
 
-        A column whose rows nearly all mean the same person, such as an agent, has no other chance.
+        A column whose rows nearly all mean the same person, such as an agent, has no other chance; and the people that
+        rows mean can be called otherwise than all people are. Of plain names it tells only where many are meant: one
+        person's orders that repeat his name leak it.
         """
-        if not self.meant:
+        if not self.meant or (kind == 0 and len(set(self.meant)) < _MANY):
             return 0.0
         return sum(
             count * sum(any(subjects.has(p, number) for p in persons) for persons in self.meant) / len(self.meant)
-            for number, count in self.words.items()
+            for number, count in self.names.items()
+            if subjects.ambiguous(number) == kind
         )
 
     def leaks(self, subjects: Subjects) -> bool:
@@ -163,10 +168,11 @@ class Tally:
         name, hold their own subject's, twice as many as expected.
         """
         plain, words = self.seen
+        chance, of_words = (max(self.expected[kind], self._mixed(subjects, kind)) for kind in (0, 1))
         return (
-            (plain > 0 and tail(plain, self.expected[0]) < CHANCE)
-            or (plain >= 2 and 2 * plain >= self.rows[0] and plain >= 2 * self.expected[0])
-            or (words > 0 and tail(words, max(self.expected[1], self._mixed(subjects))) < CHANCE_OF_WORDS)
+            (plain > 0 and tail(plain, chance) < CHANCE)
+            or (plain >= 2 and 2 * plain >= self.rows[0] and plain >= 2 * chance)
+            or (words > 0 and tail(words, of_words) < CHANCE_OF_WORDS)
         )
 
 

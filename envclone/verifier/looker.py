@@ -280,7 +280,7 @@ class Looker:
             self._leak(address, hit, text, source, kind, what, rows, value, after)
 
     def _same_subject(self, address: str, hits: Mapping[int, list[Found]], rows: Rows) -> None:
-        if any(self._subjects.ambiguous(one.hit.original) for those in hits.values() for one in those):
+        if hits:
             tally = self._counted.setdefault((address, ""), Tally())
             for row in range(0, len(rows.places), max(1, len(rows.places) // _SAMPLED)):
                 tally.sample(self._people.of_row(self._store, rows, row))

@@ -8,6 +8,7 @@ count seen is held to a Poisson distribution of that mean.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -32,6 +33,8 @@ _KINDS = frozenset(("phone", "card", "national_id"))
 _FEWEST, _MOST = 7, 18
 _AROUND = 10_000
 _AT_ONCE = 1 << 18
+_EXPONENT = re.compile(r"[1-9](?:\.[0-9]+)?e\+([0-9]{1,3})")
+"""A number as the type float8 prints it from 10 ** 15 on."""
 _LENGTHS = np.array([10**digits for digits in range(_FEWEST - 1, _MOST + 1)], np.int64)
 
 
@@ -123,7 +126,7 @@ def _all(originals: Originals) -> Iterator[tuple[Any, Any]]:
 
 def _column(values: Sequence[Any]) -> tuple[Any, Any]:
     """The different numbers of a batch, ascending, and the first place of each."""
-    if isinstance(values, TextBlock) and available():
+    if isinstance(values, TextBlock) and available() and b"e" not in values.block:
         found = np.zeros(len(values), np.int64)
         _loops().whole(np.frombuffer(values.block, np.uint8), found)
         there = np.flatnonzero(found >= 0)
@@ -152,13 +155,18 @@ def _loops() -> ModuleType:
 def _number(value: Any) -> int | None:
     """A whole number of so many digits, as the engine or a driver gives it."""
     if isinstance(value, str):
-        value = value.removesuffix(".0")
+        value = _EXPONENT.sub(_written_out, value).removesuffix(".0")
         if not (_FEWEST <= len(value) <= _MOST and value.isascii() and value.isdigit() and value[0] != "0"):
             return None
         return int(value)
     if isinstance(value, bool) or value is None or value != value or value in (float("inf"), float("-inf")):
         return None
     return int(value) if value == int(value) and _LENGTHS[0] <= value < _LENGTHS[-1] else None
+
+
+def _written_out(match: re.Match[str]) -> str:
+    """A floating point number in digits, where it is a whole number of few enough."""
+    return f"{float(match[0]):.0f}" if int(match[1]) < _MOST else match[0]
 
 
 def _digits(text: str) -> str:

@@ -112,6 +112,17 @@ def test_words_in_rows_that_all_mean_one_person_are_chance() -> None:
     assert not _leaks([(0, "will do" if i % 20 == 0 else "done") for i in range(400)], people)
 
 
+def test_names_of_those_that_rows_mean_are_their_chance_and_not_those_of_all_people() -> None:
+    """Accounts are called after three towns, as few people are; only their own names in their rows are no chance."""
+    towns = ("Brixo", "Tavora", "Kelmin")
+    accounts = [(towns[i % 3], f"Zo{i}", f"Weg {i}") for i in range(60)]
+    people = [*accounts, *((f"Xa{i}olf", f"Zu{i}", f"Weg {i}") for i in range(2000))]
+    draw = random.Random(4)
+    assert not _leaks([(i % 60, f"shipped to {draw.choice(towns)}") for i in range(600)], people)
+    assert _leaks([(i % 60, f"shipped to {towns[i % 3]}") for i in range(600)], people)
+    assert _leaks([(7, f"call {towns[1]}") for i in range(40)], people)
+
+
 def test_the_tail_of_poisson() -> None:
     assert tail(0, 5) == 1.0
     assert tail(1, 0.01) == pytest.approx(0.00995, rel=1e-2)

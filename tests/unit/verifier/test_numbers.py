@@ -42,6 +42,8 @@ KNOWN = numbers(phone=PHONES, card=CARDS, national_id=SSNS, person=["Jane Doe 55
         ([float(d) for d in digits(SSNS)], True),
         ([None, "17", *digits(SSNS[:1]), "999"], True),  # one number of nine digits among three hundred
         (digits(CARDS[:1]), True),
+        ([f"{d[0]}.{d[1:]}e+15" for d in digits(CARDS[:1])], True),  # as float8 prints it
+        (["1e+300", "4.5e+15", "1.25e+20"], False),
         ([*map(str, range(10**8, 10**8 + 3000)), *digits(SSNS[:2])], True),
         ([str(i) for i in range(10**6, 10**6 + 50_000)], False),
         ([str(DRAW.randrange(10**8, 10**9)) for _ in range(100_000)], False),
