@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from envclone.models.account import (
+        APART,
         Accounted,
         ByteClass,
         Flaw,
@@ -61,6 +62,7 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "APART",
     "Account",
     "Accounted",
     "Branch",
@@ -102,7 +104,7 @@ __all__ = [
 ]
 
 _MODULES = {
-    "account": ("Accounted", "ByteClass", "Flaw", "Values"),
+    "account": ("APART", "Accounted", "ByteClass", "Flaw", "Values"),
     "basic": ("Account", "Cage", "ProgressEvent", "Secret"),
     "branches": (
         "Branch",

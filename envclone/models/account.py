@@ -6,7 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-__all__ = ["Accounted", "ByteClass", "Flaw", "Values"]
+__all__ = ["APART", "Accounted", "ByteClass", "Flaw", "Values"]
+
+
+APART = "\x1f"
+"""What stands between the values of several fields in one text."""
 
 
 class ByteClass(StrEnum):
@@ -36,6 +40,10 @@ class Values:
     numbers in decimal, in which few digits are somebody's by chance only. `new` ones nobody looked at before, so that
     they are read through the decoders too; copies and definitions were, where they come from. `stale` says what helps
     where the values stand that no row has any more; it is empty where there are none.
+
+    `kept`: they come from fields that a rule keeps, and can be of rows that are gone, which nobody looked at. They are
+    searched like kept values of rows. `together`: each text holds what one entry has of several such fields, with
+    `APART` between two; only parts of one person's identity in two of them count.
     """
 
     place: str
@@ -46,6 +54,8 @@ class Values:
     new: bool = False
     at: Sequence[str] = ()
     stale: str = ""
+    kept: bool = False
+    together: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,9 @@ A value that the engine made of others passes with an original in it only by one
 index over a column, an element of its statistics) must be, as a whole, a value of that field in which the comparison
 found the original by chance. What is made of values (a word, an element, an expression's result) must have an original
 that the comparison found by chance in one of the fields that it is made of.
+
+What comes from fields that a rule keeps can be of rows that are gone, which nobody looked at: it is read through the
+decoders and searched for parts of one person's identity, as rows are.
 """
 
 from __future__ import annotations
@@ -12,13 +15,16 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone.forked import fork_map, workers
 from envclone.models import Accounted, ByteClass, Flaw, Values
+from envclone.verifier.beside import Beside
+from envclone.verifier.close import Close
 from envclone.verifier.findings import outline
-from envclone.verifier.loose import LooseSearch, Texts, text_of
+from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
 from envclone.verifier.search import ByteSearch, Hit, shortest
 
 if TYPE_CHECKING:
@@ -37,8 +43,10 @@ _UNSPACED = re.compile(r"[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u
 _REMEDY = "Mask what it is made from, or take it out there in production."
 _REMEDY_RAW = "Nothing here reads these bytes, so a chance cannot be told from a value: please report it."
 
-_Leak = tuple[str, str, str, str, tuple[str, ...]]
-"""Place, source, kind, remedy, the fields that the value comes from."""
+_PARTS = "two parts of one person's identity"
+
+_Leak = tuple[str, str, str, str, str, tuple[str, ...]]
+"""Place, source, kind, what, remedy, the fields that the value comes from."""
 
 
 class Account:
@@ -47,6 +55,8 @@ class Account:
     def __init__(self, store: str, directory: Path, findings: FieldFindings) -> None:
         self._store, self._directory, self._findings = store, directory, findings
         self._search = findings.search or LooseSearch(findings.originals)
+        self._close = Close(findings.subjects, findings.weak, findings.compounds)
+        self._together: dict[str, tuple[Beside, tuple[str, ...], str]] = {}
         self._pieces: dict[str, Counter[ByteClass]] = defaultdict(Counter)
         self._undecoded: Counter[str] = Counter()
         self._raw: list[tuple[str, int, int]] = []
@@ -56,6 +66,7 @@ class Account:
         self._entered: list[tuple[str, str, Mapping[ByteClass, int], Sequence[tuple[int, int]]]] = []
         self._leaks: dict[_Leak, tuple[int, list[str], str]] = {}
         self._flaws: list[Flaw] = []
+        self._counted: dict[str, tuple[Beside, tuple[str, ...], str]] = {}
         self._values = self._chances = 0
 
     def enter(self, piece: Accounted) -> None:
@@ -70,7 +81,16 @@ class Account:
         sources = [f"{self._store}.{address}" for address in values.sources]
         texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in values.texts]
         coincidences = self._findings.coincidences
-        for found in self._search.find(Texts(texts, decoded=values.new, seek=self._search.places)):
+        remedy, place = f"{_REMEDY} {values.stale}".strip(), f"{self._store}: {values.place}"
+        if values.together:
+            tally, _, _ = self._counted.setdefault(place, (Beside(), tuple(sources), remedy))
+            self._close.count(texts, values.at, tally)
+            return
+        read = Texts(
+            texts, decoded=values.new or values.kept, seek=self._places if values.kept else self._search.places
+        )
+        told: dict[int, list[Found]] = defaultdict(list)
+        for found in self._search.find(read):
             hit, known = found.hit, self._findings.originals[found.hit.original]
             if not known.strong or not at_boundary(found.text, hit):
                 continue
@@ -81,11 +101,18 @@ class Account:
             ):
                 self._chances += 1
                 continue
-            place = f"{self._store}: {values.place}"
             at = values.at[found.value] if values.at else ""
-            remedy = f"{_REMEDY} {values.stale}".strip()
-            leak = place, known.address, known.kind, remedy, tuple(sources)
+            told[found.value].append(found)
+            leak = place, known.address, known.kind, f"a value of the kind {known.kind}", remedy, tuple(sources)
             self._leak(leak, at, outline(found.text, hit.start, hit.end))
+        if values.kept:
+            for value, source, kind, number, context in self._close.find(read, told):
+                what = f"a value of the kind {kind}" if number else _PARTS
+                leak = place, source, kind, what, remedy, tuple(sources)
+                self._leak(leak, values.at[value] if values.at else "", context)
+
+    def _places(self, data: bytes) -> Iterator[int]:
+        return chain(self._search.places(data), self._close.places(data))
 
     def _leak(self, leak: _Leak, at: str, context: str, times: int = 1) -> None:
         count, examples, shown = self._leaks.get(leak, (0, [], ""))
@@ -94,13 +121,13 @@ class Account:
 
     def found(self) -> Any:
         """What was entered since this was asked last."""
-        found = self._entered, self._leaks, self._flaws, self._values, self._chances
+        found = self._entered, self._leaks, self._flaws, self._counted, self._values, self._chances
         self._clear()
         return found
 
     def take(self, found: Any) -> None:
         """Take in what was entered."""
-        entered, leaks, flaws, values, chances = found
+        entered, leaks, flaws, counted, values, chances = found
         for path, name, classes, undecoded in entered:
             if path:
                 self._pieces[path].update(classes)
@@ -112,6 +139,8 @@ class Account:
                 self._leak(leak, at, context, 0)
             self._leak(leak, "", context, count)
         self._flaws += flaws
+        for place, (tally, fields, remedy) in counted.items():
+            self._together.setdefault(place, (Beside(), fields, remedy))[0].merge(tally)
         self._values += values
         self._chances += chances
 
@@ -122,18 +151,22 @@ class Account:
         undecoded = sum(end - start for _, start, end in stretches)
         searched = self._search_raw(stretches, undecoded) if stretches else {}
         self._allow_list()
+        for place, (tally, fields, remedy) in self._together.items():
+            if tally.leaks() and tally.example is not None:
+                source, kind = self._close.source(tally.example[0])
+                self._leak((place, source, kind, _PARTS, remedy, fields), tally.example[1], "", sum(tally.seen))
         for flaw in self._flaws:
             self._findings.leaks.add(
                 "account", f"{self._store}: {flaw.place}", "", "", what=flaw.what, remedy=flaw.remedy
             )
-        for (place, source, kind, remedy, fields), (count, examples, context) in sorted(self._leaks.items()):
+        for (place, source, kind, what, remedy, fields), (count, examples, context) in sorted(self._leaks.items()):
             if not any(self._findings.leaks.accepts(one, kind, count) for one in (*fields, place)):
                 self._findings.leaks.add(
                     "files",
                     place,
                     source,
                     kind,
-                    what=f"a value of the kind {kind}",
+                    what=what,
                     remedy=remedy,
                     times=count,
                     examples=examples,
@@ -180,7 +213,8 @@ class Account:
         for path, hits in fork_map(work, list(stretches), workers(size)):
             for original, offset, context in hits:
                 known = self._findings.originals[original]
-                leak = f"{self._store}: {path}", known.address, known.kind, _REMEDY_RAW, ()
+                what = f"a value of the kind {known.kind}"
+                leak = f"{self._store}: {path}", known.address, known.kind, what, _REMEDY_RAW, ()
                 self._leak(leak, f"byte {offset}", context)
         return {
             "originals_searched": search.searched,

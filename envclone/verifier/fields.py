@@ -19,6 +19,7 @@ from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
+from envclone.verifier.subjects import Subjects
 
 if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
@@ -32,13 +33,16 @@ class FieldFindings:
     """The originals, and the `coincidences`: proven values in which one stands although nobody put it there.
 
     `by_field` counts them per field. `rows` are those of each store's tables, `differences` what is not as the masks
-    make it. `search` finds originals in texts; it is large.
+    make it. `search` finds originals in texts, `weak` and `compounds` what the `subjects` are called; they are large.
     """
 
     originals: Originals = field(default_factory=Originals)
     coincidences: Coincidences = field(default_factory=Coincidences)
     by_field: Counter[str] = field(default_factory=Counter)
     search: LooseSearch | None = None
+    weak: LooseSearch | None = None
+    compounds: Compounds | None = None
+    subjects: Subjects | None = None
     spared: Nobody | None = None
     nobody: defaultdict[str, Counter[tuple[str, str]]] = field(default_factory=lambda: defaultdict(Counter))
     values: int = 0
@@ -90,8 +94,9 @@ def examine_fields(
     findings.originals.seal()
     give_back()
     search = findings.search = LooseSearch(findings.originals)
-    weak = LooseSearch(parts)
-    compounds = Compounds(people.subjects, parts, findings.originals)
+    weak = findings.weak = LooseSearch(parts)
+    compounds = findings.compounds = Compounds(people.subjects, parts, findings.originals)
+    findings.subjects = people.subjects
     give_back()
     for store, session in sessions.items():
         progress(ProgressEvent(store, 0))

@@ -7,7 +7,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, combinations, islice
+from itertools import chain, combinations, groupby, islice
 from typing import TYPE_CHECKING, Any
 
 from envclone.address import Address
@@ -16,12 +16,13 @@ from envclone.masking.kinds import DATES, NUMBERS
 from envclone.masking.shown import shown_path
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import absent
+from envclone.verifier.beside import Beside, Weak
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.documents import Documents
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import Tally, pairs_of_one_person
 from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
-from envclone.verifier.nested import holds, outside
+from envclone.verifier.nested import holds, outside, whole_word
 from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
@@ -86,6 +87,7 @@ class Looker:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._documents: dict[str, Documents] = {}
         self._columns: dict[str, NumberTally] = {}
+        self._beside: dict[tuple[str, str], Beside] = {}
         self._numbers = Numbers(findings.originals if any(map(_keeps_numbers, plan.rules.values())) else Originals())
         self._clear()
 
@@ -96,6 +98,7 @@ class Looker:
         self._seen: dict[Where, _Seen] = {}
         self._counted: dict[tuple[str, str], Tally] = {}
         self._counted_numbers: dict[str, NumberTally] = {}
+        self._counted_beside: dict[tuple[str, str], Beside] = {}
 
     def _seek(self, data: bytes) -> Iterator[int]:
         """Where anything begins that is looked for."""
@@ -132,6 +135,7 @@ class Looker:
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""
+        weak: dict[str, Mapping[int, list[Found]]] = {}
         for address, before in rows.fields.items():
             after = made.get(address, before)
             self._values += len(after) - absent(after)
@@ -144,18 +148,20 @@ class Looker:
                 same = after is before
                 after = [None if i in numbers else value for i, value in enumerate(after)]
                 before = after if same else before
-            self._field(address, before, after, rows)
+            weak[address] = self._field(address, before, after, rows)
         self._side_by_side(rows, made)
+        self._in_two_columns(weak, rows)
 
     def _field(
         self, address: str, before: Sequence[Any], after: Sequence[Any], rows: Rows, *, whole: bool = True
-    ) -> None:
-        """Search a field's values, or a piece of one (not `whole`)."""
+    ) -> Mapping[int, list[Found]]:
+        """Search a field's values, or a piece of one (not `whole`); returns the weak identities in kept texts."""
         rule = self._plan.rules.get(address)
         texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, rule, before, after, texts, rows)
+        hits: dict[int, list[Found]] = {}
         if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
-            return
+            return hits
         if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
             hits = outside(self._weak_hits(texts, None if after is before else before), told)
             if rule is None or rule.base not in NUMBERS:
@@ -167,6 +173,16 @@ class Looker:
                 self._same_subject(address, hits, rows)
         if rule is not None and _keeps_numbers(rule):
             self._number_column(address, after, rows)
+        return hits
+
+    def _in_two_columns(self, weak: Mapping[str, Mapping[int, list[Found]]], rows: Rows) -> None:
+        """Count the rows in which two columns hold what one person is called."""
+        for (left, these), (right, those) in combinations(((a, hits) for a, hits in weak.items() if hits), 2):
+            tally = self._counted_beside.setdefault((left, right), Beside())
+            for value in these.keys() & those.keys():
+                own = tally.add(self._subjects, _weak(these[value]), _weak(those[value]))
+                if own is not None and tally.example is None:
+                    tally.example = own, self._row(rows, value)
 
     def _side_by_side(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Note full names that pseudonyms of one row make by chance: views and expressions put them side by side."""
@@ -243,7 +259,7 @@ class Looker:
     def _weak_hits(self, texts: Texts, before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
         found: dict[int, list[Found]] = defaultdict(list)
         for one in self._weak.find(texts) if before is None else self._weak.compare(before, texts, unchanged=True):
-            if _whole_word(one.text, one.hit):
+            if whole_word(one.text, one.hit):
                 found[one.value].append(one)
         return found
 
@@ -358,13 +374,14 @@ class Looker:
             self._seen,
             self._counted,
             self._counted_numbers,
+            self._counted_beside,
         )
         self._clear()
         return found
 
     def take(self, found: Any) -> None:
         """Add to the findings."""
-        values, chances, by_field, seen, counted, numbers = found
+        values, chances, by_field, seen, counted, numbers, beside = found
         self._findings.values += values
         self._findings.coincidences.add(chances)
         self._findings.by_field.update(by_field)
@@ -374,6 +391,8 @@ class Looker:
             self._tallies.setdefault(field_and_path, Tally()).merge(tally)
         for address, column in numbers.items():
             self._columns.setdefault(address, NumberTally()).merge(column)
+        for columns, rows in beside.items():
+            self._beside.setdefault(columns, Beside()).merge(rows)
 
     def judge(self) -> None:
         """When everything was looked at: which fields repeat what their rows' own subjects are called."""
@@ -392,7 +411,15 @@ class Looker:
                 one = _Seen(len(column.seen), True, [row] if row else [])
                 what = f"different numbers of the kind {known.kind} ({column.expected:.3g} by chance)"
                 self._report(address, known.address, known.kind, what, one)
-        self._tallies, self._columns = {}, {}
+        for (left, right), rows in self._beside.items():
+            if rows.leaks() and rows.example is not None:
+                number, row = rows.example
+                source, kind = self._subjects.source(number)
+                one = _Seen(sum(rows.seen), True, [row] if row else [])
+                expected = sum(rows.expected)
+                what = f"parts of one person's identity, in {Address.parse(right).name} too ({expected:.3g} by chance)"
+                self._report(left, source, kind, what, one)
+        self._tallies, self._columns, self._beside = {}, {}, {}
 
     def _report(self, address: str, source: str, kind: str, what: str, one: _Seen) -> None:
         place = f"{self._store}.{address}"
@@ -422,6 +449,13 @@ _LONG_NUMBER = 12
 """Digits of an identity that a column of numbers does not hold by chance."""
 
 
+def _weak(hits: Sequence[Found]) -> list[Weak]:
+    return [
+        Weak(number, any(one.hit.start == 0 and one.hit.end == len(one.text) for one in its))
+        for number, its in groupby(sorted(hits, key=lambda one: one.hit.original), lambda one: one.hit.original)
+    ]
+
+
 def _keeps_numbers(rule: FieldRule) -> bool:
     return not rule.masked and rule.base in NUMBERS
 
@@ -437,17 +471,6 @@ def _remedy(address: str, rule: FieldRule | None, kind: str, one: _Seen) -> str:
     if rule.kind in _TEXTS:
         return f"Mask it: {address}: {domain}"
     return f"Mask it: {address}: redact (or null)"
-
-
-def _whole_word(text: bytes, hit: Hit) -> bool:
-    """Whether no letter beyond ASCII goes on before or behind, in scripts that put spaces between words."""
-    first, last = text[hit.start], text[hit.end - 1]
-    before = text[hit.start - 1] if hit.start else 0xFF
-    after = text[hit.end] if hit.end < len(text) else 0xFF
-    if (first < 0x80 and 0x80 <= before < 0xFF) or (last < 0x80 and 0x80 <= after < 0xFF):
-        return False
-    ascii_letter = bytes((before,)).isalnum() or bytes((after,)).isalnum()
-    return not (first >= 0xC0 and first < 0xE0 and ascii_letter)
 
 
 def _path(value: Any, wanted: bytes) -> str:

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import pytest
 
-from envclone.models import Accounted, ByteClass, Flaw, Values
+from envclone.models import APART, Accounted, ByteClass, Flaw, Values
 from envclone.verifier.account import Account, at_boundary
+from envclone.verifier.compounds import Compounds
 from envclone.verifier.fields import FieldFindings
 from envclone.verifier.findings import Accepted, Findings
-from envclone.verifier.loose import text_of
+from envclone.verifier.loose import LooseSearch, text_of
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
+from envclone.verifier.subjects import Subjects
 
 NAME = "Wolfhard Quenzelmann"
 
@@ -160,3 +162,39 @@ def test_boundaries_of_scripts_without_spaces() -> None:
 def test_a_number_does_not_go_on_from_a_name() -> None:
     assert at_boundary(b"Jane Doe1", Hit(0, 0, 8)) and at_boundary(b"7Jane Doe", Hit(0, 1, 9))
     assert not at_boundary(b"Jane Doer", Hit(0, 0, 8)) and not at_boundary(b"4915112345671", Hit(0, 0, 12))
+
+
+def _close(*values: Values) -> int:
+    """How many findings values give that rows may have left, of a person whose names, street and number are known."""
+    subjects, findings = Subjects(), _findings()
+    subjects.begin("main.public.people")
+    subjects.count = 1
+    for kind, value in (("person", "Wolfhard"), ("person", "Quenzelmann"), ("address", "Lindenweg 4")):
+        subjects.add([0], kind, [value], f"main.public.people.{value[:4].lower()}")
+    parts = Originals.parts(subjects.seal())
+    findings.weak, findings.subjects = LooseSearch(parts), subjects
+    findings.compounds = Compounds(subjects, parts, findings.originals)
+    _account(Path("/nonexistent"), findings, Accounted("", {}, values))
+    return len(findings.leaks)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Quenzelmann, Lindenweg 4",
+        "wolfhardquenzelmann",
+        "V29sZmhhcmQgUXVlbnplbG1hbm4=",
+        b"Wolfhard of Quenzelmann",
+    ],
+)
+def test_what_rows_that_are_gone_may_have_left_is_searched_like_rows(text: str | bytes) -> None:
+    assert _close(Values("index", [text], ("public.orders.ship_to",), kept=True)) == 1
+    assert _close(Values("index", [text], ("public.orders.ship_to",))) == 0
+
+
+def test_names_of_one_person_in_two_columns_of_an_entry_are_a_finding() -> None:
+    def entry(*columns: str) -> int:
+        return _close(Values("index", [APART.join(columns)], kept=True, together=True))
+
+    assert entry("Wolfhard", "Quenzelmann") == entry("7", "Quenzelmann", "at Lindenweg 4") == 1
+    assert entry("Wolfhard Quenzelmann", "Drachsler") == entry("Wolfhard", "Drachsler") == 0

@@ -114,3 +114,20 @@ def test_the_remedy_for_a_key_of_a_document_is_a_rule_for_keys() -> None:
         findings.leaks.refuse()
     found = cast(list[dict[str, Any]], refused.value.context["findings"])
     assert [one["remedy"] for one in found] == ['Mask it: public.docs.doc: {"$.shares.*~": text}']
+
+
+def _kept_columns(first: list[str], last: list[str]) -> int:
+    """How many findings two kept columns of one table give, of people of whom one is called Wolfhard Quenzelmann."""
+    rules = {a: FieldRule(a, FieldKind.TEXT, "keep") for a in ("public.leads.a", "public.leads.b")}
+    looker, findings = _looker_of(rules)
+    cast(Any, looker)._people.of_row = lambda *_: []
+    places = [f"ctid (0,{i})" for i in range(len(first))]
+    looker.rows(Rows("public.leads", {"public.leads.a": first, "public.leads.b": last}, {}, places), {})
+    looker.take(looker.found())
+    looker.judge()
+    return len(findings.leaks)
+
+
+def test_two_names_of_one_person_in_two_columns_of_a_row_are_a_leak() -> None:
+    assert _kept_columns(["x", "Mr Wolfhard"], ["y", "Quenzelmann"]) == 1
+    assert _kept_columns(["Wolfhard", "y"], ["x", "Quenzelmann"]) == 0

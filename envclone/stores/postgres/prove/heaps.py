@@ -219,7 +219,9 @@ class Heaps:
             place = f"{heap.database.name}: {relation.name}.{column.name}"
             for (source, numbers), (said, places) in texts.items():
                 new = relation.kind == "m"
-                yield Values(place, said, source.addresses, source.copies, numbers, new, places)
+                yield Values(
+                    place, said, source.addresses, source.copies, numbers, new, places, kept=source.kept and not numbers
+                )
 
     def _source(self, heap: _Heap, found: Mapping[int, deform.Column], flat: Any, i: int, keyed: bool) -> Source:
         if heap.relation.kind == "m":

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from envclone.forked import fork_map, workers
-from envclone.models import Values
+from envclone.models import APART, Values
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import FIRST_NORMAL_OID, Database, Layout, Relation
 from envclone.stores.postgres.format import claims, varlena
@@ -33,6 +33,7 @@ __all__ = ["Indexes"]
 
 _AT_ONCE = 1024
 _PLAIN = frozenset({"text", "varchar", "citext"})
+_WORDS = _PLAIN | {"bpchar", "name"}
 _SPELLED = "spg_text_config"
 """The operator class of SP-GiST that leaves the beginnings of texts to the way to them."""
 
@@ -137,8 +138,33 @@ class Indexes:
         columns = index.relation.attributes
         of_catalog = index.relation.table < FIRST_NORMAL_OID
         owners = [_owner(column, of_catalog=of_catalog) for column in columns]
+        flat, words = pages.reshape(-1), []
         for keys in btree(pages, owner, columns, owners, first_block):
-            yield self._texts(index, keys, pages.reshape(-1), first_block)
+            yield self._texts(index, keys, flat, first_block)
+            if (keys.attribute.base or keys.attribute.type) in _WORDS:
+                words.append(keys)
+        if len(words) > 1:
+            yield from self._together(index, words, flat, first_block)
+
+    def _together(self, index: _Index, columns: list[Keys], flat: Any, first_block: int) -> Iterator[Values]:
+        """What each entry has of the kept columns of texts, once for each different entry."""
+        sources = [self._sources.of_key(index.database, index.relation, keys.column) for keys in columns]
+        columns = [keys for keys, source in zip(columns, sources, strict=True) if source.kept]
+        entries: dict[int, list[bytes]] = {}
+        pages: dict[int, int] = {}
+        for keys in columns:
+            for entry, start, end, packed, page in zip(
+                *(x.tolist() for x in (keys.entry, keys.start, keys.end, keys.packed, keys.page)), strict=True
+            ):
+                body = flat[start:end].tobytes()
+                entries.setdefault(entry, []).append(varlena.expand(body) if packed else body.split(b"\0", 1)[0])
+                pages[entry] = page
+        found = {APART.encode().join(of): pages[entry] for entry, of in entries.items() if len(of) > 1}
+        if found:
+            addresses = tuple(address for source in sources if source.kept for address in source.addresses)
+            at = [f"page {first_block + page}" for page in found.values()]
+            place = f"{index.database.name}: index {index.relation.name}"
+            yield Values(place, list(found), addresses, at=at, stale=_stale(index), kept=True, together=True)
 
     def _gin(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
         columns = index.relation.attributes
@@ -184,7 +210,8 @@ class Indexes:
             texts.append(known.get(place, b"") + (varlena.expand(body) if packed else body))
         source = self._sources.of_key(index.database, index.relation, 0)
         at_pages = [f"page {one}" for one in block]
-        return Values(f"{index.database.name}: index {index.relation.name}", texts, source.addresses, at=at_pages)
+        where = f"{index.database.name}: index {index.relation.name}"
+        return Values(where, texts, source.addresses, at=at_pages, stale=_stale(index), kept=source.kept)
 
     def _brin(self, index: _Index, pages: Any, owner: Any, first_block: int) -> Iterator[Values]:
         columns = stored(index.relation)
@@ -228,12 +255,18 @@ class Indexes:
                 texts += said
                 at += [f"page {first_block + page}"] * len(said)
         place = f"{index.database.name}: index {index.relation.name}"
-        stale = (
-            ""
-            if index.relation.table < FIRST_NORMAL_OID
-            else (f"When no row has it any more: REINDEX INDEX {index.relation.name} there, and a new snapshot.")
-        )
-        return Values(place, texts, source.addresses, source.copies, base in NUMBERS, at=at, stale=stale)
+        numbers = base in NUMBERS
+        return Values(
+            place, texts, source.addresses, source.copies, numbers, at=at, stale=_stale(index),
+            kept=source.kept and not numbers,
+        )  # fmt: skip
+
+
+def _stale(index: _Index) -> str:
+    """What helps where no row has a key any more."""
+    if index.relation.table < FIRST_NORMAL_OID:
+        return ""
+    return f"When no row has it any more: REINDEX INDEX {index.relation.name} there, and a new snapshot."
 
 
 def _owner(column: Attribute, *, of_catalog: bool) -> int:

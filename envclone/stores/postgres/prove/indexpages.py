@@ -29,7 +29,10 @@ _UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """Keys of one column of an index: where each begins and ends in the pages, whether compressed, and its page."""
+    """Keys of one column of an index: where each begins and ends in the pages, whether compressed, and its page.
+
+    `entry` tells, where it is known, keys of other columns that are of the same entry.
+    """
 
     column: int
     attribute: Attribute
@@ -37,6 +40,7 @@ class Keys:
     end: Any
     packed: Any
     page: Any
+    entry: Any = None
 
 
 @dataclass(frozen=True, slots=True)

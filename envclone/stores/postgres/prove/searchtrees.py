@@ -58,7 +58,7 @@ def btree(
         page, places, attributes = page[chosen], places[chosen], attributes[chosen]
     keys = keys_of(flat, owner, places, attributes, columns, owners)
     if keys is not None:
-        yield from _told(keys, page, columns, owners)
+        yield from _told(keys, page, columns, owners, places)
         return
     for one in np.unique(page).tolist():
         its = page == one
@@ -66,7 +66,7 @@ def btree(
         if keys is None:
             disown(owner, pages.shape, one)
         else:
-            yield from _told(keys, page[its], columns, owners)
+            yield from _told(keys, page[its], columns, owners, places[its])
 
 
 def _places(flat: Any, start: Any, length: Any, columns: int) -> tuple[Any, Any, Any]:
@@ -99,9 +99,9 @@ def _lists(flat: Any, start: Any, end: Any, count: Any) -> Any:
     return good
 
 
-def _told(keys: Any, page: Any, columns: Sequence[Attribute], owners: Sequence[int]) -> Iterator[Keys]:
+def _told(keys: Any, page: Any, columns: Sequence[Attribute], owners: Sequence[int], places: Any) -> Iterator[Keys]:
     for column, attribute in enumerate(columns):
         if owners[column] != claims.STRUCTURE:
             there = np.flatnonzero(keys[:, column, 0] >= 0)
             start, end, packed = keys[there, column].T
-            yield Keys(column, attribute, start, end, packed != 0, page[there])
+            yield Keys(column, attribute, start, end, packed != 0, page[there], places[there, 0])

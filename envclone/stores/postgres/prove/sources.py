@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from envclone.address import joined
@@ -25,6 +25,8 @@ class Source:
 
     addresses: tuple[str, ...] = ()
     copies: bool = False
+    kept: bool = False
+    """Whether a rule keeps all of the fields."""
 
 
 class Sources:
@@ -87,7 +89,8 @@ class Sources:
             return Source()
         column = relation.attributes[number - 1]
         scalar = (column.base or column.type).removesuffix("[]") in _SCALARS
-        return Source((joined(relation.address, column.name),), scalar)
+        address = joined(relation.address, column.name)
+        return Source((address,), scalar, self._kept([address]))
 
     def of_name(self, database: Database, oid: int, name: str) -> Source:
         """The same of a column by its name."""
@@ -108,9 +111,14 @@ class Sources:
         if number > 0 and index.access == "btree":
             return self.of_column(database, table.oid, number)
         used = (number,) if number > 0 else index.uses
-        return Source(
-            tuple(joined(table.address, table.attributes[n - 1].name) for n in used if 0 < n <= len(table.attributes))
-        )
+        addresses = [
+            joined(table.address, table.attributes[n - 1].name) for n in used if 0 < n <= len(table.attributes)
+        ]
+        return Source(tuple(addresses), kept=self._kept(addresses))
+
+    def _kept(self, addresses: Sequence[str]) -> bool:
+        rules = [self._plan.rules.get(address) for address in addresses]
+        return bool(rules) and all(rule is not None and not rule.masked and not rule.derived for rule in rules)
 
     @property
     def any(self) -> Source:
