@@ -20,7 +20,7 @@ from envclone.masking.shown import general, is_plain
 from envclone.models import Field, FieldKind, Inventory, ProgressEvent, RawSnapshot
 from envclone.pool.workdir import workdir
 from envclone.project import Project
-from envclone.scan.echoes import without_echoes
+from envclone.scan.echoes import without_copies, without_echoes
 from envclone.scan.holders import holders_of
 from envclone.scan.preset import from_presets, together
 from envclone.scan.propose import Proposal, Sample, propose, surest
@@ -117,7 +117,8 @@ def scan_session(
         if field.kind is FieldKind.JSON and "" not in wanted:
             its = {path: its.get(path, Sample()) for path in wanted}
         out += propose(field, its, second, _hidden_keys(field), holders.get(Address.parse(field.address).holder))
-    return surest(without_echoes(out, samples, inventory), inventory)
+    out = without_copies(without_echoes(out, samples, inventory), samples, inventory)
+    return surest(out, inventory)
 
 
 def require_writable(project: Project, environment: str) -> None:

@@ -32,29 +32,38 @@ _BY_NAME = (
             r"^(created|updated|modified|approved|signed|reported|assigned)_by$|^vorname$|^nachname$|^nom$|^prenom$|^apellidos?$"
         ),
     ),
-    ("iban", re.compile(r"iban|bank_?acc|account_?(n|number)|konto")),
+    ("iban", re.compile(r"iban$|(^|_)iban|bank_?acc|account_?(n|no|nr|num|number)$|konto")),
     ("card", re.compile(r"card_?(no|num|number)$|^card$|credit_?card|^cc_?(num|number)|^pan$")),
     (
         "national_id",
         re.compile(
-            r"ssn|social_?sec|national_?id|tax_?(id|no|num)|passport|licen[cs]e_?(no|num)|^dni$|^nif$|pesel|nhs_?n"
+            r"(^|_)ssn|social_?sec|national_?id|tax_?(id|(no|num|number)$)|passport|licen[cs]e_?(no|num|number)$|^dni$|^nif$|"
+            r"pesel|nhs_?n"
         ),
     ),
-    ("ip", re.compile(r"^ip$|_ip$|^ip_|ip_?addr|remote_?addr|client_?addr")),
+    ("ip", re.compile(r"^ip$|_ip$|^ip_|(^|_)ip_?addr|remote_?addr|client_?addr")),
     ("mac", re.compile(r"^mac$|mac_?addr|hw_?addr")),
     ("url", re.compile(r"url$|^uri$|_uri$|website|homepage|avatar|^link$|_link$|webhook")),
     (
         "secret",
-        re.compile(r"passw|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|otp|^pin$|signature"),
+        re.compile(r"passw|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|(^|_)otp(_|$)|^pin$"),
     ),
-    ("address", re.compile(r"address|street|strasse|^city$|_city$|town|zip|post(al)?_?code|^plz$|^ort$|direccion")),
+    (
+        "address",
+        re.compile(
+            r"address|street|strasse|^city$|_city$|(^|_)town|(^|_)zip(_?code)?$|post(al)?_?code|^plz$|^ort$|direccion"
+        ),
+    ),
     ("date", re.compile(r"birth|^dob$|_dob$|geburt|died|deceased|admitted|discharged")),
-    ("number", re.compile(r"salary|income|wage|latitude|longitude|^lat$|^lon$|^lng$|weight|blood|bmi")),
+    (
+        "number",
+        re.compile(r"salary|(^|_)income|(^|_)wage|latitude|longitude|^lat$|^lon$|^lng$|weight|blood|(^|_)bmi(_|$)"),
+    ),
     (
         "text",
         re.compile(
             r"body|text|content|message|comment|note|description|subject|title|summary|reason|remark|bio|question|answer|"
-            r"prompt|feedback|detail|payload|history|transcript|complaint|diagnos"
+            r"prompt|feedback|detail|payload|history|transcript|complaint|diagnos|signature"
         ),
     ),
     (
@@ -62,7 +71,7 @@ _BY_NAME = (
         re.compile(
             r"^id$|_id$|status|state|kind|^type$|_type$|currency|sku|slug|country|locale|language|lang$|plan|level|"
             r"priority|category|channel|model|version|unit|color|size|role|tier|source|format|enabled|active|_at$|_on$|"
-            r"count|total|price|amount|score|newsletter"
+            r"(^|_)counts?(_|$)|total|price|amount|score|newsletter"
         ),
     ),
 )

@@ -1,4 +1,4 @@
-"""Columns that are to be kept and say again what a masked one beside them says: `hugo-boss` beside `Hugo Boss`."""
+"""Columns that are to be kept and say again what a masked one says: `hugo-boss` beside `Hugo Boss`, or the same."""
 
 from __future__ import annotations
 
@@ -8,11 +8,15 @@ from dataclasses import replace
 
 from envclone.address import Address
 from envclone.masking.kinds import KINDS, fits
-from envclone.models import FieldKind, Inventory
+from envclone.masking.nobody import Nobody
+from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.propose import Proposal, Sample
+from envclone.verifier.originals import strong
 
-__all__ = ["without_echoes"]
+__all__ = ["without_copies", "without_echoes"]
 
+_SEARCHED = frozenset(name for name, kind in KINDS.items() if kind.identity) | {"ip", "mac", "secret", "key"}
+"""Kinds whose values are the same for whoever they are found with."""
 _SHORTEST = 6
 """Letters and digits of a value that is looked for."""
 
@@ -47,6 +51,37 @@ def _echo(
         return one
     domain = "username" if field.unique and fits("username", field) else "text"
     return replace(one, domain=domain, confidence=0.6, why=f"it says again what {source} says")
+
+
+def without_copies(
+    proposals: Sequence[Proposal], samples: Mapping[str, Mapping[str, Sample]], inventory: Inventory
+) -> list[Proposal]:
+    """The proposals, with a mask for each kept text that holds the very values of a masked field, wherever that is.
+
+    The image would be refused for them: only values that the search for originals knows by themselves count.
+    """
+    nobody = Nobody()
+    known: dict[str, Proposal] = {}
+    for one in proposals:
+        if one.domain in _SEARCHED:
+            for value in samples.get(one.address, {}).get(one.path, Sample()).texts:
+                text = value.strip()
+                if strong(one.domain, text) and not nobody.holds(one.domain, text):
+                    known.setdefault(text, one)
+    return [_copy(one, known, samples, inventory.fields[one.address]) for one in proposals]
+
+
+def _copy(
+    one: Proposal, known: Mapping[str, Proposal], samples: Mapping[str, Mapping[str, Sample]], field: Field
+) -> Proposal:
+    if one.domain != "keep" or one.named or field.kind not in (FieldKind.TEXT, FieldKind.JSON):
+        return one
+    values = {value.strip() for value in samples.get(one.address, {}).get(one.path, Sample()).texts}
+    source = next((known[value] for value in sorted(values) if value in known), None)
+    if source is None or not (one.path or fits(source.domain, field)):
+        return one
+    place = f"{source.address} {source.path}".strip()
+    return replace(one, domain=source.domain, confidence=0.6, why=f"it holds values of {place}, which are masked")
 
 
 def _plain(value: str) -> str:

@@ -16,7 +16,7 @@ from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.numbers import article_numbers, pass_as_ids
 from envclone.scan.values import Looks, look, persons
-from envclone.scan.vocabulary import identifiers, listed
+from envclone.scan.vocabulary import generated, identifiers, listed
 
 __all__ = ["Holder", "Proposal", "Sample", "propose", "surest"]
 
@@ -172,7 +172,7 @@ _IDENTITIES = frozenset(
 )
 _GUESSED = frozenset(("person", "username", "text", "keep", "company", "national_id", "phone"))
 """What values are taken for without a sign that is theirs alone."""
-_CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension)$")
+_CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink)$")
 
 
 def _nobodys(
@@ -221,7 +221,15 @@ def _decide(
         return _number_in_json(sample, told)
     if not _has_text(field) and not path:
         return _by_type(field, sample, holder)
-    if seen is not None and seen.kind != "keep" and not (seen.kind == "person" and told in _OTHER_NAMES):
+    if seen is not None and seen.kind == "uuid" and told != "secret" and not _opens(field):
+        return "keep", 0.7, f"{seen.why}, which are kept as in columns of the type uuid"
+    if told == "keep" and (seen is None or seen.kind in _ALIKE) and _is_key(field, path) and generated(sample.texts):
+        return "keep", 0.7, "keys that a program made, as its name says"
+    if told == "person" and not holder.personal and _phrases(sample.texts) and (seen is None or seen.part < _OFTEN):
+        return _fitting(field, path, "text"), 0.5, "its name tells of persons, and its values are phrases in lower case"
+    if told == "keep" and seen is not None and seen.kind == "person" and _logins(sample.texts):
+        domain, confidence, why = "username", 0.6, f"{seen.why}, written as logins are"
+    elif seen is not None and seen.kind != "keep" and not (seen.kind == "person" and told in _OTHER_NAMES):
         domain, confidence, why = seen.kind, 0.6 + 0.35 * seen.part, seen.why
         if told == domain:
             confidence, why = min(0.99, confidence + 0.05), f"{why}, and its name says so"
@@ -238,6 +246,40 @@ def _decide(
     else:
         domain, confidence, why = "text", 0.4, "nothing is known of it: free text is the safe choice"
     return _fitting(field, path, domain), confidence, why
+
+
+_ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))
+"""What random characters are taken for."""
+_SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id")
+_LOGIN = re.compile(r"[^\W\d_]{2,}[._][^\W\d_]{2,}")
+_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
+_NAMES = 0.15
+"""The part of values that look like names by chance."""
+
+
+def _is_key(field: Field, path: str) -> bool:
+    """Whether a field is what rows are told apart and referred to by, and nothing that lets anybody in."""
+    name = Address.parse(field.address).name
+    tied = bool(field.group - {field.address})
+    return not path and (tied or (field.unique and name.lower() == "id")) and not _opens(field)
+
+
+def _opens(field: Field) -> bool:
+    """Whether a field is a session's or a token's, by its name or its table's: who knows it is let in."""
+    return any(_SESSION.search(part.lower()) for part in Address.parse(field.address).parts[-2:])
+
+
+def _logins(values: Sequence[str]) -> bool:
+    """Whether most of these are two names with a dot or a line between them."""
+    different = {value.strip() for value in values if value.strip()}
+    return sum(map(bool, map(_LOGIN.fullmatch, different))) > len(different) / 2
+
+
+def _phrases(values: Sequence[str]) -> bool:
+    """Whether most of these are of several words, and hardly one has a second word with a capital, as names have."""
+    later = [words[1:] for value in set(values) if len(words := _LATIN.findall(value)) > 1]
+    capital = sum(any(word[0].isupper() for word in words) for words in later)
+    return len(later) >= _ENOUGH and len(later) > len(set(values)) / 2 and capital < _NAMES * len(later)
 
 
 _OTHER_NAMES = frozenset(("keep", "address", "company"))
@@ -266,7 +308,7 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
         return removed(field), 0.7, "its values are names of persons"
     if base in _OF_NUMBERS and pass_as_ids([n for text in sample.texts for n in _digits(text)]):
         return removed(field), 0.7, "most of its numbers pass as national ids"
-    if domain == "number" and not holder.personal and Address.parse(field.address).name.lower() == "weight":
+    if domain == "number" and not holder.personal and "weight" in Address.parse(field.address).name.lower():
         return "keep", 0.7, "a weight, and nobody stands beside it"
     if base in _NUMERIC and domain not in (*_TELLING, "integer", "redact"):
         return "keep", 0.7, f"a number of type {field.type}"

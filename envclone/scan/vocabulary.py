@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from functools import cache
 
-__all__ = ["identifiers", "listed"]
+__all__ = ["generated", "identifiers", "listed"]
 
 _MOST = 0.9
 
@@ -83,8 +83,30 @@ _WORDS = _set(
 _IDENTIFIER = re.compile(
     r"[a-z][a-z0-9]*(?:(?:[_.:/\-]|::)[a-z0-9]+)*|[A-Z][A-Za-z]+(?:::[A-Z][A-Za-z]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
 )
+_GENERATED = tuple(
+    re.compile(rf"(?:[a-z]{{2,12}}_)?(?:{form})")
+    for form in (
+        r"(?i:[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})",  # UUID
+        r"[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-7][0-9a-hjkmnp-tv-z]{25}",  # ULID, TypeID
+        r"c[a-z0-9]{24}",  # cuid
+        r"(?=.*\d)[a-z][a-z0-9]{23}",  # cuid2
+        r"(?=.*\d)[0-9A-Za-z]{27}",  # KSUID
+        r"[0-9a-f]{24}",  # ObjectId
+        r"(?=.*[A-Z])(?=.*[0-9_-])[A-Za-z0-9_-]{21}",  # nanoid
+    )
+)
+"""The forms of keys that libraries make; what is drawn says nothing of anybody."""
 _LONG_NUMBER = re.compile(r"\d{4}")
 _WORD = re.compile(r"[^\W\d_]+")
+
+
+def generated(values: Collection[str]) -> bool:
+    """Whether these are keys that a program drew, all of one form: UUID, ULID, cuid, nanoid, KSUID, ObjectId.
+
+    Each may have a prefix: `user_01h455vb4pex5vsknk084sn02q`.
+    """
+    present = {value.strip() for value in values if value.strip()}
+    return bool(present) and any(all(form.fullmatch(value) for value in present) for form in _GENERATED)
 
 
 def listed(values: Collection[str], *, personal: bool = False) -> str:

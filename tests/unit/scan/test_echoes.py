@@ -1,0 +1,35 @@
+from __future__ import annotations
+
+from envclone.models import Field, FieldKind, Inventory
+from envclone.scan.echoes import without_copies
+from envclone.scan.propose import Proposal, Sample
+
+
+def _proposals(**rules: str) -> tuple[list[Proposal], Inventory]:
+    found, fields = [], {}
+    for place, domain in rules.items():
+        address = "public." + place.replace("__", ".")
+        fields[address] = Field(address, "text", FieldKind.TEXT, base="text")
+        found.append(Proposal(address, "", "text", domain, 0.8, "", ""))
+    return found, Inventory("main", fields)
+
+
+def _samples(**values: str) -> dict[str, dict[str, Sample]]:
+    return {"public." + place.replace("__", "."): {"": Sample(its.split("|"))} for place, its in values.items()}
+
+
+def test_a_kept_column_that_holds_a_masked_one_s_values_is_masked_alike() -> None:
+    proposals, inventory = _proposals(users__login="username", jobs__worker="keep", roles__name="keep")
+    samples = _samples(
+        users__login="jane.doe84|peter_miller7|unknown", jobs__worker="worker-1|peter_miller7", roles__name="unknown|x"
+    )
+    its = {one.address: one for one in without_copies(proposals, samples, inventory)}
+    assert its["public.jobs.worker"].domain == "username"
+    assert "public.users.login" in its["public.jobs.worker"].why
+    assert its["public.roles.name"].domain == "keep", "nobody is called unknown"
+
+
+def test_a_value_that_is_searched_for_nowhere_masks_nothing() -> None:
+    proposals, inventory = _proposals(articles__body="text", labels__name="keep")
+    samples = _samples(articles__body="please call back", labels__name="please call back")
+    assert without_copies(proposals, samples, inventory) == proposals

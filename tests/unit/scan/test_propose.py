@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import random
+import uuid
+
+import pytest
+
+from envclone.masking.guesses import by_name
+from envclone.models import Field, FieldKind
+from envclone.scan.propose import Holder, Sample, propose
+from envclone.scan.vocabulary import generated
+
+RND = random.Random(5)
+
+
+def _drawn(prefix: str, alphabet: str, length: int) -> list[str]:
+    return [prefix + "".join(RND.choices(alphabet, k=length)) for _ in range(60)]
+
+
+LOWER, DIGITS = "abcdefghijklmnopqrstuvwxyz", "0123456789"
+KEYS = {
+    "uuid": [str(uuid.UUID(int=RND.getrandbits(128), version=4)) for _ in range(60)],
+    "cuid": _drawn("c", LOWER + DIGITS, 24),
+    "ulid": _drawn("01", "0123456789ABCDEFGHJKMNPQRSTVWXYZ", 24),
+    "typeid": _drawn("user_01", "0123456789abcdefghjkmnpqrstvwxyz", 24),
+    "objectid": _drawn("65", "0123456789abcdef", 22),
+    "nanoid": [f"A7_{one}" for one in _drawn("", LOWER + LOWER.upper() + DIGITS, 18)],
+}
+
+
+def _proposed(address: str, values: list[str], *, unique: bool = True, holder: Holder | None = None) -> str:
+    group = frozenset((address,))
+    field = Field(address, "text", FieldKind.TEXT, base="text", unique=unique, group=group)
+    (one,) = propose(field, {"": Sample(values)}, holder=holder)
+    return one.domain
+
+
+@pytest.mark.parametrize("kind", KEYS)
+def test_primary_keys_of_text_that_a_program_drew_are_kept(kind: str) -> None:
+    assert generated(KEYS[kind])
+    assert _proposed("public.Ticket.id", KEYS[kind], holder=Holder(personal=True)) == "keep"
+
+
+def test_what_lets_somebody_in_is_no_mere_key() -> None:
+    assert _proposed("public.sessions.id", KEYS["cuid"]) != "keep"
+    assert _proposed("public.sessions.id", KEYS["uuid"]) != "keep"
+    assert _proposed("public.invites.share_id", KEYS["nanoid"]) != "keep"
+
+
+def test_people_s_numbers_and_names_are_no_keys_that_a_program_drew() -> None:
+    for values in (
+        ["jane.doe", "ahmed.khan", "sofia.rossi"],
+        ["1985-03-02-1234", "1990-11-23-9876"],
+        ["DE89370400440532013000"],
+        ["anna-maria_schmidt-xy"],
+        [*KEYS["cuid"], "jane.doe@example.com"],
+    ):
+        assert not generated(values), values
+    names = [
+        f"{first}.{last}" for first in ("jane", "peter", "anna", "maria") for last in ("miller", "smith", "walker")
+    ]
+    assert _proposed("public.users.id", names) != "keep"
+
+
+def test_a_product_s_display_name_is_no_person_s() -> None:
+    goods = [f"{kind} {what}" for kind in ("Organic", "Fresh", "Dried") for what in ("carrots", "pasta", "lentils",
+             "oats", "kale", "beans", "flour", "milk")]  # fmt: skip
+    assert _proposed("public.variants.display_name", goods, unique=False) == "text"
+    assert _proposed("public.users.display_name", goods, unique=False, holder=Holder(personal=True)) == "person"
+    people = ["Jane Doe", "Peter Miller", "Anna Schmidt", "John Smith", "Maria Garcia", "Paul Walker"] * 5
+    for names in (people, [one.upper() for one in people], ["Ольга Иванова", "Пётр Смирнов", "محمد علي"] * 9):
+        assert _proposed("public.variants.display_name", names, unique=False) == "person"
+
+
+@pytest.mark.parametrize(
+    ("name", "domain"),
+    [
+        *(("submitted_record_count", "keep"), ("ship_address", "address"), ("license_notes", "text")),
+        *(("tax_notes", "text"), ("account_name", ""), ("hotplug", ""), ("sewage_level", "keep")),
+        *(("zipped_file", ""), ("signature", "text"), ("bmi", "number"), ("zip", "address")),
+        *(("account_number", "iban"), ("ip_address", "ip"), ("tax_no", "national_id"), ("otp_secret", "secret")),
+        *(("zipcode", "address"), ("driving_licence_no", "national_id"), ("user_ip_addr", "ip")),
+    ],
+)
+def test_a_word_inside_another_tells_nothing(name: str, domain: str) -> None:
+    assert by_name(name) == domain
