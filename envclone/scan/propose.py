@@ -265,8 +265,13 @@ def _is_key(field: Field, path: str) -> bool:
 
 
 def _opens(field: Field) -> bool:
-    """Whether a field is a session's or a token's, by its name or its table's: who knows it is let in."""
-    return any(_SESSION.search(part.lower()) for part in Address.parse(field.address).parts[-2:])
+    """Whether a field is a session's or a token's, by its name or its table's: who knows it is let in.
+
+    What is tied to another field is that one's key.
+    """
+    return not field.group - {field.address} and any(
+        _SESSION.search(part.lower()) for part in Address.parse(field.address).parts[-2:]
+    )
 
 
 def _logins(values: Sequence[str]) -> bool:

@@ -45,6 +45,8 @@ def test_what_lets_somebody_in_is_no_mere_key() -> None:
     assert _proposed("public.sessions.id", KEYS["cuid"]) != "keep"
     assert _proposed("public.sessions.id", KEYS["uuid"]) != "keep"
     assert _proposed("public.invites.share_id", KEYS["nanoid"]) != "keep"
+    user = Field("public.sessions.user_id", "text", FieldKind.TEXT, base="text", group=frozenset(("public.users.id",)))
+    assert propose(user, {"": Sample(KEYS["uuid"])})[0].domain == "keep", "it is the user's key, whatever holds it"
 
 
 def test_people_s_numbers_and_names_are_no_keys_that_a_program_drew() -> None:
