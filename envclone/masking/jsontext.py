@@ -8,13 +8,17 @@ from enum import Enum
 from functools import lru_cache
 from typing import NamedTuple, Protocol, runtime_checkable
 
+from envclone.compiled import available
 from envclone.errors import UnsafeError
 from envclone.masking.jsonpaths import PathRules
 from envclone.masking.jsonscan import Invalid, Path, Scalar, decode, encode_like, render, scan
 from envclone.masking.jsonvalues import values
+from envclone.masking.memo import BATCH
+from envclone.masking.packing import by_text, masked_block
 from envclone.masking.shown import shown_path
 from envclone.masking.simple import KeepMask
 from envclone.models import JsonRule
+from envclone.packed import TextBlock, block_of
 from envclone.protocols import Mask
 
 __all__ = [
@@ -44,6 +48,9 @@ class NumberMask(Protocol):
         """The pseudonyms of numbers; each is a JSON number."""
         ...
 
+
+_NULLED = "", ""
+"""With whom leaves are masked that become null: no domain is of that name."""
 
 MasksFor = Callable[[str], Mask | None]
 """The mask of a domain; None when its values become null."""
@@ -104,6 +111,33 @@ class JsonMasker:
 
     def mask(self, texts: Sequence[str]) -> list[str]:
         """The documents with their leaves replaced, in order."""
+        if len(texts) >= BATCH and available() and not self._rules.keyed and not any("\0" in text for text in texts):
+            return [text for text in self.packed(block_of(texts)) if text is not None]
+        return self._one_by_one(texts)
+
+    def packed(self, block: TextBlock) -> TextBlock:
+        """The same of a block of documents."""
+        if len(block) >= BATCH and available() and not self._rules.keyed:
+            from envclone.masking.jsonbatch import masked_documents
+
+            masked = masked_documents(block, self._of_leaf, _NULLED, self._mask_block)
+            if masked is not None:
+                return masked
+        return by_text(self._one_by_one, block)
+
+    def _of_leaf(self, path: Path, kind: str) -> tuple[str, str] | None:
+        """With whom the leaves of a path and a kind are masked; None when they stay."""
+        key = self._key(Scalar(path, kind, 0, 0))
+        return key if not isinstance(key, Left) else _NULLED if key is Left.NULL else None
+
+    def _mask_block(self, key: tuple[str, str], block: TextBlock) -> Sequence[str | None]:
+        domain, kind = key
+        mask = self._masks_for(domain)
+        if kind == "string" and mask is not None:
+            return masked_block(mask, block)
+        return self._mask_values(domain, kind, [text for text in block if text is not None])
+
+    def _one_by_one(self, texts: Sequence[str]) -> list[str]:
         wanted: dict[tuple[str, str], list[str]] = {}
         plans: list[list[tuple[Scalar, tuple[str, str] | None, int]]] = []
         decided: dict[tuple[Path, str], tuple[str, str] | Left] = {}

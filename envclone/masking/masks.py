@@ -158,7 +158,9 @@ class MaskSet:
         kind = kind_of(rule.domain, self._domains)
         if rule.kind is FieldKind.JSON and (rule.json or kind not in ("null", "keep", "hook")):
             masker = JsonMasker(json_rules(rule, kind), self.mask_for, rule.address)
-            return lambda values: _sparse(values, masker.mask)
+            return lambda values: (
+                masker.packed(values) if isinstance(values, TextBlock) else _sparse(values, masker.mask)
+            )
         mask = self.mask_for(rule.domain)
         if mask is None:
             return lambda values: [None] * len(values)

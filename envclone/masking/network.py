@@ -11,17 +11,19 @@ from __future__ import annotations
 
 import re
 from functools import cached_property, lru_cache
-from hashlib import blake2b
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
-from envclone.masking.fpe import Permutation, subkey
+from envclone.compiled import available
+from envclone.masking.fpe import Permutation, subkey, words_of
 from envclone.masking.memo import Memo
 from envclone.masking.shape import Shape
+from envclone.masking.siphash import siphash128
 from envclone.masking.walk import walk
 
 if TYPE_CHECKING:
     from envclone.masking.domains import Batch
+    from envclone.masking.ip_batches import AddressBatch
 
 __all__ = ["IpMask", "MacMask", "is_ip", "is_mac"]
 
@@ -36,6 +38,8 @@ _V6 = (
 )
 _BITS = {4: 32, 6: 128}
 _MAPPED = 0xFFFF << 32
+_WORTH_LOADING = 32
+"""Addresses masked before the compiled loop is worth its loading."""
 _ADDRESS = re.compile(
     r"(?<![\w.:])(?:(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)|(?=[0-9a-fA-F:.]*:[0-9a-fA-F:.]*:)[0-9a-fA-F:.]*[0-9a-fA-F:](?![\w]))"
     r"(?:/(\d{1,3}))?"
@@ -59,7 +63,20 @@ class IpMask:
         self._key = subkey(key, "ip")
         self._shape = Shape(self._key, "text")
         self._flips = lru_cache(maxsize=1 << 16)(self._make_flips)
-        self.mask = Memo(self._value)
+        self._counted = 0
+        self.mask = Memo(self._value, batch=lambda: self._batch)
+        self.packed = self.mask.packed
+
+    @cached_property
+    def _batch(self) -> AddressBatch:
+        from envclone.masking.ip_batches import AddressBatch
+
+        four, six = map(IPv4Network, _V4.split()), map(IPv6Network, _V6.split())
+        return AddressBatch(
+            self._key,
+            [(int(net.network_address), net.prefixlen) for net in four],
+            [(int(net.network_address), net.prefixlen) for net in six],
+        )
 
     def _value(self, value: str) -> str:
         found = [m for m in _ADDRESS.finditer(value) if _parsed(m[0]) is not None]
@@ -98,6 +115,9 @@ class IpMask:
 
     def _permuted(self, version: int, number: int) -> int:
         """The prefix-preserving permutation of whole addresses."""
+        self._counted += 1
+        if self._counted > _WORTH_LOADING and available():
+            return self._batch.permuted(version, number)
         bits = _BITS[version]
         trail = _trail(version)
         out = 0
@@ -120,8 +140,9 @@ class IpMask:
 
     def _make_flips(self, version: int, depth: int, prefix: int) -> int:
         """256 bits: whether to turn the next bit, for each of the nodes of the next byte's tree."""
-        message = bytes((version, depth)) + prefix.to_bytes(16, "big")
-        return int.from_bytes(blake2b(message, key=self._key, digest_size=32).digest(), "little")
+        message = prefix.to_bytes(16, "little") + bytes((depth | (128 if version == 6 else 0),))
+        first, second = (siphash128(*words_of(self._key), message + bytes((block,))) for block in (0, 1))
+        return first | second << 128
 
 
 @lru_cache(maxsize=2)

@@ -1,4 +1,5 @@
 """How fast an image is made, stage by stage: python -m tests.benchmarks.sanitize --rows 100000 --rows 1000000 --json
+                                           python -m tests.benchmarks.sanitize --rows 200000 --shape json --json
                                            python -m tests.benchmarks.sanitize --kept 2000 --json
 
 For each number of rows a table of customers (name, e-mail, telephone number, date of birth, a note of about 200
@@ -6,8 +7,10 @@ characters that names persons) with a vector is made in a real PostgreSQL, and i
 own. Per stage: seconds, rows a second and MB of table a second; the peak of the process's own memory up to its end
 (the private server's is not in it), and the peak of any of the copies that it works with. In the same run the same
 database is dumped and restored by PostgreSQL's own tools, unmasked, and by Greenmask where $GREENMASK_BIN is set:
-`ratio` is the image's time (its copy included) over theirs. `--kept MB` makes a table of mostly kept bytes instead.
-`linear` is the time per row at the largest size over that at the smallest.
+`ratio` is the image's time (its copy included) over theirs. `--kept MB` makes a table of mostly kept bytes instead,
+`--shape json` one of documents (jsonb with a rule for every path), arrays, addresses of networks, numbers, timestamps
+and dates by subject, and names that are not ASCII. `linear` is the time per row at the largest size over that at the
+smallest.
 """
 
 from __future__ import annotations
@@ -54,6 +57,30 @@ STACK_KEPT = (
       public.customers.name: person
       public.customers.note: keep
       public.customers.embedding: {vectors: keep}
+"""
+)
+STACK_JSON = (
+    STACK[: STACK.index("      public.customers.id")]
+    + """\
+      public.customers.id: keep
+      public.customers.name: person
+      public.customers.email: email
+      public.customers.born: {domain: date, by: id}
+      public.customers.seen: {domain: date, by: id}
+      public.customers.address: ip
+      public.customers.amount: number
+      public.customers.token: uuid
+      public.customers.phones: phone
+      public.customers.late: person
+      public.customers.document:
+        $.name: person
+        $.contact.email: email
+        $.contact.ips[*]: ip
+        $.orders[*].recipient: person
+        $.orders[*].amount: number
+        $.orders[*].sku: keep
+        $.plan: keep
+        $.note: text
 """
 )
 _DIMENSIONS, _NOTE = 384, 2048
@@ -112,6 +139,49 @@ def fill(dsn: str, rows: int) -> int:
     return int(row[1]) if row else 0
 
 
+def fill_json(dsn: str, rows: int) -> int:
+    """Make a table of documents and of types that are not texts; returns its bytes."""
+    from envclone.masking.names import _load
+
+    names = _load()
+    given = sorted(names.given)[:: max(1, len(names.given) // 4000)]
+    family = sorted(n for n in names.places if n not in names.given)[::4]
+    rng = random.Random(1)
+    with psycopg.connect(dsn, autocommit=True) as conn:
+        conn.execute(
+            "CREATE TABLE customers (id int PRIMARY KEY, name text NOT NULL, email text, born date, seen timestamptz,"
+            " address inet, amount numeric(12,2), token uuid, phones text[], document jsonb)"
+        )
+        with conn.cursor() as cursor, cursor.copy("COPY customers FROM STDIN") as copy:
+            for i in range(rows):
+                first, last = given[i * 7919 % len(given)].title(), family[i * 104_729 % len(family)].title()
+                address = ".".join(str(rng.randrange(1, 224)) for _ in range(4))
+                document = {
+                    "name": f"{first} {last}",
+                    "plan": ("free", "team", "business")[i % 3],
+                    "contact": {"email": f"{first}.{last}{i}@corp.example".lower(), "ips": [address, "10.0.0.7"]},
+                    "orders": [
+                        {"sku": f"A-{i % 97}", "amount": i % 1000 + k / 4, "recipient": f"{last}, {first}"}
+                        for k in range(i % 4)
+                    ],
+                    "note": f"{first} {last} called about invoice {i}.",
+                }
+                copy.write_row(
+                    (
+                        *(i + 1, f"{first} {last}", f"{first}.{last}{i}@corp.example".lower()),
+                        f"{1940 + i % 60}-{1 + i % 12:02d}-{1 + i % 28:02d}",
+                        f"2024-{1 + i % 12:02d}-{1 + i % 28:02d} {i % 24:02d}:{i % 60:02d}:07.{i % 1000:03d}+00",
+                        *(address, f"{i % 100_000}.{i % 100:02d}", f"{rng.getrandbits(128):032x}"),
+                        f'{{"+49 30 {10_000_000 + i}","+1 415 555 {i % 10_000:04d}"}}',
+                        json.dumps(document, ensure_ascii=False),
+                    )
+                )
+        conn.execute("ALTER TABLE customers ADD COLUMN late text DEFAULT 'n/a'")
+        conn.execute("ANALYZE customers")
+        row = conn.execute("SELECT pg_table_size('customers')").fetchone()
+    return int(row[0]) if row else 0
+
+
 def fill_kept(dsn: str, megabytes: int) -> tuple[int, int]:
     """Make a table of vectors and kept notes with one masked column; returns its rows and its bytes."""
     rows = megabytes * 1_000_000 // (_DIMENSIONS * 4 + _NOTE)
@@ -133,19 +203,21 @@ def fill_kept(dsn: str, megabytes: int) -> tuple[int, int]:
     return rows, int(row[0]) if row else 0
 
 
-def measure(rows: int, kept: int = 0) -> dict[str, Any]:
-    """One size: of customers, or of `kept` MB of mostly kept bytes."""
+def measure(rows: int, kept: int = 0, shape: str = "text") -> dict[str, Any]:
+    """One size: of customers of a shape, or of `kept` MB of mostly kept bytes."""
     with production(18) as server, place(size=f"{max(2, rows // 200_000, kept * 3 // 1000)}G") as here:
         server.create_database("app")
         if kept:
             rows, size = fill_kept(server.dsn_for("app"), kept)
         else:
-            size = fill(server.dsn_for("app"), rows)
+            size = (fill_json if shape == "json" else fill)(server.dsn_for("app"), rows)
         here.env["DSN"] = server.dsn_for("app")
-        here.write(STACK_KEPT if kept else STACK)
+        here.write(STACK_KEPT if kept else STACK_JSON if shape == "json" else STACK)
         with tempfile.TemporaryDirectory() as scratch:
             dumped = dump_and_restore(server, "app", Path(scratch))
-            other = greenmask(server, "app", Path(scratch), {"customers": ["name"] if kept else list(_HASHED)})
+            other = greenmask(
+                server, "app", Path(scratch), {"customers": ["name"] if kept or shape == "json" else list(_HASHED)}
+            )
         started = time.monotonic()
         done = here.call("snapshot", "prod")
         copied = time.monotonic() - started
@@ -220,6 +292,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, action="append", metavar="N")
     parser.add_argument("--kept", type=int, metavar="MB", help="a table of mostly kept bytes")
+    parser.add_argument("--shape", choices=("text", "json"), default="text", help="what the table holds")
     parser.add_argument("--child", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -230,7 +303,7 @@ def main() -> int:
         print(json.dumps(measure(0, options.kept), indent=None if options.json else 2))
         return 0
     sizes = sorted(options.rows or [100_000, 1_000_000])
-    measured = [measure(rows) for rows in sizes]
+    measured = [measure(rows, shape=options.shape) for rows in sizes]
     result: dict[str, Any] = {"sizes": measured}
     if len(measured) > 1:
         first, last = measured[0], measured[-1]

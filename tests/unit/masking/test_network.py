@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from ipaddress import ip_address, ip_network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from envclone.masking import network
 from envclone.masking.email import EmailMask
 from envclone.masking.network import IpMask, MacMask
 from envclone.masking.tokens import NameTokens
@@ -54,6 +56,20 @@ def test_a_network_holds_its_hosts(host: object, length: int) -> None:
     assert ip_network(masked).prefixlen == length  # still a network: nothing behind its prefix
     assert ip_address(hosts[0].partition("/")[0]) in ip_network(masked)
     assert (str(network) == f"{host}/{length}") == (masked == hosts[0])
+
+
+def test_loops_and_python_mask_addresses_alike(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(3)
+    values = ["", "x", "1.2.3.4, 5.6.7.8", "01.2.3.4", "1.2.3.4/33", "::ffff:1.2.3.4", "0.0.0.0", " 1.2.3.4", "1.2.3/8"]
+    for _ in range(300):
+        octets = [draw.choice((0, 1, 10, 127, 192, 168, 172, 16, 255, draw.randrange(256))) for _ in range(4)]
+        values.append(".".join(map(str, octets)) + (f"/{draw.randrange(33)}" if draw.random() < 0.4 else ""))
+        groups = [draw.choice((0, 0x2001, 0xDB8, 0xFE80, draw.randrange(1 << 16))) for _ in range(8)]
+        values.append(":".join(f"{g:x}" for g in groups) + (f"/{draw.randrange(129)}" if draw.random() < 0.4 else ""))
+    fast = IpMask(KEY).mask(values)
+    monkeypatch.setattr(network, "available", lambda: False)
+    alone = IpMask(KEY)
+    assert fast == [alone._value(value) for value in values]
 
 
 def test_a_whole_network_is_permuted() -> None:
