@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable
@@ -11,6 +12,7 @@ import pytest
 
 from envclone import attestation
 from envclone.errors import UnsafeError
+from envclone.keys import sign
 
 
 @pytest.fixture
@@ -79,6 +81,36 @@ def test_tampering_is_refused(image: Path, keys: Path, tamper: Callable[[Path], 
     tamper(image)
     with pytest.raises(UnsafeError, match=message):
         attestation.check(image, keys)
+
+
+def test_each_piece_of_a_large_file_counts(image: Path, keys: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(attestation, "_PIECE", 999)
+    attestation.seal(image, {"image": {"id": "img-1"}, "checks": {}}, keys)
+    attestation.check(image, keys, content=True)
+    pieces = [hashlib.sha256(b"a" * min(999, 10_000 - at)).digest() for at in range(0, 10_000, 999)]
+    manifest = json.loads((image / attestation.MANIFEST).read_text())
+    assert manifest["main/data/a"][-1] == "s" + hashlib.sha256(b"".join(pieces)).hexdigest()[:32]
+    _flip(image)
+    with pytest.raises(UnsafeError, match="main/data/a was altered"):
+        attestation.check(image, keys, content=True)
+
+
+def test_an_image_of_an_earlier_envclone_is_checked_by_its_own_digests(image: Path, keys: Path) -> None:
+    manifest = json.loads((image / attestation.MANIFEST).read_text())
+    for path, entry in manifest.items():
+        if entry[0] != "link":
+            entry[-1] = hashlib.blake2b((image / path).read_bytes(), digest_size=16).hexdigest()
+    text = json.dumps(manifest).encode()
+    (image / attestation.MANIFEST).write_bytes(text)
+    statement = json.loads((image / attestation.ATTESTATION).read_text())
+    statement["files"]["manifest"] = hashlib.blake2b(text, digest_size=32).hexdigest()
+    signed = json.dumps(statement).encode()
+    (image / attestation.ATTESTATION).write_bytes(signed)
+    (image / attestation.SIGNATURE).write_bytes(sign(keys, signed).hex().encode())
+    attestation.check(image, keys, content=True)
+    _flip(image)
+    with pytest.raises(UnsafeError, match="main/data/a was altered"):
+        attestation.check(image, keys, content=True)
 
 
 def test_another_pool_s_signature_is_refused(image: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from envclone.compiled import available
+from envclone.compiled import available, frozen
 
 __all__ = ["page_checksums"]
 
@@ -37,8 +37,8 @@ def page_checksums(pages: Pages, blocks: npt.NDArray[np.uint32]) -> npt.NDArray[
         from envclone.stores.postgres.format import kernels
 
         out = np.zeros(count, np.uint16)
-        words = np.require(pages, requirements=("C", "W", "A")).view("<u4")
-        if kernels.checksums(words, blocks.astype(np.uint32), _OFFSETS, out) < 0:
+        words = np.require(pages, requirements=("C", "A")).view("<u4")
+        if kernels.checksums(frozen(words), blocks.astype(np.uint32), _OFFSETS, out) < 0:
             return out
     clean = pages.copy()
     clean[:, _CHECKSUM_FIELD] = 0

@@ -9,12 +9,24 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import frozen, kernel
+from envclone.compiled import frozen, kernel, lean
 
-__all__ = ["DERIVED", "KEPT", "MASKED", "NOBODY", "STRUCTURE", "UNDECODED", "claim_chunks", "claim_rows", "warm"]
+__all__ = [
+    "DERIVED",
+    "KEPT",
+    "MASKED",
+    "NOBODY",
+    "STRUCTURE",
+    "UNDECODED",
+    "claim_chunks",
+    "claim_rows",
+    "tally",
+    "warm",
+]
 
 NOBODY, STRUCTURE, MASKED, KEPT, DERIVED, UNDECODED = range(6)
 
+_BYTE, _EIGHT, _EVERY = np.uint64(0xFF), np.uint64(8), np.uint64(0x0101010101010101)
 _ROW, _TABLE_HEADER = 23, 24
 _NAME = 64
 
@@ -155,6 +167,36 @@ def claim_chunks(flat: Any, base: Any, length: Any, gone: Any, values: Any, owne
     return -1
 
 
+@lean
+def tally(flat: Any, owner: Any, counts: Any) -> Any:
+    """Add to `counts` how many bytes each owner has, and return how many of nobody's are not zero.
+
+    Both maps are given eight bytes at a time. -1 for an owner of whom there is none.
+    """
+    left, run, before, alike = np.int64(0), np.int64(0), np.uint64(0), True
+    for i in range(min(flat.shape[0], owner.shape[0])):
+        word, held = owner[i], flat[i]
+        if word != before:
+            counts[np.int64(before & _BYTE)] += run
+            run, before, alike = np.int64(0), word, word == (word & _BYTE) * _EVERY
+            if np.int64(word & _BYTE) >= counts.shape[0]:
+                return -1
+        if alike:
+            run += 8
+            if word or not held:
+                continue
+        for _ in range(8):
+            who = np.int64(word & _BYTE)
+            if who >= counts.shape[0]:
+                return -1
+            counts[who] += np.int64(not alike)
+            left += np.int64(who == 0) & np.int64(held & _BYTE != 0)
+            word >>= _EIGHT
+            held >>= _EIGHT
+    counts[np.int64(before & _BYTE)] += run
+    return left
+
+
 def warm() -> None:
     """Run the kernels once."""
     flat, one = np.zeros(64, np.uint8), np.zeros(1, np.int64)
@@ -164,3 +206,4 @@ def warm() -> None:
     size = np.full(1, 32, np.int64)
     claim_rows(flat, one, size, no, one, one + 1, np.zeros(1, np.uint8), owner, np.zeros((1, 2), np.int64))
     claim_chunks(flat, one, size, no, one, np.zeros(1, np.uint8), owner)
+    tally(flat.view(np.uint64), owner.view(np.uint64), np.zeros(6, np.int64))

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import kernel
+from envclone.compiled import frozen, kernel
 
 __all__ = ["checksums", "warm"]
 
@@ -48,4 +48,6 @@ def checksums(words: Any, blocks: Any, offsets: Any, out: Any) -> Any:
 
 def warm() -> None:
     """Run the kernel once."""
-    checksums(np.zeros((1, 64), np.uint32), np.zeros(1, np.uint32), np.zeros(32, np.uint32), np.zeros(1, np.uint16))
+    checksums(
+        frozen(np.zeros((1, 64), np.uint32)), np.zeros(1, np.uint32), np.zeros(32, np.uint32), np.zeros(1, np.uint16)
+    )

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from envclone.compiled import available
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.format import varlena
 from envclone.stores.postgres.format.page import normal_items
-from envclone.stores.postgres.format.segments import ranges, segments
+from envclone.stores.postgres.format.segments import Extent, extents, read, segments
 from envclone.stores.postgres.format.visibility import Transactions, dead
 
 __all__ = ["Chunks", "Place"]
@@ -175,35 +176,57 @@ class Chunks:
         return varlena.expand(data) if pointer.compressed else data
 
     def _read(self, path: Path, page_size: int, segment_pages: int) -> _Index:
-        found: list[npt.NDArray[Any]] = []
+        found: list[list[npt.NDArray[Any]]] = [[np.zeros(0, kind)] for kind in _KINDS]
         numbers = {file: number for number, file in enumerate(self.files)}
-        for part in ranges(path, page_size, segment_pages=segment_pages):
-            items = normal_items(part.pages, path.name)
-            if self._transactions is not None:
-                items = items.only(~dead(part.pages, items, self._transactions))
-            if not len(items):
-                continue
-            data = items.offset + part.pages[items.page, items.offset + 22]
-            chunk = np.zeros(len(items), dtype=_CHUNK)
-            chunk["value"] = _uint32(part.pages, items.page, data)
-            chunk["sequence"] = _uint32(part.pages, items.page, data + 4)
-            first = part.pages[items.page, data + 8]
-            short = first & 1 == 1
-            length = np.where(short, (first >> 1).astype(np.int64) - 1, 0)
-            length[~short] = (_uint32(part.pages, items.page[~short], data[~short] + 8) >> 2) - 4
-            chunk["length"] = length
-            chunk["number"] = items.number
-            start = data + np.where(short, 9, 12) + part.offset + items.page * page_size
-            chunk["place"] = start + numbers[part.path] * self._segment_bytes
-            found.append(chunk)
-        table = np.concatenate(found) if found else np.zeros(0, dtype=_CHUNK)
+        for extent in extents(path, page_size, segment_pages=segment_pages):
+            its = self._ordinary(extent, page_size) if available() else None
+            first = extent.offset + numbers[extent.path] * self._segment_bytes
+            for column, values in zip(found, its or self._others(extent, page_size), strict=True):
+                column.append(values)
+            found[_PLACE][-1] += first
+        table = [np.concatenate(column) for column in found]
         del found
-        key = table["value"].astype(np.uint64) << np.uint64(32) | table["sequence"]
-        order = slice(None) if (key[1:] >= key[:-1]).all() else np.argsort(key, kind="stable")
-        del key
-        return _Index(
-            *(np.ascontiguousarray(table[name][order]) for name in ("value", "sequence", "place", "length", "number"))
-        )
+        key = table[0].astype(np.uint64) << np.uint64(32) | table[1]
+        if not (key[1:] >= key[:-1]).all():
+            order = np.argsort(key, kind="stable")
+            table = [np.ascontiguousarray(column[order]) for column in table]
+        return _Index(*table)
+
+    def _ordinary(self, extent: Extent, page_size: int) -> list[npt.NDArray[Any]] | None:
+        """The columns of the index for pages in which nothing is out of the ordinary; None for others."""
+        from envclone.stores.postgres.format import chunked  # late: it waits for the compiler
+
+        with extent.path.open("rb") as file:
+            ahead = extent.offset % mmap.ALLOCATIONGRANULARITY
+            size = extent.pages * page_size
+            opened = mmap.mmap(file.fileno(), size + ahead, access=mmap.ACCESS_READ, offset=extent.offset - ahead)
+        try:
+            flat = np.frombuffer(opened, np.uint8, size, ahead)
+            lower = flat.reshape(-1, page_size)[:, 12:14].copy().view("<u2").astype(np.int64)
+            columns = [np.zeros(int(np.maximum(lower // 4 - 6, 0).sum()), kind) for kind in _KINDS]
+            count = chunked.chunks(flat, page_size, self._transactions is None, *columns)
+            del flat
+        finally:
+            opened.close()
+        return None if count < 0 else [column[:count] for column in columns]
+
+    def _others(self, extent: Extent, page_size: int) -> list[npt.NDArray[Any]]:
+        """The same of any pages. Raises UnsafeError for a damaged one."""
+        part = read(extent, page_size)
+        items = normal_items(part.pages, extent.path.name)
+        if self._transactions is not None:
+            items = items.only(~dead(part.pages, items, self._transactions))
+        if not len(items):
+            return [np.zeros(0, kind) for kind in _KINDS]
+        data = items.offset + part.pages[items.page, items.offset + 22]
+        first = part.pages[items.page, data + 8]
+        short = first & 1 == 1
+        length = np.where(short, (first >> 1).astype(np.int64) - 1, 0)
+        length[~short] = (_uint32(part.pages, items.page[~short], data[~short] + 8) >> 2) - 4
+        value, sequence = _uint32(part.pages, items.page, data), _uint32(part.pages, items.page, data + 4)
+        place = data + np.where(short, 9, 12) + items.page * page_size
+        columns = value, sequence, place, length, items.number
+        return [column.astype(kind) for column, kind in zip(columns, _KINDS, strict=True)]
 
 
 def _stretches(files: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> Iterator[slice]:
@@ -219,7 +242,9 @@ def _stretches(files: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> I
 
 _MAPPED = 16 * 2**20
 """Bytes of chunks that are mapped together."""
-_CHUNK = np.dtype([("value", "<u4"), ("sequence", "<u4"), ("place", "<i8"), ("length", "<u2"), ("number", "<u2")])
+_KINDS = (np.uint32, np.uint32, np.int64, np.uint16, np.uint16)
+"""Of the columns of the index."""
+_PLACE = 2
 
 
 def _uint32(

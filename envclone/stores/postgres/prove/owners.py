@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from envclone.compiled import available, frozen
 from envclone.models import Accounted, ByteClass, Flaw, Values
 from envclone.stores.postgres.format import claims
 
@@ -45,6 +46,9 @@ def piece(
     """
     flat, size = pages.reshape(-1), pages.shape[1]
     owner = owner.reshape(-1)
+    counted = None if raw else _counted(flat, owner)
+    if counted is not None:
+        return Accounted(named(directory, path), counted, values, [], [], place)
     left = (owner == claims.NOBODY) & (flat != 0)
     flaws: list[Flaw] = []
     if left.any():
@@ -60,6 +64,17 @@ def piece(
     if counts[ByteClass.UNDECODED] and not raw:
         undecoded = [(offset + a, b - a) for a, b in runs(_widened(owner == claims.UNDECODED))]
     return Accounted(named(directory, path), counts, values, undecoded, flaws, place)
+
+
+def _counted(flat: Any, owner: Any) -> dict[ByteClass, int] | None:
+    """How many bytes each class has; None when there is one that is not decoded, or not zero and nobody's."""
+    if not available() or flat.size % 8:
+        return None
+    counts = np.zeros(len(_CLASSES), np.int64)
+    words = np.ascontiguousarray(frozen(flat)).view(np.uint64)
+    if claims.tally(frozen(words), owner.view(np.uint64), counts) or counts[claims.UNDECODED]:
+        return None
+    return dict(zip(_CLASSES, counts.tolist(), strict=True))
 
 
 def named(directory: Path, path: Path) -> str:

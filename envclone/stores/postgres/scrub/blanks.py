@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from envclone.compiled import available, frozen
 from envclone.forked import fork_map, workers
 from envclone.stores.postgres.catalog.layout import Relation
 from envclone.stores.postgres.format import deform, varlena
@@ -90,23 +91,67 @@ class Eraser:
         done.dead += int(gone.sum())
         header = part.pages[items.page, items.offset + 22].astype(np.int64)
         kept = Items(items.page, items.number, items.offset, np.where(gone, header, items.length))
-        pages = part.pages * live_mask(part.pages, kept, relation.path)
-        # a reader of a page with dead rows would prune it: move the others, and leave their old bytes behind
-        pages[np.unique(items.page[gone]), _PRUNE_XID] = 0
-        items = items.only(~gone)
+        chosen = _soiled(part.pages, kept, relation.path)
+        chosen[items.page[gone]] = True
+        live = items.only(~gone)
         if any(column.dropped for column in relation.attributes):
-            _blank_dropped(pages, items, relation, done)
+            chosen[live.page] = True
+        orphans = live.only(np.zeros(len(live), np.bool_))
         if heap.referenced is not None:
-            done.orphaned += _blank_chunks(pages, items, heap.referenced)
+            orphans = live.only(_orphaned(part.pages, live, heap.referenced))
+            done.orphaned += len(orphans)
+            chosen[orphans.page] = True
         elif relation.toast:
-            done.referenced = _referenced(pages, items, relation)
-        different = pages != part.pages
+            done.referenced = _referenced(part.pages, live, relation)
+        if chosen.any():
+            self._blank(part, relation, chosen, (kept, live, orphans, items.only(gone)), done)
+        return done
+
+    def _blank(
+        self,
+        part: Range,
+        relation: Relation,
+        chosen: npt.NDArray[np.bool_],
+        items: tuple[Items, Items, Items, Items],
+        done: Erased,
+    ) -> None:
+        """Write the chosen pages as they ought to be; `items`: those kept, live ones, chunks of nobody, dead ones."""
+        numbers = np.flatnonzero(chosen)
+        place = np.cumsum(chosen) - 1
+        kept, live, orphans, gone = (_moved(one.only(chosen[one.page]), place) for one in items)
+        before = part.pages[numbers]
+        pages = before * live_mask(before, kept, relation.path)
+        # a reader of a page with dead rows would prune it: move the others, and leave their old bytes behind
+        pages[np.unique(gone.page), _PRUNE_XID] = 0
+        if any(column.dropped for column in relation.attributes):
+            _blank_dropped(pages, live, relation, done)
+        _blank_chunks(pages, orphans)
+        different = pages != before
         changed = np.flatnonzero(different.any(axis=1))
         if len(changed):
             done.bytes += int(different[changed].sum())
             done.written += len(changed)
-            _write(part, pages, changed, self._checksums)
-        return done
+            _write(part, pages[changed], numbers[changed], self._checksums)
+
+
+def _moved(items: Items, place: npt.NDArray[np.int64]) -> Items:
+    """The items on pages that are others now."""
+    return Items(place[items.page], items.number, items.offset, items.length)
+
+
+def _soiled(pages: Pages, kept: Items, place: str) -> npt.NDArray[np.bool_]:
+    """Which pages hold something outside of the items that are kept; all where no loops are compiled."""
+    found = np.ones(len(pages), np.bool_)
+    if available():
+        from envclone.stores.postgres.format import holes  # late: it waits for the compiler
+
+        head, size = headers(pages, place), pages.shape[1]
+        wrong = holes.soiled(
+            frozen(np.ascontiguousarray(pages).reshape(-1)), size, head.lower, head.special,
+            kept.page, kept.offset, kept.length, np.empty(size, np.uint8), found,
+        )  # fmt: skip
+        assert wrong == -1  # line pointers were checked
+    return found
 
 
 def erase_holes(
@@ -141,8 +186,8 @@ def _erase_holes(relation: Relation, extent: Extent, page_size: int, checksums: 
     changed = np.flatnonzero(full.any(axis=1))
     done = Erased(pages=len(part.pages), written=len(changed), bytes=int(full[changed].sum()))
     if len(changed):
-        pages = part.pages.copy()
-        pages[full] = 0
+        pages = part.pages[changed]
+        pages[full[changed]] = 0
         _write(part, pages, changed, checksums)
     return done
 
@@ -174,14 +219,15 @@ _HOLES = {"btree": _of_btree, "gin": _of_gin, "gist": _of_gist, "spgist": _of_sp
 """Per access method: which holes of which pages are nobody's, as bounds to be changed."""
 
 
-def _write(part: Range, pages: Pages, changed: npt.NDArray[np.int64], checksums: bool) -> None:
+def _write(part: Range, pages: Pages, numbers: npt.NDArray[np.int64], checksums: bool) -> None:
+    """Write pages, which are those of these numbers in the range."""
     if checksums:
-        sums = page_checksums(pages[changed], part.blocks[changed])
-        pages[changed, 8:10] = sums.astype("<u2").view(np.uint8).reshape(-1, 2)
+        sums = page_checksums(pages, part.blocks[numbers])
+        pages[:, 8:10] = sums.astype("<u2").view(np.uint8).reshape(-1, 2)
     size = pages.shape[1]
     with part.path.open("r+b", buffering=0) as file:
-        for run in np.split(changed, np.flatnonzero(np.diff(changed) != 1) + 1):
-            file.seek(part.offset + int(run[0]) * size)
+        for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) != 1) + 1):
+            file.seek(part.offset + int(numbers[run[0]]) * size)
             file.write(pages[run[0] : run[-1] + 1].tobytes())
 
 
@@ -242,15 +288,21 @@ def _number(flat: npt.NDArray[np.uint8], at: npt.NDArray[np.int64]) -> npt.NDArr
     return number
 
 
-def _blank_chunks(pages: Pages, items: Items, referenced: npt.NDArray[np.int64]) -> int:
-    """Zero the chunks of values that nobody refers to: of dropped columns, and what a crash or a rewriting left."""
+def _orphaned(pages: Pages, items: Items, referenced: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Which chunks are of values that nobody refers to: of dropped columns, and what a crash or a rewriting left."""
     start = items.offset + pages[items.page, items.offset + 22]
-    chunk = np.zeros(len(items), dtype=np.int64)
-    for shift in range(4):
-        chunk |= pages[items.page, start + shift].astype(np.int64) << (8 * shift)
-    alone = np.flatnonzero(~np.isin(chunk, referenced))
-    for i in alone.tolist():
-        page, body = int(items.page[i]), int(start[i]) + 8
+    flat = np.ascontiguousarray(pages).reshape(-1)
+    chunk = _number(flat, items.page * pages.shape[1] + start)
+    place = np.minimum(np.searchsorted(referenced, chunk), max(0, len(referenced) - 1))
+    if not len(referenced):
+        return np.ones(len(items), np.bool_)
+    alone: npt.NDArray[np.bool_] = referenced[place] != chunk
+    return alone
+
+
+def _blank_chunks(pages: Pages, items: Items) -> None:
+    """Zero what chunks hold."""
+    for page, offset, length in zip(items.page.tolist(), items.offset.tolist(), items.length.tolist(), strict=True):
+        body = offset + int(pages[page, offset + 22]) + 8
         header = 1 if pages[page, body] & 1 else 4
-        pages[page, body + header : int(items.offset[i] + items.length[i])] = 0
-    return len(alone)
+        pages[page, body + header : offset + length] = 0

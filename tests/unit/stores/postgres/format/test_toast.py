@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import struct
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +11,9 @@ import numpy as np
 import pytest
 
 from envclone.errors import UnsafeError
+from envclone.stores.postgres.format.segments import Extent
 from envclone.stores.postgres.format.toast import Chunks
+from envclone.stores.postgres.format.visibility import Transactions
 
 _PAGE = 8192
 _FROZEN = 0x0B00
@@ -53,3 +56,35 @@ def test_values_stand_one_behind_the_other(chunks: Chunks) -> None:
 def test_another_size_a_gap_or_no_chunk_is_refused(chunks: Chunks, value: int, size: int) -> None:
     with pytest.raises(UnsafeError, match=f"TOAST value {value}"):
         chunks.gather(np.array([9, value, 9]), np.array([4, size, 4]), np.zeros(5000, np.uint8), 0)
+
+
+def test_pages_out_of_the_ordinary_are_read_as_any_page(tmp_path: Path) -> None:
+    """The compiled reader and the other one say the same of damaged and ordinary pages, or the first one nothing."""
+    rng, read = random.Random(6), [0, 0]
+    nobody = Transactions(tmp_path, _PAGE)
+    for round_ in range(300):
+        page = bytearray(_page([(rng.randrange(9), n, rng.randbytes(rng.randrange(1900))) for n in range(4)]))
+        if round_ % 3:
+            at = rng.choice([rng.randrange(40), 6000 + rng.randrange(2000), rng.randrange(_PAGE)])
+            page[at] ^= 1 << rng.randrange(8)
+        (tmp_path / "100").write_bytes(bytes(page) + bytes(_PAGE))
+        extent = Extent(tmp_path / "100", 0, 2, 0)
+        for transactions in (None, nobody):
+            one = object.__new__(Chunks)
+            one._transactions = transactions
+            fast = one._ordinary(extent, _PAGE)
+            read[fast is not None] += 1
+            if fast is not None:
+                slow = one._others(extent, _PAGE)
+                assert [a.tolist() for a in fast] == [b.tolist() for b in slow]
+    assert min(read) > 20
+
+
+def test_chunks_that_nobody_sees_are_left_out(tmp_path: Path) -> None:
+    page = bytearray(_page([(7, 0, b"gone"), (8, 0, b"there")]))
+    gone = struct.unpack_from("<I", page, 24)[0] & 0x7FFF
+    struct.pack_into("<H", page, gone + 20, 0x0A00)
+    (tmp_path / "100").write_bytes(bytes(page))
+    for transactions, values in ((None, [7, 8]), (Transactions(tmp_path, _PAGE), [8])):
+        sizes = Chunks(tmp_path / "100", _PAGE, 1, transactions=transactions).sizes(1996)
+        assert sizes["id"].tolist() == values
