@@ -19,8 +19,9 @@ def copy(source: Any, starts: Any, lengths: Any, out: Any, at: Any) -> Any:
         start, size, place = starts[i], lengths[i], at[i]
         if start < 0 or size < 0 or place < 0 or start + size > source.shape[0] or place + size > out.shape[0]:
             return i
-        for k in range(size):
-            out[place + k] = source[start + k]
+        part, into = source[start : start + size], out[place : place + size]
+        for k in range(min(part.shape[0], into.shape[0])):
+            into[k] = part[k]
     return -1
 
 

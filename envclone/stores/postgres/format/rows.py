@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import kernel
+from envclone.compiled import kernel, lean
 
 __all__ = ["ABSENT", "COMPRESSED", "EXTERNAL", "gather", "places", "unlike", "warm"]
 
@@ -81,7 +81,7 @@ def places(flat: Any, base: Any, length: Any, lengths: Any, units: Any, starts: 
     return -1
 
 
-@kernel
+@lean
 def unlike(
     ours: Any, our_starts: Any, our_ends: Any, our_forms: Any,
     theirs: Any, their_starts: Any, their_ends: Any, their_forms: Any, sure: Any,
@@ -101,17 +101,17 @@ def unlike(
             size = our_ends[i] - start
             same = size == their_ends[i] - at
             if same:
-                for k in range(size):
-                    if ours[start + k] != theirs[at + k]:
-                        same = False
-                        break
+                one, two, unlike_ = ours[start : start + size], theirs[at : at + size], np.uint8(0)
+                for k in range(min(one.shape[0], two.shape[0])):  # without an end before the last: many at a time
+                    unlike_ |= one[k] ^ two[k]
+                same = unlike_ == 0 and one.shape[0] == two.shape[0] == size
         sure[i] = same
         if not same:
             count += 1
     return count
 
 
-@kernel
+@lean
 def gather(flat: Any, starts: Any, ends: Any, forms: Any, block: Any) -> Any:
     """Copy values one behind the other into `block`, a zero behind each; one that is absent is empty.
 
@@ -124,8 +124,9 @@ def gather(flat: Any, starts: Any, ends: Any, forms: Any, block: Any) -> Any:
             if at + size >= block.shape[0]:
                 return -1
             start = starts[i]
-            for k in range(size):
-                block[at + k] = flat[start + k]
+            source, into = flat[start : start + size], block[at : at + size]
+            for k in range(min(source.shape[0], into.shape[0])):
+                into[k] = source[k]
             at += size
         if at >= block.shape[0]:
             return -1

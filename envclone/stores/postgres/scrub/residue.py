@@ -89,7 +89,7 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
 
 
 def _together(parts: list[npt.NDArray[np.int64]]) -> npt.NDArray[np.int64]:
-    return np.unique(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
+    return blanks.distinct(np.concatenate(parts)) if parts else np.zeros(0, np.int64)
 
 
 def _files(data: Path, known: layout.Layout) -> Iterator[Cleaned]:
