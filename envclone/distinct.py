@@ -6,7 +6,6 @@ import secrets
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,6 +13,7 @@ import numpy as np
 from envclone.compiled import available
 from envclone.growing import Growing
 from envclone.packed import Packed, pack
+from envclone.shelf import Shelf
 
 if TYPE_CHECKING:
     from types import ModuleType
@@ -27,17 +27,18 @@ _SMALL = 1 << 32
 class Distinct:
     """Texts, each once, numbered in the order of their coming: equal are those whose bytes (UTF-8) are.
 
-    While it takes texts in, and until `seal`, a table of 6 to 11 bytes a text finds them again. With a `directory`,
-    which must be private, the texts lie in a file there that has no name.
+    While it takes texts in, and until `seal`, a table of 6 to 11 bytes a text finds them again. All of it lies on the
+    shelf.
     """
 
-    def __init__(self, directory: Path | None = None) -> None:
+    def __init__(self, shelf: Shelf | None = None) -> None:
         self._count = 0
-        self._texts: Growing | None = Growing(np.uint8, _FIRST, directory)
-        self._ends: Growing | None = Growing(np.int64, _FIRST)
+        self.shelf = shelf = shelf or Shelf()
+        self._texts: Growing | None = shelf.growing(np.uint8, _FIRST)
+        self._ends: Growing | None = shelf.growing(np.int64, _FIRST)
         self._block: Any = self._texts.array
         self._bounds: Any = self._ends.array
-        self._table: Any = np.full(2 * _FIRST, -1, np.int32)
+        self._table: Any = self._gaps(2 * _FIRST)
         self._seed = np.uint64(secrets.randbits(64))
         self._known: dict[bytes, int] = {}
         self._sealed = False
@@ -91,17 +92,12 @@ class Distinct:
         self._sealed = True
         self._table, self._known = None, {}
         used = int(self._bounds[self._count])
-        self._bounds = self._bounds[: self._count + 1].astype(np.uint32 if used < _SMALL else np.int64)
+        self._bounds = self.shelf.lay(self._bounds[: self._count + 1], np.uint32 if used < _SMALL else np.int64)
         self._ends = None
         if self._texts is not None:
             self._block = None
             self._texts.cut(used)
             self._block = self._texts.array
-
-    def put_away(self) -> None:
-        """Let texts that lie in a file take no memory until they are looked at."""
-        if self._texts is not None:
-            self._texts.put_away()
 
     def add(self, texts: Sequence[str]) -> list[str]:
         """Take in texts; returns those that were new, in their order, which get the next numbers."""
@@ -135,6 +131,7 @@ class Distinct:
         if count < 0:
             raise ValueError("the room for texts is too small")
         self._count = int(count)
+        self.shelf.rest()
         return numbers
 
     def numbers(self, values: Packed) -> Any:
@@ -160,8 +157,14 @@ class Distinct:
         self._block, self._bounds = self._texts.array, self._ends.array
         if available() and 4 * (self._count + texts) >= 3 * len(self._table):
             self._table = None
-            self._table = np.full(1 << (4 * (self._count + texts) // 3).bit_length(), -1, np.int32)
+            self._table = self._gaps(1 << (4 * (self._count + texts) // 3).bit_length())
             _loops().refill(self._block, self._bounds, self._count, self._table, self._seed)
+
+    def _gaps(self, count: int) -> Any:
+        """A table with nothing in it."""
+        table = self.shelf.zeros(np.int32, count)
+        table[:] = -1
+        return table
 
     def _take_one_by_one(self, values: Packed, numbers: Any) -> None:
         """The same without compiled loops."""

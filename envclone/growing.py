@@ -23,9 +23,9 @@ class Growing:
 
     def __init__(self, kind: Any, count: int, directory: Path | None = None) -> None:
         self._kind = np.dtype(kind)
-        self._map = _mapped(max(1, count) * self._kind.itemsize, directory)
+        self.map = _mapped(max(1, count) * self._kind.itemsize, directory)
         self._in_file = directory is not None
-        self.array: Any = np.frombuffer(self._map, self._kind)
+        self.array: Any = np.frombuffer(self.map, self._kind)
 
     def __len__(self) -> int:
         return len(self.array)
@@ -34,19 +34,19 @@ class Growing:
         """Make room for at least so many numbers; no other array of it may be held."""
         if count > len(self.array):
             self.array = None
-            self._map.resize(max(2 * len(self._map), count * self._kind.itemsize))
-            self.array = np.frombuffer(self._map, self._kind)
+            self.map.resize(max(2 * len(self.map), count * self._kind.itemsize))
+            self.array = np.frombuffer(self.map, self._kind)
 
     def cut(self, count: int) -> None:
         """Give back what is behind so many numbers."""
         self.array = None
-        self._map.resize(max(1, count) * self._kind.itemsize)
-        self.array = np.frombuffer(self._map, self._kind)[:count]
+        self.map.resize(max(1, count) * self._kind.itemsize)
+        self.array = np.frombuffer(self.map, self._kind)[:count]
 
     def put_away(self) -> None:
         """Let what is in a file lie there until somebody looks at it."""
         if self._in_file:
-            self._map.madvise(mmap.MADV_DONTNEED)
+            self.map.madvise(mmap.MADV_DONTNEED)
 
 
 def _mapped(size: int, directory: Path | None) -> mmap.mmap:

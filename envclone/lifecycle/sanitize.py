@@ -21,6 +21,7 @@ from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapsho
 from envclone.private import write_private
 from envclone.project import Project
 from envclone.protocols import StoreSession
+from envclone.shelf import Shelf
 
 if TYPE_CHECKING:
     from envclone.hooks.hookset import HookSet
@@ -119,7 +120,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
             inventories[name] = session.inventory()
         plans = planning.plan(project, inventories, hooks)
         project.begin("collecting people")
-        corpus = _identities(project, domains, plans, sessions)
+        corpus = _identities(project, domains, plans, sessions, Shelf(directory))
         masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody, tagger=project.tagger)
         project.begin("masking")
         for name, session in sessions.items():
@@ -212,6 +213,7 @@ def _identities(
     domains: Mapping[str, DomainSpec],
     plans: Mapping[str, StorePlan],
     sessions: Mapping[str, StoreSession],
+    shelf: Shelf,
 ) -> Corpus:
     """Everybody whom the declared identity fields of all stores name: what free text is searched for."""
     from envclone.masking.corpus import CorpusBuilder
@@ -219,7 +221,7 @@ def _identities(
     from envclone.masking.identities import identities, names
     from envclone.masking.kinds import kind_of
 
-    builder = CorpusBuilder(project.nobody)
+    builder = CorpusBuilder(project.nobody, shelf)
     for name, session in sessions.items():
         project.progress(ProgressEvent(name, 0))
         rules = {address: rule for address, rule in plans[name].masked.items() if names(rule, domains)}

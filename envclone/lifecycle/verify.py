@@ -30,6 +30,7 @@ from envclone.models import Integrity, ProgressEvent, StorePlan
 from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.protocols import StoreSession
+from envclone.shelf import Shelf
 from envclone.verifier.fidelity import fidelity, unfaithful
 from envclone.verifier.fields import FieldFindings, examine_fields
 from envclone.verifier.files import examine_files
@@ -63,8 +64,15 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
     """Run every check on a sanitized clone. Raises UnsafeError listing what failed; a value is never shown.
 
     The servers that look at the rows run on a clone of it: what they leave in their files is not published.
-    `files` is where the bytes are searched when the clone is such a one already.
+    `files` is where the bytes are searched when the clone is such a one already. The originals, and what finds them,
+    lie in files without a name in a directory of their own, and are gone when this returns.
     """
+    with workdir(project.pool, project.cow, "search") as private:
+        private.chmod(0o700)
+        return _verify(project, sanitized, files, Shelf(private))
+
+
+def _verify(project: Project, sanitized: Sanitized, files: Path | None, shelf: Shelf) -> Verified:
     project.begin("comparing rows")
     with workdir(project.pool, project.cow, "raw") as counterpart, ExitStack() as held:
         opened = sanitized.directory
@@ -73,7 +81,7 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
             for name in sanitized.stores:
                 project.cow.clone(sanitized.directory / name, opened / name)
                 hand_over(opened / name, account_of(opened / name))
-        checks, findings = _examine_rows(project, sanitized, counterpart, opened)
+        checks, findings = _examine_rows(project, sanitized, counterpart, opened, shelf)
     checks["record_texts"] = examine_record(
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
@@ -147,7 +155,7 @@ def _public(plan: StorePlan) -> dict[str, Any]:
 
 
 def _examine_rows(
-    project: Project, sanitized: Sanitized, counterpart: Path, opened: Path
+    project: Project, sanitized: Sanitized, counterpart: Path, opened: Path, shelf: Shelf
 ) -> tuple[dict[str, Any], FieldFindings]:
     """Checks 1 to 3, with raw and sanitized open side by side in private."""
     raw_stores = sanitized.raw.stores
@@ -182,6 +190,7 @@ def _examine_rows(
             project.progress,
             references=project.loaded.stack.sanitize.references,
             accepted=exceptions_of(project),
+            shelf=shelf,
         )
         give_back()
         problems += findings.differences

@@ -22,20 +22,24 @@ from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import is_email
 from envclone.masking.uuids import numbers_of
 from envclone.packed import Packed
+from envclone.shelf import Shelf
 
 __all__ = ["Corpus", "CorpusBuilder"]
 
 _FORMAT = 3
 _LONGEST = 256
 """Characters; what is longer is not a name, address or number, and would not be found in a text anyway."""
+_AT_ONCE = 1 << 20
 
 
 class Corpus:
     """Distinct identities by kind. Raw data: it stays in quarantine and in memory."""
 
-    __slots__ = ("_kinds",)
+    __slots__ = ("_kinds", "shelf")
 
-    def __init__(self, kinds: Mapping[str, Iterable[str]] | None = None) -> None:
+    def __init__(self, kinds: Mapping[str, Iterable[str]] | None = None, shelf: Shelf | None = None) -> None:
+        self.shelf = shelf or Shelf()
+        """Where what is made of it may lie, too."""
         self._kinds: dict[str, Distinct] = {}
         for kind, values in sorted((kinds or {}).items()):
             held = values if isinstance(values, Distinct) else _distinct(values)
@@ -60,12 +64,12 @@ class Corpus:
         return iter(self._kinds.get(kind, ()))
 
     def packed(self, kind: str) -> tuple[Any, Any]:
-        """The bytes of the same one behind the other, and where each begins and the last one ends; to be read only."""
+        """The bytes of the same one behind the other, and their bounds (`Distinct.held`); to be read only."""
         held = self._kinds.get(kind)
-        block, bounds = held.packed() if held is not None else (np.zeros(0, np.uint8), np.zeros(1, np.uint64))
+        block, bounds = held.held() if held is not None else (np.zeros(0, np.uint8), np.zeros(1, np.int64))
         block = block.view()
         block.flags.writeable = False
-        return block, bounds.astype(np.int64)
+        return block, bounds
 
     def values(self, kind: str) -> Sequence[str]:
         """The same, sorted."""
@@ -80,18 +84,27 @@ class Corpus:
 
         The header has each kind with how many bounds (8 bytes each) and bytes there are, and a digest of all of them.
         """
-        parts: list[bytes] = []
         kinds: dict[str, list[int]] = {}
         for kind, values in self._kinds.items():
-            block, bounds = values.packed()
+            block, bounds = values.held()
             kinds[kind] = [len(bounds), len(block)]
-            parts += [bounds.astype("<u8").tobytes(), block.tobytes()]
-        header = {"format": _FORMAT, "kinds": kinds, "digest": _digest(parts)}
+        header = {"format": _FORMAT, "kinds": kinds, "digest": _digest(self._parts())}
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
         with os.fdopen(descriptor, "wb") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(json.dumps(header).encode() + b"\n")
-            file.writelines(parts)
+            file.writelines(self._parts())
+
+    def _parts(self) -> Iterator[bytes]:
+        """What `save` writes behind the header, some at a time."""
+        for values in self._kinds.values():
+            block, bounds = values.held()
+            for first in range(0, len(bounds), _AT_ONCE):
+                yield bounds[first : first + _AT_ONCE].astype("<u8").tobytes()
+                self.shelf.rest()
+            for first in range(0, len(block), _AT_ONCE):
+                yield block[first : first + _AT_ONCE].tobytes()
+                self.shelf.rest()
 
     @classmethod
     def load(cls, path: Path) -> Corpus:
@@ -121,8 +134,9 @@ class CorpusBuilder:
     UUID 63 bits in hexadecimal. What is nobody's is left out.
     """
 
-    def __init__(self, nobody: Nobody | None = None) -> None:
+    def __init__(self, nobody: Nobody | None = None, shelf: Shelf | None = None) -> None:
         self._nobody = nobody or Nobody()
+        self._shelf = shelf
         self._kinds: dict[str, Distinct] = {}
 
     def add(self, kind: str, values: Iterable[str]) -> None:
@@ -141,7 +155,7 @@ class CorpusBuilder:
         """Take in values that are of a kind."""
         if kind == "uuid":
             texts = [value for value in values if not self._nobody.holds(kind, value)]
-            self._kinds.setdefault(kind, Distinct()).add([f"{number:x}" for number in numbers_of(texts)])
+            self._kinds.setdefault(kind, Distinct(self._shelf)).add([f"{number:x}" for number in numbers_of(texts)])
             return
         holds = self._nobody.holds
         short = (value.strip() for value in values if len(value) <= _LONGEST and not holds(kind, value))
@@ -152,7 +166,7 @@ class CorpusBuilder:
             wanted = [crowd.national(value) for value in composed]
         else:
             wanted = list(composed)
-        self._kinds.setdefault(kind, Distinct()).add(wanted)
+        self._kinds.setdefault(kind, Distinct(self._shelf)).add(wanted)
 
     def take(self, kind: str, values: Packed) -> None:
         """The same of packed values."""
@@ -165,13 +179,13 @@ class CorpusBuilder:
         if available():
             plain = crowd.other_addresses(plain) if kind == "email" else plain
             plain = crowd.nationals(plain) if kind == "phone" else plain
-            self._kinds.setdefault(kind, Distinct()).take(plain)
+            self._kinds.setdefault(kind, Distinct(self._shelf)).take(plain)
 
     def build(self) -> Corpus:
         """The corpus; the builder is done with."""
         for held in self._kinds.values():
             held.seal()
-        return Corpus(self._kinds)
+        return Corpus(self._kinds, self._shelf)
 
 
 def _digest(parts: Iterable[bytes]) -> str:

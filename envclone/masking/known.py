@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import available
+from envclone.shelf import Sorter
 
 __all__ = ["Numbers", "hashes_of", "number_of", "number_of_pair", "numbers_of_pairs"]
 
@@ -20,13 +21,8 @@ _WORTH = 64
 class Numbers:
     """The texts whose numbers these are; `number` turns a text into its own."""
 
-    def __init__(self, numbers: Sequence[int], number: Callable[[str], int]) -> None:
-        # sorted in place: np.unique hashes first, which takes five times as long
-        ordered: Any = np.array(numbers, np.int64)
-        ordered.sort()
-        fresh = np.ones(len(ordered), np.bool_)
-        fresh[1:] = ordered[1:] != ordered[:-1]
-        held = ordered[fresh]
+    def __init__(self, numbers: Sorter, number: Callable[[str], int]) -> None:
+        held, _ = numbers.done(once=True)
         self.sorted = held
         """The numbers, ascending, each once."""
         self._sorted = memoryview(held)

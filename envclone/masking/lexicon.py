@@ -8,7 +8,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
 from itertools import pairwise
-from typing import Any, NamedTuple, TypeVar
+from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 
 import numpy as np
@@ -26,6 +26,7 @@ from envclone.masking.runs import cut, joined, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.masking.wordset import WordSet
+from envclone.shelf import Sorter
 
 __all__ = ["Lexicon", "Spelling", "WordType"]
 
@@ -109,17 +110,20 @@ class Lexicon:
                 if _is_spelling(kind, value):
                     _put(spellings, value, kind)
         self.lengths: set[int] = set()
-        codes = array("q")
+        codes, uuids = Sorter(corpus.shelf, np.int64), Sorter(corpus.shelf, np.int64)
         for kind in _GROUPED:
+            found = array("q")
             for value in corpus.each(kind):
                 code = canonical(value)
                 if len(code) > SHORTEST_NUMBER:
-                    codes.append(number_of_pair(f"{kind} {code}"))
+                    found.append(number_of_pair(f"{kind} {code}"))
                     self.lengths.add(len(code))
+            codes.add(found)
         self.codes = Numbers(codes, number_of_pair)
         self.pairs = Numbers(pairs, number_of_pair)
         self.numbers = Numbers(numbers, number_of)
-        self.uuids = Numbers(array("q", (int(code, 16) for code in corpus.each("uuid"))), int)
+        uuids.add(array("q", (int(code, 16) for code in corpus.each("uuid"))))
+        self.uuids = Numbers(uuids, int)
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
         self.interesting = WordSet(self.words.keys() | self.spelled.keys() | given_names() | CUES)
@@ -128,23 +132,22 @@ class Lexicon:
         """Which kind of number this is, without its grouping; '' when it is nobody's."""
         return next((kind for kind in _GROUPED if f"{kind} {code}" in self.codes), "")
 
-    def _of_persons(self, corpus: Corpus, spellings: dict[str, str]) -> Any:
+    def _of_persons(self, corpus: Corpus, spellings: dict[str, str]) -> Sorter:
         """Take in the names; returns the numbers of their pairs of words."""
-        found: list[Any] = []
+        found = Sorter(corpus.shelf, np.int64)
         texts: list[str] = []
         names: Iterable[str] = corpus.each("person")
         if available():
-            words, pairs, odd = plain_words(*corpus.packed("person"))
+            words, names = plain_words(*corpus.packed("person"), found)
             for word in words:
                 self._add_word(word)
-            found.append(pairs)
-            names = odd
         for name in names:
             self._add_person(name, spellings, texts)
             if len(texts) >= _AT_ONCE:
-                found.append(np.array(numbers_of_pairs(texts), np.int64))
+                found.add(numbers_of_pairs(texts))
                 texts.clear()
-        return np.concatenate([*found, np.array(numbers_of_pairs(texts), np.int64)])
+        found.add(numbers_of_pairs(texts))
+        return found
 
     def _add_person(self, name: str, spellings: dict[str, str], pairs: list[str]) -> None:
         family, comma, given = name.partition(",")
@@ -176,20 +179,21 @@ class Lexicon:
             _put(self.words, word, _word_type(word) if alone else WordType.WORD_FIRST)
 
 
-def _of_phones(corpus: Corpus, spellings: dict[str, str]) -> Any:
+def _of_phones(corpus: Corpus, spellings: dict[str, str]) -> Sorter:
     """The numbers of the telephone numbers; what is not written as numbers are becomes a spelling."""
     numbers = array("q")
     phones: Iterable[str] = corpus.each("phone")
-    plain = np.zeros(0, np.int64)
+    found = Sorter(corpus.shelf, np.int64)
     if available():
-        plain, phones = plain_numbers(*corpus.packed("phone"))
+        phones = plain_numbers(*corpus.packed("phone"), found)
     for phone in phones:
         number = phone if _NATIONAL.fullmatch(phone) else national_number(phone)
         if len(number) >= SHORTEST_NUMBER:
             numbers.append(number_of(number))
             if not _FORMED.fullmatch(phone):
                 _put(spellings, phone, "phone")
-    return np.concatenate((plain, np.array(numbers, np.int64)))
+    found.add(numbers)
+    return found
 
 
 def _put(found: dict[str, _T], pattern: str, value: _T) -> None:

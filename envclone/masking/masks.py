@@ -30,11 +30,13 @@ from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
 from envclone.packed import Pairs, TextBlock, block_of
 from envclone.protocols import FieldMask, Mask
+from envclone.shelf import Column, Shelf
 
 __all__ = ["MaskSet"]
 
 _SHORTEST_KEY = 16
 _HOOK_BATCH = 8192
+_BYTES = 1 << 20
 _FAR, _FOUR = 0xE3, 0xF0
 """The first bytes in UTF-8 from U+3000 on, and of characters of four bytes."""
 _WORDS = "Anna went home. " * 200
@@ -88,7 +90,12 @@ class _HookMask:
 def _far(corpus: Corpus) -> list[str]:
     """The characters of names in scripts whose alphabets take long to make: those of three bytes from U+3000 on."""
     block, _ = corpus.packed("person")
-    leads = np.flatnonzero((block >= _FAR) & (block < _FOUR))
+    found = Column(Shelf(), np.int64)
+    for begin in range(0, len(block), _BYTES):
+        part = block[begin : begin + _BYTES]
+        found.extend(np.flatnonzero((part >= _FAR) & (part < _FOUR)) + begin)
+        corpus.shelf.rest()
+    leads = found.array
     first, second, third = (block[leads + i].astype(np.uint32) for i in range(3))
     return [*map(chr, np.unique((first & 15) << 12 | (second & 63) << 6 | third & 63).tolist())]
 

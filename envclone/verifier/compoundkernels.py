@@ -8,12 +8,30 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["BASE", "digits", "hashes", "warm", "words"]
+__all__ = ["BASE", "digits", "hashes", "marks", "warm", "words"]
 
 _U = np.uint64
 BASE = _U(0x9E3779B97F4A7C55)
 """Odd, so that no byte is lost in 64 bits."""
 _GROUPS = 24
+
+
+_6, _63, _64 = _U(6), _U(63), _U(64)
+
+
+@kernel
+def _marks(mixed: Any, bits: Any) -> Any:
+    """The bits of a mixed hash in its word of a filter of 2**bits bits."""
+    first, second = (mixed >> (_64 - _U(bits))) & _63, (mixed >> (_64 - _U(bits) - _6)) & _63
+    return (_U(1) << first) | (_U(1) << second)
+
+
+def marks(keys: Any, bits: int) -> tuple[Any, Any]:
+    """Per hash its word in a filter of 2**bits bits, and which bits of that it sets."""
+    with np.errstate(over="ignore"):
+        mixed = keys * BASE
+    first, second = (mixed >> _U(64 - bits)) & _63, (mixed >> _U(58 - bits)) & _63
+    return mixed >> _U(70 - bits), (_U(1) << first) | (_U(1) << second)
 
 
 @kernel
@@ -32,7 +50,7 @@ def hashes(block: Any, starts: Any, ends: Any, out: Any, powers: Any) -> Any:
 def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) -> Any:
     """Runs of letters of some length whose hash may be wanted: hash, start and end of each; returns how many.
 
-    `wanted` is a bitmap of 2**bits bits over the upper bits of hashes; `out` has room for `shape[0]` of them.
+    `wanted` is a filter of 2**bits bits, two bits of one word for each hash; `out` has room for `shape[0]` of them.
     """
     count, i, size = 0, 0, data.shape[0]
     while i + least <= size:
@@ -48,8 +66,9 @@ def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) ->
             value = value * BASE + _U(data[i]) + _U(1)
             i += 1
         if least <= i - start <= most:
-            bit = (value * BASE) >> _U(64 - bits)
-            if wanted[bit >> _U(3)] & (np.uint8(1) << np.uint8(bit & _U(7))):
+            mixed = value * BASE
+            its = _marks(mixed, bits)
+            if wanted[mixed >> (_64 - _U(bits) + _6)] & its == its:
                 if count < out.shape[0]:
                     out[count, 0], out[count, 1], out[count, 2] = value, _U(start), _U(i)
                 count += 1
@@ -93,8 +112,9 @@ def digits(data: Any, lengths: Any, wanted: Any, bits: Any, out: Any) -> Any:
                     value = value * BASE + _U(data[k]) + _U(1)
                 if not lengths[total]:
                     continue
-                bit = (value * BASE) >> _U(64 - bits)
-                if wanted[bit >> _U(3)] & (np.uint8(1) << np.uint8(bit & _U(7))):
+                mixed = value * BASE
+                its = _marks(mixed, bits)
+                if wanted[mixed >> (_64 - _U(bits) + _6)] & its == its:
                     if count < out.shape[0]:
                         out[count, 0], out[count, 1], out[count, 2] = value, _U(begins[first]), _U(ends[last])
                     count += 1
@@ -106,5 +126,5 @@ def warm() -> None:
     data = np.frombuffer(b"\x00ab 12 3", np.uint8)
     out = np.zeros((4, 3), np.uint64)
     hashes(data, np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.uint64), np.zeros(1, np.uint64))
-    words(data, 2, 9, np.zeros(8, np.uint8), 6, out)
-    digits(data, np.zeros(5, np.bool_), np.zeros(8, np.uint8), 6, out)
+    words(data, 2, 9, np.zeros(16, np.uint64), 10, out)
+    digits(data, np.zeros(5, np.bool_), np.zeros(16, np.uint64), 10, out)

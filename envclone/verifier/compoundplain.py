@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from envclone.verifier.compoundkernels import BASE
+from envclone.verifier.compoundkernels import BASE, marks
 
-__all__ = ["BASE", "digits", "hashes", "words"]
+__all__ = ["BASE", "digits", "hashes", "marks", "words"]
 
 _BASE, _64 = int(BASE), (1 << 64) - 1
 _LETTERS = re.compile(rb"[a-z\x80-\xfe]+")
@@ -65,8 +65,8 @@ def _hash(text: bytes) -> int:
 def _filled(found: Iterator[tuple[int, int, int]], wanted: Any, bits: int, out: Any) -> int:
     count = 0
     for value, start, end in found:
-        bit = (value * _BASE & _64) >> (64 - bits)
-        if wanted[bit >> 3] >> (bit & 7) & 1:
+        places, its = marks(np.array([value], np.uint64), bits)
+        if wanted[places[0]] & its[0] == its[0]:
             if count < len(out):
                 out[count] = np.array([value, start, end], np.uint64)
             count += 1

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envclone.compiled import available, frozen
+from envclone.shelf import Shelf, Sorter
 from envclone.verifier.loose import Texts, text_of
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
@@ -54,8 +55,8 @@ class Compounds:
     def __init__(self, subjects: Subjects, parts: Originals, originals: Originals) -> None:
         self._subjects, self._parts, self._originals = subjects, parts, originals
         self._lengths = np.zeros(1, np.bool_)
-        self._words = _Table(*self._names())
-        self._digits = _Table(*self._numbers())
+        self._words = _Table(self._names(), parts.shelf)
+        self._digits = _Table(self._numbers(), originals.shelf)
 
     def find(self, texts: Texts) -> Iterator[Joined]:
         """Every compound in some values."""
@@ -87,11 +88,12 @@ class Compounds:
         family = self._parts.value(owner).encode()
         return family in word
 
-    def _names(self) -> tuple[Any, Any]:
+    def _names(self) -> Sorter:
         """Hashes of names in one word, and the number of the name that tells."""
+        made = Sorter(self._parts.shelf, np.uint64, np.uint32)
         names = self._subjects.of(Part.NAME)
         if not len(names):
-            return np.zeros(0, np.uint64), np.zeros(0, np.uint32)
+            return made
         block, bounds = self._parts.held()
         block = frozen(block[:])
         starts, ends = bounds[names].astype(np.int64), bounds[names + 1].astype(np.int64)
@@ -99,9 +101,8 @@ class Compounds:
         _loops().hashes(block, starts, ends, hashed, powers)
         _loops().hashes(block, starts, np.minimum(starts + 1, ends), firsts, unused)
         lengths = ends - starts
-        at = np.zeros(len(self._parts), np.uint32)
+        at = self._parts.shelf.zeros(np.uint32, len(self._parts))
         at[names] = np.arange(len(names))
-        keys, owners = [], []
         for one, other in self._subjects.beside(Part.NAME, _PARTS):
             left, right = at[one], at[other]
             both = (lengths[left] >= _SHORTEST_NAME) & (lengths[right] >= _SHORTEST_NAME)
@@ -110,32 +111,36 @@ class Compounds:
             whole = hashed[left[both]] * powers[right[both]] + hashed[right[both]]
             short = firsts[left[behind]] * powers[right[behind]] + hashed[right[behind]]
             some, first = np.unique(np.concatenate((whole, short)), return_index=True)
-            keys.append(some)
-            owners.append(np.concatenate((other[both], other[behind]))[first].astype(np.uint32))
-        return np.concatenate([np.zeros(0, np.uint64), *keys]), np.concatenate([np.zeros(0, np.uint32), *owners])
+            made.add(some, np.concatenate((other[both], other[behind]))[first])
+            self._parts.shelf.rest()
+        return made
 
-    def _numbers(self) -> tuple[Any, Any]:
+    def _numbers(self) -> Sorter:
         """Hashes of the digits of numbers of persons, and the numbers of the originals."""
-        owners, sizes, signs, block = _all_digits(self._originals)
-        counts = np.bincount(sizes, minlength=2)
+        counts = np.zeros(2, np.int64)
+        for _, sizes, _, _ in _all_digits(self._originals):
+            counts = np.pad(counts, (0, max(0, int(sizes.max(initial=0)) + 1 - len(counts))))
+            counts += np.bincount(sizes, minlength=len(counts))
         chance = counts / 10.0 ** np.arange(len(counts))
-        taken = (sizes >= _CERTAIN) | (signs & (chance[sizes] < _RARE))
-        block = frozen(block[np.repeat(taken, sizes)])
-        owners, sizes = owners[taken], sizes[taken]
         self._lengths = np.zeros(max(2, len(counts)), np.bool_)
-        self._lengths[sizes] = True
-        ends = np.cumsum(sizes)
-        hashed = np.zeros(len(sizes), np.uint64)
-        _loops().hashes(block, ends - sizes, ends, hashed, np.zeros(len(sizes), np.uint64))
-        return hashed, owners
+        made = Sorter(self._originals.shelf, np.uint64, np.uint32)
+        for owners, sizes, signs, block in _all_digits(self._originals):
+            taken = (sizes >= _CERTAIN) | (signs & (chance[sizes] < _RARE))
+            block = frozen(block[np.repeat(taken, sizes)])
+            owners, sizes = owners[taken], sizes[taken]
+            self._lengths[sizes] = True
+            ends = np.cumsum(sizes)
+            hashed = np.zeros(len(sizes), np.uint64)
+            _loops().hashes(block, ends - sizes, ends, hashed, np.zeros(len(sizes), np.uint64))
+            made.add(hashed, owners)
+        return made
 
 
-def _all_digits(originals: Originals) -> tuple[Any, Any, Any, Any]:
-    """The originals that are numbers of persons and have enough digits: their numbers, how many digits each has,
-    whether there are other signs between them, and the digits of all of them one behind the other."""
+def _all_digits(originals: Originals) -> Iterator[tuple[Any, Any, Any, Any]]:
+    """The originals that are numbers of persons and have enough digits, some at a time: their numbers, how many digits
+    each has, whether there are other signs between them, and the digits of all of them one behind the other."""
     block, bounds = originals.held()
     every = originals.strong_of(_NUMBERS)
-    found = [(every[:0], every[:0], np.zeros(0, np.bool_), block[:0])]
     for first in range(0, len(every), _AT_ONCE):
         numbers = every[first : first + _AT_ONCE]
         low, high = int(numbers[0]), int(numbers[-1]) + 1
@@ -152,35 +157,28 @@ def _all_digits(originals: Originals) -> tuple[Any, Any, Any, Any]:
         odd = np.zeros(len(numbers), np.bool_)
         odd[whose[((lower >= 97) & (lower <= 122)) | (part >= 128)]] = True
         long = ~odd & (sizes >= _FEWEST_DIGITS)
-        found.append((numbers[long], sizes[long], (sizes != lengths)[long], part[digit & long[whose]]))
+        yield numbers[long], sizes[long].astype(np.int64), (sizes != lengths)[long], part[digit & long[whose]]
         for number in numbers[odd].tolist():
             value = originals.value(number)
             digits = _digits_of(value)
             if len(digits) >= _FEWEST_DIGITS:
                 its = np.frombuffer(digits, np.uint8)
-                found.append((np.array([number]), np.array([len(its)]), np.array([not value.isdigit()]), its))
-    columns = zip(*found, strict=True)
-    owners, sizes, signs, digits_of = (np.concatenate(column) for column in columns)
-    return owners, sizes.astype(np.int64), signs, digits_of
+                yield np.array([number]), np.array([len(its)]), np.array([not value.isdigit()]), its
+        originals.shelf.rest()
 
 
 class _Table:
     """Hashes with their owners, behind a bitmap that says of most that they are none of them."""
 
-    def __init__(self, keys: Any, owners: Any) -> None:
-        order = np.argsort(keys, kind="stable")
-        keys = keys[order]
-        new = np.ones(len(keys), np.bool_)
-        new[1:] = keys[1:] != keys[:-1]
-        self._keys, self._owners = keys[new], owners[order[new]].astype(np.uint32)
-        del keys, owners, order
+    def __init__(self, taken: Sorter, shelf: Shelf) -> None:
+        self._keys, self._owners = taken.done(once=True)
+        self._shelf = shelf
         self._bits = max(10, len(self._keys).bit_length() + 4)
-        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
-        with np.errstate(over="ignore"):
-            bits = (self._keys * _loops().BASE) >> np.uint64(64 - self._bits)
-        for first in range(0, len(bits), _AT_ONCE):
-            some = bits[first : first + _AT_ONCE]
-            np.bitwise_or.at(self._bitmap, some >> np.uint64(3), np.uint8(1) << (some & np.uint64(7)).astype(np.uint8))
+        self._bitmap = np.zeros(1 << (self._bits - 6), np.uint64)
+        for first in range(0, len(self._keys), _AT_ONCE):
+            places, marks = _loops().marks(self._keys[first : first + _AT_ONCE], self._bits)
+            np.bitwise_or.at(self._bitmap, places, marks)
+            shelf.rest()
         self._out = np.zeros((_ROOM, 3), np.uint64)
 
     def __len__(self) -> int:
@@ -188,6 +186,8 @@ class _Table:
 
     def find(self, kernel: Any, data: Any, *how: Any) -> Iterator[tuple[int, int, int]]:
         """Owner, start and end of everything whose hash is one of these."""
+        if len(data) > _AT_ONCE:
+            self._shelf.rest()
         count = kernel(data, *how, self._bitmap, self._bits, self._out)
         if count > len(self._out):
             self._out = np.zeros((count, 3), np.uint64)

@@ -12,6 +12,7 @@ from envclone.address import Address
 from envclone.memory import give_back
 from envclone.models import ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
+from envclone.shelf import Shelf
 from envclone.verifier.coincidences import Coincidences
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.findings import Accepted, Findings
@@ -81,13 +82,16 @@ def examine_fields(
     *,
     references: Sequence[str] = (),
     accepted: Iterable[Accepted] = (),
+    shelf: Shelf | None = None,
 ) -> FieldFindings:
     """Compare the sanitized stores (`cleans`) with what the masks make of the raw ones, and search that for originals.
 
     One pass does both: what is searched is what was compared. Fields that the store computes itself are read in the
-    sanitized one. What was found is in the `leaks` of the result.
+    sanitized one. What was found is in the `leaks` of the result. The originals, and what finds them, lie on the
+    `shelf`.
     """
-    findings = FieldFindings(leaks=Findings(accepted), spared=getattr(masks, "nobody", None))
+    shelf = shelf or Shelf()
+    findings = FieldFindings(Originals(shelf), leaks=Findings(accepted), spared=getattr(masks, "nobody", None))
     progress(ProgressEvent("collecting the originals", 0))
     people = People(sessions, plans, domains, references, findings.originals, findings.spared, findings.nobody)
     parts = Originals.parts(people.collect())
@@ -97,10 +101,12 @@ def examine_fields(
     weak = findings.weak = LooseSearch(parts)
     compounds = findings.compounds = Compounds(people.subjects, parts, findings.originals)
     findings.subjects = people.subjects
+    shelf.put_away()
     give_back()
     for store, session in sessions.items():
         progress(ProgressEvent(store, 0))
         looker = Looker(store, plans[store], search, weak, compounds, people, findings)
+        shelf.put_away()
         give_back()
         compared = session.compare(cleans[store], plans[store], masks, placed.get(store, ()), looker, progress)
         looker.take(looker.found())
@@ -115,6 +121,7 @@ def examine_fields(
             looker.computed(address, batch)
         looker.take(looker.found())
         looker.judge()
+    shelf.put_away()
     return findings
 
 

@@ -11,15 +11,14 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["choose", "find", "index", "warm"]
+__all__ = ["choose", "count", "fill", "find", "warm"]
 
 _U = np.uint64
 _WIDTH = 8
 _GOLDEN = _U(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4)."""
-_0, _3, _7, _8, _32, _56, _64 = _U(0), _U(3), _U(7), _U(8), _U(32), _U(56), _U(64)
-_ONE = np.uint8(1)
-_TAG = _U(0xFF)
+_SECOND = _U(0xD6E8FEB86659FD93)
+_0, _6, _8, _29, _48, _56, _63, _64 = _U(0), _U(6), _U(8), _U(29), _U(48), _U(56), _U(63), _U(64)
 _FARTHEST = 0xFF
 
 
@@ -30,111 +29,151 @@ def _number(which: Any, i: Any) -> Any:
 
 
 @kernel
-def choose(block: Any, bounds: Any, which: Any, fold: Any, counters: Any, bits: Any, offsets: Any) -> Any:
-    """The offset of each pattern's rarest window, of several the first (at most 255); -1 when all went well.
+def choose(
+    block: Any, bounds: Any, which: Any, fold: Any, counters: Any, bits: Any, offsets: Any, counting: Any
+) -> Any:
+    """The offset of each pattern's rarest window, of several the first (at most 255), once all were counted.
 
-    `counters` has 2**bits zeros. Else the number of the pattern that is too short, or not in the block.
+    `counters` has 2**bits of them. -1 when all went well, else the place of a pattern that is too short, or not in the
+    block.
     """
     shift = _64 - _U(bits)
-    for turn in range(2):
-        for i in range(offsets.shape[0]):
-            at = _number(which, i)
-            if not 0 <= at < bounds.shape[0] - 1:
-                return i
-            start, end = np.int64(bounds[at]), np.int64(bounds[at + 1])
-            if start < 0 or end - start < _WIDTH or end > block.shape[0]:
-                return i
-            last = min(end, start + _WIDTH + _FARTHEST)
-            window, best = _0, np.int64(1) << 40
-            for k in range(start, last):
-                window = (window >> _8) | (_U(fold[block[k]]) << _56)
-                if k - start >= _WIDTH - 1:
-                    slot = (window * _GOLDEN) >> shift
-                    if turn == 0:
-                        counters[slot] += 1
-                    elif counters[slot] < best:
-                        best = np.int64(counters[slot])
-                        offsets[i] = k - start - _WIDTH + 1
+    for i in range(offsets.shape[0]):
+        at = _number(which, i)
+        if not 0 <= at < bounds.shape[0] - 1:
+            return i
+        start, end = np.int64(bounds[at]), np.int64(bounds[at + 1])
+        if start < 0 or end - start < _WIDTH or end > block.shape[0]:
+            return i
+        last = min(end, start + _WIDTH + _FARTHEST)
+        window, best = _0, np.int64(1) << 40
+        for k in range(start, last):
+            window = (window >> _8) | (_U(fold[block[k]]) << _56)
+            if k - start >= _WIDTH - 1:
+                slot = (window * _GOLDEN) >> shift
+                if counting:
+                    counters[slot] += 1
+                elif counters[slot] < best:
+                    best = np.int64(counters[slot])
+                    offsets[i] = k - start - _WIDTH + 1
     return -1
 
 
 @kernel
-def index(
+def _window(block: Any, first: Any, fold: Any) -> Any:
+    """The eight bytes at a place, as a number."""
+    window = _0
+    for k in range(first, first + _WIDTH):
+        window = (window >> _8) | (_U(fold[block[k]]) << _56)
+    return window
+
+
+@kernel
+def _marks(hashed: Any, bits: Any) -> Any:
+    """The two bits of a hash in its word of a filter of 2**bits bits."""
+    first, second = (hashed >> (_64 - _U(bits))) & _63, (hashed >> (_64 - _U(bits) - _6)) & _63
+    return (_U(1) << first) | (_U(1) << second)
+
+
+@kernel
+def _tag(window: Any) -> Any:
+    """16 bits of a window that say nothing of its other hash."""
+    return np.uint16(((window ^ (window >> _29)) * _SECOND) >> _48)
+
+
+@kernel
+def count(
+    block: Any, bounds: Any, which: Any, fold: Any, offsets: Any, wanted: Any, bits: Any, heads: Any, slots: Any
+) -> Any:
+    """Enter what `choose` accepted into a filter of 2**bits bits; count those of each of 2**slots slots, one behind its
+    place in `heads`."""
+    for i in range(offsets.shape[0]):
+        hashed = _window(block, np.int64(bounds[_number(which, i)]) + np.int64(offsets[i]), fold) * _GOLDEN
+        wanted[hashed >> (_64 - _U(bits) + _6)] |= _marks(hashed, bits)
+        heads[np.int64(hashed >> (_64 - _U(slots))) + 1] += 1
+    return 0
+
+
+@kernel
+def fill(
     block: Any,
     bounds: Any,
     which: Any,
     fold: Any,
     offsets: Any,
-    tags: Any,
-    bitmap: Any,
-    bits: Any,
-    heads: Any,
     slots: Any,
-    chain: Any,
+    first: Any,
+    places: Any,
+    tags: Any,
+    order: Any,
+    shifts: Any,
 ) -> Any:
-    """Enter what `choose` accepted into a bitmap of 2**bits bits and a table of 2**slots chains (-1 ends one)."""
+    """Put the patterns of some slots, from `first` on, into the order of slots; -1 when there is no room.
+
+    `places` says where the next one of each slot goes.
+    """
     for i in range(offsets.shape[0]):
-        first = np.int64(bounds[_number(which, i)]) + np.int64(offsets[i])
-        window = _0
-        for k in range(first, first + _WIDTH):
-            window = (window >> _8) | (_U(fold[block[k]]) << _56)
-        hashed = window * _GOLDEN
-        bit = hashed >> (_64 - _U(bits))
-        bitmap[bit >> _3] |= _ONE << np.uint8(bit & _7)
-        slot = hashed >> (_64 - _U(slots))
-        tags[i] = np.uint8((hashed >> _32) & _TAG)
-        chain[i] = heads[slot]
-        heads[slot] = i
+        number = _number(which, i)
+        window = _window(block, np.int64(bounds[number]) + np.int64(offsets[i]), fold)
+        slot = np.int64((window * _GOLDEN) >> (_64 - _U(slots))) - first
+        if 0 <= slot < places.shape[0]:
+            at = np.int64(places[slot])
+            if at >= order.shape[0]:
+                return -1
+            tags[at], order[at], shifts[at] = _tag(window), number, offsets[i]
+            places[slot] += 1
     return 0
 
 
 @kernel
 def find(
     data: Any,
+    begin: Any,
+    end: Any,
     block: Any,
     bounds: Any,
-    which: Any,
     fold: Any,
-    offsets: Any,
-    tags: Any,
-    bitmap: Any,
+    wanted: Any,
     bits: Any,
     heads: Any,
     slots: Any,
-    chain: Any,
+    tags: Any,
+    order: Any,
+    shifts: Any,
     hits: Any,
+    count: Any,
 ) -> Any:
-    """Where patterns stand: rows (string, start, end) of `hits`; returns how many there are, also when not all fit."""
-    size, count = data.shape[0], 0
-    shift, to_slot = _64 - _U(bits), _64 - _U(slots)
+    """Where patterns stand whose anchors end between two places: rows (string, start, end) of `hits` from `count` on;
+    returns how many there are then, also when not all fit."""
+    size = data.shape[0]
+    word, slot_of = _64 - _U(bits) + _6, _64 - _U(slots)
     window = _0
-    for k in range(size):
+    for k in range(max(0, begin - _WIDTH + 1), min(end, size)):
         window = (window >> _8) | (_U(data[k]) << _56)
-        if k < _WIDTH - 1:
+        if k < max(begin, _WIDTH - 1):
             continue
         hashed = window * _GOLDEN
-        bit = hashed >> shift
-        if not bitmap[bit >> _3] & (_ONE << np.uint8(bit & _7)):
+        marks = _marks(hashed, bits)
+        if wanted[hashed >> word] & marks != marks:
             continue
-        tag = np.uint8((hashed >> _32) & _TAG)
-        i = np.int64(heads[hashed >> to_slot])
-        while i >= 0:
-            if tags[i] == tag:
-                at = _number(which, i)
-                first = np.int64(bounds[at])
-                length = np.int64(bounds[at + 1]) - first
-                start = k - (_WIDTH - 1) - np.int64(offsets[i])
-                if start >= 0 and start + length <= size:
-                    same = True
-                    for j in range(length):
-                        if data[start + j] != fold[block[first + j]]:
-                            same = False
-                            break
-                    if same:
-                        if count < hits.shape[0]:
-                            hits[count, 0], hits[count, 1], hits[count, 2] = at, start, start + length
-                        count += 1
-            i = np.int64(chain[i])
+        tag, slot = _tag(window), np.int64(hashed >> slot_of)
+        for at in range(np.int64(heads[slot]), np.int64(heads[slot + 1])):
+            if tags[at] != tag:
+                continue
+            number = np.int64(order[at])
+            first = np.int64(bounds[number])
+            length = np.int64(bounds[number + 1]) - first
+            start = k - (_WIDTH - 1) - np.int64(shifts[at])
+            if start >= 0 and start + length <= size:
+                same = True
+                for j in range(length):
+                    if data[start + j] != fold[block[first + j]]:
+                        same = False
+                        break
+                if same:
+                    if count < hits.shape[0]:
+                        hits[count, 0], hits[count, 1], hits[count, 2] = number, start, start + length
+                    count += 1
     return count
 
 
@@ -142,9 +181,11 @@ def warm() -> None:
     """Run every kernel of this room once."""
     data = np.frombuffer(bytes(range(32)), np.uint8)
     bounds, which, fold = np.array([0, 8, 17], np.uint32), np.zeros(0, np.uint32), np.frombuffer(bytes(256), np.uint8)
-    offsets, tags = np.zeros(2, np.uint8), np.zeros(2, np.uint8)
+    offsets, tags, order = np.zeros(2, np.uint8), np.zeros(2, np.uint16), np.zeros(2, np.uint32)
     strings = data, bounds, which, fold
-    choose(*strings, np.zeros(16, np.uint32), 4, offsets)
-    tables = np.zeros(32, np.uint8), 8, np.full(4, -1, np.int32), 2, np.zeros(2, np.int32)
-    index(*strings, offsets, tags, *tables)
-    find(data, *strings, offsets, tags, *tables, np.zeros((4, 3), np.int64))
+    choose(*strings, np.zeros(16, np.uint32), 4, offsets, True)
+    wanted, heads = np.zeros(16, np.uint64), np.zeros(5, np.uint32)
+    count(*strings, offsets, wanted, 10, heads, 2)
+    fill(*strings, offsets, 2, 0, np.cumsum(heads, dtype=np.uint32)[:-1], tags, order, np.zeros(2, np.uint8))
+    shifts, hits = np.zeros(2, np.uint8), np.zeros((4, 3), np.int64)
+    find(data, 0, 32, data, bounds, fold, wanted, 10, np.zeros(5, np.uint32), 2, tags, order, shifts, hits, 0)

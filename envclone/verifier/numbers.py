@@ -9,6 +9,7 @@ count seen is held to a Poisson distribution of that mean.
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -22,6 +23,7 @@ from envclone.compiled import available
 from envclone.masking.number_batches import code_table
 from envclone.masking.phone import calling_codes, national_number
 from envclone.packed import TextBlock
+from envclone.shelf import Sorter
 from envclone.verifier.kept import tail
 from envclone.verifier.originals import Originals
 
@@ -63,16 +65,17 @@ class Numbers:
 
     def __init__(self, originals: Originals) -> None:
         self._held = originals
-        numbers = np.concatenate([np.zeros(0, np.int64), *(found.ravel() for _, found in _all(originals))])
-        numbers.sort()
-        first = np.searchsorted(numbers, 0)  # what is out of bounds stands before it
-        numbers = numbers[first:]
-        self._numbers = numbers[np.diff(numbers, prepend=-1) != 0]
-        del numbers
-        around = self._numbers // _AROUND
-        firsts = np.flatnonzero(np.diff(around, prepend=-1))
-        self._around, self._counts = around[firsts], np.diff(np.append(firsts, len(around)))
-        del around
+        taken = Sorter(originals.shelf, np.int64)
+        for _, found in _all(originals):
+            taken.add(found[found >= 0])
+            originals.shelf.rest()
+        self._numbers, _ = taken.done(once=True)
+        around: Counter[int] = Counter()
+        for first in range(0, len(self._numbers), _AT_ONCE):
+            its, counts = np.unique(self._numbers[first : first + _AT_ONCE] // _AROUND, return_counts=True)
+            around.update(dict(zip(its.tolist(), counts.tolist(), strict=True)))
+        self._around = np.array(list(around), np.int64)
+        self._counts = np.array(list(around.values()), np.int64)
         spans = np.diff(np.searchsorted(self._numbers, _LENGTHS))
         self._shares = np.concatenate((spans / np.diff(_LENGTHS), [0.0]))
 

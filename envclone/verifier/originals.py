@@ -5,8 +5,7 @@ from __future__ import annotations
 import ipaddress
 import json
 import re
-from array import array
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from envclone.masking.meant import UNSAID, meant
 from envclone.masking.names import is_name
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.packed import Packed
+from envclone.shelf import Column, Shelf
 
 __all__ = ["BY_MORE", "PART", "Original", "Originals", "is_word", "spellings", "strong", "telling"]
 
@@ -53,20 +53,25 @@ class Original:
 
 
 class Originals:
-    """Every distinct original value of the masked fields, of all stores. Quarantined: it lives in memory only."""
+    """Every distinct original value of the masked fields, of all stores.
 
-    def __init__(self) -> None:
-        self._values = Distinct()
+    Quarantined: it lives in memory, and on the shelf in files that have no name, in quarantine.
+    """
+
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        self.shelf = shelf or Shelf()
+        """Where what is made of them may lie, too."""
+        self._values = Distinct(self.shelf)
         self._sources: dict[Original, int] = {}
         self.known: list[Original] = []
         """The different sources."""
-        self._source_of: Any = array("H")
+        self._source_of = Column(self.shelf, np.uint16)
 
     def add(self, address: str, kind: str, values: Iterable[str]) -> None:
         """Take in values of one field; the first field that shows a value is the one that a report names."""
         stripped = [text for value in values if (text := value.strip())]
-        for value in self._values.add(stripped):
-            self._source_of.append(self._source(Original(address, kind, strong(kind, value))))
+        new = [self._source(Original(address, kind, strong(kind, value))) for value in self._values.add(stripped)]
+        self._source_of.extend(np.array(new, np.uint16))
 
     def take(self, address: str, kind: str, values: Packed) -> None:
         """The same of packed values."""
@@ -83,7 +88,7 @@ class Originals:
         firsts = places[np.unique(numbers[places], return_index=True)[1]]
         strengths = telling(kind, plain, firsts)
         sources = np.array([self._source(Original(address, kind, one)) for one in (False, True)], np.uint16)
-        self._source_of.frombytes(sources[strengths.astype(np.int64)].tobytes())
+        self._source_of.extend(sources[strengths.astype(np.int64)])
 
     def _source(self, source: Original) -> int:
         if source not in self._sources:
@@ -94,9 +99,11 @@ class Originals:
     @classmethod
     def parts(cls, texts: Distinct) -> Originals:
         """Weak identities, numbered as they are there; sealed."""
-        made = cls()
+        made = cls(texts.shelf)
         made._values = texts
-        made._source_of = np.full(len(texts), made._source(Original("", PART, False)), np.uint16)
+        source = made._source(Original("", PART, False))
+        for first in range(0, len(texts), _AT_ONCE):
+            made._source_of.extend(np.full(min(_AT_ONCE, len(texts) - first), source, np.uint16))
         made.seal()
         return made
 
@@ -107,14 +114,13 @@ class Originals:
     def seal(self) -> None:
         """Take in no more values."""
         self._values.seal()
-        self._source_of = self.sources()
 
     def __len__(self) -> int:
         return len(self._values)
 
     def __getitem__(self, number: int) -> Original:
         """Where a value stands, by its number."""
-        return self.known[int(self._source_of[number])]
+        return self.known[int(self._source_of.array[number])]
 
     def value(self, number: int) -> str:
         """A value, by its number."""
@@ -128,9 +134,13 @@ class Originals:
         """The numbers (uint32) of the values of at least so many bytes whose spellings (`spellings`) are themselves and
         their lower case: for millions of them a value at a time takes too long."""
         _, bounds = self._values.held()
-        lengths = np.diff(bounds)
-        chosen = (lengths >= least) & (lengths != _UUID_LENGTH)
-        return np.flatnonzero(chosen & ~self.having(_ODD)).astype(np.uint32)
+        odd, found = self.having(_ODD), Column(self.shelf, np.uint32)
+        for first in range(0, len(odd), _AT_ONCE):
+            lengths = np.diff(bounds[first : first + _AT_ONCE + 1])
+            chosen = (lengths >= least) & (lengths != _UUID_LENGTH) & ~odd[first : first + _AT_ONCE]
+            found.extend(np.flatnonzero(chosen) + first)
+            self.shelf.rest()
+        return found.array
 
     def having(self, table: bytes) -> Any:
         """Per value whether one of its bytes is marked in a table of 256."""
@@ -140,21 +150,31 @@ class Originals:
             told = np.frombuffer(block[first : first + _AT_ONCE].tobytes().translate(table), np.bool_)
             places = (np.flatnonzero(told) + first).astype(bounds.dtype)
             found[np.searchsorted(bounds, places, "right") - 1] = True
+            self.shelf.rest()
         return found
 
     def sources(self) -> Any:
         """Per value where among the `known` its source is (uint16)."""
-        return np.array(self._source_of, np.uint16) if isinstance(self._source_of, array) else self._source_of
+        return self._source_of.array
 
     def strong_of(self, kinds: Collection[str]) -> Any:
         """The numbers of the strong ones of some kinds (int64), ascending."""
         wanted = [at for at, source in enumerate(self.known) if source.kind in kinds and source.strong]
-        return np.flatnonzero(np.isin(self.sources(), wanted))
+        return self._numbers_of(wanted)
 
     def numbers_of(self, kinds: Collection[str]) -> Any:
         """The numbers of those of some kinds (int64), ascending."""
         wanted = [at for at, source in enumerate(self.known) if source.kind in kinds]
-        return np.flatnonzero(np.isin(self.sources(), wanted))
+        return self._numbers_of(wanted)
+
+    def _numbers_of(self, sources: Sequence[int]) -> Any:
+        """The numbers of the values that some sources have."""
+        found, every = Column(self.shelf, np.int64), self.sources()
+        wanted = np.zeros(len(self.known) + 1, np.bool_)
+        wanted[list(sources)] = True
+        for first in range(0, len(every), _AT_ONCE):
+            found.extend(np.flatnonzero(wanted[every[first : first + _AT_ONCE]]) + first)
+        return found.array
 
     def of_kinds(self, kinds: Collection[str]) -> Iterator[tuple[int, str]]:
         """Those of some kinds: number, value."""

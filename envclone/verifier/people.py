@@ -59,8 +59,8 @@ class People:
         spared: defaultdict[str, Counter[tuple[str, str]]] | None = None,
     ) -> None:
         self._sessions, self._plans, self._domains = sessions, plans, domains
-        self.subjects = Subjects()
-        self._originals = originals
+        self.subjects = Subjects(originals.shelf)
+        self._originals, self._shelf = originals, originals.shelf
         self._nobody = nobody
         self._spared = defaultdict(Counter) if spared is None else spared
         self._own: dict[tuple[str, str], Keys] = {}
@@ -109,7 +109,7 @@ class People:
         first = self.subjects.count
         self.subjects.count += len(rows)
         persons = np.arange(first, first + len(rows))
-        self._own.setdefault((store, rows.table), Keys()).take(_places(rows), persons)
+        self._own.setdefault((store, rows.table), Keys(self._shelf)).take(_places(rows), persons)
         self._take_packed(
             [
                 (f"{store}.{address}", rules[address], packed)
@@ -144,9 +144,9 @@ class People:
                 self.subjects.add(whose[kind], kind, texts, source)
         for target in {place for _, place, _ in self._references if place[0] == store}:
             if target[1] in rows.packed and not target[2]:
-                self._keys.setdefault(target, Keys()).take(rows.packed[target[1]], persons)
+                self._keys.setdefault(target, Keys(self._shelf)).take(rows.packed[target[1]], persons)
             elif target[1] in rows.packed or target[1] in rows.others:
-                _enter(self._keys.setdefault(target, Keys()), _values(rows, target[1]), target, first)
+                _enter(self._keys.setdefault(target, Keys(self._shelf)), _values(rows, target[1]), target, first)
 
     def _take_whole_names(self, store: str, rows: Columns, rules: Mapping[str, FieldRule]) -> None:
         """What two columns of names of a row say side by side is a full name, in either order."""
@@ -228,7 +228,7 @@ class People:
             if not wanted:
                 return
             for (store, _), (steps, ends) in wanted.items():
-                made = {end: Keys() for end in ends}
+                made = {end: Keys(self._shelf) for end in ends}
                 fields = {s[1] for s, _ in steps} | {end[1] for end in ends}
                 for rows in self._sessions[store].columns(fields):
                     read = {address: _values(rows, address) for address in fields}

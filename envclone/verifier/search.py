@@ -112,7 +112,7 @@ class ByteSearch:
             for patterns in _plain(originals, max(minimum, WIDTH), fold):
                 taken[patterns.which] = True
                 self._longest = max(self._longest, patterns.longest())
-                self._windows.append((WindowSearch(patterns), None))
+                self._windows.append((WindowSearch(patterns, originals.shelf), None))
         self.skipped, self.searched = 0, int(taken.sum())
         for number in np.flatnonzero(~taken).tolist():
             wanted = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]

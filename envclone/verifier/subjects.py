@@ -7,7 +7,6 @@ a row that refers to that person may.
 from __future__ import annotations
 
 import re
-from array import array
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -21,6 +20,7 @@ from envclone.masking.crowd import form_of, loops, odd_of
 from envclone.masking.meant import UNSAID
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.packed import ABSENT, Packed, pack
+from envclone.shelf import Column, Shelf, Sorter
 from envclone.verifier.originals import BY_MORE, strong
 
 __all__ = ["WITHOUT_PARTS", "Keys", "Part", "Subjects", "parts_of"]
@@ -66,32 +66,23 @@ def parts_of(kind: str, value: str) -> list[tuple[str, int]]:
 class Keys:
     """Which persons a text in one field means, known by 64 bits of it under a seed of this process."""
 
-    def __init__(self) -> None:
+    def __init__(self, shelf: Shelf | None = None) -> None:
         self._hashes = Hashes()
-        self._values: list[Any] = []
-        self._persons: list[Any] = []
+        self._taken = Sorter(shelf or Shelf(), np.int64, np.uint32)
         self._sorted: tuple[Any, Any] | None = None
-        self._count = 0
 
     def take(self, values: Packed, persons: Any) -> None:
         """Texts that mean persons, one each."""
         there = values.starts >= 0
-        self._values.append(self._hashes.of(values)[there])
-        self._persons.append(np.asarray(persons)[there].astype(np.uint32))
-        self._count += len(self._persons[-1])
+        self._taken.add(self._hashes.of(values)[there], np.asarray(persons)[there].astype(np.uint32))
 
     def __len__(self) -> int:
-        return self._count
+        return len(self._taken)
 
     def sort(self) -> tuple[Any, Any]:
         """Put them in order, once all are taken in: before there are copies of the process, which would each do it."""
         if self._sorted is None:
-            values = np.concatenate([np.zeros(0, np.int64), *self._values])
-            self._values = []
-            order = np.argsort(values, kind="stable")
-            persons = np.concatenate([np.zeros(0, np.uint32), *self._persons])
-            self._persons = []
-            self._sorted = values[order], persons[order]
+            self._sorted = self._taken.done(once=False)
         return self._sorted
 
     def find(self, value: str) -> Sequence[int]:
@@ -105,13 +96,16 @@ class Keys:
 class Subjects:
     """Every person, numbered; the rows of one table have numbers in a row."""
 
-    def __init__(self) -> None:
-        self._texts = Distinct()
-        self._what = array("B")
-        self._ambiguous = array("B")
+    def __init__(self, shelf: Shelf | None = None) -> None:
+        self.shelf = shelf = shelf or Shelf()
+        """Where what is made of them may lie, too."""
+        self._texts = Distinct(shelf)
+        self._what = Column(shelf, np.uint8)
+        self._ambiguous = Column(shelf, np.uint8)
         self._sources: dict[tuple[str, str], int] = {}
-        self._source_of = array("H")
-        self._pairs: Any = []
+        self._source_of = Column(shelf, np.uint16)
+        self._taken = Sorter(shelf, np.uint64)
+        self._pairs: Any = np.zeros(0, np.uint64)
         self._named: list[tuple[str, str]] = []
         self._first: list[int] = []
         self._tables: list[str] = []
@@ -155,24 +149,20 @@ class Subjects:
         """Take in weak identities of persons."""
         before = len(self._texts)
         numbers = self._texts.take(texts).astype(np.uint64)
-        self._pairs.append(numbers << np.uint64(32) | persons.astype(np.uint64))
+        self._taken.add(numbers << np.uint64(32) | persons.astype(np.uint64))
         new = len(self._texts) - before
         if not new:
             return
         fresh = np.flatnonzero(numbers >= before)
         places = fresh[np.unique(numbers[fresh], return_index=True)[1]]
-        self._what.frombytes(what[places].astype(np.uint8).tobytes())
+        self._what.extend(what[places])
         whose = self._sources.setdefault((source, kind), len(self._sources))
-        self._source_of.frombytes(np.full(new, whose, np.uint16).tobytes())
-        self._ambiguous.frombytes((_words().numbers(texts)[places] >= 0).astype(np.uint8).tobytes())
+        self._source_of.extend(np.full(new, whose, np.uint16))
+        self._ambiguous.extend(_words().numbers(texts)[places] >= 0)
 
     def seal(self) -> Distinct:
         """Take in no more; returns all weak identities by their numbers."""
-        pairs = np.concatenate([np.zeros(0, np.uint64), *self._pairs])
-        self._pairs = []
-        pairs.sort()
-        first = np.concatenate((np.ones(min(1, len(pairs)), np.bool_), pairs[1:] != pairs[:-1]))
-        self._pairs = pairs if first.all() else pairs[first]
+        self._pairs, _ = self._taken.done(once=True)
         texts, self._texts = self._texts, Distinct()
         self._named = list(self._sources)
         return texts
@@ -183,7 +173,7 @@ class Subjects:
         Of persons with more than `most` some are left out; two everyday words are not a pair.
         """
         mine = self._by_persons(what)
-        plain = np.frombuffer(self._ambiguous, np.uint8) == 0
+        plain = self._ambiguous.array == 0
         for first in range(0, len(mine), _AT_ONCE):
             part = mine[first : first + _AT_ONCE + most - 1]
             numbers, persons = (part & np.uint64(0xFFFFFFFF)).astype(np.int64), part >> np.uint64(32)
@@ -195,30 +185,29 @@ class Subjects:
 
     def of(self, what: int) -> Any:
         """The numbers of the weak identities of one kind (int64), ascending."""
-        return np.flatnonzero(np.array(self._what, np.uint8) == what)
+        return np.flatnonzero(self._what.array == what)
 
     def _by_persons(self, what: int) -> Any:
         """The pairs of weak identities of one kind in the order of persons, whose number stands in the upper half."""
-        its, found = np.array(self._what, np.uint8) == what, []
+        its, mine = self._what.array == what, Sorter(self.shelf, np.uint64)
         for first in range(0, len(self._pairs), _AT_ONCE):
             part = self._pairs[first : first + _AT_ONCE]
             part = part[its[(part >> np.uint64(32)).astype(np.int64)]]
-            found.append(part << np.uint64(32) | part >> np.uint64(32))
-        mine = np.concatenate([np.zeros(0, np.uint64), *found])
-        mine.sort()
-        return mine
+            mine.add(part << np.uint64(32) | part >> np.uint64(32))
+            self.shelf.rest()
+        return mine.done(once=False)[0]
 
     def source(self, number: int) -> tuple[str, str]:
         """The field that showed a weak identity first, and its kind."""
-        return self._named[self._source_of[number]]
+        return self._named[int(self._source_of.array[number])]
 
     def what(self, number: int) -> int:
         """What a weak identity is: a constant of `Part`."""
-        return self._what[number]
+        return int(self._what.array[number])
 
     def ambiguous(self, number: int) -> bool:
         """Whether it is an everyday word too."""
-        return bool(self._ambiguous[number])
+        return bool(self._ambiguous.array[number])
 
     def has(self, person: int, number: int) -> bool:
         """Whether a weak identity is this person's."""

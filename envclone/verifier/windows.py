@@ -1,18 +1,21 @@
 """Millions of byte strings searched for in one pass, in little memory: each by the eight bytes of it that are rarest.
 
-For every pattern the window of eight bytes that the fewest patterns share is its anchor. A bitmap of hashed anchors
-says of every window of the data whether it can be one; what passes is looked up by its hash and compared with the whole
-pattern, where that lies: the strings themselves are not copied. That takes some 12 bytes a pattern. Compiled where
-loops are (`kernels`), else by numpy (`windowplain`).
+For every pattern the window of eight bytes that the fewest patterns share is its anchor. A filter of hashed anchors, of
+two to four bytes a pattern, says of every window of the data whether it can be one; what passes (of what is no anchor
+less than one in fifty) is looked up in a list in the order of hashes, and what is there is compared with the whole
+pattern, where that lies: the strings themselves are not copied. The list has seven bytes a pattern and lies on the
+shelf: it is read in few places. Compiled where loops are (`kernels`), else by numpy (`windowplain`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from envclone.compiled import available
+from envclone.shelf import Shelf
 from envclone.verifier.windowplain import PlainWindows
 
 __all__ = ["AS_IT_IS", "WIDTH", "Patterns", "WindowSearch"]
@@ -26,7 +29,15 @@ _HITS = 4096
 """How many hits have room at first."""
 _COUNTERS = 22
 _BITS = 4
-"""The bitmap has 16 to 32 bits a pattern: of the windows that are no anchor up to one in 16 are looked up."""
+"""The filter has 16 to 32 bits a pattern."""
+_IN_SLOT = 4
+"""A slot of the list has 8 to 16 patterns: 2**(n-1) to 2**n of them."""
+_FILLED = 1 << 22
+"""Patterns that are put in order together."""
+_AT_ONCE = 1 << 18
+"""Patterns that are read together."""
+_LOOKED = 1 << 18
+"""Bytes that are looked through before the shelf may rest."""
 
 
 class Patterns:
@@ -51,8 +62,13 @@ class Patterns:
 
     def longest(self) -> int:
         """The bytes of the longest one."""
-        lengths = np.diff(self.bounds)
-        return int((lengths if self._all else lengths[self.which]).max()) if len(self) else 0
+        longest = 0
+        for first in range(0, len(self), _FILLED):
+            end = min(first + _FILLED, len(self))
+            which = np.arange(first, end) if self._all else self.which[first:end].astype(np.int64)
+            lengths = self.bounds[which + 1].astype(np.int64) - self.bounds[which]
+            longest = max(longest, int(lengths.max()))
+        return longest
 
     def joined(self) -> tuple[bytes, Any, Any]:
         """The patterns one behind the other, where each ends (uint64), and which it is."""
@@ -74,7 +90,7 @@ class WindowSearch:
     Raises ValueError for a pattern that is too short.
     """
 
-    def __init__(self, patterns: Patterns, *, compiled: bool | None = None) -> None:
+    def __init__(self, patterns: Patterns, shelf: Shelf | None = None, *, compiled: bool | None = None) -> None:
         self._patterns = patterns
         self._plain: PlainWindows | None = None
         if not (available() if compiled is None else compiled):
@@ -82,21 +98,45 @@ class WindowSearch:
             return
         from envclone.verifier import kernels
 
+        self._shelf = shelf = shelf or Shelf()
+        self._looked = 0
         count = len(patterns)
         self._fold = np.frombuffer(patterns.fold, np.uint8)
         self._hits = np.zeros((_HITS, 3), np.int64)
         self._bits = max(16, count.bit_length() + _BITS)
-        self._slots = max(4, count.bit_length() - 1)
-        self._bitmap = np.zeros(1 << (self._bits - 3), np.uint8)
-        self._heads, self._chain = np.full(1 << self._slots, -1, np.int32), np.zeros(count, np.int32)
-        self._offsets, self._tags = np.zeros(count, np.uint8), np.zeros(count, np.uint8)
-        strings = patterns.block, patterns.bounds, patterns.which, self._fold
-        counters = np.zeros(1 << _COUNTERS, np.uint32)
-        wrong = kernels.choose(*strings, counters, _COUNTERS, self._offsets)
-        if wrong >= 0:
-            raise ValueError(f"pattern {wrong} is shorter than {WIDTH} bytes")
-        tables = self._bitmap, self._bits, self._heads, self._slots, self._chain
-        kernels.index(*strings, self._offsets, self._tags, *tables)
+        self._slots = max(2, count.bit_length() - _IN_SLOT)
+        self._filter = np.zeros(1 << (self._bits - 6), np.uint64)
+        self._heads = np.zeros((1 << self._slots) + 1, np.uint32)
+        self._tags, self._order = shelf.zeros(np.uint16, count), shelf.zeros(np.uint32, count)
+        self._shifts = shelf.zeros(np.uint8, count)
+        offsets, counters = shelf.zeros(np.uint8, count), np.zeros(1 << _COUNTERS, np.uint32)
+        for counting in (True, False):
+            for first, strings, its in self._parts(offsets):
+                wrong = kernels.choose(*strings, counters, _COUNTERS, its, counting)
+                if wrong >= 0:
+                    raise ValueError(f"pattern {first + wrong} is shorter than {WIDTH} bytes")
+        for _, strings, its in self._parts(offsets):
+            kernels.count(*strings, its, self._filter, self._bits, self._heads, self._slots)
+        np.cumsum(self._heads, out=self._heads)
+        step = max(1, (len(self._heads) - 1) * _FILLED // max(_FILLED, count))
+        lists = self._tags, self._order, self._shifts
+        for begin in range(0, len(self._heads) - 1, step):
+            places = self._heads[begin : min(begin + step, len(self._heads) - 1)].copy()
+            for _, strings, its in self._parts(offsets):
+                if kernels.fill(*strings, its, self._slots, begin, places, *lists) < 0:
+                    raise ValueError("the room for patterns is too small")
+
+    def _parts(self, offsets: Any) -> Iterator[tuple[int, tuple[Any, ...], Any]]:
+        """Some of the patterns at a time, as loops take them: where the first stands among them, their strings, and
+        their part of `offsets`."""
+        held = self._patterns
+        if not len(held.which):
+            yield 0, (held.block, held.bounds, held.which, self._fold), offsets
+            return
+        for first in range(0, len(offsets), _AT_ONCE):
+            end = first + _AT_ONCE
+            yield first, (held.block, held.bounds, held.which[first:end], self._fold), offsets[first:end]
+            self._shelf.rest()
 
     def find(self, data: bytes | memoryview) -> Any:
         """Where patterns stand in the data: rows of which, start, end (int64), in no order."""
@@ -104,14 +144,25 @@ class WindowSearch:
             return np.zeros((0, 3), np.int64)
         if self._plain is not None:
             return np.array(list(self._plain.find(bytes(data))), np.int64).reshape(-1, 3)
+        seen = np.frombuffer(data, np.uint8)
+        count = self._find(seen)
+        if count > len(self._hits):
+            self._hits = np.zeros((count, 3), np.int64)
+            self._find(seen)
+        return self._hits[:count].copy()
+
+    def _find(self, seen: Any) -> int:
+        """How many there are; as many as there is room for are in the list of hits."""
         from envclone.verifier import kernels
 
-        seen, held = np.frombuffer(data, np.uint8), self._patterns
-        while True:
+        held, count = self._patterns, 0
+        for first in range(0, len(seen), _LOOKED):
+            self._looked += min(_LOOKED, len(seen))
+            if self._looked >= _LOOKED:
+                self._looked = 0
+                self._shelf.rest()
             count = kernels.find(
-                *(seen, held.block, held.bounds, held.which, self._fold, self._offsets, self._tags),
-                *(self._bitmap, self._bits, self._heads, self._slots, self._chain, self._hits),
+                *(seen, first, first + _LOOKED, held.block, held.bounds, self._fold, self._filter, self._bits),
+                *(self._heads, self._slots, self._tags, self._order, self._shifts, self._hits, count),
             )
-            if count <= len(self._hits):
-                return self._hits[:count].copy()
-            self._hits = np.zeros((count, 3), np.int64)
+        return int(count)

@@ -28,7 +28,7 @@ from envclone.stores.postgres.prove.twins import Job, content, gather
 
 __all__ = ["Heaps"]
 
-_AT_ONCE = 1024
+_AT_ONCE = 256
 _UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _NUMERIC_KINDS = frozenset({20, 21, 23, 1700})
 

@@ -31,7 +31,7 @@ from envclone.stores.postgres.prove.twins import Job, gather
 
 __all__ = ["Indexes"]
 
-_AT_ONCE = 1024
+_AT_ONCE = 256
 _PLAIN = frozenset({"text", "varchar", "citext"})
 _WORDS = _PLAIN | {"bpchar", "name"}
 _SPELLED = "spg_text_config"

@@ -1,0 +1,66 @@
+"""Large arrays lie in files without a name, are put down, and are still there; numbers are sorted in parts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from envclone import shelf as shelves
+from envclone.shelf import Column, Shelf, Sorter
+
+
+def _of_files() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[2]) * 4096
+
+
+def test_what_is_put_away_takes_no_memory_and_is_there(tmp_path: Path) -> None:
+    shelf = Shelf(tmp_path)
+    before = _of_files()
+    held = shelf.lay(np.arange(2_000_000))
+    held[7] = 70
+    assert not list(tmp_path.iterdir())
+    shelf.put_away()
+    assert _of_files() < before + 4_000_000
+    assert held[7] == 70 and held[1_999_999] == 1_999_999
+
+
+def test_it_rests_when_much_is_in_memory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_MOST", 1 << 20)
+    shelf = Shelf(tmp_path)
+    shelf.rest()
+    held = shelf.zeros(np.uint8, 8_000_000)
+    before = _of_files()
+    held[:] = 1
+    assert _of_files() > before + 7_000_000
+    shelf.rest()
+    assert _of_files() < before + 4_000_000 and held.sum() == 8_000_000
+
+
+@pytest.mark.parametrize("once", [False, True])
+@pytest.mark.parametrize("few", [10, 1 << 20])
+def test_numbers_are_in_order_with_their_owners(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, once: bool, few: int
+) -> None:
+    monkeypatch.setattr(shelves, "_FEW", few)
+    monkeypatch.setattr(shelves, "_AT_ONCE", 1000)
+    draw = np.random.default_rng(5)
+    for most in (3, 50, 1 << 40):
+        keys, owners = draw.integers(0, most, 30_000), np.arange(30_000)
+        taken = Sorter(Shelf(tmp_path), np.uint64, np.uint32)
+        for first in range(0, len(keys), 7000):
+            taken.add(keys[first : first + 7000], owners[first : first + 7000])
+        found, whose = taken.done(once=once)
+        order = np.argsort(keys, kind="stable")
+        wanted = order[np.concatenate(([True], np.diff(keys[order]) != 0))] if once else order
+        assert found.tolist() == keys[wanted].tolist()
+        assert whose.tolist() == wanted.tolist()
+    assert [len(part) for part in Sorter(Shelf(), np.int64, np.uint8).done(once=True)] == [0, 0]
+
+
+def test_a_column_grows(tmp_path: Path) -> None:
+    column = Column(Shelf(tmp_path), np.uint16)
+    for part in range(3):
+        column.extend(np.full(1000, part))
+    assert len(column) == 3000 and column.array[::1000].tolist() == [0, 1, 2]
