@@ -48,9 +48,10 @@ _NEVER_AREA = ("000", "666", "9")
 
 
 class Places(NamedTuple):
-    """Where forms may begin (IBANs, secrets, UUIDs), and where the characters of IP addresses stand together; where
-    e-mail addresses stand, and the @ of others that may be some."""
+    """Where many digits stand that only Python judges; where forms may begin (IBANs, secrets, UUIDs), and where the
+    characters of IP addresses stand together; where e-mail addresses stand, and the @ of others that may be some."""
 
+    numbers: Sequence[Sequence[int]]
     ibans: Sequence[int]
     fours: Sequence[Sequence[int]]
     sixes: Sequence[Sequence[int]]
@@ -72,7 +73,7 @@ def by_form(runs: Runs, numbers: Container[str], places: Places | None = None) -
         yield from ((begin, -end, "email") for begin, end in places.emails)
         for at in places.ats:
             yield from _email(text, at)
-    for begin, end in runs.many_digits:
+    for begin, end in runs.many_digits if places is None else places.numbers:
         yield from _numbers(text, max(0, begin - 2), min(len(text), end + _BEHIND), numbers)
     for match in _IBAN.finditer(text) if places is None else matches(_IBAN, text, places.ibans):
         if (found := _iban(match[0])) is not None:

@@ -28,7 +28,7 @@ _LONGEST_ENDING = 6
 _GIVEN, _FAMILY = 8, 16
 _KINDS = {"1": 1, "2": 2, "3": 3, "noun": kernels.NOUN, "place": kernels.PLACE, "org": kernels.ORG}
 _MOST_WORDS = 25
-_LAST_CASED = 0x20000
+_SEEN = 1 << 13
 
 
 class Told(NamedTuple):
@@ -126,8 +126,8 @@ def weights() -> Any:
 
 
 @cache
-def _table() -> tuple[Any, Any]:
-    """An open table of the numbers of words and endings, and what is told of each."""
+def _table() -> tuple[Any, Any, Any, Any]:
+    """An open table of the numbers of words and endings, and what is told of each; the same of words seen lately."""
     from envclone.masking.known import hashes_of
 
     known = told()
@@ -136,7 +136,7 @@ def _table() -> tuple[Any, Any]:
     size = 1 << (2 * len(texts)).bit_length()
     numbers, tolds = np.zeros(size, np.uint64), np.zeros(size, np.int32)
     kernels.enter(hashes_of(texts), np.array(whats, np.int32), numbers, tolds)
-    return numbers, tolds
+    return numbers, tolds, np.zeros(_SEEN, np.uint64), np.zeros(_SEEN, np.int32)
 
 
 @cache

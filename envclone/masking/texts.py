@@ -10,6 +10,7 @@ import numpy as np
 
 from envclone.masking.escapes import codes_of
 from envclone.masking.kernels import texts as kernels
+from envclone.masking.kernels.called import call
 from envclone.masking.kernels.judged import Spellings, judge
 from envclone.masking.known import hashes_of
 from envclone.masking.lexicon import Lexicon
@@ -23,6 +24,8 @@ from envclone.masking.words import SAID_OF_PERSONS
 __all__ = ["Look", "Looker", "tables"]
 
 _PLANES = 0x110000
+_PHONE = 1
+"""The kind of a telephone number."""
 _LAST_CASED = 0x20000
 _FAR = 0x0E00
 _LONE = range(0xD800, 0xE000)
@@ -30,9 +33,10 @@ _SIGMA = 0x3A3
 
 
 class Look(NamedTuple):
-    """What stands in texts: the spans of names and longer spellings, as rows of (begin, minus the end, number of the
-    kind); the numbers of words that are cues, and of those that may hold a name; where numbers and forms may be;
-    whether there is a script without spaces."""
+    """What stands in texts: the spans of names, longer spellings and some telephone numbers, as rows of (begin, minus
+    the end, number of the kind); the numbers of words that are cues, and of those that may hold a name; where numbers
+    and forms may be; of each word whether its place in the sentence was looked at; whether there is a script without
+    spaces."""
 
     runs: Runs
     marks: Any
@@ -84,13 +88,16 @@ class Looker:
         if not kernels.look(codes, classes, fold, self._words, found):
             return None
         words, count = int(found.counts[0]), int(found.counts[1])
-        spans, asked = np.empty((2 * words + 2, 3), np.int32), np.empty(words, np.int32)
+        places = found.places[:count]
+        zones = np.ascontiguousarray(places[places[:, 0] == kernels.ZONE, 1:])
+        spans = np.empty((2 * words + 2 * len(zones) + 2, 3), np.int32)
+        asked, left = np.empty(words, np.int32), np.empty(len(zones), np.bool_)
         if not judge(codes, classes, fold, blank, self._words, found, self._spellings, spans, asked):
             return None
         starts, ends, told = found.starts[:words], found.ends[:words], found.told[:words]
-        places = found.places[:count]
         by_kind = {kind: places[places[:, 0] == kind, 1:].tolist() for kind in range(1, kernels.AT + 1)}
         size, cues, parted = found.counts[3:6].tolist()
+        size += int(call(codes, zones, classes, _PHONE, spans[size:], left))
         return Look(
             Runs(
                 text,
@@ -98,13 +105,14 @@ class Looker:
                 memoryview(starts),
                 memoryview(ends),
                 told & kernels.SMALL != 0,
-                by_kind[kernels.ZONE],
+                zones.tolist(),
             ),
             spans[:size],
             self._kinds,
             asked[:cues].tolist(),
             asked[words - parted :].tolist()[::-1],
             Places(
+                zones[left].tolist(),
                 [begin for begin, _ in by_kind[kernels.IBAN]],
                 by_kind[kernels.ADDRESS_4],
                 by_kind[kernels.ADDRESS_6],
@@ -129,7 +137,7 @@ def _spellings(lexicon: Lexicon) -> tuple[Spellings, Sequence[str]]:
     """The spellings of a lexicon as arrays, and the names of their kinds by number."""
     rows = list(lexicon.spelled.values())
     every = [spelling for row in rows for spelling in row]
-    kinds = ["person", *sorted({spelling.kind for spelling in every})]
+    kinds = ["person", "phone", *sorted({spelling.kind for spelling in every} - {"phone"})]
     letters = "".join(spelling.text for spelling in every)
     return Spellings(
         np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), np.uint32),

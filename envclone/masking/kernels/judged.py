@@ -44,6 +44,7 @@ _ASCII = 128
 _NBSP, _HIGH_QUOTE = 0xA0, 0x2019
 _BLANK, _COMMA, _DOT, _QUOTE = map(ord, " ,.'")
 _PARTICLE = 3
+_FARTHEST = 2
 _GAPS = np.array([ord(c) for c in " -._+\u00a0\n,'\u2019"], np.int64)
 _GAPS_OF_TWO = np.array([ord(c) for c in " ,."], np.int64)
 _OPENING = np.array(sorted(map(ord, " \t\"'\u201c\u201d\u2018\u2019\u00ab\u00bb()[]{}*_>#\u00a0")), np.int64)
@@ -193,6 +194,14 @@ def _spelling(codes: Any, start: Any, row: Any, classes: Any, blank: Any, spelli
 
 
 @lean
+def _is_before_capital(codes: Any, i: Any, count: Any, classes: Any, found: Any) -> Any:
+    """Whether a capitalised word follows, as close as behind a title or an introduction."""
+    if i + 1 >= count or found.starts[i + 1] - found.ends[i] > _FARTHEST:
+        return False
+    return classes[codes[found.starts[i + 1]]] & UPPER != 0
+
+
+@lean
 def judge(
     codes: Any, classes: Any, fold: Any, blank: Any, words: Any, found: Any, spellings: Any, spans: Any, asked: Any
 ) -> Any:
@@ -250,6 +259,8 @@ def judge(
                     continue
                 if np.int64(found.told[i + 1]) & SMALL and np.int64(found.ends[i + 1]) - after > _PARTICLE:
                     continue
+            elif told & GIVEN == 0 and not _is_before_capital(codes, i, count, classes, found):
+                continue
             asked[cues] = i
             cues += 1
     found.counts[3], found.counts[4], found.counts[5] = size, cues, parted

@@ -102,9 +102,9 @@ def enter(given: Any, whats: Any, numbers: Any, tolds: Any) -> Any:
 
 
 @lean
-def _told(codes: Any, start: Any, end: Any, fold: Any, numbers: Any, tolds: Any) -> Any:
+def _told(number: Any, codes: Any, start: Any, end: Any, fold: Any, numbers: Any, tolds: Any) -> Any:
     """What a word is, by its number or by the number of its last letters."""
-    at = _entry(mixed(folded(BASIS, codes, start, end, fold)), numbers)
+    at = _entry(number, numbers)
     if at >= 0:
         return np.int64(tolds[at])
     size = min(_LONGEST_ENDING, end - start - 1)
@@ -119,8 +119,22 @@ def _told(codes: Any, start: Any, end: Any, fold: Any, numbers: Any, tolds: Any)
 
 
 @lean
-def look_up(codes: Any, starts: Any, ends: Any, fold: Any, numbers: Any, tolds: Any, shape: Any, what: Any) -> Any:
-    """What those words are that can be part of a name, or stand near one that can: nothing asks for the others."""
+def look_up(
+    codes: Any,
+    starts: Any,
+    ends: Any,
+    fold: Any,
+    numbers: Any,
+    tolds: Any,
+    seen: Any,
+    seen_told: Any,
+    shape: Any,
+    what: Any,
+) -> Any:
+    """What those words are that can be part of a name, or stand near one that can: nothing asks for the others.
+
+    `seen` are the numbers of words that were looked up, `seen_told` what they are.
+    """
     count = min(starts.shape[0], ends.shape[0], shape.shape[0], what.shape[0])
     done = 0
     for i in range(count):
@@ -128,7 +142,12 @@ def look_up(codes: Any, starts: Any, ends: Any, fold: Any, numbers: Any, tolds: 
             done = max(done, i - 1)
             while done < min(count, i + _NEAR + 1):
                 start, end = max(0, np.int64(starts[done])), min(codes.shape[0], np.int64(ends[done]))
-                what[done] = _told(codes, start, end, fold, numbers, tolds)
+                number = mixed(folded(BASIS, codes, start, end, fold))
+                slot = np.int64(number >> np.uint64(1)) & (seen.shape[0] - 1)
+                if seen[slot] != number:
+                    seen_told[slot] = _told(number, codes, start, end, fold, numbers, tolds)
+                    seen[slot] = number
+                what[done] = seen_told[slot]
                 done += 1
     return 0
 
@@ -492,7 +511,7 @@ def warm() -> None:
     enter(numbers[:1] + np.uint64(1), tolds[:1], numbers, tolds)
     for codes in (np.frombuffer(b"ab", np.uint8), np.frombuffer(b"a\0\0\0b\0\0\0", np.uint32)):
         shapes(codes, places, places + np.int32(1), classes, shape, gap)
-        look_up(codes, places, places + np.int32(1), fold, numbers, tolds, shape, what)
+        look_up(codes, places, places + np.int32(1), fold, numbers, tolds, numbers, tolds, shape, what)
     stops(places, places, what, gap)
     spans = np.zeros((1, 3), np.int64)
     spread(spans[:, :2].astype(np.int32), shape > 9, places, places, spans[:, 0].copy(), spans[:, 0].copy(), 0, spans)

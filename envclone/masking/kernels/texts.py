@@ -361,6 +361,8 @@ def look(codes: Any, classes: Any, fold: Any, words: Any, found: Any) -> Any:
     """
     n = codes.shape[0]
     room = min(classes.shape[0], fold.shape[0])
+    if room < _ASCII:
+        return 0
     most = min(found.starts.shape[0], found.ends.shape[0], found.told.shape[0])
     run = four = six = -1  # where letters and digits, an IPv4 address, an IPv6 address begin
     zone = np.int64(-1)  # where digits close together begin
@@ -376,33 +378,44 @@ def look(codes: Any, classes: Any, fold: Any, words: Any, found: Any) -> Any:
         if kind & LETTER:
             start = i
             h = BASIS
-            first, both = kind, kind
-            while True:
-                h = (h ^ np.uint64(fold[c])) * PRIME
-                seen |= kind
-                both &= kind
+            first, both, each = kind, np.int64(LETTER | HEX), np.int64(0)
+            while kind & LETTER:
                 if c >= _ASCII:
+                    h = (h ^ np.uint64(fold[c])) * PRIME
+                    both &= kind
+                    each |= kind
                     if run >= 0 and not _of_run(codes, run, i, c, hexes, found):
                         return 0
                     run = -1
-                elif run < 0:
-                    run, hexes = i, kind
-                    if i == 0 or np.int64(codes[i - 1]) != _UNDER:
-                        if _is_sign(codes, i) and not _note(found, SECRET, i, i):
-                            return 0
-                        if _is_iban(codes, i) and not _note(found, IBAN, i, i):
-                            return 0
+                    i += 1
                 else:
-                    hexes &= kind
-                i += 1
+                    begun, alike = i, kind
+                    while c < _ASCII and kind & LETTER:
+                        h = (h ^ np.uint64(fold[c])) * PRIME
+                        alike &= kind
+                        each |= kind
+                        i += 1
+                        if i >= n:
+                            break
+                        c = np.int64(codes[i])
+                        kind = np.int64(classes[c]) if c < _ASCII else np.int64(0)
+                    both &= alike
+                    if run >= 0:
+                        hexes &= alike
+                    else:
+                        run, hexes = begun, alike
+                        if begun == 0 or np.int64(codes[begun - 1]) != _UNDER:
+                            if _is_sign(codes, begun) and not _note(found, SECRET, begun, begun):
+                                return 0
+                            if _is_iban(codes, begun) and not _note(found, IBAN, begun, begun):
+                                return 0
                 if i >= n:
                     break
                 c = np.int64(codes[i])
                 if c >= room:
                     return 0
                 kind = np.int64(classes[c])
-                if kind & LETTER == 0:
-                    break
+            seen |= each
             if seen & ODD:
                 return 0
             if six >= 0 and both & HEX == 0:

@@ -288,3 +288,36 @@ def test_long_batches_go_through_the_loop_and_end_the_same() -> None:
     assert len("".join(texts)) > 4096
     assert masker.mask(texts) == [one for text in texts for one in masker.mask([text])]
     assert "Jane" not in "".join(masker.mask(texts))
+
+
+PARTS = st.sampled_from(
+    [
+        *("+49", "+1", "0", "030", "0171", "00", "1", "20", "555", "(555)", "1234", "1234567", "2024", "123456789"),
+        *(" ", " ", " ", "-", ".", "/", "(", ")", "+", "_", ",", ":", "x", " ext 5", "#", "@", "%", "\u00a0", "é", "a"),
+        *("call ", " office", "tel: ", "  ", "\n", "\x00", "€", "0/", "-55-", "4111 1111 1111 1111"),
+    ]
+)
+
+
+@settings(max_examples=2500, deadline=None)
+@given(st.lists(PARTS, min_size=3, max_size=14).map("".join))
+def test_both_ways_find_the_same_in_digits_of_any_grouping(text: str) -> None:
+    agree(text)
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        "+49 30 901820",
+        "+1 (555) 123-4567",
+        "(555) 123-4567",
+        "555-123-4567",
+        "555-1234",
+        "030 1234567",
+        "0171/234 56 78",
+    ],
+)
+def test_plain_telephone_numbers_are_told_without_python(number: str) -> None:
+    look = FINDERS["nobody"].look(f"Anna can be reached at {number}, or so she says. ")
+    assert look is not None and look.places.numbers == []
+    assert [text for text in look.spans() if text[2] == "phone"] == [(23, -23 - len(number), "phone")]
