@@ -15,7 +15,7 @@ import os
 import re
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from itertools import chain
+from itertools import chain, groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from envclone.verifier.close import Close
 from envclone.verifier.findings import outline
 from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
 from envclone.verifier.search import ByteSearch, Hit, shortest
+from envclone.verifier.windows import Seen
 
 if TYPE_CHECKING:
     from envclone.verifier.fields import FieldFindings
@@ -34,6 +35,8 @@ __all__ = ["Account", "at_boundary"]
 
 _AT_ONCE = 4 * 2**20
 """Bytes of an undecoded stretch that are searched together; chunks overlap by the longest value."""
+_LITTLE = 2**20
+"""Undecoded bytes of a store of which it is told which originals could stand in them before those are indexed."""
 _LONGEST = 64 * 2**10
 _NAMED = 20
 """Files whose bytes are not decoded that the figures name, those with the most first."""
@@ -204,7 +207,8 @@ class Account:
     def _search_raw(self, stretches: Sequence[tuple[str, int, int]], size: int) -> dict[str, int]:
         """Search stretches that nobody decoded as they are, by all processors."""
         minimum = shortest(size, len(self._findings.originals))
-        search = ByteSearch(self._findings.originals, minimum=minimum)
+        within = Seen(self._bytes_of(stretches)) if size <= _LITTLE else None
+        search = ByteSearch(self._findings.originals, minimum=minimum, within=within)
 
         def work(stretch: tuple[str, int, int]) -> tuple[str, list[tuple[int, int, str]]]:
             path, start, end = stretch
@@ -221,6 +225,13 @@ class Account:
             "originals_too_short": search.skipped,
             "shortest_searched": minimum,
         }
+
+    def _bytes_of(self, stretches: Sequence[tuple[str, int, int]]) -> bytes:
+        parts: list[bytes] = []
+        for path, some in groupby(stretches, lambda one: one[0]):
+            with (self._directory / path).open("rb", buffering=0) as file:
+                parts += [os.pread(file.fileno(), end - start, start) for _, start, end in some]
+        return b"".join(parts)
 
     def _raw_hits(self, search: ByteSearch, path: str, start: int, end: int) -> Iterator[tuple[int, int, str]]:
         with (self._directory / path).open("rb", buffering=0) as file:

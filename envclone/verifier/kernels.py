@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["choose", "count", "fill", "find", "warm"]
+__all__ = ["beginning", "choose", "count", "enter", "fill", "find", "warm"]
 
 _U = np.uint64
 _WIDTH = 8
@@ -177,6 +177,34 @@ def find(
     return count
 
 
+@kernel
+def enter(data: Any, wanted: Any, bits: Any) -> Any:
+    """Enter every window of the data into a filter of 2**bits bits."""
+    window = _0
+    for k in range(data.shape[0]):
+        window = (window >> _8) | (_U(data[k]) << _56)
+        if k >= _WIDTH - 1:
+            hashed = window * _GOLDEN
+            wanted[hashed >> (_64 - _U(bits) + _6)] |= _marks(hashed, bits)
+    return 0
+
+
+@kernel
+def beginning(block: Any, bounds: Any, which: Any, fold: Any, wanted: Any, bits: Any, found: Any) -> Any:
+    """Per pattern whether its first window is in the filter; -1, or the place of one too short, as `choose` says."""
+    for i in range(found.shape[0]):
+        at = _number(which, i)
+        if not 0 <= at < bounds.shape[0] - 1:
+            return i
+        start, end = np.int64(bounds[at]), np.int64(bounds[at + 1])
+        if start < 0 or end - start < _WIDTH or end > block.shape[0]:
+            return i
+        hashed = _window(block, start, fold) * _GOLDEN
+        marks = _marks(hashed, bits)
+        found[i] = wanted[hashed >> (_64 - _U(bits) + _6)] & marks == marks
+    return -1
+
+
 def warm() -> None:
     """Run every kernel of this room once."""
     data = np.frombuffer(bytes(range(32)), np.uint8)
@@ -189,3 +217,5 @@ def warm() -> None:
     fill(*strings, offsets, 2, 0, np.cumsum(heads, dtype=np.uint32)[:-1], tags, order, np.zeros(2, np.uint8))
     shifts, hits = np.zeros(2, np.uint8), np.zeros((4, 3), np.int64)
     find(data, 0, 32, data, bounds, fold, wanted, 10, np.zeros(5, np.uint32), 2, tags, order, shifts, hits, 0)
+    enter(data, wanted, 10)
+    beginning(*strings, wanted, 10, np.zeros(2, np.bool_))

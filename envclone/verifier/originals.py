@@ -36,7 +36,7 @@ BY_MORE = frozenset(("username", "ip")) | UNSAID
 _ENTROPIC = frozenset(("national_id", "card", "iban", "uuid", "secret"))
 _SHORTEST_USERNAME, _SHORTEST_CODE, _FEWEST_SIGNS, _LONG = 4, 6, 3, 12
 _HEX = re.compile(r"([0-9a-f]{2})+")
-_UUID_LENGTH = 36
+_UUID_LENGTH, _DASHES = 36, np.array([8, 13, 18, 23])
 _ODD = bytes(byte not in range(0x20, 0x7F) or chr(byte) in "%\\:" for byte in range(256))
 """Per byte whether a value that has it may be spelled otherwise than by case: not ASCII, escapes, addresses."""
 _AT_ONCE = 1 << 20
@@ -133,11 +133,14 @@ class Originals:
     def plain(self, least: int) -> Any:
         """The numbers (uint32) of the values of at least so many bytes whose spellings (`spellings`) are themselves and
         their lower case: for millions of them a value at a time takes too long."""
-        _, bounds = self._values.held()
+        block, bounds = self._values.held()
         odd, found = self.having(_ODD), Column(self.shelf, np.uint32)
         for first in range(0, len(odd), _AT_ONCE):
-            lengths = np.diff(bounds[first : first + _AT_ONCE + 1])
-            chosen = (lengths >= least) & (lengths != _UUID_LENGTH) & ~odd[first : first + _AT_ONCE]
+            some = bounds[first : first + _AT_ONCE + 1].astype(np.int64)
+            lengths = np.diff(some)
+            chosen = (lengths >= least) & ~odd[first : first + _AT_ONCE]
+            perhaps = np.flatnonzero(chosen & (lengths == _UUID_LENGTH))
+            chosen[perhaps] = (block[some[perhaps, None] + _DASHES] != ord("-")).any(axis=1)
             found.extend(np.flatnonzero(chosen) + first)
             self.shelf.rest()
         return found.array

@@ -19,7 +19,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from envclone.forked import fork_map, processors
 from envclone.verifier.originals import Originals, spellings
-from envclone.verifier.windows import AS_IT_IS, WIDTH, Patterns, WindowSearch
+from envclone.verifier.windows import AS_IT_IS, WIDTH, Patterns, Seen, WindowSearch
 
 __all__ = ["ByteSearch", "Found", "Hit", "shortest"]
 
@@ -32,6 +32,9 @@ PIECE = 16 * CHUNK
 
 FEW = 20_000
 """Originals up to which an automaton is the faster search, and small enough."""
+
+_SMALL = 1 << 14
+"""Bytes of patterns up to which the automaton is a table."""
 
 TELLING = 9
 """Bytes from which a full name is not an accident inside other words ('coastal lights' holds 'al li')."""
@@ -88,7 +91,8 @@ class ByteSearch:
 
     `spell` gives the byte strings of a value; of one that `Originals.plain` names these must be itself and its lower
     case, or with `fold`, a table of 256 bytes as `bytes.translate` takes it, itself translated by that. Few patterns,
-    and short ones, are looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`).
+    and short ones, are looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`). What is not
+    `within` the data of which that tells need not be found.
     """
 
     def __init__(
@@ -98,6 +102,7 @@ class ByteSearch:
         minimum: int,
         spell: Callable[[str], Iterable[bytes]] = spellings,
         fold: bytes | None = None,
+        within: Seen | None = None,
     ) -> None:
         few: list[bytes] = []
         owners: list[int] = []
@@ -112,13 +117,14 @@ class ByteSearch:
             for patterns in _plain(originals, max(minimum, WIDTH), fold):
                 taken[patterns.which] = True
                 self._longest = max(self._longest, patterns.longest())
-                self._windows.append((WindowSearch(patterns, originals.shelf), None))
+                wanted = patterns if within is None else within.beginning(patterns)
+                self._windows.append((WindowSearch(wanted, originals.shelf), None))
         self.skipped, self.searched = 0, int(taken.sum())
         for number in np.flatnonzero(~taken).tolist():
-            wanted = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
-            self.skipped += not wanted
-            self.searched += bool(wanted)
-            for spelling in wanted:
+            spelled = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
+            self.skipped += not spelled
+            self.searched += bool(spelled)
+            for spelling in spelled:
                 self._longest = max(self._longest, len(spelling))
                 wide = large and len(spelling) >= WIDTH
                 (many if wide else few).append(spelling)
@@ -126,7 +132,7 @@ class ByteSearch:
         if many:
             self._windows.append((WindowSearch(Patterns.of(many)), np.array(whose, np.int64)))
         self._owners = np.array(owners, np.int64)
-        self._automaton = BytesAhoCorasick(few, implementation=Implementation.ContiguousNFA) if few else None
+        self._automaton = BytesAhoCorasick(few, implementation=_automaton(few)) if few else None
         self._sources = originals.sources()
         self._rules = _boundaries(originals)
 
@@ -180,6 +186,11 @@ class ByteSearch:
                     if offset < begin + hit.end <= end:
                         hits.append(Hit(hit.original, begin + hit.start, begin + hit.end))
         return replace(piece, hits=tuple(hits))
+
+
+def _automaton(texts: Sequence[bytes]) -> Implementation:
+    """The form of an automaton: the fast one takes a table of some 200 bytes for each byte of the texts."""
+    return Implementation.DFA if sum(map(len, texts)) <= _SMALL else Implementation.ContiguousNFA
 
 
 def _pieces(paths: Sequence[Path]) -> Iterator[Found]:

@@ -18,7 +18,7 @@ from envclone.compiled import available
 from envclone.shelf import Shelf
 from envclone.verifier.windowplain import PlainWindows
 
-__all__ = ["AS_IT_IS", "WIDTH", "Patterns", "WindowSearch"]
+__all__ = ["AS_IT_IS", "WIDTH", "Patterns", "Seen", "WindowSearch"]
 
 WIDTH = 8
 """Bytes of an anchor; shorter patterns are not for this search."""
@@ -54,6 +54,11 @@ class Patterns:
     def __len__(self) -> int:
         return max(0, len(self.bounds) - 1) if self._all else len(self.which)
 
+    def only(self, chosen: Any) -> Patterns:
+        """Some of them."""
+        which = np.flatnonzero(chosen) if self._all else self.which[chosen]
+        return Patterns(self.block, self.bounds, which, self.fold)
+
     @classmethod
     def of(cls, texts: list[bytes]) -> Patterns:
         """Some byte strings as patterns, numbered as they come."""
@@ -82,6 +87,35 @@ class Patterns:
             np.cumsum(lengths[which]).astype(np.uint64),
             which,
         )
+
+
+class Seen:
+    """What stands in little data, to be told before many patterns are indexed to be searched for in it."""
+
+    def __init__(self, data: bytes) -> None:
+        self._bits = max(16, len(data).bit_length() + _BITS)
+        self._filter: Any = None
+        if available():
+            from envclone.verifier import kernels
+
+            self._filter = np.zeros(1 << (self._bits - 6), np.uint64)
+            kernels.enter(np.frombuffer(data, np.uint8), self._filter, self._bits)
+
+    def beginning(self, patterns: Patterns) -> Patterns:
+        """The patterns whose first window stands in the data, and a few more; all where loops are not compiled.
+
+        Raises ValueError for a pattern that is too short.
+        """
+        if self._filter is None or not len(patterns):
+            return patterns
+        from envclone.verifier import kernels
+
+        found, fold = np.zeros(len(patterns), np.bool_), np.frombuffer(patterns.fold, np.uint8)
+        strings = patterns.block, patterns.bounds, patterns.which, fold
+        wrong = kernels.beginning(*strings, self._filter, self._bits, found)
+        if wrong >= 0:
+            raise ValueError(f"pattern {wrong} is shorter than {WIDTH} bytes")
+        return patterns.only(found)
 
 
 class WindowSearch:

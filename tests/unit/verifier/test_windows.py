@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from envclone.compiled import available
-from envclone.verifier import search
+from envclone.verifier import search, windows
 from envclone.verifier.originals import Originals, spellings
-from envclone.verifier.windows import Patterns, WindowSearch
+from envclone.verifier.windows import Patterns, Seen, WindowSearch
 
 WAYS = [False, pytest.param(True, marks=pytest.mark.skipif(not available(), reason="numba is not installed"))]
 
@@ -64,8 +64,32 @@ def test_chosen_patterns_are_folded_where_they_lie(compiled: bool) -> None:
         WindowSearch(held, compiled=True)
 
 
+@pytest.mark.parametrize("compiled", WAYS)
+def test_what_begins_in_little_data_is_told_before_it_is_indexed(
+    compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not compiled:
+        monkeypatch.setattr(windows, "available", lambda: False)
+    texts = [f"person number {i} of many".encode() for i in range(2_000)]
+    data = b"\0\1" + texts[7] + b"\2\0PERSON NUMBER" + texts[1_999] + texts[40][:10]
+    left = Seen(data).beginning(Patterns.of(texts))
+    assert (len(left) < 2_000) is compiled or len(left) == 2_000
+    assert sorted(WindowSearch(left, compiled=compiled).find(data)[:, 0].tolist()) == [7, 1_999]
+    other = [bytes([65 + i % 26]) * 9 + str(i).encode() for i in range(2_000)]
+    assert len(Seen(data).beginning(Patterns.of(other))) == (0 if compiled else 2_000)
+    assert len(Seen(b"").beginning(Patterns.of(other))) == (0 if compiled else 2_000)
+
+
+def test_a_frequent_window_is_no_anchor_though_it_is_liked() -> None:
+    texts = [b"same beginning, and the same end %06d of it" % (i * 7919 % 999_983) for i in range(3_000)]
+    data = b" ".join(texts[::-1])
+    found = WindowSearch(Patterns.of(texts)).find(data)
+    assert sorted(found[:, 0].tolist()) == list(range(3_000))
+
+
 VALUES = [
     *("Jane Doe", "JANE DOE", "jane doe of old", "a b", "José Núñez", "a:b:c:d:e:f:1:2", "fe80::1:2:3:4", "100 % sure"),
+    *("6f1c6f4e-2f7c-4d8e-9d61-0f6c5a0f2fxx", "a.long.name.of.36.bytes@corp.example", "-" * 36),
     *("back\\slash", "\\x0102030405060708", "6f1c6f4e-2f7c-4d8e-9d61-0f6c5a0f2f11", "x" * 36, "tab\there too", "Ann"),
     *("user.name@corp.example", "+49 30 1234567", "@[`{ZAza", "\u0130stanbul office"),
 ]
