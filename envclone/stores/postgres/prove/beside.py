@@ -166,7 +166,7 @@ class _Range:
         conn = self._connections()[side]
         where = sql.SQL("ctid::pg_catalog.text")
         answer = columns(conn, self._pair.leaf, [where, *expressions], self._first, self._end)
-        if not answer or list(answer[0]) != [rows.address(i) for i in range(len(rows))]:
+        if not answer or list(answer[0]) != rows.places():
             raise UnsafeError(
                 f"the server sees other rows of {self._pair.raw.relation.name} than its files hold",
                 hint="report this as a bug",

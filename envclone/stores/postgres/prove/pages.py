@@ -142,6 +142,11 @@ class Rows:
         """Where one row lies, as the server writes it."""
         return f"({self._items.page[row] + self._first},{self._items.number[row]})"
 
+    def places(self) -> list[str]:
+        """Where all of them lie, as the server writes it."""
+        pages, numbers = (self._items.page + self._first).tolist(), self._items.number.tolist()
+        return [f"({page},{number})" for page, number in zip(pages, numbers, strict=True)]
+
     def only(self, chosen: Any) -> Rows:
         """Those at some places, ascending."""
         new = object.__new__(Rows)
