@@ -127,6 +127,8 @@ class Nobody:
         """The places of packed values that are nobody's."""
         if not self._words.get(kind) and kind not in _BY_FORM:
             return []
+        if available() and (block := _as_block(values)) is not None:
+            return [place for place in self.within(kind, block) if values.starts[place] >= 0]
         return [place for place in self._sieve(kind).among(values) if self.holds(kind, values.text(place))]
 
     def told(self, found: Mapping[tuple[str, str], int]) -> list[tuple[str, int, list[str]]]:
@@ -153,6 +155,19 @@ class Nobody:
             local = told.partition("@")[0] + "@*"
             return local if local in _shipped()["email"] else shape(told)
         return told if kind == "uuid" or (kind in _NUMBERS and _same_digits(told)) else shape(told)
+
+
+def _as_block(values: Packed) -> TextBlock | None:
+    """Packed values as one block, where they lie in it one by one."""
+    if not len(values):
+        return None
+    gone = values.starts < 0
+    try:
+        block = TextBlock(values.block[1:-1].tobytes(), gone)
+    except ValueError:
+        return None
+    lie = ((values.starts == block.zeros[:-1] + 2) & (values.stops == block.zeros[1:] + 1)) | gone
+    return block if lie.all() else None
 
 
 class NobodyMask:

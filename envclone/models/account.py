@@ -34,12 +34,13 @@ class ByteClass(StrEnum):
 class Values:
     """Values to be searched one by one, of one place in words, such as `index public.people_name_idx`.
 
-    A value is text, or the bytes of one in UTF-8. `sources` are the addresses of the fields that the values come from;
-    they are `copies` when each is one of such a field's values as it stands, and made of them otherwise (an element, a
-    word, an expression's result). `at` says where each value stands (`page 3 item 7`) or is empty. `numbers` are whole
-    numbers in decimal, in which few digits are somebody's by chance only. `new` ones nobody looked at before, so that
-    they are read through the decoders too; copies and definitions were, where they come from. `stale` says what helps
-    where the values stand that no row has any more; it is empty where there are none.
+    A value is text, or the bytes of one in UTF-8; many lie together in a `TextBlock`. `sources` are the addresses of
+    the fields that the values come from; they are `copies` when each is one of such a field's values as it stands, and
+    made of them otherwise (an element, a word, an expression's result). `at` says where each value stands (`page 3
+    item 7`) or is empty. `numbers` are whole numbers in decimal, in which few digits are somebody's by chance only.
+    `new` ones nobody looked at before, so that they are read through the decoders too; copies and definitions were,
+    where they come from. `stale` says what helps where the values stand that no row has any more; it is empty where
+    there are none.
 
     `kept`: they come from fields that a rule keeps, and can be of rows that are gone, which nobody looked at. They are
     searched like kept values of rows. `together`: each text holds what one entry has of several such fields, with
@@ -47,7 +48,7 @@ class Values:
     """
 
     place: str
-    texts: Sequence[str | bytes]
+    texts: Sequence[str | bytes | None]
     sources: tuple[str, ...] = ()
     copies: bool = False
     numbers: bool = False

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone.forked import fork_map, workers
 from envclone.models import Accounted, ByteClass, Flaw, Values
+from envclone.packed import TextBlock
 from envclone.verifier.beside import Beside
 from envclone.verifier.close import Close
 from envclone.verifier.findings import outline
@@ -82,12 +83,12 @@ class Account:
     def _look(self, values: Values) -> None:
         self._values += len(values.texts)
         sources = [f"{self._store}.{address}" for address in values.sources]
-        texts = [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in values.texts]
+        texts = _read(values.texts)
         coincidences = self._findings.coincidences
         remedy, place = f"{_REMEDY} {values.stale}".strip(), f"{self._store}: {values.place}"
         if values.together:
             tally, _, _ = self._counted.setdefault(place, (Beside(), tuple(sources), remedy))
-            self._close.count(texts, values.at, tally)
+            self._close.count([text or "" for text in texts], values.at, tally)
             return
         read = Texts(
             texts, decoded=values.new or values.kept, seek=self._places if values.kept else self._search.places
@@ -242,6 +243,15 @@ class Account:
                 for hit in search.find(data):
                     if begin + hit.end > offset and self._findings.originals[hit.original].strong:
                         yield hit.original, begin + hit.start, outline(data, hit.start, hit.end)
+
+
+def _read(texts: Sequence[str | bytes | None]) -> Sequence[str | None]:
+    """Texts to be searched: a block stays one, unless its bytes are no text."""
+    if isinstance(texts, TextBlock):
+        if texts.block.isascii():
+            return texts
+        texts = texts.block.split(b"\0")
+    return [text.decode("utf-8", "replace") if isinstance(text, bytes) else text for text in texts]
 
 
 def at_boundary(text: bytes, hit: Hit) -> bool:

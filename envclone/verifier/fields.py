@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
@@ -97,9 +98,11 @@ def examine_fields(
     parts = Originals.parts(people.collect())
     findings.originals.seal()
     give_back()
-    search = findings.search = LooseSearch(findings.originals)
-    weak = findings.weak = LooseSearch(parts)
-    compounds = findings.compounds = Compounds(people.subjects, parts, findings.originals)
+    with ThreadPoolExecutor(1) as pool:  # compiled loops for the most part, which let other threads run
+        made = pool.submit(LooseSearch, findings.originals)
+        weak = findings.weak = LooseSearch(parts)
+        compounds = findings.compounds = Compounds(people.subjects, parts, findings.originals)
+        search = findings.search = made.result()
     findings.subjects = people.subjects
     shelf.put_away()
     give_back()

@@ -94,9 +94,11 @@ class People:
                     self.subjects.begin(f"{store}.{table}")
                 self._take(store, rows, rules)
         self._follow()
-        for keys in (*self._own.values(), *self._keys.values()):
-            keys.sort()
-        return self.subjects.seal()
+        with ThreadPoolExecutor(1) as pool:  # what sorts lets other threads run
+            sealed = pool.submit(self.subjects.seal)
+            for keys in (*self._own.values(), *self._keys.values()):
+                keys.sort()
+            return sealed.result()
 
     def _telling(self, rule: FieldRule) -> bool:
         """Whether a field's values are searched for: a number or a date is nobody's, and is compared only."""

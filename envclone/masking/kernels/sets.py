@@ -12,7 +12,7 @@ __all__ = ["enter", "hashes", "refill", "seek", "split", "warm"]
 
 _U = np.uint64
 _FIRST, _SECOND, _THIRD = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F), _U(0xD6E8FEB86659FD93)
-_0, _8, _29, _32 = _U(0), _U(8), _U(29), _U(32)
+_0, _1, _8, _29, _32 = _U(0), _U(1), _U(8), _U(29), _U(32)
 _ASCII = 128
 _ABSENT = -1
 _NULL, _LONG = 0xFF, 0xFE
@@ -21,18 +21,19 @@ _NULL, _LONG = 0xFF, 0xFE
 @lean
 def _hash(block: Any, start: Any, stop: Any, seed: Any) -> Any:
     """64 bits of the bytes between two places of a block."""
+    # an index without a sign is no place from the end: eight bytes are read as one number
     h = seed ^ (_U(stop - start) * _SECOND)
-    i = start
-    while i + 8 <= stop:
+    i, end = _U(start), _U(stop)
+    while i + _8 <= end:
         word = _0
-        for k in range(8):
-            word |= _U(block[i + k]) << (_8 * _U(k))
+        for k in range(_8):
+            word |= _U(block[i + k]) << (_8 * k)
         h = (h ^ word) * _FIRST
         h ^= h >> _29
-        i += 8
+        i += _8
     word = _0
-    for k in range(stop - i):
-        word |= _U(block[i + k]) << (_8 * _U(k))
+    for k in range(end - i):
+        word |= _U(block[i + k]) << (_8 * k)
     h = (h ^ word) * _THIRD
     h = (h ^ (h >> _32) ^ seed) * _FIRST
     return h ^ (h >> _29)
@@ -46,9 +47,9 @@ def _place(block: Any, start: Any, stop: Any, held: Any, bounds: Any, table: Any
     while table[at] >= 0:
         first = np.int64(bounds[table[at]])
         if np.int64(bounds[table[at] + 1]) - first == stop - start:
-            same = True
-            for i in range(stop - start):
-                if held[first + i] != block[start + i]:
+            same, there, here = True, _U(first), _U(start)
+            for i in range(_U(stop - start)):
+                if held[there + i] != block[here + i]:
                     same = False
                     break
             if same:
@@ -73,8 +74,9 @@ def enter(
         if table[at] < 0:
             if used + stop - start > held.shape[0] or count + 1 >= bounds.shape[0] or 4 * count >= 3 * table.shape[0]:
                 return -1
-            for k in range(stop - start):
-                held[used + k] = block[start + k]
+            there, here = _U(used), _U(start)
+            for k in range(_U(stop - start)):
+                held[there + k] = block[here + k]
             used += stop - start
             table[at] = count
             count += 1
@@ -122,12 +124,13 @@ def split(block: Any, starts: Any, stops: Any, plain: Any) -> Any:
     Returns how many values there are, more than there is room for as well, or -1 when one byte 0xFE stands for a
     value that is too long to be packed.
     """
-    count, start = 0, np.int64(1)
+    count, start, size = 0, np.int64(1), _U(block.shape[0])
     while start < block.shape[0]:
-        stop, ascii_only = start, True
-        while stop < block.shape[0] and block[stop] != 0:
-            ascii_only = ascii_only and block[stop] < _ASCII
-            stop += 1
+        place, every = _U(start), np.uint8(0)
+        while place < size and block[place] != 0:
+            every |= block[place]
+            place += _1
+        stop, ascii_only = np.int64(place), every < _ASCII
         if stop == start + 1 and block[start] == _LONG:
             return -1
         if count < starts.shape[0]:

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from envclone.compiled import frozen
 from envclone.forked import fork_map, workers
 from envclone.models import APART, Values
+from envclone.packed import TextBlock
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import FIRST_NORMAL_OID, Database, Layout, Relation
-from envclone.stores.postgres.format import claims, varlena
+from envclone.stores.postgres.format import claims, rows, varlena
 from envclone.stores.postgres.format.segments import extents, read
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.prove.decoded import NUMBERS, READING, Decoder, decoder, has_no_text
@@ -22,6 +24,7 @@ from envclone.stores.postgres.prove.indexpages import Keys
 from envclone.stores.postgres.prove.keyforms import Form, forms, prefix_of
 from envclone.stores.postgres.prove.otherindexes import gin, hashes
 from envclone.stores.postgres.prove.owners import named, piece
+from envclone.stores.postgres.prove.pages import block_of, reader
 from envclone.stores.postgres.prove.partitions import Leaves, Ways, beginnings, inner_pages, spgist
 from envclone.stores.postgres.prove.searchtrees import btree
 from envclone.stores.postgres.prove.sources import Sources
@@ -227,6 +230,13 @@ class Indexes:
         """The texts in keys that stand so in the pages, as `read_one` reads them, else as their type does."""
         base = keys.attribute.base or keys.attribute.type
         source = self._sources.of_key(index.database, index.relation, keys.column)
+        place, numbers = f"{index.database.name}: index {index.relation.name}", base in NUMBERS
+        block = self._block(index, keys, flat) if source.addresses and read_one is None else None
+        if block is not None:
+            return Values(
+                place, block, source.addresses, source.copies, numbers, at=_Pages(keys.page, first_block),
+                stale=_stale(index), kept=source.kept and not numbers,
+            )  # fmt: skip
         read_one = read_one or decoder(keys.attribute)
         plain = base in _PLAIN and not keys.packed.any() and bool(source.addresses)
         bodies = [flat[a:b].tobytes() for a, b in zip(keys.start.tolist(), keys.end.tolist(), strict=True)]
@@ -254,12 +264,34 @@ class Indexes:
                     said = [one[1:] if isinstance(one, bytes) and one[:1] < b" " else one for one in said]
                 texts += said
                 at += [f"page {first_block + page}"] * len(said)
-        place = f"{index.database.name}: index {index.relation.name}"
-        numbers = base in NUMBERS
         return Values(
             place, texts, source.addresses, source.copies, numbers, at=at, stale=_stale(index),
             kept=source.kept and not numbers,
         )  # fmt: skip
+
+    def _block(self, index: _Index, keys: Keys, flat: Any) -> TextBlock | None:
+        """The texts of a B-tree's keys as bytes one behind the other, where all of them can be read so."""
+        how = reader(keys.attribute)
+        if index.relation.access != "btree" or how is None or how.pack is None or keys.packed.any():
+            return None
+        starts, ends = (np.ascontiguousarray(one, np.int64) for one in (keys.start, keys.end))
+        try:
+            return block_of(how.pack, frozen(flat[:]), starts, ends, np.full(len(starts), rows.SHORT, np.uint8))
+        except ValueError:  # a damaged one, which is searched as it is
+            return None
+
+
+class _Pages(Sequence[str]):
+    """On which pages keys stand, in words; few are asked for."""
+
+    def __init__(self, pages: Any, first_block: int) -> None:
+        self._pages, self._first = pages, first_block
+
+    def __len__(self) -> int:
+        return len(self._pages)
+
+    def __getitem__(self, place: Any) -> Any:
+        return f"page {self._first + int(self._pages[place])}"
 
 
 def _stale(index: _Index) -> str:

@@ -21,7 +21,7 @@ from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.format.visibility import Transactions, dead
 from envclone.stores.postgres.write.inplace.codecs import codec_for
 
-__all__ = ["LARGE", "Heap", "Reader", "Rows", "Values", "reader"]
+__all__ = ["LARGE", "Heap", "Reader", "Rows", "Values", "block_of", "reader"]
 
 _UNITS = {"c": 1, "s": 2, "i": 4, "d": 8}
 _PRINTED: Mapping[str, Any] = {
@@ -222,7 +222,7 @@ class Rows:
         """A column's texts packed, none of which is `outside`."""
         flat, starts, ends, forms = stored = self.stored(index)
         if how.pack is not None and not (forms == rows.COMPRESSED).any():
-            block = np.zeros(self._room(stored, how.pack) + 1, np.uint8)
+            block = np.zeros(_room(stored, how.pack) + 1, np.uint8)
             size = int(how.pack(flat, starts, ends, forms, block[1:]))
             if size >= 0:
                 return self._split(block[: size + 1], forms == rows.ABSENT)
@@ -258,23 +258,30 @@ class Rows:
         return how.decode(varlena.expand(body) if form == rows.COMPRESSED else body)
 
     def _packed(self, stored: Stored, kernel: Any) -> TextBlock | None:
-        flat, starts, ends, forms = stored
-        block = np.empty(self._room(stored, kernel) + 1, np.uint8)
-        size = int(kernel(flat, starts, ends, forms, block))
-        if size < 0:
-            return None
         try:
-            return TextBlock(block[: max(0, size - 1)].tobytes(), forms == rows.ABSENT)
+            return block_of(kernel, *stored)
         except ValueError as exc:
             raise self._no_text() from exc
-
-    def _room(self, stored: Stored, kernel: Any) -> int:
-        if kernel is rows.gather:
-            return int((stored[2] - stored[1]).sum()) + len(self)
-        return printed.WIDEST * len(self)
 
     def _no_text(self) -> UnsafeError:
         return UnsafeError(
             f"a text in {self._relation.name} holds a zero byte",
             hint="check production with pg_amcheck, and take a new snapshot",
         )
+
+
+def block_of(kernel: Any, flat: Any, starts: Any, ends: Any, forms: Any) -> TextBlock | None:
+    """What a `Reader` packs of values that are not compressed; None when it cannot.
+
+    Raises ValueError when one holds a zero.
+    """
+    stored = flat, starts, ends, forms
+    block = np.empty(_room(stored, kernel) + 1, np.uint8)
+    size = int(kernel(flat, starts, ends, forms, block))
+    return None if size < 0 else TextBlock(block[: max(0, size - 1)].tobytes(), forms == rows.ABSENT)
+
+
+def _room(stored: Stored, kernel: Any) -> int:
+    if kernel is rows.gather:
+        return int((stored[2] - stored[1]).sum()) + len(stored[1])
+    return printed.WIDEST * len(stored[1])
