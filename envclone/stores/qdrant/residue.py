@@ -50,9 +50,7 @@ def scrub(directory: Path) -> Sequence[Cleaned]:
                     if place.parent in strays:
                         continue
                     with Gridstore(place, writable=True) as store:
-                        if (place / "tracker_journal.dat").exists():
-                            GridWriter(store).finish()
-                            journals += store.journaled
+                        journals += _settle(store)
                         erased += wipe(store)
             found += [_remove(entry, directory) for entry in strays]
     if logs:
@@ -62,6 +60,14 @@ def scrub(directory: Path) -> Sequence[Cleaned]:
     if erased:
         found.append(Cleaned("bytes of overwritten and deleted payloads", erased))
     return found
+
+
+def _settle(store: Gridstore) -> bool:
+    """Write what a journal says into its tracker, and remove it; returns whether it said anything."""
+    if not (store.path / "tracker_journal.dat").exists():
+        return False
+    GridWriter(store).finish()
+    return store.journaled
 
 
 def expand(directory: Path) -> Iterator[tuple[str, bytes]]:

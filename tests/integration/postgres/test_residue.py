@@ -60,6 +60,11 @@ def raw(request: pytest.FixtureRequest) -> Iterator[Clone]:
         running.execute("CREATE TABLE distant (x text) TABLESPACE far", "shop")
         running.execute("INSERT INTO distant SELECT full_name FROM customers", "shop")
         running.stop()
+        (running.data / "standby.signal").touch()  # a server that was promoted is on its second timeline
+        running.start()
+        running.execute("SELECT pg_promote()")
+        running.stop()
+        assert (running.data / "pg_wal" / "00000002.history").exists()
         directory = place / "raw"
         directory.mkdir(mode=0o711)
         source = {"method": "directory", "path": str(running.data), "database": "shop"}
@@ -122,6 +127,7 @@ def test_no_original_is_left_in_any_byte(clone: Clone) -> None:
     assert found >= set(NEEDLES) - hidden - {"qlog00001"}  # the search can find them
     plan = _sanitize(clone, _stray)
     assert _left(clone) == set()
+    assert [len(path.name) for path in (directory / "data" / "pg_wal").iterdir() if path.is_file()] == [24]
     assert not (directory / "data" / "log").exists() and not (directory / "data" / "base" / "77777").exists()
     # the files are whole: page checksums, then every index and every row
     found_engine = engine.for_snapshot(snapshot)

@@ -29,11 +29,12 @@ USER_RELATIONS = """
                     WHERE e.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
                       AND e.objid OPERATOR(pg_catalog.=) c.oid AND e.deptype OPERATOR(pg_catalog.=) 'e'
                       AND e.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_extension'::pg_catalog.regclass
-                        AND x.extname OPERATOR(pg_catalog.=) 'pg_cron')
+                        AND x.extname OPERATOR(pg_catalog.=) 'pg_cron' AND n.nspname OPERATOR(pg_catalog.=) 'cron'
+                        AND c.relname OPERATOR(pg_catalog.=) ANY ('{job,job_run_details}'))
 """
 """The condition that a relation `c` in schema `n` is not the server's own (`FirstNormalObjectId` in access/transam.h).
 
-Extensions' tables count: users keep rows in them. Only those of pg_cron do not, for `defang` empties them.
+Extensions' tables count: users keep rows in them. Only the two of pg_cron do not, for `defang` empties them.
 """
 
 _ALONE = """(NOT {0}.relispartition OR EXISTS (SELECT FROM pg_catalog.pg_inherits d

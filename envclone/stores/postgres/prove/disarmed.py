@@ -36,8 +36,8 @@ def armed(connect: Connect, database: str) -> list[str]:
         found = {what: _count(conn, query) for what, query in _LEFT.items()}
         found["foreign servers name another machine or hold a secret"] = defang.leading_out(conn)
         found["settings of roles or databases load libraries or hold secrets"] = demotion.acting(conn)
-        found["scheduled jobs are left"] = defang.scheduled(conn)
         rows = conn.execute("SELECT datname, datallowconn FROM pg_catalog.pg_database ORDER BY oid").fetchall()
+    found["scheduled jobs, or what their runs said, are left"] = defang.scheduled(connect)
     own = {name for name, _ in rows if name in (*defang.MAINTENANCE, database)}
     found["other databases are left"] = len(rows) - len(own)
     for name in (name for name, open_ in rows if open_ and name in own):

@@ -63,8 +63,7 @@ def defang(connect: Connect, database: str) -> list[Cleaned]:
             *_subscriptions(conn),
             *_foreign(conn),
         ]
-    with connect(autocommit=True) as conn:  # its table can have triggers and indexes of production's
-        cleaned.append(_jobs(conn))
+    cleaned.append(_jobs(connect))
     cleaned += _databases(connect, database)
     cleaned.append(_statistics(connect))
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
@@ -148,27 +147,43 @@ def leading_out(conn: Connection) -> int:
     return int(row[0]) if row else 0
 
 
-def _has_cron(conn: Connection) -> bool:
-    row = conn.execute(
-        "SELECT EXISTS (SELECT 1 FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pg_cron')"
-    ).fetchone()
-    return bool(row and row[0])
+def scheduled(connect: Connect) -> int:
+    """How many rows pg_cron's tables have, of jobs and of their runs."""
+    with connect(autocommit=True) as conn:  # what is called so can be a view of production's
+        return sum(_count(conn, sql.SQL("SELECT pg_catalog.count(*) FROM {}").format(one)) for one in _of_cron(conn))
 
 
-def scheduled(conn: Connection) -> int:
-    """How many jobs of pg_cron there are."""
-    row = conn.execute("SELECT pg_catalog.count(*) FROM cron.job").fetchone() if _has_cron(conn) else None
+def _of_cron(conn: Connection) -> list[sql.Identifier]:
+    """The tables of jobs and runs that pg_cron has here."""
+    found = conn.execute(
+        """SELECT c.relname FROM pg_catalog.pg_class c
+           JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+           WHERE n.nspname OPERATOR(pg_catalog.=) 'cron'
+             AND c.relname OPERATOR(pg_catalog.=) ANY ('{job,job_run_details}')
+             AND EXISTS (SELECT FROM pg_catalog.pg_extension WHERE extname OPERATOR(pg_catalog.=) 'pg_cron')
+           ORDER BY 1"""
+    ).fetchall()
+    return [sql.Identifier("cron", name) for (name,) in found]
+
+
+def _count(conn: Connection, query: sql.Composed) -> int:
+    row = conn.execute(query).fetchone()
     return int(row[0]) if row else 0
 
 
-def _jobs(conn: Connection) -> Cleaned:
-    if not _has_cron(conn):
-        return Cleaned("scheduled jobs removed", 0)
-    jobs = conn.execute("DELETE FROM cron.job RETURNING jobid").rowcount
-    details = conn.execute("SELECT pg_catalog.to_regclass('cron.job_run_details') IS NOT NULL").fetchone()
-    if details and details[0]:
-        conn.execute("DELETE FROM cron.job_run_details")
-    return Cleaned("scheduled jobs removed", jobs, "pg_cron")
+def _jobs(connect: Connect) -> Cleaned:
+    """Jobs, what their runs said, and samples of both."""
+    with connect(autocommit=True) as conn:  # its tables can have triggers and indexes of production's
+        jobs = [conn.execute(sql.SQL("DELETE FROM {}").format(one)).rowcount for one in _of_cron(conn)]
+    if jobs:
+        with connect(autocommit=True, login=Login.OPERATOR) as conn:
+            conn.execute(
+                """DELETE FROM pg_catalog.pg_statistic WHERE starelid OPERATOR(pg_catalog.=) ANY (
+                       SELECT c.oid FROM pg_catalog.pg_class c
+                       JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+                       WHERE n.nspname OPERATOR(pg_catalog.=) 'cron')"""
+            )
+    return Cleaned("scheduled jobs removed", sum(jobs), "pg_cron, with what their runs said")
 
 
 def _databases(connect: Connect, own: str) -> list[Cleaned]:

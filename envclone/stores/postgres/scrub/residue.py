@@ -139,6 +139,9 @@ def _wal(data: Path, snapshot: StoreSnapshot) -> Cleaned:
     for name in ("archive_status", "summaries"):
         for path in (folder / name).iterdir() if (folder / name).is_dir() else ():
             _remove(path)
+    # a server that was promoted once keeps when, and the name of the point that it was restored to
+    for path in sorted(folder.glob("*.history")):
+        _remove(path)
     return Cleaned("WAL files replaced by an empty one", before)
 
 

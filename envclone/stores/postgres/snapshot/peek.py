@@ -105,6 +105,9 @@ def _skeleton(data: Path, oid: int) -> Iterator[Path]:
         shutil.copyfile(data / "PG_VERSION", place / "PG_VERSION")
         segment = control.wal_segment(state, state.checkpoint)
         shutil.copyfile(data / "pg_wal" / segment, place / "pg_wal" / segment)
+        # right after a promotion the last record stands on a page that the timeline before began
+        if (history := data / "pg_wal" / f"{state.timeline:08X}.history").is_file():
+            shutil.copyfile(history, place / "pg_wal" / history.name)
         source, target = data / "base" / str(oid), place / "base" / str(oid)
         if not source.is_dir():
             raise UnsafeError(f"the database {oid} in {data} lies in a tablespace that cannot be looked into")

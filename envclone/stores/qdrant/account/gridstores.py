@@ -62,7 +62,8 @@ def others(store: Gridstore, root: Path) -> Iterator[Accounted]:
     if (journal := store.path / "tracker_journal.dat").exists():
         with Claims(journal) as claims:
             claims.claim(ByteClass.STRUCTURE, 0, store.journal)
-            yield _settled(claims, root)
+            left = [Flaw(name, "a journal of the tracker is left, which the engine would replay", _REMEDY)]
+            yield replace(_settled(claims, root), flaws=tuple(left if store.journaled else ()))
 
 
 def _unread(points: list[int], values: list[bytes]) -> tuple[list[Shares], list[Values]]:
