@@ -180,8 +180,9 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
     """Per field some of its values, by JSON path; '' stands for the field itself."""
     found: dict[str, dict[str, tuple[list[str], list[str]]]] = {}
     by_holder: dict[str, list[str]] = {}
+    there = inventory.rows.keys() | _columns(inventory)
     for field in fields:
-        if field.kind is not FieldKind.VECTOR and field.address in inventory.rows.keys() | _columns(inventory):
+        if field.kind is not FieldKind.VECTOR and field.address in there:
             by_holder.setdefault(Address.parse(field.address).holder, []).append(field.address)
     for addresses in by_holder.values():
         for address, values in session.sample(addresses, ROWS).items():

@@ -15,6 +15,7 @@ from envclone.models import Field, FieldKind
 
 __all__ = [
     "SPARSE",
+    "Patterns",
     "below",
     "canonical",
     "exact",
@@ -62,6 +63,31 @@ def matches(pattern: str, field: Field) -> bool:
         of_collection = len(names) > 2 and names[-2] == "vectors" and field.type != SPARSE
         return exact(pattern) and (_covers(its, names) or (of_collection and _covers(its, names[:-1])))
     return _covers(its, names)
+
+
+class Patterns:
+    """Patterns of rules, found by the field that they can be about."""
+
+    def __init__(self, patterns: Collection[str]) -> None:
+        self._order = {pattern: number for number, pattern in enumerate(patterns)}
+        self._wild: list[str] = []
+        self._exact: dict[str, list[str]] = {}
+        for pattern in patterns:
+            its = pieces(pattern)
+            if any("*" in piece.text for piece in its if not piece.quoted):
+                self._wild.append(pattern)
+            else:
+                self._exact.setdefault(".".join(piece.text + piece.lists for piece in its), []).append(pattern)
+
+    def about(self, field: Field) -> list[str]:
+        """Those for which `matches` is possible, in their order."""
+        names = Address.parse(field.address).parts
+        found = {*self._wild, *self._exact.get(".".join(names), ())}
+        if field.kind is FieldKind.VECTOR:
+            found.update(self._exact.get(".".join(names[:-1]), ()))
+        if field.address in self._order:
+            found.add(field.address)
+        return sorted(found, key=self._order.__getitem__)
 
 
 def below(pattern: str, field: Field) -> str | None:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from envclone.address import Address, items, joined, pieces
 from envclone.masking.addresses import (
     SPARSE,
+    Patterns,
     below,
     canonical,
     exact,
@@ -48,6 +49,7 @@ class Planner:
     ) -> None:
         rules = canonical(rules, inventory.fields)
         self._rules = {pattern: _plain(rule) for pattern, rule in rules.items()}
+        self._patterns = Patterns(self._rules)
         self._named = {pattern: _decisions(rule) for pattern, rule in rules.items()}
         self._by = {p: rule["by"] for p, rule in rules.items() if isinstance(rule, Mapping) and "by" in rule}
         self._domains = domains
@@ -135,7 +137,7 @@ class Planner:
 
     def _whole(self, field: Field, apart: Collection[str] = ()) -> tuple[str, str | Mapping[str, str]] | None:
         """The most specific rule about the whole field, but for those that are `apart`."""
-        found = [p for p in self._rules if p not in apart and self._about(p, field)]
+        found = [p for p in self._patterns.about(field) if p not in apart and self._about(p, field)]
         self._used.update(found)
         if not found:
             return None
@@ -153,7 +155,7 @@ class Planner:
 
     def _is_document(self, field: Field) -> bool:
         """Whether a rule gives JSON paths for a text: its values are documents then, or no image is made."""
-        found = most_specific([p for p in self._rules if self._about(p, field)])
+        found = most_specific([p for p in self._patterns.about(field) if self._about(p, field)])
         return any(isinstance(self._rules[p], Mapping) for p in found) and not field.generated and not field.group
 
     def _vector(self, field: Field) -> FieldRule | None:
@@ -193,7 +195,7 @@ class Planner:
         whole = self._whole(field, [pattern for pattern, only in named.items() if only])
         if field.generated:
             return FieldRule(field.address, field.kind, "keep", derived=True)
-        vectors = {p for p in self._rules if any(self._about(p, f) for f in self._vectors)}
+        vectors = {p for f in self._vectors for p in self._patterns.about(f) if self._about(p, f)}
         claims = [
             PathClaim(path, domain, pattern)
             for pattern, domain in self._rules.items()

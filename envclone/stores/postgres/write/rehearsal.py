@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -44,12 +45,26 @@ def rehearse(conn: Connection, plan: StorePlan, masks: Masks, rows: int) -> dict
         columns = [column for column in columns if table.at(column.name) not in found]
         found |= _words(conn, table, plan, tables)
         for leaf in table.leaves[:1]:
-            broken = _broken(conn, table, leaf, columns, plan, masks, rows)
-            alone = {c.name: why for c in columns if (why := _broken(conn, table, leaf, [c], plan, masks, rows))}
-            blamed = alone or {column.name: broken for column in columns} if broken else {}
-            found |= {table.at(name): why for name, why in blamed.items()}
+            broken = partial(_broken, conn, table, leaf, plan, masks, rows)
+            if why := broken(columns):
+                found |= {table.at(name): its for name, its in _blamed(columns, why, broken).items()}
     conn.rollback()
     return found
+
+
+def _blamed(columns: Sequence[Column], why: str, broken: Callable[[Sequence[Column]], str]) -> dict[str, str]:
+    """Which of some columns that cannot be written together cannot be written alone; all, when only together.
+
+    By halves: one of a thousand is found in twenty tries.
+    """
+    if len(columns) == 1:
+        return {columns[0].name: why}
+    middle = len(columns) // 2
+    found: dict[str, str] = {}
+    for half in (columns[:middle], columns[middle:]):
+        if its := broken(half):
+            found |= _blamed(half, its, broken)
+    return found or {column.name: why for column in columns}
 
 
 def _words(conn: Connection, table: Table, plan: StorePlan, tables: Sequence[Table]) -> dict[str, str]:
@@ -65,7 +80,7 @@ def _words(conn: Connection, table: Table, plan: StorePlan, tables: Sequence[Tab
 
 
 def _broken(
-    conn: Connection, table: Table, leaf: Leaf, columns: Sequence[Column], plan: StorePlan, masks: Masks, rows: int
+    conn: Connection, table: Table, leaf: Leaf, plan: StorePlan, masks: Masks, rows: int, columns: Sequence[Column]
 ) -> str:
     """Why these columns cannot be written together; '' when they can."""
     if not columns:
