@@ -9,6 +9,7 @@ from unicodedata import normalize
 
 import numpy as np
 
+from envclone.compiled import available
 from envclone.packed import TextBlock
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch, Hit
@@ -157,12 +158,12 @@ def _packed(values: Sequence[Any]) -> tuple[bytes, Any, Any]:
     """Values as `text_of` gives them, one behind the other, and where each begins and ends."""
     if isinstance(values, TextBlock):
         block = values.block
-        if not block.isascii() or b"%" in block or b"\\u" in block:
+        if not block.isascii() or b"%" in block or (b"\\" in block and b"\\u" in block):
             block = folded(block.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
         breaks = np.flatnonzero(np.frombuffer(block, np.uint8) == 0)
         if len(breaks) == len(values) - 1:
             starts = np.concatenate((np.zeros(1, np.int64), breaks + 1))
-            return block.translate(_SEARCHED), starts, np.append(breaks, len(block))
+            return _searched(block), starts, np.append(breaks, len(block))
     texts = ["" if value is None else value for value in values]
     try:
         joined = folded("\0".join(texts)).encode("utf-8", "surrogatepass")
@@ -175,6 +176,17 @@ def _packed(values: Sequence[Any]) -> tuple[bytes, Any, Any]:
     parts = [text_of(value) for value in values]
     ends = np.cumsum([len(part) + 1 for part in parts], dtype=np.int64) - 1
     return SEPARATOR.join(parts), np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))[: len(parts)], ends
+
+
+def _searched(block: bytes) -> bytes:
+    """Bytes as they are searched, many of them at a time where loops are compiled."""
+    if not available():
+        return block.translate(_SEARCHED)
+    from envclone.verifier import folding  # late: it waits for the compiler
+
+    out = np.empty(len(block), np.uint8)
+    folding.folded(np.frombuffer(block, np.uint8), np.uint8(SEPARATOR[0]), out)
+    return out.tobytes()
 
 
 def _said(values: Sequence[Any], seek: Seek | None) -> dict[int, set[str]]:

@@ -9,7 +9,7 @@ import pytest
 
 from envclone.packed import TextBlock
 from envclone.verifier import search
-from envclone.verifier.loose import LooseSearch, Texts
+from envclone.verifier.loose import LooseSearch, Texts, text_of
 from envclone.verifier.originals import Originals
 
 VALUES: list[str | None] = [
@@ -68,3 +68,11 @@ def test_millions_are_found_as_a_few_are(monkeypatch: pytest.MonkeyPatch, few: i
             break
         else:
             pytest.fail(f"{text} is not found")
+
+
+def test_a_block_is_folded_as_its_texts_are() -> None:
+    plain = ["".join(chr(i) for i in range(1, 128) if chr(i) not in "%u"), "", "Jane_Doe-Smith", "a\\b"]
+    for texts in (plain, [*plain, "\\u004Aane", "J%61ne"]):
+        found = Texts(_block([None, *texts]), decoded=False)
+        parts = [found.data[a:b] for a, b in zip(found.starts.tolist(), found.ends.tolist(), strict=True)]
+        assert parts == [b"", *map(text_of, texts)]
