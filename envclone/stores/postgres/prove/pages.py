@@ -13,7 +13,7 @@ import numpy as np
 from envclone.errors import UnsafeError
 from envclone.packed import ABSENT, Packed, TextBlock, pack
 from envclone.stores.postgres.catalog.layout import Relation
-from envclone.stores.postgres.format import printed, rows, varlena
+from envclone.stores.postgres.format import figures, printed, rows, varlena
 from envclone.stores.postgres.format.page import Items, normal_items
 from envclone.stores.postgres.format.segments import segment_of, segments
 from envclone.stores.postgres.format.toast import Chunks
@@ -28,8 +28,9 @@ _PRINTED: Mapping[str, Any] = {
     **dict.fromkeys(("int2", "int4", "int8"), printed.numbers),
     **{"bool": printed.booleans, "uuid": printed.uuids, "date": printed.dates},
     **{"timestamp": printed.timestamps, "timestamptz": printed.zoned},
+    **{"numeric": figures.numerics, "inet": figures.addresses, "jsonb": figures.documents},
 }
-"""The kernels that print values of fixed length."""
+"""The kernels that print values."""
 
 _HEADER, _SIZE_BITS = 4, 0x3FFFFFFF
 
@@ -284,4 +285,6 @@ def block_of(kernel: Any, flat: Any, starts: Any, ends: Any, forms: Any) -> Text
 def _room(stored: Stored, kernel: Any) -> int:
     if kernel is rows.gather:
         return int((stored[2] - stored[1]).sum()) + len(stored[1])
+    if kernel is figures.documents:
+        return figures.room_of_documents(int((stored[2] - stored[1]).sum()), len(stored[1]))
     return printed.WIDEST * len(stored[1])

@@ -12,6 +12,7 @@ from typing import Any
 
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.write.inplace import arrays, jsonb, many, moments, numeric
+from envclone.stores.postgres.write.inplace.many import Formed, Many
 
 __all__ = ["Codec", "codec_for"]
 
@@ -25,14 +26,16 @@ class Codec:
 
     `encode` gets the new value and the old bytes, and raises UnsafeError for what the type cannot hold. Bytes are those
     behind a varlena's header, or the whole of a value of fixed length. `plain` says that the bytes are the text,
-    `limited` that it has a most of characters; `many` does the same with many values of a fixed length.
+    `limited` that it has a most of characters; `many` does the same with many values of a fixed length,
+    `formed` with texts in a block.
     """
 
     decode: Callable[[bytes], Any]
     encode: Callable[[Any, bytes], bytes]
     plain: bool = False
     limited: bool = False
-    many: many.Many | None = None
+    many: Many | None = None
+    formed: Formed | None = None
 
 
 def codec_for(base: str, typmod: int, element: tuple[int, str] | None) -> Codec | None:
@@ -66,12 +69,13 @@ def _scalar(base: str, typmod: int) -> Codec | None:
         )
     if base == "numeric":
         scale = numeric.scale_of(typmod)
-        return Codec(numeric.decode, lambda value, _: numeric.encode(value, scale))
+        return Codec(numeric.decode, lambda value, _: numeric.encode(value, scale), formed=many.numerics(scale))
     if base in ("timestamp", "timestamptz"):
         zone, digits = base == "timestamptz", typmod if typmod >= 0 else 6
         return Codec(
             lambda body: moments.decode_timestamp(body, zone=zone),
             lambda value, _: moments.encode_timestamp(value, zone=zone, digits=digits),
+            formed=many.timestamps(zone=zone, digits=digits),
         )
     return _SIMPLE.get(base)
 
@@ -143,13 +147,13 @@ def _encode_bytea(value: str, _: bytes) -> bytes:
 
 _MAC = Codec(lambda body: body.hex(":"), _encode_mac)
 _SIMPLE: dict[str, Codec] = {
-    "jsonb": Codec(jsonb.decode, lambda value, _: jsonb.encode(value)),
-    "uuid": Codec(lambda body: str(uuid.UUID(bytes=body)), _encode_uuid),
+    "jsonb": Codec(jsonb.decode, lambda value, _: jsonb.encode(value), formed=many.DOCUMENTS),
+    "uuid": Codec(lambda body: str(uuid.UUID(bytes=body)), _encode_uuid, formed=many.UUIDS),
     "int2": _integer("<h"),
     "int4": _integer("<i"),
     "int8": _integer("<q"),
     "date": Codec(moments.decode_date, lambda value, _: moments.encode_date(value), many=many.DATES),
-    "inet": Codec(_decode_inet, _encode_inet),
+    "inet": Codec(_decode_inet, _encode_inet, formed=many.ADDRESSES),
     "macaddr": _MAC,
     "macaddr8": _MAC,
     "bool": Codec(lambda body: "true" if body[0] else "false", _encode_bool),

@@ -191,8 +191,9 @@ class _Batch:
         attribute = self._attributes[column.index]
         changed = 0
         left: Sequence[int] = range(len(rows))
+        ready: Mapping[int, bytes] = {}
         if self._standing(found):
-            changed, left = batches.put(self._flat, found.body[rows], found.end[rows], column.codec, masked)
+            changed, left, ready = batches.put(self._flat, found.body[rows], found.end[rows], column.codec, masked)
         view, encode = self._view, column.codec.encode
         for k in left:
             old, new = present[k], masked[k]
@@ -201,15 +202,16 @@ class _Batch:
             changed += 1
             row = int(rows[k])
             b, e, form = int(found.body[row]), int(found.end[row]), int(found.form[row])
+            raw = ready.get(k)
             if new is not None and form in _PLAIN:
                 try:
-                    raw = encode(new, bytes(view[b:e]))
+                    raw = encode(new, bytes(view[b:e])) if raw is None else raw
                 except UnsafeError as exc:
                     raise UnsafeError(f"{column.address}: {exc.message}", hint=exc.hint or _FITTING) from None
                 if len(raw) == e - b:
                     view[b:e] = raw
                     continue
-            replacement = self._replaced(column, attribute, form, bytes(view[b:e]), new)
+            replacement = self._replaced(column, attribute, form, bytes(view[b:e]), new, raw)
             self._new.setdefault(row, {})[column.index] = replacement
         self._done.rows[column.address] = len(rows)
         self._done.values[column.address] = changed
@@ -257,8 +259,13 @@ class _Batch:
             )
         return toaster
 
-    def _replaced(self, column: Column, attribute: Attribute, form: int, body: bytes, new: Any) -> Replacement:
-        """The stored form of a value that does not have the length or the form of the one before."""
+    def _replaced(
+        self, column: Column, attribute: Attribute, form: int, body: bytes, new: Any, raw: bytes | None
+    ) -> Replacement:
+        """The stored form of a value that does not have the length or the form of the one before.
+
+        `raw` is what it is plain, when that is known.
+        """
         packable = attribute.storage != "p"
         if new is None:
             if not attribute.nullable:
@@ -268,7 +275,7 @@ class _Batch:
             return Replacement(None)
         old = body if form in _PLAIN else self._expanded(form, body)
         try:
-            raw = column.codec.encode(new, old)
+            raw = column.codec.encode(new, old) if raw is None else raw
         except UnsafeError as exc:
             raise UnsafeError(f"{column.address}: {exc.message}", hint=exc.hint or _FITTING) from None
         if form == deform.FIXED:

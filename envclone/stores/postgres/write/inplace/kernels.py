@@ -50,15 +50,15 @@ def _characters(text: Any) -> Any:
 
 
 @lean
-def overwrite(flat: Any, starts: Any, stops: Any, block: Any, zeros: Any, limited: Any, found: Any) -> Any:
-    """Overwrite values by those in `block`, between two of the places of zeros each, and note what became of each.
+def overwrite(flat: Any, starts: Any, stops: Any, block: Any, firsts: Any, lasts: Any, limited: Any, found: Any) -> Any:
+    """Overwrite values by those between places of `block`, and note what became of each.
 
     With `limited` a value is left that has another number of characters. Returns how many were looked at.
     """
-    count = min(starts.shape[0], stops.shape[0], found.shape[0], zeros.shape[0] - 1)
+    count = min(starts.shape[0], stops.shape[0], found.shape[0], firsts.shape[0], lasts.shape[0])
     for i in range(count):
         start, stop = np.int64(starts[i]), np.int64(stops[i])
-        first, last = np.int64(zeros[i]) + 1, np.int64(zeros[i + 1])
+        first, last = np.int64(firsts[i]), np.int64(lasts[i])
         found[i] = LEFT
         if start < 0 or stop > flat.shape[0] or first < 0 or last > block.shape[0] or stop - start != last - first:
             continue
@@ -137,4 +137,4 @@ def warm() -> None:
     take_out(page, starts, stops, block)
     given = np.full(2, 65, np.uint8)
     given.flags.writeable = False
-    overwrite(page, starts, stops, given, np.array([-1, 2], np.int64), True, np.zeros(1, np.uint8))
+    overwrite(page, starts, stops, given, starts, stops, True, np.zeros(1, np.uint8))

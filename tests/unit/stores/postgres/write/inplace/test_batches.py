@@ -56,7 +56,7 @@ def test_values_are_read_and_put_as_one_by_one(form: Form, base: str, typmod: in
     assert list(read) == [codec.decode(body) for body in bodies] == values
     fresh = values[1:] + values[:1]
     before = flat.tobytes()
-    changed, left = batches.put(flat, starts, stops, codec, form(fresh))
+    changed, left, _ = batches.put(flat, starts, stops, codec, form(fresh))
     standing = [i for i in range(len(values)) if i not in set(left)]
     fits = [len(codec.encode(new, b"")) == len(old) for new, old in zip(fresh, bodies, strict=True)]
     if codec.limited:  # a limit is of characters
@@ -113,14 +113,14 @@ def test_what_does_not_fit_is_left_to_the_codec(form: Form, base: str, masked: l
         with pytest.raises(ValueError, match="zero"):
             block_of(masked)
         return
-    assert batches.put(flat, starts, stops, codec, form(masked)) == (0, range(2))
+    assert batches.put(flat, starts, stops, codec, form(masked)) == (0, range(2), {})
     assert flat.tobytes() == before
 
 
 def test_a_limit_counts_characters() -> None:
     codec = _codec("varchar", 4 + 4)
     flat, starts, stops = _laid(["äb".encode(), b"abc"])
-    assert batches.put(flat, starts, stops, codec, ["xyz", "abd"]) == (1, [0])
+    assert batches.put(flat, starts, stops, codec, ["xyz", "abd"]) == (1, [0], {})
     with pytest.raises(UnsafeError):
         codec.encode("abcde", b"")
 
@@ -133,7 +133,7 @@ def test_random_texts() -> None:
         fresh = ["".join(rng.sample(text, len(text))) if rng.random() < 0.8 else text + "!" for text in texts]
         flat, starts, stops = _laid([text.encode() for text in texts])
         assert list(batches.read(flat, starts, stops, codec) or ()) == texts
-        _, left = batches.put(flat, starts, stops, codec, fresh)
+        _, left, _ = batches.put(flat, starts, stops, codec, fresh)
         now = list(batches.read(flat, starts, stops, codec) or ())
         assert now == [old if i in set(left) else new for i, (old, new) in enumerate(zip(texts, fresh, strict=True))]
         assert set(left) == {i for i, (a, b) in enumerate(zip(texts, fresh, strict=True)) if len(a) != len(b)}
@@ -143,5 +143,5 @@ def test_a_place_outside_of_the_page_is_not_read() -> None:
     codec = _codec("text")
     flat, starts, stops = _laid([b"abc", b"def"])
     assert batches.read(flat, starts, stops + 100, codec) is None
-    changed, left = batches.put(flat, starts + 100, stops + 100, codec, ["abc", "xyz"])
+    changed, left, _ = batches.put(flat, starts + 100, stops + 100, codec, ["abc", "xyz"])
     assert (changed, list(left)) == (0, [0, 1])
