@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence, Set
-from functools import cache, cached_property
+from functools import cache, cached_property, partial
 from typing import Any
 
 import numpy as np
 
-from envclone.masking.domains import Batch, DomainTable
+from envclone.masking.domains import Batch, DomainTable, Rest
 from envclone.masking.kernels import names as kernels
 from envclone.masking.kernels.email import mask_emails
 from envclone.masking.kernels.keptwords import mask_kept
 from envclone.masking.kernels.words import LONGEST, Dictionary, fill
+from envclone.masking.mixed import masked_addresses, masked_texts
 from envclone.masking.names import KnownNames, classes, given_parts
 
 __all__ = ["NameBatches"]
@@ -22,30 +23,50 @@ _RADIX = {"a": 26, "v": 5, "c": 21}
 
 
 class NameBatches:
-    """Masks of values in which every token is masked on its own; `key` is that of name tokens."""
+    """Masks of values in which every token is masked on its own; `key` is that of name tokens.
 
-    def __init__(self, key: bytes, known: KnownNames) -> None:
+    `token` is the mask of a token of letters that are not ASCII, `text` that of any text.
+    """
+
+    def __init__(self, key: bytes, known: KnownNames, token: Callable[[str], str], text: Callable[[str], str]) -> None:
         self._known = known
+        self._token = token
+        self._text = text
         self._domains = DomainTable(key, _shape)
 
     @cached_property
     def texts(self) -> Batch:
         """The mask of values token by token."""
+        return self.through(kernels.mask_texts, self._texts_left)
+
+    @cached_property
+    def _runs(self) -> Batch:
         return self.through(kernels.mask_texts)
 
     @cached_property
     def emails(self) -> Batch:
         """The mask of e-mail addresses."""
+        return self.through(mask_emails, self._emails_left)
+
+    @cached_property
+    def _hosts(self) -> Batch:
         return self.through(mask_emails)
+
+    def _texts_left(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
+        return masked_texts(values, lambda runs: self._runs(runs, self._text), self._token, one)
+
+    def _emails_left(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
+        names = partial(self._texts_left, one=self._text)
+        return masked_addresses(values, names, lambda hosts: self._hosts(hosts, one), one)
 
     def without(self, kept: Set[str]) -> Batch:
         """The mask of texts in which some words (lower case) stay."""
         words = _entered([word for word in sorted(kept) if word.isascii() and len(word) <= LONGEST])[0]
         return self.through(lambda values, room, names, domains: mask_kept(values, room, names, words, domains))
 
-    def through(self, loop: Callable[..., Any]) -> Batch:
+    def through(self, loop: Callable[..., Any], rest: Rest | None = None) -> Batch:
         """The mask of values by a loop over names."""
-        return Batch(lambda batch: loop(batch, self._room, self._names, self._domains.arrays), self._domains)
+        return Batch(lambda batch: loop(batch, self._room, self._names, self._domains.arrays), self._domains, rest)
 
     @cached_property
     def _room(self) -> kernels.Scratch:

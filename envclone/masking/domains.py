@@ -97,13 +97,19 @@ def _enter(arrays: Domains, key: int, row: int) -> None:
     arrays.keys[at], arrays.places[at] = key, row
 
 
+Rest = Callable[[Sequence[str], Callable[[str], str]], list[str]]
+"""Masks many values that a loop left; it is given the mask of one, too."""
+_MANY = 32
+
+
 class Batch:
     """The mask of many values at once: `loop` masks what it knows, and says of each value what became of it; `one`,
-    the mask in Python, is given with the values and masks the others."""
+    the mask in Python, is given with the values and masks the others, or `rest` does when they are many."""
 
-    def __init__(self, loop: Callable[[Values], object], domains: DomainTable) -> None:
+    def __init__(self, loop: Callable[[Values], object], domains: DomainTable, rest: Rest | None = None) -> None:
         self._loop = loop
         self._domains = domains
+        self._rest = rest
 
     def __call__(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
         """The pseudonyms of values, in order."""
@@ -124,12 +130,17 @@ class Batch:
         passed(batch, self._loop, self._domains)
         odd: list[int] = np.flatnonzero(batch.states != DONE).tolist()
         masked = TextBlock(batch.out.tobytes(), block.absent)
-        return masked.replaced(odd, [one(block.text(i)) for i in odd])
+        return masked.replaced(odd, self._left([block.text(i) for i in odd], one))
+
+    def _left(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
+        if self._rest is not None and len(values) >= _MANY and not any(_SEPARATOR in value for value in values):
+            return self._rest(values, one)
+        return [one(value) for value in values]
 
     def _some(self, values: Sequence[str], one: Callable[[str], str]) -> list[str]:
         out, odd = through(values, self._loop, self._domains)
-        for i in odd:
-            out[i] = one(values[i])
+        for i, masked in zip(odd, self._left([values[i] for i in odd], one), strict=True):
+            out[i] = masked
         return out
 
 

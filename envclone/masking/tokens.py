@@ -76,7 +76,7 @@ class NameTokens:
         """The same masks on whole batches."""
         from envclone.masking.batches import NameBatches
 
-        return NameBatches(self._key, self._names)
+        return NameBatches(self._key, self._names, self._token, self.text)
 
     def digits(self, run: str) -> str:
         """The pseudonym of a run of decimal digits of one script."""
