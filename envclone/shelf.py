@@ -25,7 +25,8 @@ _AT_ONCE = 1 << 18
 """Numbers that are worked on together."""
 _FEW = 1 << 20
 """Numbers up to which they are sorted as they are."""
-_PARTS = 64
+_PARTS, _SAMPLED = 64, 1 << 14
+"""Parts that are sorted one by one, and numbers that tell where they begin."""
 
 
 class Shelf:
@@ -134,8 +135,9 @@ class Sorter:
 
     def _parted(self, keys: Any, owners: Any) -> tuple[Any, Any, list[int]]:
         """The same numbers, those of each part behind those of the one before, and where the parts begin and end."""
-        some = np.sort(keys[:: len(keys) // (1 << 14)])
-        bounds = some[len(some) // _PARTS :: len(some) // _PARTS]
+        some = np.sort(keys[:: max(1, len(keys) // _SAMPLED)])
+        step = max(1, len(some) // _PARTS)
+        bounds = some[step::step]
         counts = np.zeros(len(bounds) + 1, np.int64)
         for first in range(0, len(keys), _AT_ONCE):
             which = np.searchsorted(bounds, keys[first : first + _AT_ONCE], "right")
@@ -147,7 +149,7 @@ class Sorter:
         at = list(places[:-1])
         for first in range(0, len(keys), _AT_ONCE):
             some = keys[first : first + _AT_ONCE]
-            which = np.searchsorted(bounds, some, "right").astype(np.uint8)
+            which = np.searchsorted(bounds, some, "right").astype(np.uint16)
             order = np.argsort(which, kind="stable")
             some = some[order]
             its = None if owners is None else owners[first : first + _AT_ONCE][order]
