@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cached_property
+from itertools import groupby
 
 import numpy as np
 
@@ -72,9 +73,14 @@ class FreeText:
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The texts with every identity in them replaced, in order."""
-        if not self._whole and available() and not any(_SEPARATOR in value for value in values):
-            return [text for text in self.packed(block_of(values)) if text is not None]
-        return self._of_texts(values)
+        if self._whole or not available() or any(_SEPARATOR in value for value in values):
+            return self._of_texts(values)
+        out: list[str] = []
+        for long, some in groupby(values, lambda value: len(value) > longtexts.LONG):
+            # a long one is not packed: it would be held five times
+            its = list(some)
+            out += self._of_texts(its) if long else [one for one in self.packed(block_of(its)) if one is not None]
+        return out
 
     def _of_texts(self, values: Sequence[str]) -> list[str]:
         out: list[str] = []

@@ -49,3 +49,11 @@ def test_a_name_in_a_block_longer_than_a_piece_is_masked(monkeypatch: pytest.Mon
     masked = MASKS.text([text])[0]
     assert len(masked) == len(text)
     assert b"Jane Doe" not in base64.b64decode(masked[3:])
+
+
+def test_a_long_text_among_short_ones_keeps_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(longtexts, "LONG", 4000)
+    short, long = "It was Jane Doe who called.", "the amount was wrong " * 400 + "for Jane Doe"
+    texts = [short, long, short, "", long]
+    assert MASKS.text(texts) == [MASKS.text([one])[0] for one in texts]
+    assert "Jane Doe" not in "".join(MASKS.text(texts))
