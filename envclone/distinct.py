@@ -22,6 +22,8 @@ __all__ = ["Distinct", "Hashes"]
 
 _FIRST = 1 << 10
 _SMALL = 1 << 32
+_AT_ONCE = 1 << 17
+"""Texts that are entered together."""
 
 
 class Distinct:
@@ -158,7 +160,10 @@ class Distinct:
         if available() and 4 * (self._count + texts) >= 3 * len(self._table):
             self._table = None
             self._table = self._gaps(1 << (4 * (self._count + texts) // 3).bit_length())
-            _loops().refill(self._block, self._bounds, self._count, self._table, self._seed)
+            for first in range(0, self._count, _AT_ONCE):
+                last = min(first + _AT_ONCE, self._count)
+                _loops().refill(self._block, self._bounds, first, last, self._table, self._seed)
+                self.shelf.rest()
 
     def _gaps(self, count: int) -> Any:
         """A table with nothing in it."""

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone.forked import fork_map, workers
+from envclone.memory import give_back
 from envclone.models import Accounted, ByteClass, Flaw, Values
 from envclone.packed import TextBlock
 from envclone.verifier.beside import Beside
@@ -153,6 +154,8 @@ class Account:
         self.take(self.found())
         stretches = list(_joined(self._raw))
         undecoded = sum(end - start for _, start, end in stretches)
+        self._findings.originals.shelf.put_away()
+        give_back()
         searched = self._search_raw(stretches, undecoded) if stretches else {}
         self._allow_list()
         for place, (tally, fields, remedy) in self._together.items():

@@ -97,10 +97,10 @@ def seek(block: Any, starts: Any, stops: Any, held: Any, bounds: Any, table: Any
 
 
 @lean
-def refill(held: Any, bounds: Any, count: Any, table: Any, seed: Any) -> Any:
-    """Enter all strings into a table of -1 of which they take three of four places at most."""
+def refill(held: Any, bounds: Any, first: Any, last: Any, table: Any, seed: Any) -> Any:
+    """Enter strings that are not in it into a table of -1, of which all take three of four places at most."""
     mask = table.shape[0] - 1
-    for number in range(count):
+    for number in range(first, min(last, bounds.shape[0] - 1)):
         at = np.int64(_hash(held, np.int64(bounds[number]), np.int64(bounds[number + 1]), seed) >> _U(1)) & mask
         while table[at] >= 0:
             at = (at + 1) & mask
@@ -152,5 +152,5 @@ def warm() -> None:
     numbers = np.zeros(2, np.int64)
     enter(block, starts, stops, held, bounds, 0, table, np.uint64(1), numbers)
     seek(block, starts, stops, held, bounds, table, np.uint64(1), numbers)
-    refill(held, bounds, 2, np.full(8, -1, np.int32), np.uint64(1))
+    refill(held, bounds, 0, 2, np.full(8, -1, np.int32), np.uint64(1))
     hashes(block, starts, stops, np.uint64(1), numbers)
