@@ -17,9 +17,11 @@ from typing import Any, NamedTuple
 import numpy as np
 from ahocorasick_rs import BytesAhoCorasick, Implementation
 
+from envclone.compiled import available
 from envclone.forked import fork_map, processors
 from envclone.verifier.originals import Originals, spellings
 from envclone.verifier.windows import AS_IT_IS, WIDTH, Patterns, Seen, WindowSearch
+from envclone.verifier.wordsearch import WordSearch
 
 __all__ = ["ByteSearch", "Found", "Hit", "shortest"]
 
@@ -46,6 +48,8 @@ _LOWER = bytes(range(256)).lower()
 _CAPITAL = bytes(one != other for one, other in zip(AS_IT_IS, _LOWER, strict=True))
 _ALNUM = np.array([bytes((byte,)).isalnum() for byte in range(256)])
 _DIGIT = np.array([bytes((byte,)).isdigit() for byte in range(256)])
+_OTHER = bytes(bytearray(~_ALNUM))
+"""Per byte whether it is none of a word of ASCII."""
 _S = ord("s")
 
 
@@ -90,8 +94,9 @@ class ByteSearch:
     """A search for every spelling of the originals that is long enough.
 
     `spell` gives the byte strings of a value; of one that `Originals.plain` names these must be itself and its lower
-    case, or with `fold`, a table of 256 bytes as `bytes.translate` takes it, itself translated by that. Few patterns,
-    and short ones, are looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`). What is not
+    case, or with `fold`, a table of 256 bytes as `bytes.translate` takes it, itself translated by that. What counts
+    as a word of ASCII only is looked up word by word (`wordsearch`). Of the rest few patterns, and short ones, are
+    looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`). What is not
     `within` the data of which that tells need not be found.
     """
 
@@ -111,10 +116,19 @@ class ByteSearch:
         large = len(originals) > FEW
         taken = np.zeros(len(originals), np.bool_)
         self._originals = originals
-        self._windows: list[tuple[WindowSearch, Any]] = []
+        self._sources = originals.sources()
+        self._rules = _boundaries(originals)
+        self._windows: list[tuple[WindowSearch | WordSearch, Any]] = []
         self._longest = 1
+        if fold is not None and available():
+            words = self._words(minimum)
+            if len(words):
+                patterns = Patterns(*originals.held(), words, fold)
+                taken[words] = True
+                self._longest = patterns.longest()
+                self._windows.append((WordSearch(patterns, _ALNUM, minimum, originals.shelf), None))
         if large:
-            for patterns in _plain(originals, max(minimum, WIDTH), fold):
+            for patterns in _plain(originals, max(minimum, WIDTH), fold, taken):
                 taken[patterns.which] = True
                 self._longest = max(self._longest, patterns.longest())
                 wanted = patterns if within is None else within.beginning(patterns)
@@ -133,8 +147,14 @@ class ByteSearch:
             self._windows.append((WindowSearch(Patterns.of(many)), np.array(whose, np.int64)))
         self._owners = np.array(owners, np.int64)
         self._automaton = BytesAhoCorasick(few, implementation=_automaton(few)) if few else None
-        self._sources = originals.sources()
-        self._rules = _boundaries(originals)
+
+    def _words(self, least: int) -> Any:
+        """The numbers (uint32) of the originals that count as words only, and are letters and digits of ASCII."""
+        rules, names = self._rules
+        as_words = (rules == Boundary.WORD.value) & ~names
+        lengths = np.diff(self._originals.held()[1])
+        chosen = (lengths >= least) & as_words[self._sources] & ~self._originals.having(_OTHER)
+        return np.flatnonzero(chosen).astype(np.uint32)
 
     def find(self, data: bytes) -> Iterator[Hit]:
         """Every occurrence in `data`; a weak value only where it is not part of a longer word or number."""
@@ -200,9 +220,10 @@ def _pieces(paths: Sequence[Path]) -> Iterator[Found]:
             yield Found(path, first, min(PIECE, size - first))
 
 
-def _plain(originals: Originals, least: int, fold: bytes | None) -> Iterator[Patterns]:
-    """The plain originals of at least so many bytes, where they lie, in all their spellings."""
+def _plain(originals: Originals, least: int, fold: bytes | None, taken: Any) -> Iterator[Patterns]:
+    """The plain originals of at least so many bytes that are not taken, where they lie, in all their spellings."""
     numbers = originals.plain(least)
+    numbers = numbers[~taken[numbers]]
     block, bounds = originals.held()
     if not len(numbers):
         return

@@ -1,0 +1,86 @@
+"""Words among bytes, compiled: runs of some signs, as long as they can be, looked up by their hash and compared.
+
+Every offset is checked before it is read: the bytes are whatever production holds.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envclone.compiled import lean
+
+__all__ = ["enter", "warm", "whole"]
+
+_U = np.uint64
+_GOLDEN = _U(0x9E3779B97F4A7C15)
+_0, _7, _32 = _U(0), _U(7), _U(32)
+
+
+@lean
+def _mixed(value: Any, byte: Any) -> Any:
+    value = (value ^ _U(byte)) * _GOLDEN
+    return value ^ (value >> _32)
+
+
+@lean
+def enter(block: Any, bounds: Any, which: Any, fold: Any, table: Any) -> Any:
+    """Enter words, some of the strings of a block, into a table of zeros that has twice as many places: by the number
+    of each, plus one."""
+    mask = table.shape[0] - 1
+    for i in range(which.shape[0]):
+        number = np.int64(which[i])
+        if not 0 <= number < bounds.shape[0] - 1:
+            continue
+        start, stop = np.int64(bounds[number]), np.int64(bounds[number + 1])
+        if not 0 <= start < stop <= block.shape[0]:
+            continue
+        value = _0
+        for k in range(start, stop):
+            value = _mixed(value, fold[block[k]])
+        at = np.int64(value >> _7) & mask
+        while table[at]:
+            at = (at + 1) & mask
+        table[at] = number + 1
+    return 0
+
+
+@lean
+def whole(data: Any, signs: Any, least: Any, block: Any, bounds: Any, fold: Any, table: Any, hits: Any) -> Any:
+    """Where words stand: rows of which, start, end; returns how many there are, also when not all fit."""
+    count, i, size, mask = 0, 0, data.shape[0], table.shape[0] - 1
+    while i < size:
+        if not signs[data[i]]:
+            i += 1
+            continue
+        start, value = i, _0
+        while i < size and signs[data[i]]:
+            value = _mixed(value, data[i])
+            i += 1
+        if i - start < least:
+            continue
+        at = np.int64(value >> _7) & mask
+        while table[at]:
+            number = np.int64(table[at]) - 1
+            at = (at + 1) & mask
+            first = np.int64(bounds[number])
+            if np.int64(bounds[number + 1]) - first != i - start:
+                continue
+            same = 0
+            while same < i - start and data[start + same] == fold[block[first + same]]:
+                same += 1
+            if same == i - start:
+                if count < hits.shape[0]:
+                    hits[count, 0], hits[count, 1], hits[count, 2] = number, start, i
+                count += 1
+    return count
+
+
+def warm() -> None:
+    """Run every kernel of this room once."""
+    data, signs = np.frombuffer(b"ab cde", np.uint8), np.frombuffer(bytes(256), np.bool_)
+    fold, table = np.frombuffer(bytes(256), np.uint8), np.zeros(8, np.int32)
+    for bounds in (np.array([0, 2, 6], np.uint32), np.array([0, 2, 6], np.int64)):
+        enter(data, bounds, np.zeros(2, np.uint32), fold, table)
+        whole(data, signs, 3, data, bounds, fold, table, np.zeros((4, 3), np.int64))

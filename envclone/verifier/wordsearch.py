@@ -1,0 +1,42 @@
+"""Many words searched for in one pass: what counts as a word only is looked up where a whole word stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from envclone.shelf import Shelf
+from envclone.verifier.windows import Patterns
+
+__all__ = ["WordSearch"]
+
+_HITS = 4096
+"""How many hits have room at first."""
+
+
+class WordSearch:
+    """Finds strings where each is all of a run of `signs`, a table of 256 truth values, as long as it can be; they have
+    at least `least` bytes, all of them such signs. Only where loops are compiled."""
+
+    def __init__(self, patterns: Patterns, signs: Any, least: int, shelf: Shelf) -> None:
+        from envclone.verifier import wordkernels
+
+        self._patterns, self._least = patterns, least
+        self._signs = np.frombuffer(signs.tobytes(), np.bool_)
+        self._fold = np.frombuffer(patterns.fold, np.uint8)
+        self._hits = np.zeros((_HITS, 3), np.int64)
+        self._table = shelf.zeros(np.int32, 1 << max(3, (2 * len(patterns)).bit_length()))
+        wordkernels.enter(patterns.block, patterns.bounds, patterns.which, self._fold, self._table)
+
+    def find(self, data: bytes | memoryview) -> Any:
+        """Where they stand in the data: rows of which, start, end (int64), in order."""
+        from envclone.verifier import wordkernels
+
+        seen, held = np.frombuffer(data, np.uint8), self._patterns
+        strings = held.block, held.bounds, self._fold, self._table
+        while True:
+            count = int(wordkernels.whole(seen, self._signs, self._least, *strings, self._hits))
+            if count <= len(self._hits):
+                return self._hits[:count].copy()
+            self._hits = np.zeros((count, 3), np.int64)
