@@ -5,6 +5,7 @@ identity in 400 characters. Measured are, as the median of several rounds of MB 
 - `envclone`: known identities, patterns and strangers, found and replaced, in one process;
 - `envclone_on_all_processors`: the same as an image does it, by as many copies of the process as there are processors
   (`processors`), which mask blocks of texts; `mb_per_cpu_second` is what one processor does of it;
+- `searched`: as kept texts the verifier searches them, of which the masks have taken what is known, in one process;
 - `presidio_patterns`: Presidio's analyzer with its recognizers that need no model, found and replaced;
 - `by_script`: the same in one script alone, with 2,000 persons: English, German and French, Russian, Japanese;
 - `presidio_deny_list`: Presidio with a recognizer for as many of the known names as `--deny` says, found only.
@@ -21,6 +22,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import yaml
@@ -28,12 +30,19 @@ import yaml
 from envclone.forked import fork_map, processors
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
-from envclone.models import FieldKind, FieldRule
+from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import block_of
+from envclone.verifier.compounds import Compounds
+from envclone.verifier.fields import FieldFindings
+from envclone.verifier.looker import Looker
+from envclone.verifier.loose import LooseSearch
+from envclone.verifier.originals import Originals
+from envclone.verifier.subjects import Subjects
 
 KEY = b"benchmark key of thirty-two byte"
 PREPARING = ["Anna went home. " * 200]
 NOTE = FieldRule("tickets.note", FieldKind.TEXT, "text")
+KEPT = FieldRule("tickets.note", FieldKind.TEXT, "keep")
 AT_ONCE = 256
 """Texts of a block."""
 LABELLED = Path(__file__).parent / "ambiguous.yaml"
@@ -95,11 +104,12 @@ def speed(identities: int, size: int, rounds: int, deny: int) -> dict[str, Any]:
     begun = time.perf_counter()
     MaskSet(KEY, {}, corpus).text(PREPARING)
     prepared = time.perf_counter() - begun
-    ways = ("envclone", "envclone_on_all_processors", "presidio_patterns", "presidio_deny_list")
+    ways = ("envclone", "envclone_on_all_processors", "searched", "presidio_patterns", "presidio_deny_list")
     measured: dict[str, list[float]] = {way: [] for way in ways}
     per_cpu: list[float] = []
     blocks = [block_of(tickets[at : at + AT_ONCE]) for at in range(0, len(tickets), AT_ONCE)]
     patterns, listed = _presidio([]), _presidio(list(corpus.values("person")[:deny]))
+    search = _searcher(corpus)
     for _ in range(rounds):
         masks = MaskSet(KEY, {}, corpus)
         masks.text(PREPARING)  # the lexicon is made once per image
@@ -110,6 +120,8 @@ def speed(identities: int, size: int, rounds: int, deny: int) -> dict[str, Any]:
         measured["envclone_on_all_processors"].append(
             _rate(lambda f=field: list(fork_map(lambda block: len(f(block)), blocks, processors())), tickets)
         )
+        kept = [field(part) for part in blocks]
+        measured["searched"].append(_rate(lambda k=kept: [search(part) for part in k], tickets))
         measured["presidio_patterns"].append(_rate(lambda: [patterns(text) for text in sample], sample))
         measured["presidio_deny_list"].append(_rate(lambda: [listed(text) for text in sample[:10]], sample[:10]))
     medians = {name: round(statistics.median(values), 3) for name, values in measured.items()}
@@ -173,6 +185,24 @@ def _rate(work: Any, over: list[str]) -> float:
     begun = time.perf_counter()
     work()
     return float(sum(len(text.encode()) for text in over) / 1e6 / (time.perf_counter() - begun))
+
+
+def _searcher(corpus: Corpus) -> Any:
+    """What looks for everybody of a corpus in a block of kept texts."""
+    subjects, originals = Subjects(), Originals()
+    subjects.begin("main.public.people")
+    for kind in ("person", "email", "phone"):
+        values = list(corpus.values(kind))
+        subjects.count = max(subjects.count, len(values))
+        subjects.add(list(range(len(values))), kind, values, kind)
+        originals.add(f"main.public.people.{kind}", kind, values)
+    originals.seal()
+    parts = Originals.parts(subjects.seal())
+    people: Any = SimpleNamespace(subjects=subjects, names=lambda store, table: [], of_row=lambda *row: ())
+    plan = StorePlan("main", {KEPT.address: KEPT})
+    search = LooseSearch(originals), LooseSearch(parts), Compounds(subjects, parts, originals)
+    looker = Looker("main", plan, *search, people, FieldFindings(originals=originals))
+    return lambda block: looker.rows(Rows("tickets", {KEPT.address: block}, {}, [""] * len(block)), {})
 
 
 def _presidio(names: list[str]) -> Any:
