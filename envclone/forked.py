@@ -6,24 +6,33 @@ too big or too secret to be sent.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import fcntl
 import gc
 import multiprocessing
 import multiprocessing.connection
 import os
+import select
 import signal
 import sys
+import time
 import traceback
 from array import array
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from envclone import interrupts
 from envclone.errors import EnvcloneError
 
-__all__ = ["fork_map", "processors", "workers"]
+if TYPE_CHECKING:
+    from envclone.models import ProgressEvent
+    from envclone.protocols import Progress
+
+__all__ = ["alone", "fork_map", "is_copy", "processors", "together", "workers"]
+
+_T = TypeVar("_T")
 
 _SHARE = 16 * 2**20
 """Bytes from which a process more is worth its start."""
@@ -67,16 +76,9 @@ def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
         while running:
             ready: list[Any] = multiprocessing.connection.wait(list(running))
             for reader in ready:
-                try:
-                    kind, value = reader.recv()
-                except EOFError:
-                    raise EnvcloneError(
-                        "a working process ended before its work", hint="was it killed for memory? see dmesg"
-                    ) from None
+                kind, value = _heard(reader)
                 if kind == "end":
                     running.pop(reader).join()
-                elif kind == "error":
-                    raise value
                 else:
                     yield value
     finally:
@@ -84,6 +86,131 @@ def fork_map(work: Callable[[Any], Any], jobs: Sequence[Any], workers: int) -> I
             child.kill()
             child.join()
         os.close(turns)
+
+
+def together(
+    works: Mapping[str, Callable[[Progress], _T]], apart: Collection[str], progress: Progress
+) -> dict[str, _T]:
+    """What each work gives, by its name: those `apart` are done by copies of this process while it does the others.
+
+    This process keeps one of them for itself, so that one work alone is done here. Each is told whom it tells how far
+    it is. The first error ends all, with what the copies started themselves, and is raised: that of a copy when
+    this process next tells how far it is.
+    """
+    elsewhere = [name for name in works if name in apart][0 if set(works) - set(apart) else 1 :]
+    with _Copies({name: works[name] for name in elsewhere}, progress) as copies:
+        found = {name: work(copies.tell) for name, work in works.items() if name not in elsewhere}
+        found |= copies.results()
+    return {name: found[name] for name in works}
+
+
+def alone(work: Callable[[], _T]) -> _T:
+    """What a work gives that a copy of this process does: for a library that starts threads, which no copy of a process
+    that used it would have."""
+
+    def run(progress: Progress) -> _T:
+        return work()
+
+    with _Copies({"": run}, lambda event: None) as copies:
+        found: _T = copies.results()[""]
+        return found
+
+
+def is_copy() -> bool:
+    """Whether this process is a copy that this module made."""
+    return multiprocessing.parent_process() is not None
+
+
+class _Copies:
+    """Copies of this process with one work each; whatever still runs at the end of the block is killed."""
+
+    def __init__(self, works: Mapping[str, Callable[[Progress], Any]], progress: Progress) -> None:
+        self._works, self._progress = works, progress
+        self._running: dict[Any, tuple[str, Any]] = {}
+        self._found: dict[str, Any] = {}
+
+    def __enter__(self) -> _Copies:
+        context = multiprocessing.get_context("fork")
+        try:
+            for name, work in self._works.items():
+                reader, writer = context.Pipe(duplex=False)
+                child = context.Process(target=_work_apart, args=(work, writer, os.getpid()))
+                with interrupts.deferred():
+                    child.start()
+                    self._running[reader] = name, child
+                writer.close()
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with interrupts.deferred():
+            for reader, running in self._running.items():
+                _end_group(running[1])
+                reader.close()
+            self._running.clear()
+
+    def tell(self, event: ProgressEvent) -> None:
+        """Tell how far this process is, and hear what the copies say meanwhile."""
+        self._progress(event)
+        self._hear(0)
+
+    def results(self) -> dict[str, Any]:
+        """What the copies made, when all are done."""
+        while self._running:
+            self._hear(None)
+        return self._found
+
+    def _hear(self, timeout: float | None) -> None:
+        if not self._running:
+            return
+        ready: list[Any] = multiprocessing.connection.wait(list(self._running), timeout)
+        for reader in ready:
+            kind, value = _heard(reader)
+            if kind == "told":
+                self._progress(value)
+                continue
+            name, child = self._running.pop(reader)
+            self._found[name] = value
+            child.join()
+            reader.close()
+
+
+def _work_apart(work: Callable[[Progress], Any], writer: Any, parent: int) -> None:
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)  # what it forks is ended with it
+
+    def tell(event: ProgressEvent) -> None:
+        if select.select([], [writer], [], 0)[1]:  # who does not listen just now hears the next one
+            writer.send(("told", event))
+
+    _answer(lambda: writer.send(("result", work(tell))), writer, parent)
+
+
+def _end_group(child: Any) -> None:
+    """Kill a copy and the copies that it made, and wait until none of them can write any more (for 5 s at most)."""
+    deadline = time.monotonic() + 5
+    child.kill()
+    child.join()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(child.pid, signal.SIGKILL)
+        while time.monotonic() < deadline:
+            os.killpg(child.pid, 0)
+            time.sleep(0.002)
+
+
+def _heard(reader: Any) -> tuple[str, Any]:
+    """What a copy says; raises its error, and EnvcloneError when it ended without a word."""
+    try:
+        kind, value = reader.recv()
+    except EOFError:
+        raise EnvcloneError(
+            "a working process ended before its work", hint="was it killed for memory? see dmesg"
+        ) from None
+    if kind == "error":
+        raise value
+    return kind, value
 
 
 def _turns(count: int) -> int:
@@ -110,15 +237,23 @@ def _turn(turns: int) -> bytes:
 
 
 def _work_off(work: Callable[[Any], Any], jobs: Sequence[Any], turns: int, writer: Any, parent: int) -> None:
+    def run() -> None:
+        for job in _taken(jobs, turns):
+            writer.send(("result", work(job)))
+        writer.send(("end", None))
+
+    _answer(run, writer, parent)
+
+
+def _answer(run: Callable[[], None], writer: Any, parent: int) -> None:
+    """Run what a copy is for, tell the parent what goes wrong, and end: nothing of the parent's own goes on in it."""
     interrupts.ignore()  # the parent is interrupted, and ends this one
     gc.freeze()  # what the parent holds is not looked through again, which would also copy its pages
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
     if os.getppid() != parent:
         os._exit(1)
     try:
-        for job in _taken(jobs, turns):
-            writer.send(("result", work(job)))
-        writer.send(("end", None))
+        run()
     except EnvcloneError as exc:
         writer.send(("error", exc))
     except BaseException as exc:  # noqa: BLE001 - the parent must hear of it, without what it was about

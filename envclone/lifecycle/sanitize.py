@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import combinations
@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING
 from envclone import compiled, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
+from envclone.forked import together
 from envclone.lifecycle import planning
 from envclone.memory import keep
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
 from envclone.project import Project
-from envclone.protocols import StoreSession
+from envclone.protocols import Progress, StoreSession
 from envclone.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.masks import MaskSet
 
-__all__ = ["Sanitized", "StoreWork", "image_id", "load_masks", "load_plans", "reopen", "sanitize"]
+__all__ = ["Sanitized", "StoreWork", "apart", "image_id", "load_masks", "load_plans", "reopen", "sanitize"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +124,20 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
         corpus = _identities(project, domains, plans, sessions, Shelf(directory))
         masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody, tagger=project.tagger)
         project.begin("masking")
-        for name, session in sessions.items():
-            rewrites[name] = session.rewrite(plans[name], masks, project.progress)
-            hooks.run_sql("after", name, session)
-            cleaned[name] += session.defang()
+
+        def masked(name: str) -> Callable[[Progress], tuple[RewriteReport, Sequence[Cleaned]]]:
+            def run(progress: Progress) -> tuple[RewriteReport, Sequence[Cleaned]]:
+                session = sessions[name]
+                rewritten = session.rewrite(plans[name], masks, progress)
+                hooks.run_sql("after", name, session)
+                return rewritten, session.defang()
+
+            return run
+
+        alone = apart(sessions, plans, masks)
+        for name, (rewritten, done) in together({n: masked(n) for n in sessions}, alone, project.progress).items():
+            rewrites[name] = rewritten
+            cleaned[name] += done
     project.begin("cleaning the files")
     for name, snapshot in raw.stores.items():
         project.progress(ProgressEvent(name, 0))
@@ -136,6 +147,15 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
     _save_plans(project, raw, plans)
     work = {name: StoreWork(plans[name], rewrites[name], tuple(cleaned[name])) for name in raw.stores}
     return Sanitized(_TOKEN, ident or image_id(project, raw), directory, raw, masks, work)
+
+
+def apart(sessions: Mapping[str, StoreSession], plans: Mapping[str, StorePlan], masks: MaskSet) -> Collection[str]:
+    """The stores that copies of this process may work on: sessions that allow it, under masks that do."""
+    return [
+        name
+        for name, session in sessions.items()
+        if getattr(session, "apart", False) and all(map(masks.separable, plans[name].masked.values()))
+    ]
 
 
 def reopen(project: Project, image: Image, directory: Path) -> Sanitized:

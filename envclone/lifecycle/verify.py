@@ -15,7 +15,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
@@ -24,12 +24,13 @@ from typing import Any
 from envclone import attestation, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
-from envclone.lifecycle.sanitize import Sanitized
+from envclone.forked import together
+from envclone.lifecycle.sanitize import Sanitized, apart
 from envclone.memory import give_back
 from envclone.models import Integrity, ProgressEvent, StorePlan
 from envclone.pool.workdir import workdir
 from envclone.project import Project
-from envclone.protocols import StoreSession
+from envclone.protocols import Progress, StoreSession
 from envclone.shelf import Shelf
 from envclone.verifier.fidelity import fidelity, unfaithful
 from envclone.verifier.fields import FieldFindings, examine_fields
@@ -180,6 +181,7 @@ def _examine_rows(
         for name in raw_stores:
             hooks.run_sql("before", name, raws[name])
         plans = {name: work.plan for name, work in sanitized.stores.items()}
+        alone = apart(raws, plans, sanitized.masks)
         findings = examine_fields(
             raws,
             cleans,
@@ -191,14 +193,15 @@ def _examine_rows(
             references=project.loaded.stack.sanitize.references,
             accepted=exceptions_of(project),
             shelf=shelf,
+            apart=alone,
         )
         give_back()
         problems += findings.differences
         checks: dict[str, Any] = {"rows": findings.rows, "integrity": {}, "production": production}
         project.begin("checking references")
+        whole = _integrity({"raw": raws, "clean": cleans}, alone, project)
         for name in raw_stores:
-            project.progress(ProgressEvent(name, 0))
-            was, now = raws[name].integrity(), cleans[name].integrity()
+            was, now = whole[name, "raw"], whole[name, "clean"]
             problems += _broken(name, was, now)
             problems += [f"{name}: {left}" for left in cleans[name].armed()]
             checks["integrity"][name] = {
@@ -211,7 +214,11 @@ def _examine_rows(
             problems += hooks.verify(name, cleans[name])
         project.begin("asking the vector indexes")
         checks["fidelity"] = fidelity(
-            raws, cleans, {name: work.rewrite.placed for name, work in sanitized.stores.items()}
+            raws,
+            cleans,
+            {name: work.rewrite.placed for name, work in sanitized.stores.items()},
+            project.progress,
+            apart=alone,
         )
         asked_for = project.loaded.stack.sanitize.fidelity
         accepted = {one.index: one.reason for one in asked_for.accept}
@@ -223,6 +230,23 @@ def _examine_rows(
         findings.leaks.fail(problems, _HINT if other else None)
         checks["fields"] = findings.summary()
         return checks, findings
+
+
+def _integrity(
+    sides: Mapping[str, Mapping[str, StoreSession]], alone: Collection[str], project: Project
+) -> dict[tuple[str, str], Integrity]:
+    """What each store says of itself, by its name and side; of those in `alone` both sides are asked at once."""
+
+    def work(name: str, session: StoreSession) -> Callable[[Progress], Integrity]:
+        def run(progress: Progress) -> Integrity:
+            progress(ProgressEvent(name, 0))
+            return session.integrity()
+
+        return run
+
+    works = {f"{side} {name}": work(name, one) for side, them in sides.items() for name, one in them.items()}
+    found = together(works, {f"{side} {name}" for side in sides for name in alone}, project.progress)
+    return {(name, side): found[f"{side} {name}"] for side, them in sides.items() for name in them}
 
 
 def _broken(store: str, was: Integrity, now: Integrity) -> list[str]:

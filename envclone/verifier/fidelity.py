@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from envclone.forked import together
 from envclone.models import Questions, Unanswered
-from envclone.protocols import StoreSession
+from envclone.protocols import Progress, StoreSession
 
 __all__ = ["QUERIES", "fidelity", "lowest", "unfaithful"]
 
@@ -15,26 +16,36 @@ QUERIES = 100
 
 
 def fidelity(
-    raws: Mapping[str, StoreSession], cleans: Mapping[str, StoreSession], placed: Mapping[str, Collection[str]]
+    raws: Mapping[str, StoreSession],
+    cleans: Mapping[str, StoreSession],
+    placed: Mapping[str, Collection[str]],
+    progress: Progress = lambda event: None,
+    *,
+    apart: Collection[str] = (),
 ) -> dict[str, Any]:
     """Per store and index: how many questions were asked, and how many had the same ids, order and scores.
 
     `fraction` is None for an index that was not asked: `empty` says why there is nothing to ask it, `unasked` why it
     could not be, which is a finding. `placed` are the tables and collections of each store whose records are at their
-    addresses, and are known by them.
+    addresses, and are known by them. Stores that are `apart` are asked by copies of this process, beside the others.
     """
-    found: dict[str, Any] = {}
-    for store, raw in raws.items():
-        questions = raw.probes(QUERIES)
-        if not questions:
-            continue
-        asked = [probe for one in questions for probe in one.probes]
-        before, after = raw.answers(asked, placed[store]), cleans[store].answers(asked, placed[store])
-        its: dict[str, list[tuple[Any, Any]]] = {}
-        for probe, one, other in zip(asked, before, after, strict=True):
-            its.setdefault(probe.index, []).append((one, other))
-        found[store] = {one.index: _compared(one, its.get(one.index, [])) for one in questions}
-    return found
+
+    def work(store: str) -> Callable[[Progress], dict[str, Any]]:
+        return lambda progress: _asked(raws[store], cleans[store], placed[store])
+
+    found = together({store: work(store) for store in raws}, apart, progress)
+    return {store: one for store, one in found.items() if one}
+
+
+def _asked(raw: StoreSession, clean: StoreSession, placed: Collection[str]) -> dict[str, Any]:
+    """The same of one store."""
+    questions = raw.probes(QUERIES)
+    asked = [probe for one in questions for probe in one.probes]
+    before, after = (side.answers(asked, placed) if questions else [] for side in (raw, clean))
+    its: dict[str, list[tuple[Any, Any]]] = {}
+    for probe, one, other in zip(asked, before, after, strict=True):
+        its.setdefault(probe.index, []).append((one, other))
+    return {one.index: _compared(one, its.get(one.index, [])) for one in questions}
 
 
 def unfaithful(found: Mapping[str, Any], minimum: float, accepted: Mapping[str, str]) -> list[str]:

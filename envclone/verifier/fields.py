@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
 from envclone.address import Address
+from envclone.forked import together
 from envclone.memory import give_back
-from envclone.models import ProgressEvent, StorePlan
+from envclone.models import Compared, ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
 from envclone.shelf import Shelf
 from envclone.verifier.coincidences import Coincidences
@@ -84,12 +86,14 @@ def examine_fields(
     references: Sequence[str] = (),
     accepted: Iterable[Accepted] = (),
     shelf: Shelf | None = None,
+    apart: Collection[str] = (),
 ) -> FieldFindings:
     """Compare the sanitized stores (`cleans`) with what the masks make of the raw ones, and search that for originals.
 
     One pass does both: what is searched is what was compared. Fields that the store computes itself are read in the
     sanitized one. What was found is in the `leaks` of the result. The originals, and what finds them, lie on the
-    `shelf`.
+    `shelf`. Stores that are `apart` are compared by copies of this process, beside the
+    others.
     """
     shelf = shelf or Shelf()
     findings = FieldFindings(Originals(shelf), leaks=Findings(accepted), spared=getattr(masks, "nobody", None))
@@ -104,15 +108,28 @@ def examine_fields(
         compounds = findings.compounds = Compounds(people.subjects, parts, findings.originals)
         search = findings.search = made.result()
     findings.subjects = people.subjects
+    lookers = {one: Looker(one, plans[one], search, weak, compounds, people, findings) for one in sessions}
     shelf.put_away()
     give_back()
-    for store, session in sessions.items():
-        progress(ProgressEvent(store, 0))
-        looker = Looker(store, plans[store], search, weak, compounds, people, findings)
-        shelf.put_away()
-        give_back()
-        compared = session.compare(cleans[store], plans[store], masks, placed.get(store, ()), looker, progress)
-        looker.take(looker.found())
+
+    here = os.getpid()
+
+    def work(store: str) -> Callable[[Progress], tuple[Compared, Sequence[Any]]]:
+        def run(progress: Progress) -> tuple[Compared, Sequence[Any]]:
+            progress(ProgressEvent(store, 0))
+            looker, taken = lookers[store], list[Any]()
+            look = looker if os.getpid() == here else _Kept(looker, taken)
+            compared = sessions[store].compare(
+                cleans[store], plans[store], masks, placed.get(store, ()), look, progress
+            )
+            return compared, [*taken, looker.found()]
+
+        return run
+
+    for store, (compared, found) in together({one: work(one) for one in sessions}, apart, progress).items():
+        looker, session = lookers[store], sessions[store]
+        for one in found:
+            looker.take(one)
         findings.rows[store] = compared.rows
         findings.differences += [f"{store}: {problem}" for problem in compared.problems]
         derived = {address for address, rule in plans[store].rules.items() if rule.derived}
@@ -126,6 +143,14 @@ def examine_fields(
         looker.judge()
     shelf.put_away()
     return findings
+
+
+class _Kept:
+    """Looks at values as a looker does; what copies of this process found is kept for the process that adds it up."""
+
+    def __init__(self, looker: Looker, taken: list[Any]) -> None:
+        self.batch, self.batches, self.rows = looker.batch, looker.batches, looker.rows
+        self.found, self.take = looker.found, taken.append
 
 
 def _in_their_rows(address: str, raw: StoreSession, clean: StoreSession, looker: Looker) -> None:

@@ -352,7 +352,8 @@ NO_LEAK = {
     "it reads, finds or tells, and changes nothing": (
         "lifecycle.publish: _changed", "lifecycle.publish: lowest", "lifecycle.publish: records.dump",
         "lifecycle.publish: project.log", "lifecycle.sanitize: planning.plan", "lifecycle.sanitize: session.inventory",
-        "lifecycle.sanitize: keep", "qdrant.session: fork_map", "qdrant.session: processors",
+        "lifecycle.sanitize: keep", "lifecycle.sanitize: apart", "lifecycle.sanitize: together",
+        "qdrant.session: fork_map", "qdrant.session: processors",
         "lifecycle.sanitize: compiled.prepare",
         "lifecycle.sanitize: image_id", "lifecycle.sanitize: project.clone_raw", "lifecycle.sanitize: project.hooks",
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import psycopg
 
@@ -65,6 +65,8 @@ class PostgresSession:
     `cleaned` what else was put out of action at the start; `defang` reports them. `stopped` stops the server for the
     time of work on its files; without it rows are written through SQL.
     """
+
+    apart: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Names
-from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, TypeVar
 
 from envclone.address import joined
 from envclone.errors import ConfigError, EnvcloneError, UnsafeError
-from envclone.forked import fork_map, processors
+from envclone.forked import alone, fork_map, is_copy, processors
 from envclone.masking.jsonscan import render
 from envclone.masking.shown import KeyCounter
 from envclone.models import (
@@ -44,6 +45,8 @@ from envclone.stores.qdrant.points import PointNames
 
 __all__ = ["QdrantSession", "open_session"]
 
+_T = TypeVar("_T")
+
 
 @dataclass(slots=True)
 class _Written:
@@ -58,14 +61,14 @@ class _Written:
 def open_session(directory: Path, snapshot: StoreSnapshot) -> QdrantSession:
     """Settle every shard of a clone and open it. Raises UnsafeError, BusyError, ConfigError."""
     found = collections(directory / STORAGE)
-    points = {
-        collection.address: sum(engine.settle(shard).points for shard in collection.shards()) for collection in found
-    }
+    points = alone(lambda: {one.address: sum(engine.settle(shard).points for shard in one.shards()) for one in found})
     return QdrantSession(snapshot, found, points)
 
 
 class QdrantSession:
     """The open clone; nothing is held open between its methods."""
+
+    apart: ClassVar[bool] = True
 
     def __init__(self, snapshot: StoreSnapshot, found: Sequence[Collection], points: Mapping[str, int]) -> None:
         self._snapshot = snapshot
@@ -167,7 +170,7 @@ class QdrantSession:
                     done += written.records
                     progress(ProgressEvent(self._snapshot.store, done, max(total, done), "rows"))
                 if rebuild:
-                    engine.settle(shard)  # the engine builds the dropped indexes from the masked payloads
+                    alone(partial(engine.settle, shard))  # which builds the dropped indexes from the masked payloads
         moved_blocks = {"records moved to other blocks": moved} if moved else {}
         return RewriteReport(
             "in-place",
@@ -236,20 +239,23 @@ class QdrantSession:
 
     def probes(self, most: int) -> Sequence[Questions]:
         """Questions for each vector of each collection, in each shard."""
-        return [found for one in self._collections.values() for found in probe.probes(one, most)]
+        return _by_engine(lambda: [each for one in self._collections.values() for each in probe.probes(one, most)])
 
     def answers(self, probes: Sequence[Probe], placed: Names[str]) -> Sequence[list[Any] | Unanswered]:
         """What each shard answers: ids and scores, or why it does not."""
-        return probe.answers(self._collections, probes)
+        return _by_engine(lambda: probe.answers(self._collections, probes))
 
     def integrity(self) -> Integrity:
         """Whether the engine reads every point, and reads what the files hold."""
+        return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(_by_engine(self._problems)))
+
+    def _problems(self) -> list[str]:
         problems: list[str] = []
         for collection in self._collections.values():
             for shard in collection.shards():
                 problems += integrity.problems(collection.name, shard)
                 wal.empty(shard)
-        return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(problems))
+        return problems
 
     def armed(self) -> Sequence[str]:
         """Nothing: files of a collection lead nowhere."""
@@ -270,6 +276,14 @@ class QdrantSession:
     def _rule(plan: StorePlan, name: str) -> FieldRule | None:
         rule = plan.rules.get(name)
         return rule if rule is not None and rule.masked else None
+
+
+def _by_engine(work: Callable[[], _T]) -> _T:
+    """What a work gives that loads shards: done by a copy of this process, unless it is one that ends with its work.
+
+    The engine's threads are in no copy of a process that loaded it.
+    """
+    return work() if is_copy() else alone(work)
 
 
 def _parsed(segment: Segment) -> Iterator[tuple[int, Any]]:
