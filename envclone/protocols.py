@@ -179,8 +179,10 @@ class Ledger(Protocol):
 class StoreSession(Protocol):
     """A store's clone, opened in private: nothing but this process can reach it."""
 
-    apart: ClassVar[bool]
-    """Whether a copy of this process can do what this one would: all that it changes is in the clone's files."""
+    @property
+    def apart(self) -> bool:
+        """Whether a copy of this process can do what this one would: all that it changes is in the clone's files."""
+        ...
 
     def inventory(self) -> Inventory:
         """Every field that the store holds."""

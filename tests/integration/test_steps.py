@@ -394,7 +394,7 @@ NO_LEAK = {
     "without it the next step fails": (
         "postgres.write.inplace.writer: stage.make", "postgres.scrub.blanks: _write",
         "postgres.write.rewrite: views.writable",
-        "postgres.session: quiesce.every_database_open", "qdrant.session: engine.settle",
+        "postgres.session: quiesce.every_database_open", "qdrant.session: _by_engine",
         "postgres.rights.demotion: roles.demote", "postgres.rights.demotion: roles.make_ours",
     ),
     "rights over the server, which tests/security/production and tests/security/branch try": (

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envclone.errors import EnvcloneError, UnsafeError
-from envclone.forked import fork_map, together
+from envclone.forked import alone, fork_map, is_copy, together
 from envclone.models import ProgressEvent
 from envclone.protocols import Progress
 
@@ -126,3 +126,21 @@ def test_a_failure_here_ends_the_copies_and_what_they_forked(tmp_path: Path) -> 
         together({"here": here, "other": lambda progress: _forever(tmp_path)}, ["other"], _silent)
     assert len(list(tmp_path.iterdir())) == 2
     assert not any(Path(f"/proc/{one.name}").exists() for one in tmp_path.iterdir())
+
+
+def test_one_work_is_done_by_a_copy_that_knows_it_is_one() -> None:
+    here = os.getpid()
+    assert alone(lambda: (os.getpid() == here, is_copy())) == (False, True)
+    assert not is_copy()
+
+    def nested() -> bool:
+        return alone(lambda: os.getpid()) != os.getpid()
+
+    assert alone(nested)
+    with pytest.raises(UnsafeError, match="the shard is damaged") as caught:
+        alone(_damaged)
+    assert caught.value.hint == "take another"
+
+
+def _damaged() -> None:
+    raise UnsafeError("the shard is damaged", hint="take another")

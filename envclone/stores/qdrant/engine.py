@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from envclone.errors import BusyError, EnvcloneError, UnsafeError
@@ -14,9 +15,11 @@ from envclone.masking.shown import foreign
 from envclone.stores.qdrant import wal
 from envclone.stores.qdrant.layout import Shard
 
-__all__ = ["ENGINE", "ShardState", "engine_version", "loaded", "settle"]
+__all__ = ["ENGINE", "ShardState", "engine_version", "forkable", "loaded", "settle"]
 
 ENGINE = "qdrant-edge-py"
+_THREADS = "edge-"
+"""What the names of the engine's threads begin with."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,25 @@ class ShardState:
 def engine_version() -> str:
     """The version of the embedded engine."""
     return version(ENGINE)
+
+
+def forkable(wait: float = 1.0) -> bool:
+    """Whether a copy of this process can load shards: the engine has no thread here, which the copy would lack.
+
+    Waits up to `wait` seconds for those of shards that were just closed.
+    """
+    deadline = time.monotonic() + wait
+    while any(name.startswith(_THREADS) for name in _threads()):
+        if time.monotonic() >= deadline:
+            return False
+        time.sleep(0.01)
+    return True
+
+
+def _threads() -> Iterator[str]:
+    for task in Path("/proc/self/task").iterdir():
+        with contextlib.suppress(OSError):  # it has just ended
+            yield (task / "comm").read_text()
 
 
 @contextlib.contextmanager

@@ -8,7 +8,7 @@ from collections.abc import Collection as Names
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar, TypeVar
+from typing import Any, TypeVar
 
 from envclone.address import joined
 from envclone.errors import ConfigError, EnvcloneError, UnsafeError
@@ -61,19 +61,24 @@ class _Written:
 def open_session(directory: Path, snapshot: StoreSnapshot) -> QdrantSession:
     """Settle every shard of a clone and open it. Raises UnsafeError, BusyError, ConfigError."""
     found = collections(directory / STORAGE)
-    points = alone(lambda: {one.address: sum(engine.settle(shard).points for shard in one.shards()) for one in found})
+    points = _by_engine(
+        lambda: {one.address: sum(engine.settle(shard).points for shard in one.shards()) for one in found}
+    )
     return QdrantSession(snapshot, found, points)
 
 
 class QdrantSession:
     """The open clone; nothing is held open between its methods."""
 
-    apart: ClassVar[bool] = True
-
     def __init__(self, snapshot: StoreSnapshot, found: Sequence[Collection], points: Mapping[str, int]) -> None:
         self._snapshot = snapshot
         self._collections = {collection.address: collection for collection in found}
         self._points = points
+
+    @property
+    def apart(self) -> bool:
+        """Whether a copy of this process can load the shards: all that it changes is in their files."""
+        return engine.forkable()
 
     def inventory(self) -> Inventory:
         """One JSON field per collection for its payloads, one for the ids of its points, and one per vector."""
@@ -170,7 +175,9 @@ class QdrantSession:
                     done += written.records
                     progress(ProgressEvent(self._snapshot.store, done, max(total, done), "rows"))
                 if rebuild:
-                    alone(partial(engine.settle, shard))  # which builds the dropped indexes from the masked payloads
+                    _by_engine(
+                        partial(engine.settle, shard)
+                    )  # which builds the dropped indexes from the masked payloads
         moved_blocks = {"records moved to other blocks": moved} if moved else {}
         return RewriteReport(
             "in-place",
@@ -239,15 +246,15 @@ class QdrantSession:
 
     def probes(self, most: int) -> Sequence[Questions]:
         """Questions for each vector of each collection, in each shard."""
-        return _by_engine(lambda: [each for one in self._collections.values() for each in probe.probes(one, most)])
+        return _at_last(lambda: [each for one in self._collections.values() for each in probe.probes(one, most)])
 
     def answers(self, probes: Sequence[Probe], placed: Names[str]) -> Sequence[list[Any] | Unanswered]:
         """What each shard answers: ids and scores, or why it does not."""
-        return _by_engine(lambda: probe.answers(self._collections, probes))
+        return _at_last(lambda: probe.answers(self._collections, probes))
 
     def integrity(self) -> Integrity:
         """Whether the engine reads every point, and reads what the files hold."""
-        return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(_by_engine(self._problems)))
+        return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(_at_last(self._problems)))
 
     def _problems(self) -> list[str]:
         problems: list[str] = []
@@ -279,11 +286,14 @@ class QdrantSession:
 
 
 def _by_engine(work: Callable[[], _T]) -> _T:
-    """What a work gives that loads shards: done by a copy of this process, unless it is one that ends with its work.
+    """What a work gives that loads shards, done by a copy of this process: what it makes copies of later has no threads
+    of the engine's. Where it has some it does the work itself."""
+    return alone(work) if engine.forkable() else work()
 
-    The engine's threads are in no copy of a process that loaded it.
-    """
-    return work() if is_copy() else alone(work)
+
+def _at_last(work: Callable[[], _T]) -> _T:
+    """The same of what a copy does last, which can do it itself."""
+    return work() if is_copy() else _by_engine(work)
 
 
 def _parsed(segment: Segment) -> Iterator[tuple[int, Any]]:
