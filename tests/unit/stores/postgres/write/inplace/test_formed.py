@@ -11,7 +11,7 @@ from uuid import UUID
 import numpy as np
 import pytest
 
-from envclone.compiled import available, frozen
+from envclone.compiled import available
 from envclone.packed import TextBlock, block_of
 from envclone.stores.postgres.write.inplace import batches
 from envclone.stores.postgres.write.inplace.codecs import Codec, codec_for
@@ -146,4 +146,4 @@ def test_damaged_bytes_are_never_read_behind_their_end(base: str) -> None:
         if shown is not None:
             with contextlib.suppress(UnicodeDecodeError):  # what is no UTF-8 is found when it becomes a text
                 assert shown.block == codec.decode(bytes(damaged)).encode()
-        codec.formed.write(block_of(['{"a": [1, "xyz", {"b": null}]}']), frozen(flat), starts, stops)
+        codec.formed.write(block_of(['{"a": [1, "xyz", {"b": null}]}']), flat, starts, stops)
