@@ -23,7 +23,7 @@ from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
 from envclone.masking.parts import SHORTEST, Parts, grouped
 from envclone.masking.patterns import Places, Span, by_form
-from envclone.masking.runs import Runs, cut, joined, lower
+from envclone.masking.runs import Runs, cut, in_small, joined, lower
 from envclone.masking.strangers import CUES, strangers
 from envclone.masking.uuids import numbers_of, uuids_in
 
@@ -311,7 +311,7 @@ def _in_lower_case(
 ) -> Iterator[int]:
     """The names in those of a batch's texts that are written without any capital, as some people write."""
     for start, end in texts:
-        if runs.text[start:end].islower():
+        if in_small(runs.text[start:end]):
             first, last = bisect_left(runs.starts, start), bisect_left(runs.starts, end)
             for i in np.flatnonzero(near[first:last]).tolist():
                 if known.get(runs.words[first + i]) is WordType.TOKEN:

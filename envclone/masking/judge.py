@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from envclone.masking.known import Numbers
 from envclone.masking.lexicon import WordType
 from envclone.masking.names import is_name
-from envclone.masking.runs import Runs
+from envclone.masking.runs import Runs, in_small
 from envclone.masking.words import SAID_OF_PERSONS
 
 __all__ = ["Judge"]
@@ -56,12 +56,12 @@ class Judge:
         )
 
     def _capital(self, i: int) -> bool:
-        return not self._runs.small[i] and not self._text[self._runs.starts[i]].islower()
+        return not self._runs.small[i] and not in_small(self._text[self._runs.starts[i]])
 
     def _is_pair(self, left_type: WordType, left: int, right_type: WordType) -> bool:
         words, runs = self._runs.words, self._runs
         both_words = left_type is not _TOKEN and right_type is not _TOKEN
-        if both_words and "," in runs.gap(left) and self._text[runs.starts[left] : runs.ends[left + 1]].islower():
+        if both_words and "," in runs.gap(left) and in_small(self._text[runs.starts[left] : runs.ends[left + 1]]):
             return False  # 'brown, may' is rather an enumeration than May Brown
         if f"{words[left]} {words[left + 1]}" not in self._pairs:
             return False

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 
 from envclone.masking.known import Numbers
 from envclone.masking.patterns import Span
-from envclone.masking.runs import Runs
+from envclone.masking.runs import Runs, in_small
 
 __all__ = ["ENDINGS", "SHORTEST", "Parts", "canonical", "grouped"]
 
@@ -67,7 +67,7 @@ class Parts:
         if whole is not text or not begin <= at < end:
             begin, end = text.rfind("\x00", 0, at) + 1, text.find("\x00", at)
             end = len(text) if end < 0 else end
-            small = text[begin:end].islower()
+            small = in_small(text[begin:end])
             self._text = text, begin, end, small
         return small
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cache
 from typing import Any
@@ -10,11 +11,15 @@ import numpy as np
 
 from envclone.masking.letters import mark_codes
 
-__all__ = ["JOINTS", "Runs", "chars", "cut", "joined", "letter_table", "lower"]
+__all__ = ["JOINTS", "UNCAPITALIZED", "Runs", "chars", "cut", "in_small", "joined", "letter_table", "lower"]
 
 JOINTS = " _.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000"
 """What joins the parts of an identity as a blank does."""
 _BLANKS = str.maketrans(dict.fromkeys(JOINTS, " "))
+
+UNCAPITALIZED = range(0x10D0, 0x1100)
+"""Georgian: letters that Unicode calls lower case although nobody begins a name with another kind."""
+_UNCAPITALIZED = re.compile(f"[{chr(UNCAPITALIZED[0])}-{chr(UNCAPITALIZED[-1])}]+")
 
 _ASCII = 128
 _DIGITS = 7
@@ -64,6 +69,11 @@ def lower(text: str) -> str:
     if len(folded) == len(text):
         return folded
     return "".join([c if len(c.lower()) != 1 else c.lower() for c in text])
+
+
+def in_small(text: str) -> bool:
+    """Whether a text has letters in lower case, of a script that has capitals, and no capital."""
+    return text.islower() and (text.isascii() or _UNCAPITALIZED.sub("", text).islower())
 
 
 def joined(text: str) -> str:

@@ -17,7 +17,7 @@ from envclone.masking.lexicon import Lexicon
 from envclone.masking.names import all_names, given_names
 from envclone.masking.parts import ENDINGS
 from envclone.masking.patterns import Places, Span
-from envclone.masking.runs import JOINTS, Runs, chars, letter_table, lower
+from envclone.masking.runs import JOINTS, UNCAPITALIZED, Runs, chars, letter_table, lower
 from envclone.masking.strangers import CUES
 from envclone.masking.words import SAID_OF_PERSONS
 
@@ -184,6 +184,7 @@ def tables() -> tuple[Any, Any, Any]:
     classes[:_LAST_CASED][upper] |= kernels.UPPER
     classes[:_LAST_CASED][title] |= kernels.ODD
     classes[:_LAST_CASED][strings.islower(cased) & ~upper & ~title] |= kernels.LOWER
+    classes[UNCAPITALIZED.start : UNCAPITALIZED.stop] &= ~np.uint8(kernels.LOWER)
     classes[:_LAST_CASED][decimal] |= kernels.ODD
     classes[ord("0") : ord("9") + 1] ^= kernels.ODD | kernels.DIGIT
     for code in np.flatnonzero(upper | title).tolist():

@@ -164,7 +164,7 @@ def fill_json(dsn: str, rows: int) -> int:
                         {"sku": f"A-{i % 97}", "amount": i % 1000 + k / 4, "recipient": f"{last}, {first}"}
                         for k in range(i % 4)
                     ],
-                    "note": f"Called about invoice {i}; the amount was wrong.",
+                    "note": f"{first} {last} called about invoice {i}.",
                 }
                 copy.write_row(
                     (

@@ -321,3 +321,13 @@ def test_texts_that_only_python_reads_hold_up_no_others() -> None:
     masker, lone = FreeText(Corpus({"person": names}), Makers(KEY)), FreeText(Corpus({"person": names}), Makers(KEY))
     texts = ["Jane Doe wrote. ", "ΝΊΚΟΣ ΠΑΠΠΆΣ wrote, Jane Doe too. ", "Dear Jane Doe, hello. ", "\u0661 Doe "] * 60
     assert masker.mask(texts) == [one for text in texts for one in lone.mask([text])]
+
+
+@pytest.mark.parametrize("name", ["ვალერიან", "محمد", "דוד", "李雷", "राम", "Анна", "João"])
+def test_a_script_without_capitals_hides_no_name_beside_an_everyday_word(name: str) -> None:
+    free = FreeText(Corpus({"person": (f"{name} Were", f"{name} Doe")}), Makers(KEY))
+    texts = [f"{name} Were called.", f"ask {name} Were", f"Was it {name}?", f"{name} Doe", name]
+    for text, made in zip(texts, free.mask(texts), strict=True):
+        assert name not in made
+        assert "Were" not in made
+        assert list(free.finder.spans(text)) == list(free.finder.reference(text))
