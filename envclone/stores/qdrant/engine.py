@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 from envclone.errors import BusyError, EnvcloneError, UnsafeError
@@ -18,8 +18,7 @@ from envclone.stores.qdrant.layout import Shard
 __all__ = ["ENGINE", "ShardState", "engine_version", "forkable", "loaded", "settle"]
 
 ENGINE = "qdrant-edge-py"
-_THREADS = "edge-"
-"""What the names of the engine's threads begin with."""
+_MODULE = "qdrant_edge"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,23 +33,13 @@ def engine_version() -> str:
     return version(ENGINE)
 
 
-def forkable(wait: float = 1.0) -> bool:
-    """Whether a copy of this process can load shards: the engine has no thread here, which the copy would lack.
+def forkable() -> bool:
+    """Whether a copy of this process can load shards: the engine was never used here.
 
-    Waits up to `wait` seconds for those of shards that were just closed.
+    It has threads of its own for as long as the process lives, which a copy would lack and wait for. It is imported
+    only where it is used.
     """
-    deadline = time.monotonic() + wait
-    while any(name.startswith(_THREADS) for name in _threads()):
-        if time.monotonic() >= deadline:
-            return False
-        time.sleep(0.01)
-    return True
-
-
-def _threads() -> Iterator[str]:
-    for task in Path("/proc/self/task").iterdir():
-        with contextlib.suppress(OSError):  # it has just ended
-            yield (task / "comm").read_text()
+    return _MODULE not in sys.modules
 
 
 @contextlib.contextmanager

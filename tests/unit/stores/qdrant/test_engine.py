@@ -1,26 +1,24 @@
 from __future__ import annotations
 
-import ctypes
-import threading
+import sys
+from pathlib import Path
 
+import envclone
+from envclone import process
+
+SOURCE = Path(envclone.__file__).parent.parent
+
+
+def test_a_process_that_used_the_engine_is_not_copied_for_it() -> None:
+    text = """
+import importlib, pkgutil
+import envclone.api, envclone.cli.main, envclone.stores.qdrant as room
+for one in pkgutil.walk_packages(room.__path__, room.__name__ + "."):
+    importlib.import_module(one.name)
 from envclone.stores.qdrant import engine
-
-
-def test_a_process_with_threads_of_the_engine_is_not_copied_for_it() -> None:
-    named, end = threading.Event(), threading.Event()
-
-    def like_the_engine() -> None:
-        ctypes.CDLL(None).prctl(15, b"edge-search-0")  # PR_SET_NAME
-        named.set()
-        end.wait(60)
-
-    thread = threading.Thread(target=like_the_engine)
-    assert engine.forkable()
-    thread.start()
-    try:
-        assert named.wait(60)
-        assert not engine.forkable(wait=0)
-    finally:
-        end.set()
-    assert engine.forkable(wait=60)
-    thread.join()
+before = engine.forkable()
+import qdrant_edge
+print(before, engine.forkable())
+"""
+    env = {"PYTHONPATH": str(SOURCE), "PATH": "/usr/bin:/bin", "LANG": "C.UTF-8"}
+    assert process.run([sys.executable, "-c", text], env=env).stdout.split() == ["True", "False"]
