@@ -187,7 +187,7 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
     for addresses in by_holder.values():
         for address, values in session.sample(addresses, ROWS).items():
             field = inventory.fields[address]
-            its = found.setdefault(address, {})
+            its = found.setdefault(address, {} if field.kind is FieldKind.JSON else {"": ([], [])})
             for value in values:
                 if value is None:
                     continue
@@ -199,7 +199,8 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
                 else:
                     texts = its.setdefault("", ([], []))[0]
                     texts.extend(flat(value) if field.kind is FieldKind.ARRAY else [str(value)])
-    return {a: {path: Sample(*one) for path, one in its.items()} for a, its in found.items()}
+    whole = {a for a in found if 0 < inventory.rows.get(Address.parse(a).holder, 0) <= ROWS}
+    return {a: {path: Sample(*one, whole=a in whole) for path, one in its.items()} for a, its in found.items()}
 
 
 def _columns(inventory: Inventory) -> set[str]:

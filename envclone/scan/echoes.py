@@ -56,25 +56,30 @@ def _echo(
 def without_copies(
     proposals: Sequence[Proposal], samples: Mapping[str, Mapping[str, Sample]], inventory: Inventory
 ) -> list[Proposal]:
-    """The proposals, with a mask for each kept text that holds the very values of a masked field, wherever that is.
+    """The proposals, with a mask for each kept text or UUID that is the very value of a masked field, wherever that is.
 
     The image would be refused for them: only values that the search for originals knows by themselves count.
     """
-    nobody = Nobody()
-    known: dict[str, Proposal] = {}
-    for one in proposals:
-        if one.domain in _SEARCHED:
-            for value in samples.get(one.address, {}).get(one.path, Sample()).texts:
-                text = value.strip()
-                if strong(one.domain, text) and not nobody.holds(one.domain, text):
-                    known.setdefault(text, one)
-    return [_copy(one, known, samples, inventory.fields[one.address]) for one in proposals]
+    nobody, known = Nobody(), dict[str, Proposal]()
+    found, new = list(proposals), list(proposals)
+    while new:  # what is masked now can stand in others again
+        for one in new:
+            if one.domain in _SEARCHED:
+                for value in samples.get(one.address, {}).get(one.path, Sample()).texts:
+                    text = value.strip()
+                    if strong(one.domain, text) and not nobody.holds(one.domain, text):
+                        known.setdefault(text, one)
+        before = found
+        found = [_copy(one, known, samples, inventory.fields[one.address]) for one in before]
+        new = [one for one, old in zip(found, before, strict=True) if one is not old]
+    return found
 
 
 def _copy(
     one: Proposal, known: Mapping[str, Proposal], samples: Mapping[str, Mapping[str, Sample]], field: Field
 ) -> Proposal:
-    if one.domain != "keep" or one.named or field.kind not in (FieldKind.TEXT, FieldKind.JSON):
+    readable = field.kind in (FieldKind.TEXT, FieldKind.JSON) or field.base == "uuid"
+    if one.domain != "keep" or one.named or not readable:
         return one
     values = {value.strip() for value in samples.get(one.address, {}).get(one.path, Sample()).texts}
     source = next((known[value] for value in sorted(values) if value in known), None)

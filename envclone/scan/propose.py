@@ -7,16 +7,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from envclone.address import Address
 from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import DATES, KINDS, fits
 from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
-from envclone.scan.numbers import article_numbers, pass_as_ids
+from envclone.scan.forms import labels, logins, phrases, plain_words, several_words
+from envclone.scan.found import Holder, Proposal, Sample
+from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
+from envclone.scan.numbers import pass_as_ids
 from envclone.scan.values import Looks, look, persons
-from envclone.scan.vocabulary import generated, identifiers, listed
+from envclone.scan.vocabulary import generated
 
 __all__ = ["Holder", "Proposal", "Sample", "propose", "surest"]
 
@@ -29,59 +32,6 @@ _TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
 _SHORTEST = 2
 _FEWEST_KEYS = 3
 """Keys of documents from which on they are taken for names."""
-_SURE = 0.65
-"""Below that a person should look at a proposal."""
-_ENOUGH = 20
-"""Values from which on it tells something that hardly any recurs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Sample:
-    """Some values at one path: texts, and numbers as they are spelled."""
-
-    texts: Sequence[str] = ()
-    numbers: Sequence[str] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Holder:
-    """What is known of the table that a field stands in.
-
-    `lookup`: a few rows that others refer to. `personal`: another of its columns is a person's without doubt.
-    """
-
-    lookup: bool = False
-    personal: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Proposal:
-    """A rule to propose: `path` is a JSON path inside the field, or ''; `shape` is the outline of one value.
-
-    The domain `decide` is none: what nothing can look into is for a person to decide. `named` says what the rule keeps
-    by name (`vectors`, `words`, `ids`), which is a decision too; `preset` the preset whose rule it is.
-    """
-
-    address: str
-    path: str
-    type: str
-    domain: str
-    confidence: float
-    why: str
-    shape: str
-    named: str = ""
-    base: str = ""
-    preset: str = ""
-
-    @property
-    def weak(self) -> bool:
-        """Whether a person should look at it."""
-        return self.confidence < _SURE
-
-    @property
-    def personal(self) -> bool:
-        """Whether the field is taken for one that holds personal data."""
-        return self.domain != "keep"
 
 
 _KEPT_BY_NAME = {
@@ -161,50 +111,19 @@ def _one(
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
     where = Holder() if path or holder is None else holder
-    nobodys = _nobodys(field, sample, told, seen, where) if _has_text(field) else None
-    domain, confidence, why = nobodys or _decide(field, path, sample, told, seen, other, where)
+    words = (
+        seen is not None
+        and seen.kind in ("person", "username")
+        and told not in IDENTITIES
+        and plain_words(sample.texts, recurring=holder is not None and holder.personal)
+    )
+    seen = None if words else seen
+    kept = nobodys(field, sample, told, seen, where) if _has_text(field) else None
+    domain, confidence, why = kept or _decide(field, path, sample, told, seen, other, where)
+    if words and kept is None:
+        confidence, why = min(confidence, 0.5), f"a few words in lower case, some of them names: {why}"
     example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])
     return Proposal(field.address, path, field.type, domain, round(confidence, 2), why, example, base=field.base)
-
-
-_IDENTITIES = frozenset(
-    ("email", "phone", "person", "username", "iban", "card", "national_id", "ip", "mac", "secret", "address", "company")
-)
-_GUESSED = frozenset(("person", "username", "text", "keep", "company", "national_id", "phone"))
-"""What values are taken for without a sign that is theirs alone."""
-_CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink)$")
-
-
-def _nobodys(
-    field: Field, sample: Sample, told: str, seen: Looks | None, holder: Holder
-) -> tuple[str, float, str] | None:
-    """That a field is nobody's, when its values stand in a closed list, are names of a program, or are looked up."""
-    values = {value for value in sample.texts if value.strip()}
-    personal = told in _IDENTITIES
-    if not values:
-        return None
-    if said := listed(values, personal=personal):
-        return "keep", 0.85, f"its values are {said}"
-    if seen is not None and seen.kind not in _GUESSED:
-        return None
-    if article_numbers(values) and not personal:
-        return "keep", 0.8, "its values are article numbers with the right check digit"
-    if personal or holder.personal or persons(values):
-        return None
-    named = _CODES.search(Address.parse(field.address).name.lower()) is not None
-    of_names = seen is not None and seen.kind in ("username", "person") and seen.part >= _OFTEN
-    if identifiers(values) and (named or not of_names) and (named or field.unique or holder.lookup):
-        return "keep", 0.75 if named else 0.7, "its values are a program's names, and nobody stands beside them"
-    if named and not of_names and not any(" " in value.strip() for value in values):
-        return "keep", 0.7, "a code by its name, and nobody stands beside it"
-    if holder.lookup and field.unique and (seen is None or seen.kind in ("person", "username", "keep")):
-        return "keep", 0.7, "the name of something that other tables refer to, in a short table without persons"
-    if holder.lookup and seen is not None and seen.kind in ("person", "username"):
-        return "text", 0.5, f"{seen.why}, in a short table that others refer to: free text is the safe choice"
-    return None
-
-
-_OFTEN = 0.6
 
 
 def _decide(
@@ -225,9 +144,10 @@ def _decide(
         return "keep", 0.7, f"{seen.why}, which are kept as in columns of the type uuid"
     if told == "keep" and (seen is None or seen.kind in _ALIKE) and _is_key(field, path) and generated(sample.texts):
         return "keep", 0.7, "keys that a program made, as its name says"
-    if told == "person" and not holder.personal and _phrases(sample.texts) and (seen is None or seen.part < _OFTEN):
-        return _fitting(field, path, "text"), 0.5, "its name tells of persons, and its values are phrases in lower case"
-    if told == "keep" and seen is not None and seen.kind == "person" and _logins(sample.texts):
+    if told in _CALLED and not holder.personal and phrases(sample.texts) and (seen is None or seen.part < OFTEN):
+        said = "persons" if told == "person" else "companies"
+        return _fitting(field, path, "text"), 0.5, f"its name tells of {said}, and its values are phrases in lower case"
+    if told == "keep" and seen is not None and seen.kind == "person" and logins(sample.texts):
         domain, confidence, why = "username", 0.6, f"{seen.why}, written as logins are"
     elif seen is not None and seen.kind != "keep" and not (seen.kind == "person" and told in _OTHER_NAMES):
         domain, confidence, why = seen.kind, 0.6 + 0.35 * seen.part, seen.why
@@ -239,22 +159,23 @@ def _decide(
         domain, confidence, why = other.kind, 0.5 + 0.3 * other.part, other.why
     elif told and told != "keep":
         domain, confidence, why = told, 0.7, "its name"
-    elif told == "keep" and seen is None and _several_words(sample.texts):
+    elif told == "keep" and seen is None and several_words(sample.texts):
         domain, confidence, why = "text", 0.5, "many different values of several words, whatever its name says"
     elif told == "keep" or (seen is not None and seen.kind == "keep"):
         domain, confidence, why = "keep", 0.7 if seen is None else 0.8, seen.why if seen is not None else "its name"
     else:
         domain, confidence, why = "text", 0.4, "nothing is known of it: free text is the safe choice"
+    if domain == "text" and field.unique and not path and labels(sample.texts):
+        return "keep", 0.5, "labels that recur, unique only beside another column: no mask of texts keeps them apart"
     return _fitting(field, path, domain), confidence, why
 
 
+_CALLED = frozenset(("person", "company"))
+"""What phrases are not, whatever their column is called."""
+_SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id")
+_REFERS = re.compile(r".+(?:_i|I)d$")
 _ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))
 """What random characters are taken for."""
-_SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id")
-_LOGIN = re.compile(r"[^\W\d_]{2,}[._][^\W\d_]{2,}")
-_LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
-_NAMES = 0.15
-"""The part of values that look like names by chance."""
 
 
 def _is_key(field: Field, path: str) -> bool:
@@ -267,41 +188,25 @@ def _is_key(field: Field, path: str) -> bool:
 def _opens(field: Field) -> bool:
     """Whether a field is a session's or a token's, by its name or its table's: who knows it is let in.
 
-    What is tied to another field is that one's key.
+    What is tied to another field, or called as what refers to one is (`user_id`), is that one's key.
     """
-    return not field.group - {field.address} and any(
-        _SESSION.search(part.lower()) for part in Address.parse(field.address).parts[-2:]
-    )
-
-
-def _logins(values: Sequence[str]) -> bool:
-    """Whether most of these are two names with a dot or a line between them."""
-    different = {value.strip() for value in values if value.strip()}
-    return sum(map(bool, map(_LOGIN.fullmatch, different))) > len(different) / 2
-
-
-def _phrases(values: Sequence[str]) -> bool:
-    """Whether most of these are of several words, and hardly one has a second word with a capital, as names have."""
-    later = [words[1:] for value in set(values) if len(words := _LATIN.findall(value)) > 1]
-    capital = sum(any(word[0].isupper() for word in words) for words in later)
-    return len(later) >= _ENOUGH and len(later) > len(set(values)) / 2 and capital < _NAMES * len(later)
+    if field.group - {field.address}:
+        return False
+    *holder, name = Address.parse(field.address).parts[-2:]
+    of_table = not _REFERS.fullmatch(name) and any(_SESSION.search(part.lower()) for part in holder)
+    return of_table or _SESSION.search(name.lower()) is not None
 
 
 _OTHER_NAMES = frozenset(("keep", "address", "company"))
 """What a name can say that the dictionary must not outvote: towns and firms are called like persons."""
 
 
-def _several_words(values: Sequence[str]) -> bool:
-    """Whether values are of several words each, and hardly any recurs: no list of states or kinds."""
-    present = [value for value in values if value.strip()]
-    several = sum(len(value.split()) > 1 for value in present)
-    return len(present) >= _ENOUGH and len(set(present)) > len(present) / 2 and several > len(present) / 2
-
-
 def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, str]:
     """For what is not text: by its type, its name, and for integers by what passes as somebody's number."""
     domain = guess(field)
     base = field.base.removesuffix("[]")
+    if field.opaque and sample.whole and not any(text.strip("{}[] ") for text in sample.texts):
+        return "keep", 0.5, f"no row has a value, and nothing here can look into the type {field.type} when one has"
     if field.opaque:
         return domain, 0.5, f"nothing here can look into the type {field.type}"
     if base in _INTEGERS and pass_as_ids(sample.texts):

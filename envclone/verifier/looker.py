@@ -27,6 +27,7 @@ from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
 from envclone.verifier.pieces import large, one_row, pieces
+from envclone.verifier.remedies import remedy
 from envclone.verifier.search import Hit
 
 if TYPE_CHECKING:
@@ -432,7 +433,7 @@ class Looker:
             self._public(source),
             kind,
             what=what,
-            remedy=_remedy(address, rule, kind, one),
+            remedy=remedy(place, address, rule, self._public(source), kind, one.path, whole=one.whole),
             times=one.times,
             examples=[f"{example} at {one.path}" if one.path else example for example in one.examples],
             context=one.context,
@@ -458,19 +459,6 @@ def _weak(hits: Sequence[Found]) -> list[Weak]:
 
 def _keeps_numbers(rule: FieldRule) -> bool:
     return not rule.masked and rule.base in NUMBERS
-
-
-def _remedy(address: str, rule: FieldRule | None, kind: str, one: _Seen) -> str:
-    if rule is None:
-        return "Take it out there in production."
-    if rule.derived or rule.by:
-        return "It is computed from other fields: mask those."
-    domain = kind if one.whole else "text"
-    if rule.kind is FieldKind.JSON:
-        return f'Mask it: {address}: {{"{one.path or "$.**"}": {domain}}}'
-    if rule.kind in _TEXTS:
-        return f"Mask it: {address}: {domain}"
-    return f"Mask it: {address}: redact (or null)"
 
 
 def _path(value: Any, wanted: bytes) -> str:

@@ -33,3 +33,25 @@ def test_a_value_that_is_searched_for_nowhere_masks_nothing() -> None:
     proposals, inventory = _proposals(articles__body="text", labels__name="keep")
     samples = _samples(articles__body="please call back", labels__name="please call back")
     assert without_copies(proposals, samples, inventory) == proposals
+
+
+def test_what_is_masked_for_its_copies_is_looked_for_again() -> None:
+    """The values of a column that holds one masked value are masked with it, wherever they stand."""
+    proposals, inventory = _proposals(logs__seen="keep", jobs__worker="keep", users__login="username")
+    samples = _samples(
+        users__login="jane.doe84|peter_miller7", jobs__worker="build_server9|peter_miller7", logs__seen="build_server9"
+    )
+    its = {one.address: one.domain for one in without_copies(proposals, samples, inventory)}
+    assert its == dict.fromkeys(its, "username")
+
+
+def test_a_uuid_is_masked_in_a_text_and_in_its_own_type_alike() -> None:
+    token = "6f1c2a34-9b7d-4e52-8a10-3c5d7e9f1b2a"
+    proposals, inventory = _proposals(invites__token="uuid", sessions__id="keep")
+    fields = {
+        **inventory.fields,
+        "public.sessions.id": Field("public.sessions.id", "uuid", FieldKind.OTHER, base="uuid"),
+    }
+    samples = _samples(invites__token=token, sessions__id=token)
+    its = {one.address: one.domain for one in without_copies(proposals, samples, Inventory("main", fields))}
+    assert its["public.sessions.id"] == "uuid"

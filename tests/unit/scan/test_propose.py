@@ -86,3 +86,66 @@ def test_a_product_s_display_name_is_no_person_s() -> None:
 )
 def test_a_word_inside_another_tells_nothing(name: str, domain: str) -> None:
     assert by_name(name) == domain
+
+
+LABELS = ["image", "avatar", "logo", "cover photo"]
+PHRASES = [
+    f"{one} {two}" for one in ("Pick up", "Open the", "Ready for", "Sent by") for two in
+    ("friday", "door", "depot", "boxes", "market", "morning", "branch", "weekend")
+]  # fmt: skip
+
+
+def _of(address: str, values: list[str], **more: object) -> tuple[str, bool]:
+    unique = bool(more.get("unique"))
+    field = Field(address, "text", FieldKind.TEXT, base="text", unique=unique, group=frozenset((address,)))
+    (one,) = propose(field, {"": Sample(values)}, holder=Holder(personal=bool(more.get("personal"))))
+    return one.domain, one.weak
+
+
+def test_a_few_words_in_lower_case_are_no_persons_though_a_dictionary_of_names_has_them() -> None:
+    words = ["alpha", "beta", "gamma", "delta"]
+    assert _of("public.settings.var", words * 2, unique=True) == ("keep", True)
+    assert _of("public.categories.keywords", words) == ("text", True)
+    assert _of("public.settings.var", ["admin_email", "theme", "mark_read", "grace_period"], unique=True)[0] == "keep"
+    assert _of("public.cases.c3", words * 2, personal=True) == ("text", True)
+
+
+def test_names_in_lower_case_stay_persons() -> None:
+    few = ["anna", "peter", "maria", "paul", "julia", "thomas", "laura", "martin", "sarah"]
+    assert _of("public.cases.c3", few, personal=True)[0] == "person", "somebody stands beside them"
+    assert _of("public.cases.c3", [one.title() for one in few])[0] == "person"
+    assert _of("public.cases.first_name", few)[0] == "person"
+    full = [f"{one} {other}" for one in few for other in ("miller", "schmidt", "walker", "garcia")]
+    assert _of("public.cases.c3", full)[0] == "person"
+    assert _of("public.cases.c3", [one.replace(" ", "_") for one in full[:20]])[0] in ("person", "username")
+
+
+def test_labels_that_are_unique_only_beside_another_column_are_no_key() -> None:
+    assert _of("public.attachments.name", LABELS * 9, unique=True) == ("keep", True)
+    assert _of("public.attachments.name", [*PHRASES, *PHRASES[:3]], unique=True) == ("keep", True)
+    assert _of("public.attachments.name", PHRASES, unique=True)[0] == "key", "each is unique by itself"
+    people = ["Anna Schmidt", "Peter Miller", "Maria Garcia", "Paul Walker"] * 9
+    assert _of("public.attachments.name", people, unique=True)[0] == "person"
+    assert _of("public.attachments.name", [*PHRASES, *PHRASES[:3], "of jane.doe@corp.example"], unique=True)[0] == "key"
+
+
+def test_phrases_are_no_companies() -> None:
+    assert _of("public.workspaces.name", PHRASES) == ("text", True)
+    firms = [f"{one} {two}" for one in ("Acme", "Globex", "Initech", "Umbrella", "Hooli") for two in
+             ("Industries", "Partners", "Trading", "Foods", "Logistics")]  # fmt: skip
+    assert _of("public.workspaces.name", firms)[0] == "company"
+
+
+def test_what_refers_to_a_user_opens_no_session() -> None:
+    assert _proposed("public.refresh_tokens.user_id", KEYS["uuid"], unique=False) == "keep"
+    assert _proposed("public.refresh_tokens.parent", KEYS["uuid"], unique=False) != "keep"
+    assert _proposed("public.calls.session_id", KEYS["uuid"], unique=False) != "keep"
+
+
+def test_documents_that_no_row_has_are_not_removed() -> None:
+    field = Field("public.roles.permissions", "jsonb[]", FieldKind.OTHER, base="jsonb[]", opaque=True)
+    for empty in (Sample(whole=True), Sample(["[]", "[]"], whole=True)):
+        (one,) = propose(field, {"": empty})
+        assert (one.domain, one.weak) == ("keep", True)
+    assert propose(field, {"": Sample()})[0].domain == "null", "rows that nobody looked at"
+    assert propose(field, {"": Sample(["[{'a': 1}]"], whole=True)})[0].domain == "null"

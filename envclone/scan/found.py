@@ -1,0 +1,61 @@
+"""What scan looks at and what it says: sampled values, what is known of their table, and a rule to propose."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+__all__ = ["Holder", "Proposal", "Sample"]
+
+_SURE = 0.65
+"""Below that a person should look at a proposal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """Some values at one path: texts, and numbers as they are spelled; `whole` when these are all that there are."""
+
+    texts: Sequence[str] = ()
+    numbers: Sequence[str] = ()
+    whole: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What is known of the table that a field stands in.
+
+    `lookup`: a few rows that others refer to. `personal`: another of its columns is a person's without doubt.
+    """
+
+    lookup: bool = False
+    personal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A rule to propose: `path` is a JSON path inside the field, or ''; `shape` is the outline of one value.
+
+    The domain `decide` is none: what nothing can look into is for a person to decide. `named` says what the rule keeps
+    by name (`vectors`, `words`, `ids`), which is a decision too; `preset` the preset whose rule it is.
+    """
+
+    address: str
+    path: str
+    type: str
+    domain: str
+    confidence: float
+    why: str
+    shape: str
+    named: str = ""
+    base: str = ""
+    preset: str = ""
+
+    @property
+    def weak(self) -> bool:
+        """Whether a person should look at it."""
+        return self.confidence < _SURE
+
+    @property
+    def personal(self) -> bool:
+        """Whether the field is taken for one that holds personal data."""
+        return self.domain != "keep"

@@ -1,0 +1,55 @@
+"""Fields that are nobody's: closed lists, names of a program, what other tables look up."""
+
+from __future__ import annotations
+
+import re
+
+from envclone.address import Address
+from envclone.masking.names import is_name
+from envclone.models import Field
+from envclone.scan.found import Holder, Sample
+from envclone.scan.numbers import article_numbers
+from envclone.scan.values import Looks, persons
+from envclone.scan.vocabulary import identifiers, listed
+
+__all__ = ["IDENTITIES", "OFTEN", "nobodys"]
+
+OFTEN = 0.6
+"""The part of values from which on what they are taken for counts."""
+IDENTITIES = frozenset(
+    ("email", "phone", "person", "username", "iban", "card", "national_id", "ip", "mac", "secret", "address", "company")
+)
+_GUESSED = frozenset(("person", "username", "text", "keep", "company", "national_id", "phone"))
+"""What values are taken for without a sign that is theirs alone."""
+_CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink)$")
+
+
+def nobodys(
+    field: Field, sample: Sample, told: str, seen: Looks | None, holder: Holder
+) -> tuple[str, float, str] | None:
+    """That a field is nobody's, when its values stand in a closed list, are names of a program, or are looked up."""
+    values = {value for value in sample.texts if value.strip()}
+    personal = told in IDENTITIES
+    if not values:
+        return None
+    if said := listed(values, personal=personal):
+        return "keep", 0.85, f"its values are {said}"
+    if seen is not None and seen.kind not in _GUESSED:
+        return None
+    if article_numbers(values) and not personal:
+        return "keep", 0.8, "its values are article numbers with the right check digit"
+    if personal or holder.personal or persons(values):
+        return None
+    named = _CODES.search(Address.parse(field.address).name.lower()) is not None
+    of_names = seen is not None and seen.kind in ("username", "person") and seen.part >= OFTEN
+    if identifiers(values) and (named or not of_names) and (named or field.unique or holder.lookup):
+        doubtful = sum(map(is_name, values)) > len(values) / 2  # `alpha`, `grace`
+        sure = 0.75 if named else 0.6 if doubtful else 0.7
+        return "keep", sure, "its values are a program's names, and nobody stands beside them"
+    if named and not of_names and not any(" " in value.strip() for value in values):
+        return "keep", 0.7, "a code by its name, and nobody stands beside it"
+    if holder.lookup and field.unique and (seen is None or seen.kind in ("person", "username", "keep")):
+        return "keep", 0.7, "the name of something that other tables refer to, in a short table without persons"
+    if holder.lookup and seen is not None and seen.kind in ("person", "username"):
+        return "text", 0.5, f"{seen.why}, in a short table that others refer to: free text is the safe choice"
+    return None

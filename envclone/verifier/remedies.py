@@ -1,0 +1,42 @@
+"""What to do about an original value that was found: a rule for where it stands, or a look at where it comes from."""
+
+from __future__ import annotations
+
+from envclone.masking.kinds import json_rules
+from envclone.models import FieldKind, FieldRule
+
+__all__ = ["remedy"]
+
+_TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
+
+
+def remedy(place: str, address: str, rule: FieldRule | None, source: str, kind: str, path: str, *, whole: bool) -> str:
+    """What to do about a value of a kind that comes from `source` and stands at an address, which has a rule or none.
+
+    `place` is the address with its store, as exceptions name it; `path` the path in a document, or ''. `whole` is
+    whether the value is all that stood there.
+    """
+    if rule is None:
+        return "Take it out there in production."
+    if rule.derived or rule.by:
+        return "It is computed from other fields: mask those."
+    domain = kind if whole else "text"
+    path = path or "$.**"
+    if domain in _there(rule, path):
+        return (
+            f"It has the rule {domain} already, so look at the other side: {source} is {kind}. If its values are "
+            f"nobody's, give {source} another rule, or list them: sanitize.nobody: {{{kind}: […]}}; or accept it: "
+            f"sanitize.accept: [{{field: {place}, kind: {kind}, reason: …}}]"
+        )
+    if rule.kind is FieldKind.JSON:
+        return f'Mask it: {address}: {{"{path}": {domain}}}'
+    if rule.kind in _TEXTS:
+        return f"Mask it: {address}: {domain}"
+    return f"Mask it: {address}: redact (or null)"
+
+
+def _there(rule: FieldRule, path: str) -> set[str]:
+    """The domains that a field, or a path in its documents, has already."""
+    if rule.kind is not FieldKind.JSON:
+        return {rule.domain}
+    return {one.domain for one in json_rules(rule) if one.public in (path, "$.**")}

@@ -1,0 +1,47 @@
+"""The remedy names what a person can still change."""
+
+from __future__ import annotations
+
+import pytest
+
+from envclone.models import FieldKind, FieldRule, JsonRule
+from envclone.verifier.remedies import remedy
+
+SOURCE = "main.public.variants.label"
+
+
+def _said(rule: FieldRule | None, kind: str = "person", path: str = "", *, whole: bool = False) -> str:
+    address = rule.address if rule is not None else "public.firms.about"
+    return remedy(f"main.{address}", address, rule, SOURCE, kind, path, whole=whole)
+
+
+def _text(domain: str) -> FieldRule:
+    return FieldRule("public.firms.about", FieldKind.TEXT, domain)
+
+
+def test_a_kept_field_is_to_be_masked() -> None:
+    assert _said(_text("keep")) == "Mask it: public.firms.about: text"
+    assert _said(_text("keep"), whole=True) == "Mask it: public.firms.about: person"
+    assert _said(_text("text"), "key", whole=True) == "Mask it: public.firms.about: key"
+    assert _said(None) == "Take it out there in production."
+
+
+@pytest.mark.parametrize(
+    ("rule", "path"),
+    [
+        (_text("text"), ""),
+        (FieldRule("public.firms.doc", FieldKind.JSON, "keep", (JsonRule("$.note", "text"),)), "$.note"),
+        (FieldRule("public.firms.doc", FieldKind.JSON, "text"), "$.note"),
+    ],
+)
+def test_where_the_rule_stands_already_the_other_side_is_named(rule: FieldRule, path: str) -> None:
+    said = _said(rule, path=path)
+    assert "Mask it" not in said
+    assert f"{SOURCE} is person" in said
+    assert "sanitize.nobody: {person: […]}" in said
+    assert f"sanitize.accept: [{{field: main.{rule.address}, kind: person, reason: …}}]" in said
+
+
+def test_another_path_of_a_masked_document_is_to_be_masked() -> None:
+    rule = FieldRule("public.firms.doc", FieldKind.JSON, "keep", (JsonRule("$.note", "text"),))
+    assert _said(rule, path="$.title") == 'Mask it: public.firms.doc: {"$.title": text}'
