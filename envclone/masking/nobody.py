@@ -115,20 +115,25 @@ class Nobody:
 
     def within(self, kind: str, block: TextBlock) -> list[int]:
         """The places of a block's texts that are nobody's; only where loops are compiled."""
+        return [place for place in self._perhaps(kind, block) if self.holds(kind, block.text(place))]
+
+    def _perhaps(self, kind: str, block: TextBlock) -> list[int]:
+        """The places of those that may be."""
         if not self._words.get(kind) and kind not in _BY_FORM:
             return []
         if kind not in self._lists:
             from envclone.masking.shortlist import Shortlist
 
             self._lists[kind] = self._made(Shortlist, kind)
-        return [place for place in self._lists[kind].among(block) if self.holds(kind, block.text(place))]
+        return self._lists[kind].among(block)
 
     def among(self, kind: str, values: Packed) -> list[int]:
         """The places of packed values that are nobody's."""
         if not self._words.get(kind) and kind not in _BY_FORM:
             return []
         if available() and (block := _as_block(values)) is not None:
-            return [place for place in self.within(kind, block) if values.starts[place] >= 0]
+            there = [place for place in self._perhaps(kind, block) if values.starts[place] >= 0]
+            return [place for place in there if self.holds(kind, values.text(place))]
         return [place for place in self._sieve(kind).among(values) if self.holds(kind, values.text(place))]
 
     def told(self, found: Mapping[tuple[str, str], int]) -> list[tuple[str, int, list[str]]]:
@@ -158,7 +163,7 @@ class Nobody:
 
 
 def _as_block(values: Packed) -> TextBlock | None:
-    """Packed values as one block, where they lie in it one by one."""
+    """Packed values as one block, where they lie in it one by one; for one that is not there a mark may lie in it."""
     if not len(values):
         return None
     gone = values.starts < 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import string
 from collections import Counter
 
+import numpy as np
 import pytest
 
 from envclone.masking.corpus import CorpusBuilder
@@ -14,6 +15,7 @@ from envclone.masking.makers import Makers
 from envclone.masking.masks import MaskSet
 from envclone.masking.nobody import Nobody, NobodyMask
 from envclone.models import FieldKind, FieldRule
+from envclone.packed import ABSENT, Packed
 from tests.unit.masking.conftest import KEY
 
 NOBODY = Nobody({"person": ["Walk-in  Customer"], "uuid": ["0000cafe-0000-4000-8000-000000000000"]})
@@ -107,3 +109,13 @@ def test_what_was_spared_is_counted_and_shown() -> None:
 
 def test_the_digest_changes_with_the_list() -> None:
     assert Nobody().digest == Nobody({}).digest != NOBODY.digest
+
+
+@pytest.mark.parametrize("kind", ["company", "person", "email", "phone"])
+def test_a_value_that_is_not_there_is_nobody_s_whatever_marks_its_place(kind: str) -> None:
+    """A server's packed values have a byte there that no text has."""
+    block = np.frombuffer(b"\0\xff\0Acme Partners\0N/A\0M\xc3\xbcller\0\xff\0", np.uint8).copy()
+    starts, stops = np.array([ABSENT, 3, 17, 21, ABSENT]), np.array([ABSENT, 16, 20, 28, ABSENT])
+    values = Packed(block, starts, stops, np.array([False, True, True, False, False]))
+    assert values.texts() == [None, "Acme Partners", "N/A", "Müller", None]
+    assert Nobody().among(kind, values) == [2]
