@@ -40,6 +40,8 @@ BESIDE = 3
 _WORDS = re.compile(r"[^\W\d_]+")
 _LISTED = re.compile(r"[/;&|\n]")
 _AND = frozenset(("and", "und", "et", "y", "e", "og", "en"))
+_JOINING = frozenset((b"and", b"und", b"the", b"for", b"of"))
+"""Words of firms that are called as persons are ('Grant and Sons'), and nobody's name."""
 _WORD_BEFORE = re.compile(r"([^\W\d_]+) $")
 _WORD_BEHIND = re.compile(r" ([^\W\d_]+)")
 _JOINT = re.compile(r"[ ,.]{0,3}")
@@ -51,7 +53,12 @@ _COMMON = 0.1
 def pairs_of_one_person(subjects: Subjects, hits: Sequence[Hit], text: bytes) -> tuple[Hit, Hit] | None:
     """Two weak identities of one person near each other: names, or a name and a street or postal code."""
     those = sorted(
-        (hit for hit in hits if subjects.what(hit.original) != Part.OTHER), key=lambda hit: (hit.start, hit.end)
+        (
+            hit
+            for hit in hits
+            if subjects.what(hit.original) != Part.OTHER and text[hit.start : hit.end].lower() not in _JOINING
+        ),
+        key=lambda hit: (hit.start, hit.end),
     )
     for i, one in enumerate(those):
         for other in those[i + 1 :]:

@@ -156,3 +156,14 @@ def test_what_a_spelling_says_counts(text: str) -> None:
     found = list(search.find(["plain", text]))
     assert {one.value for one in found} == {1}
     assert pairs_of_one_person(subjects, [one.hit for one in found], found[0].text) is not None
+
+
+def test_what_joins_the_names_of_a_firm_is_no_part_of_somebody() -> None:
+    """A column of firms under the rule of persons: 'Grant and Sons' says nothing of 'grant and pay'."""
+    subjects = Subjects()
+    subjects.begin("main.public.clients")
+    subjects.count = 1
+    subjects.add([0], "person", ["Grant and Sons"], "name")
+    search = LooseSearch(Originals.parts(subjects.seal()))
+    assert pairs_of_one_person(subjects, _hits(search, "Grant and and."), text_of("Grant and and.")) is None
+    assert pairs_of_one_person(subjects, _hits(search, "to Grant Sons"), text_of("to Grant Sons")) is not None
