@@ -206,7 +206,9 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
     domain = guess(field)
     base = field.base.removesuffix("[]")
     if field.opaque and sample.whole and not any(text.strip("{}[] ") for text in sample.texts):
-        return "keep", 0.5, f"no row has a value, and nothing here can look into the type {field.type} when one has"
+        if domain == "null" and not sample.texts:
+            return domain, 0.5, f"no row has a value: nothing is lost, and nothing here can look into {field.type}"
+        return "keep", 0.5, f"every value is empty; nothing here can look into {field.type} when one is not"
     if field.opaque:
         return domain, 0.5, f"nothing here can look into the type {field.type}"
     if base in _INTEGERS and pass_as_ids(sample.texts):

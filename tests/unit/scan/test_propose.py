@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import random
 import uuid
+from dataclasses import replace
 
 import pytest
 
@@ -142,10 +143,12 @@ def test_what_refers_to_a_user_opens_no_session() -> None:
     assert _proposed("public.calls.session_id", KEYS["uuid"], unique=False) != "keep"
 
 
-def test_documents_that_no_row_has_are_not_removed() -> None:
+def test_empty_documents_are_not_removed() -> None:
     field = Field("public.roles.permissions", "jsonb[]", FieldKind.OTHER, base="jsonb[]", opaque=True)
-    for empty in (Sample(whole=True), Sample(["[]", "[]"], whole=True)):
-        (one,) = propose(field, {"": empty})
-        assert (one.domain, one.weak) == ("keep", True)
-    assert propose(field, {"": Sample()})[0].domain == "null", "rows that nobody looked at"
+    (one,) = propose(field, {"": Sample(["[]", "[]"], whole=True)})
+    assert (one.domain, one.weak) == ("keep", True)
+    (one,) = propose(field, {"": Sample(whole=True)})
+    assert one.domain == "null" and "nothing is lost" in one.why
+    assert propose(replace(field, nullable=False), {"": Sample(["[]"], whole=True)})[0].domain == "keep"
+    assert propose(field, {"": Sample(["[]"])})[0].domain == "null", "there are rows that nobody looked at"
     assert propose(field, {"": Sample(["[{'a': 1}]"], whole=True)})[0].domain == "null"
