@@ -136,9 +136,13 @@ def _names_somebody(value: str) -> bool:
 
 
 def persons(values: Set[str]) -> bool:
-    """Whether a few values that recur, or an enum's labels, are persons all the same."""
+    """Whether a few values that recur, or an enum's labels, are persons all the same.
+
+    Words without a blank between them (`DOCUMENT_LINK`) are a label's unless each is a name.
+    """
     full = [value for value in values if len(_WORD.findall(value)) > 1]
-    return bool(full) and len(full) >= _FEW * len(values) and sum(map(_is_person, full)) >= _FEW * len(values)
+    named = sum(_is_person(value) and (" " in value.strip() or _is_full_name(value)) for value in full)
+    return bool(full) and len(full) >= _FEW * len(values) and named >= _FEW * len(values)
 
 
 def _is_person(value: str) -> bool:

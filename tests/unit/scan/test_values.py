@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from envclone.scan.values import look
+from envclone.scan.values import look, persons
 
 NAMES = ["Jane Doe", "Smith, John", "Dr. Anna Müller", "José García", "Emma Johnson"]
 
@@ -75,3 +75,9 @@ def test_text_written_backwards_is_not_read() -> None:
 @pytest.mark.parametrize("values", [[], ["", "  "], ["x17", "b2", "q-9"], ["1234567", "7654321"]])
 def test_what_tells_of_nothing(values: Sequence[str]) -> None:
     assert look(values) is None
+
+
+def test_labels_of_an_enum_are_no_persons_for_a_word_that_is_a_name() -> None:
+    assert not persons({"DOCUMENT_LINK", "DATAROOM_LINK", "WORKFLOW_LINK"})
+    assert persons({"ANNA_SCHMIDT", "PETER_MILLER", "MARIA_GARCIA"})
+    assert persons({"Anna Schmidt", "Dr. Peter Miller", "Maria Garcia"})
