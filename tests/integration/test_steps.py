@@ -222,6 +222,10 @@ def _all_live(pages: Any, items: Any, path: str) -> Any:
     return np.ones(pages.shape, dtype=np.bool_)
 
 
+def _none_soiled(pages: Any, kept: Any, place: str) -> Any:
+    return np.zeros(len(pages), dtype=np.bool_)
+
+
 @dataclass(frozen=True)
 class Mutation:
     """A step that does nothing, where that is, and what a finding then says (a pattern); `run` says with which others
@@ -298,6 +302,8 @@ MUTATIONS = (
              r"public\.people\.history", "corpus"),
     Mutation("postgres.scrub.blanks: dead", f"{_BLANKS}dead", _nobody_dead, "@t_dead@", "files"),
     Mutation("postgres.scrub.blanks: live_mask", f"{_BLANKS}live_mask", _all_live, "@t_gap@", "files"),
+    Mutation("postgres.scrub.blanks: _orphaned", f"{_BLANKS}_orphaned", _nobody_dead, "@t_gone's TOAST@", "pages"),
+    Mutation("postgres.scrub.blanks: _soiled", f"{_BLANKS}_soiled", _none_soiled, "@t_gap@", "again"),
     Mutation("postgres.scrub.blanks: _blank_dropped", f"{_BLANKS}_blank_dropped", _none, "@t_gone@", "files"),
     Mutation("postgres.scrub.blanks: _blank_chunks", f"{_BLANKS}_blank_chunks", _zero, "@t_gone's TOAST@", "again"),
     Mutation("postgres.scrub.residue: blanks.erase_holes", f"{_BLANKS}erase_holes", _nothing,
@@ -346,7 +352,8 @@ NO_LEAK = {
         "lifecycle.sanitize: session.rewrite", "lifecycle.sanitize: session.defang",
         "lifecycle.sanitize: registry.store",
         "postgres.session: defang.defang", "postgres.scrub.residue: _heaps", "postgres.scrub.residue: _files",
-        "postgres.scrub.residue: eraser.erase", "postgres.scrub.residue: process.run",
+        "postgres.scrub.residue: eraser.erase", "postgres.scrub.blanks: self._blank",
+        "postgres.scrub.residue: process.run",
         "postgres.write.inplace.writer: self._on_files", "postgres.write.inplace.writer: self._stage",
     ),
     "it reads, finds or tells, and changes nothing": (
@@ -358,7 +365,7 @@ NO_LEAK = {
         "lifecycle.sanitize: image_id", "lifecycle.sanitize: project.clone_raw", "lifecycle.sanitize: project.hooks",
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",
         "postgres.rights.demotion: save", "postgres.scrub.blanks: _referenced", "postgres.scrub.residue: _together",
-        "postgres.scrub.blanks: normal_items", "postgres.scrub.blanks: read",
+        "postgres.scrub.blanks: normal_items", "postgres.scrub.blanks: read", "postgres.scrub.blanks: _moved",
         "postgres.scrub.residue: _names", "postgres.scrub.residue: account_of", "postgres.scrub.residue: control.read",
         "postgres.scrub.residue: control.transactions", "postgres.scrub.residue: engine.for_snapshot",
         "postgres.scrub.residue: layout.load", "postgres.session: as_cleaned", "postgres.session: layout.read_layout",

@@ -65,7 +65,7 @@ def _answers(shard: Shard, asked: Sequence[Probe]) -> list[Answer]:
                 using = probe.index[len(probe.table) + 1 :].partition("/")[2] or None
                 try:
                     request = q.SearchRequest(
-                        query=q.Query.Nearest(probe.query, using),
+                        query=q.Query.Nearest(_of_engine(probe.query), using),
                         limit=_NEAREST,
                         with_payload=False,
                         with_vector=False,
@@ -94,9 +94,20 @@ def _vectors(edge: Any, name: str, most: int) -> Iterator[Any]:
             named = record.vector if isinstance(record.vector, dict) else {"": record.vector}
             if count < most and (vector := named.get(name)) is not None:
                 count += 1
-                yield vector
+                yield _plain(vector)
         if offset is None:
             break
+
+
+def _plain(vector: Any) -> Any:
+    """A vector that another process can be given: a sparse one as its indices and values."""
+    return {"indices": list(vector.indices), "values": list(vector.values)} if hasattr(vector, "indices") else vector
+
+
+def _of_engine(vector: Any) -> Any:
+    from qdrant_edge import SparseVector
+
+    return SparseVector(vector["indices"], vector["values"]) if isinstance(vector, dict) else vector
 
 
 def _shard_of(probe: Probe) -> tuple[str, int]:
