@@ -6,10 +6,11 @@ import ctypes
 import gc
 import mmap
 import re
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 
-__all__ = ["give_back", "keep"]
+__all__ = ["forget", "give_back", "keep"]
 
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(/.*)")
 _OWN = re.compile(r"Anonymous: +(\d+) kB")
@@ -28,6 +29,21 @@ def give_back() -> None:
         _put_down(library)
     except (AttributeError, OSError):
         return
+
+
+def forget(error: BaseException | None = None) -> None:
+    """Let go of what a long work held, and of what it `keep`t, also of the files that it had open.
+
+    The frames that an error went through are emptied: who keeps it keeps no value of production with it.
+    """
+    seen: set[int] = set()
+    one = error
+    while one is not None and id(one) not in seen:
+        seen.add(id(one))
+        traceback.clear_frames(one.__traceback__)
+        one = one.__cause__ or one.__context__
+    gc.unfreeze()
+    gc.collect()
 
 
 def keep() -> None:

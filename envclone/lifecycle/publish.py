@@ -13,6 +13,7 @@ from envclone.lifecycle.checked import check
 from envclone.lifecycle.sanitize import image_id, sanitize
 from envclone.lifecycle.verify import Verified, stores_record, verify
 from envclone.masking import nets
+from envclone.memory import forget
 from envclone.models import Image, RawSnapshot
 from envclone.pool.workdir import workdir
 from envclone.project import Project
@@ -80,7 +81,12 @@ def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator
                 image = check(project, ident)
             else:
                 with workdir(pool, project.cow, "image") as building:
-                    image = publish(project, verify(project, sanitize(project, raw, building, ident)))
+                    try:
+                        image = publish(project, verify(project, sanitize(project, raw, building, ident)))
+                    except BaseException as exc:
+                        forget(exc)
+                        raise
+                    forget()
         yield image
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import available
+from envclone.compiled import available, frozen
 from envclone.masking.decoders import views
 from envclone.masking.escapes import codes_of, firsts
 
@@ -39,7 +39,7 @@ def marks(codes: Any, count: int) -> Any:
     from envclone.masking.kernels import spelled as kernels
 
     found = np.zeros(count, np.uint8)
-    kernels.mark(codes, _classes(), found)
+    kernels.mark(frozen(codes), _classes(), found)
     return found
 
 

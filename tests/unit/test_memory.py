@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import mmap
+import weakref
 from pathlib import Path
 
-from envclone.memory import give_back
+import pytest
+
+from envclone.memory import forget, give_back
 
 
 def _resident(path: Path) -> int:
@@ -40,3 +43,30 @@ def test_what_was_written_stays(tmp_path: Path) -> None:
         own[:4] = b"kept"
         give_back()
         assert own[:4] == b"kept"
+
+
+class _Held:
+    """Something that a frame can hold."""
+
+
+def test_who_keeps_an_error_keeps_nothing_of_its_frames() -> None:
+    seen: list[weakref.ref[_Held]] = []
+
+    def inner() -> None:
+        held = _Held()
+        seen.append(weakref.ref(held))
+        raise ValueError
+
+    def outer() -> None:
+        held = _Held()
+        seen.append(weakref.ref(held))
+        try:
+            inner()
+        except ValueError as exc:
+            raise RuntimeError from exc
+
+    with pytest.raises(RuntimeError) as kept:
+        outer()
+    assert all(one() is not None for one in seen)
+    forget(kept.value)
+    assert [one() for one in seen] == [None, None]
