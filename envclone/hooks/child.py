@@ -62,7 +62,7 @@ def main(path: str) -> int:
         request = json.loads(line)
         try:
             _say(outgoing, {"values": _call(hooks[request["hook"]], context, request["batch"])})
-        except BaseException as exc:  # noqa: BLE001
+        except BaseException as exc:  # noqa: BLE001  (a hook may raise anything: it is told with its file and line)
             _say(outgoing, _told(exc, path))
     return 0
 

@@ -92,8 +92,7 @@ def examine_fields(
 
     One pass does both: what is searched is what was compared. Fields that the store computes itself are read in the
     sanitized one. What was found is in the `leaks` of the result. The originals, and what finds them, lie on the
-    `shelf`. Stores that are `apart` are compared by copies of this process, beside the
-    others.
+    `shelf`. Stores that are `apart` are compared by copies of this process, beside the others.
     """
     shelf = shelf or Shelf()
     findings = FieldFindings(Originals(shelf), leaks=Findings(accepted), spared=getattr(masks, "nobody", None))

@@ -92,7 +92,7 @@ def _count(codes: Any, start: Any, stop: Any) -> Any:
 
 @lean
 def _are_digits(codes: Any, start: Any, stop: Any) -> Any:
-    for i in range(start, stop):  # noqa: SIM110
+    for i in range(start, stop):  # noqa: SIM110 - a kernel knows no `all`
         if not _is_digit(np.int64(codes[i])):
             return False
     return True

@@ -12,7 +12,7 @@ import numpy as np
 from envclone.compiled import kernel, lean
 from envclone.stores.postgres.format.rows import ABSENT, COMPRESSED
 
-__all__ = ["DEEPEST", "addresses", "documents", "numeric", "numerics", "room_of_documents", "warm"]
+__all__ = ["DEEPEST", "addresses", "documents", "end_of", "numeric", "numerics", "room_of_documents", "warm", "word_at"]
 
 DEEPEST = 32
 """Levels of a document."""
@@ -30,7 +30,8 @@ def room_of_documents(sizes: int, count: int) -> int:
 
 
 @lean
-def _word(flat: Any, at: Any) -> Any:
+def word_at(flat: Any, at: Any) -> Any:
+    """Four bytes as a number."""
     return (
         np.int64(flat[at]) | np.int64(flat[at + 1]) << 8 | np.int64(flat[at + 2]) << 16 | np.int64(flat[at + 3]) << 24
     )
@@ -158,7 +159,7 @@ def _text(flat: Any, start: Any, stop: Any, block: Any, at: Any) -> Any:
 
 
 @lean
-def _end(entry: Any, before: Any) -> Any:
+def end_of(entry: Any, before: Any) -> Any:
     """Where a child ends that begins behind the one before."""
     return entry & _LENGTH if entry >> 31 else before + (entry & _LENGTH)
 
@@ -176,7 +177,7 @@ def _document(flat: Any, start: Any, stop: Any, block: Any, at: Any, stack: Any)
         # a container that is to be opened
         if depth == stack.shape[1] or opening + 4 > limit or at + 64 > block.shape[0]:
             return failed
-        head = _word(flat, opening)
+        head = word_at(flat, opening)
         count, of_object, scalar = head & _COUNT, head >> 29 & 1, head >> 28 & 1
         data = opening + 4 + 4 * (2 * count if of_object else count)
         if data > limit or (scalar and (depth or of_object or count != 1)):
@@ -186,7 +187,7 @@ def _document(flat: Any, start: Any, stop: Any, block: Any, at: Any, stack: Any)
         if of_object:
             end = np.int64(0)
             for k in range(count):
-                fresh = _end(_word(flat, opening + 4 + 4 * k), end)
+                fresh = end_of(word_at(flat, opening + 4 + 4 * k), end)
                 if fresh < end or data + fresh > limit:
                     return failed
                 end = fresh
@@ -203,7 +204,7 @@ def _document(flat: Any, start: Any, stop: Any, block: Any, at: Any, stack: Any)
             if at + 64 > block.shape[0]:
                 return failed
             if i == count:
-                if not (_word(flat, here) >> 28 & 1):
+                if not (word_at(flat, here) >> 28 & 1):
                     block[at] = 125 if of_object else 93
                     at += 1
                 depth -= 1
@@ -215,9 +216,9 @@ def _document(flat: Any, start: Any, stop: Any, block: Any, at: Any, stack: Any)
                 at += 2
             stack[4, level] = i + 1
             if of_object:
-                entry = _word(flat, here + 4 + 4 * i)
+                entry = word_at(flat, here + 4 + 4 * i)
                 first = stack[5, level]
-                last = _end(entry, first)
+                last = end_of(entry, first)
                 stack[5, level] = last
                 if entry >> 28 & _TYPE != _STRING:
                     return failed
@@ -226,9 +227,9 @@ def _document(flat: Any, start: Any, stop: Any, block: Any, at: Any, stack: Any)
                     return failed
                 block[at], block[at + 1] = _COLON, _SPACE
                 at += 2
-            entry = _word(flat, here + 4 + 4 * (i + count if of_object else i))
+            entry = word_at(flat, here + 4 + 4 * (i + count if of_object else i))
             first = stack[6, level]
-            last = _end(entry, first)
+            last = end_of(entry, first)
             if last < first or data + last > limit:
                 return failed
             stack[6, level] = last

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import kernel, lean
-from envclone.stores.postgres.format.figures import DEEPEST
+from envclone.stores.postgres.format.figures import DEEPEST, end_of, word_at
 from envclone.stores.postgres.write.inplace.kernels import read_dates
 
 __all__ = ["addresses", "documents", "numerics", "timestamps", "uuids", "warm"]
@@ -220,18 +220,6 @@ def _skipped(block: Any, p: Any, stop: Any) -> Any:
 
 
 @lean
-def _word(flat: Any, at: Any) -> Any:
-    return (
-        np.int64(flat[at]) | np.int64(flat[at + 1]) << 8 | np.int64(flat[at + 2]) << 16 | np.int64(flat[at + 3]) << 24
-    )
-
-
-@lean
-def _end(entry: Any, before: Any) -> Any:
-    return entry & _COUNT if entry & _HAS_OFFSET else before + (entry & _COUNT)
-
-
-@lean
 def _padded(out: Any, begin: Any, at: Any) -> Any:
     """Zeros up to the next place that is a multiple of four."""
     while (at - begin) % 4:
@@ -263,7 +251,7 @@ def _document(block: Any, p: Any, end: Any, flat: Any, start: Any, stop: Any, ou
     while True:
         if depth == stack.shape[1] or opening + 4 > limit:
             return _LEFT
-        head = _word(flat, opening)
+        head = word_at(flat, opening)
         count, of_object, scalar = head & _COUNT, head >> 29 & 1, head >> 28 & 1
         data = opening + 4 + 4 * (2 * count if of_object else count)
         if data > limit or scalar or at + (data - opening) + 64 > out.shape[0]:
@@ -282,8 +270,8 @@ def _document(block: Any, p: Any, end: Any, flat: Any, start: Any, stop: Any, ou
         if of_object:  # the keys and their entries stay
             last = np.int64(0)
             for k in range(count):
-                entry = _word(flat, opening + 4 + 4 * k)
-                fresh = _end(entry, last)
+                entry = word_at(flat, opening + 4 + 4 * k)
+                fresh = end_of(entry, last)
                 if fresh < last or data + fresh > limit or entry >> 28 & 7:
                     return _LEFT
                 last = fresh
@@ -320,9 +308,9 @@ def _document(block: Any, p: Any, end: Any, flat: Any, start: Any, stop: Any, ou
                         return _LEFT
                     p = _skipped(block, p + 1, end)
                 if of_object:
-                    entry = _word(flat, here + 4 + 4 * i)
+                    entry = word_at(flat, here + 4 + 4 * i)
                     first = stack[10, level]
-                    last = _end(entry, first)
+                    last = end_of(entry, first)
                     stack[10, level] = last
                     p = _same(flat, data + first, data + last, block, p, end)
                     if p < 0:
@@ -331,9 +319,9 @@ def _document(block: Any, p: Any, end: Any, flat: Any, start: Any, stop: Any, ou
                     if p >= end or block[p] != _COLON:
                         return _LEFT
                     p = _skipped(block, p + 1, end)
-                entry = _word(flat, here + 4 + 4 * (i + count if of_object else i))
+                entry = word_at(flat, here + 4 + 4 * (i + count if of_object else i))
                 first = stack[5, level]
-                last = _end(entry, first)
+                last = end_of(entry, first)
                 if last < first or data + last > limit or p >= end:
                     return _LEFT
                 stack[5, level] = last
