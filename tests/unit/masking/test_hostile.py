@@ -187,4 +187,4 @@ def test_loops_stay_within_their_arrays(kind: Any) -> None:
             room = int(draw.integers(4)) if draw.random() < 0.3 else size + 2
             spans, numbers = np.zeros((2 * room, 3), np.int32), np.zeros(room, np.int32)
             assert not seen or judge(codes, classes, fold, fold, words, found, row, spans, numbers) in (0, 1)
-            assert spelled_kernels.mark(codes, asked, np.zeros(int(draw.integers(3)), np.bool_)) == 0
+            assert spelled_kernels.mark(codes, asked, np.zeros(int(draw.integers(3)), np.uint8)) == 0
