@@ -12,8 +12,8 @@ from envclone.verifier.compounds import Compounds
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import pairs_of_one_person
 from envclone.verifier.loose import Found, LooseSearch, Texts
-from envclone.verifier.nested import outside, whole_word
 from envclone.verifier.subjects import Subjects
+from envclone.verifier.wordhits import weak_words
 
 __all__ = ["Close"]
 
@@ -40,7 +40,9 @@ class Close:
         a person rather than parts of an identity, and its outline."""
         if self._subjects is None or self._weak is None or self._compounds is None:
             return
-        for value, those in outside(self._hits(texts), told).items():
+        hits = weak_words(self._weak, texts).outside(told)
+        for value in hits.near(self._subjects):
+            those = hits[value]
             pair = pairs_of_one_person(self._subjects, [one.hit for one in those], those[0].text)
             if pair is not None:
                 source, kind = self._subjects.source(pair[0].original)
@@ -58,7 +60,9 @@ class Close:
         """Count entries whose columns, with `APART` between two, hold what one person is called."""
         if self._subjects is None or self._weak is None:
             return
-        for value, those in self._hits(Texts(texts, decoded=False)).items():
+        hits = weak_words(self._weak, Texts(texts, decoded=False))
+        for value in hits.many():
+            those = hits[value]
             columns: dict[int, dict[int, bool]] = defaultdict(dict)
             for one in those:
                 before, behind = one.text[: one.hit.start], one.text[one.hit.end :]
@@ -71,11 +75,3 @@ class Close:
                 )
                 if own is not None and tally.example is None:
                     tally.example = own, at[value] if at else ""
-
-    def _hits(self, texts: Texts) -> dict[int, list[Found]]:
-        assert self._weak is not None
-        found: dict[int, list[Found]] = defaultdict(list)
-        for one in self._weak.find(texts):
-            if whole_word(one.text, one.hit):
-                found[one.value].append(one)
-        return {value: those for value, those in found.items() if len(those) > 1}

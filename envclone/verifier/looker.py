@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from itertools import chain, combinations, groupby, islice
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from envclone.address import Address
 from envclone.masking.jsonscan import render
 from envclone.masking.kinds import DATES, NUMBERS
@@ -22,13 +24,14 @@ from envclone.verifier.documents import Documents
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import Tally, pairs_of_one_person
 from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
-from envclone.verifier.nested import holds, outside, whole_word
+from envclone.verifier.nested import holds
 from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
 from envclone.verifier.pieces import large, one_row, pieces
 from envclone.verifier.remedies import remedy
 from envclone.verifier.search import Hit
+from envclone.verifier.wordhits import WordHits, weak_words
 
 if TYPE_CHECKING:
     from envclone.verifier.fields import FieldFindings
@@ -112,7 +115,7 @@ class Looker:
         before = after if list(before) == list(after) else before
         texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, None, before, after, texts, rows)
-        self._pairs(address, after, outside(self._weak_hits(texts), told), rows)
+        self._pairs(address, after, weak_words(self._weak, texts).outside(told), rows)
         self._joined(address, before, after, texts, rows)
 
     def batches(self, many: Iterable[tuple[str, Sequence[Any], Sequence[str]]]) -> None:
@@ -132,11 +135,11 @@ class Looker:
         """The numbers of the values of which `batch` could have anything to tell."""
         texts = Texts(values, decoded=True, seek=self._seek)
         holding = {one.value for one in self._search.find(texts)} | {one.value for one in self._compounds.find(texts)}
-        return holding | {value for value, hits in self._weak_hits(texts).items() if len(hits) > 1}
+        return holding.union(weak_words(self._weak, texts).many())
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""
-        weak: dict[str, Mapping[int, list[Found]]] = {}
+        weak: dict[str, WordHits] = {}
         for address, before in rows.fields.items():
             after = made.get(address, before)
             self._values += len(after) - absent(after)
@@ -155,16 +158,16 @@ class Looker:
 
     def _field(
         self, address: str, before: Sequence[Any], after: Sequence[Any], rows: Rows, *, whole: bool = True
-    ) -> Mapping[int, list[Found]]:
+    ) -> WordHits:
         """Search a field's values, or a piece of one (not `whole`); returns the weak identities in kept texts."""
         rule = self._plan.rules.get(address)
         texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, rule, before, after, texts, rows)
-        hits: dict[int, list[Found]] = {}
         if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
-            return hits
+            return _NOTHING
+        hits = _NOTHING
         if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
-            hits = outside(self._weak_hits(texts, None if after is before else before), told)
+            hits = weak_words(self._weak, texts, None if after is before else before).outside(told)
             if rule is None or rule.base not in NUMBERS:
                 self._pairs(address, after, hits, rows)
                 self._joined(address, before, after, texts, rows)
@@ -176,7 +179,7 @@ class Looker:
             self._number_column(address, after, rows)
         return hits
 
-    def _in_two_columns(self, weak: Mapping[str, Mapping[int, list[Found]]], rows: Rows) -> None:
+    def _in_two_columns(self, weak: Mapping[str, WordHits], rows: Rows) -> None:
         """Count the rows in which two columns hold what one person is called."""
         for (left, these), (right, those) in combinations(((a, hits) for a, hits in weak.items() if hits), 2):
             tally = self._counted_beside.setdefault((left, right), Beside())
@@ -257,20 +260,10 @@ class Looker:
         if found is not None and tally.example is None:
             tally.example = found[0], self._row(rows, found[1])
 
-    def _weak_hits(self, texts: Texts, before: Sequence[Any] | None = None) -> dict[int, list[Found]]:
-        found: dict[int, list[Found]] = defaultdict(list)
-        for one in self._weak.find(texts) if before is None else self._weak.compare(before, texts, unchanged=True):
-            if whole_word(one.text, one.hit):
-                found[one.value].append(one)
-        return found
-
-    def _pairs(self, address: str, values: Sequence[Any], hits: Mapping[int, list[Found]], rows: Rows | None) -> None:
-        for value, those in hits.items():
-            pair = (
-                pairs_of_one_person(self._subjects, [one.hit for one in those], those[0].text)
-                if len(those) > 1
-                else None
-            )
+    def _pairs(self, address: str, values: Sequence[Any], hits: WordHits, rows: Rows | None) -> None:
+        for value in hits.near(self._subjects):
+            those = hits[value]
+            pair = pairs_of_one_person(self._subjects, [one.hit for one in those], those[0].text)
             if pair is not None:
                 whole = Hit(pair[0].original, pair[0].start, pair[1].end)
                 source, kind = self._subjects.source(pair[0].original)
@@ -296,26 +289,28 @@ class Looker:
             what = f"a value of the kind {kind}" if number else "two parts of one person's identity"
             self._leak(address, hit, text, source, kind, what, rows, value, after)
 
-    def _same_subject(self, address: str, hits: Mapping[int, list[Found]], rows: Rows) -> None:
+    def _same_subject(self, address: str, hits: WordHits, rows: Rows) -> None:
         if hits:
             tally = self._counted.setdefault((address, ""), Tally())
             for row in range(0, len(rows.places), max(1, len(rows.places) // _SAMPLED)):
                 tally.sample(self._people.of_row(self._store, rows, row))
-        for value, those in hits.items():
+        for value in hits:
             persons = self._people.of_row(self._store, rows, value)
             if not persons:
                 continue
+            those = hits[value]
             self._count((address, ""), persons, [one.hit for one in those], those[0].text, rows, value)
 
     def _same_subject_below(
-        self, address: str, rule: FieldRule, values: Sequence[Any], hits: Mapping[int, list[Found]], rows: Rows
+        self, address: str, rule: FieldRule, values: Sequence[Any], hits: WordHits, rows: Rows
     ) -> None:
         """The same for each kept path of documents: what other paths hold is not a chance of this one."""
         documents = self._documents.setdefault(address, Documents(rule))
-        for value, those in hits.items():
+        for value in hits:
             persons = self._people.of_row(self._store, rows, value)
             if not persons:
                 continue
+            those = hits[value]
             for path, text, found in documents.places(values[value], [one.hit for one in those], those[0].text):
                 self._count((address, path), persons, found, text, rows, value)
 
@@ -446,6 +441,7 @@ class Looker:
         return place
 
 
+_NOTHING = WordHits(b"", [np.zeros(0, np.int64)] * 6)
 _LONG_NUMBER = 12
 """Digits of an identity that a column of numbers does not hold by chance."""
 

@@ -121,29 +121,49 @@ class LooseSearch:
         rows = self._search.hits(texts.data)
         return np.column_stack(texts.placed(rows)).tolist() if len(rows) else ()
 
+    def placed(self, texts: Texts, before: Sequence[Any] | None = None) -> tuple[Any, ...]:
+        """The same as arrays, as `Texts.placed` gives them; with `before` those alone that stand where they stood."""
+        rows = texts.placed(self._search.hits(texts.data))
+        if before is None or not len(rows[0]):
+            return rows
+        kept = _unchanged(texts, Texts(before, decoded=False), rows)
+        return tuple(column[kept] for column in rows)
+
     def places(self, data: bytes) -> Iterator[int]:
         """Where anything begins in folded bytes."""
         return iter(self._search.hits(data)[:, 1].tolist())
 
-    def compare(
-        self, before: Sequence[Any], after: Sequence[Any] | Texts, *, unchanged: bool = False
-    ) -> Iterator[Found]:
-        """Every original in `after`, as it is written, and whether it stands where it stood in `before`.
-
-        With `unchanged` those alone that do.
-        """
+    def compare(self, before: Sequence[Any], after: Sequence[Any] | Texts) -> Iterator[Found]:
+        """Every original in `after`, as it is written, and whether it stands where it stood in `before`."""
         texts = after if isinstance(after, Texts) else Texts(after, decoded=False)
-        raw: Texts | None = None
-        for number, original, start, end, first, last in self._hits(texts):
-            raw = raw or Texts(before, decoded=False)
-            begun, over = int(raw.starts[number]), int(raw.ends[number])
-            found = texts.data[start:end]
-            if over - begun == last - first:
-                same = raw.data[begun + start - first : begun + end - first] == found
-            else:
-                same = raw.data.find(found, begun, over) >= 0
-            if same or not unchanged:
-                yield Found(number, Hit(original, start - first, end - first), texts.data[first:last], same)
+        rows = self.placed(texts)
+        if not len(rows[0]):
+            return
+        same = _unchanged(texts, Texts(before, decoded=False), rows)
+        for number, original, start, end, first, last, kept in np.column_stack((*rows, same)).tolist():
+            yield Found(number, Hit(original, start - first, end - first), texts.data[first:last], bool(kept))
+
+
+def _unchanged(texts: Texts, raw: Texts, rows: Sequence[Any]) -> Any:
+    """Per hit whether its bytes stood in the value before: at the same place where that was as long, else anywhere."""
+    numbers, _, starts, ends, firsts, lasts = rows
+    begun, over = raw.starts[numbers], raw.ends[numbers]
+    found = np.zeros(len(numbers), np.bool_)
+    if available():
+        from envclone.verifier import weakkernels  # late: it waits for the compiler
+
+        now, then = np.frombuffer(texts.data, np.uint8), np.frombuffer(raw.data, np.uint8)
+        weakkernels.unchanged(now, starts, ends, firsts, lasts, then, begun, over, found)
+        return found
+    for i, (start, end, first, last, low, high) in enumerate(
+        zip(starts, ends, firsts, lasts, begun, over, strict=True)
+    ):
+        word = texts.data[start:end]
+        if high - low == last - first:
+            found[i] = raw.data[low + start - first : low + end - first] == word
+        else:
+            found[i] = raw.data.find(word, low, high) >= 0
+    return found
 
 
 def _spelled(value: str) -> tuple[bytes, ...]:

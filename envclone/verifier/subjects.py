@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import available
+from envclone.compiled import available, frozen
 from envclone.distinct import Distinct, Hashes
 from envclone.masking.crowd import form_of, loops, odd_of
 from envclone.masking.meant import UNSAID
@@ -219,6 +219,18 @@ class Subjects:
         """Everybody whose weak identity this is, ascending."""
         low, high = np.searchsorted(self._pairs, np.array([number << 32, number + 1 << 32], np.uint64))
         return self._pairs[low:high] & np.uint64(0xFFFFFFFF)
+
+    def near(self, values: Any, numbers: Any, starts: Any, ends: Any) -> Any:
+        """Which hits, in order of values and places, may be of one person with one behind them (`weakkernels.near`);
+        None where loops are not compiled."""
+        found = np.zeros(len(values), np.bool_)
+        if not available():
+            return None
+        from envclone.verifier import weakkernels  # late: it waits for the compiler
+
+        what, ambiguous, pairs = map(frozen, (self._what.array, self._ambiguous.array, self._pairs))
+        weakkernels.near(values, numbers, starts, ends, what, ambiguous, pairs, max(1, self.count), found)
+        return found
 
     def share(self, number: int, person: int) -> float:
         """The fraction of the persons of this one's table whose weak identity this is."""

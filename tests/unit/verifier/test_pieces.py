@@ -36,7 +36,10 @@ def _leaks(before: Any, after: Any) -> int:
     originals.seal()
     findings = FieldFindings(originals=originals)
     people = cast(
-        Any, SimpleNamespace(subjects=SimpleNamespace(ambiguous=bool), of_row=lambda *_: [], names=lambda *_: [])
+        Any,
+        SimpleNamespace(
+            subjects=SimpleNamespace(ambiguous=bool, near=lambda *hits: None), of_row=lambda *_: [], names=lambda *_: []
+        ),
     )
     compounds = cast(Any, SimpleNamespace(find=lambda _: (), places=lambda _: ()))
     rule = FieldRule(BODY, FieldKind.TEXT, "keep" if after is before else "text")
