@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Collection, Iterable
 from hashlib import blake2b
 
-from envclone.verifier.loose import SEPARATOR
+from envclone.verifier.foldedtexts import SEPARATOR
 
 __all__ = ["Coincidences"]
 

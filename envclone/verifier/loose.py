@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
-from unicodedata import normalize
 
 import numpy as np
 
 from envclone.compiled import available
 from envclone.packed import TextBlock
+from envclone.verifier.foldedtexts import FOLD, SEPARATOR, folded, folded_block, packed, text_of
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import ByteSearch, Hit
 from envclone.verifier.spelled import Readings, readings
@@ -20,18 +20,8 @@ __all__ = ["Found", "LooseSearch", "Texts", "folded", "text_of"]
 SHORTEST_IN_TEXT = 3
 """Bytes; a value of two letters is compared with its pseudonym, not searched for."""
 
-SEPARATOR = b"\xff"
-_ESCAPE = re.compile(r"\\u([0-9a-fA-F]{4})")
-_PERCENT = re.compile(r"(?:%[0-9a-fA-F]{2})+")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _BYTES = re.compile(r"\\x(?:[0-9a-f]{2}){6,}")
-_JOINTS = "_.-+\t\n\r\u00a0\u2002\u2003\u2007\u2009\u202f\u2010\u2011\u2013\u3000"
-"""What joins the parts of a name or number as a space does; one sign for one, so that places stay."""
-_FOLD = bytes(range(256)).lower().translate(bytes.maketrans(b"_.-+\t\n\r", b"       "))
-"""The same for bytes, with capitals as small letters."""
-_APART = bytes.maketrans(b"\0", SEPARATOR)
-_SEARCHED = _FOLD.translate(_APART)
-
 
 Seek = Callable[[bytes], Iterable[int]]
 
@@ -57,7 +47,7 @@ class Texts:
     """
 
     def __init__(self, values: Sequence[Any], *, decoded: bool, seek: Seek | None = None) -> None:
-        self.data, self.starts, self.ends = _packed(values)
+        self.data, self.starts, self.ends = packed(values)
         self.count = len(values)
         self.owners: list[int] = []
         self.again: frozenset[int] = frozenset()
@@ -108,7 +98,7 @@ class LooseSearch:
     """Finds originals whatever their casing, escapes and the signs that join their parts."""
 
     def __init__(self, originals: Originals) -> None:
-        self._search = ByteSearch(originals, minimum=SHORTEST_IN_TEXT, spell=_spelled, fold=_FOLD)
+        self._search = ByteSearch(originals, minimum=SHORTEST_IN_TEXT, spell=_spelled, fold=FOLD)
 
     def find(self, values: Sequence[Any] | Texts) -> Iterator[Found]:
         """Every original in some values, and in what they say when their spellings are decoded."""
@@ -171,42 +161,7 @@ def _spelled(value: str) -> tuple[bytes, ...]:
     text = text_of(value)
     if _UUID.fullmatch(value):
         return text, text.replace(b" ", b"")
-    return (text, bytes.fromhex(value[2:]).translate(_FOLD)) if _BYTES.fullmatch(value) else (text,)
-
-
-def _packed(values: Sequence[Any]) -> tuple[bytes, Any, Any]:
-    """Values as `text_of` gives them, one behind the other, and where each begins and ends."""
-    if isinstance(values, TextBlock):
-        block = values.block
-        if not block.isascii() or b"%" in block or (b"\\" in block and b"\\u" in block):
-            block = folded(block.decode("utf-8", "surrogatepass")).encode("utf-8", "surrogatepass")
-        breaks = np.flatnonzero(np.frombuffer(block, np.uint8) == 0)
-        if len(breaks) == len(values) - 1:
-            starts = np.concatenate((np.zeros(1, np.int64), breaks + 1))
-            return _searched(block), starts, np.append(breaks, len(block))
-    texts = ["" if value is None else value for value in values]
-    try:
-        joined = folded("\0".join(texts)).encode("utf-8", "surrogatepass")
-    except TypeError:
-        joined = b""
-    breaks = np.flatnonzero(np.frombuffer(joined, np.uint8) == 0)
-    if len(breaks) == len(texts) - 1 and joined:
-        starts = np.concatenate((np.zeros(1, np.int64), breaks + 1))
-        return joined.translate(_APART), starts, np.append(breaks, len(joined))
-    parts = [text_of(value) for value in values]
-    ends = np.cumsum([len(part) + 1 for part in parts], dtype=np.int64) - 1
-    return SEPARATOR.join(parts), np.concatenate((np.zeros(1, np.int64), ends[:-1] + 1))[: len(parts)], ends
-
-
-def _searched(block: bytes) -> bytes:
-    """Bytes as they are searched, many of them at a time where loops are compiled."""
-    if not available():
-        return block.translate(_SEARCHED)
-    from envclone.verifier import folding  # late: it waits for the compiler
-
-    out = np.empty(len(block), np.uint8)
-    folding.folded(np.frombuffer(block, np.uint8), np.uint8(SEPARATOR[0]), out)
-    return out.tobytes()
+    return (text, bytes.fromhex(value[2:]).translate(FOLD)) if _BYTES.fullmatch(value) else (text,)
 
 
 def _said(values: Sequence[Any], seek: Seek | None) -> dict[int, set[str]]:
@@ -234,12 +189,13 @@ def _said(values: Sequence[Any], seek: Seek | None) -> dict[int, set[str]]:
 
 def _telling(part: Readings, seek: Seek) -> Any:
     """Whose readings hold something that is searched for."""
-    data = folded(part.joined()).encode("utf-8", "surrogatepass")
-    breaks = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
-    if len(breaks) != len(part) - 1:  # a reading says a zero
+    block = part.data[: int(part.ends[-1])].tobytes()
+    found = folded_block(block, len(part), "replace")
+    if found is None:  # a reading says a zero
         return part.owners
-    places = np.fromiter(seek(data.translate(_APART)), np.int64)
-    return part.owners[np.searchsorted(breaks, places, "right")]
+    data, _, ends = found
+    places = np.fromiter(seek(data), np.int64)
+    return part.owners[np.searchsorted(ends, places, "right")]
 
 
 def _items(value: Any) -> Iterator[str | bytes]:
@@ -248,31 +204,3 @@ def _items(value: Any) -> Iterator[str | bytes]:
             yield from _items(item)
     elif isinstance(value, (str, bytes)):
         yield value
-
-
-def folded(text: str) -> str:
-    """A text with its escapes resolved, composed, in lower case, and a space for each sign that joins parts."""
-    if "\\u" in text:
-        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)), text)
-        text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    if "%" in text:
-        text = _PERCENT.sub(lambda match: bytes.fromhex(match[0].replace("%", "")).decode("utf-8", "replace"), text)
-    if text.isascii():
-        return text.encode().translate(_FOLD).decode()
-    for joint in _JOINTS:  # many times as fast as to translate sign by sign
-        text = text.replace(joint, " ")
-    text = text.replace("ß", "ss").replace("ẞ", "ss")
-    return normalize("NFC", normalize("NFC", text).lower())
-
-
-def text_of(value: Any) -> bytes:
-    """A value as it is searched; the elements of a list are apart, bytes are themselves but for capitals and joints."""
-    if value is None:
-        return b""
-    if isinstance(value, str):
-        return folded(value).encode("utf-8", "surrogatepass")
-    if isinstance(value, list):
-        return SEPARATOR.join(text_of(item) for item in value)
-    if isinstance(value, bytes):
-        return value.translate(_FOLD)
-    return str(value).encode()
