@@ -13,7 +13,7 @@ import click
 
 from envclone import __version__
 from envclone.cli.commands import Lazy
-from envclone.errors import EnvcloneError
+from envclone.errors import EnvcloneError, ResourceError
 from envclone.interrupts import Ending, ignore, interruptible
 
 __all__ = ["cli", "main"]
@@ -91,6 +91,11 @@ def _failed(exc: BaseException) -> int:
     if isinstance(exc, EnvcloneError):
         _report(exc, as_json=as_json, debug=debug)
         return exc.exit_code
+    if isinstance(exc, OSError) and exc.filename and exc.strerror:
+        _report(_of_a_file(exc), as_json=as_json, debug=False)
+        if debug:
+            _trace(exc)
+        return ResourceError.exit_code
     if debug:
         _trace(exc)
     elif as_json:
@@ -98,6 +103,14 @@ def _failed(exc: BaseException) -> int:
     else:
         click.echo(f"error: an error of envclone itself ({type(exc).__name__}); --debug shows the trace", err=True)
     return 1
+
+
+def _of_a_file(exc: OSError) -> ResourceError:
+    """What the system refused to do with a file: nothing that was asked for, and nothing that a trace explains."""
+    name = os.fsdecode(exc.filename) if isinstance(exc.filename, str | bytes) else str(exc.filename)
+    return ResourceError(
+        f"the system refused {name}: {exc.strerror}", hint="see what stands there; --debug shows what it was wanted for"
+    )
 
 
 def _let_go(exc: BaseException) -> None:

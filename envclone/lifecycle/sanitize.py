@@ -128,7 +128,12 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
         def masked(name: str) -> Callable[[Progress], tuple[RewriteReport, Sequence[Cleaned]]]:
             def run(progress: Progress) -> tuple[RewriteReport, Sequence[Cleaned]]:
                 session = sessions[name]
-                rewritten = session.rewrite(plans[name], masks, progress)
+                try:
+                    rewritten = session.rewrite(plans[name], masks, progress)
+                except UnsafeError as exc:
+                    if not exc.problems and len(sessions) > 1:
+                        exc.message = f"{name}: {exc.message}"
+                    raise
                 hooks.run_sql("after", name, session)
                 return rewritten, session.defang()
 

@@ -158,8 +158,11 @@ class MaskSet:
         """What masks a field's values, as its FieldKind gives them; None stays None.
 
         A rule with `by` gets pairs `(value, the subject's value)` instead. Raises ConfigError when the domain cannot
-        mask this kind of field.
+        mask this kind of field. What a mask refuses of a value names the field.
         """
+        return _named(self._field(rule), rule.address)
+
+    def _field(self, rule: FieldRule) -> FieldMask:
         if rule.derived:
             raise ConfigError(f"{rule.address} is made again from other fields; nothing masks it", hint="report this")
         kind = kind_of(rule.domain, self._domains)
@@ -238,6 +241,20 @@ class MaskSet:
         return FreeText(
             self._corpus, self._makers, self._net, whole=self._whole, nobody=self.nobody, tagger=self._tagger
         )
+
+
+def _named(mask: FieldMask, address: str) -> FieldMask:
+    """The mask of a field; what it refuses says which field it is of."""
+
+    def run(values: Any) -> Any:
+        try:
+            return mask(values)
+        except UnsafeError as exc:
+            if address not in exc.message:
+                exc.message = f"{address}: {exc.message}"
+            raise
+
+    return run
 
 
 def _shifted(pairs: Sequence[tuple[Any, Any]], mask: Mask) -> Sequence[Any]:

@@ -166,3 +166,15 @@ def test_usage(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[st
     assert "Error" in capsys.readouterr().err
     assert _run(monkeypatch, *arguments, "--json") == 2
     assert json.loads(capsys.readouterr().out)["error"]["exit_code"] == 2
+
+
+def test_a_file_that_the_system_refuses_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _failing(monkeypatch, IsADirectoryError(21, "Is a directory", "/srv/pool/x.json"))
+    assert _run(monkeypatch, "doctor") == 6
+    assert "the system refused /srv/pool/x.json: Is a directory" in capsys.readouterr().err
+    assert _run(monkeypatch, "doctor", "--json") == 6
+    assert json.loads(capsys.readouterr().out)["error"]["type"] == "ResourceError"
+    _failing(monkeypatch, OSError("no file in it"))
+    assert _run(monkeypatch, "doctor") == 1

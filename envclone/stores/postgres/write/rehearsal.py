@@ -15,7 +15,7 @@ from envclone.models import FieldKind, StorePlan
 from envclone.protocols import Masks
 from envclone.stores.postgres.catalog.read import derived_columns, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
-from envclone.stores.postgres.write import textsearch
+from envclone.stores.postgres.write import likeness, textsearch
 from envclone.stores.postgres.write.staging import MaskedColumn, joined, staged_name
 
 __all__ = ["rehearse"]
@@ -48,6 +48,8 @@ def rehearse(conn: Connection, plan: StorePlan, masks: Masks, rows: int) -> dict
             broken = partial(_broken, conn, table, leaf, plan, masks, rows)
             if why := broken(columns):
                 found |= {table.at(name): its for name, its in _blamed(columns, why, broken).items()}
+    conn.rollback()
+    found |= likeness.unlike(conn, plan, masks, tables)
     conn.rollback()
     return found
 

@@ -17,7 +17,7 @@ from envclone.stores.postgres.catalog.dependents import generated_from, indexes_
 from envclone.stores.postgres.catalog.read import written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.write import indexes, sequences, statistics, textsearch, triggers, views
+from envclone.stores.postgres.write import indexes, likeness, sequences, statistics, textsearch, triggers, views
 from envclone.stores.postgres.write.staging import STAGING, MaskedColumn, fill, joined, staged_name
 
 __all__ = ["METHOD", "affected_columns", "check", "explained", "rewrite", "rewrite_table", "unlink_large_objects"]
@@ -49,6 +49,7 @@ def rewrite(connect: Connect, plan: StorePlan, masks: Masks, progress: Progress)
         made = {table.oid: textsearch.vectors(conn, table, plan, tables) for table in tables}
         work = [(t, columns) for t in tables if (columns := written_columns(t, plan)) or made[t.oid]]
         check(worker, plan, tables, work)
+        likeness.require(worker, plan, masks, tables)
         with triggers.unpublished(conn):
             for table, columns in work:
                 fields = [MaskedColumn(table, column, plan.rules[table.at(column.name)], masks) for column in columns]

@@ -19,7 +19,7 @@ from envclone.stores.postgres.catalog.layout import Relation, read_relations
 from envclone.stores.postgres.catalog.read import derived_columns, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.write import indexes, sequences, statistics, textsearch, triggers, views
+from envclone.stores.postgres.write import indexes, likeness, sequences, statistics, textsearch, triggers, views
 from envclone.stores.postgres.write import rewrite as through_sql
 from envclone.stores.postgres.write.inplace import checks, missing, select, stage
 from envclone.stores.postgres.write.inplace.files import LeafDone, write_files
@@ -87,6 +87,7 @@ class _Rewriting:
             chosen = [select.choose(table, columns, plan, self._types) for table, columns in work]
             by_sql = [c for c in chosen if c.sql]
             through_sql.check(worker, plan, tables, work, by_sql={c.table.oid for c in by_sql})
+            likeness.require(worker, plan, self._masks, tables)
             jobs = [job for c in chosen if not c.sql for job in self._jobs(conn, c, made[c.table.oid])]
             self._stage(conn, worker, jobs)
         if any(job.chosen.direct or job.staged for job in jobs):
