@@ -151,6 +151,10 @@ class Look(Protocol):
         """Whole rows as production has them, and what the masks made of those fields that they change."""
         ...
 
+    def by_others(self, address: str, made: Sequence[Any]) -> None:
+        """What a mask made of a field by the value of another one, some rows at a time."""
+        ...
+
     def found(self) -> Any:
         """What was found since this was asked last, as it can be sent from one process to another."""
         ...

@@ -135,7 +135,8 @@ def examine_fields(
         there = {one for one in derived if Address.parse(one).holder in placed.get(store, ())}
         for address in sorted(there):
             _in_their_rows(address, session, cleans[store], looker)
-        computed = (derived - there) | {address for address, rule in plans[store].rules.items() if rule.by}
+        by_others = {address for address, rule in plans[store].rules.items() if rule.by}
+        computed = (derived - there) | by_others - looker.looked_at
         for address, batch in cleans[store].read(computed) if computed else ():
             looker.computed(address, batch)
         looker.take(looker.found())
@@ -149,7 +150,7 @@ class _Kept:
 
     def __init__(self, looker: Looker, taken: list[Any]) -> None:
         self.batch, self.batches, self.rows = looker.batch, looker.batches, looker.rows
-        self.found, self.take = looker.found, taken.append
+        self.by_others, self.found, self.take = looker.by_others, looker.found, taken.append
 
 
 def _in_their_rows(address: str, raw: StoreSession, clean: StoreSession, looker: Looker) -> None:

@@ -72,6 +72,20 @@ class _Seen:
         self.path, self.context = self.path or other.path, self.context or other.context
 
 
+@dataclass(slots=True)
+class _Late:
+    """An original in values that a mask made by others: how often, where in one of them, and all of them as hashes."""
+
+    hit: Hit
+    text: bytes
+    times: int = 0
+    values: set[tuple[str, int, bytes]] = field(default_factory=set)
+
+    def add(self, other: _Late) -> None:
+        self.times += other.times
+        self.values |= other.values
+
+
 class Looker:
     """Searches the values of one store; see `protocols.Look`. Copies of the process hand their findings back."""
 
@@ -92,6 +106,9 @@ class Looker:
         self._documents: dict[str, Documents] = {}
         self._columns: dict[str, NumberTally] = {}
         self._beside: dict[tuple[str, str], Beside] = {}
+        self._later: dict[tuple[str, int], _Late] = {}
+        self.looked_at: set[str] = set()
+        """The fields of which `by_others` was shown the values."""
         self._numbers = Numbers(findings.originals if any(map(_keeps_numbers, plan.rules.values())) else Originals())
         self._clear()
 
@@ -103,6 +120,8 @@ class Looker:
         self._counted: dict[tuple[str, str], Tally] = {}
         self._counted_numbers: dict[str, NumberTally] = {}
         self._counted_beside: dict[tuple[str, str], Beside] = {}
+        self._late: dict[tuple[str, int], _Late] = {}
+        self._shown: set[str] = set()
 
     def _seek(self, data: bytes) -> Iterator[int]:
         """Where anything begins that is looked for."""
@@ -201,6 +220,18 @@ class Looker:
                             f"{self._store}.{address}", found.hit.original, found.text
                         )
                         self._chances.update(one)
+
+    def by_others(self, address: str, made: Sequence[Any]) -> None:
+        """Search what a mask made by another field's values; whether an original stands there by chance is told when
+        every value of the store was looked at."""
+        self._values += len(made) - absent(made)
+        self._shown.add(address)
+        for found in self._search.find(Texts(made, decoded=True, seek=self._search.places)):
+            number = found.hit.original
+            late = self._late.setdefault((address, number), _Late(found.hit, found.text))
+            late.times += 1
+            if self._findings.originals[number].strong:
+                late.values.update(self._findings.coincidences.seen(f"{self._store}.{address}", number, found.text))
 
     def computed(self, address: str, values: Sequence[Any], before: Sequence[Any] | None = None) -> None:
         """Search what the store computed itself, in the sanitized store.
@@ -371,13 +402,15 @@ class Looker:
             self._counted,
             self._counted_numbers,
             self._counted_beside,
+            self._late,
+            self._shown,
         )
         self._clear()
         return found
 
     def take(self, found: Any) -> None:
         """Add to the findings."""
-        values, chances, by_field, seen, counted, numbers, beside = found
+        values, chances, by_field, seen, counted, numbers, beside, late, shown = found
         self._findings.values += values
         self._findings.coincidences.add(chances)
         self._findings.by_field.update(by_field)
@@ -389,9 +422,14 @@ class Looker:
             self._columns.setdefault(address, NumberTally()).merge(column)
         for columns, rows in beside.items():
             self._beside.setdefault(columns, Beside()).merge(rows)
+        for place, those in late.items():
+            self._later.setdefault(place, _Late(those.hit, those.text)).add(those)
+        self.looked_at |= shown
 
     def judge(self) -> None:
-        """When everything was looked at: which fields repeat what their rows' own subjects are called."""
+        """When everything was looked at: which fields repeat what their rows' own subjects are called, and hold what no
+        other one holds by chance."""
+        self._judge_late()
         for (address, path), tally in self._tallies.items():
             if tally.leaks(self._subjects) and tally.example is not None:
                 number, row, context = tally.example
@@ -416,6 +454,24 @@ class Looker:
                 what = f"parts of one person's identity, in {Address.parse(right).name} too ({expected:.3g} by chance)"
                 self._report(left, source, kind, what, one)
         self._tallies, self._columns, self._beside = {}, {}, {}
+
+    def _judge_late(self) -> None:
+        left: dict[Where, _Seen] = {}
+        by_chance: list[tuple[str, _Late]] = []
+        for (address, number), late in self._later.items():
+            known = self._findings.originals[number]
+            if not known.strong or self._findings.coincidences.anywhere(self._store, number):
+                by_chance.append((address, late))
+                continue
+            whole = late.hit.start == 0 and late.hit.end == len(late.text)
+            one = _Seen(late.times, whole, [], "", outline(late.text, late.hit.start, late.hit.end))
+            left.setdefault((address, known.address, known.kind, "an original value"), _Seen()).add(one)
+        for address, late in by_chance:
+            self._findings.coincidences.add(late.values)
+            self._findings.by_field[f"{self._store}.{address}"] += late.times
+        for (address, source, kind, what), one in left.items():
+            self._report(address, source, kind, what, one)
+        self._later = {}
 
     def _report(self, address: str, source: str, kind: str, what: str, one: _Seen) -> None:
         place = f"{self._store}.{address}"

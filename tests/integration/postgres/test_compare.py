@@ -84,6 +84,9 @@ class Seen:
             ]
             self.batch(address, [b for b, _ in pairs], [a for _, a in pairs])
 
+    def by_others(self, address: str, made: Sequence[Any]) -> None:
+        self._found.append((address, len(made), 0))
+
     def found(self) -> Any:
         found, self._found = self._found, []
         return found
@@ -207,6 +210,24 @@ def test_a_row_that_is_taken_for_dead_is_missed(server: Production, monkeypatch:
     monkeypatch.setattr(compare, "examine", lambda *args, twice: beside.examine(*args))
     problems = _compare(server, f"{MASKED} ORDER BY id", placed=True).problems
     assert [f"{whose} server sees {ROWS} rows" in one for whose, one in zip(WHOSE, problems, strict=True)] == [True] * 2
+
+
+def test_pages_that_nobody_finds_are_missed(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pages.Heap, "pages", lambda self: 0)
+    problems = _compare(server, f"{MASKED} ORDER BY id", placed=True).problems
+    assert problems == tuple(f"{TABLE}: {whose} server sees {ROWS} rows, its files hold 0" for whose in WHOSE)
+
+
+def test_each_way_to_store_a_value_is_asked_about(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compare, "processors", lambda: 1)
+    monkeypatch.setattr(compare, "_ONE_IN", 1 << 40)
+    ask, asked = beside.columns, list[int]()
+    monkeypatch.setattr(beside, "columns", lambda *args: [ask(*args), asked.append(args[3])][0])
+    assert _compare(server, f"{MASKED} ORDER BY id", placed=True) == Compared({TABLE: ROWS}, ())
+    assert set(asked) == {0}
+    monkeypatch.setattr(pages.Rows, "ways", lambda self: {(0, int(self.addresses[0]) >> 16)})
+    assert _compare(server, f"{MASKED} ORDER BY id", placed=True) == Compared({TABLE: ROWS}, ())
+    assert len(set(asked)) > 1
 
 
 LONG = """CREATE TABLE long (id int PRIMARY KEY, name text, plain text, packed text);

@@ -15,6 +15,7 @@ from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals
 
 WHOLE = "public.people.whole"
+NAME = "public.people.name"
 
 
 def _looker() -> tuple[Looker, FieldFindings]:
@@ -62,3 +63,19 @@ def test_what_came_about_by_chance_is_known_of_its_copies() -> None:
     _in_their_rows(WHOLE, cast(Any, Session(["Jane Doe"])), cast(Any, Session(name)), looker)
     looker.take(looker.found())
     assert findings.coincidences.copied([f"main.{WHOLE}"], b"wolfhard quenzelmann")
+
+
+@pytest.mark.parametrize("by_chance", [False, True])
+def test_what_another_field_decides_is_judged_when_all_was_looked_at(by_chance: bool) -> None:
+    looker, findings = _looker()
+    for value in ("Wolfhard Quenzelmann", "Jane Doe", None):
+        looker.by_others(WHOLE, [value])
+        looker.take(looker.found())  # as a copy of the process sends it
+    if by_chance:
+        name = [(f"main.{NAME}", 0, b"")]
+        findings.coincidences.add(name)
+    assert looker.looked_at == {WHOLE}
+    looker.judge()
+    assert len(findings.leaks) == (not by_chance)
+    assert findings.coincidences.copied([f"main.{WHOLE}"], b"wolfhard quenzelmann") == by_chance
+    assert findings.values == 2

@@ -33,6 +33,8 @@ __all__ = ["examine"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connections = Callable[[], tuple[Connection, Connection]]
+Ways = frozenset[tuple[int, int]]
+"""In what ways rows are stored: numbers of attributes, each with a form in which its values stand (`format.rows`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +56,37 @@ class _Wanted:
 
 
 def examine(
-    prover: Prover, pair: Pair, first: int, end: int, connections: Connections, look: Look, *, twice: bool = False
+    prover: Prover,
+    pair: Pair,
+    first: int,
+    end: int,
+    connections: Connections,
+    look: Look,
+    *,
+    twice: Callable[[Ways], bool] = lambda ways: False,
 ) -> Counted:
     """Compare pages `first` to `end` (of one segment) of a relation; `look` is shown production's rows.
 
-    With `twice` the servers read every value as well, and have to say the same.
+    `twice` is told in what ways the rows of both sides are stored, and says whether the servers read every value as
+    well, and have to say the same.
     """
     return _Range(prover, pair, first, end, connections, twice).examine(look)
 
 
 class _Range:
-    def __init__(self, prover: Prover, pair: Pair, first: int, end: int, connections: Connections, twice: bool) -> None:
+    def __init__(
+        self,
+        prover: Prover,
+        pair: Pair,
+        first: int,
+        end: int,
+        connections: Connections,
+        twice: Callable[[Ways], bool],
+    ) -> None:
         self._prover, self._pair, self._first, self._end = prover, pair, first, end
-        self._connections, self._twice = connections, twice
+        self._connections = connections
         self._ours, self._theirs = pair.raw.read(first, end), pair.clean.read(first, end)
+        self._twice = twice(frozenset(self._ours.ways() | self._theirs.ways()))
         self._numbers = {a.name: i for i, a in enumerate(pair.raw.relation.attributes) if not a.dropped}
 
     def examine(self, look: Look) -> Counted:

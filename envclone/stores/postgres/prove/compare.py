@@ -10,6 +10,7 @@ import secrets
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from itertools import zip_longest
 from typing import Any
 
@@ -22,8 +23,8 @@ from envclone.stores.postgres.catalog import definitions, read
 from envclone.stores.postgres.catalog.dependents import generated_from
 from envclone.stores.postgres.catalog.read import derived_columns, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
-from envclone.stores.postgres.prove.beside import examine
-from envclone.stores.postgres.prove.pairs import Pair, Side, pairs_of, uncounted
+from envclone.stores.postgres.prove.beside import Ways, examine
+from envclone.stores.postgres.prove.pairs import Pair, Side, count, pairs_of, uncounted
 from envclone.stores.postgres.prove.sides import Prover, Rows, Sides
 
 __all__ = ["compare"]
@@ -33,8 +34,9 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 _RANGE = 4 * 2**20
 """Bytes of a table, TOAST included, that are worked on together."""
 
-_ONE_IN = 16
-"""Of so many ranges of a relation one is read by the servers as well as in the files; the first always is."""
+_ONE_IN = 64
+"""Of so many ranges of a relation one is read by the servers as well as in the files. The first always is, and each in
+which a column is stored in a way that this process did not ask about before."""
 
 _READING = """
     SET enable_tidscan = on; SET max_parallel_workers_per_gather = 0; SET jit = off;
@@ -47,7 +49,8 @@ _READING = """
 class _Job:
     """Pages `first` to `end` (None: to the last) of one relation; on both sides when rows kept their addresses.
 
-    With a `pair` they are read in the files of both; `twice`: by the servers as well.
+    With a `pair` they are read in the files of both; `twice`: by the servers as well. With the first pages both servers
+    are asked how many rows of the relation they see.
     """
 
     table: int
@@ -61,11 +64,13 @@ class _Job:
 
 @dataclass(slots=True)
 class _Done:
-    """What one job saw: rows on either side, sums of hashes (of the rows, of each field), fields that differ."""
+    """What one job saw: rows on either side, sums of hashes (of the rows, of each field), fields that differ; how many
+    rows of a relation the servers see."""
 
     table: int
     rows: Rows
     found: Any
+    shown: tuple[int, int] = (0, 0)
 
 
 def compare(
@@ -93,6 +98,7 @@ class _Comparison:
         self._key = secrets.token_bytes(32)
         self._provers: list[Prover] = []
         self._open: dict[int, tuple[Connection, Connection]] = {}
+        self._asked: dict[int, set[tuple[int, int]]] = {}
         self._stack = ExitStack()
 
     def run(self, progress: Progress) -> Compared:
@@ -118,6 +124,7 @@ class _Comparison:
             objects, differ = _large_objects(raw, clean, self._plan)
             problems += differ
         seen = [Rows() for _ in self._provers]
+        shown = [(0, 0)] * len(self._provers)
         apart = [job for job in jobs if not self._provers[job.table].separable]
         together = [job for job in jobs if self._provers[job.table].separable]
         done = 0
@@ -125,12 +132,13 @@ class _Comparison:
             for part, workers in ((together, processors()), (apart, 1)):
                 for one in fork_map(self._work, part, workers):
                     seen[one.table].add(one.rows)
+                    shown[one.table] = shown[one.table][0] + one.shown[0], shown[one.table][1] + one.shown[1]
                     self._look.take(one.found)
                     done += 1
                     progress(ProgressEvent("row by row", done, len(jobs), "parts"))
-        with self._raw(autocommit=True) as raw, self._clean(autocommit=True) as clean:
-            for prover, its in zip(self._provers, seen, strict=True):
-                problems += uncounted(raw, clean, prover.table, pairs, its.raw, its.clean)
+        for prover, its, told in zip(self._provers, seen, shown, strict=True):
+            if any(leaf.oid in pairs for leaf in prover.table.leaves):
+                problems += uncounted(prover.table.address, (its.raw, its.clean), told)
         rows: dict[str, int] = dict(objects)
         for prover, its in zip(self._provers, seen, strict=True):
             rows[prover.table.address] = its.clean
@@ -168,7 +176,7 @@ class _Comparison:
             pair = pairs.get(leaf.oid)
             if pair is not None:
                 _, step = _extent(raw, leaf)
-                for first, end in pair.ranges(step):
+                for first, end in list(pair.ranges(step)) or [(0, 0)]:  # of no page, too, the servers are asked
                     twice = first == 0 or not secrets.randbelow(_ONE_IN)
                     yield _Job(number, leaf, first, end, Sides.BOTH, pair, twice)
                 continue
@@ -181,11 +189,20 @@ class _Comparison:
     def _work(self, job: _Job) -> _Done:
         prover = self._provers[job.table]
         if job.pair is not None and job.end is not None:
-            rows = examine(prover, job.pair, job.first, job.end, self._connections, self._look, twice=job.twice)
-            return _Done(job.table, rows, self._look.found())
+            twice = partial(self._twice, job)
+            rows = examine(prover, job.pair, job.first, job.end, self._connections, self._look, twice=twice)
+            raw, clean = self._connections() if job.first == 0 else (None, None)
+            shown = (count(raw, job.leaf), count(clean, job.leaf)) if raw and clean else (0, 0)
+            return _Done(job.table, rows, self._look.found(), shown)
         raw, clean = self._connections()
         rows = prover.examine(raw, clean, job.leaf, job.first, job.end, job.sides, self._look)
         return _Done(job.table, rows, self._look.found())
+
+    def _twice(self, job: _Job, ways: Ways) -> bool:
+        asked = self._asked.setdefault(job.leaf.oid, set())
+        new = ways - asked
+        asked |= new
+        return job.twice or bool(new)
 
     def _connections(self) -> tuple[Connection, Connection]:
         """This process's own two connections; a copy of it must not use its parent's."""

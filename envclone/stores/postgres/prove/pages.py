@@ -157,6 +157,11 @@ class Rows:
         new.starts, new.ends, new.forms = (a[:, chosen] for a in (self.starts, self.ends, self.forms))
         return new
 
+    def ways(self) -> set[tuple[int, int]]:
+        """In which forms the values of each attribute are stored, by its number."""
+        held = np.bitwise_or.reduce(np.left_shift(1, self.forms.astype(np.int64)), axis=1) if len(self) else ()
+        return {(i, form) for i, bits in enumerate(held) for form in range(rows.ABSENT + 1) if bits >> form & 1}
+
     def outside(self, index: int) -> bool:
         """Whether a value of the column is in a TOAST table that is not read here."""
         out = self.forms[index] == rows.EXTERNAL

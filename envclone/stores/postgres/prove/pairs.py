@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -80,15 +80,12 @@ def pairs_of(tables: Sequence[tuple[Table, Table]], raw: Side, clean: Side, held
     return found
 
 
-def uncounted(
-    raw: Connection, clean: Connection, table: Table, pairs: Mapping[int, Pair], ours: int, theirs: int
-) -> list[str]:
-    """What is wrong when a server sees another number of rows than its files hold, by how many were compared there."""
-    leaves = [leaf for leaf in table.leaves if leaf.oid in pairs]
+def uncounted(address: str, held: tuple[int, int], shown: tuple[int, int]) -> list[str]:
+    """What is wrong when a server sees (`shown`) another number of rows than its files hold, of both sides."""
     return [
-        f"{table.address}: {whose} server sees {shown} rows, its files hold {held}"
-        for conn, held, whose in ((raw, ours, "production's"), (clean, theirs, "the clone's"))
-        if leaves and (shown := sum(count(conn, leaf) for leaf in leaves)) != held
+        f"{address}: {whose} server sees {its} rows, its files hold {rows}"
+        for rows, its, whose in zip(held, shown, ("production's", "the clone's"), strict=True)
+        if its != rows
     ]
 
 

@@ -209,13 +209,16 @@ class Prover:
     ) -> None:
         """Hand on whole rows: by column what was masked (`before`) and what the masks `made`, what is kept, and keys.
 
-        What is masked by another column's value has no place among them.
+        What is masked by another column's value has no place among them, and is handed on by itself.
         """
         alone = [i for i, subject in enumerate(self.subjects) if not subject]
         fields = {self._addresses[i]: before[self.masked[i].name] for i in alone}
         fields |= {self.table.at(name): values for name, values in kept.items()}
         named = {self.table.at(name): values for name, values in keys.items()}
         look.rows(ShownRows(self.table.address, fields, named, places), {self._addresses[i]: made[i] for i in alone})
+        for address, subject, values in zip(self._addresses, self.subjects, made, strict=True):
+            if subject:
+                look.by_others(address, values)
 
 
 def searched_as(column: Column) -> sql.Composable:
