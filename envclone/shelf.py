@@ -35,20 +35,22 @@ class Shelf:
     def __init__(self, directory: Path | None = None) -> None:
         self.directory = directory
         self._maps: list[weakref.ref[mmap.mmap]] = []
+        self._hot: list[weakref.ref[mmap.mmap]] = []
         self._lock = threading.Lock()
         self._enough = 0
 
-    def growing(self, kind: Any, count: int) -> Growing:
-        """An array of zeros that grows."""
+    def growing(self, kind: Any, count: int, *, everywhere: bool = False) -> Growing:
+        """An array of zeros that grows. One that is read `everywhere` all the time is not put down by `rest`."""
         made = Growing(kind, count, self.directory)
         if self.directory is not None:
             with self._lock:
-                self._maps = [one for one in self._maps if one() is not None] + [weakref.ref(made.map)]
+                maps = self._hot if everywhere else self._maps
+                maps[:] = [one for one in maps if one() is not None] + [weakref.ref(made.map)]
         return made
 
-    def zeros(self, kind: Any, count: int) -> Any:
-        """An array of zeros."""
-        return self.growing(kind, count).array[:count]
+    def zeros(self, kind: Any, count: int, *, everywhere: bool = False) -> Any:
+        """An array of zeros, which may be read `everywhere`."""
+        return self.growing(kind, count, everywhere=everywhere).array[:count]
 
     def lay(self, array: Any, kind: Any = None) -> Any:
         """A copy of an array, of another type where one is given."""
@@ -60,8 +62,12 @@ class Shelf:
 
     def put_away(self) -> None:
         """Let go of what lies in files until somebody looks at it."""
+        self._put_down(self._maps)
+        self._put_down(self._hot)
+
+    def _put_down(self, maps: list[weakref.ref[mmap.mmap]]) -> None:
         with self._lock:
-            for held in self._maps:
+            for held in maps:
                 if (one := held()) is not None:
                     one.madvise(mmap.MADV_DONTNEED)
 
@@ -71,7 +77,7 @@ class Shelf:
             return
         held = _of_files()
         if held > self._enough + _MOST:
-            self.put_away()
+            self._put_down(self._maps)
             self._enough = _of_files()
 
 

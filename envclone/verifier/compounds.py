@@ -174,7 +174,7 @@ class _Table:
         self._keys, self._owners = taken.done(once=True)
         self._shelf = shelf
         self._bits = max(10, len(self._keys).bit_length() + 4)
-        self._bitmap = np.zeros(1 << (self._bits - 6), np.uint64)
+        self._bitmap = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         for first in range(0, len(self._keys), _AT_ONCE):
             places, marks = _loops().marks(self._keys[first : first + _AT_ONCE], self._bits)
             np.bitwise_or.at(self._bitmap, places, marks)

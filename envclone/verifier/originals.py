@@ -148,7 +148,7 @@ class Originals:
     def having(self, table: bytes) -> Any:
         """Per value whether one of its bytes is marked in a table of 256."""
         block, bounds = self._values.held()
-        found = np.zeros(len(self._values), np.bool_)
+        found = self.shelf.zeros(np.bool_, len(self._values))
         for first in range(0, len(block), _AT_ONCE):
             told = np.frombuffer(block[first : first + _AT_ONCE].tobytes().translate(table), np.bool_)
             places = (np.flatnonzero(told) + first).astype(bounds.dtype)

@@ -114,7 +114,7 @@ class ByteSearch:
         many: list[bytes] = []
         whose: list[int] = []
         large = len(originals) > FEW
-        taken = np.zeros(len(originals), np.bool_)
+        taken = originals.shelf.zeros(np.bool_, len(originals))
         self._originals = originals
         self._sources = originals.sources()
         self._rules = _boundaries(originals)

@@ -28,6 +28,8 @@ AS_IT_IS = bytes(range(256))
 _HITS = 4096
 """How many hits have room at first."""
 _COUNTERS = 22
+_COUNTED = 1 << 19
+"""Patterns whose windows are counted at least, of many: which are rare a sample tells as well."""
 _BITS = 4
 """The filter has 16 to 32 bits a pattern."""
 _IN_SLOT = 4
@@ -139,19 +141,22 @@ class WindowSearch:
         self._hits = np.zeros((_HITS, 3), np.int64)
         self._bits = max(16, count.bit_length() + _BITS)
         self._slots = max(2, count.bit_length() - _IN_SLOT)
-        self._filter = np.zeros(1 << (self._bits - 6), np.uint64)
-        self._heads = np.zeros((1 << self._slots) + 1, np.uint32)
+        self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
+        self._heads = shelf.zeros(np.uint32, (1 << self._slots) + 1)
         self._tags, self._order = shelf.zeros(np.uint16, count), shelf.zeros(np.uint32, count)
         self._shifts = shelf.zeros(np.uint8, count)
         offsets, counters = shelf.zeros(np.uint8, count), np.zeros(1 << _COUNTERS, np.uint32)
         for counting in (True, False):
-            for first, strings, its in self._parts(offsets):
+            every = max(1, count // _COUNTED) if counting else 1
+            for first, strings, its in self._parts(offsets, every):
                 wrong = kernels.choose(*strings, counters, _COUNTERS, its, counting)
                 if wrong >= 0:
-                    raise ValueError(f"pattern {first + wrong} is shorter than {WIDTH} bytes")
+                    raise ValueError(f"pattern {first + wrong * every} is shorter than {WIDTH} bytes")
+        del counters
         for _, strings, its in self._parts(offsets):
             kernels.count(*strings, its, self._filter, self._bits, self._heads, self._slots)
         np.cumsum(self._heads, out=self._heads)
+        shelf.rest()
         step = max(1, (len(self._heads) - 1) * _FILLED // max(_FILLED, count))
         lists = self._tags, self._order, self._shifts
         for begin in range(0, len(self._heads) - 1, step):
@@ -160,16 +165,17 @@ class WindowSearch:
                 if kernels.fill(*strings, its, self._slots, begin, places, *lists) < 0:
                     raise ValueError("the room for patterns is too small")
 
-    def _parts(self, offsets: Any) -> Iterator[tuple[int, tuple[Any, ...], Any]]:
+    def _parts(self, offsets: Any, every: int = 1) -> Iterator[tuple[int, tuple[Any, ...], Any]]:
         """Some of the patterns at a time, as loops take them: where the first stands among them, their strings, and
-        their part of `offsets`."""
+        their part of `offsets`; of those that are chosen by number one in so many."""
         held = self._patterns
         if not len(held.which):
             yield 0, (held.block, held.bounds, held.which, self._fold), offsets
             return
         for first in range(0, len(offsets), _AT_ONCE):
             end = first + _AT_ONCE
-            yield first, (held.block, held.bounds, held.which[first:end], self._fold), offsets[first:end]
+            which = np.ascontiguousarray(held.which[first:end:every])
+            yield first, (held.block, held.bounds, which, self._fold), offsets[first : first + len(which)]
             self._shelf.rest()
 
     def find(self, data: bytes | memoryview) -> Any:

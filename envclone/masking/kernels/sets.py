@@ -12,9 +12,10 @@ __all__ = ["enter", "hashes", "refill", "seek", "split", "warm"]
 
 _U = np.uint64
 _FIRST, _SECOND, _THIRD = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F), _U(0xD6E8FEB86659FD93)
-_0, _1, _8, _29, _32 = _U(0), _U(1), _U(8), _U(29), _U(32)
+_0, _1, _8, _29, _32, _33 = _U(0), _U(1), _U(8), _U(29), _U(32), _U(33)
 _ASCII = 128
 _ABSENT = -1
+_NUMBER = 0xFFFFFFFF
 _NULL, _LONG = 0xFF, 0xFE
 
 
@@ -40,13 +41,24 @@ def _hash(block: Any, start: Any, stop: Any, seed: Any) -> Any:
 
 
 @lean
-def _place(block: Any, start: Any, stop: Any, held: Any, bounds: Any, table: Any, seed: Any) -> Any:
-    """The place in the table of a string, or of the gap where it would be."""
+def _entry(hashed: Any, number: Any) -> Any:
+    """What stands in the table for a number: 31 bits of its string's hash, and the number plus one; 0 is a gap."""
+    return np.int64(hashed >> _33) << 32 | (number + 1)
+
+
+@lean
+def _place(block: Any, start: Any, stop: Any, hashed: Any, held: Any, bounds: Any, table: Any) -> Any:
+    """The place in the table of a string, or of the gap where it would be.
+
+    The bits of the hash beside each number tell most strings apart, so that few of those held are looked at: they lie
+    far from each other.
+    """
     mask = table.shape[0] - 1
-    at = np.int64(_hash(block, start, stop, seed) >> _U(1)) & mask
-    while table[at] >= 0:
-        first = np.int64(bounds[table[at]])
-        if np.int64(bounds[table[at] + 1]) - first == stop - start:
+    at, tag = np.int64(hashed >> _1) & mask, np.int64(hashed >> _33)
+    while table[at] != 0:
+        number = (table[at] & _NUMBER) - 1
+        first = np.int64(bounds[number]) if table[at] >> 32 == tag else np.int64(0)
+        if table[at] >> 32 == tag and np.int64(bounds[number + 1]) - first == stop - start:
             same, there, here = True, _U(first), _U(start)
             for i in range(_U(stop - start)):
                 if held[there + i] != block[here + i]:
@@ -63,25 +75,26 @@ def enter(
     block: Any, starts: Any, stops: Any, held: Any, bounds: Any, count: Any, table: Any, seed: Any, numbers: Any
 ) -> Any:
     """Number strings, new ones from `count` on; returns how many there are then. `held` and `bounds` have room for
-    all of them, and the table, a power of two of -1 or numbers, has more gaps than there are."""
+    all of them, and the table, a power of two of entries (`_entry`), has more gaps than there are."""
     used = np.int64(bounds[count])
     for i in range(min(starts.shape[0], stops.shape[0], numbers.shape[0])):
         start, stop = np.int64(starts[i]), np.int64(stops[i])
         if start < 0 or stop < start or stop > block.shape[0]:
             numbers[i] = _ABSENT
             continue
-        at = _place(block, start, stop, held, bounds, table, seed)
-        if table[at] < 0:
+        hashed = _hash(block, start, stop, seed)
+        at = _place(block, start, stop, hashed, held, bounds, table)
+        if table[at] == 0:
             if used + stop - start > held.shape[0] or count + 1 >= bounds.shape[0] or 4 * count >= 3 * table.shape[0]:
                 return -1
             there, here = _U(used), _U(start)
             for k in range(_U(stop - start)):
                 held[there + k] = block[here + k]
             used += stop - start
-            table[at] = count
+            table[at] = _entry(hashed, count)
             count += 1
             bounds[count] = used
-        numbers[i] = table[at]
+        numbers[i] = (table[at] & _NUMBER) - 1
     return count
 
 
@@ -92,19 +105,21 @@ def seek(block: Any, starts: Any, stops: Any, held: Any, bounds: Any, table: Any
         start, stop = np.int64(starts[i]), np.int64(stops[i])
         numbers[i] = _ABSENT
         if 0 <= start <= stop <= block.shape[0]:
-            numbers[i] = table[_place(block, start, stop, held, bounds, table, seed)]
+            hashed = _hash(block, start, stop, seed)
+            numbers[i] = (table[_place(block, start, stop, hashed, held, bounds, table)] & _NUMBER) - 1
     return 0
 
 
 @lean
 def refill(held: Any, bounds: Any, first: Any, last: Any, table: Any, seed: Any) -> Any:
-    """Enter strings that are not in it into a table of -1, of which all take three of four places at most."""
+    """Enter strings that are not in it into a table of gaps, of which all take three of four places at most."""
     mask = table.shape[0] - 1
     for number in range(first, min(last, bounds.shape[0] - 1)):
-        at = np.int64(_hash(held, np.int64(bounds[number]), np.int64(bounds[number + 1]), seed) >> _U(1)) & mask
-        while table[at] >= 0:
+        hashed = _hash(held, np.int64(bounds[number]), np.int64(bounds[number + 1]), seed)
+        at = np.int64(hashed >> _1) & mask
+        while table[at] != 0:
             at = (at + 1) & mask
-        table[at] = number
+        table[at] = _entry(hashed, number)
     return 0
 
 
@@ -148,9 +163,9 @@ def warm() -> None:
     block = np.frombuffer(b"\0ab\0cd\0", np.uint8)
     starts, stops, plain = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.bool_)
     split(block, starts, stops, plain)
-    held, bounds, table = np.zeros(64, np.uint8), np.zeros(8, np.int64), np.full(8, -1, np.int32)
+    held, bounds, table = np.zeros(64, np.uint8), np.zeros(8, np.int64), np.zeros(8, np.int64)
     numbers = np.zeros(2, np.int64)
     enter(block, starts, stops, held, bounds, 0, table, np.uint64(1), numbers)
     seek(block, starts, stops, held, bounds, table, np.uint64(1), numbers)
-    refill(held, bounds, 0, 2, np.full(8, -1, np.int32), np.uint64(1))
+    refill(held, bounds, 0, 2, np.zeros(8, np.int64), np.uint64(1))
     hashes(block, starts, stops, np.uint64(1), numbers)
