@@ -8,7 +8,7 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["BASE", "digits", "hashes", "marks", "warm", "words"]
+__all__ = ["BASE", "digits", "enter", "hashes", "marks", "numbers", "warm", "words"]
 
 _U = np.uint64
 BASE = _U(0x9E3779B97F4A7C55)
@@ -32,6 +32,42 @@ def marks(keys: Any, bits: int) -> tuple[Any, Any]:
         mixed = keys * BASE
     first, second = (mixed >> _U(64 - bits)) & _63, (mixed >> _U(58 - bits)) & _63
     return mixed >> _U(70 - bits), (_U(1) << first) | (_U(1) << second)
+
+
+@kernel
+def enter(keys: Any, wanted: Any, bits: Any) -> Any:
+    """Enter hashes into a filter of 2**bits bits."""
+    for i in range(keys.shape[0]):
+        mixed = keys[i] * BASE
+        wanted[mixed >> (_64 - _U(bits) + _6)] |= _marks(mixed, bits)
+    return 0
+
+
+@kernel
+def numbers(block: Any, bounds: Any, which: Any, sizes: Any, signs: Any, hashed: Any) -> Any:
+    """Of some strings how many digits each has, whether other signs stand among them, and the hash of the digits.
+
+    Where a letter or a byte that is not ASCII stands, there are -1 digits.
+    """
+    for i in range(which.shape[0]):
+        sizes[i], signs[i], hashed[i] = 0, False, _U(0)
+        at = np.int64(which[i])
+        if not 0 <= at < bounds.shape[0] - 1:
+            continue
+        first, last = np.int64(bounds[at]), np.int64(bounds[at + 1])
+        if first < 0 or last > block.shape[0]:
+            continue
+        value, count = _U(0), 0
+        for k in range(first, last):
+            byte = block[k]
+            if 48 <= byte <= 57:
+                value = value * BASE + _U(byte) + _U(1)
+                count += 1
+            elif byte >= 128 or 97 <= (byte | 32) <= 122:
+                count = -1
+                break
+        sizes[i], signs[i], hashed[i] = count, count != last - first, value
+    return 0
 
 
 @kernel
@@ -128,3 +164,6 @@ def warm() -> None:
     hashes(data, np.zeros(1, np.int64), np.ones(1, np.int64), np.zeros(1, np.uint64), np.zeros(1, np.uint64))
     words(data, 2, 9, np.zeros(16, np.uint64), 10, out)
     digits(data, np.zeros(5, np.bool_), np.zeros(16, np.uint64), 10, out)
+    enter(np.zeros(1, np.uint64), np.zeros(16, np.uint64), 10)
+    sizes, signs = np.zeros(1, np.int64), np.zeros(1, np.bool_)
+    numbers(data, np.array([0, 8], np.uint32), np.zeros(1, np.int64), sizes, signs, np.zeros(1, np.uint64))

@@ -10,12 +10,13 @@ import numpy as np
 
 from envclone.verifier.compoundkernels import BASE, marks
 
-__all__ = ["BASE", "digits", "hashes", "marks", "words"]
+__all__ = ["BASE", "digits", "enter", "hashes", "marks", "numbers", "words"]
 
 _BASE, _64 = int(BASE), (1 << 64) - 1
 _LETTERS = re.compile(rb"[a-z\x80-\xfe]+")
 _GROUPS = re.compile(rb"[0-9]+(?:[ /()]{1,2}[0-9]+){0,23}")
 _GROUP = re.compile(rb"[0-9]+")
+_LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 
 
 def hashes(block: Any, starts: Any, ends: Any, out: Any, powers: Any) -> None:
@@ -23,6 +24,22 @@ def hashes(block: Any, starts: Any, ends: Any, out: Any, powers: Any) -> None:
     data = block.tobytes()
     for i, (start, end) in enumerate(zip(starts.tolist(), ends.tolist(), strict=True)):
         out[i], powers[i] = _hash(data[start:end]), pow(_BASE, max(0, end - start), 1 << 64)
+
+
+def enter(keys: Any, wanted: Any, bits: int) -> None:
+    """Enter hashes into a filter of 2**bits bits."""
+    places, its = marks(keys, bits)
+    np.bitwise_or.at(wanted, places, its)
+
+
+def numbers(block: Any, bounds: Any, which: Any, sizes: Any, signs: Any, hashed: Any) -> None:
+    """Of some strings how many digits each has (-1 where a letter stands, or what is not ASCII), whether other signs
+    stand among them, and the hash of the digits."""
+    for i, at in enumerate(which.tolist()):
+        text = block[int(bounds[at]) : int(bounds[at + 1])].tobytes()
+        found = b"".join(_GROUP.findall(text))
+        sizes[i] = -1 if _LETTER.search(text) else len(found)
+        signs[i], hashed[i] = len(found) != len(text), _hash(found)
 
 
 def words(data: Any, least: int, most: int, wanted: Any, bits: int, out: Any) -> int:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envclone.compiled import available, frozen
-from envclone.shelf import Shelf, Sorter
+from envclone.shelf import Column, Shelf, Sorter
 from envclone.verifier.loose import Texts, text_of
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
@@ -33,6 +33,7 @@ _RARE = 1e-5
 """Of so long numbers the share that may be somebody's, for one without its signs to count."""
 _PARTS = 6
 _ROOM = 1 << 12
+_ZERO = np.zeros(1, np.int64)
 _AT_ONCE = 1 << 16
 _RUN = re.compile(r"[0-9]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
@@ -117,54 +118,49 @@ class Compounds:
 
     def _numbers(self) -> Sorter:
         """Hashes of the digits of numbers of persons, and the numbers of the originals."""
+        shelf = self._originals.shelf
+        owners, sizes = Column(shelf, np.uint32), Column(shelf, np.int32)
+        signs, keys = Column(shelf, np.bool_), Column(shelf, np.uint64)
         counts = np.zeros(2, np.int64)
-        for _, sizes, _, _ in _all_digits(self._originals):
-            counts = np.pad(counts, (0, max(0, int(sizes.max(initial=0)) + 1 - len(counts))))
-            counts += np.bincount(sizes, minlength=len(counts))
+        for numbers, digits, others, hashed in _all_digits(self._originals):
+            counts = np.pad(counts, (0, max(0, int(digits.max(initial=0)) + 1 - len(counts))))
+            counts += np.bincount(digits, minlength=len(counts))
+            for column, its in ((owners, numbers), (sizes, digits), (signs, others), (keys, hashed)):
+                column.extend(its)
+            shelf.rest()
         chance = counts / 10.0 ** np.arange(len(counts))
         self._lengths = np.zeros(max(2, len(counts)), np.bool_)
-        made = Sorter(self._originals.shelf, np.uint64, np.uint32)
-        for owners, sizes, signs, block in _all_digits(self._originals):
-            taken = (sizes >= _CERTAIN) | (signs & (chance[sizes] < _RARE))
-            block = frozen(block[np.repeat(taken, sizes)])
-            owners, sizes = owners[taken], sizes[taken]
-            self._lengths[sizes] = True
-            ends = np.cumsum(sizes)
-            hashed = np.zeros(len(sizes), np.uint64)
-            _loops().hashes(block, ends - sizes, ends, hashed, np.zeros(len(sizes), np.uint64))
-            made.add(hashed, owners)
+        made = Sorter(shelf, np.uint64, np.uint32)
+        for first in range(0, len(keys), _AT_ONCE):
+            its = sizes.array[first : first + _AT_ONCE]
+            taken = (its >= _CERTAIN) | (signs.array[first : first + _AT_ONCE] & (chance[its] < _RARE))
+            self._lengths[its[taken]] = True
+            made.add(keys.array[first : first + _AT_ONCE][taken], owners.array[first : first + _AT_ONCE][taken])
+            shelf.rest()
         return made
 
 
 def _all_digits(originals: Originals) -> Iterator[tuple[Any, Any, Any, Any]]:
     """The originals that are numbers of persons and have enough digits, some at a time: their numbers, how many digits
-    each has, whether there are other signs between them, and the digits of all of them one behind the other."""
+    each has, whether there are other signs between them, and the hash of its digits.
+
+    A letter parts digits that are not one number; that, and what is not ASCII, is read in Python.
+    """
     block, bounds = originals.held()
-    every = originals.strong_of(_NUMBERS)
+    block, every = frozen(block), originals.strong_of(_NUMBERS)
     for first in range(0, len(every), _AT_ONCE):
         numbers = every[first : first + _AT_ONCE]
-        low, high = int(numbers[0]), int(numbers[-1]) + 1
-        lengths = np.diff(bounds[low : high + 1].astype(np.int64))
-        chosen = np.zeros(high - low, np.bool_)
-        chosen[numbers - low] = True
-        part = block[int(bounds[low]) : int(bounds[high])][np.repeat(chosen, lengths)]
-        lengths = lengths[chosen]
-        whose = np.repeat(np.arange(len(numbers), dtype=np.int32), lengths)
-        digit = (part >= 48) & (part <= 57)
-        sizes = np.bincount(whose[digit], minlength=len(numbers))
-        # a letter parts digits that are not one number; what is not ASCII is read by Python
-        lower = part | 32
-        odd = np.zeros(len(numbers), np.bool_)
-        odd[whose[((lower >= 97) & (lower <= 122)) | (part >= 128)]] = True
-        long = ~odd & (sizes >= _FEWEST_DIGITS)
-        yield numbers[long], sizes[long].astype(np.int64), (sizes != lengths)[long], part[digit & long[whose]]
-        for number in numbers[odd].tolist():
-            value = originals.value(number)
+        sizes, signs = np.zeros(len(numbers), np.int64), np.zeros(len(numbers), np.bool_)
+        hashed = np.zeros(len(numbers), np.uint64)
+        _loops().numbers(block, bounds, numbers, sizes, signs, hashed)
+        for at in np.flatnonzero(sizes < 0).tolist():
+            value = originals.value(int(numbers[at]))
             digits = _digits_of(value)
-            if len(digits) >= _FEWEST_DIGITS:
-                its = np.frombuffer(digits, np.uint8)
-                yield np.array([number]), np.array([len(its)]), np.array([not value.isdigit()]), its
-        originals.shelf.rest()
+            sizes[at], signs[at] = len(digits), not value.isdigit()
+            its = np.frombuffer(digits, np.uint8)
+            _loops().hashes(its, _ZERO, np.array([len(its)]), hashed[at : at + 1], np.zeros(1, np.uint64))
+        long = sizes >= _FEWEST_DIGITS
+        yield numbers[long], sizes[long], signs[long], hashed[long]
 
 
 class _Table:
@@ -176,8 +172,7 @@ class _Table:
         self._bits = max(10, len(self._keys).bit_length() + 4)
         self._bitmap = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         for first in range(0, len(self._keys), _AT_ONCE):
-            places, marks = _loops().marks(self._keys[first : first + _AT_ONCE], self._bits)
-            np.bitwise_or.at(self._bitmap, places, marks)
+            _loops().enter(self._keys[first : first + _AT_ONCE], self._bitmap, self._bits)
             shelf.rest()
         self._out = np.zeros((_ROOM, 3), np.uint64)
 

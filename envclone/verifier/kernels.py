@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["beginning", "choose", "count", "enter", "fill", "find", "warm"]
+__all__ = ["beginning", "choose", "count", "enter", "fill", "find", "having", "warm"]
 
 _U = np.uint64
 _WIDTH = 8
@@ -205,6 +205,19 @@ def beginning(block: Any, bounds: Any, which: Any, fold: Any, wanted: Any, bits:
     return -1
 
 
+@kernel
+def having(block: Any, bounds: Any, begin: Any, end: Any, marks: Any, found: Any) -> Any:
+    """Per string between two numbers whether one of its bytes is marked in a table of 256."""
+    for i in range(max(0, begin), min(end, found.shape[0], bounds.shape[0] - 1)):
+        for k in range(np.int64(bounds[i]), np.int64(bounds[i + 1])):
+            if not 0 <= k < block.shape[0]:
+                break
+            if marks[block[k]]:
+                found[i] = True
+                break
+    return 0
+
+
 def warm() -> None:
     """Run every kernel of this room once."""
     data = np.frombuffer(bytes(range(32)), np.uint8)
@@ -218,4 +231,5 @@ def warm() -> None:
     shifts, hits = np.zeros(2, np.uint8), np.zeros((4, 3), np.int64)
     find(data, 0, 32, data, bounds, fold, wanted, 10, np.zeros(5, np.uint32), 2, tags, order, shifts, hits, 0)
     enter(data, wanted, 10)
+    having(data, bounds, 0, 2, np.frombuffer(bytes(256), np.uint8), np.zeros(2, np.bool_))
     beginning(*strings, wanted, 10, np.zeros(2, np.bool_))

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import available
+from envclone.compiled import available, frozen
 from envclone.distinct import Distinct
 from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
@@ -39,8 +39,8 @@ _HEX = re.compile(r"([0-9a-f]{2})+")
 _UUID_LENGTH, _DASHES = 36, np.array([8, 13, 18, 23])
 _ODD = bytes(byte not in range(0x20, 0x7F) or chr(byte) in "%\\:" for byte in range(256))
 """Per byte whether a value that has it may be spelled otherwise than by case: not ASCII, escapes, addresses."""
-_AT_ONCE = 1 << 20
-"""Bytes that are looked through together."""
+_AT_ONCE = 1 << 18
+"""Values, or bytes of them, that are looked through together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +149,14 @@ class Originals:
         """Per value whether one of its bytes is marked in a table of 256."""
         block, bounds = self._values.held()
         found = self.shelf.zeros(np.bool_, len(self._values))
+        if available():
+            from envclone.verifier import kernels  # late: it waits for the compiler
+
+            marks = np.frombuffer(table, np.uint8)
+            for first in range(0, len(found), _AT_ONCE):
+                kernels.having(frozen(block), bounds, first, first + _AT_ONCE, marks, found)
+                self.shelf.rest()
+            return found
         for first in range(0, len(block), _AT_ONCE):
             told = np.frombuffer(block[first : first + _AT_ONCE].tobytes().translate(table), np.bool_)
             places = (np.flatnonzero(told) + first).astype(bounds.dtype)

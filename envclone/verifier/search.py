@@ -19,6 +19,7 @@ from ahocorasick_rs import BytesAhoCorasick, Implementation
 
 from envclone.compiled import available
 from envclone.forked import fork_map, processors
+from envclone.shelf import Column, Shelf
 from envclone.verifier.originals import Originals, spellings
 from envclone.verifier.windows import AS_IT_IS, WIDTH, Patterns, Seen, WindowSearch
 from envclone.verifier.wordsearch import WordSearch
@@ -34,6 +35,9 @@ PIECE = 16 * CHUNK
 
 FEW = 20_000
 """Originals up to which an automaton is the faster search, and small enough."""
+
+_AT_ONCE = 1 << 18
+"""Originals that are looked at together."""
 
 _SMALL = 1 << 14
 """Bytes of patterns up to which the automaton is a table."""
@@ -124,17 +128,17 @@ class ByteSearch:
             words = self._words(minimum)
             if len(words):
                 patterns = Patterns(*originals.held(), words, fold)
-                taken[words] = True
+                _mark(taken, words)
                 self._longest = patterns.longest()
                 self._windows.append((WordSearch(patterns, _ALNUM, minimum, originals.shelf), None))
         if large:
             for patterns in _plain(originals, max(minimum, WIDTH), fold, taken):
-                taken[patterns.which] = True
+                _mark(taken, patterns.which)
                 self._longest = max(self._longest, patterns.longest())
                 wanted = patterns if within is None else within.beginning(patterns)
                 self._windows.append((WindowSearch(wanted, originals.shelf), None))
         self.skipped, self.searched = 0, int(taken.sum())
-        for number in np.flatnonzero(~taken).tolist():
+        for number in _unmarked(taken):
             spelled = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
             self.skipped += not spelled
             self.searched += bool(spelled)
@@ -152,9 +156,17 @@ class ByteSearch:
         """The numbers (uint32) of the originals that count as words only, and are letters and digits of ASCII."""
         rules, names = self._rules
         as_words = (rules == Boundary.WORD.value) & ~names
-        lengths = np.diff(self._originals.held()[1])
-        chosen = (lengths >= least) & as_words[self._sources] & ~self._originals.having(_OTHER)
-        return np.flatnonzero(chosen).astype(np.uint32)
+        bounds, shelf = self._originals.held()[1], self._originals.shelf
+        found = Column(shelf, np.uint32)
+        if not as_words.any():
+            return found.array
+        other = self._originals.having(_OTHER)
+        for first in range(0, len(other), _AT_ONCE):
+            lengths = np.diff(bounds[first : first + _AT_ONCE + 1])
+            chosen = (lengths >= least) & as_words[self._sources[first : first + _AT_ONCE]]
+            found.extend(np.flatnonzero(chosen & ~other[first : first + _AT_ONCE]) + first)
+            shelf.rest()
+        return found.array
 
     def find(self, data: bytes) -> Iterator[Hit]:
         """Every occurrence in `data`; a weak value only where it is not part of a longer word or number."""
@@ -222,15 +234,35 @@ def _pieces(paths: Sequence[Path]) -> Iterator[Found]:
 
 def _plain(originals: Originals, least: int, fold: bytes | None, taken: Any) -> Iterator[Patterns]:
     """The plain originals of at least so many bytes that are not taken, where they lie, in all their spellings."""
-    numbers = originals.plain(least)
-    numbers = numbers[~taken[numbers]]
+    numbers = _marked(originals.plain(least), taken, originals.shelf, marked=False)
     block, bounds = originals.held()
     if not len(numbers):
         return
     yield Patterns(block, bounds, numbers, AS_IT_IS if fold is None else fold)
-    other = numbers[originals.having(_CAPITAL)[numbers]] if fold is None else numbers[:0]
+    other = _marked(numbers, originals.having(_CAPITAL), originals.shelf, marked=True) if fold is None else numbers[:0]
     if len(other):
         yield Patterns(block, bounds, other, _LOWER)
+
+
+def _marked(numbers: Any, marks: Any, shelf: Shelf, *, marked: bool) -> Any:
+    """The numbers (uint32) of which a table of truth values says so."""
+    found = Column(shelf, np.uint32)
+    for first in range(0, len(numbers), _AT_ONCE):
+        some = numbers[first : first + _AT_ONCE]
+        found.extend(some[marks[some] == marked])
+        shelf.rest()
+    return found.array
+
+
+def _mark(marks: Any, numbers: Any) -> None:
+    for first in range(0, len(numbers), _AT_ONCE):
+        marks[numbers[first : first + _AT_ONCE]] = True
+
+
+def _unmarked(marks: Any) -> Iterator[int]:
+    """The numbers of which a table of truth values does not say so."""
+    for first in range(0, len(marks), _AT_ONCE):
+        yield from (np.flatnonzero(~marks[first : first + _AT_ONCE]) + first).tolist()
 
 
 def _written(descriptor: int, offset: int, size: int) -> Iterable[int]:

@@ -70,8 +70,8 @@ class Patterns:
     def longest(self) -> int:
         """The bytes of the longest one."""
         longest = 0
-        for first in range(0, len(self), _FILLED):
-            end = min(first + _FILLED, len(self))
+        for first in range(0, len(self), _AT_ONCE):
+            end = min(first + _AT_ONCE, len(self))
             which = np.arange(first, end) if self._all else self.which[first:end].astype(np.int64)
             lengths = self.bounds[which + 1].astype(np.int64) - self.bounds[which]
             longest = max(longest, int(lengths.max()))

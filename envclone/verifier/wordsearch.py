@@ -11,6 +11,8 @@ from envclone.verifier.windows import Patterns
 
 __all__ = ["WordSearch"]
 
+_AT_ONCE = 1 << 18
+"""Words that are entered together."""
 _HITS = 4096
 """How many hits have room at first."""
 
@@ -27,7 +29,10 @@ class WordSearch:
         self._fold = np.frombuffer(patterns.fold, np.uint8)
         self._hits = np.zeros((_HITS, 3), np.int64)
         self._table = shelf.zeros(np.int32, 1 << max(3, (2 * len(patterns)).bit_length()))
-        wordkernels.enter(patterns.block, patterns.bounds, patterns.which, self._fold, self._table)
+        for first in range(0, len(patterns.which), _AT_ONCE):
+            some = patterns.which[first : first + _AT_ONCE]
+            wordkernels.enter(patterns.block, patterns.bounds, some, self._fold, self._table)
+            shelf.rest()
 
     def find(self, data: bytes | memoryview) -> Any:
         """Where they stand in the data: rows of which, start, end (int64), in order."""

@@ -38,6 +38,19 @@ def test_it_rests_when_much_is_in_memory(tmp_path: Path, monkeypatch: pytest.Mon
     assert _of_files() < before + 4_000_000 and held.sum() == 8_000_000
 
 
+def test_what_is_read_everywhere_stays_until_all_is_put_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_MOST", 1 << 20)
+    shelf = Shelf(tmp_path)
+    shelf.rest()
+    held = shelf.zeros(np.uint8, 8_000_000, everywhere=True)
+    before = _of_files()
+    held[:] = 1
+    shelf.rest()
+    assert _of_files() > before + 7_000_000
+    shelf.put_away()
+    assert _of_files() < before + 4_000_000 and held.sum() == 8_000_000
+
+
 @pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize("few", [10, 1 << 20])
 def test_numbers_are_in_order_with_their_owners(

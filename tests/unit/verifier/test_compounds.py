@@ -77,3 +77,22 @@ def test_both_loops_find_the_same() -> None:
                 out = np.zeros((64, 3), np.uint64)
                 told.append(out[: getattr(loops, name)(data, *how, everything, 10, out)].tolist())
             assert told[0] == told[1]
+
+
+@pytest.mark.skipif(not available(), reason="loops are not compiled here")
+def test_both_loops_read_the_same_numbers() -> None:
+    draw = random.Random(4)
+    texts = [bytes(draw.choices(b"0123456789 -+()ax\xc3", k=draw.randint(0, 20))) for _ in range(400)]
+    block = np.frombuffer(b"".join(texts), np.uint8)
+    bounds = np.cumsum([0, *map(len, texts)]).astype(np.uint32)
+    which = np.arange(0, 400, 3)
+    told = []
+    for loops in (compoundkernels, compoundplain):
+        sizes, signs, hashed = np.zeros(134, np.int64), np.zeros(134, np.bool_), np.zeros(134, np.uint64)
+        loops.numbers(block, bounds, which, sizes, signs, hashed)
+        wanted = np.zeros(1 << 4, np.uint64)
+        loops.enter(hashed, wanted, 10)
+        whole = sizes >= 0
+        told.append((sizes.tolist(), signs[whole].tolist(), hashed[whole].tolist()))
+        assert wanted.any()
+    assert told[0] == told[1]
