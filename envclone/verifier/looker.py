@@ -27,6 +27,7 @@ from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
 from envclone.verifier.nested import holds
 from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
+from envclone.verifier.otherwise import backwards, put_together, without_cents
 from envclone.verifier.people import People
 from envclone.verifier.pieces import large, one_row, pieces
 from envclone.verifier.remedies import remedy
@@ -48,10 +49,12 @@ _TOGETHER = 4096
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
 _NO_WORDS = DATES | {
-    "bool", "time", "timetz", "interval", "uuid", "inet", "cidr", "macaddr", "macaddr8", "bit", "varbit", "money",
-    "point", "line", "lseg", "box", "path", "polygon", "circle", "int4range", "int8range", "numrange",
+    "bool", "time", "timetz", "interval", "uuid", "inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box",
+    "path", "polygon", "circle", "int4range", "int8range", "numrange",
 }  # fmt: skip
 """Types whose values cannot hold a word or a number of persons."""
+
+_NUMERIC = NUMBERS | {"money"}
 
 Where = tuple[str, str, str, str]
 """Address, source, kind, what."""
@@ -180,6 +183,8 @@ class Looker:
     ) -> WordHits:
         """Search a field's values, or a piece of one (not `whole`); returns the weak identities in kept texts."""
         rule = self._plan.rules.get(address)
+        if rule is not None and rule.base == "money" and after is before:
+            before = after = [without_cents(value) if isinstance(value, str) else value for value in after]
         texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, rule, before, after, texts, rows)
         if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
@@ -187,16 +192,38 @@ class Looker:
         hits = _NOTHING
         if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
             hits = weak_words(self._weak, texts, None if after is before else before).outside(told)
-            if rule is None or rule.base not in NUMBERS:
+            if rule is None or rule.base not in _NUMERIC:
                 self._pairs(address, after, hits, rows)
                 self._joined(address, before, after, texts, rows)
             if rule is not None and rule.kind is FieldKind.JSON and rule.json and whole:
                 self._same_subject_below(address, rule, after, hits, rows)
             elif rule is None or not rule.masked or rule.json:
                 self._same_subject(address, hits, rows)
+            if after is before and (rule is None or rule.base not in _NUMERIC):
+                self._otherwise(address, rule, after, rows)
         if rule is not None and _keeps_numbers(rule):
             self._number_column(address, after, rows)
         return hits
+
+    def _otherwise(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows) -> None:
+        """Report identities whose letters are apart or in bits, and values that are one backwards."""
+        words = list(put_together(values))
+        for at in sorted(self._holding([word for _, word in words])) if words else ():
+            number, word = words[at]
+            one = [word]
+            texts = Texts(one, decoded=True, seek=self._seek)
+            row = one_row(rows, number)
+            told = self._strong(address, rule, one, one, texts, row)
+            self._pairs(address, one, weak_words(self._weak, texts).outside(told), row)
+            self._joined(address, one, one, texts, row)
+        turned = backwards(values)
+        numbers = list(turned.values())
+        for found in self._search.find(Texts(list(turned), decoded=False)) if turned else ():
+            known = self._findings.originals[found.hit.original]
+            if known.strong and _is_it(found):
+                what = f"a value of the kind {known.kind}, backwards"
+                number = numbers[found.value]
+                self._leak(address, found.hit, found.text, known.address, known.kind, what, rows, number)
 
     def _in_two_columns(self, weak: Mapping[str, WordHits], rows: Rows) -> None:
         """Count the rows in which two columns hold what one person is called."""
@@ -264,7 +291,7 @@ class Looker:
 
         Returns what was reported, by value.
         """
-        number_column = rule is not None and rule.base in NUMBERS
+        number_column = rule is not None and rule.base in _NUMERIC
         found = self._search.find(texts) if after is before else self._search.compare(before, texts)
         leaking: dict[int, list[Found]] = defaultdict(list)
         for one in found:
@@ -510,7 +537,12 @@ def _weak(hits: Sequence[Found]) -> list[Weak]:
 
 
 def _keeps_numbers(rule: FieldRule) -> bool:
-    return not rule.masked and rule.base in NUMBERS
+    return not rule.masked and rule.base in _NUMERIC
+
+
+def _is_it(found: Found) -> bool:
+    """Whether a value is an identity as a whole, and no short word."""
+    return found.hit.start == 0 and found.hit.end == len(found.text) and (len(found.text) >= 9 or b"@" in found.text)
 
 
 def _path(value: Any, wanted: bytes) -> str:

@@ -169,7 +169,7 @@ def demo(keys: int, **how: int) -> dict[str, Any]:
 
 
 def _under(here: Place, env: dict[str, str], keys: int) -> dict[str, Any]:
-    """Images of one snapshot under so many random keys, in this process: what does not depend on the key is done once."""
+    """Images of one snapshot under so many random keys, in this process: the rest is done once."""
     refusals, seconds = [], []
     for _ in range(keys):
         started = time.monotonic()

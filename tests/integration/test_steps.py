@@ -72,7 +72,7 @@ HOOK = """\
 UPDATE public.tagged SET label = 'by ' || name;
 """
 SPECIAL = ("dead", "gap", "gone", "large", "index", "stray", "strange", "twophase", "wal", "object", "late",
-           "past", "log", "archived", "split")  # fmt: skip
+           "past", "log", "archived", "split", "passing")  # fmt: skip
 """Who stands in one place each."""
 
 
@@ -157,7 +157,15 @@ def prod() -> Iterator[Production]:
                 "INSERT INTO people (id, name, email) VALUES (%s, %s, %s)",
                 [(1000 + i, _who(what), f"{what}@quux.example") for i, what in enumerate(SPECIAL)],
             )
-        yield server
+        with server.connect("app") as session:  # one that is open while a snapshot is taken
+            session.execute("CREATE TEMPORARY TABLE passing (note text DEFAULT 'x', who text)")
+            session.execute("CREATE TEMPORARY VIEW by AS SELECT note FROM passing")
+            session.execute(f"COMMENT ON TABLE passing IS 'of {_who('passing')}'")
+            session.execute(
+                f"INSERT INTO passing SELECT 'x', '{_who('passing')}' FROM pg_catalog.generate_series(1, 9)"
+            )
+            session.execute("ANALYZE passing")
+            yield server
 
 
 @pytest.fixture(scope="module")
@@ -317,6 +325,7 @@ MUTATIONS = (
     Mutation("postgres.scrub.defang: _passwords", f"{_DEFANG}_passwords", _cleaned, "roles have passwords", "armed"),
     Mutation("postgres.scrub.defang: _subscriptions", f"{_DEFANG}_subscriptions", _no_list, "subscriptions are left",
              "armed"),
+    Mutation("postgres.scrub.defang: _temporary", f"{_DEFANG}_temporary", _cleaned, "comment on table pg_temp", "rows"),
     Mutation("postgres.scrub.defang: _foreign", f"{_DEFANG}_foreign", _no_list, "foreign servers name another machine",
              "armed"),
     Mutation("postgres.scrub.defang: _databases", f"{_DEFANG}_databases", _no_list, "other databases are left",

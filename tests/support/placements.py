@@ -85,6 +85,15 @@ def _columns() -> Iterator[Place]:
     yield _column("uuid array", "uuid[]", "ARRAY[{v}::uuid]", "uuid")
     yield _column("bigint", "bigint", "{v}::bigint", "card")
     yield _column("numeric", "numeric(20,2)", "{v}::numeric", "card")
+    yield _column("money", "money", "{v}::numeric::money", "card")
+    bits = (
+        "SELECT string_agg(get_byte(b, i)::bit(8)::text, '' ORDER BY i)::varbit FROM (SELECT convert_to({v}, 'UTF8') b)"
+    )
+    yield _column("bits", "varbit", f"({bits} s, generate_series(0, length(b) - 1) i)")
+    yield _column("letters apart", "text[]", "string_to_array({v}, NULL)")
+    yield _column("letters of one byte", '"char"[]', """string_to_array({v}, NULL)::"char"[]""", "card", "iban", "uuid")
+    yield _column("letters in a document", "jsonb", "to_jsonb(string_to_array({v}, NULL))")
+    yield _column("backwards", "text", "reverse(reverse({rev}))", "person", "email", "username", "uuid")
     yield _column("tsvector", "tsvector", "to_tsvector('simple', {v})", "person", "pair", "email", "username")
     yield _column("compressed", "text", "repeat('abc ', 4000) || {v} || repeat(' abc', 4000)")
     yield Place(

@@ -131,3 +131,34 @@ def _kept_columns(first: list[str], last: list[str]) -> int:
 def test_two_names_of_one_person_in_two_columns_of_a_row_are_a_leak() -> None:
     assert _kept_columns(["x", "Mr Wolfhard"], ["y", "Quenzelmann"]) == 1
     assert _kept_columns(["Wolfhard", "y"], ["x", "Quenzelmann"]) == 0
+
+
+def _told_of(kind: FieldKind, base: str, value: object) -> list[str]:
+    rule = FieldRule("public.notes.note", kind, "keep", base=base)
+    looker, findings = _looker_of({rule.address: rule})
+    looker.rows(Rows("public.notes", {rule.address: ["x", value]}, {}, ["ctid (0,1)", "ctid (0,2)"]), {})
+    looker.take(looker.found())
+    if not len(findings.leaks):
+        return []
+    with pytest.raises(UnsafeError) as refused:
+        findings.leaks.refuse()
+    return [str(one["what"]) for one in cast(list[dict[str, Any]], refused.value.context["findings"])]
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "value"),
+    [
+        (FieldKind.ARRAY, "text[]", list("Wolfhard Quenzelmann")),
+        (FieldKind.ARRAY, '"char"[]', list("wolfhard.quenzelmann@corp.example")),
+        (FieldKind.OTHER, "varbit", "".join(f"{byte:08b}" for byte in b"to Wolfhard Quenzelmann")),
+        (FieldKind.JSON, "jsonb", str(["W", "x", *"Wolfhard Quenzelmann"]).replace("'", '"')),
+        (FieldKind.TEXT, "text", "wolfhard.quenzelmann@corp.example"[::-1]),
+        (FieldKind.TEXT, "text", "Wolfhard Quenzelmann"[::-1]),
+    ],
+)
+def test_letters_apart_in_bits_and_backwards_tell(kind: FieldKind, base: str, value: object) -> None:
+    assert _told_of(kind, base, value)
+
+
+def test_a_part_of_a_text_backwards_tells_nothing() -> None:
+    assert _told_of(FieldKind.TEXT, "text", "so " + "Wolfhard Quenzelmann"[::-1]) == []

@@ -50,7 +50,7 @@ _ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "ad
 
 
 def defang(connect: Connect, database: str) -> list[Cleaned]:
-    """Neutralize roles' passwords, subscriptions, origins, foreign servers, jobs.
+    """Neutralize roles' passwords, subscriptions, origins, foreign servers, jobs, and what sessions had for themselves.
 
     The cluster's other databases are dropped; `postgres` and `template1` are made again when they hold anything.
     `connect(dbname=…, autocommit=True, login=…)` opens a connection. Raises UnsafeError when template0 was filled.
@@ -60,6 +60,7 @@ def defang(connect: Connect, database: str) -> list[Cleaned]:
         cleaned = [
             Cleaned("replication slots dropped", slots),
             Cleaned("prepared transactions rolled back", prepared),
+            _temporary(conn),
             *_subscriptions(conn),
             *_foreign(conn),
         ]
@@ -69,6 +70,17 @@ def defang(connect: Connect, database: str) -> list[Cleaned]:
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
         cleaned += [_origins(conn), _passwords(conn), _settings(conn)]
     return [item for item in cleaned if item.count]
+
+
+def _temporary(conn: Connection) -> Cleaned:
+    """Drop what production's sessions made for themselves: with a session it ends, and its rows were not copied."""
+    found = conn.execute(
+        """SELECT nspname FROM pg_catalog.pg_namespace
+           WHERE nspname OPERATOR(pg_catalog.~) '^pg_temp_[0-9]+$' ORDER BY 1"""
+    ).fetchall()
+    for (name,) in found:
+        conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
+    return Cleaned("temporary schemas dropped", len(found))
 
 
 def _subscriptions(conn: Connection) -> list[Cleaned]:

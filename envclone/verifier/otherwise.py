@@ -1,0 +1,80 @@
+"""Values that say somebody's identity in an order or a form of their own: letters apart, bits, backwards, money.
+
+A list of single letters is read as one word, digits of bits as the bytes that they are. A short text is read backwards
+as a whole, for that is how suffixes are indexed (`reverse(email)`). An amount of money is read as its digits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from envclone.packed import TextBlock
+
+__all__ = ["backwards", "put_together", "without_cents"]
+
+_FEWEST, _LONGEST = 6, 64
+"""Characters of a text that is read backwards."""
+_LETTERS = 4
+"""Single letters in a row from which on they are a word."""
+_BITS = re.compile(r"(?<![^\x00])[01]{32,}(?![^\x00])")
+_QUOTED = re.compile(r'"[^"\\]"(?:, ?"[^"\\]"){3,}')
+_TELLS_BITS, _TELLS_LETTERS = (b"0110", b"0100"), (b'", "', b'","')
+"""What letters of ASCII in bits, and letters apart in JSON, cannot be without."""
+_MONEY = re.compile(r"[^\d]*(\d{1,3}(?:[,. '\u00a0\u202f]\d{3})*|\d+)[.,](\d\d)[^\d]*")
+
+
+def put_together(values: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    """Per value that has any: its number, and its letters in one word or the text in its bits."""
+    if isinstance(values, TextBlock):
+        block = values.block
+        if not any(sign in block for sign in (*_TELLS_BITS, *_TELLS_LETTERS)):
+            return
+        text = block.decode("utf-8", "surrogatepass")
+        for found in (*_BITS.finditer(text), *_QUOTED.finditer(text)):
+            yield text.count("\0", 0, found.start()), _read(found[0])
+        return
+    for number, value in enumerate(values):
+        if isinstance(value, list):
+            yield from ((number, word) for word in _words(value))
+        elif isinstance(value, str):
+            yield from ((number, _read(found[0])) for found in (*_BITS.finditer(value), *_QUOTED.finditer(value)))
+
+
+def _read(found: str) -> str:
+    if found[0] == '"':
+        return found[1::2].replace('"', "") if ", " not in found else "".join(found.split('"')[1::2])
+    whole = len(found) // 8
+    return int(found[: 8 * whole], 2).to_bytes(whole, "big").decode("utf-8", "replace")
+
+
+def _words(value: list[Any]) -> Iterator[str]:
+    """The words that a list's elements of one letter each make, in lists of lists too."""
+    letters: list[str] = []
+    for item in value:
+        if isinstance(item, list):
+            yield from _words(item)
+        elif item is None or len(str(item)) < 2:
+            letters.append(str(item or " "))
+    if len(letters) >= _LETTERS and len(letters) == len(value):
+        yield "".join(letters)
+
+
+def backwards(values: Sequence[Any]) -> dict[str, int]:
+    """Every different short text backwards, with the number of a value that is it; numbers are left out."""
+    texts = values.block.decode("utf-8", "surrogatepass").split("\0") if isinstance(values, TextBlock) else values
+    first = {text: number for number, text in enumerate(texts) if isinstance(text, str)}
+    return {
+        text[::-1]: number
+        for text, number in first.items()
+        if _FEWEST <= len(text) <= _LONGEST and not text.isdecimal()
+    }
+
+
+def without_cents(value: str) -> str:
+    """The whole number in an amount of money as the server prints it; any other value as it is."""
+    found = _MONEY.fullmatch(value)
+    if found is None or found[2] != "00":
+        return value
+    return "".join(char for char in found[1] if char.isdigit())

@@ -1,0 +1,63 @@
+"""Identities whose letters are apart, in bits, backwards or amounts of money."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from envclone.packed import TextBlock
+from envclone.verifier.otherwise import backwards, put_together, without_cents
+
+NAME = "Wolfhard Quenzelmann"
+BITS = "".join(f"{byte:08b}" for byte in NAME.encode())
+
+
+def _block(*values: str) -> TextBlock:
+    return TextBlock("\0".join(values).encode(), np.zeros(len(values), np.bool_))
+
+
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(
+    "value", [BITS, BITS + "01", '["a", ' + ", ".join(f'"{c}"' for c in NAME) + "]", str(list(NAME)).replace("'", '"')]
+)
+def test_bits_and_letters_in_json_are_put_together(value: str, packed: bool) -> None:
+    values: Any = _block("x", value, "") if packed else ["x", value, ""]
+    (found,) = put_together(values)
+    assert found[0] == 1 and NAME in found[1]
+
+
+def test_elements_of_one_letter_are_put_together() -> None:
+    assert list(put_together([["x"], list(NAME), None, [list("Wolf"), list("hard")], ["Wolf", "hard"]])) == [
+        (1, NAME),
+        (3, "Wolf"),
+        (3, "hard"),
+    ]
+    assert list(put_together([[*"Wolfhard", None, *"Quenzelmann"]])) == [(0, NAME)]
+
+
+def test_what_is_no_text_in_bits_or_letters_is_left() -> None:
+    assert list(put_together(["0101", "an 0110 and 0100", '["a", "b"]', ["ab", "c", "d", "e"], 5])) == []
+    assert list(put_together(_block("0101", "an 0110 and 0100", '["a", "b"]'))) == []
+
+
+def test_short_texts_are_read_backwards_and_numbers_are_not() -> None:
+    values = [NAME[::-1], None, "4711471147", "x", "a" * 65, NAME[::-1]]
+    assert backwards(values) == {NAME: 5}
+    assert backwards(_block(*(value or "" for value in values))) == {NAME: 5}
+
+
+@pytest.mark.parametrize(
+    ("amount", "digits"),
+    [
+        ("$4,929,123,456,789,012.00", "4929123456789012"),
+        ("-$415,550,199.00", "415550199"),
+        ("4.155.501,00 €", "4155501"),
+        ("$12.50", "$12.50"),
+        ("", ""),
+        ("x", "x"),
+    ],
+)
+def test_an_amount_is_read_as_its_digits(amount: str, digits: str) -> None:
+    assert without_cents(amount) == digits
