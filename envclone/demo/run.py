@@ -22,6 +22,7 @@ from envclone.demo.miss import Miss, Survey, exactly, questions, survey
 from envclone.demo.production import APP, DemoProduction, build
 from envclone.demo.stack import ENVIRONMENT, stack_yaml
 from envclone.errors import EnvcloneError
+from envclone.forked import alone
 from envclone.incidents import files
 from envclone.models import Branch
 from envclone.protocols import Progress
@@ -86,7 +87,7 @@ def run(*, keep: bool, progress: Progress) -> DemoReport:
             rebuilt = rebuild.compare(production, directory / "rebuilt", progress=progress, before=before)
             miss = rebuild.choose(rebuilt)
             stack = _stack(directory, production, miss, progress)
-            stack.record(directory / "incidents" / f"{INCIDENT}.yaml")
+            _record(stack, directory / "incidents" / f"{INCIDENT}.yaml")
             started = time.monotonic()
             image = stack.image(ENVIRONMENT)
             image_seconds = time.monotonic() - started
@@ -159,6 +160,16 @@ def _stack(directory: Path, production: DemoProduction, miss: Miss, progress: Pr
     (directory / "incidents").mkdir(mode=0o700)
     files.save(incident_steps(miss, production), directory / "incidents" / f"{INCIDENT}.yaml")
     return open_stack(file, progress=progress)
+
+
+def _record(stack: Stack, bundle: Path) -> None:
+    """Record the incident in a copy of this process, as a command of its own would: what searches in Qdrant's files has
+    threads from then on, and an image is made by copies of a process that has none."""
+
+    def run() -> None:
+        stack.record(bundle)
+
+    alone(run)
 
 
 def _app_dsn(branch: Branch) -> str:

@@ -235,7 +235,10 @@ def _examine_rows(
 def _integrity(
     sides: Mapping[str, Mapping[str, StoreSession]], alone: Collection[str], project: Project
 ) -> dict[tuple[str, str], Integrity]:
-    """What each store says of itself, by its name and side; of those in `alone` both sides are asked at once."""
+    """What each store says of itself, by its name and side; of those in `alone` both sides are asked at once.
+
+    A store without references has nothing that production could excuse, unless its clone has a problem.
+    """
 
     def work(name: str, session: StoreSession) -> Callable[[Progress], Integrity]:
         def run(progress: Progress) -> Integrity:
@@ -244,9 +247,17 @@ def _integrity(
 
         return run
 
-    works = {f"{side} {name}": work(name, one) for side, them in sides.items() for name, one in them.items()}
-    found = together(works, {f"{side} {name}" for side in sides for name in alone}, project.progress)
-    return {(name, side): found[f"{side} {name}"] for side, them in sides.items() for name in them}
+    def asked(which: Collection[tuple[str, str]]) -> dict[tuple[str, str], Integrity]:
+        works = {f"{side} {name}": work(name, sides[side][name]) for name, side in which}
+        found = together(works, {f"{side} {name}" for name, side in which if name in alone}, project.progress)
+        return {(name, side): found[f"{side} {name}"] for name, side in which}
+
+    linked = {name for name, session in sides["raw"].items() if session.links()}
+    whole = asked([(name, side) for side, them in sides.items() for name in them if side != "raw" or name in linked])
+    left = [(name, "raw") for name in sides["raw"] if name not in linked]
+    here = {name: whole[name, "clean"] for name, _ in left}
+    whole |= asked([one for one in left if here[one[0]].problems or here[one[0]].foreign_keys])
+    return {**dict.fromkeys(left, Integrity(foreign_keys=0, orphans=0, unique_indexes=0)), **whole}
 
 
 def _broken(store: str, was: Integrity, now: Integrity) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from envclone.errors import ConfigError
 from envclone.masking.addresses import steps_below
+from envclone.masking.jsonscan import render
 from envclone.masking.references import elements_of, parse
 from envclone.models import StorePlan
 from envclone.protocols import StoreSession
@@ -23,12 +24,16 @@ def dangling(
 ) -> tuple[list[dict[str, Any]], list[str]]:
     """Per declared reference the counts before and after, and what got worse.
 
-    Raises ConfigError for an unknown field.
+    Where rules keep what refers and what is referred to, one count says both: the comparison of rows holds them against
+    production's, value by value. Raises ConfigError for an unknown field.
     """
     parsed = [parse(reference) for reference in references]
     pairs = [(place_of(one.store, one.source, plans), place_of(one.target_store, one.target, plans)) for one in parsed]
     places = {place for pair in pairs for place in pair}
-    before, after = _values(places, raws), _values(places, cleans)
+    changed = {place for pair in pairs if not all(_kept(place, plans) for place in pair) for place in pair}
+    changed |= {place for one, pair in zip(parsed, pairs, strict=True) if one.where for place in pair}
+    after = _values(places, cleans)
+    before = {**after, **_values(changed, raws)}
     counts: list[dict[str, Any]] = []
     problems: list[str] = []
     for one, (source, target) in zip(parsed, pairs, strict=True):
@@ -60,6 +65,18 @@ def place_of(store: str, address: str, plans: Mapping[str, StorePlan]) -> Place:
         raise ConfigError(f"sanitize.references: there is no field '{store}.{address}'")
     holder = max(found, key=len)
     return store, holder, found[holder]
+
+
+def _kept(place: Place, plans: Mapping[str, StorePlan]) -> bool:
+    """Whether no rule masks anything at a place, or could."""
+    store, address, keys = place
+    rule = plans[store].rules[address]
+    if not rule.masked or not keys:
+        return not (rule.masked or rule.derived or rule.by)
+    path = render(tuple("[*]" if key == "[]" else f".{key}" for key in keys))
+    named = any(one.path == path for one in rule.json if one.domain == "keep")
+    others = [one.path.partition("*")[0] for one in rule.json if one.domain != "keep"]
+    return named and not any(one.startswith(path) or path.startswith(one) for one in others)
 
 
 def _unmatched(values: Sequence[str], there: Collection[str]) -> int:

@@ -27,7 +27,18 @@ from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.holes import CHUNK, filled
 from envclone.stores.qdrant.layout import Collection, Segment, Shard
 
-__all__ = ["Part", "PlacedMask", "Sums", "differences", "masked_keys", "of_collection", "parts", "read", "total"]
+__all__ = [
+    "Part",
+    "PlacedMask",
+    "Sums",
+    "differences",
+    "masked_keys",
+    "of_collection",
+    "parts",
+    "read",
+    "told",
+    "total",
+]
 
 _MODULUS = 2**128
 _OF_ENGINE = (
@@ -166,9 +177,13 @@ def differences(raw: Mapping[str, RowsDigest], clean: Mapping[str, RowsDigest]) 
             problems.append(f"{name} has {theirs.rows} points, production has {ours.rows}")
         elif ours.total != theirs.total:
             fields = [field for field in ours.fields if ours.fields[field] != theirs.fields.get(field)]
-            where = ", ".join(fields) if fields else f"a part of {name} that no rule masks"
-            problems.append(f"{where} is not what the masks make of production's values")
+            problems.append(told(fields or [f"a part of {name} that no rule masks"]))
     return problems
+
+
+def told(fields: Sequence[str]) -> str:
+    """That these are not production's under the masks, in words."""
+    return f"{', '.join(fields)} is not what the masks make of production's values"
 
 
 def _files(segment: Segment, masked_keys: set[str]) -> Iterator[tuple[str, Path]]:

@@ -300,8 +300,8 @@ def test_a_payload_the_engine_does_not_see_is_a_problem(
 
     raw, snapshot = pool.snapshot(living.root.parent)
     with pool.store.open(pool.clone(raw, "c"), snapshot, log=pool.path / "log") as session:
-        held = list(integrity._digests(Shard(pool.path / "c/storage/collections/articles/0")))
-        monkeypatch.setattr(integrity, "_digests", lambda shard: iter(held[1:]))
+        held = integrity._digests
+        monkeypatch.setattr(integrity, "_digests", lambda shard, form: iter([*held(shard, form)][1:]))
         (problem,) = session.integrity().problems
     assert "1 points have a payload that is not in the files" in problem
 
