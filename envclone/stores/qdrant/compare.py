@@ -75,11 +75,8 @@ def compare(raw: Side, clean: Side, plan: StorePlan, masks: Masks, look: Look, p
             [] if one is None else [*digest.parts(one, digest.masked_keys(one, plan.rules))] for one in sides
         )
         others = {part.where: part.path for part in theirs if part.payloads}
-        jobs += [
-            _Job(True, address, part, others.get(part.where))
-            for part in ours
-            if part.where in others or not part.payloads
-        ]
+        jobs += [_Job(True, address, part) for part in ours if not part.payloads]
+        jobs += [_Job(True, address, one, others[one.where]) for one in ours if one.payloads and one.where in others]
         jobs += [_Job(False, address, part) for part in theirs if not part.payloads]
         if _points(ours) != _points(theirs):
             problems.setdefault(address, set()).add(address)

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,8 +14,10 @@ import qdrant_edge as q
 
 from envclone.errors import ConfigError
 from envclone.incidents.bundle import VectorStep
-from envclone.models import Endpoint, FieldKind, FieldRule, StorePlan
+from envclone.models import Endpoint, FieldKind, FieldRule, Rows, StorePlan
 from envclone.stores.qdrant import indexes, residue, wal
+from envclone.stores.qdrant.gridstore import Gridstore
+from envclone.stores.qdrant.gridwriter import GridWriter
 from envclone.stores.qdrant.layout import Shard
 from envclone.stores.qdrant.residue import expand
 from tests.integration.qdrant.conftest import Pool
@@ -95,6 +100,74 @@ def test_a_changed_kept_value_a_changed_vector_and_a_swap_are_seen_by_the_digest
     tracker.write_bytes(slots)
     with pool.store.open(clean, snapshot, log=pool.path / "log") as session:
         assert session.digest(plan, None)["articles"].total != expected.total
+
+
+class _Look:
+    """Sees the points that it is shown, and looks for nothing."""
+
+    def __init__(self) -> None:
+        self.places: list[str] = []
+
+    def batch(self, *_: Any) -> None: ...
+
+    def batches(self, many: Any) -> None: ...
+
+    def rows(self, rows: Rows, made: Any) -> None:
+        assert len(made["articles"]) == len(rows.fields["articles"]) == len(rows.places)
+        self.places += rows.places
+
+    def found(self) -> Any:
+        found, self.places = self.places, []
+        return found
+
+    def take(self, found: Any) -> None:
+        self.places += found
+
+
+def test_every_payload_is_compared_and_a_difference_is_named(pool: Pool, living: Production) -> None:
+    raw, snapshot = pool.snapshot(living.root.parent)
+    plan, masks = plan_of(), TextMasks()
+    clean, report = pool.sanitize(raw, snapshot, plan, masks)
+    counterpart = pool.clone(raw, "counterpart")
+    (shard,) = (Shard(path.parent) for path in clean.rglob("edge_config.json"))
+
+    def compared() -> tuple[str, ...]:
+        look = _Look()
+        with (
+            pool.store.open(counterpart, snapshot, log=pool.path / "log") as before,
+            pool.store.open(clean, snapshot, log=pool.path / "log") as after,
+        ):
+            problems = before.compare(after, plan, masks, ("articles",), look, lambda event: None).problems
+        assert len(look.places) == report.rows["articles"]
+        return problems
+
+    assert compared() == ()
+    storages = [segment.payload_storage for segment in shard.segments()]
+    point, text = _changed(storages[0], lambda payload: payload["author"].update(name="Somebody Else"))
+    assert compared() == ("articles, articles.$.author.name is not what the masks make of production's values",)
+    _written(storages[0], point, text)
+    point, text = _changed(storages[-1], lambda payload: payload.update(n=-1))
+    assert compared() == ("articles is not what the masks make of production's values",)
+    _written(storages[-1], point, text)
+    assert compared() == ()
+
+
+def _changed(storage: Path, change: Callable[[Any], None]) -> tuple[int, bytes]:
+    """Change one payload of a segment; returns its point, and what it was."""
+    with Gridstore(storage) as store:
+        point = int(store.points()[5])
+        text = store.value(point)
+    payload = json.loads(text)
+    change(payload)
+    _written(storage, point, json.dumps(payload, ensure_ascii=False, separators=(",", ":")).encode())
+    return point, text
+
+
+def _written(storage: Path, point: int, text: bytes) -> None:
+    with Gridstore(storage, writable=True) as store:
+        writer = GridWriter(store)
+        writer.replace(point, text)
+        writer.finish()
 
 
 def test_nothing_raw_is_left_in_any_byte(pool: Pool, living: Production) -> None:

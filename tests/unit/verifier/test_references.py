@@ -1,0 +1,72 @@
+"""What declared references lose: counted on both sides, but where nothing is masked once."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator
+from typing import Any, cast
+
+import pytest
+
+from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
+from envclone.protocols import StoreSession
+from envclone.verifier.references import dangling
+
+REFERENCES = ["kb.articles.ticket -> main.tickets.id"]
+
+
+class _Store:
+    """A session that has some values, and notes which fields were read."""
+
+    def __init__(self, fields: dict[str, list[Any]]) -> None:
+        self.fields = fields
+        self.read_of: set[str] = set()
+
+    def read(self, addresses: Collection[str]) -> Iterator[tuple[str, list[Any]]]:
+        self.read_of |= set(addresses)
+        yield from ((address, self.fields[address]) for address in addresses)
+
+
+def _plans(domain: str, *paths: tuple[str, str]) -> dict[str, StorePlan]:
+    articles = FieldRule("articles", FieldKind.JSON, "keep", tuple(JsonRule(path, its) for path, its in paths))
+    return {
+        "main": StorePlan("main", {"tickets.id": FieldRule("tickets.id", FieldKind.TEXT, domain, base="text")}),
+        "kb": StorePlan("kb", {"articles": articles}),
+    }
+
+
+def _counted(plans: dict[str, StorePlan], before: Any, after: Any) -> tuple[Any, list[str], set[str]]:
+    def sides(tickets: list[str], referring: list[Any]) -> dict[str, _Store]:
+        documents = [json.dumps({"ticket": one}) for one in referring]
+        return {"main": _Store({"tickets.id": tickets}), "kb": _Store({"articles": documents})}
+
+    raws, cleans = sides(*before), sides(*after)
+    counts, problems = dangling(
+        REFERENCES, plans, cast(dict[str, StoreSession], raws), cast(dict[str, StoreSession], cleans)
+    )
+    return counts, problems, set().union(*(one.read_of for one in raws.values()))
+
+
+def test_what_is_kept_is_counted_once() -> None:
+    plans = _plans("keep", ("$.ticket", "keep"), ("$.author.name", "person"), ("$.contacts[*].phone", "phone"))
+    counts, problems, read = _counted(plans, (["1"], []), (["1", "2"], ["1", "3"]))
+    assert counts == [{"reference": REFERENCES[0], "dangling": 1, "dangling_in_production": 1}]
+    assert not problems and not read
+
+
+@pytest.mark.parametrize(
+    "plans",
+    [
+        _plans("key", ("$.ticket", "key")),
+        _plans("key", ("$.ticket", "keep")),
+        _plans("keep", ("$.ticket", "keep"), ("$.ticket.id", "email")),
+        _plans("keep", ("$.ticket", "keep"), ("$.**", "text")),
+        _plans("keep", ("$.*", "keep"), ("$.author.name", "person")),
+    ],
+    ids=["both masked", "one masked", "masked below", "masked everywhere", "not by its own path"],
+)
+def test_what_a_rule_may_mask_is_counted_on_both_sides(plans: dict[str, StorePlan]) -> None:
+    counts, problems, read = _counted(plans, (["1", "2"], ["1", "2"]), (["7"], ["7", "8"]))
+    assert (counts[0]["dangling"], counts[0]["dangling_in_production"]) == (1, 0)
+    assert problems == [f"{REFERENCES[0]}: 1 dangle, 0 did in production"]
+    assert read == {"tickets.id", "articles"}
