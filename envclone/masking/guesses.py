@@ -23,7 +23,7 @@ _BY_NAME = (
     ("email", re.compile(r"e_?mail|^mail$|_mail$|^mail_|correo")),
     ("phone", re.compile(r"phone|mobile|^fax|_fax$|^tel$|^tel_|_tel$|^cell$|msisdn|telefon|handy|whatsapp")),
     ("username", re.compile(r"user_?name$|^login$|_login$|^nick|_handle$|^handle$|screen_?name|^account$")),
-    ("company", re.compile(r"company|employer|organi[sz]ation(_?name)?$|^firm$|firma|business_?name")),
+    ("company", re.compile(r"company|employer|organi[sz]ation(_?name)?$|^firm$|(^|_)firma|business_?name")),
     (
         "person",
         re.compile(
@@ -71,10 +71,20 @@ _BY_NAME = (
         re.compile(
             r"^id$|_id$|status|state|kind|^type$|_type$|currency|sku|slug|country|locale|language|lang$|plan|level|"
             r"priority|category|channel|model|version|unit|color|size|role|tier|source|format|enabled|active|_at$|_on$|"
-            r"(^|_)counts?(_|$)|total|price|amount|score|newsletter"
+            r"(^|_)counts?(_|$)|total|price|amount|score|newsletter|"
+            r"(^|_)(order|invoice|ticket|case|shipment|return|tracking|receipt|booking|quote|serial|batch)_?(no|nr|num|number)$"
         ),
     ),
 )
+_ABOUT = re.compile(
+    r"(mail|phone|fax|mobile|address|company|organi[sz]ation|url|website|webhook|link|avatar|card|contact|customer|user|"
+    r"owner|author|employee|recipient|sender)_((domain|template|provider)_?)?(ids?|uuid|type|kind|status|format|provider|"
+    r"template|enabled|verified|confirmed|count|notifications?|preferences?|frequency|position|visible|required|allowed|"
+    r"at|on)$"
+)
+"""What is said of somebody's address or number, or refers to it; where its values are addresses, these decide."""
+_PAPERS = re.compile(r"(order|invoice|shipment|return_authori[sz]ation|quote|booking|receipt)s?$")
+"""What has a number of its own, which is the paper's."""
 _PEOPLE = re.compile(
     r"(customer|user|employee|people|person|contact|member|author|agent|patient|student|artist|lead|staff|client)(s|e?n)?"
     r"(_?(profile|info|detail|data|account|record|table|list)s?)?(_?\d+)?$"
@@ -168,4 +178,6 @@ def by_name(name: str, holder: str = "") -> str:
         return "person" if plain == "name" else "keep"
     if plain == "name" and _FIRMS.search(_plain(holder)):
         return "company"
+    if _ABOUT.search(plain) or (plain in ("number", "no", "reference") and _PAPERS.search(_plain(holder))):
+        return "keep"
     return next((domain for domain, pattern in _BY_NAME if pattern.search(plain)), "")

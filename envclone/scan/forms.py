@@ -7,10 +7,10 @@ from collections.abc import Collection, Sequence
 
 from envclone.masking.names import is_name
 from envclone.masking.words import WORDS_FIRST
-from envclone.scan.hidden import hidden, holds_identity
+from envclone.scan.hidden import hidden, holds_identity, names_anybody
 from envclone.scan.values import look, persons
 
-__all__ = ["labels", "logins", "phrases", "plain_words", "several_words"]
+__all__ = ["labels", "logins", "nobodys_phrases", "phrases", "plain_words", "several_words"]
 
 _LOGIN = re.compile(r"[^\W\d_]{2,}[._][^\W\d_]{2,}")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
@@ -46,6 +46,17 @@ def several_words(values: Sequence[str]) -> bool:
     present = [value for value in values if value.strip()]
     several = sum(len(value.split()) > 1 for value in present)
     return len(present) >= _ENOUGH and len(set(present)) > len(present) / 2 and several > len(present) / 2
+
+
+def nobodys_phrases(values: Sequence[str]) -> bool:
+    """Whether these are phrases or plain words in which nothing finds anybody: no name, address or number."""
+    present = [value for value in values if value.strip()]
+    plain = plain_words([value.strip().replace(" ", "_") for value in present])
+    if not (plain or several_words(present)) or persons(set(present)) or hidden(present):
+        return False
+    seen = look(present)
+    told = seen is not None and seen.kind not in (_BY_WORDS if plain else _NOBODY)
+    return not told and not any(map(names_anybody, set(present)))
 
 
 def plain_words(values: Collection[str], *, recurring: bool = False) -> bool:

@@ -11,7 +11,7 @@ from envclone.masking.finder import Finder
 from envclone.masking.nobody import Nobody
 from envclone.masking.spelled import spelled
 
-__all__ = ["hidden", "holds_identity"]
+__all__ = ["hidden", "holds_identity", "names_anybody"]
 
 _TELLING = frozenset(("email", "phone", "iban", "card", "national_id"))
 """Kinds that tell of somebody by their form alone."""
@@ -31,6 +31,11 @@ def holds_identity(value: str) -> bool:
     """Whether a value holds an identity that is told by its form, in whatever spelling."""
     value = value[:_LONGEST]
     return _found(value) or (spelled([value])[0] and _decoded(value))
+
+
+def names_anybody(value: str) -> bool:
+    """Whether free text's own nets find anybody in a value: by form, by what stands around a name, by the tagger."""
+    return bool(_finder().spans(value[:_LONGEST])) or holds_identity(value)
 
 
 def _decoded(value: str) -> bool:

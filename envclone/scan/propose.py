@@ -14,11 +14,11 @@ from envclone.masking.guesses import by_name, guess, looks_like_embedding, remov
 from envclone.masking.kinds import DATES, KINDS, fits
 from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
-from envclone.scan.forms import labels, logins, phrases, plain_words, several_words
+from envclone.scan.forms import labels, logins, nobodys_phrases, phrases, plain_words, several_words
 from envclone.scan.found import Holder, Proposal, Sample
 from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
 from envclone.scan.numbers import pass_as_ids
-from envclone.scan.values import Looks, look, persons
+from envclone.scan.values import Looks, is_full_name, look, persons
 from envclone.scan.vocabulary import generated
 
 __all__ = ["Holder", "Proposal", "Sample", "propose", "surest"]
@@ -147,16 +147,21 @@ def _decide(
     if told in _CALLED and not holder.personal and phrases(sample.texts) and (seen is None or seen.part < OFTEN):
         said = "persons" if told == "person" else "companies"
         return _fitting(field, path, "text"), 0.5, f"its name tells of {said}, and its values are phrases in lower case"
+    if seen is not None and (soft := _softer(field, sample, seen, holder, path)):
+        return _fitting(field, path, "text"), 0.5, f"{seen.why}; {soft}"
     if told == "keep" and seen is not None and seen.kind == "person" and logins(sample.texts):
         domain, confidence, why = "username", 0.6, f"{seen.why}, written as logins are"
     elif seen is not None and seen.kind != "keep" and not (seen.kind == "person" and told in _OTHER_NAMES):
         domain, confidence, why = seen.kind, 0.6 + 0.35 * seen.part, seen.why
         if told == domain:
             confidence, why = min(0.99, confidence + 0.05), f"{why}, and its name says so"
+        elif told in _FORMED and _spoken(domain, sample.texts):
+            confidence, why = 0.7, f"{why}, whatever its name says"
         elif domain in ("text", "username", "person") and told not in ("", "keep", "text"):
             domain, confidence, why = told, 0.75, f"its name; {seen.why}"
     elif other is not None and told in ("", "text") and (path or holder.personal or other.kind != "national_id"):
-        domain, confidence, why = other.kind, 0.5 + 0.3 * other.part, other.why
+        # without a scheme what looks like a URL to Presidio is the name of a file as well
+        domain, confidence, why = "text" if other.kind == "url" else other.kind, 0.5 + 0.3 * other.part, other.why
     elif told and told != "keep":
         domain, confidence, why = told, 0.7, "its name"
     elif told == "keep" and seen is None and several_words(sample.texts):
@@ -167,9 +172,38 @@ def _decide(
         domain, confidence, why = "text", 0.4, "nothing is known of it: free text is the safe choice"
     if domain == "text" and field.unique and not path and labels(sample.texts):
         return "keep", 0.5, "labels that recur, unique only beside another column: no mask of texts keeps them apart"
+    if domain == "text" and field.unique and not path and nobodys_phrases(sample.texts):
+        return "keep", 0.5, "phrases that differ, and nobody is found in them: no mask of texts keeps them apart"
     return _fitting(field, path, domain), confidence, why
 
 
+def _softer(field: Field, sample: Sample, seen: Looks, holder: Holder, path: str) -> str:
+    """Why values are texts and no names or links, though most look like some; '' when they do not."""
+    texts = [text for text in sample.texts if text.strip()]
+    different = set(texts)
+    if seen.kind in ("person", "username", "company") and 2 * sum("\n" in text.strip() for text in texts) > len(texts):
+        return "of several lines each, such as a name above what somebody does"
+    shown = _SHOWN.search(Address.parse(field.address).name) and not holder.personal and not path
+    if shown and seen.kind == "person" and seen.part < OFTEN and not any(map(is_full_name, different)):
+        return "single words, and nobody stands beside them"
+    if seen.kind == "url" and len(texts) >= _RECURS * len(different) and len(different) <= _FEW_LINKS:
+        return "the same few again and again"
+    return ""
+
+
+def _spoken(domain: str, texts: Sequence[str]) -> bool:
+    """Whether values are names or sentences of several words each: no address or number is written so."""
+    present = [text for text in texts if text.strip()]
+    least = {"person": 2, "text": 3}.get(domain, 0)
+    return bool(least) and sum(len(text.split()) >= least for text in present) > len(present) / 2
+
+
+_FORMED = frozenset(("email", "phone", "iban", "card", "ip", "mac", "url", "national_id", "username"))
+"""What has a form of its own, without blanks or without letters."""
+_SHOWN = re.compile(r"(?i)display_?name$")
+"""What anything is shown as, a product too."""
+_RECURS = 3
+_FEW_LINKS = 12
 _CALLED = frozenset(("person", "company"))
 """What phrases are not, whatever their column is called."""
 _SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id")

@@ -15,7 +15,7 @@ from envclone.masking.words import TITLES, WORDS_FIRST
 from envclone.scan.hidden import hidden, holds_identity
 from envclone.scan.numbers import pass_as_ids
 
-__all__ = ["Looks", "look", "persons"]
+__all__ = ["Looks", "is_full_name", "look", "persons"]
 
 _EMAIL = re.compile(r"[^\s@,;]+@[^\s@,;]+\.[A-Za-z]{2,}")
 _URL = re.compile(r"(?:https?|ftp|wss?)://\S+|www\.\S+\.\S+|mailto:\S+")
@@ -90,14 +90,14 @@ def _plainly(sample: Sequence[str], told: str) -> Looks | None:
     if seen is not None and seen.kind in ("person", "company", "username") and told != seen.kind:
         different = set(sample)
         clear = seen.part >= _CLEAR and len(different) > 2
-        if len(different) < _FEWEST and not clear and not all(map(_is_full_name, different)):
+        if len(different) < _FEWEST and not clear and not all(map(is_full_name, different)):
             return None
-        if seen.kind == "person" and seen.part < _FEW and sum(map(_is_full_name, sample)) < _PARTLY_FULL * len(sample):
+        if seen.kind == "person" and seen.part < _FEW and sum(map(is_full_name, sample)) < _PARTLY_FULL * len(sample):
             return Looks("text", 0.5, seen.why)
     return seen
 
 
-def _is_full_name(value: str) -> bool:
+def is_full_name(value: str) -> bool:
     """Two words or more, and all of them names."""
     words = [word for word in _WORD.findall(value.lower()) if word not in TITLES and len(word) > 1]
     return len(words) > 1 and all(is_name(word) and word not in WORDS_FIRST for word in words)
@@ -141,7 +141,7 @@ def persons(values: Set[str]) -> bool:
     Words without a blank between them (`DOCUMENT_LINK`) are a label's unless each is a name.
     """
     full = [value for value in values if len(_WORD.findall(value)) > 1]
-    named = sum(_is_person(value) and (" " in value.strip() or _is_full_name(value)) for value in full)
+    named = sum(_is_person(value) and (" " in value.strip() or is_full_name(value)) for value in full)
     return bool(full) and len(full) >= _FEW * len(values) and named >= _FEW * len(values)
 
 

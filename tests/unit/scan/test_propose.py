@@ -124,10 +124,50 @@ def test_names_in_lower_case_stay_persons() -> None:
 def test_labels_that_are_unique_only_beside_another_column_are_no_key() -> None:
     assert _of("public.attachments.name", LABELS * 9, unique=True) == ("keep", True)
     assert _of("public.attachments.name", [*PHRASES, *PHRASES[:3]], unique=True) == ("keep", True)
-    assert _of("public.attachments.name", PHRASES, unique=True)[0] == "key", "each is unique by itself"
+    assert _of("public.attachments.name", PHRASES, unique=True) == ("keep", True), "nobody is found in them"
     people = ["Anna Schmidt", "Peter Miller", "Maria Garcia", "Paul Walker"] * 9
     assert _of("public.attachments.name", people, unique=True)[0] == "person"
     assert _of("public.attachments.name", [*PHRASES, *PHRASES[:3], "of jane.doe@corp.example"], unique=True)[0] == "key"
+
+
+def test_unique_phrases_are_kept_when_nobody_is_found_in_them() -> None:
+    assert _of("public.tags.name", ["urgent", "refund", "victor", "april", "grace period"], unique=True)[0] == "keep"
+    for somebody in ("by Anna Schmidt at the door", "call +1 212 555 0187 at once", "Mr Quuxwell waits at the door"):
+        assert _of("public.attachments.name", [*PHRASES, somebody], unique=True)[0] == "key", somebody
+    logins = [f"{one}_{other}" for one in ("anna", "peter", "maria") for other in ("miller", "schmidt", "walker")]
+    assert _of("public.attachments.name", logins, unique=True)[0] not in ("keep", "text")
+
+
+def test_what_is_called_after_an_address_and_is_none() -> None:
+    for name in (
+        "emailId",
+        "emailDomainId",
+        "email_type",
+        "phone_verified",
+        "webhook_type",
+        "address_id",
+        "url_status",
+    ):
+        assert by_name(name) == "keep", name
+    assert by_name("confirmation_token") == "secret" and by_name("webhook_url") == "url"
+    assert by_name("tax_id") == "national_id", "this is the number itself"
+    assert by_name("number", "spree_orders") == "keep" and by_name("number", "people") == ""
+    addresses = ["jane.roe@corp.example", "ahmed@khan.example", "s.rossi@mail.example"] * 4
+    assert _of("public.members.email_id", addresses)[0] == "email", "its values decide"
+
+
+def test_names_and_letters_in_columns_that_are_called_otherwise() -> None:
+    names = [f"{one} {two}" for one in ("Anna", "Peter", "Maria") for two in ("Miller", "Schmidt", "Walker", "Garcia")]
+    for column in ("email_name", "user_name", "phone_owner_name"):
+        assert _of(f"public.tags.{column}", names, personal=True)[0] == "person", column
+    letters = [f"From: {one}\n\nPlease call me back after six, the box was damaged." for one in names]
+    assert _of("public.posts.raw_email", letters, personal=True)[0] == "text"
+    assert _of("public.users.signature", [f"{one}\nSupport Agent" for one in names], personal=True)[0] == "text"
+    goods = ["Rosemary", "Basil", "Ginger", "Carrots", "Kale", "Bread", "Beans", "Oats", "Large"]
+    assert _of("public.variants.display_name", goods) == ("text", True)
+    assert _of("public.methods.tracking_url", ["https://track.example/:number"] * 9)[0] == "text"
+    homes = [f"https://{one.split()[1].lower()}{i}.example/" for i, one in enumerate(names)]
+    assert _of("public.users.website", homes)[0] == "url"
 
 
 def test_phrases_are_no_companies() -> None:
