@@ -9,6 +9,7 @@ from envclone.masking.names import is_name
 from envclone.masking.words import WORDS_FIRST
 from envclone.scan.hidden import hidden, holds_identity, names_anybody
 from envclone.scan.values import look, persons
+from envclone.scan.vocabulary import listed
 
 __all__ = ["labels", "logins", "nobodys_phrases", "phrases", "plain_words", "several_words"]
 
@@ -52,11 +53,20 @@ def nobodys_phrases(values: Sequence[str]) -> bool:
     """Whether these are phrases or plain words in which nothing finds anybody: no name, address or number."""
     present = [value for value in values if value.strip()]
     plain = plain_words([value.strip().replace(" ", "_") for value in present])
-    if not (plain or several_words(present)) or persons(set(present)) or hidden(present):
+    spoken = several_words(present) and phrases(present)
+    if not (plain or spoken or _recurring_codes(present)) or persons(set(present)) or hidden(present):
         return False
     seen = look(present)
     told = seen is not None and seen.kind not in (_BY_WORDS if plain else _NOBODY)
     return not told and not any(map(names_anybody, set(present)))
+
+
+def _recurring_codes(values: Sequence[str]) -> bool:
+    """Whether some of these recur and no word of any is a name: `true`, `admins`, `Spree::User;12`."""
+    words = {word.lower() for value in set(values) for word in _LATIN.findall(value)}
+    return len(set(values)) < len(values) and not any(
+        is_name(word) and not listed([word], personal=True) for word in words
+    )
 
 
 def plain_words(values: Collection[str], *, recurring: bool = False) -> bool:

@@ -8,7 +8,7 @@ from functools import cache
 
 from envclone.masking.finance import luhn_valid
 
-__all__ = ["article_numbers", "pass_as_ids"]
+__all__ = ["article_numbers", "counted", "pass_as_ids"]
 
 _CARDS = range(14, 20)
 _PART = 0.6
@@ -64,6 +64,19 @@ def article_numbers(values: Collection[str]) -> bool:
     return len(digits) >= _FEWEST_GOODS and right >= _ALL * len(digits)
 
 
+def counted(values: Collection[str]) -> bool:
+    """Whether these were counted up by a program: the same letters, then numbers that lie close together (`R00041`)."""
+    parts = [_COUNTED.fullmatch(value.strip()) for value in set(values) if value.strip()]
+    found = [part for part in parts if part is not None]
+    if len(found) < max(_FEWEST_GOODS, len(parts)) or len({part[1] for part in found}) > 1:
+        return False
+    numbers = [int(part[2]) for part in found]
+    return max(numbers) - min(numbers) < _APART * len(numbers)
+
+
+_COUNTED = re.compile(r"([^\W\d]{0,4}[-/#]?)(\d{1,18})")
+_APART = 50
+"""How many numbers there are at most for each value that was looked at."""
 _FEWEST_GOODS = 5
 _ALL = 0.95
 _NIR = re.compile(r"[12]\d{2}(?:0[1-9]|1[0-2]|[2-9]\d)\d{8}")

@@ -17,7 +17,7 @@ from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.forms import labels, logins, nobodys_phrases, phrases, plain_words, several_words
 from envclone.scan.found import Holder, Proposal, Sample
 from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
-from envclone.scan.numbers import pass_as_ids
+from envclone.scan.numbers import counted, pass_as_ids
 from envclone.scan.values import Looks, is_full_name, look, persons
 from envclone.scan.vocabulary import generated
 
@@ -159,7 +159,7 @@ def _decide(
             confidence, why = 0.7, f"{why}, whatever its name says"
         elif domain in ("text", "username", "person") and told not in ("", "keep", "text"):
             domain, confidence, why = told, 0.75, f"its name; {seen.why}"
-    elif other is not None and told in ("", "text") and (path or holder.personal or other.kind != "national_id"):
+    elif other is not None and told in ("", "text") and (other.kind != "national_id" or _papers(path, sample, holder)):
         # without a scheme what looks like a URL to Presidio is the name of a file as well
         domain, confidence, why = "text" if other.kind == "url" else other.kind, 0.5 + 0.3 * other.part, other.why
     elif told and told != "keep":
@@ -172,7 +172,7 @@ def _decide(
         domain, confidence, why = "text", 0.4, "nothing is known of it: free text is the safe choice"
     if domain == "text" and field.unique and not path and labels(sample.texts):
         return "keep", 0.5, "labels that recur, unique only beside another column: no mask of texts keeps them apart"
-    if domain == "text" and field.unique and not path and nobodys_phrases(sample.texts):
+    if domain == "text" and field.unique and not path and not _opens(field) and nobodys_phrases(sample.texts):
         return "keep", 0.5, "phrases that differ, and nobody is found in them: no mask of texts keeps them apart"
     return _fitting(field, path, domain), confidence, why
 
@@ -184,11 +184,16 @@ def _softer(field: Field, sample: Sample, seen: Looks, holder: Holder, path: str
     if seen.kind in ("person", "username", "company") and 2 * sum("\n" in text.strip() for text in texts) > len(texts):
         return "of several lines each, such as a name above what somebody does"
     shown = _SHOWN.search(Address.parse(field.address).name) and not holder.personal and not path
-    if shown and seen.kind == "person" and seen.part < OFTEN and not any(map(is_full_name, different)):
+    if shown and seen.kind == "person" and seen.part < OFTEN and sum(map(is_full_name, different)) * 6 < len(different):
         return "single words, and nobody stands beside them"
     if seen.kind == "url" and len(texts) >= _RECURS * len(different) and len(different) <= _FEW_LINKS:
         return "the same few again and again"
     return ""
+
+
+def _papers(path: str, sample: Sample, holder: Holder) -> bool:
+    """Whether numbers that only Presidio takes for a state's can be: beside a person, and not counted by a program."""
+    return bool(path or holder.personal) and not counted(sample.texts)
 
 
 def _spoken(domain: str, texts: Sequence[str]) -> bool:

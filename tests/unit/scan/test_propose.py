@@ -134,8 +134,26 @@ def test_unique_phrases_are_kept_when_nobody_is_found_in_them() -> None:
     assert _of("public.tags.name", ["urgent", "refund", "victor", "april", "grace period"], unique=True)[0] == "keep"
     for somebody in ("by Anna Schmidt at the door", "call +1 212 555 0187 at once", "Mr Quuxwell waits at the door"):
         assert _of("public.attachments.name", [*PHRASES, somebody], unique=True)[0] == "key", somebody
+    farms = [f"{one} Farm {i}" for i, one in enumerate(("Miller", "Walker", "Quuxwell", "Garcia", "Schmidt") * 5)]
+    assert _of("public.enterprises.name", farms, unique=True)[0] not in ("keep", "text"), "firms are called like people"
+    gates = ["true", "admins", *(f"Shop::Actor;{i}" for i in range(40))] * 2
+    assert _of("public.gates.value", gates, unique=True) == ("keep", True)
     logins = [f"{one}_{other}" for one in ("anna", "peter", "maria") for other in ("miller", "schmidt", "walker")]
     assert _of("public.attachments.name", logins, unique=True)[0] not in ("keep", "text")
+
+
+def test_numbers_that_a_program_counts_up_are_no_state_s() -> None:
+    from envclone.scan.values import Looks
+
+    field = Field("public.bills.data", "jsonb", FieldKind.JSON, base="jsonb")
+    presidio = {"$.ref": Looks("national_id", 1.0, "Presidio takes all for national_id")}
+    for values, domain in (
+        ([f"R{i:09}" for i in range(300)], "text"),
+        ([f"R{RND.randrange(10**8):09}" for _ in range(300)], "national_id"),
+        ([f"{RND.choice(LOWER)}{i:09}" for i in range(300)], "national_id"),
+    ):
+        (one,) = propose(field, {"$.ref": Sample(values)}, presidio)
+        assert one.domain == domain, values[0]
 
 
 def test_what_is_called_after_an_address_and_is_none() -> None:
