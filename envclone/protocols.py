@@ -302,6 +302,10 @@ class Store(Protocol):
         """All that would keep a snapshot to where `place` is from being taken, asked without copying anything."""
         ...
 
+    def foreseen(self, name: str, config: StoreConfig) -> Inventory | None:
+        """The fields of a source that says them without being copied, with the paths of some documents; else None."""
+        ...
+
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """What a running production server says of its version, settings and machine: values of a `Profile`.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.doctor import Finding, docker
-from envclone.errors import EnvcloneError
+from envclone.errors import ConfigError, EnvcloneError, UnsafeError
+from envclone.models import FieldKind
 
 if TYPE_CHECKING:
     from envclone.project import Project
@@ -35,7 +36,7 @@ def require(project: Project, environment: str) -> None:
         return
     if len(errors) == 1:
         raise errors[0]
-    lines = "\n".join(f"  - {error.message}" + (f": {error.hint}" if error.hint else "") for error in errors)
+    lines = "\n".join(f"  - {_said(error)}" + (f": {error.hint}" if error.hint else "") for error in errors)
     raise type(errors[0])(f"{len(errors)} things stand in the way, and nothing was copied:\n{lines}")
 
 
@@ -48,6 +49,8 @@ def _checks(project: Project, environment: str) -> Iterator[tuple[str, Check]]:
     yield "masking key", _key
     yield "hooks", _hooks
     yield "extra net", _net
+    for store in project.environment(environment).stores:
+        yield f"{environment}.{store} rules", _rules_of(store)
 
 
 def _source_of(store: str) -> Check:
@@ -93,6 +96,48 @@ def _hooks(project: Project, environment: str) -> Iterator[EnvcloneError]:
         hooks.close()
 
 
+def _rules_of(store: str) -> Check:
+    """Whether the rules cover what the source's catalog has and what stands in some of its documents."""
+
+    def check(project: Project, environment: str) -> Iterator[EnvcloneError]:
+        from envclone.config.load import resolve_source
+        from envclone.lifecycle import planning
+        from envclone.masking.planner import Planner
+
+        config = project.environment(environment).stores[store]
+        try:
+            source = resolve_source(project.loaded, environment, store)
+            found = registry.store(config.kind).foreseen(store, config.model_copy(update={"source": source}))
+            hooks = project.hooks()
+        except EnvcloneError:
+            return  # said of the source, or of the hooks
+        try:
+            if found is None or not found.fields or any(one.stage == "before" for one in hooks.sql):
+                return  # what runs before the masks can take fields away
+            rules = planning.declared(project, {store: found}, hooks)[store]
+            planner = Planner(rules, project.domains, found)
+            planner.decide()
+        except EnvcloneError:
+            return  # it speaks of other stores, too, and is said when the layout of all is known
+        finally:
+            hooks.close()
+        documents = [a for a, field in found.fields.items() if field.kind in (FieldKind.JSON, FieldKind.TEXT)]
+        certain = [one for one in (*planner.unsafe, *planner.invalid) if not _of_a_path(one, documents)]
+        if certain:
+            count = f"{len(certain)} problem{'s' * (len(certain) > 1)}"
+            kind: type[ConfigError | UnsafeError] = UnsafeError if planner.unsafe else ConfigError
+            yield kind(f"the rules do not cover {store}: {count}", problems=certain, hint=planner.hint())
+
+    return check
+
+
+def _of_a_path(problem: str, documents: Sequence[str]) -> bool:
+    """Whether a rule is said to match nothing that may be in a document which nobody looked at."""
+    if not problem.endswith("matches nothing") and " matches nothing (" not in problem:
+        return False
+    return "the path " in problem or any(f"'{address}." in problem for address in documents)
+
+
 def _net(project: Project, environment: str) -> Iterator[EnvcloneError]:
     try:
         _ = project.net
@@ -103,5 +148,11 @@ def _net(project: Project, environment: str) -> Iterator[EnvcloneError]:
 def _finding(name: str, errors: list[EnvcloneError]) -> Finding:
     if not errors:
         return Finding(name, True, "ready")
-    said = "; ".join(error.message for error in errors)
+    said = "; ".join(map(_said, errors))
     return Finding(name, False, said, "; ".join(error.hint for error in errors if error.hint))
+
+
+def _said(error: EnvcloneError) -> str:
+    """The error, and each of its problems on a line."""
+    problems = error.problems if isinstance(error, ConfigError | UnsafeError) else ()
+    return "".join([error.message, *(f"\n      {problem}" for problem in problems)])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import psycopg
+
 from tests.support.postgres import production
 from tests.support.stack import place
 
@@ -55,3 +57,40 @@ def test_one_obstacle_is_told_as_itself() -> None:
         here.env["DSN"] = server.dsn_for("app")
         told = here.call("doctor", "--env", "prod").stdout
         assert all(f"{name}: ready" in told for name in ("prod.main", "masking key", "hooks", "extra net")), told
+
+
+RULES = """\
+sanitize:
+  rules:
+    main:
+      public.notes.id: keep
+      public.notes.meta: {"$.mail": email, "$.rare": keep}
+      public.notes.titel: keep
+      public.closed.*: keep
+      public.closed.meta: {"$.mail": email}
+"""
+
+
+def test_what_the_rules_lack_is_told_from_the_catalog_and_some_documents() -> None:
+    with production(18) as server, place() as here:
+        server.create_database("app")
+        with psycopg.connect(server.dsn_for("app")) as conn:
+            conn.execute("CREATE TABLE notes (id int PRIMARY KEY, title text, meta jsonb)")
+            conn.execute(
+                "INSERT INTO notes SELECT g, 'x', jsonb_build_object('mail', 'a@b.example', 'nick', 'Zoe')"
+                " FROM generate_series(1, 5) g"
+            )
+            conn.execute("CREATE TABLE closed (meta jsonb)")
+            conn.execute("CREATE INDEX ON closed ((meta ->> 'mail'))")
+            conn.execute("""INSERT INTO closed VALUES ('{"other": 1}')""")
+        here.env["DSN"] = server.dsn_for("app")
+        kb = "      kb: {kind: qdrant, source: {method: directory, path: /nowhere/storage}}\n"
+        here.write(STACK.replace(kb, "").replace("sanitize:\n  rules: {}\n", RULES))
+        for told in (here.call("doctor", "--env", "prod").stdout, here.call("image", "prod", check=False).stderr):
+            assert "the rules do not cover main: 3 problems" in told
+            assert "public.notes.title (text) is undeclared" in told
+            assert "public.notes: " not in told and "the path $.nick is undeclared" in told
+            assert "'public.notes.titel' matches nothing (did you mean public.notes.title?)" in told
+            assert "$.rare" not in told  # it can be in a document that nobody looked at
+            assert "public.closed" not in told  # a plan of a query would run what stands in its index
+        assert here.leftovers() == []

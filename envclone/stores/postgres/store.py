@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         Counters,
         Credentials,
         Endpoint,
+        Inventory,
         ServerFiles,
         StorePlan,
         StoreSnapshot,
@@ -58,6 +59,12 @@ class PostgresStore:
         from envclone.stores.intake import unreadable
 
         return unreadable(config.source.path)
+
+    def foreseen(self, name: str, config: StoreConfig) -> Inventory | None:
+        """The columns by production's catalog, and the paths of some documents."""
+        from envclone.stores.postgres.catalog.foreseen import foreseen
+
+        return foreseen(name, config)
 
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """The server's version and the settings that decide plans and memory, when there is a DSN."""

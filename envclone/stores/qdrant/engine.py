@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 import time
 from collections.abc import Iterator
@@ -53,18 +54,46 @@ def loaded(shard: Shard, *, wait: float = 10.0) -> Iterator[Any]:
     deadline = time.monotonic() + wait
     while True:
         try:
-            edge = qdrant_edge.EdgeShard.load(str(shard.path))
+            with _mute():
+                edge = qdrant_edge.EdgeShard.load(str(shard.path))
             break
-        except Exception as exc:  # the binding raises bare Exception
+        except BaseException as exc:  # the binding raises bare Exception, and a panic is none
+            if not isinstance(exc, Exception) and not _panic(exc):
+                raise
             problem = _problem(shard, exc)
             if not isinstance(problem, BusyError) or time.monotonic() >= deadline:
                 raise problem from exc
             time.sleep(0.05)
     try:
         yield edge
+    except BaseException as exc:
+        if _panic(exc):
+            raise _problem(shard, exc) from None
+        raise
     finally:
-        edge.flush()
-        edge.close()
+        with _mute():
+            edge.flush()
+            edge.close()
+
+
+def _panic(exc: BaseException) -> bool:
+    """Whether the engine gave up over what it read: its binding has a class for that which is no Exception."""
+    return type(exc).__name__ == "PanicException"
+
+
+@contextlib.contextmanager
+def _mute() -> Iterator[None]:
+    """Without standard error, on which an engine that gives up writes where it was, and can write what it read."""
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def settle(shard: Shard) -> ShardState:
@@ -79,7 +108,12 @@ def settle(shard: Shard) -> ShardState:
     return state
 
 
-def _problem(shard: Shard, exc: Exception) -> EnvcloneError:
+def _problem(shard: Shard, exc: BaseException) -> EnvcloneError:
+    if _panic(exc):
+        return UnsafeError(
+            f"the engine gives up over the files of {shard.path}: they are damaged, or of a newer version",
+            hint="take a new snapshot: envclone branch ENV --fresh; if that fails alike, look at production's shard",
+        )
     text = foreign(str(exc).replace(str(shard.path), "it")) or type(exc).__name__
     if wal.locked(shard.path / "wal"):
         return BusyError(

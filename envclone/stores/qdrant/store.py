@@ -17,6 +17,7 @@ from envclone.models import (
     Counters,
     Credentials,
     Endpoint,
+    Inventory,
     Secret,
     ServerFiles,
     StorePlan,
@@ -53,6 +54,10 @@ class QdrantStore:
         from envclone.stores.intake import unreadable
 
         return unreadable(config.source.path)
+
+    def foreseen(self, name: str, config: StoreConfig) -> Inventory | None:
+        """Nothing: its files are read when they are copied."""
+        return None
 
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """What the server's telemetry says, when there is a URL."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
 
 import psycopg
 from psycopg import sql
@@ -19,22 +19,32 @@ _BATCH = 2000
 """JSON documents parsed together; they can be large."""
 
 
-def read_inventory(conn: Connection, store: str) -> Inventory:
+class Sample(Protocol):
+    """Some documents of a column, instead of all."""
+
+    def documents(self, table: Table, column: Column) -> Iterator[str]:
+        """Their texts."""
+        ...
+
+
+def read_inventory(conn: Connection, store: str, sample: Sample | None = None) -> Inventory:
     """Every column of every user table and materialized view, with the group of columns that foreign keys tie to it.
 
     Views, materialized ones without data and foreign tables are left out: they hold no rows in these files.
     Extensions' tables are not.
-    Large objects, when there are any, are one field `pg_largeobject`.
+    Large objects, when there are any, are one field `pg_largeobject`. With a `sample` rows are not counted (each table
+    has one), and documents' paths are those of the sample.
     """
     tables = read_tables(conn)
     groups, proven = foreign_key_groups(conn, tables)
     fields: dict[str, Field] = {}
     rows: dict[str, int] = {}
     for table in tables:
-        rows[table.address] = _count(conn, table)
+        rows[table.address] = _count(conn, table) if sample is None else 1
         for column in table.columns.values():
             address = table.at(column.name)
-            paths, common = _json_paths(conn, table, column) if column.kind is FieldKind.JSON else ((), frozenset())
+            documents = sample.documents(table, column) if sample else _documents(conn, table, column)
+            paths, common = _json_paths(documents) if column.kind is FieldKind.JSON else ((), frozenset())
             fields[address] = Field(
                 address,
                 column.type,
@@ -141,14 +151,7 @@ def _count(conn: Connection, table: Table) -> int:
     return total
 
 
-def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[tuple[str, ...], frozenset[str]]:
-    """The paths of a column's documents, and which keys so many have that they are not a single person's."""
-    from envclone.masking.jsonscan import Path, render
-    from envclone.masking.jsontext import ways
-    from envclone.masking.shown import KeyCounter
-
-    seen: set[Path] = set()
-    counter = KeyCounter()
+def _documents(conn: Connection, table: Table, column: Column) -> Iterator[str]:
     for leaf in table.leaves:
         with conn.transaction(), conn.cursor(name="envclone_paths") as cursor:
             cursor.itersize = _BATCH
@@ -157,7 +160,19 @@ def _json_paths(conn: Connection, table: Table, column: Column) -> tuple[tuple[s
                 sql.SQL("SELECT {} FROM ONLY {} WHERE {} IS NOT NULL").format(column.read_as(), leaf.identifier, name)
             )
             for (document,) in cursor:
-                its = ways(document)
-                seen |= its
-                counter.add(its)
+                yield document
+
+
+def _json_paths(documents: Iterable[str]) -> tuple[tuple[str, ...], frozenset[str]]:
+    """The paths of a column's documents, and which keys so many have that they are not a single person's."""
+    from envclone.masking.jsonscan import Path, render
+    from envclone.masking.jsontext import ways
+    from envclone.masking.shown import KeyCounter
+
+    seen: set[Path] = set()
+    counter = KeyCounter()
+    for document in documents:
+        its = ways(document)
+        seen |= its
+        counter.add(its)
     return tuple(sorted(map(render, seen))), counter.common()
