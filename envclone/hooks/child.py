@@ -84,7 +84,10 @@ def _told(exc: BaseException, path: str) -> dict[str, Any]:
     frames = [frame for frame in traceback.extract_tb(exc.__traceback__) if frame.filename == path]
     line = exc.lineno if isinstance(exc, SyntaxError) else frames[-1].lineno if frames else None
     said = str(exc) if isinstance(exc, TypeError) and not frames else ""
-    traceback.print_exception(exc, file=sys.stderr)
+    own = exc.__traceback__
+    while own is not None and own.tb_frame.f_code.co_filename != path:
+        own = own.tb_next  # how it was called is not the author's business
+    traceback.print_exception(type(exc), exc, own, file=sys.stderr)
     return {"error": type(exc).__name__, "line": line, "said": said}
 
 
