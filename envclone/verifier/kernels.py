@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["beginning", "choose", "count", "enter", "fill", "find", "having", "warm"]
+__all__ = ["beginning", "choose", "count", "enter", "fill", "having", "look", "share", "sieve", "warm"]
 
 _U = np.uint64
 _WIDTH = 8
@@ -126,15 +126,35 @@ def fill(
 
 
 @kernel
-def find(
+def sieve(data: Any, begin: Any, end: Any, wanted: Any, bits: Any, places: Any) -> Any:
+    """Write the places between two at which a window ends that a filter of 2**bits bits has; returns how many.
+
+    `places` has room for one more than there are between the two.
+    """
+    word, first, second = _64 - _U(bits) + _6, _64 - _U(bits), _64 - _U(bits) - _6
+    low, high, found = max(begin, _WIDTH - 1), min(end, data.shape[0]), np.int64(0)
+    if low >= high:
+        return found
+    window = _0
+    for k in range(low - _WIDTH + 1, low):
+        window = (window >> _8) | (_U(data[k]) << _56)
+    high = min(high, low + places.shape[0] - 1)
+    for k in range(low, high):
+        window = (window >> _8) | (_U(data[k]) << _56)
+        hashed = window * _GOLDEN
+        its = wanted[hashed >> word]
+        places[found] = k
+        found += np.int64((its >> ((hashed >> first) & _63)) & (its >> ((hashed >> second) & _63)) & _U(1))
+    return found
+
+
+@kernel
+def look(
     data: Any,
-    begin: Any,
-    end: Any,
+    places: Any,
     block: Any,
     bounds: Any,
     fold: Any,
-    wanted: Any,
-    bits: Any,
     heads: Any,
     slots: Any,
     tags: Any,
@@ -143,20 +163,17 @@ def find(
     hits: Any,
     count: Any,
 ) -> Any:
-    """Where patterns stand whose anchors end between two places: rows (string, start, end) of `hits` from `count` on;
+    """Where patterns stand whose anchors end at some places: rows (string, start, end) of `hits` from `count` on;
     returns how many there are then, also when not all fit."""
-    size = data.shape[0]
-    word, slot_of = _64 - _U(bits) + _6, _64 - _U(slots)
-    window = _0
-    for k in range(max(0, begin - _WIDTH + 1), min(end, size)):
-        window = (window >> _8) | (_U(data[k]) << _56)
-        if k < max(begin, _WIDTH - 1):
+    size, slot_of = data.shape[0], _64 - _U(slots)
+    for place in places:
+        k = np.int64(place)
+        if not _WIDTH - 1 <= k < size:
             continue
-        hashed = window * _GOLDEN
-        marks = _marks(hashed, bits)
-        if wanted[hashed >> word] & marks != marks:
-            continue
-        tag, slot = _tag(window), np.int64(hashed >> slot_of)
+        window = _0
+        for j in range(k - _WIDTH + 1, k + 1):
+            window = (window >> _8) | (_U(data[j]) << _56)
+        tag, slot = _tag(window), np.int64((window * _GOLDEN) >> slot_of)
         for at in range(np.int64(heads[slot]), np.int64(heads[slot + 1])):
             if tags[at] != tag:
                 continue
@@ -175,6 +192,15 @@ def find(
                         hits[count, 0], hits[count, 1], hits[count, 2] = number, start, start + length
                     count += 1
     return count
+
+
+@kernel
+def share(block: Any, bounds: Any, fold: Any, order: Any, shifts: Any, wanted: Any, bits: Any) -> Any:
+    """Enter the anchors of listed patterns into another filter of 2**bits bits."""
+    for at in range(min(order.shape[0], shifts.shape[0])):
+        hashed = _window(block, np.int64(bounds[order[at]]) + np.int64(shifts[at]), fold) * _GOLDEN
+        wanted[hashed >> (_64 - _U(bits) + _6)] |= _marks(hashed, bits)
+    return 0
 
 
 @kernel
@@ -229,7 +255,9 @@ def warm() -> None:
     count(*strings, offsets, wanted, 10, heads, 2)
     fill(*strings, offsets, 2, 0, np.cumsum(heads, dtype=np.uint32)[:-1], tags, order, np.zeros(2, np.uint8))
     shifts, hits = np.zeros(2, np.uint8), np.zeros((4, 3), np.int64)
-    find(data, 0, 32, data, bounds, fold, wanted, 10, np.zeros(5, np.uint32), 2, tags, order, shifts, hits, 0)
+    sieve(data, 0, 32, wanted, 10, np.zeros(33, np.int32))
+    look(data, np.zeros(1, np.int32), *strings[:2], fold, np.zeros(5, np.uint32), 2, tags, order, shifts, hits, 0)
+    share(*strings[:2], fold, order[:1], shifts, wanted, 10)
     enter(data, wanted, 10)
     having(data, bounds, 0, 2, np.frombuffer(bytes(256), np.uint8), np.zeros(2, np.bool_))
     beginning(*strings, wanted, 10, np.zeros(2, np.bool_))

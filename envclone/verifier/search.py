@@ -21,6 +21,7 @@ from envclone.compiled import available
 from envclone.forked import fork_map, processors
 from envclone.shelf import Column, Shelf
 from envclone.verifier.originals import Originals, spellings
+from envclone.verifier.shortsearch import SHORTEST, ShortSearch
 from envclone.verifier.windows import AS_IT_IS, WIDTH, Patterns, Seen, WindowSearch
 from envclone.verifier.wordsearch import WordSearch
 
@@ -34,11 +35,13 @@ PIECE = 16 * CHUNK
 """Bytes of a file that one process looks at."""
 
 FEW = 20_000
-"""Originals up to which an automaton is the faster search, and small enough."""
+"""Originals up to which an automaton is small enough; used where loops are not compiled, and in files."""
 
 _AT_ONCE = 1 << 18
 """Originals that are looked at together."""
 
+_FEW_WIDE = 1000
+"""Strings that count as words, of the width of a window, up to which they are looked for by what they begin with."""
 _SMALL = 1 << 14
 """Bytes of patterns up to which the automaton is a table."""
 
@@ -99,9 +102,10 @@ class ByteSearch:
 
     `spell` gives the byte strings of a value; of one that `Originals.plain` names these must be itself and its lower
     case, or with `fold`, a table of 256 bytes as `bytes.translate` takes it, itself translated by that. What counts
-    as a word of ASCII only is looked up word by word (`wordsearch`). Of the rest few patterns, and short ones, are
-    looked for by an Aho-Corasick automaton, many by their rarest windows (`windows`). What is not
-    `within` the data of which that tells need not be found.
+    as a word of ASCII only is looked up word by word (`wordsearch`), what is short by its first bytes where no word
+    goes on (`shortsearch`), the rest by their rarest windows (`windows`). Few patterns in files, what may begin
+    anywhere and is short, and all of them where loops are not compiled, are looked for by an Aho-Corasick automaton.
+    What is not `within` the data of which that tells need not be found.
     """
 
     def __init__(
@@ -113,58 +117,75 @@ class ByteSearch:
         fold: bytes | None = None,
         within: Seen | None = None,
     ) -> None:
-        few: list[bytes] = []
-        owners: list[int] = []
-        many: list[bytes] = []
-        whose: list[int] = []
-        large = len(originals) > FEW
+        compiled = fold is not None and available()
+        large = compiled or len(originals) > FEW
         taken = originals.shelf.zeros(np.bool_, len(originals))
         self._originals = originals
         self._sources = originals.sources()
         self._rules = _boundaries(originals)
-        self._windows: list[tuple[WindowSearch | WordSearch, Any]] = []
+        self._windows: WindowSearch | None = None
+        self._window_owners: list[Any] = []
+        self._shorter: list[WordSearch | ShortSearch] = []
         self._longest = 1
-        if fold is not None and available():
-            words = self._words(minimum)
-            if len(words):
-                patterns = Patterns(*originals.held(), words, fold)
-                _mark(taken, words)
-                self._longest = patterns.longest()
-                self._windows.append((WordSearch(patterns, _ALNUM, minimum, originals.shelf), None))
+        if compiled and len(words := self._words(minimum)):
+            assert fold is not None
+            patterns = Patterns(*originals.held(), words, fold)
+            _mark(taken, words)
+            self._longest = patterns.longest()
+            self._shorter.append(WordSearch(patterns, _ALNUM, minimum, originals.shelf))
         if large:
             for patterns in _plain(originals, max(minimum, WIDTH), fold, taken):
                 _mark(taken, patterns.which)
                 self._longest = max(self._longest, patterns.longest())
                 wanted = patterns if within is None else within.beginning(patterns)
-                self._windows.append((WindowSearch(wanted, originals.shelf), None))
+                self._look_for(WindowSearch(wanted, originals.shelf), None)
         self.skipped, self.searched = 0, int(taken.sum())
+        few, short, wide = _Spelled(), _Spelled(), _Spelled()
+        wide_words = _Spelled()
+        rules = self._rules[0]
         for number in _unmarked(taken):
             spelled = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
             self.skipped += not spelled
             self.searched += bool(spelled)
             for spelling in spelled:
                 self._longest = max(self._longest, len(spelling))
-                wide = large and len(spelling) >= WIDTH
-                (many if wide else few).append(spelling)
-                (whose if wide else owners).append(number)
-        if many:
-            self._windows.append((WindowSearch(Patterns.of(many)), np.array(whose, np.int64)))
-        self._owners = np.array(owners, np.int64)
-        self._automaton = BytesAhoCorasick(few, implementation=_automaton(few)) if few else None
+                begins = compiled and _begins(int(rules[self._sources[number]]), spelling)
+                if large and len(spelling) >= WIDTH:
+                    (wide_words if begins else wide).add(spelling, number)
+                else:
+                    (short if begins else few).add(spelling, number)
+        for spelling, number in wide_words:
+            (short if len(wide_words.texts) <= _FEW_WIDE else wide).add(spelling, number)
+        if wide.texts:
+            self._look_for(WindowSearch(Patterns.of(wide.texts)), wide.numbers())
+        if short.texts:
+            self._shorter.append(ShortSearch(short.texts, short.numbers(), _ALNUM, _DIGIT))
+        self._owners = few.numbers()
+        self._automaton = BytesAhoCorasick(few.texts, implementation=_automaton(few.texts)) if few.texts else None
+
+    def _look_for(self, windows: WindowSearch, owners: Any) -> None:
+        """Search by windows, all in one pass."""
+        if self._windows is None:
+            self._windows = windows
+        else:
+            self._windows.also(windows)
+        self._window_owners.append(owners)
 
     def _words(self, least: int) -> Any:
         """The numbers (uint32) of the originals that count as words only, and are letters and digits of ASCII."""
         rules, names = self._rules
         as_words = (rules == Boundary.WORD.value) & ~names
+        if_short = (rules == Boundary.TELLING.value) & ~names
         bounds, shelf = self._originals.held()[1], self._originals.shelf
         found = Column(shelf, np.uint32)
-        if not as_words.any():
+        if not (as_words | if_short).any():
             return found.array
         other = self._originals.having(_OTHER)
         for first in range(0, len(other), _AT_ONCE):
             lengths = np.diff(bounds[first : first + _AT_ONCE + 1])
-            chosen = (lengths >= least) & as_words[self._sources[first : first + _AT_ONCE]]
-            found.extend(np.flatnonzero(chosen & ~other[first : first + _AT_ONCE]) + first)
+            sources = self._sources[first : first + _AT_ONCE]
+            chosen = as_words[sources] | (if_short[sources] & (lengths < TELLING))
+            found.extend(np.flatnonzero(chosen & (lengths >= least) & ~other[first : first + _AT_ONCE]) + first)
             shelf.rest()
         return found.array
 
@@ -181,11 +202,15 @@ class ByteSearch:
                 rows = np.array(few, np.int64)
                 rows[:, 0] = self._owners[rows[:, 0]]
                 found.append(rows)
-        for windows, owners in self._windows:
-            rows = windows.find(data)
+        if self._windows is not None:
+            for rows, owners in zip(self._windows.find_all(data), self._window_owners, strict=True):
+                if len(rows):
+                    if owners is not None:
+                        rows[:, 0] = owners[rows[:, 0]]
+                    found.append(rows)
+        for search in self._shorter:
+            rows = search.find(data)
             if len(rows):
-                if owners is not None:
-                    rows[:, 0] = owners[rows[:, 0]]
                 found.append(rows)
         if not found:
             return np.zeros((0, 3), np.int64)
@@ -218,6 +243,35 @@ class ByteSearch:
                     if offset < begin + hit.end <= end:
                         hits.append(Hit(hit.original, begin + hit.start, begin + hit.end))
         return replace(piece, hits=tuple(hits))
+
+
+class _Spelled:
+    """Byte strings, each with the number of what it spells."""
+
+    def __init__(self) -> None:
+        self.texts: list[bytes] = []
+        self._numbers: list[int] = []
+
+    def __iter__(self) -> Iterator[tuple[bytes, int]]:
+        return zip(self.texts, self._numbers, strict=True)
+
+    def add(self, text: bytes, number: int) -> None:
+        self.texts.append(text)
+        self._numbers.append(number)
+
+    def numbers(self) -> Any:
+        return np.array(self._numbers, np.int64)
+
+
+def _begins(rule: int, text: bytes) -> bool:
+    """Whether a string counts only where it begins, as `ShortSearch` looks for it."""
+    first = text[0]
+    if len(text) < SHORTEST or first & 0xC0 == 0x80:
+        return False
+    if rule == Boundary.DIGIT.value:
+        return bool(_DIGIT[first]) or not _ALNUM[first]
+    as_word = rule == Boundary.WORD.value or (rule == Boundary.TELLING.value and len(text) < TELLING)
+    return as_word or (rule == Boundary.TELLING.value and not _ALNUM[first])
 
 
 def _automaton(texts: Sequence[bytes]) -> Implementation:

@@ -9,7 +9,7 @@ shelf: it is read in few places. Compiled where loops are (`kernels`), else by n
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -128,6 +128,7 @@ class WindowSearch:
 
     def __init__(self, patterns: Patterns, shelf: Shelf | None = None, *, compiled: bool | None = None) -> None:
         self._patterns = patterns
+        self._others: list[WindowSearch] = []
         self._plain: PlainWindows | None = None
         if not (available() if compiled is None else compiled):
             self._plain = PlainWindows(*patterns.joined())
@@ -139,6 +140,7 @@ class WindowSearch:
         count = len(patterns)
         self._fold = np.frombuffer(patterns.fold, np.uint8)
         self._hits = np.zeros((_HITS, 3), np.int64)
+        self._places = np.zeros(_LOOKED + 1, np.int32)
         self._bits = max(16, count.bit_length() + _BITS)
         self._slots = max(2, count.bit_length() - _IN_SLOT)
         self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
@@ -178,31 +180,54 @@ class WindowSearch:
             yield first, (held.block, held.bounds, which, self._fold), offsets[first : first + len(which)]
             self._shelf.rest()
 
+    def also(self, other: WindowSearch) -> None:
+        """Look for another's patterns in the same pass."""
+        self._others.append(other)
+        if other._plain is None and len(other._patterns):
+            from envclone.verifier import kernels
+
+            held = other._patterns
+            strings = held.block, held.bounds, other._fold
+            kernels.share(*strings, other._order, other._shifts, self._filter, self._bits)
+            other._filter = np.zeros(0, np.uint64)
+
     def find(self, data: bytes | memoryview) -> Any:
         """Where patterns stand in the data: rows of which, start, end (int64), in no order."""
-        if not len(self._patterns):
-            return np.zeros((0, 3), np.int64)
-        if self._plain is not None:
-            return np.array(list(self._plain.find(bytes(data))), np.int64).reshape(-1, 3)
-        seen = np.frombuffer(data, np.uint8)
-        count = self._find(seen)
-        if count > len(self._hits):
-            self._hits = np.zeros((count, 3), np.int64)
-            self._find(seen)
-        return self._hits[:count].copy()
+        return self.find_all(data)[0]
 
-    def _find(self, seen: Any) -> int:
-        """How many there are; as many as there is room for are in the list of hits."""
+    def find_all(self, data: bytes | memoryview) -> list[Any]:
+        """The same of this search's patterns, and of those of each that is looked for in the same pass."""
+        if self._plain is not None:
+            return [one._found_plain(bytes(data)) for one in (self, *self._others)]
+        seen = np.frombuffer(data, np.uint8)
+        every = [one for one in (self, *self._others) if len(one._patterns)]
+        counts = self._find(seen, every)
+        if any(count > len(one._hits) for one, count in zip(every, counts, strict=True)):
+            for one, count in zip(every, counts, strict=True):
+                one._hits = np.zeros((max(count, len(one._hits)), 3), np.int64)
+            counts = self._find(seen, every)
+        found = {id(one): one._hits[:count].copy() for one, count in zip(every, counts, strict=True)}
+        return [found.get(id(one), np.zeros((0, 3), np.int64)) for one in (self, *self._others)]
+
+    def _found_plain(self, data: bytes) -> Any:
+        assert self._plain is not None
+        return np.array(list(self._plain.find(data)), np.int64).reshape(-1, 3)
+
+    def _find(self, seen: Any, every: Sequence[WindowSearch]) -> list[int]:
+        """How many there are of each; as many as there is room for are in its list of hits."""
         from envclone.verifier import kernels
 
-        held, count = self._patterns, 0
-        for first in range(0, len(seen), _LOOKED):
+        counts = [0] * len(every)
+        for first in range(0, len(seen) if every else 0, _LOOKED):
             self._looked += min(_LOOKED, len(seen))
             if self._looked >= _LOOKED:
                 self._looked = 0
                 self._shelf.rest()
-            count = kernels.find(
-                *(seen, first, first + _LOOKED, held.block, held.bounds, self._fold, self._filter, self._bits),
-                *(self._heads, self._slots, self._tags, self._order, self._shifts, self._hits, count),
-            )
-        return int(count)
+            filled = kernels.sieve(seen, first, first + _LOOKED, self._filter, self._bits, self._places)
+            for which, one in enumerate(every) if filled else ():
+                held, lists = one._patterns, (one._heads, one._slots, one._tags, one._order, one._shifts)
+                strings = held.block, held.bounds, one._fold
+                counts[which] = int(
+                    kernels.look(seen, self._places[:filled], *strings, *lists, one._hits, counts[which])
+                )
+        return counts
