@@ -1,0 +1,220 @@
+"""Every snippet of the README and the docs is run, or stands here with the reason why a test cannot run it."""
+
+from __future__ import annotations
+
+import configparser
+import json
+import re
+import shlex
+import tomllib
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from unittest.mock import create_autospec
+
+import click
+import pytest
+import yaml
+
+import envclone
+from envclone import api
+from envclone.cli.main import cli
+from envclone.config.load import load
+from envclone.hooks.hookset import HookSet
+from tests.support.postgres import scratch
+
+ROOT = Path(__file__).parents[2]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+_FENCE = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+_STACK = "version: 1\nproject: acme\n"
+_STORES = "environments: {prod: {stores: {main: {kind: postgres, source: {method: physical, dsn: x}}, "
+_STORES += "kb: {kind: qdrant, source: {method: directory, path: /srv/kb}}}}}\n"
+
+
+def _snippets() -> Iterator[tuple[str, str]]:
+    for page in PAGES:
+        for _, text in _FENCE.findall(page.read_text(encoding="utf-8")):
+            yield page.name, text
+
+
+SNIPPETS = list(_snippets())
+
+
+def _find(page: str, words: str) -> str:
+    (text,) = [text for name, text in SNIPPETS if name == page and words in text]
+    return text
+
+
+def _whole(tmp_path: Path, text: str) -> None:
+    (tmp_path / "envclone.yaml").write_text(text, encoding="utf-8")
+    load(tmp_path / "envclone.yaml", {"PROD_PG_DSN": "host=x"})
+
+
+def _part(tmp_path: Path, text: str) -> None:
+    """A part of a stack file, at the top or below `sanitize`."""
+    (key,) = yaml.safe_load(text)
+    if key in ("references", "rules"):
+        text = "sanitize:\n" + "".join(f"  {line}\n" for line in text.splitlines())
+    _whole(tmp_path, _STACK + ("" if key == "environments" else _STORES) + text)
+
+
+def _bundle(tmp_path: Path, text: str) -> None:
+    from envclone.incidents import files
+
+    (tmp_path / "1.yaml").write_text(text, encoding="utf-8")
+    assert files.load(tmp_path / "1.yaml").steps
+
+
+def _commands(tmp_path: Path, text: str) -> None:
+    """Each line that is a command of ours can be typed: its words are parsed, and nothing is run."""
+    lines = [line.removeprefix("$ ") for line in text.splitlines() if re.match(r"(\$ )?envclone |\$ make ", line)]
+    assert lines
+    for line in lines:
+        words = shlex.split(line, comments=True)
+        if words[0] == "make":
+            assert re.search(rf"^{words[1]}:", (ROOT / "Makefile").read_text(), re.MULTILINE), line
+        else:
+            parse(words[1:])
+
+
+def parse(words: list[str]) -> None:
+    """Raises click's error when a command line cannot be meant."""
+    group, context = cli, cli.make_context("envclone", list(words))
+    while True:
+        name, command, rest = group.resolve_command(context, [*getattr(context, "_protected_args", []), *context.args])
+        assert command is not None
+        context = command.make_context(name, rest, parent=context)
+        if not isinstance(command, click.Group):
+            return
+        group = command
+
+
+def _library(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and arguments are those of the library; what it returns is made up."""
+    stack = create_autospec(api.Stack, instance=True)
+    monkeypatch.setattr(envclone, "open", lambda path: stack)
+    exec(compile(text, "snippet", "exec"), {})
+    assert stack.branch.called and stack.replay.called and stack.remove.called
+
+
+def _entry_point(tmp_path: Path, text: str) -> None:
+    ours = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["entry-points"]
+    assert set(tomllib.loads(text)["project"]["entry-points"]) <= set(ours)
+
+
+def _python_hook(tmp_path: Path, text: str) -> None:
+    """The function under its file's name, beside the stack file that names it, makes what the page shows."""
+    place = tmp_path / re.match(r"# (\S+)", text)[1]  # type: ignore[index]
+    place.parent.mkdir()
+    place.write_text(text, encoding="utf-8")
+    (file,) = yaml.safe_load(_find("hooks.md", "hooks: [hooks/initials.py]"))["sanitize"]["hooks"]
+    hooks = HookSet(tmp_path, [file], ["main"])
+    try:
+        (hook,) = hooks.hooks
+        assert (hook.name, hook.writes) == ("initials", "public.people.initials")
+        hooks.mask_values = lambda domain, values: ["Lena Klein" for _ in values]
+        assert hooks.call(hook, {"name": ["Jo Quick", None]}) == ["LK", None]
+    finally:
+        hooks.close()
+
+
+def _sql_hook(tmp_path: Path, text: str) -> None:
+    (tmp_path / "label.sql").write_text(text)
+    (file,) = HookSet(tmp_path, ["label.sql"], ["main"]).sql
+    assert (file.stage, file.store) == ("after", "main")
+
+
+def _program_hook(tmp_path: Path, text: str) -> None:
+    """A program that says what the page shows is asked what the page shows."""
+    said = [line[2:] for line in text.splitlines() if line.startswith("→ ")]
+    (asked,) = [line[2:] for line in text.splitlines() if line.startswith("← ")]
+    program = tmp_path / "coarse"
+    program.write_text(f"#!/bin/sh\necho '{said[0]}'\nread line\n[ \"$line\" = '{asked}' ] && echo '{said[1]}'\n")
+    program.chmod(0o755)
+    hooks = HookSet(tmp_path, ["coarse"], ["main"])
+    try:
+        (hook,) = hooks.hooks
+        assert hooks.call(hook, json.loads(asked)["batch"]) == json.loads(said[1])["values"]
+    finally:
+        hooks.close()
+
+
+def _cron(tmp_path: Path, text: str) -> None:
+    parse(shlex.split(text.partition(" envclone ")[2].partition(" >>")[0]))
+
+
+def _unit(tmp_path: Path, text: str) -> None:
+    unit = configparser.ConfigParser()
+    unit.optionxform = str  # type: ignore[assignment,method-assign]
+    unit.read_string(text)
+    if unit.has_option("Service", "ExecStart"):
+        parse(shlex.split(unit["Service"]["ExecStart"])[1:])
+
+
+RUN: Mapping[tuple[str, str], Callable[..., None]] = {
+    ("README.md", "$ make demo"): _commands,
+    ("README.md", "# envclone.yaml"): _whole,
+    ("README.md", "$ envclone branch prod --incident 1234"): _commands,
+    ("README.md", "import envclone"): _library,
+    ("README.md", "[project.entry-points"): _entry_point,
+    ("first-hour.md", "$ export PROD_PG_DSN"): _commands,  # what they print: tests/first_hour
+    ("hooks.md", "# hooks/initials.py"): _python_hook,
+    ("hooks.md", "# envclone.yaml"): lambda tmp_path, text: _part(tmp_path, text.partition("\n")[2]),
+    ("hooks.md", "-- stage: after"): _sql_hook,
+    ("hooks.md", '→ {"hooks"'): _program_hook,
+    ("incidents.md", "envclone incident new"): _commands,
+    ("incidents.md", "version: 1"): _bundle,
+    ("operations.md", "$ envclone pool create"): _commands,
+    ("operations.md", "*/10 * * * *"): _cron,
+    ("operations.md", "["): _unit,
+    ("preview.md", "environments:"): _part,
+    ("sanitization.md", ""): _part,
+    ("stack-file.md", "# envclone.yaml"): _whole,
+}
+"""How each snippet is run, by its page and how it begins."""
+NOT_RUN = {
+    ("architecture.md", "stack file → snapshot"): "a picture of the stages, and no command",
+}
+"""What no test runs, and why."""
+
+
+@pytest.mark.parametrize(("page", "text"), SNIPPETS, ids=[f"{name}-{i}" for i, (name, _) in enumerate(SNIPPETS)])
+def test_a_snippet_is_what_it_says(
+    page: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "incidents").mkdir()
+    (tmp_path / "incidents" / "1234.yaml").write_text("")  # what a command names has to be there
+    if any(page == name and text.startswith(begins) for name, begins in NOT_RUN):
+        return
+    runs = [run for (name, begins), run in RUN.items() if page == name and text.startswith(begins)]
+    assert runs, f"{page}: no test runs the snippet that begins with {text.splitlines()[0]!r}; say how, or why not"
+    if runs[0] in (_python_hook, _program_hook):
+        with scratch() as place:  # hooks run as another account, which cannot see into a directory of pytest's
+            place.chmod(0o755)
+            runs[0](place, text)
+    elif runs[0] is _library:
+        _library(tmp_path, text, monkeypatch)
+    else:
+        runs[0](tmp_path, text)
+
+
+def test_each_way_to_run_one_has_a_snippet() -> None:
+    for page, begins in (*RUN, *NOT_RUN):
+        assert any(name == page and text.startswith(begins) for name, text in SNIPPETS), (page, begins)
+
+
+def test_commands_in_the_text_can_be_typed() -> None:
+    """Lines with a prompt outside of fences, and those of a remark in the README's table of commands."""
+    found = 0
+    for page in PAGES:
+        rest = _FENCE.sub("", page.read_text(encoding="utf-8"))
+        for line in re.findall(r"^ +\$ envclone (.*)$", rest, re.MULTILINE):
+            parse(shlex.split(line, comments=True))
+            found += 1
+    assert found
+
+
+def test_a_wrong_command_is_seen() -> None:
+    for wrong in ("brnch prod", "branch prod --no-such", "branch", "incident record", "gc now"):
+        with pytest.raises(click.ClickException):
+            parse(shlex.split(wrong))
