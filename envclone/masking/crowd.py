@@ -12,7 +12,8 @@ import numpy as np
 
 from envclone.compiled import available
 from envclone.masking.patterns import is_email
-from envclone.masking.phone import calling_codes, national_number
+from envclone.masking.phone import national_number
+from envclone.masking.regions import calling_codes
 from envclone.packed import ABSENT, Packed, pack
 
 __all__ = [

@@ -1,6 +1,6 @@
 """The mask of telephone numbers: the digits of the national number, whatever their formatting.
 
-A country calling code written with + or 00 is kept (ITU-T E.164; the list comes from `phonenumbers`), trunk zeros are
+A country calling code written with + or 00 is kept (ITU-T E.164; the list is in `regions`), trunk zeros are
 kept, and so is the 1 or 8 before ten digits that North America and Russia dial first. The rest is the national number:
 it is permuted among the numbers of its length that do not begin with 0, so '+1 (555) 123-4567', '1-555-123-4567' and
 '555-123-4567' carry the same pseudonym. An extension is a number of its own; other words are masked as names.
@@ -13,20 +13,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from envclone.errors import UnsafeError
 from envclone.masking.fpe import Permutation, subkey
 from envclone.masking.letters import is_mark
 from envclone.masking.memo import Memo
+from envclone.masking.regions import calling_codes
 from envclone.masking.tokens import CHUNK, NameTokens
 from envclone.masking.walk import walk
 
 if TYPE_CHECKING:
     from envclone.masking.domains import Batch
 
-__all__ = ["PhoneMask", "calling_codes", "national_number"]
+__all__ = ["PhoneMask", "national_number"]
 
 _SEPARATOR = re.compile(r"([,;|\n]|\s/\s)")
 _EXTENSION_WORDS = frozenset(("#", "x", "ext", "extn", "extension", "poste", "int", "durchwahl", "dw"))
@@ -203,14 +204,6 @@ def _words(text: str) -> list[str]:
             out.append("")
         out[-1] += char
     return out if len(out) % 2 else [*out, ""]
-
-
-@cache
-def calling_codes() -> frozenset[str]:
-    """Every country calling code."""
-    from phonenumbers import COUNTRY_CODE_TO_REGION_CODE
-
-    return frozenset(str(code) for code in COUNTRY_CODE_TO_REGION_CODE)
 
 
 def _code(digits: str) -> int:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection
 from functools import cache
+
+from envclone.masking.regions import country_codes, country_names
 
 __all__ = ["generated", "identifiers", "listed"]
 
@@ -143,7 +145,7 @@ def _is_words(value: str) -> bool:
 
 
 def _is_country(value: str) -> bool:
-    return value.casefold() in _country_names()
+    return value.casefold() in country_names()
 
 
 @cache
@@ -153,32 +155,13 @@ def _zones() -> frozenset[str]:
     return frozenset(available_timezones())
 
 
-@cache
-def _country_names() -> frozenset[str]:
-    """The names of countries in every language that the numbering plans' table has."""
-    from phonenumbers.geodata.locale import LOCALE_DATA
-
-    names: set[str] = set()
-    regions: Mapping[str, Mapping[str, str]] = LOCALE_DATA
-    for of_region in regions.values():
-        names.update(name.casefold() for name in of_region.values() if not name.startswith("*"))
-    return frozenset(names)
-
-
-@cache
-def _country_codes() -> frozenset[str]:
-    from phonenumbers.geodata.locale import LOCALE_DATA
-
-    return frozenset(LOCALE_DATA)
-
-
 _LISTS: tuple[tuple[str, bool, Callable[[str], bool]], ...] = (
     ("time zones", False, lambda v: v in _zones()),
     ("HTTP methods", False, lambda v: v in _METHODS),
     ("media types", False, lambda v: _MIME.fullmatch(v) is not None),
     ("words of statuses and roles", False, _is_words),
     ("currencies", True, lambda v: v in _CURRENCIES),
-    ("countries' codes", True, lambda v: v in _country_codes()),
+    ("countries' codes", True, lambda v: v in country_codes()),
     ("countries' codes", True, lambda v: v in _COUNTRIES_3),
     ("locales", True, _is_locale),
     ("countries", True, _is_country),

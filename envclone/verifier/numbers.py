@@ -21,7 +21,8 @@ import numpy as np
 
 from envclone.compiled import available
 from envclone.masking.number_batches import code_table
-from envclone.masking.phone import calling_codes, national_number
+from envclone.masking.phone import national_number
+from envclone.masking.regions import calling_codes
 from envclone.packed import TextBlock
 from envclone.shelf import Sorter
 from envclone.verifier.kept import tail
