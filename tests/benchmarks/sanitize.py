@@ -203,8 +203,8 @@ def fill_kept(dsn: str, megabytes: int) -> tuple[int, int]:
     return rows, int(row[0]) if row else 0
 
 
-def measure(rows: int, kept: int = 0, shape: str = "text") -> dict[str, Any]:
-    """One size: of customers of a shape, or of `kept` MB of mostly kept bytes."""
+def measure(rows: int, kept: int = 0, shape: str = "text", alone: bool = False) -> dict[str, Any]:
+    """One size: of customers of a shape, or of `kept` MB of mostly kept bytes; `alone` leaves out the other tools."""
     with production(18) as server, place(size=f"{max(2, rows // 200_000, kept * 3 // 1000)}G") as here:
         server.create_database("app")
         if kept:
@@ -213,11 +213,13 @@ def measure(rows: int, kept: int = 0, shape: str = "text") -> dict[str, Any]:
             size = (fill_json if shape == "json" else fill)(server.dsn_for("app"), rows)
         here.env["DSN"] = server.dsn_for("app")
         here.write(STACK_KEPT if kept else STACK_JSON if shape == "json" else STACK)
+        dumped, other = 0.0, None
         with tempfile.TemporaryDirectory() as scratch:
-            dumped = dump_and_restore(server, "app", Path(scratch))
-            other = greenmask(
-                server, "app", Path(scratch), {"customers": ["name"] if kept or shape == "json" else list(_HASHED)}
-            )
+            if not alone:
+                dumped = dump_and_restore(server, "app", Path(scratch))
+                other = greenmask(
+                    server, "app", Path(scratch), {"customers": ["name"] if kept or shape == "json" else list(_HASHED)}
+                )
         started = time.monotonic()
         done = here.call("snapshot", "prod")
         copied = time.monotonic() - started
@@ -240,8 +242,8 @@ def measure(rows: int, kept: int = 0, shape: str = "text") -> dict[str, Any]:
         "cpu_seconds": round(child["cpu"], 1),
         "rows_per_cpu_second": round(rows / child["cpu"]),
         "mb_per_second": round(size / 1e6 / child["seconds"], 1),
-        "dump_and_restore_seconds": round(dumped, 1),
-        "ratio": round((copied + child["seconds"]) / dumped, 2),
+        "dump_and_restore_seconds": None if alone else round(dumped, 1),
+        "ratio": None if alone else round((copied + child["seconds"]) / dumped, 2),
         "greenmask_seconds": None if other is None else round(other, 1),
         "greenmask_ratio": None if other is None else round((copied + child["seconds"]) / other, 2),
         "stages": {
@@ -293,6 +295,7 @@ def main() -> int:
     parser.add_argument("--rows", type=int, action="append", metavar="N")
     parser.add_argument("--kept", type=int, metavar="MB", help="a table of mostly kept bytes")
     parser.add_argument("--shape", choices=("text", "json"), default="text", help="what the table holds")
+    parser.add_argument("--alone", action="store_true", help="leave out the dump and the other tools: half the time")
     parser.add_argument("--child", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
@@ -300,10 +303,10 @@ def main() -> int:
         print(json.dumps(child(options.child)))
         return 0
     if options.kept:
-        print(json.dumps(measure(0, options.kept), indent=None if options.json else 2))
+        print(json.dumps(measure(0, options.kept, alone=options.alone), indent=None if options.json else 2))
         return 0
     sizes = sorted(options.rows or [100_000, 1_000_000])
-    measured = [measure(rows, shape=options.shape) for rows in sizes]
+    measured = [measure(rows, shape=options.shape, alone=options.alone) for rows in sizes]
     result: dict[str, Any] = {"sizes": measured}
     if len(measured) > 1:
         first, last = measured[0], measured[-1]
