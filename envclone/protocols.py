@@ -224,6 +224,10 @@ class StoreSession(Protocol):
         """
         ...
 
+    def reads(self, closed: Path) -> None:
+        """Read what is read in files in `closed` from now on: a closed copy of what this session was opened on."""
+        ...
+
     def compare(
         self,
         clean: StoreSession,

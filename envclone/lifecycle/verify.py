@@ -82,7 +82,7 @@ def _verify(project: Project, sanitized: Sanitized, files: Path | None, shelf: S
             for name in sanitized.stores:
                 project.cow.clone(sanitized.directory / name, opened / name)
                 hand_over(opened / name, account_of(opened / name))
-        checks, findings = _examine_rows(project, sanitized, counterpart, opened, shelf)
+        checks, findings = _examine_rows(project, sanitized, counterpart, opened, files or sanitized.directory, shelf)
     checks["record_texts"] = examine_record(
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
@@ -156,9 +156,9 @@ def _public(plan: StorePlan) -> dict[str, Any]:
 
 
 def _examine_rows(
-    project: Project, sanitized: Sanitized, counterpart: Path, opened: Path, shelf: Shelf
+    project: Project, sanitized: Sanitized, counterpart: Path, opened: Path, closed: Path, shelf: Shelf
 ) -> tuple[dict[str, Any], FieldFindings]:
-    """Checks 1 to 3, with raw and sanitized open side by side in private."""
+    """Checks 1 to 3, with raw and sanitized open side by side in private; what is published is in `closed`."""
     raw_stores = sanitized.raw.stores
     project.clone_raw(sanitized.raw, counterpart)
     with ExitStack() as stack:
@@ -173,6 +173,7 @@ def _examine_rows(
             cleans[name] = stack.enter_context(
                 adapter.open(opened / name, snapshot, log=counterpart / f"{name}-clean.log")
             )
+            cleans[name].reads(closed / name)
         hooks = project.hooks()
         stack.callback(hooks.close)
         stack.callback(sanitized.masks.close)

@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import pytest
 
+from envclone.errors import UnsafeError
+from envclone.lifecycle import publish
+from envclone.lifecycle.sanitize import Sanitized
+from envclone.lifecycle.verify import Verified, verify
+from envclone.project import Project
+from envclone.stores.postgres.catalog import layout
+from envclone.stores.postgres.format.checksum import page_checksums
+from envclone.stores.postgres.format.page import normal_items
+from envclone.stores.postgres.prove import pairs
+from envclone.stores.postgres.prove.pages import Heap
 from tests.support.postgres import Production, production
 from tests.support.stack import place
 
@@ -58,3 +69,49 @@ def test_only_blocks_with_masked_values_are_new(prod: Production) -> None:
         shown = here.json("show", "b")
         assert shown["own_bytes"] < 5e6 < 120e6 < shown["bytes"]
         assert "of which" in here.call("show", "b").stdout
+
+
+@pytest.mark.parametrize("planted", ["a chunk", "a pointer"])
+def test_a_kept_value_that_is_another_is_found_though_its_blocks_were_shared(
+    prod: Production, monkeypatch: pytest.MonkeyPatch, planted: str
+) -> None:
+    """Vectors that lie in production's blocks are not read a second time: one that was written to has others."""
+    read: list[bool] = []
+
+    def verified(project: Project, sanitized: Sanitized) -> Verified:
+        store = sanitized.directory / "main"
+        database = next(d for d in layout.load(store).databases if d.name == "app")
+        table = next(r for r in database.relations if r.name == "public.chunks")
+        toast = next(r for r in database.relations if r.oid == table.toast)
+        path = store / "data" / (toast if planted == "a chunk" else table).path
+        page = np.fromfile(path, np.uint8, 8192).reshape(1, 8192)
+        items = normal_items(page, path.name)
+        start, length = int(items.offset[0]), int(items.length[0])
+        if planted == "a chunk":
+            page[0, start + length - 40 : start + length - 20] = np.frombuffer(b"jane17@corp.example\0", np.uint8)
+        else:  # the last four bytes of a pointer are the table, and the four before them the value
+            other = int(items.offset[1]) + int(items.length[1])
+            page[0, start + length - 8 : start + length - 4] = page[0, other - 8 : other - 4]
+        page[0, 8:10] = page_checksums(page, np.zeros(1, np.uint32)).astype("<u2").view(np.uint8)
+        with path.open("r+b") as file:
+            file.write(page.tobytes())
+        return verify(project, sanitized)
+
+    sharing = pairs._sharing
+
+    def shared(ours: Heap, theirs: Heap) -> Heap:
+        found = sharing(ours, theirs)
+        read.append(found.toast is theirs.toast and found.toast is not None)
+        return found
+
+    monkeypatch.setattr(publish, "verify", verified)
+    monkeypatch.setattr(pairs, "_sharing", shared)
+    with place() as here:
+        monkeypatch.setenv("DSN", prod.dsn_for("app"))
+        here.write(STACK)
+        with pytest.raises(UnsafeError) as found:
+            here.open().image("prod")
+        assert any(
+            "public.chunks" in problem and "is not what the masks make" in problem for problem in found.value.problems
+        )
+        assert read == [planted == "a pointer"]

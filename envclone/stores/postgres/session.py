@@ -82,7 +82,7 @@ class PostgresSession:
         self._connect = connect
         self._store = store
         self._database = database
-        self._directory = directory
+        self._directory = self._files = directory
         self._changes = changes
         self._stopped = stopped
         self._changed = False
@@ -132,6 +132,10 @@ class PostgresSession:
         with self._connect(autocommit=True) as conn:
             return digest.digest(conn, plan, masks, placed)
 
+    def reads(self, closed: Path) -> None:
+        """Read pages in `closed`, which are in memory already, and are the very ones that are published."""
+        self._files = closed
+
     def compare(
         self,
         clean: StoreSession,
@@ -143,7 +147,7 @@ class PostgresSession:
     ) -> Compared:
         """Compare this raw session's rows under the masks with a sanitized clone's, by all processors."""
         assert isinstance(clean, PostgresSession)
-        raw, other = (pairs.Side(one._connect, one._directory / "data") for one in (self, clean))
+        raw, other = (pairs.Side(one._connect, one._files / "data") for one in (self, clean))
         return compare.compare(raw, other, plan, masks, placed, look, progress)
 
     def probes(self, most: int) -> Sequence[Questions]:

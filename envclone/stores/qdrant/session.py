@@ -201,6 +201,9 @@ class QdrantSession:
             found[name] = digest.of_collection(collection, self._points[name], rule, mask, keys)
         return found
 
+    def reads(self, closed: Path) -> None:
+        """Nothing changes: the files of this session are as the engine settled them."""
+
     def compare(
         self,
         clean: StoreSession,

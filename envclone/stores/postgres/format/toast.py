@@ -87,6 +87,13 @@ class Chunks:
                 opened.close()
         self.maps.clear()
 
+    def alike(self, other: Chunks) -> bool:
+        """Whether both see the same chunks in the same file."""
+        mine, its = self._index, other._index
+        return self.files == other.files and all(
+            np.array_equal(getattr(mine, name), getattr(its, name)) for name in _Index.__slots__
+        )
+
     def places(self, value: int) -> list[Place]:
         """Where the data of a value's chunks stand, in order."""
         index = self._index

@@ -167,7 +167,7 @@ class Rows:
         out = self.forms[index] == rows.EXTERNAL
         if not out.any():
             return False
-        return self._toast is None or bool((self._pointers(index)[:, 3] != self._relation.toast).any())
+        return self._toast is None or bool((self.pointers(index)[:, 3] != self._relation.toast).any())
 
     def stored(self, index: int) -> Stored:
         """Where a column's values stand, none of which is `outside`: those of the TOAST table behind the pages."""
@@ -185,7 +185,7 @@ class Rows:
         if not out.any():
             return self.flat, starts, ends, forms
         assert self._toast is not None
-        pointers = self._pointers(index)
+        pointers = self.pointers(index)
         raw, sizes = pointers[:, 0] - _HEADER, pointers[:, 1] & _SIZE_BITS
         flat = np.empty(len(self.flat) + int(sizes.sum()), np.uint8)
         flat[: len(self.flat)] = self.flat
@@ -202,7 +202,7 @@ class Rows:
         flat.flags.writeable = False
         return flat, starts, ends, forms
 
-    def _pointers(self, index: int) -> Any:
+    def pointers(self, index: int) -> Any:
         """Of each value of the column in a TOAST table: size with a header, stored size and method, value, table."""
         starts = self.starts[index][self.forms[index] == rows.EXTERNAL]
         return self.flat[starts[:, None] + np.arange(16)].view("<u4").astype(np.int64)
@@ -222,7 +222,7 @@ class Rows:
     def longest(self, index: int) -> int:
         """The most bytes that a value of the column has: as it is stored, or expanded when it is in a TOAST table."""
         within = int((self.ends[index] - self.starts[index]).max(initial=0))
-        return max(within, int(self._pointers(index)[:, 0].max(initial=0)))
+        return max(within, int(self.pointers(index)[:, 0].max(initial=0)))
 
     def packed(self, index: int, how: Reader) -> Packed:
         """A column's texts packed, none of which is `outside`."""

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ import psycopg
 from psycopg import sql
 
 from envclone.compiled import available
+from envclone.cow.extents import same_blocks
 from envclone.stores.postgres.catalog.layout import read_heaps
 from envclone.stores.postgres.catalog.tables import Leaf, Table
+from envclone.stores.postgres.format.segments import segments
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.visibility import Transactions
 from envclone.stores.postgres.prove.pages import Heap
@@ -29,7 +32,7 @@ Connect = Callable[..., AbstractContextManager[Connection]]
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One of the two clones: its server, and its data directory."""
+    """One of the two clones: its server, and a data directory with what that has."""
 
     connect: Connect
     data: Path
@@ -42,6 +45,11 @@ class Pair:
     leaf: Leaf
     raw: Heap
     clean: Heap
+
+    @property
+    def one_toast(self) -> bool:
+        """Whether the values of both in TOAST tables are the same bytes: equal pointers point at equal values."""
+        return self.raw.toast is not None and self.raw.toast is self.clean.toast
 
     def ranges(self, step: int) -> Iterator[tuple[int, int]]:
         """Pages, at most `step` of them, that are worked on together: each range is of one segment."""
@@ -56,14 +64,16 @@ def pairs_of(tables: Sequence[tuple[Table, Table]], raw: Side, clean: Side, held
     """The relations of tables, each as production and the clone have it, by their oids in production.
 
     Of a table all are told or none: a heap of the same columns on both sides, no rows of which lack a value on disk.
-    Their TOAST tables stay open as long as `held` does.
+    Their TOAST tables stay open as long as `held` does. What of production's lies in the clone's own blocks is read
+    there: it is the same bytes, and each copy of a file that is read lies in memory by itself.
     """
     if not tables or not available():
         return {}
+    places = partial(_place, raw.data, clean.data), lambda path: clean.data
     with ThreadPoolExecutor(2) as pool:  # most of it is done without Python's lock
         ours, theirs = pool.map(
             lambda which: heaps_of(
-                (raw, clean)[which], [leaf.oid for pair in tables for leaf in pair[which].leaves], held
+                (raw, clean)[which], [leaf.oid for pair in tables for leaf in pair[which].leaves], held, places[which]
             ),
             (0, 1),
         )
@@ -71,13 +81,26 @@ def pairs_of(tables: Sequence[tuple[Table, Table]], raw: Side, clean: Side, held
     for table, other in tables:
         there = {(leaf.schema, leaf.name): leaf.oid for leaf in other.leaves}
         its = [
-            Pair(leaf, ours[leaf.oid], theirs[oid])
+            Pair(leaf, _sharing(ours[leaf.oid], theirs[oid]), theirs[oid])
             for leaf in table.leaves
             if leaf.oid in ours and (oid := there.get((leaf.schema, leaf.name), 0)) in theirs
         ]
         if len(its) == len(table.leaves) and all(_readable(table, other, pair) for pair in its):
             found |= {pair.leaf.oid: pair for pair in its}
     return found
+
+
+def _place(raw: Path, clean: Path, path: str) -> Path:
+    """The data directory to read a relation of production's in."""
+    ours, theirs = (list(segments(data / path)) for data in (raw, clean))
+    same = len(ours) == len(theirs) and all(same_blocks(a, b) for a, b in zip(ours, theirs, strict=True))
+    return clean if ours and same else raw
+
+
+def _sharing(ours: Heap, theirs: Heap) -> Heap:
+    """Production's heap with the clone's chunks for its own, where those are the same ones in the same file."""
+    same = ours.toast is not None and theirs.toast is not None and ours.toast.alike(theirs.toast)
+    return replace(ours, toast=theirs.toast) if same else ours
 
 
 def uncounted(address: str, held: tuple[int, int], shown: tuple[int, int]) -> list[str]:
@@ -101,11 +124,18 @@ def _readable(table: Table, other: Table, pair: Pair) -> bool:
     )
 
 
-def heaps_of(side: Side, oids: Sequence[int], held: ExitStack | None = None) -> dict[int, Heap]:
+def heaps_of(
+    side: Side,
+    oids: Sequence[int],
+    held: ExitStack | None = None,
+    place: Callable[[str], Path] | None = None,
+) -> dict[int, Heap]:
     """Relations in a clone's files, all of which its server has written; none where it does not keep texts as UTF-8.
 
-    Their TOAST tables are opened for as long as `held` is.
+    Their TOAST tables are opened for as long as `held` is. `place` says in which data directory a relation's path is
+    read, when that is not the side's own.
     """
+    where = place or (lambda path: side.data)
     with side.connect(autocommit=True, login=Login.OPERATOR) as conn:
         if conn.info.parameter_status("server_encoding") != "UTF8":
             return {}
@@ -117,12 +147,12 @@ def heaps_of(side: Side, oids: Sequence[int], held: ExitStack | None = None) -> 
     size, segment_pages = known.block_size, known.relation_segment_blocks
     return {
         oid: Heap(
-            side.data,
+            where(relation.path),
             relation,
             size,
             segment_pages,
             transactions,
-            _chunks(side.data / toasts[relation.toast].path, size, segment_pages, transactions, held)
+            _chunks(where(path := toasts[relation.toast].path) / path, size, segment_pages, transactions, held)
             if held is not None and relation.toast in toasts
             else None,
         )
