@@ -148,7 +148,8 @@ def _soiled(pages: Pages, kept: Items, place: str) -> npt.NDArray[np.bool_]:
         head, size = headers(pages, place), pages.shape[1]
         wrong = holes.soiled(
             frozen(np.ascontiguousarray(pages).reshape(-1)), size,
-            *map(np.ascontiguousarray, (head.lower, head.special, kept.page, kept.offset, kept.length)),
+            # copies: one element of a wider array counts as contiguous, and the compiler takes it for another form
+            *(one.copy() for one in (head.lower, head.special, kept.page, kept.offset, kept.length)),
             np.empty(size, np.uint8), found,
         )  # fmt: skip
         assert wrong == -1  # line pointers were checked
