@@ -70,6 +70,8 @@ def pairs_of(tables: Sequence[tuple[Table, Table]], raw: Side, clean: Side, held
     if not tables or not available():
         return {}
     places = partial(_place, raw.data, clean.data), lambda path: clean.data
+    with clean.connect(autocommit=True, login=Login.OPERATOR) as conn:
+        conn.execute("CHECKPOINT")  # before anybody asks which blocks its files lie in
     with ThreadPoolExecutor(2) as pool:  # most of it is done without Python's lock
         ours, theirs = pool.map(
             lambda which: heaps_of(
