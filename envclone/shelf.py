@@ -19,7 +19,7 @@ from envclone.growing import Growing
 
 __all__ = ["Column", "Shelf", "Sorter"]
 
-_MOST = 32 * 2**20
+_MOST = 64 * 2**20
 """Bytes of files that this process has in memory before they are put down."""
 _AT_ONCE = 1 << 18
 """Numbers that are worked on together."""

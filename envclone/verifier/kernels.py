@@ -18,8 +18,9 @@ _WIDTH = 8
 _GOLDEN = _U(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4)."""
 _SECOND = _U(0xD6E8FEB86659FD93)
-_0, _6, _8, _29, _48, _56, _63, _64 = _U(0), _U(6), _U(8), _U(29), _U(48), _U(56), _U(63), _U(64)
-_FARTHEST = 0xFF
+_0, _6, _8, _16, _29, _48, _56, _63, _64 = (_U(n) for n in (0, 6, 8, 16, 29, 48, 56, 63, 64))
+_FARTHEST = _LONGEST = 0xFF
+_255, _LOW = _U(0xFF), _U((1 << 48) - 1)
 
 
 @kernel
@@ -77,8 +78,19 @@ def _marks(hashed: Any, bits: Any) -> Any:
 
 @kernel
 def _tag(window: Any) -> Any:
-    """16 bits of a window that say nothing of its other hash."""
-    return np.uint16(((window ^ (window >> _29)) * _SECOND) >> _48)
+    """Eight bits of a window that say nothing of its other hash."""
+    return ((window ^ (window >> _29)) * _SECOND) >> _56
+
+
+@kernel
+def _whole(block: Any, first: Any, end: Any, fold: Any, key: Any) -> Any:
+    """A keyed hash of 48 bits of at least eight bytes."""
+    hashed = key ^ _U(end - first)
+    for k in range(first, end - _WIDTH, _WIDTH):
+        hashed = (hashed ^ _window(block, k, fold)) * _GOLDEN
+        hashed ^= hashed >> _29
+    hashed = (hashed ^ _window(block, end - _WIDTH, fold)) * _SECOND
+    return ((hashed ^ (hashed >> _29)) * _GOLDEN) >> _16
 
 
 @kernel
@@ -107,10 +119,12 @@ def fill(
     tags: Any,
     order: Any,
     shifts: Any,
+    key: Any,
 ) -> Any:
     """Put the patterns of some slots, from `first` on, into the order of slots; -1 when there is no room.
 
-    `places` says where the next one of each slot goes.
+    `places` says where the next one of each slot goes. A tag has eight bits of the anchor, eight of the length, up to
+    255, and 48 of the hash of so many bytes.
     """
     for i in range(offsets.shape[0]):
         number = _number(which, i)
@@ -120,7 +134,10 @@ def fill(
             at = np.int64(places[slot])
             if at >= order.shape[0]:
                 return -1
-            tags[at], order[at], shifts[at] = _tag(window), number, offsets[i]
+            start = np.int64(bounds[number])
+            length = min(np.int64(bounds[number + 1]) - start, _LONGEST)
+            tags[at] = (_tag(window) << _56) | (_U(length) << _48) | _whole(block, start, start + length, fold, key)
+            order[at], shifts[at] = number, offsets[i]
             places[slot] += 1
     return 0
 
@@ -160,11 +177,13 @@ def look(
     tags: Any,
     order: Any,
     shifts: Any,
+    key: Any,
+    plain: Any,
     hits: Any,
     count: Any,
 ) -> Any:
     """Where patterns stand whose anchors end at some places: rows (string, start, end) of `hits` from `count` on;
-    returns how many there are then, also when not all fit."""
+    returns how many there are then, also when not all fit. `plain` is the table that changes no byte."""
     size, slot_of = data.shape[0], _64 - _U(slots)
     for place in places:
         k = np.int64(place)
@@ -175,22 +194,31 @@ def look(
             window = (window >> _8) | (_U(data[j]) << _56)
         tag, slot = _tag(window), np.int64((window * _GOLDEN) >> slot_of)
         for at in range(np.int64(heads[slot]), np.int64(heads[slot + 1])):
-            if tags[at] != tag:
+            told = tags[at]
+            if told >> _56 != tag:
+                continue
+            # the pattern itself lies far away: of one that is not long its hash is compared
+            start, length = k - (_WIDTH - 1) - np.int64(shifts[at]), np.int64((told >> _48) & _255)
+            if length < _WIDTH or start < 0 or start + length > size:
+                continue
+            if _whole(data, start, start + length, plain, key) != told & _LOW:
                 continue
             number = np.int64(order[at])
-            first = np.int64(bounds[number])
-            length = np.int64(bounds[number + 1]) - first
-            start = k - (_WIDTH - 1) - np.int64(shifts[at])
-            if start >= 0 and start + length <= size:
+            if length == _LONGEST:
+                first = np.int64(bounds[number])
+                length = np.int64(bounds[number + 1]) - first
+                if start + length > size:
+                    continue
                 same = True
                 for j in range(length):
                     if data[start + j] != fold[block[first + j]]:
                         same = False
                         break
-                if same:
-                    if count < hits.shape[0]:
-                        hits[count, 0], hits[count, 1], hits[count, 2] = number, start, start + length
-                    count += 1
+                if not same:
+                    continue
+            if count < hits.shape[0]:
+                hits[count, 0], hits[count, 1], hits[count, 2] = number, start, start + length
+            count += 1
     return count
 
 
@@ -248,15 +276,29 @@ def warm() -> None:
     """Run every kernel of this room once."""
     data = np.frombuffer(bytes(range(32)), np.uint8)
     bounds, which, fold = np.array([0, 8, 17], np.uint32), np.zeros(0, np.uint32), np.frombuffer(bytes(256), np.uint8)
-    offsets, tags, order = np.zeros(2, np.uint8), np.zeros(2, np.uint16), np.zeros(2, np.uint32)
+    offsets, tags, order = np.zeros(2, np.uint8), np.zeros(2, np.uint64), np.zeros(2, np.uint32)
     strings = data, bounds, which, fold
     choose(*strings, np.zeros(16, np.uint32), 4, offsets, True)
     wanted, heads = np.zeros(16, np.uint64), np.zeros(5, np.uint32)
     count(*strings, offsets, wanted, 10, heads, 2)
-    fill(*strings, offsets, 2, 0, np.cumsum(heads, dtype=np.uint32)[:-1], tags, order, np.zeros(2, np.uint8))
+    fill(*strings, offsets, 2, 0, np.cumsum(heads, dtype=np.uint32)[:-1], tags, order, np.zeros(2, np.uint8), _0)
     shifts, hits = np.zeros(2, np.uint8), np.zeros((4, 3), np.int64)
     sieve(data, 0, 32, wanted, 10, np.zeros(33, np.int32))
-    look(data, np.zeros(1, np.int32), *strings[:2], fold, np.zeros(5, np.uint32), 2, tags, order, shifts, hits, 0)
+    look(
+        data,
+        np.zeros(1, np.int32),
+        *strings[:2],
+        fold,
+        np.zeros(5, np.uint32),
+        2,
+        tags,
+        order,
+        shifts,
+        _0,
+        fold,
+        hits,
+        0,
+    )
     share(*strings[:2], fold, order[:1], shifts, wanted, 10)
     enter(data, wanted, 10)
     having(data, bounds, 0, 2, np.frombuffer(bytes(256), np.uint8), np.zeros(2, np.bool_))

@@ -2,13 +2,15 @@
 
 For every pattern the window of eight bytes that the fewest patterns share is its anchor. A filter of hashed anchors, of
 two to four bytes a pattern, says of every window of the data whether it can be one; what passes (of what is no anchor
-less than one in fifty) is looked up in a list in the order of hashes, and what is there is compared with the whole
-pattern, where that lies: the strings themselves are not copied. The list has seven bytes a pattern and lies on the
-shelf: it is read in few places. Compiled where loops are (`kernels`), else by numpy (`windowplain`).
+less than one in fifty) is looked up in a list in the order of hashes. That has 48 bits of a keyed hash of the whole
+pattern, and its length: of the many names that share a window with pseudonyms none is looked at where it lies, which
+would bring a page of the shelf into memory for each. Patterns of 255 bytes and more are compared as a whole. The list
+has 13 bytes a pattern and lies on the shelf. Compiled where loops are (`kernels`), else by numpy (`windowplain`).
 """
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -25,6 +27,7 @@ WIDTH = 8
 AS_IT_IS = bytes(range(256))
 """The table that changes no byte."""
 
+_PLAIN = np.frombuffer(AS_IT_IS, np.uint8)
 _HITS = 4096
 """How many hits have room at first."""
 _COUNTERS = 22
@@ -145,7 +148,8 @@ class WindowSearch:
         self._slots = max(2, count.bit_length() - _IN_SLOT)
         self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         self._heads = shelf.zeros(np.uint32, (1 << self._slots) + 1)
-        self._tags, self._order = shelf.zeros(np.uint16, count), shelf.zeros(np.uint32, count)
+        self._tags, self._order = shelf.zeros(np.uint64, count), shelf.zeros(np.uint32, count)
+        self._key = np.uint64(secrets.randbits(64))
         self._shifts = shelf.zeros(np.uint8, count)
         offsets, counters = shelf.zeros(np.uint8, count), np.zeros(1 << _COUNTERS, np.uint32)
         for counting in (True, False):
@@ -164,7 +168,7 @@ class WindowSearch:
         for begin in range(0, len(self._heads) - 1, step):
             places = self._heads[begin : min(begin + step, len(self._heads) - 1)].copy()
             for _, strings, its in self._parts(offsets):
-                if kernels.fill(*strings, its, self._slots, begin, places, *lists) < 0:
+                if kernels.fill(*strings, its, self._slots, begin, places, *lists, self._key) < 0:
                     raise ValueError("the room for patterns is too small")
 
     def _parts(self, offsets: Any, every: int = 1) -> Iterator[tuple[int, tuple[Any, ...], Any]]:
@@ -225,9 +229,9 @@ class WindowSearch:
                 self._shelf.rest()
             filled = kernels.sieve(seen, first, first + _LOOKED, self._filter, self._bits, self._places)
             for which, one in enumerate(every) if filled else ():
-                held, lists = one._patterns, (one._heads, one._slots, one._tags, one._order, one._shifts)
+                held, lists = one._patterns, (one._heads, one._slots, one._tags, one._order, one._shifts, one._key)
                 strings = held.block, held.bounds, one._fold
                 counts[which] = int(
-                    kernels.look(seen, self._places[:filled], *strings, *lists, one._hits, counts[which])
+                    kernels.look(seen, self._places[:filled], *strings, *lists, _PLAIN, one._hits, counts[which])
                 )
         return counts

@@ -52,6 +52,18 @@ def test_what_a_search_must_not_stumble_over(compiled: bool) -> None:
 
 
 @pytest.mark.parametrize("compiled", WAYS)
+@pytest.mark.parametrize("size", [8, 9, 16, 17, 64, 253, 254, 255, 256, 300])
+def test_one_other_byte_anywhere_is_another_value(compiled: bool, size: int) -> None:
+    rng = random.Random(size)
+    text = bytes(rng.randrange(1, 256) for _ in range(size))
+    places = {0, 1, 7, 8, size // 2, size - 9, size - 8, size - 1} & set(range(size))
+    others = [text[:at] + bytes((text[at] ^ 1,)) + text[at + 1 :] for at in sorted(places)]
+    data = b"\0".join([*others, text, text[:-1], text[1:], text])
+    assert _hits([text], data, compiled) == _expected([text], data)
+    assert len(_hits([text, *others], data, compiled)) == len(others) + 2
+
+
+@pytest.mark.parametrize("compiled", WAYS)
 def test_chosen_patterns_are_folded_where_they_lie(compiled: bool) -> None:
     texts = [b"Jane Doe", b"short", b"JANE DOE", b"other.one@x", b"Other.One@X"]
     held = Patterns.of(texts)
