@@ -135,7 +135,9 @@ def fill(
             if at >= order.shape[0]:
                 return -1
             start = np.int64(bounds[number])
-            length = min(np.int64(bounds[number + 1]) - start, _LONGEST)
+            length = np.int64(bounds[number + 1]) - start
+            if length > _LONGEST:
+                length = np.int64(_LONGEST)
             tags[at] = (_tag(window) << _56) | (_U(length) << _48) | _whole(block, start, start + length, fold, key)
             order[at], shifts[at] = number, offsets[i]
             places[slot] += 1
