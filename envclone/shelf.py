@@ -19,8 +19,8 @@ from envclone.growing import Growing
 
 __all__ = ["Column", "Shelf", "Sorter"]
 
-_MOST = 64 * 2**20
-"""Bytes of files that this process has in memory before they are put down."""
+_MOST = 32 * 2**20
+"""Bytes of files that this process has in memory before they are put down; twice as much when all is laid."""
 _AT_ONCE = 1 << 18
 """Numbers that are worked on together."""
 _FEW = 1 << 20
@@ -38,6 +38,7 @@ class Shelf:
         self._hot: list[weakref.ref[mmap.mmap]] = []
         self._lock = threading.Lock()
         self._enough = 0
+        self._share = 1
 
     def growing(self, kind: Any, count: int, *, everywhere: bool = False) -> Growing:
         """An array of zeros that grows. One that is read `everywhere` all the time is not put down by `rest`."""
@@ -65,6 +66,12 @@ class Shelf:
         self._put_down(self._maps)
         self._put_down(self._hot)
 
+    def laid(self) -> None:
+        """All is laid down, and read from now on: more of it may be in memory, for it is read in the same places again
+        and again."""
+        self.put_away()
+        self._share = 2
+
     def _put_down(self, maps: list[weakref.ref[mmap.mmap]]) -> None:
         with self._lock:
             for held in maps:
@@ -76,7 +83,7 @@ class Shelf:
         if self.directory is None:
             return
         held = _of_files()
-        if held > self._enough + _MOST:
+        if held > self._enough + self._share * _MOST:
             self._put_down(self._maps)
             self._enough = _of_files()
 

@@ -108,7 +108,7 @@ def examine_fields(
         search = findings.search = made.result()
     findings.subjects = people.subjects
     lookers = {one: Looker(one, plans[one], search, weak, compounds, people, findings) for one in sessions}
-    shelf.put_away()
+    shelf.laid()
     give_back()
 
     here = os.getpid()
