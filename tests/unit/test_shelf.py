@@ -38,6 +38,20 @@ def test_it_rests_when_much_is_in_memory(tmp_path: Path, monkeypatch: pytest.Mon
     assert _of_files() < before + 4_000_000 and held.sum() == 8_000_000
 
 
+def test_twice_as_much_is_held_when_all_is_laid(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_MOST", 6_000_000)
+    for laid in (False, True):
+        shelf = Shelf(tmp_path)
+        shelf.rest()
+        held = shelf.zeros(np.uint8, 8_000_000)
+        if laid:
+            shelf.laid()
+        before = _of_files()
+        held[:] = 1
+        shelf.rest()
+        assert (_of_files() > before + 7_000_000) is laid
+
+
 def test_what_is_read_everywhere_stays_until_all_is_put_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shelves, "_MOST", 1 << 20)
     shelf = Shelf(tmp_path)
