@@ -147,6 +147,14 @@ class Tally:
             own = own or (mine[0] if mine else None)
         return own
 
+    def count(self, rows: Sequence[int], seen: Sequence[int], expected: Sequence[float], names: dict[int, int]) -> None:
+        """Take in what was counted of many rows."""
+        for kind in (0, 1):
+            self.rows[kind] += rows[kind]
+            self.seen[kind] += seen[kind]
+            self.expected[kind] += expected[kind]
+        self.names.update(names)
+
     def sample(self, persons: Sequence[int]) -> None:
         """The subjects of any row."""
         if len(self.meant) < _MEANT:

@@ -17,7 +17,7 @@ from envclone.masking.jsonscan import render
 from envclone.masking.kinds import DATES, NUMBERS
 from envclone.masking.shown import shown_path
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
-from envclone.packed import absent
+from envclone.packed import TextBlock, absent
 from envclone.verifier.beside import Beside, Weak
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.documents import Documents
@@ -348,37 +348,45 @@ class Looker:
             self._leak(address, hit, text, source, kind, what, rows, value, after)
 
     def _same_subject(self, address: str, hits: WordHits, rows: Rows) -> None:
-        if hits:
-            tally = self._counted.setdefault((address, ""), Tally())
-            for row in range(0, len(rows.places), max(1, len(rows.places) // _SAMPLED)):
-                tally.sample(self._people.of_row(self._store, rows, row))
-        for value in hits:
-            persons = self._people.of_row(self._store, rows, value)
-            if not persons:
-                continue
-            those = hits[value]
-            self._count((address, ""), persons, [one.hit for one in those], those[0].text, rows, value)
+        if not hits:
+            return
+        tally = self._counted.setdefault((address, ""), Tally())
+        some = range(0, len(rows.places), max(1, len(rows.places) // _SAMPLED))
+        for its in self._people.of_rows(self._store, rows, some):
+            tally.sample(its)
+        meant = self._people.of_rows(self._store, rows, list(hits))
+        value = hits.own(self._subjects, meant, tally)
+        if value is not None and tally.example is None:
+            persons = meant[list(hits).index(value)]
+            self._count((address, ""), persons, hits[value], rows, value, Tally())
 
     def _same_subject_below(
         self, address: str, rule: FieldRule, values: Sequence[Any], hits: WordHits, rows: Rows
     ) -> None:
         """The same for each kept path of documents: what other paths hold is not a chance of this one."""
         documents = self._documents.setdefault(address, Documents(rule))
-        for value in hits:
-            persons = self._people.of_row(self._store, rows, value)
+        for value, persons in zip(hits, self._people.of_rows(self._store, rows, list(hits)), strict=True):
             if not persons:
                 continue
             those = hits[value]
             for path, text, found in documents.places(values[value], [one.hit for one in those], those[0].text):
-                self._count((address, path), persons, found, text, rows, value)
+                its = [Found(value, hit, text, True) for hit in found]
+                self._count((address, path), persons, its, rows, value)
 
     def _count(
-        self, place: tuple[str, str], persons: Sequence[int], hits: Sequence[Hit], text: bytes, rows: Rows, value: int
+        self,
+        place: tuple[str, str],
+        persons: Sequence[int],
+        those: Sequence[Found],
+        rows: Rows,
+        value: int,
+        counted: Tally | None = None,
     ) -> None:
+        """Count one value, in another tally where one is given; the first with an own subject's is the example."""
         tally = self._counted.setdefault(place, Tally())
-        own = tally.add(self._subjects, persons, hits)
+        own = (counted or tally).add(self._subjects, persons, [one.hit for one in those])
         if own is not None and tally.example is None:
-            tally.example = own.original, self._row(rows, value), outline(text, own.start, own.end)
+            tally.example = own.original, self._row(rows, value), outline(those[0].text, own.start, own.end)
 
     def _coincidence(self, address: str, number: int, text: bytes) -> None:
         if text and self._findings.originals[number].strong:
@@ -404,7 +412,7 @@ class Looker:
             return
         seen.context = seen.context or outline(text, hit.start, hit.end)
         if values is not None and not seen.path:
-            seen.path = _path(values[value], text[hit.start : hit.end])
+            seen.path = _path(_one(values, value), text[hit.start : hit.end])
         if rows is not None and len(seen.examples) < _EXAMPLES and (row := self._row(rows, value)):
             seen.examples.append(row)
 
@@ -543,6 +551,11 @@ def _keeps_numbers(rule: FieldRule) -> bool:
 def _is_it(found: Found) -> bool:
     """Whether a value is an identity as a whole, and no short word."""
     return found.hit.start == 0 and found.hit.end == len(found.text) and (len(found.text) >= 9 or b"@" in found.text)
+
+
+def _one(values: Sequence[Any], number: int) -> Any:
+    """One value; of a block no other text is made."""
+    return values.text(number) if isinstance(values, TextBlock) else values[number]
 
 
 def _path(value: Any, wanted: bytes) -> str:

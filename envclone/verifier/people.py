@@ -247,20 +247,26 @@ class People:
                         made[end].take(pack(texts), np.array(whose, np.int64))
                 self._keys.update(made)
 
-    def of_row(self, store: str, rows: Rows, i: int) -> list[int]:
-        """The persons that a row is, or refers to."""
-        found: set[int] = set()
+    def of_rows(self, store: str, rows: Rows, numbers: Sequence[int]) -> list[list[int]]:
+        """The persons that each of some rows is, or refers to."""
+        found: list[set[int]] = [set() for _ in numbers]
         own = self._own.get((store, rows.table))
         if own is not None:
-            found.update(own.find(_place(rows, i)))
+            for its, persons in zip(found, own.find_many([_place(rows, i) for i in numbers]), strict=True):
+                its.update(persons)
         for source, target, where in self._references:
             if source[0] != store or source[1] not in rows.fields or target not in self._keys:
                 continue
-            if where is not None and not _holds(rows, where, i):
-                continue
-            for value in _of(rows.fields[source[1]][i], source):
-                found.update(self._keys[target].find(value))
-        return sorted(found)
+            texts: list[str] = []
+            whose: list[int] = []
+            for at, i in enumerate(numbers):
+                if where is None or _holds(rows, where, i):
+                    some = list(_of(rows.fields[source[1]][i], source))
+                    texts += some
+                    whose += [at] * len(some)
+            for at, persons in zip(whose, self._keys[target].find_many(texts), strict=True):
+                found[at].update(persons)
+        return [sorted(its) for its in found]
 
 
 def _all_words(name: str) -> bool:

@@ -87,10 +87,17 @@ class Keys:
 
     def find(self, value: str) -> Sequence[int]:
         """The persons that a text means; nobody when they are too many."""
-        values, persons = self.sort()
-        wanted = np.int64(self._hashes.one(value))
-        low, high = np.searchsorted(values, wanted, "left"), np.searchsorted(values, wanted, "right")
-        return persons[low:high].tolist() if high - low <= MOST else ()
+        return next(self.find_many([value]))
+
+    def find_many(self, values: Sequence[str]) -> Iterator[Sequence[int]]:
+        """The same of many texts."""
+        known, persons = self.sort()
+        if not values:
+            return
+        wanted = self._hashes.of(pack(values))
+        low, high = np.searchsorted(known, wanted, "left"), np.searchsorted(known, wanted, "right")
+        for first, last in zip(low.tolist(), high.tolist(), strict=True):
+            yield persons[first:last].tolist() if last - first <= MOST else ()
 
 
 class Subjects:
@@ -231,6 +238,20 @@ class Subjects:
         what, ambiguous, pairs = map(frozen, (self._what.array, self._ambiguous.array, self._pairs))
         weakkernels.near(values, numbers, starts, ends, what, ambiguous, pairs, max(1, self.count), found)
         return found
+
+    def tally(self, begins: Any, numbers: Any, whose: Any, persons: Any) -> tuple[Any, ...]:
+        """Count hits of values by what the values' own subjects are called (`weakkernels.tally`): by plain names and
+        everyday words the values with any, those with a subject's own, and as many as chance gives; then what is the
+        first of its number in a value, and which values have an own. Only where loops are compiled."""
+        from envclone.verifier import weakkernels  # late: it waits for the compiler
+
+        rows, seen, expected = np.zeros(2, np.int64), np.zeros(2, np.int64), np.zeros(2, np.float64)
+        first, own = np.zeros(len(numbers), np.bool_), np.zeros(len(begins) - 1, np.bool_)
+        firsts = np.array([*self._first, self.count], np.int64)
+        ambiguous, pairs = frozen(self._ambiguous.array), frozen(self._pairs)
+        counts = rows, seen, expected
+        weakkernels.tally(begins, numbers, whose, persons, ambiguous, pairs, firsts, *counts, first, own)
+        return *counts, first, own
 
     def share(self, number: int, person: int) -> float:
         """The fraction of the persons of this one's table whose weak identity this is."""

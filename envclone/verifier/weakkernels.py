@@ -1,8 +1,8 @@
-"""Weak identities judged many at a time, compiled: whether two near each other can be of one person, and whether a word
-stands where it stood.
+"""Weak identities judged many at a time, compiled: whether two near each other can be of one person, whether a word
+stands where it stood, and how often chance gives what a row's own subject is called.
 
-They let through too much rather than too little: what they name is judged by `kept`. Every offset is checked before it
-is read: the bytes are whatever production holds.
+What `near` names is judged by `kept`: it lets through too much rather than too little. Every offset is checked before
+it is read: the bytes are whatever production holds.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import numpy as np
 
 from envclone.compiled import frozen, lean
 
-__all__ = ["near", "unchanged", "warm"]
+__all__ = ["near", "tally", "unchanged", "warm"]
 
 _NAME, _OTHER = 0, 2
 """As `subjects.Part` has them."""
@@ -106,6 +106,69 @@ def near(
 
 
 @lean
+def _share_of(pairs: Any, number: Any, person: Any, firsts: Any) -> Any:
+    """The fraction of the persons of this one's table whose weak identity this is."""
+    last = firsts.shape[0] - 1
+    table = last - 1
+    while table > 0 and firsts[table] > person:
+        table -= 1
+    first, end = firsts[max(0, table)], firsts[max(0, table) + 1]
+    key = np.uint64(number) << _32
+    low = _first(pairs, key | np.uint64(first), 0, pairs.shape[0])
+    high = _first(pairs, key | np.uint64(end), low, pairs.shape[0])
+    return (high - low) / max(1, end - first)
+
+
+@lean
+def tally(
+    begins: Any,
+    numbers: Any,
+    whose: Any,
+    persons: Any,
+    ambiguous: Any,
+    pairs: Any,
+    firsts: Any,
+    rows: Any,
+    seen: Any,
+    expected: Any,
+    first: Any,
+    own: Any,
+) -> Any:
+    """Count values by plain names (0) and everyday words (1): `rows` that have any, rows `seen` to have one of their
+    own subjects', and how many are `expected` by chance.
+
+    The hits of a value are those between two of `begins`, by ascending `numbers`, its subjects the `persons` between
+    two of `whose`. `firsts` are the first persons of each table, and one more than there are. Marks the `first` hit of
+    each number of a value that has subjects, and the values with an `own`.
+    """
+    if firsts.shape[0] < 2:
+        return 0
+    for value in range(own.shape[0]):
+        if whose[value] == whose[value + 1]:
+            continue
+        for kind in range(2):
+            some = mine = False
+            chance = 0.0
+            for i in range(begins[value], begins[value + 1]):
+                number = numbers[i]
+                if not 0 <= number < ambiguous.shape[0] or np.int64(ambiguous[number]) != kind:
+                    continue
+                if i > begins[value] and numbers[i - 1] == number:
+                    continue
+                first[i] = some = True
+                for k in range(whose[value], whose[value + 1]):
+                    wanted = np.uint64(number) << _32 | np.uint64(persons[k])
+                    at = _first(pairs, wanted, 0, pairs.shape[0])
+                    mine |= at < pairs.shape[0] and pairs[at] == wanted
+                    chance += _share_of(pairs, number, persons[k], firsts)
+            rows[kind] += some
+            seen[kind] += mine
+            expected[kind] += min(1.0, chance)
+            own[value] |= mine
+    return 0
+
+
+@lean
 def unchanged(
     data: Any, starts: Any, ends: Any, firsts: Any, lasts: Any, before: Any, begun: Any, over: Any, found: Any
 ) -> Any:
@@ -133,5 +196,8 @@ def warm() -> None:
     four = [np.zeros(2, np.int64) for _ in range(6)]
     marks = frozen(np.zeros(1, np.uint8))
     near(*four[:4], marks, marks, frozen(np.zeros(1, np.uint64)), 1, np.zeros(2, np.bool_))
+    two, three = np.zeros((2, 2), np.int64), np.zeros(3, np.int64)
+    pairs, floats, flags = frozen(np.zeros(1, np.uint64)), np.zeros(2, np.float64), np.zeros(2, np.bool_)
+    tally(three, two[0], three, two[0], marks, pairs, two[0], two[0], two[1], floats, flags, flags)
     data = frozen(np.zeros(4, np.uint8))
     unchanged(data, *four[:4], data, *four[4:], np.zeros(2, np.bool_))

@@ -10,6 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from envclone.compiled import available
+from envclone.verifier.kept import Tally
 from envclone.verifier.loose import Found, LooseSearch, Texts
 from envclone.verifier.search import Hit
 from envclone.verifier.subjects import Subjects
@@ -53,6 +55,27 @@ class WordHits(Mapping[int, list[Found]]):
         """The values with more than one."""
         counts = np.diff(self._begins)
         return [value for value, place in self._places.items() if counts[place] > 1]
+
+    def own(self, subjects: Subjects, meant: Sequence[Sequence[int]], tally: Tally) -> int | None:
+        """Count the values in a tally, by the persons that each of them means; returns a value that holds what one of
+        its own is called."""
+        if not available():
+            own = [
+                value
+                for value, persons in zip(self, meant, strict=True)
+                if persons and tally.add(subjects, persons, [one.hit for one in self[value]]) is not None
+            ]
+            return own[0] if own else None
+        values, numbers = self._rows[0], self._rows[1]
+        numbers = numbers[np.lexsort((numbers, values))]
+        whose = np.cumsum([0, *map(len, meant)], dtype=np.int64)
+        persons = np.array([person for its in meant for person in its], np.int64)
+        rows, seen, expected, first, found = subjects.tally(self._begins, numbers, whose, persons)
+        some, times = np.unique(numbers[first], return_counts=True)
+        names = dict(zip(some.tolist(), times.tolist(), strict=True))
+        tally.count(rows.tolist(), seen.tolist(), expected.tolist(), names)
+        places = np.flatnonzero(found)
+        return int(values[self._begins[places[0]]]) if len(places) else None
 
     def near(self, subjects: Subjects) -> list[int]:
         """The values that may hold two of one person near each other; `kept.pairs_of_one_person` judges them."""

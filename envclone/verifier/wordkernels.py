@@ -15,19 +15,20 @@ __all__ = ["enter", "warm", "whole"]
 
 _U = np.uint64
 _GOLDEN = _U(0x9E3779B97F4A7C15)
-_0, _7, _32 = _U(0), _U(7), _U(32)
+_0, _6, _7, _8, _32, _63, _64 = _U(0), _U(6), _U(7), _U(8), _U(32), _U(63), _U(64)
 
 
 @lean
-def _mixed(value: Any, byte: Any) -> Any:
-    value = (value ^ _U(byte)) * _GOLDEN
+def _mixed(value: Any, eight: Any) -> Any:
+    """A hash with eight more bytes: these a number, so that a word is not a chain of products."""
+    value = (value ^ eight) * _GOLDEN
     return value ^ (value >> _32)
 
 
 @lean
-def enter(block: Any, bounds: Any, which: Any, fold: Any, table: Any) -> Any:
+def enter(block: Any, bounds: Any, which: Any, fold: Any, wanted: Any, bits: Any, table: Any) -> Any:
     """Enter words, some of the strings of a block, into a table of zeros that has twice as many places: by the number
-    of each, plus one."""
+    of each, plus one; and into a filter of 2**bits bits."""
     mask = table.shape[0] - 1
     for i in range(which.shape[0]):
         number = np.int64(which[i])
@@ -36,9 +37,13 @@ def enter(block: Any, bounds: Any, which: Any, fold: Any, table: Any) -> Any:
         start, stop = np.int64(bounds[number]), np.int64(bounds[number + 1])
         if not 0 <= start < stop <= block.shape[0]:
             continue
-        value = _0
+        value = eight = _0
         for k in range(start, stop):
-            value = _mixed(value, fold[block[k]])
+            eight = eight << _8 | _U(fold[block[k]])
+            if (k - start) & 7 == 7:
+                value, eight = _mixed(value, eight), _0
+        value = _mixed(value, eight)
+        wanted[value >> (_64 - _U(bits) + _6)] |= _U(1) << (value >> (_64 - _U(bits)) & _63)
         at = np.int64(value >> _7) & mask
         while table[at]:
             at = (at + 1) & mask
@@ -47,18 +52,25 @@ def enter(block: Any, bounds: Any, which: Any, fold: Any, table: Any) -> Any:
 
 
 @lean
-def whole(data: Any, signs: Any, least: Any, block: Any, bounds: Any, fold: Any, table: Any, hits: Any) -> Any:
+def whole(
+    data: Any, signs: Any, least: Any, block: Any, bounds: Any, fold: Any, wanted: Any, bits: Any, table: Any, hits: Any
+) -> Any:
     """Where words stand: rows of which, start, end; returns how many there are, also when not all fit."""
     count, i, size, mask = 0, 0, data.shape[0], table.shape[0] - 1
     while i < size:
         if not signs[data[i]]:
             i += 1
             continue
-        start, value = i, _0
+        start, value, eight = i, _0, _0
         while i < size and signs[data[i]]:
-            value = _mixed(value, data[i])
+            eight = eight << _8 | _U(data[i])
+            if (i - start) & 7 == 7:
+                value, eight = _mixed(value, eight), _0
             i += 1
         if i - start < least:
+            continue
+        value = _mixed(value, eight)
+        if not wanted[value >> (_64 - _U(bits) + _6)] >> (value >> (_64 - _U(bits)) & _63) & _U(1):
             continue
         at = np.int64(value >> _7) & mask
         while table[at]:
@@ -81,6 +93,7 @@ def warm() -> None:
     """Run every kernel of this room once."""
     data, signs = np.frombuffer(b"ab cde", np.uint8), np.frombuffer(bytes(256), np.bool_)
     fold, table = np.frombuffer(bytes(256), np.uint8), np.zeros(8, np.int32)
+    wanted = np.zeros(16, np.uint64)
     for bounds in (np.array([0, 2, 6], np.uint32), np.array([0, 2, 6], np.int64)):
-        enter(data, bounds, np.zeros(2, np.uint32), fold, table)
-        whole(data, signs, 3, data, bounds, fold, table, np.zeros((4, 3), np.int64))
+        enter(data, bounds, np.zeros(2, np.uint32), fold, wanted, 10, table)
+        whole(data, signs, 3, data, bounds, fold, wanted, 10, table, np.zeros((4, 3), np.int64))

@@ -13,6 +13,8 @@ __all__ = ["WordSearch"]
 
 _AT_ONCE = 1 << 18
 """Words that are entered together."""
+_BITS = 4
+"""The filter, which most words do not pass, has 16 to 32 bits a word."""
 _HITS = 4096
 """How many hits have room at first."""
 
@@ -28,10 +30,12 @@ class WordSearch:
         self._signs = np.frombuffer(signs.tobytes(), np.bool_)
         self._fold = np.frombuffer(patterns.fold, np.uint8)
         self._hits = np.zeros((_HITS, 3), np.int64)
+        self._bits = max(10, len(patterns).bit_length() + _BITS)
+        self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         self._table = shelf.zeros(np.int32, 1 << max(3, (2 * len(patterns)).bit_length()))
         for first in range(0, len(patterns.which), _AT_ONCE):
             some = patterns.which[first : first + _AT_ONCE]
-            wordkernels.enter(patterns.block, patterns.bounds, some, self._fold, self._table)
+            wordkernels.enter(patterns.block, patterns.bounds, some, self._fold, self._filter, self._bits, self._table)
             shelf.rest()
 
     def find(self, data: bytes | memoryview) -> Any:
@@ -39,7 +43,7 @@ class WordSearch:
         from envclone.verifier import wordkernels
 
         seen, held = np.frombuffer(data, np.uint8), self._patterns
-        strings = held.block, held.bounds, self._fold, self._table
+        strings = held.block, held.bounds, self._fold, self._filter, self._bits, self._table
         while True:
             count = int(wordkernels.whole(seen, self._signs, self._least, *strings, self._hits))
             if count <= len(self._hits):

@@ -198,7 +198,9 @@ def _searcher(corpus: Corpus) -> Any:
         originals.add(f"main.public.people.{kind}", kind, values)
     originals.seal()
     parts = Originals.parts(subjects.seal())
-    people: Any = SimpleNamespace(subjects=subjects, names=lambda store, table: [], of_row=lambda *row: ())
+    people: Any = SimpleNamespace(
+        subjects=subjects, names=lambda store, table: [], of_rows=lambda store, rows, some: [()] * len(some)
+    )
     plan = StorePlan("main", {KEPT.address: KEPT})
     search = LooseSearch(originals), LooseSearch(parts), Compounds(subjects, parts, originals)
     looker = Looker("main", plan, *search, people, FieldFindings(originals=originals))

@@ -38,7 +38,9 @@ def _leaks(before: Any, after: Any) -> int:
     people = cast(
         Any,
         SimpleNamespace(
-            subjects=SimpleNamespace(ambiguous=bool, near=lambda *hits: None), of_row=lambda *_: [], names=lambda *_: []
+            subjects=SimpleNamespace(ambiguous=bool, near=lambda *hits: None),
+            of_rows=lambda store, rows, some: [[]] * len(some),
+            names=lambda *_: [],
         ),
     )
     compounds = cast(Any, SimpleNamespace(find=lambda _: (), places=lambda _: ()))

@@ -7,8 +7,8 @@ import random
 import pytest
 
 from envclone.compiled import available
-from envclone.verifier import loose
-from envclone.verifier.kept import pairs_of_one_person
+from envclone.verifier import loose, wordhits
+from envclone.verifier.kept import Tally, pairs_of_one_person
 from envclone.verifier.loose import Found, LooseSearch, Texts
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
@@ -91,3 +91,31 @@ def test_what_lies_in_something_reported_is_not_told_again() -> None:
     assert {value: [one.hit[1:] for one in left[value]] for value in left} == {0: [(18, 23)], 1: [(0, 4), (5, 8)]}
     assert hits.outside({}) is hits
     assert not WordHits(b"", [column[:0] for column in hits._rows]).outside(told)
+
+
+@pytest.mark.skipif(not available(), reason="there is one way only")
+@pytest.mark.parametrize("tables", [1, 3])
+def test_what_rows_own_subjects_are_called_is_counted_as_one_by_one(
+    monkeypatch: pytest.MonkeyPatch, tables: int
+) -> None:
+    draw, subjects = random.Random(4), Subjects()
+    for table in range(tables):
+        persons = range(subjects.begin(f"main.public.people{table}"), 30 * (table + 1))
+        subjects.count += len(persons)
+        names = [f"{draw.choice(FIRST)} {draw.choice(LAST)}" for _ in persons]
+        subjects.add(list(persons), "person", names, f"main.public.people{table}.name")
+    search = LooseSearch(Originals.parts(subjects.seal()))
+    hits = weak_words(search, Texts(_texts(800), decoded=True))
+    meant = [draw.sample(range(subjects.count), draw.choice((0, 1, 1, 2))) for _ in hits]
+
+    def counted() -> tuple[Tally, int | None]:
+        tally = Tally()
+        return tally, hits.own(subjects, meant, tally)
+
+    compiled, value = counted()
+    monkeypatch.setattr(wordhits, "available", lambda: False)
+    plain, same = counted()
+    assert (value, compiled.rows, compiled.seen, compiled.names) == (same, plain.rows, plain.seen, plain.names)
+    assert compiled.expected == pytest.approx(plain.expected)
+    assert min(compiled.seen) > 5
+    assert WordHits(b"", [column[:0] for column in hits._rows]).own(subjects, [], Tally()) is None
