@@ -7,8 +7,10 @@ as a whole, for that is how suffixes are indexed (`reverse(email)`). An amount o
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
+
+import numpy as np
 
 from envclone.packed import TextBlock
 
@@ -16,30 +18,44 @@ __all__ = ["backwards", "put_together", "without_cents"]
 
 _FEWEST, _LONGEST = 6, 64
 """Characters of a text that is read backwards."""
+_MOST_TEXTS = 4
+"""One in so many texts that are short enough: from there on all of a block's are made at once."""
 _LETTERS = 4
 """Single letters in a row from which on they are a word."""
 _BITS = re.compile(r"(?<![^\x00])[01]{32,}(?![^\x00])")
 _QUOTED = re.compile(r'"[^"\\]"(?:, ?"[^"\\]"){3,}')
-_TELLS_BITS, _TELLS_LETTERS = (b"0110", b"0100"), (b'", "', b'","')
-"""What letters of ASCII in bits, and letters apart in JSON, cannot be without."""
+_OF_BITS = 32
+_PERHAPS = re.compile(rb'"[^"\\]{1,4}", ?"')
+"""What letters apart in JSON cannot be without."""
 _MONEY = re.compile(r"[^\d]*(\d{1,3}(?:[,. '\u00a0\u202f]\d{3})*|\d+)[.,](\d\d)[^\d]*")
 
 
 def put_together(values: Sequence[Any]) -> Iterator[tuple[int, str]]:
     """Per value that has any: its number, and its letters in one word or the text in its bits."""
     if isinstance(values, TextBlock):
-        block = values.block
-        if not any(sign in block for sign in (*_TELLS_BITS, *_TELLS_LETTERS)):
-            return
-        text = block.decode("utf-8", "surrogatepass")
-        for found in (*_BITS.finditer(text), *_QUOTED.finditer(text)):
-            yield text.count("\0", 0, found.start()), _read(found[0])
+        for number in _long_enough(values, _OF_BITS, None, b"01"):
+            yield from ((number, _read(found[0])) for found in _BITS.finditer(values.text(number)))
+        if b'"' in values.block and _PERHAPS.search(values.block):
+            text = values.block.decode("utf-8", "surrogatepass")
+            for found in _QUOTED.finditer(text):
+                yield text.count("\0", 0, found.start()), _read(found[0])
         return
     for number, value in enumerate(values):
         if isinstance(value, list):
             yield from ((number, word) for word in _words(value))
         elif isinstance(value, str):
             yield from ((number, _read(found[0])) for found in (*_BITS.finditer(value), *_QUOTED.finditer(value)))
+
+
+def _long_enough(values: TextBlock, least: int, most: int | None, begin: bytes = b"") -> list[int]:
+    """The numbers of the texts of so many bytes, which begin with one of some bytes where any are given."""
+    starts = values.zeros[:-1] + 1
+    sizes = values.zeros[1:] - starts
+    chosen = np.flatnonzero((sizes >= least) & (sizes <= (sizes if most is None else most)))
+    if begin:
+        chosen = chosen[np.isin(np.frombuffer(values.block, np.uint8)[starts[chosen]], list(begin))]
+    found: list[int] = chosen.tolist()
+    return found
 
 
 def _read(found: str) -> str:
@@ -63,8 +79,13 @@ def _words(value: list[Any]) -> Iterator[str]:
 
 def backwards(values: Sequence[Any]) -> dict[str, int]:
     """Every different short text backwards, with the number of a value that is it; numbers are left out."""
-    texts = values.block.decode("utf-8", "surrogatepass").split("\0") if isinstance(values, TextBlock) else values
-    first = {text: number for number, text in enumerate(texts) if isinstance(text, str)}
+    some = _long_enough(values, _FEWEST, 4 * _LONGEST) if isinstance(values, TextBlock) else []
+    texts: Iterable[tuple[int, Any]]
+    if isinstance(values, TextBlock) and len(some) * _MOST_TEXTS < len(values):
+        texts = ((number, values.text(number)) for number in some)
+    else:
+        texts = enumerate(values)
+    first = {text: number for number, text in texts if isinstance(text, str)}
     return {
         text[::-1]: number
         for text, number in first.items()

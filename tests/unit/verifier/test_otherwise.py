@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from envclone.packed import TextBlock
+from envclone.packed import TextBlock, block_of
 from envclone.verifier.otherwise import backwards, put_together, without_cents
 
 NAME = "Wolfhard Quenzelmann"
@@ -61,3 +61,16 @@ def test_short_texts_are_read_backwards_and_numbers_are_not() -> None:
 )
 def test_an_amount_is_read_as_its_digits(amount: str, digits: str) -> None:
     assert without_cents(amount) == digits
+
+
+@pytest.mark.parametrize("others", [0, 50])
+def test_few_short_texts_among_long_ones_are_read_backwards_too(others: int) -> None:
+    texts = ["x" * 300] * others + ["drahflow", None, "12345678", "x" * 65, "ümläut", "short", "é" * 64]
+    wanted = {"wolfhard": others, "tuälmü": others + 4, "é" * 64: others + 6}
+    assert backwards(block_of(texts)) == backwards(texts) == wanted
+
+
+def test_bits_are_read_where_they_are_a_whole_text_of_a_block() -> None:
+    bits = "".join(f"{byte:08b}" for byte in NAME.encode())
+    texts = ["0" * 31, f"x{bits}", bits, None, f"{bits} ", "", bits, "[]"]
+    assert list(put_together(block_of(texts))) == list(put_together(texts)) == [(2, NAME), (6, NAME)]
