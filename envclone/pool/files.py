@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -54,11 +55,19 @@ def read_json(path: Path) -> Any:
     """What `write_json` wrote. Raises UsageError when there is no such file, UnsafeError when it is not JSON."""
     with reported("cannot read", path):
         try:
-            return json.loads(path.read_text(encoding="utf-8"))
+            with open(path, encoding="utf-8", opener=_without_waiting) as file:
+                if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                    raise UnsafeError(f"{path} is no ordinary file", hint="see what put it there, and restore it")
+                return json.loads(file.read())
         except (FileNotFoundError, NotADirectoryError) as exc:
             raise UsageError(f"{path} does not exist") from exc
         except (ValueError, RecursionError) as exc:
             raise UnsafeError(f"{path} is damaged: {exc}", hint="remove what it describes, and make it again") from exc
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """A pipe that somebody put there has no end that is waited for."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _fsync(folder: Path) -> None:

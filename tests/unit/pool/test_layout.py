@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError, UsageError
-from envclone.pool import FOLDERS, Pool, check_name, default_path, new_id
+from envclone.pool import FOLDERS, Pool, check_name, default_path, files, new_id
 from envclone.pool.collect import leftovers
 
 NOBODY = 65534
@@ -267,3 +267,9 @@ def test_free_bytes(pool: Pool) -> None:
 
 def test_every_kind_has_a_mode() -> None:
     assert all(mode in (0o700, 0o711) for mode in FOLDERS.values())
+
+
+def test_a_pipe_in_place_of_a_record_is_refused_at_once(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "record.json")
+    with pytest.raises(UnsafeError, match="is no ordinary file"):
+        files.read_json(tmp_path / "record.json")
