@@ -222,6 +222,12 @@ class Pool:
                 f"the pool {self.path} belongs to {_user(status.st_uid)}, and you are {_user(os.geteuid())}",
                 hint="run as its owner, or choose another pool (pool.path, or ENVCLONE_POOL)",
             )
+        with os.scandir(self.path) as entries:
+            for entry in entries:
+                if not (entry.is_file() or entry.is_dir() or entry.is_symlink()):
+                    raise UnsafeError(  # opening a pipe would wait for its other end for ever
+                        f"{entry.path} is neither a file nor a directory", hint="somebody changed the pool by hand"
+                    )
         marker = self.read_json(self.path / MARKER)
         version = marker.get("version") if isinstance(marker, dict) else None
         if not isinstance(version, int):

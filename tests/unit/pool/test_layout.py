@@ -269,7 +269,10 @@ def test_every_kind_has_a_mode() -> None:
     assert all(mode in (0o700, 0o711) for mode in FOLDERS.values())
 
 
-def test_a_pipe_in_place_of_a_record_is_refused_at_once(tmp_path: Path) -> None:
+def test_a_pipe_in_place_of_a_record_is_refused_at_once(tmp_path: Path, pool: Pool) -> None:
     os.mkfifo(tmp_path / "record.json")
     with pytest.raises(UnsafeError, match="is no ordinary file"):
         files.read_json(tmp_path / "record.json")
+    os.mkfifo(pool.path / "audit.jsonl")
+    with pytest.raises(UnsafeError, match="neither a file nor a directory"):
+        Pool.open(pool.path)
