@@ -158,7 +158,7 @@ class CorpusBuilder:
             self._kinds.setdefault(kind, Distinct(self._shelf)).add([f"{number:x}" for number in numbers_of(texts)])
             return
         holds = self._nobody.holds
-        short = (value.strip() for value in values if len(value) <= _LONGEST and not holds(kind, value))
+        short = (value.strip() for value in set(values) if len(value) <= _LONGEST and not holds(kind, value))
         composed = (value if value.isascii() else normalize("NFC", value) for value in short if value)
         if kind == "email":
             wanted = [value for value in composed if not is_email(value)]
