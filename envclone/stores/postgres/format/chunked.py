@@ -23,14 +23,18 @@ def _word(flat: Any, at: Any, size: Any) -> Any:
 
 
 @lean
-def chunks(flat: Any, size: Any, every: Any, value: Any, sequence: Any, place: Any, length: Any, number: Any) -> Any:
+def chunks(
+    flat: Any, size: Any, every: Any, known: Any, committed: Any,
+    value: Any, sequence: Any, place: Any, length: Any, number: Any,
+) -> Any:  # fmt: skip
     """Write where the chunks in pages of `size` bytes stand: of each its value, its number in that, place, length and
     line pointer. Those that nobody sees are left out, but not when `every` one is wanted.
 
-    Returns how many there are; -1 when a page or row is not an ordinary one, or cannot be told to be seen by its own
-    bits alone: then another reader has to say. The arrays have room for every line pointer.
+    A row that does not say whether its transaction ended well is told by the `known` ones, which `committed` or not.
+    Returns how many there are; -1 when a page or row is not an ordinary one: then another reader has to say; -2 - x
+    when it is not known how the transaction x ended. The arrays have room for every line pointer.
     """
-    count = np.int64(0)
+    count, last, well = np.int64(0), np.int64(-1), False
     room = min(value.shape[0], sequence.shape[0], place.shape[0], length.shape[0], number.shape[0])
     for begin in range(0, flat.shape[0] - size + 1, size):
         page = flat[begin : begin + size]
@@ -55,9 +59,21 @@ def chunks(flat: Any, size: Any, every: Any, value: Any, sequence: Any, place: A
                 return -1
             mask = _word(page, offset + 20, 2)
             if not every:
-                if mask & _MOVED or not mask & (_XMIN_COMMITTED | _XMIN_INVALID):
+                if mask & _MOVED:
                     return -1
-                if not mask & _XMIN_COMMITTED:
+                seen = mask & _XMIN_COMMITTED != 0
+                if not mask & (_XMIN_COMMITTED | _XMIN_INVALID):
+                    began = _word(page, offset, 4)
+                    if began != last:
+                        found = False
+                        for k in range(min(known.shape[0], committed.shape[0])):
+                            if known[k] == began:
+                                found, well = True, committed[k]
+                        if not found:
+                            return -2 - began
+                        last = began
+                    seen = well
+                if not seen:
                     continue
                 if not mask & _XMAX_INVALID and _word(page, offset + 4, 4):
                     return -1
@@ -80,4 +96,4 @@ def warm() -> None:
     """Run the kernel once."""
     out = [np.zeros(4, kind) for kind in (np.uint32, np.uint32, np.int64, np.uint16, np.uint16)]
     for every in (False, True):
-        chunks(frozen(np.zeros(64, np.uint8)), 64, every, *out)
+        chunks(frozen(np.zeros(64, np.uint8)), 64, every, np.zeros(1, np.int64), np.zeros(1, np.bool_), *out)

@@ -64,6 +64,7 @@ class Chunks:
         self._segment_bytes = page_size * segment_pages
         self._transactions = transactions
         self._writable = writable
+        self._known, self._committed = np.zeros(0, np.int64), np.zeros(0, np.bool_)
         self._index = self._read(path, page_size, segment_pages)
 
     @property
@@ -211,11 +212,27 @@ class Chunks:
             flat = np.frombuffer(opened, np.uint8, size, ahead)
             lower = flat.reshape(-1, page_size)[:, 12:14].copy().view("<u2").astype(np.int64)
             columns = [np.zeros(int(np.maximum(lower // 4 - 6, 0).sum()), kind) for kind in _KINDS]
-            count = chunked.chunks(flat, page_size, self._transactions is None, *columns)
+            count = -2
+            while count < -1 and len(self._known) <= _MOST_KNOWN:
+                every, known, committed = self._transactions is None, self._known, self._committed
+                count = chunked.chunks(flat, page_size, every, known, committed, *columns)
+                if count < -1 and not self._learn(-2 - count):
+                    count = -1
             del flat
         finally:
             opened.close()
         return None if count < 0 else [column[:count] for column in columns]
+
+    def _learn(self, transaction: int) -> bool:
+        """Note how a transaction ended that rows do not tell of; False when the log does not know it either."""
+        assert self._transactions is not None
+        one = np.array([transaction], np.int64)
+        try:
+            committed = self._transactions.committed(one)
+        except UnsafeError:
+            return False  # who reads the page as any page says so
+        self._known, self._committed = np.append(self._known, one), np.append(self._committed, committed)
+        return True
 
     def _others(self, extent: Extent, page_size: int) -> list[npt.NDArray[Any]]:
         """The same of any pages. Raises UnsafeError for a damaged one."""
@@ -249,6 +266,8 @@ def _stretches(files: npt.NDArray[np.int64], bounds: npt.NDArray[np.int64]) -> I
 
 _MAPPED = 16 * 2**20
 """Bytes of chunks that are mapped together."""
+_MOST_KNOWN = 64
+"""Transactions that are kept in mind; of rows of more than these each is looked up."""
 _KINDS = (np.uint32, np.uint32, np.int64, np.uint16, np.uint16)
 """Of the columns of the index."""
 _PLACE = 2

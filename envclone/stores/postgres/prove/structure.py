@@ -122,8 +122,8 @@ class _Examiner:
         if not self._checksums or not len(pages):
             return
         stored = pages[:, 8:10].copy().view("<u2")[:, 0]
-        wrong = (stored != page_checksums(pages, blocks)) & pages.any(axis=1)
-        for block in blocks[wrong].tolist():
+        wrong = np.flatnonzero(stored != page_checksums(pages, blocks))
+        for block in blocks[wrong[pages[wrong].any(axis=1)]].tolist():  # a page of zeroes has none
             yield f"page {block} has a wrong checksum"
 
     def _overlaps(self, items: Items, first: int) -> Iterator[str]:

@@ -82,8 +82,8 @@ class HeapWriter:
         size = self._page_size
         with extent.path.open("rb", buffering=0) as file:
             file.seek(extent.offset)
-            buffer = bytearray(file.read(extent.pages * size))
-        before = np.frombuffer(bytes(buffer), dtype=np.uint8).reshape(-1, size)
+            data = file.read(extent.pages * size)
+        before, buffer = np.frombuffer(data, dtype=np.uint8).reshape(-1, size), bytearray(data)
         items = normal_items(before, self._work.relation.path)
         items = items.only(~dead(before, items, self._transactions))
         if len(items) and not _Batch(self, extent, buffer, items, done).run():
@@ -97,7 +97,7 @@ class HeapWriter:
     def _save(self, extent: Extent, before: npt.NDArray[np.uint8], buffer: bytearray, done: Written) -> None:
         size = self._page_size
         pages = np.frombuffer(buffer, dtype=np.uint8).reshape(-1, size)
-        changed = np.flatnonzero((pages != before).any(axis=1))
+        changed = np.flatnonzero((pages.view(np.uint64) != before.view(np.uint64)).any(axis=1))
         done.bytes = len(buffer)
         done.pages = len(changed)
         if not len(changed):

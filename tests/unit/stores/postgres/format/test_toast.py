@@ -70,8 +70,7 @@ def test_pages_out_of_the_ordinary_are_read_as_any_page(tmp_path: Path) -> None:
         (tmp_path / "100").write_bytes(bytes(page) + bytes(_PAGE))
         extent = Extent(tmp_path / "100", 0, 2, 0)
         for transactions in (None, nobody):
-            one = object.__new__(Chunks)
-            one._transactions = transactions
+            one = Chunks(tmp_path / "none", _PAGE, 1, transactions=transactions)
             fast = one._ordinary(extent, _PAGE)
             read[fast is not None] += 1
             if fast is not None:
@@ -88,3 +87,25 @@ def test_chunks_that_nobody_sees_are_left_out(tmp_path: Path) -> None:
     for transactions, values in ((None, [7, 8]), (Transactions(tmp_path, _PAGE), [8])):
         sizes = Chunks(tmp_path / "100", _PAGE, 1, transactions=transactions).sizes(1996)
         assert sizes["id"].tolist() == values
+
+
+@pytest.mark.parametrize("many", [3, 100])
+def test_rows_that_do_not_say_how_their_transaction_ended_are_told_by_the_log(tmp_path: Path, many: int) -> None:
+    """The compiled reader asks for each transaction once, up to some; both readers leave out what never committed."""
+    log = np.zeros(64, np.uint8)
+    page = bytearray(_page([(value, 0, b"x") for value in range(many)]))
+    for number in range(many):
+        row = struct.unpack_from("<I", page, 24 + 4 * number)[0] & 0x7FFF
+        began = number % 3 if many == 3 else 3 + number  # 0 has never been one
+        struct.pack_into("<I", page, row, began if began != 1 else 10)
+        struct.pack_into("<H", page, row + 20, 0x0800)
+    log[10 // 4] |= 1 << 10 % 4 * 2
+    (tmp_path / "pg_xact").mkdir()
+    log.tofile(tmp_path / "pg_xact" / "0000")
+    (tmp_path / "100").write_bytes(bytes(page))
+    extent = Extent(tmp_path / "100", 0, 1, 0)
+    one = Chunks(tmp_path / "none", _PAGE, 1, transactions=Transactions(tmp_path, _PAGE))
+    fast, slow = one._ordinary(extent, _PAGE), one._others(extent, _PAGE)
+    assert [a.tolist() for a in fast or slow] == [b.tolist() for b in slow]
+    assert (fast is not None) == (many == 3)
+    assert slow[0].tolist() == ([1, 2] if many == 3 else [7])
