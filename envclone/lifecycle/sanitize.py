@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from envclone.masking.corpus import Corpus
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.masks import MaskSet
+    from envclone.packed import Packed
 
 __all__ = ["Sanitized", "StoreWork", "apart", "image_id", "load_masks", "load_plans", "reopen", "sanitize"]
 
@@ -251,8 +252,10 @@ def _identities(
         project.progress(ProgressEvent(name, 0))
         rules = {address: rule for address, rule in plans[name].masked.items() if names(rule, domains)}
         for columns in session.columns(set(rules)) if rules else ():
+            kinds: dict[str, list[Packed]] = {}
             for address, packed in columns.packed.items():
-                builder.take(kind_of(rules[address].domain, domains), packed)
+                kinds.setdefault(kind_of(rules[address].domain, domains), []).append(packed)
+            builder.take_all(kinds)
             for address, values in columns.others.items():
                 for kind, found in identities(rules[address], domains, values):
                     builder.add(kind, found)

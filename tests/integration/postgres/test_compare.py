@@ -307,6 +307,36 @@ def test_of_a_large_value_a_server_is_asked_for_a_sum(server: Production, monkey
             server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 
 
+@pytest.mark.parametrize("ending", ["", "'!'", "'\u00e9'", "NULL"])
+def test_a_large_masked_text_is_compared_by_its_bytes(
+    server: Production, monkeypatch: pytest.MonkeyPatch, ending: str
+) -> None:
+    monkeypatch.setattr(beside, "LARGE", 3000)
+    monkeypatch.setattr(pages, "LARGE", 3000)
+    told: list[bool] = []
+    same = pages._same
+    monkeypatch.setattr(pages, "_same", lambda *args: [told.append(same(*args)), told[-1]][1])
+    rules = {
+        f"public.long.{name}": FieldRule(f"public.long.{name}", FieldKind.TEXT, domain)
+        for name, domain in {"id": "keep", "name": "person", "plain": "person", "packed": "keep"}.items()
+    }
+    wrong = f"CASE i WHEN 200 THEN left(reverse(plain), -1) || {ending} ELSE reverse(plain) END"
+    made = {"name": "zq", "plain": wrong if ending else "reverse(plain)", "packed": "packed"}
+    try:
+        for name, values in (("one", {"name": "qz", "plain": "plain", "packed": "packed"}), ("two", made)):
+            server.create_database(name)
+            server.execute(LONG.format(**values), name)
+        raw, clean = (
+            PostgresSession(desk.connector(server, name), "main", name, server.data.parent) for name in ("one", "two")
+        )
+        found = raw.compare(clean, StorePlan("main", rules), Backwards(), {"public.long"}, Seen(), lambda event: None)
+        assert bool(found.problems) == bool(ending)
+        assert (told and all(told) != bool(ending)) or ending == "NULL"
+    finally:
+        for name in ("one", "two"):
+            server.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
 def _spoiled(places: Any, sizes: Any, out: Any) -> Any:
     """A reader of TOAST tables that makes a mistake with plain values."""
     if sizes[0] == 3200:

@@ -54,6 +54,10 @@ class _Wanted:
         """The values, where the files have them."""
         return None if self.how is None or rows.outside(self.index) else rows.values(self.index, self.how)
 
+    def are(self, rows: Rows, values: Sequence[Any]) -> bool:
+        """Whether one is large, and the files have these texts: none is copied to be told."""
+        return self.how is not None and rows.longest(self.index) > LARGE and rows.are(self.index, self.how, values)
+
 
 def examine(
     prover: Prover,
@@ -109,7 +113,7 @@ class _Range:
         found = self._read(0, ours, [*masked, *subjects, *shown])
         made = prover.made(found[: len(masked)], found[len(masked) : len(masked) + len(subjects)])
         after: list[Sequence[Any]] = list(made)
-        for i, stored in enumerate(self._read(1, theirs, masked)):
+        for i, stored in enumerate(self._read(1, theirs, masked, made if aligned else ())):
             expected: Sequence[Any] = made[i]
             there: Sequence[Any] = stored
             if not aligned:
@@ -149,8 +153,14 @@ class _Range:
             return _Wanted(0, None, asked)
         return self._wanted(self._prover.table.columns[Address.parse(by[0]).name])
 
-    def _read(self, side: int, rows: Rows, wanted: Sequence[_Wanted]) -> list[Values]:
-        found = [one.of(rows) for one in wanted]
+    def _read(
+        self, side: int, rows: Rows, wanted: Sequence[_Wanted], expected: Sequence[Sequence[Any]] = ()
+    ) -> list[Values]:
+        """The values of columns; of large texts that are what is `expected` no copy is made, they are these."""
+        found: list[Values | None] = [
+            list(expected[i]) if i < len(expected) and one.are(rows, expected[i]) else one.of(rows)
+            for i, one in enumerate(wanted)
+        ]
         open_ = [i for i, one in enumerate(found) if one is None or self._twice]
         large = {i for i in open_ if found[i] is not None and self._large(rows, wanted[i])}
         asked = [_summed(wanted[i].asked) if i in large else wanted[i].asked for i in open_]
@@ -271,12 +281,16 @@ def _summed(asked: sql.Composable) -> sql.Composable:
 
 def _sums(values: Sequence[Any]) -> list[str | None]:
     """The sums of texts, or bytes, as a server gives them."""
-    return [
-        None
-        if value is None
-        else md5(value.encode() if isinstance(value, str) else value, usedforsecurity=False).hexdigest()
-        for value in _listed(values)
-    ]
+    return [None if value is None else _sum(value) for value in _listed(values)]
+
+
+def _sum(value: str | bytes) -> str:
+    """The sum of one, which is not copied as a whole."""
+    state = md5(usedforsecurity=False)
+    for first in range(0, len(value), LARGE):
+        part = value[first : first + LARGE]
+        state.update(part.encode() if isinstance(part, str) else part)
+    return state.hexdigest()
 
 
 def _alike(values: Sequence[Any], others: Sequence[Any], form: Callable[[Any], bytes] | None) -> bool:

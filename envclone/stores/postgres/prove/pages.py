@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -219,6 +219,19 @@ class Rows:
                 return packed
         return [self._value(i, stored, how) for i in range(len(self))]
 
+    def are(self, index: int, how: Reader, values: Sequence[Any]) -> bool:
+        """Whether the texts of a column are these, told by their bytes; False as well where bytes do not tell."""
+        if how.pack is not rows.gather or len(values) != len(self) or self.outside(index):
+            return False
+        flat, starts, ends, forms = self.stored(index)
+        self._stored.clear()
+        if (forms == rows.COMPRESSED).any():
+            return False
+        return all(
+            value is None if form == rows.ABSENT else value is not None and _same(flat[start:end], value)
+            for value, start, end, form in zip(values, starts.tolist(), ends.tolist(), forms.tolist(), strict=True)
+        )
+
     def longest(self, index: int) -> int:
         """The most bytes that a value of the column has: as it is stored, or expanded when it is in a TOAST table."""
         within = int((self.ends[index] - self.starts[index]).max(initial=0))
@@ -274,6 +287,17 @@ class Rows:
             f"a text in {self._relation.name} holds a zero byte",
             hint="check production with pg_amcheck, and take a new snapshot",
         )
+
+
+def _same(stored: Any, text: str) -> bool:
+    """Whether bytes are a text, a part of it at a time."""
+    place = 0
+    for first in range(0, len(text), LARGE):
+        part = np.frombuffer(text[first : first + LARGE].encode("utf-8", "surrogatepass"), np.uint8)
+        if not np.array_equal(stored[place : place + len(part)], part):
+            return False
+        place += len(part)
+    return place == len(stored)
 
 
 def block_of(kernel: Any, flat: Any, starts: Any, ends: Any, forms: Any) -> TextBlock | None:

@@ -273,9 +273,10 @@ class _Batch:
             if form == deform.EXTERNAL:
                 self._toast().replace(varlena.pointer(body), None)
             return Replacement(None)
-        old = body if form in _PLAIN else self._expanded(form, body)
         try:
-            raw = column.codec.encode(new, old) if raw is None else raw
+            if raw is None:  # how a text is stored depends on nothing that was there, and one more copy may be large
+                old = body if form in _PLAIN or column.codec.plain else self._expanded(form, body)
+                raw = column.codec.encode(new, old)
         except UnsafeError as exc:
             raise UnsafeError(f"{column.address}: {exc.message}", hint=exc.hint or _FITTING) from None
         if form == deform.FIXED:
