@@ -183,14 +183,17 @@ class CorpusBuilder:
             self._kinds.setdefault(kind, Distinct(self._shelf)).take(plain)
 
     def take_all(self, kinds: Mapping[str, Sequence[Packed]]) -> None:
-        """The same of columns of several kinds, by two threads: loops let others run, and kinds touch nothing of each
-        other's but where a value's looks tell its kind."""
+        """The same of columns of several kinds, by two threads: loops let others run, and one kind touches nothing of
+        another's, unless a value's looks tell its kind."""
         said = [kind for kind in kinds if kind not in UNSAID]
         with ThreadPoolExecutor(2) as pool:
-            list(pool.map(lambda kind: [self.take(kind, values) for values in kinds[kind]], said))
+            list(pool.map(lambda kind: self._take_each(kind, kinds[kind]), said))
         for kind in kinds.keys() - said:
-            for values in kinds[kind]:
-                self.take(kind, values)
+            self._take_each(kind, kinds[kind])
+
+    def _take_each(self, kind: str, columns: Iterable[Packed]) -> None:
+        for values in columns:
+            self.take(kind, values)
 
     def build(self) -> Corpus:
         """The corpus; the builder is done with."""
