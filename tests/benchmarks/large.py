@@ -2,7 +2,8 @@
 
 In a real PostgreSQL a table gets one value of so many MB of each kind: a kept text, a kept jsonb document, kept bytes,
 and a masked free text (`--kind` takes some of them). Each is imaged in a run of its own: seconds, processor seconds,
-and the peak memory of the process that makes the image, of its copies and servers (`peak_of_copies_mb`).
+and the peak memory of the process that makes the image, of its copies and servers (`peak_of_copies_mb`), as
+`tests.benchmarks.sanitize` says; `own_of_copies_mb` is of copies alone.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import psycopg
 
 from envclone import process
+from tests.benchmarks.memory import Own
 from tests.support.postgres import production
 from tests.support.stack import place
 
@@ -67,11 +69,12 @@ def measure(kind: str, megabytes: int) -> dict[str, Any]:
         here.env["DSN"] = server.dsn_for("app")
         here.write(STACK.replace("RULE", rule))
         here.call("snapshot", "prod")
-        done = process.run(
-            [sys.executable, "-m", "tests.benchmarks.sanitize", "--child", here.file],
-            env={"PYTHONPATH": str(Path(__file__).parents[2]), **here.env},
-            timeout=3600,
-        )
+        with Own().watched() as own:
+            done = process.run(
+                [sys.executable, "-m", "tests.benchmarks.sanitize", "--child", here.file],
+                env={"PYTHONPATH": str(Path(__file__).parents[2]), **here.env},
+                timeout=3600,
+            )
     child = json.loads(done.stdout)
     return {
         "kind": kind,
@@ -80,6 +83,8 @@ def measure(kind: str, megabytes: int) -> dict[str, Any]:
         "cpu_seconds": round(child["cpu"], 1),
         "peak_mb": child["peak_mb"],
         "peak_of_copies_mb": child["peak_of_copies_mb"],
+        "own_mb": own.first,
+        "own_of_copies_mb": own.copies,
         "stages": {name: round(seconds, 1) for name, seconds in child["stages"].items()},
     }
 

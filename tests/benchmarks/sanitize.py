@@ -5,8 +5,10 @@
 For each number of rows a table of customers (name, e-mail, telephone number, date of birth, a note of about 200
 characters that names persons) with a vector is made in a real PostgreSQL, and its image is made in a process of its
 own. Per stage: seconds, rows a second and MB of table a second; the peak of the process's own memory up to its end
-(the private server's is not in it), and the peak of any of the copies that it works with. In the same run the same
-database is dumped and restored by PostgreSQL's own tools, unmasked, and by Greenmask where $GREENMASK_BIN is set:
+(the private server's is not in it), and the peak of any of the copies that it works with. `peak_mb` is the resident set
+(`ru_maxrss`), in which the pages of mapped files are counted, that the kernel can drop and read again, and libraries;
+`own_mb` is what the process has for itself and nothing can take from it (anonymous pages), sampled. In the same run the
+same database is dumped and restored by PostgreSQL's own tools, unmasked, and by Greenmask where $GREENMASK_BIN is set:
 `ratio` is the image's time (its copy included) over theirs. `--kept MB` makes a table of mostly kept bytes instead,
 `--shape json` one of documents (jsonb with a rule for every path), arrays, addresses of networks, numbers, timestamps
 and dates by subject, and names that are not ASCII. `linear` is the time per row at the largest size over that at the
@@ -28,6 +30,7 @@ from typing import Any
 import psycopg
 
 from tests.benchmarks.dumped import dump_and_restore, greenmask
+from tests.benchmarks.memory import Own
 from tests.support.postgres import production
 from tests.support.stack import place
 
@@ -225,11 +228,12 @@ def measure(rows: int, kept: int = 0, shape: str = "text", alone: bool = False) 
         copied = time.monotonic() - started
         from envclone import process
 
-        done = process.run(
-            [sys.executable, "-m", "tests.benchmarks.sanitize", "--child", here.file],
-            env={"PYTHONPATH": str(Path(__file__).parents[2]), **here.env},
-            timeout=7200,
-        )
+        with Own().watched() as own:
+            done = process.run(
+                [sys.executable, "-m", "tests.benchmarks.sanitize", "--child", here.file],
+                env={"PYTHONPATH": str(Path(__file__).parents[2]), **here.env},
+                timeout=7200,
+            )
         child = json.loads(done.stdout)
     stages = {"copy": copied, **child["stages"]}
     return {
@@ -239,6 +243,8 @@ def measure(rows: int, kept: int = 0, shape: str = "text", alone: bool = False) 
         "rows_per_second": round(rows / child["seconds"]),
         "peak_mb": child["peak_mb"],
         "peak_of_copies_mb": child["peak_of_copies_mb"],
+        "own_mb": own.first,
+        "own_of_copies_mb": own.copies,
         "cpu_seconds": round(child["cpu"], 1),
         "rows_per_cpu_second": round(rows / child["cpu"]),
         "mb_per_second": round(size / 1e6 / child["seconds"], 1),

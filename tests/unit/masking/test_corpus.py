@@ -10,6 +10,7 @@ from envclone.masking.corpus import Corpus, CorpusBuilder
 from envclone.masking.identities import identities
 from envclone.masking.kinds import DomainSpec
 from envclone.models import FieldKind, FieldRule, JsonRule
+from envclone.packed import pack
 
 DOMAINS = {"customer": DomainSpec("person"), "email": DomainSpec("email", unique=True)}
 
@@ -32,6 +33,21 @@ def test_distinct_sorted_and_trimmed() -> None:
 def test_normalization_forms_are_one_and_long_texts_are_left_out() -> None:
     corpus = build(("person", ["José", normalize("NFD", "José"), "x" * 300]))
     assert corpus.values("person") == ("José",)
+
+
+def test_several_kinds_at_once_are_what_each_is_alone() -> None:
+    columns = {
+        "person": [pack(["Jane Doe", None, "Jürgen"]), pack(["Grace"])],
+        "phone": [pack(["+49 30 1234567"])],
+        "constant": [pack(["jane@doe", "+49 30 7654321", "x"])],
+    }
+    one, other = CorpusBuilder(), CorpusBuilder()
+    one.take_all(columns)
+    for kind, values in columns.items():
+        for some in values:
+            other.take(kind, some)
+    assert one.build().digest == other.build().digest
+    assert len(one.build()) >= 4
 
 
 def test_digest_tells_identities_and_not_the_order() -> None:
