@@ -19,7 +19,7 @@ from envclone.growing import Growing
 
 __all__ = ["Column", "Shelf", "Sorter"]
 
-_MOST = 32 * 2**20
+_MOST = 24 * 2**20
 """Bytes of files that this process has in memory before they are put down; twice as much when all is laid."""
 _AT_ONCE = 1 << 18
 """Numbers that are worked on together."""
@@ -30,10 +30,14 @@ _PARTS, _SAMPLED = 64, 1 << 14
 
 
 class Shelf:
-    """Where arrays lie. Without a directory that is memory; a directory must be private (0700)."""
+    """Where arrays lie. Without a directory that is memory; a directory must be private (0700).
 
-    def __init__(self, directory: Path | None = None) -> None:
+    What lies `beside` it, on another shelf that is used by the same work, rests when this one does.
+    """
+
+    def __init__(self, directory: Path | None = None, beside: Shelf | None = None) -> None:
         self.directory = directory
+        self._beside = beside
         self._maps: list[weakref.ref[mmap.mmap]] = []
         self._hot: list[weakref.ref[mmap.mmap]] = []
         self._lock = threading.Lock()
@@ -85,6 +89,8 @@ class Shelf:
         held = _of_files()
         if held > self._enough + self._share * _MOST:
             self._put_down(self._maps)
+            if self._beside is not None:
+                self._beside._put_down(self._beside._maps)
             self._enough = _of_files()
 
 

@@ -70,7 +70,7 @@ def verify(project: Project, sanitized: Sanitized, *, files: Path | None = None)
     """
     with workdir(project.pool, project.cow, "search") as private:
         private.chmod(0o700)
-        return _verify(project, sanitized, files, Shelf(private))
+        return _verify(project, sanitized, files, Shelf(private, beside=sanitized.masks.shelf))
 
 
 def _verify(project: Project, sanitized: Sanitized, files: Path | None, shelf: Shelf) -> Verified:

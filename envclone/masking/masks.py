@@ -133,6 +133,11 @@ class MaskSet:
             hooks.mask_values = self._of_domain
 
     @property
+    def shelf(self) -> Shelf:
+        """Where what is made of the identities lies."""
+        return self._corpus.shelf
+
+    @property
     def key_id(self) -> str:
         """The id of the masking key; never the key."""
         return self._id

@@ -65,6 +65,18 @@ def test_what_is_read_everywhere_stays_until_all_is_put_away(tmp_path: Path, mon
     assert _of_files() < before + 4_000_000 and held.sum() == 8_000_000
 
 
+def test_what_lies_beside_rests_as_well(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_MOST", 1 << 20)
+    other = Shelf(tmp_path)
+    shelf = Shelf(tmp_path, beside=other)
+    shelf.rest()
+    held = other.zeros(np.uint8, 8_000_000)
+    before = _of_files()
+    held[:] = 1
+    shelf.rest()
+    assert _of_files() < before + 4_000_000 and held.sum() == 8_000_000
+
+
 @pytest.mark.parametrize("once", [False, True])
 @pytest.mark.parametrize("few", [10, 1 << 20])
 def test_numbers_are_in_order_with_their_owners(
