@@ -192,6 +192,10 @@ def _definitions() -> Iterator[Place]:
     yield Place("comment on database", "COMMENT ON DATABASE app IS 'of {raw}'", "comment on database", ("email",))
     yield Place("comment on extension", "COMMENT ON EXTENSION hstore IS 'of {raw}'", "comment on extension", ("email",))
     yield Place("default", "CREATE TABLE k{n} (id int, c text DEFAULT {v})", "default.*k{n}")
+    yield Place("start of a sequence", "CREATE SEQUENCE y{n} START {raw}", "numbers of sequence .*y{n}", ("card",))
+    yield Place(
+        "value of a sequence", "CREATE SEQUENCE y{n}; SELECT setval('y{n}', {raw})", "sequence .*y{n}", ("card",)
+    )
     yield Place("default of domain", "CREATE DOMAIN y{n} AS text DEFAULT {v}", "default of type.*y{n}")
     yield Place(
         "default of argument",

@@ -92,6 +92,11 @@ _WORDS = {
     " WHERE p.prokind OPERATOR(pg_catalog.=) ANY ('{f,p,w}')"
     " AND p.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
     "version of extension": "SELECT extname, extversion FROM pg_catalog.pg_extension",
+    "numbers of sequence": "SELECT s.seqrelid::pg_catalog.regclass::pg_catalog.text, v.number::pg_catalog.text"
+    " FROM pg_catalog.pg_sequence s CROSS JOIN LATERAL (VALUES (s.seqstart), (s.seqmin), (s.seqmax),"
+    " (pg_catalog.pg_sequence_last_value(s.seqrelid::pg_catalog.regclass))) AS v (number)"
+    " WHERE pg_catalog.abs(v.number) OPERATOR(pg_catalog.>=) 100000000000"  # fewer digits are nobody's
+    " AND v.number OPERATOR(pg_catalog.<) 9223372036854775807",
     "rules of collation": "SELECT collname, pg_catalog.concat_ws(' ', pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>)"
     " 'collicurules', c.collcollate, c.collctype) FROM pg_catalog.pg_collation c"
     " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
