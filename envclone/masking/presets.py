@@ -13,7 +13,8 @@ import yaml
 
 from envclone.address import Address
 from envclone.masking.addresses import below, matches
-from envclone.models import Field, Inventory
+from envclone.masking.jsonpaths import PathRules, parse_path
+from envclone.models import Field, Inventory, JsonRule
 
 __all__ = ["NAMES", "Rules", "digest", "recognized", "rules_of"]
 
@@ -49,7 +50,7 @@ def rules_of(
                     field = fields.get(column)
                     if field is None or field.address in rules or _decided(field, own):
                         continue
-                    rules[field.address] = rule
+                    rules[field.address] = _there(rule, field)
                     sources[field.address] = preset
     return rules, sources
 
@@ -76,6 +77,19 @@ def digest(presets: Sequence[str]) -> str:
 
 def _is(shape: _Shape, table: str, fields: Mapping[str, Field]) -> bool:
     return fnmatchcase(table.rpartition(".")[2], shape.table) and fields.keys() >= set(shape.columns)
+
+
+def _there(rule: str | Mapping[str, str], field: Field) -> str | Mapping[str, str]:
+    """A preset's rule without paths that no document has: a library stores something else in each version."""
+    if isinstance(rule, str) or not field.paths:
+        return rule
+    paths = [parse_path(path) for path in field.paths]
+    found = {
+        one: domain
+        for one, domain in rule.items()
+        if any(PathRules([JsonRule(one, domain)]).matching(path) for path in paths)
+    }
+    return found or "json"
 
 
 def _decided(field: Field, own: Rules) -> bool:

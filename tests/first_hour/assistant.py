@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.first_hour.filling import EITHER, Crowd, fill, prose
+from tests.first_hour.oddities import THREADS, threads
 
 __all__ = ["DATABASE", "LABELS", "QUESTION", "build"]
 
@@ -51,6 +52,7 @@ CREATE TABLE tags (id serial PRIMARY KEY, name text UNIQUE, color text);
 CREATE TABLE alembic_version (version_num varchar(32) PRIMARY KEY);
 """
 LABELS = {
+    **THREADS,
     "public.workspaces.name": "company person", "public.workspaces.slug": EITHER, "public.users.email": "email",
     "public.users.display_name": "person", "public.users.avatar_url": "url", "public.api_keys.label": EITHER,
     "public.api_keys.prefix": EITHER, "public.api_keys.key_hash": "secret", "public.documents.title": "text",
@@ -331,3 +333,4 @@ def build(conn: psycopg.Connection[Any], rows: int = 400) -> None:
         ],
     )
     fill(conn, "alembic_version", "version_num", [("3f2a9c1b7d4e",)])
+    threads(conn, people)

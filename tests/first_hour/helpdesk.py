@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.first_hour.filling import EITHER, Crowd, fill, prose
+from tests.first_hour.oddities import MAIL, mail
 
 __all__ = ["DATABASE", "LABELS", "QUESTION", "build"]
 
@@ -63,6 +64,7 @@ CREATE TABLE taggings (tag_id int REFERENCES tags, ticket_id int REFERENCES tick
 CREATE INDEX ON tickets (customer_id, state_id);
 """
 LABELS = {
+    **MAIL,
     **dict.fromkeys(("public.users.firstname", "public.users.lastname"), "person"),
     "public.users.login": "username", "public.users.email": "email", "public.users.phone": "phone",
     "public.users.mobile": "phone", "public.users.street": "address", "public.users.zip": "address",
@@ -383,3 +385,4 @@ def build(conn: psycopg.Connection[Any], rows: int = 400) -> None:
     )
     fill(conn, "tags", "item", [(one,) for one in _TAGS])
     fill(conn, "taggings", "tag_id, ticket_id", [(i % len(_TAGS) + 1, i % rows + 1) for i in range(rows)])
+    mail(conn, crowd, people)

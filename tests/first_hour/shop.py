@@ -8,6 +8,7 @@ from typing import Any
 import psycopg
 
 from tests.first_hour.filling import EITHER, Crowd, fill, prose
+from tests.first_hour.oddities import GOODS, goods
 
 __all__ = ["DATABASE", "LABELS", "QUESTION", "build"]
 
@@ -65,6 +66,7 @@ CREATE TABLE configuration (key varchar(100) PRIMARY KEY, value varchar(250));
 CREATE INDEX ON orders (status, total DESC);
 """
 LABELS = {
+    **GOODS,
     "public.auth_user.password": "secret", "public.auth_user.username": "username", "public.auth_user.email": "email",
     **dict.fromkeys(("public.auth_user.first_name", "public.auth_user.last_name", "public.addresses.first_name",
                      "public.addresses.last_name", "public.payments.card_holder", "public.reviews.name"), "person"),
@@ -357,3 +359,4 @@ def build(conn: psycopg.Connection[Any], rows: int = 400) -> None:
     )
     keys = ("site_name", "default_currency", "mail_from_name", "checkout_guest", "theme", "items_per_page", "tax_zone")
     fill(conn, "configuration", "key, value", [(k, f"value {i}") for i, k in enumerate(keys)])
+    goods(conn, crowd)

@@ -14,6 +14,7 @@ import psycopg
 import pytest
 
 from tests.first_hour import assistant, helpdesk, shop
+from tests.first_hour.oddities import packed, unpacked
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
 
@@ -48,7 +49,25 @@ def test_five_commands_to_a_verdict(schema: ModuleType) -> None:
         _steps(here.call("image", "prod", "--json").stderr)
         assert "next: envclone replay 1" in here.call("branch", "prod", "--incident", "1").stdout
         assert "incident 1: reproduced" in here.call("replay", "1").stdout
+        assert "every field has a rule" in here.call("scan", "prod", "--write").stdout, "it settles"
+        if schema is assistant:
+            _threads_load(server, here)
         assert "prod-1: removed" in here.call("rm", "prod-1").stdout
+
+
+def _threads_load(server: Production, here: Place) -> None:
+    """An agent's threads in the branch are documents of the same form and length, and of other people."""
+    asked = "SELECT blob FROM checkpoint_blobs ORDER BY ctid"
+    dsn = here.json("show", "prod-1")["urls"]["main"]
+    with psycopg.connect(dsn) as conn:
+        masked = [bytes(blob) for (blob,) in conn.execute(asked)]
+    raw = [bytes(blob) for (blob,) in server.execute(asked, assistant.DATABASE)]
+    assert len(masked) == len(raw) > 0
+    for one, other in zip(masked, raw, strict=True):
+        now, before = unpacked(one), unpacked(other)
+        assert now["customer"]["email"] != before["customer"]["email"] and "@" in now["customer"]["email"]
+        assert packed(now) == one, "nothing behind it"
+        assert (now["turns"], now["open"], len(one)) == (before["turns"], True, len(other))
 
 
 def _steps(told: str) -> None:

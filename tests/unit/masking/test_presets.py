@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import typing
+from dataclasses import replace
 
 import pytest
 
@@ -82,3 +83,18 @@ def test_presets_are_recognized() -> None:
 
 def test_the_schema_names_every_preset() -> None:
     assert set(typing.get_args(Preset)) == set(NAMES) == set(presets._shapes())
+
+
+def test_a_path_that_no_document_has_is_no_error() -> None:
+    inventory = shape("checkpoints", ["thread_id", "checkpoint_ns", "checkpoint_id", "checkpoint"])
+    address = "public.checkpoints.checkpoint"
+    for paths, rule in (
+        (("$.v", "$.ts", "$.channel_versions.messages"), {"$.**": "keep"}),
+        (("$.v", "$.channel_values.topic"), {"$.channel_values.**": "text", "$.**": "keep"}),
+        ((), {"$.channel_values.**": "text", "$.**": "keep"}),
+    ):
+        fields = {**inventory.fields, address: replace(inventory.fields[address], paths=paths)}
+        now = replace(inventory, fields=fields, rows={"public.checkpoints": 7 if paths else 0})
+        found, _ = rules_of(["langgraph"], now, {})
+        assert found[address] == rule
+        rules.plan(found, {}, now)
