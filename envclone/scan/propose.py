@@ -170,6 +170,8 @@ def _decide(
         domain, confidence, why = "keep", 0.7 if seen is None else 0.8, seen.why if seen is not None else "its name"
     else:
         domain, confidence, why = "text", 0.4, "nothing is known of it: free text is the safe choice"
+    if domain == "text" and field.unique and not path and sample.texts and not any(map(str.strip, sample.texts)):
+        return "keep", 0.5, "every value is empty"
     if domain == "text" and field.unique and not path and labels(sample.texts):
         return "keep", 0.5, "labels that recur, unique only beside another column: no mask of texts keeps them apart"
     if domain == "text" and field.unique and not path and not _opens(field) and nobodys_phrases(sample.texts):
@@ -184,7 +186,8 @@ def _softer(field: Field, sample: Sample, seen: Looks, holder: Holder, path: str
     if seen.kind in ("person", "username", "company") and 2 * sum("\n" in text.strip() for text in texts) > len(texts):
         return "of several lines each, such as a name above what somebody does"
     shown = _SHOWN.search(Address.parse(field.address).name) and not holder.personal and not path
-    if shown and seen.kind == "person" and seen.part < OFTEN and sum(map(is_full_name, different)) * 6 < len(different):
+    rare = seen.part < OFTEN or len(texts) >= _RECURS * len(different)
+    if shown and rare and seen.kind == "person" and sum(map(is_full_name, different)) * 6 < len(different):
         return "single words, and nobody stands beside them"
     if seen.kind == "url" and len(texts) >= _RECURS * len(different) and len(different) <= _FEW_LINKS:
         return "the same few again and again"

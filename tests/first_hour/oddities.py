@@ -19,8 +19,8 @@ MAIL = {
 GOODS = {"public.papers.number": EITHER, "public.papers.note": "text"}
 THREADS = {
     "public.checkpoints.thread_id": "key email text", "public.checkpoint_blobs.thread_id": "key email text",
-    "public.checkpoint_blobs.blob": "json", "public.checkpoint_writes.thread_id": "key email text",
-    "public.checkpoint_writes.blob": "json", "public.checkpoints.metadata $.source": EITHER,
+    "public.checkpoint_blobs.blob": "json text", "public.checkpoint_writes.thread_id": "key email text",
+    "public.checkpoint_writes.blob": "json text", "public.checkpoints.metadata $.source": EITHER,
 }  # fmt: skip
 _TITLES = ("Support Agent", "Head of Sales", "Team Lead")
 _GOODS = ("Rosemary", "Basil", "Ginger", "Carrots", "Kale", "Bread", "Olive Oil", "Large", "Small", "Goat Cheese")

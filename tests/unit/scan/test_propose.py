@@ -138,6 +138,8 @@ def test_unique_phrases_are_kept_when_nobody_is_found_in_them() -> None:
     assert _of("public.enterprises.name", farms, unique=True)[0] not in ("keep", "text"), "firms are called like people"
     gates = ["true", "admins", *(f"Shop::Actor;{i}" for i in range(40))] * 2
     assert _of("public.gates.value", gates, unique=True) == ("keep", True)
+    assert _of("public.checkpoints.checkpoint_ns", ["", ""], unique=True) == ("keep", True)
+    assert _of("public.checkpoints.checkpoint_ns", [], unique=True)[0] == "key", "nobody saw a value"
     logins = [f"{one}_{other}" for one in ("anna", "peter", "maria") for other in ("miller", "schmidt", "walker")]
     assert _of("public.attachments.name", logins, unique=True)[0] not in ("keep", "text")
 
@@ -183,6 +185,7 @@ def test_names_and_letters_in_columns_that_are_called_otherwise() -> None:
     assert _of("public.users.signature", [f"{one}\nSupport Agent" for one in names], personal=True)[0] == "text"
     goods = ["Rosemary", "Basil", "Ginger", "Carrots", "Kale", "Bread", "Beans", "Oats", "Large"]
     assert _of("public.variants.display_name", goods) == ("text", True)
+    assert _of("public.variants.display_name", ["Rosemary", "Basil", "Ginger", "Olive"] * 9) == ("text", True)
     assert _of("public.methods.tracking_url", ["https://track.example/:number"] * 9)[0] == "text"
     homes = [f"https://{one.split()[1].lower()}{i}.example/" for i, one in enumerate(names)]
     assert _of("public.users.website", homes)[0] == "url"
