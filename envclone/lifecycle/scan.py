@@ -179,26 +179,22 @@ def _hidden_keys(field: Field) -> list[str]:
 def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field]) -> dict[str, dict[str, Sample]]:
     """Per field some of its values, by JSON path; '' stands for the field itself."""
     found: dict[str, dict[str, tuple[list[str], list[str]]]] = {}
-    by_holder: dict[str, list[str]] = {}
     there = inventory.rows.keys() | _columns(inventory)
-    for field in fields:
-        if field.kind is not FieldKind.VECTOR and field.address in there:
-            by_holder.setdefault(Address.parse(field.address).holder, []).append(field.address)
-    for addresses in by_holder.values():
-        for address, values in session.sample(addresses, ROWS).items():
-            field = inventory.fields[address]
-            its = found.setdefault(address, {} if field.kind is FieldKind.JSON else {"": ([], [])})
-            for value in values:
-                if value is None:
-                    continue
-                if field.kind is FieldKind.JSON:
-                    for leaf in leaves(value):
-                        texts, numbers = its.setdefault(general(leaf.path, field.common), ([], []))
-                        if leaf.kind != "bool":
-                            (texts if leaf.kind == "string" else numbers).append(leaf.value)
-                else:
-                    texts = its.setdefault("", ([], []))[0]
-                    texts.extend(flat(value) if field.kind is FieldKind.ARRAY else [str(value)])
+    wanted = [field.address for field in fields if field.kind is not FieldKind.VECTOR and field.address in there]
+    for address, values in (session.sample(wanted, ROWS) if wanted else {}).items():
+        field = inventory.fields[address]
+        its = found.setdefault(address, {} if field.kind is FieldKind.JSON else {"": ([], [])})
+        for value in values:
+            if value is None:
+                continue
+            if field.kind is FieldKind.JSON:
+                for leaf in leaves(value):
+                    texts, numbers = its.setdefault(general(leaf.path, field.common), ([], []))
+                    if leaf.kind != "bool":
+                        (texts if leaf.kind == "string" else numbers).append(leaf.value)
+            else:
+                texts = its.setdefault("", ([], []))[0]
+                texts.extend(flat(value) if field.kind is FieldKind.ARRAY else [str(value)])
     whole = {a for a in found if 0 < inventory.rows.get(Address.parse(a).holder, 0) <= ROWS}
     return {a: {path: Sample(*one, whole=a in whole) for path, one in its.items()} for a, its in found.items()}
 

@@ -25,6 +25,8 @@ __all__ = ["settle"]
 _ROUNDS = 8
 _MARK = " does not fit: "
 _ROWS = 200
+_LOOKED = 400
+"""Values that are looked at where a rule does not fit."""
 _LISTED = 20
 """Different values that a column may have whose constraint lists them."""
 
@@ -62,14 +64,19 @@ def settle(
                     if tied is not None and tied.domain != UNDECIDED:
                         now[name].append(replace(tied, address=address, type=field.type, why=f"as {tied.address}"))
                         changed = True
-            for address, why in session.rehearse(plan, masks, _ROWS).items():
-                changed = _next(now[name], address, inventory.fields[address], why, session) or changed
+            broken = session.rehearse(plan, masks, _ROWS)
+            whole = {one.address for one in now[name] if one.personal and not one.path}
+            looked = [a for a in broken if whole & (inventory.fields[a].group | {a})]
+            values = session.sample(looked, _LOOKED) if looked else {}  # at once: each call reads the whole catalog
+            for address, why in broken.items():
+                its = values.get(address, ())
+                changed = _next(now[name], address, inventory.fields[address], why, its) or changed
         if not changed:
             break
     return now
 
 
-def _next(proposals: list[Proposal], address: str, field: Field, why: str, session: StoreSession) -> bool:
+def _next(proposals: list[Proposal], address: str, field: Field, why: str, values: Sequence[object]) -> bool:
     """Replace the proposals that a field's rule comes from; whether there were any."""
     places = [i for i, one in enumerate(proposals) if one.address in field.group | {address} and one.personal]
     changed = {proposals[i].address for i in places}
@@ -83,15 +90,15 @@ def _next(proposals: list[Proposal], address: str, field: Field, why: str, sessi
             other = "text" if one.domain != "text" else UNDECIDED
             proposals[i] = replace(one, domain=other, confidence=0.3, why=said)
             continue
-        domain = _fallback(field, one.domain, session)
+        domain = _fallback(field, one.domain, values)
         proposals[i] = replace(one, domain=domain, confidence=0.3, why=said)
     return bool(places)
 
 
-def _fallback(field: Field, domain: str, session: StoreSession) -> str:
+def _fallback(field: Field, domain: str, sampled: Sequence[object]) -> str:
     """What to propose instead: a few values that recur and name nobody are a list; else the next that fits."""
     order = ["key", "text", "redact", "null"]
-    values = [str(v) for v in session.sample([field.address], 400)[field.address] if v is not None]
+    values = [str(value) for value in sampled if value is not None]
     different = set(values)
     if domain not in order and len(values) > 2 * len(different) and len(different) <= _LISTED:
         return UNDECIDED if persons(different) else "keep"
