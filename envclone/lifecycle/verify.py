@@ -33,7 +33,8 @@ from envclone.project import Project
 from envclone.protocols import Progress, StoreSession
 from envclone.shelf import Shelf
 from envclone.verifier.fidelity import fidelity, unfaithful
-from envclone.verifier.fields import FieldFindings, examine_fields
+from envclone.verifier.field_findings import FieldFindings
+from envclone.verifier.fields import examine_fields
 from envclone.verifier.files import examine_files
 from envclone.verifier.findings import Accepted
 from envclone.verifier.record import examine_record

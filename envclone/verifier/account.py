@@ -31,7 +31,7 @@ from envclone.verifier.search import ByteSearch, Hit, shortest
 from envclone.verifier.windows import Seen
 
 if TYPE_CHECKING:
-    from envclone.verifier.fields import FieldFindings
+    from envclone.verifier.field_findings import FieldFindings
 
 __all__ = ["Account", "at_boundary"]
 

@@ -12,7 +12,7 @@ from envclone.forked import together
 from envclone.models import ByteClass, ProgressEvent, StorePlan, StoreSnapshot
 from envclone.protocols import Progress, Store
 from envclone.verifier.account import Account
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 
 __all__ = ["examine_files"]
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.masking.shown import shown_address
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import outline
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.nested import holds

@@ -33,7 +33,7 @@ from envclone.masking.masks import MaskSet
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import block_of
 from envclone.verifier.compounds import Compounds
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals

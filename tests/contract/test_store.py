@@ -19,7 +19,7 @@ from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
 from envclone.models import Credentials, FieldKind, Inventory, Rows, Secret, StorePlan, StoreSnapshot
 from envclone.verifier.account import Account
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.originals import Originals
 from tests.contract.stores import ADAPTERS, PEOPLE, Adapter, who
 from tests.support.postgres import scratch

@@ -23,7 +23,7 @@ from envclone.stores.postgres.catalog import layout
 from envclone.stores.postgres.format.page import normal_items
 from envclone.stores.postgres.store import PostgresStore
 from envclone.verifier.account import Account
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import Finding
 from envclone.verifier.originals import Originals
 from tests.support.postgres import production, scratch

@@ -20,7 +20,7 @@ from envclone.models import Accounted, ByteClass, Flaw, StoreSnapshot
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.store import QdrantStore
 from envclone.verifier.account import Account
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals
 from tests.integration.qdrant.conftest import Pool

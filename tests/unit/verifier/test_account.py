@@ -9,7 +9,7 @@ import pytest
 from envclone.models import APART, Accounted, ByteClass, Flaw, Values
 from envclone.verifier.account import Account, at_boundary
 from envclone.verifier.compounds import Compounds
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import Accepted, Findings
 from envclone.verifier.loose import LooseSearch, text_of
 from envclone.verifier.originals import Originals

@@ -9,7 +9,8 @@ from typing import Any, cast
 import pytest
 
 from envclone.models import Rows, StorePlan
-from envclone.verifier.fields import FieldFindings, _in_their_rows
+from envclone.verifier.field_findings import FieldFindings
+from envclone.verifier.fields import _in_their_rows
 from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.verifier import pieces as room
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.looker import Looker
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals

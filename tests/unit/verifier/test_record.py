@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from envclone.errors import UnsafeError
-from envclone.verifier.fields import FieldFindings
+from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import Accepted, Findings
 from envclone.verifier.record import examine_record
 
