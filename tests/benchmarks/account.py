@@ -81,11 +81,11 @@ def every_index(server: Production) -> tuple[str, str]:
     return server.dsn_for("app"), keys.STACK.replace('include: ["{rules}"]\n', "") + stack
 
 
-def measure(name: str, **how: Any) -> dict[str, Any]:
+def measure(name: str) -> dict[str, Any]:
     """The account of one database's image."""
     make = every_index if name == "every index" else keys.DATABASES[name]
     with production(18) as server, place() as here:
-        dsn, stack = make(server, **how)
+        dsn, stack = make(server)
         here.env["DSN"] = dsn
         here.write(stack)
         return _image(here)
@@ -130,10 +130,7 @@ def main() -> int:
     parser.add_argument("--database", action="append", choices=names, help="One of them (default: all).")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    sizes: dict[str, Any] = {"torture": {"seeds": range(40)}}
-    found = {
-        name: demo() if name == "demo" else measure(name, **sizes.get(name, {})) for name in options.database or names
-    }
+    found = {name: demo() if name == "demo" else measure(name) for name in options.database or names}
     print(json.dumps(found, indent=None if options.json else 2))
     shares = [
         one["share_not_decoded"] for stores in found.values() if "refused" not in stores for one in stores.values()
