@@ -15,9 +15,9 @@ from envclone.demo.collection import COLLECTION, build_collection
 from envclone.demo.desk import Desk, make_desk
 from envclone.demo.embeddings import Embedder
 from envclone.demo.people import make_people
-from envclone.forked import alone
 from envclone.models import ProgressEvent, Secret
 from envclone.protocols import Progress
+from envclone.stores.qdrant.engine import aside
 
 if TYPE_CHECKING:
     from envclone.demo.embeddings import Matrix
@@ -73,7 +73,7 @@ def build(
     vectors = embedder.embed([f"{c.title}\n{c.body}" for c in desk.chunks])
     clock.start("qdrant collection")
     qdrant = into / "qdrant"
-    points = alone(lambda: build_collection(qdrant, desk, vectors))  # its engine has threads, which no copy would have
+    points = aside(lambda: build_collection(qdrant, desk, vectors))
     clock.start("start server")
     with cluster(into, owner=OWNER) as server:
         import psycopg

@@ -22,10 +22,10 @@ from envclone.demo.miss import Miss, Survey, exactly, questions, survey
 from envclone.demo.production import APP, DemoProduction, build
 from envclone.demo.stack import ENVIRONMENT, stack_yaml
 from envclone.errors import EnvcloneError
-from envclone.forked import alone
 from envclone.incidents import files
 from envclone.models import Branch
 from envclone.protocols import Progress
+from envclone.stores.qdrant.engine import aside
 
 __all__ = ["DemoReport", "run"]
 
@@ -169,7 +169,7 @@ def _record(stack: Stack, bundle: Path) -> None:
     def run() -> None:
         stack.record(bundle)
 
-    alone(run)
+    aside(run)
 
 
 def _app_dsn(branch: Branch) -> str:

@@ -28,10 +28,14 @@ def examine(project: Project, environment: str) -> list[Finding]:
     return found
 
 
-def require(project: Project, environment: str) -> None:
-    """Raises the one error that stands in the way, or all of them as one, of the first one's class."""
+def require(project: Project, environment: str, *, rules: bool = True) -> None:
+    """Raises the one error that stands in the way, or all of them as one, of the first one's class.
+
+    Whether the `rules` cover the source is asked where an image is made; who proposes rules has none yet.
+    """
     project.begin("asking what stands in the way")
-    errors = [error for _, check in _checks(project, environment) for error in check(project, environment)]
+    checks = _checks(project, environment, rules=rules)
+    errors = [error for _, check in checks for error in check(project, environment)]
     if not errors:
         return
     if len(errors) == 1:
@@ -43,13 +47,13 @@ def require(project: Project, environment: str) -> None:
 Check = Callable[["Project", str], Iterator[EnvcloneError]]
 
 
-def _checks(project: Project, environment: str) -> Iterator[tuple[str, Check]]:
+def _checks(project: Project, environment: str, *, rules: bool = True) -> Iterator[tuple[str, Check]]:
     for store in project.environment(environment).stores:
         yield f"{environment}.{store}", _source_of(store)
     yield "masking key", _key
     yield "hooks", _hooks
     yield "extra net", _net
-    for store in project.environment(environment).stores:
+    for store in project.environment(environment).stores if rules else ():
         yield f"{environment}.{store} rules", _rules_of(store)
 
 
@@ -126,7 +130,11 @@ def _rules_of(store: str) -> Check:
         if certain:
             count = f"{len(certain)} problem{'s' * (len(certain) > 1)}"
             kind: type[ConfigError | UnsafeError] = UnsafeError if planner.unsafe else ConfigError
-            yield kind(f"the rules do not cover {store}: {count}", problems=certain, hint=planner.hint())
+            yield kind(
+                f"the rules do not cover {store}, and nothing was copied: {count}",
+                problems=certain,
+                hint=planner.hint(),
+            )
 
     return check
 

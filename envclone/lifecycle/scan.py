@@ -51,7 +51,7 @@ def scan(
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
         project = project.through(SCAN if raw is None else [stage for stage in SCAN if stage != COPYING])
         if raw is None:
-            preflight.require(project, environment)
+            preflight.require(project, environment, rules=False)
             raw = held.enter_context(snapshot.take(project, environment))
         hooks = project.hooks()
         held.callback(hooks.close)

@@ -303,5 +303,6 @@ def warm() -> None:
     )
     share(*strings[:2], fold, order[:1], shifts, wanted, 10)
     enter(data, wanted, 10)
-    having(data, bounds, 0, 2, np.frombuffer(bytes(256), np.uint8), np.zeros(2, np.bool_))
+    for wide in (bounds, bounds.astype(np.int64)):
+        having(data, wide, 0, 2, np.frombuffer(bytes(256), np.uint8), np.zeros(2, np.bool_))
     beginning(*strings, wanted, 10, np.zeros(2, np.bool_))

@@ -143,7 +143,8 @@ def _unchanged(texts: Texts, raw: Texts, rows: Sequence[Any]) -> Any:
         from envclone.verifier import weakkernels  # late: it waits for the compiler
 
         now, then = np.frombuffer(texts.data, np.uint8), np.frombuffer(raw.data, np.uint8)
-        weakkernels.unchanged(now, starts, ends, firsts, lasts, then, begun, over, found)
+        places = map(np.ascontiguousarray, (starts, ends, firsts, lasts))  # columns of a table are another type
+        weakkernels.unchanged(now, *places, then, begun, over, found)
         return found
     for i, (start, end, first, last, low, high) in enumerate(
         zip(starts, ends, firsts, lasts, begun, over, strict=True)

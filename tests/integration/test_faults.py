@@ -281,7 +281,7 @@ def test_an_undeclared_column_is_named_and_nothing_is_made(here: Place, prod: Pr
     try:
         here.write(STACK.replace("      public.people.*: keep", "      public.people.id: keep"))
         said = _refused(here, "branch", "prod", code=4, says="public.people.nickname")
-        assert "no image was made" in said
+        assert "nothing was copied" in said
         assert [one for one in here.leftovers() if not one.startswith("raw/")] == []
     finally:
         prod.execute("ALTER TABLE people DROP COLUMN nickname", "app")

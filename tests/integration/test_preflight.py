@@ -87,7 +87,7 @@ def test_what_the_rules_lack_is_told_from_the_catalog_and_some_documents() -> No
         kb = "      kb: {kind: qdrant, source: {method: directory, path: /nowhere/storage}}\n"
         here.write(STACK.replace(kb, "").replace("sanitize:\n  rules: {}\n", RULES))
         for told in (here.call("doctor", "--env", "prod").stdout, here.call("image", "prod", check=False).stderr):
-            assert "the rules do not cover main: 3 problems" in told
+            assert "the rules do not cover main, and nothing was copied: 3 problems" in told
             assert "public.notes.title (text) is undeclared" in told
             assert "public.notes: " not in told and "the path $.nick is undeclared" in told
             assert "'public.notes.titel' matches nothing (did you mean public.notes.title?)" in told

@@ -405,12 +405,12 @@ NO_LEAK = {
     "another test here leaves it out": ("lifecycle.publish: attestation.seal", "lifecycle.publish: stores_record"),
     "it is a check, which refuses by itself": (
         "postgres.write.inplace.writer: checks.amcheck", "postgres.write.inplace.writer: checks.constraints",
-        "postgres.write.inplace.writer: through_sql.check",
+        "postgres.write.inplace.writer: likeness.require", "postgres.write.inplace.writer: through_sql.check",
     ),
     "without it the next step fails": (
         "postgres.write.inplace.writer: stage.make", "postgres.scrub.blanks: _write",
         "postgres.write.rewrite: views.writable",
-        "postgres.session: quiesce.every_database_open", "qdrant.session: _by_engine",
+        "postgres.session: quiesce.every_database_open", "qdrant.session: engine.aside",
         "postgres.rights.demotion: roles.demote", "postgres.rights.demotion: roles.make_ours",
     ),
     "rights over the server, which tests/security/production and tests/security/branch try": (

@@ -6,20 +6,23 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
-from typing import Any
+from typing import Any, TypeVar
 
 from envclone.errors import BusyError, EnvcloneError, UnsafeError
+from envclone.forked import alone, is_copy
 from envclone.masking.shown import foreign
 from envclone.stores.qdrant import wal
 from envclone.stores.qdrant.layout import Shard
 
-__all__ = ["ENGINE", "ShardState", "engine_version", "forkable", "loaded", "settle"]
+__all__ = ["ENGINE", "ShardState", "aside", "at_last", "engine_version", "forkable", "loaded", "settle"]
 
 ENGINE = "qdrant-edge-py"
 _MODULE = "qdrant_edge"
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,17 @@ def forkable() -> bool:
     only where it is used.
     """
     return _MODULE not in sys.modules
+
+
+def aside(work: Callable[[], _T]) -> _T:
+    """What a work gives that loads shards, done by a copy of this process: what it makes copies of later has no threads
+    of the engine's. Where it has some it does the work itself."""
+    return alone(work) if forkable() else work()
+
+
+def at_last(work: Callable[[], _T]) -> _T:
+    """The same of what a copy does last, which can do it itself."""
+    return work() if is_copy() else aside(work)
 
 
 @contextlib.contextmanager

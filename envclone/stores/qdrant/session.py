@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Names
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from envclone.address import joined
 from envclone.errors import ConfigError, EnvcloneError, UnsafeError
-from envclone.forked import alone, fork_map, is_copy, processors
+from envclone.forked import fork_map, processors
 from envclone.masking.jsonscan import render
 from envclone.masking.shown import KeyCounter
 from envclone.models import (
@@ -45,8 +45,6 @@ from envclone.stores.qdrant.points import PointNames
 
 __all__ = ["QdrantSession", "open_session"]
 
-_T = TypeVar("_T")
-
 
 @dataclass(slots=True)
 class _Written:
@@ -61,7 +59,7 @@ class _Written:
 def open_session(directory: Path, snapshot: StoreSnapshot) -> QdrantSession:
     """Settle every shard of a clone and open it. Raises UnsafeError, BusyError, ConfigError."""
     found = collections(directory / STORAGE)
-    points = _by_engine(
+    points = engine.aside(
         lambda: {one.address: sum(engine.settle(shard).points for shard in one.shards()) for one in found}
     )
     return QdrantSession(snapshot, found, points)
@@ -175,7 +173,7 @@ class QdrantSession:
                     done += written.records
                     progress(ProgressEvent(self._snapshot.store, done, max(total, done), "rows"))
                 if rebuild:
-                    _by_engine(
+                    engine.aside(
                         partial(engine.settle, shard)
                     )  # which builds the dropped indexes from the masked payloads
         moved_blocks = {"records moved to other blocks": moved} if moved else {}
@@ -249,15 +247,15 @@ class QdrantSession:
 
     def probes(self, most: int) -> Sequence[Questions]:
         """Questions for each vector of each collection, in each shard."""
-        return _at_last(lambda: [each for one in self._collections.values() for each in probe.probes(one, most)])
+        return engine.at_last(lambda: [each for one in self._collections.values() for each in probe.probes(one, most)])
 
     def answers(self, probes: Sequence[Probe], placed: Names[str]) -> Sequence[list[Any] | Unanswered]:
         """What each shard answers: ids and scores, or why it does not."""
-        return _at_last(lambda: probe.answers(self._collections, probes))
+        return engine.at_last(lambda: probe.answers(self._collections, probes))
 
     def integrity(self) -> Integrity:
         """Whether the engine reads every point, and reads what the files hold."""
-        return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(_at_last(self._problems)))
+        return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(engine.at_last(self._problems)))
 
     def _problems(self) -> list[str]:
         problems: list[str] = []
@@ -286,17 +284,6 @@ class QdrantSession:
     def _rule(plan: StorePlan, name: str) -> FieldRule | None:
         rule = plan.rules.get(name)
         return rule if rule is not None and rule.masked else None
-
-
-def _by_engine(work: Callable[[], _T]) -> _T:
-    """What a work gives that loads shards, done by a copy of this process: what it makes copies of later has no threads
-    of the engine's. Where it has some it does the work itself."""
-    return alone(work) if engine.forkable() else work()
-
-
-def _at_last(work: Callable[[], _T]) -> _T:
-    """The same of what a copy does last, which can do it itself."""
-    return work() if is_copy() else _by_engine(work)
 
 
 def _parsed(segment: Segment) -> Iterator[tuple[int, Any]]:

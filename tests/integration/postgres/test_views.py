@@ -116,6 +116,8 @@ class _Look:
 
     def batches(self, many: Any) -> None: ...
 
+    def by_others(self, address: str, made: Any) -> None: ...
+
     def found(self) -> Any:
         return None
 
