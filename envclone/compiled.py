@@ -15,6 +15,7 @@ from __future__ import annotations
 import importlib
 import logging
 import os
+import pickle
 import re
 import shutil
 import stat
@@ -109,12 +110,29 @@ def prepare(say: Callable[[str], None]) -> None:
 
 
 def late() -> list[str]:
-    """The forms of kernels that were compiled after `prepare` had run: somebody waited for each of them."""
+    """The forms of kernels that were compiled after `prepare` had run: somebody waited for each of them.
+
+    A form is a kernel and the types that it is called with. numba compiles one again for another processor.
+    """
     found: set[str] = set()
     for place in map(_place, _rooms()):
         if (place / _COMPLETE).exists():
-            found |= set(_kept(place)) - set((place / _COMPLETE).read_text().split("\n"))
+            before = set((place / _COMPLETE).read_text().split("\n"))
+            more = set(_kept(place)) - before
+            found |= _forms(place, more) - _forms(place, before) if more else set()
     return sorted(found)
+
+
+def _forms(place: Path, names: set[str]) -> set[str]:
+    """What is compiled under some names, as numba's own index of a kernel says it."""
+    found: set[str] = set()
+    for path in sorted(place.rglob("*.nbi")):
+        with path.open("rb") as opened:
+            pickle.load(opened)  # numba's version  # noqa: S301  private, as what is compiled
+            _, forms = pickle.loads(opened.read())  # noqa: S301
+        above = path.parent.relative_to(place)
+        found |= {f"{path.stem} {key[0]}" for key, name in forms.items() if (above / name).as_posix() in names}
+    return found
 
 
 def frozen(array: Any) -> Any:

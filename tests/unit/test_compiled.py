@@ -1,7 +1,8 @@
 from __future__ import annotations
 
-import importlib
+import importlib.util
 import os
+import pickle
 import sys
 import time
 from pathlib import Path
@@ -119,6 +120,37 @@ def test_what_was_prepared_is_all_that_is_compiled() -> None:
         Subjects().take(0, kind, values, "a")
     Keys().take(values, range(5))
     assert _compiled() == before
+
+
+def test_a_form_that_was_compiled_late_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    tmp_path.chmod(0o700)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    room = tmp_path / "room.py"
+    room.write_text("from envclone.compiled import lean\n\n\n@lean\ndef same(x):\n    return x\n")
+    monkeypatch.setattr(compiled, "_rooms", lambda: (room,))
+    spec = importlib.util.spec_from_file_location("room", room)
+    assert spec and spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    module.same(1)
+    place = compiled._place(room)
+    kept = compiled._kept(place)
+    (place / "complete").write_text("\n".join(kept))
+    assert len(kept) == 1
+    assert compiled.late() == []
+    index = next(place.rglob("*.nbi"))
+    with index.open("rb") as opened:
+        version, (stamp, forms) = pickle.load(opened), pickle.loads(opened.read())
+    ((types, machine, code), name) = next(iter(forms.items()))
+    forms |= {(types, (machine[0], "another processor", ""), code): name.replace(".1.", ".2.")}
+    index.write_bytes(pickle.dumps(version) + pickle.dumps((stamp, forms)))
+    (index.parent / name.replace(".1.", ".2.")).touch()
+    assert len(compiled._kept(place)) == 2
+    assert compiled.late() == []  # the same form
+    module.same(1.5)
+    (late,) = compiled.late()
+    assert "room.same" in late
+    assert "float64" in late
 
 
 def _compiled() -> int:
