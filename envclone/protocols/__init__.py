@@ -1,0 +1,36 @@
+"""The extension page: what an adapter must be able to do. No inheritance is needed, only these methods.
+
+A third-party store, copy-on-write driver or runtime registers an entry point in the group `envclone.stores`,
+`envclone.cow` or `envclone.runtimes`, and its name can then be used in the stack file.
+"""
+
+from __future__ import annotations
+
+from envclone.protocols.cow import CowDriver
+from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
+from envclone.protocols.progress import Progress
+from envclone.protocols.runtimes import Insight, Observer, Runtime, Witness
+from envclone.protocols.servers import Contained, Server
+from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
+from envclone.protocols.stores import Store, StoreSession
+
+__all__ = [
+    "Contained",
+    "CowDriver",
+    "FieldMask",
+    "Insight",
+    "Ledger",
+    "Look",
+    "Mask",
+    "Masks",
+    "Observer",
+    "Progress",
+    "Runtime",
+    "Server",
+    "ServiceClient",
+    "SourceRunner",
+    "StepRunner",
+    "Store",
+    "StoreSession",
+    "Witness",
+]
