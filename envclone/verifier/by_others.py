@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from envclone.packed import absent
+from envclone.verifier.coincidences import Chance
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import outline
 from envclone.verifier.loose import LooseSearch, Texts
@@ -23,7 +24,7 @@ class _Late:
     hit: Hit
     text: bytes
     times: int = 0
-    values: set[tuple[str, int, bytes]] = field(default_factory=set)
+    values: set[Chance] = field(default_factory=set)
 
     def add(self, other: _Late) -> None:
         self.times += other.times

@@ -14,6 +14,7 @@ from envclone.memory import give_back
 from envclone.models import Compared, ProgressEvent, StorePlan
 from envclone.protocols import Masks, Progress, StoreSession
 from envclone.shelf import Shelf
+from envclone.verifier.coincidences import Coincidences
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import Accepted, Findings
@@ -49,7 +50,9 @@ def examine_fields(
     `shelf`. Stores that are `apart` are compared by copies of this process, beside the others.
     """
     shelf = shelf or Shelf()
-    findings = FieldFindings(Originals(shelf), leaks=Findings(accepted), spared=getattr(masks, "nobody", None))
+    findings = FieldFindings(
+        Originals(shelf), Coincidences(shelf), leaks=Findings(accepted), spared=getattr(masks, "nobody", None)
+    )
     progress(ProgressEvent("collecting the originals", 0))
     people = People(sessions, plans, domains, references, findings.originals, findings.spared, findings.nobody)
     parts = Originals.parts(people.collect())

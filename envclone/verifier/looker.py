@@ -13,6 +13,7 @@ from envclone.masking.kinds import DATES
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import absent
 from envclone.verifier.by_others import ByOthers
+from envclone.verifier.coincidences import Chance, by_address
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.counts import NUMERIC, Counts
 from envclone.verifier.field_findings import FieldFindings
@@ -62,7 +63,7 @@ class Looker:
 
     def _clear(self) -> None:
         self._values = 0
-        self._chances: set[tuple[str, int, bytes]] = set()
+        self._chances: set[Chance] = set()
         self._by_field: Counter[str] = Counter()
 
     @property
@@ -74,7 +75,7 @@ class Looker:
         """Counts, numbers of originals, and what leaks, since the last call."""
         found = (
             self._values,
-            self._chances,
+            by_address(self._chances),
             self._by_field,
             self._reports.found(),
             self._counts.found(),
@@ -87,7 +88,8 @@ class Looker:
         """Add to the findings."""
         values, chances, by_field, seen, counted, others = found
         self._findings.values += values
-        self._findings.coincidences.add(chances)
+        for address, some in chances.items():
+            self._findings.coincidences.take(address, *some)
         self._findings.by_field.update(by_field)
         self._reports.take(seen)
         self._counts.take(counted)

@@ -73,7 +73,7 @@ def test_what_another_field_decides_is_judged_when_all_was_looked_at(by_chance: 
         looker.by_others(WHOLE, [value])
         looker.take(looker.found())  # as a copy of the process sends it
     if by_chance:
-        name = [(f"main.{NAME}", 0, b"")]
+        name = [(f"main.{NAME}", 0, 0)]
         findings.coincidences.add(name)
     assert looker.looked_at == {WHOLE}
     looker.judge()
