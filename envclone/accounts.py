@@ -15,11 +15,14 @@ from envclone.errors import ResourceError
 from envclone.models import Account
 
 __all__ = [
+    "LENT",
+    "MACHINE",
     "RANGE",
     "SERVICE_ACCOUNT",
     "Account",
     "account_of",
     "hand_over",
+    "make_enterable",
     "pool_of",
     "require_traversable",
     "service_account",
@@ -33,7 +36,9 @@ SERVICE_ACCOUNT = "envclone"
 RANGE = range(0x7000_0000, 0x7001_0000)
 """User ids that root lends to clones and branches, one each: above those that systemd gives to containers."""
 
-LENT = Path("/var/lib/envclone/accounts")
+MACHINE = Path("/var/lib/envclone")
+"""Root's directory for what is the machine's and of no pool; the pool that nothing names lies in it."""
+LENT = MACHINE / "accounts"
 """Which of them are lent, and to which directory: one list for all pools, for user ids are the machine's."""
 
 _END = "\0\n"
@@ -134,9 +139,16 @@ def _chown_below(folder: int, uid: int, gid: int) -> None:
                     os.close(inner)
 
 
+def make_enterable(folder: Path) -> None:
+    """Make a directory unless it is there; the servers' accounts pass through it, whatever the umask."""
+    if not folder.is_dir():
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o755)
+
+
 def _lend(place: str) -> Account:
     """The account lent to a directory, or the first that nothing has: no directory that is still there, no process."""
-    LENT.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+    make_enterable(LENT.parent)
     descriptor = os.open(LENT, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     with os.fdopen(descriptor, "r+", encoding="utf-8", errors="surrogateescape") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

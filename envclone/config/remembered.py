@@ -20,6 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from envclone.accounts import MACHINE, make_enterable
 from envclone.config.stack import LoadedStack
 from envclone.errors import ConfigError
 from envclone.private import write_private
@@ -216,7 +217,7 @@ def _digest(path: Path) -> str | None:
 
 def _folder() -> Path:
     if os.geteuid() == 0:
-        return Path("/var/lib/envclone/stacks")
+        return MACHINE / "stacks"
     cache = os.environ.get("XDG_CACHE_HOME", "")
     return (Path(cache) if cache.startswith("/") else Path.home() / ".cache") / "envclone" / "stacks"
 
@@ -248,6 +249,8 @@ def _ours(status: os.stat_result) -> bool:
 
 def _remember(place: Path, document: Mapping[str, Any]) -> None:
     folder = place.parent
+    if folder.parent == MACHINE:
+        make_enterable(MACHINE)
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not _ours(os.lstat(folder)):
         return

@@ -105,7 +105,7 @@ class PoolConfig(Model):
     path: Path | None = Field(
         default=None,
         description="The pool's directory, best on a file system with copy-on-write (XFS, btrfs). "
-        "Without it: /var/lib/envclone for root, else ~/.local/share/envclone.",
+        "Without it: /var/lib/envclone/pool for root, else ~/.local/share/envclone.",
         examples=["~/.local/share/envclone"],
     )
     driver: Driver = Field(

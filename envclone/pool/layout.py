@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envclone.accounts import require_traversable, service_account
+from envclone.accounts import MACHINE, require_traversable, service_account
 from envclone.cow.placing import image_of, make_directory, owner_of, reported
 from envclone.errors import BusyError, ResourceError, UnsafeError, UsageError
 from envclone.pool import files, locks
@@ -258,12 +258,16 @@ class Pool:
 
 
 def default_path() -> Path:
-    """The pool when nothing names one: $ENVCLONE_POOL, else /var/lib/envclone for root, else below the user's home."""
+    """The pool when nothing names one: $ENVCLONE_POOL, else /var/lib/envclone/pool for root, else one below the home.
+
+    Beside it lies what is the machine's and of no pool, such as the accounts that are lent; once the pool was the
+    directory above, and where it is there it stays.
+    """
     named = os.environ.get("ENVCLONE_POOL")
     if named:
         return Path(named).expanduser()
     if os.geteuid() == 0:
-        return Path("/var/lib/envclone")
+        return MACHINE if (MACHINE / MARKER).exists() else MACHINE / "pool"
     data = os.environ.get("XDG_DATA_HOME", "")
     # the XDG base directory specification: a relative path is to be ignored
     return (Path(data) if data.startswith("/") else Path.home() / ".local" / "share") / "envclone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -57,3 +58,15 @@ def test_a_new_account_is_added_and_the_list_not_written_again(tmp_path: Path, l
     (tmp_path / "c").mkdir()
     accounts._lend(str(tmp_path / "c"))
     assert lent.read_text().startswith(before)
+
+
+def test_the_machine_s_directory_is_enterable_whatever_the_umask(tmp_path: Path) -> None:
+    before = os.umask(0o077)
+    try:
+        accounts.make_enterable(tmp_path / "machine")
+    finally:
+        os.umask(before)
+    assert (tmp_path / "machine").stat().st_mode & 0o777 == 0o755
+    (tmp_path / "machine").chmod(0o750)  # somebody's decision
+    accounts.make_enterable(tmp_path / "machine")
+    assert (tmp_path / "machine").stat().st_mode & 0o777 == 0o750

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError, UsageError
-from envclone.pool import FOLDERS, Pool, check_name, default_path, files, new_id
+from envclone.pool import FOLDERS, Pool, check_name, default_path, files, layout, new_id
 from envclone.pool.collect import leftovers
 
 NOBODY = 65534
@@ -133,12 +133,16 @@ def test_a_driver_that_does_not_work_is_refused(folder: Path) -> None:
     Pool.open(folder / "pool", driver="copy")
 
 
-def test_default_path(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("ENVCLONE_POOL", "XDG_DATA_HOME"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", "/home/me")
     monkeypatch.setattr(os, "geteuid", lambda: 0)
-    assert default_path() == Path("/var/lib/envclone")
+    monkeypatch.setattr(layout, "MACHINE", tmp_path)
+    (tmp_path / "accounts").touch()  # the machine's, of no pool: its directory is not empty
+    assert default_path() == tmp_path / "pool"
+    (tmp_path / "pool.json").touch()
+    assert default_path() == tmp_path
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
     assert default_path() == Path("/home/me/.local/share/envclone")
     monkeypatch.setenv("XDG_DATA_HOME", "relative")

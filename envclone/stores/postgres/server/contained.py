@@ -9,7 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from envclone import wait
-from envclone.accounts import account_of, hand_over
+from envclone.accounts import MACHINE, account_of, hand_over
 from envclone.errors import UnreachableError
 from envclone.models import Container, Credentials, Endpoint, ServerFiles, StoreSnapshot
 from envclone.stores.postgres.rights import logins
@@ -79,7 +79,7 @@ def own_files(snapshot: StoreSnapshot) -> ServerFiles:
     trees = [engine.bindir, engine.libdir, engine.sharedir, *(path for path in _SYSTEM if path.exists())]
     trees.append(engine.bindir.parent / "lib")
     programs = [engine.bindir / name for name in _PROGRAMS if (engine.bindir / name).exists()]
-    fixed = engine.bindir.is_relative_to("/usr") or engine.bindir.is_relative_to("/var/lib/envclone")
+    fixed = engine.bindir.is_relative_to("/usr") or engine.bindir.is_relative_to(MACHINE)
     root = None if fixed else engine.bindir.parents[2]  # a wheel's: it finds all of its own from where it is
     marks = f"{root};" + "".join(
         f"{path}:{path.stat().st_mtime_ns}:{path.stat().st_size};" for path in [*programs, *trees]

