@@ -38,7 +38,7 @@ def log(settings: Settings, lines: int, as_json: bool) -> None:
     )
 
 
-@audit.command("verify")
+@audit.command("verify", short_help="Check the chain of the log and its signed head.")
 @json_option
 @click.pass_obj
 def verify(settings: Settings, as_json: bool) -> None:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["edit", "new", "show"]
 
 
-@click.command()
+@click.command(short_help="Write a bundle: the statements and the search of an incident.")
 @click.argument("incident_id", metavar="INCIDENT")
 @click.option("--env", "environment", metavar="NAME", help="Where it happened.  [default: the only one]")
 @click.option("--note", default="", metavar="TEXT", help="What was seen.")
@@ -106,7 +106,7 @@ def show(settings: Settings, incident_id: str, as_json: bool) -> None:
     emit(as_json, document, text)
 
 
-@click.command()
+@click.command(short_help="Open a bundle in $EDITOR; only a valid change is kept.")
 @click.argument("incident_id", metavar="INCIDENT", shell_complete=completion.incidents)
 @click.pass_obj
 def edit(settings: Settings, incident_id: str) -> None:

@@ -47,7 +47,7 @@ def list_hooks(settings: Settings, as_json: bool) -> None:
     )
 
 
-@hooks.command("test")
+@hooks.command("test", short_help="Run HOOK on a sample, and show values before and after.")
 @click.argument("hook")
 @click.option(
     "--env", "environment", metavar="NAME", help="Whose newest snapshot to try it on.  [default: the only one]"

@@ -26,7 +26,7 @@ for _command in (drafts.new, drafts.show, drafts.edit):
     incident.add_command(_command)
 
 
-@incident.command()
+@incident.command(short_help="Run a bundle in production, and write down its answers.")
 @click.argument("bundle", type=click.Path(exists=True, dir_okay=False))
 @click.option("--role", metavar="NAME", help="The role of SQL steps that name none.")
 @click.option(
@@ -90,7 +90,7 @@ _NOT_UNDERSTOOD = "42"
 """The class of SQLSTATE of syntax errors and unknown names (PostgreSQL's appendix A)."""
 
 
-@incident.command()
+@incident.command(short_help="Mask a bundle for somebody who has no key.")
 @click.argument("incident_id", metavar="INCIDENT", shell_complete=completion.incidents)
 @click.option("--env", "environment", metavar="NAME", help="For the newest image of it.  [default: the bundle's own]")
 @click.option("--image", metavar="ID", help="For this image.")

@@ -23,7 +23,7 @@ def profile() -> None:
     """Resource profiles: production's CPU, memory and settings."""
 
 
-@profile.command()
+@profile.command(short_help="Write down what production's parts may use.")
 @click.argument("environment", shell_complete=completion.environments)
 @click.option("--only", metavar="NAME", help="One store or service.  [default: all]")
 @click.option(

@@ -106,7 +106,7 @@ def config() -> None:
     """Check the stack file, print its schema."""
 
 
-@config.command()
+@config.command(short_help="Check the stack file: every error, with its line.")
 @json_option
 @click.pass_obj
 def check(settings: Settings, as_json: bool) -> None:

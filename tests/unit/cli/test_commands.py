@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from collections.abc import Iterator
 
 import click
 import pytest
@@ -20,6 +21,25 @@ def test_every_line_is_whole_at_80_columns() -> None:
     for task in TASKS:
         assert f"{task}:\n" in shown
     assert [line for line in shown.splitlines() if len(line) > 80] == []
+
+
+def _groups(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], click.Group]]:
+    """Every group below another, each with what is typed for it."""
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        if isinstance(command, click.Group):
+            yield (*path, name), command
+            yield from _groups(command, (*path, name))
+
+
+def test_the_commands_of_every_group_are_whole_at_80_columns() -> None:
+    groups = dict(_groups(cli))
+    assert {("config",), ("incident",), ("pool",)} <= groups.keys()
+    for path, group in groups.items():
+        shown = CliRunner().invoke(cli, [*path, "--help"], terminal_width=80).output
+        listed = shown.split("Commands:\n")[1].splitlines()
+        assert len(listed) == len(group.list_commands(click.Context(group))), path  # none goes on in another line
+        assert [line for line in listed if "..." in line or len(line) > 80] == [], path
 
 
 @pytest.mark.parametrize("name", COMMANDS)
