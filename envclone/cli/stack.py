@@ -15,7 +15,7 @@ __all__ = ["config", "init"]
 
 @click.command()
 @click.option("--from", "source", metavar="DSN", help="Look at this production, and propose a rule for every field.")
-@click.option("--qdrant", metavar="DIRECTORY", help="A stopped Qdrant's storage directory, looked at like that.")
+@click.option("--qdrant", metavar="DIRECTORY", help="A stopped Qdrant's storage directory, looked at, too.")
 @click.option("--env", "environment", default="prod", show_default=True, help="What the environment is called.")
 @click.option("--project", help="The project's name.  [default: this directory's]")
 @click.option("--force", is_flag=True, help="Overwrite a stack file that is there.")

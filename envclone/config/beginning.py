@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -49,10 +50,11 @@ def beginning(
     if qdrant is not None:
         if re.match(r"https?://", qdrant):
             raise UsageError(
-                "a running Qdrant cannot be copied yet, only its storage directory",
-                hint="stop the server or freeze its file system, then: --qdrant /srv/qdrant/storage",
+                "--qdrant: a running server cannot be copied yet, only its storage directory",
+                hint="stop it or freeze its file system, and name its storage.storage_path: "
+                "--qdrant /srv/qdrant/storage",
             )
-        path = Path(qdrant).expanduser().absolute()
+        path = Path(os.path.normpath(Path(qdrant).expanduser().absolute()))
         if not path.is_dir():
             raise UsageError(f"--qdrant: {path} is not a directory", hint="name Qdrant's storage directory")
         stores["kb"] = {"kind": "qdrant", "source": {"method": "directory", "path": str(path).replace("$", "$$")}}

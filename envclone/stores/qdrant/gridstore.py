@@ -14,7 +14,7 @@ An LZ4 value is its uint32 raw size and one LZ4 block. All integers are little-e
 from __future__ import annotations
 
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Self
 
-__all__ = ["SLOT", "Config", "Gridstore"]
+__all__ = ["SLOT", "Config", "Gridstore", "entries"]
 
 SLOT = np.dtype([("present", "<u4"), ("page", "<u4"), ("block", "<u4"), ("length", "<u4")])
 _RECORD = np.dtype([("point", "<u4"), ("slot", SLOT)])
@@ -57,7 +57,11 @@ class Config:
     @classmethod
     def load(cls, path: Path) -> Config:
         """Read and check a Gridstore's `config.json`. Raises UnsafeError naming what is not known."""
-        found = read_json(path)
+        return cls.of(read_json(path), path)
+
+    @classmethod
+    def of(cls, found: Mapping[str, Any], path: Path) -> Config:
+        """Check what a Gridstore's `config.json` at `path` holds. Raises UnsafeError naming what is not known."""
         mode = found.get("mode", "mutable")
         if mode != "mutable":
             raise UnsafeError(f"{path.parent} is in the mode {mode!r}, which is not known", hint=_NEWER)
@@ -73,6 +77,18 @@ class Config:
         if min(page, block, region) <= 0 or page % (block * region) or region % 8:
             raise UnsafeError(f"{path} has sizes that do not fit together", hint=_DAMAGED)
         return cls(page, block, region, compression == "LZ4")
+
+
+def entries(journal: bytes) -> Iterator[Array]:
+    """The points and slots of each whole entry of a tracker's journal."""
+    while len(journal) > 8:
+        length = int.from_bytes(journal[:4], "little")
+        payload = journal[8 : 8 + length]
+        torn = not length or length % _RECORD.itemsize or len(payload) < length
+        if torn or crc32c(payload) != int.from_bytes(journal[4:8], "little"):
+            return  # what follows was never finished: the engine stops here too
+        yield np.frombuffer(payload, _RECORD)
+        journal = journal[8 + length :]
 
 
 class Gridstore:
@@ -232,21 +248,15 @@ class Gridstore:
         journal = self.path / "tracker_journal.dat"
         if not journal.exists():
             return slots, 0
-        rest = journal.read_bytes()
-        size = len(rest)
-        while len(rest) > 8:
-            length = int.from_bytes(rest[:4], "little")
-            payload = rest[8 : 8 + length]
-            torn = not length or length % _RECORD.itemsize or len(payload) < length
-            if torn or crc32c(payload) != int.from_bytes(rest[4:8], "little"):
-                break  # what follows was never finished: the engine stops here too
-            for record in np.frombuffer(payload, _RECORD):
+        whole = 0
+        for records in entries(journal.read_bytes()):
+            whole += 8 + records.nbytes
+            for record in records:
                 point = int(record["point"])
                 if point >= len(slots):
                     slots = np.concatenate([slots, np.zeros(point + 1 - len(slots), SLOT)])
                 slots[point] = record["slot"]
-            rest = rest[8 + length :]
-        return slots, size - len(rest)
+        return slots, whole
 
     def _check(self) -> None:
         """Every slot must lie inside the pages."""

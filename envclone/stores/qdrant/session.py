@@ -10,10 +10,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from envclone.address import joined
 from envclone.errors import ConfigError, EnvcloneError, UnsafeError
 from envclone.forked import fork_map, processors
-from envclone.masking.jsonscan import render
 from envclone.masking.shown import KeyCounter
 from envclone.models import (
     Cleaned,
@@ -21,7 +19,6 @@ from envclone.models import (
     Field,
     FieldKind,
     FieldRule,
-    Held,
     Integrity,
     Inventory,
     Probe,
@@ -38,6 +35,7 @@ from envclone.packed import Columns, of_rows
 from envclone.protocols import FieldMask, Look, Masks, Progress, StoreSession
 from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
 from envclone.stores.qdrant.compare import Side, compare, definitions
+from envclone.stores.qdrant.foreseen import fields_of
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.gridwriter import GridWriter
 from envclone.stores.qdrant.layout import STORAGE, Collection, Segment, collections
@@ -91,14 +89,7 @@ class QdrantSession:
                     its = {steps for steps, _ in payloads.leaves(value)}
                     ways |= its
                     counter.add(its)
-            paths = tuple(sorted(render(steps) for steps in ways))
-            fields[name] = Field(name, "payload", FieldKind.JSON, paths=paths, common=counter.common())
-            ids = joined(name, "point_ids")
-            fields[ids] = Field(ids, "point ids", FieldKind.VECTOR, holds=(Held("", "ids"),))
-            for vector, kind in vectors.items():
-                address = joined(name, "vectors")
-                address = joined(address, vector) if vector else address
-                fields[address] = Field(address, kind, FieldKind.VECTOR)
+            fields.update({one.address: one for one in fields_of(name, ways, counter, vectors)})
         return Inventory(self._snapshot.store, fields, dict(self._points))
 
     def read(self, addresses: Names[str] | None = None) -> Iterator[tuple[str, list[Any]]]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone.errors import ConfigError, ResourceError, UnreachableError, UnsafeError
+from envclone.errors import ConfigError, EnvcloneError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.intake import Intake, printable, require_directory, require_plain_place
@@ -22,7 +22,7 @@ from envclone.stores.qdrant.layout import STORAGE, Collection, collections, read
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
 
-__all__ = ["describe", "take"]
+__all__ = ["describe", "judged", "obstacles", "require_idle", "sources", "take"]
 
 
 @dataclass(slots=True)
@@ -40,28 +40,15 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
     Raises ConfigError for a method, path or collection that is not there, UnsafeError when somebody writes to the
     source or its format is not known, ResourceError on a full disk, UnreachableError without the directory.
     """
-    source = config.source
-    if source.method != "directory" or source.path is None:
-        raise ConfigError(
-            f"the store '{name}' cannot be taken with the method '{source.method}' yet",
-            hint="stop the server (or freeze its file system) and use method: directory with source.path",
-        )
     began = time.monotonic()
-    if not source.path.is_dir():
-        raise UnreachableError(f"{source.path} is not a directory that can be read", hint="correct source.path")
-    root = storage_root(require_plain_place(source.path))
-    for place in (root, root / "collections"):
-        require_directory(place)
-    chosen = collections(root, config.collections)
-    if not chosen:
-        raise ConfigError(f"the storage directory {root} holds no collection", hint="correct source.path")
+    root, chosen = sources(config)
     copied = _Copied()
     with contextlib.ExitStack() as stack:
-        taken = [(collection, stack.enter_context(_look(collection))) for collection in chosen]
+        taken = [(collection, stack.enter_context(judged(collection))) for collection in chosen]
         for collection in chosen:
             for _ in collection.segments():  # refuses what is not known before anything is copied
                 pass
-        _require_idle(root, chosen)
+        require_idle(root, chosen)
         total = sum(file.size for _, found in taken for file in found.files)
 
         def told() -> None:
@@ -72,7 +59,7 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
                 _copy_collection(collection, found, into / STORAGE / "collections" / collection.name, copied, told)
         except OSError as exc:
             raise ResourceError(f"{root} cannot be copied: {exc}", hint="see the free space of the pool") from exc
-        _require_idle(root, chosen)
+        require_idle(root, chosen)
         for collection, found in taken:
             _require_unchanged(root, collection, found)
     _leave_out(root, copied)
@@ -88,6 +75,38 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
         files=copied.files,
         details={"collections": described, "left_out": copied.left_out},
     )
+
+
+def sources(config: StoreConfig) -> tuple[Path, list[Collection]]:
+    """The storage root that a store is taken from, and its collections. Raises as `take` does."""
+    source = config.source
+    if source.method != "directory" or source.path is None:
+        raise ConfigError(
+            f"a Qdrant store cannot be taken with the method '{source.method}' yet",
+            hint="stop the server (or freeze its file system) and use method: directory with source.path",
+        )
+    if not source.path.is_dir():
+        raise UnreachableError(f"{source.path} is not a directory that can be read", hint="correct source.path")
+    root = storage_root(require_plain_place(source.path))
+    for place in (root, root / "collections"):
+        require_directory(place)
+    chosen = collections(root, config.collections)
+    if not chosen:
+        raise ConfigError(f"the storage directory {root} holds no collection", hint="correct source.path")
+    return root, chosen
+
+
+def obstacles(config: StoreConfig) -> Iterator[EnvcloneError]:
+    """What would keep `take` from copying: nothing but a look at names, types and small files."""
+    try:
+        root, chosen = sources(config)
+        for collection in chosen:
+            with judged(collection):
+                for _ in collection.segments():
+                    pass
+        require_idle(root, chosen)
+    except EnvcloneError as exc:
+        yield exc
 
 
 def describe(collection: Collection) -> dict[str, Any]:
@@ -122,7 +141,7 @@ def _hnsw(collection: Collection) -> dict[str, Any]:
     return {}
 
 
-def _look(collection: Collection) -> Intake:
+def judged(collection: Collection) -> Intake:
     """Everything in a collection's directory, judged."""
     require_directory(collection.path)
     return Intake.of(collection.path, enginefiles.judge)
@@ -176,7 +195,7 @@ def _belongs(path: str, loaded: Mapping[str, set[str]]) -> bool:
 
 
 def _require_unchanged(root: Path, collection: Collection, found: Intake) -> None:
-    with _look(collection) as again:
+    with judged(collection) as again:
         changed = {(file.path, file.stamp) for file in found.files} ^ {(file.path, file.stamp) for file in again.files}
     if changed:
         raise _in_use(root, f"{collection.path / min(path for path, _ in changed)} changed meanwhile")
@@ -211,7 +230,7 @@ def _copy_file(source: int, target: Path, copied: _Copied) -> None:
     copied.bytes += status.st_size
 
 
-def _require_idle(root: Path, chosen: list[Collection]) -> None:
+def require_idle(root: Path, chosen: list[Collection]) -> None:
     """Refuse a source that an engine has loaded: its log is locked, or its files are mapped or open."""
     for collection in chosen:
         for shard in collection.shards():
@@ -243,5 +262,6 @@ def _open_files() -> Iterator[tuple[str, str]]:
 def _in_use(root: Path, why: str) -> UnsafeError:
     return UnsafeError(
         f"{root} is in use: {why}",
-        hint="stop the writer or use method snapshot; a copy of files in motion is not a snapshot",
+        hint="stop the writer, or freeze its file system and name the frozen copy; "
+        "a copy of files in motion is not a snapshot",
     )

@@ -50,14 +50,20 @@ class QdrantStore:
         return take(name, config, into, progress)
 
     def obstacles(self, config: StoreConfig, place: Path) -> Sequence[EnvcloneError]:
-        """Whether the storage directory can be read."""
+        """Whether the storage directory can be read, is of a form that is known, and nobody writes to it."""
         from envclone.stores.intake import unreadable
 
-        return unreadable(config.source.path)
+        if config.source.method == "directory" and (found := unreadable(config.source.path)):
+            return found
+        from envclone.stores.qdrant.snapshot import obstacles
+
+        return list(obstacles(config))
 
     def foreseen(self, name: str, config: StoreConfig) -> Inventory | None:
-        """Nothing: its files are read when they are copied."""
-        return None
+        """The ids, vectors and some payloads of its collections, read where they are; see `foreseen`."""
+        from envclone.stores.qdrant.foreseen import foreseen
+
+        return foreseen(name, config)
 
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """What the server's telemetry says, when there is a URL."""

@@ -82,7 +82,7 @@ def test_a_writer_in_another_process_is_noticed(
         assert writer.stdout.readline() == "up\n"
         with pytest.raises(UnsafeError, match="is in use") as caught:
             pool.snapshot(made.root, "a")
-        assert "stop the writer or use method snapshot" in (caught.value.hint or "")
+        assert "stop the writer, or freeze its file system" in (caught.value.hint or "")
         writer.communicate()
     pool.snapshot(made.root, "b")
 
