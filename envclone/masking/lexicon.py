@@ -7,7 +7,7 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from enum import IntEnum
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import NamedTuple, TypeVar
 from unicodedata import normalize
 
@@ -118,11 +118,16 @@ class Lexicon:
                 if len(code) > SHORTEST_NUMBER:
                     found.append(number_of_pair(f"{kind} {code}"))
                     self.lengths.add(len(code))
+                    if len(found) >= _AT_ONCE:
+                        codes.add(found)
+                        found = array("q")
             codes.add(found)
         self.codes = Numbers(codes, number_of_pair)
         self.pairs = Numbers(pairs, number_of_pair)
         self.numbers = Numbers(numbers, number_of)
-        uuids.add(array("q", (int(code, 16) for code in corpus.each("uuid"))))
+        every = (int(code, 16) for code in corpus.each("uuid"))
+        while some := array("q", islice(every, _AT_ONCE)):
+            uuids.add(some)
         self.uuids = Numbers(uuids, int)
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}

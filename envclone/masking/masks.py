@@ -30,7 +30,7 @@ from envclone.masking.simple import KeepMask
 from envclone.models import FieldKind, FieldRule
 from envclone.packed import Pairs, TextBlock, block_of
 from envclone.protocols import FieldMask, Mask
-from envclone.shelf import Column, Shelf
+from envclone.shelf import Shelf
 
 __all__ = ["MaskSet"]
 
@@ -90,14 +90,14 @@ class _HookMask:
 def _far(corpus: Corpus) -> list[str]:
     """The characters of names in scripts whose alphabets take long to make: those of three bytes from U+3000 on."""
     block, _ = corpus.packed("person")
-    found = Column(Shelf(), np.int64)
+    found: set[int] = set()
     for begin in range(0, len(block), _BYTES):
         part = block[begin : begin + _BYTES]
-        found.extend(np.flatnonzero((part >= _FAR) & (part < _FOUR)) + begin)
+        leads = np.flatnonzero((part >= _FAR) & (part < _FOUR)) + begin
+        first, second, third = (block[leads + i].astype(np.uint32) for i in range(3))
+        found.update(np.unique((first & 15) << 12 | (second & 63) << 6 | third & 63).tolist())
         corpus.shelf.rest()
-    leads = found.array
-    first, second, third = (block[leads + i].astype(np.uint32) for i in range(3))
-    return [*map(chr, np.unique((first & 15) << 12 | (second & 63) << 6 | third & 63).tolist())]
+    return [*map(chr, sorted(found))]
 
 
 class MaskSet:

@@ -37,10 +37,11 @@ _ENTROPIC = frozenset(("national_id", "card", "iban", "uuid", "secret"))
 _SHORTEST_USERNAME, _SHORTEST_CODE, _FEWEST_SIGNS, _LONG = 4, 6, 3, 12
 _HEX = re.compile(r"([0-9a-f]{2})+")
 _UUID_LENGTH, _DASHES = 36, np.array([8, 13, 18, 23])
+_NOT_IN_UUID = bytes(byte not in b"0123456789abcdefABCDEF-" for byte in range(256))
 _ODD = bytes(byte not in range(0x20, 0x7F) or chr(byte) in "%\\:" for byte in range(256))
 """Per byte whether a value that has it may be spelled otherwise than by case: not ASCII, escapes, addresses."""
-_AT_ONCE = 1 << 18
-"""Values, or bytes of them, that are looked through together."""
+_AT_ONCE, _FEWER = 1 << 18, 1 << 14
+"""Values, or bytes of them, that are looked through together; and UUIDs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,6 +144,23 @@ class Originals:
             chosen[perhaps] = (block[some[perhaps, None] + _DASHES] != ord("-")).any(axis=1)
             found.extend(np.flatnonzero(chosen) + first)
             self.shelf.rest()
+        return found.array
+
+    def uuids(self) -> Any:
+        """The numbers (uint32) of the values that are a UUID with its dashes and count wherever they stand."""
+        block, bounds = self._values.held()
+        other, found = self.having(_NOT_IN_UUID), Column(self.shelf, np.uint32)
+        telling = np.array([one.strong and one.kind != "phone" for one in self.known] or [False])
+        for first in range(0, len(other), _AT_ONCE):
+            some = bounds[first : first + _AT_ONCE + 1].astype(np.int64)
+            perhaps = np.flatnonzero((np.diff(some) == _UUID_LENGTH) & ~other[first : first + _AT_ONCE])
+            perhaps = perhaps[telling[self._source_of.array[first : first + _AT_ONCE][perhaps]]]
+            for begin in range(0, len(perhaps), _FEWER):
+                part = perhaps[begin : begin + _FEWER]
+                dashes = block[some[part, None] + np.arange(_UUID_LENGTH)] == ord("-")
+                part = part[dashes[:, _DASHES].all(axis=1) & (dashes.sum(axis=1) == len(_DASHES))]
+                found.extend(part + first)
+                self.shelf.rest()
         return found.array
 
     def having(self, table: bytes) -> Any:

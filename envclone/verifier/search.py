@@ -22,6 +22,7 @@ from envclone.forked import fork_map, processors
 from envclone.shelf import Column, Shelf
 from envclone.verifier.originals import Originals, spellings
 from envclone.verifier.shortsearch import SHORTEST, ShortSearch
+from envclone.verifier.strings import Strings, uuid_strings
 from envclone.verifier.windows import AS_IT_IS, WIDTH, Patterns, Seen, WindowSearch
 from envclone.verifier.wordsearch import WordSearch
 
@@ -42,6 +43,8 @@ _AT_ONCE = 1 << 18
 
 _FEW_WIDE = 1000
 """Strings that count as words, of the width of a window, up to which they are looked for by what they begin with."""
+_UUID = 16
+"""Bytes of a UUID as a type has it, the shortest of its spellings."""
 _SMALL = 1 << 14
 """Bytes of patterns up to which the automaton is a table."""
 
@@ -101,7 +104,8 @@ class ByteSearch:
     """A search for every spelling of the originals that is long enough.
 
     `spell` gives the byte strings of a value; of one that `Originals.plain` names these must be itself and its lower
-    case, or with `fold`, a table of 256 bytes as `bytes.translate` takes it, itself translated by that. What counts
+    case, or with `fold`, a table of 256 bytes as `bytes.translate` takes it, itself translated by that; of a UUID its
+    16 bytes too, or with `fold` its digits without dashes. What counts
     as a word of ASCII only is looked up word by word (`wordsearch`), what is short by its first bytes where no word
     goes on (`shortsearch`), the rest by their rarest windows (`windows`). Few patterns in files, what may begin
     anywhere and is short, and all of them where loops are not compiled, are looked for by an Aho-Corasick automaton.
@@ -127,21 +131,27 @@ class ByteSearch:
         self._window_owners: list[Any] = []
         self._shorter: list[WordSearch | ShortSearch] = []
         self._longest = 1
+        shelf = originals.shelf
         if compiled and len(words := self._words(minimum)):
             assert fold is not None
             patterns = Patterns(*originals.held(), words, fold)
             _mark(taken, words)
             self._longest = patterns.longest()
-            self._shorter.append(WordSearch(patterns, _ALNUM, minimum, originals.shelf))
+            self._shorter.append(WordSearch(patterns, _ALNUM, minimum, shelf))
+        wanted: list[tuple[Patterns, Any]] = []
         if large:
-            for patterns in _plain(originals, max(minimum, WIDTH), fold, taken):
-                _mark(taken, patterns.which)
-                self._longest = max(self._longest, patterns.longest())
-                wanted = patterns if within is None else within.beginning(patterns)
-                self._look_for(WindowSearch(wanted, originals.shelf), None)
+            plain = originals.plain(max(minimum, WIDTH))
+            wanted += [(patterns, None) for patterns in _plain(originals, plain, fold, taken)]
+            if minimum <= _UUID:
+                uuids = _marked(originals.uuids(), taken, shelf, marked=False)
+                wanted += [(patterns, None) for patterns in _plain(originals, uuids, fold, taken)]
+                strings = uuid_strings(originals, uuids, fold)
+                wanted.append((strings.patterns(), strings.numbers()))
+            for patterns, owners in wanted:
+                if owners is None:
+                    _mark(taken, patterns.which)
         self.skipped, self.searched = 0, int(taken.sum())
-        few, short, wide = _Spelled(), _Spelled(), _Spelled()
-        wide_words = _Spelled()
+        few, short, wide, wide_words = (Strings(shelf) for _ in range(4))
         rules = self._rules[0]
         for number in _unmarked(taken):
             spelled = [spelling for spelling in spell(originals.value(number)) if len(spelling) >= minimum]
@@ -155,21 +165,28 @@ class ByteSearch:
                 else:
                     (short if begins else few).add(spelling, number)
         for spelling, number in wide_words:
-            (short if len(wide_words.texts) <= _FEW_WIDE else wide).add(spelling, number)
-        if wide.texts:
-            self._look_for(WindowSearch(Patterns.of(wide.texts)), wide.numbers())
-        if short.texts:
-            self._shorter.append(ShortSearch(short.texts, short.numbers(), _ALNUM, _DIGIT))
-        self._owners = few.numbers()
-        self._automaton = BytesAhoCorasick(few.texts, implementation=_automaton(few.texts)) if few.texts else None
+            (short if len(wide_words) <= _FEW_WIDE else wide).add(spelling, number)
+        if len(wide):
+            wanted.append((wide.patterns(), wide.numbers()))
+        self._look_for(wanted, within)
+        if len(short):
+            self._shorter.append(ShortSearch(short.texts(), short.numbers(), _ALNUM, _DIGIT))
+        self._owners = few.numbers().astype(np.int64)
+        texts = few.texts()
+        self._automaton = BytesAhoCorasick(texts, implementation=_automaton(texts)) if texts else None
 
-    def _look_for(self, windows: WindowSearch, owners: Any) -> None:
-        """Search by windows, all in one pass."""
-        if self._windows is None:
-            self._windows = windows
-        else:
-            self._windows.also(windows)
-        self._window_owners.append(owners)
+    def _look_for(self, wanted: Sequence[tuple[Patterns, Any]], within: Seen | None) -> None:
+        """Search by windows, all in one pass: the filter is that of the first, which has most."""
+        if within is not None:
+            wanted = [(within.beginning(patterns), owners) for patterns, owners in wanted]
+        for patterns, owners in sorted(wanted, key=lambda one: len(one[0]), reverse=True):
+            self._longest = max(self._longest, patterns.longest())
+            windows = WindowSearch(patterns, self._originals.shelf)
+            if self._windows is None:
+                self._windows = windows
+            else:
+                self._windows.also(windows)
+            self._window_owners.append(owners)
 
     def _words(self, least: int) -> Any:
         """The numbers (uint32) of the originals that count as words only, and are letters and digits of ASCII."""
@@ -245,24 +262,6 @@ class ByteSearch:
         return replace(piece, hits=tuple(hits))
 
 
-class _Spelled:
-    """Byte strings, each with the number of what it spells."""
-
-    def __init__(self) -> None:
-        self.texts: list[bytes] = []
-        self._numbers: list[int] = []
-
-    def __iter__(self) -> Iterator[tuple[bytes, int]]:
-        return zip(self.texts, self._numbers, strict=True)
-
-    def add(self, text: bytes, number: int) -> None:
-        self.texts.append(text)
-        self._numbers.append(number)
-
-    def numbers(self) -> Any:
-        return np.array(self._numbers, np.int64)
-
-
 def _begins(rule: int, text: bytes) -> bool:
     """Whether a string counts only where it begins, as `ShortSearch` looks for it."""
     first = text[0]
@@ -286,9 +285,9 @@ def _pieces(paths: Sequence[Path]) -> Iterator[Found]:
             yield Found(path, first, min(PIECE, size - first))
 
 
-def _plain(originals: Originals, least: int, fold: bytes | None, taken: Any) -> Iterator[Patterns]:
-    """The plain originals of at least so many bytes that are not taken, where they lie, in all their spellings."""
-    numbers = _marked(originals.plain(least), taken, originals.shelf, marked=False)
+def _plain(originals: Originals, numbers: Any, fold: bytes | None, taken: Any) -> Iterator[Patterns]:
+    """Originals that are not taken, where they lie: as they are written and in lower case."""
+    numbers = _marked(numbers, taken, originals.shelf, marked=False)
     block, bounds = originals.held()
     if not len(numbers):
         return
