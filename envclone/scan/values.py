@@ -33,7 +33,8 @@ _JSON = re.compile(r"\s*[\[{].*[\]}]\s*", re.DOTALL)
 _CARD_DIGITS = range(13, 20)
 _FEW = 0.6
 _MOST = 0.8
-_WORDS_OF_A_TEXT = 5
+_WORDS_OF_A_TEXT, _WORDS_OF_AN_ADDRESS = 5, 12
+"""On average: from as many on it is a text, and up to as many an address. A text can name a street, too."""
 _FEW_DIFFERENT = 12
 _FEWEST = 8
 """Different values from which on dictionaries tell something."""
@@ -115,7 +116,7 @@ def _prose(sample: Sequence[str]) -> Looks | None:
         return Looks("company", parts["company"], f"{parts['company']:.0%} of {len(sample)} end in a legal form")
     if parts["person"] >= _FEW:
         return Looks("person", parts["person"], f"{parts['person']:.0%} of {len(sample)} are names of the dictionary")
-    if parts["address"] >= _PARTLY:
+    if parts["address"] >= _PARTLY and words <= _WORDS_OF_AN_ADDRESS:
         return Looks("address", parts["address"], f"{parts['address']:.0%} of {len(sample)} hold a street")
     if words >= _WORDS_OF_A_TEXT:
         return Looks("text", 0.9, f"{words:.0f} words on average")

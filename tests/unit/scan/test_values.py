@@ -30,6 +30,7 @@ NAMES = ["Jane Doe", "Smith, John", "Dr. Anna Müller", "José García", "Emma J
         (["12 Baker Street", "Hauptstraße 5", "1 Main St Apt 4"], "address"),
         (["jdoe82", "anna.meyer", "esmith"], "username"),
         (["The parcel of the customer has not arrived yet.", "Please call me back as soon as you can."], "text"),
+        (["We met Anna at 12 Baker Street, and she said that order 77 of last week never came to her."], "text"),
         (["open", "closed"] * 60, "keep"),
         (["red", "green", "blue"] * 50, "keep"),
     ],
