@@ -17,6 +17,7 @@ from envclone.verifier.kept import Tally
 from envclone.verifier.loose import Found
 from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
+from envclone.verifier.otherwise import numbers_within
 from envclone.verifier.people import People
 from envclone.verifier.reports import Reports, Seen
 from envclone.verifier.wordhits import WordHits
@@ -26,6 +27,10 @@ __all__ = ["NUMERIC", "Counted", "Counts"]
 _SAMPLED = 64
 """Rows of a batch whose subjects are looked at to tell how often chance names them."""
 NUMERIC = NUMBERS | {"money"}
+_OF_NUMBERS = frozenset(
+    ("int4range", "int8range", "numrange", "point", "line", "lseg", "box", "path", "polygon", "circle")
+)
+"""Types whose values are made of numbers and nothing else."""
 
 Counted = tuple[dict[tuple[str, str], Tally], dict[str, NumberTally], dict[tuple[str, str], Beside]]
 """By field and path, by column of numbers, by pair of columns."""
@@ -78,10 +83,14 @@ class Counts:
         """Count numbers of persons in a kept column of numbers."""
         if rule is None or not _keeps_numbers(rule):
             return
+        places: Sequence[int] | None = None
+        if _holds_numbers(rule):
+            values, places = numbers_within(values, whole=rule.base.startswith("int"))
         tally = self._counted_numbers.setdefault(address, NumberTally())
         found = self._numbers.count(values, tally)
         if found is not None and tally.example is None:
-            tally.example = found[0], self._reports.row(rows, found[1])
+            place = found[1] if places is None else places[found[1]]
+            tally.example = found[0], self._reports.row(rows, place)
 
     def same_subject(self, address: str, hits: WordHits, rows: Rows) -> None:
         """Count the values that hold what their row's own subject is called."""
@@ -162,4 +171,9 @@ def _weak(hits: Sequence[Found]) -> list[Weak]:
 
 
 def _keeps_numbers(rule: FieldRule) -> bool:
-    return not rule.masked and rule.base in NUMERIC
+    return not rule.masked and (rule.base in NUMERIC or _holds_numbers(rule))
+
+
+def _holds_numbers(rule: FieldRule) -> bool:
+    """Whether the values of a field are ranges or points, or arrays of them: numbers in brackets."""
+    return rule.base.removesuffix("[]") in _OF_NUMBERS

@@ -37,7 +37,7 @@ _NO_WORDS = DATES | {
     "bool", "time", "timetz", "interval", "uuid", "inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box",
     "path", "polygon", "circle", "int4range", "int8range", "numrange",
 }  # fmt: skip
-"""Types whose values cannot hold a word or a number of persons."""
+"""Types whose values cannot hold a word; what is made of numbers is counted."""
 
 
 class Looker:

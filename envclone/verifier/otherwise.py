@@ -1,7 +1,8 @@
 """Values that say somebody's identity in an order or a form of their own: letters apart, bits, backwards, money.
 
 A list of single letters is read as one word, digits of bits as the bytes that they are. A short text is read backwards
-as a whole, for that is how suffixes are indexed (`reverse(email)`). An amount of money is read as its digits.
+as a whole, for that is how suffixes are indexed (`reverse(email)`). An amount of money is read as its digits, bounds
+of ranges and coordinates of points one by one.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import numpy as np
 
 from envclone.packed import TextBlock
 
-__all__ = ["backwards", "put_together", "without_cents"]
+__all__ = ["backwards", "numbers_within", "put_together", "without_cents"]
 
 _FEWEST, _LONGEST = 6, 64
 """Characters of a text that is read backwards."""
@@ -27,6 +28,9 @@ _QUOTED = re.compile(r'"[^"\\]"(?:, ?"[^"\\]"){3,}')
 _OF_BITS = 32
 _PERHAPS = re.compile(rb'"[^"\\]{1,4}", ?"')
 """What letters apart in JSON cannot be without."""
+_NUMBER = re.compile(r"\d[\d.]*(?:e[+-]?\d+)?")
+_LONG = re.compile(rb"[0-9]{7}|[0-9]e\+")
+"""What a number of seven digits cannot be without."""
 _MONEY = re.compile(r"[^\d]*(\d{1,3}(?:[,. '\u00a0\u202f]\d{3})*|\d+)[.,](\d\d)[^\d]*")
 
 
@@ -99,3 +103,30 @@ def without_cents(value: str) -> str:
     if found is None or found[2] != "00":
         return value
     return "".join(char for char in found[1] if char.isdigit())
+
+
+def numbers_within(values: Sequence[Any], *, whole: bool = False) -> tuple[list[str], list[int]]:
+    """The numbers in ranges and points as the server prints them, and of each the number of its value.
+
+    Ranges of `whole` numbers are printed with an upper bound that they do not hold; the last one they hold is given.
+    """
+    if isinstance(values, TextBlock) and not _LONG.search(values.block):
+        return [], []
+    numbers: list[str] = []
+    places: list[int] = []
+    for place, value in enumerate(values):
+        for text in _strings(value):
+            its = _NUMBER.findall(text)
+            if whole and its and text.endswith(")") and not text.endswith(",)"):
+                its[-1] = str(int(its[-1]) - 1)
+            numbers += its
+            places += [place] * len(its)
+    return numbers, places
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)

@@ -85,6 +85,10 @@ def _columns() -> Iterator[Place]:
     yield _column("uuid array", "uuid[]", "ARRAY[{v}::uuid]", "uuid")
     yield _column("bigint", "bigint", "{v}::bigint", "card")
     yield _column("numeric", "numeric(20,2)", "{v}::numeric", "card")
+    digits = "translate({v}, '-+ ', '')::bigint"
+    yield _column("range of numbers", "int8range", f"int8range({digits}, {digits}, '[]')", "card", "national_id")
+    yield _column("ranges of numbers", "numrange[]", f"ARRAY[numrange(5, {digits}, '[]')]", "national_id")
+    yield _column("point", "point", f"point(0.5, {digits})", "national_id")
     yield _column("money", "money", "{v}::numeric::money", "card")
     bits = (
         "SELECT string_agg(get_byte(b, i)::bit(8)::text, '' ORDER BY i)::varbit FROM (SELECT convert_to({v}, 'UTF8') b)"

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from envclone.packed import TextBlock, block_of
-from envclone.verifier.otherwise import backwards, put_together, without_cents
+from envclone.verifier.otherwise import backwards, numbers_within, put_together, without_cents
 
 NAME = "Wolfhard Quenzelmann"
 BITS = "".join(f"{byte:08b}" for byte in NAME.encode())
@@ -74,3 +74,17 @@ def test_bits_are_read_where_they_are_a_whole_text_of_a_block() -> None:
     bits = "".join(f"{byte:08b}" for byte in NAME.encode())
     texts = ["0" * 31, f"x{bits}", bits, None, f"{bits} ", "", bits, "[]"]
     assert list(put_together(block_of(texts))) == list(put_together(texts)) == [(2, NAME), (6, NAME)]
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_numbers_of_ranges_and_points_are_read_one_by_one(packed: bool) -> None:
+    values = ["[536228741,536228742)", "[5,)", "(1.5,4170000000)", "empty"]
+    given: Any = block_of(values) if packed else values
+    assert numbers_within(given) == (["536228741", "536228742", "5", "1.5", "4170000000"], [0, 0, 1, 2, 2])
+    assert numbers_within(given, whole=True)[0] == ["536228741", "536228741", "5", "1.5", "4169999999"]
+    assert numbers_within(block_of(["[1,2)", None])) == ([], [])
+    assert numbers_within([["[1,2)"], None, [["(3,9.5e+17)"]]]) == (["1", "2", "3", "9.5e+17"], [0, 0, 2, 2])
+
+
+def test_the_last_number_of_a_range_of_fractions_is_as_it_stands() -> None:
+    assert numbers_within(["[1.5,2.25)", "(,7)", "(,)"]) == (["1.5", "2.25", "7"], [0, 0, 1])
