@@ -146,17 +146,16 @@ class Lexicon:
             words, names = plain_words(*corpus.packed("person"), found)
             for word in words:
                 self._add_word(word)
-        for name in names:
-            self._add_person(name, spellings, texts)
+        for name, named in _words_of(names):
+            self._add_person(name, named, spellings, texts)
             if len(texts) >= _AT_ONCE:
                 found.add(numbers_of_pairs(texts))
                 texts.clear()
         found.add(numbers_of_pairs(texts))
         return found
 
-    def _add_person(self, name: str, spellings: dict[str, str], pairs: list[str]) -> None:
-        family, comma, given = name.partition(",")
-        words = [word for word in _words(f"{given} {family}" if comma else name) if word not in TITLES]
+    def _add_person(self, name: str, named: Sequence[str], spellings: dict[str, str], pairs: list[str]) -> None:
+        words = [word for word in named if word not in TITLES]
         for word in words:
             self._add_word(word)
         if len(words) > 1:
@@ -214,23 +213,42 @@ def _is_spelling(kind: str, value: str) -> bool:
         return "@" not in value and len(value) >= _SHORTEST_TOKEN
     if kind == "username":
         return len(value) >= _SHORTEST_SPELLING and lower(value) not in NAMES_TOO | WORDS_FIRST
-    words = _words(value)
     if kind == "company":
+        words = _words(value)
         return len(words) > 1 or (len(value) >= _SHORTEST_SPELLING and words[:1] != [] and words[0] not in FORMS)
     return len(value) >= _SHORTEST_SPELLING + 2
 
 
 def _anchored(spellings: Mapping[str, str]) -> dict[str, tuple[Spelling, ...]]:
     """Every spelling that has a letter under that of its words that the fewest others have."""
-    cuts = {text: cut(text, text) for text in spellings}
-    counts = Counter(word for runs in cuts.values() for word in set(runs.words))
+    counts = Counter(word for _, words, _ in _cuts(spellings) for word in set(words))
     found: dict[str, list[Spelling]] = defaultdict(list)
-    for text, kind in spellings.items():
-        words = cuts[text].words
+    for text, words, starts in _cuts(spellings):
         if words:
             rarest = min(range(len(words)), key=lambda i: (counts[words[i]], -len(words[i])))
-            found[words[rarest]].append(Spelling(joined(text), cuts[text].starts[rarest], kind))
+            found[words[rarest]].append(Spelling(joined(text), starts[rarest], spellings[text]))
     return {word: tuple(sorted(those, key=lambda s: -len(s.text))) for word, those in found.items()}
+
+
+def _words_of(names: Iterable[str]) -> Iterator[tuple[str, Sequence[str]]]:
+    """Names with their words (`_words`), what stands before a comma last."""
+    left = iter(names)
+    while some := list(islice(left, _AT_ONCE)):
+        parts = [name.partition(",") for name in some]
+        texts = [lower(f"{given} {family}" if comma else family) for family, comma, given in parts]
+        yield from ((name, words) for name, (_, words, _) in zip(some, _cuts(texts), strict=True))
+
+
+def _cuts(texts: Iterable[str]) -> Iterator[tuple[str, Sequence[str], Sequence[int]]]:
+    """Texts in lower case with their words and where each begins: many are cut together, and none is kept."""
+    left = iter(texts)
+    while some := list(islice(left, _AT_ONCE)):
+        whole = "\0".join(some)
+        runs = cut(whole, whole)
+        begins = np.cumsum([0, *(len(text) + 1 for text in some)])
+        places, starts = np.searchsorted(np.asarray(runs.starts), begins).tolist(), list(runs.starts)
+        for text, begin, first, last in zip(some, begins.tolist(), places, places[1:], strict=False):
+            yield text, runs.words[first:last], [start - begin for start in starts[first:last]]
 
 
 def _word_type(word: str) -> WordType:
