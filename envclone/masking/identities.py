@@ -9,10 +9,10 @@ from typing import Any
 from envclone.masking.jsontext import JsonMasker
 from envclone.masking.kinds import IDENTITIES, DomainSpec, flat, json_rules, kind_of
 from envclone.masking.meant import UNSAID
-from envclone.masking.nobody import Nobody, somebody
+from envclone.masking.nobody import Nobody, nobodys
 from envclone.models import FieldKind, FieldRule
 
-__all__ = ["identities", "names"]
+__all__ = ["identities", "names", "owned"]
 
 
 def names(rule: FieldRule, domains: Mapping[str, DomainSpec]) -> bool:
@@ -37,31 +37,47 @@ def identities(
     spelled. What is `nobody`'s is left out, and counted in `spared` by kind and value. `values` are as the rule's
     FieldKind says; None is passed over. Raises UnsafeError for a JSON leaf without a rule.
     """
-    found: dict[str, list[str]] = defaultdict(list)
+    for kind, strings, _ in owned(rule, domains, values, every=every, nobody=nobody, spared=spared):
+        yield kind, strings
+
+
+def owned(
+    rule: FieldRule,
+    domains: Mapping[str, DomainSpec],
+    values: Sequence[Any],
+    *,
+    every: bool = False,
+    nobody: Nobody | None = None,
+    spared: Counter[tuple[str, str]] | None = None,
+) -> Iterator[tuple[str, list[str], list[int]]]:
+    """The same, and the place among `values` of the one that holds each string."""
+    found: dict[str, tuple[list[str], list[int]]] = defaultdict(lambda: ([], []))
+    kind = kind_of(rule.domain, domains)
     if rule.kind is FieldKind.JSON and rule.domain not in ("null",):
-        kind = kind_of(rule.domain, domains)
-        masker = JsonMasker(json_rules(rule, kind), lambda _: None, rule.address)
         kinds: dict[str, str] = {}
-        for text in values:
-            if text is None:
-                continue
-            for scalar, value, its_rule in masker.decided(text):
-                if scalar != "bool":
-                    its_kind = kinds.get(its_rule.domain) or kinds.setdefault(
-                        its_rule.domain, kind_of(its_rule.domain, domains)
-                    )
-                    found[its_kind].append(value)
+        for its_rule, its, whose in JsonMasker(json_rules(rule, kind), lambda _: None, rule.address).found(values):
+            its_kind = kinds.get(its_rule.domain) or kinds.setdefault(
+                its_rule.domain, kind_of(its_rule.domain, domains)
+            )
+            strings, places = found[its_kind]
+            strings += its
+            places += whose
     else:
-        found[kind_of(rule.domain, domains)].extend(
-            text for value in values for text in (flat(value) if isinstance(value, str | list) else _plain(value))
-        )
-    for kind, strings in found.items():
+        strings, places = found[kind]
+        for place, value in enumerate(values):
+            its = list(flat(value)) if isinstance(value, str | list) else _plain(value)
+            strings += its
+            places += [place] * len(its)
+    for kind, (strings, places) in found.items():
         if strings and kind != "keep" and (every or kind in IDENTITIES or kind in UNSAID):
             if nobody is not None:
-                strings, rest = somebody(nobody, kind, strings)
-                if spared is not None:
-                    spared.update((kind, value) for value in rest)
-            yield kind, strings
+                among = nobodys(nobody, kind, strings)
+                if among and spared is not None:
+                    spared.update((kind, value) for value in strings if value in among)
+                if among:
+                    there = [i for i, value in enumerate(strings) if value not in among]
+                    strings, places = [strings[i] for i in there], [places[i] for i in there]
+            yield kind, strings, places
 
 
 def _plain(value: Any) -> list[str]:

@@ -1,11 +1,11 @@
-"""Documents of a block masked without a Python text for each: leaves are found, gathered by mask, and put back.
+"""Documents of a block read and masked without a parse of each: leaves are found, gathered by path, and put back.
 
 The counterpart of `jsontext.JsonMasker` for batches; what it cannot read is left to that.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import Any, TypeVar
 
@@ -15,7 +15,7 @@ from envclone.masking.jsonscan import Path, decode, encode_like
 from envclone.masking.kernels import documents as kernels
 from envclone.packed import TextBlock, block_of
 
-__all__ = ["masked_documents"]
+__all__ = ["leaves_of", "masked_documents"]
 
 K = TypeVar("K")
 _KINDS = {kernels.STRING: "string", kernels.NUMBER: "number", kernels.BOOL: "bool", kernels.NULL: "null"}
@@ -37,14 +37,8 @@ def masked_documents(
     if found is None:
         return None
     data, starts, stops, kinds, nodes, paths = found
-    # every path and kind is decided once
-    both = nodes * kernels.ESCAPED | (kinds & (kernels.ESCAPED - 1))
-    distinct, which = np.unique(both, return_inverse=True)
-    known: dict[int, Path] = {0: ()}
-    decided = [
-        decide(_path(block.block, paths, int(one) // kernels.ESCAPED, known), _KINDS[int(one) % kernels.ESCAPED])
-        for one in distinct.tolist()
-    ]
+    seen, which = _seen(block, kinds, nodes, paths)
+    decided = [decide(*one) for one in seen]  # every path and kind once
     pool: list[bytes] = []
     size = 0
     firsts, lasts = np.full(len(starts), -1, np.int64), np.zeros(len(starts), np.int64)
@@ -80,6 +74,46 @@ def _scalars(block: TextBlock) -> tuple[Any, Any, Any, Any, Any, kernels.Tree] |
         return None
     starts, stops, nodes = places[:, :count]
     return data, starts, stops, kinds[:count], nodes, paths
+
+
+def _seen(block: TextBlock, kinds: Any, nodes: Any, paths: kernels.Tree) -> tuple[list[tuple[Path, str]], Any]:
+    """The different paths and kinds of scalars, and the place among them of each scalar's."""
+    both = nodes * kernels.ESCAPED | (kinds & (kernels.ESCAPED - 1))
+    distinct, which = np.unique(both, return_inverse=True)
+    known: dict[int, Path] = {0: ()}
+    ways = [
+        (_path(block.block, paths, int(one) // kernels.ESCAPED, known), _KINDS[int(one) % kernels.ESCAPED])
+        for one in distinct.tolist()
+    ]
+    return ways, which
+
+
+def leaves_of(block: TextBlock) -> Iterator[tuple[Path, str, list[str], list[int]]] | None:
+    """Per path and kind of scalars but nulls: their values, in order, and the places of their documents.
+
+    None when a document has to be read one by one.
+    """
+    found = _scalars(block)
+    return None if found is None else _by_path(block, *found)
+
+
+def _by_path(
+    block: TextBlock, data: Any, starts: Any, stops: Any, kinds: Any, nodes: Any, paths: kernels.Tree
+) -> Iterator[tuple[Path, str, list[str], list[int]]]:
+    seen, which = _seen(block, kinds, nodes, paths)
+    documents = np.searchsorted(block.zeros, starts) - 1
+    for number, (path, kind) in enumerate(seen):
+        if kind == "null":
+            continue
+        places = np.flatnonzero(which == number)
+        inner = int(kind == "string")
+        firsts, lasts = starts[places] + inner, stops[places] - inner
+        out = np.empty(int((lasts - firsts).sum()) + len(places), np.uint8)
+        size = int(kernels.gather(data, firsts, lasts, out))
+        texts = out[: max(size - 1, 0)].tobytes().decode("utf-8", "surrogatepass").split("\0")
+        for i in np.flatnonzero(kinds[places] & kernels.ESCAPED).tolist():
+            texts[i] = decode(f'"{texts[i]}"')
+        yield path, kind, texts, documents[places].tolist()
 
 
 def _path(text: bytes, paths: kernels.Tree, node: int, known: dict[int, Path]) -> Path:

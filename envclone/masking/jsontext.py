@@ -198,6 +198,26 @@ class JsonMasker:
         kind = "string" if scalar.kind == "key" else scalar.kind
         return (rule.domain, kind) if self._applies(mask, scalar, rule) else Left.AS_IT_IS
 
+    def found(self, texts: Sequence[str | None]) -> Iterator[tuple[JsonRule, list[str], list[int]]]:
+        """What stands in documents, but nulls and truth values, by rule: values, and whose document each is of.
+
+        A rule can come several times. Raises UnsafeError as `decided` does.
+        """
+        if len(texts) >= BATCH and available() and not self._rules.keyed and not any("\0" in t for t in texts if t):
+            from envclone.masking.jsonbatch import leaves_of
+
+            leaves = leaves_of(block_of(texts))
+            if leaves is not None:
+                for path, kind, its, whose in leaves:
+                    rule = self._decide(path)
+                    if kind != "bool":
+                        yield rule, its, whose
+                return
+        for place, text in enumerate(texts):
+            for kind, value, rule in self.decided(text) if text is not None else ():
+                if kind != "bool":
+                    yield rule, [value], [place]
+
     def decided(self, text: str) -> Iterator[tuple[str, str, JsonRule]]:
         """Kind and value of every scalar but nulls, and of keys that have one, with the rule. Raises UnsafeError."""
         if self._rules.keyed:

@@ -26,7 +26,7 @@ from envclone.protocols import Mask
 if TYPE_CHECKING:
     from envclone.masking.shortlist import Shortlist
 
-__all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "somebody", "spared"]
+__all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "nobodys", "spared"]
 
 _S = TypeVar("_S")
 _NAMED = frozenset(("person", "email", "phone", "address", "company", "username", "iban", "card", "national_id"))
@@ -301,10 +301,8 @@ def _shipped() -> Mapping[str, frozenset[str]]:
     return {kind: frozenset(words) for kind, words in found.items()}
 
 
-def somebody(nobody: Nobody, kind: str, values: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The values that are somebody's, and those that are nobody's."""
-    people: list[str] = []
-    rest: list[str] = []
-    for value in values:
-        (rest if nobody.holds(kind, value) else people).append(value)
-    return people, rest
+def nobodys(nobody: Nobody, kind: str, values: Iterable[str]) -> set[str]:
+    """The values that are nobody's, each once."""
+    if kind not in KINDS_OF_NOBODY:
+        return set()
+    return {value for value in set(values) if nobody.holds(kind, value)}

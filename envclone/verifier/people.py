@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import combinations
@@ -15,7 +15,7 @@ import numpy as np
 from envclone.address import Address, joined
 from envclone.distinct import Distinct
 from envclone.masking.crowd import whole_names
-from envclone.masking.identities import identities
+from envclone.masking.identities import owned
 from envclone.masking.kinds import flat, kind_of
 from envclone.masking.references import parse
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
@@ -126,24 +126,14 @@ class People:
             if rule is None:
                 continue
             source = f"{store}.{address}"
-            if rule.kind is not FieldKind.JSON:
-                for kind, texts in self._identities(rule, values, source):
-                    if kind not in UNTELLING:
-                        self._originals.add(source, kind, texts)
-                        self._add_parts(kind, source, values, first)
-                continue
-            found: dict[str, list[str]] = {}
-            whose: dict[str, list[int]] = {}
-            for i, value in enumerate(values):
-                if value is None:
+            for kind, texts, whose in self._identities(rule, values, source):
+                if kind in UNTELLING:
                     continue
-                for kind, texts in self._identities(rule, (value,), source):
-                    if kind not in UNTELLING:
-                        found.setdefault(kind, []).extend(texts)
-                        whose.setdefault(kind, []).extend([first + i] * len(texts))
-            for kind, texts in found.items():
                 self._originals.add(source, kind, texts)
-                self.subjects.add(whose[kind], kind, texts, source)
+                if rule.kind is FieldKind.JSON:
+                    self.subjects.add([first + i for i in whose], kind, texts, source)
+                else:
+                    self._add_parts(kind, source, values, first)
         for target in {place for _, place, _ in self._references if place[0] == store}:
             if target[1] in rows.packed and not target[2]:
                 self._keys.setdefault(target, Keys(self._shelf)).take(rows.packed[target[1]], persons)
@@ -192,8 +182,10 @@ class People:
         for source, kind, values in taken:
             self._originals.take(source, kind, values)
 
-    def _identities(self, rule: FieldRule, values: Sequence[Any], source: str) -> Iterator[tuple[str, list[str]]]:
-        return identities(rule, self._domains, values, every=True, nobody=self._nobody, spared=self._spared[source])
+    def _identities(
+        self, rule: FieldRule, values: Sequence[Any], source: str
+    ) -> Iterator[tuple[str, list[str], list[int]]]:
+        return owned(rule, self._domains, values, every=True, nobody=self._nobody, spared=self._spared[source])
 
     def _add_parts(self, kind: str, source: str, values: Sequence[Any], first: int) -> None:
         if kind in WITHOUT_PARTS:
@@ -235,10 +227,8 @@ class People:
                 for rows in self._sessions[store].columns(fields):
                     read = {address: _values(rows, address) for address in fields}
                     meant: dict[Place, tuple[list[str], list[int]]] = {end: ([], []) for end in ends}
-                    for i in range(len(rows)):
-                        persons = {
-                            p for s, t in steps for one in _of(read[s[1]][i], s) for p in self._keys[t].find(one)
-                        }
+                    met = self._met(steps, read, len(rows))
+                    for i, persons in enumerate(met):
                         for end in ends:
                             for text in _of(read[end[1]][i], end) if persons else ():
                                 meant[end][0].extend([text] * len(persons))
@@ -246,6 +236,17 @@ class People:
                     for end, (texts, whose) in meant.items():
                         made[end].take(pack(texts), np.array(whose, np.int64))
                 self._keys.update(made)
+
+    def _met(
+        self, steps: Iterable[tuple[Place, Place]], read: Mapping[str, Sequence[Any]], count: int
+    ) -> list[set[int]]:
+        """The persons that each of some rows refers to."""
+        met: list[set[int]] = [set() for _ in range(count)]
+        for source, target in steps:
+            held = [(one, i) for i, value in enumerate(read[source[1]]) for one in _of(value, source)]
+            for (_, i), persons in zip(held, self._keys[target].find_many([one for one, _ in held]), strict=True):
+                met[i].update(persons)
+        return met
 
     def of_rows(self, store: str, rows: Rows, numbers: Sequence[int]) -> list[list[int]]:
         """The persons that each of some rows is, or refers to."""

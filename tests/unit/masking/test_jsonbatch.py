@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from envclone.compiled import available
 from envclone.errors import UnsafeError
-from envclone.masking.jsonbatch import masked_documents
+from envclone.masking.jsonbatch import leaves_of, masked_documents
 from envclone.masking.jsontext import JsonMasker
+from envclone.masking.jsonvalues import values
 from envclone.masking.masks import MaskSet
 from envclone.models import JsonRule
 from envclone.packed import TextBlock, block_of
@@ -109,6 +110,34 @@ def test_an_error_is_the_same() -> None:
         with pytest.raises(UnsafeError) as together:
             masker({"$.name": "person"}).mask([*texts, wrong])
         assert alone.value.message == together.value.message
+
+
+@given(st.lists(st.none() | DOCUMENTS, min_size=1, max_size=6), st.booleans())
+def test_leaves_are_those_of_each_document(documents: list[Any], escaped: bool) -> None:
+    texts = [None if one is None else json.dumps(one, ensure_ascii=escaped) for one in documents]
+    made = leaves_of(block_of(texts))
+    expected = [
+        (path, kind, value, place)
+        for place, text in enumerate(texts)
+        for path, kind, value in (values(text) if text is not None else ())
+    ]
+    if made is not None:
+        together = [
+            (path, kind, value, place)
+            for path, kind, its, whose in made
+            for value, place in zip(its, whose, strict=True)
+        ]
+        assert sorted(together) == sorted(expected)
+    many = list(masker({"$.**": "keep"}).found([*texts, *["[]"] * 40]))
+    assert sorted((value, place) for _, its, whose in many for value, place in zip(its, whose, strict=True)) == sorted(
+        (value, place) for _, kind, value, place in expected if kind != "bool"
+    )
+
+
+def test_a_leaf_without_a_rule_is_refused_in_many_documents_too() -> None:
+    for others in (0, 50):
+        with pytest.raises(UnsafeError, match="no rule covers"):
+            list(masker({"$.name": "person"}).found([*['{"name": "Jane"}'] * others, '{"other": true}']))
 
 
 def test_a_document_that_is_absent_stays_so() -> None:
