@@ -15,9 +15,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -83,20 +83,19 @@ def _verify(project: Project, sanitized: Sanitized, files: Path | None, shelf: S
             for name in sanitized.stores:
                 project.cow.clone(sanitized.directory / name, opened / name)
                 hand_over(opened / name, account_of(opened / name))
-        checks, findings = _examine_rows(project, sanitized, counterpart, opened, files or sanitized.directory, shelf)
+        closed = files or sanitized.directory
+        checks, findings, examined = _examine_rows(project, sanitized, counterpart, opened, closed, shelf)
     checks["record_texts"] = examine_record(
         {"raw": records.dump(sanitized.raw), "stores": stores_record(sanitized)}, findings
     )
     checks["structure"] = {}
     project.begin("checking the files")
-    for name, snapshot in sanitized.raw.stores.items():
-        project.progress(ProgressEvent(name, 0))
-        try:
-            found = registry.store(snapshot.kind).examine((files or sanitized.directory) / name)
-        except UnsafeError as exc:  # what is not whole cannot be accounted for
-            findings.leaks.fail([exc.message, *exc.problems], exc.hint)
+    for name, found in examined.items():
+        if isinstance(found, UnsafeError):  # what is not whole cannot be accounted for
+            findings.leaks.fail([found.message, *found.problems], found.hint)
             findings.leaks.refuse()
-        checks["structure"][name] = dict(found)
+        else:
+            checks["structure"][name] = found
     give_back()
     project.begin("accounting for every byte")
     checks["files"] = examine_files(
@@ -158,8 +157,11 @@ def _public(plan: StorePlan) -> dict[str, Any]:
 
 def _examine_rows(
     project: Project, sanitized: Sanitized, counterpart: Path, opened: Path, closed: Path, shelf: Shelf
-) -> tuple[dict[str, Any], FieldFindings]:
-    """Checks 1 to 3, with raw and sanitized open side by side in private; what is published is in `closed`."""
+) -> tuple[dict[str, Any], FieldFindings, Mapping[str, dict[str, int] | UnsafeError]]:
+    """Checks 1 to 3, with raw and sanitized open side by side in private; what is published is in `closed`.
+
+    The files of each store are examined (check 4) beside, for that needs no server and no original.
+    """
     raw_stores = sanitized.raw.stores
     project.clone_raw(sanitized.raw, counterpart)
     with ExitStack() as stack:
@@ -184,24 +186,43 @@ def _examine_rows(
             hooks.run_sql("before", name, raws[name])
         plans = {name: work.plan for name, work in sanitized.stores.items()}
         alone = apart(raws, plans, sanitized.masks)
-        findings = examine_fields(
-            raws,
-            cleans,
-            plans,
-            {name: work.rewrite.placed for name, work in sanitized.stores.items()},
-            project.domains,
-            sanitized.masks,
-            project.progress,
-            references=project.loaded.stack.sanitize.references,
-            accepted=exceptions_of(project),
-            shelf=shelf,
-            apart=alone,
-        )
+        sides: dict[str, dict[str, StoreSession]] = {"raw": raws, "clean": cleans}
+        references = project.loaded.stack.sanitize.references
+
+        def fields(progress: Progress) -> FieldFindings:
+            return examine_fields(
+                raws,
+                cleans,
+                plans,
+                {name: work.rewrite.placed for name, work in sanitized.stores.items()},
+                project.domains,
+                sanitized.masks,
+                progress,
+                references=references,
+                accepted=exceptions_of(project),
+                shelf=shelf,
+                apart=alone,
+            )
+
+        def beside(progress: Progress) -> _Beside:
+            its = {side: {name: them[name] for name in alone} for side, them in sides.items()}
+            return _Beside(
+                {name: _examined(snapshot.kind, closed / name) for name, snapshot in raw_stores.items()},
+                _integrity(its),
+                dangling(references, plans, raws, cleans),
+            )
+
+        # people are collected by one process for a while: what needs none of them is done by another one meanwhile
+        found = together({"fields": fields, "beside": beside}, {"beside"}, project.progress)
+        findings, others = found["fields"], found["beside"]
+        assert isinstance(findings, FieldFindings) and isinstance(others, _Beside)
         give_back()
         problems += findings.differences
         checks: dict[str, Any] = {"rows": findings.rows, "integrity": {}, "production": production}
         project.begin("checking references")
-        whole = _integrity({"raw": raws, "clean": cleans}, alone, project)
+        left = [name for name in raw_stores if name not in alone]
+        here = _integrity({side: {name: them[name] for name in left} for side, them in sides.items()}, project.progress)
+        whole = {**others.integrity, **here}
         for name in raw_stores:
             was, now = whole[name, "raw"], whole[name, "clean"]
             problems += _broken(name, was, now)
@@ -226,40 +247,47 @@ def _examine_rows(
         accepted = {one.index: one.reason for one in asked_for.accept}
         other = unfaithful(checks["fidelity"], asked_for.minimum, accepted)
         problems += other
-        references = project.loaded.stack.sanitize.references
-        checks["references"], lost = dangling(references, plans, raws, cleans)
+        checks["references"], lost = others.references
         problems += lost
         findings.leaks.fail(problems, _HINT if other else None)
         checks["fields"] = findings.summary()
-        return checks, findings
+        return checks, findings, others.structure
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    """What a copy of this process finds out while people are collected: of each store's files, of the stores that are
+    apart, and which references dangle."""
+
+    structure: Mapping[str, dict[str, int] | UnsafeError]
+    integrity: Mapping[tuple[str, str], Integrity]
+    references: tuple[list[dict[str, Any]], list[str]]
+
+
+def _examined(kind: str, directory: Path) -> dict[str, int] | UnsafeError:
+    """What a store's files are, or why they are not whole: that is told when all else was looked at."""
+    try:
+        return dict(registry.store(kind).examine(directory))
+    except UnsafeError as exc:
+        return exc
 
 
 def _integrity(
-    sides: Mapping[str, Mapping[str, StoreSession]], alone: Collection[str], project: Project
+    sides: Mapping[str, Mapping[str, StoreSession]], progress: Progress | None = None
 ) -> dict[tuple[str, str], Integrity]:
-    """What each store says of itself, by its name and side; of those in `alone` both sides are asked at once.
+    """What each store says of itself, by its name and side.
 
     A store without references has nothing that production could excuse, unless its clone has a problem.
     """
-
-    def work(name: str, session: StoreSession) -> Callable[[Progress], Integrity]:
-        def run(progress: Progress) -> Integrity:
+    found: dict[tuple[str, str], Integrity] = {}
+    for name, clean in sides["clean"].items():
+        if progress is not None:
             progress(ProgressEvent(name, 0))
-            return session.integrity()
-
-        return run
-
-    def asked(which: Collection[tuple[str, str]]) -> dict[tuple[str, str], Integrity]:
-        works = {f"{side} {name}": work(name, sides[side][name]) for name, side in which}
-        found = together(works, {f"{side} {name}" for name, side in which if name in alone}, project.progress)
-        return {(name, side): found[f"{side} {name}"] for name, side in which}
-
-    linked = {name for name, session in sides["raw"].items() if session.links()}
-    whole = asked([(name, side) for side, them in sides.items() for name in them if side != "raw" or name in linked])
-    left = [(name, "raw") for name in sides["raw"] if name not in linked]
-    here = {name: whole[name, "clean"] for name, _ in left}
-    whole |= asked([one for one in left if here[one[0]].problems or here[one[0]].foreign_keys])
-    return {**dict.fromkeys(left, Integrity(foreign_keys=0, orphans=0, unique_indexes=0)), **whole}
+        raw = sides["raw"][name]
+        now = found[name, "clean"] = clean.integrity()
+        asked = bool(raw.links() or now.problems or now.foreign_keys)
+        found[name, "raw"] = raw.integrity() if asked else Integrity(foreign_keys=0, orphans=0, unique_indexes=0)
+    return found
 
 
 def _broken(store: str, was: Integrity, now: Integrity) -> list[str]:
