@@ -153,6 +153,19 @@ def test_pages_without_their_checksums_are_caught(stack: Stack, monkeypatch: pyt
     assert re.search("DataCorrupted|checksum", f"{caught.value} {caught.value.problems}")
 
 
+def test_what_a_copy_of_the_process_finds_in_the_files_is_told(stack: Stack, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pages are examined beside the rows; a finding there refuses the image, with all that it names."""
+
+    def damaged(directory: object) -> dict[str, int]:
+        raise UnsafeError("the clone's tables are damaged: 1 problems", problems=["app.people: page 3"], hint="look")
+
+    monkeypatch.setattr("envclone.stores.postgres.prove.structure.examine", damaged)
+    with pytest.raises(UnsafeError) as caught:
+        stack.image("prod")
+    assert "tables are damaged" in f"{caught.value} {caught.value.problems}"
+    assert "app.people: page 3" in f"{caught.value} {caught.value.problems}"
+
+
 @pytest.mark.parametrize("address", ["public.people.name", "public.people.email", "articles"])
 def test_a_field_that_is_written_wrongly_is_caught(stack: Stack, monkeypatch: pytest.MonkeyPatch, address: str) -> None:
     """The writer leaves one field as it was; the verifier, which asks the real masks, sees the difference."""
