@@ -91,6 +91,9 @@ _PEOPLE = re.compile(
 )
 """Whose table it is: what its name ends in counts, for the devices of users are nobody."""
 _FIRMS = re.compile(r"(organi[sz]ation|compan(y|ie)|employer|firm|tenant|workspace|vendor|supplier)s?$")
+_ADDRESSES = re.compile(r"address(es)?$|^(billing|shipping|delivery)(_details)?$")
+_LINE = re.compile(r"^(line|addr)_?\d?$|^(house|street)_?(no|nr|num|number)$")
+"""A line of an address, in what is one."""
 _PART = re.compile(
     r"(^|_)(first|given|fore|last|family|sur|middle|maiden|second)_?names?$|^(first|last|middle)$|^[fl]name$|"
     r"^(vorname|nachname|prenom|apellidos?|nombre|nom|cognome)$"
@@ -176,6 +179,8 @@ def by_name(name: str, holder: str = "") -> str:
     plain = _plain(name)
     if plain in ("name", "title") and _PEOPLE.search(_plain(holder)):
         return "person" if plain == "name" else "keep"
+    if _LINE.search(plain) and _ADDRESSES.search(_plain(holder)):
+        return "address"
     if plain == "name" and _FIRMS.search(_plain(holder)):
         return "company"
     if _ABOUT.search(plain) or (plain in ("number", "no", "reference") and _PAPERS.search(_plain(holder))):
