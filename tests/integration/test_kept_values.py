@@ -34,6 +34,7 @@ sanitize:
       public.calls.*: keep
       public.orders.*: keep
       public.lines.*: keep
+      public.past.*: keep
 """
 PEOPLE = [
     (1, "Wolfhard", "Quenzelmann", "Lindenweg 4", "80337", "536-22-8741", "wquenzel", "wolfhard.quenzelmann@q.example"),
@@ -53,6 +54,7 @@ def prod() -> Iterator[Production]:
             "CREATE TABLE orders (id int PRIMARY KEY, person int REFERENCES people, note text, log jsonb);"
             "CREATE TABLE calls (id int PRIMARY KEY, callee bigint);"
             "INSERT INTO calls SELECT i, 223000000 + i * 7 FROM generate_series(1, 40) i;"
+            "CREATE TABLE past (one text, other text); CREATE STATISTICS beside (mcv) ON one, other FROM past;"
             "CREATE TABLE lines (id int PRIMARY KEY, item int REFERENCES orders, remark text)",
             "app",
         )
@@ -149,6 +151,18 @@ def test_a_column_of_numbers_that_repeats_masked_ones_is_refused_and_an_amount_i
     (one,) = error["findings"]
     assert (one["place"], one["kind"]) == ("main.public.calls.callee", "national_id")
     assert "4 different numbers" in f"{one['times']} {one['what']}" and one["examples"][0].startswith("id=")
+
+
+def test_extended_statistics_of_rows_that_are_gone_are_read_row_by_row(here: Place, prod: Production) -> None:
+    fill = (
+        "INSERT INTO past SELECT p.first_name, q.last_name"
+        " FROM people p JOIN people q ON q.id = {}, generate_series(1, 9)"
+    )
+    gone = "ANALYZE past; TRUNCATE past"
+    error = _refused(here, prod, f"{fill.format('p.id')}; {gone}", f"{fill.format('p.id % 4 + 1')}; {gone}")
+    (one,) = error["findings"]
+    assert one["place"].endswith("stxdmcv of public.past.one") and one["kind"] == "person"
+    here.call("image", "prod", "--fresh")  # names of two persons side by side are no leak
 
 
 def test_an_exception_is_signed_and_shown(here: Place, prod: Production) -> None:

@@ -72,11 +72,15 @@ class Relation:
 
 @dataclass(frozen=True, slots=True)
 class Database:
-    """One database's relations; shared catalogs are listed in each."""
+    """One database's relations; shared catalogs are listed in each.
+
+    `statistics` are its statistics objects over columns alone: the oid, that of the table, the numbers of the columns.
+    """
 
     oid: int
     name: str
     relations: tuple[Relation, ...]
+    statistics: tuple[tuple[int, int, tuple[int, ...]], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,7 @@ def read_layout(connect: Connect) -> Layout:
     databases = []
     for oid, name in names:
         with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as there:
-            databases.append(Database(oid, name, tuple(read_relations(there))))
+            databases.append(Database(oid, name, tuple(read_relations(there)), tuple(_statistics(there))))
     return Layout(row[0], row[1], tuple(databases))
 
 
@@ -166,6 +170,7 @@ def load(directory: Path) -> Layout:
                 )
                 for r in d["relations"]
             ),
+            tuple((oid, table, tuple(columns)) for oid, table, columns in d.get("statistics", ())),
         )
         for d in stored["databases"]
     )
@@ -218,6 +223,15 @@ def read_relations(conn: Connection) -> Iterator[Relation]:
             tuple(sorted(uses.get(oid, set()) | set(numbers) - {0})),
             support.get(oid, ()),
         )
+
+
+def _statistics(conn: Connection) -> Iterator[tuple[int, int, tuple[int, ...]]]:
+    """Every statistics object without an expression."""
+    for oid, table, columns in conn.execute(
+        """SELECT oid::pg_catalog.int8, stxrelid::pg_catalog.int8, stxkeys::pg_catalog.int2[]
+           FROM pg_catalog.pg_statistic_ext WHERE stxexprs IS NULL ORDER BY 1"""
+    ):
+        yield oid, table, tuple(columns)
 
 
 def _support(conn: Connection) -> dict[int, tuple[str, ...]]:

@@ -15,7 +15,7 @@ from envclone.stores.postgres.prove.ranged import range_reader
 from envclone.stores.postgres.write.inplace import jsonb
 from envclone.stores.postgres.write.inplace.codecs import codec_for
 
-__all__ = ["NUMBERS", "READING", "Decoder", "Texts", "decoder", "elements", "has_no_text", "of_type"]
+__all__ = ["NUMBERS", "READING", "Decoder", "Texts", "decoder", "elements", "has_no_text", "of_type", "side_by_side"]
 
 Texts = list[str | bytes]
 Decoder = Callable[[bytes], Texts]
@@ -40,6 +40,8 @@ _CONSTANT = re.compile(rb":constvalue (\d+) \[ ([-0-9 ]+) \]")
 _PRINTED = re.compile(rb"[\x20-\x7e\x80-\xff]{3,}")
 _MCV = 0xE1A651C2
 _DIMENSION = struct.Struct("<iiii?3x")
+_FREQUENCIES = 16
+"""Bytes of the two that an item has."""
 
 
 def decoder(attribute: Attribute) -> Decoder | None:
@@ -233,6 +235,28 @@ def _elements(body: bytes) -> list[tuple[int, int]] | None:
 
 def _most_common(body: bytes) -> Texts:
     """The values in extended statistics (`statext_mcv_serialize` in `src/backend/statistics/mcv.c`)."""
+    dimensions, _ = _dimensions(body)
+    return [text for texts in dimensions for said in texts for text in said]
+
+
+def side_by_side(body: bytes) -> list[list[Texts]]:
+    """The same item by item, as rows had them: the texts of each column, none of one that is null or has no text."""
+    dimensions, at = _dimensions(body)
+    (items,) = struct.unpack_from("<I", body, 8)
+    count = len(dimensions)
+    size = _FREQUENCIES + count * 3
+    if not 0 <= items <= (len(body) - at) // size:
+        raise ValueError("statistics run over their end")
+    found = []
+    for first in range(at, at + items * size, size):
+        nulls = body[first : first + count]
+        places = struct.unpack_from(f"<{count}H", body, first + count + _FREQUENCIES)
+        found.append([[] if n else texts[i] for texts, n, i in zip(dimensions, nulls, places, strict=True)])
+    return found
+
+
+def _dimensions(body: bytes) -> tuple[list[list[Texts]], int]:
+    """Per column the texts of each of its values, and where the items begin."""
     magic, _, _, dimensions = struct.unpack_from("<IIIh", body)
     if magic != _MCV or not 0 < dimensions <= 8:
         raise ValueError("these are not statistics")
@@ -242,13 +266,14 @@ def _most_common(body: bytes) -> Texts:
     for _ in range(dimensions):
         shapes.append(_DIMENSION.unpack_from(body, at))
         at += _DIMENSION.size
-    found: Texts = []
+    found: list[list[Texts]] = []
     for kind, (values, size, _, length, _) in zip(kinds, shapes, strict=True):
         end = at + size
         if not 0 <= values <= len(body) or end > len(body) or length < -2:
             raise ValueError("statistics run over their end")
         known = _BY_OID.get(kind)
         read = decoder(known) if known is not None else None
+        texts: list[Texts] = []
         for _ in range(values):
             if length == -1:
                 (count,) = struct.unpack_from("<I", body, at)
@@ -259,12 +284,13 @@ def _most_common(body: bytes) -> Texts:
             else:
                 value, at = body[at : at + length], at + length
             if read is not None:
-                found += read(value)
-            elif length < 0:
-                found.append(value)
+                texts.append(read(value))
+            else:
+                texts.append([value] if length < 0 else [])
         if at != end or at > len(body):
             raise ValueError("statistics do not end where they must")
-    return found
+        found.append(texts)
+    return found, at
 
 
 def of_type(kind: int, body: bytes, count: int) -> Texts:

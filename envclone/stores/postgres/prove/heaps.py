@@ -13,7 +13,7 @@ import numpy as np
 
 from envclone.errors import UnsafeError
 from envclone.forked import fork_map, workers
-from envclone.models import Accounted, Flaw, Values
+from envclone.models import APART, Accounted, Flaw, Values
 from envclone.protocols import Ledger
 from envclone.stores.postgres.catalog.layout import Database, Layout, Relation
 from envclone.stores.postgres.format import claims, deform, varlena
@@ -21,7 +21,7 @@ from envclone.stores.postgres.format.page import Items, Pages, normal_items, own
 from envclone.stores.postgres.format.segments import Extent, extents, read
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.visibility import Transactions, dead
-from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder
+from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder, side_by_side
 from envclone.stores.postgres.prove.owners import named, piece
 from envclone.stores.postgres.prove.sources import Source, Sources
 from envclone.stores.postgres.prove.twins import Job, content, gather
@@ -211,6 +211,8 @@ class Heaps:
                     continue
                 if len(body) < _LARGE:
                     self._seen.add(body)
+                if column.type == "pg_mcv_list":
+                    yield from self._together(heap, found, flat, i, body)
                 said, numbers = _said(column, body)
                 mine = texts.setdefault((source, numbers), ([], []))
                 mine[0].extend(said)
@@ -222,6 +224,22 @@ class Heaps:
                 yield Values(
                     place, said, source.addresses, source.copies, numbers, new, places, kept=source.kept and not numbers
                 )
+
+    def _together(
+        self, heap: _Heap, found: Mapping[int, deform.Column], flat: Any, i: int, body: bytes
+    ) -> Iterator[Values]:
+        """What rows had side by side in kept columns, as extended statistics show it: they can be gone."""
+        start = found[0].start[i]
+        source = self._sources.of_statistics(heap.database, int(flat[start : start + 4].view("<u4")[0]))
+        if not source.kept:
+            return
+        try:
+            items = side_by_side(body)
+        except READING:  # what is in it is searched by itself
+            return
+        texts = [APART.join(" ".join(map(_text, said)).replace(APART, " ") for said in item) for item in items]
+        place = f"{heap.database.name}: {heap.relation.name}.stxdmcv of {source.addresses[0]}"
+        yield Values(place, texts, source.addresses, stale=_STALE, kept=True, together=True)
 
     def _source(self, heap: _Heap, found: Mapping[int, deform.Column], flat: Any, i: int, keyed: bool) -> Source:
         if heap.relation.kind == "m":
@@ -249,6 +267,7 @@ class Heaps:
 
 
 _LARGE = 4096
+_STALE = "When no row has it any more: ANALYZE there, or DROP STATISTICS, and a new snapshot."
 _KEYED = {
     "pg_catalog.pg_statistic": (0, 1),
     "pg_catalog.pg_attribute": (0, 1),
@@ -268,6 +287,10 @@ def _said(column: Any, body: bytes) -> tuple[list[str | bytes], bool]:
     except READING:
         pass
     return [body], False
+
+
+def _text(said: str | bytes) -> str:
+    return said.decode("utf-8", "replace") if isinstance(said, bytes) else said
 
 
 def _by_value(parts: Iterable[Any]) -> tuple[Any, Any]:

@@ -116,6 +116,15 @@ class Sources:
         ]
         return Source(tuple(addresses), kept=self._kept(addresses))
 
+    def of_statistics(self, database: Database, oid: int) -> Source:
+        """Where the values of a statistics object come from, column by column; of expressions nothing is said."""
+        if database.oid != self._database:
+            return Source()
+        table, columns = next(((t, c) for number, t, c in database.statistics if number == oid), (0, ()))
+        its = [self.of_column(database, table, number).addresses for number in columns]
+        addresses = [address for one in its for address in one]
+        return Source(tuple(addresses), kept=len(addresses) == len(columns) and self._kept(addresses))
+
     def _kept(self, addresses: Sequence[str]) -> bool:
         rules = [self._plan.rules.get(address) for address in addresses]
         return bool(rules) and all(rule is not None and not rule.masked and not rule.derived for rule in rules)
