@@ -15,7 +15,7 @@ from envclone.project import Project
 from envclone.stores.postgres.catalog import layout
 from envclone.stores.postgres.format.checksum import page_checksums
 from envclone.stores.postgres.format.page import normal_items
-from envclone.stores.postgres.prove import pairs
+from envclone.stores.postgres.prove import compare, pairs
 from envclone.stores.postgres.prove.pages import Heap
 from tests.support.postgres import Production, production
 from tests.support.stack import place
@@ -36,6 +36,7 @@ sanitize:
       public.chunks.owner: email
       public.chunks.embedding: {vectors: keep}
       public.chunks.*: keep
+      public.letters.*: keep
 """
 
 
@@ -49,6 +50,9 @@ def prod() -> Iterator[Production]:
             "CREATE TABLE chunks (id int PRIMARY KEY, owner text, embedding vector(1024));"
             "INSERT INTO chunks SELECT i, 'jane' || i || '@corp.example',"
             " (SELECT array_agg(sin(i * n)) FROM generate_series(1, 1024) n)::vector FROM generate_series(1, 8000) i;"
+            "CREATE TABLE letters (id int, note text); ALTER TABLE letters ALTER note SET STORAGE EXTERNAL;"
+            "INSERT INTO letters SELECT i, CASE WHEN i % 2 = 0 THEN repeat('kept ', 900) ELSE 'a short note' END"
+            " FROM generate_series(1, 60) i;"
             "CREATE INDEX ON chunks USING hnsw (embedding vector_cosine_ops) WITH (m = 6, ef_construction = 12)",
             "app",
         )
@@ -115,3 +119,28 @@ def test_a_kept_value_that_is_another_is_found_though_its_blocks_were_shared(
             "public.chunks" in problem and "is not what the masks make" in problem for problem in found.value.problems
         )
         assert read == [planted == "a pointer"]
+
+
+def test_a_short_value_beside_shared_large_ones_is_compared(prod: Production, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pointers to the same chunks are the same values; what the column has in its rows is compared all the same."""
+
+    def verified(project: Project, sanitized: Sanitized) -> Verified:
+        store = sanitized.directory / "main"
+        database = next(d for d in layout.load(store).databases if d.name == "app")
+        path = store / "data" / next(r for r in database.relations if r.name == "public.letters").path
+        page = np.fromfile(path, np.uint8, 8192).reshape(1, 8192)
+        at = page.tobytes().index(b"a short note")
+        page[0, at : at + 12] = np.frombuffer(b"another note", np.uint8)
+        page[0, 8:10] = page_checksums(page, np.zeros(1, np.uint32)).astype("<u2").view(np.uint8)
+        with path.open("r+b") as file:
+            file.write(page.tobytes())
+        return verify(project, sanitized)
+
+    monkeypatch.setattr(publish, "verify", verified)
+    monkeypatch.setattr(compare._Comparison, "_twice", lambda self, job, ways: False)  # no server reads it as well
+    with place() as here:
+        monkeypatch.setenv("DSN", prod.dsn_for("app"))
+        here.write(STACK)
+        with pytest.raises(UnsafeError) as found:
+            here.open().image("prod")
+        assert any("public.letters" in problem for problem in found.value.problems)
