@@ -51,8 +51,8 @@ def read(image: Path, key_folder: Path) -> dict[str, Any]:
     """The attestation, its signature verified. Raises UnsafeError when it is missing or altered."""
     name = image.name
     try:
-        text = (image / ATTESTATION).read_bytes()
-        signature = bytes.fromhex((image / SIGNATURE).read_text())
+        text = _bytes(image / ATTESTATION)
+        signature = bytes.fromhex(_bytes(image / SIGNATURE).decode("ascii"))
     except (FileNotFoundError, ValueError):
         raise UnsafeError(f"the image {name} has no attestation", hint=_REMAKE) from None
     if not keys.verify(key_folder, text, signature):
@@ -61,9 +61,17 @@ def read(image: Path, key_folder: Path) -> dict[str, Any]:
     return statement
 
 
+def _bytes(path: Path) -> bytes:
+    """What an ordinary file holds; a pipe that somebody put in its place is not waited for. Raises UnsafeError."""
+    with open(path, "rb", opener=lambda name, flags: os.open(name, flags | os.O_NONBLOCK)) as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise UnsafeError(f"{path} is no ordinary file", hint=_REMAKE)
+        return file.read()
+
+
 def digest(image: Path) -> str:
     """What tells an image from another one that was made under the same id: the digest of its attestation."""
-    return _digest((image / ATTESTATION).read_bytes())
+    return _digest(_bytes(image / ATTESTATION))
 
 
 def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, Any]:
@@ -73,7 +81,7 @@ def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, 
     differ (an image that was moved keeps its bytes, not its times).
     """
     statement = read(image, key_folder)
-    manifest = (image / MANIFEST).read_bytes() if (image / MANIFEST).exists() else b""
+    manifest = _bytes(image / MANIFEST) if (image / MANIFEST).exists() else b""
     if _digest(manifest) != statement["files"]["manifest"]:
         raise UnsafeError(f"the file manifest of image {image.name} was altered", hint=_REMAKE)
     attested: dict[str, Entry] = json.loads(manifest)

@@ -123,3 +123,11 @@ def test_another_pool_s_signature_is_refused(image: Path, tmp_path: Path) -> Non
 def test_touched_files_with_the_same_bytes_pass(image: Path, keys: Path) -> None:
     os.utime(image / "main" / "data" / "a")
     assert attestation.check(image, keys)
+
+
+@pytest.mark.parametrize("name", [attestation.ATTESTATION, attestation.SIGNATURE, attestation.MANIFEST])
+def test_a_pipe_is_not_waited_for(image: Path, keys: Path, name: str) -> None:
+    (image / name).unlink()
+    os.mkfifo(image / name)
+    with pytest.raises(UnsafeError, match="is no ordinary file"):
+        attestation.check(image, keys)
