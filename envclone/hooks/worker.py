@@ -134,6 +134,7 @@ class Worker:
         return UnsafeError(
             f"the hook {self._file}{f':{name}' if name else ''} failed: {why}",
             hint="its messages can hold values and are not shown; try it: envclone hooks test " + self._file,
+            ended=True,  # it cannot be asked again
         )
 
 

@@ -132,7 +132,7 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
                 try:
                     rewritten = session.rewrite(plans[name], masks, progress)
                 except UnsafeError as exc:
-                    if not exc.problems and len(sessions) > 1:
+                    if not exc.problems:
                         exc.message = f"{name}: {exc.message}"
                     raise
                 hooks.run_sql("after", name, session)

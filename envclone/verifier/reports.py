@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +12,7 @@ from envclone.masking.jsonscan import render
 from envclone.masking.shown import shown_path
 from envclone.models import Rows, StorePlan
 from envclone.packed import TextBlock
+from envclone.refused import named
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import outline
 from envclone.verifier.loose import LooseSearch, text_of
@@ -21,8 +21,6 @@ from envclone.verifier.search import Hit
 
 __all__ = ["Reports", "Seen", "Where"]
 
-_KEY = re.compile(r"-?\d{1,18}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
-"""Keys that may be shown where a rule keeps them: numbers and uuids."""
 _EXAMPLES = 3
 
 Where = tuple[str, str, str, str]
@@ -89,14 +87,12 @@ class Reports:
 
     def row(self, rows: Rows, i: int) -> str:
         """A row by its key, where a rule keeps that, and by its address."""
-        named = [
-            f"{Address.parse(address).name}={values[i]}"
+        keys = [
+            (Address.parse(address).name, values[i])
             for address, values in rows.keys.items()
-            if (rule := self._plan.rules.get(address)) is not None
-            and not rule.masked
-            and _KEY.fullmatch(str(values[i]))
+            if (rule := self._plan.rules.get(address)) is not None and not rule.masked
         ]
-        return ", ".join([*named, rows.places[i]] if rows.places[i] else named)
+        return named(keys, rows.places[i])
 
     def report(self, address: str, source: str, kind: str, what: str, one: Seen) -> None:
         """Add to the findings what the stack file does not accept."""

@@ -33,6 +33,7 @@ from envclone.models import (
 )
 from envclone.packed import Columns, of_rows
 from envclone.protocols import FieldMask, Look, Masks, Progress, StoreSession
+from envclone.refused import refused
 from envclone.stores.qdrant import digest, engine, indexes, integrity, payloads, probe, wal
 from envclone.stores.qdrant.compare import Side, compare, definitions
 from envclone.stores.qdrant.foreseen import fields_of
@@ -148,8 +149,8 @@ class QdrantSession:
             mask = masks.field(rule)
             workers = processors() if masks.separable(rule) else 1
 
-            def work(segment: Segment, mask: FieldMask = mask, keys: Names[str] = keys) -> _Written:
-                written = _rewrite(segment, mask)
+            def work(segment: Segment, mask: FieldMask = mask, keys: Names[str] = keys, name: str = name) -> _Written:
+                written = _rewrite(segment, mask, name)
                 written.indexes = indexes.drop(segment, keys)
                 return written
 
@@ -284,7 +285,7 @@ def _parsed(segment: Segment) -> Iterator[tuple[int, Any]]:
                 yield point, payloads.parse(payloads.text(record))
 
 
-def _rewrite(segment: Segment, mask: FieldMask) -> _Written:
+def _rewrite(segment: Segment, mask: FieldMask, address: str) -> _Written:
     """Mask every record of a segment where it lies."""
     done = _Written()
     with Gridstore(segment.payload_storage, writable=True) as store:
@@ -292,7 +293,11 @@ def _rewrite(segment: Segment, mask: FieldMask) -> _Written:
         # the order is fixed before anything moves, so that a record that goes to other blocks is not met again
         for points, records in store.batches():
             texts = [payloads.text(record) for record in records]
-            masked = mask(texts)
+            try:
+                masked = mask(texts)
+            except EnvcloneError as exc:
+                places = list(map(PointNames(segment.path).place, points))
+                raise refused(exc, address, mask, texts, places.__getitem__) from None
             if len(masked) != len(texts) or not all(isinstance(item, str) for item in masked):
                 raise UnsafeError(f"the mask of {segment.payload_storage} did not give one text for each payload")
             for point, old, new in zip(points, texts, masked, strict=True):

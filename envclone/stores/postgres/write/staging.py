@@ -11,7 +11,8 @@ from psycopg import sql
 from envclone.errors import EnvcloneError
 from envclone.models import FieldRule, ProgressEvent
 from envclone.protocols import FieldMask, Masks, Progress
-from envclone.stores.postgres.catalog.read import stream_leaf
+from envclone.refused import refused
+from envclone.stores.postgres.catalog.read import placed, stream_leaf
 from envclone.stores.postgres.catalog.tables import Column, Leaf, Table
 
 __all__ = ["STAGING", "MaskedColumn", "fill", "joined", "staged_name"]
@@ -72,7 +73,7 @@ def fill(
             tids, *read = zip(*batch, strict=True)
             old, by = read[: len(fields)], iter(read[len(fields) :])
             new = [
-                field.apply(values, next(by) if field.subject else None)
+                _applied(field, values, next(by) if field.subject else None, table, leaf, tids)
                 for field, values in zip(fields, old, strict=True)
             ]
             for tid, before, after in zip(tids, zip(*old, strict=True), zip(*new, strict=True), strict=True):
@@ -82,6 +83,23 @@ def fill(
             done += len(batch)
             progress(ProgressEvent(table.address, done, None, "rows"))
     return staged
+
+
+def _applied(
+    field: MaskedColumn,
+    values: Sequence[Any],
+    subjects: Sequence[Any] | None,
+    table: Table,
+    leaf: Leaf,
+    tids: Sequence[str],
+) -> list[Any]:
+    """The pseudonyms of one batch. Raises what the mask raises, said of the row."""
+    try:
+        return field.apply(values, subjects)
+    except EnvcloneError as exc:
+        given = values if subjects is None else list(zip(values, subjects, strict=True))
+        places = placed(table, leaf, tids)
+        raise refused(exc, field.rule.address, field.mask, given, lambda k: places[k]) from None
 
 
 def staged_name(index: int) -> sql.Identifier:

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from envclone.errors import EnvcloneError, UnsafeError
 from envclone.packed import pairs
 from envclone.protocols import FieldMask
+from envclone.refused import named, refused, said_of
 from envclone.stores.postgres.format import deform, varlena
 from envclone.stores.postgres.format.checksum import page_checksums
 from envclone.stores.postgres.format.page import Items, normal_items
@@ -185,7 +186,11 @@ class _Batch:
         given = present
         if subjects is not None:
             given = pairs(present, subjects if len(rows) == len(subjects) else [subjects[i] for i in rows.tolist()])
-        masked = self._writer.mask(column.address)(given)
+        try:
+            masked = self._writer.mask(column.address)(given)
+        except EnvcloneError as exc:
+            mask = self._writer.mask(column.address)
+            raise refused(exc, column.address, mask, given, lambda k: self._named(int(rows[k]))) from None
         if len(masked) != len(present):
             raise EnvcloneError(f"the mask of {column.address} returned {len(masked)} values for {len(present)}")
         attribute = self._attributes[column.index]
@@ -207,14 +212,30 @@ class _Batch:
                 try:
                     raw = encode(new, bytes(view[b:e])) if raw is None else raw
                 except UnsafeError as exc:
-                    raise UnsafeError(f"{column.address}: {exc.message}", hint=exc.hint or _FITTING) from None
+                    raise said_of(exc, column.address, self._named(row), _FITTING) from None
                 if len(raw) == e - b:
                     view[b:e] = raw
                     continue
-            replacement = self._replaced(column, attribute, form, bytes(view[b:e]), new, raw)
+            try:
+                replacement = self._replaced(column, attribute, form, bytes(view[b:e]), new, raw)
+            except UnsafeError as exc:
+                raise said_of(exc, column.address, self._named(row)) from None
             self._new.setdefault(row, {})[column.index] = replacement
         self._done.rows[column.address] = len(rows)
         self._done.values[column.address] = changed
+
+    def _named(self, row: int) -> str:
+        """A row by its key, as far as rules keep that, and by its address."""
+        work, items, i = self._writer.work, self._items, slice(row, row + 1)
+        base = (items.page * self._writer.page_size + items.offset)[i]
+        wanted = {index for index, _, _ in work.keys}
+        found = deform.deform(self._flat, base, items.length[i], self._attributes, wanted) if wanted else {}
+        keys = []
+        for index, name, codec in work.keys:
+            (value,) = self._present(found[index], np.flatnonzero(found[index].present), codec)
+            keys.append((name, value))
+        part = f"{work.part} " if work.part else ""
+        return named(keys, f"{part}ctid ({self._extent.first_block + int(items.page[row])},{int(items.number[row])})")
 
     def _standing(self, found: deform.Column) -> bool:
         """Whether every value of a column stands in its row as it is."""

@@ -81,6 +81,20 @@ def direct_columns(chosen: Chosen, relation: Relation, plan: StorePlan, types: T
     return tuple(found)
 
 
+def kept_keys(
+    table: Table, names: Sequence[str], relation: Relation, plan: StorePlan, types: Types
+) -> tuple[tuple[int, str, Codec], ...]:
+    """Those of a key's columns whose values rules keep, with what reads them."""
+    numbers = {a.name: i for i, a in enumerate(relation.attributes) if not a.dropped}
+    found = []
+    for name in names:
+        rule = plan.rules.get(table.at(name))
+        codec = _own_codec(table, table.columns[name], types) if name in table.columns else None
+        if rule is not None and not rule.masked and codec is not None:
+            found.append((numbers[name], name, codec))
+    return tuple(found)
+
+
 def computed(
     conn: Connection, table: Table, leaf: Leaf, masked: Sequence[Column], made: Sequence[Vector]
 ) -> list[tuple[str, sql.Composable]]:

@@ -37,12 +37,17 @@ class Staging:
 
 @dataclass(frozen=True, slots=True)
 class LeafWork:
-    """One table or partition: `columns` are masked here, those of `staging` were made by the server."""
+    """One table or partition: `columns` are masked here, those of `staging` were made by the server.
+
+    `keys` name a row to people: attributes of the primary key that rules keep. `part` is a partition's own name.
+    """
 
     relation: Relation
     toast: Relation | None
     columns: tuple[Column, ...]
     staging: Staging | None = None
+    keys: tuple[tuple[int, str, Codec], ...] = ()
+    part: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ from envclone.models import FieldRule, ProgressEvent, RewriteReport, StorePlan
 from envclone.protocols import FieldMask, Masks, Progress
 from envclone.stores.postgres.catalog.dependents import Index, indexes_on
 from envclone.stores.postgres.catalog.layout import Relation, read_relations
-from envclone.stores.postgres.catalog.read import derived_columns, written_columns
+from envclone.stores.postgres.catalog.read import derived_columns, primary_key, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
 from envclone.stores.postgres.write import indexes, likeness, sequences, statistics, textsearch, triggers, views
@@ -46,6 +46,7 @@ class _LeafJob:
     chosen: select.Chosen
     made: Sequence[textsearch.Vector]
     names: set[str]
+    keys: list[str]
     held: list[Index]
     staged: tuple[int, tuple[str, ...]] | None = None
     computed: tuple[int, tuple[str, ...]] | None = None
@@ -127,8 +128,9 @@ class _Rewriting:
     def _jobs(self, conn: Connection, chosen: select.Chosen, made: Sequence[textsearch.Vector]) -> list[_LeafJob]:
         columns = [*chosen.direct, *chosen.staged, *(v.column for v in made)]
         names = through_sql.affected_columns(conn, chosen.table, columns)
+        keys = primary_key(conn, chosen.table.oid)
         return [
-            _LeafJob(chosen.table, leaf, chosen, made, names, indexes_on(conn, leaf.oid, names))
+            _LeafJob(chosen.table, leaf, chosen, made, names, keys, indexes_on(conn, leaf.oid, names))
             for leaf in chosen.table.leaves
         ]
 
@@ -178,7 +180,9 @@ class _Rewriting:
             table = relations[waiting[0]]
             staging = Staging(table, relations.get(table.toast), tuple(numbers[name] for name in waiting[1]))
         columns = () if computed else select.direct_columns(job.chosen, relation, self._plan, self._types)
-        return LeafWork(relation, relations.get(relation.toast), columns, staging)
+        keys = select.kept_keys(job.table, job.keys, relation, self._plan, self._types)
+        part = "" if job.leaf.oid == job.table.oid else f"{job.leaf.schema}.{job.leaf.name}"
+        return LeafWork(relation, relations.get(relation.toast), columns, staging, keys, part)
 
     def _masks_of(self, work: LeafWork) -> Mapping[str, FieldMask]:
         return {column.address: self._field(column.rule) for column in work.columns}
