@@ -37,7 +37,7 @@ _MONEY = re.compile(r"[^\d]*(\d{1,3}(?:[,. '\u00a0\u202f]\d{3})*|\d+)[.,](\d\d)[
 def put_together(values: Sequence[Any]) -> Iterator[tuple[int, str]]:
     """Per value that has any: its number, and its letters in one word or the text in its bits."""
     if isinstance(values, TextBlock):
-        for number in _long_enough(values, _OF_BITS, None, b"01"):
+        for number in _of_bits(values):
             yield from ((number, _read(found[0])) for found in _BITS.finditer(values.text(number)))
         if b'"' in values.block and _PERHAPS.search(values.block):
             text = values.block.decode("utf-8", "surrogatepass")
@@ -51,14 +51,26 @@ def put_together(values: Sequence[Any]) -> Iterator[tuple[int, str]]:
             yield from ((number, _read(found[0])) for found in (*_BITS.finditer(value), *_QUOTED.finditer(value)))
 
 
-def _long_enough(values: TextBlock, least: int, most: int | None, begin: bytes = b"") -> list[int]:
-    """The numbers of the texts of so many bytes, which begin with one of some bytes where any are given."""
+def _of_bits(values: TextBlock) -> list[int]:
+    """The numbers of the texts that can be bits: those that have as many as are asked for first hold nothing else.
+
+    Of what begins with a bit most has another character soon: a text is made only of what is left.
+    """
     starts = values.zeros[:-1] + 1
-    sizes = values.zeros[1:] - starts
-    chosen = np.flatnonzero((sizes >= least) & (sizes <= (sizes if most is None else most)))
-    if begin:
-        chosen = chosen[np.isin(np.frombuffer(values.block, np.uint8)[starts[chosen]], list(begin))]
+    chosen = np.flatnonzero(values.zeros[1:] - starts >= _OF_BITS)
+    data = np.frombuffer(values.block, np.uint8)
+    for place in range(_OF_BITS):
+        if not len(chosen):
+            break
+        chosen = chosen[data[starts[chosen] + place] & 0xFE == ord("0")]
     found: list[int] = chosen.tolist()
+    return found
+
+
+def _long_enough(values: TextBlock, least: int, most: int) -> list[int]:
+    """The numbers of the texts of so many bytes."""
+    sizes = values.zeros[1:] - values.zeros[:-1] - 1
+    found: list[int] = np.flatnonzero((sizes >= least) & (sizes <= most)).tolist()
     return found
 
 

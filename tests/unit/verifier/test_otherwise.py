@@ -88,3 +88,10 @@ def test_numbers_of_ranges_and_points_are_read_one_by_one(packed: bool) -> None:
 
 def test_the_last_number_of_a_range_of_fractions_is_as_it_stands() -> None:
     assert numbers_within(["[1.5,2.25)", "(,7)", "(,)"]) == (["1.5", "2.25", "7"], [0, 0, 1])
+
+
+@pytest.mark.parametrize("place", range(0, 34))
+def test_a_text_of_a_block_is_bits_only_when_all_of_it_is(place: int) -> None:
+    other = BITS[:place] + "2" + BITS[place + 1 :]
+    texts = [other, BITS[:32], "0" * 31, BITS, "1" + other[1:] if place else "x" + BITS, "01"]
+    assert list(put_together(block_of(texts))) == list(put_together(texts)) == [(1, NAME[:4]), (3, NAME)]
