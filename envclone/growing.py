@@ -6,6 +6,7 @@ has no name: it is unlinked as soon as it is open, so that it goes with the proc
 
 from __future__ import annotations
 
+import gc
 import mmap
 import os
 import tempfile
@@ -33,15 +34,21 @@ class Growing:
     def grow(self, count: int) -> None:
         """Make room for at least so many numbers; no other array of it may be held."""
         if count > len(self.array):
-            self.array = None
-            self.map.resize(max(2 * len(self.map), count * self._kind.itemsize))
+            self._resize(max(2 * len(self.map), count * self._kind.itemsize))
             self.array = np.frombuffer(self.map, self._kind)
 
     def cut(self, count: int) -> None:
         """Give back what is behind so many numbers."""
-        self.array = None
-        self.map.resize(max(1, count) * self._kind.itemsize)
+        self._resize(max(1, count) * self._kind.itemsize)
         self.array = np.frombuffer(self.map, self._kind)[:count]
+
+    def _resize(self, size: int) -> None:
+        self.array = None
+        try:
+            self.map.resize(size)
+        except BufferError:  # numba's compiler leaves arrays that a loop was first called with in cycles
+            gc.collect()
+            self.map.resize(size)
 
     def put_away(self) -> None:
         """Let what is in a file lie there until somebody looks at it."""

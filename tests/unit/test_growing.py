@@ -28,3 +28,16 @@ def test_nothing_is_cut_to_nothing() -> None:
     held = Growing(np.uint8, 0)
     held.cut(0)
     assert held.array.tolist() == []
+
+
+def test_an_array_in_a_cycle_is_in_no_one_s_way() -> None:
+    held = Growing(np.uint8, 4)
+    cycle: list[object] = [held.array]
+    cycle.append(cycle)
+    del cycle
+    held.grow(100_000)
+    assert len(held) >= 100_000
+    kept = held.array
+    with pytest.raises(BufferError):
+        held.cut(3)
+    assert len(kept) >= 100_000
