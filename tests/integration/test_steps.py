@@ -263,7 +263,7 @@ def _pages_as_they_were(data: Any, works: Any, masks: Any, separable: Any, progr
     return [LeafDone() for _ in works]
 
 
-def _payloads_as_they_were(segment: Any, mask: Any) -> Any:
+def _payloads_as_they_were(segment: Any, mask: Any, address: str) -> Any:
     from envclone.stores.qdrant.session import _Written
 
     return _Written()
