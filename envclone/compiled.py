@@ -105,8 +105,18 @@ def prepare(say: Callable[[str], None]) -> None:
         complete, kept = place / _COMPLETE, set(_kept(place))
         if complete.exists():  # what was compiled late in another run stays so
             kept = kept - before[place] | set(complete.read_text().split())
-        complete.write_text("".join(f"{name}\n" for name in sorted(kept)))
+        _write(complete, kept)
     _clear(places)
+
+
+def _write(complete: Path, kept: set[str]) -> None:
+    """Whole or not at all: another process may read it just now, and take what it misses for compiled late."""
+    if complete.exists() and set(complete.read_text().split()) == kept:
+        complete.touch()
+        return
+    with tempfile.NamedTemporaryFile("w", dir=complete.parent, prefix=".complete-", delete=False) as file:
+        file.write("".join(f"{name}\n" for name in sorted(kept)))
+    Path(file.name).replace(complete)
 
 
 def late() -> list[str]:

@@ -153,6 +153,19 @@ def test_a_form_that_was_compiled_late_is_told(tmp_path: Path, monkeypatch: pyte
     assert "float64" in late
 
 
+def test_the_list_of_what_is_compiled_is_never_seen_half(tmp_path: Path) -> None:
+    complete, names = tmp_path / "complete", {f"kernel.{i}" for i in range(2000)}
+    compiled._write(complete, names)
+    first = complete.stat().st_ino
+    compiled._write(complete, names)  # what says the same is left as it is
+    assert complete.stat().st_ino == first
+    with complete.open() as reader:  # what somebody reads just now stays whole
+        compiled._write(complete, names | {"another"})
+        assert set(reader.read().split()) == names
+    assert set(complete.read_text().split()) == names | {"another"}
+    assert [path.name for path in tmp_path.iterdir()] == ["complete"]
+
+
 def _compiled() -> int:
     """How many kernels were compiled in this process or read from the cache."""
     rooms = [".".join(path.relative_to(SOURCE).with_suffix("").parts) for path in compiled._rooms()]
