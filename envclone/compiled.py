@@ -138,8 +138,8 @@ def _forms(place: Path, names: set[str]) -> set[str]:
     found: set[str] = set()
     for path in sorted(place.rglob("*.nbi")):
         with path.open("rb") as opened:
-            pickle.load(opened)  # numba's version  # noqa: S301  private, as what is compiled
-            _, forms = pickle.loads(opened.read())  # noqa: S301
+            pickle.load(opened)  # numba's version  # noqa: S301 - private (`_is_private`), as what is compiled is
+            _, forms = pickle.loads(opened.read())  # noqa: S301 - the same
         above = path.parent.relative_to(place)
         found |= {f"{path.stem} {key[0]}" for key, name in forms.items() if (above / name).as_posix() in names}
     return found
