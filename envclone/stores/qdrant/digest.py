@@ -191,7 +191,7 @@ def _files(segment: Segment, masked_keys: set[str]) -> Iterator[tuple[str, Path]
     rebuilt = tuple(indexes.prefix(key) for key in masked_keys)
     stray = {str(entry) for entry in indexes.unexplained(segment)}
     grids = {*segment.gridstores()} - {segment.payload_storage}
-    for path in sorted(segment.path.rglob("*")):
+    for path in segment.entries():
         steps = path.relative_to(segment.path).parts
         if steps[0] == "payload_storage" or (path not in grids and not path.is_file()) or path.name in _OF_ENGINE:
             continue

@@ -12,6 +12,7 @@ Read from Qdrant 1.13 to 1.19 and qdrant_edge 0.9 (`lib/segment`, `lib/shard`, `
 from __future__ import annotations
 
 import json
+import os
 import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,8 @@ STORAGE = "storage"
 """The storage root's name inside a store's directory of the pool."""
 _MIGRATE = "start it once with a Qdrant server of version 1.13 or newer, let it migrate, stop it, and take it again"
 _PAYLOAD_STORAGES = ("mmap", "in_ram_mmap")
+_BEING_WRITTEN = ".atomicwrite"
+"""How the name of the directory begins in which the engine writes a file before it renames it."""
 _DAMAGED = "check production with its own engine, then take a new snapshot"
 
 
@@ -55,7 +58,25 @@ class Segment:
 
     def gridstores(self) -> list[Path]:
         """The directories of all its Gridstores: of the payloads, of sparse vectors, of indexes that can grow."""
-        return sorted(path.parent for path in self.path.rglob("tracker.dat"))
+        return sorted(path.parent for path in self.entries() if path.name == "tracker.dat")
+
+    def entries(self) -> list[Path]:
+        """Everything below it, without what the engine is writing: a process beside may have it loaded.
+
+        It writes a file anew in a directory of its own, renames it and removes the directory, which is left out. Raises
+        OSError for all else that cannot be listed.
+        """
+        found: list[Path] = []
+        folders = [self.path]
+        while folders:
+            with os.scandir(folders.pop()) as entries:
+                for entry in entries:
+                    if entry.name.startswith(_BEING_WRITTEN):
+                        continue
+                    found.append(Path(entry.path))
+                    if entry.is_dir(follow_symlinks=False):
+                        folders.append(found[-1])
+        return sorted(found)
 
     @property
     def last_operation(self) -> int | None:
