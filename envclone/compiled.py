@@ -28,7 +28,7 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import Any
 
-__all__ = ["Loop", "available", "frozen", "kernel", "late", "lean", "prepare", "reason"]
+__all__ = ["Loop", "at_hand", "available", "frozen", "kernel", "late", "lean", "prepare", "reason"]
 
 _PACKAGE = Path(__file__).parent
 _MAKES = re.compile(r"^from envclone\.compiled import .*\b(kernel|lean|Loop)\b", re.MULTILINE)
@@ -85,6 +85,11 @@ def _made(function: Callable[..., Any], **options: Any) -> Any:
         return numba.njit(cache=True, nogil=True, error_model="numpy", boundscheck=_checked(), **options)(function)
     finally:
         settings.CACHE_DIR = before
+
+
+def at_hand() -> bool:
+    """Whether every kernel is compiled, so that `prepare` only has to load them."""
+    return available() and all((_place(path) / _COMPLETE).exists() for path in _rooms())
 
 
 def prepare(say: Callable[[str], None]) -> None:

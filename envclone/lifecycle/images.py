@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import importlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -49,15 +50,30 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
             if image is not None and (newer(project, image) is None or not keys.held(project.keys)):
                 yield image
                 return
-        from envclone.lifecycle import publish, snapshot
+        from concurrent.futures import ThreadPoolExecutor
+
+        from envclone.lifecycle import snapshot
         from envclone.lifecycle.stages import COPYING, IMAGE
 
         raw = None if fresh else held.enter_context(snapshot.using(project, environment))
         project = project.through(IMAGE if raw is None else [stage for stage in IMAGE if stage != COPYING])
         if raw is None:
             _require(project, environment)
-            raw = held.enter_context(snapshot.take(project, environment))
+            with ThreadPoolExecutor(1) as beside:  # production is copied by other programs: this one is idle meanwhile
+                beside.submit(_load)
+                raw = held.enter_context(snapshot.take(project, environment))
+        from envclone.lifecycle import publish
+
         yield held.enter_context(publish.make(project, raw, again=again))
+
+
+def _load() -> None:
+    """Load what makes an image, which takes a second; what has to be compiled first is left to who says so."""
+    from envclone import compiled
+
+    if compiled.at_hand():
+        importlib.import_module("envclone.lifecycle.publish")
+        compiled.prepare(lambda text: None)
 
 
 def _require(project: Project, environment: str) -> None:

@@ -15,7 +15,6 @@ import numpy as np
 
 from envclone.compiled import available
 from envclone.masking.closed import CLOSED, OF_PLACES
-from envclone.masking.escapes import codes_of
 from envclone.masking.kernels import tagger as kernels
 from envclone.masking.names import DICTIONARY
 from envclone.masking.nets import WEIGHTS, WORDS, data
@@ -66,7 +65,9 @@ def seen(text: str, runs: Runs) -> tuple[Any, Any, Any]:
     starts, ends = np.asarray(runs.starts, np.int32), np.asarray(runs.ends, np.int32)
     count = len(starts)
     what, shape, gap = np.zeros(count, np.int32), np.zeros(count, np.uint8), np.zeros(count + 1, np.uint8)
-    codes = codes_of(text)
+    from envclone.masking.texts import cased_codes
+
+    codes = cased_codes(text)
     classes, fold = _tables()
     kernels.shapes(codes, starts, ends, classes, shape, gap)
     if available():

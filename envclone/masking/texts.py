@@ -8,6 +8,7 @@ from typing import Any, NamedTuple, overload
 
 import numpy as np
 
+from envclone.compiled import frozen
 from envclone.masking.escapes import codes_of
 from envclone.masking.kernels import texts as kernels
 from envclone.masking.kernels.called import call
@@ -21,7 +22,7 @@ from envclone.masking.runs import JOINTS, UNCAPITALIZED, Runs, chars, letter_tab
 from envclone.masking.strangers import CUES
 from envclone.masking.words import SAID_OF_PERSONS
 
-__all__ = ["Look", "Looker", "tables"]
+__all__ = ["Look", "Looker", "cased_codes", "tables"]
 
 _PLANES = 0x110000
 _PHONE = 1
@@ -29,7 +30,9 @@ _PHONE = 1
 _LAST_CASED = 0x20000
 _FAR = 0x0E00
 _LONE = range(0xD800, 0xE000)
-_SIGMA = 0x3A3
+_SIGMA, _SMALL_SIGMA, _LAST_SIGMA = "\u03a3", 0x3C3, 0x3C2
+_SMALLER, _LAST = _PLANES, _PLANES + 1
+"""Behind all code points: a capital sigma that is a small one in lower case, and one that is the last of its word."""
 
 
 class Look(NamedTuple):
@@ -82,7 +85,7 @@ class Looker:
 
     def look(self, text: str) -> Look | None:
         """What stands in texts with NUL between them; None when they hold what only Python reads right."""
-        codes = codes_of(text)
+        codes = cased_codes(text)
         classes, fold, blank = tables()
         found = kernels.room_for(len(codes))
         if not kernels.look(codes, classes, fold, self._words, found):
@@ -129,7 +132,7 @@ class Looker:
         """The numbers of the texts in which something stands that only Python reads right."""
         classes = tables()[0]
         return [
-            i for i, text in enumerate(texts) if not text.isascii() and (classes[codes_of(text)] & kernels.ODD).any()
+            i for i, text in enumerate(texts) if not text.isascii() and (classes[cased_codes(text)] & kernels.ODD).any()
         ]
 
 
@@ -171,9 +174,29 @@ class _Words(Sequence[str]):
         return (self[i] for i in range(len(self)))
 
 
+def cased_codes(text: str) -> Any:
+    """The code points of a text, in which a capital sigma is told by what it is in lower case.
+
+    That depends on what stands around it (Unicode, Final_Sigma). Where its word alone would say something else, as
+    behind an apostrophe, it stays as it is, and is left to what reads the whole text.
+    """
+    codes = codes_of(text)
+    if _SIGMA not in text:
+        return codes
+    places = np.flatnonzero(codes == ord(_SIGMA))
+    letters = np.append(letter_table()[codes], False)
+    last = letters[places - 1] & ~letters[places + 1]
+    whole = np.frombuffer(lower(text).encode("utf-32-le", "surrogatepass"), np.uint32)[places]
+    told = np.where(last, _LAST_SIGMA, _SMALL_SIGMA) == whole
+    out = codes.copy()
+    out[places[told]] = np.where(last, _LAST, _SMALLER)[told]
+    return frozen(out)
+
+
 @cache
 def tables() -> tuple[Any, Any, Any]:
-    """The class of every code point, what it is in lower case, and the same with a blank for what joins."""
+    """The class of every code point, what it is in lower case, and the same with a blank for what joins; of those of
+    `cased_codes` too."""
     strings = np.char
     classes = letter_table().astype(np.uint8) * np.uint8(kernels.LETTER)
     fold = np.arange(_PLANES, dtype=np.uint32)
@@ -195,7 +218,10 @@ def tables() -> tuple[Any, Any, Any]:
     classes[[*map(ord, "0123456789abcdefABCDEF")]] |= kernels.HEX
     classes[_FAR:] |= np.where(classes[_FAR:] & kernels.LETTER, kernels.FAR, 0).astype(np.uint8)
     classes[_LONE.start : _LONE.stop] |= kernels.ODD
-    classes[_SIGMA] |= kernels.ODD  # what it is in lower case depends on what follows
+    sigma = ord(_SIGMA)
+    classes = np.append(classes, classes[[sigma, sigma]])
+    classes[sigma] |= kernels.ODD  # what it is in lower case depends on what follows
+    fold = np.append(fold, np.array([_SMALL_SIGMA, _LAST_SIGMA], np.uint32))
     blank = fold.copy()
     blank[list(map(ord, JOINTS))] = ord(" ")
     return classes, fold, blank

@@ -10,7 +10,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from envclone.masking.corpus import CorpusBuilder
+from envclone.masking.corpus import Corpus, CorpusBuilder
 from envclone.masking.finder import Finder
 from envclone.masking.freetext import FreeText
 from envclone.masking.makers import Makers
@@ -272,7 +272,29 @@ def test_both_ways_find_the_same_in_every_spelling(value: str, spell: object) ->
     agree(spell(value))
 
 
-@pytest.mark.parametrize("text", ["ΟΔΟΣ and more", "\u0661\u0662\u0663", "a \ud800 b"])
+SIGMAS = st.lists(
+    st.sampled_from([*"ΣΣΣσςΑαΟΊ' .’-\u0301\x00x5·ª", "ΣΊΣΥΦΟΣ", "Σίσυφος", "Jane", "\u0130"]), max_size=9
+)
+
+
+@settings(max_examples=2500, deadline=None)
+@given(SIGMAS.map("".join))
+def test_both_ways_find_the_same_around_a_capital_sigma(text: str) -> None:
+    agree(text)
+    for around in ("Jane {} Doe", "{}Doe", "ask {}, Doe"):
+        agree(around.replace("{}", text))
+
+
+def test_a_capital_sigma_is_read_in_the_loop() -> None:
+    masker = FreeText(Corpus({"person": ["Σίσυφος Παππάς", "Νίκος Σαραντινός"]}), Makers(KEY))
+    text = "ΣΊΣΥΦΟΣ ΠΑΠΠΆΣ wrote to Σίσυφος Παππάς, ΝΊΚΟΣ ΣΑΡΑΝΤΙΝΌΣ and Νίκος Σαραντινός; Σ. Παππάς did not."
+    look = masker.finder.look(text)
+    assert look is not None
+    assert sorted(masker.finder.quick(text, look)) == sorted(masker.finder.reference(text))
+    assert len([one for one in masker.finder.quick(text, look) if one[2] == "person"]) >= 4
+
+
+@pytest.mark.parametrize("text", ["ο'Σ and more", "\u0661\u0662\u0663", "a \ud800 b"])
 def test_what_only_python_reads_right_is_left_to_it(text: str) -> None:
     assert FINDERS["names"].look(text) is None
 
