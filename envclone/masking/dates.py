@@ -124,6 +124,11 @@ def _moved(value: str, offset: Callable[[int], int]) -> str:
         _only_marks(value[position : match.start()])
         day, style = _read(match)
         days = offset(day) if days is None else days
+        if day + days < _FIRST <= day:
+            raise UnsafeError(
+                "a date under `by` would move before PostgreSQL's first day, 24 November 4714 BC",
+                hint="declare the field as `date` without `by`, or name the value in sanitize.nobody: {date: [...]}",
+            )
         out += [value[position : match.start()], _written(day + days, style, match)]
         position = match.end()
     _only_marks(value[position:])
@@ -163,6 +168,8 @@ def _written(number: int, style: str, match: re.Match[str]) -> str:
 
 
 def _epoch(value: str, offset: Callable[[int], int]) -> str:
+    if not value:
+        return value
     match = _EPOCH.fullmatch(value)
     if match is None:
         raise UnsafeError(

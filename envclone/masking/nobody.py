@@ -30,8 +30,11 @@ __all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "nobodys", "spared"]
 
 _S = TypeVar("_S")
 _NAMED = frozenset(("person", "email", "phone", "address", "company", "username", "iban", "card", "national_id"))
+_FORMED = frozenset(("ip", "mac", "uuid", "date", "url"))
+"""Kinds whose values have a form that no word of [any] has: `unknown` is nobody's address of a network."""
+_ANY = _NAMED | _FORMED
 """The kinds for which [any] counts."""
-KINDS_OF_NOBODY = _NAMED | {"ip", "mac", "uuid", "date", "url", "secret", "key"}
+KINDS_OF_NOBODY = _ANY | {"secret", "key"}
 """The kinds whose values can be nobody's."""
 
 _NUMBERS = frozenset(("phone", "iban", "card", "national_id"))
@@ -39,7 +42,11 @@ _BY_FORM = _NUMBERS | {"uuid"}
 """The kinds of which some values are nobody's without standing in a list."""
 _BLANKS = re.compile(r"\s+")
 _NOT_DIGIT = re.compile("[^0-9]")
-_MIDNIGHT = re.compile(r"[ T]00:00(?::00(?:\.0+)?)?(?: ?(?:Z|z|UTC|[+-]00(?::?00)?))?\Z")
+_ZONE = r"(?: ?(?:z|utc|[+-]00(?::?00)?))?"
+_NO_TIME = re.compile(
+    rf"[ t]00:00(?::00(?:\.0+)?)?{_ZONE}\Z|(?<=-12-31)[ t]23:59(?::59(?:\.9+)?)?{_ZONE}\Z", re.IGNORECASE
+)
+"""Midnight, and the end of a year's last day: times that whoever wrote such a day did not mean."""
 _DIALLED = "0123456789(+"
 _BATCH = 32
 """Values that are worth a search for all of the list at once."""
@@ -63,7 +70,7 @@ class Nobody:
         self._lists: dict[str, Shortlist] = {}
         for kind in KINDS_OF_NOBODY:
             words = shipped.get(kind, frozenset()) | self._more.get(kind, frozenset())
-            if kind in _NAMED:
+            if kind in _ANY:
                 words |= shipped["any"]
             wild = [word for word in words if "*" in word and "@" in word]
             if wild:
@@ -90,7 +97,7 @@ class Nobody:
             return "@" in told and self._hosts["email"].match(told) is not None
         if kind == "uuid":
             return _low(told)
-        return kind == "date" and _MIDNIGHT.sub("", told) in self._words[kind]
+        return kind == "date" and _NO_TIME.sub("", told) in self._words[kind]
 
     def suspects(self, kind: str, values: Sequence[str]) -> Sequence[int]:
         """The places of all values that are nobody's, and of a few others."""
@@ -154,7 +161,7 @@ class Nobody:
 
     def _shown(self, kind: str, value: str) -> str:
         told = _told(value)
-        if told in _shipped().get(kind, ()) or (kind in _NAMED and told in _shipped()["any"]):
+        if told in _shipped().get(kind, ()) or (kind in _ANY and told in _shipped()["any"]):
             return told
         if kind == "email" and "@" in told:
             local = told.partition("@")[0] + "@*"
@@ -182,6 +189,7 @@ class NobodyMask:
         self._kind = kind
         self._mask = mask
         self._nobody = nobody
+        self._strict = kind == "date"  # refuses what has not its form, which a value that is nobody's need not have
 
     def mask(self, values: Sequence[str]) -> list[str]:
         """The pseudonyms of `values`, in order."""
@@ -191,8 +199,9 @@ class NobodyMask:
         """The pseudonyms of a block of texts."""
         if not available():
             return by_text(lambda values: self._one_by_one(values, self._mask.mask), block)
-        out = masked_block(self._mask, block)
         kept = self._nobody.within(self._kind, block)
+        asked = block.replaced(kept, [""] * len(kept)) if kept and self._strict else block
+        out = masked_block(self._mask, asked)
         return self._apart(out.replaced(kept, [block.text(place) for place in kept]), kept)
 
     def parts(self, block: TextBlock) -> TextBlock:
@@ -223,8 +232,9 @@ class NobodyMask:
 
     def _one_by_one(self, values: Sequence[str], mask: Callable[[Sequence[str]], list[str]]) -> list[str]:
         holds, kind = self._nobody.holds, self._kind
-        out = mask(values)
         kept = {i for i in self._nobody.suspects(kind, values) if holds(kind, values[i])}
+        strict = kept and self._strict
+        out = mask(["" if i in kept else value for i, value in enumerate(values)] if strict else values)
         for i in kept:
             out[i] = values[i]
         for i in self._nobody.suspects(kind, out):
@@ -243,16 +253,19 @@ class _Numbers(NobodyMask):
 class _Subjects(_Numbers):
     def mask_by(self, values: Sequence[str], subjects: Sequence[str | None]) -> list[str]:
         """The pseudonyms of `values`, each under its subject."""
-        masked: list[str] = self._mask.mask_by(values, subjects)  # type: ignore[attr-defined]
-        for i in self._nobody.suspects(self._kind, values):
-            if self._nobody.holds(self._kind, values[i]):
-                masked[i] = values[i]
+        holds, kind = self._nobody.holds, self._kind
+        kept = {i for i in self._nobody.suspects(kind, values) if holds(kind, values[i])}
+        asked = ["" if i in kept else value for i, value in enumerate(values)] if kept else values
+        masked: list[str] = self._mask.mask_by(asked, subjects)  # type: ignore[attr-defined]
+        for i in kept:
+            masked[i] = values[i]
         return masked
 
     def packed_by(self, pairs: Pairs) -> TextBlock:
         """The same of blocks; only where loops are compiled."""
-        masked: TextBlock = self._mask.packed_by(pairs)  # type: ignore[attr-defined]
         kept = self._nobody.within(self._kind, pairs.values)
+        asked = Pairs(pairs.values.replaced(kept, [""] * len(kept)), pairs.subjects) if kept else pairs
+        masked: TextBlock = self._mask.packed_by(asked)  # type: ignore[attr-defined]
         return masked.replaced(kept, [pairs.values.text(i) for i in kept])
 
 

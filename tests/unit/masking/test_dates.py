@@ -77,6 +77,13 @@ def test_the_first_and_the_last_days_of_postgresql() -> None:
     assert DATE.mask(["294276-12-31 23:59:59.999999"])[0].startswith("294276-")
 
 
+@pytest.mark.parametrize("value", ["4714-11-24 BC", "4714-11-24 00:00:00+00 BC", "[4714-11-24 BC,2024-01-01)"])
+def test_there_is_no_day_before_the_first(value: str) -> None:
+    with pytest.raises(UnsafeError, match="before PostgreSQL's first day"):
+        DATE.mask_by([value], ["subject"])
+    assert DATE.mask_by(["5000-01-01 BC"], ["subject"]) != ["5000-01-01 BC"]  # in a document, where any year may stand
+
+
 def test_every_notation_moves_alike() -> None:
     day = DATE.mask(["2024-03-01"])[0]
     year, month, date = day.split("-")

@@ -34,6 +34,13 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
         *(("uuid", value) for value in ("F" * 32, "00000000-0000-4000-8000-000000000001", "1" * 32)),
         ("uuid", "0000CAFE-0000-4000-8000-000000000000"),
         *(("date", value) for value in ("1900-01-01", "9999-12-31 00:00:00+00")),
+        *(
+            ("date", f"0001-01-01{time}")
+            for time in ("T00:00:00Z", "T00:00:00.0000000", " 00:00:00 UTC", "T00:00:00+00:00")
+        ),
+        *(("date", f"9999-12-31{time}") for time in ("T23:59:59.9999999", " 23:59:59", "T23:59:59.999Z")),
+        *(("date", value) for value in ("0000-00-00", "00/00/0000", "N/A", "unknown", "01/01/1900", "-")),
+        *((kind, value) for kind in ("uuid", "ip", "mac", "url") for value in ("N/A", "unknown", "none")),
         ("company", "Self employed"),
         ("national_id", "000-00-0000"),
     ],
@@ -54,11 +61,28 @@ def test_nobody_stays_and_is_no_original(kind: str, value: str) -> None:
         *(("email", value) for value in ("jane@corp.example", "noreply.jane@corp.example")),
         *(("phone", value) for value in ("0000000001", "+49 30 1234100")),
         ("uuid", "00000000-0000-0000-0000-000000012345"),
-        ("date", "1900-01-02"),
+        *(
+            ("date", value)
+            for value in ("1900-01-02", "1900-01-01T00:00:01Z", "9999-12-30T23:59:59Z", "1985-12-31 23:59")
+        ),
     ],
 )
 def test_somebody_is_masked(kind: str, value: str) -> None:
     assert MASKS.value(kind, value) != value
+
+
+@pytest.mark.parametrize("many", [1, 40])
+def test_a_date_that_is_nobody_s_need_not_have_the_form_of_one(many: int) -> None:
+    """A mask of dates refuses what is none; the values beside it are masked as without it."""
+    values = ["0000-00-00", "N/A", "1985-06-07", "00/00/0000", "1900-01-01T00:00:00Z"] * many
+    mask = Makers(KEY, nobody=NOBODY).mask("date")
+    images = mask.mask(values)
+    alone = mask.mask(["1985-06-07"])
+    assert images == ["0000-00-00", "N/A", *alone, "00/00/0000", "1900-01-01T00:00:00Z"] * many
+    moved = mask.mask_by(values, ["subject"] * len(values))  # type: ignore[attr-defined]
+    assert [a == b for a, b in zip(values, moved, strict=True)] == [True, True, False, True, True] * many
+    numbers = mask.mask_numbers(["0", "-62135596800", "1700000000"] * many)  # type: ignore[attr-defined]
+    assert numbers[:2] == ["0", "-62135596800"] and numbers[2] != "1700000000"
 
 
 def test_texts_keep_nobody() -> None:
