@@ -82,6 +82,7 @@ class Looker:
         which = np.fromiter((rows.get(word, 0) for word in told), np.int32, len(told))
         kernels.enter(hashes_of(list(told)), whats, which, *self._words[:4])
         self._spellings, self._kinds = _spellings(lexicon)
+        self._numbers = frozen(np.asarray(lexicon.numbers.sorted, np.int64))
 
     def look(self, text: str) -> Look | None:
         """What stands in texts with NUL between them; None when they hold what only Python reads right."""
@@ -100,7 +101,7 @@ class Looker:
         starts, ends, told = found.starts[:words], found.ends[:words], found.told[:words]
         by_kind = {kind: places[places[:, 0] == kind, 1:].tolist() for kind in range(1, kernels.AT + 1)}
         size, cues, parted = found.counts[3:6].tolist()
-        size += int(call(codes, zones, classes, _PHONE, spans[size:], left))
+        size += int(call(codes, zones, classes, _PHONE, self._numbers, spans[size:], left))
         return Look(
             Runs(
                 text,

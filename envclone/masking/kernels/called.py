@@ -1,5 +1,6 @@
 """Telephone numbers that only what stands in and right beside them tells: `numbers.phones_in` finds the same, whatever
-words are around. All other places with many digits are left to it.
+words are around. Digits without a sign between them (an order, an invoice) are none where no word near them says so and
+nobody is known to have them. All other places with many digits are left to it.
 """
 
 from __future__ import annotations
@@ -8,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from envclone.compiled import lean
+from envclone.compiled import frozen, lean
+from envclone.masking.kernels.cues import may_be_cued
 from envclone.masking.kernels.texts import ALNUM
 
 __all__ = ["call", "warm"]
@@ -24,6 +26,10 @@ _FEWEST, _MOST, _CARD = 6, 18, 12
 _SHORTEST, _LONGEST, _TRUNK = 7, 15, 9
 _SHORT, _PLAIN, _ROUND = 8, 12, 14
 """Characters of 555-1234, of 555-123-4567 and of (555) 123-4567."""
+_LONGEST_PLAIN, _WITH_TRUNK = 11, 11
+"""Digits that stand together and are looked up here; of a number with a 1 or an 8 before it."""
+_FIRST_CONTROL, _LAST_CONTROL = 0x1C, 0x1F
+_ONE, _EIGHT = ord("1"), ord("8")
 _AREA, _LONGEST_AREA, _YEAR, _LONGEST_GROUP, _GROUPS = 3, 6, 4, 8, 5
 
 
@@ -176,10 +182,56 @@ def _is_other(codes: Any, first: Any, last: Any) -> Any:
 
 
 @lean
-def call(codes: Any, zones: Any, classes: Any, kind: Any, spans: Any, left: Any) -> Any:
+def _has_extension(codes: Any, stop: Any) -> Any:
+    """Whether an extension may stand behind digits."""
+    i = stop
+    c = _at(codes, i)
+    if c == _BLANK or _TAB <= c <= _CR or _FIRST_CONTROL <= c <= _LAST_CONTROL:
+        i += 1
+        c = _at(codes, i)
+    return c >= _ASCII or c == _HASH or c | _CASE in (_X, _E)
+
+
+@lean
+def _national(codes: Any, start: Any, stop: Any) -> Any:
+    """The digits by which the spellings of a number agree, as `known.number_of` says them."""
+    for _ in range(2):
+        while start < stop - 1 and codes[start] == _ZERO:
+            start += 1
+        if stop - start != _WITH_TRUNK or codes[start] not in (_ONE, _EIGHT):
+            break
+        start += 1
+    number = np.int64(1)
+    for i in range(start, stop):
+        number = number * 10 + np.int64(codes[i]) - _ZERO
+    return number
+
+
+@lean
+def _is_nobodys(codes: Any, start: Any, stop: Any, known: Any) -> Any:
+    """Whether some digits without a sign between them are no telephone number: no word says so, and none is known."""
+    if stop - start > _LONGEST_PLAIN or not _are_digits(codes, start, stop):
+        return False
+    if codes[start] == _ZERO and codes[start + 1] == _ZERO:
+        return False  # perhaps with the code of a country
+    if _has_extension(codes, stop) or may_be_cued(codes, start, stop):
+        return False
+    number = _national(codes, start, stop)
+    low, high = 0, known.shape[0]
+    while low < high:
+        middle = (low + high) >> 1
+        if known[middle] < number:
+            low = middle + 1
+        else:
+            high = middle
+    return low == known.shape[0] or known[low] != number
+
+
+@lean
+def call(codes: Any, zones: Any, classes: Any, kind: Any, known: Any, spans: Any, left: Any) -> Any:
     """The telephone numbers where many digits stand (rows of begin and end), as rows of (begin, minus the end, kind);
-    returns how many, as far as there is room. `left` says of each row whether it has to be looked at again: of it no
-    number is told.
+    returns how many, as far as there is room. `known` are the numbers that somebody has, ascending. `left` says of each
+    row whether it has to be looked at again: of it no number is told.
     """
     size = 0
     for zone in range(min(zones.shape[0], left.shape[0])):
@@ -191,6 +243,9 @@ def call(codes: Any, zones: Any, classes: Any, kind: Any, spans: Any, left: Any)
             stop = _end(codes, at, last) if c in (_PLUS, _OPEN) or _is_digit(c) else -1
             if stop < 0:
                 at += 1
+                continue
+            if _is_nobodys(codes, at, stop, known):
+                at = stop
                 continue
             if count >= spans.shape[0] or not _is_called(codes, at, stop, classes):
                 left[zone] = True
@@ -206,5 +261,6 @@ def call(codes: Any, zones: Any, classes: Any, kind: Any, spans: Any, left: Any)
 def warm() -> None:
     """Run every kernel of this room once."""
     classes, spans, left = np.zeros(_ASCII, np.uint8), np.zeros((1, 3), np.int32), np.zeros(1, np.bool_)
+    known = frozen(np.zeros(1, np.int64))
     for codes in (np.frombuffer(b"ab", np.uint8), np.frombuffer(b"a\0\0\0b\0\0\0", np.uint32)):
-        call(codes, np.zeros((1, 2), np.int32), classes, 1, spans, left)
+        call(codes, np.zeros((1, 2), np.int32), classes, 1, known, spans, left)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import re
 from pathlib import Path
 
 import pytest
@@ -10,9 +11,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from envclone.masking import numbers
 from envclone.masking.corpus import Corpus, CorpusBuilder
 from envclone.masking.finder import Finder
 from envclone.masking.freetext import FreeText
+from envclone.masking.kernels.cues import BEFORE, BEHIND
 from envclone.masking.makers import Makers
 from envclone.masking.nobody import Nobody
 from tests.unit.masking.conftest import KEY
@@ -324,6 +327,72 @@ PARTS = st.sampled_from(
 @settings(max_examples=2500, deadline=None)
 @given(st.lists(PARTS, min_size=3, max_size=14).map("".join))
 def test_both_ways_find_the_same_in_digits_of_any_grouping(text: str) -> None:
+    agree(text)
+
+
+NEAR = st.sampled_from(
+    [
+        *BEFORE,
+        *BEHIND,
+        *(
+            "hotel",
+            "called",
+            "Fax",
+            "TEL",
+            "tel_x",
+            "tel9",
+            "ſms",
+            "téléphone",
+            "invoice",
+            "order no",
+            "at",
+            "the",
+            "offer",
+        ),
+        *("1234567", "12345678", "12345678901", "5551234567", "15551234567", "0015551234567", "05551234567", "901820"),
+        *(
+            " ",
+            " ",
+            " ",
+            ", ",
+            ": ",
+            "-",
+            "\n",
+            "\x00",
+            "x12",
+            " x 12",
+            "#7",
+            "é",
+            " (",
+            ".",
+            "/",
+            "@",
+            "+",
+            "_",
+            "\x1c",
+        ),
+    ]
+)
+
+
+@settings(max_examples=4000, deadline=None)
+@given(st.lists(NEAR, min_size=2, max_size=12).map("".join))
+def test_both_ways_find_the_same_around_digits_without_a_sign(text: str) -> None:
+    agree(text)
+
+
+def test_the_loop_knows_every_word_that_says_what_a_number_is() -> None:
+    for pattern, known in ((numbers._CUE_BEFORE, BEFORE), (numbers._CUE_BEHIND, BEHIND)):
+        words = set(re.findall(r"[^\W\d_]{3,}", pattern.pattern.replace("\\b", " ")))
+        assert {word for word in words if word.isascii()} == set(known)
+
+
+@pytest.mark.parametrize(
+    "text", ["invoice 1234567 is paid", "see 12345678901, or else", "order 0123456; that", "INV7654321"]
+)
+def test_digits_that_are_nobodys_number_are_told_without_python(text: str) -> None:
+    look = FINDERS["names"].look(f"{text} and nothing more.")
+    assert look is not None and look.places.numbers == []
     agree(text)
 
 
