@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
+import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from functools import cache
 from hashlib import blake2b
-from importlib import resources
 from typing import TYPE_CHECKING, TypeVar
 
 from envclone.compiled import available
-from envclone.masking.kinds import KINDS
+from envclone.masking.nobodylist import WORDED, every, known, listed, shipped, told_of
 from envclone.masking.outline import shape
 from envclone.masking.packing import by_text, masked_block
 from envclone.masking.sieve import Sieve
@@ -29,18 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "nobodys", "spared"]
 
 _S = TypeVar("_S")
-_NAMED = frozenset(("person", "email", "phone", "address", "company", "username", "iban", "card", "national_id"))
-_FORMED = frozenset(("ip", "mac", "uuid", "date", "url"))
-"""Kinds whose values have a form that no word of [any] has: `unknown` is nobody's address of a network."""
-_ANY = _NAMED | _FORMED
-"""The kinds for which [any] counts."""
-KINDS_OF_NOBODY = _ANY | {"secret", "key"}
+KINDS_OF_NOBODY = WORDED | {"secret", "key"}
 """The kinds whose values can be nobody's."""
 
 _NUMBERS = frozenset(("phone", "iban", "card", "national_id"))
 _BY_FORM = _NUMBERS | {"uuid"}
 """The kinds of which some values are nobody's without standing in a list."""
-_BLANKS = re.compile(r"\s+")
 _NOT_DIGIT = re.compile("[^0-9]")
 _ZONE = r"(?: ?(?:z|utc|[+-]00(?::?00)?))?"
 _NO_TIME = re.compile(
@@ -54,6 +47,12 @@ _LONGEST = 64
 """Characters; what is longer is no such value."""
 _UUID_DIGITS = 32
 _MOST_SHOWN = 20
+_COUNTRIES = (
+    "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 54 55 56 57 60 61 62 63 64 65 66 81 82 84 86 90"
+    " 91 92 98 351 352 353 354 356 357 358 359 370 371 372 380 381 385 386 420 421 852 886 966 971 972"
+)
+_UNDIALLED = frozenset(f"{code}{'0' * zeros}" for code in _COUNTRIES.split() for zeros in range(6, 12))
+"""Digits of +1 000 000 0000: a country's code and nothing behind it."""
 _SMALL = 30
 """Zeros before the number of a sentinel: 00000000-0000-0000-0000-000000000001."""
 
@@ -62,37 +61,41 @@ class Nobody:
     """The values that are nobody's, by kind; `more` are those of the stack file."""
 
     def __init__(self, more: Mapping[str, Sequence[str]] | None = None) -> None:
-        shipped = _shipped()
-        self._more = {kind: frozenset(map(_told, values)) for kind, values in (more or {}).items()}
+        self._more = {kind: frozenset(map(told_of, values)) for kind, values in (more or {}).items()}
+        self._plain: dict[str, frozenset[str]] = {}
         self._words: dict[str, frozenset[str]] = {}
+        """The same in the ways in which words are written."""
         self._hosts: dict[str, re.Pattern[str]] = {}
         self._sieves: dict[str, Sieve] = {}
         self._lists: dict[str, Shortlist] = {}
         for kind in KINDS_OF_NOBODY:
-            words = shipped.get(kind, frozenset()) | self._more.get(kind, frozenset())
-            if kind in _ANY:
-                words |= shipped["any"]
+            words = listed(kind) | self._more.get(kind, frozenset())
             wild = [word for word in words if "*" in word and "@" in word]
             if wild:
                 either = "|".join(re.escape(word).replace(r"\*", "[^@]*") for word in sorted(wild))
                 self._hosts[kind] = re.compile(f"(?:{either})\\Z")
-            self._words[kind] = words
+            self._plain[kind] = words
+            self._words[kind] = every(kind, words)
 
     @property
     def digest(self) -> str:
         """32 hex digits that change with every value of the lists."""
-        words = {kind: sorted(words) for kind, words in sorted(self._words.items())}
+        words = {kind: sorted(words) for kind, words in sorted(self._plain.items())}
         return blake2b(json.dumps(words).encode(), digest_size=16).hexdigest()
 
     def holds(self, kind: str, value: str) -> bool:
         """Whether a value is nobody's under a kind."""
         if kind not in self._words or len(value) > _LONGEST:
             return False
-        told = _told(value)
+        told = told_of(value)
         if told in self._words[kind] or not told:
             return bool(told)
+        if kind == "phone" and told[0] == "+" and _NOT_DIGIT.sub("", told) in _UNDIALLED:
+            return True
         if kind in _NUMBERS:
-            return _same_digits(told) or (told[0] in _DIALLED and _NOT_DIGIT.sub("", told) in self._words[kind])
+            return _same_digits(told.lstrip(string.ascii_lowercase) if kind == "iban" else told) or (
+                told[0] in _DIALLED and _NOT_DIGIT.sub("", told) in self._words[kind]
+            )
         if kind == "email":
             return "@" in told and self._hosts["email"].match(told) is not None
         if kind == "uuid":
@@ -107,13 +110,13 @@ class Nobody:
 
     def _sieve(self, kind: str) -> Sieve:
         if kind not in self._sieves:
-            self._sieves[kind] = self._made(Sieve, kind)
+            self._sieves[kind] = self._made(Sieve, kind, self._plain[kind])
         return self._sieves[kind]
 
-    def _made(self, sieve: Callable[..., _S], kind: str) -> _S:
+    def _made(self, sieve: Callable[..., _S], kind: str, words: frozenset[str]) -> _S:
         wild = [word for word in self._words[kind] if "*" in word and "@" in word]
         return sieve(
-            self._words[kind],
+            words,
             wild if kind == "email" else (),
             numbers=kind in _NUMBERS,
             uuids=kind == "uuid",
@@ -131,7 +134,8 @@ class Nobody:
         if kind not in self._lists:
             from envclone.masking.shortlist import Shortlist
 
-            self._lists[kind] = self._made(Shortlist, kind)
+            words = self._words[kind] | (_UNDIALLED if kind == "phone" else frozenset())
+            self._lists[kind] = self._made(Shortlist, kind, words)
         return self._lists[kind].among(block)
 
     def among(self, kind: str, values: Packed) -> list[int]:
@@ -160,12 +164,12 @@ class Nobody:
         return out
 
     def _shown(self, kind: str, value: str) -> str:
-        told = _told(value)
-        if told in _shipped().get(kind, ()) or (kind in _ANY and told in _shipped()["any"]):
+        told = told_of(value)
+        if told in known(kind):
             return told
         if kind == "email" and "@" in told:
             local = told.partition("@")[0] + "@*"
-            return local if local in _shipped()["email"] else shape(told)
+            return local if local in shipped()["email"] else shape(told)
         return told if kind == "uuid" or (kind in _NUMBERS and _same_digits(told)) else shape(told)
 
 
@@ -278,12 +282,6 @@ def spared(kind: str, mask: Mask, nobody: Nobody) -> Mask:
     return _Numbers(kind, mask, nobody) if hasattr(mask, "mask_numbers") else NobodyMask(kind, mask, nobody)
 
 
-def _told(value: str) -> str:
-    """A value without regard to case and blanks."""
-    told = value.strip().casefold()
-    return _BLANKS.sub(" ", told) if " " in told or "\t" in told or "\n" in told else told
-
-
 def _same_digits(told: str) -> bool:
     """0, 000-000-0000, (999) 999-9999."""
     digits = _NOT_DIGIT.sub("", told)
@@ -297,21 +295,6 @@ def _low(told: str) -> bool:
         return False
     plain = digits[:12] + digits[13:16] + digits[17:]
     return len(set(plain)) == 1 or plain.startswith("0" * (_SMALL - 2))
-
-
-@cache
-def _shipped() -> Mapping[str, frozenset[str]]:
-    text = resources.files("envclone.masking").joinpath("data/nobody.txt").read_text(encoding="utf-8")
-    found: dict[str, set[str]] = {}
-    kind = "any"
-    for line in text.splitlines():
-        line = line.strip()
-        if line.startswith("[") and line.endswith("]"):
-            kind = line[1:-1]
-            assert kind == "any" or kind in KINDS
-        elif line and not line.startswith("#"):
-            found.setdefault(kind, set()).add(_told(line))
-    return {kind: frozenset(words) for kind, words in found.items()}
 
 
 def nobodys(nobody: Nobody, kind: str, values: Iterable[str]) -> set[str]:

@@ -16,7 +16,9 @@ from envclone.packed import Packed
 __all__ = ["Sieve"]
 
 _SEPARATOR = "\x00"
-_BLANK = r"[\t-\r\x1c-\x20]"
+_AROUND = r"[\t-\r\x1c-\x20()\[\]<>{}\"'_.\-]*"
+"""Blanks, and what stands around a word that is nobody's."""
+_GAP = r"[\t-\r\x1c-\x20_\-]"
 _FEWEST = 8
 """Values that are no more halved."""
 _NO_DIGIT = r"[^0-9\x00]*"
@@ -33,18 +35,19 @@ class Sieve:
         import re2  # late: only who masks batches needs it
 
         told = sorted(word for word in words if word.isascii())
-        end = "" if open_end else f"{_BLANK}*\\x00"
+        end = "" if open_end else f"{_AROUND}\\x00"
         ways = [_spaced(word) + end for word in told]
         ways += ["[^@\\x00]*".join(map(re.escape, word.split("*"))) + end for word in sorted(wild)]
         if numbers:
             alike = {"".join(char for char in word if char.isdecimal()) for word in told} - {""}
             ways += [_NO_DIGIT + "".join(digit + _NO_DIGIT for digit in digits) + "\\x00" for digits in sorted(alike)]
             ways += [f"{_NO_DIGIT}(?:{digit}{_NO_DIGIT})+\\x00" for digit in range(10)]
+            ways += [f"{_NO_DIGIT}(?:[0-9]{_NO_DIGIT}){{1,3}}(?:0{_NO_DIGIT}){{6,}}\\x00"]  # +1 000 000 0000
         if uuids:
             ways += [f"[{{}}]*(?:urn:uuid:)?[{{}}]*(?:-*{digit}){{{_HEAD}}}" for digit in "0123456789abcdef"]
         options: Any = re2.Options()
         options.never_capture = True
-        self._pattern = re2.compile(f"\\x00{_BLANK}*(?:{'|'.join(ways)})", options)
+        self._pattern = re2.compile(f"\\x00{_AROUND}(?:{'|'.join(ways)})", options)
 
     def through(self, values: Sequence[str]) -> list[int]:
         """The places of those that may be in the list; what is not ASCII always may."""
@@ -77,4 +80,4 @@ class Sieve:
 
 
 def _spaced(word: str) -> str:
-    return f"{_BLANK}+".join(map(re.escape, word.split(" ")))
+    return f"{_GAP}+".join(map(re.escape, word.split(" ")))

@@ -15,7 +15,7 @@ from envclone.masking.makers import Makers
 from envclone.masking.masks import MaskSet
 from envclone.masking.nobody import Nobody, NobodyMask
 from envclone.models import FieldKind, FieldRule
-from envclone.packed import ABSENT, Packed
+from envclone.packed import ABSENT, Packed, block_of
 from tests.unit.masking.conftest import KEY
 
 NOBODY = Nobody({"person": ["Walk-in  Customer"], "uuid": ["0000cafe-0000-4000-8000-000000000000"]})
@@ -27,6 +27,18 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
     [
         *(("person", value) for value in ("N/A", "n/a", " UNKNOWN ", "Deleted  User", "Test", "?", "-", "null")),
         ("person", "walk-in customer"),
+        *(
+            ("person", value)
+            for value in ("(none)", "<unknown>", "[Deleted User]", "deleted_user", "not-provided", '"N/A"')
+        ),
+        *(
+            ("person", value)
+            for value in ("N/A\u00a0", "Deleted\u00a0User", "\uff2e/\uff21", "un\u00adknown", "\u4e0d\u660e")
+        ),
+        *((kind, "Deleted User") for kind in ("company", "username", "address", "phone")),
+        *(("phone", value) for value in ("+1 000 000 0000", "+49 000 0000000")),
+        *(("email", value) for value in ("root@localhost", "<none>")),
+        ("iban", "DE00 0000 0000 0000 0000 00"),
         *(("person", title) for title in ("Dr", "Prof.", "Ms", "Herr")),
         *(("email", value) for value in ("none@none", "NoReply@corp.example", "x@y.invalid", "N/A", "no@email.com")),
         *(("phone", value) for value in ("0000000000", "000-000-0000", "1234567890", "0", "(999) 999-9999", "n/a")),
@@ -57,9 +69,24 @@ def test_nobody_stays_and_is_no_original(kind: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        *(("person", value) for value in ("Zanna", "Test Quimby", "Nonette")),
+        ("person", "(None)"), ("person", "<not_provided>"), ("person", '"N/A"'), ("person", "n/a\u00a0"),
+        ("phone", "+1 (000) 000-0000"), ("iban", "DE00 0000 0000 0000 0000 00"), ("email", "root@localhost"),
+        ("date", "0001-01-01T00:00:00Z"), ("uuid", "unknown"), ("company", "[deleted user]"),
+    ],
+)  # fmt: skip
+def test_each_is_found_in_a_batch(kind: str, value: str) -> None:
+    values = ["Zanna", value] * 40
+    places = list(range(1, 80, 2))
+    assert [i for i in NOBODY.suspects(kind, values) if NOBODY.holds(kind, values[i])] == places
+    assert NOBODY.within(kind, block_of(values)) == places
+
+
+@pytest.mark.parametrize(
+    ("kind", "value"),
+    [
+        *(("person", value) for value in ("Zanna", "Test Quimby", "Nonette", "(Zanna)", "(x.)", "Quimby-Test")),
         *(("email", value) for value in ("jane@corp.example", "noreply.jane@corp.example")),
-        *(("phone", value) for value in ("0000000001", "+49 30 1234100")),
+        *(("phone", value) for value in ("0000000001", "+49 30 1234100", "+1 000 000 0001")),
         ("uuid", "00000000-0000-0000-0000-000000012345"),
         *(
             ("date", value)
