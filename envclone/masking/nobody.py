@@ -46,6 +46,8 @@ _BATCH = 32
 _LONGEST = 64
 """Characters; what is longer is no such value."""
 _UUID_DIGITS = 32
+_CALLED = re.compile(r"\b(?:tel|phone|mobile|ext|x|fax)\b[.:]?|(?<=[0-9])x(?=[0-9])")
+"""Words beside a number that is dialled."""
 _MOST_SHOWN = 20
 _COUNTRIES = (
     "1 7 20 27 30 31 32 33 34 36 39 40 41 43 44 45 46 47 48 49 51 52 54 55 56 57 60 61 62 63 64 65 66 81 82 84 86 90"
@@ -70,8 +72,7 @@ class Nobody:
         self._lists: dict[str, Shortlist] = {}
         for kind in KINDS_OF_NOBODY:
             words = listed(kind) | self._more.get(kind, frozenset())
-            wild = [word for word in words if "*" in word and "@" in word]
-            if wild:
+            if wild := _wild(words):
                 either = "|".join(re.escape(word).replace(r"\*", "[^@]*") for word in sorted(wild))
                 self._hosts[kind] = re.compile(f"(?:{either})\\Z")
             self._plain[kind] = words
@@ -114,7 +115,7 @@ class Nobody:
         return self._sieves[kind]
 
     def _made(self, sieve: Callable[..., _S], kind: str, words: frozenset[str]) -> _S:
-        wild = [word for word in self._words[kind] if "*" in word and "@" in word]
+        wild = _wild(self._words[kind])
         return sieve(
             words,
             wild if kind == "email" else (),
@@ -282,8 +283,15 @@ def spared(kind: str, mask: Mask, nobody: Nobody) -> Mask:
     return _Numbers(kind, mask, nobody) if hasattr(mask, "mask_numbers") else NobodyMask(kind, mask, nobody)
 
 
+def _wild(words: Iterable[str]) -> list[str]:
+    """The words that stand for many addresses, as addresses and as links to them."""
+    wild = [word for word in words if "*" in word and "@" in word]
+    return [*wild, *(f"mailto:{word}" for word in wild if not word.startswith("*"))]
+
+
 def _same_digits(told: str) -> bool:
     """0, 000-000-0000, (999) 999-9999."""
+    told = _CALLED.sub("", told)
     digits = _NOT_DIGIT.sub("", told)
     return bool(digits) and digits == digits[0] * len(digits) and not any(map(str.isalpha, told))
 

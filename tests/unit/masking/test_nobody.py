@@ -36,8 +36,9 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
             for value in ("N/A\u00a0", "Deleted\u00a0User", "\uff2e/\uff21", "un\u00adknown", "\u4e0d\u660e")
         ),
         *((kind, "Deleted User") for kind in ("company", "username", "address", "phone")),
-        *(("phone", value) for value in ("+1 000 000 0000", "+49 000 0000000")),
-        *(("email", value) for value in ("root@localhost", "<none>")),
+        *(("phone", value) for value in ("+1 000 000 0000", "+49 000 0000000", "000-000-0000 ext. 0", "tel: 000")),
+        *(("email", value) for value in ("root@localhost", "<none>", "mailto:noreply@corp.example")),
+        *(("person", value) for value in ("N/A N/A", "None, None", "User, Test", "Mr. Unknown")),
         ("iban", "DE00 0000 0000 0000 0000 00"),
         *(("person", title) for title in ("Dr", "Prof.", "Ms", "Herr")),
         *(("email", value) for value in ("none@none", "NoReply@corp.example", "x@y.invalid", "N/A", "no@email.com")),
@@ -70,7 +71,7 @@ def test_nobody_stays_and_is_no_original(kind: str, value: str) -> None:
     ("kind", "value"),
     [
         ("person", "(None)"), ("person", "<not_provided>"), ("person", '"N/A"'), ("person", "n/a\u00a0"),
-        ("phone", "+1 (000) 000-0000"), ("iban", "DE00 0000 0000 0000 0000 00"), ("email", "root@localhost"),
+        ("phone", "+1 (000) 000-0000"), ("iban", "DE00 0000 0000 0000 0000 00"), ("email", "mailto:noreply@x.org"),
         ("date", "0001-01-01T00:00:00Z"), ("uuid", "unknown"), ("company", "[deleted user]"),
     ],
 )  # fmt: skip
@@ -84,8 +85,11 @@ def test_each_is_found_in_a_batch(kind: str, value: str) -> None:
 @pytest.mark.parametrize(
     ("kind", "value"),
     [
-        *(("person", value) for value in ("Zanna", "Test Quimby", "Nonette", "(Zanna)", "(x.)", "Quimby-Test")),
-        *(("email", value) for value in ("jane@corp.example", "noreply.jane@corp.example")),
+        *(
+            ("person", value)
+            for value in ("Zanna", "Test Quimby", "Nonette", "(Zanna)", "(x.)", "Quimby-Test", "Dr. Blank", "Mr. Na")
+        ),
+        *(("email", value) for value in ("jane@corp.example", "noreply.jane@corp.example", "mailto:jane@corp.example")),
         *(("phone", value) for value in ("0000000001", "+49 30 1234100", "+1 000 000 0001")),
         ("uuid", "00000000-0000-0000-0000-000000012345"),
         *(
