@@ -47,7 +47,13 @@ def most_specific(patterns: Sequence[str]) -> list[str]:
     """Those with the fewest `*`, without any that matches all that another of them does (`a.*` beside `a.b*`)."""
     fewest = min(map(specificity, patterns), default=0)
     best = [p for p in patterns if specificity(p) == fewest]
-    return [p for p in best if not any(q != p and _covers(pieces(p), Address.parse(q).parts) for q in best)]
+    return [p for p in best if not any(_wider(p, q) for q in best)]
+
+
+def _wider(one: str, other: str) -> bool:
+    """Whether a pattern matches all that another does, and more; two spellings of one address (`"a".b`) do not."""
+    covers = _covers(pieces(one), Address.parse(other).parts)
+    return covers and not _covers(pieces(other), Address.parse(one).parts)
 
 
 def matches(pattern: str, field: Field) -> bool:

@@ -9,7 +9,7 @@ import pytest
 
 from envclone.address import Address, written
 from envclone.errors import ConfigError, UnsafeError
-from envclone.masking.addresses import below, known_as, matches, meant, steps_below
+from envclone.masking.addresses import below, known_as, matches, meant, most_specific, steps_below
 from envclone.masking.kinds import DomainSpec
 from envclone.masking.references import follow
 from envclone.masking.rules import plan
@@ -150,3 +150,11 @@ def test_references_between_names_with_dots() -> None:
     ):
         done = follow([text.replace("Order_Items", '"Order Items"')], rules, {}, inventories)
         assert done["main"][written(["Sales.EU", "Order Items", "cust.id"])] == "key"
+
+
+def test_two_spellings_of_one_address_are_equally_specific() -> None:
+    """A payload's key `vectors` in quotes stands beside the collection's vectors, and neither rule is lost."""
+    both = ['"My Coll.1".vectors', '"My Coll.1"."vectors"']
+    assert most_specific(both) == both
+    assert most_specific(["public.t.*", 'public.t."a"', "public.t.a*"]) == ['public.t."a"']
+    assert most_specific(["a.*", "a.b*"]) == ["a.b*"]
