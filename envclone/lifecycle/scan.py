@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from envclone import registry
 from envclone.address import Address
 from envclone.lifecycle import planning, preflight, snapshot
+from envclone.lifecycle.foresee import foresee
 from envclone.lifecycle.settle import settle
 from envclone.lifecycle.stages import COPYING, SCAN
 from envclone.masking.jsonpaths import parse_path
@@ -44,7 +45,8 @@ def scan(
     """Proposals per store for what an image would ask for, or with `everything` for all fields.
 
     The newest snapshot is used, or one is taken. Values are read on a private clone and leave it as shapes only. Every
-    proposal was tried on it: the planner takes it, and its pseudonyms keep the constraints of the first rows.
+    proposal was tried on it: the planner takes it, its pseudonyms keep the constraints of the first rows, and in these
+    rows the verifier finds nobody in what is kept.
     """
     project.environment(environment)
     with ExitStack() as held:
@@ -72,7 +74,9 @@ def scan(
             of_presets = from_presets(inventories[name], planning.own(project, name, hooks), missing[name])
             found[name] = together(of_presets, looked, inventories[name])
         project.begin("trying the rules")
-        return settle(project, hooks, sessions, inventories, found)
+        settled = settle(project, hooks, sessions, inventories, found)
+        project.begin("looking for what is left")
+        return foresee(project, hooks, sessions, inventories, settled)
 
 
 @contextmanager

@@ -18,4 +18,4 @@ _PROOF: Final = (
 
 IMAGE: Final = (COPYING, "opening the copy", "collecting people", "masking", "cleaning the files", *_PROOF, "sealing")
 VERIFY: Final = ("reading the image's files", *_PROOF)
-SCAN: Final = (COPYING, "opening the copy", "looking at fields", "trying the rules")
+SCAN: Final = (COPYING, "opening the copy", "looking at fields", "trying the rules", "looking for what is left")

@@ -126,6 +126,13 @@ class StoreSession(Protocol):
         """The values of fields of one table or collection in its first rows, None included; the same rows each time."""
         ...
 
+    def first(self, rows: int) -> Iterator[Rows]:
+        """The first rows of every table or collection, whole as `rows` gives them, in the order in which they lie.
+
+        About so many of each, and fewer where they are long.
+        """
+        ...
+
     def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
         """Which masked fields cannot be carried out on some rows, and why, by address; nothing stays of the attempt."""
         ...

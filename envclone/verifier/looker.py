@@ -52,11 +52,12 @@ class Looker:
         compounds: Compounds,
         people: People,
         findings: FieldFindings,
+        reports: Reports | None = None,
     ) -> None:
         self._store, self._plan, self._search, self._weak = store, plan, search, weak
         self._compounds = compounds
         self._people, self._subjects, self._findings = people, people.subjects, findings
-        self._reports = Reports(store, plan, search, findings)
+        self._reports = reports or Reports(store, plan, search, findings)
         self._counts = Counts(store, plan, people, self._reports, findings)
         self._others = ByOthers(store, search, self._reports, findings)
         self._clear()

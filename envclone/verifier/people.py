@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from itertools import combinations
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -21,7 +21,6 @@ from envclone.masking.references import parse
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import Columns, Packed, pack
-from envclone.protocols import StoreSession
 from envclone.verifier.originals import Originals
 from envclone.verifier.references import Place, below, place_of
 from envclone.verifier.subjects import WITHOUT_PARTS, Keys, Subjects
@@ -30,7 +29,7 @@ if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.nobody import Nobody
 
-__all__ = ["People"]
+__all__ = ["People", "Read"]
 
 UNTELLING = frozenset(("text", "json", "date", "integer", "number", "hook", "sql"))
 """Kinds whose values are no identity: a whole text is none (the identities in it are), and '2024-01-01' is nobody's."""
@@ -41,6 +40,19 @@ _MOST_NAMES = 4
 _HOPS = 3
 """How many references away from a person a row may be: a line of an order of a customer."""
 
+
+class Read(Protocol):
+    """What people are read from: a store's session, or some of its rows."""
+
+    def columns(self, addresses: Set[str]) -> Iterator[Columns]:
+        """The values of fields by column."""
+        ...
+
+    def links(self) -> Sequence[tuple[str, str]]:
+        """Which field refers to which."""
+        ...
+
+
 Reference = tuple[Place, Place, tuple[str, str] | None]
 """What refers, to what, and under which condition on a column of the row."""
 
@@ -50,7 +62,7 @@ class People:
 
     def __init__(
         self,
-        sessions: Mapping[str, StoreSession],
+        sessions: Mapping[str, Read],
         plans: Mapping[str, StorePlan],
         domains: Mapping[str, DomainSpec],
         references: Sequence[str],

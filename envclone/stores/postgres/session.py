@@ -182,6 +182,11 @@ class PostgresSession:
         with self._connect(autocommit=True) as conn:
             return read.read_sample(conn, addresses, rows)
 
+    def first(self, rows: int) -> Iterator[Rows]:
+        """The first rows of every table, as they lie in its files."""
+        with self._connect(autocommit=True) as conn:
+            yield from read.read_first(conn, rows)
+
     def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
         """Write the pseudonyms of some rows into copies of their tables, and roll back."""
         with self._connect(autocommit=False) as conn:

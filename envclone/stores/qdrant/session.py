@@ -44,6 +44,9 @@ from envclone.stores.qdrant.points import PointNames
 
 __all__ = ["QdrantSession", "open_session"]
 
+_FIRST_BYTES = 8 << 20
+"""Of the first payloads of a collection no more are read than this holds."""
+
 
 @dataclass(slots=True)
 class _Written:
@@ -222,6 +225,18 @@ class QdrantSession:
         for address, batch in self.read(set(addresses)):
             found[address] += batch[: rows - len(found[address])]
         return found
+
+    def first(self, rows: int) -> Iterator[Rows]:
+        """The first payloads of each collection."""
+        for name in self._collections:
+            left, size = rows, 0
+            for batch in self.rows({name}):
+                some = Rows(name, {name: batch.fields[name][:left]}, {}, batch.places[:left])
+                yield some
+                left -= len(some.places)
+                size += sum(map(len, some.fields[name]))
+                if left <= 0 or size > _FIRST_BYTES:
+                    break
 
     def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
         """Whether the masks take the first payloads of each collection as they are."""

@@ -18,6 +18,7 @@ __all__ = [
     "derived_columns",
     "placed",
     "primary_key",
+    "read_first",
     "read_objects",
     "read_rows",
     "read_sample",
@@ -34,6 +35,9 @@ _OVERLAP = 512
 
 BATCH = 8192
 """Rows fetched together."""
+_FIRST = 500
+_FIRST_BYTES = 8 << 20
+"""Of a table's first rows so many are fetched together, and no more of them than this holds."""
 
 
 def asked_for(conn: Connection, addresses: Collection[str] | None) -> Iterator[tuple[Table, list[Column]]]:
@@ -78,19 +82,38 @@ def read_rows(conn: Connection, addresses: Collection[str] | None = None) -> Ite
     Values are as `read_values` gives them. Raises UsageError when an address is not there.
     """
     for table, columns in asked_for(conn, addresses):
-        keys = [table.columns[name] for name in primary_key(conn, table.oid) if name in table.columns]
-        expressions = [shown_as(column) for column in columns]
-        expressions += [column.read_as() for column in keys]
-        expressions.append(sql.SQL("ctid::pg_catalog.text"))
         for leaf in table.leaves:
-            for rows in stream_leaf(conn, leaf, expressions):
-                values = list(zip(*rows, strict=True))
-                yield Rows(
-                    table.address,
-                    {table.at(c.name): v for c, v in zip(columns, values[: len(columns)], strict=True)},
-                    {table.at(c.name): v for c, v in zip(keys, values[len(columns) : -1], strict=True)},
-                    placed(table, leaf, values[-1]),
-                )
+            yield from _rows_of(conn, table, leaf, columns, BATCH)
+
+
+def read_first(conn: Connection, most: int) -> Iterator[Rows]:
+    """The same of about so many rows of each table, partition after partition, and fewer where they are long."""
+    for table, columns in asked_for(conn, None):
+        seen = size = 0
+        for leaf in table.leaves:
+            if seen >= most or size > _FIRST_BYTES:
+                break
+            for rows in _rows_of(conn, table, leaf, columns, min(most, _FIRST)):
+                yield rows
+                seen += len(rows.places)
+                size += sum(len(v) for its in rows.fields.values() for v in its if isinstance(v, str | list))
+                if seen >= most or size > _FIRST_BYTES:
+                    break
+
+
+def _rows_of(conn: Connection, table: Table, leaf: Leaf, columns: Sequence[Column], batch: int) -> Iterator[Rows]:
+    keys = [table.columns[name] for name in primary_key(conn, table.oid) if name in table.columns]
+    expressions = [shown_as(column) for column in columns]
+    expressions += [column.read_as() for column in keys]
+    expressions.append(sql.SQL("ctid::pg_catalog.text"))
+    for rows in stream_leaf(conn, leaf, expressions, batch=batch):
+        values = list(zip(*rows, strict=True))
+        yield Rows(
+            table.address,
+            {table.at(c.name): v for c, v in zip(columns, values[: len(columns)], strict=True)},
+            {table.at(c.name): v for c, v in zip(keys, values[len(columns) : -1], strict=True)},
+            placed(table, leaf, values[-1]),
+        )
 
 
 def placed(table: Table, leaf: Leaf, addresses: Sequence[str]) -> list[str]:
