@@ -143,7 +143,7 @@ class Remedies:
 def _guess(leak: Leak, values: Sequence[str]) -> str:
     """What a field holds in which this was found: the kind where that is all, else texts."""
     whole = leak.what.startswith("a ") and leak.seen.whole
-    often = leak.seen.times >= _MOST_OF * len(values)
+    often = bool(values) and leak.seen.times >= _MOST_OF * len(values)
     if leak.kind == "person" and (whole or often) and logins(values):
         return "username"
     if whole or (often and leak.kind == "person" and _are_names(values)):

@@ -1,0 +1,78 @@
+"""The search of fields run on some rows: what an image of them would be refused for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from envclone.models import FieldKind, FieldRule, JsonRule, Rows, StorePlan
+from envclone.verifier.findings import Accepted
+from envclone.verifier.foresee import Leak, SomeRows, foresee
+
+FIRST = ["Quenzel", "Zorvath", "Brimlo", "Taskel", "Vuldor", "Pemrix"]
+LAST = ["Drachs", "Molvik", "Hartzo", "Yebrun", "Kandro", "Sulfet"]
+PEOPLE = {"public.people.first": FIRST, "public.people.last": LAST}
+
+
+def _rows(table: str, columns: Mapping[str, Sequence[Any]]) -> Rows:
+    count = len(next(iter(columns.values())))
+    return Rows(table, columns, {}, [f"ctid (0,{i})" for i in range(count)])
+
+
+def _foresee(
+    kept: Mapping[str, Sequence[Any]],
+    rules: Mapping[str, FieldRule] | None = None,
+    links: Sequence[tuple[str, str]] = (),
+    accepted: Sequence[Accepted] = (),
+) -> list[Leak]:
+    people = {"public.people.id": list(map(str, range(len(FIRST)))), **PEOPLE}
+    plan = {a: FieldRule(a, FieldKind.TEXT, "person", base="text") for a in PEOPLE}
+    plan["public.people.id"] = FieldRule("public.people.id", FieldKind.TEXT, "keep", base="text")
+    plan |= {a: FieldRule(a, FieldKind.TEXT, "keep", base="text") for a in kept} | dict(rules or {})
+    texts = {a for a, rule in plan.items() if rule.kind is FieldKind.TEXT}
+    some = SomeRows([_rows("public.people", people), _rows("public.t", kept)], links, texts)
+    return foresee({"main": some}, {"main": StorePlan("main", plan)}, {}, accepted=accepted)
+
+
+def _found(leaks: Sequence[Leak]) -> set[tuple[str, str]]:
+    return {(one.address, one.seen.path) for one in leaks}
+
+
+def test_two_kept_columns_that_name_a_person_together() -> None:
+    both = {"public.t.a": FIRST, "public.t.b": LAST}
+    assert _found(_foresee(both)) == {("public.t.a", "")}
+    assert not _foresee({"public.t.a": FIRST, "public.t.c": ["open"] * 6}), "one of them alone is a word"
+    masked = FieldRule("public.t.a", FieldKind.TEXT, "text", base="text")
+    assert not _foresee(both, {"public.t.a": masked})
+
+
+def test_two_parts_in_one_value() -> None:
+    leaks = _foresee({"public.t.note": ["of Quenzel Drachs", *["a lamp"] * 5]})
+    assert [(one.store, one.address, one.kind, one.seen.times) for one in leaks] == [
+        ("main", "public.t.note", "person", 1)
+    ]
+    assert not _foresee({"public.t.note": ["of Quenzel Molvik", *["a lamp"] * 5]}), "of two persons"
+
+
+def test_the_name_of_whom_a_row_refers_to() -> None:
+    links = [("public.t.who", "public.people.id")]
+    greeted = {"public.t.who": list("012345"), "public.t.hi": [f"Hi {name}" for name in FIRST]}
+    assert _found(_foresee(greeted, links=links)) == {("public.t.hi", "")}
+    assert not _foresee(greeted), "nobody knows whom a row means"
+    turned = {**greeted, "public.t.hi": [f"Hi {name}" for name in (*FIRST[1:], FIRST[0])]}
+    assert not _foresee(turned, links=links)
+
+
+def test_of_documents_what_is_kept_counts() -> None:
+    documents = [json.dumps({"first": first, "last": last}) for first, last in zip(FIRST, LAST, strict=True)]
+    keep, mask = JsonRule("$.first", "keep"), JsonRule("$.first", "person")
+    rest = JsonRule("$.last", "keep")
+    rules = [FieldRule("public.t.doc", FieldKind.JSON, "keep", (one, rest), "jsonb") for one in (keep, mask)]
+    assert _found(_foresee({"public.t.doc": documents}, {"public.t.doc": rules[0]}))
+    assert not _foresee({"public.t.doc": documents}, {"public.t.doc": rules[1]})
+
+
+def test_an_exception_of_the_stack_file_is_one_here() -> None:
+    both = {"public.t.a": FIRST, "public.t.b": LAST}
+    assert not _foresee(both, accepted=[Accepted("main.public.t.a", "person", "fixtures")])
