@@ -109,6 +109,16 @@ def _sanitized(copied: Copied, name: str) -> tuple[Path, StorePlan]:
     return directory, plan
 
 
+def _by_place(rows: Iterable[Rows]) -> dict[str, dict[str, tuple[Any, ...]]]:
+    """Per table what each row holds, by where it lies."""
+    found: dict[str, dict[str, tuple[Any, ...]]] = {}
+    for one in rows:
+        names = sorted(one.fields)
+        values = zip(*(map(str, one.fields[name]) for name in names), strict=True)
+        found.setdefault(one.table, {}).update(zip(one.places, values, strict=True))
+    return found
+
+
 def test_a_snapshot_s_record_comes_back_as_it_was(copied: Copied) -> None:
     assert records.load(StoreSnapshot, records.dump(copied.snapshot), what="it") == copied.snapshot
     assert (copied.snapshot.store, copied.snapshot.kind) == ("it", copied.adapter.kind)
@@ -151,6 +161,17 @@ def test_what_the_inventory_names_can_be_read(copied: Copied) -> None:
             assert len(named) == everything[address] == PEOPLE
         text = "".join(str(value) for _, values in session.read(readable) for value in values)
         assert all(part in text for part in who(7))
+
+
+def test_the_first_rows_are_some_of_all_and_whole(copied: Copied) -> None:
+    store, directory = registry.store(copied.adapter.kind), copied.clone("first")
+    with store.open(directory, copied.snapshot, log=copied.place / "first.log") as session:
+        every, few = _by_place(session.rows()), _by_place(session.first(3))
+    for table, rows in every.items():
+        assert min(3, len(rows)) <= len(few[table]) <= len(rows)
+        assert all(rows[place] == values for place, values in few[table].items())
+    assert few.keys() == every.keys()
+    assert len(few[copied.adapter.table]) < PEOPLE
 
 
 def test_sanitized_is_raw_under_the_masks_and_nothing_else(copied: Copied) -> None:
