@@ -153,6 +153,19 @@ def test_a_form_that_was_compiled_late_is_told(tmp_path: Path, monkeypatch: pyte
     assert "float64" in late
 
 
+def test_loops_are_at_hand_when_every_room_is_complete(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compiled, "available", lambda: True)
+    monkeypatch.setattr(compiled, "_rooms", lambda: (Path("one"), Path("other")))
+    monkeypatch.setattr(compiled, "_place", lambda path: tmp_path / path)
+    for room in ("one", "other"):
+        assert not compiled.at_hand()
+        (tmp_path / room).mkdir()
+        (tmp_path / room / "complete").touch()
+    assert compiled.at_hand()
+    monkeypatch.setattr(compiled, "available", lambda: False)
+    assert not compiled.at_hand()
+
+
 def test_the_list_of_what_is_compiled_is_never_seen_half(tmp_path: Path) -> None:
     complete, names = tmp_path / "complete", {f"kernel.{i}" for i in range(2000)}
     compiled._write(complete, names)
