@@ -28,6 +28,7 @@ def described(cage: Cage) -> list[str]:
     """The cage in the launcher's words."""
     words = [f"rw={path}" for path in cage.writable] + [f"ro={path}" for path in cage.readable]
     words += [f"hide={path}" for path in cage.hidden] + (["net=host"] if cage.network else [])
+    words += [f"false={path}" for path in cage.failing]
     words += [f"cwd={cage.inside}"] if cage.inside is not None else []
     return [str(cage.account.uid), str(cage.account.gid), cage.account.name, *words]
 

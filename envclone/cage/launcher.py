@@ -6,6 +6,7 @@ a branch's start waits for it. The words:
 - `rw=PATH`: a directory or file that the program may write, at its own path; nothing in it can be run or loaded
 - `ro=PATH`: one that it may read and run
 - `hide=PATH`: an empty directory in the place of one that lies below an `ro=`
+- `false=PATH`: a program that does nothing and fails, for a server that insists on running one
 - `cwd=PATH`: where the program begins, in place of `/`
 - `net=host`: this host's network; without it there is a `lo` of its own and nothing else
 
@@ -40,6 +41,7 @@ _SYSTEM = ("/usr/lib", "/usr/lib32", "/usr/lib64", "/usr/libx32", "/usr/share", 
            "/lib", "/lib32", "/lib64", "/libx32",
            "/etc/ld.so.cache", "/etc/localtime", "/etc/timezone", "/etc/alternatives")  # fmt: skip
 """Libraries, locales and time zones; no programs."""
+_FALSE = "/usr/bin/false"
 _DEVICES = ("null", "zero", "full", "random", "urandom")
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -88,6 +90,8 @@ def enter(uid: int, gid: int, name: str, words: list[tuple[str, ...]]) -> None:
             guard = _NOSUID | _NODEV | (_NOEXEC if kind == "rw" else _RDONLY)
             for target in {path, real}:
                 _bind(real, target, guard)
+        elif kind == "false":
+            _bind(_inside(_FALSE), path, _NOSUID | _NODEV | _RDONLY)
     for kind, _, real in given:
         if kind == "hide" and os.path.isdir(real):
             _mount("tmpfs", real, "tmpfs", _NOSUID | _NODEV | _NOEXEC | _RDONLY, "mode=0000,size=4k")

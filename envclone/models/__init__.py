@@ -56,6 +56,9 @@ if TYPE_CHECKING:
         StorePlan,
         Unanswered,
     )
+    from envclone.models.moments import (
+        Moment,
+    )
     from envclone.models.results import (
         Counters,
         StepResult,
@@ -86,6 +89,7 @@ __all__ = [
     "Integrity",
     "Inventory",
     "JsonRule",
+    "Moment",
     "Preview",
     "Probe",
     "ProgressEvent",
@@ -136,6 +140,7 @@ _MODULES = {
         "StorePlan",
         "Unanswered",
     ),
+    "moments": ("Moment",),
     "results": ("Counters", "StepResult"),
 }
 _PLACE = {name: module for module, names in _MODULES.items() for name in names}

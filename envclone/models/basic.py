@@ -63,7 +63,7 @@ class Cage:
 
     `writable` and `readable` are at their own places inside, `hidden` are directories below them that are not shown.
     Only `readable` can be run or loaded. With `network` it has this host's, else a loopback of its own. It begins in
-    `inside`.
+    `inside`. `failing` are programs that are there and do nothing but fail.
     """
 
     account: Account
@@ -72,6 +72,7 @@ class Cage:
     hidden: tuple[Path, ...] = ()
     network: bool = False
     inside: Path | None = None
+    failing: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone.models.basic import Secret
+from envclone.models.moments import Moment
 
 __all__ = [
     "Branch",
@@ -66,6 +67,7 @@ class RawSnapshot:
     """A physical copy of an environment's stores, in quarantine.
 
     `skew_ms` is the distance between its stores' moments. `project` is whose it is; '' in what version 1 wrote.
+    `moment` is what it was recovered to; None when it is production's state as it was copied.
     """
 
     id: str
@@ -75,6 +77,7 @@ class RawSnapshot:
     consistency: Consistency
     skew_ms: int = 0
     project: str = ""
+    moment: Moment | None = None
 
 
 class BranchState(StrEnum):

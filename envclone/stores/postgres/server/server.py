@@ -45,6 +45,8 @@ PRIVATE_PORT = 5432
 """The number in the socket's file name when there is no TCP; each data directory has a socket directory of its own."""
 
 _READY = ("ready", "standby")
+_SHELL = (Path("/bin/sh"),)
+"""What a server runs its restore_command with: it gives up when there is none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +85,14 @@ def start(
     options: Mapping[str, str] | None = None,
     started: Callable[[int], None] | None = None,
     timeout: float = 60.0,
+    recovering: bool = False,
 ) -> Running:
     """Start a server on `data` and wait until it takes connections; `host` None leaves only the Unix socket.
 
     It runs in a session of its own and goes on when this process ends. When root starts it, it runs as the account of
     its directory in a cage, which has no network but with `host`. `door` is a second socket directory, for a gate.
-    `started` is told its process id at once, before it has children. `timeout` is in seconds.
+    `started` is told its process id at once, before it has children. `timeout` is in seconds. With
+    `recovering` the end of its recovery is waited for, and the shell for its restore_command is there and always fails.
     Raises BusyError when one runs already or the port is taken, ResourceError, UnsafeError or UnreachableError with the
     server's own last words otherwise; nothing is left running then.
     """
@@ -103,7 +107,13 @@ def start(
     _forget_reused_pid(data)
     _await_orphans(data)
     sockets = [socket_dir, *([door] if door else [])]
-    cage = Cage(account, writable=(*trees, *sockets), readable=engine.trees(), network=host is not None)
+    cage = Cage(
+        account,
+        writable=(*trees, *sockets),
+        readable=engine.trees(),
+        network=host is not None,
+        failing=_SHELL if recovering else (),
+    )
     chosen = port or PRIVATE_PORT
     given = {
         **(options or {}),
@@ -121,7 +131,7 @@ def start(
     what = f"PostgreSQL {engine.version}" + (f" on 127.0.0.1:{port}" if host and port else "")
 
     def up() -> bool | None:
-        if ready(data, pid):
+        if ready(data, pid) and not (recovering and _stands_by(data)):
             return True
         if not process.alive(pid):
             code = _reap(pid)
@@ -158,6 +168,11 @@ def ready(data: Path, pid: int | None = None) -> bool:
     """Whether the server on `data` says that it takes connections, as the process `pid` when that is known."""
     lines = _pid_file(data)
     return len(lines) >= 8 and (pid is None or lines[0] == str(pid)) and lines[7].strip() in _READY
+
+
+def _stands_by(data: Path) -> bool:
+    """Whether the server on `data` still is in recovery."""
+    return _pid_file(data)[7].strip() == "standby"
 
 
 def status(data: Path) -> Running | None:

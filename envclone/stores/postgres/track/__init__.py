@@ -1,0 +1,1 @@
+"""Production's log kept in the pool, and a base backup recovered with it to a moment."""
