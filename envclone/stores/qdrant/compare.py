@@ -15,7 +15,7 @@ from envclone.masking.jsonpaths import PathRules
 from envclone.models import Compared, ProgressEvent, Rows, StorePlan
 from envclone.packed import TextBlock
 from envclone.protocols import FieldMask, Look, Masks, Progress
-from envclone.stores.qdrant import digest, indexes, payloads
+from envclone.stores.qdrant import digest, identity, indexes, payloads
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.layout import Collection
 from envclone.stores.qdrant.points import PointNames
@@ -155,11 +155,12 @@ def _fields(address: str, rules: PathRules | None, text: str, held: bytes) -> It
 
 
 def definitions(collections: Mapping[str, Collection]) -> Iterator[tuple[str, list[Any]]]:
-    """What names a collection, its vectors and its indexes have."""
+    """What names a collection, its vectors, indexes and shards have, and what other names it has itself."""
     for address, collection in collections.items():
         vectors = sorted({name for _, segment in collection.segments() for name in segment.vectors if name})
         keys = sorted(indexes.keys(segment for _, segment in collection.segments()))
-        yield f"definition of {address}", [collection.name, *vectors, *keys]
+        others = [*identity.shard_keys(collection), *identity.aliases(collection.root, [collection.name])]
+        yield f"definition of {address}", [collection.name, *vectors, *keys, *others]
 
 
 def _shown(address: str, mask: FieldMask | None, look: Look, names: PointNames) -> PlacedMask:

@@ -46,7 +46,8 @@ _SEGMENT_FILES = re.compile(
 )
 _FOLDERS = re.compile(rf"\d+|\d+/(segments|wal)|\d+/segments/{_UUID}")
 _FILES = re.compile(
-    r"(config|payload_index|shard_key_mapping)\.json|\d+/(edge_config|shard_config)\.json"
+    r"(config|payload_index|shard_key_mapping|resharding_state)\.json|version\.info|shard_\d+\.initializing"
+    r"|\d+/(edge_config|shard_config|replica_state)\.json"
     r"|\d+/wal/((open|closed)-\d+|tmp-open-\d+|first-index)"
 )
 _OF_SEGMENT = re.compile(rf"\d+/segments/{_UUID}/(.+)")

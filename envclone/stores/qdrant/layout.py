@@ -1,6 +1,8 @@
 """Where things lie in a Qdrant storage directory, and which of its formats are known.
 
-    <storage>/collections/<name>/config.json                       written by a server
+    <storage>/aliases/data.json                                    written by a server
+    <storage>/collections/<name>/config.json, version.info         written by a server
+    <storage>/collections/<name>/<shard>/replica_state.json        written by a server; see `identity`
     <storage>/collections/<name>/<shard>/edge_config.json          written by qdrant_edge
     <storage>/collections/<name>/<shard>/wal/
     <storage>/collections/<name>/<shard>/segments/<uuid>/segment.json, version.info, id_tracker.*,
@@ -122,6 +124,16 @@ class Collection:
     def address(self) -> str:
         """The first part of its fields' addresses."""
         return written([self.name])
+
+    @property
+    def root(self) -> Path:
+        """The storage root that it lies in."""
+        return self.path.parent.parent
+
+    @property
+    def served(self) -> bool:
+        """Whether a server wrote it, and one can start on it; the embedded engine makes shards alone."""
+        return all((self.path / name).is_file() for name in ("version.info", "config.json"))
 
     def shards(self) -> list[Shard]:
         """Its shards, by number."""

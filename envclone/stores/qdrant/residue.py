@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from envclone.models import Cleaned
-from envclone.stores.qdrant import indexes, wal
+from envclone.stores.qdrant import identity, indexes, wal
 from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.gridwriter import GridWriter, wipe
 from envclone.stores.qdrant.layout import STORAGE, collections
@@ -17,8 +17,8 @@ from envclone.stores.qdrant.lz4block import salvage
 
 __all__ = ["expand", "scrub"]
 
-_COPIED = {"config.json", "payload_index.json", "shard_key_mapping.json"}
-_OF_SHARD = {"edge_config.json", "shard_config.json", "segments", "wal"}
+_COPIED = {"config.json", "payload_index.json", "shard_key_mapping.json", "version.info"}
+_OF_SHARD = {"edge_config.json", "shard_config.json", identity.REPLICA_STATE, "segments", "wal"}
 _RUN = 2**20
 
 
@@ -29,7 +29,13 @@ def scrub(directory: Path) -> Sequence[Cleaned]:
         if entry.name != STORAGE:
             found.append(_remove(entry, directory))
     root = directory / STORAGE
-    found += [_remove(entry, directory) for entry in sorted(root.iterdir()) if entry.name != "collections"]
+    identity.establish(root)
+    aliases = root / identity.ALIASES
+    beside = [entry for entry in sorted(root.iterdir()) if entry.name != "collections"]
+    if aliases.exists():
+        beside.remove(aliases.parent)
+        beside += [entry for entry in sorted(aliases.parent.iterdir()) if entry != aliases]
+    found += [_remove(entry, directory) for entry in beside]
     logs = erased = journals = 0
     for collection in collections(root):
         found += [

@@ -13,7 +13,7 @@ from envclone.errors import ConfigError, EnvcloneError, UnreachableError, UsageE
 from envclone.extras import need
 from envclone.incidents.bundle import VectorStep
 from envclone.models import Secret, StepResult
-from envclone.stores.qdrant import engine, queries, requests
+from envclone.stores.qdrant import engine, identity, queries, requests
 from envclone.stores.qdrant.filters import filter_of, params_of
 from envclone.stores.qdrant.layout import Collection, collections
 from envclone.stores.qdrant.queries import engine_vector
@@ -95,8 +95,9 @@ class EmbeddedRunner:
         return queries.grouped(found, step, shards[0]) if step.group_by is not None else found
 
     def _collection(self, name: str) -> Collection:
-        """Raises ConfigError naming the collections there are."""
-        return collections(self._root, [name])[0]
+        """The collection of this name or alias. Raises ConfigError naming the collections there are."""
+        named = identity.aliases(self._root, [each.name for each in collections(self._root)])
+        return collections(self._root, [named.get(name, name)])[0]
 
     def _shards(self, collection: Collection) -> list[Any]:
         if collection.name not in self._loaded:

@@ -277,7 +277,7 @@ class QdrantSession:
         return ()
 
     def defang(self) -> Sequence[Cleaned]:
-        """What could lead out of the branch never came in: cluster state, aliases, snapshots were not copied."""
+        """What could lead out of the branch never came in: peers, cluster state and snapshots were not copied."""
         left_out = self._snapshot.details.get("left_out") or {}
         return [Cleaned("not copied from the storage directory", int(count), name) for name, count in left_out.items()]
 

@@ -15,7 +15,7 @@ from envclone.errors import ConfigError, EnvcloneError, ResourceError, Unreachab
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.intake import Intake, printable, require_directory, require_plain_place
-from envclone.stores.qdrant import enginefiles, points, wal
+from envclone.stores.qdrant import enginefiles, identity, points, wal
 from envclone.stores.qdrant.engine import engine_version
 from envclone.stores.qdrant.layout import STORAGE, Collection, collections, read_json, storage_root
 
@@ -46,9 +46,9 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
     with contextlib.ExitStack() as stack:
         taken = [(collection, stack.enter_context(judged(collection))) for collection in chosen]
         for collection in chosen:
-            for _ in collection.segments():  # refuses what is not known before anything is copied
-                pass
+            _require_known(collection)
         require_idle(root, chosen)
+        named = identity.aliases(root, [collection.name for collection in chosen if collection.served])
         total = sum(file.size for _, found in taken for file in found.files)
 
         def told() -> None:
@@ -62,7 +62,9 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
         require_idle(root, chosen)
         for collection, found in taken:
             _require_unchanged(root, collection, found)
-    _leave_out(root, copied)
+    identity.establish(into / STORAGE, named)
+    _count_made(into / STORAGE, copied)
+    _leave_out(root, copied, bool(named))
     described = {collection.name: describe(collection) for collection in collections(into / STORAGE)}
     return StoreSnapshot(
         store=name,
@@ -102,11 +104,17 @@ def obstacles(config: StoreConfig) -> Iterator[EnvcloneError]:
         root, chosen = sources(config)
         for collection in chosen:
             with judged(collection):
-                for _ in collection.segments():
-                    pass
+                _require_known(collection)
         require_idle(root, chosen)
     except EnvcloneError as exc:
         yield exc
+
+
+def _require_known(collection: Collection) -> None:
+    """Refuse, before anything is copied, formats that are not known and a collection that is not whole."""
+    for _ in collection.segments():
+        pass
+    identity.require_whole(collection)
 
 
 def describe(collection: Collection) -> dict[str, Any]:
@@ -123,6 +131,7 @@ def describe(collection: Collection) -> dict[str, Any]:
     return {
         "points": None if None in counts else sum(number for number in counts if number is not None),
         "shards": len(collection.shards()),
+        "served": collection.served,
         "segments": len(found),
         "vectors": vectors,
         "payload_schema": schema,
@@ -161,7 +170,9 @@ def _copy_collection(
     for shard in collection.shards():
         (target / shard.path.name / "segments").mkdir(parents=True, mode=0o700, exist_ok=True)
     for file in found.files:
-        if _belongs(file.path, loaded):
+        if identity.made_anew(file.path):
+            found.left_out.setdefault(file.path, 1)
+        elif _belongs(file.path, loaded):
             with found.opened(file) as source:
                 _copy_file(source, target / file.path, copied)
             told()
@@ -201,11 +212,19 @@ def _require_unchanged(root: Path, collection: Collection, found: Intake) -> Non
         raise _in_use(root, f"{collection.path / min(path for path, _ in changed)} changed meanwhile")
 
 
-def _leave_out(root: Path, copied: _Copied) -> None:
-    """Count what lies beside the collections: aliases, cluster state, snapshots, temporary files."""
+def _count_made(root: Path, copied: _Copied) -> None:
+    """Count the files that were not copied but made, which are in the snapshot all the same."""
+    for path in (root / identity.ALIASES, *root.glob(f"collections/*/*/{identity.REPLICA_STATE}")):
+        if path.exists():
+            copied.files += 1
+            copied.bytes += path.stat().st_size
+
+
+def _leave_out(root: Path, copied: _Copied, aliases: bool) -> None:
+    """Count what lies beside the collections: cluster state, snapshots, temporary files, aliases of none of them."""
     for folder in {root, root.parent} if root.name == STORAGE else {root}:
         for entry in folder.iterdir():
-            if entry.name not in ("collections", STORAGE):
+            if entry.name not in ("collections", STORAGE, *(["aliases"] if aliases else [])):
                 label = printable(entry.name)
                 copied.left_out[label] = copied.left_out.get(label, 0) + 1
 

@@ -17,6 +17,7 @@ from envclone.forked import fork_map, processors
 from envclone.masking.shown import shown_path
 from envclone.models import Accounted, ByteClass, FieldRule, Flaw, StorePlan, Values
 from envclone.protocols import Ledger
+from envclone.stores.qdrant import identity
 from envclone.stores.qdrant import indexes as index_names
 from envclone.stores.qdrant.account import gridstores, ids, indexes, texts, vectors
 from envclone.stores.qdrant.account.claims import Claims, Damaged
@@ -85,11 +86,15 @@ def pieces(job: Job, root: Path) -> Iterator[Accounted]:
 
 def jobs(root: Path, plan: StorePlan) -> Iterator[Job]:
     """Every file of a closed clone that has a decoder. Raises UnsafeError when a segment cannot be read."""
+    if (aliases := root / STORAGE / identity.ALIASES).is_file():
+        yield Job(aliases, partial(texts.document, place="aliases"))
     for collection in collections(root / STORAGE):
         place = collection.address
         for path in sorted(entry for entry in collection.path.iterdir() if entry.is_file()):
             if _OF_COLLECTION.fullmatch(path.name):
                 yield Job(path, partial(texts.document, place=f"{place}, {path.name}"))
+            elif path.name == "version.info":
+                yield Job(path, texts.version)
         for shard in collection.shards():
             yield from _of_shard(collection, shard)
             for segment in shard.segments():
@@ -100,6 +105,8 @@ def _of_shard(collection: Collection, shard: Shard) -> Iterator[Job]:
     for path in sorted(entry for entry in shard.path.iterdir() if entry.is_file()):
         if _OF_SHARD.fullmatch(path.name):
             yield Job(path, partial(texts.document, place=f"{collection.address}, {path.name}"))
+        elif path.name == identity.REPLICA_STATE:
+            yield Job(path, partial(texts.exactly, content=identity.REPLICAS), strict=True)
     for path in sorted(shard.path.glob("wal/closed-*")):
         yield Job(path, texts.log, strict=True)
 

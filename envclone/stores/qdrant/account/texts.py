@@ -9,7 +9,7 @@ from typing import Any
 from envclone.models import ByteClass, Values
 from envclone.stores.qdrant.account.claims import Claims, Damaged
 
-__all__ = ["dimensions", "document", "log", "version"]
+__all__ = ["dimensions", "document", "exactly", "log", "version"]
 
 _VERSION = re.compile(rb"\d{1,4}(\.\d{1,4}){1,3}\s?")
 _DIMENSIONS = re.compile(rb'\{"map":\{(?:"\d{1,10}":\d{1,10},)*(?:"\d{1,10}":\d{1,10})?\}\}')
@@ -29,6 +29,13 @@ def document(claims: Claims, place: str) -> None:
         raise Damaged("it is not a JSON document")
     claims.claim(ByteClass.STRUCTURE, 0, claims.size)
     claims.values.append(Values(place, [data]))
+
+
+def exactly(claims: Claims, content: bytes) -> None:
+    """What envclone itself wrote, to the byte: nothing of production's can be in it."""
+    if claims.read(0, claims.size) != content:
+        raise Damaged("it is not what envclone writes there")
+    claims.claim(ByteClass.STRUCTURE, 0, claims.size)
 
 
 def dimensions(claims: Claims) -> None:
