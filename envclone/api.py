@@ -81,6 +81,14 @@ class Stack:
         with images.ready(self.project, environment, fresh=fresh, again=again) as image:
             return image
 
+    def recorded_answers(self, environment: str, branch: str | None = None) -> tuple[int, int] | None:
+        """How many recorded answers changed in the newest replays, and how many were compared; None without any."""
+        from envclone.lifecycle import recorded
+
+        if branch is not None:
+            return recorded.changed(self.project, self.show(branch))
+        return recorded.answers(self.project, environment)
+
     def verify(self, image: str, *, files_only: bool = False) -> Verification:
         """Check an image again: its attestation, every byte of its files, and all checks that were made at first."""
         from envclone.lifecycle.again import verify_again

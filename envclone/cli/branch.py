@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envclone import rebuilt
 from envclone.cli import completion
 from envclone.cli.context import DURATION, Settings, emit, json_option, warnings_of
 
@@ -68,9 +69,10 @@ def branch(
         )
         cow, place = stack.project.cow, directory(stack.project.pool, made.name)
         state = stack.state_of(made, began)
+        answers = stack.recorded_answers(environment) if rebuilt.stores_of(made.stores) else None
 
     def text() -> None:
-        describe(made)
+        describe(made, answers)
         if state:
             click.echo(f"  {state}")
         if cow.name == "copy":
@@ -101,10 +103,12 @@ def document(made: Branch) -> dict[str, Any]:
     return record
 
 
-def describe(made: Branch) -> None:
-    """A branch for a person."""
+def describe(made: Branch, answers: tuple[int, int] | None = None) -> None:
+    """A branch for a person; `answers` are recorded answers that changed, and all that were compared."""
     from envclone.endpoints import url
 
+    if first := rebuilt.line(rebuilt.stores_of(made.stores), answers):
+        click.echo(first)
     until = f", until {made.expires_at:%Y-%m-%d %H:%M} UTC" if made.expires_at else ""
     took = f" in {made.seconds:.2f} s" if made.seconds else ""
     where = f", {made.runtime}" if made.runtime != "local" else ""

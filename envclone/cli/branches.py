@@ -67,9 +67,10 @@ def show(settings: Settings, name: str, as_json: bool) -> None:
         place = directory(stack.project.pool, name)
         referenced, own = stack.project.cow.usage(place)
         replayed = stack.last_replay(name)
+        answers = stack.recorded_answers(one.environment, name)
 
     def text() -> None:
-        describe(one)
+        describe(one, answers)
         if replayed is not None:
             word = "reproduced" if replayed["reproduced"] else "NOT reproduced"
             click.echo(f"  last replay: incident {replayed['incident']} {word}")

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
 import click
 
-from envclone import records
+from envclone import rebuilt, records
 from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table, warn, warnings_of
+
+if TYPE_CHECKING:
+    from envclone.api import Stack
+    from envclone.models import StoreSnapshot
 
 __all__ = ["attestation", "image", "images", "snapshot", "verify"]
 
 
 _SHOWN = 20
 """Entries of a source that `snapshot` names; the rest are in its JSON."""
+
+
+def _rebuilt(stack: Stack, environment: str, stores: Mapping[str, StoreSnapshot]) -> str:
+    """The first line of a report about stores that were dumped and restored; empty without any."""
+    names = rebuilt.stores_of(stores)
+    return rebuilt.line(names, stack.recorded_answers(environment) if names else None)
 
 
 @click.command()
@@ -28,8 +41,11 @@ def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
 
     with settings.stack() as stack:
         raw = stack.snapshot(environment)
+        first = _rebuilt(stack, environment, raw.stores)
 
     def text() -> None:
+        if first:
+            click.echo(first)
         for name, store in raw.stores.items():
             click.echo(
                 f"{name}: {format_size(store.bytes)} in {store.seconds:.1f} s by {store.method}, "
@@ -59,8 +75,11 @@ def image(settings: Settings, environment: str, fresh: bool, again: bool, as_jso
     """Sanitize and verify the newest snapshot of ENVIRONMENT, and publish it as an image."""
     with settings.stack() as stack:
         made = stack.image(environment, fresh=fresh, again=again)
+        first = _rebuilt(stack, environment, made.raw.stores)
 
     def text() -> None:
+        if first:
+            click.echo(first)
         click.echo(f"image {made.id} of {made.environment}, state of {made.raw.created_at:%Y-%m-%d %H:%M} UTC")
         click.echo(f"next: envclone branch {environment}")
 
@@ -86,7 +105,8 @@ def images(settings: Settings, as_json: bool) -> None:
             f"{one.raw.created_at:%Y-%m-%d %H:%M}",
             ", ".join(one.raw.stores),
             *(format_size(size) for size in sizes[one.id]),
-            "-" if one.fidelity is None else f"{one.fidelity:.1%}",
+            ("-" if one.fidelity is None else f"{one.fidelity:.1%}")
+            + (" (rebuilt)" if rebuilt.stores_of(one.raw.stores) else ""),
             one.key_id,
         ]
         for one in found

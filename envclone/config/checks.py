@@ -59,7 +59,8 @@ class _Engine:
 
 _ENGINES = {
     "postgres": _Engine(
-        {"physical": "dsn", "directory": "path", "logical": "dsn"}, {"method", "dsn", "path", "database", "config"}
+        {"physical": "dsn", "directory": "path", "logical": "dsn"},
+        {"method", "dsn", "path", "database", "config", "jobs"},
     ),
     "qdrant": _Engine({"snapshot": "url", "directory": "path"}, {"method", "url", "api_key", "path"}, collections=True),
 }

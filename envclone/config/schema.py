@@ -133,8 +133,8 @@ class SourceConfig(Model):
 
     method: Method = Field(
         description="How the files are taken: `physical` (a running PostgreSQL, over the replication protocol), "
-        "`directory` (a stopped server's files), `snapshot` (a running Qdrant), `logical` (a dump; the index "
-        "is rebuilt, so bugs of retrieval can vanish).",
+        "`directory` (a stopped server's files), `snapshot` (a running Qdrant), `logical` (a dump of one database, "
+        "restored here: for managed servers; vector indexes are rebuilt, so bugs of retrieval can vanish).",
         examples=["physical"],
     )
     dsn: SecretStr | None = Field(
@@ -164,6 +164,14 @@ class SourceConfig(Model):
         min_length=1,
         description="PostgreSQL: the database to work on. Without it: the one that the DSN names.",
         examples=["app"],
+    )
+    jobs: int | None = Field(
+        default=None,
+        ge=1,
+        le=16,
+        description="`logical`: how many connections read production's tables at once, and how many processes restore; "
+        "2 without it. Two more connections hold the snapshot and the catalogs.",
+        examples=[4],
     )
 
 

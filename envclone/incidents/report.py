@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any
 
+from envclone import rebuilt
 from envclone.incidents.verdicts import Difference, DifferenceKind, ReplayReport, StepVerdict
 from envclone.models import Counters
 
@@ -24,11 +25,13 @@ _NOTABLE = 0.1
 
 
 def explain(report: ReplayReport) -> str:
-    """The verdict in words: a line for the incident, then one or more per step."""
+    """The verdict in words: whether indexes were rebuilt, a line for the incident, then one or more per step."""
     good = sum(step.reproduced for step in report.steps)
     total = len(report.steps)
     word = "reproduced" if report.reproduced else "NOT reproduced"
     lines = [f"incident {report.incident}: {word} ({good} of {total} steps gave what production gave)"]
+    if first := rebuilt.line(report.rebuilt, (total - good, total)):
+        lines.insert(0, first)
     if report.profile is not None:
         lines.append(f"  under the profile {report.profile}")
     if report.fidelity is not None and report.fidelity < 1:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from envclone import attestation, records, registry
+from envclone import attestation, rebuilt, records, registry
 from envclone.errors import UnsafeError
 from envclone.lifecycle.branches import directory
 from envclone.lifecycle.verify import kept
@@ -73,6 +73,8 @@ def _compared(project: Project, branch: Branch) -> list[Row]:
         rows += _host(service, profile, limited=service in limited)
         rows += _image(service, profile, branch)
     answers = None if branch.fidelity is None else f"{branch.fidelity:.1%}"
+    if answers is not None and rebuilt.stores_of(branch.stores):
+        answers = f"{answers} of a rebuilt copy's"
     rows.append(_row("all", "answers of vector indexes", None if answers is None else "100.0%", answers))
     rows += _models(project, branch, texts)
     return rows

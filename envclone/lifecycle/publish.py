@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from envclone import attestation, records
+from envclone import attestation, rebuilt, records
 from envclone.accounts import take_back
 from envclone.errors import UnsafeError
 from envclone.lifecycle.checked import check
@@ -50,6 +50,10 @@ def publish(project: Project, verified: Verified) -> Image:
         "checks": verified.checks,
         "not_guaranteed": [
             "embeddings that are kept can be inverted in part: see docs/security.md",
+            *(
+                f"vector indexes of {store} were built again from a dump, and can answer otherwise than production's"
+                for store in rebuilt.stores_of(image.raw.stores)
+            ),
             f"a person whom no declared field names is found in free text only by {nets.named(*_nets(project))}",
         ],
     }

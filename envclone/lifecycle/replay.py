@@ -8,7 +8,7 @@ from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from envclone import registry
+from envclone import rebuilt, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.lifecycle import branches, keep
 from envclone.lifecycle.incidents import masked_incident
@@ -59,6 +59,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
         report,
         changed=changed,
         fidelity=branch.fidelity,
+        rebuilt=rebuilt.stores_of(branch.stores),
         profile=branch.profile or (branch.environment if branch.profiles else None),
         evidence={name: one for name, one in evidence.items() if name in seen or one != Counters()},
         limits={name: one for name, one in branch.profiles.items() if name in seen},

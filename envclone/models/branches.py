@@ -48,6 +48,11 @@ class StoreSnapshot:
         return tuple(map(str, self.details.get("warnings") or ()))
 
     @property
+    def rebuilt(self) -> bool:
+        """Whether its indexes are not production's own: it was dumped and restored."""
+        return self.details.get("fidelity") == "rebuilt"
+
+    @property
     def left_out(self) -> Mapping[str, int]:
         """What the source held and the engine did not make: path, and how many of that name."""
         return dict(self.details.get("left_out") or {})

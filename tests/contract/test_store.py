@@ -139,7 +139,7 @@ def test_a_source_that_is_not_there_leaves_nothing(copied: Copied) -> None:
 
 
 def test_an_unknown_method_is_refused(copied: Copied) -> None:
-    source = copied.adapter.config.source.model_copy(update={"method": "logical"})
+    source = copied.adapter.config.source.model_copy(update={"method": "none"})
     with pytest.raises(ConfigError):
         registry.store(copied.adapter.kind).snapshot(
             "it", copied.adapter.config.model_copy(update={"source": source}), copied.place, lambda event: None

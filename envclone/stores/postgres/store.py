@@ -36,7 +36,7 @@ class PostgresStore:
     works_on: ClassVar[tuple[str, ...]] = ("data", "tablespaces")
 
     def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
-        """Copy a running server by its replication protocol, or a stopped data directory."""
+        """Copy a running server by its replication protocol or by a dump, or a stopped data directory."""
         if config.source.method == "directory":
             from envclone.stores.postgres.snapshot.directory import snapshot_directory
 
@@ -45,9 +45,13 @@ class PostgresStore:
             from envclone.stores.postgres.snapshot.source import snapshot_physical
 
             return snapshot_physical(name, config, into, progress)
+        if config.source.method == "logical":
+            from envclone.stores.postgres.snapshot.logical.take import snapshot_logical
+
+            return snapshot_logical(name, config, into, progress)
         raise ConfigError(
             f"the store '{name}' cannot be taken by the method '{config.source.method}'",
-            hint="use method: physical for a running server, or directory for a stopped one's files",
+            hint="use method: physical or logical for a running server, or directory for a stopped one's files",
         )
 
     def obstacles(self, config: StoreConfig, place: Path) -> Sequence[EnvcloneError]:
@@ -56,6 +60,10 @@ class PostgresStore:
 
         if config.source.method == "physical":
             return obstacles(config, place)
+        if config.source.method == "logical":
+            from envclone.stores.postgres.snapshot.logical.take import obstacles_logical
+
+            return obstacles_logical(config, place)
         from envclone.stores.intake import unreadable
 
         return unreadable(config.source.path)

@@ -165,7 +165,8 @@ def test_no_value_reaches_the_server_log(raw: tuple[Path, StoreSnapshot]) -> Non
 def test_a_method_that_the_store_does_not_have_is_refused() -> None:
     from envclone.errors import ConfigError
 
-    source = {"method": "logical", "dsn": "postgresql://x/y"}
+    source = {"method": "physical", "dsn": "postgresql://x/y"}
     config = StoreConfig.model_validate({"kind": "postgres", "source": source})
-    with scratch() as place, pytest.raises(ConfigError, match="logical"):
+    config = config.model_copy(update={"source": config.source.model_copy(update={"method": "snapshot"})})
+    with scratch() as place, pytest.raises(ConfigError, match="snapshot"):
         PostgresStore().snapshot("main", config, place, _quiet)

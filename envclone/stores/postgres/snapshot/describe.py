@@ -13,7 +13,15 @@ from envclone.errors import ConfigError, ResourceError, UnsafeError
 from envclone.stores.postgres.server.engine import Engine, has_icu, missing
 from envclone.stores.postgres.server.policy import locale_exists
 
-__all__ = ["Database", "choose_database", "databases_sql", "measure", "require_room", "require_runnable"]
+__all__ = [
+    "Database",
+    "choose_database",
+    "databases_sql",
+    "measure",
+    "other_collation",
+    "require_room",
+    "require_runnable",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +130,22 @@ def measure(tree: Path) -> tuple[int, int]:
     return total, count
 
 
-def _collation_warning(database: Database) -> str | None:
-    """Whether text may sort otherwise here than where the database's indexes were built (glibc's own versions)."""
+def other_collation(database: Database) -> str | None:
+    """This machine's version of the collation when it is not the database's (glibc's own versions)."""
     here = os.confstr("CS_GNU_LIBC_VERSION") if "CS_GNU_LIBC_VERSION" in os.confstr_names else None
     version = database.collation_version
     if database.provider != "c" or not version or here is None:
         return None
-    if version == here.rpartition(" ")[2]:
+    return None if version == here.rpartition(" ")[2] else here.rpartition(" ")[2]
+
+
+def _collation_warning(database: Database) -> str | None:
+    """Whether text may sort otherwise here than where the database's indexes were built."""
+    if (here := other_collation(database)) is None:
         return None
     return (
-        f"the database '{database.name}' was built with collation version {version}, this machine has"
-        f" {here.rpartition(' ')[2]}: indexes on text may be in another order than queries expect"
+        f"the database '{database.name}' was built with collation version {database.collation_version}, this machine"
+        f" has {here}: indexes on text may be in another order than queries expect"
     )
 
 

@@ -17,8 +17,8 @@ from envclone.errors import BusyError, CommandError, ConfigError, EnvcloneError,
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.postgres.server import pinned, settings
-from envclone.stores.postgres.server.engine import Engine, find, installed
-from envclone.stores.postgres.snapshot import backupfiles, describe
+from envclone.stores.postgres.server.engine import Engine, find
+from envclone.stores.postgres.snapshot import backupfiles, client, describe
 
 if TYPE_CHECKING:
     import psycopg
@@ -31,11 +31,6 @@ CONNECT_TIMEOUT = 10
 _ROOM_FOR_WAL = 128 << 20
 _PROGRESS = re.compile(r"^\s*(\d+)/(\d+) kB")
 _POINT = re.compile(r"write-ahead log (start|end) point: ([0-9A-F]+/[0-9A-F]+)(?: on timeline (\d+))?")
-_OWN_PARAMETERS = (
-    "dbname", "application_name", "fallback_application_name", "client_encoding", "connect_timeout", "options",
-    "target_session_attrs", "load_balance_hosts",
-)  # fmt: skip
-"""Parameters of our own connection that mean nothing to pg_basebackup's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -330,24 +325,10 @@ def _clock(conn: psycopg.Connection[Any], found: _Source) -> dt.datetime:
 
 
 def _base_backup(conn: psycopg.Connection[Any], found: _Source, into: Path, on_line: Any) -> None:
-    from psycopg.conninfo import make_conninfo
-
-    parameters = dict(conn.info.get_parameters())
-    for key in _OWN_PARAMETERS:
-        parameters.pop(key, None)
-    if "sslpassword" in parameters:
-        raise ConfigError(
-            "the DSN holds an sslpassword, which pg_basebackup could only be given in its arguments",
-            hint="use a key without a passphrase, readable by this user alone",
-        )
-    parameters |= {"host": conn.info.host, "port": str(conn.info.port), "user": conn.info.user}  # the one that answered
-    if "hostaddr" in parameters:
-        parameters["hostaddr"] = conn.info.hostaddr
+    program, conninfo, env = client.command(conn, found.engine, "pg_basebackup", application_name="envclone")
     argv: list[str | Path] = [
-        _client(found.engine, str(parameters.get("sslmode", ""))),
-        "--dbname", make_conninfo("", **{k: v for k, v in parameters.items() if v != ""}),
-        "--pgdata", into / "data", "--format=plain", "--wal-method=stream", "--checkpoint=fast", "--no-sync",
-        "--progress", "--verbose", "--no-password", "--label=envclone",
+        program, "--dbname", conninfo, "--pgdata", into / "data", "--format=plain", "--wal-method=stream",
+        "--checkpoint=fast", "--no-sync", "--progress", "--verbose", "--no-password", "--label=envclone",
     ]  # fmt: skip
     if not found.slot:
         argv.append("--no-slot")
@@ -356,18 +337,9 @@ def _base_backup(conn: psycopg.Connection[Any], found: _Source, into: Path, on_l
         target.mkdir(parents=True, mode=0o700)
         argv.append(f"--tablespace-mapping={_mapped(location)}={_mapped(str(target))}")
     try:
-        process.stream(argv, on_line, env={"PGPASSWORD": conn.info.password} if conn.info.password else None)
+        process.stream(argv, on_line, env=env)
     except CommandError as exc:
         raise _explained(exc) from exc
-
-
-def _client(engine: Engine, sslmode: str) -> Path:
-    """The engine's pg_basebackup, or one that knows TLS where the DSN asks for it (the embedded one does not)."""
-    if sslmode in ("require", "verify-ca", "verify-full"):
-        for other in (engine, *installed()):
-            if other.major >= engine.major and other.bindir.is_relative_to("/usr/lib/postgresql"):
-                return other.program("pg_basebackup")
-    return engine.program("pg_basebackup")
 
 
 def _explained(exc: CommandError) -> EnvcloneError:
@@ -375,10 +347,7 @@ def _explained(exc: CommandError) -> EnvcloneError:
     text = (errors[-1] if errors else exc.message).removeprefix("pg_basebackup: ").removeprefix("error: ")
     text = text.rpartition("FATAL:")[2].strip() or text
     if "SSL support is not compiled in" in exc.stderr or "no encryption" in text:
-        return ResourceError(
-            "production wants TLS, which the embedded pg_basebackup does not know",
-            hint="apt install postgresql-client of production's major version or later",
-        )
+        return client.no_tls("pg_basebackup")
     if "No space left on device" in exc.stderr:
         return ResourceError(f"the base backup failed: {text}", hint="envclone gc, or a larger pool (pool.path)")
     return UnreachableError(f"the base backup failed: {text}", hint=_connect_hint(text))
