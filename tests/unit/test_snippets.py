@@ -14,6 +14,7 @@ from unittest.mock import create_autospec
 import click
 import pytest
 import yaml
+from pglast import parse_sql
 
 import envclone
 from envclone import api
@@ -142,6 +143,11 @@ def _cron(tmp_path: Path, text: str) -> None:
     parse(shlex.split(text.partition(" envclone ")[2].partition(" >>")[0]))
 
 
+def _sql(tmp_path: Path, text: str) -> None:
+    """PostgreSQL's own grammar takes it."""
+    assert parse_sql(text)
+
+
 def _unit(tmp_path: Path, text: str) -> None:
     unit = configparser.ConfigParser()
     unit.optionxform = str  # type: ignore[assignment,method-assign]
@@ -167,6 +173,9 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("operations.md", "*/10 * * * *"): _cron,
     ("operations.md", "["): _unit,
     ("preview.md", "environments:"): _part,
+    ("production.md", "$ envclone branch"): _commands,
+    ("production.md", "environments:"): _part,
+    ("production.md", "CREATE ROLE"): _sql,
     ("sanitization.md", ""): _part,
     ("stack-file.md", "# envclone.yaml"): _whole,
 }
