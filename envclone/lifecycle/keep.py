@@ -71,14 +71,14 @@ def once(project: Project, environment: str) -> Run:
         write(project.pool, replace(record, began=now))
         with _counted(project, environment, config, record):
             image = _made(project, environment)
-        ended = dt.datetime.now(dt.UTC)
-        seconds = (ended - now).total_seconds()
-        occupied, own = project.cow.usage(project.pool.path_of("images", image.id))
-        record = replace(
-            record, runs=record.runs + 1, failing=0, error="", began=None, ended=ended, succeeded=ended,
-            seconds=seconds, state_of=image.raw.created_at, image=image.id, bytes=occupied, own_bytes=own,
-        )  # fmt: skip
-        write(project.pool, record)
+            ended = dt.datetime.now(dt.UTC)
+            seconds = (ended - now).total_seconds()
+            occupied, own = project.cow.usage(project.pool.path_of("images", image.id))
+            record = replace(
+                record, runs=record.runs + 1, failing=0, error="", began=None, ended=ended, succeeded=ended,
+                seconds=seconds, state_of=image.raw.created_at, image=image.id, bytes=occupied, own_bytes=own,
+            )  # fmt: skip
+            write(project.pool, record)
         warnings = [f"{one.kind} {one.name}: {one.error}" for one in collect(project) if one.error]
         return Run(image, True, seconds, due(record, image, config), [*warnings, *_warned(project, config)])
 
