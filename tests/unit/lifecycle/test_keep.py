@@ -48,8 +48,9 @@ def test_a_failure_is_tried_again_later_each_time(
     there = project(folder, KeepConfig(fresh=HOUR))
     monkeypatch.setattr(images, "find", lambda project, environment: None)
     assert keep.next_try(there, "prod") <= dt.datetime.now(dt.UTC)
-    write(there.pool, Kept("shop", "prod", failing=failing, ended=NOW))
-    assert keep.next_try(there, "prod") == NOW + dt.timedelta(minutes=minutes)
+    ended = dt.datetime.now(dt.UTC)
+    write(there.pool, Kept("shop", "prod", failing=failing, ended=ended))
+    assert keep.next_try(there, "prod") == ended + dt.timedelta(minutes=minutes)
 
 
 def test_what_is_remembered_is_read_again_and_a_damaged_record_hides_no_other(folder: Path) -> None:
