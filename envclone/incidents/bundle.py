@@ -73,9 +73,11 @@ class Expected(_Model):
 
     @model_validator(mode="after")
     def _fits(self) -> Expected:
+        width = len(self.columns) if self.columns else len(self.rows[0]) if self.rows else 0
         for number, row in enumerate(self.rows, 1):
-            if len(row) != len(self.columns):
-                raise ValueError(f"row {number} has {len(row)} values for {len(self.columns)} columns")
+            if len(row) != width:
+                of = f"{width} columns" if self.columns else f"the {width} of the first row"
+                raise ValueError(f"row {number} has {len(row)} values for {of}")
         if self.origins and len(self.origins) != len(self.columns):
             raise ValueError(f"has {len(self.origins)} origins for {len(self.columns)} columns")
         if self.ids and self.scores and len(self.scores) != len(self.ids):
@@ -228,6 +230,12 @@ class HttpStep(_Step):
         description="The domain of a JSON path (`$.customer.email`), in the request's body and in the answer, or of a "
         "query's parameter by its name. Everything else is masked as free text.",
     )
+
+    @model_validator(mode="after")
+    def _answers(self) -> HttpStep:
+        if self.expect is not None and any(len(row) not in (1, 2) for row in self.expect.rows):
+            raise ValueError("expect: a row of an answer is its status, or its status and its body")
+        return self
 
 
 Step = Annotated[SqlStep | VectorStep | HttpStep, Field(discriminator="kind")]

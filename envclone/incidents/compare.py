@@ -64,22 +64,36 @@ def compare(
             results=size,
             note=_failed(got, same),
         )
-    columns, note = got.columns, ""
-    if not isinstance(step, HttpStep):
+    note, columns = "", got.columns
+    if isinstance(step, HttpStep):
+        columns = columns[: len(expected.columns)]  # a status alone is an expectation too
+    else:
+        note = parts.in_words(expected)
+        expected = parts.named(expected, got)
+        if expected.rows and not expected.columns:  # as many values as the result has columns would be named
+            return _other_columns(step, f"{len(expected.rows[0])} without names", columns, size)
+        columns = columns if expected.columns else ()
         if isinstance(step, SqlStep) and size and not expected.rows:
-            got = _ids_of(step, got)
-        got, note = parts.compared(expected, got), parts.in_words(expected)
-        columns = columns if expected.columns or not size else ()
+            got = parts.ids_of(step, got, scores=bool(expected.scores))
+        got = parts.compared(expected, got)
     if expected.columns != columns:
-        difference = Difference(DifferenceKind.COLUMNS, "", None, "", ", ".join(expected.columns), ", ".join(columns))
-        return StepVerdict(step.id, False, in_words((difference,)), (difference,), identical_rows=False, results=size)
+        return _other_columns(step, ", ".join(expected.columns), columns, size)
     if isinstance(step, HttpStep):
         ranking = _leaves(step, expected, got, allowed)
     elif isinstance(step, SqlStep) and (expected.rows or not size):
         ranking = _rows(step, expected, got, allowed)
     else:
-        ranking = _hits(expected, got, allowed, single=not isinstance(step, SqlStep))
-    return replace(_judge(step.id, ranking, size), note=note)
+        ranking = _hits(step, expected, got, allowed)
+    found = _judge(step.id, ranking, size)
+    if found.reproduced:
+        return replace(found, note=f"all the same; {note}" if note else "")
+    types = parts.other_types(expected.ids, got.ids)
+    return replace(found, reasons=(*found.reasons, *(why for why in (types, note) if why)))
+
+
+def _other_columns(step: Step, expected: str, columns: Sequence[str], size: int) -> StepVerdict:
+    difference = Difference(DifferenceKind.COLUMNS, "", None, "", expected, ", ".join(columns))
+    return StepVerdict(step.id, False, in_words((difference,)), (difference,), identical_rows=False, results=size)
 
 
 def verdict(incident: Incident, results: Mapping[str, StepResult] | Sequence[StepResult]) -> ReplayReport:
@@ -175,8 +189,12 @@ def _sortable(score: Any) -> tuple[str, float, str]:
     return ("number", score, "") if number else ("other", 0.0, repr(canonical(score)))
 
 
-def _hits(expected: Expected, got: Expected, tolerance: float, *, single: bool = True) -> _Ranking:
-    """A vector search: hits with an id, a score (`single`: of 32 bits) and, when asked for, a payload."""
+def _hits(step: Step, expected: Expected, got: Expected, tolerance: float) -> _Ranking:
+    """Hits with an id, a score (of 32 bits in a vector store) and, when asked for, a payload; or a query's ids."""
+    single = not isinstance(step, SqlStep)
+    ordered = single or parts.ordered(step)
+    if not ordered and not expected.ids:  # scores alone are known by their place, once they have one
+        expected, got = parts.sorted_by_score(expected), parts.sorted_by_score(got)
 
     def items(result: Expected) -> list[Item]:
         # what was not recorded is not compared: without ids a hit is known by its place
@@ -193,21 +211,10 @@ def _hits(expected: Expected, got: Expected, tolerance: float, *, single: bool =
         return scores_equal(left, right, tolerance)
 
     hits = items(expected)
-    ties = _ties([h.score for h in hits], same) if expected.scores else list(range(1, len(hits) + 1))
+    ties: list[int] | None = None
+    if ordered:
+        ties = _ties([h.score for h in hits], same) if expected.scores else list(range(1, len(hits) + 1))
     return _Ranking(hits, items(got), ties, same, expected.columns, "hit")
-
-
-def _ids_of(step: SqlStep, got: Expected) -> Expected:
-    """A query's rows as hits: ids are the key column (by default the first), scores the score column."""
-    key = step.key if step.key in got.columns else next(iter(got.columns), None)
-    if key is None:
-        return Expected()
-    ids = [row[got.columns.index(key)] for row in got.rows]
-    scores = [row[got.columns.index(step.score)] for row in got.rows] if step.score in got.columns else []
-    return Expected(
-        ids=tuple(i if isinstance(i, int | str) else str(i) for i in ids),
-        scores=tuple(float("nan") if s is None else float(s) for s in scores),
-    )
 
 
 def _rows(step: SqlStep, expected: Expected, got: Expected, tolerance: float) -> _Ranking:
@@ -236,8 +243,8 @@ def _rows(step: SqlStep, expected: Expected, got: Expected, tolerance: float) ->
 
     rows = items(expected)
     ties: Sequence[int] | None = None
-    if order.ordered if step.ordered is None else step.ordered:
-        by = [score] if score is not None else _positions(order.columns, columns)
+    if parts.ordered(step):
+        by = [score] if score is not None else parts.positions(order.columns, columns)
         if score is not None:
             ties = _ties([row.score for row in rows], same)
         elif by:
@@ -250,11 +257,12 @@ def _rows(step: SqlStep, expected: Expected, got: Expected, tolerance: float) ->
 def _leaves(step: HttpStep, expected: Expected, got: Expected, tolerance: float) -> _Ranking:
     """An answer over HTTP: its status, and every leaf of its body by its place; what the step ignores is left out."""
     ignored = PathRules([JsonRule(path, "ignored") for path in step.ignore])
+    alone = any(len(row) == 1 for row in expected.rows)
 
     def items(result: Expected) -> list[Item]:
         made = []
-        for status, body in result.rows:
-            for place, path, value in (("status", ("status",), status), *_walk(body)):
+        for status, *bodies in result.rows:
+            for place, path, value in (("status", ("status",), status), *(_walk(bodies[0]) if not alone else ())):
                 if ignored.decide(path) is None:
                     made.append(Item(("leaf", place), place, None, (place, value), canonical([place, value])))
         return made
@@ -285,19 +293,6 @@ def _without(row: Sequence[Any], unknown: Collection[int]) -> tuple[Any, ...]:
 def _ties(scores: Sequence[Any], same: Same) -> list[int]:
     """Where each run of equal scores ends."""
     return [i for i in range(1, len(scores) + 1) if i == len(scores) or not same(scores[i - 1], scores[i])]
-
-
-def _positions(by: Sequence[str | int], columns: Sequence[str]) -> list[int]:
-    """The columns that rows are ordered by, as indexes; none when one of them cannot be told."""
-    found = []
-    for column in by:
-        if isinstance(column, int) and 0 < column <= len(columns):
-            found.append(column - 1)
-        elif isinstance(column, str) and columns.count(column) == 1:
-            found.append(columns.index(column))
-        else:
-            return []
-    return found
 
 
 def _key(step: SqlStep, expected: Expected, got: Expected) -> int | None:

@@ -182,7 +182,7 @@ class _Masker:
         ]
         expect = step.expect
         if expect is not None:
-            rows = tuple((status, document(body)) for status, body in expect.rows)
+            rows = tuple((row[0], *map(document, row[1:])) for row in expect.rows)
             expect = expect.model_copy(update={"rows": rows, "error": self._error(expect.error)})
         headers = {name: self.data(value) for name, value in step.headers.items() if name.lower() not in _OF_PRODUCTION}
         return step.model_copy(
@@ -234,7 +234,8 @@ class _Masker:
         return error[:cut] + self.text(error[cut:])
 
     def _rows(self, step: Step, expect: Expected, plan: StorePlan) -> Expected:
-        shown = [known_as(origin, plan.rules) for origin in expect.origins] or [""] * len(expect.columns)
+        width = len(expect.rows[0]) if expect.rows else len(expect.columns)
+        shown = [known_as(origin, plan.rules) for origin in expect.origins] or [""] * width
         columns = [
             self._shifted(i, rule, shown, expect)
             if (rule := plan.rules.get(origin)) is not None and rule.by and not rule.derived

@@ -70,8 +70,8 @@ def mask_documents(documents: Sequence[Any], rule: FieldRule, masks: Masks) -> l
 def mask_payload_rows(
     columns: Sequence[str], rows: Sequence[Sequence[Any]], rule: FieldRule | None, masks: Masks, text: Text
 ) -> list[tuple[Any, ...]]:
-    """A search's payloads, the only column of its rows, under the collection's rule."""
-    if rule is None or tuple(columns) != ("payload",):
+    """A search's payloads, the only column of its rows, under the collection's rule; the column need not be named."""
+    if rule is None or tuple(columns) not in (("payload",), ()) or any(len(row) != 1 for row in rows):
         return [tuple(mask_leaves(value, text) for value in row) for row in rows]
     if not rule.masked:
         return [tuple(row) for row in rows]

@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from envclone.errors import UsageError
-from envclone.incidents.bundle import Expected, Incident, SqlStep, Step, VectorStep
+from envclone.incidents.bundle import Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.compare import (
     Difference,
     DifferenceKind,
@@ -139,6 +139,57 @@ def test_an_expectation_of_nothing_is_one() -> None:
     for nothing in (Expected(), Expected(columns=("payload",))):
         assert not compare(SEARCH, nothing, hits((7, 0.5))).reproduced
     assert compare(SEARCH, Expected(columns=("payload",)), Expected(columns=("payload",))).reproduced
+
+
+@pytest.mark.parametrize("nothing", [{}, {"ids": ()}, {"scores": ()}, {"rows": ()}])
+@pytest.mark.parametrize("step", [SEARCH, ORDERED])
+def test_an_empty_result_needs_no_columns(step: Step, nothing: dict[str, Any]) -> None:
+    """A trace of a search that found nothing holds an empty list of ids and no more."""
+    empty = Expected(columns=("payload",) if step is SEARCH else COLUMNS)
+    assert agreed(step, Expected(**nothing), empty)
+    found = compare(step, Expected(**nothing), hits((7, 0.5)) if step is SEARCH else rows((1, "a", 0.5)))
+    assert found.reasons == ("1 is there that production did not return",)
+
+
+def test_rows_need_no_names() -> None:
+    actual = rows((1, "a", 0.25), (2, "b", 0.5))
+    found = compare(ORDERED, Expected(rows=actual.rows), actual)
+    assert found.reproduced and found.note == "all the same; only rows compared"
+    assert not compare(ORDERED, Expected(rows=((1, "a", 0.25), (2, "c", 0.5))), actual).reproduced
+    assert agreed(SET, Expected(rows=actual.rows[::-1]), actual)
+    assert agreed(SEARCH, Expected(rows=hits((7, 0.5)).rows), hits((7, 0.5)))
+    narrow = compare(ORDERED, Expected(rows=((1,), (2,))), actual)
+    assert narrow.reasons == ("the columns are id, body, score, not 1 without names",)
+    with pytest.raises(ValueError, match="row 2 has 2 values for the 1 of the first row"):
+        Expected(rows=((1,), (1, 2)))
+
+
+def test_ids_and_scores_alone_count_in_order_only_where_the_query_has_one() -> None:
+    actual = rows((1, "a", 0.25), (2, "b", 0.5))
+    for ids, scores in ((2, 1), (0.5, 0.25)), ((2, 1), ()), ((), (0.5, 0.25)):
+        expected = Expected(ids=ids, scores=scores)
+        assert compare(SET.model_copy(update={"score": "score", "key": "id"}), expected, actual).reproduced
+        assert not compare(ORDERED, expected, actual).reproduced
+        assert compare(ORDERED.model_copy(update={"ordered": False}), expected, actual).reproduced
+    assert not compare(SET.model_copy(update={"score": "score"}), Expected(scores=(0.5, 0.5)), actual).reproduced
+
+
+def test_scores_are_what_the_query_orders_by_unless_it_says_otherwise() -> None:
+    actual = rows((1, "a", 0.25), (2, "b", 0.5))
+    assert compare(ORDERED, Expected(ids=(1, 2), scores=(0.25, 0.5)), actual).reproduced
+    assert not compare(ORDERED, Expected(ids=(1, 2), scores=(0.25, 0.75)), actual).reproduced
+    with pytest.raises(UsageError, match="does not say which column of its result they are") as told:
+        compare(SET, Expected(scores=(0.25, 0.5)), actual)
+    assert "score: NAME" in str(told.value.hint)
+    with pytest.raises(UsageError, match="its column body holds no numbers"):
+        compare(SET.model_copy(update={"score": "body"}), Expected(scores=(0.25, 0.5)), actual)
+
+
+def test_ids_that_only_differ_in_type_are_said_to() -> None:
+    found = compare(SEARCH, Expected(ids=("7", "8")), hits((7, 0.5), (8, 0.25)))
+    assert not found.reproduced
+    assert "the ids are text in the bundle and numbers here" in found.reasons
+    assert found.reasons[-1] == "only ids compared"
 
 
 def test_scores_alone_suffice_for_a_query() -> None:
@@ -434,3 +485,19 @@ def test_many_differences_are_counted() -> None:
     found = compare(SEARCH, hits(*((i, 0.5) for i in range(100))), hits())
     assert len(found.differences) == 100
     assert side_by_side(found)[-1] == ("and 40 more", "", "")
+
+
+def test_a_status_alone_is_an_expectation() -> None:
+    step = HttpStep(id="ask", service="api", path="/search")
+    answer = Expected(columns=("status", "body"), rows=((200, {"hits": [1, 2]}),))
+    for expected in (
+        Expected(columns=("status",), rows=((200,),)),
+        Expected(rows=((200,),)),
+        Expected(rows=((200, {"hits": [1, 2]}),)),
+    ):
+        assert agreed(step, expected, answer)
+    assert not agreed(step, Expected(rows=((503,),)), answer)
+    assert not agreed(step, Expected(rows=((200, {"hits": [1]}),)), answer)
+    assert not agreed(step, Expected(), answer)
+    with pytest.raises(ValueError, match="its status, or its status and its body"):
+        HttpStep(id="ask", service="api", path="/search", expect=Expected(rows=((200, {}, 3),)))
