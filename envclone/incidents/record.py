@@ -54,7 +54,7 @@ def run(incident: Incident, runners: Mapping[str, SourceRunner]) -> list[tuple[S
     if problems:
         raise UnsafeError(
             f"incident {incident.incident} is not recorded, and nothing of it ran: its steps do more than read"
-            " production, or would run with too many rights",
+            " production, would run with too many rights, or are no SQL",
             problems=problems,
             hint="\n".join(hints) or _REMEDY,
         )

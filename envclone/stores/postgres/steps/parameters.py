@@ -6,12 +6,14 @@ import json
 import math
 import re
 from collections.abc import Mapping, Sequence
+from itertools import zip_longest
 from typing import Any
 
 __all__ = ["bind", "plain"]
 
 _PLACEHOLDER = re.compile(r"%%|%s|%\((?P<name>[^)]*)\)s")
 _VECTOR_CAST = re.compile(r"\s*::\s*(?:\"?\w+\"?\.)?(?:vector|halfvec|sparsevec)\b", re.IGNORECASE)
+_JSON_CAST = re.compile(r"\s*(?:::|\s+AS\s)\s*jsonb?\b(?!\s*\[)", re.IGNORECASE)
 _VECTOR_CAST_AS = re.compile(r"\s+AS\s+(?:\"?\w+\"?\.)?(?:vector|halfvec|sparsevec)\b", re.IGNORECASE)
 _DISTANCE = re.compile(r"(?:<->|<=>|<#>|<\+>|OPERATOR\s*\(\s*\"?\w+\"?\.(?:<->|<=>|<#>|<\+>)\s*\))", re.IGNORECASE)
 
@@ -20,15 +22,22 @@ def bind(sql: str, parameters: Sequence[Any] | Mapping[str, Any] | None) -> list
     """The parameters as psycopg takes them.
 
     A list of numbers becomes a vector's text where its placeholder is cast to one or stands beside a distance operator,
-    and stays an array elsewhere. A mapping, or a list that holds one, becomes JSON.
+    and stays an array elsewhere. A mapping, a list that holds one, and a list that is cast to JSON become JSON.
     """
     if parameters is None:
         return None
+    places = [match for match in _PLACEHOLDER.finditer(sql) if match[0] != "%%"]
     if isinstance(parameters, Mapping):
-        vectors = {match["name"] for match in _PLACEHOLDER.finditer(sql) if match["name"] and _is_vector(sql, match)}
-        return {name: _value(value, name in vectors) for name, value in parameters.items()}
-    places = [_is_vector(sql, match) for match in _PLACEHOLDER.finditer(sql) if match[0] == "%s"]
-    return [_value(value, index < len(places) and places[index]) for index, value in enumerate(parameters)]
+        vectors = {match["name"] for match in places if match["name"] and _is_vector(sql, match)}
+        documents = {match["name"] for match in places if match["name"] and _JSON_CAST.match(sql, match.end())}
+        return {name: _value(value, name in vectors, name in documents) for name, value in parameters.items()}
+    places = [match for match in places if match[0] == "%s"]
+    return [
+        _value(value, _is_vector(sql, place), _JSON_CAST.match(sql, place.end()) is not None)
+        if place
+        else _value(value)
+        for value, place in zip_longest(parameters, places[: len(parameters)])
+    ]
 
 
 def _is_vector(sql: str, match: re.Match[str]) -> bool:
@@ -39,8 +48,8 @@ def _is_vector(sql: str, match: re.Match[str]) -> bool:
     return bool(operator) and operator[-1].end() == len(before[-40:]) and not re.match(r"\s*::", after)
 
 
-def _value(value: Any, vector: bool) -> Any:
-    if isinstance(value, Mapping):
+def _value(value: Any, vector: bool = False, document: bool = False) -> Any:
+    if isinstance(value, Mapping) or (document and isinstance(value, list)):
         return _json(value)
     if isinstance(value, list):
         if vector and all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):

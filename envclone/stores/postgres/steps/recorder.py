@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 from envclone.errors import BusyError, UnsafeError, UsageError
 from envclone.incidents.bundle import SqlStep, Step
+from envclone.incidents.placeholders import REMEDY
 from envclone.incidents.terms import Terms
 from envclone.models import StepResult
 from envclone.stores.postgres.server import pinned
 from envclone.stores.postgres.steps.execute import execute, sent
 from envclone.stores.postgres.steps.reading import known, roles
 from envclone.stores.postgres.steps.reading.catalog import Catalog
-from envclone.stores.postgres.steps.reading.grammar import Refused
+from envclone.stores.postgres.steps.reading.grammar import NoSql, Refused
 from envclone.stores.postgres.steps.reading.statement import of_statement
 from envclone.stores.postgres.steps.waiting import watched
 
@@ -26,6 +27,10 @@ __all__ = ["ProductionRunner"]
 
 _LARGEST = {"work_mem": 1 << 20, "temp_buffers": 1 << 20, "hash_mem_multiplier": 8}
 """The most memory that a step may ask for, in kB, and how often; production's own settings stay."""
+_NO_SQL = (
+    f"placeholders: {REMEDY};\nwhen production refused the statement, write that by hand: "
+    'expect: {error: "42601 syntax error"}'
+)
 _LOCKED = "55P03"
 _CURRENT = """
     SELECT s.name, s.setting::pg_catalog.float8, s.unit FROM pg_catalog.pg_settings s
@@ -64,6 +69,10 @@ class ProductionRunner:
         text, _ = sent(sql_step)
         try:
             uses = of_statement(text)
+        except NoSql as exc:
+            raise UnsafeError(
+                f"it is not SQL that PostgreSQL reads: {exc}", problems=[*problems, str(exc)], hint=_NO_SQL
+            ) from None
         except Refused as exc:
             return [*problems, str(exc)]
         with closing(self._open(sql_step)) as conn:

@@ -10,7 +10,7 @@ from typing import Any
 
 from envclone.incidents.sql import Kind, tokens
 
-__all__ = ["LONGEST", "Mode", "Refused", "parse", "parse_plpgsql", "words"]
+__all__ = ["LONGEST", "Mode", "NoSql", "Refused", "parse", "parse_plpgsql", "words"]
 
 LONGEST = 1 << 20
 """The longest text that is parsed, in bytes."""
@@ -41,6 +41,10 @@ _LISTED = frozenset(",;.")
 
 class Refused(Exception):
     """A statement that is not run; the message says why, and quotes no literal of it."""
+
+
+class NoSql(Refused):
+    """A text that PostgreSQL's grammar does not take."""
 
 
 class Mode(IntEnum):
@@ -125,7 +129,8 @@ def _check(result: Any) -> None:
         message = result.error.contents.message or b""
         said = message.decode("utf-8", "replace")
         # `at or near "…"` quotes the text, which may be a person's
-        raise Refused(f"PostgreSQL's grammar says: {said.partition(' at or near ')[0] or 'no SQL'}")
+        at = f" at character {place}" if (place := result.error.contents.cursorpos) > 0 else ""
+        raise NoSql(f"PostgreSQL's grammar says: {said.partition(' at or near ')[0] or 'no SQL'}{at}")
 
 
 def _loads(text: bytes | None) -> Any:

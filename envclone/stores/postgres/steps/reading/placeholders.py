@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from envclone.errors import UsageError
+from envclone.incidents.placeholders import REMEDY
 
 __all__ = ["as_sent"]
 
@@ -16,9 +17,10 @@ _PLACEHOLDER = re.compile(r"%(?:(?P<name>\([^)]*\))?(?P<kind>.)|$)", re.DOTALL)
 def as_sent(step: str, sql: str, values: Sequence[Any] | Mapping[str, Any] | None) -> tuple[str, list[Any] | None]:
     """The text with `$1` … and the values in that order; without values `%` is only a character.
 
-    Raises UsageError, naming the step, when placeholders and values do not fit.
+    So it is with a list or a mapping of none, unless each `%` is doubled. Raises UsageError, naming the step, when
+    placeholders and values do not fit.
     """
-    if values is None:
+    if values is None or (not values and not _psycopg_s(sql)):
         return sql, None
     names: dict[str, int] = {}
     places = 0
@@ -47,5 +49,11 @@ def as_sent(step: str, sql: str, values: Sequence[Any] | Mapping[str, Any] | Non
     return text, list(values)
 
 
+def _psycopg_s(sql: str) -> bool:
+    """Whether every `%` is doubled or a placeholder, so that a statement without parameters was written for psycopg."""
+    marks = list(_PLACEHOLDER.finditer(sql))
+    return any(mark["kind"] in ("s", "b", "t") for mark in marks) or all(mark["kind"] == "%" for mark in marks)
+
+
 def _wrong(step: str, what: str) -> UsageError:
-    return UsageError(f"the step '{step}' cannot be sent: {what}")
+    return UsageError(f"the step '{step}' cannot be sent: {what}", hint=REMEDY)

@@ -47,6 +47,9 @@ def test_documents_become_json() -> None:
     assert bind("%s", [{"ä": 1}]) == ['{"ä": 1}']
     assert bind("%s", [[{"a": 1}]]) == ['[{"a": 1}]']
     assert bind("%s", None) is None
+    assert bind("%s::jsonb, CAST(%s AS json), %s::jsonb[]", [[1, "a"]] * 3) == ['[1, "a"]', '[1, "a"]', [1, "a"]]
+    assert bind("%(d)s :: json->0", {"d": [1, None]}) == {"d": "[1, null]"}
+    assert bind("%s", [1, 2]) == [1, 2]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,8 @@ from envclone.stores.postgres.steps.reading.placeholders import as_sent
         ("SELECT 5 %% %s, 'x%%'", [1], "SELECT 5 % $1, 'x%'", [1]),
         ("SELECT %b, %t", [1, 2], "SELECT $1, $2", [1, 2]),
         ("SELECT 1", [], "SELECT 1", []),
+        ("SELECT 'x%'", [], "SELECT 'x%'", None),
+        ("SELECT 'x%%'", [], "SELECT 'x%'", []),
     ],
 )
 def test_placeholders_become_the_server_s(sql: str, values: Any, text: str, order: Any) -> None:
