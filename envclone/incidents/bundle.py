@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
 
-from envclone.incidents.queries import Order, Prefetch, Query, Vector
+from envclone.incidents.queries import Exclude, Order, Prefetch, Query, Vector, keys_of, many
 from envclone.models import StepResult
 
 __all__ = [
@@ -164,9 +164,9 @@ class VectorStep(_Step):
     query: Query | None = Field(
         default=None,
         description="Another query than a vector's nearest, in Qdrant's JSON: `fusion`, `rrf`, `nearest` with `mmr`, "
-        "`recommend`, `discover`, `context`, `order_by`.",
+        "`recommend`, `discover`, `context`, `order_by`, `formula`.",
     )
-    prefetch: list[Prefetch] = Field(
+    prefetch: Annotated[list[Prefetch], BeforeValidator(many)] = Field(
         default_factory=list, description="Queries whose results this one fuses or ranks again, in Qdrant's JSON."
     )
     order_by: str | Order | None = Field(default=None, description="The same as `query: {order_by: …}`.")
@@ -180,13 +180,32 @@ class VectorStep(_Step):
     params: dict[str, Any] = Field(
         default_factory=dict, description="Search parameters in Qdrant's JSON form: hnsw_ef, exact, quantization."
     )
-    with_payload: bool | list[str] = Field(default=True, description="Payload keys returned, as the result's rows.")
+    with_payload: Annotated[bool | list[str] | Exclude, BeforeValidator(keys_of)] = Field(
+        default=True, description="Payload keys returned, as the result's rows; `{exclude: […]}` all but some."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_the_api_has_it(cls, value: Any) -> Any:
+        """`query` may be a vector or an id, as in a request to the server."""
+        if not isinstance(value, dict):
+            return value
+        if value.get("lookup_from") is not None:
+            raise ValueError("vectors that another collection gives (lookup_from) cannot be replayed: give the vectors")
+        query = value.get("query")
+        if (isinstance(query, list) or (isinstance(query, dict) and "indices" in query)) and "vector" not in value:
+            return {name: one for name, one in value.items() if name != "query"} | {"vector": query}
+        if isinstance(query, int | str) and not isinstance(query, bool):
+            return value | {"query": {"nearest": query}}
+        return value
 
     @model_validator(mode="after")
     def _asks_one_thing(self) -> VectorStep:
         said = [name for name in ("vector", "query", "order_by") if getattr(self, name) is not None]
         if len(said) != 1:
             raise ValueError("a vector step has one of vector, query and order_by")
+        if self.query is not None and self.query.formula is not None and not self.prefetch:
+            raise ValueError("a formula needs the query whose results it scores, as prefetch")
         fuses = self.query is not None and (self.query.fusion is not None or self.query.rrf is not None)
         if fuses and not self.prefetch:
             raise ValueError("a fusion needs the queries that it fuses, as prefetch")

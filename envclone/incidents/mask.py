@@ -20,6 +20,7 @@ from envclone.incidents.maskjson import (
     mask_document,
     mask_documents,
     mask_filter,
+    mask_formula,
     mask_leaves,
     mask_payload_rows,
     mask_tree,
@@ -139,6 +140,7 @@ class _Masker:
             update={
                 "note": self.text(step.note),
                 "filter": None if step.filter is None else mask_filter(step.filter, rule, self._masks, self.data),
+                "params": self._params(step.params, rule),
                 "query": None if step.query is None else self._query(step.query, rule),
                 "prefetch": [self._prefetch(one, rule) for one in step.prefetch],
                 "order_by": self._order(step.order_by, rule),
@@ -152,20 +154,41 @@ class _Masker:
             update={
                 "query": self._query(one.query, rule) if isinstance(one.query, Query) else one.query,
                 "filter": None if one.filter is None else mask_filter(one.filter, rule, self._masks, self.data),
+                "params": self._params(one.params, rule),
                 "prefetch": [self._prefetch(below, rule) for below in one.prefetch],
             }
         )
 
+    def _params(self, params: Mapping[str, Any], rule: FieldRule | None) -> dict[str, Any]:
+        """The points whose words count for a sparse search are told by a filter."""
+        idf = params.get("idf")
+        if not isinstance(idf, dict) or not idf.get("corpus"):
+            return dict(params)
+        corpus = mask_filter(idf["corpus"], rule, self._masks, self.data)
+        return {**params, "idf": {**idf, "corpus": corpus}}
+
     def _query(self, query: Query, rule: FieldRule | None) -> Query:
-        return query.model_copy(update={"order_by": self._order(query.order_by, rule)})
+        return query.model_copy(
+            update={
+                "order_by": self._order(query.order_by, rule),
+                "formula": mask_formula(query.formula, rule, self._masks, self.data),
+                "defaults": {
+                    key: self._compared(key, value, rule) if isinstance(value, str) else value
+                    for key, value in query.defaults.items()
+                },
+            }
+        )
 
     def _order(self, order: str | Order | None, rule: FieldRule | None) -> str | Order | None:
         """Where an order starts is a value of its key."""
         if not isinstance(order, Order) or order.start_from is None:
             return order
-        condition = {"key": order.key, "match": {"value": order.start_from}}
-        masked = mask_filter(condition, rule, self._masks, self.data)["match"]["value"]
-        return order.model_copy(update={"start_from": masked})
+        return order.model_copy(update={"start_from": self._compared(order.key, order.start_from, rule)})
+
+    def _compared(self, key: str, value: Any, rule: FieldRule | None) -> Any:
+        """A value that is compared with a payload key."""
+        condition = {"key": key, "match": {"value": value}}
+        return mask_filter(condition, rule, self._masks, self.data)["match"]["value"]
 
     def http_step(self, step: HttpStep) -> HttpStep:
         """A request with its query, headers and body, and the answer; a login of production's does not come along."""

@@ -13,7 +13,15 @@ from envclone.masking.kinds import json_rules
 from envclone.models import FieldRule
 from envclone.protocols import Masks
 
-__all__ = ["mask_document", "mask_documents", "mask_filter", "mask_leaves", "mask_payload_rows", "mask_tree"]
+__all__ = [
+    "mask_document",
+    "mask_documents",
+    "mask_filter",
+    "mask_formula",
+    "mask_leaves",
+    "mask_payload_rows",
+    "mask_tree",
+]
 
 Text = Callable[[str], str]
 
@@ -103,6 +111,29 @@ def mask_filter(condition: Any, rule: FieldRule | None, masks: Masks, text: Text
         name: value if name in ("is_empty", "is_null", "has_vector") else mask_filter(value, rule, masks, text, prefix)
         for name, value in condition.items()
     }
+
+
+_OF_FORMULAS = re.compile(
+    "mult|sum|max|min|neg|abs|sqrt|exp|log10|ln|acosh|div|pow|(lin|exp|gauss)_decay|left|right|base|exponent"
+    "|x|target|scale|midpoint|by_zero_default|datetime|datetime_key|geo_distance|origin|to|lon|lat"
+)
+"""The words of formulas, which are no conditions."""
+
+
+def mask_formula(formula: Any, rule: FieldRule | None, masks: Masks, text: Text) -> Any:
+    """A formula with the values that its conditions compare masked; numbers and times stay, and so do payload keys."""
+    if isinstance(formula, list):
+        return [mask_formula(item, rule, masks, text) for item in formula]
+    if isinstance(formula, str) and not formula.startswith("$"):
+        return _key(formula, "", rule, masks)
+    if not isinstance(formula, dict):
+        return formula
+    if all(_OF_FORMULAS.fullmatch(name) for name in formula):
+        return {
+            name: value if name == "datetime" else mask_formula(value, rule, masks, text)
+            for name, value in formula.items()
+        }
+    return mask_filter(formula, rule, masks, text)
 
 
 def _matched(path: str, value: Any, rule: FieldRule | None, masks: Masks, text: Text) -> Any:

@@ -1,7 +1,7 @@
 """The forms that a vector step can ask in: those of Qdrant's `POST /collections/NAME/points/query`, as typed values.
 
 https://api.qdrant.tech/api-reference/search/query-points. What cannot be asked again with the same answer is refused by
-its name: a random sample, a model that the server runs, a formula.
+its name: a random sample, a model that the server runs.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Fiel
 __all__ = [
     "Context",
     "Discover",
+    "Exclude",
     "Given",
     "Mmr",
     "Order",
@@ -22,10 +23,11 @@ __all__ = [
     "Rrf",
     "Sparse",
     "Vector",
+    "keys_of",
+    "many",
 ]
 
 _REFUSED = {
-    "formula": "formula queries cannot be replayed yet",
     "sample": "a random sample gives another answer each time, and cannot be compared",
     "relevance_feedback": "relevance feedback cannot be replayed yet",
     "text": "a text that the server embeds cannot be replayed: give its vector",
@@ -88,6 +90,22 @@ Given = Annotated[_Forms | Annotated[int | str, Tag("(id)")], _BY_FORM, BeforeVa
 """A vector, or the id of the point that has it."""
 
 
+def many(value: Any) -> Any:
+    """A list where the API takes one thing or a list of such."""
+    return [value] if isinstance(value, dict | _Form) else value
+
+
+class Exclude(_Form):
+    """All payload keys but some."""
+
+    exclude: list[str] = Field(description="Keys that are left out.")
+
+
+def keys_of(value: Any) -> Any:
+    """`{include: […]}` is the same as the list."""
+    return value["include"] if isinstance(value, dict) and set(value) == {"include"} else value
+
+
 class Mmr(_Form):
     """Maximal marginal relevance: how diverse the answer is, and among how many it is chosen."""
 
@@ -129,7 +147,7 @@ class Discover(_Form):
     """What is nearest to a target within a context."""
 
     target: Given
-    context: list[Context] = Field(default_factory=list)
+    context: Annotated[list[Context], BeforeValidator(many)] = Field(default_factory=list)
 
 
 class Order(_Form):
@@ -138,6 +156,10 @@ class Order(_Form):
     key: str
     direction: Literal["asc", "desc"] = "asc"
     start_from: int | FiniteFloat | str | None = None
+
+
+_PARTS = ("mmr", "defaults")
+"""Fields of a query that are no form of their own."""
 
 
 class Query(_Form):
@@ -149,16 +171,21 @@ class Query(_Form):
     rrf: Rrf | None = None
     recommend: Recommend | None = None
     discover: Discover | None = None
-    context: list[Context] | None = None
+    context: Annotated[list[Context] | None, BeforeValidator(many)] = None
     order_by: str | Order | None = None
+    formula: Any = Field(default=None, description="An expression over the scores of the prefetch and the payload.")
+    defaults: dict[str, Any] = Field(default_factory=dict, description="Of `formula`: for points without a key.")
 
     @model_validator(mode="after")
     def _one(self) -> Query:
-        said = [name for name in type(self).model_fields if name != "mmr" and getattr(self, name) is not None]
+        said = [name for name in type(self).model_fields if name not in _PARTS and getattr(self, name) is not None]
         if len(said) != 1:
-            raise ValueError("a query has one form: nearest, fusion, rrf, recommend, discover, context or order_by")
+            forms = ", ".join(name for name in type(self).model_fields if name not in (*_PARTS, "formula"))
+            raise ValueError(f"a query has one form: {forms} or formula")
         if self.mmr is not None and self.nearest is None:
             raise ValueError("mmr is a part of a nearest query")
+        if self.defaults and self.formula is None:
+            raise ValueError("defaults are a part of a formula")
         return self
 
 
@@ -171,4 +198,4 @@ class Prefetch(_Form):
     params: dict[str, Any] = Field(default_factory=dict)
     limit: int = Field(default=10, ge=1, le=100_000)
     score_threshold: FiniteFloat | None = None
-    prefetch: list[Prefetch] = Field(default_factory=list)
+    prefetch: Annotated[list[Prefetch], BeforeValidator(many)] = Field(default_factory=list)

@@ -12,33 +12,49 @@ from typing import Any
 
 from envclone.errors import ConfigError
 from envclone.incidents.bundle import VectorStep
-from envclone.incidents.queries import Given, Order, Prefetch, Query, Recommend, Sparse, Vector
+from envclone.incidents.queries import Exclude, Given, Order, Prefetch, Query, Recommend, Sparse, Vector
+from envclone.stores.qdrant.averages import average
 from envclone.stores.qdrant.filters import filter_of, params_of, point_id
+from envclone.stores.qdrant.formulas import formula_of
+from envclone.stores.qdrant.groups import groups_of
 
-__all__ = ["engine_vector", "grouped", "request", "selected"]
-
-_GROUPS_AT_ONCE = 10_000
-"""Results among which groups are looked for, at most."""
+__all__ = ["by_distance", "engine_vector", "grouped", "request", "selected", "understood"]
 
 
-def request(step: VectorStep, shard: Any) -> Any:
-    """A `qdrant_edge.QueryRequest` for one shard. Raises ConfigError for a point that is not there."""
+def request(step: VectorStep, shard: Any, *, more: Sequence[Any] | None = None) -> Any:
+    """A `qdrant_edge.QueryRequest` for one shard; of a query in groups the one that looks for them, within `more`.
+
+    Raises ConfigError for a point that is not there, and for what the engine cannot do.
+    """
     import qdrant_edge as q
 
-    maker = _Maker(shard)
-    limit = step.limit if step.group_by is None else _GROUPS_AT_ONCE
-    query, prefetches, excluded = maker.stage(step.asked, step.using, limit + step.offset, step.prefetch)
+    groups = step.group_by is not None
+    maker = _Maker(shard, scale=step.group_size if groups else 1)
+    query, prefetches, excluded = maker.stage(step.asked, step.using, step.limit + step.offset, step.prefetch)
     return q.QueryRequest(
-        limit=limit,
+        limit=step.limit * step.group_size if groups else step.limit,
         offset=step.offset,
         query=query,
         prefetches=prefetches,
         with_vector=False,
-        with_payload=True if step.group_by is not None else selected(step.with_payload),
-        filter=_without(step.filter, excluded),
+        with_payload=selected([(step.group_by or "").removesuffix("[]")] if groups else step.with_payload),
+        filter=_all_of([filter_of(step.filter), _without(excluded), *(more or ())]),
         score_threshold=step.score_threshold,
         params=params_of(step.params),
     )
+
+
+def understood(step: VectorStep) -> None:
+    """Raise ConfigError for a filter, parameter or formula of any stage that a server would refuse as well."""
+    pending: list[VectorStep | Prefetch] = [step]
+    while pending:
+        one = pending.pop()
+        filter_of(one.filter)
+        params_of(one.params)
+        asked = one.asked if isinstance(one, VectorStep) else one.query
+        if isinstance(asked, Query) and asked.formula is not None:
+            formula_of(asked.formula, asked.defaults)
+        pending += one.prefetch
 
 
 def engine_vector(vector: Vector | None) -> Any:
@@ -48,10 +64,12 @@ def engine_vector(vector: Vector | None) -> Any:
     return q.SparseVector(vector.indices, vector.values) if isinstance(vector, Sparse) else vector
 
 
-def selected(with_payload: bool | list[str]) -> Any:
+def selected(with_payload: bool | list[str] | Exclude) -> Any:
     """Which payload keys are returned, as the engine takes it."""
     import qdrant_edge as q
 
+    if isinstance(with_payload, Exclude):
+        return q.PayloadSelector.Exclude(with_payload.exclude)
     return q.PayloadSelector.Include(with_payload) if isinstance(with_payload, list) else with_payload
 
 
@@ -64,54 +82,49 @@ class _Hit:
     payload: Any
 
 
-def grouped(points: Sequence[Any], step: VectorStep, shard: Any) -> list[Any]:
-    """The best results of each of the first groups, group by group, as a server answers a query with `group_by`.
-
-    A point with a list of values is in the group of each; without a value it is in none.
-    """
-    groups: dict[Any, list[Any]] = {}
-    key = (step.group_by or "").split(".")
-    for point in points:
-        for value in _values(point.payload or {}, key):
-            group = groups.get(value)
-            if group is None and len(groups) < step.limit:
-                group = groups.setdefault(value, [])
-            if group is not None and len(group) < step.group_size:
-                group.append(point)
-    hits = [point for group in groups.values() for point in group]
-    if step.with_payload is True:
-        return hits
+def grouped(step: VectorStep, shard: Any, *, smaller_is_better: bool) -> list[Any]:
+    """The best results of each of the best groups, group by group, as a server answers a query with `group_by`."""
+    order = "down" if smaller_is_better else "up" if step.asked.mmr is None else ""  # diversity has an order of its own
+    groups = groups_of(
+        lambda more: shard.query(request(step, shard, more=more)),
+        step.group_by or "",
+        groups=step.limit,
+        size=step.group_size,
+        order=order,
+    )
+    hits = [point for group in groups for point in group]
     records = shard.retrieve([point.id for point in hits], with_payload=selected(step.with_payload), with_vector=False)
     shown = {str(record.id): record.payload for record in records}
     return [_Hit(point.id, point.score, shown.get(str(point.id))) for point in hits]
 
 
-def _values(payload: Any, key: Sequence[str]) -> list[Any]:
-    """The strings and whole numbers at a key of a payload."""
-    found = [payload]
-    for name in key:
-        whole = name.removesuffix("[]")
-        found = [item[whole] for item in found if isinstance(item, dict) and whole in item]
-        found = [one for item in found for one in (item if isinstance(item, list) else [item])]
-    return list(dict.fromkeys(one for one in found if isinstance(one, str | int) and not isinstance(one, bool)))
+def by_distance(asked: Query) -> bool:
+    """Whether the scores of an answer are distances to a vector, not made of ranks, payloads or several distances."""
+    averaged = asked.recommend is not None and asked.recommend.strategy == "average_vector"
+    return (asked.nearest is not None and asked.mmr is None) or averaged
 
 
-def _without(filter: Any, excluded: Sequence[int | str]) -> Any:
-    """A filter that also leaves out some points."""
-    made = filter_of(filter)
-    if not excluded:
-        return made
+def _without(excluded: Sequence[int | str]) -> Any:
+    """A filter that leaves out some points, or None."""
     import qdrant_edge as q
 
-    apart = q.Filter(must_not=[q.HasIdCondition({point_id(one) for one in excluded})])
-    return apart if made is None else q.Filter(must=[made, apart])
+    return q.Filter(must_not=[q.HasIdCondition({point_id(one) for one in excluded})]) if excluded else None
+
+
+def _all_of(filters: Sequence[Any]) -> Any:
+    """What all of the filters let through; None for none of them."""
+    import qdrant_edge as q
+
+    given = [one for one in filters if one is not None]
+    return q.Filter(must=given) if len(given) > 1 else next(iter(given), None)
 
 
 class _Maker:
     """Makes queries for one shard, which gives the vectors of points that are named."""
 
-    def __init__(self, shard: Any) -> None:
+    def __init__(self, shard: Any, *, scale: int) -> None:
         self._shard = shard
+        self._scale = scale
 
     def stage(
         self, asked: Query | Given | None, using: str, limit: int, prefetch: Sequence[Prefetch]
@@ -131,6 +144,8 @@ class _Maker:
             return q.Fusion.Rrf(asked.rrf.k, asked.rrf.weights), prefetches, []
         if asked.order_by is not None:
             return _order(asked.order_by), prefetches, []
+        if asked.formula is not None:
+            return formula_of(asked.formula, asked.defaults), prefetches, []
         if asked.recommend is not None:
             examples = [*asked.recommend.positive, *asked.recommend.negative]
             return self._recommend(asked.recommend, using), prefetches, _ids(examples)
@@ -147,6 +162,11 @@ class _Maker:
         vector, excluded = self._vector(asked.nearest, using), _ids([asked.nearest])
         if asked.mmr is None:
             return q.Query.Nearest(vector, named), prefetches, excluded
+        if isinstance(vector, q.SparseVector):
+            raise ConfigError(
+                "mmr over a sparse vector is what a server does and the embedded engine does not",
+                hint="replay it in a branch with --runtime docker",
+            )
         many = asked.mmr.candidates_limit or limit
         nearest = q.Prefetch(limit=many, query=q.Query.Nearest(vector, named), prefetches=prefetches)
         return q.Mmr(vector, 1 - asked.mmr.diversity, many, named), [nearest], excluded
@@ -156,11 +176,11 @@ class _Maker:
 
         query, prefetches, excluded = self.stage(one.query, one.using, one.limit, one.prefetch)
         return q.Prefetch(
-            limit=one.limit,
+            limit=one.limit * self._scale,
             query=query,
             prefetches=prefetches,
             params=params_of(one.params),
-            filter=_without(one.filter, excluded),
+            filter=_all_of([filter_of(one.filter), _without(excluded)]),
             score_threshold=one.score_threshold,
         )
 
@@ -174,7 +194,7 @@ class _Maker:
             return q.Query.RecommendBestScore(q.RecommendQuery(positive, negative), named)
         if asked.strategy == "sum_scores":
             return q.Query.RecommendSumScores(q.RecommendQuery(positive, negative), named)
-        return q.Query.Nearest(_average(positive, negative), named)
+        return q.Query.Nearest(average(positive, negative), named)
 
     def _pair(self, one: Any, using: str) -> Any:
         import qdrant_edge as q
@@ -196,18 +216,6 @@ class _Maker:
 
 def _ids(given: Sequence[Given]) -> list[int | str]:
     return [one for one in given if isinstance(one, int | str)]
-
-
-def _average(positive: Sequence[Any], negative: Sequence[Any]) -> list[float]:
-    """The mean of what it is like, twice, less the mean of what it is unlike (Qdrant's `average_vector`)."""
-    import numpy as np
-
-    try:
-        liked = np.mean(np.array(positive, np.float32), axis=0, dtype=np.float32)
-        apart = np.mean(np.array(negative, np.float32), axis=0, dtype=np.float32) if negative else liked
-    except (TypeError, ValueError) as exc:
-        raise ConfigError("average_vector takes dense vectors; best_score and sum_scores take others too") from exc
-    return [float(number) for number in np.atleast_1d(liked + liked - apart)]
 
 
 def _order(order: str | Order) -> Any:

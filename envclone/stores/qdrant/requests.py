@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from envclone.incidents.bundle import VectorStep
-from envclone.incidents.queries import Given, Order, Prefetch, Query, Sparse
+from envclone.incidents.queries import Exclude, Given, Order, Prefetch, Query, Sparse
 
 __all__ = ["ask"]
 
@@ -25,7 +25,7 @@ def ask(client: Any, step: VectorStep) -> list[Any]:
         "query_filter": models.Filter.model_validate(step.filter) if step.filter else None,
         "search_params": models.SearchParams.model_validate(step.params) if step.params else None,
         "limit": step.limit,
-        "with_payload": step.with_payload,
+        "with_payload": _selector(step.with_payload),
         "score_threshold": step.score_threshold,
     }
     if step.group_by is not None:
@@ -62,11 +62,21 @@ def _query(asked: Query | Given | None) -> Any:
         return models.DiscoverQuery(discover=models.DiscoverInput(target=_given(asked.discover.target), context=pairs))
     if asked.context is not None:
         return models.ContextQuery(context=[_pair(one) for one in asked.context])
+    if asked.formula is not None:
+        return models.FormulaQuery.model_validate({"formula": asked.formula, "defaults": asked.defaults or None})
     nearest = _given(asked.nearest)
     if asked.mmr is None:
         return nearest
     mmr = models.Mmr(diversity=asked.mmr.diversity, candidates_limit=asked.mmr.candidates_limit)
     return models.NearestQuery(nearest=nearest, mmr=mmr)
+
+
+def _selector(with_payload: bool | list[str] | Exclude) -> Any:
+    from qdrant_client import models
+
+    if isinstance(with_payload, Exclude):
+        return models.PayloadSelectorExclude(exclude=with_payload.exclude)
+    return with_payload
 
 
 def _given(given: Given | None) -> Any:

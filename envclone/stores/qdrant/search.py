@@ -46,6 +46,8 @@ class EmbeddedRunner:
         collection = self._collection(search.collection)
         try:
             points = self._search(collection, search)
+        except ConfigError as exc:
+            raise _of_step(search, exc) from exc
         except EnvcloneError:
             raise
         except Exception as exc:  # noqa: BLE001 - the binding raises bare Exception
@@ -91,8 +93,10 @@ class EmbeddedRunner:
                 f"'{collection.name}', which a server does and the embedded engine does not",
                 hint="replay it in a branch with --runtime docker",
             )
-        found = list(shards[0].query(queries.request(step, shards[0])))
-        return queries.grouped(found, step, shards[0]) if step.group_by is not None else found
+        if step.group_by is None:
+            return list(shards[0].query(queries.request(step, shards[0])))
+        smaller = queries.by_distance(step.asked) and not _descending(collection, step.using)
+        return queries.grouped(step, shards[0], smaller_is_better=smaller)
 
     def _collection(self, name: str) -> Collection:
         """The collection of this name or alias. Raises ConfigError naming the collections there are."""
@@ -128,6 +132,10 @@ class ServerRunner:
         from qdrant_client.http.exceptions import ResponseHandlingException, UnexpectedResponse
 
         search = _vector_step(step)
+        try:
+            queries.understood(search)  # what the client itself refuses would pass for production's own answer
+        except ConfigError as exc:
+            raise _of_step(search, exc) from exc
         began = time.monotonic()
         try:
             points = requests.ask(self._client, search)
@@ -200,6 +208,10 @@ def _vector_step(step: Step) -> VectorStep:
     if not isinstance(step, VectorStep):
         raise UsageError(f"the step '{step.id}' is SQL, and its store '{step.store}' is a Qdrant")
     return step
+
+
+def _of_step(step: VectorStep, exc: ConfigError) -> ConfigError:
+    return ConfigError(f"the step '{step.id}': {exc.message}", hint=exc.hint)
 
 
 def _descending(collection: Collection, using: str) -> bool:

@@ -127,6 +127,24 @@ FORMS: dict[str, dict[str, Any]] = {
         "query": {"recommend": {"positive": [1, 2], "negative": [3], "strategy": "best_score"}},
         "using": "dense",
     },
+    "recommend-sparse": {"query": {"recommend": {"positive": [1, 2], "negative": [3]}}, "using": "words"},
+    "recommend-late": {"query": {"recommend": {"positive": [1, 2], "negative": [3]}}, "using": "late"},
+    "formula": {
+        "query": {
+            "formula": {
+                "sum": [
+                    "$score",
+                    {"mult": [0.5, {"key": "thread", "match": {"any": ["t1", "t2"]}}]},
+                    {"div": {"left": "n", "right": {"abs": -200}}},
+                    {"neg": {"sqrt": "absent"}},
+                    {"exp_decay": {"x": "n", "target": 40, "scale": 9.0, "midpoint": 0.5}},
+                ]
+            },
+            "defaults": {"absent": 4},
+        },
+        "prefetch": [HYBRID[0]],
+    },
+    "payload-but-some": {"vector": DENSE, "using": "dense", "with_payload": {"exclude": ["tags", "n"]}},
     "sum-scores": {"query": {"recommend": {"positive": [1, 2], "strategy": "sum_scores"}}, "using": "dense"},
     "discover": {
         "query": {"discover": {"target": DENSE, "context": [{"positive": 1, "negative": 2}]}},
@@ -168,12 +186,33 @@ def test_a_form_is_answered_as_qdrant_answers_it(runner: EmbeddedRunner, client:
         assert sorted(mine.scores) == pytest.approx(sorted(theirs.scores), abs=1e-4)
 
 
+def test_groups_are_found_with_a_server_s_requests(runner: EmbeddedRunner) -> None:
+    """Every stage below gives `group_size` times as many, and each request looks for as many as all groups hold."""
+    asked = step(query={"fusion": "rrf"}, prefetch=HYBRID, limit=3, group_by="thread", group_size=2)
+    wider = [one | {"limit": 40} for one in HYBRID]
+    flat = runner.run(step(query={"fusion": "rrf"}, prefetch=wider, limit=1000))
+    score = dict(zip(flat.ids, flat.scores, strict=True))
+    found = runner.run(asked)
+    assert len(found.ids) == 6
+    first = found.ids[::2]
+    # what the first request returned is scored among all; later ones leave out what was found
+    assert found.scores[0] == flat.scores[0] and all(one in score for one in first)
+    threads = [row[0]["thread"] for row in found.rows]
+    assert threads[::2] == threads[1::2] and len(set(threads)) == 3
+
+
 def test_diversity_is_the_engine_s_own(runner: EmbeddedRunner) -> None:
     plain = runner.run(step(vector=DENSE, using="dense", limit=20))
     alike = runner.run(step(query={"nearest": DENSE, "mmr": {"diversity": 0.0, "candidates_limit": 20}}, using="dense"))
     mixed = runner.run(step(query={"nearest": DENSE, "mmr": {"diversity": 0.9, "candidates_limit": 20}}, using="dense"))
     assert alike.ids == plain.ids[:7]
     assert set(mixed.ids) <= set(plain.ids) and mixed.ids != alike.ids
+
+
+def test_diversity_of_sparse_vectors_is_refused(runner: EmbeddedRunner) -> None:
+    with pytest.raises(ConfigError, match="the step 's': mmr over a sparse vector") as told:
+        runner.run(step(query={"nearest": SPARSE, "mmr": {}}, using="words"))
+    assert "--runtime docker" in str(told.value.hint)
 
 
 def test_a_point_that_is_not_there_is_named_as_the_reason(runner: EmbeddedRunner) -> None:

@@ -139,6 +139,10 @@ FILTERS: list[tuple[dict[str, Any], Callable[[int, dict[str, Any]], bool]]] = [
     ({"must": [{"key": "mixed", "match": {"value": 1}}]}, lambda n, p: p["mixed"] == 1 and p["mixed"] is not True),
     ({"must": [{"key": "mixed", "match": {"value": 0}}]}, lambda n, p: p["mixed"] == 0 and p["mixed"] is not False),
     ({"must": [{"key": "mixed", "match": {"value": "true"}}]}, lambda n, p: p["mixed"] == "true"),
+    ({"must": [{"key": "tag", "match": {"prefix": "t"}}]}, lambda n, p: p["tag"].startswith("t")),
+    ({"must": [{"key": "tag", "match": {"substring": "3"}}]}, lambda n, p: "3" in p["tag"]),
+    ({"must": {"key": "tag", "match": {"value": "t1"}}}, lambda n, p: p["tag"] == "t1"),
+    ({"must": [{}]}, lambda n, p: True),
 ]
 
 
@@ -165,6 +169,35 @@ def test_window_threshold_and_payload(runner: EmbeddedRunner) -> None:
     assert runner.run(step(with_payload=False, limit=1)).rows == (({},),)
 
 
+WRONG: list[tuple[Any, str]] = [
+    ({"key": "on", "match": {"any": [True]}}, "match.any takes texts, or whole numbers of 64 bits"),
+    ({"key": "on", "match": {"except": [False]}}, "match.except takes texts, or whole numbers of 64 bits"),
+    ({"key": "n", "match": {"any": [1, "1"]}}, "all of one type"),
+    ({"key": "n", "match": {"any": 1}}, "match.any must be a list, not a whole number"),
+    ({"key": "n", "match": {"any": "secret"}}, "match.any must be a list, not a text"),
+    ({"key": "n", "match": {"value": 1.5}}, "not a number"),
+    ({"key": "n", "match": {"value": None}}, "not null"),
+    ({"key": "n", "match": {"value": 1 << 63}}, "not a number of more than 64 bits"),
+    ({"key": "n", "match": {}}, "exactly one of value, text"),
+    ({"key": "n", "range": {"gt": True}}, "range.gt must be a number, not true"),
+    ({"key": "n", "range": {"gt": "2024-01-01", "lt": 5}}, "range.gt must be a number, not a text"),
+    ({"key": "n", "range": {"gt": "yesterday"}}, "a filter cannot be read: failed to parse date-time"),
+    ({"key": "n", "values_count": {"gt": "1"}}, "values_count.gt must be a whole number"),
+    ({"key": "a b", "match": {"value": 1}}, "a filter cannot be read: invalid JSON path a b"),
+    ({"key": 5, "match": {"value": 1}}, "key must be a text, not a whole number"),
+    ({"key": "at", "geo_radius": {"radius": 5}}, "geo_radius needs 'center'"),
+    ({"key": "at", "geo_radius": {"center": {"lon": 1}, "radius": 5}}, "a geo point needs 'lat'"),
+    ({"key": "at", "geo_polygon": {"exterior": {"points": []}}}, "a filter cannot be read"),
+    ({"key": "n", "is_null": "no"}, "condition.is_null must be true or false, not a text"),
+    ({"is_empty": "n"}, "is_empty must be an object, not a text"),
+    ({"has_id": 1}, "has_id must be a list"),
+    ({"has_id": ["secret"]}, "a point's id is a whole number from 0 or a UUID, not a text"),
+    ({"nested": {"filter": {}}}, "nested needs 'key'"),
+    ({"min_should": {"min_count": 1}}, "min_should needs 'conditions'"),
+    ("secret", "a filter's condition must be an object, not a text"),
+]
+
+
 @pytest.mark.parametrize(
     ("parts", "said"),
     [
@@ -173,6 +206,8 @@ def test_window_threshold_and_payload(runner: EmbeddedRunner) -> None:
         ({"filter": {"musn't": []}}, "musn't"),
         ({"filter": {"must": [{"strange": 1}]}}, "'strange'"),
         ({"params": {"speed": 9}}, "'speed'"),
+        ({"params": {"exact": "false"}}, "params.exact must be true or false, not a text"),
+        *[({"filter": {"must": [one]}}, said) for one, said in WRONG],
         ({"collection": "nope"}, "no collection 'nope'; there are: articles"),
     ],
 )
@@ -233,4 +268,6 @@ def test_the_server_runner_gives_the_same_parts(runner: EmbeddedRunner, root: Pa
     assert theirs.rows == mine.rows
     assert theirs.scores == pytest.approx(mine.scores, abs=1e-5)
     assert ServerRunner(client).run(step(collection="nope")).error
+    with pytest.raises(ConfigError, match="the step 's': match.any takes texts"):  # and is no answer of production's
+        ServerRunner(client).run(step(filter={"must": [{"key": "on", "match": {"any": [True]}}]}))
     client.close()

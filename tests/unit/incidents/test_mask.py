@@ -362,6 +362,31 @@ def test_what_is_no_text(text: str, plain: bool) -> None:
     assert is_plain_data(text) is plain
 
 
+def test_what_a_formula_and_a_corpus_compare_is_masked() -> None:
+    jane = {"key": "author.email", "match": {"value": "jane@x"}}
+    ruth = {"key": "author.email", "match": {"value": "email:ruth@x"}}
+    formula = {"sum": ["$score", {"mult": [0.5, jane]}, {"gauss_decay": {"x": {"datetime_key": "at"}, "scale": 9.0}}]}
+    done = search(
+        vector=None,
+        query={"formula": formula, "defaults": {"author.email": "jane@x", "n": 1}},
+        prefetch=[{"query": [1.0], "params": {"idf": {"corpus": {"must": [jane]}}, "hnsw_ef": 9}}],
+        params={"idf": {"corpus": {"must_not": jane}}},
+    )
+    assert done.query is not None
+    assert done.query.formula == {"sum": ["$score", {"mult": [0.5, ruth]}, formula["sum"][2]]}
+    assert done.query.defaults == {"author.email": "email:ruth@x", "n": 1}
+    assert done.prefetch[0].params == {"idf": {"corpus": {"must": [ruth]}}, "hnsw_ef": 9}
+    assert done.params == {"idf": {"corpus": {"must_not": ruth}}}
+
+
+def test_rows_without_columns_are_masked() -> None:
+    done = sql(expect=Expected(rows=(("Jane", 1),)))
+    assert done.expect is not None and done.expect.rows == (("Ruth", 1),)
+    hits = search(expect=Expected(rows=(({"author": {"email": "jane@x"}, "city": "Max"},),)))
+    assert hits.expect is not None
+    assert hits.expect.rows == (({"author": {"email": "email:ruth@x"}, "city": "Max"},),)
+
+
 def test_nothing_raw_is_left() -> None:
     """Whatever a bundle holds of Jane, her name is nowhere in the masked one."""
     step = SqlStep(

@@ -26,6 +26,31 @@ def test_three_forms_of_vectors() -> None:
 
 
 @pytest.mark.parametrize(
+    ("as_sent", "same"),
+    [
+        ({"query": [1, 2]}, {"vector": [1, 2]}),
+        ({"query": [[1, 2]]}, {"vector": [[1, 2]]}),
+        ({"query": {"indices": [1], "values": [0.5]}}, {"vector": {"indices": [1], "values": [0.5]}}),
+        ({"query": 5}, {"query": {"nearest": 5}}),
+        ({"vector": [1], "prefetch": HYBRID[0]}, {"vector": [1], "prefetch": [HYBRID[0]]}),
+        ({"vector": [1], "with_payload": {"include": ["a"]}}, {"vector": [1], "with_payload": ["a"]}),
+        (
+            {"query": {"context": {"positive": 1, "negative": 2}}},
+            {"query": {"context": [{"positive": 1, "negative": 2}]}},
+        ),
+        (
+            {"query": {"discover": {"target": 3, "context": {"positive": 1, "negative": 2}}}},
+            {"query": {"discover": {"target": 3, "context": [{"positive": 1, "negative": 2}]}}},
+        ),
+    ],
+)
+def test_a_request_is_taken_as_it_was_sent(as_sent: dict[str, Any], same: dict[str, Any]) -> None:
+    step = VectorStep.model_validate(BASE | as_sent)
+    assert step == VectorStep.model_validate(BASE | same)
+    assert VectorStep.model_validate(step.model_dump()) == step
+
+
+@pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({"vector": ["a"]}, "steps[0].vector[0]: input should be a valid number"),
@@ -34,7 +59,9 @@ def test_three_forms_of_vectors() -> None:
         ({"vector": {"indices": [1], "values": [1, 2]}}, "one value for each index"),
         ({"vector": {"indices": [1, 1], "values": [1, 2]}}, "each index once"),
         ({"vector": {"text": "hi", "model": "m"}}, "a text that the server embeds cannot be replayed"),
-        ({"query": {"formula": {"sum": [1]}}}, "formula queries cannot be replayed yet"),
+        ({"query": {"formula": {"sum": [1]}}}, "a formula needs the query whose results it scores, as prefetch"),
+        ({"query": {"nearest": [1], "defaults": {"n": 1}}}, "defaults are a part of a formula"),
+        ({"vector": [1], "lookup_from": {"collection": "x"}}, "(lookup_from) cannot be replayed: give the vectors"),
         ({"query": {"sample": "random"}}, "a random sample gives another answer each time"),
         ({"query": {"nearest": [1], "fusion": "rrf"}}, "a query has one form"),
         ({"query": {"fusion": "rrf"}}, "a fusion needs the queries that it fuses"),
