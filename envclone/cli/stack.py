@@ -15,7 +15,11 @@ __all__ = ["config", "init"]
 
 @click.command()
 @click.option("--from", "source", metavar="DSN", help="Look at this production, and propose a rule for every field.")
-@click.option("--qdrant", metavar="DIRECTORY", help="A stopped Qdrant's storage directory, looked at, too.")
+@click.option(
+    "--qdrant",
+    metavar="URL|DIRECTORY",
+    help="A running Qdrant (its key in PROD_QDRANT_KEY), or a stopped one's storage directory, looked at, too.",
+)
 @click.option("--env", "environment", default="prod", show_default=True, help="What the environment is called.")
 @click.option("--project", help="The project's name.  [default: this directory's]")
 @click.option("--force", is_flag=True, help="Overwrite a stack file that is there.")
@@ -32,7 +36,7 @@ def init(
 ) -> None:
     """Write the stack file: from production with --from, or a commented one to start from.
 
-    Production is only read. DSN can be the name of a variable; a password in it is never written.
+    Production is only read. DSN and URL can be the name of a variable; a password or key is never written.
     """
     from envclone.config.template import project_name, starter
 

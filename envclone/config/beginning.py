@@ -7,16 +7,19 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import yaml
 
 from envclone.config.template import starter
 from envclone.errors import UsageError
 
-__all__ = ["VARIABLE", "Beginning", "beginning"]
+__all__ = ["KEYS", "VARIABLE", "Beginning", "beginning"]
 
 VARIABLE = "PROD_PG_DSN"
 """What the stack file reads the DSN from, when it holds a password and came from no variable."""
+KEYS = ("PROD_QDRANT_KEY", "QDRANT_API_KEY", "QDRANT__SERVICE__API_KEY")
+"""Variables in which the key of a Qdrant server is looked for; it is never given on a command line."""
 _NAME = re.compile(r"\$?\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 _SECRETS = ("password", "sslpassword")
 _WHY = "the DSN of production, of a role with REPLICATION"
@@ -37,8 +40,9 @@ def beginning(
 ) -> Beginning:
     """Write down where production's stores are.
 
-    `postgres` is a DSN, or the name of a variable that holds one; `qdrant` is a storage directory. A password is never
-    written: the variable that holds the DSN is named instead. Raises UsageError for what cannot be read.
+    `postgres` is a DSN, `qdrant` a server's address or a storage directory; either can be the name of a variable that
+    holds it. A secret is never written: the variable that holds it is named instead (of a Qdrant's key one of KEYS).
+    Raises UsageError for what cannot be read.
     """
     starter(project)  # refuses what cannot be a project's name
     stores: dict[str, object] = {}
@@ -48,18 +52,9 @@ def beginning(
         written, variable, extra = _postgres(postgres, env)
         stores["main"] = {"kind": "postgres", "source": {"method": "physical", "dsn": written}}
     if qdrant is not None:
-        if re.match(r"https?://", qdrant):
-            raise UsageError(
-                "--qdrant: a running server cannot be copied yet, only its storage directory",
-                hint="stop it or freeze its file system, and name its storage.storage_path: "
-                "--qdrant /srv/qdrant/storage",
-            )
-        path = Path(os.path.normpath(Path(qdrant).expanduser().absolute()))
-        if not path.is_dir():
-            raise UsageError(f"--qdrant: {path} is not a directory", hint="name Qdrant's storage directory")
-        stores["kb"] = {"kind": "qdrant", "source": {"method": "directory", "path": str(path).replace("$", "$$")}}
+        stores["kb"] = {"kind": "qdrant", "source": _qdrant(qdrant, env)}
     if not stores:
-        raise UsageError("there is no store to begin with", hint="--from DSN, --qdrant DIRECTORY, or both")
+        raise UsageError("there is no store to begin with", hint="--from DSN, --qdrant URL|DIRECTORY, or both")
     document = {"environments": {environment: {"stores": stores}}}
     text = (
         "# Written by `envclone init`. Every key: docs/stack-file.md. Check it with `envclone config check`.\n"
@@ -74,6 +69,28 @@ def beginning(
         "quarantine: {keep: 1, max_age: 24h}  # raw snapshots go after this\n"
     )
     return Beginning(text, tuple(stores), variable, extra)
+
+
+def _qdrant(given: str, env: Mapping[str, str]) -> dict[str, object]:
+    """The source that a running server's address, a variable that holds one, or a storage directory stands for."""
+    named = _NAME.fullmatch(given)
+    address = env.get(named[1], "") if named is not None else given
+    if re.match(r"https?://", address):
+        if urlsplit(address).username is not None:
+            raise UsageError(
+                "--qdrant: the address holds a password", hint=f"put the API key into the variable {KEYS[0]}"
+            )
+        url = f"${{{named[1]}?the address of production's Qdrant}}" if named is not None else given.replace("$", "$$")
+        key = next((name for name in KEYS if env.get(name)), None)
+        held = {"api_key": f"${{{key}?the API key of production's Qdrant}}"} if key else {}
+        return {"method": "snapshot", "url": url, **held}
+    path = Path(os.path.normpath(Path(given).expanduser().absolute()))
+    if not path.is_dir():
+        raise UsageError(
+            f"--qdrant: {path} is not a directory",
+            hint="name a running server (https://qdrant.example:6333), or a stopped one's storage directory",
+        )
+    return {"method": "directory", "path": str(path).replace("$", "$$")}
 
 
 def _postgres(given: str, env: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:

@@ -62,7 +62,11 @@ _ENGINES = {
         {"physical": "dsn", "directory": "path", "logical": "dsn"},
         {"method", "dsn", "path", "database", "config", "jobs"},
     ),
-    "qdrant": _Engine({"snapshot": "url", "directory": "path"}, {"method", "url", "api_key", "path"}, collections=True),
+    "qdrant": _Engine(
+        {"snapshot": "url", "directory": "path"},
+        {"method", "url", "api_key", "ca_file", "peers", "path"},
+        collections=True,
+    ),
 }
 _SOURCE_KEYS = frozenset(key for engine in _ENGINES.values() for key in engine.keys)
 
@@ -111,10 +115,13 @@ def store(data: object) -> Iterator[Finding]:
             yield ("source", key), f"is not used by a store of kind {kind}"
     if config.get("collections") is not None and not engine.collections:
         yield ("collections",), f"is not used by a store of kind {kind}"
-    url = source.get("url")
-    url = url.get_secret_value() if isinstance(url, SecretStr) else url
-    if kind == "qdrant" and isinstance(url, str) and not (variables.present(url) or _HTTP.match(url)):
-        yield ("source", "url"), "must begin with http:// or https:// and a host"
+    if kind == "qdrant":
+        urls: list[tuple[Keys, Any]] = [(("source", "url"), source.get("url"))]
+        urls += [(("source", "peers", peer), one) for peer, one in _mapping(source.get("peers")).items()]
+        for keys, url in urls:
+            url = url.get_secret_value() if isinstance(url, SecretStr) else url
+            if isinstance(url, str) and not (variables.present(url) or _HTTP.match(url)):
+                yield keys, "must begin with http:// or https:// and a host"
 
 
 def sanitize(data: object) -> Iterator[Finding]:

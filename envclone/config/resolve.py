@@ -102,7 +102,7 @@ def resolve_url(loaded: LoadedStack, environment: str, service: str) -> str | No
     return text
 
 
-PATHS = ("path", "config")
+PATHS = ("path", "config", "ca_file")
 """Keys of a source that are paths, relative to the stack file."""
 
 
@@ -166,6 +166,9 @@ def _expanded(
             findings += (((*keys, key), what) for what in missing)
             path = absolute(text, base, (*keys, key), findings) if key in PATHS and text else None
             value = text if path is None else str(path)
+        elif isinstance(value, dict):
+            value, inner = _expanded(value, (*keys, key), env, base)
+            findings += inner
         source[key] = value
     return source, findings
 

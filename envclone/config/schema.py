@@ -27,7 +27,6 @@ from envclone.config.base import (
     Size,
     Text,
 )
-from envclone.config.keeping import KeepConfig
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
 
 __all__ = [
@@ -40,7 +39,6 @@ __all__ = [
     "Environment",
     "FidelityConfig",
     "HealthcheckConfig",
-    "KeepConfig",
     "Method",
     "ModelConfig",
     "PoolConfig",
@@ -145,10 +143,25 @@ class SourceConfig(Model):
         examples=["${PROD_PG_DSN?a DSN with REPLICATION}"],
     )
     url: SecretStr | None = Field(
-        default=None, description="Qdrant: the server's HTTP address.", examples=["${PROD_QDRANT_URL}"]
+        default=None,
+        description="Qdrant: the server's HTTP address; of a cluster any node's.",
+        examples=["${PROD_QDRANT_URL}"],
     )
     api_key: SecretStr | None = Field(
         default=None, description="Qdrant: the key to send.", examples=["${PROD_QDRANT_KEY}"]
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="Qdrant, `snapshot`: the certificates (PEM) that its server's is signed by, where the system does "
+        "not know them; relative to the stack file.",
+        examples=["certs/internal-ca.pem"],
+    )
+    peers: dict[str, SecretStr] | None = Field(
+        default=None,
+        min_length=1,
+        description="Qdrant, `snapshot` of a cluster: where each node answers HTTP, by its peer id or by the host in "
+        "its URI (`GET /cluster`). Without it: at that host, with the scheme and port of `url`.",
+        examples=[{"qdrant-1.internal": "https://10.0.0.5:6333"}],
     )
     path: Path | None = Field(
         default=None,
@@ -199,8 +212,9 @@ class StoreConfig(Model):
     collections: list[Annotated[str, Field(min_length=1)]] | None = Field(
         default=None,
         min_length=1,
-        description="Qdrant: the collections to take. Without it: all of them.",
-        examples=[["articles"]],
+        description="Qdrant: the collections to take, by name or with `*` and `?` for any characters and for one. "
+        "Without it: all of them.",
+        examples=[["articles", "tenant-*"]],
     )
     settings: dict[str, Text] = Field(
         default_factory=dict,
@@ -237,9 +251,6 @@ class Environment(Model):
         description="Destinations that a preview stack may reach, by name and port (443 without one), through a proxy "
         "that logs each connection; everything else is sealed.",
         examples=[["api.openai.com", "llm.internal:8443"]],
-    )
-    keep: KeepConfig | None = Field(
-        default=None, description="How `envclone keep` makes images of this environment ahead."
     )
 
 

@@ -19,7 +19,7 @@ from envclone import registry
 from envclone.cage import gatekeeper
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import branches, tenure
+from envclone.lifecycle import branches, keep, owed
 from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
 from envclone.pool import catalog, is_id
@@ -57,6 +57,7 @@ def find(
     yield from _orphans(project)
     yield from _quarantine(project, moment)
     yield from _superseded(project)
+    yield from _owed(project)
     if older:
         yield from _older(project)
 
@@ -96,9 +97,9 @@ def _judged(project: Project, branch: Branch, moment: dt.datetime, *, note: bool
     if branch.state is BranchState.RUNNING and _in_use(branch):
         if note:
             with contextlib.suppress(EnvcloneError):
-                tenure.touch(project, branch.name)
+                keep.touch(project, branch.name)
         return None
-    used = tenure.used(branch, path)
+    used = keep.used(branch, path)
     until = branch.expires_at
     if until is not None and until <= moment:
         return Garbage("branch", branch.name, f"expired at {until:%Y-%m-%d %H:%M} UTC", path)
@@ -206,6 +207,18 @@ def _superseded(project: Project) -> Iterator[Garbage]:
 
         if image.created_at < newest[image.environment] and needless() and _free(project, "images", image.id):
             yield _object(project, "images", image.id, "image", "a newer image replaces it", needless)
+
+
+def _owed(project: Project) -> Iterator[Garbage]:
+    """What killed commands left on production's servers."""
+    for note in owed.told(project):
+        name, path = note.owner.get("store", ""), note.path
+
+        def remove(path: Path = path) -> bool:
+            return any(owed.pay(project, again) for again in owed.told(project) if again.path == path)
+
+        reason = "left on production's server by a process that is gone"
+        yield Garbage("on a server", name, reason, path, _remove=remove)
 
 
 def _older(project: Project) -> Iterator[Garbage]:

@@ -5,14 +5,21 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envclone import records, registry
 from envclone.errors import BusyError, ConfigError
+from envclone.lifecycle import owed
 from envclone.lifecycle.stages import COPYING
 from envclone.models import Consistency, RawSnapshot, StoreSnapshot
 from envclone.pool import catalog, new_id
+from envclone.pool.notes import PoolNotes
 from envclone.pool.workdir import workdir
 from envclone.project import Project
+
+if TYPE_CHECKING:
+    from envclone.config.schema import StoreConfig
 
 __all__ = ["take", "using"]
 
@@ -44,11 +51,12 @@ def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
             workdir(pool, project.cow, "snapshot", kind="tmp") as building,
         ):
             stores: dict[str, StoreSnapshot] = {}
+            owed.settle(project, environment)
             project.begin(COPYING)
             for name, config in configs.items():
                 into = building / name
                 project.cow.create(into)
-                stores[name] = registry.store(config.kind).snapshot(name, config, into, project.progress)
+                stores[name] = _copied(project, environment, name, config, into)
             consistency, skew = _agreement(list(stores.values()))
             raw = RawSnapshot(
                 ident, environment, dt.datetime.now(dt.UTC), stores, consistency, skew, project=project.name
@@ -65,6 +73,17 @@ def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
             },
         )
         yield raw
+
+
+def _copied(project: Project, environment: str, name: str, config: StoreConfig, into: Path) -> StoreSnapshot:
+    """One store; what its server makes meanwhile is written down in the pool until it is gone there."""
+    from envclone.protocols import Noting
+
+    store = registry.store(config.kind)
+    if isinstance(store, Noting):
+        notes = PoolNotes(project.pool, {"project": project.name, "environment": environment, "store": name})
+        return store.snapshot_noting(name, config, into, project.progress, notes)
+    return store.snapshot(name, config, into, project.progress)
 
 
 @contextmanager

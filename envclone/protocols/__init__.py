@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from envclone.protocols.cow import CowDriver
 from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
+from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
 from envclone.protocols.runtimes import Insight, Observer, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
@@ -23,6 +24,9 @@ __all__ = [
     "Look",
     "Mask",
     "Masks",
+    "Note",
+    "Notes",
+    "Noting",
     "Observer",
     "Progress",
     "Runtime",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import configparser
-import datetime as dt
 import json
 import re
 import shlex
@@ -64,16 +63,6 @@ def _bundle(tmp_path: Path, text: str) -> None:
 
     (tmp_path / "1.yaml").write_text(text, encoding="utf-8")
     assert files.load(tmp_path / "1.yaml").steps
-
-
-def _alarm(tmp_path: Path, text: str) -> None:
-    """A figure that an expression of Prometheus names is one that is written."""
-    from envclone.pages.metrics import metrics
-    from envclone.pool.kept import Kept
-
-    now = dt.datetime.now(dt.UTC)
-    (name,) = re.findall(r"envclone_\w+", text)
-    assert f"\n{name}{{" in metrics([Kept("acme", "prod", state_of=now)], now, 0)
 
 
 def _commands(tmp_path: Path, text: str) -> None:
@@ -182,8 +171,6 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "version: 1"): _bundle,
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
-    ("operations.md", "environments:"): _part,
-    ("operations.md", "time() - "): _alarm,
     ("operations.md", "["): _unit,
     ("preview.md", "environments:"): _part,
     ("production.md", "$ envclone branch"): _commands,

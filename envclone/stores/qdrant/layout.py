@@ -15,8 +15,9 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ from typing import Any
 from envclone.address import written
 from envclone.errors import ConfigError, UnsafeError
 
-__all__ = ["STORAGE", "Collection", "Segment", "Shard", "collections", "storage_root"]
+__all__ = ["STORAGE", "Collection", "Segment", "Shard", "collections", "matching", "storage_root"]
 
 STORAGE = "storage"
 """The storage root's name inside a store's directory of the pool."""
@@ -159,7 +160,7 @@ def storage_root(path: Path) -> Path:
 
 
 def collections(root: Path, names: Sequence[str] | None = None) -> list[Collection]:
-    """The collections below a storage root, or those named; raises ConfigError naming those there are."""
+    """The collections below a storage root, or those named or described; raises ConfigError naming those there are."""
     folder = root / "collections"
     found = {
         entry.name: Collection(entry.name, entry)
@@ -168,14 +169,20 @@ def collections(root: Path, names: Sequence[str] | None = None) -> list[Collecti
     }
     if names is None:
         return list(found.values())
-    missing = sorted(set(names) - found.keys())
+    missing = sorted({wanted for wanted in names if not matching(wanted, found)})
     if missing:
         raise ConfigError(
             f"the storage directory has no collection {', '.join(map(repr, missing))}; "
             f"there are: {', '.join(found) or 'none'}",
             hint="correct `collections` of the store in the stack file",
         )
-    return [found[name] for name in dict.fromkeys(names)]
+    return [found[name] for name in dict.fromkeys(name for wanted in names for name in matching(wanted, found))]
+
+
+def matching(wanted: str, names: Iterable[str]) -> list[str]:
+    """The names of collections that are meant: `*` stands for any characters, `?` for one; no name has either."""
+    pattern = re.compile("".join({"*": ".*", "?": "."}.get(char, re.escape(char)) for char in wanted), re.DOTALL)
+    return [name for name in names if pattern.fullmatch(name)]
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -84,8 +84,8 @@ def sources(config: StoreConfig) -> tuple[Path, list[Collection]]:
     source = config.source
     if source.method != "directory" or source.path is None:
         raise ConfigError(
-            f"a Qdrant store cannot be taken with the method '{source.method}' yet",
-            hint="stop the server (or freeze its file system) and use method: directory with source.path",
+            f"a Qdrant store is no directory under the method '{source.method}'",
+            hint="method: directory with source.path, or method: snapshot with source.url",
         )
     if not source.path.is_dir():
         raise UnreachableError(f"{source.path} is not a directory that can be read", hint="correct source.path")

@@ -23,7 +23,7 @@ from envclone.models import (
     StorePlan,
     StoreSnapshot,
 )
-from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner
+from envclone.protocols import Ledger, Notes, Progress, SourceRunner, StepRunner
 from envclone.stores.qdrant.layout import STORAGE
 
 if TYPE_CHECKING:
@@ -44,14 +44,42 @@ class QdrantStore:
     works_on: ClassVar[tuple[str, ...]] = ()
 
     def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
-        """Copy a stopped server's storage directory; see `snapshot.take`."""
+        """Copy a stopped server's storage directory, or a running one's shards; see `snapshot.take`, `live.take`."""
+        if config.source.method == "snapshot":
+            from envclone.stores.qdrant.live.take import take as take_live
+
+            return take_live(name, config, into, progress)
         from envclone.stores.qdrant.snapshot import take
 
         return take(name, config, into, progress)
 
+    def snapshot_noting(
+        self, name: str, config: StoreConfig, into: Path, progress: Progress, notes: Notes
+    ) -> StoreSnapshot:
+        """The same, with notes of the snapshots that a running server makes meanwhile."""
+        if config.source.method != "snapshot":
+            return self.snapshot(name, config, into, progress)
+        from envclone.stores.qdrant.live.take import take
+
+        return take(name, config, into, progress, notes)
+
+    def settle_note(self, config: StoreConfig, facts: Mapping[str, Any]) -> bool:
+        """Remove a snapshot that a killed run left on its server; see `live.making`."""
+        from envclone.stores.qdrant.live.take import settle_note
+
+        return settle_note(config, facts)
+
     def obstacles(self, config: StoreConfig, place: Path) -> Sequence[EnvcloneError]:
-        """Whether the storage directory can be read, is of a form that is known, and nobody writes to it."""
+        """Whether the storage directory can be read, is of a form that is known, and nobody writes to it.
+
+        Of a running server, whether it answers, knows the key, and has every shard of the collections somewhere active.
+        """
         from envclone.stores.intake import unreadable
+
+        if config.source.method == "snapshot":
+            from envclone.stores.qdrant.live.check import obstacles as of_server
+
+            return list(of_server(config))
 
         if config.source.method == "directory" and (found := unreadable(config.source.path)):
             return found

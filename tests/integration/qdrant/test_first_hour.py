@@ -131,10 +131,9 @@ def test_a_path_that_the_log_may_take_away_is_not_told(tmp_path: Path) -> None:
     assert found is not None and found.fields["articles"].paths == ("$.a",)
 
 
-@pytest.mark.parametrize("given", ["http://127.0.0.1:6333", "https://kb.example:6333", "/nowhere/storage"])
-def test_what_is_no_storage_directory(given: str) -> None:
+def test_what_is_no_storage_directory() -> None:
     with place() as there:
-        refused = there.call("init", "--qdrant", given, check=False)
+        refused = there.call("init", "--qdrant", "/nowhere/storage", check=False)
         assert refused.returncode == 2
         assert len(refused.stderr.splitlines()) == 2 and "storage" in refused.stderr.splitlines()[1]
         assert not there.file.exists()
