@@ -43,7 +43,7 @@ _ADDRESS = re.compile(r"((25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)(\.(?!$)|$)){4}")
 _HTTP = re.compile(r"https?://[^/\s]")
 _FIELD = r'((?:"(?:[^"]|"")*"|[^\s"])+?)'
 _REFERENCE = re.compile(
-    rf"\s*([^.\s]+)\.{_FIELD}\s*->\s*([^.\s]+)\.{_FIELD}"
+    rf"\s*([^.\s]+)\.{_FIELD}\s*<?->\s*([^.\s]+)\.{_FIELD}"
     r'(\s+where\s+("(?:[^"]|"")*"|[^\s=]+)\s*=\s*.+)?\s*'
 )
 

@@ -350,8 +350,9 @@ class SanitizeConfig(Model):
         default_factory=list,
         description="References that no foreign key declares, from one store's field to another's: what refers gets "
         "the rule of what it refers to. `[]` stands for the elements of a list; a reference that depends on another "
-        "column ends in `where subject_type = customer`.",
-        examples=[["kb.articles.ticket_id -> main.public.tickets.id"]],
+        "column ends in `where subject_type = customer`. `<->` also counts what nothing refers to, such as a row "
+        "without its point.",
+        examples=[["kb.articles.ticket_id <-> main.public.tickets.id"]],
     )
     presets: list[Preset] = Field(
         default_factory=list,

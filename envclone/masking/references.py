@@ -1,7 +1,8 @@
 """References that no foreign key declares: what refers follows the rule of what it refers to.
 
-`store.field -> store.field`, with `[]` for the elements of a list and, for a reference whose target depends on another
-column of its row, `where type = value` behind it. Several references of one field must agree.
+`store.field -> store.field`, or `<->` where everything is meant to be referred to; with `[]` for the elements of a list
+and, for a reference whose target depends on another column of its row, `where type = value` behind it. Several
+references of one field must agree.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ __all__ = ["Reference", "elements_of", "follow", "parse"]
 
 _ADDRESS = r'(?:"(?:[^"]|"")*"|[^\s"])+'
 _REFERENCE = re.compile(
-    rf"\s*(?P<store>[^.\s]+)\.(?P<source>{_ADDRESS})\s*->\s*(?P<other>[^.\s]+)\.(?P<target>{_ADDRESS}?)"
+    rf"\s*(?P<store>[^.\s]+)\.(?P<source>{_ADDRESS}?)\s*(?P<arrow><?->)\s*(?P<other>[^.\s]+)\.(?P<target>{_ADDRESS}?)"
     r'(?:\s+where\s+(?P<column>"(?:[^"]|"")*"|[^\s=]+)\s*=\s*(?P<value>.+?))?\s*'
 )
 
@@ -28,7 +29,11 @@ Rules = Mapping[str, str | Mapping[str, str]]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A declared reference; `where` is the column and the value that make it hold, if it is not always so."""
+    """A declared reference; `where` is the column and the value that make it hold, if it is not always so.
+
+    With `both` everything of the target is meant to be referred to: a row without its point is as wrong as a point
+    without its row.
+    """
 
     text: str
     store: str
@@ -36,6 +41,7 @@ class Reference:
     target_store: str
     target: str
     where: tuple[str, str] | None = None
+    both: bool = False
 
 
 def parse(text: str) -> Reference:
@@ -44,10 +50,11 @@ def parse(text: str) -> Reference:
     if match is None:
         raise ConfigError(
             f"sanitize.references: '{text}' is not of the form 'store.field -> store.field'",
-            hint="a polymorphic one ends in `where subject_type = customer`",
+            hint="`<->` counts in both directions; a polymorphic one ends in `where subject_type = customer`",
         )
     where = (match["column"], match["value"].strip("'\"")) if match["column"] else None
-    return Reference(text, match["store"], match["source"], match["other"], match["target"], where)
+    both = match["arrow"] == "<->"
+    return Reference(text, match["store"], match["source"], match["other"], match["target"], where, both)
 
 
 def elements_of(address: str, fields: Collection[str]) -> str:

@@ -9,6 +9,7 @@ from itertools import groupby
 from typing import Any
 
 from envclone.address import Address
+from envclone.pages.referring import referring
 
 __all__ = ["Section", "html", "sections"]
 
@@ -160,10 +161,7 @@ def _checks(checks: Mapping[str, Any]) -> Iterator[Section]:
             for store, indexes in sorted(checks.get("fidelity", {}).items())
             for index, one in sorted(indexes.items())
         ),
-        *(
-            (f"reference {one['reference']}", f"{one['dangling']} dangle (production: {one['dangling_in_production']})")
-            for one in checks["references"]
-        ),
+        *((f"reference {one['reference']}", referring(one)) for one in checks["references"]),
         *(
             (
                 f"files of {store} are whole",

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import secrets
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import Any
+
+import numpy as np
 
 from envclone.errors import ConfigError
 from envclone.masking.addresses import steps_below
@@ -15,6 +19,10 @@ from envclone.protocols import StoreSession
 
 __all__ = ["Place", "below", "dangling", "place_of"]
 
+_EXAMPLES = 3
+_LONGEST = 60
+"""Characters of an example."""
+
 
 def dangling(
     references: Sequence[str],
@@ -22,29 +30,41 @@ def dangling(
     raws: Mapping[str, StoreSession],
     cleans: Mapping[str, StoreSession],
 ) -> tuple[list[dict[str, Any]], list[str]]:
-    """Per declared reference the counts before and after, and what got worse.
+    """Per declared reference the counts before and after, with examples as a branch shows them, and what got worse.
 
-    Where rules keep what refers and what is referred to, one count says both: the comparison of rows holds them against
-    production's, value by value. Raises ConfigError for an unknown field.
+    `dangling` is how many values refer to nothing; of a reference in both directions `unreferenced` is to how many
+    nothing refers. Where rules keep what refers and what is referred to, one count says both: the comparison of rows
+    holds them against production's, value by value. Raises ConfigError for an unknown field.
     """
     parsed = [parse(reference) for reference in references]
     pairs = [(place_of(one.store, one.source, plans), place_of(one.target_store, one.target, plans)) for one in parsed]
     places = {place for pair in pairs for place in pair}
     changed = {place for pair in pairs if not all(_kept(place, plans) for place in pair) for place in pair}
     changed |= {place for one, pair in zip(parsed, pairs, strict=True) if one.where for place in pair}
-    after = _values(places, cleans)
-    before = {**after, **_values(changed, raws)}
+    told = _told(secrets.token_bytes(16))
+    after = _values(places, cleans, told)
+    before = {**after, **_values(changed, raws, told)}
     counts: list[dict[str, Any]] = []
     problems: list[str] = []
     for one, (source, target) in zip(parsed, pairs, strict=True):
         # what refers now to this table and now to that one has to be in one of them
-        targets = {b for a, b in pairs if a == source} if one.where else {target}
-        was, now = (
-            _unmatched(values[source], {v for place in targets for v in values[place]}) for values in (before, after)
-        )
-        counts.append({"reference": one.text, "dangling": now, "dangling_in_production": was})
-        if was != now:
-            problems.append(f"{one.text}: {now} dangle, {was} did in production")
+        targets = sorted({b for a, b in pairs if a == source} if one.where else {target})
+        was, now = (_unmatched(values[source], [values[place] for place in targets]) for values in (before, after))
+        count: dict[str, Any] = {
+            "reference": one.text, "dangling": len(now), "dangling_in_production": len(was),
+            "examples": _examples(source, now, cleans, told),
+        }  # fmt: skip
+        if len(was) != len(now):
+            problems.append(f"{one.text}: {len(now)} dangle, {len(was)} did in production")
+        if one.both:
+            was, now = (_unmatched(values[target], [values[source]]) for values in (before, after))
+            count |= {
+                "unreferenced": len(now), "unreferenced_in_production": len(was),
+                "unreferenced_examples": _examples(target, now, cleans, told),
+            }  # fmt: skip
+            if len(was) != len(now):
+                problems.append(f"{one.text}: nothing refers to {len(now)}, to {len(was)} in production")
+        counts.append(count)
     return counts, problems
 
 
@@ -79,13 +99,55 @@ def _kept(place: Place, plans: Mapping[str, StorePlan]) -> bool:
     return named and not any(one.startswith(path) or path.startswith(one) for one in others)
 
 
-def _unmatched(values: Sequence[str], there: Collection[str]) -> int:
-    return sum(1 for value in values if value not in there)
+_Told = Callable[[Sequence[str]], Any]
 
 
-def _values(places: Collection[Place], sessions: Mapping[str, StoreSession]) -> dict[Place, list[str]]:
-    """All non-null values of each place as text, every field read once."""
-    found: dict[Place, list[str]] = {place: [] for place in places}
+def _told(key: bytes) -> _Told:
+    """What values are told apart by (uint64): eight bytes of a keyed digest, which nobody can foresee."""
+
+    def told(values: Sequence[str]) -> Any:
+        texts = (value.encode("utf-8", "surrogatepass") for value in values)
+        return np.frombuffer(
+            b"".join(hashlib.blake2b(text, digest_size=8, key=key).digest() for text in texts), np.uint64
+        )
+
+    return told
+
+
+def _unmatched(values: Any, there: Sequence[Any]) -> Any:
+    """The values, as they are told apart, that are not among those that are there; each as often as it stands."""
+    known = np.unique(np.concatenate(there))
+    if not len(known):
+        return values
+    at = np.searchsorted(known, values)
+    return values[known[np.minimum(at, len(known) - 1)] != values]
+
+
+def _examples(place: Place, those: Any, sessions: Mapping[str, StoreSession], told: _Told) -> list[str]:
+    """A few of the values of a place that are among `those`, as they stand in the store."""
+    found: dict[str, None] = {}
+    wanted = np.unique(those)
+    if len(wanted):
+        for values in _read({place}, sessions):
+            texts = values[place]
+            for number in np.flatnonzero(np.isin(told(texts), wanted)).tolist():
+                found.setdefault(texts[number][:_LONGEST])
+            if len(found) >= min(_EXAMPLES, len(wanted)):
+                break
+    return list(found)[:_EXAMPLES]
+
+
+def _values(places: Collection[Place], sessions: Mapping[str, StoreSession], told: _Told) -> dict[Place, Any]:
+    """All non-null values of each place, as they are told apart; every field is read once."""
+    found: dict[Place, list[Any]] = {place: [] for place in places}
+    for values in _read(places, sessions):
+        for place, texts in values.items():
+            found[place].append(told(texts))
+    return {place: np.concatenate(parts) if parts else np.empty(0, np.uint64) for place, parts in found.items()}
+
+
+def _read(places: Collection[Place], sessions: Mapping[str, StoreSession]) -> Iterator[dict[Place, list[str]]]:
+    """The non-null values of places as text, some at a time."""
     for store, session in sessions.items():
         wanted: dict[str, list[Place]] = {}
         for place in places:
@@ -94,12 +156,13 @@ def _values(places: Collection[Place], sessions: Mapping[str, StoreSession]) -> 
         if not wanted:
             continue
         for address, batch in session.read(set(wanted)):
+            found: dict[Place, list[str]] = {}
             for place in wanted[address]:
                 if place[2]:
-                    found[place] += [value for text in batch for value in below(json.loads(text), place[2])]
+                    found[place] = [value for text in batch for value in below(json.loads(text), place[2])]
                 else:
-                    found[place] += [value for item in batch for value in _flat(item)]
-    return found
+                    found[place] = [value for item in batch for value in _flat(item)]
+            yield found
 
 
 def below(value: Any, keys: tuple[str, ...]) -> Iterator[str]:

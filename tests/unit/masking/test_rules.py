@@ -6,6 +6,7 @@ import pytest
 
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.kinds import DomainSpec
+from envclone.masking.references import parse
 from envclone.masking.rules import digest, plan
 from envclone.models import Field, FieldKind, FieldRule, Held, Inventory, JsonRule
 
@@ -415,3 +416,16 @@ def test_a_domain_that_makes_keys_equal_is_refused(domain: str) -> None:
 def test_the_keys_of_a_row_are_its_columns() -> None:
     row = Field("public.events.doc", "pair", JSON, base="pair", paths=("$.a",))
     assert "names of its columns" in invalid({"public.events.doc": {"$.a": "keep", "$.*~": "email"}}, row)
+
+
+@pytest.mark.parametrize(
+    ("text", "source", "target", "both"),
+    [
+        ("kb.a.b -> main.c.d", "a.b", "c.d", False),
+        ("kb.a.b<->main.c.d", "a.b", "c.d", True),
+        ('kb."a<->".b <-> main."c -> d".e where kind = x', '"a<->".b', '"c -> d".e', True),
+    ],
+)
+def test_a_reference_is_read_in_one_or_both_directions(text: str, source: str, target: str, both: bool) -> None:
+    one = parse(text)
+    assert (one.store, one.source, one.target_store, one.target, one.both) == ("kb", source, "main", target, both)

@@ -35,14 +35,16 @@ def _plans(domain: str, *paths: tuple[str, str]) -> dict[str, StorePlan]:
     }
 
 
-def _counted(plans: dict[str, StorePlan], before: Any, after: Any) -> tuple[Any, list[str], set[str]]:
+def _counted(
+    plans: dict[str, StorePlan], before: Any, after: Any, references: list[str] = REFERENCES
+) -> tuple[Any, list[str], set[str]]:
     def sides(tickets: list[str], referring: list[Any]) -> dict[str, _Store]:
         documents = [json.dumps({"ticket": one}) for one in referring]
         return {"main": _Store({"tickets.id": tickets}), "kb": _Store({"articles": documents})}
 
     raws, cleans = sides(*before), sides(*after)
     counts, problems = dangling(
-        REFERENCES, plans, cast(dict[str, StoreSession], raws), cast(dict[str, StoreSession], cleans)
+        references, plans, cast(dict[str, StoreSession], raws), cast(dict[str, StoreSession], cleans)
     )
     return counts, problems, set().union(*(one.read_of for one in raws.values()))
 
@@ -50,7 +52,7 @@ def _counted(plans: dict[str, StorePlan], before: Any, after: Any) -> tuple[Any,
 def test_what_is_kept_is_counted_once() -> None:
     plans = _plans("keep", ("$.ticket", "keep"), ("$.author.name", "person"), ("$.contacts[*].phone", "phone"))
     counts, problems, read = _counted(plans, (["1"], []), (["1", "2"], ["1", "3"]))
-    assert counts == [{"reference": REFERENCES[0], "dangling": 1, "dangling_in_production": 1}]
+    assert counts == [{"reference": REFERENCES[0], "dangling": 1, "dangling_in_production": 1, "examples": ["3"]}]
     assert not problems and not read
 
 
@@ -70,3 +72,29 @@ def test_what_a_rule_may_mask_is_counted_on_both_sides(plans: dict[str, StorePla
     assert (counts[0]["dangling"], counts[0]["dangling_in_production"]) == (1, 0)
     assert problems == [f"{REFERENCES[0]}: 1 dangle, 0 did in production"]
     assert read == {"tickets.id", "articles"}
+
+
+def test_both_directions_are_counted_each_value_as_often_as_it_stands() -> None:
+    plans = _plans("key", ("$.ticket", "key"))
+    both = [REFERENCES[0].replace("->", "<->")]
+    raw = (["1", "2", "3", "3"], ["1", "8", "8"])
+    counts, problems, _ = _counted(plans, raw, (["5", "6", "7", "7"], ["5", "9", "9"]), both)
+    assert counts == [
+        {
+            "reference": both[0], "dangling": 2, "dangling_in_production": 2, "examples": ["9"],
+            "unreferenced": 3, "unreferenced_in_production": 3, "unreferenced_examples": ["6", "7"],
+        }
+    ]  # fmt: skip
+    assert not problems
+    _, problems, _ = _counted(plans, raw, (["5", "6", "7", "7"], ["5", "6", "9"]), both)
+    assert problems == [
+        f"{both[0]}: 1 dangle, 2 did in production",
+        f"{both[0]}: nothing refers to 2, to 3 in production",
+    ]
+
+
+def test_what_is_referred_to_can_be_empty_and_examples_are_few() -> None:
+    plans = _plans("keep", ("$.ticket", "keep"))
+    counts, _, _ = _counted(plans, ([], []), ([], [str(n) * 50 for n in range(9)]))
+    assert counts[0]["dangling"] == 9
+    assert counts[0]["examples"] == ["0" * 50, "1" * 50, "2" * 50]
