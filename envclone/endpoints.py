@@ -40,12 +40,15 @@ def attributes(endpoint: Endpoint) -> dict[str, str]:
 def variables(endpoints: Mapping[str, Endpoint]) -> dict[str, str]:
     """Environment variables that point tools and applications at a branch.
 
-    `<STORE>_URL` for each store; libpq's own variables and DATABASE_URL for the first Postgres.
+    `<STORE>_URL` for each store, `<STORE>_API_KEY` for one whose URL has no login; libpq's own variables and
+    DATABASE_URL for the first Postgres.
     """
     found: dict[str, str] = {}
     for name, endpoint in endpoints.items():
         prefix = name.upper().replace("-", "_").replace(":", "_")
         found[f"{prefix}_URL"] = url(endpoint)
+        if endpoint.password is not None and not endpoint.user:
+            found[f"{prefix}_API_KEY"] = endpoint.password.reveal()
         if endpoint.path is not None and endpoint.host is None:
             found[f"{prefix}_PATH"] = str(endpoint.path)
         if endpoint.kind == "postgres" and "DATABASE_URL" not in found:

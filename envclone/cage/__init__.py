@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envclone.errors import ResourceError
 from envclone.models import Cage
 
-__all__ = ["REFUSED", "confine", "described", "refused"]
+__all__ = ["REFUSED", "behind_doors", "confine", "described", "refused"]
 
 REFUSED, MARK = 125, "envclone-cage: "
 """The launcher's exit code and the beginning of its last words; it stands alone, so it has its own."""
 _LAUNCHER = Path(__file__).with_name("launcher.py")
+_DOORWAY = Path(__file__).with_name("doorway.py")
 
 
 def confine(argv: Sequence[str], cage: Cage | None) -> list[str]:
@@ -22,6 +23,12 @@ def confine(argv: Sequence[str], cage: Cage | None) -> list[str]:
     if cage is None or os.geteuid() != 0:
         return list(argv)
     return [sys.executable, "-I", "-S", "-B", str(_LAUNCHER), *described(cage), "--", *argv]
+
+
+def behind_doors(argv: Sequence[str], cage: Cage, doors: Mapping[Path, int]) -> list[str]:
+    """The command line that runs a server in a cage whose ports can be reached by Unix sockets; for root."""
+    words = [f"{path}={port}" for path, port in doors.items()]
+    return [sys.executable, "-I", "-S", "-B", str(_DOORWAY), *described(cage), "--", *words, "--", *argv]
 
 
 def described(cage: Cage) -> list[str]:

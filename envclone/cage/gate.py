@@ -24,7 +24,7 @@ from collections.abc import Callable
 if __name__ == "__main__":  # run by its path, with the standard library only
     sys.path.insert(0, __file__.rpartition("/envclone/")[0])
 
-__all__ = ["CONTROL", "Gate", "main"]
+__all__ = ["CONTROL", "Gate", "Passage", "main"]
 
 CONTROL = "control"
 _MESSAGE = 4096
@@ -38,7 +38,7 @@ _FIRST = 10.0
 class _Pair:
     """Two connected sockets; what comes from one goes to the other, and an end of either direction is passed on."""
 
-    def __init__(self, gate: Gate, route: str, client: socket.socket, server: socket.socket) -> None:
+    def __init__(self, gate: Passage, route: str, client: socket.socket, server: socket.socket) -> None:
         self.route = route
         self._gate = gate
         self._ends = (client, server)
@@ -99,17 +99,16 @@ class _Pair:
             end.close()
 
 
-class Gate:
-    """The routes and what goes over them, until the last route is gone."""
+class Passage:
+    """Pairs of sockets, and the one loop that serves them."""
 
-    def __init__(self, control: socket.socket) -> None:
+    def __init__(self) -> None:
         self._selector = selectors.DefaultSelector()
-        self._routes: dict[str, socket.socket] = {}
-        self._had = False
         self.pairs: set[_Pair] = set()
-        control.setblocking(False)
-        self._control = control
-        self.watch(control, selectors.EVENT_READ, self._asked)
+
+    def join(self, route: str, client: socket.socket, server: socket.socket) -> None:
+        """Pass on what comes from each to the other."""
+        self.pairs.add(_Pair(self, route, client, server))
 
     def watch(self, sock: socket.socket, events: int, turn: Callable[[socket.socket, int], None]) -> None:
         """Have `turn` called for these events of a socket; for none of them with 0."""
@@ -121,15 +120,32 @@ class Gate:
         if events:
             self._selector.register(sock, events, turn)
 
+    def turn(self, timeout: float | None = None) -> bool:
+        """Wait for something to happen, and do what follows; False when nothing did in time."""
+        ready = self._selector.select(timeout)
+        for key, events in ready:
+            sock: socket.socket = key.fileobj  # type: ignore[assignment]
+            if sock.fileno() != -1 and self._selector.get_map().get(sock) is key:  # not ended by one before it
+                key.data(sock, events)
+        return bool(ready)
+
+
+class Gate(Passage):
+    """The routes and what goes over them, until the last route is gone."""
+
+    def __init__(self, control: socket.socket) -> None:
+        super().__init__()
+        self._routes: dict[str, socket.socket] = {}
+        self._had = False
+        control.setblocking(False)
+        self._control = control
+        self.watch(control, selectors.EVENT_READ, self._asked)
+
     def run(self) -> None:
         """Go on until the last route is dropped, or none comes."""
         while self._routes or not self._had:
-            ready = self._selector.select(None if self._had else _FIRST)
-            if not ready and not self._had:
+            if not self.turn(None if self._had else _FIRST) and not self._had:
                 return
-            for key, events in ready:
-                if key.fd != -1 and self._selector.get_map().get(key.fileobj) is key:  # not ended by one before it
-                    key.data(key.fileobj, events)
 
     def _asked(self, control: socket.socket, _: int) -> None:
         connection, _address = control.accept()
@@ -181,7 +197,7 @@ class Gate:
             server.connect(path)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-            self.pairs.add(_Pair(self, name, client, server))
+            self.join(name, client, server)
         except OSError:  # its server is gone, or full: the client sees its connection end
             client.close()
             server.close()

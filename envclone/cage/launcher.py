@@ -23,6 +23,10 @@ import socket
 import struct
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 __all__ = ["MARK", "REFUSED", "become", "enter", "main"]
 
 MARK = "envclone-cage: "
@@ -53,14 +57,21 @@ def main(arguments: list[str]) -> int:
     return become(arguments[:end], arguments[end + 1 :], dict(os.environ))
 
 
-def become(cage: list[str], program: list[str], environment: dict[str, str]) -> int:
-    """Enter the cage that the words say and become the program; the exit code when that fails, and why on stderr."""
+def become(
+    cage: list[str], program: list[str], environment: dict[str, str], inside: Callable[[], None] | None = None
+) -> int:
+    """Enter the cage that the words say and become the program; the exit code when that fails, and why on stderr.
+
+    `inside` is called in the cage, just before.
+    """
     uid, gid, name = int(cage[0]), int(cage[1]), cage[2]
     words = [tuple(word.partition("=")[::2]) for word in cage[3:]]
     try:
         origin = os.path.dirname(os.path.realpath(program[0]))
         enter(uid, gid, name, words)
         os.chdir(next((path for kind, path in words if kind == "cwd"), "/"))
+        if inside is not None:
+            inside()
         # without /proc the loader cannot tell where the program is, which its library path may say
         os.execve(program[0], program, {**environment, "LD_ORIGIN_PATH": origin})  # noqa: S606 - `process` asked for it
     except OSError as exc:

@@ -115,7 +115,7 @@ def describe(made: Branch, answers: tuple[int, int] | None = None) -> None:
     kept = ", protected" if made.protected else ""
     click.echo(f"branch {made.name} of {made.environment}: {made.state}{took} (image {made.image}{where}{until}{kept})")
     for name, endpoint in made.endpoints.items():
-        click.echo(f"  {name}: {url(endpoint)}")
+        click.echo(f"  {name}: {url(endpoint)}{f' ({endpoint.note})' if endpoint.note else ''}")
     for name in made.services:
         if name not in made.endpoints:
             click.echo(f"  {name}: no port; envclone logs {made.name} {name}")

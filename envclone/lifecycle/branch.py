@@ -279,7 +279,7 @@ def _of(project: Project, branch: Branch, held: ExitStack) -> Image:
 
 def credentials_of(branch: Branch) -> Credentials:
     """The branch's own login: the one it has, or a new one that exists nowhere else."""
-    for endpoint in branch.endpoints.values():
-        if endpoint.user and endpoint.password:
-            return Credentials(endpoint.user, endpoint.password)
+    for endpoint in sorted(branch.endpoints.values(), key=lambda one: not one.user):  # a key alone has no user
+        if endpoint.password:
+            return Credentials(endpoint.user or ROLE, endpoint.password)
     return Credentials(ROLE, Secret(secrets.token_urlsafe(18)))

@@ -125,7 +125,7 @@ class Endpoint:
     """Where a branch's store answers.
 
     A server has `host` and `port`, and for the operator on this machine a Unix socket: `socket` is its directory and
-    `socket_port` the number in its name (None: that of `port`). An embedded store has `path` only.
+    `socket_port` the number in its name (None: that of `port`). An embedded store has `path` only, and `note` says why.
     """
 
     store: str
@@ -139,6 +139,7 @@ class Endpoint:
     socket_port: int | None = None
     path: Path | None = None
     pid: int | None = None
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)

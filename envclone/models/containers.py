@@ -44,16 +44,20 @@ class ServerFiles:
     """A server installed on this machine, to make an image of: its name changes with what it is made of.
 
     `paths` are files and trees, `programs` those of them that are called by name. What is below `root` goes to
-    `/opt/envclone` in the image, everything else keeps its place, for programs can look for it there.
+    `/opt/envclone` in the image, what `named` names goes there, and everything else keeps its place, for programs can
+    look for it there.
     """
 
     name: str
     paths: tuple[Path, ...]
     programs: tuple[Path, ...]
     root: Path | None = None
+    named: Mapping[Path, Path] = field(default_factory=dict)
 
     def inside(self, path: Path) -> Path:
         """Where a file is in the image."""
+        if path in self.named:
+            return self.named[path]
         if self.root is not None and path.is_relative_to(self.root):
             return Path("/opt/envclone") / path.relative_to(self.root)
         return path

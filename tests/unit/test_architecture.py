@@ -69,7 +69,8 @@ def test_one_module_spawns_processes() -> None:
     assert _offenders("envclone", "subprocess", allowed=("envclone.process",)) == []
     spawning = {"system", "popen", "fork", "execv", "execvpe", "posix_spawn", "spawnv"}
     for path in MODULES:
-        if _name(path) not in ("envclone.process", "envclone.aside"):  # programs, and a copy that looks on
+        # programs, a copy that looks on, and one that stays at the door of a cage
+        if _name(path) not in ("envclone.process", "envclone.aside", "envclone.cage.doorway"):
             calls = {
                 node.attr
                 for node in ast.walk(ast.parse(path.read_text()))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
@@ -10,10 +11,15 @@ from pathlib import Path
 from envclone import wait
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnreachableError
-from envclone.models import Container, Credentials, Endpoint, Secret, StoreSnapshot
+from envclone.models import Container, Credentials, Endpoint, Secret, ServerFiles, StoreSnapshot
 from envclone.stores.qdrant.layout import STORAGE
 
-__all__ = ["container", "make_ready", "settle"]
+__all__ = ["BESIDE", "container", "make_ready", "own_files", "settings", "settle"]
+
+BESIDE = ("snapshots", "temp")
+"""What a server writes beside its storage."""
+_PROGRAM = Path("/qdrant/qdrant")
+"""Where the server is in Qdrant's images."""
 
 
 def container(
@@ -29,20 +35,9 @@ def container(
     `overrides` are its own settings by their path, such as `storage.performance.max_search_threads`.
     """
     account = account_of(directory)
-    given = {
-        **overrides,
-        "service.host": "127.0.0.1",
-        "service.http_port": str(port),
-        "service.grpc_port": str(port + 1),
-        "storage.storage_path": str(directory / STORAGE),
-        "storage.snapshots_path": str(directory / "snapshots"),
-        "storage.temp_path": str(directory / "temp"),
-        "telemetry_disabled": "true",
-    }
-    environment = {f"QDRANT__{name.upper().replace('.', '__')}": Secret(value) for name, value in given.items()}
-    environment["QDRANT__SERVICE__API_KEY"] = credentials.password
+    environment = settings(directory, credentials, port=port, overrides=overrides)
     return Container(
-        command=("/qdrant/qdrant",),
+        command=(str(_PROGRAM),),
         user=f"{account.uid}:{account.gid}",
         endpoint=Endpoint(
             store=snapshot.store, kind=snapshot.kind, host=snapshot.store, port=port, password=credentials.password
@@ -52,10 +47,44 @@ def container(
     )
 
 
+def own_files(program: Path | None, snapshot: StoreSnapshot) -> ServerFiles | None:
+    """A server's program, for an image in which it stands where Qdrant's own images have it.
+
+    None without one, and for collections that no server wrote.
+    """
+    collections = (snapshot.details.get("collections") or {}).values()
+    if program is None or not all(one.get("served") for one in collections):
+        return None
+    mark = f"{program};{program.stat().st_mtime_ns};{program.stat().st_size}"
+    digest = hashlib.blake2b(mark.encode(), digest_size=6).hexdigest()
+    return ServerFiles(f"envclone/qdrant:{digest}", (program,), (program,), named={program: _PROGRAM})
+
+
+def settings(
+    directory: Path, credentials: Credentials, *, port: int, overrides: Mapping[str, str]
+) -> dict[str, Secret]:
+    """A server's settings as environment variables: gRPC is at the next port, nothing is told to anybody."""
+    given = {
+        **overrides,
+        "service.host": "127.0.0.1",
+        "service.http_port": str(port),
+        "service.grpc_port": str(port + 1),
+        "service.enable_tls": "false",
+        "storage.storage_path": str(directory / STORAGE),
+        **{f"storage.{name}_path": str(directory / name) for name in BESIDE},
+        "cluster.enabled": "false",
+        "telemetry_disabled": "true",
+    }
+    environment = {f"QDRANT__{name.upper().replace('.', '__')}": Secret(value) for name, value in given.items()}
+    environment["QDRANT_INIT_FILE_PATH"] = Secret(str(directory / "temp" / "initialized"))
+    environment["QDRANT__SERVICE__API_KEY"] = credentials.password
+    return environment
+
+
 def make_ready(directory: Path) -> None:
     """Give the storage to the account that the server runs as."""
     account = account_of(directory)
-    for name in ("snapshots", "temp"):
+    for name in BESIDE:
         (directory / name).mkdir(mode=0o700, exist_ok=True)
     hand_over(directory, account)
 

@@ -150,18 +150,29 @@ class QdrantStore:
         overrides: Mapping[str, str] | None = None,
         started: Callable[[int], None] | None = None,
     ) -> Endpoint:
-        """Say where the embedded store lies; nothing is started, and `port` is not used. Raises ResourceError."""
-        if not self.running(directory):
+        """Start the server that QDRANT_BIN names, or say where the files lie, which is all without one.
+
+        `port` is used by a server only. Raises ResourceError for files that are not there, and as `service.serve` does.
+        """
+        from envclone.stores.qdrant import service
+
+        if not (directory / STORAGE / "collections").is_dir():
             raise ResourceError(f"{directory} holds no Qdrant storage", hint="envclone reset makes the branch again")
-        return Endpoint(store=snapshot.store, kind=self.kind, path=directory / STORAGE)
+        if note := service.lacking(directory):
+            return Endpoint(store=snapshot.store, kind=self.kind, path=directory / STORAGE, note=note)
+        return service.serve(directory, snapshot, credentials, port=port, log=log, overrides=overrides, started=started)
 
     def stop(self, directory: Path) -> bool:
-        """Nothing runs."""
-        return False
+        """Stop the server that runs on the directory, if one does."""
+        from envclone.stores.qdrant import service
+
+        return service.stop(directory)
 
     def running(self, directory: Path) -> bool:
-        """Whether the files are there."""
-        return (directory / STORAGE / "collections").is_dir()
+        """Whether the files are there, and the server that was started on them answers."""
+        from envclone.stores.qdrant import service
+
+        return (directory / STORAGE / "collections").is_dir() and service.running(directory)
 
     def container(
         self,
@@ -182,8 +193,11 @@ class QdrantStore:
         return 6333
 
     def own_files(self, snapshot: StoreSnapshot) -> ServerFiles | None:
-        """None: without an image the embedded engine reads the files."""
-        return None
+        """The server that QDRANT_BIN names; None without one: then the embedded engine reads the files."""
+        from envclone.stores.qdrant import service
+        from envclone.stores.qdrant.contained import own_files
+
+        return own_files(service.binary(), snapshot)
 
     def make_ready(self, directory: Path, snapshot: StoreSnapshot, credentials: Credentials) -> None:
         """Give the files to the account that the server runs as."""
