@@ -60,7 +60,7 @@ class _Engine:
 _ENGINES = {
     "postgres": _Engine(
         {"physical": "dsn", "directory": "path", "logical": "dsn"},
-        {"method", "dsn", "path", "database", "config", "jobs"},
+        {"method", "dsn", "path", "database", "config", "jobs", "password_command", "max_rate"},
     ),
     "qdrant": _Engine(
         {"snapshot": "url", "directory": "path"},
@@ -68,6 +68,9 @@ _ENGINES = {
         collections=True,
     ),
 }
+_OF_A_METHOD = {"jobs": "logical", "max_rate": "physical"}
+_SLOWEST, _FASTEST = 32 << 10, 1 << 30
+"""Bytes per second that pg_basebackup takes as a rate."""
 _SOURCE_KEYS = frozenset(key for engine in _ENGINES.values() for key in engine.keys)
 
 
@@ -110,6 +113,11 @@ def store(data: object) -> Iterator[Finding]:
             yield ("source", "method"), f"must be {one_of(tuple(engine.methods))} for a store of kind {kind}"
         elif source.get(needed) is None:
             yield ("source", needed), f"is required for a store of kind {kind} and the method {method}"
+    for key, only in _OF_A_METHOD.items():
+        if source.get(key) is not None and isinstance(method, str) and method != only:
+            yield ("source", key), f"is for the method {only} only"
+    if isinstance(rate := source.get("max_rate"), int) and not _SLOWEST <= rate <= _FASTEST:
+        yield ("source", "max_rate"), "must be from 32k to 1g, in bytes per second"
     for key, value in source.items():
         if value is not None and key in _SOURCE_KEYS and key not in engine.keys:
             yield ("source", key), f"is not used by a store of kind {kind}"

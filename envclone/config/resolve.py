@@ -169,6 +169,10 @@ def _expanded(
         elif isinstance(value, dict):
             value, inner = _expanded(value, (*keys, key), env, base)
             findings += inner
+        elif isinstance(value, list):  # the words of a command
+            words = [variables.expand(word, env) if isinstance(word, str) else (word, ()) for word in value]
+            findings += (((*keys, key, index), what) for index, (_, missing) in enumerate(words) for what in missing)
+            value = [word for word, _ in words]
         source[key] = value
     return source, findings
 

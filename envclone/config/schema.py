@@ -180,6 +180,18 @@ class SourceConfig(Model):
         description="PostgreSQL: the database to work on. Without it: the one that the DSN names.",
         examples=["app"],
     )
+    password_command: list[Annotated[str, StringConstraints(min_length=1)]] | None = Field(
+        default=None,
+        min_length=1,
+        description="PostgreSQL: a program and its arguments, without a shell, that prints the password in one line. "
+        "It has the environment of the command, and what it prints is not logged.",
+        examples=[["aws", "rds", "generate-db-auth-token", "--hostname", "db.internal", "--port", "5432"]],
+    )
+    max_rate: Size | None = Field(
+        default=None,
+        description="`physical`: how many bytes per second a base backup may take from production, 32k to 1g.",
+        examples=["20m"],
+    )
     jobs: int | None = Field(
         default=None,
         ge=1,

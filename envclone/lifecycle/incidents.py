@@ -126,6 +126,8 @@ def record(project: Project, path: Path, terms: Terms | None = None, *, role: st
     if role is not None:
         incident = with_role(incident, role)
     project.begin("running the steps in production")
+    asked = {"environment": incident.environment, "steps": [f"{step.store}: {step.id}" for step in incident.steps]}
+    project.log("read", {"method": "record", **asked})
     with _production(project, incident, replace(terms or Terms(), waiting=project.tell)) as runners:
         recorded = run(incident, runners)
     recorded = recorded.model_copy(update={"signature": keys.sign(project.keys, seal.message(recorded)).hex()})

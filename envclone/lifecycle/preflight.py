@@ -64,6 +64,7 @@ def _source_of(store: str) -> Check:
         config = project.environment(environment).stores[store]
         try:
             source = resolve_source(project.loaded, environment, store)
+            project.log("read", {"environment": environment, "store": store, "method": "preflight"})
             found = registry.store(config.kind).obstacles(
                 config.model_copy(update={"source": source}), project.pool.path
             )

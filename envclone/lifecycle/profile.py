@@ -65,6 +65,7 @@ def capture(
             parts += [(kind, values)] if values is not None else []
         if name in config.stores and not offline:
             source = resolve_source(project.loaded, environment, name)
+            project.log("read", {"environment": environment, "store": name, "method": "profile"})
             said = registry.store(part.kind).resources(part.model_copy(update={"source": source}))
             parts += [(f"the running {part.kind}", said)] if said else []
         if not parts:

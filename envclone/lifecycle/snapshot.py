@@ -56,6 +56,8 @@ def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
             for name, config in configs.items():
                 into = building / name
                 project.cow.create(into)
+                # before it begins: what does not end well has been in production, too
+                project.log("read", {"environment": environment, "store": name, "method": config.source.method})
                 stores[name] = _copied(project, environment, name, config, into)
             consistency, skew = _agreement(list(stores.values()))
             raw = RawSnapshot(
@@ -70,6 +72,7 @@ def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
                 "environment": environment,
                 "consistency": consistency,
                 "skew_ms": skew,
+                "ran": {name: list(store.ran) for name, store in stores.items() if store.ran},
             },
         )
         yield raw

@@ -48,6 +48,11 @@ class StoreSnapshot:
         return tuple(map(str, self.details.get("warnings") or ()))
 
     @property
+    def ran(self) -> tuple[str, ...]:
+        """The programs that read production, with their options, without places and secrets."""
+        return tuple(map(str, self.details.get("ran") or ()))
+
+    @property
     def rebuilt(self) -> bool:
         """Whether its indexes are not production's own: it was dumped and restored."""
         return self.details.get("fidelity") == "rebuilt"

@@ -148,6 +148,11 @@ def _sql(tmp_path: Path, text: str) -> None:
     assert parse_sql(text)
 
 
+def _fields(text: str, count: int) -> None:
+    """Each line that is no remark has so many fields."""
+    assert {len(line.split()) for line in text.splitlines() if not line.startswith("#")} == {count}
+
+
 def _unit(tmp_path: Path, text: str) -> None:
     unit = configparser.ConfigParser()
     unit.optionxform = str  # type: ignore[assignment,method-assign]
@@ -176,6 +181,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("production.md", "$ envclone branch"): _commands,
     ("production.md", "environments:"): _part,
     ("production.md", "CREATE ROLE"): _sql,
+    ("production.md", "# pg_hba.conf"): lambda tmp_path, text: _fields(text, 5),
     ("sanitization.md", ""): _part,
     ("stack-file.md", "# envclone.yaml"): _whole,
 }

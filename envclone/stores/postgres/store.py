@@ -78,12 +78,13 @@ class PostgresStore:
         """The server's version and the settings that decide plans and memory, when there is a DSN."""
         from envclone.profiles.servers import SETTINGS, from_postgres
         from envclone.stores.postgres.server import pinned
+        from envclone.stores.postgres.snapshot.access import dsn_of
         from envclone.stores.postgres.snapshot.source import open_source
 
         if config.source.dsn is None:
             return {}
         pins = pinned.production(keep=SETTINGS)  # these are asked for as the role has them
-        with contextlib.closing(open_source(config.source.dsn.get_secret_value(), pins=pins)) as conn:
+        with contextlib.closing(open_source(dsn_of(config.source), pins=pins)) as conn:
             return from_postgres(conn)
 
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:
@@ -231,6 +232,7 @@ class PostgresStore:
         self, name: str, config: StoreConfig, source: SourceConfig, terms: Terms
     ) -> AbstractContextManager[SourceRunner]:
         """Connect to production to record an incident's steps, which only read; raises ConfigError without a DSN."""
+        from envclone.stores.postgres.snapshot.access import dsn_of
         from envclone.stores.postgres.steps.recorder import ProductionRunner
 
         if source.dsn is None:
@@ -238,4 +240,4 @@ class PostgresStore:
                 f"the source of the store '{name}' has no dsn, so nothing can be recorded there",
                 hint=f"give stores.{name}.source.dsn in the stack file; it may stand beside method: directory",
             )
-        return ProductionRunner(source.dsn.get_secret_value(), source.database, terms)
+        return ProductionRunner(dsn_of(source), source.database, terms)

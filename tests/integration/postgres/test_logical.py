@@ -148,6 +148,11 @@ def test_a_branch_says_first_that_its_indexes_were_rebuilt(prod: Production) -> 
         assert here.call("replay", "9").stdout.startswith(first + "0 of 1 recorded answers changed (0.0%)")
         assert here.call("show", "prod-9").stdout.startswith(first + "0 of 1 recorded answers changed")
         assert "(rebuilt)" in here.call("images").stdout
+        log = here.json("audit", "log")
+        read = [event["details"] for event in log if event["action"] == "read"]
+        assert {one["method"] for one in read} == {"record", "logical"}
+        (ran,) = [event["details"]["ran"]["main"] for event in log if event["action"] == "snapshot"]
+        assert ran[0].startswith("pg_dump --format=directory --jobs=2 --snapshot=") and PASSWORD not in str(log)
         (image,) = here.json("images")
         said = here.json("attestation", image["id"])["not_guaranteed"]
         assert any(line.startswith("vector indexes of main were built again") for line in said)

@@ -47,13 +47,14 @@ def foreseen(name: str, config: StoreConfig) -> Inventory | None:
     Nothing of production's own runs: documents of tables with expressions in indexes, checks or policies are not
     looked at. No statement takes longer than five seconds, and none waits for a lock longer than one.
     """
+    from envclone.stores.postgres.snapshot.access import dsn_of
     from envclone.stores.postgres.snapshot.source import open_source
 
     if config.source.dsn is None:
         return None
     database: dict[str, Any] = {"dbname": config.source.database} if config.source.database else {}
     try:
-        with closing(open_source(config.source.dsn.get_secret_value(), **database)) as conn:
+        with closing(open_source(dsn_of(config.source), **database)) as conn:
             for text in _LIMITS:
                 conn.execute(text)
             return inventory.read_inventory(conn, name, _Some(conn))

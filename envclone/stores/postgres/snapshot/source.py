@@ -18,7 +18,8 @@ from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.postgres.server import pinned, settings
 from envclone.stores.postgres.server.engine import Engine, find
-from envclone.stores.postgres.snapshot import backupfiles, client, describe
+from envclone.stores.postgres.snapshot import backupfiles, client, describe, moment
+from envclone.stores.postgres.snapshot.access import dsn_of
 
 if TYPE_CHECKING:
     import psycopg
@@ -59,7 +60,7 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
     began = time.monotonic()
     if config.source.dsn is None:
         raise ConfigError(f"the store '{name}' has no source.dsn", hint="method: physical needs one")
-    dsn = config.source.dsn.get_secret_value()
+    dsn = dsn_of(config.source)
     progress(ProgressEvent(f"connecting to {name}", 0))
     with contextlib.closing(open_source(dsn)) as conn:
         found = _ask(conn, dsn, config)
@@ -79,7 +80,7 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
 
         with emptied_on_failure(into):
             try:
-                _base_backup(conn, found, into, on_line)
+                ran = _base_backup(conn, found, into, config.source.max_rate, on_line)
             finally:
                 backupfiles.require_inside(into)
             left_out = backupfiles.weed(into, found.engine.major, found.tablespaces)
@@ -97,6 +98,7 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
         details={
             **found.details,
             "left_out": left_out,
+            "ran": [" ".join(ran)],
             "wal": {key: moments.get(key) for key in ("start", "end", "timeline")},
         },
     )
@@ -230,8 +232,8 @@ def obstacles(config: StoreConfig, place: Path) -> list[EnvcloneError]:
     """Everything that would keep `snapshot_physical` from copying to where `place` is; nothing is copied."""
     if config.source.dsn is None:
         return [ConfigError("the store has no source.dsn", hint="method: physical needs one")]
-    dsn = config.source.dsn.get_secret_value()
     try:
+        dsn = dsn_of(config.source)
         opened = open_source(dsn)
     except EnvcloneError as exc:
         return [exc]
@@ -317,21 +319,23 @@ def _clock(conn: psycopg.Connection[Any], found: _Source) -> dt.datetime:
     import psycopg
 
     try:
-        row = conn.execute("SELECT pg_catalog.clock_timestamp()").fetchone()
+        return moment.of(conn)[0]
     except psycopg.Error:
-        row = None
-    moment: dt.datetime = row[0] if row else dt.datetime.now(dt.UTC) + found.clock_ahead
-    return moment.astimezone(dt.UTC)
+        return dt.datetime.now(dt.UTC) + found.clock_ahead
 
 
-def _base_backup(conn: psycopg.Connection[Any], found: _Source, into: Path, on_line: Any) -> None:
+def _base_backup(
+    conn: psycopg.Connection[Any], found: _Source, into: Path, rate: int | None, on_line: Any
+) -> list[str]:
+    """Take it; returns the command without places and secrets. `rate` is in bytes per second."""
     program, conninfo, env = client.command(conn, found.engine, "pg_basebackup", application_name="envclone")
-    argv: list[str | Path] = [
-        program, "--dbname", conninfo, "--pgdata", into / "data", "--format=plain", "--wal-method=stream",
-        "--checkpoint=fast", "--no-sync", "--progress", "--verbose", "--no-password", "--label=envclone",
+    options = [
+        "--format=plain", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "--progress", "--verbose",
+        "--no-password", "--label=envclone",
     ]  # fmt: skip
-    if not found.slot:
-        argv.append("--no-slot")
+    options += [] if found.slot else ["--no-slot"]
+    options += [] if rate is None else [f"--max-rate={rate >> 10}k"]
+    argv: list[str | Path] = [program, "--dbname", conninfo, "--pgdata", into / "data", *options]
     for oid, location in found.tablespaces.items():
         target = into / "tablespaces" / str(oid)
         target.mkdir(parents=True, mode=0o700)
@@ -340,6 +344,7 @@ def _base_backup(conn: psycopg.Connection[Any], found: _Source, into: Path, on_l
         process.stream(argv, on_line, env=env)
     except CommandError as exc:
         raise _explained(exc) from exc
+    return ["pg_basebackup", *options]
 
 
 def _explained(exc: CommandError) -> EnvcloneError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -18,7 +17,7 @@ if TYPE_CHECKING:
 
     from envclone.config.schema import StoreConfig
 
-__all__ = ["Production", "Shape", "View", "ask", "hidden_settings", "moment", "obstacles"]
+__all__ = ["Production", "Shape", "View", "ask", "hidden_settings", "obstacles"]
 
 _NAMED = 5
 """Objects that a refusal names; of more it says how many."""
@@ -164,13 +163,6 @@ def obstacles(conn: psycopg.Connection[Any], database: describe.Database) -> lis
     return found
 
 
-def moment(conn: psycopg.Connection[Any]) -> tuple[dt.datetime, str]:
-    """What time it is in the data that this connection sees, and where the log is: of a standby what it replayed."""
-    row = conn.execute(_MOMENT).fetchone()
-    assert row is not None
-    return row[0].astimezone(dt.UTC), str(row[1])
-
-
 def hidden_settings(conn: psycopg.Connection[Any], other: psycopg.Connection[Any]) -> dict[str, str]:
     """What production's configuration says where our own sessions say otherwise, asked on one that does not.
 
@@ -185,14 +177,6 @@ def hidden_settings(conn: psycopg.Connection[Any], other: psycopg.Connection[Any
     return dict(rows)
 
 
-_MOMENT = """
-    SELECT CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN pg_catalog.clock_timestamp()
-                WHEN pg_catalog.pg_last_wal_receive_lsn() OPERATOR(pg_catalog.=) pg_catalog.pg_last_wal_replay_lsn()
-                THEN pg_catalog.clock_timestamp()
-                ELSE coalesce(pg_catalog.pg_last_xact_replay_timestamp(), pg_catalog.clock_timestamp()) END,
-           CASE WHEN pg_catalog.pg_is_in_recovery() THEN pg_catalog.pg_last_wal_replay_lsn()
-                ELSE pg_catalog.pg_current_wal_lsn() END
-"""
 _OURS = """c.relnamespace::pg_catalog.int8 OPERATOR(pg_catalog.<>) 11
     AND n.nspname OPERATOR(pg_catalog.!~) '^pg_(toast|temp|toast_temp)' AND n.nspname OPERATOR(pg_catalog.<>)
     'information_schema' AND n.nspname OPERATOR(pg_catalog.<>) 'pg_catalog'"""

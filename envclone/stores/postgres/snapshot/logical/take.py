@@ -12,7 +12,8 @@ from envclone.errors import ConfigError, EnvcloneError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.postgres.server import control, pinned, settings
-from envclone.stores.postgres.snapshot import backupfiles, describe
+from envclone.stores.postgres.snapshot import backupfiles, describe, moment
+from envclone.stores.postgres.snapshot.access import dsn_of
 from envclone.stores.postgres.snapshot.logical import ask, cluster, contents, dump
 from envclone.stores.postgres.snapshot.source import emptied_on_failure, open_source
 
@@ -48,7 +49,7 @@ def snapshot_logical(name: str, config: StoreConfig, into: Path, progress: Progr
             place = into / "dump"
             place.mkdir(mode=0o700)
             snapshot = dump.begin(conn)
-            at, position = ask.moment(conn)
+            at, position = moment.of(conn)
             views = dump.dump_views(conn, found.views, place)
             ran = dump.dump(
                 conn, found, snapshot, place / "archive", jobs,
@@ -144,7 +145,7 @@ def _restore(
 def _dsn(name: str, config: StoreConfig) -> str:
     if config.source.dsn is None:
         raise ConfigError(f"the store '{name}' has no source.dsn", hint="method: logical needs one")
-    return config.source.dsn.get_secret_value()
+    return dsn_of(config.source)
 
 
 def _open(dsn: str, config: StoreConfig) -> psycopg.Connection[Any]:
