@@ -271,6 +271,17 @@ def _qdrant() -> Iterator[Finding]:
         yield Finding("qdrant edge", False, "not installed", "pip install qdrant-edge-py")
         return
     yield Finding("qdrant edge", True, version)
+    program = os.environ.get("QDRANT_BIN")
+    if not program:
+        yield Finding("qdrant server", None, "none: a local branch has the files only", "QDRANT_BIN=/path/to/qdrant")
+        return
+    try:
+        said = process.run([program, "--version"], check=False, timeout=30)
+    except EnvcloneError as exc:
+        yield Finding("qdrant server", False, exc.message, "correct QDRANT_BIN, or unset it")
+        return
+    good = said.returncode == 0
+    yield Finding("qdrant server", good, said.stdout.strip() or program, "" if good else "correct QDRANT_BIN")
 
 
 def docker() -> Iterator[Finding]:

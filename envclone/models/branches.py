@@ -130,7 +130,8 @@ class Endpoint:
     """Where a branch's store answers.
 
     A server has `host` and `port`, and for the operator on this machine a Unix socket: `socket` is its directory and
-    `socket_port` the number in its name (None: that of `port`). An embedded store has `path` only, and `note` says why.
+    `socket_port` the number in its name (None: that of `port`). `path` is where the files of a Qdrant are; an embedded
+    one has nothing else, and `note` says why.
     """
 
     store: str

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from envclone.incidents.bundle import Step
     from envclone.incidents.terms import Terms
 
-__all__ = ["Bounded", "EmbeddedRunner", "ServerRunner", "embedded", "telemetry", "to_server"]
+__all__ = ["Bounded", "EmbeddedRunner", "ServerRunner", "embedded", "server_version", "telemetry", "to_server"]
 
 _HIGHER_IS_BETTER = ("Cosine", "Dot")
 
@@ -191,9 +191,17 @@ def to_server(url: str, api_key: Secret | None = None, *, seconds: float = 60) -
 
 def telemetry(url: str, api_key: Secret | None = None) -> Any:
     """What a server says of itself (`GET /telemetry`). Raises UnreachableError."""
+    return _said(f"{url.rstrip('/')}/telemetry?details_level=2", api_key)
+
+
+def server_version(url: str, api_key: Secret | None = None) -> str:
+    """The version that a server says it is. Raises UnreachableError."""
+    return str(_said(f"{url.rstrip('/')}/", api_key).get("version"))
+
+
+def _said(address: str, api_key: Secret | None) -> Any:
     from urllib.request import Request, urlopen
 
-    address = f"{url.rstrip('/')}/telemetry?details_level=2"
     if not address.startswith(("http://", "https://")):
         raise ConfigError("the URL of a Qdrant server begins with http:// or https://")
     request = Request(address, headers={"api-key": api_key.reveal()} if api_key else {})  # noqa: S310

@@ -78,7 +78,7 @@ def serve(
     assert program is not None  # `lacking` was asked
     stop(directory)
     make_ready(directory)
-    gated = os.geteuid() == 0
+    gated = _gated()
     with contextlib.ExitStack() as stack:
         first, second = (stack.enter_context(one) for one in _two(port))
         chosen = int(first.getsockname()[1])
@@ -101,6 +101,7 @@ def serve(
         host="127.0.0.1",
         port=chosen,
         password=credentials.password,
+        path=directory / STORAGE,
         pid=pid,
     )
 
@@ -111,7 +112,7 @@ def stop(directory: Path, timeout: float = 60.0) -> bool:
     mark = directory / _SERVED
     if not found and not mark.exists():
         return False
-    keeper = _keeper(directory) if os.geteuid() == 0 else None
+    keeper = _keeper(directory) if _gated() else None
     if keeper is not None:
         for door in _DOORS:
             keeper.drop(_name(directory, door))
@@ -143,7 +144,7 @@ def running(directory: Path) -> bool:
         return False
     if not _processes(directory):
         return False
-    if os.geteuid() != 0 or {_name(directory, door) for door in _DOORS} <= set(_keeper(directory).routes() or ()):
+    if not _gated() or {_name(directory, door) for door in _DOORS} <= set(_keeper(directory).routes() or ()):
         return True
     try:
         with listen(chosen) as first, listen(chosen + 1) as second:
@@ -151,6 +152,11 @@ def running(directory: Path) -> bool:
     except EnvcloneError:
         return False  # somebody else has its port now: it has to be started again
     return True
+
+
+def _gated() -> bool:
+    """Whether servers are caged, and reached through the gate: root's are."""
+    return os.geteuid() == 0
 
 
 def _behind(

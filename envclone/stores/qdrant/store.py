@@ -229,13 +229,18 @@ class QdrantStore:
         return {}
 
     def facts(self, endpoint: Endpoint, snapshot: StoreSnapshot, kept: Collection[str]) -> Mapping[str, str]:
-        """The embedded engine's version, and the parameters of the collections' indexes; nothing of a server yet."""
+        """The engine's version, and the parameters of the collections' indexes where the files can be seen."""
         from envclone.stores.qdrant.engine import ENGINE, engine_version
         from envclone.stores.qdrant.parameters import parameters_below
+        from envclone.stores.qdrant.search import server_version
 
-        if endpoint.path is None:
-            return {}
-        return {"engine": f"{ENGINE} {engine_version()}", **parameters_below(endpoint.path)}
+        seen = parameters_below(endpoint.path) if endpoint.path is not None else {}
+        if endpoint.host is None:
+            return {"engine": f"{ENGINE} {engine_version()}", **seen}
+        return {
+            "engine": f"qdrant {server_version(f'http://{endpoint.host}:{endpoint.port}', endpoint.password)}",
+            **seen,
+        }
 
     def counted(self, endpoint: Endpoint) -> Counters:
         """Nothing."""
@@ -253,10 +258,10 @@ class QdrantStore:
         """A runner for vector searches: on the endpoint's directory, or on its server when it has a host."""
         from envclone.stores.qdrant.search import embedded, to_server
 
-        if endpoint.path is not None:
-            return embedded(endpoint.path)
         if endpoint.host is not None and endpoint.port is not None:
             return to_server(f"http://{endpoint.host}:{endpoint.port}", endpoint.password)
+        if endpoint.path is not None:
+            return embedded(endpoint.path)
         raise UsageError(f"the endpoint of '{endpoint.store}' has neither a directory nor a server")
 
     @contextlib.contextmanager

@@ -268,6 +268,6 @@ def test_the_server_runner_gives_the_same_parts(runner: EmbeddedRunner, root: Pa
     assert theirs.rows == mine.rows
     assert theirs.scores == pytest.approx(mine.scores, abs=1e-5)
     assert ServerRunner(client).run(step(collection="nope")).error
-    with pytest.raises(ConfigError, match="the step 's': match.any takes texts"):  # and is no answer of production's
+    with pytest.raises(ConfigError, match=r"the step 's': match\.any takes texts"):  # and is no answer of production's
         ServerRunner(client).run(step(filter={"must": [{"key": "on", "match": {"any": [True]}}]}))
     client.close()

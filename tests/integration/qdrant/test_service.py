@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import os
+import shutil
 import signal
 import socket
 import sys
@@ -16,9 +18,9 @@ from typing import Any
 
 import pytest
 
-from envclone import endpoints, process, wait
+from envclone import doctor, endpoints, process, wait
 from envclone.errors import BusyError, ResourceError, UnreachableError
-from envclone.models import Endpoint
+from envclone.models import Credentials, Endpoint, Secret, StoreSnapshot
 from envclone.stores.qdrant import service
 from tests.support.cages import has_none, outside, reach
 from tests.support.qdrant import build
@@ -87,7 +89,7 @@ def test_a_branch_has_a_server_of_its_own(here: Place, program: Path) -> None:
     branch = stack.branch("prod", name="own")
     endpoint = branch.endpoints["kb"]
     try:
-        assert endpoint.host == "127.0.0.1" and endpoint.path is None and endpoint.password and endpoint.pid
+        assert endpoint.host == "127.0.0.1" and endpoint.path and endpoint.password and endpoint.pid
         key = endpoint.password.reveal()
         assert endpoints.variables(branch.endpoints) == {
             "KB_URL": f"http://127.0.0.1:{endpoint.port}", "KB_API_KEY": key
@@ -155,6 +157,33 @@ def test_a_port_that_is_taken_and_a_server_that_refuses_leave_nothing(
     assert not [name for name in here.leftovers() if name.startswith("branches/")]
     for name in ("busy", "refused"):
         assert service._processes(here.pool / "branches" / name / "kb") == []
+
+
+def test_without_root_it_listens_itself(
+    here: Place, program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = tmp_path / "b" / "kb"
+    shutil.copytree(next((here.pool / "images").iterdir()) / "kb", store)
+    snapshot = StoreSnapshot("kb", "qdrant", "directory", "", dt.datetime.now(dt.UTC), 0, 0, 0)
+    monkeypatch.setattr(service, "_gated", lambda: False)
+    endpoint = service.serve(store, snapshot, Credentials("envclone", Secret("k")), port=None, log=tmp_path / "log")
+    try:
+        assert _asked(endpoint, "k")["collections"] == ["articles"] and _grpc(endpoint) == b"grpc hello"
+        assert service.running(store)
+    finally:
+        assert service.stop(store)
+    assert service.running(store) and not service.stop(store)  # its files are there, and nothing is meant to run
+    assert not (store / "server.json").exists() and not process.alive(endpoint.pid or 0)
+
+
+def test_doctor_tells_which_server_there_is(program: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def found() -> doctor.Finding:
+        return next(one for one in doctor._qdrant() if one.name == "qdrant server")
+
+    monkeypatch.setenv(service.VARIABLE, "/nowhere/qdrant")
+    assert found().ok is False
+    monkeypatch.delenv(service.VARIABLE)
+    assert found().ok is None and "files only" in found().detail
 
 
 def test_without_a_program_only_the_files_can_be_had(here: Place, monkeypatch: pytest.MonkeyPatch) -> None:
