@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
 
+from envclone.incidents.domains import require, require_path
 from envclone.incidents.queries import Exclude, Order, Prefetch, Query, Vector, keys_of, many
 from envclone.models import StepResult
 
@@ -142,14 +143,8 @@ class SqlStep(_Step):
     @model_validator(mode="after")
     def _domains_name_something(self) -> SqlStep:
         parameters = self.parameters or ()
-        known = set(parameters) if isinstance(parameters, dict) else {str(i + 1) for i in range(len(parameters))}
-        if unknown := sorted(self.domains.keys() - known - self.settings.keys() - self.local.keys()):
-            raise ValueError(f"domains: '{unknown[0]}' is neither a parameter nor a setting of this step")
-        for name, paths in self.domains.items():
-            if wrong := [path for path in paths if not path.startswith("$")] if isinstance(paths, dict) else []:
-                raise ValueError(
-                    f"domains: '{name}': '{wrong[0]}' is not a JSON path; one begins with $, such as $.sub"
-                )
+        listed = {str(number): one for number, one in enumerate(parameters, 1)}
+        require(self.domains, (parameters if isinstance(parameters, dict) else listed) | self.settings | self.local)
         return self
 
 
@@ -252,6 +247,8 @@ class HttpStep(_Step):
 
     @model_validator(mode="after")
     def _answers(self) -> HttpStep:
+        for path in (*self.ignore, *(name for name in self.domains if name.startswith("$"))):
+            require_path(path, "ignore: " if path in self.ignore else "domains: ")
         if self.expect is not None and any(len(row) not in (1, 2) for row in self.expect.rows):
             raise ValueError("expect: a row of an answer is its status, or its status and its body")
         return self

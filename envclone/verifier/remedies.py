@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from envclone.masking.jsonpaths import KEYS
 from envclone.masking.kinds import json_rules
 from envclone.models import FieldKind, FieldRule
 
@@ -29,7 +30,9 @@ def remedy(place: str, address: str, rule: FieldRule | None, source: str, kind: 
             f"sanitize.accept: [{{field: {place}, kind: {kind}, reason: …}}]"
         )
     if rule.kind is FieldKind.JSON:
-        return f'Mask it: {address}: {{"{path}": {domain}}}'
+        # a rule for the whole document goes on for what is left
+        rest = "" if rule.json or path == "$.**" else f', "$.**": {json_rules(rule, rule.domain)[0].domain}'
+        return f'Mask it: {address}: {{"{path}": {domain}{rest}}}'
     if rule.kind in _TEXTS:
         return f"Mask it: {address}: {domain}"
     return f"Mask it: {address}: redact (or null)"
@@ -39,4 +42,5 @@ def _there(rule: FieldRule, path: str) -> set[str]:
     """The domains that a field, or a path in its documents, has already."""
     if rule.kind is not FieldKind.JSON:
         return {rule.domain}
-    return {one.domain for one in json_rules(rule) if one.public in (path, "$.**")}
+    wide = () if path.endswith(KEYS) else ("$.**",)  # which is no rule for keys
+    return {one.domain for one in json_rules(rule) if one.public in (path, *wide)}

@@ -45,3 +45,13 @@ def test_where_the_rule_stands_already_the_other_side_is_named(rule: FieldRule, 
 def test_another_path_of_a_masked_document_is_to_be_masked() -> None:
     rule = FieldRule("public.firms.doc", FieldKind.JSON, "keep", (JsonRule("$.note", "text"),))
     assert _said(rule, path="$.title") == 'Mask it: public.firms.doc: {"$.title": text}'
+
+
+def test_a_key_of_a_document_wants_a_rule_of_its_own() -> None:
+    """`json` masks what stands at keys, and not the keys: its rule goes on beside the one for them."""
+    rule = FieldRule("public.events.d", FieldKind.JSON, "json")
+    said = remedy("main.public.events.d", "public.events.d", rule, "people.name", "person", "$.seen.*~", whole=False)
+    assert said == 'Mask it: public.events.d: {"$.seen.*~": text, "$.**": text}'
+    paths = FieldRule("public.events.d", FieldKind.JSON, "keep", (JsonRule("$.**", "text"),))
+    said = remedy("main.public.events.d", "public.events.d", paths, "people.name", "person", "$.seen.*~", whole=False)
+    assert said == 'Mask it: public.events.d: {"$.seen.*~": text}'
