@@ -488,7 +488,7 @@ def test_many_differences_are_counted() -> None:
 
 
 def test_a_status_alone_is_an_expectation() -> None:
-    step = HttpStep(id="ask", service="api", path="/search")
+    step = HttpStep(id="ask", store="api", path="/search")
     answer = Expected(columns=("status", "body"), rows=((200, {"hits": [1, 2]}),))
     for expected in (
         Expected(columns=("status",), rows=((200,),)),
@@ -500,4 +500,4 @@ def test_a_status_alone_is_an_expectation() -> None:
     assert not agreed(step, Expected(rows=((200, {"hits": [1]}),)), answer)
     assert not agreed(step, Expected(), answer)
     with pytest.raises(ValueError, match="its status, or its status and its body"):
-        HttpStep(id="ask", service="api", path="/search", expect=Expected(rows=((200, {}, 3),)))
+        HttpStep(id="ask", store="api", path="/search", expect=Expected(rows=((200, {}, 3),)))

@@ -51,8 +51,8 @@ def test_domains_that_can_be(domains: dict[str, Any]) -> None:
 
 
 def test_paths_of_a_request_are_paths() -> None:
-    assert HttpStep(id="s", service="api", path="/", ignore=["$.took"], domains={"$.name": "person", "q": "text"})
-    with pytest.raises(ValueError, match="ignore: '\\$.hits\\[0\\]' is not a JSON path"):
-        HttpStep(id="s", service="api", path="/", ignore=["$.hits[0]"])
-    with pytest.raises(ValueError, match="domains: '\\$.hits\\[0\\]' is not a JSON path"):
-        HttpStep(id="s", service="api", path="/", domains={"$.hits[0]": "person"})
+    assert HttpStep(id="s", store="api", path="/", ignore=["$.took"], domains={"$.name": "person", "q": "text"})
+    with pytest.raises(ValueError, match=r"ignore: '\$.hits\[0\]' is not a JSON path"):
+        HttpStep(id="s", store="api", path="/", ignore=["$.hits[0]"])
+    with pytest.raises(ValueError, match=r"domains: '\$.hits\[0\]' is not a JSON path"):
+        HttpStep(id="s", store="api", path="/", domains={"$.hits[0]": "person"})
