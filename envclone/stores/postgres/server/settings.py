@@ -12,13 +12,16 @@ from envclone.models import Change
 from envclone.stores.postgres.scrub.tidy import tidy
 from envclone.stores.postgres.server import pinned, policy
 from envclone.stores.postgres.server.access import write_hba, write_owned
+from envclone.stores.postgres.server.commandline import of_the_last_start
 from envclone.stores.postgres.server.engine import Engine
 
 if TYPE_CHECKING:
     import psycopg
 
-__all__ = ["Setting", "capture", "hidden", "parse_conf", "write_configuration"]
+__all__ = ["COMMAND_LINE", "Setting", "capture", "hidden", "parse_conf", "write_configuration"]
 
+COMMAND_LINE = "command line"
+"""The source of a setting that the server was started with."""
 HIDDEN = "(not shown)"
 """Stands for a value that may hold a secret: it is never copied out of production."""
 
@@ -106,18 +109,23 @@ def capture(conn: psycopg.Connection[Any], configured: Mapping[str, str] | None 
 
 
 def parse_conf(data: Path, unread: list[str] | None = None, config: Path | None = None) -> list[Setting]:
-    """The settings in a data directory's postgresql.conf, what it includes from there, and postgresql.auto.conf.
+    """The settings of a data directory: of postgresql.conf and what it includes from there, of postgresql.auto.conf,
+    and of the command line of the last start.
 
-    `config` is the directory of postgresql.conf where that is another one, as on Debian. Files outside both directories
-    are not read; their paths are added to `unread`. The last assignment counts, as in PostgreSQL.
+    `config` is the directory of postgresql.conf where that is another one, as on Debian, or the file. Files outside
+    both directories are not read; their paths are added to `unread`. The last assignment counts, as in PostgreSQL.
     """
     found: dict[str, Setting] = {}
     unread = [] if unread is None else unread
-    main = config or data
-    roots = (data.resolve(), main.resolve())
-    for file in (roots[1] / "postgresql.conf", roots[0] / "postgresql.auto.conf"):
+    main = (config or data).resolve()
+    main = main if main.is_file() else main / "postgresql.conf"
+    roots = (data.resolve(), main.parent)
+    for file in (main, roots[0] / "postgresql.auto.conf"):
         for name, value, source in _assignments(file, roots, 0, unread):
             found[name.lower()] = _setting(name, value, source, "")
+    for name, value in of_the_last_start(roots[0]).items():
+        if not name.startswith("-"):
+            found[name] = _setting(name, value, COMMAND_LINE, "")
     return [found[name] for name in sorted(found)]
 
 
@@ -187,9 +195,16 @@ def _assignments(file: Path, roots: Sequence[Path], depth: int, unread: list[str
     if not _within(file, roots):
         unread.append(str(file))
         return
-    if depth > _INCLUDE_DEPTH or not file.is_file():
+    if not file.is_file():
         return
-    for line in file.read_text(errors="replace").splitlines():
+    try:
+        text = file.read_text(errors="replace") if depth <= _INCLUDE_DEPTH else None
+    except OSError:
+        text = None
+    if text is None:
+        unread.append(str(file))
+        return
+    for line in text.splitlines():
         match = _LINE.match(line)
         if match is None:
             continue
@@ -197,6 +212,8 @@ def _assignments(file: Path, roots: Sequence[Path], depth: int, unread: list[str
         if value.startswith("'"):
             value = re.sub(r"''|\\(.)", _unescaped, value[1:-1])
         place = file.parent / value
+        if name == "include_if_exists" and not place.exists():
+            continue
         if name in ("include", "include_if_exists"):
             yield from _assignments(place, roots, depth + 1, unread)
         elif name == "include_dir":

@@ -15,6 +15,7 @@ from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.intake import Intake, Judge, plain_file, printable, require_plain_place
 from envclone.stores.postgres.server import control, server, settings
+from envclone.stores.postgres.server.commandline import of_the_last_start, place_of_configuration
 from envclone.stores.postgres.server.engine import find
 from envclone.stores.postgres.snapshot import describe, enginefiles, peek
 from envclone.stores.postgres.snapshot.source import emptied_on_failure
@@ -67,14 +68,15 @@ def snapshot_directory(
     unread: list[str] = []
     captured = settings.parse_conf(source, unread, configuration)
     warnings += [
-        f"{printable(path)} is not in the data directory: the settings in it are not known; source.config names the "
-        "directory"
-        for path in unread
+        f"{printable(path)} is not in the data directory, or cannot be read: the settings in it are not known; "
+        "source.config names the directory"
+        for path in dict.fromkeys(unread)
     ]
-    if not captured:
+    if all(item.source == settings.COMMAND_LINE for item in captured):
+        place = place_of_configuration(source, of_the_last_start(source))
         warnings.append(
             "the server's configuration is not in its data directory: production's settings are not known; "
-            "source.config names its directory (on Debian /etc/postgresql/VERSION/NAME)"
+            f"source.config names its directory ({printable(place) or 'on Debian /etc/postgresql/VERSION/NAME'})"
         )
     return StoreSnapshot(
         store=name,
@@ -107,20 +109,20 @@ def _place(path: Path) -> Path:
     if not path.is_dir():
         raise ConfigError(f"source.path {path} is not a directory", hint="name the directory that holds PG_VERSION")
     source = require_plain_place(path)
-    for name in ("PG_VERSION", "global/pg_control", "postmaster.pid"):
+    for name in ("PG_VERSION", "global/pg_control", "postmaster.pid", "postmaster.opts"):
         plain_file(source, name)
     return source
 
 
 def _configuration(path: Path | None) -> Path | None:
-    """The directory that the stack file names for postgresql.conf. Raises ConfigError when that is not in it."""
+    """The directory, or the file, that the stack file names for postgresql.conf. Raises ConfigError without one."""
     if path is None:
         return None
     place = path.expanduser()
-    if not (place / "postgresql.conf").is_file():
+    if not (place.is_file() or (place / "postgresql.conf").is_file()):
         raise ConfigError(
             f"source.config {path} holds no postgresql.conf that can be read",
-            hint="name the directory that `SHOW config_file` says",
+            hint="name the file that `SHOW config_file` says, or its directory",
         )
     return place
 
