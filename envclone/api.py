@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone import registry
-from envclone.errors import UsageError
+from envclone.errors import EnvcloneError, UsageError
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import branches, images, keep, snapshot
 from envclone.lifecycle.teardown import remove
@@ -36,7 +36,9 @@ if TYPE_CHECKING:
     from envclone.lifecycle.hooks import Tried
     from envclone.lifecycle.parity import Row
     from envclone.lifecycle.profile import Captured
+    from envclone.lifecycle.trackstatus import Status
     from envclone.models import Branch, Image, RawSnapshot
+    from envclone.models.moments import Target
     from envclone.pool.catalog import Flaw
     from envclone.profiles.profile import Profile
     from envclone.protocols import Insight, Progress
@@ -68,17 +70,26 @@ class Stack:
 
     project: Project
 
-    def snapshot(self, environment: str) -> RawSnapshot:
-        """Copy production's stores into quarantine."""
+    def snapshot(self, environment: str, *, target: Target | None = None) -> RawSnapshot:
+        """Copy production's stores into quarantine; with a `target` recover them to that moment from their track."""
+        if target is not None:
+            from envclone.lifecycle import moment
+
+            self.project.environment(environment)
+            with moment.at(self.project, environment, target) as raw:
+                return raw
         with snapshot.take(self.project, environment) as raw:
             return raw
 
-    def image(self, environment: str, *, fresh: bool = False, again: bool = False) -> Image:
+    def image(
+        self, environment: str, *, fresh: bool = False, again: bool = False, target: Target | None = None
+    ) -> Image:
         """The sanitized and verified image that branches of this environment are cloned from, made when needed.
 
-        `fresh` takes a new snapshot first; `again` makes another image of the newest snapshot.
+        `fresh` takes a new snapshot first; `again` makes another image of the newest snapshot. With a `target` it is of
+        that moment, by the environment's track.
         """
-        with images.ready(self.project, environment, fresh=fresh, again=again) as image:
+        with images.ready(self.project, environment, fresh=fresh, again=again, target=target) as image:
             return image
 
     def recorded_answers(self, environment: str, branch: str | None = None) -> tuple[int, int] | None:
@@ -88,6 +99,39 @@ class Stack:
         if branch is not None:
             return recorded.changed(self.project, self.show(branch))
         return recorded.answers(self.project, environment)
+
+    def track(self, environment: str, tell: Callable[[str], None], ended: Callable[[], bool] = lambda: False) -> None:
+        """Follow an environment until `ended` says so: its log into the pool, base backups on a schedule."""
+        from envclone.lifecycle.track import track
+
+        track(self.project, environment, tell, ended)
+
+    def track_status(self, environment: str) -> Status:
+        """What there is of an environment's track, and how much production holds back for it."""
+        from envclone.lifecycle.trackstatus import status
+
+        return status(self.project, environment)
+
+    def track_declared(self, environment: str) -> None:
+        """Check that an environment's track is declared, and that there is a store to follow. Raises ConfigError."""
+        from envclone.lifecycle import tracks
+
+        tracks.declared(self.project, environment)
+        tracks.trackable(self.project, environment)
+
+    def track_drop(self, environment: str) -> Sequence[str]:
+        """Give an environment's track up, with its slots in production; returns what was removed."""
+        from envclone.lifecycle.track import stop
+
+        return stop(self.project, environment)
+
+    def moment(self, environment: str, incident: str) -> Target | None:
+        """The moment of an incident, when its environment is tracked and its bundle says when it was."""
+        from envclone.lifecycle import incidents, moment, tracks
+
+        if tracks.found(self.project, environment) is None:
+            return None
+        return moment.of_incident(incidents.when(self.project, incident))
 
     def verify(self, image: str, *, files_only: bool = False) -> Verification:
         """Check an image again: its attestation, every byte of its files, and all checks that were made at first."""
@@ -201,19 +245,29 @@ class Stack:
         profile: str | None = None,
         allow_degraded: bool = False,
         runtime: str | None = None,
+        target: Target | None = None,
+        newest: bool = False,
     ) -> Branch:
         """Make a branch of an environment: image when needed, copy-on-write clone, running servers, credentials.
 
         `name` defaults to environment and incident, `ttl` to the stack file's. The incident's bundle is masked
         before anything is made, so that a wrong one fails early. `profile` replaces the stack file's resource profiles,
-        `runtime` its choice of where the branch runs.
+        `runtime` its choice of where the branch runs. It is of the moment `target`; without one of the incident's
+        moment, where there is a track; with `newest` or `fresh` of the newest snapshot.
         """
         from envclone.lifecycle.incidents import masked_incident
+
+        if target is not None and (fresh or newest):
+            raise UsageError(
+                "a moment is not the newest snapshot", hint="leave out --fresh and --newest, or the moment"
+            )
 
         chosen = name or self._default_name(environment, incident)
         branching.require_free(self.project, chosen)
         lifetime = ttl if ttl is not None else self.project.loaded.stack.branches.ttl
-        with images.ready(self.project, environment, fresh=fresh) as image:
+        if incident is not None and target is None and not (fresh or newest):
+            target = self.moment(environment, incident)
+        with images.ready(self.project, environment, fresh=fresh, target=target) as image:
             if incident is not None:
                 masked_incident(self.project, incident, image)
             return branching.create(
@@ -234,9 +288,22 @@ class Stack:
         Empty for an image that was made `since`, for this very branch.
         """
         image = catalog.image(self.project.pool, self.project.name, branch.image)
-        if image.created_at >= since:
+        if image.created_at >= since or image.raw.moment is not None:
             return ""
         return images.age(self.project, image, dt.datetime.now(dt.UTC))
+
+    def moment_of(self, branch: Branch) -> Sequence[str]:
+        """Lines: the moment that a branch is of, or how far its state is from its incident; none without a moment."""
+        from envclone.lifecycle import incidents, moment
+
+        image = catalog.image(self.project.pool, self.project.name, branch.image)
+        if image.raw.moment is not None:
+            return moment.lines(image.raw.moment)
+        try:
+            at = incidents.when(self.project, branch.incident) if branch.incident else None
+        except EnvcloneError:  # it was changed since
+            at = None
+        return [] if at is None else [moment.far(image.raw, at)]
 
     def branches(self) -> Sequence[Branch]:
         """The project's branches."""

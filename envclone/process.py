@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -19,7 +20,7 @@ from envclone.errors import CommandError, EnvcloneError, ResourceError
 from envclone.interrupts import deferred
 from envclone.models import Account, Cage
 
-__all__ = ["Completed", "Conversation", "alive", "replace", "run", "spawn", "stream", "terminate"]
+__all__ = ["Attendant", "Completed", "Conversation", "alive", "replace", "run", "spawn", "stream", "terminate"]
 
 STDERR_KEPT = 4000
 """Characters of a failed program's last words that an error keeps."""
@@ -203,6 +204,61 @@ class Conversation:
     def close(self) -> None:
         """End the program and whatever it started."""
         self._end()
+
+
+class Attendant:
+    """A program that works beside this process and ends with it, however it ends; its output replaces `log` (0600)."""
+
+    def __init__(self, argv: Sequence[str | Path], *, log: Path, env: Mapping[str, str] | None = None) -> None:
+        args = [str(a) for a in argv]
+        flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+        descriptor = os.open(log, flags, 0o600)
+        parent, prctl = os.getpid(), ctypes.CDLL(None).prctl  # loaded here: the copy does next to nothing before exec
+
+        def bind() -> None:
+            prctl(_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
+            if os.getppid() != parent:
+                os._exit(1)
+
+        try:
+            with deferred():
+                self._process = subprocess.Popen(
+                    args,
+                    env=_environment(env),
+                    cwd="/",
+                    stdin=subprocess.DEVNULL,
+                    stdout=descriptor,
+                    stderr=descriptor,
+                    process_group=0,
+                    preexec_fn=bind,
+                )
+                self._end = weakref.finalize(self, _kill_group, self._process)
+        except FileNotFoundError as exc:
+            raise _missing(args[0]) from exc
+        finally:
+            os.close(descriptor)
+
+    @property
+    def pid(self) -> int:
+        """The program's process id."""
+        return self._process.pid
+
+    def ended(self) -> bool:
+        """Whether it has ended."""
+        return self._process.poll() is not None
+
+    def close(self, patience: float = 10.0) -> None:
+        """Ask it to end, and make it after `patience` seconds."""
+        with deferred():
+            if not self.ended():
+                terminate(self._process.pid, signal.SIGINT)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    self._process.wait(patience)
+            self._end()
+
+
+_PDEATHSIG = 1
+"""PR_SET_PDEATHSIG: linux/prctl.h."""
 
 
 def _kill_group(process: subprocess.Popen[Any]) -> None:

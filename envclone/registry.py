@@ -10,9 +10,20 @@ from envclone.errors import ConfigError
 
 if TYPE_CHECKING:
     from envclone.models import Endpoint
-    from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store
+    from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store, Tracking
 
-__all__ = ["RUNTIMES", "STORES", "connect", "contained", "observer", "runtime", "server", "service", "store"]
+__all__ = [
+    "RUNTIMES",
+    "STORES",
+    "connect",
+    "contained",
+    "observer",
+    "runtime",
+    "server",
+    "service",
+    "store",
+    "tracking",
+]
 
 _BUILTIN = {
     "envclone.stores": {
@@ -38,6 +49,12 @@ RUNTIMES = tuple(_BUILTIN["envclone.runtimes"])
 def store(kind: str) -> Store:
     """The store adapter of that kind; raises ConfigError naming the kinds there are."""
     return cast("Store", _resolve("envclone.stores", kind))
+
+
+def tracking(kind: str) -> Tracking | None:
+    """How stores of that kind are tracked; None when their adapter knows no way."""
+    adapter = _resolve("envclone.stores", kind)
+    return cast("Tracking", adapter.tracking()) if hasattr(adapter, "tracking") else None
 
 
 def server(kind: str) -> Server:

@@ -10,6 +10,7 @@ import click
 from envclone import rebuilt
 from envclone.cli import completion
 from envclone.cli.context import DURATION, Settings, emit, json_option, warnings_of
+from envclone.cli.moments import moment_options, target_of
 
 if TYPE_CHECKING:
     from envclone.models import Branch
@@ -33,6 +34,8 @@ __all__ = ["branch", "describe", "document"]
     metavar="NAME",
     help="`local` processes or `docker` containers.  [default: docker when there are services, else local]",
 )
+@click.option("--newest", is_flag=True, help="Of the newest snapshot, also where the incident's moment can be had.")
+@moment_options
 @json_option
 @click.pass_obj
 def branch(
@@ -46,15 +49,24 @@ def branch(
     profile: str | None,
     allow_degraded: bool,
     runtime: str | None,
+    newest: bool,
+    at: str | None,
+    lsn: str | None,
+    xid: str | None,
+    point: str | None,
+    before: bool,
+    timeline: int | None,
     as_json: bool,
 ) -> None:
     """Make a sanitized, isolated, running copy of ENVIRONMENT.
 
-    The first time this takes a snapshot, sanitizes and verifies it; after that a branch takes about a second.
+    Where `envclone track` follows it, an incident's branch is of the incident's moment. The first time this takes a
+    snapshot, sanitizes and verifies it; after that a branch takes about a second.
     """
     from envclone.lifecycle.branches import directory
 
     began = dt.datetime.now(dt.UTC)
+    target = target_of(at, lsn, xid, point, before, timeline)
     with settings.stack() as stack:
         made = stack.branch(
             environment,
@@ -66,15 +78,18 @@ def branch(
             profile=profile,
             allow_degraded=allow_degraded,
             runtime=runtime,
+            target=target,
+            newest=newest,
         )
         cow, place = stack.project.cow, directory(stack.project.pool, made.name)
         state = stack.state_of(made, began)
         answers = stack.recorded_answers(environment) if rebuilt.stores_of(made.stores) else None
+        moment = list(stack.moment_of(made))
 
     def text() -> None:
         describe(made, answers)
-        if state:
-            click.echo(f"  {state}")
+        for line in [*moment, *([state] if state else [])]:
+            click.echo(f"  {line}")
         if cow.name == "copy":
             from envclone.cow.loop import format_size
 
@@ -88,7 +103,7 @@ def branch(
         else:
             click.echo(f'next: envclone psql {made.name}    or: eval "$(envclone env {made.name})"')
 
-    emit(as_json, {**document(made), "driver": cow.name, "freshness": state}, text)
+    emit(as_json, {**document(made), "driver": cow.name, "freshness": state, "moment": moment}, text)
 
 
 def document(made: Branch) -> dict[str, Any]:

@@ -34,6 +34,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "profile": Listed("profile:profile", "Take, show and compare production's CPU and memory."),
     },
     "An incident": {
+        "track": Listed("track:track", "Follow production, so that any moment can be had."),
         "branch": Listed("branch:branch", "Make a sanitized, running copy of an environment."),
         "incident": Listed("incident:incident", "Write, record and mask the bundle of an incident."),
         "replay": Listed("incident:replay", "Rerun an incident in its branch and compare."),

@@ -10,10 +10,12 @@ import click
 from envclone import rebuilt, records
 from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table, warn, warnings_of
+from envclone.cli.moments import moment_options, target_of
+from envclone.errors import UsageError
 
 if TYPE_CHECKING:
     from envclone.api import Stack
-    from envclone.models import StoreSnapshot
+    from envclone.models import Moment, RawSnapshot, StoreSnapshot
 
 __all__ = ["attestation", "image", "images", "snapshot", "verify"]
 
@@ -28,19 +30,38 @@ def _rebuilt(stack: Stack, environment: str, stores: Mapping[str, StoreSnapshot]
     return rebuilt.line(names, stack.recorded_answers(environment) if names else None)
 
 
+def lines_of(raw: RawSnapshot) -> list[str]:
+    """The moment that a snapshot was recovered to, for people."""
+    from envclone.lifecycle.moment import lines
+
+    return [] if raw.moment is None else lines(raw.moment)
+
+
 @click.command()
 @click.argument("environment", shell_complete=completion.environments)
+@moment_options
 @json_option
 @click.pass_obj
-def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
-    """Copy production's stores into the pool's quarantine, read-only.
+def snapshot(
+    settings: Settings,
+    environment: str,
+    at: str | None,
+    lsn: str | None,
+    xid: str | None,
+    point: str | None,
+    before: bool,
+    timeline: int | None,
+    as_json: bool,
+) -> None:
+    """Copy production's stores into the pool's quarantine, read-only; of a moment, recover them from the track.
 
     `branch` does this by itself when there is nothing to branch from.
     """
     from envclone.cow.loop import format_size
 
+    target = target_of(at, lsn, xid, point, before, timeline)
     with settings.stack() as stack:
-        raw = stack.snapshot(environment)
+        raw = stack.snapshot(environment, target=target)
         first = _rebuilt(stack, environment, raw.stores)
 
     def text() -> None:
@@ -58,6 +79,8 @@ def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
                 click.echo(f"  left out: {len(left_out) - _SHOWN} more; --json names them")
         for line in warnings_of(raw.stores):
             click.echo(f"warning: {line}")
+        for line in lines_of(raw):
+            click.echo(line)
         agreement = f"{raw.consistency}, {raw.skew_ms} ms apart" if len(raw.stores) > 1 else "one store"
         click.echo(f"snapshot {raw.id} ({agreement})")
         click.echo(f"next: envclone branch {environment}")
@@ -69,21 +92,44 @@ def snapshot(settings: Settings, environment: str, as_json: bool) -> None:
 @click.argument("environment", shell_complete=completion.environments)
 @click.option("--fresh", is_flag=True, help="Take a new snapshot first.")
 @click.option("--again", is_flag=True, help="Make another image of the newest snapshot.")
+@moment_options
 @json_option
 @click.pass_obj
-def image(settings: Settings, environment: str, fresh: bool, again: bool, as_json: bool) -> None:
-    """Sanitize and verify the newest snapshot of ENVIRONMENT, and publish it as an image."""
+def image(
+    settings: Settings,
+    environment: str,
+    fresh: bool,
+    again: bool,
+    at: str | None,
+    lsn: str | None,
+    xid: str | None,
+    point: str | None,
+    before: bool,
+    timeline: int | None,
+    as_json: bool,
+) -> None:
+    """Sanitize and verify the newest snapshot of ENVIRONMENT, or a moment of it, and publish it as an image."""
+    target = target_of(at, lsn, xid, point, before, timeline)
+    if target is not None and fresh:
+        raise UsageError("a moment is not the newest snapshot", hint="leave out --fresh, or the moment")
     with settings.stack() as stack:
-        made = stack.image(environment, fresh=fresh, again=again)
+        made = stack.image(environment, fresh=fresh, again=again, target=target)
         first = _rebuilt(stack, environment, made.raw.stores)
 
     def text() -> None:
         if first:
             click.echo(first)
-        click.echo(f"image {made.id} of {made.environment}, state of {made.raw.created_at:%Y-%m-%d %H:%M} UTC")
+        of = "" if made.raw.moment else f", state of {made.raw.created_at:%Y-%m-%d %H:%M} UTC"
+        click.echo(f"image {made.id} of {made.environment}{of}")
+        for line in lines_of(made.raw):
+            click.echo(f"  {line}")
         click.echo(f"next: envclone branch {environment}")
 
     emit(as_json, records.dump(made), text)
+
+
+def _reached(moment: Moment) -> str:
+    return f"{max(one.at for one in moment.stores.values()):%Y-%m-%d %H:%M:%S}"
 
 
 @click.command()
@@ -102,7 +148,7 @@ def images(settings: Settings, as_json: bool) -> None:
         [
             one.id,
             one.environment,
-            f"{one.raw.created_at:%Y-%m-%d %H:%M}",
+            f"{one.raw.created_at:%Y-%m-%d %H:%M}" if one.raw.moment is None else _reached(one.raw.moment),
             ", ".join(one.raw.stores),
             *(format_size(size) for size in sizes[one.id]),
             ("-" if one.fidelity is None else f"{one.fidelity:.1%}")

@@ -13,7 +13,10 @@ from envclone.cow.sizes import parse_size
 from envclone.errors import UsageError
 
 __all__ = [
+    "EVERY",
+    "MAX_AGE",
     "NAME",
+    "WINDOW",
     "DomainKind",
     "Driver",
     "Duration",
@@ -29,6 +32,11 @@ __all__ = [
 
 NAME = r"^[a-z0-9][a-z0-9-]{0,40}$"
 """Names of projects, environments, stores and services: they become directories, hosts and parts of other names."""
+
+EVERY, WINDOW = dt.timedelta(hours=1), dt.timedelta(hours=12)
+"""Of a track: how often a base backup is taken, and how far back moments can be had."""
+MAX_AGE = dt.timedelta(hours=24)
+"""How long what is raw stays in quarantine."""
 
 Driver = Literal["auto", "reflink", "btrfs", "copy"]
 Method = Literal["physical", "directory", "logical", "snapshot"]

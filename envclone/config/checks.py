@@ -6,6 +6,7 @@ the wrong shape is skipped here, for the schema reports it.
 
 from __future__ import annotations
 
+import datetime as dt
 import graphlib
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -14,8 +15,8 @@ from typing import Any, get_args
 
 from pydantic import SecretStr
 
-from envclone.config import variables
-from envclone.config.base import DomainKind
+from envclone.config import durations, variables
+from envclone.config.base import EVERY, MAX_AGE, WINDOW, DomainKind
 from envclone.config.problems import Finding, Findings, Keys, below, did_you_mean, one_of, quoted
 
 __all__ = ["across", "allowed", "everything", "kinds", "require", "rule_shape", "sanitize", "store"]
@@ -196,6 +197,8 @@ def across(data: object) -> Iterator[Finding]:
         stores = _mapping(_mapping(environment).get("stores"))
         everywhere.update(dict.fromkeys(stores))
         yield from below(("environments", name), _services(_mapping(environment).get("services"), list(stores)))
+        if isinstance(_mapping(environment).get("track"), dict):
+            yield from below(("environments", name), _track(_mapping(environment), _mapping(data)))
     section = _mapping(_mapping(data).get("sanitize"))
     for store_name in _mapping(section.get("rules")):
         if store_name not in everywhere:
@@ -204,6 +207,49 @@ def across(data: object) -> Iterator[Finding]:
     for index, reference in enumerate(_sequence(section.get("references"))):
         if isinstance(reference, str):
             yield from below(("sanitize", "references", index), _reference(reference, everywhere))
+
+
+def _track(environment: Mapping[str, Any], data: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether there is something to follow, and whether what is kept of it may stay so long."""
+    stores = _mapping(environment.get("stores"))
+    built_in = {name: one for name, one in stores.items() if _mapping(one).get("kind") in _ENGINES}
+    if stores and len(built_in) == len(stores) and not any(map(_followed, stores.values())):
+        yield (
+            ("track",),
+            (
+                "needs a store that can be followed, which is a running PostgreSQL (method: physical); of the others "
+                "there are snapshots only"
+            ),
+        )
+    every = _span(_mapping(environment["track"]).get("every"), EVERY)
+    window = _span(_mapping(environment["track"]).get("window"), WINDOW)
+    most = _span(_mapping(data.get("quarantine")).get("max_age"), MAX_AGE)
+    if every and window and most and every + window > most:
+        left = durations.text(most - every) if most > every else "nothing"
+        yield (
+            ("track", "window"),
+            (
+                f"must be at most {left}: the base backup before it is older by up to {durations.text(every)} "
+                f"(`every`), and nothing raw stays longer than quarantine.max_age, which is {durations.text(most)}"
+            ),
+        )
+
+
+def _followed(store: object) -> bool:
+    config = _mapping(store)
+    return config.get("kind") == "postgres" and _mapping(config.get("source")).get("method") == "physical"
+
+
+def _span(value: object, default: dt.timedelta) -> dt.timedelta | None:
+    """A length of time as it was written or as it was read; None when it is none, which the schema reports."""
+    if value is None:
+        return default
+    if isinstance(value, dt.timedelta):
+        return value
+    try:
+        return durations.parse_duration(str(value))
+    except ValueError:
+        return None
 
 
 def kinds(data: object, known: Callable[[], Collection[str]], *, strict: bool) -> Iterator[Finding]:

@@ -90,6 +90,7 @@ _PLACES: dict[type[Model], str] = {
     schema.FidelityConfig: "`sanitize.fidelity`",
     schema.AcceptedIndex: "`sanitize.fidelity.accept`",
     schema.BranchesConfig: "`branches`",
+    schema.TrackConfig: "`environments.NAME.track`",
     schema.QuarantineConfig: "`quarantine`",
 }
 """The parts of the file in the order in which a reader meets them, and where each stands."""

@@ -15,7 +15,10 @@ from pydantic.json_schema import WithJsonSchema
 
 from envclone.config import checks
 from envclone.config.base import (
+    EVERY,
+    MAX_AGE,
     NAME,
+    WINDOW,
     DomainKind,
     Driver,
     Duration,
@@ -50,6 +53,7 @@ __all__ = [
     "SourceConfig",
     "StackFile",
     "StoreConfig",
+    "TrackConfig",
 ]
 
 Label = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
@@ -240,6 +244,36 @@ class StoreConfig(Model):
         return self
 
 
+class TrackConfig(Model):
+    """How an environment is followed, so that a branch can be had of any moment: see [tracking](tracking.md)."""
+
+    every: Duration = Field(
+        default=EVERY,
+        description="How often a base backup of the stores is taken: a moment is recovered from the one before it.",
+        examples=["1h"],
+    )
+    window: Duration = Field(
+        default=WINDOW,
+        description="How far back moments can be had. Older base backups and log go; what is raw stays no longer than "
+        "`quarantine.max_age`.",
+        examples=["12h"],
+    )
+    held: Size = Field(
+        default=4 << 30,
+        ge=64 << 20,
+        description="How much log production may hold back for the track. Beyond it the track says so, drops its slot "
+        "and ends, rather than fill production's disk.",
+        examples=["4GiB"],
+    )
+    log: Size = Field(
+        default=64 << 30,
+        ge=64 << 20,
+        description="How much log the pool may hold; beyond it the oldest base backup goes, and the window is shorter.",
+        examples=["64GiB"],
+    )
+    compress: bool = Field(default=True, description="Whether received log is compressed.", examples=[True])
+
+
 class Environment(Model):
     """One environment to branch from, such as production."""
 
@@ -257,6 +291,12 @@ class Environment(Model):
         description="Where branches run: `local`, as processes of this machine, or `docker`, as containers. "
         "Without it: docker when there are services, else local.",
         examples=["docker"],
+    )
+    track: TrackConfig | None = Field(
+        default=None,
+        description="How `envclone track` follows the environment. Without it there is no track, and a branch is of "
+        "the newest snapshot.",
+        examples=[{"every": "1h", "window": "12h"}],
     )
     allow: list[Annotated[str, StringConstraints(pattern=r"^(\*\.)?[A-Za-z0-9._\[\]:-]+$")]] = Field(
         default_factory=list,
@@ -457,7 +497,7 @@ class QuarantineConfig(Model):
         examples=[1],
     )
     max_age: Duration = Field(
-        default=dt.timedelta(hours=24),
+        default=MAX_AGE,
         description="After how long a raw snapshot goes that nothing needs.",
         examples=["24h"],
     )

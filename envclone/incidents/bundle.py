@@ -10,7 +10,16 @@ import datetime as dt
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import AliasChoices, BaseModel, BeforeValidator, ConfigDict, Field, FiniteFloat, model_validator
+from pydantic import (
+    AliasChoices,
+    AwareDatetime,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    FiniteFloat,
+    model_validator,
+)
 
 from envclone.incidents.domains import require, require_path
 from envclone.incidents.queries import Exclude, Order, Prefetch, Query, Vector, keys_of, many
@@ -264,6 +273,11 @@ class Incident(_Model):
     incident: str = Field(pattern=f"^{NAME}$", description="The incident's id.")
     environment: str = Field(description="The environment it happened in.")
     note: str = Field(default="", description="What was seen.")
+    at: AwareDatetime | None = Field(
+        default=None,
+        description="When it happened, with its zone: the moment that `branch` recovers where there is a track. "
+        "Without it the time of the recording.",
+    )
     recorded_at: dt.datetime | None = Field(default=None, description="When the steps were run in production.")
     masked: str | None = Field(
         default=None, description="The id of the key that masked this bundle; null while it is raw."

@@ -19,7 +19,7 @@ from envclone import registry
 from envclone.cage import gatekeeper
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import branches, keep, owed
+from envclone.lifecycle import branches, keep, owed, track, tracks
 from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
 from envclone.pool import catalog, is_id
@@ -56,6 +56,7 @@ def find(
     yield from _half_made(project)
     yield from _orphans(project)
     yield from _quarantine(project, moment)
+    yield from _tracks(project, moment)
     yield from _superseded(project)
     yield from _owed(project)
     if older:
@@ -177,11 +178,14 @@ def _half_made(project: Project) -> Iterator[Garbage]:
 
 
 def _quarantine(project: Project, moment: dt.datetime) -> Iterator[Garbage]:
-    """Raw snapshots beyond `quarantine.keep`, or older than `quarantine.max_age`, per environment."""
+    """Raw snapshots beyond `quarantine.keep`, or older than `quarantine.max_age`, per environment.
+
+    Those of a moment are counted by themselves: they do not drive out the newest.
+    """
     limits = project.loaded.stack.quarantine
-    by_environment: dict[str, list[RawSnapshot]] = {}
+    by_environment: dict[tuple[str, bool], list[RawSnapshot]] = {}
     for raw in catalog.snapshots(project.pool, project.name):
-        by_environment.setdefault(raw.environment, []).append(raw)
+        by_environment.setdefault((raw.environment, raw.moment is None), []).append(raw)
     for raws in by_environment.values():
         for position, raw in enumerate(reversed(raws)):
             if position >= limits.keep:
@@ -194,18 +198,49 @@ def _quarantine(project: Project, moment: dt.datetime) -> Iterator[Garbage]:
                 yield _object(project, "raw", raw.id, "raw", reason)
 
 
+def _tracks(project: Project, moment: dt.datetime) -> Iterator[Garbage]:
+    """Tracks that the stack file no longer declares, slots at their limit that nobody reads, bases that are too old."""
+    environments = project.loaded.stack.environments
+    for record in tracks.all_of(project):
+        path = project.pool.path_of("tracks", record.id)
+        config = environments[record.environment].track if record.environment in environments else None
+        if tracks.running(project, record.environment):
+            continue
+        if config is None:
+            drop = partial(_given_up, project, record.environment)
+            yield Garbage("track", record.id, "the stack file no longer declares it", path, _remove=drop)
+            continue
+        for one in tracks.of_store(project, record):
+            with contextlib.suppress(EnvcloneError, KeyError):  # production cannot be asked: the next time
+                if track.beyond(project, record, one, config.held):
+                    reason = "production holds back more for it than track.held, and nobody follows"
+                    drop = partial(track.let_go, project, record, one, config.held)
+                    yield Garbage("slot", one.feed.slot, reason, one.place, _remove=drop)
+    most = project.loaded.stack.quarantine.max_age
+    for raw in catalog.bases(project.pool, project.name):
+        if moment - raw.created_at > most and _free(project, "bases", raw.id):
+            yield _object(project, "bases", raw.id, "base", "older than quarantine.max_age")
+
+
+def _given_up(project: Project, environment: str) -> bool:
+    track.stop(project, environment)
+    return True
+
+
 def _superseded(project: Project) -> Iterator[Garbage]:
     """Images that a newer one of the same environment replaces and that no branch was cloned from."""
     images = catalog.images(project.pool, project.name)
-    newest: dict[str, dt.datetime] = {}
+    newest: dict[tuple[str, bool], dt.datetime] = {}
     for image in images:
-        newest[image.environment] = max(newest.get(image.environment, image.created_at), image.created_at)
+        kind = image.environment, image.raw.moment is None
+        newest[kind] = max(newest.get(kind, image.created_at), image.created_at)
     for image in images:
 
         def needless(ident: str = image.id) -> bool:
             return all(branch.image != ident for branch in catalog.branches(project.pool, project.name))
 
-        if image.created_at < newest[image.environment] and needless() and _free(project, "images", image.id):
+        kind = image.environment, image.raw.moment is None
+        if image.created_at < newest[kind] and needless() and _free(project, "images", image.id):
             yield _object(project, "images", image.id, "image", "a newer image replaces it", needless)
 
 

@@ -11,6 +11,7 @@ from envclone import keys
 from envclone.errors import BusyError, EnvcloneError
 from envclone.lifecycle.checked import check
 from envclone.models import Image, RawSnapshot
+from envclone.models.moments import Target
 from envclone.pool import catalog
 from envclone.project import Project
 
@@ -18,7 +19,7 @@ __all__ = ["age", "find", "newer", "ready", "using"]
 
 
 def find(project: Project, environment: str) -> Image | None:
-    """The newest image of an environment of this project that was made by today's rules and key."""
+    """The newest image of an environment of this project that was made by today's rules and key; none of a moment."""
     return next(iter(_found(project, environment)), None)
 
 
@@ -33,14 +34,19 @@ def using(project: Project, ident: str, *, content: bool = False) -> Iterator[Im
 
 
 @contextmanager
-def ready(project: Project, environment: str, *, fresh: bool = False, again: bool = False) -> Iterator[Image]:
+def ready(
+    project: Project, environment: str, *, fresh: bool = False, again: bool = False, target: Target | None = None
+) -> Iterator[Image]:
     """An image to clone from, which nobody removes as long as the context: of the newest snapshot, made now if need be.
 
     `fresh` takes a new snapshot first; `again` makes another image of the newest one. Without a masking key one gets
-    the newest image that there is.
+    the newest image that there is. With a `target` it is of that moment, recovered from the environment's track.
     """
     project.environment(environment)
     with ExitStack() as held:
+        if target is not None:
+            yield _of_moment(project, environment, target, again, held)
+            return
         if not fresh and not again:
             try:
                 image = _held(project, environment, held)
@@ -67,6 +73,24 @@ def ready(project: Project, environment: str, *, fresh: bool = False, again: boo
         yield held.enter_context(publish.make(project, raw, again=again))
 
 
+def _of_moment(project: Project, environment: str, target: Target, again: bool, held: ExitStack) -> Image:
+    """The image of a moment: the one there is, or made now."""
+    if not again:
+        for image in _made(project, environment):
+            moment = image.raw.moment
+            if moment is not None and moment.asked == target and (found := _take(project, image, held)) is not None:
+                return found
+    from envclone.lifecycle import moment as moments
+    from envclone.lifecycle.stages import COPYING, IMAGE, RECOVERING
+
+    _require(project, environment)
+    project = project.through([RECOVERING if stage == COPYING else stage for stage in IMAGE])
+    raw = held.enter_context(moments.at(project, environment, target))
+    from envclone.lifecycle import publish
+
+    return held.enter_context(publish.make(project, raw, again=again))
+
+
 def _load() -> None:
     """Load what makes an image, which takes a second; what has to be compiled first is left to who says so."""
     from envclone import compiled
@@ -84,7 +108,8 @@ def _require(project: Project, environment: str) -> None:
 
 def newer(project: Project, image: Image) -> RawSnapshot | None:
     """The newest snapshot of an image's environment, when it was taken after the one that the image is of."""
-    taken = [raw for raw in catalog.snapshots(project.pool, project.name) if raw.environment == image.environment]
+    found = catalog.snapshots(project.pool, project.name)
+    taken = [raw for raw in found if raw.environment == image.environment and raw.moment is None]
     return taken[-1] if taken and taken[-1].created_at > image.raw.created_at else None
 
 
@@ -117,6 +142,11 @@ def _span(seconds: float) -> str:
 
 
 def _found(project: Project, environment: str) -> list[Image]:
+    """Those of them that are of no moment: of production as it was copied."""
+    return [image for image in _made(project, environment) if image.raw.moment is None]
+
+
+def _made(project: Project, environment: str) -> list[Image]:
     """The images that today's rules and key made of an environment, newest first; for whom has no key, by the rules."""
     wanted = (environment, project.rules_digest)
     key = project.key_id if keys.held(project.keys) else None
@@ -130,13 +160,20 @@ def _found(project: Project, environment: str) -> list[Image]:
 def _held(project: Project, environment: str, held: ExitStack) -> Image | None:
     """The newest image, its lock in `held`; one that is just being removed is none."""
     for image in _found(project, environment):
-        with ExitStack() as attempt:
-            try:
-                place = attempt.enter_context(project.pool.using("images", image.id))
-            except BusyError:
-                continue
-            if place.is_dir():
-                checked = check(project, image.id)
-                held.push(attempt.pop_all())
-                return checked
+        if (found := _take(project, image, held)) is not None:
+            return found
     return None
+
+
+def _take(project: Project, image: Image, held: ExitStack) -> Image | None:
+    """An image, checked, its lock in `held`; None when it is just being removed."""
+    with ExitStack() as attempt:
+        try:
+            place = attempt.enter_context(project.pool.using("images", image.id))
+        except BusyError:
+            return None
+        if not place.is_dir():
+            return None
+        checked = check(project, image.id)
+        held.push(attempt.pop_all())
+        return checked

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import re
 from collections.abc import Iterator, Mapping
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from envclone.incidents.terms import Terms
     from envclone.protocols import SourceRunner
 
-__all__ = ["mask", "masked_incident", "record"]
+__all__ = ["mask", "masked_incident", "record", "when"]
 
 
 def masked_incident(project: Project, ident: str, image: Image) -> Incident:
@@ -106,6 +107,22 @@ def mask(
     files.save(masked, place)
     project.log("mask", {"incident": ident, "image": image.id, "chosen": len(lines)})
     return masked, lines
+
+
+def when(project: Project, ident: str) -> dt.datetime | None:
+    """When an incident happened, by its bundle, else when it was recorded; None when no bundle says so.
+
+    Raises ConfigError for a damaged one.
+    """
+    from envclone.incidents import files
+
+    try:
+        place = files.find(project.loaded.stack.incidents, ident)
+    except UsageError:
+        return None  # it may have been handed over, masked
+    incident = files.load(place)
+    moment = incident.at or incident.recorded_at
+    return None if moment is None else moment.astimezone(dt.UTC)
 
 
 def record(project: Project, path: Path, terms: Terms | None = None, *, role: str | None = None) -> Incident:

@@ -28,10 +28,11 @@ VECTOR_STORES_LAST = ("postgres",)
 
 
 @contextmanager
-def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
+def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[RawSnapshot]:
     """Copy every store of an environment; what was taken stays as long as the context, also when `gc` runs.
 
-    Nothing is left behind on failure. Raises UnreachableError, ResourceError, UnsafeError as the store's adapter finds.
+    `kind` is `bases` for a base backup that moments are recovered from. Nothing is left behind on failure. Raises
+    UnreachableError, ResourceError, UnsafeError as the store's adapter finds.
     """
     from envclone.config.load import resolve_source
 
@@ -45,7 +46,7 @@ def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
     pool = project.pool
     ident = new_id(environment)
     with ExitStack() as held:
-        held.enter_context(pool.using("raw", ident))
+        held.enter_context(pool.using(kind, ident))
         with (
             pool.lock(f"snapshot.{project.name}.{environment}", what=f"a snapshot of '{environment}'"),
             workdir(pool, project.cow, "snapshot", kind="tmp") as building,
@@ -64,9 +65,9 @@ def take(project: Project, environment: str) -> Iterator[RawSnapshot]:
                 ident, environment, dt.datetime.now(dt.UTC), stores, consistency, skew, project=project.name
             )
             pool.write_json(building / catalog.SNAPSHOT, records.dump(raw))
-            pool.publish(building, "raw", ident)
+            pool.publish(building, kind, ident)
         project.log(
-            "snapshot",
+            "snapshot" if kind == "raw" else "base",
             {
                 "id": ident,
                 "environment": environment,
@@ -91,14 +92,17 @@ def _copied(project: Project, environment: str, name: str, config: StoreConfig, 
 
 @contextmanager
 def using(project: Project, environment: str) -> Iterator[RawSnapshot | None]:
-    """The newest raw snapshot of an environment that is in quarantine, and stays there as long as the context."""
+    """The newest raw snapshot of an environment that is in quarantine, and stays there as long as the context.
+
+    One that was recovered to a moment is none: its state is older than its making.
+    """
     with ExitStack() as held:
         yield _newest(project, environment, held)
 
 
 def _newest(project: Project, environment: str, held: ExitStack) -> RawSnapshot | None:
     for raw in reversed(catalog.snapshots(project.pool, project.name)):
-        if raw.environment == environment:
+        if raw.environment == environment and raw.moment is None:
             with ExitStack() as attempt:
                 try:
                     place = attempt.enter_context(project.pool.using("raw", raw.id))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
-__all__ = ["COPYING", "IMAGE", "SCAN", "VERIFY"]
+__all__ = ["COPYING", "IMAGE", "RECOVERING", "SCAN", "VERIFY"]
 
 COPYING: Final = "copying production"
+RECOVERING: Final = "recovering to the moment"
 
 _PROOF: Final = (
     "comparing rows",

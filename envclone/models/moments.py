@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["By", "Feed", "Moment", "Reached", "Target", "Track", "Window"]
+__all__ = ["By", "Feed", "Moment", "Reached", "Target", "Track", "Window", "spoken"]
 
 
 class By(StrEnum):
@@ -76,22 +76,20 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class Feed:
-    """One store's stream of changes: `slot` is its name in production, `system` the cluster that it is of."""
+    """One store's stream of changes; `slot` is the name that production holds it back under."""
 
     kind: str
     slot: str
-    system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """The record of an environment's track; `lost` are the stores whose slot was given up, and why."""
+    """The record of an environment's track: its stores' feeds, written before production is asked for anything."""
 
     id: str
     environment: str
     created_at: dt.datetime
     feeds: Mapping[str, Feed]
-    lost: Mapping[str, str]
     project: str = ""
 
 

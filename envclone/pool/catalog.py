@@ -17,13 +17,13 @@ from envclone.models import Branch, Image, RawSnapshot
 from envclone.pool.layout import Pool, is_id
 
 __all__ = [
-    "BRANCH", "KINDS", "SNAPSHOT", "Flaw", "Record", "branch", "branches", "flaws", "image", "images", "owner",
-    "snapshot", "snapshots",
+    "BRANCH", "KINDS", "SNAPSHOT", "Flaw", "Record", "base", "bases", "branch", "branches", "flaws", "image", "images",
+    "owner", "snapshot", "snapshots",
 ]  # fmt: skip
 
 SNAPSHOT = "snapshot.json"
 BRANCH = "branch.json"
-KINDS = {"raw": "raw snapshot", "images": "image", "branches": "branch"}
+KINDS = {"raw": "raw snapshot", "bases": "base backup", "images": "image", "branches": "branch"}
 """The kinds of objects that have a record, and what a person calls them."""
 
 Record = RawSnapshot | Image | Branch
@@ -55,6 +55,11 @@ def snapshots(pool: Pool, project: str) -> list[RawSnapshot]:
     return sorted(_of(pool, "raw", _read_snapshot, project), key=lambda raw: raw.created_at)
 
 
+def bases(pool: Pool, project: str) -> list[RawSnapshot]:
+    """A project's base backups, which moments are recovered from, oldest first."""
+    return sorted(_of(pool, "bases", _read_base, project), key=lambda raw: raw.created_at)
+
+
 def images(pool: Pool, project: str) -> list[Image]:
     """A project's images whose attestation is signed by this pool's key, by the state they hold, oldest first."""
     return sorted(_of(pool, "images", _read_image, project), key=lambda image: (image.raw.created_at, image.created_at))
@@ -68,6 +73,11 @@ def branches(pool: Pool, project: str) -> list[Branch]:
 def snapshot(pool: Pool, project: str, ident: str) -> RawSnapshot:
     """The raw snapshot of that id. Raises UsageError when there is none or it is another project's, UnsafeError."""
     return _one(pool, "raw", ident, _read_snapshot, project)
+
+
+def base(pool: Pool, project: str, ident: str) -> RawSnapshot:
+    """The base backup of that id. Raises UsageError when there is none or it is another project's, UnsafeError."""
+    return _one(pool, "bases", ident, _read_base, project)
 
 
 def image(pool: Pool, project: str, ident: str) -> Image:
@@ -145,6 +155,10 @@ def _read_snapshot(pool: Pool, ident: str) -> RawSnapshot:
     return records.load(RawSnapshot, pool.read_json(pool.path_of("raw", ident) / SNAPSHOT), what="its record")
 
 
+def _read_base(pool: Pool, ident: str) -> RawSnapshot:
+    return records.load(RawSnapshot, pool.read_json(pool.path_of("bases", ident) / SNAPSHOT), what="its record")
+
+
 def _read_image(pool: Pool, ident: str) -> Image:
     statement = attestation.read(pool.path_of("images", ident), pool.path_of("keys", ""))
     return records.load(Image, statement["image"], what="its record")
@@ -156,6 +170,7 @@ def _read_branch(pool: Pool, ident: str) -> Branch:
 
 _READERS: dict[str, Callable[[Pool, str], Record]] = {
     "raw": _read_snapshot,
+    "bases": _read_base,
     "images": _read_image,
     "branches": _read_branch,
 }

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["Leftover", "leftovers", "remove", "sweep_locks"]
 
 _WORK = ("work", "tmp")
-_OBJECTS = ("raw", "images", "branches")
+_OBJECTS = ("raw", "bases", "images", "branches")
 
 
 @dataclass(frozen=True, slots=True)

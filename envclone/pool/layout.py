@@ -24,6 +24,8 @@ VERSION = 2
 MARKER = "pool.json"
 FOLDERS = {
     "raw": 0o700,
+    "bases": 0o700,
+    "tracks": 0o700,
     "work": 0o711,
     "images": 0o711,
     "branches": 0o711,
@@ -42,6 +44,8 @@ SHARED_WAIT = 60.0
 """Seconds to wait for the removal of an object that is to be used."""
 _OBJECTS = {
     "raw": "the raw snapshot {}",
+    "bases": "the base backup {}",
+    "tracks": "the track {}",
     "images": "the image {}",
     "branches": "the branch '{}'",
     "work": "the working directory {}",

@@ -14,13 +14,17 @@ from envclone.protocols.runtimes import Insight, Observer, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
 from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
 from envclone.protocols.stores import Store, StoreSession
+from envclone.protocols.tracking import Candidate, Follower, Limits, Tracking
 
 __all__ = [
+    "Candidate",
     "Contained",
     "CowDriver",
     "FieldMask",
+    "Follower",
     "Insight",
     "Ledger",
+    "Limits",
     "Look",
     "Mask",
     "Masks",
@@ -36,5 +40,6 @@ __all__ = [
     "StepRunner",
     "Store",
     "StoreSession",
+    "Tracking",
     "Witness",
 ]

@@ -57,7 +57,7 @@ class Place:
 
     def leftovers(self) -> list[str]:
         """Everything in the pool that is not a key, a lock or the log: what a failed command must not leave."""
-        kinds = ("raw", "work", "images", "branches", "tmp")
+        kinds = ("raw", "bases", "tracks", "work", "images", "branches", "tmp")
         there = [kind for kind in kinds if (self.pool / kind).is_dir()]
         return sorted(f"{kind}/{entry.name}" for kind in there for entry in (self.pool / kind).iterdir())
 

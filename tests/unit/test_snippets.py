@@ -184,6 +184,8 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("production.md", "# pg_hba.conf"): lambda tmp_path, text: _fields(text, 5),
     ("sanitization.md", ""): _part,
     ("stack-file.md", "# envclone.yaml"): _whole,
+    ("tracking.md", "environments:"): _part,
+    ("tracking.md", "$ envclone track prod"): _commands,  # what they do: tests/integration/test_track.py
 }
 """How each snippet is run, by its page and how it begins."""
 NOT_RUN = {

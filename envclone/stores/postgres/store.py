@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         StorePlan,
         StoreSnapshot,
     )
-    from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner, StoreSession
+    from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner, StoreSession, Tracking
 
 __all__ = ["PostgresStore"]
 
@@ -86,6 +86,12 @@ class PostgresStore:
         pins = pinned.production(keep=SETTINGS)  # these are asked for as the role has them
         with contextlib.closing(open_source(dsn_of(config.source), pins=pins)) as conn:
             return from_postgres(conn)
+
+    def tracking(self) -> Tracking:
+        """The log, received by a slot of its own, and base backups recovered with it."""
+        from envclone.stores.postgres.track.tracking import PostgresTracking
+
+        return PostgresTracking()
 
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> AbstractContextManager[StoreSession]:
         """Start a private server on the clone; stopped at the end, cleanly or with an error."""

@@ -26,7 +26,14 @@ if TYPE_CHECKING:
 
     from envclone.config.schema import StoreConfig
 
-__all__ = ["emptied_on_failure", "obstacles", "open_source", "snapshot_physical"]
+__all__ = [
+    "emptied_on_failure",
+    "explained",
+    "obstacles",
+    "open_source",
+    "snapshot_physical",
+    "system_of",
+]
 
 CONNECT_TIMEOUT = 10
 _ROOM_FOR_WAL = 128 << 20
@@ -343,19 +350,25 @@ def _base_backup(
     try:
         process.stream(argv, on_line, env=env)
     except CommandError as exc:
-        raise _explained(exc) from exc
+        raise explained("pg_basebackup", "the base backup", exc.stderr, exc.message) from exc
     return ["pg_basebackup", *options]
 
 
-def _explained(exc: CommandError) -> EnvcloneError:
-    errors = [line for line in exc.stderr.splitlines() if "error:" in line or "FATAL" in line]
-    text = (errors[-1] if errors else exc.message).removeprefix("pg_basebackup: ").removeprefix("error: ")
+def system_of(dsn: str) -> str:
+    """The identifier of the cluster behind a DSN, asked over the replication protocol. Raises UnreachableError."""
+    return _configuration(dsn, ())[0]
+
+
+def explained(program: str, what: str, said: str, message: str) -> EnvcloneError:
+    """Why a client program failed, by its last words; `what` is what it was to do."""
+    errors = [line for line in said.splitlines() if "error:" in line or "FATAL" in line]
+    text = re.sub(r"^(pg_\w+: )?(error: )?", "", errors[-1] if errors else message)
     text = text.rpartition("FATAL:")[2].strip() or text
-    if "SSL support is not compiled in" in exc.stderr or "no encryption" in text:
-        return client.no_tls("pg_basebackup")
-    if "No space left on device" in exc.stderr:
-        return ResourceError(f"the base backup failed: {text}", hint="envclone gc, or a larger pool (pool.path)")
-    return UnreachableError(f"the base backup failed: {text}", hint=_connect_hint(text))
+    if "SSL support is not compiled in" in said or "no encryption" in text:
+        return client.no_tls(program)
+    if "No space left on device" in said:
+        return ResourceError(f"{what} failed: {text}", hint="envclone gc, or a larger pool (pool.path)")
+    return UnreachableError(f"{what} failed: {text}", hint=_connect_hint(text))
 
 
 def _mapped(path: str) -> str:

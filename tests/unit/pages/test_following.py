@@ -1,0 +1,12 @@
+"""The unit of a track."""
+
+from __future__ import annotations
+
+from envclone.pages.following import following
+
+
+def test_words_of_a_command_mean_themselves_and_the_limit_is_for_somebody_to_see() -> None:
+    unit = following(["/opt/my env/python", "50%", "$HOME", 'a"b', ""], "shop", "prod")
+    assert 'ExecStart="/opt/my env/python" 50%% $$HOME "a\\"b" ""\n' in unit
+    assert "follows prod of shop" in unit
+    assert "RestartPreventExitStatus=2 3 4 6\n" in unit
