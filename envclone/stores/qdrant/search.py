@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import ssl
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from envclone.incidents.bundle import Step
     from envclone.incidents.terms import Terms
 
-__all__ = ["Bounded", "EmbeddedRunner", "ServerRunner", "embedded", "server_version", "telemetry", "to_server"]
+__all__ = ["Bounded", "EmbeddedRunner", "ServerRunner", "embedded", "to_server"]
 
 _HIGHER_IS_BETTER = ("Cosine", "Dot")
 
@@ -171,7 +172,9 @@ class Bounded:
 
 
 @contextlib.contextmanager
-def to_server(url: str, api_key: Secret | None = None, *, seconds: float = 60) -> Iterator[ServerRunner]:
+def to_server(
+    url: str, api_key: Secret | None = None, *, seconds: float = 60, ca_file: Path | None = None
+) -> Iterator[ServerRunner]:
     """A runner on the server at `url`, to record what production answers. Only searches are sent, nowhere else."""
     need("qdrant_client", "qdrant", "a running Qdrant server")
     from qdrant_client import QdrantClient
@@ -182,34 +185,12 @@ def to_server(url: str, api_key: Secret | None = None, *, seconds: float = 60) -
         timeout=max(1, int(seconds)),
         check_compatibility=False,
         follow_redirects=False,
+        verify=ssl.create_default_context(cafile=ca_file) if ca_file else True,
     )
     try:
         yield ServerRunner(client)
     finally:
         client.close()
-
-
-def telemetry(url: str, api_key: Secret | None = None) -> Any:
-    """What a server says of itself (`GET /telemetry`). Raises UnreachableError."""
-    return _said(f"{url.rstrip('/')}/telemetry?details_level=2", api_key)
-
-
-def server_version(url: str, api_key: Secret | None = None) -> str:
-    """The version that a server says it is. Raises UnreachableError."""
-    return str(_said(f"{url.rstrip('/')}/", api_key).get("version"))
-
-
-def _said(address: str, api_key: Secret | None) -> Any:
-    from urllib.request import Request, urlopen
-
-    if not address.startswith(("http://", "https://")):
-        raise ConfigError("the URL of a Qdrant server begins with http:// or https://")
-    request = Request(address, headers={"api-key": api_key.reveal()} if api_key else {})  # noqa: S310
-    try:
-        with urlopen(request, timeout=30) as answer:  # noqa: S310
-            return json.load(answer)
-    except (OSError, ValueError) as exc:
-        raise UnreachableError(f"the Qdrant server does not answer: {_message(exc)}") from exc
 
 
 def _vector_step(step: Step) -> VectorStep:

@@ -96,14 +96,11 @@ class QdrantStore:
     def resources(self, config: StoreConfig) -> Mapping[str, Any]:
         """What the server's telemetry says, when there is a URL."""
         from envclone.profiles.servers import from_telemetry
-        from envclone.stores.qdrant.search import telemetry
+        from envclone.stores.qdrant.live.source import client_of
 
         if config.source.url is None:
             return {}
-        key = config.source.api_key
-        return from_telemetry(
-            telemetry(config.source.url.get_secret_value(), Secret(key.get_secret_value()) if key else None)
-        )
+        return from_telemetry(client_of(config.source).get("/telemetry?details_level=2").result)
 
     @contextlib.contextmanager
     def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iterator[QdrantSession]:
@@ -225,22 +222,22 @@ class QdrantStore:
         settle(outside, ended=ended)
 
     def production(self, snapshot: StoreSnapshot) -> Mapping[str, str]:
-        """Nothing: files do not say which server wrote them."""
-        return {}
+        """A running server said its version when it was copied; files do not say which server wrote them."""
+        said = snapshot.details.get("server_version")
+        return {"engine": f"qdrant {said}"} if said else {}
 
     def facts(self, endpoint: Endpoint, snapshot: StoreSnapshot, kept: Collection[str]) -> Mapping[str, str]:
         """The engine's version, and the parameters of the collections' indexes where the files can be seen."""
         from envclone.stores.qdrant.engine import ENGINE, engine_version
+        from envclone.stores.qdrant.live.client import Client
+        from envclone.stores.qdrant.live.source import server
         from envclone.stores.qdrant.parameters import parameters_below
-        from envclone.stores.qdrant.search import server_version
 
         seen = parameters_below(endpoint.path) if endpoint.path is not None else {}
         if endpoint.host is None:
             return {"engine": f"{ENGINE} {engine_version()}", **seen}
-        return {
-            "engine": f"qdrant {server_version(f'http://{endpoint.host}:{endpoint.port}', endpoint.password)}",
-            **seen,
-        }
+        said = server(Client(f"http://{endpoint.host}:{endpoint.port}", endpoint.password))
+        return {"engine": f"qdrant {said.version}", **seen}
 
     def counted(self, endpoint: Endpoint) -> Counters:
         """Nothing."""
@@ -274,7 +271,7 @@ class QdrantStore:
         if source.url is not None:
             url, key = source.url.get_secret_value(), source.api_key
             secret = Secret(key.get_secret_value()) if key else None
-            with to_server(url, secret, seconds=terms.seconds) as remote:
+            with to_server(url, secret, seconds=terms.seconds, ca_file=source.ca_file) as remote:
                 yield Bounded(remote, terms)
             return
         with tempfile.TemporaryDirectory(prefix="envclone-record-") as place:  # mode 0700

@@ -65,7 +65,7 @@ class Described:
 
 def client_of(source: SourceConfig, waits: Waits | None = None) -> Client:
     """A client for a source. Raises ConfigError for a URL that is none, or that holds a password."""
-    if source.method != "snapshot" or source.url is None:
+    if source.url is None:
         raise ConfigError("the store has no source.url", hint="method: snapshot needs one")
     url = _plain(source.url.get_secret_value(), "source.url")
     key = source.api_key

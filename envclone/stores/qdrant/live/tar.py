@@ -7,6 +7,7 @@ with Rust's `tar`: GNU headers, long names as an entry of their own, and files w
 
 from __future__ import annotations
 
+import bisect
 import os
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -42,7 +43,10 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A file inside an open one, as an archive holds it; what no piece covers is zero."""
+    """A file inside an open one, as an archive holds it; what no piece covers is zero.
+
+    No piece is empty, and they stand in the order of their places.
+    """
 
     descriptor: int
     size: int
@@ -71,7 +75,11 @@ class Span:
         return tuple(Piece(one.at - at, one.offset, one.length) for one in self._within(at, length))
 
     def _within(self, at: int, length: int) -> Iterator[Piece]:
-        for piece in self.pieces:
+        begin = max(bisect.bisect_right(self.pieces, at, key=_place) - 1, 0)  # many pieces cost no more than few
+        for index in range(begin, len(self.pieces)):
+            piece = self.pieces[index]
+            if piece.at >= at + length:
+                return
             first, last = max(piece.at, at), min(piece.at + piece.length, at + length)
             if first < last:
                 yield Piece(first, piece.offset + first - piece.at, last - first)
@@ -156,6 +164,10 @@ def _parts(table: bytes) -> list[tuple[int, int]]:
             break
         found.append((_number(table[start : start + 12]), _number(table[start + 12 : start + 24])))
     return found
+
+
+def _place(piece: Piece) -> int:
+    return piece.at
 
 
 def _name(header: bytes) -> bytes:

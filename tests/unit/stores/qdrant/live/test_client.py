@@ -13,11 +13,14 @@ from pathlib import Path
 import pytest
 
 from envclone.config.schema import StoreConfig
-from envclone.errors import ConfigError, EnvcloneError
+from envclone.errors import ConfigError, EnvcloneError, UnreachableError
+from envclone.incidents.bundle import VectorStep
+from envclone.incidents.terms import Terms
 from envclone.models import Secret
 from envclone.stores.qdrant.live.check import obstacles
 from envclone.stores.qdrant.live.client import Client, Failed, Waits, path
 from envclone.stores.qdrant.live.source import client_of
+from envclone.stores.qdrant.store import QdrantStore
 from tests.support.qdrant_server import KEY, READER, Fleet, Node, dropped, says, serving, source, whole
 
 QUICK = Waits(connect=2.0, silence=0.3, making=2.0, between=0.01)
@@ -158,6 +161,34 @@ def test_tls_by_its_own_certificates(tmp_path: Path) -> None:
     with serving(whole()) as (node,):
         (found,) = _said(_store(source(node) | {"url": node.url.replace("http", "https")}))
         assert "no TLS connection" in found.message and "http://" in str(found.hint)
+
+
+def test_telemetry_and_a_recording_go_the_same_way(tmp_path: Path) -> None:
+    certificate, context = _tls(tmp_path)
+    step = VectorStep(id="a", store="kb", collection="articles", vector=[1.0], limit=1)
+    said = {"result": {"app": {"name": "qdrant", "version": "1.18.3", "system": {"cores": 4}}, "collections": {}}}
+    point = {"id": 7, "version": 1, "score": 0.5, "payload": {}}
+    with serving(whole(), tls=context) as (node,), serving(whole()) as (other,):
+        config = _store(source(node, ca_file=str(certificate)))
+        node.faults = [
+            ("GET /telemetry", says(200, said)),
+            ("POST /collections/articles/points/query", says(200, {"result": {"points": [point]}, "status": "ok"})),
+        ]
+        assert QdrantStore().resources(config)["version"] == "1.18.3"
+        with QdrantStore().connect_source("kb", config, config.source, Terms()) as runner:
+            assert runner.run(step).ids == (7,)
+        without = _store(source(node))
+        with pytest.raises(Failed, match="certificate is not trusted"):
+            QdrantStore().resources(without)
+        with (
+            QdrantStore().connect_source("kb", without, without.source, Terms()) as runner,
+            pytest.raises(UnreachableError),
+        ):
+            runner.run(step)
+        node.faults = [("GET /telemetry", says(302, "", Location=f"{other.url}/telemetry"))]
+        with pytest.raises(Failed, match="leads to another address"):
+            QdrantStore().resources(config)
+        assert other.asked == []
 
 
 def _tls(directory: Path) -> tuple[Path, ssl.SSLContext]:

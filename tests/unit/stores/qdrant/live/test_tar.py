@@ -62,6 +62,20 @@ def test_a_file_inside_a_file_with_holes_is_read_through_them() -> None:
         assert [one.path for one in entries(outer.content)] == ["x"]
 
 
+def test_a_file_of_very_many_parts_takes_no_longer_than_one_of_few() -> None:
+    inner = b"".join(entry(f"f{number}") for number in range(4000))
+    table = b"".join(b"%011o\0%011o\0" % (at, 64) for at in range(0, len(inner), 64))
+    header = bytearray(entry("in.tar", inner, b"S")[:512])
+    header[386:482], header[482], header[483:495] = table[:96], 1, b"%011o\0" % len(inner)
+    more = [table[start : start + 504] for start in range(96, len(table), 504)]
+    blocks = [part.ljust(504, b"\0") + bytes([part is not more[-1]]) + bytes(7) for part in more]
+    with file(summed(header), *blocks, inner) as opened:
+        (outer,) = entries(Span.whole(opened))
+        assert len(outer.content.pieces) == 32_000
+        looked = sum(1 for at in range(0, len(inner), 512) for _ in outer.content.part(at, 512))
+        assert looked == 32_000 and len(list(entries(outer.content))) == 4000
+
+
 @pytest.mark.parametrize("kind", [b"1", b"2", b"3", b"4", b"6", b"7", b"K", b"x", b"g", b"D", b"V", b"M"])
 def test_nothing_but_files_and_directories(kind: bytes) -> None:
     with file(entry("ok", b"1"), entry("evil", kind=kind, link="/etc/passwd")) as opened, pytest.raises(UnsafeError):
