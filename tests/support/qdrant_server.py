@@ -146,7 +146,8 @@ class Fleet:
         if (found := recorded().get(("GET", f"/collections/{collection}"))) is not None:
             return dict(found[1]["result"])
         its = {key: value for key, value in config(collection).items() if key != "uuid"}
-        return {"status": "green", "points_count": 100, "config": its, "payload_schema": {}}
+        counted = {"indexed_vectors_count": 0, "points_count": 100, "segments_count": 2, "update_queue": {"length": 0}}
+        return {"status": "green", "optimizer_status": "ok", "config": its, "payload_schema": {}, **counted}
 
     def count(self, collection: str, shard: int) -> int:
         """How many points a node counts in a shard."""

@@ -14,7 +14,7 @@ from envclone.cow.copy import CopyDriver
 from envclone.models import StoreSnapshot
 from envclone.stores.qdrant.store import QdrantStore
 
-collect_ignore = [] if os.environ.get("QDRANT_BIN") else ["test_server.py"]
+collect_ignore = [] if os.environ.get("QDRANT_BIN") else ["test_live_server.py", "test_server.py"]
 """What takes a real server is chosen by its program's variable, which CI has not."""
 
 
