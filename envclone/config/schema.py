@@ -174,8 +174,8 @@ class SourceConfig(Model):
     )
     config: Path | None = Field(
         default=None,
-        description="`directory` of a PostgreSQL: postgresql.conf, or the directory of it, when it is not in the data directory, as on "
-        "Debian; relative to the stack file. What it includes from there is read, too.",
+        description="`directory` of a PostgreSQL: postgresql.conf, or the directory of it, when it is not in the data "
+        "directory, as on Debian; relative to the stack file. What it includes from there is read, too.",
         examples=["/etc/postgresql/18/main"],
     )
     database: str | None = Field(
