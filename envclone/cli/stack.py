@@ -20,6 +20,13 @@ __all__ = ["config", "init"]
     metavar="URL|DIRECTORY",
     help="A running Qdrant (its key in PROD_QDRANT_KEY), or a stopped one's storage directory, looked at, too.",
 )
+@click.option(
+    "--method",
+    type=click.Choice(["physical", "logical"]),
+    default="physical",
+    show_default=True,
+    help="How PostgreSQL is copied: `logical` for a managed server.",
+)
 @click.option("--env", "environment", default="prod", show_default=True, help="What the environment is called.")
 @click.option("--project", help="The project's name.  [default: this directory's]")
 @click.option("--force", is_flag=True, help="Overwrite a stack file that is there.")
@@ -29,6 +36,7 @@ def init(
     settings: Settings,
     source: str | None,
     qdrant: str | None,
+    method: str,
     environment: str,
     project: str | None,
     force: bool,
@@ -52,7 +60,7 @@ def init(
             lambda: click.echo(f"wrote {path}\nnext: fill in the stores, then: envclone config check"),
         )
         return
-    _from_production(settings, path, name, source, qdrant, environment, as_json)
+    _from_production(settings, path, name, source, qdrant, method, environment, as_json)
 
 
 def _from_production(
@@ -61,6 +69,7 @@ def _from_production(
     project: str,
     source: str | None,
     qdrant: str | None,
+    method: str,
     environment: str,
     as_json: bool,
 ) -> None:
@@ -68,7 +77,7 @@ def _from_production(
     from envclone.config.beginning import beginning
     from envclone.pool import Pool, default_path
 
-    start = beginning(project, environment, source, qdrant, os.environ)
+    start = beginning(project, environment, source, qdrant, os.environ, method=method)
     place = absolute(settings.pool) if settings.pool else default_path()
     with settings.progress() as progress, settings.recorded(Pool.open(place), progress) as told:
         done = begin(path, start, environment, pool=place, progress=told)

@@ -22,7 +22,10 @@ KEYS = ("PROD_QDRANT_KEY", "QDRANT_API_KEY", "QDRANT__SERVICE__API_KEY")
 """Variables in which the key of a Qdrant server is looked for; it is never given on a command line."""
 _NAME = re.compile(r"\$?\{?([A-Za-z_][A-Za-z0-9_]*)\}?")
 _SECRETS = ("password", "sslpassword")
-_WHY = "the DSN of production, of a role with REPLICATION"
+_WHY = {
+    "physical": "the DSN of production, of a role with REPLICATION",
+    "logical": "the DSN of production, of a role that reads everything",
+}
 
 
 @dataclass(frozen=True)
@@ -36,12 +39,19 @@ class Beginning:
 
 
 def beginning(
-    project: str, environment: str, postgres: str | None, qdrant: str | None, env: Mapping[str, str]
+    project: str,
+    environment: str,
+    postgres: str | None,
+    qdrant: str | None,
+    env: Mapping[str, str],
+    *,
+    method: str = "physical",
 ) -> Beginning:
     """Write down where production's stores are.
 
     `postgres` is a DSN, `qdrant` a server's address or a storage directory; either can be the name of a variable that
-    holds it. A secret is never written: the variable that holds it is named instead (of a Qdrant's key one of KEYS).
+    holds it; `method` is PostgreSQL's. A secret is never written: the variable that holds it is named instead (of a
+    Qdrant's key one of KEYS).
     Raises UsageError for what cannot be read.
     """
     starter(project)  # refuses what cannot be a project's name
@@ -49,8 +59,8 @@ def beginning(
     variable = ""
     extra: dict[str, str] = {}
     if postgres is not None:
-        written, variable, extra = _postgres(postgres, env)
-        stores["main"] = {"kind": "postgres", "source": {"method": "physical", "dsn": written}}
+        written, variable, extra = _postgres(postgres, env, _WHY[method])
+        stores["main"] = {"kind": "postgres", "source": {"method": method, "dsn": written}}
     if qdrant is not None:
         stores["kb"] = {"kind": "qdrant", "source": _qdrant(qdrant, env)}
     if not stores:
@@ -93,7 +103,7 @@ def _qdrant(given: str, env: Mapping[str, str]) -> dict[str, object]:
     return {"method": "directory", "path": str(path).replace("$", "$$")}
 
 
-def _postgres(given: str, env: Mapping[str, str]) -> tuple[str, str, dict[str, str]]:
+def _postgres(given: str, env: Mapping[str, str], why: str) -> tuple[str, str, dict[str, str]]:
     """What to write as the DSN, the variable that it is read from ('' for none), and what to set for now."""
     from psycopg import ProgrammingError
     from psycopg.conninfo import conninfo_to_dict
@@ -102,7 +112,7 @@ def _postgres(given: str, env: Mapping[str, str]) -> tuple[str, str, dict[str, s
     if named is not None:
         if named[1] not in env:
             raise UsageError(f"--from: the variable {named[1]} is not set", hint="give a DSN, or a variable's name")
-        return f"${{{named[1]}?{_WHY}}}", named[1], {}
+        return f"${{{named[1]}?{why}}}", named[1], {}
     try:
         parameters = conninfo_to_dict(given)
     except ProgrammingError:
@@ -112,7 +122,7 @@ def _postgres(given: str, env: Mapping[str, str]) -> tuple[str, str, dict[str, s
     holding = sorted(name for name, value in env.items() if value == given)
     if holding:
         name = VARIABLE if VARIABLE in holding else holding[0]
-        return f"${{{name}?{_WHY}}}", name, {}
+        return f"${{{name}?{why}}}", name, {}
     if any(parameters.get(key) for key in _SECRETS):
-        return f"${{{VARIABLE}?{_WHY}}}", VARIABLE, {VARIABLE: given}
+        return f"${{{VARIABLE}?{why}}}", VARIABLE, {VARIABLE: given}
     return given.replace("$", "$$"), "", {}

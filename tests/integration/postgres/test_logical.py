@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import json
 import re
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from envclone import wait
 from envclone.accounts import hand_over, service_account
-from envclone.errors import EnvcloneError, UnreachableError, UnsafeError
-from envclone.models import StoreSnapshot
-from envclone.stores.postgres.server import server, settings
+from envclone.errors import BusyError, EnvcloneError, UnreachableError, UnsafeError
+from envclone.models import ProgressEvent, StoreSnapshot
+from envclone.stores.postgres.server import pinned, server, settings
+from envclone.stores.postgres.snapshot.logical import dump
 from envclone.stores.postgres.snapshot.logical.take import obstacles_logical, snapshot_logical
 from tests.support.postgres import PASSWORD, Production, production
 from tests.support.sourced import dumped, fill, traces
@@ -101,6 +105,58 @@ def test_what_would_be_partial_is_refused_by_name(prod: Production, place: Path,
             "ALTER ROLE clerk NOINHERIT",
             "app",
         )
+
+
+def refused_whole(place: Path, config: Any, kind: type[BaseException], match: str, progress: Any = print) -> str:
+    """A snapshot that fails leaves no file, no server and no session."""
+    into = place / "into"
+    into.mkdir(mode=0o700, exist_ok=True)
+    with pytest.raises(kind, match=match) as caught:
+        snapshot_logical("main", config, into, progress)
+    assert list(into.iterdir()) == []
+    assert server.status(into / "data") is None
+    return str(caught.value)
+
+
+def sessions(prod: Production) -> list[tuple[Any, ...]]:
+    return prod.execute(
+        "SELECT pid, wait_event_type FROM pg_stat_activity WHERE application_name ~ '^envclone'"
+        " AND pid <> pg_backend_pid()"
+    )
+
+
+@pytest.mark.parametrize("when", ["tables", "objects"])
+def test_an_interrupted_snapshot_leaves_nothing(prod: Production, place: Path, store_config: Any, when: str) -> None:
+    def interrupt(event: ProgressEvent) -> None:
+        if event.unit == when:
+            raise KeyboardInterrupt
+
+    refused_whole(place, store_config(method="logical", dsn=prod.dsn_for("app")), KeyboardInterrupt, "^$", interrupt)
+    wait.until(lambda: True if not sessions(prod) else None, what="pg_dump still runs", timeout=30)
+
+
+def test_a_lock_and_a_connection_that_is_cut(
+    prod: Production, place: Path, store_config: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = store_config(method="logical", dsn=prod.dsn_for("app"))
+
+    def cut() -> None:
+        while not (waiting := [pid for pid, what in sessions(prod) if what == "Lock"]):
+            time.sleep(0.02)
+        prod.execute(f"SELECT pg_terminate_backend({waiting[0]})")
+
+    with prod.connect("app") as holder:
+        holder.execute("BEGIN; LOCK TABLE desk.refs IN ACCESS EXCLUSIVE MODE")
+        cutter = threading.Thread(target=cut)
+        cutter.start()
+        refused_whole(place, config, UnreachableError, "the dump failed")
+        cutter.join()
+        monkeypatch.setattr(dump, "LOCK_SECONDS", 0.5)
+        refused_whole(place, config, BusyError, "waited 0.5 s for a lock")
+        holder.execute("ROLLBACK; BEGIN; ALTER MATERIALIZED VIEW desk.seen RENAME TO unseen")
+        monkeypatch.setitem(pinned._PATIENCE, "lock_timeout", "500ms")
+        refused_whole(place, config, BusyError, "production took too long: canceling statement due to lock timeout")
+    assert not sessions(prod)
 
 
 STACK = """\

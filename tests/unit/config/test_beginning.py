@@ -69,3 +69,8 @@ def test_the_nodes_of_a_cluster_and_its_certificates(tmp_path: Path) -> None:
     with pytest.raises(ConfigError) as caught:
         resolve_source(load(file, {"NODE": "n:6333"}), "prod", "kb")
     assert "source.peers.…: must begin with http:// or https://" in caught.value.problems[0]
+
+
+def test_a_managed_server_is_dumped() -> None:
+    text = beginning("acme", "prod", "postgresql://me:s3cret@db/app", None, {}, method="logical").text
+    assert "method: logical" in text and "of a role that reads everything" in text and "s3cret" not in text

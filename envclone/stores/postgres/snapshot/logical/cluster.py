@@ -218,6 +218,10 @@ def started(found: Production, into: Path) -> Iterator[Cluster]:
         cluster.prepare()
         yield cluster
         clean = True
+    except psycopg.Error as exc:  # its message can quote a row
+        raise UnsafeError(
+            f"restoring the dump failed (SQLSTATE {exc.sqlstate or 'unknown'})", hint="take the snapshot again"
+        ) from None
     finally:
         stopped = server.stop(data, timeout=600.0)
         take_back(into)
@@ -289,6 +293,7 @@ def _create(database: Database, shape: Shape, major: int) -> sql.Composed:
 
 
 _ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
+_COPIED = re.compile(r'COPY failed for table "([^"]+)":')
 _SAID = re.compile(
     r"(permission denied .*|must be (?:superuser|owner|able) .*|only superuser can .*|.* does not exist.*"
     r"|could not create unique index .*|.* violates (?:check|foreign key|unique) constraint \"[^\"]*\".*"
@@ -300,6 +305,8 @@ _SAID = re.compile(
 def _explained(exc: CommandError) -> EnvcloneError:
     lines = exc.stderr.splitlines()
     entry = next((match[1] for line in reversed(lines) if (match := _ENTRY.search(line))), "an entry of the dump")
+    if copied := next((match[1] for line in lines if (match := _COPIED.search(line))), None):
+        entry = f"the rows of {copied}"
     message = next((line.rpartition("ERROR:")[2].strip() for line in lines if "ERROR:" in line), "")
     why = f": {message}" if _SAID.fullmatch(message) and "value" not in message else ""
     if "No space left on device" in exc.stderr:

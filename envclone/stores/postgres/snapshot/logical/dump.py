@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import psycopg
 from psycopg import sql
 
 from envclone import process
@@ -15,12 +17,9 @@ from envclone.errors import BusyError, CommandError, EnvcloneError, ResourceErro
 from envclone.stores.postgres.snapshot import client
 from envclone.stores.postgres.snapshot.logical.ask import Production, View
 
-if TYPE_CHECKING:
-    import psycopg
-
 __all__ = ["LOCK_SECONDS", "begin", "dump", "dump_views"]
 
-LOCK_SECONDS = 60
+LOCK_SECONDS = 60.0
 """How long the dump waits for a lock of a table: what queues behind it waits as long."""
 _TABLE = re.compile(r'dumping contents of table "')
 _QUIET_SECONDS = 60.0
@@ -58,7 +57,7 @@ def dump(
     options: list[str | Path] = [
         "--format=directory", f"--jobs={jobs}", f"--snapshot={snapshot}", "--compress=0", "--no-sync", "--verbose",
         "--no-password", "--no-subscriptions", "--no-tablespaces", "--no-security-labels",
-        f"--lock-wait-timeout={LOCK_SECONDS * 1000}",
+        f"--lock-wait-timeout={round(LOCK_SECONDS * 1000)}",
     ]  # fmt: skip
     if found.standby:
         options.append("--no-unlogged-table-data")  # a standby cannot read them
@@ -70,8 +69,9 @@ def dump(
             tables += 1
             progress(tables)
         if time.monotonic() - said > _QUIET_SECONDS:
-            conn.execute("SELECT 1")  # a session that is idle in its transaction would be ended
             said = time.monotonic()
+            with contextlib.suppress(psycopg.Error):  # once all sessions have the snapshot, ours is not needed
+                conn.execute("SELECT 1")  # one that is idle in its transaction would be ended
 
     try:
         process.stream([program, "--dbname", conninfo, *options, "--file", target], on_line, env=env)
@@ -83,6 +83,7 @@ def dump(
 def dump_views(conn: psycopg.Connection[Any], views: Sequence[View], target: Path) -> dict[View, Path]:
     """Write the rows of each filled materialized view to a file of its own, in the format of COPY."""
     written = {}
+    conn.execute("SET LOCAL statement_timeout = 0")  # as pg_dump has it: how long a view is nobody knows
     for number, view in enumerate(view for view in views if view.filled):
         path = target / f"{number}.copy"
         with (
@@ -107,7 +108,7 @@ def _explained(exc: CommandError) -> EnvcloneError:
         return client.no_tls("pg_dump")
     if "due to statement timeout" in exc.stderr or "due to lock timeout" in exc.stderr:
         return BusyError(
-            f"the dump waited {LOCK_SECONDS} s for a lock of a table in production",
+            f"the dump waited {LOCK_SECONDS:g} s for a lock of a table in production",
             hint="let the transaction that holds it end (pg_locks names it), then try again",
         )
     if "No space left on device" in exc.stderr:

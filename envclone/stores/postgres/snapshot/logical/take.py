@@ -5,13 +5,15 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone.errors import ConfigError, EnvcloneError
+from envclone.errors import BusyError, ConfigError, EnvcloneError, UnreachableError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.postgres.server import control, pinned, settings
+from envclone.stores.postgres.server.server import reason
 from envclone.stores.postgres.snapshot import backupfiles, describe, moment
 from envclone.stores.postgres.snapshot.access import dsn_of
 from envclone.stores.postgres.snapshot.logical import ask, cluster, contents, dump
@@ -42,19 +44,21 @@ def snapshot_logical(name: str, config: StoreConfig, into: Path, progress: Progr
     progress(ProgressEvent(f"connecting to {name}", 0))
     with contextlib.closing(_open(dsn, config)) as conn:
         database = _database(conn, config)
-        found = ask.ask(conn, config, database)
+        with _told():
+            found = ask.ask(conn, config, database)
         describe.require_room(into, 2 * found.bytes + _ROOM)
         captured = _settings(conn, dsn, config)
         with emptied_on_failure(into):
             place = into / "dump"
             place.mkdir(mode=0o700)
-            snapshot = dump.begin(conn)
-            at, position = moment.of(conn)
-            views = dump.dump_views(conn, found.views, place)
-            ran = dump.dump(
-                conn, found, snapshot, place / "archive", jobs,
-                lambda tables: progress(ProgressEvent(f"copying {name}", tables, None, "tables")),
-            )  # fmt: skip
+            with _told():
+                snapshot = dump.begin(conn)
+                at, position = moment.of(conn)
+                views = dump.dump_views(conn, found.views, place)
+                ran = dump.dump(
+                    conn, found, snapshot, place / "archive", jobs,
+                    lambda tables: progress(ProgressEvent(f"copying {name}", tables, None, "tables")),
+                )  # fmt: skip
             conn.close()
             progress(ProgressEvent(f"restoring {name}", 0))
             with cluster.started(found, into) as restored:
@@ -107,6 +111,28 @@ def obstacles_logical(config: StoreConfig, place: Path) -> list[EnvcloneError]:
         except EnvcloneError as exc:
             return [*found, exc] if "found" in locals() else [exc]
     return found
+
+
+@contextlib.contextmanager
+def _told() -> Iterator[None]:
+    """What production refuses in the middle, as an error of ours; only names of objects are repeated."""
+    import psycopg
+
+    try:
+        yield
+    except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as exc:
+        raise BusyError(
+            f"production took too long: {exc.diag.message_primary}",
+            hint="let the transaction that holds the lock end (pg_locks names it), then try again",
+        ) from None
+    except psycopg.errors.InsufficientPrivilege as exc:
+        raise UnreachableError(
+            f"production refuses: {exc.diag.message_primary}", hint="grant it, as docs/production.md says"
+        ) from None
+    except psycopg.OperationalError as exc:
+        raise UnreachableError(
+            f"the connection to production ended: {reason(exc)}", hint="see production's own log, and try again"
+        ) from None
 
 
 def _restore(
