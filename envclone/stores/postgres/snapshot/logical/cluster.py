@@ -293,7 +293,7 @@ def _create(database: Database, shape: Shape, major: int) -> sql.Composed:
 
 
 _ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
-_COPIED = re.compile(r'COPY failed for table "([^"]+)":')
+_COPIED = re.compile(r'error: COPY failed for table "([^"]+)":')
 _SAID = re.compile(
     r"(permission denied .*|must be (?:superuser|owner|able) .*|only superuser can .*|.* does not exist.*"
     r"|could not create unique index .*|.* violates (?:check|foreign key|unique) constraint \"[^\"]*\".*"
