@@ -54,6 +54,8 @@ class _Copied:
     left_out: dict[str, int] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
     aliases: dict[str, str] = field(default_factory=dict)
+    ran: list[str] = field(default_factory=list)
+    moments: list[dt.datetime] = field(default_factory=list)
 
     def add(self, collection: str, unpacked: Unpacked) -> None:
         for name, count in unpacked.left_out.items():
@@ -89,7 +91,6 @@ def take(
 
     for collection in names:
         _collection(entry, nodes, collection, into, notes or Unnoted(), copied, told)
-    moment = dt.datetime.now(dt.UTC)
     found = collections(into / STORAGE)
     for one in found:
         for _ in one.segments():  # refuses what is not known
@@ -103,7 +104,7 @@ def take(
         kind="qdrant",
         method="snapshot",
         engine_version=engine_version(),
-        consistent_at=moment,
+        consistent_at=max(copied.moments),
         seconds=round(time.monotonic() - began, 3),
         bytes=sum(files),
         files=len(files),
@@ -112,6 +113,8 @@ def take(
             "left_out": copied.left_out,
             "server_version": about.version,
             "downloaded": copied.received,
+            "spread_ms": round((max(copied.moments) - min(copied.moments)).total_seconds() * 1000),
+            "ran": copied.ran,
             "warnings": warnings,
         },
     )
@@ -162,7 +165,9 @@ def _shard(
         _of(label),
         made(node, own.collection, shard, notes, entry=entry.url, problems=copied.problems) as snapshot,
     ):
+        copied.moments.append(dt.datetime.now(dt.UTC))
         copied.expected += snapshot.size
+        copied.ran.append(f"POST, GET, DELETE {place(own.collection, shard)}{path(snapshot.name)} at {node.shown}")
         pool = target.parents[3]
         _require_room(pool, 2 * snapshot.size)
         with _full_disk(pool), tempfile.TemporaryFile(dir=pool) as file:  # it has no name, and goes with the process

@@ -64,7 +64,7 @@ def test_a_wrong_key_no_key_and_one_that_may_only_read(node: Node) -> None:
 
 
 def test_no_error_holds_the_key(node: Node) -> None:
-    key = "sk-3141592653589793"
+    key = "verysecretkey"
     for status in (401, 403, 404, 500):
         node.faults = [("GET /collections", says(status, f"no, {key} is wrong"))]
         for found in _said(_store(source(node, key=key))):

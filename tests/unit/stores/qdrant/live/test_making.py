@@ -19,7 +19,7 @@ from envclone.pool import Pool
 from envclone.pool.notes import PoolNotes, left
 from envclone.stores.qdrant.live.client import Failed, Waits
 from envclone.stores.qdrant.live.take import settle_note, take
-from tests.support.qdrant_server import Fault, Fleet, Handler, Node, dropped, once, says, serving, source
+from tests.support.qdrant_server import KEY, Fault, Fleet, Handler, Node, dropped, once, says, serving, source
 
 QUICK = Waits(connect=2.0, silence=1.0, making=0.3, between=0.01)
 OWNER = {"project": "acme", "environment": "prod", "store": "kb"}
@@ -88,6 +88,15 @@ def test_it_is_gone_after_success(node: Node, pool: Pool, tmp_path: Path) -> Non
     found = _take(node, pool, tmp_path / "a")
     assert _ours(node) == [] and _notes(pool) == [] and found.warnings == ()
     assert [line for line in node.asked if line.startswith("DELETE")] and not list(left(pool, "acme"))
+    made = [line.split()[1] for line in node.asked if line.startswith("POST")]
+    assert [one.split()[3].rpartition("/")[0] for one in found.ran] == made and KEY not in str(found.details)
+    assert found.details["spread_ms"] >= 0
+
+
+def test_a_note_of_a_run_that_lives_is_nobodys(node: Node, pool: Pool) -> None:
+    with PoolNotes(pool, OWNER).begin({"collection": "tenants"}):
+        assert list(left(pool, "acme")) == []
+    assert [note.facts["collection"] for note in left(pool, "acme")] == ["tenants"]
 
 
 FAULTS: dict[str, tuple[str, Fault]] = {
