@@ -261,8 +261,8 @@ class TrackConfig(Model):
     held: Size = Field(
         default=4 << 30,
         ge=64 << 20,
-        description="How much log production may hold back for the track. Beyond it the track says so, drops its slot "
-        "and ends, rather than fill production's disk.",
+        description="How much log production may hold back for the track, beside what it keeps for itself. Beyond it "
+        "the track says so, drops its slot and ends, rather than fill production's disk.",
         examples=["4GiB"],
     )
     log: Size = Field(

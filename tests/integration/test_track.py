@@ -22,8 +22,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from envclone import wait
-from envclone.accounts import account_of, hand_over
+from envclone import process, wait
+from envclone.accounts import account_of, hand_over, service_account
 from envclone.errors import UsageError
 from envclone.lifecycle import tracks
 from envclone.models.moments import By, Target, Window
@@ -298,6 +298,7 @@ def test_production_is_let_go_at_the_limit_and_a_new_window_begins(followed: Fol
     for _ in range(6):
         prod.execute("INSERT INTO accounts VALUES (99, 0); DELETE FROM accounts WHERE id = 99", "app")
         prod.execute("SELECT pg_switch_wal()")
+    prod.execute("CHECKPOINT")  # what is before it is kept for the slot alone
     assert any(one.kind == "slot" for one in here.open().collect(dry_run=True))
     done = here.call("track", "prod", check=False)
     assert done.returncode == 6 and "its slot was dropped" in done.stderr
@@ -316,9 +317,40 @@ def test_production_is_let_go_at_the_limit_and_a_new_window_begins(followed: Fol
         followed.rows(Target(By.TIME, between.isoformat()))
 
 
-def test_a_track_that_is_given_up_leaves_nothing(followed: Followed) -> None:
+def test_a_promotion_is_followed_onto_the_new_timeline(followed: Followed) -> None:
+    """The DSN names both servers; moments before and after the switch are of one window."""
+    prod, here = followed.prod, followed.here
     followed.end()
-    done = followed.here.json("track", "stop", "prod", "--drop")
-    assert any("slot" in one for one in done["removed"])
-    assert followed.slots() == []
-    assert not [one for one in followed.here.leftovers() if one.startswith(("bases/", "tracks/", "work/", "tmp/"))]
+    pg_ctl, account = prod.engine.program("pg_ctl"), service_account()
+    standby, log = prod.data.parent / "standby", prod.data.parent / "server.log"
+    process.run([prod.engine.program("pg_basebackup"), "-D", standby, "-d", prod.dsn, "-R", "-c", "fast"])
+    port = server.free_port()
+    with (standby / "postgresql.conf").open("a") as file:
+        file.write(f"port = {port}\n")
+    hand_over(standby, account)
+    process.run([pg_ctl, "-D", standby, "-l", log, "-w", "start"], account=account)
+    both = f"127.0.0.1:{prod.port},127.0.0.1:{port}"
+    dsn = prod.dsn_for("app").replace(f"127.0.0.1:{prod.port}", both) + "?target_session_attrs=primary"
+    here.write(STACK.replace("@DSN@", dsn))
+    try:
+        followed.follow()
+        prod.execute("INSERT INTO t VALUES (7)", "app")
+        [[old]] = prod.execute("SELECT clock_timestamp()")
+        wait.until(lambda: followed.windows()[-1].until >= old or None, what="the old one is not seen", timeout=30)
+        prod.stop()
+        process.run([pg_ctl, "-D", standby, "-w", "promote"], account=account)
+        with psycopg.connect(dsn, autocommit=True) as conn:
+            conn.execute("DELETE FROM t WHERE id = 7")
+            row = conn.execute("SELECT clock_timestamp()").fetchone()
+            assert row is not None
+            wait.until(lambda: followed.windows()[-1].until >= row[0] or None, what="the new one is not seen",
+                       timeout=60, longest=0.5, diagnosis=followed.said.read_text)  # fmt: skip
+            assert followed.rows(Target(By.TIME, old.astimezone(dt.UTC).isoformat())) == ([1, 5, 7], 0)
+            assert followed.rows(Target(By.TIME, row[0].astimezone(dt.UTC).isoformat())) == ([1, 5], 0)
+            followed.end()
+            done = here.json("track", "stop", "prod", "--drop")
+            assert any("slot" in one for one in done["removed"])
+            assert conn.execute("SELECT slot_name FROM pg_replication_slots").fetchall() == []
+    finally:
+        process.run([pg_ctl, "-D", standby, "-m", "immediate", "-w", "stop"], account=account)
+    assert not [one for one in here.leftovers() if one.startswith(("bases/", "tracks/", "work/", "tmp/"))]

@@ -93,10 +93,7 @@ def recorded() -> Iterator[Recorded]:
 @pytest.mark.parametrize(
     ("name", "target", "there", "reason"),
     [
-        ("xid", lambda made: Target(By.XID, made.written), [1, 2], "after transaction"),
         ("before", lambda made: Target(By.XID, made.written, inclusive=False), [1], "before transaction"),
-        ("time", lambda made: Target(By.TIME, made.between.isoformat()), [1, 2], "before 20"),
-        ("lsn", lambda made: Target(By.LSN, made.lsn, inclusive=False), [1, 2], "before LSN"),
         ("point", lambda made: Target(By.POINT, "after the deed"), [1], 'at restore point "after the deed"'),
         ("all", lambda made: None, [1, 3], "no recovery target"),
     ],

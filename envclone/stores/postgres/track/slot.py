@@ -34,6 +34,7 @@ _LOOK = (
     " pg_catalog.current_setting('synchronous_standby_names'),"
     " (SELECT setting::pg_catalog.int8 FROM pg_catalog.pg_settings"
     " WHERE name OPERATOR(pg_catalog.=) 'wal_segment_size')"
+    ", (SELECT redo_lsn::pg_catalog.text FROM pg_catalog.pg_control_checkpoint())"
     " FROM (SELECT 1) AS one"
     " LEFT JOIN pg_catalog.pg_replication_slots AS slots ON slots.slot_name OPERATOR(pg_catalog.=) %s"
     " LEFT JOIN pg_catalog.pg_stat_replication AS senders ON senders.pid OPERATOR(pg_catalog.=) slots.active_pid"
@@ -44,7 +45,8 @@ _LOOK = (
 class Look:
     """Where production is: `position` ends its log, `restart` is what the slot holds back from, `written` what it sent.
 
-    `segment` is the size of a file of the log in bytes; `lost` says that the slot was invalidated.
+    `redo` is what production keeps for itself, to recover from its last checkpoint. `segment` is the size of a file of
+    the log in bytes; `lost` says that the slot was invalidated.
     """
 
     at: dt.datetime
@@ -57,11 +59,12 @@ class Look:
     written: int | None
     synchronous: str
     segment: int
+    redo: int
 
     @property
     def held(self) -> int:
-        """Bytes of the log that production keeps for the slot."""
-        return max(0, self.position - self.restart) if self.restart else 0
+        """Bytes of the log that production keeps for the slot alone."""
+        return max(0, self.redo - self.restart) if self.restart else 0
 
 
 def look(conn: psycopg.Connection[Any], slot: str) -> Look:
@@ -73,7 +76,7 @@ def look(conn: psycopg.Connection[Any], slot: str) -> Look:
     except psycopg.Error as exc:
         raise UnreachableError(f"production does not answer: {str(exc).strip().splitlines()[0]}") from exc
     assert row is not None
-    at, position, file, there, active, restart, status, written, synchronous, segment = row
+    at, position, file, there, active, restart, status, written, synchronous, segment, redo = row
     here = _end(parse(position), segment)
     return Look(
         at=at.astimezone(dt.UTC),
@@ -86,6 +89,7 @@ def look(conn: psycopg.Connection[Any], slot: str) -> Look:
         written=parse(written) if written else None,
         synchronous=synchronous or "",
         segment=segment,
+        redo=parse(redo),
     )
 
 
