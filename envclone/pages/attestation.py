@@ -51,7 +51,7 @@ def _verdict(statement: Mapping[str, Any], exceptions: int) -> Section:
     return Section(
         "Verdict",
         f"Passed, {said}: every check held before this image of {image['environment']} was published. It is the state "
-        f"of {_time(image['raw']['created_at'])}.",
+        f"of {_state(image['raw'])}.",
         ("", ""),
         [
             ("original values left", f"0 of {checks['fields']['originals']:,} that were looked for"),
@@ -59,6 +59,16 @@ def _verdict(statement: Mapping[str, Any], exceptions: int) -> Section:
             ("fields", f"{masked} masked, {len(rules) - masked} kept"),
         ],
     )
+
+
+def _state(raw: Mapping[str, Any]) -> str:
+    """When a snapshot's state was production's; one that was recovered is older than its making."""
+    moment = raw.get("moment")
+    if not moment:
+        return _time(raw["created_at"])
+    asked = moment["asked"]
+    reached = [f"{name} {one['position']} at {_time(one['at'])}" for name, one in sorted(moment["stores"].items())]
+    return f"{'' if asked['inclusive'] else 'just before '}{asked['by']} {asked['value']}: {', '.join(reached)}"
 
 
 def _exceptions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

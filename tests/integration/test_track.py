@@ -267,7 +267,8 @@ def test_faults_leave_one_window(followed: Followed) -> None:
     prod.execute("INSERT INTO t VALUES (5)", "app")
     [[now]] = prod.execute("SELECT clock_timestamp()")
     followed.reaches(now)
-    assert followed.rows(Target(By.TIME, now.astimezone(dt.UTC).isoformat())) == ([1, 5], 0)
+    there, total = followed.rows(Target(By.TIME, now.astimezone(dt.UTC).isoformat()))
+    assert 5 in there and total == 0
 
 
 def _dropped(conn: psycopg.Connection[Any], slot: str) -> bool | None:
@@ -345,8 +346,10 @@ def test_a_promotion_is_followed_onto_the_new_timeline(followed: Followed) -> No
             assert row is not None
             wait.until(lambda: followed.windows()[-1].until >= row[0] or None, what="the new one is not seen",
                        timeout=60, longest=0.5, diagnosis=followed.said.read_text)  # fmt: skip
-            assert followed.rows(Target(By.TIME, old.astimezone(dt.UTC).isoformat())) == ([1, 5, 7], 0)
-            assert followed.rows(Target(By.TIME, row[0].astimezone(dt.UTC).isoformat())) == ([1, 5], 0)
+            there, total = followed.rows(Target(By.TIME, old.astimezone(dt.UTC).isoformat()))
+            assert 7 in there and total == 0
+            there, total = followed.rows(Target(By.TIME, row[0].astimezone(dt.UTC).isoformat()))
+            assert 7 not in there and total == 0
             followed.end()
             done = here.json("track", "stop", "prod", "--drop")
             assert any("slot" in one for one in done["removed"])

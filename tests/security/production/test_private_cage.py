@@ -86,6 +86,19 @@ def test_an_account_is_free_again_when_its_directory_is_gone() -> None:
         assert len(taken) == 3
 
 
+def test_a_recovering_server_finds_a_shell_that_does_nothing(tmp_path: Path) -> None:
+    """PostgreSQL gives up without one; what it would run, anybody's words, is not run."""
+    with scratch() as place:
+        proof = place / "proof"
+        proof.mkdir()
+        hand_over(proof, account_of(place))
+        cage = Cage(account_of(place), writable=(proof,), failing=(Path("/bin/sh"),))
+        done = process.run(["/bin/sh", "-c", f"touch {proof}/ran"], cage=cage, check=False)
+        assert done.returncode == 1 and not list(proof.iterdir())
+        with pytest.raises(ResourceError):
+            process.run(["/bin/sh", "-c", "true"], cage=Cage(cage.account, writable=(proof,)))
+
+
 def test_a_cage_that_cannot_be_made_runs_nothing(tmp_path: Path) -> None:
     """Root without the right to make namespaces: refused, with what to do."""
     cage = Cage(Account("nobody-here", 1_900_000_000, 1_900_000_000), writable=(tmp_path,))
