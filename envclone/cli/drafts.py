@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envclone.config.stack import LoadedStack
     from envclone.incidents.bundle import Incident
 
-__all__ = ["edit", "new", "show"]
+__all__ = ["chosen_environment", "edit", "embedded", "new", "one_store", "short", "show", "stores_of"]
 
 
 @click.command(short_help="Write a bundle: the statements and the search of an incident.")
@@ -52,14 +52,14 @@ def new(settings: Settings, /, incident_id: str, as_json: bool, **given: Any) ->
 
     loaded = settings.loaded()
     place = files.free(loaded.stack.incidents, incident_id)
-    environment = _environment(loaded, given["environment"])
-    stores = _stores(loaded, environment)
+    environment = chosen_environment(loaded, given["environment"])
+    stores = stores_of(loaded, environment)
     if not (given["statements"] or given["collection"]):
         given |= _asked(stores)
     incident = _drafted(stores, incident_id, environment, given)
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.save(incident, place)
-    shown = place if as_json else _short(place)
+    shown = place if as_json else short(place)
     emit(
         as_json,
         {"incident": incident_id, "file": str(place), "steps": [step.id for step in incident.steps]},
@@ -76,23 +76,30 @@ def show(settings: Settings, incident_id: str, as_json: bool) -> None:
     from dataclasses import asdict
 
     from envclone.incidents import files
+    from envclone.incidents.completeness import completeness, counted, lacking
     from envclone.incidents.drafting import held
 
     loaded = settings.loaded()
     path = files.find(loaded.stack.incidents, incident_id)
     incident = files.load(path)
-    found = held(incident, _stores(loaded, incident.environment), _short(path))
+    found = held(incident, stores_of(loaded, incident.environment), short(path))
 
     def text() -> None:
         state = f"masked with the key {incident.masked}" if incident.masked else "raw: for the operator alone"
         click.echo(visible(f"incident {incident.incident} of {incident.environment}, {state}"))
         if incident.recorded_at:
             click.echo(f"recorded {incident.recorded_at:%Y-%m-%d %H:%M %Z}")
+        if incident.calls:
+            click.echo(visible(counted(incident)))
         for one in found:
             click.echo(visible(f"  {one.step} ({one.kind}, {one.store}): {one.asks}; recorded: {one.recorded}"))
             for line in one.lacks:
                 click.echo(visible(f"    lacks {line}"))
-        if not any(one.lacks for one in found):
+        for line in lacking(incident):
+            click.echo(visible(f"  {line}"))
+        if not found:
+            click.echo(f"next: envclone incident edit {incident_id}   # add the query that failed")
+        elif not any(one.lacks for one in found):
             click.echo(f"next: envclone branch {incident.environment} --incident {incident.incident}")
 
     document = {
@@ -102,6 +109,8 @@ def show(settings: Settings, incident_id: str, as_json: bool) -> None:
         "masked": incident.masked,
         "recorded_at": incident.recorded_at,
         "steps": [asdict(one) for one in found],
+        "calls": len(incident.calls),
+        "variables": [asdict(one) for one in completeness(incident)],
     }
     emit(as_json, document, text)
 
@@ -137,7 +146,7 @@ def edit(settings: Settings, incident_id: str) -> None:
         ) from None  # fmt: skip
     write_private(path, draft.read_text(encoding="utf-8"), durable=True)
     draft.unlink()
-    click.echo(f"changed {_short(path)}\nnext: envclone incident record {_short(path)}")
+    click.echo(f"changed {short(path)}\nnext: envclone incident record {short(path)}")
 
 
 def _editor() -> str:
@@ -147,18 +156,18 @@ def _editor() -> str:
     return found
 
 
-def _short(path: Path) -> Path:
+def short(path: Path) -> Path:
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
 
 
-def _environment(loaded: LoadedStack, named: str | None) -> str:
+def chosen_environment(loaded: LoadedStack, named: str | None) -> str:
     there = sorted(loaded.stack.environments)
     if named is None and len(there) > 1:
         raise UsageError(f"in which environment? There are: {', '.join(there)}", hint="--env NAME")
     return named or there[0]
 
 
-def _stores(loaded: LoadedStack, environment: str) -> dict[str, str]:
+def stores_of(loaded: LoadedStack, environment: str) -> dict[str, str]:
     """The kind of each store of an environment."""
     environments = loaded.stack.environments
     if environment not in environments:
@@ -166,7 +175,7 @@ def _stores(loaded: LoadedStack, environment: str) -> dict[str, str]:
     return {name: one.kind for name, one in environments[environment].stores.items()}
 
 
-def _store(stores: Mapping[str, str], kind: str, named: tuple[str, ...]) -> str:
+def one_store(stores: Mapping[str, str], kind: str, named: tuple[str, ...]) -> str:
     """The one store of a kind, or the one of them that was named."""
     found = sorted(name for name, its in stores.items() if its == kind)
     chosen = [name for name in found if name in named] or found
@@ -184,7 +193,7 @@ def _drafted(stores: Mapping[str, str], ident: str, environment: str, given: dic
 
     steps: list[dict[str, Any]] = []
     if given["collection"]:
-        store = _store(stores, "qdrant", given["stores"])
+        store = one_store(stores, "qdrant", given["stores"])
         chosen = json.loads(_text(given["filter_"], "--filter")) if given["filter_"] else None
         vector = _vector(given)
         steps.append(
@@ -194,7 +203,7 @@ def _drafted(stores: Mapping[str, str], ident: str, environment: str, given: dic
         )
     for number, written in enumerate(given["statements"], 1):
         name = "query" if len(given["statements"]) == 1 else f"query-{number}"
-        step = {"id": name, "kind": "sql", "store": _store(stores, "postgres", given["stores"])}
+        step = {"id": name, "kind": "sql", "store": one_store(stores, "postgres", given["stores"])}
         steps.append(step | ({"role": given["role"]} if given["role"] else {}) | {"sql": _text(written, "--sql")})
     try:
         return Incident.model_validate(
@@ -207,7 +216,6 @@ def _drafted(stores: Mapping[str, str], ident: str, environment: str, given: dic
 
 
 def _vector(given: dict[str, Any]) -> list[float]:
-    from envclone import process
     from envclone.incidents.drafting import vector_of
 
     if given["vector_file"] and given["embedding_of"]:
@@ -218,9 +226,17 @@ def _vector(given: dict[str, Any]) -> list[float]:
         raise UsageError("a search needs its vector", hint="--vector-file FILE, or --embedding-of TEXT --with COMMAND")
     if not given["command"]:
         raise UsageError("--embedding-of needs a command that makes the vector", hint="--with './embed.py'")
-    argv = shlex.split(given["command"])
+    return embedded(given["embedding_of"], given["command"])
+
+
+def embedded(text: str, command: str) -> list[float]:
+    """The vector that a person's command makes of a text: the text on its input, the vector on its output."""
+    from envclone import process
+    from envclone.incidents.drafting import vector_of
+
+    argv = shlex.split(command)
     # the command is the user's own, and needs the keys of the user's environment
-    done = process.run(argv, input=given["embedding_of"], env=dict(os.environ), cwd=Path.cwd(), timeout=120)
+    done = process.run(argv, input=text, env=dict(os.environ), cwd=Path.cwd(), timeout=120)
     return vector_of(done.stdout, f"the output of {argv[0]}")
 
 

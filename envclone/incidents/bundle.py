@@ -21,6 +21,7 @@ from pydantic import (
     model_validator,
 )
 
+from envclone.incidents.calls import Call, Origin
 from envclone.incidents.domains import require, require_path
 from envclone.incidents.queries import Exclude, Order, Prefetch, Query, Vector, keys_of, many
 from envclone.models import StepResult
@@ -28,6 +29,7 @@ from envclone.models import StepResult
 __all__ = [
     "COMPUTED",
     "NAME",
+    "NO_STEP",
     "UNKNOWN",
     "Expected",
     "HttpStep",
@@ -44,6 +46,9 @@ UNKNOWN = "(not comparable: shifted by a value that the result does not show)"
 """What a masked bundle says of a value that its pseudonym cannot be known of."""
 COMPUTED = "(not comparable: computed in production, and left out of the bundle that is handed over)"
 """What a bundle for other hands says of a text that a statement computed: it can spell a name in any way."""
+
+
+NO_STEP = "a bundle has at least one step, or the calls of a trace"
 
 
 def _setting(value: Any) -> Any:
@@ -282,7 +287,9 @@ class Incident(_Model):
     masked: str | None = Field(
         default=None, description="The id of the key that masked this bundle; null while it is raw."
     )
-    steps: tuple[Step, ...] = Field(min_length=1, description="The steps, in order.")
+    steps: tuple[Step, ...] = Field(default=(), description="The steps, in order.")
+    calls: tuple[Call, ...] = Field(default=(), description="What else a trace tells: kept and shown, not run again.")
+    origin: Origin | None = Field(default=None, description="The trace that the calls come from.")
     signature: str | None = Field(
         default=None,
         pattern=r"^[0-9a-f]{128}$",
@@ -291,6 +298,8 @@ class Incident(_Model):
 
     @model_validator(mode="after")
     def _steps_differ(self) -> Incident:
+        if not self.steps and not self.calls:
+            raise ValueError(NO_STEP)
         if same := twice(step.id for step in self.steps):
             raise ValueError(f"two steps have the id '{same[0]}'")
         return self

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from envclone.errors import ConfigError, Problem, UsageError
-from envclone.incidents.bundle import NAME, Incident, twice
+from envclone.incidents.bundle import NAME, NO_STEP, Incident, twice
 from envclone.incidents.document import DEPTH, Keys, Malformed, dump, parse
 from envclone.private import write_private
 
@@ -135,7 +135,8 @@ def _problems(path: Path, text: str, data: dict[str, Any], exc: ValidationError)
     for error in exc.errors(include_url=False, include_input=False, include_context=False):
         message = str(error["msg"]).removeprefix("Value error, ")
         message = {"missing": "is missing", "extra_forbidden": "is not a field of a bundle"}.get(error["type"], message)
-        found[(_place(data, error["loc"]), message)] = None
+        place = ("steps",) if message == NO_STEP else _place(data, error["loc"])
+        found[(place, message)] = None
     if data.get("steps") and any(keys[:1] == ("steps",) and len(keys) > 1 for keys, _ in found):
         # what is wrong with a step leaves it out, and then it is said that there is none
         found = {one: None for one in found if one[0] != ("steps",)}

@@ -16,6 +16,7 @@ from envclone.address import written
 from envclone.errors import UnsafeError
 from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
+from envclone.incidents.maskcalls import mask_call, mask_origin
 from envclone.incidents.maskjson import (
     mask_document,
     mask_documents,
@@ -90,7 +91,14 @@ def mask_incident(
             )
         steps.append(masker.sql_step(step, plan) if isinstance(step, SqlStep) else masker.vector_step(step, plan))
     return incident.model_copy(
-        update={"note": masker.text(incident.note), "masked": masks.key_id, "steps": tuple(steps), "signature": None}
+        update={
+            "note": masker.text(incident.note),
+            "masked": masks.key_id,
+            "steps": tuple(steps),
+            "calls": tuple(mask_call(call, masker.data, computed=computed) for call in incident.calls),
+            "origin": mask_origin(incident.origin, masker.data, computed=computed),
+            "signature": None,
+        }
     )
 
 

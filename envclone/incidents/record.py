@@ -31,6 +31,11 @@ def record(incident: Incident, runners: Mapping[str, SourceRunner]) -> Incident:
             f"incident {incident.incident} is a masked bundle: its parameters are pseudonyms",
             hint="record the raw bundle",
         )
+    if not incident.steps:
+        raise UsageError(
+            f"incident {incident.incident} has no step to run in production",
+            hint=f"envclone incident show {incident.incident} says what its trace lacks",
+        )
     steps = tuple(explicit(step, expect) for step, expect in run(incident, runners))
     return incident.model_copy(update={"signature": None, "steps": steps, "recorded_at": dt.datetime.now(dt.UTC)})
 

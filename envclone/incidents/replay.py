@@ -24,6 +24,11 @@ def replay(incident: Incident, runners: Mapping[str, StepRunner]) -> ReplayRepor
             f"incident {incident.incident} is raw: a branch may only see its masked bundle",
             hint="envclone replay masks it with the key of the branch's image",
         )
+    if not incident.steps:
+        raise UsageError(
+            f"incident {incident.incident} has nothing that can be run again: its trace holds no whole query",
+            hint=f"envclone incident show {incident.incident} says what it lacks",
+        )
     if missing := sorted({step.store for step in incident.steps} - runners.keys()):
         raise UsageError(
             f"incident {incident.incident} names the store '{missing[0]}', which the branch does not have",

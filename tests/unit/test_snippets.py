@@ -65,6 +65,18 @@ def _bundle(tmp_path: Path, text: str) -> None:
     assert files.load(tmp_path / "1.yaml").steps
 
 
+def _imported(tmp_path: Path, text: str) -> None:
+    """Each line is one that the import of a trace says."""
+    from click.testing import CliRunner
+
+    from envclone.cli.main import cli
+
+    _whole(tmp_path, _STACK + _STORES)
+    trace = Path(__file__).parents[1] / "data" / "traces" / "vercel-aisdk-2025-11-17.trace.json"
+    said = CliRunner().invoke(cli, ["incident", "import", str(trace), "--id", "traced"]).output.splitlines()
+    assert set(text.splitlines()) <= set(said), said
+
+
 def _commands(tmp_path: Path, text: str) -> None:
     """Each line that is a command of ours can be typed: its words are parsed, and nothing is run."""
     lines = [line.removeprefix("$ ") for line in text.splitlines() if re.match(r"(\$ )?envclone |\$ make ", line)]
@@ -173,6 +185,8 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("hooks.md", "-- stage: after"): _sql_hook,
     ("hooks.md", '→ {"hooks"'): _program_hook,
     ("incidents.md", "envclone incident new"): _commands,
+    ("incidents.md", "envclone incident import"): _commands,
+    ("incidents.md", "4 calls of a trace"): _imported,
     ("incidents.md", "version: 1"): _bundle,
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
@@ -200,7 +214,8 @@ def test_a_snippet_is_what_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "incidents").mkdir()
-    (tmp_path / "incidents" / "1234.yaml").write_text("")  # what a command names has to be there
+    for name in ("incidents/1234.yaml", "trace.json", "postgresql.log"):
+        (tmp_path / name).write_text("")  # what a command names has to be there
     if any(page == name and text.startswith(begins) for name, begins in NOT_RUN):
         return
     runs = [run for (name, begins), run in RUN.items() if page == name and text.startswith(begins)]

@@ -413,3 +413,23 @@ def test_nothing_raw_is_left() -> None:
     )
     done = masked(step, other, note="Jane")
     assert "jane" not in json.dumps(done.model_dump(mode="json")).lower()
+
+
+def test_what_a_trace_tells_is_masked_as_text_and_left_out_for_other_hands() -> None:
+    from envclone.incidents.calls import Call, Origin
+
+    call = Call(
+        id="s1", kind="llm", name="ask Jane", model="gpt-5", began=None, settings={"temperature": 0, "user": "Jane"},
+        input=[{"role": "user", "content": "I am Jane Doe"}], output={"Jane": "hello, Max"}, usage={"total": 3},
+        conversation="jane", other={"user.id": "Jane", "nested": '{"to": "Max"}'}, documents=[{"id": 7, "by": "Max"}],
+        vectors=[[0.5]],
+    )  # fmt: skip
+    origin = Origin(dialect="otlp", about={"resources": [{"host.name": "Max"}]})
+    raw = Incident(incident="1", environment="prod", calls=(call,), origin=origin)
+    for computed in (True, False):
+        masked = mask_incident(raw, Fake(), {}, computed=computed)
+        text = masked.model_dump_json()
+        assert not [word for word in ("Jane", "Doe", "Max", "jane") if word in text], text
+        (one,) = masked.calls
+        assert (one.model, one.settings["temperature"], one.usage, one.vectors) == ("gpt-5", 0, {"total": 3}, [[0.5]])
+        assert ("Ruth" in str(one.input)) is computed and one.documents[0]["id"] == 7

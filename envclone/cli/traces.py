@@ -1,0 +1,103 @@
+"""`incident import`: a trace of another tool as the bundle of an incident."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from envclone.cli.context import Settings, absolute, emit, json_option
+from envclone.cli.drafts import chosen_environment, embedded, one_store, short, stores_of
+from envclone.cli.visible import visible
+from envclone.errors import UsageError
+
+if TYPE_CHECKING:
+    from envclone.incidents.traces.steps import Stores
+
+__all__ = ["import_"]
+
+
+@click.command("import", short_help="Read a trace, a log or a HAR as the bundle of an incident.")
+@click.argument("trace", type=click.Path(exists=True, dir_okay=False))
+@click.option("--id", "incident_id", required=True, metavar="INCIDENT", help="The incident's id.")
+@click.option("--env", "environment", metavar="NAME", help="Where it happened.  [default: the only one]")
+@click.option("--note", default="", metavar="TEXT", help="What was seen.")
+@click.option("--role", metavar="NAME", help="The role that production ran the statements as.")
+@click.option("--collection", metavar="NAME", help="The collection of searches that name none.")
+@click.option("--embed-with", "command", metavar="CMD", help="Makes the vectors of searches: text in, vector out.")
+@click.option("--service", metavar="NAME", help="The service that requests of a HAR or of curl go to.")
+@click.option("--store", "stores", multiple=True, metavar="NAME", help="The store, when there are several of a kind.")
+@json_option
+@click.pass_obj
+def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, **given: Any) -> None:
+    """Read TRACE as the bundle of an incident: OTLP in JSON with any of today's conventions, exports of Langfuse,
+    LangSmith, MLflow, Phoenix or Datadog, a HAR, a command line of curl, PostgreSQL's log of slow statements, or
+    Qdrant's slow requests. The format is found by what the file holds.
+
+    Everything of the trace is kept. What can be run again (a statement with its parameters, a search with its vector)
+    becomes a step; what is unknown is named, with what that can hide.
+    """
+    from pydantic import ValidationError
+
+    from envclone.incidents import files
+    from envclone.incidents.bundle import Incident
+    from envclone.incidents.completeness import completeness, counted, lacking
+    from envclone.incidents.traces.read import calls
+    from envclone.incidents.traces.steps import steps_of
+
+    loaded = settings.loaded()
+    place = files.free(loaded.stack.incidents, incident_id)
+    environment = chosen_environment(loaded, given["environment"])
+    services = loaded.stack.environments[environment].services if environment in loaded.stack.environments else {}
+    chosen = _stores(stores_of(loaded, environment), services, given)
+    found, origin = calls(absolute(trace))
+    try:
+        incident = Incident(
+            incident=incident_id, environment=environment, note=given["note"], calls=tuple(found), origin=origin,
+            steps=tuple(steps_of(found, chosen)),
+        )  # fmt: skip
+    except ValidationError as exc:
+        raise UsageError(f"that makes no bundle: {exc.errors(include_input=False)[0]['msg']}") from None
+    place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    files.save(incident, place)
+    shown = place if as_json else short(place)
+
+    def text() -> None:
+        click.echo(visible(counted(incident)))
+        steps = ", ".join(step.id for step in incident.steps)
+        click.echo(f"steps that can be run again: {steps or 'none'}")
+        for line in lacking(incident):
+            click.echo(visible(f"  {line}"))
+        click.echo(f"written to {shown} (mode 0600: it holds raw data)")
+        if incident.steps:
+            click.echo(f"next: envclone incident record {shown}")
+        else:
+            click.echo(f"next: envclone incident edit {incident_id}   # add the query that failed")
+
+    document = {
+        "incident": incident_id,
+        "file": str(place),
+        "dialect": origin.dialect,
+        "calls": len(found),
+        "steps": [step.id for step in incident.steps],
+        "variables": [asdict(one) for one in completeness(incident)],
+    }
+    emit(as_json, document, text)
+
+
+def _stores(stores: dict[str, str], services: Any, given: dict[str, Any]) -> Stores:
+    from envclone.incidents.traces.steps import Stores
+
+    def only(kind: str) -> str | None:
+        return one_store(stores, kind, given["stores"]) if kind in stores.values() else None
+
+    service = given["service"]
+    if service is not None and service not in services:
+        there = ", ".join(sorted(services)) or "none"
+        raise UsageError(f"there is no service '{service}'; there are: {there}")
+    command = given["command"]
+    return Stores(
+        postgres=only("postgres"), qdrant=only("qdrant"), service=service, role=given["role"],
+        collection=given["collection"], embed=(lambda text: embedded(text, command)) if command else None,
+    )  # fmt: skip

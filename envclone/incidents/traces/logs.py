@@ -1,0 +1,137 @@
+"""Logs of the stores: PostgreSQL's of slow statements and of `auto_explain`, and Qdrant's slow requests.
+
+Sources: PostgreSQL's documentation (error reporting, auto_explain); Qdrant ≥ 1.16, `GET /profiler/slow_requests`, which
+cuts arrays at 64 elements.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from envclone.incidents.traces.span import Span, Trace, moment
+
+__all__ = ["is_slow_requests", "postgres", "slow_requests"]
+
+_LINE = re.compile(
+    r"(?P<head>.*?)(?P<level>LOG|ERROR|FATAL|DETAIL|STATEMENT|CONTEXT|HINT|WARNING|NOTICE):  (?P<text>.*)"
+)
+_DURATION = re.compile(
+    r"duration: (?P<ms>[\d.]+) ms(?:  (?P<how>statement|parse [^:]*|bind [^:]*|execute [^:]*|plan):\s?(?P<sql>.*))?",
+    re.S,
+)
+_TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:UTC|GMT|Z|[+-]\d\d(?::?\d\d)?))?")
+_PARAMETERS = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
+_QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]*  \(cost=|\{)|\Z)", re.S)
+
+
+def postgres(text: str) -> Trace | None:
+    """The statements whose duration a log tells, with their parameters and plans; None when it tells of none."""
+    spans: list[Span] = []
+    left: list[str] = []
+    for head, entries in _entries(text):
+        span = _statement(head, entries, len(spans) + 1)
+        if span is None:
+            left += [f"{level}: {said}" for level, said in entries]
+        else:
+            spans.append(span)
+    if not spans:
+        return None
+    return Trace("postgres log", spans, {"lines": left} if left else {})
+
+
+def _entries(text: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+    """What belongs together: a message and its details, each with the lines that go on."""
+    head = ""
+    entries: list[tuple[str, str]] = []
+    for line in text.splitlines():
+        match = _LINE.fullmatch(line)
+        if match is None:
+            if entries:
+                level, said = entries[-1]
+                entries[-1] = (level, f"{said}\n{line.removeprefix(chr(9))}")
+            continue
+        if match["level"] in ("LOG", "ERROR", "FATAL", "WARNING", "NOTICE") and entries:
+            yield head, entries
+            entries = []
+        if not entries:
+            head = match["head"]
+        entries.append((match["level"], match["text"]))
+    if entries:
+        yield head, entries
+
+
+def _statement(head: str, entries: Sequence[tuple[str, str]], number: int) -> Span | None:
+    level, said = entries[0]
+    details = dict(entries[1:])
+    time = _TIME.search(head)
+    began = moment(time[0]) if time else None
+    rest: dict[str, Any] = {"prefix": head.strip()} if head.strip() else {}
+    if level in ("ERROR", "FATAL") and "STATEMENT" in details:
+        rest |= {key.lower(): value for key, value in details.items() if key not in ("STATEMENT", "DETAIL")}
+        return Span(str(number), None, level, {"db.system": "postgresql", "db.query.text": details["STATEMENT"]}, began,
+                    None, said, {"settings": _parameters(details.get("DETAIL", ""))}, rest)  # fmt: skip
+    match = _DURATION.fullmatch(said) if level == "LOG" else None
+    if match is None or not match["sql"]:
+        return None
+    sql, plan = match["sql"].strip(), None
+    if match["how"] == "plan":
+        plan = sql
+        sql, parameters = _explained(plan)
+    else:
+        parameters = _parameters(details.get("DETAIL", ""))
+    rest |= {key.lower(): value for key, value in details.items() if key != "DETAIL" or not parameters}
+    ended = moment(began.timestamp() + float(match["ms"]) / 1000) if began else None
+    attributes = {"db.system": "postgresql", "db.query.text": sql}
+    return Span(str(number), None, (match["how"] or "").split(" ")[0], attributes, began, ended, None,
+                {"settings": parameters, "output": plan}, {**rest, "duration_ms": float(match["ms"])})  # fmt: skip
+
+
+def _explained(plan: str) -> tuple[str, dict[str, Any]]:
+    """The statement and the parameters of a plan, as text or as JSON."""
+    if plan.lstrip().startswith("{"):
+        try:
+            document = json.loads(plan)
+        except (ValueError, RecursionError):
+            return "", {}
+        return str(document.get("Query Text") or ""), _parameters(str(document.get("Query Parameters") or ""))
+    match = _QUERY.search(plan)
+    line = re.search(r"^Query Parameters: (.*)$", plan, re.M)
+    return (match["sql"].strip() if match else ""), _parameters(line[1] if line else "")
+
+
+def _parameters(text: str) -> dict[str, Any]:
+    """`$1 = 'a', $2 = NULL` as values by position."""
+    found = {}
+    for number, value in _PARAMETERS.findall(text):
+        found[f"${number}"] = None if value == "NULL" else value[1:-1].replace("''", "'")
+    return found
+
+
+def is_slow_requests(document: Any) -> bool:
+    """Whether a parsed document is Qdrant's list of slow requests."""
+    found = _requests(document)
+    return bool(found) and all(isinstance(one, Mapping) and "request_body" in one for one in found)
+
+
+def slow_requests(document: Any) -> Trace:
+    """Qdrant's slow requests, the queries whose vectors were cut told apart."""
+    spans = []
+    for number, one in enumerate(_requests(document), 1):
+        attributes = {"db.system": "qdrant", "db.collection.name": one.get("collection_name")}
+        rest = {
+            key: value for key, value in one.items() if key not in ("collection_name", "request_name", "request_body")
+        }
+        spans.append(Span(str(number), None, str(one.get("request_name") or ""), attributes,
+                          moment(one.get("datetime") or one.get("timestamp")), None, None,
+                          {"input": one["request_body"]}, rest))  # fmt: skip
+    return Trace("qdrant slow requests", spans)
+
+
+def _requests(document: Any) -> list[Any]:
+    result = document.get("result", document) if isinstance(document, Mapping) else document
+    if isinstance(result, Mapping):
+        result = result.get("requests", result.get("slow_requests"))
+    return list(result) if isinstance(result, list) else []

@@ -1,0 +1,115 @@
+"""OpenTelemetry's own format: OTLP in JSON, whole or a document a line, as collectors and SDKs export it.
+
+Source: opentelemetry-proto, `trace.proto` and its JSON mapping; names in snake_case are read, too.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from envclone.incidents.traces.span import Span, Trace, loose, moment
+
+__all__ = ["is_otlp", "read"]
+
+_FAILED = (2, "2", "STATUS_CODE_ERROR")
+
+
+def is_otlp(document: Any) -> bool:
+    """Whether a parsed document is OTLP's."""
+    return isinstance(document, Mapping) and any(key in document for key in ("resourceSpans", "resource_spans"))
+
+
+def read(documents: Sequence[Any]) -> Trace:
+    """The spans of some documents in the order in which they began."""
+    spans: list[Span] = []
+    resources: list[Any] = []
+    scopes: list[Any] = []
+    for document in documents:
+        for resource in _of(document, "resourceSpans", "resource_spans"):
+            _note(resources, _attributes(_get(resource, "resource", "resource") or {}))
+            for scope in _of(resource, "scopeSpans", "scope_spans") or _of(resource, "instrumentationLibrarySpans", ""):
+                about = _get(scope, "scope", "instrumentationLibrary") or {}
+                _note(scopes, {key: one for key, one in about.items() if key != "attributes"} | _attributes(about))
+                spans += (_span(one) for one in scope.get("spans", ()) if isinstance(one, Mapping))
+    spans.sort(key=lambda one: one.began.timestamp() if one.began else math.inf)
+    return Trace("otlp", spans, {"resources": resources, "scopes": scopes})
+
+
+def _note(known: list[Any], one: Any) -> None:
+    if one and one not in known:
+        known.append(one)
+
+
+def _of(holder: Any, name: str, other: str) -> list[Any]:
+    found = _get(holder, name, other)
+    return [one for one in found if isinstance(one, Mapping)] if isinstance(found, list) else []
+
+
+def _get(holder: Any, name: str, other: str) -> Any:
+    return holder.get(name, holder.get(other)) if isinstance(holder, Mapping) else None
+
+
+_NAMED = frozenset(
+    (
+        *("attributes", "name", "spanId", "span_id", "traceId", "trace_id", "parentSpanId", "parent_span_id"),
+        *("startTimeUnixNano", "start_time_unix_nano", "endTimeUnixNano", "end_time_unix_nano"),
+        *("status", "events", "flags"),
+    )
+)
+
+
+def _span(one: Mapping[str, Any]) -> Span:
+    attributes = _attributes(one)
+    events = []
+    for event in _of(one, "events", "events"):
+        its = _attributes(event)
+        attributes |= {key: value for key, value in its.items() if key not in attributes and _tells(key)}
+        events.append({"name": event.get("name"), **{key: value for key, value in its.items() if not _tells(key)}})
+    status = loose(one.get("status"))
+    failed = status.get("code") in _FAILED
+    rest = {key: value for key, value in one.items() if key not in _NAMED}
+    return Span(
+        id=str(_get(one, "spanId", "span_id") or ""),
+        parent=_get(one, "parentSpanId", "parent_span_id") or None,
+        name=str(one.get("name") or ""),
+        attributes=attributes,
+        began=moment(_get(one, "startTimeUnixNano", "start_time_unix_nano")),
+        ended=moment(_get(one, "endTimeUnixNano", "end_time_unix_nano")),
+        error=str(status.get("message") or "failed") if failed else None,
+        rest={**rest, "trace_id": _get(one, "traceId", "trace_id"), "events": events,
+              "status": {} if failed or not status else status},
+    )  # fmt: skip
+
+
+def _tells(key: str) -> bool:
+    """Whether an event's attribute says what one of the span could: messages, vectors and results of some wrappers."""
+    return key.startswith(("gen_ai.", "db.query.", "db.search.", "llm."))
+
+
+def _attributes(holder: Any) -> dict[str, Any]:
+    found = holder.get("attributes") if isinstance(holder, Mapping) else None
+    if isinstance(found, Mapping):  # some exporters write plain objects
+        return dict(found)
+    return dict(_pairs(found)) if isinstance(found, list) else {}
+
+
+def _pairs(found: Sequence[Any]) -> Iterator[tuple[str, Any]]:
+    for one in found:
+        if isinstance(one, Mapping) and isinstance(one.get("key"), str):
+            yield one["key"], _value(one.get("value"))
+
+
+def _value(value: Any) -> Any:
+    if not isinstance(value, Mapping):
+        return value
+    for kind, one in value.items():
+        if kind in ("intValue", "int_value"):
+            return int(one) if str(one).lstrip("-").isdigit() else one
+        if kind in ("arrayValue", "array_value"):
+            return [_value(item) for item in _get(one, "values", "values") or ()]
+        if kind in ("kvlistValue", "kvlist_value"):
+            return dict(_pairs(_get(one, "values", "values") or ()))
+        return one
+    return None

@@ -1,0 +1,177 @@
+"""What of a trace can be run again: whole statements, searches with their vectors, requests to a service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from envclone.errors import UsageError
+from envclone.incidents.bundle import HttpStep, SqlStep, Step, VectorStep
+from envclone.incidents.calls import Call
+from envclone.incidents.placeholders import standard
+
+__all__ = ["Stores", "steps_of"]
+
+_READS = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(select|with|table|values)\b", re.I | re.S)
+_SQLSTATE = re.compile(r"[0-9A-Z]{5}\b(?<!ERROR)")
+_POSTGRES = ("postgresql", "postgres", "pgvector")
+_CUT = 64
+"""Numbers at which Qdrant cuts a vector in its list of slow requests."""
+_TEXTS = ("query", "question", "input", "value", "text", "input.value")
+
+
+class Stores:
+    """Which stores and services the steps run on, and how a text becomes a vector; None where nothing was chosen."""
+
+    def __init__(
+        self, *, postgres: str | None = None, qdrant: str | None = None, service: str | None = None,
+        role: str | None = None, collection: str | None = None, embed: Callable[[str], list[float]] | None = None,
+    ) -> None:  # fmt: skip
+        self.postgres, self.qdrant, self.service = postgres, qdrant, service
+        self.role, self.collection, self.embed = role, collection, embed
+
+
+def steps_of(calls: Sequence[Call], stores: Stores) -> list[Step]:
+    """The steps, in the order of the calls; what lacks a part of its query is none."""
+    found: list[Step] = []
+    for call in calls:
+        for step in _steps(call, stores, len(found) + 1):
+            found.append(step)
+    return found
+
+
+def _steps(call: Call, stores: Stores, number: int) -> Iterator[Step]:
+    if call.kind == "sql" and stores.postgres is not None and _system(call) in _POSTGRES:
+        yield from _statement(call, stores.postgres, stores.role, number)
+    elif call.kind in ("vector", "retrieval") and stores.qdrant is not None:
+        yield from _search(call, stores, number)
+    elif call.kind in ("http", "llm") and stores.service is not None and isinstance(call.input, Mapping):
+        yield from _request(call, stores.service, number)
+
+
+def _system(call: Call) -> str:
+    return str(call.other.get("db.system.name") or call.other.get("db.system") or "").lower()
+
+
+def _statement(call: Call, store: str, role: str | None, number: int) -> Iterator[Step]:
+    sql = call.statement or ""
+    if not _READS.match(sql):
+        return
+    parameters = _parameters(call)
+    try:
+        standard("", sql, parameters)
+    except UsageError:  # parameters that the trace does not hold
+        return
+    # an error is compared by its SQLSTATE; a trace that does not tell it leaves the answer to `record`
+    expect = {"error": call.error} if call.error and _SQLSTATE.match(call.error) else None
+    try:
+        yield SqlStep.model_validate({"id": f"sql-{number}", "store": store, "sql": sql, "role": role,
+                                      "parameters": parameters, "expect": expect})  # fmt: skip
+    except ValidationError:
+        return
+
+
+def _parameters(call: Call) -> list[Any] | dict[str, Any] | None:
+    """Parameters by position or by name, as logs and OpenTelemetry's database conventions tell them."""
+    by_name = {key.lstrip("$"): value for key, value in call.settings.items() if re.fullmatch(r"\$\d+", key)}
+    for key, value in call.other.items():
+        if key.startswith("db.query.parameter."):
+            by_name[key.removeprefix("db.query.parameter.")] = value
+    if isinstance(listed := call.other.get("db.query.parameter"), list):
+        return listed
+    if not by_name:
+        return None
+    if all(key.isdigit() for key in by_name):
+        return [by_name[key] for key in sorted(by_name, key=int)]
+    return by_name
+
+
+def _search(call: Call, stores: Stores, number: int) -> Iterator[Step]:
+    body = call.input if isinstance(call.input, Mapping) else {}
+    collection = str(call.other.get("db.collection.name") or stores.collection or "") or next(
+        (str(value) for key, value in call.other.items() if key.endswith(".collection_name")), ""
+    )
+    if not collection or _system(call) not in ("", "qdrant"):
+        return
+    named = {"id": f"search-{number}", "store": stores.qdrant, "collection": collection}
+    if "query" in body and not isinstance(body["query"], str) and not _is_cut(body):
+        wanted = set(VectorStep.model_fields) - {"id", "store", "expect", "note", "kind"}
+        step = _valid({**named, **{key: value for key, value in body.items() if key in wanted}})
+        if step is not None:
+            yield step
+            return
+    limit = call.settings.get("top_k") or call.settings.get("limit") or (len(call.documents) or 10)
+    vector = next((one for one in call.vectors if _numbers(one)), call.vectors if _numbers(call.vectors) else None)
+    text = _text(call.input)
+    if vector is None and stores.embed is not None and text:
+        vector = stores.embed(text)
+    if vector is None:
+        return
+    expect = _expected(call.documents)
+    step = _valid({**named, "vector": vector, "limit": limit, **({"expect": expect} if expect else {})})
+    if step is not None:
+        yield step
+
+
+def _valid(values: dict[str, Any]) -> VectorStep | None:
+    try:
+        return VectorStep.model_validate(values)
+    except ValidationError:
+        return None
+
+
+def _is_cut(body: Any) -> bool:
+    """Whether a list of numbers in a request is as long as Qdrant leaves them."""
+    if isinstance(body, Mapping):
+        return any(_is_cut(one) for one in body.values())
+    return isinstance(body, list) and ((len(body) == _CUT and _numbers(body)) or any(_is_cut(one) for one in body))
+
+
+def _numbers(value: Any) -> bool:
+    return isinstance(value, list) and bool(value) and all(
+        isinstance(one, int | float) and not isinstance(one, bool) for one in value
+    )  # fmt: skip
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Mapping):
+        return next((value[key] for key in _TEXTS if isinstance(value.get(key), str)), None)
+    return None
+
+
+def _expected(documents: Sequence[Any]) -> dict[str, Any] | None:
+    """Ids and scores of what was retrieved, where every document has an id."""
+    ids, scores = [], []
+    for one in documents:
+        if not isinstance(one, Mapping):
+            return None
+        ids.append(next((value for key, value in one.items() if key in ("id", "document.id")), None))
+        scores.append(next((value for key, value in one.items() if key in ("score", "document.score")), None))
+    if not ids or any(not isinstance(one, int | str) for one in ids):
+        return None
+    scored = all(isinstance(one, int | float) for one in scores)
+    return {"ids": ids, **({"scores": scores} if scored else {})}
+
+
+def _request(call: Call, service: str, number: int) -> Iterator[Step]:
+    asked = call.input
+    parts = urlsplit(str(asked.get("url") or ""))
+    if not parts.path:
+        return
+    status = call.other.get("status")
+    rows = [[status, call.output]] if isinstance(status, int) else []
+    headers = {name: value for name, value in (asked.get("headers") or {}).items() if name.lower() in ("content-type",)}
+    try:
+        yield HttpStep.model_validate({
+            "id": f"request-{number}", "service": service, "method": asked.get("method") or "GET",
+            "path": parts.path + (f"?{parts.query}" if parts.query else ""), "headers": headers,
+            "body": asked.get("body"), **({"expect": {"rows": rows}} if rows else {}),
+        })  # fmt: skip
+    except ValidationError:
+        return
