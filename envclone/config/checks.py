@@ -60,8 +60,8 @@ class _Engine:
 
 _ENGINES = {
     "postgres": _Engine(
-        {"physical": "dsn", "directory": "path", "logical": "dsn"},
-        {"method", "dsn", "path", "database", "config", "jobs", "password_command", "max_rate"},
+        {"physical": "dsn", "directory": "path", "logical": "dsn", "provider": "provider"},
+        {"method", "dsn", "path", "database", "config", "jobs", "password_command", "max_rate", "provider"},
     ),
     "qdrant": _Engine(
         {"snapshot": "url", "directory": "path"},
@@ -69,7 +69,7 @@ _ENGINES = {
         collections=True,
     ),
 }
-_OF_A_METHOD = {"jobs": "logical", "max_rate": "physical"}
+_OF_A_METHOD = {"jobs": ("logical", "provider"), "max_rate": ("physical",), "provider": ("provider",)}
 _SLOWEST, _FASTEST = 32 << 10, 1 << 30
 """Bytes per second that pg_basebackup takes as a rate."""
 _SOURCE_KEYS = frozenset(key for engine in _ENGINES.values() for key in engine.keys)
@@ -108,15 +108,17 @@ def store(data: object) -> Iterator[Finding]:
     if engine is None:
         return
     method = source.get("method")
-    if isinstance(method, str) and method in {"physical", "directory", "logical", "snapshot"}:
+    if isinstance(method, str) and method in {"physical", "directory", "logical", "provider", "snapshot"}:
         needed = engine.methods.get(method)
         if needed is None:
             yield ("source", "method"), f"must be {one_of(tuple(engine.methods))} for a store of kind {kind}"
         elif source.get(needed) is None:
             yield ("source", needed), f"is required for a store of kind {kind} and the method {method}"
     for key, only in _OF_A_METHOD.items():
-        if source.get(key) is not None and isinstance(method, str) and method != only:
-            yield ("source", key), f"is for the method {only} only"
+        if source.get(key) is not None and isinstance(method, str) and method not in only:
+            yield ("source", key), f"is for the method {one_of(only)} only"
+    if method == "provider" and source.get("provider") is not None and source.get("dsn") is None:
+        yield ("source", "dsn"), "is required: its user, password and database hold for the temporary instance, too"
     if isinstance(rate := source.get("max_rate"), int) and not _SLOWEST <= rate <= _FASTEST:
         yield ("source", "max_rate"), "must be from 32k to 1g, in bytes per second"
     for key, value in source.items():

@@ -81,6 +81,7 @@ _PLACES: dict[type[Model], str] = {
     schema.Environment: "`environments.NAME`",
     schema.StoreConfig: "`environments.NAME.stores.NAME`",
     schema.SourceConfig: "`environments.NAME.stores.NAME.source`",
+    schema.ProviderConfig: "`environments.NAME.stores.NAME.source.provider`",
     schema.ServiceConfig: "`environments.NAME.services.NAME`",
     schema.HealthcheckConfig: "`environments.NAME.services.NAME.healthcheck`",
     schema.ModelConfig: "`environments.NAME.models.NAME`",

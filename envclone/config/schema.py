@@ -46,6 +46,7 @@ __all__ = [
     "ModelConfig",
     "PoolConfig",
     "Port",
+    "ProviderConfig",
     "QuarantineConfig",
     "RuleValue",
     "SanitizeConfig",
@@ -132,13 +133,54 @@ class AuditConfig(Model):
     )
 
 
+class ProviderConfig(Model):
+    """A temporary instance that a provider makes of its own snapshot, in production's place."""
+
+    kind: Literal["rds", "aurora"] = Field(
+        description="`rds` (a snapshot of an instance is restored) or `aurora` (a cluster's volume is cloned "
+        "copy-on-write).",
+        examples=["rds"],
+    )
+    instance: Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9-]{0,62}$")] = Field(
+        description="The identifier of production's instance, or of its Aurora cluster.", examples=["prod-db"]
+    )
+    region: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        default=None,
+        description="The region. Without it: what the environment and the AWS configuration say.",
+        examples=["eu-central-1"],
+    )
+    snapshot: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        default=None,
+        description="`rds`: which snapshot. Without it: the newest.",
+        examples=["before-the-incident"],
+    )
+    instance_class: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        default=None,
+        description="The temporary instance's class. Without it: production's, for `aurora` db.t4g.medium.",
+        examples=["db.r6g.large"],
+    )
+    subnet_group: Annotated[str, StringConstraints(min_length=1)] | None = Field(
+        default=None, description="The subnet group, where this machine reaches it.", examples=["envclone"]
+    )
+    security_groups: list[Annotated[str, StringConstraints(min_length=1)]] | None = Field(
+        default=None, min_length=1, description="Security groups that let this machine in.", examples=[["sg-0a1b"]]
+    )
+    wait: Duration = Field(
+        default=dt.timedelta(hours=2),
+        description="How long it may take until the instance is there, and until it can be deleted.",
+        examples=["2h"],
+    )
+
+
 class SourceConfig(Model):
     """Where production's data is read. Variables in here are read when the source is used, not before."""
 
     method: Method = Field(
         description="How the files are taken: `physical` (a running PostgreSQL, over the replication protocol), "
         "`directory` (a stopped server's files), `snapshot` (a running Qdrant), `logical` (a dump of one database, "
-        "restored here: for managed servers; vector indexes are rebuilt, so bugs of retrieval can vanish).",
+        "restored here: for managed servers; vector indexes are rebuilt, so bugs of retrieval can vanish), `provider` "
+        "(the same of a temporary instance that RDS or Aurora makes of its own snapshot: production gets no "
+        "connection).",
         examples=["physical"],
     )
     dsn: SecretStr | None = Field(
@@ -183,6 +225,11 @@ class SourceConfig(Model):
         min_length=1,
         description="PostgreSQL: the database to work on. Without it: the one that the DSN names.",
         examples=["app"],
+    )
+    provider: ProviderConfig | None = Field(
+        default=None,
+        description="`provider`: what is made in production's place. User, password and database of `dsn` hold there.",
+        examples=[{"kind": "rds", "instance": "prod-db"}],
     )
     password_command: list[Annotated[str, StringConstraints(min_length=1)]] | None = Field(
         default=None,

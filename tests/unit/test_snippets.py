@@ -195,6 +195,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("production.md", "$ envclone branch"): _commands,
     ("production.md", "environments:"): _part,
     ("production.md", "CREATE ROLE"): _sql,
+    ("production.md", '{"Version"'): lambda tmp_path, text: json.loads(text)["Statement"],
     ("production.md", "# pg_hba.conf"): lambda tmp_path, text: _fields(text, 5),
     ("sanitization.md", ""): _part,
     ("stack-file.md", "# envclone.yaml"): _whole,

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
         StorePlan,
         StoreSnapshot,
     )
-    from envclone.protocols import Ledger, Progress, SourceRunner, StepRunner, StoreSession, Tracking
+    from envclone.protocols import Ledger, Notes, Progress, SourceRunner, StepRunner, StoreSession, Tracking
 
 __all__ = ["PostgresStore"]
 
@@ -49,10 +49,30 @@ class PostgresStore:
             from envclone.stores.postgres.snapshot.logical.take import snapshot_logical
 
             return snapshot_logical(name, config, into, progress)
+        if config.source.method == "provider":
+            from envclone.stores.postgres.snapshot.provider import snapshot_provider
+
+            return snapshot_provider(name, config, into, progress)
         raise ConfigError(
             f"the store '{name}' cannot be taken by the method '{config.source.method}'",
             hint="use method: physical or logical for a running server, or directory for a stopped one's files",
         )
+
+    def snapshot_noting(
+        self, name: str, config: StoreConfig, into: Path, progress: Progress, notes: Notes
+    ) -> StoreSnapshot:
+        """The same, with a note of the temporary instance that a provider makes meanwhile."""
+        if config.source.method != "provider":
+            return self.snapshot(name, config, into, progress)
+        from envclone.stores.postgres.snapshot.provider import snapshot_provider
+
+        return snapshot_provider(name, config, into, progress, notes)
+
+    def settle_note(self, config: StoreConfig, facts: Mapping[str, Any]) -> bool:
+        """Delete a temporary instance that a killed command left; see `snapshot.provider`."""
+        from envclone.stores.postgres.snapshot.provider import settle_note
+
+        return settle_note(config, facts)
 
     def obstacles(self, config: StoreConfig, place: Path) -> Sequence[EnvcloneError]:
         """Reachability, role, server settings, engine, extensions, collations and space, all asked at once."""
@@ -64,6 +84,10 @@ class PostgresStore:
             from envclone.stores.postgres.snapshot.logical.take import obstacles_logical
 
             return obstacles_logical(config, place)
+        if config.source.method == "provider":
+            from envclone.stores.postgres.snapshot.provider import obstacles_provider
+
+            return obstacles_provider(config)
         from envclone.stores.intake import unreadable
 
         return unreadable(config.source.path)

@@ -134,7 +134,10 @@ def test_problems_carry_their_type_and_a_count(tmp_path: Path) -> None:
         ("kind: postgres, source: {method: physical}", "source.dsn: is required for a store of kind postgres"),
         ("kind: postgres, source: {method: logical}", "source.dsn: is required"),
         ("kind: postgres, source: {method: directory}", "source.path: is required"),
-        ("kind: postgres, source: {method: snapshot}", "source.method: must be physical, directory or logical"),
+        (
+            "kind: postgres, source: {method: snapshot}",
+            "source.method: must be physical, directory, logical or provider",
+        ),
         ("kind: postgres, source: {method: physical, dsn: x, url: http://x}", "source.url: is not used by"),
         ("kind: postgres, collections: [a], source: {method: physical, dsn: x}", "collections: is not used by"),
         ("kind: qdrant, source: {method: directory}", "source.path: is required"),

@@ -50,7 +50,7 @@ def foreseen(name: str, config: StoreConfig) -> Inventory | None:
     from envclone.stores.postgres.snapshot.access import dsn_of
     from envclone.stores.postgres.snapshot.source import open_source
 
-    if config.source.dsn is None:
+    if config.source.dsn is None or config.source.method == "provider":  # then production gets no connection
         return None
     database: dict[str, Any] = {"dbname": config.source.database} if config.source.database else {}
     try:

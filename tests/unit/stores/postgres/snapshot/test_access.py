@@ -59,7 +59,7 @@ def test_a_command_that_is_not_there_and_a_dsn_that_cannot_be_read() -> None:
     ("given", "where"),
     [
         ({"method": "logical", "max_rate": "1m"}, "is for the method physical only"),
-        ({"method": "physical", "jobs": 3}, "is for the method logical only"),
+        ({"method": "physical", "jobs": 3}, "is for the method logical or provider only"),
         ({"method": "physical", "max_rate": "1k"}, "from 32k to 1g"),
         ({"method": "physical", "max_rate": "2g"}, "from 32k to 1g"),
     ],
