@@ -36,6 +36,8 @@ class Waits:
     connect: float = 10.0
     silence: float = 60.0
     making: float = 3600.0
+    lost: float = 900.0
+    """For a snapshot to appear whose making was cut off: the server goes on with it, unless it ended."""
     between: float = 1.0
     """Between two attempts; it doubles with each."""
 

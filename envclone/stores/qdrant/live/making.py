@@ -13,7 +13,7 @@ import datetime as dt
 import re
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from email.utils import parsedate_to_datetime
 from typing import Any
 
@@ -94,7 +94,7 @@ def made(
                 refused, patience = 400 <= exc.status < 500, 0.0
                 if exc.status:
                     raise
-                found = _awaited(client, where, facts, client.waits.making)  # cut off; the server goes on with it
+                found = _awaited(client, where, facts, min(client.waits.making, client.waits.lost))
                 if found is None:
                     raise
             if found is None:
@@ -126,7 +126,8 @@ def _end(
     problems: list[str],
     patience: float,
 ) -> None:
-    """Remove what was made. What stays is told, with its note."""
+    """Remove what was made; what stays is told, with its note. A signal waits for this, so it does not take long."""
+    client = replace(client, waits=replace(client.waits, silence=min(client.waits.silence, _LAST_LOOK)))
     try:
         found = found or _awaited(client, where, facts, min(patience, client.waits.making))
         if found is not None:
@@ -157,14 +158,21 @@ def _remove(client: Client, where: str, name: str) -> None:
 
 
 def _awaited(client: Client, where: str, facts: Mapping[str, Any], seconds: float) -> Made | None:
-    """The snapshot whose making was asked for, once it is listed; None when it is not within so many seconds."""
+    """The snapshot whose making was asked for, once it is listed.
+
+    None when it is not within so many seconds, or the server does not answer several times.
+    """
     until = time.monotonic() + seconds
     pause = client.waits.between / 4
+    unanswered = 0
     while True:
-        with contextlib.suppress(Failed):
+        try:
             if found := _ours(_listed(client.get(where)), facts):
                 return found
-        if time.monotonic() + pause > until:
+            unanswered = 0
+        except Failed:
+            unanswered += 1
+        if unanswered > 2 * _TRIES or time.monotonic() + pause > until:
             return None
         time.sleep(pause)
         pause = min(pause * 2, 30.0)

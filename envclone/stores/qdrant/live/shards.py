@@ -118,7 +118,12 @@ class Nodes:
     def _uri(self, peer: str) -> str:
         """The address by which the peers reach each other; only its host is used, for its port is not the API's."""
         if self._uris is None:
-            found = self.entry.get("/cluster").result
+            try:
+                found = self.entry.get("/cluster").result
+            except Failed as exc:
+                if exc.status != 403:
+                    raise
+                raise Failed(f"{exc.message} (GET /cluster)", hint=_PEERS, status=403) from exc
             peers = found.get("peers") if isinstance(found, dict) else None
             self._uris = {
                 str(one): str(about.get("uri", ""))

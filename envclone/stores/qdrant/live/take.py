@@ -237,7 +237,9 @@ def _of(label: str) -> Iterator[None]:
     try:
         yield
     except Failed as exc:
-        raise Failed(f"the shard {label}: {exc.message}", hint=exc.hint, status=exc.status) from exc
+        elsewhere = exc.status in (400, 404)  # what this node held a moment ago
+        hint = "is source.url a load balancer's? name the nodes themselves in source.peers" if elsewhere else exc.hint
+        raise Failed(f"the shard {label}: {exc.message}", hint=hint, status=exc.status) from exc
     except UnsafeError as exc:
         raise UnsafeError(f"the shard {label}: {exc.message}", hint=exc.hint) from exc
 

@@ -163,6 +163,21 @@ def test_the_server_goes_on_making_it_after_the_connection_broke(node: Node, poo
     assert _ours(node) == [] and _notes(pool) == []
 
 
+def test_a_server_that_ends_while_it_makes_it_is_not_waited_for(node: Node, pool: Pool, tmp_path: Path) -> None:
+    def ended(handler: Handler) -> bool:
+        handler.node.faults = [(".*", dropped)]
+        return dropped(handler)
+
+    node.faults = [("POST .*/0/snapshots", ended)]
+    (tmp_path / "a").mkdir()
+    patient = Waits(connect=2.0, silence=1.0, making=3600.0, between=0.001)
+    with pytest.raises(Failed, match=r"tenants/0.* cut the connection"):
+        take("kb", _config(node), tmp_path / "a", lambda event: None, PoolNotes(pool, OWNER), waits=patient)
+    assert len(node.asked) < 60 and len(_notes(pool)) == 1
+    node.faults = []
+    assert _settle(node, pool) == [False]
+
+
 def test_what_cannot_be_removed_is_told_and_removed_by_the_next(node: Node, pool: Pool, tmp_path: Path) -> None:
     node.faults = [("DELETE .*/0/snapshots/.*", says(500, ""))]
     found = _take(node, pool, tmp_path / "a")

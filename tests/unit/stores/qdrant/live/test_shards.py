@@ -113,6 +113,37 @@ def test_nodes_by_their_hosts_and_by_the_clusters_own_addresses(tmp_path: Path) 
         assert "no address for its peer 2" in _refused(config, tmp_path / "c")
 
 
+def test_a_token_of_collections_may_not_ask_for_nodes(tmp_path: Path) -> None:
+    with serving(_fleet({1: ACTIVE}, {2: ACTIVE}), 1, 2) as nodes:
+        nodes[0].faults = [("GET /cluster", says(403, {"status": {"error": "Forbidden: Global access is required"}}))]
+        config = StoreConfig.model_validate({"kind": "qdrant", "source": source(nodes[0])})
+        (found,) = obstacles(config, waits=QUICK)
+        assert "refuses the API key" in found.message and "source.peers" in str(found.hint)
+        assert list(obstacles(_config(nodes), waits=QUICK)) == []  # with them named nobody has to be asked
+
+
+def test_a_request_that_a_load_balancer_sends_elsewhere(tmp_path: Path) -> None:
+    with serving(_fleet({1: ACTIVE}, {1: ACTIVE}), 1) as nodes:
+        config = StoreConfig.model_validate({"kind": "qdrant", "source": source(nodes[0])})
+        for place, answer in (
+            ("POST .*", says(400, {"status": {"error": "Bad request: Shard 0 is not a local shard"}})),
+            ("GET .*/snapshots/.*", says(404, "Not found")),
+        ):
+            nodes[0].faults = [(place, answer)]
+            with pytest.raises(UnreachableError, match="the shard tenants/0: ") as caught:
+                _take(config, tmp_path / place[:3])
+            assert "load balancer" in str(caught.value.hint) and nodes[0].left == []
+
+
+def test_a_server_newer_than_what_was_read_is_told(tmp_path: Path) -> None:
+    with serving(_fleet({1: ACTIVE}, {1: ACTIVE}), 1) as nodes:
+        for version, told in (("1.19.7", False), ("1.20.0-dev", True), ("2.0.0", True)):
+            nodes[0].version = version
+            details = _take(_config(nodes), tmp_path / version)
+            assert details["server_version"] == version and bool(details["warnings"]) is told
+        assert "the server is 2.0.0" in details["warnings"][0]
+
+
 def test_a_collection_on_the_move_is_refused(tmp_path: Path) -> None:
     with serving(_fleet({1: ACTIVE}, {1: ACTIVE}), 1) as nodes:
         fleet = nodes[0].fleet
