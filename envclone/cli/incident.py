@@ -72,18 +72,24 @@ def record(
     def text() -> None:
         for step in recorded.steps:
             assert step.expect is not None
-            got = step.expect.error or f"{len(step.expect.rows or step.expect.ids)} rows"
-            click.echo(visible(f"{step.id}: {got}"))
-            if (step.expect.error or "").startswith(_NOT_UNDERSTOOD):
-                click.echo(
-                    f"warning: {step.id} was recorded as failing in production: the statement names something unknown"
-                    " there, or is spelled wrongly",
-                    err=True,
-                )
+            count = len(step.expect.rows or step.expect.ids)
+            click.echo(visible(f"{step.id}: {step.expect.error or ('1 row' if count == 1 else f'{count} rows')}"))
+            if step.expect.error is not None and step.kind == "vector":
+                why = "look at its collection, using, vector and filter"
+            elif (step.expect.error or "").startswith(_NOT_UNDERSTOOD):
+                why = "the statement names something unknown there, or is spelled wrongly"
+            else:
+                continue
+            click.echo(f"warning: {step.id} was recorded as failing in production: {why}", err=True)
         click.echo(f"recorded in {bundle} (mode 0600: it holds raw data)")
         click.echo(f"next: envclone branch {recorded.environment} --incident {recorded.incident}")
 
-    emit(as_json, {"incident": recorded.incident, "steps": [step.id for step in recorded.steps]}, text)
+    failed = [step.id for step in recorded.steps if step.expect is not None and step.expect.error is not None]
+    emit(
+        as_json,
+        {"incident": recorded.incident, "steps": [step.id for step in recorded.steps], "failed": failed},
+        text,
+    )
 
 
 _NOT_UNDERSTOOD = "42"

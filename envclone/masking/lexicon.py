@@ -44,6 +44,7 @@ _HANGUL = re.compile(r"[\uac00-\ud7a3]+")
 _NATIONAL = re.compile(r"[2-79][0-9]{6,}|[18][0-9]{6,8}", re.ASCII)
 """Numbers that are national ones as they stand."""
 _FORMED = re.compile(r"(?:\+|\(|\d)(?:[ ().\-/\u00a0]{0,3}\d){6,18}")
+_DOTLESS = re.compile(r"[^\s@]+@[^\s@.]+")
 _GROUPED = ("iban", "card", "national_id")
 _SPELLED = ("email", "username", "company", "address", "iban", "card", "national_id", "redact")
 
@@ -208,9 +209,12 @@ def _put(found: dict[str, _T], pattern: str, value: _T) -> None:
 
 
 def _is_spelling(kind: str, value: str) -> bool:
-    """Whether an identity is looked for as it is spelled: most e-mail addresses are found by their form."""
+    """Whether an identity is looked for as it is spelled: most e-mail addresses are found by their form.
+
+    One whose host has no dot (`jane@mailhost`) is not: in a text that can be anything.
+    """
     if kind == "email":
-        return "@" not in value and len(value) >= _SHORTEST_TOKEN
+        return len(value) >= _SHORTEST_TOKEN and ("@" not in value or _DOTLESS.fullmatch(value) is not None)
     if kind == "username":
         return len(value) >= _SHORTEST_SPELLING and lower(value) not in NAMES_TOO | WORDS_FIRST
     if kind == "company":

@@ -31,6 +31,8 @@ _S = TypeVar("_S")
 KINDS_OF_NOBODY = WORDED | {"secret", "key"}
 """The kinds whose values can be nobody's."""
 
+_CALLED_BY_ADDRESS = frozenset(("person", "username"))
+"""Kinds whose values are an address of e-mail where nothing else is known: `noreply@…` as a name is nobody's either."""
 _NUMBERS = frozenset(("phone", "iban", "card", "national_id"))
 _BY_FORM = _NUMBERS | {"uuid"}
 """The kinds of which some values are nobody's without standing in a list."""
@@ -70,8 +72,11 @@ class Nobody:
         self._hosts: dict[str, re.Pattern[str]] = {}
         self._sieves: dict[str, Sieve] = {}
         self._lists: dict[str, Shortlist] = {}
+        addresses = {word for word in listed("email") | self._more.get("email", frozenset()) if "@" in word}
         for kind in KINDS_OF_NOBODY:
             words = listed(kind) | self._more.get(kind, frozenset())
+            if kind in _CALLED_BY_ADDRESS:
+                words |= addresses
             if wild := _wild(words):
                 either = "|".join(re.escape(word).replace(r"\*", "[^@]*") for word in sorted(wild))
                 self._hosts[kind] = re.compile(f"(?:{either})\\Z")
@@ -97,8 +102,8 @@ class Nobody:
             return _same_digits(told.lstrip(string.ascii_lowercase) if kind == "iban" else told) or (
                 told[0] in _DIALLED and _NOT_DIGIT.sub("", told) in self._words[kind]
             )
-        if kind == "email":
-            return "@" in told and self._hosts["email"].match(told) is not None
+        if kind == "email" or kind in _CALLED_BY_ADDRESS:
+            return "@" in told and self._hosts[kind].match(told) is not None
         if kind == "uuid":
             return _low(told)
         return kind == "date" and _NO_TIME.sub("", told) in self._words[kind]
@@ -118,7 +123,7 @@ class Nobody:
         wild = _wild(self._words[kind])
         return sieve(
             words,
-            wild if kind == "email" else (),
+            wild if kind == "email" or kind in _CALLED_BY_ADDRESS else (),
             numbers=kind in _NUMBERS,
             uuids=kind == "uuid",
             open_end=kind == "date",
@@ -168,7 +173,7 @@ class Nobody:
         told = told_of(value)
         if told in known(kind):
             return told
-        if kind == "email" and "@" in told:
+        if "@" in told and (kind == "email" or kind in _CALLED_BY_ADDRESS):
             local = told.partition("@")[0] + "@*"
             return local if local in shipped()["email"] else shape(told)
         return told if kind == "uuid" or (kind in _NUMBERS and _same_digits(told)) else shape(told)

@@ -223,4 +223,8 @@ def _order(order: str | Order) -> Any:
 
     made = Order(key=order) if isinstance(order, str) else order
     direction = q.Direction.Asc if made.direction == "asc" else q.Direction.Desc
-    return q.OrderBy(made.key, direction, made.start_from)
+    try:
+        return q.OrderBy(made.key, direction, made.start_from)
+    except Exception as exc:  # noqa: BLE001 - the binding raises bare exceptions
+        said = str(exc).splitlines()[0] if str(exc) else type(exc).__name__
+        raise ConfigError(f"order_by cannot be read: {said}") from None

@@ -331,3 +331,13 @@ def test_a_script_without_capitals_hides_no_name_beside_an_everyday_word(name: s
         assert name not in made
         assert "Were" not in made
         assert list(free.finder.spans(text)) == list(free.finder.reference(text))
+
+
+@pytest.mark.parametrize("text", ["write to {}", "{}", "cc: {}, all", "<{}>", "{}.", "see {} " * 40])
+def test_an_address_whose_host_has_no_dot_is_found_when_it_is_somebody_s(text: str) -> None:
+    masks = MaskSet(KEY, {}, Corpus({"email": ("jane@mailhost",)}))
+    pseudonym = masks.value("email", "jane@mailhost")
+    assert pseudonym is not None and pseudonym != "jane@mailhost"
+    assert masks.text([text.replace("{}", "jane@mailhost")]) == [text.replace("{}", pseudonym)]
+    other = masks.text(["ssh root@mailhost2, build@runner"])[0]
+    assert other == "ssh root@mailhost2, build@runner"

@@ -39,6 +39,8 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
         *(("phone", value) for value in ("+1 000 000 0000", "+49 000 0000000", "000-000-0000 ext. 0", "tel: 000")),
         *(("email", value) for value in ("root@localhost", "<none>", "mailto:noreply@corp.example")),
         *(("person", value) for value in ("N/A N/A", "None, None", "User, Test", "Mr. Unknown")),
+        *((kind, "NoReply@corp.example") for kind in ("person", "username")),
+        ("person", "root@localhost"),
         ("iban", "DE00 0000 0000 0000 0000 00"),
         *(("person", title) for title in ("Dr", "Prof.", "Ms", "Herr")),
         *(("email", value) for value in ("none@none", "NoReply@corp.example", "x@y.invalid", "N/A", "no@email.com")),
@@ -71,6 +73,7 @@ def test_nobody_stays_and_is_no_original(kind: str, value: str) -> None:
     ("kind", "value"),
     [
         ("person", "(None)"), ("person", "<not_provided>"), ("person", '"N/A"'), ("person", "n/a\u00a0"),
+        ("person", "noreply@x.org"),
         ("phone", "+1 (000) 000-0000"), ("iban", "DE00 0000 0000 0000 0000 00"), ("email", "mailto:noreply@x.org"),
         ("date", "0001-01-01T00:00:00Z"), ("uuid", "unknown"), ("company", "[deleted user]"),
     ],
