@@ -245,7 +245,8 @@ def _examine_rows(
         )
         asked_for = project.loaded.stack.sanitize.fidelity
         accepted = {one.index: one.reason for one in asked_for.accept}
-        other = unfaithful(checks["fidelity"], asked_for.minimum, accepted)
+        changed = {name: frozenset(plan.masked) for name, plan in plans.items()}
+        other = unfaithful(checks["fidelity"], asked_for.minimum, accepted, changed)
         problems += other
         checks["references"], lost = others.references
         problems += lost

@@ -184,12 +184,16 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Questions:
-    """What one vector index is asked; `unasked` says why it cannot be, `empty` why there is nothing to ask it."""
+    """What one vector index is asked; `unasked` says why it cannot be, `empty` why there is nothing to ask it.
+
+    `reads` are the fields that decide which rows it holds, and what of them.
+    """
 
     index: str
     probes: Sequence[Probe] = ()
     unasked: str = ""
     empty: str = ""
+    reads: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

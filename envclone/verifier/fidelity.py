@@ -48,8 +48,15 @@ def _asked(raw: StoreSession, clean: StoreSession, placed: Collection[str]) -> d
     return {one.index: _compared(one, its.get(one.index, [])) for one in questions}
 
 
-def unfaithful(found: Mapping[str, Any], minimum: float, accepted: Mapping[str, str]) -> list[str]:
+def unfaithful(
+    found: Mapping[str, Any],
+    minimum: float,
+    accepted: Mapping[str, str],
+    masked: Mapping[str, Collection[str]] | None = None,
+) -> list[str]:
     """What keeps an image from being made: indexes below the minimum, indexes that could not be asked.
+
+    `masked` are the fields of each store whose values are other ones: an index that is built on one is told apart.
 
     Those that the stack file accepts by name (`store.index`) are marked with its reason; a name without an index is a
     problem as well.
@@ -67,6 +74,7 @@ def unfaithful(found: Mapping[str, Any], minimum: float, accepted: Mapping[str, 
                 problems.append(
                     f"{store}: {index} answers {one['identical']} of {one['queries']} questions as production's does "
                     f"({one['fraction']:.1%}), {minimum:.1%} is asked for (sanitize.fidelity.minimum)"
+                    + _because(one.get("reads", ()), (masked or {}).get(store, ()))
                 )
     problems += [
         f"sanitize.fidelity.accept names {name}, but there is no such vector index"
@@ -75,6 +83,12 @@ def unfaithful(found: Mapping[str, Any], minimum: float, accepted: Mapping[str, 
         if name not in names
     ]
     return problems
+
+
+def _because(reads: Sequence[str], masked: Collection[str]) -> str:
+    """That an index is made of values that are masked."""
+    its = [field for field in reads if field in masked]
+    return f"; it is built on {' and '.join(its)}, whose pseudonyms make another index of it" if its else ""
 
 
 def lowest(found: Mapping[str, Any]) -> float | None:
@@ -91,4 +105,5 @@ def _compared(questions: Questions, pairs: Sequence[tuple[Any, Any]]) -> dict[st
         said = {"unasked": why} if why else {"empty": questions.empty or "there is nothing to ask"}
         return {"queries": 0, "identical": 0, "fraction": None, **said}
     same = sum(one == other for one, other in pairs)
-    return {"queries": len(pairs), "identical": same, "fraction": same / len(pairs)}
+    reads = {"reads": list(questions.reads)} if questions.reads and same < len(pairs) else {}
+    return {"queries": len(pairs), "identical": same, "fraction": same / len(pairs), **reads}

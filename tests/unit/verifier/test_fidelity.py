@@ -67,3 +67,13 @@ def test_an_index_that_cannot_be_asked_at_all_is_a_finding_and_an_empty_one_is_n
 def test_an_acceptance_that_names_no_index_is_a_problem() -> None:
     (problem,) = unfaithful(_found(ASKED, [NEAR, NEAR], [NEAR, NEAR]), 1.0, {"main.public.w": "gone"})
     assert "main.public.w" in problem and "there are: main.public.v" in problem
+
+
+def test_an_index_that_is_made_of_a_masked_column_says_of_which() -> None:
+    asked = Questions("public.v", ASKED.probes, reads=("public.t.email", "public.t.emb"))
+    found = _found(asked, [NEAR, NEAR], [NEAR, []])
+    (problem,) = unfaithful(found, 1.0, {}, {"main": {"public.t.email", "public.t.name"}})
+    assert problem.endswith("; it is built on public.t.email, whose pseudonyms make another index of it")
+    (problem,) = unfaithful(found, 1.0, {}, {"main": set()})
+    assert "built on" not in problem
+    assert "reads" not in _found(asked, [NEAR, NEAR], [NEAR, NEAR])["main"]["public.v"]

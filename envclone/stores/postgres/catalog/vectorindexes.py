@@ -23,7 +23,7 @@ class VectorIndex:
     `name` is its address for people, `own` its bare name, by which plans call it. `expression` is what it holds,
     `type` the type of a question without any modifier (`bit` alone would be `bit(1)`), `base` that type's name.
     `table` is the address of its table, of the root for a partition's. `unasked` says why it cannot be asked at all,
-    `empty` why it needs no asking.
+    `empty` why it needs no asking, `reads` which columns its expression and its predicate are made of.
     """
 
     name: str
@@ -39,6 +39,7 @@ class VectorIndex:
     rows: int
     unasked: str = ""
     empty: str = ""
+    reads: tuple[str, ...] = ()
 
 
 def vector_indexes(conn: Connection) -> list[VectorIndex]:
@@ -51,7 +52,15 @@ def vector_indexes(conn: Connection) -> list[VectorIndex]:
                    greatest(c.reltuples::pg_catalog.float8, pg_catalog.pg_relation_size(c.oid)::pg_catalog.float8
                      OPERATOR(pg_catalog./) 8192)::pg_catalog.int8,
                    root.nspname::pg_catalog.text, root.relname::pg_catalog.text, m.amname::pg_catalog.text,
-                   i.indisvalid, c.relispopulated
+                   i.indisvalid, c.relispopulated, ARRAY(
+                     SELECT a.attname::pg_catalog.text FROM pg_catalog.pg_depend d
+                     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) d.refobjid
+                       AND a.attnum OPERATOR(pg_catalog.=) d.refobjsubid
+                     WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                       AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
+                       AND d.refclassid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
+                       AND d.refobjid OPERATOR(pg_catalog.=) i.indrelid AND a.attnum OPERATOR(pg_catalog.>) 0
+                     ORDER BY 1)
             FROM pg_catalog.pg_index i
             JOIN pg_catalog.pg_class x ON x.oid OPERATOR(pg_catalog.=) i.indexrelid
               JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) x.relam
@@ -99,6 +108,7 @@ def _index(
     method: str,
     valid: bool,
     populated: bool,
+    columns: list[str],
 ) -> VectorIndex:
     known = operator is not None and its_schema is not None
     empty = "" if valid else "it is invalid in production, where no query uses it"
@@ -118,4 +128,5 @@ def _index(
         rows=rows,
         unasked="" if known else f"the operator class of its method {method} has no distance to order by",
         empty=empty,
+        reads=tuple(written([root_schema, root, column]) for column in dict.fromkeys(columns)),
     )

@@ -66,7 +66,8 @@ def _questions(conn: Connection, index: VectorIndex, most: int) -> Questions:
     if index.base in _HALVABLE:
         half = len(vectors) // 2
         asked[half:] = [_between(a, b) for a, b in zip(vectors[half:], vectors[half - 1 :], strict=False)]
-    return Questions(index.name, tuple(Probe(index.name, index.table, vector) for vector in asked))
+    probes = tuple(Probe(index.name, index.table, vector) for vector in asked)
+    return Questions(index.name, probes, reads=index.reads)
 
 
 def _vectors(conn: Connection, index: VectorIndex, most: int) -> list[str]:
