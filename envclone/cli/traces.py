@@ -31,7 +31,7 @@ __all__ = ["import_"]
 @json_option
 @click.pass_obj
 def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, **given: Any) -> None:
-    """Read TRACE as the bundle of an incident: OTLP in JSON with any of today's conventions, exports of Langfuse,
+    """Read TRACE as the bundle of an incident: OTLP with any of today's conventions, exports of Langfuse,
     LangSmith, MLflow, Phoenix or Datadog, a HAR, a command line of curl, PostgreSQL's log of slow statements, or
     Qdrant's slow requests. The format is found by what the file holds.
 

@@ -1,17 +1,19 @@
-"""OpenTelemetry's own format: OTLP in JSON, whole or a document a line, as collectors and SDKs export it.
+"""OpenTelemetry's own format, as SDKs and collectors export it: OTLP in protobuf, or in JSON, a document a line or one.
 
 Source: opentelemetry-proto, `trace.proto` and its JSON mapping; names in snake_case are read, too.
 """
 
 from __future__ import annotations
 
+import base64
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from envclone.extras import need
 from envclone.incidents.traces.span import Span, Trace, loose, moment
 
-__all__ = ["is_otlp", "read"]
+__all__ = ["documents_of", "is_otlp", "read"]
 
 _FAILED = (2, "2", "STATUS_CODE_ERROR")
 
@@ -19,6 +21,34 @@ _FAILED = (2, "2", "STATUS_CODE_ERROR")
 def is_otlp(document: Any) -> bool:
     """Whether a parsed document is OTLP's."""
     return isinstance(document, Mapping) and any(key in document for key in ("resourceSpans", "resource_spans"))
+
+
+def documents_of(content: bytes) -> list[Any] | None:
+    """The request in some bytes, as its JSON mapping has it; None when they are no protobuf of spans.
+
+    Raises ResourceError when the package that reads it is not installed.
+    """
+    need("opentelemetry.proto", "otlp", "a trace in protobuf")
+    from google.protobuf.json_format import MessageToDict
+    from google.protobuf.message import DecodeError
+    from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+    try:
+        found = TracesData.FromString(content)
+    except DecodeError:
+        return None
+    if not any(scope.spans for resource in found.resource_spans for scope in resource.scope_spans):
+        return None
+    document = MessageToDict(found)
+    for resource in document["resourceSpans"]:
+        for scope in resource.get("scopeSpans", ()):
+            for span in scope.get("spans", ()):
+                for one in (span, *span.get("links", ())):  # JSON of protobuf has them in base64, OTLP in hexadecimal
+                    one |= {key: base64.b64decode(one[key]).hex() for key in _IDS if key in one}
+    return [document]
+
+
+_IDS = ("traceId", "spanId", "parentSpanId")
 
 
 def read(documents: Sequence[Any]) -> Trace:

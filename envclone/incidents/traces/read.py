@@ -22,8 +22,8 @@ MOST = 20_000
 """Spans of one incident; a file of more holds more than one failing request."""
 _DEEPEST = 100
 _KNOWN = (
-    "OTLP in JSON, Langfuse, LangSmith, MLflow, Phoenix, Datadog, HAR, a command line of curl, PostgreSQL's log of slow"
-    " statements, Qdrant's slow requests"
+    "OTLP in JSON or protobuf, Langfuse, LangSmith, MLflow, Phoenix, Datadog, HAR, a command line of curl, PostgreSQL's"
+    " log of slow statements, Qdrant's slow requests"
 )
 
 
@@ -33,7 +33,7 @@ def calls(path: Path) -> tuple[list[Call], Origin]:
     Raises UsageError when the file cannot be read or its format is not known, ConfigError for a trace that is damaged.
     """
     try:
-        found = trace(_text(path), path)
+        found = _found(_content(path), path)
     except (TypeError, AttributeError, KeyError, ValueError, IndexError) as exc:
         raise ConfigError(f"{path.name} is damaged: a part of it has another shape ({exc})") from None
     if len(found.spans) > MOST:
@@ -47,6 +47,23 @@ def calls(path: Path) -> tuple[list[Call], Origin]:
         said = exc.errors(include_input=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
         raise ConfigError(f"{path.name} is damaged: a part of a span has another shape ({said})") from None
     return calls, Origin(dialect=found.dialect, about=_filled(found.about))
+
+
+def _found(content: bytes, path: Path) -> Trace:
+    """The spans in a file's bytes: a text, or else protobuf."""
+    try:
+        text = content.decode("utf-8-sig")
+        if not content.startswith(_OF_PROTOBUF) or text.lstrip()[:1] in ("{", "["):
+            return trace(text, path)
+    except UnicodeDecodeError as exc:
+        if not content.startswith(_OF_PROTOBUF):
+            raise UsageError(f"{path.name}: byte {exc.start} is not UTF-8") from None
+    documents = otlp.documents_of(content)
+    return trace(content.decode("utf-8", "replace"), path) if documents is None else otlp.read(documents)
+
+
+_OF_PROTOBUF = b"\n"
+"""How a request of spans begins in protobuf: its first field, with a length; a text may begin with a line, too."""
 
 
 def trace(text: str, path: Path) -> Trace:
@@ -107,7 +124,7 @@ def _too_deep(value: Any) -> bool:
     return False
 
 
-def _text(path: Path) -> str:
+def _content(path: Path) -> bytes:
     try:
         with path.open("rb") as file:
             content = file.read(LIMIT + 1)
@@ -115,12 +132,7 @@ def _text(path: Path) -> str:
         raise UsageError(f"{path} cannot be read: {exc.strerror}") from None
     if len(content) > LIMIT:
         raise ConfigError(f"{path.name} is larger than {LIMIT >> 20} MB", hint="export the failing request alone")
-    try:
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as exc:
-        raise UsageError(
-            f"{path.name}: byte {exc.start} is not UTF-8", hint="OTLP in protobuf is not read: export it as JSON"
-        ) from None
+    return content
 
 
 def _filled(about: dict[str, Any]) -> dict[str, Any]:

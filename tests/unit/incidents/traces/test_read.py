@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import copy
 import json
 import random
@@ -121,6 +122,27 @@ def test_what_matters_has_its_place(tmp_path: Path) -> None:
     assert found.parent == "1" and chat.parent is None
 
 
+def test_protobuf_is_read_as_json_is(tmp_path: Path) -> None:
+    from google.protobuf.json_format import ParseDict
+    from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+
+    document = copy.deepcopy(SAMPLES["genai"])
+    for number, span in enumerate(document["resourceSpans"][0]["scopeSpans"][0]["spans"]):
+        span |= {
+            "traceId": base64.b64encode(bytes(16)).decode(),
+            "spanId": base64.b64encode(bytes([number] * 8)).decode(),
+        }
+        span.pop("parentSpanId", None)
+    (tmp_path / "trace.pb").write_bytes(ParseDict(document, ExportTraceServiceRequest()).SerializeToString())
+    chat, tool = read.calls(tmp_path / "trace.pb")[0]
+    assert (chat.id, chat.model, chat.settings["seed"], tool.id) == ("00" * 8, "gpt-5-2026-01-01", 7, "01" * 8)
+    assert chat.input[0]["role"] == "system" and chat.other["trace_id"] == "00" * 16
+    for content in (b"\n\xff\xfe\xff", b"\n\x02\x0a\x00", bytes(range(256))):
+        (tmp_path / "trace.pb").write_bytes(content)
+        with pytest.raises(UsageError):
+            read.calls(tmp_path / "trace.pb")
+
+
 def test_what_lets_somebody_in_does_not_come_along(tmp_path: Path) -> None:
     for text in (json.dumps(SAMPLES["har"]), CURL):
         (call,) = calls_of(tmp_path, text)
@@ -164,7 +186,7 @@ def test_more_spans_than_one_request_has_are_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr(read, "LIMIT", 10)
     with pytest.raises(ConfigError, match="larger than"):
         calls_of(tmp_path, json.dumps(SAMPLES["genai"]))
-    (tmp_path / "trace").write_bytes(b"\x0a\xff\xfe")
+    (tmp_path / "trace").write_bytes(b"\xff\xfe")
     monkeypatch.setattr(read, "LIMIT", 1 << 20)
     with pytest.raises(UsageError, match="not UTF-8"):
         read.calls(tmp_path / "trace")
