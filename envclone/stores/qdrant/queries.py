@@ -165,7 +165,7 @@ class _Maker:
         if isinstance(vector, q.SparseVector):
             raise ConfigError(
                 "mmr over a sparse vector is what a server does and the embedded engine does not",
-                hint="replay it in a branch with --runtime docker",
+                hint="replay it in a branch that has a server: QDRANT_BIN names its program, or --runtime docker",
             )
         many = asked.mmr.candidates_limit or limit
         nearest = q.Prefetch(limit=many, query=q.Query.Nearest(vector, named), prefetches=prefetches)

@@ -92,7 +92,7 @@ class EmbeddedRunner:
             raise ConfigError(
                 f"the step '{step.id}' fuses, groups or orders the results of the {len(shards)} shards of "
                 f"'{collection.name}', which a server does and the embedded engine does not",
-                hint="replay it in a branch with --runtime docker",
+                hint="replay it in a branch that has a server: QDRANT_BIN names its program, or --runtime docker",
             )
         if step.group_by is None:
             return list(shards[0].query(queries.request(step, shards[0])))
