@@ -45,7 +45,10 @@ class Grpc(socketserver.BaseRequestHandler):
 
 def main() -> int:
     if REFUSES:
-        print("\x1b[31mERROR\x1b[0m Panicked: Collection version is greater than application version", file=sys.stderr)
+        print(
+            "\x1b[31mERROR\x1b[0m Panic occurred: Collection version is greater than application version",
+            file=sys.stderr,
+        )
         return 101
     (STORAGE / "raft_state.json").write_text("{}")
     host = SETTINGS["SERVICE__HOST"]

@@ -14,10 +14,20 @@ from envclone.errors import UnreachableError
 from envclone.models import Container, Credentials, Endpoint, Secret, ServerFiles, StoreSnapshot
 from envclone.stores.qdrant.layout import STORAGE
 
-__all__ = ["BESIDE", "container", "make_ready", "own_files", "settings", "settle"]
+__all__ = ["AUTHORITIES", "BESIDE", "container", "make_ready", "own_files", "settings", "settle"]
 
 BESIDE = ("snapshots", "temp")
 """What a server writes beside its storage."""
+AUTHORITIES = tuple(
+    Path(path)
+    for path in (
+        "/etc/ssl/certs/ca-certificates.crt",
+        "/etc/pki/tls/certs/ca-bundle.crt",
+        "/etc/ssl/ca-bundle.pem",
+        "/etc/ssl/cert.pem",
+    )
+)
+"""Where systems have the certificates without which a server does not start, though it reaches nobody."""
 _PROGRAM = Path("/qdrant/qdrant")
 """Where the server is in Qdrant's images."""
 
@@ -57,7 +67,8 @@ def own_files(program: Path | None, snapshot: StoreSnapshot) -> ServerFiles | No
         return None
     mark = f"{program};{program.stat().st_mtime_ns};{program.stat().st_size}"
     digest = hashlib.blake2b(mark.encode(), digest_size=6).hexdigest()
-    return ServerFiles(f"envclone/qdrant:{digest}", (program,), (program,), named={program: _PROGRAM})
+    shown = (program, *(path for path in AUTHORITIES if path.exists()))
+    return ServerFiles(f"envclone/qdrant:{digest}", shown, (program,), named={program: _PROGRAM})
 
 
 def settings(

@@ -25,7 +25,7 @@ from envclone.errors import BusyError, EnvcloneError, ResourceError, Unreachable
 from envclone.interrupts import deferred
 from envclone.models import Cage, Credentials, Endpoint, Secret, StoreSnapshot
 from envclone.private import write_private
-from envclone.stores.qdrant.contained import BESIDE, make_ready, settings
+from envclone.stores.qdrant.contained import AUTHORITIES, BESIDE, make_ready, settings
 from envclone.stores.qdrant.layout import STORAGE, collections
 
 __all__ = ["VARIABLE", "binary", "lacking", "running", "serve", "stop"]
@@ -36,6 +36,10 @@ _SERVED = "server.json"
 _HTTP, _GRPC = 6333, 6334
 _DOORS = {"http": _HTTP, "grpc": _GRPC}
 _ATTEMPTS = 20
+_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0"
+"""What a client of HTTP/2 begins with: the preface, and settings that change nothing."""
+_Address = str | tuple[str, int]
+"""A Unix socket, or a host and its port."""
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
@@ -90,7 +94,7 @@ def serve(
             else:
                 stack.close()  # the server has them now
                 given = settings(directory.resolve(), credentials, port=chosen, overrides=overrides or {})
-                pid = _start([str(program)], given, log, ("127.0.0.1", chosen), started)
+                pid = _start([str(program)], given, log, (("127.0.0.1", chosen), ("127.0.0.1", chosen + 1)), started)
         except BaseException:
             with deferred():
                 stop(directory)
@@ -178,22 +182,22 @@ def _behind(
     cage = Cage(account, writable=(door, *(place / name for name in (STORAGE, *BESIDE))), readable=_shown(program))
     argv = behind_doors([str(program)], cage, {door / name: port for name, port in _DOORS.items()})
     given = settings(place, credentials, port=_HTTP, overrides=overrides)
-    return _start(argv, given, log, str(door / "http"), started)
+    return _start(argv, given, log, (str(door / "http"), str(door / "grpc")), started)
 
 
 def _shown(program: Path) -> tuple[Path, ...]:
     """What the server may read beside the system's libraries."""
-    return (program,)
+    return (program, *(path for path in AUTHORITIES if path.exists()))
 
 
 def _start(
     argv: list[str],
     given: Mapping[str, Secret],
     log: Path,
-    address: str | tuple[str, int],
+    addresses: tuple[_Address, _Address],
     started: Callable[[int], None] | None,
 ) -> int:
-    """Start a process, and wait until a server answers at its address."""
+    """Start a process, and wait until a server answers at both addresses."""
     offset = log.stat().st_size if log.exists() else 0
     environment = {name: value.reveal() for name, value in given.items()}
     with deferred():  # a signal must not come between the process and its number
@@ -202,7 +206,7 @@ def _start(
         started(pid)
 
     def up() -> bool | None:
-        if _ready(address):
+        if _ready(*addresses):
             return True
         if process.alive(pid):
             return None
@@ -219,16 +223,22 @@ def _start(
     return pid
 
 
-def _ready(address: str | tuple[str, int]) -> bool:
-    """Whether a server says that all its shards are loaded."""
+def _ready(http: _Address, grpc: _Address) -> bool:
+    """Whether a server says that all its shards are loaded, and answers at both its ports."""
+    said = _said(http, b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
+    return said.split(b" ")[1:2] == [b"200"] and _said(grpc, _PREFACE) != b""
+
+
+def _said(address: _Address, asked: bytes) -> bytes:
+    """The beginning of what a server answers; nothing when it does not."""
     with socket.socket(socket.AF_UNIX if isinstance(address, str) else socket.AF_INET) as asking:
         asking.settimeout(5)
         try:
             asking.connect(address)
-            asking.sendall(b"GET /readyz HTTP/1.0\r\nHost: localhost\r\n\r\n")
-            return asking.recv(64).split(b" ")[1:2] == [b"200"]
+            asking.sendall(asked)
+            return asking.recv(64)
         except OSError:
-            return False
+            return b""
 
 
 def _words(log: Path, offset: int) -> str:
@@ -242,7 +252,7 @@ def _explained(words: str) -> EnvcloneError:
     if "Address already in use" in words:
         return BusyError("the port of the Qdrant server is taken", hint="try again, or choose another with --port")
     lines = [line.strip() for line in words.splitlines() if line.strip()]
-    told = next((line for line in lines if "anicked" in line or "ERROR" in line), lines[-1] if lines else "")
+    told = next((line for line in lines if "Panic occurred" in line), lines[-1] if lines else "")
     hint = "is the program of the version that wrote these files?" if "ersion" in words else "its log says more"
     return UnreachableError(f"the Qdrant server ended: {told[:500] or 'it wrote nothing'}", hint=hint)
 

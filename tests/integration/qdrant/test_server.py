@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import urllib.error
 import urllib.request
+import warnings
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from envclone.models import Branch, Endpoint
+from envclone.models import Branch, Endpoint, StoreSnapshot
+from envclone.stores.qdrant.store import QdrantStore
 from tests.integration.qdrant.test_real_server import PEER, STACK
 from tests.support.recorded import Question, people, questions, unpack
 from tests.support.stack import Place, place
+
+SNAPSHOT = StoreSnapshot("kb", "qdrant", "directory", "", dt.datetime.now(dt.UTC), 0, 0, 0)
 
 
 @pytest.fixture(scope="module")
@@ -76,6 +81,17 @@ def test_its_peers_are_new_and_its_aliases_are_there(branch: Branch) -> None:
     assert len(text) > 1_000_000 and not [one for one in people() if one in text]
 
 
+def test_a_replay_asks_the_server(branch: Branch) -> None:
+    """Also what the embedded engine cannot: fusions over several shards, aliases."""
+    asked = [one for one in questions() if not one.masked and not one.tied][::10]
+    with QdrantStore().connect(branch.endpoints["kb"]) as runner:
+        for one in asked:
+            if (step := one.step()) is not None:
+                result = runner.run(step)
+                assert result.error is None and list(result.ids) == [i for i, _, _ in one.points], one.name
+    assert QdrantStore().facts(branch.endpoints["kb"], SNAPSHOT, ())["engine"].startswith("qdrant 1.")
+
+
 def test_nobody_gets_in_without_the_key(branch: Branch) -> None:
     for key in (None, "wrong"):
         with pytest.raises(urllib.error.HTTPError) as caught:
@@ -97,12 +113,30 @@ def test_it_can_be_written_stopped_started_and_reset(here: Place, branch: Branch
     assert endpoint.password and endpoint.port
     found = _call(endpoint, "/collections/plain/points/query", near)["points"][0]
     assert found["id"] == 4242 and found["payload"] == {"who": "nobody"}
-    client = QdrantClient(
-        host="127.0.0.1", port=endpoint.port, grpc_port=endpoint.port + 1, prefer_grpc=True, https=False,
-        api_key=endpoint.password.reveal(), check_compatibility=False,
-    )  # fmt: skip
+    with warnings.catch_warnings(action="ignore"):  # a key over a connection that nobody but this host can see
+        client = QdrantClient(
+            host="127.0.0.1", port=endpoint.port, grpc_port=endpoint.port + 1, prefer_grpc=True, https=False,
+            api_key=endpoint.password.reveal(), check_compatibility=False,
+        )  # fmt: skip
     assert client.count("plain").count == 101
     client.close()
     endpoint = stack.reset("own").endpoints["kb"]
     assert _call(endpoint, "/collections/plain", None)["points_count"] == 100
     stack.remove("own")
+
+
+@pytest.mark.docker
+def test_in_a_container_it_answers_alike(here: Place) -> None:
+    """An image is made of the program, for the store names none."""
+    stack = here.open()
+    try:
+        endpoint = stack.branch("prod", name="boxed", runtime="docker").endpoints["kb"]
+        asked = [one for one in questions() if not one.masked and not one.tied][::20]
+        assert [one.name for one in asked if _points(one, endpoint) != one.points] == []
+        assert str(PEER) not in json.dumps(_call(endpoint, "/collections/tenants/cluster"))
+        with pytest.raises(urllib.error.HTTPError):
+            _call(endpoint, "/collections", key="wrong")
+        local = stack.start("boxed", runtime="local").endpoints["kb"]
+        assert local.password == endpoint.password and _points(asked[0], local) == asked[0].points
+    finally:
+        stack.remove("boxed", force=True)
