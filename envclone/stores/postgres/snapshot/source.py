@@ -362,6 +362,7 @@ def system_of(dsn: str) -> str:
 def explained(program: str, what: str, said: str, message: str) -> EnvcloneError:
     """Why a client program failed, by its last words; `what` is what it was to do."""
     errors = [line for line in said.splitlines() if "error:" in line or "FATAL" in line]
+    errors = [line for line in errors if not line.endswith("error: disconnected")] or errors  # follows the reason
     text = re.sub(r"^(pg_\w+: )?(error: )?", "", errors[-1] if errors else message)
     text = text.rpartition("FATAL:")[2].strip() or text
     if "SSL support is not compiled in" in said or "no encryption" in text:
