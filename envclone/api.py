@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envclone import registry
 from envclone.errors import EnvcloneError, UsageError
 from envclone.lifecycle import branch as branching
-from envclone.lifecycle import branches, images, keep, snapshot
+from envclone.lifecycle import branches, images, snapshot, tenure
 from envclone.lifecycle.teardown import remove
 from envclone.pool import audit, catalog
 from envclone.project import Project, silent
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envclone.lifecycle.begin import Begun
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.hooks import Tried
+    from envclone.lifecycle.keep import Run
     from envclone.lifecycle.parity import Row
     from envclone.lifecycle.profile import Captured
     from envclone.lifecycle.trackstatus import Status
@@ -132,6 +133,12 @@ class Stack:
         if tracks.found(self.project, environment) is None:
             return None
         return moment.of_incident(incidents.when(self.project, incident))
+
+    def keep(self, environment: str) -> Run:
+        """Make an image of production as it is now if one is due, as `environments.NAME.keep` says."""
+        from envclone.lifecycle import keep
+
+        return keep.once(self.project, environment)
 
     def verify(self, image: str, *, files_only: bool = False) -> Verification:
         """Check an image again: its attestation, every byte of its files, and all checks that were made at first."""
@@ -339,11 +346,11 @@ class Stack:
 
     def touch(self, name: str) -> None:
         """Write down that a branch is used now: it lives its time from here on."""
-        keep.touch(self.project, name)
+        tenure.touch(self.project, name)
 
     def protect(self, name: str, *, on: bool = True) -> Branch:
         """Keep a branch from being collected, or removed without force."""
-        return keep.protect(self.project, name, on=on)
+        return tenure.protect(self.project, name, on=on)
 
     def insight(self, name: str) -> Insight:
         """A look into a branch's stores and services: what they wrote, what they use."""

@@ -1,4 +1,4 @@
-"""Files that only their owner reads, written whole or not at all."""
+"""Files that are written whole or not at all: those that only their owner reads, and those that all may."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 from envclone.accounts import Account, hand_over
 
-__all__ = ["locked_sibling", "write_private"]
+__all__ = ["locked_sibling", "write_private", "write_public"]
 
 
 def write_private(path: Path, text: str, account: Account | None = None, *, durable: bool = False) -> None:
@@ -27,6 +27,20 @@ def write_private(path: Path, text: str, account: Account | None = None, *, dura
                 os.fsync(file.fileno())
             if account is not None:
                 hand_over(partial, account)
+            partial.replace(path)
+    except BaseException:
+        partial.unlink(missing_ok=True)
+        raise
+
+
+def write_public(path: Path, text: str) -> None:
+    """Write a file that everybody may read (mode 0644) under another name and rename it: no reader sees half of it."""
+    partial, descriptor = locked_sibling(path)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+            file.write(text)
+            os.fchmod(file.fileno(), 0o644)
+            file.flush()
             partial.replace(path)
     except BaseException:
         partial.unlink(missing_ok=True)

@@ -20,7 +20,18 @@ from envclone.errors import CommandError, EnvcloneError, ResourceError
 from envclone.interrupts import deferred
 from envclone.models import Account, Cage
 
-__all__ = ["Attendant", "Completed", "Conversation", "alive", "replace", "run", "spawn", "stream", "terminate"]
+__all__ = [
+    "Attendant",
+    "Completed",
+    "Conversation",
+    "accompany",
+    "alive",
+    "replace",
+    "run",
+    "spawn",
+    "stream",
+    "terminate",
+]
 
 STDERR_KEPT = 4000
 """Characters of a failed program's last words that an error keeps."""
@@ -128,6 +139,28 @@ def stream(
             process.stderr.close()
     if code != 0:
         raise _failed(args, code, "\n".join(last), env)
+
+
+def accompany(argv: Sequence[str | Path]) -> int:
+    """Run a program to its end in this one's place: with its environment, directory and outputs; returns its exit code.
+
+    A signal that ends this one is handed on as SIGTERM, and the program's clean-up waited for. Raises ResourceError
+    when the program is not there.
+    """
+    args = [str(a) for a in argv]
+    try:
+        with deferred():  # a signal must not come between the program and its number
+            process = subprocess.Popen(args, stdin=subprocess.DEVNULL, process_group=0)
+    except FileNotFoundError as exc:
+        raise _missing(args[0]) from exc
+    try:
+        code = process.wait()
+    except BaseException:
+        with deferred():
+            process.terminate()
+            process.wait()
+        raise
+    return code if code >= 0 else 128 - code
 
 
 class Conversation:

@@ -57,6 +57,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
     "Images and the pool": {
         "snapshot": Listed("images:snapshot", "Copy production's stores into quarantine."),
         "image": Listed("images:image", "Sanitize, verify and publish the newest snapshot."),
+        "keep": Listed("keep:keep", "Make images ahead, so that a branch waits for none."),
         "images": Listed("images:images", "List this project's images."),
         "verify": Listed("images:verify", "Make every check of an image again."),
         "attestation": Listed("images:attestation", "Show what is attested of an image, and what is not."),

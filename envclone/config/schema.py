@@ -30,6 +30,7 @@ from envclone.config.base import (
     Size,
     Text,
 )
+from envclone.config.keeping import KeepConfig
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
 
 __all__ = [
@@ -42,6 +43,7 @@ __all__ = [
     "Environment",
     "FidelityConfig",
     "HealthcheckConfig",
+    "KeepConfig",
     "Method",
     "ModelConfig",
     "PoolConfig",
@@ -350,6 +352,9 @@ class Environment(Model):
         description="Destinations that a preview stack may reach, by name and port (443 without one), through a proxy "
         "that logs each connection; everything else is sealed.",
         examples=[["api.openai.com", "llm.internal:8443"]],
+    )
+    keep: KeepConfig | None = Field(
+        default=None, description="How `envclone keep` makes images of this environment ahead."
     )
 
 

@@ -19,7 +19,7 @@ from envclone import registry
 from envclone.cage import gatekeeper
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import branches, keep, owed, track, tracks
+from envclone.lifecycle import branches, owed, tenure, track, tracks
 from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
 from envclone.pool import catalog, is_id
@@ -98,9 +98,9 @@ def _judged(project: Project, branch: Branch, moment: dt.datetime, *, note: bool
     if branch.state is BranchState.RUNNING and _in_use(branch):
         if note:
             with contextlib.suppress(EnvcloneError):
-                keep.touch(project, branch.name)
+                tenure.touch(project, branch.name)
         return None
-    used = keep.used(branch, path)
+    used = tenure.used(branch, path)
     until = branch.expires_at
     if until is not None and until <= moment:
         return Garbage("branch", branch.name, f"expired at {until:%Y-%m-%d %H:%M} UTC", path)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone import rebuilt, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
-from envclone.lifecycle import branches, keep
+from envclone.lifecycle import branches, tenure
 from envclone.lifecycle.incidents import masked_incident
 from envclone.models import Branch, BranchState, Counters
 from envclone.project import Project
@@ -44,7 +44,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     from envclone.incidents import replay as rerun
 
     observer, place = registry.observer(branch.runtime), branches.directory(project.pool, branch.name)
-    keep.touch(project, branch.name)
+    tenure.touch(project, branch.name)
     with observer.evidence(branch, place) as witness:
         before, changed = _of_servers(branch), _changed(branch)
         with ExitStack() as stack:

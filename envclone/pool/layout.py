@@ -34,6 +34,7 @@ FOLDERS = {
     "locks": 0o700,
     "logs": 0o700,
     "owed": 0o700,
+    "kept": 0o700,
     "tmp": 0o700,
 }
 """The pool's directories and their modes: the servers' account may pass through those that are 0711, and list none."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from envclone import process
+from envclone import process, wait
 from envclone.accounts import Account
 from envclone.errors import CommandError, EnvcloneError, ResourceError
 
@@ -84,3 +86,27 @@ def test_an_account_s_rights_are_taken() -> None:
     expected = f"{nobody.pw_uid} {nobody.pw_gid} {nobody.pw_gid}"
     found = process.run(["sh", "-c", "echo $(id -u) $(id -g) $(id -G)"], account=account).stdout.strip()
     assert found == (expected if os.geteuid() == 0 else f"{os.getuid()} {os.getgid()} {found.split(' ', 2)[2]}")
+
+
+def test_a_program_that_is_accompanied_has_this_one_s_environment_and_outputs(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PROD_DSN", "there")
+    assert process.accompany(["sh", "-c", "echo $PROD_DSN; exit 3"]) == 3
+    assert process.accompany(["sh", "-c", "kill -9 $$"]) == 137
+    assert capfd.readouterr().out == "there\n"
+    with pytest.raises(ResourceError, match="no-such-program is not installed"):
+        process.accompany(["no-such-program"])
+
+
+def test_a_signal_is_handed_on_to_who_is_accompanied_and_its_clean_up_waited_for(tmp_path: Path) -> None:
+    script = f"trap 'echo cleaned >{tmp_path}/out; exit 0' TERM; echo up >{tmp_path}/up; while :; do sleep 0.05; done"
+    code = (
+        "import sys; from envclone import process; from envclone.interrupts import interruptible\n"
+        f"with interruptible(): process.accompany(['sh', '-c', {script!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as running:
+        wait.until(lambda: (tmp_path / "up").exists() or None, what="it did not start", timeout=20)
+        running.terminate()
+        running.wait(20)
+    assert (tmp_path / "out").read_text() == "cleaned\n"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import configparser
+import datetime as dt
 import json
 import re
 import shlex
@@ -75,6 +76,16 @@ def _imported(tmp_path: Path, text: str) -> None:
     trace = Path(__file__).parents[1] / "data" / "traces" / "vercel-aisdk-2025-11-17.trace.json"
     said = CliRunner().invoke(cli, ["incident", "import", str(trace), "--id", "traced"]).output.splitlines()
     assert set(text.splitlines()) <= set(said), said
+
+
+def _alarm(tmp_path: Path, text: str) -> None:
+    """A figure that an expression of Prometheus names is one that is written."""
+    from envclone.pages.metrics import metrics
+    from envclone.pool.kept import Kept
+
+    now = dt.datetime.now(dt.UTC)
+    (name,) = re.findall(r"envclone_\w+", text)
+    assert f"\n{name}{{" in metrics([Kept("acme", "prod", state_of=now)], now, 0)
 
 
 def _commands(tmp_path: Path, text: str) -> None:
@@ -190,6 +201,8 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "version: 1"): _bundle,
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
+    ("operations.md", "environments:"): _part,
+    ("operations.md", "time() - "): _alarm,
     ("operations.md", "["): _unit,
     ("preview.md", "environments:"): _part,
     ("production.md", "$ envclone branch"): _commands,

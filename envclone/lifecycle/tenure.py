@@ -1,0 +1,35 @@
+"""What keeps a branch: its use, which extends its time to live, and protection."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import replace
+from pathlib import Path
+
+from envclone.lifecycle import branches
+from envclone.models import Branch
+from envclone.pool import catalog
+from envclone.project import Project
+
+__all__ = ["protect", "touch", "used"]
+
+
+def touch(project: Project, name: str) -> None:
+    """Write down that a branch is used now: a file's time, so that nobody who uses the branch is waited for."""
+    with project.pool.using("branches", name) as place:
+        if (place / catalog.BRANCH).exists():
+            (place / branches.USED).touch(mode=0o600)
+
+
+def used(branch: Branch, path: Path) -> dt.datetime:
+    """When a branch was last used: by a command, or by a connection that `gc` saw."""
+    return branches.last_use(path) or branch.created_at
+
+
+def protect(project: Project, name: str, *, on: bool) -> Branch:
+    """Keep a branch from `gc` and from `rm` without force, or no longer."""
+    with project.pool.owning("branches", name, timeout=branches.PATIENCE):
+        branch = replace(branches.load(project, name), protected=on)
+        branches.save(project.pool, branch)
+    project.log("protect", {"name": name, "on": on})
+    return branch
