@@ -56,7 +56,7 @@ def test_the_storage_root_itself_and_some_collections(pool: Pool, tmp_path: Path
     build(root, points=10, collection="other")
     _, snapshot = pool.snapshot(root, "a")
     assert set(snapshot.details["collections"]) == {"articles", "other"}
-    raw, snapshot = pool.snapshot(root, "b", ["other"])
+    raw, snapshot = pool.snapshot(root, "b", ["oth*"])
     assert set(snapshot.details["collections"]) == {"other"}
     assert not (raw / "storage/collections/articles").exists()
     with pytest.raises(ConfigError, match="no collection 'nope'; there are: articles, other"):
@@ -171,8 +171,8 @@ def test_sources_that_are_none(pool: Pool, tmp_path: Path) -> None:
     (tmp_path / "empty" / "collections").mkdir(parents=True)
     with pytest.raises(ConfigError, match="holds no collection"):
         pool.snapshot(tmp_path / "empty", "c")
-    config = StoreConfig(kind="qdrant", source=SourceConfig(method="snapshot", url="http://127.0.0.1:6333"))
-    with pytest.raises(ConfigError, match="method 'snapshot' yet"):
+    config = StoreConfig(kind="qdrant", source=SourceConfig(method="snapshot", url="http://127.0.0.1:9"))
+    with pytest.raises(UnreachableError, match="cannot be reached"):  # a running server: see test_live.py
         pool.store.snapshot("kb", config, tmp_path / "d", lambda event: None)
 
 
