@@ -8,15 +8,21 @@ import urllib.error
 import urllib.request
 import warnings
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from envclone.models import Branch, Endpoint, StoreSnapshot
+from envclone import process, wait
+from envclone.cage.gatekeeper import listen
+from envclone.models import Branch, Credentials, Endpoint, Secret, StoreSnapshot
+from envclone.stores.qdrant import service
+from envclone.stores.qdrant.contained import settings
+from envclone.stores.qdrant.layout import Collection
 from envclone.stores.qdrant.store import QdrantStore
 from tests.integration.qdrant.test_real_server import PEER, STACK
 from tests.support.recorded import Question, people, questions, unpack
-from tests.support.stack import Place, place
+from tests.support.stack import Place, bytes_hold, place
 
 SNAPSHOT = StoreSnapshot("kb", "qdrant", "directory", "", dt.datetime.now(dt.UTC), 0, 0, 0)
 
@@ -140,3 +146,59 @@ def test_in_a_container_it_answers_alike(here: Place) -> None:
         assert local.password == endpoint.password and _points(asked[0], local) == asked[0].points
     finally:
         stack.remove("boxed", force=True)
+
+
+def test_a_node_of_a_cluster_becomes_a_server_alone(tmp_path: Path) -> None:
+    """Its shards have keys of the application's; its address among peers is nowhere afterwards."""
+    own, (first, second), third = tmp_path / "own", service._two(None), listen(None)
+    own.mkdir()
+    ports = [one.getsockname()[1] for one in (first, second, third)]
+    for one in (first, second, third):
+        one.close()
+    credentials = Credentials("operator", Secret("k"))
+    given = settings(own, credentials, port=ports[0], overrides={})
+    environment = {name: value.reveal() for name, value in given.items()}
+    environment |= {"QDRANT__CLUSTER__ENABLED": "true", "QDRANT__CLUSTER__P2P__PORT": str(ports[2])}
+    for name in ("storage", "snapshots", "temp"):
+        (own / name).mkdir()
+    program = service.binary()
+    assert program
+    pid = process.spawn(
+        [program, "--uri", f"http://127.0.0.1:{ports[2]}"], log=tmp_path / "log", env=environment, cwd=own
+    )
+    there = Endpoint("kb", "qdrant", host="127.0.0.1", port=ports[0], password=credentials.password)
+    points = [{"id": n, "vector": [n / 9, 1.0, 0.5, 0.25], "payload": {"who": f"Zoë Quux{n}"}} for n in range(9)]
+    near = {"query": [0.3, 1.0, 0.5, 0.25], "limit": 5, "with_payload": False}
+    try:
+        wait.until(lambda: service._said(("127.0.0.1", ports[0]), b"GET /readyz HTTP/1.0\r\n\r\n").split(b" ")[1:2]
+                   == [b"200"] or None, what="the node was not ready", timeout=60)  # fmt: skip
+        config = {"vectors": {"size": 4, "distance": "Dot"}, "sharding_method": "custom", "shard_number": 1,
+                  "optimizers_config": {"flush_interval_sec": 1}}  # fmt: skip
+        _call(there, "/collections/kb", config, method="PUT")
+        for key in ("berlin", 7):
+            _call(there, "/collections/kb/shards", {"shard_key": key}, method="PUT")
+            some = points[:5] if key == 7 else points[5:]
+            _call(there, "/collections/kb/points?wait=true", {"points": some, "shard_key": key}, method="PUT")
+        alias = {"create_alias": {"collection_name": "kb", "alias_name": "docs"}}
+        _call(there, "/collections/aliases", {"actions": [alias]})
+        asked = [near, near | {"shard_key": "berlin"}, near | {"shard_key": [7]}]
+        answers = [_call(there, "/collections/docs/points/query", one)["points"] for one in asked]
+        shards = Collection("kb", own / "storage" / "collections" / "kb").shards()
+        wait.until(lambda: all(any(one.last_operation is not None for one in shard.segments()) for shard in shards)
+                   or None, what="nothing was flushed", timeout=60)  # fmt: skip
+    finally:
+        process.terminate(pid)
+        wait.until(lambda: None if process.alive(pid) else True, what="the node stays", timeout=60)
+    state = json.loads((own / "storage" / "raft_state.json").read_bytes())
+    assert state["peer_address_by_id"]  # it was one of a cluster
+    with place() as here:
+        text = STACK.partition("    kb:\n")[0] + "    kb: {kb.who: person, kb.vectors: keep, kb.point_ids: keep}\n"
+        here.write(text.replace("@KB@", str(own / "storage")))
+        endpoint = here.open().branch("prod", name="alone").endpoints["kb"]
+        assert [_call(endpoint, "/collections/docs/points/query", one)["points"] for one in asked] == answers
+        cluster = _call(endpoint, "/collections/kb/cluster")
+        assert {one["shard_key"] for one in cluster["local_shards"]} == {"berlin", 7} and not cluster["remote_shards"]
+        assert _call(endpoint, "/cluster")["status"] == "disabled"
+        (image,) = (here.pool / "images").iterdir()
+        hidden = [str(state["this_peer_id"]).encode(), f":{ports[2]}".encode(), b"Quux1"]
+        assert bytes_hold(image, hidden) == {}
