@@ -61,7 +61,18 @@ class _Engine:
 _ENGINES = {
     "postgres": _Engine(
         {"physical": "dsn", "directory": "path", "logical": "dsn", "provider": "provider"},
-        {"method", "dsn", "path", "database", "config", "jobs", "password_command", "max_rate", "provider"},
+        {
+            "method",
+            "dsn",
+            "path",
+            "database",
+            "config",
+            "jobs",
+            "password_command",
+            "max_rate",
+            "provider",
+            "without_extensions",
+        },
     ),
     "qdrant": _Engine(
         {"snapshot": "url", "directory": "path"},
@@ -69,7 +80,12 @@ _ENGINES = {
         collections=True,
     ),
 }
-_OF_A_METHOD = {"jobs": ("logical", "provider"), "max_rate": ("physical",), "provider": ("provider",)}
+_OF_A_METHOD = {
+    "jobs": ("logical", "provider"),
+    "max_rate": ("physical",),
+    "provider": ("provider",),
+    "without_extensions": ("logical", "provider"),
+}
 _SLOWEST, _FASTEST = 32 << 10, 1 << 30
 """Bytes per second that pg_basebackup takes as a rate."""
 _SOURCE_KEYS = frozenset(key for engine in _ENGINES.values() for key in engine.keys)

@@ -245,6 +245,13 @@ class SourceConfig(Model):
         description="`physical`: how many bytes per second a base backup may take from production, 32k to 1g.",
         examples=["20m"],
     )
+    without_extensions: list[Annotated[str, StringConstraints(min_length=1)]] | None = Field(
+        default=None,
+        min_length=1,
+        description="`logical`: extensions that are not restored, because this machine lacks them and nothing of the "
+        "application's needs them. What does need one fails by name.",
+        examples=[["pg_graphql", "supabase_vault"]],
+    )
     jobs: int | None = Field(
         default=None,
         ge=1,

@@ -14,7 +14,7 @@ import pytest
 
 from envclone import wait
 from envclone.accounts import hand_over, service_account
-from envclone.errors import BusyError, EnvcloneError, UnreachableError, UnsafeError
+from envclone.errors import BusyError, ConfigError, EnvcloneError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.stores.postgres.server import pinned, server, settings
 from envclone.stores.postgres.snapshot.logical import dump
@@ -116,6 +116,18 @@ def refused_whole(place: Path, config: Any, kind: type[BaseException], match: st
     assert list(into.iterdir()) == []
     assert server.status(into / "data") is None
     return str(caught.value)
+
+
+def test_an_extension_can_be_left_out_unless_something_needs_it(
+    prod: Production, place: Path, store_config: Any
+) -> None:
+    def config(name: str) -> Any:
+        return store_config(method="logical", dsn=prod.dsn, database="app", without_extensions=[name])
+
+    assert obstacles_logical(config("vector"), place) == []
+    said = refused_whole(place, config("vector"), UnsafeError, "restoring failed at CREATE TABLE public.chunks")
+    assert said.endswith('type "public.vector" does not exist')
+    refused_whole(place, config("vectors"), ConfigError, "no extension vectors; there are: plpgsql, vector")
 
 
 def sessions(prod: Production) -> list[tuple[Any, ...]]:

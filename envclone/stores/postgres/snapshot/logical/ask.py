@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from envclone.errors import EnvcloneError, UnreachableError, UnsafeError
+from envclone.errors import ConfigError, EnvcloneError, UnreachableError, UnsafeError
 from envclone.stores.postgres.server import settings
 from envclone.stores.postgres.server.engine import Engine, find
 from envclone.stores.postgres.snapshot import describe
@@ -62,6 +62,7 @@ class Production:
     standby: bool
     bytes: int
     warnings: list[str]
+    without: frozenset[str]
 
 
 def ask(conn: psycopg.Connection[Any], config: StoreConfig, database: describe.Database) -> Production:
@@ -69,9 +70,10 @@ def ask(conn: psycopg.Connection[Any], config: StoreConfig, database: describe.D
 
     Raises the first of `obstacles`.
     """
-    for problem in obstacles(conn, database):
+    without = frozenset(config.source.without_extensions or ())
+    for problem in obstacles(conn, database, without):
         raise problem
-    extensions = _extensions(conn)
+    extensions = {name: version for name, version in _extensions(conn).items() if name not in without}
     engine = find(conn.info.server_version // 10000, extensions=list(extensions))
     row = conn.execute(
         """SELECT pg_catalog.current_setting('server_version'), pg_catalog.pg_is_in_recovery(),
@@ -94,6 +96,8 @@ def ask(conn: psycopg.Connection[Any], config: StoreConfig, database: describe.D
             f"texts sort by collation version {here} here and {database.collation_version} in production:"
             " the order of rows can differ"
         )
+    if without:
+        warnings.append(f"extensions are left out, as the stack file says: {_listed(sorted(without))}")
     if unlogged:
         warnings.append(f"a standby has no rows of unlogged tables: {_listed(unlogged)} are empty here")
     if subscriptions:
@@ -112,10 +116,13 @@ def ask(conn: psycopg.Connection[Any], config: StoreConfig, database: describe.D
         standby=standby,
         bytes=size,
         warnings=warnings,
+        without=without,
     )
 
 
-def obstacles(conn: psycopg.Connection[Any], database: describe.Database) -> list[EnvcloneError]:
+def obstacles(
+    conn: psycopg.Connection[Any], database: describe.Database, without: Collection[str] = ()
+) -> list[EnvcloneError]:
     """What would make the copy partial, or keep it from running here; nothing of a table is read."""
     found: list[EnvcloneError] = []
     user = conn.info.user
@@ -154,7 +161,13 @@ def obstacles(conn: psycopg.Connection[Any], database: describe.Database) -> lis
             )
         )
     try:
-        extensions = list(_extensions(conn))
+        there = _extensions(conn)
+        if unknown := [name for name in without if name not in there]:
+            raise ConfigError(
+                f"the database '{database.name}' has no extension {_listed(unknown)}; there are: {', '.join(there)}",
+                hint="correct source.without_extensions",
+            )
+        extensions = [name for name in there if name not in without]
         describe.require_runnable(
             find(conn.info.server_version // 10000, extensions=extensions), database, [], extensions
         )

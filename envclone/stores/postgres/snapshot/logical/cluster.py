@@ -292,7 +292,11 @@ def _create(database: Database, shape: Shape, major: int) -> sql.Composed:
     return sql.SQL(" ").join(words)
 
 
-_ENTRY = re.compile(r"from TOC entry \d+; \d+ \d+ (.+)")
+_COMMAND = re.compile(
+    r"Command was: ((?:CREATE|ALTER|GRANT|REVOKE|COMMENT ON)(?: [A-Z]+)* "
+    r"(?:\"[^\"]+\"|[\w$]+)(?:\.(?:\"[^\"]+\"|[\w$]+))?)"
+)
+"""The beginning of the statement that failed: what is made, and its name."""
 _COPIED = re.compile(r'error: COPY failed for table "([^"]+)":')
 _SAID = re.compile(
     r"(permission denied .*|must be (?:superuser|owner|able) .*|only superuser can .*|.* does not exist.*"
@@ -304,7 +308,7 @@ _SAID = re.compile(
 
 def _explained(exc: CommandError) -> EnvcloneError:
     lines = exc.stderr.splitlines()
-    entry = next((match[1] for line in reversed(lines) if (match := _ENTRY.search(line))), "an entry of the dump")
+    entry = next((match[1] for line in reversed(lines) if (match := _COMMAND.search(line))), "an entry of the dump")
     if copied := next((match[1] for line in lines if (match := _COPIED.search(line))), None):
         entry = f"the rows of {copied}"
     message = next((line.rpartition("ERROR:")[2].strip() for line in lines if "ERROR:" in line), "")
@@ -312,7 +316,7 @@ def _explained(exc: CommandError) -> EnvcloneError:
     if "No space left on device" in exc.stderr:
         return ResourceError("restoring the dump failed: the disk is full", hint="envclone gc, or a larger pool")
     return UnsafeError(
-        f"restoring {entry} failed{why}",
+        f"restoring failed at {entry}{why}",
         hint="what a superuser alone may make does not come by a dump: method physical or directory brings it; else"
         " correct it in production",
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 __all__ = ["Entry", "parse", "runs", "stage"]
@@ -33,7 +33,11 @@ _LEFT_OUT = frozenset((
 ))  # fmt: skip
 """A subscription would connect to production; a view's rows are taken as they are; the database is made before."""
 _LISTS = frozenset(("ACL", "DEFAULT ACL"))
+_FIRST = frozenset(("SCHEMA", "EXTENSION"))
+"""Before all others: an extension's script, which a superuser runs, must find no function of production's."""
 _LAST = frozenset(("EVENT TRIGGER", "PUBLICATION TABLES IN SCHEMA", "PUBLICATION TABLE", "PUBLICATION"))
+_EXTENSION = re.compile(r"(?:COMMENT - EXTENSION|EXTENSION -) (\S+)")
+_STAGES = {"first": _FIRST, "lists": _LISTS, "last": _LAST}
 _COMMENTED = re.compile(
     r"\S+ (ACCESS METHOD|CAST|EVENT TRIGGER|EXTENSION|LANGUAGE|LARGE OBJECT|OPERATOR CLASS|OPERATOR FAMILY|PUBLICATION"
     r"|SCHEMA|TEXT SEARCH PARSER|TEXT SEARCH TEMPLATE) "
@@ -42,7 +46,7 @@ _COMMENTED = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of the list; `stage` is 'now', 'lists' (when all objects are there), 'last' (nothing runs after)."""
+    """One line of the list; `stage` is 'first', 'now', 'lists' (when all objects are there) or 'last'."""
 
     line: str
     kind: str
@@ -50,8 +54,8 @@ class Entry:
     stage: str
 
 
-def parse(listing: str) -> list[Entry]:
-    """The entries that are restored, in their order."""
+def parse(listing: str, without: Collection[str] = ()) -> list[Entry]:
+    """The entries that are restored, in their order; those of the extensions `without` are not."""
     found = []
     for line in listing.splitlines():
         match = _LINE.fullmatch(line.strip())
@@ -59,9 +63,10 @@ def parse(listing: str) -> list[Entry]:
             continue  # a comment
         rest = match[4]
         kind = next((kind for kind in _KINDS if rest == kind or rest.startswith(f"{kind} ")), "")
-        if kind in _LEFT_OUT:
+        if kind in _LEFT_OUT or ((one := _EXTENSION.match(rest)) and one[1] in without):
             continue
-        superuser, when = kind in _SUPERUSERS, "last" if kind in _LAST else "lists" if kind in _LISTS else "now"
+        superuser = kind in _SUPERUSERS
+        when = next((name for name, kinds in _STAGES.items() if kind in kinds), "now")
         if kind == "COMMENT" and (on := _COMMENTED.match(rest.removeprefix("COMMENT "))):
             superuser, when = True, "last" if on[1] in ("EVENT TRIGGER", "PUBLICATION") else "now"
         found.append(Entry(line.strip(), kind, superuser, when))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +62,7 @@ def snapshot_logical(name: str, config: StoreConfig, into: Path, progress: Progr
             conn.close()
             progress(ProgressEvent(f"restoring {name}", 0))
             with cluster.started(found, into) as restored:
-                _restore(restored, place / "archive", views, jobs, name, progress)
+                _restore(restored, place / "archive", views, jobs, found.without, name, progress)
                 superuser = restored.superuser
             shutil.rmtree(place)
             left_out = backupfiles.weed(into, found.engine.major, ())
@@ -103,7 +103,7 @@ def obstacles_logical(config: StoreConfig, place: Path) -> list[EnvcloneError]:
         return [exc]
     with contextlib.closing(opened) as conn:
         try:
-            found = ask.obstacles(conn, _database(conn, config))
+            found = ask.obstacles(conn, _database(conn, config), config.source.without_extensions or ())
             row = conn.execute(
                 "SELECT pg_catalog.pg_database_size(pg_catalog.current_database())::pg_catalog.int8"
             ).fetchone()
@@ -140,11 +140,13 @@ def _restore(
     archive: Path,
     views: dict[ask.View, Path],
     jobs: int,
+    without: Collection[str],
     name: str,
     progress: Progress,
 ) -> None:
     sections = {
-        section: contents.parse(restored.listing(archive, section)) for section in ("pre-data", "data", "post-data")
+        section: contents.parse(restored.listing(archive, section), without)
+        for section in ("pre-data", "data", "post-data")
     }
     total, done = sum(map(len, sections.values())), 0
 
@@ -152,16 +154,16 @@ def _restore(
         nonlocal done
         for superuser, some in contents.runs(entries):
             restored.restore(archive, some, superuser=superuser, jobs=jobs, owners=owners)
-            if superuser and any(entry.kind in ("SCHEMA", "EXTENSION") for entry in some):
-                restored.open_schemas()
             done += len(some)
             progress(ProgressEvent(f"restoring {name}", done, total, "objects"))
 
+    every = [entry for entries in sections.values() for entry in entries]
+    restore(contents.stage(every, "first"))
+    restored.open_schemas()
     for section, entries in sections.items():
         restore(contents.stage(entries, "now"), jobs=1 if section == "pre-data" else jobs)
         if section == "data":
             restored.fill(views)
-    every = [entry for entries in sections.values() for entry in entries]
     restore(contents.stage(every, "lists"))
     restored.settle()
     restored.give_rights()

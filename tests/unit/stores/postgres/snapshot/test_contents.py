@@ -48,15 +48,30 @@ def test_subscriptions_and_the_refreshing_of_views_are_left_out() -> None:
     assert "theirs" not in text and "VIEW DATA" not in text and "VIEW desk seen" in text
 
 
+def test_an_extension_can_be_left_out_with_its_comment() -> None:
+    with_it, without = parse(LISTING), parse(LISTING, {"vector"})
+    assert [entry.line for entry in with_it if entry not in without] == [
+        "2; 3079 16400 EXTENSION - vector",
+        "3; 0 0 COMMENT - EXTENSION vector",
+    ]
+    assert parse(LISTING, {"vec"}) == with_it
+
+
 def test_rights_come_after_objects_and_what_fires_comes_last() -> None:
     entries = parse(LISTING)
     assert [entry.kind for entry in stage(entries, "lists")] == ["ACL"]
     assert [entry.kind for entry in stage(entries, "last")] == ["PUBLICATION", "COMMENT", "EVENT TRIGGER"]
 
 
+def test_extensions_are_made_before_anything_of_production_s() -> None:
+    late = LISTING + "9; 3079 1 EXTENSION - late\n"
+    assert [entry.line.split()[-1] for entry in stage(parse(late), "first")] == ["owner", "vector", "late"]
+    assert not any(entry.kind in ("SCHEMA", "EXTENSION") for entry in stage(parse(late), "now"))
+
+
 def test_neighbours_of_one_login_are_one_run() -> None:
     found = [(superuser, len(some)) for superuser, some in runs(stage(parse(LISTING), "now"))]
-    assert found == [(True, 3), (False, 2), (True, 2), (False, 7)]
+    assert found == [(True, 1), (False, 2), (True, 2), (False, 7)]
 
 
 @pytest.mark.parametrize(

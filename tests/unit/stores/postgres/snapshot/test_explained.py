@@ -20,26 +20,25 @@ def told(stderr: str) -> str:
         (
             'pg_restore: error: COPY failed for table "people": ERROR:  invalid input syntax for type integer: "Zoe"\n'
             'CONTEXT:  COPY people, line 1, column n: "Zoe"',
-            "restoring the rows of people failed",
+            "restoring failed at the rows of people",
         ),
         (
-            "pg_restore: while PROCESSING TOC:\n"
-            "pg_restore: from TOC entry 31; 2606 7 CONSTRAINT desk people key owner\n"
             'pg_restore: error: could not execute query: ERROR:  could not create unique index "key"\n'
-            "DETAIL:  Key (name)=(Zoe) is duplicated.",
-            'restoring CONSTRAINT desk people key owner failed: could not create unique index "key"',
+            "DETAIL:  Key (name)=(Zoe) is duplicated.\n"
+            "Command was: ALTER TABLE ONLY desk.people\n    ADD CONSTRAINT key UNIQUE (name);",
+            'restoring failed at ALTER TABLE ONLY desk.people: could not create unique index "key"',
         ),
         (
-            "pg_restore: from TOC entry 9; 1255 7 FUNCTION public f() owner\n"
-            "pg_restore: error: could not execute query: ERROR:  only superuser can define a leakproof function",
-            "restoring FUNCTION public f() owner failed: only superuser can define a leakproof function",
+            "pg_restore: error: could not execute query: ERROR:  only superuser can define a leakproof function\n"
+            "Command was: CREATE FUNCTION public.f() RETURNS text LANGUAGE sql AS 'Zoe';",
+            "restoring failed at CREATE FUNCTION public.f: only superuser can define a leakproof function",
         ),
         (
-            "pg_restore: from TOC entry 9; 1255 7 INDEX public i owner\n"
-            "pg_restore: error: could not execute query: ERROR:  permission denied for Zoe, value of a row",
-            "restoring INDEX public i owner failed",
+            "pg_restore: error: could not execute query: ERROR:  permission denied for Zoe, value of a row\n"
+            'Command was: CREATE INDEX "An Index" ON public.t (name);',
+            'restoring failed at CREATE INDEX "An Index"',
         ),
-        ("pg_restore: error: ERROR:  Zoe was here", "restoring an entry of the dump failed"),
+        ("pg_restore: error: ERROR:  Zoe was here", "restoring failed at an entry of the dump"),
     ],
 )
 def test_objects_are_named_and_values_are_not(stderr: str, said: str) -> None:
