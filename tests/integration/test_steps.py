@@ -367,6 +367,7 @@ NO_LEAK = {
     ),
     "it reads, finds or tells, and changes nothing": (
         "lifecycle.publish: _changed", "lifecycle.publish: lowest", "lifecycle.publish: records.dump",
+        "lifecycle.publish: rebuilt.stores_of",
         "lifecycle.publish: project.log", "lifecycle.sanitize: planning.plan", "lifecycle.sanitize: session.inventory",
         "lifecycle.sanitize: keep", "lifecycle.sanitize: apart", "lifecycle.sanitize: together",
         "qdrant.session: fork_map", "qdrant.session: processors",
