@@ -103,7 +103,7 @@ def stop(settings: Settings, environment: str, drop: bool, as_json: bool) -> Non
 @click.pass_obj
 def install(settings: Settings, environment: str, directory: Path | None, as_json: bool) -> None:
     """Print or write the systemd unit that follows ENVIRONMENT; nothing is enabled or started."""
-    from envclone.pages.following import following
+    from envclone.pages.units import following
 
     with settings.stack(show_progress=False) as stack:
         loaded = stack.project.loaded

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-__all__ = ["keeping"]
+__all__ = ["following", "keeping"]
 
 _KEEP = """\
 [Unit]
@@ -24,7 +24,31 @@ RestartSec=30
 # it hands the signal on, and cleans up
 KillMode=mixed
 TimeoutStopSec=5min
+UMask=0077
 SuccessExitStatus=143
+
+[Install]
+WantedBy=multi-user.target
+"""
+
+_TRACK = """\
+[Unit]
+Description=envclone follows {environment} of {project}
+Wants=network-online.target
+After=network-online.target
+
+[Service]
+ExecStart={command}
+# production's credentials, as the stack file names them; readable by this service's user alone
+EnvironmentFile=-/etc/envclone/{project}.env
+Restart=always
+RestartSec=30
+# at the limit of what production may hold back, and where the stack file or the source is wrong, somebody has to look
+RestartPreventExitStatus=2 3 4 6
+KillMode=mixed
+TimeoutStopSec=60
+SuccessExitStatus=143
+UMask=0077
 
 [Install]
 WantedBy=multi-user.target
@@ -34,6 +58,11 @@ WantedBy=multi-user.target
 def keeping(command: Sequence[str], project: str, environment: str) -> str:
     """The unit that keeps images of an environment fresh."""
     return _KEEP.format(project=project, environment=environment, command=" ".join(map(_quoted, command)))
+
+
+def following(command: Sequence[str], project: str, environment: str) -> str:
+    """The unit that follows an environment."""
+    return _TRACK.format(project=project, environment=environment, command=" ".join(map(_quoted, command)))
 
 
 def _quoted(word: str) -> str:
