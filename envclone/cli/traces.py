@@ -52,9 +52,10 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     services = loaded.stack.environments[environment].services if environment in loaded.stack.environments else {}
     chosen = _stores(stores_of(loaded, environment), services, given)
     found, origin = calls(absolute(trace))
+    at = min((call.began for call in found if call.began is not None), default=None)
     try:
         incident = Incident(
-            incident=incident_id, environment=environment, note=given["note"], calls=tuple(found), origin=origin,
+            incident=incident_id, environment=environment, note=given["note"], at=at, calls=tuple(found), origin=origin,
             steps=tuple(steps_of(found, chosen)),
         )  # fmt: skip
     except ValidationError as exc:
@@ -65,6 +66,8 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
 
     def text() -> None:
         click.echo(visible(counted(incident)))
+        if incident.at is not None:
+            click.echo(f"began at {incident.at:%Y-%m-%d %H:%M:%S} UTC: with a track, its branch is of that moment")
         steps = ", ".join(step.id for step in incident.steps)
         click.echo(f"steps that can be run again: {steps or 'none'}")
         for line in lacking(incident):
@@ -79,6 +82,7 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
         "incident": incident_id,
         "file": str(place),
         "dialect": origin.dialect,
+        "at": incident.at,
         "calls": len(found),
         "steps": [step.id for step in incident.steps],
         "variables": [asdict(one) for one in completeness(incident)],

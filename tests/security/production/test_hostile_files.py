@@ -417,7 +417,7 @@ def test_what_is_left_out_and_every_warning_is_shown(cluster: Production) -> Non
         here = Place(directory, directory / "pool")
         here.write(STACK.replace("DATA", str(cluster.data)))
         with conf.open("a") as file:
-            file.write("include_if_exists '/nowhere/else.conf'\n")
+            file.write("include '/nowhere/else.conf'\n")
         try:
             with planted(cluster.data / "pg_wal" / "notes.txt", directory, lambda path, _: _write(path)):
                 said = here.call("snapshot", "prod").stdout

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import stat
 from pathlib import Path
@@ -50,6 +51,7 @@ def test_a_log_becomes_statements_to_record(here: Path) -> None:
     made = files.load(place)
     assert made.note == "slow" and len(made.calls) == 3 and made.origin is not None
     assert made.origin.about["lines"] == ["LOG: checkpoint starting: time"]
+    assert made.at == dt.datetime(2026, 5, 1, 10, 0, 0, 123000, dt.UTC), "the moment that a track can branch"
     files.save(made, here / "again.json")
     assert files.load(here / "again.json") == made
 

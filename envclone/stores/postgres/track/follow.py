@@ -69,6 +69,7 @@ class LogFollower:
         self._program: Attendant | None = None
         self._segment = 0
         self._system = ""
+        self._anew = False
         self._next = self._retry = 0.0
         self._pause = 1.0
         self.trouble = ""
@@ -129,9 +130,10 @@ class LogFollower:
             self._say("production invalidated the track's slot: it is made again")
             slot.drop(dsn, self._slot)
         if not seen.there or seen.lost:
-            if not seen.lost and any(True for _ in self._received()):
+            if not (seen.lost or self._anew) and any(True for _ in self._received()):
                 self._tell("the track's slot is gone from production: it is made again")
             slot.create(dsn, self._slot)
+            self._anew = False
         else:
             self._require_room_there(seen)
         for path in self._incoming.glob("*.partial"):  # cut short when a disk was full: it is received again
@@ -159,6 +161,9 @@ class LogFollower:
             self.gap = self.gap or "production no longer has the log that comes next"
             self._tell(f"{self.gap}: a new window begins with the next base backup")
             self._put_away(everything=True)
+            # what the program asked for moved the slot back to it: it would hold back what nobody can take
+            slot.drop(self._dsn(), self._slot)
+            self._anew = True
             return
         self._wait(source.explained("pg_receivewal", "receiving production's log", said, "it ended").message)
 
