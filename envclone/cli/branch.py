@@ -10,10 +10,11 @@ import click
 from envclone import rebuilt
 from envclone.cli import completion
 from envclone.cli.context import DURATION, Settings, emit, json_option, warnings_of
-from envclone.cli.moments import moment_options, target_of
+from envclone.cli.moments import moment_options
 
 if TYPE_CHECKING:
     from envclone.models import Branch
+    from envclone.models.moments import Target
 
 __all__ = ["branch", "describe", "document"]
 
@@ -50,12 +51,7 @@ def branch(
     allow_degraded: bool,
     runtime: str | None,
     newest: bool,
-    at: str | None,
-    lsn: str | None,
-    xid: str | None,
-    point: str | None,
-    before: bool,
-    timeline: int | None,
+    target: Target | None,
     as_json: bool,
 ) -> None:
     """Make a sanitized, isolated, running copy of ENVIRONMENT.
@@ -66,7 +62,6 @@ def branch(
     from envclone.lifecycle.branches import directory
 
     began = dt.datetime.now(dt.UTC)
-    target = target_of(at, lsn, xid, point, before, timeline)
     with settings.stack() as stack:
         made = stack.branch(
             environment,

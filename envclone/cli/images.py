@@ -10,12 +10,13 @@ import click
 from envclone import rebuilt, records
 from envclone.cli import completion
 from envclone.cli.context import Settings, emit, json_option, print_table, warn, warnings_of
-from envclone.cli.moments import moment_options, target_of
+from envclone.cli.moments import moment_options
 from envclone.errors import UsageError
 
 if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.models import Moment, RawSnapshot, StoreSnapshot
+    from envclone.models.moments import Target
 
 __all__ = ["attestation", "image", "images", "snapshot", "verify"]
 
@@ -45,12 +46,7 @@ def lines_of(raw: RawSnapshot) -> list[str]:
 def snapshot(
     settings: Settings,
     environment: str,
-    at: str | None,
-    lsn: str | None,
-    xid: str | None,
-    point: str | None,
-    before: bool,
-    timeline: int | None,
+    target: Target | None,
     as_json: bool,
 ) -> None:
     """Copy production's stores into the pool's quarantine, read-only; of a moment, recover them from the track.
@@ -59,7 +55,6 @@ def snapshot(
     """
     from envclone.cow.loop import format_size
 
-    target = target_of(at, lsn, xid, point, before, timeline)
     with settings.stack() as stack:
         raw = stack.snapshot(environment, target=target)
         first = _rebuilt(stack, environment, raw.stores)
@@ -100,16 +95,10 @@ def image(
     environment: str,
     fresh: bool,
     again: bool,
-    at: str | None,
-    lsn: str | None,
-    xid: str | None,
-    point: str | None,
-    before: bool,
-    timeline: int | None,
+    target: Target | None,
     as_json: bool,
 ) -> None:
     """Sanitize and verify the newest snapshot of ENVIRONMENT, or a moment of it, and publish it as an image."""
-    target = target_of(at, lsn, xid, point, before, timeline)
     if target is not None and fresh:
         raise UsageError("a moment is not the newest snapshot", hint="leave out --fresh, or the moment")
     with settings.stack() as stack:

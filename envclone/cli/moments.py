@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 import click
 
@@ -17,7 +18,15 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def moment_options(command: F) -> F:
-    """Adds `--at`, `--lsn`, `--xid`, `--restore-point`, `--before` and `--timeline`."""
+    """Adds `--at`, `--lsn`, `--xid`, `--restore-point`, `--before` and `--timeline`: the command gets one `target`."""
+
+    @wraps(command)
+    def called(
+        *arguments: Any, at: str | None, lsn: str | None, xid: str | None, point: str | None, before: bool,
+        timeline: int | None, **others: Any,
+    ) -> Any:  # fmt: skip
+        return command(*arguments, target=target_of(at, lsn, xid, point, before, timeline), **others)
+
     for option in (
         click.option("--timeline", type=click.IntRange(1), help="The timeline of the moment, after a promotion."),
         click.option("--before", is_flag=True, help="Just before it: without what ended at that very moment."),
@@ -26,8 +35,8 @@ def moment_options(command: F) -> F:
         click.option("--lsn", metavar="LSN", help="As of this position of the log, such as 0/3000148."),
         click.option("--at", metavar="TIME", help="As of this time, such as 2026-11-28T09:30:00Z, by the track."),
     ):
-        command = option(command)
-    return command
+        called = option(called)
+    return cast(F, called)
 
 
 def target_of(

@@ -108,7 +108,7 @@ def _made(project: Project, environment: str) -> Image:
 
 @contextmanager
 def _counted(project: Project, environment: str, config: KeepConfig, record: Kept) -> Iterator[None]:
-    """Count an error that leaves the block and tell of it; a run that a person ended is none that failed."""
+    """Count an error that leaves the block and tell of it; a run that a person ended does not count as one."""
     try:
         yield
     except Exception as exc:

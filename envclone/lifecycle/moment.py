@@ -10,8 +10,9 @@ from pathlib import Path
 
 from envclone import records, registry
 from envclone.accounts import account_of, hand_over, take_back
-from envclone.errors import BusyError, UnsafeError, UsageError
+from envclone.errors import UnsafeError, UsageError
 from envclone.lifecycle import tracks
+from envclone.lifecycle.snapshot import newest
 from envclone.lifecycle.stages import RECOVERING
 from envclone.models import Consistency, RawSnapshot, StoreSnapshot
 from envclone.models.moments import By, Moment, Reached, Target, Track, Window, spoken
@@ -34,7 +35,7 @@ def at(project: Project, environment: str, target: Target) -> Iterator[RawSnapsh
     Raises UsageError when there is no track, or when the moment is outside its windows, saying which they are.
     """
     with ExitStack() as held:
-        there = _there(project, environment, target, held)
+        there = newest(project, environment, held, target)
         yield there if there is not None else _recovered(project, environment, target, held)
 
 
@@ -59,21 +60,6 @@ def far(raw: RawSnapshot, at: dt.datetime) -> str:
     side = "after" if apart >= 0 else "before"
     when = f"{at:%Y-%m-%d %H:%M:%S} UTC"
     return f"the newest snapshot is used: its state is {_span(abs(apart))} {side} the incident ({when})"
-
-
-def _there(project: Project, environment: str, target: Target, held: ExitStack) -> RawSnapshot | None:
-    """One that was recovered to this moment before."""
-    for raw in reversed(catalog.snapshots(project.pool, project.name)):
-        if raw.environment == environment and raw.moment is not None and raw.moment.asked == target:
-            with ExitStack() as attempt:
-                try:
-                    place = attempt.enter_context(project.pool.using("raw", raw.id))
-                except BusyError:  # it is being removed
-                    continue
-                if place.is_dir():
-                    held.push(attempt.pop_all())
-                    return raw
-    return None
 
 
 def _recovered(project: Project, environment: str, target: Target, held: ExitStack) -> RawSnapshot:

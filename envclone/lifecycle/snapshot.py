@@ -20,8 +20,9 @@ from envclone.project import Project
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
+    from envclone.models.moments import Target
 
-__all__ = ["take", "using"]
+__all__ = ["newest", "take", "using"]
 
 VECTOR_STORES_LAST = ("postgres",)
 """Kinds copied first: a base backup describes its end, so what is copied right after it is nearest in time."""
@@ -97,12 +98,13 @@ def using(project: Project, environment: str) -> Iterator[RawSnapshot | None]:
     One that was recovered to a moment is none: its state is older than its making.
     """
     with ExitStack() as held:
-        yield _newest(project, environment, held)
+        yield newest(project, environment, held)
 
 
-def _newest(project: Project, environment: str, held: ExitStack) -> RawSnapshot | None:
+def newest(project: Project, environment: str, held: ExitStack, target: Target | None = None) -> RawSnapshot | None:
+    """The newest raw snapshot of an environment, or of a moment of it, its lock in `held`; None without one."""
     for raw in reversed(catalog.snapshots(project.pool, project.name)):
-        if raw.environment == environment and raw.moment is None:
+        if raw.environment == environment and (raw.moment.asked if raw.moment is not None else None) == target:
             with ExitStack() as attempt:
                 try:
                     place = attempt.enter_context(project.pool.using("raw", raw.id))

@@ -10,9 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from envclone.incidents.bundle import VectorStep
+import numpy as np
 
-__all__ = ["DATA", "RULES", "Question", "people", "questions", "unpack"]
+from envclone.incidents.bundle import VectorStep
+from envclone.stores.qdrant.search import embedded
+
+__all__ = ["DATA", "RULES", "Question", "answers", "people", "questions", "unpack"]
 
 DATA = Path(__file__).parents[1] / "data" / "qdrant"
 RULES = """\
@@ -115,3 +118,16 @@ def people() -> list[str]:
     """Every name, e-mail address and phone number in the payloads."""
     found = json.loads(lzma.decompress((DATA / "people.json.xz").read_bytes()))
     return sorted({one[key] for one in found for key in ("name", "email", "phone")})
+
+
+def answers(root: Path, asked: list[Question]) -> dict[str, list[tuple[object, np.float32]]]:
+    """Ids and scores, as the embedded engine gives them."""
+    found = {}
+    with embedded(root) as runner:
+        for question in asked:
+            step = question.step()
+            if step is not None:
+                result = runner.run(step)
+                assert result.error is None, (question.name, result.error)
+                found[question.name] = list(zip(result.ids, map(np.float32, result.scores), strict=True))
+    return found

@@ -14,7 +14,6 @@ import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +23,6 @@ from ahocorasick_rs import BytesAhoCorasick as AhoCorasick
 from envclone.stores.qdrant import identity
 from envclone.stores.qdrant.holes import CHUNK, filled
 from envclone.stores.qdrant.residue import expand
-from envclone.stores.qdrant.search import embedded
 from tests.support import recorded
 from tests.support.qdrant_server import (
     KEY,
@@ -38,7 +36,7 @@ from tests.support.qdrant_server import (
     serving,
     whole,
 )
-from tests.support.recorded import Question, people, questions
+from tests.support.recorded import answers, people, questions
 from tests.support.stack import ROOT, Place, place
 
 COLLECTIONS = {"articles": 1, "plain": 1, "tenants": 2}
@@ -81,25 +79,12 @@ def branch(here: Place) -> Path:
     return Path(here.json("branch", "prod", "--name", "b")["endpoints"]["kb"]["path"])
 
 
-def _asked(root: Path, asked: list[Question]) -> dict[str, list[tuple[Any, np.float32]]]:
-    """Ids and scores, as the embedded engine gives them."""
-    found = {}
-    with embedded(root) as runner:
-        for one in asked:
-            step = one.step()
-            if step is not None:
-                answer = runner.run(step)
-                assert answer.error is None, (one.name, answer.error)
-                found[one.name] = list(zip(answer.ids, map(np.float32, answer.scores), strict=True))
-    return found
-
-
 def test_a_branch_answers_as_the_server_did(here: Place, branch: Path) -> None:
     asked = [one for one in questions() if not one.masked and one.collection in COLLECTIONS]
     wanted = {one.name: [(ident, np.float32(score)) for ident, score, _ in one.points if score] for one in asked}
     (raw,) = (here.pool / "raw").iterdir()
-    after = _asked(branch, asked)
-    assert after == _asked(raw / "kb" / "storage", asked)
+    after = answers(branch, asked)
+    assert after == answers(raw / "kb" / "storage", asked)
     same = Counter(one.kind for one in asked if after.get(one.name) == wanted[one.name])
     # the engine's own scores differ from a server's in the last bit here and there, and quantized shards in more
     assert {kind: same[kind] for kind in ("dense", "exact", "groups", "offset")} == {

@@ -15,7 +15,7 @@ from envclone.incidents.bundle import VectorStep
 from envclone.stores.qdrant import identity
 from envclone.stores.qdrant.residue import expand
 from envclone.stores.qdrant.search import embedded
-from tests.support.recorded import RULES, Question, people, questions, unpack
+from tests.support.recorded import RULES, answers, people, questions, unpack
 from tests.support.stack import Place, place
 
 PEER = 588303273699527
@@ -49,25 +49,12 @@ def clean(here: Place) -> Path:
     return image / "kb"
 
 
-def _answers(root: Path, asked: list[Question]) -> dict[str, list[tuple[object, np.float32]]]:
-    """Ids and scores, as the embedded engine gives them."""
-    found = {}
-    with embedded(root) as runner:
-        for question in asked:
-            step = question.step()
-            if step is not None:
-                result = runner.run(step)
-                assert result.error is None, (question.name, result.error)
-                found[question.name] = list(zip(result.ids, map(np.float32, result.scores), strict=True))
-    return found
-
-
 def test_it_answers_as_the_server_did(here: Place, clean: Path) -> None:
     asked = [one for one in questions() if not one.masked]
     (raw,) = (here.pool / "raw").iterdir()
     branch = here.json("branch", "prod", "--name", "b")["endpoints"]["kb"]["path"]
     recorded = {one.name: [(i, np.float32(score)) for i, score, _ in one.points if score] for one in asked}
-    before, after = _answers(raw / "kb" / "storage", asked), _answers(Path(branch), asked)
+    before, after = answers(raw / "kb" / "storage", asked), answers(Path(branch), asked)
     kinds = {one.name: one.kind for one in asked}
     assert [name for name in before if before[name] != after[name] and kinds[name] != "hybrid"] == []
     # of production's own files the embedded engine's answers are the server's but for ties, rounding and what it

@@ -90,7 +90,7 @@ def _whole(client: Client, where: str, received: _Received, told: Callable[[int]
             raise Failed(
                 f"the Qdrant server at {client.shown}: the download broke off after {received.count} of "
                 f"{received.size} bytes, {idle} times without another one",
-                hint="look at its log and at what stands between; the next run begins anew",
+                hint="look at its log and at what stands between; the next run begins again",
             ) from why
         time.sleep(min(client.waits.between * 2 ** (idle - 1), 30.0))
 

@@ -1,4 +1,4 @@
-"""What a server needs to start on a storage root: which shards are whole, and what is made anew."""
+"""What a server needs to start on a storage root: which shards are whole, and what is made new."""
 
 from __future__ import annotations
 
