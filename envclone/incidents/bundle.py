@@ -23,6 +23,7 @@ from pydantic import (
 
 from envclone.incidents.calls import Call, Origin
 from envclone.incidents.domains import require, require_path
+from envclone.incidents.exchanges import Exchange
 from envclone.incidents.queries import Exclude, Order, Prefetch, Query, Vector, keys_of, many
 from envclone.models import StepResult
 
@@ -274,7 +275,7 @@ Step = Annotated[SqlStep | VectorStep | HttpStep, Field(discriminator="kind")]
 class Incident(_Model):
     """The failing request of production, to be run again in a branch."""
 
-    version: Literal[1] = 1
+    version: Literal[1, 2] = 1
     incident: str = Field(pattern=f"^{NAME}$", description="The incident's id.")
     environment: str = Field(description="The environment it happened in.")
     note: str = Field(default="", description="What was seen.")
@@ -289,6 +290,13 @@ class Incident(_Model):
     )
     steps: tuple[Step, ...] = Field(default=(), description="The steps, in order.")
     calls: tuple[Call, ...] = Field(default=(), description="What else a trace tells: kept and shown, not run again.")
+    exchanges: tuple[Exchange, ...] = Field(
+        default=(), description="What the application asked of models and tools, and the answers: its cassette."
+    )
+    application: dict[str, str] = Field(
+        default_factory=dict,
+        description="What answered: `image`, `commit`, `version`, and versions of `chunker`, `embedder`, `tokenizer`.",
+    )
     origin: Origin | None = Field(default=None, description="The trace that the calls come from.")
     signature: str | None = Field(
         default=None,
@@ -302,6 +310,8 @@ class Incident(_Model):
             raise ValueError(NO_STEP)
         if same := twice(step.id for step in self.steps):
             raise ValueError(f"two steps have the id '{same[0]}'")
+        if same := twice(one.id for one in self.exchanges):
+            raise ValueError(f"two exchanges have the id '{same[0]}'")
         return self
 
 

@@ -16,7 +16,7 @@ from envclone.address import written
 from envclone.errors import UnsafeError
 from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
-from envclone.incidents.maskcalls import mask_call, mask_origin
+from envclone.incidents.maskcalls import mask_call, mask_exchange, mask_origin
 from envclone.incidents.maskjson import (
     mask_document,
     mask_documents,
@@ -96,6 +96,8 @@ def mask_incident(
             "masked": masks.key_id,
             "steps": tuple(steps),
             "calls": tuple(mask_call(call, masker.data, computed=computed) for call in incident.calls),
+            "exchanges": tuple(mask_exchange(one, masker.data, computed=computed) for one in incident.exchanges),
+            "application": {key: masker.text(value) for key, value in incident.application.items()},
             "origin": mask_origin(incident.origin, masker.data, computed=computed),
             "signature": None,
         }

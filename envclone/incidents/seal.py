@@ -24,8 +24,9 @@ _KEEP = "keep"
 def message(incident: Incident) -> bytes:
     """The bytes that are signed: everything in the bundle but the signature, in one form for YAML and JSON."""
     content = incident.model_dump(exclude={"signature"}, warnings=False)
-    if content["at"] is None:
-        del content["at"]  # what was sealed before bundles had it stays valid
+    for name in ("at", "exchanges", "application"):
+        if not content[name]:
+            del content[name]  # what was sealed before bundles had it stays valid
     return b"envclone incident\n" + json.dumps(content, sort_keys=True, default=str).encode()
 
 

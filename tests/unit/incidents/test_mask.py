@@ -433,3 +433,25 @@ def test_what_a_trace_tells_is_masked_as_text_and_left_out_for_other_hands() -> 
         (one,) = masked.calls
         assert (one.model, one.settings["temperature"], one.usage, one.vectors) == ("gpt-5", 0, {"total": 3}, [[0.5]])
         assert ("Ruth" in str(one.input)) is computed and one.documents[0]["id"] == 7
+
+
+def test_what_was_exchanged_with_models_is_masked_as_text_and_left_out_for_other_hands() -> None:
+    from envclone.incidents.exchanges import Chunk, Exchange
+
+    exchange = Exchange(
+        id="Jane", url="https://models.example/v1/chat?user=Jane", headers={"x-user": "Max"}, body=["Jane Doe"],
+        answer={"text": "hello, Max"}, chunks=(Chunk(after=0.1, data='data: {"text": "Max"}'),), error="Max went away",
+    )  # fmt: skip
+    raw = Incident(incident="1", environment="prod", exchanges=(exchange,), calls=(_call(),), application={"by": "Max"})
+    for computed in (True, False):
+        masked = mask_incident(raw, Fake(), {}, computed=computed)
+        text = masked.model_dump_json()
+        assert not [word for word in ("Jane", "Doe", "Max", "jane") if word in text], text
+        (one,) = masked.exchanges
+        assert ("Tom" in str(one.answer)) is computed
+
+
+def _call() -> Any:
+    from envclone.incidents.calls import Call
+
+    return Call(id="s1", kind="llm")
