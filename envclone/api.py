@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from envclone import registry
 from envclone.errors import EnvcloneError, UsageError
 from envclone.lifecycle import branch as branching
-from envclone.lifecycle import branches, images, snapshot, tenure
+from envclone.lifecycle import branches, images, tenure
 from envclone.lifecycle.teardown import remove
 from envclone.pool import audit, catalog
 from envclone.project import Project, silent
@@ -79,6 +79,8 @@ class Stack:
             self.project.environment(environment)
             with moment.at(self.project, environment, target) as raw:
                 return raw
+        from envclone.lifecycle import snapshot
+
         with snapshot.take(self.project, environment) as raw:
             return raw
 
@@ -301,9 +303,11 @@ class Stack:
 
     def moment_of(self, branch: Branch) -> Sequence[str]:
         """Lines: the moment that a branch is of, or how far its state is from its incident; none without a moment."""
+        image = catalog.image(self.project.pool, self.project.name, branch.image)
+        if image.raw.moment is None and not branch.incident:
+            return []
         from envclone.lifecycle import incidents, moment
 
-        image = catalog.image(self.project.pool, self.project.name, branch.image)
         if image.raw.moment is not None:
             return moment.lines(image.raw.moment)
         try:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
 from envclone.errors import UsageError
-from envclone.models.moments import By, Target
+
+if TYPE_CHECKING:
+    from envclone.models.moments import Target
 
 __all__ = ["moment_options", "target_of"]
 
@@ -43,7 +45,7 @@ def target_of(
     at: str | None, lsn: str | None, xid: str | None, point: str | None, before: bool, timeline: int | None
 ) -> Target | None:
     """The moment that the options name; None when they name none. Raises UsageError."""
-    named = [(By.TIME, at), (By.LSN, lsn), (By.XID, xid), (By.POINT, point)]
+    named = [("time", at), ("lsn", lsn), ("xid", xid), ("restore point", point)]
     given = [(by, value) for by, value in named if value is not None]
     if not given:
         if before or timeline:
@@ -51,8 +53,10 @@ def target_of(
         return None
     if len(given) > 1:
         raise UsageError("a moment has one name", hint="one of --at, --lsn, --xid and --restore-point")
+    from envclone.models.moments import By, Target
+
     by, value = given[0]
-    return Target(by, _CHECKED[by](value), not before, timeline or 0)
+    return Target(By(by), _CHECKED[by](value), not before, timeline or 0)
 
 
 def _time(text: str) -> str:
@@ -87,6 +91,6 @@ def _point(text: str) -> str:
     return text
 
 
-_CHECKED: dict[By, Callable[[str], str]] = {
-    By.TIME: _time, By.LSN: _position, By.XID: _transaction, By.POINT: _point,
+_CHECKED: dict[str, Callable[[str], str]] = {
+    "time": _time, "lsn": _position, "xid": _transaction, "restore point": _point,
 }  # fmt: skip

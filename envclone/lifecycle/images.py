@@ -6,14 +6,17 @@ import datetime as dt
 import importlib
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING
 
 from envclone import keys
 from envclone.errors import BusyError, EnvcloneError
 from envclone.lifecycle.checked import check
 from envclone.models import Image, RawSnapshot
-from envclone.models.moments import Target
 from envclone.pool import catalog
 from envclone.project import Project
+
+if TYPE_CHECKING:
+    from envclone.models.moments import Target
 
 __all__ = ["age", "find", "newer", "ready", "using"]
 

@@ -15,7 +15,8 @@ from envclone.lifecycle import tracks
 from envclone.lifecycle.snapshot import newest
 from envclone.lifecycle.stages import RECOVERING
 from envclone.models import Consistency, RawSnapshot, StoreSnapshot
-from envclone.models.moments import By, Moment, Reached, Target, Track, Window, spoken
+from envclone.models.moments import By, Moment, Reached, Target
+from envclone.models.tracked import Track, Window, spoken
 from envclone.pool import catalog, new_id
 from envclone.pool.workdir import workdir
 from envclone.project import Project

@@ -14,7 +14,7 @@ from envclone import registry
 from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError, UsageError
 from envclone.lifecycle import snapshot, tracks
 from envclone.models import ProgressEvent, RawSnapshot
-from envclone.models.moments import Track
+from envclone.models.tracked import Track
 from envclone.pool.workdir import discard
 from envclone.project import Project
 from envclone.protocols import Follower, Limits

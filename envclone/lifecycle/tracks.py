@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from envclone import records, registry
 from envclone.errors import BusyError, ConfigError, EnvcloneError, UsageError
 from envclone.models import RawSnapshot, StoreSnapshot
-from envclone.models.moments import Feed, Track, Window
+from envclone.models.tracked import Feed, Track, Window
 from envclone.pool import catalog
 from envclone.project import Project
 

@@ -9,7 +9,7 @@ from envclone import registry
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import track as tracking_of
 from envclone.lifecycle import tracks
-from envclone.models.moments import Window
+from envclone.models.tracked import Window
 from envclone.project import Project
 
 __all__ = ["Part", "Status", "status"]

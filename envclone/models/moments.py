@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["By", "Feed", "Moment", "Reached", "Target", "Track", "Window", "spoken"]
+__all__ = ["By", "Moment", "Reached", "Target"]
 
 
 class By(StrEnum):
@@ -59,40 +59,3 @@ class Moment:
     asked: Target
     base: str
     stores: Mapping[str, Reached]
-
-
-@dataclass(frozen=True, slots=True)
-class Window:
-    """A stretch of time whose every moment can be had, in production's clock, with its ends as positions."""
-
-    since: dt.datetime
-    until: dt.datetime
-    start: str = ""
-    end: str = ""
-
-    def __str__(self) -> str:
-        return f"{self.since:%Y-%m-%d %H:%M:%S} to {self.until:%Y-%m-%d %H:%M:%S} UTC"
-
-
-@dataclass(frozen=True, slots=True)
-class Feed:
-    """One store's stream of changes; `slot` is the name that production holds it back under."""
-
-    kind: str
-    slot: str
-
-
-@dataclass(frozen=True, slots=True)
-class Track:
-    """The record of an environment's track: its stores' feeds, written before production is asked for anything."""
-
-    id: str
-    environment: str
-    created_at: dt.datetime
-    feeds: Mapping[str, Feed]
-    project: str = ""
-
-
-def spoken(windows: Sequence[Window]) -> str:
-    """Windows for people."""
-    return "; ".join(map(str, windows)) or "none yet"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from envclone.models import StoreSnapshot
-from envclone.models.moments import Feed, Reached, Target, Window
+from envclone.models.moments import Reached, Target
+from envclone.models.tracked import Feed, Window
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig

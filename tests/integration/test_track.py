@@ -26,7 +26,8 @@ from envclone import process, wait
 from envclone.accounts import account_of, hand_over, service_account
 from envclone.errors import UsageError
 from envclone.lifecycle import tracks
-from envclone.models.moments import By, Target, Window
+from envclone.models.moments import By, Target
+from envclone.models.tracked import Window
 from envclone.pool.workdir import workdir
 from envclone.stores.postgres.server import private, server, settings
 from tests.support.postgres import Production, production

@@ -104,10 +104,18 @@ def test_exports_are_what_they_say(path: Path) -> None:
 
 def test_a_branch_waits_for_no_arrays_and_no_driver() -> None:
     """What makes and starts a branch imports nothing that takes long: numpy alone takes as long as the rest."""
-    modules = ("api", "lifecycle.branch", "lifecycle.images", "stores.postgres.server.service", "runtimes.local")
+    modules = (
+        "api",
+        "cli.branch",
+        "lifecycle.branch",
+        "lifecycle.images",
+        "stores.postgres.server.service",
+        "runtimes.local",
+    )
     names = ", ".join(f"envclone.{name}" for name in modules)
     slow = ("numpy", "numba", "docker", "psycopg", "asyncio", "pydantic", "email", "importlib.metadata", "rich",
-            "envclone.models.data", "envclone.protocols", "envclone.masking", "envclone.hooks.worker")  # fmt: skip
+            "envclone.models.data", "envclone.protocols", "envclone.masking", "envclone.hooks.worker",
+            "envclone.lifecycle.snapshot", "envclone.lifecycle.moment", "envclone.pool.notes")  # fmt: skip
     text = f"import sys, {names}; print([name for name in {slow} if name in sys.modules])"
     said = process.run([sys.executable, "-c", text], env={"PYTHONPATH": str(PACKAGE.parent)}).stdout
     assert said.strip() == "[]"

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone.errors import UnsafeError
-from envclone.models.moments import By, Feed, Reached, Target, Window
+from envclone.models.moments import By, Reached, Target
+from envclone.models.tracked import Feed, Window
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig

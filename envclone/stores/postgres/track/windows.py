@@ -9,7 +9,8 @@ from pathlib import Path
 
 from envclone.errors import UsageError
 from envclone.models import StoreSnapshot
-from envclone.models.moments import By, Target, Window
+from envclone.models.moments import By, Target
+from envclone.models.tracked import Window
 from envclone.protocols import Candidate
 from envclone.stores.postgres.track import marks, segments
 from envclone.stores.postgres.track.follow import about, folders
