@@ -207,7 +207,7 @@ def _drafted(stores: Mapping[str, str], ident: str, environment: str, given: dic
         steps.append(step | ({"role": given["role"]} if given["role"] else {}) | {"sql": _text(written, "--sql")})
     try:
         return Incident.model_validate(
-            {"version": 1, "incident": ident, "environment": environment, "note": given["note"], "steps": steps}
+            {"version": 2, "incident": ident, "environment": environment, "note": given["note"], "steps": steps}
         )
     except ValidationError as exc:
         first = exc.errors(include_input=False, include_url=False)[0]

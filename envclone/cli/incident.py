@@ -92,6 +92,16 @@ def record(
     )
 
 
+@incident.command()
+def schema() -> None:
+    """Print the JSON Schema of a bundle, for editors."""
+    import json
+
+    from envclone.incidents.jsonschema import json_schema
+
+    click.echo(json.dumps(json_schema(), indent=1, ensure_ascii=False))
+
+
 _NOT_UNDERSTOOD = "42"
 """The class of SQLSTATE of syntax errors and unknown names (PostgreSQL's appendix A)."""
 

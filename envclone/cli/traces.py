@@ -43,6 +43,7 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     from envclone.incidents import files
     from envclone.incidents.bundle import Incident
     from envclone.incidents.completeness import completeness, counted, lacking
+    from envclone.incidents.traces.about import application_of, clock_of
     from envclone.incidents.traces.read import calls
     from envclone.incidents.traces.steps import steps_of
 
@@ -56,7 +57,8 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     try:
         incident = Incident(
             incident=incident_id, environment=environment, note=given["note"], at=at, calls=tuple(found), origin=origin,
-            steps=tuple(steps_of(found, chosen)),
+            steps=tuple(steps_of(found, chosen)), application=application_of(found, origin),
+            clock=clock_of(found, origin),
         )  # fmt: skip
     except ValidationError as exc:
         raise UsageError(f"that makes no bundle: {exc.errors(include_input=False)[0]['msg']}") from None

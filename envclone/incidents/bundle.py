@@ -21,7 +21,9 @@ from pydantic import (
     model_validator,
 )
 
+from envclone.incidents import links
 from envclone.incidents.calls import Call, Origin
+from envclone.incidents.clock import Clock
 from envclone.incidents.domains import require, require_path
 from envclone.incidents.exchanges import Exchange
 from envclone.incidents.queries import Exclude, Order, Prefetch, Query, Vector, keys_of, many
@@ -120,6 +122,14 @@ class _Step(_Model):
     note: str = Field(default="", description="What this step is for.")
     tolerance: FiniteFloat = Field(
         default=0.0, ge=0, description="By how much a score may differ and still be equal; 0 means bit for bit."
+    )
+    call: str | None = Field(
+        default=None, description="The id of the call that this is; the call tells its time and its parent."
+    )
+    parent: str | None = Field(default=None, description="The call that it was a part of; not beside `call`.")
+    began: dt.datetime | None = Field(default=None, description="When it began in production; not beside `call`.")
+    seconds: FiniteFloat | None = Field(
+        default=None, ge=0, description="How long it took in production; not beside `call`."
     )
     expect: Expected | None = Field(default=None, description="What production returned; absent until recorded.")
 
@@ -275,7 +285,9 @@ Step = Annotated[SqlStep | VectorStep | HttpStep, Field(discriminator="kind")]
 class Incident(_Model):
     """The failing request of production, to be run again in a branch."""
 
-    version: Literal[1, 2] = 1
+    version: Literal[1, 2] = Field(
+        default=2, description="2 is written; of 1, links between steps, calls and exchanges are not checked."
+    )
     incident: str = Field(pattern=f"^{NAME}$", description="The incident's id.")
     environment: str = Field(description="The environment it happened in.")
     note: str = Field(default="", description="What was seen.")
@@ -295,8 +307,10 @@ class Incident(_Model):
     )
     application: dict[str, str] = Field(
         default_factory=dict,
-        description="What answered: `image`, `commit`, `version`, and versions of `chunker`, `embedder`, `tokenizer`.",
+        description="What answered: `image` (its digest), `commit`, `version`, and the versions of its `chunker`, "
+        "`embedder`, `reranker`, `tokenizer`.",
     )
+    clock: Clock | None = Field(default=None, description="The clock of the application, where it is known.")
     origin: Origin | None = Field(default=None, description="The trace that the calls come from.")
     signature: str | None = Field(
         default=None,
@@ -312,6 +326,8 @@ class Incident(_Model):
             raise ValueError(f"two steps have the id '{same[0]}'")
         if same := twice(one.id for one in self.exchanges):
             raise ValueError(f"two exchanges have the id '{same[0]}'")
+        if self.version != 1 and (said := next(links.wrong(self.steps, self.calls, self.exchanges), None)):
+            raise ValueError(said)
         return self
 
 

@@ -34,6 +34,10 @@ class Call(_Model):
     seconds: float | None = Field(default=None, description="How long it took.")
     error: str | None = Field(default=None, description="What it failed with.")
     model: str | None = Field(default=None, description="The model that answered, or that was asked for.")
+    revision: str | None = Field(
+        default=None,
+        description="The version of the model or tool, where the trace has it apart: a fingerprint, a revision.",
+    )
     provider: str | None = Field(default=None, description="Whose model it is.")
     settings: dict[str, Any] = Field(default_factory=dict, description="Sampling and other settings of the call.")
     prompt: dict[str, Any] = Field(default_factory=dict, description="The prompt's template, variables and version.")

@@ -1,11 +1,15 @@
-"""How much of what could differ a bundle knows: each variable, whether it is recorded, what its absence can hide."""
+"""How much of what could differ a bundle knows: each variable is recorded, pinned or unknown, and what that can hide.
+
+Recorded: the bundle holds it. Pinned: the branch or the cassette fixes it, known or not: a replay has production's own
+state of the stores, and a model whose answer is recorded gives that answer. Unknown: it can differ unseen.
+"""
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from envclone.incidents.bundle import HttpStep, Incident, SqlStep, VectorStep
 from envclone.incidents.calls import Call
@@ -13,14 +17,18 @@ from envclone.incidents.calls import Call
 __all__ = ["VARIABLES", "Variable", "completeness", "counted", "lacking"]
 
 
+State = Literal["recorded", "pinned", "unknown"]
+
+
 @dataclass(frozen=True, slots=True)
 class Variable:
-    """Something that could differ between production and a branch; `hides` and `fill` are for one that is absent."""
+    """Something that could differ between production and a branch; `hides` and `fill` are for one that is unknown."""
 
     name: str
     recorded: bool
     hides: str
     fill: str
+    state: State = "unknown"
 
 
 _Told = Callable[[Incident], bool | None]
@@ -100,9 +108,11 @@ def _system(call: Call) -> bool:
 
 
 def _version(incident: Incident) -> bool | None:
-    """Resources say which build answered."""
+    """The bundle or the resources of its trace say which build answered."""
     if not _applies(incident):
         return None
+    if any(incident.application.get(name) for name in ("image", "commit", "version")):
+        return True
     about = incident.origin.about if incident.origin is not None else {}
     said = [key for one in about.get("resources", ()) if isinstance(one, dict) for key in one]
     return any(key in ("service.version", "container.image.tags", "vcs.ref.head.revision") for key in said) or any(
@@ -110,7 +120,31 @@ def _version(incident: Incident) -> bool | None:
     )
 
 
-_LLM, _ASKED = ("llm",), ("llm", "embedding", "rerank")
+def _part(name: str, kinds: Sequence[str]) -> _Told:
+    """The version of a part of the application, where it has calls that the part worked for."""
+
+    def asked(incident: Incident) -> bool | None:
+        those = [call for call in incident.calls if call.kind in kinds]
+        if not those:
+            return None
+        made = {"embedder": "embedding", "reranker": "rerank"}.get(name)
+        return bool(incident.application.get(name)) or any(call.model for call in those if call.kind == made)
+
+    return asked
+
+
+def _zone(incident: Incident) -> bool | None:
+    return incident.clock is not None and incident.clock.zone is not None if _applies(incident) else None
+
+
+def _answered(incident: Incident) -> bool:
+    """Whether a cassette answers for every call of a model, so that none is asked again."""
+    played = {one.call for one in incident.exchanges if one.call is not None}
+    asked = [call.id for call in incident.calls if call.kind in _ASKED]
+    return bool(asked) and all(one in played for one in asked)
+
+
+_LLM, _ASKED, _SEARCHED = ("llm",), ("llm", "embedding", "rerank"), ("embedding", "retrieval", "vector")
 VARIABLES: tuple[tuple[str, _Told, str, str], ...] = (
     ("query vector", _vector, "which neighbours the index was asked for: the search itself cannot be run again",
      "--embed-with COMMAND with --collection NAME, or `vector:` in a step"),
@@ -135,8 +169,27 @@ VARIABLES: tuple[tuple[str, _Told, str, str], ...] = (
     ("conversation", _conversation, "what was said before", ""),
     ("clock", lambda incident: all(call.began for call in incident.calls) if incident.calls else None,
      "what depends on the time of day, and the order of calls", ""),
-    ("version of the application", _version, "code that was changed since", ""),
+    ("zone of the clock", _zone, "what is said of today and tomorrow", "`clock: {zone: …}` in the bundle"),
+    ("version of the application", _version, "code that was changed since",
+     "`application: {image: …, commit: …}` in the bundle"),
+    ("version of the chunker", _part("chunker", _SEARCHED), "documents that were cut in another way",
+     "`application: {chunker: …}` in the bundle"),
+    ("version of the embedder", _part("embedder", _SEARCHED), "vectors of another model, or another version of it",
+     "`application: {embedder: …}` in the bundle"),
+    ("version of the reranker", _part("reranker", ("rerank",)), "another order of what was found",
+     "`application: {reranker: …}` in the bundle"),
+    ("version of the tokenizer", _part("tokenizer", _LLM), "a context that was counted and cut in another way",
+     "`application: {tokenizer: …}` in the bundle"),
+    ("moment of the stores", lambda incident: incident.at is not None or incident.recorded_at is not None,
+     "rows and points that were written since", "`at:` in the bundle, with a track"),
+    ("schema, indexes and settings of the stores", lambda incident: False, "", ""),
 )  # fmt: skip
+_PINNED: dict[str, Callable[[Incident], bool]] = {
+    **dict.fromkeys(("model", "provider", "temperature", "seed", "length limit", "finish reason", "token counts",
+                     "version of the tokenizer", "version of the reranker"), _answered),
+    "schema, indexes and settings of the stores": lambda incident: True,  # they are production's own files
+}  # fmt: skip
+"""Variables that need not be known when the branch or the cassette fixes them."""
 """Names in the order of a request's way, whether a bundle has them, what their absence hides, and what fills it."""
 
 
@@ -150,7 +203,8 @@ def _asked(incident: Incident) -> Iterator[Variable]:
     for name, told, hides, fill in () if answers else VARIABLES:
         recorded = told(incident)
         if recorded is not None:
-            yield Variable(name, recorded, hides, fill)
+            pinned = not recorded and name in _PINNED and _PINNED[name](incident)
+            yield Variable(name, recorded, hides, fill, "recorded" if recorded else "pinned" if pinned else "unknown")
 
 
 def counted(incident: Incident) -> str:
@@ -163,11 +217,15 @@ def counted(incident: Incident) -> str:
 def lacking(incident: Incident) -> list[str]:
     """How complete a bundle with the calls of a trace is, and one line for each variable that it does not have."""
     found = completeness(incident) if incident.calls else []
-    absent = [one for one in found if not one.recorded]
     if not found:
         return []
-    lines = [f"{len(found) - len(absent)} of {len(found)} variables are recorded"]
-    for one in absent:
-        fill = f"; fill it with {one.fill}" if one.fill else ""
-        lines.append(f"unknown: {one.name}; that can hide {one.hides}{fill}")
+    states = Counter(one.state for one in found)
+    lines = [f"{states['recorded']} of {len(found)} variables are recorded"]
+    if states["pinned"]:
+        names = ", ".join(one.name for one in found if one.state == "pinned")
+        lines[0] += f", {states['pinned']} pinned by the branch or the cassette: {names}"
+    for one in found:
+        if one.state == "unknown":
+            fill = f"; fill it with {one.fill}" if one.fill else ""
+            lines.append(f"unknown: {one.name}; that can hide {one.hides}{fill}")
     return lines

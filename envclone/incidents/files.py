@@ -34,7 +34,7 @@ def load(path: Path) -> Incident:
     except Malformed as exc:
         raise _invalid(path, [Problem(f"{_at(path, exc.line)}: {exc.what}")]) from None
     if not isinstance(data, dict):
-        raise _invalid(path, [Problem(f"{path}: a bundle is a mapping that begins with `version: 1`")])
+        raise _invalid(path, [Problem(f"{path}: a bundle is a mapping that begins with `version: 2`")])
     try:
         return Incident.model_validate(data)
     except ValidationError as exc:

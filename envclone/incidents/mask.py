@@ -7,16 +7,16 @@ computed columns, notes) is masked as free text, where the people who are in the
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Protocol
-from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 from envclone.address import written
 from envclone.errors import UnsafeError
 from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
 from envclone.incidents.differences import sqlstate
-from envclone.incidents.maskcalls import mask_call, mask_exchange, mask_origin
+from envclone.incidents.links import linked
+from envclone.incidents.maskcalls import mask_call, mask_clock, mask_exchange, mask_origin, masked_ids
 from envclone.incidents.maskjson import (
     mask_document,
     mask_documents,
@@ -27,6 +27,7 @@ from envclone.incidents.maskjson import (
     mask_tree,
 )
 from envclone.incidents.masksql import is_plain_data, mask_sql
+from envclone.incidents.maskurl import mask_path
 from envclone.incidents.queries import Order, Prefetch, Query
 from envclone.masking.addresses import known_as
 from envclone.masking.jsonpaths import PathRules
@@ -77,7 +78,9 @@ def mask_incident(
             f"incident {incident.incident} was masked with the key {incident.masked}, the image with {masks.key_id}",
             hint="take the raw bundle, or the image of the other key",
         )
+    incident = linked(incident)
     masker = _Masker(masks, computed=computed)
+    ids = masked_ids(_names(incident), masker.data)
     steps: list[Step] = []
     for step in incident.steps:
         if isinstance(step, HttpStep):
@@ -94,14 +97,33 @@ def mask_incident(
         update={
             "note": masker.text(incident.note),
             "masked": masks.key_id,
-            "steps": tuple(steps),
-            "calls": tuple(mask_call(call, masker.data, computed=computed) for call in incident.calls),
-            "exchanges": tuple(mask_exchange(one, masker.data, computed=computed) for one in incident.exchanges),
-            "application": {key: masker.text(value) for key, value in incident.application.items()},
+            "steps": tuple(_linked(step, ids) for step in steps),
+            "calls": tuple(mask_call(call, masker.data, ids, computed=computed) for call in incident.calls),
+            "exchanges": tuple(mask_exchange(one, masker.data, ids, computed=computed) for one in incident.exchanges),
+            "application": {masker.text(key): masker.text(value) for key, value in incident.application.items()},
+            "clock": mask_clock(incident.clock, masker.data),
             "origin": mask_origin(incident.origin, masker.data, computed=computed),
             "signature": None,
         }
     )
+
+
+def _names(incident: Incident) -> Iterator[str]:
+    """The ids by which calls, steps and exchanges name each other."""
+    for call in incident.calls:
+        yield call.id
+    for one in incident.exchanges:
+        yield one.id
+    for part in (*incident.calls, *incident.steps, *incident.exchanges):
+        for name in (getattr(part, "call", None), getattr(part, "parent", None)):
+            if name is not None:
+                yield name
+
+
+def _linked(step: Step, ids: Mapping[str, str]) -> Step:
+    """A step with the masked ids of what it belongs to."""
+    call, parent = (None if one is None else ids[one] for one in (step.call, step.parent))
+    return step.model_copy(update={"call": call, "parent": parent})
 
 
 class _Masker:
@@ -183,7 +205,7 @@ class _Masker:
                 "order_by": self._order(query.order_by, rule),
                 "formula": mask_formula(query.formula, rule, self._masks, self.data),
                 "defaults": {
-                    key: self._compared(key, value, rule) if isinstance(value, str) else value
+                    key: self._compared(key, value, rule) if isinstance(value, str) else self._parameter(value, None)
                     for key, value in query.defaults.items()
                 },
             }
@@ -207,21 +229,23 @@ class _Masker:
         def document(value: Any) -> Any:
             return mask_tree(value, rules, self._parameter, self.data)
 
-        path, mark, query = step.path.partition("?")
-        words = [quote(self.data(unquote(word)), safe="") for word in path.split("/")]
-        pairs = [
-            (name, str(self._parameter(value, step.domains.get(name))))
-            for name, value in parse_qsl(query, keep_blank_values=True)
-        ]
+        def named(name: str, value: str) -> str:
+            return str(self._parameter(value, step.domains.get(name)))
+
         expect = step.expect
         if expect is not None:
             rows = tuple((row[0], *map(document, row[1:])) for row in expect.rows)
             expect = expect.model_copy(update={"rows": rows, "error": self._error(expect.error)})
-        headers = {name: self.data(value) for name, value in step.headers.items() if name.lower() not in _OF_PRODUCTION}
+        headers = {
+            self.data(name): self.data(value)
+            for name, value in step.headers.items()
+            if name.lower() not in _OF_PRODUCTION
+        }
         return step.model_copy(
             update={
                 "note": self.text(step.note),
-                "path": "/".join(words) + mark + urlencode(pairs),
+                "method": step.method if self.text(step.method) == step.method else "X",
+                "path": mask_path(step.path, self.data, named),
                 "headers": headers,
                 "body": document(step.body),
                 "domains": {},
@@ -238,14 +262,14 @@ class _Masker:
 
     def _parameter(self, value: Any, domain: str | Mapping[str, str] | None) -> Any:
         if domain is None:
-            return mask_leaves(value, self.data)
+            return mask_leaves(value, self.data, keys=True)
         if isinstance(domain, Mapping):
             rules = PathRules([JsonRule(path, name) for path, name in domain.items()])
             return mask_document(value, lambda document: mask_tree(document, rules, self._parameter, self.data))
         if isinstance(value, list):
             return [self._parameter(item, domain) for item in value]
         if value is None or domain == "keep" or isinstance(value, dict):
-            return value if value is None or domain == "keep" else mask_leaves(value, self.data)
+            return value if value is None or domain == "keep" else mask_leaves(value, self.data, keys=True)
         masked = self._masks.value(domain, str(value))
         return _as_before(value, masked)
 

@@ -108,9 +108,16 @@ def mask_filter(condition: Any, rule: FieldRule | None, masks: Masks, text: Text
         matched = {kind: _matched(path, value, rule, masks, text) for kind, value in match.items()}
         return {**condition, "key": named, "match": matched}
     return {
-        name: value if name in ("is_empty", "is_null", "has_vector") else mask_filter(value, rule, masks, text, prefix)
+        name if name in _OF_FILTERS else text(name): value
+        if name in ("is_empty", "is_null", "has_vector")
+        else mask_filter(value, rule, masks, text, prefix)
         for name, value in condition.items()
     }
+
+
+_OF_FILTERS = frozenset(("must", "should", "must_not", "min_should", "conditions", "min_count", "filter", "is_empty",
+                         "is_null", "has_vector", "values_count", "range", "match", "nested", "key"))  # fmt: skip
+"""The words of filters; any other name is somebody's own."""
 
 
 _OF_FORMULAS = re.compile(

@@ -8,6 +8,7 @@ from typing import Any
 
 from envclone.errors import UnsafeError, UsageError
 from envclone.incidents.bundle import Expected, Incident, SqlStep, Step
+from envclone.incidents.links import linked
 from envclone.incidents.order import order_of
 from envclone.incidents.values import canonical
 from envclone.protocols import SourceRunner
@@ -37,7 +38,9 @@ def record(incident: Incident, runners: Mapping[str, SourceRunner]) -> Incident:
             hint=f"envclone incident show {incident.incident} says what its trace lacks",
         )
     steps = tuple(explicit(step, expect) for step, expect in run(incident, runners))
-    return incident.model_copy(update={"signature": None, "steps": steps, "recorded_at": dt.datetime.now(dt.UTC)})
+    return linked(incident).model_copy(
+        update={"signature": None, "steps": steps, "recorded_at": dt.datetime.now(dt.UTC)}
+    )
 
 
 def run(incident: Incident, runners: Mapping[str, SourceRunner]) -> list[tuple[Step, Expected]]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from envclone.errors import UnreachableError, UnsafeError, UsageError
 from envclone.incidents.bundle import Incident, Step
 from envclone.incidents.compare import ReplayReport, verdict
+from envclone.incidents.links import not_run
 from envclone.models import StepResult
 from envclone.protocols import StepRunner
 
@@ -39,7 +41,8 @@ def replay(incident: Incident, runners: Mapping[str, StepRunner]) -> ReplayRepor
             f"the step '{unrecorded}' of incident {incident.incident} does not say what production returned",
             hint="envclone incident record BUNDLE",
         )
-    return verdict(incident, {step.id: _run(runners[step.store], step) for step in incident.steps})
+    report = verdict(incident, {step.id: _run(runners[step.store], step) for step in incident.steps})
+    return replace(report, not_run=tuple(not_run(incident)))
 
 
 def _run(runner: StepRunner, step: Step) -> StepResult:

@@ -45,6 +45,7 @@ def explain(report: ReplayReport) -> str:
         else:
             lines.append(f"  {step.step}: not reproduced")
             lines += [f"    {reason}" for reason in step.reasons]
+    lines += [f"  {line}" for line in report.not_run]
     return "\n".join(lines)
 
 

@@ -19,14 +19,20 @@ from envclone.models import StorePlan
 __all__ = ["chosen", "message", "names_domains"]
 
 _KEEP = "keep"
+_LATER = ("at", "exchanges", "application", "clock")
+_LATER_OF_STEPS = ("call", "parent", "began", "seconds")
+_LATER_OF_CALLS = ("revision",)
+"""Fields that bundles did not always have."""
 
 
 def message(incident: Incident) -> bytes:
     """The bytes that are signed: everything in the bundle but the signature, in one form for YAML and JSON."""
     content = incident.model_dump(exclude={"signature"}, warnings=False)
-    for name in ("at", "exchanges", "application"):
-        if not content[name]:
-            del content[name]  # what was sealed before bundles had it stays valid
+    for names, those in ((_LATER, [content]), (_LATER_OF_STEPS, content["steps"]), (_LATER_OF_CALLS, content["calls"])):
+        for one in those:
+            for name in names:
+                if one[name] in (None, (), {}):
+                    del one[name]  # what was sealed before bundles had it stays valid
     return b"envclone incident\n" + json.dumps(content, sort_keys=True, default=str).encode()
 
 

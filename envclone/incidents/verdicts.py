@@ -64,7 +64,8 @@ class ReplayReport:
     `evidence` is what the limits of each store did during the replay, `limits` what they are, `profile` the resource
     profile that it ran under, `degraded` what of production's this host could not give, `timeouts` the stores whose
     statements ran into one, `changed` what in the branch was written, vacuumed or analysed before, `rebuilt` the stores
-    whose vector indexes are not production's, but built again from a dump.
+    whose vector indexes are not production's, but built again from a dump, `not_run` what of the request lies outside
+    the stores or is not known whole.
     """
 
     incident: str
@@ -81,6 +82,7 @@ class ReplayReport:
     timeouts: tuple[str, ...] = ()
     changed: tuple[str, ...] = ()
     rebuilt: tuple[str, ...] = ()
+    not_run: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN and infinities, which JSON lacks, as text."""

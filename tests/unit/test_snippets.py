@@ -198,7 +198,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "envclone incident new"): _commands,
     ("incidents.md", "envclone incident import"): _commands,
     ("incidents.md", "4 calls of a trace"): _imported,
-    ("incidents.md", "version: 1"): _bundle,
+    ("incidents.md", "version: 2"): _bundle,
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
     ("operations.md", "environments:"): _part,

@@ -40,6 +40,8 @@ _ONE: Mapping[str, tuple[str, ...]] = {
               "llm.model_name", "llm.request.model_name", "ai.model.id", "embedding.model_name", "reranker.model_name",
               "mlflow.llm.model", "model_name"),
     "provider": ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system", "ai.model.provider"),
+    "revision": ("gen_ai.openai.response.system_fingerprint", "openai.response.system_fingerprint",
+                "gen_ai.response.system_fingerprint", "gen_ai.response.model_version", "gen_ai.tool.version"),
     "conversation": ("gen_ai.conversation.id", "session.id", "thread_id", "langfuse.session.id",
                      "traceloop.association.properties.session_id"),
     "system": ("gen_ai.system_instructions", "ai.prompt.system", "llm.system_prompt"),
@@ -65,7 +67,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "usage": ("gen_ai.usage.", "llm.token_count.", "ai.usage.", "llm.usage."),
 }  # fmt: skip
 """Prefixes of attributes that are gathered in one field, by what stands behind the prefix."""
-_WORDS = ("model", "provider", "conversation", "statement")
+_WORDS = ("model", "revision", "provider", "conversation", "statement")
 """Fields that are a text as it stands."""
 _INDEXED = re.compile(r"(.+?)\.(\d+)(?:\.(.+))?")
 

@@ -42,11 +42,24 @@ def calls(path: Path) -> tuple[list[Call], Origin]:
             hint="export the trace of the failing request alone",
         )
     try:
-        calls = [call_of(span) for span in found.spans]
+        calls = _apart([call_of(span) for span in found.spans])
     except (TypeError, AttributeError, ValueError) as exc:
         said = exc.errors(include_input=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
         raise ConfigError(f"{path.name} is damaged: a part of a span has another shape ({said})") from None
     return calls, Origin(dialect=found.dialect, about=_filled(found.about))
+
+
+def _apart(calls: list[Call]) -> list[Call]:
+    """Calls whose ids differ: a span that a trace holds twice, or without an id, has a number behind it."""
+    used: set[str] = set()
+    made = []
+    for call in calls:
+        name, number = call.id, 2
+        while name in used or not name:
+            name, number = f"{call.id or 'span'}#{number}", number + 1
+        used.add(name)
+        made.append(call if name == call.id else call.model_copy(update={"id": name}))
+    return made
 
 
 def _found(content: bytes, path: Path) -> Trace:

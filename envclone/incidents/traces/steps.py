@@ -40,7 +40,7 @@ def steps_of(calls: Sequence[Call], stores: Stores) -> list[Step]:
     found: list[Step] = []
     for call in calls:
         for step in _steps(call, stores, len(found) + 1):
-            found.append(step)
+            found.append(step.model_copy(update={"call": call.id}))
     return found
 
 

@@ -122,6 +122,10 @@ def accepts(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any] | Non
                 good = accepts(root["$defs"][wanted.rsplit("/", 1)[1]], value, root)
             case "anyOf":
                 good = any(accepts(alternative, value, root) for alternative in wanted)
+            case "oneOf":
+                good = sum(accepts(alternative, value, root) for alternative in wanted) == 1
+            case "exclusiveMinimum":
+                good = not isinstance(value, int | float) or value > wanted
             case "type":
                 good = isinstance(value, types[wanted]) and not (wanted == "integer" and isinstance(value, bool))
             case "const":

@@ -237,7 +237,7 @@ def test_the_yaml_is_made_for_reading(tmp_path: Path) -> None:
     search = VectorStep(id="b", store="kb", collection="c", vector=[0.1 + 0.2, 1e-07, -0.0])
     files.save(incident(sql, search), path)
     assert path.read_text() == (
-        "version: 1\nincident: '1234'\nenvironment: prod\nmasked: null\nsteps:\n"
+        "version: 2\nincident: '1234'\nenvironment: prod\nmasked: null\nsteps:\n"
         "- id: a\n  kind: sql\n  store: main\n  sql: |\n    SELECT 1\n    FROM t\n  ordered: false\n"
         "  expect:\n    columns: [x]\n    rows:\n    - [1]\n"
         "- id: b\n  kind: vector\n  store: kb\n  collection: c\n  vector: [0.30000000000000004, 1.0e-07, -0.0]\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 from pathlib import Path
 from typing import Any
@@ -9,10 +10,13 @@ from typing import Any
 import pytest
 
 from envclone.incidents.bundle import HttpStep, Incident, SqlStep, Step, VectorStep
+from envclone.incidents.clock import Clock
 from envclone.incidents.completeness import completeness, counted, lacking
+from envclone.incidents.exchanges import Exchange
+from envclone.incidents.traces.about import application_of, clock_of
 from envclone.incidents.traces.read import calls
 from envclone.incidents.traces.steps import Stores, steps_of
-from tests.unit.incidents.traces.samples import AUTO_EXPLAIN, CURL, SAMPLES, SLOW_LOG, otlp
+from tests.unit.incidents.traces.samples import AUTO_EXPLAIN, CURL, SAMPLES, SLOW_LOG, attributes, otlp
 
 
 def of(tmp_path: Path, text: str, stores: Stores | None = None) -> list[Step]:
@@ -78,9 +82,61 @@ def test_each_variable_that_is_absent_is_named_with_what_it_hides(tmp_path: Path
             "conversation", "clock", "version of the application"} <= present  # fmt: skip
     assert not found["query vector"] and "role of statements" not in found
     lines = lacking(incident)
-    assert lines[0] == f"{len(present)} of {len(found)} variables are recorded"
+    pinned = ", 1 pinned by the branch or the cassette: schema, indexes and settings of the stores"
+    assert lines[0] == f"{len(present)} of {len(found)} variables are recorded{pinned}"
     assert any("query vector" in line and "--embed-with" in line for line in lines)
     assert counted(incident) == "2 calls of a trace (otlp): 1 llm, 1 tool"
+
+
+def test_what_a_cassette_answers_is_pinned(tmp_path: Path) -> None:
+    incident = _incident(tmp_path, SAMPLES["old genai"])
+    chat = incident.calls[0]
+
+    def states(one: Incident) -> dict[str, str]:
+        return {variable.name: variable.state for variable in completeness(one)}
+
+    assert (states(incident)["seed"], states(incident)["messages"]) == ("unknown", "recorded")
+    exchange = Exchange(id="x", kind="llm", call=chat.id, url="https://m.example/v1/chat/completions")
+    played = states(incident.model_copy(update={"exchanges": (exchange,)}))
+    assert (played["seed"], played["model"], played["system prompt"]) == ("pinned", "recorded", "unknown")
+    told = incident.model_copy(update={"application": {"commit": "c1", "embedder": "e"}, "clock": Clock(zone="UTC")})
+    assert {states(told)[name] for name in ("version of the application", "zone of the clock")} == {"recorded"}
+    assert not any("seed" in line for line in lacking(incident.model_copy(update={"exchanges": (exchange,)}))[1:])
+
+
+def test_which_build_answered_and_by_what_clock(tmp_path: Path) -> None:
+    def of(document: Any) -> tuple[dict[str, str], Clock | None]:
+        (tmp_path / "trace").write_text(json.dumps(document))
+        found, origin = calls(tmp_path / "trace")
+        return application_of(found, origin), clock_of(found, origin)
+
+    trace = copy.deepcopy(SAMPLES["genai"])
+    trace["resourceSpans"][0]["resource"]["attributes"] = attributes(
+        {"service.version": "1.2", "telemetry.sdk.version": "9", "container.image.repo_digests": ["a@sha256:01"],
+         "vcs.ref.head.revision": "c0ffee", "shop.tokenizer.version": "cl100k", "process.timezone": "Europe/Berlin"}
+    )  # fmt: skip
+    application, clock = of(trace)
+    assert application == {"image": "a@sha256:01", "commit": "c0ffee", "version": "1.2", "tokenizer": "cl100k"}
+    assert clock == Clock(zone="Europe/Berlin")
+    har = copy.deepcopy(SAMPLES["har"])
+    har["log"]["entries"][0]["startedDateTime"] = "2026-05-01T10:00:00.000-03:30"
+    assert of(har)[1] == Clock(zone="-03:30")
+    assert of(SAMPLES["phoenix"]) == ({}, None)
+    trace["resourceSpans"][0]["resource"]["attributes"] = attributes(
+        {"container.image.name": "shop", "container.image.tags": ["v1"], "tz": "../etc/passwd"}
+    )
+    assert of(trace) == ({"image": "shop:v1"}, None)
+
+
+def test_a_step_names_its_call_and_a_span_that_is_there_twice_is_told_apart(tmp_path: Path) -> None:
+    trace = otlp({"attributes": {"db.system": "postgresql", "db.statement": "SELECT 1"}}, {"spanId": "s1"},
+                 {"spanId": ""}, {"spanId": ""})  # fmt: skip
+    (tmp_path / "trace").write_text(json.dumps(trace))
+    found, origin = calls(tmp_path / "trace")
+    assert [call.id for call in found] == ["s1", "s1#2", "span#2", "span#3"]
+    steps = steps_of(found, Stores(postgres="main"))
+    incident = Incident(incident="1", environment="p", calls=tuple(found), origin=origin, steps=tuple(steps))
+    assert incident.steps[0].call == "s1"
 
 
 def test_a_search_that_can_be_run_has_its_vector(tmp_path: Path) -> None:
