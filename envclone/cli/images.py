@@ -76,11 +76,20 @@ def snapshot(
             click.echo(f"warning: {line}")
         for line in lines_of(raw):
             click.echo(line)
-        agreement = f"{raw.consistency}, {raw.skew_ms} ms apart" if len(raw.stores) > 1 else "one store"
-        click.echo(f"snapshot {raw.id} ({agreement})")
+        click.echo(f"snapshot {raw.id} ({_agreement(raw)})")
         click.echo(f"next: envclone branch {environment}")
 
     emit(as_json, records.dump(raw), text)
+
+
+def _agreement(raw: RawSnapshot) -> str:
+    """How well the stores agree on the moment."""
+    if len(raw.stores) < 2:
+        return "one store"
+    from envclone.cow.sizes import format_size
+
+    written = f", {format_size(raw.skew_wal)} of log written meanwhile" if raw.skew_wal is not None else ""
+    return f"{raw.consistency}, {raw.skew_ms} ms apart{written if raw.consistency == 'skewed' else ''}"
 
 
 @click.command()

@@ -14,12 +14,13 @@ _ESCAPE = re.compile(rb"\\([0-7]{3})")
 
 @dataclass(frozen=True, slots=True)
 class Mount:
-    """One mounted file system."""
+    """One mounted file system: `options` of this mount, `everywhere` those of the file system itself."""
 
     point: Path
     type: str
     source: str
     options: frozenset[str]
+    everywhere: frozenset[str] = frozenset()
 
 
 def mounts() -> list[Mount]:
@@ -34,6 +35,7 @@ def mounts() -> list[Mount]:
                 _plain(rest[0]),
                 _plain(rest[1]),
                 frozenset(os.fsdecode(fields[5]).split(",")),
+                frozenset(os.fsdecode(rest[2]).split(",")) if len(rest) > 2 else frozenset(),
             )
         )
     return found

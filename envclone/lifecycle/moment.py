@@ -22,7 +22,7 @@ from envclone.pool.workdir import workdir
 from envclone.project import Project
 from envclone.protocols import Candidate
 
-__all__ = ["at", "far", "lines", "of_incident"]
+__all__ = ["at", "far", "lines", "of_incident", "of_time", "wait_for"]
 
 _PATIENCE = 20.0
 """Seconds to wait for the log of a moment that has just been."""
@@ -42,7 +42,12 @@ def at(project: Project, environment: str, target: Target) -> Iterator[RawSnapsh
 
 def of_incident(at: dt.datetime | None) -> Target | None:
     """The moment that a bundle names."""
-    return None if at is None else Target(By.TIME, at.astimezone(dt.UTC).isoformat())
+    return None if at is None else of_time(at)
+
+
+def of_time(at: dt.datetime) -> Target:
+    """The moment of a time by production's clock."""
+    return Target(By.TIME, at.astimezone(dt.UTC).isoformat())
 
 
 def lines(moment: Moment) -> list[str]:
@@ -74,7 +79,7 @@ def _recovered(project: Project, environment: str, target: Target, held: ExitSta
     ident = new_id(environment)
     held.enter_context(project.pool.using("raw", ident))
     with project.pool.using("tracks", track.id):
-        _wait_for(project, environment, target)
+        wait_for(project, environment, target)
         for candidate in _candidates(project, track, target):
             raw = _attempt(project, track, target, candidate, ident)
             if raw is not None:
@@ -171,7 +176,7 @@ def _publish(
     return raw
 
 
-def _wait_for(project: Project, environment: str, target: Target) -> None:
+def wait_for(project: Project, environment: str, target: Target) -> None:
     """A moment that has just been may be on its way to the pool. Raises UsageError when no window will have it."""
     if target.by is not By.TIME:
         return

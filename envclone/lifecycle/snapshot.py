@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone import records, registry
 from envclone.errors import BusyError, ConfigError
-from envclone.lifecycle import owed
+from envclone.lifecycle import agreement, owed
 from envclone.lifecycle.stages import COPYING
-from envclone.models import Consistency, RawSnapshot, StoreSnapshot
+from envclone.models import RawSnapshot, StoreSnapshot
 from envclone.pool import catalog, new_id
 from envclone.pool.notes import PoolNotes
 from envclone.pool.workdir import workdir
@@ -28,6 +28,11 @@ VECTOR_STORES_LAST = ("postgres",)
 """Kinds copied first: a base backup describes its end, so what is copied right after it is nearest in time."""
 
 
+def _order(declared: Mapping[str, StoreConfig], followed: frozenset[str]) -> list[str]:
+    """What is copied first; stores that are recovered to the moment of the others come after these."""
+    return sorted(declared, key=lambda name: (name in followed, declared[name].kind not in VECTOR_STORES_LAST))
+
+
 @contextmanager
 def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[RawSnapshot]:
     """Copy every store of an environment; what was taken stays as long as the context, also when `gc` runs.
@@ -40,9 +45,10 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
     declared = project.environment(environment).stores
     if not declared:
         raise ConfigError(f"the environment '{environment}' declares no stores")
+    followed = agreement.followed(project, environment) if kind == "raw" else frozenset()
     configs = {
-        name: config.model_copy(update={"source": resolve_source(project.loaded, environment, name)})
-        for name, config in sorted(declared.items(), key=lambda item: item[1].kind not in VECTOR_STORES_LAST)
+        name: declared[name].model_copy(update={"source": resolve_source(project.loaded, environment, name)})
+        for name in _order(declared, followed)
     }
     pool = project.pool
     ident = new_id(environment)
@@ -53,18 +59,29 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
             workdir(pool, project.cow, "snapshot", kind="tmp") as building,
         ):
             stores: dict[str, StoreSnapshot] = {}
+            brought: set[str] = set()
             owed.settle(project, environment)
             project.begin(COPYING)
             for name, config in configs.items():
                 into = building / name
                 project.cow.create(into)
+                if name in followed:
+                    others = {one: store for one, store in stores.items() if one not in followed}
+                    found = agreement.recovered(project, environment, name, config, others, into)
+                    if found is not None:
+                        stores[name] = found
+                        brought.add(name)
+                        continue
+                    project.cow.remove(into)
+                    project.cow.create(into)
                 # before it begins: what does not end well has been in production, too
                 project.log("read", {"environment": environment, "store": name, "method": config.source.method})
                 stores[name] = _copied(project, environment, name, config, into)
-            consistency, skew = _agreement(list(stores.values()))
+            agreed = agreement.of(configs, stores, frozenset(brought))
             raw = RawSnapshot(
-                ident, environment, dt.datetime.now(dt.UTC), stores, consistency, skew, project=project.name
-            )
+                ident, environment, dt.datetime.now(dt.UTC), stores, agreed.consistency, agreed.skew_ms,
+                project=project.name, skew_wal=agreed.skew_wal,
+            )  # fmt: skip
             pool.write_json(building / catalog.SNAPSHOT, records.dump(raw))
             pool.publish(building, kind, ident)
         project.log(
@@ -72,8 +89,9 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
             {
                 "id": ident,
                 "environment": environment,
-                "consistency": consistency,
-                "skew_ms": skew,
+                "consistency": agreed.consistency,
+                "skew_ms": agreed.skew_ms,
+                "skew_wal": agreed.skew_wal,
                 "ran": {name: list(store.ran) for name, store in stores.items() if store.ran},
             },
         )
@@ -114,11 +132,3 @@ def newest(project: Project, environment: str, held: ExitStack, target: Target |
                     held.push(attempt.pop_all())
                     return raw
     return None
-
-
-def _agreement(stores: list[StoreSnapshot]) -> tuple[Consistency, int]:
-    """How well the stores agree on the moment: no more is claimed than their own clocks show."""
-    if len(stores) < 2:
-        return Consistency.SINGLE, 0
-    moments = [store.consistent_at for store in stores]
-    return Consistency.SKEWED, round((max(moments) - min(moments)).total_seconds() * 1000)

@@ -53,6 +53,11 @@ class StoreSnapshot:
         return tuple(map(str, self.details.get("ran") or ()))
 
     @property
+    def frozen(self) -> str:
+        """The device that it was copied from, when nobody could write there; ''."""
+        return str(self.details.get("frozen") or "")
+
+    @property
     def rebuilt(self) -> bool:
         """Whether its indexes are not production's own: it was dumped and restored."""
         return self.details.get("fidelity") == "rebuilt"
@@ -76,7 +81,8 @@ class Consistency(StrEnum):
 class RawSnapshot:
     """A physical copy of an environment's stores, in quarantine.
 
-    `skew_ms` is the distance between its stores' moments. `project` is whose it is; '' in what version 1 wrote.
+    `skew_ms` is the distance between its stores' moments, `skew_wal` what the databases wrote in it (bytes; None where
+    nobody knows). `project` is whose it is; '' in what version 1 wrote.
     `moment` is what it was recovered to; None when it is production's state as it was copied.
     """
 
@@ -88,6 +94,7 @@ class RawSnapshot:
     skew_ms: int = 0
     project: str = ""
     moment: Moment | None = None
+    skew_wal: int | None = None
 
 
 class BranchState(StrEnum):

@@ -6,7 +6,15 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-__all__ = ["Feed", "Track", "Window", "spoken"]
+__all__ = ["Feed", "Now", "Track", "Window", "spoken"]
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Where a store of production is: how far its clock is ahead of ours, and the bytes written since a snapshot."""
+
+    ahead: dt.timedelta
+    written: int
 
 
 @dataclass(frozen=True, slots=True)

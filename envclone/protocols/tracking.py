@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from envclone.models import StoreSnapshot
 from envclone.models.moments import Reached, Target
-from envclone.models.tracked import Feed, Window
+from envclone.models.tracked import Feed, Now, Window
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
@@ -83,6 +83,10 @@ class Tracking(Protocol):
 
     def held(self, name: str, config: StoreConfig, feed: Feed) -> int | None:
         """How many bytes production holds back for the track; None when it holds nothing. Raises UnreachableError."""
+        ...
+
+    def now(self, config: StoreConfig, since: StoreSnapshot | None = None) -> Now:
+        """Ask the source where it is, and what its log grew by since a snapshot of it. Raises UnreachableError."""
         ...
 
     def windows(self, place: Path, bases: Mapping[str, StoreSnapshot]) -> Sequence[Window]:

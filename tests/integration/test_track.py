@@ -23,14 +23,16 @@ import psycopg
 import pytest
 
 from envclone import process, wait
-from envclone.accounts import account_of, hand_over, service_account
+from envclone.accounts import hand_over, service_account
 from envclone.errors import UsageError
 from envclone.lifecycle import tracks
+from envclone.models import RawSnapshot
 from envclone.models.moments import By, Target
 from envclone.models.tracked import Window
-from envclone.pool.workdir import workdir
-from envclone.stores.postgres.server import private, server, settings
+from envclone.stores.postgres.server import server
 from tests.support.postgres import Production, production
+from tests.support.qdrant import build
+from tests.support.rawlook import asked
 from tests.support.stack import ROOT, Place, place
 
 pytestmark = pytest.mark.real
@@ -43,12 +45,14 @@ environments:
   prod:
     stores:
       main: {kind: postgres, source: {method: physical, dsn: "@DSN@", database: app}}
+      points: {kind: qdrant, source: {method: directory, path: "@POINTS@"}}
     track: {every: 1h, window: 12h, held: 64MiB}
 quarantine: {keep: 20}
 incidents: incidents/
 sanitize:
   rules:
     main: {public.people.id: keep, public.people.name: person, public.accounts.*: keep, public.t.*: keep}
+    points: {articles.number: keep, articles.point_ids: keep, articles.vectors: keep}
 """
 SQL = """
 CREATE TABLE people (id int PRIMARY KEY, name text);
@@ -109,25 +113,20 @@ class Followed:
             timeout=40, interval=0.1, longest=0.5, diagnosis=self.said.read_text,
         )  # fmt: skip
 
-    def rows(self, target: Target) -> tuple[list[int], int]:
-        """A snapshot of a moment: the rows of `t`, and the sum that every transaction keeps."""
-        stack = self.here.open()
-        raw, project = stack.snapshot("prod", target=target), stack.project
-        with workdir(project.pool, project.cow, "look") as building:
-            clone = building / "main"
-            project.cow.clone(self.here.pool / "raw" / raw.id / "main", clone)
-            hand_over(clone, account_of(clone))
-            data = clone / "data"
-            settings.write_configuration(data, self.prod.engine, [])
-            running = server.start(
-                self.prod.engine, data, socket_dir=server.socket_dir_for(data), log=building / "log",
-                options=private.options(18),
-            )  # fmt: skip
-            with closing(server.connect(running, "app", "postgres")) as conn:
-                ids = [row[0] for row in conn.execute("SELECT id FROM public.t ORDER BY id")]
-                [[total]] = conn.execute("SELECT sum(balance)::int FROM public.accounts").fetchall()
-            server.stop(data, "immediate")
-        return ids, total
+    def write(self, dsn: str) -> None:
+        """The stack file with this DSN."""
+        points = str(self.prod.data.parent / "points")
+        self.here.write(STACK.replace("@DSN@", dsn).replace("@POINTS@", points))
+
+    def rows(self, target: Target | None = None) -> tuple[list[int], int]:
+        """A snapshot, of a moment: the rows of `t`, and the sum that every transaction keeps."""
+        return self.held(self.here.open().snapshot("prod", target=target))
+
+    def held(self, raw: RawSnapshot) -> tuple[list[int], int]:
+        """The rows of `t` in a snapshot, and the sum that every transaction keeps."""
+        sums = "SELECT sum(balance)::int FROM public.accounts"
+        rows, [[total]] = asked(self.here, raw, self.prod.engine, "app", ["SELECT id FROM public.t ORDER BY id", sums])
+        return [row[0] for row in rows], total
 
 
 @contextlib.contextmanager
@@ -161,9 +160,10 @@ def followed() -> Iterator[Followed]:
     with production(18) as prod, place() as here:
         prod.create_database("app")
         prod.execute(SQL, "app")
-        here.write(STACK.replace("@DSN@", prod.dsn_for("app")))
+        build(prod.data.parent / "points", points=20, payload=lambda number: {"number": number}, indexed=())
         (here.directory / "incidents").mkdir()
         one = Followed(prod, here, here.directory / "said")
+        one.write(prod.dsn_for("app"))
         with _written(prod):
             try:
                 one.follow()
@@ -211,6 +211,23 @@ def test_a_row_of_one_moment_is_there_to_the_transaction(followed: Followed) -> 
     assert refused.returncode == 2 and f"main: {followed.window().since:%Y-%m-%d %H:%M:%S} to " in refused.stderr
     with pytest.raises(UsageError, match="outside of what the track"):
         followed.rows(Target(By.XID, "4000000"))
+
+
+def test_stores_are_brought_to_one_moment(followed: Followed) -> None:
+    """What has no log is copied first, and the database is recovered to that; else the distance is told."""
+    [[ahead]] = followed.prod.execute("SELECT clock_timestamp()")
+    ahead -= dt.datetime.now(dt.UTC)
+    followed.prod.execute("INSERT INTO t VALUES (3)", "app")
+    before = dt.datetime.now(dt.UTC)
+    raw = followed.here.open().snapshot("prod")
+    main, points = raw.stores["main"], raw.stores["points"]
+    assert (raw.consistency, raw.skew_ms, raw.skew_wal, raw.moment) == ("barrier", 0, 0, None)
+    assert before <= points.consistent_at and main.consistent_at - ahead <= points.consistent_at
+    there, total = followed.held(raw)
+    assert 3 in there and total == 0
+    nearest = followed.here.open().snapshot("prod", target=Target(By.TIME, (before + ahead).isoformat()))
+    assert nearest.consistency == "skewed" and nearest.moment is not None
+    assert not nearest.moment.stores["points"].exact and nearest.moment.stores["points"].apart > 0
 
 
 def test_what_is_kept_is_raws_alone(followed: Followed) -> None:
@@ -290,6 +307,8 @@ def test_a_wrong_password_and_a_second_follower_are_refused(followed: Followed) 
     wrong = here.call("track", "prod", check=False)
     here.file.write_text(right)
     assert wrong.returncode == 7 and "password" in wrong.stderr
+    alone = here.open().snapshot("prod")
+    assert alone.consistency == "skewed" and alone.skew_wal is not None and alone.skew_wal >= 0
     assert followed.slots() != []
 
 
@@ -333,7 +352,7 @@ def test_a_promotion_is_followed_onto_the_new_timeline(followed: Followed) -> No
     process.run([pg_ctl, "-D", standby, "-l", log, "-w", "start"], account=account)
     both = f"127.0.0.1:{prod.port},127.0.0.1:{port}"
     dsn = prod.dsn_for("app").replace(f"127.0.0.1:{prod.port}", both) + "?target_session_attrs=primary"
-    here.write(STACK.replace("@DSN@", dsn))
+    followed.write(dsn)
     try:
         followed.follow()
         prod.execute("INSERT INTO t VALUES (7)", "app")

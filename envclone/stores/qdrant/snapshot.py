@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from envclone.cow.frozen import frozen
 from envclone.errors import ConfigError, EnvcloneError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
@@ -75,7 +76,7 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
         seconds=round(time.monotonic() - began, 3),
         bytes=copied.bytes,
         files=copied.files,
-        details={"collections": described, "left_out": copied.left_out},
+        details={"collections": described, "left_out": copied.left_out, "frozen": frozen([root])},
     )
 
 

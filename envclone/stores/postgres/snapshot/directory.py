@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envclone.cow.frozen import frozen
 from envclone.errors import BusyError, ConfigError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
@@ -17,7 +18,7 @@ from envclone.stores.intake import Intake, Judge, plain_file, printable, require
 from envclone.stores.postgres.server import control, server, settings
 from envclone.stores.postgres.server.commandline import of_the_last_start, place_of_configuration
 from envclone.stores.postgres.server.engine import find
-from envclone.stores.postgres.snapshot import describe, enginefiles, peek
+from envclone.stores.postgres.snapshot import crashed, describe, enginefiles, peek
 from envclone.stores.postgres.snapshot.source import emptied_on_failure
 
 if TYPE_CHECKING:
@@ -36,27 +37,41 @@ _FICLONE = 0x40049409
 def snapshot_directory(
     name: str, config: StoreConfig, into: Path, progress: Progress, copier: Copier | None = None
 ) -> StoreSnapshot:
-    """Copy a cleanly stopped server's files to `into/data` and `into/tablespaces/<oid>`.
+    """Copy a cleanly stopped server's files to `into/data` and `into/tablespaces/<oid>`, or a frozen file system's.
 
-    `copier` copies one file (by default blocks are shared where the file system can, else copied). `details` are those
-    of a physical snapshot, `settings` from the configuration files in the data directory. Raises ConfigError when
-    there is no such directory or the database is not clear, BusyError when a server runs on it, UnsafeError when it
-    was not stopped cleanly or changed meanwhile, ResourceError; nothing stays in `into` on failure.
+    What was frozen while its server ran is recovered in the copy, by the log that lies there. `copier` copies one file
+    (by default blocks are shared where the file system can, else copied). `details` are those of a physical snapshot,
+    `settings` from the configuration files in the data directory. Raises ConfigError when there is no such directory or
+    the database is not clear, BusyError when a server runs on it, UnsafeError when it was not stopped cleanly and is
+    not frozen, or changed meanwhile, ResourceError; nothing stays in `into` on failure.
     """
     began = time.monotonic()
     if config.source.path is None:
         raise ConfigError(f"the store '{name}' has no source.path", hint="method: directory needs one")
     source = _place(config.source.path.expanduser())
     configuration = _configuration(config.source.config)
-    state = _require_stopped(source)
+    state, device = _require_stopped(source)
     engine = find(state.major)
     judge = enginefiles.judge_data(state.major)
+    unread: list[str] = []
+    captured = settings.parse_conf(source, unread, configuration)
     with Intake.of(source, judge, links=True) as found, emptied_on_failure(into):
+        device = frozen([source, *(source / link for link in found.linked)]) if device else None
+        if state.state is not control.State.SHUT_DOWN and device is None:
+            raise UnsafeError(
+                f"{source} was frozen while its server ran, and its tablespaces or its log lie on another file system",
+                hint="one snapshot of one file system has them at one moment; or take it running with method: physical",
+            )
         if copier is None and not _same_blocks(found, into):
             describe.require_room(into, sum(file.size for file in found.files))
         _copy(name, found, into, progress, copier or _copy_file)
         _require_unchanged(found, judge, state)
         data = into / "data"
+        at = state.time
+        if state.state is not control.State.SHUT_DOWN:
+            progress(ProgressEvent(f"recovering {name}", 0))
+            ended = crashed.recover(engine, into, [item.plain() for item in captured], config.settings)
+            at, state = ended or at, control.read(data)
         progress(ProgressEvent(f"looking into {name}", 0))
         cluster = peek.look(engine, data)
         database = describe.choose_database(cluster.databases, config.source.database)
@@ -65,8 +80,6 @@ def snapshot_directory(
         warnings = describe.require_runnable(
             engine, database, cluster.databases, None if extensions is None else list(extensions)
         )
-    unread: list[str] = []
-    captured = settings.parse_conf(source, unread, configuration)
     warnings += [
         f"{printable(path)} is not in the data directory, or cannot be read: the settings in it are not known; "
         "source.config names the directory"
@@ -83,7 +96,7 @@ def snapshot_directory(
         kind="postgres",
         method="directory",
         engine_version=engine.version,
-        consistent_at=state.time,
+        consistent_at=at,
         seconds=round(time.monotonic() - began, 3),
         bytes=sum(file.size for file in found.files),
         files=len(found.files),
@@ -98,6 +111,7 @@ def snapshot_directory(
             "system_identifier": str(state.system_identifier),
             "warnings": warnings,
             "left_out": found.left_out,
+            "frozen": device,
             "wal": {"start": control.lsn_text(state.redo), "end": control.lsn_text(state.checkpoint),
                     "timeline": state.timeline},
         },
@@ -127,27 +141,29 @@ def _configuration(path: Path | None) -> Path | None:
     return place
 
 
-def _require_stopped(source: Path) -> control.Control:
+def _require_stopped(source: Path) -> tuple[control.Control, str | None]:
+    """What the server wrote last about itself, and the device when its file system is frozen. Raises as `take` does."""
     try:
         state = control.read(source)
     except PermissionError as exc:
         raise UnreachableError(f"{source} cannot be read", hint="run as root or as the server's own user") from exc
-    running = server.status(source)
+    device = frozen([source])
+    running = None if device else server.status(source)
     if running is not None:
         raise BusyError(
             f"a PostgreSQL server (process {running.pid}) runs on {source}",
             hint="stop it (pg_ctl stop -m fast), or take it running with method: physical",
         )
-    if state.state is not control.State.SHUT_DOWN:
+    if state.state is not control.State.SHUT_DOWN and not (device and state.state in crashed.RECOVERABLE):
         standby = state.state is control.State.SHUT_DOWN_IN_RECOVERY
         raise UnsafeError(
             f"{source} was not stopped cleanly: its state is '{state.state}'",
             hint="it is a standby: take its primary, or the standby running with method: physical"
             if standby
             else "start the server once and stop it with pg_ctl stop -m fast; if it runs, in a container perhaps, "
-            "use method: physical",
+            "use method: physical; a snapshot of its file system is taken as it is when it is mounted read-only",
         )
-    return state
+    return state, device
 
 
 def _target(into: Path, path: str, linked: Sequence[str]) -> Path:
@@ -182,7 +198,8 @@ def _require_unchanged(found: Intake, judge: Judge, state: control.Control) -> N
     source = found.root
     with Intake.of(source, judge, links=True) as again:
         changed = {(file.path, file.stamp) for file in found.files} ^ {(file.path, file.stamp) for file in again.files}
-    if changed or server.status(source) is not None or control.read(source) != state:
+    running = not frozen([source]) and server.status(source) is not None
+    if changed or running or control.read(source) != state:
         example = min((path for path, _ in changed), default="global/pg_control")
         raise UnsafeError(
             f"somebody wrote into {source} while it was copied ({source / example})",

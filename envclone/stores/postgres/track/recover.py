@@ -8,8 +8,6 @@ nobody connects to it.
 
 from __future__ import annotations
 
-import datetime as dt
-import re
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -19,9 +17,8 @@ from envclone.accounts import account_of, hand_over
 from envclone.errors import EnvcloneError, UnsafeError
 from envclone.models import StoreSnapshot
 from envclone.models.moments import By, Reached, Target
-from envclone.stores.intake import keep_only
 from envclone.stores.postgres.server import control, engine, private, server, settings
-from envclone.stores.postgres.snapshot import enginefiles
+from envclone.stores.postgres.snapshot.crashed import last_transaction, tidy
 from envclone.stores.postgres.track import segments
 from envclone.stores.postgres.track.lsn import lsn_text, parse
 from envclone.stores.postgres.track.segments import Segment
@@ -29,7 +26,6 @@ from envclone.stores.postgres.track.segments import Segment
 __all__ = ["Missed", "Supply", "TooEarly", "recover"]
 
 _SETTING = {By.TIME: "time", By.LSN: "lsn", By.XID: "xid", By.POINT: "name"}
-_LAST = re.compile(r"last completed transaction was at log time (\S+ \S+)")
 _LONGEST = 24 * 3600.0
 """Seconds that a recovery may take."""
 
@@ -97,7 +93,7 @@ def recover(
     if not stopped.clean:
         raise UnsafeError(f"the recovering server on {data} did not stop cleanly", hint=f"see {log}, and try again")
     reached = _reached(snapshot, wal, before, log)
-    _tidy(directory, found.major)
+    tidy(directory, found.major)
     recovered = replace(
         snapshot,
         consistent_at=reached.at,
@@ -133,20 +129,5 @@ def _reached(snapshot: StoreSnapshot, wal: Path, before: set[int], log: Path) ->
     parts = next((line.split("\t") for line in reversed(lines) if line.strip() and not line.startswith("#")), [])
     if len(parts) < 3:
         raise UnsafeError("the recovery left no word of where it ended", hint=f"see {log}")
-    said = _LAST.findall(log.read_text(errors="replace"))
-    at = dt.datetime.fromisoformat(said[-1]).astimezone(dt.UTC) if said else snapshot.consistent_at
+    at = last_transaction(log) or snapshot.consistent_at
     return Reached(lsn_text(parse(parts[1])), at, int(parts[0]), parts[2].strip())
-
-
-def _tidy(directory: Path, major: int) -> None:
-    """Leave what a snapshot has: no log beyond what the next start reads, nothing that the server made for itself."""
-    data = directory / "data"
-    state = control.read(data)
-    needed = control.wal_segment(state, state.redo)
-    for entry in segments.segments(data / "pg_wal", state.wal_segment_size):
-        if entry.path.name != needed:
-            entry.path.unlink()
-    spaces = sorted(entry.name for entry in (data / "pg_tblspc").iterdir())
-    keep_only(data, enginefiles.judge_data(major))
-    for name in spaces:
-        (data / "pg_tblspc" / name).symlink_to(Path("../../tablespaces") / name)

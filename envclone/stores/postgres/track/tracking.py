@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from envclone.errors import UnsafeError
 from envclone.models.moments import By, Reached, Target
-from envclone.models.tracked import Feed, Window
+from envclone.models.tracked import Feed, Now, Window
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
@@ -57,6 +58,18 @@ class PostgresTracking:
         with contextlib.closing(open_source(_dsn(config), application_name=slot.APPLICATION)) as conn:
             seen = slot.look(conn, feed.slot)
         return seen.held if seen.there else None
+
+    def now(self, config: StoreConfig, since: StoreSnapshot | None = None) -> Now:
+        """One statement; the half of its way is taken for the way there."""
+        from envclone.stores.postgres.snapshot.source import open_source
+        from envclone.stores.postgres.track import lsn, slot
+
+        with contextlib.closing(open_source(_dsn(config), application_name=slot.APPLICATION)) as conn:
+            began = dt.datetime.now(dt.UTC)
+            seen = slot.look(conn, "")
+            ahead = seen.at - began - (dt.datetime.now(dt.UTC) - began) / 2
+        written = seen.position - lsn.parse(since.position) if since is not None and since.position else 0
+        return Now(ahead, max(0, written))
 
     def windows(self, place: Path, bases: Mapping[str, StoreSnapshot]) -> Sequence[Window]:
         """By the files, and by what was seen of the time."""
