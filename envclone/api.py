@@ -24,6 +24,8 @@ from envclone.pool import audit, catalog
 from envclone.project import Project, silent
 
 if TYPE_CHECKING:
+    from envclone.cases.case import Case, Expectation
+    from envclone.cases.outcome import Outcome
     from envclone.config.beginning import Beginning
     from envclone.doctor import Finding
     from envclone.hooks.hooks import Hook, SqlHook
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from envclone.lifecycle.hooks import Tried
     from envclone.lifecycle.keep import Run
     from envclone.lifecycle.parity import Row
+    from envclone.lifecycle.pin import Listed
     from envclone.lifecycle.profile import Captured
     from envclone.lifecycle.trackstatus import Status
     from envclone.models import Branch, Image, RawSnapshot
@@ -456,6 +459,30 @@ class Stack:
                     chosen = reprofile(self.project, chosen.name, profile, allow_degraded=allow_degraded)
                 reports.append(replay(self.project, incident, chosen))
         return reports
+
+    def pin(self, incident: str, expectations: Sequence[Expectation] = (), **how: Any) -> Case:
+        """Keep an incident as a case, with what fixed means; the options are those of `lifecycle.pin.pin`."""
+        from envclone.lifecycle.pin import pin
+
+        return pin(self.project, incident, expectations, **how)
+
+    def unpin(self, case: str) -> bool:
+        """Remove a case and let go of its image; False when there is none."""
+        from envclone.lifecycle.pin import unpin
+
+        return unpin(self.project, case)
+
+    def cases(self) -> Sequence[Listed]:
+        """The pinned cases, and what of them is not there."""
+        from envclone.lifecycle.pin import cases
+
+        return cases(self.project)
+
+    def regress(self, cases: Sequence[str] = (), **how: Any) -> Outcome:
+        """Replay cases, by default all of them; the options are those of `lifecycle.regress.regress`."""
+        from envclone.lifecycle.regress import regress
+
+        return regress(self.project, cases, **how)
 
     def _default_name(self, environment: str, incident: str | None) -> str:
         """Environment and incident; with the project before it when another project has a branch of that name."""

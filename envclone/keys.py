@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import secrets
 from collections.abc import Mapping
-from hashlib import blake2b
+from hashlib import blake2b, sha256
 from pathlib import Path
 
 from cryptography.exceptions import InvalidSignature
@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from envclone.errors import ConfigError, UnsafeError
 
-__all__ = ["held", "key_id", "masking_key", "pool_key", "public_key", "sign", "verify"]
+__all__ = ["fingerprint", "held", "key_id", "masking_key", "pool_key", "public_key", "sign", "verify"]
 
 MASKING_KEY_BYTES = 32
 
@@ -77,6 +77,15 @@ def public_key(folder: Path) -> str | None:
     """The hex digits of the public half, for somebody who verifies elsewhere; None before the first signature."""
     path = folder / "signing.pub"
     return path.read_text(errors="replace").strip() if path.exists() else None
+
+
+def fingerprint(public: str) -> str:
+    """32 hex digits of the SHA-256 of a public key, which people compare; '' of what is none."""
+    try:
+        key = bytes.fromhex(public)
+    except ValueError:
+        return ""
+    return sha256(key).hexdigest()[:32] if len(key) == MASKING_KEY_BYTES else ""
 
 
 def verify(folder: Path, message: bytes, signature: bytes) -> bool:

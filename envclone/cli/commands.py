@@ -38,6 +38,10 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "branch": Listed("branch:branch", "Make a sanitized, running copy of an environment."),
         "incident": Listed("incident:incident", "Write, record and mask the bundle of an incident."),
         "replay": Listed("incident:replay", "Rerun an incident in its branch and compare."),
+        "pin": Listed("cases:pin", "Keep an incident as a regression test."),
+        "cases": Listed("cases:cases", "List the pinned incidents."),
+        "regress": Listed("cases:regress", "Replay all pinned incidents: a gate for CI."),
+        "unpin": Listed("cases:unpin", "Remove a pinned incident, let go of its image."),
         "parity": Listed("parity:parity", "Compare a branch with production, row by row."),
     },
     "Branches": {

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from envclone.config.stack import LoadedStack
 
-__all__ = ["branches", "completion", "environments", "images", "incidents", "runs"]
+__all__ = ["branches", "cases", "completion", "environments", "images", "incidents", "runs"]
 
 _SHELLS = ("bash", "zsh", "fish")
 
@@ -78,6 +78,12 @@ def _incidents(file: str | None, _: str | None) -> Iterable[tuple[str, str]]:
     return [(path.stem, "incident") for path in found if path.suffix in SUFFIXES and path.is_file()]
 
 
+def _cases(file: str | None, _: str | None) -> Iterable[tuple[str, str]]:
+    from envclone.cases.files import names
+
+    return [(name, "case") for name in names(_loaded(file).stack.cases)]
+
+
 def _branches(file: str | None, pool: str | None) -> Iterable[tuple[str, str]]:
     from envclone.api import open_stack
 
@@ -102,4 +108,5 @@ environments = _completes(_environments)
 branches = _completes(_branches)
 images = _completes(_images)
 incidents = _completes(_incidents)
+cases = _completes(_cases)
 runs = _completes(_runs)

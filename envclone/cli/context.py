@@ -96,7 +96,7 @@ class Settings:
         return load(Path(self.stack_file) if self.stack_file else find(Path.cwd()))
 
 
-_LOOKING = frozenset(("ls", "show", "env", "images", "attestation", "audit log", "audit verify", "hooks list"))
+_LOOKING = frozenset(("ls", "show", "env", "images", "attestation", "audit log", "audit verify", "hooks list", "cases"))
 """Commands that change nothing and have no log."""
 _NAMES = frozenset(("environment", "name", "names", "image", "incident_id", "branch_name", "runtime"))
 """Parameters whose values a log may hold: names of things in the stack file and in the pool."""

@@ -191,9 +191,10 @@ def _resolve_paths(data: dict[str, Any], base: Path, findings: list[Finding]) ->
 
     if isinstance(data.get("pool"), dict) and "path" in data["pool"]:
         resolve(data["pool"], "path", ("pool", "path"))
-    if data.get("incidents") is None:
-        data["incidents"] = "incidents/"
-    resolve(data, "incidents", ("incidents",))
+    for name in ("incidents", "cases"):
+        if data.get(name) is None:
+            data[name] = f"{name}/"
+        resolve(data, name, (name,))
     sanitize = data.get("sanitize")
     hooks = sanitize.get("hooks") if isinstance(sanitize, dict) else None
     if isinstance(hooks, list):

@@ -198,6 +198,11 @@ class StackFile(Model):
         description="The directory of the incident bundles, relative to the stack file.",
         examples=["incidents/"],
     )
+    cases: Path = Field(
+        default=Path("cases/"),
+        description="The directory of the pinned incidents, relative to the stack file.",
+        examples=["cases/"],
+    )
     branches: BranchesConfig = Field(default_factory=BranchesConfig, description="Limits of branches.")
     quarantine: QuarantineConfig = Field(default_factory=QuarantineConfig, description="How long raw snapshots stay.")
 

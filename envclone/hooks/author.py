@@ -46,14 +46,17 @@ def hook(
     `stage="mask"`: it returns the new values of the column `writes` (`store.schema.table.column`), one per row; `reads`
     names other columns of the same row that the batch is to hold too. Without `writes` it acts where a rule names it,
     and the batch has the one column `value`. `stage="verify"`: it looks at the sanitized
-    values of the column `reads` and returns one truth value per row, true where something is wrong.
+    values of the column `reads` and returns one truth value per row, true where something is wrong. `stage="judge"`: it
+    reads and writes no column, and says of each `answer` of a pinned incident whether it is right.
     Raises ValueError for anything else.
     """
     others = (reads,) if isinstance(reads, str) and reads else tuple(reads)
-    if stage not in ("mask", "verify"):
+    if stage not in ("mask", "verify", "judge"):
         raise ValueError(
-            f"a Python hook has the stage mask or verify, not {stage!r}: before and after are for SQL files"
+            f"a Python hook has the stage mask, verify or judge, not {stage!r}: before and after are for SQL files"
         )
+    if stage == "judge" and (writes or others):
+        raise ValueError("a hook of the stage judge reads and writes no column")
     if stage == "mask" and others and not writes:
         raise ValueError("a hook that reads other columns says which column it writes")
     if stage == "verify" and (writes or len(others) != 1):

@@ -72,7 +72,7 @@ def _call(one: Registered, context: _Asking, batch: Mapping[str, Sequence[str | 
     rows = len(next(iter(batch.values())))
     if len(values) != rows:
         raise TypeError(f"{len(values)} values for {rows} rows")
-    if one.stage == "verify":
+    if one.stage in ("verify", "judge"):
         return [bool(value) for value in values]
     for value in values:
         if value is not None and not isinstance(value, str):

@@ -115,6 +115,7 @@ def verdict(incident: Incident, results: Mapping[str, StepResult] | Sequence[Ste
         masked=incident.masked,
         seconds=sum(by_id[step.id].seconds for step in incident.steps),
         timeouts=tuple(step.store for step in incident.steps if _timed_out(by_id[step.id])),
+        results=dict(by_id),
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from envclone.models import Counters
+from envclone.models import Counters, StepResult
 
 __all__ = ["Difference", "DifferenceKind", "ReplayReport", "StepVerdict"]
 
@@ -65,7 +65,7 @@ class ReplayReport:
     profile that it ran under, `degraded` what of production's this host could not give, `timeouts` the stores whose
     statements ran into one, `changed` what in the branch was written, vacuumed or analysed before, `rebuilt` the stores
     whose vector indexes are not production's, but built again from a dump, `not_run` what of the request lies outside
-    the stores or is not known whole.
+    the stores or is not known whole. `results` is what each step returned here; it is not written down.
     """
 
     incident: str
@@ -83,10 +83,12 @@ class ReplayReport:
     changed: tuple[str, ...] = ()
     rebuilt: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
+    results: Mapping[str, StepResult] = field(default_factory=dict, repr=False)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN and infinities, which JSON lacks, as text."""
-        plain: dict[str, Any] = _plain(asdict(self))
+        plain: dict[str, Any] = _plain(asdict(replace(self, results={})))
+        del plain["results"]
         return plain
 
 

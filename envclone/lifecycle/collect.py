@@ -22,7 +22,7 @@ from envclone.lifecycle import branch as station_5
 from envclone.lifecycle import branches, owed, tenure, track, tracks
 from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
-from envclone.pool import catalog, is_id
+from envclone.pool import catalog, is_id, pins
 from envclone.pool import collect as leftovers
 from envclone.pool.workdir import discard
 from envclone.project import Project
@@ -228,20 +228,28 @@ def _given_up(project: Project, environment: str) -> bool:
 
 
 def _superseded(project: Project) -> Iterator[Garbage]:
-    """Images that a newer one of the same environment replaces and that no branch was cloned from."""
+    """Images that a newer one of the same environment replaces, that no branch was cloned from and no case needs."""
     images = catalog.images(project.pool, project.name)
     newest: dict[tuple[str, bool], dt.datetime] = {}
     for image in images:
         kind = image.environment, image.raw.moment is None
-        newest[kind] = max(newest.get(kind, image.created_at), image.created_at)
+        if not image.imported:  # it replaces nothing of this pool's own
+            newest[kind] = max(newest.get(kind, image.created_at), image.created_at)
     for image in images:
 
         def needless(ident: str = image.id) -> bool:
-            return all(branch.image != ident for branch in catalog.branches(project.pool, project.name))
+            if any(branch.image == ident for branch in catalog.branches(project.pool, project.name)):
+                return False
+            try:
+                return ident not in pins.images(project.pool, project.name)
+            except EnvcloneError:  # a pin cannot be read: any of them may be its image
+                return False
 
         kind = image.environment, image.raw.moment is None
-        if image.created_at < newest[kind] and needless() and _free(project, "images", image.id):
-            yield _object(project, "images", image.id, "image", "a newer image replaces it", needless)
+        replaced = not image.imported and image.created_at < newest[kind]
+        if (replaced or image.imported) and needless() and _free(project, "images", image.id):
+            reason = "a newer image replaces it" if replaced else "it was imported, and no case needs it"
+            yield _object(project, "images", image.id, "image", reason, needless)
 
 
 def _owed(project: Project) -> Iterator[Garbage]:

@@ -156,7 +156,7 @@ def _made(project: Project, environment: str) -> list[Image]:
     return [
         image
         for image in reversed(catalog.images(project.pool, project.name))
-        if (image.environment, image.rules_digest) == wanted and key in (None, image.key_id)
+        if (image.environment, image.rules_digest) == wanted and key in (None, image.key_id) and not image.imported
     ]
 
 

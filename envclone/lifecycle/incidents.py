@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from envclone.incidents.terms import Terms
     from envclone.protocols import SourceRunner
 
-__all__ = ["mask", "masked_incident", "record", "when"]
+__all__ = ["accepted", "mask", "masked_incident", "record", "sealed", "when"]
 
 
 def masked_incident(project: Project, ident: str, image: Image) -> Incident:
@@ -45,10 +45,10 @@ def masked_incident(project: Project, ident: str, image: Image) -> Incident:
     place = _place(project, ident, content, image)
     if place.exists():
         with suppress(EnvcloneError):  # an older version did not sign
-            return _accepted(project, files.load(place), image)
+            return accepted(project, files.load(place), image)
     incident = files.load(source)
     if incident.masked is not None:
-        return _accepted(project, incident, image)
+        return accepted(project, incident, image)
     if not keys.held(project.keys):
         handed = _in_pool(project, ident, image)
         if handed is not None:
@@ -85,14 +85,14 @@ def mask(
     if incident.environment != image.environment:
         raise UsageError(f"incident {ident} happened in '{incident.environment}', not in '{image.environment}'")
     if incident.masked is not None:
-        return _accepted(project, incident, image), []
+        return accepted(project, incident, image), []
     if any(step.expect is None for step in incident.steps):
         raise UsageError(
             f"incident {ident} was not recorded yet: it does not say what production returned",
             hint=f"envclone incident record {source}",
         )
     plans = load_plans(project, image)
-    lines = seal.chosen(incident, plans, recorded=_sealed(project, incident), strict=strict)
+    lines = seal.chosen(incident, plans, recorded=sealed(project, incident), strict=strict)
     if lines and not allow_chosen:
         raise UnsafeError(
             f"incident {ident} asks for the pseudonyms of values that production did not give",
@@ -168,13 +168,13 @@ def _in_pool(project: Project, ident: str, image: Image) -> Incident | None:
     found = [path for path in folder.iterdir() if named.fullmatch(path.name)]
     for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True):
         try:
-            return _accepted(project, files.load(path), image)
+            return accepted(project, files.load(path), image)
         except EnvcloneError:
             continue
     return None
 
 
-def _sealed(project: Project, incident: Incident) -> bool:
+def sealed(project: Project, incident: Incident) -> bool:
     """Whether the bundle is as this pool's envclone wrote it."""
     from envclone.incidents import seal
 
@@ -185,12 +185,12 @@ def _sealed(project: Project, incident: Incident) -> bool:
     return bool(signature) and keys.verify(project.keys, seal.message(incident), signature)
 
 
-def _accepted(project: Project, incident: Incident, image: Image) -> Incident:
+def accepted(project: Project, incident: Incident, image: Image) -> Incident:
     """A masked bundle that may be replayed. Raises UnsafeError unless it was masked for such an image, and signed."""
     from envclone.incidents import seal
 
     name = incident.incident
-    if not _sealed(project, incident):
+    if not sealed(project, incident):
         raise UnsafeError(
             f"incident {name} says that it is masked, and was not masked by this pool's keys or was changed since",
             hint=f"the operator's command: envclone incident mask {name}",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from envclone import rebuilt, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.lifecycle import branches, tenure
-from envclone.lifecycle.incidents import masked_incident
+from envclone.lifecycle.incidents import accepted, masked_incident
 from envclone.models import Branch, BranchState, Counters
 from envclone.project import Project
 
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 __all__ = ["branch_for", "last", "replay"]
 
 
-def replay(project: Project, ident: str, branch: Branch) -> ReplayReport:
+def replay(project: Project, ident: str, branch: Branch, *, bundle: Incident | None = None) -> ReplayReport:
     """Rerun an incident in a running branch and compare; the report is kept with the branch.
 
-    Raises UnsafeError when the branch does not run.
+    `bundle` is a masked one, in place of the incident's own. Raises UnsafeError when the branch does not run.
     """
     from envclone.lifecycle.checked import check
 
@@ -34,7 +34,7 @@ def replay(project: Project, ident: str, branch: Branch) -> ReplayReport:
         if branch.state is not BranchState.RUNNING:
             raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
         image = check(project, branch.image)
-        incident = masked_incident(project, ident, image)
+        incident = masked_incident(project, ident, image) if bundle is None else accepted(project, bundle, image)
         return _rerun(project, incident, branch, image.raw.created_at)
 
 

@@ -112,6 +112,8 @@ class Image:
     """A sanitized and verified snapshot: all that `branch` clones.
 
     `fidelity` is the least fraction of questions that one of its vector indexes answered as production's does.
+    `imported` is the fingerprint of the pool that made it, when a case was imported with it: new branches are not made
+    of such an image unless they ask for it.
     """
 
     id: str
@@ -122,6 +124,7 @@ class Image:
     key_id: str
     fidelity: float | None = None
     project: str = ""
+    imported: str = ""
 
 
 @dataclass(frozen=True, slots=True)

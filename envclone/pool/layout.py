@@ -35,6 +35,7 @@ FOLDERS = {
     "logs": 0o700,
     "owed": 0o700,
     "kept": 0o700,
+    "pins": 0o700,
     "tmp": 0o700,
 }
 """The pool's directories and their modes: the servers' account may pass through those that are 0711, and list none."""

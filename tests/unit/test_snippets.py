@@ -22,6 +22,7 @@ from envclone import api
 from envclone.cli.main import cli
 from envclone.config.load import load
 from envclone.hooks.hookset import HookSet
+from envclone.hooks.worker import Worker
 from tests.support.postgres import scratch
 
 ROOT = Path(__file__).parents[2]
@@ -141,6 +142,19 @@ def _python_hook(tmp_path: Path, text: str) -> None:
         hooks.close()
 
 
+def _judge(tmp_path: Path, text: str) -> None:
+    """The function says yes and no, as a pinned incident's answers are judged."""
+    (tmp_path / "hooks").mkdir()
+    (tmp_path / "hooks" / "judge.py").write_text(text, encoding="utf-8")
+    worker = Worker(tmp_path, "hooks/judge.py", lambda domain, values: list(values))
+    try:
+        for answer, right in (("within 14 days", True), ("within 30 days", False)):
+            asked = {"answer": [answer], "recorded": [""], "step": ["ask"], "incident": ["1234"]}
+            assert worker.call("right", asked) == [right]
+    finally:
+        worker.close()
+
+
 def _sql_hook(tmp_path: Path, text: str) -> None:
     (tmp_path / "label.sql").write_text(text)
     (file,) = HookSet(tmp_path, ["label.sql"], ["main"]).sql
@@ -210,6 +224,8 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("production.md", "CREATE ROLE"): _sql,
     ("production.md", '{"Version"'): lambda tmp_path, text: json.loads(text)["Statement"],
     ("production.md", "# pg_hba.conf"): lambda tmp_path, text: _fields(text, 5),
+    ("regress.md", "envclone pin"): _commands,  # what they do: tests/integration/test_cases.py
+    ("regress.md", "# hooks/judge.py"): _judge,
     ("sanitization.md", ""): _part,
     ("stack-file.md", "# envclone.yaml"): _whole,
     ("tracking.md", "environments:"): _part,
@@ -234,7 +250,7 @@ def test_a_snippet_is_what_it_says(
         return
     runs = [run for (name, begins), run in RUN.items() if page == name and text.startswith(begins)]
     assert runs, f"{page}: no test runs the snippet that begins with {text.splitlines()[0]!r}; say how, or why not"
-    if runs[0] in (_python_hook, _program_hook):
+    if runs[0] in (_python_hook, _program_hook, _judge):
         with scratch() as place:  # hooks run as another account, which cannot see into a directory of pytest's
             place.chmod(0o755)
             runs[0](place, text)
