@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from envclone.cassette.normal import Asked, normal
+from envclone.cassette.normal import Asked, normal, of_body
 from envclone.incidents.exchanges import Exchange
 
 __all__ = ["Change", "Found", "Tape"]
@@ -109,8 +109,6 @@ def of_exchange(one: Exchange) -> Asked:
     if one.encoding == "base64" and isinstance(body, str):
         body = f"base64:{body}"
     elif one.encoding == "text" and isinstance(body, str):
-        from envclone.cassette.normal import of_body
-
         body = of_body(body.encode("utf-8", "surrogatepass"), one.headers)
     try:
         return normal(one.method, one.url, one.headers, body)

@@ -214,7 +214,8 @@ def across(data: object) -> Iterator[Finding]:
     for name, environment in _mapping(_mapping(data).get("environments")).items():
         stores = _mapping(_mapping(environment).get("stores"))
         everywhere.update(dict.fromkeys(stores))
-        yield from below(("environments", name), _services(_mapping(environment).get("services"), list(stores)))
+        one = _mapping(environment)
+        yield from below(("environments", name), _services(one.get("services"), list(stores), one.get("allow")))
         if isinstance(_mapping(environment).get("track"), dict):
             yield from below(("environments", name), _track(_mapping(environment), _mapping(data)))
     section = _mapping(_mapping(data).get("sanitize"))
@@ -296,7 +297,21 @@ def _reference(reference: str, stores: Collection[str]) -> Iterator[Finding]:
             yield (), f"no environment has a store {quoted(store_name)}{did_you_mean(store_name, stores)}"
 
 
-def _services(services: object, stores: Sequence[str]) -> Iterator[Finding]:
+_OF_THE_CASSETTE = 3129
+"""Where a cassette answers in a preview stack (runtimes.docker.playing.CASSETTE_PORT)."""
+
+
+def _model(service: object, allow: object) -> Iterator[Finding]:
+    """Whether a service can be answered in the way that it asks for."""
+    asked = _mapping(service)
+    if asked.get("model") == "live" and not _sequence(allow):
+        yield ("model",), "needs the destinations that it asks in `allow` of its environment"
+    for index, port in enumerate(_sequence(asked.get("ports"))):
+        if asked.get("model") == "cassette" and port == _OF_THE_CASSETTE:
+            yield ("ports", index), f"{port} is the cassette's own: have the service listen elsewhere"
+
+
+def _services(services: object, stores: Sequence[str], allow: object = None) -> Iterator[Finding]:
     declared = _mapping(services)
     graph: dict[str, set[str]] = {}
     ports: dict[int, str] = {}
@@ -320,6 +335,7 @@ def _services(services: object, stores: Sequence[str]) -> Iterator[Finding]:
             if isinstance(need, str) and need not in declared and need not in stores:
                 hint = did_you_mean(need, [*declared, *stores])
                 yield (*keys, "depends_on", index), f"there is no service or store {quoted(need)}{hint}"
+        yield from below(keys, _model(service, allow))
         check = _mapping(service).get("healthcheck")
         if isinstance(check, dict) and (check.get("command") is None) == (check.get("path") is None):
             yield (*keys, "healthcheck"), "needs either a command or a path"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, SecretStr, StringConstraints
 
@@ -80,6 +80,13 @@ class ServiceConfig(Model):
         default=None,
         description="Where production's own answers, to record an incident's requests there.",
         examples=["${PROD_API_URL}"],
+    )
+    model: Literal["cassette", "live", "none"] = Field(
+        default="none",
+        description="What answers when the service asks models and tools over HTTP. `cassette`: what the incident's "
+        "bundle holds, while it is replayed; base addresses and proxies of the usual clients are set for that. `live`: "
+        "the destinations that `allow` names. `none`: nothing but those.",
+        examples=["cassette"],
     )
     user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(:[A-Za-z0-9_-]+)?$")] | None = Field(
         default=None,

@@ -121,11 +121,18 @@ def _why(call: Call) -> str:
     return "its parts are what is run"
 
 
-def not_run(incident: Incident) -> list[str]:
-    """What of the request a replay of the steps does not run, in words: a line for each kind and reason."""
+def not_run(incident: Incident, *, whole: bool = False) -> list[str]:
+    """What of the request a replay of the steps does not run, in words: a line for each kind and reason.
+
+    With `whole` the application itself was run, and had the answers of exchanges from the cassette.
+    """
     counted: Counter[tuple[str, str]] = Counter()
     for one in parts(incident):
-        if one.how != "step" and one.kind in (*_BOUNDARY, "vector", "retrieval", "sql"):
+        if (
+            one.how != "step"
+            and not (whole and one.how == "cassette")
+            and one.kind in (*_BOUNDARY, "vector", "retrieval", "sql")
+        ):
             why = "a replay of the whole application has its answers from the cassette"
             counted[one.kind, one.why if one.how == "not run" else why] += 1
     return [f"not run: {count} {kind}: {why}" for (kind, why), count in counted.items()]

@@ -11,7 +11,7 @@ from envclone import rebuilt
 from envclone.incidents.verdicts import Difference, DifferenceKind, ReplayReport, StepVerdict
 from envclone.models import Counters
 
-__all__ = ["evidence_lines", "evidence_of", "explain", "in_short", "side_by_side"]
+__all__ = ["evidence_lines", "evidence_of", "explain", "in_short", "side_by_side", "whole_lines"]
 
 WIDTH = 160
 """The most characters of a value that are shown."""
@@ -39,6 +39,9 @@ def explain(report: ReplayReport) -> str:
     lines += [f"  degraded: {line}" for line in report.degraded]
     lines += [f"  changed since the branch's birth: {line}" for line in report.changed]
     lines += [f"  {line}" for line in evidence_lines(report.evidence, report.limits)]
+    lines += [f"  {line}" for line in whole_lines(report)]
+    width = max((len(one.layer) for one in report.layers), default=0)
+    lines += [f"  {one.layer:{width}}  {one.words}" for one in report.layers]
     for step in report.steps:
         if step.reproduced:
             lines.append(f"  {step.step}: reproduced, {step.note or _same(step)}")
@@ -47,6 +50,27 @@ def explain(report: ReplayReport) -> str:
             lines += [f"    {reason}" for reason in step.reasons]
     lines += [f"  {line}" for line in report.not_run]
     return "\n".join(lines)
+
+
+def whole_lines(report: ReplayReport) -> list[str]:
+    """What was changed on the way, how often it was run, what the application asked, and what left its network."""
+    lines = [f"changed on the way: {name} = {value}" for name, value in report.changes.items()]
+    if report.runs > 1:
+        lines.append(f"{report.reproduced_runs} of {report.runs} runs gave what production gave")
+    played = report.played
+    if played is not None:
+        if played.why_not:
+            lines.append(f"{played.recorded} exchanges with models and tools were not played: {played.why_not}")
+        elif played.recorded:
+            said = (
+                f"{played.matched} of {played.recorded} recorded calls asked again, {len(played.unmatched)} unmatched"
+            )
+            lines.append(said + (f", {played.again} repeated" if played.again else ""))
+        if (out := played.egress) is not None:
+            through = f", {out.connections} connections through the gate ({out.sent} bytes)" if out.connections else ""
+            tried = f"; {out.unrouted + out.refused} attempts failed" if out.unrouted + out.refused else ""
+            lines.append(f"{out.packets} packets out{through}{tried}")
+    return lines + list(report.notes)
 
 
 def evidence_of(plain: Mapping[str, Mapping[str, Any]]) -> dict[str, Counters]:

@@ -8,9 +8,9 @@ from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
-from envclone.models import Counters, StepResult
+from envclone.models import Counters, Egress, StepResult
 
-__all__ = ["Difference", "DifferenceKind", "ReplayReport", "StepVerdict"]
+__all__ = ["LAYERS", "Difference", "DifferenceKind", "LayerVerdict", "Played", "ReplayReport", "StepVerdict"]
 
 
 class DifferenceKind(StrEnum):
@@ -57,6 +57,52 @@ class StepVerdict:
     note: str = ""
 
 
+LAYERS = ("state", "retrieval", "rows", "plan", "context", "tools", "answer", "resources")
+"""What an answer rests on, from the bottom up: what differs below explains what differs above."""
+
+
+@dataclass(frozen=True, slots=True)
+class LayerVerdict:
+    """One layer: `match`, `within noise`, `diverged` or `cannot tell`; `why` says where, or for want of what."""
+
+    layer: str
+    verdict: str
+    why: str = ""
+
+    @property
+    def words(self) -> str:
+        """The verdict as it is shown."""
+        if self.verdict == "diverged":
+            return f"diverged at {self.why}"
+        if self.verdict == "within noise":
+            return f"within noise: {self.why}"
+        return f"cannot tell: {self.why}" if self.verdict == "cannot tell" else self.verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What a replayed application asked of the incident's cassette.
+
+    `recorded` exchanges there are; `matched` of them were asked for, `again` counts repeats of an answer that depends
+    on its input alone. `unmatched` are calls that nothing recorded answers, with the nearest and what differs;
+    `unplayed` the exchanges that nobody asked for. `why_not` says why nothing was played although something is there.
+    """
+
+    recorded: int
+    asked: int = 0
+    matched: int = 0
+    again: int = 0
+    unmatched: tuple[Mapping[str, Any], ...] = ()
+    unplayed: tuple[str, ...] = ()
+    why_not: str = ""
+    egress: Egress | None = None
+
+    @property
+    def exact(self) -> bool:
+        """Whether every recorded call was made again, and no other."""
+        return not self.why_not and not self.unmatched and not self.unplayed
+
+
 @dataclass(frozen=True, slots=True)
 class ReplayReport:
     """The verdict on a whole incident.
@@ -65,7 +111,10 @@ class ReplayReport:
     profile that it ran under, `degraded` what of production's this host could not give, `timeouts` the stores whose
     statements ran into one, `changed` what in the branch was written, vacuumed or analysed before, `rebuilt` the stores
     whose vector indexes are not production's, but built again from a dump, `not_run` what of the request lies outside
-    the stores or is not known whole. `results` is what each step returned here; it is not written down.
+    the stores or is not known whole. `results` is what each step returned here; it is not written down. `played` is
+    what the application asked of models and tools, where it was replayed whole; `layers` the verdict on each layer;
+    `changes` what was set otherwise than in production; of `runs` times it was reproduced `reproduced_runs` times.
+    `notes` are what else to know.
     """
 
     incident: str
@@ -84,6 +133,12 @@ class ReplayReport:
     rebuilt: tuple[str, ...] = ()
     not_run: tuple[str, ...] = ()
     results: Mapping[str, StepResult] = field(default_factory=dict, repr=False)
+    played: Played | None = None
+    layers: tuple[LayerVerdict, ...] = ()
+    changes: Mapping[str, str] = field(default_factory=dict)
+    runs: int = 1
+    reproduced_runs: int = 0
+    notes: tuple[str, ...] = ()
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON values; NaN and infinities, which JSON lacks, as text."""

@@ -25,10 +25,11 @@ def runtime_for(project: Project, environment: str, asked: str | None) -> str:
 def planned(project: Project, branch: Branch) -> Branch:
     """The branch with what its stack file says of services, images and destinations; the local runtime has none."""
     if branch.runtime == "local":
-        return replace(branch, services=(), images={}, allow=())
+        return replace(branch, services=(), images={}, allow=(), cassettes=())
     config = project.environment(branch.environment)
     images = {name: one.image for name, one in config.stores.items() if one.image and name in branch.stores}
-    return replace(branch, services=tuple(config.services), images=images, allow=tuple(config.allow))
+    played = tuple(name for name, one in config.services.items() if one.model == "cassette")
+    return replace(branch, services=tuple(config.services), images=images, allow=tuple(config.allow), cassettes=played)
 
 
 def prepare(project: Project, branch: Branch, directory: Path, credentials: Credentials) -> Branch:

@@ -42,17 +42,21 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     """Rerun a masked incident in a running branch that nobody changes meanwhile; `state` is when it was copied."""
     from envclone.incidents import later
     from envclone.incidents import replay as rerun
+    from envclone.incidents.layers import judged
+    from envclone.incidents.links import not_run
+    from envclone.lifecycle import whole
 
+    tape, why_not = whole.cassette(incident, branch)
     observer, place = registry.observer(branch.runtime), branches.directory(project.pool, branch.name)
     tenure.touch(project, branch.name)
-    with observer.evidence(branch, place) as witness:
+    with observer.evidence(branch, place) as witness, observer.playing(branch, place, tape) as playing:
         before, changed = _of_servers(branch), _changed(branch)
         with ExitStack() as stack:
             runners = {
                 name: stack.enter_context(registry.connect(endpoint)) for name, endpoint in branch.endpoints.items()
             }
             report = later.explained(rerun.replay(incident, runners), state, incident.recorded_at, incident.environment)
-        seen = witness.testify()
+        heard, seen = playing.heard(), witness.testify()
     own = _of_servers(branch)
     evidence = {name: _with(seen.get(name, Counters()), own, before, name, report) for name in {**seen, **own}}
     report = replace(
@@ -64,7 +68,11 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
         evidence={name: one for name, one in evidence.items() if name in seen or one != Counters()},
         limits={name: one for name, one in branch.profiles.items() if name in seen},
         degraded=branch.degraded,
+        played=whole.played(incident, branch, heard, why_not),
     )
+    if tape is not None:
+        report = replace(report, not_run=tuple(not_run(incident, whole=True)))
+    report = judged(report, incident, state)
     now = dt.datetime.now(dt.UTC)
     folder = branches.directory(project.pool, branch.name) / "replays"
     folder.mkdir(mode=0o700, exist_ok=True)

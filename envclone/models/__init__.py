@@ -60,7 +60,10 @@ if TYPE_CHECKING:
         Moment,
     )
     from envclone.models.results import (
+        Cassette,
         Counters,
+        Egress,
+        Heard,
         StepResult,
     )
 
@@ -72,6 +75,7 @@ __all__ = [
     "BranchState",
     "ByteClass",
     "Cage",
+    "Cassette",
     "Change",
     "Cleaned",
     "Compared",
@@ -79,11 +83,13 @@ __all__ = [
     "Container",
     "Counters",
     "Credentials",
+    "Egress",
     "Endpoint",
     "Field",
     "FieldKind",
     "FieldRule",
     "Flaw",
+    "Heard",
     "Held",
     "Image",
     "Integrity",
@@ -141,7 +147,7 @@ _MODULES = {
         "Unanswered",
     ),
     "moments": ("Moment",),
-    "results": ("Counters", "StepResult"),
+    "results": ("Cassette", "Counters", "Egress", "Heard", "StepResult"),
 }
 _PLACE = {name: module for module, names in _MODULES.items() for name in names}
 

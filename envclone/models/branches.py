@@ -167,6 +167,7 @@ class Branch:
     ('': those of the stack file); `degraded` says what of them it does not have.
     `services` are those that run beside the stores, in the order of their start; `images` what each container is made
     from, by digest; `allow` the destinations that it may reach. `ttl` (s) is how long it lives after its last use.
+    `cassettes` are the services whose models a cassette plays while the branch is replayed.
     `attested` is the digest of the image's attestation as the branch was made: an image made again has another.
     """
 
@@ -193,3 +194,4 @@ class Branch:
     attested: str = ""
     project: str = ""
     profile: str = ""
+    cassettes: tuple[str, ...] = ()

@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 __all__ = [
+    "Cassette",
     "Counters",
+    "Egress",
+    "Heard",
     "StepResult",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Cassette:
+    """What is played to a branch's services for the time of a replay: masked exchanges, as plain JSON values.
+
+    `changes` are put in place of what the application asks for (`model`, `temperature`, `prompt`); with `timing` a
+    stream is as slow as it was recorded.
+    """
+
+    exchanges: tuple[Mapping[str, Any], ...]
+    changes: Mapping[str, Any] = field(default_factory=dict)
+    timing: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Egress:
+    """What left a sealed network, or tried to: `packets` and bytes on interfaces other than the loopback.
+
+    `connections` went through the gate to destinations that the stack file allows, with `sent` bytes; `refused` asked
+    the gate for others; `unrouted` are packets that the kernel had no way for.
+    """
+
+    interfaces: tuple[str, ...] = ()
+    packets: int = 0
+    connections: int = 0
+    sent: int = 0
+    refused: int = 0
+    unrouted: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What services asked of a cassette, in order, as plain values; None of an egress that cannot be seen."""
+
+    calls: tuple[Mapping[str, Any], ...] = ()
+    egress: Egress | None = None
 
 
 @dataclass(frozen=True, slots=True)

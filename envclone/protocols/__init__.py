@@ -10,7 +10,7 @@ from envclone.protocols.cow import CowDriver
 from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
 from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
-from envclone.protocols.runtimes import Insight, Observer, Runtime, Witness
+from envclone.protocols.runtimes import Insight, Observer, Playing, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
 from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
 from envclone.protocols.stores import Store, StoreSession
@@ -32,6 +32,7 @@ __all__ = [
     "Notes",
     "Noting",
     "Observer",
+    "Playing",
     "Progress",
     "Runtime",
     "Server",

@@ -7,10 +7,10 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import ClassVar, Protocol
 
-from envclone.models import Branch, Counters, Credentials, Endpoint, Preview
+from envclone.models import Branch, Cassette, Counters, Credentials, Endpoint, Heard, Preview
 from envclone.protocols.progress import Progress
 
-__all__ = ["Insight", "Observer", "Runtime", "Witness"]
+__all__ = ["Insight", "Observer", "Playing", "Runtime", "Witness"]
 
 
 class Runtime(Protocol):
@@ -63,6 +63,10 @@ class Observer(Protocol):
         """Watch what limits do to each part of a branch, for the time of a replay."""
         ...
 
+    def playing(self, branch: Branch, directory: Path, cassette: Cassette | None) -> AbstractContextManager[Playing]:
+        """Play a cassette to the branch's services for the time of a replay, and watch what leaves its network."""
+        ...
+
     def unlimited(self) -> str | None:
         """Why CPU and memory cannot be limited on this host; None when they can."""
         ...
@@ -81,6 +85,14 @@ class Witness(Protocol):
 
     def testify(self) -> Mapping[str, Counters]:
         """What happened to each part that has limits since it began to watch."""
+        ...
+
+
+class Playing(Protocol):
+    """A cassette that plays."""
+
+    def heard(self) -> Heard:
+        """What was asked of it so far, and what left the branch's network since it began."""
         ...
 
 

@@ -13,11 +13,11 @@ from envclone.profiles import cgroups, disks
 from envclone.profiles.processes import limit_process, tree_usage
 
 if TYPE_CHECKING:
-    from envclone.models import Branch, Counters, Credentials, Endpoint, Preview
+    from envclone.models import Branch, Cassette, Counters, Credentials, Endpoint, Heard, Preview
     from envclone.profiles.profile import Profile
     from envclone.protocols import Progress
 
-__all__ = ["LocalInsight", "LocalRuntime", "LocalWitness"]
+__all__ = ["LocalInsight", "LocalPlaying", "LocalRuntime", "LocalWitness"]
 
 
 class LocalRuntime:
@@ -98,6 +98,15 @@ class LocalRuntime:
         groups = {name: cgroups.Group(directory, name) for name in branch.stores}
         return LocalWitness({name: group.meter for name, group in groups.items() if group.exists})
 
+    def playing(self, branch: Branch, directory: Path, cassette: Cassette | None) -> LocalPlaying:
+        """Nothing: it has no services that would ask. Raises UsageError when there is something to play."""
+        if cassette is not None:
+            raise UsageError(
+                f"the branch '{branch.name}' runs as local processes, which have no services to play to",
+                hint=f"envclone start {branch.name} --runtime docker",
+            )
+        return LocalPlaying()
+
     def unlimited(self) -> str | None:
         """Why this runtime cannot limit CPU and memory here; None when it can."""
         return cgroups.unavailable()
@@ -136,6 +145,22 @@ class LocalWitness:
     def testify(self) -> dict[str, Counters]:
         """What was added since."""
         return {name: meter.counters().since(self._before[name]) for name, meter in self._meters.items()}
+
+
+class LocalPlaying:
+    """Where there are no services nothing is asked."""
+
+    def __enter__(self) -> LocalPlaying:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def heard(self) -> Heard:
+        """Nothing."""
+        from envclone.models import Heard
+
+        return Heard()
 
 
 class LocalInsight:

@@ -37,7 +37,8 @@ def app_image() -> str:
     paths += [path for path in site.glob("qdrant_edge*") if path.is_dir() and path not in paths]
     python = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     marks = "".join(f"{path}:{path.stat().st_mtime_ns}" for path in (python, site / "psycopg"))
-    name = f"envclone-test/app:{_digest(marks + str(ROOT) + (APP / 'server.py').read_text())}"
+    programs = "".join(path.read_text() for path in sorted(APP.glob("*.py")))
+    name = f"envclone-test/app:{_digest(marks + str(ROOT) + programs)}"
     files = ServerFiles(name, (*paths, APP, python), (python,), ROOT)
     with contextlib.closing(engine.connect()) as client:
         return serverimage.ensure(client, files, lambda event: None)

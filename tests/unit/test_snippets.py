@@ -198,6 +198,15 @@ def _unit(tmp_path: Path, text: str) -> None:
         parse(shlex.split(unit["Service"]["ExecStart"])[1:])
 
 
+def _layers(tmp_path: Path, text: str) -> None:
+    """A verdict per layer, in their order and in words that a report has."""
+    from envclone.incidents.verdicts import LAYERS
+
+    lines = [line.split(maxsplit=1) for line in text.splitlines()]
+    assert tuple(layer for layer, _ in lines) == LAYERS
+    assert all(re.match("match$|within noise: |diverged at |cannot tell: ", words) for _, words in lines)
+
+
 RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("README.md", "$ make demo"): _commands,
     ("README.md", "# envclone.yaml"): _whole,
@@ -213,6 +222,8 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "envclone incident import"): _commands,
     ("incidents.md", "4 calls of a trace"): _imported,
     ("incidents.md", "version: 2"): _bundle,
+    ("incidents.md", "environments:"): _part,
+    ("incidents.md", "  state "): _layers,
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
     ("operations.md", "environments:"): _part,

@@ -16,6 +16,7 @@ from envclone.models import Branch, Container
 from envclone.profiles import disks
 from envclone.profiles.profile import Profile
 from envclone.runtimes.docker.gate import PROXY_PORT
+from envclone.runtimes.docker.playing import AUTHORITY, played_variables
 
 if TYPE_CHECKING:
     from envclone.config.schema import ServiceConfig
@@ -92,7 +93,7 @@ def render(
             **parts["service"],
             "labels": labels,
             **_limits(profiles.get(name), device),
-            **_service(name, service, preview, containers, embedded, account),
+            **_service(name, service, preview, containers, embedded, account, directory),
         }
         common = parts["service"]
         services[name]["environment"] = {**common.get("environment", {}), **services[name]["environment"]}
@@ -131,10 +132,15 @@ def _service(
     containers: Mapping[str, Container],
     embedded: Mapping[str, Path],
     account: str,
+    directory: Path,
 ) -> dict[str, Any]:
     environment = {key: value.reveal() for key, value in preview.environment.get(name, {}).items()}
-    if preview.allow:
-        around = ",".join(["localhost", "127.0.0.1", *containers, *preview.services])
+    around = ",".join(["localhost", "127.0.0.1", *containers, *preview.services])
+    played = service.model == "cassette"
+    if played:
+        for key, value in played_variables(around).items():
+            environment.setdefault(key, value)
+    elif preview.allow:
         for key, value in (("HTTP_PROXY", f"http://127.0.0.1:{PROXY_PORT}"), ("NO_PROXY", around)):
             both = (key, "HTTPS_PROXY") if key == "HTTP_PROXY" else (key,)
             for one in both:  # programs read either spelling
@@ -156,8 +162,11 @@ def _service(
         made["read_only"] = False
     if service.capabilities:
         made["cap_add"] = list(service.capabilities)
-    if embedded:
-        made["volumes"] = [_bind(path, str(path)) for path in embedded.values()]
+    volumes = [_bind(path, str(path)) for path in embedded.values()]
+    if played:
+        volumes.append(_bind(directory / AUTHORITY.name, str(AUTHORITY), read_only=True))
+    if volumes:
+        made["volumes"] = volumes
     check = service.healthcheck
     if check is not None and check.command:
         interval = max(check.interval, dt.timedelta(seconds=1)).total_seconds()

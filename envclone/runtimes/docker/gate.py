@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import contextlib
-import ctypes
 import json
 import os
 import socket
@@ -20,12 +19,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from envclone.runtimes.docker.inside import enter, give_up_root
 from envclone.runtimes.docker.proxy import Proxy, destination, pump
 
 __all__ = ["PROXY_PORT", "main"]
 
 PROXY_PORT = 3128
-_CLONE_NEWNET = 0x40000000
 _LOG_SIZE = 16 << 20
 _MOST = 1024
 
@@ -47,14 +46,7 @@ class _Inside:
     """Makes sockets in the sandbox's network namespace: a socket belongs to that of the thread which made it."""
 
     def __init__(self, pid: int) -> None:
-        self._thread = concurrent.futures.ThreadPoolExecutor(1, initializer=self._enter, initargs=(pid,))
-
-    @staticmethod
-    def _enter(pid: int) -> None:
-        libc = ctypes.CDLL(None, use_errno=True)
-        with open(f"/proc/{pid}/ns/net") as file:  # noqa: PTH123
-            if libc.setns(file.fileno(), _CLONE_NEWNET) != 0:
-                raise OSError(ctypes.get_errno(), "setns")
+        self._thread = concurrent.futures.ThreadPoolExecutor(1, initializer=enter, initargs=(pid,))
 
     async def socket(self) -> socket.socket:
         """A TCP socket of the sandbox."""
@@ -85,7 +77,7 @@ class _Gate:
             door = await inside.socket()
             door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             door.bind(("127.0.0.1", PROXY_PORT))
-        _give_up_root(config["uid"], config["gid"])
+        give_up_root(config["uid"], config["gid"])
         servers = [await asyncio.start_server(self._inwards(inside, to), sock=sock) for sock, to in ways]
         if config["allow"]:
             proxy = Proxy([destination(text) for text in config["allow"]], self._log)
@@ -144,15 +136,6 @@ def _listen(wanted: int | None, wish: bool) -> socket.socket:
             if port == 0 or not wish:
                 raise
     raise AssertionError("unreachable")
-
-
-def _give_up_root(uid: int, gid: int) -> None:
-    """Become the account that servers run as, in every thread (glibc's calls see to that)."""
-    "localhost".encode("idna")  # loads what names need: another account may not be able to read it
-    if os.geteuid() == 0:
-        os.setgroups([])
-        os.setresgid(gid, gid, gid)
-        os.setresuid(uid, uid, uid)
 
 
 def main(path: str) -> None:

@@ -12,12 +12,12 @@ from typing import ClassVar
 
 from envclone import registry
 from envclone.accounts import account_of, hand_over
-from envclone.errors import EnvcloneError, UsageError
-from envclone.models import Branch, Container, Credentials, Endpoint, Preview
+from envclone.errors import EnvcloneError, UnsafeError, UsageError
+from envclone.models import Branch, Cassette, Container, Credentials, Endpoint, Preview
 from envclone.private import write_private
 from envclone.profiles.profile import Profile, parse
 from envclone.protocols import Progress
-from envclone.runtimes.docker import compose, engine, gatekeeper, plan, serverimage, start
+from envclone.runtimes.docker import compose, engine, gatekeeper, plan, playing, serverimage, start
 from envclone.runtimes.docker.containers import Containers
 from envclone.runtimes.docker.images import ensure_sandbox, resolve
 from envclone.runtimes.docker.insight import DockerInsight
@@ -81,6 +81,8 @@ class DockerRuntime:
             account=f"{account.uid}:{account.gid}",
             parts=compose.template(preview.template),
         )
+        if branch.cassettes:
+            playing.make_authority(directory)
         write_private(directory / COMPOSE, text)
         plan.save(plan.made_of(preview, {name: one.endpoint.port or 0 for name, one in containers.items()}), directory)
         return pinned
@@ -143,6 +145,15 @@ class DockerRuntime:
     def evidence(self, branch: Branch, directory: Path) -> AbstractContextManager[DockerWitness]:
         """A witness that reads the kernel's counters of each container while it lives, and the engine's events."""
         return DockerWitness(engine.connect(), directory.parent.parent, branch.name)
+
+    def playing(self, branch: Branch, directory: Path, cassette: Cassette | None) -> playing.DockerPlaying:
+        """A player in the sandbox's own network, and the counters of what leaves it."""
+        with contextlib.closing(engine.connect()) as client:
+            there = Containers(client, directory.parent.parent, branch.name).states()
+        sandbox = there.get(compose.SANDBOX)
+        if sandbox is None or not sandbox.running:
+            raise UnsafeError(f"the sandbox of '{branch.name}' does not run", hint=f"envclone start {branch.name}")
+        return playing.DockerPlaying(directory, sandbox.pid, cassette)
 
     def unlimited(self) -> str | None:
         """Why there is no engine; None when there is one, for it can limit."""

@@ -230,7 +230,8 @@ def test_references_and_services_name_what_is_there(tmp_path: Path) -> None:
           B: ${stores.main.uri}
         depends_on: [maim]
         healthcheck: {interval: 1s}
-      one: {image: x, depends_on: [two]}
+        model: live
+      one: {image: x, depends_on: [two], model: cassette, ports: [3129]}
       two: {image: x, depends_on: [one]}
 sanitize:
   references: ["kb.a.b -> main.c.d", "main a b"]
@@ -243,9 +244,13 @@ sanitize:
         "envclone.yaml:15: environments.prod.services.api.depends_on[0]: there is no service or store 'maim',"
         " did you mean 'main'?",
         "envclone.yaml:16: environments.prod.services.api.healthcheck: needs either a command or a path",
-        "envclone.yaml:17: environments.prod.services.one.depends_on: goes in a circle: 'one' -> 'two' -> 'one'",
-        "envclone.yaml:20: sanitize.references[0]: no environment has a store 'kb'",
-        "envclone.yaml:20: sanitize.references[1]: must look like store.collection.key -> store.schema.table.column",
+        "envclone.yaml:17: environments.prod.services.api.model: needs the destinations that it asks in `allow` of its"
+        " environment",
+        "envclone.yaml:18: environments.prod.services.one.ports[0]: 3129 is the cassette's own: have the service listen"
+        " elsewhere",
+        "envclone.yaml:18: environments.prod.services.one.depends_on: goes in a circle: 'one' -> 'two' -> 'one'",
+        "envclone.yaml:21: sanitize.references[0]: no environment has a store 'kb'",
+        "envclone.yaml:21: sanitize.references[1]: must look like store.collection.key -> store.schema.table.column",
     ]
 
 

@@ -75,6 +75,26 @@ def test_limits_and_escapes(tmp_path: Path) -> None:
     assert not any("ports" in one or "networks" in one or "privileged" in one for one in found.values())
 
 
+def test_a_cassette_is_where_the_usual_clients_look(tmp_path: Path) -> None:
+    services = {"api": ServiceConfig(image="a", model="cassette"), "web": ServiceConfig(image="b")}
+    preview = Preview(
+        stores=("main",), services=services, allow=("x.example",),
+        environment={"api": {"OPENAI_BASE_URL": Secret("https://gateway.example/v1")}},
+    )  # fmt: skip
+    found = _rendered(tmp_path, preview, {})
+    api, web = found["api"]["environment"], found["web"]["environment"]
+    assert isinstance(api, dict) and isinstance(web, dict)
+    assert api["OPENAI_BASE_URL"] == "https://gateway.example/v1"  # what the stack file says stays
+    assert api["ANTHROPIC_BASE_URL"] == "http://127.0.0.1:3129"
+    assert api["https_proxy"] == api["HTTP_PROXY"] == "http://127.0.0.1:3129" and "main" in api["no_proxy"]
+    assert api["SSL_CERT_FILE"] == api["NODE_EXTRA_CA_CERTS"] == "/etc/envclone/cassette-ca.pem"
+    assert found["api"]["volumes"] == [
+        {"type": "bind", "source": str(tmp_path / "cassette-ca.pem"), "target": "/etc/envclone/cassette-ca.pem",
+         "read_only": True}
+    ]  # fmt: skip
+    assert web["https_proxy"] == "http://127.0.0.1:3128" and "volumes" not in found["web"]
+
+
 def test_without_allow_there_is_no_proxy(tmp_path: Path) -> None:
     preview = Preview(stores=("main",), services={"api": ServiceConfig(image="a")})
     assert _rendered(tmp_path, preview, {})["api"]["environment"] == {}

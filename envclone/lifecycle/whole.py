@@ -1,0 +1,63 @@
+"""The replay of a whole application: what is played to it, and what it asked."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from envclone.models import Branch, Cassette, Heard
+
+if TYPE_CHECKING:
+    from envclone.incidents.bundle import Incident
+    from envclone.incidents.verdicts import Played
+
+__all__ = ["cassette", "played"]
+
+_MOST = 50
+"""How many calls that nothing answers a report keeps."""
+
+
+def cassette(
+    incident: Incident, branch: Branch, changes: Mapping[str, Any] | None = None
+) -> tuple[Cassette | None, str]:
+    """What is played to a branch's services for a masked incident, or why nothing is ('' when nothing is due)."""
+    from envclone.incidents.bundle import COMPUTED, HttpStep
+
+    asked = sorted({step.store for step in incident.steps if isinstance(step, HttpStep)})
+    if not incident.exchanges:
+        return None, ""
+    if not asked:
+        return None, "no step asks a service, so nobody asks for them"
+    if not branch.cassettes:
+        name = asked[0]
+        return (
+            None,
+            f"no service of the branch is to be played to: `services.{name}.model: cassette`, then envclone reset",
+        )
+    exchanges = tuple(one.model_dump(mode="json") for one in incident.exchanges)
+    if COMPUTED in str(exchanges):
+        return None, "what was said in them is left out of this bundle: envclone incident mask --allow-computed"
+    return Cassette(exchanges, dict(changes or {})), ""
+
+
+def played(incident: Incident, branch: Branch, heard: Heard, why_not: str) -> Played | None:
+    """What an application asked, for the report; None when there was nothing to ask for and nothing to be seen."""
+    from envclone.incidents.verdicts import Played
+
+    recorded = [one.id for one in incident.exchanges]
+    if not recorded and not branch.services:
+        return None
+    if why_not or not recorded:
+        return Played(len(recorded), why_not=why_not, egress=heard.egress)
+    calls = [one for one in heard.calls if one["outcome"] != "refused"]
+    matched = {one["exchange"] for one in calls if one["outcome"] == "played"}
+    missed = [one for one in calls if one["outcome"] in ("unmatched", "surplus")]
+    return Played(
+        recorded=len(recorded),
+        asked=len(calls),
+        matched=len(matched),
+        again=sum(one["outcome"] == "again" for one in calls),
+        unmatched=tuple(missed[:_MOST]),
+        unplayed=tuple(one for one in recorded if one not in matched),
+        egress=heard.egress,
+    )

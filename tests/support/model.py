@@ -1,0 +1,74 @@
+"""A scripted model and a tool over HTTP, as production asks them; what was exchanged is written down as exchanges."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+MODEL, TOOL = "https://api.openai.com", "https://tools.example"
+
+
+@dataclass
+class Scripted:
+    """Where it answers, and what was exchanged so far."""
+
+    port: int
+    exchanges: list[dict[str, Any]] = field(default_factory=list)
+
+    def keep(self, kind: str, method: str, url: str, body: Any, **answer: Any) -> None:
+        """Write down an exchange."""
+        one = {"id": f"{kind}-{len(self.exchanges) + 1}", "kind": kind, "method": method, "url": url, "body": body}
+        self.exchanges.append({**one, **answer})
+
+
+@contextlib.contextmanager
+def scripted(name: str) -> Iterator[Scripted]:
+    """A model that embeds, calls a tool, and then streams an answer to `name`, whose words are parted anyhow."""
+    parts = ["Dear ", name[:3], f"{name[3:]}, your ref", "und is on its way: ticket ", "17."]
+    chunks = [f"data: {json.dumps({'choices': [{'delta': {'content': part}}]})}\n\n" for part in parts]
+    chunks.append("data: [DONE]\n\n")
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            answer = {"orders": [{"number": 5, "buyer": name}]}
+            made.keep("tool", "GET", TOOL + self.path, None, answer=answer)
+            self.send(json.dumps(answer))
+
+        def do_POST(self) -> None:
+            body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            url = MODEL + self.path
+            if self.path.endswith("/embeddings"):
+                vector = [round(math.sin(len(body["input"]) + i), 6) for i in range(8)]
+                answer: dict[str, Any] = {"data": [{"embedding": vector}]}
+                made.keep("embedding", "POST", url, body, answer=answer)
+            elif body.get("stream"):
+                made.keep("llm", "POST", url, body, chunks=[{"after": 0.01, "data": one} for one in chunks])
+                self.send("".join(chunks), "text/event-stream")
+                return
+            else:
+                call = {"id": "call_1", "type": "function", "function": {"name": "orders", "arguments": "{}"}}
+                answer = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [call]}}]}
+                made.keep("llm", "POST", url, body, answer=answer)
+            self.send(json.dumps(answer))
+
+        def send(self, text: str, kind: str = "application/json") -> None:
+            self.send_response(200)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(text.encode())))
+            self.end_headers()
+            self.wfile.write(text.encode())
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+        made = Scripted(server.server_address[1])
+        Thread(target=server.serve_forever, daemon=True).start()
+        yield made
+        server.shutdown()
