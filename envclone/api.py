@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from envclone.lifecycle.trackstatus import Status
     from envclone.models import Branch, Image, RawSnapshot
     from envclone.models.moments import Target
+    from envclone.pages.report.values import Report
     from envclone.pool.catalog import Flaw
     from envclone.profiles.profile import Profile
     from envclone.protocols import Insight, Progress
@@ -483,6 +484,16 @@ class Stack:
         from envclone.lifecycle.regress import regress
 
         return regress(self.project, cases, **how)
+
+    def report(
+        self, incident: str, branch: str | None = None, *, into: str | Path, allow_computed: bool = False
+    ) -> Report:
+        """Write the page of an incident, of its branch by default; in a running one it is replayed for that."""
+        from envclone.lifecycle import report
+        from envclone.lifecycle.replay import branch_for
+
+        chosen = self.show(branch) if branch else branch_for(self.project, incident)
+        return report.write(self.project, incident, chosen, Path(into), allow_computed=allow_computed)
 
     def _default_name(self, environment: str, incident: str | None) -> str:
         """Environment and incident; with the project before it when another project has a branch of that name."""

@@ -43,6 +43,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "regress": Listed("cases:regress", "Replay all pinned incidents: a gate for CI."),
         "unpin": Listed("cases:unpin", "Remove a pinned incident, let go of its image."),
         "parity": Listed("parity:parity", "Compare a branch with production, row by row."),
+        "report": Listed("report:report", "Write the page of an incident, for a ticket."),
     },
     "Branches": {
         "ls": Listed("branches:ls", "List this project's branches."),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envclone.cli.context import Settings, emit, json_option
+from envclone.cli.context import Settings, absolute, emit, json_option
 
 if TYPE_CHECKING:
     from envclone.demo.run import DemoReport
@@ -16,9 +16,10 @@ __all__ = ["demo"]
 
 @click.command()
 @click.option("--keep", is_flag=True, help="Leave the branch up, and say where it is.")
+@click.option("--page", type=click.Path(dir_okay=False), metavar="FILE", help="Write the incident's page there.")
 @json_option
 @click.pass_obj
-def demo(settings: Settings, keep: bool, as_json: bool) -> None:
+def demo(settings: Settings, keep: bool, page: str | None, as_json: bool) -> None:
     """Build a small production with a bug in its state, branch it, and find the bug again.
 
     Real PostgreSQL and Qdrant engines, 5,000 customers, 20,000 embeddings. Takes about a minute.
@@ -26,7 +27,7 @@ def demo(settings: Settings, keep: bool, as_json: bool) -> None:
     from envclone.demo.run import run
 
     with settings.progress() as progress:
-        report = run(keep=keep, progress=progress)
+        report = run(keep=keep, progress=progress, page=absolute(page) if page else None)
     emit(as_json, report.to_json(), lambda: _tell(report))
 
 
@@ -77,6 +78,11 @@ def _tell(report: DemoReport) -> None:
             "  this run lost the bug: rows were rewritten through SQL, and the index took the new versions in"
             " another way"
         )
+    head(f"envclone report 1234    ({report.page_seconds:.2f} s)")
+    for line in report.causes:
+        click.echo(f"  {line}")
+    where = report.page or "kept with --page FILE"
+    click.echo(f"  one page, {format_size(report.page_bytes)}, that fetches nothing: {where}")
     click.echo(f"\nall of it in {report.total_seconds:.0f} s")
     if report.directory:
         click.echo(f"kept: cd {report.directory} && envclone psql {report.branch}")

@@ -47,6 +47,10 @@ class DemoReport:
     misses_in_production: int
     reproduced: bool
     steps: dict[str, bool]
+    causes: list[str]
+    page: str | None
+    page_bytes: int
+    page_seconds: float
     identical_fraction: float
     recall_in_branch: float
     rebuilt_seconds: float
@@ -70,8 +74,10 @@ class DemoReport:
         return asdict(self)
 
 
-def run(*, keep: bool, progress: Progress) -> DemoReport:
+def run(*, keep: bool, progress: Progress, page: Path | None = None) -> DemoReport:
     """Play the story and return its figures; everything is removed at the end unless `keep`.
+
+    The incident's page is written to `page`; without one into the demo's own directory.
 
     Raises EnvcloneError when production has no miss to show, or as any of the stations does.
     """
@@ -99,6 +105,10 @@ def run(*, keep: bool, progress: Progress) -> DemoReport:
         branch = stack.show(f"{ENVIRONMENT}-{INCIDENT}")
         after = survey(_app_dsn(branch), asked, truth, progress=progress)
         replay = stack.replay(INCIDENT, branch.name)
+        told = time.monotonic()
+        file = page or directory / f"incident-{INCIDENT}.html"
+        shown = stack.report(INCIDENT, branch.name, into=file)
+        page_seconds = time.monotonic() - told
         _, branch_extra = cow.usage(pool.path_of("branches", branch.name))
         statement = attestation.read(pool.path_of("images", image.id), pool.path_of("keys", ""))
         from envclone.endpoints import url
@@ -114,6 +124,10 @@ def run(*, keep: bool, progress: Progress) -> DemoReport:
             misses_in_production=len(before.misses),
             reproduced=replay.reproduced,
             steps={verdict.step: verdict.reproduced for verdict in replay.steps},
+            causes=[f"{cause.layer}: {cause.says}" for cause in shown.story.causes],
+            page=str(file) if keep or page else None,
+            page_bytes=file.stat().st_size,
+            page_seconds=round(page_seconds, 2),
             identical_fraction=_identical(before, after),
             recall_in_branch=after.answers[miss.question].recall,
             rebuilt_seconds=rebuilt.seconds,

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
 from itertools import groupby
 from typing import Any
 
 from envclone.address import Address
+from envclone.pages.base import document, fold, plain, table
 from envclone.pages.referring import referring
 
 __all__ = ["Section", "html", "sections"]
@@ -275,65 +275,19 @@ def _time(text: str) -> str:
 def html(statement: Mapping[str, Any]) -> str:
     """The page: one file, no script, nothing fetched."""
     body = "".join(map(_rendered, sections(statement)))
-    title = escape(f"Attestation of {statement['image']['id']}")
-    return _PAGE.format(title=title, style=_STYLE, body=body)
+    title = f"Attestation of {statement['image']['id']}"
+    return document(title, f"<main><h1>{plain(title)}</h1>{body}</main>")
 
 
 def _rendered(section: Section) -> str:
-    text = f"<p>{escape(section.text)}</p>" if section.text else ""
+    text = f"<p>{plain(section.text)}</p>" if section.text else ""
     if section.folded:
         groups = groupby(section.rows, lambda row: Address.parse(str(row[0])).holder)
         body = "".join(_fold(holder, section.columns, list(found)) for holder, found in groups)
     else:
-        body = _table(section.columns, section.rows) if section.rows else ""
-    return f"<section><h2>{escape(section.title)}</h2>{text}{body}</section>"
+        body = table(section.columns, section.rows) if section.rows else ""
+    return f"<section><h2>{plain(section.title)}</h2>{text}{body}</section>"
 
 
 def _fold(holder: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    summary = f"<summary>{escape(holder)} <span>{len(rows)}</span></summary>"
-    return f"<details>{summary}{_table(columns, rows)}</details>"
-
-
-def _table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(column)}</th>" for column in columns)
-    body = "".join(
-        "<tr>"
-        + "".join(
-            f'<td data-of="{escape(column)}">{escape(str(cell))}</td>'
-            for column, cell in zip(columns, row, strict=True)
-            if not (column and cell == "")
-        )
-        + "</tr>"
-        for row in rows
-    )
-    return f"<table>{f'<thead><tr>{head}</tr></thead>' if any(columns) else ''}<tbody>{body}</tbody></table>"
-
-
-_PAGE = """<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; style-src 'unsafe-inline'">
-<title>{title}</title><style>{style}</style></head>
-<body><main><h1>{title}</h1>{body}</main></body></html>
-"""
-_STYLE = """
-:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0; }
-main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
-h1 { font-size: 1.5rem; margin: 0 0 .5rem; } h2 { font-size: 1.05rem; margin: 2.2rem 0 .3rem; }
-p { margin: .2rem 0 .6rem; opacity: .8; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; font-size: .85rem; opacity: .7; }
-td { overflow-wrap: anywhere; } td + td { min-width: 5.5rem; }
-td:first-child { font-family: ui-monospace, monospace; font-size: .88rem; }
-details { border-bottom: 1px solid var(--line); } details table { margin: 0 0 .6rem; }
-summary { padding: .45rem 0; cursor: pointer; overflow-wrap: anywhere; font: .88rem ui-monospace, monospace; }
-summary span { opacity: .6; }
-@media (max-width: 40rem) {
-  main { padding: 1rem .9rem 3rem; }
-  thead { display: none; } table, tbody, tr, td { display: block; } td + td { min-width: 0; }
-  td { border: 0; padding: .1rem 0; } tr { border-bottom: 1px solid var(--line); padding: .4rem 0; }
-  td + td[data-of]:not([data-of=""])::before { content: attr(data-of) ": "; opacity: .6; }
-}
-@media print { main { max-width: none; } section { break-inside: avoid; } }
-"""
+    return fold(holder, table(columns, rows), note=str(len(rows)))

@@ -160,3 +160,57 @@ def test_what_is_not_there_is_named(here: Place) -> None:
     assert unknown.returncode in (2, 3), unknown.stderr
     assert "77" in unknown.stderr, "the message lists the incidents there are"
     assert [one for one in here.leftovers() if one == "branches/prod-78"] == []
+
+
+SPELLED = """\
+version: 1
+incident: "79"
+environment: prod
+note: <script>alert(1)</script> Zoë Quuxington3 asked.
+steps:
+  - id: backwards
+    kind: sql
+    store: main
+    role: app
+    sql: SELECT id, email, reverse(email) AS back FROM people WHERE id = 3
+    key: id
+  - id: search
+    kind: sql
+    store: main
+    role: app
+    sql: >-
+      SELECT id, embedding <-> '[.9,.2,.3,.4,.5,.6,.7,.8]'::vector AS distance FROM chunks
+      ORDER BY embedding <-> '[.9,.2,.3,.4,.5,.6,.7,.8]'::vector LIMIT 10
+    key: id
+    score: distance
+calls:
+  - {id: a, kind: llm, name: small, output: "write to zoe.quux3@corp.example, 3xuuq.eoz that is", seconds: 1.5}
+"""
+
+
+def test_the_page_of_an_incident_holds_nobody(here: Place) -> None:
+    """With what production computed, the page would spell a person's address backwards: it is left out."""
+    bundle = here.directory / "incidents" / "79.yaml"
+    bundle.write_text(SPELLED)
+    here.call("incident", "record", str(bundle))
+    assert "elpmaxe.proc@3xuuq.eoz" in bundle.read_text()
+    made = here.json("report", "79", "--branch", "prod-77", "--output", str(here.directory / "page.html"))
+    assert (made["outcome"], made["branch"]) == ("not reproduced", "prod-77")  # a pseudonym backwards is another text
+    file = here.directory / "page.html"
+    assert file.stat().st_mode & 0o777 == 0o600
+    page = file.read_text()
+    assert not [word for word in ("quux", "zoë", "zoe.", "xuuq", "ëoz", "<script") if word in page.lower()]
+    assert "(left out)" in page and "&lt;script&gt;" in page and "exact search" in page
+    assert "setting hnsw.ef_search" in page or "server" in page  # parity
+    assert "original values left" in page and "prod-77" in page
+
+    shown = here.call("report", "79", "--branch", "prod-77", "--allow-computed")
+    assert "incident-79.html (mode 0600)" in shown.stdout
+    assert "xuuq" in (here.directory / "incident-79.html").read_text(), "the operator asked for it"
+
+    here.call("stop", "prod-77")
+    assert here.json("report", "79", "--branch", "prod-77")["outcome"] == "not run again"
+    assert "envclone start prod-77" in (here.directory / "incident-79.html").read_text()
+    here.call("start", "prod-77")
+    nobody = here.call("report", "80", check=False)
+    assert (nobody.returncode, "no branch was made for incident 80" in nobody.stderr) == (2, True)
