@@ -221,6 +221,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "envclone incident new"): _commands,
     ("incidents.md", "envclone incident import"): _commands,
     ("incidents.md", "4 calls of a trace"): _imported,
+    ("incidents.md", "envclone report 1234"): _commands,
     ("incidents.md", "version: 2"): _bundle,
     ("incidents.md", "environments:"): _part,
     ("incidents.md", "  state "): _layers,
