@@ -8,6 +8,7 @@ import hashlib
 import re
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 
 from envclone.visible import visible
 
@@ -77,37 +78,4 @@ form-action 'none'">
 <body>{body}</body></html>
 """
 
-STYLE = """
-:root { color-scheme: light dark; --page: #fff; --ink: #1a1d21; --soft: #5a6270; --line: #d9dde3; --box: #f5f6f8; }
-@media (prefers-color-scheme: dark) {
-  :root { --page: #14171b; --ink: #e6e9ee; --soft: #a3acb9; --line: #343b45; --box: #1d2127; }
-}
-* { box-sizing: border-box; }
-body { font: 15px/1.5 system-ui, sans-serif; margin: 0; background: var(--page); color: var(--ink); }
-main { max-width: 62rem; margin: 0 auto; padding: 2rem 1.25rem 4rem; }
-h1 { font-size: 1.5rem; line-height: 1.25; margin: 0 0 .5rem; overflow-wrap: anywhere; }
-h2 { font-size: 1.05rem; margin: 2.2rem 0 .3rem; }
-p { margin: .2rem 0 .6rem; color: var(--soft); overflow-wrap: anywhere; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; }
-th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0; border-bottom: 1px solid var(--line); }
-th { font-weight: 600; font-size: .85rem; color: var(--soft); }
-td { overflow-wrap: anywhere; unicode-bidi: plaintext; } td + td { min-width: 5.5rem; }
-td:first-child { font-family: ui-monospace, monospace; font-size: .88rem; }
-details { border-bottom: 1px solid var(--line); } details table { margin: 0 0 .6rem; }
-summary { padding: .45rem 0; cursor: pointer; overflow-wrap: anywhere; font: .88rem ui-monospace, monospace; }
-summary span { color: var(--soft); }
-:focus-visible { outline: 2px solid currentColor; outline-offset: 2px; }
-@media screen and (max-width: 40rem) {
-  main { padding: 1rem .9rem 3rem; }
-  thead { display: none; } table, tbody, tr, td { display: block; } td + td { min-width: 0; }
-  td { border: 0; padding: .1rem 0; } td.none { display: none; }
-  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; display: block; }
-  td + td[data-of]:not([data-of=""])::before { content: attr(data-of) ": "; color: var(--soft); }
-}
-@media print {
-  :root { color-scheme: light; --page: #fff; --ink: #000; --soft: #444; --line: #bbb; --box: #f5f6f8; }
-  body { font-size: 10pt; } main { max-width: none; padding: 0; }
-  h2 { break-after: avoid; } tr, li { break-inside: avoid; } thead { display: table-header-group; }
-  details::details-content { display: block; content-visibility: visible; height: auto; }
-}
-"""
+STYLE = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
