@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,17 @@ if TYPE_CHECKING:
 __all__ = ["import_"]
 
 
+class _Trace(click.Path):
+    """A file, or a trace of a tool that is asked for it: `langfuse:ID`."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        from envclone.incidents.traces.fetch import named
+
+        return value if isinstance(value, str) and named(value) else super().convert(value, param, ctx)
+
+
 @click.command("import", short_help="Read a trace, a log or a HAR as the bundle of an incident.")
-@click.argument("trace", type=click.Path(exists=True, dir_okay=False))
+@click.argument("trace", type=_Trace(exists=True, dir_okay=False))
 @click.option("--id", "incident_id", required=True, metavar="INCIDENT", help="The incident's id.")
 @click.option("--env", "environment", metavar="NAME", help="Where it happened.  [default: the only one]")
 @click.option("--note", default="", metavar="TEXT", help="What was seen.")
@@ -33,7 +43,8 @@ __all__ = ["import_"]
 def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, **given: Any) -> None:
     """Read TRACE as the bundle of an incident: OTLP with any of today's conventions, exports of Langfuse,
     LangSmith, MLflow, Phoenix or Datadog, a HAR, a command line of curl, PostgreSQL's log of slow statements, or
-    Qdrant's slow requests. The format is found by what the file holds.
+    Qdrant's slow requests. The format is found by what the file holds. langfuse:ID, langsmith:ID and phoenix:ID ask
+    the tool itself; its address and keys are read from the environment.
 
     Everything of the trace is kept. What can be run again (a statement with its parameters, a search with its vector)
     becomes a step; what is unknown is named, with what that can hide.
@@ -43,8 +54,9 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     from envclone.incidents import files
     from envclone.incidents.bundle import Incident
     from envclone.incidents.completeness import completeness, counted, lacking
+    from envclone.incidents.traces import fetch
     from envclone.incidents.traces.about import application_of, clock_of
-    from envclone.incidents.traces.read import calls
+    from envclone.incidents.traces.read import calls, calls_of
     from envclone.incidents.traces.steps import steps_of
 
     loaded = settings.loaded()
@@ -52,7 +64,10 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     environment = chosen_environment(loaded, given["environment"])
     services = loaded.stack.environments[environment].services if environment in loaded.stack.environments else {}
     chosen = _stores(stores_of(loaded, environment), services, given)
-    found, origin = calls(absolute(trace))
+    if source := fetch.named(trace):
+        found, origin = calls_of(fetch.documents_of(*source, os.environ), trace)
+    else:
+        found, origin = calls(absolute(trace))
     at = min((call.began for call in found if call.began is not None), default=None)
     try:
         incident = Incident(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from envclone.incidents.traces import http, langfuse, logs, otlp, runs
 from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.span import Trace
 
-__all__ = ["LIMIT", "MOST", "calls", "trace"]
+__all__ = ["LIMIT", "MOST", "calls", "calls_of", "trace"]
 
 LIMIT = 256 << 20
 """The largest trace that is read, in bytes."""
@@ -32,20 +33,38 @@ def calls(path: Path) -> tuple[list[Call], Origin]:
 
     Raises UsageError when the file cannot be read or its format is not known, ConfigError for a trace that is damaged.
     """
+    return _calls(lambda: _found(_content(path), path), path.name)
+
+
+def calls_of(documents: list[Any], name: str) -> tuple[list[Call], Origin]:
+    """The calls of documents that a tool's API gave, as those of its export; `name` is for what is said of them."""
+
+    def found() -> Trace:
+        if any(_too_deep(one) for one in documents):
+            raise ConfigError(f"{name} is nested deeper than {_DEEPEST} levels")
+        trace = _of(documents)
+        if trace is None or not trace.spans:
+            raise UsageError(f"{name} is no trace that is known here", hint=f"known are: {_KNOWN}")
+        return trace
+
+    return _calls(found, name)
+
+
+def _calls(read: Callable[[], Trace], name: str) -> tuple[list[Call], Origin]:
     try:
-        found = _found(_content(path), path)
+        found = read()
     except (TypeError, AttributeError, KeyError, ValueError, IndexError) as exc:
-        raise ConfigError(f"{path.name} is damaged: a part of it has another shape ({exc})") from None
+        raise ConfigError(f"{name} is damaged: a part of it has another shape ({exc})") from None
     if len(found.spans) > MOST:
         raise ConfigError(
-            f"{path.name} holds {len(found.spans):,} spans, and an incident has at most {MOST:,}",
+            f"{name} holds {len(found.spans):,} spans, and an incident has at most {MOST:,}",
             hint="export the trace of the failing request alone",
         )
     try:
         calls = _apart([call_of(span) for span in found.spans])
     except (TypeError, AttributeError, ValueError) as exc:
         said = exc.errors(include_input=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
-        raise ConfigError(f"{path.name} is damaged: a part of a span has another shape ({said})") from None
+        raise ConfigError(f"{name} is damaged: a part of a span has another shape ({said})") from None
     return calls, Origin(dialect=found.dialect, about=_filled(found.about))
 
 
