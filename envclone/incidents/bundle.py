@@ -26,7 +26,7 @@ from envclone.incidents.calls import Call, Origin
 from envclone.incidents.clock import Clock
 from envclone.incidents.domains import require, require_path
 from envclone.incidents.exchanges import Exchange
-from envclone.incidents.queries import Exclude, Order, Prefetch, Query, Vector, keys_of, many
+from envclone.incidents.queries import Exclude, First, Order, Prefetch, Query, Vector, keys_of, many
 from envclone.models import StepResult
 
 __all__ = [
@@ -51,6 +51,8 @@ COMPUTED = "(not comparable: computed in production, and left out of the bundle 
 """What a bundle for other hands says of a text that a statement computed: it can spell a name in any way."""
 
 
+MOST = 20_000
+"""Steps, calls and exchanges of one request."""
 NO_STEP = "a bundle has at least one step, or the calls of a trace"
 
 
@@ -77,16 +79,16 @@ class _Model(BaseModel):
 class Expected(_Model):
     """What production returned for a step; the same parts as `models.StepResult`."""
 
-    columns: tuple[str, ...] = Field(default=(), description="Names of the result's columns, in order.")
-    origins: tuple[str, ...] = Field(
+    columns: First[tuple[str, ...]] = Field(default=(), description="Names of the result's columns, in order.")
+    origins: First[tuple[str, ...]] = Field(
         default=(), description="Per column the field it shows (`schema.table.column`), or '' when computed."
     )
-    rows: tuple[tuple[Any, ...], ...] = Field(default=(), description="The rows, as plain JSON values.")
-    ids: tuple[int | str, ...] = Field(
+    rows: First[tuple[tuple[Any, ...], ...]] = Field(default=(), description="The rows, as plain JSON values.")
+    ids: First[tuple[int | str, ...]] = Field(
         default=(),
         description="Ids in order, for a vector search; for SQL the values of `key`, when no rows were recorded.",
     )
-    scores: tuple[float, ...] = Field(default=(), description="Scores or distances in order, one per id.")
+    scores: First[tuple[float, ...]] = Field(default=(), description="Scores or distances in order, one per id.")
     error: str | None = Field(default=None, description="The server's message (SQLSTATE first), when the step failed.")
 
     @model_validator(mode="after")
@@ -300,10 +302,14 @@ class Incident(_Model):
     masked: str | None = Field(
         default=None, description="The id of the key that masked this bundle; null while it is raw."
     )
-    steps: tuple[Step, ...] = Field(default=(), description="The steps, in order.")
-    calls: tuple[Call, ...] = Field(default=(), description="What else a trace tells: kept and shown, not run again.")
+    steps: tuple[Step, ...] = Field(default=(), max_length=MOST, description="The steps, in order.")
+    calls: tuple[Call, ...] = Field(
+        default=(), max_length=MOST, description="What else a trace tells: kept and shown, not run again."
+    )
     exchanges: tuple[Exchange, ...] = Field(
-        default=(), description="What the application asked of models and tools, and the answers: its cassette."
+        default=(),
+        max_length=MOST,
+        description="What the application asked of models and tools, and the answers: its cassette.",
     )
     application: dict[str, str] = Field(
         default_factory=dict,
@@ -317,6 +323,16 @@ class Incident(_Model):
         pattern=r"^[0-9a-f]{128}$",
         description="Of the pool whose envclone recorded or masked this bundle, over everything else in it.",
     )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, value: Any) -> Any:
+        """Before each of millions is looked at."""
+        for name in ("steps", "calls", "exchanges"):
+            held = value.get(name) if isinstance(value, dict) else None
+            if isinstance(held, list | tuple) and len(held) > MOST:
+                raise ValueError(f"{name}: more than {MOST:,}")
+        return value
 
     @model_validator(mode="after")
     def _steps_differ(self) -> Incident:

@@ -12,10 +12,13 @@ from typing import Any
 
 import yaml
 
-__all__ = ["DEPTH", "Keys", "Malformed", "dump", "parse"]
+__all__ = ["DEPTH", "VALUES", "Keys", "Malformed", "dump", "parse"]
 
 Keys = tuple[str | int, ...]
 """The way to a place in the document: mapping keys and list indexes, from the root."""
+
+VALUES = 6_000_000
+"""The most values that are read: each takes far more memory than bytes in the file."""
 
 DEPTH = 64
 """The deepest nesting that is read."""
@@ -71,6 +74,7 @@ class _Reader:
         self._anchors: dict[str, Any] = {}
         self._anchored = 0
         self._aliases = 0
+        self._values = 0
         self._size = 0
         self._sizes: dict[str, int] = {}
         self._repeated = 0
@@ -92,6 +96,9 @@ class _Reader:
         line = event.start_mark.line + 1
         before = self._size
         self._size += 8
+        self._values += 1
+        if self._values > VALUES:
+            raise Malformed(f"more than {VALUES:,} values", line)
         if self._lines is not None:
             self._lines.setdefault(keys, line)
         if isinstance(event, yaml.AliasEvent):

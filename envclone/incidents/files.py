@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 
 from envclone.errors import ConfigError, Problem, UsageError
 from envclone.incidents.bundle import NAME, NO_STEP, Incident, twice
-from envclone.incidents.document import DEPTH, Keys, Malformed, dump, parse
+from envclone.incidents.document import DEPTH, VALUES, Keys, Malformed, dump, parse
 from envclone.private import write_private
 
 __all__ = ["LIMIT", "SUFFIXES", "find", "free", "load", "save"]
@@ -22,6 +23,9 @@ LIMIT = 64 << 20
 
 SUFFIXES = (".yaml", ".yml", ".json")
 
+_SHOWN = 500
+_SHORT = 8 << 20
+"""Problems that are told, and how long a file is whose lines are told with them."""
 _ALWAYS = frozenset(("version", "kind", "masked", "limit", "with_payload"))
 """Fields that are written even at their default, because a reader would miss them."""
 
@@ -47,7 +51,14 @@ def save(incident: Incident, path: Path) -> None:
     The suffix of `path` decides between JSON and YAML. Comments of a file that was there are lost.
     """
     data = _plain(incident)
+    if _depth(data) > DEPTH:
+        raise UsageError(f"the bundle would be nested deeper than {DEPTH} levels, and could not be read again")
     text = json.dumps(data, ensure_ascii=False, indent=1) + "\n" if path.suffix == ".json" else dump(data)
+    if len(text) > LIMIT or len(text.encode()) > LIMIT:
+        raise UsageError(
+            f"the bundle would be larger than {LIMIT >> 20} MB, and could not be read again",
+            hint="import the trace of the failing request alone",
+        )
     write_private(path, text, durable=True)
 
 
@@ -96,6 +107,8 @@ def _read(path: Path) -> str:
 def _loads(path: Path, text: str) -> Any:
     if path.suffix != ".json":
         return parse(text)
+    if text.count(",") + text.count("[") + text.count("{") > VALUES:
+        raise Malformed(f"more than {VALUES:,} values")
     try:
         data = json.loads(text, object_pairs_hook=_unique)
         if _depth(data) > DEPTH:
@@ -128,7 +141,8 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def _problems(path: Path, text: str, data: dict[str, Any], exc: ValidationError) -> Iterator[Problem]:
     lines: dict[Keys, int] = {}
     try:
-        parse(text, lines)  # JSON is YAML too, but for oddities that only cost the line numbers
+        if len(text) < _SHORT:
+            parse(text, lines)  # JSON is YAML too, but for oddities that only cost the line numbers
     except Malformed:
         lines = {}
     found: dict[tuple[Keys, str], None] = {}
@@ -144,6 +158,8 @@ def _problems(path: Path, text: str, data: dict[str, Any], exc: ValidationError)
     ids = [step.get("id") for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
     for name in twice(id for id in ids if isinstance(id, str)):
         found[((), f"two steps have the id '{name}'")] = None
+    if len(found) > _SHOWN:
+        found = dict(islice(found.items(), _SHOWN)) | {((), f"and {len(found) - _SHOWN:,} more"): None}
     for keys, message in found:
         line = next((lines[keys[:n]] for n in range(len(keys), -1, -1) if keys[:n] in lines), 0)
         yield Problem(f"{_at(path, line)}: {_dotted(keys)}{message[:1].lower()}{message[1:]}")

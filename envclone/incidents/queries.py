@@ -6,14 +6,24 @@ its name: a random sample, a model that the server runs.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, FiniteFloat, Tag, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Discriminator,
+    Field,
+    FiniteFloat,
+    Tag,
+    model_validator,
+)
 
 __all__ = [
     "Context",
     "Discover",
     "Exclude",
+    "First",
     "Given",
     "Mmr",
     "Order",
@@ -54,11 +64,16 @@ class _Form(BaseModel):
         return _refuse(value)
 
 
+_Many = TypeVar("_Many")
+First = Annotated[_Many, Field(fail_fast=True)]
+"""A long list, of which the first thing that is wrong is said: millions of them take gigabytes to be said."""
+
+
 class Sparse(_Form):
     """A sparse vector: the indices that have a value, and the values."""
 
-    indices: list[int] = Field(min_length=1, description="Indices, each once.")
-    values: list[FiniteFloat] = Field(description="A value per index.")
+    indices: First[list[int]] = Field(min_length=1, description="Indices, each once.")
+    values: First[list[FiniteFloat]] = Field(description="A value per index.")
 
     @model_validator(mode="after")
     def _fits(self) -> Sparse:
@@ -76,8 +91,8 @@ def _form(value: Any) -> str:
     return "(id)"
 
 
-Dense = Annotated[list[FiniteFloat], Field(min_length=1)]
-Multi = Annotated[list[Dense], Field(min_length=1)]
+Dense = Annotated[list[FiniteFloat], Field(min_length=1, fail_fast=True)]
+Multi = Annotated[list[Dense], Field(min_length=1, fail_fast=True)]
 _Forms = Annotated[Dense, Tag("(dense)")] | Annotated[Multi, Tag("(multi)")] | Annotated[Sparse, Tag("(sparse)")]
 _BY_FORM = Discriminator(
     _form,

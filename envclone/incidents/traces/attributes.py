@@ -69,7 +69,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
 """Prefixes of attributes that are gathered in one field, by what stands behind the prefix."""
 _WORDS = ("model", "revision", "provider", "conversation", "statement")
 """Fields that are a text as it stands."""
-_INDEXED = re.compile(r"(.+?)\.(\d+)(?:\.(.+))?")
+_INDEXED = re.compile(r"([^\n]{1,200}?)\.(\d{1,6})(?:\.(.{1,500}))?", re.S)
 
 
 def call_of(span: Span) -> Call:

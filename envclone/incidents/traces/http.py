@@ -10,7 +10,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from envclone.errors import UsageError
-from envclone.incidents.traces.span import Span, Trace, moment, parsed
+from envclone.incidents.traces.span import Span, Trace, bounded, moment, parsed
 
 __all__ = ["curl", "har", "is_har"]
 
@@ -38,7 +38,7 @@ def har(document: Mapping[str, Any]) -> Trace:
     """Each exchange as a call, in order."""
     log = document["log"]
     spans = []
-    for number, entry in enumerate((one for one in log["entries"] if isinstance(one, Mapping)), 1):
+    for number, entry in enumerate(bounded(one for one in log["entries"] if isinstance(one, Mapping)), 1):
         request, response = entry.get("request") or {}, entry.get("response") or {}
         began = moment(entry.get("startedDateTime"))
         took = entry.get("time")

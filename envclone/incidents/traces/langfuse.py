@@ -10,7 +10,7 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
-from envclone.incidents.traces.span import Span, Trace, flat, loose, moment, parsed
+from envclone.incidents.traces.span import Span, Trace, bounded, flat, loose, moment, parsed
 
 __all__ = ["is_langfuse", "read"]
 
@@ -48,9 +48,9 @@ def read(document: Mapping[str, Any]) -> Trace:
     root = spans[0].id if spans else None
     seen = {one.get("id") for one in observations}
     ordered = sorted((one for one in observations if isinstance(one, Mapping)), key=lambda one: _when(one))
-    spans += (_observation(one, root, seen, about) for one in ordered)
+    spans += bounded((_observation(one, root, seen, about) for one in ordered), len(spans))
     inner = [one for one in trace.get("observations") or () if isinstance(one, Mapping) and one.get("id") not in seen]
-    spans += (_observation(one, root, seen, about) for one in inner)
+    spans += bounded((_observation(one, root, seen, about) for one in inner), len(spans))
     rest = {key: value for key, value in document.items() if key not in ("trace", "observations", "data")}
     return Trace("langfuse", spans, {**about, **({} if trace is document else rest)})
 

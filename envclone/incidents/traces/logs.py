@@ -6,12 +6,11 @@ cuts arrays at 64 elements.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envclone.incidents.traces.span import Span, Trace, moment
+from envclone.incidents.traces.span import Span, Trace, bounded, loads, moment
 
 __all__ = ["is_slow_requests", "postgres", "slow_requests"]
 
@@ -29,38 +28,48 @@ _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]
 
 def postgres(text: str) -> Trace | None:
     """The statements whose duration a log tells, with their parameters and plans; None when it tells of none."""
-    spans: list[Span] = []
     left: list[str] = []
-    for head, entries in _entries(text):
-        span = _statement(head, entries, len(spans) + 1)
-        if span is None:
-            left += [f"{level}: {said}" for level, said in entries]
-        else:
-            spans.append(span)
+    spans = list(bounded(_statements(text, left)))
     if not spans:
         return None
     return Trace("postgres log", spans, {"lines": left} if left else {})
 
 
+def _statements(text: str, left: list[str]) -> Iterator[Span]:
+    """The statements of a log; the lines that tell of none go to `left`."""
+    number = 1
+    for head, entries in _entries(text):
+        span = _statement(head, entries, number)
+        if span is None:
+            left += [f"{level}: {said}" for level, said in entries]
+        else:
+            number += 1
+            yield span
+
+
 def _entries(text: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """What belongs together: a message and its details, each with the lines that go on."""
     head = ""
-    entries: list[tuple[str, str]] = []
-    for line in text.splitlines():
+    entries: list[tuple[str, list[str]]] = []
+    for line in text.split("\n"):
+        line = line.removesuffix("\r")
         match = _LINE.fullmatch(line)
         if match is None:
             if entries:
-                level, said = entries[-1]
-                entries[-1] = (level, f"{said}\n{line.removeprefix(chr(9))}")
+                entries[-1][1].append(line.removeprefix("\t"))
             continue
         if match["level"] in ("LOG", "ERROR", "FATAL", "WARNING", "NOTICE") and entries:
-            yield head, entries
+            yield head, _joined(entries)
             entries = []
         if not entries:
             head = match["head"]
-        entries.append((match["level"], match["text"]))
+        entries.append((match["level"], [match["text"]]))
     if entries:
-        yield head, entries
+        yield head, _joined(entries)
+
+
+def _joined(entries: Sequence[tuple[str, list[str]]]) -> list[tuple[str, str]]:
+    return [(level, "\n".join(lines).rstrip("\n")) for level, lines in entries]
 
 
 def _statement(head: str, entries: Sequence[tuple[str, str]], number: int) -> Span | None:
@@ -93,7 +102,7 @@ def _explained(plan: str) -> tuple[str, dict[str, Any]]:
     """The statement and the parameters of a plan, as text or as JSON."""
     if plan.lstrip().startswith("{"):
         try:
-            document = json.loads(plan)
+            document = loads(plan)
         except (ValueError, RecursionError):
             return "", {}
         return str(document.get("Query Text") or ""), _parameters(str(document.get("Query Parameters") or ""))
@@ -119,7 +128,7 @@ def is_slow_requests(document: Any) -> bool:
 def slow_requests(document: Any) -> Trace:
     """Qdrant's slow requests, the queries whose vectors were cut told apart."""
     spans = []
-    for number, one in enumerate(_requests(document), 1):
+    for number, one in enumerate(bounded(_requests(document)), 1):
         attributes = {"db.system": "qdrant", "db.collection.name": one.get("collection_name")}
         rest = {
             key: value for key, value in one.items() if key not in ("collection_name", "request_name", "request_body")

@@ -6,12 +6,14 @@ Source: opentelemetry-proto, `trace.proto` and its JSON mapping; names in snake_
 from __future__ import annotations
 
 import base64
+import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.extras import need
-from envclone.incidents.traces.span import Span, Trace, loose, moment
+from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment
+from envclone.incidents.traces.wire import measured
 
 __all__ = ["documents_of", "is_otlp", "read"]
 
@@ -33,6 +35,8 @@ def documents_of(content: bytes) -> list[Any] | None:
     from google.protobuf.message import DecodeError
     from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
+    if not measured(content):
+        return None
     try:
         found = TracesData.FromString(content)
     except DecodeError:
@@ -54,22 +58,23 @@ _IDS = ("traceId", "spanId", "parentSpanId")
 def read(documents: Sequence[Any]) -> Trace:
     """The spans of some documents in the order in which they began."""
     spans: list[Span] = []
-    resources: list[Any] = []
-    scopes: list[Any] = []
+    resources: dict[str, Any] = {}
+    scopes: dict[str, Any] = {}
     for document in documents:
         for resource in _of(document, "resourceSpans", "resource_spans"):
             _note(resources, _attributes(_get(resource, "resource", "resource") or {}))
             for scope in _of(resource, "scopeSpans", "scope_spans") or _of(resource, "instrumentationLibrarySpans", ""):
                 about = _get(scope, "scope", "instrumentationLibrary") or {}
                 _note(scopes, {key: one for key, one in about.items() if key != "attributes"} | _attributes(about))
-                spans += (_span(one) for one in scope.get("spans", ()) if isinstance(one, Mapping))
+                found = (_span(one) for one in scope.get("spans", ()) if isinstance(one, Mapping))
+                spans += bounded(found, len(spans))
     spans.sort(key=lambda one: one.began.timestamp() if one.began else math.inf)
-    return Trace("otlp", spans, {"resources": resources, "scopes": scopes})
+    return Trace("otlp", spans, {"resources": list(resources.values()), "scopes": list(scopes.values())})
 
 
-def _note(known: list[Any], one: Any) -> None:
-    if one and one not in known:
-        known.append(one)
+def _note(known: dict[str, Any], one: Any) -> None:
+    if one:
+        known.setdefault(json.dumps(one, sort_keys=True, default=str), one)
 
 
 def _of(holder: Any, name: str, other: str) -> list[Any]:
@@ -122,7 +127,18 @@ def _attributes(holder: Any) -> dict[str, Any]:
     found = holder.get("attributes") if isinstance(holder, Mapping) else None
     if isinstance(found, Mapping):  # some exporters write plain objects
         return dict(found)
-    return dict(_pairs(found)) if isinstance(found, list) else {}
+    return _named(found) if isinstance(found, list) else {}
+
+
+def _named(found: Sequence[Any]) -> dict[str, Any]:
+    """Attributes by name; of one that is there twice the last counts, and the others stand beside it."""
+    named: dict[str, Any] = {}
+    for key, value in _pairs(found):
+        if key in named and named[key] != value:
+            number = next(n for n in range(1, len(found) + 1) if f"{key}#{n}" not in named)
+            named[f"{key}#{number}"] = named[key]
+        named[key] = value
+    return named
 
 
 def _pairs(found: Sequence[Any]) -> Iterator[tuple[str, Any]]:
@@ -140,6 +156,6 @@ def _value(value: Any) -> Any:
         if kind in ("arrayValue", "array_value"):
             return [_value(item) for item in _get(one, "values", "values") or ()]
         if kind in ("kvlistValue", "kvlist_value"):
-            return dict(_pairs(_get(one, "values", "values") or ()))
+            return _named(_get(one, "values", "values") or ())
         return one
     return None

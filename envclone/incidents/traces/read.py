@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,15 +14,14 @@ from envclone.errors import ConfigError, UsageError
 from envclone.incidents.calls import Call, Origin
 from envclone.incidents.traces import http, langfuse, logs, otlp, runs
 from envclone.incidents.traces.attributes import call_of
-from envclone.incidents.traces.span import Trace
+from envclone.incidents.traces.span import DEEPEST, VALUES, Trace, bounded, loads, too_deep
+from envclone.incidents.traces.whole import whole
 
-__all__ = ["LIMIT", "MOST", "calls", "calls_of", "trace"]
+__all__ = ["LIMIT", "calls", "calls_of", "trace"]
 
-LIMIT = 256 << 20
-"""The largest trace that is read, in bytes."""
-MOST = 20_000
-"""Spans of one incident; a file of more holds more than one failing request."""
-_DEEPEST = 100
+LIMIT = 64 << 20
+"""The largest trace that is read, in bytes, unpacked: as large as a bundle."""
+_CURL = 1 << 20
 _KNOWN = (
     "OTLP in JSON or protobuf, Langfuse, LangSmith, MLflow, Phoenix, Datadog, HAR, a command line of curl, PostgreSQL's"
     " log of slow statements, Qdrant's slow requests"
@@ -40,8 +40,8 @@ def calls_of(documents: list[Any], name: str) -> tuple[list[Call], Origin]:
     """The calls of documents that a tool's API gave, as those of its export; `name` is for what is said of them."""
 
     def found() -> Trace:
-        if any(_too_deep(one) for one in documents):
-            raise ConfigError(f"{name} is nested deeper than {_DEEPEST} levels")
+        if any(too_deep(one) for one in documents):
+            raise ConfigError(f"{name} is nested deeper than {DEEPEST} levels")
         trace = _of(documents)
         if trace is None or not trace.spans:
             raise UsageError(f"{name} is no trace that is known here", hint=f"known are: {_KNOWN}")
@@ -53,19 +53,14 @@ def calls_of(documents: list[Any], name: str) -> tuple[list[Call], Origin]:
 def _calls(read: Callable[[], Trace], name: str) -> tuple[list[Call], Origin]:
     try:
         found = read()
-    except (TypeError, AttributeError, KeyError, ValueError, IndexError) as exc:
+    except (TypeError, AttributeError, KeyError, ValueError, IndexError, RecursionError) as exc:
         raise ConfigError(f"{name} is damaged: a part of it has another shape ({exc})") from None
-    if len(found.spans) > MOST:
-        raise ConfigError(
-            f"{name} holds {len(found.spans):,} spans, and an incident has at most {MOST:,}",
-            hint="export the trace of the failing request alone",
-        )
     try:
-        calls = _apart([call_of(span) for span in found.spans])
-    except (TypeError, AttributeError, ValueError) as exc:
+        calls = _apart([whole(call_of(span)) for span in bounded(found.spans)])
+    except (TypeError, AttributeError, ValueError, RecursionError) as exc:
         said = exc.errors(include_input=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
         raise ConfigError(f"{name} is damaged: a part of a span has another shape ({said})") from None
-    return calls, Origin(dialect=found.dialect, about=_filled(found.about))
+    return calls, whole(Origin(dialect=found.dialect, about=_filled(found.about)))
 
 
 def _apart(calls: list[Call]) -> list[Call]:
@@ -102,6 +97,8 @@ def trace(text: str, path: Path) -> Trace:
     """The spans in a text; `path` is for what is said of it."""
     bare = text.strip()
     if bare.startswith("curl "):
+        if len(bare) > _CURL:
+            raise ConfigError(f"{path.name}: the command line of curl is longer than {_CURL >> 20} MB")
         try:
             return http.curl(bare)
         except ValueError as exc:
@@ -131,29 +128,20 @@ def _documents(text: str, path: Path) -> list[Any] | None:
     """The JSON documents of a text, one or one a line; None when it is no JSON."""
     if text[:1] not in ("{", "["):
         return None
+    if text.count(",") + text.count("[") + text.count("{") > VALUES:
+        raise ConfigError(f"{path.name} holds more than {VALUES:,} values", hint="export the failing request alone")
     try:
-        found = [json.loads(text)]
+        found = [loads(text)]
     except (ValueError, RecursionError):
-        lines = [line for line in text.splitlines() if line.strip()]
+        lines = [line for line in text.split("\n") if line.strip()]
         try:
-            found = [json.loads(line) for line in lines]
+            found = [loads(line) for line in lines]
         except (ValueError, RecursionError) as exc:
             where = f":{exc.lineno}" if isinstance(exc, json.JSONDecodeError) else ""
             raise ConfigError(f"{path.name}{where} is no JSON, neither whole nor a document a line") from None
-    if any(_too_deep(one) for one in found):
-        raise ConfigError(f"{path.name} is nested deeper than {_DEEPEST} levels")
+    if any(too_deep(one) for one in found):
+        raise ConfigError(f"{path.name} is nested deeper than {DEEPEST} levels")
     return found
-
-
-def _too_deep(value: Any) -> bool:
-    pending = [(value, 1)]
-    while pending:
-        one, depth = pending.pop()
-        if isinstance(one, dict | list):
-            if depth > _DEEPEST:
-                return True
-            pending += [(item, depth + 1) for item in (one.values() if isinstance(one, dict) else one)]
-    return False
 
 
 def _content(path: Path) -> bytes:
@@ -162,9 +150,32 @@ def _content(path: Path) -> bytes:
             content = file.read(LIMIT + 1)
     except OSError as exc:
         raise UsageError(f"{path} cannot be read: {exc.strerror}") from None
+    if content.startswith(_GZIP):
+        content = _unpacked(content, path)
+    if content.startswith(_PACKED):
+        raise UsageError(f"{path.name} is an archive", hint="unpack it, and import the trace in it")
     if len(content) > LIMIT:
         raise ConfigError(f"{path.name} is larger than {LIMIT >> 20} MB", hint="export the failing request alone")
     return content
+
+
+_GZIP = b"\x1f\x8b\x08"
+_PACKED = (b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00", _GZIP)
+"""How zip, zstandard, bzip2 and xz begin, and gzip in gzip."""
+
+
+def _unpacked(content: bytes, path: Path) -> bytes:
+    """What was packed with gzip, as much of it as is read."""
+    made = zlib.decompressobj(wbits=31)
+    try:
+        found = made.decompress(content, LIMIT + 1)
+    except zlib.error as exc:
+        raise ConfigError(f"{path.name} is damaged: {exc}") from None
+    if len(found) <= LIMIT and not made.eof:
+        raise ConfigError(f"{path.name} is damaged: it ends early")
+    if made.unused_data:
+        raise ConfigError(f"{path.name} is damaged: something follows the packed trace")
+    return found
 
 
 def _filled(about: dict[str, Any]) -> dict[str, Any]:

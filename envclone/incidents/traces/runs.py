@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from envclone.incidents.traces.span import Span, Trace, flat, loose, moment, parsed
+from envclone.incidents.traces.span import Span, Trace, bounded, flat, loose, moment, parsed
 
 __all__ = ["datadog", "langsmith", "mlflow", "phoenix", "read"]
 
@@ -32,7 +32,7 @@ def langsmith(documents: Sequence[Any]) -> Trace | None:
         runs[one["id"]] = {**runs.get(one["id"], {}), **{key: value for key, value in one.items() if value is not None}}
     if not runs:
         return None
-    return Trace("langsmith", [_run(one) for one in runs.values()])
+    return Trace("langsmith", list(bounded(_run(one) for one in runs.values())))
 
 
 def _run(one: Mapping[str, Any]) -> Span:
@@ -68,7 +68,7 @@ def mlflow(documents: Sequence[Any]) -> Trace | None:
             return None
         about["info"].append(one["info"])
         about |= {key: value for key, value in data.items() if key != "spans" and value}
-        spans += (_mlflow(span) for span in data["spans"] if isinstance(span, Mapping))
+        spans += bounded((_mlflow(span) for span in data["spans"] if isinstance(span, Mapping)), len(spans))
     return Trace("mlflow", spans, about) if about["info"] else None
 
 
@@ -107,7 +107,7 @@ def _nests(attributes: Mapping[str, Any]) -> bool:
 def phoenix(documents: Sequence[Any]) -> Trace | None:
     """Spans with a context and OpenInference's attributes, dotted or nested, in a list, a line each or below `data`."""
     spans: list[Span] = []
-    for one in _rows(documents, "data", "spans"):
+    for one in bounded(_rows(documents, "data", "spans")):
         if not isinstance(one, Mapping) or "name" not in one or not ("context" in one or "span_id" in one):
             return None
         attributes = dict(flat(loose(one.get("attributes"))))
@@ -144,7 +144,7 @@ def datadog(documents: Sequence[Any]) -> Trace | None:
             return None
         if not all(isinstance(one, Mapping) and ("meta" in one or "span_kind" in one) for one in found):
             return None
-        spans += map(_datadog, found)
+        spans += bounded(map(_datadog, found), len(spans))
     return Trace("datadog", spans, about) if spans else None
 
 

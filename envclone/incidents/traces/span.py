@@ -4,11 +4,35 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
-__all__ = ["Span", "Trace", "flat", "loose", "moment", "parsed"]
+from envclone.errors import ConfigError
+
+__all__ = [
+    "DEEPEST",
+    "MOST",
+    "VALUES",
+    "Span",
+    "Trace",
+    "bounded",
+    "flat",
+    "loads",
+    "loose",
+    "moment",
+    "parsed",
+    "too_deep",
+]
+
+MOST = 20_000
+"""Spans of one incident; a file of more holds more than one failing request."""
+VALUES = 6_000_000
+"""Values of a document: what stands between commas and brackets. Each takes far more memory than bytes in the file."""
+Item = TypeVar("Item")
+DEEPEST = 50
+"""Levels of a document; a bundle has 64, and its own above what a trace tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,15 +62,67 @@ class Trace:
     about: dict[str, Any] = field(default_factory=dict)
 
 
+def bounded(spans: Iterable[Item], before: int = 0) -> Iterator[Item]:
+    """Spans, or what they are made of, as long as they are no more than an incident has; `before` were read already."""
+    for number, span in enumerate(spans, before + 1):
+        if number > MOST:
+            raise ConfigError(
+                f"the trace holds more than {MOST:,} spans, the most that an incident has",
+                hint="export the trace of the failing request alone",
+            )
+        yield span
+
+
+def loads(text: str) -> Any:
+    """A JSON document of which nothing is lost: of a key that is given twice both, no number that JSON cannot write."""
+    return json.loads(text, object_pairs_hook=_both, parse_constant=str, parse_float=_finite)
+
+
+def _both(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) == len(pairs):
+        return found
+    number = 1
+    for key, value in pairs:  # the last one counts, as for every other reader; those before stand beside it
+        if value is not found[key]:
+            while f"{key}#{number}" in found:
+                number += 1
+            found[f"{key}#{number}"] = value
+    return found
+
+
+def _finite(text: str) -> float | str:
+    number = float(text)
+    return number if math.isfinite(number) else text
+
+
+def too_deep(value: Any) -> bool:
+    """Whether lists and objects are nested deeper than a bundle can hold."""
+    pending = [(value, 1)]
+    while pending:
+        one, depth = pending.pop()
+        if isinstance(one, dict | list):
+            if depth > DEEPEST:
+                return True
+            pending += [(item, depth + 1) for item in (one.values() if isinstance(one, dict) else one)]
+    return False
+
+
 def parsed(value: Any) -> Any:
-    """A value that is given as the text of a JSON object, list or text, up to three times; anything else as it is."""
+    """A value that is given as the text of a JSON object, list or text, up to three times; anything else as it is.
+
+    What is nested too deep for a bundle stays the text that it is.
+    """
     for _ in range(3):
         if not (isinstance(value, str) and value[:1] in _OPENS and value[-1:] in _CLOSES):
             break
         try:
-            value = json.loads(value)
+            inside = loads(value)
         except (ValueError, RecursionError):
             break
+        if too_deep(inside):
+            break
+        value = inside
     return value
 
 
@@ -78,6 +154,8 @@ def moment(value: Any) -> dt.datetime | None:
         return found if found.tzinfo else found.replace(tzinfo=dt.UTC)
     try:
         number = float(value)
+        if not math.isfinite(number):
+            return None
         while number > _YEAR_3000:
             number /= 1000
         return dt.datetime.fromtimestamp(number, dt.UTC) if number > 0 else None

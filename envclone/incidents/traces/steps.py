@@ -16,7 +16,8 @@ from envclone.incidents.placeholders import standard
 
 __all__ = ["Stores", "steps_of"]
 
-_READS = re.compile(r"\s*(?:--[^\n]*\n\s*|/\*.*?\*/\s*)*(select|with|table|values)\b", re.I | re.S)
+_READS = re.compile(r"\s*+(?:--[^\n]*+\n\s*+|/\*(?>.*?\*/)\s*+)*+(?:select|with|table|values)\b", re.I | re.S)
+"""Statements that read, behind their comments; it never goes back, for a text can hold any number of comments."""
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}\b(?<!ERROR)")
 _POSTGRES = ("postgresql", "postgres", "pgvector")
 _CUT = 64

@@ -17,11 +17,14 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from envclone.errors import UnreachableError, UsageError
+from envclone.incidents.traces.span import VALUES, loads
 
 __all__ = ["Api", "Refused"]
 
 _MOST = 64 << 20
 """Bytes of an answer."""
+_ALL = 4 * _MOST
+"""Bytes of all pages."""
 
 
 class Refused(UnreachableError):
@@ -41,6 +44,7 @@ class Api:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     silence: float = 60.0
     whole: float = 300.0
+    _read: list[int] = field(default_factory=lambda: [0], repr=False)
 
     def __post_init__(self) -> None:
         try:
@@ -78,14 +82,16 @@ class Api:
         if status != http.client.OK:
             hint = "are its keys right, and of this project?" if status in (401, 403) else None
             raise Refused(f"{self._shown} answered {status} to {path}", status, hint=hint)
+        if answer.count(b",") + answer.count(b"[") + answer.count(b"{") > VALUES:
+            raise self._silent(f"its answer holds more than {VALUES:,} values")
         try:
-            return json.loads(answer)
+            return loads(answer.decode("utf-8-sig"))
         except (ValueError, RecursionError):
             raise self._silent("its answer is no JSON") from None
 
     def _asked(
         self, method: str, target: str, content: bytes | None, headers: Mapping[str, str]
-    ) -> tuple[int, bytes | bytearray]:
+    ) -> tuple[int, bytearray]:
         parts = urlsplit(self.url)
         where = (parts.hostname or "", parts.port)
         if parts.scheme == "https":
@@ -101,7 +107,8 @@ class Api:
             body = bytearray()
             while piece := answer.read1(1 << 16):
                 body += piece
-                if len(body) > _MOST or time.monotonic() > until:
+                self._read[0] += len(piece)
+                if len(body) > _MOST or self._read[0] > _ALL or time.monotonic() > until:
                     raise self._silent("its answer does not end")
             return answer.status, body
         finally:

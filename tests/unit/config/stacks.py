@@ -138,6 +138,8 @@ def accepts(schema: Mapping[str, Any], value: Any, root: Mapping[str, Any] | Non
                 good = not isinstance(value, str) or len(value) >= wanted
             case "minItems" | "minProperties":
                 good = not isinstance(value, list | dict) or len(value) >= wanted
+            case "maxItems":
+                good = not isinstance(value, list) or len(value) <= wanted
             case "minimum":
                 good = not isinstance(value, int) or value >= wanted
             case "maximum":

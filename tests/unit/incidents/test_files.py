@@ -6,6 +6,8 @@ import json
 import math
 import os
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,7 @@ from hypothesis import strategies as st
 from envclone.errors import ConfigError, UsageError
 from envclone.incidents import files
 from envclone.incidents.bundle import Expected, Incident, SqlStep, VectorStep
+from envclone.incidents.calls import Call
 from envclone.incidents.document import DEPTH, Malformed, dump, parse
 from envclone.incidents.values import canonical
 
@@ -287,3 +290,57 @@ def test_depth_is_bounded_not_the_stack() -> None:
     assert parse("[" * DEPTH + "]" * DEPTH) is not None
     with pytest.raises(Malformed):
         parse("[" * (DEPTH + 1) + "]" * (DEPTH + 1))
+
+
+CHILD = """
+import resource, sys
+from pathlib import Path
+from envclone.errors import EnvcloneError
+from envclone.incidents import files
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    files.load(Path(sys.argv[1]))
+    said = "loaded"
+except EnvcloneError as exc:
+    said = " ".join([str(exc), *exc.problems])
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) >> 10, said[:300])
+"""
+HEAD = '{"version": 2, "incident": "1", "environment": "p", "calls": '
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("a.json", HEAD + "[" + ",".join(["{}"] * 1_000_000) + "]}", "calls: more than 20,000"),
+        ("a.json", HEAD + "[" + ",".join(["{}"] * 7_000_000) + "]}", "more than 6,000,000 values"),
+        ("a.yaml", HEAD + "[" + ",".join(["{}"] * 100_000) + "]}", "calls: more than 20,000"),
+        (
+            "a.json",
+            '{"version": 2, "incident": "1", "environment": "p", "steps": [{"id": "a", "kind": "vector", "store": "s",'
+            ' "collection": "c", "vector": [' + ",".join(['"x"'] * 1_000_000) + "]}]}",
+            "valid number",
+        ),
+    ],
+    ids=["calls", "values", "yaml", "numbers"],
+)
+def test_memory_stays_small(tmp_path: Path, name: str, content: str, says: str) -> None:
+    (tmp_path / name).write_text(content)
+    environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", CHILD, str(tmp_path / name)], capture_output=True, text=True, env=environment, timeout=60
+    )
+    memory, _, said = done.stdout.partition(" ")
+    assert says in said and int(memory) < 300, (done.stdout, done.stderr[-500:])
+
+
+def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    deep: Any = 1
+    for _ in range(70):
+        deep = [deep]
+    call = Call(id="a", kind="llm", input=deep)
+    with pytest.raises(UsageError, match="nested deeper"):
+        files.save(Incident(incident="1", environment="p", calls=(call,)), tmp_path / "a.yaml")
+    monkeypatch.setattr(files, "LIMIT", 50)
+    with pytest.raises(UsageError, match="larger than"):
+        files.save(Incident(incident="1", environment="p", calls=(Call(id="a", kind="llm"),)), tmp_path / "a.yaml")
+    assert list(tmp_path.iterdir()) == []

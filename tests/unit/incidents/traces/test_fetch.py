@@ -172,7 +172,7 @@ def test_the_command_asks_the_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPat
         ((500, {}), "answered 500", UnreachableError),
         ((200, b"<html>"), "is no JSON", UnreachableError),
         ((200, b"[" * 100_000), "is no JSON", UnreachableError),
-        ((200, {"id": "t", "observations": [{"id": "x" * 10}] * 20_001}), "holds 20,002 spans", ConfigError),
+        ((200, {"id": "t", "observations": [{"id": "x" * 10}] * 20_001}), "more than 20,000 spans", ConfigError),
         ((200, {"data": [1]}), "no list of data", UnreachableError),
     ],
 )

@@ -15,6 +15,7 @@ import pytest
 from envclone.errors import ConfigError, EnvcloneError, UsageError
 from envclone.incidents.calls import Call
 from envclone.incidents.traces import read
+from envclone.incidents.traces import span as spans
 from envclone.incidents.traces.span import moment, parsed
 from tests.unit.incidents.traces.samples import AUTO_EXPLAIN, CURL, SAMPLES, SLOW_LOG
 
@@ -180,8 +181,8 @@ def test_what_is_no_trace_is_said_in_one_line(tmp_path: Path, text: str, says: s
 
 
 def test_more_spans_than_one_request_has_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(read, "MOST", 1)
-    with pytest.raises(ConfigError, match="holds 2 spans"):
+    monkeypatch.setattr(spans, "MOST", 1)
+    with pytest.raises(ConfigError, match="more than 1 spans"):
         calls_of(tmp_path, json.dumps(SAMPLES["genai"]))
     monkeypatch.setattr(read, "LIMIT", 10)
     with pytest.raises(ConfigError, match="larger than"):
