@@ -8,9 +8,10 @@ import os
 import select
 import signal
 import subprocess
+import sys
 import time
 import weakref
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
@@ -99,11 +100,12 @@ def stream(
 ) -> None:
     """Run a program and hand each line of its stderr (split at CR too) to `on_line` while it runs.
 
-    Its standard output is discarded. The program and what it started are killed when the caller is interrupted.
-    Raises CommandError.
+    Its standard output is discarded. The program and what it started are killed when the caller is interrupted, and
+    when it is killed itself. Raises CommandError.
     """
     args = [str(a) for a in argv]
     process: subprocess.Popen[str] | None = None
+    watched = contextlib.ExitStack()
     last: list[str] = []
     try:
         with deferred():  # a signal must not come between the program and its number
@@ -120,6 +122,7 @@ def stream(
                 process_group=0,  # pg_basebackup forks: its child must not write on into what is being removed
                 **_rights(account),
             )
+            watched.enter_context(_lifeline(process.pid))
         assert process.stderr is not None
         for line in process.stderr:  # universal newlines: a progress meter's CR ends a line too
             text = line.rstrip()
@@ -135,10 +138,31 @@ def stream(
             raise _missing(args[0]) from exc
         raise
     finally:
+        with deferred():
+            watched.close()
         if process is not None and process.stderr is not None:
             process.stderr.close()
     if code != 0:
         raise _failed(args, code, "\n".join(last), env)
+
+
+@contextlib.contextmanager
+def _lifeline(group: int) -> Iterator[None]:
+    """Have a group of processes killed if this one dies before the context ends, however it dies."""
+    watcher = subprocess.Popen(
+        [sys.executable, "-I", "-S", str(Path(__file__).with_name("lifeline.py")), str(group)],
+        env=_environment(None),
+        cwd="/",
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        process_group=0,
+    )
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError):
+            watcher.communicate(b".")
 
 
 def accompany(argv: Sequence[str | Path]) -> int:

@@ -71,12 +71,13 @@ _ENGINES = {
             "password_command",
             "max_rate",
             "provider",
+            "refresh",
             "without_extensions",
         },
     ),
     "qdrant": _Engine(
         {"snapshot": "url", "directory": "path"},
-        {"method", "url", "api_key", "ca_file", "peers", "path"},
+        {"method", "url", "api_key", "ca_file", "peers", "path", "refresh"},
         collections=True,
     ),
 }
@@ -84,6 +85,7 @@ _OF_A_METHOD = {
     "jobs": ("logical", "provider"),
     "max_rate": ("physical",),
     "provider": ("provider",),
+    "refresh": ("physical", "directory", "snapshot"),
     "without_extensions": ("logical", "provider"),
 }
 _SLOWEST, _FASTEST = 32 << 10, 1 << 30

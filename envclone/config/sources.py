@@ -124,6 +124,13 @@ class SourceConfig(Model):
         description="`physical`: how many bytes per second a base backup may take from production, 32k to 1g.",
         examples=["20m"],
     )
+    refresh: Literal["auto", "incremental", "full"] | None = Field(
+        default=None,
+        description="What is taken over from the snapshot before: `auto`, also without it, copies only what changed "
+        "where that is possible (PostgreSQL 17 and later with `summarize_wal = on` by `physical`; files of a Qdrant), "
+        "`incremental` warns where it is not, `full` copies everything.",
+        examples=["auto"],
+    )
     without_extensions: list[Annotated[str, StringConstraints(min_length=1)]] | None = Field(
         default=None,
         min_length=1,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -61,6 +62,7 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
             stores: dict[str, StoreSnapshot] = {}
             brought: set[str] = set()
             owed.settle(project, environment)
+            last = _last(project, environment, held)
             project.begin(COPYING)
             for name, config in configs.items():
                 into = building / name
@@ -76,7 +78,7 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
                     project.cow.create(into)
                 # before it begins: what does not end well has been in production, too
                 project.log("read", {"environment": environment, "store": name, "method": config.source.method})
-                stores[name] = _copied(project, environment, name, config, into)
+                stores[name] = _copied(project, environment, name, config, into, last)
             agreed = agreement.of(configs, stores, frozenset(brought))
             raw = RawSnapshot(
                 ident, environment, dt.datetime.now(dt.UTC), stores, agreed.consistency, agreed.skew_ms,
@@ -98,15 +100,58 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
         yield raw
 
 
-def _copied(project: Project, environment: str, name: str, config: StoreConfig, into: Path) -> StoreSnapshot:
+def _copied(
+    project: Project, environment: str, name: str, config: StoreConfig, into: Path, last: _Last | None
+) -> StoreSnapshot:
     """One store; what its server makes meanwhile is written down in the pool until it is gone there."""
-    from envclone.protocols import Noting
+    from envclone.protocols import Noting, Refreshing, Since
 
     store = registry.store(config.kind)
+    notes = PoolNotes(project.pool, {"project": project.name, "environment": environment, "store": name})
+    if isinstance(store, Refreshing):
+        before = None if last is None else last.raw.stores.get(name)
+        since = None
+        if last is not None and before is not None and before.kind == config.kind and config.source.refresh != "full":
+            since = Since(last.raw.id, before, last.place / name)
+        return store.snapshot_since(name, config, into, project.progress, notes, since)
     if isinstance(store, Noting):
-        notes = PoolNotes(project.pool, {"project": project.name, "environment": environment, "store": name})
         return store.snapshot_noting(name, config, into, project.progress, notes)
     return store.snapshot(name, config, into, project.progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Last:
+    """A snapshot that is in the pool already, and where."""
+
+    raw: RawSnapshot
+    place: Path
+
+
+def _last(project: Project, environment: str, held: ExitStack) -> _Last | None:
+    """The newest snapshot or base backup of production as it was copied, its lock in `held`; None without one."""
+    there = [
+        *(("raw", raw) for raw in catalog.snapshots(project.pool, project.name)),
+        *(("bases", raw) for raw in catalog.bases(project.pool, project.name)),
+    ]
+    for kind, raw in sorted(there, key=lambda one: one[1].created_at, reverse=True):
+        if raw.environment == environment and raw.moment is None:
+            place = _held(project, kind, raw.id, held)
+            if place is not None:
+                return _Last(raw, place)
+    return None
+
+
+def _held(project: Project, kind: str, ident: str, held: ExitStack) -> Path | None:
+    """Where an object is, its lock in `held`; None when it is being removed."""
+    with ExitStack() as attempt:
+        try:
+            place = attempt.enter_context(project.pool.using(kind, ident))
+        except BusyError:
+            return None
+        if not place.is_dir():
+            return None
+        held.push(attempt.pop_all())
+        return place
 
 
 @contextmanager
@@ -122,13 +167,7 @@ def using(project: Project, environment: str) -> Iterator[RawSnapshot | None]:
 def newest(project: Project, environment: str, held: ExitStack, target: Target | None = None) -> RawSnapshot | None:
     """The newest raw snapshot of an environment, or of a moment of it, its lock in `held`; None without one."""
     for raw in reversed(catalog.snapshots(project.pool, project.name)):
-        if raw.environment == environment and (raw.moment.asked if raw.moment is not None else None) == target:
-            with ExitStack() as attempt:
-                try:
-                    place = attempt.enter_context(project.pool.using("raw", raw.id))
-                except BusyError:  # it is being removed
-                    continue
-                if place.is_dir():
-                    held.push(attempt.pop_all())
-                    return raw
+        wanted = raw.environment == environment and (raw.moment.asked if raw.moment is not None else None) == target
+        if wanted and _held(project, "raw", raw.id, held) is not None:
+            return raw
     return None

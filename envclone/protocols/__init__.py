@@ -10,6 +10,7 @@ from envclone.protocols.cow import CowDriver
 from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
 from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
+from envclone.protocols.refreshing import Refreshing, Since
 from envclone.protocols.runtimes import Insight, Observer, Playing, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
 from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
@@ -34,9 +35,11 @@ __all__ = [
     "Observer",
     "Playing",
     "Progress",
+    "Refreshing",
     "Runtime",
     "Server",
     "ServiceClient",
+    "Since",
     "SourceRunner",
     "StepRunner",
     "Store",

@@ -64,6 +64,31 @@ def test_stream_kills_the_program_when_the_listener_fails() -> None:
     assert time.monotonic() - began < 5
 
 
+def test_what_is_streamed_ends_with_a_caller_that_is_killed(tmp_path: Path) -> None:
+    """Also what it forked itself, as pg_basebackup does: that would hold a slot in production for ever."""
+    forked = tmp_path / "forked"
+    code = (
+        "from envclone import process; process.stream(['sh', '-c',"
+        f" 'sleep 1000 & echo $! > {forked}.new; mv {forked}.new {forked}; wait'], print)"
+    )
+    with subprocess.Popen([sys.executable, "-c", code]) as caller:
+        pid = int(wait.until(lambda: forked.read_text() if forked.exists() else None, what="the fork", timeout=20))
+        watcher = next(path for path in _children(caller.pid) if "lifeline" in path[1])[0]
+        caller.kill()
+    wait.until(lambda: None if process.alive(pid) else True, what="the end of the fork", timeout=20)
+    wait.until(lambda: None if process.alive(watcher) else True, what="the end of its watcher", timeout=20)
+
+
+def test_nothing_watches_what_has_ended() -> None:
+    process.stream(["sh", "-c", "echo x >&2"], lambda line: None)
+    assert not [words for _, words in _children(os.getpid()) if "lifeline" in words]
+
+
+def _children(parent: int) -> list[tuple[int, str]]:
+    found = process.run(["ps", "-o", "pid=,args=", "--ppid", str(parent)], check=False).stdout
+    return [(int(line.split()[0]), line) for line in found.splitlines()]
+
+
 def test_spawn_outlives_the_call_and_logs_privately(tmp_path: Path) -> None:
     log = tmp_path / "log"
     pid = process.spawn(["sh", "-c", "echo started; exec sleep 30"], log=log)

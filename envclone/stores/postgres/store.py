@@ -24,7 +24,16 @@ if TYPE_CHECKING:
         StorePlan,
         StoreSnapshot,
     )
-    from envclone.protocols import Ledger, Notes, Progress, SourceRunner, StepRunner, StoreSession, Tracking
+    from envclone.protocols import (
+        Ledger,
+        Notes,
+        Progress,
+        Since,
+        SourceRunner,
+        StepRunner,
+        StoreSession,
+        Tracking,
+    )
 
 __all__ = ["PostgresStore"]
 
@@ -67,6 +76,17 @@ class PostgresStore:
         from envclone.stores.postgres.snapshot.provider import snapshot_provider
 
         return snapshot_provider(name, config, into, progress, notes)
+
+    def snapshot_since(
+        self, name: str, config: StoreConfig, into: Path, progress: Progress, notes: Notes, since: Since | None
+    ) -> StoreSnapshot:
+        """The same; of a running server's files only what changed since an earlier snapshot, where that is given."""
+        if config.source.method != "physical":
+            return self.snapshot_noting(name, config, into, progress, notes)
+        from envclone.stores.postgres.snapshot.source import snapshot_physical
+
+        fits = since is not None and since.snapshot.method == "physical"
+        return snapshot_physical(name, config, into, progress, since if fits else None)
 
     def settle_note(self, config: StoreConfig, facts: Mapping[str, Any]) -> bool:
         """Delete a temporary instance that a killed command left; see `snapshot.provider`."""

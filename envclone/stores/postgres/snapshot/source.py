@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from envclone import process
-from envclone.errors import BusyError, CommandError, ConfigError, EnvcloneError, ResourceError, UnreachableError
+from envclone.errors import BusyError, ConfigError, EnvcloneError, UnreachableError
 from envclone.models import ProgressEvent, StoreSnapshot
-from envclone.protocols import Progress
+from envclone.protocols import Progress, Since
 from envclone.stores.postgres.server import pinned, settings
-from envclone.stores.postgres.server.engine import Engine, find
-from envclone.stores.postgres.snapshot import backupfiles, client, describe, moment
+from envclone.stores.postgres.server.engine import find
+from envclone.stores.postgres.snapshot import backupfiles, basebackup, client, describe, increment, manifest, moment
 from envclone.stores.postgres.snapshot.access import dsn_of
 
 if TYPE_CHECKING:
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = [
     "emptied_on_failure",
-    "explained",
     "obstacles",
     "open_source",
     "snapshot_physical",
@@ -36,7 +34,6 @@ __all__ = [
 ]
 
 CONNECT_TIMEOUT = 10
-_ROOM_FOR_WAL = 128 << 20
 _PROGRESS = re.compile(r"^\s*(\d+)/(\d+) kB")
 _POINT = re.compile(r"write-ahead log (start|end) point: ([0-9A-F]+/[0-9A-F]+)(?: on timeline (\d+))?")
 
@@ -45,22 +42,21 @@ _POINT = re.compile(r"write-ahead log (start|end) point: ([0-9A-F]+/[0-9A-F]+)(?
 class _Source:
     """What was asked of production before anything is copied."""
 
-    engine: Engine
+    backup: basebackup.Asked
     version: str
-    database: describe.Database
-    databases: list[describe.Database]
     details: dict[str, Any]
-    tablespaces: Mapping[int, str]
-    bytes: int | None
-    slot: bool
     clock_ahead: dt.timedelta
+    cluster: increment.Cluster
 
 
-def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
+def snapshot_physical(
+    name: str, config: StoreConfig, into: Path, progress: Progress, since: Since | None = None
+) -> StoreSnapshot:
     """Copy a running server's files to `into/data` and `into/tablespaces/<oid>`, consistent under any write load.
 
-    The copy holds the log that it needs; a clone's first start replays it. `details` are plain JSON values without
-    secrets: database, superuser, settings, overrides, databases, extensions, system_identifier, wal, warnings.
+    Where production gives what changed `since` an earlier snapshot, only that is copied. The copy holds the log that it
+    needs; a clone's first start replays it. `details` are plain JSON values without secrets: database, superuser,
+    settings, overrides, databases, extensions, system_identifier, wal, warnings.
     Raises UnreachableError, ConfigError, ResourceError or BusyError with the remedy, before anything is copied where
     it can be known then; nothing stays in `into` on failure.
     """
@@ -71,8 +67,7 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
     progress(ProgressEvent(f"connecting to {name}", 0))
     with contextlib.closing(open_source(dsn)) as conn:
         found = _ask(conn, dsn, config)
-        if found.bytes is not None:
-            describe.require_room(into, found.bytes + found.bytes // 50 + _ROOM_FOR_WAL)
+        why = "" if since is None else increment.unfit(since, found.cluster, found.backup.engine)
         moments: dict[str, Any] = {}
 
         def on_line(line: str) -> None:
@@ -86,11 +81,24 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
                     moments["at"] = _clock(conn, found)
 
         with emptied_on_failure(into):
-            try:
-                ran = _base_backup(conn, found, into, config.source.max_rate, on_line)
-            finally:
-                backupfiles.require_inside(into)
-            left_out = backupfiles.weed(into, found.engine.major, found.tablespaces)
+            ran: list[str] = []
+            refresh: dict[str, Any] = {}
+            if since is not None and not why:
+                try:
+                    ran, refresh = basebackup.refreshed(conn, found.backup, into, on_line, since)
+                except increment.Unsuitable as exc:
+                    why = str(exc)
+                    _empty(into)
+            if since is not None and why:
+                refresh = {"whole": f"copied as a whole: {why}"}
+                progress(ProgressEvent(f"{name} is {refresh['whole']}", 0))
+                if config.source.refresh == "incremental":
+                    found.details["warnings"].append(refresh["whole"])
+            if not ran:
+                basebackup.require_room(found.backup, into)
+                ran = basebackup.take(conn, found.backup, into, on_line)
+            (into / "data" / manifest.NAME).rename(manifest.place_of(into))
+            left_out = backupfiles.weed(into, found.backup.engine.major, found.backup.tablespaces)
             size, files = describe.measure(into)
     return StoreSnapshot(
         store=name,
@@ -106,6 +114,7 @@ def snapshot_physical(name: str, config: StoreConfig, into: Path, progress: Prog
             **found.details,
             "left_out": left_out,
             "ran": [" ".join(ran)],
+            **({"refresh": refresh} if refresh else {}),
             "wal": {key: moments.get(key) for key in ("start", "end", "timeline")},
         },
     )
@@ -133,27 +142,9 @@ def open_source(dsn: str, *, pins: Mapping[str, str] | None = None, **parameters
         ) from None
     except psycopg.OperationalError as exc:
         text = reason(exc)
-        raise UnreachableError(f"production's PostgreSQL cannot be reached: {text}", hint=_connect_hint(text)) from None
-
-
-def _connect_hint(text: str) -> str:
-    for pattern, hint in (
-        (r"password authentication failed|no password supplied", "check user and password in the DSN"),
-        (r"no pg_hba\.conf entry.*replication", "add to production's pg_hba.conf: host replication <user> <this host>"
-         "/32 scram-sha-256, and reload; or use method: directory"),
-        (r"no pg_hba\.conf entry", "allow this host and user in production's pg_hba.conf, or use sslmode=require"),
-        (r"database .* does not exist", "correct the DSN's database"),
-        (r"translate host name|resolve|Name or service", "check the DSN's host name"),
-        (r"too many (clients|connections)|number of requested standby connections exceeds",
-         "raise max_wal_senders or max_connections in production, or wait"),
-        (r"must be superuser or replication role|permission denied to (start|initiate) (WAL sender|replication)",
-         "ALTER ROLE <user> REPLICATION"),
-    ):  # fmt: skip
-        if re.search(pattern, text):
-            return hint
-    if "startup parameter" in text:
-        return "give the DSN of the server itself: what stands before it takes no settings of a session"
-    return "check the DSN's host and port, and that the server is up and lets this host in"
+        raise UnreachableError(
+            f"production's PostgreSQL cannot be reached: {text}", hint=client.connect_hint(text)
+        ) from None
 
 
 def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Source:
@@ -169,10 +160,11 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
         " current_user::pg_catalog.text,"
         " (SELECT rolname::pg_catalog.text FROM pg_catalog.pg_roles"
         " WHERE oid OPERATOR(pg_catalog.=) 10), pg_catalog.clock_timestamp(),"
-        " pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE')"
+        " pg_catalog.pg_has_role(current_user, 'pg_read_all_settings', 'USAGE'),"
+        " pg_catalog.current_setting('summarize_wal', true)"
     ).fetchone()
     assert row is not None
-    version, wal_level, senders, slots, used_slots, used_senders, may, user, superuser, now, all_settings = row
+    version, wal_level, senders, slots, used_slots, used_senders, may, user, superuser, now, all_settings, summed = row
     version = version.split()[0]
     for problem in _no_backup(wal_level, senders, used_senders, may, user):
         raise problem
@@ -183,7 +175,7 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
     warnings = describe.require_runnable(engine, database, databases, list(extensions))
     if not all_settings:
         warnings.append(f"production's role '{user}' does not see protected settings: GRANT pg_read_all_settings")
-    system_identifier, configured = _configuration(dsn, settings.hidden(conn))
+    (system_identifier, timeline), configured = _configuration(dsn, settings.hidden(conn))
     captured = settings.capture(conn, configured)
     tablespaces = conn.execute(
         "SELECT oid::pg_catalog.int8, pg_catalog.pg_tablespace_location(oid) FROM pg_catalog.pg_tablespace"
@@ -201,15 +193,11 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
         "warnings": warnings,
     }
     return _Source(
-        engine=engine,
+        backup=basebackup.Asked(engine, dict(tablespaces), _size(conn), used_slots < slots, config.source.max_rate),
         version=version,
-        database=database,
-        databases=databases,
         details=details,
-        tablespaces=dict(tablespaces),
-        bytes=_size(conn),
-        slot=used_slots < slots,
         clock_ahead=now - dt.datetime.now(dt.UTC),
+        cluster=increment.Cluster(system_identifier, timeline, major, summed == "on"),
     )
 
 
@@ -278,7 +266,7 @@ def _require_replication(conn: psycopg.Connection[Any], dsn: str, config: StoreC
 def _require_room(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig, place: Path) -> None:
     size = _size(conn)
     if size is not None:
-        describe.require_room(place, size + size // 50 + _ROOM_FOR_WAL)
+        describe.require_room(place, size + size // 50 + basebackup.ROOM_FOR_WAL)
 
 
 def _extensions(conn: psycopg.Connection[Any], dsn: str, database: str) -> dict[str, str]:
@@ -289,8 +277,8 @@ def _extensions(conn: psycopg.Connection[Any], dsn: str, database: str) -> dict[
         return dict(other.execute(sql).fetchall())
 
 
-def _configuration(dsn: str, names: Sequence[str]) -> tuple[str, dict[str, str]]:
-    """The system's identifier, and what production's configuration says where a session of ours says otherwise.
+def _configuration(dsn: str, names: Sequence[str]) -> tuple[tuple[str, int], dict[str, str]]:
+    """The system's identifier and timeline, and its configuration where a session of ours says otherwise.
 
     Asked over the replication protocol, which has no database, no catalogs and no settings of roles; it shows early
     whether pg_hba.conf lets a base backup in.
@@ -304,8 +292,8 @@ def _configuration(dsn: str, names: Sequence[str]) -> tuple[str, dict[str, str]]
             if result.status == ExecStatus.TUPLES_OK:
                 found[name] = (result.get_value(0, 0) or b"").decode(errors="replace")
         result = conn.pgconn.exec_(b"IDENTIFY_SYSTEM")
-        value = result.get_value(0, 0) if result.status == ExecStatus.TUPLES_OK else None
-    return value.decode() if value else "", found
+        said = [result.get_value(0, one) or b"" for one in range(2)] if result.status == ExecStatus.TUPLES_OK else []
+    return (said[0].decode(), int(said[1] or 0)) if said else ("", 0), found
 
 
 def _size(conn: psycopg.Connection[Any]) -> int | None:
@@ -331,49 +319,9 @@ def _clock(conn: psycopg.Connection[Any], found: _Source) -> dt.datetime:
         return dt.datetime.now(dt.UTC) + found.clock_ahead
 
 
-def _base_backup(
-    conn: psycopg.Connection[Any], found: _Source, into: Path, rate: int | None, on_line: Any
-) -> list[str]:
-    """Take it; returns the command without places and secrets. `rate` is in bytes per second."""
-    program, conninfo, env = client.command(conn, found.engine, "pg_basebackup", application_name="envclone")
-    options = [
-        "--format=plain", "--wal-method=stream", "--checkpoint=fast", "--no-sync", "--progress", "--verbose",
-        "--no-password", "--label=envclone",
-    ]  # fmt: skip
-    options += [] if found.slot else ["--no-slot"]
-    options += [] if rate is None else [f"--max-rate={rate >> 10}k"]
-    argv: list[str | Path] = [program, "--dbname", conninfo, "--pgdata", into / "data", *options]
-    for oid, location in found.tablespaces.items():
-        target = into / "tablespaces" / str(oid)
-        target.mkdir(parents=True, mode=0o700)
-        argv.append(f"--tablespace-mapping={_mapped(location)}={_mapped(str(target))}")
-    try:
-        process.stream(argv, on_line, env=env)
-    except CommandError as exc:
-        raise explained("pg_basebackup", "the base backup", exc.stderr, exc.message) from exc
-    return ["pg_basebackup", *options]
-
-
 def system_of(dsn: str) -> str:
     """The identifier of the cluster behind a DSN, asked over the replication protocol. Raises UnreachableError."""
-    return _configuration(dsn, ())[0]
-
-
-def explained(program: str, what: str, said: str, message: str) -> EnvcloneError:
-    """Why a client program failed, by its last words; `what` is what it was to do."""
-    errors = [line for line in said.splitlines() if "error:" in line or "FATAL" in line]
-    errors = [line for line in errors if not line.endswith("error: disconnected")] or errors  # follows the reason
-    text = re.sub(r"^(pg_\w+: )?(error: )?", "", errors[-1] if errors else message)
-    text = text.rpartition("FATAL:")[2].strip() or text
-    if "SSL support is not compiled in" in said or "no encryption" in text:
-        return client.no_tls(program)
-    if "No space left on device" in said:
-        return ResourceError(f"{what} failed: {text}", hint="envclone gc, or a larger pool (pool.path)")
-    return UnreachableError(f"{what} failed: {text}", hint=_connect_hint(text))
-
-
-def _mapped(path: str) -> str:
-    return path.replace("=", "\\=")
+    return _configuration(dsn, ())[0][0]
 
 
 @contextlib.contextmanager
@@ -382,6 +330,10 @@ def emptied_on_failure(into: Path) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        for entry in into.iterdir():
-            shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)
+        _empty(into)
         raise
+
+
+def _empty(into: Path) -> None:
+    for entry in into.iterdir():
+        shutil.rmtree(entry, ignore_errors=True) if entry.is_dir() else entry.unlink(missing_ok=True)

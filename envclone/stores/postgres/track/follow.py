@@ -165,7 +165,7 @@ class LogFollower:
             slot.drop(self._dsn(), self._slot)
             self._anew = True
             return
-        self._wait(source.explained("pg_receivewal", "receiving production's log", said, "it ended").message)
+        self._wait(client.explained("pg_receivewal", "receiving production's log", said, "it ended").message)
 
     def _mark(self) -> bool:
         """Note where production is, and let it go before it holds back too much; whether its log is received."""
