@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -43,6 +44,20 @@ INSERT INTO people SELECT i, 'Zanzibar Quuxing' || chr(77 + i) FROM generate_ser
 """
 
 
+KILLED = """
+import os, random, sys, qdrant_edge as q
+shard, chance = q.EdgeShard.load(sys.argv[1]), random.Random(1)
+for first in range(0, 120, 3):
+    vectors = [[chance.gauss(0, 1) for _ in range(16)] for _ in range(9)]
+    points = [q.Point(first + n, vector, {"number": first + n}) for n, vector in enumerate(vectors)]
+    shard.update(q.UpdateOperation.upsert_points(points))
+    if first % 7 == 0:
+        shard.update(q.UpdateOperation.delete_points([first + 1]))
+os._exit(0)
+"""
+"""A server that ends with points in its log alone, some of them written several times."""
+
+
 @contextmanager
 def _volume(top: Path) -> Iterator[Path]:
     """A file system of its own, that can be made read-only."""
@@ -67,7 +82,8 @@ def test_a_frozen_volume_is_of_one_moment(tmp_path: Path) -> None:
             server.stop(prod.data, "immediate")  # what a file system's snapshot holds: nothing was shut down
             shutil.copytree(prod.data, volume / "data", symlinks=True)
             engine = prod.engine
-        build(volume / "points", points=20, payload=lambda number: {"number": number}, indexed=())
+        made = build(volume / "points", points=200, payload=lambda number: {"number": number}, indexed=())
+        process.run([sys.executable, "-c", KILLED, made.shard()])
         here.write(STACK.replace("@HERE@", str(volume)))
         assert control.read(volume / "data").state is control.State.IN_PRODUCTION
         with pytest.raises(UnsafeError, match="not stopped cleanly") as refused:

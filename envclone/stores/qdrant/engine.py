@@ -6,7 +6,7 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from importlib.metadata import version
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ from envclone.masking.shown import foreign
 from envclone.stores.qdrant import wal
 from envclone.stores.qdrant.layout import Shard
 
-__all__ = ["ENGINE", "ShardState", "aside", "at_last", "engine_version", "forkable", "loaded", "settle"]
+__all__ = ["ENGINE", "ShardState", "aside", "at_last", "catch_up", "engine_version", "forkable", "loaded", "settle"]
 
 ENGINE = "qdrant-edge-py"
 _MODULE = "qdrant_edge"
@@ -108,6 +108,18 @@ def _mute() -> Iterator[None]:
     finally:
         os.dup2(kept, 2)
         os.close(kept)
+
+
+def catch_up(shards: Iterable[Shard]) -> None:
+    """Let the engine apply what a server that did not end cleanly left in the shards' logs; the logs stay.
+
+    It is done once, in the snapshot: the engine does not apply it twice in the same way, and what raw and clone each
+    made of it would differ.
+    """
+    for shard in shards:
+        if wal.has_entries(shard):
+            with loaded(shard):
+                pass
 
 
 def settle(shard: Shard) -> ShardState:

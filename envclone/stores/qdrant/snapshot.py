@@ -16,8 +16,7 @@ from envclone.errors import ConfigError, EnvcloneError, ResourceError, Unreachab
 from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.protocols import Progress
 from envclone.stores.intake import Intake, printable, require_directory, require_plain_place
-from envclone.stores.qdrant import enginefiles, identity, points, wal
-from envclone.stores.qdrant.engine import engine_version
+from envclone.stores.qdrant import engine, enginefiles, identity, points, wal
 from envclone.stores.qdrant.layout import STORAGE, Collection, collections, read_json, storage_root
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ __all__ = ["describe", "judged", "obstacles", "require_idle", "sources", "take"]
 class _Copied:
     """What was copied so far, and what was left where it is."""
 
-    files: int = 0
     bytes: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
 
@@ -63,19 +61,21 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
         require_idle(root, chosen)
         for collection, found in taken:
             _require_unchanged(root, collection, found)
+    progress(ProgressEvent(f"applying the log of {name}", 0))
+    engine.aside(lambda: engine.catch_up(shard for one in collections(into / STORAGE) for shard in one.shards()))
     identity.establish(into / STORAGE, named)
-    _count_made(into / STORAGE, copied)
     _leave_out(root, copied, bool(named))
     described = {collection.name: describe(collection) for collection in collections(into / STORAGE)}
+    files = [one.stat().st_size for one in (into / STORAGE).rglob("*") if one.is_file()]
     return StoreSnapshot(
         store=name,
         kind="qdrant",
         method="directory",
-        engine_version=engine_version(),
+        engine_version=engine.engine_version(),
         consistent_at=dt.datetime.now(dt.UTC),
         seconds=round(time.monotonic() - began, 3),
-        bytes=copied.bytes,
-        files=copied.files,
+        bytes=sum(files),
+        files=len(files),
         details={"collections": described, "left_out": copied.left_out, "frozen": frozen([root])},
     )
 
@@ -213,14 +213,6 @@ def _require_unchanged(root: Path, collection: Collection, found: Intake) -> Non
         raise _in_use(root, f"{collection.path / min(path for path, _ in changed)} changed meanwhile")
 
 
-def _count_made(root: Path, copied: _Copied) -> None:
-    """Count the files that were not copied but made, which are in the snapshot all the same."""
-    for path in (root / identity.ALIASES, *root.glob(f"collections/*/*/{identity.REPLICA_STATE}")):
-        if path.exists():
-            copied.files += 1
-            copied.bytes += path.stat().st_size
-
-
 def _leave_out(root: Path, copied: _Copied, aliases: bool) -> None:
     """Count what lies beside the collections: cluster state, snapshots, temporary files, aliases of none of them."""
     for folder in {root, root.parent} if root.name == STORAGE else {root}:
@@ -246,7 +238,6 @@ def _copy_file(source: int, target: Path, copied: _Copied) -> None:
                 copy_bytes(source, new, status)
     finally:
         os.close(new)
-    copied.files += 1
     copied.bytes += status.st_size
 
 

@@ -14,6 +14,7 @@ import qdrant_edge as q
 
 from envclone.config.schema import SourceConfig, StoreConfig
 from envclone.errors import ConfigError, UnreachableError, UnsafeError
+from envclone.stores.qdrant import engine
 from envclone.stores.qdrant.layout import Shard
 from envclone.stores.qdrant.residue import expand
 from tests.integration.qdrant.conftest import Pool
@@ -130,7 +131,9 @@ def test_what_a_killed_writer_had_only_in_its_log_is_kept_and_masked(pool: Pool,
         edge.close()
 
 
-def test_formats_that_are_not_known_are_refused_by_name(pool: Pool, tmp_path: Path) -> None:
+def test_formats_that_are_not_known_are_refused_by_name(
+    pool: Pool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     made = build(tmp_path / "prod" / "storage", points=20)
     segment = made.segments[0]
     path = segment / "segment.json"
@@ -152,6 +155,9 @@ def test_formats_that_are_not_known_are_refused_by_name(pool: Pool, tmp_path: Pa
     config = segment / "payload_storage" / "config.json"
     found = json.loads(config.read_text())
     config.write_text(json.dumps(found | {"mode": "append_only"}))
+    with pytest.raises(UnsafeError, match="cannot load"):
+        pool.snapshot(made.root, "whole")
+    monkeypatch.setattr(engine, "catch_up", lambda shards: None)
     raw, snapshot = pool.snapshot(made.root, "log")
     with pytest.raises(UnsafeError), pool.store.open(raw, snapshot, log=pool.path / "log") as session:
         session.inventory()
