@@ -29,13 +29,14 @@ class _Trace(click.Path):
 
 
 @click.command("import", short_help="Read a trace, a log or a HAR as the bundle of an incident.")
-@click.argument("trace", type=_Trace(exists=True, dir_okay=False))
+@click.argument("trace", type=_Trace(exists=True))
 @click.option("--id", "incident_id", required=True, metavar="INCIDENT", help="The incident's id.")
 @click.option("--env", "environment", metavar="NAME", help="Where it happened.  [default: the only one]")
 @click.option("--note", default="", metavar="TEXT", help="What was seen.")
 @click.option("--role", metavar="NAME", help="The role that production ran the statements as.")
 @click.option("--collection", metavar="NAME", help="The collection of searches that name none.")
 @click.option("--embed-with", "command", metavar="CMD", help="Makes the vectors of searches: text in, vector out.")
+@click.option("--request", metavar="ID", help="Which request of a recording.  [default: the only one that failed]")
 @click.option("--service", metavar="NAME", help="The service that requests of a HAR or of curl go to.")
 @click.option("--store", "stores", multiple=True, metavar="NAME", help="The store, when there are several of a kind.")
 @json_option
@@ -44,7 +45,8 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     """Read TRACE as the bundle of an incident: OTLP with any of today's conventions, exports of Langfuse,
     LangSmith, MLflow, Phoenix or Datadog, a HAR, a command line of curl, PostgreSQL's log of slow statements, or
     Qdrant's slow requests. The format is found by what the file holds. langfuse:ID, langsmith:ID and phoenix:ID ask
-    the tool itself; its address and keys are read from the environment.
+    the tool itself; its address and keys are read from the environment. What `envclone.record` wrote in the application
+    is given as its directory, or a file of it.
 
     Everything of the trace is kept. What can be run again (a statement with its parameters, a search with its vector)
     becomes a step; what is unknown is named, with what that can hide.
@@ -54,27 +56,18 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     from envclone.incidents import files
     from envclone.incidents.bundle import Incident
     from envclone.incidents.completeness import completeness, counted, lacking
-    from envclone.incidents.traces import fetch
-    from envclone.incidents.traces.about import application_of, clock_of
-    from envclone.incidents.traces.read import calls, calls_of
-    from envclone.incidents.traces.steps import steps_of
 
     loaded = settings.loaded()
     place = files.free(loaded.stack.incidents, incident_id)
     environment = chosen_environment(loaded, given["environment"])
     services = loaded.stack.environments[environment].services if environment in loaded.stack.environments else {}
     chosen = _stores(stores_of(loaded, environment), services, given)
-    if source := fetch.named(trace):
-        found, origin = calls_of(fetch.documents_of(*source, os.environ), trace)
-    else:
-        found, origin = calls(absolute(trace))
-    at = min((call.began for call in found if call.began is not None), default=None)
+    read = _read(trace, given["request"], chosen)
+    if given["note"]:
+        read["note"] = given["note"]
+    at = min((call.began for call in read["calls"] if call.began is not None), default=None)
     try:
-        incident = Incident(
-            incident=incident_id, environment=environment, note=given["note"], at=at, calls=tuple(found), origin=origin,
-            steps=tuple(steps_of(found, chosen)), application=application_of(found, origin),
-            clock=clock_of(found, origin),
-        )  # fmt: skip
+        incident = Incident(incident=incident_id, environment=environment, at=at, **read)
     except ValidationError as exc:
         raise UsageError(f"that makes no bundle: {exc.errors(include_input=False)[0]['msg']}") from None
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -87,10 +80,14 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
             click.echo(f"began at {incident.at:%Y-%m-%d %H:%M:%S} UTC: with a track, its branch is of that moment")
         steps = ", ".join(step.id for step in incident.steps)
         click.echo(f"steps that can be run again: {steps or 'none'}")
+        if incident.exchanges:
+            click.echo(f"exchanges with models and tools: {len(incident.exchanges)}")
         for line in lacking(incident):
             click.echo(visible(f"  {line}"))
         click.echo(f"written to {shown} (mode 0600: it holds raw data)")
-        if incident.steps:
+        if incident.steps and all(step.expect is not None for step in incident.steps):
+            click.echo(f"next: envclone branch {environment} --incident {incident_id}")
+        elif incident.steps:
             click.echo(f"next: envclone incident record {shown}")
         else:
             click.echo(f"next: envclone incident edit {incident_id}   # add the query that failed")
@@ -98,13 +95,34 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     document = {
         "incident": incident_id,
         "file": str(place),
-        "dialect": origin.dialect,
+        "dialect": incident.origin.dialect if incident.origin is not None else None,
         "at": incident.at,
-        "calls": len(found),
+        "calls": len(incident.calls),
+        "exchanges": len(incident.exchanges),
         "steps": [step.id for step in incident.steps],
         "variables": [asdict(one) for one in completeness(incident)],
     }
     emit(as_json, document, text)
+
+
+def _read(trace: str, request: str | None, stores: Stores) -> dict[str, Any]:
+    """What a trace gives a bundle, by the bundle's names."""
+    from envclone.cli.recordings import parts_of
+    from envclone.incidents.traces import fetch, recording
+    from envclone.incidents.traces.about import application_of, clock_of
+    from envclone.incidents.traces.read import calls, calls_of
+    from envclone.incidents.traces.steps import steps_of
+
+    if source := fetch.named(trace):
+        found, origin = calls_of(fetch.documents_of(*source, os.environ), trace)
+    elif recording.is_recording(path := absolute(trace)):
+        return parts_of(path, request, stores)
+    elif request is not None:
+        raise UsageError(f"{path.name} is no recording: --request names a request of what envclone.record wrote")
+    else:
+        found, origin = calls(path)
+    return {"calls": tuple(found), "steps": tuple(steps_of(found, stores)), "origin": origin,
+            "application": application_of(found, origin), "clock": clock_of(found, origin)}  # fmt: skip
 
 
 def _stores(stores: dict[str, str], services: Any, given: dict[str, Any]) -> Stores:

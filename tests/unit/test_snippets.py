@@ -207,6 +207,19 @@ def _layers(tmp_path: Path, text: str) -> None:
     assert all(re.match("match$|within noise: |diverged at |cannot tell: ", words) for _, words in lines)
 
 
+def _recorder(tmp_path: Path, text: str) -> None:
+    """It records into a directory of the test's, and wraps an application."""
+    from envclone import record
+
+    where = str(tmp_path / "recordings")
+    names: dict[str, object] = {"record": record, "directory": where, "app": lambda *_: None}
+    try:
+        exec(text.replace("/var/lib/shop/recordings", where), names)
+        assert record.status()["recording"] and callable(names["app"])
+    finally:
+        record.stop()
+
+
 RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("README.md", "$ make demo"): _commands,
     ("README.md", "# envclone.yaml"): _whole,
@@ -236,6 +249,9 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("production.md", "CREATE ROLE"): _sql,
     ("production.md", '{"Version"'): lambda tmp_path, text: json.loads(text)["Statement"],
     ("production.md", "# pg_hba.conf"): lambda tmp_path, text: _fields(text, 5),
+    ("recorder.md", "from envclone import record"): _recorder,
+    ("recorder.md", "record.start(directory, keep="): _recorder,
+    ("recorder.md", "envclone incident recordings"): _commands,
     ("regress.md", "envclone pin"): _commands,  # what they do: tests/integration/test_cases.py
     ("regress.md", "# hooks/judge.py"): _judge,
     ("sanitization.md", ""): _part,
@@ -256,6 +272,7 @@ def test_a_snippet_is_what_it_says(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     (tmp_path / "incidents").mkdir()
+    (tmp_path / "recordings").mkdir(mode=0o700)
     for name in ("incidents/1234.yaml", "trace.json", "postgresql.log"):
         (tmp_path / name).write_text("")  # what a command names has to be there
     if any(page == name and text.startswith(begins) for name, begins in NOT_RUN):
