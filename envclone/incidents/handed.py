@@ -19,11 +19,15 @@ __all__ = ["handed"]
 
 def handed(incident: Incident, plans: Mapping[str, StorePlan]) -> Incident:
     """The bundle as `incident mask` would hand it over; `plans` are by store. Its signature no longer holds."""
+    names = (name for one in incident.calls for name in (one.id, one.parent) if name is not None)
+    ids = {
+        name: name for name in (*names, *(name for one in incident.exchanges for name in (one.id, one.call) if name))
+    }
     return incident.model_copy(
         update={
             "steps": tuple(_step(step, plans) for step in incident.steps),
-            "calls": tuple(mask_call(call, _same, computed=False) for call in incident.calls),
-            "exchanges": tuple(mask_exchange(one, _same, computed=False) for one in incident.exchanges),
+            "calls": tuple(mask_call(call, _same, ids, computed=False) for call in incident.calls),
+            "exchanges": tuple(mask_exchange(one, _same, ids, computed=False) for one in incident.exchanges),
             "origin": mask_origin(incident.origin, _same, computed=False),
             "signature": None,
         }
