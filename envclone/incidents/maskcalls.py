@@ -28,6 +28,17 @@ _TOLD = ("name", "model", "revision", "provider", "settings", "usage", "finish",
 Text = Callable[[str], str]
 
 
+class _Ids(dict[str, str]):
+    """Ids that are masked as the texts that they are."""
+
+    def __init__(self, text: Text) -> None:
+        super().__init__()
+        self._text = text
+
+    def __missing__(self, name: str) -> str:
+        return self._text(name)
+
+
 def masked_ids(ids: Iterable[str], text: Text) -> dict[str, str]:
     """The masks of ids that name each other; two different ids stay different."""
     found: dict[str, str] = {}
@@ -44,16 +55,21 @@ def masked_ids(ids: Iterable[str], text: Text) -> dict[str, str]:
     return found
 
 
-def mask_call(call: Call, text: Text, ids: Mapping[str, str], *, computed: bool) -> Call:
-    """A call whose texts went through `text`; without `computed`, what was written in it is left out."""
+def mask_call(call: Call, text: Text, ids: Mapping[str, str] | None = None, *, computed: bool) -> Call:
+    """A call whose texts went through `text`; without `computed`, what was written in it is left out.
+
+    `ids` are masks of ids that name each other; without them an id is a text.
+    """
+    ids = _Ids(text) if ids is None else ids
     told = {name: mask_leaves(getattr(call, name), text, keys=True) for name in _TOLD}
     said = {name: _said(getattr(call, name), text, computed) for name in _SAID}
     parent = None if call.parent is None else ids[call.parent]
     return call.model_copy(update={**told, **said, "id": ids[call.id], "parent": parent})
 
 
-def mask_exchange(exchange: Exchange, text: Text, ids: Mapping[str, str], *, computed: bool) -> Exchange:
+def mask_exchange(exchange: Exchange, text: Text, ids: Mapping[str, str] | None = None, *, computed: bool) -> Exchange:
     """An exchange whose texts went through `text`; without `computed`, what was said in it is left out."""
+    ids = _Ids(text) if ids is None else ids
 
     def written(value: Any, encoding: str) -> Any:
         if encoding == "base64" and isinstance(value, str):
