@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
     from envclone.incidents.terms import Terms
+    from envclone.incidents.variation import Variation
     from envclone.lifecycle.again import Verification
     from envclone.lifecycle.begin import Begun
     from envclone.lifecycle.collect import Garbage
@@ -430,12 +431,16 @@ class Stack:
         *,
         profile: str | None = None,
         allow_degraded: bool = False,
+        variation: Variation | None = None,
+        repeat: int = 1,
     ) -> ReplayReport:
         """Rerun an incident in a branch (by default the one made for it) and compare with production.
 
         With `profile` the branch's servers run under that resource profile meanwhile, and under their own afterwards.
+        `variation` is what is other than in production. Of `repeat` runs one report is made.
         """
-        return self.replays(incident, branch, profiles=(profile,), allow_degraded=allow_degraded)[0]
+        how: dict[str, Any] = {"allow_degraded": allow_degraded, "variation": variation, "repeat": repeat}
+        return self.replays(incident, branch, profiles=(profile,), **how)[0]
 
     def replays(
         self,
@@ -444,11 +449,14 @@ class Stack:
         *,
         profiles: Sequence[str | None],
         allow_degraded: bool = False,
+        variation: Variation | None = None,
+        repeat: int = 1,
     ) -> Sequence[ReplayReport]:
         """Rerun an incident in one branch under each of these profiles; None is the one that the branch has.
 
         At the end, also after an error, the branch runs under its own profile again.
         """
+        from envclone.lifecycle.lend import lent
         from envclone.lifecycle.replay import branch_for, replay
         from envclone.lifecycle.reprofile import put_back, reprofile
 
@@ -458,7 +466,8 @@ class Stack:
             for profile in profiles:
                 if profile is not None:
                     chosen = reprofile(self.project, chosen.name, profile, allow_degraded=allow_degraded)
-                reports.append(replay(self.project, incident, chosen))
+                with lent(self.project, chosen.name, variation):
+                    reports.append(replay(self.project, incident, chosen, variation=variation, repeat=repeat))
         return reports
 
     def pin(self, incident: str, expectations: Sequence[Expectation] = (), **how: Any) -> Case:

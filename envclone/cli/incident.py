@@ -9,7 +9,7 @@ import click
 from envclone.cli import completion, drafts, recordings, traces
 from envclone.cli.context import Settings, absolute, emit, json_option, print_table
 from envclone.cli.visible import visible
-from envclone.errors import NotReproducedError
+from envclone.errors import NotReproducedError, UsageError
 
 if TYPE_CHECKING:
     from envclone.incidents.compare import ReplayReport
@@ -171,6 +171,12 @@ def mask(
 )
 @click.option("--compare-profiles", metavar="A,B", help="Replay under each of these profiles, and compare.")
 @click.option("--allow-degraded", is_flag=True, help="Take what this host has, and say so on every report.")
+@click.option("--from", "begin", metavar="STEP", help="Run this step and those behind it.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="Other than in production. Several times.")
+@click.option(
+    "--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Replay it so often, and tell noise."
+)
+@click.option("--junit", "junit_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write JUnit's XML too.")
 @json_option
 @click.pass_obj
 def replay(
@@ -180,17 +186,37 @@ def replay(
     profile: str | None,
     compare_profiles: str | None,
     allow_degraded: bool,
+    begin: str | None,
+    sets: tuple[str, ...],
+    repeat: int,
+    junit_file: str | None,
     as_json: bool,
 ) -> None:
     """Rerun an incident in its branch and compare with what production returned. Exit code 5 when it differs.
 
     A profile's name is that of its file in profiles/; the environment's name stands for the profiles of the stack file.
+
+    \b
+    --set ef_search=200          also probes=N, exact=true, and any setting as the server has it: work_mem=1MB
+    --set model=NAME             what the application asks of its model is changed on the way to the cassette;
+    --set temperature=0          the verdict names the calls that nothing recorded answers any more
+    --set prompt=FILE            the system prompt, likewise
+    --set env.NAME=VALUE         a variable of the services, which restart with it and without it again
     """
+    from envclone.cli.variations import variation, write_junit
+
+    wanted = variation(begin, sets)
     if compare_profiles:
+        if begin or sets or repeat > 1 or junit_file:
+            raise UsageError("--compare-profiles takes no other change: give one of --profile, --set, --repeat, --from")
         _compare(settings, incident_id, branch_name, compare_profiles.split(","), allow_degraded, as_json)
         return
     with settings.stack() as stack:
-        report = stack.replay(incident_id, branch_name, profile=profile, allow_degraded=allow_degraded)
+        report = stack.replay(
+            incident_id, branch_name, profile=profile, allow_degraded=allow_degraded, variation=wanted, repeat=repeat
+        )
+    if junit_file:
+        write_junit(absolute(junit_file), report)
     emit(as_json, report.to_json(), lambda: render(report))
     if not report.reproduced:
         if as_json:

@@ -32,9 +32,16 @@ def planned(project: Project, branch: Branch) -> Branch:
     return replace(branch, services=tuple(config.services), images=images, allow=tuple(config.allow), cassettes=played)
 
 
-def prepare(project: Project, branch: Branch, directory: Path, credentials: Credentials) -> Branch:
+def prepare(
+    project: Project,
+    branch: Branch,
+    directory: Path,
+    credentials: Credentials,
+    lent: Mapping[str, str] | None = None,
+) -> Branch:
     """Have the runtime write down what it will start; the branch with its images by content.
 
+    `lent` are variables for every service, in place of those of the stack file; options of libpq are added to them.
     Raises ConfigError when a service's variables cannot be filled in, ResourceError when an image cannot be had.
     """
     runtime = registry.runtime(branch.runtime)
@@ -49,7 +56,10 @@ def prepare(project: Project, branch: Branch, directory: Path, credentials: Cred
     environment: dict[str, Mapping[str, Secret]] = {}
     for service in config.services:
         filled = resolve_environment(project.loaded, branch.environment, service, known)
-        environment[service] = {name: Secret(value) for name, value in filled.items()}
+        both = {**filled, **(lent or {})}
+        if lent and "PGOPTIONS" in lent and "PGOPTIONS" in filled:
+            both["PGOPTIONS"] = f"{filled['PGOPTIONS']} {lent['PGOPTIONS']}"
+        environment[service] = {name: Secret(value) for name, value in both.items()}
     preview = Preview(
         stores=tuple(branch.stores),
         images=branch.images,

@@ -18,16 +18,31 @@ from envclone.project import Project
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
+    from envclone.incidents.variation import Variation
 
 __all__ = ["branch_for", "last", "replay"]
 
 
-def replay(project: Project, ident: str, branch: Branch, *, bundle: Incident | None = None) -> ReplayReport:
+def replay(
+    project: Project,
+    ident: str,
+    branch: Branch,
+    *,
+    bundle: Incident | None = None,
+    variation: Variation | None = None,
+    repeat: int = 1,
+) -> ReplayReport:
     """Rerun an incident in a running branch and compare; the report is kept with the branch.
 
-    `bundle` is a masked one, in place of the incident's own. Raises UnsafeError when the branch does not run.
+    `bundle` is a masked one, in place of the incident's own; `variation` what is other than in production. Run
+    `repeat` times, what only some of the runs give is told from what none gives. Raises UnsafeError when the branch
+    does not run.
     """
+    from envclone.incidents.layers import within_noise
+    from envclone.incidents.variation import AS_IT_WAS, applied
     from envclone.lifecycle.checked import check
+
+    wanted = variation or AS_IT_WAS
 
     with project.pool.using("branches", branch.name), project.pool.using("images", branch.image):
         branch = branches.load(project, branch.name)
@@ -35,10 +50,13 @@ def replay(project: Project, ident: str, branch: Branch, *, bundle: Incident | N
             raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
         image = check(project, branch.image)
         incident = masked_incident(project, ident, image) if bundle is None else accepted(project, bundle, image)
-        return _rerun(project, incident, branch, image.raw.created_at)
+        incident = applied(incident, wanted)
+        report = within_noise([_rerun(project, incident, branch, image.raw.created_at, wanted) for _ in range(repeat)])
+        _keep(project, branch, report)
+        return report
 
 
-def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datetime) -> ReplayReport:
+def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datetime, wanted: Variation) -> ReplayReport:
     """Rerun a masked incident in a running branch that nobody changes meanwhile; `state` is when it was copied."""
     from envclone.incidents import later
     from envclone.incidents import replay as rerun
@@ -46,7 +64,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     from envclone.incidents.links import not_run
     from envclone.lifecycle import whole
 
-    tape, why_not = whole.cassette(incident, branch)
+    tape, why_not = whole.cassette(incident, branch, wanted.on_the_way)
     observer, place = registry.observer(branch.runtime), branches.directory(project.pool, branch.name)
     tenure.touch(project, branch.name)
     with observer.evidence(branch, place) as witness, observer.playing(branch, place, tape) as playing:
@@ -69,23 +87,28 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
         limits={name: one for name, one in branch.profiles.items() if name in seen},
         degraded=branch.degraded,
         played=whole.played(incident, branch, heard, why_not),
+        changes=wanted.shown,
+        notes=() if wanted.begin is None else (f"only the steps from '{wanted.begin}' on were run",),
     )
     if tape is not None:
         report = replace(report, not_run=tuple(not_run(incident, whole=True)))
-    report = judged(report, incident, state)
+    return judged(report, incident, state)
+
+
+def _keep(project: Project, branch: Branch, report: ReplayReport) -> None:
+    """Write a report down with its branch, and in the pool's log."""
     now = dt.datetime.now(dt.UTC)
     folder = branches.directory(project.pool, branch.name) / "replays"
     folder.mkdir(mode=0o700, exist_ok=True)
-    project.pool.write_json(folder / f"{incident.incident}-{now:%Y%m%dT%H%M%S%f}.json", report.to_json())
+    project.pool.write_json(folder / f"{report.incident}-{now:%Y%m%dT%H%M%S%f}.json", report.to_json())
     project.log(
         "replay",
         {
-            "incident": incident.incident,
+            "incident": report.incident,
             "branch": branch.name,
             "reproduced": report.reproduced,
         },
     )
-    return report
 
 
 def last(project: Project, branch: Branch) -> dict[str, Any] | None:

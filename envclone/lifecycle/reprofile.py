@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 
@@ -16,7 +16,7 @@ from envclone.lifecycle.branches import directory, load, save
 from envclone.models import Branch, BranchState
 from envclone.project import Project
 
-__all__ = ["put_back", "reprofile"]
+__all__ = ["put_back", "reprofile", "restarted"]
 
 
 def reprofile(project: Project, name: str, profile: str, *, allow_degraded: bool = False) -> Branch:
@@ -37,7 +37,7 @@ def reprofile(project: Project, name: str, profile: str, *, allow_degraded: bool
             allow_degraded=allow_degraded,
             runtime=branch.runtime,
         )
-        return _started(project, replace(branch, profiles=plain(given), degraded=degraded, profile=profile))
+        return restarted(project, replace(branch, profiles=plain(given), degraded=degraded, profile=profile))
 
 
 @contextmanager
@@ -51,20 +51,23 @@ def put_back(project: Project, name: str) -> Iterator[None]:
             now = load(project, name)
             if (now.profiles, now.degraded, now.profile) != (before.profiles, before.degraded, before.profile):
                 now = replace(now, profiles=before.profiles, degraded=before.degraded, profile=before.profile)
-                now = _started(project, now)
+                now = restarted(project, now)
                 if before.state is BranchState.STOPPED:
                     halt(project, now)
 
 
-def _started(project: Project, branch: Branch) -> Branch:
-    """Restart the servers of a branch as its record now says; the caller owns its lock."""
+def restarted(project: Project, branch: Branch, environment: Mapping[str, str] | None = None) -> Branch:
+    """Restart the servers of a branch as its record now says; the caller owns its lock.
+
+    `environment` are variables that its services get beside those of the stack file.
+    """
     place = directory(project.pool, branch.name)
     ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
     credentials = credentials_of(branch)
     runtime = registry.runtime(branch.runtime)
     runtime.stop(branch, place)
     branch = replace(branch, state=BranchState.STOPPED)
-    branch = previews.prepare(project, previews.planned(project, branch), place, credentials)
+    branch = previews.prepare(project, previews.planned(project, branch), place, credentials, environment)
     save(project.pool, branch)
     endpoints = runtime.start(branch, place, credentials, port=ports[0] if ports else None)
     branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)

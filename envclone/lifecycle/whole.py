@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from envclone.errors import UsageError
 from envclone.models import Branch, Cassette, Heard
 
 if TYPE_CHECKING:
@@ -20,12 +21,20 @@ _MOST = 50
 def cassette(
     incident: Incident, branch: Branch, changes: Mapping[str, Any] | None = None
 ) -> tuple[Cassette | None, str]:
-    """What is played to a branch's services for a masked incident, or why nothing is ('' when nothing is due)."""
+    """What is played to a branch's services for a masked incident, or why nothing is ('' when nothing is due).
+
+    `changes` are put in place of what the application asks. Raises UsageError when nobody would see them.
+    """
     from envclone.incidents.bundle import COMPUTED, HttpStep
 
     asked = sorted({step.store for step in incident.steps if isinstance(step, HttpStep)})
     if not incident.exchanges:
         return None, ""
+    if changes and not branch.cassettes:
+        raise UsageError(
+            f"{next(iter(changes))} can be set when a cassette plays, and no service of '{branch.name}' asks one",
+            hint="services.NAME.model: cassette, then envclone reset",
+        )
     if not asked:
         return None, "no step asks a service, so nobody asks for them"
     if not branch.cassettes:

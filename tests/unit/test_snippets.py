@@ -237,6 +237,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "envclone report 1234"): _commands,
     ("incidents.md", "version: 2"): _bundle,
     ("incidents.md", "environments:"): _part,
+    ("incidents.md", "envclone replay 1234 --set"): _commands,
     ("incidents.md", "  state "): _layers,
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,

@@ -145,3 +145,60 @@ def test_every_call_is_made_again_and_nothing_leaves(here: Place) -> None:
     }  # fmt: skip
     masked = (here.directory / "masked.json").read_text()
     assert "Jane" not in masked and "Doe" not in masked and "jane.doe" not in masked
+
+
+def _differs(here: Place, *options: str) -> dict[str, Any]:
+    done = here.call("replay", "90", "--json", *options, check=False)
+    assert done.returncode == 5, done.stdout + done.stderr
+    report: dict[str, Any] = json.loads(done.stdout)
+    assert not report["reproduced"]
+    return {one["layer"]: f"{one['verdict']} {one['why']}" for one in report["layers"]}
+
+
+def test_a_change_on_the_way_is_what_the_verdict_names(here: Place) -> None:
+    prompt = here.directory / "prompt.txt"
+    prompt.write_text("You help customers. Cite nothing.\n")
+    for change, where in (
+        ("model=chat-2", "model (recorded 'chat-1', asked 'chat-2')"),
+        ("temperature=0", "temperature (recorded 0.2, asked 0)"),
+        (f"prompt={prompt}", "messages[0].content (recorded 'You help customers. Cite tickets.', asked 'You help"),
+    ):
+        found = _differs(here, "--set", change)
+        assert found["context"].startswith(f"diverged llm-2: {where}"), found
+        assert found["state"] == found["retrieval"] == "match ", found
+        assert found["answer"].startswith("diverged asked: ")
+    report = here.directory / "report.xml"
+    said = here.call("replay", "90", "--set", "model=chat-2", "--junit", str(report), check=False)
+    assert "changed on the way: model = chat-2" in said.stdout
+    assert "context    diverged at llm-2: model (recorded 'chat-1', asked 'chat-2')" in said.stdout
+    assert '<failure message="diverged at llm-2: model' in report.read_text()
+
+
+def test_a_setting_and_a_variable_of_the_service_are_named_and_gone_afterwards(here: Place) -> None:
+    found = _differs(here, "--set", "ef_search=1", "--set", "env.PROMPT=Be rude.")
+    assert found["retrieval"].startswith("diverged nearest: ")
+    assert found["context"].startswith("diverged llm-2: messages[0].content (recorded 'You help customers.")
+    assert "messages[1].content" in found["context"]  # the service's own search found less, too
+    again = here.json("replay", "90", "--repeat", "2")
+    assert again["reproduced"] and (again["runs"], again["reproduced_runs"]) == (2, 2)
+    part = here.json("replay", "90", "--from", "asked")
+    assert [step["step"] for step in part["steps"]] == ["asked"] and part["reproduced"]
+
+
+def test_what_the_service_asks_past_the_proxy_is_seen_and_goes_nowhere(here: Place) -> None:
+    done = here.call(
+        "replay", "90", "--json", "--set", "env.TOOL_URL=http://192.0.2.7/orders", "--set", "env.no_proxy=*",
+        "--set", "env.NO_PROXY=*", check=False,
+    )  # fmt: skip
+    played = json.loads(done.stdout)["played"]
+    assert played["unplayed"] == ["tool-3", "llm-4"] and played["unmatched"] == []
+    assert played["egress"]["packets"] == 0 and played["egress"]["unrouted"] >= 1
+
+
+def test_a_changed_row_is_found_from_the_data_up_to_the_answer(here: Place) -> None:
+    first = json.loads((here.directory / "masked.json").read_text())["steps"][0]["expect"]["ids"][0]
+    update = f"UPDATE public.tickets SET body = 'Nobody gets a refund.' WHERE id = {first}"
+    here.call("psql", here.json("ls")[0]["name"], "-c", update)
+    found = _differs(here)
+    assert found["state"].startswith("diverged main.public.tickets: 1 rows written"), found
+    assert found["retrieval"] == "match " and "Nobody gets a refund." in found["context"]
