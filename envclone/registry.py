@@ -11,10 +11,12 @@ from envclone.errors import ConfigError
 if TYPE_CHECKING:
     from envclone.models import Endpoint
     from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store, Tracking
+    from envclone.protocols.asking import Asking
 
 __all__ = [
     "RUNTIMES",
     "STORES",
+    "asking",
     "connect",
     "contained",
     "observer",
@@ -55,6 +57,12 @@ def tracking(kind: str) -> Tracking | None:
     """How stores of that kind are tracked; None when their adapter knows no way."""
     adapter = _resolve("envclone.stores", kind)
     return cast("Tracking", adapter.tracking()) if hasattr(adapter, "tracking") else None
+
+
+def asking(kind: str) -> Asking | None:
+    """How an agent asks stores of that kind; None when their adapter knows no way."""
+    adapter = _resolve("envclone.stores", kind)
+    return cast("Asking", adapter.asking()) if hasattr(adapter, "asking") else None
 
 
 def server(kind: str) -> Server:

@@ -44,6 +44,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "unpin": Listed("cases:unpin", "Remove a pinned incident, let go of its image."),
         "parity": Listed("parity:parity", "Compare a branch with production, row by row."),
         "report": Listed("report:report", "Write the page of an incident, for a ticket."),
+        "mcp": Listed("mcp:mcp", "Serve an agent: branch, replay, ask (MCP)."),
     },
     "Branches": {
         "ls": Listed("branches:ls", "List this project's branches."),

@@ -21,9 +21,15 @@ if TYPE_CHECKING:
 __all__ = ["age", "find", "newer", "ready", "using"]
 
 
-def find(project: Project, environment: str) -> Image | None:
-    """The newest image of an environment of this project that was made by today's rules and key; none of a moment."""
-    return next(iter(_found(project, environment)), None)
+def find(project: Project, environment: str, target: Target | None = None) -> Image | None:
+    """The newest image of an environment of this project that was made by today's rules and key; none of a moment.
+
+    With a `target` the one of that moment.
+    """
+    if target is None:
+        return next(iter(_found(project, environment)), None)
+    made = _made(project, environment)
+    return next((one for one in made if one.raw.moment is not None and one.raw.moment.asked == target), None)
 
 
 @contextmanager

@@ -220,6 +220,13 @@ def _recorder(tmp_path: Path, text: str) -> None:
         record.stop()
 
 
+def _client(text: str) -> None:
+    """A client's configuration, whose command can be typed."""
+    (server,) = json.loads(text)["mcpServers"].values()
+    assert server["args"][:3] == ["-m", "envclone", "--file"]
+    parse(server["args"][4:])
+
+
 RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("README.md", "$ make demo"): _commands,
     ("README.md", "# envclone.yaml"): _whole,
@@ -239,6 +246,8 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "environments:"): _part,
     ("incidents.md", "envclone replay 1234 --set"): _commands,
     ("incidents.md", "  state "): _layers,
+    ("mcp.md", "envclone mcp"): _commands,
+    ("mcp.md", "{"): lambda tmp_path, text: _client(text),
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
     ("operations.md", "environments:"): _part,

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
         StoreSession,
         Tracking,
     )
+    from envclone.protocols.asking import Asking
 
 __all__ = ["PostgresStore"]
 
@@ -271,6 +272,12 @@ class PostgresStore:
         from envclone.stores.postgres.catalog.facts import in_use
 
         return in_use(endpoint)
+
+    def asking(self) -> Asking:
+        """How an agent asks a branch's store."""
+        from envclone.stores.postgres.steps.asked import PostgresAsking
+
+        return PostgresAsking()
 
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """Connect to run an incident's steps, read-only."""

@@ -29,6 +29,7 @@ from envclone.stores.qdrant.layout import STORAGE
 if TYPE_CHECKING:
     from envclone.config.schema import SourceConfig, StoreConfig
     from envclone.incidents.terms import Terms
+    from envclone.protocols.asking import Asking
     from envclone.stores.qdrant.session import QdrantSession
 
 __all__ = ["QdrantStore"]
@@ -250,6 +251,12 @@ class QdrantStore:
     def in_use(self, endpoint: Endpoint) -> bool:
         """It does not say."""
         return False
+
+    def asking(self) -> Asking:
+        """How an agent asks a branch's store."""
+        from envclone.stores.qdrant.asked import QdrantAsking
+
+        return QdrantAsking()
 
     def connect(self, endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
         """A runner for vector searches: on the endpoint's directory, or on its server when it has a host."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from psycopg.abc import PQGen
     from psycopg.pq.abc import PGresult
 
-__all__ = ["execute", "said", "sent"]
+__all__ = ["change", "execute", "said", "sent"]
 
 _NATIVE = {"bool", "int2", "int4", "int8", "oid", "float4", "float8", "json", "jsonb", "bytea"}
 """Types whose values JSON can hold as such (bytea as hexadecimal digits); all others are read as the server's text."""
@@ -67,7 +67,7 @@ def execute(
         if before is not None:
             before(conn)
         began = time.monotonic()
-        result, rows = _fetch(conn, step, text, values, terms)
+        result, rows, _ = _fetch(conn, step, text, values, terms)
         seconds = time.monotonic() - began
     except psycopg.Error as exc:
         seconds = time.monotonic() - began
@@ -94,6 +94,34 @@ def execute(
     )
 
 
+def change(
+    conn: psycopg.Connection[Any], step: SqlStep, terms: Terms, *, alone: bool = False
+) -> tuple[StepResult, str]:
+    """Run the step in a transaction that is committed (`alone`: in none), and what it did, as the server says it.
+
+    Its own failure is a result, and nothing is changed then. Raises as `execute` does.
+    """
+    import psycopg
+
+    _register(conn)
+    text, values = sent(step)
+    began = time.monotonic()
+    try:
+        if not alone:
+            conn.execute("BEGIN")
+        result, rows, status = _fetch(conn, step, text, values, terms)
+        if not alone:
+            conn.execute("COMMIT")
+    except psycopg.Error as exc:
+        if conn.closed:
+            raise UnreachableError(f"the server went away during the step '{step.id}'") from exc
+        if exc.sqlstate is None:
+            raise UsageError(f"the step '{step.id}' cannot be sent: {exc}") from exc
+        return StepResult(error=said(exc), seconds=round(time.monotonic() - began, 6)), ""
+    seconds = round(time.monotonic() - began, 6)
+    return StepResult(columns=_columns(conn, result), rows=rows, seconds=seconds), status
+
+
 def sent(step: SqlStep) -> tuple[str, list[Any] | None]:
     """The statement with the server's placeholders, and its parameters in their order.
 
@@ -111,8 +139,8 @@ def said(exc: psycopg.Error) -> str:
 
 def _fetch(
     conn: psycopg.Connection[Any], step: SqlStep, text: str, values: Sequence[Any] | None, terms: Terms | None
-) -> tuple[PGresult | None, tuple[tuple[Any, ...], ...]]:
-    """The result's description and its rows, read one by one by the extended protocol, which takes one statement.
+) -> tuple[PGresult | None, tuple[tuple[Any, ...], ...], str]:
+    """The result's description, its rows and what was done, read row by row: the extended protocol takes one statement.
 
     No cursor is declared for it: under one the planner makes other plans.
     """
@@ -129,6 +157,7 @@ def _fetch(
     rows: list[tuple[Any, ...]] = []
     size = 0
     described: PGresult | None = None
+    status = ""
 
     def fetch() -> PQGen[PGresult | None]:
         one: PGresult | None = yield from generators.fetch(conn.pgconn)
@@ -156,16 +185,17 @@ def _fetch(
                     f"the step '{step.id}' returns a value that cannot be read: nested too deep, or a number too long",
                     hint="have the statement return a part of it, or its length",
                 ) from None
-        elif result.status == ExecStatus.TUPLES_OK:
+        elif result.status in (ExecStatus.TUPLES_OK, ExecStatus.COMMAND_OK):
             described = described or result
+            status = (result.command_status or b"").decode()
         elif result.status == ExecStatus.FATAL_ERROR:
             while conn.pgconn.get_result() is not None:
                 pass
             raise errors.error_from_result(result, encoding=conn.info.encoding)
-        elif result.status != ExecStatus.COMMAND_OK:
+        else:
             conn.close()
             raise UsageError(f"the step '{step.id}' cannot be sent: COPY is not a statement of a step")
-    return described, tuple(rows)
+    return described, tuple(rows), status
 
 
 def _register(conn: psycopg.Connection[Any]) -> None:

@@ -11,7 +11,7 @@ from envclone.incidents.sql import Kind, tokens
 from envclone.stores.postgres.steps.reading import known
 from envclone.stores.postgres.steps.reading.grammar import Mode, Refused, parse, parse_plpgsql, words
 
-__all__ = ["Name", "Uses", "of_expression", "of_function_body", "of_plpgsql", "of_statement"]
+__all__ = ["WORDS", "Name", "Uses", "of_expression", "of_function_body", "of_plpgsql", "of_statement"]
 
 Name = tuple[str, str]
 """Schema ('' when none is written) and name."""
@@ -31,7 +31,7 @@ _NODES = words(
 )
 """Nodes of statements that read. What is not here is refused, also what a later grammar adds."""
 
-_WORDS = {
+WORDS = {
     "CopyStmt": "COPY", "DoStmt": "DO", "CallStmt": "CALL", "DeleteStmt": "DELETE", "InsertStmt": "INSERT",
     "UpdateStmt": "UPDATE", "MergeStmt": "MERGE", "TransactionStmt": "a transaction's control", "LockStmt": "LOCK",
     "VariableSetStmt": "SET", "VacuumStmt": "VACUUM or ANALYZE", "AlterSystemStmt": "ALTER SYSTEM",
@@ -116,7 +116,7 @@ def _top(statement: dict[str, Any], uses: Uses, *, inside: bool) -> None:
             return
         raise Refused(f"it sets '{name}'")
     if kind not in ("SelectStmt", "ExplainStmt", "VariableShowStmt"):
-        raise Refused(f"{_WORDS.get(kind, kind.removesuffix('Stmt'))} is not a reading statement")
+        raise Refused(f"{WORDS.get(kind, kind.removesuffix('Stmt'))} is not a reading statement")
     _walk(statement, uses)
 
 
@@ -142,7 +142,7 @@ def _walk(tree: Any, uses: Uses) -> None:
 
 def _node(kind: str, fields: Any, uses: Uses) -> None:
     if kind not in _NODES and kind != "PLAssignStmt":
-        raise Refused(f"{_WORDS.get(kind, kind)} is not allowed in a reading statement")
+        raise Refused(f"{WORDS.get(kind, kind)} is not allowed in a reading statement")
     if kind.startswith("Json"):
         uses.shadows.update(_JSON_WORDS)
     if kind == "FuncCall":
