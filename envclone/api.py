@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from envclone.cases.case import Case, Expectation
     from envclone.cases.outcome import Outcome
     from envclone.config.beginning import Beginning
+    from envclone.diagnosis.diagnose import Diagnosis
     from envclone.doctor import Finding
     from envclone.hooks.hooks import Hook, SqlHook
     from envclone.incidents.bundle import Incident
@@ -503,6 +504,25 @@ class Stack:
 
         chosen = self.show(branch) if branch else branch_for(self.project, incident)
         return report.write(self.project, incident, chosen, Path(into), allow_computed=allow_computed)
+
+    def diagnose(
+        self,
+        incident: str,
+        branch: str | None = None,
+        *,
+        expected: Sequence[str] = (),
+        sweeps: bool = False,
+        embed: Callable[[str], Sequence[float]] | None = None,
+    ) -> Diagnosis:
+        """Say why an incident failed, by experiments in a branch (by default the one made for it).
+
+        `expected` are the ids of what should have come, `embed` is the application's own embedder.
+        """
+        from envclone.lifecycle.diagnose import diagnose
+        from envclone.lifecycle.replay import branch_for
+
+        chosen = self.show(branch) if branch else branch_for(self.project, incident)
+        return diagnose(self.project, incident, chosen, expected=expected, sweeps=sweeps, embed=embed)
 
     def _default_name(self, environment: str, incident: str | None) -> str:
         """Environment and incident; with the project before it when another project has a branch of that name."""

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from envclone.models import Endpoint
     from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store, Tracking
     from envclone.protocols.asking import Asking
+    from envclone.protocols.examiners import Examiner
 
 __all__ = [
     "RUNTIMES",
@@ -19,6 +20,7 @@ __all__ = [
     "asking",
     "connect",
     "contained",
+    "examiner",
     "observer",
     "runtime",
     "server",
@@ -82,6 +84,16 @@ def connect(endpoint: Endpoint) -> AbstractContextManager[StepRunner]:
             "AbstractContextManager[StepRunner]", _resolve("envclone.services", endpoint.kind).connect(endpoint)
         )
     return server(endpoint.kind).connect(endpoint)
+
+
+def examiner(endpoint: Endpoint) -> AbstractContextManager[Examiner] | None:
+    """Who asks a branch's store what a search would have given otherwise; None when its adapter has nobody."""
+    if endpoint.kind in _BUILTIN["envclone.services"]:
+        return None
+    adapter = _resolve("envclone.stores", endpoint.kind)
+    if not hasattr(adapter, "examiner"):
+        return None
+    return cast("AbstractContextManager[Examiner]", adapter.examiner(endpoint))
 
 
 def runtime(name: str) -> Runtime:

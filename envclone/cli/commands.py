@@ -38,6 +38,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "branch": Listed("branch:branch", "Make a sanitized, running copy of an environment."),
         "incident": Listed("incident:incident", "Write, record and mask the bundle of an incident."),
         "replay": Listed("incident:replay", "Rerun an incident in its branch and compare."),
+        "diagnose": Listed("diagnose:diagnose", "Say why an incident failed, and what shows it."),
         "pin": Listed("cases:pin", "Keep an incident as a regression test."),
         "cases": Listed("cases:cases", "List the pinned incidents."),
         "regress": Listed("cases:regress", "Replay all pinned incidents: a gate for CI."),

@@ -66,11 +66,19 @@ if TYPE_CHECKING:
         Heard,
         StepResult,
     )
+    from envclone.models.retrieval import (
+        Asked,
+        Condition,
+        Hits,
+        Record,
+        Retrieval,
+    )
 
 __all__ = [
     "APART",
     "Account",
     "Accounted",
+    "Asked",
     "Branch",
     "BranchState",
     "ByteClass",
@@ -79,6 +87,7 @@ __all__ = [
     "Change",
     "Cleaned",
     "Compared",
+    "Condition",
     "Consistency",
     "Container",
     "Counters",
@@ -91,6 +100,7 @@ __all__ = [
     "Flaw",
     "Heard",
     "Held",
+    "Hits",
     "Image",
     "Integrity",
     "Inventory",
@@ -101,6 +111,8 @@ __all__ = [
     "ProgressEvent",
     "Questions",
     "RawSnapshot",
+    "Record",
+    "Retrieval",
     "RewriteReport",
     "Rows",
     "RowsDigest",
@@ -148,6 +160,7 @@ _MODULES = {
     ),
     "moments": ("Moment",),
     "results": ("Cassette", "Counters", "Egress", "Heard", "StepResult"),
+    "retrieval": ("Asked", "Condition", "Hits", "Record", "Retrieval"),
 }
 _PLACE = {name: module for module, names in _MODULES.items() for name in names}
 

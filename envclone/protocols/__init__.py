@@ -7,6 +7,7 @@ A third-party store, copy-on-write driver or runtime registers an entry point in
 from __future__ import annotations
 
 from envclone.protocols.cow import CowDriver
+from envclone.protocols.examiners import Examiner
 from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
 from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
@@ -21,6 +22,7 @@ __all__ = [
     "Candidate",
     "Contained",
     "CowDriver",
+    "Examiner",
     "FieldMask",
     "Follower",
     "Insight",

@@ -233,6 +233,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("README.md", "$ envclone branch prod --incident 1234"): _commands,
     ("README.md", "import envclone"): _library,
     ("README.md", "[project.entry-points"): _entry_point,
+    ("diagnosis.md", "$ envclone diagnose 1234"): _commands,  # what they do: tests/integration/test_diagnose.py
     ("first-hour.md", "$ export PROD_PG_DSN"): _commands,  # what they print: tests/first_hour
     ("hooks.md", "# hooks/initials.py"): _python_hook,
     ("hooks.md", "# envclone.yaml"): lambda tmp_path, text: _part(tmp_path, text.partition("\n")[2]),

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         StoreSnapshot,
     )
     from envclone.protocols import (
+        Examiner,
         Ledger,
         Notes,
         Progress,
@@ -284,6 +285,12 @@ class PostgresStore:
         from envclone.stores.postgres.steps.runner import PostgresRunner
 
         return PostgresRunner(endpoint)
+
+    def examiner(self, endpoint: Endpoint) -> AbstractContextManager[Examiner]:
+        """Who asks a branch's store what a search would have given otherwise."""
+        from envclone.stores.postgres.examine.examiner import examiner
+
+        return examiner(endpoint)
 
     def connect_source(
         self, name: str, config: StoreConfig, source: SourceConfig, terms: Terms

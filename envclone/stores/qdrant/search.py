@@ -45,7 +45,7 @@ class EmbeddedRunner:
         """Run one search; what the engine says against it is the result's `error`."""
         search = _vector_step(step)
         began = time.monotonic()
-        collection = self._collection(search.collection)
+        collection = self.collection(search.collection)
         try:
             points = self._search(collection, search)
         except ConfigError as exc:
@@ -64,7 +64,7 @@ class EmbeddedRunner:
     def _search(self, collection: Collection, step: VectorStep) -> list[Any]:
         import qdrant_edge as q
 
-        shards = self._shards(collection)
+        shards = self.shards(collection)
         if not step.plain:
             return self._query(collection, shards, step)
         found: list[Any] = []
@@ -100,12 +100,13 @@ class EmbeddedRunner:
         smaller = queries.by_distance(step.asked) and not _descending(collection, step.using)
         return queries.grouped(step, shards[0], smaller_is_better=smaller)
 
-    def _collection(self, name: str) -> Collection:
+    def collection(self, name: str) -> Collection:
         """The collection of this name or alias. Raises ConfigError naming the collections there are."""
         named = identity.aliases(self._root, [each.name for each in collections(self._root)])
         return collections(self._root, [named.get(name, name)])[0]
 
-    def _shards(self, collection: Collection) -> list[Any]:
+    def shards(self, collection: Collection) -> list[Any]:
+        """Its shards, loaded until `close`."""
         if collection.name not in self._loaded:
             self._loaded[collection.name] = [
                 self._stack.enter_context(engine.loaded(shard)) for shard in collection.shards()
@@ -128,6 +129,11 @@ class ServerRunner:
 
     def __init__(self, client: Any) -> None:
         self._client = client
+
+    @property
+    def client(self) -> Any:
+        """What it asks the server with."""
+        return self._client
 
     def run(self, step: Step) -> StepResult:
         """Run one search; what the server says against it is the result's `error`."""

@@ -23,7 +23,7 @@ from envclone.models import (
     StorePlan,
     StoreSnapshot,
 )
-from envclone.protocols import Ledger, Notes, Progress, SourceRunner, StepRunner
+from envclone.protocols import Examiner, Ledger, Notes, Progress, SourceRunner, StepRunner
 from envclone.stores.qdrant.layout import STORAGE
 
 if TYPE_CHECKING:
@@ -267,6 +267,12 @@ class QdrantStore:
         if endpoint.path is not None:
             return embedded(endpoint.path)
         raise UsageError(f"the endpoint of '{endpoint.store}' has neither a directory nor a server")
+
+    def examiner(self, endpoint: Endpoint) -> AbstractContextManager[Examiner]:
+        """Who asks a branch's store what a search would have given otherwise."""
+        from envclone.stores.qdrant.examine import examiner
+
+        return examiner(endpoint)
 
     @contextlib.contextmanager
     def connect_source(

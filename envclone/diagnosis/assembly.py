@@ -1,0 +1,87 @@
+"""The layer of assembly: it was retrieved, and did not reach the model, or stood where it was not read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import ClassVar
+
+from envclone.diagnosis.case import Case
+from envclone.diagnosis.conversation import Turn, documents_of, turns_of
+from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.diagnosis.words import held, shingles, text_field, text_of, words
+
+__all__ = ["Assembly"]
+
+_WHOLE = 0.9
+_ABSENT = 0.5
+_FEWEST = 5
+"""Documents in a prompt from which one of them can be lost among the others."""
+
+
+class Assembly:
+    """Looks for the text of each expected record in the prompt, and for its words in the answer."""
+
+    layer: ClassVar[Layer] = Layer.ASSEMBLY
+    causes: ClassVar[tuple[str, ...]] = ("cut_off", "lost_in_the_middle")
+
+    def test(self, case: Case) -> Iterator[Finding]:
+        """Only what was retrieved can be lost on the way."""
+        turns = [turn for turn in turns_of(case.incident) if turn.prompt]
+        if not turns:
+            return
+        documents = _texts(case)
+        if len(documents) < 2:
+            return
+        turn = turns[-1]
+        prompt = shingles(turn.prompt)
+        there = {ident: held(text, prompt) for ident, text in documents.items()}
+        if max(there.values()) < _WHOLE:
+            return  # the prompt holds documents in another form
+        command = f"envclone incident show {case.incident.incident}"
+        for ident in case.expected:
+            if ident not in documents:
+                continue
+            place = list(documents).index(ident) + 1
+            if there[ident] < _WHOLE:
+                how = "not at all" if there[ident] < _ABSENT else "in part"
+                whole = sum(share >= _WHOLE for share in there.values())
+                text = f"{ident} was retrieved at place {place}, and stands {how} in the prompt of {turn.name}, which"
+                text += f" holds {whole} of {len(documents)} documents whole ({len(turn.prompt)} characters)"
+                yield Finding(Layer.ASSEMBLY, "cut_off", text, command, Certainty.SHOWN, "", (ident,))
+            elif (found := _unread(turn, documents, ident)) is not None:
+                yield Finding(Layer.ASSEMBLY, "lost_in_the_middle", found, command, Certainty.LIKELY, "", (ident,))
+
+
+def _unread(turn: Turn, documents: dict[str, str], ident: str) -> str | None:
+    """Whether the answer has nothing of a document that stands between others; what shows it, or None."""
+    said = turn.prompt.lower()
+    places = {one: said.find(" ".join(text.lower().split()[:6])) for one, text in documents.items()}
+    order = [one for one, place in sorted(places.items(), key=lambda item: item[1]) if place >= 0]
+    if ident not in order or len(order) < _FEWEST or not turn.answer.strip():
+        return None
+    position = order.index(ident)
+    if position in (0, len(order) - 1):
+        return None
+    asked = set(words(turn.question)) if len(turn.question) < len(turn.prompt) / 2 else set()
+    others = {word for one, text in documents.items() if one != ident for word in words(text)}
+    own = {word for word in words(documents[ident]) if word not in others and word not in asked and len(word) > 3}
+    own |= {word for word in words(documents[ident]) if word not in others and any(c.isdigit() for c in word)}
+    if not own or own & set(words(turn.answer)):
+        return None
+    return (
+        f"{ident} stands at place {position + 1} of {len(order)} in the prompt of {turn.name}, and the answer has"
+        f" none of the {len(own)} words that it alone says"
+    )
+
+
+def _texts(case: Case) -> dict[str, str]:
+    """The retrieved texts by id, in their order: as the trace has them, else as the branch's records do."""
+    told = {one.id: one.text for one in documents_of(case.incident) if one.id and one.text}
+    if told:
+        return told
+    found: dict[str, str] = {}
+    for search in case.searches:
+        records = search.records(case.returned(search.step.id))
+        name = text_field(records)
+        found |= {record.id: text for record in records if (text := text_of(record, name))}
+    return found

@@ -1,0 +1,136 @@
+"""An incident in a branch, as hypotheses see it: what its steps gave, and searches that can be asked otherwise."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from envclone.incidents.bundle import Incident, SqlStep, Step
+from envclone.incidents.verdicts import ReplayReport
+from envclone.masking.references import Reference
+from envclone.models import Asked, Hits, Record, Retrieval, StepResult
+from envclone.protocols import Examiner
+
+__all__ = ["DEPTH", "Case", "Search", "ids_of"]
+
+DEPTH = 1000
+"""How far down an exact search is read."""
+SAMPLED = 800
+"""Records that a search's place is described by."""
+
+Lookup = Callable[[str, str, Sequence[str]], Sequence[Record]]
+"""Records of a store whose field at an address has one of these values."""
+
+
+def ids_of(step: Step, result: StepResult) -> tuple[str, ...]:
+    """The ids of a result as text: a query's are its `key` column, or the first."""
+    if result.ids:
+        return tuple(map(str, result.ids))
+    key = step.key if isinstance(step, SqlStep) else None
+    place = result.columns.index(key) if key in result.columns else 0
+    return tuple(str(row[place]) for row in result.rows) if isinstance(step, SqlStep) else ()
+
+
+class Search:
+    """A step that searches, and its examiner; every question is asked once."""
+
+    def __init__(self, step: Step, retrieval: Retrieval, examiner: Examiner) -> None:
+        self.step = step
+        self.retrieval = retrieval
+        self._examiner = examiner
+        self._hits: dict[Asked, Hits] = {}
+        self._records: dict[str, Record | None] = {}
+        self._sample: tuple[Record, ...] | None = None
+
+    def hits(self, asked: Asked) -> Hits:
+        """What it gives when it is asked so."""
+        if asked not in self._hits:
+            self._hits[asked] = self._examiner.search(self.step, asked)
+        return self._hits[asked]
+
+    def exactly(self, without: frozenset[int] = frozenset()) -> Hits:
+        """The exact order under its conditions, or without some of them."""
+        return self.hits(Asked(exact=True, limit=DEPTH, without=without))
+
+    def records(self, ids: Sequence[str]) -> tuple[Record, ...]:
+        """Those of the ids that are there."""
+        if asked := [one for one in ids if one not in self._records]:
+            there = {record.id: record for record in self._examiner.records(self.step, asked)}
+            self._records.update({one: there.get(one) for one in asked})
+        return tuple(record for one in ids if (record := self._records[one]) is not None)
+
+    def record(self, ident: str) -> Record | None:
+        """The record of an id; None when there is none."""
+        return next(iter(self.records([ident])), None)
+
+    def sample(self) -> tuple[Record, ...]:
+        """Some of the records that it searches."""
+        if self._sample is None:
+            self._sample = tuple(one for one in self._examiner.sample(self.step, SAMPLED) if one.vector)
+        return self._sample
+
+    def near(self, ident: str) -> tuple[str, ...]:
+        """Ids beside one that is not there."""
+        return tuple(self._examiner.near(self.step, ident))
+
+    def look(self, ident: str) -> str:
+        """What somebody types to see a record."""
+        return self._examiner.look(self.step, ident)
+
+    @property
+    def everything(self) -> frozenset[int]:
+        """The numbers of all its conditions."""
+        return frozenset(range(len(self.retrieval.conditions)))
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What is known of an incident.
+
+    `results` are what its steps gave in this branch, twice; `expected` the ids that should have come; `unstable` the
+    steps whose two results differ; `state` when the branch's state was copied, `embed` makes a text's vector.
+    """
+
+    incident: Incident
+    branch: str
+    results: Mapping[str, tuple[StepResult, ...]] = field(default_factory=dict)
+    searches: tuple[Search, ...] = ()
+    expected: tuple[str, ...] = ()
+    replayed: ReplayReport | None = None
+    references: tuple[Reference, ...] = ()
+    lookup: Lookup = lambda store, address, values: ()
+    embed: Callable[[str], Sequence[float]] | None = None
+    unstable: frozenset[str] = frozenset()
+    state: dt.datetime | None = None
+
+    def step(self, name: str) -> Step:
+        """A step by its id."""
+        return next(step for step in self.incident.steps if step.id == name)
+
+    def returned(self, name: str) -> tuple[str, ...]:
+        """The ids that a step gave here."""
+        results = self.results.get(name, ())
+        return ids_of(self.step(name), results[0]) if results else ()
+
+    @property
+    def found(self) -> frozenset[str]:
+        """Every id that any step gave here."""
+        return frozenset(one for name in self.results for one in self.returned(name))
+
+    @property
+    def missing(self) -> tuple[str, ...]:
+        """The expected ids that no step gave here."""
+        return tuple(one for one in self.expected if one not in self.found)
+
+    def blamed(self) -> tuple[tuple[Search, str], ...]:
+        """Each missing id with the searches that could have found it: where its record is, else all of them."""
+        usable = [one for one in self.searches if one.step.id not in self.unstable and not self._failed(one)]
+        pairs: list[tuple[Search, str]] = []
+        for ident in self.missing:
+            there = [one for one in usable if one.record(ident) is not None]
+            pairs += [(one, ident) for one in there or usable]
+        return tuple(pairs)
+
+    def _failed(self, search: Search) -> bool:
+        return any(result.error for result in self.results.get(search.step.id, ()))

@@ -1,0 +1,224 @@
+"""What was said to models and by them, out of a trace's calls or a cassette's exchanges, in one form."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from envclone.incidents.bundle import COMPUTED, Incident
+from envclone.incidents.exchanges import Exchange
+
+__all__ = ["Document", "Turn", "Used", "documents_of", "left_out", "question_of", "texts", "turns_of", "used_of"]
+
+_IDS = ("id", "document_id", "doc_id", "chunk_id", "point_id", "_id", "key")
+_TEXTS = ("content", "text", "page_content", "body", "chunk", "document")
+
+_MARKS = frozenset(("role", "choices", "tool_calls", "parts", "finish_reason", "message", "type"))
+_CONTENTS = ("content", "text", "message", "output", "parts", "choices")
+
+
+@dataclass(frozen=True, slots=True)
+class Used:
+    """A call of a tool, its arguments as they were given and as JSON, where they are that; `said` what came back."""
+
+    name: str
+    arguments: Any
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A retrieved document: its id as text ('' when the trace has none), and its text."""
+
+    id: str
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One call of a model: the prompt, the answer, tools with their schemas, the answer's schema, why it stopped."""
+
+    name: str
+    prompt: str
+    answer: str
+    tools: Mapping[str, Any] = field(default_factory=dict)
+    used: tuple[Used, ...] = ()
+    schema: Mapping[str, Any] | None = None
+    finish: tuple[str, ...] = ()
+    question: str = ""
+
+
+def texts(value: Any) -> Iterator[str]:
+    """Every text in a value that somebody wrote: of messages their contents, not their roles and kinds."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | tuple):
+        for item in value:
+            yield from texts(item)
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            if key not in ("role", "type", "id", "tool_call_id", "finish_reason"):
+                yield from texts(item)
+
+
+def left_out(incident: Incident) -> bool:
+    """Whether the bundle was masked for other hands, without what was said."""
+    return any(COMPUTED in texts([call.input, call.output, call.documents]) for call in incident.calls)
+
+
+def turns_of(incident: Incident) -> tuple[Turn, ...]:
+    """The calls of models, in order."""
+    found = [
+        _turn(call.name or call.id, call.input, call.system, call.output, call.tools, call.settings | call.other,
+              tuple(call.finish))
+        for call in incident.calls
+        if call.kind == "llm"
+    ]  # fmt: skip
+    if found:
+        return tuple(found)
+    return tuple(_exchanged(one) for one in incident.exchanges if one.kind == "llm" and isinstance(one.body, Mapping))
+
+
+def used_of(incident: Incident) -> tuple[Used, ...]:
+    """The tools that were called: by calls of their own, else by what models asked for."""
+    own = tuple(
+        Used(call.name, _parsed(call.input), " ".join(texts(call.output)))
+        for call in incident.calls
+        if call.kind == "tool"
+    )
+    return own or tuple(used for turn in turns_of(incident) for used in turn.used)
+
+
+def documents_of(incident: Incident) -> tuple[Document, ...]:
+    """The documents that the trace says were retrieved, in order; reranked ones count last."""
+    kinds = [kind for kind in ("rerank", "retrieval") if any(c.kind == kind and c.documents for c in incident.calls)]
+    return tuple(_document(one) for call in incident.calls if kinds and call.kind == kinds[0] for one in call.documents)
+
+
+def question_of(incident: Incident) -> str:
+    """What was searched for, in words: of the embedding, the retrieval, the request or the last user message."""
+    for kind in ("embedding", "retrieval", "request"):
+        for call in incident.calls:
+            if call.kind == kind and (said := " ".join(texts(call.input)).strip()):
+                return said
+    return next((turn.question for turn in turns_of(incident) if turn.question), "")
+
+
+def _turn(
+    name: str, given: Any, system: Any, answer: Any, tools: Any, settings: Mapping[str, Any], finish: tuple[str, ...]
+) -> Turn:
+    given, parsed = _parsed(given), _parsed(answer)
+    answer = parsed if _is_message(parsed) else answer  # a text that is JSON may be the answer itself
+    messages = given.get("messages", given) if isinstance(given, Mapping) else given
+    users = [one for one in messages if isinstance(one, Mapping) and one.get("role") == "user"] if isinstance(
+        messages, list) else []  # fmt: skip
+    said = answer if isinstance(answer, str) else "\n".join(texts(_contents(answer)))
+    return Turn(
+        name=name,
+        prompt="\n".join([*texts(system), *texts(messages)]),
+        answer=said,
+        tools=dict(_tools(_parsed(tools))),
+        used=tuple(_used(answer)),
+        schema=_schema(settings),
+        finish=finish,
+        question="\n".join(texts(users[-1].get("content"))) if users else messages if isinstance(messages, str) else "",
+    )
+
+
+def _exchanged(one: Exchange) -> Turn:
+    body, answer = one.body, one.answer if isinstance(one.answer, Mapping) else {}
+    choices = answer.get("choices") or []
+    finish = [str(c["finish_reason"]) for c in choices if isinstance(c, Mapping) and c.get("finish_reason")]
+    finish += [str(answer["stop_reason"])] if answer.get("stop_reason") else []
+    said = [c.get("message") or c.get("text") for c in choices if isinstance(c, Mapping)] or answer.get("content")
+    messages = body.get("messages") or body.get("input") or body.get("prompt")
+    return _turn(one.id, messages, body.get("system"), said, body.get("tools"), body, tuple(finish))
+
+
+def _contents(answer: Any) -> Any:
+    """The text of an answer without the tools that it asks for."""
+    if isinstance(answer, list):
+        return [_contents(one) for one in answer]
+    if isinstance(answer, Mapping):
+        if answer.get("type") in ("tool_use", "tool_call", "function_call"):
+            return []
+        for key in _CONTENTS if _is_message(answer) else ():
+            if key in answer:
+                return _contents(answer[key])
+        return [] if "tool_calls" in answer else json.dumps(answer, ensure_ascii=False)
+    return answer
+
+
+def _is_message(value: Any) -> bool:
+    """Whether a value is a message of a model, or several, and not what it said."""
+    if isinstance(value, list):
+        return bool(value) and all(_is_message(one) for one in value)
+    return isinstance(value, Mapping) and bool({*value} & _MARKS or {*value} <= {*_CONTENTS, "id", "index"})
+
+
+def _used(answer: Any) -> Iterator[Used]:
+    if isinstance(answer, list):
+        for one in answer:
+            yield from _used(one)
+    elif isinstance(answer, Mapping):
+        if answer.get("type") in ("tool_use", "tool_call", "function_call") and answer.get("name"):
+            given = answer.get("input", answer.get("arguments", answer.get("args")))
+            yield Used(str(answer["name"]), _parsed(given))
+            return
+        for one in answer.get("tool_calls") or ():
+            function = one.get("function", one) if isinstance(one, Mapping) else {}
+            if function.get("name"):
+                yield Used(str(function["name"]), _parsed(function.get("arguments", function.get("args"))))
+        for key in ("content", "message", "parts", "choices", "output"):
+            if isinstance(answer.get(key), list | Mapping):
+                yield from _used(answer[key])
+
+
+def _tools(tools: Any) -> Iterator[tuple[str, Any]]:
+    """Tools by name with the schema of their arguments, as OpenAI, Anthropic, Gemini and MCP write them."""
+    for one in tools if isinstance(tools, list) else [tools]:
+        one = _parsed(one)
+        function = one.get("function", one) if isinstance(one, Mapping) else {}
+        schema = next((function[key] for key in ("parameters", "input_schema", "inputSchema", "json_schema")
+                       if isinstance(function.get(key), Mapping)), None)  # fmt: skip
+        if function.get("name") and schema is not None:
+            yield str(function["name"]), schema
+
+
+def _schema(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The schema that an answer was asked to have."""
+    for key in ("response_format", "text", "format", "output_config", "response_schema", "responseSchema"):
+        value = _parsed(settings.get(key))
+        for inner in ("format", "json_schema", "schema"):
+            if isinstance(value, Mapping) and isinstance(value.get(inner), Mapping):
+                value = value[inner]
+        if isinstance(value, Mapping) and ("properties" in value or "$ref" in value or "items" in value):
+            return value
+    return None
+
+
+def _document(value: Any) -> Document:
+    value = _parsed(value)
+    if not isinstance(value, Mapping):
+        return Document("", str(value))
+    inside = {**_inner(value, "metadata"), **_inner(value, "document"), **value}
+    ident = next((str(inside[key]) for key in _IDS if isinstance(inside.get(key), str | int)), "")
+    text = next((inside[key] for key in _TEXTS if isinstance(inside.get(key), str)), "\n".join(texts(value)))
+    return Document(ident, text)
+
+
+def _inner(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    inner = _parsed(value.get(key))
+    return inner if isinstance(inner, Mapping) else {}
+
+
+def _parsed(value: Any) -> Any:
+    """A text that is a JSON object or list as what it says."""
+    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
+        try:
+            return json.loads(value)
+        except ValueError:
+            return value
+    return value

@@ -1,0 +1,56 @@
+"""The layer of drift: the branch's state is not the one in which it happened."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from typing import ClassVar
+
+from envclone.diagnosis.case import Case, ids_of
+from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.models import StepResult
+
+__all__ = ["Drift"]
+
+
+class Drift:
+    """What production returned then, and the branch does not now."""
+
+    layer: ClassVar[Layer] = Layer.DRIFT
+    causes: ClassVar[tuple[str, ...]] = ("drift",)
+
+    def test(self, case: Case) -> Iterator[Finding]:
+        """Steps that stay the same here, and differ from what was recorded."""
+        report = case.replayed
+        if report is None:
+            return
+        moment = case.incident.at or case.incident.recorded_at
+        moved = _apart(case.state, moment)
+        why = [*(f"changed since the branch's birth: {line}" for line in report.changed)]
+        why += [f"vector indexes were built again in {', '.join(report.rebuilt)}"] if report.rebuilt else []
+        for step in report.steps:
+            if step.reproduced or step.step in case.unstable:
+                continue
+            expect = case.step(step.step).expect
+            then: tuple[str, ...] = ()
+            if expect is not None:
+                recorded = StepResult(columns=expect.columns, rows=expect.rows, ids=expect.ids)
+                then = ids_of(case.step(step.step), recorded)
+            now = case.returned(step.step)
+            come, gone = [one for one in now if one not in then], [one for one in then if one not in now]
+            said = "; ".join(step.reasons[:2]) or "it differs"
+            text = f"the step {step.step} gives another answer than production gave: {said}{moved}"
+            text += f"; {'; '.join(why)}" if why else ""
+            records = tuple(dict.fromkeys((*gone, *come)))[:20]
+            yield Finding(Layer.DRIFT, "drift", text, f"envclone replay {report.incident} --branch {case.branch}",
+                          Certainty.LIKELY, step.step, records)  # fmt: skip
+
+
+def _apart(state: dt.datetime | None, moment: dt.datetime | None) -> str:
+    if state is None or moment is None:
+        return ""
+    seconds = (state - moment.astimezone(dt.UTC)).total_seconds()
+    if abs(seconds) < 1:
+        return ""
+    size = f"{abs(seconds) / 3600:.1f} h" if abs(seconds) >= 3600 else f"{abs(seconds) / 60:.0f} min"
+    return f"; the branch's state is {size} {'newer' if seconds > 0 else 'older'} than the incident"

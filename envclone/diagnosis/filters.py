@@ -1,0 +1,65 @@
+"""The layer of the filter: a condition leaves out what should have come."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from envclone.diagnosis.case import Case, Search
+from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.models import Asked, Condition
+
+__all__ = ["Filter"]
+
+_TENANT = re.compile(
+    r"(^|[_.])(tenant|org|organi[sz]ation|account|customer|client|workspace|company|owner|user|team|project|site)"
+    r"(_?(id|ids|key|uuid|name|slug))?$",
+    re.IGNORECASE,
+)
+
+
+class Filter:
+    """Leaves each condition out in turn."""
+
+    layer: ClassVar[Layer] = Layer.FILTER
+    causes: ClassVar[tuple[str, ...]] = ("tenant_excludes", "condition_excludes")
+
+    def test(self, case: Case) -> Iterator[Finding]:
+        """Which conditions have to go for the record to stay."""
+        for search, ident in case.blamed():
+            if search.record(ident) is not None and search.retrieval.conditions:
+                yield from _left_out(search, ident)
+
+
+def _left_out(search: Search, ident: str) -> Iterator[Finding]:
+    only = (ident,)
+    if search.hits(Asked(only=only, limit=1)).ids:
+        return
+    conditions = search.retrieval.conditions
+    guilty = [number for number in search.everything if search.hits(
+        Asked(only=only, limit=1, without=search.everything - {number})).ids == ()]  # fmt: skip
+    if not guilty or not search.hits(Asked(only=only, limit=1, without=search.everything)).ids:
+        return
+    said = "; ".join(conditions[number].text for number in guilty)
+    cause = "tenant_excludes" if any(_of_tenant(conditions[number]) for number in guilty) else "condition_excludes"
+    hits = search.exactly(frozenset(guilty))
+    rank = hits.rank(ident)
+    there = f"it is at rank {rank}" if rank else "it is among the results, further down"
+    record = search.record(ident)
+    values = {name: record.fields[name] for number in guilty for name in conditions[number].fields
+              if record is not None and name in record.fields}  # fmt: skip
+    has = f" (it has {', '.join(f'{name} = {value}' for name, value in values.items())})" if values else ""
+    yield Finding(
+        Layer.FILTER,
+        cause,
+        f"{ident} is left out by {said}{has}; without that {there}",
+        search.hits(Asked(exact=True, limit=search.retrieval.last, without=frozenset(guilty))).command,
+        Certainty.SHOWN,
+        search.step.id,
+        (ident,),
+    )
+
+
+def _of_tenant(condition: Condition) -> bool:
+    return condition.policy or any(_TENANT.search(name) for name in condition.fields)

@@ -1,0 +1,75 @@
+"""The layer of the machine: memory, processor time, deadlines, disks."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import ClassVar
+
+from envclone.diagnosis.case import Case
+from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.incidents.differences import sqlstate
+
+__all__ = ["Infrastructure"]
+
+_THROTTLED = 0.25
+"""Which part of the replay's time a part stood still for it to be worth a word."""
+_TIMEOUT = re.compile(r"time[d ]?[- ]?out|deadline exceeded", re.IGNORECASE)
+_MEMORY = re.compile(r"out of memory|cannot allocate memory|OOM", re.IGNORECASE)
+_DISK = re.compile(r"no space left|disk full|temp_file_limit", re.IGNORECASE)
+_STATES = {"57014": "timeout", "25P03": "timeout", "55P03": "timeout", "53200": "out_of_memory", "53100": "disk_full",
+           "53400": "disk_full"}  # fmt: skip
+"""SQLSTATE (PostgreSQL's appendix A): 57014 is what a statement's timeout gives, too."""
+_DIMENSIONS = re.compile(r"vector dimensions|expected dim")
+
+
+class Infrastructure:
+    """What the kernel and the servers counted during the replay, and what steps and calls failed with."""
+
+    layer: ClassVar[Layer] = Layer.INFRASTRUCTURE
+    causes: ClassVar[tuple[str, ...]] = ("out_of_memory", "throttled", "timeout", "disk_full", "statement_failed")
+
+    def test(self, case: Case) -> Iterator[Finding]:
+        """Errors first, then counters."""
+        command = f"envclone replay {case.incident.incident} --branch {case.branch}"
+        for name, results in case.results.items():
+            error = results[0].error if results else None
+            if error:
+                cause = _cause(error)
+                if cause or not _DIMENSIONS.search(error):
+                    text = f"the step fails in the branch: {error}{_more(case, name)}"
+                    yield _found(cause or "statement_failed", text, command, name)
+        for call in case.incident.calls:
+            if call.error and (cause := _cause(call.error)):
+                text = f"the {call.kind} call {call.name or call.id} failed in production: {call.error[:200]}"
+                yield _found(cause, text, f"envclone incident show {case.incident.incident}", "")
+        if case.replayed is None:
+            return
+        for part, seen in sorted(case.replayed.evidence.items()):
+            limits = case.replayed.limits.get(part, {})
+            if seen.oom_kills:
+                text = f"{part}: {seen.oom_kills} processes were killed for memory at {limits.get('memory', '?')} bytes"
+                yield _found("out_of_memory", text, command, "")
+            share = seen.throttled_seconds / case.replayed.seconds if case.replayed.seconds else 0.0
+            if share >= _THROTTLED and not case.replayed.reproduced:
+                text = f"{part} stood still for {seen.throttled_seconds:.1f} s at {limits.get('cpus', '?')} cpus"
+                yield _found("throttled", text, command, "")
+
+
+def _cause(error: str) -> str:
+    if known := _STATES.get(sqlstate(error)):
+        return known
+    for pattern, cause in ((_MEMORY, "out_of_memory"), (_DISK, "disk_full"), (_TIMEOUT, "timeout")):
+        if pattern.search(error):
+            return cause
+    return ""
+
+
+def _more(case: Case, name: str) -> str:
+    """Temporary files of the store, which make a statement slow."""
+    seen = case.replayed.evidence.get(case.step(name).store) if case.replayed else None
+    return f"; {seen.temp_files} temporary files of {seen.temp_bytes} bytes" if seen and seen.temp_files else ""
+
+
+def _found(cause: str, text: str, command: str, step: str) -> Finding:
+    return Finding(Layer.INFRASTRUCTURE, cause, text, command, Certainty.SHOWN, step)

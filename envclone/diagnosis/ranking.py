@@ -1,0 +1,97 @@
+"""The layers of meaning and rank: the right vector is not near enough, or others stand before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import ClassVar
+
+from envclone.diagnosis.case import DEPTH, Case, Search
+from envclone.diagnosis.conversation import question_of
+from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.diagnosis.words import shared, text_field, text_of, words
+from envclone.models import Asked, Record
+
+__all__ = ["Ranking", "copies"]
+
+_BELOW = 3
+"""How many times the last rank is still below it, and not far away."""
+_ALIKE = 0.6
+"""The part of their shingles that two texts share which say the same."""
+_SEEN = 200
+"""How many records before it are compared."""
+
+
+class Ranking:
+    """Records that an exact search finds below the last rank."""
+
+    layer: ClassVar[Layer] = Layer.RANKING
+    causes: ClassVar[tuple[str, ...]] = ("duplicates", "crowded_out", "below_k", "semantic_gap")
+
+    def test(self, case: Case) -> Iterator[Finding]:
+        """What stands before it: copies of one text, others, or nearly everything."""
+        for search, ident in case.blamed():
+            record = search.record(ident)
+            if record is None or record.vector is None or search.retrieval.why_not:
+                continue
+            if not search.hits(Asked(only=(ident,), limit=1)).ids:
+                continue  # a condition leaves it out
+            exact = search.exactly()
+            rank = exact.rank(ident)
+            if rank is None or rank > search.retrieval.last:
+                yield _ranked(case, search, record, rank)
+
+
+def _ranked(case: Case, search: Search, record: Record, rank: int | None) -> Finding:
+    last = search.retrieval.last
+    exact = search.exactly()
+    ident = record.id
+    where = f"{ident} is at rank {rank} of an exact search" if rank else f"{ident} is beyond rank {DEPTH}"
+    command = search.hits(Asked(exact=True, limit=rank or DEPTH)).command
+    if rank is not None and rank <= _SEEN + last:
+        before = search.records(exact.ids[: rank - 1])
+        for exactly, layer, cause in ((True, Layer.STATE, "duplicates"), (False, Layer.RANKING, "crowded_out")):
+            extra = copies(before, exactly=exactly)
+            if rank - len(extra) <= last and extra:
+                what = "are copies of another" if exactly else "say nearly what another says"
+                text = (
+                    f"{where}, and {last} are returned; {len(extra)} of those before it {what}: without them it is at "
+                    f"rank {rank - len(extra)}"
+                )
+                return Finding(layer, cause, text, command, Certainty.SHOWN, search.step.id, (ident, *extra[:20]))
+    if rank is not None and rank <= _BELOW * last:
+        text = f"{where}, and {last} are returned: a limit of {rank} brings it in"
+        return Finding(Layer.RANKING, "below_k", text, command, Certainty.SHOWN, search.step.id, (ident,))
+    text = f"{where}, and {last} are returned: query and text are far apart{_in_common(case, record)}"
+    return Finding(Layer.SEMANTIC, "semantic_gap", text, command, Certainty.LIKELY, search.step.id, (ident,))
+
+
+def copies(records: Sequence[Record], *, exactly: bool) -> tuple[str, ...]:
+    """The records that repeat one before them, by their text or their vector: word for word, or nearly."""
+    name = text_field(records)
+    kept: list[Record] = []
+    repeated: list[str] = []
+    for record in records:
+        text = text_of(record, name)
+        same = any(
+            (exactly and record.vector is not None and record.vector == other.vector)
+            or (bool(text) and (words(text) == words(text_of(other, name)) if exactly else (
+                shared(text, text_of(other, name)) >= _ALIKE)))
+            for other in kept
+        )  # fmt: skip
+        if same:
+            repeated.append(record.id)
+        else:
+            kept.append(record)
+    return tuple(repeated)
+
+
+def _in_common(case: Case, record: Record) -> str:
+    """The query's words that the text has, when a trace tells the query."""
+    question = question_of(case.incident)
+    if not question:
+        return ""
+    asked, there = dict.fromkeys(words(question)), set(words(text_of(record, text_field([record]))))
+    both = [word for word in asked if word in there and len(word) > 3]
+    if not both:
+        return "; no word of the question stands in it"
+    return f"; {len(both)} words of the question stand in it ({', '.join(both[:5])})"

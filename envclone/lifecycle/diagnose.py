@@ -1,0 +1,150 @@
+"""After station 7: why an incident failed, by experiments in its branch."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from envclone import registry
+from envclone.diagnosis.case import Case, Search
+from envclone.diagnosis.chance import unstable
+from envclone.diagnosis.diagnose import Diagnosis
+from envclone.diagnosis.diagnose import diagnose as test
+from envclone.diagnosis.state import pointing
+from envclone.errors import EnvcloneError
+from envclone.incidents.bundle import HttpStep, Incident
+from envclone.lifecycle import branches
+from envclone.lifecycle.checked import check
+from envclone.lifecycle.incidents import masked_incident
+from envclone.lifecycle.replay import replay
+from envclone.masking.references import parse
+from envclone.models import Branch, Record, StepResult
+from envclone.project import Project
+
+if TYPE_CHECKING:
+    from envclone.incidents.verdicts import ReplayReport
+    from envclone.protocols import Examiner
+
+__all__ = ["diagnose"]
+
+_TWICE = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Lookup:
+    examiners: Mapping[str, Examiner]
+
+    def __call__(self, store: str, address: str, values: Sequence[str]) -> Sequence[Record]:
+        examiner = self.examiners.get(store)
+        return () if examiner is None else examiner.having(address, values)
+
+
+def diagnose(
+    project: Project,
+    ident: str,
+    branch: Branch,
+    *,
+    expected: Sequence[str] = (),
+    sweeps: bool = False,
+    embed: Callable[[str], Sequence[float]] | None = None,
+) -> Diagnosis:
+    """Replay an incident in a running branch, ask its searches otherwise, and say which layer failed first.
+
+    Raises UnsafeError when the branch does not run.
+    """
+    incident, state = _masked(project, ident, branch)
+    replayed = replay(project, ident, branch) if incident.steps else None
+    with project.pool.using("branches", branch.name), ExitStack() as stack:
+        branch = branches.load(project, branch.name)
+        results = _twice(incident, branch)
+        examiners = {
+            name: stack.enter_context(one)
+            for name in {step.store for step in incident.steps} | _referred(project)
+            if name in branch.endpoints and (one := registry.examiner(branch.endpoints[name])) is not None
+        }
+        case = _case(project, incident, branch.name, results, examiners, expected, replayed, embed, state)
+        found = test(case, sweeps=sweeps)
+    first = found.first
+    project.log(
+        "diagnose",
+        {"incident": ident, "branch": branch.name, "layer": first and str(first.layer), "cause": first and first.cause},
+    )
+    return found
+
+
+def _masked(project: Project, ident: str, branch: Branch) -> tuple[Incident, dt.datetime]:
+    with project.pool.using("images", branch.image):
+        image = check(project, branch.image)
+        return masked_incident(project, ident, image), image.raw.created_at
+
+
+def _twice(incident: Incident, branch: Branch) -> dict[str, tuple[StepResult, ...]]:
+    """What each search and statement gives, two times; requests are not sent again, for they may do something."""
+    found: dict[str, tuple[StepResult, ...]] = {}
+    with ExitStack() as stack:
+        wanted = {step.store for step in incident.steps if not isinstance(step, HttpStep)}
+        runners = {name: stack.enter_context(registry.connect(branch.endpoints[name]))
+                   for name in sorted(wanted) if name in branch.endpoints}  # fmt: skip
+        for step in incident.steps:
+            if step.store in runners:
+                results = []
+                for _ in range(_TWICE):
+                    try:
+                        results.append(runners[step.store].run(step))
+                    except EnvcloneError as exc:
+                        results.append(StepResult(error=exc.message))
+                found[step.id] = tuple(results)
+    return found
+
+
+def _referred(project: Project) -> set[str]:
+    return {name for one in map(parse, project.loaded.stack.sanitize.references) for name in (
+        one.store, one.target_store)}  # fmt: skip
+
+
+def _case(
+    project: Project,
+    incident: Incident,
+    branch: str,
+    results: Mapping[str, tuple[StepResult, ...]],
+    examiners: Mapping[str, Examiner],
+    expected: Sequence[str],
+    replayed: ReplayReport | None,
+    embed: Callable[[str], Sequence[float]] | None,
+    state: dt.datetime,
+) -> Case:
+    searches = tuple(
+        Search(step, examiners[step.store].retrieval(step), examiners[step.store])
+        for step in incident.steps
+        if step.store in examiners
+    )
+    case = Case(
+        incident=incident,
+        branch=branch,
+        results=results,
+        searches=searches,
+        expected=tuple(dict.fromkeys(expected)),
+        replayed=replayed,
+        references=tuple(map(parse, project.loaded.stack.sanitize.references)),
+        lookup=_Lookup(examiners),
+        embed=embed,
+        unstable=unstable(incident, results),
+        state=state,
+    )
+    return replace(case, expected=tuple(_as_found(case, one) for one in case.expected))
+
+
+def _as_found(case: Case, ident: str) -> str:
+    """The id of the record that is meant: who expects a row of another store means the point that refers to it."""
+    for search in case.searches:
+        if search.record(ident) is not None:
+            return ident
+    for search in case.searches:
+        for one, names in pointing(case, search):
+            points = case.lookup(one.store, one.source, [ident]) if names != ("point_ids",) else ()
+            if points:
+                return points[0].id
+    return ident

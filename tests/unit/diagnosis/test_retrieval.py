@@ -1,0 +1,143 @@
+"""What keeps a record out of a search's results, one layer after the other."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from envclone.diagnosis.diagnose import diagnose
+from envclone.diagnosis.finding import Layer
+from envclone.models import Condition, Record, StepResult
+from tests.unit.diagnosis.fakes import Line, case
+
+PLACES = {str(number): float(number) for number in range(1, 31)}
+
+
+def _cause(line: Line, *expected: str, **given: object) -> str | None:
+    first = diagnose(case(line, *expected, **given)).first  # type: ignore[arg-type]
+    return first.cause if first else None
+
+
+def test_what_is_returned_accuses_nobody() -> None:
+    assert _cause(Line(PLACES), "1", "2") is None
+    assert _cause(Line(PLACES, index="hnsw", seen={"3": 10**9}), "1") is None
+
+
+@pytest.mark.parametrize(
+    ("line", "expected", "cause"),
+    [
+        (Line(PLACES, index="hnsw", seen={"1": 50}), "1", "breadth_too_small"),
+        (Line(PLACES, index="hnsw", seen={"1": 10**9}), "1", "unreachable"),
+        (Line(PLACES, index="ivfflat", seen={"1": 50}), "1", "probes_too_few"),
+        (Line(PLACES, index="hnsw", dead=10), "1", "dead_rows"),
+        (Line(PLACES, index="hnsw", dead=10, late=True), "1", "scan_exhausted"),
+        (Line(PLACES), "4", "below_k"),
+        (Line(PLACES), "25", "semantic_gap"),
+        (Line(PLACES), "99", "missing_chunk"),
+        (Line(PLACES, vectors={"9": None}), "9", "row_without_vector"),
+        (Line(PLACES, dimensions=3), "9", "wrong_dimension"),
+    ],
+)
+def test_one_cause(line: Line, expected: str, cause: str) -> None:
+    assert _cause(line, expected) == cause
+
+
+def test_the_command_of_an_index_s_finding_finds_it() -> None:
+    found = diagnose(case(Line(PLACES, index="hnsw", seen={"1": 50}), "1")).first
+    assert found is not None and found.layer is Layer.INDEX
+    assert "breadth=100" in found.command and "rank 1 of an exact search" in found.evidence
+
+
+def test_conditions_are_left_out_in_turn() -> None:
+    everyone = frozenset(PLACES)
+    tenant = (Condition("tenant_id = 3", ("tenant_id",)), everyone - {"1"})
+    tag = (Condition("lang = 'en'", ("lang",)), everyone - {"2"})
+    fine = (Condition("status = 'published'", ("status",)), everyone)
+    line = Line(PLACES, keeps=(fine, tenant, tag), fields={"1": {"tenant_id": 4}})
+    found = diagnose(case(line, "1")).first
+    assert found is not None and found.cause == "tenant_excludes"
+    assert "tenant_id = 3" in found.evidence and "tenant_id = 4" in found.evidence and "lang" not in found.evidence
+    assert _cause(line, "2") == "condition_excludes"
+    assert _cause(Line(PLACES, keeps=((Condition("row security", policy=True), everyone - {"1"}),)), "1") == (
+        "tenant_excludes"
+    )
+
+
+def test_copies_stand_before_it() -> None:
+    text = "how a parcel is sent back to us within a month"
+    other = "what a refund costs and when it is on the account again"
+    fields = {**{str(n): {"body": text} for n in range(1, 5)}, "5": {"body": other}}
+    line = Line(dict(list(PLACES.items())[:5]), fields=fields)
+    assert _cause(line, "5") == "duplicates"
+    alike = {str(n): {"body": f"{text} version {n}"} for n in range(1, 5)}
+    assert _cause(replace(line, fields={**fields, **alike}), "5") == "crowded_out"
+
+
+def test_references_tell_which_side_is_missing() -> None:
+    refers = "main.public.chunks.article -> main.public.articles.id"
+    rows = {"public.articles.id": {"77": Record("77"), "a": Record("a")}, "public.chunks.article": {}}
+    line = Line(PLACES, rows=rows, fields={"1": {"article": "gone"}, "2": {"article": "a"}})
+    assert _cause(line, "77", references=[refers]) == "row_without_point"
+    found = diagnose(case(line, references=[refers])).first
+    assert found is not None and (found.cause, found.records) == ("point_without_row", ("1",))
+    whole = replace(line, fields={"1": {"article": "a"}, "2": {"article": "a"}})
+    assert _cause(whole, references=[refers]) is None
+
+
+def test_written_times_and_models_tell_the_age() -> None:
+    old = {"9": {"updated_at": "2026-05-02T00:00:00Z", "embedded_at": "2026-05-01T00:00:00Z"}}
+    assert _cause(Line(PLACES, fields=old), "9") == "stale_embedding"
+    models = {one: {"embedding_model": "small-2"} for one in PLACES} | {"9": {"embedding_model": "small-1"}}
+    assert _cause(Line(PLACES, fields=models), "9") == "wrong_model"
+
+
+def test_the_application_s_embedder_is_asked() -> None:
+    fields = {one: {"body": f"a{one} b{one} c{one} d{one} {one}"} for one in PLACES}
+    vectors = {one: (1.0, float(one)) for one in PLACES} | {"20": (1.0, -20.0)}
+    line = Line(PLACES, fields=fields, vectors=vectors)
+
+    def embed(text: str) -> tuple[float, float]:
+        return (1.0, float(text.split()[-1]))
+
+    assert _cause(line, "20", embed=embed) == "stale_embedding"
+    assert _cause(line, "21", embed=embed) == "semantic_gap"
+    assert _cause(line, "20", embed=lambda text: (0.0, 1.0, 2.0)) == "semantic_gap", "it is not the application's"
+
+
+def test_without_an_expectation_there_are_candidates_only() -> None:
+    found = diagnose(case(Line(PLACES, index="hnsw", seen={"1": 50})))
+    assert found.first is None
+    assert [(one.record, one.rank) for one in found.candidates] == [("1", 1)]
+    assert any("--expect" in line for line in found.unknown)
+
+
+def test_a_step_that_differs_by_itself_accuses_chance_and_no_index() -> None:
+    line = Line(PLACES, index="hnsw", seen={"1": 50})
+    found = diagnose(case(line, "1", unstable=frozenset({"search"})))
+    assert [one.cause for one in found.findings] == ["nondeterminism"]
+
+
+@pytest.mark.parametrize(
+    ("error", "cause"),
+    [
+        ("57014 canceling statement due to statement timeout", "timeout"),
+        ("53200 out of memory", "out_of_memory"),
+        ("53400 temporary file size exceeds temp_file_limit (1024kB)", "disk_full"),
+        ("22000 different vector dimensions 48 and 12", "wrong_dimension"),
+        ("Wrong input: Vector dimension error: expected dim: 48, got 12", "wrong_dimension"),
+        ("42P01 relation does not exist", "statement_failed"),
+    ],
+)
+def test_an_error_is_named(error: str, cause: str) -> None:
+    results = {"search": (StepResult(error=error), StepResult(error=error))}
+    assert _cause(Line(PLACES), "1", results=results) == cause
+
+
+def test_sweeps_mark_the_way_of_production() -> None:
+    found = diagnose(case(Line(PLACES, index="hnsw", seen={"1": 50}), "1"), sweeps=True)
+    ef = {point.value: point for point in found.sweeps if point.varied == "ef"}
+    assert [(one.value, one.ranks, one.own) for one in ef.values()] == [
+        ("10", (None,), True), ("100", (1,), False), ("1000", (1,), False),
+    ]  # fmt: skip
+    assert ef["10"].recall == 0.5 and ef["100"].recall == 1.0

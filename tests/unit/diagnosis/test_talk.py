@@ -1,0 +1,118 @@
+"""What a trace tells of prompts, tools, forms and answers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from envclone.diagnosis.diagnose import diagnose
+from envclone.diagnosis.grounding import claims
+from envclone.diagnosis.infrastructure import Infrastructure
+from envclone.diagnosis.schema import misfits
+from envclone.incidents.verdicts import ReplayReport
+from envclone.models import Counters
+from tests.unit.diagnosis.fakes import Line, case
+
+TEXTS = [
+    "returns are taken for thirty days after a parcel came, by every shop of ours",
+    "shipping abroad takes a week, and is paid by the customer before it leaves",
+    "gift cards are not paid out in cash, but can be used in all our shops",
+    "the warehouse is closed on public holidays, orders are sent a day later then",
+    "an account is deleted on request, with all addresses that are kept in it",
+    "invoices are sent by mail, a copy of each stands in the account for a year",
+]
+SCHEMA = {
+    "type": "object",
+    "properties": {"urgency": {"enum": ["low", "high"]}, "text": {"type": "string"}},
+    "required": ["urgency", "text"],
+}
+TOOL = {"name": "find", "input_schema": {"type": "object", "properties": {"order": {"type": "integer"}},
+                                         "required": ["order"]}}  # fmt: skip
+
+
+def _llm(prompt: str, answer: Any, **given: Any) -> dict[str, Any]:
+    messages = [{"role": "system", "content": prompt}, {"role": "user", "content": "what now?"}]
+    return {"id": "l", "kind": "llm", "name": "chat", "input": messages, "output": answer, "finish": ["stop"], **given}
+
+
+def _retrieved(*texts: str) -> dict[str, Any]:
+    return {"id": "r", "kind": "retrieval", "documents": [{"id": n + 1, "text": one} for n, one in enumerate(texts)]}
+
+
+def _cause(*calls: dict[str, Any], expected: str = "1") -> str | None:
+    line = Line({str(n): float(n) for n in range(1, 7)}, limit=6)
+    first = diagnose(case(line, expected, calls=calls)).first
+    return first.cause if first else None
+
+
+def test_a_whole_prompt_and_an_answer_of_it_accuse_nobody() -> None:
+    calls = (_retrieved(*TEXTS), _llm("\n".join(TEXTS), "Orders are sent a day later, on holidays."))
+    assert _cause(*calls, expected="4") is None
+
+
+def test_cut_at_the_end_of_the_prompt() -> None:
+    calls = (_retrieved(*TEXTS), _llm("\n".join(TEXTS)[:280], "I do not know."))
+    assert _cause(*calls, expected="5") == "cut_off"
+    assert _cause(*calls, expected="1") is None, "what is in the prompt was not cut off"
+
+
+def test_lost_in_the_middle() -> None:
+    calls = (_retrieved(*TEXTS), _llm("\n".join(TEXTS), "Returns are taken by every shop."))
+    assert _cause(*calls, expected="4") == "lost_in_the_middle"
+    assert _cause(*calls, expected="1") is None
+
+
+def test_tools() -> None:
+    def used(arguments: Any) -> dict[str, Any]:
+        asked = [{"role": "assistant", "content": [{"type": "tool_use", "name": "find", "input": arguments}]}]
+        return _llm("find it", asked, tools=[TOOL])
+
+    assert _cause(used({"order": 7})) is None
+    assert _cause(used({"order": "seven"})) == "tool_arguments"
+    assert _cause(used({})) == "tool_arguments"
+    again = [{"id": f"t{n}", "kind": "tool", "name": "find", "input": {"order": 7}, "output": "-"} for n in range(3)]
+    assert _cause(*again) == "tool_loop"
+    assert _cause(*again[:2]) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "finish", "cause"),
+    [
+        ({"urgency": "low", "text": "x"}, "stop", None),
+        ({"priority": "low", "text": "x"}, "stop", "field_renamed"),
+        ({"urgency": "soon", "text": "x"}, "stop", "invalid_format"),
+        ("Sure: {}", "stop", "invalid_format"),
+        ('{"urgency": "lo', "length", "answer_cut"),
+    ],
+)
+def test_forms(answer: Any, finish: str, cause: str | None) -> None:
+    settings = {"response_format": {"json_schema": {"schema": SCHEMA}}}
+    said = answer if isinstance(answer, str) else json.dumps(answer)
+    assert _cause(_llm("say it", said, settings=settings, finish=[finish])) == cause
+
+
+def test_grounding() -> None:
+    given = _retrieved("Returns are taken for 30 days by Marlow Trading, for 12.50 € each.")
+    assert _cause(given, _llm("read", "You have 30 days, and Marlow Trading takes 12,50 €.")) is None
+    assert _cause(given, _llm("read", "You have 45 days.")) == "ungrounded"
+    assert _cause(given, _llm("read", "It is handled by Quenzel Logistics.")) == "ungrounded"
+    assert claims("1. First. See A-17 or https://x.example/y.") == ("https://x.example/y", "A-17")
+
+
+def test_misfits_are_words() -> None:
+    schema = {"$defs": {"n": {"type": "integer", "minimum": 3}}, "properties": {"a": {"$ref": "#/$defs/n"}},
+              "additionalProperties": False}  # fmt: skip
+    assert misfits({"a": 4}, schema) == ()
+    assert [one.text for one in misfits({"a": 1, "b": 2}, schema)] == ["$.a is less than minimum 3", "$.b is not known"]
+    assert misfits(True, {"type": "integer"})[0].rule == "type"
+    assert misfits("x", {"anyOf": [{"type": "null"}, {"const": "y"}]})[0].rule == "anyOf"
+
+
+def test_counters_of_the_machine() -> None:
+    line = Line({"1": 1.0})
+    seen = {"main": Counters(oom_kills=2), "api": Counters(throttled_seconds=5.0)}
+    report = ReplayReport("7", "prod", False, (), seconds=8.0, evidence=seen, limits={"main": {"memory": 1 << 20}})
+    found = list(Infrastructure().test(case(line, "1", replayed=report)))
+    assert [one.cause for one in found] == ["throttled", "out_of_memory"]

@@ -1,0 +1,1 @@
+"""Tests of what a branch's PostgreSQL is asked."""
