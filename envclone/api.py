@@ -495,15 +495,13 @@ class Stack:
 
         return regress(self.project, cases, **how)
 
-    def report(
-        self, incident: str, branch: str | None = None, *, into: str | Path, allow_computed: bool = False
-    ) -> Report:
-        """Write the page of an incident, of its branch by default; in a running one it is replayed for that."""
+    def report(self, incident: str, branch: str | None = None, *, into: str | Path, **how: Any) -> Report:
+        """Write the page of an incident; the options are those of `lifecycle.report.write`."""
         from envclone.lifecycle import report
         from envclone.lifecycle.replay import branch_for
 
         chosen = self.show(branch) if branch else branch_for(self.project, incident)
-        return report.write(self.project, incident, chosen, Path(into), allow_computed=allow_computed)
+        return report.write(self.project, incident, chosen, Path(into), **how)
 
     def diagnose(
         self,

@@ -17,6 +17,13 @@ __all__ = ["report"]
     "-o", "--output", type=click.Path(dir_okay=False), metavar="FILE", help="[default: incident-INCIDENT.html, here]"
 )
 @click.option(
+    "--expect",
+    "expected",
+    multiple=True,
+    metavar="ID",
+    help="A record that should have come. May be given several times.",
+)
+@click.option(
     "--allow-computed",
     is_flag=True,
     help="Also show texts that production computed, or that models and people wrote, masked as free text.",
@@ -25,8 +32,8 @@ __all__ = ["report"]
 @json_option
 @click.pass_obj
 def report(
-    settings: Settings, incident_id: str, branch_name: str | None, output: str | None, allow_computed: bool,
-    show: bool, as_json: bool,
+    settings: Settings, incident_id: str, branch_name: str | None, output: str | None, expected: tuple[str, ...],
+    allow_computed: bool, show: bool, as_json: bool,
 ) -> None:  # fmt: skip
     """Write the page of an incident: what was asked, what happened, why, and what shows it.
 
@@ -35,7 +42,7 @@ def report(
     """
     file = absolute(output or f"incident-{incident_id}.html")
     with settings.stack() as stack:
-        made = stack.report(incident_id, branch_name, into=file, allow_computed=allow_computed)
+        made = stack.report(incident_id, branch_name, into=file, expected=expected, allow_computed=allow_computed)
     story = made.story
 
     def text() -> None:

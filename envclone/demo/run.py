@@ -107,7 +107,7 @@ def run(*, keep: bool, progress: Progress, page: Path | None = None) -> DemoRepo
         replay = stack.replay(INCIDENT, branch.name)
         told = time.monotonic()
         file = page or directory / f"incident-{INCIDENT}.html"
-        shown = stack.report(INCIDENT, branch.name, into=file)
+        shown = stack.report(INCIDENT, branch.name, into=file, expected=[str(miss.exact[0])])
         page_seconds = time.monotonic() - told
         _, branch_extra = cow.usage(pool.path_of("branches", branch.name))
         statement = attestation.read(pool.path_of("images", image.id), pool.path_of("keys", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -29,11 +29,19 @@ _DISTANCE = re.compile(r"<(?:->|=>|#>|\+>|~>|%>)")
 """pgvector's operators: a statement with one of them may be answered by a vector index."""
 
 
-def write(project: Project, ident: str, branch: Branch, into: Path, *, allow_computed: bool = False) -> Report:
+def write(
+    project: Project,
+    ident: str,
+    branch: Branch,
+    into: Path,
+    *,
+    expected: Sequence[str] = (),
+    allow_computed: bool = False,
+) -> Report:
     """Write the page of an incident (mode 0600); what is there under that name is replaced, whole or not at all."""
     from envclone.pages.report.page import html
 
-    report = gather(project, ident, branch, allow_computed=allow_computed)
+    report = gather(project, ident, branch, expected=expected, allow_computed=allow_computed)
     try:
         write_private(into, html(report))
     except OSError as exc:
@@ -42,8 +50,12 @@ def write(project: Project, ident: str, branch: Branch, into: Path, *, allow_com
     return report
 
 
-def gather(project: Project, ident: str, branch: Branch, *, allow_computed: bool = False) -> Report:
+def gather(
+    project: Project, ident: str, branch: Branch, *, expected: Sequence[str] = (), allow_computed: bool = False
+) -> Report:
     """What the page shows. In a running branch the incident is replayed, and its searches are asked without an index.
+
+    `expected` are ids of what should have come.
 
     A page goes into other hands: without `allow_computed` it has no text that production's statements computed, and
     none that models and people wrote. Raises UsageError when there is no bundle, UnsafeError when it cannot be masked.
@@ -66,7 +78,7 @@ def gather(project: Project, ident: str, branch: Branch, *, allow_computed: bool
         retrievals = _retrievals(incident, replayed, found, exact)
         missing, variables = told.missing(incident)
         return Report(
-            _story(incident, branch, replayed, retrievals),
+            _story(incident, branch, replayed, retrievals, expected),
             dt.datetime.now(dt.UTC),
             __version__,
             told.timeline(incident, {name: result.seconds for name, result in found.items()}),
@@ -151,7 +163,11 @@ def _retrievals(
 
 
 def _story(
-    incident: Incident, branch: Branch, replayed: ReplayReport | None, retrievals: tuple[Retrieval, ...]
+    incident: Incident,
+    branch: Branch,
+    replayed: ReplayReport | None,
+    retrievals: tuple[Retrieval, ...],
+    expected: Sequence[str],
 ) -> Story:
     from envclone.pages.report import told
     from envclone.pages.report.compared import causes
@@ -176,8 +192,9 @@ def _story(
         incident.at,
         incident.recorded_at,
         (sum(one.reproduced for one in steps), len(steps)),
-        causes(retrievals),
+        causes(retrievals, expected),
         why,
+        wanted=tuple(expected),
     )
 
 

@@ -49,7 +49,7 @@ def _sections(report: Report) -> Iterator[Section]:
 
 def _retrievals(report: Report) -> str:
     if report.retrievals:
-        return "".join(map(retrieval, report.retrievals))
+        return "".join(retrieval(one, frozenset(report.story.wanted)) for one in report.retrievals)
     return "<p>The bundle has no step that can be run again: its trace holds no whole query.</p>"
 
 
@@ -94,12 +94,13 @@ def _parity(report: Report) -> str:
 
 
 def _unknown(report: Report) -> str:
+    untested = _list("Not tried", report.untested) if report.untested else ""
     if not report.variables:
-        return "<p>The bundle holds steps alone: each says all that it needs to be run again.</p>"
+        return f"<p>The bundle holds steps alone: each says all that it needs to be run again.</p>{untested}"
     known = report.variables - len(report.missing)
     said = f"<p>{known} of {report.variables} variables are recorded.</p>"
     rows = [(one.name, one.hides, one.fill or "–") for one in report.missing]
-    return said + (table(("not recorded", "what that can hide", "what fills it"), rows) if rows else "")
+    return said + (table(("not recorded", "what that can hide", "what fills it"), rows) if rows else "") + untested
 
 
 def _attested(report: Report) -> str:

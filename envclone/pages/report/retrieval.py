@@ -15,17 +15,17 @@ _ID, _TEXT = 240, 160
 """The most characters of a result's id and of its text."""
 
 
-def retrieval(one: Retrieval) -> str:
-    """One step, as markup."""
+def retrieval(one: Retrieval, wanted: frozenset[str] = frozenset()) -> str:
+    """One step, as markup; the results that are `wanted` are marked."""
     verdict = {True: ("good", "same"), False: ("bad", "differs"), None: ("warn", "not run")}[one.same]
     head = f'<h3>{plain(one.step)} <b class="tag {verdict[0]}">{verdict[1]}</b> <span>{plain(one.of, 200)}</span></h3>'
     said = "".join(f"<p>{plain(line, 300)}</p>" for line in (one.note, *one.reasons[:8]) if line)
     settings = "".join(f"<li><code>{plain(name, 80)} = {plain(value, 120)}</code></li>" for name, value in one.settings)
     query = fold("the query", f"<pre>{plain(one.query, 4000)}</pre>" + (f"<ul>{settings}</ul>" if settings else ""))
-    return f'<article class="step">{head}{said}{_answers(one)}{query}</article>'
+    return f'<article class="step">{head}{said}{_answers(one, wanted)}{query}</article>'
 
 
-def _answers(one: Retrieval) -> str:
+def _answers(one: Retrieval, wanted: frozenset[str]) -> str:
     sides = [("production", one.production), ("branch", one.branch)]
     if one.exact is not None:
         sides.append(("exact search", one.exact))
@@ -34,7 +34,7 @@ def _answers(one: Retrieval) -> str:
     shown = [(name, side) for name, side in sides if side.hits]
     longest = max((len(side.hits) for _, side in shown), default=0)
     rows = [
-        (str(number + 1), *(_cell(name, side, number, places, one) for name, side in shown))
+        (str(number + 1), *(_cell(name, side, number, places, one, wanted) for name, side in shown))
         for number in range(longest)
     ]
     columns = ("", *(name for name, _ in shown))
@@ -51,13 +51,16 @@ def _said(side: Answer) -> str:
     return plain(side.absent) or ("" if side.hits else "no result")
 
 
-def _cell(name: str, side: Answer, number: int, places: Mapping[str, int], one: Retrieval) -> str:
+def _cell(
+    name: str, side: Answer, number: int, places: Mapping[str, int], one: Retrieval, wanted: frozenset[str]
+) -> str:
     if number >= len(side.hits):
         return ""
     hit = side.hits[number]
     tone, mark = ("", "") if name == "production" else _mark(name, hit, number, places, one)
     score = f'<i class="score">{plain(hit.score, 24)}</i>' if hit.score and mark != "same" else ""
     tag = f'<b class="tag {tone}">{mark}</b>' if mark else ""
+    tag += '<b class="tag good">expected</b>' if hit.id in wanted else ""
     known = mark == "same" or mark.startswith("production")  # its text stands in production's column
     text = "" if known or not hit.text else f'<span class="text" dir="auto">{plain(hit.text, _TEXT)}</span>'
     return f'<span class="hit"><code>{plain(hit.id, _ID)}</code>{score}{tag}</span>{text}'

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from envclone.pages.base import plain
+from envclone.pages.base import fold, plain
 from envclone.pages.report.values import Cause, Outcome, Report, Story
 
 __all__ = ["story"]
@@ -13,6 +13,8 @@ __all__ = ["story"]
 _TONES = {Outcome.REPRODUCED: "good", Outcome.OTHERWISE: "bad", Outcome.NOTHING: "warn", Outcome.STOPPED: "warn"}
 _LONG = 600
 """The most characters of a text on the first screen; the whole of it stands in the bundle."""
+_INLINE, _COMMAND = 120, 4000
+"""The most characters of a command beside its text, and of one that is folded."""
 _LINES = 5
 """The most lines of what happened, and of evidence, on the first screen."""
 
@@ -62,30 +64,53 @@ def _happened(one: Story) -> str:
 
 
 def _why(one: Story) -> str:
+    """The layers with the first that failed, and what else was seen; the first cause is the headline."""
+    sure = bool(one.causes) and one.causes[0].certain
+    rest = one.causes[1:] if sure else one.causes
+    said = _layers(one)
     if not one.causes:
-        return "No cause was found by comparing; <code>envclone incident show</code> says what the bundle lacks."
-    first = one.causes[0]
-    rest = one.causes[1:] if first.certain else one.causes
-    said = f"{_layer(first)} {plain(first.says, _LONG)}" if first.certain else "Candidates, none of them settled:"
-    return said + (_lines([f"{_layer(cause)} {plain(cause.says, 240)}" for cause in rest]) if rest else "")
+        said += "No cause was found by comparing; <code>envclone incident show</code> says what the bundle lacks."
+    elif not sure:
+        said += "Candidates, none of them settled:"
+    elif one.causes[0].layer not in one.layers:
+        said += f"{_layer(one.causes[0], 'bad')} failed first" + (", also seen:" if rest else "")
+    elif rest:
+        said += "Also seen:"
+    return said + _lines([f"{_layer(cause)} {plain(cause.says, 240)}" for cause in rest], always=True)
 
 
-def _layer(cause: Cause) -> str:
-    return f'<b class="layer">{plain(cause.layer)}</b>'
+def _layers(one: Story) -> str:
+    """Every layer that was looked at, in order: in which the first cause is, in which something else was seen."""
+    seen = {cause.layer for cause in one.causes}
+    first = one.causes[0].layer if one.causes and one.causes[0].certain else ""
+    items = "".join(
+        f'<li class="{"first" if layer == first else "seen" if layer in seen else ""}">{plain(layer)}'
+        + (" <b>failed first</b>" if layer == first else "")
+        + "</li>"
+        for layer in one.layers
+    )
+    return f'<ol class="layers">{items}</ol>' if items else ""
+
+
+def _layer(cause: Cause, tone: str = "") -> str:
+    return f'<b class="layer {tone}">{plain(cause.layer)}</b>'
 
 
 def _evidence(one: Story) -> str:
-    return _lines(
-        [
-            plain(shown.says, 300) + (f" <code>{plain(shown.command, 300)}</code>" if shown.command else "")
-            for cause in one.causes
-            for shown in cause.evidence
-        ]
-    )
+    return _lines([_shown(plain(shown.says, 400), shown.command) for cause in one.causes for shown in cause.evidence])
 
 
-def _lines(lines: list[str]) -> str:
-    if len(lines) == 1:
+def _shown(says: str, command: str) -> str:
+    """A fact, and the command that shows it; a long one is folded."""
+    if not command:
+        return says
+    if len(command) <= _INLINE and "\n" not in command:
+        return f"{says} <code>{plain(command)}</code>"
+    return says + fold("the command that shows it", f"<pre>{plain(command, _COMMAND)}</pre>")
+
+
+def _lines(lines: list[str], *, always: bool = False) -> str:
+    if len(lines) == 1 and not always:
         return lines[0]
     more = f"<li>and {len(lines) - _LINES} more</li>" if len(lines) > _LINES else ""
     return "<ul>" + "".join(f"<li>{line}</li>" for line in lines[:_LINES]) + more + "</ul>" if lines else ""

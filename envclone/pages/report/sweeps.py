@@ -28,10 +28,15 @@ def sweep(one: Sweep) -> str:
         for point in one.points
     ]
     says = f"<p>{plain(one.says)}</p>" if one.says else ""
+    shown = table(columns, rows)
     return (
         f'<article class="step"><h3>{plain(title, 200)}</h3>{says}'
-        f'<div class="plot">{_plot(one, title)}{table(columns, rows)}</div></article>'
+        f"{_beside(_plot(one, title), shown) if one.numeric else shown}</article>"
     )
+
+
+def _beside(plot: str, shown: str) -> str:
+    return f'<div class="plot">{plot}{shown}</div>'
 
 
 def _plot(one: Sweep, title: str) -> str:

@@ -47,6 +47,8 @@ class Story:
     """What was asked, what happened, what came of it here, and why.
 
     `steps` are how many gave what production gave, and how many there are. `why_not` says why it was not run again.
+    `layers` are those that were looked at, the one that would fail first before the others; `wanted` are the ids of
+    what should have come.
     """
 
     incident: str
@@ -60,6 +62,8 @@ class Story:
     steps: tuple[int, int] = (0, 0)
     causes: tuple[Cause, ...] = ()
     why_not: str = ""
+    layers: tuple[str, ...] = ()
+    wanted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,13 +142,17 @@ class Point:
 
 @dataclass(frozen=True, slots=True)
 class Sweep:
-    """One setting of one step tried with several values; `wanted` is what was looked for, when that is known."""
+    """One setting of one step tried with several values; `wanted` is what was looked for, when that is known.
+
+    One that is not `numeric` has ways of asking instead of values, and is a table alone.
+    """
 
     step: str
     setting: str
     points: tuple[Point, ...]
     says: str = ""
     wanted: str = ""
+    numeric: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,7 +198,8 @@ class Attested:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """The whole page. `parity` is None where it could not be compared; `recorded` counts variables that are known."""
+    """The whole page. `parity` is None where it could not be compared; `missing` are those of the `variables` that are
+    not recorded, `untested` says in words what could not be tried, and why."""
 
     story: Story
     made_at: dt.datetime
@@ -202,4 +211,5 @@ class Report:
     parity: tuple[Held, ...] | None = None
     missing: tuple[Missing, ...] = ()
     variables: int = 0
+    untested: tuple[str, ...] = ()
     attested: Attested | None = None

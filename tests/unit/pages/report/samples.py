@@ -28,6 +28,8 @@ __all__ = ["SAMPLES", "typical"]
 
 AT = dt.datetime(2026, 5, 1, 9, 58, 12, tzinfo=dt.UTC)
 WORDS = ("Valyar", "thermostat", "NW-KB0042:", "full fix.", "Replace the part, then run", "the service menu")
+LAYERS = ("infrastructure", "state", "index", "filter", "semantic", "ranking", "assembly", "tools", "formatting",
+          "grounding", "chance", "drift")  # fmt: skip
 LONG = "c0ffee-" * 28 + "0042"
 """An id of 200 characters without a space."""
 
@@ -92,7 +94,9 @@ def typical() -> Report:
             AT,
             AT,
             (3, 3),
-            (cause,),
+            (cause, Cause("drift", "The image is 3 min older than the incident.", (), False)),
+            layers=LAYERS,
+            wanted=("18000",),
         ),
         AT + dt.timedelta(hours=3),
         "0.1.0",
@@ -130,6 +134,13 @@ def typical() -> Report:
                 "from 200 on the index finds what the exact search finds",
                 "18000",
             ),
+            Sweep(
+                "retrieve",
+                "ways of asking",
+                (Point("as recorded", 0.0, None, True), Point("exact", 1.0, 1), Point("without tags = 'kb'", 0.1)),
+                wanted="18000",
+                numeric=False,
+            ),
             Sweep("retrieve", "LIMIT", tuple(Point(str(k), 0.0, None, k == 10) for k in (5, 10, 20, 50))),
         ),
         State(
@@ -148,6 +159,7 @@ def typical() -> Report:
             Missing("query vector", "which neighbours the index was asked for", "--embed-with COMMAND"),
         ),
         18,
+        ("ranks beyond 1000 are not counted",),
         Attested(
             "img-20260501-7f3a",
             "Passed, with 1 exceptions: every check held before this image of prod was published.",
@@ -207,7 +219,7 @@ def _hard() -> Report:
         )
         for n in range(300)
     )
-    cause = Cause("non-determinism", evil + " " + LONG, (Evidence(bidi, LONG), Evidence(arabic, chinese)), True)
+    cause = Cause("non-determinism", evil + " " + LONG, (Evidence(bidi, LONG), Evidence(arabic, chinese * 9)), True)
     return replace(
         base,
         story=replace(
@@ -218,6 +230,7 @@ def _hard() -> Report:
             outcome=Outcome.OTHERWISE,
             steps=(0, 1),
             causes=(cause,),
+            layers=LAYERS,
             environment="e" * 63,
             branch="b" * 41,
         ),

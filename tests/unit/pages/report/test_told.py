@@ -91,4 +91,7 @@ def test_an_index_that_gives_nothing_of_the_nearest_is_the_cause() -> None:
     assert (
         "none of the 2 nearest" in causes([none])[0].says and "8 at place 1 (0.5)" in causes([none])[0].evidence[0].says
     )
+    (wanted,) = causes([some], ["8"])
+    assert wanted.certain and "does not give 8" in wanted.says
+    assert not causes([some], ["9"])[0].certain, "it is there"
     assert causes([all_of_them, step(("1",), None), step(("1",), ())]) == ()
