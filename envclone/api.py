@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from envclone.lifecycle.again import Verification
     from envclone.lifecycle.begin import Begun
     from envclone.lifecycle.collect import Garbage
+    from envclone.lifecycle.diff import Differing
     from envclone.lifecycle.hooks import Tried
     from envclone.lifecycle.keep import Run
     from envclone.lifecycle.parity import Row
@@ -345,6 +346,12 @@ class Stack:
         from envclone.lifecycle.parity import parity
 
         return parity(self.project, self.show(name))
+
+    def diff(self, left: str, right: str, *, content: bool = False) -> Sequence[Differing]:
+        """What differs between two branches or images, or between an incident and now."""
+        from envclone.lifecycle.diff import diff
+
+        return diff(self.project, left, right, content=content)
 
     def reset(self, name: str) -> Branch:
         """Throw away what was changed in a branch."""

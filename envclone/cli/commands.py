@@ -39,6 +39,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "incident": Listed("incident:incident", "Write, record and mask the bundle of an incident."),
         "replay": Listed("incident:replay", "Rerun an incident in its branch and compare."),
         "diagnose": Listed("diagnose:diagnose", "Say why an incident failed, and what shows it."),
+        "diff": Listed("diff:diff", "Compare two branches or images, or an incident and now."),
         "pin": Listed("cases:pin", "Keep an incident as a regression test."),
         "cases": Listed("cases:cases", "List the pinned incidents."),
         "regress": Listed("cases:regress", "Replay all pinned incidents: a gate for CI."),

@@ -61,6 +61,10 @@ class Server(Protocol):
         """
         ...
 
+    def content(self, endpoint: Endpoint, *, whole: bool) -> Mapping[str, str]:
+        """What a running branch's store holds: definitions by name, how many rows; with `whole` their sum, too."""
+        ...
+
     def counted(self, endpoint: Endpoint) -> Counters:
         """What a running branch's server counts of itself: temporary files, and nothing else here."""
         ...

@@ -246,6 +246,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "version: 2"): _bundle,
     ("incidents.md", "environments:"): _part,
     ("incidents.md", "envclone replay 1234 --set"): _commands,
+    ("incidents.md", "envclone diff"): _commands,
     ("incidents.md", "  state "): _layers,
     ("mcp.md", "envclone mcp"): _commands,
     ("mcp.md", "{"): lambda tmp_path, text: _client(text),

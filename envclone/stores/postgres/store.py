@@ -256,6 +256,12 @@ class PostgresStore:
 
         return facts(endpoint, kept)
 
+    def content(self, endpoint: Endpoint, *, whole: bool) -> Mapping[str, str]:
+        """Its schema, and the rows of each table."""
+        from envclone.stores.postgres.catalog.facts import held
+
+        return held(endpoint, whole=whole)
+
     def counted(self, endpoint: Endpoint) -> Counters:
         """Temporary files that its statements wrote."""
         from envclone.stores.postgres.catalog.facts import counted

@@ -240,6 +240,10 @@ class QdrantStore:
         said = server(Client(f"http://{endpoint.host}:{endpoint.port}", endpoint.password))
         return {"engine": f"qdrant {said.version}", **seen}
 
+    def content(self, endpoint: Endpoint, *, whole: bool) -> Mapping[str, str]:
+        """Nothing: the parameters of its collections are among the facts, its points are not counted."""
+        return {}
+
     def counted(self, endpoint: Endpoint) -> Counters:
         """Nothing."""
         return Counters()

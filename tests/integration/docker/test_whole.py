@@ -198,7 +198,14 @@ def test_what_the_service_asks_past_the_proxy_is_seen_and_goes_nowhere(here: Pla
 def test_a_changed_row_is_found_from_the_data_up_to_the_answer(here: Place) -> None:
     first = json.loads((here.directory / "masked.json").read_text())["steps"][0]["expect"]["ids"][0]
     update = f"UPDATE public.tickets SET body = 'Nobody gets a refund.' WHERE id = {first}"
-    here.call("psql", here.json("ls")[0]["name"], "-c", update)
+    name = here.json("ls")[0]["name"]
+    here.call("psql", name, "-c", update)
     found = _differs(here)
     assert found["state"].startswith("diverged main.public.tickets: 1 rows written"), found
     assert found["retrieval"] == "match " and "Nobody gets a refund." in found["context"]
+    differing = {row["what"]: (row["left"], row["right"]) for row in here.json("diff", "90..now", "--content")["rows"]}
+    rows = differing.pop("rows public.tickets")
+    assert all(text and text.startswith("500, content ") for text in rows) and rows[0] != rows[1]
+    assert not any(what.startswith(("rows", "column", "definition", "constraint")) for what in differing), differing
+    assert len(here.json("ls")) == 1  # the branch of the image is gone
+    assert here.call("diff", "90..nothing", check=False).returncode == 2

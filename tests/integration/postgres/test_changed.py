@@ -11,6 +11,7 @@ import pytest
 
 from envclone.models import Endpoint
 from envclone.stores.postgres.catalog import facts
+from envclone.stores.postgres.catalog.content import content
 from envclone.stores.postgres.scrub import quiesce
 from tests.integration.postgres import desk
 from tests.support.postgres import production
@@ -48,3 +49,38 @@ def test_tables_written_vacuumed_and_analysed_since_the_counters_began(monkeypat
         server.execute("ANALYZE t", "app")
         expected = ["public.t: 7 rows written, analysed", "public.u: vacuumed"]
         assert _told(endpoint, expected.__eq__) == expected
+
+
+def test_what_two_databases_hold_differs_where_one_was_changed() -> None:
+    with production(18) as server:
+        server.create_database("app")
+        server.execute(
+            "CREATE EXTENSION vector; CREATE TABLE t (id int PRIMARY KEY, e vector(2), note text);"
+            "INSERT INTO t SELECT i, ARRAY[i, 1]::vector, 'n' || i FROM generate_series(1, 9) i;"
+            "CREATE INDEX near ON t USING hnsw (e vector_l2_ops) WITH (m = 8);"
+            "CREATE VIEW v AS SELECT id FROM t; CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "app",
+        )
+        with desk.connector(server, "app")() as conn:
+            before = content(conn, whole=True)
+            assert content(conn, whole=False)["rows public.t"] == "9"
+        assert before["column public.t.e"] == "vector(2)" and before["column public.t.id"] == "integer not null"
+        assert "m='8'" in before["definition of index public.near"]
+        assert before["constraint public.t.t_pkey"] == "PRIMARY KEY (id)"
+        assert before["rows public.t"].startswith("9, content ")
+        server.execute(
+            "UPDATE t SET note = 'other' WHERE id = 3; ALTER TABLE t ADD more text DEFAULT 'x'; DROP INDEX near;"
+            "CREATE INDEX near ON t USING hnsw (e vector_l2_ops) WITH (m = 16);"
+            "CREATE OR REPLACE VIEW v AS SELECT id FROM t WHERE id > 1;"
+            "CREATE OR REPLACE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 2'",
+            "app",
+        )
+        with desk.connector(server, "app")() as conn:
+            after = content(conn, whole=True)
+        assert {what for what in before.keys() | after.keys() if before.get(what) != after.get(what)} == {
+            "column public.t.more",
+            "definition of index public.near",
+            "definition of view public.v",
+            "definition of function public.f(integer)",
+            "rows public.t",
+        }

@@ -12,7 +12,7 @@ from envclone.profiles.servers import SETTINGS
 from envclone.stores.postgres.catalog.planner import planner
 from envclone.stores.postgres.server import pinned
 
-__all__ = ["counted", "facts", "in_use", "production"]
+__all__ = ["counted", "facts", "held", "in_use", "production"]
 
 
 def production(snapshot: StoreSnapshot) -> dict[str, str]:
@@ -40,6 +40,14 @@ def facts(endpoint: Endpoint, kept: Collection[str]) -> dict[str, str]:
         ).fetchone()
     with _connected(endpoint, operator) as conn:
         return {**found, **planner(conn, kept)}
+
+
+def held(endpoint: Endpoint, *, whole: bool) -> dict[str, str]:
+    """What the branch's database holds, as its login sees it: schema and rows. Raises UnreachableError."""
+    from envclone.stores.postgres.catalog.content import content
+
+    with _connected(endpoint) as conn:
+        return content(conn, whole=whole)
 
 
 def counted(endpoint: Endpoint) -> Counters:
