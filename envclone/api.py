@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from envclone.incidents.variation import Variation
     from envclone.lifecycle.again import Verification
     from envclone.lifecycle.begin import Begun
+    from envclone.lifecycle.carry import Carried
     from envclone.lifecycle.collect import Garbage
     from envclone.lifecycle.diff import Differing
     from envclone.lifecycle.hooks import Tried
@@ -495,6 +496,24 @@ class Stack:
         from envclone.lifecycle.pin import cases
 
         return cases(self.project)
+
+    def export_case(self, case: str, target: str | Path) -> Carried:
+        """Write a case with its image into one file, for another pool."""
+        from envclone.lifecycle.carry import export
+
+        return export(self.project, case, Path(target))
+
+    def import_case(self, source: str | Path, *, trust: str | None = None, limit: int | None = None) -> Carried:
+        """Take a case over from such a file, when its signer is trusted, or is the one that `trust` names."""
+        from envclone.lifecycle.carry import LIMIT, import_
+
+        return import_(self.project, Path(source), trust=trust, limit=LIMIT if limit is None else limit)
+
+    def fingerprint(self) -> str:
+        """The fingerprint of the pool's signing key, which an importer of its cases compares."""
+        from envclone.lifecycle.carry import fingerprint
+
+        return fingerprint(self.project)
 
     def regress(self, cases: Sequence[str] = (), **how: Any) -> Outcome:
         """Replay cases, by default all of them; the options are those of `lifecycle.regress.regress`."""

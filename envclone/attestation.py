@@ -13,7 +13,19 @@ from typing import Any
 from envclone import keys
 from envclone.errors import UnsafeError
 
-__all__ = ["ATTESTATION", "MANIFEST", "SIGNATURE", "check", "digest", "read", "seal"]
+__all__ = [
+    "ATTESTATION",
+    "MANIFEST",
+    "SIGNATURE",
+    "check",
+    "differing",
+    "digest",
+    "digest_of",
+    "first",
+    "read",
+    "seal",
+    "text_of",
+]
 
 ATTESTATION = "attestation.json"
 SIGNATURE = "attestation.sig"
@@ -67,6 +79,33 @@ def _bytes(path: Path) -> bytes:
         if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
             raise UnsafeError(f"{path} is no ordinary file", hint=_REMAKE)
         return file.read()
+
+
+def digest_of(text: bytes) -> str:
+    """The digest of an attestation's or a manifest's text."""
+    return _digest(text)
+
+
+def first(statement: Mapping[str, Any], text: bytes) -> str:
+    """The digest of the attestation that an image was published with, in whatever pool that was."""
+    origin = statement.get("imported")
+    return str(origin["attestation"]) if isinstance(origin, dict) else _digest(text)
+
+
+def text_of(image: Path) -> bytes:
+    """An attestation as it was signed."""
+    return _bytes(image / ATTESTATION)
+
+
+def differing(image: Path, attested: Mapping[str, Entry]) -> str | None:
+    """A file whose size or bytes are not those of its entry in a manifest; None when all are. Links are not asked."""
+    for path, entry in attested.items():
+        if os.lstat(image / path).st_size != entry[0]:
+            return path
+    old = [path for path, entry in attested.items() if not str(entry[-1]).startswith(_SHA256)]
+    new = [path for path, entry in attested.items() if str(entry[-1]).startswith(_SHA256)]
+    found = dict(zip(new, _digests(image, new), strict=True)) | {path: _of_old(image / path) for path in old}
+    return next((path for path in attested if found[path] != attested[path][-1]), None)
 
 
 def digest(image: Path) -> str:

@@ -17,7 +17,10 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 
 from envclone.errors import ConfigError, UnsafeError
 
-__all__ = ["fingerprint", "held", "key_id", "masking_key", "pool_key", "public_key", "sign", "verify"]
+__all__ = [
+    "fingerprint", "held", "key_id", "masking_key", "pool_key", "public_key", "sign", "trust", "trusted", "verify",
+    "verify_by",
+]  # fmt: skip
 
 MASKING_KEY_BYTES = 32
 
@@ -91,13 +94,32 @@ def fingerprint(public: str) -> str:
 def verify(folder: Path, message: bytes, signature: bytes) -> bool:
     """Whether the signature is that of this pool's signing key over this message."""
     public = public_key(folder)
-    if public is None:
-        return False
+    return public is not None and verify_by(public, message, signature)
+
+
+def verify_by(public: str, message: bytes, signature: bytes) -> bool:
+    """Whether the signature is that of a public key (hex digits) over this message."""
     try:
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public)).verify(signature, message)
     except (InvalidSignature, ValueError):
         return False
     return True
+
+
+def trust(folder: Path, public: str) -> None:
+    """Remember the public key of another pool whose cases the operator takes over."""
+    if not fingerprint(public):
+        raise ConfigError("that is no public key")
+    (folder / "trusted").mkdir(mode=0o700, exist_ok=True)
+    _create(folder / "trusted" / f"{fingerprint(public)}.pub", public.encode())
+
+
+def trusted(folder: Path) -> list[str]:
+    """The public keys of pools that the operator trusts; a file that is not what its name says is none."""
+    if not (folder / "trusted").is_dir():
+        return []
+    found = [(path.stem, path.read_text(errors="replace").strip()) for path in (folder / "trusted").glob("*.pub")]
+    return sorted(public for name, public in found if fingerprint(public) == name)
 
 
 def _create(path: Path, content: bytes, *, mode: int = 0o600) -> None:

@@ -18,7 +18,7 @@ from envclone.incidents.bundle import NAME, Incident
 from envclone.incidents.document import Malformed, dump, parse
 from envclone.private import write_public
 
-__all__ = ["BUNDLE", "CASE", "Kept", "find", "load", "load_case", "names", "place", "save"]
+__all__ = ["BUNDLE", "CASE", "Kept", "case_of", "find", "load", "load_case", "names", "place", "save"]
 
 CASE, BUNDLE = "case.yaml", "bundle.json"
 _MOST = 8 << 20
@@ -78,6 +78,11 @@ def load_case(path: Path) -> Case:
         raise ConfigError(f"{path}: byte {exc.start} is not UTF-8") from None
     if len(content) > _MOST:
         raise ConfigError(f"{path} is larger than {_MOST >> 20} MB")
+    return case_of(text, str(path))
+
+
+def case_of(text: str, path: str) -> Case:
+    """A case from its text; `path` is what messages call it. Raises ConfigError with every problem."""
     try:
         data: Any = parse(text)
     except Malformed as exc:

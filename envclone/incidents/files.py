@@ -16,7 +16,7 @@ from envclone.incidents.bundle import NAME, NO_STEP, Incident, twice
 from envclone.incidents.document import DEPTH, VALUES, Keys, Malformed, dump, parse
 from envclone.private import write_private
 
-__all__ = ["LIMIT", "SUFFIXES", "find", "free", "load", "save"]
+__all__ = ["LIMIT", "SUFFIXES", "as_json", "find", "free", "load", "parsed", "save"]
 
 LIMIT = 64 << 20
 """The largest bundle that is read, in bytes."""
@@ -32,7 +32,11 @@ _ALWAYS = frozenset(("version", "kind", "masked", "limit", "with_payload"))
 
 def load(path: Path) -> Incident:
     """Read a bundle. Raises ConfigError with every problem (path, line, place), UsageError when it cannot be read."""
-    text = _read(path)
+    return parsed(_read(path), path)
+
+
+def parsed(text: str, path: Path) -> Incident:
+    """A bundle from its text; `path` is its name, which says whether it is JSON. Raises ConfigError."""
     try:
         data = _loads(path, text)
     except Malformed as exc:
@@ -53,13 +57,18 @@ def save(incident: Incident, path: Path) -> None:
     data = _plain(incident)
     if _depth(data) > DEPTH:
         raise UsageError(f"the bundle would be nested deeper than {DEPTH} levels, and could not be read again")
-    text = json.dumps(data, ensure_ascii=False, indent=1) + "\n" if path.suffix == ".json" else dump(data)
+    text = as_json(incident) if path.suffix == ".json" else dump(data)
     if len(text) > LIMIT or len(text.encode()) > LIMIT:
         raise UsageError(
             f"the bundle would be larger than {LIMIT >> 20} MB, and could not be read again",
             hint="import the trace of the failing request alone",
         )
     write_private(path, text, durable=True)
+
+
+def as_json(incident: Incident) -> str:
+    """A bundle as the text of a JSON file."""
+    return json.dumps(_plain(incident), ensure_ascii=False, indent=1) + "\n"
 
 
 def free(directory: Path, id: str) -> Path:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import suppress
-from typing import Any
 
 from envclone import attestation, keys, registry
 from envclone.cases.files import Kept
@@ -29,7 +28,7 @@ def require_bundle(project: Project, one: Kept, image: Image) -> Incident:
     Raises UnsafeError when it was changed, or masked with another key and the raw one is not at hand.
     """
     if one.bundle.masked == image.key_id:
-        return accepted(project, one.bundle, image)
+        return accepted(project, one.bundle, image, trusted=True)
     try:
         return masked_incident(project, one.case.case, image)
     except EnvcloneError as exc:
@@ -54,7 +53,7 @@ def holds(project: Project, one: Kept, image: Image | None, branch: Branch | Non
 def _bundle(project: Project, one: Kept) -> str:
     from envclone.lifecycle.incidents import sealed
 
-    if not sealed(project, one.bundle):
+    if not sealed(project, one.bundle, trusted=True):
         return "changed since, or signed by a pool that is not trusted here: it cannot be replayed"
     return SAME if one.bundle.masked == one.case.pinned.key else f"another one: masked with {one.bundle.masked}"
 
@@ -69,15 +68,9 @@ def _image(project: Project, one: Kept, image: Image | None) -> str:
         statement = attestation.check(place, project.keys)
     except (EnvcloneError, OSError) as exc:
         return f"not what was attested: {exc}"
-    if attestation.digest(place) != pinned.attestation and not _imported(statement, pinned.attestation):
+    if attestation.first(statement, attestation.text_of(place)) != pinned.attestation:
         return f"{pinned.image} was made again after the case was pinned{other}"
     return SAME + other if not other else f"{SAME}, and there{other}"
-
-
-def _imported(statement: Mapping[str, Any], pinned: str) -> bool:
-    """Whether it is the pinned image, which another pool made and this one took over."""
-    origin = statement.get("imported")
-    return isinstance(origin, dict) and origin.get("attestation") == pinned
 
 
 def _key(project: Project, one: Kept) -> str:

@@ -77,7 +77,8 @@ def pin(
             step_of(one, bundle)
         if not pseudonyms:
             _require_nobody(project, held, expectations)
-        statement = attestation.read(project.pool.path_of("images", held.id), project.keys)
+        place = project.pool.path_of("images", held.id)
+        statement = attestation.read(place, project.keys)
         case = Case(
             case=ident,
             environment=held.environment,
@@ -86,7 +87,7 @@ def pin(
             pinned=Pinned(
                 at=dt.datetime.now(dt.UTC).replace(microsecond=0),
                 image=held.id,
-                attestation=attestation.digest(project.pool.path_of("images", held.id)),
+                attestation=attestation.first(statement, attestation.text_of(place)),
                 key=held.key_id,
                 rules=held.rules_digest,
                 state_of=held.raw.created_at,

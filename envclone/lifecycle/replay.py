@@ -49,7 +49,9 @@ def replay(
         if branch.state is not BranchState.RUNNING:
             raise UnsafeError(f"the branch '{branch.name}' is {branch.state}", hint=f"envclone start {branch.name}")
         image = check(project, branch.image)
-        incident = masked_incident(project, ident, image) if bundle is None else accepted(project, bundle, image)
+        incident = (
+            masked_incident(project, ident, image) if bundle is None else accepted(project, bundle, image, trusted=True)
+        )
         incident = applied(incident, wanted)
         report = within_noise([_rerun(project, incident, branch, image.raw.created_at, wanted) for _ in range(repeat)])
         _keep(project, branch, report)

@@ -139,6 +139,25 @@ def test_every_file_of_a_case_is_whole(here: Place, tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1234"]
 
 
+def test_another_pool_imports_a_case_and_finds_the_same(here: Place) -> None:
+    other = ("--pool", str(here.directory / "pool2"))
+    gone = here.call(*other, "regress", "1234", check=False)
+    assert gone.returncode == 6 and "is not in this pool" in gone.stdout
+    fingerprint = here.json("case", "fingerprint")["fingerprint"]
+    said = here.call("case", "export", "1234", "1234.case").stdout
+    assert f"there: envclone case import 1234.case --trust {fingerprint}" in said
+    with (here.directory / "1234.case").open("rb") as file:
+        assert b"uux" not in file.read().lower()
+    stranger = here.call(*other, "case", "import", "1234.case", check=False)
+    assert (stranger.returncode, fingerprint in stranger.stderr) == (4, True)
+    taken = here.call(*other, "case", "import", "1234.case", "--trust", fingerprint).stdout
+    assert "next: envclone regress 1234" in taken
+    (found,) = json.loads(here.call(*other, "regress", "1234", "--json").stdout)["cases"]
+    assert found["status"] == "fixed"
+    assert {found["holds"][what] for what in ("bundle", "image", "engine")} == {"as pinned"}
+    assert found["holds"]["key"].endswith("the pool's own is not at hand"), "it takes no key"
+
+
 def test_a_case_that_was_changed_or_has_no_image_cannot_run(here: Place) -> None:
     here.call("incident", "new", "late", "--sql", "SELECT 1 AS one", "--role", "app")
     here.call("incident", "record", str(here.directory / "incidents" / "late.yaml"))

@@ -285,7 +285,7 @@ def test_a_snippet_is_what_it_says(
     monkeypatch.chdir(tmp_path)
     (tmp_path / "incidents").mkdir()
     (tmp_path / "recordings").mkdir(mode=0o700)
-    for name in ("incidents/1234.yaml", "trace.json", "postgresql.log"):
+    for name in ("incidents/1234.yaml", "trace.json", "postgresql.log", "1234.case"):
         (tmp_path / name).write_text("")  # what a command names has to be there
     if any(page == name and text.startswith(begins) for name, begins in NOT_RUN):
         return
