@@ -24,8 +24,10 @@ from envclone.pool import audit, catalog
 from envclone.project import Project, silent
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from envclone.cases.case import Case, Expectation
-    from envclone.cases.outcome import Outcome
+    from envclone.cases.outcome import CaseOutcome, Outcome
     from envclone.config.beginning import Beginning
     from envclone.diagnosis.diagnose import Diagnosis
     from envclone.doctor import Finding
@@ -496,6 +498,24 @@ class Stack:
         from envclone.lifecycle.pin import cases
 
         return cases(self.project)
+
+    def temporary(self, **of: Any) -> AbstractContextManager[Branch]:
+        """A running branch as long as the context; the options are those of `lifecycle.trial.temporary`."""
+        from envclone.lifecycle.trial import temporary
+
+        return temporary(self.project, **of)
+
+    def examine(self, case: str, branch: str) -> tuple[CaseOutcome, ReplayReport | None]:
+        """A case's verdict on one replay in a running branch, and the replay; none when it cannot run there."""
+        from envclone.lifecycle.trial import examine
+
+        return examine(self.project, case, branch)
+
+    def check_rules(self, environment: str) -> None:
+        """Raises what stands in the way of an image, above all fields without a rule; nothing is copied."""
+        from envclone.lifecycle import preflight
+
+        preflight.require(self.project, environment)
 
     def export_case(self, case: str, target: str | Path) -> Carried:
         """Write a case with its image into one file, for another pool."""

@@ -132,6 +132,7 @@ def unpin(settings: Settings, names: tuple[str, ...], as_json: bool) -> None:
 @click.option("--against", metavar="IMAGE", help="Replay on this image, and not on each case's own.")
 @click.option("--fresh", is_flag=True, help="Replay on a new image of production as it is now.")
 @click.option("--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Replay each so often.")
+@click.option("--set", "sets", multiple=True, metavar="NAME=VALUE", help="As for `envclone replay`. Several times.")
 @click.option("--runtime", metavar="NAME", help="Where the branches run: local or docker.  [default: the stack file's]")
 @click.option("--junit", "report", type=click.Path(dir_okay=False), metavar="FILE", help="Write JUnit's XML too.")
 @json_option
@@ -143,6 +144,7 @@ def regress(
     against: str | None,
     fresh: bool,
     repeat: int,
+    sets: tuple[str, ...],
     runtime: str | None,
     report: str | None,
     as_json: bool,
@@ -152,13 +154,21 @@ def regress(
     Each runs in a branch of its image, which is removed at the end. Exit code 0 when all are as they should be: fixed,
     or still failing where that is all that was pinned; 5 when one is not; 6 when one could not run and none is wrong.
     """
+    from envclone.cli.variations import variation
     from envclone.errors import UsageError
 
+    wanted = variation(None, sets) if sets else None
     if fresh and against:
         raise UsageError("--fresh makes the image that --against names: give one of them")
     with settings.stack() as stack:
         outcome = stack.regress(
-            names, environment=environment, against=against, fresh=fresh, repeat=repeat, runtime=runtime
+            names,
+            environment=environment,
+            against=against,
+            fresh=fresh,
+            repeat=repeat,
+            runtime=runtime,
+            variation=wanted,
         )
     if report:
         _write(absolute(report), outcome)

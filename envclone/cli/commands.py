@@ -44,6 +44,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "cases": Listed("cases:cases", "List the pinned incidents."),
         "regress": Listed("cases:regress", "Replay all pinned incidents: a gate for CI."),
         "case": Listed("carry:case", "Take a pinned incident to another pool, in one file."),
+        "ci": Listed("ci:ci", "Print a CI template that replays pinned incidents."),
         "unpin": Listed("cases:unpin", "Remove a pinned incident, let go of its image."),
         "parity": Listed("parity:parity", "Compare a branch with production, row by row."),
         "report": Listed("report:report", "Write the page of an incident, for a ticket."),

@@ -18,6 +18,7 @@ __all__ = ["scan"]
 @click.option("--write", "writing", is_flag=True, help="Add the proposals to the stack file.")
 @click.option("--all", "everything", is_flag=True, help="Look at fields that have a rule, too.")
 @click.option("--review", "reviewing", is_flag=True, help="Ask about each decision made on weak evidence.")
+@click.option("--check", "checking", is_flag=True, help="Copy and propose nothing: fail if a field has no rule.")
 @click.option("--fresh", is_flag=True, help="Take a new snapshot first.")
 @json_option
 @click.pass_obj
@@ -27,6 +28,7 @@ def scan(
     writing: bool,
     reviewing: bool,
     everything: bool,
+    checking: bool,
     fresh: bool,
     as_json: bool,
 ) -> None:
@@ -37,7 +39,17 @@ def scan(
 
     With --review it asks, at the terminal, about each rule of the stack file that stands on weak evidence, and looks at
     no production unless --write is given too. Each answer is in the file at once; a second start goes on from there.
+
+    With --check, for CI, production's catalog is read and nothing else: exit code 4 when a field has no rule, 3 when a
+    rule is wrong, 7 when production cannot be reached. Keys inside documents are asked about when an image is made.
     """
+    if checking:
+        if writing or reviewing or everything or fresh:
+            raise UsageError("--check proposes and writes nothing: it goes with no other option")
+        with settings.stack() as stack:
+            stack.check_rules(environment)
+        emit(as_json, {"environment": environment, "declared": True}, lambda: click.echo("every field has a rule"))
+        return
     if reviewing and (as_json or everything):
         raise UsageError("--review asks a person: it goes with neither --json nor --all")
     if reviewing and not writing:

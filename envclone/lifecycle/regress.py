@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from envclone.cases import files
@@ -21,6 +21,7 @@ from envclone.lifecycle import branch as branching
 from envclone.lifecycle import images
 from envclone.lifecycle.holding import holds, require_bundle
 from envclone.lifecycle.judging import tools
+from envclone.lifecycle.lend import lent
 from envclone.lifecycle.replay import replay
 from envclone.lifecycle.teardown import remove
 from envclone.models import Branch, Image
@@ -29,9 +30,10 @@ from envclone.project import Project
 if TYPE_CHECKING:
     from envclone.cases.evaluate import Tools
     from envclone.incidents.bundle import Incident
+    from envclone.incidents.variation import Variation
     from envclone.incidents.verdicts import ReplayReport
 
-__all__ = ["regress"]
+__all__ = ["cannot", "judged_by", "on_image", "regress"]
 
 TTL = dt.timedelta(hours=1)
 """What is left of a killed run is collected after that."""
@@ -45,6 +47,15 @@ class Against:
     fresh: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """How each case is replayed: how often, where, and with what other than when it was pinned."""
+
+    repeat: int = 1
+    runtime: str | None = None
+    variation: Variation | None = None
+
+
 def regress(
     project: Project,
     wanted: Sequence[str] = (),
@@ -54,12 +65,14 @@ def regress(
     fresh: bool = False,
     repeat: int = 1,
     runtime: str | None = None,
+    variation: Variation | None = None,
     told: Callable[[CaseOutcome], None] = lambda outcome: None,
 ) -> Outcome:
     """Replay cases, by default all of them, `repeat` times each; a case that cannot run is an outcome, not an error.
 
     `against` is an image to replay them on, `fresh` a new one of production as it is now; else each has its own. Cases
-    that only read share a branch. Raises UsageError when there is no case.
+    that only read share a branch. `variation` is what is other than when they were pinned: a model, a setting.
+    Raises UsageError when there is no case.
     """
     began = time.monotonic()
     folder = project.loaded.stack.cases
@@ -72,7 +85,7 @@ def regress(
         try:
             one = files.load(folder, name)
         except EnvcloneError as exc:
-            done[name] = _cannot(name, exc)
+            done[name] = cannot(name, exc)
             continue
         if environment in (None, one.case.environment):
             kept.append(one)
@@ -83,7 +96,7 @@ def regress(
         )
     with tools(project) as judged:
         for group in _groups(kept, against, fresh):
-            for outcome in _group(project, group, Against(against, fresh), repeat, runtime, judged):
+            for outcome in _group(project, group, Against(against, fresh), Terms(repeat, runtime, variation), judged):
                 done[outcome.case] = outcome
                 told(outcome)
     found = Outcome([done[name] for name in names if name in done], time.monotonic() - began, repeat)
@@ -105,7 +118,7 @@ def _writes(bundle: Incident) -> bool:
 
 
 def _group(
-    project: Project, group: Sequence[Kept], against: Against, repeat: int, runtime: str | None, judged: Tools
+    project: Project, group: Sequence[Kept], against: Against, terms: Terms, judged: Tools
 ) -> Iterator[CaseOutcome]:
     """The outcomes of cases that share a branch."""
     waiting = list(group)
@@ -118,18 +131,18 @@ def _group(
                     ready.append((one, require_bundle(project, one, image)))
                 except EnvcloneError as exc:
                     waiting.remove(one)
-                    yield _cannot(one.case.case, exc, one.case, holds(project, one, image, None))
+                    yield cannot(one.case.case, exc, one.case, holds(project, one, image, None))
             if not ready:
                 return
-            branch = held.enter_context(_branch(project, image, runtime))
+            branch = held.enter_context(on_image(project, image, terms.runtime))
             for one, bundle in ready:
                 project.tell(f"replaying {one.case.case}")
-                outcome = _judged(project, one, bundle, branch, image, repeat, judged)
+                outcome = _judged(project, one, bundle, branch, image, terms, judged)
                 waiting.remove(one)
                 yield outcome
     except EnvcloneError as exc:
         for one in waiting:
-            yield _cannot(one.case.case, exc, one.case, holds(project, one, None, None))
+            yield cannot(one.case.case, exc, one.case, holds(project, one, None, None))
 
 
 def _image(project: Project, case: Case, against: Against, held: ExitStack) -> Image:
@@ -147,7 +160,7 @@ def _image(project: Project, case: Case, against: Against, held: ExitStack) -> I
 
 
 @contextmanager
-def _branch(project: Project, image: Image, runtime: str | None) -> Iterator[Branch]:
+def on_image(project: Project, image: Image, runtime: str | None) -> Iterator[Branch]:
     """A branch of an image as long as the context, whatever happens in it."""
     name = f"regress-{secrets.token_hex(4)}"
     try:
@@ -158,35 +171,39 @@ def _branch(project: Project, image: Image, runtime: str | None) -> Iterator[Bra
 
 
 def _judged(
-    project: Project, one: Kept, bundle: Incident, branch: Branch, image: Image, repeat: int, judged: Tools
+    project: Project, one: Kept, bundle: Incident, branch: Branch, image: Image, terms: Terms, judged: Tools
 ) -> CaseOutcome:
     """A case replayed so often, and what it is by that."""
-    found: list[tuple[Status, tuple[str, ...]]] = []
-    seconds: list[float] = []
     try:
-        for _ in range(max(1, repeat)):
-            report = replay(project, one.case.case, branch, bundle=bundle)
-            seconds.append(report.seconds)
-            found.append(_status(one.case, bundle, report, judged))
+        with lent(project, branch.name, terms.variation):
+            reports = [
+                replay(project, one.case.case, branch, bundle=bundle, variation=terms.variation)
+                for _ in range(max(1, terms.repeat))
+            ]
+        found = judged_by(one, bundle, reports, judged)
     except EnvcloneError as exc:
-        return _cannot(one.case.case, exc, one.case, holds(project, one, image, branch))
+        return cannot(one.case.case, exc, one.case, holds(project, one, image, branch))
+    return replace(found, holds=holds(project, one, image, branch), image=image.id)
+
+
+def judged_by(one: Kept, bundle: Incident, reports: Sequence[ReplayReport], judged: Tools) -> CaseOutcome:
+    """What a case is by its replays. Raises what a judge raises."""
+    found = [_status(one.case, bundle, report, judged) for report in reports]
+    seconds = [report.seconds for report in reports]
     counted = Counter(str(status) for status, _ in found)
     reasons = tuple(dict.fromkeys(reason for _, some in found for reason in some))
     status = found[0][0] if len(counted) == 1 else Status.FLAKY
     if len(counted) > 1:
         most, count = counted.most_common(1)[0]
         reasons = (f"{count} of {len(found)} runs were {most}", *reasons)
-    passed = status is Status.FIXED or (status is Status.FAILING and one.case.wants == "failing")
     return CaseOutcome(
         one.case.case,
         status,
         one.case.wants,
-        passed,
+        status is Status.FIXED or (status is Status.FAILING and one.case.wants == "failing"),
         () if status is Status.FIXED else reasons,
         dict(counted),
-        holds(project, one, image, branch),
-        image.id,
-        (round(min(seconds), 6), round(max(seconds), 6)),
+        seconds=(round(min(seconds), 6), round(max(seconds), 6)),
     )
 
 
@@ -203,9 +220,10 @@ def _status(case: Case, bundle: Incident, report: ReplayReport, judged: Tools) -
     return Status.BROKEN, (*lacking, *differs)
 
 
-def _cannot(
+def cannot(
     name: str, error: EnvcloneError, case: Case | None = None, held: Mapping[str, str] | None = None
 ) -> CaseOutcome:
+    """The outcome of a case that could not be replayed."""
     reasons = [error.message, *map(str, getattr(error, "problems", ()))]
     if error.hint:
         reasons.append(error.hint.splitlines()[0])

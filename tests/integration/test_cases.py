@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from envclone import process
 from envclone.cases import files
 from tests.support.postgres import Production, production
-from tests.support.stack import Place, place
+from tests.support.stack import ROOT, Place, place
 
 STACK = """\
 version: 1
@@ -137,6 +139,52 @@ def test_every_file_of_a_case_is_whole(here: Place, tmp_path: Path) -> None:
     files.save(tmp_path, kept.case, kept.bundle)
     assert files.load(tmp_path, "1234").case == kept.case and files.load(tmp_path, "1234").bundle == kept.bundle
     assert sorted(path.name for path in tmp_path.iterdir()) == ["1234"]
+
+
+PLUGGED = """\
+import psycopg
+import pytest
+
+pytestmark = pytest.mark.envclone(incident="1234", isolation="reset")
+
+def test_writes(envclone_branch):
+    with psycopg.connect(envclone_branch.dsn) as conn:
+        conn.execute("DELETE FROM chunks")
+
+def test_is_put_back_and_replayed(envclone_branch, envclone_incident):
+    with psycopg.connect(envclone_branch.dsn) as conn:
+        assert conn.execute("SELECT count(*) FROM chunks").fetchone() == (20,)
+    envclone_incident.assert_fixed()
+    assert envclone_incident.ids("search") == [3, 4, 5]
+"""
+
+
+def test_the_pytest_plugin(here: Place) -> None:
+    tests = here.directory / "tests"
+    tests.mkdir()
+    (tests / "test_it.py").write_text(PLUGGED)
+    plugged = ("-p", "no:envclone", "-p", "envclone.testing.plugin", "-p", "no:cacheprovider", "--strict-markers")
+    done = process.run(
+        [sys.executable, "-m", "pytest", "-q", "-W", "error", *plugged, "--envclone-file", here.file, tests],
+        env={"PYTHONPATH": str(ROOT), **here.env}, cwd=tests, check=False,
+    )  # fmt: skip
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+    assert here.json("ls") == []
+
+
+def test_a_field_without_a_rule_fails_the_check(here: Place, prod: Production) -> None:
+    before = here.leftovers()
+    assert here.call("scan", "prod", "--check").stdout == "every field has a rule\n"
+    prod.execute("CREATE TABLE visits (who text)", "app")
+    try:
+        done = here.call("scan", "prod", "--check", check=False)
+        assert (done.returncode, "public.visits.who" in done.stderr) == (4, True)
+    finally:
+        prod.execute("DROP TABLE visits", "app")
+    away = here.call("scan", "prod", "--check", check=False, env={"DSN": "host=127.0.0.1 port=1"})
+    assert away.returncode == 7
+    assert here.leftovers() == before, "nothing is copied"
+    assert here.call("scan", "prod", "--check", "--write", check=False).returncode == 2
 
 
 def test_another_pool_imports_a_case_and_finds_the_same(here: Place) -> None:

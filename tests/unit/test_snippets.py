@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import re
 import shlex
+import sys
 import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -18,7 +19,7 @@ import yaml
 from pglast import parse_sql
 
 import envclone
-from envclone import api
+from envclone import api, process
 from envclone.cli.main import cli
 from envclone.config.load import load
 from envclone.hooks.hookset import HookSet
@@ -155,6 +156,18 @@ def _judge(tmp_path: Path, text: str) -> None:
         worker.close()
 
 
+def _plugged(tmp_path: Path, text: str) -> None:
+    """pytest collects it: fixtures and marker are the plugin's."""
+    (tmp_path / "test_refunds.py").write_text(text, encoding="utf-8")
+    plugged = ("-p", "no:envclone", "-p", "envclone.testing.plugin", "-p", "no:cacheprovider", "--strict-markers")
+    done = process.run(
+        [sys.executable, "-m", "pytest", "-q", "--setup-plan", *plugged, "."],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT)},
+    )
+    assert "envclone_incident" in done.stdout
+
+
 def _sql_hook(tmp_path: Path, text: str) -> None:
     (tmp_path / "label.sql").write_text(text)
     (file,) = HookSet(tmp_path, ["label.sql"], ["main"]).sql
@@ -266,6 +279,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("recorder.md", "envclone incident recordings"): _commands,
     ("regress.md", "envclone pin"): _commands,  # what they do: tests/integration/test_cases.py
     ("regress.md", "# hooks/judge.py"): _judge,
+    ("regress.md", "# test_refunds.py"): _plugged,
     ("sanitization.md", ""): _part,
     ("stack-file.md", "# envclone.yaml"): _whole,
     ("tracking.md", "environments:"): _part,

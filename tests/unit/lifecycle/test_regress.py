@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -32,13 +33,14 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | Exception]]:
     """What the replays give, one after the other."""
     queue: list[str | Exception] = []
 
-    def replay(project: Any, ident: str, branch: Any, *, bundle: Incident) -> Any:
+    def replay(project: Any, ident: str, branch: Any, *, bundle: Incident, variation: Any) -> Any:
         answer = queue.pop(0)
         if isinstance(answer, Exception):
             raise answer
         return verdict(bundle, {"s": StepResult(("a",), ("",), ((answer,),), seconds=len(queue) + 1)})
 
     monkeypatch.setattr(regress, "replay", replay)
+    monkeypatch.setattr(regress, "lent", lambda *_: contextlib.nullcontext())
     monkeypatch.setattr(regress, "holds", lambda *_: {"key": "as pinned", "image": "gone: img-1 is not in this pool"})
     yield queue
     assert not queue
@@ -47,9 +49,9 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | Exception]]:
 def _judged(repeat: int, wants: str = "fixed", fixed: Sequence[Any] = (Contains(text="right"),)) -> CaseOutcome:
     case = Case(case="1", environment="prod", wants=wants, fixed=tuple(fixed), pinned=PINNED)  # type: ignore[arg-type]
     kept = files.Kept(case, BUNDLE, Path())
-    image: Any = SimpleNamespace(id="img-1")
+    image: Any = SimpleNamespace(id="img-1", name="b")
     project: Any = None
-    return regress._judged(project, kept, BUNDLE, image, image, repeat, TOOLS)
+    return regress._judged(project, kept, BUNDLE, image, image, regress.Terms(repeat), TOOLS)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +131,7 @@ def test_a_branch_goes_whatever_happens(monkeypatch: pytest.MonkeyPatch, error: 
     project: Any = None
     image: Any = None
     try:
-        with regress._branch(project, image, None):
+        with regress.on_image(project, image, None):
             assert len(made) == 1
             if error is not None:
                 raise error

@@ -1,0 +1,1 @@
+"""What a project's own tests use of envclone: a plugin for pytest."""
