@@ -6,6 +6,7 @@ import datetime as dt
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +20,10 @@ from envclone.private import write_private
 from envclone.project import Project
 
 if TYPE_CHECKING:
+    from envclone.diagnosis.diagnose import Diagnosis
     from envclone.incidents.bundle import Incident, Step
     from envclone.incidents.verdicts import ReplayReport
-    from envclone.pages.report.values import Answer, Attested, Held, Report, Retrieval, State, Story
+    from envclone.pages.report.values import Answer, Attested, Cause, Held, Report, Retrieval, State, Story
 
 __all__ = ["gather", "write"]
 
@@ -60,10 +62,11 @@ def gather(
     A page goes into other hands: without `allow_computed` it has no text that production's statements computed, and
     none that models and people wrote. Raises UsageError when there is no bundle, UnsafeError when it cannot be masked.
     """
+    from envclone.diagnosis.finding import Layer
     from envclone.incidents.handed import handed
     from envclone.lifecycle.checked import check
     from envclone.lifecycle.sanitize import load_plans
-    from envclone.pages.report import told
+    from envclone.pages.report import diagnosed, told
     from envclone.pages.report.values import Report
 
     with project.pool.using("branches", branch.name), project.pool.using("images", branch.image):
@@ -73,22 +76,55 @@ def gather(
         runs = branch.state is BranchState.RUNNING
         replayed = replay(project, ident, branch) if runs and incident.steps else None
         found, exact = _asked(incident, branch) if replayed is not None else ({}, {})
+        found_out, untested = _diagnosed(project, ident, branch, expected) if runs else (None, ())
         if not allow_computed:
             incident = handed(incident, load_plans(project, image))
         retrievals = _retrievals(incident, replayed, found, exact)
         missing, variables = told.missing(incident)
         return Report(
-            _story(incident, branch, replayed, retrievals, expected),
+            replace(
+                _story(incident, branch, replayed, retrievals, expected),
+                causes=_causes(found_out, retrievals, expected, quoting=allow_computed),
+                layers=() if found_out is None else tuple(map(str, Layer)),
+            ),
             dt.datetime.now(dt.UTC),
             __version__,
             told.timeline(incident, {name: result.seconds for name, result in found.items()}),
             retrievals,
+            () if found_out is None else diagnosed.sweeps(found_out),
             state=_state(incident, branch, image, replayed),
             parity=_parity(project, branch) if runs else None,
             missing=missing,
             variables=variables,
+            untested=untested,
             attested=_attested(project, image),
         )
+
+
+def _diagnosed(
+    project: Project, ident: str, branch: Branch, expected: Sequence[str]
+) -> tuple[Diagnosis | None, tuple[str, ...]]:
+    """What was found by experiments, and what could not be tried; a page without them is still a page."""
+    from envclone.lifecycle.diagnose import diagnose
+
+    try:
+        found = diagnose(project, ident, branch, expected=expected, sweeps=True)
+    except EnvcloneError as exc:
+        return None, (f"the diagnosis: {exc.message}",)
+    return found, found.unknown
+
+
+def _causes(
+    found: Diagnosis | None, retrievals: tuple[Retrieval, ...], expected: Sequence[str], *, quoting: bool
+) -> tuple[Cause, ...]:
+    """The diagnosis' causes; while none of them is settled, what the sides show beside each other, too."""
+    from envclone.pages.report import compared, diagnosed
+
+    told = () if found is None else diagnosed.causes(found, quoting=quoting)
+    tried = () if found is None else diagnosed.sweeps(found)
+    if found is not None and found.first is not None:
+        return told
+    return tuple(sorted((*told, *compared.causes(retrievals, expected, tried)), key=lambda one: not one.certain))
 
 
 def _asked(incident: Incident, branch: Branch) -> tuple[dict[str, StepResult], dict[str, StepResult]]:
@@ -170,7 +206,6 @@ def _story(
     expected: Sequence[str],
 ) -> Story:
     from envclone.pages.report import told
-    from envclone.pages.report.compared import causes
     from envclone.pages.report.values import Outcome, Story
 
     why = ""
@@ -192,8 +227,7 @@ def _story(
         incident.at,
         incident.recorded_at,
         (sum(one.reproduced for one in steps), len(steps)),
-        causes(retrievals, expected),
-        why,
+        why_not=why,
         wanted=tuple(expected),
     )
 

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from envclone.pages.report.values import Cause, Evidence, Retrieval
+from envclone.pages.report.values import Cause, Evidence, Retrieval, Sweep
 
 __all__ = ["causes"]
 
 
-def causes(retrievals: Sequence[Retrieval], wanted: Sequence[str] = ()) -> tuple[Cause, ...]:
+def causes(
+    retrievals: Sequence[Retrieval], wanted: Sequence[str] = (), sweeps: Sequence[Sweep] = ()
+) -> tuple[Cause, ...]:
     """What the exact search finds and the index did not; sure where that is all of it, or what was `wanted`."""
-    return tuple(sorted(_found(retrievals, frozenset(wanted)), key=lambda cause: not cause.certain))
+    return tuple(sorted(_found(retrievals, frozenset(wanted), sweeps), key=lambda cause: not cause.certain))
 
 
-def _found(retrievals: Sequence[Retrieval], wanted: frozenset[str]) -> Iterator[Cause]:
+def _found(retrievals: Sequence[Retrieval], wanted: frozenset[str], sweeps: Sequence[Sweep]) -> Iterator[Cause]:
     for one in retrievals:
         if one.exact is None or not one.exact.hits:
             continue
@@ -34,6 +36,29 @@ def _found(retrievals: Sequence[Retrieval], wanted: frozenset[str]) -> Iterator[
         yield Cause(
             "index",
             says,
-            (Evidence(f"{shown}; production did not get it"), Evidence(f"{one.step}: {found} of {what} are there")),
+            (
+                Evidence(f"{shown}; production did not get it"),
+                *(Evidence(said) for tried in sweeps if tried.step == one.step and (said := _wider(tried))),
+                Evidence(f"{one.step}: {found} of {what} are there"),
+            ),
             certain=not found or first.id in wanted,
         )
+
+
+def _wider(tried: Sweep) -> str:
+    """From which value of a setting on more is found, when production's gives less; '' where that says nothing."""
+    at = next((number for number, point in enumerate(tried.points) if point.used), None)
+    if not tried.numeric or at is None:
+        return ""
+    own, above = tried.points[at], tried.points[at + 1 :]
+    if tried.wanted:
+        better = next((point for point in above if point.rank is not None), None)
+        if own.rank is not None or not above:
+            return ""
+        then = "nor at any above" if better is None else f"at {better.value} it is at place {better.rank}"
+        return f"{tried.step}: {tried.wanted} is not found at {tried.setting} {own.value}, {then}"
+    best = max(above, key=lambda point: point.recall, default=own)
+    if best.recall <= own.recall:
+        return ""
+    more = f"gives {own.recall:.0%} of the exact search's results, {best.value} {best.recall:.0%}"
+    return f"{tried.step}: {tried.setting} {own.value} {more}"

@@ -7,7 +7,7 @@ from typing import Any
 from envclone.incidents.bundle import COMPUTED, Expected, Incident
 from envclone.pages.report import told
 from envclone.pages.report.compared import causes
-from envclone.pages.report.values import Answer, Hit, Retrieval
+from envclone.pages.report.values import Answer, Hit, Point, Retrieval, Sweep
 
 QUERY: dict[str, Any] = {
     "id": "q", "kind": "sql", "store": "main", "role": "app", "sql": "SELECT id, d, t FROM c ORDER BY d",
@@ -93,5 +93,13 @@ def test_an_index_that_gives_nothing_of_the_nearest_is_the_cause() -> None:
     )
     (wanted,) = causes([some], ["8"])
     assert wanted.certain and "does not give 8" in wanted.says
+    found = Sweep("s", "ef", (Point("9", 0.0), Point("40", 0.0, None, True), Point("80", 0.5, 2)), wanted="8")
+    lost = Sweep("s", "ef", (Point("40", 0.0, None, True), Point("80", 0.5)), wanted="8")
+    open_ended = Sweep("s", "ef", (Point("40", 0.25, None, True), Point("80", 0.5)))
+    said = [causes([some], ["8"], [one])[0].evidence[1].says for one in (found, lost, open_ended)]
+    assert said == [
+        "s: 8 is not found at ef 40, at 80 it is at place 2", "s: 8 is not found at ef 40, nor at any above",
+        "s: ef 40 gives 25% of the exact search's results, 80 50%",
+    ]  # fmt: skip
     assert not causes([some], ["9"])[0].certain, "it is there"
     assert causes([all_of_them, step(("1",), None), step(("1",), ())]) == ()
