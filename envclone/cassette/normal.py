@@ -24,8 +24,17 @@ DEPTH = 200
 LEAVES = 200_000
 """How many leaves of a body are told apart; a larger one is compared as text."""
 
-_SECRET = frozenset(("key", "api_key", "apikey", "access_token", "sig", "signature"))
-"""Parameters of an address that let somebody in: they decide no answer."""
+_SECRET = re.compile(
+    r"(api[-_]?|client[-_]?|x-goog-|x-amz-)?(key|secret|signature|credential|security-token)|((access|id|refresh)[-_]?)?token"
+    r"|auth|sig|code|password|passwd|pwd",
+    re.IGNORECASE,
+)
+"""Parameters of an address that let somebody in: they decide no answer, and a recording does not hold them."""
+_SECRET_MEMBER = re.compile(
+    r"\w{0,60}(password|passwd|passphrase|secret|api[-_]?key|private[-_]?key|authorization|credentials?)|(set-)?cookie",
+    re.IGNORECASE,
+)
+"""Members of a body that do so."""
 _CALL_IDS = frozenset(("tool_call_id", "tool_use_id", "call_id"))
 _CALLS = frozenset(("tool_use", "function", "function_call", "server_tool_use", "mcp_call"))
 _BOUNDARY = re.compile(r"multipart/[a-z-]+;.*boundary=\"?([^\";]{1,100})", re.IGNORECASE)
@@ -61,7 +70,7 @@ def normal(method: str, url: str, headers: Mapping[str, str], body: Any, *, here
     if not operation.known:
         leaves["method"], leaves["path"] = method, parts.path
     for name, value in query:
-        if name.lower() not in _SECRET and name not in operation.volatile and name != "api-version":
+        if not _SECRET.fullmatch(name) and name not in operation.volatile and name != "api-version":
             leaves[f"?{name}"] = f"{leaves[f'?{name}']}, {value}" if f"?{name}" in leaves else value
     if isinstance(body, dict):
         kept = {name: value for name, value in body.items() if name not in operation.volatile}
@@ -153,6 +162,8 @@ def _walk(value: Any, place: str, depth: int, calls: dict[str, str], *, inner: b
         called = "function" in value or value.get("type") in _CALLS
         for key in sorted(value, key=str):
             item, at = value[key], f"{place}.{key}" if place else str(key)
+            if isinstance(item, str) and _SECRET_MEMBER.fullmatch(str(key)):
+                continue
             if isinstance(item, str) and (key in _CALL_IDS or (key == "id" and called)):
                 yield at, calls.setdefault(item, f"call {len(calls) + 1}")
             elif key == "content" and (alone := _only_text(item)) is not None:

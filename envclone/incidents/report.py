@@ -66,6 +66,7 @@ def whole_lines(report: ReplayReport) -> list[str]:
                 f"{played.matched} of {played.recorded} recorded calls asked again, {len(played.unmatched)} unmatched"
             )
             lines.append(said + (f", {played.again} repeated" if played.again else ""))
+        lines += [f"came to no call: {line}" for line in played.refused[:5]]
         if (out := played.egress) is not None:
             through = f", {out.connections} connections through the gate ({out.sent} bytes)" if out.connections else ""
             tried = f"; {out.unrouted + out.refused} attempts failed" if out.unrouted + out.refused else ""

@@ -85,7 +85,8 @@ class Played:
 
     `recorded` exchanges there are; `matched` of them were asked for, `again` counts repeats of an answer that depends
     on its input alone. `unmatched` are calls that nothing recorded answers, with the nearest and what differs;
-    `unplayed` the exchanges that nobody asked for. `why_not` says why nothing was played although something is there.
+    `unplayed` the exchanges that nobody asked for. `refused` are connections that came to no call, such as of a client
+    that does not trust the branch's authority. `why_not` says why nothing was played although something is there.
     """
 
     recorded: int
@@ -94,6 +95,7 @@ class Played:
     again: int = 0
     unmatched: tuple[Mapping[str, Any], ...] = ()
     unplayed: tuple[str, ...] = ()
+    refused: tuple[str, ...] = ()
     why_not: str = ""
     egress: Egress | None = None
 

@@ -68,5 +68,6 @@ def played(incident: Incident, branch: Branch, heard: Heard, why_not: str) -> Pl
         again=sum(one["outcome"] == "again" for one in calls),
         unmatched=tuple(missed[:_MOST]),
         unplayed=tuple(one for one in recorded if one not in matched),
+        refused=tuple(dict.fromkeys(f"{one['url']}: {one['why']}" for one in heard.calls if one not in calls))[:_MOST],
         egress=heard.egress,
     )

@@ -143,6 +143,15 @@ def test_every_call_is_made_again_and_nothing_leaves(here: Place) -> None:
     assert {name for name, verdict in layers.items() if verdict == "match"} == {
         "state", "retrieval", "context", "tools", "answer",
     }  # fmt: skip
+    name = here.json("ls")[0]["name"]
+    after = here.call(
+        "exec", name, "api", docker.python(), "-c", "import socket; socket.create_connection(('127.0.0.1', 3129), 2)",
+        check=False,
+    )  # fmt: skip
+    assert "refused" in after.stderr  # it plays for the time of a replay
+    kept = here.pool / "branches" / name
+    assert not (kept / "cassette.json").exists()
+    assert (kept / "cassette-ca.json").stat().st_mode & 0o777 == (kept / "cassette.log").stat().st_mode & 0o777 == 0o600
     masked = (here.directory / "masked.json").read_text()
     assert "Jane" not in masked and "Doe" not in masked and "jane.doe" not in masked
 

@@ -55,6 +55,8 @@ SAME = [
     pytest.param({"jsonrpc": "2.0", "id": 1, "method": "m"}, {"jsonrpc": "2.0", "id": 9, "method": "m"},
                  "https://t/mcp", id="the id of JSON-RPC"),
     pytest.param({"content": [{"type": "text", "text": "hi"}]}, {"content": "hi"}, CHAT, id="a text in one part"),
+    pytest.param({"q": 1, "client_secret": "***"}, {"q": 1, "client_secret": "s3cret"}, "https://t/find",
+                 id="what lets somebody in"),
     pytest.param({"a": None, "b": 1}, {"b": 1}, CHAT, id="null and absent"),
     pytest.param({"arguments": '{"b": 1, "a": 2}'}, {"arguments": '{"a":2,"b":1.0}'}, CHAT, id="JSON in a text"),
     pytest.param(
@@ -104,7 +106,7 @@ def test_a_base_address_makes_no_difference_to_a_provider_and_all_to_a_tool() ->
     tool = Tape([one("https://a.example/find?q=1&key=secret", {"m": 1})])
     other = tool.find(asked({"m": 1}, "https://b.example/find?q=1"))
     assert other.outcome == "unmatched" and other.changes[0].place == "host"
-    assert tool.find(asked({"m": 1}, "http://127.0.0.1/find?q=1", here=True)).outcome == "played"
+    assert tool.find(asked({"m": 1}, "http://127.0.0.1/find?token=t&q=1", here=True)).outcome == "played"
 
 
 def test_the_same_request_is_answered_in_order_and_then_no_more() -> None:

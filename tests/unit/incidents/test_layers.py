@@ -121,6 +121,8 @@ def test_the_report_says_what_was_asked_and_what_left() -> None:
     out = Played(3, 3, 3, egress=Egress(("eth0",), 4, 2, 99, 1, 1))
     said = explain(judged(_report(played=out), INCIDENT, WHEN))
     assert "4 packets out, 2 connections through the gate (99 bytes); 2 attempts failed" in said
+    refused = explain(judged(_report(played=Played(3, 0, 0, refused=("https://m: unknown ca",))), INCIDENT, WHEN))
+    assert "came to no call: https://m: unknown ca" in refused
     assert "not played: no step asks" in explain(
         judged(_report(played=Played(3, why_not="no step asks")), INCIDENT, WHEN)
     )
