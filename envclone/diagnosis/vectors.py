@@ -22,10 +22,13 @@ _FEWEST = 40
 _NEIGHBOURS = 8
 _LIKE = 0.2
 """The cosine of two texts' words from which one is a neighbour of the other."""
-_ASIDE = 0.35
+_SAME = 0.999
+_COMPARED = 200
+_ASIDE = 0.5
 """Which part of the usual agreement is none."""
 _RIDGE = 0.05
-_OUTSIDE = 3.0
+_OUTSIDE = 3.7
+_NEAREST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,13 +86,10 @@ class Crowd:
         first, second = self._unit[::2], self._unit[1::2]
         for _ in range(2):  # what stands out itself is not to widen the spread
             middle = first.mean(axis=0)
-            inverse = _inverse(first - middle)
-            own = _far(first - middle, inverse)
+            own = _far(first - middle, _inverse(first - middle))
             first = first[own <= np.quantile(own, 0.9)]
-        middle = first.mean(axis=0)
-        inverse = _inverse(first - middle)
-        usual = _measured(second, first, middle, inverse)
-        mine = _measured(_unit(np.asarray([vector], np.float64)), first, middle, inverse)
+        usual = _measured(second, first)
+        mine = _measured(_unit(np.asarray([vector], np.float64)), first)
         out = float(sum(_deviations(one[0], many) for one, many in zip(mine, usual, strict=True)) / len(usual) ** 0.5)
         return out if out > _OUTSIDE else None
 
@@ -100,31 +100,38 @@ class Crowd:
         if len(self) < _FEWEST or len(vector) != self._unit.shape[1] or not text:
             return None
         terms = self._all_terms()
-        own = self._agrees(_unit(np.asarray([vector], np.float64))[0], self._weigh(text), None)
-        if own is None:
+        mine = _unit(np.asarray([vector], np.float64))
+        own = self._agree(mine, self._weigh(text)[None, :])[0]
+        step = max(1, len(self) // _COMPARED)
+        places = np.arange(0, len(self), step)
+        others = self._agree(self._unit[places], terms[places])
+        others = others[~np.isnan(others)]
+        if np.isnan(own) or len(others) < _FEWEST // 2:
             return None
-        step = max(1, len(self) // 200)
-        others = [one for i in range(0, len(self), step)
-                  if (one := self._agrees(self._unit[i], terms[i], i)) is not None]  # fmt: skip
-        if len(others) < _FEWEST // 2:
-            return None
-        return Agreement(own, float(np.median(others)), float(np.quantile(others, 0.1)))
+        return Agreement(float(own), float(np.median(others)), float(np.quantile(others, 0.1)))
 
-    def _agrees(self, unit: Matrix, terms: Matrix, itself: int | None) -> float | None:
+    def _agree(self, units: Matrix, terms: Matrix) -> Matrix:
+        """For each vector with its text's words: how many deviations nearer it is to texts like it than to any.
+
+        NaN where too few texts are like it; a text that is the same, such as its own, counts for neither.
+        """
         import numpy as np
 
-        like = self._all_terms() @ terms
-        near = self._unit @ unit
-        same = like > 0.999
-        if itself is not None:
-            same[itself] = True
-        like = np.where(same, -1, like)
-        best = np.argsort(-like)[:_NEIGHBOURS]
-        best = best[like[best] >= _LIKE]
-        if len(best) < 3:
-            return None
-        spread = float(np.std(near[~same])) or 1e-9
-        return float((np.median(near[best]) - np.mean(near[~same])) / spread)
+        alike = terms @ self._all_terms().T
+        near = units @ self._unit.T
+        same = alike > _SAME
+        alike[same] = -1
+        best = np.argpartition(-alike, _NEIGHBOURS, axis=1)[:, :_NEIGHBOURS]
+        chosen = np.take_along_axis(alike, best, axis=1) >= _LIKE
+        like = np.where(chosen, np.take_along_axis(near, best, axis=1), np.nan)
+        rest = np.where(same, np.nan, near)
+        found = np.full(len(units), np.nan)
+        enough = chosen.sum(axis=1) >= 3
+        if enough.any():
+            spread = np.nanstd(rest[enough], axis=1)
+            nearer = np.nanmedian(like[enough], axis=1) - np.nanmean(rest[enough], axis=1)
+            found[enough] = nearer / np.where(spread > 0, spread, 1e-9)
+        return found
 
     def _all_terms(self) -> Matrix:
         import numpy as np
@@ -177,13 +184,14 @@ def _far(rows: Matrix, inverse: Matrix) -> Matrix:
     return made
 
 
-def _measured(rows: Matrix, others: Matrix, middle: Matrix, inverse: Matrix) -> tuple[Matrix, Matrix, Matrix]:
+def _measured(rows: Matrix, others: Matrix) -> tuple[Matrix, Matrix, Matrix]:
     """How far out rows are, how little they share, and how far their nearest are: more of each is odder."""
     import numpy as np
 
+    middle = others.mean(axis=0)
     shared = middle / (np.linalg.norm(middle) or 1.0)
-    nearest = np.sort(rows @ others.T, axis=1)[:, -4:-1].mean(axis=1)
-    return _far(rows - middle, inverse), -(rows @ shared), -nearest
+    nearest = np.sort(rows @ others.T, axis=1)[:, -_NEAREST:].mean(axis=1)
+    return _far(rows - middle, _inverse(others - middle)), -(rows @ shared), -nearest
 
 
 def _deviations(one: float, many: Matrix) -> float:

@@ -6,7 +6,7 @@ import datetime as dt
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from envclone import registry
 from envclone.diagnosis.case import Case, Search
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from envclone.incidents.verdicts import ReplayReport
     from envclone.protocols import Examiner
 
-__all__ = ["diagnose"]
+__all__ = ["diagnose", "last"]
 
 _TWICE = 2
 
@@ -53,6 +53,7 @@ def diagnose(
 ) -> Diagnosis:
     """Replay an incident in a running branch, ask its searches otherwise, and say which layer failed first.
 
+    The newest diagnosis of an incident is kept with the branch.
     Raises UnsafeError when the branch does not run.
     """
     incident, state = _masked(project, ident, branch)
@@ -67,12 +68,21 @@ def diagnose(
         }
         case = _case(project, incident, branch.name, results, examiners, expected, replayed, embed, state)
         found = test(case, sweeps=sweeps)
+        folder = branches.directory(project.pool, branch.name) / "diagnoses"
+        folder.mkdir(mode=0o700, exist_ok=True)
+        project.pool.write_json(folder / f"{ident}.json", found.to_json())
     first = found.first
     project.log(
         "diagnose",
         {"incident": ident, "branch": branch.name, "layer": first and str(first.layer), "cause": first and first.cause},
     )
     return found
+
+
+def last(project: Project, ident: str, branch: Branch) -> dict[str, Any] | None:
+    """The newest diagnosis of an incident that was kept with a branch, as plain values; None when there is none."""
+    place = branches.directory(project.pool, branch.name) / "diagnoses" / f"{ident}.json"
+    return project.pool.read_json(place) if place.is_file() else None
 
 
 def _masked(project: Project, ident: str, branch: Branch) -> tuple[Incident, dt.datetime]:

@@ -68,12 +68,12 @@ def _built(world: World, each: int) -> list[Failure]:
 def _diagnosed(here: Place, named: dict[str, Failure]) -> dict[str, Any]:
     stack = _stack(here)
     matrix: dict[str, Counter[str]] = {}
-    took: list[float] = []
+    took: dict[str, float] = {}
     wrong = []
     for name, one in named.items():
         began = time.monotonic()
         found = stack.diagnose(name, "built", expected=[str(ident) for ident in one.expected])
-        took.append(time.monotonic() - began)
+        took[name] = time.monotonic() - began
         said = found.first.cause if found.first else HEALTHY
         matrix.setdefault(one.cause or HEALTHY, Counter())[said] += 1
         if said != (one.cause or HEALTHY):
@@ -90,7 +90,8 @@ def _diagnosed(here: Place, named: dict[str, Failure]) -> dict[str, Any]:
         "healthy": sum(healthy.values()),
         "diagonal": round(right / total, 4) if total else 1.0,
         "accused": sum(count for said, count in healthy.items() if said != HEALTHY),
-        "seconds": {"median": round(statistics.median(took), 2), "most": round(max(took), 2)},
+        "seconds": {"median": round(statistics.median(took.values()), 2), "most": round(max(took.values()), 2)},
+        "slowest": max(took, key=lambda name: took[name]),
         "matrix": {cause: dict(row) for cause, row in sorted(matrix.items())},
         "wrong": wrong,
     }

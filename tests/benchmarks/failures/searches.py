@@ -63,7 +63,7 @@ class Built:
                 crowd.append(other)
             for one in (*crowd[-LIMIT - 3 :], wanted):
                 one.vector = world.model.vector(one.body)
-            about = f"{word} {word} {writer.question(first.body, 2)}"
+            about = f"{word} {word} {word} {writer.question(first.body, 1)}"
             (self.alike if number % 2 else self.copied).append((about, wanted))
             self.about.update({one.id: about for one in crowd[-LIMIT - 3 :]})
             crowd.append(wanted)
@@ -124,7 +124,7 @@ def _of_tables(world: World, built: Built, each: int) -> Iterator[Pair]:
     published = "WHERE status = 'published'"
     near = [one for one in built.drafts if one.id in world.nearest("chunks", search(world, one), LIMIT)]
     yield fails("condition_excludes", near, published)[:half], [works(published) for _ in range(half)]
-    yield _tenants(world, built, half)
+    yield _tenants(world, built, each)
     yield _duplicates(world, built, each)
     yield _below(world, built, each)
     yield _gaps(world, built, each)
@@ -134,7 +134,7 @@ def _of_tables(world: World, built: Built, each: int) -> Iterator[Pair]:
     yield _worn(world, each)
 
 
-def _tenants(world: World, built: Built, half: int) -> Pair:
+def _tenants(world: World, built: Built, each: int) -> Pair:
     found: Pair = ([], [])
     for one in world.drawn.sample(built.chunks, 100):
         vector = search(world, one, 10)
@@ -146,7 +146,7 @@ def _tenants(world: World, built: Built, half: int) -> Pair:
         found[0].append(Failure("tenant_excludes", (wrong,), expected=(one.id,)))
         if one.id in ids(right):
             found[1].append(Failure("", (right,), expected=(one.id,)))
-    return found[0][:half], found[1][:half]
+    return found[0][:each], found[1][:each]
 
 
 def _duplicates(world: World, built: Built, each: int) -> Pair:

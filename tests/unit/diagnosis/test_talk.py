@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from envclone.diagnosis.diagnose import diagnose
 from envclone.diagnosis.grounding import claims
 from envclone.diagnosis.infrastructure import Infrastructure
 from envclone.diagnosis.schema import misfits
+from envclone.incidents.exchanges import Exchange
 from envclone.incidents.verdicts import ReplayReport
 from envclone.models import Counters
 from tests.unit.diagnosis.fakes import Line, case
@@ -116,3 +118,18 @@ def test_counters_of_the_machine() -> None:
     report = ReplayReport("7", "prod", False, (), seconds=8.0, evidence=seen, limits={"main": {"memory": 1 << 20}})
     found = list(Infrastructure().test(case(line, "1", replayed=report)))
     assert [one.cause for one in found] == ["throttled", "out_of_memory"]
+
+
+def test_a_cassette_tells_the_same() -> None:
+    line = Line({str(n): float(n) for n in range(1, 7)}, limit=6, fields={str(n): {"body": t} for n, t in
+                enumerate(TEXTS, 1)})  # fmt: skip
+    messages = [{"role": "system", "content": "\n".join(TEXTS[:3])}, {"role": "user", "content": "and now?"}]
+    tool = {"type": "function", "function": {"name": "find", "parameters": TOOL["input_schema"]}}
+    body = {"messages": messages, "tools": [tool]}
+    message = {"role": "assistant", "content": "I do not know.", "tool_calls": [
+        {"function": {"name": "find", "arguments": '{"order": "x"}'}}]}  # fmt: skip
+    answer = {"choices": [{"message": message, "finish_reason": "length"}]}
+    one = case(line, "5")
+    exchange = Exchange(id="e", kind="llm", url="https://api.example/v1/chat", body=body, answer=answer)
+    found = diagnose(replace(one, incident=one.incident.model_copy(update={"exchanges": (exchange,)})))
+    assert [finding.cause for finding in found.findings] == ["cut_off", "tool_arguments", "answer_cut"]
