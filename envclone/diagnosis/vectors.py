@@ -137,9 +137,9 @@ class Crowd:
         import numpy as np
 
         if self._terms is None:
-            counts = np.stack([_counted(text) for text in self._texts])
+            counts = np.stack([_counted(text) for text in self._texts]).astype(np.float32)
             there = (counts > 0).sum(axis=0)
-            self._seen = np.log((1 + len(counts)) / (1 + there))
+            self._seen = np.log((1 + len(counts)) / (1 + there)).astype(np.float32)
             self._terms = _unit(np.sqrt(counts) * self._seen)
         made: Matrix = self._terms
         return made

@@ -49,11 +49,11 @@ class Built:
         self.alike: list[tuple[str, Made]] = []
         self.about: dict[int, str] = {}
         crowd: list[Made] = []
-        for number in range(8 * each):
+        for number in range(6 * each):
             word = writer.word()
             first = world.text()
-            first.body = f"{word} {word} {writer.text(first.subject, 18)}"
-            wanted = replace(world.text(first.subject), body=f"{word} {writer.text(first.subject, 26)}")
+            first.body = f"{word} {word} {word} {writer.text(first.subject, 18)}"
+            wanted = replace(world.text(first.subject), body=f"{word} {word} {writer.text(first.subject, 18)}")
             for made in range(LIMIT + 3):
                 other = replace(world.text(first.subject), body=first.body)
                 if number % 2:
@@ -63,7 +63,7 @@ class Built:
                 crowd.append(other)
             for one in (*crowd[-LIMIT - 3 :], wanted):
                 one.vector = world.model.vector(one.body)
-            about = f"{word} {word} {word} {writer.question(first.body, 1)}"
+            about = f"{word} {word} {word}"
             (self.alike if number % 2 else self.copied).append((about, wanted))
             self.about.update({one.id: about for one in crowd[-LIMIT - 3 :]})
             crowd.append(wanted)
@@ -275,9 +275,9 @@ def _points(world: World, each: int) -> Callable[[Any], Iterator[Pair]]:
     """The collection and its rows: points that have no row, rows without a point, old copies, another model."""
     drawn, writer = world.drawn, world.writer
     everything = world.texts(1300)
-    picked = iter(drawn.sample(everything, 14 * each))
+    picked = iter(drawn.sample(everything, 16 * each))
     unpointed = [next(picked) for _ in range(each)]
-    orphans = [next(picked) for _ in range(each)]
+    orphans = [next(picked) for _ in range(3 * each)]
     stale = [next(picked) for _ in range(each)]
     wrong = [next(picked) for _ in range(each)]
     gone = [next(picked) for _ in range(each)]
@@ -326,7 +326,7 @@ def _points(world: World, each: int) -> Callable[[Any], Iterator[Pair]]:
         yield [f for one in unpointed for f in asked("row_without_point", one)], [next(works) for _ in range(each)]
         lost = [Failure("point_without_row", (by_points(edge, search(world, one)),), expected=()) for one in orphans]
         lost = [f for f, one in zip(lost, orphans, strict=True) if one.id in ids(f.steps[0])]
-        yield lost, [next(works) for _ in range(each)]
+        yield lost[:each], [next(works) for _ in range(each)]
         yield [f for one in stale for f in asked("stale_embedding", one, texts[one.id])][: each - half], [
             next(works) for _ in range(each - half)]  # fmt: skip
         yield [f for one in wrong for f in asked("wrong_model", one)][: each - half], [
