@@ -557,16 +557,18 @@ class Stack:
         expected: Sequence[str] = (),
         sweeps: bool = False,
         embed: Callable[[str], Sequence[float]] | None = None,
+        judge: Callable[[Mapping[str, str]], Sequence[str]] | None = None,
     ) -> Diagnosis:
         """Say why an incident failed, by experiments in a branch (by default the one made for it).
 
-        `expected` are the ids of what should have come, `embed` is the application's own embedder.
+        `expected` are the ids of what should have come, `embed` is the application's own embedder, `judge` says what of
+        an answer stands in no document.
         """
         from envclone.lifecycle.diagnose import diagnose
         from envclone.lifecycle.replay import branch_for
 
         chosen = self.show(branch) if branch else branch_for(self.project, incident)
-        return diagnose(self.project, incident, chosen, expected=expected, sweeps=sweeps, embed=embed)
+        return diagnose(self.project, incident, chosen, expected=expected, sweeps=sweeps, embed=embed, judge=judge)
 
     def _default_name(self, environment: str, incident: str | None) -> str:
         """Environment and incident; with the project before it when another project has a branch of that name."""

@@ -89,7 +89,8 @@ class Case:
     """What is known of an incident.
 
     `results` are what its steps gave in this branch, twice; `expected` the ids that should have come; `unstable` the
-    steps whose two results differ; `state` when the branch's state was copied, `embed` makes a text's vector.
+    steps whose two results differ; `state` when the branch's state was copied, `embed` makes a text's vector,
+    `judge` says what of an answer stands in no document, given `question`, `documents` and `answer`.
     """
 
     incident: Incident
@@ -101,6 +102,7 @@ class Case:
     references: tuple[Reference, ...] = ()
     lookup: Lookup = lambda store, address, values: ()
     embed: Callable[[str], Sequence[float]] | None = None
+    judge: Callable[[Mapping[str, str]], Sequence[str]] | None = None
     unstable: frozenset[str] = frozenset()
     state: dt.datetime | None = None
 

@@ -39,12 +39,18 @@ class Grounding:
                           + [one.said for one in used_of(case.incident)])  # fmt: skip
         if not documents and len(words(given)) < 50:
             return
+        command = f"envclone incident show {case.incident.incident}"
+        if case.judge is not None:
+            asked = {"question": turns[-1].question, "documents": given, "answer": turns[-1].answer}
+            if said := list(case.judge(asked)):
+                text = f"by the judge this of the answer of {turns[-1].name} has no ground: {'; '.join(said[:5])}"
+                yield Finding(Layer.GROUNDING, "ungrounded", text, command, Certainty.LIKELY)
+            return
         lost = [claim for claim in claims(_said(turns[-1].answer)) if not _stands(claim, given)]
         if lost:
             text = (
                 f"the answer of {turns[-1].name} says {', '.join(lost[:5])}, which stands in nothing that it was given"
             )
-            command = f"envclone incident show {case.incident.incident}"
             yield Finding(Layer.GROUNDING, "ungrounded", text, command, Certainty.LIKELY)
 
 

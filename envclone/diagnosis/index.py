@@ -25,7 +25,9 @@ class Index:
         for search, ident in case.blamed():
             retrieval = search.retrieval
             rank = search.exactly().rank(ident) if retrieval.index else None
-            if rank is not None and rank <= retrieval.last:
+            if rank is None or rank > retrieval.last:
+                continue
+            if search.hits(Asked(limit=retrieval.last)).rank(ident) is None:  # else what is around the search drops it
                 yield _cause(search, ident, rank)
 
 

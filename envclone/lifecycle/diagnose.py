@@ -50,6 +50,7 @@ def diagnose(
     expected: Sequence[str] = (),
     sweeps: bool = False,
     embed: Callable[[str], Sequence[float]] | None = None,
+    judge: Callable[[Mapping[str, str]], Sequence[str]] | None = None,
 ) -> Diagnosis:
     """Replay an incident in a running branch, ask its searches otherwise, and say which layer failed first.
 
@@ -67,7 +68,7 @@ def diagnose(
             if name in branch.endpoints and (one := registry.examiner(branch.endpoints[name])) is not None
         }
         case = _case(project, incident, branch.name, results, examiners, expected, replayed, embed, state)
-        found = test(case, sweeps=sweeps)
+        found = test(replace(case, judge=judge), sweeps=sweeps)
         folder = branches.directory(project.pool, branch.name) / "diagnoses"
         folder.mkdir(mode=0o700, exist_ok=True)
         project.pool.write_json(folder / f"{ident}.json", found.to_json())

@@ -43,6 +43,12 @@ def test_one_cause(line: Line, expected: str, cause: str) -> None:
     assert _cause(line, expected) == cause
 
 
+def test_what_the_search_itself_returns_is_not_the_index_s_fault() -> None:
+    without = StepResult(columns=("id",), rows=(("2",),), ids=("2",))
+    line = Line(PLACES, index="hnsw", seen={"9": 50})
+    assert _cause(line, "1", results={"search": (without, without)}) is None
+
+
 def test_the_command_of_an_index_s_finding_finds_it() -> None:
     found = diagnose(case(Line(PLACES, index="hnsw", seen={"1": 50}), "1")).first
     assert found is not None and found.layer is Layer.INDEX

@@ -103,6 +103,21 @@ def test_grounding() -> None:
     assert claims("1. First. See A-17 or https://x.example/y.") == ("https://x.example/y", "A-17")
 
 
+def test_a_judge_s_word_counts_instead() -> None:
+    given = (_retrieved("Returns are taken for 30 days."), _llm("read", "You have 45 days."))
+    line = Line({"1": 1.0})
+    asked: list[Any] = []
+
+    def judge(what: Any) -> list[str]:
+        asked.append(what)
+        return []
+
+    assert diagnose(case(line, "1", calls=given, judge=judge)).first is None
+    assert asked[0]["answer"] == "You have 45 days." and "30 days" in asked[0]["documents"]
+    found = diagnose(case(line, "1", calls=given, judge=lambda what: ["45 days"])).first
+    assert found is not None and found.cause == "ungrounded" and "judge" in found.evidence
+
+
 def test_misfits_are_words() -> None:
     schema = {"$defs": {"n": {"type": "integer", "minimum": 3}}, "properties": {"a": {"$ref": "#/$defs/n"}},
               "additionalProperties": False}  # fmt: skip
