@@ -24,7 +24,9 @@ def timeline(one: Timeline) -> str:
         if one.left_out:
             parts.append(f"<p>{one.left_out:,} more calls are in the bundle and not shown.</p>")
     else:
-        parts.append("<p>The bundle has no calls of a trace: when what was called in production is not recorded.</p>")
+        parts.append(
+            "<p>The bundle has no calls and no exchanges: when what was called in production is not recorded.</p>"
+        )
     if one.steps:
         parts.append(f"<h3>In the branch, step by step</h3>{_bars(one.steps)}")
     return "".join(parts)

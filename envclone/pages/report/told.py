@@ -9,8 +9,9 @@ from typing import Any
 
 from envclone.incidents import parts
 from envclone.incidents.bundle import COMPUTED, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
-from envclone.incidents.calls import Call
+from envclone.incidents.calls import Call, Kind
 from envclone.incidents.completeness import completeness
+from envclone.incidents.exchanges import Exchange
 from envclone.pages.report.values import Answer, Hit, Missing, Span, Timeline
 
 __all__ = ["LEFT_OUT", "answer", "asked", "happened", "missing", "query", "settings", "timeline", "title"]
@@ -37,7 +38,7 @@ def happened(incident: Incident) -> Iterator[str]:
     """What came of it in production, a line for each failed call, the last answer, and each step."""
     for call in incident.calls:
         if call.error:
-            yield f"{call.kind} {call.name} failed: {call.error}"
+            yield f"{call.kind} {call.name} failed: {_text(call.error, _VALUE)}"
     answers = [call for call in incident.calls if call.kind in ("llm", "request") and call.output is not None]
     if answers:
         last = next((call for call in reversed(answers) if call.kind == "llm"), answers[-1])
@@ -165,7 +166,8 @@ def _text(value: Any, limit: int) -> str:
 
 def timeline(incident: Incident, ran: Mapping[str, float]) -> Timeline:
     """The calls of the trace in their order; `ran` is how long each step took in the branch (s)."""
-    calls = incident.calls[:CALLS]
+    calls: Sequence[Call] = [*incident.calls, *(_call(one) for one in incident.exchanges if not incident.calls)]
+    every, calls = len(calls), calls[:CALLS]
     first = min((call.began for call in calls if call.began is not None), default=None)
     depths = _depths(calls)
     began, steps = 0.0, []
@@ -177,8 +179,17 @@ def timeline(incident: Incident, ran: Mapping[str, float]) -> Timeline:
         tuple(_span(call, first, depths[number]) for number, call in enumerate(calls)),
         tuple(steps),
         incident.origin.dialect if incident.origin is not None else "",
-        len(incident.calls) - len(calls),
+        every - len(calls),
     )
+
+
+def _call(one: Exchange) -> Call:
+    """An exchange as a call, for a bundle that has no trace beside them."""
+    name = f"{one.method} {_text(one.url, _VALUE)}"
+    answer = one.answer if not one.chunks else "".join(chunk.data for chunk in one.chunks)
+    kind: Kind = one.kind
+    return Call(id=one.id, kind=kind, name=name, began=one.began, seconds=one.seconds, error=one.error, input=one.body,
+                output=answer, finish=[f"status {one.status}"])  # fmt: skip
 
 
 def _depths(calls: Sequence[Call]) -> list[int]:
@@ -202,7 +213,9 @@ def _span(call: Call, first: dt.datetime | None, depth: int) -> Span:
         ("tokens", call.usage), ("finish", ", ".join(call.finish)),
     )  # fmt: skip
     about = tuple((label, _text(value, _TEXT)) for label, value in said if value not in (None, "", [], {}))
-    return Span(call.kind, call.name or call.model or call.id, began, call.seconds, depth, call.error or "", about)
+    return Span(
+        call.kind, call.name or call.model or call.id, began, call.seconds, depth, _text(call.error or "", _TEXT), about
+    )
 
 
 def missing(incident: Incident) -> tuple[tuple[Missing, ...], int]:

@@ -9,11 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from envclone.pages import attestation
 from envclone.pages.base import document
 from envclone.pages.report.page import html
 from tests.support.browser import Browser, Screen, browser, program
 from tests.support.looking import SCREENS, faults
 from tests.unit.pages.report.samples import SAMPLES
+from tests.unit.pages.test_attestation import _statement
 
 pytestmark = pytest.mark.skipif(
     program() is None and not os.environ.get("CI"), reason="no Chromium here: sh .ci/chromium"
@@ -35,6 +37,12 @@ def _page(folder: Path, text: str) -> Path:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_nothing_overflows_overlaps_or_is_faint(tab: Browser, name: str, tmp_path: Path) -> None:
     page = _page(tmp_path, html(SAMPLES[name]))
+    for screen in SCREENS:
+        assert faults(tab, page, screen) == [], screen.name
+
+
+def test_the_attestation_is_drawn_as_well(tab: Browser, tmp_path: Path) -> None:
+    page = _page(tmp_path, attestation.html(_statement()))
     for screen in SCREENS:
         assert faults(tab, page, screen) == [], screen.name
 

@@ -73,6 +73,28 @@ def test_what_happened_is_told_by_calls_and_steps() -> None:
     assert "seed" in [one.name for one in missing] and len(missing) < variables
 
 
+def test_exchanges_stand_in_for_calls() -> None:
+    exchange = {
+        "id": "x",
+        "kind": "llm",
+        "url": "https://models.example/v1",
+        "answer": "no",
+        "status": 500,
+        "seconds": 2,
+    }
+    incident = _incident([QUERY], version=2, exchanges=[exchange])
+    (one,) = told.timeline(incident, {}).calls
+    assert (one.kind, one.name, one.seconds) == ("llm", "POST https://models.example/v1", 2.0)
+    assert ("output", "no") in one.about and ("finish", "status 500") in one.about
+
+
+def test_what_was_left_out_is_called_so() -> None:
+    calls = [{"id": "a", "kind": "tool", "name": "find", "error": COMPUTED}]
+    incident = _incident([], calls=calls)
+    assert list(told.happened(incident)) == ["tool find failed: (left out)"]
+    assert told.timeline(incident, {}).calls[0].error == "(left out)"
+
+
 def test_a_ring_of_parents_and_too_many_calls_end() -> None:
     ring = [{"id": "a", "kind": "other", "parent": "b"}, {"id": "b", "kind": "other", "parent": "a"}]
     many = [{"id": str(number), "kind": "other", "parent": str(number - 1)} for number in range(1000)]
