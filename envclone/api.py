@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
     from envclone.incidents.terms import Terms
+    from envclone.incidents.traces.span import Trace
     from envclone.incidents.variation import Variation
     from envclone.lifecycle.again import Verification
     from envclone.lifecycle.begin import Begun
@@ -400,6 +401,18 @@ class Stack:
         from envclone.lifecycle.incidents import record
 
         return record(self.project, Path(bundle), terms, role=role)
+
+    def threads(self, branch: str, *, role: str | None = None) -> Sequence[Mapping[str, Any]]:
+        """The threads of LangGraph in a branch, the newest first; their ids are the branch's own, masked."""
+        from envclone.lifecycle.threads import listed
+
+        return listed(self.project, branch, role=role)
+
+    def thread(self, branch: str, ident: str, *, role: str | None = None) -> Trace:
+        """The steps and messages of a thread of LangGraph in a branch."""
+        from envclone.lifecycle.threads import thread
+
+        return thread(self.project, branch, ident, role=role)
 
     def mask(
         self,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from envclone.cli import completion, drafts, recordings, traces
+from envclone.cli import completion, drafts, recordings, threads, traces
 from envclone.cli.context import Settings, absolute, emit, json_option, print_table
 from envclone.cli.visible import visible
 from envclone.errors import NotReproducedError, UsageError
@@ -22,7 +22,7 @@ def incident() -> None:
     """Write, record and mask the bundle of an incident."""
 
 
-for _command in (drafts.new, traces.import_, recordings.recordings, drafts.show, drafts.edit):
+for _command in (drafts.new, traces.import_, recordings.recordings, threads.threads, drafts.show, drafts.edit):
     incident.add_command(_command)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from envclone.cli import completion, threads
 from envclone.cli.context import Settings, absolute, emit, json_option
 from envclone.cli.drafts import chosen_environment, embedded, one_store, short, stores_of
 from envclone.cli.visible import visible
@@ -29,8 +30,10 @@ class _Trace(click.Path):
 
 
 @click.command("import", short_help="Read a trace, a log or a HAR as the bundle of an incident.")
-@click.argument("trace", type=_Trace(exists=True))
+@click.argument("trace", type=_Trace(exists=True), required=False)
 @click.option("--id", "incident_id", required=True, metavar="INCIDENT", help="The incident's id.")
+@click.option("--thread", metavar="ID", help="A conversation of LangGraph in a branch, instead of TRACE.")
+@click.option("--branch", metavar="NAME", shell_complete=completion.branches, help="The branch of --thread.")
 @click.option("--env", "environment", metavar="NAME", help="Where it happened.  [default: the only one]")
 @click.option("--note", default="", metavar="TEXT", help="What was seen.")
 @click.option("--role", metavar="NAME", help="The role that production ran the statements as.")
@@ -41,12 +44,13 @@ class _Trace(click.Path):
 @click.option("--store", "stores", multiple=True, metavar="NAME", help="The store, when there are several of a kind.")
 @json_option
 @click.pass_obj
-def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, **given: Any) -> None:
+def import_(settings: Settings, /, trace: str | None, incident_id: str, as_json: bool, **given: Any) -> None:
     """Read TRACE as the bundle of an incident: OTLP with any of today's conventions, exports of Langfuse,
     LangSmith, MLflow, Phoenix or Datadog, a HAR, a command line of curl, PostgreSQL's log of slow statements, or
     Qdrant's slow requests. The format is found by what the file holds. langfuse:ID, langsmith:ID and phoenix:ID ask
     the tool itself; its address and keys are read from the environment. What `envclone.record` wrote in the application
-    is given as its directory, or a file of it.
+    is given as its directory, or a file of it. --thread ID --branch NAME reads a conversation of LangGraph out of a
+    branch, where it is masked already.
 
     Everything of the trace is kept. What can be run again (a statement with its parameters, a search with its vector)
     becomes a step; what is unknown is named, with what that can hide.
@@ -62,7 +66,12 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
     environment = chosen_environment(loaded, given["environment"])
     services = loaded.stack.environments[environment].services if environment in loaded.stack.environments else {}
     chosen = _stores(stores_of(loaded, environment), services, given)
-    read = _read(trace, given["request"], chosen)
+    if [trace is None, given["thread"] is None, given["branch"] is None] not in _SOURCES:
+        raise UsageError("give a TRACE, or --thread ID with --branch NAME")
+    if trace is None:
+        read = threads.parts_of(settings, given["branch"], given["thread"], role=given["role"])
+    else:
+        read = _read(trace, given["request"], chosen)
     if given["note"]:
         read["note"] = given["note"]
     at = min((call.began for call in read["calls"] if call.began is not None), default=None)
@@ -103,6 +112,10 @@ def import_(settings: Settings, /, trace: str, incident_id: str, as_json: bool, 
         "variables": [asdict(one) for one in completeness(incident)],
     }
     emit(as_json, document, text)
+
+
+_SOURCES = ([False, True, True], [True, False, False])
+"""What is not given: a trace is, or a thread and its branch are."""
 
 
 def _read(trace: str, request: str | None, stores: Stores) -> dict[str, Any]:

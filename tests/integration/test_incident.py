@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -21,6 +22,7 @@ environments:
     stores:
       main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
 sanitize:
+  presets: [langgraph]
   domains: {email: {kind: email, unique: true}}
   rules:
     main:
@@ -28,6 +30,7 @@ sanitize:
       public.people.email: email
       public.people.note: text
       public.people.*: keep
+      public.guests.name: person
       public.chunks.id: keep
       public.chunks.embedding: {vectors: keep}
 incidents: incidents/
@@ -78,12 +81,43 @@ steps:
 """
 
 
+THREADS = """\
+CREATE TABLE checkpoints (thread_id text, checkpoint_ns text DEFAULT '', checkpoint_id text, parent_checkpoint_id text,
+  type text, checkpoint jsonb, metadata jsonb DEFAULT '{}', PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id));
+CREATE TABLE checkpoint_blobs (thread_id text, checkpoint_ns text DEFAULT '', channel text, version text, type text,
+  blob bytea, PRIMARY KEY (thread_id, checkpoint_ns, channel, version));
+CREATE TABLE checkpoint_writes (thread_id text, checkpoint_ns text DEFAULT '', checkpoint_id text, task_id text,
+  idx int, channel text, type text, blob bytea, PRIMARY KEY (thread_id, checkpoint_ns, checkpoint_id, task_id, idx));
+"""
+THREAD = json.loads((Path(__file__).parents[1] / "data" / "langgraph" / "thread.json").read_text())
+COLUMNS = {
+    "checkpoints": "checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata",
+    "blobs": "checkpoint_ns, channel, version, type, blob",
+    "writes": "checkpoint_ns, checkpoint_id, task_id, idx, channel, type, blob",
+}
+
+
+def talk(prod: Production) -> None:
+    """One conversation of LangGraph, as its saver wrote it."""
+    with prod.connect("app") as conn:
+        for kind, columns in COLUMNS.items():
+            table = kind if kind == "checkpoints" else f"checkpoint_{kind}"
+            for row in THREAD[kind]:
+                values = [json.dumps(one) if isinstance(one, dict) else one for one in row]
+                if kind != "checkpoints":
+                    values[-1] = None if row[-1] is None else bytes.fromhex(row[-1])
+                places = ", ".join(["%s"] * (len(values) + 1))
+                conn.execute(f"INSERT INTO {table} (thread_id, {columns}) VALUES ({places})", ["jane-1", *values])
+
+
 @pytest.fixture(scope="module")
 def prod() -> Iterator[Production]:
     with production(18) as server:
         server.create_database("app")
         server.execute(
-            "CREATE EXTENSION vector;"
+            "CREATE TABLE guests (name text); INSERT INTO guests VALUES ('Jane Doe');"
+            + THREADS
+            + "CREATE EXTENSION vector;"
             "CREATE TABLE people (id int PRIMARY KEY, name text, email text UNIQUE, note text);"
             "INSERT INTO people SELECT i, 'Zoë Quuxington' || i, 'zoe.quux' || i || '@corp.example',"
             " 'call Zoë Quuxington' || i || ' (zoe.quux' || i || '@corp.example)' FROM generate_series(1, 300) i;"
@@ -98,6 +132,7 @@ def prod() -> Iterator[Production]:
             "ALTER DATABASE app SET enable_seqscan = off",
             "app",
         )
+        talk(server)
         yield server
 
 
@@ -151,6 +186,23 @@ def test_recorded_masked_replayed(here: Place, prod: Production) -> None:
     here.call("reset", "prod-77")
     assert here.json("replay", "77")["reproduced"]
     assert len(list((here.pool / "branches" / "prod-77" / "replays").iterdir())) == 5
+
+
+def test_a_conversation_is_read_out_of_the_branch_where_it_is_masked(here: Place) -> None:
+    (one,) = here.json("incident", "threads", "--branch", "prod-77")
+    assert (one["store"], one["schema"], one["checkpoints"]) == ("main", "public", len(THREAD["checkpoints"]))
+    assert one["thread"] != "jane-1" and one["thread"] in here.call("incident", "threads", "--branch", "prod-77").stdout
+    done = here.json("incident", "import", "--thread", one["thread"], "--branch", "prod-77", "--id", "81")
+    text = (here.directory / "incidents" / "81.yaml").read_text()
+    assert done["dialect"] == "langgraph checkpoints" and "jane" not in text.lower() and "Doe" not in text
+    calls = yaml.safe_load(text)["calls"]
+    (tool,) = [call for call in calls if call["kind"] == "tool"]
+    asked = next(call for call in calls if call["kind"] == "request")["input"]
+    assert tool["input"]["q"].split(" of ")[1] in asked, "the pseudonym is the same in each place"
+    assert any(call.get("error") for call in calls) and any(call.get("model") == "gpt-5-2026-01-01" for call in calls)
+    wrong = here.call("incident", "import", "--thread", "jane-1", "--branch", "prod-77", "--id", "82", check=False)
+    assert wrong.returncode == 2 and "has no thread" in wrong.stderr
+    (here.directory / "incidents" / "81.yaml").unlink()
 
 
 def test_what_is_not_there_is_named(here: Place) -> None:

@@ -17,7 +17,7 @@ from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.span import DEEPEST, VALUES, Trace, bounded, loads, too_deep
 from envclone.incidents.traces.whole import whole
 
-__all__ = ["LIMIT", "calls", "calls_of", "trace"]
+__all__ = ["LIMIT", "calls", "calls_of", "calls_of_trace", "trace"]
 
 LIMIT = 64 << 20
 """The largest trace that is read, in bytes, unpacked: as large as a bundle."""
@@ -48,6 +48,11 @@ def calls_of(documents: list[Any], name: str) -> tuple[list[Call], Origin]:
         return trace
 
     return _calls(found, name)
+
+
+def calls_of_trace(found: Trace, name: str) -> tuple[list[Call], Origin]:
+    """The calls of a trace that was read elsewhere; `name` is for what is said of it."""
+    return _calls(lambda: found, name)
 
 
 def _calls(read: Callable[[], Trace], name: str) -> tuple[list[Call], Origin]:
