@@ -88,9 +88,8 @@ def _results(incident: Incident) -> bool | None:
 
 
 def _scored(call: Call) -> bool:
-    return bool(call.documents) and all(
-        isinstance(one, dict) and any("score" in key for key in one) for one in call.documents
-    )
+    inside = [one.get("document", one) if isinstance(one, dict) else one for one in call.documents]
+    return bool(inside) and all(isinstance(one, dict) and any("score" in key for key in one) for one in inside)
 
 
 def _role(incident: Incident) -> bool | None:
@@ -99,12 +98,21 @@ def _role(incident: Incident) -> bool | None:
 
 
 def _system(call: Call) -> bool:
-    if call.system:
-        return True
-    messages = call.input if isinstance(call.input, list) else []
-    if isinstance(call.input, dict):
-        messages = next((one for one in call.input.values() if isinstance(one, list)), [])
-    return any(isinstance(one, dict) and "system" in (str(value) for value in one.values()) for one in messages)
+    return bool(call.system) or _instructs(call.input, 4)
+
+
+def _instructs(value: Any, levels: int) -> bool:
+    """Whether there is a message of the system, or a member that is named as its instructions."""
+    if levels == 0:
+        return False
+    if isinstance(value, dict):
+        said = [one for key, one in value.items() if key.rpartition(".")[2] in ("role", "type", "author")]
+        if any(one in ("system", "developer") for one in said):
+            return True
+        if any(value.get(key) for key in ("system", "system_instruction", "system_instructions", "instructions")):
+            return True
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return any(_instructs(one, levels - 1) for one in inner)
 
 
 def _version(incident: Incident) -> bool | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import yaml
 
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
+from tests.unit.incidents.traces.samples import otlp
 
 STACK = """\
 version: 1
@@ -203,6 +205,26 @@ def test_a_conversation_is_read_out_of_the_branch_where_it_is_masked(here: Place
     wrong = here.call("incident", "import", "--thread", "jane-1", "--branch", "prod-77", "--id", "82", check=False)
     assert wrong.returncode == 2 and "has no thread" in wrong.stderr
     (here.directory / "incidents" / "81.yaml").unlink()
+
+
+def test_from_a_complaint_to_a_replay_in_six_commands(here: Place) -> None:
+    """Those of the page, word for word, over a trace of the application."""
+    page = (Path(__file__).parents[2] / "docs" / "incidents.md").read_text(encoding="utf-8")
+    block = page.partition("## From a complaint to a replay in six commands")[2].split("```")[1]
+    commands = [shlex.split(line, comments=True)[1:] for line in block.strip().splitlines()]
+    asked = {"db.system": "postgresql", "db.query.parameter.1": "zoe.quux7@corp.example",
+             "db.query.text": "SELECT id, name, note FROM people WHERE email = $1"}  # fmt: skip
+    said = json.dumps([{"role": "user", "content": "What of Zoë Quuxington7?"}])
+    model = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "gpt-5", "gen_ai.input.messages": said}
+    (here.directory / "trace.json").write_text(json.dumps(otlp({"attributes": asked}, {"attributes": model})))
+    texts = [here.call(*words).stdout for words in commands]
+    assert [words[0] for words in commands] == ["incident"] * 4 + ["branch", "replay"]
+    imported, shown, recorded, masked, _, replayed = texts
+    assert "2 calls of a trace (otlp): 1 sql, 1 llm" in imported and "unknown: seed" in shown
+    assert "sql-1: 1 row" in recorded and "masked with the key" in masked
+    assert "incident 1234: reproduced (1 of 1 steps" in replayed
+    assert "not run: 1 llm: it lies outside the stores" in replayed
+    assert "quux" not in "".join(texts[3:]).lower()
 
 
 def test_what_is_not_there_is_named(here: Place) -> None:

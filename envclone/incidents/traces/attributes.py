@@ -99,6 +99,9 @@ def call_of(span: Span) -> Call:
     fields |= {name: values for name, values in groups.items() if values}
     fields["documents"] = _list(fields.get("documents"))
     fields["vectors"] = _list(fields.get("vectors"))
+    if kind == "vector" and not fields["vectors"]:  # OpenLIT writes the vector as the query's text
+        asked = parsed(fields.get("statement"))
+        fields["vectors"] = asked if isinstance(asked, list) and all(isinstance(one, float) for one in asked) else []
     fields["finish"] = [str(one) for one in _list(fields.get("finish"))]
     for name in _WORDS:
         if name in fields and not isinstance(fields[name], str):

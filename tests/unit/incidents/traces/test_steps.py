@@ -31,6 +31,10 @@ def test_statements_with_their_parameters(tmp_path: Path) -> None:
     assert (slow.parameters, slow.role) == (["o'hara@corp.example", None], "app")
     assert failed.expect is None, "an error without its SQLSTATE is compared with nothing"
     assert [step.parameters for step in of(tmp_path, AUTO_EXPLAIN)] == [None, ["2"]]  # type: ignore[union-attr]
+    (search, _) = of(tmp_path, json.dumps(SAMPLES["openlit"]))
+    assert isinstance(search, VectorStep) and (search.collection, search.vector, search.limit) == (
+        "articles", [0.1, 0.2, 0.3], 3
+    )  # fmt: skip
     (statement,) = [one for one in of(tmp_path, json.dumps(SAMPLES["openlit"])) if isinstance(one, SqlStep)]
     assert statement.parameters == ["jane@corp.example"]
 
