@@ -23,23 +23,30 @@ if TYPE_CHECKING:
 __all__ = ["listed", "thread"]
 
 _WHERE = """\
-SELECT n.nspname FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE c.relname = 'checkpoints' AND c.relkind IN ('r', 'p') AND 4 = (
-  SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute AS a WHERE a.attrelid = c.oid AND NOT a.attisdropped
-  AND a.attname IN ('thread_id', 'checkpoint_ns', 'checkpoint_id', 'checkpoint'))
+SELECT n.nspname FROM pg_catalog.pg_class AS c
+JOIN pg_catalog.pg_namespace AS n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+WHERE c.relname OPERATOR(pg_catalog.=) 'checkpoints' AND c.relkind OPERATOR(pg_catalog.=) ANY (ARRAY['r', 'p']) AND (
+  SELECT pg_catalog.count(*) FROM pg_catalog.pg_attribute AS a
+  WHERE a.attrelid OPERATOR(pg_catalog.=) c.oid AND NOT a.attisdropped AND a.attname OPERATOR(pg_catalog.=)
+  ANY (ARRAY['thread_id', 'checkpoint_ns', 'checkpoint_id', 'checkpoint'])) OPERATOR(pg_catalog.=) 4
 ORDER BY n.nspname"""
 _LISTED = """\
-SELECT thread_id, pg_catalog.count(*), pg_catalog.min(checkpoint ->> 'ts'), pg_catalog.max(checkpoint ->> 'ts')
+SELECT thread_id, pg_catalog.count(*), pg_catalog.min(checkpoint OPERATOR(pg_catalog.->>) 'ts'),
+pg_catalog.max(checkpoint OPERATOR(pg_catalog.->>) 'ts')
 FROM {}.checkpoints GROUP BY thread_id ORDER BY 4 DESC NULLS LAST, 1 LIMIT 10000"""
 _CHECKPOINTS = """\
 SELECT checkpoint_ns, checkpoint_id, parent_checkpoint_id, checkpoint, metadata
-FROM {}.checkpoints WHERE thread_id = %s ORDER BY checkpoint_id LIMIT 20000"""
+FROM {}.checkpoints WHERE thread_id OPERATOR(pg_catalog.=) %s ORDER BY checkpoint_id LIMIT 20000"""
 _BLOBS = """\
-SELECT checkpoint_ns, channel, version, type, pg_catalog.encode(blob, 'hex')
-FROM {}.checkpoint_blobs WHERE thread_id = %s AND pg_catalog.octet_length(blob) < 16777216 LIMIT 20000"""
+SELECT checkpoint_ns, channel, version, type, pg_catalog.encode(blob, 'hex') FROM {}.checkpoint_blobs
+WHERE thread_id OPERATOR(pg_catalog.=) %s
+AND (blob IS NULL OR pg_catalog.octet_length(blob) OPERATOR(pg_catalog.<) 16777216)
+LIMIT 20000"""
 _WRITES = """\
 SELECT checkpoint_ns, checkpoint_id, task_id, idx, channel, type, pg_catalog.encode(blob, 'hex')
-FROM {}.checkpoint_writes WHERE thread_id = %s AND pg_catalog.octet_length(blob) < 16777216
+FROM {}.checkpoint_writes
+WHERE thread_id OPERATOR(pg_catalog.=) %s
+AND (blob IS NULL OR pg_catalog.octet_length(blob) OPERATOR(pg_catalog.<) 16777216)
 ORDER BY checkpoint_id, task_id, idx LIMIT 20000"""
 
 

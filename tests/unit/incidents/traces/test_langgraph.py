@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -147,9 +148,9 @@ class Runner:
             return StepResult(rows=(("thread-jane", 7, "2026-05-01T10:00:00", "2026-05-01T11:00:00"),))
         if step.parameters != ["thread-jane"]:
             return StepResult()
-        key = next(
-            name for name in DATA if name == step.sql.split(" WHERE")[0].rpartition(".")[2].removeprefix("checkpoint_")
-        )
+        table = re.search(r'FROM "odd""one"\.(\w+)', step.sql)
+        assert table is not None
+        key = table[1].removeprefix("checkpoint_")
         return StepResult(rows=tuple(map(tuple, DATA[key])))
 
 
