@@ -32,6 +32,7 @@ from envclone.models import StepResult
 __all__ = [
     "COMPUTED",
     "NAME",
+    "NO_FIELD",
     "NO_STEP",
     "UNKNOWN",
     "Expected",
@@ -49,6 +50,8 @@ UNKNOWN = "(not comparable: shifted by a value that the result does not show)"
 """What a masked bundle says of a value that its pseudonym cannot be known of."""
 COMPUTED = "(not comparable: computed in production, and left out of the bundle that is handed over)"
 """What a bundle for other hands says of a text that a statement computed: it can spell a name in any way."""
+NO_FIELD = "(not comparable: a person is in it, and the recording does not say which field it shows)"
+"""What a masked bundle says of a value whose pseudonym depends on the field that it shows."""
 
 
 MOST = 20_000

@@ -13,7 +13,7 @@ from typing import Any
 
 from envclone.errors import UsageError
 from envclone.incidents import parts
-from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step
+from envclone.incidents.bundle import COMPUTED, NO_FIELD, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step
 from envclone.incidents.differences import Item, between, in_words, sqlstate
 from envclone.incidents.order import OrderInfo, order_of
 from envclone.incidents.report import explain, side_by_side
@@ -224,7 +224,7 @@ def _rows(step: SqlStep, expected: Expected, got: Expected, tolerance: float) ->
     score = columns.index(step.score) if step.score in columns and columns.count(step.score or "") == 1 else None
     key = _key(step, expected, got)
     order = order_of(step.sql, step.parameters)
-    unknown = {i for row in expected.rows for i, value in enumerate(row) if value in (UNKNOWN, COMPUTED)}
+    unknown = {i for row in expected.rows for i, value in enumerate(row) if value in (UNKNOWN, COMPUTED, NO_FIELD)}
 
     def items(result: Expected) -> list[Item]:
         made = []

@@ -13,7 +13,17 @@ from typing import Any, Protocol
 
 from envclone.address import written
 from envclone.errors import UnsafeError
-from envclone.incidents.bundle import COMPUTED, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step, VectorStep
+from envclone.incidents.bundle import (
+    COMPUTED,
+    NO_FIELD,
+    UNKNOWN,
+    Expected,
+    HttpStep,
+    Incident,
+    SqlStep,
+    Step,
+    VectorStep,
+)
 from envclone.incidents.differences import sqlstate
 from envclone.incidents.links import linked
 from envclone.incidents.maskcalls import mask_call, mask_clock, mask_exchange, mask_origin, masked_ids
@@ -79,7 +89,9 @@ def mask_incident(
             hint="take the raw bundle, or the image of the other key",
         )
     incident = linked(incident)
-    masker = _Masker(masks, computed=computed)
+    # an application sees columns, and not of which table they are
+    fields = incident.origin is None or incident.origin.dialect != "envclone"
+    masker = _Masker(masks, computed=computed, fields=fields)
     ids = masked_ids(_names(incident), masker.data)
     steps: list[Step] = []
     for step in incident.steps:
@@ -127,8 +139,9 @@ def _linked(step: Step, ids: Mapping[str, str]) -> Step:
 
 
 class _Masker:
-    def __init__(self, masks: IncidentMasks, *, computed: bool) -> None:
+    def __init__(self, masks: IncidentMasks, *, computed: bool, fields: bool) -> None:
         self._masks = masks
+        self._fields = fields
         self._computed = computed
         self._known: dict[str, str] = {}
 
@@ -293,6 +306,11 @@ class _Masker:
     def _rows(self, step: Step, expect: Expected, plan: StorePlan) -> Expected:
         width = len(expect.rows[0]) if expect.rows else len(expect.columns)
         shown = [known_as(origin, plan.rules) for origin in expect.origins] or [""] * width
+        if not expect.origins and not self._fields:
+            rows = tuple(tuple(map(self._unplaced, row)) for row in expect.rows)
+            ids = tuple(one for one in expect.ids if self._unplaced(one) == one)
+            ids = ids if len(ids) == len(expect.ids) else ()
+            return expect.model_copy(update={"rows": rows, "ids": ids, "error": self._error(expect.error)})
         columns = [
             self._shifted(i, rule, shown, expect)
             if (rule := plan.rules.get(origin)) is not None and rule.by and not rule.derived
@@ -308,6 +326,12 @@ class _Masker:
                 "error": self._error(expect.error),
             }
         )
+
+    def _unplaced(self, value: Any) -> Any:
+        """A value of an unknown field: as it is when nobody is in it, else nothing that could be compared."""
+        if not self._computed and not (value is None or isinstance(value, int | float | Decimal)):
+            return COMPUTED
+        return value if mask_leaves(value, self.data, keys=True) == value else NO_FIELD
 
     def _shifted(self, index: int, rule: FieldRule, shown: Sequence[str], expect: Expected) -> list[Any]:
         """Dates that are shifted by another column: known when the result shows it, else no longer comparable."""

@@ -185,9 +185,10 @@ def _settings(connection: Any, known: _Connection) -> dict[str, str]:
 
 
 def _prepared(cursor: Any) -> bool:
-    """Whether the statement ran as a prepared one of the session's."""
-    query = cursor._query
-    return query is not None and (query.query, query.types) in cursor.connection._prepared._names
+    """Whether the statement ran as a prepared one of the session's: the driver keeps the text of others alone."""
+    return (
+        cursor._query is None and "Client" not in type(cursor).__name__ and not cursor.connection.pgconn.pipeline_status
+    )
 
 
 def _read(result: Any) -> dict[str, Any]:
