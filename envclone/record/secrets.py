@@ -15,9 +15,10 @@ from typing import Any
 __all__ = ["HIDDEN", "Secrets", "is_secret_header", "redacted_url"]
 
 HIDDEN = "***"
+_PACKED = ("$f32", "$f64")
 _SHORTEST = 8
 """Characters of a secret that is searched for elsewhere; a shorter one is found in words that are none."""
-_MOST = 512
+_MOST = 128
 
 _HEADERS = frozenset(
     ("authorization", "proxy-authorization", "cookie", "set-cookie", "api-key", "apikey", "x-api-key", "x-goog-api-key",
@@ -54,10 +55,12 @@ _LOOKS = re.compile(
     r"|AIza[\w-]{30,}|glpat-[\w-]{16,}|hf_\w{20,})",
     re.IGNORECASE,
 )
-_SIGNS = ("password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "private", "authorization",
-          "credential", "cookie", "token", "://", "bearer", "basic ", "sk-", "pk-", "rk-", "sk_", "eyj", "akia", "asia",
-          "gho_", "ghp_", "ghs_", "ghu_", "github_pat_", "xox", "aiza", "glpat-", "hf_")  # fmt: skip
-"""One of these stands in every text that a pattern above matches."""
+_SIGNS = ("password", "passwd", "passphrase", "secret", "api_key", "apikey", "api-key", "private_key", "private-key",
+          "privatekey", "authorization", "credential", "cookie", "token\"", "token\\", "token'", "token=", "key=",
+          "sig=", "signature=", "code=", "auth=", "pwd=", "bearer", "basic ")  # fmt: skip
+"""One of these stands in every text that a pattern above matches, or else one of the next begins a word in it."""
+_BEGINNINGS = ("sk-", "pk-", "rk-", "sk_", "eyj", "akia", "asia", "gho_", "ghp_", "ghs_", "ghu_", "github_pat_", "xox",
+               "aiza", "glpat-", "hf_")  # fmt: skip
 _ENVIRONMENT = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)$")
 
 
@@ -77,6 +80,7 @@ class Secrets:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
+        self._forms: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
@@ -99,6 +103,7 @@ class Secrets:
             self._known[bare] = tuple(dict.fromkeys((bare, once, twice)))
             if len(self._known) > _MOST:
                 self._known.popitem(last=False)
+            self._forms = tuple(form for forms in self._known.values() for form in forms)
 
     def learn_environment(self, environment: Mapping[str, str]) -> None:
         """Remember the values of variables that are named like secrets, and passwords of addresses."""
@@ -109,7 +114,7 @@ class Secrets:
                 self.learn(value.split("://", 1)[1].rpartition("@")[0].partition(":")[2])
 
     def headers(self, pairs: Iterable[tuple[str, str]]) -> list[list[str]]:
-        """Headers with what lets somebody in left out, and remembered."""
+        """Headers without those that let somebody in, whose values are remembered."""
         out = []
         for name, value in pairs:
             if is_secret_header(name):
@@ -118,31 +123,32 @@ class Secrets:
                 else:
                     for part in value.split(";"):
                         self.learn(part.partition("=")[2])
-                out.append([name, HIDDEN])
             else:
                 out.append([name, redacted_url(value) if "://" in value or "?" in value else value])
         return out
 
-    def suspicious(self, text: str) -> bool:
-        """Whether a text may hold a secret; quick."""
+    def suspicious(self, value: Any) -> bool:
+        """Whether a JSON value may hold a secret; quick. Packed numbers hold none."""
+        leaves: list[str] = []
+        _gather(value, leaves)
+        return self._doubtful("\n".join(leaves))
+
+    def _doubtful(self, text: str) -> bool:
         low = text.lower()
-        if any(sign in low for sign in _SIGNS):
+        if any(sign in low for sign in _SIGNS) or any(_begins(low, sign) for sign in _BEGINNINGS):
             return True
-        return any(form in text for forms in self._forms() for form in forms)
+        return _has_user(low) or any(form in text for form in self._forms)
 
     def text(self, value: str) -> str:
         """A text without what lets somebody in."""
         if len(value) < _SHORTEST:
             return value
-        for forms in self._forms():
-            for form in forms:
-                if form in value:
-                    value = value.replace(form, HIDDEN)
-        low = value.lower()
-        if not any(sign in low for sign in _SIGNS):
+        if not self._doubtful(value):
             return value
-        if "://" in low:
-            value = redacted_url(value)
+        for form in self._forms:
+            value = value.replace(form, HIDDEN)
+        low = value.lower()
+        value = redacted_url(value)
         value = _PLAIN_JSON.sub(rf'\1{HIDDEN}"', value)
         value = _IN_JSON.sub(rf"\1{HIDDEN}\g<o>", value)
         if "token" in low:
@@ -161,9 +167,41 @@ class Secrets:
             return [self.tree(one) for one in value]
         return value
 
-    def _forms(self) -> list[tuple[str, ...]]:
-        with self._lock:
-            return list(self._known.values())
+
+def _gather(value: Any, into: list[str]) -> None:
+    if isinstance(value, str):
+        if len(value) >= _SHORTEST:
+            into.append(value)
+    elif isinstance(value, dict):
+        if len(value) == 1 and next(iter(value)) in _PACKED:
+            return
+        for key, one in value.items():
+            if isinstance(one, str) and isinstance(key, str) and len(one) < _SHORTEST:
+                into.append(key)  # a short value is a secret by its name
+            else:
+                into.append(f'{key}"')
+                _gather(one, into)
+    elif isinstance(value, list | tuple):
+        for one in value:
+            _gather(one, into)
+
+
+def _begins(low: str, sign: str) -> bool:
+    """Whether a word of a text begins so."""
+    at = low.find(sign)
+    while at > 0 and (low[at - 1].isalnum() or low[at - 1] in "_-"):
+        at = low.find(sign, at + 1)
+    return at >= 0
+
+
+def _has_user(low: str) -> bool:
+    """Whether an address in a text has a user before its host."""
+    at = low.find("://")
+    while at >= 0:
+        if "@" in low[at + 3 : at + 600].partition("/")[0]:
+            return True
+        at = low.find("://", at + 3)
+    return False
 
 
 _NAME = re.compile(_KEY, re.IGNORECASE)
@@ -171,4 +209,7 @@ _NAME = re.compile(_KEY, re.IGNORECASE)
 
 def _named(key: Any, value: Any) -> bool:
     """Whether a key says that its text is a secret."""
-    return isinstance(key, str) and isinstance(value, str) and _NAME.fullmatch(key) is not None
+    if not isinstance(key, str) or not isinstance(value, str):
+        return False
+    token = key.lower().endswith("token") and len(value) >= 2 * _SHORTEST and not any(map(str.isspace, value))
+    return token or _NAME.fullmatch(key) is not None

@@ -67,7 +67,7 @@ def singles(values: Any) -> dict[str, str]:
 
 def doubles(values: Any) -> dict[str, str]:
     """Numbers in 64 bits each. Raises TypeError when one of them is no float."""
-    if not all(type(one) is float for one in values):
+    if set(map(type, values)) != {float}:
         raise TypeError
     return {"$f64": _packed(array("d", values))}
 

@@ -123,7 +123,7 @@ def _json(value: Any) -> Any:
 
 
 def _headers(pairs: Any, drop: Sequence[str]) -> dict[str, str]:
-    """Headers without those that only let somebody in, or say how the bytes went."""
+    """Headers without those that let somebody in, or say how the bytes went."""
     found: dict[str, str] = {}
     for pair in pairs if isinstance(pairs, list) else ():
         if isinstance(pair, list) and len(pair) == 2 and pair[1] != "***" and str(pair[0]).lower() not in drop:

@@ -27,7 +27,7 @@ def test_an_exchange_has_all_but_secrets(recording: Recording, url: str) -> None
     (one,) = recording.calls()
     assert (one["kind"], one["method"], one["status"], one["error"]) == ("http", "POST", 200, None)
     assert one["url"] == f"{url}/v1/chat/completions?api_key=***" and one["body"] == '{"model":"m","seed":1}'
-    assert ["authorization", "***"] in one["headers"] and ["set-cookie", "***"] in one["answer_headers"]
+    assert not {"authorization", "set-cookie"} & {name for name, _ in one["headers"] + one["answer_headers"]}
     assert one["answer"] == answer.text
     text = recording.text()
     assert not [secret for secret in ("abcdefgh12345", "sesame99", "abcdefghijkl") if secret in text]

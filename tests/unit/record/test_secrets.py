@@ -63,7 +63,7 @@ def test_json_is_still_json() -> None:
 def test_what_was_seen_in_a_header_is_taken_out_of_everything(recording: Recording) -> None:
     secrets = Secrets()
     shown = secrets.headers([("Authorization", f"Bearer {SECRET}"), ("Cookie", "sid=0123456789abcdef"), ("X", "y")])
-    assert shown == [["Authorization", "***"], ["Cookie", "***"], ["X", "y"]]
+    assert shown == [["X", "y"]]
     odd = 'quo"ted\\secret'
     secrets.learn(odd)
     tree = secrets.tree({"a": [f"it is {SECRET}", json.dumps({"x": odd}), "0123456789abcdef"], SECRET[:4]: 1})
@@ -75,9 +75,9 @@ def test_secrets_of_the_environment_are_known(recording: Recording, monkeypatch:
     monkeypatch.setenv("DATABASE_URL", "postgresql://app:environment-password@db/app")
     record.start(str(recording.directory))
     with record.session("leaks"):
-        record.note(text="environment-key-1234 and environment-password", password="short")
+        record.note(text="environment-key-1234 and environment-password", password="short", access_token=SECRET * 2)
     text = recording.text()
-    assert "environment-" not in text and "short" not in text and "*** and ***" in text
+    assert not [one for one in ("environment-", "short", SECRET) if one in text] and "*** and ***" in text
 
 
 def test_addresses_have_no_keys() -> None:

@@ -170,7 +170,7 @@ def test_a_full_queue_drops_and_counts_and_never_waits(recording: Recording, mon
     with record.session("much"):
         for number in range(500):
             record.note(n=number)
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 2
     held.set()
     assert record.status()["dropped"] >= 400
     with record.session("next"):
