@@ -65,6 +65,13 @@ class Ring:
         """The request is over."""
         self._open.pop(request, None)
 
+    def prepare(self, about: bytes) -> None:
+        """Open the first file."""
+        try:
+            self._ready(self._files[RECENT], 0, about)
+        except OSError as exc:
+            self._failed(exc)
+
     def append(self, frames: list[tuple[bytes, bytes]], about: bytes, kind: str = RECENT) -> int:
         """Write records (each with its request) behind the others; how many of them are on disk now.
 

@@ -64,6 +64,7 @@ class Recorder:
                  "zone": _zone()}  # fmt: skip
         self.keep, self.most_body, self.errors = keep, most_body, 0
         self.writer = Writer(Ring(directory, recent=recent, kept=kept), secrets, about)
+        self.writer.start()
         if not self._forks:
             self._forks = True
             os.register_at_fork(after_in_child=self._after_fork)

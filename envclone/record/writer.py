@@ -22,8 +22,8 @@ _BATCH = 64
 _MOST_ITEMS = 4096
 _MOST_BYTES = 64 << 20
 _NOBODY = bytes(16)
-_BEHIND = 16
-_TURN = 20e-6
+_BEHIND = 64
+_TURN, _TURNS = 50e-6, 8
 """When the writing thread is some items behind, it gets a turn: what a process that is killed has not written is then
 its last call. When it is farther behind, the disk is what it waits for, and nobody else shall."""
 
@@ -75,8 +75,16 @@ class Writer:
         if self._thread is None:
             self._start()
         elif 1 < self._items < _BEHIND:
-            time.sleep(_TURN)
+            for _ in range(_TURNS):
+                time.sleep(_TURN)
+                if self._items <= 1:
+                    break
         return True
+
+    def start(self) -> None:
+        """Begin to write: the thread and its file are there before the first call."""
+        if self._thread is None:
+            self._start()
 
     def flush(self, seconds: float) -> bool:
         """Wait until all that was handed over before is written; whether it was in time."""
@@ -117,6 +125,7 @@ class Writer:
 
     def _run(self) -> None:
         about = self._encoded(frames.ABOUT, _NOBODY, 0, {**self._about, "began": time.time()}) or b""
+        self.ring.prepare(about)
         while True:
             first = self._queue.get()
             batch = [first]

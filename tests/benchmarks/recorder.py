@@ -148,7 +148,7 @@ def _measured(name: str, call: Callable[[], None], count: int, directory: Path) 
 
     times: dict[bool, list[float]] = {False: [], True: []}
     cpu = {False: 0.0, True: 0.0}
-    for block in range(2 * max(2, count // BLOCK)):
+    for block in range(2 * max(2, count // (BLOCK if name != "request" else 2))):
         recording = bool(block % 2)
         if recording:
             record.start(str(directory / name))
@@ -301,7 +301,7 @@ def main() -> None:
     result: dict[str, Any] = {"cpus": os.cpu_count(), "start": _started()}
     with tempfile.TemporaryDirectory() as place, _servers() as (url, dsn):
         calls = _calls(url, dsn)
-        counts = {"request": options.calls // 4}
+        counts = {"request": 20}
         result["calls"] = {
             name: _measured(name, call, counts.get(name, options.calls), Path(place)) for name, call in calls.items()
         }
