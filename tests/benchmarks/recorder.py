@@ -19,6 +19,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,7 +49,7 @@ class _Server(BaseHTTPRequestHandler):
                 self.wfile.flush()
             self.wfile.write(b"0\r\n\r\n")
             return
-        time.sleep(wait)
+        threading.Event().wait(wait)  # what a model takes
         points = [{"id": n, "version": 0, "score": 1 / (n + 1), "payload": {"text": _TEXT}} for n in range(10)]
         answer: Any = {"result": {"points": points}, "status": "ok", "time": 0.0}
         if self.path.endswith("/embeddings"):
