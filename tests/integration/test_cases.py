@@ -121,6 +121,9 @@ def test_pin_and_regress(here: Place, prod: Production) -> None:
             "seconds=60", "{kind: rows, step: search, rows: [[3, refunds take 3 days], [4, refunds take 4 days], "
             "[5, refunds take 5 days]]}")  # fmt: skip
     assert here.json("regress", "1234", "--repeat", "3")["cases"][0]["runs"] == {"fixed": 3}
+    assert here.json("regress", "1234", "--set", "work_mem=2MB")["cases"][0]["status"] == "fixed"
+    cannot = here.call("regress", "1234", "--set", "role=postgres", check=False)
+    assert (cannot.returncode, "cannot be set" in cannot.stderr) == (2, True)
 
 
 def test_an_expectation_that_names_somebody_is_not_written_down(here: Place) -> None:

@@ -277,6 +277,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("recorder.md", "from envclone import record"): _recorder,
     ("recorder.md", "record.start(directory, keep="): _recorder,
     ("recorder.md", "envclone incident recordings"): _commands,
+    ("incidents.md", "envclone pin"): _commands,  # what they do: tests/integration/test_cases.py
     ("regress.md", "envclone pin"): _commands,  # what they do: tests/integration/test_cases.py
     ("regress.md", "# hooks/judge.py"): _judge,
     ("regress.md", "# test_refunds.py"): _plugged,

@@ -313,6 +313,19 @@ def test_an_archive_that_is_cut_or_was_changed(sides: tuple[Side, Side], cut: in
     assert there.stack.images() == [] and there.stack.cases() == []
 
 
+def test_what_a_case_expects_is_signed_too(sides: tuple[Side, Side]) -> None:
+    here, there = sides
+    _made(here)
+    trust = here.stack.export_case("1234", here.top / "case").signer
+    whole = (here.top / "case").read_bytes()
+    other = whole.replace(b"text: '1'", b"text: '2'")
+    assert other != whole and len(other) == len(whole)
+    (here.top / "changed").write_bytes(other)
+    with pytest.raises(UnsafeError, match="changed after it was signed"):
+        there.stack.import_case(here.top / "changed", trust=trust)
+    assert there.stack.images() == [] and keys.trusted(there.keys) == []
+
+
 def test_what_is_no_archive(sides: tuple[Side, Side]) -> None:
     _, there = sides
     os.mkfifo(there.top / "pipe")
