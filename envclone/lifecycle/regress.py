@@ -8,7 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from envclone.cases import files
@@ -45,6 +45,8 @@ class Against:
 
     image: str | None = None
     fresh: bool = False
+    made: dict[str, str] = field(default_factory=dict)
+    """The new image of each environment: one is made, however many branches there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,8 +97,9 @@ def regress(
             hint="keep an incident as one: envclone pin INCIDENT --expect …",
         )
     with tools(project) as judged:
+        target = Against(against, fresh)
         for group in _groups(kept, against, fresh):
-            for outcome in _group(project, group, Against(against, fresh), Terms(repeat, runtime, variation), judged):
+            for outcome in _group(project, group, target, Terms(repeat, runtime, variation), judged):
                 done[outcome.case] = outcome
                 told(outcome)
     found = Outcome([done[name] for name in names if name in done], time.monotonic() - began, repeat)
@@ -146,12 +149,15 @@ def _group(
 
 
 def _image(project: Project, case: Case, against: Against, held: ExitStack) -> Image:
-    if against.fresh:
-        return held.enter_context(images.ready(project, case.environment, fresh=True))
+    if against.fresh and case.environment not in against.made:
+        image = held.enter_context(images.ready(project, case.environment, fresh=True))
+        against.made[case.environment] = image.id
+        return image
+    chosen = against.made.get(case.environment) or against.image or case.pinned.image
     try:
-        return held.enter_context(images.using(project, against.image or case.pinned.image))
+        return held.enter_context(images.using(project, chosen))
     except UsageError as exc:
-        if against.image:
+        if against.image or against.fresh:
             raise
         raise UsageError(
             f"its image {case.pinned.image} is not in this pool",

@@ -23,6 +23,7 @@ from envclone.incidents import seal
 from envclone.incidents.bundle import Expected, Incident, SqlStep
 from envclone.models import Consistency, Image, RawSnapshot, StoreSnapshot
 from tests.support.postgres import scratch
+from tests.support.stack import place
 
 NOW = dt.datetime(2026, 1, 2, tzinfo=dt.UTC)
 STACK = """\
@@ -55,7 +56,7 @@ def _side(top: Path) -> Side:
     return Side(top, open_stack(top / "envclone.yaml"))
 
 
-def _made(side: Side, name: str = "1234", image_id: str = "img-0123456789ab") -> Case:
+def _made(side: Side, name: str = "1234", image_id: str = "img-0123456789ab", large: int = 0) -> Case:
     """An image of a few files, sealed as all are, and a case on it."""
     project = side.stack.project
     store = StoreSnapshot("main", "postgres", "physical", "18.4", NOW, 1.0, 1, 1)
@@ -69,6 +70,8 @@ def _made(side: Side, name: str = "1234", image_id: str = "img-0123456789ab") ->
     (data / "PG_VERSION").write_text("18\n")
     (data / "PG_VERSION").chmod(0o600)
     (data / "empty").touch()
+    if large:
+        (data / "large").write_bytes(os.urandom(large))
     with (data / "sparse").open("wb") as file:
         file.truncate(SPARSE)
         for at in (0, 5 * 2**20, SPARSE - 10):
@@ -351,6 +354,29 @@ def test_limits(sides: tuple[Side, Side], monkeypatch: pytest.MonkeyPatch) -> No
     with pytest.raises(UnsafeError, match="more than 3 files"):
         there.stack.import_case(here.top / "case", trust=trust)
     assert there.stack.images() == []
+
+
+@pytest.mark.root
+def test_where_blocks_can_be_shared_none_is_copied() -> None:
+    large = 32 * 2**20
+    with place(size="1G") as here:
+        here.write(STACK.replace("{path: pool}", f'{{path: "{here.pool}"}}'))
+        side = Side(here.directory, here.open())
+        _made(side, large=large)
+
+        def taken(work: Callable[[], object]) -> int:
+            os.sync()
+            before = os.statvfs(here.pool)
+            work()
+            os.sync()
+            after = os.statvfs(here.pool)
+            return (before.f_bfree - after.f_bfree) * after.f_frsize
+
+        assert taken(lambda: side.stack.export_case("1234", here.pool / "tmp" / "case")) < large // 8
+        side.stack.unpin("1234")
+        side.stack.project.cow.remove(here.pool / "images" / "img-0123456789ab")
+        assert taken(lambda: side.stack.import_case(here.pool / "tmp" / "case")) < large // 8
+        (here.pool / "tmp" / "case").unlink()
 
 
 def test_another_project_s_case_stays_where_it_is(sides: tuple[Side, Side]) -> None:

@@ -123,6 +123,28 @@ def test_what_asks_a_service_has_a_branch_of_its_own() -> None:
     ]  # fmt: skip
 
 
+def test_one_new_image_is_made_for_all_branches_of_an_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+
+    @contextlib.contextmanager
+    def ready(project: Any, environment: str, *, fresh: bool) -> Iterator[Any]:
+        assert fresh
+        made.append(f"img-{environment}-{len(made)}")
+        yield SimpleNamespace(id=made[-1])
+
+    @contextlib.contextmanager
+    def using(project: Any, ident: str) -> Iterator[Any]:
+        yield SimpleNamespace(id=ident)
+
+    monkeypatch.setattr(regress.images, "ready", ready)
+    monkeypatch.setattr(regress.images, "using", using)
+    target, project = regress.Against(fresh=True), None
+    some = [Case(case="a", environment=name, wants="failing", pinned=PINNED) for name in ("prod", "prod", "stage")]
+    with contextlib.ExitStack() as held:
+        used = [regress._image(project, one, target, held).id for one in some]  # type: ignore[arg-type]
+    assert used == ["img-prod-0", "img-prod-0", "img-stage-1"] and len(made) == 2
+
+
 @pytest.mark.parametrize("error", [KeyboardInterrupt, UnreachableError("away"), None])
 def test_a_branch_goes_whatever_happens(monkeypatch: pytest.MonkeyPatch, error: Any) -> None:
     made: list[str] = []
