@@ -19,7 +19,7 @@ from envclone import registry
 from envclone.cage import gatekeeper
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import branches, owed, tenure, track, tracks
+from envclone.lifecycle import branches, leases, owed, tenure, track, tracks
 from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
 from envclone.pool import catalog, is_id, pins
@@ -95,6 +95,8 @@ def _judged(project: Project, branch: Branch, moment: dt.datetime, *, note: bool
         return Garbage("branch", branch.name, "half made by a process that is gone", path)
     if branch.protected or branch.state is BranchState.CREATING:
         return None
+    if leases.ended(project.pool, branch.name):
+        return Garbage("branch", branch.name, "the agent's session that it was made for has ended", path)
     if branch.state is BranchState.RUNNING and _in_use(branch):
         if note:
             with contextlib.suppress(EnvcloneError):

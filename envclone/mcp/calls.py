@@ -18,8 +18,9 @@ from envclone.mcp.session import Session
 from envclone.mcp.tools.ask import SQL, VECTOR_SEARCH
 from envclone.mcp.tools.base import Data, Tell, Tool
 from envclone.mcp.tools.branches import BRANCH, REMOVE, RESET
-from envclone.mcp.tools.look import INCIDENT_SHOW, REPORT, STATUS
+from envclone.mcp.tools.look import INCIDENT_SHOW, STATUS
 from envclone.mcp.tools.rerun import REPLAY
+from envclone.mcp.tools.story import REPORT
 
 __all__ = ["TOOLS", "Desk", "Outcome", "tools_of"]
 

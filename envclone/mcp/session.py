@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import re
 import secrets
 import sys
 import threading
@@ -17,7 +16,7 @@ from envclone import registry
 from envclone.errors import BusyError, CommandError, EnvcloneError, ResourceError, UnsafeError, UsageError
 from envclone.interrupts import deferred
 from envclone.lifecycle import branch as branching
-from envclone.lifecycle import branches, images
+from envclone.lifecycle import branches, images, leases
 from envclone.mcp import secret
 from envclone.mcp.limits import Limits
 from envclone.mcp.outgoing import Outgoing
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Powers", "Session"]
 
-_NAME = re.compile(r"agent-([0-9a-f]{8})-\d{1,6}")
 _PATIENCE = 30.0
 """Seconds that the end of a session waits for a branch that is just being made."""
 
@@ -60,8 +58,7 @@ class Session:
         self._held = ExitStack()
 
     def __enter__(self) -> Session:
-        pool = self.stack.project.pool
-        self._held.enter_context(pool.lock(_lease(self.token), what="an agent's session"))
+        self._held.enter_context(leases.held(self.stack.project.pool, self.token))
         _sweep(self.stack)
         self.outgoing.learn(*secret.of_project(self.stack.project))
         for one in self.stack.branches():
@@ -130,7 +127,7 @@ class Session:
                 )
             image = self._image(environment, incident, tell)
             self._made += 1
-            name = f"agent-{self.token}-{self._made}"
+            name = leases.name_of(self.token, self._made)
             with images.using(self.stack.project, image.id) as held:
                 if incident is not None:
                     from envclone.lifecycle.incidents import masked_incident
@@ -163,10 +160,10 @@ class Session:
         """Remove a branch; one whose servers somebody still asks is stopped under them. Raises ResourceError."""
         with deferred():
             try:
-                self.stack.remove(name, force=False)
+                self.stack.remove(name)
             except BusyError:
                 self._stop(name)
-                self.stack.remove(name, force=False)
+                self.stack.remove(name)
             with self._lock:
                 self._mine.pop(name, None)
 
@@ -257,19 +254,12 @@ class Session:
             registry.runtime(one.runtime).stop(one, branches.directory(self.stack.project.pool, name))
 
 
-def _lease(token: str) -> str:
-    return f"agent.{token}"
-
-
 def _sweep(stack: Stack) -> None:
-    """Remove branches of sessions that were killed: nobody holds their lease."""
-    project = stack.project
+    """Remove branches of sessions that were killed."""
     for one in stack.branches():
-        match = _NAME.fullmatch(one.name)
-        if match is None:
-            continue
-        with contextlib.suppress(EnvcloneError), project.pool.lock(_lease(match[1]), what="an agent's session"):
-            stack.remove(one.name, force=False)
+        if leases.ended(stack.project.pool, one.name):
+            with contextlib.suppress(EnvcloneError):
+                stack.remove(one.name)
 
 
 def expires(branch: Branch) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -58,13 +59,15 @@ class ReplaySeen(Data):
 
 def report_of(session: Session, branch: str, kept: Mapping[str, Any]) -> Done:
     """The report of a replay in plain values, as an agent may see it."""
+    from envclone.incidents.handed import handed
     from envclone.lifecycle import images
     from envclone.lifecycle.incidents import masked_incident
+    from envclone.lifecycle.sanitize import load_plans
 
     project = session.stack.project
     one = session.branch(branch)
     with images.using(project, one.image) as image:
-        incident = masked_incident(project, str(kept["incident"]), image)
+        incident = handed(masked_incident(project, str(kept["incident"]), image), load_plans(project, image))
     steps = [_step(step, incident) for step in kept["steps"]]
     good = sum(step.reproduced for step in steps)
     result = ReplaySeen(
@@ -88,7 +91,7 @@ def _step(found: Mapping[str, Any], incident: Incident) -> StepVerdictSeen:
     return StepVerdictSeen(
         step=str(found["step"]),
         reproduced=bool(found["reproduced"]),
-        reasons=list(found.get("reasons") or ()),
+        reasons=list(found.get("reasons") or ()) if hidden == frozenset() else _reasons(differences),
         results=int(found.get("results") or 0),
         note=str(found.get("note") or ""),
         differences=[
@@ -106,6 +109,12 @@ def _step(found: Mapping[str, Any], incident: Incident) -> StepVerdictSeen:
     )
 
 
+def _reasons(differences: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What differs, by kinds alone: a reason in words can quote what production computed."""
+    counts = Counter(str(one["kind"]) for one in differences)
+    return [f"{number} differences of the kind {kind}" for kind, number in counts.items()]
+
+
 def _hidden(incident: Incident, step: str) -> frozenset[str] | None:
     """The columns that a statement computed in production; None when nothing of the answer is a field's."""
     found = next((one for one in incident.steps if one.id == step), None)
@@ -113,8 +122,10 @@ def _hidden(incident: Incident, step: str) -> frozenset[str] | None:
         return None
     if not isinstance(found, SqlStep) or found.expect is None:
         return frozenset()
-    origins = found.expect.origins or ("",) * len(found.expect.columns)
-    return frozenset(column for column, origin in zip(found.expect.columns, origins, strict=False) if not origin)
+    expect = found.expect
+    return frozenset(
+        column for i, column in enumerate(expect.columns) if any(row[i] == COMPUTED for row in expect.rows)
+    )
 
 
 def _production(one: Mapping[str, Any], hidden: frozenset[str] | None) -> Any:

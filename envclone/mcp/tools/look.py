@@ -9,13 +9,12 @@ from pydantic import Field
 
 from envclone.errors import EnvcloneError, UsageError
 from envclone.mcp.session import expires
-from envclone.mcp.shown import ReplaySeen, report_of
-from envclone.mcp.tools.base import Arguments, BranchName, Data, Done, Environment, Incident, Result, Tell, Tool
+from envclone.mcp.tools.base import Arguments, Data, Done, Environment, Incident, Result, Tell, Tool
 
 if TYPE_CHECKING:
     from envclone.mcp.session import Session
 
-__all__ = ["INCIDENT_SHOW", "REPORT", "STATUS", "BranchSeen", "require_incident", "seen"]
+__all__ = ["INCIDENT_SHOW", "STATUS", "BranchSeen", "require_incident", "seen"]
 
 
 class _Nothing(Arguments):
@@ -149,8 +148,10 @@ class IncidentSeen(Data):
 
 def _incident(session: Session, given: IncidentArguments, tell: Tell) -> Done:
     from envclone.incidents.bundle import HttpStep, SqlStep
+    from envclone.incidents.handed import handed
     from envclone.lifecycle import images
     from envclone.lifecycle.incidents import masked_incident
+    from envclone.lifecycle.sanitize import load_plans
 
     project = session.stack.project
     require_incident(session, given.incident)
@@ -164,7 +165,7 @@ def _incident(session: Session, given: IncidentArguments, tell: Tell) -> Done:
             hint=f"the operator's command: envclone image {environment}",
         )
     with images.using(project, image.id) as held:
-        incident = masked_incident(project, given.incident, held)
+        incident = handed(masked_incident(project, given.incident, held), load_plans(project, held))
     steps = []
     for step in incident.steps:
         hidden = {"id", "kind", "store", "note", "expect", "tolerance", "domains", "ignore"}
@@ -210,20 +211,6 @@ INCIDENT_SHOW = Tool(
 )
 
 
-class ReportArguments(Arguments):
-    """Which branch."""
-
-    branch: BranchName
-
-
-def _report(session: Session, given: ReportArguments, tell: Tell) -> Done:
-    name = session.mine(given.branch)
-    kept = session.stack.last_replay(name)
-    if kept is None:
-        raise UsageError(f"nothing was replayed in '{name}' yet", hint="call the tool `replay` first")
-    return report_of(session, name, kept)
-
-
 def _incidents(session: Session) -> list[str]:
     """The ids of the bundles that there are."""
     from envclone.incidents.files import SUFFIXES
@@ -257,15 +244,3 @@ def _only(session: Session) -> str:
 
 def _time(moment: dt.datetime) -> str:
     return moment.astimezone(dt.UTC).isoformat(timespec="seconds")
-
-
-REPORT = Tool(
-    name="report",
-    title="The last replay again",
-    description="Show the report of the newest replay in a branch again.",
-    arguments=ReportArguments,
-    result=ReplaySeen,
-    run=_report,
-    read_only=True,
-    idempotent=True,
-)

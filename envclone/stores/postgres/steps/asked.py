@@ -91,6 +91,11 @@ class PostgresAsking:
         require_open(uses, text)
         if acting := sorted(name for _, name in uses.functions if writing.acts(name)):
             raise UnsafeError(f"the statement is not run: {acting[0]} acts outside the branch's tables")
+        with closing(_connect(endpoint, bounds)) as conn:
+            if problems := writing.functions(Catalog(conn), uses):
+                raise UnsafeError(
+                    f"the statement is not run: {problems[0]}", hint="call no function of the application's that acts"
+                )
         with closing(_connect(endpoint, bounds, read_only=False)) as conn:
             result, status = change(conn, step, _terms(bounds), alone=writing.alone(text))
             return Answer(result, status if not status.startswith("SELECT") else "")

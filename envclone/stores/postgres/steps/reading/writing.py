@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envclone.stores.postgres.steps.reading import known
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse, words
 from envclone.stores.postgres.steps.reading.statement import WORDS, Uses
 
-__all__ = ["REMEDY", "acts", "alone", "of_statement"]
+if TYPE_CHECKING:
+    from envclone.stores.postgres.steps.reading.catalog import Catalog
+
+__all__ = ["REMEDY", "acts", "alone", "functions", "of_statement"]
 
 REMEDY = (
     "one SELECT, INSERT, UPDATE, DELETE, MERGE, TRUNCATE, ANALYZE, VACUUM, REINDEX, or CREATE, ALTER, DROP of a table,"
@@ -48,6 +51,15 @@ def acts(name: str) -> bool:
     return lower in _SETTINGS or (lower not in _SEQUENCES and known.acts(lower))
 
 
+def functions(catalog: Catalog, uses: Uses) -> list[str]:
+    """Why the functions that are called may not run, in words: those of the application only read, as in a recording.
+
+    What makes SQL out of text would run anything; the server's own are judged by `acts`.
+    """
+    called = Uses(functions=uses.functions, notation=uses.notation, operators=uses.operators)
+    return [one for one in catalog.problems(called) if not one.startswith("pg_catalog.")]
+
+
 def alone(sql: str) -> bool:
     """Whether a statement can be one that the server runs in no transaction block."""
     ((kind, fields),) = parse(sql)[0].items()
@@ -64,6 +76,12 @@ def _walk(tree: Any, uses: Uses) -> None:
             for key, value in node.items():
                 if key == "FuncCall":
                     uses.functions.add(("", _last(value.get("funcname", ()))))
+                elif key == "ColumnRef" and len(value.get("fields", ())) > 1:
+                    uses.notation.add(_last(value["fields"]))
+                elif key == "A_Indirection":
+                    uses.notation.update(_text(one) for one in value.get("indirection", ()) if "String" in one)
+                elif key == "A_Expr":
+                    uses.operators.add(_last(value.get("name", ())))
                 elif key == "RangeVar" or (key == "relation" and isinstance(value, dict) and "relname" in value):
                     uses.relations.add((str(value.get("schemaname", "")), str(value.get("relname", ""))))
                 elif key == "AlterTableCmd" and value.get("subtype") in _CHANGES_OWNER:
@@ -87,4 +105,8 @@ _CHANGES_OWNER = frozenset(
 
 
 def _last(names: Any) -> str:
-    return str(names[-1].get("String", {}).get("sval", "")) if names else ""
+    return _text(names[-1]) if names else ""
+
+
+def _text(node: Any) -> str:
+    return str(node.get("String", {}).get("sval", ""))
