@@ -51,14 +51,17 @@ def diagnose(
     sweeps: bool = False,
     embed: Callable[[str], Sequence[float]] | None = None,
     judge: Callable[[Mapping[str, str]], Sequence[str]] | None = None,
+    for_others: bool = False,
 ) -> Diagnosis:
     """Replay an incident in a running branch, ask its searches otherwise, and say which layer failed first.
 
-    The newest diagnosis of an incident is kept with the branch.
-    Raises UnsafeError when the branch does not run.
+    The newest diagnosis of an incident is kept with the branch. With `for_others` it sees the bundle as it is handed
+    over, and no reason that quotes another. Raises UnsafeError when the branch does not run.
     """
-    incident, state = _masked(project, ident, branch)
+    incident, state = _masked(project, ident, branch, for_others=for_others)
     replayed = replay(project, ident, branch) if incident.steps else None
+    if for_others and replayed is not None:
+        replayed = replace(replayed, steps=tuple(replace(step, reasons=()) for step in replayed.steps))
     with project.pool.using("branches", branch.name), ExitStack() as stack:
         branch = branches.load(project, branch.name)
         results = _twice(incident, branch)
@@ -86,10 +89,14 @@ def last(project: Project, ident: str, branch: Branch) -> dict[str, Any] | None:
     return project.pool.read_json(place) if place.is_file() else None
 
 
-def _masked(project: Project, ident: str, branch: Branch) -> tuple[Incident, dt.datetime]:
+def _masked(project: Project, ident: str, branch: Branch, *, for_others: bool) -> tuple[Incident, dt.datetime]:
+    from envclone.incidents.handed import handed
+    from envclone.lifecycle.sanitize import load_plans
+
     with project.pool.using("images", branch.image):
         image = check(project, branch.image)
-        return masked_incident(project, ident, image), image.raw.created_at
+        incident = masked_incident(project, ident, image)
+        return handed(incident, load_plans(project, image)) if for_others else incident, image.raw.created_at
 
 
 def _twice(incident: Incident, branch: Branch) -> dict[str, tuple[StepResult, ...]]:

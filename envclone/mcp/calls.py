@@ -18,6 +18,7 @@ from envclone.mcp.session import Session
 from envclone.mcp.tools.ask import SQL, VECTOR_SEARCH
 from envclone.mcp.tools.base import Data, Tell, Tool
 from envclone.mcp.tools.branches import BRANCH, REMOVE, RESET
+from envclone.mcp.tools.diagnosis import DIAGNOSE
 from envclone.mcp.tools.look import INCIDENT_SHOW, STATUS
 from envclone.mcp.tools.rerun import REPLAY
 from envclone.mcp.tools.story import REPORT
@@ -25,7 +26,8 @@ from envclone.mcp.tools.story import REPORT
 __all__ = ["TOOLS", "Desk", "Outcome", "tools_of"]
 
 TOOLS: Mapping[str, Tool] = {
-    one.name: one for one in (STATUS, BRANCH, INCIDENT_SHOW, REPLAY, REPORT, SQL, VECTOR_SEARCH, RESET, REMOVE)
+    one.name: one
+    for one in (STATUS, BRANCH, INCIDENT_SHOW, REPLAY, DIAGNOSE, REPORT, SQL, VECTOR_SEARCH, RESET, REMOVE)
 }
 """All tools, in the order of a session."""
 

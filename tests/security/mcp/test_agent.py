@@ -46,6 +46,8 @@ def test_an_agent_reproduces_an_incident_and_looks_around(prod: Agents) -> None:
         assert [(one["column"], "not comparable" in str(one["production"])) for one in who["differences"]] == [
             ("backwards", True)
         ]
+        diagnosed = await agent.get("diagnose", expected=["1", "2000"], sweeps=True)
+        assert diagnosed["expected"] == ["1", "2000"] and diagnosed["sweeps"] and diagnosed["findings"]
         story = await agent.get("report")
         assert [one["step"] for one in story["retrievals"]] == ["who", "search"]
         assert story["retrievals"][1]["exact"]["hits"] and story["retrievals"][1]["same"]
@@ -68,7 +70,7 @@ def test_an_agent_reproduces_an_incident_and_looks_around(prod: Agents) -> None:
     talk(prod, work)
     calls = [one["details"] for one in prod.here.open().events()[before:] if one["action"] == "agent"]
     assert [one["tool"] for one in calls][:3] == ["status", "branch", "incident_show"]
-    assert len(calls) == 12 and {one["outcome"] for one in calls} == {"done", "UsageError"}
+    assert len(calls) == 13 and {one["outcome"] for one in calls} == {"done", "UsageError"}
     assert len({one["session"] for one in calls}) == 1 and "SELECT" not in json.dumps(calls)
 
 
