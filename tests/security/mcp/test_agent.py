@@ -193,7 +193,8 @@ def test_with_writes_the_branch_changes_and_nothing_else(prod: Agents) -> None:
         ):
             await agent.get("sql", sql=statement)
         await agent.refused("sql", sql="INSERT INTO people VALUES (1)")  # the key is there: an error, nothing changed
-        for statement in NEVER:
+        settings = "SELECT reverse(setting) FROM pg_settings WHERE name = 'data_directory'"
+        for statement in (*NEVER, f"CREATE TABLE x AS {settings}", f"{settings} FOR UPDATE"):
             await agent.refused("sql", sql=statement)
         assert (await agent.get("sql", sql="SELECT count(*) FROM people"))["rows"] == [[10]]
         changed = (await agent.get("replay"))["changed"]

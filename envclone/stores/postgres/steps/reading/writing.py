@@ -42,6 +42,8 @@ def of_statement(sql: str) -> Uses:
         raise Refused("it is about another kind of object than a table, an index or statistics")
     uses = Uses()
     _walk(statements[0], uses)
+    if any(name.lower() == "pg_settings" for _, name in uses.relations):
+        raise Refused("it reads the server's settings, which name places of this machine to the branch's login")
     return uses
 
 

@@ -79,6 +79,8 @@ def test_what_changes_tables_and_indexes_may_run(sql: str) -> None:
         "SECURITY LABEL ON TABLE t IS 'x'",
         "COMMENT ON TABLE t IS 'x'",
         "CREATE VIEW v AS SELECT 1",
+        "INSERT INTO t SELECT reverse(setting) FROM pg_settings",
+        "SELECT * FROM pg_catalog.pg_settings FOR UPDATE",
         "ALTER DATABASE app SET search_path = x",
     ],
 )
