@@ -41,16 +41,25 @@ _PIECE, _BLOCK = 16 * 2**20, 2**20
 _SHA256 = "s"
 
 
-def seal(image: Path, statement: Mapping[str, Any], key_folder: Path) -> None:
-    """Write the image's file manifest and its signed attestation; nothing in it may change afterwards."""
+def seal(image: Path, statement: Mapping[str, Any], key_folder: Path, *, content: str = "") -> None:
+    """Write the image's file manifest and its signed attestation; nothing in it may change afterwards.
+
+    With the digest of another image's `content` every file must be as it is there. Raises UnsafeError when one is not.
+    """
     there = dict(_files(image))
     plain = [path for path, entry in there.items() if entry[0] != "link"]
     for path, digested in zip(plain, _digests(image, plain), strict=True):
         there[path] = [*there[path], digested]
     manifest = _canonical(there)
+    found = _content(there)
+    if content not in ("", found):
+        raise UnsafeError("the files of the image before are not those that were attested", hint=_REMAKE)
     _write(image / MANIFEST, manifest)
     text = json.dumps(
-        {**statement, "files": {"manifest": _digest(manifest), "count": manifest.count(b"\n")}},
+        {
+            **statement,
+            "files": {"manifest": _digest(manifest), "content": found, "count": manifest.count(b"\n")},
+        },
         indent=2,
         sort_keys=True,
         default=str,
@@ -199,6 +208,11 @@ def _piece(file: Path, offset: int) -> bytes:
 def _of_old(file: Path) -> str:
     with file.open("rb") as handle:
         return hashlib.file_digest(handle, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
+
+
+def _content(entries: Mapping[str, Entry]) -> str:
+    """The digest of what the files hold and are called: the same for every clone of an image."""
+    return _digest(_canonical({path: [entry[0], entry[-1]] for path, entry in entries.items()}))
 
 
 def _canonical(entries: Mapping[str, Entry]) -> bytes:

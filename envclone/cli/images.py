@@ -192,6 +192,8 @@ def verify(settings: Settings, image: str, files_only: bool, as_json: bool) -> N
             click.echo(f"  {fields['originals']:,} originals in {fields['values_searched']:,} values: 0 left")
             undecoded = files["classes"]["not decoded"]
             click.echo(f"  {files['bytes']:,} bytes accounted for, {undecoded:,} of them searched as they are: 0 left")
+        if done.links:
+            click.echo(f"  its proof was made for an earlier image of the same bytes, {done.links} snapshots ago")
         for line in done.not_checked:
             click.echo(f"  not checked: {line}")
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from envclone import attestation
 from envclone.errors import UnsafeError
-from envclone.lifecycle import images
+from envclone.lifecycle import images, taken
 from envclone.lifecycle.sanitize import reopen
 from envclone.lifecycle.stages import VERIFY
 from envclone.lifecycle.verify import verify
@@ -23,13 +23,17 @@ __all__ = ["Verification", "verify_again"]
 
 @dataclass(frozen=True, slots=True)
 class Verification:
-    """What was checked of an image, with its figures, and what could not be checked, with the reason."""
+    """What was checked of an image, with its figures, and what could not be checked, with the reason.
+
+    `links` counts the unchanged snapshots between this image and the one that its proof was made for.
+    """
 
     image: Image
     at: dt.datetime
     files: int
     checks: Mapping[str, Any]
     not_checked: Sequence[str]
+    links: int = 0
 
 
 def verify_again(project: Project, ident: str, *, files_only: bool = False) -> Verification:
@@ -44,6 +48,7 @@ def verify_again(project: Project, ident: str, *, files_only: bool = False) -> V
         held.enter_context(project.pool.using("raw", image.raw.id))
         published = project.pool.path_of("images", ident)
         statement = attestation.read(published, project.keys)
+        links = taken.require_link(project, ident, statement)
         checks: Mapping[str, Any] = {}
         missing: list[str] = []
         if files_only:
@@ -57,7 +62,7 @@ def verify_again(project: Project, ident: str, *, files_only: bool = False) -> V
         "verify",
         {"image": image.id, "full": bool(checks), "not checked": missing},
     )
-    return Verification(image, dt.datetime.now(dt.UTC), int(statement["files"]["count"]), checks, missing)
+    return Verification(image, dt.datetime.now(dt.UTC), int(statement["files"]["count"]), checks, missing, links)
 
 
 def _unable(project: Project, image: Image) -> str:

@@ -9,7 +9,9 @@ from contextlib import contextmanager
 from envclone import attestation, rebuilt, records
 from envclone.accounts import take_back
 from envclone.errors import UnsafeError
+from envclone.lifecycle import taken
 from envclone.lifecycle.checked import check
+from envclone.lifecycle.makers import made_by
 from envclone.lifecycle.sanitize import image_id, sanitize
 from envclone.lifecycle.verify import Verified, stores_record, verify
 from envclone.masking import nets
@@ -48,6 +50,7 @@ def publish(project: Project, verified: Verified) -> Image:
         "stores": stores_record(sanitized),
         "strangers": nets.versions(*_nets(project)),
         "checks": verified.checks,
+        "made_by": made_by(project),
         "not_guaranteed": [
             "embeddings that are kept can be inverted in part: see docs/security.md",
             *(
@@ -86,7 +89,8 @@ def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator
             else:
                 with workdir(pool, project.cow, "image") as building:
                     try:
-                        image = publish(project, verify(project, sanitize(project, raw, building, ident)))
+                        same = None if again else taken.take_over(project, raw, ident, building)
+                        image = same or publish(project, verify(project, sanitize(project, raw, building, ident)))
                     except BaseException as exc:
                         forget(exc)
                         raise

@@ -100,12 +100,25 @@ def _image(statement: Mapping[str, Any]) -> Section:
             ("masking key", image["key_id"]),
             ("files under the signature", f"{statement['files']['count']:,}"),
             ("digest of their list", statement["files"]["manifest"]),
+            *_taken(statement.get("taken_from")),
             *(
                 (f"engine of {name}", f"{s['kind']} {s['engine_version']}, by {s['method']}")
                 for name, s in _stores(raw)
             ),
         ],
     )
+
+
+def _taken(link: Mapping[str, Any] | None) -> list[tuple[str, str]]:
+    """What is said of an image whose production had not changed since an earlier one."""
+    if link is None:
+        return []
+    size = sum(one["bytes"] for one in link["compared"].values())
+    return [
+        ("taken from", f"image {link['image']}: {link['raw']} is the same {size:,} bytes, so its proof holds"),
+        ("attestation of that image", link["attestation"]),
+        ("unchanged snapshots since the proof", f"{link['links']}"),
+    ]
 
 
 def _stores(raw: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:

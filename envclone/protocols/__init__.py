@@ -11,7 +11,7 @@ from envclone.protocols.examiners import Examiner
 from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
 from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
-from envclone.protocols.refreshing import Refreshing, Since
+from envclone.protocols.refreshing import Refreshing, Same, Since
 from envclone.protocols.runtimes import Insight, Observer, Playing, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
 from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
@@ -39,6 +39,7 @@ __all__ = [
     "Progress",
     "Refreshing",
     "Runtime",
+    "Same",
     "Server",
     "ServiceClient",
     "Since",

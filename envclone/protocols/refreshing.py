@@ -13,7 +13,7 @@ from envclone.protocols.progress import Progress
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
 
-__all__ = ["Refreshing", "Since"]
+__all__ = ["Refreshing", "Same", "Since"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,19 @@ class Since:
     id: str
     snapshot: StoreSnapshot
     place: Path
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """Whether a store is in the state of an earlier snapshot: `why` it is not, '' when it is.
+
+    Of `files` and `bytes` that were compared, `read` are the bytes that do not lie in the same blocks.
+    """
+
+    why: str
+    files: int = 0
+    bytes: int = 0
+    read: int = 0
 
 
 @runtime_checkable
@@ -36,4 +49,8 @@ class Refreshing(Protocol):
 
         Where it is not, everything is copied, and one line of progress says why.
         """
+        ...
+
+    def same(self, snapshot: StoreSnapshot, place: Path, since: Since) -> Same:
+        """Whether the raw snapshot in `place` is in the state of the earlier one: every value, row and address."""
         ...

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Ledger,
         Notes,
         Progress,
+        Same,
         Since,
         SourceRunner,
         StepRunner,
@@ -89,6 +90,12 @@ class PostgresStore:
 
         fits = since is not None and since.snapshot.method == "physical"
         return snapshot_physical(name, config, into, progress, since if fits else None)
+
+    def same(self, snapshot: StoreSnapshot, place: Path, since: Since) -> Same:
+        """Its files, byte by byte, and the log that a clone replays; see `snapshot.same`."""
+        from envclone.stores.postgres.snapshot.same import same
+
+        return same(snapshot, place, since)
 
     def settle_note(self, config: StoreConfig, facts: Mapping[str, Any]) -> bool:
         """Delete a temporary instance that a killed command left; see `snapshot.provider`."""

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from envclone.cow.frozen import frozen
 from envclone.errors import ConfigError, EnvcloneError, ResourceError, UnreachableError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
-from envclone.protocols import Progress
+from envclone.protocols import Progress, Since
+from envclone.stores.equal import Shared
 from envclone.stores.intake import Intake, printable, require_directory, require_plain_place
 from envclone.stores.qdrant import engine, enginefiles, identity, points, wal
 from envclone.stores.qdrant.layout import STORAGE, Collection, collections, read_json, storage_root
@@ -22,7 +23,7 @@ from envclone.stores.qdrant.layout import STORAGE, Collection, collections, read
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
 
-__all__ = ["describe", "judged", "obstacles", "require_idle", "sources", "take"]
+__all__ = ["describe", "judged", "obstacles", "refresh", "require_idle", "sources", "take"]
 
 
 @dataclass(slots=True)
@@ -31,17 +32,19 @@ class _Copied:
 
     bytes: int = 0
     left_out: dict[str, int] = field(default_factory=dict)
+    shared: Shared = field(default_factory=Shared)
 
 
-def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
+def take(name: str, config: StoreConfig, into: Path, progress: Progress, since: Since | None = None) -> StoreSnapshot:
     """Copy the collections of a storage directory into `into`/storage, sharing blocks where the file system can.
 
+    Files that are in an earlier snapshot with the very same bytes share its blocks.
     Raises ConfigError for a method, path or collection that is not there, UnsafeError when somebody writes to the
     source or its format is not known, ResourceError on a full disk, UnreachableError without the directory.
     """
     began = time.monotonic()
     root, chosen = sources(config)
-    copied = _Copied()
+    copied = _Copied(shared=Shared(None if since is None else since.place / STORAGE / "collections"))
     with contextlib.ExitStack() as stack:
         taken = [(collection, stack.enter_context(judged(collection))) for collection in chosen]
         for collection in chosen:
@@ -76,8 +79,18 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress) -> Stor
         seconds=round(time.monotonic() - began, 3),
         bytes=sum(files),
         files=len(files),
-        details={"collections": described, "left_out": copied.left_out, "frozen": frozen([root])},
+        details={
+            "collections": described,
+            "left_out": copied.left_out,
+            "frozen": frozen([root]),
+            **refresh(since, copied.shared),
+        },
     )
+
+
+def refresh(since: Since | None, shared: Shared) -> dict[str, Any]:
+    """What a snapshot's record says of what it shares with an earlier one."""
+    return {} if since is None else {"refresh": {"since": since.id, "files": shared.files, "bytes": shared.size}}
 
 
 def sources(config: StoreConfig) -> tuple[Path, list[Collection]]:
@@ -175,7 +188,7 @@ def _copy_collection(
             found.left_out.setdefault(file.path, 1)
         elif _belongs(file.path, loaded):
             with found.opened(file) as source:
-                _copy_file(source, target / file.path, copied)
+                _copy_file(source, target / file.path, f"{collection.name}/{file.path}", copied)
             told()
     for path, count in found.left_out.items():
         plain = path.removesuffix("/")
@@ -222,7 +235,7 @@ def _leave_out(root: Path, copied: _Copied, aliases: bool) -> None:
                 copied.left_out[label] = copied.left_out.get(label, 0) + 1
 
 
-def _copy_file(source: int, target: Path, copied: _Copied) -> None:
+def _copy_file(source: int, target: Path, name: str, copied: _Copied) -> None:
     """One open file, its blocks shared where that is possible; holes stay holes."""
     from envclone.cow.copy import copy_bytes
     from envclone.cow.reflink import share_blocks
@@ -230,7 +243,11 @@ def _copy_file(source: int, target: Path, copied: _Copied) -> None:
     status = os.fstat(source)
     new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        if status.st_size:
+
+        def read(at: int, length: int) -> bytes:
+            return os.pread(source, length, at)
+
+        if status.st_size and not copied.shared.take(name, status.st_size, read, new):
             try:
                 share_blocks(source, new, status)
             except OSError:

@@ -23,7 +23,16 @@ from envclone.models import (
     StorePlan,
     StoreSnapshot,
 )
-from envclone.protocols import Examiner, Ledger, Notes, Progress, SourceRunner, StepRunner
+from envclone.protocols import (
+    Examiner,
+    Ledger,
+    Notes,
+    Progress,
+    Same,
+    Since,
+    SourceRunner,
+    StepRunner,
+)
 from envclone.stores.qdrant.layout import STORAGE
 
 if TYPE_CHECKING:
@@ -63,6 +72,24 @@ class QdrantStore:
         from envclone.stores.qdrant.live.take import take
 
         return take(name, config, into, progress, notes)
+
+    def snapshot_since(
+        self, name: str, config: StoreConfig, into: Path, progress: Progress, notes: Notes, since: Since | None
+    ) -> StoreSnapshot:
+        """The same; files that an earlier snapshot has share its blocks."""
+        if config.source.method == "snapshot":
+            from envclone.stores.qdrant.live.take import take as take_live
+
+            return take_live(name, config, into, progress, notes, since)
+        from envclone.stores.qdrant.snapshot import take
+
+        return take(name, config, into, progress, since)
+
+    def same(self, snapshot: StoreSnapshot, place: Path, since: Since) -> Same:
+        """Its files, byte by byte."""
+        from envclone.stores.qdrant.same import same
+
+        return same(snapshot, place, since)
 
     def settle_note(self, config: StoreConfig, facts: Mapping[str, Any]) -> bool:
         """Remove a snapshot that a killed run left on its server; see `live.making`."""

@@ -1,8 +1,8 @@
 """An incremental backup laid over the raw snapshot that it follows: blocks are shared, and what changed is written.
 
-`pg_combinebackup` does the same block by block through the kernel, at a higher price than a full copy; here each file
-is cloned as a whole, and then those blocks are written that were sent. The format and the rules are those of
-`src/bin/pg_combinebackup/reconstruct.c` of PostgreSQL 17 and 18.
+`pg_combinebackup` does the same block by block through the kernel, at a higher price than a full copy, and leaves stale
+visibility maps; here each file is cloned as a whole, and then those blocks are written that were sent. The format and
+the rules are those of `src/bin/pg_combinebackup/reconstruct.c` of PostgreSQL 17 and 18.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import os
 import re
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO
 
@@ -19,6 +19,7 @@ from envclone.cow.copy import copy_bytes
 from envclone.cow.reflink import share_blocks
 from envclone.errors import UnsafeError
 from envclone.stores.intake import printable
+from envclone.stores.postgres.snapshot.visibilitymaps import Sent
 
 __all__ = ["Combined", "combine", "follows"]
 
@@ -39,6 +40,7 @@ class Combined:
     files: int = 0
     blocks: int = 0
     bytes: int = 0
+    sent: Sent = field(default_factory=Sent)
 
 
 def follows(increment: Path, base: Path) -> bool:
@@ -54,8 +56,8 @@ def follows(increment: Path, base: Path) -> bool:
 def combine(increment: Path, base: Path, into: Path, block: int) -> Combined:
     """Make in `into`, which is empty, the full backup that an incremental one and its base describe.
 
-    What was sent as a whole is moved out of `increment`. Links are left out. Raises UnsafeError for files that do not
-    fit together, OSError.
+    The visibility maps are not right yet (see `visibilitymaps`). What was sent as a whole is moved out of `increment`.
+    Links are left out. Raises UnsafeError for files that do not fit together, OSError.
     """
     done = Combined()
     for name, entry in _walk(increment):
@@ -68,8 +70,10 @@ def combine(increment: Path, base: Path, into: Path, block: int) -> Combined:
         done.bytes += entry.stat(follow_symlinks=False).st_size
         if entry.name.startswith(_PREFIX):
             plain = target.with_name(entry.name.removeprefix(_PREFIX))
-            _lay_over(Path(entry.path), base / plain.relative_to(into), plain, block, done)
+            there = str(plain.relative_to(into))
+            done.sent.add(there, _lay_over(Path(entry.path), base / there, plain, block, done))
         else:
+            done.sent.add(name, None)
             _whole(Path(entry.path), base / name, target, done)
     label = into / _LABEL
     if label.exists():
@@ -112,8 +116,8 @@ def _equal(one: Path, other: Path) -> bool:
     return True
 
 
-def _lay_over(sent: Path, base: Path, target: Path, block: int, done: Combined) -> None:
-    """One file of which only blocks were sent."""
+def _lay_over(sent: Path, base: Path, target: Path, block: int, done: Combined) -> list[int]:
+    """One file of which only blocks were sent; which."""
     with sent.open("rb") as file:
         least, numbers = _parsed(file, sent, block)
         length = max([least, *(number + 1 for number in numbers)]) * block
@@ -140,6 +144,7 @@ def _lay_over(sent: Path, base: Path, target: Path, block: int, done: Combined) 
             os.close(descriptor)
         done.files += bool(changed or was != length)
         done.blocks += changed
+        return numbers
 
 
 def _parsed(file: BinaryIO, sent: Path, block: int) -> tuple[int, list[int]]:

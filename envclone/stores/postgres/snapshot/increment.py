@@ -14,6 +14,7 @@ from envclone.stores.postgres.server import control
 from envclone.stores.postgres.server.engine import Engine
 from envclone.stores.postgres.snapshot import manifest
 from envclone.stores.postgres.snapshot.combine import Combined, combine, follows
+from envclone.stores.postgres.snapshot.visibilitymaps import clear
 
 __all__ = ["FOLDER", "Cluster", "Unsuitable", "lay_over", "refused", "unfit"]
 
@@ -79,13 +80,14 @@ def lay_over(into: Path, since: Since, spaces: Iterable[int]) -> Combined:
         manifest.require_as_sent(sent / "data", manifest.read(sent / "data" / manifest.NAME))
         if not follows(sent / "data", since.place / "data"):
             raise Unsuitable(f"the incremental backup does not follow {since.id}")
-        block = control.read(since.place / "data").block_size
-        (into / "data").mkdir(mode=0o700)
-        done = combine(sent / "data", since.place / "data", into / "data", block)
-        for oid in spaces:
-            place = Path("tablespaces") / str(oid)
+        about = control.read(since.place / "data")
+        done = Combined()
+        for place in (Path("data"), *(Path("tablespaces") / str(oid) for oid in spaces)):
             (into / place).mkdir(mode=0o700, parents=True)
-            one = combine(sent / place, since.place / place, into / place, block)
+            one = combine(sent / place, since.place / place, into / place, about.block_size)
+            one.blocks += clear(
+                into / place, one.sent, about.block_size, about.relation_segment_blocks, checksums=about.checksums > 0
+            )
             done = Combined(done.files + one.files, done.blocks + one.blocks, done.bytes + one.bytes)
     except OSError as exc:
         raise Unsuitable(f"{since.id} cannot be read: {exc.strerror}") from exc

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from envclone.errors import ResourceError, UnsafeError
 from envclone.models import ProgressEvent, StoreSnapshot
-from envclone.protocols import Notes, Progress
+from envclone.protocols import Notes, Progress, Since
+from envclone.stores.equal import Shared
 from envclone.stores.qdrant import identity, points
 from envclone.stores.qdrant.engine import engine_version
 from envclone.stores.qdrant.layout import STORAGE, Shard, collections
@@ -34,6 +35,7 @@ from envclone.stores.qdrant.live.source import (
 )
 from envclone.stores.qdrant.live.unpack import Unpacked, unpack
 from envclone.stores.qdrant.snapshot import describe as describe_files
+from envclone.stores.qdrant.snapshot import refresh
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
@@ -56,6 +58,7 @@ class _Copied:
     aliases: dict[str, str] = field(default_factory=dict)
     ran: list[str] = field(default_factory=list)
     moments: list[dt.datetime] = field(default_factory=list)
+    shared: Shared = field(default_factory=Shared)
 
     def add(self, collection: str, unpacked: Unpacked) -> None:
         for name, count in unpacked.left_out.items():
@@ -69,6 +72,7 @@ def take(
     into: Path,
     progress: Progress,
     notes: Notes | None = None,
+    since: Since | None = None,
     *,
     waits: Waits | None = None,
 ) -> StoreSnapshot:
@@ -83,7 +87,7 @@ def take(
     nodes = nodes_of(config.source, entry)
     about = server(entry)
     names = chosen(entry, config)
-    copied = _Copied()
+    copied = _Copied(shared=Shared(None if since is None else since.place / STORAGE / "collections"))
 
     def told(count: int = 0) -> None:
         copied.received += count
@@ -116,6 +120,7 @@ def take(
             "spread_ms": round((max(copied.moments) - min(copied.moments)).total_seconds() * 1000),
             "ran": copied.ran,
             "warnings": warnings,
+            **refresh(since, copied.shared),
         },
     )
 
@@ -173,7 +178,7 @@ def _shard(
         with _full_disk(pool), tempfile.TemporaryFile(dir=pool) as file:  # it has no name, and goes with the process
             where = place(own.collection, shard) + path(snapshot.name)
             download(node, where, file.fileno(), size=snapshot.size, checksum=snapshot.checksum, told=told)
-            copied.add(own.collection, unpack(file.fileno(), target))
+            copied.add(own.collection, unpack(file.fileno(), target, shared=copied.shared, shard=label))
     later = shard_map(node, own.collection, before.params)
     still = describe(node, own.collection).green and before.green
     _require_points(label, Shard(target), own.points.get(shard), later.points.get(shard), still)

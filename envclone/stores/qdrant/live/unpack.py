@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from envclone.errors import UnsafeError
+from envclone.stores.equal import Shared
 from envclone.stores.intake import Verdict, printable
 from envclone.stores.qdrant import enginefiles
 from envclone.stores.qdrant.live.tar import Entry, Span, entries
@@ -41,11 +42,18 @@ class Unpacked:
     left_out: dict[str, int] = field(default_factory=dict)
 
 
-def unpack(descriptor: int, into: Path, told: Callable[[int], None] = lambda count: None) -> Unpacked:
+def unpack(
+    descriptor: int,
+    into: Path,
+    told: Callable[[int], None] = lambda count: None,
+    shared: Shared | None = None,
+    shard: str = "",
+) -> Unpacked:
     """Unpack the shard snapshot in an open file into `into`, the shard's directory, which must not exist.
 
-    What the engine does not make is left out and counted. `told` is given the bytes written. Raises UnsafeError for
-    anything that is not a shard's snapshot, or keeps data in RocksDB; OSError on a full disk.
+    What is the same in an earlier copy of the `shard` has its blocks. What the engine does not make is left out and
+    counted. `told` is given the bytes written. Raises UnsafeError for anything that is not a shard's snapshot, or keeps
+    data in RocksDB; OSError on a full disk.
     """
     into.mkdir(mode=0o700, parents=True)
     done = Unpacked()
@@ -61,7 +69,7 @@ def unpack(descriptor: int, into: Path, told: Callable[[int], None] = lambda cou
                 target.mkdir(mode=0o700, parents=True, exist_ok=True)
             else:
                 target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                _write(entry.content, target, told)
+                _write(entry.content, target, told, shared or Shared(), f"{shard}/{path}")
                 done.files += 1
                 done.bytes += entry.content.size
         except (FileExistsError, NotADirectoryError, IsADirectoryError) as exc:
@@ -108,10 +116,13 @@ def _of_segment(path: str, segment: str, folder: bool) -> str:
     return path.removeprefix("files/")
 
 
-def _write(content: Span, target: Path, told: Callable[[int], None]) -> None:
+def _write(content: Span, target: Path, told: Callable[[int], None], shared: Shared, name: str) -> None:
     """One file, its holes left as holes."""
     new = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
     try:
+        if shared.take(name, content.size, content.read, new):
+            told(sum(piece.length for piece in content.pieces))
+            return
         for piece in content.pieces:
             for start in range(0, piece.length, _STEP):
                 length = min(_STEP, piece.length - start)
