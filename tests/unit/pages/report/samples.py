@@ -30,7 +30,7 @@ AT = dt.datetime(2026, 5, 1, 9, 58, 12, tzinfo=dt.UTC)
 WORDS = ("Valyar", "thermostat", "NW-KB0042:", "full fix.", "Replace the part, then run", "the service menu")
 LAYERS = ("infrastructure", "state", "index", "filter", "semantic", "ranking", "assembly", "tools", "formatting",
           "grounding", "chance", "drift")  # fmt: skip
-LONG = "c0ffee-" * 28 + "0042"
+LONG = "c0ffee" * 33 + "42"
 """An id of 200 characters without a space."""
 
 
