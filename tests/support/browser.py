@@ -149,8 +149,14 @@ def browser() -> Iterator[Browser]:
             tab.ask(f"{part}.enable")
         yield tab
     finally:
+        tab.session = ""
+        with contextlib.suppress(OSError, AssertionError):
+            tab.ask("Browser.close")  # killed, its children would go on to write into the profile
         os.close(mine)
         os.close(yours)
-        running.kill()
-        running.wait()
+        try:
+            running.wait(20)
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
         shutil.rmtree(home, ignore_errors=True)
