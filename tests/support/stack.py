@@ -69,13 +69,13 @@ def place(*, size: str = "2G") -> Iterator[Place]:
         pool = directory / "pool"
         if os.geteuid() == 0:
             loop.create(pool, loop.parse_size(size))
+        here = Place(directory, pool)
         try:
-            here = Place(directory, pool)
             yield here
-            with contextlib.suppress(Exception):
+        finally:
+            with contextlib.suppress(Exception):  # also after a test that failed: a server left there holds the mount
                 for branch in here.open().branches():
                     here.open().remove(branch.name, force=True)
-        finally:
             if os.geteuid() == 0:
                 loop.remove(pool, force=True)
 
