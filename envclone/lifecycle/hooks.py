@@ -12,7 +12,7 @@ from envclone import registry
 from envclone.errors import UnsafeError, UsageError
 from envclone.hooks.hooks import Hook, SqlHook
 from envclone.hooks.hookset import HookSet
-from envclone.lifecycle import snapshot
+from envclone.lifecycle import quarantine
 from envclone.lifecycle.sanitize import load_masks
 from envclone.masking.corpus import Corpus
 from envclone.masking.masks import MaskSet
@@ -54,7 +54,7 @@ def try_hook(
     with ExitStack() as held:
         held.callback(hooks.close)
         hook = _named(hooks, name)
-        raw = held.enter_context(snapshot.using(project, environment))
+        raw = held.enter_context(quarantine.using(project, environment))
         masks = _masks(project, raw, hooks)
         if values:
             if isinstance(hook, SqlHook) or hook.reads:

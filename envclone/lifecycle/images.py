@@ -67,10 +67,10 @@ def ready(
                 return
         from concurrent.futures import ThreadPoolExecutor
 
-        from envclone.lifecycle import snapshot
+        from envclone.lifecycle import quarantine, snapshot
         from envclone.lifecycle.stages import COPYING, IMAGE
 
-        raw = None if fresh else held.enter_context(snapshot.using(project, environment))
+        raw = None if fresh else held.enter_context(quarantine.using(project, environment))
         project = project.through(IMAGE if raw is None else [stage for stage in IMAGE if stage != COPYING])
         if raw is None:
             _require(project, environment)

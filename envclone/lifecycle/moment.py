@@ -12,7 +12,7 @@ from envclone import records, registry
 from envclone.accounts import account_of, hand_over, take_back
 from envclone.errors import UnsafeError, UsageError
 from envclone.lifecycle import tracks
-from envclone.lifecycle.snapshot import newest
+from envclone.lifecycle.quarantine import newest
 from envclone.lifecycle.stages import RECOVERING
 from envclone.models import Consistency, RawSnapshot, StoreSnapshot
 from envclone.models.moments import By, Moment, Reached, Target

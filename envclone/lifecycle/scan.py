@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.address import Address
-from envclone.lifecycle import planning, preflight, snapshot
+from envclone.lifecycle import planning, preflight, quarantine, snapshot
 from envclone.lifecycle.foresee import foresee
 from envclone.lifecycle.settle import settle
 from envclone.lifecycle.stages import COPYING, SCAN
@@ -50,7 +50,7 @@ def scan(
     """
     project.environment(environment)
     with ExitStack() as held:
-        raw = None if fresh else held.enter_context(snapshot.using(project, environment))
+        raw = None if fresh else held.enter_context(quarantine.using(project, environment))
         project = project.through(SCAN if raw is None else [stage for stage in SCAN if stage != COPYING])
         if raw is None:
             preflight.require(project, environment, rules=False)

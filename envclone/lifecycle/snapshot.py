@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone import records, registry
-from envclone.errors import BusyError, ConfigError
+from envclone.errors import ConfigError
 from envclone.lifecycle import agreement, owed
+from envclone.lifecycle.quarantine import Last, last_of
 from envclone.lifecycle.stages import COPYING
 from envclone.models import RawSnapshot, StoreSnapshot
 from envclone.pool import catalog, new_id
@@ -21,9 +21,8 @@ from envclone.project import Project
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
-    from envclone.models.moments import Target
 
-__all__ = ["newest", "take", "using"]
+__all__ = ["take"]
 
 VECTOR_STORES_LAST = ("postgres",)
 """Kinds copied first: a base backup describes its end, so what is copied right after it is nearest in time."""
@@ -62,7 +61,7 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
             stores: dict[str, StoreSnapshot] = {}
             brought: set[str] = set()
             owed.settle(project, environment)
-            last = _last(project, environment, held)
+            last = last_of(project, environment, held)
             project.begin(COPYING)
             for name, config in configs.items():
                 into = building / name
@@ -101,7 +100,7 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
 
 
 def _copied(
-    project: Project, environment: str, name: str, config: StoreConfig, into: Path, last: _Last | None
+    project: Project, environment: str, name: str, config: StoreConfig, into: Path, last: Last | None
 ) -> StoreSnapshot:
     """One store; what its server makes meanwhile is written down in the pool until it is gone there."""
     from envclone.protocols import Noting, Refreshing, Since
@@ -117,57 +116,3 @@ def _copied(
     if isinstance(store, Noting):
         return store.snapshot_noting(name, config, into, project.progress, notes)
     return store.snapshot(name, config, into, project.progress)
-
-
-@dataclass(frozen=True, slots=True)
-class _Last:
-    """A snapshot that is in the pool already, and where."""
-
-    raw: RawSnapshot
-    place: Path
-
-
-def _last(project: Project, environment: str, held: ExitStack) -> _Last | None:
-    """The newest snapshot or base backup of production as it was copied, its lock in `held`; None without one."""
-    there = [
-        *(("raw", raw) for raw in catalog.snapshots(project.pool, project.name)),
-        *(("bases", raw) for raw in catalog.bases(project.pool, project.name)),
-    ]
-    for kind, raw in sorted(there, key=lambda one: one[1].created_at, reverse=True):
-        if raw.environment == environment and raw.moment is None:
-            place = _held(project, kind, raw.id, held)
-            if place is not None:
-                return _Last(raw, place)
-    return None
-
-
-def _held(project: Project, kind: str, ident: str, held: ExitStack) -> Path | None:
-    """Where an object is, its lock in `held`; None when it is being removed."""
-    with ExitStack() as attempt:
-        try:
-            place = attempt.enter_context(project.pool.using(kind, ident))
-        except BusyError:
-            return None
-        if not place.is_dir():
-            return None
-        held.push(attempt.pop_all())
-        return place
-
-
-@contextmanager
-def using(project: Project, environment: str) -> Iterator[RawSnapshot | None]:
-    """The newest raw snapshot of an environment that is in quarantine, and stays there as long as the context.
-
-    One that was recovered to a moment is none: its state is older than its making.
-    """
-    with ExitStack() as held:
-        yield newest(project, environment, held)
-
-
-def newest(project: Project, environment: str, held: ExitStack, target: Target | None = None) -> RawSnapshot | None:
-    """The newest raw snapshot of an environment, or of a moment of it, its lock in `held`; None without one."""
-    for raw in reversed(catalog.snapshots(project.pool, project.name)):
-        wanted = raw.environment == environment and (raw.moment.asked if raw.moment is not None else None) == target
-        if wanted and _held(project, "raw", raw.id, held) is not None:
-            return raw
-    return None

@@ -15,7 +15,7 @@ import pytest
 from envclone import attestation
 from envclone.cow import extents
 from envclone.errors import UnsafeError
-from envclone.lifecycle import images, makers, publish, snapshot, taken
+from envclone.lifecycle import images, makers, publish, quarantine, taken
 from envclone.models import Image, ProgressEvent
 from tests.support.postgres import Production, production
 from tests.support.qdrant import build
@@ -129,7 +129,7 @@ def test_a_full_run_makes_the_same_tables(here: Place, prod: Production, proven:
     last = fresh(here)
     project = here.open().project
     with (
-        snapshot.using(project, "prod") as raw,
+        quarantine.using(project, "prod") as raw,
         publish.make(project, raw, again=True) as again,  # type: ignore[arg-type]
     ):
         assert raw is not None and raw.id == last.raw.id and "taken_from" not in statement(here, again)

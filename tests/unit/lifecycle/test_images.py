@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from envclone import keys, process
-from envclone.lifecycle import images, publish, snapshot
+from envclone.lifecycle import images, publish, quarantine
 from envclone.models import Consistency, Image, RawSnapshot
 from envclone.pool import catalog
 
@@ -64,7 +64,7 @@ def test_a_newer_snapshot_gets_its_image(
 
     monkeypatch.setattr(images, "_held", lambda *_: IMAGE)
     monkeypatch.setattr(keys, "held", lambda folder: key)
-    monkeypatch.setattr(snapshot, "using", using)
+    monkeypatch.setattr(quarantine, "using", using)
     monkeypatch.setattr(publish, "make", make)
     with images.ready(PROJECT, "prod") as image:
         assert image.id == becomes
