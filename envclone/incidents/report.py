@@ -40,8 +40,9 @@ def explain(report: ReplayReport) -> str:
     lines += [f"  changed since the branch's birth: {line}" for line in report.changed]
     lines += [f"  {line}" for line in evidence_lines(report.evidence, report.limits)]
     lines += [f"  {line}" for line in whole_lines(report)]
-    width = max((len(one.layer) for one in report.layers), default=0)
-    lines += [f"  {one.layer:{width}}  {one.words}" for one in report.layers]
+    if _telling(report):
+        width = max((len(one.layer) for one in report.layers), default=0)
+        lines += [f"  {one.layer:{width}}  {one.words}" for one in report.layers]
     for step in report.steps:
         if step.reproduced:
             lines.append(f"  {step.step}: reproduced, {step.note or _same(step)}")
@@ -50,6 +51,12 @@ def explain(report: ReplayReport) -> str:
             lines += [f"    {reason}" for reason in step.reasons]
     lines += [f"  {line}" for line in report.not_run]
     return "\n".join(lines)
+
+
+def _telling(report: ReplayReport) -> bool:
+    """Whether layers tell more than that every step gave the same."""
+    differs = any(one.verdict == "diverged" for one in report.layers)
+    return differs or not report.reproduced or bool(report.played or report.changes) or report.runs > 1
 
 
 def whole_lines(report: ReplayReport) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pty
 import select
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -26,6 +27,7 @@ sanitize:
       public.t.id: keep
 """
 NAMES = ("a", "b", "c", "d")
+INTERRUPT = "\x03"
 
 
 @pytest.fixture
@@ -48,7 +50,11 @@ def _review(directory: Path, *typed: tuple[str, str]) -> str:
             shown += os.read(leader, 4096).decode()
             if waiting and waiting[0][0] in shown[seen:]:
                 seen = len(shown)
-                os.write(leader, waiting.pop(0)[1].encode())
+                text = waiting.pop(0)[1]
+                if text == INTERRUPT:  # the terminal is not the process's own, and sends it no signal
+                    process.send_signal(signal.SIGINT)
+                else:
+                    os.write(leader, text.encode())
     except OSError:
         pass
     finally:
@@ -82,7 +88,7 @@ def test_keys_and_a_second_start(directory: Path) -> None:
 
 
 def test_an_interrupt_keeps_what_was_decided(directory: Path) -> None:
-    _review(directory, ("(4 left)", "y"), ("(3 left)", "\x03"))
+    _review(directory, ("(4 left)", "y"), ("(3 left)", INTERRUPT))
     assert len(_rules(directory)) == 1
 
 

@@ -135,6 +135,7 @@ def test_no_permission_breaks_nothing(recording: Recording, monkeypatch: pytest.
 
     monkeypatch.setattr(module.os, "open", refused)
     _requests(3, 10)
+    record.flush()
     assert record.status()["why"] == "Permission denied" and record.status()["lost"] > 0
 
 

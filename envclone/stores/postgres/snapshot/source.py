@@ -97,7 +97,8 @@ def snapshot_physical(
             if not ran:
                 basebackup.require_room(found.backup, into)
                 ran = basebackup.take(conn, found.backup, into, on_line)
-            (into / "data" / manifest.NAME).rename(manifest.place_of(into))
+            # not renamed: a store's directory may be a subvolume of its own
+            shutil.move(into / "data" / manifest.NAME, manifest.place_of(into))
             left_out = backupfiles.weed(into, found.backup.engine.major, found.backup.tablespaces)
             size, files = describe.measure(into)
     return StoreSnapshot(
