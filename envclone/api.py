@@ -275,8 +275,6 @@ class Stack:
         `runtime` its choice of where the branch runs. It is of the moment `target`; without one of the incident's
         moment, where there is a track; with `newest` or `fresh` of the newest snapshot.
         """
-        from envclone.lifecycle.incidents import masked_incident
-
         if target is not None and (fresh or newest):
             raise UsageError(
                 "a moment is not the newest snapshot", hint="leave out --fresh and --newest, or the moment"
@@ -289,6 +287,8 @@ class Stack:
             target = self.moment(environment, incident)
         with images.ready(self.project, environment, fresh=fresh, target=target) as image:
             if incident is not None:
+                from envclone.lifecycle.incidents import masked_incident
+
                 masked_incident(self.project, incident, image)
             return branching.create(
                 self.project,
