@@ -12,7 +12,7 @@ from envclone.errors import UsageError
 if TYPE_CHECKING:
     from envclone.incidents.variation import Variation
     from envclone.incidents.verdicts import ReplayReport
-    from envclone.pages.junit import Checked
+    from envclone.pages.junit import Checked, Outcome
 
 __all__ = ["variation", "write_junit"]
 
@@ -45,13 +45,13 @@ def write_junit(path: Path, report: ReplayReport) -> None:
 def _tests(report: ReplayReport) -> Iterator[Checked]:
     from envclone.pages.junit import Checked
 
-    outcome = {"diverged": "failure", "cannot tell": "skipped"}
+    outcome: dict[str, Outcome] = {"diverged": "failure", "cannot tell": "skipped"}
     group = f"envclone.{report.incident}"
     for one in report.layers:
-        yield Checked(one.layer, f"{group}.layers", 0.0, outcome.get(one.verdict, "passed"), one.words)  # type: ignore[arg-type]
+        yield Checked(one.layer, f"{group}.layers", 0.0, outcome.get(one.verdict, "passed"), one.words)
     for step in report.steps:
-        kind = "passed" if step.reproduced else "failure"
-        yield Checked(step.step, f"{group}.steps", 0.0, kind, "; ".join(step.reasons[:1]), "\n".join(step.reasons))  # type: ignore[arg-type]
+        kind: Outcome = "passed" if step.reproduced else "failure"
+        yield Checked(step.step, f"{group}.steps", 0.0, kind, "; ".join(step.reasons[:1]), "\n".join(step.reasons))
 
 
 def _text(path: Path) -> str:

@@ -27,7 +27,7 @@ __all__ = ["BtrfsDriver", "is_btrfs", "is_subvolume"]
 _SNAP_CREATE_V2 = 0x50009417
 _SUBVOL_CREATE = 0x5000940E
 _SNAP_DESTROY = 0x5000940F
-_SUBVOL_GETFLAGS = 0x80089419
+SUBVOL_GETFLAGS = 0x80089419
 _GET_SUBVOL_ROOTREF = 0xD000943D
 _ARGS = struct.Struct("=q4088s")
 """struct btrfs_ioctl_vol_args: descriptor, name."""
@@ -164,7 +164,7 @@ def _subvolume_flags(path: Path) -> int:
     except OSError:
         return errno.ENOTTY
     try:
-        fcntl.ioctl(descriptor, _SUBVOL_GETFLAGS, bytes(8))
+        fcntl.ioctl(descriptor, SUBVOL_GETFLAGS, bytes(8))
     except OSError as exc:
         return errno.EINVAL if exc.errno == errno.EINVAL else errno.ENOTTY
     finally:

@@ -7,13 +7,13 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from envclone.cow.btrfs import SUBVOL_GETFLAGS
 from envclone.cow.mounts import mount_of
 
 __all__ = ["frozen"]
 
-_SUBVOL_GETFLAGS = 0x80089419
 _SUBVOL_RDONLY = 2
-"""linux/btrfs.h, BTRFS_IOC_SUBVOL_GETFLAGS and BTRFS_SUBVOL_RDONLY."""
+"""BTRFS_SUBVOL_RDONLY of linux/btrfs.h."""
 
 
 def frozen(places: Iterable[Path]) -> str | None:
@@ -35,7 +35,7 @@ def _read_only_subvolume(place: Path, until: Path) -> bool:
     for folder in (place.resolve(), *place.resolve().parents):
         descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            flags = int.from_bytes(fcntl.ioctl(descriptor, _SUBVOL_GETFLAGS, bytes(8)), "little")
+            flags = int.from_bytes(fcntl.ioctl(descriptor, SUBVOL_GETFLAGS, bytes(8)), "little")
         except OSError:
             if folder == until.resolve():
                 return False

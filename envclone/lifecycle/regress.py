@@ -161,7 +161,7 @@ def _image(project: Project, case: Case, against: Against, held: ExitStack) -> I
             raise
         raise UsageError(
             f"its image {case.pinned.image} is not in this pool",
-            hint=f"envclone case import FILE, or pin it anew: envclone pin {case.case} --again",
+            hint=f"envclone case import FILE, or pin it again: envclone pin {case.case} --again",
         ) from exc
 
 

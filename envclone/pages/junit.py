@@ -8,10 +8,14 @@ from dataclasses import dataclass, field
 from typing import Literal
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-__all__ = ["Checked", "junit"]
+__all__ = ["Checked", "Outcome", "junit"]
 
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, not even escaped: an answer may hold any."""
+
+
+Outcome = Literal["passed", "failure", "error", "skipped"]
+"""What became of a test, as JUnit's XML knows it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +25,7 @@ class Checked:
     name: str
     group: str
     seconds: float = 0.0
-    outcome: Literal["passed", "failure", "error", "skipped"] = "passed"
+    outcome: Outcome = "passed"
     message: str = ""
     text: str = ""
     properties: Mapping[str, str] = field(default_factory=dict)

@@ -200,7 +200,7 @@ def test_nothing_is_taken_over_when_something_is_not_as_it_was(
     def refuse(*_: object) -> None:
         raise UnsafeError("the long way")
 
-    monkeypatch.setattr(publish, "sanitize", refuse)  # whatever makes an image anew says so at once
+    monkeypatch.setattr(publish, "sanitize", refuse)  # whatever makes an image again says so at once
     told: list[str] = []
     try:
         with pytest.raises(UnsafeError, match="the long way"):
