@@ -6,6 +6,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,19 @@ def _name(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-def _imports(path: Path) -> Iterator[str]:
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def _nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Every node of a module: each is read and parsed once for all tests here."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
+@cache
+def _imports(path: Path) -> tuple[str, ...]:
+    return tuple(_imported(path))
+
+
+def _imported(path: Path) -> Iterator[str]:
+    for node in _nodes(path):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:
@@ -35,10 +47,9 @@ def _offenders(importer: str, forbidden: str, *, allowed: tuple[str, ...] = ()) 
         {
             f"{_name(path)} imports {name}"
             for path in MODULES
-            for name in _imports(path)
             if _name(path).startswith(importer)
-            and not _name(path).startswith(allowed or "-")
-            and (name == forbidden or name.startswith(f"{forbidden}."))
+            for name in _imports(path)
+            if not _name(path).startswith(allowed or "-") and (name == forbidden or name.startswith(f"{forbidden}."))
         }
     )
 
@@ -73,7 +84,7 @@ def test_one_module_spawns_processes() -> None:
         if _name(path) not in ("envclone.process", "envclone.aside", "envclone.cage.doorway"):
             calls = {
                 node.attr
-                for node in ast.walk(ast.parse(path.read_text()))
+                for node in _nodes(path)
                 if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
             }
             assert not calls & spawning, path
@@ -83,9 +94,7 @@ def test_only_commands_print() -> None:
     for path in MODULES:
         if not _name(path).startswith("envclone.cli"):
             calls = [
-                node.func.id
-                for node in ast.walk(ast.parse(path.read_text()))
-                if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+                node.func.id for node in _nodes(path) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
             ]
             assert "print" not in calls, path
 

@@ -196,7 +196,7 @@ def agree(text: str) -> None:
             assert one.quick(searched, look) == one.reference(searched)
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=800, deadline=None)
 @given(TEXTS)
 def test_both_ways_find_the_same_in_made_texts(text: str) -> None:
     agree(text)
@@ -280,7 +280,7 @@ SIGMAS = st.lists(
 )
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=1200, deadline=None)
 @given(SIGMAS.map("".join))
 def test_both_ways_find_the_same_around_a_capital_sigma(text: str) -> None:
     agree(text)
@@ -324,7 +324,7 @@ PARTS = st.sampled_from(
 )
 
 
-@settings(max_examples=2500, deadline=None)
+@settings(max_examples=1200, deadline=None)
 @given(st.lists(PARTS, min_size=3, max_size=14).map("".join))
 def test_both_ways_find_the_same_in_digits_of_any_grouping(text: str) -> None:
     agree(text)
