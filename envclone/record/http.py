@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import zlib
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from envclone.record.patches import replace
@@ -17,43 +17,62 @@ from envclone.record.sessions import CURRENT, INSIDE, PARENT, Session, described
 from envclone.record.sql import _span
 from envclone.record.values import frozen
 
-__all__ = ["install", "readable"]
+__all__ = ["Exchange", "install", "readable", "wanted"]
 
+Pairs = Iterable[tuple[Any, Any]]
+_AT_ONCE = 0.0005
+"""Seconds."""
 _STREAMS = ("text/event-stream", "application/x-ndjson", "application/stream+json", "application/jsonl")
 
 
 class Exchange:
     """One request while it is answered."""
 
-    def __init__(self, session: Session, request: Any) -> None:
+    def __init__(
+        self, session: Session, method: str, url: str, headers: Pairs, body: bytes | None, *, sent_in_parts: bool
+    ) -> None:
         self.session = session
         self.number = next(session.numbers)
         self.parent = PARENT.get()
         self.span = _span()
         self.at, self.clock = time.time(), time.perf_counter()
-        self.method, self.url = str(request.method), str(request.url)
-        self.headers = [(str(name), str(value)) for name, value in request.headers.multi_items()]
-        self.body, self.sent_in_parts = _body(request)
+        self.method, self.url = method, url
+        self.headers = [(str(name), str(value)) for name, value in headers]
+        self.body, self.sent_in_parts = body, sent_in_parts
+        if body is not None and len(body) > recorder.most_body:
+            self.body, self.sent_in_parts = None, True
         self.status: int | None = None
         self.answer_headers: list[tuple[str, str]] = []
         self.parts: list[tuple[float, bytes]] = []
         self.size = 0
         self.cut = False
+        self.plain = False
+        """Whether the client hands over parts without their compression."""
         self.over = False
 
-    def answered(self, response: Any) -> None:
+    def answered(self, status: int, headers: Pairs) -> None:
         """The answer's head is there."""
-        self.status = int(response.status_code)
-        self.answer_headers = [(str(name), str(value)) for name, value in response.headers.multi_items()]
+        self.status = int(status)
+        self.answer_headers = [(str(name), str(value)) for name, value in headers]
 
     def part(self, data: bytes) -> None:
-        """A part of the answer came."""
+        """A part of the answer came; what comes at once is one part, though a client takes it byte by byte."""
         self.size += len(data)
         if self.size > recorder.most_body:
             self.cut = True
             self.parts.clear()
         elif not self.cut:
-            self.parts.append((time.perf_counter() - self.clock, bytes(data)))
+            at = time.perf_counter() - self.clock
+            if self.plain and self.parts and at - self.parts[-1][0] < _AT_ONCE:
+                before, last = self.parts.pop()
+                self.parts.append((before, last + data))
+            else:
+                self.parts.append((at, bytes(data)))
+
+    def unread(self) -> None:
+        """Something else took the answer: what it was is not known."""
+        if not self.parts:
+            self.cut = True
 
     def finish(self, error: BaseException | str | None = None) -> None:
         """The exchange is over; the second time nothing happens."""
@@ -66,12 +85,14 @@ class Exchange:
         secrets = writer.secrets
 
         def made() -> Mapping[str, Any]:
-            answer = dict(self.answer_headers)
+            answer = {name.lower(): value for name, value in self.answer_headers}
             streamed = answer.get("content-type", "").partition(";")[0].strip().lower() in _STREAMS
-            parts, decoded = _decoded(self.parts, answer.get("content-encoding", ""))
+            parts, decoded = (
+                (self.parts, True) if self.plain else _decoded(self.parts, answer.get("content-encoding", ""))
+            )
             whole: dict[str, Any] = {}
             if self.cut:
-                whole["cut"] = self.size
+                whole["cut"] = self.size or True
             elif streamed and decoded:
                 whole["parts"] = [[round(at, 6), readable(data)] for at, data in parts]
             else:
@@ -172,24 +193,32 @@ def install() -> None:
 
 
 def _begun(request: Any) -> Exchange | None:
-    session = CURRENT.get()
-    if session is None or session.ended or INSIDE.get() or recorder.writer is None:
+    session = wanted()
+    if session is None:
         return None
-    return Exchange(session, request)
+    body, parts = _body(request)
+    return Exchange(
+        session, str(request.method), str(request.url), request.headers.multi_items(), body, sent_in_parts=parts
+    )
+
+
+def wanted() -> Session | None:
+    """The request of the application that an exchange is a part of; None when it is not to be recorded."""
+    session = CURRENT.get()
+    return None if session is None or session.ended or INSIDE.get() or recorder.writer is None else session
 
 
 def _teed(response: Any, note: Exchange, tee: Any) -> None:
-    note.answered(response)
+    note.answered(response.status_code, response.headers.multi_items())
     response.stream = tee(response.stream, note)
 
 
 def _body(request: Any) -> tuple[bytes | None, bool]:
     """A request's body, and whether it is one that is made while it is sent: that is not recorded."""
     try:
-        content = bytes(request.content)
+        return bytes(request.content), False
     except Exception:  # noqa: BLE001 - httpx.RequestNotRead
         return None, True
-    return (content, False) if len(content) <= recorder.most_body else (None, True)
 
 
 def _decoded(parts: list[tuple[float, bytes]], encoding: str) -> tuple[list[tuple[float, bytes]], bool]:

@@ -20,6 +20,8 @@ LIBRARIES = {
     "psycopg": "envclone.record.sql",
     "qdrant_client": "envclone.record.vectors",
     "httpx": "envclone.record.http",
+    "requests": "envclone.record.requests",
+    "aiohttp": "envclone.record.aiohttp",
 }
 _done: set[str] = set()
 _replaced: list[tuple[Any, str, Any]] = []

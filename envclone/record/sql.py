@@ -75,6 +75,8 @@ def install() -> None:
     replace(psycopg.AsyncCursor, "executemany", around_async(Hooks(many, _after, _failed)))
     replace(psycopg.Cursor, "stream", _stream)
     replace(psycopg.AsyncCursor, "stream", _stream_async)
+    for copying in (psycopg.Cursor, psycopg.AsyncCursor):
+        replace(copying, "copy", _copy)
     for name in ("commit", "rollback"):
         hooks = Hooks(_ending(name), _ended, _not_ended)
         replace(psycopg.Connection, name, around(hooks))
@@ -312,3 +314,59 @@ def _stream_async(original: Any) -> Any:
                 guarded(_stream_over, note, rows, error)
 
     return stream
+
+
+def _copy(original: Any) -> Any:
+    def copy(self: Any, *args: Any, **named: Any) -> Any:
+        note = guarded(_streamed, self, args, named)
+        inner = original(self, *args, **named)
+        return inner if note is None else _Copy(inner, note)
+
+    return copy
+
+
+class _Copy:
+    """A COPY: the statement, how many rows it moved and how it ended; the rows are not kept."""
+
+    def __init__(self, inner: Any, note: _Note) -> None:
+        self._inner, self._note = inner, note
+
+    def __enter__(self) -> Any:
+        try:
+            return self._inner.__enter__()
+        except BaseException as exc:
+            guarded(_failed, self._note, exc)
+            raise
+
+    def __exit__(self, *raised: Any) -> Any:
+        try:
+            swallowed = self._inner.__exit__(*raised)
+        except BaseException as exc:
+            guarded(_failed, self._note, exc)
+            raise
+        guarded(_copied, self._note, raised[1])
+        return swallowed
+
+    async def __aenter__(self) -> Any:
+        try:
+            return await self._inner.__aenter__()
+        except BaseException as exc:
+            guarded(_failed, self._note, exc)
+            raise
+
+    async def __aexit__(self, *raised: Any) -> Any:
+        try:
+            swallowed = await self._inner.__aexit__(*raised)
+        except BaseException as exc:
+            guarded(_failed, self._note, exc)
+            raise
+        guarded(_copied, self._note, raised[1])
+        return swallowed
+
+
+def _copied(note: _Note, error: BaseException | None) -> None:
+    if error is not None:
+        _failed(note, error)
+    elif note.session is not None:
+        made = {**_base(note, time.perf_counter() - note.clock), **note.said, "copied": note.cursor.rowcount}
+        recorder.call(note.session, made, len(note.sql), note.number)

@@ -156,6 +156,7 @@ def test_async_many_streams_and_cursors_of_the_server(recording: Recording, dsn:
                 async for _ in stream:
                     break
                 await stream.aclose()
+            await conn.rollback()  # closing it early cancels the statement, when that still runs
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(conn.execute("SELECT pg_sleep(30)"), 0.2)
 
@@ -172,8 +173,13 @@ def test_async_many_streams_and_cursors_of_the_server(recording: Recording, dsn:
         with conn.pipeline():
             conn.execute("SELECT 6")
         conn.execute("SELECT 7", binary=True)
+        with conn.cursor().copy("COPY (SELECT generate_series(1, 4)) TO STDOUT") as copy:
+            assert len(list(copy.rows())) == 4
+        with pytest.raises(psycopg.errors.UndefinedTable), conn.cursor().copy("COPY nothing FROM STDIN"):
+            pass
         conn.rollback()
-    one, streamed, late, many, whole, named, large, client, _, binary = recording.calls()
+    one, streamed, late, many, whole, named, large, client, _, binary, copied, refused = recording.calls()
+    assert copied["copied"] == 4 and "rows" not in copied and refused["error"].startswith("42P01")
     assert one["rows"] == [["1"]] and streamed["streamed"] == 1 and streamed["closed"]
     assert late["error"].startswith(("CancelledError", "57014"))
     assert many["params"] == [["a", 1], ["b", 2]] and whole["streamed"] == 5 and "rows" not in named
@@ -188,13 +194,17 @@ def test_our_failures_do_not_reach_the_application(
         raise RuntimeError("ours")
 
     with psycopg.connect(dsn) as conn:
-        for name in ("_before", "_after", "_failed", "_known", "_settings", "_text", "_read", "_base", "frozen"):
+        for name in (
+            "_before", "_after", "_failed", "_known", "_settings", "_text", "_read", "_base", "frozen", "_copied"
+        ):  # fmt: skip
             with monkeypatch.context() as patched, record.session("ask"):
                 patched.setattr(wrapped, name, broken)
                 assert conn.execute("SELECT %s", [1]).fetchone() == (1,)
                 with pytest.raises(psycopg.errors.DivisionByZero), conn.transaction():
                     conn.execute("SELECT 1 / 0")
                 assert [row[0] for row in conn.cursor().stream("SELECT 2")] == [2]
+                with conn.cursor().copy("COPY (SELECT 3) TO STDOUT") as copy:
+                    assert list(copy.rows()) == [("3",)]
                 record.flush()
                 conn.rollback()
     assert record.status()["errors"] >= 9

@@ -31,8 +31,8 @@ _SQLSTATE = re.compile(r"[0-9A-Z]{5} ")
 
 def sql_call(common: Mapping[str, Any], one: Mapping[str, Any]) -> Call:
     """A statement with everything that was recorded of it."""
-    told = ("rowcount", "height", "cut", "streamed", "closed", "many", "cursor", "autocommit", "conn", "sqlstate",
-            "status", "columns")  # fmt: skip
+    told = ("rowcount", "height", "cut", "streamed", "copied", "closed", "many", "cursor", "autocommit", "conn",
+            "sqlstate", "status", "columns")  # fmt: skip
     settings = {**_mapping(one.get("settings")), **_mapping(one.get("local"))}
     return Call(
         **common, kind="sql", name=str(one.get("sql") or "").split(None, 1)[0][:60] if one.get("sql") else "",
