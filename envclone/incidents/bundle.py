@@ -179,7 +179,7 @@ class SqlStep(_Step):
 
 
 class VectorStep(_Step):
-    """One query of a vector store: a vector's nearest, or another form of Qdrant's query API."""
+    """A query of a vector store: a vector's nearest, another form of Qdrant's query API, or points by their filter."""
 
     kind: Literal["vector"] = "vector"
     collection: str = Field(description="The collection searched.")
@@ -198,7 +198,9 @@ class VectorStep(_Step):
     group_by: str | None = Field(default=None, description="Results grouped by a payload key; `limit` groups.")
     group_size: int = Field(default=3, ge=1, le=1000, description="Results of each group, with `group_by`.")
     using: str = Field(default="", description="The named vector searched; empty for the default one.")
-    filter: dict[str, Any] | None = Field(default=None, description="A filter in Qdrant's JSON form.")
+    filter: dict[str, Any] | None = Field(
+        default=None, description="A filter in Qdrant's JSON form; alone it gives points by id, as a scroll does."
+    )
     limit: int = Field(default=10, ge=1, le=10_000, description="How many results.")
     offset: int = Field(default=0, ge=0, description="How many results are left out first.")
     score_threshold: float | None = Field(default=None, description="Results with a worse score are left out.")
@@ -227,8 +229,10 @@ class VectorStep(_Step):
     @model_validator(mode="after")
     def _asks_one_thing(self) -> VectorStep:
         said = [name for name in ("vector", "query", "order_by") if getattr(self, name) is not None]
-        if len(said) != 1:
-            raise ValueError("a vector step has one of vector, query and order_by")
+        if len(said) > 1 or (not said and (self.filter is None or self.prefetch)):
+            raise ValueError("a vector step has one of vector, query and order_by, or only a filter")
+        if not said and (self.group_by is not None or self.score_threshold is not None):
+            raise ValueError("points by their filter alone have no scores: no group_by and no score_threshold")
         if self.query is not None and self.query.formula is not None and not self.prefetch:
             raise ValueError("a formula needs the query whose results it scores, as prefetch")
         fuses = self.query is not None and (self.query.fusion is not None or self.query.rrf is not None)
@@ -239,11 +243,13 @@ class VectorStep(_Step):
         return self
 
     @property
-    def asked(self) -> Query:
-        """What is asked, in one form."""
+    def asked(self) -> Query | None:
+        """What is asked, in one form; None for the points that a filter lets through, by id."""
         if self.query is not None:
             return self.query
-        return Query(order_by=self.order_by) if self.order_by is not None else Query(nearest=self.vector)
+        if self.order_by is not None:
+            return Query(order_by=self.order_by)
+        return Query(nearest=self.vector) if self.vector is not None else None
 
     @property
     def plain(self) -> bool:

@@ -88,7 +88,8 @@ def _held(incident: Incident, step: Any, stores: Mapping[str, str], path: Path) 
         if step.role is None and incident.masked is None:
             lacks.append(f"a role: envclone incident record {path} --role NAME, or `role:` in the step")
     elif isinstance(step, VectorStep):
-        forms = [name for name in type(step.asked).model_fields if getattr(step.asked, name) is not None]
+        asked = step.asked
+        forms = [name for name in type(asked).model_fields if getattr(asked, name) is not None] if asked else ["by id"]
         asks = f"{step.limit} results of {step.collection}, {' and '.join(forms)}"
         asks += f" of {len(step.prefetch)} queries" if step.prefetch else ""
         asks += f", grouped by {step.group_by}" if step.group_by else ""

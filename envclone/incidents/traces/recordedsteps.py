@@ -105,7 +105,7 @@ def vector_call(common: Mapping[str, Any], one: Mapping[str, Any]) -> Call:
 
 _NAMES = {"collection_name": "collection", "query_filter": "filter", "search_params": "params", "query_vector": "query"}
 _TAKEN = ("collection", "query", "using", "prefetch", "filter", "params", "limit", "offset", "score_threshold",
-          "with_payload", "group_by", "group_size", "lookup_from")  # fmt: skip
+          "order_by", "with_payload", "group_by", "group_size", "lookup_from")  # fmt: skip
 
 
 def vector_steps(one: Mapping[str, Any], stores: Stores, number: int) -> list[Step]:
@@ -116,6 +116,11 @@ def vector_steps(one: Mapping[str, Any], stores: Stores, number: int) -> list[St
     asked = [said]
     if method in ("query_batch_points", "search_batch"):
         asked = [{"collection_name": said.get("collection_name"), **each} for each in said.get("requests") or ()]
+    elif method == "scroll":
+        if said.get("offset") is not None:  # a later page begins at a point, not behind a number of them
+            return []
+        said = {"query_filter": {}, **{("query_filter" if k == "scroll_filter" else k): v for k, v in said.items()}}
+        asked = [said]
     elif method not in ("query_points", "query_points_groups", "search", "search_groups"):
         return []
     answers: list[Any] = _lists(one.get("answer"))
@@ -139,7 +144,7 @@ def _search(said: Mapping[str, Any], answer: Any, store: str, name: str, *, fail
         given["using"], query = query
     elif isinstance(query, dict) and "vector" in query and "name" in query:
         given["using"], query = query["name"], query["vector"]
-    if query is None and not given.get("prefetch"):
+    if query is None and not given.get("prefetch") and "filter" not in given:
         return []
     if isinstance(query, list) or (isinstance(query, dict) and "indices" in query):
         given["vector"] = query

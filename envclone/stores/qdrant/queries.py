@@ -84,7 +84,8 @@ class _Hit:
 
 def grouped(step: VectorStep, shard: Any, *, smaller_is_better: bool) -> list[Any]:
     """The best results of each of the best groups, group by group, as a server answers a query with `group_by`."""
-    order = "down" if smaller_is_better else "up" if step.asked.mmr is None else ""  # diversity has an order of its own
+    diverse = step.asked is not None and step.asked.mmr is not None
+    order = "down" if smaller_is_better else "" if diverse else "up"  # diversity has an order of its own
     groups = groups_of(
         lambda more: shard.query(request(step, shard, more=more)),
         step.group_by or "",
@@ -98,8 +99,10 @@ def grouped(step: VectorStep, shard: Any, *, smaller_is_better: bool) -> list[An
     return [_Hit(point.id, point.score, shown.get(str(point.id))) for point in hits]
 
 
-def by_distance(asked: Query) -> bool:
+def by_distance(asked: Query | None) -> bool:
     """Whether the scores of an answer are distances to a vector, not made of ranks, payloads or several distances."""
+    if asked is None:
+        return False
     averaged = asked.recommend is not None and asked.recommend.strategy == "average_vector"
     return (asked.nearest is not None and asked.mmr is None) or averaged
 

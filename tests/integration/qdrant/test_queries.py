@@ -156,6 +156,8 @@ FORMS: dict[str, dict[str, Any]] = {
     },
     "order": {"order_by": "n"},
     "order-down": {"order_by": {"key": "n", "direction": "desc", "start_from": 40}},
+    "order-by-id": {"filter": NOT_T1},
+    "order-by-id-from-there": {"filter": {}, "offset": 5, "with_payload": ["n"]},
     "groups": {"vector": DENSE, "using": "dense", "limit": 3, "group_by": "thread", "group_size": 2},
     "groups-of-lists": {"vector": DENSE, "using": "dense", "limit": 4, "group_by": "tags", "with_payload": ["n"]},
 }

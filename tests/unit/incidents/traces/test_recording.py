@@ -84,6 +84,25 @@ def test_a_request_with_searches_and_models(tmp_path: Path) -> None:
     assert made.application == {"commit": "c0ffee", "image": "app@sha256:1"} and made.damaged == 0
 
 
+def test_pages_of_points_are_steps_as_long_as_they_begin_at_the_first(tmp_path: Path) -> None:
+    client = QdrantClient(":memory:")
+    client.create_collection("a", vectors_config=models.VectorParams(size=2, distance=models.Distance.DOT))
+    client.upsert("a", [models.PointStruct(id=n, vector=[n, 1.0], payload={"even": n % 2 == 0}) for n in range(9)])
+    even = models.Filter(must=[models.FieldCondition(key="even", match=models.MatchValue(value=True))])
+    record.start(str(tmp_path / "recordings"))
+    with record.session("pages"):
+        _, behind = client.scroll("a", limit=2)
+        client.scroll("a", limit=2, offset=behind)
+        client.scroll("a", scroll_filter=even, limit=3, with_payload=False)
+        record.flag("looks wrong")
+    record.stop()
+    client.close()
+    first, filtered = _parts(tmp_path / "recordings").steps
+    assert isinstance(first, VectorStep) and isinstance(filtered, VectorStep) and first.expect and filtered.expect
+    assert (first.filter, first.limit, first.expect.ids, first.expect.scores) == ({}, 2, (0, 1), ())
+    assert filtered.filter and (filtered.expect.ids, filtered.with_payload) == ((0, 2, 4), False)
+
+
 def _sql(**values: Any) -> dict[str, Any]:
     return {"t": "call", "kind": "sql", "at": 1.0, "s": 0.1, "conn": {"user": "app"}, "params": None, **values}
 
