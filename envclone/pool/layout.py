@@ -36,6 +36,7 @@ FOLDERS = {
     "owed": 0o700,
     "kept": 0o700,
     "pins": 0o700,
+    "serve": 0o700,
     "tmp": 0o700,
 }
 """The pool's directories and their modes: the servers' account may pass through those that are 0711, and list none."""

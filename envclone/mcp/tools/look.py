@@ -14,7 +14,7 @@ from envclone.mcp.tools.base import Arguments, Data, Done, Environment, Incident
 if TYPE_CHECKING:
     from envclone.mcp.session import Session
 
-__all__ = ["INCIDENT_SHOW", "STATUS", "BranchSeen", "require_incident", "seen"]
+__all__ = ["INCIDENT_SHOW", "STATUS", "BranchSeen", "incident_ids", "require_incident", "seen"]
 
 
 class _Nothing(Arguments):
@@ -88,7 +88,7 @@ def _status(session: Session, _: _Nothing, tell: Tell) -> Done:
     branches = [seen(session, name) for name in session.names]
     result = Status(
         environments=environments,
-        incidents=_incidents(session),
+        incidents=incident_ids(session),
         branches=branches,
         may_write=session.powers.writes,
         may_make_images=session.powers.images,
@@ -211,7 +211,7 @@ INCIDENT_SHOW = Tool(
 )
 
 
-def _incidents(session: Session) -> list[str]:
+def incident_ids(session: Session) -> list[str]:
     """The ids of the bundles that there are."""
     from envclone.incidents.files import SUFFIXES
 
@@ -223,7 +223,7 @@ def _incidents(session: Session) -> list[str]:
 
 def require_incident(session: Session, ident: str) -> None:
     """Raise UsageError, naming those there are, when there is no such incident."""
-    there = _incidents(session)
+    there = incident_ids(session)
     if ident not in there:
         raise UsageError("there is no such incident", hint=f"incidents: {', '.join(there[:50]) or 'none'}")
 

@@ -1,0 +1,62 @@
+"""A job's events as they come, in the form that a browser's EventSource reads; a reader that was cut off goes on."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from envclone.errors import EnvcloneError, UsageError
+from envclone.serve.api import Given
+from envclone.serve.guard import in_thread
+from envclone.serve.jobs import ENDED, Event
+from envclone.serve.roles import Principal
+from envclone.serve.service import Service
+
+__all__ = ["stream"]
+
+_TICK = 0.1
+_ALIVE = 10.0
+"""Seconds after which a comment shows that the other end is there."""
+
+
+async def stream(service: Service, who: Principal, given: Given, request: Request) -> Response:
+    """The events behind `Last-Event-ID`, and those to come, until the job has ended."""
+    after = _after(given, request)
+    ident = given.path["job"]
+    first = await in_thread(service.job_events, who, ident, after)
+    return StreamingResponse(_lines(service, who, ident, after, first), media_type="text/event-stream")
+
+
+def _after(given: Given, request: Request) -> int:
+    said = request.headers.get("last-event-id", "").strip()
+    if not said:
+        return int(given.query.after)
+    if not said.isascii() or not said.isdigit() or len(said) > 9:
+        raise UsageError("Last-Event-ID is no number", hint="send the id of the last event that came")
+    return int(said)
+
+
+async def _lines(service: Service, who: Principal, ident: str, after: int, found: list[Event]) -> AsyncIterator[str]:
+    quiet = 0.0
+    while True:
+        for event in found:
+            after = event.number
+            yield f"id: {event.number}\nevent: {event.data.get('event', 'told')}\ndata: {json.dumps(event.data)}\n\n"
+            if event.data.get("event") in ENDED:
+                return
+        quiet = 0.0 if found else quiet + _TICK
+        if quiet >= _ALIVE:
+            quiet = 0.0
+            yield ": still there\n\n"
+        await asyncio.sleep(_TICK)
+        try:
+            over = await in_thread(service.over, ident)  # asked first: what was told before its end is not missed
+            found = await in_thread(service.told, who, ident, after)
+        except EnvcloneError:  # it was forgotten meanwhile
+            return
+        if not found and over:
+            return
