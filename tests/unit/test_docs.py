@@ -74,7 +74,8 @@ def test_dependencies() -> None:
     assert set(re.findall(r"^- `([a-z0-9-]+)`", more, re.MULTILINE)) == extras
     for extra in extras:
         packages = [re.split(r"[\[>=<]", one)[0] for one in project["optional-dependencies"][extra]]
-        assert f"- `{extra}` ({', '.join(f'`{one}`' for one in packages)}" in more and extra in project["optional-dependencies"]["all"][0]
+        listed = ", ".join(f"`{one}`" for one in packages)
+        assert f"- `{extra}` ({listed}" in more and extra in project["optional-dependencies"]["all"][0]
 
 
 def test_the_library_s_calls_exist() -> None:
