@@ -11,8 +11,9 @@ from envclone.cli import completion
 from envclone.cli.branch import describe, document
 from envclone.cli.context import Settings, emit, json_option, print_table, warn
 from envclone.errors import UsageError
+from envclone.span import span
 
-__all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "span", "start", "stop"]
+__all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
 
 
 @click.command()
@@ -204,11 +205,3 @@ def gc(settings: Settings, dry_run: bool, older: bool, as_json: bool) -> None:
 def _done(kind: str, dry_run: bool) -> str:
     what = "stopped" if kind == "idle" else "removed"
     return f"would be {what}" if dry_run else what
-
-
-def span(time: dt.timedelta) -> str:
-    """A stretch of time in a few characters: 40m, 3h05m, 9d."""
-    minutes = int(time.total_seconds()) // 60
-    if minutes < 60:
-        return f"{minutes}m"
-    return f"{minutes // 60}h{minutes % 60:02}m" if minutes < 48 * 60 else f"{minutes // 1440}d"

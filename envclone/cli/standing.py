@@ -47,7 +47,7 @@ def _lines(stack: Stack, file: Path, now: dt.datetime) -> list[str]:
 
 
 def _of_images(images: list[Image], now: dt.datetime) -> str:
-    from envclone.cli.branches import span
+    from envclone.span import span
 
     if not images:
         return "no image yet"
@@ -57,7 +57,7 @@ def _of_images(images: list[Image], now: dt.datetime) -> str:
 
 
 def _of_branch(stack: Stack, branch: Branch, now: dt.datetime) -> str:
-    from envclone.cli.branches import span
+    from envclone.span import span
 
     words = [f"{branch.state}, of {branch.environment}"]
     if branch.expires_at is not None:

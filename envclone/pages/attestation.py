@@ -11,7 +11,7 @@ from envclone.address import Address
 from envclone.pages.base import document, fold, plain, table
 from envclone.pages.referring import referring
 
-__all__ = ["Section", "html", "sections"]
+__all__ = ["Section", "exceptions", "html", "rendered", "sections"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Section:
 def sections(statement: Mapping[str, Any]) -> Iterator[Section]:
     """An attestation in parts, as text; for the terminal and for HTML alike."""
     checks = statement["checks"]
-    exceptions = list(_exceptions(statement))
-    yield _verdict(statement, len(exceptions))
-    if exceptions:
-        yield Section("Exceptions", "What the verdict leaves out, and why.", ("what", "why"), exceptions)
+    excepted = list(exceptions(statement))
+    yield _verdict(statement, len(excepted))
+    if excepted:
+        yield Section("Exceptions", "What the verdict leaves out, and why.", ("what", "why"), excepted)
     if "stores" in checks["files"]:
         yield _account(checks["files"])
     yield from _checks(checks)
@@ -71,7 +71,7 @@ def _state(raw: Mapping[str, Any]) -> str:
     return f"{'' if asked['inclusive'] else 'just before '}{asked['by']} {asked['value']}: {', '.join(reached)}"
 
 
-def _exceptions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+def exceptions(statement: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """What somebody accepted, and what could not be shown."""
     checks = statement["checks"]
     for one in checks.get("accepted") or ():
@@ -287,9 +287,14 @@ def _time(text: str) -> str:
 
 def html(statement: Mapping[str, Any]) -> str:
     """The page: one file, no script, nothing fetched."""
-    body = "".join(map(_rendered, sections(statement)))
+    body = rendered(statement)
     title = f"Attestation of {statement['image']['id']}"
     return document(title, f"<main><h1>{plain(title)}</h1>{body}</main>")
+
+
+def rendered(statement: Mapping[str, Any]) -> str:
+    """Every part of it, as markup for a page that has others, too."""
+    return "".join(map(_rendered, sections(statement)))
 
 
 def _rendered(section: Section) -> str:

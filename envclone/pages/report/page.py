@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from envclone.pages.base import document, fold, plain, table
+from envclone.pages.base import document, plain, table
+from envclone.pages.report.held import held
 from envclone.pages.report.retrieval import retrieval
 from envclone.pages.report.story import story
 from envclone.pages.report.style import STYLE
@@ -12,7 +13,7 @@ from envclone.pages.report.sweeps import sweep
 from envclone.pages.report.timeline import timeline
 from envclone.pages.report.values import Report
 
-__all__ = ["html"]
+__all__ = ["html", "parts"]
 
 Section = tuple[str, str, str]
 """Its anchor, its title, and its markup."""
@@ -20,20 +21,26 @@ Section = tuple[str, str, str]
 
 def html(report: Report) -> str:
     """The page: one file, no script, nothing fetched."""
-    parts = list(_sections(report))
-    links = "".join(f'<a href="#{anchor}">{plain(title)}</a>' for anchor, title, _ in parts)
-    body = "".join(
-        f'<section id="{anchor}" aria-labelledby="{anchor}-title"><h2 id="{anchor}-title">{plain(title)}</h2>'
-        f"{markup}</section>"
-        for anchor, title, markup in parts
-    )
+    head, links, body = parts(report)
     made = f"made {report.made_at:%Y-%m-%d %H:%M} UTC by envclone {report.version}; every person in it is a pseudonym"
     return document(
         f"Incident {report.story.incident}",
-        f'<header>{story(report)}</header><nav aria-label="Sections">{links}</nav><main>{body}</main>'
+        f'<header>{head}</header><nav aria-label="Sections">{links}</nav><main>{body}</main>'
         f"<footer><p>{plain(made)}</p></footer>",
         style=STYLE,
     )
+
+
+def parts(report: Report) -> tuple[str, str, str]:
+    """The story, the links to the sections and the sections, as markup for a page that has others, too."""
+    found = list(_sections(report))
+    links = "".join(f'<a href="#{anchor}">{plain(title)}</a>' for anchor, title, _ in found)
+    body = "".join(
+        f'<section id="{anchor}" aria-labelledby="{anchor}-title"><h2 id="{anchor}-title">{plain(title)}</h2>'
+        f"{markup}</section>"
+        for anchor, title, markup in found
+    )
+    return story(report), links, body
 
 
 def _sections(report: Report) -> Iterator[Section]:
@@ -42,7 +49,7 @@ def _sections(report: Report) -> Iterator[Section]:
         yield "sweeps", "Sweeps", "".join(map(sweep, report.sweeps))
     yield "timeline", "Timeline", timeline(report.timeline)
     yield "state", "State", _state(report)
-    yield "parity", "Parity", _parity(report)
+    yield "parity", "Parity", held(report.parity)
     yield "unknown", "What is unknown", _unknown(report)
     yield "attestation", "Attestation", _attested(report)
 
@@ -70,27 +77,6 @@ def _list(title: str, lines: tuple[str, ...], most: int = 60) -> str:
     rest = f"<li>and {len(lines) - most} more</li>" if len(lines) > most else ""
     items = "".join(f"<li>{plain(line, 400)}</li>" for line in lines[:most])
     return f"<h3>{plain(title)}</h3><ul>{items}{rest}</ul>"
-
-
-_ORDER = ("differs", "unknown", "match")
-
-
-def _parity(report: Report) -> str:
-    if report.parity is None:
-        return "<p>Not compared: the branch does not run.</p>"
-    columns = ("of", "what", "production", "branch")
-    parts = []
-    for kind in _ORDER:
-        rows = [(one.of, one.what, one.production or "?", one.branch or "?") for one in report.parity]
-        rows = [row for row, one in zip(rows, report.parity, strict=True) if one.parity == kind]
-        if not rows:
-            continue
-        count = f"{len(rows)} {'match' if kind == 'match' else kind}"
-        if kind == "differs":
-            parts.append(f"<h3>{count}</h3>{table(columns, rows)}")
-        else:
-            parts.append(fold(count, table(columns, rows)))
-    return "".join(parts) or "<p>Nothing is known of production to compare with.</p>"
 
 
 def _unknown(report: Report) -> str:

@@ -37,7 +37,7 @@ def _answers(one: Retrieval, wanted: frozenset[str]) -> str:
         (str(number + 1), *(_cell(name, side, number, places, one, wanted) for name, side in shown))
         for number in range(longest)
     ]
-    columns = ("", *(name for name, _ in shown))
+    columns = ("#", *(name for name, _ in shown))
     kind = "sides same" if one.same and len(shown) == len(sides) else "sides"
     first = table(columns, rows[:_FIRST], kind=kind, escaped=True) if rows else ""
     rest = rows[_FIRST:]
