@@ -14,7 +14,7 @@ from typing import Any
 from envclone.errors import UsageError
 from envclone.incidents import parts
 from envclone.incidents.bundle import COMPUTED, NO_FIELD, UNKNOWN, Expected, HttpStep, Incident, SqlStep, Step
-from envclone.incidents.differences import Item, between, in_words, sqlstate
+from envclone.incidents.differences import UNANSWERED, Item, between, in_words, sqlstate, unanswered
 from envclone.incidents.order import OrderInfo, order_of
 from envclone.incidents.report import explain, side_by_side
 from envclone.incidents.values import canonical, scores_equal, single_precision
@@ -307,9 +307,14 @@ def _key(step: SqlStep, expected: Expected, got: Expected) -> int | None:
 
 
 def _same_error(expected: str | None, actual: str | None) -> bool:
-    """The same failure: the same SQLSTATE, for the wording may carry values; the same text when there is none."""
+    """The same failure: the same SQLSTATE, for the wording may carry values; the same text when there is none.
+
+    A service that gave no answer is the same however it failed to.
+    """
     if expected is None or actual is None:
         return False
+    if expected == UNANSWERED:
+        return unanswered(actual)
     states = sqlstate(expected), sqlstate(actual)
     return states[0] == states[1] if any(states) else expected.strip() == actual.strip()
 

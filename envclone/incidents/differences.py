@@ -11,7 +11,7 @@ from typing import Any
 from envclone.incidents.values import canonical
 from envclone.incidents.verdicts import Difference, DifferenceKind
 
-__all__ = ["Item", "between", "in_words", "sqlstate"]
+__all__ = ["UNANSWERED", "Item", "between", "in_words", "sqlstate"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +23,16 @@ class Item:
     score: Any
     row: tuple[Any, ...]
     content: Hashable
+
+
+UNANSWERED = "no answer: the service ended"
+"""What an application's client got whose service died."""
+_NO_ANSWER = re.compile(r"no answer within |the connection ended|the service '[^']*' does not answer|no answer: ")
+
+
+def unanswered(error: str) -> bool:
+    """Whether a failure is that of a service which gave no answer, however it failed to."""
+    return _NO_ANSWER.match(error) is not None
 
 
 def sqlstate(error: str) -> str:

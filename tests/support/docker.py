@@ -24,16 +24,19 @@ _LEFT_OUT = {
     "pydoc_data",
     "__pycache__",
 }
+_PACKAGES = """
+    psycopg psycopg_binary psycopg_binary.libs typing_extensions.py qdrant_edge
+    httpx httpcore h11 anyio idna certifi requests urllib3 charset_normalizer
+""".split()  # noqa: SIM905
 
 
 def app_image() -> str:
-    """The application's image, made once of this Python, psycopg and the embedded vector engine."""
+    """The application's image, made once of this Python, psycopg, clients of HTTP and the embedded vector engine."""
     base = Path(sys.base_prefix)
     library = base / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     paths = [path for path in library.iterdir() if path.name not in _LEFT_OUT and not path.name.startswith("config-")]
     site = Path(_package("psycopg")).parent
-    for name in ("psycopg", "psycopg_binary", "psycopg_binary.libs", "typing_extensions.py", "qdrant_edge"):
-        paths.append(site / name)
+    paths += [site / name for name in _PACKAGES]
     paths += [path for path in site.glob("qdrant_edge*") if path.is_dir() and path not in paths]
     python = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     marks = "".join(f"{path}:{path.stat().st_mtime_ns}" for path in (python, site / "psycopg"))

@@ -16,7 +16,7 @@ MODEL, TOOL = "https://api.openai.com", "https://tools.example"
 
 @dataclass
 class Scripted:
-    """Where it answers, and what was exchanged so far."""
+    """Where it answers, also as the proxy of the tool, and what was exchanged so far."""
 
     port: int
     exchanges: list[dict[str, Any]] = field(default_factory=list)
@@ -37,7 +37,8 @@ def scripted(name: str) -> Iterator[Scripted]:
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             answer = {"orders": [{"number": 5, "buyer": name}]}
-            made.keep("tool", "GET", TOOL + self.path, None, answer=answer)
+            url = self.path if self.path.startswith("http:") else TOOL + self.path  # as a proxy it is asked so
+            made.keep("tool", "GET", url, None, answer=answer)
             self.send(json.dumps(answer))
 
         def do_POST(self) -> None:

@@ -67,7 +67,9 @@ def parts(path: Path, request: Request, stores: Stores) -> Parts:
             made.damaged += 1
     try:
         made.calls.insert(0, _request(request, head, notes))
-        made.steps[:0] = [one.model_copy(update={"call": _REQUEST}) for one in request_step(head, stores)]
+        made.steps[:0] = [
+            one.model_copy(update={"call": _REQUEST}) for one in request_step(head, stores, ended=request.ended)
+        ]
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise ConfigError(f"the request {request.id} is damaged: its own record has another shape") from exc
     extra = {key: about[key] for key in ("recorder", "python") if isinstance(about.get(key), str | int)}

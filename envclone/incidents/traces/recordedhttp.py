@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from envclone.cassette.operations import recognised
 from envclone.incidents.bundle import HttpStep, Step
 from envclone.incidents.calls import Call
+from envclone.incidents.differences import UNANSWERED
 from envclone.incidents.exchanges import Chunk, Encoding, Exchange
 from envclone.incidents.traces.recordedvalues import body_of
 from envclone.incidents.traces.recording import moment
@@ -87,19 +88,24 @@ def http_call(common: Mapping[str, Any], one: Mapping[str, Any], exchange: Excha
     )  # fmt: skip
 
 
-def request_step(head: Mapping[str, Any], stores: Stores) -> list[Step]:
-    """The request to the application itself, when it came over HTTP and a service is named for it."""
+def request_step(head: Mapping[str, Any], stores: Stores, *, ended: bool) -> list[Step]:
+    """The request to the application itself, when it came over HTTP and a service is named for it.
+
+    One that never ended was given no answer: that is what a replay has to show.
+    """
     path, status = head.get("start.path"), head.get("end.status")
     if stores.service is None or not isinstance(path, str) or head.get("asked.cut"):
         return []
     rows = [] if not isinstance(status, int) or head.get("end.cut") else [[status, _json(head.get("end.body"))]]
+    if not rows and ended:
+        return []  # its answer is not known whole: a replay would have nothing to hold it to
     headers = _headers(head.get("start.headers"), ())
     kept = {name: value for name, value in headers.items() if name.lower() in ("content-type", "accept")}
     return [
         HttpStep.model_validate({
             "id": "request", "service": stores.service, "method": head.get("start.method") or "GET",
             "path": path, "headers": kept, "body": _json(head.get("asked.body")) or None,
-            **({"expect": {"rows": rows}} if rows else {}),
+            "expect": {"rows": rows} if rows else {"error": UNANSWERED},
         })
     ]  # fmt: skip
 

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 import yaml
 
-from envclone import process
+from envclone import process, wait
+from envclone.incidents.traces.recording import listed
 from envclone.stores.postgres.server.server import free_port
 from tests.support import docker
 from tests.support.model import scripted
@@ -74,6 +75,7 @@ def here(server: Production) -> Iterator[Place]:
         with scripted("Jane Doe") as model, _application(server, model.port, made.directory) as url:
             answer = _ask(url)
             exchanges = model.exchanges
+            _written(made.directory / "recordings")
         vector = exchanges[0]["answer"]["data"][0]["embedding"]
         assert answer["answer"] == "Dear Jane Doe, your refund is on its way: ticket 17." and answer["orders"] == 1
         settings = {"enable_seqscan": "off"}
@@ -106,7 +108,11 @@ def _application(server: Production, model: int, directory: Path) -> Iterator[st
         "DATABASE_URL": server.dsn_for("app"),
         "PORT": str(port),
         "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
-        "TOOL_URL": f"http://127.0.0.1:{model}/orders",
+        "TOOL_URL": "http://tools.example/orders",
+        "HTTP_PROXY": f"http://127.0.0.1:{model}",
+        "NO_PROXY": "127.0.0.1",
+        "RECORD": str(directory / "recordings"),
+        "PYTHONPATH": str(docker.ROOT),
     }
     pid = process.spawn([sys.executable, docker.APP / "assistant.py"], log=directory / "api.log", env=env)
     try:
@@ -122,8 +128,19 @@ def _application(server: Production, model: int, directory: Path) -> Iterator[st
 
 
 def _ask(url: str) -> Any:
-    with urllib.request.urlopen(f"{url}/ask", json.dumps(QUESTION).encode(), timeout=30) as answer:
+    headers = {"Content-Type": "application/json", "X-Request-Id": "complaint-91"}
+    request = urllib.request.Request(f"{url}/ask", json.dumps(QUESTION).encode(), headers)
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
+
+
+def _written(recordings: Path) -> None:
+    """Wait until the application has written down the end of its request: it comes behind the answer."""
+    wait.until(
+        lambda: any(one.ended for one in listed(recordings) if one.name == "POST /ask") or None,
+        what="the request",
+        timeout=30,
+    )
 
 
 def _layers(report: dict[str, Any]) -> dict[str, str]:
@@ -153,6 +170,23 @@ def test_every_call_is_made_again_and_nothing_leaves(here: Place) -> None:
     assert not (kept / "cassette.json").exists()
     assert (kept / "cassette-ca.json").stat().st_mode & 0o777 == (kept / "cassette.log").stat().st_mode & 0o777 == 0o600
     masked = (here.directory / "masked.json").read_text()
+    assert "Jane" not in masked and "Doe" not in masked and "jane.doe" not in masked
+
+
+def test_what_the_application_recorded_of_itself_is_replayed_whole(here: Place) -> None:
+    made = here.json(
+        "incident", "import", "recordings", "--id", "91", "--request", "complaint-91", "--service", "api"
+    )  # fmt: skip
+    assert made["steps"] == ["request", "sql-3", "sql-4"] and made["exchanges"] == 4
+    done = here.call("replay", "91", "--branch", here.json("ls")[0]["name"], "--json", check=False)
+    report = json.loads(done.stdout)
+    assert report["reproduced"], json.dumps(report, indent=1)
+    assert (report["played"]["recorded"], report["played"]["matched"], report["played"]["asked"]) == (4, 4, 4)
+    assert report["played"]["egress"]["packets"] == 0
+    assert {name for name, verdict in _layers(report).items() if verdict == "match"} == {
+        "state", "retrieval", "rows", "context", "tools", "answer",
+    }  # fmt: skip
+    (masked,) = [one.read_text() for one in (here.pool / "incidents").iterdir() if one.name.startswith("91")]
     assert "Jane" not in masked and "Doe" not in masked and "jane.doe" not in masked
 
 

@@ -1,25 +1,27 @@
 """A small RAG service: embeds a question, searches, asks a model with a tool, streams the answer; inside a sandbox,
-and by the tests as production's own."""
+and by the tests as production's own, where it records itself."""
 
 import json
 import os
 import sys
-import urllib.request
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from urllib.parse import quote
+from collections.abc import Callable, Iterable
+from socketserver import ThreadingMixIn
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
+import httpx
 import psycopg
+import requests
 
 BASE = os.environ["OPENAI_BASE_URL"]
 TOOL = {"type": "function", "function": {"name": "orders", "parameters": {"type": "object", "properties": {}}}}
+HEADERS = {"Authorization": "Bearer x"}
 
 
-def post(path: str, body: dict) -> bytes:
+def post(path: str, body: dict) -> dict:
     """One call of the model's API."""
-    headers = {"Content-Type": "application/json", "Authorization": "Bearer x"}
-    request = urllib.request.Request(BASE + path, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(request, timeout=20) as answer:
-        return answer.read()
+    answer = httpx.post(BASE + path, json=body, headers=HEADERS, timeout=20)
+    answer.raise_for_status()
+    return answer.json()
 
 
 def found(vector: list, email: str) -> tuple:
@@ -35,7 +37,7 @@ def found(vector: list, email: str) -> tuple:
 
 def ask(question: str, email: str) -> dict:
     """The whole way from a question to its answer."""
-    vector = json.loads(post("/embeddings", {"model": "embed-1", "input": question}))["data"][0]["embedding"]
+    vector = post("/embeddings", {"model": "embed-1", "input": question})["data"][0]["embedding"]
     name, rows = found(vector, email)
     context = "\n".join(f"[{id}] {body}" for id, body in rows)
     body = {
@@ -48,42 +50,52 @@ def ask(question: str, email: str) -> dict:
         ],
         "tools": [TOOL],
     }
-    said = json.loads(post("/chat/completions", body))["choices"][0]["message"]
+    said = post("/chat/completions", body)["choices"][0]["message"]
     body["messages"].append(said)
-    with urllib.request.urlopen(f"{os.environ['TOOL_URL']}?email={quote(email)}", timeout=20) as answer:
-        orders = json.load(answer)
+    orders = requests.get(os.environ["TOOL_URL"], params={"email": email}, timeout=20).json()
     body["messages"].append(
         {"role": "tool", "tool_call_id": said["tool_calls"][0]["id"], "content": json.dumps(orders)}
     )
     words = []
-    for line in post("/chat/completions", {**body, "stream": True}).decode().splitlines():
-        if line.startswith("data: {"):
-            words.append(json.loads(line[6:])["choices"][0]["delta"].get("content", ""))
+    with httpx.stream(
+        "POST", f"{BASE}/chat/completions", json={**body, "stream": True}, headers=HEADERS, timeout=20
+    ) as answer:
+        answer.raise_for_status()
+        for line in answer.iter_lines():
+            if line.startswith("data: {"):
+                words.append(json.loads(line[6:])["choices"][0]["delta"].get("content", ""))
     return {"answer": "".join(words), "tickets": [id for id, _ in rows], "orders": len(orders["orders"])}
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self.answer({"ok": True})
-
-    def do_POST(self) -> None:
-        asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
+    """The service."""
+    status, document = "200 OK", {"ok": True}
+    if environ["REQUEST_METHOD"] == "POST":
+        asked = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
         try:
-            self.answer(ask(asked["question"], asked["email"]))
+            document = ask(asked["question"], asked["email"])
         except Exception as exc:
-            self.answer({"error": str(exc)}, 502)
+            status, document = "502 Bad Gateway", {"error": str(exc)}
+    content = json.dumps(document).encode()
+    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+    return [content]
 
-    def answer(self, document: dict, status: int = 200) -> None:
-        content = json.dumps(document).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
 
+class Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+
+
+class Handler(WSGIRequestHandler):
     def log_message(self, format: str, *args: object) -> None:
         sys.stderr.write(f"request {args[0]}\n")
 
 
 if __name__ == "__main__":
-    ThreadingHTTPServer(("127.0.0.1", int(os.environ.get("PORT", "8000"))), Handler).serve_forever()
+    served: Callable = application
+    if os.environ.get("RECORD"):
+        from envclone import record
+
+        record.start(os.environ["RECORD"], application={"commit": "4f2c1d9"})
+        served = record.wsgi(application)
+    port = int(os.environ.get("PORT", "8000"))
+    make_server("127.0.0.1", port, served, Server, Handler).serve_forever()

@@ -17,9 +17,12 @@ from envclone import record
 from envclone.cli.main import cli
 from envclone.errors import ConfigError, EnvcloneError, UsageError
 from envclone.incidents.bundle import SqlStep, VectorStep
+from envclone.incidents.compare import compare
+from envclone.incidents.differences import UNANSWERED
 from envclone.incidents.traces import recorded, recording
 from envclone.incidents.traces.recordedvalues import rows_of
 from envclone.incidents.traces.steps import Stores
+from envclone.models import StepResult
 from envclone.record import frames
 from tests.unit.cli.test_traces import STACK
 from tests.unit.record.servers import PARTS, scripted
@@ -101,6 +104,18 @@ def test_pages_of_points_are_steps_as_long_as_they_begin_at_the_first(tmp_path: 
     assert isinstance(first, VectorStep) and isinstance(filtered, VectorStep) and first.expect and filtered.expect
     assert (first.filter, first.limit, first.expect.ids, first.expect.scores) == ({}, 2, (0, 1), ())
     assert filtered.filter and (filtered.expect.ids, filtered.with_payload) == ((0, 2, 4), False)
+
+
+def test_a_request_that_never_ended_was_given_no_answer(tmp_path: Path) -> None:
+    asked = (frames.START, 0, {"t": "start", "at": 1.0, "name": "GET /a", "method": "GET", "path": "/a"})
+    (step,) = _parts(_written(tmp_path / "x.ring", asked)).steps
+    assert step.expect is not None and step.expect.error == UNANSWERED
+    for error in ("no answer within 30 s", "the connection ended: ConnectionResetError", UNANSWERED):
+        assert compare(step, step.expect, StepResult(error=error)).reproduced
+    for result in (StepResult(error="42P01 x"), StepResult(columns=("status", "body"), rows=((200, None),))):
+        assert not compare(step, step.expect, result).reproduced
+    large = (frames.END, 9, {"t": "end", "failed": True, "status": 200, "cut": 9 << 20})
+    assert not _parts(_written(tmp_path / "y.ring", asked, large)).steps
 
 
 def _sql(**values: Any) -> dict[str, Any]:
