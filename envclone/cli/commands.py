@@ -74,6 +74,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "audit": Listed("audit:audit", "Show the pool's log, check that nobody changed it."),
         "log": Listed("log:log", "List what ran in the pool, show what one run did."),
         "gc": Listed("branches:gc", "Remove expired branches and what nobody needs."),
+        "serve": Listed("serve:serve", "Serve a team over HTTP; its tokens."),
     },
     "Help": {
         "demo": Listed("demo:demo", "Build a production with a bug, branch it, find the bug."),

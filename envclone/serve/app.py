@@ -29,6 +29,7 @@ from envclone.serve.guard import (
     refused,
     service_of,
 )
+from envclone.serve.metrics import exposition, of_this_machine
 from envclone.serve.openapi import document
 from envclone.serve.refusals import NotFound, Unauthenticated
 from envclone.serve.roles import Principal, Role
@@ -48,6 +49,12 @@ def create(service: Service, *, verifier: Verifier | None = None) -> Starlette:
     async def health(request: Request) -> Response:
         return answer({"status": "ok"})
 
+    async def metrics(request: Request) -> Response:
+        if not of_this_machine(request, service.options):
+            await in_thread(door.principal, request)
+        text = await in_thread(exposition, service)
+        return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
+
     async def nowhere(request: Request, exc: Exception) -> Response:
         return refused(service, NotFound("there is nothing here", hint=f"{PREFIX}/openapi.json lists what there is"))
 
@@ -61,6 +68,7 @@ def create(service: Service, *, verifier: Verifier | None = None) -> Starlette:
         routes=[
             *(Route(PREFIX + one.path, _endpoint(one), methods=[one.method], name=one.name) for one in OPERATIONS),
             Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"], name="openapi"),
+            Route("/metrics", metrics, methods=["GET"], name="metrics"),
             Route("/healthz", health, methods=["GET"], name="health"),
             *entrance.routes(),
             *web.routes(service),

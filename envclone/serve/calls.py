@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar
 
@@ -62,6 +63,7 @@ def verb(
     ) -> Callable[Concatenate[Service, Principal, P], R]:
         @functools.wraps(method)
         def call(service: Service, who: Principal, /, *args: P.args, **kwargs: P.kwargs) -> R:
+            began = time.monotonic()
             named = args[0] if args and isinstance(args[0], str) else ""
             try:
                 service.meters.count(who)
@@ -72,8 +74,10 @@ def verb(
                     )
                 result = method(service, who, *args, **kwargs)
             except BaseException as exc:
+                service.counts.count(name, type(exc).__name__, time.monotonic() - began)
                 service.audit(who, name, named, type(exc).__name__)
                 raise
+            service.counts.count(name, "done", time.monotonic() - began)
             if not quiet:
                 service.audit(who, name, named, "done")
             out: R = cleaned(service, result)

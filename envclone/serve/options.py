@@ -12,9 +12,10 @@ __all__ = ["Options"]
 class Options:
     """The limits of a service.
 
-    `calls_per_minute` is for one token, `branches` how many somebody may have, `jobs` how many run at once. `ttl` is
-    the longest that a branch may live without an operator; `body` and `bundle` bound what is sent (bytes), `seconds`
-    how long the sending of it and a short call may take. With `images` an engineer's branch may have an image made.
+     `calls_per_minute` is for one token, `branches` how many somebody may have, `jobs` how many run at once. `ttl` is
+     the longest that a branch may live without an operator; `body` and `bundle` bound what is sent (bytes), `seconds`
+     how long the sending of it may take.
+    With `images` an engineer's branch may have an image made.
     """
 
     calls_per_minute: int = 300
@@ -26,3 +27,4 @@ class Options:
     seconds: float = 60.0
     images: bool = False
     secure: bool = False
+    behind_proxy: bool = False

@@ -9,8 +9,12 @@ __all__ = ["Principal", "Role"]
 
 
 class Role(StrEnum):
-    """What somebody may: look, work in branches of their own, or look after production, rules and keys."""
+    """What somebody may: read the counters alone, look, work in branches of their own, or look after production.
 
+    Each may what those before it may.
+    """
+
+    METRICS = "metrics"
     VIEWER = "viewer"
     ENGINEER = "engineer"
     OPERATOR = "operator"

@@ -16,6 +16,7 @@ from envclone.pool import check_name
 from envclone.serve.calls import Meters, verb
 from envclone.serve.jobs import Event, Job, Jobs, command
 from envclone.serve.ledger import Ledger
+from envclone.serve.metrics import Counts
 from envclone.serve.options import Options
 from envclone.serve.refusals import Forbidden, NotFound, TooMany
 from envclone.serve.roles import Principal, Role
@@ -57,6 +58,7 @@ class Service:
         self.state = State(stack.project.pool, stack.project.name)
         self.tokens = Tokens(self.state)
         self.ledger = Ledger(self.state)
+        self.counts = Counts()
         self.meters = Meters(self.options.calls_per_minute)
         self.outgoing = outgoing_of(stack)
         file, pool = stack.project.loaded.path.absolute(), stack.project.pool.path
@@ -448,6 +450,7 @@ class Service:
                 self.ledger.drop(str(job.arguments["name"]), job.id)
             else:
                 self.outgoing.learn(*secret.of_branch(one))
+        self.counts.ended(job.verb, job.state)
         who = Principal(job.owner, job.owner_name, Role(job.role))
         self.audit(who, f"job.{job.verb}", job.id, job.state)
 

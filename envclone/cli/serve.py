@@ -1,0 +1,178 @@
+"""`envclone serve`: the service for a team, and its tokens."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from envclone.cli.context import DURATION, SIZE, Settings, absolute, emit, json_option, print_table
+from envclone.errors import UsageError
+
+if TYPE_CHECKING:
+    from envclone.api import Stack
+    from envclone.serve.state import State
+
+__all__ = ["serve"]
+
+_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+@click.group(invoke_without_command=True, short_help="Serve a team over HTTP: branches, incidents, replays.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8750, show_default=True, help="0 is a free one.")
+@click.option("--tls-cert", type=_FILE, metavar="FILE", help="The certificate, with its chain (PEM).")
+@click.option("--tls-key", type=_FILE, metavar="FILE", help="Its key (PEM).")
+@click.option("--behind-proxy", is_flag=True, help="A proxy in front speaks TLS.")
+@click.option("--calls", type=click.IntRange(1), default=300, show_default=True, help="Calls in a minute, a token.")
+@click.option("--branches", type=click.IntRange(1), default=5, show_default=True, help="Branches that one may have.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Jobs that run at once.")
+@click.option("--ttl", type=DURATION, default="7d", show_default=True, help="The longest life of a branch.")
+@click.option("--bundle-size", type=SIZE, default="8M", show_default=True, help="The largest bundle that is taken.")
+@click.option("--allow-images", is_flag=True, help="An engineer's branch may have an image made, from production.")
+@click.pass_context
+def serve(
+    ctx: click.Context,
+    host: str,
+    port: int,
+    tls_cert: Path | None,
+    tls_key: Path | None,
+    behind_proxy: bool,
+    calls: int,
+    branches: int,
+    jobs: int,
+    ttl: dt.timedelta,
+    bundle_size: int,
+    allow_images: bool,
+) -> None:
+    """Serve a team over HTTP, so that engineers need neither root nor the key.
+
+    Who calls has a token: `envclone serve token create NAME`. Without TLS it listens on this machine alone.
+    """
+    if ctx.invoked_subcommand is not None:
+        return
+    from envclone.extras import need
+
+    need("starlette", "serve", "the service")
+    need("uvicorn", "serve", "the service")
+    from envclone.serve.app import create
+    from envclone.serve.options import Options
+    from envclone.serve.run import Address, require_safe
+    from envclone.serve.run import serve as run
+    from envclone.serve.service import Service
+
+    address = Address(
+        host,
+        port,
+        absolute(tls_cert) if tls_cert else None,
+        absolute(tls_key) if tls_key else None,
+        behind_proxy,
+    )
+    require_safe(address)
+    if not ttl:
+        raise UsageError("--ttl takes a time, such as 8h or 7d", hint="branches of engineers always end")
+    options = Options(
+        calls_per_minute=calls,
+        branches=branches,
+        jobs=jobs,
+        ttl=ttl,
+        bundle=bundle_size,
+        images=allow_images,
+        secure=address.secure,
+        behind_proxy=behind_proxy,
+    )
+    settings: Settings = ctx.obj
+    with settings.stack(show_progress=False) as stack:
+        service = Service(stack, options)
+        app = create(service)
+
+        def ready(url: str) -> None:
+            for line in service.recover():
+                click.echo(line, err=True)
+            click.echo(f"serving {stack.project.name} at {url}", err=True)
+
+        run(app, service, address, ready)
+
+
+@serve.group()
+def token() -> None:
+    """Make, list and take back tokens."""
+
+
+@token.command()
+@click.argument("name")
+@click.option(
+    "--role",
+    type=click.Choice(["metrics", "viewer", "engineer", "operator"]),
+    default="engineer",
+    show_default=True,
+    help="What it may.",
+)
+@click.option(
+    "--expires", type=DURATION, default="30d", show_default=True, help="When it ends, such as 12h, 30d, none."
+)
+@json_option
+@click.pass_obj
+def create(settings: Settings, name: str, role: str, expires: dt.timedelta, as_json: bool) -> None:
+    """Make a token for NAME. It is shown now, and never again; tokens of one name own the same branches."""
+    from envclone.serve.roles import Role
+    from envclone.serve.tokens import Tokens
+
+    with settings.stack(show_progress=False) as stack:
+        made, text = Tokens(_state(stack)).create(name, Role(role), expires or None)
+        stack.project.log("token", {"verb": "create", "id": made.id, "name": name, "role": role})
+    document = {"id": made.id, "name": name, "role": role, "expires_at": made.expires_at, "token": text}
+    until = f", until {made.expires_at}" if made.expires_at else ", without an end"
+
+    def shown() -> None:
+        click.echo(text)
+        click.echo(f"token {made.id} of {name}: {role}{until}; it is shown this once", err=True)
+
+    emit(as_json, document, shown)
+
+
+@token.command("ls")
+@json_option
+@click.pass_obj
+def list_(settings: Settings, as_json: bool) -> None:
+    """List the tokens; their texts are nowhere."""
+    from envclone.serve.tokens import Tokens
+
+    with settings.stack(show_progress=False) as stack:
+        found = Tokens(_state(stack)).all()
+    now = dt.datetime.now(dt.UTC)
+    rows = [
+        [one.id, one.name, one.role, one.created_at, (one.expires_at or "-") if one.live(now) else "ended"]
+        for one in found
+    ]
+    emit(
+        as_json,
+        [
+            {"id": one.id, "name": one.name, "role": one.role, "created_at": one.created_at,
+             "expires_at": one.expires_at, "live": one.live(now)}
+            for one in found
+        ],
+        lambda: print_table("", ["TOKEN", "NAME", "ROLE", "MADE", "UNTIL"], rows) if rows else click.echo("no tokens"),
+    )  # fmt: skip
+
+
+@token.command()
+@click.argument("ident", metavar="TOKEN")
+@json_option
+@click.pass_obj
+def revoke(settings: Settings, ident: str, as_json: bool) -> None:
+    """Take a token back, by its id; it holds from the next call on."""
+    from envclone.serve.tokens import Tokens
+
+    with settings.stack(show_progress=False) as stack:
+        gone = Tokens(_state(stack)).revoke(ident)
+        stack.project.log("token", {"verb": "revoke", "id": ident, "name": gone.name, "role": gone.role})
+    emit(as_json, {"revoked": ident}, lambda: click.echo(f"token {ident} of {gone.name}: revoked"))
+
+
+def _state(stack: Stack) -> State:
+    from envclone.serve.state import State
+
+    return State(stack.project.pool, stack.project.name)
