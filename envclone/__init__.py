@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.api import open_stack as open
+    from envclone.remote import connect
 
-__all__ = ["Stack", "__version__", "open"]
+__all__ = ["Stack", "__version__", "connect", "open"]
 __version__ = "0.1.0"
 
 
@@ -18,4 +19,8 @@ def __getattr__(name: str) -> Any:
         from envclone import api
 
         return api.Stack if name == "Stack" else api.open_stack
+    if name == "connect":
+        from envclone import remote
+
+        return remote.connect
     raise AttributeError(f"module 'envclone' has no attribute '{name}'")

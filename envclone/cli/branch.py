@@ -59,6 +59,19 @@ def branch(
     Where `envclone track` follows it, an incident's branch is of the incident's moment. The first time this takes a
     snapshot, sanitizes and verifies it; after that a branch takes about a second.
     """
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.refuse(port=port, newest=newest, moment=target)
+        given: dict[str, Any] = {
+            "incident": incident,
+            "name": name,
+            "fresh": fresh,
+            "profile": profile,
+            "runtime": runtime,
+        }
+        remote.branch(settings, environment, as_json, ttl, allow_degraded=allow_degraded, **given)
+        return
     from envclone.lifecycle.branches import directory
 
     began = dt.datetime.now(dt.UTC)

@@ -21,6 +21,11 @@ __all__ = ["env", "gc", "ls", "psql", "reset", "rm", "show", "start", "stop"]
 @click.pass_obj
 def ls(settings: Settings, as_json: bool) -> None:
     """List this project's branches."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.ls(settings, as_json)
+        return
     with settings.stack() as stack:
         found = stack.branches()
         flaws = stack.flaws()
@@ -59,6 +64,11 @@ def ls(settings: Settings, as_json: bool) -> None:
 @click.pass_obj
 def show(settings: Settings, name: str, as_json: bool) -> None:
     """Show one branch: state, image, URLs, and what it occupies."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.verb(settings, "show", name, as_json)
+        return
     from envclone.cow.loop import format_size
     from envclone.incidents.report import evidence_lines, evidence_of
     from envclone.lifecycle.branches import directory
@@ -132,6 +142,11 @@ def psql(settings: Settings, name: str, store: str | None, arguments: tuple[str,
 @click.pass_obj
 def reset(settings: Settings, name: str, as_json: bool) -> None:
     """Throw away what was changed in a branch."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.verb(settings, "reset", name, as_json)
+        return
     with settings.stack() as stack:
         one = stack.reset(name)
     emit(as_json, document(one), lambda: describe(one))
@@ -144,6 +159,12 @@ def reset(settings: Settings, name: str, as_json: bool) -> None:
 @click.pass_obj
 def start(settings: Settings, name: str, runtime: str | None, as_json: bool) -> None:
     """Start a stopped branch, or have it go on in another runtime; its data and its login stay."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.refuse(runtime=runtime)
+        remote.verb(settings, "start", name, as_json)
+        return
     with settings.stack() as stack:
         one = stack.start(name, runtime=runtime)
     emit(as_json, document(one), lambda: describe(one))
@@ -155,6 +176,11 @@ def start(settings: Settings, name: str, runtime: str | None, as_json: bool) -> 
 @click.pass_obj
 def stop(settings: Settings, name: str, as_json: bool) -> None:
     """Stop a branch's servers; its data stays."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.verb(settings, "stop", name, as_json)
+        return
     with settings.stack() as stack:
         one = stack.stop(name)
     emit(as_json, document(one), lambda: describe(one))
@@ -167,6 +193,12 @@ def stop(settings: Settings, name: str, as_json: bool) -> None:
 @click.pass_obj
 def rm(settings: Settings, names: tuple[str, ...], force: bool, as_json: bool) -> None:
     """Stop branches and remove all that belongs to them. One that is not there is no error."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.refuse(force=force)
+        remote.rm(settings, names, as_json)
+        return
     with settings.stack() as stack:
         removed = {name: stack.remove(name, force=force) for name in names}
 

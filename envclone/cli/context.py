@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from envclone.errors import UsageError
+
 if TYPE_CHECKING:
     from rich.table import Table
 
@@ -38,6 +40,7 @@ class Settings:
     pool: str | None
     debug: bool
     quiet: bool
+    server: str | None = None
 
     @contextmanager
     def progress(self, wanted: bool = True) -> Iterator[Progress]:
@@ -77,6 +80,11 @@ class Settings:
         """The stack file and its pool, and progress on standard error."""
         from envclone.api import open_stack
 
+        if self.server is not None:
+            raise UsageError(
+                "this is done on the pool's host alone, and --server or ENVCLONE_SERVER names a service",
+                hint="call it there, or leave out the option that a service does not have",
+            )
         with self.progress(show_progress) as progress, ExitStack() as held:
             stack = open_stack(self.stack_file, pool=self.pool, progress=progress)
             if show_progress:

@@ -49,6 +49,12 @@ def diagnose(
 
     Everything is asked in the incident's branch, read-only. Exit code 5 when a cause is found, 0 when none is.
     """
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.refuse(embed_with=command, judge=judge)
+        remote.diagnose(settings, incident_id, branch_name, expected, sweep, as_json)
+        return
     from envclone.cli.drafts import embedded
 
     with settings.stack() as stack:

@@ -67,12 +67,35 @@ def new(settings: Settings, /, incident_id: str, as_json: bool, **given: Any) ->
     )
 
 
+@click.command("ls")
+@json_option
+@click.pass_obj
+def list_(settings: Settings, as_json: bool) -> None:
+    """List the incidents whose bundles are there."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.incidents(settings, as_json)
+        return
+    from envclone.incidents.files import SUFFIXES
+
+    folder = settings.loaded().stack.incidents
+    there = folder.iterdir() if folder.is_dir() else ()
+    found = sorted({one.stem for one in there if one.suffix in SUFFIXES and one.is_file()})
+    emit(as_json, found, lambda: click.echo("\n".join(map(visible, found)) if found else "no incidents"))
+
+
 @click.command()
 @click.argument("incident_id", metavar="INCIDENT", shell_complete=completion.incidents)
 @json_option
 @click.pass_obj
 def show(settings: Settings, incident_id: str, as_json: bool) -> None:
     """Show what the bundle of INCIDENT holds and what it lacks. No value of it is shown."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.incident(settings, incident_id, as_json)
+        return
     from dataclasses import asdict
 
     from envclone.incidents import files

@@ -135,6 +135,11 @@ def _reached(moment: Moment) -> str:
 @click.pass_obj
 def images(settings: Settings, as_json: bool) -> None:
     """List this project's images."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.images(settings, as_json)
+        return
     from envclone.cow.loop import format_size
 
     with settings.stack() as stack:

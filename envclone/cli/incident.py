@@ -22,7 +22,15 @@ def incident() -> None:
     """Write, record and mask the bundle of an incident."""
 
 
-for _command in (drafts.new, traces.import_, recordings.recordings, threads.threads, drafts.show, drafts.edit):
+for _command in (
+    drafts.list_,
+    drafts.new,
+    traces.import_,
+    recordings.recordings,
+    threads.threads,
+    drafts.show,
+    drafts.edit,
+):
     incident.add_command(_command)
 
 
@@ -203,6 +211,13 @@ def replay(
     --set prompt=FILE            the system prompt, likewise
     --set env.NAME=VALUE         a variable of the services, which restart with it and without it again
     """
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.refuse(profile=profile, compare_profiles=compare_profiles, allow_degraded=allow_degraded,
+                      set=sets, junit=junit_file, repeat=repeat > 1, **{"from": begin})  # fmt: skip
+        remote.replay(settings, incident_id, branch_name, as_json)
+        return
     from envclone.cli.variations import variation, write_junit
 
     wanted = variation(begin, sets)

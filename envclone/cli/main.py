@@ -27,10 +27,13 @@ __all__ = ["cli", "main"]
 @click.version_option(__version__, prog_name="envclone")
 @click.option("-f", "--file", "stack_file", metavar="PATH", help="The stack file.  [default: envclone.yaml, upwards]")
 @click.option("--pool", "pool", metavar="PATH", help="The pool, instead of the stack file's.")
+@click.option("--server", metavar="URL", envvar="ENVCLONE_SERVER", help="A service that does it (envclone serve).")
 @click.option("--debug", is_flag=True, help="Show the trace of an error.")
 @click.option("-q", "--quiet", is_flag=True, help="Show no progress.")
 @click.pass_context
-def cli(ctx: click.Context, stack_file: str | None, pool: str | None, debug: bool, quiet: bool) -> None:
+def cli(
+    ctx: click.Context, stack_file: str | None, pool: str | None, server: str | None, debug: bool, quiet: bool
+) -> None:
     """Production's exact dirty state, minus the people in it, in a sandbox, in seconds.
 
     \b
@@ -41,7 +44,7 @@ def cli(ctx: click.Context, stack_file: str | None, pool: str | None, debug: boo
     """
     from envclone.cli.context import Settings
 
-    ctx.obj = Settings(stack_file=stack_file, pool=pool, debug=debug, quiet=quiet)
+    ctx.obj = Settings(stack_file=stack_file, pool=pool, debug=debug, quiet=quiet, server=server or None)
     if ctx.invoked_subcommand is None:
         from envclone.cli.standing import stand
 

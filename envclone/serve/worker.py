@@ -95,6 +95,9 @@ class _Told:
                 "said": event.step[:400],
                 "stage": event.stage,
                 "share": share,
+                "done": event.done,
+                "total": event.total,
+                "unit": event.unit,
             },
         )
 
