@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["serve"]
 
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+_FILE = click.Path(dir_okay=False, path_type=Path)
 
 
 @click.group(invoke_without_command=True, short_help="Serve a team over HTTP: branches, incidents, replays.")

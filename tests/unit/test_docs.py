@@ -42,7 +42,7 @@ def test_commands_and_options_exist(path: Path) -> None:
         words = line.split()
         if words[0] not in COMMANDS:
             continue
-        command = _command(words[:2]) or _command(words[:1])
+        command = _command(words[:3]) or _command(words[:2]) or _command(words[:1])
         assert command is not None, line
         known = {name for parameter in command.params for name in parameter.opts} | {"--help", "--json"}
         for option in re.findall(r"(?<![\w-])--[a-z-]+", line.split("  ")[0]):

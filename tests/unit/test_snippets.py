@@ -19,7 +19,7 @@ import yaml
 from pglast import parse_sql
 
 import envclone
-from envclone import api, process
+from envclone import api, process, remote
 from envclone.cli.main import cli
 from envclone.config.load import load
 from envclone.hooks.hookset import HookSet
@@ -109,9 +109,22 @@ def parse(words: list[str]) -> None:
         name, command, rest = group.resolve_command(context, [*getattr(context, "_protected_args", []), *context.args])
         assert command is not None
         context = command.make_context(name, rest, parent=context)
-        if not isinstance(command, click.Group):
+        if not isinstance(command, click.Group) or (command.invoke_without_command and not _rest(context)):
             return
         group = command
+
+
+def _rest(context: click.Context) -> list[str]:
+    return [*getattr(context, "_protected_args", []), *context.args]
+
+
+def _remote(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same of the client of a service."""
+    team = create_autospec(remote.Remote, instance=True)
+    team.__enter__.return_value = team
+    monkeypatch.setattr(envclone, "connect", lambda url, token: team, raising=False)
+    exec(compile(text, "snippet", "exec"), {"token": ""})
+    assert team.branch.called and team.replay.called and team.remove.called
 
 
 def _library(tmp_path: Path, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -282,6 +295,10 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("regress.md", "# hooks/judge.py"): _judge,
     ("regress.md", "# test_refunds.py"): _plugged,
     ("sanitization.md", ""): _part,
+    ("serve.md", "envclone serve"): _commands,
+    ("serve.md", "[Unit]"): _unit,
+    ("serve.md", "export ENVCLONE_SERVER"): _commands,
+    ("serve.md", "import envclone"): _remote,
     ("stack-file.md", "# envclone.yaml"): _whole,
     ("tracking.md", "environments:"): _part,
     ("tracking.md", "$ envclone track prod"): _commands,  # what they do: tests/integration/test_track.py
@@ -310,8 +327,8 @@ def test_a_snippet_is_what_it_says(
         with scratch() as place:  # hooks run as another account, which cannot see into a directory of pytest's
             place.chmod(0o755)
             runs[0](place, text)
-    elif runs[0] is _library:
-        _library(tmp_path, text, monkeypatch)
+    elif runs[0] in (_library, _remote):
+        runs[0](tmp_path, text, monkeypatch)
     else:
         runs[0](tmp_path, text)
 
