@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
+import struct
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -16,10 +17,16 @@ from envclone.cow.tree import copy_tree, remove_tree, require_tree
 if TYPE_CHECKING:
     from envclone.models import Account
 
-__all__ = ["ReflinkDriver", "share_blocks"]
+__all__ = ["ReflinkDriver", "share_blocks", "share_range"]
 
 _FICLONE = 0x40049409
 """_IOW(0x94, 9, int): linux/fs.h, ioctl_ficlone(2)."""
+_FICLONERANGE = 0x4020940D
+"""_IOW(0x94, 13, struct file_clone_range): linux/fs.h, ioctl_ficlonerange(2)."""
+_RANGE = struct.Struct("=qQQQ")
+"""The source's descriptor, where the range begins in it, its length, where it goes."""
+_UNSHARED = (errno.EOPNOTSUPP, errno.ENOTTY, errno.EINVAL, errno.EXDEV, errno.ENOSYS, errno.EPERM)
+"""What is answered where blocks cannot be shared: other file systems, ranges that are not of whole blocks."""
 _FS_IOC_GETFLAGS = 0x80086601
 _FS_IOC_SETFLAGS = 0x40086602
 _FS_NOCOW_FL = 0x00800000
@@ -72,6 +79,20 @@ def share_blocks(source: int, target: int, status: os.stat_result) -> None:
         if exc.errno != errno.EINVAL or not _write_in_place_too(source, target):
             raise
         fcntl.ioctl(target, _FICLONE, source)
+
+
+def share_range(source: int, target: int, offset: int, length: int) -> bool:
+    """Let a range of a file refer to the blocks of the same range of another; False where they cannot be shared.
+
+    Raises OSError when the disk is full or cannot be read.
+    """
+    try:
+        fcntl.ioctl(target, _FICLONERANGE, _RANGE.pack(source, offset, length, offset))
+    except OSError as exc:
+        if exc.errno in _UNSHARED:
+            return False
+        raise
+    return True
 
 
 def probe(path: Path) -> str | None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
 from envclone import attestation, rebuilt, records
 from envclone.accounts import take_back
 from envclone.errors import UnsafeError
-from envclone.lifecycle import taken
+from envclone.lifecycle import earlier, taken
 from envclone.lifecycle.checked import check
 from envclone.lifecycle.makers import made_by
 from envclone.lifecycle.sanitize import image_id, sanitize
@@ -90,12 +91,19 @@ def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator
                 with workdir(pool, project.cow, "image") as building:
                     try:
                         same = None if again else taken.take_over(project, raw, ident, building)
-                        image = same or publish(project, verify(project, sanitize(project, raw, building, ident)))
+                        image = same or _made(project, raw, building, ident, alone=again)
                     except BaseException as exc:
                         forget(exc)
                         raise
                     forget()
         yield image
+
+
+def _made(project: Project, raw: RawSnapshot, building: Path, ident: str, *, alone: bool) -> Image:
+    """A new image; unless it is to be `alone` it shares what is the same with the last one."""
+    with nullcontext() if alone else earlier.held(project, raw) as before:
+        sanitized = sanitize(project, raw, building, ident, earlier=before)
+    return publish(project, verify(project, sanitized))
 
 
 def _nets(project: Project) -> tuple[str, str | None]:

@@ -21,7 +21,7 @@ from envclone.memory import keep
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
 from envclone.project import Project
-from envclone.protocols import Progress, StoreSession
+from envclone.protocols import Following, Progress, StoreSession
 from envclone.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -88,10 +88,13 @@ def image_id(project: Project, raw: RawSnapshot, *, again: bool = False) -> str:
     return "img-" + hashlib.blake2b(json.dumps(parts).encode(), digest_size=6).hexdigest()
 
 
-def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | None = None) -> Sanitized:
+def sanitize(
+    project: Project, raw: RawSnapshot, directory: Path, ident: str | None = None, *, earlier: Path | None = None
+) -> Sanitized:
     """Clone a raw snapshot into `directory` and sanitize the clone; the caller removes it when this fails.
 
-    `ident` is the id of the image to be; None gives the one that follows from what it is made of.
+    `ident` is the id of the image to be; None gives the one that follows from what it is made of. What becomes the
+    same bytes as in the image in `earlier` shares its blocks.
 
     Raises UnsafeError when a field is undeclared or a rule matches nothing, ConfigError when rules contradict.
     """
@@ -114,6 +117,10 @@ def sanitize(project: Project, raw: RawSnapshot, directory: Path, ident: str | N
             sessions[name] = stack.enter_context(
                 registry.store(snapshot.kind).open(directory / name, snapshot, log=directory / f"{name}.log")
             )
+        if earlier is not None:
+            for name, session in sessions.items():
+                if isinstance(session, Following):
+                    session.follow(earlier / name)
         for name, session in sessions.items():
             hooks.run_sql("before", name, session)
         inventories: dict[str, Inventory] = {}

@@ -158,8 +158,8 @@ class RewriteReport:
     """What a sanitizer wrote: rows and values per field, how it wrote them, and how long it took (s).
 
     `placed` are the tables or collections whose every record is at the address it had in production; `moved` counts the
-    records of others that are not. Of `pages` that were read `pages_written` changed. `checks` is what the engine's own
-    checker looked at.
+    records of others that are not. Of `pages` that were read `pages_written` changed, and of these `pages_shared` are
+    what an earlier image has there, and share its blocks. `checks` is what the engine's own checker looked at.
     """
 
     method: str
@@ -170,6 +170,7 @@ class RewriteReport:
     moved: Mapping[str, int] = field(default_factory=dict)
     pages: int = 0
     pages_written: int = 0
+    pages_shared: int = 0
     checks: Mapping[str, int] = field(default_factory=dict)
 
 

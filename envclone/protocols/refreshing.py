@@ -13,7 +13,7 @@ from envclone.protocols.progress import Progress
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
 
-__all__ = ["Refreshing", "Same", "Since"]
+__all__ = ["Following", "Refreshing", "Same", "Since"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,4 +53,16 @@ class Refreshing(Protocol):
 
     def same(self, snapshot: StoreSnapshot, place: Path, since: Since) -> Same:
         """Whether the raw snapshot in `place` is in the state of the earlier one: every value, row and address."""
+        ...
+
+
+@runtime_checkable
+class Following(Protocol):
+    """A session that can share what it writes with an earlier image; the same class as its `StoreSession`."""
+
+    def follow(self, earlier: Path) -> None:
+        """What becomes the same bytes as in `earlier`, this store's directory in an image, is to share its blocks.
+
+        Every value is masked all the same, and the result is the same.
+        """
         ...

@@ -1,25 +1,23 @@
-"""An image shares with its raw snapshot every block that holds no masked value."""
+"""An image of a production that changed a little shares the last one's pages, and is what a full run makes."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
 
-import numpy as np
 import pytest
 
+from envclone import attestation
+from envclone.api import Stack
+from envclone.cow import extents
 from envclone.errors import UnsafeError
-from envclone.lifecycle import publish
-from envclone.lifecycle.sanitize import Sanitized
-from envclone.lifecycle.verify import Verified, verify
-from envclone.project import Project
-from envclone.stores.postgres.catalog import layout
-from envclone.stores.postgres.format.checksum import page_checksums
-from envclone.stores.postgres.format.page import normal_items
-from envclone.stores.postgres.prove import compare, pairs
-from envclone.stores.postgres.prove.pages import Heap
+from envclone.lifecycle import publish, quarantine
+from envclone.models import Image
 from tests.support.postgres import Production, production
-from tests.support.stack import place
+from tests.support.stack import Place, place
 
+PAGE = 8192
 pytestmark = [pytest.mark.real, pytest.mark.root]
 
 STACK = """\
@@ -29,118 +27,111 @@ pool: {path: "{pool}"}
 environments:
   prod:
     stores:
-      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
+      main: {kind: postgres, source: {method: physical, dsn: "@DSN@", database: app}}
 sanitize:
+  domains: {email: {kind: email, unique: true}}
   rules:
     main:
-      public.chunks.owner: email
-      public.chunks.embedding: {vectors: keep}
-      public.chunks.*: keep
-      public.letters.*: keep
+      {public.people.id: keep, public.people.name: person, public.people.email: email, public.people.note: text,
+       public.people.sum: keep, public.people.more: keep, public.people.said: keep}
+"""
+SQL = """
+CREATE TABLE people (id int PRIMARY KEY, name text, email text, note text, sum text, more text, said text)
+  WITH (fillfactor = 80);
+INSERT INTO people SELECT i, 'Zanzibar Quux' || chr(97 + i % 26), 'z' || i || '@corp.example',
+  CASE WHEN i = 17 THEN 'Bartholomew Quirke called' ELSE 'Please call back, says Zanzibar Quuxa.' END,
+  repeat(md5(i::text), 8),
+  CASE WHEN i % 500 = 0 THEN (SELECT string_agg(md5(j::text), '') FROM generate_series(1, 300) j) END,
+  CASE WHEN i = 3 THEN 'as Caractacus Plumtree said' END
+FROM generate_series(1, 6000) i;
+CREATE INDEX ON people (email);
+"""
+CHANGE = """
+UPDATE people SET name = 'Bartholomew Quirke' WHERE id = 5000;
+UPDATE people SET note = 'Yes, says Zanzibar Quuxb, and Bartholomew Quirke agrees.' WHERE id % 500 = 7;
+DELETE FROM people WHERE id = 4500;
 """
 
 
 @pytest.fixture(scope="module")
 def prod() -> Iterator[Production]:
-    """A database whose bytes are mostly vectors."""
-    with production(18) as server:
+    with production(18, {"summarize_wal": "on", "autovacuum": "off"}) as server:
         server.create_database("app")
-        server.execute(
-            "CREATE EXTENSION vector;"
-            "CREATE TABLE chunks (id int PRIMARY KEY, owner text, embedding vector(1024));"
-            "INSERT INTO chunks SELECT i, 'jane' || i || '@corp.example',"
-            " (SELECT array_agg(sin(i * n)) FROM generate_series(1, 1024) n)::vector FROM generate_series(1, 8000) i;"
-            "CREATE TABLE letters (id int, note text); ALTER TABLE letters ALTER note SET STORAGE EXTERNAL;"
-            "INSERT INTO letters SELECT i, CASE WHEN i % 2 = 0 THEN repeat('kept ', 900) ELSE 'a short note' END"
-            " FROM generate_series(1, 60) i;"
-            "CREATE INDEX ON chunks USING hnsw (embedding vector_cosine_ops) WITH (m = 6, ef_construction = 12)",
-            "app",
-        )
+        server.execute(SQL, "app")
+        server.execute("VACUUM (FREEZE, ANALYZE)", "app")
         yield server
 
 
-def test_only_blocks_with_masked_values_are_new(prod: Production) -> None:
-    with place() as here:
-        here.env["DSN"] = prod.dsn_for("app")
-        here.write(STACK)
-        here.call("image", "prod")
-        (image,) = here.json("images")
-        assert image["fidelity"] == 1.0
-        # the heap has 400 of about 18,000 pages; beside it the catalogs' pages and a new WAL file of 16 MB are new
-        assert image["bytes"] > 120e6
-        assert image["own_bytes"] < image["bytes"] * 0.25
-        assert here.json("branch", "prod", "--name", "b")["state"] == "running"
-        shown = here.json("show", "b")
-        assert shown["own_bytes"] < 5e6 < 120e6 < shown["bytes"]
-        assert "of which" in here.call("show", "b").stdout
+@pytest.fixture(scope="module")
+def here(prod: Production) -> Iterator[Place]:
+    with place() as made:
+        made.write(STACK.replace("@DSN@", prod.dsn_for("app")))
+        yield made
 
 
-@pytest.mark.parametrize("planted", ["a chunk", "a pointer"])
-def test_a_kept_value_that_is_another_is_found_though_its_blocks_were_shared(
-    prod: Production, monkeypatch: pytest.MonkeyPatch, planted: str
+def rewrite(here: Place, image: Image) -> dict[str, Any]:
+    statement = attestation.read(here.pool / "images" / image.id, here.open().project.keys)
+    return dict(statement["stores"]["main"]["rewrite"])
+
+
+def table(here: Place, prod: Production, image: Image) -> Path:
+    path = prod.execute("SELECT pg_relation_filepath('people')", "app")[0][0]
+    return here.pool / "images" / image.id / "main" / "data" / str(path)
+
+
+def alone(stack: Stack) -> Image:
+    """The image of the same snapshot that a full run makes."""
+    with (
+        quarantine.using(stack.project, "prod") as raw,
+        publish.make(stack.project, raw, again=True) as image,  # type: ignore[arg-type]
+    ):
+        return image
+
+
+@pytest.fixture(scope="module")
+def first(here: Place) -> Image:
+    return here.open().image("prod", fresh=True)
+
+
+def test_what_did_not_change_is_shared_and_the_result_is_a_full_runs(
+    here: Place, prod: Production, first: Image
 ) -> None:
-    """Vectors that lie in production's blocks are not read a second time: one that was written to has others."""
-    read: list[bool] = []
-
-    def verified(project: Project, sanitized: Sanitized) -> Verified:
-        store = sanitized.directory / "main"
-        database = next(d for d in layout.load(store).databases if d.name == "app")
-        table = next(r for r in database.relations if r.name == "public.chunks")
-        toast = next(r for r in database.relations if r.oid == table.toast)
-        path = store / "data" / (toast if planted == "a chunk" else table).path
-        page = np.fromfile(path, np.uint8, 8192).reshape(1, 8192)
-        items = normal_items(page, path.name)
-        start, length = int(items.offset[0]), int(items.length[0])
-        if planted == "a chunk":
-            page[0, start + length - 40 : start + length - 20] = np.frombuffer(b"jane17@corp.example\0", np.uint8)
-        else:  # the last four bytes of a pointer are the table, and the four before them the value
-            other = int(items.offset[1]) + int(items.length[1])
-            page[0, start + length - 8 : start + length - 4] = page[0, other - 8 : other - 4]
-        page[0, 8:10] = page_checksums(page, np.zeros(1, np.uint32)).astype("<u2").view(np.uint8)
-        with path.open("r+b") as file:
-            file.write(page.tobytes())
-        return verify(project, sanitized)
-
-    sharing = pairs._sharing
-
-    def shared(ours: Heap, theirs: Heap) -> Heap:
-        found = sharing(ours, theirs)
-        read.append(found.toast is theirs.toast and found.toast is not None)
-        return found
-
-    monkeypatch.setattr(publish, "verify", verified)
-    monkeypatch.setattr(pairs, "_sharing", shared)
-    with place() as here:
-        monkeypatch.setenv("DSN", prod.dsn_for("app"))
-        here.write(STACK)
-        with pytest.raises(UnsafeError) as found:
-            here.open().image("prod")
-        assert any(
-            "public.chunks" in problem and "is not what the masks make" in problem for problem in found.value.problems
-        )
-        assert read == [planted == "a pointer", True]  # of the chunks, and of the letters, which nobody touched
+    assert rewrite(here, first)["pages_shared"] == 0
+    prod.execute(CHANGE, "app")
+    prod.execute("SELECT count(*) FROM people", "app")  # hint bits alone change where rows were written
+    stack = here.open()
+    image = stack.image("prod", fresh=True)
+    told = rewrite(here, image)
+    assert 0.8 * told["pages_written"] < told["pages_shared"] < told["pages_written"]
+    before, owned = extents.usage(table(here, prod, image).parent)
+    full = alone(stack)
+    assert rewrite(here, full)["pages_shared"] == 0
+    one, other = (table(here, prod, one) for one in (image, full))
+    assert one.read_bytes() == other.read_bytes() != table(here, prod, first).read_bytes()
+    assert owned < before / 2, "catalogs and the index of the masked column are made again"
+    data = one.read_bytes()
+    assert b"Quux" not in data and b"Bartholomew" not in data, "the note of a row that did not change names him, too"
 
 
-def test_a_short_value_beside_shared_large_ones_is_compared(prod: Production, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pointers to the same chunks are the same values; what the column has in its rows is compared all the same."""
+def test_what_was_altered_in_the_last_image_is_not_shared(here: Place, prod: Production, first: Image) -> None:
+    stack = here.open()
+    last = stack.images()[-1]
+    page = slice(60 * PAGE, 61 * PAGE)
+    right = table(here, prod, last).read_bytes()[page]
+    with table(here, prod, last).open("r+b") as file:
+        file.seek(61 * PAGE - 9)
+        file.write(bytes([right[-9] ^ 1]))
+    prod.execute("UPDATE people SET name = 'Zanzibar Quuxz' WHERE id = 4001", "app")
+    image = stack.image("prod", fresh=True)
+    assert rewrite(here, image)["pages_shared"] > 300
+    assert table(here, prod, image).read_bytes()[page] == right != table(here, prod, last).read_bytes()[page]
 
-    def verified(project: Project, sanitized: Sanitized) -> Verified:
-        store = sanitized.directory / "main"
-        database = next(d for d in layout.load(store).databases if d.name == "app")
-        path = store / "data" / next(r for r in database.relations if r.name == "public.letters").path
-        page = np.fromfile(path, np.uint8, 8192).reshape(1, 8192)
-        at = page.tobytes().index(b"a short note")
-        page[0, at : at + 12] = np.frombuffer(b"another note", np.uint8)
-        page[0, 8:10] = page_checksums(page, np.zeros(1, np.uint32)).astype("<u2").view(np.uint8)
-        with path.open("r+b") as file:
-            file.write(page.tobytes())
-        return verify(project, sanitized)
 
-    monkeypatch.setattr(publish, "verify", verified)
-    monkeypatch.setattr(compare._Comparison, "_twice", lambda self, job, ways: False)  # no server reads it as well
-    with place() as here:
-        monkeypatch.setenv("DSN", prod.dsn_for("app"))
-        here.write(STACK)
-        with pytest.raises(UnsafeError) as found:
-            here.open().image("prod")
-        assert any("public.letters" in problem for problem in found.value.problems)
+def test_a_new_persons_name_in_an_old_kept_text_is_found(here: Place, prod: Production, first: Image) -> None:
+    prod.execute("UPDATE people SET name = 'Caractacus Plumtree' WHERE id = 5500", "app")
+    try:
+        with pytest.raises(UnsafeError) as caught:
+            here.open().image("prod", fresh=True)
+    finally:
+        prod.execute("UPDATE people SET name = 'Zanzibar Quuxa' WHERE id = 5500", "app")
+    assert any("main.public.people.said" in one for one in caught.value.problems), caught.value.problems

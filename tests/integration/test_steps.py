@@ -405,6 +405,7 @@ NO_LEAK = {
         "lifecycle.sanitize: _save_corpus", "lifecycle.sanitize: _save_plans",
     ),
     "without it no later image is taken over from this one": ("lifecycle.publish: made_by",),
+    "without it nothing shares the last image's blocks": ("lifecycle.sanitize: session.follow",),
     "another test here leaves it out": ("lifecycle.publish: attestation.seal", "lifecycle.publish: stores_record"),
     "it is a check, which refuses by itself": (
         "postgres.write.inplace.writer: checks.amcheck", "postgres.write.inplace.writer: checks.constraints",

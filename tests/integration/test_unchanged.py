@@ -197,7 +197,7 @@ def test_nothing_is_taken_over_when_something_is_not_as_it_was(
             file.write(b"\1")
         why = "kb is not as it was: .*page_0.dat changed"
 
-    def refuse(*_: object) -> None:
+    def refuse(*_: object, **__: object) -> None:
         raise UnsafeError("the long way")
 
     monkeypatch.setattr(publish, "sanitize", refuse)  # whatever makes an image again says so at once

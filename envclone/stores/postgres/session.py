@@ -86,6 +86,7 @@ class PostgresSession:
         self._changes = changes
         self._stopped = stopped
         self._changed = False
+        self._earlier: Path | None = None
         self._taken = taken
         self._cleaned = cleaned
 
@@ -125,7 +126,11 @@ class PostgresSession:
         quiesce.release_horizon(self._connect)
         if plan.method == rewrite.METHOD or self._stopped is None:
             return rewrite.rewrite(self._connect, plan, masks, progress)
-        return write_in_place(self._connect, self._stopped, plan, masks, progress)
+        return write_in_place(self._connect, self._stopped, plan, masks, progress, self._earlier)
+
+    def follow(self, earlier: Path) -> None:
+        """Share pages that become what an earlier image has in their places."""
+        self._earlier = earlier / "data"
 
     def digest(self, plan: StorePlan, masks: Masks | None, placed: Collection[str] = ()) -> Mapping[str, RowsDigest]:
         """Digests per table of what is stored, or of what the masks would make of it."""

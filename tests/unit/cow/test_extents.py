@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from envclone.cow import loop
-from envclone.cow.extents import same_blocks
-from envclone.cow.reflink import ReflinkDriver
+from envclone.cow.extents import same_blocks, usage
+from envclone.cow.reflink import ReflinkDriver, share_range
 from tests.support.leftovers import RUN
 
 pytestmark = pytest.mark.root
@@ -77,3 +77,22 @@ def test_a_file_system_that_shares_no_blocks_never_says_so(tmp_path: Path) -> No
     for file in (one, other):
         file.write_bytes(b"the same")
     assert not same_blocks(one, other)
+
+
+def test_a_range_takes_the_blocks_of_another_file(pair: tuple[Path, Path]) -> None:
+    one, other = pair
+    data = one.read_bytes()
+    other.write_bytes(bytes(len(data)))
+    with one.open("rb") as source, other.open("r+b") as target:
+        assert share_range(source.fileno(), target.fileno(), 8192, 16384)
+        assert not share_range(source.fileno(), target.fileno(), 100, 5000), "no whole blocks"
+    assert other.read_bytes() == bytes(8192) + data[8192:24576] + bytes(len(data) - 24576)
+    assert usage(one.parent)[1] == usage(one.parent)[0] - 16384
+
+
+def test_a_range_is_not_shared_where_no_blocks_can_be(tmp_path: Path, pair: tuple[Path, Path]) -> None:
+    elsewhere = tmp_path / "file"
+    elsewhere.write_bytes(bytes(32768))
+    with pair[0].open("rb") as source, elsewhere.open("r+b") as target:
+        assert not share_range(source.fileno(), target.fileno(), 8192, 16384)
+    assert elsewhere.read_bytes() == bytes(32768)

@@ -39,6 +39,7 @@ _OPTIONS = {
     "shared_preload_libraries": "",
     "synchronous_commit": "off",
     "synchronous_standby_names": "",
+    "wal_init_zero": "off",  # a segment is as long as it must be, and what was not written of it takes no blocks
     "track_commit_timestamp": "off",  # a server that starts so drops what was tracked: when production's people acted
     "wal_level": "minimal",
 }

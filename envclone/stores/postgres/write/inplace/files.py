@@ -34,11 +34,13 @@ _LOOSE_AT_ONCE = 4096
 class LeafDone:
     """What was done to one relation; `left` are rows that only SQL can write.
 
-    With `moved_chunks` the index of its TOAST table must be rebuilt.
+    With `moved_chunks` the index of its TOAST table must be rebuilt. Of the pages `written` so many are
+    `shared` with an earlier image.
     """
 
     pages: int = 0
     written: int = 0
+    shared: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
     left: list[Spilled] = field(default_factory=list)
@@ -51,10 +53,12 @@ def write_files(
     masks: Callable[[LeafWork], Mapping[str, FieldMask]],
     separable: Callable[[LeafWork], bool],
     progress: Progress,
+    earlier: Path | None = None,
 ) -> list[LeafDone]:
     """Mask the values of each relation in its pages. The server must be stopped cleanly.
 
-    Only pages that change are written. Raises UnsafeError when a server runs, or a file is not understood.
+    Only pages that change are written; those that the data directory `earlier` of an image has share its blocks.
+    Raises UnsafeError when a server runs, or a file is not understood.
     """
     if (data / "postmaster.pid").exists():
         raise UnsafeError(f"a server runs on {data}", hint="report this as a bug")
@@ -66,12 +70,15 @@ def write_files(
         )
     if found.state is not control.State.SHUT_DOWN:
         raise UnsafeError(f"{data} was not shut down cleanly: {found.state}", hint="report this as a bug")
-    return [_Leaf(data, work, found, progress).write(masks(work), parallel=separable(work)) for work in works]
+    return [_Leaf(data, work, found, progress, earlier).write(masks(work), parallel=separable(work)) for work in works]
 
 
 class _Leaf:
-    def __init__(self, data: Path, work: LeafWork, found: control.Control, progress: Progress) -> None:
+    def __init__(
+        self, data: Path, work: LeafWork, found: control.Control, progress: Progress, earlier: Path | None
+    ) -> None:
         self._data = data
+        self._earlier = earlier / Path(work.relation.path).parent if earlier is not None else None
         self._work = work
         self._control = found
         self._progress = progress
@@ -102,6 +109,7 @@ class _Leaf:
                     toaster=toaster,
                     staged=staged,
                     defer=defer,
+                    earlier=self._earlier,
                 )
 
             total = sum(job.pages for job in jobs)
@@ -133,6 +141,7 @@ class _Leaf:
                 continue
             done.pages += written.bytes // self._control.block_size
             done.written += written.pages
+            done.shared += written.shared
             for counted, into in ((written.rows, done.rows), (written.values, done.values)):
                 for address, count in counted.items():
                     into[address] = into.get(address, 0) + count

@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,7 +21,7 @@ from envclone.stores.postgres.format.page import Items, normal_items
 from envclone.stores.postgres.format.segments import Extent
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.format.visibility import Transactions, dead
-from envclone.stores.postgres.write.inplace import batches, fit
+from envclone.stores.postgres.write.inplace import batches, fit, sharing
 from envclone.stores.postgres.write.inplace.codecs import Codec
 from envclone.stores.postgres.write.inplace.staged import StagedValues
 from envclone.stores.postgres.write.inplace.toasting import Chunk, Toaster
@@ -39,6 +40,7 @@ class Written:
     """
 
     pages: int = 0
+    shared: int = 0
     bytes: int = 0
     rows: dict[str, int] = field(default_factory=dict)
     values: dict[str, int] = field(default_factory=dict)
@@ -67,8 +69,10 @@ class HeapWriter:
         toaster: Toaster | None,
         staged: StagedValues | None,
         defer: bool = False,
+        earlier: Path | None = None,
     ) -> None:
         self._work = work
+        self._earlier = earlier
         self._masks = masks
         self._transactions = transactions
         self._page_size = page_size
@@ -107,11 +111,7 @@ class HeapWriter:
             blocks = (extent.first_block + changed).astype(np.uint32)
             sums = page_checksums(pages[changed], blocks)
             pages[changed, 8:10] = sums.astype("<u2").view(np.uint8).reshape(-1, 2)
-        view = memoryview(buffer)
-        with extent.path.open("r+b", buffering=0) as file:
-            for run in np.split(changed, np.flatnonzero(np.diff(changed) != 1) + 1):
-                file.seek(extent.offset + int(run[0]) * size)
-                file.write(view[int(run[0]) * size : (int(run[-1]) + 1) * size])
+        done.shared = sharing.put(extent, pages, changed, self._earlier)
 
     @property
     def work(self) -> LeafWork:

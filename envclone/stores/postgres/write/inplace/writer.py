@@ -53,22 +53,39 @@ class _LeafJob:
     done: list[LeafDone] = field(default_factory=list)
 
 
-def rewrite(connect: Connect, stopped: Stopped, plan: StorePlan, masks: Masks, progress: Progress) -> RewriteReport:
+def rewrite(
+    connect: Connect,
+    stopped: Stopped,
+    plan: StorePlan,
+    masks: Masks,
+    progress: Progress,
+    earlier: Path | None = None,
+) -> RewriteReport:
     """Replace every value of the plan's masked columns by its pseudonym where it stands in the files.
 
     While the server runs it makes the values that only it can make; then it is stopped (`stopped`), every page with
     masked values is written with all line pointers as they were, and it starts again. Columns that follow from masked
     ones are computed by it and written in a second round. Only indexes that hold a masked column are rebuilt.
     Tables that cannot be written so go through SQL, and rows that their page cannot hold; the report names both.
+    Pages that become what an image has whose data directory is `earlier` share its blocks.
     Raises UnsafeError naming the constraint when pseudonyms break one, or what cannot be masked this way.
     """
     started = time.monotonic()
-    return _Rewriting(connect, stopped, plan, masks, progress).run(started)
+    return _Rewriting(connect, stopped, plan, masks, progress, earlier).run(started)
 
 
 class _Rewriting:
-    def __init__(self, connect: Connect, stopped: Stopped, plan: StorePlan, masks: Masks, progress: Progress) -> None:
+    def __init__(
+        self,
+        connect: Connect,
+        stopped: Stopped,
+        plan: StorePlan,
+        masks: Masks,
+        progress: Progress,
+        earlier: Path | None,
+    ) -> None:
         self._connect = connect
+        self._earlier = earlier
         self._stopped = stopped
         self._plan = plan
         self._masks = masks
@@ -122,6 +139,7 @@ class _Rewriting:
             moved=moved,
             pages=sum(d.pages for j in jobs for d in j.done),
             pages_written=sum(d.written for j in jobs for d in j.done),
+            pages_shared=sum(d.shared for j in jobs for d in j.done),
             checks=found,
         )
 
@@ -162,7 +180,7 @@ class _Rewriting:
         doing = [job for job in jobs if (job.computed if computed else job.staged or job.chosen.direct)]
         works = [self._work(job, relations, computed=computed) for job in doing]
         with self._stopped() as data:
-            results = write_files(data, works, self._masks_of, self._separable, self._progress)
+            results = write_files(data, works, self._masks_of, self._separable, self._progress, self._earlier)
         with self._operator() as conn:
             for job, work, done in zip(doing, works, results, strict=True):
                 job.done.append(done)
