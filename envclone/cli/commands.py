@@ -31,6 +31,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "pool": Listed("pool:pool", "Make, mount and grow a pool that shares blocks."),
         "scan": Listed("scan:scan", "Propose a rule for every field that has none."),
         "hooks": Listed("hooks:hooks", "List sanitization hooks, try one on a sample."),
+        "manifests": Listed("manifests:manifests", "Write what runs envclone in a cluster, as YAML or chart."),
         "profile": Listed("profile:profile", "Take, show and compare production's CPU and memory."),
     },
     "An incident": {

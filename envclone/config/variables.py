@@ -14,7 +14,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["expand", "malformed", "present", "references"]
+__all__ = ["expand", "malformed", "named", "present", "references", "written"]
 
 _TOKEN = re.compile(
     r"\$(?:(?P<escape>\$)"
@@ -44,6 +44,23 @@ def references(text: str) -> Iterator[str]:
     """The references to stores in a text, such as `stores.main.url`."""
     if "${" in text:
         yield from (match["store"] for match in _TOKEN.finditer(text) if match["store"])
+
+
+def named(text: str) -> Iterator[tuple[str, bool]]:
+    """The environment variables in a text, each with whether it has to be set."""
+    if "$" in text:
+        yield from ((match["name"], match["how"] != ":-") for match in _TOKEN.finditer(text) if match["name"])
+
+
+def written(text: str, variable: str) -> str:
+    """What stands in the text itself, defaults included; each reference without a default is `variable`."""
+
+    def value(match: re.Match[str]) -> str:
+        if match["escape"] or match["broken"]:
+            return "$"
+        return str(match["rest"]) if match["how"] == ":-" else variable
+
+    return _TOKEN.sub(value, text)
 
 
 def expand(text: str, env: Mapping[str, str], *, store: Callable[[str], str] | None = None) -> tuple[str, list[str]]:

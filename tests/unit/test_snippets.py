@@ -274,6 +274,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("incidents.md", "envclone replay 1234 --set"): _commands,
     ("incidents.md", "envclone diff"): _commands,
     ("incidents.md", "  state "): _layers,
+    ("kubernetes.md", "$ envclone manifests"): _commands,  # what they write: tests/unit/manifests
     ("mcp.md", "envclone mcp"): _commands,
     ("mcp.md", "{"): lambda tmp_path, text: _client(text),
     ("operations.md", "$ envclone pool create"): _commands,
@@ -306,6 +307,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
 """How each snippet is run, by its page and how it begins."""
 NOT_RUN = {
     ("architecture.md", "stack file → snapshot"): "a picture of the stages, and no command",
+    ("kubernetes.md", "FROM python"): "an image is built with a registry, which tests have none of",
 }
 """What no test runs, and why."""
 
