@@ -237,21 +237,28 @@ def _superseded(project: Project) -> Iterator[Garbage]:
         kind = image.environment, image.raw.moment is None
         if not image.imported:  # it replaces nothing of this pool's own
             newest[kind] = max(newest.get(kind, image.created_at), image.created_at)
+    used = _used(project)  # once: with so many images, so many branches would be read for each
     for image in images:
 
         def needless(ident: str = image.id) -> bool:
-            if any(branch.image == ident for branch in catalog.branches(project.pool, project.name)):
-                return False
-            try:
-                return ident not in pins.images(project.pool, project.name)
-            except EnvcloneError:  # a pin cannot be read: any of them may be its image
-                return False
+            now = _used(project)
+            return now is not None and ident not in now
 
         kind = image.environment, image.raw.moment is None
         replaced = not image.imported and image.created_at < newest[kind]
-        if (replaced or image.imported) and needless() and _free(project, "images", image.id):
+        kept = used is None or image.id in used
+        if (replaced or image.imported) and not kept and _free(project, "images", image.id):
             reason = "a newer image replaces it" if replaced else "it was imported, and no case needs it"
             yield _object(project, "images", image.id, "image", reason, needless)
+
+
+def _used(project: Project) -> frozenset[str] | None:
+    """The images that a branch was cloned from or a case needs; None when a pin cannot be read: it may be any."""
+    try:
+        pinned = pins.images(project.pool, project.name)
+    except EnvcloneError:
+        return None
+    return pinned | {branch.image for branch in catalog.branches(project.pool, project.name)}
 
 
 def _owed(project: Project) -> Iterator[Garbage]:

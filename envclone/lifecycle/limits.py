@@ -5,12 +5,16 @@ A stack file speaks for its own project: the branches of others in the same pool
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from envclone.cow.sizes import format_size
 from envclone.errors import ResourceError
 from envclone.models import Branch, BranchState
+from envclone.pool.catalog import BRANCH
+from envclone.private import write_private
 from envclone.project import Project
 
 if TYPE_CHECKING:
@@ -18,26 +22,52 @@ if TYPE_CHECKING:
 
 __all__ = ["require_memory", "require_room"]
 
+_KEPT = "own"
+"""A file beside a stopped branch's record: the record's time, and the bytes that the branch alone occupies."""
 _HINT = "envclone ls shows them; envclone rm NAME, envclone stop NAME or envclone gc makes room"
 
 
 def require_room(project: Project, branches: Iterable[Branch]) -> None:
     """Check that one more branch may be made. Raises ResourceError with the numbers."""
     limits, pool = project.loaded.stack.branches, project.pool
-    names = [branch.name for branch in branches]
-    if len(names) >= limits.max:
+    there = list(branches)
+    if len(there) >= limits.max:
         raise ResourceError(
-            f"there are {len(names)} branches already, and the stack file allows {limits.max} (branches.max)",
+            f"there are {len(there)} branches already, and the stack file allows {limits.max} (branches.max)",
             hint=_HINT,
         )
     if limits.disk is not None:
-        own = sum(project.cow.usage(pool.path_of("branches", name))[1] for name in names)
+        own = sum(_own(project, pool.path_of("branches", branch.name), branch) for branch in there)
         if own >= limits.disk:
             raise ResourceError(
                 f"the branches occupy {format_size(own)}, and the stack file allows {format_size(limits.disk)}"
                 " (branches.disk)",
                 hint=_HINT,
             )
+
+
+def _own(project: Project, place: Path, branch: Branch) -> int:
+    """Bytes that a branch alone occupies. Every extent of every file is looked at for that, so of a stopped branch
+    the figure is kept: it holds as long as its record is the same, which is written at each start and stop."""
+    kept = place / _KEPT
+    stamp = _stamp(place) if branch.state is BranchState.STOPPED else None
+    if stamp is not None:
+        with contextlib.suppress(OSError, ValueError):
+            found, own = map(int, kept.read_text().split())
+            if found == stamp:
+                return own
+    own = project.cow.usage(place)[1]
+    if stamp is not None:
+        with contextlib.suppress(OSError):  # a branch that is just removed
+            write_private(kept, f"{stamp} {own}\n")
+    return own
+
+
+def _stamp(place: Path) -> int | None:
+    try:
+        return (place / BRANCH).stat().st_mtime_ns
+    except OSError:
+        return None
 
 
 def require_memory(project: Project, branches: Iterable[Branch], profiles: Mapping[str, Profile]) -> None:
