@@ -24,7 +24,7 @@ def serve(plan: Plan) -> Iterator[dict[str, Any]]:
         plan, component, name,
         [
             "serve", "--host", "0.0.0.0", "--port", str(PORT),  # noqa: S104 (a pod's own address; a policy says who)
-            "--tls-certificate", f"{_TLS}/tls.crt", "--tls-key", f"{_TLS}/tls.key",
+            "--tls-cert", f"{_TLS}/tls.crt", "--tls-key", f"{_TLS}/tls.key",
         ],
         variables, ("serve",), api=plan.api, restart="Always",
         more={
@@ -36,10 +36,6 @@ def serve(plan: Plan) -> Iterator[dict[str, Any]]:
         mounts=[{"name": "tls", "mountPath": _TLS, "readOnly": True}],
         volumes=[{"name": "tls", "secret": {"secretName": Of(("secrets", "tls")), "defaultMode": 0o400}}],
     )  # fmt: skip
-    template["metadata"]["annotations"] = {
-        "prometheus.io/scrape": "true", "prometheus.io/scheme": "https", "prometheus.io/port": str(PORT),
-        "prometheus.io/path": "/metrics",
-    }  # fmt: skip
     yield {
         "apiVersion": "apps/v1",
         "kind": "Deployment",

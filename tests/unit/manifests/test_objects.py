@@ -15,6 +15,7 @@ from envclone.manifests.build import objects, parts, stream, texts
 from envclone.manifests.plan import Plan
 from envclone.manifests.pods import keys
 from tests.unit.manifests.stacks import IMAGE, planned
+from tests.unit.test_snippets import parse
 
 
 @pytest.fixture
@@ -121,6 +122,13 @@ def test_a_mounted_stack_file_is_the_stack_file(made: Plan, tmp_path: Path) -> N
         stack = load(root / name / "etc/envclone/envclone.yaml", {}).stack
         assert stack.sanitize.rules == load(tmp_path / "envclone.yaml", {}).stack.sanitize.rules
         assert all(mount["readOnly"] for mount in mounts if mount["name"] == "stack")
+
+
+def test_every_command_line_can_be_typed(made: Plan) -> None:
+    for _, template in _pods(made):
+        (container,) = template["spec"]["containers"]
+        assert container["command"] == ["envclone"]
+        parse(container["args"])
 
 
 def test_every_mount_has_its_volume(made: Plan) -> None:
