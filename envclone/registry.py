@@ -37,6 +37,7 @@ _BUILTIN = {
     "envclone.runtimes": {
         "local": "envclone.runtimes.local:LocalRuntime",
         "docker": "envclone.runtimes.docker.runtime:DockerRuntime",
+        "kubernetes": "envclone.runtimes.kubernetes.runtime:KubernetesRuntime",
     },
     "envclone.services": {"http": "envclone.services.http:HttpService"},
 }

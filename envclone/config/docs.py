@@ -85,6 +85,7 @@ _PLACES: dict[type[Model], str] = {
     schema.ServiceConfig: "`environments.NAME.services.NAME`",
     schema.HealthcheckConfig: "`environments.NAME.services.NAME.healthcheck`",
     schema.ModelConfig: "`environments.NAME.models.NAME`",
+    schema.KubernetesConfig: "`environments.NAME.kubernetes`",
     schema.KeepConfig: "`environments.NAME.keep`",
     schema.SanitizeConfig: "`sanitize`",
     schema.DomainConfig: "`sanitize.domains.NAME`",

@@ -24,6 +24,7 @@ from envclone.config.base import (
     Name,
     Size,
 )
+from envclone.config.cluster import KubernetesConfig
 from envclone.config.keeping import KeepConfig
 from envclone.config.sanitizing import (
     AcceptConfig,
@@ -49,6 +50,7 @@ __all__ = [
     "FidelityConfig",
     "HealthcheckConfig",
     "KeepConfig",
+    "KubernetesConfig",
     "Method",
     "ModelConfig",
     "PoolConfig",
@@ -108,9 +110,12 @@ class Environment(Model):
     )
     runtime: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,40}$")] | None = Field(
         default=None,
-        description="Where branches run: `local`, as processes of this machine, or `docker`, as containers. "
-        "Without it: docker when there are services, else local.",
+        description="Where branches run: `local`, as processes of this machine, `docker`, as containers, or "
+        "`kubernetes`, as pods of a cluster. Without it: docker when there are services, else local.",
         examples=["docker"],
+    )
+    kubernetes: KubernetesConfig | None = Field(
+        default=None, description="The cluster that branches run on with `runtime: kubernetes`."
     )
     track: TrackConfig | None = Field(
         default=None,

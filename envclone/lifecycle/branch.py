@@ -186,7 +186,12 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
             return branch
         credentials = credentials_of(branch)
         if wanted != branch.runtime:
-            registry.runtime(wanted)  # an unknown one is refused before anything is stopped
+            # an unknown one is refused before anything is stopped
+            if registry.runtime(wanted).elsewhere or registry.runtime(branch.runtime).elsewhere:
+                raise UsageError(
+                    f"the branch '{name}' cannot go from {branch.runtime} to {wanted}: its data is where it runs",
+                    hint=f"envclone branch {branch.environment} --runtime {wanted} makes another",
+                )
             registry.runtime(branch.runtime).stop(branch, place)
             registry.runtime(branch.runtime).remove(name, place)
             branch = previews.planned(project, replace(branch, runtime=wanted, state=BranchState.STOPPED))
@@ -238,7 +243,7 @@ def _clone_and_start(
     image = pool.path_of("images", branch.image)
     place = directory(pool, branch.name)
     project.begin("starting the branch")
-    for store in branch.stores:
+    for store in () if registry.runtime(branch.runtime).elsewhere else branch.stores:
         project.progress(ProgressEvent(f"cloning {store}", 0))
         cow.clone(image / store, place / store, given=_given(branch, place, store))
     project.progress(ProgressEvent("starting", 0))

@@ -25,11 +25,19 @@ def runtime_for(project: Project, environment: str, asked: str | None) -> str:
 def planned(project: Project, branch: Branch) -> Branch:
     """The branch with what its stack file says of services, images and destinations; the local runtime has none."""
     if branch.runtime == "local":
-        return replace(branch, services=(), images={}, allow=(), cassettes=())
+        return replace(branch, services=(), images={}, allow=(), cassettes=(), settings={})
     config = project.environment(branch.environment)
     images = {name: one.image for name, one in config.stores.items() if one.image and name in branch.stores}
     played = tuple(name for name, one in config.services.items() if one.model == "cassette")
-    return replace(branch, services=tuple(config.services), images=images, allow=tuple(config.allow), cassettes=played)
+    cluster = config.kubernetes if branch.runtime == "kubernetes" else None
+    return replace(
+        branch,
+        services=tuple(config.services),
+        images=images,
+        allow=tuple(config.allow),
+        cassettes=played,
+        settings=cluster.model_dump(mode="json", exclude_none=True) if cluster is not None else {},
+    )
 
 
 def prepare(

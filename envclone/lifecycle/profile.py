@@ -126,6 +126,8 @@ def _missing(project: Project, found: Mapping[str, Profile], runtime: str) -> li
     from envclone.profiles import disks, machine
     from envclone.profiles.profile import BlockIo
 
+    if registry.runtime(runtime).elsewhere:
+        return []  # this host gives nothing to such a branch
     missing = machine.shortfalls(found)
     why = registry.observer(runtime).unlimited()
     if why is not None and any(one.limits for one in found.values()):

@@ -169,6 +169,7 @@ class Branch:
     from, by digest; `allow` the destinations that it may reach. `ttl` (s) is how long it lives after its last use.
     `cassettes` are the services whose models a cassette plays while the branch is replayed.
     `attested` is the digest of the image's attestation as the branch was made: an image made again has another.
+    `settings` are the runtime's own from the stack file, plain values.
     """
 
     name: str
@@ -195,3 +196,4 @@ class Branch:
     project: str = ""
     profile: str = ""
     cassettes: tuple[str, ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)

@@ -20,6 +20,8 @@ class Runtime(Protocol):
     """
 
     name: ClassVar[str]
+    elsewhere: ClassVar[bool]
+    """Whether a branch's files are not in its directory: nothing is cloned there, and no other runtime can go on."""
 
     def inside(self, branch: Branch, directory: Path, credentials: Credentials) -> Mapping[str, Endpoint]:
         """How the branch's services will reach its stores."""

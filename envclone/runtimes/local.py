@@ -24,6 +24,7 @@ class LocalRuntime:
     """Starts each store through its own adapter; an embedded store has nothing to start."""
 
     name: ClassVar[str] = "local"
+    elsewhere: ClassVar[bool] = False
 
     def inside(self, branch: Branch, directory: Path, credentials: Credentials) -> Mapping[str, Endpoint]:
         """Nothing: there are no services here that would ask."""

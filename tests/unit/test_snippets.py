@@ -279,6 +279,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("mcp.md", "{"): lambda tmp_path, text: _client(text),
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
+    ("kubernetes.md", "environments:"): _part,
     ("operations.md", "environments:"): _part,
     ("operations.md", "time() - "): _alarm,
     ("operations.md", "["): _unit,

@@ -35,6 +35,7 @@ class DockerRuntime:
     """
 
     name: ClassVar[str] = "docker"
+    elsewhere: ClassVar[bool] = False
 
     def inside(self, branch: Branch, directory: Path, credentials: Credentials) -> Mapping[str, Endpoint]:
         """How services reach the stores: by their names, which all stand for 127.0.0.1; an embedded one by its path."""
