@@ -55,6 +55,12 @@ def _any(kinds: Sequence[str], told: Callable[[Call], Any]) -> _Told:
     return asked
 
 
+def _prompt(incident: Incident) -> bool | None:
+    """A version that the call tells, or the request that it is a part of."""
+    kinds = {call.kind for call in incident.calls if call.prompt}
+    return bool(kinds & {"llm", "request"}) if any(call.kind == "llm" for call in incident.calls) else None
+
+
 def _setting(*names: str) -> Callable[[Call], bool]:
     def told(call: Call) -> bool:
         return any(key.rpartition(".")[2] in names and value is not None for key, value in call.settings.items())
@@ -173,7 +179,7 @@ VARIABLES: tuple[tuple[str, _Told, str, str], ...] = (
      "what a tool was given, and what it gave", ""),
     ("token counts", _of(_LLM, lambda call: call.usage), "a context that was too long", ""),
     ("finish reason", _of(_LLM, lambda call: call.finish), "whether the model ended, or was cut off", ""),
-    ("prompt version", _any(_LLM, lambda call: call.prompt), "a prompt that was changed since", ""),
+    ("prompt version", _prompt, "a prompt that was changed since", ""),
     ("conversation", _conversation, "what was said before", ""),
     ("clock", lambda incident: all(call.began for call in incident.calls) if incident.calls else None,
      "what depends on the time of day, and the order of calls", ""),

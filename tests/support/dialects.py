@@ -15,15 +15,42 @@ from typing import Any
 from envclone.incidents.bundle import Incident
 from envclone.incidents.calls import Call, Origin
 from envclone.incidents.completeness import VARIABLES, completeness
-from envclone.incidents.traces import langgraph, read
+from envclone.incidents.traces import langgraph, read, recorded, recording
 from envclone.incidents.traces.about import application_of, clock_of
 from envclone.incidents.traces.steps import Stores, steps_of
+from envclone.record import frames
 from tests.unit.incidents.traces.samples import AUTO_EXPLAIN, CURL, SAMPLES, SLOW_LOG
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "traces.md"
 DATA = ROOT / "tests" / "data"
 BEGIN, END = "<!-- table: python -m tests.support.dialects -->\n", "<!-- end of the table -->"
+_VECTOR = {"$f32": "AAAAPwAAgD4="}
+_MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}]
+_ASKED = {
+    "model": "m",
+    "messages": _MESSAGES,
+    "temperature": 0.2,
+    "seed": 1,
+    "max_tokens": 300,
+    "tools": [{"name": "t"}],
+}
+_ANSWER = {"model": "m-1", "choices": [{"message": {"content": "In Bremen."}, "finish_reason": "stop"}],
+           "usage": {"total_tokens": 7}}  # fmt: skip
+RECORDED: tuple[dict[str, Any], ...] = (
+    {"t": "start", "at": 1767261600.5, "name": "POST /ask", "method": "POST", "path": "/ask", "headers": []},
+    {"t": "note", "values": {"conversation": "c-9", "prompt_version": "3", "chunker": "2.1"}},
+    {"t": "call", "kind": "sql", "at": 1.0, "s": 0.1, "conn": {"user": "app"}, "sql": "SELECT id FROM t WHERE id = %s",
+     "params": [7], "settings": {"work_mem": "7MB"}, "columns": [["id", 23, 0, 0, 0]], "rows": [["7"]]},
+    {"t": "call", "kind": "vector", "at": 2.0, "s": 0.1, "method": "query_points",
+     "query": {"collection_name": "articles", "query": _VECTOR, "limit": 1},
+     "answer": {"points": [{"id": 88, "score": 0.5, "payload": None}]}},
+    {"t": "call", "kind": "http", "at": 3.0, "s": 0.1, "method": "POST", "url": "https://api.example/v1/chat/completions",
+     "status": 200, "body": json.dumps(_ASKED), "answer": json.dumps(_ANSWER)},
+    {"t": "asked", "body": "{}"},
+    {"t": "end", "status": 200, "body": "{}", "s": 0.5},
+)  # fmt: skip
+"""What the recorder writes of one request, as small as shows what it carries."""
 FORMATS: dict[str, list[Any]] = {
     "OTLP, OpenTelemetry GenAI": [SAMPLES["genai"]],
     "OTLP, OpenLLMetry and GenAI as it was": [SAMPLES["old genai"]],
@@ -40,6 +67,7 @@ FORMATS: dict[str, list[Any]] = {
     "PostgreSQL's log of slow statements": [SLOW_LOG],
     "`auto_explain`": [AUTO_EXPLAIN],
     "Qdrant's slow requests": [SAMPLES["slow requests"]],
+    "[the recorder](recorder.md)": [RECORDED],
 }
 """The formats, and what is read of each: a document, a text, or a file of tests/data."""
 
@@ -54,9 +82,26 @@ def _calls(source: Any, place: Path) -> tuple[list[Call], Origin]:
     return read.calls(place)
 
 
+def _recorded(place: Path) -> Incident:
+    about = {"application": {"commit": "4f2c1d9", "image": "shop@sha256:1"}, "zone": "Europe/Berlin"}
+    kinds = {"start": frames.START, "note": frames.CALL, "call": frames.CALL, "asked": frames.ASKED, "end": frames.END}
+    records = [frames.packed(frames.ABOUT, bytes(16), 0, json.dumps(about).encode())]
+    for number, one in enumerate(RECORDED):
+        records.append(frames.packed(kinds[one["t"]], bytes(15) + b"1", number, json.dumps(one).encode()))
+    place.write_bytes(b"".join(records))
+    made = recorded.parts(place, recording.chosen(place, None), Stores(postgres="main", qdrant="kb", service="api"))
+    return Incident(
+        incident="1", environment="p", calls=tuple(made.calls), origin=made.origin, steps=tuple(made.steps),
+        exchanges=tuple(made.exchanges), application=made.application, clock=made.clock,
+    )  # fmt: skip
+
+
 def _incidents(sources: list[Any]) -> Iterator[Incident]:
     with tempfile.TemporaryDirectory() as folder:
         for source in sources:
+            if source is RECORDED:
+                yield _recorded(Path(folder) / "kept-1.ring")
+                continue
             found, origin = _calls(source, Path(folder) / "trace")
             steps = steps_of(found, Stores(postgres="main", qdrant="kb", service="api"))
             yield Incident(

@@ -47,14 +47,15 @@ _ONE: Mapping[str, tuple[str, ...]] = {
     "system": ("gen_ai.system_instructions", "ai.prompt.system", "llm.system_prompt"),
     "tools": ("gen_ai.tool.definitions", "ai.prompt.tools", "llm.tools", "gen_ai.request.tools", "tools"),
     "input": ("gen_ai.input.messages", "ai.prompt.messages", "llm.input_messages", "gen_ai.tool.call.arguments",
-              "ai.toolCall.args", "gen_ai.retrieval.query.text", "reranker.query", "ai.value", "ai.values",
-              "traceloop.entity.input", "gen_ai.prompt", "llm.prompts", "ai.prompt", "input.value",
+              "ai.toolCall.args", "gen_ai.retrieval.query.text", "reranker.query", "embedding.text", "ai.value",
+              "ai.values", "traceloop.entity.input", "gen_ai.prompt", "llm.prompts", "ai.prompt", "input.value",
               "mlflow.spanInputs", "tool.parameters", "tool_arguments"),
     "output": ("gen_ai.output.messages", "llm.output_messages", "ai.response.text", "ai.response.object",
                "ai.response.toolCalls", "gen_ai.tool.call.result", "ai.toolCall.result", "traceloop.entity.output",
                "gen_ai.completion", "llm.completions", "output.value", "mlflow.spanOutputs", "tool_response"),
     "documents": ("gen_ai.retrieval.documents", "retrieval.documents", "reranker.output_documents", "ai.ranking"),
-    "vectors": ("ai.embedding", "ai.embeddings", "embedding.embeddings", "db.query.embeddings.vector"),
+    "vectors": ("ai.embedding", "ai.embeddings", "embedding.embeddings", "db.query.embeddings.vector",
+                "embedding.vector"),
     "statement": ("db.query.text", "db.statement"),
     "finish": ("gen_ai.response.finish_reasons", "llm.finish_reason", "ai.response.finishReason",
                "gen_ai.response.finish_reason"),
@@ -98,7 +99,7 @@ def call_of(span: Span) -> Call:
                     del left[attribute]
     fields |= {name: values for name, values in groups.items() if values}
     fields["documents"] = _list(fields.get("documents"))
-    fields["vectors"] = _list(fields.get("vectors"))
+    fields["vectors"] = [parsed(one) for one in _list(fields.get("vectors"))]
     if kind == "vector" and not fields["vectors"]:  # OpenLIT writes the vector as the query's text
         asked = parsed(fields.get("statement"))
         fields["vectors"] = asked if isinstance(asked, list) and all(isinstance(one, float) for one in asked) else []

@@ -1,32 +1,21 @@
-"""Requests as browsers and people write them down: HAR 1.2, and a command line of curl."""
+"""Requests as browsers write them down: HAR 1.2."""
 
 from __future__ import annotations
 
 import base64
 import binascii
-import shlex
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
-from envclone.errors import UsageError
-from envclone.incidents.traces.span import Span, Trace, bounded, moment, parsed
+from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment, parsed
 
-__all__ = ["curl", "har", "is_har"]
+__all__ = ["exchange", "har", "is_har"]
 
 _MODELS = ("/chat/completions", "/completions", "/responses", "/v1/messages", ":generatecontent", "/api/chat",
            "/api/generate")  # fmt: skip
 _HIDDEN = frozenset(("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "api-key"))
 """Headers that let somebody in: what they hold does not come into a bundle."""
-
-
-_WITH_VALUE = frozenset(
-    (
-        *("-u", "--user", "-b", "--cookie", "-A", "--user-agent", "-e", "--referer", "-o", "--output", "-m"),
-        *("--max-time", "--connect-timeout", "--cacert", "--cert", "--key", "-x", "--proxy", "-F", "--form"),
-    )
-)
-"""Options of curl whose value is none of the request's that is asked here."""
 
 
 def is_har(document: Any) -> bool:
@@ -39,61 +28,59 @@ def har(document: Mapping[str, Any]) -> Trace:
     log = document["log"]
     spans = []
     for number, entry in enumerate(bounded(one for one in log["entries"] if isinstance(one, Mapping)), 1):
-        request, response = entry.get("request") or {}, entry.get("response") or {}
+        request, response = loose(entry.get("request")), loose(entry.get("response"))
         began = moment(entry.get("startedDateTime"))
         took = entry.get("time")
         ended = moment(began.timestamp() + took / 1000) if began and isinstance(took, int | float) else None
-        text = (request.get("postData") or {}).get("text")
-        content = response.get("content") or {}
+        body, form = _posted(loose(request.get("postData")))
+        content = loose(response.get("content"))
         spent = ("request", "response", "startedDateTime", "time")
+        unread = {f"{key}.unread": entry[key] for key in ("request", "response")
+                  if entry.get(key) and not isinstance(entry[key], Mapping)}  # fmt: skip
+        beside = {f"{key}.{name}": value for key, holder, said in (
+            ("request", request, _REQUEST), ("response", response, _RESPONSE), ("content", content, _CONTENT)
+        ) for name, value in holder.items() if name not in said and value not in ("", -1)}  # fmt: skip
         spans.append(
-            _exchange(
+            exchange(
                 str(number), str(request.get("method") or "GET"), str(request.get("url") or ""),
-                _headers(request.get("headers")), parsed(text), began, ended,
+                _headers(request.get("headers")), body, began, ended, form=form,
                 answer=parsed(_content(content)), status=response.get("status"),
                 rest={
                     **{key: value for key, value in entry.items() if key not in spent},
+                    **unread,
+                    **beside,
                     "response.headers": _headers(response.get("headers")),
                     "mime": content.get("mimeType"),
                 },
             )
         )  # fmt: skip
-    return Trace("har", spans, {key: value for key, value in log.items() if key != "entries"})
+    others = [one for one in log["entries"] if not isinstance(one, Mapping)]
+    return Trace(
+        "har", spans, {**{key: value for key, value in log.items() if key != "entries"}, "not entries": others}
+    )
 
 
-def curl(text: str) -> Trace:
-    """The request of a command line. Raises UsageError when it names no address."""
-    words = shlex.split(text.replace("\\\n", " ").replace("\\\r\n", " "))
-    method, url, headers, body = "", "", {}, []
-    position = iter(words[1:])
-    for word in position:
-        option, _, inline = word.partition("=") if word.startswith("--") else (word, "", "")
-        if option in ("-X", "--request"):
-            method = inline or next(position, "")
-        elif option in ("-H", "--header"):
-            name, _, value = (inline or next(position, "")).partition(":")
-            headers[name.strip()] = value.strip()
-        elif option in ("-d", "--data", "--data-raw", "--data-binary", "--data-ascii", "--json", "--data-urlencode"):
-            body.append(inline or next(position, ""))
-            if option == "--json":
-                headers.setdefault("Content-Type", "application/json")
-        elif option in _WITH_VALUE:
-            if not inline:
-                next(position, "")
-        elif option == "--url":
-            url = inline or next(position, "")
-        elif not word.startswith("-"):
-            url = word
-    if not url:
-        raise UsageError("the command line of curl names no address")
-    said = parsed("&".join(body)) if body else None
-    return Trace("curl", [_exchange("1", method or ("POST" if body else "GET"), url, headers, said, None, None)])
+_REQUEST = ("method", "url", "headers", "postData", "queryString", "cookies", "headersSize", "bodySize")
+_RESPONSE = ("status", "headers", "content", "cookies", "headersSize", "bodySize")
+_CONTENT = ("text", "encoding", "mimeType", "size")
+"""What is read, or said twice, or lets somebody in."""
 
 
-def _exchange(
+def _posted(data: Mapping[str, Any]) -> tuple[Any, list[Any]]:
+    """A request's body, or the fields of a form that has several parts."""
+    fields = data.get("params")
+    if data.get("text") is not None or not isinstance(fields, list) or not fields:
+        return parsed(data.get("text")), []
+    if not str(data.get("mimeType")).startswith("application/x-www-form-urlencoded"):
+        return None, fields
+    return urlencode([(str(loose(one).get("name")), str(loose(one).get("value") or "")) for one in fields]), []
+
+
+def exchange(
     ident: str, method: str, url: str, headers: Mapping[str, str], body: Any, began: Any, ended: Any, *,
-    answer: Any = None, status: Any = None, rest: Mapping[str, Any] | None = None,
+    answer: Any = None, status: Any = None, rest: Mapping[str, Any] | None = None, form: Sequence[Any] = (),
 ) -> Span:  # fmt: skip
+    """A request with its answer as a span; a `form` of several parts has no body that could be sent again."""
     parts = urlsplit(url)
     path = parts.path.lower()
     model = body.get("model") if isinstance(body, Mapping) else None
@@ -104,7 +91,7 @@ def _exchange(
         kind = "embedding"
     elif path.endswith("/rerank"):
         kind = "rerank"
-    asked = {"method": method, "url": url, "headers": _seen(headers), "body": body}
+    asked = {"method": method, "url": url, "headers": _seen(headers), "body": body, "form": list(form)}
     failed = isinstance(status, int) and status >= _BAD
     return Span(
         ident, None, f"{method} {parts.path or '/'}", {}, began, ended, f"status {status}" if failed else None,
@@ -122,6 +109,8 @@ def _seen(headers: Mapping[str, str]) -> dict[str, str]:
 
 
 def _headers(found: Any) -> dict[str, str]:
+    if isinstance(found, Mapping):
+        return _seen({str(name): str(value) for name, value in found.items()})
     return _seen(dict(_named(found))) if isinstance(found, Sequence) else {}
 
 

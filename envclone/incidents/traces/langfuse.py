@@ -46,13 +46,14 @@ def read(document: Mapping[str, Any]) -> Trace:
     observations = document.get("observations") or document.get("data") or []
     spans = [_request(trace, about)] if trace.get("id") else []
     root = spans[0].id if spans else None
-    seen = {one.get("id") for one in observations}
+    odd = [one for one in observations if not isinstance(one, Mapping)]
+    seen = {one.get("id") for one in observations if isinstance(one, Mapping)}
     ordered = sorted((one for one in observations if isinstance(one, Mapping)), key=lambda one: _when(one))
     spans += bounded((_observation(one, root, seen, about) for one in ordered), len(spans))
     inner = [one for one in trace.get("observations") or () if isinstance(one, Mapping) and one.get("id") not in seen]
     spans += bounded((_observation(one, root, seen, about) for one in inner), len(spans))
     rest = {key: value for key, value in document.items() if key not in ("trace", "observations", "data")}
-    return Trace("langfuse", spans, {**about, **({} if trace is document else rest)})
+    return Trace("langfuse", spans, {**about, **({} if trace is document else rest), "not observations": odd})
 
 
 def _when(one: Mapping[str, Any]) -> dt.datetime:

@@ -7,12 +7,14 @@ cuts arrays at 64 elements.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from envclone.incidents.traces import pglogs
+from envclone.incidents.traces.pglogs import Message
 from envclone.incidents.traces.span import Span, Trace, bounded, loads, moment
 
-__all__ = ["is_slow_requests", "postgres", "slow_requests"]
+__all__ = ["is_slow_requests", "postgres", "postgres_json", "slow_requests"]
 
 _LINE = re.compile(
     r"(?P<head>.*?)(?P<level>LOG|ERROR|FATAL|DETAIL|STATEMENT|CONTEXT|HINT|WARNING|NOTICE):  (?P<text>.*)"
@@ -29,17 +31,27 @@ _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]
 def postgres(text: str) -> Trace | None:
     """The statements whose duration a log tells, with their parameters and plans; None when it tells of none."""
     left: list[str] = []
-    spans = list(bounded(_statements(text, left)))
+    found = pglogs.columns(text) if pglogs.is_columns(text) else ((*one, {}) for one in _entries(text, left))
+    return _told(found, left)
+
+
+def postgres_json(documents: Sequence[Any]) -> Trace | None:
+    """The same of a log that is written in JSON."""
+    return _told(pglogs.documents(documents), [])
+
+
+def _told(messages: Iterable[Message], left: list[str]) -> Trace | None:
+    spans = list(bounded(_statements(messages, left)))
     if not spans:
         return None
     return Trace("postgres log", spans, {"lines": left} if left else {})
 
 
-def _statements(text: str, left: list[str]) -> Iterator[Span]:
+def _statements(messages: Iterable[Message], left: list[str]) -> Iterator[Span]:
     """The statements of a log; the lines that tell of none go to `left`."""
     number = 1
-    for head, entries in _entries(text):
-        span = _statement(head, entries, number)
+    for head, entries, beside in messages:
+        span = _statement(head, entries, number, beside)
         if span is None:
             left += [f"{level}: {said}" for level, said in entries]
         else:
@@ -47,7 +59,7 @@ def _statements(text: str, left: list[str]) -> Iterator[Span]:
             yield span
 
 
-def _entries(text: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
+def _entries(text: str, left: list[str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
     """What belongs together: a message and its details, each with the lines that go on."""
     head = ""
     entries: list[tuple[str, list[str]]] = []
@@ -57,6 +69,8 @@ def _entries(text: str) -> Iterator[tuple[str, list[tuple[str, str]]]]:
         if match is None:
             if entries:
                 entries[-1][1].append(line.removeprefix("\t"))
+            elif line.strip():
+                left.append(line)
             continue
         if match["level"] in ("LOG", "ERROR", "FATAL", "WARNING", "NOTICE") and entries:
             yield head, _joined(entries)
@@ -72,12 +86,12 @@ def _joined(entries: Sequence[tuple[str, list[str]]]) -> list[tuple[str, str]]:
     return [(level, "\n".join(lines).rstrip("\n")) for level, lines in entries]
 
 
-def _statement(head: str, entries: Sequence[tuple[str, str]], number: int) -> Span | None:
+def _statement(head: str, entries: Sequence[tuple[str, str]], number: int, beside: Mapping[str, Any]) -> Span | None:
     level, said = entries[0]
     details = dict(entries[1:])
     time = _TIME.search(head)
     began = moment(time[0]) if time else None
-    rest: dict[str, Any] = {"prefix": head.strip()} if head.strip() else {}
+    rest: dict[str, Any] = {**beside, "prefix": head.strip()}
     if level in ("ERROR", "FATAL") and "STATEMENT" in details:
         rest |= {key.lower(): value for key, value in details.items() if key not in ("STATEMENT", "DETAIL")}
         return Span(str(number), None, level, {"db.system": "postgresql", "db.query.text": details["STATEMENT"]}, began,
@@ -122,13 +136,17 @@ def _parameters(text: str) -> dict[str, Any]:
 def is_slow_requests(document: Any) -> bool:
     """Whether a parsed document is Qdrant's list of slow requests."""
     found = _requests(document)
-    return bool(found) and all(isinstance(one, Mapping) and "request_body" in one for one in found)
+    return any(isinstance(one, Mapping) and "request_body" in one for one in found)
 
 
 def slow_requests(document: Any) -> Trace:
     """Qdrant's slow requests, the queries whose vectors were cut told apart."""
     spans = []
+    odd = []
     for number, one in enumerate(bounded(_requests(document)), 1):
+        if not isinstance(one, Mapping) or "request_body" not in one:
+            odd.append(one)
+            continue
         attributes = {"db.system": "qdrant", "db.collection.name": one.get("collection_name")}
         rest = {
             key: value for key, value in one.items() if key not in ("collection_name", "request_name", "request_body")
@@ -136,7 +154,8 @@ def slow_requests(document: Any) -> Trace:
         spans.append(Span(str(number), None, str(one.get("request_name") or ""), attributes,
                           moment(one.get("datetime") or one.get("timestamp")), None, None,
                           {"input": one["request_body"]}, rest))  # fmt: skip
-    return Trace("qdrant slow requests", spans)
+    beside = {key: value for key, value in document.items() if key != "result"} if isinstance(document, Mapping) else {}
+    return Trace("qdrant slow requests", spans, {**beside, "other requests": odd} if spans else {})
 
 
 def _requests(document: Any) -> list[Any]:

@@ -12,17 +12,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.extras import need
+from envclone.incidents.traces.otlpevents import Event, told
 from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment
 from envclone.incidents.traces.wire import measured
 
 __all__ = ["documents_of", "is_otlp", "read"]
 
 _FAILED = (2, "2", "STATUS_CODE_ERROR")
+_SPANS = ("resourceSpans", "resource_spans")
+_LOGS = ("resourceLogs", "resource_logs")
+_METRICS = ("resourceMetrics", "resource_metrics")
+_SIGNALS = (_SPANS, _LOGS, _METRICS, ("batches", ""))
 
 
 def is_otlp(document: Any) -> bool:
     """Whether a parsed document is OTLP's."""
-    return isinstance(document, Mapping) and any(key in document for key in ("resourceSpans", "resource_spans"))
+    return any(isinstance(_get(one, *names), list) for one in _inside(document) for names in _SIGNALS)
+
+
+def _inside(document: Any) -> list[Any]:
+    """The requests in a document: itself, those of a list, or the one that Tempo or an API wraps."""
+    if isinstance(document, list):
+        return document
+    if not isinstance(document, Mapping):
+        return []
+    if isinstance(document.get("batches"), list):
+        return [
+            {**{key: one for key, one in document.items() if key != "batches"}, "resourceSpans": document["batches"]}
+        ]
+    inner = next((document[key] for key in ("trace", "data") if isinstance(document.get(key), Mapping)), None)
+    return [inner] if len(document) == 1 and inner is not None else [document]
 
 
 def documents_of(content: bytes) -> list[Any] | None:
@@ -56,20 +75,53 @@ _IDS = ("traceId", "spanId", "parentSpanId")
 
 
 def read(documents: Sequence[Any]) -> Trace:
-    """The spans of some documents in the order in which they began."""
-    spans: list[Span] = []
-    resources: dict[str, Any] = {}
-    scopes: dict[str, Any] = {}
-    for document in documents:
-        for resource in _of(document, "resourceSpans", "resource_spans"):
-            _note(resources, _attributes(_get(resource, "resource", "resource") or {}))
-            for scope in _of(resource, "scopeSpans", "scope_spans") or _of(resource, "instrumentationLibrarySpans", ""):
-                about = _get(scope, "scope", "instrumentationLibrary") or {}
-                _note(scopes, {key: one for key, one in about.items() if key != "attributes"} | _attributes(about))
-                found = (_span(one) for one in scope.get("spans", ()) if isinstance(one, Mapping))
-                spans += bounded(found, len(spans))
-    spans.sort(key=lambda one: one.began.timestamp() if one.began else math.inf)
-    return Trace("otlp", spans, {"resources": list(resources.values()), "scopes": list(scopes.values())})
+    """The spans of some documents in the order in which they began; what logs say of a span is told with it."""
+    spans: list[tuple[Mapping[str, Any], list[Event]]] = []
+    about: dict[str, dict[str, Any]] = {"resources": {}, "scopes": {}}
+    loose_ends: list[Any] = []
+    for document in (one for each in documents for one in _inside(each)):
+        for inner in _scopes(document, _SPANS, about, loose_ends):
+            found = _get(inner, "spans", "spans") or []
+            spans += [(one, []) for one in bounded((one for one in found if isinstance(one, Mapping)), len(spans))]
+            loose_ends += [one for one in found if not isinstance(one, Mapping)]
+    by_id: dict[Any, list[Event]] = {_get(one, "spanId", "span_id"): events for one, events in spans}
+    more: list[Span] = []
+    for document in (one for each in documents for one in _inside(each)):
+        for inner in _scopes(document, _LOGS, about, loose_ends):
+            for record in bounded(_of(inner, "logRecords", "log_records"), len(spans) + len(more)):
+                events = by_id.get(_get(record, "spanId", "span_id"))
+                if events is not None:
+                    events.append(_record(record))
+                else:
+                    more.append(_of_log(record))
+    made = [_span(one, events) for one, events in spans] + more
+    made.sort(key=lambda one: one.began.timestamp() if one.began else math.inf)
+    metrics = [found for each in documents for one in _inside(each) if (found := _get(one, *_METRICS))]
+    return Trace("otlp", made, {**{name: list(values.values()) for name, values in about.items()}, "metrics": metrics,
+                                "not spans": loose_ends})  # fmt: skip
+
+
+def _scopes(
+    document: Any, names: tuple[str, str], about: dict[str, dict[str, Any]], loose_ends: list[Any]
+) -> Iterator[Mapping[str, Any]]:
+    """The parts of a document that one tracer or logger wrote; what is said of them is noted."""
+    for resource in _of(document, *names):
+        _note(about["resources"], _described(_get(resource, "resource", "resource") or {}, resource))
+        scoped = names[0].replace("resource", "scope"), names[1].replace("resource", "scope")
+        for scope in _of(resource, *scoped) or _of(resource, "instrumentationLibrarySpans", ""):
+            _note(about["scopes"], _described(_get(scope, "scope", "instrumentationLibrary") or {}, scope))
+            yield scope
+    found = _get(document, *names)
+    loose_ends += [one for one in found if not isinstance(one, Mapping)] if isinstance(found, list) else []
+
+
+def _described(one: Any, holder: Mapping[str, Any]) -> dict[str, Any]:
+    """A resource or scope by its attributes and all else that stands with them."""
+    rest = (
+        {key: value for key, value in one.items() if key != "attributes"} if isinstance(one, Mapping) else {"is": one}
+    )
+    schema = _get(holder, "schemaUrl", "schema_url")
+    return {**rest, **({"schemaUrl": schema} if schema else {}), **_attributes(one)}
 
 
 def _note(known: dict[str, Any], one: Any) -> None:
@@ -95,16 +147,17 @@ _NAMED = frozenset(
 )
 
 
-def _span(one: Mapping[str, Any]) -> Span:
-    attributes = _attributes(one)
-    events = []
-    for event in _of(one, "events", "events"):
-        its = _attributes(event)
-        attributes |= {key: value for key, value in its.items() if key not in attributes and _tells(key)}
-        events.append({"name": event.get("name"), **{key: value for key, value in its.items() if not _tells(key)}})
-    status = loose(one.get("status"))
-    failed = status.get("code") in _FAILED
+def _span(one: Mapping[str, Any], logged: Sequence[Event]) -> Span:
+    found = _get(one, "events", "events")
+    events = [_event(each) for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
+    attributes, events = told(_attributes(one), [*events, *logged])
+    given = one.get("status")
+    status = loose(given) or ({"code": given} if given else {})
+    code = status.get("code")
+    failed = code in _FAILED or str(code).upper() == "ERROR"
     rest = {key: value for key, value in one.items() if key not in _NAMED}
+    odd = [each for each in found if not isinstance(each, Mapping)] if isinstance(found, list) else found
+    message = status.get("message")
     return Span(
         id=str(_get(one, "spanId", "span_id") or ""),
         parent=_get(one, "parentSpanId", "parent_span_id") or None,
@@ -112,22 +165,47 @@ def _span(one: Mapping[str, Any]) -> Span:
         attributes=attributes,
         began=moment(_get(one, "startTimeUnixNano", "start_time_unix_nano")),
         ended=moment(_get(one, "endTimeUnixNano", "end_time_unix_nano")),
-        error=str(status.get("message") or "failed") if failed else None,
-        rest={**rest, "trace_id": _get(one, "traceId", "trace_id"), "events": events,
+        error=str(message or "failed") if failed else None,
+        rest={**rest, "trace_id": _get(one, "traceId", "trace_id"), "events": events, "odd.events": odd,
               "status": {} if failed or not status else status},
     )  # fmt: skip
 
 
-def _tells(key: str) -> bool:
-    """Whether an event's attribute says what one of the span could: messages, vectors and results of some wrappers."""
-    return key.startswith(("gen_ai.", "db.query.", "db.search.", "llm."))
+def _event(one: Mapping[str, Any]) -> Event:
+    return {"name": one.get("name"), **{key: value for key, value in one.items() if key not in ("name", "attributes")},
+            **_attributes(one)}  # fmt: skip
+
+
+def _record(one: Mapping[str, Any]) -> Event:
+    """A record of a log as an event of its span."""
+    its = _attributes(one)
+    rest = {key: value for key, value in one.items() if key not in ("attributes", "body", "eventName", "event_name")}
+    ids = ("spanId", "span_id", "traceId", "trace_id")
+    name = _get(one, "eventName", "event_name") or its.pop("event.name", None)
+    body = _value(one.get("body"))
+    return {"name": name, **{key: value for key, value in rest.items() if key not in ids and value}, **its,
+            **({"body": body} if body not in (None, "", {}) else {})}  # fmt: skip
+
+
+def _of_log(one: Mapping[str, Any]) -> Span:
+    """A record that names no span of this trace, as a call of its own."""
+    event = _record(one)
+    attributes, (left,) = told({}, [event])
+    parent = _get(one, "spanId", "span_id")
+    return Span(
+        id="", parent=parent or None, name=str(left.pop("name", None) or "log"), attributes=attributes,
+        began=moment(_get(one, "timeUnixNano", "time_unix_nano") or _get(one, "observedTimeUnixNano", "")),
+        said={"kind": "event"}, rest={**left, "trace_id": _get(one, "traceId", "trace_id")},
+    )  # fmt: skip
 
 
 def _attributes(holder: Any) -> dict[str, Any]:
     found = holder.get("attributes") if isinstance(holder, Mapping) else None
     if isinstance(found, Mapping):  # some exporters write plain objects
         return dict(found)
-    return _named(found) if isinstance(found, list) else {}
+    if isinstance(found, list):
+        return _named(found)
+    return {"attributes": found} if found else {}
 
 
 def _named(found: Sequence[Any]) -> dict[str, Any]:
@@ -145,6 +223,8 @@ def _pairs(found: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     for one in found:
         if isinstance(one, Mapping) and isinstance(one.get("key"), str):
             yield one["key"], _value(one.get("value"))
+        elif one:
+            yield "attributes", one  # it has no name: kept as it is
 
 
 def _value(value: Any) -> Any:

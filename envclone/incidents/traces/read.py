@@ -12,9 +12,10 @@ from pydantic import ValidationError
 
 from envclone.errors import ConfigError, UsageError
 from envclone.incidents.calls import Call, Origin
-from envclone.incidents.traces import http, langfuse, logs, otlp, runs
+from envclone.incidents.traces import http, langfuse, logs, otlp, pglogs, runs
 from envclone.incidents.traces.attributes import call_of
-from envclone.incidents.traces.span import DEEPEST, VALUES, Trace, bounded, loads, too_deep
+from envclone.incidents.traces.curl import curl, is_curl
+from envclone.incidents.traces.span import DEEPEST, VALUES, Trace, bounded, loads, one_behind_the_other, too_deep
 from envclone.incidents.traces.whole import whole
 
 __all__ = ["LIMIT", "calls", "calls_of", "calls_of_trace", "trace"]
@@ -84,16 +85,18 @@ def _apart(calls: list[Call]) -> list[Call]:
 def _found(content: bytes, path: Path) -> Trace:
     """The spans in a file's bytes: a text, or else protobuf."""
     try:
-        text = content.decode("utf-8-sig")
+        text = content.decode("utf-16" if content.startswith(_OF_UTF_16) else "utf-8-sig")
         if not content.startswith(_OF_PROTOBUF) or text.lstrip()[:1] in ("{", "["):
             return trace(text, path)
     except UnicodeDecodeError as exc:
         if not content.startswith(_OF_PROTOBUF):
-            raise UsageError(f"{path.name}: byte {exc.start} is not UTF-8") from None
+            raise UsageError(f"{path.name}: byte {exc.start} is not {exc.encoding.upper()}") from None
     documents = otlp.documents_of(content)
     return trace(content.decode("utf-8", "replace"), path) if documents is None else otlp.read(documents)
 
 
+_OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")
+"""How a text begins that a shell of Windows wrote."""
 _OF_PROTOBUF = b"\n"
 """How a request of spans begins in protobuf: its first field, with a length; a text may begin with a line, too."""
 
@@ -101,11 +104,11 @@ _OF_PROTOBUF = b"\n"
 def trace(text: str, path: Path) -> Trace:
     """The spans in a text; `path` is for what is said of it."""
     bare = text.strip()
-    if bare.startswith("curl "):
+    if is_curl(bare):
         if len(bare) > _CURL:
             raise ConfigError(f"{path.name}: the command line of curl is longer than {_CURL >> 20} MB")
         try:
-            return http.curl(bare)
+            return curl(bare)
         except ValueError as exc:
             raise ConfigError(f"{path.name}: the command line of curl cannot be read: {exc}") from None
     documents = _documents(bare, path)
@@ -119,7 +122,13 @@ def _of(documents: list[Any]) -> Trace | None:
     first: Any = documents[0] if documents else None
     if all(otlp.is_otlp(one) for one in documents):
         return otlp.read(documents)
+    if pglogs.is_documents(documents):
+        return logs.postgres_json(documents)
+    if len(documents) > 1 and langfuse.is_langfuse({"data": documents}):
+        return langfuse.read({"data": documents})
     if len(documents) == 1:
+        if isinstance(first, list) and langfuse.is_langfuse({"data": first}):
+            return langfuse.read({"data": first})
         if langfuse.is_langfuse(first):
             return langfuse.read(first)
         if http.is_har(first):
@@ -143,7 +152,10 @@ def _documents(text: str, path: Path) -> list[Any] | None:
             found = [loads(line) for line in lines]
         except (ValueError, RecursionError) as exc:
             where = f":{exc.lineno}" if isinstance(exc, json.JSONDecodeError) else ""
-            raise ConfigError(f"{path.name}{where} is no JSON, neither whole nor a document a line") from None
+            behind = one_behind_the_other(text)
+            if behind is None:
+                raise ConfigError(f"{path.name}{where} is no JSON, neither whole nor a document a line") from None
+            found = behind
     if any(too_deep(one) for one in found):
         raise ConfigError(f"{path.name} is nested deeper than {DEEPEST} levels")
     return found

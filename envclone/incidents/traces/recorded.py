@@ -29,6 +29,8 @@ __all__ = ["Parts", "parts"]
 DIALECT = "envclone"
 _ZONE = re.compile(r"[A-Za-z][A-Za-z0-9_+-]*(/[A-Za-z0-9_+-]+){0,2}|[+-]\d\d:\d\d")
 _REQUEST = "request"
+_VERSIONS = ("image", "commit", "version", "chunker", "embedder", "reranker", "tokenizer")
+"""What the application may note of itself, beside what it said when it began to record."""
 
 
 @dataclass
@@ -72,6 +74,7 @@ def parts(path: Path, request: Request, stores: Stores) -> Parts:
         ]
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise ConfigError(f"the request {request.id} is damaged: its own record has another shape") from exc
+    made.application |= {name: value for name in _VERSIONS if isinstance(value := notes.get(name), str)}
     extra = {key: about[key] for key in ("recorder", "python") if isinstance(about.get(key), str | int)}
     zone = about.get("zone")
     made.clock = Clock(zone=zone) if isinstance(zone, str) and _ZONE.fullmatch(zone[:60]) else None

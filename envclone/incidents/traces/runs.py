@@ -26,13 +26,29 @@ def read(documents: Sequence[Any]) -> Trace | None:
 def langsmith(documents: Sequence[Any]) -> Trace | None:
     """Runs, in a list, a line each, or as a batch `{post, patch}`; a patch adds to the run that it names."""
     runs: dict[str, dict[str, Any]] = {}
-    for one in _rows(documents, "post", "patch", "runs"):
+    rows = _rows(documents, "post", "patch", "runs")
+    for one in (inner for row in rows for inner in _with_children(row)):
         if not isinstance(one, Mapping) or "id" not in one or not ("run_type" in one or one["id"] in runs):
             return None
         runs[one["id"]] = {**runs.get(one["id"], {}), **{key: value for key, value in one.items() if value is not None}}
     if not runs:
         return None
-    return Trace("langsmith", list(bounded(_run(one) for one in runs.values())))
+    about = (
+        _beside(documents, "post", "patch", "runs") if not any("run_type" in loose(one) for one in documents) else {}
+    )
+    return Trace("langsmith", list(bounded(_run(one) for one in runs.values())), about)
+
+
+def _with_children(run: Any) -> Iterator[Any]:
+    """A run, and those that it holds: an export may nest them."""
+    pending = [run]
+    while pending:
+        one = pending.pop(0)
+        children = one.get("child_runs") if isinstance(one, Mapping) else None
+        if isinstance(children, list) and all(isinstance(each, Mapping) for each in children):
+            pending += [{"parent_run_id": one.get("id"), **each} for each in children]
+            one = {key: value for key, value in one.items() if key != "child_runs"}
+        yield one
 
 
 def _run(one: Mapping[str, Any]) -> Span:
@@ -107,7 +123,7 @@ def _nests(attributes: Mapping[str, Any]) -> bool:
 def phoenix(documents: Sequence[Any]) -> Trace | None:
     """Spans with a context and OpenInference's attributes, dotted or nested, in a list, a line each or below `data`."""
     spans: list[Span] = []
-    for one in bounded(_rows(documents, "data", "spans")):
+    for one in bounded(map(_unflattened, _rows(documents, "data", "spans"))):
         if not isinstance(one, Mapping) or "name" not in one or not ("context" in one or "span_id" in one):
             return None
         attributes = dict(flat(loose(one.get("attributes"))))
@@ -120,20 +136,38 @@ def phoenix(documents: Sequence[Any]) -> Trace | None:
             Span(
                 str(context.get("span_id") or one.get("span_id") or ""), one.get("parent_id"), str(one["name"]),
                 attributes, moment(one.get("start_time")), moment(one.get("end_time")),
-                str(one.get("status_message") or "failed") if failed else None, {"kind": one.get("span_kind")},
+                str(one.get("status_message") or loose(one.get("status")).get("description") or "failed")
+                if failed else None, {"kind": one.get("span_kind")},
                 {**rest, "trace_id": context.get("trace_id"),
                  **({} if failed else {"status_message": one.get("status_message")})},
             )
         )  # fmt: skip
-    return Trace("phoenix", spans) if spans else None
+    nested = [one for one in documents if isinstance(one, Mapping) and "name" not in one]
+    return Trace("phoenix", spans, _beside(nested, "data", "spans")) if spans else None
+
+
+def _unflattened(row: Any) -> Any:
+    """A row of a table of spans, whose columns are `context.span_id` and `attributes.llm.model_name`."""
+    if not isinstance(row, Mapping) or not any(key.startswith("context.") for key in row):
+        return row
+    made = {key: value for key, value in row.items() if not key.startswith(("context.", "attributes."))}
+    for name in ("context", "attributes"):
+        inside = {key.removeprefix(f"{name}."): one for key, one in row.items()
+                  if key.startswith(f"{name}.") and one is not None}  # fmt: skip
+        made[name] = {**loose(row.get(name)), **inside}
+    return made
 
 
 def datadog(documents: Sequence[Any]) -> Trace | None:
     """Spans of the intake, or events of the export; `meta` holds what went in and out."""
     spans: list[Span] = []
     about: dict[str, Any] = {}
-    for document in documents:
+    every = [one for each in documents for one in (each if isinstance(each, list) else [each])]
+    if every and all(isinstance(one, Mapping) and "meta" in one and "span_id" in one for one in every):
+        return Trace("datadog", list(bounded(map(_datadog, every))))
+    for document in every:
         data = document.get("data") if isinstance(document, Mapping) else None
+        about |= _beside([document], "data")
         if isinstance(data, Mapping) and isinstance(loose(data.get("attributes")).get("spans"), list):
             inside = loose(data["attributes"])
             about |= {key: value for key, value in inside.items() if key != "spans"}
@@ -156,7 +190,8 @@ def _datadog(one: Mapping[str, Any]) -> Span:
     ended = None
     if began is not None and isinstance(duration, int | float):
         ended = moment(began.timestamp() + duration / 1e9)
-    failed = one.get("status") == "error" or meta.get("error.message") is not None
+    error = meta.get("error.message") or loose(meta.get("error")).get("message")
+    failed = one.get("status") == "error" or error is not None
     said = {
         "kind": meta.get("kind") or meta.get("span.kind") or one.get("span_kind"),
         "input": put.get("messages") or put.get("value") or put.get("documents") or (dict(put) or meta.get("input")),
@@ -174,7 +209,7 @@ def _datadog(one: Mapping[str, Any]) -> Span:
     parent = one.get("parent_id")
     return Span(
         str(one.get("span_id") or ""), None if parent in (None, "undefined", "0") else str(parent),
-        str(one.get("name") or ""), {}, began, ended, str(meta.get("error.message") or "failed") if failed else None,
+        str(one.get("name") or ""), {}, began, ended, str(error or "failed") if failed else None,
         said, {**rest, **left, **(parts if isinstance(said["input"], list | str) else {})},
     )  # fmt: skip
 
@@ -194,3 +229,12 @@ def _rows(documents: Sequence[Any], *names: str) -> Iterator[Any]:
                     yield from document[name]
         else:
             yield document
+
+
+def _beside(documents: Sequence[Any], *names: str) -> dict[str, Any]:
+    """What documents say beside the lists that are read out of them."""
+    found: dict[str, Any] = {}
+    for one in documents:
+        if isinstance(one, Mapping):
+            found |= {key: value for key, value in one.items() if key not in names}
+    return found

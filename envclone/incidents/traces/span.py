@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
@@ -22,6 +23,7 @@ __all__ = [
     "loads",
     "loose",
     "moment",
+    "one_behind_the_other",
     "parsed",
     "too_deep",
 ]
@@ -76,6 +78,25 @@ def bounded(spans: Iterable[Item], before: int = 0) -> Iterator[Item]:
 def loads(text: str) -> Any:
     """A JSON document of which nothing is lost: of a key that is given twice both, no number that JSON cannot write."""
     return json.loads(text, object_pairs_hook=_both, parse_constant=str, parse_float=_finite)
+
+
+def one_behind_the_other(text: str) -> list[Any] | None:
+    """The documents of a text that holds one behind the other over many lines, as exporters to a console write."""
+    decoder = json.JSONDecoder(object_pairs_hook=_both, parse_constant=str, parse_float=_finite)
+    found: list[Any] = []
+    at = 0
+    try:
+        while (at := _FIRST.match(text, at).end()) < len(text):  # type: ignore[union-attr]
+            if len(found) >= MOST:
+                return None
+            one, at = decoder.raw_decode(text, at)
+            found.append(one)
+    except (ValueError, RecursionError):
+        return None
+    return found
+
+
+_FIRST = re.compile(r"[\s,]*+")
 
 
 def _both(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from envclone.errors import UsageError
 from envclone.incidents.bundle import HttpStep, SqlStep, Step, VectorStep
 from envclone.incidents.calls import Call
 from envclone.incidents.placeholders import standard
+from envclone.incidents.traces.embedded import Embedded, numbers
 
 __all__ = ["Stores", "steps_of"]
 
@@ -39,17 +40,21 @@ class Stores:
 def steps_of(calls: Sequence[Call], stores: Stores) -> list[Step]:
     """The steps, in the order of the calls; what lacks a part of its query is none."""
     found: list[Step] = []
+    embedded = Embedded(calls)
+    ran = {call.statement for call in calls if call.name == "execute"}
     for call in calls:
-        for step in _steps(call, stores, len(found) + 1):
+        if call.name in ("parse", "bind") and call.statement in ran:
+            continue  # PostgreSQL's log tells of one statement three times
+        for step in _steps(call, stores, len(found) + 1, embedded):
             found.append(step.model_copy(update={"call": call.id}))
     return found
 
 
-def _steps(call: Call, stores: Stores, number: int) -> Iterator[Step]:
+def _steps(call: Call, stores: Stores, number: int, embedded: Embedded) -> Iterator[Step]:
     if call.kind == "sql" and stores.postgres is not None and _system(call) in _POSTGRES:
         yield from _statement(call, stores.postgres, stores.role, number)
     elif call.kind in ("vector", "retrieval") and stores.qdrant is not None:
-        yield from _search(call, stores, number)
+        yield from _search(call, stores, number, embedded)
     elif call.kind in ("http", "llm") and stores.service is not None and isinstance(call.input, Mapping):
         yield from _request(call, stores.service, number)
 
@@ -91,7 +96,7 @@ def _parameters(call: Call) -> list[Any] | dict[str, Any] | None:
     return by_name
 
 
-def _search(call: Call, stores: Stores, number: int) -> Iterator[Step]:
+def _search(call: Call, stores: Stores, number: int, embedded: Embedded) -> Iterator[Step]:
     body = call.input if isinstance(call.input, Mapping) else {}
     collection = str(call.other.get("db.collection.name") or stores.collection or "") or next(
         (str(value) for key, value in call.other.items() if key.endswith(".collection_name")), ""
@@ -106,8 +111,10 @@ def _search(call: Call, stores: Stores, number: int) -> Iterator[Step]:
             yield step
             return
     limit = call.settings.get("top_k") or call.settings.get("limit") or (len(call.documents) or 10)
-    vector = next((one for one in call.vectors if _numbers(one)), call.vectors if _numbers(call.vectors) else None)
+    vector = next((one for one in call.vectors if numbers(one)), call.vectors if numbers(call.vectors) else None)
     text = _text(call.input)
+    if vector is None:
+        vector = embedded.of(call, text)
     if vector is None and stores.embed is not None and text:
         vector = stores.embed(text)
     if vector is None:
@@ -129,13 +136,7 @@ def _is_cut(body: Any) -> bool:
     """Whether a list of numbers in a request is as long as Qdrant leaves them."""
     if isinstance(body, Mapping):
         return any(_is_cut(one) for one in body.values())
-    return isinstance(body, list) and ((len(body) == _CUT and _numbers(body)) or any(_is_cut(one) for one in body))
-
-
-def _numbers(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(
-        isinstance(one, int | float) and not isinstance(one, bool) for one in value
-    )  # fmt: skip
+    return isinstance(body, list) and ((len(body) == _CUT and numbers(body)) or any(_is_cut(one) for one in body))
 
 
 def _text(value: Any) -> str | None:
@@ -163,7 +164,7 @@ def _expected(documents: Sequence[Any]) -> dict[str, Any] | None:
 def _request(call: Call, service: str, number: int) -> Iterator[Step]:
     asked = call.input
     parts = urlsplit(str(asked.get("url") or ""))
-    if not parts.path:
+    if not parts.path or asked.get("form"):
         return
     status = call.other.get("status")
     rows = [[status, call.output]] if isinstance(status, int) else []

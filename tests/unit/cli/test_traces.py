@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 
 from envclone.cli.main import cli
 from envclone.incidents import files
-from tests.unit.incidents.traces.samples import CURL, SAMPLES, SLOW_LOG
+from tests.unit.incidents.traces.samples import CURL, SAMPLES, SLOW_LOG, without_vectors
 
 STACK = """\
 version: 1
@@ -31,7 +31,7 @@ incidents: incidents/
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "envclone.yaml").write_text(STACK)
     (tmp_path / "slow.log").write_text(SLOW_LOG)
-    (tmp_path / "trace.json").write_text(json.dumps(SAMPLES["openinference"]))
+    (tmp_path / "trace.json").write_text(json.dumps(without_vectors(SAMPLES["openinference"])))
     (tmp_path / "ask.sh").write_text(CURL)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -60,11 +60,11 @@ def test_a_trace_says_what_it_lacks_and_what_fills_it(here: Path) -> None:
     done = _call("import", "trace.json", "--id", "2")
     assert "unknown: query vector" in done.output and "next: envclone incident edit 2" in done.output
     shown = _call("show", "2").output
-    assert "3 calls of a trace (otlp): 1 retrieval, 1 embedding, 1 llm" in shown and "parcel" not in shown
+    assert "2 calls of a trace (otlp): 1 retrieval, 1 llm" in shown and "parcel" not in shown
     (here / "embed.sh").write_text("#!/bin/sh\ncat >/dev/null\necho '[0.5, 0.25]'\n")
     (here / "embed.sh").chmod(0o755)
     document = json.loads(_call("import", "trace.json", "--id", "3", "--embed-with", "./embed.sh", "--json").output)
-    assert document["steps"] == ["search-1"] and document["dialect"] == "otlp" and document["calls"] == 3
+    assert document["steps"] == ["search-1"] and document["dialect"] == "otlp" and document["calls"] == 2
     assert {one["name"]: one["recorded"] for one in document["variables"]}["query vector"]
 
 

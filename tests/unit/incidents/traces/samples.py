@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-__all__ = ["AUTO_EXPLAIN", "CURL", "SAMPLES", "SLOW_LOG", "attributes", "otlp"]
+__all__ = ["AUTO_EXPLAIN", "CURL", "SAMPLES", "SLOW_LOG", "attributes", "otlp", "without_vectors"]
 
 
 def attributes(values: dict[str, Any]) -> list[dict[str, Any]]:
@@ -39,6 +39,14 @@ def otlp(*spans: dict[str, Any]) -> dict[str, Any]:
         })  # fmt: skip
     resource = {"attributes": attributes({"service.name": "shop", "service.version": "1.2"})}
     return {"resourceSpans": [{"resource": resource, "scopeSpans": [{"scope": {"name": "tracer"}, "spans": made}]}]}
+
+
+def without_vectors(document: dict[str, Any]) -> dict[str, Any]:
+    """A request of an exporter, without the spans that embed."""
+    (resource,) = document["resourceSpans"]
+    (scope,) = resource["scopeSpans"]
+    spans = [span for span in scope["spans"] if "EMBEDDING" not in json.dumps(span)]
+    return {"resourceSpans": [{**resource, "scopeSpans": [{**scope, "spans": spans}]}]}
 
 
 MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}]

@@ -187,7 +187,7 @@ def test_more_spans_than_one_request_has_are_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr(read, "LIMIT", 10)
     with pytest.raises(ConfigError, match="larger than"):
         calls_of(tmp_path, json.dumps(SAMPLES["genai"]))
-    (tmp_path / "trace").write_bytes(b"\xff\xfe")
+    (tmp_path / "trace").write_bytes(b"\xff\xfa")
     monkeypatch.setattr(read, "LIMIT", 1 << 20)
     with pytest.raises(UsageError, match="not UTF-8"):
         read.calls(tmp_path / "trace")

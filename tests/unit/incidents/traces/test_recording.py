@@ -57,7 +57,7 @@ def test_a_request_with_searches_and_models(tmp_path: Path) -> None:
     with scripted() as url:
         record.start(str(directory), application={"commit": "c0ffee", "image": "app@sha256:1"})
         with record.session("answer"), httpx.Client() as http:
-            record.note(conversation="c-1", prompt_version="7")
+            record.note(conversation="c-1", prompt_version="7", chunker="2.1")
             http.post(f"{url}/v1/embeddings", json={"model": "e", "input": "why"})
             found = client.query_points("a", query=[0.1 + n for n in range(32)], limit=2)
             body = {"model": "m", "messages": [{"role": "system", "content": "Be brief."}], "temperature": 0.5}
@@ -84,7 +84,7 @@ def test_a_request_with_searches_and_models(tmp_path: Path) -> None:
     stream = made.exchanges[1]
     assert "".join(chunk.data for chunk in stream.chunks) == "".join(PARTS) and stream.answer is None
     assert stream.body["model"] == "m" and stream.call == model.id and "content-length" not in stream.headers
-    assert made.application == {"commit": "c0ffee", "image": "app@sha256:1"} and made.damaged == 0
+    assert made.application == {"commit": "c0ffee", "image": "app@sha256:1", "chunker": "2.1"} and made.damaged == 0
 
 
 def test_pages_of_points_are_steps_as_long_as_they_begin_at_the_first(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from envclone.incidents.exchanges import Exchange
 from envclone.incidents.traces.about import application_of, clock_of
 from envclone.incidents.traces.read import calls
 from envclone.incidents.traces.steps import Stores, steps_of
-from tests.unit.incidents.traces.samples import AUTO_EXPLAIN, CURL, SAMPLES, SLOW_LOG, attributes, otlp
+from tests.unit.incidents.traces.samples import AUTO_EXPLAIN, CURL, SAMPLES, SLOW_LOG, attributes, otlp, without_vectors
 
 
 def of(tmp_path: Path, text: str, stores: Stores | None = None) -> list[Step]:
@@ -51,17 +51,57 @@ def test_searches_with_their_vectors(tmp_path: Path) -> None:
     (search,) = of(tmp_path, json.dumps(SAMPLES["slow requests"]))
     assert isinstance(search, VectorStep), "the other one was cut at 64 numbers"
     assert (search.vector, search.limit, search.params) == ([0.1, 0.2, 0.3], 3, {"hnsw_ef": 16})
-    assert of(tmp_path, json.dumps(SAMPLES["openinference"])) == [], "its vector is a call's of its own"
+    (search,) = of(tmp_path, json.dumps(SAMPLES["openinference"]))
+    assert isinstance(search, VectorStep) and search.vector == [0.1, 0.2, 0.3], "the trace embedded its text"
     asked: list[str] = []
 
     def embed(text: str) -> list[float]:
         asked.append(text)
         return [0.5, 0.25]
 
-    (search,) = of(tmp_path, json.dumps(SAMPLES["openinference"]), Stores(qdrant="kb", embed=embed))
+    bare = json.dumps(without_vectors(SAMPLES["openinference"]))
+    assert of(tmp_path, bare) == []
+    (search,) = of(tmp_path, bare, Stores(qdrant="kb", embed=embed))
     assert asked == ["where is my parcel"] and isinstance(search, VectorStep) and search.expect is not None
     assert (search.collection, search.vector, search.limit) == ("articles", [0.5, 0.25], 2)
     assert (search.expect.ids, search.expect.scores) == (("88", "17"), (0.77, 0.5))
+
+
+def _asked(text: str, **parent: str) -> dict[str, Any]:
+    said = {"openinference.span.kind": "RETRIEVER", "input.value": text, "db.collection.name": "articles"}
+    return {"attributes": said, **parent}
+
+
+def _embedded(*pairs: tuple[str | None, list[float]], **parent: str) -> dict[str, Any]:
+    said: dict[str, Any] = {"openinference.span.kind": "EMBEDDING"}
+    for number, (text, vector) in enumerate(pairs):
+        said[f"embedding.embeddings.{number}.embedding.vector"] = vector
+        if text is not None:
+            said[f"embedding.embeddings.{number}.embedding.text"] = text
+    return {"attributes": said, **parent}
+
+
+@pytest.mark.parametrize(
+    ("spans", "vectors"),
+    [
+        ([_asked("a"), _embedded(("a", [1.5]))], [[1.5]]),
+        ([_embedded(("a", [1.5]), ("b", [2.5])), _asked("b"), _asked(" a\n")], [[2.5], [1.5]]),
+        ([_embedded(("other", [1.5])), _asked("a")], []),
+        ([_asked("a"), _embedded((None, [1.5]), parentSpanId="s1")], [[1.5]]),
+        ([_asked("a"), _embedded((None, [1.5]), (None, [2.5]), parentSpanId="s1")], []),
+        ([_embedded(("a", [1.5])), _embedded(("a", [2.5])), _asked("a")], []),
+        ([{"attributes": {"ai.operationId": "ai.embed.doEmbed", "ai.values": ['"a"'], "ai.embeddings": ["[3.5]"]}},
+          _asked("a")], [[3.5]]),
+        ([{"attributes": {"openinference.span.kind": "EMBEDDING", "embedding.text": "a", "embedding.vector": [4.5]}},
+          _asked("a")], [[4.5]]),
+    ],
+    ids=["its text", "of several", "another text", "within it", "several within it", "two models", "ai sdk", "older"],
+)  # fmt: skip
+def test_a_search_takes_the_vector_that_the_trace_made_of_its_text(
+    tmp_path: Path, spans: list[dict[str, Any]], vectors: list[list[float]]
+) -> None:
+    found = of(tmp_path, json.dumps(otlp(*spans)))
+    assert [one.vector for one in found if isinstance(one, VectorStep)] == vectors
 
 
 def test_requests_to_a_service(tmp_path: Path) -> None:
@@ -70,6 +110,7 @@ def test_requests_to_a_service(tmp_path: Path) -> None:
         assert isinstance(request, HttpStep)
         assert (request.method, request.path, request.body) == ("POST", "/ask?lang=en", {"q": "parcel"})
     assert of(tmp_path, CURL, Stores()) == []
+    assert of(tmp_path, "curl -F a=b https://shop.example/a") == [], "a form of several parts is not sent again"
 
 
 def _incident(tmp_path: Path, document: Any, **more: Any) -> Incident:
