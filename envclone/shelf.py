@@ -133,6 +133,7 @@ class Sorter:
         self._keys.extend(keys)
         if self._owners is not None:
             self._owners.extend(owners)
+        self._shelf.rest()
 
     def done(self, *, once: bool) -> tuple[Any, Any]:
         """All of them in order, with their owners (None where there are none); of equal ones, which stay in the order

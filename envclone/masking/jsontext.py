@@ -49,6 +49,8 @@ class NumberMask(Protocol):
         ...
 
 
+_LARGE = 4 * 2**20
+"""Characters of a document that is not parsed as a whole where that can be helped."""
 _NULLED = "", ""
 """With whom leaves are masked that become null: no domain is of that name."""
 
@@ -68,6 +70,8 @@ def leaves(text: str) -> Iterator[Leaf]:
 def ways(text: str) -> set[Path]:
     """The way to every scalar of a document but nulls. Raises UnsafeError when the text is not JSON."""
     try:
+        if len(text) > _LARGE:  # parsed, it would be held a second time
+            return {path for path, kind, _, _ in scan(text) if kind != "null"}
         return {path for path, _, _ in values(text)}
     except Invalid as exc:
         raise _invalid("a JSON document", exc) from None

@@ -1,11 +1,13 @@
 """Millions of byte strings searched for in one pass, in little memory: each by the eight bytes of it that are rarest.
 
 For every pattern the window of eight bytes that the fewest patterns share is its anchor. A filter of hashed anchors, of
-two to four bytes a pattern, says of every window of the data whether it can be one; what passes (of what is no anchor
-less than one in fifty) is looked up in a list in the order of hashes. That has 48 bits of a keyed hash of the whole
-pattern, and its length: of the many names that share a window with pseudonyms none is looked at where it lies, which
-would bring a page of the shelf into memory for each. Patterns of 255 bytes and more are compared as a whole. The list
-has 13 bytes a pattern and lies on the shelf. Compiled where loops are (`kernels`), else by numpy (`windowplain`).
+two to four bytes a pattern but never more than 64 MB, says of every window of the data whether it can be one; what
+passes (of what is no anchor less than one in fifty) is looked up in a list in the order of hashes. That has 48 bits of
+a keyed hash of the whole pattern, and its length: of the many names that share a window with pseudonyms none is looked
+at where it lies, which would bring a page of the shelf into memory for each. Patterns of 255 bytes and more are
+compared as a whole. The list has 13 bytes a pattern and lies on the shelf; what passes is looked up in the list's
+order, a part of it at a time, so that each part is in memory once. Compiled where loops are (`kernels`), else by numpy
+(`windowplain`).
 """
 
 from __future__ import annotations
@@ -35,10 +37,20 @@ _COUNTED = 1 << 19
 """Patterns whose windows are counted at least, of many: which are rare a sample tells as well."""
 _BITS = 4
 """The filter has 16 to 32 bits a pattern."""
+_MOST_BITS = 29
+"""But not more than 2**29, for it is in memory all the time: of 40 million patterns it lets twice as much through."""
 _IN_SLOT = 4
 """A slot of the list has 8 to 16 patterns: 2**(n-1) to 2**n of them."""
-_FILLED = 1 << 22
+_FILLED = 1 << 21
 """Patterns that are put in order together."""
+_LISTED = 13
+"""Bytes of a pattern in the list."""
+_PART = 8 * 2**20
+"""Bytes of the lists that are looked at before the shelf may rest."""
+_PLACES, _FEWEST = 1 << 18, 256
+"""Places that are looked up together, and in one part of the lists at least."""
+_GOLDEN, _TOP = np.uint64(0x9E3779B97F4A7C15), np.uint64(48)
+"""The order of the list is that of a window's number multiplied by this, of which the 16 highest bits tell enough."""
 _AT_ONCE = 1 << 18
 """Patterns that are read together."""
 _LOOKED = 1 << 18
@@ -144,7 +156,7 @@ class WindowSearch:
         self._fold = np.frombuffer(patterns.fold, np.uint8)
         self._hits = np.zeros((_HITS, 3), np.int64)
         self._places = np.zeros(_LOOKED + 1, np.int32)
-        self._bits = max(16, count.bit_length() + _BITS)
+        self._bits = min(_MOST_BITS, max(16, count.bit_length() + _BITS))
         self._slots = max(2, count.bit_length() - _IN_SLOT)
         self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         self._heads = shelf.zeros(np.uint32, (1 << self._slots) + 1)
@@ -221,17 +233,46 @@ class WindowSearch:
         """How many there are of each; as many as there is room for are in its list of hits."""
         from envclone.verifier import kernels
 
-        counts = [0] * len(every)
+        counts, held, waiting = [0] * len(every), 0, list[Any]()
+        size = _LISTED * sum(len(one._patterns) for one in every)
         for first in range(0, len(seen) if every else 0, _LOOKED):
-            self._looked += min(_LOOKED, len(seen))
-            if self._looked >= _LOOKED:
-                self._looked = 0
-                self._shelf.rest()
             filled = kernels.sieve(seen, first, first + _LOOKED, self._filter, self._bits, self._places)
-            for which, one in enumerate(every) if filled else ():
-                held, lists = one._patterns, (one._heads, one._slots, one._tags, one._order, one._shifts, one._key)
-                strings = held.block, held.bounds, one._fold
-                counts[which] = int(
-                    kernels.look(seen, self._places[:filled], *strings, *lists, _PLAIN, one._hits, counts[which])
-                )
+            self._looked += min(_LOOKED, len(seen))
+            if size <= _PART:
+                self._look(seen, self._places[:filled], every, counts)
+                continue
+            waiting.append(self._places[:filled].copy())
+            held += filled
+            if held >= _PLACES:
+                self._look_in_order(seen, np.concatenate(waiting), every, counts, size)
+                held, waiting = 0, []
+        if held:
+            self._look_in_order(seen, np.concatenate(waiting), every, counts, size)
+        if self._looked >= _LOOKED:
+            self._looked = 0
+            self._shelf.rest()
         return counts
+
+    def _look_in_order(
+        self, seen: Any, places: Any, every: Sequence[WindowSearch], counts: list[int], size: int
+    ) -> None:
+        """Look up what passed the filter in the order of the lists, which are of so many bytes: a part of them at a
+        time, so that no more of them is in memory."""
+        windows = np.ndarray((len(seen) - WIDTH + 1,), np.uint64, seen, strides=(1,))
+        tops = ((windows[places - (WIDTH - 1)] * _GOLDEN) >> _TOP).astype(np.uint16)
+        order = np.argsort(tops, kind="stable")
+        tops, places = tops[order], places[order]
+        parts = min(-(-size // _PART), len(places) // _FEWEST + 1)
+        edges = np.searchsorted(tops, np.arange(1, parts) * (1 << 16) // parts)
+        for some in np.split(places, edges):
+            self._look(seen, some, every, counts)
+            self._shelf.rest()
+
+    def _look(self, seen: Any, places: Any, every: Sequence[WindowSearch], counts: list[int]) -> None:
+        """Look up the windows that end at some places, and count what was found."""
+        from envclone.verifier import kernels
+
+        for which, one in enumerate(every) if len(places) else ():
+            held, lists = one._patterns, (one._heads, one._slots, one._tags, one._order, one._shifts, one._key)
+            strings = held.block, held.bounds, one._fold
+            counts[which] = int(kernels.look(seen, places, *strings, *lists, _PLAIN, one._hits, counts[which]))

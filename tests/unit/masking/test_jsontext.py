@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from envclone.errors import UnsafeError
-from envclone.masking.jsontext import Leaf, leaves, mask_json, mask_many
+from envclone.masking import jsontext
+from envclone.masking.jsontext import Leaf, leaves, mask_json, mask_many, ways
 from envclone.masking.masks import MaskSet
 from envclone.masking.simple import KeepMask
 from envclone.models import JsonRule
@@ -42,6 +43,17 @@ def test_leaves_are_all_scalars(document: Any, ascii_only: bool, indent: int | N
     text = json.dumps(document, ensure_ascii=ascii_only, indent=indent)
     found = [leaf.value if leaf.kind == "string" else json.loads(leaf.value) for leaf in leaves(text)]
     assert found == scalars(document)
+
+
+@given(DOCUMENTS)
+def test_a_large_document_has_the_same_ways(document: Any) -> None:
+    text = json.dumps(document)
+    wanted = ways(text)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(jsontext, "_LARGE", 0)
+        assert ways(text) == wanted
+        with pytest.raises(UnsafeError, match="not valid JSON"):
+            ways(text + "}")
 
 
 @given(DOCUMENTS, st.booleans(), st.sampled_from([None, 1]))

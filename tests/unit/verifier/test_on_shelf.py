@@ -52,6 +52,7 @@ def test_in_files_the_same_is_found(tmp_path: Path, monkeypatch: pytest.MonkeyPa
         (windows, "_AT_ONCE", 16),
         (windows, "_FILLED", 32),
         (windows, "_LOOKED", 8),
+        (windows, "_PART", 8),
     ):
         monkeypatch.setattr(module, name, few)
         assert _found(Shelf(tmp_path)) == wanted

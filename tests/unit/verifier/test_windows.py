@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import numpy as np
 import pytest
@@ -90,6 +91,32 @@ def test_what_begins_in_little_data_is_told_before_it_is_indexed(
     other = [bytes([65 + i % 26]) * 9 + str(i).encode() for i in range(2_000)]
     assert len(Seen(data).beginning(Patterns.of(other))) == (0 if compiled else 2_000)
     assert len(Seen(b"").beginning(Patterns.of(other))) == (0 if compiled else 2_000)
+
+
+@pytest.mark.skipif(not available(), reason="loops are not compiled here")
+@pytest.mark.parametrize(("part", "places", "fewest"), [(64, 1 << 18, 1), (512, 5, 1), (4096, 40, 8)])
+def test_long_lists_are_looked_up_a_part_at_a_time(
+    part: int, places: int, fewest: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rng = random.Random(part)
+    texts = [bytes(rng.choices(b"abc ", k=rng.randrange(8, 14))) for _ in range(400)]
+    more = [bytes(rng.choices(b"abc ", k=rng.randrange(8, 14))) for _ in range(90)]
+    data = bytes(rng.choices(b"abc ", k=40_000))
+    for name, value in (("_PART", part), ("_PLACES", places), ("_FEWEST", fewest), ("_LOOKED", 999)):
+        monkeypatch.setattr(windows, name, value)
+    looked: list[int] = []
+    real = WindowSearch._look
+
+    def look(self: WindowSearch, seen: Any, some: Any, *rest: Any) -> None:
+        looked.append(len(some))
+        real(self, seen, some, *rest)
+
+    monkeypatch.setattr(WindowSearch, "_look", look)
+    search = WindowSearch(Patterns.of(texts))
+    search.also(WindowSearch(Patterns.of(more)))
+    found = [sorted(map(tuple, one.tolist())) for one in search.find_all(data)]
+    assert found == [_expected(texts, data), _expected(more, data)]
+    assert len(looked) > 10 and sum(found != [] for found in found) == 2
 
 
 def test_a_frequent_window_is_no_anchor_though_it_is_liked() -> None:

@@ -21,6 +21,9 @@ from envclone.stores.postgres.format.visibility import Transactions, dead
 
 __all__ = ["Chunks", "Place"]
 
+_LARGE = 8 * 2**20
+"""Bytes of a value whose pages are put down when it was read."""
+
 
 @dataclass(frozen=True, slots=True)
 class _Index:
@@ -107,14 +110,23 @@ class Chunks:
             found.append(Place(place // self._page_size, int(index.number[i]), file, offset, int(index.length[i])))
         return found
 
+    def put_down(self) -> None:
+        """Let what was read or written stay in its files, and not in this process."""
+        for opened in self.maps:
+            if opened is not None:
+                opened.madvise(mmap.MADV_DONTNEED)
+
     def stored(self, pointer: varlena.Pointer) -> bytes:
         """The bytes that a value's chunks hold; raises UnsafeError when they are not as many as the pointer says."""
-        parts: list[bytes] = []
+        parts: list[memoryview] = []  # what they show is copied once, by the join
         for place in self.places(pointer.value):
             opened = self.maps[place.file]
             assert opened is not None  # a chunk was found in it
-            parts.append(opened[place.offset : place.offset + place.length])
+            parts.append(memoryview(opened)[place.offset : place.offset + place.length])
         data = b"".join(parts)
+        del parts
+        if len(data) > _LARGE:
+            self.put_down()
         if len(data) != pointer.stored_size:
             raise UnsafeError(
                 f"TOAST value {pointer.value} has {len(data)} bytes where {pointer.stored_size} belong",

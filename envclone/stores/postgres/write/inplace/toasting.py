@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from envclone.stores.postgres.format import varlena
@@ -16,6 +17,8 @@ Chunk = tuple[int, int, bytes]
 """Value id, number in the value, bytes."""
 
 _TUPLE_HEADER = 24
+_AT_ONCE = 4096
+"""Chunks that are written before their pages are put down."""
 
 
 @dataclass(slots=True)
@@ -61,25 +64,30 @@ class Toaster:
         self.loose += [(value, i, piece) for i, piece in enumerate(self._pieces(stored))]
         return varlena.Pointer(raw_size, len(stored), method, value, table).datum()
 
-    def _pieces(self, stored: bytes) -> list[bytes]:
-        return [stored[i : i + self.chunk_size] for i in range(0, len(stored), self.chunk_size)]
+    def _pieces(self, stored: bytes, first: int = 0) -> Iterator[bytes]:
+        """A value in chunks from the `first` on, one at a time: all of them would be the value once more."""
+        size = self.chunk_size
+        return (stored[i : i + size] for i in range(first * size, len(stored), size))
 
     def _write(self, value: int, stored: bytes) -> None:
         places = self.chunks.places(value)
         pieces = self._pieces(stored)
         for i, place in enumerate(places):
-            if i < len(pieces):
-                if len(pieces[i]) == place.length:
+            if i % _AT_ONCE == _AT_ONCE - 1:
+                self.chunks.put_down()
+            piece = next(pieces, None)
+            if piece is not None:
+                if len(piece) == place.length:
                     opened = self.chunks.maps[place.file]
                     assert opened is not None
-                    opened[place.offset : place.offset + place.length] = pieces[i]
+                    opened[place.offset : place.offset + place.length] = piece
                     self.dirty.add(place.block)
                     continue
-                if self._resized(place, pieces[i]):
+                if self._resized(place, piece):
                     continue
-                self.loose.append((value, i, pieces[i]))
+                self.loose.append((value, i, piece))
             self._kill(place)
-        self.loose += [(value, i, pieces[i]) for i in range(len(places), len(pieces))]
+        self.loose += [(value, i, piece) for i, piece in enumerate(self._pieces(stored, len(places)), len(places))]
 
     def _resized(self, place: Place, data: bytes) -> bool:
         """Whether the chunk's item can hold other bytes; only within its own place, for other workers write around."""
