@@ -198,6 +198,34 @@ def test_a_mistake_of_the_reader_of_pages_is_seen(server: Production, monkeypatc
         _compare(server, f"{MASKED} ORDER BY id", placed=True)
 
 
+@pytest.mark.parametrize("drawn", [True, False])
+def test_of_the_other_ranges_some_are_read_by_the_servers_too(
+    server: Production, monkeypatch: pytest.MonkeyPatch, drawn: bool
+) -> None:
+    """A mistake of the reader of pages that the first range and new ways of storing do not show."""
+    bounds: list[int] = []
+
+    def below(bound: int) -> int:
+        bounds.append(bound)
+        return 0 if drawn else 1
+
+    read = pages.Rows.values
+
+    def mistaken(self: Any, index: int, how: Any) -> Any:
+        values = read(self, index, how)
+        return values if int(self.addresses[0]) >> 16 == 0 else [*values][::-1]
+
+    monkeypatch.setattr(compare.secrets, "randbelow", below)
+    monkeypatch.setattr(pages.Rows, "ways", lambda self: set())
+    monkeypatch.setattr(pages.Rows, "values", mistaken)
+    if drawn:
+        with pytest.raises(UnsafeError, match="the server reads other values"):
+            _compare(server, f"{MASKED} ORDER BY id", placed=True)
+    else:
+        _compare(server, f"{MASKED} ORDER BY id", placed=True)
+    assert bounds and set(bounds) == {64}
+
+
 def test_a_row_that_is_taken_for_dead_is_missed(server: Production, monkeypatch: pytest.MonkeyPatch) -> None:
     def too_many(of: Any, items: Any, transactions: Any) -> Any:
         gone = dead(of, items, transactions)

@@ -6,6 +6,7 @@ import struct
 from typing import Any
 
 import numpy as np
+import pytest
 
 from envclone.stores.postgres.format import rows
 from envclone.stores.postgres.format.tuples import Attribute, attributes
@@ -100,3 +101,21 @@ def test_one_byte_one_null_and_a_pointer_are_not_the_same() -> None:
                 sure,
             )
             assert (bool(sure[0]), int(found)) == (expected, int(not expected))
+
+
+@pytest.mark.parametrize("size", [1, 7, 8, 9, 16, 31, 32, 33, 100, 300])
+def test_another_byte_is_told_wherever_it_stands(size: int) -> None:
+    """Loops compare many bytes at a time: none of them is left out, neither before nor behind a whole step."""
+    value = np.arange(size, dtype=np.int64).astype(np.uint8)
+    # a copy for each byte that is another one, the value as it is, and one that is a byte shorter
+    others = np.tile(value, (size + 2, 1))
+    others[np.arange(size), np.arange(size)] ^= 1
+    starts = np.arange(size + 2, dtype=np.int64) * size
+    ends = starts + size
+    ends[-1] -= 1
+    forms = np.full(size + 2, rows.LONG, np.uint8)
+    flat, zero = others.reshape(-1), np.zeros(size + 2, np.int64)
+    flat.flags.writeable = value.flags.writeable = False
+    sure = np.zeros(size + 2, np.bool_)
+    assert rows.unlike(value, zero, zero + size, forms, flat, starts, ends, forms, sure) == size + 1
+    assert np.flatnonzero(sure).tolist() == [size]
