@@ -23,10 +23,10 @@ _MOST = 24 * 2**20
 """Bytes of files that this process has in memory before they are put down; twice as much when all is laid."""
 _AT_ONCE = 1 << 18
 """Numbers that are worked on together."""
-_FEW = 1 << 20
-"""Numbers up to which they are sorted as they are."""
-_PARTS, _SAMPLED = 64, 1 << 14
-"""Parts that are sorted one by one, and numbers that tell where they begin."""
+_FEW = 1 << 18
+"""Numbers up to which they are sorted as they are; of more as many parts are made as have about so many each."""
+_SAMPLED = 1 << 16
+"""Numbers that tell where the parts begin."""
 
 
 class Shelf:
@@ -155,8 +155,12 @@ class Sorter:
 
     def _parted(self, keys: Any, owners: Any) -> tuple[Any, Any, list[int]]:
         """The same numbers, those of each part behind those of the one before, and where the parts begin and end."""
-        some = np.sort(keys[:: max(1, len(keys) // _SAMPLED)])
-        step = max(1, len(some) // _PARTS)
+        every, drawn = max(1, len(keys) // _SAMPLED), list[Any]()
+        for first in range(0, len(keys), _AT_ONCE):
+            drawn.append(keys[first : first + _AT_ONCE : every].copy())
+            self._shelf.rest()
+        some = np.sort(np.concatenate(drawn))
+        step = max(1, len(some) * _FEW // len(keys))
         bounds = some[step::step]
         counts = np.zeros(len(bounds) + 1, np.int64)
         for first in range(0, len(keys), _AT_ONCE):

@@ -178,7 +178,7 @@ class ByteSearch:
     def _look_for(self, wanted: Sequence[tuple[Patterns, Any]], within: Seen | None) -> None:
         """Search by windows, all in one pass: the filter is that of the first, which has most."""
         if within is not None:
-            wanted = [(within.beginning(patterns), owners) for patterns, owners in wanted]
+            wanted = [(within.beginning(patterns, self._originals.shelf), owners) for patterns, owners in wanted]
         for patterns, owners in sorted(wanted, key=lambda one: len(one[0]), reverse=True):
             self._longest = max(self._longest, patterns.longest())
             windows = WindowSearch(patterns, self._originals.shelf)

@@ -71,10 +71,10 @@ class Patterns:
     def __len__(self) -> int:
         return max(0, len(self.bounds) - 1) if self._all else len(self.which)
 
-    def only(self, chosen: Any) -> Patterns:
-        """Some of them."""
-        which = np.flatnonzero(chosen) if self._all else self.which[chosen]
-        return Patterns(self.block, self.bounds, which, self.fold)
+    def numbers(self, first: int, end: int) -> Any:
+        """Which strings the patterns from one place to another are (uint32)."""
+        end = min(end, len(self))
+        return np.arange(first, end, dtype=np.uint32) if self._all else self.which[first:end]
 
     @classmethod
     def of(cls, texts: list[bytes]) -> Patterns:
@@ -86,8 +86,7 @@ class Patterns:
         """The bytes of the longest one."""
         longest = 0
         for first in range(0, len(self), _AT_ONCE):
-            end = min(first + _AT_ONCE, len(self))
-            which = np.arange(first, end) if self._all else self.which[first:end].astype(np.int64)
+            which = self.numbers(first, first + _AT_ONCE).astype(np.int64)
             lengths = self.bounds[which + 1].astype(np.int64) - self.bounds[which]
             longest = max(longest, int(lengths.max()))
         return longest
@@ -118,8 +117,9 @@ class Seen:
             self._filter = np.zeros(1 << (self._bits - 6), np.uint64)
             kernels.enter(np.frombuffer(data, np.uint8), self._filter, self._bits)
 
-    def beginning(self, patterns: Patterns) -> Patterns:
-        """The patterns whose first window stands in the data, and a few more; all where loops are not compiled.
+    def beginning(self, patterns: Patterns, shelf: Shelf | None = None) -> Patterns:
+        """The patterns whose first window stands in the data, and a few more; all where loops are not compiled. They
+        lie on the `shelf`, if one is given.
 
         Raises ValueError for a pattern that is too short.
         """
@@ -127,12 +127,16 @@ class Seen:
             return patterns
         from envclone.verifier import kernels
 
-        found, fold = np.zeros(len(patterns), np.bool_), np.frombuffer(patterns.fold, np.uint8)
-        strings = patterns.block, patterns.bounds, patterns.which, fold
-        wrong = kernels.beginning(*strings, self._filter, self._bits, found)
-        if wrong >= 0:
-            raise ValueError(f"pattern {wrong} is shorter than {WIDTH} bytes")
-        return patterns.only(found)
+        kept, fold, shelf = list[Any](), np.frombuffer(patterns.fold, np.uint8), shelf or Shelf()
+        for first in range(0, len(patterns), _AT_ONCE):
+            which = patterns.numbers(first, first + _AT_ONCE)
+            found = np.zeros(len(which), np.bool_)
+            wrong = kernels.beginning(patterns.block, patterns.bounds, which, fold, self._filter, self._bits, found)
+            if wrong >= 0:
+                raise ValueError(f"pattern {first + wrong} is shorter than {WIDTH} bytes")
+            kept.append(which[found])
+            shelf.rest()
+        return Patterns(patterns.block, patterns.bounds, np.concatenate(kept), patterns.fold)
 
 
 class WindowSearch:
