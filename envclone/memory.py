@@ -14,6 +14,10 @@ __all__ = ["forget", "give_back", "keep"]
 
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(/.*)")
 _OWN = re.compile(r"Anonymous: +(\d+) kB")
+_USUAL = gc.get_threshold()
+_SELDOM = (50_000, 20, 10)
+"""Objects from which the collector looks through the youngest, and how often through older ones: values of production
+come by the ten thousand, hold no cycles, and would be looked through again and again."""
 
 
 def give_back() -> None:
@@ -42,6 +46,7 @@ def forget(error: BaseException | None = None) -> None:
         seen.add(id(one))
         traceback.clear_frames(one.__traceback__)
         one = one.__cause__ or one.__context__
+    gc.set_threshold(*_USUAL)
     gc.unfreeze()
     gc.collect()
 
@@ -52,6 +57,7 @@ def keep() -> None:
     """
     give_back()
     gc.freeze()
+    gc.set_threshold(*_SELDOM)
 
 
 def _put_down(library: ctypes.CDLL) -> None:

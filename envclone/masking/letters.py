@@ -9,7 +9,7 @@ Vowels of the Latin, Greek and Cyrillic scripts stand for vowels, so that a pseu
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, lru_cache
 from typing import NamedTuple
 from unicodedata import category, is_normalized, normalize
@@ -220,20 +220,30 @@ def _block(block: tuple[int, int]) -> dict[_Traits, str]:
     return {traits: "".join(chars) for traits, chars in found.items()}
 
 
-def _seen(char: str, *, wide: bool) -> _Traits:
-    return _wide(_traits(char)) if wide else _traits(char)
-
-
 @cache
 def _leftovers(*, wide: bool) -> dict[tuple[object, ...], str]:
     """The letters that are alone of their kind in their block, by what must be kept of them."""
     alone: dict[_Traits, list[str]] = defaultdict(list)
-    for code in range(0x80, 0x20000):
-        char = chr(code)
-        if char.isalpha() and not any(a <= code <= b for a, b in _NEVER_ALONE) and not fold(char)[1]:
-            alone[_seen(char, wide=wide)].append(char)
+    for char, traits in _every_letter():
+        alone[_wide(traits) if wide else traits].append(char)
     groups: dict[tuple[object, ...], list[str]] = defaultdict(list)
     for traits, chars in alone.items():
         if len(chars) == 1:
             groups[_kept(traits)] += chars
     return {key: "".join(chars) for key, chars in groups.items()}
+
+
+@cache
+def _every_letter() -> list[tuple[str, _Traits]]:
+    """Every letter beyond ASCII that may be alone of its kind in its block, folded."""
+    letters = (char for code in _outside(range(0x80, 0x20000), _NEVER_ALONE) if (char := chr(code)).isalpha())
+    return [(char, _traits(char)) for char in letters if not fold(char)[1]]
+
+
+def _outside(codes: range, left_out: Sequence[tuple[int, int]]) -> Iterator[int]:
+    """The codes that lie in none of some ranges, which are in order and apart."""
+    first = codes.start
+    for begin, end in left_out:
+        yield from range(first, min(begin, codes.stop))
+        first = end + 1
+    yield from range(first, codes.stop)

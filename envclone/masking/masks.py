@@ -37,8 +37,8 @@ __all__ = ["MaskSet"]
 _SHORTEST_KEY = 16
 _HOOK_BATCH = 8192
 _BYTES = 1 << 20
-_FAR, _FOUR = 0xE3, 0xF0
-"""The first bytes in UTF-8 from U+3000 on, and of characters of four bytes."""
+_NEAR, _FAR = range(0xC3, 0xE0), range(0xE3, 0xF0)
+"""What characters of two bytes begin with, and those of three from U+3000 on, whose alphabets take long to make."""
 _WORDS = "Anna went home. " * 200
 """A text that has free text make all that it needs."""
 _OF_NAMES = ("person", "email", "username")
@@ -87,15 +87,17 @@ class _HookMask:
         return out
 
 
-def _far(corpus: Corpus) -> list[str]:
-    """The characters of names in scripts whose alphabets take long to make: those of three bytes from U+3000 on."""
+def _characters(corpus: Corpus, leads: range, tails: int) -> list[str]:
+    """The characters of names that begin with one of some bytes in UTF-8 and have so many more."""
     block, _ = corpus.packed("person")
     found: set[int] = set()
     for begin in range(0, len(block), _BYTES):
         part = block[begin : begin + _BYTES]
-        leads = np.flatnonzero((part >= _FAR) & (part < _FOUR)) + begin
-        first, second, third = (block[leads + i].astype(np.uint32) for i in range(3))
-        found.update(np.unique((first & 15) << 12 | (second & 63) << 6 | third & 63).tolist())
+        at = np.flatnonzero((part >= leads.start) & (part < leads.stop)) + begin
+        codes = block[at].astype(np.uint32) & 0x3F >> tails
+        for tail in range(1, tails + 1):
+            codes = codes << 6 | block[at + tail].astype(np.uint32) & 0x3F
+        found.update(np.unique(codes).tolist())
         corpus.shelf.rest()
     return [*map(chr, sorted(found))]
 
@@ -123,12 +125,13 @@ class MaskSet:
         self._whole = any(spec.consistency == "person" for spec in domains.values())
         self.nobody = nobody or Nobody()
         """Whose values stay as they are."""
-        meet(_far(self._corpus))
+        meet(_characters(self._corpus, _FAR, 2))
         self._makers = Makers(key, whole=self._whole, nobody=self.nobody)
         self._hooks = hooks
         self._net = net
         self._tagger = tagger
         self._ready: set[str] = set()
+        self._met = False
         if hooks is not None:
             hooks.mask_values = self._of_domain
 
@@ -211,6 +214,9 @@ class MaskSet:
             if kind in ("text", "json"):
                 self._free_text.mask([_WORDS])
             if kind in (*_OF_NAMES, "text", "json"):
+                if not self._met:
+                    self._met = True
+                    meet(_characters(self._corpus, _NEAR, 1))
                 mask = self._makers.mask(kind if kind in _OF_NAMES else "person")
                 masked_block(mask, block_of(["anna"] * BATCH))
         return True

@@ -58,7 +58,7 @@ class Runs:
 
     def gap(self, word: int) -> str:
         """What stands between a word and the one behind it; 'x' when there is none."""
-        if not 0 <= word < len(self.words) - 1:
+        if not 0 <= word < len(self.lengths) - 1:
             return "x"
         return self.text[self.ends[word] : self.starts[word + 1]]
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+import numpy as np
+
 from envclone.masking.names import given_names, is_name
 from envclone.masking.patterns import Span
 from envclone.masking.runs import Runs
@@ -22,6 +24,8 @@ _AFTER_TITLE = frozenset((" ", ". ", "\u00a0", ".\u00a0"))
 _AFTER_INTRODUCTION = frozenset((" ", ": ", ", ", ",\n", "\n"))
 _BETWEEN = frozenset((" ", "\u00a0", "-", "'", "’"))
 _PARTICLES = frozenset(("van", "von", "de", "der", "den", "di", "da", "del", "la", "le", "bin", "al", "el"))
+_LONGEST_GAP = max(map(len, _AFTER_TITLE | _AFTER_INTRODUCTION | _BETWEEN))
+_LONGEST_PARTICLE = max(map(len, _PARTICLES))
 _MOST = 4
 
 
@@ -31,32 +35,49 @@ def strangers(runs: Runs, found: Iterable[int]) -> Iterator[Span]:
     `found` are the numbers of the words that are cues or given names.
     """
     given = given_names()
-    for i in found:
-        word, gap = runs.words[i], runs.gap(i)
+    words, gap_behind = runs.words, runs.gap
+    for i in _followed(runs, found):
+        word, gap = words[i], gap_behind(i)
         if word in _TITLES and gap in _AFTER_TITLE and not _small(runs, i):
             yield from _person(runs, i + 1, known=False)
         elif word in _INTRODUCTIONS and gap in _AFTER_INTRODUCTION:
-            first = runs.words[i + 1]
+            first = words[i + 1]
             if is_name(first) and first not in NAMES_TOO:
                 yield from _person(runs, i + 1, known=False)
-        if word in given:
+        if gap in _BETWEEN and word in given:  # behind another gap there is no second name
             yield from (span for span in _person(runs, i, known=True) if -span[1] > runs.ends[i])
+
+
+def _followed(runs: Runs, found: Iterable[int]) -> list[int]:
+    """Those of the words that another one follows closely, with a capital or as short as a particle."""
+    at = np.fromiter(found, np.int64)
+    at = at[at < len(runs.lengths) - 1]
+    starts = np.asarray(runs.starts)[at + 1]
+    near = starts - np.asarray(runs.ends)[at] <= _LONGEST_GAP
+    near &= ~runs.small[at + 1] | (runs.lengths[at + 1] <= _LONGEST_PARTICLE)
+    followed: list[int] = at[near].tolist()
+    return followed
 
 
 def _person(runs: Runs, first: int, *, known: bool) -> Iterator[Span]:
     """The capitalised words from a first one on; with `known` only those that are names of the dictionary."""
     if _small(runs, first) or runs.words[first] in WORDS_FIRST:
         return
+    words, starts, ends, gap_behind = runs.words, runs.starts, runs.ends, runs.gap
     last = first
     for i in range(first + 1, first + 1 + _MOST):
-        if runs.gap(i - 1) not in _BETWEEN:
+        if gap_behind(i - 1) not in _BETWEEN:
             break
-        word = runs.words[i]
-        if not _small(runs, i) and word not in WORDS_FIRST and (not known or (len(word) > 1 and is_name(word))):
+        if _small(runs, i):  # most words are: they are cut out only when they are as short as a particle
+            if ends[i] - starts[i] > _LONGEST_PARTICLE or words[i] not in _PARTICLES:
+                break
+            continue
+        word = words[i]
+        if word not in WORDS_FIRST and (not known or (len(word) > 1 and is_name(word))):
             last = i
         elif word not in _PARTICLES:
             break
-    yield runs.starts[first], -runs.ends[last], "person"
+    yield starts[first], -ends[last], "person"
 
 
 def _small(runs: Runs, i: int) -> bool:
