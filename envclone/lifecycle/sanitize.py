@@ -16,7 +16,8 @@ from envclone import compiled, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
 from envclone.forked import together
-from envclone.lifecycle import planning
+from envclone.lifecycle import opening, planning
+from envclone.lifecycle.opening import Clone
 from envclone.memory import keep
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
@@ -100,8 +101,12 @@ def sanitize(
     """
     from envclone.masking.masks import MaskSet
 
-    compiled.prepare(lambda text: project.progress(ProgressEvent(text, 0)))
-    keep()
+    def ready() -> None:
+        compiled.prepare(lambda text: project.progress(ProgressEvent(text, 0)))
+        keep()
+
+    if not compiled.at_hand():
+        ready()
     project.begin("opening the copy")
     project.clone_raw(raw, directory)
     plans: dict[str, StorePlan] = {}
@@ -111,12 +116,12 @@ def sanitize(
     hooks = project.hooks()
     with ExitStack() as stack:
         stack.callback(hooks.close)
-        sessions: dict[str, StoreSession] = {}
-        for name, snapshot in raw.stores.items():
-            project.progress(ProgressEvent(f"opening {name}", 0))
-            sessions[name] = stack.enter_context(
-                registry.store(snapshot.kind).open(directory / name, snapshot, log=directory / f"{name}.log")
-            )
+        project.progress(ProgressEvent(f"opening {', '.join(raw.stores)}", 0))
+        clones = {
+            name: Clone(registry.store(snapshot.kind), directory / name, snapshot, directory / f"{name}.log")
+            for name, snapshot in raw.stores.items()
+        }
+        sessions = stack.enter_context(opening.sessions(clones, ready))
         if earlier is not None:
             for name, session in sessions.items():
                 if isinstance(session, Following):

@@ -25,6 +25,7 @@ from envclone import attestation, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
 from envclone.forked import together
+from envclone.lifecycle.opening import Clone, sessions
 from envclone.lifecycle.sanitize import Sanitized, apart
 from envclone.memory import give_back
 from envclone.models import Integrity, ProgressEvent, StorePlan
@@ -165,17 +166,15 @@ def _examine_rows(
     raw_stores = sanitized.raw.stores
     project.clone_raw(sanitized.raw, counterpart)
     with ExitStack() as stack:
-        raws: dict[str, StoreSession] = {}
-        cleans: dict[str, StoreSession] = {}
+        project.progress(ProgressEvent(f"opening {', '.join(raw_stores)}", 0))
+        clones: dict[tuple[str, str], Clone] = {}
         for name, snapshot in raw_stores.items():
-            project.progress(ProgressEvent(f"opening {name}", 0))
             adapter = registry.store(snapshot.kind)
-            raws[name] = stack.enter_context(
-                adapter.open(counterpart / name, snapshot, log=counterpart / f"{name}.log")
-            )
-            cleans[name] = stack.enter_context(
-                adapter.open(opened / name, snapshot, log=counterpart / f"{name}-clean.log")
-            )
+            clones["raw", name] = Clone(adapter, counterpart / name, snapshot, counterpart / f"{name}.log")
+            clones["clean", name] = Clone(adapter, opened / name, snapshot, counterpart / f"{name}-clean.log")
+        found = stack.enter_context(sessions(clones))
+        raws, cleans = ({name: found[side, name] for name in raw_stores} for side in ("raw", "clean"))
+        for name in raw_stores:
             cleans[name].reads(closed / name)
         hooks = project.hooks()
         stack.callback(hooks.close)
@@ -213,8 +212,8 @@ def _examine_rows(
             )
 
         # people are collected by one process for a while: what needs none of them is done by another one meanwhile
-        found = together({"fields": fields, "beside": beside}, {"beside"}, project.progress)
-        findings, others = found["fields"], found["beside"]
+        done = together({"fields": fields, "beside": beside}, {"beside"}, project.progress)
+        findings, others = done["fields"], done["beside"]
         assert isinstance(findings, FieldFindings) and isinstance(others, _Beside)
         give_back()
         problems += findings.differences

@@ -46,6 +46,8 @@ class PostgresStore:
 
     kind: ClassVar[str] = "postgres"
     works_on: ClassVar[tuple[str, ...]] = ("data", "tablespaces")
+    waits: ClassVar[bool] = True
+    """To open a clone is to wait for a server."""
 
     def snapshot(self, name: str, config: StoreConfig, into: Path, progress: Progress) -> StoreSnapshot:
         """Copy a running server by its replication protocol or by a dump, or a stopped data directory."""
