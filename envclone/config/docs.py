@@ -64,7 +64,8 @@ This page is generated from the schema: `python -m envclone.config.docs docs/sta
 Of a Qdrant collection `articles` the address `articles.vectors` stands for its dense vectors. A sparse vector
 (`articles.vectors.words`) wants a rule of its own, for its indices are hashes of words, and so do the ids of points
 (`articles.point_ids`), which can be somebody's number. Both can only be kept, in writing; to `drop` a sparse vector is not
-built yet. A pattern with `*` never keeps a vector, the words of a text search, or ids.
+built yet. A pattern with `*` never keeps a vector, the words of a text search, or ids. A payload's own key of such a name
+is declared as a path: `articles: {{"$.vectors": text}}`.
 
 In an address, dots part names. A name that holds a dot, a comma, a quote, a star or a space is written in double quotes,
 as in SQL: `"Sales.EU"."Order Items"."e.mail"`; so are the names in `by`, in references and in a hook's `writes` and

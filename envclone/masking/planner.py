@@ -57,7 +57,10 @@ class Planner:
         self._fields = inventory.fields
         self._used: set[str] = set()
         self._claimed: dict[tuple[str, str], bool] = {}
-        self._proposals = Proposals()
+        of_all = {
+            Address.parse(field.address).holder for field in self._fields.values() if field.kind is FieldKind.VECTOR
+        }
+        self._proposals = Proposals(self._fields.keys() | of_all)
         self._told: set[str] = set()
         self.unsafe: list[str] = []
         """Fields and paths without a rule, rules without a field."""

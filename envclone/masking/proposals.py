@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 
 from envclone.masking.guesses import UNDECIDED
 
@@ -13,9 +14,14 @@ _MOST = 60
 
 
 class Proposals:
-    """What to propose for fields and for paths inside them, in the order in which they were met."""
+    """What to propose for fields and for paths inside them, in the order in which they were met.
 
-    def __init__(self) -> None:
+    `taken` are addresses that mean something else than a path: the key `vectors` of a payload is not the collection's
+    vectors.
+    """
+
+    def __init__(self, taken: Collection[str] = ()) -> None:
+        self._taken = taken
         self._fields: dict[str, str] = {}
         self._paths: dict[str, dict[str, str]] = {}
 
@@ -26,7 +32,8 @@ class Proposals:
     def path(self, address: str, path: str, domain: str) -> None:
         """Propose a domain for a path of a field; two that differ become free text."""
         plain = _below(address, path)
-        holder, key = (self._fields, plain) if plain else (self._paths.setdefault(address, {}), path)
+        as_address = plain and plain not in self._taken
+        holder, key = (self._fields, plain) if as_address else (self._paths.setdefault(address, {}), path)
         holder[key] = domain if holder.get(key, domain) == domain else "text"
 
     def hint(self, store: str) -> str | None:

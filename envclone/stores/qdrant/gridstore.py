@@ -34,6 +34,8 @@ __all__ = ["SLOT", "Config", "Gridstore", "entries"]
 
 SLOT = np.dtype([("present", "<u4"), ("page", "<u4"), ("block", "<u4"), ("length", "<u4")])
 _RECORD = np.dtype([("point", "<u4"), ("slot", SLOT)])
+_FARTHEST = 1 << 22
+"""Points without a value before one that only the journal knows: a number in a journal is not to take 64 GB."""
 _NEWER = "a newer envclone may know this format"
 _DAMAGED = "check production with its own engine, then take a new snapshot"
 
@@ -81,14 +83,15 @@ class Config:
 
 def entries(journal: bytes) -> Iterator[Array]:
     """The points and slots of each whole entry of a tracker's journal."""
-    while len(journal) > 8:
-        length = int.from_bytes(journal[:4], "little")
-        payload = journal[8 : 8 + length]
+    at = 0
+    while len(journal) - at > 8:
+        length = int.from_bytes(journal[at : at + 4], "little")
+        payload = journal[at + 8 : at + 8 + length]
         torn = not length or length % _RECORD.itemsize or len(payload) < length
-        if torn or crc32c(payload) != int.from_bytes(journal[4:8], "little"):
+        if torn or crc32c(payload) != int.from_bytes(journal[at + 4 : at + 8], "little"):
             return  # what follows was never finished: the engine stops here too
         yield np.frombuffer(payload, _RECORD)
-        journal = journal[8 + length :]
+        at += 8 + length
 
 
 class Gridstore:
@@ -248,15 +251,16 @@ class Gridstore:
         journal = self.path / "tracker_journal.dat"
         if not journal.exists():
             return slots, 0
-        whole = 0
-        for records in entries(journal.read_bytes()):
-            whole += 8 + records.nbytes
-            for record in records:
-                point = int(record["point"])
-                if point >= len(slots):
-                    slots = np.concatenate([slots, np.zeros(point + 1 - len(slots), SLOT)])
-                slots[point] = record["slot"]
-        return slots, whole
+        found = list(entries(journal.read_bytes()))
+        if not found:
+            return slots, 0
+        records = np.concatenate(found)
+        room = int(records["point"].max()) + 1
+        if room > len(slots) + len(records) + _FARTHEST:
+            raise UnsafeError(f"{journal} has a point far behind all others", hint=_DAMAGED)
+        slots = np.concatenate([slots, np.zeros(max(0, room - len(slots)), SLOT)])
+        slots[records["point"]] = records["slot"]  # of two of one point the later one
+        return slots, 8 * len(found) + records.nbytes
 
     def _check(self) -> None:
         """Every slot must lie inside the pages."""

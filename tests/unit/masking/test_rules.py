@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import pytest
+import yaml
 
 from envclone.errors import ConfigError, UnsafeError
 from envclone.masking.kinds import DomainSpec
@@ -79,6 +80,27 @@ def test_undeclared_fields_are_listed_with_proposals() -> None:
     ):
         assert f"\n  {line}" in error.hint
     assert "sanitize.rules.main" in error.hint
+
+
+@pytest.mark.parametrize("vectors", ["kb.vectors", "kb.vectors.text"])
+def test_payload_keys_with_the_names_of_vectors_and_ids_are_declared_as_paths(vectors: str) -> None:
+    fields = (
+        Field("kb", "payload", JSON, paths=("$.author", "$.vectors", "$.point_ids")),
+        Field("kb.point_ids", "point ids", VECTOR, holds=(Held("", "ids"),)),
+        Field(vectors, "vector(4, Cosine)", VECTOR),
+    )
+    rules: Rules = {"kb.author": "person", "kb.vectors": "keep", "kb.point_ids": "keep"}
+    error = unsafe(rules, *fields)
+    # the rules for the vectors and ids do not keep what is called like them
+    assert sorted(error.problems) == [f"kb: the path $.{one} is undeclared" for one in ("point_ids", "vectors")]
+    assert error.hint is not None and "kb.point_ids" not in error.hint and "kb.vectors" not in error.hint
+    (proposed,) = yaml.safe_load("\n".join(error.hint.splitlines()[1:])).items()
+    assert proposed[0] == "kb" and proposed[1].keys() == {"$.point_ids", "$.vectors"}
+    found = decided({**rules, "kb": {"$.point_ids": "phone", "$.vectors": "person"}}, *fields)
+    assert {one.path: one.domain for one in found["kb"].json} == {
+        "$.author": "person", "$.point_ids": "phone", "$.vectors": "person",
+    }  # fmt: skip
+    assert found["kb.point_ids"].domain == found[vectors].domain == "keep"
 
 
 def test_a_rule_that_matches_nothing() -> None:

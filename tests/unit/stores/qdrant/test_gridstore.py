@@ -178,6 +178,24 @@ def entry(records: list[tuple[int, tuple[int, int, int, int]]]) -> bytes:
     return len(payload).to_bytes(4, "little") + crc32c(payload).to_bytes(4, "little") + payload
 
 
+def test_of_a_point_that_the_journal_has_twice_the_later_slot_counts_and_points_grow(tmp_path: Path) -> None:
+    path = make(tmp_path / "s", {0: b"one", 1: b"two", 2: b"six"})
+    one, two, six = (1, 0, 0, 3), (1, 0, 1, 3), (1, 0, 2, 3)
+    written = [entry([(7, one), (0, two)]), entry([(0, six), (9, two)]), entry([(7, six)])]
+    (path / "tracker_journal.dat").write_bytes(b"".join(written))
+    with Gridstore(path) as store:
+        assert len(store.slots) == 10 and store.journal == sum(map(len, written))
+        assert [store.value(point) for point in (0, 1, 7, 9)] == [b"six", b"two", b"six", b"two"]
+        assert not store.slots[8]["present"]
+
+
+def test_a_journal_with_a_point_out_of_all_proportion_is_refused(tmp_path: Path) -> None:
+    path = make(tmp_path / "s", {0: b"one"})
+    (path / "tracker_journal.dat").write_bytes(entry([(0xFFFFFFFF, (1, 0, 0, 3))]))
+    with pytest.raises(UnsafeError, match="far behind"):
+        Gridstore(path)
+
+
 def test_the_journal_is_applied_up_to_a_torn_entry_and_goes_with_the_rewrite(tmp_path: Path) -> None:
     path = make(tmp_path / "s", {0: b"one", 1: b"two", 2: b"six"})
     journal = path / "tracker_journal.dat"
