@@ -79,6 +79,24 @@ def _tool(name: str, *, branch: bool = True) -> Work:
     return work
 
 
+def _report(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mapping[str, Any]:
+    """What is known of an incident, in short and as the values of its page."""
+    from envclone import records
+    from envclone.lifecycle.report import gather
+    from envclone.mcp.tools.rerun import incident_of
+    from envclone.mcp.tools.story import TELLS, shown
+    from envclone.models import ProgressEvent
+    from envclone.serve.seat import Seat
+
+    name = str(job.arguments["branch"])
+    seat = Seat(stack, [name], outgoing)
+    ident = incident_of(seat, name, job.arguments.get("incident"))
+    stack.project.progress(ProgressEvent(TELLS, 0, stage=True))
+    found = gather(stack.project, ident, seat.branch(name))
+    done = shown(found, name)
+    return {**done.result.model_dump(mode="json"), "said": done.said, "page": records.dump(found)}
+
+
 def _image(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mapping[str, Any]:
     from envclone.serve.seen import image_seen
 
@@ -112,7 +130,7 @@ VERBS: Mapping[str, Work] = {
     "branch": _branch,
     "replay": _tool("replay"),
     "diagnose": _tool("diagnose"),
-    "report": _tool("report"),
+    "report": _report,
     "image": _image,
     "snapshot": _snapshot,
     "gc": _collect,

@@ -85,8 +85,8 @@ class Browser:
             self._seen.append(told)
         return told
 
-    def show(self, page: Path, screen: Screen) -> None:
-        """Open a page on a screen."""
+    def show(self, page: Path | str, screen: Screen) -> None:
+        """Open a page on a screen: a file, or an address."""
         self.requests.clear()
         self.problems.clear()
         self.ask(
@@ -96,7 +96,7 @@ class Browser:
         scheme = {"name": "prefers-color-scheme", "value": "dark" if screen.dark else "light"}
         self.ask("Emulation.setEmulatedMedia", media="print" if screen.paper else "screen", features=[scheme])
         self._seen.clear()
-        self.ask("Page.navigate", url=page.as_uri())
+        self.ask("Page.navigate", url=page if isinstance(page, str) else page.as_uri())
         self.wait("Page.loadEventFired")
 
     def run(self, script: str) -> Any:

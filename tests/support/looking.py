@@ -16,11 +16,15 @@ SCREENS = (
 """As wide as desktops, phones and A4 with its margins are."""
 
 
-def faults(tab: Browser, page: Path, screen: Screen) -> list[str]:
-    """Every fault of a page on a screen, all that is folded unfolded; a line for each, the first fifty."""
+def faults(tab: Browser, page: Path | str, screen: Screen, *, own: tuple[str, ...] = ()) -> list[str]:
+    """Every fault of a page on a screen, all that is folded unfolded; a line for each, the first fifty.
+
+    `own` are the addresses that it may fetch.
+    """
     tab.show(page, screen)
     found: list[str] = tab.run(_LOOK)
-    loaded = [url for url in tab.requests if url != page.as_uri()]
+    address = page if isinstance(page, str) else page.as_uri()
+    loaded = [url for url in tab.requests if url not in (address, *own)]
     return [*found, *(f"fetches {url}" for url in loaded), *tab.problems]
 
 

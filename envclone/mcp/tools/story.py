@@ -11,9 +11,11 @@ from envclone.mcp.tools.rerun import incident_of
 
 if TYPE_CHECKING:
     from envclone.mcp.session import Session
-    from envclone.pages.report.values import Answer, Retrieval
+    from envclone.pages.report.values import Answer, Report, Retrieval
 
-__all__ = ["REPORT"]
+__all__ = ["REPORT", "TELLS", "shown"]
+
+TELLS = "running the incident's steps, with and without their indexes"
 
 _HITS = 20
 """The most hits of an answer that are shown."""
@@ -95,8 +97,13 @@ def _report(session: Session, given: ReportArguments, tell: Tell) -> Done:
     name = session.mine(given.branch)
     ident = incident_of(session, name, given.incident)
     with session.alone(name):
-        tell("running the incident's steps, with and without their indexes")
+        tell(TELLS)
         found = gather(session.stack.project, ident, session.branch(name))
+    return shown(found, name)
+
+
+def shown(found: Report, name: str) -> Done:
+    """What was gathered in a branch, in short."""
     story, state = found.story, found.state
     result = ReportSeen(
         incident=story.incident,

@@ -22,7 +22,7 @@ def login(frame: Frame, *, refusal: str = "", oidc: bool = False) -> str:
         f'<input type="hidden" name="csrf" value="{plain(frame.token)}">'
         '<label>Token <input name="token" type="password" autocomplete="current-password" required '
         'aria-describedby="token-from"></label><button>Sign in</button></form>'
-        f'<p id="token-from">An operator makes one: <code>envclone serve token</code>.</p>{other}',
+        f'<p id="token-from">An operator makes one: <code>envclone serve token create</code>.</p>{other}',
     )
 
 
@@ -43,6 +43,7 @@ def audit(frame: Frame, rows: Sequence[AuditRow], *, suspicion: str = "", older:
     shown = table(
         ("at (UTC)", "who", "did", "with"),
         [(one.at[:19].replace("T", " "), one.who, one.action, one.details) for one in rows],
+        kind="times",
     )
     more = f'<p><a href="{place("audit")}?page={older}">Older</a></p>' if older else ""
     return framed(frame, "Audit", f"<h1>Audit</h1><p>{state}</p>{region('Audit log', shown)}{more}")

@@ -75,6 +75,8 @@ def test_what_a_role_may_not_do_is_not_shown() -> None:
     page = branches.branch(VIEWER, replace(BRANCH, row=theirs, login="no"))
     forms = re.findall(r'<form[^>]*action="([^"]*)"', page)
     assert forms == ["/logout"] and "Stop" not in page and "Remove" not in page and "/audit" not in page
+    other = branches.branch(FRAME, replace(BRANCH, row=theirs, login="no"))
+    assert "Stop…" not in other and "Remove…" not in other
     overview = branches.overview(VIEWER, Overview(NOW, (theirs,), environments=("prod",)))
     assert "Make a branch" not in overview
     assert 'action="/branches/prod-1234/login"' in branches.branch(FRAME, BRANCH)

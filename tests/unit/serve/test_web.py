@@ -1,0 +1,204 @@
+"""The web page without an engine: who gets which page, forms that are the session's own, and strict headers."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from envclone.pages.board.frame import SCRIPT_AT, STYLE_AT
+from envclone.serve.roles import Role
+from envclone.serve.web import routes
+from tests.support.served import PASSWORD, Served, served
+
+BUNDLE = """\
+version: 1
+incident: "77"
+environment: prod
+note: Zoë Quuxington got nothing.
+steps: [{id: who, kind: sql, store: main, sql: SELECT 1}]
+"""
+EVIL = "x<script>alert(1)</script>"
+
+
+@pytest.fixture
+def here() -> Iterator[Served]:
+    with served() as made:
+        (made.service.stack.project.loaded.stack.incidents / "77.yaml").write_text(BUNDLE)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def site() -> Iterator[Served]:
+    """One service for the tests that change nothing in it."""
+    with served() as made:
+        made.branch("adas", "ada")
+        (made.service.stack.project.loaded.stack.incidents / "77.yaml").write_text(BUNDLE)
+        yield made
+
+
+def enter(here: Served, name: str, role: Role) -> str:
+    """Sign in, and give the token of the session's forms."""
+    here.client.cookies.clear()
+    done = here.client.post("/login", data={"token": here.token(name, role)})
+    assert done.status_code == 303 and done.headers["location"] == "/"
+    found = re.search(r'name="csrf" value="([^"]+)"', here.client.get("/").text)
+    assert found is not None
+    return found[1]
+
+
+def forms(text: str) -> list[str]:
+    """Where the forms of a page go."""
+    return re.findall(r'<form[^>]*action="([^"]*)"', text)
+
+
+GETS = [route.path for route in routes(None) if "GET" in (route.methods or ())]  # type: ignore[arg-type]
+POSTS = [route.path for route in routes(None) if "POST" in (route.methods or ())]  # type: ignore[arg-type]
+GIVEN = {"name": "adas", "incident": "77", "image": "img-000000000000", "job": "20260501t125500-0123456789ab"}
+
+
+def least(path: str) -> Role:
+    """The role that a page takes."""
+    return Role.OPERATOR if path == "/audit" else Role.ENGINEER if path.count("/") == 3 else Role.VIEWER
+
+
+def filled(path: str) -> str:
+    return path.format(**GIVEN)
+
+
+@pytest.mark.parametrize("path", GETS)
+@pytest.mark.parametrize("role", [None, *Role])
+def test_every_page_for_every_role(site: Served, path: str, role: Role | None) -> None:
+    """Nobody is led to the door, a role sees what is for it, and each answer has the strict headers."""
+    site.client.cookies.clear()
+    if role is not None:
+        enter(site, "ada", role)
+    answer = site.client.get(filled(path))
+    headers = answer.headers
+    opened = path == "/login" or path.startswith("/static/")
+    if role is None and not opened:
+        assert (answer.status_code, headers["location"]) == (303, "/login")
+    elif role is not None and not role.may(least(path)):
+        assert answer.status_code == 403 and "Not for you" in answer.text
+    elif "{image}" in path or "{job}" in path:
+        assert answer.status_code == 404
+    elif path == "/branches":
+        assert headers["location"] == "/"
+    else:
+        assert answer.status_code == 200, answer.text
+    assert headers["x-content-type-options"] == "nosniff" and headers["referrer-policy"] in (
+        "same-origin",
+        "no-referrer",
+    )
+    assert ("immutable" if path.startswith("/static/") else "no-store") in headers["cache-control"]
+    if "text/html" in headers.get("content-type", ""):
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy and "frame-ancestors 'none'" in policy and "unsafe" not in policy
+        assert "<script>" not in answer.text and PASSWORD not in answer.text
+
+
+@pytest.mark.parametrize("path", POSTS)
+def test_every_form_without_the_sessions_token_is_refused(site: Served, path: str) -> None:
+    here = site
+    here.client.cookies.clear()
+    assert here.client.post(filled(path)).status_code == 401
+    token = enter(here, "ada", Role.ENGINEER)
+    for given in ({}, {"csrf": ""}, {"csrf": token[:-1] + ("a" if token[-1] != "a" else "b")}):
+        answer = here.client.post(filled(path), data=given)
+        assert answer.status_code == 403 and "not this session" in html.unescape(answer.text)
+    elsewhere = here.client.post(filled(path), data={"csrf": token}, headers={"origin": "https://evil.example"})
+    assert elsewhere.status_code == 403 and "another site" in elsewhere.text
+    assert here.service.stack.show("adas").state == "stopped" and here.service.jobs.all() == []
+    viewer = enter(here, "vic", Role.VIEWER)
+    assert here.client.post(filled(path), data={"csrf": viewer}).status_code == 403
+
+
+def test_a_page_offers_what_its_reader_may_do(here: Served) -> None:
+    here.branch("adas", "ada")
+    enter(here, "vic", Role.VIEWER)
+    assert forms(here.client.get("/branches/adas").text) == ["/logout"]
+    assert forms(here.client.get("/").text) == ["/logout"]
+    enter(here, "ada", Role.ENGINEER)
+    page = here.client.get("/branches/adas").text
+    assert forms(page) == ["/logout", "/branches/adas/start", "/branches/adas/login"] and "/audit" not in page
+    assert "/branches" in forms(here.client.get("/").text)
+    enter(here, "eve", Role.ENGINEER)
+    assert here.client.get("/branches/adas").status_code == 404 and "adas" not in here.client.get("/").text
+    enter(here, "op", Role.OPERATOR)
+    assert 'href="/audit"' in here.client.get("/").text and here.client.get("/audit").status_code == 200
+
+
+def test_a_login_is_shown_once_and_a_branch_is_removed_after_it_was_asked_about(here: Served) -> None:
+    here.branch("adas", "ada")
+    given = {"csrf": enter(here, "ada", Role.ENGINEER)}
+    first, second = (here.client.post("/branches/adas/login", data=given) for _ in range(2))
+    assert PASSWORD in first.text and first.headers["cache-control"] == "no-store"
+    assert second.status_code == 410 and PASSWORD not in second.text and "Not again" in second.text
+    assert "Its login was handed out" in here.client.get("/branches/adas").text
+    asked = here.client.get("/branches/adas/remove").text
+    assert forms(asked) == ["/logout", "/branches/adas/remove"]
+    done = here.client.post("/branches/adas/remove", data=given)
+    assert (done.status_code, done.headers["location"]) == (303, "/?did=remove")
+    assert "The branch is removed." in here.client.get("/?did=remove").text
+    assert here.client.get("/branches/adas").status_code == 404
+
+
+def test_a_branch_is_made_by_a_job_that_has_a_page(here: Served) -> None:
+    given = {"csrf": enter(here, "ada", Role.ENGINEER), "environment": "prod", "incident": "", "name": "mine"}
+    made = here.client.post("/branches", data=given)
+    place = made.headers["location"]
+    assert made.status_code == 303 and place.startswith("/jobs/")
+    here.service.jobs.wait(place.rpartition("/")[2], 60)
+    page = html.unescape(here.client.get(place).text)
+    assert "branch prod as mine" in page and "there is no image of 'prod'" in page and "data-events" not in page
+    assert "failed" in here.client.get("/jobs").text
+    enter(here, "bob", Role.ENGINEER)
+    assert here.client.get(place).status_code == 404
+
+
+def test_what_is_asked_for_is_said_back_as_text_alone(here: Served) -> None:
+    token = enter(here, "ada", Role.ENGINEER)
+    for path in (f"/branches/{EVIL}", f"/incidents/{EVIL}", f"/images/{EVIL}", f"/jobs/{EVIL}", "/?did=<script>",
+                 f"/branches/{EVIL}/remove", "/audit?page=<script>", "/login?wrong=<script>"):  # fmt: skip
+        assert "<script>" not in here.client.get(path).text, path
+    for data in (
+        {"environment": EVIL},
+        {"environment": "prod", "name": EVIL},
+        {"environment": "prod", "incident": EVIL},
+    ):
+        answer = here.client.post("/branches", data={"csrf": token, **data})
+        assert answer.status_code >= 400 and "<script>" not in answer.text
+    for name in ("a%2f..%2fb", "%00", "ADAS", "a" * 999):
+        assert here.client.get(f"/branches/{name}").status_code in (400, 404), name
+
+
+def test_an_incident_is_listed_and_what_cannot_be_masked_is_not_shown(here: Served) -> None:
+    enter(here, "vic", Role.VIEWER)
+    assert 'href="/incidents/77"' in here.client.get("/incidents").text
+    page = here.client.get("/incidents/77").text
+    assert "Quuxington" not in page and "no image of" in page and forms(page) == ["/logout"]
+
+
+def test_the_files_of_a_page_are_named_by_what_is_in_them(here: Served) -> None:
+    for path, kind in ((STYLE_AT, "text/css"), (SCRIPT_AT, "text/javascript")):
+        answer = here.client.get(path)
+        assert answer.status_code == 200 and answer.headers["content-type"].startswith(kind)
+    assert here.client.get("/static/other.js").status_code == 404
+
+
+def test_a_wrong_token_is_told_at_the_door(here: Served) -> None:
+    answer = here.client.post("/login", data={"token": "no"}, headers={"accept": "text/html"})
+    assert answer.headers["location"] == "/login?wrong=1"
+    page = here.client.get("/login?wrong=1").text
+    assert 'role="alert"' in page and 'type="password"' in page and "Sign out" not in page
+
+
+def test_a_session_that_ended_leads_to_the_door(here: Served) -> None:
+    given = {"csrf": enter(here, "ada", Role.ENGINEER)}
+    assert here.client.post("/logout", data=given).headers["location"] == "/login"
+    assert here.client.get("/").headers["location"] == "/login"
+    answer: Any = here.client.post("/branches", data=given)
+    assert answer.status_code == 401 and "Sign in" in answer.text
