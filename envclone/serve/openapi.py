@@ -94,7 +94,7 @@ def _operation(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
 
 def _good(one: Operation, schemas: dict[str, Any]) -> dict[str, Any]:
     if one.stream:
-        return {"description": one.summary, "content": {"text/event-stream": {"schema": {"type": "string"}}}}
+        return {"description": one.summary, "content": {"text/event-stream": {}}}
     return {
         "description": one.summary,
         "content": {"application/json": {"schema": _schema(one.result, schemas, "serialization")}},

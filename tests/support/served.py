@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from starlette.applications import Starlette
 from starlette.testclient import TestClient
@@ -53,6 +55,25 @@ class Served:
         """A call below /api/v1 with a token."""
         headers = {**({"authorization": f"Bearer {token}"} if token else {}), **more.pop("headers", {})}
         return self.client.request(method, f"/api/v1{path}", headers=headers, **more)
+
+    def raw(self, token: str, method: str, path: str) -> tuple[int, str]:
+        """A call whose path no client has made neat: status and text."""
+        sent: list[Any] = []
+        scope = {
+            "type": "http", "asgi": {"version": "3.0"}, "http_version": "1.1", "method": method, "scheme": "http",
+            "path": unquote(path), "raw_path": path.encode(), "query_string": b"", "root_path": "",
+            "headers": [(b"host", b"testserver"), (b"authorization", f"Bearer {token}".encode())],
+            "client": ("192.0.2.1", 1), "server": ("testserver", 80),
+        }  # fmt: skip
+
+        async def receive() -> Any:
+            return {"type": "http.request", "body": b"", "more_body": False}
+
+        async def send(message: Any) -> None:
+            sent.append(message)
+
+        asyncio.run(self.app(scope, receive, send))
+        return sent[0]["status"], b"".join(one.get("body", b"") for one in sent[1:]).decode()
 
     def branch(self, name: str, owner: str | None = None) -> Branch:
         """A stopped branch's record as the pool has it, and whose it is; nothing of it runs."""
