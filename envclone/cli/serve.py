@@ -13,6 +13,7 @@ from envclone.errors import UsageError
 
 if TYPE_CHECKING:
     from envclone.api import Stack
+    from envclone.serve.oidc import Oidc
     from envclone.serve.state import State
 
 __all__ = ["serve"]
@@ -32,6 +33,10 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--ttl", type=DURATION, default="7d", show_default=True, help="The longest life of a branch.")
 @click.option("--bundle-size", type=SIZE, default="8M", show_default=True, help="The largest bundle that is taken.")
 @click.option("--allow-images", is_flag=True, help="An engineer's branch may have an image made, from production.")
+@click.option("--oidc-issuer", metavar="URL", help="Also take tokens of this identity provider (OpenID Connect).")
+@click.option("--oidc-audience", metavar="NAME", help="What its tokens call this service.")
+@click.option("--oidc-claim", default="groups", show_default=True, metavar="CLAIM", help="Which claim says the role.")
+@click.option("--oidc-role", "oidc_roles", multiple=True, metavar="VALUE=ROLE", help="A value of it as a role here.")
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -46,6 +51,10 @@ def serve(
     ttl: dt.timedelta,
     bundle_size: int,
     allow_images: bool,
+    oidc_issuer: str | None,
+    oidc_audience: str | None,
+    oidc_claim: str,
+    oidc_roles: tuple[str, ...],
 ) -> None:
     """Serve a team over HTTP, so that engineers need neither root nor the key.
 
@@ -57,6 +66,7 @@ def serve(
 
     need("starlette", "serve", "the service")
     need("uvicorn", "serve", "the service")
+    need("jwt", "serve", "the service")
     from envclone.serve.app import create
     from envclone.serve.options import Options
     from envclone.serve.run import Address, require_safe
@@ -83,10 +93,11 @@ def serve(
         secure=address.secure,
         behind_proxy=behind_proxy,
     )
+    verifier = _provider(oidc_issuer, oidc_audience, oidc_claim, oidc_roles)
     settings: Settings = ctx.obj
     with settings.stack(show_progress=False) as stack:
         service = Service(stack, options)
-        app = create(service)
+        app = create(service, verifier=verifier)
 
         def ready(url: str) -> None:
             for line in service.recover():
@@ -94,6 +105,30 @@ def serve(
             click.echo(f"serving {stack.project.name} at {url}", err=True)
 
         run(app, service, address, ready)
+
+
+def _provider(issuer: str | None, audience: str | None, claim: str, roles: tuple[str, ...]) -> Oidc | None:
+    """The identity provider that the options name. Raises UsageError."""
+    if issuer is None:
+        if audience or roles:
+            raise UsageError("--oidc-audience and --oidc-role want a provider", hint="--oidc-issuer URL")
+        return None
+    from envclone.serve.oidc import Oidc, Provider
+    from envclone.serve.outward import require_outward
+    from envclone.serve.roles import Role
+
+    require_outward(issuer)
+    mapped = {}
+    for one in roles:
+        value, _, role = one.rpartition("=")
+        if not value or role not in list(Role):
+            raise UsageError(f"--oidc-role {one} is no VALUE=ROLE", hint=f"roles: {', '.join(Role)}")
+        mapped[value] = Role(role)
+    if not audience or not mapped:
+        raise UsageError(
+            "a provider's tokens need an audience and a role", hint="--oidc-audience NAME --oidc-role VALUE=engineer"
+        )
+    return Oidc(Provider(issuer, audience, mapped, claim))
 
 
 @serve.group()

@@ -1,0 +1,103 @@
+"""What the service itself calls: an identity provider, webhooks. Over TLS or on this machine, and into no trap.
+
+An address is looked up once, judged, and connected to as it was judged: a name that changes its mind in between leads
+nowhere else. Nothing is followed.
+"""
+
+from __future__ import annotations
+
+import http.client
+import ipaddress
+import socket
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlsplit
+
+from envclone.errors import UnreachableError, UnsafeError, UsageError
+
+__all__ = ["Answered", "call", "require_outward"]
+
+_MOST = 1 << 20
+_CLOSED = tuple(
+    ipaddress.ip_network(one) for one in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "100.100.100.200/32")
+)
+"""Where clouds answer with a machine's own credentials."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What came back."""
+
+    status: int
+    body: bytes
+
+
+def require_outward(url: str) -> tuple[str, str, int, str]:
+    """Scheme, host, port and path of an address that may be called. Raises UsageError, UnsafeError."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise UsageError("that is no address", hint="such as https://hooks.acme.example/envclone") from None
+    if parts.scheme not in ("http", "https") or not host or parts.username is not None:
+        raise UsageError(f"{url} is no address that can be called", hint="such as https://hooks.acme.example/envclone")
+    if parts.scheme == "http" and not all(one.is_loopback for one in _addresses(host)):
+        raise UnsafeError(
+            f"{host} is not this machine, and the call would cross a network as it is", hint="use https://"
+        )
+    path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    return parts.scheme, host, port or (443 if parts.scheme == "https" else 80), path
+
+
+def call(
+    method: str, url: str, *, body: bytes | None = None, headers: Mapping[str, str] | None = None, seconds: float = 10.0
+) -> Answered:
+    """One call. Raises UnreachableError, UnsafeError for an address that leads into the machine's own credentials."""
+    scheme, host, port, path = require_outward(url)
+    chosen = _judged(host, plain=scheme == "http")
+    connection: http.client.HTTPConnection
+    if scheme == "https":
+        connection = http.client.HTTPSConnection(host, port, timeout=seconds, context=ssl.create_default_context())
+    else:
+        connection = http.client.HTTPConnection(host, port, timeout=seconds)
+
+    def to_the_judged(address: Any, timeout: Any = seconds, source: Any = None, **_: Any) -> socket.socket:
+        return socket.create_connection((chosen, port), seconds)
+
+    connection.__dict__["_create_connection"] = to_the_judged
+    try:
+        connection.request(method, path, body, dict(headers or {}))
+        answer = connection.getresponse()
+        return Answered(answer.status, answer.read(_MOST))
+    except (OSError, http.client.HTTPException) as exc:
+        raise UnreachableError(f"{host} does not answer: {type(exc).__name__}") from None
+    finally:
+        connection.close()
+
+
+def _judged(host: str, *, plain: bool) -> str:
+    """The address that is connected to: none of a name's addresses may be a trap."""
+    found = _addresses(host)
+    for one in found:
+        if one.is_multicast or one.is_unspecified or one.is_reserved or any(one in net for net in _CLOSED):
+            raise UnsafeError(f"{host} leads to {one}, which nothing is sent to", hint="name the server itself")
+        if plain and not one.is_loopback:
+            raise UnsafeError(f"{host} is not this machine", hint="use https://")
+    return str(found[0])
+
+
+def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
+    try:
+        found = {str(one[4][0]).partition("%")[0] for one in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+    except (OSError, UnicodeError):
+        raise UnreachableError(f"the name {host[:200]} is not known", hint="is it spelled right?") from None
+    return [_plain(ipaddress.ip_address(one)) for one in sorted(found)]
+
+
+def _plain(
+    one: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An IPv4 address that is written as one of IPv6 is the IPv4 address."""
+    return (one.ipv4_mapped or one) if isinstance(one, ipaddress.IPv6Address) else one
