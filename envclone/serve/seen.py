@@ -177,7 +177,11 @@ def branch_seen(branch: Branch, *, owner: str | None, mine: bool, login: str) ->
         created_at=_time(branch.created_at),
         expires_at=None if branch.expires_at is None else _time(branch.expires_at),
         endpoints={name: _endpoint(one) for name, one in branch.endpoints.items()},
-        urls={name: url(one, reveal=False).replace(":***@", "@") for name, one in branch.endpoints.items() if one.host is not None},
+        urls={
+            name: url(one, reveal=False).replace(":***@", "@")
+            for name, one in branch.endpoints.items()
+            if one.host is not None
+        },
         stores={name: one.kind for name, one in branch.stores.items()},
         services=list(branch.services),
         allow=list(branch.allow),
