@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from envclone.manifests.plan import Plan
-from envclone.manifests.pods import QUARANTINE, SYSTEM, Names, keys, labels, metadata
+from envclone.manifests.pods import SYSTEM, Names, keys, labels, metadata
 from envclone.manifests.text import File, Of, Why
 
 __all__ = ["accounts", "namespaces", "stack", "storage"]
@@ -15,8 +15,8 @@ _POD_SECURITY = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in 
 
 
 def namespaces(plan: Plan) -> Iterator[dict[str, Any]]:
-    """One for envclone itself, one for raw copies of production."""
-    for name, component in ((SYSTEM, "system"), (QUARANTINE, "quarantine")):
+    """One for envclone itself, and where branches are made in the cluster one for the records of images."""
+    for name, component in ((SYSTEM, "system"), *((one, "images") for one in plan.images)):
         yield {
             "apiVersion": "v1",
             "kind": "Namespace",
@@ -28,6 +28,7 @@ def accounts(plan: Plan) -> Iterator[dict[str, Any]]:
     """An account for each actor. None has a token in its pods but where the pod asks for one."""
     names = [*(Names.keep(one.environment) for one in plan.kept), Names().gc]
     names += [Names().serve] if plan.serve else []
+    names += [Names().branch] if plan.api else []
     for name in names:
         yield {
             "apiVersion": "v1",

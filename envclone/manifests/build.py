@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from envclone.manifests import base, jobs, network
+from envclone.manifests import base, jobs, network, rbac
 from envclone.manifests.plan import Plan
 from envclone.manifests.serve import serve
 from envclone.manifests.settings import tree
@@ -34,6 +34,9 @@ def parts(plan: Plan) -> Iterator[Part]:
     yield Part("00-namespaces", "Namespaces, each held to pod security `restricted`.", tuple(base.namespaces(plan)),
                ("namespaces", "create"))  # fmt: skip
     yield Part("10-accounts", "An account for each actor.", tuple(base.accounts(plan)))
+    if plan.api:
+        said = "What each actor may ask of the cluster, and why."
+        yield Part("15-rights", said, tuple(rbac.roles(plan)))
     yield Part("20-network", "Nobody reaches anybody but by these.", tuple(network.policies(plan)))
     yield Part("30-stack", "The stack file.", tuple(base.stack(plan)))
     yield Part("40-storage", "The pool's volume, and how snapshots are kept.", tuple(base.storage(plan)))

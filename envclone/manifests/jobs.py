@@ -17,14 +17,13 @@ def keep(plan: Plan, kept: Kept) -> Iterator[dict[str, Any]]:
     name = Names.keep(kept.environment)
     settings = ("keep", kept.environment)
     template = pod(plan, name, name, ["keep", kept.environment, "--once", "--json"], kept.variables, settings,
-                   api=kept.api)  # fmt: skip
+                   api=False)  # fmt: skip
     yield _cron(plan, name, name, settings, template)
 
 
 def gc(plan: Plan) -> Iterator[dict[str, Any]]:
     """Branches past their time, raw copies past theirs, images that nothing uses, what a killed command left."""
-    api = plan.api or any(one.api for one in plan.kept)
-    template = pod(plan, "gc", Names().gc, ["gc", "--json"], plan.lent, ("gc",), api=api)
+    template = pod(plan, "gc", Names().gc, ["gc", "--json"], plan.lent, ("gc",), api=plan.api)
     yield _cron(plan, Names().gc, "gc", ("gc",), template)
 
 

@@ -6,15 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 from envclone.manifests.plan import Plan
-from envclone.manifests.pods import QUARANTINE, SYSTEM, Names, metadata, selector
+from envclone.manifests.pods import SYSTEM, Names, metadata, selector
 from envclone.manifests.text import Of
 
 __all__ = ["policies"]
 
 
 def policies(plan: Plan) -> Iterator[dict[str, Any]]:
-    """The policies of both namespaces; of a branch's the runtime makes its own."""
-    for namespace in (SYSTEM, QUARANTINE):
+    """The policies of its own namespaces; of a branch's the runtime makes its own."""
+    for namespace in (SYSTEM, *plan.images):
         yield _policy(plan, "default-deny", {}, namespace, ["Ingress", "Egress"])
     everybody = {"matchLabels": {"app.kubernetes.io/instance": plan.project, "app.kubernetes.io/part-of": "envclone"}}
     names = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
@@ -28,9 +28,7 @@ def policies(plan: Plan) -> Iterator[dict[str, Any]]:
     if plan.lent:
         yield _policy(plan, "gc-production", _pods(plan, "gc"), SYSTEM, ["Egress"],
                       egress=Of(("network", "production")))  # fmt: skip
-    asking = [Names.keep(one.environment) for one in plan.kept if one.api]
-    asking += ["gc"] if plan.api or asking else []
-    asking += ["serve"] if plan.serve and plan.api else []
+    asking = [] if not plan.api else ["gc", "serve"] if plan.serve else ["gc"]
     for component in asking:
         yield _policy(plan, f"{component}-api", _pods(plan, component), SYSTEM, ["Egress"],
                       egress=Of(("network", "apiServer")))  # fmt: skip

@@ -32,7 +32,6 @@ _CONFIG_MAP = 1 << 20
 _LENDING = frozenset(("snapshot", "provider"))
 """Methods that make something on production's side, which `gc` removes after a kill."""
 _CLUSTER = "kubernetes"
-_VOLUME = "volume"
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -50,8 +49,6 @@ class Kept:
     environment: str
     schedule: str
     variables: tuple[Variable, ...]
-    api: bool
-    """Whether making an image takes the cluster's API."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +58,8 @@ class Plan:
     project: str
     image: str
     namespace: str
-    quarantine: str
+    images: tuple[str, ...]
+    """The namespaces that hold the images of environments whose branches are made in the cluster."""
     stack_file: str
     files: Mapping[str, str]
     kept: tuple[Kept, ...]
@@ -105,8 +103,7 @@ def plan(
             )
         _label(name, f"the environment '{name}'", _LONGEST)
     _label(stack.project, f"the project '{stack.project}'")
-    quarantine = f"{namespace}-quarantine"
-    _label(quarantine, f"the namespace '{quarantine}'")
+    _label(namespace, f"the namespace '{namespace}'")
     warnings = list(_image(image))
     if csi_driver and not re.fullmatch(rf"{LABEL}(\.{LABEL})*", csi_driver):
         raise UsageError(f"'{csi_driver}' is no name of a CSI driver", hint="kubectl get csidrivers shows them")
@@ -119,17 +116,23 @@ def plan(
         )
     kept = tuple(_kept(loaded, name) for name in chosen)
     api = any(stack.environments[name].runtime == _CLUSTER for name in chosen)
-    if (api or any(one.api for one in kept)) and not csi_driver:
+    if api and not csi_driver:
         warnings.append("no class for snapshots of volumes is made: --csi-driver names the driver that they are for")
     if serve and not api:
         warnings.append(f"branches of `envclone serve` run in its own pod: no environment has runtime: {_CLUSTER}")
     return Plan(
-        project=stack.project, image=image, namespace=namespace, quarantine=quarantine,
+        project=stack.project, image=image, namespace=namespace, images=_images(loaded, chosen),
         stack_file=loaded.path.name, files=_files(loaded), kept=kept,
         shared=_distinct(_outside(loaded.raw)), lent=_distinct(_lent(loaded, chosen)), api=api, serve=serve,
         written=tuple(_written(loaded)),
         production=reached, csi_driver=csi_driver, masking_key=masking_key, warnings=tuple(warnings),
     )  # fmt: skip
+
+
+def _images(loaded: LoadedStack, chosen: Sequence[str]) -> tuple[str, ...]:
+    environments = [loaded.stack.environments[name] for name in chosen]
+    clusters = [one.kubernetes for one in environments if one.runtime == _CLUSTER and one.kubernetes is not None]
+    return tuple(sorted({f"{one.prefix}-images" for one in clusters}))
 
 
 def _label(name: str, what: str, most: int = 63) -> None:
@@ -166,10 +169,8 @@ def _destination(text: str) -> tuple[str, int]:
 def _kept(loaded: LoadedStack, name: str) -> Kept:
     environment = loaded.stack.environments[name]
     read = [source for place, source in sources(loaded.raw) if place[1] == name]
-    volumes = any(str(store.source.method) == _VOLUME for store in environment.stores.values())
-    api = volumes or environment.runtime == _CLUSTER
     fresh = (environment.keep or KeepConfig()).fresh
-    return Kept(name, _schedule(loaded.stack.project, name, fresh), _distinct(_named(read)), api)
+    return Kept(name, _schedule(loaded.stack.project, name, fresh), _distinct(_named(read)))
 
 
 def _schedule(project: str, environment: str, fresh: dt.timedelta) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from envclone.manifests.plan import Plan, Variable
 from envclone.manifests.text import Of, Why
 
-__all__ = ["HOME", "POOL", "STACK", "Names", "environment", "labels", "metadata", "pod", "selector"]
+__all__ = ["HOME", "POOL", "STACK", "SYSTEM", "Names", "environment", "labels", "metadata", "pod", "selector"]
 
 USER = 10001
 STACK = "/etc/envclone"
@@ -26,6 +26,7 @@ class Names:
     pool: str = "envclone-pool"
     serve: str = "envclone-serve"
     gc: str = "envclone-gc"
+    branch: str = "envclone-branch"
 
     @staticmethod
     def keep(environment: str) -> str:
@@ -33,7 +34,7 @@ class Names:
         return f"keep-{environment}"
 
 
-SYSTEM, QUARANTINE = Of(("namespaces", "system")), Of(("namespaces", "quarantine"))
+SYSTEM = Of(("namespaces", "system"))
 
 
 def labels(plan: Plan, component: str) -> dict[str, Any]:

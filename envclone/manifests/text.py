@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["File", "Of", "Why", "chart", "plain", "reference", "resolved"]
+__all__ = ["File", "Join", "Of", "Why", "chart", "plain", "reference", "resolved"]
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9_./-]*")
 _WORDS = frozenset(("y", "n", "yes", "no", "on", "off", "true", "false", "null"))
@@ -35,6 +35,13 @@ class Of:
 
     path: tuple[str, ...]
     include: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Join:
+    """A text with the values of settings in it."""
+
+    parts: tuple[str | Of, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +68,14 @@ def resolved(node: Any, settings: Mapping[str, Any]) -> Any:
         for key in node.path:
             value = value[key]
         return value
+    if isinstance(node, Join):
+        return "".join(str(resolved(part, settings)) for part in node.parts)
     if isinstance(node, File):
         return node.text
     if isinstance(node, Mapping):
-        return {key: resolved(value, settings) for key, value in node.items()}
+        found = {key: resolved(value, settings) for key, value in node.items()}
+        unset = [key for key, value in node.items() if isinstance(value, Of) and found[key] is None]
+        return {key: value for key, value in found.items() if key not in unset}
     if isinstance(node, list | tuple):
         return [resolved(value, settings) for value in node]
     return node
@@ -84,6 +95,8 @@ def _block(node: Any, indent: str, settings: Mapping[str, Any] | None) -> Iterat
     """The lines of a mapping or a sequence that is not empty; of anything else the one line."""
     if isinstance(node, Mapping):
         for key, value in node.items():
+            if isinstance(value, Of) and settings is not None and resolved(value, settings) is None:
+                continue  # what is not set is not said
             yield from _entry(f"{indent}{_scalar(str(key), settings)}:", indent + "  ", value, indent, settings)
     else:
         for value in node:
@@ -120,7 +133,7 @@ def _entry(head: str, indent: str, value: Any, level: str, settings: Mapping[str
 
 
 def _settled(value: Any, settings: Mapping[str, Any] | None) -> Any:
-    return value if settings is None else resolved(value, settings) if isinstance(value, Of | File) else value
+    return value if settings is None else resolved(value, settings) if isinstance(value, Of | Join | File) else value
 
 
 def _comment(why: str, indent: str, settings: Mapping[str, Any] | None) -> Iterator[str]:
@@ -143,6 +156,10 @@ def _printable(text: str) -> bool:
 def _scalar(value: Any, settings: Mapping[str, Any] | None) -> str:
     if isinstance(value, Of):
         return f"{{{{ include {json.dumps(value.include)} . }}}}" if value.include else _json_of(reference(value.path))
+    if isinstance(value, Join):
+        form = "".join("%s" if isinstance(part, Of) else part.replace("%", "%%") for part in value.parts)
+        given = " ".join(reference(part.path) for part in value.parts if isinstance(part, Of))
+        return _json_of(f"(printf {json.dumps(form)} {given})")
     if isinstance(value, File):
         return _json_of(f"(.Files.Get {json.dumps('files/' + value.name)})")
     if isinstance(value, str):

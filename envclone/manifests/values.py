@@ -39,13 +39,9 @@ def settings(plan: Plan) -> Iterator[Setting]:
     yield Setting(("tolerations",), [], _OBJECTS, "Taints that they put up with.")
     yield Setting(
         ("namespaces", "create"), True, {"type": "boolean"},
-        "Whether the chart makes both namespaces; who makes them gives them the pod security `restricted`.",
+        "Whether the chart makes its namespaces; who makes them gives them the pod security `restricted`.",
     )  # fmt: skip
     yield Setting(("namespaces", "system"), plan.namespace, _NAME, "Where envclone itself runs.")
-    yield Setting(
-        ("namespaces", "quarantine"), plan.quarantine, _NAME,
-        "Where raw copies of production are recovered and masked. Nobody else should have rights in it.",
-    )  # fmt: skip
     yield Setting(
         ("secrets", "production"), "envclone-production", _SUBDOMAIN,
         "The Secret with the variables of the stack file, each under its name.",
@@ -92,7 +88,7 @@ def settings(plan: Plan) -> Iterator[Setting]:
         [{"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}}}],
         _FEW, "Where names are looked up, as a NetworkPolicy names it.",
     )  # fmt: skip
-    if plan.api or any(one.api for one in plan.kept):
+    if plan.api:
         yield Setting(
             ("network", "apiServer"),
             [{"ports": [{"port": 443, "protocol": "TCP"}, {"port": 6443, "protocol": "TCP"}]}],

@@ -6,6 +6,7 @@ Each part is measured at several sizes, so that a curve can be drawn through the
 - `branches`: with so many stopped branches of a real image, list them, look what is to be collected, check that one
   more may be made (without and with a limit of space; the second time nothing has changed), `envclone ls` as a process;
 - `images`: with so many images beside these branches, all but the newest superseded, look what is to be collected;
+- `image`: of so many rows, the bytes, files and extents of the image, whose every row was masked;
 - `running`: with so many branches that run and that nobody uses, memory, processes and sockets of servers and gate;
 - `audit`: append to the log, and verify it, when it has so many lines;
 - `jobs`: list the jobs of a service that has had so many.
@@ -31,6 +32,7 @@ from pathlib import Path
 from typing import Any
 
 from envclone import attestation, process, records
+from envclone.cow import extents
 from envclone.cow.choose import choose
 from envclone.lifecycle import branches, collect, limits
 from envclone.models import Branch
@@ -51,7 +53,7 @@ environments:
     stores:
       main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
 sanitize:
-  rules: {main: {public.people.name: person, public.people.id: keep}}
+  rules: {main: {public.people.name: person, public.people.id: keep, public.people.filler: keep}}
 branches: {max: 10000, ttl: 30d, disk: 100TiB}
 """
 
@@ -114,6 +116,26 @@ def pieces(count: int, size: int = 0) -> Callable[[Path], None]:
             os.ftruncate(file.fileno(), max(size, count * step))
 
     return make
+
+
+def shape(place: Path) -> dict[str, int]:
+    """Files, extents and bytes of a tree."""
+    found = {"files": 0, "extents": 0, "bytes": 0}
+    for folder, _, names in os.walk(place):
+        for name in names:
+            with (Path(folder) / name).open("rb") as file:
+                mapped = list(extents._mapped(file.fileno())) if os.fstat(file.fileno()).st_size else []
+            found["files"] += 1
+            found["extents"] += len(mapped)
+            found["bytes"] += sum(length for _, _, length, _ in mapped)
+    return found
+
+
+def of_image(rows: int, size: int) -> dict[str, Any]:
+    """What an image of so many masked rows of about 1 KiB is made of."""
+    with stack(size, rows, width=900) as here:
+        (image,) = catalog.images(here.open().project.pool, "scale")
+        return {"rows": rows, **shape(here.pool / "images" / image.id)}
 
 
 def of_branches(project: Project, here: Place, first: Branch, counts: Sequence[int]) -> Iterator[dict[str, Any]]:
@@ -244,13 +266,14 @@ def of_jobs(project: Project, counts: Sequence[int]) -> Iterator[dict[str, Any]]
 
 
 @contextmanager
-def stack(size: int, rows: int) -> Iterator[Place]:
+def stack(size: int, rows: int, width: int = 0) -> Iterator[Place]:
     """A pool that shares blocks, with one image of a small production."""
     with production(18) as server, pool_of(size) as (pool, driver):
         server.create_database("app")
         server.execute(
-            "CREATE TABLE people (id int PRIMARY KEY, name text); INSERT INTO people "
-            f"SELECT i, 'Jane Doe ' || i FROM generate_series(1, {rows}) i",
+            "CREATE TABLE people (id int PRIMARY KEY, name text, filler text); INSERT INTO people "
+            f"SELECT i, 'Jane Doe ' || i, repeat('x', {width}) FROM generate_series(1, {rows}) i; "
+            "ALTER TABLE people ALTER filler SET STORAGE PLAIN",
             "app",
         )
         here = Place(pool.parent, pool, {"DSN": server.dsn_for("app")})
@@ -263,6 +286,7 @@ def stack(size: int, rows: int) -> Iterator[Place]:
 def measure(given: argparse.Namespace) -> dict[str, Any]:
     """Every curve."""
     report: dict[str, Any] = {"cores": len(os.sched_getaffinity(0))}
+    report["image"] = [of_image(count, given.size << 30) for count in given.rows]
     with stack(given.size << 30, 1000) as here:
         report["driver"] = here.env["SCALE_DRIVER"]
         report["files"] = [{"files": count, **cloned(here.pool, small_files(count))} for count in given.files]
@@ -290,6 +314,7 @@ def main(arguments: list[str]) -> int:
     for name, counts in (
         ("files", (1000, 10_000, 100_000)), ("extents", (1000, 10_000, 100_000)), ("branches", (10, 30, 100, 300)),
         ("images", (10, 30, 100)), ("running", (1, 4, 8)), ("lines", (200, 1000, 5000)), ("jobs", (100, 500)),
+        ("rows", (10_000, 300_000)),
     ):  # fmt: skip
         parser.add_argument(f"--{name}", type=int, nargs="+", default=counts)
     parser.add_argument("--json", action="store_true", help="there is no other form; for the sake of all commands")

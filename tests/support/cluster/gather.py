@@ -20,11 +20,13 @@ import yaml
 KINDS = {
     "api__v1": ("ConfigMap", "Event", "LimitRange", "Namespace", "Node", "PersistentVolume", "PersistentVolumeClaim",
                 "Pod", "ResourceQuota", "Secret", "Service", "ServiceAccount"),
+    "apis__admissionregistration.k8s.io__v1": ("ValidatingAdmissionPolicy", "ValidatingAdmissionPolicyBinding"),
     "apis__apps__v1": ("Deployment", "StatefulSet"),
     "apis__authorization.k8s.io__v1": ("SelfSubjectAccessReview",),
     "apis__autoscaling__v2": ("HorizontalPodAutoscaler",),
     "apis__batch__v1": ("CronJob", "Job"),
     "apis__networking.k8s.io__v1": ("NetworkPolicy",),
+    "apis__policy__v1": ("PodDisruptionBudget",),
     "apis__rbac.authorization.k8s.io__v1": ("ClusterRole", "ClusterRoleBinding", "Role", "RoleBinding"),
     "apis__storage.k8s.io__v1": ("StorageClass",),
 }  # fmt: skip

@@ -19,8 +19,15 @@ def rendered(files: Mapping[str, str], values: Mapping[str, Any]) -> list[dict[s
         if name.startswith("templates/") and name.endswith(".yaml"):
             text = _chosen(re.sub(r"\{\{- /\*.*?\*/ -\}\}\s*", "", files[name], flags=re.DOTALL), values)
             text = _EXPRESSION.sub(lambda match: _value(match[1], files, values), text)
-            found += [one for one in yaml.safe_load_all(text) if one is not None]
+            found += [said(one) for one in yaml.safe_load_all(text) if one is not None]
     return found
+
+
+def said(node: Any) -> Any:
+    """An object without its nulls, which the API takes for what is not there."""
+    if isinstance(node, dict):
+        return {key: said(value) for key, value in node.items() if value is not None}
+    return [said(one) for one in node] if isinstance(node, list) else node
 
 
 def _chosen(text: str, values: Mapping[str, Any]) -> str:
@@ -33,6 +40,9 @@ def _value(expression: str, files: Mapping[str, str], values: Mapping[str, Any])
         return json.dumps(values["image"])
     if match := re.fullmatch(r'toJson \(\.Files\.Get "(.*)"\)', expression):
         return json.dumps(files[match[1]], ensure_ascii=False)
+    if match := re.fullmatch(r'toJson \(printf ("(?:[^"\\]|\\.)*")((?: \.[\w.]+)+)\)', expression):
+        given = tuple(_looked_up(one, values) for one in match[2].split())
+        return json.dumps(json.loads(match[1]) % given)
     if match := re.fullmatch(r"toJson (.*)", expression):
         return json.dumps(_looked_up(match[1], values), ensure_ascii=False)
     assert expression == '"{{"', expression

@@ -32,6 +32,11 @@ environments:
 sanitize:
   hooks: [hooks/after.sql]
 """
+CLUSTER = STACK.replace(
+    "    keep: {fresh: 2h}\n",
+    f"    keep: {{fresh: 2h}}\n    runtime: kubernetes\n    kubernetes: {{image: {IMAGE}, prefix: shop}}\n",
+)
+"""The same, with branches that are made in a cluster."""
 RULES = "sanitize:\n  rules:\n    main: {public.customers.email: email}\n  # a template's braces: {{ .Values.image }}\n"
 
 

@@ -22,8 +22,8 @@ from envclone.manifests.helm import charted
 from envclone.manifests.plan import Plan
 from envclone.manifests.values import settings
 from envclone.manifests.write import write
-from tests.unit.manifests.rendering import rendered
-from tests.unit.manifests.stacks import planned
+from tests.unit.manifests.rendering import rendered, said
+from tests.unit.manifests.stacks import CLUSTER, planned
 
 HELM = os.environ.get("HELM_BIN")
 
@@ -31,7 +31,7 @@ HELM = os.environ.get("HELM_BIN")
 @pytest.fixture
 def made(tmp_path: Path) -> Plan:
     return planned(
-        tmp_path, production=["10.20.0.7/32:5432"], masking_key="envclone-key", csi_driver="ebs.csi.aws.com"
+        tmp_path, CLUSTER, production=["10.20.0.7/32:5432"], masking_key="envclone-key", csi_driver="ebs.csi.aws.com"
     )  # fmt: skip
 
 
@@ -113,7 +113,7 @@ if HELM:
 
     def _template(chart: Path, *options: str) -> Iterator[dict[str, Any]]:
         done = process.run([str(HELM), "template", "one", str(chart), *options])
-        return (one for one in yaml.safe_load_all(done.stdout) if one)
+        return (said(one) for one in yaml.safe_load_all(done.stdout) if one)
 
     def _key(one: dict[str, Any]) -> tuple[str, str, str]:
         return one["kind"], one["metadata"].get("namespace", ""), one["metadata"]["name"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,8 @@ from envclone.config.load import load
 from envclone.manifests.build import objects, parts, stream, texts
 from envclone.manifests.plan import Plan
 from envclone.manifests.pods import keys
-from tests.unit.manifests.stacks import IMAGE, planned
+from tests.support.cluster import schemas
+from tests.unit.manifests.stacks import CLUSTER, IMAGE, STACK, planned
 from tests.unit.test_snippets import parse
 
 
@@ -40,7 +42,7 @@ def test_the_kinds(made: Plan) -> None:
     for one in objects(made):
         counted[one["kind"]] = counted.get(one["kind"], 0) + 1
     assert counted == {
-        "Namespace": 2, "ServiceAccount": 4, "NetworkPolicy": 7, "ConfigMap": 1, "PersistentVolumeClaim": 1,
+        "Namespace": 1, "ServiceAccount": 4, "NetworkPolicy": 6, "ConfigMap": 1, "PersistentVolumeClaim": 1,
         "CronJob": 3, "Deployment": 1, "Service": 1, "PodDisruptionBudget": 1,
     }  # fmt: skip
 
@@ -145,18 +147,18 @@ def test_every_mount_has_its_volume(made: Plan) -> None:
         assert mounted == prepared, "the kubelet would make a directory that others can read"
 
 
-def test_nobody_reaches_anybody_by_default(made: Plan) -> None:
+@pytest.mark.parametrize("text", [STACK, CLUSTER], ids=["machine", "cluster"])
+def test_nobody_reaches_anybody_by_default(tmp_path: Path, text: str) -> None:
+    made = planned(tmp_path, text, production=["10.20.0.7/32:5432"])
     policies = _of(made, "NetworkPolicy")
-    for namespace in ("envclone", "envclone-quarantine"):
-        (deny,) = (one for one in policies if one["metadata"] == {**one["metadata"], "name": "default-deny",
-                                                                  "namespace": namespace})  # fmt: skip
+    for one in _of(made, "Namespace"):
+        (deny,) = (policy for policy in policies if (policy["metadata"]["name"], policy["metadata"]["namespace"])
+                   == ("default-deny", one["metadata"]["name"]))  # fmt: skip
         assert deny["spec"] == {"podSelector": {}, "policyTypes": ["Ingress", "Egress"]}
-    assert [one for one in policies if one["metadata"]["namespace"] == "envclone-quarantine"] == [
-        one for one in policies if one["metadata"]["name"] == "default-deny"
-    ][1:]
     for one in policies:
         for rules, side in ((one["spec"].get("ingress", []), "from"), (one["spec"].get("egress", []), "to")):
-            assert all(rule.get(side) and rule.get("ports") for rule in rules), "an empty side is everybody"
+            if not one["metadata"]["name"].endswith("-api"):
+                assert all(rule.get(side) and rule.get("ports") for rule in rules), "an empty side is everybody"
 
 
 def test_selectors_find_their_pods_and_no_others(made: Plan) -> None:
@@ -206,3 +208,43 @@ def test_keys_of_files_are_distinct() -> None:
     named = keys(["a/b.yaml", "a-b.yaml", "ä.yaml"])
     assert len(set(named.values())) == 3
     assert all(key.isascii() and "/" not in key for key in named.values())
+
+
+@pytest.mark.parametrize("version", schemas.VERSIONS)
+def test_every_object_is_of_its_schema_in_every_version(tmp_path: Path, version: str) -> None:
+    made = planned(tmp_path, CLUSTER, csi_driver="ebs.csi.aws.com", production=["10.20.0.7/32:5432"])
+    for one in objects(made):
+        assert schemas.flaws(version, one) == [], (one["kind"], one["metadata"]["name"])
+    broken = {**objects(made)[0], "spec": {"finalizer": []}}
+    assert schemas.flaws(version, broken)
+
+
+def test_branches_in_the_cluster_have_their_rights(tmp_path: Path) -> None:
+    made = planned(tmp_path, CLUSTER)
+    assert [one["metadata"]["name"] for one in _of(made, "Namespace")] == ["envclone", "shop-images"]
+    tokens = {name: template["spec"]["automountServiceAccountToken"] for name, template in _pods(made)}
+    assert tokens == {"keep-prod": False, "keep-pre-prod": False, "envclone-gc": True, "envclone-serve": True}
+    subjects = {one["metadata"]["name"]: [who["name"] for who in one["subjects"]] for one in
+                [*_of(made, "ClusterRoleBinding"), *_of(made, "RoleBinding")]}  # fmt: skip
+    assert subjects == {
+        "envclone-acme-gc": ["envclone-gc"], "envclone-acme-branch": ["envclone-branch", "envclone-serve"],
+    }  # fmt: skip
+    for one in (*_of(made, "ClusterRole"), *_of(made, "Role")):
+        assert all("*" not in [*rule["apiGroups"], *rule["resources"], *rule["verbs"]] for rule in one["rules"])
+    text = texts(made)["15-rights.yaml"]
+    assert all(re.search(rf"# {verb}: \w.*\n +- {verb}\n", text) for verb in ("get", "create", "delete", "watch"))
+
+
+def test_the_fence_names_the_accounts(tmp_path: Path) -> None:
+    made = planned(tmp_path, CLUSTER, namespace="tools")
+    (fence,), (binding,) = _of(made, "ValidatingAdmissionPolicy"), _of(made, "ValidatingAdmissionPolicyBinding")
+    assert fence["spec"]["failurePolicy"] == "Fail" and binding["spec"]["validationActions"] == ["Deny"]
+    assert binding["spec"]["policyName"] == fence["metadata"]["name"]
+    (who,) = fence["spec"]["matchConditions"]
+    assert who["expression"] == (
+        "request.userInfo.username in ['system:serviceaccount:tools:envclone-branch', "
+        "'system:serviceaccount:tools:envclone-serve', 'system:serviceaccount:tools:envclone-gc']"
+    )
+    (rules,) = fence["spec"]["matchConstraints"]["resourceRules"]
+    granted = {group for role in _of(made, "ClusterRole") for rule in role["rules"] for group in rule["apiGroups"]}
+    assert granted == set(rules["apiGroups"]), "what is granted is looked at"

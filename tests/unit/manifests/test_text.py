@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envclone.manifests.text import File, Of, Why, chart, plain, reference, resolved
-from tests.unit.manifests.rendering import rendered
+from tests.unit.manifests.rendering import rendered, said
 
 _TEXTS = st.text(st.characters(codec="utf-8"), max_size=30) | st.sampled_from(
     [
@@ -60,7 +60,7 @@ def test_a_template_renders_to_the_same(node: dict[str, Any], value: str) -> Non
         "file": File("f", "t\n"),
     }
     (found,) = rendered({"templates/one.yaml": chart(whole), "files/f": "t\n"}, values)
-    assert found == resolved(whole, values) == yaml.safe_load(plain(whole, values))
+    assert found == said(resolved(whole, values)) == said(yaml.safe_load(plain(whole, values)))
 
 
 def test_comments_stand_above_what_they_explain() -> None:
