@@ -45,7 +45,7 @@ def test_how_often_is_looked_follows_from_how_fresh_images_stay(tmp_path: Path) 
     "options",
     [
         {"image": "Upper/Case"}, {"image": "-x"}, {"image": "a b"}, {"image": "x@sha256:12"}, {"image": "x:y:z:1"},
-        {"namespace": "Envclone"}, {"namespace": "a.b"}, {"namespace": "a" * 60}, {"environments": ["nowhere"]},
+        {"namespace": "Envclone"}, {"namespace": "a.b"}, {"namespace": "a" * 64}, {"environments": ["nowhere"]},
         {"production": ["db.internal:5432"]}, {"production": ["10.0.0.0/8"]}, {"production": ["10.0.0.1/8:5432"]},
         {"production": ["10.0.0.0/8:0"]}, {"production": ["10.0.0.0/8:70000"]}, {"csi_driver": "a_b"},
         {"masking_key": "Key"},
