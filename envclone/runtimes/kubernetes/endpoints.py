@@ -6,11 +6,12 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from envclone import process, wait
-from envclone.errors import BusyError, EnvcloneError, ResourceError
+from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError
+from envclone.private import write_private
 
 __all__ = ["open_doors", "shut", "stands"]
 
@@ -26,11 +27,15 @@ def open_doors(
     pod: str,
     ways: Sequence[tuple[int, int | None]],
     port: int | None = None,
+    *,
+    sockets: Mapping[str, Path] | None = None,
+    token: str = "",
 ) -> list[int]:
     """Start the process of a branch; `ways` are ports of the pod, and the ports outside that are wished for.
 
-    Returns the ports on 127.0.0.1 that it took, in order; `port`, of the first one, is a must. Raises BusyError when
-    that is taken.
+    `sockets` are Unix sockets of this machine, by store, in directories that only this user enters; the pod's relay
+    takes `token` for them. Returns the ports on 127.0.0.1 that it took, in order; `port`, of the first one, is a must.
+    Raises BusyError when that is taken.
     """
     shut(directory)
     config = {
@@ -41,8 +46,15 @@ def open_doors(
             {"to": inside, "listen": port if port and number == 0 else outside, "wish": not (port and number == 0)}
             for number, (inside, outside) in enumerate(ways)
         ],
+        "sockets": {store: str(path) for store, path in (sockets or {}).items()},
+        "token": token,
     }
-    (directory / CONFIG).write_text(json.dumps(config))
+    for path in (sockets or {}).values():
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if (there := path.parent.stat()).st_uid != os.geteuid() or there.st_mode & 0o077:
+            raise UnsafeError(f"{path.parent} is not this user's alone", hint="remove it")
+        path.unlink(missing_ok=True)
+    write_private(directory / CONFIG, json.dumps(config))
     output = directory / OUTPUT
     output.unlink(missing_ok=True)
     (directory / USED).touch(mode=0o600)

@@ -17,12 +17,12 @@ from pathlib import Path
 from typing import Any
 
 from envclone.errors import EnvcloneError
+from envclone.runtimes.kubernetes import relay
 from envclone.runtimes.kubernetes.client import Cluster, connect
 
 __all__ = ["Doors", "dial"]
 
 USED = "used"
-_PIECE = 1 << 16
 
 
 def dial(cluster: Cluster, namespace: str, pod: str, port: int) -> Any:
@@ -50,9 +50,17 @@ class Doors:
             if not wish:
                 raise
             sock = socket.create_server(("127.0.0.1", 0))
-        self._waiting.register(sock, selectors.EVENT_READ, inside)
+        self._waiting.register(sock, selectors.EVENT_READ, (inside, b""))
         self.ports.append(sock.getsockname()[1])
         return self.ports[-1]
+
+    def open_socket(self, store: str, path: Path, token: str) -> None:
+        """Listen on a Unix socket of this machine, which leads to a store's own through the pod's relay."""
+        sock = socket.socket(socket.AF_UNIX)
+        sock.bind(str(path))
+        path.chmod(0o600)
+        sock.listen()
+        self._waiting.register(sock, selectors.EVENT_READ, (relay.PORT, relay.greeting(token, store)))
 
     def serve(self) -> None:
         """Take connections until the process ends."""
@@ -60,10 +68,10 @@ class Doors:
             for key, _ in self._waiting.select():
                 with contextlib.suppress(OSError):
                     one, _ = key.fileobj.accept()  # type: ignore[union-attr]
-                    threading.Thread(target=self._carry, args=(one, int(key.data)), daemon=True).start()
+                    threading.Thread(target=self._carry, args=(one, *key.data), daemon=True).start()
 
-    def _carry(self, outside: socket.socket, port: int) -> None:
-        if self._used is not None:
+    def _carry(self, outside: socket.socket, port: int, first: bytes) -> None:
+        if self._used is not None and not first:  # the operator's own way is no use of the branch
             with contextlib.suppress(OSError):
                 os.utime(self._used)
         with outside:
@@ -71,20 +79,13 @@ class Doors:
                 made, inside = dial(self._cluster, self._namespace, self._pod, port)
             except Exception:  # noqa: BLE001 - the library's own kinds: the caller sees its connection end
                 return
-            back = threading.Thread(target=_copy, args=(inside, outside), daemon=True)
+            back = threading.Thread(target=relay.carry, args=(inside, outside), daemon=True)
             back.start()
-            _copy(outside, inside)
+            with contextlib.suppress(OSError):
+                inside.sendall(first)
+            relay.carry(outside, inside)
             made.close()
             back.join()
-
-
-def _copy(source: Any, sink: Any) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(_PIECE):
-            sink.sendall(data)
-    for one in (source, sink):
-        with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
 
 
 def main(file: str) -> int:
@@ -95,6 +96,8 @@ def main(file: str) -> int:
         doors = Doors(cluster, config["namespace"], config["pod"], Path(file).parent / USED)
         for way in config["ways"]:
             doors.open(way["to"], way["listen"], wish=way["wish"])
+        for store, path in config["sockets"].items():
+            doors.open_socket(store, Path(path), config["token"])
     except (EnvcloneError, OSError) as exc:
         sys.stdout.write(f"{exc}\n")
         return 1

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["KubernetesInsight"]
 
-_SETUP = ("seal", "ready")
+_SETUP = ("seal", "ready", "relay")
 _USE = re.compile(
     r"container_(?P<what>memory_working_set_bytes|cpu_usage_seconds_total|processes)"
     r"\{(?P<labels>[^}]*)\} (?P<value>\S+)"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -52,7 +53,12 @@ def _meta(place: Place, name: str, *, part: str = "", namespaced: bool = True, *
 
 def cpu(cores: float) -> str:
     """Processors as a quantity: thousandths, rounded up."""
-    return f"{max(1, -int(-cores * 1000 // 1))}m"
+    return f"{thousandths(cores)}m"
+
+
+def thousandths(cores: float) -> int:
+    """So many of a processor, rounded up."""
+    return max(1, math.ceil(round(cores * 1000, 3)))
 
 
 def memory(size: int) -> str:

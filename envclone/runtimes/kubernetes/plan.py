@@ -5,6 +5,7 @@ from __future__ import annotations
 import graphlib
 import ipaddress
 import json
+import secrets
 import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -46,6 +47,12 @@ class Plan:
     manifests: Sequence[Object]
     ways: Sequence[tuple[str, int]]
     stores: Sequence[str]
+
+    @property
+    def token(self) -> str:
+        """What the pod's relay lets its operator in by."""
+        (secret,) = self.of("Secret")
+        return str(secret["stringData"][pod.TOKEN])
 
     def of(self, *kinds: str, name: str | None = None) -> list[Object]:
         """The manifests of some kinds."""
@@ -156,7 +163,8 @@ def made_of(
 ) -> Plan:
     """All of a branch's manifests."""
     parts = parts_of(branch, containers, preview, settings)
-    cores, size = sum(part.cores for part in parts), sum(part.size for part in parts)
+    # each part's processors are rounded up to thousandths, and so their sum is
+    cores, size = sum(objects.thousandths(part.cores) for part in parts) / 1000, sum(part.size for part in parts)
     open_ = destinations(branch.allow)
     environment: dict[str, dict[str, str]] = {}
     for name, container in containers.items():
@@ -170,13 +178,14 @@ def made_of(
     some: list[Object] = [
         objects.namespace(place, image=branch.image, expires=expires),
         # the listener of the test is there beside the pod, for a while
-        objects.quota(place, cores=cores + 0.1, size=size + (128 << 20), storage=objects.sizes(volumes),
+        # and so is the relay, for good
+        objects.quota(place, cores=cores + 0.2, size=size + (256 << 20), storage=objects.sizes(volumes),
                       claims=len(volumes)),
         objects.limit_range(place, cores=cores, size=size),
         objects.denied(place),
         *([objects.allowed(place, open_)] if open_ else []),
         *objects.probe_policies(place),
-        objects.secret(place, pod.LOGINS, pod.secrets_of(login, environment)),
+        objects.secret(place, pod.LOGINS, pod.secrets_of(login, environment, secrets.token_urlsafe(32))),
     ]  # fmt: skip
     for volume in volumes:
         some += [

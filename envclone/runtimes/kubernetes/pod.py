@@ -35,7 +35,8 @@ HOME = Path("/var/lib/envclone/branch")
 LOGINS = "logins"
 """The Secret with what the parts must know."""
 POD, LISTENER = "branch", "listener"
-_ROOM = Path("/run/envclone")
+TOKEN = "relay.token"  # noqa: S105 - a file's name
+_ROOM = Path("/run/secrets/envclone")
 _SHM = 1 << 30
 _SMALL = resources(0.1, 128 << 20)
 _GRACE = 60
@@ -156,9 +157,21 @@ def branch(
         ],
     }
     made = [_store(part, disks[part.name]) if part.container else _service(part) for part in parts]
+    sockets = {part.name: path for part in stores if (path := socket_of(part)) is not None}
     for one in made[:-1]:
         one["restartPolicy"] = "Always"  # started in order, each when the one before it is ready
+    relays = [_relay(image, sockets)] if sockets else []
     used: list[Object] = [
+        *(
+            [
+                {
+                    "name": "token",
+                    "secret": {"secretName": LOGINS, "defaultMode": 0o440, "items": [{"key": TOKEN, "path": TOKEN}]},
+                }
+            ]
+            if sockets
+            else []
+        ),
         {"name": "home", "emptyDir": {}},
         {"name": "tmp", "emptyDir": {}},
         {"name": LOGINS, "secret": {"secretName": LOGINS, "defaultMode": 0o440}},
@@ -172,12 +185,40 @@ def branch(
     spec = _spec(
         place,
         uid,
-        initContainers=[seal, ready, *made[:-1]],
+        initContainers=[seal, ready, *relays, *made[:-1]],
         containers=made[-1:],
         volumes=used,
         hostAliases=aliases,
     )
     return _pod(place, POD, spec)
+
+
+def socket_of(part: Part) -> Path | None:
+    """Where a store's server has its socket in the pod; None for one that has none."""
+    if part.container is None:
+        return None
+    found = [path for path in part.container.mounts if path != HOME / part.name]
+    return found[0] / f".s.PGSQL.{part.container.endpoint.port}" if found else None
+
+
+def _relay(image: str, sockets: Mapping[str, Path]) -> Object:
+    """The operator's way to the servers' sockets; it starts before them, and takes next to nothing."""
+    ways = [f"{store}={path}" for store, path in sockets.items()]
+    return {
+        "name": "relay",
+        "image": image,
+        "restartPolicy": "Always",
+        "command": ["python3", "-m", "envclone.runtimes.kubernetes.relay", str(_ROOM / TOKEN), *ways],
+        "resources": _SMALL,
+        "securityContext": _LOCKED,
+        "volumeMounts": [
+            {"name": "token", "mountPath": str(_ROOM), "readOnly": True},
+            *(
+                {"name": "tmp", "mountPath": str(path.parent), "subPath": f"run-{store}"}
+                for store, path in sockets.items()
+            ),
+        ],
+    }
 
 
 def _shm(part: Part) -> int:
@@ -282,7 +323,7 @@ def _from_secret(part: str, name: str) -> Object:
     return {"name": name, "valueFrom": {"secretKeyRef": {"name": LOGINS, "key": f"{part}.{name}"}}}
 
 
-def secrets_of(document: Mapping[str, Any], environment: Mapping[str, Mapping[str, str]]) -> dict[str, str]:
-    """What the Secret holds: the record that `ready` reads, and every variable of every part."""
+def secrets_of(document: Mapping[str, Any], environment: Mapping[str, Mapping[str, str]], token: str) -> dict[str, str]:
+    """What the Secret holds: the record that `ready` reads, the relay's token, every variable of every part."""
     values = {f"{part}.{name}": value for part, each in environment.items() for name, value in each.items()}
-    return {**values, "branch.json": json.dumps(document)}
+    return {**values, "branch.json": json.dumps(document), TOKEN: token}

@@ -153,14 +153,22 @@ class KubernetesRuntime:
 
         namespace = planned.of("Pod", name=POD)[0]["metadata"]["namespace"]
         ways = [(inside, _before(branch, name, inside)) for name, inside in planned.ways]
-        taken = endpoints.open_doors(directory, context, namespace, POD, ways, port)
+        there = {
+            name: registry.contained(branch.stores[name].kind).outside(directory / name, one.endpoint, 0)
+            for name, one in containers.items()
+        }
+        sockets = {
+            name: end.socket / f".s.PGSQL.{end.socket_port or end.port}"
+            for name, end in there.items()
+            if end.socket is not None
+        }
+        taken = endpoints.open_doors(
+            directory, context, namespace, POD, ways, port, sockets=sockets, token=planned.token
+        )
         found: dict[str, Endpoint] = {}
         for (name, inside), outside in zip(planned.ways, taken, strict=True):
             if name in containers:
-                adapter = registry.contained(branch.stores[name].kind)
-                there = adapter.outside(directory / name, containers[name].endpoint, outside)
-                # no socket leads into a pod: everybody comes over the port
-                found[name] = replace(there, socket=None, socket_port=None)
+                found[name] = replace(there[name], port=outside)
             else:
                 key = name if name not in found else f"{name}:{inside}"
                 found[key] = Endpoint(store=key, kind="http", host="127.0.0.1", port=outside)

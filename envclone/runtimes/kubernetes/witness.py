@@ -28,7 +28,7 @@ _METRICS = {
     "container_fs_reads_bytes_total": "read_bytes",
     "container_fs_writes_bytes_total": "written_bytes",
 }
-_SETUP = ("seal", "ready")
+_SETUP = ("seal", "ready", "relay")
 _GRACE = 3.0
 """Seconds that a kubelet is given to tell of a container that ended a moment ago."""
 

@@ -174,7 +174,7 @@ def _quotas(store: Store, resource: Resource, namespace: str, name: str, documen
                     f'pods "{name}" is forbidden: failed quota: {quota["metadata"]["name"]}: must specify {key}',
                 )
             used = sum(_used(resource, one).get(plain, 0) for _, one in store.each(resource.plural, namespace))
-            if used + wanted[plain] > quantity(most):
+            if round(used + wanted[plain], 6) > quantity(most):
                 raise Refused(
                     403,
                     "Forbidden",

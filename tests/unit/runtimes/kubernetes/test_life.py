@@ -31,11 +31,11 @@ def test_a_branch_is_made_stopped_started_and_removed(world: World) -> None:
     namespace = f"envclone-{world.branch.name}"
     pod = _pod(world)
     assert pod["metadata"]["namespace"] == namespace and pod["status"]["qosClass"] == "Guaranteed"
-    assert [one["name"] for one in pod["spec"]["initContainers"]] == ["seal", "ready", "main", "api"]
+    assert [one["name"] for one in pod["spec"]["initContainers"]] == ["seal", "ready", "relay", "main", "api"]
     assert [one["name"] for one in pod["spec"]["containers"]] == ["worker"]
     assert world.runtime.running(world.branch, world.directory) == {"main": True, "api": True, "worker": True}
     assert set(world.branch.endpoints) == {"main", "api"}
-    assert world.branch.endpoints["main"].user == "envclone" and world.branch.endpoints["main"].socket is None
+    assert world.branch.endpoints["main"].user == "envclone" and world.branch.endpoints["main"].socket is not None
     # the hole that the test of the walls needed is closed
     assert [one["metadata"]["name"] for one in world.api.all("networkpolicies")] == ["deny"]
     assert [one["metadata"]["name"] for one in world.api.all("pods")] == ["branch"]
