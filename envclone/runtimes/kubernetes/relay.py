@@ -55,13 +55,12 @@ def let_in(one: socket.socket, token: str, ways: Mapping[str, str]) -> socket.so
 
 
 def carry(source: Any, sink: Any) -> None:
-    """Bytes from one end to the other until it ends."""
+    """Bytes from one end to the other until it has no more; the other way stays open."""
     with contextlib.suppress(OSError):
         while data := source.recv(_PIECE):
             sink.sendall(data)
-    for one in (source, sink):
-        with contextlib.suppress(OSError):
-            one.shutdown(socket.SHUT_RDWR)
+    with contextlib.suppress(OSError):
+        sink.shutdown(socket.SHUT_WR)
 
 
 def serve(listening: socket.socket, token: str, ways: Mapping[str, str]) -> None:
