@@ -163,6 +163,9 @@ class SqlStep(_Step):
         default=None, description="The column that rows are ordered by: rows of equal score may change places."
     )
     key: str | None = Field(default=None, description="The column that identifies a row, for a readable comparison.")
+    plan: First[tuple[str, ...]] = Field(
+        default=(), description="The nodes of production's plan, from the top: `Index Scan using NAME on TABLE`."
+    )
     domains: dict[str, str | dict[str, str]] = Field(
         default_factory=dict,
         description="The domain of a parameter (its name, or its position from 1) or of a setting, when it is compared "

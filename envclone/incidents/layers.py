@@ -9,6 +9,7 @@ from dataclasses import replace
 from typing import Any
 
 from envclone.incidents.bundle import Incident, SqlStep, Step
+from envclone.incidents.plans import difference
 from envclone.incidents.verdicts import LAYERS, LayerVerdict, Played, ReplayReport, StepVerdict
 from envclone.models import Counters
 
@@ -28,8 +29,13 @@ def layer_of(step: Step) -> str:
     return _LAYER.get(step.kind, "rows")
 
 
-def judged(report: ReplayReport, incident: Incident, state: dt.datetime) -> ReplayReport:
-    """The report with a verdict on each layer; what the application asked counts for whether it is reproduced."""
+def judged(
+    report: ReplayReport, incident: Incident, state: dt.datetime, plans: Mapping[str, Sequence[str]] | None = None
+) -> ReplayReport:
+    """The report with a verdict on each layer; what the application asked counts for whether it is reproduced.
+
+    `plans` are the nodes of the plans of now, by step. Another plan is told, and is none of what is reproduced.
+    """
     steps = {step.id: step for step in incident.steps}
     by_layer: dict[str, list[StepVerdict]] = {}
     for one in report.steps:
@@ -38,7 +44,7 @@ def judged(report: ReplayReport, incident: Incident, state: dt.datetime) -> Repl
     asked = _asked(report.played, incident)
     found = {layer: _of(layer, by_layer.get(layer, ()), asked.get(layer, ()), report.played) for layer in LAYERS}
     found["state"] = _state(report, incident, state, by_layer)
-    found["plan"] = LayerVerdict("plan", _UNTOLD, "no plan was recorded")
+    found["plan"] = _plan(incident, plans or {})
     found["resources"] = _resources(report)
     good = report.reproduced and (report.played is None or bool(report.played.why_not) or report.played.exact)
     return replace(
@@ -142,6 +148,21 @@ def _wanting(layer: str, played: Played | None) -> str:
         "rows": "no step asks for rows",
         "answer": "no step asks a service",
     }.get(layer, "nothing was recorded of it")
+
+
+def _plan(incident: Incident, plans: Mapping[str, Sequence[str]]) -> LayerVerdict:
+    """How statements are answered: the nodes of production's plans, and of the plans of now."""
+    recorded = [step for step in incident.steps if isinstance(step, SqlStep) and step.plan]
+    if not recorded:
+        return LayerVerdict("plan", _UNTOLD, "no plan was recorded")
+    told = [step for step in recorded if plans.get(step.id)]
+    differing = [f"{step.id}: {why}" for step in told if (why := difference(step.plan, plans[step.id]))]
+    if differing:
+        more = f", and {len(differing) - 1} more" if len(differing) > 1 else ""
+        return LayerVerdict("plan", _DIVERGED, differing[0] + more)
+    if without := [step.id for step in recorded if step not in told]:
+        return LayerVerdict("plan", _UNTOLD, f"the branch makes no plan for {without[0]}")
+    return LayerVerdict("plan", _MATCH)
 
 
 def _state(

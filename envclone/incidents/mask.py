@@ -169,6 +169,7 @@ class _Masker:
                 "parameters": self._parameters(step),
                 "settings": self._settings(step, step.settings),
                 "local": self._settings(step, step.local),
+                "plan": tuple(map(self.text, step.plan)),
                 "domains": {},
                 "expect": self._rows(step, step.expect, plan) if step.expect else None,
             }

@@ -10,6 +10,7 @@ from envclone.errors import UnsafeError, UsageError
 from envclone.incidents.bundle import Expected, Incident, SqlStep, Step
 from envclone.incidents.links import linked
 from envclone.incidents.order import order_of
+from envclone.incidents.plans import planned
 from envclone.incidents.values import canonical
 from envclone.protocols import SourceRunner
 
@@ -37,10 +38,17 @@ def record(incident: Incident, runners: Mapping[str, SourceRunner]) -> Incident:
             f"incident {incident.incident} has no step to run in production",
             hint=f"envclone incident show {incident.incident} says what its trace lacks",
         )
-    steps = tuple(explicit(step, expect) for step, expect in run(incident, runners))
+    steps = tuple(_planned(explicit(step, expect), runners[step.store]) for step, expect in run(incident, runners))
     return linked(incident).model_copy(
         update={"signature": None, "steps": steps, "recorded_at": dt.datetime.now(dt.UTC)}
     )
+
+
+def _planned(step: Step, runner: SourceRunner) -> Step:
+    """The step with the plan that production makes for it, which is not run; one that a log told is the witness."""
+    if not isinstance(step, SqlStep) or step.plan or step.expect is None or step.expect.error is not None:
+        return step
+    return step.model_copy(update={"plan": planned(step, runner)})
 
 
 def run(incident: Incident, runners: Mapping[str, SourceRunner]) -> list[tuple[Step, Expected]]:

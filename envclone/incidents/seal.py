@@ -20,7 +20,7 @@ __all__ = ["chosen", "message", "names_domains"]
 
 _KEEP = "keep"
 _LATER = ("at", "exchanges", "application", "clock")
-_LATER_OF_STEPS = ("call", "parent", "began", "seconds")
+_LATER_OF_STEPS = ("call", "parent", "began", "seconds", "plan")
 _LATER_OF_CALLS = ("revision",)
 """Fields that bundles did not always have."""
 
@@ -31,7 +31,7 @@ def message(incident: Incident) -> bytes:
     for names, those in ((_LATER, [content]), (_LATER_OF_STEPS, content["steps"]), (_LATER_OF_CALLS, content["calls"])):
         for one in those:
             for name in names:
-                if one[name] in (None, (), {}):
+                if name in one and one[name] in (None, (), {}):
                     del one[name]  # what was sealed before bundles had it stays valid
     return b"envclone incident\n" + json.dumps(content, sort_keys=True, default=str).encode()
 

@@ -64,6 +64,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     from envclone.incidents import replay as rerun
     from envclone.incidents.layers import judged
     from envclone.incidents.links import not_run
+    from envclone.incidents.plans import planned
     from envclone.lifecycle import whole
 
     tape, why_not = whole.cassette(incident, branch, wanted.on_the_way)
@@ -76,6 +77,9 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
                 name: stack.enter_context(registry.connect(endpoint)) for name, endpoint in branch.endpoints.items()
             }
             report = later.explained(rerun.replay(incident, runners), state, incident.recorded_at, incident.environment)
+            plans = {
+                step.id: planned(step, runners[step.store]) for step in incident.steps if getattr(step, "plan", ())
+            }
         heard, seen = playing.heard(), witness.testify()
     own = _of_servers(branch)
     evidence = {name: _with(seen.get(name, Counters()), own, before, name, report) for name in {**seen, **own}}
@@ -94,7 +98,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     )
     if tape is not None:
         report = replace(report, not_run=tuple(not_run(incident, whole=True)))
-    return judged(report, incident, state)
+    return judged(report, incident, state, plans)
 
 
 def _keep(project: Project, branch: Branch, report: ReplayReport) -> None:

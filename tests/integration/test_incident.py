@@ -161,6 +161,8 @@ def test_recorded_masked_replayed(here: Place, prod: Production) -> None:
     # the settings of the role in this database, of the database, of the session, of the transaction
     assert recorded["settings"]["rows"] == [["11", "off", "5MB", "7s", "app"]]
     assert recorded["fails"]["error"].startswith("22012")
+    plans = {step["id"]: step.get("plan") for step in yaml.safe_load(bundle.read_text())["steps"]}
+    assert plans["search"] == ["Limit", "Index Scan using chunks_embedding_idx on chunks"] and not plans["fails"]
     assert prod.execute("SELECT count(*) FROM people", "app") == [(300,)]
 
     branch = here.json("branch", "prod", "--incident", "77")
@@ -171,6 +173,10 @@ def test_recorded_masked_replayed(here: Place, prod: Production) -> None:
     assert not [word for word in ("quux", "zoë", "zoe.", "zo\\u00eb") if word in text]
     report = here.json("replay", "77")
     assert report["reproduced"], report
+    assert {one["layer"]: one["verdict"] for one in report["layers"]}["plan"] == "match"
+    other = json.loads(here.call("replay", "77", "--set", "enable_indexscan=off", "--json", check=False).stdout)
+    (plan,) = [one for one in other["layers"] if one["layer"] == "plan"]
+    assert plan["verdict"] == "diverged" and "where production had Index Scan using" in plan["why"], plan
     shown = here.call("replay", "77")
     assert "incident 77: reproduced (5 of 5" in shown.stdout
 
@@ -187,7 +193,7 @@ def test_recorded_masked_replayed(here: Place, prod: Production) -> None:
     assert [step["step"] for step in document["steps"] if not step["reproduced"]] == ["search"]
     here.call("reset", "prod-77")
     assert here.json("replay", "77")["reproduced"]
-    assert len(list((here.pool / "branches" / "prod-77" / "replays").iterdir())) == 5
+    assert len(list((here.pool / "branches" / "prod-77" / "replays").iterdir())) == 6
 
 
 def test_a_conversation_is_read_out_of_the_branch_where_it_is_masked(here: Place) -> None:

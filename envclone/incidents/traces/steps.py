@@ -13,6 +13,7 @@ from envclone.errors import UsageError
 from envclone.incidents.bundle import HttpStep, SqlStep, Step, VectorStep
 from envclone.incidents.calls import Call
 from envclone.incidents.placeholders import standard
+from envclone.incidents.plans import nodes
 from envclone.incidents.traces.embedded import Embedded, numbers
 
 __all__ = ["Stores", "steps_of"]
@@ -75,8 +76,10 @@ def _statement(call: Call, store: str, role: str | None, number: int) -> Iterato
     # an error is compared by its SQLSTATE; a trace that does not tell it leaves the answer to `record`
     expect = {"error": call.error} if call.error and _SQLSTATE.match(call.error) else None
     try:
-        yield SqlStep.model_validate({"id": f"sql-{number}", "store": store, "sql": sql, "role": role,
-                                      "parameters": parameters, "expect": expect})  # fmt: skip
+        yield SqlStep.model_validate({
+            "id": f"sql-{number}", "store": store, "sql": sql, "role": role, "parameters": parameters,
+            "expect": expect, "plan": nodes(call.output),
+        })  # fmt: skip
     except ValidationError:
         return
 
