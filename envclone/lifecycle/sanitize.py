@@ -22,7 +22,7 @@ from envclone.memory import keep
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
 from envclone.project import Project
-from envclone.protocols import Following, Progress, StoreSession
+from envclone.protocols import Following, Progress, Sharing, StoreSession
 from envclone.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -159,7 +159,11 @@ def sanitize(
     project.begin("cleaning the files")
     for name, snapshot in raw.stores.items():
         project.progress(ProgressEvent(name, 0))
-        cleaned[name] += registry.store(snapshot.kind).scrub(directory / name, snapshot, plans[name])
+        adapter = registry.store(snapshot.kind)
+        if earlier is not None and isinstance(adapter, Sharing):
+            cleaned[name] += adapter.scrub_sharing(directory / name, snapshot, plans[name], earlier / name)
+        else:
+            cleaned[name] += adapter.scrub(directory / name, snapshot, plans[name])
         (directory / f"{name}.log").unlink(missing_ok=True)
     _save_corpus(project, raw, corpus)
     _save_plans(project, raw, plans)

@@ -11,7 +11,7 @@ from envclone.protocols.examiners import Examiner
 from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
 from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
-from envclone.protocols.refreshing import Following, Refreshing, Same, Since
+from envclone.protocols.refreshing import Following, Refreshing, Same, Sharing, Since
 from envclone.protocols.runtimes import Insight, Observer, Playing, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
 from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
@@ -43,6 +43,7 @@ __all__ = [
     "Same",
     "Server",
     "ServiceClient",
+    "Sharing",
     "Since",
     "SourceRunner",
     "StepRunner",

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
-from envclone.models import StoreSnapshot
+from envclone.models import Cleaned, StorePlan, StoreSnapshot
 from envclone.protocols.notes import Notes
 from envclone.protocols.progress import Progress
 
 if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
 
-__all__ = ["Following", "Refreshing", "Same", "Since"]
+__all__ = ["Following", "Refreshing", "Same", "Sharing", "Since"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,4 +66,15 @@ class Following(Protocol):
 
         Every value is masked all the same, and the result is the same.
         """
+        ...
+
+
+@runtime_checkable
+class Sharing(Protocol):
+    """A store that can share what it cleans with an earlier image; the same class as its `Store`."""
+
+    def scrub_sharing(
+        self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, earlier: Path
+    ) -> Sequence[Cleaned]:
+        """What `Store.scrub` does, with the same result; what is the same in `earlier` is to share its blocks."""
         ...

@@ -362,6 +362,7 @@ NO_LEAK = {
         "lifecycle.sanitize: registry.store",
         "postgres.session: defang.defang", "postgres.scrub.residue: _heaps", "postgres.scrub.residue: _files",
         "postgres.scrub.residue: eraser.erase", "postgres.scrub.blanks: self._blank",
+        "postgres.scrub.blanks: _blanked",
         "postgres.scrub.residue: process.run",
         "postgres.write.inplace.writer: self._on_files", "postgres.write.inplace.writer: self._stage",
     ),

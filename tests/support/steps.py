@@ -23,6 +23,7 @@ CONDUCTORS = (
     "envclone.stores.postgres.scrub.residue:_wal",
     "envclone.stores.postgres.scrub.blanks:Eraser._erase",
     "envclone.stores.postgres.scrub.blanks:Eraser._blank",
+    "envclone.stores.postgres.scrub.blanks:_blanked",
     "envclone.stores.postgres.write.inplace.writer:_Rewriting.run",
     "envclone.stores.postgres.write.inplace.writer:_Rewriting._stage",
     "envclone.stores.postgres.write.inplace.writer:_Rewriting._on_files",

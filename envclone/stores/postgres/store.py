@@ -160,6 +160,14 @@ class PostgresStore:
 
         return scrub(directory, snapshot, plan)
 
+    def scrub_sharing(
+        self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan, earlier: Path
+    ) -> Sequence[Cleaned]:
+        """The same, with the blocks of an earlier image where its pages are the same."""
+        from envclone.stores.postgres.scrub.residue import scrub
+
+        return scrub(directory, snapshot, plan, earlier / "data")
+
     def examine(self, directory: Path) -> Mapping[str, int]:
         """Pages, rows and TOAST values of every table of every database."""
         from envclone.stores.postgres.prove.structure import examine

@@ -225,7 +225,7 @@ def test_pages_without_anything_to_erase_are_not_written(clone: Clone, monkeypat
     directory, snapshot = clone
     plan = _sanitize(clone)
 
-    def write(part: object, pages: object, changed: object, checksums: object) -> None:
+    def write(*_: object) -> None:
         raise AssertionError("a page was written")  # in a copy of this process, whose errors are raised here
 
     monkeypatch.setattr(blanks, "_write", write)

@@ -19,8 +19,9 @@ from envclone.stores.postgres.format.page import HEADER, Headers, Items, Pages, 
 from envclone.stores.postgres.format.segments import Extent, Range, extents, read
 from envclone.stores.postgres.format.tuples import attributes
 from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.sharing import put
 
-__all__ = ["Erased", "Eraser", "Heap", "distinct", "erase_holes"]
+__all__ = ["Erased", "Eraser", "Heap", "distinct", "erase_holes", "erased"]
 
 _PRUNE_XID = slice(20, 24)
 """`pd_prune_xid` of a page's header: from which transaction on a reader tries to prune (`storage/bufpage.h`)."""
@@ -58,12 +59,20 @@ class Eraser:
 
     Of a row version that nobody sees only the header stays, so that line pointers and chains are as they were. Only
     pages that change are written, with a right checksum when the cluster has checksums, so that the others stay shared
-    with the raw snapshot.
+    with the raw snapshot; those that the data directory `earlier` of an image has share its blocks.
     """
 
     def __init__(
-        self, data: Path, *, page_size: int, segment_pages: int, checksums: bool, transactions: Transactions
+        self,
+        data: Path,
+        *,
+        page_size: int,
+        segment_pages: int,
+        checksums: bool,
+        transactions: Transactions,
+        earlier: Path | None = None,
     ) -> None:
+        self._earlier = earlier
         self._data, self._page_size, self._segment_pages = data, page_size, segment_pages
         self._checksums, self._transactions = checksums, transactions
 
@@ -120,18 +129,36 @@ class Eraser:
         place = np.cumsum(chosen) - 1
         kept, live, orphans, gone = (_moved(one.only(chosen[one.page]), place) for one in items)
         before = part.pages[numbers]
-        pages = before * live_mask(before, kept, relation.path)
-        # a reader of a page with dead rows would prune it: move the others, and leave their old bytes behind
-        pages[np.unique(gone.page), _PRUNE_XID] = 0
-        if any(column.dropped for column in relation.attributes):
-            _blank_dropped(pages, live, relation, done)
-        _blank_chunks(pages, orphans)
+        pages = _blanked(before, relation, (kept, live, orphans, gone), done)
         different = pages != before
         changed = np.flatnonzero(different.any(axis=1))
         if len(changed):
             done.bytes += int(different[changed].sum())
             done.written += len(changed)
-            _write(part, pages[changed], numbers[changed], self._checksums)
+            earlier = None if self._earlier is None else self._earlier / Path(relation.path).parent
+            _write(part, pages[changed], numbers[changed], self._checksums, earlier)
+
+
+def erased(pages: Pages, relation: Relation, transactions: Transactions) -> Pages:
+    """Pages of a table as an `Eraser` leaves them, but for their checksums; of a TOAST table's chunks it needs more."""
+    items = normal_items(pages, relation.path)
+    gone = dead(pages, items, transactions)
+    header = pages[items.page, items.offset + 22].astype(np.int64)
+    kept = Items(items.page, items.number, items.offset, np.where(gone, header, items.length))
+    nobodys = items.only(np.zeros(len(items), np.bool_))
+    return _blanked(pages, relation, (kept, items.only(~gone), nobodys, items.only(gone)), Erased())
+
+
+def _blanked(before: Pages, relation: Relation, items: tuple[Items, Items, Items, Items], done: Erased) -> Pages:
+    """Pages as they ought to be; `items`: those kept, live ones, chunks of nobody, dead ones."""
+    kept, live, orphans, gone = items
+    pages: Pages = before * live_mask(before, kept, relation.path)
+    # a reader of a page with dead rows would prune it: move the others, and leave their old bytes behind
+    pages[np.unique(gone.page), _PRUNE_XID] = 0
+    if any(column.dropped for column in relation.attributes):
+        _blank_dropped(pages, live, relation, done)
+    _blank_chunks(pages, orphans)
+    return pages
 
 
 def _moved(items: Items, place: npt.NDArray[np.int64]) -> Items:
@@ -157,7 +184,13 @@ def _soiled(pages: Pages, kept: Items, place: str) -> npt.NDArray[np.bool_]:
 
 
 def erase_holes(
-    data: Path, relations: Sequence[Relation], *, page_size: int, segment_pages: int, checksums: bool
+    data: Path,
+    relations: Sequence[Relation],
+    *,
+    page_size: int,
+    segment_pages: int,
+    checksums: bool,
+    earlier: Path | None = None,
 ) -> Iterator[Erased]:
     """Zero what indexes' pages keep of entries that VACUUM took out, by all processors; other methods are left alone.
 
@@ -174,10 +207,10 @@ def erase_holes(
         for extent in extents(data / relation.path, page_size, segment_pages=segment_pages, at_once=_AT_ONCE)
     ]
     size = sum(extent.pages for _, extent in jobs) * page_size
-    yield from fork_map(lambda job: _erase_holes(job[0], job[1], page_size, checksums), jobs, workers(size))
+    yield from fork_map(lambda job: _erase_holes(job[0], job[1], page_size, checksums, earlier), jobs, workers(size))
 
 
-def _erase_holes(relation: Relation, extent: Extent, page_size: int, checksums: bool) -> Erased:
+def _erase_holes(relation: Relation, extent: Extent, page_size: int, checksums: bool, earlier: Path | None) -> Erased:
     part = read(extent, page_size)
     head = headers(part.pages, relation.path)
     lower, upper = head.lower.astype(np.uint16), head.upper.astype(np.uint16)
@@ -190,7 +223,7 @@ def _erase_holes(relation: Relation, extent: Extent, page_size: int, checksums: 
     if len(changed):
         pages = part.pages[changed]
         pages[full[changed]] = 0
-        _write(part, pages, changed, checksums)
+        _write(part, pages, changed, checksums, earlier and earlier / Path(relation.path).parent)
     return done
 
 
@@ -221,16 +254,14 @@ _HOLES = {"btree": _of_btree, "gin": _of_gin, "gist": _of_gist, "spgist": _of_sp
 """Per access method: which holes of which pages are nobody's, as bounds to be changed."""
 
 
-def _write(part: Range, pages: Pages, numbers: npt.NDArray[np.int64], checksums: bool) -> None:
-    """Write pages, which are those of these numbers in the range."""
+def _write(
+    part: Range, pages: Pages, numbers: npt.NDArray[np.int64], checksums: bool, earlier: Path | None = None
+) -> None:
+    """Write pages, which are those of these numbers in the range; `earlier` is where an image has the file."""
     if checksums:
         sums = page_checksums(pages, part.blocks[numbers])
         pages[:, 8:10] = sums.astype("<u2").view(np.uint8).reshape(-1, 2)
-    size = pages.shape[1]
-    with part.path.open("r+b", buffering=0) as file:
-        for run in np.split(np.arange(len(numbers)), np.flatnonzero(np.diff(numbers) != 1) + 1):
-            file.seek(part.offset + int(numbers[run[0]]) * size)
-            file.write(pages[run[0] : run[-1] + 1].tobytes())
+    put(part.path, part.offset, numbers, pages, earlier)
 
 
 def _blank_dropped(pages: Pages, items: Items, relation: Relation, done: Erased) -> None:

@@ -26,11 +26,12 @@ _DATABASE_FILES = {"PG_VERSION", "pg_filenode.map", "pg_internal.init"}
 _GLOBAL_FILES = {"pg_control", "pg_filenode.map", "pg_internal.init"}
 
 
-def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> list[Cleaned]:
+def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan, earlier: Path | None = None) -> list[Cleaned]:
     """Erase dead rows, free space, dropped columns, files of nothing, logs, statistics files and old WAL.
 
     `directory` holds `data/`, cleanly stopped, and the layout that its private session left. Every heap and every index
     of every database is gone through, catalogs too. Of an index the entries stay; those of masked columns were rebuilt.
+    Pages that become what an image has whose data directory is `earlier` share its blocks.
     Raises UnsafeError when a page cannot be understood, BusyError when a server runs.
     """
     data = directory / "data"
@@ -43,13 +44,13 @@ def scrub(directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> list[Cle
             "left out of the snapshot, for PostgreSQL did not make it", sum(left_out.values()), ", ".join(left_out)
         ),
         *_files(data, known),
-        *_heaps(data, known),
+        *_heaps(data, known, earlier),
     ]
     cleaned.append(_wal(data, snapshot))
     return [item for item in cleaned if item.count]
 
 
-def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
+def _heaps(data: Path, known: layout.Layout, earlier: Path | None) -> list[Cleaned]:
     checksums, transactions = bool(control.read(data).checksums), control.transactions(data)
     done: list[blanks.Erased] = []
     referenced: dict[tuple[int, int], list[npt.NDArray[np.int64]]] = {}
@@ -60,6 +61,7 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
         segment_pages=known.segment_pages,
         checksums=checksums,
         transactions=transactions,
+        earlier=earlier,
     )
     for toast in (False, True):
         heaps = [pair for pair in known.heaps() if (pair[1].kind == "t") is toast]
@@ -78,6 +80,7 @@ def _heaps(data: Path, known: layout.Layout) -> list[Cleaned]:
         page_size=known.page_size,
         segment_pages=known.segment_pages,
         checksums=checksums,
+        earlier=earlier,
     )
     written, total = sum(e.written for e in done), sum(e.pages for e in done)
     return [

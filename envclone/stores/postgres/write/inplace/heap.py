@@ -21,7 +21,9 @@ from envclone.stores.postgres.format.page import Items, normal_items
 from envclone.stores.postgres.format.segments import Extent
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.format.visibility import Transactions, dead
-from envclone.stores.postgres.write.inplace import batches, fit, sharing
+from envclone.stores.postgres.scrub.blanks import erased
+from envclone.stores.postgres.sharing import put
+from envclone.stores.postgres.write.inplace import batches, fit
 from envclone.stores.postgres.write.inplace.codecs import Codec
 from envclone.stores.postgres.write.inplace.staged import StagedValues
 from envclone.stores.postgres.write.inplace.toasting import Chunk, Toaster
@@ -107,11 +109,26 @@ class HeapWriter:
         done.pages = len(changed)
         if not len(changed):
             return
+
+        def later(some: npt.NDArray[np.uint8], numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+            cleaned = erased(some, self._work.relation, self._transactions)
+            return self._summed(cleaned, extent.first_block + numbers)
+
+        done.shared = put(
+            extent.path,
+            extent.offset,
+            changed,
+            self._summed(pages[changed], extent.first_block + changed),
+            self._earlier,
+            None if any(column.dropped for column in self._work.relation.attributes) else later,  # that takes long
+        )
+
+    def _summed(self, pages: npt.NDArray[np.uint8], blocks: npt.NDArray[np.int64]) -> npt.NDArray[np.uint8]:
+        """Pages with their checksums, where the cluster has some."""
         if self._checksums:
-            blocks = (extent.first_block + changed).astype(np.uint32)
-            sums = page_checksums(pages[changed], blocks)
-            pages[changed, 8:10] = sums.astype("<u2").view(np.uint8).reshape(-1, 2)
-        done.shared = sharing.put(extent, pages, changed, self._earlier)
+            sums = page_checksums(pages, blocks.astype(np.uint32))
+            pages[:, 8:10] = sums.astype("<u2").view(np.uint8).reshape(-1, 2)
+        return pages
 
     @property
     def work(self) -> LeafWork:

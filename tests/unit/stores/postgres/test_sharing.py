@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-from envclone.stores.postgres.format.segments import Extent
-from envclone.stores.postgres.write.inplace import sharing
+from envclone.stores.postgres import sharing
 
 SIZE, PAGES, BEFORE = 8192, 10, 2
 
@@ -44,8 +44,7 @@ def test_the_file_holds_the_pages_either_way(
     file.write_bytes(old.tobytes())
     if length != 0:
         (tmp_path / "other" / "16385").write_bytes(earlier.tobytes()[:length])
-    extent = Extent(file, BEFORE * SIZE, PAGES, BEFORE)
-    shared = sharing.put(extent, pages, numbers, tmp_path / "other")
+    shared = sharing.put(file, BEFORE * SIZE, numbers, pages[numbers], tmp_path / "other")
     assert file.read_bytes() == old[:BEFORE].tobytes() + pages.tobytes()
     runs = [(1, 2), (5, 1), (8, 1)] if length is None else [(1, 2)] if length else []
     assert calls == [((BEFORE + f) * SIZE, n * SIZE) for f, n in runs[: None if refused_at is None else refused_at + 1]]
@@ -56,7 +55,7 @@ def test_without_an_earlier_image_they_are_written(tmp_path: Path) -> None:
     file = tmp_path / "16385"
     file.write_bytes(bytes(4 * SIZE))
     pages = np.ones((4, SIZE), np.uint8)
-    assert sharing.put(Extent(file, 0, 4, 0), pages, np.array([1, 3]), None) == 0
+    assert sharing.put(file, 0, np.array([1, 3]), pages[:2]) == 0
     assert file.read_bytes() == b"".join(bytes([i % 2]) * SIZE for i in range(4))
 
 
@@ -65,4 +64,29 @@ def test_a_link_in_the_earlier_image_is_not_followed(tmp_path: Path) -> None:
     other.mkdir()
     file.write_bytes(bytes(2 * SIZE))
     (other / "16385").symlink_to("/dev/zero")
-    assert sharing.put(Extent(file, 0, 2, 0), np.ones((2, SIZE), np.uint8), np.array([0]), other) == 0
+    assert sharing.put(file, 0, np.array([0]), np.ones((1, SIZE), np.uint8), other) == 0
+
+
+def test_what_becomes_the_same_later_takes_its_form_at_once_or_is_written_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file, other = tmp_path / "16385", tmp_path / "other"
+    other.mkdir()
+    (other / "16385").write_bytes(b"a" * SIZE + b"x" * SIZE + b"c" * SIZE + b"d" * SIZE)
+    pages = np.repeat(np.frombuffer(b"aBCD", np.uint8), SIZE).reshape(4, SIZE)
+    asked: list[list[int]] = []
+
+    def later(some: Any, numbers: Any) -> Any:
+        asked.append(numbers.tolist())
+        return some | 0x20
+
+    for able, left in ((True, b"aBcd"), (False, b"aBCD")):
+        file.write_bytes(bytes(4 * SIZE))
+
+        def share(source: int, target: int, offset: int, size: int, able: bool = able) -> bool:
+            return able and os.pwrite(target, os.pread(source, size, offset), offset) == size
+
+        monkeypatch.setattr(sharing, "share_range", share)
+        assert sharing.put(file, 0, np.arange(4), pages, other, later) == 3 * able
+        assert file.read_bytes() == b"".join(bytes([one]) * SIZE for one in left)
+    assert asked == [[1, 2, 3]] * 2
