@@ -268,8 +268,10 @@ class QdrantStore:
         return {"engine": f"qdrant {said.version}", **seen}
 
     def content(self, endpoint: Endpoint, *, whole: bool) -> Mapping[str, str]:
-        """Nothing: the parameters of its collections are among the facts, its points are not counted."""
-        return {}
+        """The points of each collection; the parameters of its indexes are among the facts."""
+        from envclone.stores.qdrant.held import held
+
+        return held(endpoint, whole=whole)
 
     def counted(self, endpoint: Endpoint) -> Counters:
         """Nothing."""
