@@ -19,7 +19,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
 from envclone.masking.blocks import Block, blocks
-from envclone.masking.escapes import SMALL, pieces, spelled_parts, written
+from envclone.masking.escapes import SMALL, spelled_parts, written
 
 __all__ = ["DECODERS", "DEPTH", "Edit", "View", "views"]
 
@@ -71,10 +71,10 @@ class View:
         out: list[str] = []
         size = position = 0
         source = self._source
-        for start, end in spelled_parts(source):
+        for start, end, found in spelled_parts(source):
             size += self._piece(size, position, start, _SEPARATOR if size else "", out)
             position = start
-            for piece in pieces(source[start:end]):
+            for piece in found:
                 at = start + piece.start
                 out.append(source[position:at])
                 size += at - position

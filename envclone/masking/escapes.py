@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from functools import cache
 from html.entities import html5
+from itertools import chain
 from typing import Any, NamedTuple
 from unicodedata import decimal, normalize
 
@@ -19,6 +20,7 @@ __all__ = ["SMALL", "Piece", "codes_of", "firsts", "pieces", "spelled_parts", "w
 
 
 _PLANE, _PLANES = 0x10000, 0x110000
+_BLANKS = 1024
 
 
 def _bytes_of_utf8(mark: str) -> str:
@@ -124,8 +126,8 @@ class Piece(NamedTuple):
     plain: str
 
 
-def spelled_parts(text: str) -> Iterator[tuple[int, int]]:
-    """Where the values stand, NUL between them, in which anything is read otherwise than it is written.
+def spelled_parts(text: str) -> Iterator[tuple[int, int, Iterator[Piece]]]:
+    """Where the values stand, NUL between them, in which anything is read otherwise than it is written; their pieces.
 
     White space alone does not count.
     """
@@ -136,9 +138,22 @@ def spelled_parts(text: str) -> Iterator[tuple[int, int]]:
         start = text.rfind("\x00", position, at) + 1 or position
         end = text.find("\x00", at)
         position = len(text) if end < 0 else end
-        value = text[start:position]
-        if any(not value[piece.start : piece.end].isspace() for piece in pieces(value)):
-            yield start, position
+        if (found := _telling(text[start:position])) is not None:
+            yield start, position, found
+
+
+def _telling(value: str) -> Iterator[Piece] | None:
+    """The pieces of a value; None when they are white space alone."""
+    found = pieces(value)
+    blank: list[Piece] = []
+    for piece in found:
+        if not value[piece.start : piece.end].isspace():
+            return chain(blank, (piece,), found)
+        blank.append(piece)
+        if len(blank) == _BLANKS:  # so many are not kept: they are read once more
+            told = any(not value[one.start : one.end].isspace() for one in found)
+            return pieces(value) if told else None
+    return None
 
 
 def _signs(text: str) -> list[int]:

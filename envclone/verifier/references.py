@@ -157,9 +157,10 @@ def _read(places: Collection[Place], sessions: Mapping[str, StoreSession]) -> It
             continue
         for address, batch in session.read(set(wanted)):
             found: dict[Place, list[str]] = {}
+            documents = [json.loads(text) for text in batch] if any(place[2] for place in wanted[address]) else []
             for place in wanted[address]:
                 if place[2]:
-                    found[place] = [value for text in batch for value in below(json.loads(text), place[2])]
+                    found[place] = [value for document in documents for value in below(document, place[2])]
                 else:
                     found[place] = [value for item in batch for value in _flat(item)]
             yield found
@@ -180,5 +181,7 @@ def _flat(value: Any) -> Iterator[str]:
     if isinstance(value, list):
         for item in value:
             yield from _flat(item)
+    elif type(value) is int:
+        yield str(value)
     elif value is not None:
         yield value if isinstance(value, str) else json.dumps(value, default=str)

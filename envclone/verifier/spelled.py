@@ -17,7 +17,7 @@ import numpy as np
 from envclone.compiled import available, frozen
 from envclone.masking.blocks import blocks
 from envclone.masking.decoders import DEPTH, View, views
-from envclone.masking.escapes import pieces, spelled_parts
+from envclone.masking.escapes import spelled_parts
 from envclone.masking.spelled import marks
 from envclone.packed import TextBlock
 
@@ -132,11 +132,11 @@ def _read(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Those of some texts in which anything is spelled, as they are read, each with its number."""
     joined = _SEPARATOR.join(texts)
     starts = [0, *accumulate(len(text) + 1 for text in texts)]
-    for start, end in spelled_parts(joined):
+    for start, end, found in spelled_parts(joined):
         value = joined[start:end]
         out: list[str] = []
         position = 0
-        for piece in pieces(value):
+        for piece in found:
             out += [value[position : piece.start], piece.plain.replace(_SEPARATOR, "\ufffd")]
             position = piece.end
         yield bisect_right(starts, start) - 1, "".join([*out, value[position:]])

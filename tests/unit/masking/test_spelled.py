@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from envclone.masking.decoders import views
+from envclone.masking.escapes import _BLANKS, spelled_parts
 from envclone.masking.spelled import spelled
 from tests.unit.masking.test_decoders import IBAN, MAIL, NAME, OF_MAILS, PHONE, PIECES, SPELLINGS, b64
 
@@ -107,3 +108,11 @@ def test_prose_is_excused_and_a_bare_address_too() -> None:
     assert spelled(texts) == [False] * 3
     assert spelled([OF_MAILS["at"](MAIL), "a\x00b"]) == [True, False]
     assert spelled([]) == []
+
+
+@pytest.mark.parametrize("blanks", [3, _BLANKS, 3 * _BLANKS])
+def test_a_spelling_is_read_behind_however_many_blanks(blanks: int) -> None:
+    lines = "a\n" * blanks
+    assert [view.text for view in views(f"{lines}Jane%40corp.example")] == [f"{'a ' * blanks}Jane@corp.example"]
+    assert list(spelled_parts(f"{lines}Jane%")) == []  # blanks alone say nothing
+    assert list(spelled_parts(f"{lines}\u00a0 b")) == []  # nor do wide ones, which are signs

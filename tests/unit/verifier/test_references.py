@@ -10,7 +10,7 @@ import pytest
 
 from envclone.models import FieldKind, FieldRule, JsonRule, StorePlan
 from envclone.protocols import StoreSession
-from envclone.verifier.references import dangling
+from envclone.verifier.references import _read, dangling
 
 REFERENCES = ["kb.articles.ticket -> main.tickets.id"]
 
@@ -98,3 +98,16 @@ def test_what_is_referred_to_can_be_empty_and_examples_are_few() -> None:
     counts, _, _ = _counted(plans, ([], []), ([], [str(n) * 50 for n in range(9)]))
     assert counts[0]["dangling"] == 9
     assert counts[0]["examples"] == ["0" * 50, "1" * 50, "2" * 50]
+
+
+def test_a_document_is_read_once_for_all_of_its_references(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = [json.dumps({"ticket": 7, "chunk": "a"}), json.dumps({"ticket": 8, "chunk": 2**70})]
+    parsed: list[str] = []
+    real = json.loads
+    monkeypatch.setattr(json, "loads", lambda text: parsed.append(text) or real(text))
+    kb = _Store({"articles": texts})
+    read = list(
+        _read({("kb", "articles", ("ticket",)), ("kb", "articles", ("chunk",))}, {"kb": cast(StoreSession, kb)})
+    )
+    assert parsed == texts
+    assert read == [{("kb", "articles", ("ticket",)): ["7", "8"], ("kb", "articles", ("chunk",)): ["a", str(2**70)]}]
