@@ -65,10 +65,13 @@ def metadata(plan: Plan, name: str, component: str, namespace: Any = SYSTEM) -> 
     }
 
 
-def environment(plan: Plan, variables: Iterable[Variable]) -> list[Any]:
+def environment(plan: Plan, component: str, variables: Iterable[Variable]) -> list[Any]:
     """The variables of a container: each secret by reference to its key in a Secret."""
     merged = {one.name: one for one in sorted({*variables, *plan.shared})}
-    given: list[Any] = [{"name": "HOME", "value": HOME}]
+    given: list[Any] = [
+        {"name": "HOME", "value": HOME},
+        Why({"name": "LOGNAME", "value": component}, "who the audit log says it was"),
+    ]
     if plan.masking_key:
         secret = {"name": Of(("secrets", "maskingKey")), "key": "masking.key"}
         given.append({"name": "ENVCLONE_MASKING_KEY", "valueFrom": {"secretKeyRef": secret}})
@@ -105,7 +108,7 @@ def pod(
         **image,
         "command": ["envclone"],
         "args": ["--file", f"{STACK}/{plan.stack_file}", "--pool", POOL, *arguments],
-        "env": environment(plan, variables),
+        "env": environment(plan, component, variables),
         "resources": Of((*settings, "resources")),
         "securityContext": walls,
         "volumeMounts": [

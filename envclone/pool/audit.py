@@ -331,4 +331,7 @@ def _now() -> str:
 
 
 def _who() -> str:
-    return os.environ.get("SUDO_USER") or getpass.getuser()
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (KeyError, OSError):  # in a container this user may have no name
+        return str(os.getuid())

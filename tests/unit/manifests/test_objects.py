@@ -103,6 +103,7 @@ def test_secrets_stand_there_by_name(made: Plan) -> None:
         entry["name"]: entry for name, template in _pods(made) if name == "keep-prod"
         for entry in template["spec"]["containers"][0]["env"]
     }  # fmt: skip
+    assert given.pop("LOGNAME") == {"name": "LOGNAME", "value": "keep-prod"}
     assert given.pop("HOME") == {"name": "HOME", "value": "/home/envclone"}
     assert {name: entry["valueFrom"]["secretKeyRef"] for name, entry in given.items()} == {
         "ENVCLONE_MASKING_KEY": {"name": "envclone-key", "key": "masking.key"},

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
+
+import pytest
 
 from envclone.pool import audit
 
@@ -28,3 +31,14 @@ def test_a_chain_holds_and_an_edit_breaks_it(tmp_path: Path) -> None:
     assert audit.broken_line(path) == 20
     path.write_text("nonsense\n")
     assert audit.broken_line(path) == 1
+
+
+def test_a_user_without_a_name_is_told_by_number(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def nobody() -> str:
+        raise KeyError("getpwuid(): uid not found")
+
+    monkeypatch.setattr(audit.getpass, "getuser", nobody)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    audit.append(tmp_path / "audit.jsonl", "branch", {"name": "one"})
+    (event,) = audit.events(tmp_path / "audit.jsonl")
+    assert str(os.getuid()) in event.values()
