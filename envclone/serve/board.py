@@ -38,6 +38,9 @@ from envclone.serve.service import Service
 __all__ = ["audit", "branch", "image", "images", "incident", "incidents", "job", "jobs", "overview"]
 
 _NEWEST = 3
+_LIVE = 30
+"""Running branches whose use of memory the first page asks for; of others it says the limits."""
+_JOBS = 100
 _LINES = 60
 _AUDIT = 100
 
@@ -46,10 +49,12 @@ def overview(service: Service, who: Principal) -> Overview:
     """The first page."""
     states = {one.id: one.raw.created_at for one in service.stack.images()}
     seen = service.branches(who)
+    asked = {one.name for one in [one for one in seen if one.state == "running"][:_LIVE]}
+    usages = {one.name: _usages(service, one.name, live=one.name in asked) for one in seen}
     return Overview(
         _now(),
-        tuple(_row(who, one, states, _total(_usages(service, one.name))) for one in seen),
-        tuple(_images(service, seen)[:_NEWEST]),
+        tuple(_row(who, one, states, _total(usages[one.name])) for one in seen),
+        tuple(_images(service, seen, most=_NEWEST)),
         tuple(_job(who, one) for one in service.job_list(who) if one.state not in ENDED),
         tuple(one.name for one in service.environments(who)),
         tuple(service.incidents(who)),
@@ -102,7 +107,7 @@ def images(service: Service, who: Principal) -> tuple[Sequence[ImageRow], dt.dat
 
 def image(service: Service, who: Principal, ident: str) -> ImagePage | None:
     """One image with its attestation; None when there is none of that name."""
-    found = next((one for one in _images(service, service.branches(who)) if one.id == ident), None)
+    found = next(iter(_images(service, service.branches(who), only=ident)), None)
     if found is None:
         return None
     statement = None if found.flaw else service.attestation(who, ident)
@@ -137,8 +142,8 @@ def incident(service: Service, who: Principal, ident: str) -> IncidentPage:
 
 
 def jobs(service: Service, who: Principal) -> tuple[Sequence[JobRow], dt.datetime]:
-    """The jobs, the newest first, and the time."""
-    return [_job(who, one) for one in service.job_list(who)], _now()
+    """The newest jobs, and the time."""
+    return [_job(who, one) for one in service.job_list(who)[:_JOBS]], _now()
 
 
 def job(service: Service, who: Principal, ident: str) -> tuple[JobRow, dt.datetime]:
@@ -179,14 +184,14 @@ def _row(who: Principal, one: BranchSeen, states: Mapping[str, dt.datetime], usa
     )
 
 
-def _usages(service: Service, name: str) -> dict[str, Usage]:
-    """What each part uses, and what its profile allows; of a branch that the caller was shown before."""
+def _usages(service: Service, name: str, *, live: bool = True) -> dict[str, Usage]:
+    """What each part uses when that is asked `live`, and what its profile allows; the caller was shown the branch."""
     found: dict[str, Usage] = {}
     with suppress(EnvcloneError):
         one = service.stack.show(name)
         for part, profile in one.profiles.items():
             found[part] = Usage(limit=profile.get("memory"), cpus=profile.get("cpus"))
-        if str(one.state) == "running":
+        if live and str(one.state) == "running":
             for part, told in service.stack.insight(name).stats().items():
                 known = found.get(part, Usage())
                 limit = told.get("memory_limit") or known.limit
@@ -223,12 +228,20 @@ def _logs(service: Service, who: Principal, one: BranchSeen) -> Iterator[Log]:
             yield Log(part, lacking=service.outgoing.text(exc.message))
 
 
-def _images(service: Service, branches: Sequence[BranchSeen], sizes: Mapping[str, int] | None = None) -> list[ImageRow]:
-    """The newest first, each with the state of its proof."""
+def _images(
+    service: Service,
+    branches: Sequence[BranchSeen],
+    sizes: Mapping[str, int] | None = None,
+    *,
+    most: int | None = None,
+    only: str = "",
+) -> list[ImageRow]:
+    """The newest first, each with the state of its proof; `only` that of an id, or at `most` so many."""
     from envclone import rebuilt
 
     rows = []
-    for one in sorted(service.stack.images(), key=lambda one: one.created_at, reverse=True):
+    newest = sorted(service.stack.images(), key=lambda one: one.created_at, reverse=True)
+    for one in [one for one in newest if only in ("", one.id)][:most]:
         flaw, count = "", 0
         try:
             count = sum(1 for _ in exceptions(service.stack.attestation(one.id)))
