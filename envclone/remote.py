@@ -159,6 +159,11 @@ class Remote:
         """An incident, masked."""
         return dict(self.get(f"/incidents/{_word(ident)}"))
 
+    def send(self, incident: str, environment: str, content: str, *, bundle: bool = False) -> dict[str, Any]:
+        """Send an incident: a trace's text, or a bundle's; an engineer's is held until an operator releases it."""
+        given = {"incident": incident, "environment": environment, "content": content, "bundle": bundle}
+        return dict(self.post("/incidents", given))
+
     def replay(self, incident: str, branch: str | None = None) -> dict[str, Any]:
         """Replay an incident and wait for the verdict."""
         return self.finished(self.post(f"/incidents/{_word(incident)}/replay", _given(branch=branch)))

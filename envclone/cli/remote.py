@@ -16,7 +16,7 @@ from envclone.errors import NotReproducedError, UsageError
 if TYPE_CHECKING:
     from envclone.remote import Remote
 
-__all__ = ["branch", "diagnose", "images", "incident", "incidents", "ls", "refuse", "replay", "rm", "verb"]
+__all__ = ["branch", "diagnose", "images", "incident", "incidents", "ls", "refuse", "replay", "rm", "send", "verb"]
 
 
 @contextmanager
@@ -175,6 +175,42 @@ def incident(settings: Settings, ident: str, as_json: bool) -> None:
             click.echo(visible(f"  {step['id']} ({step['kind']}, {step['store']}): {step['results']} results"))
 
     emit(as_json, found, text)
+
+
+def send(
+    settings: Settings, trace: str | None, incident: str, environment: str | None, as_json: bool, **given: Any
+) -> None:
+    """`incident import`."""
+    from envclone.cli.context import absolute
+
+    refuse(**{name: value for name, value in given.items() if value})
+    if trace is None:
+        raise UsageError("give a TRACE")
+    place = absolute(trace)
+    try:
+        content = place.read_text(encoding="utf-8")
+    except (OSError, ValueError) as exc:
+        raise UsageError(
+            f"{place} cannot be read as text: {exc}", hint="on the pool's host it takes more forms"
+        ) from None
+    with service(settings) as team:
+        chosen = environment
+        if chosen is None:
+            known = [one["name"] for one in team.get("/environments")]
+            if len(known) != 1:
+                raise UsageError("say which environment", hint=f"--env {known[0] if known else 'NAME'}")
+            chosen = known[0]
+        bundle = place.suffix in (".yaml", ".yml")
+        done = team.send(incident, chosen, content, bundle=bundle)
+
+    def text() -> None:
+        click.echo(
+            visible(f"incident {done['incident']}: {done['state']}, {done['steps']} steps that can be run again")
+        )
+        if done["state"] == "held":
+            click.echo("next: an operator lets it in: envclone serve release " + done["incident"])
+
+    emit(as_json, done, text)
 
 
 def replay(settings: Settings, ident: str, branch: str | None, as_json: bool) -> None:

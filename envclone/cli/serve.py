@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.serve.oidc import Oidc
     from envclone.serve.state import State
+    from envclone.serve.webhooks import Webhooks
 
 __all__ = ["serve"]
 
@@ -33,6 +34,8 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--ttl", type=DURATION, default="7d", show_default=True, help="The longest life of a branch.")
 @click.option("--bundle-size", type=SIZE, default="8M", show_default=True, help="The largest bundle that is taken.")
 @click.option("--allow-images", is_flag=True, help="An engineer's branch may have an image made, from production.")
+@click.option("--webhook", "webhooks", multiple=True, metavar="URL", help="Is told of each job that ended. Several.")
+@click.option("--webhook-secret", type=_FILE, metavar="FILE", help="The file of the secret that signs them.")
 @click.option("--oidc-issuer", metavar="URL", help="Also take tokens of this identity provider (OpenID Connect).")
 @click.option("--oidc-audience", metavar="NAME", help="What its tokens call this service.")
 @click.option("--oidc-claim", default="groups", show_default=True, metavar="CLAIM", help="Which claim says the role.")
@@ -51,6 +54,8 @@ def serve(
     ttl: dt.timedelta,
     bundle_size: int,
     allow_images: bool,
+    webhooks: tuple[str, ...],
+    webhook_secret: Path | None,
     oidc_issuer: str | None,
     oidc_audience: str | None,
     oidc_claim: str,
@@ -93,10 +98,11 @@ def serve(
         secure=address.secure,
         behind_proxy=behind_proxy,
     )
+    told = _told(webhooks, webhook_secret)
     verifier = _provider(oidc_issuer, oidc_audience, oidc_claim, oidc_roles)
     settings: Settings = ctx.obj
     with settings.stack(show_progress=False) as stack:
-        service = Service(stack, options)
+        service = Service(stack, options, told)
         app = create(service, verifier=verifier)
 
         def ready(url: str) -> None:
@@ -105,6 +111,28 @@ def serve(
             click.echo(f"serving {stack.project.name} at {url}", err=True)
 
         run(app, service, address, ready)
+
+
+def _told(urls: tuple[str, ...], secret: Path | None) -> Webhooks | None:
+    """Who is told of jobs. Raises UsageError, UnsafeError."""
+    if not urls:
+        return None
+    from envclone.serve.outward import require_outward
+    from envclone.serve.webhooks import Webhooks
+
+    for url in urls:
+        require_outward(url)
+    if secret is None:
+        raise UsageError(
+            "a webhook is signed with a secret", hint="--webhook-secret FILE, such as: openssl rand -hex 32"
+        )
+    try:
+        key = absolute(secret).read_bytes().strip()
+    except OSError as exc:
+        raise UsageError(f"{secret} cannot be read: {exc.strerror}") from None
+    if len(key) < 16:
+        raise UsageError("the secret of the webhooks is shorter than 16 bytes", hint="openssl rand -hex 32")
+    return Webhooks(urls, key)
 
 
 def _provider(issuer: str | None, audience: str | None, claim: str, roles: tuple[str, ...]) -> Oidc | None:
@@ -205,6 +233,40 @@ def revoke(settings: Settings, ident: str, as_json: bool) -> None:
         gone = Tokens(_state(stack)).revoke(ident)
         stack.project.log("token", {"verb": "revoke", "id": ident, "name": gone.name, "role": gone.role})
     emit(as_json, {"revoked": ident}, lambda: click.echo(f"token {ident} of {gone.name}: revoked"))
+
+
+@serve.command()
+@json_option
+@click.pass_obj
+def held(settings: Settings, as_json: bool) -> None:
+    """List the incidents that engineers sent, and that nobody has let in yet."""
+    from dataclasses import asdict
+
+    from envclone.serve import intake
+
+    with settings.stack(show_progress=False) as stack:
+        found = [asdict(one) for one in intake.held(_state(stack))]
+    rows = [[str(value) for value in one.values()] for one in found]
+    emit(
+        as_json,
+        found,
+        lambda: print_table("", ["INCIDENT", "OF", "BY", "AT", "STEPS"], rows) if rows else click.echo("none waits"),
+    )
+
+
+@serve.command()
+@click.argument("incident_id", metavar="INCIDENT")
+@click.option("--allow-chosen", is_flag=True, help="Also make pseudonyms of values that production did not give.")
+@json_option
+@click.pass_obj
+def release(settings: Settings, incident_id: str, allow_chosen: bool, as_json: bool) -> None:
+    """Let an incident in that an engineer sent. Who sent it then learns the pseudonyms of what is in it."""
+    from envclone.serve import intake
+
+    with settings.stack(show_progress=False) as stack:
+        steps = intake.release(stack, _state(stack), incident_id, allow_chosen=allow_chosen)
+    document = {"incident": incident_id, "state": "taken", "steps": steps}
+    emit(as_json, document, lambda: click.echo(f"incident {incident_id}: taken, {steps} steps"))
 
 
 def _state(stack: Stack) -> State:

@@ -55,6 +55,11 @@ def import_(settings: Settings, /, trace: str | None, incident_id: str, as_json:
     Everything of the trace is kept. What can be run again (a statement with its parameters, a search with its vector)
     becomes a step; what is unknown is named, with what that can hide.
     """
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.send(settings, trace, incident_id, given.pop("environment"), as_json, **given)
+        return
     from pydantic import ValidationError
 
     from envclone.incidents import files

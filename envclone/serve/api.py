@@ -60,6 +60,12 @@ def _create(service: Service, who: Principal, given: Given) -> Any:
     return service.create(who, body.environment, ttl=ttl, **rest)
 
 
+def _import(service: Service, who: Principal, given: Given) -> Any:
+    body: asked.ImportAsked = given.body
+    more = {"bundle": body.bundle, "allow_chosen": body.allow_chosen}
+    return service.send(who, body.incident, body.environment, body.content, **more)
+
+
 _V, _E, _O = Role.VIEWER, Role.ENGINEER, Role.OPERATOR
 
 OPERATIONS: tuple[Operation, ...] = (
@@ -102,6 +108,15 @@ OPERATIONS: tuple[Operation, ...] = (
     _get("/incidents/{incident}", "incident", "An incident, masked", _V,
          lambda s, w, g: s.incident(w, g.path["incident"], g.query.environment), dict[str, Any],
          query=asked.IncidentAsked),
+    _post("/incidents", "incident_import", "Send an incident; an engineer's is held until an operator releases it", _E,
+          _import, seen.ImportSeen, body=asked.ImportAsked, status=201, large=True),
+    _get("/held", "held", "The incidents that wait for an operator", _O, lambda s, w, g: s.held(w),
+         list[seen.HeldSeen]),
+    _post("/held/{incident}/release", "release", "Let an incident in that waits", _O,
+          lambda s, w, g: s.release(w, g.path["incident"], allow_chosen=g.body.allow_chosen), seen.ImportSeen,
+          body=asked.ReleaseAsked),
+    Operation("DELETE", "/held/{incident}", "held_remove", "Throw away an incident that waits", _O,
+              lambda s, w, g: s.refuse(w, g.path["incident"]), dict[str, Any]),
     _post("/incidents/{incident}/replay", "replay", "Have an incident replayed", _E,
           lambda s, w, g: s.replay(w, g.path["incident"], g.body.branch), seen.JobSeen, body=asked.ReplayAsked,
           status=202),

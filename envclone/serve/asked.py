@@ -17,10 +17,12 @@ __all__ = [
     "DiagnoseAsked",
     "EventsAsked",
     "ImageAsked",
+    "ImportAsked",
     "IncidentAsked",
     "JobAsked",
     "LogsAsked",
     "Nothing",
+    "ReleaseAsked",
     "ReplayAsked",
 ]
 
@@ -126,6 +128,24 @@ class IncidentAsked(Asked):
     """By which environment's rules."""
 
     environment: Environment | None = None
+
+
+class ImportAsked(Asked):
+    """An incident that is sent: a trace, or with `bundle` a bundle of envclone's, as its file's text."""
+
+    incident: Incident
+    environment: Environment
+    content: str = Field(min_length=1)
+    bundle: bool = False
+    allow_chosen: bool = Field(
+        default=False, description="An operator's: also make pseudonyms of values that production did not give."
+    )
+
+
+class ReleaseAsked(Asked):
+    """Whether also to make pseudonyms of values that the bundle gives and production did not."""
+
+    allow_chosen: bool = False
 
 
 class JobAsked(Asked):

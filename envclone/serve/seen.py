@@ -17,7 +17,9 @@ __all__ = [
     "CollectedSeen",
     "EndpointSeen",
     "EnvironmentSeen",
+    "HeldSeen",
     "ImageSeen",
+    "ImportSeen",
     "JobSeen",
     "LoginSeen",
     "LogsSeen",
@@ -130,6 +132,24 @@ class JobSeen(Seen):
     ended_at: str | None
     error: dict[str, Any] | None
     result: Any = None
+
+
+class ImportSeen(Seen):
+    """What became of an incident that was sent; nothing of what was sent comes back."""
+
+    incident: str
+    state: str = Field(description="`held` until an operator releases it, or `taken`.")
+    steps: int
+
+
+class HeldSeen(Seen):
+    """An incident that waits for an operator."""
+
+    incident: str
+    environment: str
+    by: str
+    at: str
+    steps: int
 
 
 class ParitySeen(Seen):

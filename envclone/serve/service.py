@@ -13,6 +13,7 @@ from envclone.errors import EnvcloneError, UsageError
 from envclone.lifecycle import branches as there
 from envclone.mcp import secret
 from envclone.pool import check_name
+from envclone.serve import intake
 from envclone.serve.calls import Meters, verb
 from envclone.serve.jobs import Event, Job, Jobs, command
 from envclone.serve.ledger import Ledger
@@ -24,7 +25,9 @@ from envclone.serve.seat import Seat, outgoing_of
 from envclone.serve.seen import (
     BranchSeen,
     EnvironmentSeen,
+    HeldSeen,
     ImageSeen,
+    ImportSeen,
     JobSeen,
     LoginSeen,
     LogsSeen,
@@ -39,6 +42,7 @@ from envclone.serve.tokens import Tokens
 if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.models import Branch
+    from envclone.serve.webhooks import Webhooks
 
 __all__ = ["Service"]
 
@@ -52,8 +56,9 @@ class Service:
     changes none.
     """
 
-    def __init__(self, stack: Stack, options: Options | None = None) -> None:
+    def __init__(self, stack: Stack, options: Options | None = None, webhooks: Webhooks | None = None) -> None:
         self.stack = stack
+        self.webhooks = webhooks
         self.options = options or Options()
         self.state = State(stack.project.pool, stack.project.name)
         self.tokens = Tokens(self.state)
@@ -268,6 +273,43 @@ class Service:
         done = INCIDENT_SHOW.run(self._seat([]), INCIDENT_SHOW.arguments.model_validate(given), lambda text: None)
         return done.result.model_dump(mode="json")
 
+    @verb("incident.import", Role.ENGINEER)
+    def send(
+        self, who: Principal, ident: str, environment: str, content: str, *, bundle: bool = False,
+        allow_chosen: bool = False,
+    ) -> ImportSeen:  # fmt: skip
+        """Take an incident: an operator's is let in and masked, an engineer's is held until an operator releases it."""
+        operator = who.role is Role.OPERATOR
+        if allow_chosen and not operator:
+            raise Forbidden("which values become pseudonyms is an operator's to decide", hint="leave out allow_chosen")
+        found = intake.read(self.stack, self.state, ident, environment, content, bundle=bundle)
+        if operator:
+            intake.let_in(self.stack, found, allow_chosen=allow_chosen)
+        else:
+            intake.hold(self.stack, self.state, found, who)
+        return ImportSeen(incident=ident, state="taken" if operator else "held", steps=len(found.steps))
+
+    @verb("incident.held", Role.OPERATOR)
+    def held(self, who: Principal) -> list[HeldSeen]:
+        """The incidents that wait for an operator."""
+        return [
+            HeldSeen(incident=one.incident, environment=one.environment, by=one.by, at=one.at, steps=one.steps)
+            for one in intake.held(self.state)
+        ]
+
+    @verb("incident.release", Role.OPERATOR)
+    def release(self, who: Principal, ident: str, *, allow_chosen: bool = False) -> ImportSeen:
+        """Let an incident in that waits."""
+        self._require_held(ident)
+        steps = intake.release(self.stack, self.state, ident, allow_chosen=allow_chosen)
+        return ImportSeen(incident=ident, state="taken", steps=steps)
+
+    @verb("incident.refuse", Role.OPERATOR)
+    def refuse(self, who: Principal, ident: str) -> dict[str, Any]:
+        """Throw away an incident that waits."""
+        self._require_held(ident)
+        return {"removed": {ident: intake.drop(self.state, ident)}}
+
     @verb("replay", Role.ENGINEER)
     def replay(self, who: Principal, incident: str, branch: str | None = None) -> JobSeen:
         """Have an incident replayed in a branch, by default the newest that was made for it."""
@@ -361,6 +403,8 @@ class Service:
     def close(self) -> None:
         """End the jobs."""
         self.jobs.close()
+        if self.webhooks is not None:
+            self.webhooks.close()
 
     def _sees(self, who: Principal, branch: Branch) -> bool:
         if who.role is not Role.ENGINEER:
@@ -403,6 +447,10 @@ class Service:
 
         if not _INCIDENT.fullmatch(ident) or ident not in incident_ids(self._seat([])):
             raise NotFound("there is no such incident", hint="envclone incident ls")
+
+    def _require_held(self, ident: str) -> None:
+        if not _INCIDENT.fullmatch(ident) or ident not in {one.incident for one in intake.held(self.state)}:
+            raise NotFound("no incident of that id waits", hint="GET /api/v1/held lists those that do")
 
     def _in_branch(self, who: Principal, work: str, incident: str, branch: str | None, **more: Any) -> JobSeen:
         self._require_incident(incident)
@@ -453,6 +501,14 @@ class Service:
         self.counts.ended(job.verb, job.state)
         who = Principal(job.owner, job.owner_name, Role(job.role))
         self.audit(who, f"job.{job.verb}", job.id, job.state)
+        if self.webhooks is not None:
+            names = {
+                key: job.arguments[key]
+                for key in ("environment", "incident", "name", "branch")
+                if job.arguments.get(key)
+            }
+            about = {"project": self.state.project, "job": job.id, "verb": job.verb, "state": job.state}
+            self.webhooks.tell("job", self.outgoing.value({**about, "owner": job.owner_name, **names}))
 
     def _clean(self, job: Job) -> None:
         """Remove the branch that a job had half made when its program was killed."""
