@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from envclone.errors import ConfigError
 
 if TYPE_CHECKING:
+    from envclone.doctor import Finding
     from envclone.models import Endpoint
     from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store, Tracking
     from envclone.protocols.asking import Asking
@@ -20,6 +21,7 @@ __all__ = [
     "asking",
     "connect",
     "contained",
+    "examined",
     "examiner",
     "observer",
     "runtime",
@@ -100,6 +102,12 @@ def examiner(endpoint: Endpoint) -> AbstractContextManager[Examiner] | None:
 def runtime(name: str) -> Runtime:
     """The runtime of that name; raises ConfigError naming those there are."""
     return cast("Runtime", _resolve("envclone.runtimes", name))
+
+
+def examined(name: str, settings: Any) -> list[Finding]:
+    """What a runtime finds of where its branches would run, with its settings; nothing where it looks at nothing."""
+    adapter = _resolve("envclone.runtimes", name)
+    return list(adapter.examine(settings)) if hasattr(adapter, "examine") else []
 
 
 def service(kind: str) -> ServiceClient:

@@ -25,6 +25,9 @@ def examine(project: Project, environment: str) -> list[Finding]:
     declared = project.environment(environment)
     if declared.services or declared.runtime == "docker":
         found += [Finding(f"{environment}: {one.name}", one.ok is True, one.detail, one.remedy) for one in docker()]
+    if declared.kubernetes is not None:
+        of = registry.examined("kubernetes", declared.kubernetes)
+        found += [Finding(f"{environment}: {one.name}", one.ok, one.detail, one.remedy) for one in of]
     return found
 
 

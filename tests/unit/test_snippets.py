@@ -61,6 +61,25 @@ def _part(tmp_path: Path, text: str) -> None:
     _whole(tmp_path, _STACK + ("" if key == "environments" else _STORES) + text)
 
 
+def _rights(text: str) -> None:
+    """The role has what branches take of an API, and nothing else."""
+    from envclone.runtimes.kubernetes.health import RIGHTS
+    from envclone.runtimes.kubernetes.kinds import KINDS
+
+    given = {
+        (verb, group, resource)
+        for rule in yaml.safe_load(text)["rules"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+        for verb in rule["verbs"]
+    }
+    wanted = {
+        (verb, KINDS[kind].group, f"{KINDS[kind].plural}/{part}" if part else KINDS[kind].plural)
+        for verb, kind, part in RIGHTS
+    }
+    assert given == wanted
+
+
 def _bundle(tmp_path: Path, text: str) -> None:
     from envclone.incidents import files
 
@@ -280,6 +299,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("operations.md", "$ envclone pool create"): _commands,
     ("operations.md", "*/10 * * * *"): _cron,
     ("kubernetes.md", "environments:"): _part,
+    ("kubernetes.md", "apiVersion: rbac"): lambda _, text: _rights(text),
     ("operations.md", "environments:"): _part,
     ("operations.md", "time() - "): _alarm,
     ("operations.md", "["): _unit,

@@ -19,6 +19,10 @@ from envclone.runtimes.kubernetes.settings import Kept, keep, kept, known, place
 from envclone.runtimes.kubernetes.witness import KubernetesWitness
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from envclone.config.cluster import KubernetesConfig
+    from envclone.doctor import Finding
     from envclone.models import Branch, Cassette, Container, Credentials, Endpoint, Heard, Preview
     from envclone.protocols import Progress
 
@@ -128,6 +132,12 @@ class KubernetesRuntime:
             with contextlib.suppress(EnvcloneError), connect(context, deadline=15) as cluster:
                 found |= removal.by_branch(cluster, pool)
         return found
+
+    def examine(self, settings: KubernetesConfig) -> Iterator[Finding]:
+        """Whether branches can run on the cluster of these settings; see `health`."""
+        from envclone.runtimes.kubernetes.health import examine
+
+        return examine(settings)
 
     def insight(self, branch: Branch, directory: Path) -> KubernetesInsight:
         """A look into the pod."""

@@ -8,7 +8,7 @@ from typing import Any
 from tests.support.cluster.schemas import Resource
 from tests.support.cluster.store import Key, Object, Refused, Store
 
-__all__ = ["admit", "quantity", "unchanged"]
+__all__ = ["admit", "quantity", "unchanged", "used_by"]
 
 _LABEL = re.compile(r"[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?")
 _NAME = re.compile(r"[a-z0-9]([-a-z0-9.]{0,251}[a-z0-9])?")
@@ -133,7 +133,8 @@ def _limit_ranges(store: Store, namespace: str, document: Object) -> None:
                         )
 
 
-def _used(resource: Resource, document: Object) -> dict[str, float]:
+def used_by(resource: Resource, document: Object) -> dict[str, float]:
+    """What a quota counts of an object."""
     if resource.plural == "persistentvolumeclaims":
         size = document["spec"]["resources"]["requests"]["storage"]
         return {"persistentvolumeclaims": 1, "requests.storage": quantity(size)}
@@ -158,7 +159,7 @@ def _used(resource: Resource, document: Object) -> dict[str, float]:
 
 
 def _quotas(store: Store, resource: Resource, namespace: str, name: str, document: Object) -> None:
-    wanted = _used(resource, document)
+    wanted = used_by(resource, document)
     for _, quota in store.each("resourcequotas", namespace):
         hard = quota["spec"].get("hard") or {}
         for key, most in hard.items():
@@ -173,7 +174,7 @@ def _quotas(store: Store, resource: Resource, namespace: str, name: str, documen
                     "Forbidden",
                     f'pods "{name}" is forbidden: failed quota: {quota["metadata"]["name"]}: must specify {key}',
                 )
-            used = sum(_used(resource, one).get(plain, 0) for _, one in store.each(resource.plural, namespace))
+            used = sum(used_by(resource, one).get(plain, 0) for _, one in store.each(resource.plural, namespace))
             if round(used + wanted[plain], 6) > quantity(most):
                 raise Refused(
                     403,

@@ -11,7 +11,7 @@ from typing import Any
 
 import jsonschema
 
-__all__ = ["RESOURCES", "VERSIONS", "Resource", "by_path", "flaws"]
+__all__ = ["RESOURCES", "VERSIONS", "Resource", "by_path", "definition", "flaws"]
 
 VERSIONS = ("1.34", "1.35", "1.36", "1.37")
 _SNAPSHOTS = "snapshot.storage.k8s.io/v1"
@@ -77,6 +77,12 @@ def of_object(document: dict[str, Any]) -> Resource | None:
     """The resource that an object says it is."""
     version, kind = document.get("apiVersion"), document.get("kind")
     return next((one for one in RESOURCES if (one.version, one.kind) == (version, kind)), None)
+
+
+def definition(kind: str) -> dict[str, Any]:
+    """The schema of a kind of external-snapshotter, as its CRD has it."""
+    made: dict[str, Any] = _gathered()["snapshots"][kind]
+    return made
 
 
 def flaws(version: str, document: dict[str, Any]) -> list[str]:
