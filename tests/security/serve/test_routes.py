@@ -180,6 +180,7 @@ def test_a_cookie_alone_changes_nothing(here: Served, tokens: dict[str, str]) ->
     assert answer.status_code == 303 and "HttpOnly" in cookie and "samesite=strict" in cookie.lower()
     assert tokens["operator"] not in cookie
     value = cookie.split(";")[0].split("=", 1)[1]
+    here.client.cookies.clear()  # it is sent where the test says so
     (session,) = [one for one in here.app.state.door._sessions.values() if one.who.role is Role.OPERATOR]
     mine = {"cookie": f"envclone={value}"}
     for operation in OPERATIONS:
