@@ -235,17 +235,15 @@ class Jobs:
     def _run(self, ident: str) -> None:
         """Have a job done. This thread lives as long as the program: the kernel ends the one with the other."""
         try:
-            ended = self._done(self.get(ident))
-        except NotFound:
-            ended = None
+            self._after(self._done(self.get(ident)))
+        except NotFound:  # it was forgotten meanwhile
+            return
         finally:
             with self._changed:
                 self._running -= 1
                 self._cancelled.discard(ident)
                 self._changed.notify_all()
-        if ended is not None:
-            self._after(ended)
-        self._start()
+            self._start()
 
     def _done(self, job: Job) -> Job:
         place = self.place(job.id)
