@@ -11,6 +11,8 @@ __all__ = ["large", "one_row", "pieces"]
 
 LARGE = 8 * 2**20
 """Characters or bytes of a value from which it is searched in pieces."""
+PIECE = 4 * 2**20
+"""Characters or bytes of a piece: to fold, decode and search one takes some 25 times its size."""
 OVERLAP = 64 * 2**10
 """How much two pieces share: nothing that is searched for is longer, however it is spelled."""
 _WORD = 2**10
@@ -33,7 +35,7 @@ def pieces(before: Any, after: Any) -> Iterator[tuple[Any, Any]]:
     moved = abs(len(after) - len(before)) if isinstance(before, (str, bytes)) else 0
     start, size = 0, len(after)
     while True:
-        end = min(start + LARGE, size)
+        end = min(start + PIECE, size)
         end = end if end == size else _between(after, end, max(end - _WORD, start))
         part = after[start:end]
         if before is after:

@@ -25,6 +25,7 @@ BODY = "public.people.body"
 @pytest.fixture(autouse=True)
 def small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(room, "LARGE", 400)
+    monkeypatch.setattr(room, "PIECE", 400)
     monkeypatch.setattr(room, "OVERLAP", 120)
     monkeypatch.setattr(room, "_WORD", 30)
 
@@ -87,7 +88,7 @@ def test_every_stretch_stands_whole_in_a_piece_and_words_are_whole(text: str, da
     stretch = text[start : start + 60]
     parts = [new for _, new in room.pieces(text, text)]
     assert any(stretch in part for part in parts)
-    assert all(len(part) <= room.LARGE for part in parts)
+    assert all(len(part) <= room.PIECE for part in parts)
     if max(map(len, text.replace(".", " ").split()), default=0) < 30:
         words = set(text.replace(".", " ").split())
         assert all(word in words for part in parts for word in part.replace(".", " ").split())
