@@ -1,164 +1,147 @@
-"""Branches on a cluster: python -m tests.benchmarks.kubernetes --branches 100 --json
+"""What a branch on a cluster asks of its API, and what that costs: python -m tests.benchmarks.kubernetes --json
 
-The stand-in for a cluster's API (`tests/support/cluster`) runs in this process with its controllers: volumes are
-reflinked directories of this machine, and no container runs. So what is measured is envclone's own part: the calls of
-the API, and the time until a branch is ready less what a cluster itself takes.
-- `ready`: seconds of the clock until a branch is ready and its ports are open; `cpu` of processor time, stand-in
-  included;
-- `clone`: seconds that the same clone takes by `cp --reflink` alone;
-- `calls`: requests of the API for one branch by method: made, stopped, started, removed;
-- `known`: seconds of processor time to ask of all branches whether they run, and the calls of that;
-- `way_pss`: bytes of memory of the process that leads into one branch.
+So many branches are made, stopped, started and removed on the stand-in for a cluster (`tests/support/cluster`), whose
+volumes and pods are ready at once. Requests are counted per branch and step; the seconds of processor time are this
+process's, stand-in included. It says nothing of a cluster's own time: its driver's clone, its scheduler, its kubelets.
+`--real` counts seconds on the kube-apiserver that `KUBEBUILDER_ASSETS` names, instead.
 """
 
 from __future__ import annotations
 
 import argparse
-import collections
+import contextlib
+import datetime as dt
 import json
 import os
-import resource
 import statistics
 import sys
+import tempfile
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from envclone import attestation, process
-from envclone.models import Branch, BranchState, Preview
-from envclone.runtimes.kubernetes import images
+from envclone import attestation
+from envclone.models import Branch, BranchState, Credentials, Preview, Secret, StoreSnapshot
+from envclone.runtimes.kubernetes import endpoints, images
+from envclone.runtimes.kubernetes.client import Cluster, connect
 from envclone.runtimes.kubernetes.objects import Volume
 from envclone.runtimes.kubernetes.runtime import KubernetesRuntime
-from tests.benchmarks.branch import pool_of
-from tests.support.cluster.controllers import Pretended, controlling
-from tests.support.cluster.server import Api, running
-from tests.unit.runtimes.kubernetes.conftest import LOGIN, SETTINGS, STORE
+from tests.support.cluster import apiserver
+from tests.support.cluster.controllers import controlling
+from tests.support.cluster.server import running
 
-_NAMESPACE = "envclone-images"
-
-
-def spent() -> float:
-    """Processor time of this process and its children so far."""
-    return sum(
-        used.ru_utime + used.ru_stime
-        for used in map(resource.getrusage, (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
-    )
+LOGIN = Credentials("envclone", Secret("secret"))
+STORE = StoreSnapshot(
+    "main", "postgres", "physical", "18.4", dt.datetime(2026, 1, 1, tzinfo=dt.UTC), 0, 0, 0,
+    details={"database": "app", "superuser": "postgres"},
+)  # fmt: skip
+SETTINGS = {"image": "registry.example/envclone@sha256:" + "0" * 64, "timeout": "2m"}
 
 
-def calls(api: Api, work: Callable[[], Any]) -> dict[str, int]:
-    """Requests of the API by method; a watch is one of its own."""
-    api.requests.clear()
-    work()
-    return dict(sorted(collections.Counter(
-        "WATCH" if "watch=1" in path else method for method, path in list(api.requests)
-    ).items()))  # fmt: skip
+@dataclass
+class Here:
+    """A pool with an image, and how many requests were made so far (None where nobody counts)."""
+
+    pool: Path
+    attested: str
+    asked: Callable[[], int | None]
 
 
-def filled(pool: Path, size: int) -> Path:
-    """An image's directory with a store of so many bytes in files of 64 MiB."""
-    image = pool / "images" / "img-1"
-    data = image / "main" / "data"
-    data.mkdir(parents=True)
-    (data / "PG_VERSION").write_text("18\n")
-    for number in range(max(1, size >> 26)):
-        (data / f"{number}").write_bytes(os.urandom(1 << 20) * min(64, max(1, size >> 20)))
-    return image
+def _image(place: Path) -> tuple[Path, Path, Path]:
+    pool = place / "pool"
+    image, keys = pool / "images" / "img-1", pool / "keys"
+    (image / "main").mkdir(parents=True)
+    (image / "main" / "file").write_text("x")
+    keys.mkdir(mode=0o700)
+    attestation.seal(image, {"image": "img-1"}, keys)
+    (place / "storage").mkdir()
+    return pool, image, keys
 
 
-def summary(values: list[float]) -> dict[str, float]:
-    """Median and the largest."""
-    return {"median": statistics.median(values), "most": max(values)}
+def _publish(cluster: Cluster, image: Path, keys: Path, handle: str) -> None:
+    cluster.create({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "envclone-images"}})
+    volume = Volume("data", "csi.example", handle, 1 << 30, {"main": "main"})
+    cluster.create(images.described("img-1", "envclone-images", image, keys, [volume]))
 
 
-def measure(count: int, size: int) -> dict[str, Any]:
-    """Make so many branches, one after the other, of an image of so many bytes."""
-    with pool_of(max(4 * size, 4 << 30)) as (pool, driver), running() as api:
-        os.environ["KUBECONFIG"] = str(api.kubeconfig(pool.parent / "kubeconfig"))
-        folder = pool / "keys"
-        folder.mkdir(mode=0o700)
-        image = filled(pool, size)
-        attestation.seal(image, {"image": "img-1"}, folder)
-        (pool / "storage").mkdir()
-        with controlling(api, pool / "storage", Pretended()) as controllers:
-            api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": _NAMESPACE}})
-            volume = Volume("data", "stand-in", controllers.snapshot_of(image), size, {"main": "main"})
-            api.put(images.described("img-1", _NAMESPACE, image, folder, [volume], "bench"))
-            report = _branches(api, pool, image, count)
-    return {"driver": driver, "bytes": size, **report}
+@contextlib.contextmanager
+def _world(real: bool) -> Iterator[Here]:
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder)
+        pool, image, keys = _image(place)
+        attested = attestation.digest(image)
+        if real:
+            with apiserver.serving(place) as server:
+                _publish(server.cluster, image, keys, "snap-1")
+                yield Here(pool, attested, lambda: None)
+            return
+        with running() as api:
+            os.environ["KUBECONFIG"] = str(api.kubeconfig(place / "kubeconfig"))
+            with controlling(api, place / "storage") as controllers, connect(None) as cluster:
+                _publish(cluster, image, keys, controllers.snapshot_of(image))
+                yield Here(pool, attested, lambda: len(api.requests))
 
 
-def _branches(api: Api, pool: Path, image: Path, count: int) -> dict[str, Any]:
-    runtime, made = KubernetesRuntime(), dict[str, Branch]()
-    ready, cpu = [], []
-    report: dict[str, Any] = {"branches": count}
-    try:
-        for number in range(count):
-            began, used = time.monotonic(), spent()
-            counted = calls(api, lambda number=number: _make(runtime, pool, image, f"b{number}", made))
-            ready.append(time.monotonic() - began)
-            cpu.append(spent() - used)
-            report.setdefault("calls", {"made": counted})
-        report["calls_of_the_last"] = counted
-        report["ready"], report["cpu"] = summary(ready), summary(cpu)
-        began = time.monotonic()
-        process.run(["cp", "-a", "--reflink=auto", image, pool / "storage" / "by-hand"])
-        report["clone"] = time.monotonic() - began
-        used = spent()
-        asked = calls(api, lambda: [runtime.running(one, _place(pool, one)) for one in made.values()])
-        report["known"] = {"cpu": spent() - used, "calls": sum(asked.values())}
-        pids = process.run(["pgrep", "--full", f"kubernetes.forward.*{pool}"], check=False).stdout.split()
-        report["ways"] = len(pids)
-        report["way_pss"] = statistics.median([_pss(int(pid)) for pid in pids]) if pids else None
-        first, place = made["b0"], _place(pool, made["b0"])
-        report["calls"]["stopped"] = calls(api, lambda: runtime.stop(first, place))
-        report["calls"]["started"] = calls(api, lambda: runtime.start(first, place, LOGIN))
-        report["calls"]["removed"] = calls(api, lambda: runtime.remove("b0", place))
-    finally:
-        for name, one in made.items():
-            runtime.remove(name, _place(pool, one))
-    return report
+def measure(branches: int, real: bool) -> dict[str, Any]:
+    """Make, stop, start and remove so many branches, one after another; all are there at once."""
+    runtime = KubernetesRuntime()
+    seen: dict[str, list[tuple[float, float, int | None]]] = {}
+    with _world(real) as here:
+        made: list[tuple[Branch, Path]] = []
+
+        def timed(step: str, work: Callable[[], object]) -> None:
+            before, began, used = here.asked(), time.monotonic(), time.process_time()
+            work()
+            after = here.asked()
+            count = None if before is None or after is None else after - before
+            seen.setdefault(step, []).append((time.monotonic() - began, time.process_time() - used, count))
+
+        def make(branch: Branch, directory: Path) -> None:
+            runtime.prepare(branch, directory, LOGIN, Preview(stores=("main",)), lambda _: None)
+            runtime.start(branch, directory, LOGIN)
+
+        for number in range(branches):
+            now = dt.datetime.now(dt.UTC)
+            branch = Branch(
+                f"b{number}", "prod", "img-1", BranchState.CREATING, now, None, {"main": STORE}, runtime="kubernetes",
+                settings=SETTINGS, attested=here.attested,
+            )  # fmt: skip
+            directory = here.pool / "branches" / branch.name
+            directory.mkdir(parents=True)
+            timed("made", lambda branch=branch, directory=directory: make(branch, directory))  # type: ignore[misc]
+            made.append((replace(branch), directory))
+            print(f"{number + 1} of {branches}", file=sys.stderr)
+        for branch, directory in made:
+            timed("stopped", lambda b=branch, d=directory: runtime.stop(b, d))  # type: ignore[misc]
+            timed("started", lambda b=branch, d=directory: runtime.start(b, d, LOGIN))  # type: ignore[misc]
+        timed("orphans of all", lambda: runtime.orphans(here.pool))
+        for branch, directory in made:
+            timed("removed", lambda b=branch, d=directory: runtime.remove(b.name, d))  # type: ignore[misc]
+            endpoints.shut(directory)
+    return {
+        step: {
+            "requests": sorted({count for _, _, count in each if count is not None}),
+            "seconds_median": round(statistics.median(wall for wall, _, _ in each), 3),
+            "seconds_most": round(max(wall for wall, _, _ in each), 3),
+            "processor_seconds_median": round(statistics.median(used for _, used, _ in each), 3),
+        }
+        for step, each in seen.items()
+    }
 
 
-def _place(pool: Path, branch: Branch) -> Path:
-    return pool / "branches" / branch.name
-
-
-def _make(runtime: KubernetesRuntime, pool: Path, image: Path, name: str, made: dict[str, Branch]) -> None:
-    import datetime as dt
-
-    now = dt.datetime.now(dt.UTC)
-    settings: Mapping[str, Any] = {**SETTINGS, "timeout": "2m"}
-    branch = Branch(
-        name, "prod", "img-1", BranchState.CREATING, now, now + dt.timedelta(hours=8), {"main": STORE},
-        runtime="kubernetes", settings=settings, attested=attestation.digest(image), project="bench",
-    )  # fmt: skip
-    place = _place(pool, branch)
-    place.mkdir(parents=True)
-    preview = Preview(stores=("main",), services={}, environment={}, allow=())
-    branch = replace(branch, images=runtime.prepare(branch, place, LOGIN, preview, lambda _: None))
-    made[name] = branch
-    made[name] = replace(branch, endpoints=runtime.start(branch, place, LOGIN), state=BranchState.RUNNING)
-
-
-def _pss(pid: int) -> int:
-    for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines():
-        if line.startswith("Pss:"):
-            return int(line.split()[1]) << 10
-    return 0
-
-
-def main(arguments: list[str]) -> int:
-    """Run, and print the figures."""
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--branches", type=int, default=100)
-    parser.add_argument("--size", type=int, default=1024, help="MiB of the image")
-    parser.add_argument("--json", action="store_true", help="there is no other form; for the sake of all commands")
-    given = parser.parse_args(arguments)
-    sys.stdout.write(json.dumps(measure(given.branches, given.size << 20), indent=1) + "\n")
+    parser.add_argument(
+        "--branches", type=int, default=10, metavar="N", help="Each has a process on this machine (10)."
+    )
+    parser.add_argument("--real", action="store_true")
+    parser.add_argument("--json", action="store_true")
+    options = parser.parse_args()
+    print(json.dumps(measure(options.branches, options.real), indent=None if options.json else 2))
     return 0
 
 
 if __name__ == "__main__":
-    raise SystemExit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -55,16 +55,28 @@ def test_a_branch_is_made_stopped_started_and_removed(world: World) -> None:
     assert world.runtime.orphans(world.pool) == {}
 
 
-@pytest.mark.parametrize("version", schemas.VERSIONS)
-def test_every_object_is_of_its_schema_in_every_version(world: World, version: str) -> None:
-    world.api.version = version
+def test_every_object_is_of_its_schema_in_every_version(world: World) -> None:
+    world.api.version = schemas.VERSIONS[0]
     world.make(services=True, allow=("192.0.2.7:8443",))
-    for document in plan.load(world.directory).manifests:
-        assert schemas.flaws(version, document) == [], document["kind"]
+    for version in schemas.VERSIONS:
+        for document in plan.load(world.directory).manifests:
+            assert schemas.flaws(version, document) == [], (version, document["kind"])
     (doors,) = [one for one in world.api.all("networkpolicies") if one["metadata"]["name"] == "allow"]
     assert doors["spec"]["egress"] == [
         {"to": [{"ipBlock": {"cidr": "192.0.2.7/32"}}], "ports": [{"protocol": "TCP", "port": 8443}]}
     ]
+
+
+def test_a_pod_that_was_lost_is_made_again_when_it_is_asked_for(world: World) -> None:
+    world.make()
+    namespace = f"envclone-{world.branch.name}"
+    with world.cluster() as cluster:
+        cluster.delete("Pod", "branch", namespace, grace=0)  # as with its node
+    assert world.runtime.running(world.branch, world.directory) == {"main": False}
+    (claim,) = world.api.all("persistentvolumeclaims", namespace)
+    world.runtime.start(world.branch, world.directory, LOGIN)
+    assert world.runtime.running(world.branch, world.directory) == {"main": True}
+    assert world.api.all("persistentvolumeclaims", namespace)[0]["metadata"]["uid"] == claim["metadata"]["uid"]
 
 
 def test_the_walls_of_a_pod(world: World) -> None:
