@@ -52,14 +52,17 @@ def diagnose(
     embed: Callable[[str], Sequence[float]] | None = None,
     judge: Callable[[Mapping[str, str]], Sequence[str]] | None = None,
     for_others: bool = False,
+    replayed: ReplayReport | None = None,
 ) -> Diagnosis:
     """Replay an incident in a running branch, ask its searches otherwise, and say which layer failed first.
 
+    With `replayed` it was replayed just now, and is not asked again: a request may do something.
     The newest diagnosis of an incident is kept with the branch. With `for_others` it sees the bundle as it is handed
     over, and no reason that quotes another. Raises UnsafeError when the branch does not run.
     """
     incident, state = _masked(project, ident, branch, for_others=for_others)
-    replayed = replay(project, ident, branch) if incident.steps else None
+    if replayed is None and incident.steps:
+        replayed = replay(project, ident, branch)
     if for_others and replayed is not None:
         replayed = replace(replayed, steps=tuple(replace(step, reasons=()) for step in replayed.steps))
     with project.pool.using("branches", branch.name), ExitStack() as stack:

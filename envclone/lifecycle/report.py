@@ -75,8 +75,9 @@ def gather(
         incident = masked_incident(project, ident, image)
         runs = branch.state is BranchState.RUNNING
         replayed = replay(project, ident, branch) if runs and incident.steps else None
-        found, exact = _asked(incident, branch) if replayed is not None else ({}, {})
-        found_out, untested = _diagnosed(project, ident, branch, expected) if runs else (None, ())
+        found = dict(replayed.results) if replayed is not None else {}
+        exact = _exact(incident, branch) if replayed is not None else {}
+        found_out, untested = _diagnosed(project, ident, branch, expected, replayed) if runs else (None, ())
         if not allow_computed:
             incident = handed(incident, load_plans(project, image))
         retrievals = _retrievals(incident, replayed, found, exact)
@@ -102,13 +103,13 @@ def gather(
 
 
 def _diagnosed(
-    project: Project, ident: str, branch: Branch, expected: Sequence[str]
+    project: Project, ident: str, branch: Branch, expected: Sequence[str], replayed: ReplayReport | None
 ) -> tuple[Diagnosis | None, tuple[str, ...]]:
     """What was found by experiments, and what could not be tried; a page without them is still a page."""
     from envclone.lifecycle.diagnose import diagnose
 
     try:
-        found = diagnose(project, ident, branch, expected=expected, sweeps=True)
+        found = diagnose(project, ident, branch, expected=expected, sweeps=True, replayed=replayed)
     except EnvcloneError as exc:
         return None, (f"the diagnosis: {exc.message}",)
     return found, found.unknown
@@ -127,25 +128,21 @@ def _causes(
     return tuple(sorted((*told, *compared.causes(retrievals, expected, tried)), key=lambda one: not one.certain))
 
 
-def _asked(incident: Incident, branch: Branch) -> tuple[dict[str, StepResult], dict[str, StepResult]]:
-    """What each step returns in the branch, and what it returns without its index, where that has a meaning."""
-    found: dict[str, StepResult] = {}
+def _exact(incident: Incident, branch: Branch) -> dict[str, StepResult]:
+    """What each search returns in the branch without its index, where that has a meaning."""
     exact: dict[str, StepResult] = {}
+    others = {step.id: other for step in incident.steps if (other := _without_index(step)) is not None}
     with ExitStack() as stack:
-        wanted = {step.store for step in incident.steps}
+        wanted = {other.store for other in others.values()}
         runners = {
             name: stack.enter_context(registry.connect(endpoint))
             for name, endpoint in branch.endpoints.items()
             if name in wanted
         }
-        for step in incident.steps:
-            with suppress(EnvcloneError):  # what it fails with stands in the replay
-                found[step.id] = runners[step.store].run(step)
-            other = _without_index(step)
-            if other is not None:
-                with suppress(EnvcloneError):
-                    exact[step.id] = runners[step.store].run(other)
-    return found, exact
+        for name, other in others.items():
+            with suppress(EnvcloneError):
+                exact[name] = runners[other.store].run(other)
+    return exact
 
 
 def _without_index(step: Step) -> Step | None:
