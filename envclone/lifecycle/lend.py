@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envclone.errors import UsageError
+from envclone.errors import BusyError, UsageError
 from envclone.interrupts import deferred
-from envclone.lifecycle.branches import load
+from envclone.lifecycle.branches import directory, load
 from envclone.lifecycle.reprofile import restarted
+from envclone.models import BranchState
 from envclone.project import Project
 
 if TYPE_CHECKING:
     from envclone.incidents.variation import Variation
 
-__all__ = ["lent"]
+__all__ = ["lent", "taken_back"]
+
+_MARK = "lent"
+"""A file of a branch whose services have other variables; who lent them holds a lock on it, which ends with it."""
 
 
 @contextmanager
@@ -34,15 +40,51 @@ def lent(project: Project, name: str, wanted: Variation | None) -> Iterator[None
     if not environment or not branch.services:
         yield
         return
-    with project.pool.owning("branches", name):
+    taken_back(project, name)
+    with _marked(directory(project.pool, name) / _MARK) as mark:
+        with project.pool.owning("branches", name):
+            try:
+                restarted(project, load(project, name), environment)
+            except BaseException:
+                with deferred():
+                    restarted(project, load(project, name))
+                    mark.unlink(missing_ok=True)
+                raise
         try:
-            restarted(project, load(project, name), environment)
-        except BaseException:
-            with deferred():
+            yield
+        finally:
+            with deferred(), project.pool.owning("branches", name):
                 restarted(project, load(project, name))
-            raise
-    try:
-        yield
-    finally:
-        with deferred(), project.pool.owning("branches", name):
-            restarted(project, load(project, name))
+                mark.unlink(missing_ok=True)
+
+
+def taken_back(project: Project, name: str) -> bool:
+    """Take back what was lent by somebody who was killed meanwhile; whether there was such a thing."""
+    mark = directory(project.pool, name) / _MARK
+    if not mark.exists():
+        return False
+    with project.pool.owned("branches", name) as mine, mark.open("ab") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False  # it is lent now
+        branch = load(project, name)
+        if not mine or branch.state is not BranchState.RUNNING:
+            return False
+        with deferred():
+            restarted(project, branch)
+            mark.unlink(missing_ok=True)
+        return True
+
+
+@contextmanager
+def _marked(mark: Path) -> Iterator[Path]:
+    with mark.open("ab") as file:
+        mark.chmod(0o600)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise BusyError(
+                f"somebody else replays in the branch '{mark.parent.name}' with other variables", hint="try again later"
+            ) from None
+        yield mark

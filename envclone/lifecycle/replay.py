@@ -41,9 +41,10 @@ def replay(
     from envclone.incidents.layers import within_noise
     from envclone.incidents.variation import AS_IT_WAS, applied
     from envclone.lifecycle.checked import check
+    from envclone.lifecycle.lend import taken_back
 
     wanted = variation or AS_IT_WAS
-
+    taken_back(project, branch.name)
     with project.pool.using("branches", branch.name), project.pool.using("images", branch.image):
         branch = branches.load(project, branch.name)
         if branch.state is not BranchState.RUNNING:
