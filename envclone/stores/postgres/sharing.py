@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -51,11 +52,15 @@ def put(
 
 
 def _opened(path: Path) -> int | None:
-    """A file to be read; None when there is none, or it is a link."""
+    """An ordinary file to be read; None when there is none."""
     try:
-        return os.open(path, _FLAGS)
+        found = os.open(path, _FLAGS)
     except OSError:
         return None
+    if stat.S_ISREG(os.fstat(found).st_mode):
+        return found
+    os.close(found)
+    return None
 
 
 def _alike(source: int, offset: int, numbers: Any, pages: Pages, later: Callable[[Pages, Any], Pages] | None) -> Any:

@@ -59,11 +59,17 @@ def test_without_an_earlier_image_they_are_written(tmp_path: Path) -> None:
     assert file.read_bytes() == b"".join(bytes([i % 2]) * SIZE for i in range(4))
 
 
-def test_a_link_in_the_earlier_image_is_not_followed(tmp_path: Path) -> None:
+@pytest.mark.parametrize("what", ["link", "folder", "pipe"])
+def test_what_is_no_file_in_the_earlier_image_is_not_read(tmp_path: Path, what: str) -> None:
     file, other = tmp_path / "16385", tmp_path / "other"
     other.mkdir()
     file.write_bytes(bytes(2 * SIZE))
-    (other / "16385").symlink_to("/dev/zero")
+    if what == "link":
+        (other / "16385").symlink_to("/dev/zero")
+    elif what == "folder":
+        (other / "16385").mkdir()
+    else:
+        os.mkfifo(other / "16385")
     assert sharing.put(file, 0, np.array([0]), np.ones((1, SIZE), np.uint8), other) == 0
 
 
