@@ -88,6 +88,8 @@ class KubernetesRuntime:
         """Remove the branch's namespace, and what of it has none; found by label where nothing says which."""
         endpoints.shut(directory)
         there, pool = kept(directory), directory.parent.parent
+        if there is None and directory.exists():
+            return  # it never was on a cluster: that is written down before anything is made there
         for context in [there.context] if there is not None else known(pool):
             with connect(context) as cluster:
                 removal.remove(cluster, name, pool)

@@ -131,6 +131,17 @@ def test_what_the_image_says_is_checked_before_anything_is_made(world: World) ->
         world.make(image="img-2")
 
 
+def test_what_never_was_on_a_cluster_goes_without_one(world: World) -> None:
+    world.make()
+    world.api.token = "another"
+    other = world.pool / "branches" / "local"
+    other.mkdir()
+    world.runtime.remove("local", other)
+    with pytest.raises(EnvcloneError, match="does not know this login"):
+        world.runtime.remove("gone", world.pool / "branches" / "gone")
+    world.api.token = "stand-in"
+
+
 def test_names_of_others_are_left_alone(world: World) -> None:
     name = names.name_of("envclone", world.branch.name)
     world.api.put({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
