@@ -97,13 +97,15 @@ class Cluster:
             raise
         return any(one["name"] == KINDS[kind].plural for one in found.get("resources", ()))
 
-    def allowed(self, verb: str, kind: str, namespace: str | None = None, part: str = "") -> bool:
-        """Whether this user may do something, as the API itself says."""
+    def allowed(self, verb: str, kind: str, namespace: str | None = None, part: str = "", name: str = "") -> bool:
+        """Whether this user may do something, as the API itself says; with a `name` to the object of that name."""
         asked = {"verb": verb, "group": KINDS[kind].group, "resource": KINDS[kind].plural}
         if namespace:
             asked["namespace"] = namespace
         if part:
             asked["subresource"] = part
+        if name:
+            asked["name"] = name
         review = {
             "apiVersion": "authorization.k8s.io/v1",
             "kind": "SelfSubjectAccessReview",

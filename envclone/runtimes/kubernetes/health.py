@@ -9,6 +9,7 @@ from envclone.doctor import Finding
 from envclone.errors import EnvcloneError
 from envclone.runtimes.kubernetes.client import Cluster, connect
 from envclone.runtimes.kubernetes.kinds import KINDS
+from envclone.runtimes.kubernetes.pod import LOGINS, POD
 from envclone.runtimes.kubernetes.start import OLDEST
 
 __all__ = ["RIGHTS", "examine"]
@@ -29,6 +30,10 @@ RIGHTS = (
     *((verb, "VolumeSnapshotContent", "") for verb in ("create", "get", "list", "patch", "delete")),
 )
 """All that a branch's life takes of an API; the kubelets' counters are asked for beside it, where that is allowed."""
+_NAMES = {
+    "LimitRange": "branch", "NetworkPolicy": "probe-in", "Pod": POD, "ResourceQuota": "branch", "Secret": LOGINS,
+}  # fmt: skip
+"""What objects of a branch are called where that is the same in each."""
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
 
 
@@ -43,7 +48,7 @@ def examine(settings: KubernetesConfig) -> Iterator[Finding]:
             yield Finding("cluster", new, name, remedy)
             yield from _snapshots(cluster)
             yield from _classes(cluster, settings)
-            yield from _rights(cluster)
+            yield from _rights(cluster, f"{settings.prefix}-images")
     except EnvcloneError as exc:
         yield Finding("cluster", False, exc.message, exc.hint or "kubectl cluster-info")
 
@@ -89,10 +94,12 @@ def _classes(cluster: Cluster, settings: KubernetesConfig) -> Iterator[Finding]:
     )
 
 
-def _rights(cluster: Cluster) -> Iterator[Finding]:
+def _rights(cluster: Cluster, images: str) -> Iterator[Finding]:
     missing = []
     for verb, kind, part in RIGHTS:
-        if not cluster.allowed(verb, kind, part=part):
+        # a right may be one to what is called so alone; to make something is of no name, but of a pod's part
+        name = _NAMES.get(kind, "") if verb != "create" or part else ""
+        if not cluster.allowed(verb, kind, images if kind == "ConfigMap" else None, part=part, name=name):
             missing.append(f"{verb} {KINDS[kind].plural}{f'/{part}' if part else ''}")
     yield Finding(
         "cluster rights",

@@ -6,17 +6,20 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
 from envclone.errors import EnvcloneError
 from envclone.manifests.grants import GRANTS, WITHOUT, Actor, Grant, Where
-from envclone.runtimes.kubernetes import removal
+from envclone.runtimes.kubernetes import health, removal
+from envclone.runtimes.kubernetes.client import Cluster, connect
 from envclone.runtimes.kubernetes.forward import dial
 from envclone.runtimes.kubernetes.kinds import KINDS
 from tests.support.cluster.controllers import Fate
 from tests.support.cluster.faults import Fault
+from tests.support.cluster.server import Api
 from tests.unit.runtimes.kubernetes.conftest import LOGIN, World
 
 IMAGES = "envclone-images"
@@ -190,3 +193,29 @@ def test_no_right_is_of_everything() -> None:
         assert not {"escalate", "bind", "impersonate", "deletecollection", "update"} & set(one.verbs)
         if one.resource == "secrets" and set(one.verbs) != {"create"}:
             assert one.names == ("logins",), "every other Secret of the cluster could be read"
+
+
+def test_doctor_asks_for_the_rights_that_are_granted_as_they_are(api: Api) -> None:
+    grants, asked = _grants(Actor.BRANCH), list[dict[str, str]]()
+
+    def allowed(asking: dict[str, str]) -> bool:
+        asked.append(asking)
+        resource = "/".join(filter(None, (asking["resource"], asking.get("subresource"))))
+        namespace = asking.get("namespace", "")
+        one = Call(asking["verb"], asking["group"], resource, asking.get("name", ""), namespace)
+        return bool(_allowed(one, grants))
+
+    class Asked(Cluster):
+        def ask(self, method: str, path: str, body: Any = None, **more: Any) -> dict[str, Any]:
+            if body is None or body["kind"] != "SelfSubjectAccessReview":
+                return super().ask(method, path, body, **more)
+            return {"status": {"allowed": allowed(body["spec"]["resourceAttributes"])}}
+
+    with connect(None, deadline=5.0) as plain:
+        cluster = Asked(plain.api, context=None, deadline=5.0)
+        rights, counters = health._rights(cluster, IMAGES)
+    assert rights.ok, rights.detail
+    assert counters.ok is None, "that right is not granted"
+    known = {(verb, grant.resource) for grant in grants for verb in grant.verbs}
+    said = {(one["verb"], "/".join(filter(None, (one["resource"], one.get("subresource"))))) for one in asked}
+    assert said - known == {("get", "nodes/proxy")} and known <= said
