@@ -133,7 +133,7 @@ OPERATIONS: tuple[Operation, ...] = (
          list[dict[str, Any]], query=asked.AuditAsked),
     _get("/jobs", "jobs", "The jobs that the caller may see", _V, lambda s, w, g: s.job_list(w), list[seen.JobSeen]),
     _get("/jobs/{job}", "job", "A job with its result", _V,
-         lambda s, w, g: s.job(w, g.path["job"], wait=g.query.wait), seen.JobSeen, query=asked.JobAsked),
+         lambda s, w, g: s.job(w, g.path["job"]), seen.JobSeen, query=asked.JobAsked),
     _post("/jobs/{job}/cancel", "job_cancel", "End a job", _E, lambda s, w, g: s.cancel(w, g.path["job"]),
           seen.JobSeen),
     _get("/jobs/{job}/events", "job_events", "What a job tells, as server-sent events", _V,

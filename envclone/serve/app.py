@@ -18,7 +18,7 @@ from envclone.serve import entrance, web
 from envclone.serve.api import OPERATIONS, PREFIX, Given, Operation
 from envclone.serve.asked import PLACES
 from envclone.serve.door import CSRF_HEADER, SAFE, Door, Verifier
-from envclone.serve.events import stream
+from envclone.serve.events import stream, until_over
 from envclone.serve.guard import (
     Guarded,
     answer,
@@ -29,6 +29,7 @@ from envclone.serve.guard import (
     refused,
     service_of,
 )
+from envclone.serve.jobs import ENDED
 from envclone.serve.metrics import exposition, of_this_machine
 from envclone.serve.openapi import document
 from envclone.serve.refusals import NotFound, Unauthenticated
@@ -93,7 +94,11 @@ def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         given = await _given(operation, request)
         if operation.stream:
             return await stream(service, who, given, request)
-        return answer(await in_thread(operation.run, service, who, given), operation.status)
+        result = await in_thread(operation.run, service, who, given)
+        if operation.name == "job" and given.query.wait and result.state not in ENDED:
+            await until_over(service, result.id, given.query.wait)
+            result = await in_thread(operation.run, service, who, given)
+        return answer(result, operation.status)
 
     return endpoint
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import AsyncIterator
 
@@ -13,10 +14,11 @@ from envclone.errors import EnvcloneError, UsageError
 from envclone.serve.api import Given
 from envclone.serve.guard import in_thread
 from envclone.serve.jobs import ENDED, Event
+from envclone.serve.refusals import NotFound
 from envclone.serve.roles import Principal
 from envclone.serve.service import Service
 
-__all__ = ["stream"]
+__all__ = ["stream", "until_over"]
 
 _TICK = 0.1
 _ALIVE = 10.0
@@ -38,6 +40,14 @@ def _after(given: Given, request: Request) -> int:
     if not said.isascii() or not said.isdigit() or len(said) > 9:
         raise UsageError("Last-Event-ID is no number", hint="send the id of the last event that came")
     return int(said)
+
+
+async def until_over(service: Service, ident: str, seconds: float) -> None:
+    """Wait for a job's end, so many seconds at most; no thread waits along."""
+    with contextlib.suppress(TimeoutError, NotFound):
+        async with asyncio.timeout(seconds):
+            while not await in_thread(service.over, ident):
+                await asyncio.sleep(_TICK)
 
 
 async def _lines(service: Service, who: Principal, ident: str, after: int, found: list[Event]) -> AsyncIterator[str]:

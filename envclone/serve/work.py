@@ -66,6 +66,8 @@ def _tool(name: str, *, branch: bool = True) -> Work:
         from envclone.models import ProgressEvent
         from envclone.serve.seat import Seat
 
+        if branch:
+            _require_own(stack, job, ledger)
         tool = TOOLS[name]
         seat = Seat(stack, [str(job.arguments["branch"])] if branch else [], outgoing)
         wanted = {key: value for key, value in job.arguments.items() if value is not None}
@@ -95,6 +97,15 @@ def _report(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mappi
     found = gather(stack.project, ident, seat.branch(name))
     done = shown(found, name)
     return {**done.result.model_dump(mode="json"), "said": done.said, "page": records.dump(found)}
+
+
+def _require_own(stack: Stack, job: Job, ledger: Ledger) -> None:
+    """A job may have waited: the branch of that name can be another one by now."""
+    from envclone.serve.roles import Role
+
+    entry = ledger.of(stack.show(str(job.arguments["branch"])))
+    if job.role != Role.OPERATOR and (entry is None or entry.owner != job.owner):
+        raise UsageError("the branch was removed while the job waited", hint="envclone ls")
 
 
 def _image(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mapping[str, Any]:
