@@ -359,7 +359,7 @@ NO_LEAK = {
     "it says how far the work is": ("lifecycle.publish: project.begin", "lifecycle.sanitize: project.begin"),
     "it is made of others, which are left out one by one": (
         "lifecycle.sanitize: session.rewrite", "lifecycle.sanitize: session.defang",
-        "lifecycle.sanitize: registry.store",
+        "lifecycle.sanitize: registry.store", "lifecycle.sanitize: opening.sessions",
         "postgres.session: defang.defang", "postgres.scrub.residue: _heaps", "postgres.scrub.residue: _files",
         "postgres.scrub.residue: eraser.erase", "postgres.scrub.blanks: self._blank",
         "postgres.scrub.blanks: _blanked",
@@ -372,7 +372,7 @@ NO_LEAK = {
         "lifecycle.publish: project.log", "lifecycle.sanitize: planning.plan", "lifecycle.sanitize: session.inventory",
         "lifecycle.sanitize: keep", "lifecycle.sanitize: apart", "lifecycle.sanitize: together",
         "qdrant.session: fork_map", "qdrant.session: processors",
-        "lifecycle.sanitize: compiled.prepare",
+        "lifecycle.sanitize: compiled.at_hand", "lifecycle.sanitize: compiled.prepare",
         "lifecycle.sanitize: image_id", "lifecycle.sanitize: project.clone_raw", "lifecycle.sanitize: project.hooks",
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",
         "postgres.rights.demotion: save", "postgres.scrub.blanks: _referenced", "postgres.scrub.residue: _together",
