@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+from io import StringIO
 from typing import Any
 
 from envclone.errors import UnsafeError
@@ -29,12 +30,12 @@ class _Pairs(list[tuple[str, Any]]):
 
 def decode(body: bytes) -> str:
     """The document's text as the server prints it; raises UnsafeError when it is nested too deep or damaged."""
-    out: list[str] = []
+    out = StringIO()  # one buffer that becomes the text: parts in a list would be all of it once more
     try:
         _print(body, 0, len(body), out)
     except RecursionError:
         raise UnsafeError("a document is nested too deep to be looked into", hint="give its column null") from None
-    return "".join(out)
+    return out.getvalue()
 
 
 def encode(text: str) -> bytes:
@@ -51,7 +52,7 @@ def encode(text: str) -> bytes:
     return bytes(out)
 
 
-def _print(body: bytes, at: int, limit: int, out: list[str]) -> None:
+def _print(body: bytes, at: int, limit: int, out: StringIO) -> None:
     """Print the container that ends before `limit`.
 
     Children lie one behind the other: were two of them the same bytes, a short document could be endless.
@@ -76,35 +77,35 @@ def _print(body: bytes, at: int, limit: int, out: list[str]) -> None:
     if not of_object:
         scalar = bool(head & _SCALAR)
         if not scalar:
-            out.append("[")
+            out.write("[")
         for i in range(count):
             if i:
-                out.append(", ")
+                out.write(", ")
             _print_child(body, entries[i], spans[i], out)
         if not scalar:
-            out.append("]")
+            out.write("]")
         return
-    out.append("{")
+    out.write("{")
     for i in range(count):
-        out.append(", " if i else "")
+        out.write(", " if i else "")
         _print_child(body, entries[i], spans[i], out)
-        out.append(": ")
+        out.write(": ")
         _print_child(body, entries[count + i], spans[count + i], out)
-    out.append("}")
+    out.write("}")
 
 
-def _print_child(body: bytes, entry: int, span: tuple[int, int], out: list[str]) -> None:
+def _print_child(body: bytes, entry: int, span: tuple[int, int], out: StringIO) -> None:
     start, end = span
     kind = entry & _TYPE
     if kind == _STRING:
-        out.append(_QUOTED(body[start:end].decode()))
+        out.write(_QUOTED(body[start:end].decode()))
     elif kind == _NUMBER:
         at = (start + 3) & ~3
-        out.append(numeric.decode(body[at + 4 : end]))
+        out.write(numeric.decode(body[at + 4 : end]))
     elif kind == _CONTAINER:
         _print(body, (start + 3) & ~3, end, out)
     elif kind in _WORDS:
-        out.append(_WORDS[kind])
+        out.write(_WORDS[kind])
     else:
         raise UnsafeError("a document holds an entry of no known type", hint="check production with pg_amcheck")
 
