@@ -185,11 +185,12 @@ def _look(image: Path, skip: frozenset[str]) -> tuple[dict[str, int], list[FileE
                 path, status = f"{folder}{entry.name}", entry.stat(follow_symlinks=False)
                 if path in skip:
                     continue
+                _named(path)
                 if stat.S_ISDIR(status.st_mode):
                     directories[path] = status.st_mode & 0o777
                     pending.append(f"{path}/")
                 elif stat.S_ISLNK(status.st_mode):
-                    links[path] = str(Path(entry.path).readlink())
+                    links[path] = _named(str(Path(entry.path).readlink()))
                 elif stat.S_ISREG(status.st_mode):
                     extents = list(_extents(Path(entry.path), status.st_size))
                     files.append(
@@ -198,6 +199,18 @@ def _look(image: Path, skip: frozenset[str]) -> tuple[dict[str, int], list[FileE
                 else:
                     raise UnsafeError(f"the file {path} of an image is neither a file nor a link")
     return directories, files, links
+
+
+def _named(path: str) -> str:
+    """A name that the table of an archive can hold. Raises UnsafeError."""
+    try:
+        path.encode()
+    except UnicodeEncodeError:
+        shown = path.encode("utf-8", "backslashreplace").decode()
+        raise UnsafeError(
+            f"the file {shown} of an image has a name that is not UTF-8: no archive can hold it"
+        ) from None
+    return path
 
 
 def _extents(path: Path, size: int) -> Iterator[tuple[int, int]]:
