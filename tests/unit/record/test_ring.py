@@ -129,14 +129,17 @@ def test_a_directory_of_others_is_not_written(tmp_path: Path, mode: int) -> None
     assert list(shared.iterdir()) == []
 
 
-def test_no_permission_breaks_nothing(recording: Recording, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_permission_breaks_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_: object, **__: object) -> int:
         raise PermissionError(errno.EACCES, "Permission denied")
 
-    monkeypatch.setattr(module.os, "open", refused)
+    monkeypatch.setattr(module.os, "open", refused)  # before it starts: its thread opens a file at once
+    record.start(str(tmp_path / "recordings"))
     _requests(3, 10)
     record.flush()
-    assert record.status()["why"] == "Permission denied" and record.status()["lost"] > 0
+    status = record.status()
+    record.stop()
+    assert status["why"] == "Permission denied" and status["lost"] > 0
 
 
 KILLED = """
