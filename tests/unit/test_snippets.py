@@ -80,6 +80,20 @@ def _rights(text: str) -> None:
     assert given == wanted
 
 
+def _answered(tmp_path: Path, text: str) -> None:
+    """The page is asked, and its headers are those that the docs show."""
+    from tests.support.served import served
+
+    command, *lines = text.splitlines()
+    with served() as here:
+        path = re.fullmatch(r"\$ curl -si http://[^/]+(/\S*)", command)
+        assert path is not None
+        found = here.client.get(path[1])
+    shown = dict(line.split(": ", 1) for line in lines[1:])
+    assert lines[0] == "HTTP/1.1 200 OK" and found.status_code == 200
+    assert {name: found.headers[name] for name in shown} == shown
+
+
 def _bundle(tmp_path: Path, text: str) -> None:
     from envclone.incidents import files
 
@@ -321,12 +335,14 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("serve.md", "[Unit]"): _unit,
     ("serve.md", "export ENVCLONE_SERVER"): _commands,
     ("serve.md", "import envclone"): _remote,
+    ("serve.md", "$ curl -si"): _answered,
     ("stack-file.md", "# envclone.yaml"): _whole,
     ("tracking.md", "environments:"): _part,
     ("tracking.md", "$ envclone track prod"): _commands,  # what they do: tests/integration/test_track.py
 }
 """How each snippet is run, by its page and how it begins."""
 NOT_RUN = {
+    ("serve.md", "branch  state"): "a table of the page as text; tests/integration/serve reads the page itself",
     ("architecture.md", "stack file → snapshot"): "a picture of the stages, and no command",
     ("kubernetes.md", "FROM python"): "an image is built with a registry, which tests have none of",
 }
