@@ -257,7 +257,7 @@ def _no_corpus(*arguments: Any, **options: Any) -> Any:
     return CorpusBuilder(None).build()
 
 
-def _pages_as_they_were(data: Any, works: Any, masks: Any, separable: Any, progress: Any) -> Any:
+def _pages_as_they_were(data: Any, works: Any, *others: Any) -> Any:
     from envclone.stores.postgres.write.inplace.files import LeafDone
 
     return [LeafDone() for _ in works]
