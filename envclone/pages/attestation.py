@@ -43,7 +43,9 @@ def sections(statement: Mapping[str, Any]) -> Iterator[Section]:
 
 def _verdict(statement: Mapping[str, Any], exceptions: int) -> Section:
     image, checks = statement["image"], statement["checks"]
-    said = "without an exception" if not exceptions else f"with {exceptions} exceptions, which follow"
+    said = "without an exception"
+    if exceptions:
+        said = "with one exception, which follows" if exceptions == 1 else f"with {exceptions} exceptions, which follow"
     rules = [rule for store in statement["stores"].values() for rule in store["plan"]["rules"].values()]
     masked = sum(
         rule["domain"] != "keep" or any(p["domain"] != "keep" for p in rule.get("json") or ()) for rule in rules
@@ -300,7 +302,8 @@ def rendered(statement: Mapping[str, Any]) -> str:
 def _rendered(section: Section) -> str:
     text = f"<p>{plain(section.text)}</p>" if section.text else ""
     if section.folded:
-        groups = groupby(section.rows, lambda row: Address.parse(str(row[0])).holder)
+        # what a store holds at its top, such as a collection, is held by nothing, and stands under its own name
+        groups = groupby(section.rows, lambda row: Address.parse(str(row[0])).holder or str(row[0]))
         body = "".join(_fold(holder, section.columns, list(found)) for holder, found in groups)
     else:
         body = table(section.columns, section.rows) if section.rows else ""

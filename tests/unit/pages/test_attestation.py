@@ -71,6 +71,7 @@ def test_every_exception_is_with_the_verdict() -> None:
     clean = _statement()
     clean["checks"]["accepted"] = []
     clean["checks"]["fidelity"] = {}
+    assert "with one exception, which follows" in next(iter(sections(clean))).text
     clean["checks"]["files"]["classes"] = clean["checks"]["files"]["classes"] | {"not decoded": 0}
     first, second, *_ = sections(clean)
     assert "without an exception" in first.text and second.title == "Account of the bytes"
@@ -83,3 +84,9 @@ def test_rules_are_folded_by_table_and_nothing_is_fetched() -> None:
     ]  # fmt: skip
     assert "<b>" not in page and "<script" not in page and "http" not in page.replace("http-equiv", "")
     assert 'name="viewport"' in page and "max-width: 40rem" in page
+
+
+def test_what_nothing_holds_stands_under_its_own_name() -> None:
+    statement = _statement()
+    statement["stores"]["main"]["plan"]["rules"] = {"articles": {"domain": "email"}, "docs.a": {"domain": "keep"}}
+    assert re.findall(r"<summary>(\S*) <span>(\d)</span>", html(statement)) == [("articles", "1"), ("docs", "1")]
