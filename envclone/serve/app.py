@@ -57,6 +57,9 @@ def create(service: Service, *, verifier: Verifier | None = None) -> Starlette:
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def nowhere(request: Request, exc: Exception) -> Response:
+        if not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", ""):
+            shown: Response = await in_thread(web.refused, request, NotFound("there is no such page"))
+            return shown
         return refused(service, NotFound("there is nothing here", hint=f"{PREFIX}/openapi.json lists what there is"))
 
     async def no_method(request: Request, exc: Exception) -> Response:

@@ -21,7 +21,7 @@ from envclone.serve.refusals import NotFound, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.service import Service
 
-__all__ = ["routes"]
+__all__ = ["refused", "routes"]
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -112,14 +112,15 @@ def _page(handler: Answering, least: Role) -> Callable[[Request], Awaitable[Resp
         try:
             return await guarded(request)
         except EnvcloneError as exc:
-            answer: Response = await in_thread(_refused, request, exc)
+            answer: Response = await in_thread(refused, request, exc)
             return answer
 
     endpoint.__dict__["least"] = least
     return endpoint
 
 
-def _refused(request: Request, exc: EnvcloneError) -> Response:
+def refused(request: Request, exc: EnvcloneError) -> Response:
+    """An error as a page for who asks."""
     service, door = service_of(request), door_of(request)
     said, hint = said_of(service, exc)
     session = door.session(request)

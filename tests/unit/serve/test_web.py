@@ -202,3 +202,13 @@ def test_a_session_that_ended_leads_to_the_door(here: Served) -> None:
     assert here.client.get("/").headers["location"] == "/login"
     answer: Any = here.client.post("/branches", data=given)
     assert answer.status_code == 401 and "Sign in" in answer.text
+
+
+def test_a_browser_gets_a_page_where_nothing_is_and_a_program_a_line(here: Served) -> None:
+    enter(here, "ada", Role.ENGINEER)
+    browser = {"accept": "text/html,application/xhtml+xml"}
+    found = here.client.get(f"/nowhere/{EVIL}", headers=browser)
+    assert found.status_code == 404 and "<h1>Not there</h1>" in found.text and "<script>" not in found.text
+    assert found.headers["content-security-policy"].startswith("default-src 'none'")
+    assert here.client.get("/nowhere").json()["error"]["type"] == "NotFound"
+    assert here.client.get("/api/v1/nowhere", headers=browser).json()["error"]["type"] == "NotFound"
