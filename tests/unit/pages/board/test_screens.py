@@ -48,7 +48,8 @@ def test_a_page_is_whole_on_every_screen_and_by_axe(tab: Browser, name: str, tmp
     page, kept = _page(tmp_path, PAGES[name]), os.environ.get("ENVCLONE_PICTURES")
     for screen in SCREENS:
         assert faults(tab, page, screen) == [], screen.name
-        assert violations(tab) == [], screen.name
+        if screen in SCREENS[::3]:  # each scheme and each width once: the rules look at every element, for a second
+            assert violations(tab) == [], screen.name
         if kept:
             shutil.copy(tab.picture(tmp_path / "one.png"), Path(kept) / f"board-{name}-{screen.name}.png")
     assert faults(tab, page, PAPER) == []
