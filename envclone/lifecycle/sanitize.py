@@ -16,6 +16,7 @@ from envclone import compiled, records, registry
 from envclone.accounts import account_of, hand_over
 from envclone.errors import UnsafeError
 from envclone.forked import together
+from envclone.interrupts import deferred
 from envclone.lifecycle import opening, planning
 from envclone.lifecycle.opening import Clone
 from envclone.memory import keep
@@ -105,6 +106,10 @@ def sanitize(
         compiled.prepare(lambda text: project.progress(ProgressEvent(text, 0)))
         keep()
 
+    def meanwhile() -> None:
+        with deferred():  # what LLVM calls back would drop an interruption, and the image would be made
+            ready()
+
     if not compiled.at_hand():
         ready()
     project.begin("opening the copy")
@@ -121,7 +126,7 @@ def sanitize(
             name: Clone(registry.store(snapshot.kind), directory / name, snapshot, directory / f"{name}.log")
             for name, snapshot in raw.stores.items()
         }
-        sessions = stack.enter_context(opening.sessions(clones, ready))
+        sessions = stack.enter_context(opening.sessions(clones, meanwhile))
         if earlier is not None:
             for name, session in sessions.items():
                 if isinstance(session, Following):

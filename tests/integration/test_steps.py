@@ -372,7 +372,7 @@ NO_LEAK = {
         "lifecycle.publish: project.log", "lifecycle.sanitize: planning.plan", "lifecycle.sanitize: session.inventory",
         "lifecycle.sanitize: keep", "lifecycle.sanitize: apart", "lifecycle.sanitize: together",
         "qdrant.session: fork_map", "qdrant.session: processors",
-        "lifecycle.sanitize: compiled.at_hand", "lifecycle.sanitize: compiled.prepare",
+        "lifecycle.sanitize: compiled.at_hand", "lifecycle.sanitize: compiled.prepare", "lifecycle.sanitize: deferred",
         "lifecycle.sanitize: image_id", "lifecycle.sanitize: project.clone_raw", "lifecycle.sanitize: project.hooks",
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",
         "postgres.rights.demotion: save", "postgres.scrub.blanks: _referenced", "postgres.scrub.residue: _together",
