@@ -185,6 +185,7 @@ def test_what_is_nested_in_a_text_stays_a_text(tmp_path: Path) -> None:
         (b"\n\x05\x12\x7f\x12\x00\x00", "no trace"),
         (b"\n\x02\x12\x00\x07", "no trace"),
     ],
+    ids=range(9),  # a packed file holds the time of its making, and each worker makes its own
 )
 def test_what_is_packed_or_lies_about_its_length(tmp_path: Path, content: bytes, says: str) -> None:
     with pytest.raises(EnvcloneError, match=says):
