@@ -239,7 +239,7 @@ def revoke(settings: Settings, ident: str, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def held(settings: Settings, as_json: bool) -> None:
-    """List the incidents that engineers sent, and that nobody has let in yet."""
+    """List the incidents that engineers sent and nobody has let in."""
     from dataclasses import asdict
 
     from envclone.serve import intake

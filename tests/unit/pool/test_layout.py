@@ -33,7 +33,7 @@ def test_a_new_pool_has_its_directories(folder: Path) -> None:
     assert modes(pool.path) == {
         "raw": 0o700, "bases": 0o700, "tracks": 0o700, "work": 0o711, "images": 0o711, "branches": 0o711,
         "incidents": 0o700, "keys": 0o700, "locks": 0o700, "logs": 0o700, "owed": 0o700, "kept": 0o700, "pins": 0o700,
-        "tmp": 0o700, "pool.json": 0o600,
+        "serve": 0o700, "tmp": 0o700, "pool.json": 0o600,
     }  # fmt: skip
     assert json.loads((pool.path / "pool.json").read_text()) == {"version": 2}
 
