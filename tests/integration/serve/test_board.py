@@ -68,7 +68,9 @@ class Site:
 
         def state() -> str | None:
             try:
-                said = str(self.tab.run("document.querySelector('h1 .tag').textContent"))
+                # one that is whole: what is pressed earlier is answered by this page's own end of loading
+                tag = "document.querySelector('h1 .tag').textContent"
+                said = str(self.tab.run(f"document.readyState === 'complete' ? {tag} : ''"))
             except AssertionError:  # the page is just being loaded again
                 return None
             return said if said in ("done", "failed", "cancelled") else None

@@ -182,6 +182,9 @@ class Processes(Pretended):
         mounts = sorted(one.get("volumeMounts") or (), key=lambda mount: len(mount["mountPath"]))
         lines += [f"mount -t tmpfs -o mode=755 tmpfs {path}" for path in ("/run", "/var/lib")]
         late = []
+        hidden = ROOT.is_relative_to("/tmp")  # the program itself, by a container's own /tmp
+        if hidden:
+            lines.append(f"mount --bind {shlex.quote(str(ROOT))} /srv")
         for mount in mounts:
             source, target = volumes[mount["name"]], mount["mountPath"]
             if part := mount.get("subPath"):
@@ -192,6 +195,9 @@ class Processes(Pretended):
             make = f"mkdir -p {shlex.quote(target)}" if source.is_dir() else "true"
             line = f"{make} && mount --bind {shlex.quote(str(source))} {shlex.quote(target)}"
             (late if target == "/tmp" else lines).append(line)
+            if target == "/tmp" and hidden:
+                there = shlex.quote(str(ROOT))
+                late.append(f"mkdir -p {there} && mount --bind /srv {there}")
         for each in one.get("env") or ():
             value = each.get("value")
             if value is None:
