@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import signal
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from envclone import process, wait
 from envclone.accounts import hand_over, service_account
-from envclone.errors import BusyError, EnvcloneError, ResourceError
+from envclone.errors import ResourceError
+from envclone.runtimes.doors import Door
 
 __all__ = ["LOG", "USED", "open_gate", "shut", "stands"]
 
-CONFIG, PID, OUTPUT, LOG, USED = "gate.json", "gate.pid", "gate.out", "gate.log", "used"
-_MODULE = "envclone.runtimes.docker.gate"
+_DOOR = Door("envclone.runtimes.docker.gate", "gate", "the gate of the sandbox")
+LOG, USED = "gate.log", "used"
 
 
 def open_gate(
@@ -40,76 +38,28 @@ def open_gate(
     account = service_account()
     config = {
         "sandbox": sandbox,
-        "ways": [
-            {"to": inside, "listen": port if port and number == 0 else outside, "wish": not (port and number == 0)}
-            for number, (inside, outside) in enumerate(ways)
-        ],
+        "ways": Door.ways(ways, port),
         "allow": list(allow),
         "uid": account.uid,
         "gid": account.gid,
     }
-    (directory / CONFIG).write_text(json.dumps(config))
-    output, used = directory / OUTPUT, directory / USED
-    output.unlink(missing_ok=True)
+    (directory / _DOOR.config).write_text(json.dumps(config))
+    used = directory / USED
     used.touch(mode=0o600)
     hand_over(used, account)
-    pid = process.spawn(
-        [sys.executable, "-m", _MODULE, directory / CONFIG],
-        log=output,
-        env={"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONDONTWRITEBYTECODE": "1"},
-    )
-    (directory / PID).write_text(f"{pid}\n")
-
-    def ports() -> list[int] | None:
-        text = output.read_text() if output.exists() else ""
-        first = text.partition("\n")[0]
-        if first.startswith('{"ports"'):
-            return [int(port) for port in json.loads(first)["ports"]]
-        if not process.alive(pid):
-            said = text.strip().splitlines()
-            if said and "Address already in use" in said[-1] and port:
-                raise BusyError(
-                    f"the port {port} of 127.0.0.1 is taken", hint="choose another with --port, or leave it out"
-                )
-            raise ResourceError(
-                f"the gate of the sandbox did not start: {said[-1] if said else 'it wrote nothing'}",
-                hint=f"see {output}",
-            )
-        return None
-
-    try:
-        return wait.until(ports, what="the gate of the sandbox did not open", timeout=30, error=EnvcloneError)
-    except BaseException:
-        shut(directory)
-        raise
+    return _DOOR.start(directory, port=port)
 
 
 def shut(directory: Path) -> bool:
     """Stop the gate of a branch; False when none ran."""
-    pid = _pid(directory)
-    if pid is None:
-        return False
-    process.terminate(pid, signal.SIGKILL)  # it keeps nothing
-    wait.until(lambda: None if process.alive(pid) else True, what="the gate of the sandbox did not end", timeout=10)
-    (directory / PID).unlink(missing_ok=True)
-    return True
+    return _DOOR.shut(directory)
 
 
 def stands(directory: Path, sandbox: int) -> bool:
     """Whether the gate runs, and leads to the network that the sandbox has now."""
-    if _pid(directory) is None:
+    if _DOOR.pid(directory) is None:
         return False
     try:
-        return int(json.loads((directory / CONFIG).read_text())["sandbox"]) == sandbox
+        return int(json.loads((directory / _DOOR.config).read_text())["sandbox"]) == sandbox
     except (OSError, ValueError, KeyError):
         return False
-
-
-def _pid(directory: Path) -> int | None:
-    """The gate's process; a number that is somebody else's now counts for nothing."""
-    try:
-        pid = int((directory / PID).read_text())
-        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    except (OSError, ValueError):
-        return None
-    return pid if os.fsencode(directory / CONFIG) in words and process.alive(pid) else None
