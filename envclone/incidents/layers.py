@@ -34,7 +34,8 @@ def judged(
 ) -> ReplayReport:
     """The report with a verdict on each layer; what the application asked counts for whether it is reproduced.
 
-    `plans` are the nodes of the plans of now, by step. Another plan is told, and is none of what is reproduced.
+    `plans` are the nodes of the plans of now, by step. A plan that differs is told, and does not decide whether the
+    incident is reproduced.
     """
     steps = {step.id: step for step in incident.steps}
     by_layer: dict[str, list[StepVerdict]] = {}

@@ -16,7 +16,7 @@ _NETWORK = "networking.k8s.io"
 
 
 class Actor(StrEnum):
-    """Who asks: whoever makes branches (the service, a person, CI), and the removal by the clock."""
+    """Who asks: the maker of branches (the service, a person, CI), and the removal by the clock."""
 
     BRANCH = "branch"
     GC = "gc"

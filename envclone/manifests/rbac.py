@@ -26,7 +26,7 @@ def roles(plan: Plan) -> Iterator[dict[str, Any]]:
 
 
 def accounts(plan: Plan, actor: Actor) -> list[str]:
-    """The accounts that are an actor: who makes branches is the service, and whoever is given the other one's token."""
+    """The accounts that are an actor: the service makes branches, and so does the holder of the other one's token."""
     if actor is Actor.GC:
         return [Names().gc]
     return [Names().branch, *([Names().serve] if plan.serve else [])]

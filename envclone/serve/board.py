@@ -106,7 +106,7 @@ def images(service: Service, who: Principal) -> tuple[Sequence[ImageRow], dt.dat
 
 
 def image(service: Service, who: Principal, ident: str) -> ImagePage | None:
-    """One image with its attestation; None when there is none of that name."""
+    """One image with its attestation; None without one of that name."""
     found = next(iter(_images(service, service.branches(who), only=ident)), None)
     if found is None:
         return None

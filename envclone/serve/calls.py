@@ -1,4 +1,4 @@
-"""One call of the service, whoever's face it came through: role, rate, deed, cleaning, and a line in the audit log."""
+"""One call of the service, through any of its faces: role, rate, deed, cleaning, and a line in the audit log."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def _of_trace(stack: Stack, ident: str, environment: str, place: Path) -> Incide
     try:
         found, origin = calls(place)
     except EnvcloneError as exc:
-        raise UsageError("that is no trace that can be read", hint="docs/traces.md lists the forms") from exc
+        raise UsageError("that cannot be read as a trace", hint="docs/traces.md lists the forms") from exc
     kinds = {name: one.kind for name, one in stack.project.environment(environment).stores.items()}
     stores = Stores(postgres=_only(kinds, "postgres"), qdrant=_only(kinds, "qdrant"))
     at = min((call.began for call in found if call.began is not None), default=None)

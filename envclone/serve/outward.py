@@ -42,7 +42,7 @@ def require_outward(url: str) -> tuple[str, str, int, str]:
     except ValueError:
         raise UsageError("that is no address", hint="such as https://hooks.acme.example/envclone") from None
     if parts.scheme not in ("http", "https") or not host or parts.username is not None:
-        raise UsageError(f"{url} is no address that can be called", hint="such as https://hooks.acme.example/envclone")
+        raise UsageError(f"{url} cannot be called", hint="such as https://hooks.acme.example/envclone")
     if parts.scheme == "http" and not all(one.is_loopback for one in _addresses(host)):
         raise UnsafeError(
             f"{host} is not this machine, and the call would cross a network as it is", hint="use https://"

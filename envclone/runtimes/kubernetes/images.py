@@ -1,7 +1,7 @@
 """An image on a cluster: which snapshots hold it, in a ConfigMap beside its attestation, under the pool's signature.
 
 The attestation is of the files and is made before the snapshot is; so a second statement, signed by the same key, names
-the snapshots' handles and the attestation that is true of them. Whoever can write the ConfigMap can put neither a raw
+the snapshots' handles and the attestation that is true of them. A writer of the ConfigMap can put neither a raw
 snapshot nor another image in the place of one that was verified.
 """
 

@@ -77,7 +77,7 @@ def _spec(place: Place, uid: int, **more: Any) -> Object:
             "fsGroupChangePolicy": "OnRootMismatch",
             "seccompProfile": {"type": "RuntimeDefault"},
         },
-        # no names from anywhere: whoever asks for one would tell it to others
+        # no names from anywhere: a question for a name tells it to others
         "dnsPolicy": "None",
         "dnsConfig": {"nameservers": ["127.0.0.1"]},
         "terminationGracePeriodSeconds": _GRACE,

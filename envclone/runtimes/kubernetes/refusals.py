@@ -62,7 +62,7 @@ _REMEDIES = (
 
 
 def judged(code: int, data: bytes, what: str, host: str) -> Refusal:
-    """The error for an answer of the API that is none of success."""
+    """The error for an answer of the API that is not a success."""
     try:
         status: Any = json.loads(data)
     except ValueError:

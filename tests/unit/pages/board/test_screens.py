@@ -34,7 +34,7 @@ def tab() -> Iterator[Browser]:
 
 
 def _page(folder: Path, text: str) -> Path:
-    """A page with its style in it: there is no service that it could be fetched from."""
+    """A page with its style in it: no service runs to fetch it from."""
     text = re.sub(r"<script src[^>]*></script>", "", text)
     text = re.sub(r'<link rel="stylesheet"[^>]*>', lambda _: f"<style>{STYLE}</style>", text)
     file = folder / "page.html"

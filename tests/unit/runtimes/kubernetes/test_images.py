@@ -1,4 +1,4 @@
-"""An image's record on a cluster: whoever can write it can put nothing else in the image's place."""
+"""An image's record on a cluster: a writer of the record can put nothing else in the image's place."""
 
 from __future__ import annotations
 
