@@ -56,6 +56,8 @@ FORMATS: dict[str, list[Any]] = {
     "OTLP, OpenLLMetry and GenAI as it was": [SAMPLES["old genai"]],
     "OTLP, OpenInference": [SAMPLES["openinference"]],
     "OTLP, OpenLIT": [SAMPLES["openlit"]],
+    "Jaeger": [SAMPLES["jaeger"]],
+    "Zipkin": [SAMPLES["zipkin"]],
     "Langfuse (agents of AutoGen, Google's ADK, Vercel's AI SDK)": sorted((DATA / "traces").glob("*.json")),
     "LangSmith": [SAMPLES["langsmith"]],
     "MLflow": [SAMPLES["mlflow"]],

@@ -6,6 +6,7 @@ Source: opentelemetry-proto, `trace.proto` and its JSON mapping; names in snake_
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,30 +46,40 @@ def _inside(document: Any) -> list[Any]:
 
 
 def documents_of(content: bytes) -> list[Any] | None:
-    """The request in some bytes, as its JSON mapping has it; None when they are no protobuf of spans.
+    """The request in some bytes, as its JSON mapping has it; None when they are no protobuf of spans or logs.
 
     Raises ResourceError when the package that reads it is not installed.
     """
     need("opentelemetry.proto", "otlp", "a trace in protobuf")
     from google.protobuf.json_format import MessageToDict
     from google.protobuf.message import DecodeError
+    from opentelemetry.proto.logs.v1.logs_pb2 import LogsData
     from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
 
-    if not measured(content):
-        return None
-    try:
-        found = TracesData.FromString(content)
-    except DecodeError:
-        return None
-    if not any(scope.spans for resource in found.resource_spans for scope in resource.scope_spans):
-        return None
-    document = MessageToDict(found)
-    for resource in document["resourceSpans"]:
-        for scope in resource.get("scopeSpans", ()):
-            for span in scope.get("spans", ()):
-                for one in (span, *span.get("links", ())):  # JSON of protobuf has them in base64, OTLP in hexadecimal
+    if measured(content):
+        with contextlib.suppress(DecodeError):
+            found = TracesData.FromString(content)
+            spans = [one for each in found.resource_spans for scope in each.scope_spans for one in scope.spans]
+            # a message of logs can be read as one of spans, which then have nothing of their own
+            if any(one.span_id or one.trace_id or one.start_time_unix_nano for one in spans):
+                return [_in_hexadecimal(MessageToDict(found), "resourceSpans", "scopeSpans", "spans")]
+    if measured(content, "logs"):
+        with contextlib.suppress(DecodeError):
+            logs = LogsData.FromString(content)
+            records = [one for each in logs.resource_logs for scope in each.scope_logs for one in scope.log_records]
+            if any(one.time_unix_nano or one.observed_time_unix_nano or one.HasField("body") for one in records):
+                return [_in_hexadecimal(MessageToDict(logs), "resourceLogs", "scopeLogs", "logRecords")]
+    return None
+
+
+def _in_hexadecimal(document: dict[str, Any], resources: str, scopes: str, items: str) -> dict[str, Any]:
+    """A document with its ids as OTLP writes them: JSON of protobuf has them in base64."""
+    for resource in document[resources]:
+        for scope in resource.get(scopes, ()):
+            for item in scope.get(items, ()):
+                for one in (item, *item.get("links", ())):
                     one |= {key: base64.b64decode(one[key]).hex() for key in _IDS if key in one}
-    return [document]
+    return document
 
 
 _IDS = ("traceId", "spanId", "parentSpanId")

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 
 from envclone.errors import ConfigError, UsageError
 from envclone.incidents.calls import Call, Origin
-from envclone.incidents.traces import http, langfuse, logs, otlp, pglogs, runs
+from envclone.incidents.traces import collectors, http, langfuse, logs, otlp, pglogs, runs
 from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.curl import curl, is_curl
 from envclone.incidents.traces.span import DEEPEST, VALUES, Trace, bounded, loads, one_behind_the_other, too_deep
@@ -24,8 +24,8 @@ LIMIT = 64 << 20
 """The largest trace that is read, in bytes, unpacked: as large as a bundle."""
 _CURL = 1 << 20
 _KNOWN = (
-    "OTLP in JSON or protobuf, Langfuse, LangSmith, MLflow, Phoenix, Datadog, HAR, a command line of curl, PostgreSQL's"
-    " log of slow statements, Qdrant's slow requests"
+    "OTLP in JSON or protobuf, Jaeger, Zipkin, Langfuse, LangSmith, MLflow, Phoenix, Datadog, HAR, a command line of"
+    " curl, PostgreSQL's log of slow statements, Qdrant's slow requests"
 )
 
 
@@ -59,11 +59,11 @@ def calls_of_trace(found: Trace, name: str) -> tuple[list[Call], Origin]:
 def _calls(read: Callable[[], Trace], name: str) -> tuple[list[Call], Origin]:
     try:
         found = read()
-    except (TypeError, AttributeError, KeyError, ValueError, IndexError, RecursionError) as exc:
+    except (TypeError, AttributeError, KeyError, ValueError, IndexError, OverflowError, RecursionError) as exc:
         raise ConfigError(f"{name} is damaged: a part of it has another shape ({exc})") from None
     try:
         calls = _apart([whole(call_of(span)) for span in bounded(found.spans)])
-    except (TypeError, AttributeError, ValueError, RecursionError) as exc:
+    except (TypeError, AttributeError, ValueError, OverflowError, RecursionError) as exc:
         said = exc.errors(include_input=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
         raise ConfigError(f"{name} is damaged: a part of a span has another shape ({said})") from None
     return calls, whole(Origin(dialect=found.dialect, about=_filled(found.about)))
@@ -135,7 +135,7 @@ def _of(documents: list[Any]) -> Trace | None:
             return http.har(first)
         if logs.is_slow_requests(first):
             return logs.slow_requests(first)
-    return runs.read(documents)
+    return collectors.read(documents) or runs.read(documents)
 
 
 def _documents(text: str, path: Path) -> list[Any] | None:

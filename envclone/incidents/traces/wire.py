@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Literal
 
 from envclone.errors import ConfigError
 from envclone.incidents.traces.span import DEEPEST, MOST
@@ -11,19 +12,21 @@ __all__ = ["measured"]
 
 _FIELDS = 2_000_000
 _SHAPE: Mapping[str, Mapping[int, str]] = {
+    "logs": {1: "resource logs"}, "resource logs": {1: "resource", 2: "scope logs"},
+    "scope logs": {1: "scope", 2: "record"}, "record": {5: "value", 6: "pair"},
     "data": {1: "resource spans"}, "resource spans": {1: "resource", 2: "scope spans"}, "resource": {1: "pair"},
     "scope spans": {1: "scope", 2: "span"}, "scope": {3: "pair"},
     "span": {9: "pair", 11: "event", 13: "link", 15: "status"}, "event": {3: "pair"},
     "link": {4: "pair"}, "pair": {2: "value"}, "value": {5: "list", 6: "pairs"},
     "list": {1: "value"}, "pairs": {1: "pair"}, "status": {},
 }  # fmt: skip
-"""Messages of `trace.proto` and `common.proto`, by the number of the field that holds them."""
+"""Messages of `trace.proto`, `logs.proto` and `common.proto`, by the number of the field that holds them."""
 _LENGTHS = {0: 0, 1: 8, 5: 4}
 
 
-def measured(content: bytes) -> bool:
-    """Whether some bytes have the shape of a message of spans. Raises ConfigError when it holds too much."""
-    pending = [(0, len(content), "data", 1)]
+def measured(content: bytes, of: Literal["data", "logs"] = "data") -> bool:
+    """Whether some bytes have the shape of a message of spans or logs. Raises ConfigError when it holds too much."""
+    pending = [(0, len(content), of, 1)]
     fields = spans = 0
     while pending:
         at, end, message, depth = pending.pop()
@@ -45,7 +48,7 @@ def measured(content: bytes) -> bool:
                 if at < 0 or length > end - at:
                     return False  # a length that lies
                 inside = _SHAPE[message].get(number)
-                spans += inside == "span"
+                spans += inside in ("span", "record")
                 if inside is not None:
                     pending.append((at, at + length, inside, depth + 1))
                 at += length

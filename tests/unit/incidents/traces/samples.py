@@ -227,8 +227,50 @@ CURL = """\
 curl -X POST 'https://shop.example/ask?lang=en' -H 'Content-Type: application/json' \\
   -H 'Authorization: Bearer s3cret-token' --data-raw '{"q": "parcel"}'
 """
+_COLLECTED: dict[str, Any] = {
+    "gen_ai.operation.name": "chat", "gen_ai.provider.name": "openai", "gen_ai.request.model": "m-7",
+    "gen_ai.request.temperature": 0.2, "gen_ai.conversation.id": "c-9", "gen_ai.usage.input_tokens": 7,
+    "gen_ai.input.messages": '[{"role": "user", "parts": [{"type": "text", "content": "Where is parcel 5?"}]}]',
+    "otel.status_code": "OK",
+}  # fmt: skip
+_SAID = '[{"role": "assistant", "parts": [{"type": "text", "content": "In Bremen."}], "finish_reason": "stop"}]'
+_JAEGER_TYPES = {str: "string", float: "float64", int: "int64", bool: "bool"}
+JAEGER = {
+    "data": [
+        {
+            "traceID": "t1",
+            "spans": [
+                {"traceID": "t1", "spanID": "a", "operationName": "POST /ask", "references": [], "processID": "p1",
+                 "startTime": 1777629600000000, "duration": 900000, "tags": [], "logs": [], "warnings": None},
+                {"traceID": "t1", "spanID": "b", "operationName": "chat m-7", "processID": "p1",
+                 "references": [{"refType": "CHILD_OF", "traceID": "t1", "spanID": "a"}],
+                 "startTime": 1777629600100000, "duration": 500000,
+                 "tags": [{"key": key, "type": _JAEGER_TYPES[type(value)], "value": value}
+                          for key, value in _COLLECTED.items()],
+                 "logs": [{"timestamp": 1777629600600000, "fields": [
+                     {"key": "event", "type": "string", "value": "gen_ai.client.inference.operation.details"},
+                     {"key": "gen_ai.output.messages", "type": "string", "value": _SAID}]}]},
+            ],
+            "processes": {"p1": {"serviceName": "shop", "tags": [
+                {"key": "service.version", "type": "string", "value": "4.1"}]}},
+            "warnings": None,
+        }
+    ],
+    "total": 0, "limit": 0, "offset": 0, "errors": None,
+}  # fmt: skip
+ZIPKIN = [
+    {"traceId": "t1", "id": "a", "name": "post /ask", "kind": "SERVER", "timestamp": 1777629600000000,
+     "duration": 900000, "localEndpoint": {"serviceName": "shop", "ipv4": "10.0.0.1"}},
+    {"traceId": "t1", "id": "b", "parentId": "a", "name": "chat m-7", "timestamp": 1777629600100000,
+     "duration": 500000, "localEndpoint": {"serviceName": "shop", "ipv4": "10.0.0.1"},
+     "tags": {key: str(value) for key, value in _COLLECTED.items()},
+     "annotations": [{"timestamp": 1777629600600000,
+                      "value": '"gen_ai.client.inference.operation.details": '
+                      + json.dumps({"gen_ai.output.messages": _SAID})}]},
+]  # fmt: skip
 SAMPLES: dict[str, Any] = {
     "genai": GENAI, "old genai": OLD_GENAI, "openinference": OPENINFERENCE, "openlit": OPENLIT, "langsmith": LANGSMITH,
     "mlflow": MLFLOW, "phoenix": PHOENIX, "datadog": DATADOG, "har": HAR, "slow requests": SLOW_REQUESTS,
+    "jaeger": JAEGER, "zipkin": ZIPKIN,
 }  # fmt: skip
 """Those that are JSON, by name."""

@@ -6,6 +6,7 @@ import base64
 import copy
 import json
 import random
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ _SAID_OTHERWISE = frozenset(
         *("startTime", "endTime", "timestamp", "startTimeUnixNano", "endTimeUnixNano", "start_time", "end_time"),
         *("start_time_unix_nano", "end_time_unix_nano", "start_ns", "duration", "time", "startedDateTime", "datetime"),
         *("type", "kind", "level", "run_type", "span_kind", "openinference.span.kind", "gen_ai.operation.name"),
-        *("traceloop.span.kind", "mlflow.spanType", "code", "status_code", "parent_id"),
+        *("traceloop.span.kind", "mlflow.spanType", "code", "status_code", "parent_id", "processID", "refType"),
     )
 )
 """Times become moments and lengths, kinds become ours, a status that is well says nothing."""
@@ -39,14 +40,19 @@ def calls_of(tmp_path: Path, text: str) -> list[Call]:
 def leaves(value: Any, key: str = "") -> Iterator[tuple[str, Any]]:
     value = parsed(value)
     if isinstance(value, dict):
-        if set(value) == {"key", "value"}:  # an attribute of OTLP
+        if set(value) == {"key", "value"} and isinstance(value["value"], dict):  # an attribute of OTLP
             yield from leaves(next(iter(value["value"].values())), value["key"])
+            return
+        if {"key", "value"} <= set(value) <= {"key", "type", "value"}:  # a tag of Jaeger's
+            yield from leaves(value["value"], value["key"])
             return
         for name, one in value.items():
             yield from leaves(one, name)
     elif isinstance(value, list):
         for one in value:
             yield from leaves(one, key)
+    elif isinstance(value, str) and re.match(r'"[^"]+": \{"', value):  # an event as OpenTelemetry writes it to Zipkin
+        yield from leaves(value.partition(": ")[2], key)
     elif value not in (None, "", True, False):
         yield key, value
 
