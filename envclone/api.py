@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from envclone.hooks.hooks import Hook, SqlHook
     from envclone.incidents.bundle import Incident
     from envclone.incidents.compare import ReplayReport
+    from envclone.incidents.sidebyside import SideBySide
     from envclone.incidents.terms import Terms
     from envclone.incidents.traces.span import Trace
     from envclone.incidents.variation import Variation
@@ -465,6 +466,32 @@ class Stack:
         """
         how: dict[str, Any] = {"allow_degraded": allow_degraded, "variation": variation, "repeat": repeat}
         return self.replays(incident, branch, profiles=(profile,), **how)[0]
+
+    def replay_on(
+        self,
+        incident: str,
+        branch: str | None = None,
+        *,
+        count: int,
+        variation: Variation | None = None,
+        repeat: int = 1,
+    ) -> ReplayReport:
+        """Rerun an incident in a branch and in others of its image, `repeat` times in each: what differs is noise."""
+        from envclone.lifecycle.manifold import on_branches
+        from envclone.lifecycle.replay import branch_for
+
+        chosen = self.show(branch) if branch else branch_for(self.project, incident)
+        return on_branches(self.project, incident, chosen, count, variation=variation, repeat=repeat)
+
+    def replay_beside(
+        self, incident: str, branch: str | None = None, *, first: Variation, second: Variation, repeat: int = 1
+    ) -> SideBySide:
+        """Rerun an incident in a branch in two ways, and hold them against production and against each other."""
+        from envclone.lifecycle.manifold import side_by_side
+        from envclone.lifecycle.replay import branch_for
+
+        chosen = self.show(branch) if branch else branch_for(self.project, incident)
+        return side_by_side(self.project, incident, chosen, first, second, repeat=repeat)
 
     def replays(
         self,

@@ -1,12 +1,14 @@
 """The player: an HTTP server that answers an application from what was recorded, and tells of every call.
 
-It is asked by its own address (a base URL), as a proxy for HTTP, and through a tunnel with TLS. It never asks anybody.
+It is asked by its own address (a base URL), as a proxy for HTTP, and through a tunnel with TLS. It asks nobody, save
+where the application's models are live: then what the guard lets through goes on by the gate.
 """
 
 from __future__ import annotations
 
 import base64
 import contextlib
+import http.client
 import json
 import re
 import socket
@@ -23,6 +25,7 @@ from typing import Any
 
 from envclone.cassette.certificates import make_certificate
 from envclone.cassette.changes import Changed, changed
+from envclone.cassette.live import Live, forwarded
 from envclone.cassette.match import Found, Tape, plain
 from envclone.cassette.normal import normal, of_body
 from envclone.incidents.exchanges import Exchange
@@ -53,7 +56,8 @@ class Player:
     """What is played, and to whom each call is told.
 
     With `timing` the parts of a stream come as far from each other as they were recorded. `changed` is made of every
-    request before it is looked for. `authority` is certificate and key of the branch's own authority, for TLS.
+    request before it is looked for. `authority` is certificate and key of the branch's own authority, for TLS. With
+    `live` the real address answers, and the tape only tells whether it was asked the same.
     """
 
     tape: Tape
@@ -61,6 +65,7 @@ class Player:
     timing: bool = False
     changed: Changed = field(default_factory=Changed)
     authority: tuple[bytes, bytes] | None = None
+    live: Live | None = None
     ended: threading.Event = field(default_factory=threading.Event)
     _contexts: dict[str, ssl.SSLContext] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
@@ -125,7 +130,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_CONNECT(self) -> None:
         """A tunnel, whose other end is this player: with TLS in the name of the host that was asked for."""
-        host = self.path.rpartition(":")[0].strip("[]").lower()
+        host, port = self.path.rpartition(":")[0].strip("[]").lower(), self.path.rpartition(":")[2]
         if not _HOST.fullmatch(host) or self._tunnel:
             self.send_error(400)
             return
@@ -143,6 +148,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         self._tunnel = f"{'https' if secure else 'http'}://{f'[{host}]' if ':' in host else host}"
+        if re.fullmatch("[0-9]{1,5}", port) and port != ("443" if secure else "80"):
+            self._tunnel += f":{port}"
         self.close_connection = False
 
     def _any(self) -> None:
@@ -171,6 +178,9 @@ class _Handler(BaseHTTPRequestHandler):
             "changed": list(made),
             **plain(found),
         }
+        if player.live is not None:
+            self._live(player.live, url, headers, json.dumps(body).encode() if made else content, told)
+            return
         player.tell(told)  # before it is answered: who has the answer may look at what was told
         self._answer(found, body, told)
 
@@ -235,6 +245,54 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
         self._stream(one)
 
+    def _live(self, live: Live, url: str, headers: Mapping[str, str], content: bytes, told: Mapping[str, Any]) -> None:
+        """The real address's answer, as it comes, or why it was not asked."""
+        direct = not self._tunnel and self.path.startswith("/")
+        why = "it names no address" if direct else live.guard.refusal(url, forwarded(headers), content)
+        self.server.player.tell({**told, "live": True, "withheld": why})
+        if why is not None:
+            self._said(403, "Withheld", {"message": f"envclone: withheld: {why}", "type": "envclone_withheld"})
+            return
+        begun = False
+        try:
+            with live.asked(self.command, url, headers, content) as answer:
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in _OWN or name.lower() == "content-encoding":
+                        self.send_header(name, value.encode("latin-1", "replace").decode("latin-1"))
+                bare = self.command == "HEAD" or answer.status in (204, 304)
+                self.send_header(*(("Content-Length", "0") if bare else ("Transfer-Encoding", "chunked")))
+                self.end_headers()
+                begun, seen, held = True, bytearray(), b""
+                while not bare and (data := answer.read1(1 << 16)):
+                    seen += data[: MOST - len(seen)]
+                    self._part(held)
+                    held = data
+                live.guard.learn(bytes(seen))  # before its last part is said on: the next request may repeat it
+                self._part(held)
+                if not bare:
+                    self.wfile.write(b"0\r\n\r\n")
+        except (OSError, http.client.HTTPException, ValueError) as exc:
+            self.close_connection = True
+            self.server.player.tell({"outcome": "refused", "url": url[:2000], "why": f"not reached: {str(exc)[:200]}"})
+            if not begun:
+                self._said(502, "Not reached", {"message": f"envclone: the address was not reached: {str(exc)[:200]}"})
+
+    def _part(self, data: bytes) -> None:
+        if data:
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(data), data))
+            self.wfile.flush()
+
+    def _said(self, status: int, reason: str, error: Mapping[str, Any]) -> None:
+        content = json.dumps({"error": error}).encode()
+        self.send_response(status, reason)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("X-Should-Retry", "false")  # clients of models ask again after a 5xx that does not say so
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
     def _stream(self, one: Exchange) -> None:
         """What was streamed, part by part; one that broke off breaks off here."""
         for part in one.chunks:
@@ -278,15 +336,8 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             places = ", ".join(one["place"] for one in told["changes"][:5])
             message = f"envclone: no recorded exchange is this request; the nearest is {nearest}, other in: {places}"
-        document = {"error": {"message": message, "type": "envclone_not_recorded", "code": told["outcome"], **told}}
-        content = json.dumps(document).encode()
-        self.send_response(MISSED, "Not recorded")
-        self.send_header("Content-Type", "application/json")
-        self.send_header("X-Should-Retry", "false")  # clients of models ask again after a 5xx that does not say so
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if self.command != "HEAD":
-            self.wfile.write(content)
+        error = {"message": message, "type": "envclone_not_recorded", "code": told["outcome"], **told}
+        self._said(MISSED, "Not recorded", error)
 
     def finish(self) -> None:
         """The end of a connection, also of one that TLS took over."""

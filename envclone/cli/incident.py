@@ -184,6 +184,8 @@ def mask(
 @click.option(
     "--repeat", type=click.IntRange(1, 1000), default=1, show_default=True, help="Replay it so often, and tell noise."
 )
+@click.option("--branches", type=click.IntRange(1, 20), default=1, help="On so many of its image: tells noise.")
+@click.option("--against", multiple=True, metavar="NAME=VALUE", help="Replay so, too, and show both side by side.")
 @click.option("--junit", "junit_file", type=click.Path(dir_okay=False), metavar="FILE", help="Write JUnit's XML too.")
 @json_option
 @click.pass_obj
@@ -197,6 +199,8 @@ def replay(
     begin: str | None,
     sets: tuple[str, ...],
     repeat: int,
+    branches: int,
+    against: tuple[str, ...],
     junit_file: str | None,
     as_json: bool,
 ) -> None:
@@ -210,26 +214,42 @@ def replay(
     --set temperature=0          the verdict names the calls that nothing recorded answers any more
     --set prompt=FILE            the system prompt, likewise
     --set env.NAME=VALUE         a variable of the services, which restart with it and without it again
+    --against NAME=VALUE         the same once more with this instead, side by side: --set model=a --against model=b
     """
     if settings.server:
         from envclone.cli import remote
 
         remote.refuse(profile=profile, compare_profiles=compare_profiles, allow_degraded=allow_degraded,
-                      set=sets, junit=junit_file, repeat=repeat > 1, **{"from": begin})  # fmt: skip
+                      set=sets, junit=junit_file, repeat=repeat > 1, against=against, branches=branches > 1,
+                      **{"from": begin})  # fmt: skip
         remote.replay(settings, incident_id, branch_name, as_json)
         return
-    from envclone.cli.variations import variation, write_junit
+    from envclone.cli.variations import one_of, side_by_side, variation, write_junit
 
     wanted = variation(begin, sets)
+    one_of(compare_profiles=compare_profiles, branches=branches > 1, against=against, profile=profile)
     if compare_profiles:
         if begin or sets or repeat > 1 or junit_file:
             raise UsageError("--compare-profiles takes no other change: give one of --profile, --set, --repeat, --from")
         _compare(settings, incident_id, branch_name, compare_profiles.split(","), allow_degraded, as_json)
         return
+    if against:
+        if junit_file:
+            raise UsageError("--against shows two replays, and --junit writes one")
+        side_by_side(settings, incident_id, branch_name, wanted, variation(begin, against), repeat, as_json)
+        return
     with settings.stack() as stack:
-        report = stack.replay(
-            incident_id, branch_name, profile=profile, allow_degraded=allow_degraded, variation=wanted, repeat=repeat
-        )
+        if branches > 1:
+            report = stack.replay_on(incident_id, branch_name, count=branches, variation=wanted, repeat=repeat)
+        else:
+            report = stack.replay(
+                incident_id,
+                branch_name,
+                profile=profile,
+                allow_degraded=allow_degraded,
+                variation=wanted,
+                repeat=repeat,
+            )
     if junit_file:
         write_junit(absolute(junit_file), report)
     emit(as_json, report.to_json(), lambda: render(report))

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from envclone.cli.context import absolute
+import click
+
+from envclone.cli.context import Settings, absolute, emit, print_table
+from envclone.cli.visible import visible
 from envclone.errors import UsageError
 
 if TYPE_CHECKING:
@@ -14,7 +17,7 @@ if TYPE_CHECKING:
     from envclone.incidents.verdicts import ReplayReport
     from envclone.pages.junit import Checked, Outcome
 
-__all__ = ["variation", "write_junit"]
+__all__ = ["one_of", "side_by_side", "variation", "write_junit"]
 
 _LARGEST = 4 << 20
 
@@ -32,6 +35,47 @@ def variation(begin: str | None, sets: Sequence[str]) -> Variation:
             raise UsageError(f"--set {name} is given twice")
         changes[name] = _text(absolute(value)) if name == "prompt" else value
     return Variation(begin, changes)
+
+
+def one_of(**options: object) -> None:
+    """Raises UsageError when more than one of these options is given."""
+    given = [f"--{name.replace('_', '-')}" for name, value in options.items() if value]
+    if len(given) > 1:
+        raise UsageError(f"{given[0]} and {given[1]} do not go together", hint="one after the other")
+
+
+def side_by_side(
+    settings: Settings,
+    ident: str,
+    branch: str | None,
+    first: Variation,
+    second: Variation,
+    repeat: int,
+    as_json: bool,
+) -> None:
+    """Replay in two ways, and show both: layer by layer against production, then step by step against each other."""
+    from envclone.incidents.compare import side_by_side as differing
+
+    with settings.stack() as stack:
+        made = stack.replay_beside(ident, branch, first=first, second=second, repeat=repeat)
+    names = [_named(one.changes) for one in (made.first, made.second)]
+
+    def text() -> None:
+        both = zip(made.first.layers, made.second.layers, strict=True)
+        rows = [[a.layer, visible(a.words), visible(b.words)] for a, b in both]
+        print_table(f"incident {ident}: held against production", ["LAYER", *names], rows)
+        for one in made.between:
+            word = "the same in both" if one.reproduced else "; ".join(one.reasons) or "differs"
+            click.echo(visible(f"{one.step}: {word}"))
+            if not one.reproduced:
+                cells = [[str(cell) for cell in row] for row in differing(one)]
+                print_table(f"{one.step}: side by side", ["", *names], cells)
+
+    emit(as_json, made.to_json(), text)
+
+
+def _named(changes: Mapping[str, str]) -> str:
+    return visible(", ".join(f"{name}={value}" for name, value in changes.items())[:60] or "as it was")
 
 
 def write_junit(path: Path, report: ReplayReport) -> None:

@@ -300,7 +300,7 @@ def _reference(reference: str, stores: Collection[str]) -> Iterator[Finding]:
 
 
 _OF_THE_CASSETTE = 3129
-"""Where a cassette answers in a preview stack (runtimes.docker.playing.CASSETTE_PORT)."""
+"""Where a cassette answers in a preview stack (runtimes.docker.ports)."""
 
 
 def _model(service: object, allow: object) -> Iterator[Finding]:
@@ -309,12 +309,19 @@ def _model(service: object, allow: object) -> Iterator[Finding]:
     if asked.get("model") == "live" and not _sequence(allow):
         yield ("model",), "needs the destinations that it asks in `allow` of its environment"
     for index, port in enumerate(_sequence(asked.get("ports"))):
-        if asked.get("model") == "cassette" and port == _OF_THE_CASSETTE:
-            yield ("ports", index), f"{port} is the cassette's own: have the service listen elsewhere"
+        if asked.get("model") in ("cassette", "live") and port == _OF_THE_CASSETTE:
+            yield ("ports", index), f"{port} is the cassette's and the guard's own: have the service listen elsewhere"
 
 
 def _services(services: object, stores: Sequence[str], allow: object = None) -> Iterator[Finding]:
     declared = _mapping(services)
+    models = {name: _mapping(service).get("model") for name, service in declared.items()}
+    if {"cassette", "live"} <= {one for one in models.values() if isinstance(one, str)}:
+        name = next(name for name, one in models.items() if one == "live")
+        yield (
+            ("services", name, "model"),
+            ("is live beside a service with a cassette, and they share one network: have all of them live, or none"),
+        )
     graph: dict[str, set[str]] = {}
     ports: dict[int, str] = {}
     for name, service in declared.items():

@@ -85,7 +85,8 @@ class ServiceConfig(Model):
         default="none",
         description="What answers when the service asks models and tools over HTTP. `cassette`: what the incident's "
         "bundle holds, while it is replayed; base addresses and proxies of the usual clients are set for that. `live`: "
-        "the destinations that `allow` names. `none`: nothing but those.",
+        "the destinations that `allow` names, while an incident is replayed, behind a guard that lets out no address, "
+        "number or account but the incident's pseudonyms. `none`: nothing but those destinations.",
         examples=["cassette"],
     )
     user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(:[A-Za-z0-9_-]+)?$")] | None = Field(

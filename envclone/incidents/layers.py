@@ -47,7 +47,7 @@ def judged(
     found["state"] = _state(report, incident, state, by_layer)
     found["plan"] = _plan(incident, plans or {})
     found["resources"] = _resources(report)
-    good = report.reproduced and (report.played is None or bool(report.played.why_not) or report.played.exact)
+    good = report.reproduced and (report.played is None or _played_well(report.played))
     return replace(
         report,
         layers=tuple(found.values()),
@@ -57,7 +57,14 @@ def judged(
     )
 
 
-def within_noise(reports: Sequence[ReplayReport]) -> ReplayReport:
+def _played_well(played: Played) -> bool:
+    """Whether what was asked of models speaks for the incident; what live ones say is other each time."""
+    if played.live or played.withheld:
+        return not played.withheld
+    return bool(played.why_not) or played.exact
+
+
+def within_noise(reports: Sequence[ReplayReport], notes: Sequence[str] = ()) -> ReplayReport:
     """Several replays of one incident as one: a layer that some matched and some did not is within its noise."""
     last = reports[-1]
     good = sum(one.reproduced for one in reports)
@@ -79,7 +86,7 @@ def within_noise(reports: Sequence[ReplayReport]) -> ReplayReport:
     shown = next((one for one in reports if not one.reproduced), last)
     return replace(
         shown, layers=tuple(layers), runs=len(reports), reproduced_runs=good, reproduced=good == len(reports),
-        seconds=sum(one.seconds for one in reports),
+        seconds=sum(one.seconds for one in reports), notes=(*shown.notes, *notes),
     )  # fmt: skip
 
 
@@ -89,6 +96,8 @@ def _asked(played: Played | None, incident: Incident) -> dict[str, list[str]]:
         return {}
     kinds = {one.id: one.kind for one in incident.exchanges}
     found: dict[str, list[str]] = {}
+    for line in played.withheld:
+        found.setdefault("context", []).append(f"a call that the guard withheld: {line}")
     for call in played.unmatched:
         found.setdefault(_layer_of_call(call, kinds), []).append(_in_words(call))
     for id in played.unplayed:
@@ -127,7 +136,10 @@ def _short(value: Any) -> str:
 
 def _of(layer: str, steps: Sequence[StepVerdict], asked: Sequence[str], played: Played | None) -> LayerVerdict:
     """A layer by its steps, and by what was asked of models and tools."""
-    differing = [f"{one.step}: {one.reasons[0]}" if one.reasons else one.step for one in steps if not one.reproduced]
+    differing = [
+        (f"{one.step}: {one.reasons[0]}" if one.reasons else one.step) + _rows_of(one)
+        for one in steps if not one.reproduced
+    ]  # fmt: skip
     places = [*differing, *asked]
     if places:
         more = f", and {len(places) - 1} more" if len(places) > 1 else ""
@@ -137,6 +149,13 @@ def _of(layer: str, steps: Sequence[StepVerdict], asked: Sequence[str], played: 
     if layer in ("context", "tools") and played is not None and played.recorded and not played.why_not:
         return LayerVerdict(layer, _MATCH)
     return LayerVerdict(layer, _UNTOLD, _wanting(layer, played))
+
+
+def _rows_of(verdict: StepVerdict) -> str:
+    """Which rows or hits differ, and in which column: the first three."""
+    named = [f"{one.key}.{one.column}" if one.column else one.key for one in verdict.differences if one.key]
+    named = list(dict.fromkeys(named))
+    return f" ({', '.join(named[:3])}{', …' if len(named) > 3 else ''})" if named else ""
 
 
 def _wanting(layer: str, played: Played | None) -> str:
@@ -215,5 +234,7 @@ def _felt(evidence: Mapping[str, Counters]) -> Iterator[str]:
 
 
 def _notes(report: ReplayReport) -> Iterator[str]:
+    if report.played is not None and report.played.live:
+        yield "its models are live: what they say differs from run to run, and what they are asked behind that"
     if report.played is not None and report.played.recorded and not report.played.why_not:
         yield "the clock is this machine's, not the incident's: what depends on the time of day can differ"

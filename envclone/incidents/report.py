@@ -73,6 +73,9 @@ def whole_lines(report: ReplayReport) -> list[str]:
                 f"{played.matched} of {played.recorded} recorded calls asked again, {len(played.unmatched)} unmatched"
             )
             lines.append(said + (f", {played.again} repeated" if played.again else ""))
+        if played.live or played.withheld:
+            lines.append(f"{played.live} calls answered by live models, {len(played.withheld)} withheld by the guard")
+        lines += [f"withheld: {line}" for line in played.withheld[:5]]
         lines += [f"came to no call: {line}" for line in played.refused[:5]]
         if (out := played.egress) is not None:
             through = f", {out.connections} connections through the gate ({out.sent} bytes)" if out.connections else ""

@@ -87,6 +87,7 @@ class Played:
     on its input alone. `unmatched` are calls that nothing recorded answers, with the nearest and what differs;
     `unplayed` the exchanges that nobody asked for. `refused` are connections that came to no call, such as of a client
     that does not trust the branch's authority. `why_not` says why nothing was played although something is there.
+    `live` calls were answered by the real address, not by the cassette; `withheld` did not get past the guard.
     """
 
     recorded: int
@@ -98,6 +99,8 @@ class Played:
     refused: tuple[str, ...] = ()
     why_not: str = ""
     egress: Egress | None = None
+    live: int = 0
+    withheld: tuple[str, ...] = ()
 
     @property
     def exact(self) -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from envclone import registry
 from envclone.endpoints import attributes
+from envclone.errors import UsageError
 from envclone.models import Branch, Credentials, Preview, Secret
 from envclone.project import Project
 
@@ -25,10 +26,17 @@ def runtime_for(project: Project, environment: str, asked: str | None) -> str:
 def planned(project: Project, branch: Branch) -> Branch:
     """The branch with what its stack file says of services, images and destinations; the local runtime has none."""
     if branch.runtime == "local":
-        return replace(branch, services=(), images={}, allow=(), cassettes=(), settings={})
+        return replace(branch, services=(), images={}, allow=(), cassettes=(), lives=(), settings={})
     config = project.environment(branch.environment)
     images = {name: one.image for name, one in config.stores.items() if one.image and name in branch.stores}
-    played = tuple(name for name, one in config.services.items() if one.model == "cassette")
+    played, live = (
+        tuple(name for name, one in config.services.items() if one.model == how) for how in ("cassette", "live")
+    )
+    if live and branch.runtime == "kubernetes":
+        raise UsageError(
+            f"the service '{live[0]}' has live models, whose guard is there in docker branches alone",
+            hint="--runtime docker, or `model: none` for what a cluster may let out",
+        )
     cluster = config.kubernetes if branch.runtime == "kubernetes" else None
     return replace(
         branch,
@@ -36,6 +44,7 @@ def planned(project: Project, branch: Branch) -> Branch:
         images=images,
         allow=tuple(config.allow),
         cassettes=played,
+        lives=live,
         settings=cluster.model_dump(mode="json", exclude_none=True) if cluster is not None else {},
     )
 

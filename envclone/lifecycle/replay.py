@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone import rebuilt, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
-from envclone.lifecycle import branches, tenure
+from envclone.lifecycle import branches, since, tenure
 from envclone.lifecycle.incidents import accepted, masked_incident
 from envclone.models import Branch, BranchState, Counters
 from envclone.project import Project
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envclone.incidents.compare import ReplayReport
     from envclone.incidents.variation import Variation
 
-__all__ = ["branch_for", "last", "replay"]
+__all__ = ["branch_for", "kept", "last", "replay", "runs"]
 
 
 def replay(
@@ -39,6 +39,21 @@ def replay(
     does not run.
     """
     from envclone.incidents.layers import within_noise
+
+    found = runs(project, ident, branch, bundle=bundle, variation=variation, repeat=repeat)
+    return kept(project, branch, within_noise(found))
+
+
+def runs(
+    project: Project,
+    ident: str,
+    branch: Branch,
+    *,
+    bundle: Incident | None = None,
+    variation: Variation | None = None,
+    repeat: int = 1,
+) -> list[ReplayReport]:
+    """The report of each run of a replay; none is kept."""
     from envclone.incidents.variation import AS_IT_WAS, applied
     from envclone.lifecycle.checked import check
     from envclone.lifecycle.lend import taken_back
@@ -54,9 +69,7 @@ def replay(
             masked_incident(project, ident, image) if bundle is None else accepted(project, bundle, image, trusted=True)
         )
         incident = applied(incident, wanted)
-        report = within_noise([_rerun(project, incident, branch, image.raw.created_at, wanted) for _ in range(repeat)])
-        _keep(project, branch, report)
-        return report
+        return [_rerun(project, incident, branch, image.raw.created_at, wanted) for _ in range(repeat)]
 
 
 def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datetime, wanted: Variation) -> ReplayReport:
@@ -72,7 +85,7 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     observer, place = registry.observer(branch.runtime), branches.directory(project.pool, branch.name)
     tenure.touch(project, branch.name)
     with observer.evidence(branch, place) as witness, observer.playing(branch, place, tape) as playing:
-        before, changed = _of_servers(branch), _changed(branch)
+        before, changed = _of_servers(branch), since.changed(project, branch)
         with ExitStack() as stack:
             runners = {
                 name: stack.enter_context(registry.connect(endpoint)) for name, endpoint in branch.endpoints.items()
@@ -102,8 +115,8 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
     return judged(report, incident, state, plans)
 
 
-def _keep(project: Project, branch: Branch, report: ReplayReport) -> None:
-    """Write a report down with its branch, and in the pool's log."""
+def kept(project: Project, branch: Branch, report: ReplayReport) -> ReplayReport:
+    """The report, written down with its branch and in the pool's log."""
     now = dt.datetime.now(dt.UTC)
     folder = branches.directory(project.pool, branch.name) / "replays"
     folder.mkdir(mode=0o700, exist_ok=True)
@@ -116,6 +129,7 @@ def _keep(project: Project, branch: Branch, report: ReplayReport) -> None:
             "reproduced": report.reproduced,
         },
     )
+    return report
 
 
 def last(project: Project, branch: Branch) -> dict[str, Any] | None:
@@ -132,16 +146,6 @@ def _of_servers(branch: Branch) -> dict[str, Counters]:
         with suppress(EnvcloneError):
             found[name] = registry.server(branch.endpoints[name].kind).counted(branch.endpoints[name])
     return found
-
-
-def _changed(branch: Branch) -> tuple[str, ...]:
-    """What in the branch's stores is no longer as it was at its birth."""
-    found: list[str] = []
-    for name in branch.stores:
-        with suppress(EnvcloneError):
-            endpoint = branch.endpoints[name]
-            found += [f"{name}.{line}" for line in registry.server(endpoint.kind).changed(endpoint)]
-    return tuple(found)
 
 
 def _with(

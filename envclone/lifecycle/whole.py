@@ -28,9 +28,16 @@ def cassette(
     from envclone.incidents.bundle import COMPUTED, HttpStep
 
     asked = sorted({step.store for step in incident.steps if isinstance(step, HttpStep)})
+    if branch.lives and asked:
+        from envclone.cassette.guard import identities
+
+        kept = () if COMPUTED in str(incident.exchanges) else incident.exchanges
+        told = tuple(one.model_dump(mode="json") for one in kept)
+        known = tuple(sorted(identities(incident.model_dump(mode="json"))))
+        return Cassette(told, dict(changes or {}), live=True, known=known), ""
     if not incident.exchanges:
         return None, ""
-    if changes and not branch.cassettes:
+    if changes and not (branch.cassettes or branch.lives):
         raise UsageError(
             f"{next(iter(changes))} can be set when a cassette plays, and no service of '{branch.name}' asks one",
             hint="services.NAME.model: cassette, then envclone reset",
@@ -54,9 +61,10 @@ def played(incident: Incident, branch: Branch, heard: Heard, why_not: str) -> Pl
     from envclone.incidents.verdicts import Played
 
     recorded = [one.id for one in incident.exchanges]
+    live = any(one.get("live") for one in heard.calls)
     if not recorded and not branch.services:
         return None
-    if why_not or not recorded:
+    if why_not or not (recorded or live):
         return Played(len(recorded), why_not=why_not, egress=heard.egress)
     calls = [one for one in heard.calls if one["outcome"] != "refused"]
     matched = {one["exchange"] for one in calls if one["outcome"] == "played"}
@@ -70,4 +78,6 @@ def played(incident: Incident, branch: Branch, heard: Heard, why_not: str) -> Pl
         unplayed=tuple(one for one in recorded if one not in matched),
         refused=tuple(dict.fromkeys(f"{one['url']}: {one['why']}" for one in heard.calls if one not in calls))[:_MOST],
         egress=heard.egress,
+        live=sum(bool(one.get("live")) and not one.get("withheld") for one in calls),
+        withheld=tuple(f"{one['operation']}: {one['withheld']}" for one in calls if one.get("withheld"))[:_MOST],
     )

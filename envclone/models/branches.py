@@ -167,7 +167,8 @@ class Branch:
     ('': those of the stack file); `degraded` says what of them it does not have.
     `services` are those that run beside the stores, in the order of their start; `images` what each container is made
     from, by digest; `allow` the destinations that it may reach. `ttl` (s) is how long it lives after its last use.
-    `cassettes` are the services whose models a cassette plays while the branch is replayed.
+    `cassettes` are the services whose models a cassette plays while the branch is replayed, `lives` those whose real
+    models answer then.
     `attested` is the digest of the image's attestation as the branch was made: an image made again has another.
     `settings` are the runtime's own from the stack file, plain values.
     """
@@ -196,4 +197,5 @@ class Branch:
     project: str = ""
     profile: str = ""
     cassettes: tuple[str, ...] = ()
+    lives: tuple[str, ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)

@@ -20,12 +20,15 @@ class Cassette:
     """What is played to a branch's services for the time of a replay: masked exchanges, as plain JSON values.
 
     `changes` are put in place of what the application asks for (`model`, `temperature`, `prompt`); with `timing` a
-    stream is as slow as it was recorded.
+    stream is as slow as it was recorded. With `live` the real addresses answer, behind a guard that lets out what looks
+    like somebody's only where it is among `known`.
     """
 
     exchanges: tuple[Mapping[str, Any], ...]
     changes: Mapping[str, Any] = field(default_factory=dict)
     timing: bool = False
+    live: bool = False
+    known: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -196,6 +196,26 @@ def test_recorded_masked_replayed(here: Place, prod: Production) -> None:
     assert len(list((here.pool / "branches" / "prod-77" / "replays").iterdir())) == 6
 
 
+def test_chance_is_told_on_two_branches_and_two_settings_stand_side_by_side(here: Place) -> None:
+    report = here.json("replay", "77", "--branches", "2", "--repeat", "2")
+    assert (report["reproduced"], report["runs"], report["reproduced_runs"]) == (True, 4, 4)
+    assert report["notes"][-2:] == [
+        "prod-77: 2 of 2 runs gave what production gave",
+        "another branch of its image: 2 of 2 runs gave what production gave",
+    ]  # fmt: skip
+    assert [one["name"] for one in here.json("ls")] == ["prod-77"]
+    both = here.json("replay", "77", "--set", "work_mem=6MB", "--against", "work_mem=7MB")
+    assert not both["same"] and [one["step"] for one in both["between"] if not one["reproduced"]] == ["settings"]
+    shown = here.call("replay", "77", "--against", "work_mem=7MB").stdout
+    assert "as it was" in shown and "work_mem=7MB" in shown and "search: the same in both" in shown
+    assert "5MB" in shown and "7MB" in shown  # side by side
+    assert here.call("replay", "77", "--against", "work_mem=7MB", "--branches", "2", check=False).returncode == 2
+    here.call("psql", "prod-77", "-c", "DELETE FROM chunks WHERE id = 1")
+    changed = here.call("replay", "77", "--branches", "2", check=False)
+    assert changed.returncode == 2 and "was changed" in changed.stderr and "1 row deleted" in changed.stderr
+    here.call("reset", "prod-77")
+
+
 def test_a_conversation_is_read_out_of_the_branch_where_it_is_masked(here: Place) -> None:
     (one,) = here.json("incident", "threads", "--branch", "prod-77")
     assert (one["store"], one["schema"], one["checkpoints"]) == ("main", "public", len(THREAD["checkpoints"]))

@@ -9,6 +9,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from envclone.lifecycle import since
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
 
@@ -52,7 +53,8 @@ def prod() -> Iterator[Production]:
     with production(18) as server:
         server.create_database("app")
         server.execute(
-            "CREATE EXTENSION vector;"
+            "CREATE EXTENSION vector; CREATE ROLE clerk; GRANT CREATE ON SCHEMA public TO clerk;"
+            "ALTER ROLE clerk SET work_mem = '6MB';"
             "CREATE TABLE people (id int PRIMARY KEY, name text, city text);"
             "CREATE TABLE orders (id int PRIMARY KEY, person int, status text, amount int, note text);"
             "CREATE TABLE chunks (id int PRIMARY KEY, tenant int, embedding vector(8));"
@@ -65,6 +67,7 @@ def prod() -> Iterator[Production]:
             "CREATE INDEX ON orders (status); CREATE INDEX ON orders (person); CREATE INDEX ON chunks (tenant);"
             "CREATE INDEX by_meaning ON chunks USING hnsw (embedding vector_cosine_ops) WITH (m = 8);"
             "ALTER TABLE orders SET (autovacuum_enabled = off); ANALYZE;"
+            "ALTER TABLE orders OWNER TO clerk; ALTER TABLE people OWNER TO clerk; ALTER TABLE chunks OWNER TO clerk;"
             # since then half as much again came, which production's statistics know nothing of
             "INSERT INTO orders SELECT i, 1 + i % 5000, 'done', 950, 'late' FROM generate_series(40001, 60000) i",
             "app",
@@ -90,6 +93,30 @@ def _plans(dsn: str) -> list[Any]:
         return found
 
 
+def _changes_are_named(here: Place, branch: Any) -> None:
+    """What was changed in a branch since its birth, one thing at a time; at its birth nothing is."""
+    stack = here.open()
+
+    def told() -> tuple[str, ...]:
+        return since.changed(stack.project, stack.show(branch["name"]))
+
+    assert told() == ()
+    with psycopg.connect(branch["urls"]["main"], autocommit=True) as conn:
+        user = conn.info.user
+        conn.execute("SELECT '[1]'::vector")  # knows its settings from here on
+        for statement, said in (
+            ("ALTER ROLE CURRENT_USER SET hnsw.ef_search = 1",
+             f"main: hnsw.ef_search=1 of role {user}, which production has not"),
+            ("ALTER ROLE CURRENT_USER SET application_name = 'Jane Doe'", None),  # somebody's
+            ("CREATE INDEX late ON people (city)", "main: index public.late is new (btree)"),
+            ("DROP INDEX orders_status_idx", "main: index public.orders_status_idx is gone"),
+            ("ALTER INDEX by_meaning SET (m = 9)", "main: index public.by_meaning is hnsw m=9, in production hnsw m=8"),
+        ):  # fmt: skip
+            before = set(told())
+            conn.execute(statement)
+            assert set(told()) - before == ({said} if said else set()), statement
+
+
 @pytest.mark.parametrize("runtime", ["local", pytest.param("docker", marks=pytest.mark.docker)])
 def test_explain_is_productions(prod: Production, here: Place, runtime: str) -> None:
     there = _plans(prod.dsn_for("app"))
@@ -108,6 +135,10 @@ def test_explain_is_productions(prod: Production, here: Place, runtime: str) -> 
     assert rows["model embedding"]["parity"] == "unknown"
     if runtime == "docker":
         assert rows["image"]["branch"].startswith("sha256:") and rows["image"]["parity"] == "unknown"
+    assert rows["settings of roles and databases"]["parity"] == "match"
+    assert rows["settings of roles and databases"]["branch"] == "work_mem=6MB of role clerk"
+    if runtime == "local":
+        _changes_are_named(here, branch)
     with psycopg.connect(branch["urls"]["main"], autocommit=True) as conn:
         conn.execute("ANALYZE orders")
     rows = {row["what"]: row for row in here.json("parity", runtime)["rows"]}

@@ -28,7 +28,7 @@ class Scripted:
 
 
 @contextlib.contextmanager
-def scripted(name: str) -> Iterator[Scripted]:
+def scripted(name: str, host: str = "127.0.0.1") -> Iterator[Scripted]:
     """A model that embeds, calls a tool, and then streams an answer to `name`, whose words are parted anyhow."""
     parts = ["Dear ", name[:3], f"{name[3:]}, your ref", "und is on its way: ticket ", "17."]
     chunks = [f"data: {json.dumps({'choices': [{'delta': {'content': part}}]})}\n\n" for part in parts]
@@ -68,7 +68,7 @@ def scripted(name: str) -> Iterator[Scripted]:
         def log_message(self, *_: object) -> None:
             pass
 
-    with ThreadingHTTPServer(("127.0.0.1", 0), Answers) as server:
+    with ThreadingHTTPServer((host, 0), Answers) as server:
         made = Scripted(server.server_address[1])
         Thread(target=server.serve_forever, daemon=True).start()
         yield made

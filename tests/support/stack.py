@@ -17,6 +17,7 @@ from envclone.cow import loop
 from tests.support.postgres import scratch
 
 ROOT = Path(__file__).parents[2]
+_ENGINE = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
 
 
 @dataclass(frozen=True)
@@ -44,7 +45,7 @@ class Place:
         """`envclone ARGUMENTS` as a process."""
         done = process.run(
             [sys.executable, "-m", "envclone.cli.main", "--file", str(self.file), *arguments],
-            env={"PYTHONPATH": str(ROOT), **self.env, **(env or {})},
+            env={"PYTHONPATH": str(ROOT), **_ENGINE, **self.env, **(env or {})},
             cwd=self.directory,
             check=False,
         )

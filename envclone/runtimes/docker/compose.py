@@ -15,8 +15,8 @@ from envclone.errors import ResourceError
 from envclone.models import Branch, Container
 from envclone.profiles import disks
 from envclone.profiles.profile import Profile
-from envclone.runtimes.docker.gate import PROXY_PORT
-from envclone.runtimes.docker.playing import AUTHORITY, played_variables
+from envclone.runtimes.docker.playing import AUTHORITY, led_out, played_variables
+from envclone.runtimes.docker.ports import PROXY_PORT
 
 if TYPE_CHECKING:
     from envclone.config.schema import ServiceConfig
@@ -136,9 +136,10 @@ def _service(
 ) -> dict[str, Any]:
     environment = {key: value.reveal() for key, value in preview.environment.get(name, {}).items()}
     around = ",".join(["localhost", "127.0.0.1", *containers, *preview.services])
-    played = service.model == "cassette"
+    guarded = any(one.model == "live" for one in preview.services.values())
+    played = service.model == "cassette" or guarded
     if played:
-        for key, value in played_variables(around).items():
+        for key, value in (led_out if guarded else played_variables)(around).items():
             environment.setdefault(key, value)
     elif preview.allow:
         for key, value in (("HTTP_PROXY", f"http://127.0.0.1:{PROXY_PORT}"), ("NO_PROXY", around)):

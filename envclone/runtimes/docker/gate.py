@@ -20,11 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from envclone.runtimes.docker.inside import enter, give_up_root
+from envclone.runtimes.docker.ports import PROXY_PORT
 from envclone.runtimes.docker.proxy import Proxy, destination, pump
 
-__all__ = ["PROXY_PORT", "main"]
+__all__ = ["main"]
 
-PROXY_PORT = 3128
 _LOG_SIZE = 16 << 20
 _MOST = 1024
 
@@ -80,7 +80,7 @@ class _Gate:
         give_up_root(config["uid"], config["gid"])
         servers = [await asyncio.start_server(self._inwards(inside, to), sock=sock) for sock, to in ways]
         if config["allow"]:
-            proxy = Proxy([destination(text) for text in config["allow"]], self._log)
+            proxy = Proxy([destination(text) for text in config["allow"]], self._log, config.get("token"))
             servers.append(await asyncio.start_server(self._counted(proxy.serve), sock=door))
         self._say([sock.getsockname()[1] for sock, _ in ways])
         await ended.wait()

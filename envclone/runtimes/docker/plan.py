@@ -33,11 +33,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The stores that run in containers, by their ports, and the services."""
+    """The stores that run in containers, by their ports, and the services; `guarded` lets only the guard out."""
 
     stores: Mapping[str, int] = field(default_factory=dict)
     services: Mapping[str, Part] = field(default_factory=dict)
     allow: tuple[str, ...] = ()
+    guarded: bool = False
 
     @property
     def order(self) -> tuple[str, ...]:
@@ -65,7 +66,7 @@ def made_of(preview: Preview, stores: Mapping[str, int]) -> Plan:
             interval=check.interval.total_seconds() if check else 2.0,
             timeout=check.timeout.total_seconds() if check else 60.0,
         )
-    return Plan(stores, services, preview.allow)
+    return Plan(stores, services, preview.allow, any(one.model == "live" for one in preview.services.values()))
 
 
 def save(plan: Plan, directory: Path) -> None:

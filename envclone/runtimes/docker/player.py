@@ -17,6 +17,8 @@ from pathlib import Path
 from typing import Any
 
 from envclone.cassette.changes import Changed
+from envclone.cassette.guard import Guard
+from envclone.cassette.live import Live
 from envclone.cassette.match import Tape
 from envclone.cassette.play import Player, player
 from envclone.incidents.exchanges import Exchange
@@ -52,6 +54,8 @@ def main(path: str) -> None:
     listening = socket.create_server(("127.0.0.1", config["port"]), backlog=128)
     watched = [os.pidfd_open(config[name]) for name in ("parent", "sandbox")]
     give_up_root(config["uid"], config["gid"])
+    out = config.get("live")
+    live = Live(("127.0.0.1", out["port"]), out["token"], Guard(out["known"])) if out else None
     authority = tuple(part.encode() for part in config["authority"])
     made = Player(
         Tape([Exchange.model_validate(one) for one in config["exchanges"]]),
@@ -59,6 +63,7 @@ def main(path: str) -> None:
         timing=config["timing"],
         changed=Changed(**config["changes"]),
         authority=(authority[0], authority[1]),
+        live=live,
     )
     with player(made, listening):
         sys.stdout.write('{"ready": true}\n')

@@ -14,11 +14,11 @@ from envclone.accounts import service_account
 from envclone.errors import EnvcloneError, ResourceError, UnsafeError
 from envclone.models import Cassette, Egress, Heard
 from envclone.private import write_private, write_public
-from envclone.runtimes.docker.gatekeeper import LOG
+from envclone.runtimes.docker.gatekeeper import LOG, token
+from envclone.runtimes.docker.ports import CASSETTE_PORT, PROXY_PORT
 
-__all__ = ["AUTHORITY", "CASSETTE_PORT", "DockerPlaying", "make_authority", "played_variables"]
+__all__ = ["AUTHORITY", "CASSETTE_PORT", "DockerPlaying", "led_out", "make_authority", "played_variables"]
 
-CASSETTE_PORT = 3129
 AUTHORITY = Path("/etc/envclone/cassette-ca.pem")
 """Where a service finds the certificate of the branch's own authority."""
 _KEY, _CONFIG, _LOG, _OUTPUT = "cassette-ca.json", "cassette.json", "cassette.log", "cassette.out"
@@ -43,6 +43,11 @@ def played_variables(around: str) -> dict[str, str]:
     for name, value in (("HTTP_PROXY", address), ("HTTPS_PROXY", address), ("NO_PROXY", around)):
         made |= {name: value, name.lower(): value}  # programs read either spelling
     return made
+
+
+def led_out(around: str) -> dict[str, str]:
+    """What leads a service's clients to the guard before its live models; their addresses stay what they are."""
+    return {name: value for name, value in played_variables(around).items() if name not in _BASES}
 
 
 def make_authority(directory: Path) -> None:
@@ -108,15 +113,17 @@ class DockerPlaying:
             "exchanges": list(cassette.exchanges),
             "changes": dict(cassette.changes),
             "timing": cassette.timing,
+            "live": _out(directory, cassette) if cassette.live else None,
         }
         (directory / _LOG).unlink(missing_ok=True)
         (directory / _LOG).touch(mode=0o600)
         (directory / _OUTPUT).unlink(missing_ok=True)
         write_private(directory / _CONFIG, json.dumps(config))
+        trust = {"SSL_CERT_FILE": os.environ["SSL_CERT_FILE"]} if "SSL_CERT_FILE" in os.environ else {}
         self._pid = process.spawn(
             [sys.executable, "-m", _MODULE, directory / _CONFIG],
             log=directory / _OUTPUT,
-            env={"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONDONTWRITEBYTECODE": "1"},
+            env={"PYTHONPATH": str(Path(__file__).parents[3]), "PYTHONDONTWRITEBYTECODE": "1", **trust},
         )
         try:
             wait.until(self._ready, what="the cassette did not begin to play", timeout=60, error=EnvcloneError)
@@ -155,6 +162,10 @@ class DockerPlaying:
             refused=len(events) - len(through),
             unrouted=now["unrouted"] - self._before["unrouted"],
         )
+
+
+def _out(directory: Path, cassette: Cassette) -> dict[str, Any]:
+    return {"port": PROXY_PORT, "token": token(directory), "known": list(cassette.known)}
 
 
 def _counted(pid: int) -> dict[str, Any]:

@@ -82,7 +82,7 @@ class DockerRuntime:
             account=f"{account.uid}:{account.gid}",
             parts=compose.template(preview.template),
         )
-        if branch.cassettes:
+        if branch.cassettes or branch.lives:
             playing.make_authority(directory)
         write_private(directory / COMPOSE, text)
         plan.save(plan.made_of(preview, {name: one.endpoint.port or 0 for name, one in containers.items()}), directory)

@@ -37,7 +37,7 @@ def start(
     """
     sandbox = there.start(SANDBOX)
     ways = [(inside, _before(branch, name, inside)) for name, inside in plan.ways]
-    taken = gatekeeper.open_gate(directory, sandbox.pid, ways, plan.allow, port)
+    taken = gatekeeper.open_gate(directory, sandbox.pid, ways, plan.allow, port, guarded=plan.guarded)
     outside = dict(zip(plan.ways, taken, strict=True))
     endpoints: dict[str, Endpoint] = {}
     for name in containers:

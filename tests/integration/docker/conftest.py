@@ -17,8 +17,9 @@ import pytest
 from envclone import process
 from envclone.stores.postgres.server.server import free_port
 from tests.support import docker
-from tests.support.postgres import Production, production
+from tests.support.postgres import Production
 from tests.support.stack import Place, place
+from tests.support.whole import shop
 
 STACK = """\
 version: 1
@@ -110,20 +111,7 @@ class World:
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[Production]:
-    with production(18) as made:
-        made.create_database("app")
-        made.execute(
-            "CREATE EXTENSION vector;"
-            "CREATE TABLE customers (id int PRIMARY KEY, name text, email text UNIQUE);"
-            "CREATE TABLE tickets (id int PRIMARY KEY, customer_id int REFERENCES customers, body text,"
-            " embedding vector(8));"
-            "INSERT INTO customers VALUES (1, 'Jane Doe', 'jane.doe@example.org'),"
-            " (2, 'Ahmed Yilmaz', 'ahmed.yilmaz@example.org');"
-            "INSERT INTO tickets SELECT i, 1 + i % 2, 'Ticket ' || i || ' of Jane Doe, write to jane.doe@example.org',"
-            " (SELECT array_agg(sin(i * 7 + j))::vector FROM generate_series(1, 8) j) FROM generate_series(1, 500) i;"
-            "CREATE INDEX ON tickets USING hnsw (embedding vector_l2_ops)",
-            "app",
-        )
+    with shop() as made:
         yield made
 
 

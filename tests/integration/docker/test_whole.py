@@ -2,145 +2,37 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
-import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
-from envclone import process, wait
-from envclone.incidents.traces.recording import listed
-from envclone.stores.postgres.server.server import free_port
 from tests.support import docker
 from tests.support.model import scripted
 from tests.support.postgres import Production
-from tests.support.stack import Place, place
+from tests.support.stack import Place
+from tests.support.whole import world
+
+PAST = """
+import http.client, sys
+for port in (3129, 3128):
+    c = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    try:
+        c.request("GET", f"http://{sys.argv[1]}/orders")
+        print(c.getresponse().status)
+    except OSError:
+        print("refused")
+"""
 
 pytestmark = [pytest.mark.real, pytest.mark.root, pytest.mark.docker]
-
-STACK = """\
-version: 1
-project: whole
-pool: {{path: "{{pool}}"}}
-environments:
-  prod:
-    stores:
-      main: {{kind: postgres, source: {{method: physical, dsn: "${{DSN}}", database: app}}}}
-    services:
-      api:
-        image: {image}
-        command: [{python}, {app}/assistant.py]
-        model: cassette
-        environment:
-          DATABASE_URL: "${{stores.main.url}}"
-          TOOL_URL: https://tools.example/orders
-          PYTHONPATH: "{pythonpath}"
-        ports: [8000]
-        healthcheck: {{path: /healthz}}
-sanitize:
-  rules:
-    main:
-      public.customers.id: keep
-      public.customers.name: person
-      public.customers.email: email
-      public.tickets.id: keep
-      public.tickets.customer_id: keep
-      public.tickets.body: text
-      public.tickets.embedding: {{vectors: keep}}
-incidents: incidents/
-"""
-QUESTION = {"question": "Where is my refund? I am Jane Doe.", "email": "jane.doe@example.org"}
-NEAREST = "SELECT id, embedding <-> %s::vector AS distance FROM tickets ORDER BY 2 LIMIT 3"
 
 
 @pytest.fixture(scope="module")
 def here(server: Production) -> Iterator[Place]:
-    """A place with an image, and the incident as production's own application met it; both are gone by then."""
-    with place() as made:
-        made.env["DSN"] = server.dsn_for("app")
-        made.write(
-            STACK.format(
-                image=docker.app_image(), python=docker.python(), app=docker.inside(docker.APP),
-                pythonpath=docker.environment()["PYTHONPATH"],
-            )
-        )  # fmt: skip
-        (made.directory / "incidents").mkdir()
-        with scripted("Jane Doe") as model, _application(server, model.port, made.directory) as url:
-            answer = _ask(url)
-            exchanges = model.exchanges
-            _written(made.directory / "recordings")
-        vector = exchanges[0]["answer"]["data"][0]["embedding"]
-        assert answer["answer"] == "Dear Jane Doe, your refund is on its way: ticket 17." and answer["orders"] == 1
-        settings = {"enable_seqscan": "off"}
-        bundle = {
-            "version": 2,
-            "incident": "90",
-            "environment": "prod",
-            "steps": [
-                {"id": "nearest", "kind": "sql", "store": "main", "sql": NEAREST, "parameters": [vector],
-                 "settings": settings, "score": "distance", "key": "id", "expect": {"ids": answer["tickets"]}},
-                {"id": "asked", "kind": "http", "service": "api", "method": "POST", "path": "/ask", "body": QUESTION,
-                 "domains": {"$.email": "email"}, "expect": {"columns": ["status", "body"], "rows": [[200, answer]]}},
-            ],
-            "exchanges": exchanges,
-        }  # fmt: skip
-        (made.directory / "incidents" / "90.yaml").write_text(yaml.safe_dump(bundle))
-        made.call("image", "prod")
-        made.call(
-            "incident", "mask", "90", "--allow-chosen", "--allow-computed", "-o", str(made.directory / "masked.json")
-        )
-        made.call("branch", "prod", "--incident", "90")
+    """A place with an image, and the incident; production's own application is gone by then."""
+    with world(server) as made:
         yield made
-
-
-@contextlib.contextmanager
-def _application(server: Production, model: int, directory: Path) -> Iterator[str]:
-    """Production's own application, on this host."""
-    port = free_port()
-    env = {
-        "DATABASE_URL": server.dsn_for("app"),
-        "PORT": str(port),
-        "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
-        "TOOL_URL": "http://tools.example/orders",
-        "HTTP_PROXY": f"http://127.0.0.1:{model}",
-        "NO_PROXY": "127.0.0.1",
-        "RECORD": str(directory / "recordings"),
-        "PYTHONPATH": str(docker.ROOT),
-    }
-    pid = process.spawn([sys.executable, docker.APP / "assistant.py"], log=directory / "api.log", env=env)
-    try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
-                break
-            time.sleep(0.05)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        process.terminate(pid)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-
-
-def _ask(url: str) -> Any:
-    headers = {"Content-Type": "application/json", "X-Request-Id": "complaint-91"}
-    request = urllib.request.Request(f"{url}/ask", json.dumps(QUESTION).encode(), headers)
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)
-
-
-def _written(recordings: Path) -> None:
-    """Wait until the application has written down the end of its request: it comes behind the answer."""
-    wait.until(
-        lambda: any(one.ended for one in listed(recordings) if one.name == "POST /ask") or None,
-        what="the request",
-        timeout=30,
-    )
 
 
 def _layers(report: dict[str, Any]) -> dict[str, str]:
@@ -238,13 +130,47 @@ def test_what_the_service_asks_past_the_proxy_is_seen_and_goes_nowhere(here: Pla
     assert played["egress"]["packets"] == 0 and played["egress"]["unrouted"] >= 1
 
 
+def test_a_live_model_is_told_of_the_incidents_pseudonyms_and_of_nobody_else(here: Place) -> None:
+    cassette = here.file.read_text()
+    with scripted("Jane Doe", "127.0.0.2") as model:
+        where = f"127.0.0.2:{model.port}"
+        live = cassette.replace("model: cassette", "model: live").replace("https://tools.example", f"http://{where}")
+        live = live.replace(
+            "        environment:\n", f"        environment:\n          OPENAI_BASE_URL: http://{where}/v1\n"
+        )
+        here.file.write_text(live.replace("    services:\n", f"    allow: ['{where}']\n    services:\n"))
+        try:
+            here.call("branch", "prod", "--name", "live")
+            report = json.loads(here.call("replay", "90", "--branch", "live", "--json", check=False).stdout)
+            assert (report["played"]["live"], report["played"]["withheld"]) == (4, []), report["played"]
+            assert report["played"]["egress"]["packets"] == 0 and report["played"]["egress"]["connections"] == 4
+            masked = json.loads((here.directory / "masked.json").read_text())["exchanges"]
+            asked = [one["body"] and one["body"]["messages"][1]["content"] for one in model.exchanges[1:]]
+            assert asked[0] == masked[1]["body"]["messages"][1]["content"] and "Jane" not in asked[0]
+            before = len(model.exchanges)
+            past = here.call(
+                "exec", "live", "api", docker.python(), "-c", PAST, where, check=False
+            )  # nobody replays, and the gate knows a program that goes past the guard
+            assert past.stdout.split() == ["refused", "403"] and len(model.exchanges) == before
+            here.call("psql", "live", "-c", "UPDATE public.tickets SET body = 'of zed.nought@elsewhere.test'")
+            report = json.loads(here.call("replay", "90", "--branch", "live", "--json", check=False).stdout)
+            (line,) = report["played"]["withheld"]
+            what = "an e-mail address that is no pseudonym of the incident, at messages[1].content"
+            assert line == f"openai chat/completions: {what}"
+            assert "elsewhere" not in str(model.exchanges) and report["played"]["live"] == 1
+            assert f"a call that the guard withheld: {line}" in str(report["layers"])
+        finally:
+            here.file.write_text(cassette)
+            here.call("rm", "--force", "live", check=False)
+
+
 def test_a_changed_row_is_found_from_the_data_up_to_the_answer(here: Place) -> None:
     first = json.loads((here.directory / "masked.json").read_text())["steps"][0]["expect"]["ids"][0]
     update = f"UPDATE public.tickets SET body = 'Nobody gets a refund.' WHERE id = {first}"
     name = here.json("ls")[0]["name"]
     here.call("psql", name, "-c", update)
     found = _differs(here)
-    assert found["state"].startswith("diverged main.public.tickets: 1 rows written"), found
+    assert found["state"].startswith("diverged main.public.tickets: 1 row updated"), found
     assert found["retrieval"] == "match " and "Nobody gets a refund." in found["context"]
     differing = {row["what"]: (row["left"], row["right"]) for row in here.json("diff", "90..now", "--content")["rows"]}
     rows = differing.pop("rows public.tickets")

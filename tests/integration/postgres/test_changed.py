@@ -46,8 +46,13 @@ def test_tables_written_vacuumed_and_analysed_since_the_counters_began(monkeypat
         assert facts.changed(endpoint) == []
         server.execute("INSERT INTO t SELECT generate_series(1, 7)", "app")
         server.execute("VACUUM u", "app")
+        server.execute("INSERT INTO u VALUES (1), (2); UPDATE u SET id = 3 WHERE id = 1", "app")
+        server.execute("DELETE FROM u WHERE id = 2", "app")
         server.execute("ANALYZE t", "app")
-        expected = ["public.t: 7 rows written, analysed", "public.u: vacuumed"]
+        expected = [
+            "public.t: 7 rows inserted, analysed",
+            "public.u: 2 rows inserted, 1 row updated, 1 row deleted, vacuumed",
+        ]
         assert _told(endpoint, expected.__eq__) == expected
 
 

@@ -15,6 +15,9 @@ import requests
 BASE = os.environ["OPENAI_BASE_URL"]
 TOOL = {"type": "function", "function": {"name": "orders", "parameters": {"type": "object", "properties": {}}}}
 HEADERS = {"Authorization": "Bearer x"}
+CUT = int(os.environ.get("CUT", "10000"))
+if "TOOL" in os.environ:
+    TOOL["function"]["description"] = os.environ["TOOL"]
 
 
 def post(path: str, body: dict) -> dict:
@@ -30,7 +33,8 @@ def found(vector: list, email: str) -> tuple:
         conn.execute("SET enable_seqscan = off")
         (name,) = conn.execute("SELECT name FROM customers WHERE email = %s", [email]).fetchone()
         rows = conn.execute(
-            "SELECT id, body FROM tickets ORDER BY embedding <-> %s::vector LIMIT 3", [json.dumps(vector)]
+            "SELECT id, body FROM tickets ORDER BY embedding <-> %s::vector LIMIT %s",
+            [json.dumps(vector), int(os.environ.get("CHUNKS", "3"))],
         ).fetchall()
     return name, rows
 
@@ -39,10 +43,10 @@ def ask(question: str, email: str) -> dict:
     """The whole way from a question to its answer."""
     vector = post("/embeddings", {"model": "embed-1", "input": question})["data"][0]["embedding"]
     name, rows = found(vector, email)
-    context = "\n".join(f"[{id}] {body}" for id, body in rows)
+    context = "\n".join(f"[{id}] {body[:CUT]}" for id, body in rows)
     body = {
         "model": os.environ.get("MODEL", "chat-1"),
-        "temperature": 0.2,
+        "temperature": float(os.environ.get("TEMPERATURE", "0.2")),
         "user": os.urandom(4).hex(),  # changes nothing
         "messages": [
             {"role": "system", "content": os.environ.get("PROMPT", "You help customers. Cite tickets.")},

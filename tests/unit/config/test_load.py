@@ -244,10 +244,12 @@ sanitize:
         "envclone.yaml:15: environments.prod.services.api.depends_on[0]: there is no service or store 'maim',"
         " did you mean 'main'?",
         "envclone.yaml:16: environments.prod.services.api.healthcheck: needs either a command or a path",
+        "envclone.yaml:17: environments.prod.services.api.model: is live beside a service with a cassette, and they"
+        " share one network: have all of them live, or none",
         "envclone.yaml:17: environments.prod.services.api.model: needs the destinations that it asks in `allow` of its"
         " environment",
-        "envclone.yaml:18: environments.prod.services.one.ports[0]: 3129 is the cassette's own: have the service listen"
-        " elsewhere",
+        "envclone.yaml:18: environments.prod.services.one.ports[0]: 3129 is the cassette's and the guard's own: have"
+        " the service listen elsewhere",
         "envclone.yaml:18: environments.prod.services.one.depends_on: goes in a circle: 'one' -> 'two' -> 'one'",
         "envclone.yaml:21: sanitize.references[0]: no environment has a store 'kb'",
         "envclone.yaml:21: sanitize.references[1]: must look like store.collection.key -> store.schema.table.column",

@@ -113,6 +113,7 @@ def test_what_some_runs_give_and_others_do_not_is_noise() -> None:
     apart = {one.layer: one for one in within_noise([bad, other]).layers}["retrieval"]
     assert apart.verdict == "diverged" and "2 runs differ among themselves" in apart.why
     assert within_noise([bad]) == bad
+    assert within_noise([good, bad], ["a: 1 of 1 runs", "b: 0 of 1 runs"]).notes[-1] == "b: 0 of 1 runs"
 
 
 def test_the_report_says_what_was_asked_and_what_left() -> None:

@@ -68,15 +68,16 @@ def changed(endpoint: Endpoint) -> list[str]:
     with _connected(endpoint) as conn:
         rows = conn.execute(
             """SELECT pg_catalog.concat(schemaname, '.', relname),
-                 n_tup_ins OPERATOR(pg_catalog.+) n_tup_upd OPERATOR(pg_catalog.+) n_tup_del,
+                 n_tup_ins, n_tup_upd, n_tup_del,
                  vacuum_count OPERATOR(pg_catalog.+) autovacuum_count,
                  analyze_count OPERATOR(pg_catalog.+) autoanalyze_count
                FROM pg_catalog.pg_stat_user_tables
                WHERE schemaname OPERATOR(pg_catalog.!~) '^pg_(toast_)?temp_' ORDER BY 1"""
         ).fetchall()
     found = []
-    for table, written, vacuumed, analysed in rows:
-        said = [f"{written} rows written"] if written else []
+    for table, *written, vacuumed, analysed in rows:
+        how = [(count, word) for count, word in zip(written, ("inserted", "updated", "deleted"), strict=True) if count]
+        said = [f"{count} {'row' if count == 1 else 'rows'} {word}" for count, word in how]
         said += ["vacuumed"] if vacuumed else []
         said += ["analysed"] if analysed else []
         if said:

@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import psycopg
 
 from envclone.address import joined, written
+from envclone.profiles.servers import SETTINGS
 
 __all__ = ["planner"]
+
+_SET = """
+    SELECT coalesce(r.rolname, ''), s.setdatabase OPERATOR(pg_catalog.<>) 0::pg_catalog.oid, u.one
+    FROM pg_catalog.pg_db_role_setting s LEFT JOIN pg_catalog.pg_roles r ON r.oid OPERATOR(pg_catalog.=) s.setrole
+    LEFT JOIN pg_catalog.pg_database d ON d.oid OPERATOR(pg_catalog.=) s.setdatabase,
+      LATERAL pg_catalog.unnest(s.setconfig) AS u (one)
+    WHERE s.setrole OPERATOR(pg_catalog.<>) 10::pg_catalog.oid
+      AND coalesce(d.datname, pg_catalog.current_database())
+        OPERATOR(pg_catalog.=) pg_catalog.current_database()
+    ORDER BY 1, 2, 3"""
+_SAID = frozenset((*SETTINGS, "search_path", "row_security", "default_text_search_config"))
+"""Settings whose values are told: of others, such as an application's own, a value can be somebody's."""
 
 _STATISTICS = """
     SELECT s.schemaname::pg_catalog.text, s.tablename::pg_catalog.text, s.attname,
@@ -55,11 +68,13 @@ _VECTORS = """
 def planner(conn: psycopg.Connection[Any], kept: Collection[str]) -> dict[str, str]:
     """Digests of the statistics of `kept` columns (addresses) per table, sizes of tables, parameters of indexes.
 
+    And what roles and databases set that decides answers and plans.
+
     The connection needs to see all statistics: a superuser's, or one that may read all data and is under no policy.
     """
     digests: dict[str, Any] = {}
     counts: dict[str, int] = {}
-    for schema, name, column, inherited, text in conn.execute(_STATISTICS):
+    for schema, name, column, inherited, text in conn.execute(_STATISTICS) if kept else ():
         table = written([schema, name])
         if joined(table, column) in kept:
             digest = digests.setdefault(table, hashlib.blake2b(digest_size=8))
@@ -68,4 +83,14 @@ def planner(conn: psycopg.Connection[Any], kept: Collection[str]) -> dict[str, s
     found = {f"statistics {table}": f"{counts[table]} columns, {one.hexdigest()}" for table, one in digests.items()}
     found |= {f"size {table}": size for table, size in conn.execute(_SIZES)}
     found |= {f"vectors {name}": text for name, text in conn.execute(_VECTORS)}
+    found["settings of roles and databases"] = "; ".join(_told(conn)) or "none"
     return found | {f"index {name}": text.strip() for name, text in conn.execute(_INDEXES)}
+
+
+def _told(conn: psycopg.Connection[Any]) -> Iterator[str]:
+    """What `ALTER ROLE` and `ALTER DATABASE … SET` have set, one by one."""
+    for role, here, text in conn.execute(_SET):
+        name = text.partition("=")[0]
+        who = f"role {role}" + (" in the database" if here else "") if role else "the database"
+        if name in _SAID or name.startswith("enable_"):
+            yield f"{text} of {who}"
