@@ -26,7 +26,7 @@ _LENGTHS = {0: 0, 1: 8, 5: 4}
 
 def measured(content: bytes, of: Literal["data", "logs"] = "data") -> bool:
     """Whether some bytes have the shape of a message of spans or logs. Raises ConfigError when it holds too much."""
-    pending = [(0, len(content), of, 1)]
+    pending: list[tuple[int, int, str, int]] = [(0, len(content), of, 1)]
     fields = spans = 0
     while pending:
         at, end, message, depth = pending.pop()
