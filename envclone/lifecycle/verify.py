@@ -16,6 +16,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -79,11 +80,14 @@ def _verify(project: Project, sanitized: Sanitized, files: Path | None, shelf: S
     project.begin("comparing rows")
     with workdir(project.pool, project.cow, "raw") as counterpart, ExitStack() as held:
         opened = sanitized.directory
-        if files is None:
-            opened = held.enter_context(workdir(project.pool, project.cow, "rows"))
-            for name in sanitized.stores:
-                project.cow.clone(sanitized.directory / name, opened / name)
-                hand_over(opened / name, account_of(opened / name))
+        with ThreadPoolExecutor(1) as beside:
+            cloning = beside.submit(project.clone_raw, sanitized.raw, counterpart)
+            if files is None:
+                opened = held.enter_context(workdir(project.pool, project.cow, "rows"))
+                for name in sanitized.stores:
+                    project.cow.clone(sanitized.directory / name, opened / name)
+                    hand_over(opened / name, account_of(opened / name))
+            cloning.result()
         closed = files or sanitized.directory
         checks, findings, examined = _examine_rows(project, sanitized, counterpart, opened, closed, shelf)
     checks["record_texts"] = examine_record(
@@ -164,7 +168,6 @@ def _examine_rows(
     The files of each store are examined (check 4) beside, for that needs no server and no original.
     """
     raw_stores = sanitized.raw.stores
-    project.clone_raw(sanitized.raw, counterpart)
     with ExitStack() as stack:
         project.progress(ProgressEvent(f"opening {', '.join(raw_stores)}", 0))
         clones: dict[tuple[str, str], Clone] = {}

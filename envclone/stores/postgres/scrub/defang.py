@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -209,7 +210,7 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
         )
         for name in dropped:
             _drop(conn, name)
-    filled = [name for name in MAINTENANCE if name in names and name != own and _filled(connect, name)]
+    filled = _filled(connect, [name for name in MAINTENANCE if name in names and name != own])
     if "template0" in filled:
         raise UnsafeError(
             "template0 of the cluster holds tables, which nothing but a mistake puts there",
@@ -239,12 +240,18 @@ def _drop(conn: Connection, name: str) -> None:
     conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(name)))
 
 
-def _filled(connect: Connect, name: str) -> bool:
-    """Whether anything was ever put into a database, or into initdb's own objects there."""
-    with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
-        filled, remarks = used(conn), conn.execute(_REMARKS).fetchone()
-    with connect(dbname="template0", autocommit=True, login=Login.OPERATOR) as conn:
-        return filled or conn.execute(_REMARKS).fetchone() != remarks
+def _filled(connect: Connect, names: Sequence[str]) -> list[str]:
+    """Those of some databases into which anything was ever put, or into initdb's own objects there."""
+
+    def look(name: str) -> tuple[bool, object]:
+        with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
+            return name in names and used(conn), conn.execute(_REMARKS).fetchone()
+
+    every = {*names, "template0"}
+    with ThreadPoolExecutor(len(every)) as pool:
+        found = dict(zip(every, pool.map(look, every), strict=True))
+    untouched = found["template0"][1]
+    return [name for name in names if found[name][0] or found[name][1] != untouched]
 
 
 def used(conn: Connection) -> bool:

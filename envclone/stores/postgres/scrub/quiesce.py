@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -16,6 +18,9 @@ __all__ = ["count_anew", "every_database_open", "release_horizon", "vacuum_catal
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 Connect = Callable[..., AbstractContextManager[Connection]]
+
+_AT_ONCE = 4
+"""Databases whose catalogs are looked through at once: a cluster has three beside its own."""
 
 
 def count_anew(connect: Connect) -> None:
@@ -64,20 +69,29 @@ def vacuum_catalogs(connect: Connect) -> int:
     Raises UnsafeError when dead rows could not be removed.
     """
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
+        _require_no_others(conn)
         names = [row[0] for row in conn.execute("SELECT datname FROM pg_catalog.pg_database ORDER BY oid").fetchall()]
-    for name in names:
-        with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
-            _require_no_others(conn)
-            tables = conn.execute(
-                """SELECT n.nspname, c.relname
-                   FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
-                     ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-                   WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384
-                   ORDER BY c.oid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid"""
-            ).fetchall()
-            every = sql.SQL(", ").join(sql.Identifier(schema, table) for schema, table in tables)
-            conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON) {}").format(every))  # each in a transaction of its own
+    # what a database has for itself is held by nobody who is connected to another one
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        list(pool.map(partial(_vacuum, connect, shared=False), names))
+    _vacuum(connect, names[0], shared=True)
     return len(names)
+
+
+def _vacuum(connect: Connect, database: str, *, shared: bool) -> None:
+    """The catalogs of one database, or those that all databases share."""
+    with connect(dbname=database, autocommit=True, login=Login.OPERATOR) as conn:
+        tables = conn.execute(
+            """SELECT n.nspname, c.relname
+               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n
+                 ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+               WHERE c.relkind OPERATOR(pg_catalog.=) 'r' AND c.oid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384
+                 AND c.relisshared OPERATOR(pg_catalog.=) %s
+               ORDER BY c.oid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass, c.oid""",
+            [shared],
+        ).fetchall()
+        every = sql.SQL(", ").join(sql.Identifier(schema, table) for schema, table in tables)
+        conn.execute(sql.SQL("VACUUM (INDEX_CLEANUP ON) {}").format(every))  # each in a transaction of its own
 
 
 def _require_no_others(conn: Connection) -> None:
