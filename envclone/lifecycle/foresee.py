@@ -1,4 +1,4 @@
-"""Proposals held against what an image is refused for: the search of the verifier is run on the first rows."""
+"""Proposals held against what an image is refused for: the search of the verifier is run on some rows."""
 
 from __future__ import annotations
 
@@ -44,9 +44,9 @@ def foresee(
     compiled.prepare(lambda text: project.progress(ProgressEvent(text, 0)))
     some: dict[str, verifier.SomeRows] = {}
     for name, session in sessions.items():
-        project.progress(ProgressEvent(f"reading the first rows of {name}", 0))
+        project.progress(ProgressEvent(f"reading some rows of {name}", 0))
         texts = {a for a, field in inventories[name].fields.items() if field.kind is FieldKind.TEXT}
-        some[name] = verifier.SomeRows(list(session.first(_ROWS)), session.links(), texts)
+        some[name] = verifier.SomeRows(list(session.some(_ROWS)), session.links(), texts)
     config = project.loaded.stack.sanitize
     remedies = {
         name: Remedies(inventories[name], its.rows, config.rules.get(name, {}).keys()) for name, its in some.items()
@@ -57,7 +57,7 @@ def foresee(
         except EnvcloneError:
             return now  # rules of the stack file contradict each other: the image says how
         plans = {name: planning.attempt(project, inventories[name], rules.get(name, {}))[0] for name in some}
-        project.progress(ProgressEvent("searching the first rows", 0))
+        project.progress(ProgressEvent("searching these rows", 0))
         leaks = verifier.foresee(
             some,
             plans,

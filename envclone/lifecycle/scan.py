@@ -185,7 +185,7 @@ def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field
     found: dict[str, dict[str, tuple[list[str], list[str]]]] = {}
     there = inventory.rows.keys() | _columns(inventory)
     wanted = [field.address for field in fields if field.kind is not FieldKind.VECTOR and field.address in there]
-    for address, values in (session.sample(wanted, ROWS) if wanted else {}).items():
+    for address, values in (session.sample(wanted, ROWS, spread=True) if wanted else {}).items():
         field = inventory.fields[address]
         its = found.setdefault(address, {} if field.kind is FieldKind.JSON else {"": ([], [])})
         for value in values:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
@@ -27,6 +28,8 @@ _MARK = " does not fit: "
 _ROWS = 200
 _LOOKED = 400
 """Values that are looked at where a rule does not fit."""
+_NUMBERS = re.compile(r"[^$]*: (?P<path>\$.*) holds a number, which .*", re.DOTALL)
+"""What the masks say of a path that holds texts and numbers."""
 _LISTED = 20
 """Different values that a column may have whose constraint lists them."""
 
@@ -67,7 +70,9 @@ def settle(
             broken = session.rehearse(plan, masks, _ROWS)
             whole = {one.address for one in now[name] if one.personal and not one.path}
             looked = [a for a in broken if whole & (inventory.fields[a].group | {a})]
-            values = session.sample(looked, _LOOKED) if looked else {}  # at once: each call reads the whole catalog
+            values = (
+                session.sample(looked, _LOOKED, spread=True) if looked else {}
+            )  # at once: each call reads the whole catalog
             for address, why in broken.items():
                 its = values.get(address, ())
                 changed = _next(now[name], address, inventory.fields[address], why, its) or changed
@@ -79,6 +84,12 @@ def settle(
 def _next(proposals: list[Proposal], address: str, field: Field, why: str, values: Sequence[object]) -> bool:
     """Replace the proposals that a field's rule comes from; whether there were any."""
     places = [i for i, one in enumerate(proposals) if one.address in field.group | {address} and one.personal]
+    numbers = _NUMBERS.fullmatch(why)
+    its = [i for i in places if numbers is not None and proposals[i].path == numbers["path"]]
+    if its:  # below the path as well: numbers that stand there stay
+        path = f"{proposals[its[0]].path}.**"
+        proposals[its[0]] = replace(proposals[its[0]], path=path, confidence=0.5, why="texts, and numbers that stay")
+        return True
     changed = {proposals[i].address for i in places}
     for i, one in enumerate(proposals):  # what a preset says of a field fits it whole, or becomes rules of its own
         if one.preset and one.address in changed:

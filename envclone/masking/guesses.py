@@ -46,7 +46,9 @@ _BY_NAME = (
     ("url", re.compile(r"url$|^uri$|_uri$|website|homepage|avatar|^link$|_link$|webhook")),
     (
         "secret",
-        re.compile(r"passw|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|(^|_)otp(_|$)|^pin$"),
+        re.compile(
+            r"passw|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|(^|_)(t?otp|2fa|two_?fa|mfa)(_(key|code|seed|secret))?$|^pin$"
+        ),
     ),
     (
         "address",
@@ -78,9 +80,9 @@ _BY_NAME = (
 )
 _ABOUT = re.compile(
     r"(mail|phone|fax|mobile|address|company|organi[sz]ation|url|website|webhook|link|avatar|card|contact|customer|user|"
-    r"owner|author|employee|recipient|sender)_((domain|template|provider)_?)?(ids?|uuid|type|kind|status|format|provider|"
+    r"owner|author|employee|recipient|sender)_((domain|template|provider)_?)?(ids?|settings?|options?|config(uration)?s?|uuid|type|kind|status|format|provider|"
     r"template|enabled|verified|confirmed|count|notifications?|preferences?|frequency|position|visible|required|allowed|"
-    r"at|on)$"
+    r"at|on)$|(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
 )
 """What is said of somebody's address or number, or refers to it; where its values are addresses, these decide."""
 _PAPERS = re.compile(r"(order|invoice|shipment|return_authori[sz]ation|quote|booking|receipt)s?$")

@@ -265,7 +265,7 @@ class JsonMasker:
             return False
         raise UnsafeError(
             f"{self._field}: {rule.public} holds a number, which the domain '{rule.domain}' cannot mask",
-            hint="declare the path as `phone`, `redact`, `null` or `keep`",
+            hint="declare the path as `phone`, `redact`, `null` or `keep`, or end it in .**: then numbers there stay",
         )
 
     def _mask_values(self, domain: str, kind: str, values: Sequence[str]) -> list[str]:

@@ -122,12 +122,15 @@ class StoreSession(Protocol):
         """What decides plans and answers beside settings, by name: statistics of `kept` fields, index parameters."""
         ...
 
-    def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
-        """The values of fields of one table or collection in its first rows, None included; the same rows each time."""
+    def sample(self, addresses: Sequence[str], rows: int, *, spread: bool = False) -> Mapping[str, list[Any]]:
+        """The values of fields in the first rows of their table or collection, None included; the same rows each time.
+
+        With `spread` in rows from all over it: the same as long as nothing is written.
+        """
         ...
 
-    def first(self, rows: int) -> Iterator[Rows]:
-        """The first rows of every table or collection, whole as `rows` gives them, in the order in which they lie.
+    def some(self, rows: int) -> Iterator[Rows]:
+        """Rows of every table or collection, whole as `rows` gives them: the first, and others from all over it.
 
         About so many of each, and fewer where they are long.
         """

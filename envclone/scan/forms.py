@@ -11,7 +11,7 @@ from envclone.scan.hidden import hidden, holds_identity, names_anybody
 from envclone.scan.values import look, persons
 from envclone.scan.vocabulary import listed
 
-__all__ = ["labels", "logins", "nobodys_phrases", "phrases", "plain_words", "several_words"]
+__all__ = ["labels", "logins", "nobodys_phrases", "phrases", "plain_words", "sentences", "several_words"]
 
 _LOGIN = re.compile(r"[^\W\d_]{2,}[._][^\W\d_]{2,}")
 _LATIN = re.compile(r"[A-Za-z\u00c0-\u024f]+")
@@ -40,6 +40,42 @@ def phrases(values: Sequence[str]) -> bool:
     later = [words[1:] for value in set(values) if len(words := _LATIN.findall(value)) > 1]
     capital = sum(any(word[0].isupper() for word in words) for words in later)
     return len(later) >= _ENOUGH and len(later) > len(set(values)) / 2 and capital < _NAMES * len(later)
+
+
+def sentences(values: Sequence[str]) -> bool:
+    """Whether most of these are of a name and other words, in lower case, that are none: `Jane Doe mentioned you`."""
+    present = [value for value in values if value.strip()]
+    return sum(map(_is_sentence, present)) > len(present) / 2
+
+
+def _is_sentence(value: str) -> bool:
+    words = _LATIN.findall(value)
+    small = [w for w in words if w.islower() and len(w) > 2 and not is_name(w) and w not in _PARTICLES]
+    return len(words) > 2 and bool(small) and not all(word.islower() for word in words)
+
+
+_PARTICLES = frozenset(
+    [
+        "van",
+        "von",
+        "der",
+        "den",
+        "del",
+        "della",
+        "dos",
+        "das",
+        "los",
+        "las",
+        "bin",
+        "ibn",
+        "ter",
+        "ten",
+        "zur",
+        "vom",
+        "and",
+        "und",
+    ]
+)
 
 
 def several_words(values: Sequence[str]) -> bool:

@@ -8,7 +8,8 @@ from envclone.address import Address
 from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
-from envclone.scan.numbers import article_numbers
+from envclone.scan.numbers import article_numbers, counted
+from envclone.scan.told import sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
 
@@ -34,8 +35,12 @@ def nobodys(
         return None
     if said := listed(values, personal=personal):
         return "keep", 0.85, f"its values are {said}"
+    if not holder.personal and sums(field, sample):
+        return "keep", 0.7, "checksums by their name, and nobody stands beside them"
     if seen is not None and seen.kind not in _GUESSED:
         return None
+    if field.unique and not personal and counted(values):
+        return "keep", 0.7, "its values were counted up by a program"
     if article_numbers(values) and not personal:
         return "keep", 0.8, "its values are article numbers with the right check digit"
     if personal or holder.personal or persons(values):

@@ -10,14 +10,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from envclone.address import Address
-from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
+from envclone.masking.guesses import guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import DATES, KINDS, fits
 from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
-from envclone.scan.forms import labels, logins, nobodys_phrases, phrases, plain_words, several_words
+from envclone.scan.forms import labels, logins, nobodys_phrases, phrases, plain_words, sentences, several_words
 from envclone.scan.found import Holder, Proposal, Sample
+from envclone.scan.links import plain_links
 from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
 from envclone.scan.numbers import counted, pass_as_ids
+from envclone.scan.told import SHOWN, contradicted, names_of, recent_dates, told_by
 from envclone.scan.values import Looks, is_full_name, look, persons
 from envclone.scan.vocabulary import generated
 
@@ -29,7 +31,9 @@ _OF_NUMBERS = frozenset(
     ("int4range", "int8range", "numrange", "int4multirange", "int8multirange", "nummultirange", "money")
 )
 _TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
-_SHORTEST = 2
+_NUMBERS_TOO = frozenset(("keep", "null", "redact", "phone", "card", "integer", "number", "date"))
+"""What masks numbers in documents beside texts."""
+_LABELS = 100
 _FEWEST_KEYS = 3
 """Keys of documents from which on they are taken for names."""
 
@@ -106,11 +110,11 @@ def _of_persons(keys: Sequence[str]) -> str:
 def _one(
     field: Field, path: str, sample: Sample, second: Mapping[str, Looks], holder: Holder | None = None
 ) -> Proposal:
-    name, of = _names(field, path)
-    told = by_name(name, of)
+    told = told_by(field, path, sample)
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
     where = Holder() if path or holder is None else holder
+    told = "" if contradicted(field, path, sample, told, seen, where) else told
     words = (
         seen is not None
         and seen.kind in ("person", "username")
@@ -123,6 +127,8 @@ def _one(
     if words and kept is None:
         confidence, why = min(confidence, 0.5), f"a few words in lower case, some of them names: {why}"
     example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])
+    if path and any(sample.texts) and sample.numbers and domain not in _NUMBERS_TOO:
+        path = f"{path}.**"  # below itself as well: numbers that stand there stay
     return Proposal(field.address, path, field.type, domain, round(confidence, 2), why, example, base=field.base)
 
 
@@ -137,6 +143,8 @@ def _decide(
 ) -> tuple[str, float, str]:
     """The domain, how sure it is, and why."""
     if path and not any(sample.texts):
+        if sample.texts and told in IDENTITIES:
+            return told, 0.6, "its name; every value is empty"
         return _number_in_json(sample, told)
     if not _has_text(field) and not path:
         return _by_type(field, sample, holder)
@@ -147,7 +155,16 @@ def _decide(
     if told in _CALLED and not holder.personal and phrases(sample.texts) and (seen is None or seen.part < OFTEN):
         said = "persons" if told == "person" else "companies"
         return _fitting(field, path, "text"), 0.5, f"its name tells of {said}, and its values are phrases in lower case"
+    if (
+        seen is not None
+        and seen.kind == "date"
+        and told != "date"
+        and recent_dates(names_of(field, path)[0], sample.texts)
+    ):
+        return "keep", 0.6, f"{seen.why} of the last years, and its name tells of no birthday"
     if seen is not None and (soft := _softer(field, sample, seen, holder, path)):
+        if seen.kind == "url" and field.unique and not path:
+            return "keep", 0.5, f"{seen.why}; {soft}: no mask of texts keeps them apart"
         return _fitting(field, path, "text"), 0.5, f"{seen.why}; {soft}"
     if told == "keep" and seen is not None and seen.kind == "person" and logins(sample.texts):
         domain, confidence, why = "username", 0.6, f"{seen.why}, written as logins are"
@@ -185,12 +202,16 @@ def _softer(field: Field, sample: Sample, seen: Looks, holder: Holder, path: str
     different = set(texts)
     if seen.kind in ("person", "username", "company") and 2 * sum("\n" in text.strip() for text in texts) > len(texts):
         return "of several lines each, such as a name above what somebody does"
-    shown = _SHOWN.search(Address.parse(field.address).name) and not holder.personal and not path
+    if seen.kind == "person" and not path and sentences(texts):
+        return "and other words in lower case stand beside them"
+    shown = SHOWN.search(Address.parse(field.address).name) and not holder.personal and not path
     rare = seen.part < OFTEN or len(texts) >= _RECURS * len(different)
     if shown and rare and seen.kind == "person" and sum(map(is_full_name, different)) * 6 < len(different):
         return "single words, and nobody stands beside them"
     if seen.kind == "url" and len(texts) >= _RECURS * len(different) and len(different) <= _FEW_LINKS:
         return "the same few again and again"
+    if seen.kind == "url" and not holder.personal and plain_links(different, names_of(field, path)[0]):
+        return "of plain words on the same few hosts"
     return ""
 
 
@@ -208,13 +229,11 @@ def _spoken(domain: str, texts: Sequence[str]) -> bool:
 
 _FORMED = frozenset(("email", "phone", "iban", "card", "ip", "mac", "url", "national_id", "username"))
 """What has a form of its own, without blanks or without letters."""
-_SHOWN = re.compile(r"(?i)display_?name$")
-"""What anything is shown as, a product too."""
 _RECURS = 3
 _FEW_LINKS = 12
 _CALLED = frozenset(("person", "company"))
 """What phrases are not, whatever their column is called."""
-_SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id")
+_SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id|api_?keys?$")
 _REFERS = re.compile(r".+(?:_i|I)d$")
 _ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))
 """What random characters are taken for."""
@@ -266,9 +285,16 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
         return "keep", 0.7, "a weight, and nobody stands beside it"
     if base in _NUMERIC and domain not in (*_TELLING, "integer", "redact"):
         return "keep", 0.7, f"a number of type {field.type}"
+    if domain == "keep" and field.kind is not FieldKind.TEXT and "." in field.type and _are_labels(sample.texts):
+        return "keep", 0.75, f"labels of {field.type}"
     known = base in DATES or (base == "uuid" and (field.unique or bool(field.group)))
     sure = 0.8 if domain != "keep" else 0.7 if known else 0.6
     return domain, sure, f"its name and its type {field.type}"
+
+
+def _are_labels(texts: Sequence[str]) -> bool:
+    """Whether these are a type's labels, as far as their form tells: a few, without numbers."""
+    return 0 < len(set(texts)) <= _LABELS and not any(re.search(r"\d{4}", text) for text in texts)
 
 
 def _digits(text: str) -> list[str]:
@@ -291,12 +317,6 @@ def _fitting(field: Field, path: str, domain: str) -> str:
     if field.kind is not FieldKind.JSON and not fits(domain, field):
         return removed(field)
     return unique_too(domain, field)
-
-
-def _names(field: Field, path: str) -> tuple[str, str]:
-    """The name that tells of a value, and that of what holds it."""
-    keys = [*Address.parse(field.address).parts, *re.findall(r"[^.\[\]'\"*$]+", path)]
-    return keys[-1], keys[-2] if len(keys) >= _SHORTEST else ""
 
 
 def _has_text(field: Field) -> bool:

@@ -163,10 +163,10 @@ def test_what_the_inventory_names_can_be_read(copied: Copied) -> None:
         assert all(part in text for part in who(7))
 
 
-def test_the_first_rows_are_some_of_all_and_whole(copied: Copied) -> None:
+def test_some_rows_are_of_all_and_whole(copied: Copied) -> None:
     store, directory = registry.store(copied.adapter.kind), copied.clone("first")
     with store.open(directory, copied.snapshot, log=copied.place / "first.log") as session:
-        every, few = _by_place(session.rows()), _by_place(session.first(3))
+        every, few = _by_place(session.rows()), _by_place(session.some(3))
     for table, rows in every.items():
         assert min(3, len(rows)) <= len(few[table]) <= len(rows)
         assert all(rows[place] == values for place, values in few[table].items())

@@ -26,7 +26,7 @@ from envclone.models import (
 )
 from envclone.packed import Columns
 from envclone.protocols import Look, Masks, Progress, StoreSession
-from envclone.stores.postgres.catalog import definitions, inventory, layout, read
+from envclone.stores.postgres.catalog import definitions, inventory, layout, read, sampling
 from envclone.stores.postgres.catalog.tables import read_tables
 from envclone.stores.postgres.prove import compare, digest, disarmed, fields, integrity, pairs, probe
 from envclone.stores.postgres.rights.logins import Login
@@ -182,15 +182,15 @@ class PostgresSession:
             found = planner(conn, kept)
         return {**found, **{f"rights of {item.what}": item.right for item in self._taken}}
 
-    def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
-        """The values of columns in the first rows by the tables' keys."""
+    def sample(self, addresses: Sequence[str], rows: int, *, spread: bool = False) -> Mapping[str, list[Any]]:
+        """The values of columns in the first rows by the tables' keys, or from all over the tables."""
         with self._connect(autocommit=True) as conn:
-            return read.read_sample(conn, addresses, rows)
+            return sampling.read_sample(conn, addresses, rows, spread=spread)
 
-    def first(self, rows: int) -> Iterator[Rows]:
-        """The first rows of every table, as they lie in its files."""
+    def some(self, rows: int) -> Iterator[Rows]:
+        """Some rows of every table, as they lie in its files."""
         with self._connect(autocommit=True) as conn:
-            yield from read.read_first(conn, rows)
+            yield from sampling.read_some(conn, rows)
 
     def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
         """Write the pseudonyms of some rows into copies of their tables, and roll back."""

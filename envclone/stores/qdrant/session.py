@@ -41,6 +41,7 @@ from envclone.stores.qdrant.gridstore import Gridstore
 from envclone.stores.qdrant.gridwriter import GridWriter
 from envclone.stores.qdrant.layout import STORAGE, Collection, Segment, collections
 from envclone.stores.qdrant.points import PointNames
+from envclone.thinned import Thinned
 
 __all__ = ["QdrantSession", "open_session"]
 
@@ -219,24 +220,33 @@ class QdrantSession:
 
         return parameters(list(self._collections.values()))
 
-    def sample(self, addresses: Sequence[str], rows: int) -> Mapping[str, list[Any]]:
-        """The first values of each field."""
+    def sample(self, addresses: Sequence[str], rows: int, *, spread: bool = False) -> Mapping[str, list[Any]]:
+        """The first values of each field, or some from all over it."""
+        if spread:
+            thinned: dict[str, Thinned[Any]] = {address: Thinned(rows) for address in addresses}
+            for address, batch in self.read(set(addresses)):
+                thinned[address].add(batch)
+            return {address: list(its) for address, its in thinned.items()}
         found: dict[str, list[Any]] = {address: [] for address in addresses}
         for address, batch in self.read(set(addresses)):
             found[address] += batch[: rows - len(found[address])]
         return found
 
-    def first(self, rows: int) -> Iterator[Rows]:
-        """The first payloads of each collection."""
+    def some(self, rows: int) -> Iterator[Rows]:
+        """Payloads of each collection: as many of its first as of the others, from all over it."""
         for name in self._collections:
-            left, size = rows, 0
+            left, size = rows // 2, 0
+            rest = Thinned[tuple[str, str]](rows - rows // 2, size=lambda one: len(one[0]), most_size=_FIRST_BYTES // 2)
             for batch in self.rows({name}):
-                some = Rows(name, {name: batch.fields[name][:left]}, {}, batch.places[:left])
-                yield some
+                now = left if size <= _FIRST_BYTES // 2 else 0
+                some = Rows(name, {name: batch.fields[name][:now]}, {}, batch.places[:now])
+                if some.places:
+                    yield some
                 left -= len(some.places)
                 size += sum(map(len, some.fields[name]))
-                if left <= 0 or size > _FIRST_BYTES:
-                    break
+                rest.add(zip(batch.fields[name][now:], batch.places[now:], strict=True))
+            if others := list(rest):
+                yield Rows(name, {name: [text for text, _ in others]}, {}, [place for _, place in others])
 
     def rehearse(self, plan: StorePlan, masks: Masks, rows: int) -> Mapping[str, str]:
         """Whether the masks take the first payloads of each collection as they are."""

@@ -113,3 +113,30 @@ def test_in_any_encoding(server: Production, name: str) -> None:
 def test_a_column_that_is_not_there(server: Production) -> None:
     with pytest.raises(UsageError, match="no column"):
         list(_session(server, "utf").columns({"public.people.other"}))
+
+
+def test_a_sample_is_of_all_parts_of_a_table(server: Production) -> None:
+    session, address = _session(server, "utf"), 'public."Odd.people".code'
+    whole = session.read({address})
+    every = {value.strip() for _, values in whole for value in values}
+    first = session.sample([address], 400)[address]
+    spread = [value.strip() for value in session.sample([address], 400, spread=True)[address]]
+    assert [int(one[1:]) for one in first] == list(range(1, 401)), "by the key"
+    numbers = sorted(int(one[1:]) for one in spread)
+    assert len(set(spread)) == len(spread) and 300 < len(spread) <= 400 and set(spread) <= every
+    assert sum(n > 30000 for n in numbers) > 80 and numbers[-1] > 37000 and sum(n < 9000 for n in numbers) > 80
+    assert len(session.sample(["public.parted.name"], 400, spread=True)["public.parted.name"]) == 20
+    assert session.sample(["public.nobody.name"], 400, spread=True) == {"public.nobody.name": []}
+
+
+def test_some_rows_are_the_first_and_others_from_all_over(server: Production) -> None:
+    found: dict[str, list[int]] = {}
+    for rows in _session(server, "utf").some(2000):
+        keys = next(iter(rows.keys.values()), [0] * len(rows.places))
+        found.setdefault(rows.table, []).extend(map(int, keys))
+        assert all(len(values) == len(rows.places) for values in rows.fields.values())
+    ids = found['public."Odd.people"']
+    assert len(set(ids)) == len(ids) and 1900 < len(ids) <= 2010
+    assert ids[:3] == [1, 2, 3] and max(ids) > 35000
+    assert sum(one > 30000 for one in ids) > 200
+    assert len(found["public.parted"]) == 20

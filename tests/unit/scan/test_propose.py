@@ -213,3 +213,92 @@ def test_empty_documents_are_not_removed() -> None:
     assert propose(replace(field, nullable=False), {"": Sample(["[]"], whole=True)})[0].domain == "keep"
     assert propose(field, {"": Sample(["[]"])})[0].domain == "null", "there are rows that nobody looked at"
     assert propose(field, {"": Sample(["[{'a': 1}]"], whole=True)})[0].domain == "null"
+
+
+SLUGS = ["api_calls", "storage_gb", "monthly_seats", "basic_usage", "premium_requests", "compute_tokens"]
+TITLES = [f"{one.replace('_', ' ').title()} {more}" for one in SLUGS for more in ("Eu", "Base", "Fee", "Plan")]
+
+
+def test_what_a_fee_is_shown_as_is_nobody_s_but_what_a_user_is_shown_as_is() -> None:
+    assert _of("public.fees.invoice_display_name", TITLES)[0] == "text"
+    assert _of("public.fees.invoice_display_name", TITLES, personal=True)[0] == "person"
+    assert _of("public.posts.author_display_name", TITLES)[0] == "person"
+    people = [f"{one} {other}" for one in ("Jane", "Peter", "Anna") for other in ("Doe", "Miller", "Smith")]
+    assert _of("public.fees.invoice_display_name", people)[0] == "person"
+
+
+def test_a_name_that_no_value_bears_out_tells_nothing() -> None:
+    events = ["invoice.finalized", "credit_note.created"] * 15
+    assert _of("public.firms.email_settings", events)[0] != "email"
+    assert _of("public.firms.email_kinds", events)[0] != "email"
+    assert _of("public.firms.email_kinds", [*events, "jane@corp.example"])[0] != "keep"
+    assert _of("public.firms.email", ["n/a"] * 5)[0] == "email", "too few to tell"
+    assert _of("public.users.phone_number_country_code", ["US", "GB", "NL"] * 9, personal=True)[0] == "keep"
+    assert _of("public.workspaces.name", ["Home", "Work", "Research"] * 40)[0] == "keep"
+    assert _of("public.workspaces.name", [f"{one} Inc." for one in TITLES])[0] == "company"
+
+
+def test_links_of_a_service_of_its_own_are_no_links_of_persons() -> None:
+    pages = [f"https://help.acme.example/v1/{one.replace('_', '/')}?page={i}" for i, one in enumerate(SLUGS)]
+    assert _of("public.articles.url", pages) == ("text", True)
+    assert _of("public.articles.url", pages, unique=True) == ("keep", True)
+    assert _of("public.users.url", pages, personal=True)[0] == "url"
+    assert _of("public.oidc.provider_url", ["https://id.example/google", "https://id.example/okta"])[0] == "text"
+    assert _of("public.oidc.url", ["https://jane-doe.example/", "https://peter.example/"])[0] == "url"
+    assert _of("public.payments.url", [f"https://pay.example/{i:032x}" for i in range(40)])[0] == "url"
+
+
+def test_checksums_and_what_was_counted_are_nobody_s() -> None:
+    sums = [uuid.UUID(int=RND.getrandbits(128)).hex for _ in range(40)]
+    for name in ("checksum", "content_sha256", "variation_digest", "etag", "embedded_fingerprint"):
+        assert _of(f"public.blobs.{name}", sums)[0] == "keep", name
+        assert _of(f"public.users.{name}", sums, personal=True)[0] == "secret", name
+    assert _of("public.users.password_digest", sums)[0] == "secret"
+    assert _of("public.devices.fingerprint", sums)[0] == "secret"
+    counted = [str(one) for one in range(100, 300)]
+    assert _of("public.conversations.reference", counted, unique=True)[0] == "keep"
+    assert _of("public.customers.phone", [f"+49 30 1234{one}" for one in counted], unique=True)[0] == "phone"
+
+
+def test_keys_of_an_interface_let_somebody_in() -> None:
+    assert _proposed("public.api_keys.value", KEYS["uuid"], unique=False) != "keep"
+    assert _proposed("public.users.twofa_key", _drawn("", LOWER.upper() + "234567", 32), unique=False) == "secret"
+
+
+def _path(path: str, texts: list[str], numbers: list[str] | None = None) -> tuple[str, str]:
+    field = Field("public.settings.value", "jsonb", FieldKind.JSON, base="jsonb")
+    (one,) = propose(field, {path: Sample(texts, numbers or [])})
+    return one.path, one.domain
+
+
+def test_texts_and_numbers_at_one_path_have_a_rule_that_leaves_numbers() -> None:
+    assert _path("$", ["Mailing list", "https://lists.example/x"] * 9, ["10", "20"]) == ("$.**", "text")
+    assert _path("$.v", ["some words of no kind here"] * 9) == ("$.v", "text")
+    assert _path("$.phone", ["+49 30 1234567"] * 9, ["49301234567"]) == ("$.phone", "phone"), "numbers are masked, too"
+
+
+def test_a_path_whose_values_are_empty_is_what_it_is_called() -> None:
+    assert _path("$.api_key", ["", ""]) == ("$.api_key", "secret")
+    assert _path("$.note", [""]) == ("$.note", "keep")
+    assert _path("$.phone_verified", []) == ("$.phone_verified", "keep")
+
+
+def test_days_on_which_something_happened_are_kept_and_birthdays_are_not() -> None:
+    recent = [f"202{i}-03-0{i + 1}" for i in range(6)]
+    assert _path("$.start_date", recent) == ("$.start_date", "keep")
+    assert _path("$.date", [f"{one}T10:00:00Z" for one in recent]) == ("$.date", "keep")
+    assert _path("$.birth_date", recent) == ("$.birth_date", "date")
+    assert _path("$.c", recent) == ("$.c", "date"), "its name tells nothing"
+    assert _path("$.date", [*recent, "1971-05-04"]) == ("$.date", "date")
+
+
+def test_a_sentence_about_somebody_is_no_name() -> None:
+    people = [f"{one} {other}" for one in ("Jane", "Peter", "Anna", "Maria") for other in ("Doe", "Miller", "Smith")]
+    assert _of("public.notices.title", [f"{one} mentioned you" for one in people])[0] == "text"
+    assert _of("public.notices.c3", [f"{one.split()[0]} van der {one.split()[1]}" for one in people])[0] == "person"
+
+
+def test_labels_of_a_type_are_no_weak_evidence() -> None:
+    kind = Field("public.jobs.phase", "public.phase", FieldKind.OTHER, base="phase")
+    (one,) = propose(kind, {"": Sample(["open", "closed"])})
+    assert one.domain == "keep" and not one.weak

@@ -18,11 +18,10 @@ __all__ = [
     "derived_columns",
     "placed",
     "primary_key",
-    "read_first",
     "read_objects",
     "read_rows",
-    "read_sample",
     "read_values",
+    "rows_of",
     "shown_as",
     "stream_leaf",
     "written_columns",
@@ -35,9 +34,8 @@ _OVERLAP = 512
 
 BATCH = 8192
 """Rows fetched together."""
-_FIRST = 500
-_FIRST_BYTES = 8 << 20
-"""Of a table's first rows so many are fetched together, and no more of them than this holds."""
+ALL = sql.SQL("")
+"""A statement's rest that leaves every row."""
 
 
 def asked_for(conn: Connection, addresses: Collection[str] | None) -> Iterator[tuple[Table, list[Column]]]:
@@ -83,30 +81,23 @@ def read_rows(conn: Connection, addresses: Collection[str] | None = None) -> Ite
     """
     for table, columns in asked_for(conn, addresses):
         for leaf in table.leaves:
-            yield from _rows_of(conn, table, leaf, columns, BATCH)
+            yield from rows_of(conn, table, leaf, columns, BATCH)
 
 
-def read_first(conn: Connection, most: int) -> Iterator[Rows]:
-    """The same of about so many rows of each table, partition after partition, and fewer where they are long."""
-    for table, columns in asked_for(conn, None):
-        seen = size = 0
-        for leaf in table.leaves:
-            if seen >= most or size > _FIRST_BYTES:
-                break
-            for rows in _rows_of(conn, table, leaf, columns, min(most, _FIRST)):
-                yield rows
-                seen += len(rows.places)
-                size += sum(len(v) for its in rows.fields.values() for v in its if isinstance(v, str | list))
-                if seen >= most or size > _FIRST_BYTES:
-                    break
-
-
-def _rows_of(conn: Connection, table: Table, leaf: Leaf, columns: Sequence[Column], batch: int) -> Iterator[Rows]:
+def rows_of(
+    conn: Connection,
+    table: Table,
+    leaf: Leaf,
+    columns: Sequence[Column],
+    batch: int,
+    where: sql.Composable = ALL,
+) -> Iterator[Rows]:
+    """Batches of rows of one relation, all or those that the statement's rest `where` leaves."""
     keys = [table.columns[name] for name in primary_key(conn, table.oid) if name in table.columns]
     expressions = [shown_as(column) for column in columns]
     expressions += [column.read_as() for column in keys]
     expressions.append(sql.SQL("ctid::pg_catalog.text"))
-    for rows in stream_leaf(conn, leaf, expressions, batch=batch):
+    for rows in stream_leaf(conn, leaf, expressions, batch=batch, where=where):
         values = list(zip(*rows, strict=True))
         yield Rows(
             table.address,
@@ -132,31 +123,6 @@ def primary_key(conn: Connection, table: int) -> list[str]:
         [table],
     ).fetchall()
     return [name for (name,) in rows]
-
-
-def read_sample(conn: Connection, addresses: Sequence[str], rows: int) -> dict[str, list[Any]]:
-    """The values of columns in the first rows of their tables, in the order of the primary key where there is one;
-    large objects have none.
-
-    Raises UsageError when an address is not there.
-    """
-    found: dict[str, list[Any]] = {LARGE_OBJECTS: []} if LARGE_OBJECTS in addresses else {}
-    for table in read_tables(conn):
-        columns_of = {table.at(name): column for name, column in table.columns.items()}
-        its = {a: known for a in addresses if (known := known_as(a, columns_of)) in columns_of}
-        if not its:
-            continue
-        keys: list[sql.Composable] = [sql.Identifier(name) for name in primary_key(conn, table.oid)]
-        order = sql.SQL(", ").join(keys or [sql.SQL("tableoid, ctid")])
-        expressions = sql.SQL(", ").join([columns_of[known].read_as() for known in its.values()])
-        query = sql.SQL("SELECT {} FROM {} ORDER BY {} LIMIT {}").format(
-            expressions, table.identifier, order, sql.Literal(rows)
-        )
-        taken = conn.execute(query).fetchall()
-        found.update({address: [row[i] for row in taken] for i, address in enumerate(its)})
-    if missing := sorted(set(addresses) - found.keys()):
-        raise UsageError(f"there is no column {missing[0]}")
-    return found
 
 
 def shown_as(column: Column) -> sql.Composable:
@@ -185,13 +151,19 @@ def read_objects(conn: Connection) -> Iterator[tuple[str, list[Any]]]:
 
 
 def stream_leaf(
-    conn: Connection, leaf: Leaf, expressions: Sequence[sql.Composable], *, batch: int = BATCH
+    conn: Connection,
+    leaf: Leaf,
+    expressions: Sequence[sql.Composable],
+    *,
+    batch: int = BATCH,
+    where: sql.Composable = ALL,
 ) -> Iterator[list[tuple[Any, ...]]]:
     """Batches of rows of one relation, by a cursor on the server inside a read-only snapshot."""
     with conn.transaction():
         conn.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
         with conn.cursor(name="envclone_read") as cursor:
-            cursor.execute(sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(expressions), leaf.identifier))
+            query = sql.SQL("SELECT {} FROM ONLY {}").format(sql.SQL(", ").join(expressions), leaf.identifier)
+            cursor.execute(query + where)
             while rows := cursor.fetchmany(batch):
                 yield rows
 

@@ -1,0 +1,92 @@
+"""What a field's name tells of it, unless its values say that the name means something else."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+
+from envclone.address import Address
+from envclone.masking.guesses import by_name
+from envclone.models import Field
+from envclone.scan.found import Holder, Sample
+from envclone.scan.values import Looks, is_full_name
+
+__all__ = ["SHOWN", "contradicted", "names_of", "recent_dates", "sums", "told_by"]
+
+SHOWN = re.compile(r"(?i)display_?name$")
+"""What anything is shown as, a product too."""
+_SOMEBODY = re.compile(r"(?i)(user|customer|author|owner|agent|contact|member|employee|person|sender|profile|client)_?")
+_ENOUGH = 20
+"""Values from which on it tells something that none has the form that the name tells of."""
+_FEWEST = 8
+"""Different values from which on they tell something."""
+_SHORTEST = 2
+_FORMS: Mapping[str, Callable[[str], object]] = {
+    "email": lambda v: "@" in v,
+    "phone": re.compile(r"(?:\D*\d){5}").match,
+    "url": re.compile(r"[./]").search,
+    "iban": re.compile(r"\d").search,
+    "card": re.compile(r"\d").search,
+    "national_id": re.compile(r"\d").search,
+}
+"""What any value of a kind has, in whatever country and spelling."""
+_TIME = re.compile(
+    r"(?i)date|time|(^|_)(at|on|day|week|month|since|until|from|to|start|end|begin|due|due_?by)$|(start|end)s?_|expir|"
+    r"(creat|updat|modifi|publish|delet)ed|period|[a-z]At$"
+)
+_YEAR = re.compile(r"(\d{4})-|\d{1,2}[./]\d{1,2}[./](\d{4})")
+_OF_NOW = range(2000, 2070)
+"""Years of what a program wrote down; birthdays of grown-ups lie before."""
+_GROWN = 2010
+_SUM = re.compile(
+    r"(^|_)(checksum|etag|crc_?32|md5|sha_?(1|256|384|512))((_?(sum|hash|digest))?)$|"
+    r"(^|_)(content|file|blob|body|row|schema|index|chunk|embedd?(ed|ing)|image|variation|variant|document|source)_?"
+    r"(hash|digest|checksum|fingerprint|sha256|md5)$"
+)
+_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{8,128}|[A-Za-z0-9+/_-]{20,90}={0,2}")
+
+
+def names_of(field: Field, path: str) -> tuple[str, str]:
+    """The name that tells of a value, and that of what holds it."""
+    keys = [*Address.parse(field.address).parts, *re.findall(r"[^.\[\]'\"*$]+", path)]
+    return keys[-1], keys[-2] if len(keys) >= _SHORTEST else ""
+
+
+def told_by(field: Field, path: str, sample: Sample) -> str:
+    """The domain that a field's name tells of, unless none of many values has the form of one."""
+    told = by_name(*names_of(field, path))
+    form = _FORMS.get(told)
+    present = [value for value in sample.texts if value.strip()]
+    enough = len(present) >= _ENOUGH or len(set(present)) >= _FEWEST
+    return "" if form is not None and enough and not any(map(form, present)) else told
+
+
+def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks | None, holder: Holder) -> bool:
+    """Whether the values of a field are no names, of persons or firms, though it is called as what holds some.
+
+    What a fee or a plan is shown as is no person's name; and names of firms hardly recur in the firms' own table.
+    """
+    different = {value.strip() for value in sample.texts if value.strip()}
+    name = names_of(field, path)[0]
+    if told == "company" and seen is not None and seen.kind == "keep":
+        return name.lower() == "name"
+    if told != "person" or path or holder.personal or not SHOWN.search(name) or _SOMEBODY.match(name):
+        return False
+    named = seen is not None and seen.kind == "person"
+    latin = all(value.isascii() for value in different)
+    return not named and latin and len(different) >= _FEWEST and sum(map(is_full_name, different)) * 6 < len(different)
+
+
+def sums(field: Field, sample: Sample) -> bool:
+    """Whether a field is called a checksum of contents, and its values are as those are written."""
+    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(field.address).name).lower()
+    present = [value for value in sample.texts if value.strip()]
+    return _SUM.search(name) is not None and bool(present) and all(map(_HEXADECIMAL.fullmatch, present))
+
+
+def recent_dates(name: str, texts: Sequence[str]) -> bool:
+    """Whether these are days on which something happened: called so, and all of the last years."""
+    years = [int(found[1] or found[2]) for text in texts if (found := _YEAR.search(text))]
+    present = sum(map(bool, map(str.strip, texts)))
+    grown = bool(years) and max(years) >= _GROWN
+    return _TIME.search(name) is not None and grown and len(years) == present and all(y in _OF_NOW for y in years)
