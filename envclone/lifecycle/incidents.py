@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
@@ -146,11 +146,20 @@ def record(project: Project, path: Path, terms: Terms | None = None, *, role: st
     asked = {"environment": incident.environment, "steps": [f"{step.store}: {step.id}" for step in incident.steps]}
     project.log("read", {"method": "record", **asked})
     with _production(project, incident, replace(terms or Terms(), waiting=project.tell)) as runners:
-        recorded = run(incident, runners)
+        recorded = run(_settled(incident, runners, project.tell), runners)
     recorded = recorded.model_copy(update={"signature": keys.sign(project.keys, seal.message(recorded)).hex()})
     files.save(recorded, path)
     project.log("record", {"incident": incident.incident})
     return recorded
+
+
+def _settled(incident: Incident, runners: Mapping[str, SourceRunner], tell: Callable[[str], None]) -> Incident:
+    """The incident with its steps as they are asked; whose asker is another one is told."""
+    steps = [runners[step.store].settled(step) if step.store in runners else step for step in incident.steps]
+    for step, before in zip(steps, incident.steps, strict=True):
+        if step is not before:
+            tell(f"{step.id}: the login that takes its role on is named in the bundle")
+    return incident.model_copy(update={"steps": tuple(steps)})
 
 
 def _place(project: Project, ident: str, content: bytes, image: Image) -> Path:

@@ -26,6 +26,10 @@ class StepRunner(Protocol):
 class SourceRunner(StepRunner, Protocol):
     """Runs steps in production, on terms: those that only read, and that are short."""
 
+    def settled(self, step: Step) -> Step:
+        """The step as it is asked, there and in a branch; the same but for who asks."""
+        ...
+
     def examine(self, step: Step) -> Sequence[str]:
         """Why the step may not run there, in words; nothing of it runs for that."""
         ...

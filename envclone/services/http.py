@@ -60,6 +60,10 @@ class _Runner:
         if self._base.scheme not in ("http", "https") or not self._base.hostname:
             raise UsageError(f"the address of the service '{name}' is not an http:// or https:// URL")
 
+    def settled(self, step: Step) -> Step:
+        """The step as it is: nobody asks but this connection."""
+        return step
+
     def examine(self, step: Step) -> list[str]:
         """Why a request may change production, in words. Raises UsageError for a step of another kind."""
         request = self._http(step)

@@ -161,6 +161,10 @@ class Bounded:
         self._runner = runner
         self._terms = terms
 
+    def settled(self, step: Step) -> Step:
+        """The step as it is: nobody asks but this connection."""
+        return step
+
     def examine(self, step: Step) -> list[str]:
         """Nothing speaks against a search. Raises UsageError for a step of another kind."""
         _vector_step(step)

@@ -442,8 +442,21 @@ def test_who_a_step_is(shop: Shop) -> None:
         run(shop, step(who, role="guest"), user="app")
     with pytest.raises(UsageError, match="does not exist"):
         run(shop, step(who, role="nobody"))
-    with pytest.raises(UsageError, match="may not log in in production"):  # nor could a replay
+    with pytest.raises(UsageError, match="may not log in in production") as caught:  # nor could a replay
         run(shop, step(who, role="visitor"))
+    assert "gateway may" in str(caught.value.hint)
+
+
+def test_a_role_that_may_not_log_in_is_taken_on_by_the_login_that_may(shop: Shop) -> None:
+    who = "SELECT current_user::text, session_user::text"
+    runner = ProductionRunner(shop.server.dsn_for("shop"))
+    settled = runner.settled(step(who, role="visitor"))
+    assert isinstance(settled, SqlStep)
+    assert (settled.role, settled.local) == ("gateway", {"role": "visitor"})
+    assert runner.run(settled).rows == (("visitor", "gateway"),)
+    for other in (step(who, role="app"), step(who, role=None), step(who, role="gateway", local={"role": "visitor"})):
+        assert runner.settled(other) is other
+    assert runner.settled(step(who, role="postgres")).role == "postgres", "it logs in, and is refused later"
 
 
 def test_a_role_taken_on_by_a_setting(shop: Shop) -> None:

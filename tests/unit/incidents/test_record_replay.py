@@ -21,6 +21,10 @@ class Scripted:
         self.answers = answers
         self.asked: list[str] = []
 
+    def settled(self, step: Step) -> Step:
+        """The step as it is: nobody asks but this connection."""
+        return step
+
     def examine(self, step: Step) -> list[str]:
         return []
 

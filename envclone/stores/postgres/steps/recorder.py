@@ -49,6 +49,7 @@ class ProductionRunner:
         self._dsn = dsn
         self._database = database
         self._terms = terms or Terms()
+        self._takers: dict[str, list[str]] = {}
 
     def __enter__(self) -> ProductionRunner:
         return self
@@ -57,6 +58,21 @@ class ProductionRunner:
         self, kind: type[BaseException] | None, value: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Nothing is kept open between steps."""
+
+    def settled(self, step: Step) -> Step:
+        """The step of a role that may not log in, as the one ordinary login that may take it on begins it.
+
+        A replay logs in as that, too. Where several may, or none, the step stays as it is, and is refused.
+        """
+        if not isinstance(step, SqlStep) or step.role is None or roles.taken_on({**step.settings, **step.local}):
+            return step
+        if step.role not in self._takers:
+            with closing(self._open(step)) as conn:
+                self._takers[step.role] = roles.takers_of(conn, step.role)
+        logins = self._takers[step.role]
+        if len(logins) != 1:
+            return step
+        return step.model_copy(update={"role": logins[0], "local": {"role": step.role, **step.local}})
 
     def examine(self, step: Step) -> list[str]:
         """Why the step may not run in production, in words; nothing of it runs for that.

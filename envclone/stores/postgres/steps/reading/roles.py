@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +40,13 @@ _BECOMES = """
                           OR pg_catalog.pg_has_role(session_user, r.oid, 'MEMBER'))
     ORDER BY r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name DESC LIMIT 1
 """
+_TAKERS = """
+    SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
+    WHERE r.rolcanlogin AND pg_catalog.pg_has_role(r.rolname, %s::pg_catalog.name, %s)
+      AND NOT (SELECT o.rolcanlogin FROM pg_catalog.pg_roles o
+               WHERE o.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name)
+    ORDER BY r.rolname
+"""
 _SUPERUSER = """
     SELECT r.rolsuper FROM pg_catalog.pg_roles r
     WHERE r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name
@@ -60,6 +67,11 @@ _MAY_LOG_IN = (
 )
 
 
+def _who_took_it(role: str, logins: Sequence[str]) -> str:
+    took = f"in the step, with the login that took it on: `role: LOGIN` and `local: {{role: {role}}}`"
+    return f"{took}; {', '.join(logins)} may" if logins else f"{took}; no ordinary login may"
+
+
 def powers_of(conn: psycopg.Connection[Any], role: str) -> list[str]:
     """The roles with rights over the server itself that this role is or may become, superusers first.
 
@@ -71,6 +83,17 @@ def powers_of(conn: psycopg.Connection[Any], role: str) -> list[str]:
         return [name for name, _ in conn.execute(_POWERS_OF, [list(POWERS), role]).fetchall()]
     except psycopg.errors.UndefinedObject:
         raise UsageError(f'the role "{role}" does not exist there') from None
+
+
+def takers_of(conn: psycopg.Connection[Any], role: str) -> list[str]:
+    """The ordinary logins that may take on a role which may not log in itself; none where it may.
+
+    Raises UsageError when there is no such role.
+    """
+    powers_of(conn, role)
+    right = "SET" if conn.info.server_version >= 160000 else "MEMBER"
+    found = conn.execute(_TAKERS, [role, right, role]).fetchall()
+    return [name for (name,) in found if not powers_of(conn, name)]
 
 
 def superusers_of(conn: psycopg.Connection[Any], role: str) -> str | None:
@@ -90,7 +113,7 @@ def require_ordinary(conn: psycopg.Connection[Any], step: SqlStep) -> None:
         if row and not row[0]:  # a replay logs in as it
             raise UsageError(
                 f"the step '{step.id}' is to run as '{role}', which may not log in in production",
-                hint=f"name the login that took it on, and `local: {{role: {role}}}`",
+                hint=_who_took_it(role, takers_of(conn, role)),
             )
         return
     what = "has rights over the server itself" if found[0] == role else f"may become '{found[0]}'"
