@@ -110,7 +110,7 @@ def _points(parts: Sequence[digest.Part]) -> dict[str, bytes]:
     for part in parts:
         if part.payloads and part.where not in found:
             with Gridstore(part.path) as store:
-                found[part.where] = np.flatnonzero(store.slots["present"]).tobytes()
+                found[part.where] = store.present().tobytes()
     return found
 
 

@@ -16,8 +16,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from envclone.address import joined
 from envclone.masking.jsonpaths import PathRules
 from envclone.models import FieldRule, RowsDigest
@@ -158,8 +156,8 @@ def _records(path: Path) -> bytes:
     """A hash over a Gridstore's values and where each lies."""
     state = hashlib.blake2b(digest_size=16)
     with Gridstore(path) as store:
-        present = store.slots["present"] != 0
-        state.update(np.flatnonzero(present).tobytes())
+        present = store.present()
+        state.update(present.tobytes())
         state.update(store.slots[present].tobytes())
         for point in store.points().tolist():
             state.update(store.stored(point))

@@ -14,6 +14,7 @@ An LZ4 value is its uint32 raw size and one LZ4 block. All integers are little-e
 from __future__ import annotations
 
 import mmap
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +25,7 @@ import numpy as np
 
 from envclone.errors import UnsafeError
 from envclone.stores.qdrant.crc32c import crc32c
+from envclone.stores.qdrant.holes import CHUNK, filled
 from envclone.stores.qdrant.layout import read_json
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ SLOT = np.dtype([("present", "<u4"), ("page", "<u4"), ("block", "<u4"), ("length
 _RECORD = np.dtype([("point", "<u4"), ("slot", SLOT)])
 _FARTHEST = 1 << 22
 """Points without a value before one that only the journal knows: a number in a journal is not to take 64 GB."""
+_HEADER = 4
+_AT_ONCE = 1 << 20
+"""Slots that are looked at together."""
 _NEWER = "a newer envclone may know this format"
 _DAMAGED = "check production with its own engine, then take a new snapshot"
 
@@ -99,7 +104,8 @@ class Gridstore:
 
     `journal` is how many bytes of the journal are whole entries.
 
-    `writable` maps the pages for writing; the tracker is kept in memory (16 bytes per point). Raises UnsafeError when
+    `writable` maps the pages for writing; the tracker is kept in memory (16 bytes per point, but for its holes).
+    Raises UnsafeError when
     files are missing or do not fit together.
     """
 
@@ -145,9 +151,18 @@ class Gridstore:
         """How many pages there are."""
         return len(self._pages)
 
+    def present(self) -> Array:
+        """The points that have a value, ascending."""
+        told = (
+            np.flatnonzero(self.slots["present"][first : first + _AT_ONCE]) + first
+            for first in range(0, len(self.slots), _AT_ONCE)
+        )
+        found: Array = np.concatenate([np.zeros(0, np.int64), *told])
+        return found
+
     def points(self) -> Array:
         """The points that have a value, in the order in which the values lie in the pages."""
-        present = np.flatnonzero(self.slots["present"])
+        present = self.present()
         slots = self.slots[present]
         order: Array = present[np.lexsort((slots["block"], slots["page"]))]
         return order
@@ -208,7 +223,7 @@ class Gridstore:
 
     def live_blocks(self) -> Array:
         """Per block whether a slot refers to it."""
-        slots = self.slots[self.slots["present"] != 0]
+        slots = self.slots[self.present()]
         first = self.first_blocks(slots)
         count = -(-slots["length"].astype(np.int64) // self.config.block)
         change = np.zeros(len(self.used) + 1, np.int32)
@@ -240,14 +255,7 @@ class Gridstore:
             raise UnsafeError(f"{name} has {len(page)} bytes, not {self.config.page}", hint=_DAMAGED)
 
     def _tracker(self) -> tuple[Array, int]:
-        data = self._read("tracker.dat")
-        if len(data) < 4:
-            raise UnsafeError(f"{self.path}/tracker.dat has no header", hint=_DAMAGED)
-        count = int.from_bytes(data[:4], "little")
-        held = (len(data) - 4) // SLOT.itemsize
-        slots = np.frombuffer(data, SLOT, min(count, held), offset=4).copy()
-        if count > held:
-            raise UnsafeError(f"{self.path}/tracker.dat is shorter than its header says", hint=_DAMAGED)
+        slots = self._stored_slots()
         journal = self.path / "tracker_journal.dat"
         if not journal.exists():
             return slots, 0
@@ -262,9 +270,32 @@ class Gridstore:
         slots[records["point"]] = records["slot"]  # of two of one point the later one
         return slots, 8 * len(found) + records.nbytes
 
+    def _stored_slots(self) -> Array:
+        """The slots of the tracker's file, whose holes are not read: they take no memory here either."""
+        path = self.path / "tracker.dat"
+        try:
+            with path.open("rb", buffering=0) as file:
+                header, size = file.read(_HEADER), os.fstat(file.fileno()).st_size
+                if len(header) < _HEADER:
+                    raise UnsafeError(f"{path} has no header", hint=_DAMAGED)
+                count = int.from_bytes(header, "little")
+                if count > (size - _HEADER) // SLOT.itemsize:
+                    raise UnsafeError(f"{path} is shorter than its header says", hint=_DAMAGED)
+                slots: Array = np.zeros(count, SLOT)
+                held = slots.view(np.uint8)
+                for offset in filled(file.fileno(), _HEADER + len(held)):
+                    first = max(offset, _HEADER)
+                    data = os.pread(file.fileno(), min(offset + CHUNK, _HEADER + len(held)) - first, first)
+                    held[first - _HEADER : first - _HEADER + len(data)] = np.frombuffer(data, np.uint8)
+        except OSError as exc:
+            raise UnsafeError(f"{path} cannot be read: {exc.strerror}", hint=_DAMAGED) from exc
+        except MemoryError as exc:
+            raise UnsafeError(f"{path} has room for more points than this host can hold", hint=_DAMAGED) from exc
+        return slots
+
     def _check(self) -> None:
         """Every slot must lie inside the pages."""
-        present = self.slots[self.slots["present"] != 0]
+        present = self.slots[self.present()]
         start = self.first_blocks(present) * self.config.block
         end = start + present["length"]
         total = self.pages * self.config.page

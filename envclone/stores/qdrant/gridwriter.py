@@ -84,18 +84,20 @@ class GridWriter:
 
     def _save_tracker(self) -> None:
         path = self._store.path / "tracker.dat"
-        data = len(self._slots).to_bytes(4, "little") + self._slots.tobytes()
+        count, held = len(self._slots).to_bytes(4, "little"), self._slots.view(np.uint8)
+        changed = False
         with path.open("r+b") as file:
-            old = file.read(len(data))
-            if old == data:
-                return
-            # 4 KB at a time, so that what did not change stays shared with the raw snapshot
-            for start in range(0, len(data), 4096):
-                if old[start : start + 4096] != data[start : start + 4096]:
-                    file.seek(start)
-                    file.write(data[start : start + 4096])
-            file.flush()
-            os.fsync(file.fileno())
+            for begin in range(0, len(count) + len(held), CHUNK):
+                data = held[max(0, begin - len(count)) : begin - len(count) + CHUNK].tobytes()
+                data = count + data if not begin else data
+                old = os.pread(file.fileno(), len(data), begin)
+                # 4 KB at a time, so that what did not change stays shared with the raw snapshot
+                for start in range(0, len(data), 4096) if old != data else ():
+                    if old[start : start + 4096] != data[start : start + 4096]:
+                        os.pwrite(file.fileno(), data[start : start + 4096], begin + start)
+                        changed = True
+            if changed:
+                os.fsync(file.fileno())
 
     def _write(self, block: int, data: bytes) -> None:
         """Write bytes from the start of a block, on into the next pages."""
@@ -166,7 +168,7 @@ def wipe(store: Gridstore) -> int:
     with such bytes are written. `store` must be writable.
     """
     config = store.config
-    slots = store.slots[store.slots["present"] != 0]
+    slots = store.slots[store.present()]
     start = store.first_blocks(slots) * config.block
     end = start + slots["length"]
     erased = 0

@@ -26,6 +26,8 @@ Shares = tuple[int, int, int]
 Reader = Callable[[list[int], list[bytes]], tuple[list[Shares], list[Values]]]
 """What reads a batch of points and their values; raises Damaged."""
 
+_AT_ONCE = 1 << 20
+"""Slots of a tracker that are looked at together."""
 _RUN = 2**20
 _REMEDY = "Check production with its own engine, then take a new snapshot."
 Array = np.ndarray[Any, Any]
@@ -106,7 +108,7 @@ def _claimed(store: Gridstore, number: int, read: Reader) -> tuple[list[tuple[Ar
 
 
 def _overlap(store: Gridstore) -> bool:
-    slots = store.slots[store.slots["present"] != 0]
+    slots = store.slots[store.present()]
     first = store.first_blocks(slots)
     last = first + -(-slots["length"].astype(np.int64) // store.config.block)
     order = np.argsort(first, kind="stable")
@@ -127,8 +129,10 @@ def _tracker(store: Gridstore, claims: Claims) -> None:
     """The count, and each slot: what a slot says that is not present is zero."""
     claims.claim(ByteClass.STRUCTURE, 0, 4)
     count = min(claims.number(0, 4), (claims.size - 4) // SLOT.itemsize)
-    present = np.flatnonzero(claims.array(SLOT, 4, count)["present"])
-    claims.claim_many(ByteClass.STRUCTURE, 4 + present * SLOT.itemsize, np.full(len(present), SLOT.itemsize))
+    for first in range(0, count, _AT_ONCE):
+        slots = claims.array(SLOT, 4 + first * SLOT.itemsize, min(_AT_ONCE, count - first))
+        present = np.flatnonzero(slots["present"]) + first
+        claims.claim_many(ByteClass.STRUCTURE, 4 + present * SLOT.itemsize, np.full(len(present), SLOT.itemsize))
 
 
 def _bitmask(store: Gridstore, claims: Claims) -> None:

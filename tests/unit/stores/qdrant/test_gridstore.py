@@ -249,3 +249,35 @@ def test_a_damaged_record_is_named(tmp_path: Path) -> None:
 
 def test_crc32c_check_value() -> None:
     assert crc32c(b"123456789") == 0xE3069283  # the check value of CRC-32C's catalogues
+
+
+def test_the_holes_of_a_large_tracker_take_no_memory_and_stay(tmp_path: Path) -> None:
+    points = [3, 40_000, 20_000_000]
+    path = make(tmp_path / "grid", {0: b"one", 1: b"four", 2: b"three"})
+    stored = np.frombuffer((path / "tracker.dat").read_bytes(), SLOT, 3, offset=4)
+    with (path / "tracker.dat").open("r+b") as tracker:
+        tracker.truncate(0)
+        tracker.truncate(4 + 16 * (points[-1] + 1) + 4096)
+        tracker.write((points[-1] + 1).to_bytes(4, "little"))
+        for point, slot in zip(points, stored, strict=True):
+            tracker.seek(4 + 16 * point)
+            tracker.write(slot.tobytes())
+    blocks = (path / "tracker.dat").stat().st_blocks
+    Path("/proc/self/clear_refs").write_text("5")
+    before = _peak()
+    with Gridstore(path, writable=True) as store:
+        assert sorted(store.points().tolist()) == points
+        assert store.live_blocks().sum() == 3
+        writer = GridWriter(store)
+        writer.replace(40_000, b"else" * 9)
+        writer.finish()
+    assert _peak() < before + 60_000  # kB; the file has 320 MB
+    assert (path / "tracker.dat").stat().st_blocks <= blocks + 64
+    with Gridstore(path) as store:
+        assert [store.value(point) for point in points] == [b"one", b"else" * 9, b"three"]
+
+
+def _peak() -> int:
+    """The most kB that this process had in memory since it was told to forget."""
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
