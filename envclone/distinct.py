@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from envclone.compiled import available
+from envclone.compiled import available, frozen
 from envclone.growing import Growing
 from envclone.packed import Packed, pack
 from envclone.shelf import Shelf
@@ -24,13 +24,19 @@ _FIRST = 1 << 10
 _SMALL = 1 << 32
 _AT_ONCE = 1 << 17
 """Texts that are entered together."""
+_REFILLED = 1 << 20
+"""Texts that are put into a larger table together."""
+_PART = 1 << 20
+"""Places of the table (8 MB) that are looked at before the shelf may rest."""
 
 
 class Distinct:
-    """Texts, each once, numbered in the order of their coming: equal are those whose bytes (UTF-8) are.
+    """Texts, each once, numbered in the order of their coming (those that come together, when there are many, in any):
+    equal are those whose bytes (UTF-8) are.
 
     While it takes texts in, and until `seal`, a table of 11 to 22 bytes a text finds them again. All of it lies on the
-    shelf.
+    shelf. A large table is looked at in the order of its places, a part at a time: texts come in no order, and each
+    would bring a page of the table into memory.
     """
 
     def __init__(self, shelf: Shelf | None = None) -> None:
@@ -119,22 +125,24 @@ class Distinct:
             self._take_one_by_one(values, numbers)
             return numbers
         self._make_room(len(values), int((values.stops - values.starts).sum()))
-        count = _loops().enter(
-            values.block,
-            values.starts,
-            values.stops,
-            self._block,
-            self._bounds,
-            self._count,
-            self._table,
-            self._seed,
-            numbers,
-        )
+        if len(self._table) <= _PART:
+            self._enter(values, values.starts, values.stops, numbers)
+            return numbers
+        hashed = np.zeros(len(values), np.int64)
+        _loops().hashes(values.block, values.starts, values.stops, self._seed, hashed)
+        for some in _parts(hashed, len(self._table)):
+            found = np.full(len(some), -1, np.int64)
+            self._enter(values, values.starts[some], values.stops[some], found)
+            numbers[some] = found
+        return numbers
+
+    def _enter(self, values: Packed, starts: Any, stops: Any, numbers: Any) -> None:
+        held = self._block, self._bounds, self._count, self._table, self._seed
+        count = _loops().enter(values.block, starts, stops, *held, numbers)
         if count < 0:
             raise ValueError("the room for texts is too small")
         self._count = int(count)
         self.shelf.rest()
-        return numbers
 
     def numbers(self, values: Packed) -> Any:
         """The number of each text (int64), -1 of one that was not taken in; before `seal` only."""
@@ -144,9 +152,8 @@ class Distinct:
                 if start >= 0:
                     found[i] = self._known.get(bytes(values.block[start : values.stops[i]]), -1)
             return found
-        _loops().seek(
-            values.block, values.starts, values.stops, self._block, self._bounds, self._table, self._seed, found
-        )
+        held = self._block, self._bounds, self._table, self._seed
+        _loops().seek(values.block, values.starts, values.stops, *held, found)
         return found
 
     def _make_room(self, texts: int, size: int) -> None:
@@ -160,9 +167,20 @@ class Distinct:
         if available() and 4 * (self._count + texts) >= 3 * len(self._table):
             self._table = None
             self._table = self._gaps(1 << (4 * (self._count + texts) // 3).bit_length())
-            for first in range(0, self._count, _AT_ONCE):
-                last = min(first + _AT_ONCE, self._count)
-                _loops().refill(self._block, self._bounds, first, last, self._table, self._seed)
+            self._refill()
+
+    def _refill(self) -> None:
+        """Enter all texts into a table of gaps."""
+        for first in range(0, self._count, _REFILLED):
+            last = min(first + _REFILLED, self._count)
+            hashed = np.zeros(last - first, np.int64)
+            for begin in range(first, last, _AT_ONCE):
+                bounds = self._bounds[begin : min(begin + _AT_ONCE, last) + 1]
+                its = hashed[begin - first : begin - first + len(bounds) - 1]
+                _loops().hashes(frozen(self._block), bounds[:-1], bounds[1:], self._seed, its)
+                self.shelf.rest()
+            for some in _parts(hashed, len(self._table)):
+                _loops().put(hashed[some], some + first, self._table)
                 self.shelf.rest()
 
     def _gaps(self, count: int) -> Any:
@@ -211,6 +229,14 @@ class Hashes:
         found = np.zeros(1, np.int64)
         _loops().hashes(np.frombuffer(data, np.uint8), _START, np.array([len(data)]), self._seed, found)
         return int(found[0])
+
+
+def _parts(hashed: Any, size: int) -> Iterator[Any]:
+    """Which of some hashes have their places in one part of a table, of each part in turn."""
+    # the place is of the bits above the lowest (`kernels.sets`)
+    part = (((hashed.view(np.uint64) >> np.uint64(1)) & np.uint64(size - 1)) // np.uint64(_PART)).astype(np.uint16)
+    order = np.argsort(part, kind="stable")
+    yield from np.split(order, np.flatnonzero(np.diff(part[order])) + 1)
 
 
 _START = np.zeros(1, np.int64)

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import gc
 import mmap
 import re
+import sys
 import traceback
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 __all__ = ["forget", "give_back", "keep"]
 
 _MAPPING = re.compile(r"([0-9a-f]+)-([0-9a-f]+) (\S{4}) \S+ \S+ \d+ +(/.*)")
 _OWN = re.compile(r"Anonymous: +(\d+) kB")
 _USUAL = gc.get_threshold()
+_M_ARENA_MAX, _M_MMAP_THRESHOLD = -8, -3
+"""Of mallopt(3). A thread does not get a heap of its own, which would stay as large as it once was."""
+_LARGE = 4 * 2**20
+"""Bytes from which an array is mapped, and goes back when it is freed: else glibc learns to keep up to 32 MB."""
 _SELDOM = (50_000, 20, 10)
 """Objects from which the collector looks through the youngest, and how often through older ones: values of production
 come by the ten thousand, hold no cycles, and would be looked through again and again."""
@@ -26,6 +34,7 @@ def give_back() -> None:
     glibc keeps freed blocks of up to 32 MB for itself (`mallopt(3)`, M_MMAP_THRESHOLD): after a step that made large
     arrays, the next one would come on top of them.
     """
+    _shrink_loops()
     gc.collect()
     try:
         library = ctypes.CDLL(None)
@@ -55,9 +64,36 @@ def keep() -> None:
     """Take all that is loaded now as what stays: later collections do not look through a million objects of libraries,
     nor copy their pages in a copy of the process.
     """
+    with contextlib.suppress(AttributeError, OSError):
+        library = ctypes.CDLL(None)
+        library.mallopt(_M_ARENA_MAX, 1)
+        library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
     give_back()
     gc.freeze()
     gc.set_threshold(*_SELDOM)
+
+
+def _shrink_loops() -> None:
+    """Hold what the compiler could put into other loops as bytes, not as objects of the compiler: these take 30 MB, and
+    are only looked at when a loop is compiled late."""
+    for name, room in list(sys.modules.items()):
+        if name.startswith("envclone.") and hasattr(room, "warm"):
+            for loop in vars(room).values():
+                for form in getattr(loop, "overloads", {}).values():
+                    _shrink(getattr(form, "library", None))
+
+
+def _shrink(library: Any) -> None:
+    module = getattr(library, "_shared_module", None)
+    if module is None or not hasattr(library, "_get_module_for_linking"):
+        return
+    held = module.as_bitcode()
+
+    def again() -> Any:
+        return import_module("llvmlite.binding").parse_bitcode(held)
+
+    library._get_module_for_linking = again
+    library._shared_module = None
 
 
 def _put_down(library: ctypes.CDLL) -> None:

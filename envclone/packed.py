@@ -12,10 +12,12 @@ import numpy as np
 from envclone.models import Rows
 
 __all__ = ["ABSENT", "Columns", "Packed", "Pairs", "TextBlock"]
-__all__ += ["absent", "alike", "block_of", "of_rows", "pack", "pairs"]
+__all__ += ["absent", "alike", "block_of", "merged", "of_rows", "pack", "pairs"]
 
 ABSENT = -1
 """Where a value begins that is not there."""
+_TOGETHER = 4 * 2**20
+"""Bytes of values that are looked at together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +183,43 @@ def pack(values: Sequence[str | None]) -> Packed:
     gone = np.fromiter((value is None for value in values), np.bool_, len(values))
     starts[gone] = stops[gone] = ABSENT
     return Packed(block, starts, stops, plain)
+
+
+def merged(batches: Iterable[Columns], size: int = _TOGETHER) -> Iterator[Columns]:
+    """Batches of columns put together, in their order, up to so many bytes: what is looked up in a large table is
+    looked up in the order of its places, and of few values each would bring in another part."""
+    held: list[Columns] = []
+    used = 0
+    for batch in batches:
+        told = sum(len(its.block) for its in (batch.places, *batch.packed.values()))
+        if held and (used + told > size or not _alike(held[0], batch)):
+            yield _merged(held)
+            held, used = [], 0
+        held.append(batch)
+        used += told
+    if held:
+        yield _merged(held)
+
+
+def _alike(one: Columns, other: Columns) -> bool:
+    """Whether two batches may be put together: those with values that are not packed are not."""
+    return one.table == other.table and not (one.others or other.others) and one.packed.keys() == other.packed.keys()
+
+
+def _merged(batches: Sequence[Columns]) -> Columns:
+    first = batches[0]
+    if len(batches) == 1:
+        return first
+    columns = {address: _joined([one.packed[address] for one in batches]) for address in first.packed}
+    return Columns(first.table, _joined([one.places for one in batches]), columns)
+
+
+def _joined(some: Sequence[Packed]) -> Packed:
+    begins = np.cumsum([0, *(len(one.block) for one in some[:-1])]).tolist()
+    starts = [np.where(one.starts < 0, ABSENT, one.starts + first) for first, one in zip(begins, some, strict=True)]
+    stops = [np.where(one.stops < 0, ABSENT, one.stops + first) for first, one in zip(begins, some, strict=True)]
+    plain = np.concatenate([one.plain for one in some])
+    return Packed(np.concatenate([one.block for one in some]), np.concatenate(starts), np.concatenate(stops), plain)
 
 
 def of_rows(batches: Iterable[Rows]) -> Iterator[Columns]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import mmap
 import threading
 import weakref
+from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,10 @@ _AT_ONCE = 1 << 18
 """Numbers that are worked on together."""
 _FEW = 1 << 18
 """Numbers up to which they are sorted as they are; of more as many parts are made as have about so many each."""
+_TOUCHED = 256
+"""Places of an array that are looked at between two rests: with each the kernel brings 64 kB of it into memory."""
+_SMALL = 4 * 2**20
+"""Bytes of an array that may be in memory as a whole."""
 _SAMPLED = 1 << 16
 """Numbers that tell where the parts begin."""
 
@@ -64,6 +69,35 @@ class Shelf:
             made[first : first + _AT_ONCE] = array[first : first + _AT_ONCE]
             self.rest()
         return made
+
+    def sought(self, ordered: Any, wanted: Any) -> tuple[Any, Any]:
+        """Of some numbers where each is, or would be, among ordered ones, and whether it is: of many ordered ones no
+        more than a part is in memory."""
+        places, order = np.zeros(len(wanted), np.int64), np.argsort(wanted, kind="stable")
+        same = np.zeros(len(wanted), np.bool_)
+        for some in self._few(ordered, order):
+            places[some] = np.searchsorted(ordered, wanted[some])
+            there = some[places[some] < len(ordered)]
+            same[there] = ordered[places[there]] == wanted[there]
+        return places, same
+
+    def picked(self, array: Any, places: Any) -> Any:
+        """The numbers at some places, which lie anywhere: no more than a part of the array is in memory."""
+        if array.nbytes <= _SMALL:
+            return array[places]
+        found, order = np.zeros(len(places), array.dtype), np.argsort(places, kind="stable")
+        for some in self._few(array, order):
+            found[some] = array[places[some]]
+        return found
+
+    def _few(self, array: Any, order: Any) -> Iterator[Any]:
+        """Some at a time, with a rest between them where the array is not small."""
+        if array.nbytes <= _SMALL:
+            yield order
+            return
+        for first in range(0, len(order), _TOUCHED):
+            yield order[first : first + _TOUCHED]
+            self.rest()
 
     def put_away(self) -> None:
         """Let go of what lies in files until somebody looks at it."""

@@ -19,7 +19,7 @@ from envclone.forked import together
 from envclone.interrupts import deferred
 from envclone.lifecycle import opening, planning
 from envclone.lifecycle.opening import Clone
-from envclone.memory import keep
+from envclone.memory import give_back, keep
 from envclone.models import Cleaned, Image, Inventory, ProgressEvent, RawSnapshot, RewriteReport, StorePlan
 from envclone.private import write_private
 from envclone.project import Project
@@ -140,6 +140,7 @@ def sanitize(
         plans = planning.plan(project, inventories, hooks)
         project.begin("collecting people")
         corpus = _identities(project, domains, plans, sessions, Shelf(directory))
+        give_back()
         masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody, tagger=project.tagger)
         project.begin("masking")
 
@@ -267,12 +268,13 @@ def _identities(
     from envclone.masking.crowd import whole_names
     from envclone.masking.identities import identities, names
     from envclone.masking.kinds import kind_of
+    from envclone.packed import merged
 
     builder = CorpusBuilder(project.nobody, shelf)
     for name, session in sessions.items():
         project.progress(ProgressEvent(name, 0))
         rules = {address: rule for address, rule in plans[name].masked.items() if names(rule, domains)}
-        for columns in session.columns(set(rules)) if rules else ():
+        for columns in merged(session.columns(set(rules))) if rules else ():
             kinds: dict[str, list[Packed]] = {}
             for address, packed in columns.packed.items():
                 kinds.setdefault(kind_of(rules[address].domain, domains), []).append(packed)

@@ -94,6 +94,7 @@ class Lexicon:
         "numbers",
         "pairs",
         "plain",
+        "shelf",
         "spelled",
         "uuids",
         "words",
@@ -101,6 +102,8 @@ class Lexicon:
 
     def __init__(self, corpus: Corpus, nobody: Nobody | None = None) -> None:
         self._nobody = nobody or Nobody()
+        self.shelf = corpus.shelf
+        """Where the sorted numbers lie."""
         self.words: dict[str, WordType] = {}
         self.inside: dict[str, WordType] = {}
         spellings: dict[str, str] = {}

@@ -27,6 +27,7 @@ from envclone.masking.memo import BATCH
 from envclone.masking.nobody import Nobody
 from envclone.masking.packing import BlockMask, masked_block
 from envclone.masking.simple import KeepMask
+from envclone.memory import give_back
 from envclone.models import FieldKind, FieldRule
 from envclone.packed import Pairs, TextBlock, block_of
 from envclone.protocols import FieldMask, Mask
@@ -209,7 +210,8 @@ class MaskSet:
         kinds = {kind_of(name, self._domains) for name in (rule.domain, *(inner.domain for inner in rule.json))}
         if "hook" in kinds:
             return False
-        for kind in sorted(kinds - self._ready):
+        made = sorted(kinds - self._ready)
+        for kind in made:
             self._ready.add(kind)
             if kind in ("text", "json"):
                 self._free_text.mask([_WORDS])
@@ -219,6 +221,8 @@ class MaskSet:
                     meet(_characters(self._corpus, _NEAR, 1))
                 mask = self._makers.mask(kind if kind in _OF_NAMES else "person")
                 masked_block(mask, block_of(["anna"] * BATCH))
+        if "text" in made or "json" in made:
+            give_back()  # each copy would count what is free here
         return True
 
     def text(self, values: Sequence[str]) -> list[str]:

@@ -93,6 +93,10 @@ def _of(word: str, known: Told) -> int:
 @cache
 def told() -> Told:
     """The lists: names, words by how common they are, nouns, towns, firms, closed classes; endings of names."""
+    return _lists()
+
+
+def _lists() -> Told:
     words: dict[str, int] = {}
     endings: dict[str, int] = {}
     for line in DICTIONARY.read_text(encoding="utf-8").splitlines():
@@ -131,7 +135,7 @@ def _table() -> tuple[Any, Any, Any, Any]:
     """An open table of the numbers of words and endings, and what is told of each; the same of words seen lately."""
     from envclone.masking.known import hashes_of
 
-    known = told()
+    known = _lists()  # not kept: they are 20 MB of objects, and nobody looks at them once they are in the table
     texts = [*known.words, *(f" {ending}" for ending in known.endings)]
     whats: Sequence[int] = [*known.words.values(), *known.endings.values()]
     size = 1 << (2 * len(texts)).bit_length()

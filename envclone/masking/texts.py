@@ -13,6 +13,7 @@ from envclone.masking.escapes import codes_of
 from envclone.masking.kernels import texts as kernels
 from envclone.masking.kernels.called import call
 from envclone.masking.kernels.judged import Spellings, judge
+from envclone.masking.kernels.pairs import beside
 from envclone.masking.known import hashes_of
 from envclone.masking.lexicon import Lexicon
 from envclone.masking.names import all_names, given_names
@@ -26,6 +27,8 @@ __all__ = ["Look", "Looker", "cased_codes", "tables"]
 
 _PLANES = 0x110000
 _PHONE = 1
+_MANY = 16 * 2**20
+"""Bytes of pairs that may be in memory as a whole."""
 """The kind of a telephone number."""
 _LAST_CASED = 0x20000
 _FAR = 0x0E00
@@ -83,6 +86,7 @@ class Looker:
         kernels.enter(hashes_of(list(told)), whats, which, *self._words[:4])
         self._spellings, self._kinds = _spellings(lexicon)
         self._numbers = frozen(np.asarray(lexicon.numbers.sorted, np.int64))
+        self._shelf = lexicon.shelf
 
     def look(self, text: str) -> Look | None:
         """What stands in texts with NUL between them; None when they hold what only Python reads right."""
@@ -96,7 +100,8 @@ class Looker:
         zones = np.ascontiguousarray(places[places[:, 0] == kernels.ZONE, 1:])
         spans = np.empty((2 * words + 2 * len(zones) + 2, 3), np.int32)
         asked, left = np.empty(words, np.int32), np.empty(len(zones), np.bool_)
-        if not judge(codes, classes, fold, blank, self._words, found, self._spellings, spans, asked):
+        among = self._among(codes, fold, found)
+        if not judge(codes, classes, fold, blank, among, found, self._spellings, spans, asked):
             return None
         starts, ends, told = found.starts[:words], found.ends[:words], found.told[:words]
         by_kind = {kind: places[places[:, 0] == kind, 1:].tolist() for kind in range(1, kernels.AT + 1)}
@@ -128,6 +133,16 @@ class Looker:
             told & kernels.KNOWN > 1,
             bool(found.counts[2]),
         )
+
+    def _among(self, codes: Any, fold: Any, found: Any) -> Any:
+        """The words, with those pairs alone that stand in the texts where all of them are many: these are looked up in
+        their order, for each would bring another page into memory."""
+        pairs = self._words.pairs
+        if pairs.nbytes <= _MANY:
+            return self._words
+        wanted = np.empty(max(1, int(found.counts[0])), np.int64)
+        wanted = np.unique(wanted[: int(beside(codes, fold, found, wanted))])
+        return self._words._replace(pairs=wanted[self._shelf.sought(pairs, wanted)[1]])
 
     def odd(self, texts: Sequence[str]) -> Sequence[int]:
         """The numbers of the texts in which something stands that only Python reads right."""

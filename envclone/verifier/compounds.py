@@ -33,6 +33,8 @@ _RARE = 1e-5
 """Of so long numbers the share that may be somebody's, for one without its signs to count."""
 _PARTS = 6
 _ROOM = 1 << 12
+_MOST_BITS = 27
+"""Bits of a filter at most (2**27, 16 MB), for it is in memory all the time."""
 _ZERO = np.zeros(1, np.int64)
 _AT_ONCE = 1 << 16
 _RUN = re.compile(r"[0-9]+")
@@ -169,7 +171,7 @@ class _Table:
     def __init__(self, taken: Sorter, shelf: Shelf) -> None:
         self._keys, self._owners = taken.done(once=True)
         self._shelf = shelf
-        self._bits = max(10, len(self._keys).bit_length() + 4)
+        self._bits = min(_MOST_BITS, max(10, len(self._keys).bit_length() + 4))
         self._bitmap = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         for first in range(0, len(self._keys), _AT_ONCE):
             _loops().enter(self._keys[first : first + _AT_ONCE], self._bitmap, self._bits)
@@ -188,9 +190,8 @@ class _Table:
             self._out = np.zeros((count, 3), np.uint64)
             count = kernel(data, *how, self._bitmap, self._bits, self._out)
         found = self._out[:count]
-        low = np.searchsorted(self._keys, found[:, 0])
-        low[low == len(self._keys)] = 0
-        for i in np.flatnonzero(self._keys[low] == found[:, 0]).tolist():
+        low, same = self._shelf.sought(self._keys, found[:, 0])
+        for i in np.flatnonzero(same).tolist():
             yield int(self._owners[low[i]]), int(found[i, 1]), int(found[i, 2])
 
 

@@ -20,7 +20,7 @@ from envclone.masking.kinds import flat, kind_of
 from envclone.masking.references import parse
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
-from envclone.packed import Columns, Packed, pack
+from envclone.packed import Columns, Packed, merged, pack
 from envclone.verifier.originals import Originals
 from envclone.verifier.references import Place, below, place_of
 from envclone.verifier.subjects import WITHOUT_PARTS, Keys, Subjects
@@ -100,7 +100,7 @@ class People:
                 if place[0] == store and (_holder(place[1]) in tables or place[1] in tables)
             }
             table = ""
-            for rows in session.columns(rules.keys() | targets) if rules else ():
+            for rows in merged(session.columns(rules.keys() | targets)) if rules else ():
                 if rows.table != table:
                     table = rows.table
                     self.subjects.begin(f"{store}.{table}")

@@ -233,7 +233,7 @@ class ByteSearch:
             return np.zeros((0, 3), np.int64)
         rows = found[0] if len(found) == 1 else np.concatenate(found)
         kinds, names = self._rules
-        sources = self._sources[rows[:, 0]]
+        sources = self._originals.shelf.picked(self._sources, rows[:, 0])
         return rows[_bounded(np.frombuffer(data, np.uint8), rows[:, 1], rows[:, 2], kinds[sources], names[sources])]
 
     def find_in_file(self, path: Path) -> Iterator[Hit]:

@@ -1,7 +1,7 @@
 """Millions of byte strings searched for in one pass, in little memory: each by the eight bytes of it that are rarest.
 
 For every pattern the window of eight bytes that the fewest patterns share is its anchor. A filter of hashed anchors, of
-two to four bytes a pattern but never more than 64 MB, says of every window of the data whether it can be one; what
+two to four bytes a pattern but never more than 32 MB, says of every window of the data whether it can be one; what
 passes (of what is no anchor less than one in fifty) is looked up in a list in the order of hashes. That has 48 bits of
 a keyed hash of the whole pattern, and its length: of the many names that share a window with pseudonyms none is looked
 at where it lies, which would bring a page of the shelf into memory for each. Patterns of 255 bytes and more are
@@ -37,8 +37,8 @@ _COUNTED = 1 << 19
 """Patterns whose windows are counted at least, of many: which are rare a sample tells as well."""
 _BITS = 4
 """The filter has 16 to 32 bits a pattern."""
-_MOST_BITS = 29
-"""But not more than 2**29, for it is in memory all the time: of 40 million patterns it lets twice as much through."""
+_MOST_BITS = 28
+"""But not more than 2**28, for it is in memory all the time: of 30 million patterns one window in 25 passes."""
 _IN_SLOT = 4
 """A slot of the list has 8 to 16 patterns: 2**(n-1) to 2**n of them."""
 _FILLED = 1 << 21

@@ -15,6 +15,8 @@ _AT_ONCE = 1 << 18
 """Words that are entered together."""
 _BITS = 4
 """The filter, which most words do not pass, has 16 to 32 bits a word."""
+_MOST_BITS = 27
+"""But not more than 2**27 (16 MB), for it is in memory all the time."""
 _HITS = 4096
 """How many hits have room at first."""
 
@@ -30,7 +32,7 @@ class WordSearch:
         self._signs = np.frombuffer(signs.tobytes(), np.bool_)
         self._fold = np.frombuffer(patterns.fold, np.uint8)
         self._hits = np.zeros((_HITS, 3), np.int64)
-        self._bits = max(10, len(patterns).bit_length() + _BITS)
+        self._bits = min(_MOST_BITS, max(10, len(patterns).bit_length() + _BITS))
         self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         self._table = shelf.zeros(np.int32, 1 << max(3, (2 * len(patterns)).bit_length()))
         for first in range(0, len(patterns.which), _AT_ONCE):

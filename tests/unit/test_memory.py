@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from envclone.compiled import available
 from envclone.memory import forget, give_back
 
 
@@ -43,6 +44,18 @@ def test_what_was_written_stays(tmp_path: Path) -> None:
         own[:4] = b"kept"
         give_back()
         assert own[:4] == b"kept"
+
+
+@pytest.mark.skipif(not available(), reason="without compiled loops there is no compiler")
+def test_what_the_compiler_needs_of_a_loop_is_made_again_when_it_asks() -> None:
+    from envclone.masking.kernels import sets
+
+    sets.warm()
+    library = next(iter(sets.hashes.overloads.values())).library
+    before = sorted(one.name for one in library._get_module_for_linking().functions)
+    give_back()
+    assert library._shared_module is None
+    assert sorted(one.name for one in library._get_module_for_linking().functions) == before
 
 
 class _Held:

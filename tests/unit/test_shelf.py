@@ -103,3 +103,29 @@ def test_a_column_grows(tmp_path: Path) -> None:
     for part in range(3):
         column.extend(np.full(1000, part))
     assert len(column) == 3000 and column.array[::1000].tolist() == [0, 1, 2]
+
+
+def test_what_is_sought_and_picked_is_found_a_part_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_SMALL", 0)
+    monkeypatch.setattr(shelves, "_TOUCHED", 16)
+    monkeypatch.setattr(shelves, "_MOST", 1 << 20)
+    shelf = Shelf(tmp_path)
+    ordered = shelf.lay(np.arange(0, 4_000_000, 2))
+    shelf.put_away()
+    random = np.random.default_rng(1)
+    wanted = random.integers(-5, 4_000_010, 3000)
+    before = _of_files()
+    held: list[int] = []
+    rest = Shelf.rest
+
+    def watched(one: Shelf) -> None:
+        held.append(_of_files())
+        rest(one)
+
+    monkeypatch.setattr(Shelf, "rest", watched)
+    places, same = shelf.sought(ordered, wanted)
+    some = random.integers(0, len(ordered), 3000)
+    assert (shelf.picked(ordered, some) == some * 2).all()
+    assert max(held) < before + 6_000_000  # of 16 MB
+    assert (places == np.searchsorted(ordered, wanted)).all()
+    assert (same == ((wanted >= 0) & (wanted < 4_000_000) & (wanted % 2 == 0))).all()

@@ -8,7 +8,7 @@ import numpy as np
 
 from envclone.compiled import lean
 
-__all__ = ["enter", "hashes", "refill", "seek", "split", "warm"]
+__all__ = ["enter", "hashes", "put", "seek", "split", "warm"]
 
 _U = np.uint64
 _FIRST, _SECOND, _THIRD = _U(0x9E3779B97F4A7C15), _U(0xC2B2AE3D27D4EB4F), _U(0xD6E8FEB86659FD93)
@@ -111,15 +111,16 @@ def seek(block: Any, starts: Any, stops: Any, held: Any, bounds: Any, table: Any
 
 
 @lean
-def refill(held: Any, bounds: Any, first: Any, last: Any, table: Any, seed: Any) -> Any:
-    """Enter strings that are not in it into a table of gaps, of which all take three of four places at most."""
+def put(hashed: Any, numbers: Any, table: Any) -> Any:
+    """Enter strings by their hashes (`hashes`), which are not in it, into a table of which all take three of four
+    places at most."""
     mask = table.shape[0] - 1
-    for number in range(first, min(last, bounds.shape[0] - 1)):
-        hashed = _hash(held, np.int64(bounds[number]), np.int64(bounds[number + 1]), seed)
-        at = np.int64(hashed >> _1) & mask
+    for i in range(min(hashed.shape[0], numbers.shape[0])):
+        its = _U(hashed[i])
+        at = np.int64(its >> _1) & mask
         while table[at] != 0:
             at = (at + 1) & mask
-        table[at] = _entry(hashed, number)
+        table[at] = _entry(its, numbers[i])
     return 0
 
 
@@ -167,5 +168,5 @@ def warm() -> None:
     numbers = np.zeros(2, np.int64)
     enter(block, starts, stops, held, bounds, 0, table, np.uint64(1), numbers)
     seek(block, starts, stops, held, bounds, table, np.uint64(1), numbers)
-    refill(held, bounds, 0, 2, np.zeros(8, np.int64), np.uint64(1))
+    put(numbers, numbers, np.zeros(8, np.int64))
     hashes(block, starts, stops, np.uint64(1), numbers)
