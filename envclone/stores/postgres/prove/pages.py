@@ -19,6 +19,7 @@ from envclone.stores.postgres.format.segments import segment_of, segments
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.tuples import Attribute
 from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.write.inplace import jsonb
 from envclone.stores.postgres.write.inplace.codecs import codec_for
 
 __all__ = ["LARGE", "Heap", "Reader", "Rows", "Values", "block_of", "reader"]
@@ -273,6 +274,8 @@ class Rows:
             return None
         if how.pack is rows.gather and form != rows.COMPRESSED:
             return str(memoryview(flat[starts[row] : ends[row]]), "utf-8")
+        if ends[row] - starts[row] > LARGE and how.decode is jsonb.decode and form != rows.COMPRESSED:
+            return jsonb.decode(memoryview(flat[starts[row] : ends[row]]))  # a copy would be as large as the document
         body = flat[starts[row] : ends[row]].tobytes()
         return how.decode(varlena.expand(body) if form == rows.COMPRESSED else body)
 

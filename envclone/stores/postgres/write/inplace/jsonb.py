@@ -28,7 +28,7 @@ class _Pairs(list[tuple[str, Any]]):
     __slots__ = ()
 
 
-def decode(body: bytes) -> str:
+def decode(body: bytes | memoryview) -> str:
     """The document's text as the server prints it; raises UnsafeError when it is nested too deep or damaged."""
     out = StringIO()  # one buffer that becomes the text: parts in a list would be all of it once more
     try:
@@ -52,7 +52,7 @@ def encode(text: str) -> bytes:
     return bytes(out)
 
 
-def _print(body: bytes, at: int, limit: int, out: StringIO) -> None:
+def _print(body: bytes | memoryview, at: int, limit: int, out: StringIO) -> None:
     """Print the container that ends before `limit`.
 
     Children lie one behind the other: were two of them the same bytes, a short document could be endless.
@@ -94,14 +94,14 @@ def _print(body: bytes, at: int, limit: int, out: StringIO) -> None:
     out.write("}")
 
 
-def _print_child(body: bytes, entry: int, span: tuple[int, int], out: StringIO) -> None:
+def _print_child(body: bytes | memoryview, entry: int, span: tuple[int, int], out: StringIO) -> None:
     start, end = span
     kind = entry & _TYPE
     if kind == _STRING:
-        out.write(_QUOTED(body[start:end].decode()))
+        out.write(_QUOTED(str(body[start:end], "utf-8")))
     elif kind == _NUMBER:
         at = (start + 3) & ~3
-        out.write(numeric.decode(body[at + 4 : end]))
+        out.write(numeric.decode(bytes(body[at + 4 : end])))
     elif kind == _CONTAINER:
         _print(body, (start + 3) & ~3, end, out)
     elif kind in _WORDS:

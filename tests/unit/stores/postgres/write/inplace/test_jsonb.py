@@ -12,9 +12,10 @@ from envclone.stores.postgres.write.inplace import jsonb
 ARRAY, CONTAINER = 0x40000000, 0x50000000
 
 
-@pytest.mark.parametrize("text", ['{"a": [1, 2.50, null, true], "b": {"c": "d"}}', "[]", '"a"', "[[[[1]]]]"])
+@pytest.mark.parametrize("text", ['{"a": [1, 2.50, null, true], "b": {"é": "d"}}', "[]", '"a"', "[[[[1]]]]"])
 def test_there_and_back(text: str) -> None:
-    assert jsonb.decode(jsonb.encode(text)) == text
+    body = jsonb.encode(text)
+    assert jsonb.decode(body) == jsonb.decode(memoryview(body)) == text
 
 
 def test_a_document_that_is_nested_too_deep_is_refused() -> None:
