@@ -13,7 +13,7 @@ help:            ## what can be made here
 
 demo: $(STAMP)   ## the story, end to end, on real engines
 	@sh .ci/system demo
-	$(BIN)/envclone demo
+	$(BIN)/envclone demo --page demo.html
 
 test: $(STAMP)   ## lint, types and every test
 	@sh .ci/system test
@@ -56,4 +56,4 @@ test-latest:     ## every test with today's newest versions instead of the locke
 	ENVCLONE_UNLOCKED=1 $(VENV)-latest/bin/pytest $(WORKERS)
 
 clean:           ## remove what was installed and built here
-	rm -rf $(VENV) $(VENV)-latest $(VENV)-lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf demo.html $(VENV) $(VENV)-latest $(VENV)-lock build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info

@@ -78,9 +78,10 @@ def _tell(report: DemoReport) -> None:
             "  this run lost the bug: rows were rewritten through SQL, and the index took the new versions in"
             " another way"
         )
-    head(f"envclone report 1234    ({report.page_seconds:.2f} s)")
+    head(f"envclone diagnose 1234 --expect {report.expected}")
     for line in report.causes:
         click.echo(f"  {line}")
+    head(f"envclone report 1234 --expect {report.expected}    ({report.page_seconds:.2f} s, with its diagnosis)")
     where = report.page or "kept with --page FILE"
     click.echo(f"  one page, {format_size(report.page_bytes)}, that fetches nothing: {where}")
     click.echo(f"\nall of it in {report.total_seconds:.0f} s")

@@ -47,6 +47,7 @@ class DemoReport:
     misses_in_production: int
     reproduced: bool
     steps: dict[str, bool]
+    expected: str
     causes: list[str]
     page: str | None
     page_bytes: int
@@ -124,6 +125,7 @@ def run(*, keep: bool, progress: Progress, page: Path | None = None) -> DemoRepo
             misses_in_production=len(before.misses),
             reproduced=replay.reproduced,
             steps={verdict.step: verdict.reproduced for verdict in replay.steps},
+            expected=str(miss.exact[0]),
             causes=[f"{cause.layer}: {cause.says}" for cause in shown.story.causes],
             page=str(file) if keep or page else None,
             page_bytes=file.stat().st_size,
