@@ -239,8 +239,13 @@ def test_what_no_longer_holds_is_said(here: Place, prod: Production) -> None:
     prod.execute("ALTER TABLE people ADD born text; ALTER TABLE chunks RENAME body TO words", "app")
     here.write(STACK.replace("public.people.*: keep", "public.people.*: keep\n      public.people.born: date"))
     other = {"ENVCLONE_MASKING_KEY": "7" * 64}
-    fresh = json.loads(here.call("image", "prod", "--fresh", "--json", env=other).stdout)["id"]
-    assert fresh != pinned.image
+
+    # on production as it is now, the raw bundle is masked again with the key of now
+    newest = json.loads(here.call("regress", "1234", "--fresh", "--json", env=other, check=False).stdout)["cases"][0]
+    fresh = newest["image"]
+    assert newest["status"] == "broken" and any("42703" in reason for reason in newest["reasons"]), newest
+    assert fresh != pinned.image and fresh in [one["id"] for one in here.json("images")]
+    assert here.json("ls") == []
 
     # a new schema and a new key do not touch a case on its own image
     text = (here.directory / "cases" / "1234" / "case.yaml").read_text()
@@ -255,11 +260,7 @@ def test_what_no_longer_holds_is_said(here: Place, prod: Production) -> None:
     )
     assert done["holds"]["engine"] == f"main: engine 18.1 when it was pinned, {version} here"
 
-    # on the new image the raw bundle is masked again; without it, it cannot run and says which key it lacks
-    against = json.loads(
-        here.call("regress", "1234", "--against", fresh, "--json", env=other, check=False).stdout
-    )["cases"][0]  # fmt: skip
-    assert against["status"] == "broken" and any("42703" in reason for reason in against["reasons"])
+    # without the raw bundle it cannot run there, and says which key it lacks
     raw = here.directory / "incidents" / "1234.yaml"
     raw.rename(raw.with_suffix(".away"))
     for masked in (here.pool / "incidents").iterdir():

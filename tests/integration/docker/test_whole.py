@@ -178,3 +178,13 @@ def test_a_changed_row_is_found_from_the_data_up_to_the_answer(here: Place) -> N
     assert not any(what.startswith(("rows", "column", "definition", "constraint")) for what in differing), differing
     assert len(here.json("ls")) == 1  # the branch of the image is gone
     assert here.call("diff", "90..nothing", check=False).returncode == 2
+
+
+def test_a_pinned_case_plays_its_cassette(here: Place) -> None:
+    expected = ("--expect", "asked:contains=your refund is on its way")
+    here.call("pin", "90", "--allow-chosen", "--allow-computed", *expected)
+    (found,) = here.json("regress", "90")["cases"]
+    assert (found["status"], found["reasons"]) == ("fixed", []), found
+    for file in (here.directory / "cases" / "90").iterdir():
+        assert "jane" not in file.read_text().lower()
+    here.call("unpin", "90")

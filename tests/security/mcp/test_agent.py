@@ -97,6 +97,11 @@ READS = (
     "DELETE FROM people", "UPDATE people SET name = ''", "INSERT INTO people VALUES (9999)", "TRUNCATE people",
     "WITH x AS (DELETE FROM people RETURNING id) SELECT * FROM x", "CREATE TABLE x (a int)", "DROP TABLE people",
     "SELECT 1 INTO x", "SELECT * FROM people FOR UPDATE", "VACUUM people", "EXPLAIN ANALYZE DELETE FROM people",
+    "WITH x AS (UPDATE people SET name = '' RETURNING id) SELECT count(*) FROM x", "CREATE TABLE x AS SELECT 1 AS a",
+    "WITH x AS (INSERT INTO people (id) VALUES (9999) RETURNING id) TABLE x", "REINDEX TABLE people", "ANALYZE people",
+    "MERGE INTO people p USING (SELECT 1 AS id) s ON p.id = s.id WHEN MATCHED THEN DELETE",
+    "CREATE INDEX ON people (id)", "EXPLAIN (ANALYZE, FORMAT JSON) UPDATE people SET name = ''",
+    "CREATE TEMP TABLE x (a int)",
 )  # fmt: skip
 NEVER = (
     "COPY (SELECT 1) TO PROGRAM 'id'", "COPY people TO '/tmp/envclone-agent'", "COPY people FROM '/etc/passwd'",
@@ -114,6 +119,21 @@ NEVER = (
     "SELECT exec_sql('SELECT reverse(current_setting(''data_directory''))')", "SELECT ('SELECT 1'::text).exec_sql",
     "UPDATE people SET note = exec_sql('SELECT current_setting(''data_directory'')')",
     "SELECT pg_tablespace_location(1663)", "SELECT" + " (" * 3000, "\0", "",
+    "SELECT pg_read_binary_file('/etc/passwd')", "SELECT * FROM pg_stat_file('/etc/passwd')", "SELECT pg_ls_tmpdir()",
+    "SELECT lo_create(7)", "SELECT lo_from_bytea(0, 'x')", "SELECT nextval('s')", "SELECT setval('s', 1)",
+    "SELECT pg_notify('a', 'b')", "SELECT pg_logical_emit_message(false, 'a', 'b')", "SELECT pg_switch_wal()",
+    "SELECT pg_create_restore_point('a')", "SELECT pg_export_snapshot()", "SELECT pg_reload_conf()",
+    "SELECT pg_rotate_logfile()", "SELECT pg_cancel_backend(1)", "SELECT pg_stat_reset()", "SELECT pg_promote()",
+    "SELECT table_to_xml('people', true, true, '')", "SELECT * FROM ts_stat('SELECT 1')", "SELECT dblink_connect('x')",
+    'SELECT U&"pg_read\\005ffile"(\'/etc/passwd\')', "SELECT pg_catalog . pg_read_file ('/etc/passwd')",
+    "PREPARE p AS DELETE FROM people", "EXECUTE p", "DECLARE c CURSOR FOR SELECT 1", "CREATE TEMP VIEW v AS SELECT 1",
+    "SECURITY LABEL ON ROLE app IS 'x'", "COMMENT ON TABLE people IS 'x'", "ALTER TABLE people OWNER TO app",
+    "CREATE TRIGGER t BEFORE INSERT ON people EXECUTE FUNCTION f()", "CREATE RULE r AS ON INSERT TO people DO NOTHING",
+    "CREATE POLICY p ON people", "CREATE EVENT TRIGGER e ON ddl_command_start EXECUTE FUNCTION f()",
+    "CREATE SERVER s FOREIGN DATA WRAPPER postgres_fdw", "IMPORT FOREIGN SCHEMA a FROM SERVER s INTO public",
+    "CREATE SUBSCRIPTION s CONNECTION 'host=127.0.0.1' PUBLICATION p", "CREATE PUBLICATION p FOR ALL TABLES",
+    "CREATE TABLESPACE t LOCATION '/tmp'", "CREATE DATABASE d", "DROP DATABASE app", "REASSIGN OWNED BY app TO PUBLIC",
+    "SET search_path = pg_temp", "CHECKPOINT", "EXPLAIN ANALYZE SELECT pg_read_file('/etc/passwd')",
     "SELECT '" + "x" * 60_000 + "'", "SELECT 1; SELECT 2; --", "LISTEN x", "BEGIN", "not SQL at all",
 )  # fmt: skip
 
