@@ -42,6 +42,19 @@ class Search:
         self._hits: dict[Asked, Hits] = {}
         self._records: dict[str, Record | None] = {}
         self._sample: tuple[Record, ...] | None = None
+        self._parts: dict[str, Search] = {}
+
+    def parts(self, ident: str = "") -> tuple[Search, ...]:
+        """The searches that it puts together, and that can be asked otherwise: of groups those that an id is in."""
+        for step in self._examiner.parts(self.step, ident):
+            if step.id not in self._parts:
+                self._parts[step.id] = Search(step, self._examiner.retrieval(step), self._examiner)
+        found = [self._parts[step.id] for step in self._examiner.parts(self.step, ident)]
+        return tuple(one for one in found if not one.retrieval.why_not)
+
+    def returns(self, ident: str) -> bool:
+        """Whether it gives an id when it is asked as it was."""
+        return self.hits(Asked(limit=self.retrieval.last)).rank(ident) is not None
 
     def hits(self, asked: Asked) -> Hits:
         """What it gives when it is asked so."""
@@ -52,6 +65,16 @@ class Search:
     def exactly(self, without: frozenset[int] = frozenset()) -> Hits:
         """The exact order under its conditions, or without some of them."""
         return self.hits(Asked(exact=True, limit=DEPTH, without=without))
+
+    def exact_rank(self, ident: str) -> int | None:
+        """The rank of an id by distance alone; beyond the last one where it is not returned so.
+
+        In groups that are not full an id stands further up than it would if they were.
+        """
+        rank, last = self.exactly().rank(ident), self.retrieval.last
+        if rank is not None and rank <= last and self.retrieval.composed:
+            return rank if self.hits(Asked(exact=True, limit=last)).rank(ident) else last + 1
+        return rank
 
     def records(self, ids: Sequence[str]) -> tuple[Record, ...]:
         """Those of the ids that are there."""
@@ -126,13 +149,26 @@ class Case:
         return tuple(one for one in self.expected if one not in self.found)
 
     def blamed(self) -> tuple[tuple[Search, str], ...]:
-        """Each missing id with the searches that could have found it: where its record is, else all of them."""
+        """Each missing id with the searches that could have found it: where its record is, else all of them.
+
+        Of a search that puts others together it is those others when none of them has it, and itself when one does.
+        """
         usable = [one for one in self.searches if one.step.id not in self.unstable and not self._failed(one)]
+        usable = [one for one in usable if not one.retrieval.why_not or one.parts()]
         pairs: list[tuple[Search, str]] = []
         for ident in self.missing:
             there = [one for one in usable if one.record(ident) is not None]
-            pairs += [(one, ident) for one in there or usable]
+            pairs += [pair for one in there or usable for pair in _within(one, ident)]
         return tuple(pairs)
 
     def _failed(self, search: Search) -> bool:
         return any(result.error for result in self.results.get(search.step.id, ()))
+
+
+def _within(search: Search, ident: str) -> tuple[tuple[Search, str], ...]:
+    parts = search.parts(ident)
+    own = () if search.retrieval.why_not else ((search, ident),)
+    if not parts or (own and any(one.returns(ident) for one in parts)):
+        return own
+    below = tuple(pair for one in parts for pair in _within(one, ident))
+    return (*own, *below) if search.retrieval.compressed else below

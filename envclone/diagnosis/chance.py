@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
-from envclone.diagnosis.case import Case
+from envclone.diagnosis.case import Case, ids_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.incidents.bundle import Expected, Incident
 from envclone.incidents.compare import verdict
@@ -25,7 +25,12 @@ class Chance:
         command = f"envclone replay {case.incident.incident} --branch {case.branch}"
         for name in sorted(case.unstable):
             text = f"the step {name} was run twice in the same branch, and gave two answers"
-            yield Finding(Layer.CHANCE, "nondeterminism", text, command, Certainty.SHOWN, name)
+            certainty = Certainty.SHOWN
+            both = [set(ids_of(case.step(name), one)) for one in case.results[name]]
+            if case.expected and all(set(case.expected) <= ids for ids in both):
+                text += "; what is expected is in both"
+                certainty = Certainty.POSSIBLE
+            yield Finding(Layer.CHANCE, "nondeterminism", text, command, certainty, name)
 
 
 def unstable(incident: Incident, results: Mapping[str, tuple[StepResult, ...]]) -> frozenset[str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from envclone.diagnosis.exchanged import said_in
 from envclone.incidents.bundle import COMPUTED, Incident
 from envclone.incidents.exchanges import Exchange
 
@@ -15,6 +16,8 @@ __all__ = ["Document", "Turn", "Used", "documents_of", "left_out", "question_of"
 _IDS = ("id", "document_id", "doc_id", "chunk_id", "point_id", "_id", "key")
 _TEXTS = ("content", "text", "page_content", "body", "chunk", "document")
 
+_FORMS = ("response_format", "text", "format", "output_config", "response_schema", "responseSchema",
+          "responseJsonSchema")  # fmt: skip
 _MARKS = frozenset(("role", "choices", "tool_calls", "parts", "finish_reason", "message", "type"))
 _CONTENTS = ("content", "text", "message", "output", "parts", "choices")
 
@@ -128,13 +131,8 @@ def _turn(
 
 
 def _exchanged(one: Exchange) -> Turn:
-    body, answer = one.body, one.answer if isinstance(one.answer, Mapping) else {}
-    choices = answer.get("choices") or []
-    finish = [str(c["finish_reason"]) for c in choices if isinstance(c, Mapping) and c.get("finish_reason")]
-    finish += [str(answer["stop_reason"])] if answer.get("stop_reason") else []
-    said = [c.get("message") or c.get("text") for c in choices if isinstance(c, Mapping)] or answer.get("content")
-    messages = body.get("messages") or body.get("input") or body.get("prompt")
-    return _turn(one.id, messages, body.get("system"), said, body.get("tools"), body, tuple(finish))
+    said = said_in(one)
+    return _turn(one.id, said.messages, said.system, said.answer, said.tools, said.settings, said.finish)
 
 
 def _contents(answer: Any) -> Any:
@@ -189,7 +187,15 @@ def _tools(tools: Any) -> Iterator[tuple[str, Any]]:
 
 def _schema(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
     """The schema that an answer was asked to have."""
-    for key in ("response_format", "text", "format", "output_config", "response_schema", "responseSchema"):
+    for key in (
+        "response_format",
+        "text",
+        "format",
+        "output_config",
+        "response_schema",
+        "responseSchema",
+        "responseJsonSchema",
+    ):
         value = _parsed(settings.get(key))
         for inner in ("format", "json_schema", "schema"):
             if isinstance(value, Mapping) and isinstance(value.get(inner), Mapping):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from envclone.diagnosis.assembly import Assembly
@@ -86,8 +86,9 @@ def diagnose(case: Case, *, sweeps: bool = False) -> Diagnosis:
     """Test every hypothesis."""
     began = time.monotonic()
     findings = [finding for hypothesis in HYPOTHESES for finding in hypothesis.test(case)]
+    findings = [_of_its_step(one) for one in findings]
     findings.sort(key=lambda one: (_LAYERS.index(one.layer), _CERTAIN.index(one.certainty)))
-    points = tuple(point for search in case.searches for point in sweep(search, case.expected)) if sweeps else ()
+    points = tuple(point for search in _all(case) for point in sweep(search, case.expected)) if sweeps else ()
     return Diagnosis(
         incident=case.incident.incident,
         branch=case.branch,
@@ -99,6 +100,20 @@ def diagnose(case: Case, *, sweeps: bool = False) -> Diagnosis:
         sweeps=points,
         seconds=round(time.monotonic() - began, 3),
     )
+
+
+def _all(case: Case) -> Iterator[Search]:
+    """Each search, and those that it puts together."""
+    for search in case.searches:
+        yield search
+        parts = [part for ident in case.expected or ("",) for part in search.parts(ident)]
+        yield from {part.step.id: part for part in parts}.values()
+
+
+def _of_its_step(finding: Finding) -> Finding:
+    """A finding of a search that a step puts together with others is the step's."""
+    step, _, part = finding.step.partition("/")
+    return replace(finding, step=step, evidence=f"{part}: {finding.evidence}") if part else finding
 
 
 def _candidates(searches: Sequence[Search]) -> Iterator[Candidate]:
@@ -123,7 +138,7 @@ def _unknown(case: Case) -> Iterator[str]:
     if not case.expected:
         yield "nothing says what should have been returned: --expect ID; what may be meant is listed as candidates"
     for search in case.searches:
-        if search.retrieval.why_not:
+        if search.retrieval.why_not and not search.parts():
             yield f"the step {search.step.id} cannot be asked otherwise: {search.retrieval.why_not}"
     if not case.incident.calls and not case.incident.exchanges:
         yield "the bundle holds no calls of a model: prompt, tools, form and grounding are not tested"

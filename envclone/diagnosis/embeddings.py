@@ -43,7 +43,7 @@ class Embeddings:
                               Certainty.SHOWN, name)  # fmt: skip
         for search, ident in case.blamed():
             record = search.record(ident)
-            if record is None or record.vector is None:
+            if record is None or not record.vector or search.retrieval.composed:
                 continue
             dimensions = search.retrieval.dimensions
             if dimensions is not None and len(record.vector) != dimensions:

@@ -17,6 +17,7 @@ __all__ = ["Formatting"]
 _TOO_LONG = frozenset(("length", "max_tokens", "max_output_tokens", "model_length"))
 """Why OpenAI, Anthropic, Gemini and others say that an answer ended before its end."""
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?```\s*$", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
 
 class Formatting:
@@ -55,15 +56,29 @@ class Formatting:
 
 
 def _renamed(value: Any, schema: Mapping[str, Any], wrong: Sequence[Misfit]) -> tuple[str, str] | None:
-    """A field that is missing, and one that nobody asked for whose value would fit it."""
-    if not isinstance(value, Mapping):
-        return None
-    known = schema.get("properties")
-    known = known if isinstance(known, Mapping) else {}
-    unknown = [name for name in value if name not in known]
+    """A field that is missing somewhere, and one beside it that nobody asked for whose value would fit it."""
     for misfit in wrong:
-        if misfit.rule == "required" and misfit.place == "$" and misfit.name in known:
-            for name in unknown:
-                if not misfits(value[name], known[misfit.name]):
+        if misfit.rule == "required":
+            at, there = _below(value, schema, misfit.place)
+            known = there.get("properties") if isinstance(there, Mapping) else None
+            if not isinstance(at, Mapping) or not isinstance(known, Mapping) or misfit.name not in known:
+                continue
+            for name in at:
+                if name not in known and not misfits(at[name], known[misfit.name]):
                     return misfit.name, str(name)
     return None
+
+
+def _below(value: Any, schema: Any, place: str) -> tuple[Any, Any]:
+    """What stands at a place of an answer, and its schema; (None, None) where the way there is not plain."""
+    for name, number in _STEP.findall(place.removeprefix("$")):
+        if not isinstance(schema, Mapping):
+            return None, None
+        if number:
+            inside = isinstance(value, list) and int(number) < len(value)
+            value, schema = (value[int(number)], schema.get("items")) if inside else (None, None)
+        else:
+            properties = schema.get("properties")
+            schema = properties.get(name) if isinstance(properties, Mapping) else None
+            value = value.get(name) if isinstance(value, Mapping) else None
+    return value, schema

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import ClassVar
 
-from envclone.diagnosis.case import Case, Search
+from envclone.diagnosis.case import DEPTH, Case, Search
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.models import Asked, Hits
 
@@ -17,18 +17,30 @@ class Index:
 
     layer: ClassVar[Layer] = Layer.INDEX
     causes: ClassVar[tuple[str, ...]] = (
-        "breadth_too_small", "unreachable", "scan_exhausted", "dead_rows", "probes_too_few",
+        "breadth_too_small", "unreachable", "scan_exhausted", "dead_rows", "probes_too_few", "not_indexed",
+        "quantization_lossy",
     )  # fmt: skip
 
     def test(self, case: Case) -> Iterator[Finding]:
         """Compare ranks, then widen the search until it is found."""
         for search, ident in case.blamed():
             retrieval = search.retrieval
-            rank = search.exactly().rank(ident) if retrieval.index else None
+            rank = _exact_rank(search, ident)
             if rank is None or rank > retrieval.last:
                 continue
-            if search.hits(Asked(limit=retrieval.last)).rank(ident) is None:  # else what is around the search drops it
+            if not search.returns(ident):  # else what is around the search drops it
                 yield _cause(search, ident, rank)
+
+
+def _exact_rank(search: Search, ident: str) -> int | None:
+    """Its rank by distance alone; None where no index has a part in the search."""
+    retrieval = search.retrieval
+    if not (retrieval.index or retrieval.indexed_only or retrieval.compressed):
+        return None
+    rank = search.exact_rank(ident)
+    if retrieval.compressed and (rank is None or rank > retrieval.last):
+        rank = search.hits(Asked(exact=True, limit=DEPTH, unquantized=True)).rank(ident)
+    return rank
 
 
 def _cause(search: Search, ident: str, rank: int) -> Finding:
@@ -38,6 +50,17 @@ def _cause(search: Search, ident: str, rank: int) -> Finding:
     full = min(last, len(search.exactly().ids))
     at, hits = wider(search, ident)
     beginning = f"{ident} is at rank {rank} of an exact search"
+    if retrieval.indexed_only:
+        all_of_them = search.hits(Asked(limit=last, unindexed=True))
+        if all_of_them.rank(ident):
+            text = f"{beginning}, and no index has it yet: indexed_only leaves it out, and without that it is found"
+            return _found(search, "not_indexed", text, all_of_them, ident)
+    if retrieval.compressed:
+        whole = search.hits(Asked(limit=last, unquantized=True))
+        if whole.rank(ident):
+            text = f"{beginning}, and is not found by the compressed vectors ({retrieval.compressed}); by the vectors"
+            text += " themselves it is"
+            return _found(search, "quantization_lossy", text, whole, ident)
     short = len(base.ids) < full
     few = f"the index gave {len(base.ids)} of {last} results at {name} = {retrieval.breadth}"
     if retrieval.index == "ivfflat" and at:

@@ -25,20 +25,23 @@ class Ranking:
     """Records that an exact search finds below the last rank."""
 
     layer: ClassVar[Layer] = Layer.RANKING
-    causes: ClassVar[tuple[str, ...]] = ("duplicates", "crowded_out", "below_k", "semantic_gap")
+    causes: ClassVar[tuple[str, ...]] = ("duplicates", "crowded_out", "below_k", "semantic_gap", "offset_skips")
 
     def test(self, case: Case) -> Iterator[Finding]:
         """What stands before it: copies of one text, others, or nearly everything."""
         for search, ident in case.blamed():
             record = search.record(ident)
-            if record is None or record.vector is None or search.retrieval.why_not:
+            if search.retrieval.why_not or (record is None and not search.retrieval.composed):
+                continue
+            if record is not None and record.vector is None and search.retrieval.vector:
                 continue
             if not search.hits(Asked(only=(ident,), limit=1)).ids:
                 continue  # a condition leaves it out
-            exact = search.exactly()
-            rank = exact.rank(ident)
+            rank = search.exact_rank(ident)
             if rank is None or rank > search.retrieval.last:
-                yield _ranked(case, search, record, rank)
+                yield _ranked(case, search, record or Record(ident), rank)
+            elif rank <= search.retrieval.offset:
+                yield _skipped(search, ident, rank)
 
 
 def _ranked(case: Case, search: Search, record: Record, rank: int | None) -> Finding:
@@ -58,11 +61,26 @@ def _ranked(case: Case, search: Search, record: Record, rank: int | None) -> Fin
                     f"rank {rank - len(extra)}"
                 )
                 return Finding(layer, cause, text, command, Certainty.SHOWN, search.step.id, (ident, *extra[:20]))
+    if search.retrieval.composed:
+        own = {part.step.id.partition("/")[2]: part.hits(Asked(limit=part.retrieval.last)).rank(ident)
+               for part in search.parts(ident)}  # fmt: skip
+        said = ", ".join(f"{name}: {f'rank {at}' if at else 'not there'}" for name, at in own.items())
+        place = f"at rank {rank}" if rank else "not among all"
+        text = f"{ident} is {place} when its searches are put together, and {last} are returned"
+        text += f" ({said})" if said else ""
+        return Finding(Layer.RANKING, "below_k", text, command, Certainty.SHOWN, search.step.id, (ident,))
     if rank is not None and rank <= _BELOW * last:
         text = f"{where}, and {last} are returned: a limit of {rank} brings it in"
         return Finding(Layer.RANKING, "below_k", text, command, Certainty.SHOWN, search.step.id, (ident,))
     text = f"{where}, and {last} are returned: query and text are far apart{_in_common(case, record)}"
     return Finding(Layer.SEMANTIC, "semantic_gap", text, command, Certainty.LIKELY, search.step.id, (ident,))
+
+
+def _skipped(search: Search, ident: str, rank: int) -> Finding:
+    first = search.retrieval.offset
+    text = f"{ident} is at rank {rank} of an exact search, and the first {first} are left out (offset)"
+    command = search.hits(Asked(exact=True, limit=search.retrieval.last)).command
+    return Finding(Layer.RANKING, "offset_skips", text, command, Certainty.SHOWN, search.step.id, (ident,))
 
 
 def copies(records: Sequence[Record], *, exactly: bool) -> tuple[str, ...]:

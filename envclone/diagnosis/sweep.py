@@ -10,6 +10,8 @@ from envclone.models import Asked
 
 __all__ = ["Point", "sweep"]
 
+_LEFT_OUT = 20
+"""How many of the results are left out, each in turn."""
 _LIMITS = (1, 2, 3, 5, 10, 20, 50, 100)
 
 
@@ -29,7 +31,7 @@ class Point:
 
 
 def sweep(search: Search, expected: Sequence[str]) -> tuple[Point, ...]:
-    """Everything that can be varied of a search: breadth, limit, conditions, and no index at all."""
+    """All that can be varied of a search: breadth, limit, conditions, each result left out, no index at all."""
     retrieval = search.retrieval
     return () if retrieval.why_not else tuple(_points(search, expected))
 
@@ -50,13 +52,16 @@ def _points(search: Search, expected: Sequence[str]) -> Iterator[Point]:
         yield _point(search, expected, "without", condition.text, Asked(limit=last, without=frozenset({number})))
     if len(retrieval.conditions) > 1:
         yield _point(search, expected, "without", "any condition", Asked(limit=last, without=search.everything))
+    for ident in search.hits(Asked(limit=last)).ids[:_LEFT_OUT]:
+        yield _point(search, expected, "without", f"record {ident}", Asked(limit=last, excluded=ident))
 
 
 def _point(
     search: Search, expected: Sequence[str], varied: str, value: str, asked: Asked, *, own: bool = False
 ) -> Point:
     hits = search.hits(asked)
-    truth = set(search.exactly(asked.without).ids[: asked.limit or search.retrieval.last])
+    exact = [one for one in search.exactly(asked.without).ids if one != asked.excluded]
+    truth = set(exact[: asked.limit or search.retrieval.last])
     recall = len(truth & set(hits.ids)) / len(truth) if truth else 1.0
     ranks = tuple(hits.rank(one) for one in expected)
     return Point(search.step.id, varied, value, round(recall, 4), len(hits.ids), ranks, round(hits.seconds, 6), own)

@@ -46,6 +46,9 @@ class Retrieval:
     bounded: str = ""
     conditions: tuple[Condition, ...] = ()
     dimensions: int | None = None
+    composed: bool = False
+    compressed: str = ""
+    indexed_only: bool = False
     why_not: str = ""
 
     @property
@@ -59,7 +62,9 @@ class Asked:
     """How a search is asked otherwise than it was: everything that is not said stays as it was.
 
     `limit` counts from the first rank; `without` are numbers of conditions that are left out; `only` leaves nothing in
-    but these ids; `unbounded` lets an index go on for as long as there are results.
+    but these ids, `excluded` leaves one out; `unbounded` lets an index go on for as long as there are results;
+    `unindexed` looks at records that no index has yet, too; `unquantized` compares the vectors themselves, where the
+    index has compressed ones.
     """
 
     exact: bool = False
@@ -67,7 +72,10 @@ class Asked:
     limit: int | None = None
     without: frozenset[int] = frozenset()
     only: tuple[str, ...] | None = None
+    excluded: str | None = None
     unbounded: bool = False
+    unindexed: bool = False
+    unquantized: bool = False
 
 
 @dataclass(frozen=True, slots=True)

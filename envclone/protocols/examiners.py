@@ -23,6 +23,13 @@ class Examiner(Protocol):
         """What a step searches; `why_not` says what keeps it from being asked otherwise."""
         ...
 
+    def parts(self, step: Step, ident: str) -> Sequence[Step]:
+        """The searches that a step puts together, each as a step of its own; none of a plain search.
+
+        Of a search in groups it is the search in each group that the id is in.
+        """
+        ...
+
     def search(self, step: Step, asked: Asked) -> Hits:
         """What the search gives when it is asked so; its own failure is a result."""
         ...

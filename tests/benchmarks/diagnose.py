@@ -21,9 +21,11 @@ from typing import Any
 import yaml
 
 from tests.benchmarks.failures.cases import Failure
+from tests.benchmarks.failures.composed import composed
 from tests.benchmarks.failures.places import STACK, World
 from tests.benchmarks.failures.searches import build
 from tests.benchmarks.failures.talks import talks, times
+from tests.benchmarks.failures.told import told
 from tests.support.postgres import production
 from tests.support.stack import Place, place
 
@@ -57,9 +59,10 @@ def measure(each: int, seed: int, only: str | None = None) -> dict[str, Any]:
 
 def _built(world: World, each: int) -> list[Failure]:
     incidents = build(world, each)
+    others = composed(world, each)
     at_once, later = times(world, each)
-    failures = [one for make in (incidents(), at_once, talks(world, each), later()) for wrong, right in make
-                for one in (*wrong, *right)]  # fmt: skip
+    made = (incidents(), at_once, talks(world, each), told(world, each), others(), later())
+    failures = [one for make in made for wrong, right in make for one in (*wrong, *right)]
     with world.connect() as conn:
         conn.execute("CHECKPOINT")
     return failures

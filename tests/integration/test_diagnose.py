@@ -67,6 +67,17 @@ STEPS = {
     "dimension": _sql(vector=[0.1, 0.2]),
     "time": _sql("WHERE (SELECT count(*) FROM chunks a, chunks b, chunks c WHERE a.id + b.id < c.id) > 0",
                  local={"statement_timeout": "50ms"}),
+    "function": _sql(sql="SELECT * FROM match_chunks(%s::vector, 2)", score=None),
+    "ranks": _sql(sql="WITH near AS (SELECT id, row_number() OVER (ORDER BY embedding <-> %s::vector) AS r FROM chunks"
+                  " WHERE tenant_id = 2 ORDER BY embedding <-> %s::vector LIMIT 9), old AS (SELECT id, row_number()"
+                  " OVER (ORDER BY id) AS r FROM chunks WHERE tenant_id = 2 ORDER BY id LIMIT 9) SELECT"
+                  " coalesce(near.id, old.id) AS id FROM near FULL JOIN old ON near.id = old.id ORDER BY"
+                  " coalesce(1.0 / near.r, 0) + coalesce(1.0 / old.r, 0) DESC, 1 LIMIT 3", values=(QUERY,), score=None),
+    "groups": _sql(sql="SELECT tenant_id, min(embedding <-> %s::vector) AS distance FROM chunks GROUP BY tenant_id"
+                   " ORDER BY distance LIMIT 1", key="tenant_id"),
+    "fused": _points(vector=None, query={"fusion": "rrf"}, prefetch=[
+        {"query": QUERY, "filter": {"must": [{"key": "lang", "match": {"value": "fi"}}]}},
+        {"query": [-one for one in QUERY], "filter": {"must": [{"key": "lang", "match": {"value": "fi"}}]}}]),
     "points": _points(),
     "filtered": _points(filter={"must": [{"key": "lang", "match": {"value": "fi"}}]}),
 }  # fmt: skip
@@ -91,6 +102,10 @@ def prod() -> Iterator[Production]:
             f"DELETE FROM worn WHERE id IN (SELECT id FROM worn ORDER BY embedding <-> '{QUERY}' LIMIT 60);"
             "CREATE TABLE articles (id int PRIMARY KEY); INSERT INTO articles SELECT generate_series(1, 300);"
             "DELETE FROM articles WHERE id = 17;"
+            "CREATE FUNCTION match_chunks(query vector, tenant int, many int DEFAULT 5)"
+            " RETURNS TABLE (id int, far float8) LANGUAGE plpgsql STABLE AS $$ BEGIN"
+            " RETURN QUERY SELECT c.id, c.embedding <-> query FROM chunks c"
+            " WHERE c.tenant_id = tenant ORDER BY c.embedding <-> query LIMIT many; END $$;"
             "CREATE ROLE app LOGIN BYPASSRLS; CREATE ROLE bound LOGIN; GRANT pg_read_all_data TO app, bound;"
             "ALTER TABLE chunks ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON chunks TO bound USING (tenant_id = 2)",
             "app",
@@ -132,6 +147,10 @@ def _nearest(prod: Production, where: str = "", table: str = "chunks") -> str:
     return str(prod.execute(sql, "app")[0][0])
 
 
+def _other_tenant(prod: Production) -> str:
+    return str(3 - int(prod.execute(f"SELECT tenant_id FROM chunks WHERE id = {_nearest(prod)}", "app")[0][0]))
+
+
 def _diagnosed(here: Place, name: str, *expected: str) -> Diagnosis:
     return here.open().diagnose(name, "why", expected=expected)
 
@@ -147,6 +166,10 @@ def test_what_only_a_server_shows(here: Place, prod: Production) -> None:
         "dead": ("dead_rows", (_nearest(prod, table="worn"),)),
         "dimension": ("wrong_dimension", ("1",)),
         "time": ("timeout", ()),
+        "function": ("tenant_excludes", (nearest,)),
+        "ranks": ("tenant_excludes", (nearest,)),
+        "groups": ("below_k", (_other_tenant(prod),)),
+        "fused": ("condition_excludes", ("17",)),
         "points": ("point_without_row", ()),
         "filtered": ("condition_excludes", ("17",)),
     }
@@ -154,6 +177,7 @@ def test_what_only_a_server_shows(here: Place, prod: Production) -> None:
     assert {name: one.cause if one else None for name, one in found.items()} == {
         name: cause for name, (cause, _) in expected.items()
     }
+    assert not [line for line in _diagnosed(here, "function", nearest).unknown if "cannot be asked" in line]
     assert "row_without_point" in [one.cause for one in _diagnosed(here, "points", "280").findings]
 
 
@@ -176,6 +200,8 @@ def test_a_sweep_and_a_diagnosis_for_people(here: Place, prod: Production) -> No
     assert "incident few: index: scan_exhausted (shown)" in done.stdout
     assert "hnsw.ef_search 10 *" in done.stdout and f"RANK OF {few}" in done.stdout
     assert done.returncode == 5
+    tried = here.open().diagnose("works", "why", expected=["1"], sweeps=True).sweeps
+    assert sum(point.value.startswith("record ") for point in tried) == 5, "each result is left out in turn"
     document = here.json("diagnose", "few", "--branch", "why", "--expect", few, check=False)
     assert (document["layer"], document["cause"], document["missing"]) == ("index", "scan_exhausted", [few])
     nothing = here.call("diagnose", "tenant", "--branch", "why")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,13 +10,14 @@ from typing import Any, Protocol
 from envclone.address import Address
 from envclone.errors import EnvcloneError, UsageError
 from envclone.incidents.bundle import Step, VectorStep
-from envclone.models import Asked, Condition, Endpoint, Hits, Record, Retrieval
+from envclone.incidents.queries import Prefetch, Query
+from envclone.models import Asked, Endpoint, Hits, Record, Retrieval
 from envclone.stores.qdrant.filters import filter_of, point_id
+from envclone.stores.qdrant.otherwise import BREADTHS, meant, otherwise, request, stages, wanted
 from envclone.stores.qdrant.search import EmbeddedRunner, ServerRunner, embedded, to_server
 
 __all__ = ["QdrantExaminer", "examiner"]
 
-_BREADTHS = (8, 16, 32, 64, 128, 256, 512, 1024, 4096)
 _BATCH = 500
 _FIRST_EF = 100
 """Qdrant's own `ef_construct`, which a search takes that names no `hnsw_ef`."""
@@ -47,22 +47,33 @@ class QdrantExaminer:
             self._known[step.id] = self._look(step)
         return self._known[step.id]
 
+    def parts(self, step: Step, ident: str) -> Sequence[Step]:
+        """Its prefetches; of a query in groups the search in each group that a point is in."""
+        if not isinstance(step, VectorStep):
+            return ()
+        if step.group_by is None:
+            return tuple(_arm(step, number, one) for number, one in enumerate(step.prefetch, 1))
+        path = step.group_by.removesuffix("[]").split(".")
+        found = {value: None for one in self.records(step, [ident]) for value in _at(one.fields, path)}
+        return tuple(_group(step, value) for value in found)
+
     def search(self, step: Step, asked: Asked) -> Hits:
         """The step's own search with other parameters, other bounds or without some conditions."""
-        if not isinstance(step, VectorStep) or not step.plain:
+        if not isinstance(step, VectorStep):
             return Hits(error=self.retrieval(step).why_not)
-        other = _otherwise(step, asked)
+        other = otherwise(step, asked)
         try:
             result = self._runner.run(other)
         except EnvcloneError as exc:
-            return Hits(error=exc.message, command=_command(other))
-        return Hits(tuple(map(str, result.ids)), result.scores, result.error, result.seconds, _command(other))
+            return Hits(error=exc.message, command=request(other))
+        return Hits(tuple(map(str, result.ids)), result.scores, result.error, result.seconds, request(other))
 
     def records(self, step: Step, ids: Sequence[str]) -> Sequence[Record]:
         """Points with these ids."""
         if not isinstance(step, VectorStep):
             return ()
-        found = self._points.retrieve(step.collection, [one for one in map(_id, ids) if one is not None], step.using)
+        known = [one for one in map(meant, ids) if one is not None]
+        found = self._points.retrieve(step.collection, known, step.using) if known else []
         return tuple(_record(point, step.using) for point in found)
 
     def sample(self, step: Step, most: int) -> Sequence[Record]:
@@ -77,7 +88,7 @@ class QdrantExaminer:
         if not below or not values:
             return ()
         if below == ["point_ids"]:
-            found = self._points.retrieve(collection, [one for one in map(_id, values) if one is not None], "")
+            found = self._points.retrieve(collection, [one for one in map(meant, values) if one is not None], "")
         else:
             key = ".".join(below)
             numbers = [int(one) for one in values if re.fullmatch(r"-?\d{1,18}", one)]
@@ -100,30 +111,34 @@ class QdrantExaminer:
     def _look(self, step: Step) -> Retrieval:
         if not isinstance(step, VectorStep):
             return Retrieval(step.id, step.store, "", why_not="it is no search of vectors")
-        if not step.plain:
-            why = "it fuses, groups or orders: only the nearest of one vector is asked otherwise"
-            return Retrieval(step.id, step.store, step.collection, why_not=why)
+        leaves = [(step.collection, one.using) for _, one in stages(step) if not one.prefetch]
         try:
-            config = self._points.config(step.collection, step.using)
+            configs = [self._points.config(*one) for one in dict.fromkeys(leaves)]
         except EnvcloneError as exc:
             return Retrieval(step.id, step.store, step.collection, why_not=exc.message)
-        exact = bool(step.params.get("exact"))
-        first = int(config.get("ef_construct") or _FIRST_EF)
-        vector = step.vector
+        asked, vector = step.asked, step.vector
+        by_distance = asked is not None and asked.order_by is None
+        exact = all(one.params.get("exact") for _, one in stages(step) if not one.prefetch)
+        own = [int(one.params.get("hnsw_ef") or 0) for _, one in stages(step) if not one.prefetch]
+        first = min((int(one.get("ef_construct") or _FIRST_EF) for one in configs), default=_FIRST_EF)
+        plain = isinstance(vector, list) and not isinstance(vector[0], list)
         return Retrieval(
             step=step.id,
             store=step.store,
             place=step.collection,
-            limit=step.limit,
+            limit=step.limit * (step.group_size if step.group_by is not None else 1),
             offset=step.offset,
             key="id",
             vector=step.using,
-            index="hnsw" if config.get("indexed") and not exact else "",
-            breadth=int(step.params.get("hnsw_ef") or first),
-            breadths=_BREADTHS,
+            index="hnsw" if by_distance and not exact and any(one.get("indexed") for one in configs) else "",
+            breadth=min((one or first for one in own), default=first),
+            breadths=BREADTHS,
             breadth_name="hnsw_ef",
-            conditions=tuple(one for one, _ in _conditions(step)),
-            dimensions=len(vector) if isinstance(vector, list) and not isinstance(vector[0], list) else None,
+            conditions=tuple(one for one, _ in wanted(step)),
+            dimensions=len(vector) if plain and isinstance(vector, list) else None,
+            composed=bool(step.prefetch) or step.group_by is not None or not by_distance,
+            indexed_only=any(one.params.get("indexed_only") for _, one in stages(step)),
+            compressed=next((str(one["compressed"]) for one in configs if one.get("compressed")), ""),
         )
 
 
@@ -150,9 +165,11 @@ class _OfShards:
         """What the segments say of a vector's index."""
         found: dict[str, Any] = {}
         for _, segment in self._runner.collection(collection).segments():
-            index = ((segment.config.get("vector_data") or {}).get(using) or {}).get("index") or {}
+            data = (segment.config.get("vector_data") or {}).get(using) or {}
+            index = data.get("index") or {}
             if index.get("type") == "hnsw":
-                found = {"indexed": True, "ef_construct": (index.get("options") or {}).get("ef_construct")}
+                found = {"indexed": True, "ef_construct": (index.get("options") or {}).get("ef_construct"),
+                         "compressed": next(iter(data.get("quantization_config") or {}), "")}  # fmt: skip
         return found
 
     def retrieve(self, collection: str, ids: Sequence[Any], using: str) -> list[Any]:
@@ -190,7 +207,14 @@ class _OfServer:
         """What the server says of the collection's index."""
         info = self._client.get_collection(collection)
         hnsw = info.config.hnsw_config
-        return {"indexed": bool(info.indexed_vectors_count), "ef_construct": hnsw.ef_construct if hnsw else None}
+        vectors = info.config.params.vectors
+        own = (vectors.get(using) if isinstance(vectors, Mapping) else vectors) if vectors else None
+        small = (getattr(own, "quantization_config", None) or info.config.quantization_config) if own else None
+        return {
+            "indexed": bool(info.indexed_vectors_count),
+            "ef_construct": hnsw.ef_construct if hnsw else None,
+            "compressed": next(iter(small.model_dump()), "") if small else "",
+        }
 
     def retrieve(self, collection: str, ids: Sequence[Any], using: str) -> list[Any]:
         """Points by id, each with its payload and vector."""
@@ -214,80 +238,62 @@ class _OfServer:
         return found
 
 
-def _conditions(step: VectorStep) -> list[tuple[Condition, tuple[str, int | None]]]:
-    """Each condition of a filter with its place in it; a bound on the score is one, too."""
-    found: list[tuple[Condition, tuple[str, int | None]]] = []
-    for clause in ("must", "must_not"):
-        written = (step.filter or {}).get(clause)
-        for number, one in enumerate(written if isinstance(written, list) else [written] if written else []):
-            text = json.dumps(one, ensure_ascii=False)
-            found.append((Condition(f"{clause}: {text}", _keys(one)), (clause, number)))
-    for clause in ("should", "min_should"):
-        if one := (step.filter or {}).get(clause):
-            found.append((Condition(f"{clause}: {json.dumps(one, ensure_ascii=False)}", _keys(one)), (clause, None)))
-    if step.score_threshold is not None:
-        found.append((Condition(f"score_threshold: {step.score_threshold:g}"), ("score_threshold", None)))
-    return found
-
-
-def _keys(condition: Any) -> tuple[str, ...]:
-    """The payload keys in a condition."""
-    if isinstance(condition, Mapping):
-        own = (str(condition["key"]),) if isinstance(condition.get("key"), str) else ()
-        return own + tuple(key for value in condition.values() for key in _keys(value))
-    return tuple(key for one in condition for key in _keys(one)) if isinstance(condition, list) else ()
-
-
-def _otherwise(step: VectorStep, asked: Asked) -> VectorStep:
-    params = dict(step.params)
-    if asked.exact or asked.only is not None:
-        params = {"exact": True}
-    elif asked.breadth is not None or asked.unbounded:
-        params["hnsw_ef"] = asked.breadth or _BREADTHS[-1]
-    places = [place for _, place in _conditions(step)]
-    gone = {places[number] for number in asked.without if number < len(places)}
-    kept: dict[str, Any] = {}
-    for clause, written in (step.filter or {}).items():
-        if clause in ("must", "must_not"):
-            listed = written if isinstance(written, list) else [written] if written else []
-            if left := [one for number, one in enumerate(listed) if (clause, number) not in gone]:
-                kept[clause] = left
-        elif (clause, None) not in gone:
-            kept[clause] = written
-    if asked.only is not None:
-        wanted = [one for one in map(_id, asked.only) if one is not None]
-        must = kept.get("must", [])
-        kept["must"] = [*(must if isinstance(must, list) else [must]), {"has_id": wanted}]
-    update: dict[str, Any] = {"params": params, "filter": kept or None, "with_payload": False}
-    if ("score_threshold", None) in gone:
-        update["score_threshold"] = None
-    if asked.limit is not None:
-        update |= {"limit": asked.limit, "offset": 0}
-    return step.model_copy(update=update)
-
-
-def _command(step: VectorStep) -> str:
-    """The request to Qdrant's API that asks the same."""
-    body: dict[str, Any] = {"query": step.vector if isinstance(step.vector, list) else step.vector and {
-        "indices": step.vector.indices, "values": step.vector.values}, "limit": step.limit}  # fmt: skip
-    body |= {"using": step.using} if step.using else {}
-    body |= {"offset": step.offset} if step.offset else {}
-    body |= {"filter": step.filter} if step.filter else {}
-    body |= {"params": step.params} if step.params else {}
-    body |= {"score_threshold": step.score_threshold} if step.score_threshold is not None else {}
-    return f"POST /collections/{step.collection}/points/query\n{json.dumps(body, ensure_ascii=False)}"
-
-
-def _id(text: str) -> int | str | None:
-    """A point's id as the API has it; None for a text that cannot be one."""
-    if re.fullmatch(r"\d{1,19}", text):
-        return int(text)
-    return text if re.fullmatch(r"[0-9a-fA-F]{8}(-?[0-9a-fA-F]{4}){3}-?[0-9a-fA-F]{12}", text) else None
-
-
 def _record(point: Any, using: str) -> Record:
     vector = point.vector
     if isinstance(vector, Mapping):
         vector = vector.get(using)
     plain = isinstance(vector, list) and all(isinstance(one, int | float) for one in vector)
-    return Record(str(point.id), dict(point.payload or {}), tuple(map(float, vector)) if plain else None)
+    numbers = tuple(map(float, vector)) if plain and vector is not None else None if vector is None else ()
+    return Record(str(point.id), dict(point.payload or {}), numbers)
+
+
+def _arm(step: VectorStep, number: int, one: Prefetch) -> VectorStep:
+    """A prefetch as a step of its own, within the filter of what it is fetched for."""
+    given: dict[str, Any] = {"vector": None, "query": None}
+    if isinstance(one.query, Query):
+        given["query"] = one.query
+    elif isinstance(one.query, int | str):
+        given["query"] = Query(nearest=one.query)
+    elif one.query is not None:
+        given["vector"] = one.query
+    title = f"prefetch {number}{f' ({one.using})' if one.using else ''}"
+    given |= {"id": f"{step.id}/{title}", "using": one.using, "filter": _both(step.filter, one.filter)}
+    given |= {"params": one.params, "limit": one.limit, "offset": 0, "score_threshold": one.score_threshold}
+    return step.model_copy(update={**given, "prefetch": one.prefetch, "order_by": None, "expect": None})
+
+
+def _group(step: VectorStep, value: int | str) -> VectorStep:
+    """The search within one group, for as many as a group has."""
+    key = (step.group_by or "").removesuffix("[]")
+    kept = _both(step.filter, {"must": [{"key": key, "match": {"value": value}}]})
+    update = {"id": f"{step.id}/group {value}", "filter": kept, "group_by": None, "limit": step.group_size}
+    return step.model_copy(update={**update, "expect": None})
+
+
+def _both(one: Mapping[str, Any] | None, other: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """The filter that lets through what both let through, its conditions side by side."""
+    if not one or not other:
+        return dict(one or other or {}) or None
+    merged: dict[str, Any] = {}
+    for clause in ("must", "must_not"):
+        if listed := [*_listed(one.get(clause)), *_listed(other.get(clause))]:
+            merged[clause] = listed
+    for clause in ("should", "min_should"):
+        both = [each[clause] for each in (one, other) if each.get(clause)]
+        if len(both) == 1:
+            merged[clause] = both[0]
+        elif both:  # either of each
+            merged.setdefault("must", []).extend({clause: inner} for inner in both)
+    return merged
+
+
+def _listed(written: Any) -> list[Any]:
+    return written if isinstance(written, list) else [written] if written else []
+
+
+def _at(fields: Mapping[str, Any], path: Sequence[str]) -> tuple[int | str, ...]:
+    value: Any = fields
+    for name in path:
+        value = value.get(name) if isinstance(value, Mapping) else None
+    listed = value if isinstance(value, list) else [value]
+    return tuple(one for one in listed if isinstance(one, int | str) and not isinstance(one, bool))

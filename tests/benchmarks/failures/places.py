@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import zlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,8 @@ import qdrant_edge as q
 from tests.benchmarks.failures.corpus import Model, Subject, Writer
 from tests.support.postgres import Production
 
+TABLES = ("thin", "bits", "halves", "dated", "leaves", "named", "loose")
+
 STACK = """\
 version: 1
 project: failures
@@ -21,22 +24,26 @@ environments:
   prod:
     stores:
       main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
-      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}, collections: [articles]}
+      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}, collections: [articles, packed, mixed]}
 sanitize:
   rules:
     main:
       public.articles.*: keep
       {tables}
-    kb: {articles.*: keep, articles.vectors: keep, articles.point_ids: keep}
+    kb: {{points}}
   references: ["kb.articles.point_ids -> main.public.articles.id"]
 incidents: incidents/
 """.replace(
     "{tables}",
     "\n      ".join(
         f"public.{table}.*: keep\n      public.{table}.embedding: {{vectors: keep}}"
-        for table in ("chunks", "sparse", "lists", "ruled", "worn", "moving")
+        for table in ("chunks", "sparse", "lists", "ruled", "worn", "moving", *TABLES)
     ),
-)
+).replace(
+    "{points}",
+    ", ".join(f"{name}.*: keep, {name}.vectors: keep, {name}.point_ids: keep" for name in (
+        "articles", "packed", "mixed")) + ", mixed.vectors.words: {vectors: keep}",
+)  # fmt: skip
 TABLE = "CREATE TABLE {0} (id int PRIMARY KEY, tenant_id int, status text, lang text, body text, embedding vector(48));"
 FINNISH = 45
 
@@ -132,9 +139,38 @@ class World:
         """The ids that no index gives."""
         return self.nearest(table, vector, limit, where, enable_indexscan="off", enable_seqscan="on")
 
-    def shard(self) -> Any:
-        """The collection's shard; the caller closes it."""
-        return q.EdgeShard.load(str(self.directory / "collections" / "articles" / "0"))
+    def collection(
+        self, name: str, records: Iterable[Made], *, vectors: Any, point: Callable[[Made], tuple[Any, dict[str, Any]]],
+        sparse: Any = None,
+    ) -> None:  # fmt: skip
+        """Write a collection, indexed, a point for each record: its vectors and its payload."""
+        self.tables[name] = {one.id: one for one in records}
+        place = self.directory / "collections" / name / "0"
+        place.parent.mkdir(parents=True)
+        edge = q.EdgeShard.create(
+            str(place),
+            q.EdgeConfig(
+                vectors=vectors, sparse_vectors=sparse,
+                hnsw_config=q.HnswIndexConfig(m=16, ef_construct=100, full_scan_threshold=10),
+                optimizers=q.EdgeOptimizersConfig(indexing_threshold=1, default_segment_number=1),
+            ),
+        )  # fmt: skip
+        edge.update(
+            q.UpdateOperation.upsert_points([q.Point(one.id, *point(one)) for one in self.tables[name].values()])
+        )
+        edge.flush()
+        edge.optimize()
+        edge.flush()
+        edge.close()
+
+    def words(self, text: str) -> dict[int, float]:
+        """A text as a sparse vector: a weight for each of its longer words."""
+        own = [word for word in text.rstrip(".").split() if len(word) > 3]
+        return {zlib.crc32(word.encode()) & 0xFFFFF: 1.0 + own.count(word) / 10 for word in own}
+
+    def shard(self, name: str = "articles") -> Any:
+        """A collection's shard; the caller closes it."""
+        return q.EdgeShard.load(str(self.directory / "collections" / name / "0"))
 
 
 def literal(vector: list[float]) -> str:

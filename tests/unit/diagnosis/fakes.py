@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from envclone.diagnosis.case import Case, Search
@@ -31,24 +31,45 @@ class Line:
     vectors: Mapping[str, tuple[float, ...] | None] = field(default_factory=dict)
     dimensions: int | None = None
     rows: Mapping[str, Mapping[str, Record]] = field(default_factory=dict)
+    offset: int = 0
+    compressed: str = ""
+    indexed_only: bool = False
+    lost: frozenset[str] = frozenset()
+    """Records that compressed vectors lose, or that no index has yet."""
+    arms: Mapping[str, Line] = field(default_factory=dict)
+    """Lines that this one puts together: a record is as near as in the nearest of them, where one returns it."""
+
+    def parts(self, step: Step, ident: str) -> Sequence[Step]:
+        return [step.model_copy(update={"id": f"{step.id}/{name}"}) for name in self.arms if "/" not in step.id]
 
     def retrieval(self, step: Step) -> Retrieval:
+        if arm := self.arms.get(step.id.partition("/")[2]):
+            return replace(arm.retrieval(step), step=step.id)
         return Retrieval(
             step.id, "main", "public.chunks", limit=self.limit, key="id", vector="embedding", index=self.index,
             breadth=self.breadth, breadths=(10, 100, 1000), breadth_name="ef", late=self.late,
-            conditions=tuple(one for one, _ in self.keeps), dimensions=self.dimensions,
+            conditions=tuple(one for one, _ in self.keeps), dimensions=self.dimensions, offset=self.offset,
+            compressed=self.compressed, indexed_only=self.indexed_only, composed=bool(self.arms),
         )  # fmt: skip
 
     def search(self, step: Step, asked: Asked) -> Hits:
+        if arm := self.arms.get(step.id.partition("/")[2]):
+            return arm.search(step, asked)
         left = [keeps for number, (_, keeps) in enumerate(self.keeps) if number not in asked.without]
         kept = [one for one in sorted(self.places, key=self.places.__getitem__) if all(one in keeps for keeps in left)]
+        kept = [one for one in kept if one != asked.excluded]
         breadth = 10**6 if asked.unbounded else asked.breadth or self.breadth
         if asked.only is not None:
             kept = [one for one in kept if one in asked.only]
+        elif self.lost and not (asked.exact or asked.unquantized or asked.unindexed):
+            kept = [one for one in kept if one not in self.lost]
+        elif self.arms:
+            given = [arm.search(step, replace(asked, limit=arm.limit)).ids for arm in self.arms.values()]
+            kept = [one for one in kept if any(one in ids for ids in given)]
         elif self.index and not asked.exact:
             kept = [one for one in kept if self.seen.get(one, 0) <= breadth]
             kept = kept[: max(0, breadth - self.dead)]
-        ids = tuple(kept[: asked.limit or self.limit])
+        ids = tuple(kept[: asked.limit] if asked.limit else kept[self.offset :][: self.limit])
         return Hits(ids, tuple(self.places[one] for one in ids), command=f"asked {asked}")
 
     def records(self, step: Step, ids: Sequence[str]) -> Sequence[Record]:

@@ -122,6 +122,9 @@ def test_a_step_that_differs_by_itself_accuses_chance_and_no_index() -> None:
     line = Line(PLACES, index="hnsw", seen={"1": 50})
     found = diagnose(case(line, "1", unstable=frozenset({"search"})))
     assert [one.cause for one in found.findings] == ["nondeterminism"]
+    assert found.first is not None
+    came = diagnose(case(Line(PLACES), "1", unstable=frozenset({"search"})))
+    assert [one.certainty for one in came.findings] == ["possible"] and came.first is None
 
 
 @pytest.mark.parametrize(
@@ -147,3 +150,34 @@ def test_sweeps_mark_the_way_of_production() -> None:
         ("10", (None,), True), ("100", (1,), False), ("1000", (1,), False),
     ]  # fmt: skip
     assert ef["10"].recall == 0.5 and ef["100"].recall == 1.0
+
+
+def test_what_compressed_vectors_lose_and_what_no_index_has() -> None:
+    lossy = Line(PLACES, index="hnsw", compressed="binary", lost=frozenset("1"))
+    unindexed = Line(PLACES, index="hnsw", indexed_only=True, lost=frozenset("1"))
+    assert _cause(lossy, "1") == "quantization_lossy" and _cause(unindexed, "1") == "not_indexed"
+    assert _cause(lossy, "2") is None and _cause(unindexed, "2") is None
+
+
+def test_the_page_before() -> None:
+    assert _cause(Line(PLACES, offset=2), "1") == "offset_skips"
+    assert _cause(Line(PLACES, offset=2), "3") is None
+
+
+def test_of_a_fusion_the_part_is_blamed_or_the_whole() -> None:
+    away = (Condition("tenant = 2", ("tenant",)), frozenset("345"))
+    arms = {"dense": Line(PLACES, limit=3, keeps=(away,)), "words": Line({"5": 0.0, "1": 9.0}, limit=1)}
+    first = diagnose(case(Line(PLACES, arms=arms), "1")).first
+    assert first is not None and first.cause == "tenant_excludes"
+    assert (first.step, first.evidence.partition(":")[0]) == ("search", "dense")
+    arms = {"dense": Line(PLACES, limit=4), "words": Line({"20": 0.0}, limit=1)}
+    found = diagnose(case(Line(PLACES, arms=arms), "4"), sweeps=True)
+    assert found.first is not None and found.first.cause == "below_k"
+    assert "(dense: rank 4, words: not there)" in found.first.evidence
+    assert {point.step for point in found.sweeps} == {"search", "search/dense", "search/words"}
+
+
+def test_each_result_left_out() -> None:
+    found = diagnose(case(Line(PLACES), "3"), sweeps=True)
+    without = {point.value: point.ranks for point in found.sweeps if point.value.startswith("record")}
+    assert without == {"record 1": (2,), "record 2": (2,)}

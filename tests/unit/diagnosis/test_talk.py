@@ -148,3 +148,49 @@ def test_a_cassette_tells_the_same() -> None:
     exchange = Exchange(id="e", kind="llm", url="https://api.example/v1/chat", body=body, answer=answer)
     found = diagnose(replace(one, incident=one.incident.model_copy(update={"exchanges": (exchange,)})))
     assert [finding.cause for finding in found.findings] == ["cut_off", "tool_arguments", "answer_cut"]
+
+
+def _exchanged(url: str, body: Any, **given: Any) -> str | None:
+    one = Exchange.model_validate({"id": "x", "kind": "llm", "url": url, "body": body, **given})
+    made = case(Line({"1": 1.0}))
+    first = diagnose(replace(made, incident=made.incident.model_copy(update={"exchanges": (one,)}))).first
+    return first.cause if first else None
+
+
+def test_every_form_of_an_answer_that_ended_too_early() -> None:
+    asked = {"messages": [{"role": "user", "content": "say it"}]}
+    openai = "https://models.example/v1/chat/completions"
+    for wrong, right, url, form in (
+        ("MAX_TOKENS", "STOP", "https://g.example/v1/models/g:generateContent", lambda why: {"answer": {"candidates": [
+            {"content": {"parts": [{"text": "it is"}]}, "finishReason": why}]}}),
+        ("length", "stop", "http://127.0.0.1:11434/api/chat", lambda why: {"answer": {
+            "message": {"role": "assistant", "content": "it is"}, "done_reason": why}}),
+        ("max_output_tokens", "", "https://models.example/v1/responses", lambda why: {"answer": {
+            "output": [{"type": "message", "content": [{"type": "output_text", "text": "it is"}]}],
+            "incomplete_details": {"reason": why} if why else None}}),
+        ("length", "stop", openai, lambda why: {"answer_encoding": "text", "chunks": [
+            {"data": 'data: {"choices": [{"delta": {"content": "it "}}]}\n'},
+            {"data": f'\ndata: {{"choices": [{{"delta": {{"content": "is"}}, "finish_reason": "{why}"}}]}}\n\n'},
+            {"data": "data: [DONE]\n\n"}]}),
+    ):  # fmt: skip
+        assert _exchanged(url, asked, **form(wrong)) == "answer_cut", url
+        assert _exchanged(url, asked, **form(right)) is None, url
+
+
+def test_a_stream_s_tool_call_is_read_as_one() -> None:
+    tool = {"type": "function", "function": {"name": "find", "parameters": TOOL["input_schema"]}}
+    pieces = [{"index": 0, "function": {"name": "find", "arguments": ""}}, {"index": 0, "function": {
+        "arguments": '{"order": '}}, {"index": 0, "function": {"arguments": '"seven"}'}}]  # fmt: skip
+    chunks = [{"data": f"data: {json.dumps({'choices': [{'delta': {'tool_calls': [one]}}]})}\n\n"} for one in pieces]
+    body = {"messages": [{"role": "user", "content": "find it"}], "tools": [tool]}
+    said = _exchanged("https://models.example/v1/chat/completions", body, answer_encoding="text", chunks=chunks)
+    assert said == "tool_arguments"
+
+
+def test_a_field_is_renamed_further_down() -> None:
+    inner = {"type": "object", "properties": {"items": {"type": "array", "items": SCHEMA}}}
+    settings = {"response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": inner}}}
+    good, other = {"urgency": "low", "text": "a"}, {"priority": "low", "text": "a"}
+    assert _cause(_llm("p", json.dumps({"items": [good, other]}), settings=settings)) == "field_renamed"
+    assert _cause(_llm("p", json.dumps({"items": [good, {"text": "a"}]}), settings=settings)) == "invalid_format"
+    assert _cause(_llm("p", json.dumps({"items": [good]}), settings=settings)) is None

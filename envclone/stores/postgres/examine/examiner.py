@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -13,60 +12,15 @@ from envclone.address import Address
 from envclone.errors import EnvcloneError
 from envclone.incidents.bundle import SqlStep, Step
 from envclone.models import Asked, Condition, Endpoint, Hits, Record, Retrieval, StepResult
-from envclone.stores.postgres.examine.statement import Search, inlined, renumbered, search_of
+from envclone.stores.postgres.examine import asking
+from envclone.stores.postgres.examine.functions import called_in, unfolded
+from envclone.stores.postgres.examine.statement import Search, compared_of, inlined, renumbered, search_of
+from envclone.stores.postgres.examine.whole import Whole, whole_of
 from envclone.stores.postgres.steps.execute import sent
-from envclone.stores.postgres.steps.reading.grammar import Refused
+from envclone.stores.postgres.steps.reading.grammar import Refused, parse
 from envclone.stores.postgres.steps.runner import PostgresRunner
 
 __all__ = ["PostgresExaminer", "examiner"]
-
-_EXACT = {"enable_indexscan": "off", "enable_indexonlyscan": "off"}
-_BY_INDEX = {"enable_seqscan": "off", "enable_sort": "off"}
-_BREADTHS = {
-    "hnsw": ("hnsw.ef_search", 40, (10, 20, 40, 80, 100, 200, 400, 800, 1000)),
-    "ivfflat": ("ivfflat.probes", 1, (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)),
-}
-"""The setting, its default (pgvector's documentation), and values that are tried."""
-_UNBOUNDED = {
-    "hnsw": {
-        "hnsw.iterative_scan": "strict_order",
-        "hnsw.max_scan_tuples": "2147483647",
-        "hnsw.scan_mem_multiplier": "100",
-    },
-    "ivfflat": {"ivfflat.iterative_scan": "relaxed_order", "ivfflat.max_probes": "32768"},
-}
-_VECTOR = re.compile(r"[\[{]?([-+0-9.eE,\s]*)[\]}]?")
-_TABLE = """
-    SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, a.attname::pg_catalog.text,
-           pg_catalog.row_security_active(c.oid),
-           pg_catalog.current_setting('hnsw.ef_search', true), pg_catalog.current_setting('ivfflat.probes', true),
-           pg_catalog.current_setting('hnsw.iterative_scan', true),
-           pg_catalog.current_setting('hnsw.max_scan_tuples', true),
-           (SELECT f.attname::pg_catalog.text FROM pg_catalog.pg_attribute f
-            WHERE f.attrelid OPERATOR(pg_catalog.=) c.oid AND f.attnum OPERATOR(pg_catalog.>) 0 AND NOT f.attisdropped
-            ORDER BY f.attnum LIMIT 1),
-           (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s), ', ')
-            FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) s)
-    FROM pg_catalog.pg_class c
-    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid
-    WHERE c.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) AND a.attname OPERATOR(pg_catalog.=) $2
-"""
-_INDEX = """
-    SELECT m.amname::pg_catalog.text, pg_catalog.array_to_string(i.reloptions, ',')
-    FROM pg_catalog.pg_index x
-    JOIN pg_catalog.pg_class i ON i.oid OPERATOR(pg_catalog.=) x.indexrelid
-    JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) i.relam
-    WHERE x.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) AND i.relname OPERATOR(pg_catalog.=) $2
-"""
-
-_READER = """
-    SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
-    WHERE r.rolbypassrls AND r.rolcanlogin AND NOT r.rolsuper
-      AND pg_catalog.has_table_privilege(r.oid, pg_catalog.to_regclass($1), 'SELECT')
-    ORDER BY 1 LIMIT 1
-"""
-"""An ordinary role that no policy binds, such as production's superuser is in a branch."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +35,7 @@ class _Known:
     key: str
     path: str
     retrieval: Retrieval
+    whole: Whole | None = None
 
 
 class PostgresExaminer:
@@ -97,36 +52,52 @@ class PostgresExaminer:
         found = self._of(step)
         return found.retrieval if isinstance(found, _Known) else found
 
+    def parts(self, step: Step, ident: str) -> Sequence[Step]:
+        """The searches by distance in a statement that puts them together, or orders them again."""
+        known = self._of(step)
+        if not isinstance(known, _Known) or known.whole is None:
+            return ()
+        made = []
+        for number, arm in enumerate(known.whole.arms, 1):
+            sql, used = renumbered(arm, known.values)
+            name = "its search" if len(known.whole.arms) == 1 else f"search {number}"
+            key = known.step.key if known.step.key and search_of(arm, known.step.key).key else None
+            update = {"id": f"{step.id}/{name}", "sql": sql, "parameters": used, "key": key, "expect": None}
+            made.append(known.step.model_copy(update=update))
+        return tuple(made)
+
     def search(self, step: Step, asked: Asked) -> Hits:
         """The step's own search under other settings, with other bounds or without some conditions."""
         known = self._of(step)
-        if not isinstance(known, _Known) or not isinstance(step, SqlStep):
+        if not isinstance(known, _Known):
             return Hits(error=self.retrieval(step).why_not)
-        found, retrieval = known.search, known.retrieval
-        conditions = [text for number, text in enumerate(found.conditions) if number not in asked.without]
+        return self._asked(known, asked)
+
+    def _asked(self, known: _Known, asked: Asked) -> Hits:
+        retrieval = known.retrieval
         values = list(known.values or ())
-        if asked.only is not None:
-            values.append(list(asked.only))
-            conditions.append(f"({known.key})::pg_catalog.text OPERATOR(pg_catalog.=) ANY (${len(values)})")
-        direction = " DESC" if found.descending else ""
-        limit, offset = (asked.limit, 0) if asked.limit is not None else (retrieval.limit, retrieval.offset)
-        text = _select(
-            f"{known.key} AS id, {found.score} AS score",
-            found.tables,
-            [*found.joins, *conditions],
-            f"ORDER BY {found.score}{direction} LIMIT {limit}{f' OFFSET {offset}' if offset else ''}",
+        given = (
+            [list(asked.only)] if asked.only is not None else [[asked.excluded]] if asked.excluded is not None else []
         )
+        values += given
+        text = _pieces(known, asked, len(values)) if known.whole is None else known.whole.asked(
+            limit=asked.limit,
+            without=[one for number, one in enumerate(known.whole.conditions) if number in asked.without],
+            only=len(values) if asked.only is not None and asked.excluded is None else None,
+            unlimited=asked.unquantized,
+            excluded=len(values) if asked.excluded is not None else None,
+        )  # fmt: skip
         above = any(one.policy and number in asked.without for number, one in enumerate(retrieval.conditions))
         settings = self._settings(retrieval, asked)
         path = {"search_path": known.path} if above and known.path else {}
-        role = self._reader(known.table) if above else step.role
-        result = self._run(step, text, values, {**settings, **path}, role=role)
+        role = self._reader(known.table) if above else known.step.role
+        result = self._run(known.step, text, values, {**settings, **path}, role=role)
         return Hits(
             ids=tuple(str(row[0]) for row in result.rows),
             scores=tuple(float(row[1]) if isinstance(row[1], int | float) else float("nan") for row in result.rows),
             error=result.error,
             seconds=result.seconds,
-            command=_command(role, {**_said(known.step), **settings}, inlined(text, values)),
+            command=asking.command(role, {**_said(known.step), **settings}, inlined(text, values)),
         )
 
     def records(self, step: Step, ids: Sequence[str]) -> Sequence[Record]:
@@ -141,7 +112,7 @@ class PostgresExaminer:
         known = self._of(step)
         if not isinstance(known, _Known):
             return ()
-        vector = _column(known.alias, known.search.vector)
+        vector = asking.column(known.alias, known.search.vector)
         order = f"pg_catalog.hashtextextended(({known.key})::pg_catalog.text, 0)"
         return self._rows(known, f"{vector} IS NOT NULL", f"ORDER BY {order} LIMIT {int(most)}", None)
 
@@ -150,14 +121,14 @@ class PostgresExaminer:
         names = Address.parse(address).parts
         if len(names) != 3 or not values:
             return ()
-        table, column = ".".join(map(_quoted, names[:2])), f"t.{_quoted(names[2])}"
-        text = _select(
+        table, column = ".".join(map(asking.quoted, names[:2])), f"t.{asking.quoted(names[2])}"
+        text = asking.select(
             f"{column}::pg_catalog.text, pg_catalog.to_jsonb(t)",
             f"{table} t",
             [f"{column}::pg_catalog.text OPERATOR(pg_catalog.=) ANY ($1)"],
         )
         result = self._run(None, text, [list(values)], {}, role=self._reader(table))
-        return tuple(Record(str(row[0]), _fields(row[1])) for row in result.rows)
+        return tuple(Record(str(row[0]), asking.fields(row[1])) for row in result.rows)
 
     def near(self, step: Step, ident: str) -> Sequence[str]:
         """The rows whose numbers are one less and one more."""
@@ -172,14 +143,14 @@ class PostgresExaminer:
         if not isinstance(known, _Known):
             return ""
         where = [*known.search.joins, f"({known.key})::pg_catalog.text OPERATOR(pg_catalog.=) $1"]
-        return f"{inlined(_select('*', known.search.tables, where), [ident])};"
+        return f"{inlined(asking.select('*', known.search.tables, where), [ident])};"
 
     def _rows(self, known: _Known, condition: str, rest: str, values: list[Any] | None) -> tuple[Record, ...]:
-        vector = _column(known.alias, known.search.vector)
+        vector = asking.column(known.alias, known.search.vector)
         left_out = "'" + known.search.vector.replace("'", "''") + "'"
-        text = _select(
+        text = asking.select(
             f"{known.key} AS id, {vector}::pg_catalog.text AS vector,"
-            f" pg_catalog.to_jsonb({_quoted(known.alias)}) OPERATOR(pg_catalog.-) {left_out} AS fields",
+            f" pg_catalog.to_jsonb({asking.quoted(known.alias)}) OPERATOR(pg_catalog.-) {left_out} AS fields",
             known.search.tables,
             [*known.search.joins, condition],
             rest,
@@ -189,22 +160,22 @@ class PostgresExaminer:
         result = self._run(known.step, text, values, path, role=self._reader(known.table))
         if result.error is not None:
             result = self._run(known.step, text, values, {}, role=known.step.role)
-        return tuple(Record(str(row[0]), _fields(row[2]), _numbers(row[1])) for row in result.rows)
+        return tuple(Record(str(row[0]), asking.fields(row[2]), asking.numbers(row[1])) for row in result.rows)
 
     def _settings(self, retrieval: Retrieval, asked: Asked) -> dict[str, str]:
-        if asked.exact or asked.only is not None:
-            return dict(_EXACT)
+        if asked.exact or asked.only is not None or asked.unquantized:
+            return dict(asking.EXACT)
         if not retrieval.index:
             return {}
-        settings = dict(_BY_INDEX)
+        settings = dict(asking.BY_INDEX)
         if asked.breadth is not None:
             settings[retrieval.breadth_name] = str(asked.breadth)
-        return settings | (_UNBOUNDED[retrieval.index] if asked.unbounded else {})
+        return settings | (asking.UNBOUNDED[retrieval.index] if asked.unbounded else {})
 
     def _reader(self, table: str) -> str | None:
         """Who sees all rows of a table, to look them up; None for the branch's own login."""
         if table not in self._readers:
-            said = self._run(None, _READER, [table], {}, role=None) if self._local else StepResult()
+            said = self._run(None, asking.READER, [table], {}, role=None) if self._local else StepResult()
             self._readers[table] = str(said.rows[0][0]) if said.rows else None
         return self._readers[table]
 
@@ -214,7 +185,8 @@ class PostgresExaminer:
     ) -> StepResult:  # fmt: skip
         """Run a statement in a session of the step's settings, as a role; None is the branch's own login."""
         sql, used = renumbered(text, values)
-        given: dict[str, Any] = {"id": step.id if step else "reference", "store": step.store if step else ""}
+        name, _, _ = step.id.partition("/") if step else ("reference", "", "")
+        given: dict[str, Any] = {"id": name, "store": step.store if step else ""}
         if isinstance(step, SqlStep):
             given |= {"database": step.database, "settings": step.settings, "local": {**step.local, **settings}}
         try:
@@ -239,32 +211,42 @@ class PostgresExaminer:
         if not isinstance(step, SqlStep):
             raise Refused("it is not SQL")
         sql, values = sent(step)
-        found = search_of(sql, step.key)
+        called = None
+        try:
+            whole, found = _read(sql, step.key)
+        except Refused:
+            if (called := called_in(sql)) is None:
+                raise
+            asked = step
+            sql, local = unfolded(called, lambda text, given: self._run(asked, text, given, {}, role=asked.role).rows)
+            step = step.model_copy(update={"local": {**step.local, **local}})
+            whole, found = _read(sql, step.key)
         for schema, name, alias in found.relations:
             if found.qualifier not in ("", alias):
                 continue
-            table = ".".join(_quoted(one) for one in (schema, name) if one)
-            said = self._run(step, _TABLE, [table, found.vector], {}, role=step.role)
+            table = ".".join(asking.quoted(one) for one in (schema, name) if one)
+            said = self._run(step, asking.TABLE, [table, found.vector], {}, role=step.role)
             if said.rows:
                 row = said.rows[0]
                 break
         else:
             raise Refused(f"no table of its search has the column {found.vector}")
-        key = found.key or _column(alias, step.key or str(row[8]))
+        key = found.key or asking.column(alias, step.key or str(row[8]))
         plan = self._run(step, f"EXPLAIN (FORMAT JSON) {sql}", values, {}, role=step.role)
-        scan, late = _scan(plan.rows[0][0]) if plan.rows else (None, False)
+        scan, late = asking.scan(plan.rows[0][0]) if plan.rows else (None, False)
         index = lists = ""
         if scan is not None:
-            named = self._run(step, _INDEX, [table, scan["Index Name"]], {}, role=step.role)
+            named = self._run(step, asking.INDEX, [table, scan["Index Name"]], {}, role=step.role)
             index, lists = (str(named.rows[0][0]), str(named.rows[0][1] or "")) if named.rows else ("", "")
-        index = index if index in _BREADTHS else ""
-        name, usual, breadths = _BREADTHS.get(index, ("", 0, ()))
+        index = index if index in asking.BREADTHS else ""
+        name, usual, breadths = asking.BREADTHS.get(index, ("", 0, ()))
         in_force = {"hnsw": row[4], "ivfflat": row[5]}.get(index)
         if index == "ivfflat" and (match := re.search(r"lists=(\d+)", lists)):
             breadths = (*(one for one in breadths if one < int(match[1])), int(match[1]))
-        limit, offset = (self._number(step, text, values) for text in (found.limit, found.offset))
+        outer = whole or found
+        limit, offset = (self._number(step, text, values) for text in (outer.limit, outer.offset))
         conditions = [Condition(inlined(f"SELECT {text}", values).removeprefix("SELECT "), fields)
-                      for text, fields in zip(found.conditions, found.fields, strict=True)]  # fmt: skip
+                      for text, fields in zip(outer.conditions, outer.fields, strict=True)]  # fmt: skip
         if row[3]:
             conditions.append(Condition(f"row security of {row[0]}.{row[1]}", (), policy=True))
         retrieval = Retrieval(
@@ -283,10 +265,25 @@ class PostgresExaminer:
             bounded=f"hnsw.max_scan_tuples = {row[7] or 20000}" if (row[6] or "off") != "off" else "",
             conditions=tuple(conditions),
             dimensions=self._dimensions(step, found.asked, values),
+            composed=whole is not None,
+            compressed=whole.reranks if whole is not None else "",
         )
-        return _Known(
-            step, found, values, f"{_quoted(row[0])}.{_quoted(row[1])}", alias, key, str(row[9] or ""), retrieval
-        )
+        quoted = f"{asking.quoted(row[0])}.{asking.quoted(row[1])}"
+        known = _Known(step, found, values, quoted, alias, key, str(row[9] or ""), retrieval, whole)
+        self._same(known, read=called is not None)
+        return known
+
+    def _same(self, known: _Known, *, read: bool) -> None:
+        """Raises Refused when what was made of the statement does not run, or gives other ids than a function."""
+        step = known.step
+        made = self._asked(known, Asked(limit=known.retrieval.last))
+        if made.error is not None and (read or self._runner.run(step).error is None):
+            raise Refused(f"asked in pieces it fails: {made.error}")
+        if read:
+            own = self._runner.run(step)
+            place = own.columns.index(step.key) if step.key in own.columns else 0
+            if not {str(row[place]) for row in own.rows} <= set(made.ids):
+                raise Refused("its function gives other ids than the search that is read of it")
 
     def _number(self, step: SqlStep, text: str, values: Sequence[Any] | None) -> int:
         if re.fullmatch(r"\d+", text):
@@ -298,8 +295,32 @@ class PostgresExaminer:
 
     def _dimensions(self, step: SqlStep, text: str, values: Sequence[Any] | None) -> int | None:
         said = self._run(step, f"SELECT ({text})::pg_catalog.text", values, {}, role=step.role)
-        vector = _numbers(said.rows[0][0]) if said.rows else None
+        vector = asking.numbers(said.rows[0][0]) if said.rows else None
         return len(vector) if vector else None
+
+
+def _read(sql: str, key: str | None) -> tuple[Whole | None, Search]:
+    """The statement as a whole, where it is one, and its search. Raises Refused."""
+    parse(sql)  # bounded: the library's own parser takes any text
+    whole = whole_of(sql, key)
+    return whole, search_of(sql, key) if whole is None or whole.arms else compared_of(sql, key)
+
+
+def _pieces(known: _Known, asked: Asked, numbered: int) -> str:
+    """The search put together again; ids that it is restricted to are `$numbered`."""
+    found, retrieval = known.search, known.retrieval
+    conditions = [text for number, text in enumerate(found.conditions) if number not in asked.without]
+    if numbered > len(known.values or ()):
+        one_of = f"({known.key})::pg_catalog.text OPERATOR(pg_catalog.=) ANY (${numbered})"
+        conditions.append(one_of if asked.excluded is None else f"NOT ({one_of})")
+    limit, offset = (asked.limit, 0) if asked.limit is not None else (retrieval.limit, retrieval.offset)
+    rest = f" OFFSET {offset}" if offset else ""
+    return asking.select(
+        f"{known.key} AS id, {found.score} AS score",
+        found.tables,
+        [*found.joins, *conditions],
+        f"ORDER BY {found.score}{' DESC' if found.descending else ''} LIMIT {limit}{rest}",
+    )
 
 
 @contextmanager
@@ -308,53 +329,5 @@ def examiner(endpoint: Endpoint) -> Iterator[PostgresExaminer]:
     yield PostgresExaminer(endpoint)
 
 
-def _select(targets: str, tables: str, conditions: Sequence[str], rest: str = "") -> str:
-    """A statement of pieces that PostgreSQL's own grammar gave, and of quoted names."""
-    where = " AND ".join(f"({one})" for one in conditions)
-    return " ".join(["SELECT", targets, "FROM", tables, *(["WHERE", where] if where else []), rest]).strip()
-
-
-def _scan(explained: Any) -> tuple[Mapping[str, Any] | None, bool]:
-    """The scan of an index that gives the order, and whether rows are left out behind it."""
-    plan = (json.loads(explained) if isinstance(explained, str) else explained)[0]["Plan"]
-    pending = [(plan, False)]
-    while pending:
-        node, late = pending.pop()
-        if node.get("Node Type") == "Index Scan" and "Order By" in node:
-            return node, late or "Filter" in node
-        joins = node.get("Node Type") in ("Nested Loop", "Hash Join", "Merge Join") or "Filter" in node
-        pending += [(one, late or joins) for one in node.get("Plans", ())]
-    return None, False
-
-
 def _said(step: SqlStep) -> dict[str, str]:
     return {**step.settings, **step.local}
-
-
-def _command(role: str | None, settings: Mapping[str, str], text: str) -> str:
-    """What somebody pastes into psql."""
-    lines = ["BEGIN READ ONLY;", *([f"SET LOCAL ROLE {_quoted(role)};"] if role else [])]
-    lines += [f"SET LOCAL {name} = '{value.replace(chr(39), chr(39) * 2)}';" for name, value in settings.items()]
-    return "\n".join([*lines, f"{text};", "ROLLBACK;"])
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _column(alias: str, name: str) -> str:
-    return f"{_quoted(alias)}.{_quoted(name)}"
-
-
-def _fields(value: Any) -> Mapping[str, Any]:
-    value = json.loads(value) if isinstance(value, str) else value
-    return value if isinstance(value, Mapping) else {}
-
-
-def _numbers(value: Any) -> tuple[float, ...] | None:
-    """A vector's text as numbers; None for what is none."""
-    match = _VECTOR.fullmatch(str(value)) if value is not None else None
-    try:
-        return tuple(float(one) for one in match[1].split(",")) if match and match[1] else None
-    except ValueError:
-        return None

@@ -8,7 +8,24 @@ from typing import Any
 
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse
 
-__all__ = ["Search", "inlined", "renumbered", "search_of"]
+__all__ = [
+    "Search",
+    "columns",
+    "compared_of",
+    "conjuncts",
+    "distances",
+    "inlined",
+    "joins",
+    "key_of",
+    "name_of",
+    "nodes",
+    "order_of",
+    "relations_of",
+    "renumbered",
+    "search_of",
+    "selects",
+    "text",
+]
 
 OPERATORS = ("<->", "<=>", "<#>", "<+>", "<~>", "<%>")
 """pgvector's distances."""
@@ -46,36 +63,52 @@ def search_of(sql: str, key: str | None) -> Search:
     import postgast
 
     parse(sql)  # bounded: the library's own parser takes any text
-    tree = postgast.parse(sql)
-    found = [one for one in _selects(tree) if _order(one) is not None]
+    found = [one for one in selects(postgast.parse(sql)) if order_of(one) is not None]
     if not found:
         raise Refused("it has no search that is ordered by a distance and has a LIMIT")
     select = found[-1]
     if len(select.group_clause) or len(select.distinct_clause) or select.HasField("having_clause"):
         raise Refused("its search groups its results")
-    order = _order(select)
+    order = order_of(select)
     assert order is not None
+    return _search(select, key, order)
+
+
+def compared_of(sql: str, key: str | None) -> Search:
+    """The query of a statement that compares vectors, whatever stands around the distance. Raises Refused."""
+    import postgast
+
+    for select in reversed(list(selects(postgast.parse(sql)))):
+        for distance in distances(select):
+            if any(True for _ in relations_of(select.from_clause)):
+                score = postgast.pg_query_pb2.Node()
+                score.a_expr.CopyFrom(distance)
+                return _search(select, key, (score, distance, False))
+    raise Refused("it compares no vectors of a table")
+
+
+def _search(select: Any, key: str | None, order: tuple[Any, Any, bool]) -> Search:
     score, distance, descending = order
     column, other = _sides(distance)
-    relations = tuple(_relations(select.from_clause))
+    relations = tuple(relations_of(select.from_clause))
     if not relations:
         raise Refused("its search reads no table by name")
-    written = _conjuncts(select.where_clause) if select.HasField("where_clause") else []
-    conditions = [one for one in written if not _joins(one)]
+    written = conjuncts(select.where_clause) if select.HasField("where_clause") else []
+    conditions = [one for one in written if not joins(one)]
     return Search(
-        key=_key(select, key),
-        score=_text(score),
+        key=key_of(select, key),
+        score=text(score),
         descending=descending,
         tables=_tables(select),
         relations=relations,
-        joins=tuple(_text(one) for one in written if _joins(one)),
-        conditions=tuple(_text(one) for one in conditions),
-        fields=tuple(tuple(dict.fromkeys(name for _, name in _columns(one))) for one in conditions),
+        joins=tuple(text(one) for one in written if joins(one)),
+        conditions=tuple(text(one) for one in conditions),
+        fields=tuple(tuple(dict.fromkeys(name for _, name in columns(one))) for one in conditions),
         vector=column[1],
         qualifier=column[0],
-        asked=_text(other),
-        limit=_text(select.limit_count),
-        offset=_text(select.limit_offset) if select.HasField("limit_offset") else "0",
+        asked=text(other),
+        limit=text(select.limit_count) if select.HasField("limit_count") else "0",
+        offset=text(select.limit_offset) if select.HasField("limit_offset") else "0",
     )
 
 
@@ -85,7 +118,7 @@ def renumbered(sql: str, values: Sequence[Any] | None) -> tuple[str, list[Any] |
 
     tree = postgast.parse(sql)
     numbers: dict[int, int] = {}
-    for node in _nodes(tree, "ParamRef"):
+    for node in nodes(tree, "ParamRef"):
         node.number = numbers.setdefault(node.number, len(numbers) + 1)
     return postgast.deparse(tree), [(values or ())[number - 1] for number in numbers] or None
 
@@ -95,7 +128,7 @@ def inlined(sql: str, values: Sequence[Any] | None) -> str:
     import postgast
 
     tree = postgast.parse(sql)
-    for node in _nodes(tree, "Node"):
+    for node in nodes(tree, "Node"):
         if node.WhichOneof("node") != "param_ref":
             continue
         value = (values or ())[node.param_ref.number - 1]
@@ -119,14 +152,14 @@ def _array(value: Sequence[Any]) -> str:
     return "{" + ",".join("NULL" if one is None else str(one) for one in value) + "}"
 
 
-def _selects(tree: Any) -> Iterator[Any]:
+def selects(tree: Any) -> Iterator[Any]:
     """Every SELECT that is no part of a set operation, the outer ones first."""
-    for select in _nodes(tree, "SelectStmt"):
+    for select in nodes(tree, "SelectStmt"):
         if not select.HasField("larg"):
             yield select
 
 
-def _order(select: Any) -> tuple[Any, Any, bool] | None:
+def order_of(select: Any) -> tuple[Any, Any, bool] | None:
     """What a search is ordered by, the distance in it, and whether the greatest comes first; None for no search."""
     if not len(select.sort_clause) or not select.HasField("limit_count"):
         return None
@@ -139,50 +172,66 @@ def _order(select: Any) -> tuple[Any, Any, bool] | None:
         number = node.a_const.ival.ival
         if 0 < number <= len(select.target_list):
             node = select.target_list[number - 1].res_target.val
-    for expression in _nodes(node, "A_Expr"):
-        if len(expression.name) and expression.name[-1].string.sval in OPERATORS and len(list(_columns(expression))):
-            return node, expression, by.sortby_dir == 3  # SORTBY_DESC
+    for expression in distances(node):
+        return node, expression, by.sortby_dir == 3  # SORTBY_DESC
     return None
+
+
+def distances(node: Any) -> Iterator[Any]:
+    """Every distance of a column in a tree."""
+    for expression in nodes(node, "A_Expr"):
+        if len(expression.name) and expression.name[-1].string.sval in OPERATORS and len(list(columns(expression))):
+            yield expression
 
 
 def _sides(distance: Any) -> tuple[tuple[str, str], Any]:
     """The column that is compared, with its qualifier, and what it is compared with."""
     for mine, other in ((distance.lexpr, distance.rexpr), (distance.rexpr, distance.lexpr)):
-        columns = list(_columns(mine))
-        if columns:
-            return columns[0], other
+        named = next(columns(mine), None)
+        if named is not None:
+            return named, other
     raise Refused("its distance compares no column")
 
 
-def _relations(nodes: Any) -> Iterator[tuple[str, str, str]]:
+def relations_of(nodes: Any) -> Iterator[tuple[str, str, str]]:
+    """The tables in a FROM clause, each with its schema and its alias."""
     for node in nodes:
         if node.WhichOneof("node") == "range_var":
             one = node.range_var
             yield one.schemaname, one.relname, one.alias.aliasname if one.HasField("alias") else one.relname
         elif node.WhichOneof("node") == "join_expr":
-            yield from _relations((node.join_expr.larg, node.join_expr.rarg))
+            yield from relations_of((node.join_expr.larg, node.join_expr.rarg))
 
 
-def _conjuncts(node: Any) -> list[Any]:
+def conjuncts(node: Any) -> list[Any]:
+    """The conditions that all have to hold."""
     if node.WhichOneof("node") == "bool_expr" and node.bool_expr.boolop == 1:  # AND_EXPR
-        return [one for arg in node.bool_expr.args for one in _conjuncts(arg)]
+        return [one for arg in node.bool_expr.args for one in conjuncts(arg)]
     return [node]
 
 
-def _joins(node: Any) -> bool:
-    return len({qualifier for qualifier, _ in _columns(node)}) > 1
+def joins(node: Any) -> bool:
+    """Whether a condition is between two tables."""
+    return len({qualifier for qualifier, _ in columns(node)}) > 1
 
 
-def _key(select: Any, key: str | None) -> str:
+def key_of(select: Any, key: str | None) -> str:
     """The expression of the id: of the column named, or of the first one."""
     named = [(target.res_target.name or _last(target.res_target.val), target.res_target.val)
              for target in select.target_list]  # fmt: skip
     for name, value in named:
         if name == key and name != "*":
-            return _text(value)
+            return text(value)
     if named and key is None and named[0][0] != "*":
-        return _text(named[0][1])
+        return text(named[0][1])
     return ""
+
+
+def name_of(select: Any) -> str:
+    """The name of a query's first column; '' for all of a table's."""
+    target = select.target_list[0].res_target if len(select.target_list) else None
+    name = (target.name or _last(target.val)) if target is not None else ""
+    return "" if name == "*" else str(name)
 
 
 def _last(node: Any) -> str:
@@ -193,8 +242,9 @@ def _names(column: Any) -> list[str]:
     return [one.string.sval if one.WhichOneof("node") == "string" else "*" for one in column.fields]
 
 
-def _columns(node: Any) -> Iterator[tuple[str, str]]:
-    for column in _nodes(node, "ColumnRef"):
+def columns(node: Any) -> Iterator[tuple[str, str]]:
+    """The columns that are named in a tree, each with what stands before it."""
+    for column in nodes(node, "ColumnRef"):
         names = _names(column)
         yield (names[-2] if len(names) > 1 else "", names[-1])
 
@@ -208,7 +258,7 @@ def _tables(select: Any) -> str:
     return str(postgast.deparse(tree)).partition(" FROM ")[2]
 
 
-def _text(node: Any) -> str:
+def text(node: Any) -> str:
     """An expression as SQL."""
     import postgast
 
@@ -217,7 +267,7 @@ def _text(node: Any) -> str:
     return str(postgast.deparse(tree)).removeprefix("SELECT ")
 
 
-def _nodes(message: Any, kind: str) -> Iterator[Any]:
+def nodes(message: Any, kind: str) -> Iterator[Any]:
     """All messages of a type in a tree, the outer ones first, in the order in which they stand."""
     if message.DESCRIPTOR.name == kind:
         yield message
@@ -225,4 +275,4 @@ def _nodes(message: Any, kind: str) -> Iterator[Any]:
         if field.type != field.TYPE_MESSAGE:
             continue
         for one in value if hasattr(value, "extend") else (value,):
-            yield from _nodes(one, kind)
+            yield from nodes(one, kind)

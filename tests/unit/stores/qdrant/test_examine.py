@@ -59,7 +59,30 @@ def test_records_and_references(examiner: QdrantExaminer) -> None:
     assert examiner.near(_step(), "9") == ("8",)
 
 
-def test_what_is_no_plain_search_is_named(examiner: QdrantExaminer) -> None:
-    fused = _step(id="f", vector=None, query={"fusion": "rrf"}, prefetch=[{"query": [1.0, 0.0]}])
-    assert "fuses" in examiner.retrieval(fused).why_not
-    assert examiner.search(fused, Asked()).error
+@pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning")
+def test_a_fusion_is_asked_as_one_and_each_prefetch_apart(examiner: QdrantExaminer) -> None:
+    tenant = {"must": [{"key": "tenant", "match": {"value": 1}}]}
+    fetched = [{"query": [1.0, 0.0], "filter": tenant, "limit": 3}, {"query": [0.0, 1.0], "filter": tenant, "limit": 3}]
+    fused = _step(id="f", vector=None, query={"fusion": "rrf"}, prefetch=fetched, limit=4)
+    said = examiner.retrieval(fused)
+    assert said.composed and not said.why_not and len(said.conditions) == 1  # the same one in both
+    assert set(examiner.search(fused, Asked()).ids) == {"1", "3", "5", "7"}
+    assert not examiner.search(fused, Asked(only=("2",))).ids
+    assert examiner.search(fused, Asked(only=("2",), without=frozenset({0}))).ids == ("2",)
+    parts = examiner.parts(fused, "")
+    assert [one.id for one in parts] == ["f/prefetch 1", "f/prefetch 2"]
+    assert examiner.search(parts[0], Asked()).ids == ("1", "3", "5")
+    assert examiner.search(parts[0], Asked(limit=2, without=frozenset({0}))).ids == ("1", "2")
+    assert '"prefetch"' in examiner.search(fused, Asked(exact=True)).command
+
+
+@pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning")
+def test_a_search_in_groups_is_asked_within_one(examiner: QdrantExaminer) -> None:
+    grouped = _step(id="g", group_by="tenant", group_size=2, limit=1, filter={"must": {"key": "lang", "match": {
+        "value": "en"}}})  # fmt: skip
+    assert examiner.retrieval(grouped).last == 2
+    (within,) = examiner.parts(grouped, "6")
+    assert within.id == "g/group 0"
+    assert examiner.search(within, Asked()).ids == ("2", "4")
+    assert examiner.search(within, Asked(limit=9)).ids == ("2", "4", "6", "8")
+    assert examiner.parts(grouped, "99") == () == examiner.parts(_step(), "6")

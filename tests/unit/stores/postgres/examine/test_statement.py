@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from envclone.stores.postgres.examine.statement import inlined, renumbered, search_of
+from envclone.stores.postgres.examine.statement import compared_of, inlined, renumbered, search_of
 from envclone.stores.postgres.steps.reading.grammar import Refused
 
 
@@ -26,6 +26,15 @@ def test_a_search_inside_another_statement() -> None:
         "WITH n AS (SELECT id FROM t ORDER BY e <-> $1::vector LIMIT 5) SELECT * FROM n JOIN u ON true", None
     )
     assert (found.key, found.tables, found.limit) == ("id", "t", "5")
+
+
+def test_the_query_that_compares_vectors_in_groups() -> None:
+    found = compared_of("SELECT doc, min(e <=> $1) AS d FROM t WHERE lang = 'en' GROUP BY doc ORDER BY d LIMIT 5", None)
+    assert (found.key, found.vector, found.score, found.tables) == ("doc", "e", "e <=> $1", "t")
+    inner = "SELECT DISTINCT ON (doc) doc, e <=> $1 AS d FROM t ORDER BY doc, d"
+    assert compared_of(f"SELECT doc FROM ({inner}) best ORDER BY d LIMIT 5", None).key == "doc"
+    with pytest.raises(Refused):
+        compared_of("SELECT id FROM t ORDER BY id LIMIT 5", None)
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,160 @@
+"""A statement that puts searches together (fusion, groups, a second order), asked otherwise as one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from envclone.stores.postgres.examine import statement as pieces
+
+__all__ = ["Whole", "whole_of"]
+
+_ALL = 1_000_000
+"""A limit that leaves nothing out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A statement with a LIMIT of its own around its searches.
+
+    `key` is the name of its column of ids; `arms` are its searches as statements, with the statement's own `$n`;
+    `conditions` are those of all its queries, each once; `reranks` the expression that its one search compares
+    instead of the column, where it then orders by the column itself; else ''.
+    """
+
+    sql: str
+    key: str
+    arms: tuple[str, ...]
+    conditions: tuple[str, ...]
+    fields: tuple[tuple[str, ...], ...]
+    limit: str
+    offset: str
+    reranks: str
+
+    def asked(
+        self,
+        *,
+        limit: int | None,
+        without: Sequence[str],
+        only: int | None,
+        unlimited: bool,
+        excluded: int | None = None,
+    ) -> str:
+        """The statement for `id`: with another limit, without some conditions, for the ids in `$only` alone.
+
+        `unlimited` lets every row through its inner searches; those in `$excluded` are no results.
+        """
+        import postgast
+
+        tree = postgast.parse(self.sql)
+        top, *inner = pieces.selects(tree)
+        for select in (top, *inner):
+            arm = select is not top and _is_arm(select)
+            kept = [one for one in _written(select) if pieces.text(one) not in without]
+            key = pieces.key_of(select, None) if arm else ""
+            if only is not None and key:
+                kept.append(_is_one_of(key, only))
+            ranks = arm or (
+                not self.arms and pieces.name_of(select) == self.key and any(pieces.relations_of(select.from_clause))
+            )
+            if excluded is not None and ranks:
+                kept.append(_expression(f"NOT ({pieces.text(_is_one_of(pieces.key_of(select, None), excluded))})"))
+            _restrict(select, kept)
+            if unlimited and arm:
+                select.limit_count.CopyFrom(_expression(str(_ALL)))
+        if only is not None:
+            top.ClearField("limit_count")
+            top.ClearField("limit_offset")
+        elif limit is not None:
+            top.limit_count.CopyFrom(_expression(str(limit)))
+            top.ClearField("limit_offset")
+        name = _quoted(self.key)
+        made = [f"SELECT w.{name} AS id, 'NaN'::pg_catalog.float8 AS score FROM", f"({postgast.deparse(tree)}) w"]
+        if only is not None:
+            made.append(f"WHERE (w.{name})::pg_catalog.text OPERATOR(pg_catalog.=) ANY (${only})")
+        return " ".join(made)
+
+    def _ranks(self, select: Any) -> bool:
+        """Whether it is a query of a table that gives the ids, of a statement without inner searches."""
+        return not self.arms and pieces.name_of(select) == self.key and any(pieces.relations_of(select.from_clause))
+
+
+def whole_of(sql: str, key: str | None) -> Whole | None:
+    """The statement as a whole; None when it is one plain search, or has no LIMIT around its searches."""
+    import postgast
+
+    tree = postgast.parse(sql)
+    if len(tree.stmts) != 1 or tree.stmts[0].stmt.WhichOneof("node") != "select_stmt":
+        return None
+    top, *others = pieces.selects(tree)
+    if not top.HasField("limit_count") or tree.stmts[0].stmt.select_stmt.HasField("larg"):
+        return None
+    grouped = len(top.group_clause) > 0 or len(top.distinct_clause) > 0 or top.HasField("having_clause")
+    inner = [one for one in others if _is_arm(one)]
+    if (not inner and not grouped and _is_arm(top)) or not list(pieces.distances(tree)):
+        return None
+    named = key or pieces.name_of(top)
+    if not named:
+        return None
+    written = {pieces.text(one): one for select in pieces.selects(tree) for one in _written(select)
+               if not pieces.joins(one)}  # fmt: skip
+    return Whole(
+        sql=sql,
+        key=named,
+        arms=tuple(_statement(one) for one in inner),
+        conditions=tuple(written),
+        fields=tuple(tuple(dict.fromkeys(name for _, name in pieces.columns(one))) for one in written.values()),
+        limit=pieces.text(top.limit_count),
+        offset=pieces.text(top.limit_offset) if top.HasField("limit_offset") else "0",
+        reranks=_compressed(inner[0]) if len(inner) == 1 and pieces.order_of(top) is not None else "",
+    )
+
+
+def _is_arm(select: Any) -> bool:
+    """Whether a query is ordered by a distance, has a LIMIT, and groups nothing."""
+    return pieces.order_of(select) is not None and not len(select.group_clause)
+
+
+def _compressed(arm: Any) -> str:
+    """What a search compares instead of its column; '' when it compares the column."""
+    order = pieces.order_of(arm)
+    side = order[1].lexpr if order is not None and list(pieces.columns(order[1].lexpr)) else order and order[1].rexpr
+    return "" if side is None or side.WhichOneof("node") == "column_ref" else pieces.text(side)
+
+
+def _statement(select: Any) -> str:
+    import postgast
+
+    tree = postgast.parse("SELECT 1")
+    tree.stmts[0].stmt.select_stmt.CopyFrom(select)
+    return str(postgast.deparse(tree))
+
+
+def _written(select: Any) -> list[Any]:
+    return pieces.conjuncts(select.where_clause) if select.HasField("where_clause") else []
+
+
+def _restrict(select: Any, kept: list[Any]) -> None:
+    """Give a query these conditions, all of which have to hold."""
+    copies = [type(one).FromString(one.SerializeToString()) for one in kept]
+    select.ClearField("where_clause")
+    if len(copies) == 1:
+        select.where_clause.CopyFrom(copies[0])
+    elif copies:
+        select.where_clause.bool_expr.boolop = 1
+        select.where_clause.bool_expr.args.extend(copies)
+
+
+def _is_one_of(key: str, number: int) -> Any:
+    return _expression(f"({key})::pg_catalog.text OPERATOR(pg_catalog.=) ANY (${number})")
+
+
+def _expression(text: str) -> Any:
+    import postgast
+
+    return postgast.parse(f"SELECT {text}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'

@@ -1,0 +1,65 @@
+"""A statement that puts searches together is changed as one, in each of its queries."""
+
+from __future__ import annotations
+
+import pytest
+
+from envclone.stores.postgres.examine.whole import Whole, whole_of
+
+HYBRID = """
+WITH meant AS (SELECT id, rank() OVER (ORDER BY embedding <=> $1) AS r FROM chunks WHERE tenant_id = $2
+               ORDER BY embedding <=> $1 LIMIT 20),
+     said AS (SELECT id, rank() OVER (ORDER BY score DESC) AS r FROM words WHERE tenant_id = $2 AND word = $3
+              ORDER BY score DESC LIMIT 20)
+SELECT coalesce(meant.id, said.id) AS id FROM meant FULL JOIN said ON meant.id = said.id
+ORDER BY 1.0 / (60 + meant.r) + 1.0 / (60 + said.r) DESC LIMIT 5
+"""
+BITS = """
+SELECT id
+FROM (SELECT id, embedding FROM chunks ORDER BY binary_quantize(embedding)::bit(8) <~> $1::bit(8) LIMIT 20) few
+ORDER BY embedding <=> $2 LIMIT 5
+"""
+
+
+def _whole(sql: str, key: str | None = None) -> Whole:
+    found = whole_of(sql, key)
+    assert found is not None
+    return found
+
+
+def test_a_fusion() -> None:
+    found = _whole(HYBRID)
+    assert (found.key, len(found.arms), found.limit, found.reranks) == ("id", 1, "5", "")
+    assert found.conditions == ("tenant_id = $2", "word = $3")
+    free = found.asked(limit=9, without=["tenant_id = $2"], only=None, unlimited=False)
+    assert "tenant_id" not in free and "word = $3" in free and "LIMIT 9" in free and free.count("LIMIT 20") == 2
+    alone = found.asked(limit=None, without=(), only=4, unlimited=False)
+    assert alone.count("ANY($4)") + alone.count("ANY ($4)") == 2 and "LIMIT 5" not in alone
+
+
+def test_a_second_order_behind_few_bits() -> None:
+    found = _whole(BITS)
+    assert found.reranks.startswith("binary_quantize(embedding)")
+    assert "LIMIT 20" not in found.asked(limit=None, without=(), only=None, unlimited=True)
+
+
+def test_groups() -> None:
+    found = _whole("SELECT doc, min(v <=> $1) AS d FROM c WHERE lang = 'en' AND t = 2 GROUP BY doc ORDER BY d LIMIT 5")
+    assert (found.key, found.arms, found.conditions) == ("doc", (), ("lang = 'en'", "t = 2"))
+    assert "WHERE t = 2" in found.asked(limit=7, without=["lang = 'en'"], only=None, unlimited=False)
+    first = "SELECT DISTINCT ON (doc) id, doc, v <=> $1 AS d FROM c ORDER BY doc, d"
+    assert _whole(f"SELECT * FROM ({first}) t ORDER BY d LIMIT 5", "id").key == "id"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT id FROM c ORDER BY v <=> $1 LIMIT 5",
+        "SELECT id FROM (SELECT id FROM c ORDER BY v <=> $1 LIMIT 5) t",
+        "SELECT id FROM c ORDER BY id LIMIT 5",
+        "SELECT id FROM c UNION ALL SELECT id FROM d LIMIT 5",
+        "SELECT count(*) FROM c",
+    ],
+)
+def test_what_is_none(sql: str) -> None:
+    assert whole_of(sql, None) is None
