@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from envclone.stores.postgres.examine import asking
 from envclone.stores.postgres.examine import statement as pieces
 
 __all__ = ["Whole", "whole_of"]
@@ -69,11 +70,10 @@ class Whole:
         elif limit is not None:
             top.limit_count.CopyFrom(_expression(str(limit)))
             top.ClearField("limit_offset")
-        name = _quoted(self.key)
-        made = [f"SELECT w.{name} AS id, 'NaN'::pg_catalog.float8 AS score FROM", f"({postgast.deparse(tree)}) w"]
-        if only is not None:
-            made.append(f"WHERE (w.{name})::pg_catalog.text OPERATOR(pg_catalog.=) ANY (${only})")
-        return " ".join(made)
+        name = asking.quoted(self.key)
+        targets = f"w.{name} AS id, 'NaN'::pg_catalog.float8 AS score"
+        conditions = [f"(w.{name})::pg_catalog.text OPERATOR(pg_catalog.=) ANY (${only})"] if only is not None else []
+        return asking.select(targets, f"({postgast.deparse(tree)}) w", conditions)
 
     def _ranks(self, select: Any) -> bool:
         """Whether it is a query of a table that gives the ids, of a statement without inner searches."""
@@ -154,7 +154,3 @@ def _expression(text: str) -> Any:
     import postgast
 
     return postgast.parse(f"SELECT {text}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
