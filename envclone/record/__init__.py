@@ -29,24 +29,25 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def start(
     directory: str, *, recent: int = 64 << 20, kept: int = 64 << 20, application: Mapping[str, str] | None = None,
     keep: Callable[[Mapping[str, Any]], bool] | None = None, most_body: int = 4 << 20,
-    libraries: Iterable[str] = tuple(patches.LIBRARIES),
+    libraries: Iterable[str] = tuple(patches.LIBRARIES), explain: Callable[[], Any] | None = None,
 ) -> None:  # fmt: skip
     """Begin to record into a directory, which is made with mode 0700.
 
     `recent` and `kept` are bytes on disk for all requests, and for those that failed or were flagged; `keep` says of a
     request that did neither (its name, seconds, flags) whether it is kept. `application` has its image, commit and
-    version.
+    version. `explain` gives a connection of its own, on which the plans of a kept request's statements are asked for.
     """
-    guarded(_start, directory, recent, kept, application or {}, keep, most_body, libraries)
+    guarded(_start, directory, recent, kept, application or {}, keep, most_body, libraries, explain)
 
 
 def _start(
     directory: str, recent: int, kept: int, application: Mapping[str, str],
     keep: Callable[[Mapping[str, Any]], bool] | None, most_body: int, libraries: Iterable[str],
+    explain: Callable[[], Any] | None,
 ) -> None:  # fmt: skip
     recorder.stop(1.0)
     recorder.start(
-        str(directory), recent=recent, kept=kept, keep=keep, most_body=most_body,
+        str(directory), recent=recent, kept=kept, keep=keep, most_body=most_body, explain=explain,
         application={str(key): str(value) for key, value in application.items()},
     )  # fmt: skip
     patches.choose(set(libraries) & set(patches.LIBRARIES))
@@ -87,6 +88,8 @@ def bind(function: _F) -> _F:
 
 def flush(seconds: float = 5.0) -> bool:
     """Wait until all that was recorded so far is on disk; whether it is."""
+    if recorder.explainer is not None:
+        guarded(recorder.explainer.flush, seconds)
     writer = recorder.writer
     return bool(writer is not None and guarded(writer.flush, seconds))
 

@@ -29,7 +29,7 @@ INSIDE: contextvars.ContextVar[bool] = contextvars.ContextVar("envclone_inside",
 class Session:
     """A request while it runs."""
 
-    __slots__ = ("began", "clock", "ended", "failed", "flags", "id", "name", "numbers")
+    __slots__ = ("asked", "began", "clock", "ended", "failed", "flags", "id", "name", "numbers")
 
     def __init__(self, id: bytes, name: str) -> None:
         self.id = id
@@ -40,6 +40,8 @@ class Session:
         self.failed = False
         self.flags: list[str] = []
         self.ended = False
+        self.asked: list[Any] = []
+        """Statements whose plans are asked for when the request is kept."""
 
 
 class Recorder:
@@ -49,15 +51,21 @@ class Recorder:
         self.writer: Writer | None = None
         self.keep: Callable[[Mapping[str, Any]], bool] | None = None
         self.most_body = 4 << 20
+        self.explainer: Any = None
         self.errors = 0
         self._spans: dict[bytes, bytes] = {}
         self._forks = False
 
     def start(
         self, directory: str, *, recent: int, kept: int, application: Mapping[str, str], most_body: int,
-        keep: Callable[[Mapping[str, Any]], bool] | None,
+        keep: Callable[[Mapping[str, Any]], bool] | None, explain: Callable[[], Any] | None = None,
     ) -> None:  # fmt: skip
         """Begin to record into a directory."""
+        self.explainer = None
+        if explain is not None:
+            from envclone.record.explain import Explainer
+
+            self.explainer = Explainer(explain)
         secrets = Secrets()
         secrets.learn_environment(os.environ)
         about = {"recorder": 1, "application": dict(application), "python": sys.version.split()[0], "pid": os.getpid(),
@@ -111,6 +119,9 @@ class Recorder:
         if not writer.put(frames.END, session.id, next(session.numbers), whole, cost=cost, keep=keep):
             session.ended = False
             writer.put(frames.END, session.id, 0, {"t": "end", "dropped": True, "failed": session.failed}, keep=keep)
+        asked, session.asked = session.asked, []
+        if keep and asked and self.explainer is not None:
+            self.explainer.submit(session, asked)
 
     def call(self, session: Session, made: Made, cost: int = 0, number: int | None = None) -> None:
         """A call of the request is over."""
@@ -139,6 +150,8 @@ class Recorder:
     def _after_fork(self) -> None:
         if self.writer is not None:
             self.writer.after_fork()
+        if self.explainer is not None:
+            self.explainer.fresh()
 
     def _at_exit(self) -> None:
         if self.writer is not None:

@@ -115,8 +115,21 @@ def _before(cursor: Any, args: tuple[Any, ...], named: dict[str, Any], *, many: 
         "cursor": type(cursor).__name__,
     }
     note.number, note.parent = next(note.session.numbers), PARENT.get()
+    if recorder.explainer is not None and not many:
+        _to_explain(note)
     note.at, note.clock = time.time(), time.perf_counter()
     return note
+
+
+def _to_explain(note: _Note) -> None:
+    """Remember a statement until it is known whether its request is kept."""
+    from envclone.record.explain import MOST, Asked, reads
+
+    if note.session is not None and len(note.session.asked) < MOST and reads(note.sql):
+        settings = {**note.said["settings"], **note.said["local"]}
+        given = note.parameters  # a copy, as far as the application's next line could change it
+        kept = list(given) if isinstance(given, list) else dict(given) if isinstance(given, dict) else given
+        note.session.asked.append(Asked(note.number, note.sql, kept, settings))
 
 
 def _after(note: _Note, _: Any) -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from envclone.record import frames
-from envclone.record.ring import Ring
+from envclone.record.ring import KEPT, Ring
 from envclone.record.secrets import Secrets
 
 __all__ = ["Counters", "Writer"]
@@ -46,10 +46,13 @@ class Counters:
 
 
 class _Item:
-    __slots__ = ("cost", "keep", "kind", "made", "number", "request")
+    __slots__ = ("cost", "keep", "kind", "made", "number", "only_kept", "request")
 
-    def __init__(self, kind: int, request: bytes, number: int, made: Made, cost: int, keep: bool) -> None:
-        self.kind, self.request, self.number, self.made, self.cost, self.keep = kind, request, number, made, cost, keep
+    def __init__(
+        self, kind: int, request: bytes, number: int, made: Made, cost: int, keep: bool, only_kept: bool
+    ) -> None:
+        self.kind, self.request, self.number, self.made = kind, request, number, made
+        self.cost, self.keep, self.only_kept = cost, keep, only_kept
 
 
 class Writer:
@@ -63,15 +66,21 @@ class Writer:
         self._told = (0, 0, 0)
         self._fresh()
 
-    def put(self, kind: int, request: bytes, number: int, made: Made, *, cost: int = 0, keep: bool = False) -> bool:
-        """Hand something over; whether it was taken. `cost` are the bytes it holds, roughly."""
+    def put(
+        self, kind: int, request: bytes, number: int, made: Made, *, cost: int = 0, keep: bool = False,
+        only_kept: bool = False,
+    ) -> bool:  # fmt: skip
+        """Hand something over; whether it was taken. `cost` are the bytes it holds, roughly.
+
+        `only_kept` is for what comes behind the end of a request that was kept.
+        """
         with self._lock:
             if self._items >= _MOST_ITEMS or self._bytes + cost > _MOST_BYTES:
                 self.counters.dropped += 1
                 return False
             self._items += 1
             self._bytes += cost
-        self._queue.put(_Item(kind, request, number, made, cost, keep))
+        self._queue.put(_Item(kind, request, number, made, cost, keep, only_kept))
         if self._thread is None:
             self._start()
         elif 1 < self._items < _BEHIND:
@@ -156,6 +165,10 @@ class Writer:
             if one.kind == frames.END or pending:
                 self._note_lost(pending)
             frame = self._encoded(one.kind, one.request, one.number, one.made)
+            if one.only_kept:
+                if frame is not None:
+                    self.counters.written += self.ring.append([(one.request, frame)], about, KEPT)
+                continue
             if frame is not None:
                 pending.append((one.request, frame))
             if len(items) < _BATCH:

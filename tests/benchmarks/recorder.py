@@ -4,6 +4,7 @@ Each kind of call is made in turn with and without the recorder, in one process,
 are other processes. `added_us` is what a call takes longer (difference of medians), `cpu_us` what processor time the
 process takes more for it, the writing thread included. `request` is what a RAG answer does (an embedding of 60 ms,
 three statements, a search, an answer of a second streamed in 50 parts): `cpu_percent` is the added share of it.
+`sql_explained` is a statement of a request that is flagged, whose plan is asked for afterwards.
 Then: memory after many calls, calls lost when the process is killed at a random moment, and when the disk is full.
 """
 
@@ -102,6 +103,8 @@ def _calls(url: str, dsn: str) -> dict[str, Callable[[], None]]:
     import psycopg
     from qdrant_client import QdrantClient
 
+    from envclone import record
+
     conn = psycopg.connect(dsn, autocommit=True)
     client = httpx.Client(headers={"Authorization": "Bearer sk-benchmark-0123456789"}, timeout=60)
     kb = QdrantClient(url=url, check_compatibility=False)
@@ -112,6 +115,10 @@ def _calls(url: str, dsn: str) -> dict[str, Callable[[], None]]:
 
     def sql_vector() -> None:
         conn.execute("SELECT id, body FROM docs WHERE %s::float8[] IS NOT NULL LIMIT 10", [_VECTOR]).fetchall()
+
+    def sql_explained() -> None:
+        record.flag("slow")
+        sql()
 
     def vector() -> None:
         kb.query_points("docs", query=_VECTOR, limit=10)
@@ -137,6 +144,7 @@ def _calls(url: str, dsn: str) -> dict[str, Callable[[], None]]:
     return {
         "sql": sql,
         "sql_vector": sql_vector,
+        "sql_explained": sql_explained,
         "vector": vector,
         "model": model,
         "stream": stream,
@@ -144,15 +152,19 @@ def _calls(url: str, dsn: str) -> dict[str, Callable[[], None]]:
     }
 
 
-def _measured(name: str, call: Callable[[], None], count: int, directory: Path) -> dict[str, Any]:
+def _measured(name: str, call: Callable[[], None], count: int, directory: Path, dsn: str) -> dict[str, Any]:
+    import psycopg
+
     from envclone import record
+
+    how: dict[str, Any] = {"explain": lambda: psycopg.connect(dsn)} if name.endswith("explained") else {}
 
     times: dict[bool, list[float]] = {False: [], True: []}
     cpu = {False: 0.0, True: 0.0}
     for block in range(2 * max(2, count // (BLOCK if name != "request" else 2))):
         recording = bool(block % 2)
         if recording:
-            record.start(str(directory / name))
+            record.start(str(directory / name), **how)
             for _ in range(2):  # the thread and the file are there
                 with record.session(name):
                     call()
@@ -304,7 +316,8 @@ def main() -> None:
         calls = _calls(url, dsn)
         counts = {"request": 20}
         result["calls"] = {
-            name: _measured(name, call, counts.get(name, options.calls), Path(place)) for name, call in calls.items()
+            name: _measured(name, call, counts.get(name, options.calls), Path(place), dsn)
+            for name, call in calls.items()
         }
         result["memory"] = _memory(calls, Path(place))
         result["killed"] = _killed(dsn, options.kills)

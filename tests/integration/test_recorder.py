@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import httpx
 import psycopg
@@ -20,7 +21,11 @@ from qdrant_client import QdrantClient, models
 
 from envclone import record
 from envclone.incidents import files
-from envclone.incidents.bundle import VectorStep
+from envclone.incidents.bundle import SqlStep, VectorStep
+from envclone.incidents.plans import nodes
+from envclone.incidents.traces.recorded import parts
+from envclone.incidents.traces.recording import listed
+from envclone.incidents.traces.steps import Stores
 from envclone.record import sql as wrapped
 from envclone.stores.qdrant.search import embedded
 from tests.support.postgres import Production, production
@@ -339,3 +344,60 @@ def test_from_the_application_to_a_replay(here: Place, dsn: str) -> None:
         conn.execute("UPDATE people SET score = 2 WHERE id = 3")
     differs = here.json("replay", "42", check=False)
     assert [step["step"] for step in differs["steps"] if not step["reproduced"]] == ["sql-4", "sql-6"]
+
+
+def test_plans_are_asked_for_what_failed_and_on_a_connection_of_their_own(tmp_path: Path, dsn: str) -> None:
+    opened = []
+
+    def connect() -> psycopg.Connection[Any]:
+        opened.append(psycopg.connect(dsn, row_factory=dict_row))
+        return opened[-1]
+
+    record.start(str(tmp_path / "recordings"), explain=connect)
+    try:
+        with psycopg.connect(dsn) as conn:
+            with record.session("fine"):
+                conn.execute("SELECT id FROM people WHERE id = %s", [1])
+            with contextlib.suppress(ZeroDivisionError), record.session("fails"):
+                conn.execute("SET enable_indexscan = off")
+                conn.execute("SET nobody.knows = 'it'")
+                conn.execute("SET LOCAL enable_bitmapscan = off")
+                conn.execute("SELECT id, name FROM people WHERE id = %(id)s", {"id": 3})
+                conn.execute("UPDATE people SET note = '' WHERE id = 4")
+                conn.execute("SELECT set_config('work_mem', '9MB', false)")
+                with pytest.raises(psycopg.errors.UndefinedTable):
+                    conn.execute("SELECT * FROM nowhere")
+                raise ZeroDivisionError
+            kept = [values for _, _, values in Recording(tmp_path / "recordings").all("kept")]
+            seen = [values for values in kept if values.get("t") == "plan"]
+        assert len(opened) == 1 and not any(call.get("sql", "").startswith("EXPLAIN")
+                                            for call in Recording(tmp_path / "recordings").calls())  # fmt: skip
+        first, second = seen
+        assert nodes(first["plan"]) == ("Seq Scan on people",), "with the settings that were in force"
+        assert nodes(second["plan"]) == ("Result",)
+        (request,) = [one for one in listed(tmp_path / "recordings") if one.name == "fails"]
+        made = parts(tmp_path / "recordings", request, Stores(postgres="main"))
+        plans = {one.sql[:20]: one.plan for one in made.steps if isinstance(one, SqlStep)}
+        assert plans["SELECT id, name FROM"] == ("Seq Scan on people",) and plans["SELECT * FROM nowher"] == ()
+        opened[0].close()
+        with contextlib.suppress(ZeroDivisionError), psycopg.connect(dsn) as conn, record.session("again"):
+            conn.execute("SELECT 1")
+            raise ZeroDivisionError
+        assert record.flush() and record.status()["dropped"] == 0
+    finally:
+        record.stop()
+
+
+def test_a_connection_that_cannot_be_had_is_no_matter(tmp_path: Path, dsn: str) -> None:
+    def nowhere() -> Any:
+        raise OSError
+
+    record.start(str(tmp_path / "recordings"), explain=nowhere)
+    try:
+        with contextlib.suppress(ZeroDivisionError), psycopg.connect(dsn) as conn, record.session("fails"):
+            assert conn.execute("SELECT 7").fetchone() == (7,)
+            raise ZeroDivisionError
+        kept = [values.get("t") for _, _, values in Recording(tmp_path / "recordings").all("kept")]
+        assert "end" in kept and "plan" not in kept and record.status()["errors"] == 1
+    finally:
+        record.stop()

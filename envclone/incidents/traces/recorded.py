@@ -12,10 +12,11 @@ from typing import Any
 from pydantic import ValidationError
 
 from envclone.errors import ConfigError
-from envclone.incidents.bundle import Step
+from envclone.incidents.bundle import SqlStep, Step
 from envclone.incidents.calls import Call, Origin
 from envclone.incidents.clock import Clock
 from envclone.incidents.exchanges import Exchange
+from envclone.incidents.plans import nodes
 from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.recordedhttp import exchange_of, http_call, request_step
 from envclone.incidents.traces.recordedsteps import sql_call, sql_step, vector_call, vector_steps
@@ -57,10 +58,13 @@ def parts(path: Path, request: Request, stores: Stores) -> Parts:
     resources: list[Any] = [resource] if (resource := _resource(made.application)) else []
     head: dict[str, Any] = {}
     notes: dict[str, Any] = {}
+    plans: dict[str, tuple[str, ...]] = {}
     for number, one in found:
         try:
             if one.get("t") == "note":
                 notes |= revived(one.get("values") or {})
+            elif one.get("t") == "plan":
+                plans[f"call-{one['of']}"] = nodes(one.get("plan"))
             elif one.get("t") != "call":
                 head |= {f"{one.get('t')}.{key}": value for key, value in one.items() if key != "t"}
             else:
@@ -74,12 +78,17 @@ def parts(path: Path, request: Request, stores: Stores) -> Parts:
         ]
     except (ValidationError, ValueError, TypeError, KeyError, AttributeError) as exc:
         raise ConfigError(f"the request {request.id} is damaged: its own record has another shape") from exc
+    made.steps = [_with_plan(one, plans.get(one.call or "", ())) for one in made.steps]
     made.application |= {name: value for name in _VERSIONS if isinstance(value := notes.get(name), str)}
     extra = {key: about[key] for key in ("recorder", "python") if isinstance(about.get(key), str | int)}
     zone = about.get("zone")
     made.clock = Clock(zone=zone) if isinstance(zone, str) and _ZONE.fullmatch(zone[:60]) else None
     made.origin = Origin(dialect=DIALECT, about={"request": request.id, **extra, "resources": resources})
     return made
+
+
+def _with_plan(step: Step, plan: tuple[str, ...]) -> Step:
+    return step.model_copy(update={"plan": plan}) if plan and isinstance(step, SqlStep) else step
 
 
 def _add(made: Parts, number: int, one: dict[str, Any], stores: Stores, spans: set[str], resources: list[Any]) -> None:
