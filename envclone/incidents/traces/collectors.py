@@ -52,7 +52,13 @@ def jaeger(documents: Sequence[Any]) -> Trace | None:
 
 def _traces(documents: Sequence[Any], beside: list[Any]) -> Iterator[Any]:
     for document in documents:
-        if isinstance(document, Mapping) and isinstance(document.get("data"), list):
+        hits = loose(document.get("hits")).get("hits") if isinstance(document, Mapping) else None
+        if isinstance(hits, list):
+            beside += [
+                {key: one for key, one in hit.items() if key != "_source"} for hit in hits if isinstance(hit, dict)
+            ]
+            yield from (hit.get("_source") if isinstance(hit, Mapping) else hit for hit in hits)
+        elif isinstance(document, Mapping) and isinstance(document.get("data"), list):
             rest = {key: value for key, value in document.items() if key != "data" and value}
             beside += [rest] if rest else []
             yield from document["data"]
@@ -181,15 +187,21 @@ def _of_zipkin(one: Mapping[str, Any]) -> Span:
     found = one.get("annotations")
     events = [_annotation(each) for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
     odd = [each for each in found if not isinstance(each, Mapping)] if isinstance(found, list) else found
-    tags = {key: _number(key, value) for key, value in _tags(one.get("tags")).items()}
+    older = _tags(one.get("binaryAnnotations"))  # what version 1 calls tags
+    tags = {key: _number(key, value) for key, value in {**older, **_tags(one.get("tags"))}.items()}
     attributes, events = told(tags, events)
     spent = ("id", "parentId", "name", "timestamp", "duration", "tags", "annotations", "traceId")
-    rest = {key: value for key, value in one.items() if key not in spent}
+    found_in = ("binaryAnnotations",) if all(_bare(each) for each in one.get("binaryAnnotations") or ()) else ()
+    rest = {key: value for key, value in one.items() if key not in (*spent, *found_in)}
     return _made(
         str(one["id"]), one.get("parentId") or None, str(one.get("name") or ""), attributes,
         moment(one.get("timestamp")), one.get("duration"),
         {**rest, "trace_id": one.get("traceId"), "events": events, "odd.annotations": odd},
     )  # fmt: skip
+
+
+def _bare(tag: Any) -> bool:
+    return isinstance(tag, Mapping) and tag.keys() <= {"key", "value"}
 
 
 def _number(key: str, value: Any) -> Any:

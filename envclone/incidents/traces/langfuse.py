@@ -53,6 +53,8 @@ def read(document: Mapping[str, Any]) -> Trace:
     inner = [one for one in trace.get("observations") or () if isinstance(one, Mapping) and one.get("id") not in seen]
     spans += bounded((_observation(one, root, seen, about) for one in inner), len(spans))
     rest = {key: value for key, value in document.items() if key not in ("trace", "observations", "data")}
+    if root is None:
+        about["traces"] = list(dict.fromkeys(one["traceId"] for one in ordered if isinstance(one.get("traceId"), str)))
     return Trace("langfuse", spans, {**about, **({} if trace is document else rest), "not observations": odd})
 
 

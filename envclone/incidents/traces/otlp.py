@@ -14,7 +14,7 @@ from typing import Any
 
 from envclone.extras import need
 from envclone.incidents.traces.otlpevents import Event, told
-from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment
+from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment, parsed
 from envclone.incidents.traces.wire import measured
 
 __all__ = ["documents_of", "is_otlp", "read"]
@@ -41,7 +41,7 @@ def _inside(document: Any) -> list[Any]:
         return [
             {**{key: one for key, one in document.items() if key != "batches"}, "resourceSpans": document["batches"]}
         ]
-    inner = next((document[key] for key in ("trace", "data") if isinstance(document.get(key), Mapping)), None)
+    inner = next((document[key] for key in ("trace", "data", "result") if isinstance(document.get(key), Mapping)), None)
     return [inner] if len(document) == 1 and inner is not None else [document]
 
 
@@ -211,7 +211,7 @@ def _of_log(one: Mapping[str, Any]) -> Span:
 
 
 def _attributes(holder: Any) -> dict[str, Any]:
-    found = holder.get("attributes") if isinstance(holder, Mapping) else None
+    found = parsed(holder.get("attributes")) if isinstance(holder, Mapping) else None
     if isinstance(found, Mapping):  # some exporters write plain objects
         return dict(found)
     if isinstance(found, list):

@@ -15,7 +15,7 @@ from envclone.incidents.calls import Call, Origin
 from envclone.incidents.traces import collectors, http, langfuse, logs, otlp, pglogs, runs
 from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.curl import curl, is_curl
-from envclone.incidents.traces.span import DEEPEST, VALUES, Trace, bounded, loads, one_behind_the_other, too_deep
+from envclone.incidents.traces.span import DEEPEST, MOST, VALUES, Trace, bounded, loads, one_behind_the_other, too_deep
 from envclone.incidents.traces.whole import whole
 
 __all__ = ["LIMIT", "calls", "calls_of", "calls_of_trace", "trace"]
@@ -84,6 +84,10 @@ def _apart(calls: list[Call]) -> list[Call]:
 
 def _found(content: bytes, path: Path) -> Trace:
     """The spans in a file's bytes: a text, or else protobuf."""
+    if content[:1] == b"\0" and (parts := _in_lengths(content)) is not None:
+        found = [otlp.documents_of(part) for part in parts]
+        if all(one is not None for one in found):
+            return otlp.read([document for one in found for document in one or ()])
     try:
         text = content.decode("utf-16" if content.startswith(_OF_UTF_16) else "utf-8-sig")
         if not content.startswith(_OF_PROTOBUF) or text.lstrip()[:1] in ("{", "["):
@@ -93,6 +97,19 @@ def _found(content: bytes, path: Path) -> Trace:
             raise UsageError(f"{path.name}: byte {exc.start} is not {exc.encoding.upper()}") from None
     documents = otlp.documents_of(content)
     return trace(content.decode("utf-8", "replace"), path) if documents is None else otlp.read(documents)
+
+
+def _in_lengths(content: bytes) -> list[bytes] | None:
+    """The messages of a file in which each has its length before it, as a collector writes to files; else None."""
+    parts: list[bytes] = []
+    at = 0
+    while at < len(content):
+        length = int.from_bytes(content[at : at + 4])
+        if length == 0 or at + 4 + length > len(content) or len(parts) >= MOST:
+            return None
+        parts.append(content[at + 4 : at + 4 + length])
+        at += 4 + length
+    return parts
 
 
 _OF_UTF_16 = (b"\xff\xfe", b"\xfe\xff")

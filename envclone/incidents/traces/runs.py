@@ -173,13 +173,20 @@ def datadog(documents: Sequence[Any]) -> Trace | None:
             about |= {key: value for key, value in inside.items() if key != "spans"}
             found = inside["spans"]
         elif isinstance(data, list) and all("attributes" in one for one in data if isinstance(one, Mapping)):
-            found = [one["attributes"] for one in data if isinstance(one, Mapping)]
+            found = [_event(one) for one in data if isinstance(one, Mapping)]
         else:
             return None
         if not all(isinstance(one, Mapping) and ("meta" in one or "span_kind" in one) for one in found):
             return None
         spans += bounded(map(_datadog, found), len(spans))
     return Trace("datadog", spans, about) if spans else None
+
+
+def _event(one: Mapping[str, Any]) -> Any:
+    """What an event of the export says, with what stands beside it."""
+    inside = one["attributes"]
+    rest = {f"event.{key}": value for key, value in one.items() if key != "attributes"}
+    return {**inside, **rest} if isinstance(inside, Mapping) else inside
 
 
 def _datadog(one: Mapping[str, Any]) -> Span:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from envclone.errors import EnvcloneError
 from envclone.incidents.calls import Call, Origin
 from envclone.incidents.traces import read
 from tests.unit.incidents.traces.samples import JAEGER, SAMPLES, ZIPKIN, otlp
@@ -128,3 +129,45 @@ def test_other_formats_are_still_told_apart(tmp_path: Path) -> None:
     told = {name: calls_of(tmp_path, document)[1].dialect for name, document in SAMPLES.items()}
     assert {name for name, dialect in told.items() if dialect in ("jaeger", "zipkin")} == {"jaeger", "zipkin"}
     assert calls_of(tmp_path, otlp({"attributes": {}}))[1].dialect == "otlp"
+
+
+def test_shapes_of_other_exporters(tmp_path: Path) -> None:
+    genai = SAMPLES["genai"]
+    expected, _ = calls_of(tmp_path, genai)
+    as_text: Any = copy.deepcopy(genai)
+    for span in as_text["resourceSpans"][0]["scopeSpans"][0]["spans"]:
+        span["attributes"] = json.dumps(span["attributes"])
+    for document in (as_text, {"result": genai}):  # attributes as a text; an answer of Jaeger's next API
+        assert calls_of(tmp_path, document)[0] == expected
+    trace = JAEGER["data"][0]
+    spans = [{**one, "process": trace["processes"]["p1"]} for one in trace["spans"]]
+    hits = {"took": 3, "hits": {"hits": [{"_id": f"doc-{n}", "_source": one} for n, one in enumerate(spans)]}}
+    calls, origin = calls_of(tmp_path, hits)
+    assert [one.kind for one in calls] == ["other", "llm"] and "doc-1" in str(origin.about)
+    first: Any = [{"traceId": "1", "id": "2", "name": "n", "annotations": [{"timestamp": 1, "value": "cs"}],
+                   "binaryAnnotations": [{"key": "gen_ai.operation.name", "value": "chat"},
+                                         {"key": "gen_ai.request.model", "value": "m-7"}]}]  # fmt: skip
+    (call,) = calls_of(tmp_path, first)[0]
+    assert (call.kind, call.model) == ("llm", "m-7") and lost(tmp_path / "trace", first) == []
+    event: Any = SAMPLES["datadog"]["data"]["attributes"]["spans"][0]
+    exported = {"data": [{"type": "span", "id": "event-7", "attributes": event}], "meta": {"page": {"after": "c9"}}}
+    calls, origin = calls_of(tmp_path, exported)
+    assert "event-7" in str(calls) and "c9" in str(origin.about)
+    page = {"data": [{"id": "o", "traceId": "trace-8", "type": "SPAN", "name": "n"}], "meta": {"cursor": "z"}}
+    assert "trace-8" in str(calls_of(tmp_path, page)[1].about)
+
+
+def test_a_collectors_file_of_messages_with_their_lengths(tmp_path: Path) -> None:
+    from google.protobuf.json_format import ParseDict
+    from opentelemetry.proto.trace.v1.trace_pb2 import TracesData
+
+    def message(name: str) -> bytes:
+        span = {"name": name, "spanId": "AAE="}
+        data = ParseDict({"resourceSpans": [{"scopeSpans": [{"spans": [span]}]}]}, TracesData()).SerializeToString()
+        return len(data).to_bytes(4) + data
+
+    calls, _ = calls_of(tmp_path, message("first") + message("second"))
+    assert [one.name for one in calls] == ["first", "second"]
+    for content in (message("a")[:-1], b"\0\0\0\0", b"\0\0\0\1x", b"\0" * 5000):
+        with pytest.raises(EnvcloneError):
+            calls_of(tmp_path, content)
