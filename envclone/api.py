@@ -403,17 +403,27 @@ class Stack:
 
         return record(self.project, Path(bundle), terms, role=role)
 
-    def threads(self, branch: str, *, role: str | None = None) -> Sequence[Mapping[str, Any]]:
-        """The threads of LangGraph in a branch, the newest first; their ids are the branch's own, masked."""
-        from envclone.lifecycle.threads import listed
+    def threads(
+        self, branch: str | None = None, *, environment: str | None = None, role: str | None = None
+    ) -> Sequence[Mapping[str, Any]]:
+        """The threads of LangGraph in a branch, or in an environment's newest image, the newest first, masked."""
+        from envclone.lifecycle.threads import in_image, listed
 
-        return listed(self.project, branch, role=role)
+        if branch is not None:
+            return listed(self.project, branch, role=role)
+        with in_image(self.project, environment or "") as name:
+            return listed(self.project, name, role=role)
 
-    def thread(self, branch: str, ident: str, *, role: str | None = None) -> Trace:
-        """The steps and messages of a thread of LangGraph in a branch."""
-        from envclone.lifecycle.threads import thread
+    def thread(
+        self, branch: str | None, ident: str, *, environment: str | None = None, role: str | None = None
+    ) -> Trace:
+        """The steps and messages of a thread of LangGraph in a branch, or in an environment's newest image."""
+        from envclone.lifecycle.threads import in_image, thread
 
-        return thread(self.project, branch, ident, role=role)
+        if branch is not None:
+            return thread(self.project, branch, ident, role=role)
+        with in_image(self.project, environment or "") as name:
+            return thread(self.project, name, ident, role=role)
 
     def mask(
         self,
@@ -507,6 +517,7 @@ class Stack:
 
         At the end, also after an error, the branch runs under its own profile again.
         """
+        from envclone.lifecycle.clock import shown
         from envclone.lifecycle.lend import lent
         from envclone.lifecycle.replay import branch_for, replay
         from envclone.lifecycle.reprofile import put_back, reprofile
@@ -517,7 +528,7 @@ class Stack:
             for profile in profiles:
                 if profile is not None:
                     chosen = reprofile(self.project, chosen.name, profile, allow_degraded=allow_degraded)
-                with lent(self.project, chosen.name, variation):
+                with lent(self.project, chosen.name, variation, shown(self.project, chosen, incident)):
                     reports.append(replay(self.project, incident, chosen, variation=variation, repeat=repeat))
         return reports
 

@@ -32,7 +32,7 @@ class _Trace(click.Path):
 @click.command("import", short_help="Read a trace, a log or a HAR as the bundle of an incident.")
 @click.argument("trace", type=_Trace(exists=True), required=False)
 @click.option("--id", "incident_id", required=True, metavar="INCIDENT", help="The incident's id.")
-@click.option("--thread", metavar="ID", help="A conversation of LangGraph in a branch, instead of TRACE.")
+@click.option("--thread", metavar="ID", help="A conversation of LangGraph, instead of TRACE.")
 @click.option("--branch", metavar="NAME", shell_complete=completion.branches, help="The branch of --thread.")
 @click.option("--env", "environment", metavar="NAME", help="Where it happened.  [default: the only one]")
 @click.option("--note", default="", metavar="TEXT", help="What was seen.")
@@ -49,8 +49,8 @@ def import_(settings: Settings, /, trace: str | None, incident_id: str, as_json:
     LangSmith, MLflow, Phoenix or Datadog, a HAR, a command line of curl, PostgreSQL's log of slow statements, or
     Qdrant's slow requests. The format is found by what the file holds. langfuse:ID, langsmith:ID and phoenix:ID ask
     the tool itself; its address and keys are read from the environment. What `envclone.record` wrote in the application
-    is given as its directory, or a file of it. --thread ID --branch NAME reads a conversation of LangGraph out of a
-    branch, where it is masked already.
+    is given as its directory, or a file of it. --thread ID reads a conversation of LangGraph out of the
+    newest image, or with --branch NAME out of a branch; there it is masked already.
 
     Everything of the trace is kept. What can be run again (a statement with its parameters, a search with its vector)
     becomes a step; what is unknown is named, with what that can hide.
@@ -72,9 +72,9 @@ def import_(settings: Settings, /, trace: str | None, incident_id: str, as_json:
     services = loaded.stack.environments[environment].services if environment in loaded.stack.environments else {}
     chosen = _stores(stores_of(loaded, environment), services, given)
     if [trace is None, given["thread"] is None, given["branch"] is None] not in _SOURCES:
-        raise UsageError("give a TRACE, or --thread ID with --branch NAME")
+        raise UsageError("give a TRACE, or --thread ID, with --branch NAME or of the newest image")
     if trace is None:
-        read = threads.parts_of(settings, given["branch"], given["thread"], role=given["role"])
+        read = threads.parts_of(settings, given["branch"], given["thread"], environment=environment, role=given["role"])
     else:
         read = _read(trace, given["request"], chosen)
     if given["note"]:
@@ -119,8 +119,8 @@ def import_(settings: Settings, /, trace: str | None, incident_id: str, as_json:
     emit(as_json, document, text)
 
 
-_SOURCES = ([False, True, True], [True, False, False])
-"""What is not given: a trace is, or a thread and its branch are."""
+_SOURCES = ([False, True, True], [True, False, False], [True, False, True])
+"""What is not given: a trace is, or a thread and its branch are, or a thread of the newest image."""
 
 
 def _read(trace: str, request: str | None, stores: Stores) -> dict[str, Any]:

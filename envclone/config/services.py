@@ -89,6 +89,13 @@ class ServiceConfig(Model):
         "number or account but the incident's pseudonyms. `none`: nothing but those destinations.",
         examples=["cassette"],
     )
+    clock: Literal["host", "incident"] = Field(
+        default="host",
+        description="What its clock shows while an incident is replayed. `incident`: the moment at which that "
+        "happened, and from there on, by libfaketime in the service's image (a package of Debian's); the report says "
+        "where that is not. Waiting and timeouts, and the stores' clocks, stay as they are.",
+        examples=["incident"],
+    )
     user: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_-]*(:[A-Za-z0-9_-]+)?$")] | None = Field(
         default=None,
         description="The user that it runs as in its container. Without it: the image's own.",

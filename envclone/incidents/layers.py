@@ -236,5 +236,6 @@ def _felt(evidence: Mapping[str, Counters]) -> Iterator[str]:
 def _notes(report: ReplayReport) -> Iterator[str]:
     if report.played is not None and report.played.live:
         yield "its models are live: what they say differs from run to run, and what they are asked behind that"
-    if report.played is not None and report.played.recorded and not report.played.why_not:
+    whole = report.played is not None and report.played.recorded and not report.played.why_not
+    if whole and not any(line.startswith("the clock of ") for line in report.notes):
         yield "the clock is this machine's, not the incident's: what depends on the time of day can differ"

@@ -20,7 +20,7 @@ from envclone.models import Branch, BranchState, StorePlan
 from envclone.pool import catalog
 from envclone.project import Project
 
-__all__ = ["Differing", "diff"]
+__all__ = ["NOW", "Differing", "diff", "of_image"]
 
 NOW = "now"
 _TTL = dt.timedelta(hours=2)
@@ -82,7 +82,7 @@ def _state(project: Project, name: str, environment: str | None) -> Iterator[Bra
     elif any(one.incident == name for one in branches.branches(project)):
         branch = branch_for(project, name)
     else:
-        with _of_image(project, name, environment) as made:
+        with of_image(project, name, environment) as made:
             yield made
         return
     if branch.state is not BranchState.RUNNING:
@@ -92,7 +92,8 @@ def _state(project: Project, name: str, environment: str | None) -> Iterator[Bra
 
 
 @contextmanager
-def _of_image(project: Project, name: str, environment: str | None) -> Iterator[Branch]:
+def of_image(project: Project, name: str, environment: str | None) -> Iterator[Branch]:
+    """A running branch of an image, or of an environment's newest (`now`), for the time of the block."""
     ident = name
     if name == NOW:
         newest = images.find(project, environment or "")

@@ -17,6 +17,7 @@ from envclone.project import Project
 
 if TYPE_CHECKING:
     from envclone.incidents.variation import Variation
+    from envclone.lifecycle.clock import Shown
 
 __all__ = ["lent", "taken_back"]
 
@@ -25,8 +26,8 @@ _MARK = "lent"
 
 
 @contextmanager
-def lent(project: Project, name: str, wanted: Variation | None) -> Iterator[None]:
-    """For the time of the block, and no longer, the services of a branch have the variables of a variation.
+def lent(project: Project, name: str, wanted: Variation | None, clock: Shown | None = None) -> Iterator[None]:
+    """For the time of the block, and no longer, the services of a branch have a variation's variables, and a clock.
 
     A branch without services is left as it is. Raises UsageError when it has none, and variables are named.
     """
@@ -37,14 +38,14 @@ def lent(project: Project, name: str, wanted: Variation | None) -> Iterator[None
             f"the branch '{name}' has no services whose variables could be set",
             hint=f"envclone start {name} --runtime docker",
         )
-    if not environment or not branch.services:
+    if not (environment or clock) or not branch.services:
         yield
         return
     taken_back(project, name)
     with _marked(directory(project.pool, name) / _MARK) as mark:
         with project.pool.owning("branches", name):
             try:
-                restarted(project, load(project, name), environment)
+                restarted(project, load(project, name), environment, clock)
             except BaseException:
                 with deferred():
                     restarted(project, load(project, name))

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envclone.errors import UnsafeError, UsageError
 from envclone.lifecycle import branches, images, since
 from envclone.lifecycle.checked import check
+from envclone.lifecycle.clock import shown
 from envclone.lifecycle.incidents import masked_incident
 from envclone.lifecycle.lend import lent
 from envclone.lifecycle.regress import on_image
@@ -51,7 +52,7 @@ def on_branches(
             )
         reports, said = [], []
         for one in (branch, *others):
-            with lent(project, one.name, variation):
+            with lent(project, one.name, variation, shown(project, one, ident)):
                 mine = runs(project, ident, one, variation=variation, repeat=repeat)
             good = sum(report.reproduced for report in mine)
             name = one.name if one is branch else "another branch of its image"
@@ -69,7 +70,7 @@ def side_by_side(
 
     reports = []
     for wanted in (first, second):
-        with lent(project, branch.name, wanted):
+        with lent(project, branch.name, wanted, shown(project, branch, ident)):
             reports.append(replay(project, ident, branch, variation=wanted, repeat=repeat))
     incident = masked_incident(project, ident, check(project, branch.image))
     return beside(reports[0], reports[1], applied(incident, first).steps)

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.endpoints import attributes
 from envclone.errors import UsageError
 from envclone.models import Branch, Credentials, Preview, Secret
 from envclone.project import Project
+
+if TYPE_CHECKING:
+    from envclone.lifecycle.clock import Shown
 
 __all__ = ["planned", "prepare", "runtime_for"]
 
@@ -55,10 +59,12 @@ def prepare(
     directory: Path,
     credentials: Credentials,
     lent: Mapping[str, str] | None = None,
+    clock: Shown | None = None,
 ) -> Branch:
     """Have the runtime write down what it will start; the branch with its images by content.
 
     `lent` are variables for every service, in place of those of the stack file; options of libpq are added to them.
+    `clock` is what the clocks of those show that the stack file says it of.
     Raises ConfigError when a service's variables cannot be filled in, ResourceError when an image cannot be had.
     """
     runtime = registry.runtime(branch.runtime)
@@ -76,6 +82,8 @@ def prepare(
         both = {**filled, **(lent or {})}
         if lent and "PGOPTIONS" in lent and "PGOPTIONS" in filled:
             both["PGOPTIONS"] = f"{filled['PGOPTIONS']} {lent['PGOPTIONS']}"
+        if clock is not None and config.services[service].clock == "incident":
+            both = {**clock.variables, **both}
         environment[service] = {name: Secret(value) for name, value in both.items()}
     preview = Preview(
         stores=tuple(branch.stores),

@@ -19,6 +19,7 @@ from envclone.errors import EnvcloneError, UsageError
 from envclone.interrupts import deferred
 from envclone.lifecycle import branch as branching
 from envclone.lifecycle import images
+from envclone.lifecycle.clock import shown
 from envclone.lifecycle.holding import holds, require_bundle
 from envclone.lifecycle.judging import tools
 from envclone.lifecycle.lend import lent
@@ -181,7 +182,7 @@ def _judged(
 ) -> CaseOutcome:
     """A case replayed so often, and what it is by that."""
     try:
-        with lent(project, branch.name, terms.variation):
+        with lent(project, branch.name, terms.variation, shown(project, branch, one.case.case, bundle)):
             reports = [
                 replay(project, one.case.case, branch, bundle=bundle, variation=terms.variation)
                 for _ in range(max(1, terms.repeat))

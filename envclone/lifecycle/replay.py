@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from envclone import rebuilt, registry
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
-from envclone.lifecycle import branches, since, tenure
+from envclone.lifecycle import branches, clock, since, tenure
 from envclone.lifecycle.incidents import accepted, masked_incident
 from envclone.models import Branch, BranchState, Counters
 from envclone.project import Project
@@ -108,7 +108,10 @@ def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datet
         degraded=branch.degraded,
         played=whole.played(incident, branch, heard, why_not),
         changes=wanted.shown,
-        notes=() if wanted.begin is None else (f"only the steps from '{wanted.begin}' on were run",),
+        notes=(
+            *(() if wanted.begin is None else (f"only the steps from '{wanted.begin}' on were run",)),
+            *clock.notes(project, branch, heard),
+        ),
     )
     if tape is not None:
         report = replace(report, not_run=tuple(not_run(incident, whole=True)))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from envclone import registry
 from envclone.errors import UnsafeError
@@ -15,6 +16,9 @@ from envclone.lifecycle.branch import credentials_of, halt, plain
 from envclone.lifecycle.branches import directory, load, save
 from envclone.models import Branch, BranchState
 from envclone.project import Project
+
+if TYPE_CHECKING:
+    from envclone.lifecycle.clock import Shown
 
 __all__ = ["put_back", "reprofile", "restarted"]
 
@@ -56,10 +60,13 @@ def put_back(project: Project, name: str) -> Iterator[None]:
                     halt(project, now)
 
 
-def restarted(project: Project, branch: Branch, environment: Mapping[str, str] | None = None) -> Branch:
+def restarted(
+    project: Project, branch: Branch, environment: Mapping[str, str] | None = None, clock: Shown | None = None
+) -> Branch:
     """Restart the servers of a branch as its record now says; the caller owns its lock.
 
-    `environment` are variables that its services get beside those of the stack file.
+    `environment` are variables that its services get beside those of the stack file, `clock` is what the clocks show
+    that are to be an incident's.
     """
     place = directory(project.pool, branch.name)
     ports = [endpoint.port for endpoint in branch.endpoints.values() if endpoint.port]
@@ -67,7 +74,7 @@ def restarted(project: Project, branch: Branch, environment: Mapping[str, str] |
     runtime = registry.runtime(branch.runtime)
     runtime.stop(branch, place)
     branch = replace(branch, state=BranchState.STOPPED)
-    branch = previews.prepare(project, previews.planned(project, branch), place, credentials, environment)
+    branch = previews.prepare(project, previews.planned(project, branch), place, credentials, environment, clock)
     save(project.pool, branch)
     endpoints = runtime.start(branch, place, credentials, port=ports[0] if ports else None)
     branch = replace(branch, endpoints=endpoints, state=BranchState.RUNNING)

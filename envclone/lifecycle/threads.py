@@ -6,13 +6,14 @@ branch sees no more than the branch shows.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from envclone import registry
 from envclone.errors import UnsafeError, UsageError
 from envclone.lifecycle import branches
+from envclone.lifecycle.diff import NOW, of_image
 from envclone.models import Branch, BranchState
 from envclone.project import Project
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from envclone.incidents.traces.span import Trace
     from envclone.protocols import StepRunner
 
-__all__ = ["listed", "thread"]
+__all__ = ["in_image", "listed", "thread"]
 
 _WHERE = """\
 SELECT n.nspname FROM pg_catalog.pg_class AS c
@@ -48,6 +49,13 @@ FROM {}.checkpoint_writes
 WHERE thread_id OPERATOR(pg_catalog.=) %s
 AND (blob IS NULL OR pg_catalog.octet_length(blob) OPERATOR(pg_catalog.<) 16777216)
 ORDER BY checkpoint_id, task_id, idx LIMIT 20000"""
+
+
+@contextmanager
+def in_image(project: Project, environment: str) -> Iterator[str]:
+    """The name of a branch of an environment's newest image, which is there for the time of the block."""
+    with of_image(project, NOW, environment) as made:
+        yield made.name
 
 
 def listed(project: Project, name: str, *, role: str | None = None) -> list[dict[str, Any]]:

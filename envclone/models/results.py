@@ -49,10 +49,14 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What services asked of a cassette, in order, as plain values; None of an egress that cannot be seen."""
+    """What services asked of a cassette, in order, as plain values; None of an egress that cannot be seen.
+
+    `clocks` are the services whose clocks were to show another time, and what they were told; '' when nothing shows it.
+    """
 
     calls: tuple[Mapping[str, Any], ...] = ()
     egress: Egress | None = None
+    clocks: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -218,6 +218,8 @@ def test_chance_is_told_on_two_branches_and_two_settings_stand_side_by_side(here
 
 def test_a_conversation_is_read_out_of_the_branch_where_it_is_masked(here: Place) -> None:
     (one,) = here.json("incident", "threads", "--branch", "prod-77")
+    assert here.json("incident", "threads", "--env", "prod") == [one]  # of the image itself
+    assert [each["name"] for each in here.json("ls")] == ["prod-77"]
     assert (one["store"], one["schema"], one["checkpoints"]) == ("main", "public", len(THREAD["checkpoints"]))
     assert one["thread"] != "jane-1" and one["thread"] in here.call("incident", "threads", "--branch", "prod-77").stdout
     done = here.json("incident", "import", "--thread", one["thread"], "--branch", "prod-77", "--id", "81")
@@ -230,7 +232,10 @@ def test_a_conversation_is_read_out_of_the_branch_where_it_is_masked(here: Place
     assert any(call.get("error") for call in calls) and any(call.get("model") == "gpt-5-2026-01-01" for call in calls)
     wrong = here.call("incident", "import", "--thread", "jane-1", "--branch", "prod-77", "--id", "82", check=False)
     assert wrong.returncode == 2 and "has no thread" in wrong.stderr
-    (here.directory / "incidents" / "81.yaml").unlink()
+    of_image = here.json("incident", "import", "--thread", one["thread"], "--env", "prod", "--id", "83")
+    assert (of_image["calls"], of_image["dialect"]) == (done["calls"], done["dialect"])
+    for name in ("81", "83"):
+        (here.directory / "incidents" / f"{name}.yaml").unlink()
 
 
 def test_from_a_complaint_to_a_replay_in_six_commands(here: Place) -> None:

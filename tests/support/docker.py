@@ -30,6 +30,10 @@ _PACKAGES = """
 """.split()  # noqa: SIM905
 
 
+_CLOCK = tuple(Path("/usr/lib").glob("*/faketime"))
+"""libfaketime, as Debian has it."""
+
+
 def app_image() -> str:
     """The application's image, made once of this Python, psycopg, clients of HTTP and the embedded vector engine."""
     base = Path(sys.base_prefix)
@@ -37,9 +41,10 @@ def app_image() -> str:
     paths = [path for path in library.iterdir() if path.name not in _LEFT_OUT and not path.name.startswith("config-")]
     site = Path(_package("psycopg")).parent
     paths += [site / name for name in _PACKAGES]
+    paths += [path for path in _CLOCK if path.exists()]
     paths += [path for path in site.glob("qdrant_edge*") if path.is_dir() and path not in paths]
     python = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    marks = "".join(f"{path}:{path.stat().st_mtime_ns}" for path in (python, site / "psycopg"))
+    marks = "".join(f"{path}:{path.stat().st_mtime_ns}" for path in (python, site / "psycopg", *_CLOCK))
     programs = "".join(path.read_text() for path in sorted(APP.glob("*.py")))
     name = f"envclone-test/app:{_digest(marks + str(ROOT) + programs)}"
     files = ServerFiles(name, (*paths, APP, python), (python,), ROOT)

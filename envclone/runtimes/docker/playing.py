@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -64,10 +66,13 @@ def make_authority(directory: Path) -> None:
 class DockerPlaying:
     """A player in the network of a sandbox, for the time of a block; without a cassette only what leaves is counted."""
 
-    def __init__(self, directory: Path, sandbox: int, cassette: Cassette | None) -> None:
+    def __init__(
+        self, directory: Path, sandbox: int, cassette: Cassette | None, services: Mapping[str, int] | None = None
+    ) -> None:
         self._directory = directory
         self._sandbox = sandbox
         self._cassette = cassette
+        self._services = dict(services or {})
         self._pid: int | None = None
         self._before = _counted(sandbox)
         self._logged = _size(directory / LOG)
@@ -92,7 +97,8 @@ class DockerPlaying:
                 f"the cassette ended during the replay: {self._said() or 'it wrote nothing'}", hint="replay again"
             )
         text = (self._directory / _LOG).read_text() if self._pid is not None else ""
-        return Heard(tuple(json.loads(line) for line in text.splitlines()), self._left())
+        clocks = {name: told for name, pid in self._services.items() if (told := _clock(pid)) is not None}
+        return Heard(tuple(json.loads(line) for line in text.splitlines()), self._left(), clocks)
 
     def _start(self, cassette: Cassette) -> None:
         directory, account = self._directory, service_account()
@@ -166,6 +172,24 @@ class DockerPlaying:
 
 def _out(directory: Path, cassette: Cassette) -> dict[str, Any]:
     return {"port": PROXY_PORT, "token": token(directory), "known": list(cassette.known)}
+
+
+def _clock(pid: int) -> str | None:
+    """What a service's process was told to show instead of the time, '' when no library of it does; None if nothing."""
+    asked: str | None = None
+    try:
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    except OSError:
+        children = []
+    for one in (str(pid), *children[:50]):  # the first may be a program that only starts the service
+        try:
+            told = re.search(rb"(?:^|\0)FAKETIME=([^\0]*)", Path(f"/proc/{one}/environ").read_bytes())
+            if told is not None and b"/libfaketime" in Path(f"/proc/{one}/maps").read_bytes():
+                return told[1].decode("utf-8", "replace")
+            asked = "" if told is not None else asked
+        except OSError:
+            continue
+    return asked
 
 
 def _counted(pid: int) -> dict[str, Any]:

@@ -154,7 +154,8 @@ class DockerRuntime:
         sandbox = there.get(compose.SANDBOX)
         if sandbox is None or not sandbox.running:
             raise UnsafeError(f"the sandbox of '{branch.name}' does not run", hint=f"envclone start {branch.name}")
-        return playing.DockerPlaying(directory, sandbox.pid, cassette)
+        services = {name: there[name].pid for name in branch.services if name in there and there[name].running}
+        return playing.DockerPlaying(directory, sandbox.pid, cassette, services)
 
     def unlimited(self) -> str | None:
         """Why there is no engine; None when there is one, for it can limit."""

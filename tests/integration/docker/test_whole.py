@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
 from tests.support import docker
 from tests.support.model import scripted
@@ -91,22 +94,18 @@ def _differs(here: Place, *options: str) -> dict[str, Any]:
 
 
 def test_a_change_on_the_way_is_what_the_verdict_names(here: Place) -> None:
-    prompt = here.directory / "prompt.txt"
+    prompt, report = here.directory / "prompt.txt", here.directory / "report.xml"
     prompt.write_text("You help customers. Cite nothing.\n")
     for change, where in (
         ("model=chat-2", "model (recorded 'chat-1', asked 'chat-2')"),
         ("temperature=0", "temperature (recorded 0.2, asked 0)"),
         (f"prompt={prompt}", "messages[0].content (recorded 'You help customers. Cite tickets.', asked 'You help"),
     ):
-        found = _differs(here, "--set", change)
+        found = _differs(here, "--set", change, "--junit", str(report))
         assert found["context"].startswith(f"diverged llm-2: {where}"), found
         assert found["state"] == found["retrieval"] == "match ", found
         assert found["answer"].startswith("diverged asked: ")
-    report = here.directory / "report.xml"
-    said = here.call("replay", "90", "--set", "model=chat-2", "--junit", str(report), check=False)
-    assert "changed on the way: model = chat-2" in said.stdout
-    assert "context    diverged at llm-2: model (recorded 'chat-1', asked 'chat-2')" in said.stdout
-    assert '<failure message="diverged at llm-2: model' in report.read_text()
+    assert '<failure message="diverged at llm-2: messages[0].content' in report.read_text()
 
 
 def test_a_setting_and_a_variable_of_the_service_are_named_and_gone_afterwards(here: Place) -> None:
@@ -162,6 +161,35 @@ def test_a_live_model_is_told_of_the_incidents_pseudonyms_and_of_nobody_else(her
         finally:
             here.file.write_text(cassette)
             here.call("rm", "--force", "live", check=False)
+
+
+def test_the_clock_is_the_incidents_where_its_library_is_there(here: Place) -> None:
+    cassette = here.file.read_text()
+    here.file.write_text(cassette.replace("model: cassette", "model: cassette\n        clock: incident"))
+    bundle = here.directory / "incidents" / "90.yaml"
+    document = yaml.safe_load(bundle.read_text())
+    clocked = {**document, "incident": "93", "at": "2021-03-04T05:06:07Z", "clock": {"zone": "Asia/Tokyo"}}
+    (here.directory / "incidents" / "93.yaml").write_text(yaml.safe_dump(clocked))
+    try:
+        here.call("incident", "mask", "93", "--allow-chosen", "--allow-computed")
+        name = here.json("ls")[0]["name"]
+        report = json.loads(
+            here.call(
+                "replay", "93", "--branch", name, "--set", "env.SHOW_CLOCK=1", "--json", check=False
+            ).stdout
+        )  # fmt: skip
+        assert report["notes"] == [
+            "the clock of api began at 2021-03-04 05:06:07 UTC; that of the stores is this machine's"
+        ], report["notes"]
+        (asked,) = [step for step in report["steps"] if step["step"] == "asked"]
+        told = re.search(r"\$\.clock\b.{0,80}?\b(\d{9,10})\b", json.dumps(asked["differences"]))
+        waited = re.search(r"\$\.waited\b.{0,80}?\b(\d+)\.\d", json.dumps(asked["differences"]))
+        began = dt.datetime(2021, 3, 4, 5, 6, 7, tzinfo=dt.UTC).timestamp()
+        assert told is not None and waited is not None, asked["differences"]
+        assert began <= int(told[1]) < began + 900 and int(waited[1]) < 300
+    finally:
+        here.file.write_text(cassette)
+        (here.directory / "incidents" / "93.yaml").unlink()
 
 
 def test_a_changed_row_is_found_from_the_data_up_to_the_answer(here: Place) -> None:

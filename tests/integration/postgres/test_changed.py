@@ -89,3 +89,8 @@ def test_what_two_databases_hold_differs_where_one_was_changed() -> None:
             "definition of function public.f(integer)",
             "rows public.t",
         }
+        assert before["embeddings public.t.e"] == after["embeddings public.t.e"]
+        server.execute("UPDATE t SET e = '[7,7]' WHERE id = 5", "app")
+        with desk.connector(server, "app")() as conn:
+            assert content(conn, whole=True)["embeddings public.t.e"] != after["embeddings public.t.e"]
+            assert not any(what.startswith("embeddings") for what in content(conn, whole=False))

@@ -56,11 +56,26 @@ _SUMMED = sql.SQL(
     "SELECT pg_catalog.count(*), pg_catalog.sum(pg_catalog.hashtextextended(t::pg_catalog.text, 0)) FROM ONLY {} AS t"
 )
 
+_EMBEDDED = """SELECT n.nspname::pg_catalog.text, c.relname::pg_catalog.text, a.attname::pg_catalog.text
+    FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) a.atttypid
+    WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m}') AND c.relispopulated AND NOT a.attisdropped
+          AND a.attnum OPERATOR(pg_catalog.>) 0
+          AND t.typname OPERATOR(pg_catalog.=) ANY ('{vector,halfvec,sparsevec}')
+          AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema}')
+          AND n.nspname OPERATOR(pg_catalog.!~~) 'pg\\_%' ORDER BY 1, 2, 3"""
+_EMBEDDINGS = sql.SQL(
+    "SELECT pg_catalog.count({column}), pg_catalog.sum(pg_catalog.hashtextextended({column}::pg_catalog.text, 0))"
+    " FROM ONLY {table} AS t"
+)
+
 
 def content(conn: Connection[Any], *, whole: bool) -> dict[str, str]:
     """Columns, indexes, constraints, views and functions by their definition, and how many rows each table has.
 
-    With `whole` each table's rows are read and summed up, so that one that was changed is seen; their order is not.
+    With `whole` each table's rows are read and summed up, so that one that was changed is seen; their order is not. Its
+    embeddings are summed up by themselves, too.
     """
     found: dict[str, str] = {}
     for kind, statement in zip(_KINDS, _SCHEMA, strict=True):
@@ -70,4 +85,8 @@ def content(conn: Connection[Any], *, whole: bool) -> dict[str, str]:
         count, total = conn.execute(counting).fetchone() or (0, None)
         digest = f", content {int(total) % 2**64:016x}" if total is not None else ""
         found[f"rows {schema}.{name}"] = f"{count}{digest}"
+    for schema, name, column in conn.execute(_EMBEDDED).fetchall() if whole else ():
+        summing = _EMBEDDINGS.format(column=sql.Identifier(column), table=sql.Identifier(schema, name))
+        count, total = conn.execute(summing).fetchone() or (0, None)
+        found[f"embeddings {schema}.{name}.{column}"] = f"{count}, content {int(total or 0) % 2**64:016x}"
     return found
