@@ -15,6 +15,7 @@ from envclone.errors import UnsafeError
 
 __all__ = [
     "ATTESTATION",
+    "ELSEWHERE",
     "MANIFEST",
     "SIGNATURE",
     "check",
@@ -22,14 +23,18 @@ __all__ = [
     "digest",
     "digest_of",
     "first",
+    "parsed",
     "read",
     "seal",
+    "seal_said",
     "text_of",
 ]
 
 ATTESTATION = "attestation.json"
 SIGNATURE = "attestation.sig"
 MANIFEST = "files.json"
+ELSEWHERE = "elsewhere.json"
+"""Beside an attestation whose files are not here: where they are."""
 
 Entry = list[Any]
 """A file: [size, mtime ns, ctime ns, digest]; a symbolic link: ['link', target].
@@ -66,6 +71,22 @@ def seal(image: Path, statement: Mapping[str, Any], key_folder: Path, *, content
     ).encode()
     _write(image / ATTESTATION, text)
     _write(image / SIGNATURE, keys.sign(key_folder, text).hex().encode())
+
+
+def parsed(place: Path) -> dict[str, Any]:
+    """What an attestation says, with the manifest that it speaks of; the caller knows who signed it.
+
+    Raises UnsafeError when they do not belong together.
+    """
+    statement: dict[str, Any] = json.loads(_bytes(place / ATTESTATION))
+    if _digest(_bytes(place / MANIFEST)) != statement["files"]["manifest"]:
+        raise UnsafeError("the file manifest is not the one that was attested", hint=_REMAKE)
+    return statement
+
+
+def seal_said(image: Path, key_folder: Path) -> None:
+    """Sign an attestation that was made where the files are; the caller has checked who made it, and `parsed` it."""
+    _write(image / SIGNATURE, keys.sign(key_folder, _bytes(image / ATTESTATION)).hex().encode())
 
 
 def read(image: Path, key_folder: Path) -> dict[str, Any]:
@@ -125,6 +146,8 @@ def digest(image: Path) -> str:
 def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, Any]:
     """Check that an image is what was attested, and return its attestation. Raises UnsafeError naming what is not.
 
+    Of one whose files are elsewhere there are none to be compared, and none may be here.
+
     Sizes and times of all files are compared; contents too when `content` is true, or for the files whose times
     differ (an image that was moved keeps its bytes, not its times).
     """
@@ -133,6 +156,11 @@ def check(image: Path, key_folder: Path, *, content: bool = False) -> dict[str, 
     if _digest(manifest) != statement["files"]["manifest"]:
         raise UnsafeError(f"the file manifest of image {image.name} was altered", hint=_REMAKE)
     attested: dict[str, Entry] = json.loads(manifest)
+    if (image / ELSEWHERE).is_file():
+        own = {ATTESTATION, SIGNATURE, MANIFEST, ELSEWHERE}
+        if extra := sorted(entry.name for entry in image.iterdir() if entry.name not in own):
+            raise UnsafeError(f"image {image.name} has no files here, and {extra[0]} was added", hint=_REMAKE)
+        return statement
     present = dict(_files(image))
     if gone := sorted(attested.keys() - present.keys()):
         raise UnsafeError(f"image {image.name}: the attested file {gone[0]} is missing", hint=_REMAKE)

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from envclone.errors import ConfigError, UnsafeError
 
 __all__ = [
-    "fingerprint", "held", "key_id", "masking_key", "pool_key", "public_key", "sign", "trust", "trusted", "verify",
-    "verify_by",
+    "fingerprint", "generate", "held", "key_id", "masking_key", "pool_key", "public_key", "sign", "trust", "trusted",
+    "verify", "verify_by",
 ]  # fmt: skip
 
 MASKING_KEY_BYTES = 32
@@ -33,8 +33,11 @@ def key_id(key: bytes) -> str:
 def masking_key(folder: Path, project: str, env: Mapping[str, str] | None = None) -> bytes:
     """A project's masking key: 32 bytes of keyed BLAKE2b (RFC 7693) under the pool's key, over the project's name.
 
-    Raises what `pool_key` raises.
+    A pool that works for one project only has that key itself, in `folder/project.key`. Raises what `pool_key` raises.
     """
+    own = folder / "project.key"
+    if own.exists():
+        return _parse(_private(own), str(own))
     return blake2b(project.encode(), key=pool_key(folder, env), person=b"envclone project", digest_size=32).digest()
 
 
@@ -74,6 +77,12 @@ def sign(folder: Path, message: bytes) -> bytes:
     if not public.exists():
         _create(public, key.public_key().public_bytes_raw().hex().encode(), mode=0o644)
     return key.sign(message)
+
+
+def generate() -> tuple[str, str]:
+    """A new pair of keys to sign and to verify with, in hex digits, which no pool has."""
+    key = Ed25519PrivateKey.generate()
+    return key.private_bytes_raw().hex(), key.public_key().public_bytes_raw().hex()
 
 
 def public_key(folder: Path) -> str | None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone.accounts import account_of, hand_over
-from envclone.errors import ConfigError
+from envclone.attestation import ELSEWHERE
+from envclone.errors import ConfigError, UsageError
 
 if TYPE_CHECKING:
     from envclone.config.schema import Environment
@@ -125,7 +126,15 @@ class Project:
         net = nets(config.strangers, config.presidio)
         presets = presets_digest(config.presets) if config.presets else ""
         known = self.nobody.digest
-        return digest(config.rules, self.domains, config.references, self.hook_files, net, known, presets)
+        # by their names beside the stack file, which are the same wherever that is
+        hooks = {self.beside(file): said for file, said in self.hook_files.items()}
+        return digest(config.rules, self.domains, config.references, hooks, net, known, presets)
+
+    def beside(self, file: str) -> str:
+        """A file's path relative to the stack file's directory; as it is when it lies elsewhere."""
+        path = self.loaded.directory / file
+        inside = path.is_relative_to(self.loaded.directory)
+        return str(path.relative_to(self.loaded.directory)) if inside else file
 
     @cached_property
     def hook_files(self) -> Mapping[str, str]:
@@ -201,6 +210,11 @@ class Project:
 
     def clone_raw(self, raw: RawSnapshot, directory: Path) -> None:
         """Clone a raw snapshot's stores into `directory`, for the account that servers run as; raw itself is root's."""
+        if (self.pool.path_of("raw", raw.id) / ELSEWHERE).is_file():
+            raise UsageError(
+                f"the files of the snapshot {raw.id} are in the cluster, and do not leave it",
+                hint="envclone image makes an image of it there; docs/kubernetes.md says what works on one",
+            )
         for name in raw.stores:
             self.cow.clone(self.pool.path_of("raw", raw.id) / name, directory / name)
             hand_over(directory / name, account_of(directory / name))

@@ -11,7 +11,17 @@ from envclone.errors import ConfigError
 if TYPE_CHECKING:
     from envclone.doctor import Finding
     from envclone.models import Endpoint
-    from envclone.protocols import Contained, Observer, Runtime, Server, ServiceClient, StepRunner, Store, Tracking
+    from envclone.protocols import (
+        Contained,
+        Observer,
+        Quarantine,
+        Runtime,
+        Server,
+        ServiceClient,
+        StepRunner,
+        Store,
+        Tracking,
+    )
     from envclone.protocols.asking import Asking
     from envclone.protocols.examiners import Examiner
 
@@ -24,6 +34,7 @@ __all__ = [
     "examined",
     "examiner",
     "observer",
+    "quarantine",
     "runtime",
     "server",
     "service",
@@ -108,6 +119,12 @@ def examined(name: str, settings: Any) -> list[Finding]:
     """What a runtime finds of where its branches would run, with its settings; nothing where it looks at nothing."""
     adapter = _resolve("envclone.runtimes", name)
     return list(adapter.examine(settings)) if hasattr(adapter, "examine") else []
+
+
+def quarantine(name: str) -> Quarantine | None:
+    """Where the volumes of production are that a runtime can reach; None where it knows no such place."""
+    adapter = _resolve("envclone.runtimes", name)
+    return cast("Quarantine", adapter.quarantine()) if hasattr(adapter, "quarantine") else None
 
 
 def service(kind: str) -> ServiceClient:

@@ -39,7 +39,7 @@ MAX_AGE = dt.timedelta(hours=24)
 """How long what is raw stays in quarantine."""
 
 Driver = Literal["auto", "reflink", "btrfs", "copy"]
-Method = Literal["physical", "directory", "logical", "provider", "snapshot"]
+Method = Literal["physical", "directory", "logical", "provider", "snapshot", "volume"]
 Preset = Literal[
     "django",
     "langchain",

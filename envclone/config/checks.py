@@ -60,7 +60,7 @@ class _Engine:
 
 _ENGINES = {
     "postgres": _Engine(
-        {"physical": "dsn", "directory": "path", "logical": "dsn", "provider": "provider"},
+        {"physical": "dsn", "directory": "path", "logical": "dsn", "provider": "provider", "volume": "volume"},
         {
             "method",
             "dsn",
@@ -73,11 +73,13 @@ _ENGINES = {
             "provider",
             "refresh",
             "without_extensions",
+            "volume",
+            "mounted",
         },
     ),
     "qdrant": _Engine(
-        {"snapshot": "url", "directory": "path"},
-        {"method", "url", "api_key", "ca_file", "peers", "path", "refresh"},
+        {"snapshot": "url", "directory": "path", "volume": "volume"},
+        {"method", "url", "api_key", "ca_file", "peers", "path", "refresh", "volume", "mounted"},
         collections=True,
     ),
 }
@@ -86,6 +88,8 @@ _OF_A_METHOD = {
     "max_rate": ("physical",),
     "provider": ("provider",),
     "refresh": ("physical", "directory", "snapshot"),
+    "volume": ("volume",),
+    "mounted": ("directory",),
     "without_extensions": ("logical", "provider"),
 }
 _SLOWEST, _FASTEST = 32 << 10, 1 << 30
@@ -126,7 +130,7 @@ def store(data: object) -> Iterator[Finding]:
     if engine is None:
         return
     method = source.get("method")
-    if isinstance(method, str) and method in {"physical", "directory", "logical", "provider", "snapshot"}:
+    if isinstance(method, str) and method in {"physical", "directory", "logical", "provider", "snapshot", "volume"}:
         needed = engine.methods.get(method)
         if needed is None:
             yield ("source", "method"), f"must be {one_of(tuple(engine.methods))} for a store of kind {kind}"
@@ -137,6 +141,8 @@ def store(data: object) -> Iterator[Finding]:
             yield ("source", key), f"is for the method {one_of(only)} only"
     if method == "provider" and source.get("provider") is not None and source.get("dsn") is None:
         yield ("source", "dsn"), "is required: its user, password and database hold for the temporary instance, too"
+    if method == "volume":
+        yield from below(("source", "volume"), _volume(_mapping(source.get("volume"))))
     if isinstance(rate := source.get("max_rate"), int) and not _SLOWEST <= rate <= _FASTEST:
         yield ("source", "max_rate"), "must be from 32k to 1g, in bytes per second"
     for key, value in source.items():
@@ -151,6 +157,33 @@ def store(data: object) -> Iterator[Finding]:
             url = url.get_secret_value() if isinstance(url, SecretStr) else url
             if isinstance(url, str) and not (variables.present(url) or _HTTP.match(url)):
                 yield keys, "must begin with http:// or https:// and a host"
+
+
+_FOUND_BY = ("cluster", "statefulset", "pod", "labels")
+
+
+def _volume(config: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether volumes are found in one way."""
+    if config and sum(config.get(key) is not None for key in _FOUND_BY) != 1:
+        yield (), f"must name one of {one_of(_FOUND_BY)}"
+
+
+def _of_volumes(environment: Mapping[str, Any]) -> Iterator[Finding]:
+    """Whether stores that are volumes of a cluster have one, and no other store is beside them."""
+    methods = {
+        name: _mapping(_mapping(store).get("source")).get("method")
+        for name, store in _mapping(environment.get("stores")).items()
+    }
+    if "volume" not in methods.values():
+        return
+    if environment.get("kubernetes") is None or environment.get("runtime") != "kubernetes":
+        yield ("runtime",), "must be kubernetes, with `kubernetes:`, for a store of the method volume"
+    for name, method in methods.items():
+        if method != "volume":
+            yield (
+                ("stores", name, "source", "method"),
+                "must be volume as well: the image of an environment is made in one place",
+            )
 
 
 def sanitize(data: object) -> Iterator[Finding]:
@@ -218,6 +251,7 @@ def across(data: object) -> Iterator[Finding]:
         everywhere.update(dict.fromkeys(stores))
         one = _mapping(environment)
         yield from below(("environments", name), _services(one.get("services"), list(stores), one.get("allow")))
+        yield from below(("environments", name), _of_volumes(one))
         if isinstance(_mapping(environment).get("track"), dict):
             yield from below(("environments", name), _track(_mapping(environment), _mapping(data)))
     section = _mapping(_mapping(data).get("sanitize"))

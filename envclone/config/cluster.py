@@ -9,11 +9,53 @@ from pydantic import Field, StringConstraints
 
 from envclone.config.base import Duration, Model, Size
 
-__all__ = ["KubernetesConfig"]
+__all__ = ["JobConfig", "KubernetesConfig"]
 
 _DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$")]
 _Object = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
 _Pinned = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")]
+
+
+class JobConfig(Model):
+    """The Job that makes an image of production's volumes, in the namespace `PREFIX-quarantine`."""
+
+    cpus: float = Field(default=2, gt=0, description="Processors, requested and at most.", examples=[4])
+    memory: Size = Field(default=4 << 30, description="Memory, requested and at most.", examples=["8GiB"])
+    room: float = Field(
+        default=4.0,
+        ge=1.5,
+        le=20,
+        description="The size of the volume that it works on, in times of production's. With copies that share blocks "
+        "(XFS) 2 is enough, without them it holds the snapshot, its clone and what is compared.",
+        examples=[2.0],
+    )
+    storage_class: _Object | None = Field(
+        default=None,
+        description="The StorageClass of the volume that it works on; without it the one of branches. XFS shares "
+        "blocks.",
+        examples=["fast-xfs"],
+    )
+    group_class: _Object | None = Field(
+        default=None,
+        description="The VolumeGroupSnapshotClass for several volumes at one moment. Without it: one of their driver, "
+        "where there is one.",
+        examples=["fast-csi-groups"],
+    )
+    ready: Duration = Field(
+        default=dt.timedelta(minutes=30),
+        description="How long the storage may take until a snapshot can be used.",
+        examples=["30m"],
+    )
+    timeout: Duration = Field(
+        default=dt.timedelta(hours=12), description="How long the Job may take in all.", examples=["12h"]
+    )
+    attempts: int = Field(
+        default=3,
+        ge=1,
+        le=20,
+        description="How many pods it may have: one whose node is lost is followed by another, which goes on.",
+        examples=[3],
+    )
 
 
 class KubernetesConfig(Model):
@@ -64,6 +106,9 @@ class KubernetesConfig(Model):
         le=10_000,
         description="How many branches one user may have on the cluster, those of other pools included.",
         examples=[5],
+    )
+    job: JobConfig = Field(
+        default_factory=JobConfig, description="The Job that makes images of sources with `method: volume`."
     )
     timeout: Duration = Field(
         default=dt.timedelta(minutes=5),

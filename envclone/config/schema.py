@@ -24,7 +24,7 @@ from envclone.config.base import (
     Name,
     Size,
 )
-from envclone.config.cluster import KubernetesConfig
+from envclone.config.cluster import JobConfig, KubernetesConfig
 from envclone.config.keeping import KeepConfig
 from envclone.config.sanitizing import (
     AcceptConfig,
@@ -36,7 +36,14 @@ from envclone.config.sanitizing import (
     SanitizeConfig,
 )
 from envclone.config.services import HealthcheckConfig, ModelConfig, Port, ServiceConfig
-from envclone.config.sources import ProviderConfig, SourceConfig, StoreConfig, TrackConfig
+from envclone.config.sources import (
+    MountedConfig,
+    ProviderConfig,
+    SourceConfig,
+    StoreConfig,
+    TrackConfig,
+    VolumeConfig,
+)
 
 __all__ = [
     "AcceptConfig",
@@ -49,10 +56,12 @@ __all__ = [
     "Environment",
     "FidelityConfig",
     "HealthcheckConfig",
+    "JobConfig",
     "KeepConfig",
     "KubernetesConfig",
     "Method",
     "ModelConfig",
+    "MountedConfig",
     "PoolConfig",
     "Port",
     "ProviderConfig",
@@ -64,6 +73,7 @@ __all__ = [
     "StackFile",
     "StoreConfig",
     "TrackConfig",
+    "VolumeConfig",
 ]
 
 

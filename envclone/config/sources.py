@@ -11,7 +11,57 @@ from pydantic import Field, SecretStr, StringConstraints, model_validator
 from envclone.config import checks
 from envclone.config.base import EVERY, WINDOW, Duration, Method, Model, Size, Text
 
-__all__ = ["ProviderConfig", "SourceConfig", "StoreConfig", "TrackConfig"]
+__all__ = ["MountedConfig", "ProviderConfig", "SourceConfig", "StoreConfig", "TrackConfig", "VolumeConfig"]
+
+_Object = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+_Namespace = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")]
+_Folder = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$")]
+
+
+class VolumeConfig(Model):
+    """Volumes of production in the cluster that branches run on, whose storage makes snapshots of them."""
+
+    namespace: _Namespace = Field(description="Production's namespace.", examples=["shop"])
+    cluster: _Object | None = Field(
+        default=None,
+        description="A CloudNativePG cluster: its primary's volumes are taken.",
+        examples=["shop-db"],
+    )
+    statefulset: _Object | None = Field(
+        default=None, description="A StatefulSet: the volumes of its pod number `replica`.", examples=["db"]
+    )
+    replica: int = Field(default=0, ge=0, le=9999, description="`statefulset`: which of its pods.", examples=[0])
+    pod: _Object | None = Field(default=None, description="A pod, whoever made it.", examples=["db-0"])
+    labels: dict[str, str] | None = Field(
+        default=None,
+        min_length=1,
+        description="Labels that the PersistentVolumeClaims have, and no others in the namespace.",
+        examples=[{"app": "db"}],
+    )
+    data: _Object | None = Field(
+        default=None,
+        description="The claim with the data, by its name or the pod's name for the volume, where there are several.",
+        examples=["data"],
+    )
+    wal: _Object | None = Field(
+        default=None,
+        description="PostgreSQL: the claim with pg_wal, where that is a volume of its own.",
+        examples=["wal"],
+    )
+    folder: _Folder | None = Field(
+        default=None,
+        description="The data directory below the volume's root. Without it, it is looked for.",
+        examples=["pgdata"],
+    )
+
+
+class MountedConfig(Model):
+    """What envclone's Job knows of a snapshot that is mounted for it alone. envclone writes this; nobody else does."""
+
+    moment: str = Field(default="", description="Which snapshot it is of; stores with the same are of one moment.")
+    label: str = Field(default="", description="PostgreSQL: what pg_backup_stop gave as backup_label.")
+    system: str = Field(default="", description="PostgreSQL: the system identifier that the server said.")
+    since: str = Field(default="", description="PostgreSQL: where its log was when the snapshot was begun.")
 
 
 class ProviderConfig(Model):
@@ -61,7 +111,8 @@ class SourceConfig(Model):
         "`directory` (a stopped server's files), `snapshot` (a running Qdrant), `logical` (a dump of one database, "
         "restored here: for managed servers; vector indexes are rebuilt, so bugs of retrieval can vanish), `provider` "
         "(the same of a temporary instance that RDS or Aurora makes of its own snapshot: production gets no "
-        "connection).",
+        "connection), `volume` (a snapshot of its volumes by the cluster's storage, of which a Job there makes the "
+        "image).",
         examples=["physical"],
     )
     dsn: SecretStr | None = Field(
@@ -111,6 +162,16 @@ class SourceConfig(Model):
         default=None,
         description="`provider`: what is made in production's place. User, password and database of `dsn` hold there.",
         examples=[{"kind": "rds", "instance": "prod-db"}],
+    )
+    volume: VolumeConfig | None = Field(
+        default=None,
+        description="`volume`: which volumes. With `dsn`, of a role that may call pg_backup_start, the snapshot is "
+        "fenced: it is checked to be the primary's, and volumes that cannot be had at one moment are recovered.",
+        examples=[{"namespace": "shop", "cluster": "shop-db"}],
+    )
+    mounted: MountedConfig | None = Field(
+        default=None,
+        description="Written by envclone for the Job that reads a volume's snapshot; it is in no other stack file.",
     )
     password_command: list[Annotated[str, StringConstraints(min_length=1)]] | None = Field(
         default=None,

@@ -10,7 +10,7 @@ from typing import Any
 
 from envclone import attestation
 from envclone.errors import UnsafeError
-from envclone.lifecycle import images, taken
+from envclone.lifecycle import elsewhere, images, taken
 from envclone.lifecycle.sanitize import reopen
 from envclone.lifecycle.stages import VERIFY
 from envclone.lifecycle.verify import verify
@@ -41,6 +41,7 @@ def verify_again(project: Project, ident: str, *, files_only: bool = False) -> V
 
     Raises UnsafeError naming what is wrong, UsageError when there is no such image.
     """
+    elsewhere.require_here(project, "images", ident, "to verify an image again")
     project = project.through(VERIFY)
     project.begin("reading the image's files")
     with ExitStack() as held:

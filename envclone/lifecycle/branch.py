@@ -64,6 +64,8 @@ def create(
         held.enter_context(pool.using("images", image.id))
         require_free(project, name)
         chosen = previews.runtime_for(project, image.environment, runtime)
+        if not registry.runtime(chosen).elsewhere:
+            _require_here(pool, image, chosen)
         # two at once are not to find room for one
         counting = held.enter_context(ExitStack())
         counting.enter_context(pool.lock(f"room.{project.name}", timeout=60, what="the count of branches"))
@@ -117,6 +119,15 @@ def create(
         },
     )
     return branch
+
+
+def _require_here(pool: Pool, image: Image, runtime: str) -> None:
+    """Check that an image's files are in the pool. Raises UsageError."""
+    if (pool.path_of("images", image.id) / attestation.ELSEWHERE).is_file():
+        raise UsageError(
+            f"the image {image.id} is in the cluster that its production is in: no branch of it runs here",
+            hint=f"--runtime kubernetes, not {runtime}; a source of another method copies production here",
+        )
 
 
 def require_free(project: Project, name: str) -> None:

@@ -19,7 +19,7 @@ from envclone.cow.sizes import format_size
 from envclone.errors import BusyError, ResourceError, UnsafeError, UsageError
 from envclone.incidents import files as bundles
 from envclone.incidents import seal
-from envclone.lifecycle import images
+from envclone.lifecycle import elsewhere, images
 from envclone.lifecycle.incidents import sealed
 from envclone.models import Image
 from envclone.pool import is_id, pins
@@ -68,6 +68,7 @@ def export(project: Project, name: str, target: Path) -> Carried:
     if not sealed(project, bundle):  # who imports it trusts this pool, and knows no other
         bundle = bundle.model_copy(update={"signature": keys.sign(project.keys, seal.message(bundle)).hex()})
     with images.using(project, kept.case.pinned.image) as image:
+        elsewhere.require_here(project, "images", image.id, "to export a case")
         place = project.pool.path_of("images", image.id)
         texts = {one: (place / one).read_text(encoding="utf-8") for one in _OWN}
         texts[files.CASE] = (kept.directory / files.CASE).read_text(encoding="utf-8")

@@ -19,7 +19,7 @@ from envclone import registry
 from envclone.cage import gatekeeper
 from envclone.errors import EnvcloneError
 from envclone.lifecycle import branch as station_5
-from envclone.lifecycle import branches, leases, owed, tenure, track, tracks
+from envclone.lifecycle import branches, elsewhere, leases, owed, tenure, track, tracks
 from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
 from envclone.pool import catalog, is_id, pins
@@ -55,6 +55,7 @@ def find(
     yield from _branches(project, moment, note=note)
     yield from _half_made(project)
     yield from _orphans(project)
+    yield from _strays(project)
     yield from _quarantine(project, moment)
     yield from _tracks(project, moment)
     yield from _superseded(project)
@@ -155,6 +156,23 @@ def _orphans(project: Project) -> Iterator[Garbage]:
 
             if not path.exists() and _free(project, "branches", name):
                 yield Garbage(runtime, name, f"{what} of a branch that is gone", path, _remove=remove)
+
+
+def _strays(project: Project) -> Iterator[Garbage]:
+    """What is left elsewhere of snapshots and images that the pool has no record of: a killed command made it."""
+    for kind, ident, what in elsewhere.strays(project):
+        path = project.pool.path_of(kind, ident)
+
+        def remove(kind: str = kind, ident: str = ident, path: Path = path) -> bool:
+            with project.pool.owned(kind, ident) as free:
+                gone = free and not path.exists()
+                if gone:
+                    elsewhere.sweep(project, kind, ident)
+            return gone
+
+        if _free(project, kind, ident):
+            reason = f"{what} of {'a snapshot' if kind == 'raw' else 'an image'} that is gone"
+            yield Garbage("kubernetes", ident, reason, path, _remove=remove)
 
 
 def _half_made(project: Project) -> Iterator[Garbage]:
@@ -297,6 +315,8 @@ def _removing(project: Project, kind: str, ident: str, still: Callable[[], bool]
         with project.pool.owned(kind, ident) as free:
             if not free or not os.path.lexists(path) or not still():
                 return False
+            if kind in ("raw", "images") and elsewhere.is_elsewhere(project, kind, ident):
+                elsewhere.forget(project, kind, ident)
             discard(project.cow, path)
         return True
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from envclone import registry
 from envclone.doctor import Finding, docker
 from envclone.errors import ConfigError, EnvcloneError, UnsafeError
+from envclone.lifecycle import elsewhere
 from envclone.models import FieldKind
 
 if TYPE_CHECKING:
@@ -51,7 +52,10 @@ Check = Callable[["Project", str], Iterator[EnvcloneError]]
 
 
 def _checks(project: Project, environment: str, *, rules: bool = True) -> Iterator[tuple[str, Check]]:
-    for store in project.environment(environment).stores:
+    volumes = elsewhere.of_volumes(project, environment)
+    if volumes:
+        yield f"{environment} volumes", _volumes
+    for store in () if volumes else project.environment(environment).stores:
         yield f"{environment}.{store}", _source_of(store)
     yield "masking key", _key
     yield "hooks", _hooks
@@ -76,6 +80,13 @@ def _source_of(store: str) -> Check:
         yield from found
 
     return check
+
+
+def _volumes(project: Project, environment: str) -> Iterator[EnvcloneError]:
+    try:
+        yield from elsewhere.obstacles(project, environment)
+    except EnvcloneError as exc:
+        yield exc
 
 
 def _key(project: Project, environment: str) -> Iterator[EnvcloneError]:

@@ -10,7 +10,7 @@ from pathlib import Path
 from envclone import attestation, rebuilt, records
 from envclone.accounts import take_back
 from envclone.errors import UnsafeError
-from envclone.lifecycle import earlier, taken
+from envclone.lifecycle import earlier, elsewhere, taken
 from envclone.lifecycle.checked import check
 from envclone.lifecycle.makers import made_by
 from envclone.lifecycle.sanitize import image_id, sanitize
@@ -81,6 +81,13 @@ def make(project: Project, raw: RawSnapshot, *, again: bool = False) -> Iterator
     for each other. Nothing is left on failure.
     """
     pool = project.pool
+    if elsewhere.is_elsewhere(project, "raw", raw.id):
+        what = f"the making of an image of {raw.id}"
+        with pool.lock(f"making.{raw.id}", timeout=3600, what=what, waiting=project.tell):
+            image = elsewhere.made(project, raw, again=again)
+        with pool.using("images", image.id):
+            yield image
+        return
     ident = image_id(project, raw, again=again)
     with pool.using("images", ident) as place:
         what = f"the making of the image {ident}"

@@ -34,15 +34,21 @@ def _order(declared: Mapping[str, StoreConfig], followed: frozenset[str]) -> lis
 
 
 @contextmanager
-def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[RawSnapshot]:
+def take(project: Project, environment: str, *, kind: str = "raw", ident: str | None = None) -> Iterator[RawSnapshot]:
     """Copy every store of an environment; what was taken stays as long as the context, also when `gc` runs.
 
-    `kind` is `bases` for a base backup that moments are recovered from. Nothing is left behind on failure. Raises
+    `kind` is `bases` for a base backup that moments are recovered from; `ident` is its id, when it has one already.
+    Nothing is left behind on failure. Raises
     UnreachableError, ResourceError, UnsafeError as the store's adapter finds.
     """
     from envclone.config.load import resolve_source
+    from envclone.lifecycle import elsewhere
 
     declared = project.environment(environment).stores
+    if elsewhere.of_volumes(project, environment):
+        with elsewhere.take(project, environment) as raw:
+            yield raw
+        return
     if not declared:
         raise ConfigError(f"the environment '{environment}' declares no stores")
     followed = agreement.followed(project, environment) if kind == "raw" else frozenset()
@@ -51,7 +57,7 @@ def take(project: Project, environment: str, *, kind: str = "raw") -> Iterator[R
         for name in _order(declared, followed)
     }
     pool = project.pool
-    ident = new_id(environment)
+    ident = ident or new_id(environment)
     with ExitStack() as held:
         held.enter_context(pool.using(kind, ident))
         with (

@@ -15,8 +15,9 @@ _POD_SECURITY = {f"pod-security.kubernetes.io/{mode}": "restricted" for mode in 
 
 
 def namespaces(plan: Plan) -> Iterator[dict[str, Any]]:
-    """One for envclone itself, and where branches are made in the cluster one for the records of images."""
-    for name, component in ((SYSTEM, "system"), *((one, "images") for one in plan.images)):
+    """One for envclone itself, where branches are made in the cluster one for images, and one where they are made."""
+    for name, component in ((SYSTEM, "system"), *((one, "images") for one in plan.images),
+                            *((one, "quarantine") for one in plan.quarantine)):  # fmt: skip
         yield {
             "apiVersion": "v1",
             "kind": "Namespace",

@@ -9,24 +9,27 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["GRANTS", "WITHOUT", "Actor", "Grant", "Where"]
+__all__ = ["GRANTS", "VOLUMES", "WITHOUT", "Actor", "Grant", "Where"]
 
 _SNAPSHOTS = "snapshot.storage.k8s.io"
 _NETWORK = "networking.k8s.io"
 
 
 class Actor(StrEnum):
-    """Who asks: the maker of branches (the service, a person, CI), and the removal by the clock."""
+    """Who asks: the maker of branches (the service, a person, CI), of images of volumes, the removal by the clock."""
 
     BRANCH = "branch"
+    IMAGE = "image"
     GC = "gc"
 
 
 class Where(StrEnum):
-    """Where a right holds: everywhere, for a branch's namespace has no name yet; or with the images only."""
+    """Where a right holds: everywhere, for a branch's namespace has no name yet; or in namespaces that have one."""
 
     CLUSTER = "cluster"
     IMAGES = "images"
+    QUARANTINE = "quarantine"
+    PRODUCTION = "production"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,105 @@ GRANTS = (
         "patch": "`Retain` is put back before one is removed: else the image goes with it",
     }),
 )  # fmt: skip
+
+_GROUPS = "groupsnapshot.storage.k8s.io"
+_CONTENT = "the storage's handle of a snapshot"
+_STRAYS = "which are left of snapshots and images that are gone"
+
+
+def _image(where: Where, group: str, resource: str, verbs: Mapping[str, str]) -> Grant:
+    return Grant(Actor.IMAGE, where, group, resource, verbs)
+
+
+def _swept(where: Where, group: str, resource: str, verbs: Mapping[str, str]) -> Grant:
+    return Grant(Actor.GC, where, group, resource, verbs)
+
+
+VOLUMES = (
+    _image(Where.CLUSTER, "", "namespaces", {"get": "that where raw data are, pods are restricted"}),
+    _image(Where.CLUSTER, "", "persistentvolumes", {"get": "which driver a volume is of, and its name there"}),
+    _image(Where.CLUSTER, _SNAPSHOTS, "volumesnapshotclasses", {
+        "list": "which class makes snapshots of a driver's volumes", "get": "whether the one that is named does",
+    }),
+    _image(Where.CLUSTER, _GROUPS, "volumegroupsnapshotclasses", {"list": "whether a driver takes several at once"}),
+    _image(Where.CLUSTER, _SNAPSHOTS, "volumesnapshotcontents", {
+        "create": "a snapshot in another namespace than the one that it was made in", "get": _CONTENT,
+        "list": "what of a Job has no namespace", "delete": "with the Job, and with what it came from",
+        "patch": "what is only passed on goes without the storage's snapshot, the rest with it",
+    }),
+    _image(Where.CLUSTER, _GROUPS, "volumegroupsnapshotcontents", {
+        "get": _CONTENT, "patch": "a raw snapshot goes with the storage's",
+    }),
+    _image(Where.PRODUCTION, "", "pods", {"get": "which volumes a pod has", "list": "which pod has a volume"}),
+    _image(Where.PRODUCTION, "apps", "statefulsets", {"get": "which pods a StatefulSet has"}),
+    _image(Where.PRODUCTION, "postgresql.cnpg.io", "clusters", {"get": "which instance is the primary"}),
+    _image(Where.PRODUCTION, "", "persistentvolumeclaims", {
+        "get": "which volume a claim is of", "list": "which claims have the labels",
+        "patch": "a label while several are snapshotted at once; nothing else of them is changed",
+    }),
+    _image(Where.PRODUCTION, _SNAPSHOTS, "volumesnapshots", {
+        "create": "a snapshot lies in its claim's namespace", "get": _AGAIN, "list": _LIST, "watch": _WATCH,
+        "delete": "what was made of a snapshot that failed",
+    }),
+    _image(Where.PRODUCTION, _GROUPS, "volumegroupsnapshots", {
+        "create": "several volumes at one moment", "get": _AGAIN, "list": _LIST, "watch": _WATCH,
+        "delete": "what was made of a snapshot that failed",
+    }),
+    _image(Where.QUARANTINE, "batch", "jobs", {
+        "create": "what makes an image", "get": "how far it is", "list": _LIST, "watch": _WATCH,
+        "patch": "it begins when all that it mounts is there", "delete": "when it is done",
+    }),
+    _image(Where.QUARANTINE, "", "pods", {
+        "create": "the one that the walls are tested with", "get": _AGAIN, "list": "the Job's", "watch": _WATCH,
+        "delete": "the one that the walls are tested with",
+    }),
+    _image(Where.QUARANTINE, "", "pods/log", {"get": "how far the Job is, in the terminal"}),
+    _image(Where.QUARANTINE, "", "pods/portforward", {
+        "get": "what the Job hands over, which no log and no object holds", "create": "the same, as newer versions ask",
+    }),
+    _image(Where.QUARANTINE, "", "events", {"list": "why a pod does not come"}),
+    _image(Where.QUARANTINE, "", "secrets", {
+        "create": "the project's masking key, as long as the Job is there", "get": _AGAIN,
+    }),
+    _image(Where.QUARANTINE, "", "persistentvolumeclaims", {
+        "create": "the volumes of the Job, which go with it", "get": _AGAIN,
+    }),
+    _image(Where.QUARANTINE, _NETWORK, "networkpolicies", {"create": "the walls", "get": _AGAIN}),
+    _image(Where.QUARANTINE, _SNAPSHOTS, "volumesnapshots", {
+        "create": "the raw snapshot there, and the clean volume's", "get": _AGAIN, "list": _LIST, "watch": _WATCH,
+        "delete": "when it is passed on",
+    }),
+    _image(Where.IMAGES, "", "configmaps", {"create": "the record of an image", "get": _AGAIN}),
+    _image(Where.IMAGES, _SNAPSHOTS, "volumesnapshots", {"create": "the image's own snapshot", "get": _AGAIN}),
+    _swept(Where.CLUSTER, _SNAPSHOTS, "volumesnapshotcontents", {
+        "get": "whether it is there still", "watch": "until an image's is gone",
+    }),
+    _swept(Where.CLUSTER, _GROUPS, "volumegroupsnapshotcontents", {
+        "get": "whether it is there still", "patch": "a raw snapshot goes with the storage's",
+    }),
+    _swept(Where.PRODUCTION, _SNAPSHOTS, "volumesnapshots", {
+        "list": _STRAYS, "watch": "until one is gone", "delete": "by quarantine.keep and max_age",
+    }),
+    _swept(Where.PRODUCTION, _GROUPS, "volumegroupsnapshots", {
+        "list": _STRAYS, "watch": "until one is gone", "delete": "by quarantine.keep and max_age",
+    }),
+    _swept(Where.QUARANTINE, "batch", "jobs", {
+        "list": _STRAYS, "watch": "until one is gone", "delete": "with its raw snapshot",
+    }),
+    _swept(Where.QUARANTINE, "", "pods", {"delete": "the one that the walls were tested with"}),
+    _swept(Where.QUARANTINE, _SNAPSHOTS, "volumesnapshots", {"list": _STRAYS, "delete": "with the Job"}),
+    _swept(Where.QUARANTINE, _GROUPS, "volumegroupsnapshots", {"list": _STRAYS}),
+    _swept(Where.QUARANTINE, "", "configmaps", {"list": _STRAYS}),
+    _swept(Where.PRODUCTION, "batch", "jobs", {"list": _STRAYS}),
+    _swept(Where.PRODUCTION, "", "configmaps", {"list": _STRAYS}),
+    _swept(Where.IMAGES, "", "configmaps", {"list": _STRAYS, "delete": "with its image"}),
+    _swept(Where.IMAGES, "batch", "jobs", {"list": _STRAYS}),
+    _swept(Where.IMAGES, _GROUPS, "volumegroupsnapshots", {"list": _STRAYS}),
+    _swept(Where.IMAGES, _SNAPSHOTS, "volumesnapshots", {
+        "list": _STRAYS, "get": "whether it is there still", "delete": "with its image",
+    }),
+)  # fmt: skip
+"""What sources with `method: volume` take more: granted where a stack file has one."""
 
 WITHOUT = {
     (

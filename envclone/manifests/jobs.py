@@ -17,7 +17,7 @@ def keep(plan: Plan, kept: Kept) -> Iterator[dict[str, Any]]:
     name = Names.keep(kept.environment)
     settings = ("keep", kept.environment)
     template = pod(plan, name, name, ["keep", kept.environment, "--once", "--json"], kept.variables, settings,
-                   api=False)  # fmt: skip
+                   api=kept.environment in plan.volumes)  # fmt: skip
     yield _cron(plan, name, name, settings, template)
 
 

@@ -14,7 +14,7 @@ __all__ = ["policies"]
 
 def policies(plan: Plan) -> Iterator[dict[str, Any]]:
     """The policies of its own namespaces; of a branch's the runtime makes its own."""
-    for namespace in (SYSTEM, *plan.images):
+    for namespace in (SYSTEM, *plan.images, *plan.quarantine):
         yield _policy(plan, "default-deny", {}, namespace, ["Ingress", "Egress"])
     everybody = {"matchLabels": {"app.kubernetes.io/instance": plan.project, "app.kubernetes.io/part-of": "envclone"}}
     names = [{"port": 53, "protocol": "UDP"}, {"port": 53, "protocol": "TCP"}]
@@ -29,6 +29,7 @@ def policies(plan: Plan) -> Iterator[dict[str, Any]]:
         yield _policy(plan, "gc-production", _pods(plan, "gc"), SYSTEM, ["Egress"],
                       egress=Of(("network", "production")))  # fmt: skip
     asking = [] if not plan.api else ["gc", "serve"] if plan.serve else ["gc"]
+    asking += [Names.keep(one) for one in plan.volumes]
     for component in asking:
         yield _policy(plan, f"{component}-api", _pods(plan, component), SYSTEM, ["Egress"],
                       egress=Of(("network", "apiServer")))  # fmt: skip

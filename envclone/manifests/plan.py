@@ -60,6 +60,12 @@ class Plan:
     namespace: str
     images: tuple[str, ...]
     """The namespaces that hold the images of environments whose branches are made in the cluster."""
+    quarantine: tuple[str, ...]
+    """The namespaces in which images of production's volumes are made."""
+    sources: tuple[str, ...]
+    """Production's namespaces, whose volumes are snapshotted."""
+    volumes: tuple[str, ...]
+    """The environments whose stores are volumes."""
     stack_file: str
     files: Mapping[str, str]
     kept: tuple[Kept, ...]
@@ -122,11 +128,25 @@ def plan(
         warnings.append(f"branches of `envclone serve` run in its own pod: no environment has runtime: {_CLUSTER}")
     return Plan(
         project=stack.project, image=image, namespace=namespace, images=_images(loaded, chosen),
+        **_volumes(loaded, chosen),
         stack_file=loaded.path.name, files=_files(loaded), kept=kept,
         shared=_distinct(_outside(loaded.raw)), lent=_distinct(_lent(loaded, chosen)), api=api, serve=serve,
         written=tuple(_written(loaded)),
         production=reached, csi_driver=csi_driver, masking_key=masking_key, warnings=tuple(warnings),
     )  # fmt: skip
+
+
+def _volumes(loaded: LoadedStack, chosen: Sequence[str]) -> dict[str, tuple[str, ...]]:
+    """Where production's volumes are, and where images of them are made."""
+    named, places, sources = [], set(), set()
+    for name in chosen:
+        one = loaded.stack.environments[name]
+        volumes = [store.source.volume for store in one.stores.values() if store.source.volume is not None]
+        if volumes and one.kubernetes is not None:
+            named.append(name)
+            places.add(f"{one.kubernetes.prefix}-quarantine")
+            sources |= {volume.namespace for volume in volumes}
+    return {"quarantine": tuple(sorted(places)), "sources": tuple(sorted(sources)), "volumes": tuple(named)}
 
 
 def _images(loaded: LoadedStack, chosen: Sequence[str]) -> tuple[str, ...]:

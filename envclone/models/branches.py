@@ -18,6 +18,7 @@ __all__ = [
     "Consistency",
     "Credentials",
     "Endpoint",
+    "Fenced",
     "Image",
     "RawSnapshot",
     "StoreSnapshot",
@@ -66,6 +67,18 @@ class StoreSnapshot:
     def left_out(self) -> Mapping[str, int]:
         """What the source held and the engine did not make: path, and how many of that name."""
         return dict(self.details.get("left_out") or {})
+
+
+@dataclass(frozen=True, slots=True)
+class Fenced:
+    """What a server said around the snapshots of its volumes: where their recovery begins, who it is, and since when.
+
+    `label` is for volumes that are not of one moment; `since` is the store's own clock as the first was begun.
+    """
+
+    label: str
+    system: str
+    since: str
 
 
 class Consistency(StrEnum):

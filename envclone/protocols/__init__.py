@@ -11,6 +11,7 @@ from envclone.protocols.examiners import Examiner
 from envclone.protocols.masks import FieldMask, Ledger, Look, Mask, Masks
 from envclone.protocols.notes import Note, Notes, Noting
 from envclone.protocols.progress import Progress
+from envclone.protocols.quarantine import Fence, Fencing, Order, Origin, Quarantine
 from envclone.protocols.refreshing import Following, Refreshing, Same, Sharing, Since
 from envclone.protocols.runtimes import Insight, Observer, Playing, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
@@ -23,6 +24,8 @@ __all__ = [
     "Contained",
     "CowDriver",
     "Examiner",
+    "Fence",
+    "Fencing",
     "FieldMask",
     "Follower",
     "Following",
@@ -36,8 +39,11 @@ __all__ = [
     "Notes",
     "Noting",
     "Observer",
+    "Order",
+    "Origin",
     "Playing",
     "Progress",
+    "Quarantine",
     "Refreshing",
     "Runtime",
     "Same",

@@ -221,6 +221,24 @@ class Cluster:
         except (HTTPError, OSError) as exc:
             raise UnreachableError(f"the watch at {self.host} broke off: {type(exc).__name__}") from exc
 
+    def lines(self, path: str, query: Mapping[str, str], timeout: float = 3600.0) -> Iterator[str]:
+        """The lines of a log as they come, until it ends. Raises Refusal, UnreachableError when it breaks off."""
+        from urllib3.exceptions import HTTPError
+
+        try:
+            answer = self._send("GET", path, None, query, timeout)
+            if answer.status >= 400:
+                raise judged(answer.status, answer.read(), f"reading {path}", self.host)
+            with contextlib.closing(answer):
+                rest = b""
+                for piece in answer.stream(1 << 16):
+                    *lines, rest = (rest + piece).split(b"\n")
+                    yield from (line.decode(errors="replace") for line in lines)
+                if rest:
+                    yield rest.decode(errors="replace")
+        except (HTTPError, OSError) as exc:
+            raise UnreachableError(f"the log at {self.host} broke off: {type(exc).__name__}") from exc
+
     def _answer(
         self, method: str, path: str, body: Object | None, query: Mapping[str, str] | None, *, conflicts: bool
     ) -> bytes:

@@ -16,12 +16,15 @@ from typing import Any
 from envclone import attestation, keys
 from envclone.errors import UnsafeError, UsageError
 from envclone.runtimes.kubernetes.client import Cluster
-from envclone.runtimes.kubernetes.names import IMAGE, label
+from envclone.runtimes.kubernetes.names import IMAGE, Place, label
 from envclone.runtimes.kubernetes.objects import Object, Volume, config_map
 
-__all__ = ["checked", "described", "name_of_record", "volumes_of"]
+__all__ = ["checked", "described", "described_whole", "name_of_record", "volumes_of", "whole"]
 
 _VERSION = 1
+_MOST = 900_000
+"""Bytes of an attestation in one ConfigMap, of which the API takes 1 MiB."""
+_PIECES = 1000
 _REMEDY = "envclone image ENV makes another; nothing is started of this one"
 
 
@@ -62,6 +65,54 @@ def described(
     }
     labels = {IMAGE: image, **({"envclone.io/project": label(project)} if project else {})}
     return config_map(namespace, name_of_record(image), values, labels, fixed=True)
+
+
+def described_whole(image: str, own: Place, place: Path, key_folder: Path, volumes: Sequence[Volume]) -> list[Object]:
+    """The ConfigMaps of an image in its own namespace: one, and more for an attestation that is longer than it takes.
+
+    The record comes last: what it leads to is there.
+    """
+    record = described(image, own.namespace, place, key_folder, volumes, own.project)
+    text = record["data"]["attestation.json"]
+    pieces = _pieces(text)
+    labels = {**own.labels, **record["metadata"]["labels"]}
+    record["metadata"]["labels"] = labels
+    if len(pieces) == 1:
+        return [record]
+    record["data"] = {**record["data"], "attestation.json": "", "attestation.pieces": str(len(pieces))}
+    return [
+        *(
+            config_map(own.namespace, f"{name_of_record(image)}.{number}", {"piece": piece}, labels, fixed=True)
+            for number, piece in enumerate(pieces)
+        ),
+        record,
+    ]
+
+
+def _pieces(text: str) -> list[str]:
+    """A text in pieces that a ConfigMap takes each; no character is cut."""
+    data, found, start = text.encode(), [], 0
+    while len(data) - start > _MOST:
+        end = start + _MOST
+        while data[end] & 0xC0 == 0x80:
+            end -= 1
+        found.append(data[start:end].decode())
+        start = end
+    return [*found, data[start:].decode()]
+
+
+def whole(cluster: Cluster, record: Object) -> Object:
+    """A record with its attestation, read from as many ConfigMaps as it takes; one that lacks a piece is not whole."""
+    values = record.get("data") or {}
+    count = str(values.get("attestation.pieces") or "")
+    if not count.isdecimal() or int(count) > _PIECES:
+        return record
+    found = []
+    for number in range(int(count)):
+        meta = record["metadata"]
+        piece = cluster.get("ConfigMap", f"{meta['name']}.{number}", meta["namespace"])
+        found.append(str(((piece or {}).get("data") or {}).get("piece") or ""))
+    return {**record, "data": {**values, "attestation.json": "".join(found)}}
 
 
 def checked(record: Object, image: str, attested: str, key_folder: Path) -> list[Volume]:
@@ -111,7 +162,7 @@ def volumes_of(
             f"the image {image} is not on the cluster: the namespace {namespace} has no record of it",
             hint="an image of a source with `method: volume` is; docs/kubernetes.md says how others get there",
         )
-    found = checked(record, image, attested, key_folder)
+    found = checked(whole(cluster, record), image, attested, key_folder)
     there = {store for volume in found for store in volume.stores}
     if missing := [store for store in stores if store not in there]:
         raise UnsafeError(f"the image {image} on the cluster lacks {', '.join(missing)}", hint=_REMEDY)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from envclone.models import Branch
     from envclone.runtimes.kubernetes.settings import Kept
 
-__all__ = ["KubernetesInsight"]
+__all__ = ["KubernetesInsight", "bytes_of"]
 
 _SETUP = ("seal", "ready", "relay")
 _USE = re.compile(
@@ -68,7 +68,7 @@ class KubernetesInsight:
             spec, found = document["spec"], {}
             for one in [*(spec.get("initContainers") or ()), *spec["containers"]]:
                 if one["name"] not in _SETUP:
-                    found[one["name"]] = {"memory_limit": _bytes(str(one["resources"]["limits"]["memory"]))}
+                    found[one["name"]] = {"memory_limit": bytes_of(str(one["resources"]["limits"]["memory"]))}
             node = spec.get("nodeName")
             if node:
                 with contextlib.suppress(EnvcloneError):
@@ -98,8 +98,12 @@ class KubernetesInsight:
             )
 
 
-def _bytes(quantity: str) -> float:
-    for unit, power in (("Ki", 1), ("Mi", 2), ("Gi", 3), ("Ti", 4)):
+def bytes_of(quantity: str) -> float:
+    """A quantity as a number."""
+    for unit, power in (("Ki", 1), ("Mi", 2), ("Gi", 3), ("Ti", 4), ("Pi", 5)):
         if quantity.endswith(unit):
             return float(quantity[:-2]) * float(1024**power)
+    for unit, power in (("m", -1), ("k", 1), ("M", 2), ("G", 3), ("T", 4), ("P", 5)):
+        if quantity.endswith(unit):
+            return float(quantity[:-1]) * float(1000**power)
     return float(quantity)

@@ -49,6 +49,9 @@ KINDS = {
     "VolumeSnapshot": Kind(_SNAPSHOTS, "volumesnapshots"),
     "VolumeSnapshotClass": Kind(_SNAPSHOTS, "volumesnapshotclasses", namespaced=False),
     "VolumeSnapshotContent": Kind(_SNAPSHOTS, "volumesnapshotcontents", namespaced=False),
+    "PersistentVolume": Kind("v1", "persistentvolumes", namespaced=False),
+    "Cluster": Kind("postgresql.cnpg.io/v1", "clusters"),
+    "VolumeGroupSnapshotClass": Kind(_GROUPS, "volumegroupsnapshotclasses", namespaced=False),
     "VolumeGroupSnapshot": Kind(_GROUPS, "volumegroupsnapshots"),
     "VolumeGroupSnapshotContent": Kind(_GROUPS, "volumegroupsnapshotcontents", namespaced=False),
 }

@@ -9,15 +9,33 @@ from dataclasses import dataclass
 from pathlib import Path
 
 __all__ = [
-    "BRANCH", "EXPIRES", "IMAGE", "MANAGED", "OURS", "OWNER", "PART", "POOL", "PROJECT", "Place", "label", "name_of",
-    "owner", "pool_label",
+    "BRANCH",
+    "ENVIRONMENT",
+    "EXPIRES",
+    "GROUP",
+    "IMAGE",
+    "MANAGED",
+    "OURS",
+    "OWNER",
+    "PART",
+    "POOL",
+    "PROJECT",
+    "RAW",
+    "Place",
+    "Site",
+    "label",
+    "name_of",
+    "owner",
+    "pool_label",
 ]  # fmt: skip
 
 MANAGED = "app.kubernetes.io/managed-by"
 OURS = "envclone"
-BRANCH, IMAGE, OWNER, PART, POOL, PROJECT = (
-    f"envclone.io/{name}" for name in ("branch", "image", "owner", "part", "pool", "project")
+BRANCH, ENVIRONMENT, IMAGE, OWNER, PART, POOL, PROJECT, RAW = (
+    f"envclone.io/{name}" for name in ("branch", "environment", "image", "owner", "part", "pool", "project", "raw")
 )
+GROUP = "envclone.io/group"
+"""A label that production's claims have while they are snapshotted together."""
 EXPIRES = "envclone.io/expires-at"
 """An annotation: until when the branch is wanted, as RFC 3339; '' is until it is removed."""
 
@@ -44,6 +62,26 @@ class Place:
         if self.owner:
             made[OWNER] = self.owner
         return made
+
+
+@dataclass(frozen=True, slots=True)
+class Site(Place):
+    """Where a raw snapshot, or what makes an image of it, is: in production's namespace, or in quarantine."""
+
+    raw: str = ""
+    environment: str = ""
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Those of every object of it."""
+        return {
+            MANAGED: OURS, POOL: self.pool, PROJECT: label(self.project), RAW: label(self.raw),
+            ENVIRONMENT: label(self.environment),
+        }  # fmt: skip
+
+    def named(self, *parts: str) -> str:
+        """What an object of it is called."""
+        return name_of("envclone", self.raw, *parts)
 
 
 def name_of(*parts: str) -> str:

@@ -28,7 +28,7 @@ from envclone.runtimes.kubernetes.objects import (
 if TYPE_CHECKING:
     from envclone.config.services import HealthcheckConfig, ServiceConfig
 
-__all__ = ["HOME", "LOGINS", "POD", "Part", "branch", "listener"]
+__all__ = ["HOME", "LOCKED", "LOGINS", "POD", "Part", "branch", "listener", "spec_of"]
 
 HOME = Path("/var/lib/envclone/branch")
 """Where a branch's stores are in its pod."""
@@ -40,7 +40,7 @@ _ROOM = Path("/run/secrets/envclone")
 _SHM = 1 << 30
 _SMALL = resources(0.1, 128 << 20)
 _GRACE = 60
-_LOCKED = {
+LOCKED: Object = {
     "allowPrivilegeEscalation": False,
     "capabilities": {"drop": ["ALL"]},
     "readOnlyRootFilesystem": True,
@@ -64,7 +64,8 @@ class Part:
     ports: Sequence[int] = field(default=())
 
 
-def _spec(place: Place, uid: int, **more: Any) -> Object:
+def spec_of(uid: int, **more: Any) -> Object:
+    """What every pod of ours is: an ordinary user without a token, who asks nobody for a name."""
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -85,13 +86,13 @@ def _spec(place: Place, uid: int, **more: Any) -> Object:
     }
 
 
-def _pod(place: Place, name: str, spec: Object) -> Object:
-    labels = {**place.labels, PART: name}
+def _pod(place: Place, name: str, spec: Object, part: str = "") -> Object:
+    labels = {**place.labels, PART: part or name}
     meta = {"name": name, "namespace": place.namespace, "labels": labels}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": spec}
 
 
-def listener(place: Place, image: str, uid: int) -> Object:
+def listener(place: Place, image: str, uid: int, name: str = LISTENER) -> Object:
     """What a branch's pod tries to reach: at one port it may, at the other it must not."""
     own = {
         "name": LISTENER,
@@ -105,13 +106,13 @@ def listener(place: Place, image: str, uid: int) -> Object:
             str(DENIED_PORT),
         ],
         "resources": _SMALL,
-        "securityContext": _LOCKED,
+        "securityContext": LOCKED,
         "readinessProbe": {
             "exec": {"command": ["python3", "-m", "envclone.runtimes.kubernetes.seal", "listens", str(DENIED_PORT)]},
             "periodSeconds": 1,
         },
     }
-    return _pod(place, LISTENER, _spec(place, uid, containers=[own], terminationGracePeriodSeconds=0))
+    return _pod(place, name, spec_of(uid, containers=[own], terminationGracePeriodSeconds=0), LISTENER)
 
 
 def branch(
@@ -140,7 +141,7 @@ def branch(
             f"{listener_ip}:{DENIED_PORT}",
         ],
         "resources": _SMALL,
-        "securityContext": _LOCKED,
+        "securityContext": LOCKED,
     }  # fmt: skip
     ready = {
         "name": "ready",
@@ -148,7 +149,7 @@ def branch(
         "command": ["python3", "-m", "envclone.runtimes.kubernetes.ready", str(_ROOM / "branch.json"), str(HOME)],
         "env": [{"name": "HOME", "value": "/tmp"}],  # noqa: S108
         "resources": resources(cores, size),  # no more than the parts have together
-        "securityContext": _LOCKED,
+        "securityContext": LOCKED,
         "volumeMounts": [
             {"name": "home", "mountPath": str(HOME)},
             *mounts,
@@ -182,8 +183,7 @@ def branch(
     aliases = [{"ip": "127.0.0.1", "hostnames": [part.name for part in parts]}]
     for destination in destinations:
         aliases += [{"ip": address, "hostnames": [destination.name]} for address in destination.addresses[:1]]
-    spec = _spec(
-        place,
+    spec = spec_of(
         uid,
         initContainers=[seal, ready, *relays, *made[:-1]],
         containers=made[-1:],
@@ -210,7 +210,7 @@ def _relay(image: str, sockets: Mapping[str, Path]) -> Object:
         "restartPolicy": "Always",
         "command": ["python3", "-m", "envclone.runtimes.kubernetes.relay", str(_ROOM / TOKEN), *ways],
         "resources": _SMALL,
-        "securityContext": _LOCKED,
+        "securityContext": LOCKED,
         "volumeMounts": [
             {"name": "token", "mountPath": str(_ROOM), "readOnly": True},
             *(
@@ -247,7 +247,7 @@ def _store(part: Part, disk: tuple[str, str]) -> Object:
     assert container is not None
     made = _common(part)
     made["command"] = list(container.command)
-    made["securityContext"] = _LOCKED
+    made["securityContext"] = LOCKED
     made["ports"] = [{"containerPort": port, "protocol": "TCP"} for port in part.ports]
     mounts = made["volumeMounts"]
     for path in container.mounts:
@@ -271,7 +271,7 @@ def _service(part: Part) -> Object:
     service = part.service
     assert service is not None
     made = _common(part)
-    made["securityContext"] = dict(_LOCKED)
+    made["securityContext"] = dict(LOCKED)
     if service.capabilities and set(service.capabilities) - {"NET_BIND_SERVICE"}:
         raise ConfigError(
             f"the service {part.name} asks for capabilities that no restricted pod may have",

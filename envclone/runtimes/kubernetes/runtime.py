@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from envclone.doctor import Finding
     from envclone.models import Branch, Cassette, Container, Credentials, Endpoint, Heard, Preview
     from envclone.protocols import Progress
+    from envclone.runtimes.kubernetes.quarantine.place import KubernetesQuarantine
 
 __all__ = ["KubernetesPlaying", "KubernetesRuntime"]
 
@@ -140,6 +141,12 @@ class KubernetesRuntime:
         from envclone.runtimes.kubernetes.health import examine
 
         return examine(settings)
+
+    def quarantine(self) -> KubernetesQuarantine:
+        """Where production's volumes are, and images of them are made."""
+        from envclone.runtimes.kubernetes.quarantine.place import KubernetesQuarantine
+
+        return KubernetesQuarantine()
 
     def insight(self, branch: Branch, directory: Path) -> KubernetesInsight:
         """A look into the pod."""

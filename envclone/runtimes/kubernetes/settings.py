@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -14,9 +14,10 @@ from envclone.models import Branch
 from envclone.private import write_private
 from envclone.runtimes.kubernetes.names import Place, name_of, owner, pool_label
 
-__all__ = ["Kept", "keep", "kept", "known", "place_of", "settings_of"]
+__all__ = ["Kept", "keep", "kept", "known", "place_of", "places", "remember_places", "settings_of"]
 
 FILE = "cluster.json"
+PLACES = "volumes.json"
 KNOWN = "clusters.json"
 """In the pool: every context that a branch of it ever was on, for what is left there is found by label only."""
 
@@ -54,10 +55,30 @@ def place_of(branch: Branch, directory: Path, settings: KubernetesConfig) -> Pla
 
 def keep(directory: Path, kept: Kept) -> None:
     """Write down where a branch will be, before anything is made there."""
-    pool = directory.parent.parent
-    there = [one for one in known(pool) if one != kept.context]
-    _write(pool / KNOWN, [*there, kept.context])
+    remember(directory.parent.parent, kept.context)
     _write(directory / FILE, asdict(kept))
+
+
+def remember(pool: Path, context: str | None) -> None:
+    """Write down that something of a pool may be on a context's cluster."""
+    there = [one for one in known(pool) if one != context]
+    _write(pool / KNOWN, [*there, context])
+
+
+def remember_places(pool: Path, context: str | None, namespaces: Iterable[str]) -> None:
+    """Write down where snapshots, Jobs and records of a pool may be: they are looked for there and nowhere else."""
+    there = {tuple(one) for one in places(pool)} | {(context, one) for one in namespaces}
+    remember(pool, context)
+    _write(pool / PLACES, sorted(map(list, there), key=str))
+
+
+def places(pool: Path) -> list[tuple[str | None, str]]:
+    """Contexts and namespaces."""
+    try:
+        found = json.loads((pool / PLACES).read_text())
+        return [(one[0], str(one[1])) for one in found]
+    except (OSError, ValueError, TypeError, LookupError):
+        return []
 
 
 def kept(directory: Path) -> Kept | None:

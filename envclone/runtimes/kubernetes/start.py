@@ -17,7 +17,7 @@ from envclone.runtimes.kubernetes.pod import LISTENER, LOGINS, POD
 from envclone.runtimes.kubernetes.refusals import Refusal
 from envclone.runtimes.kubernetes.waiting import until
 
-__all__ = ["OLDEST", "readiness", "start"]
+__all__ = ["OLDEST", "listening", "made_again", "readiness", "same_snapshot", "start"]
 
 OLDEST = (1, 34)
 """The oldest Kubernetes that branches are tested with; containers that start in order are older than it."""
@@ -39,18 +39,18 @@ def start(cluster: Cluster, plan: Plan, place: Place, settings: KubernetesConfig
     if cluster.delete("Secret", LOGINS, place.namespace):
         _gone(cluster, "Secret", LOGINS, place.namespace)
     for document in plan.of("Secret", "VolumeSnapshotContent", "VolumeSnapshot", "PersistentVolumeClaim"):
-        there = _made(cluster, document)
+        there = made_again(cluster, document)
         if document["kind"] == "VolumeSnapshotContent":
-            _same_snapshot(there, document)
+            same_snapshot(there, document)
     for name in (LISTENER, POD):
         if cluster.delete("Pod", name, place.namespace, grace=0):
             _gone(cluster, "Pod", name, place.namespace)
-    _made(cluster, plan.of("Pod", name=LISTENER)[0])
+    made_again(cluster, plan.of("Pod", name=LISTENER)[0])
     try:
         for document in plan.of("VolumeSnapshot"):
             _snapshot_ready(cluster, document["metadata"]["name"], place.namespace, timeout)
         address = _ready(cluster, LISTENER, place.namespace, timeout)["status"]["podIP"]
-        _made(cluster, with_listener(plan.of("Pod", name=POD)[0], str(address)))
+        made_again(cluster, with_listener(plan.of("Pod", name=POD)[0], str(address)))
         _ready(cluster, POD, place.namespace, timeout)
     finally:
         # whatever came of it, the one hole that the test needed is closed
@@ -60,7 +60,7 @@ def start(cluster: Cluster, plan: Plan, place: Place, settings: KubernetesConfig
         cluster.delete("NetworkPolicy", name, place.namespace)
 
 
-def _made(cluster: Cluster, document: Object) -> Object:
+def made_again(cluster: Cluster, document: Object) -> Object:
     """Make an object. What the branch's own quota counts is behind for a moment after it was made, or a pod went."""
     until = time.monotonic() + _COUNTED
     while True:
@@ -108,7 +108,7 @@ def _room(cluster: Cluster, place: Place, settings: KubernetesConfig) -> None:
         )
 
 
-def _same_snapshot(there: Object, wanted: Object) -> None:
+def same_snapshot(there: Object, wanted: Object) -> None:
     """What is there may be of an earlier start; that it is of the same snapshot is not taken on trust."""
     for key in ("driver", "source", "deletionPolicy"):
         if there["spec"].get(key) != wanted["spec"][key]:
@@ -147,6 +147,11 @@ def _snapshot_ready(cluster: Cluster, name: str, namespace: str, timeout: float)
         what=f"the image's snapshot '{name}' was not ready", timeout=timeout, seen=lambda: said,
         hint="does the storage still have the snapshot? Is the snapshot controller running? envclone doctor",
     )  # fmt: skip
+
+
+def listening(cluster: Cluster, name: str, namespace: str, timeout: float) -> str:
+    """Where a listener is, once it is ready."""
+    return str(_ready(cluster, name, namespace, timeout)["status"]["podIP"])
 
 
 def _ready(cluster: Cluster, name: str, namespace: str, timeout: float) -> Object:

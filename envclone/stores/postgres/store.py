@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     )
     from envclone.protocols import (
         Examiner,
+        Fence,
         Ledger,
         Notes,
         Progress,
@@ -98,6 +99,14 @@ class PostgresStore:
         from envclone.stores.postgres.snapshot.same import same
 
         return same(snapshot, place, since)
+
+    def fenced(self, config: StoreConfig) -> AbstractContextManager[Fence] | None:
+        """Between pg_backup_start and pg_backup_stop; see `snapshot.fence`."""
+        if config.source.dsn is None:
+            return None
+        from envclone.stores.postgres.snapshot.fence import fenced
+
+        return fenced(config)
 
     def settle_note(self, config: StoreConfig, facts: Mapping[str, Any]) -> bool:
         """Delete a temporary instance that a killed command left; see `snapshot.provider`."""

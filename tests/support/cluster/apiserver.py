@@ -126,7 +126,7 @@ class RealApi:
 def definitions() -> Iterator[dict[str, Any]]:
     """The kinds of external-snapshotter, from the schemas that were gathered."""
     for one in schemas.RESOURCES:
-        if "snapshot" in one.version:
+        if "snapshot" in one.version or "cnpg" in one.version:
             yield {
                 "apiVersion": "apiextensions.k8s.io/v1",
                 "kind": "CustomResourceDefinition",

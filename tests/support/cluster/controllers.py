@@ -7,20 +7,23 @@ one here only pretends: no container runs.
 from __future__ import annotations
 
 import contextlib
+import copy
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
 from envclone import process
+from tests.support.cluster import admission, schemas
 from tests.support.cluster.server import Api
 from tests.support.cluster.store import Key, Object
 
 __all__ = ["Controllers", "Fate", "Kubelet", "Pretended", "controlling"]
 
-_PODS = "/api/v1"
+_JOB = "batch.kubernetes.io/job-name"
+_NOW = "2026-11-28T00:00:00Z"
 
 
 class Kubelet(Protocol):
@@ -118,6 +121,11 @@ class Controllers:
     volumes: dict[Key, Path] = field(default_factory=dict)
     stuck: set[str] = field(default_factory=set)
     unbound: bool = False
+    stopped: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
+    """Around each snapshot: what writes to volumes stands still, so that it is of one moment."""
+    refuses: str = ""
+    """What the storage answers to who asks for a snapshot."""
+    contents: dict[Key, tuple[str, list[str]]] = field(default_factory=dict)
     failures: list[BaseException] = field(default_factory=list)
     started: set[str] = field(default_factory=set)
 
@@ -146,32 +154,96 @@ class Controllers:
     def look(self) -> None:
         """Bring each object one step on."""
         store = self.api.store
+        for key, place in list(self.volumes.items()):
+            if key not in store.objects and place.is_relative_to(self.root):
+                shutil.rmtree(self.volumes.pop(key), ignore_errors=True)
+        self._contents()
+        for key, one in store.each("volumegroupsnapshots"):
+            self._group(key, one)
         for key, one in store.each("volumesnapshots"):
             self._snapshot(key, one)
         for key, one in store.each("persistentvolumeclaims"):
             self._claim(key, one)
+        for key, one in store.each("jobs"):
+            self._job(key, one)
         for key, one in store.each("pods"):
             self._pod(key, one)
         for key, one in store.each("namespaces"):
             if one["metadata"].get("deletionTimestamp"):
                 self._end(key)
 
+    def _contents(self) -> None:
+        """What is gone of contents takes the storage's snapshot along, unless it says `Retain`."""
+        store, there = self.api.store, dict[Key, tuple[str, list[str]]]()
+        for plural in ("volumesnapshotcontents", "volumegroupsnapshotcontents"):
+            for key, one in store.each(plural):
+                status = one.get("status") or {}
+                own = one["spec"]["source"].get("snapshotHandle") or status.get("snapshotHandle")
+                handles = [each["snapshotHandle"] for each in status.get("volumeSnapshotInfoList") or ()]
+                there[key] = one["spec"]["deletionPolicy"], [own] if own else handles
+                ref = one["spec"].get("volumeSnapshotRef") or one["spec"].get("volumeGroupSnapshotRef")
+                of = Key(key.root, plural.replace("contents", "s"), ref["namespace"], ref["name"])
+                bound = one["metadata"].get("annotations", {}).get("bound")
+                if bound and of not in store.objects and there[key][0] == "Delete":
+                    store.drop(key)
+        for key, (policy, handles) in self.contents.items():
+            if key not in store.objects and policy == "Delete":
+                for handle in handles:
+                    if (place := self.handles.pop(handle, None)) is not None:
+                        shutil.rmtree(place)
+        self.contents = there
+
+    def _group(self, key: Key, document: Object) -> None:
+        if (document.get("status") or {}).get("readyToUse"):
+            return
+        wanted = document["spec"]["source"]["selector"]["matchLabels"]
+        claims = [
+            (each, one) for each, one in self.api.store.each("persistentvolumeclaims", key.namespace)
+            if wanted.items() <= (one["metadata"].get("labels") or {}).items() and each in self.volumes
+        ]  # fmt: skip
+        with self.stopped():
+            infos = [
+                {"volumeHandle": self.volumes[each].name, "snapshotHandle": self.snapshot_of(self.volumes[each]),
+                 "readyToUse": True, "restoreSize": 1 << 20}
+                for each, _ in claims
+            ]  # fmt: skip
+        name = f"groupsnapcontent-{document['metadata']['uid']}"
+        self.api.put(
+            {
+                "apiVersion": "groupsnapshot.storage.k8s.io/v1",
+                "kind": "VolumeGroupSnapshotContent",
+                "metadata": {"name": name, "annotations": {"bound": "yes"}},
+                "spec": {
+                    "deletionPolicy": "Retain",
+                    "driver": "stand-in",
+                    "source": {"volumeHandles": [one["volumeHandle"] for one in infos]},
+                    "volumeGroupSnapshotRef": {"name": key.name, "namespace": key.namespace},
+                },
+                "status": {"readyToUse": True, "volumeSnapshotInfoList": infos},
+            }
+        )
+        self._status(key, boundVolumeGroupSnapshotContentName=name, readyToUse=True, creationTime=_NOW)
+
     def _snapshot(self, key: Key, document: Object) -> None:
         if (document.get("status") or {}).get("readyToUse"):
             return
         source = document["spec"]["source"]
         if name := source.get("persistentVolumeClaimName"):
+            if self.refuses:
+                self._status(key, readyToUse=False, error={"message": self.refuses})
+                return
             claim = self.volumes.get(Key("/api/v1", "persistentvolumeclaims", key.namespace, name))
             if claim is None:
                 return
-            handle = self.snapshot_of(claim)
+            with self.stopped():
+                handle = self.snapshot_of(claim)
             name = f"snapcontent-{document['metadata']['uid']}"
             ref = {"name": key.name, "namespace": key.namespace}
             self.api.put(
                 {
                     "apiVersion": "snapshot.storage.k8s.io/v1",
                     "kind": "VolumeSnapshotContent",
-                    "metadata": {"name": name},
+                    "metadata": {"name": name, "annotations": {"bound": "yes"}},
                     "spec": {
                         "deletionPolicy": "Delete",
                         "driver": "stand-in",
@@ -181,7 +253,9 @@ class Controllers:
                     "status": {"snapshotHandle": handle, "readyToUse": True, "restoreSize": 1 << 20},
                 }
             )
-            self._status(key, boundVolumeSnapshotContentName=name, readyToUse=True, restoreSize="1Mi")
+            self._status(
+                key, boundVolumeSnapshotContentName=name, readyToUse=True, restoreSize="1Mi", creationTime=_NOW
+            )
             return
         content = self.api.store.objects.get(
             Key(key.root, "volumesnapshotcontents", "", source["volumeSnapshotContentName"])
@@ -194,7 +268,48 @@ class Controllers:
         elif handle not in self.handles:
             self._status(key, readyToUse=False, error={"message": f"snapshot {handle} not found"})
         else:
-            self._status(key, boundVolumeSnapshotContentName=content["metadata"]["name"], readyToUse=True)
+            self._status(
+                key, boundVolumeSnapshotContentName=content["metadata"]["name"], readyToUse=True, creationTime=_NOW
+            )
+
+    def _job(self, key: Key, document: Object) -> None:
+        """Pods one after another, until one succeeds, too many failed, or one failed in a way that all will."""
+        spec, status = document["spec"], document.get("status") or {}
+        if spec.get("suspend") or any(one["status"] == "True" for one in status.get("conditions") or ()):
+            return
+        pods = [
+            one for _, one in self.api.store.each("pods", key.namespace)
+            if one["metadata"].get("labels", {}).get(_JOB) == key.name
+        ]  # fmt: skip
+        phases = [(one.get("status") or {}).get("phase") for one in pods]
+        said = {code for one in pods for code in _codes(one)}
+        final = {
+            value for rule in (spec.get("podFailurePolicy") or {}).get("rules") or () if rule["action"] == "FailJob"
+            for value in rule["onExitCodes"]["values"]
+        }  # fmt: skip
+        if "Succeeded" in phases:
+            self._status(key, conditions=[{"type": "Complete", "status": "True"}])
+        elif said & final or phases.count("Failed") > spec["backoffLimit"]:
+            reason = "PodFailurePolicy" if said & final else "BackoffLimitExceeded"
+            failed = {"type": "Failed", "status": "True", "reason": reason, "message": f"{reason}: a pod failed"}
+            self._status(key, conditions=[failed])
+        elif all(phase == "Failed" for phase in phases):
+            template = copy.deepcopy(spec["template"])
+            name = f"{key.name[:50]}-{len(pods)}{document['metadata']['uid'][:4]}"
+            owner = {
+                "apiVersion": "batch/v1", "kind": "Job", "name": key.name, "uid": document["metadata"]["uid"],
+                "controller": True,
+            }  # fmt: skip
+            meta = {
+                **template["metadata"], "name": name, "namespace": key.namespace, "ownerReferences": [owner],
+                "labels": {**template["metadata"]["labels"], _JOB: key.name},
+            }  # fmt: skip
+            made = {"apiVersion": "v1", "kind": "Pod", "metadata": meta, "spec": template["spec"]}
+            resource = schemas.of_object(made)
+            assert resource is not None and not schemas.flaws(self.api.version, made)
+            with self.api.store.changed:
+                admission.admit(self.api.store, resource, key.namespace, made)
+                self.api.store.create(resource, key.namespace, made)
 
     def _claim(self, key: Key, document: Object) -> None:
         if self.unbound or key in self.volumes:
@@ -216,6 +331,19 @@ class Controllers:
             handle = content["spec"]["source"].get("snapshotHandle") or content["status"]["snapshotHandle"]
             _clone(self.handles[handle], target)
         self.volumes[key] = target
+        uid = document["metadata"]["uid"]
+        self.api.put(
+            {
+                "apiVersion": "v1",
+                "kind": "PersistentVolume",
+                "metadata": {"name": f"pvc-{uid}"},
+                "spec": {
+                    "accessModes": ["ReadWriteOnce"],
+                    "capacity": {"storage": document["spec"]["resources"]["requests"]["storage"]},
+                    "csi": {"driver": "stand-in", "volumeHandle": target.name},
+                },
+            }
+        )
 
         def bound(one: Object) -> None:
             one["spec"]["volumeName"] = f"pvc-{one['metadata']['uid']}"
@@ -261,6 +389,11 @@ class Controllers:
             one["status"] = {**(one.get("status") or {}), **values}
 
         self.api.store.edit(key, change)
+
+
+def _codes(pod: Object) -> list[int]:
+    each = (pod.get("status") or {}).get("containerStatuses", ())
+    return [int(one["state"]["terminated"]["exitCode"]) for one in each if (one.get("state") or {}).get("terminated")]
 
 
 def _clone(source: Path, target: Path) -> None:

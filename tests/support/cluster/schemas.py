@@ -62,10 +62,40 @@ RESOURCES = tuple(
         (_SNAPSHOTS, "VolumeSnapshot", "volumesnapshots", True),
         (_SNAPSHOTS, "VolumeSnapshotContent", "volumesnapshotcontents", False),
         (_SNAPSHOTS, "VolumeSnapshotClass", "volumesnapshotclasses", False),
+        ("postgresql.cnpg.io/v1", "Cluster", "clusters", True),
+        (_GROUPS, "VolumeGroupSnapshotClass", "volumegroupsnapshotclasses", False),
         (_GROUPS, "VolumeGroupSnapshot", "volumegroupsnapshots", True),
         (_GROUPS, "VolumeGroupSnapshotContent", "volumegroupsnapshotcontents", False),
     )
 )
+
+
+_TEXT = {"type": "string"}
+_BY_HAND: dict[str, dict[str, Any]] = {
+    "VolumeGroupSnapshotClass": {
+        "type": "object",
+        "required": ["driver", "deletionPolicy"],
+        "properties": {
+            "apiVersion": _TEXT,
+            "kind": _TEXT,
+            "metadata": {"type": "object"},
+            "driver": _TEXT,
+            "deletionPolicy": {"type": "string", "enum": ["Delete", "Retain"]},
+            "parameters": {"type": "object", "additionalProperties": _TEXT},
+        },
+    },
+    "Cluster": {
+        "type": "object",
+        "properties": {
+            "apiVersion": _TEXT,
+            "kind": _TEXT,
+            "metadata": {"type": "object"},
+            "spec": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+            "status": {"type": "object", "x-kubernetes-preserve-unknown-fields": True},
+        },
+    },
+}
+"""Kinds of others that are only read."""
 
 
 def by_path(root: str, plural: str) -> Resource | None:
@@ -81,7 +111,7 @@ def of_object(document: dict[str, Any]) -> Resource | None:
 
 def definition(kind: str) -> dict[str, Any]:
     """The schema of a kind of external-snapshotter, as its CRD has it."""
-    made: dict[str, Any] = _gathered()["snapshots"][kind]
+    made: dict[str, Any] = _gathered()["snapshots"].get(kind) or _BY_HAND[kind]
     return made
 
 
@@ -104,8 +134,8 @@ def _gathered() -> dict[str, Any]:
 def _validator(version: str, api_version: str, kind: str) -> Any:
     own = _gathered()["kubernetes"][version]
     schemas = {name: _strict(schema) for name, schema in own.items()}
-    if kind in _gathered()["snapshots"]:
-        schema = _strict(_gathered()["snapshots"][kind])
+    if kind in {**_gathered()["snapshots"], **_BY_HAND}:
+        schema = _strict(definition(kind))
         schema["properties"]["metadata"] = {
             "$ref": "#/components/schemas/io.k8s.apimachinery.pkg.apis.meta.v1.ObjectMeta"
         }

@@ -46,6 +46,10 @@ class Api:
     connect: Callable[[str, str, int], socket.socket] | None = None
     written: dict[tuple[str, str, str], str] = field(default_factory=dict)
     metrics: dict[str, str] = field(default_factory=dict)
+    tail: Callable[[str, str, str], str | None] | None = None
+    """What a container has written so far; None when nobody knows it."""
+    over: Callable[[str, str], bool] = lambda namespace, name: True
+    """Whether a pod will write no more."""
     crds: bool = True
     token: str = "stand-in"
     url: str = ""
@@ -111,6 +115,8 @@ class _Handler(BaseHTTPRequestHandler):
                 return self._forward(parts.path, query)
             if query.get("watch") in ("1", "true"):
                 return self._watch(parts.path, query)
+            if parts.path.endswith("/log") and query.get("follow"):
+                return self._follow(parts.path, query)
             code, document = self._do(parts.path, query, body)
             if fault is not None:
                 return self._cut()
@@ -175,7 +181,7 @@ class _Handler(BaseHTTPRequestHandler):
         resource, namespace, name, sub = self._place(path)
         if sub == "log":
             self._allow("get", "pods/log")
-            text = self.api.written.get((namespace, name, query.get("container", "")), "")
+            text = self._written(namespace, name, query.get("container", ""))
             lines = text.splitlines(keepends=True)
             return 200, "".join(lines[-int(query["tailLines"]) :] if "tailLines" in query else lines)
         if sub.startswith("proxy/"):
@@ -282,6 +288,33 @@ class _Handler(BaseHTTPRequestHandler):
         data = json.dumps(document).encode() + b"\n"
         self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
         self.wfile.flush()
+
+    def _follow(self, path: str, query: dict[str, str]) -> None:
+        """A log, until the pod is at its end."""
+        _, namespace, name, _ = self._place(path)
+        self._allow("get", "pods/log")
+        container = query.get("container", "")
+        self.send_response(200)
+        self.send_header("Content-Type", "text/plain")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        sent = 0
+        while not self.api.closing:
+            over = self.api.over(namespace, name)
+            text = self._written(namespace, name, container)
+            if data := text.encode()[sent:]:
+                sent += len(data)
+                self.wfile.write(f"{len(data):x}\r\n".encode() + data + b"\r\n")
+                self.wfile.flush()
+            if over:
+                break
+            with self.api.store.changed:
+                self.api.store.changed.wait(0.05)
+        self.wfile.write(b"0\r\n\r\n")
+
+    def _written(self, namespace: str, name: str, container: str) -> str:
+        found = self.api.tail(namespace, name, container) if self.api.tail else None
+        return self.api.written.get((namespace, name, container), "") if found is None else found
 
     def _forward(self, path: str, query: dict[str, str]) -> None:
         _, namespace, name, sub = self._place(path)

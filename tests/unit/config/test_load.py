@@ -136,12 +136,16 @@ def test_problems_carry_their_type_and_a_count(tmp_path: Path) -> None:
         ("kind: postgres, source: {method: directory}", "source.path: is required"),
         (
             "kind: postgres, source: {method: snapshot}",
-            "source.method: must be physical, directory, logical or provider",
+            "source.method: must be physical, directory, logical, provider or volume",
         ),
         ("kind: postgres, source: {method: physical, dsn: x, url: http://x}", "source.url: is not used by"),
+        ("kind: postgres, source: {method: physical, dsn: x, volume: {namespace: a, pod: b}}", "source.volume: is for"),
         ("kind: postgres, collections: [a], source: {method: physical, dsn: x}", "collections: is not used by"),
         ("kind: qdrant, source: {method: directory}", "source.path: is required"),
-        ("kind: qdrant, source: {method: physical, url: http://x}", "source.method: must be snapshot or directory"),
+        (
+            "kind: qdrant, source: {method: physical, url: http://x}",
+            "source.method: must be snapshot, directory or volume",
+        ),
         ("kind: qdrant, source: {method: snapshot, url: db}", "source.url: must begin with http:// or https://"),
         ("kind: qdrant, source: {method: fast, url: http://x}", "source.method: must be physical, directory"),
         (
@@ -346,3 +350,30 @@ def test_a_persons_key_in_a_rule_is_shown_as_its_shape(tmp_path: Path) -> None:
     assert len(found) == 3
     assert not [problem for problem in found if "zq7" in problem or "corp" in problem]
     assert ":12: sanitize.rules.main.p.t.c.$.shares['xx#@xxxx.xxxxxxx']: unknown domain" in "".join(found)
+
+
+_VOLUMES = """\
+version: 1
+project: a
+environments:
+  prod:
+    CLUSTER
+    stores:
+      x: {kind: postgres, source: {method: volume, volume: {namespace: shop, cluster: db}}}
+      y: {kind: qdrant, source: SECOND}
+"""
+_OF_A_CLUSTER = f"runtime: kubernetes\n    kubernetes: {{image: 'a@sha256:{'0' * 64}'}}"
+
+
+@pytest.mark.parametrize(
+    ("cluster", "second", "expected"),
+    [
+        ("", "{method: volume, volume: {namespace: a, pod: b}}", "environments.prod.runtime: must be kubernetes"),
+        (_OF_A_CLUSTER, "{method: directory, path: x}", "stores.y.source.method: must be volume as well"),
+        (_OF_A_CLUSTER, "{method: volume, volume: {namespace: a}}", "volume: must name one of"),
+        (_OF_A_CLUSTER, "{method: volume, volume: {namespace: a, pod: b, labels: {c: d}}}", "volume: must name one of"),
+    ],
+)
+def test_volumes_of_a_cluster(tmp_path: Path, cluster: str, second: str, expected: str) -> None:
+    found = problems(tmp_path, _VOLUMES.replace("CLUSTER", cluster).replace("SECOND", second))
+    assert len(found) == 1 and expected in found[0], found

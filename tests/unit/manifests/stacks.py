@@ -37,6 +37,18 @@ CLUSTER = STACK.replace(
     f"    keep: {{fresh: 2h}}\n    runtime: kubernetes\n    kubernetes: {{image: {IMAGE}, prefix: shop}}\n",
 )
 """The same, with branches that are made in a cluster."""
+VOLUMES = CLUSTER.replace(
+    """\
+        source: {method: physical, dsn: "${PROD_PG_DSN?a DSN with REPLICATION}"}
+""",
+    """\
+        source: {method: volume, dsn: "${PROD_PG_DSN}", volume: {namespace: shop, cluster: shop-db}}
+""",
+).replace(
+    """{method: snapshot, url: "${PROD_QDRANT_URL}", api_key: "${PROD_QDRANT_KEY:-}", ca_file: certs/ca.pem}""",
+    "{method: volume, volume: {namespace: vectors, statefulset: kb}}",
+)
+"""And with a production whose volumes are in the cluster."""
 RULES = "sanitize:\n  rules:\n    main: {public.customers.email: email}\n  # a template's braces: {{ .Values.image }}\n"
 
 

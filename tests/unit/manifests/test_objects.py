@@ -16,7 +16,7 @@ from envclone.manifests.build import objects, parts, stream, texts
 from envclone.manifests.plan import Plan
 from envclone.manifests.pods import keys
 from tests.support.cluster import schemas
-from tests.unit.manifests.stacks import CLUSTER, IMAGE, STACK, planned
+from tests.unit.manifests.stacks import CLUSTER, IMAGE, STACK, VOLUMES, planned
 from tests.unit.test_snippets import parse
 
 
@@ -249,3 +249,30 @@ def test_the_fence_names_the_accounts(tmp_path: Path) -> None:
     (rules,) = fence["spec"]["matchConstraints"]["resourceRules"]
     granted = {group for role in _of(made, "ClusterRole") for rule in role["rules"] for group in rule["apiGroups"]}
     assert granted == set(rules["apiGroups"]), "what is granted is looked at"
+
+
+def test_volumes_bring_a_place_for_images_to_be_made_and_rights_there(tmp_path: Path) -> None:
+    made = planned(tmp_path, VOLUMES, production=["10.20.0.7/32:5432"])
+    assert [one["metadata"]["name"] for one in _of(made, "Namespace")] == ["envclone", "shop-images", "shop-quarantine"]
+    roles = {(one["metadata"]["name"], one["metadata"].get("namespace")) for one in _of(made, "Role")}
+    image = {place for name, place in roles if name == "envclone-acme-image"}
+    assert image == {"shop-images", "shop-quarantine", "shop", "vectors"}
+    (bound,) = [one for one in _of(made, "ClusterRoleBinding") if one["metadata"]["name"] == "envclone-acme-image"]
+    assert [one["name"] for one in bound["subjects"]] == ["keep-prod", "envclone-serve"]
+    pods = dict(_pods(made))
+    assert pods["keep-prod"]["spec"]["automountServiceAccountToken"] is True
+    assert pods["keep-pre-prod"]["spec"]["automountServiceAccountToken"] is False
+    wide = [rule for one in _of(made, "ClusterRole") if one["metadata"]["name"] == "envclone-acme-image"
+            for rule in one["rules"]]  # fmt: skip
+    assert not {"secrets", "pods", "pods/log", "pods/portforward", "jobs"} & {
+        name for rule in wide for name in rule["resources"]
+    }
+    for version in schemas.VERSIONS:
+        for one in objects(made):
+            assert schemas.flaws(version, one) == [], (one["kind"], one["metadata"]["name"])
+
+
+def test_without_volumes_nobody_has_their_rights(tmp_path: Path) -> None:
+    made = planned(tmp_path, CLUSTER)
+    assert not [one for one in objects(made) if one["metadata"]["name"].endswith("-image")]
+    assert "request.namespace in" not in json.dumps(_of(made, "ValidatingAdmissionPolicy"))

@@ -14,7 +14,7 @@ import pytest
 from envclone.manifests.build import objects
 from tests.support import envtest
 from tests.support.envtest import ASSETS, Real
-from tests.unit.manifests.stacks import CLUSTER, planned
+from tests.unit.manifests.stacks import CLUSTER, VOLUMES, planned
 
 PLURALS = {"NetworkPolicy": "networkpolicies", "ValidatingAdmissionPolicy": "validatingadmissionpolicies"}
 MAKER, GC, KEEPER = (
@@ -47,7 +47,9 @@ if ASSETS:
     @pytest.fixture(scope="module")
     def real(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Real]:
         with envtest.running(tmp_path_factory.mktemp("envtest")) as made:
-            made_of = planned(tmp_path_factory.mktemp("stack"), CLUSTER, production=["10.20.0.7/32:5432"])
+            made_of = planned(tmp_path_factory.mktemp("stack"), VOLUMES, production=["10.20.0.7/32:5432"])
+            for name in made_of.sources:
+                made.ask("POST", "/api/v1/namespaces", _namespace(name, {}))
             for one in objects(made_of):
                 code, said = made.apply(_place(one), one)
                 assert code in (200, 201), (one["kind"], one["metadata"]["name"], said.get("message"))
@@ -67,9 +69,15 @@ if ASSETS:
     def test_who_makes_branches_makes_them_in_their_namespaces_only(real: Real) -> None:
         assert real.ask("POST", "/api/v1/namespaces", _namespace("shop-one", OURS), account=MAKER)[0] == 201
         assert real.ask("POST", "/api/v1/namespaces/shop-one/pods", POD, account=MAKER)[0] == 201
-        for elsewhere in ("default", "kube-system", "envclone", "shop-images"):
+        for elsewhere in ("default", "kube-system", "envclone"):
             code, said = real.ask("POST", f"/api/v1/namespaces/{elsewhere}/pods", POD, account=MAKER)
             assert code in (403, 422) and "in the namespaces of branches only" in said["message"], elsewhere
+
+    def test_where_production_is_nothing_is_changed_but_a_label(real: Real) -> None:
+        """A right to make pods anywhere must not reach production, though snapshots are made there."""
+        for place in ("shop", "vectors", "shop-images"):
+            code, said = real.ask("POST", f"/api/v1/namespaces/{place}/pods", POD, account=MAKER)
+            assert code in (403, 422) and "fence" in said["message"], place
 
     def test_a_namespace_is_labelled_and_restricted(real: Real) -> None:
         for name, labels in {"a": {}, "b": {**OURS, "pod-security.kubernetes.io/enforce": "baseline"},

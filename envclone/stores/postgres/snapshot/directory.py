@@ -22,7 +22,7 @@ from envclone.stores.postgres.snapshot import crashed, describe, enginefiles, pe
 from envclone.stores.postgres.snapshot.source import emptied_on_failure
 
 if TYPE_CHECKING:
-    from envclone.config.schema import StoreConfig
+    from envclone.config.schema import MountedConfig, StoreConfig
 
 __all__ = ["Copier", "snapshot_directory"]
 
@@ -39,24 +39,31 @@ def snapshot_directory(
 ) -> StoreSnapshot:
     """Copy a cleanly stopped server's files to `into/data` and `into/tablespaces/<oid>`, or a frozen file system's.
 
-    What was frozen while its server ran is recovered in the copy, by the log that lies there. `copier` copies one file
-    (by default blocks are shared where the file system can, else copied). `details` are those of a physical snapshot,
-    `settings` from the configuration files in the data directory. Raises ConfigError when there is no such directory or
-    the database is not clear, BusyError when a server runs on it, UnsafeError when it was not stopped cleanly and is
-    not frozen, or changed meanwhile, ResourceError; nothing stays in `into` on failure.
+    What was frozen while its server ran, or is a volume's snapshot, is recovered in the copy, by the log that lies
+    there. `copier` copies one file (by default blocks are shared where the file system can, else copied). `details` are
+    those of a physical snapshot, `settings` from the configuration files in the data directory. Raises ConfigError when
+    there is no such directory or the database is not clear, BusyError when a server runs on it, UnsafeError when it was
+    not stopped cleanly and is not frozen, or changed meanwhile, ResourceError; nothing stays in `into` on failure.
     """
     began = time.monotonic()
     if config.source.path is None:
         raise ConfigError(f"the store '{name}' has no source.path", hint="method: directory needs one")
     source = _place(config.source.path.expanduser())
     configuration = _configuration(config.source.config)
-    state, device = _require_stopped(source)
+    mounted = config.source.mounted
+    state, device = _require_stopped(source) if mounted is None else _mounted(source, mounted)
     engine = find(state.major)
     judge = enginefiles.judge_data(state.major)
     unread: list[str] = []
     captured = settings.parse_conf(source, unread, configuration)
     with Intake.of(source, judge, links=True) as found, emptied_on_failure(into):
-        device = frozen([source, *(source / link for link in found.linked)]) if device else None
+        if mounted is None:
+            device = frozen([source, *(source / link for link in found.linked)]) if device else None
+        elif found.linked and not (mounted.moment or mounted.label):
+            raise UnsafeError(
+                f"the volumes of '{name}' were not taken at one moment, and its log lies on another than its data",
+                hint="source.dsn fences the snapshot; or a storage driver with VolumeGroupSnapshots",
+            )
         if state.state is not control.State.SHUT_DOWN and device is None:
             raise UnsafeError(
                 f"{source} was frozen while its server ran, and its tablespaces or its log lie on another file system",
@@ -65,10 +72,12 @@ def snapshot_directory(
         if copier is None and not _same_blocks(found, into):
             describe.require_room(into, sum(file.size for file in found.files))
         _copy(name, found, into, progress, copier or _copy_file)
-        _require_unchanged(found, judge, state)
+        _require_unchanged(found, judge, state, alone=mounted is not None)
         data = into / "data"
+        if mounted is not None and mounted.label:  # not before the copy: the recovery begins where it says
+            (data / "backup_label").write_text(mounted.label)
         at = state.time
-        if state.state is not control.State.SHUT_DOWN:
+        if state.state is not control.State.SHUT_DOWN or (mounted is not None and mounted.label):
             progress(ProgressEvent(f"recovering {name}", 0))
             ended = crashed.recover(engine, into, [item.plain() for item in captured], config.settings)
             at, state = ended or at, control.read(data)
@@ -94,7 +103,7 @@ def snapshot_directory(
     return StoreSnapshot(
         store=name,
         kind="postgres",
-        method="directory",
+        method="directory" if mounted is None else "volume",
         engine_version=engine.version,
         consistent_at=at,
         seconds=round(time.monotonic() - began, 3),
@@ -111,7 +120,7 @@ def snapshot_directory(
             "system_identifier": str(state.system_identifier),
             "warnings": warnings,
             "left_out": found.left_out,
-            "frozen": device,
+            "frozen": device if mounted is None else mounted.moment or None,
             "wal": {"start": control.lsn_text(state.redo), "end": control.lsn_text(state.checkpoint),
                     "timeline": state.timeline},
         },
@@ -166,6 +175,39 @@ def _require_stopped(source: Path) -> tuple[control.Control, str | None]:
     return state, device
 
 
+def _mounted(source: Path, mounted: MountedConfig) -> tuple[control.Control, str]:
+    """What stands in a snapshot's pg_control, and that nobody writes there: it was mounted for this process alone.
+
+    Raises UnsafeError for a standby's, which is not whole without the log that it was still to replay, and for one that
+    is not of the server that was asked when the snapshot was begun, or is older.
+    """
+    state = control.read(source)
+    if state.state not in (control.State.SHUT_DOWN, *crashed.RECOVERABLE) or any(
+        (source / name).exists() for name in ("standby.signal", "recovery.signal")
+    ):
+        raise UnsafeError(
+            f"the volume is a standby's, or one that is being recovered: its state is '{state.state}'",
+            hint="take the primary's volumes",
+        )
+    if mounted.system and mounted.system != str(state.system_identifier):
+        raise UnsafeError(
+            "the volume is not of the server that source.dsn leads to: their system identifiers differ",
+            hint="correct source.dsn, or source.volume",
+        )
+    if mounted.since and state.redo < _lsn(mounted.since):
+        raise UnsafeError(
+            f"the snapshot is older than its beginning: its last checkpoint is at "
+            f"{control.lsn_text(state.redo)}, and the server was at {mounted.since}",
+            hint="does source.volume name the primary's volumes, and does the driver snapshot at once?",
+        )
+    return state, mounted.moment or "a snapshot of its own"
+
+
+def _lsn(text: str) -> int:
+    high, _, low = text.partition("/")
+    return int(high, 16) << 32 | int(low, 16)
+
+
 def _target(into: Path, path: str, linked: Sequence[str]) -> Path:
     """Where a path of the source goes: a tablespace behind a link lies beside the data directory."""
     parts = path.split("/")
@@ -194,11 +236,11 @@ def _copy(name: str, found: Intake, into: Path, progress: Progress, copy: Copier
             (into / "data" / link).symlink_to(Path("../../tablespaces") / Path(link).name)
 
 
-def _require_unchanged(found: Intake, judge: Judge, state: control.Control) -> None:
+def _require_unchanged(found: Intake, judge: Judge, state: control.Control, *, alone: bool = False) -> None:
     source = found.root
     with Intake.of(source, judge, links=True) as again:
         changed = {(file.path, file.stamp) for file in found.files} ^ {(file.path, file.stamp) for file in again.files}
-    running = not frozen([source]) and server.status(source) is not None
+    running = not alone and not frozen([source]) and server.status(source) is not None
     if changed or running or control.read(source) != state:
         example = min((path for path, _ in changed), default="global/pg_control")
         raise UnsafeError(
