@@ -363,7 +363,6 @@ NO_LEAK = {
         "postgres.session: defang.defang", "postgres.scrub.residue: _heaps", "postgres.scrub.residue: _files",
         "postgres.scrub.residue: eraser.erase", "postgres.scrub.blanks: self._blank",
         "postgres.scrub.blanks: _blanked",
-        "postgres.scrub.residue: process.run",
         "postgres.write.inplace.writer: self._on_files", "postgres.write.inplace.writer: self._stage",
     ),
     "it reads, finds or tells, and changes nothing": (
@@ -377,7 +376,7 @@ NO_LEAK = {
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",
         "postgres.rights.demotion: save", "postgres.scrub.blanks: _referenced", "postgres.scrub.residue: _together",
         "postgres.scrub.blanks: normal_items", "postgres.scrub.blanks: read", "postgres.scrub.blanks: _moved",
-        "postgres.scrub.residue: _names", "postgres.scrub.residue: account_of", "postgres.scrub.residue: control.read",
+        "postgres.scrub.residue: _names", "postgres.scrub.residue: control.read",
         "postgres.scrub.residue: control.transactions", "postgres.scrub.residue: engine.for_snapshot",
         "postgres.scrub.residue: layout.load", "postgres.session: as_cleaned", "postgres.session: layout.read_layout",
         "postgres.session: layout.save", "postgres.session: self._touch", "postgres.write.inplace.writer: _count",
@@ -396,6 +395,7 @@ NO_LEAK = {
         "postgres.scrub.residue: tidy", "postgres.scrub.defang: release_horizon",
         "postgres.session: quiesce.release_horizon",
     ),
+    "`_wal` is little else, and is left out": ("postgres.scrub.residue: emptylog.renew",),
     "a snapshot is taken so; what an older one has of peers is refused": ("qdrant.residue: identity.establish",),
     "`indexes.rebuild` builds the index again either way": (
         "postgres.write.inplace.writer: indexes.retire", "postgres.write.rewrite: indexes.retire",

@@ -10,12 +10,10 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from envclone import process
-from envclone.accounts import account_of
 from envclone.errors import BusyError
-from envclone.models import Cage, Change, Cleaned, StorePlan, StoreSnapshot
+from envclone.models import Change, Cleaned, StorePlan, StoreSnapshot
 from envclone.stores.postgres.catalog import layout
-from envclone.stores.postgres.scrub import blanks
+from envclone.stores.postgres.scrub import blanks, emptylog
 from envclone.stores.postgres.scrub.tidy import tidy
 from envclone.stores.postgres.server import control, engine
 
@@ -136,9 +134,7 @@ def _wal(data: Path, snapshot: StoreSnapshot) -> Cleaned:
     """New, empty WAL; the control file says cleanly stopped, so nothing of the old one is needed."""
     folder = data / "pg_wal"
     before = sum(path.is_file() for path in folder.rglob("*"))
-    found = engine.for_snapshot(snapshot)
-    cage = Cage(account_of(data.parent), writable=(data,), readable=found.trees())
-    process.run([found.program("pg_resetwal"), "-D", data], cage=cage)
+    emptylog.renew(data, engine.for_snapshot(snapshot))
     for name in ("archive_status", "summaries"):
         for path in (folder / name).iterdir() if (folder / name).is_dir() else ():
             _remove(path)

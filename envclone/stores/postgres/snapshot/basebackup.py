@@ -11,6 +11,7 @@ from envclone import process
 from envclone.cow import reflink
 from envclone.errors import CommandError
 from envclone.protocols import Since
+from envclone.stores.postgres.hollow import hollowed
 from envclone.stores.postgres.server.engine import Engine
 from envclone.stores.postgres.snapshot import backupfiles, client, describe, increment, manifest
 
@@ -80,6 +81,8 @@ def take(conn: psycopg.Connection[Any], found: Asked, into: Path, on_line: Any, 
         raise client.explained("pg_basebackup", "the base backup", exc.stderr, exc.message) from exc
     finally:
         backupfiles.require_inside(into)
+    for path in sorted((into / "data" / "pg_wal").glob("[0-9A-F]" * 24))[-1:]:
+        hollowed(path)  # it is as long as the others, and ends where the backup does
     return ["pg_basebackup", *options, *([] if after is None else ["--incremental"])]
 
 
