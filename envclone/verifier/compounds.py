@@ -94,28 +94,28 @@ class Compounds:
     def _names(self) -> Sorter:
         """Hashes of names in one word, and the number of the name that tells."""
         made = Sorter(self._parts.shelf, np.uint64, np.uint32)
-        names = self._subjects.of(Part.NAME)
-        if not len(names):
-            return made
-        block, bounds = self._parts.held()
-        block = frozen(block[:])
-        starts, ends = bounds[names].astype(np.int64), bounds[names + 1].astype(np.int64)
-        hashed, powers, firsts, unused = np.zeros((4, len(names)), np.uint64)
-        _loops().hashes(block, starts, ends, hashed, powers)
-        _loops().hashes(block, starts, np.minimum(starts + 1, ends), firsts, unused)
-        lengths = ends - starts
-        at = self._parts.shelf.zeros(np.uint32, len(self._parts))
-        at[names] = np.arange(len(names))
+        shelf, block, bounds = self._parts.shelf, *self._parts.held()
+        block, count = frozen(block[:]), len(self._parts)
+        lengths = shelf.zeros(np.int32, count)
+        hashed, powers, firsts = (shelf.zeros(np.uint64, count) for _ in range(3))
+        for first in range(0, count, _AT_ONCE):
+            its = slice(first, first + _AT_ONCE)
+            some = bounds[first : first + _AT_ONCE + 1].astype(np.int64)
+            starts, ends = np.ascontiguousarray(some[:-1]), np.ascontiguousarray(some[1:])
+            lengths[its] = ends - starts
+            _loops().hashes(block, starts, ends, hashed[its], powers[its])
+            _loops().hashes(block, starts, np.minimum(starts + 1, ends), firsts[its], np.zeros(len(starts), np.uint64))
+            shelf.rest()
         for one, other in self._subjects.beside(Part.NAME, _PARTS):
-            left, right = at[one], at[other]
-            both = (lengths[left] >= _SHORTEST_NAME) & (lengths[right] >= _SHORTEST_NAME)
-            both &= lengths[left] + lengths[right] >= _SHORTEST_WORD
-            behind = lengths[right] >= _SHORTEST_FAMILY
-            whole = hashed[left[both]] * powers[right[both]] + hashed[right[both]]
-            short = firsts[left[behind]] * powers[right[behind]] + hashed[right[behind]]
+            left, right = shelf.picked(lengths, one), shelf.picked(lengths, other)
+            both = (left >= _SHORTEST_NAME) & (right >= _SHORTEST_NAME) & (left + right >= _SHORTEST_WORD)
+            behind = right >= _SHORTEST_FAMILY
+            ends, times = shelf.picked(hashed, other), shelf.picked(powers, other)
+            whole = shelf.picked(hashed, one[both]) * times[both] + ends[both]
+            short = shelf.picked(firsts, one[behind]) * times[behind] + ends[behind]
             some, first = np.unique(np.concatenate((whole, short)), return_index=True)
             made.add(some, np.concatenate((other[both], other[behind]))[first])
-            self._parts.shelf.rest()
+            shelf.rest()
         return made
 
     def _numbers(self) -> Sorter:
