@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import lean
 
-__all__ = ["enter", "warm", "whole"]
+__all__ = ["enter", "places", "warm", "whole"]
 
 _U = np.uint64
 _GOLDEN = _U(0x9E3779B97F4A7C15)
@@ -26,6 +26,29 @@ def _mixed(value: Any, eight: Any) -> Any:
 
 
 @lean
+def _of(block: Any, start: Any, stop: Any, fold: Any) -> Any:
+    """The hash of a word."""
+    value = eight = _0
+    for k in range(start, stop):
+        eight = eight << _8 | _U(fold[block[k]])
+        if (k - start) & 7 == 7:
+            value, eight = _mixed(value, eight), _0
+    return _mixed(value, eight)
+
+
+@lean
+def places(block: Any, bounds: Any, which: Any, fold: Any, size: Any, found: Any) -> Any:
+    """Where in a table of so many places some of the strings of a block belong; 0 for none."""
+    for i in range(min(which.shape[0], found.shape[0])):
+        number, found[i] = np.int64(which[i]), 0
+        if 0 <= number < bounds.shape[0] - 1:
+            start, stop = np.int64(bounds[number]), np.int64(bounds[number + 1])
+            if 0 <= start < stop <= block.shape[0]:
+                found[i] = np.int64(_of(block, start, stop, fold) >> _7) & (size - 1)
+    return 0
+
+
+@lean
 def enter(block: Any, bounds: Any, which: Any, fold: Any, wanted: Any, bits: Any, table: Any) -> Any:
     """Enter words, some of the strings of a block, into a table of zeros that has twice as many places: by the number
     of each, plus one; and into a filter of 2**bits bits."""
@@ -37,12 +60,7 @@ def enter(block: Any, bounds: Any, which: Any, fold: Any, wanted: Any, bits: Any
         start, stop = np.int64(bounds[number]), np.int64(bounds[number + 1])
         if not 0 <= start < stop <= block.shape[0]:
             continue
-        value = eight = _0
-        for k in range(start, stop):
-            eight = eight << _8 | _U(fold[block[k]])
-            if (k - start) & 7 == 7:
-                value, eight = _mixed(value, eight), _0
-        value = _mixed(value, eight)
+        value = _of(block, start, stop, fold)
         wanted[value >> (_64 - _U(bits) + _6)] |= _U(1) << (value >> (_64 - _U(bits)) & _63)
         at = np.int64(value >> _7) & mask
         while table[at]:
@@ -96,4 +114,5 @@ def warm() -> None:
     wanted = np.zeros(16, np.uint64)
     for bounds in (np.array([0, 2, 6], np.uint32), np.array([0, 2, 6], np.int64)):
         enter(data, bounds, np.zeros(2, np.uint32), fold, wanted, 10, table)
+        places(data, bounds, np.zeros(2, np.uint32), fold, 8, np.zeros(2, np.int64))
         whole(data, signs, 3, data, bounds, fold, wanted, 10, table, np.zeros((4, 3), np.int64))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ _BITS = 4
 """The filter, which most words do not pass, has 16 to 32 bits a word."""
 _MOST_BITS = 27
 """But not more than 2**27 (16 MB), for it is in memory all the time."""
+_PART = 1 << 22
+"""Places of the table (16 MB) that are written to before the shelf may rest."""
 _HITS = 4096
 """How many hits have room at first."""
 
@@ -36,9 +39,24 @@ class WordSearch:
         self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
         self._table = shelf.zeros(np.int32, 1 << max(3, (2 * len(patterns)).bit_length()))
         for first in range(0, len(patterns.which), _AT_ONCE):
-            some = patterns.which[first : first + _AT_ONCE]
-            wordkernels.enter(patterns.block, patterns.bounds, some, self._fold, self._filter, self._bits, self._table)
-            shelf.rest()
+            for some in self._parts(patterns.which[first : first + _AT_ONCE]):
+                strings = patterns.block, patterns.bounds, some, self._fold
+                wordkernels.enter(*strings, self._filter, self._bits, self._table)
+                shelf.rest()
+
+    def _parts(self, which: Any) -> Iterator[Any]:
+        """Some words, those of one part of the table at a time where that is large."""
+        from envclone.verifier import wordkernels
+
+        if len(self._table) <= _PART:
+            yield which
+            return
+        places, held = np.zeros(len(which), np.int64), self._patterns
+        wordkernels.places(held.block, held.bounds, which, self._fold, len(self._table), places)
+        part = (places // _PART).astype(np.uint16)
+        order = np.argsort(part, kind="stable")
+        for some in np.split(order, np.flatnonzero(np.diff(part[order])) + 1):
+            yield which[some]
 
     def find(self, data: bytes | memoryview) -> Any:
         """Where they stand in the data: rows of which, start, end (int64), in order."""

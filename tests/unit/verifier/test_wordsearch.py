@@ -6,7 +6,7 @@ import random
 
 import pytest
 
-from envclone.verifier import search
+from envclone.verifier import search, wordsearch
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals
 
@@ -21,14 +21,16 @@ def _weak() -> LooseSearch:
     return LooseSearch(originals)
 
 
-def test_both_ways_find_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("part", [wordsearch._PART, 4], ids=["as one", "in parts"])
+def test_both_ways_find_the_same_words(part: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(wordsearch, "_PART", part)
     draw = random.Random(4)
     parts = [*WORDS, "s", " ", " ", "_", "-", ".", "1", "é", "B", "\n", "@"]
-    texts = ["".join(draw.choices(parts, k=draw.randint(1, 14))) for _ in range(3000)]
+    texts = ["".join(draw.choices(parts, k=draw.randint(1, 14))) for _ in range(1500)]
     by_words = [(one.value, one.hit) for one in _weak().find(texts)]
     monkeypatch.setattr(search, "available", lambda: False)
     assert sorted(by_words) == sorted((one.value, one.hit) for one in _weak().find(texts))
-    assert len(by_words) > 1000
+    assert len(by_words) > 500
 
 
 @pytest.mark.parametrize(("text", "found"), [("Anna!", 1), ("annas", 0), ("x_ANNA_1", 1), ("hannah anna", 1), ("", 0)])
