@@ -113,8 +113,8 @@ class Compounds:
             ends, times = shelf.picked(hashed, other), shelf.picked(powers, other)
             whole = shelf.picked(hashed, one[both]) * times[both] + ends[both]
             short = shelf.picked(firsts, one[behind]) * times[behind] + ends[behind]
-            some, first = np.unique(np.concatenate((whole, short)), return_index=True)
-            made.add(some, np.concatenate((other[both], other[behind]))[first])
+            some, at = np.unique(np.concatenate((whole, short)), return_index=True)
+            made.add(some, np.concatenate((other[both], other[behind]))[at])
             shelf.rest()
         return made
 
