@@ -325,6 +325,7 @@ RUN: Mapping[tuple[str, str], Callable[..., None]] = {
     ("production.md", "# pg_hba.conf"): lambda tmp_path, text: _fields(text, 5),
     ("recorder.md", "from envclone import record"): _recorder,
     ("recorder.md", "record.start(directory, keep="): _recorder,
+    ("recorder.md", "record.start(directory, explain="): _recorder,
     ("recorder.md", "envclone incident recordings"): _commands,
     ("incidents.md", "envclone pin"): _commands,  # what they do: tests/integration/test_cases.py
     ("regress.md", "envclone pin"): _commands,  # what they do: tests/integration/test_cases.py
