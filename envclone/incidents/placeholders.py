@@ -103,9 +103,18 @@ def _named(pieces: Sequence[Token], names: Mapping[str, Any]) -> dict[int, str]:
     """By the index of a word the parameter that it names: the word behind a colon or an at sign."""
     found = {}
     for index, (mark, word) in enumerate(pairwise(pieces), 1):
-        if word.kind is Kind.WORD and word.text in names and _marks(mark):
+        before = pieces[index - 2] if index > 1 else None
+        if word.kind is Kind.WORD and word.text in names and _marks(mark) and not _is_slice(before, mark):
             found[index] = word.text
     return found
+
+
+def _is_slice(before: Token | None, mark: Token) -> bool:
+    """Whether a colon stands right behind an operand, as in `tags[1:n]`, and means elements from there."""
+    operand = before is not None and (
+        before.kind in (Kind.WORD, Kind.NUMBER, Kind.QUOTED, Kind.PLACEHOLDER) or before.text in ("]", ")")
+    )
+    return mark.text == ":" and operand
 
 
 def _marks(mark: Token) -> bool:

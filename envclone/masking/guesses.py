@@ -56,7 +56,10 @@ _BY_NAME = (
             r"address|street|strasse|^city$|_city$|(^|_)town|(^|_)zip(_?code)?$|post(al)?_?code|^plz$|^ort$|direccion"
         ),
     ),
-    ("date", re.compile(r"birth|^dob$|_dob$|geburt|died|deceased|admitted|discharged")),
+    (
+        "date",
+        re.compile(r"birth|(^|_)born(_|$)|^dob$|_dob$|geburt|naissance|nacimiento|died|deceased|admitted|discharged"),
+    ),
     (
         "number",
         re.compile(r"salary|(^|_)income|(^|_)wage|latitude|longitude|^lat$|^lon$|^lng$|weight|blood|(^|_)bmi(_|$)"),

@@ -35,6 +35,34 @@ BY_MORE = frozenset(("username", "ip")) | UNSAID
 """Kinds whose strength is no matter of form alone."""
 _ENTROPIC = frozenset(("national_id", "card", "iban", "uuid", "secret"))
 _SHORTEST_USERNAME, _SHORTEST_CODE, _FEWEST_SIGNS, _LONG = 4, 6, 3, 12
+_PLACEHOLDERS = frozenset(
+    (
+        *("password", "passwort", "passwd", "username", "user_name", "secret", "changeme", "change_me", "change-me"),
+        *(
+            "changethis",
+            "example",
+            "placeholder",
+            "token",
+            "api_key",
+            "api-key",
+            "apikey",
+            "your-api-key",
+            "your_api_key",
+        ),
+        *(
+            "yourpassword",
+            "your-password",
+            "your_password",
+            "your-secret",
+            "your_secret",
+            "client_secret",
+            "secret_key",
+        ),
+        *("secretkey", "disabled", "default", "unset", "string", "redacted", "encrypted"),
+    )
+)
+"""What stands where a secret or a login has still to be put: a word of programs, whoever has it."""
+_LONGEST_PLACEHOLDER = max(map(len, _PLACEHOLDERS))
 _HEX = re.compile(r"([0-9a-f]{2})+")
 _UUID_LENGTH, _DASHES = 36, np.array([8, 13, 18, 23])
 _NOT_IN_UUID = bytes(byte not in b"0123456789abcdefABCDEF-" for byte in range(256))
@@ -223,6 +251,10 @@ def telling(kind: str, values: Packed, places: Any) -> Any:
     found = np.zeros(len(places), np.bool_)
     if kind != PART:
         loops().telling(values.block, values.starts[places], values.stops[places], form_of(kind), found)
+    if kind == "secret":
+        short = values.stops[places] - values.starts[places] <= _LONGEST_PLACEHOLDER
+        for at in np.flatnonzero(found & short).tolist():
+            found[at] = values.text(places[at]).lower() not in _PLACEHOLDERS
     return found
 
 
@@ -243,11 +275,13 @@ def strong(kind: str, value: str) -> bool:
     if kind == "person":
         return len(_WORD.findall(value)) >= 2 or (len(value) >= 3 and _UNSPACED.fullmatch(value) is not None)
     if kind == "username":
-        return len(value) >= _SHORTEST_USERNAME and not is_word(value)
+        return len(value) >= _SHORTEST_USERNAME and not is_word(value) and value.lower() not in _PLACEHOLDERS
     if kind == "ip":
         return _public(value)
     if kind in UNSAID:
         return _telling_by_looks(value)
+    if kind == "secret" and value.lower() in _PLACEHOLDERS:
+        return False
     signs = _SIGN.findall(value)
     if kind in _ENTROPIC:
         return len(signs) >= _SHORTEST_CODE and len(set(signs)) >= _FEWEST_SIGNS

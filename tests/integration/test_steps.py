@@ -72,7 +72,7 @@ HOOK = """\
 UPDATE public.tagged SET label = 'by ' || name;
 """
 SPECIAL = ("dead", "gap", "gone", "large", "index", "stray", "strange", "twophase", "wal", "object", "late",
-           "past", "log", "archived", "split", "passing")  # fmt: skip
+           "past", "log", "archived", "split", "passing", "collation")  # fmt: skip
 """Who stands in one place each."""
 
 
@@ -161,6 +161,7 @@ def prod() -> Iterator[Production]:
             session.execute("CREATE TEMPORARY TABLE passing (note text DEFAULT 'x', who text)")
             session.execute("CREATE TEMPORARY VIEW by AS SELECT note FROM passing")
             session.execute(f"COMMENT ON TABLE passing IS 'of {_who('passing')}'")
+            session.execute(f"COMMENT ON COLLATION \"POSIX\" IS 'English ({_who('collation')})'")
             session.execute(
                 f"INSERT INTO passing SELECT 'x', '{_who('passing')}' FROM pg_catalog.generate_series(1, 9)"
             )
@@ -326,6 +327,7 @@ MUTATIONS = (
     Mutation("postgres.scrub.defang: _subscriptions", f"{_DEFANG}_subscriptions", _no_list, "subscriptions are left",
              "armed"),
     Mutation("postgres.scrub.defang: _temporary", f"{_DEFANG}_temporary", _cleaned, "comment on table pg_temp", "rows"),
+    Mutation("postgres.scrub.defang: _collations", f"{_DEFANG}_collations", _cleaned, "comment on collation", "rows"),
     Mutation("postgres.scrub.defang: _foreign", f"{_DEFANG}_foreign", _no_list, "foreign servers name another machine",
              "armed"),
     Mutation("postgres.scrub.defang: _databases", f"{_DEFANG}_databases", _no_list, "other databases are left",

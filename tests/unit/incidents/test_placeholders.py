@@ -17,6 +17,8 @@ from envclone.incidents.placeholders import standard
         ("SELECT a % 2, '5%', $2, $1", [1, 2], "SELECT a %% 2, '5%%', %(2)s, %(1)s", {"1": 1, "2": 2}),
         ("SELECT $1, $1", ["x"], "SELECT %(1)s, %(1)s", {"1": "x"}),
         ("SELECT :who, a::text, ':who', x[1:2]", {"who": 1}, "SELECT %(who)s, a::text, ':who', x[1:2]", {"who": 1}),
+        ("SELECT x[1:n], x[m:n], f(x)[2]:n, :n", {"n": 1}, "SELECT x[1:n], x[m:n], f(x)[2]:n, %(n)s", {"n": 1}),
+        ("SELECT x[:n], f(a := :n, b => :n)", {"n": 1}, "SELECT x[%(n)s], f(a := %(n)s, b => %(n)s)", {"n": 1}),
         ("SELECT a=@who, b @> c", {"who": 1}, "SELECT a=%(who)s, b @> c", {"who": 1}),
         ("SELECT ?, b=?, '?', c @? d -- ?", [1, 2], "SELECT %s, b= %s, '?', c @? d -- ?", [1, 2]),
         ("SELECT v <-> ?::vector", [[1.0]], "SELECT v <-> %s::vector", [[1.0]]),

@@ -16,6 +16,8 @@ from tests.unit.masking.test_crowd import texts
 KINDS = ["person", "email", "phone", "card", "national_id", "iban", "uuid", "secret", "address", "company", "username"]
 KINDS += ["ip", "key", "hook", "url", "redact"]
 SAID = [
+    "password",
+    "ChangeMe",
     *("Dr. Wolfhard von Quenzelmann", "O'Neil, Mary-Jane", "D''Arcy", "'tis Me'", "MR MS", "Ab", "Bo Li", "Elm St 12"),
     *("Lindenweg  4", "Berlin", "12", "D-10115", "Acme Marble Works", "ACME", "536-22-8741", "4111 1111 1111 1111"),
     *("DE89 3704 0044 0532 0130 00", "jdoe82", "may", "10.0.0.1", "8.8.8.8", "aaaaaaaaaaaa", "a1b2", "x" * 12),

@@ -43,8 +43,8 @@ _REMARKS = """
 """
 """What can be done to initdb's own objects: comments and labels, access lists, other definitions."""
 _TELLING_CATALOGS = (
-    "pg_authid", "pg_database", "pg_db_role_setting", "pg_foreign_server", "pg_foreign_table", "pg_largeobject",
-    "pg_replication_origin", "pg_subscription", "pg_user_mapping",
+    "pg_authid", "pg_database", "pg_db_role_setting", "pg_description", "pg_foreign_server", "pg_foreign_table",
+    "pg_largeobject", "pg_replication_origin", "pg_subscription", "pg_user_mapping",
 )  # fmt: skip
 """Catalogs that hold secrets or data, whose values ANALYZE copies into the statistics of each database."""
 _ADDRESSES = ("host", "hostaddr", "port", "dbname", "service", "servername", "address", "dsn", "url", "server")
@@ -62,6 +62,7 @@ def defang(connect: Connect, database: str) -> list[Cleaned]:
             Cleaned("replication slots dropped", slots),
             Cleaned("prepared transactions rolled back", prepared),
             _temporary(conn),
+            _collations(conn),
             *_subscriptions(conn),
             *_foreign(conn),
         ]
@@ -82,6 +83,19 @@ def _temporary(conn: Connection) -> Cleaned:
     for (name,) in found:
         conn.execute(sql.SQL("DROP SCHEMA {} CASCADE").format(sql.Identifier(name)))
     return Cleaned("temporary schemas dropped", len(found))
+
+
+def _collations(conn: Connection) -> Cleaned:
+    """Remove what is said of the server's own collations: initdb names the places of each (`English (Diego Garcia)`),
+    and people and towns are called so, too."""
+    found = conn.execute(
+        """DELETE FROM pg_catalog.pg_description
+           WHERE classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_collation'::pg_catalog.regclass
+             AND objoid::pg_catalog.int8 OPERATOR(pg_catalog.<) 16384"""
+    ).rowcount
+    if found:
+        conn.execute("VACUUM FULL pg_catalog.pg_description")
+    return Cleaned("comments on the server's own collations removed", found)
 
 
 def _subscriptions(conn: Connection) -> list[Cleaned]:
