@@ -60,10 +60,12 @@ def new(settings: Settings, /, incident_id: str, as_json: bool, **given: Any) ->
     place.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     files.save(incident, place)
     shown = place if as_json else short(place)
+    bare = _without_values(incident)
+    first = f"write the `parameters:` of {' and '.join(bare)} into it, then: " if bare else ""
     emit(
         as_json,
         {"incident": incident_id, "file": str(place), "steps": [step.id for step in incident.steps]},
-        lambda: click.echo(f"written to {shown} (mode 0600)\nnext: envclone incident record {shown}"),
+        lambda: click.echo(f"written to {shown} (mode 0600)\nnext: {first}envclone incident record {shown}"),
     )
 
 
@@ -217,7 +219,7 @@ def _drafted(stores: Mapping[str, str], ident: str, environment: str, given: dic
     steps: list[dict[str, Any]] = []
     if given["collection"]:
         store = one_store(stores, "qdrant", given["stores"])
-        chosen = json.loads(_text(given["filter_"], "--filter")) if given["filter_"] else None
+        chosen = _filter(_text(given["filter_"], "--filter")) if given["filter_"] else None
         vector = _vector(given)
         steps.append(
             vector_step(
@@ -227,7 +229,7 @@ def _drafted(stores: Mapping[str, str], ident: str, environment: str, given: dic
     for number, written in enumerate(given["statements"], 1):
         name = "query" if len(given["statements"]) == 1 else f"query-{number}"
         step = {"id": name, "kind": "sql", "store": one_store(stores, "postgres", given["stores"])}
-        steps.append(step | ({"role": given["role"]} if given["role"] else {}) | {"sql": _text(written, "--sql")})
+        steps.append(step | ({"role": given["role"]} if given["role"] else {}) | {"sql": _statement(written)})
     try:
         return Incident.model_validate(
             {"version": 2, "incident": ident, "environment": environment, "note": given["note"], "steps": steps}
@@ -236,6 +238,40 @@ def _drafted(stores: Mapping[str, str], ident: str, environment: str, given: dic
         first = exc.errors(include_input=False, include_url=False)[0]
         place = ".".join(str(part) for part in first["loc"])
         raise UsageError(f"that makes no bundle: {place}: {first['msg']}") from None
+
+
+def _statement(written: str) -> str:
+    text = _text(written, "--sql")
+    if not text.strip() or "\0" in text:
+        raise UsageError("--sql: there is no statement in it")
+    return text
+
+
+def _filter(text: str) -> dict[str, Any]:
+    try:
+        chosen = json.loads(text)
+    except (ValueError, RecursionError):
+        chosen = None
+    if not isinstance(chosen, dict):
+        raise UsageError(
+            "--filter holds no filter", hint='the JSON that Qdrant takes: {"must": [{"key": K, "match": {"value": V}}]}'
+        )
+    return chosen
+
+
+def _without_values(incident: Incident) -> list[str]:
+    """The SQL steps that name parameters; a bundle that was just written gives them no values."""
+    from envclone.incidents.bundle import SqlStep
+    from envclone.incidents.placeholders import standard
+
+    found = []
+    for step in incident.steps:
+        try:
+            if isinstance(step, SqlStep):
+                standard(step.id, step.sql, step.parameters)
+        except UsageError:
+            found.append(step.id)
+    return found
 
 
 def _vector(given: dict[str, Any]) -> list[float]:
@@ -257,7 +293,12 @@ def embedded(text: str, command: str) -> list[float]:
     from envclone import process
     from envclone.incidents.drafting import vector_of
 
-    argv = shlex.split(command)
+    try:
+        argv = shlex.split(command)
+    except ValueError:
+        argv = []
+    if not argv:
+        raise UsageError("--with names no command that can be run", hint="--with './embed.py'")
     # the command is the user's own, and needs the keys of the user's environment
     done = process.run(argv, input=text, env=dict(os.environ), cwd=Path.cwd(), timeout=120)
     return vector_of(done.stdout, f"the output of {argv[0]}")

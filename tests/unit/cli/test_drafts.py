@@ -10,6 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from envclone.cli.main import cli
+from envclone.errors import EnvcloneError
 from envclone.incidents import files
 
 STACK = """\
@@ -110,3 +111,39 @@ def test_edit_keeps_only_a_bundle(here: Path) -> None:
     assert done.exit_code == 0 and "SELECT 2" in place.read_text()
     assert [path.name for path in place.parent.iterdir()] == ["1.yaml"]
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--sql", " \n"], "no statement"),
+        (["--sql", "SELECT '\0'"], "no statement"),
+        (["--collection", "a", "--vector-file", "q", "--filter", "{nonsense"], "no filter"),
+        (["--collection", "a", "--vector-file", "q", "--filter", "[1]"], "no filter"),
+        (["--collection", "a", "--vector-file", "q", "--filter", "[" * 100_000], "no filter"),
+        (["--collection", "a", "--vector-file", "q", "--limit", "0"], ""),
+        (["--collection", "a", "--vector-file", "q", "--limit", "-1"], ""),
+        (["--collection", "", "--vector-file", "q"], "no terminal"),
+        (["--collection", "a", "--vector-file", "."], "cannot be read"),
+        (["--collection", "a", "--vector-file", "nan"], ""),
+        (["--collection", "a", "--vector-file", "words"], "holds no vector"),
+        (["--collection", "a", "--embedding-of", "x", "--with", "echo 'open"], "no command"),
+        (["--collection", "a", "--embedding-of", "x", "--with", " "], "no command"),
+        (["--collection", "a", "--embedding-of", "x", "--with", "./missing"], ""),
+        (["--collection", "a", "--embedding-of", "x", "--with", "false"], ""),
+        (["--collection", "a", "--embedding-of", "x", "--with", "true"], "holds no vector"),
+    ],
+)
+def test_a_bad_answer_is_refused_in_words(here: Path, given: list[str], says: str) -> None:
+    for name, text in (("q", "[1, 2]"), ("nan", "[NaN, Infinity]"), ("words", "one two")):
+        (here / name).write_text(text)
+    done = _call("new", "bad", *given)
+    assert done.exit_code == 2 or isinstance(done.exception, EnvcloneError), done.output
+    assert says in f"{done.output} {done.exception}"
+    assert not (here / "incidents" / "bad.yaml").exists()
+
+
+def test_parameters_that_are_still_to_be_written_are_next(here: Path) -> None:
+    for name, sql in (("a", "SELECT 1 WHERE a = %s"), ("b", "SELECT $1::int"), ("c", "SELECT 5 % 2, d ? 'k'")):
+        done = _call("new", name, "--sql", sql)
+        assert done.exit_code == 0 and ("write the `parameters:` of query into it" in done.output) == (name != "c")
