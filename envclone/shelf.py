@@ -22,6 +22,8 @@ __all__ = ["Column", "Shelf", "Sorter"]
 
 _MOST = 24 * 2**20
 """Bytes of files that this process has in memory before they are put down; twice as much when all is laid."""
+_ALL = 4.0
+"""Times so many bytes, with what is read everywhere, when all is laid."""
 _AT_ONCE = 1 << 18
 """Numbers that are worked on together."""
 _FEW = 1 << 18
@@ -47,7 +49,7 @@ class Shelf:
         self._hot: list[weakref.ref[mmap.mmap]] = []
         self._lock = threading.Lock()
         self._enough = 0
-        self._share = 1
+        self._share = 1.0
 
     def growing(self, kind: Any, count: int, *, everywhere: bool = False) -> Growing:
         """An array of zeros that grows. One that is read `everywhere` all the time is not put down by `rest`."""
@@ -106,9 +108,10 @@ class Shelf:
 
     def laid(self) -> None:
         """All is laid down, and read from now on: more of it may be in memory, for it is read in the same places again
-        and again."""
+        and again; less of it the more is read everywhere."""
         self.put_away()
-        self._share = 2
+        hot = sum(len(one) for held in self._hot if (one := held()) is not None)
+        self._share = min(2.0, max(1.0, _ALL - hot / _MOST))
 
     def _put_down(self, maps: list[weakref.ref[mmap.mmap]]) -> None:
         with self._lock:

@@ -52,6 +52,19 @@ def test_twice_as_much_is_held_when_all_is_laid(tmp_path: Path, monkeypatch: pyt
         assert (_of_files() > before + 7_000_000) is laid
 
 
+def test_beside_much_that_is_read_everywhere_no_more_is_held(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shelves, "_MOST", 6_000_000)
+    shelf = Shelf(tmp_path)
+    shelf.rest()
+    filters = shelf.zeros(np.uint8, 20_000_000, everywhere=True)
+    held = shelf.zeros(np.uint8, 8_000_000)
+    shelf.laid()
+    before = _of_files()
+    held[:] = 1
+    shelf.rest()
+    assert _of_files() < before + 4_000_000 and not filters[0]
+
+
 def test_what_is_read_everywhere_stays_until_all_is_put_away(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shelves, "_MOST", 1 << 20)
     shelf = Shelf(tmp_path)
