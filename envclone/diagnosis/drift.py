@@ -42,8 +42,9 @@ class Drift:
             text = f"the step {step.step} gives another answer than production gave: {said}{moved}"
             text += f"; {'; '.join(why)}" if why else ""
             records = tuple(dict.fromkeys((*gone, *come)))[:20]
-            yield Finding(Layer.DRIFT, "drift", text, f"envclone replay {report.incident} --branch {case.branch}",
-                          Certainty.LIKELY, step.step, records)  # fmt: skip
+            command = f"envclone replay {report.incident} --branch {case.branch}"
+            command += f"\nenvclone diff {case.branch}..now --content"
+            yield Finding(Layer.DRIFT, "drift", text, command, Certainty.LIKELY, step.step, records)
 
 
 def _apart(state: dt.datetime | None, moment: dt.datetime | None) -> str:

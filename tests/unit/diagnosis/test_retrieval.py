@@ -8,6 +8,7 @@ import pytest
 
 from envclone.diagnosis.diagnose import diagnose
 from envclone.diagnosis.finding import Layer
+from envclone.incidents.verdicts import ReplayReport, StepVerdict
 from envclone.models import Condition, Record, StepResult
 from tests.unit.diagnosis.fakes import Line, case
 
@@ -181,3 +182,10 @@ def test_each_result_left_out() -> None:
     found = diagnose(case(Line(PLACES), "3"), sweeps=True)
     without = {point.value: point.ranks for point in found.sweeps if point.value.startswith("record")}
     assert without == {"record 1": (2,), "record 2": (2,)}
+
+
+def test_a_drift_names_the_command_that_says_what_changed() -> None:
+    report = ReplayReport("7", "prod", False, (StepVerdict("search", False, ("1 is missing",)),))
+    first = diagnose(case(Line(PLACES), replayed=report)).first
+    assert first is not None and first.cause == "drift"
+    assert first.command.splitlines() == ["envclone replay 7 --branch prod-7", "envclone diff prod-7..now --content"]
