@@ -230,6 +230,10 @@ def _databases(connect: Connect, own: str) -> list[Cleaned]:
             "template0 of the cluster holds tables, which nothing but a mistake puts there",
             hint="drop them in production, and take a new snapshot",
         )
+    for name in MAINTENANCE:  # template0 first: what is made again is made of it
+        if name in names and name != own and name not in filled:
+            with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
+                _collations(conn)
     with connect(autocommit=True, login=Login.OPERATOR) as conn:
         conn.execute(
             "UPDATE pg_catalog.pg_database SET datallowconn = false WHERE datname OPERATOR(pg_catalog.=) 'template0'"
