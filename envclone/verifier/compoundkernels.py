@@ -14,6 +14,8 @@ _U = np.uint64
 BASE = _U(0x9E3779B97F4A7C55)
 """Odd, so that no byte is lost in 64 bits."""
 _GROUPS = 24
+_ROW, _STRETCH, _MOST_WAIT = 8, 256, 64
+_u = np.uint8
 
 
 _6, _63, _64 = _U(6), _U(63), _U(64)
@@ -83,13 +85,37 @@ def hashes(block: Any, starts: Any, ends: Any, out: Any, powers: Any) -> Any:
 
 
 @kernel
+def _in_a_row(part: Any, flags: Any) -> Any:
+    """Whether eight letters stand in a row among some bytes; `flags` are as many."""
+    size, found = part.shape[0], _u(0)
+    its = flags[:size]
+    for i in range(size):
+        c = part[i]
+        its[i] = (_u(c - _u(97)) < _u(26)) | (_u(c - _u(128)) < _u(127))
+    for i in range(size - 1):
+        its[i] &= its[i + 1]
+    for i in range(size - 3):
+        its[i] &= its[i + 2]
+    for i in range(size - 7):
+        found = _u(found | _u(its[i] & its[i + 4]))
+    return found != 0
+
+
+@kernel
 def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) -> Any:
     """Runs of letters of some length whose hash may be wanted: hash, start and end of each; returns how many.
 
     `wanted` is a filter of 2**bits bits, two bits of one word for each hash; `out` has room for `shape[0]` of them.
     """
-    count, i, size = 0, 0, data.shape[0]
+    count, i, size, seen, wait = 0, 0, data.shape[0], 0, 1
+    flags = np.zeros(_STRETCH, np.uint8)
     while i + least <= size:
+        if i >= seen and least >= _ROW and i + _STRETCH <= size:  # noise has few letters in a row
+            if not _in_a_row(data[i : i + _STRETCH], flags):
+                i += _STRETCH - _ROW + 1
+                wait = 1
+                continue
+            seen, wait = i + wait * _STRETCH, min(2 * wait, _MOST_WAIT)
         last = i + least - 1  # a run that begins here goes over it; most are shorter, and none is seen then
         if not (97 <= data[last] <= 122 or 128 <= data[last] < 255):
             i = last + 1

@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["beginning", "choose", "count", "enter", "fill", "having", "look", "share", "sieve", "warm"]
+__all__ = ["beginning", "choose", "count", "enter", "fill", "having", "look", "share", "warm"]
 
 _U = np.uint64
 _WIDTH = 8
@@ -19,6 +19,7 @@ _GOLDEN = _U(0x9E3779B97F4A7C15)
 """2**64 divided by the golden ratio: Fibonacci hashing (Knuth, The Art of Computer Programming 3, 6.4)."""
 _SECOND = _U(0xD6E8FEB86659FD93)
 _0, _6, _8, _16, _29, _48, _56, _63, _64 = (_U(n) for n in (0, 6, 8, 16, 29, 48, 56, 63, 64))
+_PART, _FOUR = 4, _U((1 << 32) - 1)
 _FARTHEST = _LONGEST = 0xFF
 _255, _LOW = _U(0xFF), _U((1 << 48) - 1)
 
@@ -94,13 +95,35 @@ def _whole(block: Any, first: Any, end: Any, fold: Any, key: Any) -> Any:
 
 
 @kernel
+def _enter_parts(window: Any, parts: Any, bits: Any) -> Any:
+    """Enter every four bytes of a window into a filter of 2**bits bits."""
+    for _ in range(_WIDTH - _PART + 1):
+        hashed = (window & _FOUR) * _GOLDEN
+        parts[hashed >> (_64 - _U(bits) + _6)] |= _U(1) << ((hashed >> (_64 - _U(bits))) & _63)
+        window >>= _8
+    return 0
+
+
+@kernel
 def count(
-    block: Any, bounds: Any, which: Any, fold: Any, offsets: Any, wanted: Any, bits: Any, heads: Any, slots: Any
+    block: Any,
+    bounds: Any,
+    which: Any,
+    fold: Any,
+    offsets: Any,
+    wanted: Any,
+    bits: Any,
+    parts: Any,
+    its_bits: Any,
+    heads: Any,
+    slots: Any,
 ) -> Any:
-    """Enter what `choose` accepted into a filter of 2**bits bits; count those of each of 2**slots slots, one behind its
-    place in `heads`."""
+    """Enter what `choose` accepted into a filter of 2**bits bits, and its parts into one of 2**its_bits; count those of
+    each of 2**slots slots, one behind its place in `heads`."""
     for i in range(offsets.shape[0]):
-        hashed = _window(block, np.int64(bounds[_number(which, i)]) + np.int64(offsets[i]), fold) * _GOLDEN
+        window = _window(block, np.int64(bounds[_number(which, i)]) + np.int64(offsets[i]), fold)
+        _enter_parts(window, parts, its_bits)
+        hashed = window * _GOLDEN
         wanted[hashed >> (_64 - _U(bits) + _6)] |= _marks(hashed, bits)
         heads[np.int64(hashed >> (_64 - _U(slots))) + 1] += 1
     return 0
@@ -142,29 +165,6 @@ def fill(
             order[at], shifts[at] = number, offsets[i]
             places[slot] += 1
     return 0
-
-
-@kernel
-def sieve(data: Any, begin: Any, end: Any, wanted: Any, bits: Any, places: Any) -> Any:
-    """Write the places between two at which a window ends that a filter of 2**bits bits has; returns how many.
-
-    `places` has room for one more than there are between the two.
-    """
-    word, first, second = _64 - _U(bits) + _6, _64 - _U(bits), _64 - _U(bits) - _6
-    low, high, found = max(begin, _WIDTH - 1), min(end, data.shape[0]), np.int64(0)
-    if low >= high:
-        return found
-    window = _0
-    for k in range(low - _WIDTH + 1, low):
-        window = (window >> _8) | (_U(data[k]) << _56)
-    high = min(high, low + places.shape[0] - 1)
-    for k in range(low, high):
-        window = (window >> _8) | (_U(data[k]) << _56)
-        hashed = window * _GOLDEN
-        its = wanted[hashed >> word]
-        places[found] = k
-        found += np.int64((its >> ((hashed >> first) & _63)) & (its >> ((hashed >> second) & _63)) & _U(1))
-    return found
 
 
 @kernel
@@ -225,10 +225,22 @@ def look(
 
 
 @kernel
-def share(block: Any, bounds: Any, fold: Any, order: Any, shifts: Any, wanted: Any, bits: Any) -> Any:
-    """Enter the anchors of listed patterns into another filter of 2**bits bits."""
+def share(
+    block: Any,
+    bounds: Any,
+    fold: Any,
+    order: Any,
+    shifts: Any,
+    wanted: Any,
+    bits: Any,
+    parts: Any,
+    its_bits: Any,
+) -> Any:
+    """Enter the anchors of listed patterns into another filter of 2**bits bits, and their parts."""
     for at in range(min(order.shape[0], shifts.shape[0])):
-        hashed = _window(block, np.int64(bounds[order[at]]) + np.int64(shifts[at]), fold) * _GOLDEN
+        window = _window(block, np.int64(bounds[order[at]]) + np.int64(shifts[at]), fold)
+        _enter_parts(window, parts, its_bits)
+        hashed = window * _GOLDEN
         wanted[hashed >> (_64 - _U(bits) + _6)] |= _marks(hashed, bits)
     return 0
 
@@ -281,11 +293,10 @@ def warm() -> None:
     offsets, tags, order = np.zeros(2, np.uint8), np.zeros(2, np.uint64), np.zeros(2, np.uint32)
     strings = data, bounds, which, fold
     choose(*strings, np.zeros(16, np.uint32), 4, offsets, True)
-    wanted, heads = np.zeros(16, np.uint64), np.zeros(5, np.uint32)
-    count(*strings, offsets, wanted, 10, heads, 2)
+    wanted, heads, parts = np.zeros(16, np.uint64), np.zeros(5, np.uint32), np.zeros(16, np.uint64)
+    count(*strings, offsets, wanted, 10, parts, 10, heads, 2)
     fill(*strings, offsets, 2, 0, np.cumsum(heads, dtype=np.uint32)[:-1], tags, order, np.zeros(2, np.uint8), _0)
     shifts, hits = np.zeros(2, np.uint8), np.zeros((4, 3), np.int64)
-    sieve(data, 0, 32, wanted, 10, np.zeros(33, np.int32))
     look(
         data,
         np.zeros(1, np.int32),
@@ -301,7 +312,7 @@ def warm() -> None:
         hits,
         0,
     )
-    share(*strings[:2], fold, order[:1], shifts, wanted, 10)
+    share(*strings[:2], fold, order[:1], shifts, wanted, 10, parts, 10)
     enter(data, wanted, 10)
     for wide in (bounds, bounds.astype(np.int64)):
         having(data, wide, 0, 2, np.frombuffer(bytes(256), np.uint8), np.zeros(2, np.bool_))

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
+from envclone.masking.kernels import runs
 from envclone.masking.kernels.spelled import STEPS, TEXT_KINDS
 from envclone.verifier.noise import (
     BASE32,
@@ -29,6 +30,9 @@ from envclone.verifier.noise import (
 __all__ = ["unpack", "warm"]
 
 _STRETCH, _SHORTEST = 8, 16
+_NEAR = 32
+"""Digits of a run from which on it is passed over by blocks."""
+_OF_BLOCK = np.uint8(runs.LETTER | runs.CAPITAL | runs.DIGIT | runs.SIGN)
 _NONE = 255
 _64 = np.full(256, _NONE, np.uint8)
 for _i, _c in enumerate(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"):
@@ -217,6 +221,8 @@ def _run(data: Any, start: Any, end: Any, rooms: Any, out: Any, used: Any, cuts:
                 at += 1
                 continue
             first = at
+            if not kind & 2:  # all of it is hexadecimal
+                at = end
             while at < end and table[data[at]] != _NONE:
                 at += 1
             if at - first < _SHORTEST:
@@ -230,6 +236,19 @@ def _run(data: Any, start: Any, end: Any, rooms: Any, out: Any, used: Any, cuts:
                 size = twos(values[: at - first], skip, room)
                 used, count = _stretches(room, 0, size, flags, out, used, cuts, count, owner)
     return used, count
+
+
+@lean
+def _beyond(data: Any, at: Any, stop: Any, end: Any) -> Any:
+    """Where digits and line ends between two are no more; when that is not before `stop`, a place not before it."""
+    while at < stop:
+        if _64[data[at]] != _NONE or (data[at] == 10 and at + 1 < end and _64[data[at + 1]] != _NONE):
+            at += 1
+        elif data[at] == 13 and at + 2 < end and data[at + 1] == 10 and _64[data[at + 2]] != _NONE:
+            at += 2
+        else:
+            break
+    return at
 
 
 @lean
@@ -253,13 +272,11 @@ def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, rooms: Any, 
                 at += 1
                 continue
             start = at
-            while at < end:
-                if _64[data[at]] != _NONE or (data[at] == 10 and at + 1 < end and _64[data[at + 1]] != _NONE):
-                    at += 1
-                elif data[at] == 13 and at + 2 < end and data[at + 1] == 10 and _64[data[at + 2]] != _NONE:
-                    at += 2
-                else:
-                    break
+            stop = min(end, at + _NEAR)
+            at = _beyond(data, at, stop, end)
+            if at >= stop:
+                at, _ = runs.passed(data, at, end, _OF_BLOCK)
+                at = _beyond(data, at, end, end)
             if at - start >= _SHORTEST:
                 used, count = _run(data, start, at, rooms, out, used, cuts, count, i)
         if used > out.shape[0] or count > cuts.shape[0]:

@@ -39,6 +39,9 @@ _BITS = 4
 """The filter has 16 to 32 bits a pattern."""
 _MOST_BITS = 28
 """But not more than 2**28, for it is in memory all the time: of 30 million patterns one window in 25 passes."""
+_PART_BITS, _MOST_PART_BITS = 6, 22
+"""The filter of the parts of windows has 64 to 128 bits a pattern, but not more than 2**22: it stays near the
+processor, and of so many patterns that it is full nothing can be passed over."""
 _IN_SLOT = 4
 """A slot of the list has 8 to 16 patterns: 2**(n-1) to 2**n of them."""
 _FILLED = 1 << 21
@@ -163,6 +166,8 @@ class WindowSearch:
         self._bits = min(_MOST_BITS, max(16, count.bit_length() + _BITS))
         self._slots = max(2, count.bit_length() - _IN_SLOT)
         self._filter = shelf.zeros(np.uint64, 1 << (self._bits - 6), everywhere=True)
+        self._part_bits = min(_MOST_PART_BITS, max(16, count.bit_length() + _PART_BITS))
+        self._in_parts = np.zeros(1 << (self._part_bits - 6), np.uint64)
         self._heads = shelf.zeros(np.uint32, (1 << self._slots) + 1)
         self._tags, self._order = shelf.zeros(np.uint64, count), shelf.zeros(np.uint32, count)
         self._key = np.uint64(secrets.randbits(64))
@@ -176,7 +181,8 @@ class WindowSearch:
                     raise ValueError(f"pattern {first + wrong * every} is shorter than {WIDTH} bytes")
         del counters
         for _, strings, its in self._parts(offsets):
-            kernels.count(*strings, its, self._filter, self._bits, self._heads, self._slots)
+            filters = self._filter, self._bits, self._in_parts, self._part_bits
+            kernels.count(*strings, its, *filters, self._heads, self._slots)
         np.cumsum(self._heads, out=self._heads)
         shelf.rest()
         step = max(1, (len(self._heads) - 1) * _FILLED // max(_FILLED, count))
@@ -208,8 +214,9 @@ class WindowSearch:
 
             held = other._patterns
             strings = held.block, held.bounds, other._fold
-            kernels.share(*strings, other._order, other._shifts, self._filter, self._bits)
-            other._filter = np.zeros(0, np.uint64)
+            filters = self._filter, self._bits, self._in_parts, self._part_bits
+            kernels.share(*strings, other._order, other._shifts, *filters)
+            other._filter = other._in_parts = np.zeros(0, np.uint64)
 
     def find(self, data: bytes | memoryview) -> Any:
         """Where patterns stand in the data: rows of which, start, end (int64), in no order."""
@@ -235,12 +242,13 @@ class WindowSearch:
 
     def _find(self, seen: Any, every: Sequence[WindowSearch]) -> list[int]:
         """How many there are of each; as many as there is room for are in its list of hits."""
-        from envclone.verifier import kernels
+        from envclone.verifier import sievekernels
 
         counts, held, waiting = [0] * len(every), 0, list[Any]()
         size = _LISTED * sum(len(one._patterns) for one in every)
+        filters = self._filter, self._bits, self._in_parts, self._part_bits
         for first in range(0, len(seen) if every else 0, _LOOKED):
-            filled = kernels.sieve(seen, first, first + _LOOKED, self._filter, self._bits, self._places)
+            filled = sievekernels.sieve(seen, first, first + _LOOKED, *filters, self._places)
             self._looked += min(_LOOKED, len(seen))
             if size <= _PART:
                 self._look(seen, self._places[:filled], every, counts)

@@ -10,11 +10,15 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
+from envclone.masking.kernels import runs
 
 __all__ = ["enter", "places", "warm", "whole"]
 
 _U = np.uint64
 _GOLDEN = _U(0x9E3779B97F4A7C15)
+_NEAR = 32
+"""Signs of a run that is too long, from which on it is passed over by blocks."""
+_WORD = np.uint8(runs.LETTER | runs.CAPITAL | runs.DIGIT)
 _0, _6, _7, _8, _32, _63, _64 = _U(0), _U(6), _U(7), _U(8), _U(32), _U(63), _U(64)
 
 
@@ -70,21 +74,52 @@ def enter(block: Any, bounds: Any, which: Any, fold: Any, wanted: Any, bits: Any
 
 
 @lean
+def _are_words(signs: Any) -> Any:
+    """Whether letters and digits of ASCII are all among some signs."""
+    count = 0
+    for c in range(128):
+        count += signs[c] and (48 <= c <= 57 or 97 <= c | 32 <= 122)
+    return count == 62
+
+
+@lean
 def whole(
-    data: Any, signs: Any, least: Any, block: Any, bounds: Any, fold: Any, wanted: Any, bits: Any, table: Any, hits: Any
+    data: Any,
+    signs: Any,
+    least: Any,
+    most: Any,
+    block: Any,
+    bounds: Any,
+    fold: Any,
+    wanted: Any,
+    bits: Any,
+    table: Any,
+    hits: Any,
 ) -> Any:
-    """Where words stand: rows of which, start, end; returns how many there are, also when not all fit."""
+    """Where words of `least` to `most` signs stand: rows of which, start, end; returns how many there are, also when
+    not all fit."""
     count, i, size, mask = 0, 0, data.shape[0], table.shape[0] - 1
+    plain = _are_words(signs)
     while i < size:
         if not signs[data[i]]:
             i += 1
             continue
         start, value, eight = i, _0, _0
-        while i < size and signs[data[i]]:
+        stop = min(size, start + most + 1)
+        while i < stop and signs[data[i]]:
             eight = eight << _8 | _U(data[i])
             if (i - start) & 7 == 7:
                 value, eight = _mixed(value, eight), _0
             i += 1
+        if i - start > most:
+            stop = min(size, i + _NEAR)
+            while i < stop and signs[data[i]]:
+                i += 1
+            if i == stop and plain:
+                i, _ = runs.passed(data, i, size, _WORD)
+            while i < size and signs[data[i]]:
+                i += 1
+            continue
         if i - start < least:
             continue
         value = _mixed(value, eight)
@@ -115,4 +150,4 @@ def warm() -> None:
     for bounds in (np.array([0, 2, 6], np.uint32), np.array([0, 2, 6], np.int64)):
         enter(data, bounds, np.zeros(2, np.uint32), fold, wanted, 10, table)
         places(data, bounds, np.zeros(2, np.uint32), fold, 8, np.zeros(2, np.int64))
-        whole(data, signs, 3, data, bounds, fold, wanted, 10, table, np.zeros((4, 3), np.int64))
+        whole(data, signs, 3, 9, data, bounds, fold, wanted, 10, table, np.zeros((4, 3), np.int64))

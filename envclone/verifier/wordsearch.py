@@ -31,7 +31,7 @@ class WordSearch:
     def __init__(self, patterns: Patterns, signs: Any, least: int, shelf: Shelf) -> None:
         from envclone.verifier import wordkernels
 
-        self._patterns, self._least = patterns, least
+        self._patterns, self._least, self._most = patterns, least, patterns.longest()
         self._signs = np.frombuffer(signs.tobytes(), np.bool_)
         self._fold = np.frombuffer(patterns.fold, np.uint8)
         self._hits = np.zeros((_HITS, 3), np.int64)
@@ -65,7 +65,7 @@ class WordSearch:
         seen, held = np.frombuffer(data, np.uint8), self._patterns
         strings = held.block, held.bounds, self._fold, self._filter, self._bits, self._table
         while True:
-            count = int(wordkernels.whole(seen, self._signs, self._least, *strings, self._hits))
+            count = int(wordkernels.whole(seen, self._signs, self._least, self._most, *strings, self._hits))
             if count <= len(self._hits):
                 return self._hits[:count].copy()
             self._hits = np.zeros((count, 3), np.int64)

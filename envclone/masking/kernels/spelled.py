@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
+from envclone.masking.kernels import runs
 
 __all__ = ["BLOCK", "BLOCKS", "CAPITAL", "DASH", "DIGIT", "END", "LETTER", "OTHER", "RUN", "SIGN", "SPACE", "SPELLED"]
 __all__ += ["STEPS", "TEXT_KINDS", "TOLD", "mark", "warm"]
@@ -24,6 +25,8 @@ SPELLED, BLOCKS, RUN = 1, 2, 4
 run of digits that can be a block."""
 
 _SHORTEST, _PAIRS, _LISTED, _STRETCH, _ZEROS = 16, 6, 8, 8, 4
+_LONG = 32
+"""Digits of a run from which on it is passed over by blocks."""
 _LONGEST = 96
 """Digits of a run up to which it can be words, and what it holds is looked at here."""
 _NONE = -9
@@ -233,9 +236,18 @@ def _of_run(codes: Any, start: Any, stop: Any, seen: Any) -> Any:
     if _at(codes, start - 1) == _LF or _at(codes, stop) in (_LF, _CR):
         return RUN  # it can go on in another line
     odd = seen & DIGIT != 0
-    for i in range(start + 1, stop if seen & CAPITAL else start):
+    for i in range(start + 1, stop if seen & CAPITAL and not odd else start):
         odd |= np.int64(codes[i]) < _A and _is_letter(np.int64(codes[i]))
     return RUN if odd and (stop - start > _LONGEST or _decodes(codes, start, stop)) else 0
+
+
+@lean
+def _passed(codes: Any, i: Any, n: Any) -> Any:
+    """How far a long run of digits of a block goes on by whole blocks, what it has, and where `0x` can stand again."""
+    if codes.itemsize >= _WIDE:
+        return i, np.int64(0), i
+    at, more = runs.passed(codes, i, n, np.uint8(_OF_BLOCK))
+    return at, np.int64(more) & _OF_BLOCK, i if more & np.uint8(runs.X) else at - 1
 
 
 @lean
@@ -271,9 +283,19 @@ def mark(codes: Any, classes: Any, found: Any) -> Any:
         if kind & _OF_BLOCK:
             start, seen = i, kind
             i += 1
-            while i < n and codes[i] < _ASCII and classes[codes[i]] & _OF_BLOCK:
+            stop = min(n, start + _LONG)
+            while i < stop and codes[i] < _ASCII and classes[codes[i]] & _OF_BLOCK:
                 seen |= np.int64(classes[codes[i]])
                 i += 1
+            begin = start
+            if i == stop and i < n:
+                i, more, begin = _passed(codes, i, n)
+                seen |= more
+                listed += _is_listed(codes, start, stop) if begin > stop else 0
+                begin = begin if begin > stop else start
+                while i < n and codes[i] < _ASCII and classes[codes[i]] & _OF_BLOCK:
+                    seen |= np.int64(classes[codes[i]])
+                    i += 1
             size = i - start
             if size == 2 or seen & BLOCK:
                 pairs = _leading(codes, start, i)
@@ -291,7 +313,7 @@ def mark(codes: Any, classes: Any, found: Any) -> Any:
                             break
                         chain += 1
             if size >= 4 and seen & (LETTER | DIGIT) == LETTER | DIGIT:
-                listed += _is_listed(codes, start, i)
+                listed += _is_listed(codes, begin, i)
                 if listed >= _LISTED:
                     told |= BLOCKS
             if size >= _SHORTEST:

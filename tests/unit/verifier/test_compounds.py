@@ -80,6 +80,22 @@ def test_both_loops_find_the_same() -> None:
 
 
 @pytest.mark.skipif(not available(), reason="loops are not compiled here")
+def test_letters_in_a_row_are_found_among_noise() -> None:
+    draw, everything, found = random.Random(5), np.full(16, 2**64 - 1, np.uint64), 0
+    for _ in range(200):
+        signs = draw.choice([b"0123456789abcdef", b"0123456789abcdefghijklm", b"abc1"])
+        parts = [bytes(draw.choices(signs, k=draw.randrange(600))) for _ in range(3)]
+        data = np.frombuffer(draw.choice([b"", b"janedoe", b"janedoex", b"\x80" * 9]).join(parts), np.uint8)
+        told = []
+        for loops in (compoundkernels, compoundplain):
+            out = np.zeros((2000, 3), np.uint64)
+            told.append(out[: loops.words(data, 8, 64, everything, 10, out)].tolist())
+        assert told[0] == told[1]
+        found += len(told[0])
+    assert found > 200
+
+
+@pytest.mark.skipif(not available(), reason="loops are not compiled here")
 def test_both_loops_read_the_same_numbers() -> None:
     draw = random.Random(4)
     texts = [bytes(draw.choices(b"0123456789 -+()ax\xc3", k=draw.randint(0, 20))) for _ in range(400)]

@@ -42,6 +42,21 @@ def test_every_occurrence_and_nothing_else(compiled: bool) -> None:
 
 
 @pytest.mark.parametrize("compiled", WAYS)
+@pytest.mark.parametrize("noise", [b"0123456789abcdef", b"janedoe ", bytes(range(256))])
+def test_nothing_is_passed_over_in_noise(compiled: bool, noise: bytes) -> None:
+    """Wherever a pattern begins among bytes of which most windows are part of none, and at either end."""
+    rng = random.Random(11)
+    texts = [b"jane doe", b"joan doe-miller", b"doe jane", b"abcdef01", b"12345678 jane", rng.randbytes(9)]
+    for size in (0, 1, 5, 7, 8, 300, 5000):
+        for text in texts:
+            head = bytes(rng.choices(noise, k=size + rng.randrange(9)))
+            data = head + text + bytes(rng.choices(noise, k=rng.randrange(40))) + text
+            found = _hits(texts, data, compiled)
+            assert found == _expected(texts, data)
+            assert len(found) >= 2
+
+
+@pytest.mark.parametrize("compiled", WAYS)
 def test_what_a_search_must_not_stumble_over(compiled: bool) -> None:
     assert _hits([b"x" * 8], b"", compiled) == []
     assert _hits([b"x" * 8], b"x" * 7, compiled) == []

@@ -27,6 +27,7 @@ def test_both_ways_find_the_same_words(part: int, monkeypatch: pytest.MonkeyPatc
     draw = random.Random(4)
     parts = [*WORDS, "s", " ", " ", "_", "-", ".", "1", "é", "B", "\n", "@"]
     texts = ["".join(draw.choices(parts, k=draw.randint(1, 14))) for _ in range(1500)]
+    texts += [draw.randbytes(draw.randrange(200)).hex() + draw.choice(["", " ", "é", "_"]) + "anna" for _ in range(99)]
     by_words = [(one.value, one.hit) for one in _weak().find(texts)]
     monkeypatch.setattr(search, "available", lambda: False)
     assert sorted(by_words) == sorted((one.value, one.hit) for one in _weak().find(texts))
