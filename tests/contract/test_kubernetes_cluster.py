@@ -38,8 +38,8 @@ if E2E:
                 assert done.returncode == 0, f"{arguments}: {done.stdout}\n{done.stderr}"
                 return done.stdout
 
-            def asked(login: dict[str, object]) -> None:
-                with psycopg.connect(**login) as conn:  # type: ignore[arg-type]
+            def asked(url: str) -> None:
+                with psycopg.connect(url) as conn:
                     assert conn.execute("SELECT 1").fetchone() == (1,)
 
             life(Commands(call), os.environ.get("ENVCLONE_E2E_ENVIRONMENT", "prod"), asked)

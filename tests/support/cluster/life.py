@@ -23,10 +23,10 @@ class Commands:
         return json.loads(self.call(*arguments, "--json"))
 
 
-def life(envclone: Commands, environment: str, asked: Callable[[dict[str, object]], None]) -> None:
+def life(envclone: Commands, environment: str, asked: Callable[[str], None]) -> None:
     """An image of the volumes, a branch of it that answers, is stopped, started and reset, and nothing left of either.
 
-    `asked` is given the login of the branch's first PostgreSQL.
+    `asked` is given the URL of each PostgreSQL, with the branch's own login.
     """
     try:
         image = envclone.json("image", environment, "--fresh")
@@ -35,10 +35,9 @@ def life(envclone: Commands, environment: str, asked: Callable[[dict[str, object
         assert branch["runtime"] == "kubernetes" and branch["image"] == image["id"]
         for _ in ("made", "started again", "reset"):
             shown = envclone.json("show", NAME)
-            for end in shown["endpoints"].values():
+            for name, end in shown["endpoints"].items():
                 if end["kind"] == "postgres":
-                    asked({"host": end["host"], "port": end["port"], "user": end["user"], "password": end["password"],
-                           "dbname": end["database"]})  # fmt: skip
+                    asked(shown["urls"][name])
             envclone.call("stop", NAME)
             envclone.call("start", NAME)
             envclone.call("reset", NAME)
