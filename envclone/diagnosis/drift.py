@@ -44,7 +44,10 @@ class Drift:
             records = tuple(dict.fromkeys((*gone, *come)))[:20]
             command = f"envclone replay {report.incident} --branch {case.branch}"
             command += f"\nenvclone diff {case.branch}..now --content"
-            yield Finding(Layer.DRIFT, "drift", text, command, Certainty.LIKELY, step.step, records)
+            came = bool(case.expected) and set(case.expected) <= set(then) & set(now)
+            text += "; what is expected came then, and comes now" if came else ""
+            certainty = Certainty.POSSIBLE if came else Certainty.LIKELY
+            yield Finding(Layer.DRIFT, "drift", text, command, certainty, step.step, records)
 
 
 def _apart(state: dt.datetime | None, moment: dt.datetime | None) -> str:

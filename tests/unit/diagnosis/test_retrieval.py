@@ -8,6 +8,7 @@ import pytest
 
 from envclone.diagnosis.diagnose import diagnose
 from envclone.diagnosis.finding import Layer
+from envclone.incidents.bundle import Expected
 from envclone.incidents.verdicts import ReplayReport, StepVerdict
 from envclone.models import Condition, Record, StepResult
 from tests.unit.diagnosis.fakes import Line, case
@@ -189,3 +190,12 @@ def test_a_drift_names_the_command_that_says_what_changed() -> None:
     first = diagnose(case(Line(PLACES), replayed=report)).first
     assert first is not None and first.cause == "drift"
     assert first.command.splitlines() == ["envclone replay 7 --branch prod-7", "envclone diff prod-7..now --content"]
+
+
+def test_a_drift_that_what_is_expected_outlived_accuses_nobody() -> None:
+    made = case(Line(PLACES), "1")
+    (step,) = made.incident.steps
+    step = step.model_copy(update={"expect": Expected(columns=("id",), rows=(("1",), ("7",)), ids=("1", "7"))})
+    report = ReplayReport("7", "prod", False, (StepVerdict("search", False, ("7 is missing",)),))
+    found = diagnose(replace(made, incident=made.incident.model_copy(update={"steps": (step,)}), replayed=report))
+    assert found.first is None and [one.cause for one in found.findings] == ["drift"]
