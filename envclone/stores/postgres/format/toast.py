@@ -220,19 +220,16 @@ class Chunks:
             ahead = extent.offset % mmap.ALLOCATIONGRANULARITY
             size = extent.pages * page_size
             opened = mmap.mmap(file.fileno(), size + ahead, access=mmap.ACCESS_READ, offset=extent.offset - ahead)
-        try:
-            flat = np.frombuffer(opened, np.uint8, size, ahead)
-            lower = flat.reshape(-1, page_size)[:, 12:14].copy().view("<u2").astype(np.int64)
-            columns = [np.zeros(int(np.maximum(lower // 4 - 6, 0).sum()), kind) for kind in _KINDS]
-            count = -2
-            while count < -1 and len(self._known) <= _MOST_KNOWN:
-                every, known, committed = self._transactions is None, self._known, self._committed
-                count = chunked.chunks(flat, page_size, every, known, committed, *columns)
-                if count < -1 and not self._learn(-2 - count):
-                    count = -1
-            del flat
-        finally:
-            opened.close()
+        # closed when nothing shows it any more: an error of the loop would else be hidden by one of closing
+        flat = np.frombuffer(opened, np.uint8, size, ahead)
+        lower = flat.reshape(-1, page_size)[:, 12:14].copy().view("<u2").astype(np.int64)
+        columns = [np.zeros(int(np.maximum(lower // 4 - 6, 0).sum()), kind) for kind in _KINDS]
+        count = -2
+        while count < -1 and len(self._known) <= _MOST_KNOWN:
+            every, known, committed = self._transactions is None, self._known, self._committed
+            count = chunked.chunks(flat, page_size, every, known, committed, *columns)
+            if count < -1 and not self._learn(-2 - count):
+                count = -1
         return None if count < 0 else [column[:count] for column in columns]
 
     def _learn(self, transaction: int) -> bool:
