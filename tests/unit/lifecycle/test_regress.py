@@ -49,7 +49,7 @@ def answers(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str | Exception]]:
 def _judged(repeat: int, wants: str = "fixed", fixed: Sequence[Any] = (Contains(text="right"),)) -> CaseOutcome:
     case = Case(case="1", environment="prod", wants=wants, fixed=tuple(fixed), pinned=PINNED)  # type: ignore[arg-type]
     kept = files.Kept(case, BUNDLE, Path())
-    image: Any = SimpleNamespace(id="img-1", name="b")
+    image: Any = SimpleNamespace(id="img-1", name="b", services=())
     project: Any = None
     return regress._judged(project, kept, BUNDLE, image, image, regress.Terms(repeat), TOOLS)
 
