@@ -21,6 +21,7 @@ from envclone.masking import crowd
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import is_email
+from envclone.masking.transliterated import KINDS_TRANSLITERATED, with_transliterated
 from envclone.masking.uuids import numbers_of
 from envclone.packed import Packed
 from envclone.shelf import Shelf
@@ -166,7 +167,7 @@ class CorpusBuilder:
         elif kind == "phone":
             wanted = [crowd.national(value) for value in composed]
         else:
-            wanted = list(composed)
+            wanted = list(with_transliterated(composed) if kind in KINDS_TRANSLITERATED else composed)
         self._kinds.setdefault(kind, Distinct(self._shelf)).add(wanted)
 
     def take(self, kind: str, values: Packed) -> None:

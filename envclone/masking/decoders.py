@@ -32,7 +32,7 @@ Edit = tuple[int, int, str]
 _SEPARATOR = "\x00"
 
 DECODERS = {
-    "percent": "percent-encoding, also of UTF-8 and Windows-1252: `jane%40example.org`",
+    "percent": "percent-encoding, also of UTF-8 and Windows-1252: `jane%40example.org`, `%u0040`",
     "plus": "blanks as `+`, `_` and `.`: `Jane+Doe`",
     "entity": "HTML and XML entities, decimal, hexadecimal and by name: `&#64;`, `&#x40;`, `&commat;`",
     "quoted-printable": "quoted-printable, its lines and encoded words: `jane=40example.org`, `=?utf-8?Q?Jane=20Doe?=`",
@@ -40,12 +40,17 @@ DECODERS = {
     "parts of a JWT; UTF-8 and UTF-16",
     "hex": "hexadecimal of 16 digits and more, also in pairs (`7a:71:37`) and as `\\x7a71`",
     "base32": "base32 of 16 digits and more",
-    "escape": "escapes of JSON, SQL, C and Python: `\\u0040`, `\\x40`, `\\100`, `\\U00000040`, `\\u{40}`, `''`, `\\/`",
-    "invisible": "soft hyphens, characters without width, direction marks, variation selectors",
-    "compatible": "full width, mathematical and circled letters, ligatures, digits of other scripts",
+    "escape": "escapes of JSON, SQL, C, Python and CSS: `\\u0040`, `\\x40`, `\\100`, `\\U00000040`, `\\u{40}`, "
+    "`\\0040`, `\\000040`, `''`, `\\/`; colours of a terminal",
+    "invisible": "soft hyphens, characters without width, direction marks, variation selectors, marks of no letter",
+    "compatible": "full width, mathematical and circled letters, small capitals, squares, ligatures, digits of other "
+    "scripts",
+    "lookalike": "Cyrillic and Greek letters that look like Latin ones, beside these: `J\u0430ne`",
     "composed": "NFC, NFD and mixtures of them",
+    "misread": "UTF-8 that was read as Windows-1252: `J\u00c3\u00bcrgen`",
     "markup": "tags, comments and BBCode between the letters, Markdown's `*` and `` ` ``",
-    "space": "no-break and other blanks, line breaks, tabs, quoted lines of a mail (`> `)",
+    "space": "no-break and other blanks, line breaks, tabs, quoted lines of a mail (`> `), words that go on in the "
+    "next line behind a hyphen",
     "inside": "user names made of names, genitives and other cases: `jdoe`, `JaneDoe`, `Doe's`, `Quenzelmanns`",
     "grouped": "numbers of persons (telephone, IBAN, card, national id), however their digits are grouped",
     "spoken": "`[at]`, `(at)`, ` at `, `[dot]`, ` dot `, ` @ `",

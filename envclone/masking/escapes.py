@@ -16,10 +16,25 @@ from unicodedata import decimal, normalize
 
 import numpy as np
 
+from envclone.masking.characters import (
+    ALIKE,
+    COMPATIBLE,
+    DIGITS,
+    FANCY,
+    INVISIBLE,
+    LEADS,
+    LOOKALIKES,
+    SMALL_NUMBERS,
+    TAILS,
+    TWINS,
+    ZEROS,
+)
+
 __all__ = ["SMALL", "Piece", "codes_of", "firsts", "pieces", "spelled_parts", "written"]
 
 
 _PLANE, _PLANES = 0x10000, 0x110000
+_LAST_LATIN = 0x7F
 _BLANKS = 1024
 
 
@@ -32,18 +47,6 @@ def _bytes_of_utf8(mark: str) -> str:
     )
 
 
-_INVISIBLE = (
-    "\u00ad\u034f\u061c\u180b-\u180e\u200b-\u200f\u202a-\u202e\u2060-\u2064\u2066-\u206f\ufe00-\ufe0f\ufeff"
-    "\U000e0000-\U000e007f"
-)
-_COMPATIBLE = (
-    "\ufe50-\ufe6b\u00aa\u00ba\u2070-\u209c\u2100-\u214f\u2460-\u24ea\u3000\ufb00-\ufb06\uff01-\uff9f\uffe0-\uffe6"
-    "\U0001d400-\U0001d7ff\U0001f130-\U0001f149"
-)
-_DIGITS = (
-    "\u0660-\u0669\u06f0-\u06f9\u07c0-\u07c9\u0966-\u096f\u09e6-\u09ef\u0a66-\u0a6f\u0ae6-\u0aef\u0be6-\u0bef"
-    "\u0c66-\u0c6f\u0ce6-\u0cef\u0d66-\u0d6f\u0e50-\u0e59\u0ed0-\u0ed9\u0f20-\u0f29\u1040-\u1049\u17e0-\u17e9"
-)
 _WIDE_SPACES = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f"
 _BLANK = rf"[ \t\r\n{_WIDE_SPACES}\u3000]"
 _INLINE = "a|abbr|b|bdi|bdo|big|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr"
@@ -61,7 +64,9 @@ _NOT_SAID = (  # 'we met at example.com' is not an address
 
 _HOST = r"[\w\-]+(?:[.][\w\-]+)*"
 _PARTS = (
+    rf"[\u00c2-\u00df][{TAILS}]|[\u00e0-\u00ef][{TAILS}]{{2}}|[\u00f0-\u00f4][{TAILS}]{{3}}",
     _bytes_of_utf8("%"),
+    r"%u[0-9A-Fa-f]{4}",
     _bytes_of_utf8("="),
     "=\r?\n",
     r"=\?[\w.\-]{1,30}\?[Qq]\?",
@@ -75,13 +80,20 @@ _PARTS = (
     r"\\U[0-9A-Fa-f]{8}",
     r"\\\+[0-9A-Fa-f]{6}",
     _bytes_of_utf8(r"\\x"),
+    r"\\0000[2-9A-Fa-f][0-9A-Fa-f][ ]?",
+    r"\\0(?:0[2-9A-Fa-f]|1[0-7])[0-9A-Fa-f]",
     r"\\[0-3][0-7]{2}(?:\\2[0-7]{2}){0,3}",
     r"\\[\"'/\\bfnrt@.\-]",
+    r"\\\r?\n[ \t]{0,20}",
+    r"(?<=[^\W\d_])-\r?\n[ \t]{0,20}(?=[^\W\d_])",
+    r"\x1b\[[0-9;?]{0,20}[A-Za-z]",
     "''",
-    rf"[{_INVISIBLE}]",
-    rf"[{_COMPATIBLE}{_DIGITS}]",
+    rf"[{INVISIBLE}]",
+    rf"[{COMPATIBLE}{DIGITS}{FANCY}]",
+    rf"[{SMALL_NUMBERS}](?=[{SMALL_NUMBERS}\u2070-\u2079])|(?<=[{SMALL_NUMBERS}\u2070-\u2079])[{SMALL_NUMBERS}]",
+    rf"[{ALIKE}]+(?=[A-Za-z])|(?<=[A-Za-z])[{ALIKE}]+",
     rf"[{_WIDE_SPACES}]{_BLANK}*",
-    r"[\u2010-\u2015\u2212](?=\d)",
+    r"[\u2010\u2011\u2212]|[\u2012-\u2015](?=\d)",
     r"[\u0300-\u036f]+",
     r"<!--[^<>\x00]{0,400}-->",
     r"<!\[CDATA\[",
@@ -110,7 +122,8 @@ def _any(parts: Sequence[str]) -> re.Pattern[str]:
 
 _SIGN = _any(_PARTS)
 _FIRST = re.compile(
-    rf"[%=?&\\\\'{_INVISIBLE}{_COMPATIBLE}{_DIGITS}{_WIDE_SPACES}\u2010-\u2015\u2212\u0300-\u036f<\]\[*`~({{@\n]"
+    rf"[%=?&\\\\'{INVISIBLE}{COMPATIBLE}{DIGITS}{FANCY}{SMALL_NUMBERS}{ALIKE}{_WIDE_SPACES}"
+    r"\u2010-\u2015\u2212\u0300-\u036f\u00c2-\u00f4<\]\[*`~({@\n\x1b\-]"
 )
 """The characters that a piece can begin with, but for blanks."""
 _SAYING = _any(_SPOKEN)
@@ -164,7 +177,11 @@ def _signs(text: str) -> list[int]:
     codes = codes_of(text)
     found: list[int] = []
     done = 0
-    for at in np.flatnonzero(firsts()[codes]).tolist():
+    begins = firsts()[codes]
+    if codes.itemsize > 1:  # letters that look like others, and are read so beside those alone
+        latin = np.append(_latin()[np.minimum(codes, _LAST_LATIN)], False)
+        begins &= ~_alike()[codes] | latin[1:] | np.append(False, latin[:-2])
+    for at in np.flatnonzero(begins).tolist():
         if at >= done and _SIGN.match(text, at) is not None:
             found.append(at)
             end = text.find("\x00", at)
@@ -182,8 +199,25 @@ def _signs(text: str) -> list[int]:
 def firsts() -> Any:
     """For every code point whether a piece can begin with it."""
     table = np.zeros(_PLANES, bool)
-    for code in (*range(_PLANE), *range(0x1D400, 0x1D800), *range(0x1F100, 0x1F200), *range(0xE0000, 0xE0080)):
+    digits = (code for zero in ZEROS if ord(zero) >= _PLANE for code in range(ord(zero), ord(zero) + 10))
+    beyond = (*range(0x1D400, 0x1D800), *range(0x1F100, 0x1F200), *range(0xE0000, 0xE0080), *digits)
+    for code in (*range(_PLANE), *beyond):
         table[code] = _FIRST.match(chr(code)) is not None
+    return table
+
+
+@cache
+def _alike() -> Any:
+    """For every code point whether it looks like a Latin letter and is one of another script."""
+    table = np.zeros(_PLANES, bool)
+    table[[ord(char) for char in ALIKE]] = True
+    return table
+
+
+@cache
+def _latin() -> Any:
+    table = np.zeros(_LAST_LATIN + 1, bool)
+    table[[*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]] = True
     return table
 
 
@@ -197,7 +231,7 @@ def codes_of(text: str) -> Any:
 def pieces(text: str) -> Iterator[Piece]:
     """Everything in a text that is spelled, in order; what stands between the pieces stands for itself."""
     position = 0
-    for match in _TOKEN.finditer(text):
+    for match in _tokens(text):
         start, end = match.span()
         if start < position:
             continue
@@ -205,11 +239,12 @@ def pieces(text: str) -> Iterator[Piece]:
         if plain is None:
             continue
         if plain == "":
-            if "\u0300" <= text[start] <= "\u036f":  # a mark belongs to the letter before it
+            if (
+                "\u0300" <= text[start] <= "\u036f" and text[start] != "\u034f"
+            ):  # a mark belongs to the letter before it
                 composed = normalize("NFC", text[start - 1 : end]) if start > position else ""
-                if len(composed) != 1:
-                    continue
-                start, plain = start - 1, composed
+                if len(composed) == 1 or (composed and composed[0] != text[start - 1]):
+                    start, plain = start - 1, composed[0]
         elif plain in "@." and text[start] in "[({<@" and start > position and text[start - 1] == " ":
             start -= 1
         if plain == text[start:end]:
@@ -218,12 +253,25 @@ def pieces(text: str) -> Iterator[Piece]:
         position = end
 
 
+def _tokens(text: str) -> Iterator[re.Match[str]]:
+    for match in _TOKEN.finditer(text):
+        yield match
+        if match[0][0] in LEADS and match.end() - match.start() > 1:  # where it says nothing else, what follows may
+            yield from _TOKEN.finditer(text, match.start() + 1, match.end())
+
+
 def _read(match: re.Match[str]) -> str | None:
     """What a match stands for; None for itself."""
     token = match[0]
     sign = token[0]
     if sign in "%=":
-        return _of_bytes(token, sign)
+        return _of_bytes(token, sign) if token[1] != "u" else _of_code(int(token[2:], 16))
+    if "\u00c2" <= sign <= "\u00f4":
+        return _misread(token)
+    if sign in LOOKALIKES:
+        return "".join(map(LOOKALIKES.get, token, token))
+    if sign in TWINS:
+        return TWINS[sign]
     if sign == "&":
         return _of_entity(token)
     if sign == "\\":
@@ -238,7 +286,7 @@ def _read(match: re.Match[str]) -> str | None:
         return "'"
     if token.isspace() or sign == "\n":
         return " "
-    if sign in "*`~?":
+    if sign in "*`~?-\x1b":
         return ""
     if "\u2010" <= sign <= "\u2212" and sign in "\u2010\u2011\u2012\u2013\u2014\u2015\u2212":
         return "-"
@@ -246,6 +294,13 @@ def _read(match: re.Match[str]) -> str | None:
         return str(decimal(sign))
     composed = normalize("NFKC", token)
     return composed if composed != token else ""
+
+
+def _misread(token: str) -> str | None:
+    """What UTF-8 said that was read as Windows-1252: `JÃ¼rgen`."""
+    raw = b"".join([char.encode("latin-1" if char <= "\u00ff" else "cp1252") for char in token])
+    plain = _one(raw)
+    return plain if plain is not None and (plain.isalnum() or plain in _SIGNS) else None
 
 
 def _of_bytes(token: str, mark: str) -> str | None:
@@ -263,6 +318,9 @@ def _one(raw: bytes) -> str | None:
         return raw.decode("utf-8")
     except UnicodeDecodeError:
         return None
+
+
+_SIGNS = "\u00a0\u00ad\u00b4\u2018\u2019\u201c\u201d\u2013\u2014\u2026"
 
 
 def _of_entity(token: str) -> str | None:
@@ -285,10 +343,19 @@ def _of_backslash(token: str) -> str | None:
     if kind == "x":
         raw = bytes.fromhex(token.replace("\\x", ""))
         return raw.decode("latin-1") if len(raw) == 1 else _one(raw)
+    if kind in "\r\n":
+        return ""
+    if kind == "0" and _is_code(token):
+        return _of_code(int(token[1:], 16))
     if kind.isdigit():
         raw = bytes(int(part, 8) for part in token.split("\\")[1:])
         return (raw.decode("latin-1") if len(raw) == 1 else _one(raw)) if raw[0] >= 0x20 else None
     return _SHORT.get(kind, kind)
+
+
+def _is_code(token: str) -> bool:
+    """Whether a backslash is followed by four or six hexadecimal digits rather than three octal ones."""
+    return len(token) > 4 and "\\" not in token[1:]
 
 
 _SHORT = {"b": " ", "f": " ", "n": " ", "r": " ", "t": " "}
@@ -318,7 +385,7 @@ def _of_word(match: re.Match[str]) -> str | None:
     return "." if at_before or _AT_BEHIND.match(text, end) else None
 
 
-SMALL = re.compile(r"(?:%|=|\\[xuU]|\\u\{|&#[xX])[0-9A-F]*[a-f]")
+SMALL = re.compile(r"(?:%u?|=|\\0|\\[xuU]|\\u\{|&#[xX])[0-9A-F]*[a-f]")
 """An escape whose hexadecimal digits are small letters."""
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)")
 _WORD_BEFORE = re.compile(r"[\w.+\-]+\Z")
@@ -334,6 +401,8 @@ def written(spelled: str, plain: str, new: str, *, small: bool) -> str:
     if new == plain:
         return spelled
     sign = spelled[0]
+    if spelled.startswith("%u"):
+        return "%u" + f"{ord(new):04{'x' if small else 'X'}}" if ord(new) < _PLANE else new
     if sign in "%=" or spelled.startswith("\\x"):
         mark = "\\x" if sign == "\\" else sign
         return _as_bytes(spelled, mark, new, "02x" if small else "02X")
@@ -345,7 +414,7 @@ def written(spelled: str, plain: str, new: str, *, small: bool) -> str:
         return normalize("NFD", new)
     if len(spelled) == 1 and len(plain) == 1 and len(new) == 1:
         twin = chr(ord(spelled) + ord(new) - ord(plain))
-        if (str(decimal(twin)) if twin.isdecimal() else normalize("NFKC", twin)) == new:
+        if (str(decimal(twin)) if twin.isdecimal() else TWINS.get(twin) or normalize("NFKC", twin)) == new:
             return twin
     return new
 
@@ -376,6 +445,8 @@ def _as_backslash(spelled: str, new: str, form: str) -> str:
         return "".join(f"\\u{digits[i : i + 4]}" for i in range(0, len(digits), 4))
     if kind in "U+" and len(spelled) > 2:
         return spelled[:2] + f"{code:0{len(spelled) - 2}{form}}"
+    if kind == "0" and _is_code(spelled):
+        return f"\\{code:0{len(spelled.rstrip()) - 1}{form}}" + spelled[len(spelled.rstrip()) :]
     if kind.isdigit():
         raw = new.encode("latin-1", "replace") if spelled.count("\\") == 1 else new.encode()
         return "".join(f"\\{byte:03o}" for byte in raw)

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import available, frozen
+from envclone.masking.characters import ALIKE, LEADS
 from envclone.masking.decoders import views
 from envclone.masking.escapes import codes_of, firsts
 
 __all__ = ["marked", "marks", "spelled"]
 
 _SEPARATOR = "\x00"
-_DASHES = (*range(0x2010, 0x2016), 0x2212)
+_DASHES = range(0x2012, 0x2016)
 _ASKED = "%=?&'<][({*~@\n\\`"
 """Signs that only what follows makes a spelling."""
 
@@ -57,7 +58,8 @@ def _classes() -> Any:
         (" ", kernels.SPACE),
         ("\0", kernels.END),
         (_ASKED, kernels.SIGN),
-        ("".join(map(chr, _DASHES)), kernels.DASH),
+        ("".join(map(chr, _DASHES)) + LEADS, kernels.DASH),
+        (ALIKE, kernels.MIXED),
     ):
         classes[[ord(char) for char in characters]] = kind
     return classes

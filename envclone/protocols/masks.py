@@ -56,6 +56,10 @@ class Look(Protocol):
         """The same of values that nothing changed, of many addresses with few values each, and where each is."""
         ...
 
+    def numbers(self, address: str, values: list[Any], places: Sequence[str]) -> None:
+        """Numbers beside any row, of one kind, and where each is: few digits say nothing alone, so they are counted."""
+        ...
+
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Whole rows as production has them, and what the masks made of those fields that they change."""
         ...

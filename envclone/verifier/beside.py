@@ -15,11 +15,11 @@ import numpy as np
 from envclone.verifier.kept import CHANCE_OF_WORDS, tail
 from envclone.verifier.subjects import Part, Subjects
 
-__all__ = ["CHANCE", "Beside", "Weak"]
+__all__ = ["CHANCE", "FEW", "Beside", "Weak"]
 
 CHANCE = 1e-3
 """A count that chance gives less often than this is a leak."""
-_FEW = 100
+FEW = 100
 """People up to which two plain names of one of them are no chance."""
 _MOST = 6
 """Weak identities of a value beyond which it is an article, not a column of names."""
@@ -59,7 +59,7 @@ class Beside:
                 if kind is None:
                     continue
                 these, those = subjects.persons(one.number), subjects.persons(other.number)
-                if kind or subjects.count > _FEW:
+                if kind or subjects.count > FEW:
                     expected[kind] += len(these) * len(those) / max(1, subjects.count)
                 if len(np.intersect1d(these, those, assume_unique=True)):
                     found[kind], own = True, one.number if own is None else own

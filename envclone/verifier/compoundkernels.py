@@ -141,7 +141,8 @@ def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) ->
 def digits(data: Any, lengths: Any, wanted: Any, bits: Any, out: Any) -> Any:
     """Runs of digits in groups, one or two signs between two, whose hash may be wanted: as `words` gives them.
 
-    A run begins and ends with a group; `lengths` tells which numbers of digits there are.
+    A run begins and ends with a group, and is tried without the zeros before it too; `lengths` tells which numbers of
+    digits there are.
     """
     count, i, size = 0, 0, data.shape[0]
     longest = lengths.shape[0] - 1
@@ -159,18 +160,24 @@ def digits(data: Any, lengths: Any, wanted: Any, bits: Any, out: Any) -> Any:
             ends[groups] = i
             groups += 1
             k = i
-            while k < size and k - i < 2 and (data[k] == 32 or data[k] == 47 or data[k] == 40 or data[k] == 41):
+            while k < size and k - i < 2 and (data[k] == 32 or data[k] == 47 or 39 <= data[k] <= 41):
                 k += 1
             if k == i or k >= size or not 48 <= data[k] <= 57:
                 break
             i = k
-        for first in range(groups):
-            value, total = _U(0), 0
+        for way in range(2 * groups):
+            first, skipped = way // 2, np.int64(0)
+            if way & 1:  # without the zeros before it
+                while begins[first] + skipped < ends[first] - 1 and data[begins[first] + skipped] == 48:
+                    skipped += 1
+                if skipped == 0:
+                    continue
+            value, total = _U(0), -skipped
             for last in range(first, groups):
                 total += ends[last] - begins[last]
                 if total > longest:
                     break
-                for k in range(begins[last], ends[last]):
+                for k in range(begins[last] + (skipped if last == first else 0), ends[last]):
                     value = value * BASE + _U(data[k]) + _U(1)
                 if not lengths[total]:
                     continue

@@ -14,7 +14,7 @@ __all__ = ["BASE", "digits", "enter", "hashes", "marks", "numbers", "words"]
 
 _BASE, _64 = int(BASE), (1 << 64) - 1
 _LETTERS = re.compile(rb"[a-z\x80-\xfe]+")
-_GROUPS = re.compile(rb"[0-9]+(?:[ /()]{1,2}[0-9]+){0,23}")
+_GROUPS = re.compile(rb"[0-9]+(?:[ /'()]{1,2}[0-9]+){0,23}")
 _GROUP = re.compile(rb"[0-9]+")
 _LETTER = re.compile(rb"[A-Za-z\x80-\xff]")
 
@@ -62,14 +62,16 @@ def _digits(data: bytes, lengths: list[bool]) -> Iterator[tuple[int, int, int]]:
     longest = len(lengths) - 1
     for match in _GROUPS.finditer(data):
         groups = [(one.start() + match.start(), one[0]) for one in _GROUP.finditer(match[0])]
-        for first, (begin, _) in enumerate(groups):
-            whole = b""
-            for start, group in groups[first:]:
-                whole += group
-                if len(whole) > longest:
-                    break
-                if lengths[len(whole)]:
-                    yield _hash(whole), begin, start + len(group)
+        for first, (begin, its) in enumerate(groups):
+            zeros = min(len(its) - len(its.lstrip(b"0")), len(its) - 1)
+            for skipped in sorted({0, zeros}):
+                whole = b""
+                for start, group in groups[first:]:
+                    whole += group[skipped:] if start == begin else group
+                    if len(whole) > longest:
+                        break
+                    if lengths[len(whole)]:
+                        yield _hash(whole), begin, start + len(group)
 
 
 def _hash(text: bytes) -> int:

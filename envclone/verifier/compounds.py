@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envclone.compiled import available, frozen
+from envclone.masking.phone import national_number
 from envclone.shelf import Column, Shelf, Sorter
 from envclone.verifier.loose import Texts, text_of
+from envclone.verifier.numbers import every_number
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
 from envclone.verifier.subjects import Part, Subjects
@@ -31,6 +33,7 @@ _CERTAIN = 12
 """Digits that no other number has by chance."""
 _RARE = 1e-5
 """Of so long numbers the share that may be somebody's, for one without its signs to count."""
+_NOT_ASCII = bytes(byte >= 128 for byte in range(256))
 _PARTS = 6
 _ROOM = 1 << 12
 _MOST_BITS = 27
@@ -73,9 +76,8 @@ class Compounds:
         if len(self._digits):
             for owner, start, end in self._digits.find(loops.digits, data, self._lengths):
                 placed, value = texts.place(Hit(owner, start, end)), self._originals.value(owner)
-                digits = texts.data[start:end]
-                if placed is not None and _digits_of(value) == _plain(digits) and digits not in text_of(value):
-                    known = self._originals[owner]
+                known = self._originals[owner]
+                if placed is not None and _is_number(known.kind, value, texts.data[start:end]):
                     yield _found(placed, texts, owner, start, end, known.address, known.kind, number=True)
 
     def places(self, data: bytes) -> Iterator[int]:
@@ -88,8 +90,7 @@ class Compounds:
 
     def _is(self, owner: int, word: bytes) -> bool:
         """Whether a word is the names of a person with this family name: hashes alone could be of another's."""
-        family = self._parts.value(owner).encode()
-        return family in word
+        return text_of(self._parts.value(owner)) in word
 
     def _names(self) -> Sorter:
         """Hashes of names in one word, and the number of the name that tells."""
@@ -98,6 +99,7 @@ class Compounds:
         block, count = frozen(block[:]), len(self._parts)
         lengths = shelf.zeros(np.int32, count)
         hashed, powers, firsts = (shelf.zeros(np.uint64, count) for _ in range(3))
+        odd = self._parts.having(_NOT_ASCII)
         for first in range(0, count, _AT_ONCE):
             its = slice(first, first + _AT_ONCE)
             some = bounds[first : first + _AT_ONCE + 1].astype(np.int64)
@@ -105,6 +107,13 @@ class Compounds:
             lengths[its] = ends - starts
             _loops().hashes(block, starts, ends, hashed[its], powers[its])
             _loops().hashes(block, starts, np.minimum(starts + 1, ends), firsts[its], np.zeros(len(starts), np.uint64))
+            for odd_one in (np.flatnonzero(odd[its]) + first).tolist():  # values are folded where they are searched
+                folded = np.frombuffer(text_of(self._parts.value(odd_one)), np.uint8)
+                lengths[odd_one] = len(folded)
+                _loops().hashes(
+                    folded, _ZERO, np.array([len(folded)]), hashed[odd_one : odd_one + 1], powers[odd_one : odd_one + 1]
+                )
+                _loops().hashes(folded, _ZERO, _ZERO + 1, firsts[odd_one : odd_one + 1], np.zeros(1, np.uint64))
             shelf.rest()
         for one, other in self._subjects.beside(Part.NAME, _PARTS):
             left, right = shelf.picked(lengths, one), shelf.picked(lengths, other)
@@ -112,9 +121,10 @@ class Compounds:
             behind = right >= _SHORTEST_FAMILY
             ends, times = shelf.picked(hashed, other), shelf.picked(powers, other)
             whole = shelf.picked(hashed, one[both]) * times[both] + ends[both]
-            short = shelf.picked(firsts, one[behind]) * times[behind] + ends[behind]
-            some, at = np.unique(np.concatenate((whole, short)), return_index=True)
-            made.add(some, np.concatenate((other[both], other[behind]))[at])
+            initials = shelf.picked(firsts, one[behind])
+            short, turned = initials * times[behind] + ends[behind], ends[behind] * _loops().BASE + initials
+            some, at = np.unique(np.concatenate((whole, short, turned)), return_index=True)
+            made.add(some, np.concatenate((other[both], other[behind], other[behind]))[at])
             shelf.rest()
         return made
 
@@ -129,6 +139,13 @@ class Compounds:
             counts += np.bincount(digits, minlength=len(counts))
             for column, its in ((owners, numbers), (sizes, digits), (signs, others), (keys, hashed)):
                 column.extend(its)
+            shelf.rest()
+        for numbers, digits, hashed in _national(self._originals):
+            counts = np.pad(counts, (0, max(0, int(digits.max(initial=0)) + 1 - len(counts))))
+            counts += np.bincount(digits, minlength=len(counts))
+            for column, its in ((owners, numbers), (sizes, digits), (keys, hashed)):
+                column.extend(its)
+            signs.extend(np.ones(len(numbers), np.bool_))
             shelf.rest()
         chance = counts / 10.0 ** np.arange(len(counts))
         self._lengths = np.zeros(max(2, len(counts)), np.bool_)
@@ -163,6 +180,20 @@ def _all_digits(originals: Originals) -> Iterator[tuple[Any, Any, Any, Any]]:
             _loops().hashes(its, _ZERO, np.array([len(its)]), hashed[at : at + 1], np.zeros(1, np.uint64))
         long = sizes >= _FEWEST_DIGITS
         yield numbers[long], sizes[long], signs[long], hashed[long]
+
+
+def _national(originals: Originals) -> Iterator[tuple[Any, Any, Any]]:
+    """The originals that are telephone numbers, some at a time: their numbers, and of their national numbers, where
+    those are others, how many digits each has and the hash of them."""
+    for owners, found in every_number(originals):
+        whole, national = found[:, 0], found[:, 1]
+        which = np.flatnonzero((national >= 10 ** (_FEWEST_DIGITS - 1)) & (national != whole))
+        texts = [b"%d" % number for number in national[which].tolist()]
+        sizes = np.array([len(text) for text in texts], np.int64)
+        ends = np.cumsum(sizes, dtype=np.int64)
+        hashed, powers = np.zeros((2, len(texts)), np.uint64)
+        _loops().hashes(frozen(np.frombuffer(b"".join(texts), np.uint8)), ends - sizes, ends, hashed, powers)
+        yield owners[which], sizes, hashed
 
 
 class _Table:
@@ -218,6 +249,14 @@ def _found(
 def _digits_of(value: str) -> bytes:
     """The longest run of digits that a number has when its groups are joined: of an IBAN what follows its letters."""
     return max(_RUN.findall(re.sub(r"[^0-9A-Za-z]+", "", value)), key=len, default="").encode()
+
+
+def _is_number(kind: str, value: str, text: bytes) -> bool:
+    """Whether some digits are a value in other groups; a telephone number can be written with other codes before it."""
+    digits = _plain(text)
+    if digits == _digits_of(value):
+        return text not in text_of(value)
+    return kind == "phone" and digits.lstrip(b"0") in (_digits_of(value), national_number(value).encode())
 
 
 def _plain(text: bytes) -> bytes:

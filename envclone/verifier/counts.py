@@ -17,7 +17,7 @@ from envclone.verifier.kept import Tally
 from envclone.verifier.loose import Found
 from envclone.verifier.numbers import Numbers, NumberTally
 from envclone.verifier.originals import Originals
-from envclone.verifier.otherwise import numbers_within
+from envclone.verifier.otherwise import numbers_within, of_seconds_and_logs
 from envclone.verifier.people import People
 from envclone.verifier.reports import Reports, Seen
 from envclone.verifier.wordhits import WordHits
@@ -31,6 +31,8 @@ _OF_NUMBERS = frozenset(
     ("int4range", "int8range", "numrange", "point", "line", "lseg", "box", "path", "polygon", "circle")
 )
 """Types whose values are made of numbers and nothing else."""
+_IN_DISGUISE = frozenset(("interval", "pg_lsn"))
+"""Types whose values are a number that is written otherwise."""
 
 Counted = tuple[dict[tuple[str, str], Tally], dict[str, NumberTally], dict[tuple[str, str], Beside]]
 """By field and path, by column of numbers, by pair of columns."""
@@ -84,13 +86,24 @@ class Counts:
         if rule is None or not _keeps_numbers(rule):
             return
         places: Sequence[int] | None = None
-        if _holds_numbers(rule):
+        if rule.base in _IN_DISGUISE:
+            values = of_seconds_and_logs(rule.base, values)
+        elif _holds_numbers(rule):
             values, places = numbers_within(values, whole=rule.base.startswith("int"))
         tally = self._counted_numbers.setdefault(address, NumberTally())
         found = self._numbers.count(values, tally)
         if found is not None and tally.example is None:
             place = found[1] if places is None else places[found[1]]
             tally.example = found[0], self._reports.row(rows, place)
+
+    def beside_rows(self, address: str, values: Sequence[Any], places: Sequence[str]) -> None:
+        """Count numbers of persons among those of one kind in the catalogs."""
+        if not len(self._numbers):  # no column of numbers is kept
+            self._numbers = Numbers(self._findings.originals)
+        tally = self._counted_numbers.setdefault(address, NumberTally())
+        found = self._numbers.count(values, tally)
+        if found is not None and tally.example is None:
+            tally.example = found[0], places[found[1]]
 
     def same_subject(self, address: str, hits: WordHits, rows: Rows) -> None:
         """Count the values that hold what their row's own subject is called."""
@@ -171,7 +184,7 @@ def _weak(hits: Sequence[Found]) -> list[Weak]:
 
 
 def _keeps_numbers(rule: FieldRule) -> bool:
-    return not rule.masked and (rule.base in NUMERIC or _holds_numbers(rule))
+    return not rule.masked and (rule.base in NUMERIC or rule.base in _IN_DISGUISE or _holds_numbers(rule))
 
 
 def _holds_numbers(rule: FieldRule) -> bool:

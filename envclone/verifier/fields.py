@@ -107,6 +107,7 @@ class _Kept:
 
     def __init__(self, looker: Looker, taken: list[Any]) -> None:
         self.batch, self.batches, self.rows = looker.batch, looker.batches, looker.rows
+        self.numbers = looker.numbers
         self.by_others, self.found, self.take = looker.by_others, looker.found, taken.append
 
 

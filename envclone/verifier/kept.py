@@ -42,6 +42,7 @@ _LISTED = re.compile(r"[/;&|\n]")
 _AND = frozenset(("and", "und", "et", "y", "e", "og", "en"))
 _JOINING = frozenset((b"and", b"und", b"the", b"for", b"of"))
 """Words of firms that are called as persons are ('Grant and Sons'), and nobody's name."""
+_BETWEEN = re.compile(r""" ["'(\u2018\u201c\u201e\u00ab]?[^\W\d_]+["')\u2019\u201d\u00bb]? """)
 _WORD_BEFORE = re.compile(r"([^\W\d_]+) $")
 _WORD_BEHIND = re.compile(r" ([^\W\d_]+)")
 _JOINT = re.compile(r"[ ,.]{0,3}")
@@ -86,7 +87,7 @@ def _of_two(text: bytes, one: Hit, other: Hit) -> bool:
     """
     gap = text[one.end : other.start].decode("utf-8", "ignore")
     words = _WORDS.findall(gap)
-    if len(words) == 1 and gap == f" {words[0]} " and words[0] not in _AND:
+    if len(words) == 1 and words[0] not in _AND and _BETWEEN.fullmatch(gap):
         return False  # a name between first and last
     if any(word in _AND or is_name(word) for word in words):
         return True

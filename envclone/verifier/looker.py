@@ -12,6 +12,7 @@ import numpy as np
 from envclone.masking.kinds import DATES
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import absent
+from envclone.verifier.beside import FEW
 from envclone.verifier.by_others import ByOthers
 from envclone.verifier.coincidences import Chance, by_address
 from envclone.verifier.compounds import Compounds
@@ -23,6 +24,7 @@ from envclone.verifier.nested import holds
 from envclone.verifier.otherwise import backwards, put_together, without_cents
 from envclone.verifier.people import People
 from envclone.verifier.pieces import large, one_row, pieces
+from envclone.verifier.rare import rare
 from envclone.verifier.reports import Reports
 from envclone.verifier.search import Hit
 from envclone.verifier.wordhits import WordHits, weak_words
@@ -115,12 +117,13 @@ class Looker:
         told = self._strong(address, None, before, after, texts, rows)
         self._pairs(address, after, weak_words(self._weak, texts).outside(told), rows)
         self._joined(address, before, after, texts, rows)
+        self._put_together(address, None, after, rows)
 
     def batches(self, many: Iterable[tuple[str, Sequence[Any], Sequence[str]]]) -> None:
         """The same of many addresses: looked at one by one is only what holds anything at all."""
         left = iter(many)
         while some := list(islice(left, _TOGETHER)):
-            holding = self._holding([value for _, values, _ in some for value in values])
+            holding = self._perhaps([value for _, values, _ in some for value in values])
             first = 0
             for address, values, places in some:
                 first, before = first + len(values), first
@@ -134,6 +137,14 @@ class Looker:
         texts = Texts(values, decoded=True, seek=self._seek)
         holding = {one.value for one in self._search.find(texts)} | {one.value for one in self._compounds.find(texts)}
         return holding.union(weak_words(self._weak, texts).many())
+
+    def _perhaps(self, values: Sequence[Any]) -> set[int]:
+        """The numbers of the values of which `batch` could have anything to tell, in a form of their own too."""
+        return self._holding(values).union(number for number, _ in chain(put_together(values), self._rare(values)))
+
+    def numbers(self, address: str, values: Sequence[Any], places: Sequence[str]) -> None:
+        """Count numbers of one kind that stand beside any row."""
+        self._counts.beside_rows(address, values, places)
 
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         """Search whole rows: `made` is what the masks made of some of their fields."""
@@ -163,6 +174,8 @@ class Looker:
             before = after = [without_cents(value) if isinstance(value, str) else value for value in after]
         texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, rule, before, after, texts, rows)
+        if after is not before and rule is not None and rule.kind in _TEXTS:
+            self._left(address, before, after, rows)
         if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
             return _NOTHING
         hits = _NOTHING
@@ -180,17 +193,41 @@ class Looker:
         self._counts.numbers(address, rule, after, rows)
         return hits
 
-    def _otherwise(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows) -> None:
-        """Report identities whose letters are apart or in bits, and values that are one backwards."""
-        words = list(put_together(values))
+    def _rare(self, values: Sequence[Any]) -> Iterator[tuple[int, str]]:
+        return rare(values, few=self._subjects.count <= FEW)
+
+    def _put_together(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows | None) -> None:
+        """Report identities whose letters are apart or in bits, and what is said in a rare form."""
+        words = [*put_together(values), *self._rare(values)]
         for at in sorted(self._holding([word for _, word in words])) if words else ():
             number, word = words[at]
             one = [word]
             texts = Texts(one, decoded=True, seek=self._seek)
-            row = one_row(rows, number)
+            row = one_row(rows, number) if rows is not None else None
             told = self._strong(address, rule, one, one, texts, row)
             self._pairs(address, one, weak_words(self._weak, texts).outside(told), row)
             self._joined(address, one, one, texts, row)
+
+    def _left(self, address: str, before: Sequence[Any], after: Sequence[Any], rows: Rows) -> None:
+        """Report what a mask left in a rare form: it reads none."""
+        words = list(self._rare(after))
+        for at in sorted(self._holding([word for _, word in words])) if words else ():
+            number, word = words[at]
+            said = [text_of(one) for _, one in self._rare([before[number]])]
+            texts = Texts([word], decoded=False)
+            strong = (
+                (one.hit, one.text, self._findings.originals[one.hit.original]) for one in self._search.find(texts)
+            )
+            found = [(hit, text, known.address, known.kind) for hit, text, known in strong if known.strong]
+            found += [(one.hit, one.text, one.source, one.kind) for one in self._compounds.find(texts)]
+            for hit, text, source, kind in found:
+                if any(text[hit.start : hit.end] in one for one in said):
+                    what = f"a value of the kind {kind}, which its mask does not read"
+                    self._reports.leak(address, hit, text, source, kind, what, rows, number)
+
+    def _otherwise(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows) -> None:
+        """Report identities in forms of their own, and values that are one backwards."""
+        self._put_together(address, rule, values, rows)
         turned = backwards(values)
         numbers = list(turned.values())
         for found in self._search.find(Texts(list(turned), decoded=False)) if turned else ():

@@ -28,7 +28,7 @@ from envclone.shelf import Sorter
 from envclone.verifier.kept import tail
 from envclone.verifier.originals import Originals
 
-__all__ = ["CHANCE", "NumberTally", "Numbers"]
+__all__ = ["CHANCE", "NumberTally", "Numbers", "every_number"]
 
 CHANCE = 1e-4
 """A count that chance gives less often than this is a leak."""
@@ -67,7 +67,7 @@ class Numbers:
     def __init__(self, originals: Originals) -> None:
         self._held = originals
         taken = Sorter(originals.shelf, np.int64)
-        for _, found in _all(originals):
+        for _, found in every_number(originals):
             taken.add(found[found >= 0])
             originals.shelf.rest()
         self._numbers, _ = taken.done(once=True)
@@ -80,11 +80,14 @@ class Numbers:
         spans = np.diff(np.searchsorted(self._numbers, _LENGTHS))
         self._shares = np.concatenate((spans / np.diff(_LENGTHS), [0.0]))
 
+    def __len__(self) -> int:
+        return len(self._numbers)
+
     def original(self, number: int) -> int:
         """The first original with a number that was counted."""
         return next(
             int(originals[np.flatnonzero((found == number).any(axis=1))[0]])
-            for originals, found in _all(self._held)
+            for originals, found in every_number(self._held)
             if (found == number).any()
         )
 
@@ -106,7 +109,7 @@ class Numbers:
         return (found[0], int(places[hit][0])) if found else None
 
 
-def _all(originals: Originals) -> Iterator[tuple[Any, Any]]:
+def every_number(originals: Originals) -> Iterator[tuple[Any, Any]]:
     """Some originals at a time: their numbers, and of each the number of its digits and its national number."""
     if not available():
         known = list(originals.of_kinds(_KINDS))

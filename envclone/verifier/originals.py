@@ -17,6 +17,7 @@ from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.names import is_name
+from envclone.masking.transliterated import KINDS_TRANSLITERATED, with_transliterated
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.packed import Packed
 from envclone.shelf import Column, Shelf
@@ -99,6 +100,8 @@ class Originals:
     def add(self, address: str, kind: str, values: Iterable[str]) -> None:
         """Take in values of one field; the first field that shows a value is the one that a report names."""
         stripped = [text for value in values if (text := value.strip())]
+        if kind in KINDS_TRANSLITERATED:
+            stripped = list(with_transliterated(stripped))
         new = [self._source(Original(address, kind, strong(kind, value))) for value in self._values.add(stripped)]
         self._source_of.extend(np.array(new, np.uint16))
 

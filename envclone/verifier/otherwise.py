@@ -15,7 +15,7 @@ import numpy as np
 
 from envclone.packed import TextBlock
 
-__all__ = ["backwards", "numbers_within", "put_together", "without_cents"]
+__all__ = ["backwards", "numbers_within", "of_seconds_and_logs", "put_together", "without_cents"]
 
 _FEWEST, _LONGEST = 6, 64
 """Characters of a text that is read backwards."""
@@ -31,6 +31,7 @@ _PERHAPS = re.compile(rb'"[^"\\]{1,4}", ?"')
 _NUMBER = re.compile(r"\d[\d.]*(?:e[+-]?\d+)?")
 _LONG = re.compile(rb"[0-9]{7}|[0-9]e\+")
 """What a number of seven digits cannot be without."""
+_INTERVAL = re.compile(r"(?:(\d+) days? ?)?(?:(\d+):(\d\d):(\d\d))?")
 _MONEY = re.compile(r"[^\d]*(\d{1,3}(?:[,. '\u00a0\u202f]\d{3})*|\d+)[.,](\d\d)[^\d]*")
 
 
@@ -115,6 +116,22 @@ def without_cents(value: str) -> str:
     if found is None or found[2] != "00":
         return value
     return "".join(char for char in found[1] if char.isdigit())
+
+
+def of_seconds_and_logs(base: str, values: Sequence[Any]) -> list[str | None]:
+    """Intervals as their seconds, positions in a log as numbers."""
+    return [_whole(base, value) if isinstance(value, str) else None for value in values]
+
+
+def _whole(base: str, value: str) -> str | None:
+    if base == "pg_lsn":
+        high, _, low = value.partition("/")
+        return str(int(high, 16) << 32 | int(low, 16))
+    found = _INTERVAL.fullmatch(value)
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return str(86_400 * days + 3600 * hours + 60 * minutes + seconds)
 
 
 def numbers_within(values: Sequence[Any], *, whole: bool = False) -> tuple[list[str], list[int]]:

@@ -18,6 +18,7 @@ from envclone.compiled import available, frozen
 from envclone.distinct import Distinct, Hashes
 from envclone.masking.crowd import form_of, loops, odd_of
 from envclone.masking.meant import UNSAID
+from envclone.masking.transliterated import KINDS_TRANSLITERATED, transliterated
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.packed import ABSENT, Packed, pack
 from envclone.shelf import Column, Shelf, Sorter
@@ -133,7 +134,8 @@ class Subjects:
         for person, value in zip(persons, values, strict=True):
             parts = known.get(value)
             if parts is None:
-                parts = known[value] = parts_of(kind, value)
+                ways = (value, *transliterated(value)) if kind in KINDS_TRANSLITERATED else (value,)
+                parts = known[value] = [part for way in ways for part in parts_of(kind, way)]
             for text, its in parts:
                 texts.append(text)
                 owners.append(person)

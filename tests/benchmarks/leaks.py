@@ -69,6 +69,8 @@ _KINDS = tuple(SPELLINGS)
 _WIDE = 150
 """Columns of one table, each for one placement."""
 _PAYLOADS = 40
+_MASKED = 2000
+"""The number of the first person of masked texts: those of kept places have lower ones."""
 
 
 @dataclass(frozen=True)
@@ -147,6 +149,7 @@ class _Kept:
             self._places(connection, share)
             payloads = self._payloads(share)
             _tables(connection, [(one.number, one.kind) for one in self.planted], among)
+        assert self._number < _MASKED
         build(kb, points=len(payloads), payload=lambda number: payloads[number])
 
     def _next(self, kind: str, where: str, spelling: str, found: str) -> Someone:
@@ -248,9 +251,9 @@ def _masked(server: Production, share: int, among: int) -> dict[str, Any]:
     ways = _spellings(share)
     server.create_database("texts")
     with server.connect("texts") as connection:
-        _tables(connection, [(1000 + i, kind) for i, (kind, _) in enumerate(ways)], among)
+        _tables(connection, [(_MASKED + i, kind) for i, (kind, _) in enumerate(ways)], among)
         connection.execute("CREATE TABLE mails (id int PRIMARY KEY, body text)")
-        bodies = {i: spelled(someone(1000 + i), kind, how) for i, (kind, how) in enumerate(ways)}
+        bodies = {i: spelled(someone(_MASKED + i), kind, how) for i, (kind, how) in enumerate(ways)}
         with connection.cursor() as cursor:
             cursor.executemany("INSERT INTO mails VALUES (%s, %s)", list(bodies.items()))
     rules = "      public.mails.id: keep\n      public.mails.body: text\n"
@@ -266,7 +269,7 @@ def _masked(server: Production, share: int, among: int) -> dict[str, Any]:
         here.call("branch", "prod", "--name", "b")
         with psycopg.connect(here.json("show", "b")["urls"]["main"]) as connection:
             told = dict(connection.execute("SELECT id, body FROM mails").fetchall())
-    missed = [i for i, body in told.items() if _says(body, bodies[i], someone(1000 + i).value(ways[i][0]))]
+    missed = [i for i, body in told.items() if _says(body, bodies[i], someone(_MASKED + i).value(ways[i][0]))]
     return {
         "planted": len(ways),
         "masked": len(told) - len(missed),

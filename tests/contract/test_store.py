@@ -81,6 +81,9 @@ class Shown:
         for address, values, places in many:
             self.batch(address, values, values, places)
 
+    def numbers(self, address: str, values: list[Any], places: Sequence[str]) -> None:
+        """Nobody is called a number here."""
+
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         for address, values in rows.fields.items():
             self.batch(address, list(values), list(made.get(address, values)))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 import html
 import json
 import quopri
 import random
 import uuid
+import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from unicodedata import normalize
@@ -151,6 +153,30 @@ _ANY: Mapping[str, Spelling] = {
     "bbcode": lambda v: f"by [b]{v[:5]}[/b]{v[5:]}!",
     "no-break": lambda v: f"by {v.replace(' ', chr(0xA0))}",
     "quoted mail": lambda v: "> wrote " + v.replace(" ", "\n> ") + "\n",
+    "percent u": lambda v: "q=" + "".join(f"%u{ord(c):04X}" for c in v),
+    "sql unicode": lambda v: "U&'" + "".join(f"\\{ord(c):04X}" for c in v) + "'",
+    "css": lambda v: "".join(f"\\{ord(c):06x} " for c in v),
+    "soft break": lambda v: f"to {v[:4]}=\r\n{v[4:]}",
+    "broken by a hyphen": lambda v: f"by {v[:2]}-\n  {v[2:]}" if v[1:3].isalpha() else v,
+    "terminal": lambda v: f"by \x1b[1;31m{v[:4]}\x1b[0m{v[4:]}",
+    "struck through": lambda v: "by " + "".join(f"{c}\u0336" for c in v),
+    "key caps": lambda v: "by " + "".join(f"{c}\ufe0f\u20e3" if c.isdigit() else c for c in v),
+    "lookalikes": lambda v: (
+        "by " + v.translate({ord(a): b for a, b in zip("aeopcxy", "аеорсху", strict=True)})
+        if not any(map(str.isdigit, v)) or "@" in v
+        else v
+    ),
+    "squares": lambda v: "by " + "".join(chr(0x1F170 + ord(c) - 65) if "A" <= c <= "Z" else c for c in v.upper()),
+    "other digits": lambda v: "by " + "".join(chr(0x1810 + int(c)) if c.isdigit() else c for c in v),
+    "misread": lambda v: "für Jörg: ".encode().decode("cp1252") + v,
+    "letters apart": lambda v: "by " + " ".join(v),
+    "bytes in digits": lambda v: str(list(v.encode())),
+    "hex dump": lambda v: "0000: " + f"it is {v} ".encode().hex(" ", 2),
+    "bits in bytes": lambda v: " ".join(f"{byte:08b}" for byte in v.encode()),
+    "put together": lambda v: f"SELECT '{v[:4]}' || '{v[4:]}'",
+    "characters": lambda v: " || ".join(f"chr({ord(c)})" for c in v),
+    "base64 of gzip": lambda v: base64.b64encode(gzip.compress(f"it is {v} here".encode())).decode(),
+    "base64 of zlib": lambda v: base64.urlsafe_b64encode(zlib.compress(f"it is {v} here".encode())).decode(),
 }
 _MAIL: Mapping[str, Spelling] = {
     "[at]": lambda v: "write " + v.replace("@", " [at] "),
@@ -170,13 +196,27 @@ _NAME: Mapping[str, Spelling] = {
     "bold letters": lambda v: "".join(
         chr(0x1D400 + ord(c) - 65) if c.isupper() else chr(0x1D41A + ord(c) - 97) if c.islower() else c for c in v
     ),
+    "initial": lambda v: f"by {v[0]}. {v.split(' ')[1]}",
+    "last and initial": lambda v: f"by {v.split(' ')[1]}, {v[0]}.",
+    "initial dotted": lambda v: f"login {v[0]}.{v.split(' ')[1]}".lower(),
+    "last with initial": lambda v: f"login {v.split(' ')[1]}{v[0]}".lower(),
+    "in one with others": lambda v: f"accountOf{v.replace(' ', '')}",
+    "nickname between": lambda v: v.replace(" ", ' "Bob" '),
     "umlauts apart": lambda v: normalize("NFD", f"by {v}"),
 }
 _NUMBER: Mapping[str, Spelling] = {
     "by four": lambda v: f"no. {_grouped(v, ' ', 4)}",
     "by three": lambda v: f"no. {_grouped(v, '.', 3)}",
     "no groups": lambda v: f"no. {_grouped(v, '', 4)}",
+    "thousands": lambda v: f"no. {int(_grouped(v, '', 4)):,}" if _grouped(v, "", 4).isdigit() else v,
+    "short base64": lambda v: _b64(_grouped(v, "", 4)),
     "dashes": lambda v: f"no. {_grouped(v, '-', 5)}",
+}
+_PHONE: Mapping[str, Spelling] = {
+    "00": lambda v: f"call 00{v[1:]}",
+    "national": lambda v: f"call 0{v[4:]}",
+    "national in one": lambda v: f"call 0{_grouped(v[3:], '', 9)}",
+    "(0)": lambda v: f"call {v[:3]} (0){v[3:]}",
 }
 _UUID: Mapping[str, Spelling] = {
     "no dashes": lambda v: v.replace("-", ""),
@@ -188,7 +228,7 @@ _OF_KIND: Mapping[str, Mapping[str, Spelling]] = {
     "pair": _NAME,
     "placed": {},
     "email": _MAIL,
-    "phone": _NUMBER,
+    "phone": {**_NUMBER, **_PHONE},
     "national_id": _NUMBER,
     "card": _NUMBER,
     "iban": _NUMBER,

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+
+from tests.support.farther import FARTHER
+from tests.support.places import Place
+from tests.support.places import column as _column
 
 __all__ = ["EXTENSIONS", "PLACES", "PREPARED", "RULES", "Place"]
 
@@ -31,37 +34,6 @@ RULES = """\
       public.y*.c: keep
       pg_largeobject: keep
 """
-
-
-@dataclass(frozen=True)
-class Place:
-    """Statements that put a value somewhere, and a pattern of the place that a finding has to name.
-
-    In both `{n}` is a number of its own; in the statements `{v}` is the value's literal, `{rev}` that of it backwards,
-    `{raw}` the value inside of a literal, and `{i}` an identifier that reads so.
-    """
-
-    what: str
-    put: str
-    found: str
-    kinds: Sequence[str] = ()
-    """The kinds of identity that fit here; none for all."""
-
-    def filled(self, value: str, number: int) -> str:
-        """The statements that put a value there."""
-        raw = value.replace("'", "''")
-        text = self.put.replace("{n}", f"{number:04d}").replace("{v}", f"'{raw}'").replace("{raw}", raw)
-        text = text.replace("{rev}", f"'{value[::-1].replace(chr(39), chr(39) * 2)}'")
-        return text.replace("{i}", '"' + value.replace('"', '""') + '"')
-
-    def address(self, number: int) -> str:
-        """A pattern for the place that a finding has to name."""
-        return self.found.replace("{n}", f"{number:04d}")
-
-
-def _column(what: str, type_: str, value: str, *kinds: str) -> Place:
-    put = f"CREATE TABLE k{{n}} (id int, c {type_}); INSERT INTO k{{n}} VALUES (1, {value})"
-    return Place(what, put, "public.k{n}.c", kinds)
 
 
 def _columns() -> Iterator[Place]:
@@ -389,5 +361,5 @@ def _names() -> Iterator[Place]:
         yield Place(f"name of a {what}", make, found, kinds)
 
 
-PLACES: Sequence[Place] = (*_columns(), *_definitions(), *_names())
+PLACES: Sequence[Place] = (*_columns(), *_definitions(), *_names(), *FARTHER)
 """All of them."""

@@ -13,12 +13,26 @@ import numpy as np
 from envclone.compiled import lean
 from envclone.masking.kernels import runs
 
-__all__ = ["BLOCK", "BLOCKS", "CAPITAL", "DASH", "DIGIT", "END", "LETTER", "OTHER", "RUN", "SIGN", "SPACE", "SPELLED"]
+__all__ = [
+    "BLOCK",
+    "BLOCKS",
+    "CAPITAL",
+    "DASH",
+    "DIGIT",
+    "END",
+    "LETTER",
+    "MIXED",
+    "OTHER",
+    "RUN",
+    "SIGN",
+    "SPACE",
+    "SPELLED",
+]
 __all__ += ["STEPS", "TEXT_KINDS", "TOLD", "mark", "warm"]
 
-OTHER, LETTER, CAPITAL, DIGIT, BLOCK, SPACE, END, SIGN, DASH, TOLD = 0, 1, 2, 4, 8, 16, 32, 48, 64, 80
+OTHER, LETTER, CAPITAL, DIGIT, BLOCK, SPACE, END, SIGN, DASH, TOLD, MIXED = 0, 1, 2, 4, 8, 16, 32, 48, 64, 80, 96
 """Classes of characters: digits of a block are LETTER, CAPITAL, DIGIT and BLOCK, one bit each; SIGN may begin a
-spelling, TOLD always may, DASH before a digit."""
+spelling, TOLD always may, DASH before a digit or what is not ASCII, MIXED beside a letter of ASCII."""
 _OF_BLOCK = LETTER | CAPITAL | DIGIT | BLOCK
 SPELLED, BLOCKS, RUN = 1, 2, 4
 """What is told of a text: signs of a spelling may stand in it; a block of a rare form (pairs, lists, encoded words); a
@@ -44,7 +58,7 @@ _PUNKT = 7
 _WIDE = 4
 _AFTER = np.zeros(_ASCII, np.bool_)
 """What makes a backslash before it a sign."""
-_AFTER[[*b"uUx+0123\"'/\\bfnrt@.-"]] = True
+_AFTER[[*b"uUx+0123\"'/\\bfnrt@.-\r\n"]] = True
 _NAMES = np.zeros(_ASCII, np.bool_)
 """What a word in square brackets begins with."""
 _NAMES[[*b"biuscqe/"]] = True
@@ -118,9 +132,10 @@ def _begins(codes: Any, i: Any) -> Any:
     """Whether a spelling can begin at this sign."""
     c, after = np.int64(codes[i]), _at(codes, i + 1)
     if c == _LF:
-        return after in (_MORE, _BAR)
+        i -= _at(codes, i - 1) == _CR
+        return after in (_MORE, _BAR) or (_at(codes, i - 1) == _MINUS and _is_word(_at(codes, i - 2)))
     if c == _PERCENT:
-        return _is_hex(after) and _is_hex(_at(codes, i + 2))
+        return (_is_hex(after) or after == _U) and _is_hex(_at(codes, i + 2))
     if c == _EQUALS:
         return after in (_LF, _CR, _QUESTION) or (_is_hex(after) and _is_hex(_at(codes, i + 2)))
     if c == _QUESTION:
@@ -335,6 +350,9 @@ def mark(codes: Any, classes: Any, found: Any) -> Any:
             chained = np.int64(_NONE)
         elif kind == TOLD:
             told |= SPELLED
+        elif kind == MIXED:
+            if _is_letter(_at(codes, i - 1)) or _is_letter(_at(codes, i + width)):
+                told |= SPELLED
         elif kind == DASH:
             after = _at(codes, i + width)
             if _ZERO <= after <= _ZERO + 9 or after >= _ASCII:

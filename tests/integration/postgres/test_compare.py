@@ -77,6 +77,8 @@ class Seen:
         for address, values, places in many:
             self.batch(address, values, values, places)
 
+    def numbers(self, address: str, values: list[Any], places: Sequence[str]) -> None: ...
+
     def rows(self, rows: Rows, made: Mapping[str, Sequence[Any]]) -> None:
         for address, values in rows.fields.items():
             pairs = [

@@ -74,6 +74,9 @@ GONE = {
     " ALTER TABLE k9 DROP c",
     "a partition that was": "CREATE TABLE k10 (c text) PARTITION BY LIST (c);"
     " CREATE TABLE k11 PARTITION OF k10 FOR VALUES IN ('{v}'); ALTER TABLE k10 DETACH PARTITION k11",
+    "unlogged rows": "CREATE UNLOGGED TABLE k13 (c text); CREATE INDEX ON k13 (c); INSERT INTO k13 VALUES ('{v}')",
+    "a restore point": "SELECT pg_create_restore_point('{v}')",
+    "a message in the log": "SELECT pg_logical_emit_message(false, 'a', 'of {v}')",
     "a statement": "/* {v} */ SELECT count(*) FROM base",
 }
 

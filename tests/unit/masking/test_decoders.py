@@ -101,6 +101,13 @@ ANY: dict[str, Spell] = {
     "long escapes": each("\\U{:08x}"),
     "escapes of C": each("\\x{:02x}"),
     "octal escapes": each("\\{:03o}"),
+    "escapes of a server of Windows": each("%u{:04X}"),
+    "escapes of SQL": lambda t: "U&'" + each("\\{:04X}")(t) + "'",
+    "escapes of CSS": each("\\{:06x} "),
+    "a line that goes on": between("\\\n"),
+    "a terminal's colours": between("\x1b[1;31m"),
+    "a mark that belongs to no letter": between("\u0336"),
+    "fillers": between("\u3164"),
     "soft hyphen": between("\u00ad"),
     "zero width space": between("\u200b"),
     "zero width joiner": between("\u200d"),
@@ -121,6 +128,9 @@ ANY: dict[str, Spell] = {
 }
 OF_NAMES: dict[str, Spell] = {
     "plus": lambda t: t.replace(" ", "+"),
+    "broken by a hyphen": between("-\n   "),
+    "squares": lambda t: "".join(chr(0x1F130 + ord(c) - 65) if c.isalpha() else c for c in t.upper()),
+    "dark squares": lambda t: "".join(chr(0x1F170 + ord(c) - 65) if c.isalpha() else c for c in t.upper()),
     "no-break space": lambda t: t.replace(" ", "\u00a0"),
     "narrow space": lambda t: t.replace(" ", "\u202f"),
     "entity of a space": lambda t: t.replace(" ", "&nbsp;"),
@@ -225,6 +235,22 @@ def test_every_spelling_is_masked_in_the_same_spelling(kind: str, how: str, valu
         return
     expected = f"it says {spell(fresh)} here"
     assert after == expected or unescape(unescape(after)) == unescape(unescape(expected))  # an entity can grow
+
+
+@pytest.mark.parametrize(
+    "spell",
+    [
+        lambda t: t.translate(str.maketrans("aeopcxy", "аеорсху")),
+        lambda t: t.translate(str.maketrans("oviaZ", "ονιαΖ")),
+        lambda t: t.replace("ü", "Ã¼").replace("é", "Ã©").replace("ô", "Ã´"),
+        lambda t: "".join(f"{c}\u0336" for c in t),
+    ],
+    ids=["Cyrillic", "Greek", "misread", "struck through"],
+)
+@pytest.mark.parametrize("value", [NAME, "Wolfhard Quenzelmann", "Jérôme Müller"])
+def test_letters_that_are_others_are_masked(value: str, spell: Spell) -> None:
+    after = told(f"it says {spell(value)} here")
+    assert not set(spell(value).split()) & set(after.split())
 
 
 @pytest.mark.parametrize("spelled", PHONES)

@@ -50,6 +50,8 @@ def _hits(search: LooseSearch, text: str) -> list[Hit]:
         ("Wolfhard\tQuenzelmann", True),
         ("first: Wolfhard\nlast: Quenzelmann", True),
         ("Wolfhard Maria Quenzelmann", True),
+        ('Wolfhard "Bob" Quenzelmann', True),
+        ("Wolfhard (Bob) Quenzelmann", True),
         ("Grace?Mark=1", False),
         ("grace/mark", False),
         ("Wolfhard and Drachsler", False),
@@ -92,6 +94,28 @@ def test_a_column_that_repeats_first_names_leaks_and_one_of_other_names_does_not
     others = [(i, f"for {people[draw.randrange(400)][0]}") for i in range(400)]
     assert not _leaks(others, people)
     assert _tally([*others[:399], own[7]], people).seen[0] <= 4
+
+
+@pytest.mark.parametrize(("own", "leaks"), [(0, False), (1, False), (25, True), (100, True), (400, True)])
+def test_a_share_of_noise_hides_no_first_names_and_chance_alone_is_none(own: int, leaks: bool) -> None:
+    """Of 1,600 rows, half with names of anybody, two hold their own by chance; 25 more, one in 64, are none."""
+    draw = random.Random(11)
+    people = [(f"Xa{chr(97 + i % 26)}{chr(97 + i // 26)}olf", f"Zu{i}", f"Weg {i}") for i in range(400)]
+    noise = ["nothing to say", "see above", "by the grace of it"]
+    rows = [(i % 400, f"for {people[draw.randrange(400)][0]}") for i in range(1600)]
+    rows = [(i, text if draw.random() < 0.5 else draw.choice(noise)) for i, text in rows]
+    for place in draw.sample(range(1600), own):
+        rows[place] = place % 400, f"for {people[place % 400][0]}"
+    assert _leaks(rows, people) is leaks
+
+
+@pytest.mark.parametrize(("own", "leaks"), [(1, False), (2, True), (5, True)])
+def test_of_a_few_people_two_rows_with_their_own_names_tell(own: int, leaks: bool) -> None:
+    people = [("Wolfhard", "Quenz", "Weg 1"), ("Brunhild", "Drach", "Weg 2"), ("Sigi", "Zund", "Weg 3")]
+    rows = [(i % 3, f"for {people[i % 3][0]}") for i in range(own)]
+    rows += [(i % 3, "no name here") for i in range(5)]
+    assert _leaks(rows, people) is leaks
+    assert not _leaks([(i % 3, f"for {people[(i + 1) % 3][0]}") for i in range(9)], people)
 
 
 def test_a_single_name_of_the_subject_leaks_when_it_is_rare() -> None:

@@ -117,9 +117,9 @@ def test_loops_read_numbers_as_python_does(monkeypatch: pytest.MonkeyPatch) -> N
     originals = Originals()
     originals.add("people.phone", "phone", texts)
     originals.seal()
-    every = list(module._all(originals))
+    every = list(module.every_number(originals))
     monkeypatch.setattr(module, "available", lambda: False)
-    ((known, found),) = module._all(originals)
+    ((known, found),) = module.every_number(originals)
     assert np.concatenate([one for one, _ in every]).tolist() == known.tolist()
     assert np.concatenate([one for _, one in every]).tolist() == found.tolist()
 

@@ -39,7 +39,7 @@ def _leaks(before: Any, after: Any) -> int:
     people = cast(
         Any,
         SimpleNamespace(
-            subjects=SimpleNamespace(ambiguous=bool, near=lambda *hits: None),
+            subjects=SimpleNamespace(count=0, ambiguous=bool, near=lambda *hits: None),
             of_rows=lambda store, rows, some: [[]] * len(some),
             names=lambda *_: [],
         ),

@@ -12,7 +12,7 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
-__all__ = ["read_definitions", "read_missing"]
+__all__ = ["read_definitions", "read_missing", "read_numbers"]
 
 _OWN = "n.nspname OPERATOR(pg_catalog.<>) 'information_schema' AND n.nspname OPERATOR(pg_catalog.!~) '^pg_'"
 
@@ -68,6 +68,11 @@ _SOURCES = {
 _SINCE = {"publication": 150000, "name of a granted setting": 150000}
 """Which versions have what not all have."""
 
+_SEQUENCES = (
+    "SELECT s.seqrelid::pg_catalog.regclass::pg_catalog.text, v.number::pg_catalog.text"
+    " FROM pg_catalog.pg_sequence s CROSS JOIN LATERAL (VALUES (s.seqstart), (s.seqmin), (s.seqmax), (s.seqincrement),"
+    " (s.seqcache), (pg_catalog.pg_sequence_last_value(s.seqrelid::pg_catalog.regclass))) AS v (number)"
+)
 _WORDS = {
     "comment on": "SELECT pg_catalog.pg_describe_object(d.classoid, d.objoid, d.objsubid), d.description"
     " FROM pg_catalog.pg_description d"
@@ -92,11 +97,8 @@ _WORDS = {
     " WHERE p.prokind OPERATOR(pg_catalog.=) ANY ('{f,p,w}')"
     " AND p.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
     "version of extension": "SELECT extname, extversion FROM pg_catalog.pg_extension",
-    "numbers of sequence": "SELECT s.seqrelid::pg_catalog.regclass::pg_catalog.text, v.number::pg_catalog.text"
-    " FROM pg_catalog.pg_sequence s CROSS JOIN LATERAL (VALUES (s.seqstart), (s.seqmin), (s.seqmax),"
-    " (pg_catalog.pg_sequence_last_value(s.seqrelid::pg_catalog.regclass))) AS v (number)"
-    " WHERE pg_catalog.abs(v.number) OPERATOR(pg_catalog.>=) 100000000000"  # fewer digits are nobody's
-    " AND v.number OPERATOR(pg_catalog.<) 9223372036854775807",
+    "numbers of sequence": f"{_SEQUENCES} WHERE pg_catalog.abs(v.number) OPERATOR(pg_catalog.>=) 100000000000"
+    " AND v.number OPERATOR(pg_catalog.<) 9223372036854775807",  # those of fewer digits are counted
     "rules of collation": "SELECT collname, pg_catalog.concat_ws(' ', pg_catalog.to_jsonb(c) OPERATOR(pg_catalog.->>)"
     " 'collicurules', c.collcollate, c.collctype) FROM pg_catalog.pg_collation c"
     " WHERE oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
@@ -120,6 +122,30 @@ _WORDS = {
     " FROM pg_catalog.pg_ts_dict",
 }
 """What stands in the catalogs in the clear: the search of the bytes sees it too, but cannot say what it is."""
+
+_NUMBERS = {
+    "numbers of sequences": f"{_SEQUENCES} WHERE pg_catalog.abs(v.number) OPERATOR(pg_catalog.>=) 1000000"
+    " AND pg_catalog.abs(v.number) OPERATOR(pg_catalog.<) 100000000000",
+    "numbers of large objects": "SELECT 'pg_largeobject_metadata ' OPERATOR(pg_catalog.||) m.oid::pg_catalog.text,"
+    " m.oid::pg_catalog.text FROM pg_catalog.pg_largeobject_metadata m"
+    " WHERE m.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 1000000",
+    "costs of functions": "SELECT p.oid::pg_catalog.regprocedure::pg_catalog.text, v.number::pg_catalog.text"
+    " FROM pg_catalog.pg_proc p CROSS JOIN LATERAL (VALUES (p.procost::pg_catalog.float8),"
+    " (p.prorows::pg_catalog.float8)) AS v (number) WHERE v.number OPERATOR(pg_catalog.>=) 1000000",
+    "limits of connections": "SELECT 'pg_authid ' OPERATOR(pg_catalog.||) r.oid::pg_catalog.text,"
+    " r.rolconnlimit::pg_catalog.text FROM pg_catalog.pg_roles r"
+    " WHERE r.rolconnlimit OPERATOR(pg_catalog.>=) 1000000"
+    " UNION ALL SELECT 'pg_database ' OPERATOR(pg_catalog.||) d.oid::pg_catalog.text,"
+    " d.datconnlimit::pg_catalog.text FROM pg_catalog.pg_database d"
+    " WHERE d.datconnlimit OPERATOR(pg_catalog.>=) 1000000",
+    "lengths of columns": "SELECT 'column ' OPERATOR(pg_catalog.||) a.attnum::pg_catalog.text"
+    " OPERATOR(pg_catalog.||) ' of pg_class ' OPERATOR(pg_catalog.||) a.attrelid::pg_catalog.text,"
+    " v.number::pg_catalog.text"
+    " FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL (VALUES (a.atttypmod), (a.atttypmod OPERATOR(pg_catalog.-) 4))"
+    " AS v (number) WHERE v.number OPERATOR(pg_catalog.>=) 1000000"
+    " AND a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
+}
+"""Per kind of number in the catalogs that somebody chose a query of where each is, and its digits."""
 
 _NAMES = {
     "a role": ("pg_roles", "rolname"),
@@ -184,6 +210,15 @@ def read_missing(conn: psycopg.Connection[tuple[Any, ...]], relations: Sequence[
         " WHERE attrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[]) AND attmissingval IS NOT NULL",
         [list(relations)],
     ).fetchall()
+
+
+def read_numbers(
+    conn: psycopg.Connection[tuple[Any, ...]],
+) -> Iterator[tuple[str, list[Any], Sequence[str]]]:
+    """The numbers of seven digits and more in the catalogs that are no server's choice, by kind, with where each is."""
+    for kind, query in _NUMBERS.items():
+        if found := conn.execute(query).fetchall():
+            yield kind, [digits for _, digits in found], [where for where, _ in found]
 
 
 def read_definitions(

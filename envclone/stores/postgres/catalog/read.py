@@ -138,16 +138,42 @@ def shown_as(column: Column) -> sql.Composable:
     ).format(sql.Identifier(column.name))
 
 
+_COMPRESSED = (
+    b"\x1f\x8b",
+    b"\x78\x01",
+    b"\x78\x5e",
+    b"\x78\x9c",
+    b"\x78\xda",
+    b"BZh",
+    b"\xfd7zXZ",
+    b"PK\x03\x04",
+    b"%PDF",
+)
+"""How what is compressed begins: it is read as a whole."""
+_PAGES = 4096
+
+
 def read_objects(conn: Connection) -> Iterator[tuple[str, list[Any]]]:
-    """The large objects as text, in pieces that overlap; bytes that are not UTF-8 are replaced."""
+    """The large objects as text, in pieces that overlap; bytes that are not UTF-8 are replaced.
+
+    What is compressed comes as its bytes too, up to 8 MB of each.
+    """
     with conn.transaction(), conn.cursor(name="envclone_objects") as cursor:
         cursor.itersize = BATCH
         cursor.execute("SELECT loid::pg_catalog.int8, pageno, data FROM pg_catalog.pg_largeobject ORDER BY 1, 2")
         last, tail = (-1, -1), b""
+        whole: list[bytes] = []
         for number, page, data in cursor:
             joined = tail + data if last == (number, page - 1) else data
             yield LARGE_OBJECTS, [joined.decode("utf-8", "replace")]
+            if page == 0 and whole:
+                yield LARGE_OBJECTS, [b"".join(whole)]
+                whole = []
+            if (page == 0 and data.startswith(_COMPRESSED)) or (whole and len(whole) < _PAGES):
+                whole.append(bytes(data))
             last, tail = (number, page), joined[-_OVERLAP:]
+        if whole:
+            yield LARGE_OBJECTS, [b"".join(whole)]
 
 
 def stream_leaf(

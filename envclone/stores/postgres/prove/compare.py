@@ -147,6 +147,8 @@ class _Comparison:
             for address, values in read.read_objects(clean):
                 self._look.batch(address, values, values)
             self._look.batches(definitions.read_definitions(clean))
+            for address, numbers, places in definitions.read_numbers(clean):
+                self._look.numbers(address, numbers, places)
             roots = {leaf.oid: table for table in theirs.values() for leaf in table.leaves}
             for relation, column, text in definitions.read_missing(clean, list(roots)):
                 address = roots[relation].at(column)

@@ -1,0 +1,256 @@
+"""Rare forms of a text, which only the proof reads: what the mask cannot rewrite in them is found and refused.
+
+Letters with a sign between each two (`W o l f`), bytes as numbers or in groups of hexadecimal digits, literals that are
+put together (`'Wolf' || 'hard'`), characters by their numbers (`chr(87)`), Punycode, and compressed files, in base64
+too. A compiled loop says which of many texts may hold one (`rarekernels`).
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import bz2
+import io
+import lzma
+import re
+import zipfile
+import zlib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from envclone.compiled import available
+from envclone.masking.names import is_name
+from envclone.packed import TextBlock, block_of
+
+__all__ = ["rare"]
+
+_MOST = 1 << 24
+"""Bytes of what a compressed value holds that are looked at."""
+_FEWEST = 6
+_LONGEST_CODE = 5
+_APART = re.compile(
+    r"(?<![^\W_])[^\W_](?P<s>, |[^\w\s]|_|[ \t\r\n\u00a0]{1,3}?)(?:.(?P=s)){3,}[^\W_](?![^\W_])", re.DOTALL
+)
+_NUMBERS = re.compile(r"(?<![\d.])\d{1,3}(?:(?:[,;]\s{0,11}|\s{1,12})\d{1,3}){7,}(?![\d.])")
+_GROUPS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,256}(?:[ :\-]?\r?\n?[ \t]{0,8}[0-9A-Fa-f]{2,256})+(?![0-9A-Za-z])")
+_ADDED = re.compile(r"""(?P<q>['"])\s{0,20}(?:\|\||\+|\.)\s{0,20}(?P=q)""")
+_CHARS = re.compile(r"(?i)\b(?:n?chr|n?char)\(\s{0,9}(\d{1,7})\s{0,9}\)")
+_PUNY = re.compile(r"(?i)\bxn--[a-z0-9\-]{1,59}")
+_PACKED = re.compile(
+    r"(?<![A-Za-z0-9+/])(?:H4sI|eJ[w-z]|eN[o-r]|Qlpo|UEsDB|/Td6W)[A-Za-z0-9+/_\-]{8,}(?:\\?[rn\s]{0,4}[A-Za-z0-9+/_\-]+)*"
+)
+_SHORT = re.compile(
+    r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/]{8,15}={1,2}(?![A-Za-z0-9+/=])|(?<![^\0])[A-Za-z0-9+/]{12}(?![^\0]))"
+)
+_INITIAL = re.compile(
+    r"(?<![^\W_])(?:(?P<first>[^\W\d_])(?:\.[ ]?|[ _\-])(?P<behind>[^\W\d_]{7,})"
+    r"|(?P<before>[^\W\d_]{7,})(?:,[ ]?|[ ._\-])(?P<last>[^\W\d_]))(?![^\W_])"
+)
+_ANOTHER = re.compile(r"(?<![^\W_])([^\W\d_])\.[ ]?$")
+_BEFORE, _SPOTS = 8, 1 << 12
+_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{12,}(?![^\W_])")
+_HUMPS = re.compile(r"(?<=[^\W\d_])(?=[A-Z])")
+_HUMP = 3
+_THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?P<s>[,.'\u2019_])\d{3}(?:(?P=s)\d{3})+(?!\w)")
+_BLANK = re.compile(r"\s+")
+_BLANKS = re.compile(r"\d[^\W_]{0,20}[^\w\s]{0,2}\s{2,}|\s{2,}(?=\d)")
+_BESIDE = 80
+"""Characters on either side of several blanks that are read with one."""
+_TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{6,}")
+_STREAM = re.compile(rb"stream\r?\n")
+_SIGNS = re.compile(r"[^0-9A-Fa-f]+")
+
+
+def rare(values: Sequence[Any], *, few: bool = False) -> Iterator[tuple[int, str]]:
+    """Per value that has any: its number, and what is said in a rare form.
+
+    An initial beside a name of the dictionary is anybody's, unless there are `few` people.
+    """
+    if isinstance(values, TextBlock):
+        yield from _in_block(values, few)
+        return
+    texts: list[str] = []
+    owners: list[int] = []
+    for number, value in enumerate(values):
+        if isinstance(value, bytes):
+            yield from ((number, told) for told in _expanded(value))
+        elif isinstance(value, list):
+            yield from ((number, told) for told in _of_codes(value))
+        for text in _strings(value):
+            texts.append(text)
+            owners.append(number)
+    if texts:
+        block = block_of([text.replace("\0", " ") for text in texts])
+        yield from ((owners[i], told) for i, told in _in_block(block, few))
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _strings(item)
+
+
+def _in_block(values: TextBlock, few: bool) -> Iterator[tuple[int, str]]:
+    if not available():
+        for i in range(len(values)):
+            text = values.text(i)
+            yield from ((i, told) for told in _told(text, -1))
+            for match in _INITIAL.finditer(text):
+                yield from ((i, told) for told in _with_initial(match[0], text[: match.start()], few))
+        return
+    from envclone.verifier import rarekernels  # late: it waits for the compiler
+
+    data, found, spots = np.frombuffer(values.block, np.uint8), np.zeros(len(values), np.uint16), _room()
+    count = int(rarekernels.mark(data, found, spots))
+    if count > len(spots):
+        spots = np.zeros((count, 3), np.int64)
+        rarekernels.mark(data, found, spots)
+    for i in np.flatnonzero(found).tolist():
+        yield from ((i, told) for told in _told(values.text(i), int(found[i])))
+    for i, start, end in spots[:count].tolist():
+        before = values.block[max(0, start - _BEFORE) : start].decode("utf-8", "replace")
+        its = values.block[start:end].decode("utf-8", "replace")
+        yield from ((i, told) for told in _with_initial(its, before.rpartition("\0")[2], few))
+
+
+def _room() -> Any:
+    return np.zeros((_SPOTS, 3), np.int64)
+
+
+def _with_initial(text: str, before: str, few: bool) -> Iterator[str]:
+    """What an initial and a family name say in one word; another initial may stand before them."""
+    found = _INITIAL.fullmatch(text)
+    if found is None:
+        return
+    family, initial = found["behind"] or found["before"], found["first"] or found["last"]
+    if family[0].islower() != initial.islower() and " " in text:
+        return
+    if few or not is_name(family.lower()):
+        yield initial + family
+        if (another := _ANOTHER.search(before)) is not None:
+            yield another[1] + family
+
+
+def _told(text: str, flags: int) -> Iterator[str]:
+    from envclone.verifier import rarekernels as forms
+
+    if flags & forms.APART:
+        for match in _APART.finditer(text):
+            yield match[0][:: 1 + len(match["s"])]
+    if flags & forms.NUMBERS:
+        for match in _NUMBERS.finditer(text):
+            yield from _of_bytes([int(one) for one in re.findall(r"\d+", match[0])])
+    if flags & forms.GROUPS:
+        for match in _GROUPS.finditer(text):
+            yield from _of_groups(_SIGNS.sub("", match[0]))
+    if flags & forms.CHARS:
+        characters = [int(one) for one in _CHARS.findall(text)]
+        if len(characters) >= _FEWEST and all(0 < one < 0xD800 for one in characters):
+            yield "".join(map(chr, characters))
+    if flags & forms.ADDED and (added := _ADDED.sub("", text)) != text:
+        yield added
+    if flags & forms.PUNY and (said := _PUNY.sub(_from_punycode, text)) != text:
+        yield said
+    if flags & forms.SHORT:
+        for match in _SHORT.finditer(text):
+            yield from _TEXT.findall(_unpacked(match[0]).decode("utf-8", "replace"))
+    if flags & forms.CAMEL:
+        for word in _WORD.findall(text):
+            humps = _HUMPS.split(word)
+            if sum(len(hump) >= _HUMP for hump in humps[:-1]) > 1:
+                yield " ".join(humps)
+    if flags & forms.THOUSANDS:
+        for match in _THOUSANDS.finditer(text):
+            yield match[0].replace(match["s"], "")
+    if flags & forms.BLANKS:
+        for match in _BLANKS.finditer(text):
+            yield _BLANK.sub(" ", text[max(0, match.start() - _BESIDE) : match.end() + _BESIDE])
+    if flags & forms.PACKED:
+        for match in _PACKED.finditer(text):
+            yield from _expanded(_unpacked(match[0]))
+
+
+def _of_codes(values: Sequence[Any]) -> Iterator[str]:
+    """What a list of bytes or of characters' numbers says."""
+    codes: list[int] = []
+    for value in values:
+        if isinstance(value, list):
+            yield from _of_codes(value)
+        elif isinstance(value, str) and len(value) <= _LONGEST_CODE and value.isascii() and value.isdigit():
+            codes.append(int(value))
+        elif isinstance(value, int) and not isinstance(value, bool):
+            codes.append(value)
+        else:
+            return  # of a list of other numbers the first tells
+    if len(codes) >= _FEWEST:
+        yield from _of_bytes(codes)
+
+
+def _of_bytes(codes: Sequence[int]) -> Iterator[str]:
+    if max(codes) < 256 and min(codes) >= 0:
+        yield from _TEXT.findall(bytes(codes).decode("utf-8", "replace"))
+    elif min(codes) > 0 and max(codes) < 0xD800:
+        yield from _TEXT.findall("".join(map(chr, codes)))
+
+
+def _of_groups(digits: str) -> Iterator[str]:
+    if len(digits) % 8 == 0 and not digits.strip("01"):
+        digits = f"{int(digits, 2):0{len(digits) // 4}x}"
+    raw = bytes.fromhex(digits[: len(digits) // 2 * 2])
+    yield from _TEXT.findall(raw.decode("utf-8", "replace"))
+
+
+def _from_punycode(match: re.Match[str]) -> str:
+    try:
+        return match[0][4:].encode("ascii").decode("punycode")
+    except UnicodeError:
+        return match[0]
+
+
+def _unpacked(digits: str) -> bytes:
+    plain = re.sub(r"\\[rn]|\s", "", digits).replace("-", "+").replace("_", "/")
+    plain = plain[: len(plain) - (len(plain) % 4 == 1)]
+    try:
+        return base64.b64decode(plain + "=" * (-len(plain) % 4))
+    except binascii.Error:
+        return b""
+
+
+def _expanded(value: bytes) -> Iterator[str]:
+    """What a compressed file holds, as far as it can be read."""
+    for raw in _files(value):
+        yield raw.decode("utf-8", "replace").replace("\0", " ")
+
+
+def _files(value: bytes) -> Iterator[bytes]:
+    try:
+        if value.startswith(b"\x1f\x8b\x08"):
+            yield zlib.decompressobj(31).decompress(value, _MOST)
+        elif value[:1] == b"\x78" and value[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda"):
+            yield zlib.decompressobj().decompress(value, _MOST)
+        elif value.startswith(b"BZh"):
+            yield bz2.BZ2Decompressor().decompress(value, _MOST)
+        elif value.startswith(b"\xfd7zXZ\x00"):
+            yield lzma.LZMADecompressor(memlimit=1 << 28).decompress(value, _MOST)
+        elif value.startswith(b"PK\x03\x04"):
+            yield from _members(value)
+        elif value.startswith(b"%PDF"):
+            for match in _STREAM.finditer(value):
+                if value[match.end() : match.end() + 1] == b"\x78":
+                    yield zlib.decompressobj().decompress(value[match.end() :], _MOST)
+    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile):
+        return
+
+
+def _members(value: bytes) -> Iterator[bytes]:
+    left = _MOST
+    with zipfile.ZipFile(io.BytesIO(value)) as archive:
+        for member in archive.infolist():
+            with archive.open(member) as opened:
+                held = opened.read(left)
+            left -= len(held)
+            yield member.filename.encode() + b"\n" + held

@@ -1,0 +1,75 @@
+"""A place where somebody's identity is planted, as statements in SQL."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+__all__ = ["FORMS", "Place", "column"]
+
+
+def _said(value: str) -> bytes:
+    return f"it is {value}, they say".encode()
+
+
+def _zipped(value: str) -> str:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", _said(value))
+    return made.getvalue().hex()
+
+
+FORMS: Mapping[str, Callable[[str], str]] = {
+    "gzip": lambda v: gzip.compress(_said(v)).hex(),
+    "zlib": lambda v: zlib.compress(_said(v)).hex(),
+    "bz2": lambda v: bz2.compress(_said(v)).hex(),
+    "xz": lambda v: lzma.compress(_said(v)).hex(),
+    "zip": _zipped,
+    "digits": lambda v: "".join(char for char in v if char.isdecimal()),
+    "octal": lambda v: "".join(f"\\{ord(c):03o}" for c in v),
+    "head": lambda v: v[: len(v) // 2],
+    "tail": lambda v: v[len(v) // 2 :],
+    "chrs": lambda v: "||".join(f"chr({ord(c)})" for c in v),
+}
+"""Forms of a value by name, as digits or as a part of an expression."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Statements that put a value somewhere, and a pattern of the place that a finding has to name.
+
+    In both `{n}` is a number of its own; in the statements `{v}` is the value's literal, `{rev}` that of it backwards,
+    `{raw}` the value inside of a literal, and `{i}` an identifier that reads so.
+    """
+
+    what: str
+    put: str
+    found: str
+    kinds: Sequence[str] = ()
+    """The kinds of identity that fit here; none for all."""
+
+    def filled(self, value: str, number: int) -> str:
+        """The statements that put a value there."""
+        raw = value.replace("'", "''")
+        text = self.put.replace("{n}", f"{number:04d}").replace("{v}", f"'{raw}'").replace("{raw}", raw)
+        text = text.replace("{rev}", f"'{value[::-1].replace(chr(39), chr(39) * 2)}'")
+        for name, form in FORMS.items():
+            if "{" + name + "}" in text:
+                text = text.replace("{" + name + "}", form(value))
+        return text.replace("{i}", '"' + value.replace('"', '""') + '"')
+
+    def address(self, number: int) -> str:
+        """A pattern for the place that a finding has to name."""
+        return self.found.replace("{n}", f"{number:04d}")
+
+
+def column(what: str, type_: str, value: str, *kinds: str) -> Place:
+    """A column of a table of its own."""
+    put = f"CREATE TABLE k{{n}} (id int, c {type_}); INSERT INTO k{{n}} VALUES (1, {value})"
+    return Place(what, put, "public.k{n}.c", kinds)

@@ -1,0 +1,178 @@
+"""Rare forms of a text: what each says is read, with compiled loops and without, and what says nothing is left."""
+
+from __future__ import annotations
+
+import base64
+import bz2
+import gzip
+import io
+import lzma
+import random
+import zipfile
+import zlib
+from typing import Any
+
+import pytest
+
+from envclone.compiled import available
+from envclone.packed import TextBlock, block_of
+from envclone.verifier import rare as module
+from envclone.verifier.rare import rare
+
+NAME = "Wolfhard Quenzelmann"
+RAW = NAME.encode()
+SAID = f"it is {NAME}, they say".encode()
+
+
+def _zip() -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("word/document.xml", SAID)
+    return made.getvalue()
+
+
+def b64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+FORMS = {
+    "letters and blanks": " ".join(NAME.replace(" ", "")),
+    "letters and dashes": "-".join(NAME),
+    "letters and commas": ", ".join(NAME.replace(" ", "")),
+    "letters in lines": "\n".join(NAME),
+    "bytes": str([*RAW]),
+    "bytes of a buffer": '{"type":"Buffer","data":[' + ",".join(map(str, RAW)) + "]}",
+    "bytes and blanks": " ".join(map(str, RAW)),
+    "a dump": "0000: " + RAW.hex(" ", 2),
+    "a dump in lines": "\n".join(b" ".join((RAW, RAW)).hex()[i : i + 32] for i in range(0, 80, 32)),
+    "bits": " ".join(f"{byte:08b}" for byte in RAW),
+    "literals": f"SELECT '{NAME[:4]}' || '{NAME[4:]}'",
+    "literals of a program": f'name = "{NAME[:12]}" + "{NAME[12:]}"',
+    "characters": " || ".join(f"chr({ord(c)})" for c in NAME),
+    "words in one": "accountOfWolfhardQuenzelmann",
+    "an initial": "by W. Quenzelmann today",
+    "an initial behind": "QUENZELMANN, W.",
+    "two initials": "W.M. Quenzelmann",
+    "an initial in a path": "/home/w-quenzelmann/x",
+    "gzip in base64": b64(gzip.compress(SAID)),
+    "zlib in base64, url-safe": base64.urlsafe_b64encode(zlib.compress(SAID)).decode(),
+    "zlib in lines": base64.encodebytes(zlib.compress(SAID + random.Random(1).randbytes(99))).decode(),
+    "bzip2 in base64": b64(bz2.compress(SAID)),
+    "xz in base64": b64(lzma.compress(SAID)),
+    "zip in base64": b64(_zip()),
+}
+
+
+def _letters(text: str) -> str:
+    return "".join(char for char in text.lower() if char.isalpha())
+
+
+@pytest.mark.parametrize("how", FORMS)
+@pytest.mark.parametrize("kind", ["packed", "list", "array", "not compiled"])
+def test_what_a_rare_form_says(how: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    values: Any = ["x", f"see {FORMS[how]} here", ""]
+    if kind == "packed":
+        values = block_of(values)
+    elif kind == "array":
+        values = [None, ["x", FORMS[how]], 7]
+    elif kind == "not compiled":
+        monkeypatch.setattr(module, "available", lambda: False)
+    told = list(rare(values))
+    assert {number for number, _ in told} == {1}
+    wanted = "wquenzelmann" if "initial" in how else "wolfhardquenzelmann"
+    turned = "quenzelmannw"
+    assert any(wanted in _letters(text) or turned in _letters(text) for _, text in told)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [gzip.compress(SAID), zlib.compress(SAID), zlib.compress(SAID, 0), bz2.compress(SAID), lzma.compress(SAID), _zip(),
+     b"%PDF-1.4\nstream\r\n" + zlib.compress(SAID) + b"\nendstream"],
+    ids=["gzip", "zlib", "stored", "bzip2", "xz", "zip", "pdf"],
+)  # fmt: skip
+def test_what_is_compressed_is_read(value: bytes) -> None:
+    ((number, text),) = rare([b"x", value, None])
+    assert number == 1 and NAME in text
+
+
+def test_lists_of_bytes_and_of_characters() -> None:
+    assert list(rare([[*RAW], [1, None, 2], [[ord(char) for char in "Zażółć gęślą"]], [True] * 9, [7] * 3])) == [
+        (0, NAME),
+        (2, "Zażółć gęślą"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("no. 4,929,713,414,400,174 of", "4929713414400174"),
+        ("4'929'713'414'400'174", "4929713414400174"),
+        ("NTM2LTIyLTg3NDE=", "536-22-8741"),
+        ("NTM2MjI4NzQx", "536228741"),
+        ("Lindenweg  4,\r\n   10115 Berlin", "Lindenweg 4, 10115 Berlin"),
+        ("mail to x@xn--mller-kva.example", "mail to x@müller.example"),
+    ],
+)
+def test_numbers_and_short_values(text: str, said: str) -> None:
+    assert said in [told for _, told in rare(block_of(["", text]))]
+    assert said in [told for _, told in rare([text])]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The order of Ms. Quenzelmann arrived on 2024-05-06 at 10:15, for 12.50 EUR. Thanks!",
+        "I entirely agree with a different customer; version 1.2.3-rc.4 of x86_64",
+        "3f2b8c1e-9d47-4a52-8e61-5b0c7f92d3aa 4929 7134 1440 0174 192.168.1.24",
+        '{"a": [1.5, 2.25, 3], "b": {"c": "d"}, "e": null}',
+        "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
+        "J. Williams wrote it",  # a name of the dictionary
+        "a b c", "1, 2, 3", "x + y", "'a' and 'b'", "eJwhatever", "H4sI", "",
+    ],
+)  # fmt: skip
+def test_what_says_nothing_is_left(text: str) -> None:
+    assert list(rare([text])) == list(rare(block_of([text]))) == []
+
+
+def test_an_initial_beside_a_name_of_the_dictionary_counts_among_few() -> None:
+    assert [told for _, told in rare(["J. Williams wrote it"], few=True)] == ["JWilliams"]
+
+
+@pytest.mark.skipif(not available(), reason="loops are not compiled here")
+def test_the_sieve_excuses_nothing_that_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    draw = random.Random(5)
+    pieces = [
+        *FORMS.values(),
+        "W. ",
+        "\n",
+        "  ",
+        "4",
+        ", ",
+        "abc",
+        "=",
+        "'",
+        "|| ",
+        "Qu",
+        "é",
+        "12",
+        "-",
+        "xn--a-b ",
+        "A",
+    ]
+    texts = [" ".join(draw.choices(pieces, k=draw.randint(1, 4))) for _ in range(200)]
+    texts += ["".join(draw.choices("aZ4 .,-'|+=\n(xn", k=draw.randint(0, 30))) for _ in range(600)]
+    swift = list(rare(TextBlock("\0".join(texts).encode(), block_of(texts).absent)))
+    monkeypatch.setattr(module, "available", lambda: False)
+    slow = list(rare(texts))
+    assert {one for one in swift if len(one[1]) > len("WQuenzelmann")} <= set(slow)
+    told, swiftly = ({n for n, text in all_ if "wolfhardquenzelmann" in _letters(text)} for all_ in (slow, swift))
+    assert told and told == swiftly
+
+
+def test_what_is_damaged_or_huge_ends() -> None:
+    bomb = zlib.compress(b"\0" * (1 << 25))
+    told = list(
+        rare([bomb, gzip.compress(SAID)[:9], b"PK\x03\x04" + b"\xff" * 40, b"BZh9" + b"\0" * 9, b"\x1f\x8b\x08" * 9])
+    )
+    assert all(len(text) <= 1 << 24 for _, text in told)
+    assert list(rare(["eJw" + "A" * 4000, "H4sI" + "x" * 99, "chr(99999999)" * 9, "[" + "9" * 5000 + "]"])) == []
