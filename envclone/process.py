@@ -172,17 +172,18 @@ def accompany(argv: Sequence[str | Path]) -> int:
     when the program is not there.
     """
     args = [str(a) for a in argv]
+    process: subprocess.Popen[bytes] | None = None
     try:
-        with deferred():  # a signal must not come between the program and its number
+        with deferred():  # a signal must not come between the program and its number; it is raised at the block's end
             process = subprocess.Popen(args, stdin=subprocess.DEVNULL, process_group=0)
-    except FileNotFoundError as exc:
-        raise _missing(args[0]) from exc
-    try:
         code = process.wait()
-    except BaseException:
-        with deferred():
-            process.terminate()
-            process.wait()
+    except BaseException as exc:
+        if process is not None:
+            with deferred():
+                process.terminate()
+                process.wait()
+        elif isinstance(exc, FileNotFoundError):
+            raise _missing(args[0]) from exc
         raise
     return code if code >= 0 else 128 - code
 

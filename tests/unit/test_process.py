@@ -135,3 +135,21 @@ def test_a_signal_is_handed_on_to_who_is_accompanied_and_its_clean_up_waited_for
         running.terminate()
         running.wait(20)
     assert (tmp_path / "out").read_text() == "cleaned\n"
+
+
+def test_a_signal_that_comes_while_the_program_is_started_is_handed_on_too(tmp_path: Path) -> None:
+    script = f"trap 'echo cleaned >{tmp_path}/out; exit 0' TERM; echo up >{tmp_path}/up; while :; do sleep 0.05; done"
+    code = (
+        "import os, signal, subprocess; from pathlib import Path\n"
+        "from envclone import process; from envclone.interrupts import interruptible; started = subprocess.Popen\n"
+        "def interrupted(*args, **how):\n"
+        "    running = started(*args, **how)\n"
+        f"    while not Path({str(tmp_path / 'up')!r}).exists(): pass\n"
+        "    os.kill(os.getpid(), signal.SIGTERM)\n"
+        "    return running\n"
+        "subprocess.Popen = interrupted\n"
+        f"with interruptible(): process.accompany(['sh', '-c', {script!r}])"
+    )
+    with subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL) as running:
+        running.wait(20)
+    assert (tmp_path / "out").read_text() == "cleaned\n"
