@@ -32,7 +32,9 @@ class _World:
     def owned(self, *_: object) -> Iterator[bool]:
         yield True
 
-    def restarted(self, _: object, __: object, environment: Mapping[str, str] | None = None) -> None:
+    def restarted(
+        self, _: object, __: object, environment: Mapping[str, str] | None = None, clock: object = None
+    ) -> None:
         self.variables = dict(environment or {})
 
 
