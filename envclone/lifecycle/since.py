@@ -14,6 +14,7 @@ from envclone.project import Project
 __all__ = ["changed"]
 
 _KINDS = ("index ", "vectors ", "collection ")
+_BUILD = "build "
 _SETTINGS = "settings of roles and databases"
 
 
@@ -37,13 +38,15 @@ def changed(project: Project, branch: Branch) -> tuple[str, ...]:
 
 
 def _differing(known: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str]:
-    """Indexes and settings; an image that was made when settings were not written down says nothing of them."""
+    """Indexes, their builds, and settings; of what an image did not write down nothing is said."""
     for what in sorted(known.keys() | now.keys()):
         was, there = known.get(what), now.get(what)
         if what == _SETTINGS and was is not None and there is not None:
             before, after = (set(text.split("; ")) - {"none"} for text in (was, there))
             yield from (f"{one}, which production has not" for one in sorted(after - before))
             yield from (f"{one} in production, not here" for one in sorted(before - after))
+        elif what.startswith(_BUILD) and was is not None and there not in (None, was):
+            yield f"index {what.removeprefix(_BUILD)} was built again: it is {there}, in production {was}"
         elif what.startswith(_KINDS) and was != there and was is None:
             yield f"{what} is new ({there})"
         elif what.startswith(_KINDS) and was != there:

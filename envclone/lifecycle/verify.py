@@ -160,6 +160,14 @@ def _public(plan: StorePlan) -> dict[str, Any]:
     return document
 
 
+def _decisive(raw: StoreSession, clean: StoreSession, fields: set[str]) -> dict[str, str]:
+    """What decides answers and plans in production; the build of an index that the masks had to build again is not."""
+    found = dict(raw.decisive(fields))
+    builds = {what for what in found if what.startswith("build ")}
+    own = clean.decisive(()) if builds else {}
+    return {what: text for what, text in found.items() if what not in builds or own.get(what) == text}
+
+
 def _examine_rows(
     project: Project, sanitized: Sanitized, counterpart: Path, opened: Path, closed: Path, shelf: Shelf
 ) -> tuple[dict[str, Any], FieldFindings, Mapping[str, dict[str, int] | UnsafeError]]:
@@ -183,7 +191,9 @@ def _examine_rows(
         stack.callback(hooks.close)
         stack.callback(sanitized.masks.close)
         problems: list[str] = []
-        production = {name: dict(raws[name].decisive(kept(sanitized.stores[name].plan))) for name in raw_stores}
+        production = {
+            name: _decisive(raws[name], cleans[name], kept(sanitized.stores[name].plan)) for name in raw_stores
+        }
         for name in raw_stores:
             hooks.run_sql("before", name, raws[name])
         plans = {name: work.plan for name, work in sanitized.stores.items()}

@@ -45,6 +45,8 @@ CHANGES = (
     Change("index", "state", ("index public.tickets_embedding_idx is gone",), sql="DROP INDEX tickets_embedding_idx"),
     Change("parameter of an index", "state", ("tickets_embedding_idx is hnsw m=4, in production hnsw",),
            sql="ALTER INDEX tickets_embedding_idx SET (m = 4)"),
+    Change("index built again", "state", ("tickets_embedding_idx was built again",),
+           sql="REINDEX INDEX tickets_embedding_idx"),
     Change("model", "context", ("model (recorded 'chat-1', asked 'chat-2')",),
            options=("--set", "env.MODEL=chat-2")),
     Change("temperature", "context", ("temperature (recorded 0.2, asked 0.9)",),

@@ -111,10 +111,14 @@ def _changes_are_named(here: Place, branch: Any) -> None:
             ("CREATE INDEX late ON people (city)", "main: index public.late is new (btree)"),
             ("DROP INDEX orders_status_idx", "main: index public.orders_status_idx is gone"),
             ("ALTER INDEX by_meaning SET (m = 9)", "main: index public.by_meaning is hnsw m=9, in production hnsw m=8"),
+            ("REINDEX INDEX CONCURRENTLY by_meaning",
+             "main: index public.by_meaning was built again: it is file {now}, in production file {built}"),
         ):  # fmt: skip
             before = set(told())
+            (built,) = conn.execute("SELECT pg_relation_filenode('by_meaning')").fetchone() or (0,)
             conn.execute(statement)
-            assert set(told()) - before == ({said} if said else set()), statement
+            (now,) = conn.execute("SELECT pg_relation_filenode('by_meaning')").fetchone() or (0,)
+            assert set(told()) - before == ({said.format(now=now, built=built)} if said else set()), statement
 
 
 @pytest.mark.parametrize("runtime", ["local", pytest.param("docker", marks=pytest.mark.docker)])
