@@ -17,10 +17,11 @@ from envclone.serve.refusals import Forbidden, TooMany
 from envclone.serve.roles import Principal, Role
 
 if TYPE_CHECKING:
-    from envclone.serve.service import Service
+    from envclone.serve.base import Base
 
 __all__ = ["Meters", "cleaned", "verb"]
 
+S = TypeVar("S", bound="Base")
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -51,18 +52,18 @@ class Meters:
 
 def verb(
     name: str, least: Role, *, quiet: bool = False
-) -> Callable[[Callable[Concatenate[Service, Principal, P], R]], Callable[Concatenate[Service, Principal, P], R]]:
-    """Make a method of Service a call: `name` stands in the audit log, `least` is the role that it takes.
+) -> Callable[[Callable[Concatenate[S, Principal, P], R]], Callable[Concatenate[S, Principal, P], R]]:
+    """Make a method of the service a call: `name` stands in the audit log, `least` is the role that it takes.
 
     The first argument behind who asks is the object, which the log names; `quiet` calls are written down only when they
     are refused. A call that cannot be written down gives no result.
     """
 
     def decorate(
-        method: Callable[Concatenate[Service, Principal, P], R],
-    ) -> Callable[Concatenate[Service, Principal, P], R]:
+        method: Callable[Concatenate[S, Principal, P], R],
+    ) -> Callable[Concatenate[S, Principal, P], R]:
         @functools.wraps(method)
-        def call(service: Service, who: Principal, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        def call(service: S, who: Principal, /, *args: P.args, **kwargs: P.kwargs) -> R:
             began = time.monotonic()
             named = args[0] if args and isinstance(args[0], str) else ""
             try:
@@ -90,7 +91,7 @@ def verb(
     return decorate
 
 
-def cleaned(service: Service, value: Any) -> Any:
+def cleaned(service: Base, value: Any) -> Any:
     """A result without what is known as secret; a login that is handed out is an object of its own class, and stays."""
     from envclone.serve.seen import LoginSeen
 
@@ -116,7 +117,7 @@ def as_json(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"), default=plain)
 
 
-def said_of(service: Service, exc: BaseException) -> tuple[str, str | None]:
+def said_of(service: Base, exc: BaseException) -> tuple[str, str | None]:
     """An error and its remedy as they may leave; of an unexpected error its class alone: its text can quote data."""
     if not isinstance(exc, EnvcloneError):
         return f"an error of envclone itself ({type(exc).__name__})", "an operator finds more in the service's log"
