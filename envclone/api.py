@@ -358,17 +358,17 @@ class Stack:
 
         return diff(self.project, left, right, content=content)
 
-    def reset(self, name: str) -> Branch:
-        """Throw away what was changed in a branch."""
-        return branching.reset(self.project, name)
+    def reset(self, name: str, *, born: dt.datetime | None = None) -> Branch:
+        """Throw away what was changed in a branch; `born`, here and below, says which one of that name is meant."""
+        return branching.reset(self.project, name, born=born)
 
-    def start(self, name: str, *, runtime: str | None = None) -> Branch:
+    def start(self, name: str, *, runtime: str | None = None, born: dt.datetime | None = None) -> Branch:
         """Start a stopped branch, or have it go on in another runtime."""
-        return branching.start(self.project, name, runtime=runtime)
+        return branching.start(self.project, name, runtime=runtime, born=born)
 
-    def touch(self, name: str) -> None:
+    def touch(self, name: str, *, born: dt.datetime | None = None) -> None:
         """Write down that a branch is used now: it lives its time from here on."""
-        tenure.touch(self.project, name)
+        tenure.touch(self.project, name, born=born)
 
     def protect(self, name: str, *, on: bool = True) -> Branch:
         """Keep a branch from being collected, or removed without force."""
@@ -379,13 +379,13 @@ class Stack:
         one = self.show(name)
         return registry.observer(one.runtime).insight(one, branches.directory(self.project.pool, name))
 
-    def stop(self, name: str) -> Branch:
+    def stop(self, name: str, *, born: dt.datetime | None = None) -> Branch:
         """Stop a branch, its data kept."""
-        return branching.stop(self.project, name)
+        return branching.stop(self.project, name, born=born)
 
-    def remove(self, name: str, *, force: bool = False) -> bool:
+    def remove(self, name: str, *, force: bool = False, born: dt.datetime | None = None) -> bool:
         """Remove a branch and everything that belongs to it; False when there is none."""
-        return remove(self.project, name, force=force)
+        return remove(self.project, name, force=force, born=born)
 
     def collect(self, *, dry_run: bool = False, older: bool = False) -> Sequence[Garbage]:
         """Remove what nobody needs any more, or say what that would be; `older` includes what names no project."""

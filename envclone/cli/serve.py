@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.serve.oidc import Oidc
     from envclone.serve.state import State
-    from envclone.serve.webhooks import Webhooks
 
 __all__ = ["serve"]
 
@@ -77,6 +76,7 @@ def serve(
     from envclone.serve.run import Address, require_safe
     from envclone.serve.run import serve as run
     from envclone.serve.service import Service
+    from envclone.serve.webhooks import Webhooks
 
     address = Address(
         host,
@@ -98,10 +98,11 @@ def serve(
         secure=address.secure,
         behind_proxy=behind_proxy,
     )
-    told = _told(webhooks, webhook_secret)
+    key = _webhook_key(webhooks, webhook_secret)
     verifier = _provider(oidc_issuer, oidc_audience, oidc_claim, oidc_roles)
     settings: Settings = ctx.obj
     with settings.stack(show_progress=False) as stack:
+        told = Webhooks(webhooks, key, place=_state(stack).folder("outbox")) if webhooks else None
         service = Service(stack, options, told)
         app = create(service, verifier=verifier)
 
@@ -113,12 +114,11 @@ def serve(
         run(app, service, address, ready)
 
 
-def _told(urls: tuple[str, ...], secret: Path | None) -> Webhooks | None:
-    """Who is told of jobs. Raises UsageError, UnsafeError."""
+def _webhook_key(urls: tuple[str, ...], secret: Path | None) -> bytes:
+    """The secret that signs webhooks, where there are any. Raises UsageError, UnsafeError."""
     if not urls:
-        return None
+        return b""
     from envclone.serve.outward import require_outward
-    from envclone.serve.webhooks import Webhooks
 
     for url in urls:
         require_outward(url)
@@ -132,7 +132,7 @@ def _told(urls: tuple[str, ...], secret: Path | None) -> Webhooks | None:
         raise UsageError(f"{secret} cannot be read: {exc.strerror}") from None
     if len(key) < 16:
         raise UsageError("the secret of the webhooks is shorter than 16 bytes", hint="openssl rand -hex 32")
-    return Webhooks(urls, key)
+    return key
 
 
 def _provider(issuer: str | None, audience: str | None, claim: str, roles: tuple[str, ...]) -> Oidc | None:

@@ -19,7 +19,7 @@ from envclone.interrupts import deferred
 from envclone.lifecycle import limits
 from envclone.lifecycle import preview as previews
 from envclone.lifecycle import profile as profiles
-from envclone.lifecycle.branches import announce, branches, directory, extended, load, save
+from envclone.lifecycle.branches import announce, branches, directory, extended, load, require_born, save
 from envclone.models import Branch, BranchState, Credentials, Image, ProgressEvent, Secret
 from envclone.pool import Pool, catalog, check_name
 from envclone.project import Project
@@ -146,16 +146,18 @@ def require_free(project: Project, name: str) -> None:
         )
 
 
-def reset(project: Project, name: str) -> Branch:
+def reset(project: Project, name: str, *, born: dt.datetime | None = None) -> Branch:
     """Throw away what was changed in a branch: clone its image again, with the same name and credentials' role.
 
-    It takes only the image that the branch was made from, and its containers' images by their digests. Raises
-    UnsafeError, UsageError or ResourceError when one of them is gone or was made again; the branch is then as it was.
+    `born` says which one is meant. It takes only the image that the branch was made from, and its containers' images
+    by their digests. Raises UnsafeError, UsageError or ResourceError when one of them is gone or was made again; the
+    branch is then as it was.
     """
     pool = project.pool
     with ExitStack() as held:
         place = held.enter_context(pool.owning("branches", name))
         branch = load(project, name)
+        require_born(branch, born)
         image = _of(project, branch, held)
         pinned = {name: one for name, one in branch.images.items() if name in branch.stores or name in branch.services}
         registry.runtime(branch.runtime).have(pinned, project.progress)
@@ -177,7 +179,7 @@ def reset(project: Project, name: str) -> Branch:
     return branch
 
 
-def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
+def start(project: Project, name: str, *, runtime: str | None = None, born: dt.datetime | None = None) -> Branch:
     """Start a stopped branch again, in another `runtime` if that is wanted; one that runs as wanted stays as it is.
 
     Its data and its login stay; what was edited in a compose file stays, too, while the runtime does.
@@ -186,10 +188,12 @@ def start(project: Project, name: str, *, runtime: str | None = None) -> Branch:
     check_name(name)
     with pool.using("branches", name):  # a running branch may be in use meanwhile
         branch = load(project, name)
+        require_born(branch, born)
         if _runs(project, branch, runtime):
             return branch
     with pool.owning("branches", name) as place:
         branch = load(project, name)
+        require_born(branch, born)
         if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
             raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
         wanted = runtime or branch.runtime
@@ -226,10 +230,11 @@ def plain(given: Mapping[str, Profile]) -> dict[str, dict[str, Any]]:
     return {name: one.model_dump(mode="json", exclude_none=True, exclude_defaults=True) for name, one in given.items()}
 
 
-def stop(project: Project, name: str) -> Branch:
+def stop(project: Project, name: str, *, born: dt.datetime | None = None) -> Branch:
     """Stop a branch's servers and keep its data."""
     with project.pool.owning("branches", name):
         branch = load(project, name)
+        require_born(branch, born)
         if branch.state not in (BranchState.RUNNING, BranchState.STOPPED):
             raise UnsafeError(f"the branch '{name}' is half made", hint=f"envclone rm {name}")
         return halt(project, branch)

@@ -23,6 +23,7 @@ __all__ = [
     "extended",
     "last_use",
     "load",
+    "require_born",
     "save",
     "unreadable",
 ]
@@ -68,6 +69,15 @@ def load(project: Project, name: str) -> Branch:
         known = ", ".join(one.name for one in catalog.branches(project.pool, project.name)) or "none"
         raise UsageError(f"there is no branch '{name}'; there are: {known}")
     return _present(catalog.branch(project.pool, project.name, name), project.pool)
+
+
+def require_born(branch: Branch, born: dt.datetime | None) -> None:
+    """Check that a branch is the very one that was looked at before its lock was waited for. Raises UsageError.
+
+    One that was removed meanwhile, and made again under its name, can be somebody else's.
+    """
+    if born is not None and branch.created_at != born:
+        raise UsageError(f"the branch '{branch.name}' was removed meanwhile, and made again", hint="envclone ls")
 
 
 def branches(project: Project) -> list[Branch]:

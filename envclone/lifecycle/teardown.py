@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,22 +17,22 @@ from envclone.project import Project
 __all__ = ["demolish", "remove"]
 
 
-def remove(project: Project, name: str, *, force: bool = False) -> bool:
+def remove(project: Project, name: str, *, force: bool = False, born: dt.datetime | None = None) -> bool:
     """Remove a branch: servers, files, record. False when there is none of that name, which is not an error.
 
-    `force` removes also one whose record cannot be read. Raises ResourceError listing what could not be removed,
-    UsageError for another project's branch, BusyError while somebody uses it.
+    `force` removes also one whose record cannot be read; `born` says which one is meant. Raises ResourceError listing
+    what could not be removed, UsageError for another project's branch, BusyError while somebody uses it.
     """
     check_name(name)
     with project.pool.owning("branches", name, timeout=branches.PATIENCE) as place:
         if not place.exists():
             return False
-        demolish(project, name, place, force=force)
+        demolish(project, name, place, force=force, born=born)
     project.log("remove", {"name": name})
     return True
 
 
-def demolish(project: Project, name: str, place: Path, *, force: bool = False) -> None:
+def demolish(project: Project, name: str, place: Path, *, force: bool = False, born: dt.datetime | None = None) -> None:
     """Remove a branch that the caller owns the lock of. Raises as `remove` does."""
     failures: list[str] = []
     try:
@@ -51,6 +52,7 @@ def demolish(project: Project, name: str, place: Path, *, force: bool = False) -
             except EnvcloneError as exc:
                 failures.append(exc.message)
     else:
+        branches.require_born(branch, born)
         if branch.protected and not force:
             raise UnsafeError(
                 f"the branch '{name}' is protected", hint=f"envclone protect --off {name}, or envclone rm --force"

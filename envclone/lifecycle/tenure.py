@@ -14,9 +14,11 @@ from envclone.project import Project
 __all__ = ["protect", "touch", "used"]
 
 
-def touch(project: Project, name: str) -> None:
+def touch(project: Project, name: str, *, born: dt.datetime | None = None) -> None:
     """Write down that a branch is used now: a file's time, so that nobody who uses the branch is waited for."""
     with project.pool.using("branches", name) as place:
+        if born is not None:
+            branches.require_born(catalog.branch(project.pool, project.name, name), born)
         if (place / catalog.BRANCH).exists():
             (place / branches.USED).touch(mode=0o600)
 

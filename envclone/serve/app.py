@@ -95,11 +95,13 @@ def _endpoint(operation: Operation) -> Callable[[Request], Awaitable[Response]]:
         if request.method not in SAFE and door.by_cookie(request):
             door.require_own(request, request.headers.get(CSRF_HEADER, ""))
         given = await _given(operation, request)
+        await in_thread(door.require_still, request, who)  # what was sent may have come slowly
         if operation.stream:
             return await stream(service, who, given, request)
         result = await in_thread(operation.run, service, who, given)
         if operation.name == "job" and given.query.wait and result.state not in ENDED:
             await until_over(service, result.id, given.query.wait)
+            await in_thread(door.require_still, request, who)
             result = await in_thread(operation.run, service, who, given)
         return answer(result, operation.status)
 

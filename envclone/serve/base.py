@@ -68,8 +68,14 @@ class Base:
         return entry is not None and entry.owner == who.subject
 
     def _look(self, who: Principal, name: str) -> Branch:
-        """A branch that the caller may see; of another one nothing is told, not even that it is there."""
+        """A branch that the caller may see; of another one nothing is told, not even that it is there.
+
+        Whose it is stands in the ledger. That is read first: a branch of somebody else's is neither asked nor waited
+        for, so that how long the answer takes tells nothing of it.
+        """
         check_name(name)
+        if who.role is Role.ENGINEER and not self.ledger.owns(who.subject, name):
+            raise self._none(name)
         if there.directory(self.state.pool, name).is_dir():
             try:
                 one = self.stack.show(name)
@@ -83,6 +89,11 @@ class Base:
     def _own(self, who: Principal, name: str) -> Branch:
         """A branch that the caller may change."""
         return self._look(who, name)
+
+    def _still(self, who: Principal, one: Branch) -> None:
+        """Check that what was just read is of the branch that the caller may see, and of none made in its place."""
+        if self._look(who, one.name).created_at != one.created_at:
+            raise self._none(one.name)
 
     def _none(self, name: str) -> NotFound:
         return NotFound(f"there is no branch '{name}' for you", hint="envclone ls")
@@ -131,4 +142,5 @@ class Base:
                 if job.arguments.get(key)
             }
             about = {"project": self.state.project, "job": job.id, "verb": job.verb, "state": job.state}
-            self.webhooks.tell("job", self.outgoing.value({**about, "owner": job.owner_name, **names}))
+            said = self.outgoing.value({**about, "owner": job.owner_name, **names})
+            self.webhooks.tell("job", said, key=job.id)

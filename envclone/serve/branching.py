@@ -132,45 +132,49 @@ class Branching(Answering):
     @verb("branch.start", Role.ENGINEER)
     def start(self, who: Principal, name: str) -> BranchSeen:
         """Start a stopped branch."""
-        self._own(who, name)
-        return self._seen(who, self.stack.start(name))
+        one = self._own(who, name)
+        return self._seen(who, self.stack.start(name, born=one.created_at))
 
     @verb("branch.stop", Role.ENGINEER)
     def stop(self, who: Principal, name: str) -> BranchSeen:
         """Stop a branch, its data kept."""
-        self._own(who, name)
-        return self._seen(who, self.stack.stop(name))
+        one = self._own(who, name)
+        return self._seen(who, self.stack.stop(name, born=one.created_at))
 
     @verb("branch.reset", Role.ENGINEER)
     def reset(self, who: Principal, name: str) -> BranchSeen:
         """A branch as it was born."""
-        self._own(who, name)
-        return self._seen(who, self.stack.reset(name))
+        one = self._own(who, name)
+        return self._seen(who, self.stack.reset(name, born=one.created_at))
 
     @verb("branch.extend", Role.ENGINEER)
     def extend(self, who: Principal, name: str) -> BranchSeen:
         """Have a branch live its time from now on."""
-        self._own(who, name)
-        self.stack.touch(name)
-        return self._seen(who, self.stack.show(name))
+        one = self._own(who, name)
+        self.stack.touch(name, born=one.created_at)
+        return self._seen(who, self._own(who, name))
 
     @verb("branch.remove", Role.ENGINEER)
     def remove(self, who: Principal, name: str) -> dict[str, Any]:
         """Remove a branch and all of it."""
-        self._own(who, name)
-        removed = self.stack.remove(name)
-        self.ledger.drop(name)
+        one = self._own(who, name)
+        entry = self.ledger.of(one)
+        removed = self.stack.remove(name, born=one.created_at)
+        if entry is not None:  # by now the name can be reserved for another one
+            self.ledger.drop(name, entry.job)
         return {"removed": {name: removed}}
 
     @verb("branch.parity", Role.VIEWER)
     def parity(self, who: Principal, name: str) -> list[ParitySeen]:
         """What of production a running branch has."""
-        self._look(who, name)
+        one = self._look(who, name)
+        rows = self.stack.parity(name)
+        self._still(who, one)
         return [
             ParitySeen(
-                store=one.store, what=one.what, production=one.production, branch=one.branch, parity=str(one.parity)
+                store=row.store, what=row.what, production=row.production, branch=row.branch, parity=str(row.parity)
             )
-            for one in self.stack.parity(name)
+            for row in rows
         ]
 
     @verb("branch.logs", Role.ENGINEER)
@@ -181,6 +185,7 @@ class Branching(Answering):
             known = ", ".join([*one.stores, *one.services])
             raise NotFound(f"the branch '{name}' has no such part", hint=f"it has: {known}")
         text = self.stack.insight(name).logs(part, max(1, min(lines, 2000)))
+        self._still(who, one)
         return LogsSeen(part=part, text="\n".join(self.outgoing.text(line) for line in text.splitlines()))
 
     @verb("replay.last", Role.VIEWER)
@@ -188,8 +193,9 @@ class Branching(Answering):
         """The newest replay in a branch, as it may be shown; None when there was none."""
         from envclone.mcp.shown import report_of
 
-        self._look(who, name)
+        one = self._look(who, name)
         kept = self.stack.last_replay(name)
+        self._still(who, one)
         return None if kept is None else report_of(self._seat([name]), name, kept).result.model_dump(mode="json")
 
     def _name(self, environment: str, incident: str | None) -> str:

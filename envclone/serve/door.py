@@ -96,6 +96,17 @@ class Door:
             raise Unauthenticated("no token was given", hint="send it as the header Authorization: Bearer TOKEN")
         return session.who
 
+    def require_still(self, request: Request, who: Principal) -> None:
+        """Raise Unauthenticated unless who was let in with a request would be let in now, as the same.
+
+        For what lasts: a stream, a wait, a body that came slowly. It is no use of a session that keeps it alive.
+        """
+        given = request.headers.get("authorization")
+        session = None if given else self.session(request, use=False)
+        now = self.bearer(given.partition(" ")[2].strip())[0] if given else session.who if session else None
+        if now != who:
+            raise _wrong()
+
     def by_cookie(self, request: Request) -> bool:
         """Whether who asks is told by a cookie, which a browser sends along on its own."""
         return "authorization" not in request.headers
@@ -117,8 +128,8 @@ class Door:
         with self._lock:
             self._sessions.pop(_digest(request.cookies.get(self.cookie, "")), None)
 
-    def session(self, request: Request) -> Session | None:
-        """A request's session, when it has a live one, of a token that was not revoked since."""
+    def session(self, request: Request, *, use: bool = True) -> Session | None:
+        """A request's session, when it has a live one, of a token that was not revoked since; `use` keeps it alive."""
         key, now = _digest(request.cookies.get(self.cookie, "")), self._clock()
         with self._lock:
             found = self._sessions.get(key)
@@ -131,7 +142,8 @@ class Door:
             if ended:
                 del self._sessions[key]
                 return None
-            found = self._sessions[key] = replace(found, used=now)
+            if use:
+                found = self._sessions[key] = replace(found, used=now)
             return found
 
     def require_own(self, request: Request, given: str) -> None:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import json
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Callable
 
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from envclone.errors import EnvcloneError, UsageError
 from envclone.serve.api import Given
-from envclone.serve.guard import in_thread
+from envclone.serve.guard import door_of, in_thread
 from envclone.serve.jobs import ENDED, Event
 from envclone.serve.refusals import NotFound
 from envclone.serve.roles import Principal
@@ -23,14 +24,25 @@ __all__ = ["stream", "until_over"]
 _TICK = 0.1
 _ALIVE = 10.0
 """Seconds after which a comment shows that the other end is there."""
+_LOOK = 1.0
+"""Seconds after which a stream that has nothing to say looks whether its reader may still read."""
 
 
 async def stream(service: Service, who: Principal, given: Given, request: Request) -> Response:
-    """The events behind `Last-Event-ID`, and those to come, until the job has ended."""
+    """The events behind `Last-Event-ID`, and those to come, until the job has ended.
+
+    It ends, too, when its reader would no longer be let in: no event is sent behind a revocation.
+    """
     after = _after(given, request)
     ident = given.path["job"]
     first = await in_thread(service.job_events, who, ident, after)
-    return StreamingResponse(_lines(service, who, ident, after, first), media_type="text/event-stream")
+    door = door_of(request)
+
+    def still() -> None:
+        door.require_still(request, who)
+
+    lines = _lines(service, who, ident, after, first, still)
+    return StreamingResponse(lines, media_type="text/event-stream")
 
 
 def _after(given: Given, request: Request) -> int:
@@ -50,8 +62,10 @@ async def until_over(service: Service, ident: str, seconds: float) -> None:
                 await asyncio.sleep(_TICK)
 
 
-async def _lines(service: Service, who: Principal, ident: str, after: int, found: list[Event]) -> AsyncIterator[str]:
-    quiet = 0.0
+async def _lines(
+    service: Service, who: Principal, ident: str, after: int, found: list[Event], still: Callable[[], None]
+) -> AsyncIterator[str]:
+    quiet, looked = 0.0, time.monotonic()
     while True:
         for event in found:
             after = event.number
@@ -66,7 +80,10 @@ async def _lines(service: Service, who: Principal, ident: str, after: int, found
         try:
             over = await in_thread(service.over, ident)  # asked first: what was told before its end is not missed
             found = await in_thread(service.told, who, ident, after)
-        except EnvcloneError:  # it was forgotten meanwhile
+            if found or time.monotonic() - looked >= _LOOK:
+                await in_thread(still)
+                looked = time.monotonic()
+        except EnvcloneError:  # it was forgotten meanwhile, or its reader was
             return
         if not found and over:
             return

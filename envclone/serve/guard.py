@@ -148,9 +148,11 @@ def page(handler: Handler, *, least: Role = Role.VIEWER) -> Callable[[Request], 
             if request.method in SAFE:
                 return RedirectResponse("/login", 303)
             raise
-        if request.method not in SAFE and door.by_cookie(request):
-            given = request.headers.get(CSRF_HEADER) or (await form_of(request)).get(CSRF_FIELD, "")
-            door.require_own(request, given)
+        if request.method not in SAFE:
+            form = await form_of(request)
+            await in_thread(door.require_still, request, who)  # what was sent may have come slowly
+            if door.by_cookie(request):
+                door.require_own(request, request.headers.get(CSRF_HEADER) or form.get(CSRF_FIELD, ""))
         if not who.role.may(least):
             service.audit(who, f"page {request.method}", "", "Forbidden")
             raise Forbidden(f"this takes the role {least}, and '{who.name}' is {who.role}", hint="ask an operator")

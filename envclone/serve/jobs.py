@@ -39,7 +39,10 @@ _PATIENCE = 30.0
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A job as it is kept. `state` is queued, running, done, failed or cancelled; `arguments` names things only."""
+    """A job as it is kept. `state` is queued, running, done, failed or cancelled; `arguments` names things only.
+
+    `settled`: who waits for its end was told of it, and what it reserved is let go.
+    """
 
     id: str
     verb: str
@@ -53,6 +56,7 @@ class Job:
     ended_at: str | None = None
     pid: int | None = None
     error: Mapping[str, Any] | None = None
+    settled: bool = True
 
     @property
     def ended(self) -> bool:
@@ -122,6 +126,8 @@ class Jobs:
         said = []
         for job in self.all():
             if job.ended:
+                if not job.settled:  # the service ended in between
+                    self._settle(job)
                 continue
             if job.state == "queued":
                 with self._changed:
@@ -137,7 +143,7 @@ class Jobs:
                 why = "the service ended while it ran; what it had half made is removed"
                 ended = self._end(job, "failed", {"type": "Interrupted", "message": why, "hint": "ask for it again"})
             said.append(f"job {job.id} ({job.verb}) ran when the service ended: {ended.state}")
-            self._after(ended)
+            self._settle(ended)
         self._start()
         return said
 
@@ -211,8 +217,7 @@ class Jobs:
             else:
                 self._cancelled.add(ident)
                 return job
-        self._after(job)
-        return job
+        return self._settle(job)
 
     def counts(self) -> dict[str, int]:
         """How many wait and how many run."""
@@ -235,7 +240,7 @@ class Jobs:
     def _run(self, ident: str) -> None:
         """Have a job done. This thread lives as long as the program: the kernel ends the one with the other."""
         try:
-            self._after(self._done(self.get(ident)))
+            self._settle(self._done(self.get(ident)))
         except NotFound:  # it was forgotten meanwhile
             return
         finally:
@@ -273,19 +278,26 @@ class Jobs:
         return self._end(job, "failed", _failure(place))
 
     def _end(self, job: Job, state: str, error: Mapping[str, Any] | None = None) -> Job:
-        ended = replace(job, state=state, ended_at=_now(), error=error, pid=None)
+        ended = replace(job, state=state, ended_at=_now(), error=error, pid=None, settled=False)
         self._write(ended)
         tell(self.place(job.id), {"event": state, **({"error": dict(error)} if error else {})})
         with self._changed:
             self._changed.notify_all()
         return ended
 
+    def _settle(self, job: Job) -> Job:
+        """Tell of a job's end, and write down that it was told."""
+        self._after(job)
+        settled = replace(job, settled=True)
+        self._write(settled)
+        return settled
+
     def _write(self, job: Job) -> None:
         files.write_json(self.place(job.id) / "job.json", asdict(job))
 
     def _forget(self) -> None:
         """Remove the oldest of the jobs that ended, when there are many."""
-        over = [job for job in self.all() if job.ended]
+        over = [job for job in self.all() if job.ended and job.settled]
         for job in over[: max(0, len(over) - _KEPT)]:
             shutil.rmtree(self.place(job.id), ignore_errors=True)
 

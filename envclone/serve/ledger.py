@@ -67,6 +67,11 @@ class Ledger:
         found = self._read(branch.name)
         return found if found is not None and found.born == branch.created_at.isoformat() else None
 
+    def owns(self, subject: str, name: str) -> bool:
+        """Whether a branch of that name is somebody's, as far as this record knows; the branch is not looked at."""
+        found = self._read(name)
+        return found is not None and found.owner == subject
+
     def reserved(self, name: str) -> Entry | None:
         """A reservation whose branch is still being made."""
         found = self._read(name)

@@ -49,7 +49,9 @@ class Service(Branching, Tending):
 
     def recover(self) -> list[str]:
         """Take up what an earlier service left; a line for each job that it did not finish."""
-        return self.jobs.recover(self._clean)
+        waiting = self.webhooks.start() if self.webhooks is not None else 0
+        said = [f"{waiting} webhooks were not delivered yet: they are tried again"] if waiting else []
+        return [*said, *self.jobs.recover(self._clean)]
 
     def close(self) -> None:
         """End the jobs."""

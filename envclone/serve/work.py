@@ -11,6 +11,7 @@ from envclone.errors import UnsafeError, UsageError
 if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.mcp.outgoing import Outgoing
+    from envclone.models import Branch
     from envclone.serve.jobs import Job
     from envclone.serve.ledger import Ledger
 
@@ -58,7 +59,7 @@ def _of_what_is_there(stack: Stack, environment: str, incident: str | None) -> d
     return {"newest": True}
 
 
-def _tool(name: str, *, branch: bool = True) -> Work:
+def _tool(name: str) -> Work:
     """One of the tools for agents, in a seat at the job's branch."""
 
     def work(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mapping[str, Any]:
@@ -66,10 +67,9 @@ def _tool(name: str, *, branch: bool = True) -> Work:
         from envclone.models import ProgressEvent
         from envclone.serve.seat import Seat
 
-        if branch:
-            _require_own(stack, job, ledger)
+        one = _own(stack, job, ledger)
         tool = TOOLS[name]
-        seat = Seat(stack, [str(job.arguments["branch"])] if branch else [], outgoing)
+        seat = Seat(stack, [one.name], outgoing, born=one.created_at)
         wanted = {key: value for key, value in job.arguments.items() if value is not None}
 
         def told(text: str) -> None:
@@ -90,8 +90,9 @@ def _report(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mappi
     from envclone.models import ProgressEvent
     from envclone.serve.seat import Seat
 
-    name = str(job.arguments["branch"])
-    seat = Seat(stack, [name], outgoing)
+    one = _own(stack, job, ledger)
+    name = one.name
+    seat = Seat(stack, [name], outgoing, born=one.created_at)
     ident = incident_of(seat, name, job.arguments.get("incident"))
     stack.project.progress(ProgressEvent(TELLS, 0, stage=True))
     found = gather(stack.project, ident, seat.branch(name))
@@ -99,13 +100,18 @@ def _report(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mappi
     return {**done.result.model_dump(mode="json"), "said": done.said, "page": records.dump(found)}
 
 
-def _require_own(stack: Stack, job: Job, ledger: Ledger) -> None:
-    """A job may have waited: the branch of that name can be another one by now."""
+def _own(stack: Stack, job: Job, ledger: Ledger) -> Branch:
+    """The branch that a job is about. It may have waited: the one of that name can be somebody else's by now."""
     from envclone.serve.roles import Role
 
-    entry = ledger.of(stack.show(str(job.arguments["branch"])))
-    if job.role != Role.OPERATOR and (entry is None or entry.owner != job.owner):
+    name = str(job.arguments["branch"])
+    if job.role != Role.OPERATOR and not ledger.owns(job.owner, name):
         raise UsageError("the branch was removed while the job waited", hint="envclone ls")
+    one = stack.show(name)
+    entry = ledger.of(one)
+    if job.role == Role.OPERATOR or (entry is not None and entry.owner == job.owner):
+        return one
+    raise UsageError("the branch was removed while the job waited", hint="envclone ls")
 
 
 def _image(stack: Stack, job: Job, ledger: Ledger, outgoing: Outgoing) -> Mapping[str, Any]:

@@ -8,7 +8,9 @@ import http.server
 import json
 import socket
 import threading
+import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,6 +18,7 @@ import pytest
 from envclone import wait
 from envclone.errors import EnvcloneError, UnreachableError, UnsafeError, UsageError
 from envclone.serve import outward
+from envclone.serve.outbox import Delivery, Outbox
 from envclone.serve.outward import Answered, call, require_outward
 from envclone.serve.run import Address, require_safe
 from envclone.serve.webhooks import Webhooks
@@ -83,7 +86,7 @@ def test_a_webhook_is_signed_and_tried_again() -> None:
         return Answered(500 if len(got) == 2 else 204, b"")
 
     hooks = Webhooks(["https://hooks.example/"], b"a secret of 32 bytes or so", post=post, pauses=(0.0, 0.0, 0.0))
-    hooks.tell("job", {"job": "1", "state": "done"})
+    hooks.tell("job", {"job": "1", "state": "done"}, key="1")
     wait.until(lambda: len(got) >= 3 or None, what="the webhook was delivered", timeout=20)
     hooks.close()
     assert len(got) == 3 and len({headers["x-envclone-delivery"] for _, headers in got}) == 1
@@ -92,6 +95,54 @@ def test_a_webhook_is_signed_and_tried_again() -> None:
         mac = hmac.new(b"a secret of 32 bytes or so", stamp + b"." + body, hashlib.sha256).hexdigest()
         assert headers["x-envclone-signature"] == f"sha256={mac}"
         assert json.loads(body) == {"event": "job", "job": "1", "state": "done"}
+
+
+def test_what_was_not_delivered_is_delivered_after_a_restart(tmp_path: Path) -> None:
+    """Even when the service was killed between two attempts; the file holds no address."""
+    got: list[Mapping[str, str]] = []
+
+    def deaf(url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+        got.append(headers)
+        raise UnreachableError("nobody answers")
+
+    url, gone = "https://hooks.example/a-secret-path", "https://gone.example/"
+    hooks = Webhooks([url, gone], b"k" * 32, place=tmp_path, post=deaf, pauses=(3600.0,))
+    hooks.tell("job", {"job": "1"}, key="1")
+    wait.until(lambda: len(got) >= 2 or None, what="both were tried", timeout=20)
+    hooks.close()
+    kept = [(one.stat().st_mode & 0o777, one.read_text()) for one in tmp_path.iterdir()]
+    assert len(kept) == 2 and all(mode == 0o600 and "example" not in text for mode, text in kept)
+    (tmp_path / f"{'0' * 32}.json").write_text("{")
+
+    def heard(url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+        got.append({**headers, "url": url, "body": body.decode()})
+        return Answered(200, b"")
+
+    later = Webhooks([url], b"k" * 32, place=tmp_path, post=heard, clock=lambda: time.time() + 7200)
+    assert later.start() == 1  # the other address is told no more, and the damaged one is thrown away
+    wait.until(lambda: not list(tmp_path.iterdir()) or None, what="it was delivered", timeout=20)
+    later.tell("job", {"job": "1"}, key="1")  # a service that ended before it wrote down that it had told
+    wait.until(lambda: len(got) >= 4 or None, what="it is told again", timeout=20)
+    later.close()
+    assert got[-1]["url"] == url and json.loads(got[-1]["body"]) == {"event": "job", "job": "1"}
+    assert got[-1]["x-envclone-delivery"] == got[-2]["x-envclone-delivery"]
+
+
+def test_what_waits_and_how_often_it_is_tried_has_an_end(tmp_path: Path) -> None:
+    got: list[str] = []
+
+    def deaf(url: str, body: bytes, headers: Mapping[str, str]) -> Answered:
+        got.append(headers["x-envclone-delivery"])
+        return Answered(503, b"")
+
+    hooks = Webhooks(["https://hooks.example/"], b"k" * 32, place=tmp_path, post=deaf, pauses=(0.0, 0.0))
+    hooks.tell("job", {"job": "1"}, key="1")
+    wait.until(lambda: not list(tmp_path.iterdir()) or None, what="it was given up", timeout=20)
+    hooks.close()
+    assert len(got) == 3
+    box = Outbox(tmp_path, most=2)
+    assert [box.keep(Delivery(f"{number:032x}", "x", "{}")) for number in range(3)] == [True, True, False]
+    assert box.keep(Delivery(f"{1:032x}", "x", "{}", attempt=1)) and [one.attempt for one in box.waiting()] == [0, 1]
 
 
 def test_without_tls_it_listens_on_this_machine_alone() -> None:

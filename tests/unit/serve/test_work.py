@@ -8,7 +8,7 @@ import pytest
 
 from envclone.errors import UsageError
 from envclone.serve.jobs import Job
-from envclone.serve.work import VERBS, _require_own, work_of
+from envclone.serve.work import VERBS, _own, work_of
 from tests.support.served import served
 
 
@@ -18,14 +18,14 @@ def test_a_job_that_waited_works_in_no_branch_of_somebody_else_s() -> None:
     )
     with served() as here:
         here.branch("adas", "ada")
-        _require_own(here.service.stack, job, here.service.ledger)
+        _own(here.service.stack, job, here.service.ledger)
         eve = replace(job, owner="token:eve", owner_name="eve")
         with pytest.raises(UsageError):
-            _require_own(here.service.stack, eve, here.service.ledger)
-        _require_own(here.service.stack, replace(eve, role="operator"), here.service.ledger)
+            _own(here.service.stack, eve, here.service.ledger)
+        _own(here.service.stack, replace(eve, role="operator"), here.service.ledger)
         here.service.ledger.drop("adas")
         with pytest.raises(UsageError):
-            _require_own(here.service.stack, job, here.service.ledger)
+            _own(here.service.stack, job, here.service.ledger)
 
 
 def test_there_is_no_other_work() -> None:
