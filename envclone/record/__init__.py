@@ -5,9 +5,9 @@
     record.start("/var/lib/shop/recordings")
     app = record.asgi(app)
 
-It needs nothing but the standard library, wraps psycopg, qdrant-client, httpx, requests and aiohttp when they are
-there, writes on a thread of its own, and never breaks what it is in. `envclone incident import` reads what it wrote.
-See docs/recorder.md.
+It needs nothing but the standard library, wraps psycopg, qdrant-client, httpx, httpx2, requests and aiohttp when they
+are there, writes on a thread of its own, and never breaks what it is in. `envclone incident import` reads what it
+wrote. See docs/recorder.md.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ from envclone.record.sessions import CURRENT, INSIDE, PARENT, Session, described
 from envclone.record.sql import _span
 from envclone.record.values import frozen
 
-__all__ = ["Exchange", "install", "readable", "wanted"]
+__all__ = ["Exchange", "install", "readable", "wanted", "wrap"]
 
 Pairs = Iterable[tuple[Any, Any]]
 _AT_ONCE = 0.0005
@@ -109,10 +109,16 @@ class Exchange:
 
 
 def install() -> None:
-    """Wrap both transports."""
+    """Wrap httpx."""
     import httpx
 
-    class Tee(httpx.SyncByteStream):
+    wrap(httpx)
+
+
+def wrap(httpx: Any) -> None:
+    """Wrap both transports of httpx, or of a library that is made as it is."""
+
+    class Tee(httpx.SyncByteStream):  # type: ignore[misc]
         def __init__(self, inner: Any, note: Exchange) -> None:
             self._inner, self._note = inner, note
 
@@ -135,7 +141,7 @@ def install() -> None:
             finally:
                 guarded(self._note.finish, "closed before its end")
 
-    class AsyncTee(httpx.AsyncByteStream):
+    class AsyncTee(httpx.AsyncByteStream):  # type: ignore[misc]
         def __init__(self, inner: Any, note: Exchange) -> None:
             self._inner, self._note = inner, note
 

@@ -20,6 +20,7 @@ LIBRARIES = {
     "psycopg": "envclone.record.sql",
     "qdrant_client": "envclone.record.vectors",
     "httpx": "envclone.record.http",
+    "httpx2": "envclone.record.httpx2",
     "requests": "envclone.record.requests",
     "aiohttp": "envclone.record.aiohttp",
 }

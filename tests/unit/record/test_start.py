@@ -11,7 +11,7 @@ import envclone
 from envclone import process
 
 PACKAGE = Path(envclone.__file__).parent
-LAZY = {"aiohttp", "requests", "psycopg", "qdrant_client", "httpx", "opentelemetry"}
+LAZY = {"aiohttp", "requests", "psycopg", "qdrant_client", "httpx", "httpx2", "opentelemetry"}
 SCRIPT = """
 import json, sys
 before = set(sys.modules)
