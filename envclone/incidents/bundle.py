@@ -181,6 +181,14 @@ class SqlStep(_Step):
         return self
 
 
+_LEFT_OUT = {
+    "with_vector": "the vectors of an answer are not compared: leave with_vector out",
+    "with_lookup": "what with_lookup adds to groups is not compared: leave it out, it changes no result",
+    "shard_key": "a step asks all shards of a collection: shard_key cannot be replayed",
+}
+"""What Qdrant's requests may have and a step may not, and why."""
+
+
 class VectorStep(_Step):
     """A query of a vector store: a vector's nearest, another form of Qdrant's query API, or points by their filter."""
 
@@ -222,6 +230,10 @@ class VectorStep(_Step):
             return value
         if value.get("lookup_from") is not None:
             raise ValueError("vectors that another collection gives (lookup_from) cannot be replayed: give the vectors")
+        for name, why in _LEFT_OUT.items():
+            if value.get(name):
+                raise ValueError(why)
+        value = {name: one for name, one in value.items() if name not in _LEFT_OUT}
         query = value.get("query")
         if (isinstance(query, list) or (isinstance(query, dict) and "indices" in query)) and "vector" not in value:
             return {name: one for name, one in value.items() if name != "query"} | {"vector": query}

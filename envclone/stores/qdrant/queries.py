@@ -18,7 +18,11 @@ from envclone.stores.qdrant.filters import filter_of, params_of, point_id
 from envclone.stores.qdrant.formulas import formula_of
 from envclone.stores.qdrant.groups import groups_of
 
-__all__ = ["by_distance", "engine_vector", "grouped", "request", "selected", "understood"]
+__all__ = ["NoPointError", "by_distance", "engine_vector", "grouped", "request", "selected", "understood"]
+
+
+class NoPointError(Exception):
+    """A query names a point that is not there: an answer like another, and production's own may be the same."""
 
 
 def request(step: VectorStep, shard: Any, *, more: Sequence[Any] | None = None) -> Any:
@@ -209,7 +213,9 @@ class _Maker:
         if isinstance(given, Sparse | list):
             return engine_vector(given)
         found = self._shard.retrieve([point_id(given)], with_payload=False, with_vector=[using] if using else True)
-        vector = found[0].vector if found else None
+        if not found:
+            raise NoPointError(f"No point with id {given} found")
+        vector = found[0].vector
         if isinstance(vector, dict):
             vector = vector.get(using)
         if vector is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import ssl
 import time
 import warnings
@@ -19,6 +20,7 @@ from envclone.stores.qdrant import engine, identity, queries, requests
 from envclone.stores.qdrant.filters import filter_of, params_of
 from envclone.stores.qdrant.layout import Collection, collections
 from envclone.stores.qdrant.queries import engine_vector
+from envclone.stores.qdrant.unindexed import as_a_server_reads
 
 if TYPE_CHECKING:
     from envclone.incidents.bundle import Step
@@ -47,7 +49,9 @@ class EmbeddedRunner:
         began = time.monotonic()
         collection = self.collection(search.collection)
         try:
-            points = self._search(collection, search)
+            points = self._search(collection, as_a_server_reads(search, collection))
+        except queries.NoPointError as exc:
+            return StepResult(error=str(exc), seconds=round(time.monotonic() - began, 6))
         except ConfigError as exc:
             raise _of_step(search, exc) from exc
         except EnvcloneError:
@@ -91,8 +95,8 @@ class EmbeddedRunner:
         """Any other form of query than the nearest of one vector."""
         if len(shards) > 1:
             raise ConfigError(
-                f"the step '{step.id}' fuses, groups or orders the results of the {len(shards)} shards of "
-                f"'{collection.name}', which a server does and the embedded engine does not",
+                f"results of the {len(shards)} shards of '{collection.name}' are fused, grouped or ordered, which a "
+                "server does and the embedded engine does not",
                 hint="replay it in a branch that has a server: QDRANT_BIN names its program, or --runtime docker",
             )
         if step.group_by is None:
@@ -149,7 +153,9 @@ class ServerRunner:
             points = requests.ask(self._client, search)
         except ResponseHandlingException as exc:
             raise UnreachableError(f"the Qdrant server does not answer: {_message(exc)}") from exc
-        except (UnexpectedResponse, ValueError) as exc:
+        except UnexpectedResponse as exc:
+            return StepResult(error=_said(exc), seconds=round(time.monotonic() - began, 6))
+        except ValueError as exc:
             return StepResult(error=_message(exc), seconds=round(time.monotonic() - began, 6))
         return _result(points, time.monotonic() - began)
 
@@ -237,6 +243,19 @@ def _result(points: list[Any], seconds: float) -> StepResult:
         scores=tuple(float(point.score) for point in points),
         seconds=round(seconds, 6),
     )
+
+
+_SORT = re.compile(r"(?:Wrong input|Bad request|Not found|Service internal error|Forbidden|Timeout): (?=\S)")
+"""What a server puts before the words of its engine."""
+
+
+def _said(exc: Any) -> str:
+    """What a server says against a request, in the words that the embedded engine has for it, too."""
+    with contextlib.suppress(ValueError, TypeError, KeyError, AttributeError):
+        said = json.loads(exc.content)["status"]["error"]
+        if isinstance(said, str) and said.strip():
+            return _SORT.sub("", said.strip(), count=1).splitlines()[0]
+    return _message(exc)
 
 
 def _message(exc: Exception) -> str:

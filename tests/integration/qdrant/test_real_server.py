@@ -100,6 +100,12 @@ def test_it_has_what_a_server_needs(clean: Path) -> None:
     with embedded(root) as runner:
         step = questions()[0].step("kb")
         assert isinstance(step, VectorStep) and runner.run(step).ids == tuple(i for i, _, _ in questions()[0].points)
+        # a text is a part of the value where no index has its words, as that server answered
+        for key, match, count in (("lang", {"text": "e"}, 2639), ("lang", {"text_any": "n r"}, 2639),
+                                  ("text", {"text": "or"}, 0)):  # fmt: skip
+            some = {"filter": {"must": [{"key": key, "match": match}]}, "limit": 5000, "with_payload": False}
+            asked = VectorStep.model_validate({"id": "s", "store": "kb", "collection": "kb", **some})
+            assert len(runner.run(asked).ids) == count, (key, match)
 
 
 def test_a_node_that_lacks_a_shard_is_refused_before_anything_is_copied(here: Place) -> None:
