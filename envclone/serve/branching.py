@@ -13,7 +13,7 @@ from envclone.lifecycle import branches as there
 from envclone.pool import check_name
 from envclone.serve.answering import Answering
 from envclone.serve.calls import verb
-from envclone.serve.refusals import Forbidden, NotFound, TooMany
+from envclone.serve.refusals import Forbidden, NotFound
 from envclone.serve.roles import Principal, Role
 from envclone.serve.seen import BranchSeen, EnvironmentSeen, JobSeen, LoginSeen, LogsSeen, ParitySeen, WhoSeen
 
@@ -98,12 +98,6 @@ class Branching(Answering):
         if fresh and not operator:
             raise Forbidden("a new snapshot reads production, which is an operator's to decide", hint="leave out fresh")
         if not operator:
-            if self.ledger.count(who.subject) >= self.options.branches:
-                raise TooMany(
-                    f"'{who.name}' has {self.options.branches} branches, which is the limit",
-                    retry_after=60,
-                    hint="remove one: envclone rm NAME",
-                )
             default = self.stack.project.loaded.stack.branches.ttl
             ttl = min(ttl if ttl is not None else default or self.options.ttl, self.options.ttl)
             ttl = ttl or self.options.ttl
@@ -122,7 +116,7 @@ class Branching(Answering):
             "makes": operator or self.options.images,
         }
         job = self.jobs.new_id()
-        self.ledger.reserve(chosen, who, job)
+        self.ledger.reserve(chosen, who, job, most=None if operator else self.options.branches)
         try:
             return self._job(self.jobs.submit(who, "branch", arguments, ident=job))
         except BaseException:

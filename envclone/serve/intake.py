@@ -8,6 +8,7 @@ Nothing of what was sent comes back.
 
 from __future__ import annotations
 
+import contextlib
 import datetime as dt
 import secrets
 from collections.abc import Mapping, Sequence
@@ -31,6 +32,8 @@ __all__ = ["Held", "drop", "held", "hold", "let_in", "read", "release"]
 
 _MOST = 200
 """Bundles that may be held at once."""
+_EACH = 20
+"""Of these, of one person."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,9 +108,20 @@ def hold(stack: Stack, state: State, incident: Incident, who: Principal) -> None
             raise BusyError("a bundle of that id waits for an operator already", hint="choose another id")
         if sum(1 for _ in folder.glob("*.json")) >= _MOST:
             raise BusyError("too many bundles wait for an operator", hint="ask one: envclone serve held")
+        if _of(state, who.name) >= _EACH:
+            raise BusyError("too many bundles of yours wait for an operator", hint="ask one: envclone serve held")
         bundles.save(incident, place)
         about = {"by": who.name, "at": dt.datetime.now(dt.UTC).isoformat(timespec="seconds")}
         files.write_json(folder / f"{incident.incident}.about", about)
+
+
+def _of(state: State, name: str) -> int:
+    """How many bundles of somebody's wait; none of them is read."""
+    count = 0
+    for about in state.folder("held").glob("*.about"):
+        with contextlib.suppress(EnvcloneError, KeyError, TypeError):
+            count += files.read_json(about)["by"] == name
+    return count
 
 
 def held(state: State) -> Sequence[Held]:

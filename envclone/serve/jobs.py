@@ -33,6 +33,8 @@ ENDED = frozenset(("done", "failed", "cancelled"))
 _ID = re.compile(r"[0-9]{8}t[0-9]{6}-[0-9a-f]{12}")
 _TICK = 0.05
 _WAITING = 100
+_WAITING_EACH = 20
+"""Jobs of one person that may wait: nobody fills the line for the others."""
 _KEPT = 500
 _PATIENCE = 30.0
 
@@ -114,6 +116,7 @@ class Jobs:
         self._after = after
         self._changed = threading.Condition()
         self._queue: list[str] = []
+        self._owners: dict[str, str] = {}
         self._cancelled: set[str] = set()
         self._running = 0
         self._closed = False
@@ -131,6 +134,7 @@ class Jobs:
                 continue
             if job.state == "queued":
                 with self._changed:
+                    self._owners[job.id] = job.owner
                     self._queue.append(job.id)
                 said.append(f"job {job.id} ({job.verb}) was waiting when the service ended: it goes on")
                 continue
@@ -148,10 +152,13 @@ class Jobs:
         return said
 
     def submit(self, who: Principal, verb: str, arguments: Mapping[str, Any], *, ident: str | None = None) -> Job:
-        """A new job. Raises TooMany when too many wait."""
+        """A new job. Raises TooMany when too many wait, of all or of theirs."""
         with self._changed:
-            if len(self._queue) >= _WAITING:
-                raise TooMany("too many jobs are waiting", retry_after=30, hint="ask again when some have ended")
+            mine = sum(self._owners.get(one) == who.subject for one in self._queue)
+            if len(self._queue) >= _WAITING or mine >= _WAITING_EACH:
+                whose = "of yours " if mine >= _WAITING_EACH else ""
+                said = f"too many jobs {whose}are waiting"
+                raise TooMany(said, retry_after=30, hint="ask again when some have ended")
         made = Job(
             ident or self.new_id(), verb, dict(arguments), who.subject, who.name, str(who.role), "queued", _now()
         )
@@ -159,6 +166,7 @@ class Jobs:
         self._write(made)
         tell(self.place(made.id), {"event": "queued"})
         with self._changed:
+            self._owners[made.id] = who.subject
             self._queue.append(made.id)
         self._start()
         self._forget()
@@ -213,6 +221,7 @@ class Jobs:
                 return job
             if ident in self._queue:
                 self._queue.remove(ident)
+                self._owners.pop(ident, None)
                 job = self._end(job, "cancelled")
             else:
                 self._cancelled.add(ident)
@@ -234,6 +243,7 @@ class Jobs:
         with self._changed:
             while self._queue and self._running < self._at_once and not self._closed:
                 ident = self._queue.pop(0)
+                self._owners.pop(ident, None)
                 self._running += 1
                 threading.Thread(target=self._run, args=(ident,), name=f"job {ident}").start()
 

@@ -15,7 +15,7 @@ from typing import Any
 from envclone.errors import BusyError, EnvcloneError, UsageError
 from envclone.models import Branch
 from envclone.pool import check_name, files
-from envclone.serve.refusals import Gone
+from envclone.serve.refusals import Gone, TooMany
 from envclone.serve.roles import Principal
 from envclone.serve.state import State
 
@@ -40,9 +40,16 @@ class Ledger:
     def __init__(self, state: State) -> None:
         self._state = state
 
-    def reserve(self, name: str, who: Principal, job: str) -> None:
-        """Write down who makes a branch, before it is made. Raises BusyError when somebody does already."""
+    def reserve(self, name: str, who: Principal, job: str, *, most: int | None = None) -> None:
+        """Write down who makes a branch, before it is made; `most` is how many they may have.
+
+        Both under one lock: two calls at once are not to find room for one. Raises BusyError when somebody makes one of
+        that name already, TooMany.
+        """
         with self._alone():
+            if most is not None and self.count(who.subject) >= most:
+                said = f"'{who.name}' has {most} branches, which is the limit"
+                raise TooMany(said, retry_after=60, hint="remove one: envclone rm NAME")
             found = self._read(name)
             if found is not None and (found.born is None or self._there(name)):
                 raise BusyError(f"the name '{name}' is taken", hint="choose another name")

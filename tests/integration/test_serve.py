@@ -198,6 +198,100 @@ def test_two_engineers_work_and_see_nothing_of_each_other(team: Team) -> None:
     assert "SELECT" not in json.dumps(lines) and "corp.example" not in json.dumps(lines)
 
 
+def test_an_engineer_who_attacks_reads_no_original(team: Team) -> None:
+    """By statements, bundles, parameters and what they plant in their own branch; and what they plant runs nowhere."""
+    ada, vic, op = (team.token(n, r) for n, r in (("ada", "engineer"), ("vic", "viewer"), ("op", "operator")))
+    api, before = f"{PREFIX}", len(team.said)
+    made = json.loads(team.command(ada, "branch", "prod", "--incident", "77", "--name", "mine", "--json").stdout)
+    team.agents.remember()
+
+    # in a branch of their own: as their login they read no file, run no program and become nobody
+    image = "<img src=x onerror=alert(1)>"
+    with psycopg.connect(made["urls"]["main"], autocommit=True) as mine:
+        refused = [_refused(mine, one) for one in STATEMENTS]
+        assert all(refused), list(zip(STATEMENTS, refused, strict=True))
+        known = mine.execute("SELECT rolname FROM pg_authid WHERE rolpassword IS NOT NULL").fetchall()
+        assert known == mine.execute("SELECT CURRENT_USER::text").fetchall()  # none of production's passwords
+        mine.execute("UPDATE people SET name = %s", [image])
+        mine.execute("SELECT set_config('application_name', %s, false)", [image])
+        assert _refused(mine, f"SELECT no_such_function('{image}\x1b[31m')")
+
+    # bundles: statements that act or reach out, a role of the operator's, answers and pseudonyms of their own choice
+    raw = "zoe.quux3@corp.example"
+    steps = {
+        "file": "SELECT pg_read_file('/etc/passwd')",
+        "program": "COPY people TO PROGRAM 'id'",
+        "acts": "SELECT exec_sql('UPDATE people SET note = name')",
+        "reads": "SELECT name, email FROM people ORDER BY id",
+    }
+    for name, sql in steps.items():
+        step = {"id": name, "kind": "sql", "store": "main", "sql": sql, "role": "postgres"}
+        sent = {"version": 1, "incident": f"x-{name}", "environment": "prod", "note": image, "steps": [step]}
+        body = {"incident": f"x-{name}", "environment": "prod", "content": json.dumps(sent), "bundle": True}
+        assert team.asked(ada, "POST", f"{api}/incidents", body) == 201
+        assert team.asked(ada, "POST", f"{api}/incidents/x-{name}/replay", {"branch": "mine"}) == 404
+        assert team.asked(op, "POST", f"{api}/held/x-{name}/release", {}) == 200
+        assert team.asked(ada, "GET", f"{api}/incidents/x-{name}") >= 400  # not recorded: nobody vouches for it
+    chosen = {
+        "version": 1, "incident": "oracle", "environment": "prod",
+        "steps": [{"id": "s", "kind": "sql", "store": "main", "sql": "SELECT 1 AS id", "parameters": {"e": raw},
+                   "domains": {"e": "email"}, "expect": {"columns": ["email"], "origins": ["public.people.email"],
+                                                          "rows": [[raw]]}}],
+    }  # fmt: skip
+    body = {"incident": "oracle", "environment": "prod", "content": json.dumps(chosen), "bundle": True}
+    assert team.asked(ada, "POST", f"{api}/incidents", body) == 201
+    assert team.asked(op, "POST", f"{api}/held/oracle/release", {}) == 409  # an operator has to say it
+    forged = {**chosen, "incident": "forged", "masked": "0" * 16, "signature": "00" * 64}
+    body |= {"incident": "forged", "content": json.dumps(forged)}
+    assert team.asked(ada, "POST", f"{api}/incidents", body) == 201
+    assert team.asked(op, "POST", f"{api}/held/forged/release", {}) == 200
+    assert team.asked(ada, "GET", f"{api}/incidents/forged") == 409
+    client = team.client(ada)
+    jobs = [client.post(f"/incidents/{one}/replay", {"branch": "mine"})["id"] for one in ("x-reads", "forged")]
+
+    # parameters: files, addresses and other environments by name
+    aliases = "a: &a [x, x]\n" + "".join(f"b{n}: &b{n} [*{'a' if n == 0 else f'b{n - 1}'}, x]\n" for n in range(40))
+    for given in ("http://169.254.169.254/latest/meta-data", "../../keys/masking.key", "/etc/passwd", aliases, "{}"):
+        body = {"incident": "y", "environment": "prod", "content": given, "bundle": True}
+        assert team.asked(ada, "POST", f"{api}/incidents", body) == 400
+        assert team.asked(ada, "POST", f"{api}/incidents", {**body, "bundle": False}) == 400
+    for wanted in ({"profile": "envclone.yaml"}, {"runtime": "nowhere"}):
+        jobs.append(client.post("/branches", {"environment": "prod", **wanted})["id"])
+    for query in ("?environment=nowhere", "?environment=../prod", "?environment=prod&x=1"):
+        assert team.asked(ada, "GET", f"{api}/incidents/77{query}") == 400
+    for more in ({"ttl": "-1h"}, {"fresh": True}, {"port": 1}, {"set": {"model": "http://evil"}}, {"name": "../x"}):
+        assert team.asked(ada, "POST", f"{api}/branches", {"environment": "prod", **more}) in (400, 403)
+
+    # what they planted is text wherever somebody else looks at it
+    client.report("77", "mine")
+    assert [client.get(f"/jobs/{one}", {"wait": 30})["state"] for one in jobs] == ["failed"] * 4
+    team.asked(ada, "GET", f"{api}/branches/mine/logs/main")
+    for token in (ada, vic, op):
+        for page in ("/", "/incidents/77", "/incidents/x-file", "/branches/mine", "/jobs", "/incidents", "/audit"):
+            team.asked(token, "GET", page)
+            assert "<img" not in team.said[-1] and "\x1b" not in team.said[-1], page
+    team.agents.said[:] = [one for one in team.said[before:] if raw not in one or "quux" in one.replace(raw, "")]
+    assert [found for found in team.agents.leaks() if found[0] != "postgresql://"] == []
+    assert "root:" not in "".join(team.said[before:])
+    assert team.command(ada, "rm", "mine").returncode == 0
+
+
+STATEMENTS = (
+    "SELECT pg_read_file('/etc/passwd')", "COPY (SELECT 1) TO PROGRAM 'id'", "SET ROLE postgres",
+    "ALTER ROLE CURRENT_USER SUPERUSER", "SELECT lo_import('/etc/passwd')", "UPDATE pg_authid SET rolsuper = true",
+    "CREATE EXTENSION dblink", "COPY people FROM '/proc/self/environ'",
+)  # fmt: skip
+"""What the login of a branch may not do."""
+
+
+def _refused(connection: psycopg.Connection[Any], statement: str) -> str:
+    try:
+        connection.execute(statement.encode())
+    except psycopg.Error as exc:
+        return type(exc).__name__
+    return ""
+
+
 def test_a_service_that_is_killed_takes_its_jobs_along_and_says_what_became_of_them(team: Team) -> None:
     ada = team.token("ada", "engineer")
     client = team.client(ada)

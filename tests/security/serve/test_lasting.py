@@ -14,6 +14,8 @@ from starlette.requests import Request
 from envclone import registry, wait
 from envclone.api import Stack
 from envclone.errors import EnvcloneError
+from envclone.serve import intake
+from envclone.serve import jobs as jobs_module
 from envclone.serve.door import Door
 from envclone.serve.jobs import Job, Jobs, tell
 from envclone.serve.refusals import Unauthenticated
@@ -221,3 +223,21 @@ def test_an_end_that_nobody_was_told_of_is_told_by_the_next_service(here: Served
 
 def _never(job: Job, place: Path) -> list[str]:
     raise AssertionError("no job is to run")
+
+
+def test_nobody_fills_the_line_for_the_others(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jobs_module, "_WAITING_EACH", 2)
+    monkeypatch.setattr(intake, "_EACH", 1)
+    ada, bob = here.token("ada", Role.ENGINEER), here.token("bob", Role.ENGINEER)
+
+    def sent(token: str, name: str) -> int:
+        content = (
+            f'version: 1\nincident: "{name}"\nenvironment: prod\nsteps: [{{id: a, kind: sql, store: main, sql: x}}]'
+        )
+        given = {"incident": name, "environment": "prod", "content": content, "bundle": True}
+        return int(here.call(token, "POST", "/incidents", json=given).status_code)
+
+    assert [sent(ada, "1"), sent(ada, "2"), sent(bob, "3")] == [201, 409, 201]
+    made = [here.call(ada, "POST", "/branches", json={"environment": "prod"}).status_code for _ in range(3)]
+    assert made == [202, 202, 429] and len(list(here.service.state.folder("branches").iterdir())) == 2
+    assert here.call(bob, "POST", "/branches", json={"environment": "prod"}).status_code == 202
