@@ -5,7 +5,7 @@ BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
 LOCK   := requirements.lock
 PIP    := pip install --quiet --disable-pip-version-check
-WORKERS := -n 2 --dist loadfile --max-worker-restart 0
+WORKERS := -n 3 --dist loadfile --no-loadscope-reorder --max-worker-restart 0  # many tests wait for servers
 
 .PHONY: help demo test check lint setup lock test-latest clean
 help:            ## what can be made here
@@ -13,12 +13,13 @@ help:            ## what can be made here
 
 demo: $(STAMP)   ## the story, end to end, on real engines
 	@sh .ci/system demo
+	@$(BIN)/python -m envclone.compiled
 	$(BIN)/envclone demo --page demo.html
 
 test: $(STAMP)   ## lint, types and every test
-	@sh .ci/system test
-	@ENVCLONE_BOUNDSCHECK=1 $(BIN)/python -m envclone.compiled & \
-		$(MAKE) --no-print-directory lint && wait $$!
+	@sh .ci/system test & system=$$!; \
+		ENVCLONE_BOUNDSCHECK=1 $(BIN)/python -m envclone.compiled & loops=$$!; \
+		$(MAKE) --no-print-directory lint && wait $$system && wait $$loops
 	$(BIN)/pytest $(WORKERS)
 
 check: lint      ## lint, types, unit tests and fakes: two minutes, no engine, no root
@@ -29,7 +30,8 @@ lint: $(STAMP)   ## style and types only
 	$(BIN)/ruff format --check envclone hooks tests
 	$(BIN)/mypy
 
-setup: $(STAMP)  ## the virtual environment only
+setup: $(STAMP)  ## the virtual environment and its compiled loops only
+	$(BIN)/python -m envclone.compiled
 
 $(STAMP): pyproject.toml $(LOCK) .ci/system
 	@sh .ci/system venv
@@ -37,7 +39,6 @@ $(STAMP): pyproject.toml $(LOCK) .ci/system
 	$(BIN)/$(PIP) --require-hashes --no-deps -r $(LOCK)
 	$(BIN)/$(PIP) --no-deps --no-build-isolation -e .
 	$(BIN)/python -m compileall -q envclone  # where no process may write these, each would compile all of it
-	$(BIN)/python -m envclone.compiled
 	@touch $@
 
 lock:            ## resolve pyproject.toml again into the lock, with hashes, for every supported Python

@@ -15,6 +15,8 @@ from tests.support import leftovers
 DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
 """The second real server, with contrib, that `.ci/debian17` brings."""
 
+UNIT = Path(__file__).parent / "unit"
+
 hypothesis.settings.register_profile("loaded", deadline=None)  # a busy machine is not a failure
 hypothesis.settings.load_profile("loaded")
 os.environ.setdefault("ENVCLONE_BOUNDSCHECK", "1")  # an index outside of an array is an error in tests, no wild read
@@ -43,6 +45,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: UNIT in item.path.parents)  # short ones last: no worker is left with a long file alone
     if os.environ.get("CI"):
         return
     containers = any(item.get_closest_marker("docker") for item in items)
