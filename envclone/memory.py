@@ -6,6 +6,7 @@ import contextlib
 import ctypes
 import gc
 import mmap
+import os
 import re
 import sys
 import traceback
@@ -28,12 +29,18 @@ _SELDOM = (50_000, 20, 10)
 come by the ten thousand, hold no cycles, and would be looked through again and again."""
 
 
-def give_back() -> None:
+def give_back(little: int = 16 * 2**20) -> None:
     """Return what is free; where the C library is not glibc there is nothing to do.
 
     glibc keeps freed blocks of up to 32 MB for itself (`mallopt(3)`, M_MMAP_THRESHOLD): after a step that made large
-    arrays, the next one would come on top of them.
+    arrays, the next one would come on top of them. Where fewer bytes than `little` came since the last time it is not
+    looked for: to look takes as long as a step over a small table.
     """
+    if not _LOWEST.near(little):
+        _give_back()
+
+
+def _give_back() -> None:
     _shrink_loops()
     gc.collect()
     try:
@@ -42,6 +49,32 @@ def give_back() -> None:
         _put_down(library)
     except (AttributeError, OSError):
         return
+    finally:
+        _LOWEST.note()
+
+
+class _Lowest:
+    """How much of this process was in memory when some was given back last; a copy of it is another process."""
+
+    def __init__(self) -> None:
+        self._pid = self._pages = 0
+
+    def note(self) -> None:
+        self._pid, self._pages = os.getpid(), _resident()
+
+    def near(self, little: int) -> bool:
+        return self._pid == os.getpid() and max(0, _resident() - self._pages) * mmap.PAGESIZE < little
+
+
+_LOWEST = _Lowest()
+
+
+def _resident() -> int:
+    """Pages of this process that are in memory; 0 where the system does not say it."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1])
+    except OSError:
+        return 0
 
 
 def forget(error: BaseException | None = None) -> None:
@@ -68,7 +101,7 @@ def keep() -> None:
         library = ctypes.CDLL(None)
         library.mallopt(_M_ARENA_MAX, 1)
         library.mallopt(_M_MMAP_THRESHOLD, _LARGE)
-    give_back()
+    _give_back()
     gc.freeze()
     gc.set_threshold(*_SELDOM)
 

@@ -29,7 +29,7 @@ def test_what_is_only_read_is_put_down_and_still_there(tmp_path: Path) -> None:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ) as mapped:
         assert mapped[:].count(b"x") == 4_000_000
         assert _resident(path) >= 3900
-        give_back()
+        give_back(0)
         assert _resident(path) < 100
         assert mapped[:].count(b"x") == 4_000_000
 
@@ -42,7 +42,7 @@ def test_what_was_written_stays(tmp_path: Path) -> None:
         mmap.mmap(file.fileno(), 0, mmap.MAP_PRIVATE, mmap.PROT_READ | mmap.PROT_WRITE) as own,
     ):
         own[:4] = b"kept"
-        give_back()
+        give_back(0)
         assert own[:4] == b"kept"
 
 
@@ -53,13 +53,26 @@ def test_what_the_compiler_needs_of_a_loop_is_made_again_when_it_asks() -> None:
     sets.warm()
     library = next(iter(sets.hashes.overloads.values())).library
     before = sorted(one.name for one in library._get_module_for_linking().functions)
-    give_back()
+    give_back(0)
     assert library._shared_module is None
     assert sorted(one.name for one in library._get_module_for_linking().functions) == before
 
 
 class _Held:
     """Something that a frame can hold."""
+
+
+def test_it_is_looked_for_when_enough_came() -> None:
+    give_back(0)
+    held = _Held()
+    held.itself = held  # type: ignore[attr-defined]
+    seen = weakref.ref(held)
+    del held
+    give_back()
+    assert seen() is not None
+    came = bytearray(b"x") * 32_000_000
+    give_back()
+    assert seen() is None and came
 
 
 def test_who_keeps_an_error_keeps_nothing_of_its_frames() -> None:

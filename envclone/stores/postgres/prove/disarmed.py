@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from typing import Any, LiteralString
 
@@ -40,11 +41,16 @@ def armed(connect: Connect, database: str) -> list[str]:
     found["scheduled jobs, or what their runs said, are left"] = defang.scheduled(connect)
     own = {name for name, _ in rows if name in (*defang.MAINTENANCE, database)}
     found["other databases are left"] = len(rows) - len(own)
-    for name in (name for name, open_ in rows if open_ and name in own):
+
+    def look(name: str) -> tuple[int, bool]:
         with connect(dbname=name, autocommit=True, login=Login.OPERATOR) as conn:
-            if what := defang.sampled(conn):
-                found[f"samples of catalogs that hold secrets are left in {name}"] = what
-            found[f"maintenance databases hold something: {name}"] = name != database and defang.used(conn)
+            return defang.sampled(conn), name != database and defang.used(conn)
+
+    names = [name for name, open_ in rows if open_ and name in own]
+    with ThreadPoolExecutor(len(names)) as pool:
+        for name, (samples, filled) in zip(names, pool.map(look, names), strict=True):
+            found[f"samples of catalogs that hold secrets are left in {name}"] = samples
+            found[f"maintenance databases hold something: {name}"] = filled
     return [f"{count:d} {what}" for what, count in found.items() if count]
 
 

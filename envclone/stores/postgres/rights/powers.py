@@ -149,16 +149,19 @@ def _made_by_hand(conn: Connection) -> tuple[list[int], list[Taken]]:
               FROM pg_catalog.unnest(pg_catalog.array_prepend({0}.prorettype, {0}.proargtypes::pg_catalog.oid[]))
                    WITH ORDINALITY AS u (type, n)
               JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) u.type ORDER BY u.n)"""
+    # candidates first: mostly there are none, and the forms of 3,000 functions of the server take 0.15 s
     rows = conn.execute(
-        f"""SELECT p.oid::pg_catalog.int8, {SIGNATURE}
-            FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
-            WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
-              AND p.prolang OPERATOR(pg_catalog.=) ANY ('{{12,13}}'::pg_catalog.oid[])
-              AND p.prosrc OPERATOR(pg_catalog.<>) ALL (%s::pg_catalog.text[])
-              AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) p.oid
-                              AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
-                              AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char")
-              AND NOT EXISTS (
+        f"""WITH p AS MATERIALIZED (
+              SELECT p.* FROM pg_catalog.pg_proc p
+              WHERE p.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
+                AND p.prolang OPERATOR(pg_catalog.=) ANY ('{{12,13}}'::pg_catalog.oid[])
+                AND p.prosrc OPERATOR(pg_catalog.<>) ALL (%s::pg_catalog.text[])
+                AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid OPERATOR(pg_catalog.=) p.oid
+                                AND d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
+                                AND d.deptype OPERATOR(pg_catalog.=) 'e'::pg_catalog."char"))
+            SELECT p.oid::pg_catalog.int8, {SIGNATURE}
+            FROM p JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) p.pronamespace
+            WHERE NOT EXISTS (
                 SELECT FROM pg_catalog.pg_proc k
                 LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid OPERATOR(pg_catalog.=) k.oid
                   AND i.classoid OPERATOR(pg_catalog.=) 'pg_catalog.pg_proc'::pg_catalog.regclass
