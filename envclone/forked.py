@@ -21,7 +21,7 @@ import traceback
 from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from envclone import interrupts
 from envclone.errors import EnvcloneError
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from envclone.models import ProgressEvent
     from envclone.protocols import Progress
 
-__all__ = ["alone", "fork_map", "is_copy", "processors", "together", "workers"]
+__all__ = ["alone", "begun", "fork_map", "is_copy", "processors", "together", "workers"]
 
 _T = TypeVar("_T")
 
@@ -107,13 +107,22 @@ def together(
 def alone(work: Callable[[], _T]) -> _T:
     """What a work gives that a copy of this process does: for a library that starts threads, which no copy of a process
     that used it would have."""
+    with begun(work) as result:
+        return result()
+
+
+@contextlib.contextmanager
+def begun(work: Callable[[], _T]) -> Iterator[Callable[[], _T]]:
+    """Have a copy of this process do a work while the block goes on: what is given waits for its result.
+
+    The copy is killed where the block ends before it does.
+    """
 
     def run(progress: Progress) -> _T:
         return work()
 
     with _Copies({"": run}, lambda event: None) as copies:
-        found: _T = copies.results()[""]
-        return found
+        yield lambda: cast("_T", copies.results()[""])
 
 
 def is_copy() -> bool:

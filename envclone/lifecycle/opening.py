@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from envclone.models import StoreSnapshot
-from envclone.protocols import Store, StoreSession
+from envclone.protocols import Settling, Store, StoreSession
 
 __all__ = ["Clone", "sessions"]
 
@@ -37,8 +37,8 @@ def sessions(
 ) -> Iterator[Mapping[_K, StoreSession]]:
     """The sessions of some clones, closed at the end as the block ended; `meanwhile` is done by this thread.
 
-    Stores that only wait for a server are opened by threads, all at once. Before there is any, the others are: they may
-    do it by copies of this process, which must have one thread. The first error ends all, with what was opened.
+    Stores that only wait for a server are opened by threads, all at once. Before there is any, the others are begun:
+    copies of this process may do it, which must have one thread. The first error ends all, with what was opened.
     """
     with ExitStack() as stack:
         waiting = [key for key, clone in clones.items() if getattr(clone.store, "waits", False)]
@@ -50,4 +50,7 @@ def sessions(
             opening = {key: pool.submit(one.enter_context, clones[key].open()) for key, one in held.items()}
             meanwhile()
             found |= {key: future.result() for key, future in opening.items()}
+        for session in found.values():
+            if isinstance(session, Settling):
+                session.ready()
         yield {key: found[key] for key in clones}

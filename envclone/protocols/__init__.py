@@ -16,7 +16,7 @@ from envclone.protocols.refreshing import Following, Refreshing, Same, Sharing, 
 from envclone.protocols.runtimes import Insight, Observer, Playing, Runtime, Witness
 from envclone.protocols.servers import Contained, Server
 from envclone.protocols.steps import ServiceClient, SourceRunner, StepRunner
-from envclone.protocols.stores import Store, StoreSession
+from envclone.protocols.stores import Settling, Store, StoreSession
 from envclone.protocols.tracking import Candidate, Follower, Limits, Tracking
 
 __all__ = [
@@ -49,6 +49,7 @@ __all__ = [
     "Same",
     "Server",
     "ServiceClient",
+    "Settling",
     "Sharing",
     "Since",
     "SourceRunner",

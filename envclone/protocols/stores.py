@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, runtime_checkable
 
 from envclone.errors import EnvcloneError
 from envclone.models import (
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from envclone.config.schema import StoreConfig
     from envclone.packed import Columns
 
-__all__ = ["Store", "StoreSession"]
+__all__ = ["Settling", "Store", "StoreSession"]
 
 
 class StoreSession(Protocol):
@@ -149,6 +149,15 @@ class StoreSession(Protocol):
 
     def defang(self) -> Sequence[Cleaned]:
         """Neutralize what could reach out or let somebody in: roles, subscriptions, servers, jobs."""
+        ...
+
+
+@runtime_checkable
+class Settling(Protocol):
+    """A session that is not ready when it is opened; the same class as its `StoreSession`."""
+
+    def ready(self) -> None:
+        """Wait until it is: whatever asks it waits, too, but a copy of this process cannot. Raises as `open` does."""
         ...
 
 

@@ -12,12 +12,23 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from envclone.errors import BusyError, EnvcloneError, UnsafeError
-from envclone.forked import alone, is_copy
+from envclone.forked import alone, begun, is_copy
 from envclone.masking.shown import foreign
 from envclone.stores.qdrant import wal
 from envclone.stores.qdrant.layout import Shard
 
-__all__ = ["ENGINE", "ShardState", "aside", "at_last", "catch_up", "engine_version", "forkable", "loaded", "settle"]
+__all__ = [
+    "ENGINE",
+    "ShardState",
+    "aside",
+    "at_last",
+    "beside",
+    "catch_up",
+    "engine_version",
+    "forkable",
+    "loaded",
+    "settle",
+]
 
 ENGINE = "qdrant-edge-py"
 _MODULE = "qdrant_edge"
@@ -50,6 +61,17 @@ def aside(work: Callable[[], _T]) -> _T:
     """What a work gives that loads shards, done by a copy of this process: what it makes copies of later has no threads
     of the engine's. Where it has some it does the work itself."""
     return alone(work) if forkable() else work()
+
+
+@contextlib.contextmanager
+def beside(work: Callable[[], _T]) -> Iterator[Callable[[], _T]]:
+    """The same while the block goes on: what is given waits for the result."""
+    if forkable():
+        with begun(work) as result:
+            yield result
+    else:
+        done = work()
+        yield lambda: done
 
 
 def at_last(work: Callable[[], _T]) -> _T:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from collections.abc import Collection as Names
-from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -59,22 +60,49 @@ class _Written:
     indexes: int = 0
 
 
-def open_session(directory: Path, snapshot: StoreSnapshot) -> QdrantSession:
-    """Settle every shard of a clone and open it. Raises UnsafeError, BusyError, ConfigError."""
+@contextmanager
+def open_session(directory: Path, snapshot: StoreSnapshot) -> Iterator[QdrantSession]:
+    """Open a clone. Its shards are settled meanwhile, and whatever asks the session first waits for that.
+
+    Raises UnsafeError, BusyError, ConfigError, now or when it is asked.
+    """
     found = collections(directory / STORAGE)
-    points = engine.aside(
-        lambda: {one.address: sum(engine.settle(shard).points for shard in one.shards()) for one in found}
-    )
-    return QdrantSession(snapshot, found, points)
+
+    def settle() -> Mapping[str, int]:
+        return {one.address: sum(engine.settle(shard).points for shard in one.shards()) for one in found}
+
+    with engine.beside(settle) as settled:
+        session = QdrantSession(snapshot, found, settled)
+        try:
+            yield session
+            settled()
+        finally:
+            session.close()
 
 
 class QdrantSession:
     """The open clone; nothing is held open between its methods."""
 
-    def __init__(self, snapshot: StoreSnapshot, found: Sequence[Collection], points: Mapping[str, int]) -> None:
+    def __init__(
+        self, snapshot: StoreSnapshot, found: Sequence[Collection], settled: Callable[[], Mapping[str, int]]
+    ) -> None:
         self._snapshot = snapshot
-        self._collections = {collection.address: collection for collection in found}
-        self._points = points
+        self._found = {collection.address: collection for collection in found}
+        self._settled = settled
+
+    @property
+    def _points(self) -> Mapping[str, int]:
+        return self._settled()
+
+    @property
+    def _collections(self) -> Mapping[str, Collection]:
+        """By address, when every shard is settled: files that the engine is at are not looked into."""
+        self._settled()
+        return self._found
+
+    def ready(self) -> None:
+        """Wait until every shard is settled, before this process is copied: a copy cannot wait for another one."""
+        self._settled()
 
     @property
     def apart(self) -> bool:
@@ -264,14 +292,17 @@ class QdrantSession:
 
     def probes(self, most: int) -> Sequence[Questions]:
         """Questions for each vector of each collection, in each shard."""
+        self.ready()
         return engine.at_last(lambda: [each for one in self._collections.values() for each in probe.probes(one, most)])
 
     def answers(self, probes: Sequence[Probe], placed: Names[str]) -> Sequence[list[Any] | Unanswered]:
         """What each shard answers: ids and scores, or why it does not."""
+        self.ready()
         return engine.at_last(lambda: probe.answers(self._collections, probes))
 
     def integrity(self) -> Integrity:
         """Whether the engine reads every point, and reads what the files hold."""
+        self.ready()
         return Integrity(foreign_keys=0, orphans=0, unique_indexes=0, problems=tuple(engine.at_last(self._problems)))
 
     def _problems(self) -> list[str]:
@@ -293,7 +324,7 @@ class QdrantSession:
 
     def close(self) -> None:
         """Empty the logs that a loaded engine began."""
-        for collection in self._collections.values():
+        for collection in self._found.values():
             for shard in collection.shards():
                 wal.empty(shard)
 

@@ -135,11 +135,8 @@ class QdrantStore:
         """Open a private clone; the embedded engine writes no log file. Raises UnsafeError, BusyError."""
         from envclone.stores.qdrant.session import open_session
 
-        session = open_session(directory, snapshot)
-        try:
+        with open_session(directory, snapshot) as session:
             yield session
-        finally:
-            session.close()
 
     def scrub(self, directory: Path, snapshot: StoreSnapshot, plan: StorePlan) -> Sequence[Cleaned]:
         """Empty the logs and zero every byte that no record refers to."""
