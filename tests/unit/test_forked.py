@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envclone.errors import EnvcloneError, UnsafeError
-from envclone.forked import alone, fork_map, is_copy, together
+from envclone.forked import alone, begun, fork_map, is_copy, together
 from envclone.models import ProgressEvent
 from envclone.protocols import Progress
 
@@ -141,6 +141,20 @@ def test_one_work_is_done_by_a_copy_that_knows_it_is_one() -> None:
     with pytest.raises(UnsafeError, match="the shard is damaged") as caught:
         alone(_damaged)
     assert caught.value.hint == "take another"
+
+
+def test_a_work_that_was_begun_goes_on_beside_the_block(tmp_path: Path) -> None:
+    def work() -> int:
+        until = time.monotonic() + 60
+        while not (tmp_path / "go").exists() and time.monotonic() < until:
+            time.sleep(0.01)
+        return os.getpid()
+
+    with begun(work) as result:
+        (tmp_path / "go").touch()  # it waits for what comes behind its begin
+        assert result() == result() != os.getpid()
+    with pytest.raises(UnsafeError, match="the shard is damaged"), begun(_damaged) as damaged:
+        damaged()
 
 
 def _damaged() -> None:

@@ -83,3 +83,26 @@ def test_an_error_of_the_block_reaches_every_session() -> None:
 
 def void(_: object) -> None:
     """Nothing of what was given."""
+
+
+class _Settling:
+    """A session that notes when it was waited for."""
+
+    def __init__(self, waited: list[int]) -> None:
+        self._waited = waited
+
+    def ready(self) -> None:
+        self._waited.append(threading.active_count())
+
+
+def test_what_was_only_begun_is_waited_for_when_no_thread_is_left() -> None:
+    waited: list[int] = []
+
+    class Begun(_Store):
+        @contextmanager
+        def open(self, directory: Path, snapshot: StoreSnapshot, *, log: Path) -> Iterator[Any]:
+            yield _Settling(waited)
+
+    before = threading.active_count()
+    with sessions(_clones(server=_Store(threading.Barrier(1)), files=Begun()), lambda: void(waited)):
+        assert waited == [before]
