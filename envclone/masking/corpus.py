@@ -21,7 +21,13 @@ from envclone.masking import crowd
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.nobody import Nobody
 from envclone.masking.patterns import is_email
-from envclone.masking.transliterated import KINDS_TRANSLITERATED, with_transliterated
+from envclone.masking.transliterated import (
+    KINDS_TRANSLITERATED,
+    in_lines_too,
+    of_lines,
+    with_lines,
+    with_transliterated,
+)
 from envclone.masking.uuids import numbers_of
 from envclone.packed import Packed
 from envclone.shelf import Shelf
@@ -168,6 +174,7 @@ class CorpusBuilder:
             wanted = [crowd.national(value) for value in composed]
         else:
             wanted = list(with_transliterated(composed) if kind in KINDS_TRANSLITERATED else composed)
+            wanted = list(with_lines(wanted)) if kind == "address" else wanted
         self._kinds.setdefault(kind, Distinct(self._shelf)).add(wanted)
 
     def take(self, kind: str, values: Packed) -> None:
@@ -182,6 +189,9 @@ class CorpusBuilder:
             plain = crowd.other_addresses(plain) if kind == "email" else plain
             plain = crowd.nationals(plain) if kind == "phone" else plain
             self._kinds.setdefault(kind, Distinct(self._shelf)).take(plain)
+            if kind == "address":
+                self._kinds[kind].take(in_lines_too(plain))
+                self._kinds[kind].add(of_lines(plain))
 
     def take_all(self, kinds: Mapping[str, Sequence[Packed]]) -> None:
         """The same of columns of several kinds, by two threads: loops let others run, and one kind touches nothing of

@@ -41,7 +41,7 @@ DECODERS = {
     "hex": "hexadecimal of 16 digits and more, also in pairs (`7a:71:37`) and as `\\x7a71`",
     "base32": "base32 of 16 digits and more",
     "escape": "escapes of JSON, SQL, C, Python and CSS: `\\u0040`, `\\x40`, `\\100`, `\\U00000040`, `\\u{40}`, "
-    "`\\0040`, `\\000040`, `''`, `\\/`; colours of a terminal",
+    "`\\0040`, `\\000040`, `\\40 `, `''`, `\\/`, and `\\x00` between letters; colours of a terminal",
     "invisible": "soft hyphens, characters without width, direction marks, variation selectors, marks of no letter",
     "compatible": "full width, mathematical and circled letters, small capitals, squares, ligatures, digits of other "
     "scripts",

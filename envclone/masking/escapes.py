@@ -43,13 +43,16 @@ def _bytes_of_utf8(mark: str) -> str:
     digit, tail = "[0-9A-Fa-f]", rf"{mark}[89ABab][0-9A-Fa-f]"
     return (
         rf"{mark}(?:[Ff][0-4](?:{tail}){{3}}|[Ee]{digit}(?:{tail}){{2}}|[CcDd]{digit}(?:{tail})|[2-7A-Fa-f89]{digit}"
-        rf"|0[9AaDd])"
+        rf"|0[09AaDd])"
     )
 
 
 _WIDE_SPACES = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f"
 _BLANK = rf"[ \t\r\n{_WIDE_SPACES}\u3000]"
-_INLINE = "a|abbr|b|bdi|bdo|big|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr"
+_INLINE = re.compile(
+    r"(?i)a|abbr|b|bdi|bdo|big|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr"
+)
+"""Tags that stand inside of a word; any other one parts what stands on its sides."""
 _AT = r"(?:at|AT|At|ät|\u00e4t)"
 _DOT = r"(?:dot|DOT|Dot|punkt|Punkt|point|punto)"
 _NOT_SAID = (  # 'we met at example.com' is not an address
@@ -68,7 +71,7 @@ _PARTS = (
     _bytes_of_utf8("%"),
     r"%u[0-9A-Fa-f]{4}",
     _bytes_of_utf8("="),
-    "=\r?\n",
+    "=[ \t]{0,20}\r?\n",
     r"=\?[\w.\-]{1,30}\?[Qq]\?",
     r"\?=(?:\s{1,9}=\?[\w.\-]{1,30}\?[Qq]\?)?",
     r"&\#\d{1,7};?",
@@ -83,6 +86,8 @@ _PARTS = (
     r"\\0000[2-9A-Fa-f][0-9A-Fa-f][ ]?",
     r"\\0(?:0[2-9A-Fa-f]|1[0-7])[0-9A-Fa-f]",
     r"\\[0-3][0-7]{2}(?:\\2[0-7]{2}){0,3}",
+    r"\\0(?![0-9A-Fa-f])",
+    r"\\[2-7c-fC-F][0-9A-Fa-f](?![0-9A-Fa-f])[ ]?",
     r"\\[\"'/\\bfnrt@.\-]",
     r"\\\r?\n[ \t]{0,20}",
     r"(?<=[^\W\d_])-\r?\n[ \t]{0,20}(?=[^\W\d_])",
@@ -230,7 +235,7 @@ def codes_of(text: str) -> Any:
 
 def pieces(text: str) -> Iterator[Piece]:
     """Everything in a text that is spelled, in order; what stands between the pieces stands for itself."""
-    position = 0
+    position, blank = 0, -1
     for match in _tokens(text):
         start, end = match.span()
         if start < position:
@@ -247,10 +252,23 @@ def pieces(text: str) -> Iterator[Piece]:
                     start, plain = start - 1, composed[0]
         elif plain in "@." and text[start] in "[({<@" and start > position and text[start - 1] == " ":
             start -= 1
+        elif plain == " ":  # tags and blanks in a row are one blank
+            start, end, plain = _blank_of_tags(text, start, end, position, behind=blank == start)
+            blank = end
         if plain == text[start:end]:
             continue
         yield Piece(start, end, plain)
         position = end
+
+
+def _blank_of_tags(text: str, start: int, end: int, position: int, *, behind: bool) -> tuple[int, int, str]:
+    """Where what stands for a blank begins and ends, with the blanks beside a tag; behind another one it is none."""
+    if text[start] == "<":
+        if not behind and start > position and text[start - 1] == " ":
+            start -= 1
+        if text[end : end + 1] == " " and not text[end + 1 : end + 2].isspace():
+            end += 1
+    return start, end, "" if behind else " "
 
 
 def _tokens(text: str) -> Iterator[re.Match[str]]:
@@ -305,9 +323,11 @@ def _misread(token: str) -> str | None:
 
 def _of_bytes(token: str, mark: str) -> str | None:
     """`%C3%A9`, `=C3=A9`; of a line of quoted-printable that goes on, and of an encoded word's mark nothing is read."""
-    if token[1] in "\r\n?":
+    if token[1] in "\r\n? \t":
         return ""
     raw = bytes.fromhex(token.replace(mark, ""))
+    if raw == _ZERO:
+        return ""
     if len(raw) == 1 and raw[0] >= 0x80:
         return raw.decode("cp1252", "replace") if mark == "%" or token.isupper() else None
     return _one(raw)
@@ -331,6 +351,9 @@ def _of_entity(token: str) -> str | None:
 
 
 def _of_code(code: int) -> str:
+    """The character of a number; of none, which stands beside each letter where two bytes are one, nothing is read."""
+    if not code:
+        return ""
     return chr(code) if 0 < code < 0xD800 or 0xDFFF < code < 0x110000 else "\ufffd"
 
 
@@ -342,13 +365,17 @@ def _of_backslash(token: str) -> str | None:
         return _of_code(int(token[2:].strip("{}"), 16))
     if kind == "x":
         raw = bytes.fromhex(token.replace("\\x", ""))
-        return raw.decode("latin-1") if len(raw) == 1 else _one(raw)
+        return "" if raw == _ZERO else raw.decode("latin-1") if len(raw) == 1 else _one(raw)
     if kind in "\r\n":
         return ""
     if kind == "0" and _is_code(token):
         return _of_code(int(token[1:], 16))
+    if _is_short_code(token):
+        return bytes((int(token[1:3], 16),)).decode("cp1252", "replace")
     if kind.isdigit():
         raw = bytes(int(part, 8) for part in token.split("\\")[1:])
+        if raw == _ZERO:
+            return ""
         return (raw.decode("latin-1") if len(raw) == 1 else _one(raw)) if raw[0] >= 0x20 else None
     return _SHORT.get(kind, kind)
 
@@ -358,6 +385,13 @@ def _is_code(token: str) -> bool:
     return len(token) > 4 and "\\" not in token[1:]
 
 
+def _is_short_code(token: str) -> bool:
+    """Whether a backslash is followed by two hexadecimal digits and no more, as in CSS."""
+    return len(token.rstrip(" ")) == 3 and token[1] in _HEX_DIGITS and token[2] in _HEX_DIGITS
+
+
+_ZERO = b"\0"
+_HEX_DIGITS = frozenset("0123456789abcdefABCDEF")
 _SHORT = {"b": " ", "f": " ", "n": " ", "r": " ", "t": " "}
 
 
@@ -370,7 +404,7 @@ def _of_brackets(token: str) -> str | None:
     if inner in (".", "dot", "punkt", "point", "punto"):
         return "."
     name = _TAG.match(token)
-    return "" if token[0] == "[" or (name is not None and name[1].lower() in _INLINE) else " "
+    return "" if token[0] == "[" or (name is not None and _INLINE.fullmatch(name[1])) else " "
 
 
 def _of_word(match: re.Match[str]) -> str | None:
@@ -385,7 +419,7 @@ def _of_word(match: re.Match[str]) -> str | None:
     return "." if at_before or _AT_BEHIND.match(text, end) else None
 
 
-SMALL = re.compile(r"(?:%u?|=|\\0|\\[xuU]|\\u\{|&#[xX])[0-9A-F]*[a-f]")
+SMALL = re.compile(r"(?:%u?|=|\\0|\\[2-7]|\\[xuU]|\\u\{|&#[xX])[0-9A-F]*[a-f]")
 """An escape whose hexadecimal digits are small letters."""
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)")
 _WORD_BEFORE = re.compile(r"[\w.+\-]+\Z")
@@ -445,6 +479,8 @@ def _as_backslash(spelled: str, new: str, form: str) -> str:
         return "".join(f"\\u{digits[i : i + 4]}" for i in range(0, len(digits), 4))
     if kind in "U+" and len(spelled) > 2:
         return spelled[:2] + f"{code:0{len(spelled) - 2}{form}}"
+    if _is_short_code(spelled):
+        return f"\\{code:02{form}}" + (spelled[3:] or " ")
     if kind == "0" and _is_code(spelled):
         return f"\\{code:0{len(spelled.rstrip()) - 1}{form}}" + spelled[len(spelled.rstrip()) :]
     if kind.isdigit():

@@ -8,13 +8,18 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["BASE", "digits", "enter", "hashes", "marks", "numbers", "warm", "words"]
+__all__ = ["BASE", "LONGEST_JOINT", "PARTED", "PLACES", "SHORTEST_PARTED", "SHORTEST_SIDE"]
+__all__ += ["digits", "enter", "hashes", "marks", "numbers", "warm", "words"]
 
 _U = np.uint64
 BASE = _U(0x9E3779B97F4A7C55)
 """Odd, so that no byte is lost in 64 bits."""
 _GROUPS = 24
 _ROW, _STRETCH, _MOST_WAIT = 8, 256, 64
+SHORTEST_PARTED, PARTED, SHORTEST_SIDE, LONGEST_JOINT = 9, 40, 3, 4
+"""Bytes of a word that is looked at as two names with a joint between them (`janexdoe`), of each name, of the joint."""
+PLACES = 40
+"""Bits of a place: above them stand where the second name of such a word begins (8 bits), and how long the joint is."""
 _u = np.uint8
 
 
@@ -102,13 +107,43 @@ def _in_a_row(part: Any, flags: Any) -> Any:
 
 
 @kernel
+def _parted(
+    data: Any, start: Any, end: Any, prefix: Any, powers: Any, wanted: Any, bits: Any, out: Any, count: Any
+) -> Any:
+    """A word as two names with one to four bytes between them, as `words` gives them; returns how many there are."""
+    size = end - start
+    value = _U(0)
+    for k in range(size):
+        value = value * BASE + _U(data[start + k]) + _U(1)
+        prefix[k + 1] = value
+    for second in range(SHORTEST_SIDE + 1, size - SHORTEST_SIDE + 1):
+        power = powers[size - second]
+        suffix = value - prefix[second] * power
+        for joint in range(1, min(LONGEST_JOINT, second - SHORTEST_SIDE) + 1):
+            both = prefix[second - joint] * power + suffix
+            mixed = both * BASE
+            its = _marks(mixed, bits)
+            if wanted[mixed >> (_64 - _U(bits) + _6)] & its == its:
+                if count < out.shape[0]:
+                    out[count, 0], out[count, 1] = both, _U(start)
+                    out[count, 2] = _U(end) | _U(second) << _U(PLACES) | _U(joint) << _U(PLACES + 8)
+                count += 1
+    return count
+
+
+@kernel
 def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) -> Any:
     """Runs of letters of some length whose hash may be wanted: hash, start and end of each; returns how many.
+
+    So are those that may be wanted when something within is left out: at their ends stands what (`PLACES`).
 
     `wanted` is a filter of 2**bits bits, two bits of one word for each hash; `out` has room for `shape[0]` of them.
     """
     count, i, size, seen, wait = 0, 0, data.shape[0], 0, 1
     flags = np.zeros(_STRETCH, np.uint8)
+    prefix, powers = np.zeros(PARTED + 1, np.uint64), np.ones(PARTED + 1, np.uint64)
+    for k in range(PARTED):
+        powers[k + 1] = powers[k] * BASE
     while i + least <= size:
         if i >= seen and least >= _ROW and i + _STRETCH <= size:  # noise has few letters in a row
             if not _in_a_row(data[i : i + _STRETCH], flags):
@@ -134,6 +169,8 @@ def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) ->
                 if count < out.shape[0]:
                     out[count, 0], out[count, 1], out[count, 2] = value, _U(start), _U(i)
                 count += 1
+        if SHORTEST_PARTED <= i - start <= PARTED:
+            count = _parted(data, start, i, prefix, powers, wanted, bits, out, count)
     return count
 
 

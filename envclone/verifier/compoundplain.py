@@ -8,9 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from envclone.verifier.compoundkernels import BASE, marks
+from envclone.verifier.compoundkernels import (
+    BASE,
+    LONGEST_JOINT,
+    PARTED,
+    PLACES,
+    SHORTEST_PARTED,
+    SHORTEST_SIDE,
+    marks,
+)
 
-__all__ = ["BASE", "digits", "enter", "hashes", "marks", "numbers", "words"]
+__all__ = ["BASE", "PLACES", "digits", "enter", "hashes", "marks", "numbers", "words"]
 
 _BASE, _64 = int(BASE), (1 << 64) - 1
 _LETTERS = re.compile(rb"[a-z\x80-\xfe]+")
@@ -56,6 +64,15 @@ def _words(data: bytes, least: int, most: int) -> Iterator[tuple[int, int, int]]
     for match in _LETTERS.finditer(data):
         if least <= match.end() - match.start() <= most:
             yield _hash(match[0]), match.start(), match.end()
+        if SHORTEST_PARTED <= match.end() - match.start() <= PARTED:
+            yield from _parted(match[0], match.start(), match.end())
+
+
+def _parted(word: bytes, start: int, end: int) -> Iterator[tuple[int, int, int]]:
+    for second in range(SHORTEST_SIDE + 1, len(word) - SHORTEST_SIDE + 1):
+        for joint in range(1, min(LONGEST_JOINT, second - SHORTEST_SIDE) + 1):
+            both = _hash(word[: second - joint] + word[second:])
+            yield both, start, end | second << PLACES | joint << PLACES + 8
 
 
 def _digits(data: bytes, lengths: list[bool]) -> Iterator[tuple[int, int, int]]:

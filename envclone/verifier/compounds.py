@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import cache
 from importlib import import_module
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from envclone.compiled import available, frozen
+from envclone.masking.nets import WORDS, data
 from envclone.masking.phone import national_number
 from envclone.shelf import Column, Shelf, Sorter
 from envclone.verifier.loose import Texts, text_of
@@ -34,6 +36,11 @@ _CERTAIN = 12
 _RARE = 1e-5
 """Of so long numbers the share that may be somebody's, for one without its signs to count."""
 _NOT_ASCII = bytes(byte >= 128 for byte in range(256))
+_JOINTS = re.compile(
+    r"[^\W\d_]|al|and|bin|ben|da|das|de|del|den|der|di|do|dos|du|een|el|en|et|ibn|la|le|love|mac|mc|och|of|og|ou|plus|san"
+    r"|st|ten|ter|the|to|und|van|vom|von|vs|with|zu|zum|zur"
+)
+"""What stands between two names in one word: a letter, or a word that joins."""
 _PARTS = 6
 _ROOM = 1 << 12
 _MOST_BITS = 27
@@ -69,8 +76,9 @@ class Compounds:
         loops, data = _loops(), np.frombuffer(texts.data, np.uint8)
         if len(self._words):
             for owner, start, end in self._words.find(loops.words, data, _SHORTEST_WORD, _LONGEST_WORD):
+                end, second, joint = _places(end)
                 placed = texts.place(Hit(owner, start, end))
-                if placed is not None and self._is(owner, texts.data[start:end]):
+                if placed is not None and self._is(owner, texts.data[start:end], second, joint):
                     source, kind = self._subjects.source(owner)
                     yield _found(placed, texts, owner, start, end, source, kind, number=False)
         if len(self._digits):
@@ -88,9 +96,17 @@ class Compounds:
         if len(self._digits):
             yield from (start for _, start, _ in self._digits.find(_loops().digits, flat, self._lengths))
 
-    def _is(self, owner: int, word: bytes) -> bool:
-        """Whether a word is the names of a person with this family name: hashes alone could be of another's."""
-        return text_of(self._parts.value(owner)) in word
+    def _is(self, owner: int, word: bytes, second: int, joint: int) -> bool:
+        """Whether a word is the names of a person with this family name: hashes alone could be of another's.
+
+        Where something stands between two names, that is a letter or a word that joins, and the whole is no ordinary
+        word.
+        """
+        name = text_of(self._parts.value(owner))
+        if not joint:
+            return name in word
+        between = word[second - joint : second].decode("utf-8", "replace")
+        return word[second:] == name and _JOINTS.fullmatch(between) is not None and not _is_ordinary(word)
 
     def _names(self) -> Sorter:
         """Hashes of names in one word, and the number of the name that tells."""
@@ -224,6 +240,23 @@ class _Table:
         low, same = self._shelf.sought(self._keys, found[:, 0])
         for i in np.flatnonzero(same).tolist():
             yield int(self._owners[low[i]]), int(found[i, 1]), int(found[i, 2])
+
+
+def _places(end: int) -> tuple[int, int, int]:
+    """Where a word ends, where in it a second name begins, and the bytes between two names; 0 where there are none."""
+    places = _loops().PLACES
+    return end & (1 << places) - 1, end >> places & 0xFF, end >> places + 8
+
+
+def _is_ordinary(word: bytes) -> bool:
+    return word.decode("utf-8", "replace") in _ordinary()
+
+
+@cache
+def _ordinary() -> frozenset[str]:
+    """Long words of texts: `marketing` is no Mark E. Ting."""
+    lines = data(WORDS).splitlines()
+    return frozenset(word for line in lines for word in line.split()[1:] if len(word) >= _SHORTEST_WORD)
 
 
 def _loops() -> Any:

@@ -7,9 +7,10 @@ from itertools import combinations, groupby
 from typing import Any
 
 from envclone.address import Address
-from envclone.masking.kinds import NUMBERS
-from envclone.models import FieldRule, Rows, StorePlan
+from envclone.masking.kinds import DATES, NUMBERS
+from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.verifier.beside import Beside, Weak
+from envclone.verifier.births import BirthTally, dated
 from envclone.verifier.documents import Documents
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import outline
@@ -34,8 +35,11 @@ _OF_NUMBERS = frozenset(
 _IN_DISGUISE = frozenset(("interval", "pg_lsn"))
 """Types whose values are a number that is written otherwise."""
 
-Counted = tuple[dict[tuple[str, str], Tally], dict[str, NumberTally], dict[tuple[str, str], Beside]]
-"""By field and path, by column of numbers, by pair of columns."""
+Counted = tuple[
+    dict[tuple[str, str], Tally], dict[str, NumberTally], dict[tuple[str, str], Beside], dict[str, BirthTally]
+]
+"""By field and path, by column of numbers, by pair of columns, by field with dates."""
+_DATED = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
 
 class Counts:
@@ -49,22 +53,26 @@ class Counts:
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._columns: dict[str, NumberTally] = {}
         self._beside: dict[tuple[str, str], Beside] = {}
+        self._births: dict[str, BirthTally] = {}
         self._clear()
 
     def _clear(self) -> None:
         self._counted: dict[tuple[str, str], Tally] = {}
         self._counted_numbers: dict[str, NumberTally] = {}
         self._counted_beside: dict[tuple[str, str], Beside] = {}
+        self._counted_births: dict[str, BirthTally] = {}
 
     def found(self) -> Counted:
         """What was counted since the last call."""
-        found = self._counted, self._counted_numbers, self._counted_beside
+        found = self._counted, self._counted_numbers, self._counted_beside, self._counted_births
         self._clear()
         return found
 
     def take(self, found: Counted) -> None:
         """Add what a process counted."""
-        counted, numbers, beside = found
+        counted, numbers, beside, births = found
+        for address, dates in births.items():
+            self._births.setdefault(address, BirthTally()).merge(dates)
         for field_and_path, tally in counted.items():
             self._tallies.setdefault(field_and_path, Tally()).merge(tally)
         for address, column in numbers.items():
@@ -95,6 +103,26 @@ class Counts:
         if found is not None and tally.example is None:
             place = found[1] if places is None else places[found[1]]
             tally.example = found[0], self._reports.row(rows, place)
+
+    def births(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows) -> None:
+        """Count the rows of a kept field that hold the masked date of birth of their own subject."""
+        known = self._people.births
+        if not len(known) or rule is None or (rule.masked and not rule.json):
+            return
+        if rule.kind not in _DATED and rule.base not in DATES | NUMERIC:
+            return
+        held = [(i, days) for i, its in dated(values) if (days := known.anybodys(sorted(its)))]
+        if not held:
+            return
+        tally = self._counted_births.setdefault(address, BirthTally())
+        for (i, days), persons in zip(held, self._people.of_rows(self._store, rows, [i for i, _ in held]), strict=True):
+            for person in persons[:1]:
+                first, end = self._subjects.bounds_of(person)
+                tally.expected += sum(known.among(day, first, end) for day in days) / max(1, end - first)
+            own = next((person for person in persons if any(known.has(person, day) for day in days)), None)
+            if own is not None:
+                tally.seen += 1
+                tally.example = tally.example or (known.source(own), self._reports.row(rows, i))
 
     def beside_rows(self, address: str, values: Sequence[Any], places: Sequence[str]) -> None:
         """Count numbers of persons among those of one kind in the catalogs."""
@@ -165,6 +193,12 @@ class Counts:
                 one = Seen(len(column.seen), True, [row] if row else [])
                 what = f"different numbers of the kind {known.kind} ({column.expected:.3g} by chance)"
                 self._reports.report(address, known.address, known.kind, what, one)
+        for address, dates in self._births.items():
+            if dates.leaks() and dates.example is not None:
+                source, row = dates.example
+                one = Seen(dates.seen, False, [row] if row else [])
+                what = f"the date of birth of the row's own subject ({dates.expected:.3g} times by chance)"
+                self._reports.report(address, source, "date", what, one)
         for (left, right), rows in self._beside.items():
             if rows.leaks() and rows.example is not None:
                 number, row = rows.example
@@ -173,7 +207,7 @@ class Counts:
                 expected = sum(rows.expected)
                 what = f"parts of one person's identity, in {Address.parse(right).name} too ({expected:.3g} by chance)"
                 self._reports.report(left, source, kind, what, one)
-        self._tallies, self._columns, self._beside = {}, {}, {}
+        self._tallies, self._columns, self._beside, self._births = {}, {}, {}, {}
 
 
 def _weak(hits: Sequence[Found]) -> list[Weak]:

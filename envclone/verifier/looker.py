@@ -176,6 +176,8 @@ class Looker:
         told = self._strong(address, rule, before, after, texts, rows)
         if after is not before and rule is not None and rule.kind in _TEXTS:
             self._left(address, before, after, rows)
+            if rule.kind is not FieldKind.JSON:
+                self._joined(address, before, after, texts, rows, numbers=False)
         if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
             return _NOTHING
         hits = _NOTHING
@@ -191,6 +193,8 @@ class Looker:
             if after is before and (rule is None or rule.base not in NUMERIC):
                 self._otherwise(address, rule, after, rows)
         self._counts.numbers(address, rule, after, rows)
+        if whole:
+            self._counts.births(address, rule, after, rows)
         return hits
 
     def _rare(self, values: Sequence[Any]) -> Iterator[tuple[int, str]]:
@@ -330,10 +334,19 @@ class Looker:
                 )
 
     def _joined(
-        self, address: str, before: Sequence[Any], after: Sequence[Any], texts: Texts, rows: Rows | None
+        self,
+        address: str,
+        before: Sequence[Any],
+        after: Sequence[Any],
+        texts: Texts,
+        rows: Rows | None,
+        *,
+        numbers: bool = True,
     ) -> None:
-        """Names of one person in one word, and numbers of persons in other groups; what the masks made is none."""
+        """Names of one person in one word, and `numbers` of persons in other groups; what the masks made is none."""
         for value, hit, text, source, kind, number in self._compounds.find(texts):
+            if number and not numbers:
+                continue
             if after is not before and text[hit.start : hit.end] not in text_of(before[value]):
                 continue
             what = f"a value of the kind {kind}" if number else "two parts of one person's identity"

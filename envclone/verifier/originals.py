@@ -17,7 +17,13 @@ from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.names import is_name
-from envclone.masking.transliterated import KINDS_TRANSLITERATED, with_transliterated
+from envclone.masking.transliterated import (
+    KINDS_TRANSLITERATED,
+    in_lines_too,
+    of_lines,
+    with_lines,
+    with_transliterated,
+)
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.packed import Packed
 from envclone.shelf import Column, Shelf
@@ -102,7 +108,12 @@ class Originals:
         stripped = [text for value in values if (text := value.strip())]
         if kind in KINDS_TRANSLITERATED:
             stripped = list(with_transliterated(stripped))
-        new = [self._source(Original(address, kind, strong(kind, value))) for value in self._values.add(stripped)]
+        if kind == "address":
+            stripped = list(with_lines(stripped))
+        self._add(address, kind, stripped)
+
+    def _add(self, address: str, kind: str, texts: list[str]) -> None:
+        new = [self._source(Original(address, kind, strong(kind, value))) for value in self._values.add(texts)]
         self._source_of.extend(np.array(new, np.uint16))
 
     def take(self, address: str, kind: str, values: Packed) -> None:
@@ -111,6 +122,12 @@ class Originals:
         if not available():
             return
         plain = trimmed(values)
+        self._take_plain(address, kind, plain)
+        if kind == "address":
+            self._take_plain(address, kind, in_lines_too(plain))
+            self._add(address, kind, of_lines(plain))
+
+    def _take_plain(self, address: str, kind: str, plain: Packed) -> None:
         before = len(self._values)
         numbers = self._values.take(plain)
         new = len(self._values) - before

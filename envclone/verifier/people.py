@@ -21,6 +21,7 @@ from envclone.masking.references import parse
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import Columns, Packed, merged, pack
+from envclone.verifier.births import Births
 from envclone.verifier.originals import Originals
 from envclone.verifier.references import Place, below, place_of
 from envclone.verifier.subjects import WITHOUT_PARTS, Keys, Subjects
@@ -72,6 +73,7 @@ class People:
     ) -> None:
         self._sessions, self._plans, self._domains = sessions, plans, domains
         self.subjects = Subjects(originals.shelf)
+        self.births = Births(originals.shelf)
         self._originals, self._shelf = originals, originals.shelf
         self._nobody = nobody
         self._spared = defaultdict(Counter) if spared is None else spared
@@ -94,18 +96,24 @@ class People:
         for store, session in self._sessions.items():
             rules = {a: r for a, r in self._plans[store].masked.items() if not r.derived and self._telling(r)}
             tables = {_holder(address) for address in rules} | set(rules)
+            births = {a for a, r in self._plans[store].masked.items() if self._dated(r) and _holder(a) in tables}
             targets = {
                 place[1]
                 for _, place, _ in self._references
                 if place[0] == store and (_holder(place[1]) in tables or place[1] in tables)
             }
             table = ""
-            for rows in merged(session.columns(rules.keys() | targets)) if rules else ():
+            for rows in merged(session.columns(rules.keys() | targets | births)) if rules else ():
                 if rows.table != table:
                     table = rows.table
                     self.subjects.begin(f"{store}.{table}")
                 self._take(store, rows, rules)
+                for address in births.intersection((*rows.packed, *rows.others)):
+                    first = self.subjects.count - len(rows)
+                    its = rows.packed[address] if address in rows.packed else rows.others[address]
+                    self.births.take(first, its, f"{store}.{address}")
         self._follow()
+        self.births.sort()
         with ThreadPoolExecutor(1) as pool:  # what sorts lets other threads run
             sealed = pool.submit(self.subjects.seal)
             for keys in (*self._own.values(), *self._keys.values()):
@@ -118,6 +126,11 @@ class People:
         if rule.kind is FieldKind.JSON:
             return True
         return kind not in UNTELLING and (rule.kind is not FieldKind.OTHER or kind in _TELLING_TYPES)
+
+    def _dated(self, rule: FieldRule) -> bool:
+        """Whether a field holds dates, such as of birth: moments are many rows' own."""
+        of_texts = rule.kind is FieldKind.TEXT and kind_of(rule.domain, self._domains) == "date"
+        return not rule.derived and (rule.base == "date" or of_texts)
 
     def _take(self, store: str, rows: Columns, rules: Mapping[str, FieldRule]) -> None:
         first = self.subjects.count

@@ -2,19 +2,15 @@
 
 Letters with a sign between each two (`W o l f`), bytes as numbers or in groups of hexadecimal digits, literals that are
 put together (`'Wolf' || 'hard'`), characters by their numbers (`chr(87)`), Punycode, and compressed files, in base64
-too. A compiled loop says which of many texts may hold one (`rarekernels`).
+too; words and numbers that are cut where nobody cuts them (`cutforms`); texts in bytes that are no UTF-8
+(`otherbytes`). A compiled loop says which of many texts may hold one (`rarekernels`).
 """
 
 from __future__ import annotations
 
 import base64
 import binascii
-import bz2
-import io
-import lzma
 import re
-import zipfile
-import zlib
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -23,11 +19,20 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.names import is_name
 from envclone.packed import TextBlock, block_of
+from envclone.verifier.cutforms import (
+    cells_joined,
+    digits_joined,
+    lines_joined,
+    parted_by_digits,
+    parted_by_joints,
+    plain_blanks,
+    runs_unpacked,
+)
+from envclone.verifier.otherbytes import said_in
+from envclone.verifier.streams import files
 
 __all__ = ["rare"]
 
-_MOST = 1 << 24
-"""Bytes of what a compressed value holds that are looked at."""
 _FEWEST = 6
 _LONGEST_CODE = 5
 _APART = re.compile(
@@ -39,7 +44,8 @@ _ADDED = re.compile(r"""(?P<q>['"])\s{0,20}(?:\|\||\+|\.)\s{0,20}(?P=q)""")
 _CHARS = re.compile(r"(?i)\b(?:n?chr|n?char)\(\s{0,9}(\d{1,7})\s{0,9}\)")
 _PUNY = re.compile(r"(?i)\bxn--[a-z0-9\-]{1,59}")
 _PACKED = re.compile(
-    r"(?<![A-Za-z0-9+/])(?:H4sI|eJ[w-z]|eN[o-r]|Qlpo|UEsDB|/Td6W)[A-Za-z0-9+/_\-]{8,}(?:\\?[rn\s]{0,4}[A-Za-z0-9+/_\-]+)*"
+    r"(?<![A-Za-z0-9+/])(?:H4sI|eJ[w-z]|eN[o-r]|Qlpo|UEsDB|/Td6W|KLUv|BCJNG)[A-Za-z0-9+/_\-]{8,}"
+    r"(?:\\?[rn\s]{0,4}[A-Za-z0-9+/_\-]+)*"
 )
 _SHORT = re.compile(
     r"(?<![A-Za-z0-9+/=])(?:[A-Za-z0-9+/]{8,15}={1,2}(?![A-Za-z0-9+/=])|(?<![^\0])[A-Za-z0-9+/]{12}(?![^\0]))"
@@ -59,7 +65,6 @@ _BLANKS = re.compile(r"\d[^\W_]{0,20}[^\w\s]{0,2}\s{2,}|\s{2,}(?=\d)")
 _BESIDE = 80
 """Characters on either side of several blanks that are read with one."""
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{6,}")
-_STREAM = re.compile(rb"stream\r?\n")
 _SIGNS = re.compile(r"[^0-9A-Fa-f]+")
 
 
@@ -74,9 +79,9 @@ def rare(values: Sequence[Any], *, few: bool = False) -> Iterator[tuple[int, str
     texts: list[str] = []
     owners: list[int] = []
     for number, value in enumerate(values):
-        if isinstance(value, bytes):
-            yield from ((number, told) for told in _expanded(value))
-        elif isinstance(value, list):
+        for raw in _bytes(value):
+            yield from ((number, told) for told in list(_expanded(raw)) or said_in(raw))
+        if isinstance(value, list):
             yield from ((number, told) for told in _of_codes(value))
         for text in _strings(value):
             texts.append(text)
@@ -94,7 +99,16 @@ def _strings(value: Any) -> Iterator[str]:
             yield from _strings(item)
 
 
+def _bytes(value: Any) -> Iterator[bytes]:
+    if isinstance(value, bytes):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _bytes(item)
+
+
 def _in_block(values: TextBlock, few: bool) -> Iterator[tuple[int, str]]:
+    values = plain_blanks(values)
     if not available():
         for i in range(len(values)):
             text = values.text(i)
@@ -163,6 +177,7 @@ def _told(text: str, flags: int) -> Iterator[str]:
             humps = _HUMPS.split(word)
             if sum(len(hump) >= _HUMP for hump in humps[:-1]) > 1:
                 yield " ".join(humps)
+        yield from parted_by_joints(text)
     if flags & forms.THOUSANDS:
         for match in _THOUSANDS.finditer(text):
             yield match[0].replace(match["s"], "")
@@ -172,6 +187,24 @@ def _told(text: str, flags: int) -> Iterator[str]:
     if flags & forms.PACKED:
         for match in _PACKED.finditer(text):
             yield from _expanded(_unpacked(match[0]))
+    if flags & forms.LINES:
+        yield from lines_joined(text)
+    if flags & forms.ODD:
+        yield from digits_joined(text)
+    if flags & forms.INSIDE:
+        yield from parted_by_digits(text)
+    if flags & forms.CELLS:
+        yield from cells_joined(text)
+    if flags & forms.RUNS:
+        for raw in runs_unpacked(text):
+            yield from said_in(raw)
+
+
+def _expanded(value: bytes) -> Iterator[str]:
+    """What a compressed file holds, as far as it can be read."""
+    for raw in files(value):
+        yield raw.decode("utf-8", "replace").replace("\0", " ")
+        yield from said_in(raw)
 
 
 def _of_codes(values: Sequence[Any]) -> Iterator[str]:
@@ -218,39 +251,3 @@ def _unpacked(digits: str) -> bytes:
         return base64.b64decode(plain + "=" * (-len(plain) % 4))
     except binascii.Error:
         return b""
-
-
-def _expanded(value: bytes) -> Iterator[str]:
-    """What a compressed file holds, as far as it can be read."""
-    for raw in _files(value):
-        yield raw.decode("utf-8", "replace").replace("\0", " ")
-
-
-def _files(value: bytes) -> Iterator[bytes]:
-    try:
-        if value.startswith(b"\x1f\x8b\x08"):
-            yield zlib.decompressobj(31).decompress(value, _MOST)
-        elif value[:1] == b"\x78" and value[1:2] in (b"\x01", b"\x5e", b"\x9c", b"\xda"):
-            yield zlib.decompressobj().decompress(value, _MOST)
-        elif value.startswith(b"BZh"):
-            yield bz2.BZ2Decompressor().decompress(value, _MOST)
-        elif value.startswith(b"\xfd7zXZ\x00"):
-            yield lzma.LZMADecompressor(memlimit=1 << 28).decompress(value, _MOST)
-        elif value.startswith(b"PK\x03\x04"):
-            yield from _members(value)
-        elif value.startswith(b"%PDF"):
-            for match in _STREAM.finditer(value):
-                if value[match.end() : match.end() + 1] == b"\x78":
-                    yield zlib.decompressobj().decompress(value[match.end() :], _MOST)
-    except (OSError, EOFError, ValueError, RuntimeError, zlib.error, lzma.LZMAError, zipfile.BadZipFile):
-        return
-
-
-def _members(value: bytes) -> Iterator[bytes]:
-    left = _MOST
-    with zipfile.ZipFile(io.BytesIO(value)) as archive:
-        for member in archive.infolist():
-            with archive.open(member) as opened:
-                held = opened.read(left)
-            left -= len(held)
-            yield member.filename.encode() + b"\n" + held

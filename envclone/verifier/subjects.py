@@ -257,11 +257,14 @@ class Subjects:
 
     def share(self, number: int, person: int) -> float:
         """The fraction of the persons of this one's table whose weak identity this is."""
-        table = bisect_right(self._first, person) - 1
-        first = self._first[table]
-        end = self._first[table + 1] if table + 1 < len(self._first) else self.count
+        first, end = self.bounds_of(person)
         low, high = np.searchsorted(self._pairs, np.array([number << 32 | first, number << 32 | end], np.uint64))
         return float(high - low) / max(1, end - first)
+
+    def bounds_of(self, person: int) -> tuple[int, int]:
+        """The numbers of the first person of this one's table, and of the one behind its last."""
+        table = bisect_right(self._first, person) - 1
+        return self._first[table], self._first[table + 1] if table + 1 < len(self._first) else self.count
 
     def table_of(self, person: int) -> str:
         """The table whose row a person is."""

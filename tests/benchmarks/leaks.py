@@ -59,6 +59,7 @@ sanitize:
       public.people.login: username
       public.people.device: uuid
       public.people.token: secret
+      public.people.home: address
       public.members.id: keep
       public.members.first_name: person
       public.members.last_name: person
@@ -111,7 +112,7 @@ def _tables(connection: psycopg.Connection[Any], people: Iterable[tuple[int, str
     """The tables of people, `among` others: those of whom parts are known have their own."""
     connection.execute(
         "CREATE TABLE people (id int PRIMARY KEY, name text, email text, phone text, ssn text, card text, iban text,"
-        " login text, device uuid, token text);"
+        " login text, device uuid, token text, home text);"
         "CREATE TABLE members (id int PRIMARY KEY, first_name text, last_name text, street text, zip text)"
     )
     whole, parts = [], []
@@ -121,9 +122,9 @@ def _tables(connection: psycopg.Connection[Any], people: Iterable[tuple[int, str
             parts.append((number, one.first, one.last, one.street, one.zip))
         else:
             whole.append((number, one.name, one.email, one.phone, one.ssn, one.card, one.iban, one.login, one.device,
-                          one.token))  # fmt: skip
+                          one.token, one.value("address")))  # fmt: skip
     with connection.cursor() as cursor:
-        cursor.executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", whole)
+        cursor.executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)", whole)
         cursor.executemany("INSERT INTO members VALUES (%s, %s, %s, %s, %s)", parts)
         with cursor.copy("COPY members FROM STDIN") as copy:
             for row in _others(among):

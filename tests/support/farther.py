@@ -59,7 +59,10 @@ def _columns() -> Iterator[Place]:
                  " FROM string_to_table('it is {raw}', NULL) WITH ORDINALITY AS t (c, n)))::bytea")  # fmt: skip
     yield column("bytea behind noise", "bytea", "'\\x00ff0080'::bytea || convert_to({v}, 'UTF8') || '\\xfe00'::bytea")
     yield column("bytea array", "bytea[]", "ARRAY[convert_to('it is ' || {v}, 'UTF8')]")
-    for how in ("gzip", "zlib", "bz2", "xz", "zip"):
+    yield column("bytea of UTF-32", "bytea", "'\\x{utf32}'::bytea", "person", "email")
+    yield column("bytea of Latin-1", "bytea", "'\\x{latin}'::bytea", "person", "address")
+    yield column("bytea of Windows-1252", "bytea", "convert_to('\u20ac 4 von ' || {v}, 'WIN1252')", "person", "address")
+    for how in ("gzip", "zlib", "bz2", "xz", "zip", "zstd", "lz4"):
         yield column(f"bytea in {how}", "bytea", f"'\\x{{{how}}}'::bytea")
     yield column("base64 of gzip", "text", "encode('\\x{gzip}'::bytea, 'base64')")
     yield column(

@@ -9,12 +9,17 @@ import html
 import json
 import quopri
 import random
+import re
 import uuid
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from unicodedata import normalize
 from urllib.parse import quote, quote_plus
+
+import lz4.frame
+
+from tests.support.streams import zstd
 
 __all__ = ["SPELLINGS", "Someone", "someone", "spelled"]
 
@@ -53,6 +58,7 @@ class Someone:
         values = {
             "person": self.name,
             "pair": self.name,
+            "address": f"{self.street}, {self.zip} Berlin",
             "placed": f"{self.last}, {self.street}",
             "email": self.email,
             "phone": self.phone,
@@ -103,7 +109,17 @@ def _iban(account: str) -> str:
 
 
 def _b64(text: str) -> str:
-    return base64.b64encode(text.encode()).decode()
+    return _b64_of(text.encode())
+
+
+def _b64_of(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()
+
+
+def _odd(value: str, sign: str) -> str:
+    """The groups of a number with another sign between them."""
+    groups = re.split(r"[-+ ]", value.lstrip("+"))
+    return sign.join(groups if len(groups) > 1 else re.findall(".{1,4}", value))
 
 
 def _jwt(value: str) -> str:
@@ -170,6 +186,17 @@ _ANY: Mapping[str, Spelling] = {
     "other digits": lambda v: "by " + "".join(chr(0x1810 + int(c)) if c.isdigit() else c for c in v),
     "misread": lambda v: "für Jörg: ".encode().decode("cp1252") + v,
     "letters apart": lambda v: "by " + " ".join(v),
+    "letters apart, no-break": lambda v: "by " + "\u00a0".join(v),
+    "letters apart, thin": lambda v: "by " + "\u2009".join(v),
+    "cut by a line": lambda v: f"a line that ends with {v[:-4]}\n{v[-4:]} and goes on",
+    "short css": lambda v: "".join(f"\\{ord(c):x} " if ord(c) < 256 else c for c in v),
+    "one short css": lambda v: f"\\{ord(v[0]):x} {v[1:]}",
+    "two bytes a character": lambda v: repr(v.encode("utf-16-le")),
+    "json of two bytes": lambda v: "".join(f"{c}\\u0000" for c in v),
+    "soft break with blanks": lambda v: f"to {v[:4]}= \t\r\n{v[4:]}",
+    "base64 of zstd": lambda v: base64.b64encode(zstd.compress(f"it is {v}, it is {v}".encode() * 3)).decode(),
+    "base64 of lz4": lambda v: base64.b64encode(lz4.frame.compress(f"it is {v}, it is {v}".encode() * 3)).decode(),
+    "base64 of latin-1": lambda v: _b64_of(f"für Jörg: {v}".encode("latin-1")),
     "bytes in digits": lambda v: str(list(v.encode())),
     "hex dump": lambda v: "0000: " + f"it is {v} ".encode().hex(" ", 2),
     "bits in bytes": lambda v: " ".join(f"{byte:08b}" for byte in v.encode()),
@@ -202,6 +229,10 @@ _NAME: Mapping[str, Spelling] = {
     "last with initial": lambda v: f"login {v.split(' ')[1]}{v[0]}".lower(),
     "in one with others": lambda v: f"accountOf{v.replace(' ', '')}",
     "nickname between": lambda v: v.replace(" ", ' "Bob" '),
+    "joined by and": lambda v: f"login {v.replace(' ', 'and')}",
+    "joined by a letter": lambda v: f"login {v.replace(' ', 'x')}".lower(),
+    "joined by a word": lambda v: f"login {v.replace(' ', 'von')}".lower(),
+    "joined by a digit": lambda v: f"login {v.replace(' ', '2')}".lower(),
     "umlauts apart": lambda v: normalize("NFD", f"by {v}"),
 }
 _NUMBER: Mapping[str, Spelling] = {
@@ -211,6 +242,10 @@ _NUMBER: Mapping[str, Spelling] = {
     "thousands": lambda v: f"no. {int(_grouped(v, '', 4)):,}" if _grouped(v, "", 4).isdigit() else v,
     "short base64": lambda v: _b64(_grouped(v, "", 4)),
     "dashes": lambda v: f"no. {_grouped(v, '-', 5)}",
+    "bars": lambda v: f"no. {_odd(v, '|')}",
+    "stars": lambda v: f"no. {_odd(v, '*')}",
+    "middle dots": lambda v: f"no. {_odd(v, chr(0xB7))}",
+    "wide dashes": lambda v: f"no. {_odd(v, ' - ')}",
 }
 _PHONE: Mapping[str, Spelling] = {
     "00": lambda v: f"call 00{v[1:]}",
@@ -223,10 +258,21 @@ _UUID: Mapping[str, Spelling] = {
     "braces": lambda v: "{" + v.upper() + "}",
     "urn": lambda v: f"urn:uuid:{v}",
 }
+_ADDRESS: Mapping[str, Spelling] = {
+    "line break in html": lambda v: v.replace(", ", "<br>"),
+    "lines in html": lambda v: v.replace(", ", " <br/>\r\n"),
+    "cells in html": lambda v: f"<tr><td>{v.replace(', ', '</td>' + chr(10) + '  <td>')}</td></tr>",
+    "in lines": lambda v: v.replace(", ", "\n"),
+    "cells": lambda v: f"| {v.replace(', ', ' | ')} |",
+    "csv": lambda v: f"7;{v.replace(', ', ';')};open",
+    "csv in quotes": lambda v: '"' + v.replace(", ", '","') + '"',
+    "bullets": lambda v: v.replace(", ", " \u2022 "),
+}
 _OF_KIND: Mapping[str, Mapping[str, Spelling]] = {
     "person": _NAME,
     "pair": _NAME,
     "placed": {},
+    "address": _ADDRESS,
     "email": _MAIL,
     "phone": {**_NUMBER, **_PHONE},
     "national_id": _NUMBER,

@@ -11,6 +11,10 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import lz4.frame
+
+from tests.support.streams import zstd
+
 __all__ = ["FORMS", "Place", "column"]
 
 
@@ -31,6 +35,10 @@ FORMS: Mapping[str, Callable[[str], str]] = {
     "bz2": lambda v: bz2.compress(_said(v)).hex(),
     "xz": lambda v: lzma.compress(_said(v)).hex(),
     "zip": _zipped,
+    "zstd": lambda v: zstd.compress(_said(v) * 3).hex(),
+    "lz4": lambda v: lz4.frame.compress(_said(v) * 3).hex(),
+    "utf32": lambda v: v.encode("utf-32-le").hex(),
+    "latin": lambda v: f"für Jörg: {v}".encode("latin-1").hex(),
     "digits": lambda v: "".join(char for char in v if char.isdecimal()),
     "octal": lambda v: "".join(f"\\{ord(c):03o}" for c in v),
     "head": lambda v: v[: len(v) // 2],

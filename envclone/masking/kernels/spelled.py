@@ -44,7 +44,7 @@ _LONG = 32
 _LONGEST = 96
 """Digits of a run up to which it can be words, and what it holds is looked at here."""
 _NONE = -9
-_LF, _CR, _NUL = 10, 13, 0
+_LF, _CR, _NUL, _TAB = 10, 13, 0, 9
 _ZERO, _X = ord("0"), ord("x")
 _PERCENT, _EQUALS, _QUESTION, _AND, _QUOTE, _LESS, _CLOSE, _OPEN, _BACK, _TICK = map(ord, "%=?&'<][\\`")
 _ROUND, _CURLY, _STAR, _TILDE, _AT, _DOT, _BLANK, _SLASH, _EXCLAMATION, _HASH, _MORE, _BAR, _UNDER, _MINUS = map(
@@ -137,6 +137,9 @@ def _begins(codes: Any, i: Any) -> Any:
     if c == _PERCENT:
         return (_is_hex(after) or after == _U) and _is_hex(_at(codes, i + 2))
     if c == _EQUALS:
+        while after in (_BLANK, _TAB):  # blanks that a transport added behind a line that goes on
+            i += 1
+            after = _at(codes, i + 1)
         return after in (_LF, _CR, _QUESTION) or (_is_hex(after) and _is_hex(_at(codes, i + 2)))
     if c == _QUESTION:
         return after == _EQUALS
@@ -153,6 +156,8 @@ def _begins(codes: Any, i: Any) -> Any:
     if c == _STAR:
         return after == _STAR or _is_word(after)
     if c == _BACK:
+        if _is_hex(after) and _is_hex(_at(codes, i + 2)) and not _is_hex(_at(codes, i + 3)):
+            return True
         return after < _ASCII and _AFTER[after]
     return c == _TICK or (c == _AT and after == _BLANK)
 

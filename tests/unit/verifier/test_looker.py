@@ -10,6 +10,7 @@ import pytest
 from envclone.errors import UnsafeError
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import Columns, pack
+from envclone.verifier.births import Births
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.looker import Looker
@@ -43,7 +44,7 @@ def _looker_of(rules: dict[str, FieldRule]) -> tuple[Looker, FieldFindings]:
     originals.add("main.public.people.email", "email", ["wolfhard.quenzelmann@corp.example"])
     originals.seal()
     parts = Originals.parts(subjects.seal())
-    people = cast(Any, SimpleNamespace(subjects=subjects, names=lambda store, table: []))
+    people = cast(Any, SimpleNamespace(subjects=subjects, births=Births(), names=lambda store, table: []))
     findings = FieldFindings(originals=originals)
     compounds = Compounds(subjects, parts, originals)
     strong, weak = LooseSearch(originals), LooseSearch(parts)
@@ -162,3 +163,15 @@ def test_letters_apart_in_bits_and_backwards_tell(kind: FieldKind, base: str, va
 
 def test_a_part_of_a_text_backwards_tells_nothing() -> None:
     assert _told_of(FieldKind.TEXT, "text", "so " + "Wolfhard Quenzelmann"[::-1]) == []
+
+
+@pytest.mark.parametrize(
+    ("left", "leaks"),
+    [("login wolfhardxquenzelmann", 1), ("login wolfhardvonquenzelmann", 1), ("login wolfhardxxquenzelmann", 0)],
+)
+def test_two_names_joined_in_a_masked_text_are_refused_where_the_mask_left_them(left: str, leaks: int) -> None:
+    rule = FieldRule("public.docs.body", FieldKind.TEXT, "text")
+    looker, findings = _looker_of({rule.address: rule})
+    looker.rows(Rows("public.docs", {rule.address: [left]}, {}, ["ctid (0,1)"]), {rule.address: [f"{left} "]})
+    looker.take(looker.found())
+    assert len(findings.leaks) == leaks

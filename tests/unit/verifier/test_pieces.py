@@ -42,6 +42,7 @@ def _leaks(before: Any, after: Any) -> int:
             subjects=SimpleNamespace(count=0, ambiguous=bool, near=lambda *hits: None),
             of_rows=lambda store, rows, some: [[]] * len(some),
             names=lambda *_: [],
+            births=(),
         ),
     )
     compounds = cast(Any, SimpleNamespace(find=lambda _: (), places=lambda _: ()))

@@ -12,16 +12,20 @@ import zipfile
 import zlib
 from typing import Any
 
+import lz4.block
+import lz4.frame
 import pytest
 
 from envclone.compiled import available
 from envclone.packed import TextBlock, block_of
 from envclone.verifier import rare as module
 from envclone.verifier.rare import rare
+from tests.support.streams import zstd
 
 NAME = "Wolfhard Quenzelmann"
 RAW = NAME.encode()
 SAID = f"it is {NAME}, they say".encode()
+BLOCK = lz4.block.compress(SAID * 3, store_size=False)
 
 
 def _zip() -> bytes:
@@ -60,6 +64,14 @@ FORMS = {
     "bzip2 in base64": b64(bz2.compress(SAID)),
     "xz in base64": b64(lzma.compress(SAID)),
     "zip in base64": b64(_zip()),
+    "zstd in base64": b64(zstd.compress(SAID * 3)),
+    "lz4 in base64": b64(lz4.frame.compress(SAID * 3)),
+    "letters and no-break blanks": "\u00a0".join(NAME),
+    "letters and thin blanks": "\u2009".join(NAME),
+    "a word over two lines": f"by {NAME[:12]}\n  {NAME[12:]} and others",
+    "words parted by a digit": "wolfhard2quenzelmann",
+    "words joined by and": "WolfhardandQuenzelmann",
+    "words joined by a capital": "WolfhardXQuenzelmann",
 }
 
 
@@ -87,8 +99,12 @@ def test_what_a_rare_form_says(how: str, kind: str, monkeypatch: pytest.MonkeyPa
 @pytest.mark.parametrize(
     "value",
     [gzip.compress(SAID), zlib.compress(SAID), zlib.compress(SAID, 0), bz2.compress(SAID), lzma.compress(SAID), _zip(),
-     b"%PDF-1.4\nstream\r\n" + zlib.compress(SAID) + b"\nendstream"],
-    ids=["gzip", "zlib", "stored", "bzip2", "xz", "zip", "pdf"],
+     b"%PDF-1.4\nstream\r\n" + zlib.compress(SAID) + b"\nendstream", zstd.compress(SAID * 3),
+     b"\x50\x2a\x4d\x18\x03\0\0\0abc" + zstd.compress(SAID * 3), lz4.frame.compress(SAID * 3),
+     b"\x02\x21\x4c\x18" + len(BLOCK).to_bytes(4, "little") + BLOCK,
+     b"mozLz40\0" + len(SAID * 3).to_bytes(4, "little") + BLOCK, lzma.compress(SAID, lzma.FORMAT_ALONE)],
+    ids=["gzip", "zlib", "stored", "bzip2", "xz", "zip", "pdf", "zstd", "zstd behind a frame to skip", "lz4", "old lz4",
+         "Mozilla's lz4", "lzma"],
 )  # fmt: skip
 def test_what_is_compressed_is_read(value: bytes) -> None:
     ((number, text),) = rare([b"x", value, None])
@@ -110,6 +126,18 @@ def test_lists_of_bytes_and_of_characters() -> None:
         ("NTM2LTIyLTg3NDE=", "536-22-8741"),
         ("NTM2MjI4NzQx", "536228741"),
         ("Lindenweg  4,\r\n   10115 Berlin", "Lindenweg 4, 10115 Berlin"),
+        ("no. 536|22|8741", "536 22 8741"),
+        ("no. 536 - 22 - 8741.", "536 22 8741"),
+        ("+49\u00b730\u00b750017634", "+49 30 50017634"),
+        ("4929:7134:1440:0174", "4929 7134 1440 0174"),
+        ("DE75*3704*0044*1759", "75 3704 0044 1759"),
+        ("no. 536-22-\n8741 of", "no. 536-22-8741 of"),
+        ("to wolf@\ncorp.example", "to wolf@corp.example"),
+        ("to wolf\n.hard@corp.example", "to wolf.hard@corp.example"),
+        ("7;Lindenweg 4;10115 Berlin", "7 Lindenweg 4 10115 Berlin"),
+        ("| Lindenweg 4 | 10115 Berlin", " Lindenweg 4 10115 Berlin"),
+        ("Lindenweg 4 \u2022 10115 Berlin", "Lindenweg 4 10115 Berlin"),
+        ('"Lindenweg 4","10115 Berlin"', '"Lindenweg 4 10115 Berlin"'),
         ("mail to x@xn--mller-kva.example", "mail to x@müller.example"),
     ],
 )
@@ -127,6 +155,8 @@ def test_numbers_and_short_values(text: str, said: str) -> None:
         '{"a": [1.5, 2.25, 3], "b": {"c": "d"}, "e": null}',
         "commit 9fceb02d0ae598e95dc970b74767f19372d61af8",
         "J. Williams wrote it",  # a name of the dictionary
+        "at 10:15:30, 52,520008 by 13,404954; 0.25 is 1/2", "[0.125, 0.25, 0.5]", "x86_64 of utf8mb4, h264x",
+        "see\n\nbelow", "JavaScript of GitHub", "int a | b; // c",
         "a b c", "1, 2, 3", "x + y", "'a' and 'b'", "eJwhatever", "H4sI", "",
     ],
 )  # fmt: skip

@@ -1,0 +1,115 @@
+"""Words and numbers that are cut where nobody cuts them: by a line break, odd signs, a digit, the cells of a table.
+
+Each reads a text that may hold such a form (`rarekernels`) as what it says without the cut.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Iterator
+
+from envclone.packed import TextBlock
+
+__all__ = ["cells_joined", "digits_joined", "lines_joined", "parted_by_digits", "parted_by_joints", "plain_blanks"]
+__all__ += ["runs_unpacked"]
+
+_WIDE = re.compile(rb"\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
+"""Blanks beside the one of ASCII: no-break, thin, of half a letter, of Chinese."""
+_BULLET = re.compile(rb"\xc2\xb7|\xe2(?:\x80[\x90-\x95\xa2]|\x88\x99|\x8b\x85|\x97\x8f|\x96\xaa)|\xef\xbd\x9c")
+"""Dots, dashes and bars that part the lines of an address or the groups of a number."""
+_LEADS = (b"\xc2\xa0", b"\xc2\xb7", b"\xe1\x9a\x80", b"\xe2", b"\xe3\x80\x80", b"\xef\xbd\x9c")
+_LINE_END = r"[ \t]{0,4}\r?\n[ \t]{0,20}"
+_BREAK = re.compile(rf"(?<=[^\W_]){_LINE_END}(?=[.@_\-:]?[^\W_])|(?:(?<=@)|(?<=\d-)){_LINE_END}(?=[^\W_])")
+_NEAR = 36
+"""Characters on either side of a line break that are read with it; a word that begins before is read whole."""
+_LONGEST_WORD = 64
+_NUMBER = re.compile(
+    r"(?<![\w.,])(?:\+|\(\+?|[A-Z]{2})?\d{1,9}\)?(?P<s>[^\w\n]{1,4}|_{1,4})\d{1,9}(?:(?P=s)\d{1,9}){0,22}(?![\w])"
+)
+_PLAIN = re.compile(r"[ /'().\-_+\t\r\n]+")
+_LIST_SIGNS = re.compile(r"[,;:\s]+")
+"""Signs of lists, times and fractions: of numbers that they part, few are one."""
+_FEWEST, _FEWEST_IN_LIST, _GROUPS_IN_LIST = 7, 9, 3
+_MOST, _WIDE_SIGN = 34, 2
+_DIGITS = re.compile(r"\d+")
+_INSIDE = re.compile(r"(?<![^\W_])[^\W\d_]{2,}(?:\d{1,4}[^\W\d_]{2,})+(?![^\W_])")
+_JOINED = re.compile(
+    r"(?<![^\W_])([^\W\d_]{3,})(?:(?<=[^\WA-Z\d_])(?:and|und|et|og|och|en|van|von|de|del|di|da|to|x|y|e)|[A-Z])"
+    r"(?=[A-Z])([^\W\d_]{3,})(?![^\W_])"
+)
+_CELL = re.compile(r"""[ \t]*["']?(?:[|;]|(?<=[\w"']),(?=["']?\w)|(?<=\s)/{1,2}(?=\s))["']?[ \t]*""")
+_RUN = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{16,}")
+
+
+def plain_blanks(values: TextBlock) -> TextBlock:
+    """The same texts with a blank of ASCII for every other one, and a bar for every bullet."""
+    block = values.block
+    if block.isascii() or not any(lead in block for lead in _LEADS):
+        return values
+    return TextBlock(_BULLET.sub(b"|", _WIDE.sub(b" ", block)), values.absent)
+
+
+def lines_joined(text: str) -> Iterator[str]:
+    """For each line that ends in a word and goes on with one what both say in one, and what stands beside them."""
+    for match in _BREAK.finditer(text):
+        start, end = max(0, match.start() - _NEAR), match.end() + _NEAR
+        while start > 0 and match.start() - start < _LONGEST_WORD and not text[start - 1].isspace():
+            start -= 1
+        while end < len(text) and end - match.end() < _LONGEST_WORD and not text[end].isspace():
+            end += 1
+        yield text[start : match.start()] + text[match.end() : end]
+
+
+def digits_joined(text: str) -> Iterator[str]:
+    """Digits between which one odd sign stands, as the groups of one number."""
+    for match in _NUMBER.finditer(text):
+        groups = _DIGITS.findall(match[0])
+        count = sum(map(len, groups))
+        if not _FEWEST <= count <= _MOST or (len(match["s"]) <= _WIDE_SIGN and _PLAIN.fullmatch(match["s"])):
+            continue
+        if _LIST_SIGNS.fullmatch(match["s"]) and (count < _FEWEST_IN_LIST or len(groups) < _GROUPS_IN_LIST):
+            continue
+        yield ("+" if "+" in match[0][:2] else "") + " ".join(groups)
+
+
+def parted_by_digits(text: str) -> Iterator[str]:
+    """Words that digits part, with a blank for these: `jane2doe`."""
+    for match in _INSIDE.finditer(text):
+        yield _DIGITS.sub(" ", match[0])
+
+
+def parted_by_joints(text: str) -> Iterator[str]:
+    """Two names with a capital or a word that joins between them, with a blank for it: `JaneandDoe`, `JaneXDoe`."""
+    for match in _JOINED.finditer(text):
+        yield f"{match[1]} {match[2]}"
+
+
+def cells_joined(text: str) -> Iterator[str]:
+    """A text with a blank for every sign that parts cells, where it has any."""
+    if (joined := _CELL.sub(" ", text)) != text:
+        yield joined
+
+
+def runs_unpacked(text: str) -> Iterator[bytes]:
+    """The bytes in runs of base64 and of hexadecimal digits that are no UTF-8."""
+    for match in _RUN.finditer(text):
+        run = match[0].replace("-", "+").replace("_", "/")
+        for raw in (_of_hexadecimal(run), _of_base64(run)):
+            if raw is not None and not raw.isascii():
+                yield raw
+
+
+def _of_hexadecimal(run: str) -> bytes | None:
+    try:
+        return bytes.fromhex(run)
+    except ValueError:
+        return None
+
+
+def _of_base64(run: str) -> bytes | None:
+    try:
+        return base64.b64decode(run[: len(run) - (len(run) % 4 == 1)] + "=" * (-len(run) % 4))
+    except binascii.Error:
+        return None
