@@ -25,7 +25,7 @@ class Embedded:
                 continue
             found = list(_made(call))
             for text, vector in found:
-                if text:
+                if isinstance(text, str) and text:
                     _note(self._by_text, text.strip(), vector)
             for above in self._above(call.id):
                 for _, vector in found:

@@ -69,7 +69,7 @@ _CONTENT = ("text", "encoding", "mimeType", "size")
 def _posted(data: Mapping[str, Any]) -> tuple[Any, list[Any]]:
     """A request's body, or the fields of a form that has several parts."""
     fields = data.get("params")
-    if data.get("text") is not None or not isinstance(fields, list) or not fields:
+    if data.get("text") or not isinstance(fields, list) or not fields:
         return parsed(data.get("text")), []
     if not str(data.get("mimeType")).startswith("application/x-www-form-urlencoded"):
         return None, fields

@@ -10,13 +10,11 @@ import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
+from envclone.incidents.traces.langfuserows import KINDS
 from envclone.incidents.traces.span import Span, Trace, bounded, flat, loose, moment, parsed
 
 __all__ = ["is_langfuse", "read"]
 
-_KINDS = frozenset(
-    ["SPAN", "GENERATION", "EVENT", "AGENT", "TOOL", "CHAIN", "RETRIEVER", "EVALUATOR", "EMBEDDING", "GUARDRAIL"]
-)
 _SAID = frozenset(
     (
         *("id", "traceId", "parentObservationId", "type", "name", "startTime", "endTime", "level", "statusMessage"),
@@ -35,27 +33,38 @@ def is_langfuse(document: Any) -> bool:
         return True
     found = document.get("observations", document.get("data"))
     return isinstance(found, list) and bool(found) and all(
-        isinstance(one, Mapping) and one.get("type") in _KINDS and "traceId" in one for one in found
+        isinstance(one, Mapping) and one.get("type") in KINDS and "traceId" in one for one in found
     )  # fmt: skip
 
 
 def read(document: Mapping[str, Any]) -> Trace:
     """The trace as a request, and its observations."""
     about: dict[str, Any] = {"resources": [], "scopes": []}
-    trace = document.get("trace", document if "observations" in document else {})
+    several = document.get("traces")
+    trace = document.get("trace", document if "observations" in document and several is None else {})
     observations = document.get("observations") or document.get("data") or []
-    spans = [_request(trace, about)] if trace.get("id") else []
-    root = spans[0].id if spans else None
+    traces = [one for one in several or [trace] if one.get("id")]
+    roots = {str(one["id"]): _request(one, about) for one in traces}
+    spans = list(roots.values())
     odd = [one for one in observations if not isinstance(one, Mapping)]
     seen = {one.get("id") for one in observations if isinstance(one, Mapping)}
     ordered = sorted((one for one in observations if isinstance(one, Mapping)), key=lambda one: _when(one))
-    spans += bounded((_observation(one, root, seen, about) for one in ordered), len(spans))
-    inner = [one for one in trace.get("observations") or () if isinstance(one, Mapping) and one.get("id") not in seen]
-    spans += bounded((_observation(one, root, seen, about) for one in inner), len(spans))
-    rest = {key: value for key, value in document.items() if key not in ("trace", "observations", "data")}
-    if root is None:
+    spans += bounded((_observation(one, _root(one, roots), seen, about) for one in ordered), len(spans))
+    inside = [(each, one.get("id")) for one in traces for each in one.get("observations") or ()]
+    inner = [(each, root) for each, root in inside if isinstance(each, Mapping) and each.get("id") not in seen]
+    spans += bounded((_observation(each, str(root), seen, about) for each, root in inner), len(spans))
+    odd += [each for each, _ in inside if not isinstance(each, Mapping) and each not in seen]
+    rest = {key: value for key, value in document.items() if key not in ("trace", "traces", "observations", "data")}
+    if not roots:
         about["traces"] = list(dict.fromkeys(one["traceId"] for one in ordered if isinstance(one.get("traceId"), str)))
     return Trace("langfuse", spans, {**about, **({} if trace is document else rest), "not observations": odd})
+
+
+def _root(one: Mapping[str, Any], roots: Mapping[str, Span]) -> str | None:
+    """The trace that an observation is a part of, when the file holds it; of one trace all are."""
+    if one.get("traceId") in roots or len(roots) != 1:
+        return one["traceId"] if one.get("traceId") in roots else None
+    return next(iter(roots))
 
 
 def _when(one: Mapping[str, Any]) -> dt.datetime:

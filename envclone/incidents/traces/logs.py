@@ -1,28 +1,38 @@
-"""Logs of the stores: PostgreSQL's of slow statements and of `auto_explain`, and Qdrant's slow requests.
+"""PostgreSQL's log of slow statements and of `auto_explain`, as the server writes it and as collectors keep it.
 
-Sources: PostgreSQL's documentation (error reporting, auto_explain); Qdrant ≥ 1.16, `GET /profiler/slow_requests`, which
-cuts arrays at 64 elements.
+Source: PostgreSQL's documentation (error reporting, auto_explain).
 """
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from html import unescape
 from typing import Any
 
 from envclone.incidents.traces import pglogs
 from envclone.incidents.traces.pglogs import Message
 from envclone.incidents.traces.span import Span, Trace, bounded, loads, moment
 
-__all__ = ["is_slow_requests", "postgres", "postgres_json", "slow_requests"]
+__all__ = ["collected", "postgres", "postgres_json"]
 
 _LINE = re.compile(
-    r"(?P<head>.*?)(?P<level>LOG|ERROR|FATAL|DETAIL|STATEMENT|CONTEXT|HINT|WARNING|NOTICE):  (?P<text>.*)"
+    r"(?P<head>.*?)(?P<level>LOG|ERROR|FATAL|PANIC|DETAIL|STATEMENT|CONTEXT|HINT|WARNING|NOTICE|INFO|DEBUG[1-5]?"
+    r"|LOCATION|QUERY|BACKTRACE):  (?P<text>.*)"
 )
+_BEGINS = ("LOG", "ERROR", "FATAL", "PANIC", "WARNING", "NOTICE", "INFO", "DEBUG")
 _DURATION = re.compile(
     r"duration: (?P<ms>[\d.]+) ms(?:  (?P<how>statement|parse [^:]*|bind [^:]*|execute [^:]*|plan):\s?(?P<sql>.*))?",
     re.S,
 )
+_SAID = re.compile(r"(?P<how>statement|execute [^:]*): (?P<sql>.*)", re.S)
+"""A statement that is logged before it runs (`log_statement`); how long it took is a message of its own behind it."""
+_STATE = re.compile(r"(?P<state>[0-9A-Z]{5}): (?P<said>.*)", re.S)
+"""How a message begins that is logged with `log_error_verbosity = verbose`."""
+_IN_PREFIX = re.compile(r"(?<![^\s:(])(?P<state>[0-9A-Z]{5})(?![^\s:)])")
+_SYSLOG = re.compile(r"^[^\n]{0,200}?\bpostgres(?:ql)?\[\d+\]: \[\d+-(?P<part>\d+)\] ?", re.M)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:UTC|GMT|Z|[+-]\d\d(?::?\d\d)?))?")
 _PARAMETERS = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]*  \(cost=|\{)|\Z)", re.S)
@@ -31,13 +41,38 @@ _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]
 def postgres(text: str) -> Trace | None:
     """The statements whose duration a log tells, with their parameters and plans; None when it tells of none."""
     left: list[str] = []
+    text = _out_of_syslog(text)
     found = pglogs.columns(text) if pglogs.is_columns(text) else ((*one, {}) for one in _entries(text, left))
     return _told(found, left)
+
+
+def _out_of_syslog(text: str) -> str:
+    """A log as the server wrote it: syslog puts a prefix before each line, and `#011` for a tab."""
+    if _SYSLOG.match(text) is None:
+        return text
+    lines = []
+    for line in text.split("\n"):
+        match = _SYSLOG.match(line)
+        behind = line[match.end() :].replace("#011", "\t") if match else line
+        goes_on = match is not None and match["part"] != "1" and not _LINE.fullmatch(behind)
+        lines.append("\t" + behind.removeprefix("\t") if goes_on else behind)
+    return "\n".join(lines)
 
 
 def postgres_json(documents: Sequence[Any]) -> Trace | None:
     """The same of a log that is written in JSON."""
     return _told(pglogs.documents(documents), [])
+
+
+def collected(documents: Sequence[Any]) -> Trace | None:
+    """The same of a log that a collector kept: CloudWatch, Google Cloud, Docker, CloudNativePG."""
+    found = pglogs.of_collector(documents)
+    if found is None:
+        return None
+    text, records, beside = found
+    left: list[str] = []
+    trace = _told(pglogs.documents(records), left) if records else postgres(text)
+    return trace and Trace(trace.dialect, trace.spans, {**trace.about, **({"collector": beside} if beside else {})})
 
 
 def _told(messages: Iterable[Message], left: list[str]) -> Trace | None:
@@ -50,13 +85,34 @@ def _told(messages: Iterable[Message], left: list[str]) -> Trace | None:
 def _statements(messages: Iterable[Message], left: list[str]) -> Iterator[Span]:
     """The statements of a log; the lines that tell of none go to `left`."""
     number = 1
+    before: tuple[str, Span] | None = None  # logged without its duration, and by whom
     for head, entries, beside in messages:
         span = _statement(head, entries, number, beside)
+        took = _DURATION.fullmatch(entries[0][1]) if span is None else None
+        if before is not None and took is not None and not took["sql"] and _by_whom(head) == before[0]:
+            ended = moment(before[1].began.timestamp() + float(took["ms"]) / 1000) if before[1].began else None
+            yield replace(before[1], ended=ended, rest={**before[1].rest, "duration_ms": float(took["ms"])})
+            before = None
+            continue
+        if before is not None:
+            yield before[1]
+            before = None
         if span is None:
             left += [f"{level}: {said}" for level, said in entries]
+            left += [f"{key}: {value}" for key, value in beside.items()]
+            continue
+        number += 1
+        if span.error is None and "duration_ms" not in span.rest:
+            before = _by_whom(head), span
         else:
-            number += 1
             yield span
+    if before is not None:
+        yield before[1]
+
+
+def _by_whom(head: str) -> str:
+    """What stands before a message but its time."""
+    return _TIME.sub("", head).strip()
 
 
 def _entries(text: str, left: list[str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -72,7 +128,7 @@ def _entries(text: str, left: list[str]) -> Iterator[tuple[str, list[tuple[str, 
             elif line.strip():
                 left.append(line)
             continue
-        if match["level"] in ("LOG", "ERROR", "FATAL", "WARNING", "NOTICE") and entries:
+        if match["level"].startswith(_BEGINS) and entries:
             yield head, _joined(entries)
             entries = []
         if not entries:
@@ -92,10 +148,24 @@ def _statement(head: str, entries: Sequence[tuple[str, str]], number: int, besid
     time = _TIME.search(head)
     began = moment(time[0]) if time else None
     rest: dict[str, Any] = {**beside, "prefix": head.strip()}
+    verbose = _STATE.fullmatch(said)
+    if verbose is not None:
+        said = verbose["said"]
     if level in ("ERROR", "FATAL") and "STATEMENT" in details:
-        rest |= {key.lower(): value for key, value in details.items() if key not in ("STATEMENT", "DETAIL")}
+        parameters = _parameters(details.get("DETAIL", ""), details.get("CONTEXT", ""))
+        rest |= {key.lower(): value for key, value in details.items() if key != "STATEMENT"}
+        state = verbose["state"] if verbose else _state(head)
+        if state is not None and not re.match(r"[0-9A-Z]{5} ", said):
+            said = f"{state} {said}"
         return Span(str(number), None, level, {"db.system": "postgresql", "db.query.text": details["STATEMENT"]}, began,
-                    None, said, {"settings": _parameters(details.get("DETAIL", ""))}, rest)  # fmt: skip
+                    None, said, {"settings": parameters}, rest)  # fmt: skip
+    asked = _SAID.fullmatch(said) if level == "LOG" else None
+    if asked is not None:
+        parameters = _parameters(details.get("DETAIL", ""))
+        rest |= {key.lower(): value for key, value in details.items() if key != "DETAIL" or not parameters}
+        return Span(str(number), None, asked["how"].split(" ")[0],
+                    {"db.system": "postgresql", "db.query.text": asked["sql"].strip()}, began, None, None,
+                    {"settings": parameters}, rest)  # fmt: skip
     match = _DURATION.fullmatch(said) if level == "LOG" else None
     if match is None or not match["sql"]:
         return None
@@ -112,54 +182,45 @@ def _statement(head: str, entries: Sequence[tuple[str, str]], number: int, besid
                 {"settings": parameters, "output": plan}, {**rest, "duration_ms": float(match["ms"])})  # fmt: skip
 
 
+def _state(head: str) -> str | None:
+    """The SQLSTATE that `log_line_prefix` wrote before a message: a process has numbers, too, so only a known one."""
+    from psycopg.errors import lookup
+
+    for one in _IN_PREFIX.finditer(_TIME.sub("", head)):
+        with contextlib.suppress(KeyError):
+            lookup(one["state"])
+            return one["state"]
+    return None
+
+
 def _explained(plan: str) -> tuple[str, dict[str, Any]]:
-    """The statement and the parameters of a plan, as text or as JSON."""
-    if plan.lstrip().startswith("{"):
+    """The statement and the parameters of a plan, as text, JSON, XML or YAML."""
+    plan = plan.strip()
+    if plan.startswith("{"):
         try:
             document = loads(plan)
         except (ValueError, RecursionError):
             return "", {}
         return str(document.get("Query Text") or ""), _parameters(str(document.get("Query Parameters") or ""))
+    if plan.startswith("<"):
+        sql, parameters = (
+            unescape(plan.partition(f"<Query-{one}>")[2].partition(f"</Query-{one}>")[0])
+            for one in ("Text", "Parameters")
+        )
+        return sql.strip(), _parameters(parameters)
+    lines = [re.search(rf'^Query {one}: ("(?:[^"\\\n]|\\.)*")$', plan, re.M) for one in ("Text", "Parameters")]
+    if lines[0] is not None and re.search(r"^Plan:[ ]*$", plan, re.M):
+        sql, parameters = (str(loads(one[1])) if one else "" for one in lines)
+        return sql.strip(), _parameters(parameters)
     match = _QUERY.search(plan)
     line = re.search(r"^Query Parameters: (.*)$", plan, re.M)
     return (match["sql"].strip() if match else ""), _parameters(line[1] if line else "")
 
 
-def _parameters(text: str) -> dict[str, Any]:
+def _parameters(*texts: str) -> dict[str, Any]:
     """`$1 = 'a', $2 = NULL` as values by position."""
     found = {}
-    for number, value in _PARAMETERS.findall(text):
-        found[f"${number}"] = None if value == "NULL" else value[1:-1].replace("''", "'")
+    for text in texts:
+        for number, value in _PARAMETERS.findall(text):
+            found[f"${number}"] = None if value == "NULL" else value[1:-1].replace("''", "'")
     return found
-
-
-def is_slow_requests(document: Any) -> bool:
-    """Whether a parsed document is Qdrant's list of slow requests."""
-    found = _requests(document)
-    return any(isinstance(one, Mapping) and "request_body" in one for one in found)
-
-
-def slow_requests(document: Any) -> Trace:
-    """Qdrant's slow requests, the queries whose vectors were cut told apart."""
-    spans = []
-    odd = []
-    for number, one in enumerate(bounded(_requests(document)), 1):
-        if not isinstance(one, Mapping) or "request_body" not in one:
-            odd.append(one)
-            continue
-        attributes = {"db.system": "qdrant", "db.collection.name": one.get("collection_name")}
-        rest = {
-            key: value for key, value in one.items() if key not in ("collection_name", "request_name", "request_body")
-        }
-        spans.append(Span(str(number), None, str(one.get("request_name") or ""), attributes,
-                          moment(one.get("datetime") or one.get("timestamp")), None, None,
-                          {"input": one["request_body"]}, rest))  # fmt: skip
-    beside = {key: value for key, value in document.items() if key != "result"} if isinstance(document, Mapping) else {}
-    return Trace("qdrant slow requests", spans, {**beside, "other requests": odd} if spans else {})
-
-
-def _requests(document: Any) -> list[Any]:
-    result = document.get("result", document) if isinstance(document, Mapping) else document
-    if isinstance(result, Mapping):
-        result = result.get("requests", result.get("slow_requests"))
-    return list(result) if isinstance(result, list) else []

@@ -17,7 +17,7 @@ from envclone.incidents.traces.otlpevents import Event, told
 from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment, parsed
 from envclone.incidents.traces.wire import measured
 
-__all__ = ["documents_of", "is_otlp", "read"]
+__all__ = ["attributes_of", "documents_of", "is_otlp", "read"]
 
 _FAILED = (2, "2", "STATUS_CODE_ERROR")
 _SPANS = ("resourceSpans", "resource_spans")
@@ -41,8 +41,18 @@ def _inside(document: Any) -> list[Any]:
         return [
             {**{key: one for key, one in document.items() if key != "batches"}, "resourceSpans": document["batches"]}
         ]
-    inner = next((document[key] for key in ("trace", "data", "result") if isinstance(document.get(key), Mapping)), None)
-    return [inner] if len(document) == 1 and inner is not None else [document]
+    if _has_signals(document):
+        return [document]
+    for key in ("trace", "data", "result"):
+        inner = document.get(key)
+        if isinstance(inner, Mapping) and (len(document) == 1 or _has_signals(inner)):
+            beside = {name: one for name, one in document.items() if name != key and one}
+            return [{**one, **({"beside": beside} if beside else {})} for one in _inside(inner)]
+    return [document]
+
+
+def _has_signals(document: Mapping[str, Any]) -> bool:
+    return any(isinstance(_get(document, *names), list) for names in _SIGNALS)
 
 
 def documents_of(content: bytes) -> list[Any] | None:
@@ -108,8 +118,11 @@ def read(documents: Sequence[Any]) -> Trace:
     made = [_span(one, events) for one, events in spans] + more
     made.sort(key=lambda one: one.began.timestamp() if one.began else math.inf)
     metrics = [found for each in documents for one in _inside(each) if (found := _get(one, *_METRICS))]
+    known = {name for names in _SIGNALS for name in names}
+    beside = [rest for each in documents for one in _inside(each) if isinstance(one, Mapping)
+              and (rest := {key: value for key, value in one.items() if key not in known and value})]  # fmt: skip
     return Trace("otlp", made, {**{name: list(values.values()) for name, values in about.items()}, "metrics": metrics,
-                                "not spans": loose_ends})  # fmt: skip
+                                "not spans": loose_ends, "beside": beside})  # fmt: skip
 
 
 def _scopes(
@@ -132,7 +145,7 @@ def _described(one: Any, holder: Mapping[str, Any]) -> dict[str, Any]:
         {key: value for key, value in one.items() if key != "attributes"} if isinstance(one, Mapping) else {"is": one}
     )
     schema = _get(holder, "schemaUrl", "schema_url")
-    return {**rest, **({"schemaUrl": schema} if schema else {}), **_attributes(one)}
+    return {**rest, **({"schemaUrl": schema} if schema else {}), **attributes_of(one)}
 
 
 def _note(known: dict[str, Any], one: Any) -> None:
@@ -161,7 +174,7 @@ _NAMED = frozenset(
 def _span(one: Mapping[str, Any], logged: Sequence[Event]) -> Span:
     found = _get(one, "events", "events")
     events = [_event(each) for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
-    attributes, events = told(_attributes(one), [*events, *logged])
+    attributes, events = told(attributes_of(one), [*events, *logged])
     given = one.get("status")
     status = loose(given) or ({"code": given} if given else {})
     code = status.get("code")
@@ -184,12 +197,12 @@ def _span(one: Mapping[str, Any], logged: Sequence[Event]) -> Span:
 
 def _event(one: Mapping[str, Any]) -> Event:
     return {"name": one.get("name"), **{key: value for key, value in one.items() if key not in ("name", "attributes")},
-            **_attributes(one)}  # fmt: skip
+            **attributes_of(one)}  # fmt: skip
 
 
 def _record(one: Mapping[str, Any]) -> Event:
     """A record of a log as an event of its span."""
-    its = _attributes(one)
+    its = attributes_of(one)
     rest = {key: value for key, value in one.items() if key not in ("attributes", "body", "eventName", "event_name")}
     ids = ("spanId", "span_id", "traceId", "trace_id")
     name = _get(one, "eventName", "event_name") or its.pop("event.name", None)
@@ -210,7 +223,8 @@ def _of_log(one: Mapping[str, Any]) -> Span:
     )  # fmt: skip
 
 
-def _attributes(holder: Any) -> dict[str, Any]:
+def attributes_of(holder: Any) -> dict[str, Any]:
+    """The attributes of a span or a resource, given as OTLP's list or as an object."""
     found = parsed(holder.get("attributes")) if isinstance(holder, Mapping) else None
     if isinstance(found, Mapping):  # some exporters write plain objects
         return dict(found)

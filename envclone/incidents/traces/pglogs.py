@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["Message", "columns", "documents", "is_columns", "is_documents"]
+__all__ = ["Message", "columns", "documents", "is_columns", "is_documents", "of_collector"]
 
 Message = tuple[str, list[tuple[str, str]], dict[str, Any]]
 """The time, what was said with its details, and what else stands there."""
@@ -22,7 +22,7 @@ _NAMES = (
 )
 """The columns, by the names that the JSON has."""
 _FEWEST = 22
-_LEVELS = ("LOG", "ERROR", "FATAL", "PANIC", "WARNING", "NOTICE", "INFO")
+_LEVELS = ("LOG", "ERROR", "FATAL", "PANIC", "WARNING", "NOTICE", "INFO", "DEBUG", *(f"DEBUG{n}" for n in range(1, 6)))
 _DETAILS = {"detail": "DETAIL", "hint": "HINT", "context": "CONTEXT", "statement": "STATEMENT"}
 _MOST = 1 << 24
 
@@ -72,3 +72,28 @@ def _message(one: Mapping[str, Any]) -> Message:
     spent = ("timestamp", "error_severity", "message", *_DETAILS)
     rest = {key: value for key, value in one.items() if key not in spent and value not in ("", None)}
     return str(one.get("timestamp") or ""), [(level, said), *details], rest
+
+
+_RENAMED = {"log_time": "timestamp", "user_name": "user", "database_name": "dbname", "process_id": "pid",
+            "sql_state_code": "state_code", "query": "statement"}  # fmt: skip
+"""What CloudNativePG calls a column that the server's own JSON has another name for."""
+_LINES = ("textPayload", "message", "log", "@message")
+
+
+def of_collector(found: Sequence[Any]) -> tuple[str, list[dict[str, Any]], list[Any]] | None:
+    """The text of a log's lines, or its records, and what a collector put around each; None for something else."""
+    rows: list[Any] = []
+    for one in found:
+        inside = one.get("events") if isinstance(one, Mapping) else None
+        rows += one if isinstance(one, list) else inside if isinstance(inside, list) else [one]
+    if not rows or not all(isinstance(one, Mapping) for one in rows):
+        return None
+    records = [one["record"] for one in rows if isinstance(one.get("record"), Mapping)]
+    if records and all("error_severity" in one for one in records):
+        beside = [{key: one for key, one in row.items() if key != "record"} for row in rows]
+        return "", [{_RENAMED.get(key, key): one for key, one in record.items()} for record in records], beside
+    name = next((one for one in _LINES if all(isinstance(row.get(one), str) for row in rows)), None)
+    if name is None:
+        return None
+    text = "\n".join(row[name].rstrip("\n") for row in rows)
+    return text, [], [{key: one for key, one in row.items() if key != name} for row in rows]

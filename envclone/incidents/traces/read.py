@@ -12,7 +12,18 @@ from pydantic import ValidationError
 
 from envclone.errors import ConfigError, UsageError
 from envclone.incidents.calls import Call, Origin
-from envclone.incidents.traces import collectors, http, langfuse, logs, otlp, pglogs, runs
+from envclone.incidents.traces import (
+    collectors,
+    http,
+    langfuse,
+    langfuserows,
+    logs,
+    otlp,
+    pglogs,
+    runs,
+    slowrequests,
+    tables,
+)
 from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.curl import curl, is_curl
 from envclone.incidents.traces.span import DEEPEST, MOST, VALUES, Trace, bounded, loads, one_behind_the_other, too_deep
@@ -150,9 +161,14 @@ def _of(documents: list[Any]) -> Trace | None:
             return langfuse.read(first)
         if http.is_har(first):
             return http.har(first)
-        if logs.is_slow_requests(first):
-            return logs.slow_requests(first)
-    return collectors.read(documents) or runs.read(documents)
+    if slowrequests.is_slow_requests(documents):
+        return slowrequests.slow_requests(documents)
+    if (made := langfuserows.as_langfuse(documents)) is not None:
+        return langfuse.read(made)
+    spans = tables.as_otlp(documents)
+    if spans is not None:
+        return otlp.read(spans)
+    return collectors.read(documents) or runs.read(documents) or logs.collected(documents)
 
 
 def _documents(text: str, path: Path) -> list[Any] | None:

@@ -1,7 +1,7 @@
-"""Formats of one object a call: LangSmith's runs, MLflow's and Phoenix' spans, Datadog's LLM Observability.
+"""Formats of one object a call: LangSmith's runs, MLflow's and Phoenix' spans; Datadog's stand in `datadog`.
 
-Sources: langsmith-sdk `run_trees`, MLflow 3 `{info, data.spans}`, Phoenix' `GET /v1/projects/…/spans`, Datadog's intake
-(`data.attributes.spans`) and its export of span events.
+Sources: langsmith-sdk `run_trees` (the one for JavaScript names a run by its `dotted_order` alone), MLflow 2 and 3
+`{info, data.spans}`, its REST API and `search_traces`, Phoenix' `GET /v1/projects/…/spans` and its command line.
 """
 
 from __future__ import annotations
@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from envclone.incidents.traces.datadog import datadog
+from envclone.incidents.traces.otlp import attributes_of
 from envclone.incidents.traces.span import Span, Trace, bounded, flat, loose, moment, parsed
 
-__all__ = ["datadog", "langsmith", "mlflow", "phoenix", "read"]
+__all__ = ["langsmith", "mlflow", "phoenix", "read"]
 
 
 def read(documents: Sequence[Any]) -> Trace | None:
@@ -27,7 +29,7 @@ def langsmith(documents: Sequence[Any]) -> Trace | None:
     """Runs, in a list, a line each, or as a batch `{post, patch}`; a patch adds to the run that it names."""
     runs: dict[str, dict[str, Any]] = {}
     rows = _rows(documents, "post", "patch", "runs")
-    for one in (inner for row in rows for inner in _with_children(row)):
+    for one in (_with_id(inner) for row in rows for inner in _with_children(row)):
         if not isinstance(one, Mapping) or "id" not in one or not ("run_type" in one or one["id"] in runs):
             return None
         runs[one["id"]] = {**runs.get(one["id"], {}), **{key: value for key, value in one.items() if value is not None}}
@@ -37,6 +39,13 @@ def langsmith(documents: Sequence[Any]) -> Trace | None:
         _beside(documents, "post", "patch", "runs") if not any("run_type" in loose(one) for one in documents) else {}
     )
     return Trace("langsmith", list(bounded(_run(one) for one in runs.values())), about)
+
+
+def _with_id(run: Any) -> Any:
+    """A run with the id that its place in the trace ends in, when it has no other."""
+    order = run.get("dotted_order") if isinstance(run, Mapping) and "id" not in run else None
+    last = order.rpartition(".")[2].partition("Z")[2] if isinstance(order, str) else ""
+    return {**run, "id": last} if last else run
 
 
 def _with_children(run: Any) -> Iterator[Any]:
@@ -75,22 +84,58 @@ def _run(one: Mapping[str, Any]) -> Span:
 
 
 def mlflow(documents: Sequence[Any]) -> Trace | None:
-    """Traces `{info, data: {spans}}`; values of attributes are JSON in JSON."""
+    """Traces `{info, data: {spans}}`, or the spans with what stands beside them; attributes are JSON in JSON."""
     spans: list[Span] = []
     about: dict[str, Any] = {"info": []}
-    for one in _rows(documents, "traces"):
-        data = loose(one.get("data")) if isinstance(one, Mapping) else {}
-        if not isinstance(data.get("spans"), list) or "info" not in one:
+    for one in map(_of_mlflow, _table(documents)):
+        if one is None:
             return None
-        about["info"].append(one["info"])
-        about |= {key: value for key, value in data.items() if key != "spans" and value}
+        info, data, rest = one
+        about["info"] += [info] if info else []
+        about |= {key: value for key, value in (*rest.items(), *data.items()) if key != "spans" and value}
         spans += bounded((_mlflow(span) for span in data["spans"] if isinstance(span, Mapping)), len(spans))
-    return Trace("mlflow", spans, about) if about["info"] else None
+    lists = [one for one in documents if isinstance(one, Mapping) and isinstance(one.get("traces"), list)]
+    return Trace("mlflow", spans, {**_beside(lists, "traces"), **about}) if about["info"] or spans else None
+
+
+def _table(documents: Sequence[Any]) -> Iterator[Any]:
+    """Traces, or the rows of a table of them that pandas wrote as columns and data."""
+    for row in _rows(documents, "traces"):
+        columns, data = (row.get("columns"), row.get("data")) if isinstance(row, Mapping) else (None, None)
+        if isinstance(columns, list) and isinstance(data, list) and all(isinstance(one, list) for one in data):
+            yield from (dict(zip(map(str, columns), one, strict=False)) for one in data)
+        else:
+            yield row
+
+
+def _of_mlflow(one: Any) -> tuple[Any, Mapping[str, Any], dict[str, Any]] | None:
+    """What a trace says of itself, its data with the spans, and the rest; None for something else."""
+    if not isinstance(one, Mapping):
+        return None
+    whole = loose(one.get("trace"))
+    if whole:  # an answer of the REST API, or a row of `search_traces`
+        inside = _of_mlflow(whole)
+        return inside and (inside[0], inside[1], {**inside[2], **_others(one, "trace", "spans")})
+    info, data = one.get("info", one.get("trace_info")), loose(one.get("data"))
+    if info is not None and isinstance(data.get("spans"), list):
+        return info, data, _others(one, "info", "trace_info", "data")
+    spans = parsed(one.get("spans"))
+    if isinstance(spans, list) and spans and (info is not None or all(map(_is_of_mlflow, spans))):
+        return info, {"spans": spans}, _others(one, "info", "trace_info", "spans")
+    return None
+
+
+def _is_of_mlflow(span: Any) -> bool:
+    return any(key.startswith("mlflow.") for key in attributes_of(span))
+
+
+def _others(one: Mapping[str, Any], *spent: str) -> dict[str, Any]:
+    return {key: parsed(value) for key, value in one.items() if key not in spent}
 
 
 def _mlflow(one: Mapping[str, Any]) -> Span:
     context = loose(one.get("context"))
-    attributes = {key: parsed(value) for key, value in loose(one.get("attributes")).items()}
+    attributes = {key: parsed(value) for key, value in attributes_of(one).items()}
     usage = loose(attributes.pop("mlflow.chat.tokenUsage", None))
     outputs = attributes.get("mlflow.spanOutputs")
     retrieved = str(attributes.get("mlflow.spanType", one.get("span_type"))).upper() == "RETRIEVER"
@@ -123,7 +168,8 @@ def _nests(attributes: Mapping[str, Any]) -> bool:
 def phoenix(documents: Sequence[Any]) -> Trace | None:
     """Spans with a context and OpenInference's attributes, dotted or nested, in a list, a line each or below `data`."""
     spans: list[Span] = []
-    for one in bounded(map(_unflattened, _rows(documents, "data", "spans"))):
+    above: dict[str, Any] = {}
+    for one in bounded(map(_unflattened, _below(_rows(documents, "data", "spans"), above))):
         if not isinstance(one, Mapping) or "name" not in one or not ("context" in one or "span_id" in one):
             return None
         attributes = dict(flat(loose(one.get("attributes"))))
@@ -143,7 +189,24 @@ def phoenix(documents: Sequence[Any]) -> Trace | None:
             )
         )  # fmt: skip
     nested = [one for one in documents if isinstance(one, Mapping) and "name" not in one]
-    return Trace("phoenix", spans, _beside(nested, "data", "spans")) if spans else None
+    return Trace("phoenix", spans, {**_beside(nested, "data", "spans"), **above}) if spans else None
+
+
+def _below(rows: Iterator[Any], above: dict[str, Any]) -> Iterator[Any]:
+    """Spans, those of traces that hold them and of lists with a name; what else a trace says goes to `above`."""
+    for row in rows:
+        inside = row.get("spans") if isinstance(row, Mapping) and "name" not in row else None
+        lists = list(row.values()) if isinstance(row, Mapping) else []
+        if isinstance(inside, list):
+            above.setdefault("traces", []).append(
+                {key: one for key, one in row.items() if key not in ("spans", "rootSpan")}
+            )
+            yield from inside
+        elif lists and all(isinstance(one, list) and all(isinstance(each, Mapping) for each in one) for one in lists):
+            above.setdefault("names", []).extend(row)
+            yield from (each for one in lists for each in one)
+        else:
+            yield row
 
 
 def _unflattened(row: Any) -> Any:
@@ -156,69 +219,6 @@ def _unflattened(row: Any) -> Any:
                   if key.startswith(f"{name}.") and one is not None}  # fmt: skip
         made[name] = {**loose(row.get(name)), **inside}
     return made
-
-
-def datadog(documents: Sequence[Any]) -> Trace | None:
-    """Spans of the intake, or events of the export; `meta` holds what went in and out."""
-    spans: list[Span] = []
-    about: dict[str, Any] = {}
-    every = [one for each in documents for one in (each if isinstance(each, list) else [each])]
-    if every and all(isinstance(one, Mapping) and "meta" in one and "span_id" in one for one in every):
-        return Trace("datadog", list(bounded(map(_datadog, every))))
-    for document in every:
-        data = document.get("data") if isinstance(document, Mapping) else None
-        about |= _beside([document], "data")
-        if isinstance(data, Mapping) and isinstance(loose(data.get("attributes")).get("spans"), list):
-            inside = loose(data["attributes"])
-            about |= {key: value for key, value in inside.items() if key != "spans"}
-            found = inside["spans"]
-        elif isinstance(data, list) and all("attributes" in one for one in data if isinstance(one, Mapping)):
-            found = [_event(one) for one in data if isinstance(one, Mapping)]
-        else:
-            return None
-        if not all(isinstance(one, Mapping) and ("meta" in one or "span_kind" in one) for one in found):
-            return None
-        spans += bounded(map(_datadog, found), len(spans))
-    return Trace("datadog", spans, about) if spans else None
-
-
-def _event(one: Mapping[str, Any]) -> Any:
-    """What an event of the export says, with what stands beside it."""
-    inside = one["attributes"]
-    rest = {f"event.{key}": value for key, value in one.items() if key != "attributes"}
-    return {**inside, **rest} if isinstance(inside, Mapping) else inside
-
-
-def _datadog(one: Mapping[str, Any]) -> Span:
-    meta = loose(one.get("meta")) or {key: one[key] for key in ("input", "output", "metadata") if key in one}
-    put, got, metadata = loose(meta.get("input")), loose(meta.get("output")), loose(meta.get("metadata"))
-    began = moment(_first(one, "start_ns", "start_ms"))
-    duration = one.get("duration")
-    ended = None
-    if began is not None and isinstance(duration, int | float):
-        ended = moment(began.timestamp() + duration / 1e9)
-    error = meta.get("error.message") or loose(meta.get("error")).get("message")
-    failed = one.get("status") == "error" or error is not None
-    said = {
-        "kind": meta.get("kind") or meta.get("span.kind") or one.get("span_kind"),
-        "input": put.get("messages") or put.get("value") or put.get("documents") or (dict(put) or meta.get("input")),
-        "output": got.get("messages") or got.get("value") or (dict(got) if "documents" not in got else None),
-        "documents": got.get("documents"), "model": meta.get("model_name") or one.get("model_name"),
-        "provider": meta.get("model_provider") or one.get("model_provider"), "settings": dict(metadata),
-        "usage": loose(one.get("metrics")), "conversation": one.get("session_id"),
-    }  # fmt: skip
-    used = ("kind", "span.kind", "input", "output", "metadata", "model_name", "model_provider")
-    spent = ("span_id", "parent_id", "name", "start_ns", "duration", "meta", "metrics", "session_id", "span_kind",
-             "input", "output", "metadata", "model_name", "model_provider")  # fmt: skip
-    left = {key: value for key, value in meta.items() if key not in used}
-    parts = {f"input.{key}": value for key, value in put.items() if said["input"] is not value and key != "messages"}
-    rest = {key: value for key, value in one.items() if key not in spent}
-    parent = one.get("parent_id")
-    return Span(
-        str(one.get("span_id") or ""), None if parent in (None, "undefined", "0") else str(parent),
-        str(one.get("name") or ""), {}, began, ended, str(error or "failed") if failed else None,
-        said, {**rest, **left, **(parts if isinstance(said["input"], list | str) else {})},
-    )  # fmt: skip
 
 
 def _first(one: Mapping[str, Any], *names: str) -> Any:

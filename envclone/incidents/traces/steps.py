@@ -69,6 +69,8 @@ def _statement(call: Call, store: str, role: str | None, number: int) -> Iterato
     if not _READS.match(sql):
         return
     parameters = _parameters(call)
+    if "prefix" in call.other and any(isinstance(one, str) and one.endswith("...") for one in call.settings.values()):
+        return  # cut by log_parameter_max_length
     try:
         standard("", sql, parameters)
     except UsageError:  # parameters that the trace does not hold
@@ -90,8 +92,9 @@ def _parameters(call: Call) -> list[Any] | dict[str, Any] | None:
     for key, value in call.other.items():
         if key.startswith("db.query.parameter."):
             by_name[key.removeprefix("db.query.parameter.")] = value
-    if isinstance(listed := call.other.get("db.query.parameter"), list):
-        return listed
+    for name in ("db.query.parameter", "db.postgresql.values"):
+        if isinstance(listed := call.other.get(name), list):
+            return listed
     if not by_name:
         return None
     if all(key.isdigit() for key in by_name):
@@ -107,7 +110,8 @@ def _search(call: Call, stores: Stores, number: int, embedded: Embedded) -> Iter
     if not collection or _system(call) not in ("", "qdrant"):
         return
     named = {"id": f"search-{number}", "store": stores.qdrant, "collection": collection}
-    if "query" in body and not isinstance(body["query"], str) and not _is_cut(body):
+    scrolls = _system(call) == "qdrant" and "query" not in body and "filter" in body and not body.get("offset")
+    if (scrolls or ("query" in body and not isinstance(body["query"], str))) and not _is_cut(body):
         wanted = set(VectorStep.model_fields) - {"id", "store", "expect", "note", "kind"}
         step = _valid({**named, **{key: value for key, value in body.items() if key in wanted}})
         if step is not None:
@@ -167,7 +171,7 @@ def _expected(documents: Sequence[Any]) -> dict[str, Any] | None:
 def _request(call: Call, service: str, number: int) -> Iterator[Step]:
     asked = call.input
     parts = urlsplit(str(asked.get("url") or ""))
-    if not parts.path or asked.get("form"):
+    if not parts.path or asked.get("form") or call.other.get("unexpanded"):
         return
     status = call.other.get("status")
     rows = [[status, call.output]] if isinstance(status, int) else []

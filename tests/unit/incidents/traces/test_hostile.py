@@ -130,9 +130,17 @@ def test_memory_stays_small(tmp_path: Path, make: Callable[[], bytes], says: str
         "ERROR:  " * 100_000,
         json.dumps({"resourceSpans": [{"resource": {"attributes": {"a": n}}} for n in range(20_000)]}),
         "curl 'http://x' " + "-H 'a: b' " * 20_000,
+        "curl x <<E\n" * 20_000,
+        "curl x -d a" + ">" * 100_000,
+        "echo " + "|a" * 200_000,
+        "T=1 " * 100_000,
+        "LOG:  duration: 1.0 ms  plan:\n\t<" + "<Query-Text>" * 100_000,
+        "LOG:  duration: 1.0 ms  plan:\n" + '\tQuery Text: "a\n' * 50_000 + "\tPlan:",
+        "May  1 10:00:00 db postgres[1]: [5-1] a\n" * 20_000,
+        json.dumps({"traces": [{"traceID": str(n), "spanSets": []} for n in range(20_000)]}),
     ],
     ids=["comments", "dots", "nested names", "spans", "endless", "a long line", "a plan", "quotes", "levels",
-         "resources", "curl"],
+         "resources", "curl", "texts behind", "redirects", "pipes", "names", "XML", "YAML", "syslog", "no spans"],
 )  # fmt: skip
 def test_time_stays_small(tmp_path: Path, text: str) -> None:
     began = time.process_time()

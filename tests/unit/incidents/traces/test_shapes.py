@@ -15,6 +15,7 @@ import pytest
 from envclone.errors import EnvcloneError
 from envclone.incidents.calls import Call, Origin
 from envclone.incidents.traces import read
+from envclone.incidents.traces.steps import Stores, steps_of
 from tests.unit.incidents.traces.samples import SAMPLES, attributes, otlp
 
 MESSAGES = json.dumps([{"role": "user", "content": "Where is parcel 5?"}])
@@ -191,6 +192,15 @@ CURLS: dict[str, tuple[str, str, str, Any]] = {
     "a head": ("$ curl -I https://a.example/q | grep -i x", "HEAD", "https://a.example/q", None),
     "no scheme": ("curl a.example/q", "GET", "http://a.example/q", None),
     "two of data": ("curl https://a.example/q -d a=1 -d b=2", "POST", "https://a.example/q", "a=1&b=2"),
+    "behind a comment": ("#!/bin/sh\n# it's broken\nset -e\nT=1 sudo /usr/bin/curl https://a.example/q", "GET",
+                         "https://a.example/q", None),
+    "lines behind it": ("curl https://a.example/q --json @- <<'EOF' | jq .\n{\"q\": \"it's $1\"}\nEOF\n", "POST",
+                        "https://a.example/q", {"q": "it's $1"}),
+    "what another writes": ("echo '{\"q\": 1}' | curl https://a.example/q -d @-", "POST", "https://a.example/q",
+                            {"q": 1}),
+    "written elsewhere": ("curl https://a.example/q 2>/dev/null >out.json", "GET", "https://a.example/q", None),
+    "options that take values": ("curl --happy-eyeballs-timeout-ms 200 --max-t 5 --no-buffer https://a.example/q",
+                                 "GET", "https://a.example/q", None),
 }  # fmt: skip
 
 
@@ -209,9 +219,26 @@ def test_several_command_lines_and_what_lets_somebody_in(tmp_path: Path) -> None
     assert not [call for call in found if "secret" in call.model_dump_json()]
 
 
+def test_each_address_and_each_next_is_a_request(tmp_path: Path) -> None:
+    found, _ = calls_of(tmp_path, "curl https://a.example/1 https://a.example/2 --next -d x=1 https://a.example/3")
+    assert [(call.id, call.name) for call in found] == [("1", "GET /1"), ("2", "GET /2"), ("3", "POST /3")]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ['curl "https://a.example/q?u=$USER"', "curl https://a.example/q -d $(cat x)", "curl 'https://a.example/{a,b}'",
+     'curl https://a.example/q -d @- <<E\n{"q": "$1 ${HOME}"}\nE'],
+)  # fmt: skip
+def test_what_the_shell_or_curl_puts_in_is_not_sent_as_it_stands(tmp_path: Path, text: str) -> None:
+    found, _ = calls_of(tmp_path, text)
+    assert steps_of(found, Stores(service="app")) == [] and found[0].other["unexpanded"]
+
+
 def _refused() -> Iterator[tuple[str, Any]]:
     yield "body in a file", "curl https://a.example/q -d @body.json"
-    yield "two addresses", "curl https://a.example/1 https://a.example/2"
+    yield "options in a file", "curl -K options.txt https://a.example/1"
+    yield "an option that curl has not", "curl --nothing https://a.example/1"
+    yield "a body that is read from elsewhere", "curl https://a.example/1 -d @-"
     yield "an open quote", "curl 'https://a.example/1"
     yield "no address", "curl -X POST"
     yield "metrics alone", {"resourceMetrics": []}
