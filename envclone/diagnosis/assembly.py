@@ -8,6 +8,7 @@ from typing import ClassVar
 from envclone.diagnosis.case import Case
 from envclone.diagnosis.conversation import Turn, documents_of, turns_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.diagnosis.placed import Prompt
 from envclone.diagnosis.words import held, shingles, text_field, text_of, words
 
 __all__ = ["Assembly"]
@@ -42,7 +43,7 @@ class Assembly:
             if ident not in documents:
                 continue
             place = list(documents).index(ident) + 1
-            if there[ident] < _WHOLE:
+            if there[ident] < _WHOLE and _gone(turn.prompt, documents, ident, there[ident]):
                 how = "not at all" if there[ident] < _ABSENT else "in part"
                 whole = sum(share >= _WHOLE for share in there.values())
                 text = f"{ident} was retrieved at place {place}, and stands {how} in the prompt of {turn.name}, which"
@@ -50,6 +51,12 @@ class Assembly:
                 yield Finding(Layer.ASSEMBLY, "cut_off", text, command, Certainty.SHOWN, "", (ident,))
             elif (found := _unread(turn, documents, ident)) is not None:
                 yield Finding(Layer.ASSEMBLY, "lost_in_the_middle", found, command, Certainty.LIKELY, "", (ident,))
+
+
+def _gone(prompt: str, documents: dict[str, str], ident: str, share: float) -> bool:
+    """Whether words are gone, and not only others in their place: a mask can see a name in one text, not in another."""
+    lacking = Prompt(prompt, documents).lacks(ident)
+    return share < _ABSENT or lacking > max(1, (1 - _WHOLE) * len(words(documents[ident])))
 
 
 def _unread(turn: Turn, documents: dict[str, str], ident: str) -> str | None:

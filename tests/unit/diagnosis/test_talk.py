@@ -60,6 +60,19 @@ def test_cut_at_the_end_of_the_prompt() -> None:
     assert _cause(*calls, expected="1") is None, "what is in the prompt was not cut off"
 
 
+def test_a_name_that_is_another_in_the_prompt_is_not_cut_off() -> None:
+    """What is masked by what stands around it can be masked in one text and not in the other."""
+    fifth = "Refunds are paid back by Jane Doe of the Lisbon office within nine days"
+    others = [f"[{number}] {text}" for number, text in enumerate(TEXTS[:4], 1)]
+    for said in (fifth, fifth.replace("Jane Doe", "Tara Put"), fifth.replace("Lisbon office within nine days", "Porto"),
+                 "Nina " + fifth.replace("Refunds", "").strip()):  # fmt: skip
+        prompt = "\n\n".join([*others, f"[5] {said}"])
+        cause = _cause(_retrieved(*TEXTS[:4], fifth), _llm(prompt, "I do not know."), expected="5")
+        assert cause == ("cut_off" if "Porto" in said else None), said
+    lines = " ".join([*others[:2], f"[5] {fifth[:40]}", *others[2:]])
+    assert _cause(_retrieved(*TEXTS[:4], fifth), _llm(lines, "I do not know."), expected="5") == "cut_off"
+
+
 def test_lost_in_the_middle() -> None:
     calls = (_retrieved(*TEXTS), _llm("\n".join(TEXTS), "Returns are taken by every shop."))
     assert _cause(*calls, expected="4") == "lost_in_the_middle"

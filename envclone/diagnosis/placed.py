@@ -1,0 +1,55 @@
+"""Where a document stands in a prompt, and how much of it: words that a mask made others are not gone."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from difflib import SequenceMatcher
+
+from envclone.diagnosis.words import words
+
+__all__ = ["Prompt"]
+
+_RUN = 3
+_MOST = 4000
+"""Words of a document that are held against the prompt."""
+
+
+class Prompt:
+    """A prompt's words, and the place at which each of some documents begins in it."""
+
+    def __init__(self, text: str, documents: Mapping[str, str]) -> None:
+        self._words: list[str] = []
+        self._lines: list[int] = []
+        for number, line in enumerate(text.splitlines()):
+            said = words(line)
+            self._words += said
+            self._lines += [number] * len(said)
+        self._runs: dict[tuple[str, ...], list[int]] = defaultdict(list)
+        for place in range(len(self._words) - _RUN + 1):
+            self._runs[tuple(self._words[place : place + _RUN])].append(place)
+        self._begins = {ident: begin for ident, text in documents.items() if (begin := self._begin(text)) is not None}
+        self._documents = documents
+
+    def _begin(self, text: str) -> int | None:
+        """Where a document's first word would be, by most of its runs of words."""
+        mine = words(text)[:_MOST]
+        places: Counter[int] = Counter()
+        for number in range(len(mine) - _RUN + 1):
+            for place in self._runs.get(tuple(mine[number : number + _RUN]), ())[:20]:
+                places[place - number] += 1
+        return max(0, places.most_common(1)[0][0]) if places else None
+
+    def lacks(self, ident: str) -> int:
+        """How many words of a document are gone from the prompt, without others in their place."""
+        mine = words(self._documents[ident])[:_MOST]
+        begin = self._begins.get(ident)
+        if begin is None or begin >= len(self._words):
+            return len(mine)
+        lines = self._lines[begin] + self._documents[ident].strip().count("\n")
+        end = bisect_left(self._lines, lines + 1)
+        end = min([end, *(place for place in self._begins.values() if place > begin)])
+        there = self._words[begin:end]
+        same = sum(one.size for one in SequenceMatcher(None, mine, there, autojunk=False).get_matching_blocks())
+        return max(0, (len(mine) - same) - (len(there) - same))
