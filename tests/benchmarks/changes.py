@@ -1,6 +1,7 @@
 """Whether a replay names the one thing that was changed: python -m tests.benchmarks.changes --json
 
-A RAG service runs as production's own and records itself; its request is imported, a branch made, and the whole
+A RAG service on LangGraph, with OpenAI's client and its conversations in Postgres, runs as production's own and records
+itself; the second turn of a conversation is imported, a branch made of an image from before it, and the whole
 application replayed in it. That must be exact. Then one thing at a time is other than in production: what the service
 is set to, what the branch holds, what a tool gave. `named` says that the verdict's layer has that thing, `first` that
 no layer above it differs. Needs root and a Docker Engine.
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.stack import Place
-from tests.support.whole import shop, world
+from tests.support.whole import serve, shop, world
 
 
 @dataclass(frozen=True)
@@ -35,8 +36,8 @@ class Change:
 CHANGES = (
     Change("session setting", "state", ("hnsw.ef_search=1 of role",),
            sql="SELECT '[1]'::vector; ALTER ROLE CURRENT_USER SET hnsw.ef_search = 1"),
-    Change("ef_search", "retrieval", ("sql-4", "missing ("), options=("--set", "ef_search=1")),
-    Change("text of a row", "state", ("tickets: 1 row updated", "messages[1].content", "Nobody gets a refund."),
+    Change("ef_search", "retrieval", ("missing (",), options=("--set", "ef_search=1")),
+    Change("text of a row", "state", ("tickets: 1 row updated", "messages[5].content", "Nobody gets a refund."),
            sql="UPDATE tickets SET body = 'Nobody gets a refund.' WHERE id = {first}"),
     Change("deleted row", "state", ("tickets: 1 row deleted", "{first}"),
            sql="DELETE FROM tickets WHERE id = {first}"),
@@ -47,6 +48,8 @@ CHANGES = (
            sql="ALTER INDEX tickets_embedding_idx SET (m = 4)"),
     Change("index built again", "state", ("tickets_embedding_idx was built again",),
            sql="REINDEX INDEX tickets_embedding_idx"),
+    Change("conversation", "state", ("checkpoints: ", "rows deleted", "messages[1].content"),
+           sql="DELETE FROM checkpoints"),
     Change("model", "context", ("model (recorded 'chat-1', asked 'chat-2')",),
            options=("--set", "env.MODEL=chat-2")),
     Change("temperature", "context", ("temperature (recorded 0.2, asked 0.9)",),
@@ -55,10 +58,10 @@ CHANGES = (
            options=("--set", "env.PROMPT=You help customers. Cite nothing.")),
     Change("definition of a tool", "context", ("tools[0].function.description", "Orders of this year"),
            options=("--set", "env.TOOL=Orders of this year")),
-    Change("result of a tool", "context", ("messages[3].content", "number", "(recorded 5, asked 6)"),
+    Change("result of a tool", "context", ("messages[7].content", "number", "(recorded 5, asked 6)"),
            answer={"orders": [{"number": 6, "buyer": "Jane Doe"}]}),
-    Change("how many chunks", "context", ("messages[1].content",), options=("--set", "env.CHUNKS=2")),
-    Change("length of a chunk", "context", ("messages[1].content",), options=("--set", "env.CUT=12")),
+    Change("how many chunks", "context", ("messages[5].content",), options=("--set", "env.CHUNKS=2")),
+    Change("length of a chunk", "context", ("messages[5].content",), options=("--set", "env.CUT=12")),
 )  # fmt: skip
 """What is changed, and what the verdict must say of it."""
 
@@ -66,8 +69,10 @@ CHANGES = (
 def measure(tell: Callable[[str], None] = lambda line: None) -> dict[str, Any]:
     """Record, import, branch, replay; then each change by itself."""
     with shop() as server, world(server) as here:
+        serve(here, "graph.py")
         here.call("incident", "import", "recordings", "--id", "91", "--request", "complaint-91", "--service", "api")
-        name = here.json("ls")[0]["name"]
+        name = "graph"
+        here.call("branch", "prod", "--incident", "91", "--name", name)
         exact = here.json("replay", "91", "--branch", name)
         document: dict[str, Any] = {
             "unchanged": {
@@ -95,19 +100,18 @@ def _bundle(here: Place) -> Any:
 
 def _first(bundle: Any) -> int:
     """The id of the ticket that was found first."""
-    (step,) = [one for one in bundle["steps"] if one["id"] == "sql-4"]
+    (step,) = [one for one in bundle["steps"] if "<->" in one.get("sql", "")]
     return int(step["expect"]["rows"][0][0])
 
 
 def _tried(here: Place, name: str, change: Change, first: int) -> dict[str, Any]:
+    here.call("reset", name)  # the service writes down each turn of a conversation
     began, ident = time.monotonic(), "91"
     if change.answer is not None:
         ident = _answering(here, change.answer)
     if change.sql:
         here.call("psql", name, "-c", change.sql.format(first=first))
     done = here.call("replay", ident, "--branch", name, "--json", *change.options, check=False)
-    if change.sql:
-        here.call("reset", name)
     report = json.loads(done.stdout)
     layers = {one["layer"]: (one["verdict"], one["why"]) for one in report["layers"]}
     upper = list(layers)[: list(layers).index(change.layer)]

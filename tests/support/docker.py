@@ -28,25 +28,35 @@ _PACKAGES = """
     psycopg psycopg_binary psycopg_binary.libs typing_extensions.py qdrant_edge
     httpx httpcore h11 anyio idna certifi requests urllib3 charset_normalizer
 """.split()  # noqa: SIM905
-
-
+_FRAMEWORK = """
+    langgraph langchain_core langchain_openai langchain_protocol langsmith openai tiktoken jiter regex orjson ormsgpack
+    psycopg_pool httpx2 httpcore2 truststore sniffio distro jsonpatch.py jsonpointer.py packaging pydantic pydantic_core
+    annotated_types typing_inspection yaml _yaml tenacity uuid_utils xxhash zstandard requests_toolbelt websockets
+    langgraph_sdk tiktoken_ext
+""".split()  # noqa: SIM905
 _CLOCK = tuple(Path("/usr/lib").glob("*/faketime"))
 """libfaketime, as Debian has it."""
 
 
 def app_image() -> str:
-    """The application's image, made once of this Python, psycopg, clients of HTTP and the embedded vector engine."""
+    """The applications' image, made once: this Python, psycopg, clients of HTTP, a vector engine, LangGraph."""
     base = Path(sys.base_prefix)
     library = base / "lib" / f"python{sys.version_info.major}.{sys.version_info.minor}"
     paths = [path for path in library.iterdir() if path.name not in _LEFT_OUT and not path.name.startswith("config-")]
     site = Path(_package("psycopg")).parent
-    paths += [site / name for name in _PACKAGES]
+    paths += [site / name for name in (*_PACKAGES, *_FRAMEWORK)]
+    paths += [
+        one for path in paths if path.is_dir() for one in path.rglob("__pycache__")
+    ]  # or each start compiles them
+    paths += [library / "__pycache__", *site.glob("*.dist-info/METADATA")]
     paths += [path for path in _CLOCK if path.exists()]
     paths += [path for path in site.glob("qdrant_edge*") if path.is_dir() and path not in paths]
     python = base / "bin" / f"python{sys.version_info.major}.{sys.version_info.minor}"
-    marks = "".join(f"{path}:{path.stat().st_mtime_ns}" for path in (python, site / "psycopg", *_CLOCK))
+    marks = "".join(
+        f"{path}:{path.stat().st_mtime_ns}" for path in (python, *(site / n for n in ("psycopg", "langgraph")), *_CLOCK)
+    )
     programs = "".join(path.read_text() for path in sorted(APP.glob("*.py")))
-    name = f"envclone-test/app:{_digest(marks + str(ROOT) + programs)}"
+    name = f"envclone-test/app:{_digest(marks + str(ROOT) + programs + Path(__file__).read_text())}"
     files = ServerFiles(name, (*paths, APP, python), (python,), ROOT)
     with contextlib.closing(engine.connect()) as client:
         return serverimage.ensure(client, files, lambda event: None)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import contextlib
 import json
 import math
-from collections.abc import Iterator
+import struct
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -30,9 +32,16 @@ class Scripted:
 @contextlib.contextmanager
 def scripted(name: str, host: str = "127.0.0.1") -> Iterator[Scripted]:
     """A model that embeds, calls a tool, and then streams an answer to `name`, whose words are parted anyhow."""
+    answered = {"id": "chatcmpl-1", "object": "chat.completion.chunk", "created": 1, "model": "chat-1"}
+    called = {"id": "call_1", "type": "function", "function": {"name": "orders", "arguments": "{}"}}
     parts = ["Dear ", name[:3], f"{name[3:]}, your ref", "und is on its way: ticket ", "17."]
-    chunks = [f"data: {json.dumps({'choices': [{'delta': {'content': part}}]})}\n\n" for part in parts]
-    chunks.append("data: [DONE]\n\n")
+
+    def streamed(deltas: Iterable[dict[str, Any]], why: str) -> list[str]:
+        """The chunks of one answer, whose id is its own."""
+        head = {**answered, "id": f"chatcmpl-{len(made.exchanges)}"}
+        choices: list[dict[str, Any]] = [{"index": 0, "delta": one, "finish_reason": None} for one in deltas]
+        choices.append({"index": 0, "delta": {}, "finish_reason": why})
+        return [f"data: {json.dumps({**head, 'choices': [one]})}\n\n" for one in choices] + ["data: [DONE]\n\n"]
 
     class Answers(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -45,16 +54,22 @@ def scripted(name: str, host: str = "127.0.0.1") -> Iterator[Scripted]:
             body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             url = MODEL + self.path
             if self.path.endswith("/embeddings"):
-                vector = [round(math.sin(len(body["input"]) + i), 6) for i in range(8)]
-                answer: dict[str, Any] = {"data": [{"embedding": vector}]}
+                asked = "".join(body["input"])
+                vector = [round(math.sin(len(asked) + i), 6) for i in range(8)]
+                packed = base64.b64encode(struct.pack("<8f", *vector)).decode()
+                wanted = packed if body.get("encoding_format") == "base64" else vector
+                answer: dict[str, Any] = {"data": [{"index": 0, "embedding": wanted}]}
                 made.keep("embedding", "POST", url, body, answer=answer)
             elif body.get("stream"):
+                deltas = [{"content": part} for part in parts]
+                told = body["messages"][-1]["role"] == "tool"
+                calling = [{"role": "assistant", "content": None, "tool_calls": [{"index": 0, **called}]}]
+                chunks = streamed(deltas, "stop") if told else streamed(calling, "tool_calls")
                 made.keep("llm", "POST", url, body, chunks=[{"after": 0.01, "data": one} for one in chunks])
                 self.send("".join(chunks), "text/event-stream")
                 return
             else:
-                call = {"id": "call_1", "type": "function", "function": {"name": "orders", "arguments": "{}"}}
-                answer = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [call]}}]}
+                answer = {"choices": [{"message": {"role": "assistant", "content": None, "tool_calls": [called]}}]}
                 made.keep("llm", "POST", url, body, answer=answer)
             self.send(json.dumps(answer))
 

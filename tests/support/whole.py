@@ -1,4 +1,8 @@
-"""A RAG service, its production, and the incident as production's own application met it and recorded itself."""
+"""Two RAG services, their production, and the incidents as production's own applications met and recorded them.
+
+`assistant.py` is written by hand and keeps nothing. `graph.py` is built on LangGraph, with OpenAI's client, and keeps
+its conversations in Postgres: one begins before the image is made, and the complaint is about its second turn.
+"""
 
 from __future__ import annotations
 
@@ -6,9 +10,8 @@ import contextlib
 import json
 import os
 import sys
-import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +25,7 @@ from tests.support.model import scripted
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
 
-__all__ = ["application", "shop", "world"]
+__all__ = ["THREAD", "application", "serve", "shop", "world"]
 
 STACK = """\
 version: 1
@@ -35,17 +38,23 @@ environments:
     services:
       api:
         image: {image}
-        command: [{python}, {app}/assistant.py]
+        command: [{python}, {app}/{program}]
         model: cassette
         environment:
           DATABASE_URL: "${{stores.main.url}}"
+          OPENAI_API_KEY: unused
           TOOL_URL: https://tools.example/orders
           PYTHONPATH: "{pythonpath}"
         ports: [8000]
         healthcheck: {{path: /healthz}}
 sanitize:
+  presets: [langgraph]
   rules:
     main:
+      public.checkpoint_migrations.v: keep
+      public.checkpoints.thread_id: uuid     # so a request that names its conversation finds it in a branch, too
+      public.checkpoint_blobs.thread_id: uuid
+      public.checkpoint_writes.thread_id: uuid
       public.customers.id: keep
       public.customers.name: person
       public.customers.email: email
@@ -56,6 +65,7 @@ sanitize:
 incidents: incidents/
 """
 QUESTION = {"question": "Where is my refund? I am Jane Doe.", "email": "jane.doe@example.org"}
+THREAD = "3f0d7ed5-7680-4f3a-9a5c-0a1b2c3d4e5f"
 NEAREST = "SELECT id, embedding <-> %s::vector AS distance FROM tickets ORDER BY 2 LIMIT 3"
 
 
@@ -82,22 +92,25 @@ def shop() -> Iterator[Production]:
 
 @contextlib.contextmanager
 def world(server: Production) -> Iterator[Place]:
-    """A place with an image, and the incident as production's own application met it; both are gone by then."""
+    """A place with an image, and the incidents as production's own applications met them; these are gone by then."""
     with place() as made:
         made.env["DSN"] = server.dsn_for("app")
-        made.write(
-            STACK.format(
-                image=docker.app_image(), python=docker.python(), app=docker.inside(docker.APP),
-                pythonpath=docker.environment()["PYTHONPATH"],
-            )
-        )  # fmt: skip
+        serve(made, "assistant.py")
         (made.directory / "incidents").mkdir()
-        with scripted("Jane Doe") as model, application(server, model.port, made.directory) as url:
-            answer = _ask(url)
+        with (
+            scripted("Jane Doe") as model, scripted("Jane Doe") as other,
+            application(server, model.port, made.directory, "assistant.py") as url,
+            application(server, other.port, made.directory, "graph.py") as graph,
+        ):  # fmt: skip
+            answer = _ask(url, "complaint-90", QUESTION)
             exchanges = model.exchanges
-            _written(made.directory / "recordings")
+            _ask(graph, "before-91", {**QUESTION, "question": "How do I return it? I am Jane Doe.", "thread": THREAD})
+            made.call("image", "prod")
+            said = _ask(graph, "complaint-91", {**QUESTION, "thread": THREAD})
+            _written(made.directory / "recordings", 3)
         vector = exchanges[0]["answer"]["data"][0]["embedding"]
-        assert answer["answer"] == "Dear Jane Doe, your refund is on its way: ticket 17." and answer["orders"] == 1
+        assert answer["answer"] == said["answer"] == "Dear Jane Doe, your refund is on its way: ticket 17."
+        assert answer["orders"] == 1 and said["messages"] == 8
         settings = {"enable_seqscan": "off"}
         bundle = {
             "version": 2,
@@ -112,7 +125,6 @@ def world(server: Production) -> Iterator[Place]:
             "exchanges": exchanges,
         }  # fmt: skip
         (made.directory / "incidents" / "90.yaml").write_text(yaml.safe_dump(bundle))
-        made.call("image", "prod")
         made.call(
             "incident", "mask", "90", "--allow-chosen", "--allow-computed", "-o", str(made.directory / "masked.json")
         )
@@ -120,26 +132,31 @@ def world(server: Production) -> Iterator[Place]:
         yield made
 
 
+def serve(here: Place, program: str) -> None:
+    """Write the stack file; its service is one of the two."""
+    image, pythonpath = docker.app_image(), docker.environment()["PYTHONPATH"]
+    app = docker.inside(docker.APP)
+    here.write(STACK.format(image=image, python=docker.python(), app=app, program=program, pythonpath=pythonpath))
+
+
 @contextlib.contextmanager
-def application(server: Production, model: int, directory: Path) -> Iterator[str]:
+def application(server: Production, model: int, directory: Path, program: str) -> Iterator[str]:
     """Production's own application, on this host."""
     port = free_port()
     env = {
         "DATABASE_URL": server.dsn_for("app"),
         "PORT": str(port),
         "OPENAI_BASE_URL": f"http://127.0.0.1:{model}/v1",
+        "OPENAI_API_KEY": "unused",
         "TOOL_URL": "http://tools.example/orders",
         "HTTP_PROXY": f"http://127.0.0.1:{model}",
         "NO_PROXY": "127.0.0.1",
         "RECORD": str(directory / "recordings"),
+        "SETUP": "1",
         "PYTHONPATH": str(docker.ROOT),
     }
-    pid = process.spawn([sys.executable, docker.APP / "assistant.py"], log=directory / "api.log", env=env)
+    pid = process.spawn([sys.executable, docker.APP / program], log=directory / f"{program}.log", env=env)
     try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=5):
-                break
-            time.sleep(0.05)
         yield f"http://127.0.0.1:{port}"
     finally:
         process.terminate(pid)
@@ -147,17 +164,24 @@ def application(server: Production, model: int, directory: Path) -> Iterator[str
             os.waitpid(pid, 0)
 
 
-def _ask(url: str) -> Any:
-    headers = {"Content-Type": "application/json", "X-Request-Id": "complaint-91"}
-    request = urllib.request.Request(f"{url}/ask", json.dumps(QUESTION).encode(), headers)
+def _ask(url: str, ident: str, question: Mapping[str, str]) -> Any:
+    headers = {"Content-Type": "application/json", "X-Request-Id": ident}
+
+    def healthy() -> bool | None:
+        with contextlib.suppress(OSError), urllib.request.urlopen(f"{url}/healthz", timeout=5):
+            return True
+        return None
+
+    wait.until(healthy, what="the application", timeout=120)
+    request = urllib.request.Request(f"{url}/ask", json.dumps(question).encode(), headers)
     with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
-def _written(recordings: Path) -> None:
-    """Wait until the application has written down the end of its request: it comes behind the answer."""
+def _written(recordings: Path, count: int) -> None:
+    """Wait until the applications have written down the ends of their requests: they come behind the answers."""
     wait.until(
-        lambda: any(one.ended for one in listed(recordings) if one.name == "POST /ask") or None,
-        what="the request",
+        lambda: sum(one.ended for one in listed(recordings) if one.name == "POST /ask") == count or None,
+        what="the requests",
         timeout=30,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -15,7 +16,7 @@ from tests.support import docker
 from tests.support.model import scripted
 from tests.support.postgres import Production
 from tests.support.stack import Place
-from tests.support.whole import world
+from tests.support.whole import THREAD, serve, world
 
 PAST = """
 import http.client, sys
@@ -65,23 +66,6 @@ def test_every_call_is_made_again_and_nothing_leaves(here: Place) -> None:
     assert not (kept / "cassette.json").exists()
     assert (kept / "cassette-ca.json").stat().st_mode & 0o777 == (kept / "cassette.log").stat().st_mode & 0o777 == 0o600
     masked = (here.directory / "masked.json").read_text()
-    assert "Jane" not in masked and "Doe" not in masked and "jane.doe" not in masked
-
-
-def test_what_the_application_recorded_of_itself_is_replayed_whole(here: Place) -> None:
-    made = here.json(
-        "incident", "import", "recordings", "--id", "91", "--request", "complaint-91", "--service", "api"
-    )  # fmt: skip
-    assert made["steps"] == ["request", "sql-3", "sql-4"] and made["exchanges"] == 4
-    done = here.call("replay", "91", "--branch", here.json("ls")[0]["name"], "--json", check=False)
-    report = json.loads(done.stdout)
-    assert report["reproduced"], json.dumps(report, indent=1)
-    assert (report["played"]["recorded"], report["played"]["matched"], report["played"]["asked"]) == (4, 4, 4)
-    assert report["played"]["egress"]["packets"] == 0
-    assert {name for name, verdict in _layers(report).items() if verdict == "match"} == {
-        "state", "retrieval", "rows", "context", "tools", "answer",
-    }  # fmt: skip
-    (masked,) = [one.read_text() for one in (here.pool / "incidents").iterdir() if one.name.startswith("91")]
     assert "Jane" not in masked and "Doe" not in masked and "jane.doe" not in masked
 
 
@@ -216,3 +200,43 @@ def test_a_pinned_case_plays_its_cassette(here: Place) -> None:
     for file in (here.directory / "cases" / "90").iterdir():
         assert "jane" not in file.read_text().lower()
     here.call("unpin", "90")
+
+
+@pytest.fixture(scope="module")
+def graph(here: Place) -> Iterator[str]:
+    """The branch of the complaint that the service on LangGraph recorded."""
+    assistant = here.file.read_text()
+    serve(here, "graph.py")
+    made = here.json("incident", "import", "recordings", "--id", "91", "--request", "complaint-91", "--service", "api")
+    assert made["exchanges"] == 4, made
+    here.call("branch", "prod", "--incident", "91", "--name", "graph")
+    try:
+        yield "graph"
+    finally:
+        here.call("rm", "--force", "graph", check=False)
+        here.file.write_text(assistant)
+
+
+def test_a_service_on_langgraph_is_replayed_whole_from_what_it_recorded(here: Place, graph: str) -> None:
+    done = here.call("replay", "91", "--branch", graph, "--json", check=False)
+    report = json.loads(done.stdout)
+    assert report["reproduced"], json.dumps(report, indent=1)
+    assert (report["played"]["recorded"], report["played"]["matched"], report["played"]["asked"]) == (4, 4, 4)
+    assert report["played"]["egress"]["packets"] == 0
+    assert {name for name, verdict in _layers(report).items() if verdict == "match"} == {
+        "state", "retrieval", "rows", "context", "tools", "answer",
+    }  # fmt: skip
+    (masked,) = [one.read_text() for one in (here.pool / "incidents").iterdir() if one.name.startswith("91")]
+    assert not [one for one in ("Jane", "Doe", "jane.doe", THREAD) if one in masked]
+
+
+def test_a_turn_that_a_service_wrote_down_is_in_the_branch_and_in_the_verdict(here: Place, graph: str) -> None:
+    (one,) = here.json("incident", "threads", "--branch", graph)
+    assert one["thread"] != THREAD and uuid.UUID(one["thread"]).version == 4
+    turns = here.json("incident", "import", "--thread", one["thread"], "--branch", graph, "--id", "94")
+    assert turns["dialect"] == "langgraph checkpoints" and turns["calls"] > 8
+    report = json.loads(here.call("replay", "91", "--branch", graph, "--json", check=False).stdout)
+    layers = {layer["layer"]: f"{layer['verdict']} {layer['why']}" for layer in report["layers"]}
+    assert layers["state"].startswith("diverged main.public.checkpoint_blobs: ") and "inserted" in layers["state"]
+    assert layers["retrieval"] == "match " and layers["context"].startswith("diverged exchange-"), layers
+    assert "messages[8].content (recorded nothing, asked 'Dear " in layers["context"]

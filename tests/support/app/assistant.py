@@ -75,18 +75,22 @@ def ask(question: str, email: str) -> dict:
     return {"answer": "".join(words), "tickets": [id for id, _ in rows], "orders": len(orders["orders"])}
 
 
-def application(environ: dict, start_response: Callable) -> Iterable[bytes]:
-    """The service."""
-    status, document = "200 OK", {"ok": True}
-    if environ["REQUEST_METHOD"] == "POST":
-        asked = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
-        try:
-            document = ask(asked["question"], asked["email"])
-        except Exception as exc:
-            status, document = "502 Bad Gateway", {"error": str(exc)}
-    content = json.dumps(document).encode()
-    start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
-    return [content]
+def application(answer: Callable) -> Callable:
+    """The service, which answers a question by `answer`."""
+
+    def served(environ: dict, start_response: Callable) -> Iterable[bytes]:
+        status, document = "200 OK", {"ok": True}
+        if environ["REQUEST_METHOD"] == "POST":
+            asked = json.loads(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])))
+            try:
+                document = answer(**asked)
+            except Exception as exc:
+                status, document = "502 Bad Gateway", {"error": str(exc)}
+        content = json.dumps(document).encode()
+        start_response(status, [("Content-Type", "application/json"), ("Content-Length", str(len(content)))])
+        return [content]
+
+    return served
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -98,12 +102,17 @@ class Handler(WSGIRequestHandler):
         sys.stderr.write(f"request {args[0]}\n")
 
 
-if __name__ == "__main__":
-    served: Callable = application
+def serve(answer: Callable) -> None:
+    """Serve until the process ends; recorded where it is told to."""
+    served = application(answer)
     if os.environ.get("RECORD"):
         from envclone import record
 
         record.start(os.environ["RECORD"], application={"commit": "4f2c1d9"})
-        served = record.wsgi(application)
+        served = record.wsgi(served)
     port = int(os.environ.get("PORT", "8000"))
     make_server("127.0.0.1", port, served, Server, Handler).serve_forever()
+
+
+if __name__ == "__main__":
+    serve(ask)
