@@ -8,10 +8,12 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from envclone.config.schema import StoreConfig
 from envclone.incidents.bundle import SqlStep, Step, VectorStep
+from tests.support.majors import NEWEST_FIRST
 from tests.support.postgres import production
 from tests.support.qdrant import build
 
@@ -97,7 +99,6 @@ def qdrant(directory: Path) -> Iterator[Adapter]:
 
 
 ADAPTERS: Mapping[str, Callable[[Path], contextlib.AbstractContextManager[Adapter]]] = {
-    "postgres-18": lambda directory: postgres(directory, 18),
-    "postgres-16": lambda directory: postgres(directory, 16),
+    **{f"postgres-{major}": partial(postgres, major=major) for major in NEWEST_FIRST},
     "qdrant": qdrant,
 }

@@ -76,13 +76,13 @@ def test_killed_at_any_moment(here: Place) -> None:
     here.call("rm", "b")
     random.seed(7)
     stages = set()
-    for attempt in range(9):
+    for attempt in range(6):
         if attempt % 2 == 0:  # every second time all of it is made again
             for kind in ("images", "raw"):
                 for entry in (here.pool / kind).iterdir():
                     here.open().project.cow.remove(entry)
         victim = subprocess.Popen(command, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        time.sleep(whole * (attempt + random.random()) / 9)
+        time.sleep(whole * (attempt + random.random()) / 6)
         victim.send_signal(signal.SIGKILL)
         victim.wait()
         left = here.leftovers()

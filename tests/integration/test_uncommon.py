@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from envclone.accounts import hand_over, service_account
+from tests.support.majors import NEWEST_FIRST
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, bytes_hold, place
 
@@ -246,7 +247,7 @@ def _stack(rules: Rules) -> str:
     return STACK + yaml.safe_dump({"sanitize": {"domains": domains, "rules": {"main": rules}}}, width=10**6)
 
 
-@pytest.fixture(scope="module", params=[18, 16])
+@pytest.fixture(scope="module", params=NEWEST_FIRST)
 def prod(request: pytest.FixtureRequest) -> Iterator[Production]:
     with production(request.param, {"max_prepared_transactions": "5"}) as server:
         server.create_database("app")

@@ -22,6 +22,7 @@ from envclone.stores.postgres.store import PostgresStore
 from envclone.stores.postgres.write import statistics
 from tests.integration.postgres import desk
 from tests.support.expanded import expand
+from tests.support.majors import NEWEST_FIRST
 from tests.support.postgres import production, scratch
 
 pytestmark = pytest.mark.real
@@ -45,7 +46,7 @@ def _quiet(event: Any) -> None:
     """No progress."""
 
 
-@pytest.fixture(scope="module", params=[18, 16])
+@pytest.fixture(scope="module", params=NEWEST_FIRST)
 def raw(request: pytest.FixtureRequest) -> Iterator[Clone]:
     """The files of a stopped server with checksums, full of originals in every corner."""
     checks = [] if request.param >= 18 else ["--data-checksums"]

@@ -22,6 +22,7 @@ from envclone.stores.postgres.catalog import layout
 from envclone.stores.postgres.server import server
 from envclone.stores.postgres.session import PostgresSession
 from envclone.stores.postgres.store import PostgresStore
+from tests.support.majors import NEWEST_FIRST
 from tests.support.postgres import production, scratch
 
 pytestmark = pytest.mark.real
@@ -65,7 +66,7 @@ MASKS = MaskSet(b"a key of thirty-two bytes, really", DOMAINS, Corpus())
 Clone = tuple[Path, StoreSnapshot]
 
 
-@pytest.fixture(scope="module", params=[18, 16])
+@pytest.fixture(scope="module", params=NEWEST_FIRST)
 def raw(request: pytest.FixtureRequest) -> Iterator[Clone]:
     """A stopped server's files."""
     with production(request.param) as running, scratch() as place:

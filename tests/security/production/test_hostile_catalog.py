@@ -11,6 +11,7 @@ import pytest
 from envclone.stores.postgres.server import pinned
 from envclone.stores.postgres.snapshot.source import open_source
 from tests.security.production import hostile
+from tests.support.majors import NEWEST_FIRST
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
 
@@ -62,7 +63,7 @@ steps:
 """
 
 
-@pytest.fixture(scope="module", params=[18, 16])
+@pytest.fixture(scope="module", params=NEWEST_FIRST)
 def prod(request: pytest.FixtureRequest) -> Iterator[Production]:
     with production(request.param, {"work_mem": "7MB", "search_path": "public, hidden"}) as server:
         hostile.shop(server, "shop")
