@@ -20,7 +20,7 @@ from envclone.verifier.counts import NUMERIC, Counts
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.kept import pairs_of_one_person
 from envclone.verifier.loose import Found, LooseSearch, Texts, text_of
-from envclone.verifier.nested import holds
+from envclone.verifier.nested import outermost
 from envclone.verifier.otherwise import backwards, put_together, without_cents
 from envclone.verifier.people import People
 from envclone.verifier.pieces import large, one_row, pieces
@@ -306,9 +306,7 @@ class Looker:
             else:
                 leaking[value].append(one)
         for value, those in leaking.items():
-            for _, hit, text, _ in those:
-                if any(holds(other.hit, hit) for other in those):
-                    continue
+            for _, hit, text, _ in outermost(those):
                 known = self._findings.originals[hit.original]
                 what = "a full name" if known.kind == "person" else f"a value of the kind {known.kind}"
                 self._reports.leak(address, hit, text, known.address, known.kind, what, rows, value, after)

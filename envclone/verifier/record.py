@@ -9,7 +9,7 @@ from envclone.masking.shown import shown_address
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import outline
 from envclone.verifier.loose import LooseSearch
-from envclone.verifier.nested import holds
+from envclone.verifier.nested import outermost
 
 __all__ = ["examine_record"]
 
@@ -22,10 +22,8 @@ def examine_record(record: Mapping[str, Any], findings: FieldFindings) -> int:
     search = findings.search or LooseSearch(findings.originals)
     texts = list(_strings(record, ""))
     hits = [one for one in search.find([text for _, text in texts]) if findings.originals[one.hit.original].strong]
-    for found in hits:
+    for found in outermost(hits):  # a name in an address is told with the address
         known = findings.originals[found.hit.original]
-        if any(other.value == found.value and holds(other.hit, found.hit) for other in hits):
-            continue  # a name in an address is told with the address
         places = (texts[found.value][0], "record")
         if not any(findings.leaks.accepts(place, known.kind) for place in places):
             findings.leaks.add(
