@@ -14,6 +14,7 @@ from envclone.errors import UsageError
 if TYPE_CHECKING:
     from envclone.api import Stack
     from envclone.serve.oidc import Oidc
+    from envclone.serve.signin import SignIn
     from envclone.serve.state import State
 
 __all__ = ["serve"]
@@ -39,6 +40,11 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--oidc-audience", metavar="NAME", help="What its tokens call this service.")
 @click.option("--oidc-claim", default="groups", show_default=True, metavar="CLAIM", help="Which claim says the role.")
 @click.option("--oidc-role", "oidc_roles", multiple=True, metavar="VALUE=ROLE", help="A value of it as a role here.")
+@click.option("--oidc-client", metavar="NAME", help="Browsers sign in there, too: what it knows the service as.")
+@click.option(
+    "--oidc-client-secret", type=_FILE, metavar="FILE", help="The file of the client's secret, if it has one."
+)
+@click.option("--public-url", metavar="URL", help="The address that browsers reach the service by.")
 @click.pass_context
 def serve(
     ctx: click.Context,
@@ -59,6 +65,9 @@ def serve(
     oidc_audience: str | None,
     oidc_claim: str,
     oidc_roles: tuple[str, ...],
+    oidc_client: str | None,
+    oidc_client_secret: Path | None,
+    public_url: str | None,
 ) -> None:
     """Serve a team over HTTP, so that engineers need neither root nor the key.
 
@@ -100,11 +109,12 @@ def serve(
     )
     key = _webhook_key(webhooks, webhook_secret)
     verifier = _provider(oidc_issuer, oidc_audience, oidc_claim, oidc_roles)
+    signin = _signin(verifier, oidc_client, oidc_client_secret, public_url)
     settings: Settings = ctx.obj
     with settings.stack(show_progress=False) as stack:
         told = Webhooks(webhooks, key, place=_state(stack).folder("outbox")) if webhooks else None
         service = Service(stack, options, told)
-        app = create(service, verifier=verifier)
+        app = create(service, verifier=verifier, signin=signin)
 
         def ready(url: str) -> None:
             for line in service.recover():
@@ -157,6 +167,30 @@ def _provider(issuer: str | None, audience: str | None, claim: str, roles: tuple
             "a provider's tokens need an audience and a role", hint="--oidc-audience NAME --oidc-role VALUE=engineer"
         )
     return Oidc(Provider(issuer, audience, mapped, claim))
+
+
+def _signin(oidc: Oidc | None, client: str | None, secret: Path | None, url: str | None) -> SignIn | None:
+    """How browsers sign in through the provider. Raises UsageError."""
+    if client is None:
+        if secret or url:
+            raise UsageError("--oidc-client-secret and --public-url are for --oidc-client", hint="--oidc-client NAME")
+        return None
+    from envclone.serve.signin import Client, SignIn, redirect_of
+
+    if oidc is None or url is None:
+        raise UsageError(
+            "browsers sign in at a provider, which sends them back to an address",
+            hint="--oidc-issuer URL --public-url https://envclone.acme.example",
+        )
+    key = None
+    if secret is not None:
+        try:
+            key = absolute(secret).read_text().strip()
+        except (OSError, UnicodeDecodeError) as exc:
+            raise UsageError(f"{secret} cannot be read: {getattr(exc, 'strerror', None) or 'it is no text'}") from None
+        if not key:
+            raise UsageError(f"{secret} is empty", hint="the secret that the provider gave for the client")
+    return SignIn(oidc, Client(client, redirect_of(url), key))
 
 
 @serve.group()

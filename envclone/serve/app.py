@@ -35,12 +35,13 @@ from envclone.serve.openapi import document
 from envclone.serve.refusals import NotFound, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.service import Service
+from envclone.serve.signin import SignIn
 
 __all__ = ["create"]
 
 
-def create(service: Service, *, verifier: Verifier | None = None) -> Starlette:
-    """The application of a service. `verifier` knows an identity provider's tokens."""
+def create(service: Service, *, verifier: Verifier | None = None, signin: SignIn | None = None) -> Starlette:
+    """The application of a service. `verifier` knows an identity provider's tokens, `signin` lets browsers in by it."""
     door = Door(service.tokens, verifier, secure=service.options.secure)
     described = document(OPERATIONS)
 
@@ -74,13 +75,13 @@ def create(service: Service, *, verifier: Verifier | None = None) -> Starlette:
             Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"], name="openapi"),
             Route("/metrics", metrics, methods=["GET"], name="metrics"),
             Route("/healthz", health, methods=["GET"], name="health"),
-            *entrance.routes(),
+            *entrance.routes(signin),
             *web.routes(service),
         ],
         middleware=[Middleware(Guarded, service=service)],
         exception_handlers={404: nowhere, 405: no_method},
     )
-    app.state.service, app.state.door = service, door
+    app.state.service, app.state.door, app.state.signin = service, door, signin
     return app
 
 

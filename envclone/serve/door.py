@@ -67,6 +67,11 @@ class Door:
         self.secure = secure
 
     @property
+    def away(self) -> str:
+        """The cookie of a browser that is at the identity provider."""
+        return f"{self.cookie}-away"
+
+    @property
     def cookie(self) -> str:
         """The session's cookie; behind TLS a browser takes it from this host alone."""
         return "__Host-envclone" if self.secure else "envclone"
@@ -114,6 +119,10 @@ class Door:
     def login(self, text: str) -> tuple[str, Session]:
         """A new session for a token: the cookie's value, and the session. Raises Unauthenticated."""
         who, lasts = self.bearer(text.strip())
+        return self.admit(who, lasts)
+
+    def admit(self, who: Principal, lasts: float = _LASTS) -> tuple[str, Session]:
+        """A new session for who proved otherwise who they are, for so many seconds at most."""
         value, now = secrets.token_urlsafe(32), self._clock()
         session = Session(who, secrets.token_urlsafe(32), now, now, now + min(lasts, _LASTS))
         with self._lock:

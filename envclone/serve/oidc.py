@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import json
 import threading
 import time
@@ -63,10 +64,40 @@ class Oidc:
         self._keys: dict[str, Mapping[str, Any]] = {}
         self._read_at: float | None = None
         self._tried_at: float | None = None
+        self._description: Mapping[str, Any] | None = None
+        self._described_at = 0.0
         self._lock = threading.Lock()
+
+    @property
+    def issuer(self) -> str:
+        """Which provider it is."""
+        return self._provider.issuer
+
+    def described(self) -> Mapping[str, Any]:
+        """What the provider says of itself, from memory for ten minutes. Raises UnreachableError."""
+        with self._lock:
+            now = self._clock()
+            if self._description is None or now - self._described_at > _FRESH:
+                self._description, self._described_at = self._describe(), now
+            return self._description
 
     def principal(self, text: str) -> tuple[Principal, float]:
         """Whose a token is, and until when. Raises Unauthenticated; what is wrong is not told in detail."""
+        claims = self._claims(text, self._provider.audience)
+        return self._principal(claims), float(claims["exp"])
+
+    def identity(self, text: str, *, audience: str, nonce: str) -> Principal:
+        """Whose an ID token is that was made for this client, in this very sign-in. Raises Unauthenticated."""
+        claims = self._claims(text, audience)
+        said = claims.get("nonce")
+        if not isinstance(said, str) or not hmac.compare_digest(said.encode(), nonce.encode()):
+            raise _wrong()
+        several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1
+        if claims.get("azp", None if several else audience) != audience:
+            raise _wrong()
+        return self._principal(claims)
+
+    def _claims(self, text: str, audience: str) -> Mapping[str, Any]:
         provider = self._provider
         try:
             header = jwt.get_unverified_header(text)
@@ -77,17 +108,21 @@ class Oidc:
             if found.get("alg") not in (None, algorithm):
                 raise _wrong()
             key = jwt.PyJWK(dict(found), algorithm=algorithm)
-            claims = jwt.decode(
+            claims: Mapping[str, Any] = jwt.decode(
                 text,
                 key=key,
                 algorithms=[algorithm],
-                audience=provider.audience,
+                audience=audience,
                 issuer=provider.issuer,
                 leeway=_LEEWAY,
                 options={"require": ["exp", "iat", "iss", "aud", "sub"]},
             )
         except (jwt.PyJWTError, ValueError, TypeError, KeyError, RecursionError, AttributeError):
             raise _wrong() from None
+        return claims
+
+    def _principal(self, claims: Mapping[str, Any]) -> Principal:
+        provider = self._provider
         subject = claims["sub"]
         if not isinstance(subject, str) or not 0 < len(subject) <= 255:
             raise _wrong()
@@ -99,7 +134,7 @@ class Oidc:
             )
         shown = claims.get(provider.name)
         name = shown if isinstance(shown, str) and 0 < len(shown) <= 100 else subject
-        return Principal(f"oidc:{subject}", name, role), float(claims["exp"])
+        return Principal(f"oidc:{subject}", name, role)
 
     def _role(self, claims: Mapping[str, Any]) -> Role | None:
         """The highest role that the claim's values are mapped to."""
@@ -130,11 +165,14 @@ class Oidc:
                 raise _wrong()
             return self._keys[ident]
 
-    def _read(self) -> dict[str, Mapping[str, Any]]:
+    def _describe(self) -> Mapping[str, Any]:
         described = self._fetch(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")
         if not isinstance(described, Mapping) or described.get("issuer") != self._provider.issuer:
             raise UnreachableError("the identity provider says that it is another one")
-        found = self._fetch(str(described.get("jwks_uri")))
+        return described
+
+    def _read(self) -> dict[str, Mapping[str, Any]]:
+        found = self._fetch(str(self._describe().get("jwks_uri")))
         keys = found.get("keys") if isinstance(found, Mapping) else None
         return {
             str(one["kid"]): one

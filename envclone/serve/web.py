@@ -21,7 +21,7 @@ from envclone.serve.refusals import NotFound, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.service import Service
 
-__all__ = ["refused", "routes"]
+__all__ = ["html", "refused", "routes"]
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; form-action 'self'; "
@@ -127,11 +127,11 @@ def refused(request: Request, exc: EnvcloneError) -> Response:
     frame = Frame(project=service.stack.project.name) if session is None else _frame(request, session.who, "")
     status = refusals.status_of(exc)
     if isinstance(exc, Unauthenticated):
-        response = _html(others.login(frame, refusal=said), status)
+        response = html(others.login(frame, refusal=said, oidc=request.app.state.signin is not None), status)
         response.headers["www-authenticate"] = "Bearer"
         return response
     titles = {403: "Not for you", 404: "Not there", 409: "Not now", 410: "Not again", 429: "Too often"}
-    response = _html(others.refused(frame, titles.get(status, "Not done"), said, hint=hint or ""), status)
+    response = html(others.refused(frame, titles.get(status, "Not done"), said, hint=hint or ""), status)
     if isinstance(exc, refusals.TooMany):
         response.headers["retry-after"] = str(exc.retry_after)
     return response
@@ -144,7 +144,8 @@ def _frame(request: Request, who: Principal, here: str) -> Frame:
     return Frame(who.name, str(who.role), session.csrf if session else "", may, service.stack.project.name, here, said)
 
 
-def _html(text: str, status: int = 200) -> Response:
+def html(text: str, status: int = 200) -> Response:
+    """A page."""
     # with no-referrer a browser says `Origin: null` when a form is sent, which could be anybody's
     headers = {"content-security-policy": _POLICY, "referrer-policy": "same-origin"}
     return Response(text, status, headers, "text/html; charset=utf-8")
@@ -165,12 +166,12 @@ def _to(path: str, did: str = "") -> Response:
 async def _login(request: Request) -> Response:
     frame = Frame(project=service_of(request).stack.project.name)
     wrong = "The token is not valid: it is wrong, over, or was revoked." if "wrong" in request.query_params else ""
-    return _html(others.login(frame, refusal=wrong))
+    return html(others.login(frame, refusal=wrong, oidc=request.app.state.signin is not None))
 
 
 async def _overview(visit: Visit) -> Response:
     page = await visit.call(board.overview)
-    return _html(branches.overview(visit.frame("overview"), page))
+    return html(branches.overview(visit.frame("overview"), page))
 
 
 async def _to_overview(visit: Visit) -> Response:
@@ -179,7 +180,7 @@ async def _to_overview(visit: Visit) -> Response:
 
 async def _branch(visit: Visit) -> Response:
     page = await visit.call(board.branch, visit.given("name"))
-    return _html(branches.branch(visit.frame("overview"), page))
+    return html(branches.branch(visit.frame("overview"), page))
 
 
 def _asking(deed: str) -> Answering:
@@ -191,7 +192,7 @@ def _asking(deed: str) -> Answering:
             title.format(one.name), says, place("branches", one.name, deed), button, place("branches", one.name),
             danger=deed != "stop",
         )  # fmt: skip
-        return _html(others.confirm(visit.frame("overview"), page))
+        return html(others.confirm(visit.frame("overview"), page))
 
     return handler
 
@@ -217,27 +218,27 @@ async def _create(visit: Visit) -> Response:
 async def _login_of(visit: Visit) -> Response:
     given = await visit.call(Service.login, visit.given("name"))
     page = LoginPage(given.name, tuple(given.variables.items()), given.note)
-    return _html(branches.login(visit.frame("overview"), page))
+    return html(branches.login(visit.frame("overview"), page))
 
 
 async def _images(visit: Visit) -> Response:
-    return _html(images.images(visit.frame("images"), *await visit.call(board.images)))
+    return html(images.images(visit.frame("images"), *await visit.call(board.images)))
 
 
 async def _image(visit: Visit) -> Response:
     page = await visit.call(board.image, visit.given("image"))
     if page is None:
         raise NotFound("there is no such image", hint="envclone images")
-    return _html(images.image(visit.frame("images"), page))
+    return html(images.image(visit.frame("images"), page))
 
 
 async def _incidents(visit: Visit) -> Response:
-    return _html(incidents.incidents(visit.frame("incidents"), await visit.call(board.incidents)))
+    return html(incidents.incidents(visit.frame("incidents"), await visit.call(board.incidents)))
 
 
 async def _incident(visit: Visit) -> Response:
     page = await visit.call(board.incident, visit.given("incident"))
-    return _html(incidents.incident(visit.frame("incidents"), page))
+    return html(incidents.incident(visit.frame("incidents"), page))
 
 
 async def _report(visit: Visit) -> Response:
@@ -247,12 +248,12 @@ async def _report(visit: Visit) -> Response:
 
 
 async def _jobs(visit: Visit) -> Response:
-    return _html(jobs.jobs(visit.frame("jobs"), *await visit.call(board.jobs)))
+    return html(jobs.jobs(visit.frame("jobs"), *await visit.call(board.jobs)))
 
 
 async def _job(visit: Visit) -> Response:
     one, now = await visit.call(board.job, visit.given("job"))
-    return _html(jobs.job(visit.frame("jobs"), one, now))
+    return html(jobs.job(visit.frame("jobs"), one, now))
 
 
 async def _cancel(visit: Visit) -> Response:
@@ -264,4 +265,4 @@ async def _audit(visit: Visit) -> Response:
     said = visit.request.query_params.get("page", "1")
     page = int(said) if said.isascii() and said.isdigit() and 0 < len(said) < 7 else 1
     rows, suspicion, older = await visit.call(board.audit, max(1, page))
-    return _html(others.audit(visit.frame("audit"), rows, suspicion=suspicion, older=older))
+    return html(others.audit(visit.frame("audit"), rows, suspicion=suspicion, older=older))

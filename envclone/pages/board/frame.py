@@ -129,8 +129,9 @@ _MENU = (("overview", "Branches", ()), ("images", "Images", ("images",)), ("inci
          ("jobs", "Jobs", ("jobs",)), ("audit", "Audit", ("audit",)))  # fmt: skip
 
 
-def framed(frame: Frame, title: str, body: str) -> str:
-    """A page in its frame; `body` is markup that has the one heading of the first level."""
+def framed(frame: Frame, title: str, body: str, *, onward: bool = False) -> str:
+    """A page in its frame; `body` is markup that has the one heading of the first level. With `onward` the browser goes
+    on to the first page at once."""
     said = ""
     if frame.said:
         tone, role = ("bad", "alert") if frame.bad else ("good", "status")
@@ -139,6 +140,7 @@ def framed(frame: Frame, title: str, body: str) -> str:
     return _PAGE.format(
         title=plain(f"{title} · {name}", 200), style=STYLE_AT, style_digest=_integrity(STYLE), script=SCRIPT_AT,
         script_digest=_integrity(SCRIPT), top=_top(frame), said=said, body=body,
+        onward=f'<meta http-equiv="refresh" content="0;url={HOME}">' if onward else "",
     )  # fmt: skip
 
 
@@ -166,7 +168,7 @@ def _project(frame: Frame) -> str:
 
 _PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<meta name="robots" content="noindex"><title>{title}</title>
+<meta name="robots" content="noindex">{onward}<title>{title}</title>
 <link rel="stylesheet" href="{style}" integrity="{style_digest}">
 <script src="{script}" integrity="{script_digest}" defer></script></head>
 <body class="board"><a class="skip" href="#content">Skip to the content</a>{top}

@@ -8,7 +8,7 @@ from envclone.pages.base import plain, table
 from envclone.pages.board.frame import HOME, button, framed, local, place, region, tag
 from envclone.pages.board.values import AuditRow, Confirm, Frame
 
-__all__ = ["audit", "confirm", "login", "refused"]
+__all__ = ["audit", "confirm", "entered", "login", "refused"]
 
 
 def login(frame: Frame, *, refusal: str = "", oidc: bool = False) -> str:
@@ -24,6 +24,12 @@ def login(frame: Frame, *, refusal: str = "", oidc: bool = False) -> str:
         'aria-describedby="token-from"></label><button>Sign in</button></form>'
         f'<p id="token-from">An operator makes one: <code>envclone serve token create</code>.</p>{other}',
     )
+
+
+def entered(frame: Frame) -> str:
+    """Says that one is signed in, and goes on to the first page by itself."""
+    body = f'<h1>You are signed in</h1><p><a href="{HOME}">Go on to the branches</a></p>'
+    return framed(frame, "Signed in", body, onward=True)
 
 
 def confirm(frame: Frame, page: Confirm) -> str:

@@ -116,6 +116,7 @@ STEPS = (("retrieve", "SQL on main as app", "10 results"), ("customer", "SQL on 
 
 PAGES = {
     "login": others.login(Frame(token="t0ken", project="helpdesk"), refusal="The token is not valid.", oidc=True),
+    "entered": others.entered(FRAME),
     "overview": branches.overview(FRAME, Overview(NOW, ROWS, IMAGES, JOBS, ("prod", "stage"), ("1234",))),
     "nothing": branches.overview(FRAME, Overview(NOW, environments=("prod",))),
     "branch": branches.branch(replace(FRAME, said="Started."), BRANCH),
