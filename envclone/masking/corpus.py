@@ -20,6 +20,7 @@ from envclone.errors import UnsafeError
 from envclone.masking import crowd
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.nobody import Nobody
+from envclone.masking.notations import notations
 from envclone.masking.patterns import is_email
 from envclone.masking.transliterated import (
     KINDS_TRANSLITERATED,
@@ -175,6 +176,8 @@ class CorpusBuilder:
         else:
             wanted = list(with_transliterated(composed) if kind in KINDS_TRANSLITERATED else composed)
             wanted = list(with_lines(wanted)) if kind == "address" else wanted
+        if kind == "mac":  # an address of a network is found by its form
+            wanted += [way for value in wanted for way in notations(kind, value)]
         self._kinds.setdefault(kind, Distinct(self._shelf)).add(wanted)
 
     def take(self, kind: str, values: Packed) -> None:
@@ -188,6 +191,8 @@ class CorpusBuilder:
         if available():
             plain = crowd.other_addresses(plain) if kind == "email" else plain
             plain = crowd.nationals(plain) if kind == "phone" else plain
+            if kind == "mac":
+                self.add(kind, {way for text in plain.texts() if text for way in notations(kind, text)})
             self._kinds.setdefault(kind, Distinct(self._shelf)).take(plain)
             if kind == "address":
                 self._kinds[kind].take(in_lines_too(plain))

@@ -17,6 +17,7 @@ from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.names import is_name
+from envclone.masking.notations import KINDS_NOTED, notations, with_notations
 from envclone.masking.transliterated import (
     KINDS_TRANSLITERATED,
     in_lines_too,
@@ -110,6 +111,8 @@ class Originals:
             stripped = list(with_transliterated(stripped))
         if kind == "address":
             stripped = list(with_lines(stripped))
+        if kind in KINDS_NOTED:
+            stripped = list(with_notations(kind, stripped))
         self._add(address, kind, stripped)
 
     def _add(self, address: str, kind: str, texts: list[str]) -> None:
@@ -138,6 +141,8 @@ class Originals:
         strengths = telling(kind, plain, firsts)
         sources = np.array([self._source(Original(address, kind, one)) for one in (False, True)], np.uint16)
         self._source_of.extend(sources[strengths.astype(np.int64)])
+        if kind in KINDS_NOTED:
+            self._add(address, kind, [way for at in firsts for way in notations(kind, plain.text(at))])
 
     def _source(self, source: Original) -> int:
         if source not in self._sources:

@@ -7,6 +7,7 @@ import random
 import pytest
 
 from envclone.compiled import available
+from envclone.packed import pack
 from envclone.verifier import compoundplain, compounds
 from envclone.verifier.originals import Originals, spellings
 
@@ -60,6 +61,25 @@ def test_digits_of_all_are_the_digits_of_each(monkeypatch: pytest.MonkeyPatch, a
         and len(digits := compounds._digits_of(value)) >= 7
     }
     assert len(found) > 30
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_an_address_is_an_original_in_each_notation(packed: bool) -> None:
+    """A column of type `inet` prints the length of the network, which no log and no text does."""
+    made = Originals()
+    for kind, values in {
+        "ip": ["81.20.1.77/32", "2a01:4f8::7/128", "10.0.0.1/32"],
+        "mac": ["a4:5e:60:d1:25:95"],
+    }.items():
+        if packed:
+            made.take(f"t.{kind}", kind, pack(values))
+        else:
+            made.add(f"t.{kind}", kind, values)
+    made.seal()
+    held = {value: made[number] for number, value, _ in made.items()}
+    assert {"81.20.1.77/32", "81.20.1.77", "81-20-1-77", "2a01:4f8::7", "A4-5E-60-D1-25-95".lower()} <= held.keys()
+    assert held["81.20.1.77"].strong and held["2a01:4f8::7"].strong and not held["10.0.0.1"].strong
+    assert {one.address for one in held.values()} == {"t.ip", "t.mac"}
 
 
 def test_nobody_at_all() -> None:

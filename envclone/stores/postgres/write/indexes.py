@@ -10,7 +10,7 @@ from psycopg import sql
 
 from envclone.stores.postgres.catalog.dependents import Index
 
-__all__ = ["rebuild", "renew_split", "retire"]
+__all__ = ["rebuild", "reinstate", "renew_split", "retire"]
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -18,7 +18,7 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 def retire(conn: Connection, held: Sequence[Index]) -> None:
     """Let the server overlook these indexes: no maintenance, no uniqueness on the way, no VACUUM of them.
 
-    `REINDEX` makes them live again (`reindex_index` in `src/backend/catalog/index.c`), and so it must follow.
+    `REINDEX` makes them live again (`reindex_index` in `src/backend/catalog/index.c`); it or `reinstate` must follow.
     """
     if not held:
         return
@@ -28,6 +28,16 @@ def retire(conn: Connection, held: Sequence[Index]) -> None:
                WHERE indexrelid OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.oid[])""",
             [[index.oid for index in held]],
         )
+        _invalidate(conn, {index.table for index in held})
+
+
+def reinstate(conn: Connection, held: Sequence[Index]) -> None:
+    """Bring retired indexes back as they are: only those whose entries are what they were."""
+    if not held:
+        return
+    with conn.transaction():
+        for index in held:
+            _as_it_was(conn, index)
         _invalidate(conn, {index.table for index in held})
 
 
@@ -89,12 +99,16 @@ def _empty(conn: Connection, index: Index) -> None:
     _exchange(conn, index)
     conn.execute(sql.SQL("REINDEX INDEX {}").format(index.identifier))
     _exchange(conn, index)
+    _as_it_was(conn, index)
+    conn.execute(sql.SQL("DROP TABLE {}").format(_NOTHING))
+
+
+def _as_it_was(conn: Connection, index: Index) -> None:
     conn.execute(
         """UPDATE pg_catalog.pg_index SET indislive = %s, indisready = %s, indisvalid = %s
            WHERE indexrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid""",
         [index.live, index.ready, index.valid, index.oid],
     )
-    conn.execute(sql.SQL("DROP TABLE {}").format(_NOTHING))
 
 
 def _exchange(conn: Connection, index: Index) -> None:

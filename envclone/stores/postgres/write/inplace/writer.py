@@ -19,7 +19,16 @@ from envclone.stores.postgres.catalog.layout import Relation, read_relations
 from envclone.stores.postgres.catalog.read import derived_columns, primary_key, written_columns
 from envclone.stores.postgres.catalog.tables import LARGE_OBJECTS, Column, Leaf, Table, read_tables
 from envclone.stores.postgres.rights.logins import Login
-from envclone.stores.postgres.write import indexes, likeness, sequences, statistics, textsearch, triggers, views
+from envclone.stores.postgres.write import (
+    indexes,
+    likeness,
+    sequences,
+    standing,
+    statistics,
+    textsearch,
+    triggers,
+    views,
+)
 from envclone.stores.postgres.write import rewrite as through_sql
 from envclone.stores.postgres.write.inplace import checks, missing, select, stage
 from envclone.stores.postgres.write.inplace.files import LeafDone, write_files
@@ -48,6 +57,7 @@ class _LeafJob:
     names: set[str]
     keys: list[str]
     held: list[Index]
+    standing: dict[int, standing.Witness] = field(default_factory=dict)
     staged: tuple[int, tuple[str, ...]] | None = None
     computed: tuple[int, tuple[str, ...]] | None = None
     done: list[LeafDone] = field(default_factory=list)
@@ -65,7 +75,8 @@ def rewrite(
 
     While the server runs it makes the values that only it can make; then it is stopped (`stopped`), every page with
     masked values is written with all line pointers as they were, and it starts again. Columns that follow from masked
-    ones are computed by it and written in a second round. Only indexes that hold a masked column are rebuilt.
+    ones are computed by it and written in a second round. Only indexes that hold a masked column are rebuilt, and of
+    vector indexes those alone whose entries change.
     Tables that cannot be written so go through SQL, and rows that their page cannot hold; the report names both.
     Pages that become what an image has whose data directory is `earlier` share its blocks.
     Raises UnsafeError naming the constraint when pseudonyms break one, or what cannot be masked this way.
@@ -120,7 +131,9 @@ class _Rewriting:
             for job in jobs:
                 with through_sql.explained(job.table):
                     checks.constraints(worker, job.leaf, job.names)
-                    indexes.rebuild(conn, worker, job.held)
+                    same = [index for index in job.held if standing.holds(worker, job.standing.get(index.oid))]
+                    indexes.reinstate(conn, same)
+                    indexes.rebuild(conn, worker, [index for index in job.held if index not in same])
             indexes.renew_split(conn, worker)
             objects = plan.rules.get(LARGE_OBJECTS)
             if objects is not None and objects.masked:
@@ -158,6 +171,7 @@ class _Rewriting:
     def _stage(self, conn: Connection, worker: Connection, jobs: Sequence[_LeafJob]) -> None:
         for job in jobs:
             with through_sql.explained(job.table):
+                job.standing = standing.witnesses(conn, worker, job.table, job.leaf, job.held, job.names, self._plan)
                 indexes.retire(conn, job.held)
                 if job.chosen.staged:
                     fields = [self._masked(job.table, column) for column in job.chosen.staged]

@@ -1,0 +1,58 @@
+"""Addresses of networks and hardware in the notations in which they are written: a column of type `inet` prints
+`81.20.1.77/32`, a log says `81.20.1.77`."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from ipaddress import IPv6Address, ip_interface
+
+__all__ = ["KINDS_NOTED", "notations", "with_notations"]
+
+KINDS_NOTED = frozenset(("ip", "mac"))
+"""Kinds of identities that have several notations."""
+_HEX = re.compile(r"[0-9a-f]+")
+_BETWEEN = str.maketrans("", "", ":.- ")
+_LENGTHS = (12, 16)
+
+
+def notations(kind: str, value: str) -> tuple[str, ...]:
+    """The other ways to write a value; none where it is no address, or a network."""
+    found = _of_ip(value) if kind == "ip" else _of_mac(value) if kind == "mac" else ()
+    return tuple(dict.fromkeys(way for way in found if way != value))
+
+
+def with_notations(kind: str, values: Iterable[str]) -> Iterator[str]:
+    """Values, each with its other notations behind it."""
+    for value in values:
+        yield value
+        yield from notations(kind, value)
+
+
+def _of_ip(value: str) -> tuple[str, ...]:
+    try:
+        written = ip_interface(value)
+    except ValueError:
+        return ()
+    address = written.ip
+    if written.network.prefixlen < address.max_prefixlen and address == written.network.network_address:
+        return ()  # a network, which is nobody's address
+    plain = str(address)
+    if not isinstance(address, IPv6Address):
+        return plain, plain.replace(".", "-")
+    if address.ipv4_mapped is not None:
+        return plain, str(address.ipv4_mapped)
+    return plain, address.exploded, ":".join(f"{int(part, 16):x}" for part in address.exploded.split(":"))
+
+
+def _of_mac(value: str) -> tuple[str, ...]:
+    digits = value.strip().lower().translate(_BETWEEN)
+    if len(digits) not in _LENGTHS or not _HEX.fullmatch(digits):
+        return ()
+    longer = f"{digits[:6]}fffe{digits[6:]}" if len(digits) == 12 else digits  # what `macaddr8` makes of it
+    pairs, of_longer = _parts(digits, 2), _parts(longer, 2)
+    return ":".join(pairs), "-".join(pairs), ".".join(_parts(digits, 4)), digits, ":".join(of_longer)
+
+
+def _parts(digits: str, length: int) -> list[str]:
+    return [digits[at : at + length] for at in range(0, len(digits), length)]
