@@ -400,6 +400,10 @@ NO_LEAK = {
     ),
     "`_wal` is little else, and is left out": ("postgres.scrub.residue: emptylog.renew",),
     "a snapshot is taken so; what an older one has of peers is refused": ("qdrant.residue: identity.establish",),
+    "an index whose entries stay is built again without them; one that is not brought back is out of use": (
+        "postgres.write.inplace.writer: indexes.reinstate", "postgres.write.inplace.writer: standing.holds",
+        "postgres.write.inplace.writer: standing.witnesses",
+    ),
     "`indexes.rebuild` builds the index again either way": (
         "postgres.write.inplace.writer: indexes.retire", "postgres.write.rewrite: indexes.retire",
     ),
