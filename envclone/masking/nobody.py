@@ -61,6 +61,18 @@ _SMALL = 30
 """Zeros before the number of a sentinel: 00000000-0000-0000-0000-000000000001."""
 
 
+def _either(words: Iterable[str]) -> re.Pattern[str]:
+    either = "|".join(re.escape(word).replace(r"\*", "[^@]*") for word in sorted(words))
+    return re.compile(f"(?:{either})\\Z" if either else r"(?!)")
+
+
+_OF_NO_HOST = frozenset(word for word in shipped()["email"] if word.startswith("*@"))
+"""What is shipped of hosts that are none, such as `*@localhost`."""
+_NO_HOST = _either(_OF_NO_HOST)
+_INITIALS = 2
+"""Letters of a name that tell nobody: `x@y.invalid`."""
+
+
 class Nobody:
     """The values that are nobody's, by kind; `more` are those of the stack file."""
 
@@ -77,9 +89,8 @@ class Nobody:
             words = listed(kind) | self._more.get(kind, frozenset())
             if kind in _CALLED_BY_ADDRESS:
                 words |= addresses
-            if wild := _wild(words):
-                either = "|".join(re.escape(word).replace(r"\*", "[^@]*") for word in sorted(wild))
-                self._hosts[kind] = re.compile(f"(?:{either})\\Z")
+            own = self._more.get("email", frozenset()) | self._more.get(kind, frozenset())
+            self._hosts[kind] = _either(word for word in _wild(words) if word in own or word not in _OF_NO_HOST)
             self._plain[kind] = words
             self._words[kind] = every(kind, words)
 
@@ -103,10 +114,17 @@ class Nobody:
                 told[0] in _DIALLED and _NOT_DIGIT.sub("", told) in self._words[kind]
             )
         if kind == "email" or kind in _CALLED_BY_ADDRESS:
-            return "@" in told and self._hosts[kind].match(told) is not None
+            return "@" in told and (self._hosts[kind].match(told) is not None or self._of_no_host(kind, told))
         if kind == "uuid":
             return _low(told)
         return kind == "date" and _NO_TIME.sub("", told) in self._words[kind]
+
+    def _of_no_host(self, kind: str, told: str) -> bool:
+        """Whether an address of a host that is none says nobody before it: a person may well have one there."""
+        local = told.removeprefix("mailto:").partition("@")[0]
+        return (len(local) <= _INITIALS or local in self._words["username"] or local in self._words["person"]) and (
+            _NO_HOST.match(told) is not None
+        )
 
     def suspects(self, kind: str, values: Sequence[str]) -> Sequence[int]:
         """The places of all values that are nobody's, and of a few others."""

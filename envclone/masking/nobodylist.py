@@ -44,7 +44,7 @@ def shipped() -> Mapping[str, frozenset[str]]:
         if line.startswith("[") and line.endswith("]"):
             kind = line[1:-1]
             assert kind == "any" or kind in KINDS
-        elif line and not line.startswith("#"):
+        elif line and line != "#" and not line.startswith("# "):  # `#n/a` is a value
             found.setdefault(kind, set()).add(told_of(line))
     return {kind: frozenset(words) for kind, words in found.items()}
 

@@ -1,24 +1,29 @@
-"""Addresses of networks and hardware in the notations in which they are written: a column of type `inet` prints
-`81.20.1.77/32`, a log says `81.20.1.77`."""
+"""Addresses of networks and hardware, and short bytes, in the notations in which they are written: a column of type
+`inet` prints `81.20.1.77/32`, a log says `81.20.1.77`."""
 
 from __future__ import annotations
 
 import re
+from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from ipaddress import IPv6Address, ip_interface
 
-__all__ = ["KINDS_NOTED", "notations", "with_notations"]
+__all__ = ["KINDS_NOTED", "LONGEST_NOTED", "notations", "with_notations"]
 
-KINDS_NOTED = frozenset(("ip", "mac"))
+KINDS_NOTED = frozenset(("ip", "mac", "bytes", "secret"))
 """Kinds of identities that have several notations."""
+LONGEST_NOTED = 130
+"""Characters: of 64 bytes and `\\x`; longer bytes are no token, and no address is as long."""
 _HEX = re.compile(r"[0-9a-f]+")
 _BETWEEN = str.maketrans("", "", ":.- ")
 _LENGTHS = (12, 16)
 
 
 def notations(kind: str, value: str) -> tuple[str, ...]:
-    """The other ways to write a value; none where it is no address, or a network."""
-    found = _of_ip(value) if kind == "ip" else _of_mac(value) if kind == "mac" else ()
+    """The other ways to write a value; none where it is no address and no bytes, or a network."""
+    if kind not in KINDS_NOTED or len(value) > LONGEST_NOTED:
+        return ()
+    found = _of_ip(value) if kind == "ip" else _of_mac(value) if kind == "mac" else _of_bytes(value)
     return tuple(dict.fromkeys(way for way in found if way != value))
 
 
@@ -52,6 +57,13 @@ def _of_mac(value: str) -> tuple[str, ...]:
     longer = f"{digits[:6]}fffe{digits[6:]}" if len(digits) == 12 else digits  # what `macaddr8` makes of it
     pairs, of_longer = _parts(digits, 2), _parts(longer, 2)
     return ":".join(pairs), "-".join(pairs), ".".join(_parts(digits, 4)), digits, ":".join(of_longer)
+
+
+def _of_bytes(value: str) -> tuple[str, ...]:
+    if not value.startswith("\\x") or len(value) % 2 or not _HEX.fullmatch(value, 2):
+        return ()
+    raw = bytes.fromhex(value[2:])
+    return value[2:], b64encode(raw).decode().rstrip("="), urlsafe_b64encode(raw).decode().rstrip("=")
 
 
 def _parts(digits: str, length: int) -> list[str]:

@@ -17,7 +17,7 @@ from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.names import is_name
-from envclone.masking.notations import KINDS_NOTED, notations, with_notations
+from envclone.masking.notations import KINDS_NOTED, LONGEST_NOTED, notations, with_notations
 from envclone.masking.transliterated import (
     KINDS_TRANSLITERATED,
     in_lines_too,
@@ -142,7 +142,8 @@ class Originals:
         sources = np.array([self._source(Original(address, kind, one)) for one in (False, True)], np.uint16)
         self._source_of.extend(sources[strengths.astype(np.int64)])
         if kind in KINDS_NOTED:
-            self._add(address, kind, [way for at in firsts for way in notations(kind, plain.text(at))])
+            short = firsts[plain.stops[firsts] - plain.starts[firsts] <= LONGEST_NOTED]
+            self._add(address, kind, [way for at in short for way in notations(kind, plain.text(at))])
 
     def _source(self, source: Original) -> int:
         if source not in self._sources:

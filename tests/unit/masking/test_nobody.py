@@ -56,6 +56,15 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
         *(("date", f"9999-12-31{time}") for time in ("T23:59:59.9999999", " 23:59:59", "T23:59:59.999Z")),
         *(("date", value) for value in ("0000-00-00", "00/00/0000", "N/A", "unknown", "01/01/1900", "-")),
         *((kind, value) for kind in ("uuid", "ip", "mac", "url") for value in ("N/A", "unknown", "none")),
+        *(
+            ("person", value)
+            for value in ("#N/A", "#REF!", "Gelöscht", "Sin nombre", "Не указано", "未登録", "asdf", "foo")
+        ),
+        *(("card", value) for value in ("4242 4242 4242 4242", "4111-1111-1111-1111", "5555555555554444")),
+        *(("national_id", value) for value in ("078-05-1120", "987-65-4321")),
+        *(("url", value) for value in ("https://example.com", "HTTP://localhost")),
+        *(("address", value) for value in ("No fixed address", "same as billing")),
+        *(("email", value) for value in ("x@x.x", "keine@keine.de", "foo@bar.com")),
         ("company", "Self employed"),
         ("national_id", "000-00-0000"),
     ],
@@ -93,6 +102,8 @@ def test_each_is_found_in_a_batch(kind: str, value: str) -> None:
             for value in ("Zanna", "Test Quimby", "Nonette", "(Zanna)", "(x.)", "Quimby-Test", "Dr. Blank", "Mr. Na")
         ),
         *(("email", value) for value in ("jane@corp.example", "noreply.jane@corp.example", "mailto:jane@corp.example")),
+        *((kind, "wolfhard.quenzelmann@corp.invalid") for kind in ("email", "person", "username")),
+        *(("email", value) for value in ("jane.doe@localhost", "deleted-4711@deleted.invalid", "wq7@x.invalid")),
         *(("phone", value) for value in ("0000000001", "+49 30 1234100", "+1 000 000 0001")),
         ("uuid", "00000000-0000-0000-0000-000000012345"),
         *(
@@ -177,3 +188,7 @@ def test_a_value_that_is_not_there_is_nobody_s_whatever_marks_its_place(kind: st
     values = Packed(block, starts, stops, np.array([False, True, True, False, False]))
     assert values.texts() == [None, "Acme Partners", "N/A", "Müller", None]
     assert Nobody().among(kind, values) == [2]
+
+
+def test_a_stack_file_may_say_that_all_of_a_host_are_nobody() -> None:
+    assert Nobody({"email": ["*@localhost"]}).holds("email", "jane.doe@localhost")

@@ -40,3 +40,8 @@ def test_an_address_of_hardware(value: str) -> None:
     ways = {"a4:5e:60:d1:25:95", "a4-5e-60-d1-25-95", "a45e.60d1.2595", "a45e60d12595", "a4:5e:60:ff:fe:d1:25:95"}
     assert {value, *notations("mac", value)} == {value, *ways}
     assert notations("mac", "printer") == () and notations("email", value) == ()
+
+
+def test_bytes_as_a_column_prints_them_and_as_programs_do() -> None:
+    assert set(notations("bytes", "\\xfbff00aa")) == {"fbff00aa", "+/8Aqg", "-_8Aqg"}
+    assert notations("secret", "sk-live-abcdef") == () and notations("bytes", "\\x" + "ab" * 65) == ()
