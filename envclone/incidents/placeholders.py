@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -27,7 +28,13 @@ def standard(step: str, sql: str, parameters: Parameters) -> tuple[str, Paramete
     pieces = list(tokens(sql, placeholders=False))
     numbers = {i: int(piece.text[1:]) for i, piece in enumerate(pieces) if piece.kind is Kind.PLACEHOLDER}
     percents = _percents(list(tokens(sql)))
+    if not parameters or (isinstance(parameters, Mapping) and not percents):
+        known = parameters if isinstance(parameters, Mapping) else {}
+        if (nameless := _nameless(pieces, known)) is not None:
+            raise _wrong(step, f"it names :{nameless}, and there is no such parameter")
     if not parameters:
+        if any(map(_is_open, _questions(pieces))):
+            raise _wrong(step, "it has the placeholder ?, and there are no parameters")
         if numbers:
             raise _wrong(step, f"it names ${max(numbers.values())}, and there are no parameters")
         if any(sure for _, sure in percents):
@@ -39,6 +46,9 @@ def standard(step: str, sql: str, parameters: Parameters) -> tuple[str, Paramete
         named_ones = isinstance(parameters, Mapping) and percents[0][0].startswith("%(")
         if named_ones and (lost := [name for name in parameters if f"%({name})" not in sql]):
             raise _wrong(step, f"the parameter '{lost[0]}' has no place in the statement")
+        names = {_NAMED.sub(r"\1", text) for text, _ in percents}
+        if named_ones and (lost := sorted(name for name in names if name not in parameters)):
+            raise _wrong(step, f"it names %({lost[0]})s, and there is no such parameter")
         return sql, parameters
     if isinstance(parameters, Mapping):
         found = _named(pieces, parameters)
@@ -78,6 +88,39 @@ def _percents(pieces: Sequence[Token]) -> list[tuple[str, bool]]:
         if piece.kind not in (Kind.SPACE, Kind.COMMENT):
             before = piece
     return found
+
+
+_NAMED = re.compile(r"%\((.*)\)[sbt]", re.DOTALL)
+
+
+def _nameless(pieces: Sequence[Token], names: Mapping[str, Any]) -> str | None:
+    """A word behind a colon that is no parameter, where nothing but a parameter can stand."""
+    mark: Token | None = None
+    before: Token | None = None  # the mark, but for space and comments
+    for word in pieces:
+        if mark is not None and mark.kind is Kind.PUNCTUATION and mark.text == ":" and word.kind is Kind.WORD:
+            inside = before is not None and before.text == "["  # `tags[:n]`, up to a column
+            if word.text not in names and not inside and not _is_slice(before, mark):
+                return word.text
+        if mark is not None and mark.kind not in _GAPS:
+            before = mark
+        mark = word
+    return None
+
+
+def _questions(pieces: Sequence[Token]) -> Iterator[tuple[Token, Token | None]]:
+    """Each question mark that could be a placeholder, and what stands behind it."""
+    solid = [one for one in pieces if one.kind not in _GAPS]
+    for piece, behind in pairwise([*solid, None]):
+        could = piece is not None and piece.kind is Kind.OPERATOR and piece.text.endswith("?")
+        if piece is not None and could and piece.text not in ("@?", "??"):
+            yield piece, behind
+
+
+def _is_open(one: tuple[Token, Token | None]) -> bool:
+    """Whether nothing that an operator could work on stands behind a question mark."""
+    behind = one[1]
+    return behind is None or (behind.kind is Kind.PUNCTUATION and behind.text in (")", ",", ";", "]"))
 
 
 def _marked(pieces: Sequence[Token], count: int) -> list[int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from envclone.address import Address
 from envclone.masking.jsonscan import render
-from envclone.masking.shown import shown_path
+from envclone.masking.shown import general, shown_path
 from envclone.models import Rows, StorePlan
 from envclone.packed import TextBlock
 from envclone.refused import named
@@ -35,13 +35,17 @@ class Seen:
     whole: bool = True
     examples: list[str] = field(default_factory=list)
     path: str = ""
+    wide: str = ""
+    """A path that covers it, for a rule: it names no key that is somebody's."""
     context: str = ""
 
     def add(self, other: Seen) -> None:
         self.times += other.times
         self.whole &= other.whole
         self.examples = (self.examples + other.examples)[:_EXAMPLES]
-        self.path, self.context = self.path or other.path, self.context or other.context
+        if not self.path:
+            self.path, self.wide = other.path, other.wide
+        self.context = self.context or other.context
 
 
 class Reports:
@@ -81,7 +85,7 @@ class Reports:
             return
         seen.context = seen.context or outline(text, hit.start, hit.end)
         if values is not None and not seen.path:
-            seen.path = _path(_one(values, value), text[hit.start : hit.end])
+            seen.path, seen.wide = _path(_one(values, value), text[hit.start : hit.end])
         if rows is not None and len(seen.examples) < _EXAMPLES and (row := self.row(rows, value)):
             seen.examples.append(row)
 
@@ -106,7 +110,7 @@ class Reports:
             self._public(source),
             kind,
             what=what,
-            remedy=remedy(place, address, rule, self._public(source), kind, one.path, whole=one.whole),
+            remedy=remedy(place, address, rule, self._public(source), kind, one.wide, whole=one.whole),
             times=one.times,
             examples=[f"{example} at {one.path}" if one.path else example for example in one.examples],
             context=one.context,
@@ -124,18 +128,19 @@ def _one(values: Sequence[Any], number: int) -> Any:
     return values.text(number) if isinstance(values, TextBlock) else values[number]
 
 
-def _path(value: Any, wanted: bytes) -> str:
-    """The path in a JSON document that holds a text, as it may be shown; '' when the value is not a document."""
+def _path(value: Any, wanted: bytes) -> tuple[str, str]:
+    """The path in a JSON document that holds a text, as it may be shown, and one for a rule; '' for no document."""
     if not isinstance(value, str) or value[:1] not in "{[":
-        return ""
+        return "", ""
     try:
         document = json.loads(value)
     except ValueError:
-        return ""
+        return "", ""
     for path, text, end in _leaves(document, ()):
         if wanted in text_of(text):
-            return shown_path(render(path)) + end
-    return ""
+            whole = render(path)
+            return shown_path(whole) + end, general(whole) + end
+    return "", ""
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str]]:

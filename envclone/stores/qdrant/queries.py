@@ -6,6 +6,7 @@ vector, and is left out of the answer.
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,22 +19,36 @@ from envclone.stores.qdrant.filters import filter_of, params_of, point_id
 from envclone.stores.qdrant.formulas import formula_of
 from envclone.stores.qdrant.groups import groups_of
 
-__all__ = ["NoPointError", "by_distance", "engine_vector", "grouped", "request", "selected", "understood"]
+__all__ = [
+    "NoPointError",
+    "by_distance",
+    "by_id",
+    "engine_vector",
+    "grouped",
+    "merges",
+    "request",
+    "selected",
+    "understood",
+]
 
 
 class NoPointError(Exception):
     """A query names a point that is not there: an answer like another, and production's own may be the same."""
 
 
-def request(step: VectorStep, shard: Any, *, more: Sequence[Any] | None = None) -> Any:
+def request(
+    step: VectorStep, shard: Any, *, more: Sequence[Any] | None = None, among: Sequence[Any] | None = None
+) -> Any:
     """A `qdrant_edge.QueryRequest` for one shard; of a query in groups the one that looks for them, within `more`.
+
+    `among` are the shards that a point can be in that is named as an example.
 
     Raises ConfigError for a point that is not there, and for what the engine cannot do.
     """
     import qdrant_edge as q
 
     groups = step.group_by is not None
-    maker = _Maker(shard, scale=step.group_size if groups else 1)
+    maker = _Maker(among or [shard], scale=step.group_size if groups else 1)
     query, prefetches, excluded = maker.stage(step.asked, step.using, step.limit + step.offset, step.prefetch)
     return q.QueryRequest(
         limit=step.limit * step.group_size if groups else step.limit,
@@ -111,6 +126,24 @@ def by_distance(asked: Query | None) -> bool:
     return (asked.nearest is not None and asked.mmr is None) or averaged
 
 
+def merges(step: VectorStep) -> bool:
+    """Whether the answers of several shards are merged by their scores or ids alone, once each has made its own.
+
+    What works on other queries' results gets those of all shards.
+    """
+    asked = step.asked
+    if step.group_by is not None or step.prefetch:
+        return False
+    return asked is None or (
+        asked.fusion is None and asked.rrf is None and asked.order_by is None and asked.mmr is None
+    )
+
+
+def by_id(ident: Any) -> tuple[int, int]:
+    """What points stand in order by that have no score: numbers before UUIDs."""
+    return (0, ident) if isinstance(ident, int) else (1, uuid.UUID(str(ident)).int)
+
+
 def _without(excluded: Sequence[int | str]) -> Any:
     """A filter that leaves out some points, or None."""
     import qdrant_edge as q
@@ -127,10 +160,10 @@ def _all_of(filters: Sequence[Any]) -> Any:
 
 
 class _Maker:
-    """Makes queries for one shard, which gives the vectors of points that are named."""
+    """Makes queries for one shard; that and others give the vectors of points that are named."""
 
-    def __init__(self, shard: Any, *, scale: int) -> None:
-        self._shard = shard
+    def __init__(self, shards: Sequence[Any], *, scale: int) -> None:
+        self._shards = shards
         self._scale = scale
 
     def stage(
@@ -212,10 +245,12 @@ class _Maker:
         """A vector as the engine takes it; that of a point when an id is given."""
         if isinstance(given, Sparse | list):
             return engine_vector(given)
-        found = self._shard.retrieve([point_id(given)], with_payload=False, with_vector=[using] if using else True)
-        if not found:
+        wanted, vectors = [point_id(given)], [using] if using else True
+        several = (shard.retrieve(wanted, with_payload=False, with_vector=vectors) for shard in self._shards)
+        found = next((one[0] for one in several if one), None)
+        if found is None:
             raise NoPointError(f"No point with id {given} found")
-        vector = found[0].vector
+        vector = found.vector
         if isinstance(vector, dict):
             vector = vector.get(using)
         if vector is None:

@@ -94,15 +94,28 @@ class EmbeddedRunner:
     def _query(self, collection: Collection, shards: list[Any], step: VectorStep) -> list[Any]:
         """Any other form of query than the nearest of one vector."""
         if len(shards) > 1:
+            return self._merged(collection, shards, step)
+        if step.group_by is None:
+            return list(shards[0].query(queries.request(step, shards[0])))
+        smaller = queries.by_distance(step.asked) and not _descending(collection, step.using)
+        return queries.grouped(step, shards[0], smaller_is_better=smaller)
+
+    def _merged(self, collection: Collection, shards: list[Any], step: VectorStep) -> list[Any]:
+        """The best of what each shard answers, as a server merges them."""
+        if not queries.merges(step):
             raise ConfigError(
                 f"results of the {len(shards)} shards of '{collection.name}' are fused, grouped or ordered, which a "
                 "server does and the embedded engine does not",
                 hint="replay it in a branch that has a server: QDRANT_BIN names its program, or --runtime docker",
             )
-        if step.group_by is None:
-            return list(shards[0].query(queries.request(step, shards[0])))
-        smaller = queries.by_distance(step.asked) and not _descending(collection, step.using)
-        return queries.grouped(step, shards[0], smaller_is_better=smaller)
+        whole = step.model_copy(update={"limit": step.limit + step.offset, "offset": 0})
+        found = [point for shard in shards for point in shard.query(queries.request(whole, shard, among=shards))]
+        if step.asked is None:
+            found.sort(key=lambda point: queries.by_id(point.id))
+        else:
+            nearer = queries.by_distance(step.asked) and not _descending(collection, step.using)
+            found.sort(key=lambda point: point.score, reverse=not nearer)
+        return found[step.offset : step.offset + step.limit]
 
     def collection(self, name: str) -> Collection:
         """The collection of this name or alias. Raises ConfigError naming the collections there are."""

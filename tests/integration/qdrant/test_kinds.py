@@ -107,6 +107,21 @@ def test_several_shards_are_merged_by_score(pool: Pool, tmp_path: Path) -> None:
     expected = _answers(pool, whole.root, queries, **step)
     assert _answers(pool, root, queries, **step) == expected
     assert _answers(pool, clean, queries, **step) == expected
+    asked: list[dict[str, Any]] = [  # points by id, and what names points that lie in the other shard
+        {"filter": {"must_not": {"has_id": [0, 3]}}, "offset": 4},
+        {"query": {"nearest": 5}},
+        {"query": {"recommend": {"positive": [5, 6], "negative": [9]}}, "offset": 2},
+        {"query": {"discover": {"target": 5, "context": [{"positive": 6, "negative": 9}]}}},
+    ]
+    steps = [VectorStep.model_validate({"id": "s", "store": "kb", "collection": "articles", "limit": 7,
+                                        "params": {"exact": True}, **one}) for one in asked]  # fmt: skip
+    with (
+        pool.store.connect(Endpoint("kb", "qdrant", path=whole.root)) as one,
+        pool.store.connect(Endpoint("kb", "qdrant", path=root)) as two,
+    ):
+        found = [(one.run(each), two.run(each)) for each in steps]
+    assert all(a.ids and (a.ids, a.scores) == (b.ids, b.scores) for a, b in found)
+    assert found[0][0].ids == (6, 7, 8, 9, 10, 11, 12)
 
 
 def test_named_and_sparse_vectors(pool: Pool, tmp_path: Path) -> None:

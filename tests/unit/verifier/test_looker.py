@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -105,16 +106,25 @@ def test_a_full_name_that_pseudonyms_of_one_row_make_is_a_chance_of_both_columns
     assert not len(findings.leaks)
 
 
-def test_the_remedy_for_a_key_of_a_document_is_a_rule_for_keys() -> None:
+@pytest.mark.parametrize(
+    ("shares", "path"),
+    [
+        ({"wolfhard.quenzelmann@corp.example": {"at": 3}}, "$.shares.*~"),
+        ({"zq7@else.example": {"wolfhard.quenzelmann@corp.example": 3}}, "$.shares.*.*~"),
+        ([{"Some Body": {"by": "wolfhard.quenzelmann@corp.example,"}}], "$.shares[*].*.by"),
+    ],
+)
+def test_the_remedy_within_a_document_is_a_rule_that_holds_for_every_row(shares: Any, path: str) -> None:
+    """A key that is somebody's is any key in it; a rule with the key's shape would hold for none."""
     rule = FieldRule("public.docs.doc", FieldKind.JSON, "keep")
-    document = '{"id": 7, "shares": {"wolfhard.quenzelmann@corp.example": {"at": 3}}}'
+    document = json.dumps({"id": 7, "shares": shares})
     looker, findings = _looker_of({rule.address: rule})
     looker.rows(Rows("public.docs", {rule.address: [document]}, {}, ["ctid (0,1)"]), {})
     looker.take(looker.found())
     with pytest.raises(UnsafeError) as refused:
         findings.leaks.refuse()
     found = cast(list[dict[str, Any]], refused.value.context["findings"])
-    assert [one["remedy"] for one in found] == ['Mask it: public.docs.doc: {"$.shares.*~": text, "$.**": keep}']
+    assert [one["remedy"] for one in found] == [f'Mask it: public.docs.doc: {{"{path}": text, "$.**": keep}}']
 
 
 def _kept_columns(first: list[str], last: list[str]) -> int:

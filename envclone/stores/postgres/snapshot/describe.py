@@ -14,9 +14,11 @@ from envclone.stores.postgres.server.engine import Engine, has_icu, missing
 from envclone.stores.postgres.server.policy import locale_exists
 
 __all__ = [
+    "UNLOGGED",
     "Database",
     "choose_database",
     "databases_sql",
+    "listed",
     "measure",
     "other_collation",
     "require_room",
@@ -160,3 +162,19 @@ def _human(size: int) -> str:
             return f"{amount:.0f} {unit}"
         amount /= 1024
     return f"{amount:.1f} GB"
+
+
+UNLOGGED = """
+    SELECT pg_catalog.concat(n.nspname, '.', c.relname) FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relpersistence OPERATOR(pg_catalog.=) 'u'::pg_catalog."char"
+      AND c.relkind OPERATOR(pg_catalog.=) 'r'::pg_catalog."char"
+      AND pg_catalog.pg_relation_size(c.oid) OPERATOR(pg_catalog.>) 0 ORDER BY 1
+"""
+"""The unlogged tables that have rows: a backup has none of them."""
+
+
+def listed(names: Sequence[str], most: int = 5) -> str:
+    """Names for a warning: the first few, and how many more there are."""
+    rest = len(names) - most
+    return ", ".join(names[:most]) + (f" and {rest} more" if rest > 0 else "")

@@ -171,11 +171,16 @@ def _ask(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig) -> _Sourc
         raise problem
     databases = [describe.Database(*fields) for fields in conn.execute(describe.databases_sql(major).encode())]
     database = describe.choose_database(databases, config.source.database or conn.info.dbname)
-    extensions = _extensions(conn, dsn, database.name)
+    extensions, unlogged = _in_database(conn, dsn, database.name)
     engine = find(major, extensions=list(extensions))
     warnings = describe.require_runnable(engine, database, databases, list(extensions))
     if not all_settings:
         warnings.append(f"production's role '{user}' does not see protected settings: GRANT pg_read_all_settings")
+    if unlogged:
+        warnings.append(
+            "a backup has no rows of unlogged tables, as after a crash: "
+            f"{describe.listed(unlogged)} {'is' if len(unlogged) == 1 else 'are'} empty here"
+        )
     (system_identifier, timeline), configured = _configuration(dsn, settings.hidden(conn))
     captured = settings.capture(conn, configured)
     tablespaces = conn.execute(
@@ -256,7 +261,7 @@ def _require_engine(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig
     major = conn.info.server_version // 10000
     databases = [describe.Database(*fields) for fields in conn.execute(describe.databases_sql(major).encode())]
     database = describe.choose_database(databases, config.source.database or conn.info.dbname)
-    extensions = list(_extensions(conn, dsn, database.name))
+    extensions = list(_in_database(conn, dsn, database.name)[0])
     describe.require_runnable(find(major, extensions=extensions), database, databases, extensions)
 
 
@@ -270,12 +275,15 @@ def _require_room(conn: psycopg.Connection[Any], dsn: str, config: StoreConfig, 
         describe.require_room(place, size + size // 50 + basebackup.ROOM_FOR_WAL)
 
 
-def _extensions(conn: psycopg.Connection[Any], dsn: str, database: str) -> dict[str, str]:
-    sql = "SELECT extname::pg_catalog.text, extversion FROM pg_catalog.pg_extension ORDER BY extname"
-    if database == conn.info.dbname:
-        return dict(conn.execute(sql).fetchall())
-    with contextlib.closing(open_source(dsn, dbname=database)) as other:
-        return dict(other.execute(sql).fetchall())
+def _in_database(conn: psycopg.Connection[Any], dsn: str, database: str) -> tuple[dict[str, str], list[str]]:
+    """The extensions of the store's database, and the unlogged tables that have rows in it."""
+    if database != conn.info.dbname:
+        with contextlib.closing(open_source(dsn, dbname=database)) as other:
+            return _in_database(other, dsn, database)
+    extensions = conn.execute(
+        "SELECT extname::pg_catalog.text, extversion FROM pg_catalog.pg_extension ORDER BY extname"
+    ).fetchall()
+    return dict(extensions), [str(name) for (name,) in conn.execute(describe.UNLOGGED).fetchall()]
 
 
 def _configuration(dsn: str, names: Sequence[str]) -> tuple[tuple[str, int], dict[str, str]]:
