@@ -370,6 +370,10 @@ class Stack:
         """Write down that a branch is used now: it lives its time from here on."""
         tenure.touch(self.project, name, born=born)
 
+    def extend(self, name: str, ttl: dt.timedelta | None, *, born: dt.datetime | None = None) -> Branch:
+        """Have a branch live so long from now on; None keeps it until it is removed."""
+        return tenure.extend(self.project, name, ttl, born=born)
+
     def protect(self, name: str, *, on: bool = True) -> Branch:
         """Keep a branch from being collected, or removed without force."""
         return tenure.protect(self.project, name, on=on)

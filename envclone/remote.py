@@ -130,9 +130,17 @@ class Remote:
         """Throw away what was changed in a branch."""
         return dict(self.post(f"/branches/{_word(name)}/reset"))
 
-    def extend(self, name: str) -> dict[str, Any]:
-        """Have a branch live its time from now on."""
-        return dict(self.post(f"/branches/{_word(name)}/extend"))
+    def extend(self, name: str, ttl: str | None = None) -> dict[str, Any]:
+        """Have a branch live its time from now on, or a `ttl` such as `2d`; `none` is as long as it may."""
+        return dict(self.post(f"/branches/{_word(name)}/extend", _given(ttl=ttl)))
+
+    def parity(self, name: str) -> list[dict[str, Any]]:
+        """What of production a running branch has, row by row."""
+        return list(self.get(f"/branches/{_word(name)}/parity"))
+
+    def logs(self, name: str, part: str, lines: int = 100) -> str:
+        """The last lines of what a store or service of a branch wrote."""
+        return str(self.get(f"/branches/{_word(name)}/logs/{_word(part)}", {"lines": lines})["text"])
 
     def remove(self, name: str) -> bool:
         """Remove a branch and all of it; False when there is none."""

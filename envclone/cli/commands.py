@@ -62,6 +62,7 @@ TASKS: Mapping[str, Mapping[str, Listed]] = {
         "reset": Listed("branches:reset", "Throw away what was changed in a branch."),
         "start": Listed("branches:start", "Start a stopped branch, also in another runtime."),
         "stop": Listed("branches:stop", "Stop a branch's servers; its data stays."),
+        "ttl": Listed("inside:ttl", "Have a branch live longer, or shorter."),
         "protect": Listed("inside:protect", "Keep a branch from gc, and from rm without --force."),
         "rm": Listed("branches:rm", "Stop branches and remove all that belongs to them."),
     },

@@ -1,15 +1,16 @@
-"""`logs`, `exec`, `stats`, `protect`: a look into a running branch, and a hand on it."""
+"""`logs`, `exec`, `stats`, `protect`, `ttl`: a look into a running branch, and a hand on it."""
 
 from __future__ import annotations
 
+import datetime as dt
 import sys
 
 import click
 
 from envclone.cli import completion
-from envclone.cli.context import Settings, emit, json_option, print_table
+from envclone.cli.context import DURATION, Settings, emit, json_option, print_table
 
-__all__ = ["exec_", "logs", "protect", "stats"]
+__all__ = ["exec_", "logs", "protect", "stats", "ttl"]
 
 
 @click.command()
@@ -22,6 +23,12 @@ def logs(settings: Settings, name: str, part: str, lines: int, follow: bool) -> 
     """Show what a store or service of BRANCH wrote."""
     from envclone import process
 
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.refuse(follow=follow)
+        remote.logs(settings, name, part, lines)
+        return
     with settings.stack(show_progress=False) as stack:
         insight = stack.insight(name)
         if not follow:
@@ -91,3 +98,22 @@ def protect(settings: Settings, name: str, off: bool, as_json: bool) -> None:
         {"branch": name, "protected": one.protected},
         lambda: click.echo(f"{name} is {'protected' if one.protected else 'no longer protected'}"),
     )
+
+
+@click.command()
+@click.argument("name", metavar="BRANCH", shell_complete=completion.branches)
+@click.argument("time", metavar="TIME", type=DURATION)
+@json_option
+@click.pass_obj
+def ttl(settings: Settings, name: str, time: dt.timedelta, as_json: bool) -> None:
+    """Have BRANCH live TIME from now on, such as 90m, 8h, 2d; with none until it is removed."""
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.ttl(settings, name, time, as_json)
+        return
+    with settings.stack(show_progress=False) as stack:
+        branch = stack.extend(name, time or None)
+    until = None if branch.expires_at is None else branch.expires_at.isoformat()
+    said = f"until {until[:16].replace('T', ' ')} UTC" if until else "until it is removed"
+    emit(as_json, {"name": name, "expires_at": until}, lambda: click.echo(f"{name} lives {said}"))

@@ -5,18 +5,22 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from envclone.cli.context import Settings, emit, print_table
 from envclone.cli.visible import visible
-from envclone.errors import NotReproducedError, UsageError
+from envclone.errors import NotReproducedError, ResourceError, UsageError
 
 if TYPE_CHECKING:
     from envclone.remote import Remote
 
-__all__ = ["branch", "diagnose", "images", "incident", "incidents", "ls", "refuse", "replay", "rm", "send", "verb"]
+__all__ = [
+    "branch", "diagnose", "images", "incident", "incidents", "logs", "ls", "parity", "refuse", "replay", "report", "rm",
+    "send", "ttl", "verb",
+]  # fmt: skip
 
 
 @contextmanager
@@ -125,6 +129,58 @@ def verb(settings: Settings, what: str, name: str, as_json: bool) -> None:
             click.echo(visible(f"  last replay: incident {replayed['incident']} {word}"))
 
     emit(as_json, done, text)
+
+
+def ttl(settings: Settings, name: str, time: dt.timedelta, as_json: bool) -> None:
+    """`ttl`."""
+    with service(settings) as team:
+        done = team.extend(name, f"{int(time.total_seconds())}s" if time else "none")
+    until = done["expires_at"]
+    said = f"until {until[:16].replace('T', ' ')} UTC" if until else "until it is removed"
+    emit(as_json, {"name": name, "expires_at": until}, lambda: click.echo(visible(f"{name} lives {said}")))
+
+
+def logs(settings: Settings, name: str, part: str, lines: int) -> None:
+    """`logs`."""
+    with service(settings) as team:
+        text = team.logs(name, part, min(lines, 2000))
+    for line in text.splitlines():
+        click.echo(visible(line))
+
+
+def parity(settings: Settings, name: str, as_json: bool, *, everything: bool) -> None:
+    """`parity`."""
+    from envclone.cli.parity import show
+
+    with service(settings) as team:
+        one, rows = team.show(name), team.parity(name)
+    show(name, rows, one["degraded"], one["warnings"], as_json, everything)
+
+
+def report(settings: Settings, ident: str, branch: str | None, file: Path, as_json: bool) -> None:
+    """`report`: the service gathers, and the page is made here of what it gave."""
+    from envclone import records
+    from envclone.pages.report.page import html
+    from envclone.pages.report.values import Report
+    from envclone.private import write_private
+
+    with service(settings) as team:
+        found = team.report(ident, branch)
+    page = records.load(Report, found["page"], what="the report that the service gave")
+    try:
+        write_private(file, html(page))
+    except OSError as exc:
+        raise ResourceError(f"the page cannot be written to {file}: {exc.strerror}") from exc
+    story = page.story
+    document = {
+        "incident": ident,
+        "branch": story.branch,
+        "file": str(file),
+        "outcome": str(story.outcome),
+        "causes": [{"layer": one.layer, "says": one.says, "certain": one.certain} for one in story.causes],
+    }
+    said = f"{file} (mode 0600): incident {ident} is {story.outcome} in {story.branch}"
+    emit(as_json, document, lambda: click.echo(visible(said)))
 
 
 def rm(settings: Settings, names: Sequence[str], as_json: bool) -> None:

@@ -41,6 +41,14 @@ def report(
     incident is replayed in its branch for it, and each search is asked without its index too.
     """
     file = absolute(output or f"incident-{incident_id}.html")
+    if settings.server:
+        from envclone.cli import remote
+
+        remote.refuse(expect=expected, allow_computed=allow_computed)
+        remote.report(settings, incident_id, branch_name, file, as_json)
+        if show:
+            click.launch(file.as_uri())
+        return
     with settings.stack() as stack:
         made = stack.report(incident_id, branch_name, into=file, expected=expected, allow_computed=allow_computed)
     story = made.story

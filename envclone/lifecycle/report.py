@@ -70,7 +70,9 @@ def gather(
     from envclone.pages.report.values import Report
 
     with project.pool.using("branches", branch.name), project.pool.using("images", branch.image):
-        branch = branches.load(project, branch.name)
+        now = branches.load(project, branch.name)
+        branches.require_born(now, branch.created_at)
+        branch = now
         image = check(project, branch.image)
         incident = masked_incident(project, ident, image)
         runs = branch.state is BranchState.RUNNING

@@ -60,6 +60,11 @@ def _create(service: Service, who: Principal, given: Given) -> Any:
     return service.create(who, body.environment, ttl=ttl, **rest)
 
 
+def _extend(service: Service, who: Principal, given: Given) -> Any:
+    body: asked.ExtendAsked = given.body
+    return service.extend(who, given.path["name"], None if body.ttl is None else asked.duration(body.ttl))
+
+
 def _import(service: Service, who: Principal, given: Given) -> Any:
     body: asked.ImportAsked = given.body
     more = {"bundle": body.bundle, "allow_chosen": body.allow_chosen}
@@ -88,7 +93,7 @@ OPERATIONS: tuple[Operation, ...] = (
     _post("/branches/{name}/reset", "branch_reset", "Throw away what was changed in a branch", _E,
           lambda s, w, g: s.reset(w, g.path["name"]), seen.BranchSeen),
     _post("/branches/{name}/extend", "branch_extend", "Have a branch live its time from now on", _E,
-          lambda s, w, g: s.extend(w, g.path["name"]), seen.BranchSeen),
+          _extend, seen.BranchSeen, body=asked.ExtendAsked),
     _get("/branches/{name}/parity", "branch_parity", "Production and branch, row by row", _V,
          lambda s, w, g: s.parity(w, g.path["name"]), list[seen.ParitySeen]),
     _get("/branches/{name}/replay", "branch_replay", "The newest replay in a branch; null when there was none", _V,

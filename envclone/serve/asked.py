@@ -16,6 +16,7 @@ __all__ = [
     "CollectAsked",
     "DiagnoseAsked",
     "EventsAsked",
+    "ExtendAsked",
     "ImageAsked",
     "ImportAsked",
     "IncidentAsked",
@@ -77,6 +78,14 @@ class BranchAsked(Asked):
     profile: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.=-]{0,120}$")] | None = None
     allow_degraded: bool = False
     runtime: Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,40}$")] | None = None
+
+
+class ExtendAsked(Asked):
+    """How long a branch is to live from now on."""
+
+    ttl: Annotated[str, Field(max_length=20), AfterValidator(_duration)] | None = Field(
+        default=None, description="Such as 90m, 8h, 2d; `none` is as long as it may. By default the time that it has."
+    )
 
 
 class ReplayAsked(Asked):

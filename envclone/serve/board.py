@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Any
 
 from envclone import records
+from envclone.cow.sizes import format_size
 from envclone.errors import EnvcloneError
 from envclone.incidents import files
 from envclone.incidents.completeness import completeness
@@ -29,6 +30,7 @@ from envclone.pages.board.values import (
 )
 from envclone.pages.report.values import Held, Report
 from envclone.serve.api import PREFIX
+from envclone.serve.asked import duration
 from envclone.serve.calls import verb
 from envclone.serve.jobs import ENDED
 from envclone.serve.roles import Principal, Role
@@ -96,13 +98,15 @@ def branch(service: Service, who: Principal, name: str) -> BranchPage:
         lacking,
         tuple(_logs(service, who, one)) if who.role.may(Role.ENGINEER) else (),
         one.login,
+        tuple(_lives(service, who)),
     )  # fmt: skip
 
 
-def images(service: Service, who: Principal) -> tuple[Sequence[ImageRow], dt.datetime]:
-    """The images with the state of their proof, and the time."""
+def images(service: Service, who: Principal) -> tuple[Sequence[ImageRow], dt.datetime, Sequence[str]]:
+    """The images with the state of their proof, the time, and the environments that one can be made of."""
     sizes = {one.id: one.bytes for one in service.images(who)}
-    return _images(service, service.branches(who), sizes), _now()
+    made_of = [one.name for one in service.environments(who)]
+    return _images(service, service.branches(who), sizes), _now(), made_of
 
 
 def image(service: Service, who: Principal, ident: str) -> ImagePage | None:
@@ -162,6 +166,16 @@ def audit(service: Service, who: Principal, page: int) -> tuple[tuple[AuditRow, 
     newest = list(reversed(every))[(page - 1) * _AUDIT :][:_AUDIT]
     rows = [_event(service, one) for one in newest]
     return tuple(rows), service.stack.audit_suspicion() or "", page + 1 if len(every) > page * _AUDIT else 0
+
+
+def _lives(service: Service, who: Principal) -> Iterator[str]:
+    """Times that a branch may be told to live, as they are written."""
+    operator = who.role is Role.OPERATOR
+    for text in ("1h", "8h", "1d", "3d", "7d", "30d"):
+        if operator or duration(text) <= service.options.ttl:
+            yield text
+    if operator:
+        yield "none"
 
 
 def _now() -> dt.datetime:
@@ -324,9 +338,23 @@ def _job(who: Principal, one: JobSeen, told: Sequence[Mapping[str, Any]] = ()) -
         str(error.get("message") or ""),
         str(error.get("hint") or ""),
         _result(one),
+        tuple(_came(one)),
+        one.verb == "gc" and one.state == "done" and bool(given.get("dry_run")),
         f"{PREFIX}/jobs/{one.id}/events",
         who.role.may(Role.ENGINEER),
     )
+
+
+def _came(one: JobSeen) -> Iterator[str]:
+    """What came of a job that has no page for it, in lines."""
+    found = one.result if one.state == "done" and isinstance(one.result, Mapping) else {}
+    if one.verb == "snapshot" and "id" in found:
+        yield f"{found['id']}: {', '.join(found['stores'])}, {format_size(int(found['bytes']))}, {found['consistency']}"
+    if one.verb == "gc":
+        listed = found.get("collected", ())
+        yield from (f"{row['kind']} {row['name']}: {row['error'] or row['reason']}" for row in listed)
+        if found and not listed:
+            yield "There is nothing that nobody needs."
 
 
 def _result(one: JobSeen) -> str:

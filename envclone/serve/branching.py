@@ -142,10 +142,18 @@ class Branching(Answering):
         return self._seen(who, self.stack.reset(name, born=one.created_at))
 
     @verb("branch.extend", Role.ENGINEER)
-    def extend(self, who: Principal, name: str) -> BranchSeen:
-        """Have a branch live its time from now on."""
+    def extend(self, who: Principal, name: str, ttl: dt.timedelta | None = None) -> BranchSeen:
+        """Have a branch live its time from now on, or another time: an engineer's at most the longest there is.
+
+        A `ttl` of zero keeps it until it is removed, which is an operator's to say.
+        """
         one = self._own(who, name)
-        self.stack.touch(name, born=one.created_at)
+        if ttl is None:
+            self.stack.touch(name, born=one.created_at)
+        else:
+            if who.role is not Role.OPERATOR:
+                ttl = min(ttl or self.options.ttl, self.options.ttl)
+            self.stack.extend(name, ttl or None, born=one.created_at)
         return self._seen(who, self._own(who, name))
 
     @verb("branch.remove", Role.ENGINEER)

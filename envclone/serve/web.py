@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from envclone.errors import EnvcloneError
+from envclone.errors import EnvcloneError, UsageError
 from envclone.pages.board import branches, images, incidents, jobs, others
 from envclone.pages.board.frame import HOME, SCRIPT, SCRIPT_AT, STYLE, STYLE_AT, place
 from envclone.pages.board.values import Confirm, Frame, LoginPage
-from envclone.serve import board, guard, refusals
+from envclone.serve import asked, board, guard, refusals
 from envclone.serve.calls import said_of
 from envclone.serve.guard import door_of, form_of, in_thread, service_of
 from envclone.serve.refusals import NotFound, Unauthenticated
@@ -30,10 +30,11 @@ _POLICY = (
 _DEEDS: Mapping[str, Callable[..., Any]] = {
     "branch": Service.create, "start": Service.start, "stop": Service.stop, "reset": Service.reset,
     "remove": Service.remove, "report": Service.report, "audit": Service.events, "cancel": Service.cancel,
+    "extend": Service.extend, "image": Service.build_image, "snapshot": Service.snapshot, "gc": Service.collect,
 }  # fmt: skip
 """What a page offers, and the call that it is."""
 _SAID = {"start": "It runs.", "stop": "It is stopped; its data stays.", "reset": "It is as it was born.",
-         "remove": "The branch is removed.", "cancel": "It is told to end."}  # fmt: skip
+         "remove": "The branch is removed.", "extend": "It lives longer.", "cancel": "It is told to end."}  # fmt: skip
 _ASKED = {
     "stop": ("Stop {}?", "Its servers stop. Its data, its name and its login stay.", "Stop it"),
     "reset": ("Reset {}?", "What was changed in it since its birth is thrown away, and it runs. Its login stays.",
@@ -77,6 +78,10 @@ def routes(service: Service) -> list[Route]:
         _done("/branches", _create),
         *(_done(f"/branches/{{name}}/{deed}", _doing(deed)) for deed in ("start", *_ASKED)),
         _done("/branches/{name}/login", _login_of),
+        _done("/branches/{name}/extend", _extend),
+        _done("/images", _build, least=Role.OPERATOR),
+        _done("/snapshots", _snapshot, least=Role.OPERATOR),
+        _done("/gc", _collect, least=Role.OPERATOR),
         _shown("/images", _images),
         _shown("/images/{image}", _image),
         _shown("/incidents", _incidents),
@@ -96,8 +101,8 @@ def _shown(path: str, handler: Answering, *, least: Role = Role.VIEWER) -> Route
     return Route(path, _page(handler, least), methods=["GET"], name=f"page {path}")
 
 
-def _done(path: str, handler: Answering) -> Route:
-    return Route(path, _page(handler, Role.ENGINEER), methods=["POST"], name=f"page POST {path}")
+def _done(path: str, handler: Answering, *, least: Role = Role.ENGINEER) -> Route:
+    return Route(path, _page(handler, least), methods=["POST"], name=f"page POST {path}")
 
 
 def _page(handler: Answering, least: Role) -> Callable[[Request], Awaitable[Response]]:
@@ -219,6 +224,33 @@ async def _login_of(visit: Visit) -> Response:
     given = await visit.call(Service.login, visit.given("name"))
     page = LoginPage(given.name, tuple(given.variables.items()), given.note)
     return html(branches.login(visit.frame("overview"), page))
+
+
+async def _extend(visit: Visit) -> Response:
+    said, name = (await form_of(visit.request)).get("ttl", ""), visit.given("name")
+    try:
+        ttl = asked.duration(said)
+    except ValueError as exc:
+        raise UsageError(f"how long it lives {exc}", hint="choose one of those on the page") from None
+    await visit.call(Service.extend, name, ttl)
+    return _to(place("branches", name), "extend")
+
+
+async def _build(visit: Visit) -> Response:
+    form = await form_of(visit.request)
+    more = {"fresh": form.get("fresh") == "on", "again": form.get("again") == "on"}
+    made = await visit.call(Service.build_image, form.get("environment", ""), **more)
+    return _to(place("jobs", made.id))
+
+
+async def _snapshot(visit: Visit) -> Response:
+    made = await visit.call(Service.snapshot, (await form_of(visit.request)).get("environment", ""))
+    return _to(place("jobs", made.id))
+
+
+async def _collect(visit: Visit) -> Response:
+    made = await visit.call(Service.collect, dry_run=(await form_of(visit.request)).get("dry") == "on")
+    return _to(place("jobs", made.id))
 
 
 async def _images(visit: Visit) -> Response:

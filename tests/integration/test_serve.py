@@ -13,6 +13,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -122,7 +123,7 @@ def team() -> Iterator[Team]:
                 here.stop()
 
 
-def test_two_engineers_work_and_see_nothing_of_each_other(team: Team) -> None:
+def test_two_engineers_work_and_see_nothing_of_each_other(team: Team, tmp_path: Path) -> None:
     ada, bob, vic, op = (
         team.token(name, role)
         for name, role in (("ada", "engineer"), ("bob", "engineer"), ("vic", "viewer"), ("op", "operator"))
@@ -161,8 +162,17 @@ def test_two_engineers_work_and_see_nothing_of_each_other(team: Team) -> None:
     assert report["steps"][1]["reproduced"]
     found = team.command(ada, "diagnose", "77", "--expect", "1", "--sweep", "--json")
     assert found.returncode in (0, 5) and json.loads(found.stdout)["sweeps"], found.stderr
-    story = team.client(ada).report("77")
-    assert [one["step"] for one in story["retrievals"]] == ["who", "search"]
+    page = tmp_path / "77.html"
+    told = team.command(ada, "report", "77", "-o", str(page), "--json")
+    assert told.returncode == 0 and json.loads(told.stdout)["branch"] == name, told.stderr
+    team.said.append(page.read_text())  # made here, of what the service gave
+    assert page.stat().st_mode & 0o777 == 0o600 and "hnsw.ef_search" in team.said[-1]
+    alike = json.loads(team.command(ada, "parity", name, "--json").stdout)
+    assert alike["rows"] == team.agents.here.json("parity", name)["rows"]
+    assert team.command(ada, "logs", name, "main").stdout
+    lives = json.loads(team.command(ada, "ttl", name, "2h", "--json").stdout)["expires_at"]
+    assert lives[:16] == team.agents.here.json("show", name)["expires_at"][:16]
+    assert team.command(bob, "ttl", name, "1h").returncode == 2
     assert team.command(ada, "stop", name).returncode == 0
     assert team.command(ada, "start", name).returncode == 0
     assert team.command(ada, "reset", name).returncode == 0

@@ -101,11 +101,8 @@ def branch(frame: Frame, page: BranchPage) -> str:
         ("Logs", "".join(map(_log, page.logs))),
     ]
     body = "".join(f"<h2>{title}</h2>{markup}" for title, markup in sections if markup)
-    return framed(
-        frame,
-        row.name,
-        f"<h1>{plain(row.name, 80)} {tag(row.state, _TONES.get(row.state, ''))}</h1>{_deeds(frame, row)}{said}{body}",
-    )
+    title = f"<h1>{plain(row.name, 80)} {tag(row.state, _TONES.get(row.state, ''))}</h1>"
+    return framed(frame, row.name, f"{title}{_deeds(frame, row)}{said}{_living(frame, page)}{body}")
 
 
 def _deeds(frame: Frame, row: BranchRow) -> str:
@@ -122,6 +119,18 @@ def _deeds(frame: Frame, row: BranchRow) -> str:
             kind = "deed danger" if deed == "remove" else "deed"
             deeds.append(f'<a class="{kind}" href="{place("branches", row.name, deed)}">{text}…</a>')
     return f'<div class="deeds">{"".join(deeds)}</div>' if deeds else ""
+
+
+def _living(frame: Frame, page: BranchPage) -> str:
+    """A form that has it live longer, or shorter."""
+    if not page.row.mine or not page.lives or "extend" not in frame.may:
+        return ""
+    said = {"none": "until it is removed"}
+    options = "".join(f'<option value="{plain(one)}">{plain(said.get(one, one))}</option>' for one in page.lives)
+    return (
+        f'<form class="make" method="post" action="{place("branches", page.row.name, "extend")}">{token(frame)}'
+        f'<label>Lives, from now on <select name="ttl">{options}</select></label><button>Set it</button></form>'
+    )
 
 
 def _facts(page: BranchPage) -> Iterator[tuple[str, str]]:

@@ -8,16 +8,38 @@ from collections.abc import Sequence
 from envclone.cow.sizes import format_size
 from envclone.pages import attestation
 from envclone.pages.base import plain, table
-from envclone.pages.board.frame import ago, at, facts, framed, link, region, tag
+from envclone.pages.board.frame import ago, at, button, facts, framed, link, place, region, tag, token
 from envclone.pages.board.values import Frame, ImagePage, ImageRow
 
 __all__ = ["image", "images", "images_of"]
 
 
-def images(frame: Frame, rows: Sequence[ImageRow], now: dt.datetime) -> str:
-    """The list."""
+def images(frame: Frame, rows: Sequence[ImageRow], now: dt.datetime, environments: Sequence[str] = ()) -> str:
+    """The list; for operators with forms that make one, copy production, and remove what nobody needs."""
     shown = images_of(rows, now) if rows else "<p>There is no image. <code>envclone image</code> makes one.</p>"
-    return framed(frame, "Images", f"<h1>Images</h1>{shown}")
+    return framed(frame, "Images", f"<h1>Images</h1>{shown}{_tending(frame, environments)}")
+
+
+def _tending(frame: Frame, environments: Sequence[str]) -> str:
+    options = "".join(f'<option value="{plain(one)}">{plain(one, 80)}</option>' for one in environments)
+    chosen = f'<label>Environment <select name="environment">{options}</select></label>'
+    said = ""
+    if "image" in frame.may and environments:
+        said += (
+            f'<h2>Make an image</h2><form class="make" method="post" action="{place("images")}">{token(frame)}{chosen}'
+            '<label class="tick"><input type="checkbox" name="fresh"> Copy production first</label>'
+            '<label class="tick"><input type="checkbox" name="again"> Even if there is one of that state</label>'
+            "<button>Make it</button></form>"
+        )
+    if "snapshot" in frame.may and environments:
+        said += (
+            f'<h2>Copy production</h2><form class="make" method="post" action="{place("snapshots")}">{token(frame)}'
+            f"{chosen}<button>Copy it into quarantine</button></form>"
+        )
+    if "gc" in frame.may:
+        look = button(frame, "Look what nobody needs", place("gc"), fields={"dry": "on"})
+        said += f'<h2>Make room</h2><div class="deeds">{look}</div>'
+    return said
 
 
 def images_of(rows: Sequence[ImageRow], now: dt.datetime) -> str:

@@ -57,12 +57,20 @@ def job(frame: Frame, one: JobRow, now: dt.datetime) -> str:
     bar = f'<progress aria-label="How far it has come"{share}></progress>' if going else ""
     now_at = f'<p data-line aria-live="polite">{plain(_far(one), 300)}</p>' if going else ""
     ends = button(frame, "End it", place("jobs", one.id, "cancel"), danger=True) if going and one.mine else ""
+    came = "".join(f"<li>{plain(line, 400)}</li>" for line in one.came)
+    came = (
+        f'<h2>What {"would be removed" if one.tried else "came of it"}</h2><ul class="lines">{came}</ul>'
+        if came
+        else ""
+    )
+    if one.tried and "gc" in frame.may:
+        came += f'<div class="deeds">{button(frame, "Remove what nobody needs", place("gc"), danger=True)}</div>'
     again = f'<p><a href="{place("jobs", one.id)}">Look again</a></p>' if going else ""
     return framed(
         frame,
         one.what,
         f"<h1>{plain(one.what, 120)} {tag(one.state, _TONES.get(one.state, ''))}</h1>{said}"
-        f'<div class="job"{events}>{bar}{now_at}{again}{ends}<h2>What it did</h2>'
+        f'{came}<div class="job"{events}>{bar}{now_at}{again}{ends}<h2>What it did</h2>'
         f'<ol class="lines" data-lines>{lines}</ol></div>',
     )
 

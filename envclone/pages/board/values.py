@@ -100,6 +100,8 @@ class BranchPage:
     lacking: str = ""
     logs: tuple[Log, ...] = ()
     login: str = ""
+    lives: tuple[str, ...] = ()
+    """Times that it may be told to live from now on, as they are written; "none" is until it is removed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +178,8 @@ class JobRow:
     """A long piece of work: its state is "queued", "running", "done", "failed" or "cancelled".
 
     `share` is how much of its step is done (0 to 1), `events` the path at which it tells that as it goes on, `result`
-    the path of the page that shows what came of it. `mine` is whether the viewer may end it.
+    the path of the page that shows what came of it, and `came` what came of one that has none; `tried`: it only said
+    what would be removed. `mine` is whether the viewer may end it.
     """
 
     id: str
@@ -191,6 +194,8 @@ class JobRow:
     error: str = ""
     hint: str = ""
     result: str = ""
+    came: tuple[str, ...] = ()
+    tried: bool = False
     events: str = ""
     mine: bool = False
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import html
 import re
 from collections.abc import Iterator
@@ -123,11 +124,15 @@ def test_a_page_offers_what_its_reader_may_do(here: Served) -> None:
     assert forms(here.client.get("/").text) == ["/logout"]
     enter(here, "ada", Role.ENGINEER)
     page = here.client.get("/branches/adas").text
-    assert forms(page) == ["/logout", "/branches/adas/start", "/branches/adas/login"] and "/audit" not in page
+    assert forms(page) == [
+        "/logout", "/branches/adas/start", "/branches/adas/extend", "/branches/adas/login",
+    ] and "/audit" not in page  # fmt: skip
+    assert forms(here.client.get("/images").text) == ["/logout"]
     assert "/branches" in forms(here.client.get("/").text)
     enter(here, "eve", Role.ENGINEER)
     assert here.client.get("/branches/adas").status_code == 404 and "adas" not in here.client.get("/").text
     enter(here, "op", Role.OPERATOR)
+    assert forms(here.client.get("/images").text) == ["/logout", "/images", "/snapshots", "/gc"]
     assert 'href="/audit"' in here.client.get("/").text and here.client.get("/audit").status_code == 200
 
 
@@ -157,6 +162,48 @@ def test_a_branch_is_made_by_a_job_that_has_a_page(here: Served) -> None:
     assert "failed" in here.client.get("/jobs").text
     enter(here, "bob", Role.ENGINEER)
     assert here.client.get(place).status_code == 404
+
+
+def test_an_operator_looks_after_production_by_forms(here: Served) -> None:
+    """Each is a job with its page; what `gc` would remove is said before it is removed."""
+    given = {"csrf": enter(here, "op", Role.OPERATOR), "environment": "prod"}
+    for path, more, said in (
+        ("/images", {"fresh": "on"}, "image prod"), ("/snapshots", {}, "snapshot prod"), ("/gc", {"dry": "on"}, "gc"),
+    ):  # fmt: skip
+        made = here.client.post(path, data=given | more)
+        assert made.status_code == 303 and made.headers["location"].startswith("/jobs/"), made.text
+        job = here.service.jobs.get(made.headers["location"].rpartition("/")[2])
+        assert said in here.client.get(made.headers["location"]).text
+        if path == "/images":
+            assert job.arguments == {"environment": "prod", "fresh": True, "again": False}
+    assert here.service.jobs.wait(job.id, 60).state == "done" and job.arguments == {"dry_run": True}
+    page = here.client.get(f"/jobs/{job.id}").text
+    assert "There is nothing that nobody needs." in page and "/gc" in forms(page)
+    assert here.client.post("/images", data=given | {"environment": EVIL}).status_code == 422
+    eve = {"csrf": enter(here, "eve", Role.ENGINEER), "environment": "prod"}
+    assert [here.client.post(path, data=eve).status_code for path in ("/images", "/snapshots", "/gc")] == [403] * 3
+
+
+def test_a_branch_lives_longer_but_an_engineer_s_no_longer_than_the_longest(here: Served) -> None:
+    here.branch("adas", "ada")
+    given = {"csrf": enter(here, "ada", Role.ENGINEER)}
+
+    def left() -> float:
+        one = here.service.stack.show("adas")
+        now = dt.datetime.now(dt.UTC)
+        return float("inf") if one.expires_at is None else (one.expires_at - now).total_seconds() / 3600
+
+    for ttl, hours in (("3d", 72), ("1h", 1), ("30d", 168), ("none", 168)):
+        done = here.client.post("/branches/adas/extend", data=given | {"ttl": ttl})
+        assert done.headers["location"] == "/branches/adas?did=extend" and abs(left() - hours) < 0.1, (ttl, left())
+    for ttl in ("", "-1h", "8 parsecs", EVIL):
+        refused = here.client.post("/branches/adas/extend", data=given | {"ttl": ttl})
+        assert refused.status_code == 400 and "<script>" not in refused.text
+    ada, op = here.token("ada", Role.ENGINEER), here.token("op", Role.OPERATOR)
+    assert here.call(ada, "POST", "/branches/adas/extend", json={"ttl": "2h"}).json()["expires_at"] and left() < 2.1
+    assert here.call(ada, "POST", "/branches/adas/extend").status_code == 200 and left() < 2.1  # its own time again
+    assert here.call(op, "POST", "/branches/adas/extend", json={"ttl": "none"}).json()["expires_at"] is None
+    assert here.call(ada, "POST", "/branches/adas/extend", json={"ttl": "x"}).status_code == 400
 
 
 def test_what_is_asked_for_is_said_back_as_text_alone(here: Served) -> None:

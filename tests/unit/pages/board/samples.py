@@ -34,7 +34,9 @@ __all__ = ["EVIL", "FRAME", "NOW", "PAGES", "ROW", "page_of"]
 NOW = dt.datetime(2026, 5, 1, 13, 0, tzinfo=dt.UTC)
 EVIL = '<script>alert(1)</script><img src="http://evil.example/x" onerror=alert(1)></style></title>"\'&\u202e\x1b[31m'
 """What a name, a log or a text of production may be."""
-DEEDS = frozenset(("start", "stop", "reset", "remove", "branch", "report", "audit"))
+DEEDS = frozenset((
+    "start", "stop", "reset", "remove", "branch", "report", "audit", "extend", "image", "snapshot", "gc",
+))  # fmt: skip
 FRAME = Frame("jane", "operator", "t0ken", DEEDS, "helpdesk", "overview")
 MIB = 1 << 20
 
@@ -105,6 +107,7 @@ BRANCH = BranchPage(
     typical().parity,
     logs=(Log("main", "LOG:  database system is ready to accept connections\n" * 30), Log("kb", lacking="it has none")),
     login="once",
+    lives=("1h", "8h", "7d", "none"),
 )
 INCIDENT = IncidentRow("1234", ("prod-1234",), "reproduced", 1)
 VARIABLES = (
@@ -130,7 +133,7 @@ PAGES = {
         Confirm("Remove prod-1234?", "Its servers stop, and what was changed in it is gone.",
                 "/branches/prod-1234/remove", "Remove it", "/branches/prod-1234"),
     ),
-    "images": images.images(replace(FRAME, here="images"), IMAGES, NOW),
+    "images": images.images(replace(FRAME, here="images"), IMAGES, NOW, ("prod", "stage")),
     "image": images.image(replace(FRAME, here="images"), ImagePage(IMAGE, _statement(), NOW)),
     "refused image": images.image(replace(FRAME, here="images"), ImagePage(IMAGES[2], None, NOW)),
     "incidents": incidents.incidents(
@@ -147,6 +150,11 @@ PAGES = {
     "jobs": jobs.jobs(replace(FRAME, here="jobs"), JOBS, NOW),
     "job": jobs.job(replace(FRAME, here="jobs"), JOB, NOW),
     "failed job": jobs.job(replace(FRAME, here="jobs"), JOBS[2], NOW),
+    "collected": jobs.job(
+        replace(FRAME, here="jobs"),
+        replace(JOB, what="gc", state="done", tried=True,
+                came=("branch prod-9f2c: its time is over", "image img-9f2c: a newer one is there")), NOW,
+    ),
     "audit": others.audit(
         replace(FRAME, here="audit"),
         tuple(
@@ -174,12 +182,12 @@ def page_of(text: str) -> dict[str, str]:
                 BRANCH, row=row, image=text, runtime=text, endpoints=(EndpointRow(*[text] * 6),),
                 services=((text, text),), allow=(text,), degraded=(text,), moment=(text, text),
                 usages=((text, Usage()),), parity=(Held(text, text, text, text, "differs"),),
-                logs=(Log(text, text), Log(text, lacking=text)),
+                logs=(Log(text, text), Log(text, lacking=text)), lives=(text,),
             ),
         ),
         "handed out": branches.login(frame, LoginPage(text, ((text, text),), text)),
     "lacking": branches.branch(frame, replace(BRANCH, lacking=text)),
-        "images": images.images(frame, (picture,), NOW),
+        "images": images.images(frame, (picture,), NOW, (text,)),
         "image": images.image(frame, ImagePage(picture, None, NOW)),
         "incidents": incidents.incidents(frame, (seen,)),
         "bundle": incidents.incident(
@@ -192,7 +200,7 @@ def page_of(text: str) -> dict[str, str]:
         "masked": incidents.incident(frame, IncidentPage(seen, lacking=text)),
         "jobs": jobs.jobs(frame, (work,), NOW),
         "job": jobs.job(frame, replace(work, state="running"), NOW),
-        "ended": jobs.job(frame, replace(work, result=text), NOW),
+        "ended": jobs.job(frame, replace(work, result=text, came=(text,)), NOW),
         "audit": others.audit(frame, (AuditRow(text, text, text, text),), suspicion=text),
         "confirm": others.confirm(frame, Confirm(text, text, text, text, text)),
         "login": others.login(frame, refusal=text),
