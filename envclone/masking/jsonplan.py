@@ -13,7 +13,7 @@ from envclone.masking.jsonpaths import KEYS, PathRules, parse_path
 from envclone.masking.shown import shown_address, shown_path
 from envclone.models import Field, JsonRule
 
-__all__ = ["JsonPlan", "PathClaim", "plan_json"]
+__all__ = ["DOCUMENTS", "JsonPlan", "PathClaim", "plan_json"]
 
 
 class PathClaim(NamedTuple):
@@ -83,7 +83,7 @@ def plan_json(place: Field, word: str | None, claims: Sequence[PathClaim], *, em
     return plan
 
 
-_DOCUMENTS = frozenset(("", "json", "jsonb", "hstore"))
+DOCUMENTS = frozenset(("", "json", "jsonb", "hstore"))
 """Types whose keys are data; a row's keys are its columns."""
 _MERGING = frozenset(("null", "drop", "redact", "constant", "date", "ip"))
 
@@ -96,7 +96,7 @@ def _keys_refused(place: Field, rules: Sequence[JsonRule]) -> list[str]:
         for rule in rules
         if rule.domain in _MERGING
     ]
-    if rules and place.base not in _DOCUMENTS:
+    if rules and place.base not in DOCUMENTS:
         found.append(f"{place.address}: {place.type} is a row, and its keys are the names of its columns")
     return found
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from envclone.masking.jsonpaths import KEYS
-from envclone.masking.kinds import json_rules
+from envclone.masking.jsonplan import DOCUMENTS
+from envclone.masking.kinds import KINDS, json_rules, takes
 from envclone.models import FieldKind, FieldRule
 
 __all__ = ["remedy"]
@@ -29,13 +30,16 @@ def remedy(place: str, address: str, rule: FieldRule | None, source: str, kind: 
             f"nobody's, give {source} another rule, or list them: sanitize.nobody: {{{kind}: […]}}; or accept it: "
             f"sanitize.accept: [{{field: {place}, kind: {kind}, reason: …}}]"
         )
+    if rule.kind is FieldKind.JSON and path.endswith(KEYS) and rule.base not in DOCUMENTS:
+        return f"Mask it: {address}: null (keys of a document within a row cannot be masked)"
     if rule.kind is FieldKind.JSON:
         # a rule for the whole document goes on for what is left
         rest = "" if rule.json or path == "$.**" else f', "$.**": {json_rules(rule, rule.domain)[0].domain}'
         return f'Mask it: {address}: {{"{path}": {domain}{rest}}}'
-    if rule.kind in _TEXTS:
+    base = rule.base.removesuffix("[]")
+    if rule.kind in _TEXTS and (not base or rule.kind is FieldKind.TEXT or _takes(domain, base)):
         return f"Mask it: {address}: {domain}"
-    return f"Mask it: {address}: redact (or null)"
+    return f"Mask it: {address}: " + ("redact (or null)" if not base or _takes("redact", base) else "null")
 
 
 def _there(rule: FieldRule, path: str) -> set[str]:
@@ -44,3 +48,7 @@ def _there(rule: FieldRule, path: str) -> set[str]:
         return {rule.domain}
     wide = () if path.endswith(KEYS) else ("$.**",)  # which is no rule for keys
     return {one.domain for one in json_rules(rule) if one.public in (path, *wide)}
+
+
+def _takes(domain: str, base: str) -> bool:
+    return domain not in KINDS or takes(domain, base)

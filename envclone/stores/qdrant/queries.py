@@ -23,6 +23,7 @@ __all__ = [
     "NoPointError",
     "by_distance",
     "by_id",
+    "diverse_sparse",
     "engine_vector",
     "grouped",
     "merges",
@@ -37,7 +38,12 @@ class NoPointError(Exception):
 
 
 def request(
-    step: VectorStep, shard: Any, *, more: Sequence[Any] | None = None, among: Sequence[Any] | None = None
+    step: VectorStep,
+    shard: Any,
+    *,
+    more: Sequence[Any] | None = None,
+    among: Sequence[Any] | None = None,
+    vectors: bool = False,
 ) -> Any:
     """A `qdrant_edge.QueryRequest` for one shard; of a query in groups the one that looks for them, within `more`.
 
@@ -49,13 +55,13 @@ def request(
 
     groups = step.group_by is not None
     maker = _Maker(among or [shard], scale=step.group_size if groups else 1)
-    query, prefetches, excluded = maker.stage(step.asked, step.using, step.limit + step.offset, step.prefetch)
+    query, prefetches, excluded = maker.stage(step.asked, step.using, step.limit, step.prefetch)
     return q.QueryRequest(
         limit=step.limit * step.group_size if groups else step.limit,
         offset=step.offset,
         query=query,
         prefetches=prefetches,
-        with_vector=False,
+        with_vector=[step.using] if vectors else False,
         with_payload=selected([(step.group_by or "").removesuffix("[]")] if groups else step.with_payload),
         filter=_all_of([filter_of(step.filter), _without(excluded), *(more or ())]),
         score_threshold=step.score_threshold,
@@ -126,6 +132,19 @@ def by_distance(asked: Query | None) -> bool:
     return (asked.nearest is not None and asked.mmr is None) or averaged
 
 
+def diverse_sparse(step: VectorStep, shards: Sequence[Any]) -> Any:
+    """The sparse vector that a query for diverse results is near to; None for any other query."""
+    import qdrant_edge as q
+
+    asked = step.asked
+    if asked is None or asked.mmr is None or asked.nearest is None or isinstance(asked.nearest, list):
+        return None
+    if step.group_by is not None or step.score_threshold is not None:
+        return None
+    vector = _Maker(shards, scale=1).vector(asked.nearest, step.using)
+    return vector if isinstance(vector, q.SparseVector) else None
+
+
 def merges(step: VectorStep) -> bool:
     """Whether the answers of several shards are merged by their scores or ids alone, once each has made its own.
 
@@ -192,19 +211,20 @@ class _Maker:
         if asked.discover is not None:
             pairs = [self._pair(one, using) for one in asked.discover.context]
             examples = [asked.discover.target, *(g for c in asked.discover.context for g in (c.positive, c.negative))]
-            target = self._vector(asked.discover.target, using)
+            target = self.vector(asked.discover.target, using)
             return q.Query.Discover(q.DiscoverQuery(target, pairs), named), prefetches, _ids(examples)
         if asked.context is not None:
             pairs = [self._pair(one, using) for one in asked.context]
             examples = [given for one in asked.context for given in (one.positive, one.negative)]
             return q.Query.Context(q.ContextQuery(pairs), named), prefetches, _ids(examples)
         assert asked.nearest is not None  # a query has one form
-        vector, excluded = self._vector(asked.nearest, using), _ids([asked.nearest])
+        vector, excluded = self.vector(asked.nearest, using), _ids([asked.nearest])
         if asked.mmr is None:
             return q.Query.Nearest(vector, named), prefetches, excluded
         if isinstance(vector, q.SparseVector):
             raise ConfigError(
-                "mmr over a sparse vector is what a server does and the embedded engine does not",
+                "mmr over a sparse vector in another query, in groups or with a threshold is what a server does and "
+                "the embedded engine does not",
                 hint="replay it in a branch that has a server: QDRANT_BIN names its program, or --runtime docker",
             )
         many = asked.mmr.candidates_limit or limit
@@ -227,8 +247,8 @@ class _Maker:
     def _recommend(self, asked: Recommend, using: str) -> Any:
         import qdrant_edge as q
 
-        positive = [self._vector(one, using) for one in asked.positive]
-        negative = [self._vector(one, using) for one in asked.negative]
+        positive = [self.vector(one, using) for one in asked.positive]
+        negative = [self.vector(one, using) for one in asked.negative]
         named = using or None
         if asked.strategy == "best_score":
             return q.Query.RecommendBestScore(q.RecommendQuery(positive, negative), named)
@@ -239,9 +259,9 @@ class _Maker:
     def _pair(self, one: Any, using: str) -> Any:
         import qdrant_edge as q
 
-        return q.ContextPair(self._vector(one.positive, using), self._vector(one.negative, using))
+        return q.ContextPair(self.vector(one.positive, using), self.vector(one.negative, using))
 
-    def _vector(self, given: Given, using: str) -> Any:
+    def vector(self, given: Given, using: str) -> Any:
         """A vector as the engine takes it; that of a point when an id is given."""
         if isinstance(given, Sparse | list):
             return engine_vector(given)

@@ -17,6 +17,7 @@ from envclone.extras import need
 from envclone.incidents.bundle import VectorStep
 from envclone.models import Secret, StepResult
 from envclone.stores.qdrant import engine, identity, queries, requests
+from envclone.stores.qdrant.diversity import diverse
 from envclone.stores.qdrant.filters import filter_of, params_of
 from envclone.stores.qdrant.layout import Collection, collections
 from envclone.stores.qdrant.queries import engine_vector
@@ -93,15 +94,37 @@ class EmbeddedRunner:
 
     def _query(self, collection: Collection, shards: list[Any], step: VectorStep) -> list[Any]:
         """Any other form of query than the nearest of one vector."""
+        if (sparse := queries.diverse_sparse(step, shards)) is not None:
+            return self._diverse(collection, shards, step, sparse)
         if len(shards) > 1:
             return self._merged(collection, shards, step)
         if step.group_by is None:
-            return list(shards[0].query(queries.request(step, shards[0])))
+            found = list(shards[0].query(queries.request(step, shards[0])))
+            diverse_ones = step.asked is not None and step.asked.mmr is not None
+            # a server chooses as many as the limit says, and the offset leaves out of these
+            return found[: max(step.limit - step.offset, 0)] if diverse_ones else found
         smaller = queries.by_distance(step.asked) and not _descending(collection, step.using)
         return queries.grouped(step, shards[0], smaller_is_better=smaller)
 
-    def _merged(self, collection: Collection, shards: list[Any], step: VectorStep) -> list[Any]:
+    def _diverse(self, collection: Collection, shards: list[Any], step: VectorStep, sparse: Any) -> list[Any]:
+        """The most relevant and most diverse of the candidates of all shards.
+
+        As many as the limit are chosen, and the offset leaves out of these: a server does no more.
+        """
+        asked = step.asked
+        assert asked is not None and asked.mmr is not None  # that is why this is asked
+        nearest = asked.model_copy(update={"mmr": None})
+        update = {"query": nearest, "vector": None, "limit": asked.mmr.candidates_limit or step.limit, "offset": 0}
+        candidates = self._merged(collection, shards, step.model_copy(update=update), vectors=True)
+        found = diverse(candidates, sparse, step.using, relevance=1 - asked.mmr.diversity, limit=step.limit)
+        return found[step.offset :]
+
+    def _merged(
+        self, collection: Collection, shards: list[Any], step: VectorStep, *, vectors: bool = False
+    ) -> list[Any]:
         """The best of what each shard answers, as a server merges them."""
+        if len(shards) == 1:
+            return list(shards[0].query(queries.request(step, shards[0], vectors=vectors)))
         if not queries.merges(step):
             raise ConfigError(
                 f"results of the {len(shards)} shards of '{collection.name}' are fused, grouped or ordered, which a "
@@ -109,7 +132,11 @@ class EmbeddedRunner:
                 hint="replay it in a branch that has a server: QDRANT_BIN names its program, or --runtime docker",
             )
         whole = step.model_copy(update={"limit": step.limit + step.offset, "offset": 0})
-        found = [point for shard in shards for point in shard.query(queries.request(whole, shard, among=shards))]
+        found = [
+            point
+            for shard in shards
+            for point in shard.query(queries.request(whole, shard, among=shards, vectors=vectors))
+        ]
         if step.asked is None:
             found.sort(key=lambda point: queries.by_id(point.id))
         else:

@@ -209,11 +209,25 @@ def test_diversity_is_the_engine_s_own(runner: EmbeddedRunner) -> None:
     mixed = runner.run(step(query={"nearest": DENSE, "mmr": {"diversity": 0.9, "candidates_limit": 20}}, using="dense"))
     assert alike.ids == plain.ids[:7]
     assert set(mixed.ids) <= set(plain.ids) and mixed.ids != alike.ids
+    later = runner.run(
+        step(query={"nearest": DENSE, "mmr": {"diversity": 0.9, "candidates_limit": 20}}, using="dense", offset=5)
+    )
+    assert later.ids == mixed.ids[5:7], "a server chooses as many as the limit says, and leaves out of these"
 
 
-def test_diversity_of_sparse_vectors_is_refused(runner: EmbeddedRunner) -> None:
+def test_diversity_of_sparse_vectors_is_a_server_s(runner: EmbeddedRunner) -> None:
+    plain = runner.run(step(vector=SPARSE, using="words", limit=20))
+    alike = runner.run(step(query={"nearest": SPARSE, "mmr": {"diversity": 0, "candidates_limit": 20}}, using="words"))
+    mixed = runner.run(
+        step(query={"nearest": SPARSE, "mmr": {"diversity": 0.9, "candidates_limit": 20}}, using="words", offset=1)
+    )
+    assert sorted(alike.scores) == sorted(plain.scores[: len(alike.scores)])
+    assert set(mixed.ids) <= set(plain.ids) and mixed.scores != plain.scores[1:8]
+
+
+def test_diversity_of_sparse_vectors_in_groups_is_refused(runner: EmbeddedRunner) -> None:
     with pytest.raises(ConfigError, match="the step 's': mmr over a sparse vector") as told:
-        runner.run(step(query={"nearest": SPARSE, "mmr": {}}, using="words"))
+        runner.run(step(query={"nearest": SPARSE, "mmr": {}}, using="words", group_by="thread"))
     assert "--runtime docker" in str(told.value.hint)
 
 

@@ -55,3 +55,20 @@ def test_a_key_of_a_document_wants_a_rule_of_its_own() -> None:
     paths = FieldRule("public.events.d", FieldKind.JSON, "keep", (JsonRule("$.**", "text"),))
     said = remedy("main.public.events.d", "public.events.d", paths, "people.name", "person", "$.seen.*~", whole=False)
     assert said == 'Mask it: public.events.d: {"$.seen.*~": text}'
+
+
+@pytest.mark.parametrize(
+    ("kind", "base", "path", "said"),
+    [
+        (FieldKind.OTHER, "xml", "", "redact (or null)"),
+        (FieldKind.OTHER, "jsonb[]", "", "null"),
+        (FieldKind.ARRAY, "jsonb[]", "", "null"),
+        (FieldKind.ARRAY, "text[]", "", "text"),
+        (FieldKind.JSON, "public.pair", "$.d.m.*~", "null (keys of a document within a row cannot be masked)"),
+        (FieldKind.JSON, "public.pair", "$.d.m", '{"$.d.m": text, "$.**": keep}'),
+        (FieldKind.JSON, "hstore", "$.*~", '{"$.*~": text, "$.**": keep}'),
+    ],
+)
+def test_what_is_told_is_a_rule_that_the_field_takes(kind: FieldKind, base: str, path: str, said: str) -> None:
+    rule = FieldRule("public.firms.about", kind, "keep", base=base)
+    assert _said(rule, path=path) == f"Mask it: public.firms.about: {said}"
