@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from envclone.packed import TextBlock
 
 __all__ = ["cells_joined", "digits_joined", "lines_joined", "parted_by_digits", "parted_by_joints", "plain_blanks"]
-__all__ += ["runs_unpacked"]
+__all__ += ["SURELY_HEXADECIMAL", "runs_unpacked"]
 
 _WIDE = re.compile(rb"\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
 """Blanks beside the one of ASCII: no-break, thin, of half a letter, of Chinese."""
@@ -40,6 +40,8 @@ _JOINED = re.compile(
     r"(?=[A-Z])([^\W\d_]{3,})(?![^\W_])"
 )
 _CELL = re.compile(r"""[ \t]*["']?(?:[|;]|(?<=[\w"']),(?=["']?\w)|(?<=\s)/{1,2}(?=\s))["']?[ \t]*""")
+SURELY_HEXADECIMAL = 32
+"""Digits from which a run of hexadecimal ones is not read as base64."""
 _RUN = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{16,}")
 
 
@@ -96,7 +98,10 @@ def runs_unpacked(text: str) -> Iterator[bytes]:
     """The bytes in runs of base64 and of hexadecimal digits that are no UTF-8."""
     for match in _RUN.finditer(text):
         run = match[0].replace("-", "+").replace("_", "/")
-        for raw in (_of_hexadecimal(run), _of_base64(run)):
+        as_hexadecimal = _of_hexadecimal(run)
+        # so many digits of base64 are hexadecimal ones by chance as good as never
+        as_base64 = None if as_hexadecimal is not None and len(run) >= SURELY_HEXADECIMAL else _of_base64(run)
+        for raw in (as_hexadecimal, as_base64):
             if raw is not None and not raw.isascii():
                 yield raw
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["said_in"]
+__all__ = ["CLASSES", "IN_ROW", "LONG_WORD", "SHORT", "WIDE", "WIDTHS", "said_in"]
 
-_FEWEST, _LONG_WORD = 6, 8
-_SHORT = 256
+_FEWEST, LONG_WORD = 6, 8
+SHORT = 256
 """Bytes of a value that is tried whole as a text of two bytes a character."""
 _CLASSES = bytearray(256)
 for _byte in range(256):
@@ -24,12 +24,14 @@ for _byte in (*range(0xC0, 0x100), 0x8A, 0x8C, 0x8E, 0x9A, 0x9C, 0x9E, 0x9F):
     _CLASSES[_byte] = ord("H")
 for _byte in b" -'.":
     _CLASSES[_byte] = ord("s")
-_TABLE = bytes(_CLASSES)
-_WORDS = re.compile(rb"[aHs]{%d,}" % _LONG_WORD)
-_WIDE = 7
+CLASSES = bytes(_CLASSES)
+"""Per byte: a letter of ASCII, a high one of Windows-1252, a sign between words, or a dot for anything else."""
+_WORDS = re.compile(rb"[aHs]{%d,}" % LONG_WORD)
+WIDE = 7
 """The first bytes of the characters of Latin, Greek, Cyrillic, Armenian, Hebrew and Arabic in UTF-16 are below it."""
-_ALIKE = 0.8
-_WIDTHS = 6
+IN_ROW = 0.6
+"""Of four bytes a character so many are zero, at least."""
+WIDTHS = 6
 """Characters in a row that are a text in UTF-16."""
 _AROUND = 64
 _MARKS = ((b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"), (b"\xff\xfe", "utf-16-le"),
@@ -40,7 +42,7 @@ _IDEOGRAPHS = ("CJK UNIFIED", "HIRAGANA", "KATAKANA", "HANGUL SYLLABLE")
 
 def said_in(value: bytes) -> Iterator[str]:
     """What bytes say in another encoding than UTF-8."""
-    if len(value) < _LONG_WORD:
+    if len(value) < LONG_WORD:
         return
     for mark, encoding in _MARKS:
         if value.startswith(mark):
@@ -53,19 +55,21 @@ def said_in(value: bytes) -> Iterator[str]:
 
 def _narrow(value: bytes) -> Iterator[str]:
     """Words with a letter that is not ASCII, as Windows-1252 has it; nothing where that is UTF-8."""
-    classes = value.translate(_TABLE)
+    classes = value.translate(CLASSES)
     if b"H" not in classes:
         return
     end = 0
     for match in _WORDS.finditer(classes):
         its = match[0]
         high = its.count(b"H")
-        if not 0 < 3 * high <= its.count(b"a") or match.start() < end:
+        if not 0 < 3 * high <= its.count(b"a") or match.start() < end or _is_utf8(value[match.start() : match.end()]):
             continue
-        start, end = max(0, match.start() - _AROUND), match.end() + _AROUND
-        part = value[match.start() : match.end()]
-        if not _is_utf8(part):
-            yield from _TEXT.findall(value[start:end].decode("cp1252", "replace"))
+        start = max(0, match.start() - _AROUND)
+        for text in _TEXT.finditer(value[start : match.end() + _AROUND].decode("cp1252", "replace")):
+            # a character a byte; what stands beyond signs that no text has is looked at where its own words are
+            if start + text.start() < match.end() and start + text.end() > match.start():
+                yield text[0]
+                end = start + text.end()
 
 
 def _is_utf8(part: bytes) -> bool:
@@ -81,12 +85,12 @@ def _wide(value: bytes) -> Iterator[str]:
     data = np.frombuffer(value, np.uint8)
     if _in_fours(data):
         yield from _TEXT.findall(value.replace(b"\0", b"").decode("cp1252", "replace"))
-    low = data < _WIDE
+    low = data < WIDE
     for begin, encoding in _runs_of_two(low):
         text = value[begin[0] : begin[1]].decode(encoding, "replace")
         if any(char > "\u00ff" for char in text):  # what Latin-1 has is read elsewhere
             yield from _TEXT.findall(text)
-    if len(value) <= _SHORT and len(value) % 2 == 0:
+    if len(value) <= SHORT and len(value) % 2 == 0:
         for encoding in ("utf-16-le", "utf-16-be"):
             text = value.decode(encoding, "replace")
             if all(unicodedata.name(char, "").startswith(_IDEOGRAPHS) for char in text if char not in " \u3000"):
@@ -95,18 +99,18 @@ def _wide(value: bytes) -> Iterator[str]:
 
 def _in_fours(data: Any) -> bool:
     """Whether three of four bytes are zero nearly everywhere."""
-    some = data[: 4 * _SHORT]
-    return len(some) >= 4 * _FEWEST and float((some == 0).mean()) > _ALIKE * 3 / 4 and len(data) % 4 == 0
+    some = data[: 4 * SHORT]
+    return len(some) >= 4 * _FEWEST and float((some == 0).mean()) > IN_ROW and len(data) % 4 == 0
 
 
 def _runs_of_two(low: Any) -> Iterator[tuple[tuple[int, int], str]]:
     """Where every other byte is a first one of letters, and which of two it is in the encoding."""
     size = len(low)
-    if size < 2 * _WIDTHS:
+    if size < 2 * WIDTHS:
         return
-    last = size - 2 * (_WIDTHS - 1)
+    last = size - 2 * (WIDTHS - 1)
     row = low[:last].copy()
-    for k in range(1, _WIDTHS):
+    for k in range(1, WIDTHS):
         row &= low[2 * k : 2 * k + last]
     row[:] &= ~low[1 : last + 1]  # what is low everywhere is no text
     at = 0

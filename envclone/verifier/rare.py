@@ -116,13 +116,14 @@ def _in_block(values: TextBlock, few: bool) -> Iterator[tuple[int, str]]:
             for match in _INITIAL.finditer(text):
                 yield from ((i, told) for told in _with_initial(match[0], text[: match.start()], few))
         return
-    from envclone.verifier import rarekernels  # late: it waits for the compiler
+    from envclone.verifier import rarekernels, runkernels  # late: they wait for the compiler
 
     data, found, spots = np.frombuffer(values.block, np.uint8), np.zeros(len(values), np.uint16), _room()
     count = int(rarekernels.mark(data, found, spots))
     if count > len(spots):
         spots = np.zeros((count, 3), np.int64)
         rarekernels.mark(data, found, spots)
+    runkernels.excuse(data, found, np.uint16(rarekernels.RUNS), np.empty(len(data), np.uint8))
     for i in np.flatnonzero(found).tolist():
         yield from ((i, told) for told in _told(values.text(i), int(found[i])))
     for i, start, end in spots[:count].tolist():
