@@ -59,12 +59,13 @@ def test_a_block_of_other_many_texts_is_none() -> None:
 def test_millions_are_found_as_a_few_are(monkeypatch: pytest.MonkeyPatch, few: int, kind: str, value: str) -> None:
     monkeypatch.setattr(search, "FEW", few)
     originals = Originals()
-    originals.add("main.t.c", kind, [value, "Somebody Else"])
+    originals.add("main.t.c", kind, [value])
+    originals.add("main.t.other", "person", ["Somebody Else"])
     originals.seal()
     loose = LooseSearch(originals)
     for text in (value, value.upper(), value.lower(), value.replace("-", "_"), f"({value})"):
         for one in loose.find([f"it is {text} now"]):
-            assert one.hit.original == 0
+            assert originals[one.hit.original].address == "main.t.c"
             break
         else:
             pytest.fail(f"{text} is not found")
