@@ -73,8 +73,14 @@ def _unread(turn: Turn, documents: dict[str, str], ident: str) -> str | None:
     others = {word for one, text in documents.items() if one != ident for word in words(text)}
     own = {word for word in words(documents[ident]) if word not in others and word not in asked and len(word) > 3}
     own |= {word for word in words(documents[ident]) if word not in others and any(c.isdigit() for c in word)}
-    if not own or own & set(words(turn.answer)):
+    answered = {
+        word for word in words(turn.answer) if word not in asked and (len(word) > 3 or any(c.isdigit() for c in word))
+    }
+    if not own or own & answered:
         return None
+    support = {one: len(answered & set(words(text))) for one, text in documents.items()}
+    if support[ident] and support[ident] >= max(support.values()):
+        return None  # nothing else says more of the answer
     return (
         f"{ident} stands at place {position + 1} of {len(order)} in the prompt of {turn.name}, and the answer has"
         f" none of the {len(own)} words that it alone says"

@@ -25,6 +25,8 @@ _DIMENSIONS = re.compile(r"different vector dimensions (\d+) and (\d+)|expected 
 _MOST = 0.8
 """Which part of the records has to agree for the rest to differ."""
 _NEAR = 0.98
+_FAR_OUT = 12.0
+"""Deviations outside of the others from which a vector is of another model, though a little nearer to texts like it."""
 _ASKED_AGAIN = 4
 
 
@@ -84,10 +86,13 @@ def _of_vector(case: Case, search: Search, record: Record) -> Iterator[Finding]:
         yield _finding(case, search, "wrong_model", said, Certainty.LIKELY, record.id)
         return
     agreement = crowd.agreement(vector, text)
-    if agreement is None or not agreement.broken:
+    if agreement is None or not (agreement.broken or agreement.weak):
+        return
+    place = crowd.odd_place(vector)
+    if not agreement.broken and (place or 0.0) < _FAR_OUT:
         return
     usual = f"its vector is {agreement.own:.1f} deviations nearer to texts like it than to any; {agreement.usual:.1f}"
-    if place := crowd.odd_place(vector):
+    if place:
         said = f"{record.id} does not lie where the others do ({place:.1f} deviations outside); {usual} is usual"
         yield _finding(case, search, "wrong_model", said, Certainty.LIKELY, record.id)
     else:

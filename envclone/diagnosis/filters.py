@@ -14,7 +14,7 @@ __all__ = ["Filter"]
 
 _TENANT = re.compile(
     r"(^|[_.])(tenant|org|organi[sz]ation|account|customer|client|workspace|company|owner|user|team|project|site)"
-    r"(_?(id|ids|key|uuid|name|slug))?$",
+    r"s?([_.]?(id|ids|key|uuid|name|slug))?$",
     re.IGNORECASE,
 )
 
@@ -42,6 +42,11 @@ def _left_out(search: Search, ident: str) -> Iterator[Finding]:
     if not guilty or not search.hits(Asked(only=only, limit=1, without=search.everything)).ids:
         return
     said = "; ".join(conditions[number].text for number in guilty)
+    if all(conditions[number].ranks for number in guilty):
+        hits = search.exactly(frozenset(guilty))
+        text = f"{ident} is left out by {said}: without that it is at rank {hits.rank(ident)}"
+        yield Finding(Layer.RANKING, "below_k", text, hits.command, Certainty.SHOWN, search.step.id, (ident,))
+        return
     cause = "tenant_excludes" if any(_of_tenant(conditions[number]) for number in guilty) else "condition_excludes"
     hits = search.exactly(frozenset(guilty))
     rank = hits.rank(ident)

@@ -17,6 +17,7 @@ __all__ = ["Grounding", "claims"]
 _NUMBER = re.compile(
     r"(?<![\w.])\d[\d.,:/-]*\d|(?<![\w.])\d(?=\s*(?:%|€|\$|£|years?|days?|hours?|minutes?|weeks?|months?))"
 )
+_ANY_NUMBER = re.compile(r"(?<![\w.])\d(?:[\d.,:/-]*\d)?")
 _NAME = re.compile(r"(?<![.!?:;\n»“\"'(*#-] )(?<=[a-z,] )([A-Z][\w’'-]+(?: [A-Z][\w’'-]+)*)")
 _LINK = re.compile(r"https?://[^\s)>\]]+|[\w.+-]+@[\w-]+\.[\w.-]+")
 _CODE = re.compile(r"\b(?=[A-Z0-9-]*\d)(?=[A-Z0-9-]*[A-Z])[A-Z0-9][A-Z0-9-]{2,}\b")
@@ -73,12 +74,18 @@ def _said(answer: str) -> str:
     return "\n".join(texts(value)) if isinstance(value, dict | list) else answer
 
 
+def _plain(number: str) -> str:
+    """An amount without the zeros behind its point: 35.00 is 35."""
+    return re.sub(r"[.,]0{1,2}$", "", number).replace(",", "")
+
+
 def _stands(claim: str, given: str) -> bool:
     low = given.lower()
     if claim.lower() in low:
         return True
     digits = re.sub(r"[^\d]", "", claim)
     if digits and not re.search(r"[A-Za-z]", claim):
-        return any(re.sub(r"[^\d]", "", other) == digits for other in _NUMBER.findall(given))
+        return any(re.sub(r"[^\d]", "", other) == digits or _plain(other) == _plain(claim)
+                   for other in _ANY_NUMBER.findall(given))  # fmt: skip
     there = set(words(given))
     return all(word in there or word.removesuffix("s") in there for word in words(claim))

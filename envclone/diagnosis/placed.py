@@ -42,14 +42,28 @@ class Prompt:
         return max(0, places.most_common(1)[0][0]) if places else None
 
     def lacks(self, ident: str) -> int:
-        """How many words of a document are gone from the prompt, without others in their place."""
+        """How many words of a document are gone from the prompt, without others in their place.
+
+        All of them, where another document stands in its place.
+        """
         mine = words(self._documents[ident])[:_MOST]
         begin = self._begins.get(ident)
         if begin is None or begin >= len(self._words):
             return len(mine)
         lines = self._lines[begin] + self._documents[ident].strip().count("\n")
         end = bisect_left(self._lines, lines + 1)
-        end = min([end, *(place for place in self._begins.values() if place > begin)])
+        end = min([end, *(place for place in self._begins.values() if place > begin + _RUN)])
         there = self._words[begin:end]
-        same = sum(one.size for one in SequenceMatcher(None, mine, there, autojunk=False).get_matching_blocks())
+        same = _in_common(mine, there)
+        for other, place in self._begins.items():
+            if (
+                other != ident
+                and abs(place - begin) <= _RUN
+                and _in_common(words(self._documents[other]), there) > same
+            ):
+                return len(mine)
         return max(0, (len(mine) - same) - (len(there) - same))
+
+
+def _in_common(mine: list[str], there: list[str]) -> int:
+    return sum(one.size for one in SequenceMatcher(None, mine[:_MOST], there, autojunk=False).get_matching_blocks())

@@ -42,7 +42,12 @@ class Agreement:
     @property
     def broken(self) -> bool:
         """Whether the vector is not that of its text."""
-        return self.usual > 1 and self.own < min(self.low, _ASIDE * self.usual)
+        return self.weak and self.own < _ASIDE * self.usual
+
+    @property
+    def weak(self) -> bool:
+        """Whether it is less so than of nearly all others."""
+        return self.usual > 1 and self.own < self.low
 
 
 class Crowd:

@@ -13,12 +13,13 @@ __all__ = ["Asked", "Condition", "Hits", "Record", "Retrieval"]
 class Condition:
     """One condition that a result has to fulfil: as it is written, and the fields that it looks at.
 
-    `policy` is a condition that the store adds for the role, and no query has.
+    `policy` is a condition that the store adds for the role, and no query has; `ranks` one on a place in an order.
     """
 
     text: str
     fields: tuple[str, ...] = ()
     policy: bool = False
+    ranks: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -276,7 +276,7 @@ def _points(world: World, each: int) -> Callable[[Any], Iterator[Pair]]:
     drawn, writer = world.drawn, world.writer
     everything = world.texts(1300)
     picked = iter(drawn.sample(everything, 16 * each))
-    unpointed = [next(picked) for _ in range(each)]
+    unpointed = [next(picked) for _ in range(2 * each)]
     orphans = [next(picked) for _ in range(3 * each)]
     stale = [next(picked) for _ in range(each)]
     wrong = [next(picked) for _ in range(each)]
@@ -323,7 +323,8 @@ def _points(world: World, each: int) -> Callable[[Any], Iterator[Pair]]:
             if record.id not in ids(step) and not {one.id for one in orphans} & set(ids(step)):
                 yield Failure(cause, (step,), expected=(record.id,))
 
-        yield [f for one in unpointed for f in asked("row_without_point", one)], [next(works) for _ in range(each)]
+        unseen = [f for one in unpointed for f in asked("row_without_point", one)]
+        yield unseen[:each], [next(works) for _ in range(each)]
         lost = [Failure("point_without_row", (by_points(edge, search(world, one)),), expected=()) for one in orphans]
         lost = [f for f, one in zip(lost, orphans, strict=True) if one.id in ids(f.steps[0])]
         yield lost[:each], [next(works) for _ in range(each)]

@@ -36,7 +36,8 @@ TOOLS = [
 
 def told(world: World, each: int) -> Iterator[Pair]:
     """Each of them, and as many that work."""
-    for make in (_cut_each, _among_many, _in_turn, _unknown_argument, _nested_name, _stopped, _memory, _full_machine):
+    for make in (_cut_each, _among_many, _in_turn, _unknown_argument, _nested_name, _stopped, _memory, _full_machine,
+                 _gone):  # fmt: skip
         made: Pair = ([], [])
         for number in range(60 * each):
             for those, wrong in zip(made, (True, False), strict=True):
@@ -186,13 +187,21 @@ def _memory(world: World, number: int, wrong: bool) -> Failure | None:
 
 
 def _full_machine(world: World, number: int, wrong: bool) -> Failure | None:
-    """More locks than the server has memory for; or a table that is gone."""
+    """More locks than the server has memory for."""
     if not wrong:
         return Failure("", (_count(world),))
-    if number % 2:
-        step = {**_count(world), "sql": f"SELECT count(*) FROM ruled_{number}",
-                "expect": {"error": f'42P01 relation "ruled_{number}" does not exist'}}  # fmt: skip
-        return Failure("statement_failed", (step,))
     step = {**_count(world), "sql": "SELECT count(pg_advisory_xact_lock_shared(n)) FROM generate_series(1, 400000) n",
             "expect": {"error": "53200 out of shared memory"}}  # fmt: skip
     return Failure("out_of_memory", (step,))
+
+
+def _gone(world: World, number: int, wrong: bool) -> Failure | None:
+    """A table, a column or a function that is not there any more."""
+    if not wrong:
+        return Failure("", (_count(world),))
+    what, error = (
+        (f"count(*) FROM ruled_{number}", f'42P01 relation "ruled_{number}" does not exist'),
+        (f"mood_{number} FROM ruled", f'42703 column "mood_{number}" does not exist'),
+        (f"scored_{number}(id) FROM ruled", f"42883 function scored_{number}(integer) does not exist"),
+    )[number % 3]
+    return Failure("statement_failed", ({**_count(world), "sql": f"SELECT {what}", "expect": {"error": error}},))

@@ -24,7 +24,8 @@ __all__ = [
     "select",
 ]
 
-EXACT = {"enable_indexscan": "off", "enable_indexonlyscan": "off"}
+EXACT = {"enable_indexscan": "off", "enable_indexonlyscan": "off", "enable_seqscan": "on", "enable_sort": "on"}
+"""Also where the step forbids what an exact search is made of: with all forbidden the index may be the cheapest."""
 BY_INDEX = {"enable_seqscan": "off", "enable_sort": "off"}
 BREADTHS = {
     "hnsw": ("hnsw.ef_search", 40, (10, 20, 40, 80, 100, 200, 400, 800, 1000)),
@@ -63,7 +64,9 @@ INDEX = """
     JOIN pg_catalog.pg_am m ON m.oid OPERATOR(pg_catalog.=) i.relam
     WHERE i.relname OPERATOR(pg_catalog.=) $2
       AND (x.indrelid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1) OR x.indrelid OPERATOR(pg_catalog.=) ANY (
-           SELECT t.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) t))
+           SELECT t.relid FROM pg_catalog.pg_partition_tree(pg_catalog.to_regclass($1)) t)
+           OR EXISTS (SELECT 1 FROM pg_catalog.pg_class v WHERE v.relkind OPERATOR(pg_catalog.=) 'v'::pg_catalog."char"
+                      AND v.oid OPERATOR(pg_catalog.=) pg_catalog.to_regclass($1)))
 """
 
 READER = """

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,11 @@ from envclone.errors import EnvcloneError
 from envclone.incidents.bundle import SqlStep, Step
 from envclone.models import Asked, Condition, Endpoint, Hits, Record, Retrieval, StepResult
 from envclone.stores.postgres.examine import asking
+from envclone.stores.postgres.examine import statement as pieces
 from envclone.stores.postgres.examine.functions import called_in, unfolded
+from envclone.stores.postgres.examine.joined import separated
 from envclone.stores.postgres.examine.statement import Search, compared_of, inlined, renumbered, search_of
+from envclone.stores.postgres.examine.views import opened
 from envclone.stores.postgres.examine.whole import Whole, whole_of
 from envclone.stores.postgres.steps.execute import sent
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse
@@ -142,17 +145,24 @@ class PostgresExaminer:
         known = self._of(step)
         if not isinstance(known, _Known):
             return ""
-        where = [*known.search.joins, f"({known.key})::pg_catalog.text OPERATOR(pg_catalog.=) $1"]
-        return f"{inlined(asking.select('*', known.search.tables, where), [ident])};"
+        alone = f"{known.table} {asking.quoted(known.alias)}" if _own(known) else known.search.tables
+        where = [
+            *(() if _own(known) else known.search.joins),
+            f"({known.key})::pg_catalog.text OPERATOR(pg_catalog.=) $1",
+        ]
+        return f"{inlined(asking.select('*', alone, where), [ident])};"
 
     def _rows(self, known: _Known, condition: str, rest: str, values: list[Any] | None) -> tuple[Record, ...]:
         vector = asking.column(known.alias, known.search.vector)
         left_out = "'" + known.search.vector.replace("'", "''") + "'"
+        tables, joins = known.search.tables, known.search.joins
+        if _own(known):  # what it is joined with, or stands in, is no part of whether it is there
+            tables, joins = f"{known.table} {asking.quoted(known.alias)}", ()
         text = asking.select(
             f"{known.key} AS id, {vector}::pg_catalog.text AS vector,"
             f" pg_catalog.to_jsonb({asking.quoted(known.alias)}) OPERATOR(pg_catalog.-) {left_out} AS fields",
-            known.search.tables,
-            [*known.search.joins, condition],
+            tables,
+            [*joins, condition],
             rest,
         )
         # the step's own names mean what they mean to its role; its policies do not count here
@@ -211,16 +221,28 @@ class PostgresExaminer:
         if not isinstance(step, SqlStep):
             raise Refused("it is not SQL")
         sql, values = sent(step)
-        called = None
+        plain = opened(sql, lambda text, given: self._run(step, text, given, {}, role=step.role).rows)
+        if plain != sql:
+            with suppress(Refused):  # the role may not read the view's tables
+                return self._cut(step, plain, values, read=True)
         try:
-            whole, found = _read(sql, step.key)
-        except Refused:
+            return self._cut(step, sql, values, read=False)
+        except Refused as exc:
             if (called := called_in(sql)) is None:
                 raise
-            asked = step
-            sql, local = unfolded(called, lambda text, given: self._run(asked, text, given, {}, role=asked.role).rows)
-            step = step.model_copy(update={"local": {**step.local, **local}})
-            whole, found = _read(sql, step.key)
+            refused = exc
+        made = unfolded(called, lambda text, given: self._run(step, text, given or values, {}, role=step.role).rows)
+        for body, local in made:
+            try:
+                within = step.model_copy(update={"local": {**step.local, **local}})
+                return self._cut(within, body, values, read=True)
+            except Refused as exc:
+                refused = exc
+        raise refused
+
+    def _cut(self, step: SqlStep, sql: str, values: list[Any] | None, *, read: bool) -> _Known:
+        """The pieces of a statement; `read` when it is what a function runs. Raises Refused."""
+        whole, found = _read(sql, step.key)
         for schema, name, alias in found.relations:
             if found.qualifier not in ("", alias):
                 continue
@@ -245,7 +267,8 @@ class PostgresExaminer:
             breadths = (*(one for one in breadths if one < int(match[1])), int(match[1]))
         outer = whole or found
         limit, offset = (self._number(step, text, values) for text in (outer.limit, outer.offset))
-        conditions = [Condition(inlined(f"SELECT {text}", values).removeprefix("SELECT "), fields)
+        conditions = [Condition(inlined(f"SELECT {text}", values).removeprefix("SELECT "), fields,
+                                ranks=whole is not None and bool(fields) and set(fields) <= whole.ranks)
                       for text, fields in zip(outer.conditions, outer.fields, strict=True)]  # fmt: skip
         if row[3]:
             conditions.append(Condition(f"row security of {row[0]}.{row[1]}", (), policy=True))
@@ -270,14 +293,14 @@ class PostgresExaminer:
         )
         quoted = f"{asking.quoted(row[0])}.{asking.quoted(row[1])}"
         known = _Known(step, found, values, quoted, alias, key, str(row[9] or ""), retrieval, whole)
-        self._same(known, read=called is not None)
+        self._same(known, read=read)
         return known
 
     def _same(self, known: _Known, *, read: bool) -> None:
         """Raises Refused when what was made of the statement does not run, or gives other ids than a function."""
         step = known.step
         made = self._asked(known, Asked(limit=known.retrieval.last))
-        if made.error is not None and (read or self._runner.run(step).error is None):
+        if made.error is not None and (read or "/" in step.id or self._runner.run(step).error is None):
             raise Refused(f"asked in pieces it fails: {made.error}")
         if read:
             own = self._runner.run(step)
@@ -299,9 +322,19 @@ class PostgresExaminer:
         return len(vector) if vector else None
 
 
+def _own(known: _Known) -> bool:
+    """Whether the key is a column of the searched table itself."""
+    import postgast
+
+    named = list(pieces.columns(postgast.parse(f"SELECT {known.key}")))
+    alone = len(known.search.relations) == 1
+    return bool(named) and all(one == known.alias or (not one and alone) for one, _ in named)
+
+
 def _read(sql: str, key: str | None) -> tuple[Whole | None, Search]:
     """The statement as a whole, where it is one, and its search. Raises Refused."""
     parse(sql)  # bounded: the library's own parser takes any text
+    sql = separated(sql)
     whole = whole_of(sql, key)
     return whole, search_of(sql, key) if whole is None or whole.arms else compared_of(sql, key)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from envclone.stores.postgres.examine import statement as pieces
+from envclone.stores.postgres.examine.procedure import Followed, substituted
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse, parse_plpgsql
 
 __all__ = ["Called", "called_in", "unfolded"]
@@ -34,8 +35,11 @@ _FUNCTION = """
                ELSE n.nspname OPERATOR(pg_catalog.=) $2::pg_catalog.name END
 """
 
+_SHORT = {"integer": "int4", "bigint": "int8", "double precision": "float8", "boolean": "bool", "real": "float4",
+          "character varying": "varchar"}  # fmt: skip
+
 Ask = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
-"""Asks the branch's catalog: a statement with `$n`, and its values."""
+"""Asks the branch: a statement with `$n`, and its values; without any those of the step."""
 
 
 class Called(NamedTuple):
@@ -79,21 +83,56 @@ def called_in(sql: str) -> Called | None:
     return Called(names[-2] if len(names) > 1 else "", names[-1], tuple(given), named)
 
 
-def unfolded(called: Called, ask: Ask) -> tuple[str, dict[str, str]]:
+def unfolded(called: Called, ask: Ask) -> Iterator[tuple[str, dict[str, str]]]:
     """The search that a function runs, with its arguments in it, and the settings that it runs under.
 
-    Raises Refused when the function is not one statement that the grammar can read.
+    Of several functions of that name each that can be read, the likeliest first. Raises Refused when none is one
+    statement that the grammar can read.
     """
     found = [_Function(*row) for row in ask(_FUNCTION, [called.name, called.schema])]
     many = len(called.given) + len(called.named)
-    found = [one for one in found if one.inputs - one.optional <= many <= one.inputs]
-    if len(found) != 1:
-        what = "no function in SQL or PL/pgSQL" if not found else f"{len(found)} functions"
-        raise Refused(f"there is {what} of the name {called.name} that take so many arguments")
-    one = found[0]
+    found = [one for one in found if one.inputs - one.optional <= many <= one.inputs
+             and called.named.keys() <= set(one.names)]  # fmt: skip
+    if not found:
+        raise Refused(f"there is no function in SQL or PL/pgSQL of the name {called.name} that takes so many arguments")
+    refusal, read = Refused(""), 0
+    for one in sorted(found, key=lambda one: _fits(one, called), reverse=True):
+        try:
+            text, local = _read(one, called, ask)
+        except Refused as exc:
+            refusal = exc
+            continue
+        read += 1
+        yield text, local
+    if not read:
+        raise refusal
+
+
+def _read(one: _Function, called: Called, ask: Ask) -> tuple[str, dict[str, str]]:
     arguments = dict(_arguments(one, called))
-    text = _with(_body(one), called.name, arguments, _outputs(one))
-    return text, {name: value.strip('"') for name, _, value in (setting.partition("=") for setting in one.config)}
+    local = {name: value.strip('"') for name, _, value in (setting.partition("=") for setting in one.config)}
+    if one.language == "plpgsql" and _fixed(one) is None:
+        followed = Followed(parse_plpgsql(one.definition), called.name, arguments, lambda text: ask(text, []))
+        if not followed.queries:
+            raise Refused("its function in PL/pgSQL returns no query")
+        text = (
+            " UNION ALL ".join(f"({one})" for one in followed.queries) if followed.queries[1:] else followed.queries[0]
+        )
+        return _named(text, _outputs(one)), {**local, **followed.settings}
+    return _named(substituted(_body(one), called.name, arguments), _outputs(one)), local
+
+
+def _fits(function: _Function, called: Called) -> int:
+    """How well what is given looks like what a function takes."""
+    inputs = [kind for _, kind in _inputs(function)]
+    score = -abs(len(inputs) - len(called.given) - len(called.named))
+    for node, kind in zip(called.given, inputs, strict=False):
+        what = node.WhichOneof("node")
+        cast = node.type_cast.type_name.names[-1].string.sval if what == "type_cast" else ""
+        number = what == "a_const" and node.a_const.WhichOneof("val") in ("ival", "fval")
+        numeric = kind in ("integer", "bigint", "smallint", "numeric", "double precision", "real")
+        score += 4 * (bool(cast) and cast in (kind, _SHORT.get(kind))) + 2 * (number == numeric)
+    return score
 
 
 def _calls(ranged: Any) -> Iterator[Any]:
@@ -147,10 +186,7 @@ def _body(function: _Function) -> str:
     import postgast
 
     if function.language == "plpgsql":
-        queries = list(_queries(parse_plpgsql(function.definition)))
-        if len(queries) != 1:
-            raise Refused("its function in PL/pgSQL has not one RETURN QUERY of a fixed text")
-        return queries[0]
+        return _fixed(function) or ""
     match = _ATOMIC.match(function.source)
     text = match[1] if match else function.source
     parse(text)
@@ -161,38 +197,26 @@ def _body(function: _Function) -> str:
     return str(postgast.deparse(tree))
 
 
-def _queries(tree: Any) -> Iterator[str]:
-    if isinstance(tree, dict):
-        query = tree.get("PLpgSQL_stmt_return_query", {}).get("query", {}).get("PLpgSQL_expr", {}).get("query")
-        if query:
-            yield query
-        for value in tree.values():
-            yield from _queries(value)
-    elif isinstance(tree, list):
-        for value in tree:
-            yield from _queries(value)
+def _fixed(function: _Function) -> str | None:
+    """The one RETURN QUERY of a fixed text of a body that does nothing else; None when it has another."""
+    function_tree = parse_plpgsql(function.definition)[0]["PLpgSQL_function"]
+    body = function_tree["action"]["PLpgSQL_stmt_block"].get("body", ())
+    kinds = [next(iter(one)) for one in body if "PLpgSQL_stmt_return" not in one]
+    query = (
+        body[0].get("PLpgSQL_stmt_return_query", {}).get("query") if kinds == ["PLpgSQL_stmt_return_query"] else None
+    )
+    return str(query["PLpgSQL_expr"]["query"]) if query else None
 
 
-def _with(sql: str, name: str, arguments: Mapping[str, str], outputs: Sequence[str]) -> str:
-    """A body with its arguments written into it, and its columns named as the function's are."""
+def _named(sql: str, outputs: Sequence[str]) -> str:
+    """A statement whose columns are named as the function's are."""
     import postgast
 
     parse(sql)
     tree = postgast.parse(sql)
-    top = tree.stmts[0].stmt.select_stmt
-    if outputs and len(top.target_list) == len(outputs):
-        for target, output in zip(top.target_list, outputs, strict=True):
-            target.res_target.name = output
-    for node in list(pieces.nodes(tree, "Node")):
-        kind = node.WhichOneof("node")
-        if kind == "param_ref":
-            value = arguments.get(str(node.param_ref.number))
-        elif kind == "column_ref":
-            names = [one.string.sval for one in node.column_ref.fields if one.WhichOneof("node") == "string"]
-            local = len(names) == 1 or (len(names) == 2 and names[0] == name)
-            value = arguments.get(names[-1]) if names and local and not names[-1].isdigit() else None
-        else:
-            continue
-        if value is not None:
-            node.CopyFrom(postgast.parse(f"SELECT {value}").stmts[0].stmt.select_stmt.target_list[0].res_target.val)
+    for top in pieces.selects(tree):  # of a set operation the first names them
+        if outputs and len(top.target_list) == len(outputs):
+            for target, output in zip(top.target_list, outputs, strict=True):
+                target.res_target.name = output
+        break
     return str(postgast.deparse(tree))

@@ -13,7 +13,9 @@ __all__ = [
     "columns",
     "compared_of",
     "conjuncts",
+    "copied",
     "distances",
+    "fields_of",
     "inlined",
     "joins",
     "key_of",
@@ -25,6 +27,7 @@ __all__ = [
     "search_of",
     "selects",
     "text",
+    "together",
 ]
 
 OPERATORS = ("<->", "<=>", "<#>", "<+>", "<~>", "<%>")
@@ -103,7 +106,7 @@ def _search(select: Any, key: str | None, order: tuple[Any, Any, bool]) -> Searc
         relations=relations,
         joins=tuple(text(one) for one in written if joins(one)),
         conditions=tuple(text(one) for one in conditions),
-        fields=tuple(tuple(dict.fromkeys(name for _, name in columns(one))) for one in conditions),
+        fields=tuple(fields_of(one, relations) for one in conditions),
         vector=column[1],
         qualifier=column[0],
         asked=text(other),
@@ -211,8 +214,31 @@ def conjuncts(node: Any) -> list[Any]:
 
 
 def joins(node: Any) -> bool:
-    """Whether a condition is between two tables."""
-    return len({qualifier for qualifier, _ in columns(node)}) > 1
+    """Whether a condition is between two tables; what a query within it compares is not."""
+    return len({qualifier for qualifier, _ in columns(node, within=False)}) > 1
+
+
+def fields_of(condition: Any, relations: Sequence[tuple[str, str, str]]) -> tuple[str, ...]:
+    """The columns that a condition looks at; of one of several tables also with its table's name."""
+    named = {alias: table for _, table, alias in relations} if len(relations) > 1 else {}
+    found = list(columns(condition))
+    return tuple(dict.fromkeys([name for _, name in found] + [f"{named[q]}.{name}" for q, name in found if q in named]))
+
+
+def copied(node: Any) -> Any:
+    """A node that changes by itself."""
+    return type(node).FromString(node.SerializeToString())
+
+
+def together(conditions: Sequence[Any]) -> Any:
+    """Conditions of which all have to hold, as one."""
+    copies = [copied(one) for one in conditions]
+    if len(copies) == 1:
+        return copies[0]
+    node = type(copies[0])()
+    node.bool_expr.boolop = 1
+    node.bool_expr.args.extend(copies)
+    return node
 
 
 def key_of(select: Any, key: str | None) -> str:
@@ -242,9 +268,9 @@ def _names(column: Any) -> list[str]:
     return [one.string.sval if one.WhichOneof("node") == "string" else "*" for one in column.fields]
 
 
-def columns(node: Any) -> Iterator[tuple[str, str]]:
-    """The columns that are named in a tree, each with what stands before it."""
-    for column in nodes(node, "ColumnRef"):
+def columns(node: Any, *, within: bool = True) -> Iterator[tuple[str, str]]:
+    """The columns that are named in a tree, each with what stands before it; also `within` queries in it."""
+    for column in nodes(node, "ColumnRef", "" if within else "SubLink"):
         names = _names(column)
         yield (names[-2] if len(names) > 1 else "", names[-1])
 
@@ -267,12 +293,14 @@ def text(node: Any) -> str:
     return str(postgast.deparse(tree)).removeprefix("SELECT ")
 
 
-def nodes(message: Any, kind: str) -> Iterator[Any]:
-    """All messages of a type in a tree, the outer ones first, in the order in which they stand."""
+def nodes(message: Any, kind: str, past: str = "") -> Iterator[Any]:
+    """All messages of a type in a tree, the outer ones first, in the order in which they stand; not those in `past`."""
+    if message.DESCRIPTOR.name == past:
+        return
     if message.DESCRIPTOR.name == kind:
         yield message
     for field, value in message.ListFields():
         if field.type != field.TYPE_MESSAGE:
             continue
         for one in value if hasattr(value, "extend") else (value,):
-            yield from nodes(one, kind)
+            yield from nodes(one, kind, past)

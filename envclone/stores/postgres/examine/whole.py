@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,7 +21,7 @@ class Whole:
 
     `key` is the name of its column of ids; `arms` are its searches as statements, with the statement's own `$n`;
     `conditions` are those of all its queries, each once; `reranks` the expression that its one search compares
-    instead of the column, where it then orders by the column itself; else ''.
+    instead of the column, where it then orders by the column itself; else ''. `ranks` are names of places in an order.
     """
 
     sql: str
@@ -32,6 +32,7 @@ class Whole:
     limit: str
     offset: str
     reranks: str
+    ranks: frozenset[str] = frozenset()
 
     def asked(
         self,
@@ -87,8 +88,12 @@ def whole_of(sql: str, key: str | None) -> Whole | None:
     tree = postgast.parse(sql)
     if len(tree.stmts) != 1 or tree.stmts[0].stmt.WhichOneof("node") != "select_stmt":
         return None
+    if tree.stmts[0].stmt.select_stmt.HasField("larg"):
+        key = key or pieces.name_of(next(iter(pieces.selects(tree))))
+        sql = _around(tree.stmts[0].stmt.select_stmt)
+        tree = postgast.parse(sql)
     top, *others = pieces.selects(tree)
-    if not top.HasField("limit_count") or tree.stmts[0].stmt.select_stmt.HasField("larg"):
+    if not top.HasField("limit_count"):
         return None
     grouped = len(top.group_clause) > 0 or len(top.distinct_clause) > 0 or top.HasField("having_clause")
     inner = [one for one in others if _is_arm(one)]
@@ -97,18 +102,44 @@ def whole_of(sql: str, key: str | None) -> Whole | None:
     named = key or pieces.name_of(top)
     if not named:
         return None
-    written = {pieces.text(one): one for select in pieces.selects(tree) for one in _written(select)
-               if not pieces.joins(one)}  # fmt: skip
+    written = {pieces.text(one): pieces.fields_of(one, tuple(pieces.relations_of(select.from_clause)))
+               for select in pieces.selects(tree) for one in _written(select) if not pieces.joins(one)}  # fmt: skip
     return Whole(
         sql=sql,
         key=named,
         arms=tuple(_statement(one) for one in inner),
         conditions=tuple(written),
-        fields=tuple(tuple(dict.fromkeys(name for _, name in pieces.columns(one))) for one in written.values()),
+        fields=tuple(written.values()),
         limit=pieces.text(top.limit_count),
         offset=pieces.text(top.limit_offset) if top.HasField("limit_offset") else "0",
         reranks=_compressed(inner[0]) if len(inner) == 1 and pieces.order_of(top) is not None else "",
+        ranks=frozenset(_numbered(tree)),
     )
+
+
+def _around(united: Any) -> str:
+    """A set operation as what a query reads from, which has its order and its LIMIT."""
+    import postgast
+
+    inner = pieces.copied(united)
+    for name in ("sort_clause", "limit_count", "limit_offset"):
+        inner.ClearField(name)
+    inner.limit_option = 1  # LIMIT_OPTION_DEFAULT
+    tree = postgast.parse(asking.select("*", f"({_statement(inner)}) united", [], f"LIMIT {_ALL}"))
+    outer = tree.stmts[0].stmt.select_stmt
+    outer.sort_clause.extend(united.sort_clause)
+    for name in ("limit_count", "limit_offset"):
+        if united.HasField(name):
+            getattr(outer, name).CopyFrom(getattr(united, name))
+    return str(postgast.deparse(tree))
+
+
+def _numbered(tree: Any) -> Iterator[str]:
+    """The names of columns that are a row's number or rank."""
+    for target in pieces.nodes(tree, "ResTarget"):
+        call = target.val.func_call if target.val.WhichOneof("node") == "func_call" else None
+        if target.name and call is not None and call.HasField("over"):
+            yield target.name
 
 
 def _is_arm(select: Any) -> bool:
@@ -137,13 +168,10 @@ def _written(select: Any) -> list[Any]:
 
 def _restrict(select: Any, kept: list[Any]) -> None:
     """Give a query these conditions, all of which have to hold."""
-    copies = [type(one).FromString(one.SerializeToString()) for one in kept]
+    whole = pieces.together(kept) if kept else None
     select.ClearField("where_clause")
-    if len(copies) == 1:
-        select.where_clause.CopyFrom(copies[0])
-    elif copies:
-        select.where_clause.bool_expr.boolop = 1
-        select.where_clause.bool_expr.args.extend(copies)
+    if whole is not None:
+        select.where_clause.CopyFrom(whole)
 
 
 def _is_one_of(key: str, number: int) -> Any:

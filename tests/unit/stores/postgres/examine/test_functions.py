@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -34,10 +35,18 @@ def _unfolded(sql: str, *rows: list[Any]) -> tuple[str, dict[str, str]]:
     assert called is not None
 
     def ask(text: str, given: Sequence[Any]) -> Sequence[Sequence[Any]]:
-        assert given == [called.name, called.schema]
-        return rows
+        return rows if given == [called.name, called.schema] else [[_said(text)]]
 
-    return unfolded(called, ask)
+    return next(unfolded(called, ask))
+
+
+def _said(text: str) -> Any:
+    """What a server says to the few expressions that are evaluated here."""
+    inner = text.removeprefix("SELECT ((").removesuffix("))::pg_catalog.text").removesuffix(")::pg_catalog.text")
+    parts = re.findall(r"'((?:[^']|'')*)'", inner)
+    if " IS NOT NULL" in inner:
+        return "false" if "NULL::" in inner or "(NULL)" in inner else "true"
+    return "".join(parts).replace("''", "'")
 
 
 @pytest.mark.parametrize("row", [_row(), _row("plpgsql"), _row(source=f"BEGIN ATOMIC\n {BODY};\nEND")])
@@ -55,12 +64,49 @@ def test_arguments_by_name_and_by_number() -> None:
     assert "v <=> $2::vector LIMIT 7::int" in text
 
 
+def test_a_statement_that_is_put_together_is_followed() -> None:
+    body = """DECLARE said text := 'SELECT id, v FROM c WHERE true';
+    BEGIN
+      PERFORM set_config('hnsw.ef_search', '300', true);
+      IF owner IS NOT NULL THEN said := said || ' AND owner = $2'; ELSE said := 'nothing'; END IF;
+      RETURN QUERY EXECUTE said || ' ORDER BY v <=> $1 LIMIT 9' USING query, owner;
+    END"""
+    definition = f"{PLPGSQL.partition('BEGIN')[0]}{body} $$"
+    text, settings = _unfolded("SELECT * FROM match($1, $2)", _row("plpgsql", definition=definition))
+    assert text == (
+        "SELECT id AS id, v AS near FROM c WHERE true AND owner = $2::int ORDER BY v <=> $1::vector LIMIT 9"
+    )
+    assert settings == {"hnsw.ef_search": "300"}
+
+
+def test_a_choice_between_two_queries_is_followed() -> None:
+    body = f"""BEGIN
+      IF owner IS NOT NULL THEN RETURN QUERY {BODY}; RETURN; END IF;
+      RETURN QUERY SELECT id, v FROM d;
+    END"""
+    definition = f"{PLPGSQL.partition('BEGIN')[0]}{body} $$"
+    text, _ = _unfolded("SELECT * FROM match($1, $2)", _row("plpgsql", definition=definition))
+    assert "FROM c" in text and "FROM d" not in text
+    text, _ = _unfolded("SELECT * FROM match($1, NULL)", _row("plpgsql", definition=definition))
+    assert "FROM d" in text
+
+
+def test_of_functions_of_one_name_the_one_that_fits_comes_first() -> None:
+    other = _row(source="SELECT id FROM other ORDER BY v <=> $1 LIMIT $3", types=["vector", "text", "integer"],
+                 names=["query", "lang", "many"], modes=[])  # fmt: skip
+    for given, table in (("$1::vector, 3, 4", "c"), ("$1::vector, 'en'", "other"), ("$1, lang => 'en'", "other")):
+        text, _ = _unfolded(f"SELECT * FROM match({given})", _row(), other)
+        assert f"FROM {table} " in text, given
+
+
 def test_what_cannot_be_read_is_said() -> None:
-    dynamic = PLPGSQL.replace(f"RETURN QUERY {BODY};", "RETURN QUERY EXECUTE 'SELECT 1';")
+    loop = PLPGSQL.replace(f"RETURN QUERY {BODY};", f"FOR n IN 1..3 LOOP RETURN QUERY {BODY}; END LOOP;")
+    writes = PLPGSQL.replace("RETURN QUERY", "DELETE FROM c; RETURN QUERY")
     for rows, why in (
         ([], "no function"),
-        ([_row(), _row()], "2 functions"),
-        ([_row("plpgsql", definition=dynamic)], "RETURN QUERY"),
+        ([_row("plpgsql", definition=loop)], "does more than choose"),
+        ([_row("plpgsql", definition=writes)], "runs a statement beside"),
+        ([_row("plpgsql", definition=PLPGSQL.replace(f"RETURN QUERY {BODY};", "RETURN;"))], "returns no query"),
         ([_row(source="DELETE FROM c")], "SELECT"),
     ):
         with pytest.raises(Refused, match=why):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from envclone.stores.postgres.examine.joined import separated
 from envclone.stores.postgres.examine.statement import compared_of, inlined, renumbered, search_of
 from envclone.stores.postgres.steps.reading.grammar import Refused
 
@@ -16,7 +17,7 @@ def test_the_pieces_of_a_search() -> None:
     )
     assert (found.key, found.vector, found.qualifier, found.asked) == ("c.id", "embedding", "c", "$1")
     assert (found.limit, found.offset, found.descending) == ("$3", "2", True)
-    assert found.conditions == ("d.tenant = $2", "a OR b") and found.fields == (("tenant",), ("a", "b"))
+    assert found.conditions == ("d.tenant = $2", "a OR b") and found.fields == (("tenant", "docs.tenant"), ("a", "b"))
     assert found.joins == ("c.x = d.y",), "a join's condition stays"
     assert found.relations == (("", "chunks", "c"), ("", "docs", "d"))
 
@@ -59,3 +60,18 @@ def test_parameters_are_numbered_again_or_written_in() -> None:
     )
     text = inlined("SELECT $1::vector, $2, $3, $4, $5", ["[1,2]", 7, "it's", None, ["a", 2]])
     assert text == "SELECT '[1,2]'::vector, 7, 'it''s', NULL, '{a,2}'"
+
+
+def test_what_a_join_asks_of_one_table_is_a_condition() -> None:
+    sql = "SELECT p.id FROM p JOIN t ON t.id = p.tenant AND t.slug = $2 ORDER BY p.v <=> $1 LIMIT 5"
+    found = search_of(separated(sql), "id")
+    assert found.conditions == ("t.slug = $2",) and "slug" not in found.tables
+    assert found.fields == (("slug", "t.slug"),)
+    left = sql.replace("JOIN", "LEFT JOIN")
+    assert separated(left) == left
+
+
+def test_a_query_within_a_condition_is_no_join() -> None:
+    absent = "NOT EXISTS (SELECT FROM b WHERE b.p = p.id)"
+    found = search_of(f"SELECT p.id FROM p WHERE {absent} ORDER BY p.v <=> $1 LIMIT 5", "id")
+    assert found.joins == () and len(found.conditions) == 1

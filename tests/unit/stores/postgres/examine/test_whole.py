@@ -63,3 +63,21 @@ def test_groups() -> None:
 )
 def test_what_is_none(sql: str) -> None:
     assert whole_of(sql, None) is None
+
+
+@pytest.mark.parametrize("how", ["UNION ALL", "INTERSECT"])
+def test_a_set_operation_is_a_whole(how: str) -> None:
+    arm = "SELECT id, v <=> $1 AS d FROM c WHERE lang = '{}' ORDER BY d LIMIT 4"
+    sql = f"({arm.format('en')}) {how} ({arm.format('de')}) ORDER BY d LIMIT 6"
+    found = _whole(sql)
+    assert (found.key, len(found.arms), found.limit) == ("id", 2, "6")
+    assert found.conditions == ("lang = 'en'", "lang = 'de'")
+    free = found.asked(limit=9, without=["lang = 'en'"], only=None, unlimited=False)
+    assert "'en'" not in free and "'de'" in free and "LIMIT 9" in free and how in free
+
+
+def test_a_place_in_an_order_is_known_as_one() -> None:
+    found = _whole(
+        "SELECT id FROM (SELECT id, row_number() OVER (ORDER BY v <=> $1) AS r FROM c) x WHERE r <= 3 LIMIT 3"
+    )
+    assert found.ranks == {"r"}
