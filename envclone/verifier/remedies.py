@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from envclone.masking.jsonpaths import KEYS
 from envclone.masking.jsonplan import DOCUMENTS
 from envclone.masking.kinds import KINDS, json_rules, takes
@@ -12,30 +14,41 @@ __all__ = ["remedy"]
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
 
-def remedy(place: str, address: str, rule: FieldRule | None, source: str, kind: str, path: str, *, whole: bool) -> str:
+def remedy(
+    place: str,
+    address: str,
+    rule: FieldRule | None,
+    source: str,
+    kind: str,
+    path: str,
+    *,
+    whole: bool,
+    also: Sequence[str] = (),
+) -> str:
     """What to do about a value of a kind that comes from `source` and stands at an address, which has a rule or none.
 
-    `place` is the address with its store, as exceptions name it; `path` the path in a document, or ''. `whole` is
-    whether the value is all that stood there.
+    `place` is the address with its store, as exceptions name it; `path` the path in a document, or '', and `also` the
+    others in it. `whole` is whether the value is all that stood there.
     """
     if rule is None:
         return "Take it out there in production."
     if rule.derived or rule.by:
         return "It is computed from other fields: mask those."
     domain = kind if whole else "text"
-    path = path or "$.**"
-    if domain in _there(rule, path):
+    paths = [one for one in (path or "$.**", *also) if domain not in _there(rule, one)]
+    if not paths:
         return (
             f"It has the rule {domain} already, so look at the other side: {source} is {kind}. If its values are "
             f"nobody's, give {source} another rule, or list them: sanitize.nobody: {{{kind}: […]}}; or accept it: "
             f"sanitize.accept: [{{field: {place}, kind: {kind}, reason: …}}]"
         )
-    if rule.kind is FieldKind.JSON and path.endswith(KEYS) and rule.base not in DOCUMENTS:
+    if rule.kind is FieldKind.JSON and any(one.endswith(KEYS) for one in paths) and rule.base not in DOCUMENTS:
         return f"Mask it: {address}: null (keys of a document within a row cannot be masked)"
     if rule.kind is FieldKind.JSON:
         # a rule for the whole document goes on for what is left
-        rest = "" if rule.json or path == "$.**" else f', "$.**": {json_rules(rule, rule.domain)[0].domain}'
-        return f'Mask it: {address}: {{"{path}": {domain}{rest}}}'
+        masks = [f'"{one}": {domain}' for one in paths]
+        rest = [] if rule.json or "$.**" in paths else [f'"$.**": {json_rules(rule, rule.domain)[0].domain}']
+        return f"Mask it: {address}: {{{', '.join([*masks, *rest])}}}"
     base = rule.base.removesuffix("[]")
     if rule.kind in _TEXTS and (not base or rule.kind is FieldKind.TEXT or _takes(domain, base)):
         return f"Mask it: {address}: {domain}"

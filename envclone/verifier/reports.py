@@ -22,6 +22,8 @@ from envclone.verifier.search import Hit
 __all__ = ["Reports", "Seen", "Where"]
 
 _EXAMPLES = 3
+_PATHS = 12
+"""Paths of one document that a remedy names."""
 
 Where = tuple[str, str, str, str]
 """Address, source, kind, what."""
@@ -35,16 +37,16 @@ class Seen:
     whole: bool = True
     examples: list[str] = field(default_factory=list)
     path: str = ""
-    wide: str = ""
-    """A path that covers it, for a rule: it names no key that is somebody's."""
     context: str = ""
+    wide: list[str] = field(default_factory=list)
+    """Paths that cover it, for rules: they name no key that is somebody's."""
 
     def add(self, other: Seen) -> None:
         self.times += other.times
         self.whole &= other.whole
         self.examples = (self.examples + other.examples)[:_EXAMPLES]
-        if not self.path:
-            self.path, self.wide = other.path, other.wide
+        self.path = self.path or other.path
+        self.wide = list(dict.fromkeys(self.wide + other.wide))[:_PATHS]
         self.context = self.context or other.context
 
 
@@ -110,7 +112,16 @@ class Reports:
             self._public(source),
             kind,
             what=what,
-            remedy=remedy(place, address, rule, self._public(source), kind, one.wide, whole=one.whole),
+            remedy=remedy(
+                place,
+                address,
+                rule,
+                self._public(source),
+                kind,
+                "".join(one.wide[:1]),
+                whole=one.whole,
+                also=one.wide[1:],
+            ),
             times=one.times,
             examples=[f"{example} at {one.path}" if one.path else example for example in one.examples],
             context=one.context,
@@ -128,19 +139,24 @@ def _one(values: Sequence[Any], number: int) -> Any:
     return values.text(number) if isinstance(values, TextBlock) else values[number]
 
 
-def _path(value: Any, wanted: bytes) -> tuple[str, str]:
-    """The path in a JSON document that holds a text, as it may be shown, and one for a rule; '' for no document."""
+def _path(value: Any, wanted: bytes) -> tuple[str, list[str]]:
+    """The path in a JSON document that holds a text, as it may be shown, and all for rules; none for no document."""
     if not isinstance(value, str) or value[:1] not in "{[":
-        return "", ""
+        return "", []
     try:
         document = json.loads(value)
     except ValueError:
-        return "", ""
+        return "", []
+    shown = ""
+    wide: dict[str, None] = {}
     for path, text, end in _leaves(document, ()):
         if wanted in text_of(text):
             whole = render(path)
-            return shown_path(whole) + end, general(whole) + end
-    return "", ""
+            shown = shown or shown_path(whole) + end
+            wide[general(whole) + end] = None
+            if len(wide) == _PATHS:
+                break
+    return shown, list(wide)
 
 
 def _leaves(value: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], str, str]]:

@@ -112,6 +112,10 @@ def test_a_full_name_that_pseudonyms_of_one_row_make_is_a_chance_of_both_columns
         ({"wolfhard.quenzelmann@corp.example": {"at": 3}}, "$.shares.*~"),
         ({"zq7@else.example": {"wolfhard.quenzelmann@corp.example": 3}}, "$.shares.*.*~"),
         ([{"Some Body": {"by": "wolfhard.quenzelmann@corp.example,"}}], "$.shares[*].*.by"),
+        (
+            [{"wolfhard.quenzelmann@corp.example": 1}, {"by": "wolfhard.quenzelmann@corp.example"}],
+            '$.shares[*].*~": text, "$.shares[*].by',
+        ),
     ],
 )
 def test_the_remedy_within_a_document_is_a_rule_that_holds_for_every_row(shares: Any, path: str) -> None:
