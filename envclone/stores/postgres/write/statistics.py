@@ -24,8 +24,9 @@ def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]]) 
     `masked` names the masked columns, and those computed from them, by the oid of their table or partition; parents,
     whose statistics sample their children, are found here. Statistics of an index's expressions, and extended ones,
     count when a masked column is in them. Those of other columns stay as they are, so that plans stay as they are:
-    for the time of ANALYZE their target is 0, which leaves their rows alone. The operator's connection writes
-    the catalogs, and the worker's samples, for expressions are production's.
+    for the time of ANALYZE their target is 0, which leaves their rows alone. What extended statistics need of them is
+    sampled, and their rows, however old, come back. The operator's connection writes the catalogs, and the worker's
+    samples, for expressions are production's.
     """
     tables = _with_parents(conn, masked)
     stale: dict[int, list[int]] = {}
@@ -35,8 +36,11 @@ def renew(conn: Connection, worker: Connection, masked: Mapping[int, set[str]]) 
             stale[table] = extended
     sizes = conn.execute(_SIZES, [sorted(stale)]).fetchall()
     kept = [(t, n, target) for t in sorted(tables) for n, target in _others(conn, t, tables[t], stale.get(t, []))]
+    beside = [(table, number) for table in sorted(stale) for number in _kept(conn, table, tables[table], stale[table])]
     _set_targets(conn, [(table, number, 0) for table, number, _ in kept])
+    _put_aside(conn, beside)
     _analyze(worker, sorted(stale))
+    _bring_back(conn, beside)
     _set_targets(conn, kept)
     for size in sizes:  # ANALYZE counts again, and plans follow production's count, however old it is
         conn.execute(_RESIZE, size)
@@ -108,6 +112,42 @@ def _others(conn: Connection, table: int, names: set[str], numbers: list[int]) -
             [table, sorted(names), numbers],
         )
     ]
+
+
+def _kept(conn: Connection, table: int, names: set[str], numbers: list[int]) -> list[int]:
+    """Those of the columns that no mask changes."""
+    rows = conn.execute(
+        """SELECT attnum FROM pg_catalog.pg_attribute WHERE attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid
+             AND attnum OPERATOR(pg_catalog.=) ANY (%s::pg_catalog.int2[])
+             AND attname OPERATOR(pg_catalog.<>) ALL (%s) ORDER BY attnum""",
+        [table, numbers, sorted(names)],
+    ).fetchall()
+    return [number for (number,) in rows]
+
+
+_MOVE = """UPDATE pg_catalog.pg_statistic s SET staattnum = (OPERATOR(pg_catalog.-) s.staattnum)
+           FROM ROWS FROM (pg_catalog.unnest(%s::pg_catalog.oid[]), pg_catalog.unnest(%s::pg_catalog.int2[]))
+             AS u (relation, number)
+           WHERE s.starelid OPERATOR(pg_catalog.=) u.relation AND s.staattnum OPERATOR(pg_catalog.=) u.number"""
+"""No table can hold a row of pg_statistic (`anyarray`), but its place there can change."""
+
+
+def _put_aside(conn: Connection, columns: Sequence[tuple[int, int]]) -> None:
+    conn.execute(_MOVE, [[table for table, _ in columns], [number for _, number in columns]])
+
+
+def _bring_back(conn: Connection, columns: Sequence[tuple[int, int]]) -> None:
+    """Instead of what was sampled: the rows as they were, or none."""
+    tables = [table for table, _ in columns]
+    with conn.transaction():
+        conn.execute(
+            """DELETE FROM pg_catalog.pg_statistic s USING ROWS FROM
+                 (pg_catalog.unnest(%s::pg_catalog.oid[]), pg_catalog.unnest(%s::pg_catalog.int2[]))
+                 AS u (relation, number)
+               WHERE s.starelid OPERATOR(pg_catalog.=) u.relation AND s.staattnum OPERATOR(pg_catalog.=) u.number""",
+            [tables, [number for _, number in columns]],
+        )
+        conn.execute(_MOVE, [tables, [-number for _, number in columns]])
 
 
 def _set_targets(conn: Connection, targets: Sequence[tuple[int, int, int | None]]) -> None:
