@@ -54,7 +54,8 @@ class Column:
 
     `sendable` ones have a binary form. `base` is the type's name in the catalog below domains (`int4`, `inet[]`).
     `composite` ones hold rows and are read as JSON documents, as hstore is. `holds` is what is kept by name only.
-    `shows` is the address of the column that a materialized view's plainly is.
+    `shows` is the address of the column that a materialized view's plainly is. `loose` is the type below a domain that
+    has a constraint which is not validated: production's own rows need not keep it.
     """
 
     name: str
@@ -71,6 +72,7 @@ class Column:
     holds: tuple[Held, ...] = ()
     opaque: bool = False
     shows: str = ""
+    loose: str = ""
 
     def read_as(self) -> sql.Composable:
         """The expression that gives the column's values as its FieldKind promises."""
@@ -86,7 +88,7 @@ class Column:
     def staged_as(self) -> sql.Composable:
         """The type in which masked values wait to be written."""
         return sql.SQL(
-            "pg_catalog.jsonb" if self.composite or self.base == "hstore" else self.type
+            "pg_catalog.jsonb" if self.composite or self.base == "hstore" else self.loose or self.type
         )  # format_type quotes
 
     def written_from(self, staged: sql.Composable) -> sql.Composable:
@@ -243,6 +245,18 @@ class _Types:
         return FieldKind.OTHER
 
 
+_LOOSE = """
+    (WITH RECURSIVE up AS (
+       SELECT t.oid, t.typbasetype, t.typtypmod FROM pg_catalog.pg_type t
+       WHERE t.oid OPERATOR(pg_catalog.=) a.atttypid AND t.typtype OPERATOR(pg_catalog.=) 'd'
+       UNION ALL SELECT t.oid, t.typbasetype, t.typtypmod FROM up JOIN pg_catalog.pg_type t
+         ON t.oid OPERATOR(pg_catalog.=) up.typbasetype AND t.typtype OPERATOR(pg_catalog.=) 'd')
+     SELECT pg_catalog.format_type(u.typbasetype, u.typtypmod) FROM up u JOIN pg_catalog.pg_type b
+       ON b.oid OPERATOR(pg_catalog.=) u.typbasetype AND b.typtype OPERATOR(pg_catalog.<>) 'd'
+     WHERE EXISTS (SELECT 1 FROM up JOIN pg_catalog.pg_constraint k ON k.contypid OPERATOR(pg_catalog.=) up.oid
+                   WHERE NOT k.convalidated))"""
+
+
 def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
     rows = conn.execute(
         f"""SELECT a.attrelid::pg_catalog.int8, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
@@ -261,7 +275,8 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
                                 WHERE d.classid OPERATOR(pg_catalog.=) 'pg_catalog.pg_class'::pg_catalog.regclass
                                   AND d.objid OPERATOR(pg_catalog.=) i.indexrelid
                                   AND d.refobjid OPERATOR(pg_catalog.=) a.attrelid
-                                    AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum)))
+                                    AND d.refobjsubid OPERATOR(pg_catalog.=) a.attnum))),
+                  {_LOOSE}
            FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
            WHERE a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384
              AND a.attnum OPERATOR(pg_catalog.>) 0 AND NOT a.attisdropped
@@ -269,7 +284,7 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
            ORDER BY a.attrelid, a.attnum"""  # noqa: S608 - a constant
     ).fetchall()
     columns: dict[int, dict[str, Column]] = {}
-    for relation, name, type_, type_oid, nullable, generated, missing, unique in rows:
+    for relation, name, type_, type_oid, nullable, generated, missing, unique, loose in rows:
         columns.setdefault(relation, {})[name] = Column(
             name,
             type_,
@@ -286,6 +301,7 @@ def _columns(conn: Connection, types: _Types) -> dict[int, dict[str, Column]]:
             types.kind(type_oid) in (FieldKind.OTHER, FieldKind.ARRAY)
             and types.base(type_oid).removesuffix("[]") not in _READABLE
             and types.holders.opaque(type_oid),
+            loose=loose or "",
         )
     return columns
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -34,7 +34,11 @@ def stage_masked(
         values = [f.column.written_from(sql.SQL("s.{}").format(staged_name(i))) for i, f in enumerate(fields)]
         names = [f.column.name for f in fields]
         query = sql.SQL("SELECT s.tid, {} FROM {} AS s ORDER BY s.tid").format(joined(values), STAGING)
-        oid = _fill(writer, leaf, table_for(leaf), names, query)
+        loose = {f.column.name: f.column.loose for f in fields if f.column.loose}
+        oid = _fill(writer, leaf, table_for(leaf), names, query, loose)
+        for i, name in enumerate(names):
+            if name in loose:
+                _keep_to(writer, leaf, name, loose[name], staged_name(i))
         writer.execute(sql.SQL("DROP TABLE {}").format(STAGING))
         writer.commit()
     return oid, tuple(names)
@@ -76,8 +80,43 @@ def make(connect: Connect) -> None:
         )
 
 
-def _fill(conn: Connection, leaf: Leaf, target: sql.Identifier, names: Sequence[str], query: sql.Composable) -> int:
-    """A table whose values are stored as the target's would be: same types, same compression, same way to TOAST."""
+def _keep_to(conn: Connection, leaf: Leaf, name: str, base: str, staged: sql.Identifier) -> None:
+    """Check a domain's values by those of its constraints that production's own keep: the others are not validated."""
+    rows = conn.execute(
+        """WITH RECURSIVE up AS (
+             SELECT a.atttypid AS oid FROM pg_catalog.pg_attribute a
+             WHERE a.attrelid OPERATOR(pg_catalog.=) %s::pg_catalog.oid AND a.attname OPERATOR(pg_catalog.=) %s
+             UNION ALL SELECT t.typbasetype FROM up JOIN pg_catalog.pg_type t ON t.oid OPERATOR(pg_catalog.=) up.oid
+             WHERE t.typtype OPERATOR(pg_catalog.=) 'd')
+           SELECT k.conname, pg_catalog.pg_get_expr(k.conbin, 0) FROM up JOIN pg_catalog.pg_constraint k
+             ON k.contypid OPERATOR(pg_catalog.=) up.oid
+           WHERE k.convalidated AND k.contype OPERATOR(pg_catalog.=) 'c'""",
+        [leaf.oid, name],
+    ).fetchall()
+    if not rows:
+        return
+    domain = sql.Identifier(SCHEMA, f"d{leaf.oid}")
+    conn.execute(sql.SQL("CREATE DOMAIN {} AS {}").format(domain, sql.SQL(base)))
+    for place, (constraint, expression) in enumerate(rows):
+        twice = any(constraint == other for other, _ in rows[:place])  # of another domain below this one
+        told = sql.Identifier(f"{constraint}_{place}" if twice else constraint)
+        conn.execute(sql.SQL("ALTER DOMAIN {} ADD CONSTRAINT {} CHECK ({})").format(domain, told, sql.SQL(expression)))
+    conn.execute(sql.SQL("SELECT pg_catalog.count({}::{}) FROM {}").format(staged, domain, table_for(leaf)))
+    conn.execute(sql.SQL("DROP DOMAIN {}").format(domain))
+
+
+def _fill(
+    conn: Connection,
+    leaf: Leaf,
+    target: sql.Identifier,
+    names: Sequence[str],
+    query: sql.Composable,
+    loose: Mapping[str, str] | None = None,
+) -> int:
+    """A table whose values are stored as the target's would be: same types, same compression, same way to TOAST.
+
+    `loose` are other types for columns, which are stored alike.
+    """
     rows = conn.execute(
         """SELECT a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod), a.attlen OPERATOR(pg_catalog.=) -1,
              a.attstorage,
@@ -87,8 +126,9 @@ def _fill(conn: Connection, leaf: Leaf, target: sql.Identifier, names: Sequence[
         [leaf.oid, list(names)],
     ).fetchall()
     types = {name: row for name, *row in rows}
-    columns = [sql.SQL("tid pg_catalog.tid")]
-    columns += [sql.SQL("{} {}").format(staged_name(i), sql.SQL(types[n][0])) for i, n in enumerate(names)]  # type: ignore[misc]
+    columns: list[sql.Composable] = [sql.SQL("tid pg_catalog.tid")]
+    for i, name in enumerate(names):
+        columns.append(sql.SQL("{} {}").format(staged_name(i), sql.SQL((loose or {}).get(name) or types[name][0])))
     conn.execute(sql.SQL("CREATE UNLOGGED TABLE {} ({})").format(target, joined(columns)))
     for i, name in enumerate(names):
         _, varlena, storage, compression = types[name]
