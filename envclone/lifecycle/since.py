@@ -14,7 +14,7 @@ from envclone.project import Project
 __all__ = ["changed"]
 
 _KINDS = ("index ", "vectors ", "collection ")
-_BUILD = "build "
+_BUILD, _TABLE = "build ", "table "
 _SETTINGS = "settings of roles and databases"
 
 
@@ -47,6 +47,9 @@ def _differing(known: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str
             yield from (f"{one} in production, not here" for one in sorted(before - after))
         elif what.startswith(_BUILD) and was is not None and there not in (None, was):
             yield f"index {what.removeprefix(_BUILD)} was built again: it is {there}, in production {was}"
+        elif what.startswith(_TABLE) and was is not None and there != was:
+            anew = "was written anew (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH or ALTER TABLE)"
+            yield f"{what} is gone" if there is None else f"{what} {anew}"
         elif what.startswith(_KINDS) and was != there and was is None:
             yield f"{what} is new ({there})"
         elif what.startswith(_KINDS) and was != there:

@@ -161,9 +161,9 @@ def _public(plan: StorePlan) -> dict[str, Any]:
 
 
 def _decisive(raw: StoreSession, clean: StoreSession, fields: set[str]) -> dict[str, str]:
-    """What decides answers and plans in production; the build of an index that the masks had to build again is not."""
+    """What decides answers and plans in production; the file of what the masks had to write again is not."""
     found = dict(raw.decisive(fields))
-    builds = {what for what in found if what.startswith("build ")}
+    builds = {what for what in found if what.startswith(("build ", "table "))}
     own = clean.decisive(()) if builds else {}
     return {what: text for what, text in found.items() if what not in builds or own.get(what) == text}
 

@@ -23,6 +23,15 @@ def test_an_index_that_is_gone_or_new_is_said_once() -> None:
     assert list(_differing(KNOWN, new)) == ["index public.late is new (ivfflat)"]
 
 
+def test_a_table_that_was_written_anew_or_is_gone_is_named() -> None:
+    """No counter counts it: VACUUM FULL, TRUNCATE and CLUSTER were silent."""
+    known = {**KNOWN, "table public.t": "file 16390"}
+    (said,) = _differing(known, {**known, "table public.t": "file 16700"})
+    assert said.startswith("table public.t was written anew (VACUUM FULL")
+    assert list(_differing(known, KNOWN)) == ["table public.t is gone"]
+    assert list(_differing(KNOWN, known)) == []  # a new one is told by what is written to it
+
+
 def test_of_an_image_that_did_not_note_builds_nothing_is_said_of_them() -> None:
     older = {"index public.near": "hnsw m=8"}
     assert list(_differing(older, KNOWN)) == []
@@ -33,7 +42,7 @@ def _store(**found: str) -> Any:
 
 
 def test_an_index_that_the_masks_built_again_is_none_that_a_branch_changed() -> None:
-    raw = _store(build_near="file 1", build_words="file 2", index_words="hnsw")
-    assert _decisive(raw, _store(build_near="file 1", build_words="file 9"), set()) == {
+    raw = _store(build_near="file 1", build_words="file 2", index_words="hnsw", table_t="file 3")
+    assert _decisive(raw, _store(build_near="file 1", build_words="file 9", table_t="file 4"), set()) == {
         "build near": "file 1", "index words": "hnsw",
     }  # fmt: skip

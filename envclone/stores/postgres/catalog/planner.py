@@ -65,6 +65,14 @@ _BUILDS = """
 """The file of each index of an extension's method. A copy of the files keeps its number; `REINDEX` and whatever else
 builds the index again gives it another one."""
 
+_TABLES = """
+    SELECT pg_catalog.concat_ws('.', n.nspname, c.relname), pg_catalog.pg_relation_filenode(c.oid::pg_catalog.regclass)
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE c.relkind OPERATOR(pg_catalog.=) ANY ('{r,m}')
+      AND n.nspname OPERATOR(pg_catalog.<>) ALL ('{pg_catalog,information_schema}')
+      AND n.nspname OPERATOR(pg_catalog.!~~) 'pg\\_%' ORDER BY 1"""
+"""The file of each table: `VACUUM FULL`, `CLUSTER` and `TRUNCATE`, which no counter counts, write another one."""
+
 _VECTORS = """
     SELECT pg_catalog.concat_ws('.', n.nspname, c.relname, a.attname), pg_catalog.format_type(a.atttypid, a.atttypmod)
     FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class c ON c.oid OPERATOR(pg_catalog.=) a.attrelid
@@ -77,7 +85,8 @@ _VECTORS = """
 def planner(conn: psycopg.Connection[Any], kept: Collection[str]) -> dict[str, str]:
     """Digests of the statistics of `kept` columns (addresses) per table, sizes of tables, parameters of indexes.
 
-    And in which file each vector index was built, and what roles and databases set that decides answers and plans.
+    And in which file each vector index was built and each table written, and what roles and databases set that decides
+    answers and plans.
 
     The connection needs to see all statistics: a superuser's, or one that may read all data and is under no policy.
     """
@@ -93,6 +102,7 @@ def planner(conn: psycopg.Connection[Any], kept: Collection[str]) -> dict[str, s
     found |= {f"size {table}": size for table, size in conn.execute(_SIZES)}
     found |= {f"vectors {name}": text for name, text in conn.execute(_VECTORS)}
     found |= {f"build {name}": f"file {number}" for name, number in conn.execute(_BUILDS)}
+    found |= {f"table {name}": f"file {number}" for name, number in conn.execute(_TABLES)}
     found["settings of roles and databases"] = "; ".join(_told(conn)) or "none"
     return found | {f"index {name}": text.strip() for name, text in conn.execute(_INDEXES)}
 
