@@ -42,6 +42,8 @@ _JOINED = re.compile(
 _CELL = re.compile(r"""[ \t]*["']?(?:[|;]|(?<=[\w"']),(?=["']?\w)|(?<=\s)/{1,2}(?=\s))["']?[ \t]*""")
 SURELY_HEXADECIMAL = 32
 """Digits from which a run of hexadecimal ones is not read as base64."""
+_LOW = 7
+"""Bytes below it begin characters of two bytes, also where all of them are ASCII."""
 _RUN = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{16,}")
 
 
@@ -95,14 +97,14 @@ def cells_joined(text: str) -> Iterator[str]:
 
 
 def runs_unpacked(text: str) -> Iterator[bytes]:
-    """The bytes in runs of base64 and of hexadecimal digits that are no UTF-8."""
+    """The bytes in runs of base64 and of hexadecimal digits; texts in ASCII are read anyway, and are left out."""
     for match in _RUN.finditer(text):
         run = match[0].replace("-", "+").replace("_", "/")
         as_hexadecimal = _of_hexadecimal(run)
         # so many digits of base64 are hexadecimal ones by chance as good as never
         as_base64 = None if as_hexadecimal is not None and len(run) >= SURELY_HEXADECIMAL else _of_base64(run)
         for raw in (as_hexadecimal, as_base64):
-            if raw is not None and not raw.isascii():
+            if raw and not (raw.isascii() and min(raw) >= _LOW):
                 yield raw
 
 

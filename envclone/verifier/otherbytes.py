@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CLASSES", "IN_ROW", "LONG_WORD", "SHORT", "WIDE", "WIDTHS", "said_in"]
+__all__ = ["CLASSES", "IN_FOUR", "IN_ROW", "LONG_WORD", "SHORT", "WIDE", "WIDTHS", "said_in"]
 
 _FEWEST, LONG_WORD = 6, 8
 SHORT = 256
@@ -33,6 +33,8 @@ IN_ROW = 0.6
 """Of four bytes a character so many are zero, at least."""
 WIDTHS = 6
 """Characters in a row that are a text in UTF-16."""
+IN_FOUR = 4
+"""The same in UTF-32."""
 _AROUND = 64
 _MARKS = ((b"\xff\xfe\0\0", "utf-32-le"), (b"\0\0\xfe\xff", "utf-32-be"), (b"\xff\xfe", "utf-16-le"),
           (b"\xfe\xff", "utf-16-be"))  # fmt: skip
@@ -86,6 +88,8 @@ def _wide(value: bytes) -> Iterator[str]:
     if _in_fours(data):
         yield from _TEXT.findall(value.replace(b"\0", b"").decode("cp1252", "replace"))
     low = data < WIDE
+    for start, end, encoding in _runs_of_four(data == 0):
+        yield from _TEXT.findall(value[start:end].decode(encoding, "replace"))
     for begin, encoding in _runs_of_two(low):
         text = value[begin[0] : begin[1]].decode(encoding, "replace")
         if any(char > "\u00ff" for char in text):  # what Latin-1 has is read elsewhere
@@ -101,6 +105,29 @@ def _in_fours(data: Any) -> bool:
     """Whether three of four bytes are zero nearly everywhere."""
     some = data[: 4 * SHORT]
     return len(some) >= 4 * _FEWEST and float((some == 0).mean()) > IN_ROW and len(data) % 4 == 0
+
+
+def _runs_of_four(zero: Any) -> Iterator[tuple[int, int, str]]:
+    """Where every second pair of bytes is zero and the other is not, from and to where, as either encoding has it."""
+    size = len(zero)
+    if size < 4 * IN_FOUR:
+        return
+    pairs = zero[:-1] & zero[1:]
+    pairs[:-2] &= ~pairs[2:]  # what is zero everywhere is no text
+    last = size - 1 - 4 * (IN_FOUR - 1)
+    row = pairs[:last].copy()
+    for k in range(1, IN_FOUR):
+        row &= pairs[4 * k : 4 * k + last]
+    after = [0] * 4  # of letters with three zeros two pairs are found, and either may be theirs
+    for begin in np.flatnonzero(row).tolist():
+        if begin < after[begin % 4]:
+            continue
+        end = begin
+        while end + 4 < size - 1 and pairs[end + 4]:
+            end += 4
+        yield max(0, begin - 2), end + 2, "utf-32-le"
+        yield begin, min(size, end + 4), "utf-32-be"
+        after[begin % 4] = end + 1
 
 
 def _runs_of_two(low: Any) -> Iterator[tuple[tuple[int, int], str]]:

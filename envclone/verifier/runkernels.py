@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import lean
 from envclone.verifier.cutforms import SURELY_HEXADECIMAL
-from envclone.verifier.otherbytes import CLASSES, IN_ROW, LONG_WORD, SHORT, WIDE, WIDTHS
+from envclone.verifier.otherbytes import CLASSES, IN_FOUR, IN_ROW, LONG_WORD, SHORT, WIDE, WIDTHS
 
 __all__ = ["excuse", "warm"]
 
@@ -107,14 +107,35 @@ def _wide(room: Any, n: Any) -> Any:
 
 
 @lean
+def _four_wide(room: Any, n: Any) -> Any:
+    """Whether every second pair of so many is zero; of each such row one pair in `4 * IN_FOUR` bytes tells."""
+    for last in range(4 * IN_FOUR - 4, n - 1, 4 * IN_FOUR):
+        for middle in range(last, min(last + 4, n - 1)):
+            if room[middle] != 0 or room[middle + 1] != 0:
+                continue
+            count, i = 1, middle - 4
+            while i >= 0 and room[i] == 0 and room[i + 1] == 0:
+                count += 1
+                i -= 4
+            i = middle + 4
+            while i + 1 < n and room[i] == 0 and room[i + 1] == 0:
+                count += 1
+                i += 4
+            if count >= IN_FOUR:
+                return True
+    return False
+
+
+@lean
 def _says(room: Any, n: Any) -> Any:
     """Whether bytes may be a text."""
     if n < LONG_WORD:
         return False
-    signs, zeros = 0, 0
+    signs, zeros, least = 0, 0, 255
     for i in range(n):
         signs |= room[i]
-    if signs < _ASCII:
+        least = min(least, room[i])
+    if signs < _ASCII and least >= WIDE:
         return False
     for i in range(min(n, _IN_FOURS)):
         zeros += room[i] == 0
@@ -129,7 +150,7 @@ def _says(room: Any, n: Any) -> Any:
             second = second and _EAST[room[i + 1]]
         if first or second:
             return True
-    return _words(room, n) or _wide(room, n)
+    return _words(room, n) or _wide(room, n) or _four_wide(room, n)
 
 
 @lean

@@ -15,7 +15,15 @@ from envclone.verifier.otherbytes import said_in
 
 pytestmark = pytest.mark.skipif(not available(), reason="a compiled loop")
 FLAG = 1 << 15
-NAMES = ("Gödel Quenzelmann", "Иван Кузнецов", "王小明在北京市", "Zoë Müller-Lüdenscheidt", "נועם כהן לוי")
+NAMES = (
+    "Νίκος Παπαδόπουλος",
+    "محمد عبد الله",
+    "Gödel Quenzelmann",
+    "Иван Кузнецов",
+    "王小明在北京市",
+    "Zoë Müller-Lüdenscheidt",
+    "נועם כהן לוי",
+)
 WAYS = ("latin-1", "cp1252", "utf-16-le", "utf-16-be", "utf-16", "utf-32-le", "utf-32-be", "utf-32", "utf-8")
 
 
@@ -50,7 +58,7 @@ def test_what_says_something_is_looked_at() -> None:
     for _ in range(3000):
         texts.append(_written(chance.randbytes(chance.randrange(6, 300)), chance))
         texts.append(
-            _written(bytes(chance.choice(b"aZ \xe9\xfc\0\x04.") for _ in range(chance.randrange(6, 60))), chance)
+            _written(bytes(chance.choice(b"aZ \xe9\xfc\0\0\0\x04.") for _ in range(chance.randrange(6, 60))), chance)
         )
     saying = [_says(text) for text in texts]
     assert 200 < sum(saying) < len(texts) - 1000
@@ -69,6 +77,6 @@ def test_a_text_without_the_flag_is_not_given_it() -> None:
 
     found = np.array([1, FLAG | 1, 0], np.uint16)
     text = base64.b64encode("Gödel Quenzelmann".encode("latin-1")).decode()
-    data = np.frombuffer(block_of([text, "0" * 20, text]).block, np.uint8)
+    data = np.frombuffer(block_of([text, "7" * 20, text]).block, np.uint8)
     runkernels.excuse(data, found, np.uint16(FLAG), np.empty(len(data), np.uint8))
     assert found.tolist() == [1, 1, 0]
