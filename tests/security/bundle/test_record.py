@@ -432,6 +432,13 @@ def test_only_an_ordinary_role_runs_a_step(shop: Shop, login: str, role: str | N
     assert "role" in str(caught.value.hint)
 
 
+def test_the_hint_names_the_ordinary_logins_alone(shop: Shop) -> None:
+    with pytest.raises(UnsafeError) as caught:
+        run(shop, step("SELECT 1", role=None), user="postgres")
+    told = str(caught.value.hint).partition("ordinary logins there: ")[2]
+    assert "app" in told.split(", ") and not {"postgres", "boss", "runner", "backup"} & set(told.split(", "))
+
+
 def test_who_a_step_is(shop: Shop) -> None:
     who = "SELECT current_user, session_user"
     assert run(shop, step(who)).rows == (("app", "app"),)

@@ -58,7 +58,7 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
         *((kind, value) for kind in ("uuid", "ip", "mac", "url") for value in ("N/A", "unknown", "none")),
         *(
             ("person", value)
-            for value in ("#N/A", "#REF!", "Gelöscht", "Sin nombre", "Не указано", "未登録", "asdf", "foo")
+            for value in ("#N/A", "#REF!", "Gelöscht", "Sin nombre", "Не указано", "未登録", "asdf", "Foo Bar")
         ),
         *(("card", value) for value in ("4242 4242 4242 4242", "4111-1111-1111-1111", "5555555555554444")),
         *(("national_id", value) for value in ("078-05-1120", "987-65-4321")),
@@ -99,7 +99,18 @@ def test_each_is_found_in_a_batch(kind: str, value: str) -> None:
     [
         *(
             ("person", value)
-            for value in ("Zanna", "Test Quimby", "Nonette", "(Zanna)", "(x.)", "Quimby-Test", "Dr. Blank", "Mr. Na")
+            for value in (
+                "Zanna",
+                "Test Quimby",
+                "Nonette",
+                "(Zanna)",
+                "(x.)",
+                "Quimby-Test",
+                "Foo",
+                "Bar",
+                "Dr. Blank",
+                "Mr. Na",
+            )
         ),
         *(("email", value) for value in ("jane@corp.example", "noreply.jane@corp.example", "mailto:jane@corp.example")),
         *((kind, "wolfhard.quenzelmann@corp.invalid") for kind in ("email", "person", "username")),

@@ -47,6 +47,10 @@ _TAKERS = """
                WHERE o.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name)
     ORDER BY r.rolname
 """
+_LOGINS = """
+    SELECT r.rolname::pg_catalog.text FROM pg_catalog.pg_roles r
+    WHERE r.rolcanlogin AND NOT (r.rolsuper OR r.rolreplication) ORDER BY r.rolname LIMIT 20
+"""
 _SUPERUSER = """
     SELECT r.rolsuper FROM pg_catalog.pg_roles r
     WHERE r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name
@@ -62,6 +66,8 @@ _SETTINGS = """
     ORDER BY s.setdatabase USING OPERATOR(pg_catalog.<)
 """
 
+_SHOWN = 5
+"""Names in a hint."""
 _MAY_LOG_IN = (
     "SELECT r.rolcanlogin FROM pg_catalog.pg_roles r WHERE r.rolname OPERATOR(pg_catalog.=) %s::pg_catalog.name"
 )
@@ -70,6 +76,21 @@ _MAY_LOG_IN = (
 def _who_took_it(role: str, logins: Sequence[str]) -> str:
     took = f"in the step, with the login that took it on: `role: LOGIN` and `local: {{role: {role}}}`"
     return f"{took}; {', '.join(logins)} may" if logins else f"{took}; no ordinary login may"
+
+
+def _whom_to_name(conn: psycopg.Connection[Any]) -> str:
+    """What to do about a step that names no role, with the ordinary logins that are there."""
+    found = [name for (name,) in conn.execute(_LOGINS).fetchall() if not powers_of(conn, name)]
+    if not found:
+        return (
+            "production has no ordinary login: let an operator make one there that only reads, and name it:\n"
+            "CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader; then incident record --role reader"
+        )
+    many = f"{', '.join(found[:_SHOWN])}{' and others' if len(found) > _SHOWN else ''}"
+    return (
+        f"name the role that production ran it as: `role: {found[0]}` in the step, or incident record --role"
+        f" {found[0]}; ordinary logins there: {many}"
+    )
 
 
 def powers_of(conn: psycopg.Connection[Any], role: str) -> list[str]:
@@ -120,7 +141,7 @@ def require_ordinary(conn: psycopg.Connection[Any], step: SqlStep) -> None:
     if step.role is None:
         raise UnsafeError(
             f"the step '{step.id}' names no role, and the login '{login}' {what}",
-            hint="name the role that production ran it as: `role: app` in the step, or incident record --role app",
+            hint=_whom_to_name(conn),
         )
     raise UnsafeError(
         f"the step '{step.id}' is to run as '{role}', which {what}",
