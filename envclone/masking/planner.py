@@ -21,7 +21,7 @@ from envclone.masking.addresses import (
 )
 from envclone.masking.guesses import guess, part_of_a_name
 from envclone.masking.jsonpaths import PathRules, parse_path
-from envclone.masking.jsonplan import PathClaim, plan_json
+from envclone.masking.jsonplan import DOCUMENTS, PathClaim, plan_json
 from envclone.masking.kinds import KINDS, DomainSpec, fits, resolve
 from envclone.masking.proposals import Proposals
 from envclone.masking.shown import general, shown_address, shown_path
@@ -214,10 +214,11 @@ class Planner:
             paths = [held.path for held in field.holds if held.what in self._named[pattern]]
             claims += [PathClaim(path, "keep", pattern) for path in paths if path not in firm]
             firm.update(paths)
+        row = "" if field.base in DOCUMENTS else field.base
         if word is not None and not claims:
             self._check_fit(field, word)
             self._check_held_paths(field, [JsonRule("$.**", word)], firm)
-            return FieldRule(field.address, field.kind, word)
+            return FieldRule(field.address, field.kind, word, base=row)
         # no document was seen, or the paths in a text were not collected: one without a rule is found when it is masked
         unseen = not field.paths or field.kind is FieldKind.TEXT or self._empty(field.address)
         planned = plan_json(field, word, claims, empty=unseen)
@@ -239,7 +240,7 @@ class Planner:
         if not planned.rules and not planned.missing:
             return None
         self._check_held_paths(field, planned.rules, firm)
-        return FieldRule(field.address, FieldKind.JSON, "keep", planned.rules)
+        return FieldRule(field.address, FieldKind.JSON, "keep", planned.rules, row)
 
     def _named_paths(self, field: Field) -> dict[str, bool]:
         """The patterns that decide on what a row holds, and whether they say nothing else of it."""
