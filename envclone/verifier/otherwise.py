@@ -77,7 +77,7 @@ def _long_enough(values: TextBlock, least: int, most: int) -> list[int]:
 
 def _read(found: str) -> str:
     if found[0] == '"':
-        return found[1::2].replace('"', "") if ", " not in found else "".join(found.split('"')[1::2])
+        return "".join(found.split('"')[1::2])
     whole = len(found) // 8
     return int(found[: 8 * whole], 2).to_bytes(whole, "big").decode("utf-8", "replace")
 

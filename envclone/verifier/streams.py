@@ -1,4 +1,7 @@
-"""Compressed streams and files: what they hold, as far as it can be read, up to 16 MB each."""
+"""Compressed streams and files: what they hold, as far as it can be read, up to 16 MB each.
+
+Zstandard is loaded when a value needs it; where it cannot be, such a value is refused.
+"""
 
 from __future__ import annotations
 
@@ -11,15 +14,14 @@ import sys
 import zipfile
 import zlib
 from collections.abc import Iterator
+from functools import cache
+from importlib import import_module
 from typing import Any
 
 import lz4.block
 import lz4.frame
 
-if sys.version_info >= (3, 14):
-    from compression import zstd
-else:
-    from backports import zstd
+from envclone.errors import UnsafeError
 
 __all__ = ["files"]
 
@@ -33,7 +35,7 @@ _SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
 _LZMA = b"\x5d\x00\x00"
 _UNREADABLE = (
     OSError, EOFError, ValueError, RuntimeError, MemoryError, struct.error, zlib.error, lzma.LZMAError,
-    zipfile.BadZipFile, zstd.ZstdError, lz4.block.LZ4BlockError,
+    zipfile.BadZipFile, lz4.block.LZ4BlockError,
 )  # fmt: skip
 
 
@@ -51,7 +53,7 @@ def files(value: bytes) -> Iterator[bytes]:
         elif value.startswith(_LZMA):
             yield lzma.LZMADecompressor(lzma.FORMAT_ALONE, memlimit=1 << 28).decompress(value, _MOST)
         elif value.startswith(_ZSTD):
-            yield from _in_frames(value, zstd.ZstdDecompressor)
+            yield from _of_zstd(value)
         elif value.startswith(_LZ4):
             yield from _in_frames(value, lz4.frame.LZ4FrameDecompressor)
         elif value.startswith(_LZ4_OLD):
@@ -69,6 +71,29 @@ def files(value: bytes) -> Iterator[bytes]:
                     yield zlib.decompressobj().decompress(value[match.end() :], _MOST)
     except _UNREADABLE:
         return
+
+
+def _of_zstd(value: bytes) -> Iterator[bytes]:
+    """What frames of Zstandard hold. Raises UnsafeError where nothing reads them: nobody would know what is in them."""
+    decoder = _zstd()
+    if decoder is None:
+        raise UnsafeError(
+            "a value is a stream of Zstandard, which cannot be read here",
+            hint="pip install backports-zstd",
+        )
+    try:
+        yield from _in_frames(value, decoder.ZstdDecompressor)
+    except decoder.ZstdError:
+        return
+
+
+@cache
+def _zstd() -> Any:
+    """Python's own module from 3.14 on, before that the package; None where it is not installed."""
+    try:
+        return import_module("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+    except ModuleNotFoundError:
+        return None
 
 
 def _in_frames(value: bytes, make: Any) -> Iterator[bytes]:

@@ -3,9 +3,10 @@
 Every kind of identity is put into every place that a rule keeps, in every spelling; an image is asked for, and what is
 not among its findings was missed. The same spellings stand in a text that is masked: what is published there and says
 what production said was missed. Texts of everyday words that are somebody's name stand in kept columns: what is refused
-of them was refused wrongly. With `--among N` the tables of people hold N others besides, with names of the dictionary:
-beyond 20,000 originals another search finds them, and names meet by chance. Prints JSON: how many were planted, caught
-and missed, how many texts refused, and which.
+of them was refused wrongly. What production keeps beside its rows and objects (files, logs, former versions) is
+planted, and the bytes of the image are searched for it. With `--among N` the tables of people hold N others besides,
+with names of the dictionary: beyond 20,000 originals another search finds them, and names meet by chance. Prints JSON:
+how many were planted, caught and missed, how many texts refused, and which.
 """
 
 from __future__ import annotations
@@ -25,12 +26,15 @@ from typing import Any
 import psycopg
 
 from envclone.masking.names import all_names, given_names
+from envclone.stores.qdrant.residue import expand
 from tests import conftest  # noqa: F401 - it says where the server with contrib is
-from tests.support import innocent
+from tests.support import innocent, qdrantplaces
 from tests.support.identities import SPELLINGS, Someone, someone, spelled
 from tests.support.placements import EXTENSIONS, PLACES, PREPARED, RULES
 from tests.support.postgres import Production, production
 from tests.support.qdrant import build
+from tests.support.qdrantplaces import POINT_PLACES, build_gone, build_people, build_place
+from tests.support.removed import SETTINGS, left_in, plant, plant_files, plant_forks
 from tests.support.stack import Place, place
 
 __all__ = ["measure"]
@@ -325,6 +329,94 @@ sanitize:
     }
 
 
+_REMOVED = """\
+sanitize:
+  rules:
+    main: {public.people.id: keep, public.people.name: person, public.people.email: email, public.people.phone: phone,
+           public.people.login: username, public.people.token: secret, public.tried.*: keep, public.removed_*.*: keep}
+"""
+
+
+def _removed(*, twice: bool) -> dict[str, Any]:
+    """Somebody stands in everything that no image may have: in the bytes of one nobody is left.
+
+    The image is made of the stopped cluster, and where it is made `twice`, of the running one before.
+    """
+    left: list[str] = []
+    with production(17, SETTINGS) as server:
+        planted = plant(server)
+        sources = ['{method: physical, dsn: "${DSN}"}'] if twice else []
+        for source in [*sources, '{method: directory, path: "${DATA}", database: removed}']:
+            if "directory" in source:
+                server.stop()
+                planted += plant_files(server)
+            stack = re.sub(r"source: \{.*\}\}", lambda _, its=source: f"source: {its}}}", _STACK) + _REMOVED
+            with _at(server, "removed", stack) as here:
+                here.env["DATA"] = str(server.data)
+                here.call("image", "prod", "--fresh")
+                left += left_in(here.pool / "images", planted)
+        there = {one.split(" in ")[0] for one in left_in(server.data, planted)}
+        if twice:  # what is in maps of pages is refused
+            with _at(server, "removed", stack) as here:
+                here.env["DATA"] = str(server.data)
+                forks = plant_forks(server)
+                places = {one["place"] for one in _findings(here)}
+                left += [one.what for one in forks if not any(one.what.removeprefix("fork ") in at for at in places)]
+    return {"planted": len(planted), "in production's files": len(there), "left": left}
+
+
+_POINTS = """\
+version: 1
+project: leaks
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}}
+sanitize:
+  rules:
+    kb:
+      people.name: person
+      people.email: email
+      people.phone: phone
+      people.ssn: national_id
+      people.card: card
+      people.login: username
+      people.device: uuid
+      people.vectors: keep
+      people.point_ids: keep
+"""
+
+
+def _points() -> dict[str, Any]:
+    """Somebody stands in every place of a Qdrant production, each a kept collection; and in what is gone of another."""
+    numbers = range(qdrantplaces.FIRST, qdrantplaces.FIRST + 3 * len(POINT_PLACES))
+    with place() as here:
+        root, rules, names = here.directory / "storage", "", []
+        here.env["KB"] = str(root)
+        build_people(root, numbers)
+        for number, where in enumerate(POINT_PLACES, numbers.start):
+            name, value = build_place(root, where, number)
+            names.append(name)
+            rules += "".join(f"      {name}.{what}: keep\n" for what in ("'**'", "vectors", "point_ids"))
+            rules += f"      {name}.vectors.{value}: keep\n" if where.options is not None else ""
+        here.write(_POINTS + rules.replace("'**'", "**"))
+        told = [one["place"] for one in _findings(here)]
+    with place() as here:
+        root = here.directory / "storage"
+        here.env["KB"] = str(root)
+        build_people(root, numbers)
+        gone = list(build_gone(root, numbers.start + len(POINT_PLACES)))
+        here.write(_POINTS + "".join(f"      calm.{what}: keep\n" for what in ("**", "vectors", "point_ids")))
+        here.call("image", "prod", "--fresh")
+        left = list(left_in(here.pool / "images", gone))
+        for directory in (here.pool / "images").glob("*/kb"):
+            for where_, raw in expand(directory):
+                left += [f"{one.what} in {where_}" for one in gone if any(v.encode() in raw for v in one.values)]
+    missed = [one.what for one, name in zip(POINT_PLACES, names, strict=True) if not any(name in at for at in told)]
+    return {"planted": len(POINT_PLACES) + len(gone), "missed": missed, "left": left}
+
+
 def measure(share: int = 1, texts: int = 2000, among: int = 0) -> dict[str, Any]:
     """Plant every `share`-th spelling in every place, and so many innocent texts, `among` so many other people."""
     began = time.monotonic()
@@ -334,6 +426,9 @@ def measure(share: int = 1, texts: int = 2000, among: int = 0) -> dict[str, Any]
             "masked": _masked(server, share, among),
             "innocent": _innocent(server, texts, among),
         }
+    report["removed"] = _removed(twice=share == 1)
+    if share == 1:
+        report["points"] = _points()
     report["seconds"] = round(time.monotonic() - began, 1)
     return report
 
@@ -348,7 +443,8 @@ def main() -> int:
     share, texts = (12, 200) if options.reduced else (1, options.texts)
     found = measure(share, texts, options.among)
     print(json.dumps(found, indent=2, ensure_ascii=False))
-    missed = found["kept"]["missed"] + found["masked"]["missed"]
+    missed = found["kept"]["missed"] + found["masked"]["missed"] + found["removed"]["left"]
+    missed += found["points"]["missed"] + found["points"]["left"] if "points" in found else []
     return int(bool(missed) or found["innocent"]["refused"] * 100 > found["innocent"]["texts"])
 
 

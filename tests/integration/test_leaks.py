@@ -14,4 +14,6 @@ def test_every_planted_identity_is_masked_or_refused_and_innocent_texts_pass() -
     assert found["kept"]["missed"] == []
     assert found["masked"]["missed"] == []
     assert found["kept"]["planted"] >= 160
+    assert found["removed"]["left"] == []
+    assert found["removed"]["in production's files"] >= 55
     assert found["innocent"]["refused"] <= 2, found["innocent"]["said"]

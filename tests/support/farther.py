@@ -29,6 +29,7 @@ def _columns() -> Iterator[Place]:
     yield column("jsonb number in digits", "jsonb", f"jsonb_build_array({_DIGITS}::numeric)", "national_id", "phone")
     yield column("jsonb of bytes", "jsonb", f"(SELECT jsonb_build_object('type', 'Buffer', 'data',"
                  f" jsonb_agg({_BYTES} ORDER BY i)) FROM {_EACH})")  # fmt: skip
+    yield column("letters in json without blanks", "json", "array_to_json(string_to_array({v}, NULL))")
     yield column("jsonpath", "jsonpath", "('$.a ? (@ == ' || to_json({v}::text) || ')')::jsonpath")
     yield column("tsquery", "tsquery", "plainto_tsquery('simple', {v})", "person", "pair", "email", "username")
     yield column("lquery", "lquery", "('*.' || replace({v}, ' ', '_'))::lquery", "person", "pair", "username")
@@ -265,5 +266,49 @@ def _numbers() -> Iterator[Place]:
     )
 
 
-FARTHER = (*_columns(), *_catalogs(), *_numbers())
+def _corners() -> Iterator[Place]:
+    """Corners of catalogs and files that few look into."""
+    yield Place("name of another database", "CREATE DATABASE {i}", "cleaned.other databases|databases", ("email",))
+    yield Place("name of a subscription", "CREATE SUBSCRIPTION {i} CONNECTION 'host=db.example' PUBLICATION p"
+                " WITH (connect = false, slot_name = NONE)", "cleaned.subscriptions",
+                ("username", "email"))  # fmt: skip
+    yield Place("name of an origin", "SELECT pg_replication_origin_create({v})", "cleaned.replication origins",
+                ("email",))  # fmt: skip
+    yield Place("setting of the system", "ALTER SYSTEM SET log_line_prefix = {v}", "settings|postgresql.conf",
+                ("email",))  # fmt: skip
+    yield Place("option of a column", "CREATE TABLE k{n} (c int); ALTER TABLE k{n} ALTER c SET (n_distinct = {digits})",
+                "options of column .*k{n}", ("national_id",))  # fmt: skip
+    yield Place("option of a table", "CREATE TABLE k{n} (c int) WITH (autovacuum_vacuum_threshold = {digits})",
+                "options of relation .*k{n}", ("national_id",))  # fmt: skip
+    yield Place("length of a column", "CREATE TABLE k{n} (c varchar(9));"
+                "UPDATE pg_attribute SET atttypmod = {digits} + 4 WHERE attrelid = 'k{n}'::regclass AND attname = 'c'",
+                "lengths of columns", ("national_id",))  # fmt: skip
+    yield Place("length of a domain", "CREATE DOMAIN y{n} AS varchar(9);"
+                "UPDATE pg_type SET typtypmod = {digits} + 4 WHERE typname = 'y{n}'",
+                "lengths of types", ("national_id",))  # fmt: skip
+    yield Place("space of an aggregate",
+                "CREATE AGGREGATE y{n}(int) (SFUNC = int4pl, STYPE = int, SSPACE = {digits})",
+                "sizes of aggregates", ("national_id",))  # fmt: skip
+    yield Place("label of a role", "CREATE ROLE y{n};"
+                "INSERT INTO pg_shseclabel VALUES ('y{n}'::regrole, 'pg_authid'::regclass, 'y{n}', {v})",
+                "label of y{n}")  # fmt: skip
+    yield Place("comment on another database", "COMMENT ON DATABASE template1 IS 'of {raw}'",
+                "comment on database template1", ("email",))  # fmt: skip
+    yield Place("setting in another database", "CREATE ROLE y{n}; ALTER ROLE y{n} IN DATABASE postgres SET a.b = {v}",
+                "settings of role y{n}")  # fmt: skip
+    yield Place("expressions' statistics of rows that are gone",
+                "CREATE TABLE k{n} (c text, d int); INSERT INTO k{n} SELECT {v}, 1 FROM generate_series(1, 9);"
+                "CREATE STATISTICS y{n} ON (c || ' of'), (d + 1) FROM k{n}; ANALYZE k{n}; UPDATE k{n} SET c = 'x'",
+                "data/base|pg_statistic|[ky]{n}")  # fmt: skip
+    yield Place("name of a text search parser", "CREATE TEXT SEARCH PARSER {i} (START = prsd_start,"
+                " GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype)",
+                "name of a text search parser", ("username",))  # fmt: skip
+    yield Place("name of a text search template", "CREATE TEXT SEARCH TEMPLATE {i} (LEXIZE = dsimple_lexize)",
+                "name of a text search template", ("username",))  # fmt: skip
+    yield Place("role of default rights", "CREATE ROLE {i};"
+                "ALTER DEFAULT PRIVILEGES FOR ROLE {i} GRANT SELECT ON TABLES TO {i}", "name of a role",
+                ("username",))  # fmt: skip
+
+
+FARTHER = (*_columns(), *_catalogs(), *_numbers(), *_corners())
 """All of them."""

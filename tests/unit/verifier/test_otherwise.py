@@ -20,7 +20,14 @@ def _block(*values: str) -> TextBlock:
 
 @pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(
-    "value", [BITS, BITS + "01", '["a", ' + ", ".join(f'"{c}"' for c in NAME) + "]", str(list(NAME)).replace("'", '"')]
+    "value",
+    [
+        BITS,
+        BITS + "01",
+        '["a", ' + ", ".join(f'"{c}"' for c in NAME) + "]",
+        str(list(NAME)).replace("'", '"'),
+        str(list(NAME)).replace("'", '"').replace(", ", ","),
+    ],
 )
 def test_bits_and_letters_in_json_are_put_together(value: str, packed: bool) -> None:
     values: Any = _block("x", value, "") if packed else ["x", value, ""]

@@ -17,8 +17,10 @@ import lz4.frame
 import pytest
 
 from envclone.compiled import available
+from envclone.errors import UnsafeError
 from envclone.packed import TextBlock, block_of
 from envclone.verifier import rare as module
+from envclone.verifier import streams
 from envclone.verifier.rare import rare
 from tests.support.streams import zstd
 
@@ -206,3 +208,10 @@ def test_what_is_damaged_or_huge_ends() -> None:
     )
     assert all(len(text) <= 1 << 24 for _, text in told)
     assert list(rare(["eJw" + "A" * 4000, "H4sI" + "x" * 99, "chr(99999999)" * 9, "[" + "9" * 5000 + "]"])) == []
+
+
+def test_what_nothing_can_decompress_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(streams, "_zstd", lambda: None)
+    with pytest.raises(UnsafeError, match="cannot be read here"):
+        list(rare([zstd.compress(SAID)]))
+    assert list(rare([b"\x28\xb5\x2f"])) == []

@@ -123,6 +123,8 @@ _WORDS = {
 }
 """What stands in the catalogs in the clear: the search of the bytes sees it too, but cannot say what it is."""
 
+# the modifier of `char(n)` and `varchar(n)` (1042, 1043, their arrays) is four more than their length: it is not taken
+# as it is, for what stands beside a number that somebody has counts as a chance of it
 _NUMBERS = {
     "numbers of sequences": f"{_SEQUENCES} WHERE pg_catalog.abs(v.number) OPERATOR(pg_catalog.>=) 1000000"
     " AND pg_catalog.abs(v.number) OPERATOR(pg_catalog.<) 100000000000",
@@ -138,11 +140,22 @@ _NUMBERS = {
     " UNION ALL SELECT 'pg_database ' OPERATOR(pg_catalog.||) d.oid::pg_catalog.text,"
     " d.datconnlimit::pg_catalog.text FROM pg_catalog.pg_database d"
     " WHERE d.datconnlimit OPERATOR(pg_catalog.>=) 1000000",
+    "lengths of types": "SELECT 'pg_type ' OPERATOR(pg_catalog.||) t.oid::pg_catalog.text, v.number::pg_catalog.text"
+    " FROM pg_catalog.pg_type t CROSS JOIN LATERAL (VALUES (CASE WHEN t.typbasetype OPERATOR(pg_catalog.=)"
+    " ANY ('{1042,1043,1014,1015}'::pg_catalog.oid[]) THEN t.typtypmod OPERATOR(pg_catalog.-) 4"
+    " ELSE t.typtypmod END)) AS v (number) WHERE v.number OPERATOR(pg_catalog.>=) 1000000"
+    " AND t.oid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
+    "sizes of aggregates": "SELECT 'pg_proc ' OPERATOR(pg_catalog.||) v.id, v.number::pg_catalog.text"
+    " FROM pg_catalog.pg_aggregate a CROSS JOIN LATERAL (VALUES"
+    " (a.aggfnoid::pg_catalog.oid::pg_catalog.text, a.aggtransspace),"
+    " (a.aggfnoid::pg_catalog.oid::pg_catalog.text, a.aggmtransspace)) AS v (id, number)"
+    " WHERE v.number OPERATOR(pg_catalog.>=) 1000000",
     "lengths of columns": "SELECT 'column ' OPERATOR(pg_catalog.||) a.attnum::pg_catalog.text"
     " OPERATOR(pg_catalog.||) ' of pg_class ' OPERATOR(pg_catalog.||) a.attrelid::pg_catalog.text,"
     " v.number::pg_catalog.text"
-    " FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL (VALUES (a.atttypmod), (a.atttypmod OPERATOR(pg_catalog.-) 4))"
-    " AS v (number) WHERE v.number OPERATOR(pg_catalog.>=) 1000000"
+    " FROM pg_catalog.pg_attribute a CROSS JOIN LATERAL (VALUES (CASE WHEN a.atttypid OPERATOR(pg_catalog.=)"
+    " ANY ('{1042,1043,1014,1015}'::pg_catalog.oid[]) THEN a.atttypmod OPERATOR(pg_catalog.-) 4"
+    " ELSE a.atttypmod END)) AS v (number) WHERE v.number OPERATOR(pg_catalog.>=) 1000000"
     " AND a.attrelid::pg_catalog.int8 OPERATOR(pg_catalog.>=) 16384",
 }
 """Per kind of number in the catalogs that somebody chose a query of where each is, and its digits."""

@@ -32,6 +32,8 @@ _FORK = re.compile(r"(\d+)_(fsm|vm|init)(\.\d+)?")
 _PRINTED = re.compile(rb"[\x20-\x7e\x80-\xff]{3,}")
 _MAP_MAGIC, _MAP_ENTRIES = 0x592717, 8
 _HEADER = 24
+_FEWEST = 6
+"""Bytes of a map in which somebody can stand."""
 
 
 def other_files(directory: Path, known: Layout) -> Iterator[Accounted]:
@@ -208,7 +210,17 @@ def _free_space(path: Path, page_size: int) -> _Made:
     if (nodes[:, :inner] != greater).any():
         return _raw(len(content))
     structure = int(np.count_nonzero(content))
-    return {ByteClass.STRUCTURE: structure, ByteClass.ZERO: len(content) - structure}, [], []
+    classes = {ByteClass.STRUCTURE: structure, ByteClass.ZERO: len(content) - structure}
+    return classes, [], list(_filled(pages, _HEADER + 4 + inner))
+
+
+def _filled(pages: Any, begin: int) -> Iterator[tuple[int, int]]:
+    """Where pages have bytes that can be anything, which are searched besides."""
+    for number, page in enumerate(pages):
+        there = np.flatnonzero(page[begin:])
+        if len(there) >= _FEWEST:
+            first = number * len(page) + begin
+            yield first + int(there[0]), first + int(there[-1]) + 1
 
 
 def _visibility(path: Path, page_size: int) -> _Made:
@@ -220,4 +232,5 @@ def _visibility(path: Path, page_size: int) -> _Made:
     if (bits >> 1 & ~bits & 0x55).any():
         return _raw(len(content))
     structure = int(np.count_nonzero(content))
-    return {ByteClass.STRUCTURE: structure, ByteClass.ZERO: len(content) - structure}, [], []
+    classes = {ByteClass.STRUCTURE: structure, ByteClass.ZERO: len(content) - structure}
+    return classes, [], list(_filled(content.reshape(-1, page_size), _HEADER))
