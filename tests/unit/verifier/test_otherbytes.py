@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import random
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from envclone.compiled import available
 from envclone.verifier.loose import LooseSearch
 from envclone.verifier.originals import Originals
+from envclone.verifier.otherbytes import said_in
 from envclone.verifier.rare import rare
 
 pytestmark = pytest.mark.skipif(not available(), reason="compiled loops")
@@ -50,3 +52,29 @@ def test_it_is_found(search: LooseSearch, name: str, encoding: str) -> None:
 def test_nobody_is_found_in_noise_and_zeros(search: LooseSearch) -> None:
     for value in (bytes(4000), b"\0\1" * 900, bytes(range(256)) * 8, "00" * 300):
         assert not _is_found(search, value)
+
+
+GERMAN = "Jürgen Müßiggang"
+NOISE = random.Random(1).randbytes(64)
+
+
+def _reads(name: str, value: bytes) -> bool:
+    return any(name in told for told in said_in(value))
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "cp1252"])
+def test_letters_of_one_byte(encoding: str) -> None:
+    name = GERMAN
+    raw = name.encode(encoding)
+    for value in (
+        raw,
+        b"it is " + raw + b", they say",
+        NOISE + b"\x00" + raw + b"\x00" + NOISE,
+        b"\x84" + raw + b"\x93",
+    ):
+        assert _reads(name, value)
+
+
+def test_noise_says_little() -> None:
+    noise = random.Random(2).randbytes(1 << 18)
+    assert sum(map(len, said_in(noise))) < len(noise) // 10
