@@ -20,10 +20,10 @@ _WIDE = re.compile(rb"\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2
 _BULLET = re.compile(rb"\xc2\xb7|\xe2(?:\x80[\x90-\x95\xa2]|\x88\x99|\x8b\x85|\x97\x8f|\x96\xaa)|\xef\xbd\x9c")
 """Dots, dashes and bars that part the lines of an address or the groups of a number."""
 _LEADS = (b"\xc2\xa0", b"\xc2\xb7", b"\xe1\x9a\x80", b"\xe2", b"\xe3\x80\x80", b"\xef\xbd\x9c")
-_LINE_END = r"[ \t]{0,4}\r?\n[ \t]{0,20}"
-_BREAK = re.compile(rf"(?<=[^\W_]){_LINE_END}(?=[.@_\-:]?[^\W_])|(?:(?<=@)|(?<=\d-)){_LINE_END}(?=[^\W_])")
-_NEAR = 36
-"""Characters on either side of a line break that are read with it; a word that begins before is read whole."""
+_BLANKS, _INNER = " \t\r", ".@_-:"
+"""Blanks around a line break, and signs inside of addresses and numbers, with which a line can go on."""
+_NEAR = 40
+"""Characters on either side of a line break that are read with it."""
 _LONGEST_WORD = 64
 _NUMBER = re.compile(
     r"(?<![\w.,])(?:\+|\(\+?|[A-Z]{2})?\d{1,9}\)?(?P<s>[^\w\n]{1,4}|_{1,4})\d{1,9}(?:(?P=s)\d{1,9}){0,22}(?![\w])"
@@ -57,13 +57,26 @@ def plain_blanks(values: TextBlock) -> TextBlock:
 
 def lines_joined(text: str) -> Iterator[str]:
     """For each line that ends in a word and goes on with one what both say in one, and what stands beside them."""
-    for match in _BREAK.finditer(text):
-        start, end = max(0, match.start() - _NEAR), match.end() + _NEAR
-        while start > 0 and match.start() - start < _LONGEST_WORD and not text[start - 1].isspace():
-            start -= 1
-        while end < len(text) and end - match.end() < _LONGEST_WORD and not text[end].isspace():
-            end += 1
-        yield text[start : match.start()] + text[match.end() : end]
+    before = ""
+    for line in text.split("\n"):
+        behind = line.lstrip(_BLANKS)
+        if before and behind and _goes_on(before, behind):
+            end = before[-_NEAR:]
+            if len(before) > _NEAR:  # a word that begins before is read whole
+                end = end.partition(" ")[2] or before[-_LONGEST_WORD:]
+            begin = behind[:_NEAR]
+            if len(behind) > _NEAR:
+                begin = begin.rpartition(" ")[0] or behind[:_LONGEST_WORD]
+            yield end + begin
+        before = line.rstrip(_BLANKS)
+
+
+def _goes_on(before: str, behind: str) -> bool:
+    """Whether a word or number can go on in the next line."""
+    last, first = before[-1], behind[0]
+    if last.isalnum():
+        return first.isalnum() or (first in _INNER and behind[1:2].isalnum())
+    return first.isalnum() and (last == "@" or (last == "-" and before[-2:-1].isdigit()))
 
 
 def digits_joined(text: str) -> Iterator[str]:

@@ -70,6 +70,7 @@ FORMS = {
     "lz4 in base64": b64(lz4.frame.compress(SAID * 3)),
     "letters and no-break blanks": "\u00a0".join(NAME),
     "letters and thin blanks": "\u2009".join(NAME),
+    "Latin-1 in base64": b64(f"für {NAME}, they say".encode("latin-1")),
     "a word over two lines": f"by {NAME[:12]}\n  {NAME[12:]} and others",
     "words parted by a digit": "wolfhard2quenzelmann",
     "words joined by and": "WolfhardandQuenzelmann",
