@@ -138,6 +138,13 @@ class Case:
         results = self.results.get(name, ())
         return ids_of(self.step(name), results[0]) if results else ()
 
+    def then(self, name: str) -> tuple[str, ...]:
+        """The ids that production returned to a step, or to the one that it is a part of, as it was recorded."""
+        step = self.step(name.partition("/")[0])
+        if step.expect is None:
+            return ()
+        return ids_of(step, StepResult(columns=step.expect.columns, rows=step.expect.rows, ids=step.expect.ids))
+
     @property
     def found(self) -> frozenset[str]:
         """Every id that any step gave here."""

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
-from envclone.diagnosis.case import Case, ids_of
+from envclone.diagnosis.case import Case
 from envclone.diagnosis.finding import Certainty, Finding, Layer
-from envclone.models import StepResult
+from envclone.models import Asked
 
 __all__ = ["Drift"]
+
+
+_DEEPER = 50
+"""How far below the last rank what is equally near is looked for."""
 
 
 class Drift:
@@ -31,11 +35,7 @@ class Drift:
         for step in report.steps:
             if step.reproduced or step.step in case.unstable:
                 continue
-            expect = case.step(step.step).expect
-            then: tuple[str, ...] = ()
-            if expect is not None:
-                recorded = StepResult(columns=expect.columns, rows=expect.rows, ids=expect.ids)
-                then = ids_of(case.step(step.step), recorded)
+            then = case.then(step.step)
             now = case.returned(step.step)
             come, gone = [one for one in now if one not in then], [one for one in then if one not in now]
             said = "; ".join(step.reasons[:2]) or "it differs"
@@ -46,8 +46,21 @@ class Drift:
             command += f"\nenvclone diff {case.branch}..now --content"
             came = bool(case.expected) and set(case.expected) <= set(then) & set(now)
             text += "; what is expected came then, and comes now" if came else ""
-            certainty = Certainty.POSSIBLE if came else Certainty.LIKELY
+            tied = bool(gone) and not came and _tied(case, step.step, gone, come)
+            text += "; what went and what came are equally near: which comes is arbitrary" if tied else ""
+            certainty = Certainty.POSSIBLE if came or tied else Certainty.LIKELY
             yield Finding(Layer.DRIFT, "drift", text, command, certainty, step.step, records)
+
+
+def _tied(case: Case, name: str, gone: Sequence[str], come: Sequence[str]) -> bool:
+    """Whether what production returned, and the branch does not, has the score of what the branch returns instead."""
+    search = next((one for one in case.searches if one.step.id == name and not one.retrieval.why_not), None)
+    if search is None:
+        return False
+    hits = search.hits(Asked(limit=2 * search.retrieval.last + _DEEPER))
+    scores = dict(zip(hits.ids, hits.scores, strict=False))
+    there = {scores.get(one) for one in (*gone, *come)}
+    return len(there) == 1 and None not in there and not any(score != score for score in there)
 
 
 def _apart(state: dt.datetime | None, moment: dt.datetime | None) -> str:

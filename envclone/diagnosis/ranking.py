@@ -30,6 +30,8 @@ class Ranking:
     def test(self, case: Case) -> Iterator[Finding]:
         """What stands before it: copies of one text, others, or nearly everything."""
         for search, ident in case.blamed():
+            if ident in case.then(search.step.id):
+                continue  # production's own index returned it: what differs is a drift, or chance
             record = search.record(ident)
             if search.retrieval.why_not or (record is None and not search.retrieval.composed):
                 continue

@@ -199,3 +199,14 @@ def test_a_drift_that_what_is_expected_outlived_accuses_nobody() -> None:
     report = ReplayReport("7", "prod", False, (StepVerdict("search", False, ("7 is missing",)),))
     found = diagnose(replace(made, incident=made.incident.model_copy(update={"steps": (step,)}), replayed=report))
     assert found.first is None and [one.cause for one in found.findings] == ["drift"]
+
+
+def test_what_is_equally_near_as_what_came_instead_accuses_nobody() -> None:
+    for far, cause in ((2.0, None), (2.5, "drift")):
+        made = case(Line({"1": 1.0, "2": 2.0, "3": far}, index="hnsw", seen=dict.fromkeys("123", 1)), "3")
+        (step,) = made.incident.steps
+        step = step.model_copy(update={"expect": Expected(columns=("id",), rows=(("1",), ("3",)), ids=("1", "3"))})
+        report = ReplayReport("7", "prod", False, (StepVerdict("search", False, ("3 is missing",)),))
+        found = diagnose(replace(made, incident=made.incident.model_copy(update={"steps": (step,)}), replayed=report))
+        assert (found.first.cause if found.first else None) == cause, far
+        assert [one.cause for one in found.findings] == ["drift"]
