@@ -102,8 +102,9 @@ def _of_moment(project: Project, environment: str, target: Target, again: bool, 
 
 def _load() -> None:
     """Load what makes an image, which takes a second; what has to be compiled first is left to who says so."""
-    from envclone import compiled
+    from envclone import compiled, preloaded
 
+    preloaded.take()
     if compiled.at_hand():
         importlib.import_module("envclone.lifecycle.publish")
         compiled.prepare(lambda text: None)

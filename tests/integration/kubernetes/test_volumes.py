@@ -102,7 +102,7 @@ def standing_still(server: Production) -> Iterator[None]:
 def world() -> Iterator[World]:
     kubelet = Processes()
     with (
-        production(18) as server, place(size="4G") as here, running() as api, compiled_for(kubelet.user) as loops,
+        production(18) as server, place(size="4G") as here, running() as api, compiled_for() as loops,
     ):  # fmt: skip
         server.create_database("app")
         server.execute(
@@ -212,6 +212,7 @@ def test_a_production_in_a_cluster_is_branched_where_it_is(world: World) -> None
 def test_nothing_raw_is_in_the_log_or_in_an_object(world: World) -> None:
     texts = [json.dumps(one) for one in world.api.store.objects.values()] + list(world.api.written.values())
     assert any('"made"' in text for text in texts)
+    assert not any("compiling the loops" in text for text in texts), "the Job takes those of its image of containers"
     for text in texts:
         assert "Quuxington" not in text and "zoe.quux" not in text and world.here.env["DSN"] not in text
     key = (world.here.pool / "keys" / "masking.key").read_text().strip()

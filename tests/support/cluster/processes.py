@@ -53,7 +53,7 @@ class Processes(Pretended):
     major: int = 18
     pods: dict[Key, _Pod] = field(default_factory=dict)
     compiled: Path | None = None
-    """Loops that are compiled already, which the user may read and write."""
+    """Loops that are compiled already, as an image of containers holds them: root's, and to be read."""
 
     def start(self, controllers: Controllers, key: Key, document: Object) -> Object:
         """Run a pod's containers in their order; those of a Job's pod run on when this returns."""
@@ -197,7 +197,7 @@ class Processes(Pretended):
 
     def _env(self) -> dict[str, str]:
         binaries = embedded_postgres()[self.major]
-        given = {} if self.compiled is None else {"XDG_CACHE_HOME": str(self.compiled)}
+        given = {} if self.compiled is None else {"ENVCLONE_LOOPS": str(self.compiled)}
         checked = {"ENVCLONE_BOUNDSCHECK": os.environ["ENVCLONE_BOUNDSCHECK"]} if _CHECKED in os.environ else {}
         return {
             **given,
@@ -318,8 +318,8 @@ def _given(place: Path, group: int) -> None:
 
 
 @contextlib.contextmanager
-def compiled_for(user: int) -> Iterator[Path]:
-    """This process's compiled loops in a cache of that user's: a pod of a test has not the minutes to compile them.
+def compiled_for() -> Iterator[Path]:
+    """This process's compiled loops as an image of containers has them: a pod of a test has not the minutes to compile.
 
     It is where no container has a directory of its own.
     """
@@ -328,7 +328,7 @@ def compiled_for(user: int) -> Iterator[Path]:
         place = Path(folder)
         for room in compiled._rooms():
             source = compiled._place(room)
-            if not (place / "envclone" / source.name).exists():
-                shutil.copytree(source, place / "envclone" / source.name)
-        process.run(["chown", "-R", f"{user}:{user}", place])
+            if not (place / source.name).exists():
+                shutil.copytree(source, place / source.name)
+        process.run(["chmod", "-R", "u=rwX,go=rX", place])
         yield place
