@@ -70,10 +70,11 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress, since: 
     _leave_out(root, copied, bool(named))
     described = {collection.name: describe(collection) for collection in collections(into / STORAGE)}
     files = [one.stat().st_size for one in (into / STORAGE).rglob("*") if one.is_file()]
+    mounted = config.source.mounted
     return StoreSnapshot(
         store=name,
         kind="qdrant",
-        method="directory",
+        method="directory" if mounted is None else "volume",
         engine_version=engine.engine_version(),
         consistent_at=dt.datetime.now(dt.UTC),
         seconds=round(time.monotonic() - began, 3),
@@ -82,7 +83,7 @@ def take(name: str, config: StoreConfig, into: Path, progress: Progress, since: 
         details={
             "collections": described,
             "left_out": copied.left_out,
-            "frozen": frozen([root]),
+            "frozen": frozen([root]) if mounted is None else mounted.moment or None,
             **refresh(since, copied.shared),
         },
     )
