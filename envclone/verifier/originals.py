@@ -142,8 +142,18 @@ class Originals:
         sources = np.array([self._source(Original(address, kind, one)) for one in (False, True)], np.uint16)
         self._source_of.extend(sources[strengths.astype(np.int64)])
         if kind in KINDS_NOTED:
-            short = firsts[plain.stops[firsts] - plain.starts[firsts] <= LONGEST_NOTED]
-            self._add(address, kind, [way for at in short for way in notations(kind, plain.text(at))])
+            self._take_notations(address, kind, plain, firsts, strengths)
+
+    def _take_notations(self, address: str, kind: str, plain: Packed, firsts: Any, strengths: Any) -> None:
+        short = plain.stops[firsts] - plain.starts[firsts] <= LONGEST_NOTED
+        if kind != "ip":
+            self._add(address, kind, [way for at in firsts[short] for way in notations(kind, plain.text(at))])
+            return
+        for strong_ones in (False, True):  # an address tells as much in each notation
+            those = firsts[short & (strengths.astype(bool) == strong_ones)].tolist()
+            new = self._values.add([way for at in those for way in notations(kind, plain.text(at))])
+            source = self._source(Original(address, kind, strong_ones))
+            self._source_of.extend(np.full(len(new), source, np.uint16))
 
     def _source(self, source: Original) -> int:
         if source not in self._sources:
