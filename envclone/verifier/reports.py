@@ -106,6 +106,7 @@ class Reports:
         if self._findings.leaks.accepts(place, kind, one.times):
             return
         rule = self._plan.rules.get(address)
+        paths = one.wide or ([general(one.path)] if one.path else [])
         self._findings.leaks.add(
             "definitions" if rule is None else "fields",
             self._public(place),
@@ -118,9 +119,9 @@ class Reports:
                 rule,
                 self._public(source),
                 kind,
-                "".join(one.wide[:1]),
+                "".join(paths[:1]),
                 whole=one.whole,
-                also=one.wide[1:],
+                also=paths[1:],
             ),
             times=one.times,
             examples=[f"{example} at {one.path}" if one.path else example for example in one.examples],
