@@ -60,8 +60,8 @@ MASKS = MaskSet(KEY, {}, nobody=NOBODY)
             ("person", value)
             for value in ("#N/A", "#REF!", "Gelöscht", "Sin nombre", "Не указано", "未登録", "asdf", "Foo Bar")
         ),
-        *(("card", value) for value in ("4242 4242 4242 4242", "4111-1111-1111-1111", "5555555555554444")),
-        *(("national_id", value) for value in ("078-05-1120", "987-65-4321")),
+        ("card", "1234-5678-9012-3456"),
+        ("national_id", "987-65-4321"),
         *(("url", value) for value in ("https://example.com", "HTTP://localhost")),
         *(("address", value) for value in ("No fixed address", "same as billing")),
         *(("email", value) for value in ("x@x.x", "keine@keine.de", "foo@bar.com")),
@@ -203,3 +203,8 @@ def test_a_value_that_is_not_there_is_nobody_s_whatever_marks_its_place(kind: st
 
 def test_a_stack_file_may_say_that_all_of_a_host_are_nobody() -> None:
     assert Nobody({"email": ["*@localhost"]}).holds("email", "jane.doe@localhost")
+
+
+@pytest.mark.parametrize(("kind", "value"), [("card", "4111 1111 1111 1111"), ("national_id", "078-05-1120")])
+def test_numbers_that_tests_use_are_somebody_s(kind: str, value: str) -> None:
+    assert MASKS.value(kind, value) != value
