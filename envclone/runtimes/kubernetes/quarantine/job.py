@@ -73,11 +73,12 @@ def _folders(place: Path) -> list[Path]:
 def made(order: dict[str, Any], work: Path, clean: Path, room: Path) -> tuple[Project, Image]:
     """Make the image of an order, or take the one that an earlier pod made; its files are in `clean` then."""
     from envclone import preloaded
+
+    preloaded.take()  # before a module with loops is imported
     from envclone.lifecycle import publish, snapshot
     from envclone.pool import catalog
     from envclone.pool import collect as leftovers
 
-    preloaded.take()
     stack = _written(order, work)
     project = Project.open(stack, pool=work / "pool", progress=_progress)
     keys = project.keys
