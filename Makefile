@@ -18,8 +18,9 @@ demo: $(STAMP)   ## the story, end to end, on real engines
 
 test: $(STAMP)   ## lint, types and every test
 	@sh .ci/system test & system=$$!; \
-		ENVCLONE_BOUNDSCHECK=1 $(BIN)/python -m envclone.compiled & loops=$$!; \
-		$(MAKE) --no-print-directory lint && wait $$system && wait $$loops
+		$(BIN)/python -m envclone.compiled & loops=$$!; \
+		ENVCLONE_BOUNDSCHECK=1 $(BIN)/python -m envclone.compiled & checked=$$!; \
+		$(MAKE) --no-print-directory lint && wait $$system && wait $$loops && wait $$checked
 	$(BIN)/pytest $(WORKERS)
 
 check: lint      ## lint, types, unit tests and fakes: two minutes, no engine, no root

@@ -360,7 +360,7 @@ def spellings(value: str) -> Iterator[bytes]:
 def _public(value: str) -> bool:
     """Whether an address is one of the internet: 127.0.0.1 and 10.0.0.1 are everybody's."""
     try:
-        return ipaddress.ip_interface(value).is_global
+        return ipaddress.ip_interface(value.replace("-", ".")).is_global  # names of hosts have it with dashes
     except ValueError:
         return len(value) >= 12
 

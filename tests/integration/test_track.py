@@ -215,8 +215,9 @@ def test_a_row_of_one_moment_is_there_to_the_transaction(followed: Followed) -> 
 
 def test_stores_are_brought_to_one_moment(followed: Followed) -> None:
     """What has no log is copied first, and the database is recovered to that; else the distance is told."""
+    asked = dt.datetime.now(dt.UTC)
     [[ahead]] = followed.prod.execute("SELECT clock_timestamp()")
-    ahead -= dt.datetime.now(dt.UTC)
+    ahead -= asked  # at most: its clock was read later
     followed.prod.execute("INSERT INTO t VALUES (3)", "app")
     before = dt.datetime.now(dt.UTC)
     raw = followed.here.open().snapshot("prod")

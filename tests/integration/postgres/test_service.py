@@ -146,7 +146,7 @@ def test_serving_is_quick(branch: tuple[Path, StoreSnapshot]) -> None:
 
 def test_stop_is_clean_and_idempotent_and_a_restart_keeps_what_was_written(branch: tuple[Path, StoreSnapshot]) -> None:
     directory = branch[0]
-    endpoint = served(branch)
+    endpoint = served(branch, 15_000 + os.getpid() % 15_000)  # nobody who asks for a free one is given it meanwhile
     assert service.running(directory)
     with login(endpoint) as conn:
         conn.execute("DELETE FROM owned WHERE id > 10")

@@ -31,7 +31,7 @@ from tests.support.postgres import production, scratch
 pytestmark = pytest.mark.real
 
 PER_SERVER = 25
-SEEDS = int(os.environ.get("ENVCLONE_TORTURE_SEEDS", "100"))
+SEEDS = int(os.environ.get("ENVCLONE_TORTURE_SEEDS", "75"))
 FIRST = int(os.environ.get("ENVCLONE_TORTURE_FIRST", "0"))
 MAJORS = [18, 17, 16]
 

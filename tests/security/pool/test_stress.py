@@ -7,6 +7,6 @@ from tests.security.pool.stress import arena, run
 
 def test_many_processes_in_one_pool() -> None:
     with arena() as (_, places):
-        result = run(places, processes=6, minutes=0.15, seed=5)
+        result = run(places, processes=6, minutes=0.1, seed=5)
     assert result.problems == []
     assert sum(result.commands.values()) >= 6
