@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from envclone.models import ProgressEvent
     from envclone.protocols import Progress
 
-__all__ = ["alone", "begun", "fork_map", "is_copy", "processors", "together", "workers"]
+__all__ = ["begun", "fork_map", "is_copy", "processors", "together", "workers"]
 
 _T = TypeVar("_T")
 
@@ -104,18 +104,12 @@ def together(
     return {name: found[name] for name in works}
 
 
-def alone(work: Callable[[], _T]) -> _T:
-    """What a work gives that a copy of this process does: for a library that starts threads, which no copy of a process
-    that used it would have."""
-    with begun(work) as result:
-        return result()
-
-
 @contextlib.contextmanager
 def begun(work: Callable[[], _T]) -> Iterator[Callable[[], _T]]:
     """Have a copy of this process do a work while the block goes on: what is given waits for its result.
 
-    The copy is killed where the block ends before it does.
+    For a library that starts threads, which no copy of a process that used it would have. The copy is killed where the
+    block ends before it does.
     """
 
     def run(progress: Progress) -> _T:

@@ -33,7 +33,9 @@ def take() -> int:
         return 0
     source = Path(given)
     if not source.is_absolute() or not source.is_dir() or not all(map(_is_safe, (source, *source.resolve().parents))):
-        _warn(f"{given} is no directory that root or this account alone can write to: its loops are not taken")
+        _warn(
+            f"{given} is not a directory, or others than root and this account can write to it: its loops are not taken"
+        )
         return 0
     return sum(_taken(source, compiled._place(room)) for room in compiled._rooms())
 

@@ -48,8 +48,8 @@ def _differing(known: Mapping[str, str], now: Mapping[str, str]) -> Iterator[str
         elif what.startswith(_BUILD) and was is not None and there not in (None, was):
             yield f"index {what.removeprefix(_BUILD)} was built again: it is {there}, in production {was}"
         elif what.startswith(_TABLE) and was is not None and there != was:
-            anew = "was written anew (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH or ALTER TABLE)"
-            yield f"{what} is gone" if there is None else f"{what} {anew}"
+            rewritten = "was rewritten (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH or ALTER TABLE)"
+            yield f"{what} is gone" if there is None else f"{what} {rewritten}"
         elif what.startswith(_KINDS) and was != there and was is None:
             yield f"{what} is new ({there})"
         elif what.startswith(_KINDS) and was != there:

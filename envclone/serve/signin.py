@@ -61,7 +61,9 @@ def redirect_of(url: str) -> str:
     here = parts.hostname in ("localhost", "127.0.0.1", "::1")
     plain = not parts.username and not parts.query and not parts.fragment and parts.path in ("", "/")
     if not parts.hostname or not plain or not (parts.scheme == "https" or (parts.scheme == "http" and here)):
-        raise UsageError(f"{url} is no address that browsers reach a service by", hint="https://envclone.acme.example")
+        raise UsageError(
+            f"{url} is not an address at which browsers reach a service", hint="https://envclone.acme.example"
+        )
     return f"{parts.scheme}://{parts.netloc}{BACK}"
 
 

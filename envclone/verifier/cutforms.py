@@ -5,15 +5,12 @@ Each reads a text that may hold such a form (`rarekernels`) as what it says with
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator
 
 from envclone.packed import TextBlock
 
 __all__ = ["cells_joined", "digits_joined", "lines_joined", "parted_by_digits", "parted_by_joints", "plain_blanks"]
-__all__ += ["SURELY_HEXADECIMAL", "runs_unpacked"]
 
 _WIDE = re.compile(rb"\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
 """Blanks beside the one of ASCII: no-break, thin, of half a letter, of Chinese."""
@@ -40,11 +37,6 @@ _JOINED = re.compile(
     r"(?=[A-Z])([^\W\d_]{3,})(?![^\W_])"
 )
 _CELL = re.compile(r"""[ \t]*["']?(?:[|;]|(?<=[\w"']),(?=["']?\w)|(?<=\s)/{1,2}(?=\s))["']?[ \t]*""")
-SURELY_HEXADECIMAL = 32
-"""Digits from which a run of hexadecimal ones is not read as base64."""
-_LOW = 7
-"""Bytes below it begin characters of two bytes, also where all of them are ASCII."""
-_RUN = re.compile(r"(?<![A-Za-z0-9+/_\-])[A-Za-z0-9+/_\-]{16,}")
 
 
 def plain_blanks(values: TextBlock) -> TextBlock:
@@ -107,29 +99,3 @@ def cells_joined(text: str) -> Iterator[str]:
     """A text with a blank for every sign that parts cells, where it has any."""
     if (joined := _CELL.sub(" ", text)) != text:
         yield joined
-
-
-def runs_unpacked(text: str) -> Iterator[bytes]:
-    """The bytes in runs of base64 and of hexadecimal digits; texts in ASCII are read anyway, and are left out."""
-    for match in _RUN.finditer(text):
-        run = match[0].replace("-", "+").replace("_", "/")
-        as_hexadecimal = _of_hexadecimal(run)
-        # so many digits of base64 are hexadecimal ones by chance as good as never
-        as_base64 = None if as_hexadecimal is not None and len(run) >= SURELY_HEXADECIMAL else _of_base64(run)
-        for raw in (as_hexadecimal, as_base64):
-            if raw and not (raw.isascii() and min(raw) >= _LOW):
-                yield raw
-
-
-def _of_hexadecimal(run: str) -> bytes | None:
-    try:
-        return bytes.fromhex(run)
-    except ValueError:
-        return None
-
-
-def _of_base64(run: str) -> bytes | None:
-    try:
-        return base64.b64decode(run[: len(run) - (len(run) % 4 == 1)] + "=" * (-len(run) % 4))
-    except binascii.Error:
-        return None

@@ -8,8 +8,6 @@ too; words and numbers that are cut where nobody cuts them (`cutforms`); texts i
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -26,8 +24,8 @@ from envclone.verifier.cutforms import (
     parted_by_digits,
     parted_by_joints,
     plain_blanks,
-    runs_unpacked,
 )
+from envclone.verifier.digitruns import of_base64, runs_unpacked
 from envclone.verifier.otherbytes import said_in
 from envclone.verifier.streams import files
 
@@ -172,7 +170,7 @@ def _told(text: str, flags: int) -> Iterator[str]:
         yield said
     if flags & forms.SHORT:
         for match in _SHORT.finditer(text):
-            yield from _TEXT.findall(_unpacked(match[0]).decode("utf-8", "replace"))
+            yield from _TEXT.findall(of_base64(match[0]).decode("utf-8", "replace"))
     if flags & forms.CAMEL:
         for word in _WORD.findall(text):
             humps = _HUMPS.split(word)
@@ -187,7 +185,7 @@ def _told(text: str, flags: int) -> Iterator[str]:
             yield _BLANK.sub(" ", text[max(0, match.start() - _BESIDE) : match.end() + _BESIDE])
     if flags & forms.PACKED:
         for match in _PACKED.finditer(text):
-            yield from _expanded(_unpacked(match[0]))
+            yield from _expanded(of_base64(match[0]))
     if flags & forms.LINES:
         yield from lines_joined(text)
     if flags & forms.ODD:
@@ -243,12 +241,3 @@ def _from_punycode(match: re.Match[str]) -> str:
         return match[0][4:].encode("ascii").decode("punycode")
     except UnicodeError:
         return match[0]
-
-
-def _unpacked(digits: str) -> bytes:
-    plain = re.sub(r"\\[rn]|\s", "", digits).replace("-", "+").replace("_", "/")
-    plain = plain[: len(plain) - (len(plain) % 4 == 1)]
-    try:
-        return base64.b64decode(plain + "=" * (-len(plain) % 4))
-    except binascii.Error:
-        return b""

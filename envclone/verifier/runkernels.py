@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import lean
-from envclone.verifier.cutforms import SURELY_HEXADECIMAL
+from envclone.verifier.digitruns import SURELY_HEXADECIMAL
 from envclone.verifier.otherbytes import CLASSES, IN_FOUR, IN_ROW, LONG_WORD, SHORT, WIDE, WIDTHS
 
 __all__ = ["excuse", "warm"]

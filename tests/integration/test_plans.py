@@ -114,7 +114,7 @@ def _changes_are_named(here: Place, branch: Any) -> None:
             ("REINDEX INDEX CONCURRENTLY by_meaning",
              "main: index public.by_meaning was built again: it is file {now}, in production file {built}"),
             ("VACUUM FULL people",
-             "main: table public.people was written anew (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH or ALTER TABLE)"),
+             "main: table public.people was rewritten (VACUUM FULL, CLUSTER, TRUNCATE, REFRESH or ALTER TABLE)"),
         ):  # fmt: skip
             before = set(told())
             (built,) = conn.execute("SELECT pg_relation_filenode('by_meaning')").fetchone() or (0,)

@@ -9,10 +9,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import html
-import http.server
-import json
 import secrets
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -23,6 +20,8 @@ from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 import jwt
 from cryptography.hazmat.primitives.asymmetric import ec
 from jwt.algorithms import ECAlgorithm
+
+from tests.support.listening import Handler, listening
 
 __all__ = ["IdentityProvider", "provider"]
 
@@ -99,7 +98,7 @@ def provider() -> Iterator[IdentityProvider]:
     """A provider at localhost: for a browser another site than 127.0.0.1."""
     made = IdentityProvider()
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Answers(Handler):
         def do_GET(self) -> None:
             path, _, query = self.path.partition("?")
             if path == "/authorize":
@@ -112,33 +111,16 @@ def provider() -> Iterator[IdentityProvider]:
                 self.end_headers()
                 self.wfile.write(page)
             else:
-                self._say(200, made.document(path))
+                self.say(200, made.document(path))
 
         def do_POST(self) -> None:
             sent = self.rfile.read(int(self.headers["content-length"])).decode()
             form = {key: one[0] for key, one in parse_qs(sent).items()}
-            self._say(*made.exchange(form, self.headers.get("authorization", "")))
+            self.say(*made.exchange(form, self.headers.get("authorization", "")))
 
-        def _say(self, status: int, document: Any) -> None:
-            body = json.dumps(document).encode()
-            self.send_response(status)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://localhost:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with listening(Answers) as port:
+        made.url = f"http://localhost:{port}"
         yield made
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
 def back_of(url: str) -> dict[str, str]:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from envclone.errors import EnvcloneError, UnsafeError
-from envclone.forked import alone, begun, fork_map, is_copy, together
+from envclone.forked import begun, fork_map, is_copy, together
 from envclone.models import ProgressEvent
 from envclone.protocols import Progress
 
@@ -131,15 +131,18 @@ def test_a_failure_here_ends_the_copies_and_what_they_forked(tmp_path: Path) -> 
 
 def test_one_work_is_done_by_a_copy_that_knows_it_is_one() -> None:
     here = os.getpid()
-    assert alone(lambda: (os.getpid() == here, is_copy())) == (False, True)
+    with begun(lambda: (os.getpid() == here, is_copy())) as result:
+        assert result() == (False, True)
     assert not is_copy()
 
     def nested() -> bool:
-        return alone(lambda: os.getpid()) != os.getpid()
+        with begun(os.getpid) as inner:
+            return inner() != os.getpid()
 
-    assert alone(nested)
-    with pytest.raises(UnsafeError, match="the shard is damaged") as caught:
-        alone(_damaged)
+    with begun(nested) as result_of_nested:
+        assert result_of_nested()
+    with pytest.raises(UnsafeError, match="the shard is damaged") as caught, begun(_damaged) as damaged:
+        damaged()
     assert caught.value.hint == "take another"
 
 
@@ -153,8 +156,6 @@ def test_a_work_that_was_begun_goes_on_beside_the_block(tmp_path: Path) -> None:
     with begun(work) as result:
         (tmp_path / "go").touch()  # it waits for what comes behind its begin
         assert result() == result() != os.getpid()
-    with pytest.raises(UnsafeError, match="the shard is damaged"), begun(_damaged) as damaged:
-        damaged()
 
 
 def _damaged() -> None:

@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any, TypeVar
 
 from envclone.errors import BusyError, EnvcloneError, UnsafeError
-from envclone.forked import alone, begun, is_copy
+from envclone.forked import begun, is_copy
 from envclone.masking.shown import foreign
 from envclone.stores.qdrant import wal
 from envclone.stores.qdrant.layout import Shard
@@ -60,7 +60,8 @@ def forkable() -> bool:
 def aside(work: Callable[[], _T]) -> _T:
     """What a work gives that loads shards, done by a copy of this process: what it makes copies of later has no threads
     of the engine's. Where it has some it does the work itself."""
-    return alone(work) if forkable() else work()
+    with beside(work) as result:
+        return result()
 
 
 @contextlib.contextmanager

@@ -14,23 +14,15 @@ from tests.support.cluster import objects
 from tests.support.cluster.controllers import controlling
 from tests.support.cluster.processes import Processes, compiled_for
 from tests.support.cluster.server import running
+from tests.support.cluster.stackhead import HEAD
 from tests.support.recorded import RULES, people, unpack
 from tests.support.stack import bytes_hold, place
 
 pytestmark = [pytest.mark.real, pytest.mark.root]
 
 STACK = (
-    """\
-version: 1
-project: acme
-pool: {path: "{pool}"}
-environments:
-  prod:
-    runtime: kubernetes
-    kubernetes:
-      image: "registry.example/envclone@sha256:DIGEST"
-      timeout: 90s
-      job: {cpus: 1, memory: 1GiB}
+    HEAD
+    + """\
     stores:
       kb:
         kind: qdrant

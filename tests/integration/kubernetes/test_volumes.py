@@ -24,23 +24,16 @@ from tests.support.cluster import objects
 from tests.support.cluster.controllers import Controllers, controlling
 from tests.support.cluster.processes import Processes, compiled_for
 from tests.support.cluster.server import Api, running
+from tests.support.cluster.stackhead import HEAD
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, bytes_hold, place
 
 pytestmark = [pytest.mark.real, pytest.mark.root]
 
-STACK = """\
-version: 1
-project: acme
-pool: {path: "{pool}"}
-environments:
-  prod:
-    runtime: kubernetes
-    kubernetes:
-      image: "registry.example/envclone@sha256:DIGEST"
-      timeout: 90s
+STACK = (
+    HEAD
+    + """\
       memory: 256MiB
-      job: {cpus: 1, memory: 1GiB}
     stores:
       main:
         kind: postgres
@@ -55,7 +48,8 @@ sanitize:
       public.people.email: email
       public.people.profile: {"$.mail": email}
 incidents: incidents/
-""".replace("DIGEST", "0" * 64)
+"""
+)
 HOOK = '''"""No mask of its own."""
 '''
 BUNDLE = """\

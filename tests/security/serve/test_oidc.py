@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import http.server
 import json
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -20,6 +18,7 @@ from envclone.errors import EnvcloneError
 from envclone.serve.oidc import Oidc, Provider
 from envclone.serve.refusals import Unauthenticated
 from envclone.serve.roles import Role
+from tests.support.listening import Handler, listening
 from tests.support.served import served
 
 AUDIENCE = "envclone"
@@ -64,25 +63,13 @@ class Issuer:
 def issuer() -> Iterator[Issuer]:
     made = Issuer(keys={"one": rsa.generate_private_key(65537, 2048), "two": ec.generate_private_key(ec.SECP256R1())})
 
-    class Handler(http.server.BaseHTTPRequestHandler):
+    class Answers(Handler):
         def do_GET(self) -> None:
-            body = json.dumps(made.document(self.path)).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(body)))
-            self.end_headers()
-            self.wfile.write(body)
+            self.say(200, made.document(self.path))
 
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    made.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    yield made
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    with listening(Answers) as port:
+        made.url = f"http://127.0.0.1:{port}"
+        yield made
 
 
 def _oidc(issuer: Issuer, clock: Callable[[], float] = time.monotonic, **of: Any) -> Oidc:

@@ -27,7 +27,7 @@ def test_a_table_that_was_written_anew_or_is_gone_is_named() -> None:
     """No counter counts it: VACUUM FULL, TRUNCATE and CLUSTER were silent."""
     known = {**KNOWN, "table public.t": "file 16390"}
     (said,) = _differing(known, {**known, "table public.t": "file 16700"})
-    assert said.startswith("table public.t was written anew (VACUUM FULL")
+    assert said.startswith("table public.t was rewritten (VACUUM FULL")
     assert list(_differing(known, KNOWN)) == ["table public.t is gone"]
     assert list(_differing(KNOWN, known)) == []  # a new one is told by what is written to it
 

@@ -10,7 +10,7 @@ import pytest
 
 from envclone.compiled import available
 from envclone.packed import block_of
-from envclone.verifier.cutforms import runs_unpacked
+from envclone.verifier.digitruns import runs_unpacked
 from envclone.verifier.otherbytes import said_in
 
 pytestmark = pytest.mark.skipif(not available(), reason="a compiled loop")
