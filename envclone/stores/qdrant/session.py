@@ -71,13 +71,14 @@ def open_session(directory: Path, snapshot: StoreSnapshot) -> Iterator[QdrantSes
     def settle() -> Mapping[str, int]:
         return {one.address: sum(engine.settle(shard).points for shard in one.shards()) for one in found}
 
-    with engine.beside(settle) as settled:
-        session = QdrantSession(snapshot, found, settled)
-        try:
-            yield session
+    try:
+        with engine.beside(settle) as settled:
+            yield QdrantSession(snapshot, found, settled)
             settled()
-        finally:
-            session.close()
+    finally:  # the logs that a loaded engine began, when no copy of this process is at them any more
+        for collection in found:
+            for shard in collection.shards():
+                wal.empty(shard)
 
 
 class QdrantSession:
@@ -321,12 +322,6 @@ class QdrantSession:
         """What could lead out of the branch never came in: peers, cluster state and snapshots were not copied."""
         left_out = self._snapshot.details.get("left_out") or {}
         return [Cleaned("not copied from the storage directory", int(count), name) for name, count in left_out.items()]
-
-    def close(self) -> None:
-        """Empty the logs that a loaded engine began."""
-        for collection in self._found.values():
-            for shard in collection.shards():
-                wal.empty(shard)
 
     @staticmethod
     def _rule(plan: StorePlan, name: str) -> FieldRule | None:
