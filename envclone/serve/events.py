@@ -78,7 +78,7 @@ async def _lines(
             yield ": still there\n\n"
         await asyncio.sleep(_TICK)
         try:
-            over = await in_thread(service.over, ident)  # asked first: what was told before its end is not missed
+            over = await in_thread(service.told_all, ident)  # asked first: what was told before its end is not missed
             found = await in_thread(service.told, who, ident, after)
             if found or time.monotonic() - looked >= _LOOK:
                 await in_thread(still)

@@ -47,6 +47,11 @@ class Service(Branching, Tending):
         """Whether a job has ended."""
         return self.jobs.get(ident).ended
 
+    def told_all(self, ident: str) -> bool:
+        """Whether a job has ended and told so: its end is written down before it is told."""
+        job = self.jobs.get(ident)
+        return job.ended and job.settled
+
     def recover(self) -> list[str]:
         """Take up what an earlier service left; a line for each job that it did not finish."""
         waiting = self.webhooks.start() if self.webhooks is not None else 0

@@ -373,7 +373,7 @@ NO_LEAK = {
         "lifecycle.publish: project.log", "lifecycle.sanitize: planning.plan", "lifecycle.sanitize: session.inventory",
         "lifecycle.sanitize: keep", "lifecycle.sanitize: give_back", "lifecycle.sanitize: apart",
         "lifecycle.sanitize: together",
-        "qdrant.session: fork_map", "qdrant.session: processors",
+        "qdrant.session: fork_map", "qdrant.session: processors", "qdrant.session: collections",
         "lifecycle.sanitize: compiled.at_hand", "lifecycle.sanitize: compiled.prepare", "lifecycle.sanitize: deferred",
         "lifecycle.sanitize: image_id", "lifecycle.sanitize: project.clone_raw", "lifecycle.sanitize: project.hooks",
         "lifecycle.sanitize: project.progress", "lifecycle.sanitize: sessions.items",
@@ -423,6 +423,7 @@ NO_LEAK = {
         "postgres.write.inplace.writer: stage.make", "postgres.scrub.blanks: _write",
         "postgres.write.rewrite: views.writable",
         "postgres.session: quiesce.every_database_open", "qdrant.session: engine.aside",
+        "qdrant.session: engine.beside", "qdrant.session: engine.settle",
         "postgres.rights.demotion: roles.demote", "postgres.rights.demotion: roles.make_ours",
     ),
     "rights over the server, which tests/security/production and tests/security/branch try": (

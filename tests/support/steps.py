@@ -29,7 +29,7 @@ CONDUCTORS = (
     "envclone.stores.postgres.write.inplace.writer:_Rewriting._on_files",
     "envclone.stores.postgres.write.rewrite:rewrite_table",
     "envclone.stores.qdrant.session:QdrantSession.rewrite",
-    "envclone.stores.qdrant.session:QdrantSession.close",
+    "envclone.stores.qdrant.session:open_session",
     "envclone.stores.qdrant.residue:scrub",
 )
 """The functions that do nothing but call the steps in their order, as `module:function`."""

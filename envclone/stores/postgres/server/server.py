@@ -131,7 +131,7 @@ def start(
     what = f"PostgreSQL {engine.version}" + (f" on 127.0.0.1:{port}" if host and port else "")
 
     def up() -> bool | None:
-        if ready(data, pid) and not (recovering and _stands_by(data)):
+        if _says(data, pid) in (("ready",) if recovering else _READY):
             return True
         if not process.alive(pid):
             code = _reap(pid)
@@ -166,13 +166,13 @@ def start(
 
 def ready(data: Path, pid: int | None = None) -> bool:
     """Whether the server on `data` says that it takes connections, as the process `pid` when that is known."""
+    return _says(data, pid) in _READY
+
+
+def _says(data: Path, pid: int | None) -> str:
+    """What the server on `data` says of itself; nothing before it does, and nothing where another process does."""
     lines = _pid_file(data)
-    return len(lines) >= 8 and (pid is None or lines[0] == str(pid)) and lines[7].strip() in _READY
-
-
-def _stands_by(data: Path) -> bool:
-    """Whether the server on `data` still is in recovery."""
-    return _pid_file(data)[7].strip() == "standby"
+    return lines[7].strip() if len(lines) >= 8 and (pid is None or lines[0] == str(pid)) else ""
 
 
 def status(data: Path) -> Running | None:
