@@ -29,6 +29,9 @@ _FILE = click.Path(dir_okay=False, path_type=Path)
 @click.option("--tls-key", type=_FILE, metavar="FILE", help="Its key (PEM).")
 @click.option("--behind-proxy", is_flag=True, help="A proxy in front speaks TLS.")
 @click.option("--calls", type=click.IntRange(1), default=300, show_default=True, help="Calls in a minute, a token.")
+@click.option(
+    "--strangers", type=click.IntRange(1), default=120, show_default=True, help="The same without one, an address."
+)
 @click.option("--branches", type=click.IntRange(1), default=5, show_default=True, help="Branches that one may have.")
 @click.option("--jobs", type=click.IntRange(1, 64), default=2, show_default=True, help="Jobs that run at once.")
 @click.option("--ttl", type=DURATION, default="7d", show_default=True, help="The longest life of a branch.")
@@ -54,6 +57,7 @@ def serve(
     tls_key: Path | None,
     behind_proxy: bool,
     calls: int,
+    strangers: int,
     branches: int,
     jobs: int,
     ttl: dt.timedelta,
@@ -99,6 +103,7 @@ def serve(
         raise UsageError("--ttl takes a time, such as 8h or 7d", hint="branches of engineers always end")
     options = Options(
         calls_per_minute=calls,
+        strangers_per_minute=strangers,
         branches=branches,
         jobs=jobs,
         ttl=ttl,

@@ -20,6 +20,7 @@ from envclone.serve.asked import PLACES
 from envclone.serve.door import CSRF_HEADER, SAFE, Door, Verifier
 from envclone.serve.events import stream, until_over
 from envclone.serve.guard import (
+    HEALTH,
     Guarded,
     answer,
     body_of,
@@ -36,6 +37,7 @@ from envclone.serve.refusals import NotFound, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.service import Service
 from envclone.serve.signin import SignIn
+from envclone.serve.strangers import let_in
 
 __all__ = ["create"]
 
@@ -52,7 +54,9 @@ def create(service: Service, *, verifier: Verifier | None = None, signin: SignIn
         return answer({"status": "ok"})
 
     async def metrics(request: Request) -> Response:
-        if not of_this_machine(request, service.options):
+        if of_this_machine(request, service.options):
+            let_in(request)
+        else:
             await in_thread(door.principal, request)
         text = await in_thread(exposition, service)
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
@@ -74,11 +78,11 @@ def create(service: Service, *, verifier: Verifier | None = None, signin: SignIn
             *(Route(PREFIX + one.path, _endpoint(one), methods=[one.method], name=one.name) for one in OPERATIONS),
             Route(f"{PREFIX}/openapi.json", openapi, methods=["GET"], name="openapi"),
             Route("/metrics", metrics, methods=["GET"], name="metrics"),
-            Route("/healthz", health, methods=["GET"], name="health"),
+            Route(HEALTH, health, methods=["GET"], name="health"),
             *entrance.routes(signin),
             *web.routes(service),
         ],
-        middleware=[Middleware(Guarded, service=service)],
+        middleware=[Middleware(Guarded, service=service, shown=web.refused)],
         exception_handlers={404: nowhere, 405: no_method},
     )
     app.state.service, app.state.door, app.state.signin = service, door, signin

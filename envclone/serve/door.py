@@ -14,8 +14,10 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
+from envclone.errors import EnvcloneError
 from envclone.serve.refusals import Forbidden, Unauthenticated
 from envclone.serve.roles import Principal
+from envclone.serve.strangers import let_in
 from envclone.serve.tokens import PREFIX, Tokens
 
 __all__ = ["CSRF_FIELD", "CSRF_HEADER", "SAFE", "Door", "Session", "Verifier"]
@@ -95,11 +97,25 @@ class Door:
             kind, _, text = given[0].partition(" ")
             if len(given) > 1 or kind.lower() != "bearer":
                 raise _wrong()
-            return self.bearer(text.strip())[0]
+            who = self.bearer(text.strip())[0]
+            let_in(request)
+            return who
         session = self.session(request)
         if session is None:
             raise Unauthenticated("no token was given", hint="send it as the header Authorization: Bearer TOKEN")
+        let_in(request)
         return session.who
+
+    def knows(self, request: Request) -> bool:
+        """Whether who asks would be let in now. It is no use of a session that keeps it alive."""
+        given = request.headers.getlist("authorization")
+        if not given:
+            return self.session(request, use=False) is not None
+        try:
+            self.principal(request)
+        except EnvcloneError:
+            return False
+        return True
 
     def require_still(self, request: Request, who: Principal) -> None:
         """Raise Unauthenticated unless who was let in with a request would be let in now, as the same.

@@ -17,6 +17,7 @@ from envclone.serve.guard import door_of, form_of, in_thread, page, service_of
 from envclone.serve.refusals import Forbidden, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.signin import BACK, SignIn
+from envclone.serve.strangers import let_in
 
 __all__ = ["routes"]
 
@@ -49,6 +50,7 @@ async def _login(request: Request) -> Response:
         if "text/html" in request.headers.get("accept", ""):
             return RedirectResponse("/login?wrong=1", 303)
         raise
+    let_in(request)
     await in_thread(service.audit, session.who, "login", "", "done")
     response = RedirectResponse("/", 303)
     _give(response, door, value)
@@ -87,6 +89,7 @@ async def _return(request: Request) -> Response:
         await in_thread(service.audit, nobody, "login", "", type(exc).__name__)
         response = await _said(request, exc)
     else:
+        let_in(request)
         value, _ = door.admit(who)
         await in_thread(service.audit, who, "login", "", "done")
         response = web.html(others.entered(Frame(project=service.stack.project.name)))

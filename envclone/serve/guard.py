@@ -21,8 +21,9 @@ from envclone.serve.door import CSRF_FIELD, CSRF_HEADER, SAFE, Door
 from envclone.serve.refusals import Forbidden, TooLarge, TooMany, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.service import Service
+from envclone.serve.strangers import Strangers, address_of, counted_in
 
-__all__ = ["Guarded", "answer", "body_of", "door_of", "form_of", "in_thread", "page", "refused", "service_of"]
+__all__ = ["HEALTH", "Guarded", "answer", "body_of", "door_of", "form_of", "in_thread", "page", "refused", "service_of"]
 
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
@@ -32,6 +33,8 @@ _HEADERS = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 _FIELDS = 200
+HEALTH = "/healthz"
+"""What watches a service asks here, as often as it likes; it tells nothing."""
 
 Handler = Callable[[Request, Principal], Awaitable[Response]]
 
@@ -49,11 +52,16 @@ def door_of(request: Request) -> Door:
 
 
 class Guarded:
-    """The application within limits: of size and time of what is sent, and of what an error may say."""
+    """The application within limits: of strangers' calls, and of what an error may say."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(
+        self, app: ASGIApp, service: Service, shown: Callable[[Request, EnvcloneError], Response] | None = None
+    ) -> None:
+        """`shown` makes a page of what is refused."""
         self._app = app
         self._service = service
+        self._shown = shown
+        self._strangers = Strangers(service.options.strangers_per_minute)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass a request on."""
@@ -71,7 +79,8 @@ class Guarded:
             await send(message)
 
         try:
-            await self._app(scope, receive, told)
+            too_often = await self._counted(Request(scope))
+            await (too_often or self._app)(scope, receive, told)
         except ClientDisconnect:
             return
         except Exception as exc:  # the boundary: whatever happens is one line of JSON
@@ -80,6 +89,30 @@ class Guarded:
             if not isinstance(exc, EnvcloneError):
                 logging.getLogger("envclone.serve").exception("an error of envclone itself")
             await refused(self._service, exc)(scope, receive, told)
+
+    async def _counted(self, request: Request) -> Response | None:
+        """Count a call of its address until the door knows whose it is. An answer when too many were nobody's.
+
+        Who is known is let in all the same: one address can be a whole team's. That an address is refused is written
+        down when that begins, not at every call: the log is not for strangers to fill.
+        """
+        if request.scope["path"] == HEALTH:
+            return None
+        address = address_of(request, behind_proxy=self._service.options.behind_proxy)
+        row = self._strangers.take(address)
+        if row is not None:
+            counted_in(request, self._strangers, row)
+            return None
+        if await in_thread(door_of(request).knows, request):
+            return None
+        exc, first = self._strangers.refusal(address)
+        self._service.counts.count("stranger", "TooMany", 0.0)
+        if first:
+            await in_thread(self._service.audit, Principal("", "-", Role.VIEWER), "stranger", address, "TooMany")
+        if self._shown is not None and "text/html" in request.headers.get("accept", ""):
+            page: Response = await in_thread(self._shown, request, exc)
+            return page
+        return refused(self._service, exc)
 
 
 def refused(service: Service, exc: BaseException) -> Response:

@@ -29,7 +29,7 @@ def waiting(patched: pytest.MonkeyPatch) -> Iterator[Served]:
     for name in ("start", "stop", "reset"):
         patched.setattr(Stack, name, lambda self, name, **_: self.show(name))
     patched.setattr(Stack, "parity", lambda self, name: [])
-    with served(Options(calls_per_minute=10**9, branches=10**9)) as here:
+    with served(Options(calls_per_minute=10**9, strangers_per_minute=10**9, branches=10**9)) as here:
         (here.service.stack.project.loaded.stack.incidents / "77.json").write_text("{}")
         yield here
 

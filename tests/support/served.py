@@ -101,7 +101,7 @@ def served(options: Options | None = None, verifier: Verifier | None = None) -> 
         file = directory / "envclone.yaml"
         file.write_text(STACK.replace("{pool}", str(directory / "pool")))
         (directory / "incidents").mkdir()
-        service = Service(open_stack(file), options or Options(calls_per_minute=10**6))
+        service = Service(open_stack(file), options or Options(calls_per_minute=10**6, strangers_per_minute=10**6))
         app = create(service, verifier=verifier)
         try:
             yield Served(service, app, TestClient(app, raise_server_exceptions=False, follow_redirects=False))

@@ -99,7 +99,7 @@ class Site:
 def site() -> Iterator[Site]:
     with agents() as pool, pytest.MonkeyPatch.context() as patch:
         patch.setenv("DSN", pool.here.env["DSN"])
-        service = Service(pool.here.open(), Options(calls_per_minute=10**6))
+        service = Service(pool.here.open(), Options(calls_per_minute=10**6, strangers_per_minute=10**6))
         with socket.create_server(("127.0.0.1", 0)) as door:
             server = uvicorn.Server(uvicorn.Config(create(service), log_level="warning", lifespan="off"))
             running = threading.Thread(target=server.run, kwargs={"sockets": [door]})

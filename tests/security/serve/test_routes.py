@@ -60,7 +60,7 @@ def here() -> Iterator[Served]:
     for name in ("start", "stop", "reset"):
         patched.setattr(Stack, name, lambda self, name, **_: self.show(name))
     patched.setattr(Stack, "parity", lambda self, name: [])
-    with served(Options(calls_per_minute=10**6, branches=10**6)) as made:
+    with served(Options(calls_per_minute=10**6, strangers_per_minute=10**6, branches=10**6)) as made:
         (made.service.stack.project.loaded.stack.incidents / "77.json").write_text("{}")
         yield made
     patched.undo()
