@@ -85,6 +85,7 @@ def create(service: Service, *, verifier: Verifier | None = None, signin: SignIn
         middleware=[Middleware(Guarded, service=service, shown=web.refused)],
         exception_handlers={404: nowhere, 405: no_method},
     )
+    app.router.redirect_slashes = False  # it leads to wherever the header Host says, and out of TLS
     app.state.service, app.state.door, app.state.signin = service, door, signin
     return app
 

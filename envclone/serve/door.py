@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Protocol
-from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -171,14 +170,21 @@ class Door:
                 found = self._sessions[key] = replace(found, used=now)
             return found
 
+    def require_here(self, request: Request) -> None:
+        """Raise Forbidden when a page of another site sent this; so is the same one without TLS."""
+        origin = request.headers.get("origin")
+        if origin is None:
+            return
+        scheme, _, place = origin.partition("://")
+        if place != request.headers.get("host", "") or scheme not in (("https",) if self.secure else ("https", "http")):
+            raise Forbidden("the form comes from another site", hint="open the page itself, and send it from there")
+
     def require_own(self, request: Request, given: str) -> None:
         """Raise Forbidden unless a form comes from a page of this session, on this site."""
         session = self.session(request)
         if session is None:
             raise Unauthenticated("the session has ended", hint="log in again")
-        origin = request.headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
-            raise Forbidden("the form comes from another site", hint="open the page itself, and send it from there")
+        self.require_here(request)
         if not hmac.compare_digest(given.encode(), session.csrf.encode()):
             raise Forbidden("the form is not this session's own", hint="load the page again, and send it from there")
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
@@ -14,7 +12,7 @@ from envclone.pages.board.values import Frame
 from envclone.serve import web
 from envclone.serve.door import Door
 from envclone.serve.guard import door_of, form_of, in_thread, page, service_of
-from envclone.serve.refusals import Forbidden, Unauthenticated
+from envclone.serve.refusals import Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.signin import BACK, SignIn
 from envclone.serve.strangers import let_in
@@ -39,9 +37,7 @@ async def _login(request: Request) -> Response:
     """A session for a token; from a page of this site only."""
     door, service = door_of(request), service_of(request)
     nobody = Principal("", "-", Role.VIEWER)
-    origin = request.headers.get("origin")
-    if origin is not None and urlsplit(origin).netloc != request.headers.get("host", ""):
-        raise Forbidden("the form comes from another site", hint="open the page itself, and send it from there")
+    door.require_here(request)
     form = await form_of(request)
     try:
         value, session = await in_thread(door.login, form.get("token", ""))

@@ -79,6 +79,7 @@ class Guarded:
             await send(message)
 
         try:
+            _require_one_length(scope)
             too_often = await self._counted(Request(scope))
             await (too_often or self._app)(scope, receive, told)
         except ClientDisconnect:
@@ -115,6 +116,20 @@ class Guarded:
         return refused(self._service, exc)
 
 
+class _Ambiguous(UsageError):
+    """A request whose end is told in two ways."""
+
+
+def _require_one_length(scope: Scope) -> None:
+    """Raise for a body whose end two headers tell in two ways.
+
+    A proxy in front may go by the other one: what stands behind would be somebody else's request to it.
+    """
+    given = {name for name, _ in scope["headers"]}
+    if {b"content-length", b"transfer-encoding"} <= given:
+        raise _Ambiguous("the request has two lengths", hint="send Content-Length or Transfer-Encoding, not both")
+
+
 def refused(service: Service, exc: BaseException) -> Response:
     """An error as an answer: one line of JSON, with the remedy."""
     said, hint = said_of(service, exc)
@@ -123,6 +138,8 @@ def refused(service: Service, exc: BaseException) -> Response:
         response.headers["retry-after"] = str(exc.retry_after)
     if isinstance(exc, Unauthenticated):
         response.headers["www-authenticate"] = "Bearer"
+    if isinstance(exc, _Ambiguous):
+        response.headers["connection"] = "close"
     return response
 
 

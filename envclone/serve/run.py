@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import socket
 from collections.abc import Callable
@@ -10,11 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import h11
 import uvicorn
-from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from envclone.errors import ResourceError, UsageError
+from envclone.serve.patience import patient
 
 if TYPE_CHECKING:
     from starlette.applications import Starlette
@@ -23,8 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Address", "require_safe", "serve"]
 
-_HEAD_SECONDS = 10.0
-"""How long the head of a request may take to come."""
 _CONNECTIONS = 512
 _HEAD_BYTES = 32 << 10
 
@@ -63,7 +59,7 @@ def serve(app: Starlette, service: Service, address: Address, ready: Callable[[s
     with pool.lock(f"serve.{project}", what=f"the service of {project}"), _bound(address) as bound:
         config = uvicorn.Config(
             app,
-            http=_Patient,
+            http=patient(None if address.behind_proxy else _CONNECTIONS // 4),
             ws="none",
             lifespan="off",
             log_config=None,
@@ -115,46 +111,3 @@ def _loopback(host: str) -> bool:
     except OSError:
         return False
     return bool(found) and all(ipaddress.ip_address(one.partition("%")[0]).is_loopback for one in found)
-
-
-class _Patient(H11Protocol):
-    """The protocol, with a deadline for the head of each request: a client that drips bytes holds no connection."""
-
-    _deadline: asyncio.TimerHandle | None = None
-
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """The clock runs from the first moment on."""
-        super().connection_made(transport)
-        self._watch()
-
-    def data_received(self, data: bytes) -> None:
-        """The same for each further request on the connection."""
-        super().data_received(data)
-        self._watch()
-
-    def on_response_complete(self) -> None:
-        """A request that came along behind another."""
-        super().on_response_complete()
-        self._stop()
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        """Nothing to wait for."""
-        self._stop()
-        super().connection_lost(exc)
-
-    def _watch(self) -> None:
-        if self.conn.their_state is h11.IDLE:
-            if self._deadline is None:
-                self._deadline = self.loop.call_later(_HEAD_SECONDS, self._late)
-        else:
-            self._stop()
-
-    def _stop(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
-
-    def _late(self) -> None:
-        self._deadline = None
-        if self.conn.their_state is h11.IDLE and not self.transport.is_closing():
-            self.transport.close()

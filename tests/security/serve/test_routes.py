@@ -8,12 +8,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from starlette.requests import Request
 from starlette.routing import Route
 
 from envclone.api import Stack
 from envclone.serve.api import OPERATIONS, PREFIX, Operation
+from envclone.serve.door import Door
 from envclone.serve.jobs import Jobs
 from envclone.serve.options import Options
+from envclone.serve.refusals import Forbidden
 from envclone.serve.roles import Principal, Role
 from tests.support.served import PASSWORD, Served, served
 
@@ -257,6 +260,28 @@ def test_a_bug_is_one_line_that_quotes_nothing(here: Served, tokens: dict[str, s
     assert answer.status_code == 500 and "RuntimeError" in answer.text
     assert PASSWORD not in answer.text and "Traceback" not in answer.text
     _one_line(answer.text)
+
+
+def test_nothing_leads_to_where_the_caller_says(here: Served) -> None:
+    """Neither the header Host nor a path with two slashes is an address that a browser is sent to."""
+    host = {"host": "evil.example"}
+    for path in ("/login/", "/branches/", "/jobs/", "//evil.example", "//evil.example/", "/api/v1/jobs/", "/branches"):
+        answer = here.client.get(f"http://testserver{path}", headers=host)
+        assert "evil" not in answer.headers.get("location", ""), (path, answer.headers)
+
+
+def test_where_a_form_comes_from_is_read_as_it_is(here: Served, tokens: dict[str, str]) -> None:
+    wrong = ("http://[::1", "null", "", "testserver", "//testserver", "http://testserver:80@evil.example", "file://",
+             "http://testserver.evil.example", "ftp://testserver", "http://testserver\xff")  # fmt: skip
+    for origin in wrong:
+        answer = here.client.post(
+            "/login", data={"token": tokens["viewer"]}, headers={"origin": origin.encode("latin-1")}
+        )
+        assert answer.status_code == 403 and "set-cookie" not in answer.headers, (origin, answer.text)
+    request = Request({"type": "http", "headers": [(b"host", b"a.example"), (b"origin", b"http://a.example")]})
+    Door(here.service.tokens).require_here(request)
+    with pytest.raises(Forbidden):  # somebody on the way can have made that page
+        Door(here.service.tokens, secure=True).require_here(request)
 
 
 def test_headers_keep_a_browser_strict(here: Served, tokens: dict[str, str]) -> None:
