@@ -118,6 +118,8 @@ def _host(store: str, profile: Profile, *, limited: bool) -> Iterator[Row]:
     )
     memory = profile.memory if limited and profile.memory else here["memory"]
     yield _row(store, "memory", size_text(profile.memory) if profile.memory else None, size_text(memory))
+    if profile.replicas is not None:
+        yield _row(store, "replicas", str(profile.replicas), "1")
     yield _row(store, "kernel", profile.host.kernel, here["kernel"])
     yield _row(store, "architecture", profile.host.architecture, here["architecture"])
 

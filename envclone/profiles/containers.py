@@ -121,15 +121,37 @@ def from_compose(document: Any, service: str) -> dict[str, Any]:
 def from_kubernetes(documents: Sequence[Any], container: str | None) -> dict[str, Any]:
     """A profile's values from a manifest, or `kubectl get -o yaml`: the limits of one container of its pods.
 
-    Raises ConfigError naming the containers when `container` is not there, or not said where there are several.
+    An autoscaler beside them (`kubectl get hpa,deployment -o yaml`) says how many of its target there are. Raises
+    ConfigError naming the containers when `container` is not there, or not said where there are several.
     """
-    pods = [pod for document in documents for pod in _pods(document)]
-    there = {one["name"]: (one, pod) for pod in pods for one in pod.get("containers") or ()}
+    objects = [one for document in documents for one in _objects(document)]
+    scalers = [one for one in objects if one.get("kind") == "HorizontalPodAutoscaler"]
+    pods = [(pod, _owner(one)) for one in objects for pod in _pods(one)]
+    if scalers and not pods:
+        target = (scalers[0].get("spec") or {}).get("scaleTargetRef") or {}
+        raise ConfigError(
+            "an autoscaler says how many pods there are, not what one may use",
+            hint=f"kubectl get hpa,{str(target.get('kind') or 'deployment').lower()} -o yaml has both",
+        )
+    found: list[dict[str, Any]] = []
+    there = {one["name"] for pod, _ in pods for one in pod.get("containers") or ()}
     name = container if container is not None else next(iter(there)) if len(there) == 1 else None
     if name not in there:
         what = f"has no container '{container}'" if container else "has not exactly one container"
         raise ConfigError(f"the manifest {what}; it has: {', '.join(sorted(there)) or 'none'}", hint="--container NAME")
-    one, pod = there[name]
+    for pod, owner in pods:
+        for one in pod.get("containers") or ():
+            if one["name"] == name:
+                found.append(_container(one, pod) | _replicas(scalers, owner))
+    if any(one != found[0] for one in found):
+        owners = ", ".join(sorted({"/".join(owner) for _, owner in pods}))
+        raise ConfigError(
+            f"several pods have a container '{name}', and what they may use differs", hint=f"give one of: {owners}"
+        )
+    return found[0]
+
+
+def _container(one: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Any]:
     limits = (one.get("resources") or {}).get("limits") or {}
     found: dict[str, Any] = {}
     if "cpu" in limits:
@@ -148,6 +170,29 @@ def from_kubernetes(documents: Sequence[Any], container: str | None) -> dict[str
     return found
 
 
+def _replicas(scalers: Sequence[Mapping[str, Any]], owner: tuple[str, str]) -> dict[str, Any]:
+    """How many there are of what an autoscaler's target is; without a `minReplicas` it is one at least."""
+    for one in scalers:
+        spec = one.get("spec") or {}
+        target = spec.get("scaleTargetRef") or {}
+        if (target.get("kind"), target.get("name")) == owner:
+            least = spec.get("minReplicas")
+            return {"replicas": {"minimum": 1 if least is None else int(least), "maximum": int(spec["maxReplicas"])}}
+    return {}
+
+
+def _owner(one: Mapping[str, Any]) -> tuple[str, str]:
+    """The object that an autoscaler would name: of a pod what made it, of a ReplicaSet's pod the Deployment."""
+    meta = one.get("metadata") or {}
+    for above in meta.get("ownerReferences") or ():
+        kind, name = str(above.get("kind")), str(above.get("name"))
+        digest = (meta.get("labels") or {}).get("pod-template-hash")
+        if kind == "ReplicaSet" and digest and name.endswith(f"-{digest}"):
+            return "Deployment", name.removesuffix(f"-{digest}")
+        return kind, name
+    return str(one.get("kind", "")), str(meta.get("name", ""))
+
+
 def _shared_memory(pod: Mapping[str, Any], volume: str) -> dict[str, int]:
     for one in pod.get("volumes") or ():
         empty = one.get("emptyDir")
@@ -156,13 +201,19 @@ def _shared_memory(pod: Mapping[str, Any], volume: str) -> dict[str, int]:
     return {}
 
 
-def _pods(document: Any) -> Iterator[Mapping[str, Any]]:
-    """The pod specifications anywhere in an object: a pod, a template, a list of objects."""
+def _objects(document: Any) -> Iterator[Mapping[str, Any]]:
+    """The objects of a document: one, or those of a list."""
     if not isinstance(document, Mapping):
         return
     if isinstance(document.get("items"), Sequence):
         for item in document["items"]:
-            yield from _pods(item)
+            yield from _objects(item)
+    else:
+        yield document
+
+
+def _pods(document: Mapping[str, Any]) -> Iterator[Mapping[str, Any]]:
+    """The pod specification of an object: a pod, or what has a template of one."""
     spec = document.get("spec")
     while isinstance(spec, Mapping):
         if "containers" in spec:

@@ -13,7 +13,7 @@ from pydantic import Field, ValidationError
 from envclone.config.base import Model, Size, Text, bytes_of
 from envclone.errors import ConfigError
 
-__all__ = ["FOLDER", "BlockIo", "HostFacts", "Profile", "bytes_of", "find", "load", "size_text"]
+__all__ = ["FOLDER", "BlockIo", "HostFacts", "Profile", "Replicas", "bytes_of", "find", "load", "size_text"]
 
 FOLDER = "profiles"
 """Where profiles are, beside the stack file; `profile: prod-api` is `profiles/prod-api.yaml`."""
@@ -47,6 +47,16 @@ class HostFacts(Model):
     architecture: str | None = Field(default=None, description="Its processors' architecture.", examples=["x86_64"])
 
 
+class Replicas(Model):
+    """How many of it an autoscaler lets there be in production; a branch has one."""
+
+    minimum: int = Field(ge=0, description="The fewest.", examples=[2])
+    maximum: int = Field(ge=1, description="The most.", examples=[10])
+
+    def __str__(self) -> str:
+        return str(self.maximum) if self.minimum == self.maximum else f"{self.minimum} to {self.maximum}"
+
+
 class Profile(Model):
     """What one store or service may use; what is not given is not limited, and not known."""
 
@@ -59,6 +69,7 @@ class Profile(Model):
         default_factory=dict, description="Limits per process, by their names.", examples=[{"nofile": 65536}]
     )
     io: BlockIo = Field(default_factory=BlockIo, description="Block devices.")
+    replicas: Replicas | None = Field(default=None, description="How many of it there are; a branch has one.")
     image: str | None = Field(
         default=None, description="The image that ran, by digest.", examples=["acme/api@sha256:…"]
     )

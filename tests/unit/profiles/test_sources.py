@@ -96,6 +96,76 @@ def test_kubernetes(tmp_path: Path) -> None:
         _read(tmp_path, KUBERNETES)
 
 
+def _deployment(name: str, memory: str, **more: Any) -> dict[str, Any]:
+    pod = {"containers": [{"name": "app", "image": "acme/api", "resources": {"limits": {"cpu": 1, "memory": memory}}}]}
+    spec = {"replicas": 4, "template": {"spec": pod}}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name}, "spec": spec, **more}
+
+
+def _scaler(target: str, kind: str = "Deployment", **more: Any) -> dict[str, Any]:
+    spec = {"scaleTargetRef": {"apiVersion": "apps/v1", "kind": kind, "name": target}, "maxReplicas": 10, **more}
+    return {"apiVersion": "autoscaling/v2", "kind": "HorizontalPodAutoscaler", "metadata": {"name": "x"}, "spec": spec}
+
+
+def _listed(*objects: Any) -> str:
+    return yaml.safe_dump({"apiVersion": "v1", "kind": "List", "items": list(objects)})
+
+
+def test_an_autoscaler_says_how_many_there_are(tmp_path: Path) -> None:
+    api = _deployment("api", "1Gi")
+    for text in (
+        _listed(_scaler("api", minReplicas=2), api),
+        yaml.safe_dump_all([api, _scaler("other", minReplicas=5), _scaler("api", minReplicas=2)]),
+        yaml.safe_dump_all([_scaler("api", minReplicas=2), api]),
+    ):
+        kind, found = _read(tmp_path, text, "api")
+        assert kind == "Kubernetes" and found["memory"] == 1024**3
+        assert found["replicas"] == {"minimum": 2, "maximum": 10}
+        profile = capture.merge([(kind, found)])
+        assert str(profile.replicas) == "2 to 10"
+        assert "replicas:\n  minimum: 2\n  maximum: 10" in capture.text(profile, "prod/api")
+    assert _read(tmp_path, _listed(_scaler("api"), api))[1]["replicas"]["minimum"] == 1
+    assert _read(tmp_path, _listed(_scaler("api", minReplicas=0), api))[1]["replicas"]["minimum"] == 0
+    for other in (_scaler("api", kind="StatefulSet"), _scaler("worker")):
+        assert "replicas" not in _read(tmp_path, _listed(other, api))[1]
+
+
+def test_an_autoscaler_is_found_for_a_pod(tmp_path: Path) -> None:
+    meta = {
+        "name": "api-5d9c-x", "labels": {"pod-template-hash": "5d9c"},
+        "ownerReferences": [{"kind": "ReplicaSet", "name": "api-5d9c"}],
+    }  # fmt: skip
+    pod = {**_deployment("api", "1Gi")["spec"]["template"], "apiVersion": "v1", "kind": "Pod", "metadata": meta}
+    assert _read(tmp_path, _listed(_scaler("api"), pod))[1]["replicas"] == {"minimum": 1, "maximum": 10}
+    of_set = {**pod, "metadata": {"name": "db-0", "ownerReferences": [{"kind": "StatefulSet", "name": "db"}]}}
+    assert _read(tmp_path, _listed(of_set, _scaler("db", "StatefulSet")))[1]["replicas"]["maximum"] == 10
+
+
+def test_an_autoscaler_alone_says_nothing_of_a_pod(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="autoscaler") as caught:
+        _read(tmp_path, yaml.safe_dump(_scaler("api")))
+    assert "hpa,deployment" in str(caught.value.hint)
+
+
+def test_two_pods_that_differ_are_not_one_profile(tmp_path: Path) -> None:
+    """A container's name is often the same everywhere: which one is meant has to be said."""
+    with pytest.raises(ConfigError, match="several pods") as caught:
+        _read(tmp_path, _listed(_deployment("api", "1Gi"), _deployment("worker", "2Gi")), container="app")
+    assert "Deployment/api, Deployment/worker" in str(caught.value.hint)
+    same = _listed(_deployment("api", "1Gi"), _deployment("worker", "1Gi"))
+    assert _read(tmp_path, same, container="app")[1]["memory"] == 1024**3
+
+
+def test_parity_shows_the_bounds() -> None:
+    from envclone.lifecycle.parity import Parity, _host
+
+    for bounds, said, held in (((2, 10), "2 to 10", Parity.DIFFERS), ((1, 1), "1", Parity.MATCH)):
+        given = parse({"replicas": dict(zip(("minimum", "maximum"), bounds, strict=True))}, "api")
+        (row,) = [one for one in _host("api", given, limited=False) if one.what == "replicas"]
+        assert (row.production, row.branch, row.parity) == (said, "1", held)
+    assert "replicas" not in {one.what for one in _host("api", parse({}, "api"), limited=False)}
+
+
 def test_older_compose_keys(tmp_path: Path) -> None:
     found = _read(tmp_path, COMPOSE, "old")[1]
     assert (found["cpus"], found["memory"], found["swap"], found["pids"]) == (0.5, 512 * 1024**2, 0, 50)
