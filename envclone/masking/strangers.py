@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 
-from envclone.masking.names import given_names, is_name
+from envclone.masking.escapes import codes_of
+from envclone.masking.names import all_names, given_names, is_name
 from envclone.masking.patterns import Span
 from envclone.masking.runs import Runs
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
@@ -27,6 +29,7 @@ _PARTICLES = frozenset(("van", "von", "de", "der", "den", "di", "da", "del", "la
 _LONGEST_GAP = max(map(len, _AFTER_TITLE | _AFTER_INTRODUCTION | _BETWEEN))
 _LONGEST_PARTICLE = max(map(len, _PARTICLES))
 _MOST = 4
+_ASCII = 128
 
 
 def strangers(runs: Runs, found: Iterable[int]) -> Iterator[Span]:
@@ -34,29 +37,51 @@ def strangers(runs: Runs, found: Iterable[int]) -> Iterator[Span]:
 
     `found` are the numbers of the words that are cues or given names.
     """
-    given = given_names()
-    words, gap_behind = runs.words, runs.gap
-    for i in _followed(runs, found):
-        word, gap = words[i], gap_behind(i)
-        if word in _TITLES and gap in _AFTER_TITLE and not _small(runs, i):
-            yield from _person(runs, i + 1, known=False)
-        elif word in _INTRODUCTIONS and gap in _AFTER_INTRODUCTION:
-            first = words[i + 1]
-            if is_name(first) and first not in NAMES_TOO:
+    given, names = given_names(), all_names()
+    at, capital, led = _followed(runs, found)
+    gap_behind = runs.gap
+    # most words end here: what is looked at one by one costs more than all before
+    for i, word, follower, leads, follows in zip(
+        at.tolist(), runs.cut_at(at), runs.cut_at(at + 1), capital.tolist(), led.tolist(), strict=True
+    ):
+        if follows and word in CUES:
+            gap = gap_behind(i)
+            titled = leads and word in _TITLES and gap in _AFTER_TITLE
+            if titled or (word in _INTRODUCTIONS and gap in _AFTER_INTRODUCTION and _is_told(follower)):
                 yield from _person(runs, i + 1, known=False)
-        if gap in _BETWEEN and word in given:  # behind another gap there is no second name
+        if (
+            leads
+            and word in given
+            and (follower in _PARTICLES or (follows and follower in names and follower not in WORDS_FIRST))
+            and gap_behind(i) in _BETWEEN  # behind another gap there is no second name
+        ):
             yield from (span for span in _person(runs, i, known=True) if -span[1] > runs.ends[i])
 
 
-def _followed(runs: Runs, found: Iterable[int]) -> list[int]:
-    """Those of the words that another one follows closely, with a capital or as short as a particle."""
+def _is_told(word: str) -> bool:
+    return is_name(word) and word not in NAMES_TOO
+
+
+def _followed(runs: Runs, found: Iterable[int]) -> tuple[Any, Any, Any]:
+    """The words that another one follows closely, one of both with a capital; which have it, and which precede it."""
     at = np.fromiter(found, np.int64)
     at = at[at < len(runs.lengths) - 1]
-    starts = np.asarray(runs.starts)[at + 1]
-    near = starts - np.asarray(runs.ends)[at] <= _LONGEST_GAP
-    near &= ~runs.small[at + 1] | (runs.lengths[at + 1] <= _LONGEST_PARTICLE)
-    followed: list[int] = at[near].tolist()
-    return followed
+    if not len(at):
+        return at, at, at
+    starts = np.asarray(runs.starts)
+    at = at[starts[at + 1] - np.asarray(runs.ends)[at] <= _LONGEST_GAP]
+    codes = codes_of(runs.text)
+    capital, led = _capital(codes[starts[at]]), _capital(codes[starts[at + 1]])
+    told = led | (capital & (runs.lengths[at + 1] <= _LONGEST_PARTICLE))
+    return at[told], capital[told], led[told]
+
+
+def _capital(codes: Any) -> Any:
+    """Which letters are capitals."""
+    found = (codes >= ord("A")) & (codes <= ord("Z"))
+    for i in np.flatnonzero(codes >= _ASCII).tolist():
+        found[i] = chr(codes[i]).isupper()
+    return found
 
 
 def _person(runs: Runs, first: int, *, known: bool) -> Iterator[Span]:
