@@ -25,6 +25,8 @@ _FRESH = 600.0
 _PATIENCE = 30.0
 """Seconds between two looks for a key that was not there."""
 _LEEWAY = 30
+_UNTRIED = 5.0
+"""Seconds for which a provider that did not answer is not asked what it is again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +68,9 @@ class Oidc:
         self._tried_at: float | None = None
         self._description: Mapping[str, Any] | None = None
         self._described_at = 0.0
+        self._failed: tuple[float, str] | None = None
         self._lock = threading.Lock()
+        self._fetching = threading.Lock()
 
     @property
     def issuer(self) -> str:
@@ -74,11 +78,21 @@ class Oidc:
         return self._provider.issuer
 
     def described(self) -> Mapping[str, Any]:
-        """What the provider says of itself, from memory for ten minutes. Raises UnreachableError."""
+        """What the provider says of itself, from memory for ten minutes. Raises UnreachableError.
+
+        One that does not answer is asked by one at a time, and for a while by nobody: who waits for it takes a thread
+        from all others.
+        """
         with self._lock:
             now = self._clock()
             if self._description is None or now - self._described_at > _FRESH:
-                self._description, self._described_at = self._describe(), now
+                if self._failed is not None and 0 <= now - self._failed[0] < _UNTRIED:
+                    raise UnreachableError(self._failed[1], hint="sign in again in a moment")
+                try:
+                    self._description, self._described_at = self._describe(), now
+                except EnvcloneError as exc:
+                    self._failed = (self._clock(), exc.message)
+                    raise
             return self._description
 
     def principal(self, text: str) -> tuple[Principal, float]:
@@ -147,23 +161,32 @@ class Oidc:
 
     def _key(self, ident: Any) -> Mapping[str, Any]:
         """The provider's key of that id, from memory for ten minutes; one that is not there is looked for again."""
-        with self._lock:
-            now = self._clock()
-            old = self._read_at is None or now - self._read_at > _FRESH
-            waits = self._tried_at is not None and now - self._tried_at < _PATIENCE
-            if (old or ident not in self._keys) and not waits:
-                self._tried_at = now
-                try:
-                    self._keys = self._read()
-                    self._read_at = now
-                except EnvcloneError:
-                    if not self._keys:
-                        raise
-            if self._read_at is None or now - self._read_at > _FRESH * 6:
-                raise UnreachableError("the identity provider's keys cannot be read", hint="ask again in a minute")
-            if ident not in self._keys:
-                raise _wrong()
-            return self._keys[ident]
+        # who finds keys that are known does not wait for one who looks for others: anybody can send an unknown id
+        if self._fetching.acquire(blocking=self._read_at is None):
+            try:
+                self._look(ident)
+            finally:
+                self._fetching.release()
+        now, keys, read_at = self._clock(), self._keys, self._read_at
+        if read_at is None or now - read_at > _FRESH * 6:
+            raise UnreachableError("the identity provider's keys cannot be read", hint="ask again in a minute")
+        if ident not in keys:
+            raise _wrong()
+        return keys[ident]
+
+    def _look(self, ident: Any) -> None:
+        """Read the keys when they are old, or have none of that id; not twice within half a minute."""
+        now = self._clock()
+        old = self._read_at is None or now - self._read_at > _FRESH
+        waits = self._tried_at is not None and now - self._tried_at < _PATIENCE
+        if (old or ident not in self._keys) and not waits:
+            self._tried_at = now
+            try:
+                self._keys = self._read()
+                self._read_at = now
+            except EnvcloneError:
+                if not self._keys:
+                    raise
 
     def _describe(self) -> Mapping[str, Any]:
         described = self._fetch(f"{self._provider.issuer.rstrip('/')}/.well-known/openid-configuration")

@@ -21,9 +21,15 @@ __all__ = ["Answered", "call", "require_outward"]
 
 _MOST = 1 << 20
 _CLOSED = tuple(
-    ipaddress.ip_network(one) for one in ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "100.100.100.200/32")
-)
+    map(
+        ipaddress.ip_network,
+        ("169.254.0.0/16", "fe80::/10", "fd00:ec2::/32", "fd20:ce::/32", "fd00:c1::/32", "100.100.100.200/32",
+         "168.63.129.16/32", "192.0.0.192/32"),
+    )
+)  # fmt: skip
 """Where clouds answer with a machine's own credentials."""
+_TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
+"""Addresses of IPv6 whose last four bytes are one of IPv4, which a network translates them into."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +86,7 @@ def call(
 def _judged(host: str, *, plain: bool) -> str:
     """The address that is connected to: none of a name's addresses may be a trap."""
     found = _addresses(host)
-    for one in found:
+    for one in [*found, *(inner for outer in found for inner in _inner(outer))]:
         if one.is_multicast or one.is_unspecified or one.is_reserved or any(one in net for net in _CLOSED):
             raise UnsafeError(f"{host} leads to {one}, which nothing is sent to", hint="name the server itself")
         if plain and not one.is_loopback:
@@ -94,6 +100,16 @@ def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]
     except (OSError, UnicodeError):
         raise UnreachableError(f"the name {host[:200]} is not known", hint="is it spelled right?") from None
     return [_plain(ipaddress.ip_address(one)) for one in sorted(found)]
+
+
+def _inner(one: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:
+    """The addresses of IPv4 that one of IPv6 may lead to by a tunnel or a translation on the way."""
+    if not isinstance(one, ipaddress.IPv6Address) or one.is_loopback:
+        return []
+    found = [one.sixtofour, *(one.teredo or ())]
+    if any(one in net for net in _TRANSLATED):
+        found.append(ipaddress.IPv4Address(one.packed[-4:]))
+    return [inner for inner in found if inner is not None]
 
 
 def _plain(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,7 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
 
-from envclone.errors import EnvcloneError
+from envclone.errors import EnvcloneError, UnreachableError
 from envclone.serve.oidc import Oidc, Provider
 from envclone.serve.refusals import Unauthenticated
 from envclone.serve.roles import Role
@@ -163,3 +164,57 @@ def test_the_service_takes_both_kinds_of_tokens(issuer: Issuer) -> None:
         assert here.call(issuer.sign(), "GET", "/branches/adas").status_code == 404  # another ada, by her subject
         assert here.call(here.token("ada", Role.ENGINEER), "GET", "/branches/adas").status_code == 200
         assert here.call(issuer.sign(exp=1), "GET", "/whoami").status_code == 401
+
+
+def test_who_is_known_does_not_wait_for_a_provider_that_is_slow(issuer: Issuer) -> None:
+    """An unknown id has the keys looked for again: anybody can send one, and others have threads of their own."""
+    entered, free = threading.Event(), threading.Event()
+    slow = False
+
+    def fetch(url: str) -> Any:
+        if slow:
+            entered.set()
+            assert free.wait(30)
+        return issuer.document(url.removeprefix(issuer.url))
+
+    now = 0.0
+    oidc = Oidc(Provider(issuer.url, AUDIENCE, {"dev": Role.ENGINEER}), fetch=fetch, clock=lambda: now)
+    assert oidc.principal(issuer.sign())[0].name == "ada"
+    slow, now = True, 60.0
+    forged = issuer.sign(headers={"kid": "nobody's"})
+
+    def ask() -> None:
+        with pytest.raises(Unauthenticated):
+            oidc.principal(forged)
+
+    waits = threading.Thread(target=ask)
+    waits.start()
+    try:
+        assert entered.wait(30)
+        done: list[str] = []
+        known = threading.Thread(target=lambda: done.append(oidc.principal(issuer.sign())[0].name), daemon=True)
+        known.start()
+        known.join(10)
+        assert done == ["ada"]
+    finally:
+        free.set()
+        waits.join()
+
+
+def test_a_provider_that_does_not_answer_is_left_alone_for_a_while(issuer: Issuer) -> None:
+    asked: list[str] = []
+
+    def fetch(url: str) -> Any:
+        asked.append(url)
+        raise UnreachableError("it does not answer")
+
+    now = 0.0
+    oidc = Oidc(Provider(issuer.url, AUDIENCE, {"dev": Role.ENGINEER}), fetch=fetch, clock=lambda: now)
+    for _ in range(20):
+        with pytest.raises(UnreachableError):
+            oidc.described()
+    assert len(asked) == 1
+    now = 6.0
+    with pytest.raises(UnreachableError):
+        oidc.described()
+    assert len(asked) == 2

@@ -24,7 +24,10 @@ from envclone.serve.run import Address, require_safe
 from envclone.serve.webhooks import Webhooks
 
 TRAPS = ("169.254.169.254", "[::ffff:169.254.169.254]", "[fd00:ec2::254]", "[fe80::1]", "100.100.100.200", "0.0.0.0",
-         "224.0.0.1")  # fmt: skip
+         "224.0.0.1", "[64:ff9b::169.254.169.254]", "[2002:a9fe:a9fe::1]", "[::169.254.169.254]", "168.63.129.16",
+         "192.0.0.192",
+         "[fd20:ce::254]", "[fd00:c1::a9fe:a9fe]", "[64:ff9b:1::a9fe:a9fe]", "[2001::a9fe:a9fe]",
+         "2852039166", "0xa9fea9fe", "0251.0376.0251.0376")  # fmt: skip
 
 
 @pytest.mark.parametrize("host", TRAPS)
