@@ -160,12 +160,18 @@ def _with(
     return replace(seen, temp_files=own.temp_files, temp_bytes=own.temp_bytes, timeouts=timeouts)
 
 
+def _only_environment(project: Project) -> str:
+    """What to type for the environment: its name where the stack file has one."""
+    names = list(project.loaded.stack.environments)
+    return names[0] if len(names) == 1 else "ENVIRONMENT"
+
+
 def branch_for(project: Project, ident: str) -> Branch:
     """The newest branch that was made for an incident. Raises UsageError when there is none."""
     mine = [branch for branch in branches.branches(project) if branch.incident == ident]
     if not mine:
         raise UsageError(
             f"no branch was made for incident {ident}",
-            hint=f"envclone branch ENVIRONMENT --incident {ident}, or name one with --branch",
+            hint=f"envclone branch {_only_environment(project)} --incident {ident}, or name one with --branch",
         )
     return max(mine, key=lambda branch: branch.created_at)

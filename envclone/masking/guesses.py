@@ -85,7 +85,8 @@ _ABOUT = re.compile(
     r"(mail|phone|fax|mobile|address|company|organi[sz]ation|url|website|webhook|link|avatar|card|contact|customer|user|"
     r"owner|author|employee|recipient|sender)_((domain|template|provider)_?)?(ids?|settings?|options?|config(uration)?s?|uuid|type|kind|status|format|provider|"
     r"template|enabled|verified|confirmed|count|notifications?|preferences?|frequency|position|visible|required|allowed|"
-    r"at|on)$|(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
+    r"at|on)$|(token|secret|passw(or)?d|credential|api_?key)_(types?|kind|status|format|provider|algorithm|length|enabled|"
+    r"required|expir(es|y)|at|on)$|(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
 )
 """What is said of somebody's address or number, or refers to it; where its values are addresses, these decide."""
 _PAPERS = re.compile(r"(order|invoice|shipment|return_authori[sz]ation|quote|booking|receipt)s?$")

@@ -13,10 +13,14 @@ from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.propose import Proposal, Sample
 from envclone.verifier.originals import strong
 
-__all__ = ["without_copies", "without_echoes"]
+__all__ = ["NOT_IN_TEXTS", "without_copies", "without_echoes"]
 
 _SEARCHED = frozenset(name for name, kind in KINDS.items() if kind.identity) | {"ip", "mac", "secret", "key"}
 """Kinds whose values are the same for whoever they are found with."""
+_MOST_OF = 0.5
+"""The part of a text's values from which on it is called what these are."""
+NOT_IN_TEXTS = frozenset(("key", "secret"))
+"""What a mask of texts does not find."""
 _SHORTEST = 6
 """Letters and digits of a value that is looked for."""
 
@@ -58,7 +62,8 @@ def without_copies(
 ) -> list[Proposal]:
     """The proposals, with a mask for each kept text or UUID that is the very value of a masked field, wherever that is.
 
-    The image would be refused for them: only values that the search for originals knows by themselves count.
+    The image would be refused for them: only values that the search for originals knows by themselves count. A mask of
+    texts leaves keys and secrets as they are, so that texts that hold them alone are masked as these are.
     """
     nobody, known = Nobody(), dict[str, Proposal]()
     found, new = list(proposals), list(proposals)
@@ -79,14 +84,20 @@ def _copy(
     one: Proposal, known: Mapping[str, Proposal], samples: Mapping[str, Mapping[str, Sample]], field: Field
 ) -> Proposal:
     readable = field.kind in (FieldKind.TEXT, FieldKind.JSON) or field.base == "uuid"
-    if one.domain != "keep" or one.named or not readable:
+    if one.domain not in ("keep", "text") or one.named or not readable:
         return one
     values = {value.strip() for value in samples.get(one.address, {}).get(one.path, Sample()).texts}
-    source = next((known[value] for value in sorted(values) if value in known), None)
+    its = [known[value] for value in sorted(values) if value in known and _left(one, known[value])]
+    source = its[0] if its and (one.domain == "keep" or len(its) >= _MOST_OF * len(values)) else None
     if source is None or not (one.path or fits(source.domain, field)):
         return one
     place = f"{source.address} {source.path}".strip()
     return replace(one, domain=source.domain, confidence=0.6, why=f"it holds values of {place}, which are masked")
+
+
+def _left(one: Proposal, source: Proposal) -> bool:
+    """Whether the rule that is proposed leaves values of the source where they stand."""
+    return one.domain == "keep" or source.domain in NOT_IN_TEXTS
 
 
 def _plain(value: str) -> str:

@@ -14,6 +14,7 @@ from envclone.masking.jsontext import leaves
 from envclone.masking.kinds import KINDS, fits, flat
 from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory, JsonRule, Rows
+from envclone.scan.echoes import NOT_IN_TEXTS
 from envclone.scan.forms import logins
 from envclone.scan.propose import Proposal
 from envclone.verifier.foresee import Leak
@@ -81,7 +82,8 @@ class Remedies:
             return None
         first = proposals[places[0]]
         if not first.path:
-            return places[0] if first.domain == "keep" or first.domain in self._tried_of(first) else None
+            left = first.domain == "text" and leak.kind in NOT_IN_TEXTS
+            return places[0] if left or first.domain == "keep" or first.domain in self._tried_of(first) else None
         path = leak.seen.path
         if not path:  # parts in several places: the one that names somebody most often
             kept = [i for i in places if proposals[i].domain == "keep"]

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from envclone.address import Address
 from envclone.masking.guesses import by_name
+from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
 from envclone.scan.values import Looks, is_full_name
@@ -74,7 +75,13 @@ def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks
         return False
     named = seen is not None and seen.kind == "person"
     latin = all(value.isascii() for value in different)
-    return not named and latin and len(different) >= _FEWEST and sum(map(is_full_name, different)) * 6 < len(different)
+    few = len(different) < _FEWEST
+    known = few and (not sample.whole or len(different) < _SHORTEST or any(map(_names, different)))
+    return not named and latin and not known and sum(map(is_full_name, different)) * 6 < len(different)
+
+
+def _names(value: str) -> bool:
+    return any(is_name(word.lower()) for word in re.findall(r"[^\W\d_]+", value))
 
 
 def sums(field: Field, sample: Sample) -> bool:

@@ -43,6 +43,10 @@ _PARTLY = 0.4
 _SOME = 0.3
 _PARTLY_FULL = 0.15
 _CLEAR = 0.9
+_TITLED, _MOSTLY_TITLED = 0.2, 0.5
+"""The part of values that join names to something else, where less than `_FEW` are names, and where more are."""
+_JOINED = re.compile(r"\s[-–—|/>:•]\s|\w:\s|\|")
+"""What stands between the parts of a title (`Review - Ann Lee`, `1:1 Ann / Bob`), and in no name."""
 _HIDDEN = 0.5
 _CLOSELY = 100
 """Values that are searched as texts where nothing else is known of them."""
@@ -83,7 +87,10 @@ def _plainly(sample: Sequence[str], told: str) -> Looks | None:
     """What the values are as they are written."""
     if _are_national_ids(sample):
         return Looks("national_id", 0.8, f"most of {len(sample)} pass as national ids")
+    few = len(set(sample)) < _FEWEST and not any(value[0] in "+(" for value in sample)
     for kind, are, check in _CHECKS:
+        if kind == "phone" and few and told != kind:  # as well the numbers of a few goods; a text is searched for them
+            continue
         part = sum(map(check, sample)) / len(sample)
         if part >= _MOST or (part >= _FEW and kind in ("email", "iban", "card", "national_id")):
             return Looks(kind, part, f"{part:.0%} of {len(sample)} {are}")
@@ -95,7 +102,15 @@ def _plainly(sample: Sequence[str], told: str) -> Looks | None:
             return None
         if seen.kind == "person" and seen.part < _FEW and sum(map(is_full_name, sample)) < _PARTLY_FULL * len(sample):
             return Looks("text", 0.5, seen.why)
+        if seen.kind == "person" and _titles(sample, seen.part):
+            return Looks("text", 0.7, f"{seen.why}, and joined to other words as in titles")
     return seen
+
+
+def _titles(sample: Sequence[str], part: float) -> bool:
+    """Whether so many values join their names to something else that a mask of names would take that, too."""
+    joined = sum(_JOINED.search(value) is not None for value in sample)
+    return joined >= (_MOSTLY_TITLED if part >= _FEW else _TITLED) * len(sample)
 
 
 def is_full_name(value: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -26,8 +27,11 @@ if TYPE_CHECKING:
 __all__ = ["Leak", "SomeRows", "foresee"]
 
 
+_BLANK = re.compile(r"\s").search
+
+
 class Leak(NamedTuple):
-    """One finding in a field that a rule keeps: where, of which kind and source, what it is, how often."""
+    """One finding in what a rule leaves: where, of which kind and source, what it is, how often."""
 
     store: str
     address: str
@@ -115,7 +119,14 @@ def _is_searched(rule: FieldRule | None) -> bool:
 
 
 def _made(rule: FieldRule) -> Callable[[Sequence[Any]], Sequence[Any]]:
-    """What stands for a masked field's values: nothing, or documents of which what is kept is left."""
+    """What stands for a masked field's values: nothing, or documents of which what is kept is left.
+
+    Of texts single words stay, which can be keys: their mask finds people, and no keys.
+    """
+    if rule.kind is FieldKind.TEXT and rule.domain == "text":
+        return lambda values: [
+            value if isinstance(value, str) and value and not _BLANK(value) else None for value in values
+        ]
     if rule.kind is not FieldKind.JSON:
         return lambda values: [None] * len(values)
     rules, otherwise = PathRules(rule.json), rule.domain != "keep"

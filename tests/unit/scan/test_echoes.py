@@ -55,3 +55,16 @@ def test_a_uuid_is_masked_in_a_text_and_in_its_own_type_alike() -> None:
     samples = _samples(invites__token=token, sessions__id=token)
     its = {one.address: one.domain for one in without_copies(proposals, samples, Inventory("main", fields))}
     assert its["public.sessions.id"] == "uuid"
+
+
+def test_texts_that_are_keys_of_another_table_are_masked_as_these_are() -> None:
+    """A mask of texts finds no keys, so that an image with them would be refused."""
+    proposals, inventory = _proposals(documents__id="key", hits__document="text", notes__body="text")
+    samples = _samples(
+        documents__id="SLACK_x8k1kq2Zm40a|JIRA_p7w2mm81yQ5b",
+        hits__document="SLACK_x8k1kq2Zm40a|JIRA_p7w2mm81yQ5b|WEB_1a2b3cXk92Lm",
+        notes__body="please call back|JIRA_p7w2mm81yQ5b|it is late",
+    )
+    its = {one.address: one.domain for one in without_copies(proposals, samples, inventory)}
+    assert its["public.hits.document"] == "key"
+    assert its["public.notes.body"] == "text", "most of them are texts"

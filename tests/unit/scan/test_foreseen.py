@@ -99,3 +99,11 @@ def test_each_remedy_is_tried_once() -> None:
     while remedies.apply(its, [_leak(4)]):
         tried.append(its[0].domain)
     assert tried == ["person", "text", "key", "redact", "null", "decide"]
+
+
+def test_keys_that_a_mask_of_texts_leaves_are_masked_as_keys() -> None:
+    text = Proposal(A, "", "text", "text", 0.8, "", "")
+    leak = _leak(4, what="a value of the kind key", kind="key", whole=True)
+    assert _applied(_field(), FIRST, leak, [text])[0].domain == "key"
+    other = _leak(4, what="a value of the kind email", kind="email", whole=True)
+    assert _applied(_field(), FIRST, other, [text]) == [text], "texts are searched for these"

@@ -302,3 +302,17 @@ def test_labels_of_a_type_are_no_weak_evidence() -> None:
     kind = Field("public.jobs.phase", "public.phase", FieldKind.OTHER, base="phase")
     (one,) = propose(kind, {"": Sample(["open", "closed"])})
     assert one.domain == "keep" and not one.weak
+
+
+def test_what_a_few_tools_are_shown_as_is_nobody_s() -> None:
+    shown = Field("public.tool.display_name", "text", FieldKind.TEXT, base="text")
+    (one,) = propose(shown, {"": Sample(["Searchtool", "Imagegen", "Internet Search"], whole=True)})
+    assert one.domain != "person"
+    (one,) = propose(shown, {"": Sample(["Megan Leclerc", "Toni Vincent"], whole=True)})
+    assert one.domain == "person"
+
+
+def test_what_is_said_of_a_token_is_no_secret() -> None:
+    fields = Field("public.logins.key", "jsonb", FieldKind.JSON, base="jsonb")
+    its = propose(fields, {"$.token_type": Sample(["Bearer"] * 30), "$.access_token": Sample(["ya29.x8Kq2mZ"] * 30)})
+    assert {one.path: one.domain for one in its} == {"$.access_token": "secret", "$.token_type": "keep"}

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import pytest
 
-from envclone.scan.values import look, persons
+from envclone.scan.values import Looks, look, persons
 
 NAMES = ["Jane Doe", "Smith, John", "Dr. Anna Müller", "José García", "Emma Johnson"]
 
@@ -82,3 +82,21 @@ def test_labels_of_an_enum_are_no_persons_for_a_word_that_is_a_name() -> None:
     assert not persons({"DOCUMENT_LINK", "DATAROOM_LINK", "WORKFLOW_LINK"})
     assert persons({"ANNA_SCHMIDT", "PETER_MILLER", "MARIA_GARCIA"})
     assert persons({"Anna Schmidt", "Dr. Peter Miller", "Maria Garcia"})
+
+
+def test_names_that_are_joined_to_other_words_are_texts() -> None:
+    """A mask of names would take a title's other words, too."""
+    titles = [f"Roadmap Review - {name}" for name in ("Megan Leclerc", "Toni Vincent", "Lisa Brown", "Paola Rossi")] * 3
+    others = ["Quarterly Budget Planning", "Latency And Capacity", "Cache Index Schema", "Release Notes Forecast"] * 5
+    for values in (titles, [*titles, *others]):
+        seen = look(values)
+        assert seen is not None and seen.kind == "text", seen
+    plain = look(["Megan Leclerc", "Toni Vincent", "Lisa Brown", "Paola Rossi", "Anna-Maria Schmidt"] * 3)
+    assert plain is not None and plain.kind == "person"
+
+
+def test_a_few_numbers_with_dashes_are_no_telephones_unless_they_are_called_so() -> None:
+    codes = ["00172-0012-30", "50580-0488-02", "63304-0827-05"]
+    assert (look(codes) or Looks("", 0, "")).kind != "phone"
+    called = look(codes[1:], "phone")
+    assert called is not None and called.kind == "phone"

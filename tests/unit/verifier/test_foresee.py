@@ -76,3 +76,13 @@ def test_of_documents_what_is_kept_counts() -> None:
 def test_an_exception_of_the_stack_file_is_one_here() -> None:
     both = {"public.t.a": FIRST, "public.t.b": LAST}
     assert not _foresee(both, accepted=[Accepted("main.public.t.a", "person", "fixtures")])
+
+
+def test_keys_that_a_mask_of_texts_leaves() -> None:
+    keys = [f"SLACK_x{i}81kq2" for i in range(6)]
+    rules = {
+        "public.t.id": FieldRule("public.t.id", FieldKind.TEXT, "key", base="text"),
+        "public.t.of": FieldRule("public.t.of", FieldKind.TEXT, "text", base="text"),
+    }
+    leaks = _foresee({"public.t.id": keys, "public.t.of": keys[::-1]}, rules)
+    assert {(one.address, one.kind, one.seen.whole) for one in leaks} == {("public.t.of", "key", True)}

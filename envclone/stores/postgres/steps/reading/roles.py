@@ -84,12 +84,13 @@ def _whom_to_name(conn: psycopg.Connection[Any]) -> str:
     if not found:
         return (
             "production has no ordinary login: let an operator make one there that only reads, and name it:\n"
-            "CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader; then incident record --role reader"
+            "CREATE ROLE reader LOGIN; GRANT pg_read_all_data TO reader;\n"
+            "envclone incident record --role reader BUNDLE"
         )
     many = f"{', '.join(found[:_SHOWN])}{' and others' if len(found) > _SHOWN else ''}"
     return (
-        f"name the role that production ran it as: `role: {found[0]}` in the step, or incident record --role"
-        f" {found[0]}; ordinary logins there: {many}"
+        f"name the role that production ran it as: `role: {found[0]}` in the step, or envclone incident record"
+        f" --role {found[0]} BUNDLE; ordinary logins there: {many}"
     )
 
 
