@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
-__all__ = ["Operation", "recognised"]
+__all__ = ["Operation", "kind_of", "recognised"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,3 +79,17 @@ def recognised(method: str, path: str) -> Operation:
                 name = said.pop("name")
                 return Operation(provider, name, volatile, tuple(said.items()), pure=name in _PURE or method == "GET")
     return Operation("http", f"{method} {path}", _ANY, pure=method in ("GET", "HEAD", "OPTIONS"))
+
+
+_EMBEDDINGS = ("embeddings", "embed", "embedContent", "batchEmbedContents")
+_OTHERS = ("countTokens", "tokenize", "classify", "moderations", "tags", "show", "version", "messages/count_tokens")
+
+
+def kind_of(method: str, path: str) -> Literal["llm", "embedding", "rerank", "http"]:
+    """What a request asks: a model, an embedding, another order, or anything else."""
+    found = recognised(method, path)
+    if not found.known or found.name in _OTHERS or found.name.startswith(("images/", "audio/")):
+        return "http"
+    if found.name in _EMBEDDINGS:
+        return "embedding"
+    return "rerank" if found.name == "rerank" else "llm"

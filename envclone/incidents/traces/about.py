@@ -11,7 +11,7 @@ from envclone.incidents.calls import Call, Origin
 from envclone.incidents.clock import Clock
 from envclone.incidents.traces.span import flat, loose
 
-__all__ = ["application_of", "clock_of"]
+__all__ = ["application_of", "clock_of", "conversation_of"]
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "image": ("container.image.repo_digests", "oci.manifest.digest", "container.image.id"),
@@ -50,11 +50,13 @@ def _said(calls: Sequence[Call], origin: Origin) -> Iterator[tuple[str, str]]:
         for key, one in call.other.items():
             if key in ("release", "version", "langfuse.release"):
                 yield from _text(key, one)
+        yield from _tags(call.other.get("tags"))
         extra = loose(call.other.get("extra"))
         for place in ("metadata", "runtime"):
             for key in ("revision_id", "git_commit"):
                 yield from _text("revision_id", loose(extra.get(place)).get(key))
     about = origin.about
+    yield from _tags(about.get("tags"))
     holders = [*about.get("resources", ()), *about.get("info", ())]
     for one in holders if isinstance(holders, list) else ():
         for key, value in flat(loose(one)):
@@ -64,6 +66,29 @@ def _said(calls: Sequence[Call], origin: Origin) -> Iterator[tuple[str, str]]:
             yield from _text(key.removeprefix("tags.").removeprefix("trace_metadata."), value)
 
 
+def _tags(tags: Any) -> Iterator[tuple[str, str]]:
+    """Tags that are written as `name:value`, of a build."""
+    for one in tags if isinstance(tags, list) else ():
+        name, _, value = one.partition(":") if isinstance(one, str) else ("", "", "")
+        if value and name in ("version", "git.commit.sha", "service.version"):
+            yield name, value
+
+
+def conversation_of(about: Mapping[str, Any]) -> str | None:
+    """The conversation that a trace names once for all its calls."""
+    holders = [about, *(one for key in ("info", "resources") for one in _many(about.get(key)))]
+    for one in holders:
+        for name, value in flat({key: one[key] for key in one if key not in ("info", "resources")}):
+            if name.endswith(_CONVERSATION) and isinstance(value, str) and value:
+                return value
+    return None
+
+
+def _many(value: Any) -> list[Mapping[str, Any]]:
+    return [loose(one) for one in value] if isinstance(value, list) else []
+
+
+_CONVERSATION = ("mlflow.trace.session", "session_id", "session.id", "sessionId", "thread_id", "gen_ai.conversation.id")
 _ALL = tuple(name for names in _NAMES.values() for name in names if "." in name)
 
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from envclone.incidents.calls import Call, Kind
+from envclone.incidents.traces.embedded import numbers
 from envclone.incidents.traces.span import Span, parsed
 
 __all__ = ["call_of"]
@@ -45,14 +46,17 @@ _ONE: Mapping[str, tuple[str, ...]] = {
     "conversation": ("gen_ai.conversation.id", "session.id", "thread_id", "langfuse.session.id",
                      "traceloop.association.properties.session_id"),
     "system": ("gen_ai.system_instructions", "ai.prompt.system", "llm.system_prompt"),
-    "tools": ("gen_ai.tool.definitions", "ai.prompt.tools", "llm.tools", "gen_ai.request.tools", "tools"),
+    "tools": ("gen_ai.tool.definitions", "ai.prompt.tools", "llm.tools", "gen_ai.request.tools", "mlflow.chat.tools",
+              "llm.request.functions", "tools"),
     "input": ("gen_ai.input.messages", "ai.prompt.messages", "llm.input_messages", "gen_ai.tool.call.arguments",
               "ai.toolCall.args", "gen_ai.retrieval.query.text", "reranker.query", "embedding.text", "ai.value",
-              "ai.values", "traceloop.entity.input", "gen_ai.prompt", "llm.prompts", "ai.prompt", "input.value",
+              "ai.values", "traceloop.entity.input", "gen_ai.prompt", "gen_ai.content.prompt", "llm.prompts",
+              "ai.prompt", "input.value",
               "mlflow.spanInputs", "tool.parameters", "tool_arguments"),
     "output": ("gen_ai.output.messages", "llm.output_messages", "ai.response.text", "ai.response.object",
                "ai.response.toolCalls", "gen_ai.tool.call.result", "ai.toolCall.result", "traceloop.entity.output",
-               "gen_ai.completion", "llm.completions", "output.value", "mlflow.spanOutputs", "tool_response"),
+               "gen_ai.completion", "gen_ai.content.completion",
+               "llm.completions", "output.value", "mlflow.spanOutputs", "tool_response"),
     "documents": ("gen_ai.retrieval.documents", "retrieval.documents", "reranker.output_documents", "ai.ranking"),
     "vectors": ("ai.embedding", "ai.embeddings", "embedding.embeddings", "db.query.embeddings.vector",
                 "embedding.vector"),
@@ -102,7 +106,7 @@ def call_of(span: Span) -> Call:
     fields["vectors"] = [parsed(one) for one in _list(fields.get("vectors"))]
     if kind == "vector" and not fields["vectors"]:  # OpenLIT writes the vector as the query's text
         asked = parsed(fields.get("statement"))
-        fields["vectors"] = asked if isinstance(asked, list) and all(isinstance(one, float) for one in asked) else []
+        fields["vectors"] = asked if numbers(asked) else []
     fields["finish"] = [str(one) for one in _list(fields.get("finish"))]
     for name in _WORDS:
         if name in fields and not isinstance(fields[name], str):

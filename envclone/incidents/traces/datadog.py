@@ -108,13 +108,16 @@ def _datadog(one: Mapping[str, Any]) -> Span:
         "output": got.get("messages") or got.get("value") or (dict(got) if "documents" not in got else None),
         "documents": got.get("documents"), "model": meta.get("model_name") or one.get("model_name"),
         "provider": meta.get("model_provider") or one.get("model_provider"), "settings": dict(metadata),
-        "usage": loose(one.get("metrics")), "conversation": one.get("session_id"),
+        "usage": loose(one.get("metrics")), "conversation": one.get("session_id") or _tag(one, "session_id"),
+        "prompt": dict(loose(put.get("prompt"))),
+        "tools": meta.get("tool_definitions") or one.get("tool_definitions"),
     }  # fmt: skip
-    used = ("kind", "span.kind", "input", "output", "metadata", "model_name", "model_provider")
+    used = ("kind", "span.kind", "input", "output", "metadata", "model_name", "model_provider", "tool_definitions")
     spent = ("span_id", "parent_id", "name", "start_ns", "duration", "meta", "metrics", "session_id", "span_kind",
-             "input", "output", "metadata", "model_name", "model_provider")  # fmt: skip
+             "input", "output", "metadata", "model_name", "model_provider", "tool_definitions")  # fmt: skip
     left = {key: value for key, value in meta.items() if key not in used}
-    parts = {f"input.{key}": value for key, value in put.items() if said["input"] is not value}
+    parts = {f"input.{key}": value for key, value in put.items()
+             if said["input"] is not value and not (key == "prompt" and said["prompt"])}  # fmt: skip
     beside = got if isinstance(said["output"], list | str) else {}
     more = {f"output.{key}": value for key, value in beside.items()
             if said["output"] is not value and key != "documents"}  # fmt: skip
@@ -125,6 +128,13 @@ def _datadog(one: Mapping[str, Any]) -> Span:
         str(one.get("name") or ""), {}, began, ended, str(error or "failed") if failed else None,
         said, {**rest, **left, **(parts if isinstance(said["input"], list | str) else {}), **more},
     )  # fmt: skip
+
+
+def _tag(one: Mapping[str, Any], name: str) -> str | None:
+    """A tag that is written as `name:value`."""
+    tags = one.get("tags")
+    found = (each.partition(":") for each in tags if isinstance(each, str)) if isinstance(tags, list) else ()
+    return next((value for key, _, value in found if key == name and value), None)
 
 
 def _first(one: Mapping[str, Any], *names: str) -> Any:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import unquote, urlencode, urlsplit
 
+from envclone.cassette.operations import kind_of
 from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment, parsed
 
 __all__ = ["exchange", "har", "is_har"]
 
-_MODELS = ("/chat/completions", "/completions", "/responses", "/v1/messages", ":generatecontent", "/api/chat",
-           "/api/generate")  # fmt: skip
+_QDRANT = re.compile(r"/collections/(?P<collection>[^/]{1,255})/points/(?:query|search|scroll)$")
 _HIDDEN = frozenset(("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "api-key"))
 """Headers that let somebody in: what they hold does not come into a bundle."""
 
@@ -82,19 +83,16 @@ def exchange(
 ) -> Span:  # fmt: skip
     """A request with its answer as a span; a `form` of several parts has no body that could be sent again."""
     parts = urlsplit(url)
-    path = parts.path.lower()
     model = body.get("model") if isinstance(body, Mapping) else None
-    kind = "http"
-    if path.endswith(_MODELS):
-        kind = "llm"
-    elif path.endswith("/embeddings"):
-        kind = "embedding"
-    elif path.endswith("/rerank"):
-        kind = "rerank"
+    kind: str = kind_of(method, parts.path)
+    search = _QDRANT.search(parts.path) if isinstance(body, Mapping) else None
+    attributes = {"db.system": "qdrant", "db.collection.name": unquote(search["collection"])} if search else {}
+    if search:
+        kind = "vector"
     asked = {"method": method, "url": url, "headers": _seen(headers), "body": body, "form": list(form)}
     failed = isinstance(status, int) and status >= _BAD
     return Span(
-        ident, None, f"{method} {parts.path or '/'}", {}, began, ended, f"status {status}" if failed else None,
+        ident, None, f"{method} {parts.path or '/'}", attributes, began, ended, f"status {status}" if failed else None,
         {"kind": kind, "input": {key: value for key, value in asked.items() if value}, "output": answer,
          "model": model if isinstance(model, str) else None},
         {**(rest or {}), "status": status},

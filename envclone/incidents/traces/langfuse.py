@@ -106,7 +106,7 @@ def _observation(one: Mapping[str, Any], root: str | None, seen: set[Any], about
         "kind": one.get("type"), "input": parsed(one.get("input")), "output": parsed(one.get("output")),
         "model": one.get("model") or one.get("providedModelName"), "settings": settings,
         "usage": loose(one.get("usageDetails")), "prompt": {k: v for k, v in prompt.items() if v is not None},
-        "tools": parsed(one.get("toolDefinitions")),
+        "tools": parsed(one.get("toolDefinitions")), "conversation": one.get("sessionId"),
     }  # fmt: skip
     if one.get("type") == "RETRIEVER" and isinstance(said["output"], list):
         said["documents"] = said.pop("output")

@@ -33,6 +33,8 @@ _STATE = re.compile(r"(?P<state>[0-9A-Z]{5}): (?P<said>.*)", re.S)
 """How a message begins that is logged with `log_error_verbosity = verbose`."""
 _IN_PREFIX = re.compile(r"(?<![^\s:(])(?P<state>[0-9A-Z]{5})(?![^\s:)])")
 _SYSLOG = re.compile(r"^[^\n]{0,200}?\bpostgres(?:ql)?\[\d+\]: \[\d+-(?P<part>\d+)\] ?", re.M)
+_CONTAINER = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) (?P<part>[FP]) ")
+"""What a container's runtime writes before each line; `P` is a part of a line that goes on."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:UTC|GMT|Z|[+-]\d\d(?::?\d\d)?))?")
 _PARAMETERS = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]*  \(cost=|\{)|\Z)", re.S)
@@ -41,9 +43,26 @@ _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]
 def postgres(text: str) -> Trace | None:
     """The statements whose duration a log tells, with their parameters and plans; None when it tells of none."""
     left: list[str] = []
-    text = _out_of_syslog(text)
+    text = _out_of_syslog(_out_of_container(text))
     found = pglogs.columns(text) if pglogs.is_columns(text) else ((*one, {}) for one in _entries(text, left))
     return _told(found, left)
+
+
+def _out_of_container(text: str) -> str:
+    """A log as the server wrote it: a container's log has a time and a stream before each line (`kubectl`'s files)."""
+    if _CONTAINER.match(text) is None:
+        return text
+    lines: list[str] = []
+    goes_on = False
+    for line in text.split("\n"):
+        match = _CONTAINER.match(line)
+        behind = line[match.end() :] if match else line
+        if goes_on and lines:
+            lines[-1] += behind
+        else:
+            lines.append(behind)
+        goes_on = match is not None and match["part"] == "P"
+    return "\n".join(lines)
 
 
 def _out_of_syslog(text: str) -> str:

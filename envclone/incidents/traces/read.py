@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -14,6 +15,7 @@ from envclone.errors import ConfigError, UsageError
 from envclone.incidents.calls import Call, Origin
 from envclone.incidents.traces import (
     collectors,
+    frames,
     http,
     langfuse,
     langfuserows,
@@ -24,10 +26,12 @@ from envclone.incidents.traces import (
     slowrequests,
     tables,
 )
+from envclone.incidents.traces.about import conversation_of
 from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.curl import curl, is_curl
 from envclone.incidents.traces.span import DEEPEST, MOST, VALUES, Trace, bounded, loads, one_behind_the_other, too_deep
 from envclone.incidents.traces.whole import whole
+from envclone.incidents.traces.within import completed
 
 __all__ = ["LIMIT", "calls", "calls_of", "calls_of_trace", "trace"]
 
@@ -73,11 +77,14 @@ def _calls(read: Callable[[], Trace], name: str) -> tuple[list[Call], Origin]:
     except (TypeError, AttributeError, KeyError, ValueError, IndexError, OverflowError, RecursionError) as exc:
         raise ConfigError(f"{name} is damaged: a part of it has another shape ({exc})") from None
     try:
-        calls = _apart([whole(call_of(span)) for span in bounded(found.spans)])
+        calls = _apart([whole(completed(call_of(span))) for span in bounded(found.spans)])
     except (TypeError, AttributeError, ValueError, OverflowError, RecursionError) as exc:
         said = exc.errors(include_input=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
         raise ConfigError(f"{name} is damaged: a part of a span has another shape ({said})") from None
-    return calls, whole(Origin(dialect=found.dialect, about=_filled(found.about)))
+    origin = whole(Origin(dialect=found.dialect, about=_filled(found.about)))
+    if not any(call.conversation for call in calls) and (named := conversation_of(origin.about)):
+        calls = [call.model_copy(update={"conversation": named}) for call in calls]
+    return calls, origin
 
 
 def _apart(calls: list[Call]) -> list[Call]:
@@ -100,7 +107,7 @@ def _found(content: bytes, path: Path) -> Trace:
         if all(one is not None for one in found):
             return otlp.read([document for one in found for document in one or ()])
     try:
-        text = content.decode("utf-16" if content.startswith(_OF_UTF_16) else "utf-8-sig")
+        text = content.decode(_encoding(content))
         if not content.startswith(_OF_PROTOBUF) or text.lstrip()[:1] in ("{", "["):
             return trace(text, path)
     except UnicodeDecodeError as exc:
@@ -108,6 +115,19 @@ def _found(content: bytes, path: Path) -> Trace:
             raise UsageError(f"{path.name}: byte {exc.start} is not {exc.encoding.upper()}") from None
     documents = otlp.documents_of(content)
     return trace(content.decode("utf-8", "replace"), path) if documents is None else otlp.read(documents)
+
+
+def _encoding(content: bytes) -> str:
+    """The encoding of a text: by its mark, or by the zeros beside its first characters."""
+    if content.startswith(_OF_UTF_16):
+        return "utf-16"
+    zeros = [one == 0 for one in content[:8]]
+    if len(zeros) == len(_EVERY_SECOND) and zeros in (_EVERY_SECOND, _EVERY_SECOND[::-1]):
+        return "utf-16-be" if zeros[0] else "utf-16-le"
+    return "utf-8-sig"
+
+
+_EVERY_SECOND = [True, False] * 4
 
 
 def _in_lengths(content: bytes) -> list[bytes] | None:
@@ -140,7 +160,11 @@ def trace(text: str, path: Path) -> Trace:
         except ValueError as exc:
             raise ConfigError(f"{path.name}: the command line of curl cannot be read: {exc}") from None
     documents = _documents(bare, path)
-    found = logs.postgres(text) if documents is None else _of(documents)
+    if documents is not None:
+        found = _of(documents)
+    else:
+        rows = None if pglogs.is_columns(bare) else frames.rows(bare, path.name)
+        found = (rows and _of(rows)) or logs.postgres(text)
     if found is None or not found.spans:
         raise UsageError(f"{path.name} is no trace that is known here", hint=f"known are: {_KNOWN}")
     return found
@@ -150,6 +174,8 @@ def _of(documents: list[Any]) -> Trace | None:
     first: Any = documents[0] if documents else None
     if all(otlp.is_otlp(one) for one in documents):
         return otlp.read(documents)
+    if (rows := frames.columns(documents)) is not None:
+        documents = rows
     if pglogs.is_documents(documents):
         return logs.postgres_json(documents)
     if len(documents) > 1 and langfuse.is_langfuse({"data": documents}):
@@ -180,18 +206,33 @@ def _documents(text: str, path: Path) -> list[Any] | None:
     try:
         found = [loads(text)]
     except (ValueError, RecursionError):
-        lines = [line for line in text.split("\n") if line.strip()]
+        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
+        found, number = [], 0
         try:
-            found = [loads(line) for line in lines]
-        except (ValueError, RecursionError) as exc:
-            where = f":{exc.lineno}" if isinstance(exc, json.JSONDecodeError) else ""
+            for number, line in lines:  # noqa: B007
+                found.append(loads(line))
+        except (ValueError, RecursionError):
             behind = one_behind_the_other(text)
             if behind is None:
-                raise ConfigError(f"{path.name}{where} is no JSON, neither whole nor a document a line") from None
+                raise _no_json(path, text, number, last=number == lines[-1][0] and bool(found)) from None
             found = behind
     if any(too_deep(one) for one in found):
         raise ConfigError(f"{path.name} is nested deeper than {DEEPEST} levels")
     return found
+
+
+def _no_json(path: Path, text: str, number: int, *, last: bool) -> ConfigError:
+    if last:
+        hint = f"export it again, or take the last line out: sed -i '{number}d' {shlex.quote(path.name)}"
+        return ConfigError(f"{path.name}:{number} is cut off: the lines before it are whole", hint=hint)
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as exc:
+        if exc.pos >= len(text.rstrip()) or exc.msg.startswith("Unterminated"):
+            return ConfigError(f"{path.name} is cut off: its JSON does not end", hint="export it again")
+    except (ValueError, RecursionError):
+        pass
+    return ConfigError(f"{path.name}:{number} is no JSON, neither whole nor a document a line")
 
 
 def _content(path: Path) -> bytes:
@@ -210,22 +251,31 @@ def _content(path: Path) -> bytes:
 
 
 _GZIP = b"\x1f\x8b\x08"
+_PARTS = 1_000
+"""Parts of a packed file: a writer that goes on with one adds another; each is copied as it is unpacked."""
 _PACKED = (b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00", _GZIP)
 """How zip, zstandard, bzip2 and xz begin, and gzip in gzip."""
 
 
 def _unpacked(content: bytes, path: Path) -> bytes:
     """What was packed with gzip, as much of it as is read."""
-    made = zlib.decompressobj(wbits=31)
-    try:
-        found = made.decompress(content, LIMIT + 1)
-    except zlib.error as exc:
-        raise ConfigError(f"{path.name} is damaged: {exc}") from None
-    if len(found) <= LIMIT and not made.eof:
-        raise ConfigError(f"{path.name} is damaged: it ends early")
-    if made.unused_data:
-        raise ConfigError(f"{path.name} is damaged: something follows the packed trace")
-    return found
+    parts: list[bytes] = []
+    held = 0
+    while content and held <= LIMIT:
+        if parts and not content.startswith(_GZIP):  # a part that was added is packed, too
+            raise ConfigError(f"{path.name} is damaged: something follows the packed trace")
+        if len(parts) >= _PARTS:
+            raise ConfigError(f"{path.name} is packed in more than {_PARTS:,} parts")
+        made = zlib.decompressobj(wbits=31)
+        try:
+            parts.append(made.decompress(content, LIMIT + 1 - held))
+        except zlib.error as exc:
+            raise ConfigError(f"{path.name} is damaged: {exc}") from None
+        held += len(parts[-1])
+        if held <= LIMIT and not made.eof:
+            raise ConfigError(f"{path.name} is damaged: it ends early")
+        content = made.unused_data
+    return b"".join(parts)
 
 
 def _filled(about: dict[str, Any]) -> dict[str, Any]:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import codecs
 import json
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal
+from typing import Any
 from urllib.parse import urlsplit
 
-from envclone.cassette.operations import recognised
+from envclone.cassette.operations import kind_of
 from envclone.incidents.bundle import HttpStep, Step
 from envclone.incidents.calls import Call
 from envclone.incidents.differences import UNANSWERED
@@ -19,22 +19,11 @@ from envclone.incidents.traces.steps import Stores
 
 __all__ = ["exchange_of", "http_call", "request_step"]
 
-_EMBEDDINGS = ("embeddings", "embed", "embedContent", "batchEmbedContents")
-_OTHERS = ("countTokens", "tokenize", "classify", "moderations", "tags", "show", "version", "messages/count_tokens")
 _CLOSED = "closed before its end"
 _HOP = ("connection", "keep-alive", "transfer-encoding", "content-length", "host", "accept-encoding")
 """Headers of one connection, not of what is said over it."""
 _NOT_SETTINGS = ("model", "messages", "input", "prompt", "system", "tools", "contents", "query", "documents", "stream",
                  "instructions", "texts")  # fmt: skip
-
-
-def _kind(method: str, url: str) -> Literal["llm", "embedding", "rerank", "http"]:
-    found = recognised(method, urlsplit(url).path)
-    if not found.known or found.name in _OTHERS or found.name.startswith(("images/", "audio/")):
-        return "http"
-    if found.name in _EMBEDDINGS:
-        return "embedding"
-    return "rerank" if found.name == "rerank" else "llm"
 
 
 def exchange_of(one: Mapping[str, Any], number: int, call: str) -> Exchange | None:
@@ -50,7 +39,7 @@ def exchange_of(one: Mapping[str, Any], number: int, call: str) -> Exchange | No
     if error == _CLOSED and (parts or answer):
         error = None  # the application had read what it wanted
     return Exchange(
-        id=f"exchange-{number}", kind=_kind(method, url), call=call, method=method, url=url,
+        id=f"exchange-{number}", kind=kind_of(method, urlsplit(url).path), call=call, method=method, url=url,
         headers=_headers(one.get("headers"), _HOP), encoding=encoding, body=body, status=one.get("status") or 200,
         answer_headers=_headers(one.get("answer_headers"), drop), answer_encoding="text" if parts else answer_encoding,
         answer=None if parts else answer, chunks=parts, error=error, began=moment(one.get("at")), seconds=one.get("s"),
@@ -60,7 +49,7 @@ def exchange_of(one: Mapping[str, Any], number: int, call: str) -> Exchange | No
 def http_call(common: Mapping[str, Any], one: Mapping[str, Any], exchange: Exchange | None) -> Call:
     """The same as a call: which model, what it was asked and answered."""
     method, url = str(one.get("method") or "POST"), str(one.get("url") or "")
-    kind = _kind(method, url)
+    kind = kind_of(method, urlsplit(url).path)
     asked, answer = _json(one.get("body")), _json(one.get("answer"))
     body = asked if isinstance(asked, dict) else {}
     said = answer if isinstance(answer, dict) else {}

@@ -104,14 +104,23 @@ def _parameters(call: Call) -> list[Any] | dict[str, Any] | None:
 
 def _search(call: Call, stores: Stores, number: int, embedded: Embedded) -> Iterator[Step]:
     body = call.input if isinstance(call.input, Mapping) else {}
+    if isinstance(body.get("url"), str) and isinstance(body.get("body"), Mapping):
+        body = body["body"]  # a request to the server itself
     collection = str(call.other.get("db.collection.name") or stores.collection or "") or next(
         (str(value) for key, value in call.other.items() if key.endswith(".collection_name")), ""
     )
     if not collection or _system(call) not in ("", "qdrant"):
         return
     named = {"id": f"search-{number}", "store": stores.qdrant, "collection": collection}
-    scrolls = _system(call) == "qdrant" and "query" not in body and "filter" in body and not body.get("offset")
-    if (scrolls or ("query" in body and not isinstance(body["query"], str))) and not _is_cut(body):
+    scrolls = (
+        _system(call) == "qdrant"
+        and "query" not in body
+        and "vector" not in body
+        and "filter" in body
+        and not body.get("offset")
+    )
+    asks = ("query" in body and not isinstance(body["query"], str)) or numbers(body.get("vector"))
+    if (scrolls or asks) and not _is_cut(body):
         wanted = set(VectorStep.model_fields) - {"id", "store", "expect", "note", "kind"}
         step = _valid({**named, **{key: value for key, value in body.items() if key in wanted}})
         if step is not None:
