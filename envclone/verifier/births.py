@@ -32,12 +32,19 @@ _UNITS = (1, 1000, 1_000_000)
 _MONTHS = {
     name: number
     for number, names in enumerate(
-        ("jan january janvier januar enero gennaio", "feb february février fevrier februar febrero febbraio",
-         "mar march mars märz maerz marzo", "apr april avril abril aprile", "may mai mayo maggio",
-         "jun june juin juni junio giugno", "jul july juillet juli julio luglio",
-         "aug august août aout agosto", "sep sept september septembre septiembre settembre",
-         "oct october octobre oktober okt octubre ottobre", "nov november novembre noviembre",
-         "dec december décembre decembre dezember dez diciembre dicembre"), 1)
+        ("jan january januar janvier enero gennaio januari janeiro ocak января січня stycznia ledna",
+         "feb february februar février fevrier febrero febbraio februari fevereiro şubat февраля лютого lutego února",
+         "mar march mars märz maerz marzo maart março marco mart марта березня marca března",
+         "apr april avril abril aprile nisan апреля квітня kwietnia dubna",
+         "may mai mayo maggio mei maj maio mayıs мая травня maja května",
+         "jun june juin juni junio giugno junho haziran июня червня czerwca června",
+         "jul july juillet juli julio luglio julho temmuz июля липня lipca července",
+         "aug august août aout agosto augustus augusti ağustos августа серпня sierpnia srpna",
+         "sep sept september septembre septiembre settembre setembro eylül сентября вересня września září",
+         "oct october octobre oktober okt octubre ottobre outubro ekim октября жовтня października října",
+         "nov november novembre noviembre novembro kasım ноября листопада listopada listopadu",
+         "dec december décembre decembre dezember dez diciembre dicembre dezembro aralık декабря грудня grudnia"
+         " prosince"), 1)
     for name in names.split()
 }  # fmt: skip
 _NUMERIC = re.compile(
@@ -48,7 +55,11 @@ _WORDED = re.compile(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er)?\.?[ \-/](?:of |de )?([^\W\d_]{3,10})\.?,?[ \-/](?:de )?(\d{4}|\d{2})(?!\d)"
     r"|(?<![^\W_])([^\W\d_]{3,10})\.?[ \-](\d{1,2})(?:st|nd|rd|th)?,?[ \-](\d{4})(?!\d)"
 )
-_PERHAPS = re.compile(rb"\d[-./ ]{1,2}\d{1,2}[-./ ]{1,2}\d|\d{8}|\d[^\n]{1,16}\d{4}|\d[-/. ]{1,2}[A-Za-z]|[a-z] \d")
+_SIGNED = re.compile(r"(?<!\d)(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]")
+_PERHAPS = re.compile(
+    rb"\d(?:\xe5\xb9\xb4|\xeb\x85\x84)|"
+    rb"\d[-./ ]{1,2}\d{1,2}[-./ ]{1,2}\d|\d{8}|\d[^\n]{1,16}\d{4}|\d[-/. ]{1,2}[A-Za-z]|[a-z] \d"
+)
 """What a date cannot be without."""
 _CENTURIES = (1900, 2000)
 _REMEMBERED = 64
@@ -164,6 +175,8 @@ def _read(text: str) -> Iterator[int]:
         yield from _day(its[4:], its[2:4], its[:2])
         yield from _day(its[4:], its[:2], its[2:4])
     if any(char.isalpha() for char in text):
+        for match in _SIGNED.finditer(text):
+            yield from _day(match[1], match[2], match[3])
         for match in _WORDED.finditer(text):
             day, word, year = (match[1], match[2], match[3]) if match[1] else (match[5], match[4], match[6])
             month = _MONTHS.get(word.lower())

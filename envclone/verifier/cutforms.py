@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from ipaddress import IPv6Address
 
 from envclone.packed import TextBlock
 
-__all__ = ["cells_joined", "digits_joined", "lines_joined", "parted_by_digits", "parted_by_joints", "plain_blanks"]
+__all__ = [
+    "cells_joined", "digits_joined", "lines_joined", "of_arpa", "parted_by_digits", "parted_by_joints", "plain_blanks",
+]  # fmt: skip
 
 _WIDE = re.compile(rb"\xc2\xa0|\xe1\x9a\x80|\xe2\x80[\x80-\x8a\xa8\xa9\xaf]|\xe2\x81\x9f|\xe3\x80\x80")
 """Blanks beside the one of ASCII: no-break, thin, of half a letter, of Chinese."""
@@ -36,6 +39,7 @@ _JOINED = re.compile(
     r"(?<![^\W_])([^\W\d_]{3,})(?:(?<=[^\WA-Z\d_])(?:and|und|et|og|och|en|van|von|de|del|di|da|to|x|y|e)|[A-Z])"
     r"(?=[A-Z])([^\W\d_]{3,})(?![^\W_])"
 )
+_ARPA = re.compile(r"(?i)(?<![\w.])((?:[0-9]{1,3}\.){4})in-addr\.arpa|(?<![\w.])((?:[0-9a-f]\.){32})ip6\.arpa")
 _CELL = re.compile(r"""[ \t]*["']?(?:[|;]|(?<=[\w"']),(?=["']?\w)|(?<=\s)/{1,2}(?=\s))["']?[ \t]*""")
 
 
@@ -99,3 +103,12 @@ def cells_joined(text: str) -> Iterator[str]:
     """A text with a blank for every sign that parts cells, where it has any."""
     if (joined := _CELL.sub(" ", text)) != text:
         yield joined
+
+
+def of_arpa(text: str) -> Iterator[str]:
+    """The addresses whose names for a reverse look-up stand in a text: `7.2.0.192.in-addr.arpa`."""
+    for match in _ARPA.finditer(text):
+        if match[1]:
+            yield ".".join(reversed(match[1][:-1].split(".")))
+        else:
+            yield str(IPv6Address(int("".join(reversed(match[2][:-1].split("."))), 16)))

@@ -14,6 +14,7 @@ from envclone.models import FieldKind, FieldRule, Rows, StorePlan
 from envclone.packed import absent
 from envclone.verifier.beside import FEW
 from envclone.verifier.by_others import ByOthers
+from envclone.verifier.charsets import encodings_of
 from envclone.verifier.coincidences import Chance, by_address
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.counts import NUMERIC, Counts
@@ -27,6 +28,7 @@ from envclone.verifier.pieces import large, one_row, pieces
 from envclone.verifier.rare import rare
 from envclone.verifier.reports import Reports
 from envclone.verifier.search import Hit
+from envclone.verifier.sixteen import Sixteen
 from envclone.verifier.wordhits import WordHits, weak_words
 
 __all__ = ["Looker"]
@@ -61,6 +63,7 @@ class Looker:
         self._people, self._subjects, self._findings = people, people.subjects, findings
         self._reports = reports or Reports(store, plan, search, findings)
         self._counts = Counts(store, plan, people, self._reports, findings)
+        self._encodings, self._sixteen = encodings_of(findings.originals), Sixteen(findings.originals)
         self._others = ByOthers(store, search, self._reports, findings)
         self._clear()
 
@@ -198,7 +201,8 @@ class Looker:
         return hits
 
     def _rare(self, values: Sequence[Any]) -> Iterator[tuple[int, str]]:
-        return rare(values, few=self._subjects.count <= FEW)
+        few = self._subjects.count <= FEW
+        return rare(values, few=few, encodings=self._encodings, sixteen=self._sixteen)
 
     def _put_together(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows | None) -> None:
         """Report identities whose letters are apart or in bits, and what is said in a rare form."""

@@ -1,4 +1,4 @@
-"""Telephone numbers, cards and ids of masked fields in kept columns of numbers: more of them than chance gives.
+"""Numbers of persons, IPv4 addresses too, of masked fields in kept columns of numbers: more of them than chance gives.
 
 A number of seven to eleven digits says nothing alone: an amount or a key can equal somebody's. Chance gives, for each
 different number of a column, the share of masked numbers among all numbers of its length, or, where that is more, among
@@ -9,11 +9,13 @@ count seen is held to a Poisson distribution of that mean.
 from __future__ import annotations
 
 import re
+import socket
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from importlib import import_module
+from itertools import chain
 from types import ModuleType
 from typing import Any
 
@@ -35,7 +37,8 @@ CHANCE = 1e-4
 _KINDS = frozenset(("phone", "card", "national_id"))
 _FEWEST, _MOST = 7, 18
 _AROUND = 10_000
-_AT_ONCE = 1 << 18
+_AT_ONCE, _SOME = 1 << 18, 1 << 14
+_IPV4 = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:/32)?")
 _EXPONENT = re.compile(r"[1-9](?:\.[0-9]+)?e\+([0-9]{1,3})")
 """A number as the type float8 prints it from 10 ** 15 on."""
 _LENGTHS = np.array([10**digits for digits in range(_FEWEST - 1, _MOST + 1)], np.int64)
@@ -70,6 +73,8 @@ class Numbers:
         for _, found in every_number(originals):
             taken.add(found[found >= 0])
             originals.shelf.rest()
+        for _, found in every_address(originals):
+            taken.add(found)
         self._numbers, _ = taken.done(once=True)
         around: Counter[int] = Counter()
         for first in range(0, len(self._numbers), _AT_ONCE):
@@ -85,9 +90,10 @@ class Numbers:
 
     def original(self, number: int) -> int:
         """The first original with a number that was counted."""
+        every = chain(every_number(self._held), every_address(self._held))
         return next(
-            int(originals[np.flatnonzero((found == number).any(axis=1))[0]])
-            for originals, found in every_number(self._held)
+            int(originals[np.flatnonzero((found.reshape(len(found), -1) == number).any(axis=1))[0]])
+            for originals, found in every
             if (found == number).any()
         )
 
@@ -129,6 +135,24 @@ def every_number(originals: Originals) -> Iterator[tuple[Any, Any]]:
             value = originals.value(int(numbers[i]))
             found[i] = _within(_digits(value)), _within(national_number(value))
         yield numbers, found
+
+
+def every_address(originals: Originals) -> Iterator[tuple[Any, Any]]:
+    """Some addresses of the internet at a time: the originals' numbers, and of each the number that it is as well."""
+    every = originals.strong_of({"ip"})
+    for first in range(0, len(every), _SOME):
+        numbers = every[first : first + _SOME].tolist()
+        known = [(i, found[1]) for i in numbers if (found := _IPV4.fullmatch(originals.value(i)))]
+        told = [(i, int.from_bytes(packed, "big")) for i, written in known if (packed := _packed(written))]
+        if told:
+            yield np.array([i for i, _ in told], np.int64), np.array([number for _, number in told], np.int64)
+
+
+def _packed(written: str) -> bytes:
+    try:
+        return socket.inet_aton(written)
+    except OSError:
+        return b""
 
 
 def _column(values: Sequence[Any]) -> tuple[Any, Any]:

@@ -17,16 +17,19 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.names import is_name
 from envclone.packed import TextBlock, block_of
+from envclone.verifier.charsets import said_in_ebcdic, said_in_encodings
 from envclone.verifier.cutforms import (
     cells_joined,
     digits_joined,
     lines_joined,
+    of_arpa,
     parted_by_digits,
     parted_by_joints,
     plain_blanks,
 )
 from envclone.verifier.digitruns import of_base64, runs_unpacked
 from envclone.verifier.otherbytes import said_in
+from envclone.verifier.sixteen import Sixteen, in_base64
 from envclone.verifier.streams import files
 
 __all__ = ["rare"]
@@ -63,22 +66,30 @@ _BLANKS = re.compile(r"\d[^\W_]{0,20}[^\w\s]{0,2}\s{2,}|\s{2,}(?=\d)")
 _BESIDE = 80
 """Characters on either side of several blanks that are read with one."""
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{6,}")
+_ARPA = b".arpa"
+_NESTED = 2
+"""Compressed files inside of one another that are read, beside the outermost."""
 _SIGNS = re.compile(r"[^0-9A-Fa-f]+")
 
 
-def rare(values: Sequence[Any], *, few: bool = False) -> Iterator[tuple[int, str]]:
+def rare(
+    values: Sequence[Any], *, few: bool = False, encodings: Sequence[str] = (), sixteen: Sixteen | None = None
+) -> Iterator[tuple[int, str]]:
     """Per value that has any: its number, and what is said in a rare form.
 
-    An initial beside a name of the dictionary is anybody's, unless there are `few` people.
+    An initial beside a name of the dictionary is anybody's, unless there are `few` people. Bytes are read in the
+    `encodings` too, and as one of the UUIDs of `sixteen`.
     """
     if isinstance(values, TextBlock):
-        yield from _in_block(values, few)
+        yield from _in_block(values, few, encodings, sixteen)
         return
     texts: list[str] = []
     owners: list[int] = []
+    whole: list[tuple[int, bytes]] = []
     for number, value in enumerate(values):
         for raw in _bytes(value):
-            yield from ((number, told) for told in list(_expanded(raw)) or said_in(raw))
+            whole.append((number, raw))
+            yield from ((number, told) for told in list(_expanded(raw, encodings)) or _said(raw, encodings))
         if isinstance(value, list):
             yield from ((number, told) for told in _of_codes(value))
         for text in _strings(value):
@@ -86,7 +97,15 @@ def rare(values: Sequence[Any], *, few: bool = False) -> Iterator[tuple[int, str
             owners.append(number)
     if texts:
         block = block_of([text.replace("\0", " ") for text in texts])
-        yield from ((owners[i], told) for i, told in _in_block(block, few))
+        yield from ((owners[i], told) for i, told in _in_block(block, few, encodings, sixteen))
+    if whole and sixteen is not None:
+        yield from sixteen.those(whole)
+
+
+def _said(raw: bytes, encodings: Sequence[str]) -> Iterator[str]:
+    yield from said_in(raw)
+    yield from said_in_encodings(raw, encodings)
+    yield from said_in_ebcdic(raw)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -105,12 +124,19 @@ def _bytes(value: Any) -> Iterator[bytes]:
             yield from _bytes(item)
 
 
-def _in_block(values: TextBlock, few: bool) -> Iterator[tuple[int, str]]:
+def _in_block(
+    values: TextBlock, few: bool, encodings: Sequence[str], sixteen: Sixteen | None
+) -> Iterator[tuple[int, str]]:
     values = plain_blanks(values)
+    if _ARPA in values.block:
+        for i, text in enumerate(values):
+            yield from ((i, told) for told in of_arpa(text or ""))
     if not available():
         for i in range(len(values)):
             text = values.text(i)
-            yield from ((i, told) for told in _told(text, -1))
+            yield from ((i, told) for told in _told(text, -1, encodings))
+            if sixteen:
+                yield from sixteen.those([(i, raw) for raw in in_base64(text)])
             for match in _INITIAL.finditer(text):
                 yield from ((i, told) for told in _with_initial(match[0], text[: match.start()], few))
         return
@@ -121,9 +147,12 @@ def _in_block(values: TextBlock, few: bool) -> Iterator[tuple[int, str]]:
     if count > len(spots):
         spots = np.zeros((count, 3), np.int64)
         rarekernels.mark(data, found, spots)
+    if sixteen:
+        runs = np.flatnonzero(found & np.uint16(rarekernels.RUNS)).tolist()
+        yield from sixteen.those([(i, raw) for i in runs for raw in in_base64(values.text(i))])
     runkernels.excuse(data, found, np.uint16(rarekernels.RUNS), np.empty(len(data), np.uint8))
     for i in np.flatnonzero(found).tolist():
-        yield from ((i, told) for told in _told(values.text(i), int(found[i])))
+        yield from ((i, told) for told in _told(values.text(i), int(found[i]), encodings))
     for i, start, end in spots[:count].tolist():
         before = values.block[max(0, start - _BEFORE) : start].decode("utf-8", "replace")
         its = values.block[start:end].decode("utf-8", "replace")
@@ -148,7 +177,7 @@ def _with_initial(text: str, before: str, few: bool) -> Iterator[str]:
             yield another[1] + family
 
 
-def _told(text: str, flags: int) -> Iterator[str]:
+def _told(text: str, flags: int, encodings: Sequence[str] = ()) -> Iterator[str]:
     from envclone.verifier import rarekernels as forms
 
     if flags & forms.APART:
@@ -185,7 +214,7 @@ def _told(text: str, flags: int) -> Iterator[str]:
             yield _BLANK.sub(" ", text[max(0, match.start() - _BESIDE) : match.end() + _BESIDE])
     if flags & forms.PACKED:
         for match in _PACKED.finditer(text):
-            yield from _expanded(of_base64(match[0]))
+            yield from _expanded(of_base64(match[0]), encodings)
     if flags & forms.LINES:
         yield from lines_joined(text)
     if flags & forms.ODD:
@@ -196,14 +225,16 @@ def _told(text: str, flags: int) -> Iterator[str]:
         yield from cells_joined(text)
     if flags & forms.RUNS:
         for raw in runs_unpacked(text):
-            yield from said_in(raw)
+            yield from _said(raw, encodings)
 
 
-def _expanded(value: bytes) -> Iterator[str]:
-    """What a compressed file holds, as far as it can be read."""
+def _expanded(value: bytes, encodings: Sequence[str], depth: int = 0) -> Iterator[str]:
+    """What a compressed file holds, as far as it can be read, and what a compressed file in that does."""
     for raw in files(value):
         yield raw.decode("utf-8", "replace").replace("\0", " ")
-        yield from said_in(raw)
+        yield from _said(raw, encodings)
+        if depth < _NESTED:
+            yield from _expanded(raw, encodings, depth + 1)
 
 
 def _of_codes(values: Sequence[Any]) -> Iterator[str]:

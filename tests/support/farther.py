@@ -63,6 +63,14 @@ def _columns() -> Iterator[Place]:
     yield column("bytea of UTF-32", "bytea", "'\\x{utf32}'::bytea", "person", "email")
     yield column("bytea of Latin-1", "bytea", "'\\x{latin}'::bytea", "person", "address")
     yield column("bytea of Windows-1252", "bytea", "convert_to('\u20ac 4 von ' || {v}, 'WIN1252')", "person", "address")
+    yield column("bytea of EBCDIC", "bytea", "'\\x{ebcdic}'::bytea", "person", "national_id")
+    yield column("sixteen bytes", "bytea", "uuid_send({v}::uuid)", "uuid")
+    yield column("sixteen bytes of Windows", "bytea", "'\\x{uuid_le}'::bytea", "uuid")
+    yield column(
+        "sixteen bytes in base64", "text", "'id ' || rtrim(encode(uuid_send({v}::uuid), 'base64'), '=')", "uuid"
+    )
+    yield column("sixteen bytes in an array", "bytea[]", "ARRAY[uuid_send({v}::uuid)]", "uuid")
+    yield column("bytea in gzip of bz2", "bytea", "'\\x{twice}'::bytea", "person", "email")
     for how in ("gzip", "zlib", "bz2", "xz", "zip", "zstd", "lz4"):
         yield column(f"bytea in {how}", "bytea", f"'\\x{{{how}}}'::bytea")
     yield column("base64 of gzip", "text", "encode('\\x{gzip}'::bytea, 'base64')")

@@ -6,6 +6,7 @@ import bz2
 import gzip
 import io
 import lzma
+import uuid
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -39,6 +40,9 @@ FORMS: Mapping[str, Callable[[str], str]] = {
     "lz4": lambda v: lz4.frame.compress(_said(v) * 3).hex(),
     "utf32": lambda v: v.encode("utf-32-le").hex(),
     "latin": lambda v: f"für Jörg: {v}".encode("latin-1").hex(),
+    "uuid_le": lambda v: uuid.UUID(v).bytes_le.hex(),
+    "ebcdic": lambda v: v.encode("cp500").hex(),
+    "twice": lambda v: gzip.compress(bz2.compress(_said(v))).hex(),
     "digits": lambda v: "".join(char for char in v if char.isdecimal()),
     "octal": lambda v: "".join(f"\\{ord(c):03o}" for c in v),
     "head": lambda v: v[: len(v) // 2],

@@ -137,3 +137,23 @@ def test_an_original_is_found_by_its_number() -> None:
     for value in (PHONES[7], SSNS[9], CARDS[1]):
         number = int(digits([value])[0])
         assert KNOWN._held.value(KNOWN.original(number)) == value
+
+
+@pytest.mark.parametrize(
+    ("column", "leaks"),
+    [
+        ([1745904436], True),  # 104.16.99.52
+        (["1571947364"], True),  # 93.178.3.100, as a column of type inet prints it
+        ([3232235777, 2130706433, 167772161], False),  # 192.168.1.1, 127.0.0.1 and 10.0.0.1 are everybody's
+        ([104169952], False),  # its digits are no number
+        ([1_700_000_000 + i for i in range(5000)], False),
+    ],
+)
+def test_an_address_as_a_number(column: list[object], leaks: bool) -> None:
+    known = numbers(ip=["104.16.99.52", "93.178.3.100/32", "192.168.1.1", "127.0.0.1", "10.0.0.1", "2001:db8::1"])
+    tally = NumberTally()
+    found = known.count(column, tally)
+    assert tally.leaks() is leaks
+    if leaks:
+        assert found is not None
+        assert known.original(found[0]) >= 0

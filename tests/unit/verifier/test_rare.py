@@ -216,3 +216,15 @@ def test_what_nothing_can_decompress_is_refused(monkeypatch: pytest.MonkeyPatch)
     with pytest.raises(UnsafeError, match="cannot be read here"):
         list(rare([zstd.compress(SAID)]))
     assert list(rare([b"\x28\xb5\x2f"])) == []
+
+
+def test_the_name_of_an_address_says_the_address() -> None:
+    ip6 = ".".join(reversed("20010db8000000000000000000000077")) + ".ip6.arpa"
+    text = f"PTR 52.99.16.104.in-addr.arpa and {ip6}."
+    for values in ([text], block_of([text])):
+        assert {"104.16.99.52", "2001:db8::77"} <= {told for _, told in rare(values)}
+    assert list(rare(["99.16.104.in-addr.arpa", "see .arpa"])) == []
+
+
+def test_a_compressed_file_in_a_compressed_file_is_read() -> None:
+    assert any("Quenzelmann" in told for _, told in rare([gzip.compress(bz2.compress(b"Wolfhard Quenzelmann" * 2))]))

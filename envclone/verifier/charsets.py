@@ -1,0 +1,101 @@
+"""Texts in bytes of one language's encoding: Latin-2, KOI8-R, Windows-1251, Shift-JIS, GBK, EBCDIC and their kind.
+
+Nothing in such bytes tells which encoding they are in. So the letters of the originals do: only encodings that can
+write some of them are tried, and only on bytes that are no UTF-8. Among noise only long stretches are read.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from envclone.verifier.originals import Originals
+
+__all__ = ["encodings_of", "said_in_ebcdic", "said_in_encodings"]
+
+_OF_TWO = ("cp932", "euc_jp", "gb18030", "big5hkscs", "cp949")
+_DOS = ("cp850", "mac_roman")
+_BY_LEAD = (
+    ((0xC3,), _DOS),
+    ((0xC4, 0xC5, 0xC8), ("iso8859-2", "cp1250", "cp852", "mac_latin2", "cp1254", "cp1257", "iso8859-16")),
+    ((0xCE, 0xCF), ("cp1253", "cp737", "mac_greek")),
+    ((0xD0, 0xD1, 0xD2), ("cp1251", "koi8_u", "iso8859-5", "cp866", "mac_cyrillic")),
+    ((0xD7,), ("cp1255", "cp862")),
+    ((0xD8, 0xD9, 0xDA, 0xDB), ("cp1256", "iso8859-6")),
+    ((0xE0,), ("cp874",)),
+    ((0xE3, 0xE4, 0xE5, 0xE6, 0xE7, 0xE8, 0xE9), ("cp932", "euc_jp", "gb18030", "big5hkscs")),
+    ((0xEA, 0xEB, 0xEC, 0xED), ("cp949",)),
+)
+"""By the first bytes of letters in UTF-8 the encodings that have such letters."""
+_AT_ONCE = 1 << 22
+_CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]+")
+_CONTROLS = bytes((*range(9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F))
+_HEAD, _SMALL = 4096, 256
+_NOISY = 32
+"""One control byte in so many, and bytes are no text."""
+_FEWEST, _AMONG_NOISE = 4, 24
+"""Bytes in a row that are read, and that are in what is no text."""
+_TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{3,}")
+_SHIFTED = re.compile(rb"\x1b\$[@AB(]|~\{")
+_SHIFTS = (("iso2022_jp_2", b"\x1b$"), ("hz", b"~{"))
+_EBCDIC = "cp500"
+_OF_EBCDIC = bytes(
+    byte
+    for byte in range(256)
+    if (char := bytes((byte,)).decode(_EBCDIC)) in " .,-'@_/" or (char.isascii() and char.isalnum())
+)
+
+
+def encodings_of(originals: Originals) -> tuple[str, ...]:
+    """The encodings of one language each that can write a letter of some original which is not ASCII."""
+    block, _ = originals.held()
+    there = np.zeros(256, np.bool_)
+    for first in range(0, len(block), _AT_ONCE):
+        there |= np.bincount(np.asarray(block[first : first + _AT_ONCE]), minlength=256) > 0
+    return tuple(dict.fromkeys(one for leads, some in _BY_LEAD if there[list(leads)].any() for one in some))
+
+
+def said_in_encodings(value: bytes, encodings: Sequence[str]) -> Iterator[str]:
+    """What bytes say in any of some encodings; nothing where they are UTF-8, but for a few that can be both."""
+    if not encodings:
+        return
+    if _SHIFTED.search(value) is not None:
+        yield from _shifted(value)
+    if value.isascii():
+        return
+    if _is_utf8(value):
+        if len(value) > _SMALL:
+            return
+        encodings = [one for one in encodings if one in _OF_TWO]
+    head = value[:_HEAD]
+    noisy = len(value) > _SMALL and (len(head) - len(head.translate(None, _CONTROLS))) * _NOISY > len(head)
+    least = _AMONG_NOISE if noisy else _FEWEST
+    parts = [part for part in _CONTROL.split(value) if len(part) >= least and not part.isascii()]
+    if parts:
+        joined = b"\n".join(parts)
+        for encoding in encodings:
+            yield from (text for text in _TEXT.findall(joined.decode(encoding, "replace")) if not text.isascii())
+
+
+def _shifted(value: bytes) -> Iterator[str]:
+    """Texts of seven bits that escapes shift into another alphabet."""
+    for encoding, sign in _SHIFTS:
+        if sign in value:
+            yield from (text for text in _TEXT.findall(value.decode(encoding, "replace")) if not text.isascii())
+
+
+def said_in_ebcdic(value: bytes) -> Iterator[str]:
+    """What bytes say in EBCDIC, where each of them is a letter, a digit or a sign between words there."""
+    if len(value) >= 6 and not value[:32].translate(None, _OF_EBCDIC) and not value.translate(None, _OF_EBCDIC):
+        yield value.decode(_EBCDIC)
+
+
+def _is_utf8(value: bytes) -> Any:
+    try:
+        value.decode("utf-8")
+    except UnicodeDecodeError:
+        return False
+    return True
