@@ -1,14 +1,16 @@
 """Texts in bytes of one language's encoding: Latin-2, KOI8-R, Windows-1251, Shift-JIS, GBK, EBCDIC and their kind.
 
 Nothing in such bytes tells which encoding they are in. So the letters of the originals do: only encodings that can
-write some of them are tried, and only on bytes that are no UTF-8. Among noise only long stretches are read.
+write some of them are tried, and only on bytes that are no UTF-8. Among noise only stretches of letters are read.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import Any
+from unicodedata import category
 
 import numpy as np
 
@@ -36,8 +38,10 @@ _CONTROLS = bytes((*range(9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F))
 _HEAD, _SMALL = 4096, 256
 _NOISY = 32
 """One control byte in so many, and bytes are no text."""
-_FEWEST, _AMONG_NOISE = 4, 24
-"""Bytes in a row that are read, and that are in what is no text."""
+_FEWEST = 4
+"""Bytes in a row that are read in what is a text."""
+_LETTERS, _PAIRS = 6, 3
+"""Letters in a row that are read in what is no text, of one byte and of two; more of them where it is long."""
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{3,}")
 _SHIFTED = re.compile(rb"\x1b\$[@AB(]|~\{")
 _SHIFTS = (("iso2022_jp_2", b"\x1b$"), ("hz", b"~{"))
@@ -71,13 +75,28 @@ def said_in_encodings(value: bytes, encodings: Sequence[str]) -> Iterator[str]:
             return
         encodings = [one for one in encodings if one in _OF_TWO]
     head = value[:_HEAD]
-    noisy = len(value) > _SMALL and (len(head) - len(head.translate(None, _CONTROLS))) * _NOISY > len(head)
-    least = _AMONG_NOISE if noisy else _FEWEST
-    parts = [part for part in _CONTROL.split(value) if len(part) >= least and not part.isascii()]
+    if (len(head) - len(head.translate(None, _CONTROLS))) * _NOISY > len(head):
+        large = len(value) > _SMALL
+        for encoding in encodings:
+            found = b"\n".join(part for part in _words(encoding, large).findall(value) if not part.isascii())
+            if found:
+                yield found.decode(encoding, "replace")
+        return
+    parts = [part for part in _CONTROL.split(value) if len(part) >= _FEWEST and not part.isascii()]
     if parts:
         joined = b"\n".join(parts)
         for encoding in encodings:
             yield from (text for text in _TEXT.findall(joined.decode(encoding, "replace")) if not text.isascii())
+
+
+@cache
+def _words(encoding: str, large: bool) -> re.Pattern[bytes]:
+    """The stretches of bytes that can be words of an encoding; longer ones among many bytes, as chance gives more."""
+    if encoding in _OF_TWO:
+        return re.compile(rb"(?:[\x81-\xfe][\x40-\x7e\x80-\xfe]){%d,}" % (_PAIRS + large))
+    chars = {byte: bytes((byte,)).decode(encoding, "replace") for byte in range(256)}
+    letters = bytes(byte for byte, char in chars.items() if char in " .'-" or category(char)[0] in "LM")
+    return re.compile(b"[%s]{%d,}" % (re.escape(letters), _LETTERS + 2 * large))
 
 
 def _shifted(value: bytes) -> Iterator[str]:

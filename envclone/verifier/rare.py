@@ -135,10 +135,10 @@ def _in_block(
         for i in range(len(values)):
             text = values.text(i)
             yield from ((i, told) for told in _told(text, -1, encodings))
-            if sixteen:
-                yield from sixteen.those([(i, raw) for raw in in_base64(text)])
             for match in _INITIAL.finditer(text):
                 yield from ((i, told) for told in _with_initial(match[0], text[: match.start()], few))
+        if sixteen:
+            yield from sixteen.those(list(in_base64(values, np.arange(len(values)))))
         return
     from envclone.verifier import rarekernels, runkernels  # late: they wait for the compiler
 
@@ -148,8 +148,8 @@ def _in_block(
         spots = np.zeros((count, 3), np.int64)
         rarekernels.mark(data, found, spots)
     if sixteen:
-        runs = np.flatnonzero(found & np.uint16(rarekernels.RUNS)).tolist()
-        yield from sixteen.those([(i, raw) for i in runs for raw in in_base64(values.text(i))])
+        runs = np.flatnonzero(found & np.uint16(rarekernels.RUNS))
+        yield from sixteen.those(list(in_base64(values, runs)))
     runkernels.excuse(data, found, np.uint16(rarekernels.RUNS), np.empty(len(data), np.uint8))
     for i in np.flatnonzero(found).tolist():
         yield from ((i, told) for told in _told(values.text(i), int(found[i]), encodings))

@@ -6,13 +6,13 @@ The first eight bytes tell whether it can be one of the originals; what they let
 from __future__ import annotations
 
 import base64
-import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
 import numpy as np
 
+from envclone.packed import TextBlock
 from envclone.shelf import Sorter
 from envclone.verifier.originals import Originals
 
@@ -20,6 +20,7 @@ __all__ = ["Sixteen", "in_base64"]
 
 _SIZE = 16
 _AT_ONCE = 1 << 14
+_STANDARD = bytes.maketrans(b"-_", b"+/")
 _DIGITS = np.array([*range(8), *range(9, 13), *range(14, 18)])
 """Where the first sixteen digits of a UUID stand."""
 _OF_DIGIT = np.zeros(256, np.uint64)
@@ -27,7 +28,15 @@ for _i, _c in enumerate(b"0123456789abcdef"):
     _OF_DIGIT[_c] = _OF_DIGIT[bytes((_c,)).upper()[0]] = _i
 _TURNED = [3, 2, 1, 0, 5, 4, 7, 6]
 """The order of the first bytes where Windows writes them."""
-_TOKEN = re.compile(r"(?<![A-Za-z0-9+_\-=])[A-Za-z0-9+/_\-]{21}[AQgw](?:==)?(?![A-Za-z0-9+/_\-=])")
+_TOKEN = 22
+"""Characters of sixteen bytes in base64, without what fills up to a multiple of four."""
+_ALPHABET = np.zeros(256, np.bool_)
+_ALPHABET[[*b"+-_0123456789", *range(65, 91), *range(97, 123)]] = True
+_WITH_SLASH = _ALPHABET.copy()
+_WITH_SLASH[47] = True
+_LAST = np.zeros(256, np.bool_)
+_LAST[[*b"AQgw"]] = True
+"""The last character holds two bits, and four that are zero."""
 
 
 class Sixteen:
@@ -67,7 +76,24 @@ class Sixteen:
         return self._firsts[at] == wanted
 
 
-def in_base64(text: str) -> Iterator[bytes]:
-    """The bytes of each word that is as long as sixteen of them are in base64."""
-    for match in _TOKEN.finditer(text):
-        yield base64.b64decode(match[0][:22].replace("-", "+").replace("_", "/") + "==")
+def in_base64(values: TextBlock, chosen: Any) -> Iterator[tuple[int, bytes]]:
+    """The bytes of each word of the chosen texts that is as long as sixteen of them are in base64, with its number.
+
+    A slash belongs to the word, or parts it from others, as in the path of an address.
+    """
+    zeros = values.zeros
+    parts = [values.block[zeros[i] + 1 : zeros[i + 1]] for i in chosen.tolist()]
+    data = np.frombuffer(b"\0" + b"\0".join(parts) + b"\0", np.uint8)
+    bounds = np.flatnonzero(data == 0)
+    told = np.unique(np.concatenate([_words(data, of) for of in (_ALPHABET, _WITH_SLASH)]))
+    for i, start in zip(np.searchsorted(bounds, told, "right").tolist(), told.tolist(), strict=True):
+        word = data[start : start + _TOKEN].tobytes().translate(_STANDARD)
+        yield int(chosen[i - 1]), base64.b64decode(word + b"==")
+
+
+def _words(data: Any, alphabet: Any) -> Any:
+    """Where words of an alphabet begin that are as long as that."""
+    edges = np.flatnonzero(np.diff(alphabet[data]))
+    starts, ends = edges[::2] + 1, edges[1::2] + 1
+    told: Any = starts[ends - starts == _TOKEN]
+    return told[_LAST[data[told + _TOKEN - 1]]]

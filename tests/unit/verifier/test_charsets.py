@@ -43,6 +43,7 @@ def test_it_is_read(name: str, encoding: str) -> None:
         raw,
         b"From: someone\r\nit is " + raw + b", they say",
         b"\x01\x0b\x00" + raw + b"\x00\x02",
+        bytes(range(32)) * 20 + raw + bytes(range(32)) * 20 if len(name) > 7 else raw,
         [b"x", raw],
     )
     for value in forms:
@@ -59,7 +60,7 @@ def test_what_is_utf_8_and_what_is_noise_say_little() -> None:
     every = tuple(dict.fromkeys(one for name in NAMES for one in encodings_of(_known(name))))
     assert list(said_in_encodings("Иван Кузнецов, ".encode() * 30, every)) == []
     for encoding in every:
-        assert sum(map(len, said_in_encodings(NOISE, (encoding,)))) < len(NOISE) // 3
+        assert sum(map(len, said_in_encodings(NOISE, (encoding,)))) < len(NOISE) // 5
     assert list(said_in_encodings(bytes(4000), every)) == []
 
 

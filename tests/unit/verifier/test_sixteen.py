@@ -30,7 +30,8 @@ def test_it_is_told(sixteen: Sixteen, known: str) -> None:
     one = UUID(known)
     written = base64.b64encode(one.bytes).decode()
     for value in (one.bytes, one.bytes_le, [b"x", one.bytes], written, f"see /u/{written.rstrip('=')}?a=1",
-                  base64.urlsafe_b64encode(one.bytes).decode().rstrip("=")):  # fmt: skip
+                  base64.urlsafe_b64encode(one.bytes).decode().rstrip("="), f"a {written}", f"{written}\nand more",
+                  f"/u/{base64.urlsafe_b64encode(one.bytes).decode().rstrip('=')}/x"):  # fmt: skip
         assert (1, known) in list(rare([b"a", value], sixteen=sixteen)), value
 
 
