@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from envclone.incidents.compare import ReplayReport
     from envclone.incidents.variation import Variation
 
-__all__ = ["branch_for", "kept", "last", "replay", "runs"]
+__all__ = ["branch_for", "kept", "last", "repeated", "replay", "runs"]
 
 
 def replay(
@@ -69,7 +69,28 @@ def runs(
             masked_incident(project, ident, image) if bundle is None else accepted(project, bundle, image, trusted=True)
         )
         incident = applied(incident, wanted)
-        return [_rerun(project, incident, branch, image.raw.created_at, wanted) for _ in range(repeat)]
+        return repeated(
+            lambda: _rerun(project, incident, branch, image.raw.created_at, wanted),
+            lambda: since.changed(project, branch),
+            repeat,
+        )
+
+
+def repeated(run: Callable[[], ReplayReport], changed: Callable[[], Sequence[str]], times: int) -> list[ReplayReport]:
+    """The reports of so many runs that all begin in one state: behind one that writes there is none, and they say so.
+
+    `changed` gives a line for each thing that is otherwise than at the branch's birth.
+    """
+    found = [run()]
+    while len(found) < times:
+        if wrote := [line for line in changed() if line not in found[0].changed]:
+            told = (
+                f"{len(found)} of {times} runs were made: it writes ({wrote[0]}), and the next would begin in another"
+                f" state; envclone reset, or --branches {times} for a fresh branch each"
+            )
+            return [replace(one, notes=(*one.notes, told)) for one in found]
+        found.append(run())
+    return found
 
 
 def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datetime, wanted: Variation) -> ReplayReport:
