@@ -235,6 +235,8 @@ class _Builder:
         if kind in ("str", "timestamp", "value", "merge"):
             return node.value
         if kind == "null":
+            if not node.value and _is_rule(keys):
+                self._finding(keys, "has no rule; write what becomes of it, such as keep, text, or null to empty it")
             return None
         if kind in ("bool", "int", "float"):
             return node.value if _is_text(keys) else self._number(kind, node, keys)
@@ -270,6 +272,11 @@ def _integer(text: str) -> int:
     if re.fullmatch("0[0-7]+", digits):
         return sign * int(digits, 8)
     return sign * int(digits, 0)
+
+
+def _is_rule(keys: Keys) -> bool:
+    """Whether a field's rule stands there, or that of a path in it: nothing is not the mask `null`."""
+    return keys[:2] == ("sanitize", "rules") and len(keys) in (4, 5)
 
 
 def _is_text(keys: Keys) -> bool:

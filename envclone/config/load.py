@@ -112,7 +112,13 @@ def _read(path: Path, including: tuple[Path, int] | None = None) -> Document:
             content = file.read(LIMIT + 1)
     except (OSError, ValueError) as exc:
         reason = (exc.strerror if isinstance(exc, OSError) else None) or "not a usable path"
-        raise ConfigError(f"{place}{shown} cannot be read: {reason}", problems=[f"{place}{shown}: {reason}"]) from None
+        raise ConfigError(
+            f"{place}{shown} cannot be read: {reason}",
+            problems=[f"{place}{shown}: {reason}"],
+            hint="run envclone as who may read it, or name another with --file"
+            if isinstance(exc, PermissionError)
+            else None,
+        ) from None
     try:
         if len(content) > LIMIT:
             raise SyntaxProblem(f"larger than {LIMIT >> 20} MiB", 1, 1)

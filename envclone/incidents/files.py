@@ -29,6 +29,9 @@ _SHORT = 8 << 20
 _ALWAYS = frozenset(("version", "kind", "masked", "limit", "with_payload"))
 """Fields that are written even at their default, because a reader would miss them."""
 
+_OF_A_BUNDLE = frozenset(("incident", "steps", "version"))
+"""Fields of which a bundle has some; a trace has none."""
+
 
 def load(path: Path) -> Incident:
     """Read a bundle. Raises ConfigError with every problem (path, line, place), UsageError when it cannot be read."""
@@ -42,11 +45,12 @@ def parsed(text: str, path: Path) -> Incident:
     except Malformed as exc:
         raise _invalid(path, [Problem(f"{_at(path, exc.line)}: {exc.what}")]) from None
     if not isinstance(data, dict):
-        raise _invalid(path, [Problem(f"{path}: a bundle is a mapping that begins with `version: 2`")])
+        problem = Problem(f"{path}: a bundle is a mapping that begins with `version: 2`")
+        raise _invalid(path, [problem], trace=isinstance(data, list))
     try:
         return Incident.model_validate(data)
     except ValidationError as exc:
-        raise _invalid(path, list(_problems(path, text, data, exc))) from None
+        raise _invalid(path, list(_problems(path, text, data, exc)), trace=_OF_A_BUNDLE.isdisjoint(data)) from None
 
 
 def save(incident: Incident, path: Path) -> None:
@@ -204,13 +208,19 @@ def _at(path: Path, line: int) -> str:
     return f"{path}:{line}" if line else str(path)
 
 
-def _invalid(path: Path, problems: list[Problem]) -> ConfigError:
+def _invalid(path: Path, problems: list[Problem], *, trace: bool = False) -> ConfigError:
     count = f"{len(problems)} problems" if len(problems) > 1 else "a problem"
     return ConfigError(
         f"the bundle {path.name} has {count}: {problems[0]}" if len(problems) == 1 else f"{path.name} has {count}",
         problems=problems,
-        hint="docs/incidents.md describes a bundle",
+        hint=f"a trace? move it out of {path.parent}, then: envclone incident import {path.name} --id {_id_of(path)}"
+        if trace
+        else "docs/incidents.md describes a bundle",
     )
+
+
+def _id_of(path: Path) -> str:
+    return path.stem if re.fullmatch(NAME, path.stem) else "ID"
 
 
 def _plain(value: Any) -> Any:

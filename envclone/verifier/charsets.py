@@ -36,6 +36,7 @@ _AT_ONCE = 1 << 22
 _CONTROL = re.compile(rb"[\x00-\x08\x0e-\x1a\x1c-\x1f\x7f]+")
 _CONTROLS = bytes((*range(9), *range(0x0E, 0x1B), *range(0x1C, 0x20), 0x7F))
 _HEAD, _SMALL = 4096, 256
+_PIECE = 1 << 20
 _NOISY = 32
 """One control byte in so many, and bytes are no text."""
 _FEWEST = 4
@@ -69,6 +70,10 @@ def said_in_encodings(value: bytes, encodings: Sequence[str]) -> Iterator[str]:
     if _SHIFTED.search(value) is not None:
         yield from _shifted(value)
     if value.isascii():
+        return
+    if len(value) > _PIECE + _SMALL:  # a long one as texts of every encoding at once would be held many times
+        for first in range(0, len(value), _PIECE):
+            yield from said_in_encodings(_without_halves(value[first : first + _PIECE + _SMALL]), encodings)
         return
     if _is_utf8(value):
         if len(value) > _SMALL:
@@ -110,6 +115,17 @@ def said_in_ebcdic(value: bytes) -> Iterator[str]:
     """What bytes say in EBCDIC, where each of them is a letter, a digit or a sign between words there."""
     if len(value) >= 6 and not value[:32].translate(None, _OF_EBCDIC) and not value.translate(None, _OF_EBCDIC):
         yield value.decode(_EBCDIC)
+
+
+def _without_halves(piece: bytes) -> bytes:
+    """A piece of UTF-8 without what cutting left of letters; of other bytes up to four are missing on either side."""
+    first = next((i for i in range(min(3, len(piece))) if piece[i] & 0xC0 != 0x80), 0)
+    for back in range(1, min(4, len(piece)) + 1):
+        if piece[-back] >= 0xC0:
+            return piece[first:-back]
+        if piece[-back] < 0x80:
+            break
+    return piece[first:]
 
 
 def _is_utf8(value: bytes) -> Any:

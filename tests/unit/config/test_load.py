@@ -377,3 +377,14 @@ _OF_A_CLUSTER = f"runtime: kubernetes\n    kubernetes: {{image: 'a@sha256:{'0' *
 def test_volumes_of_a_cluster(tmp_path: Path, cluster: str, second: str, expected: str) -> None:
     found = problems(tmp_path, _VOLUMES.replace("CLUSTER", cluster).replace("SECOND", second))
     assert len(found) == 1 and expected in found[0], found
+
+
+@pytest.mark.parametrize("written", ["", " {$.a: , $.b: keep}", " !!null ''"])
+def test_a_field_with_nothing_behind_it_has_no_rule(tmp_path: Path, written: str) -> None:
+    def rule(text: str) -> str:
+        return f"{SMALL}sanitize:\n  rules:\n    main:\n      public.t.c:{text}\n"
+
+    [problem] = problems(tmp_path, rule(written))
+    assert "has no rule; write what becomes of it" in str(problem)
+    for said in (" null", " ~"):
+        assert loaded(tmp_path, rule(said)).stack.sanitize.rules["main"]["public.t.c"] == "null"

@@ -344,3 +344,16 @@ def test_what_could_not_be_read_again_is_not_written(tmp_path: Path, monkeypatch
     with pytest.raises(UsageError, match="larger than"):
         files.save(Incident(incident="1", environment="p", calls=(Call(id="a", kind="llm"),)), tmp_path / "a.yaml")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("name", "id"), [("77.json", "77"), ("a trace.json", "ID")])
+@pytest.mark.parametrize("text", ['{"resourceSpans": []}', '[{"trace": 1}]'])
+def test_a_trace_among_the_bundles_is_told_by_what_imports_it(tmp_path: Path, name: str, id: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(ConfigError) as caught:
+        files.load(tmp_path / name)
+    assert caught.value.hint is not None and caught.value.hint.endswith(f"envclone incident import {name} --id {id}")
+    (tmp_path / name).write_text('{"incident": "77"}')
+    with pytest.raises(ConfigError) as caught:
+        files.load(tmp_path / name)
+    assert "import" not in str(caught.value.hint)

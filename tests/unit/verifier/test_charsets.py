@@ -67,3 +67,14 @@ def test_what_is_utf_8_and_what_is_noise_say_little() -> None:
 def test_ebcdic_is_read_where_all_of_a_value_is() -> None:
     assert list(said_in_ebcdic("Jane Doe, 536-22-8741".encode("cp500"))) == ["Jane Doe, 536-22-8741"]
     assert list(said_in_ebcdic(b"Jane Doe")) == list(said_in_ebcdic(NOISE)) == list(said_in_ebcdic(b"\xc1")) == []
+
+
+def test_a_long_value_is_read_piece_by_piece() -> None:
+    raw = "Иван Кузнецов".encode("koi8-r")
+    encodings = encodings_of(_known("Иван Кузнецов"))
+    for before in range((1 << 20) - 40, (1 << 20) + 300, 7):
+        value = b"x" * before + b" " + raw + b" " + b"y" * (1 << 20)
+        assert any("Иван Кузнецов" in told for told in said_in_encodings(value, encodings)), before
+    for shift in range(4):
+        text = ("x" * shift + "Кузнецов, " * 200_000).encode()
+        assert list(said_in_encodings(text, encodings)) == []
