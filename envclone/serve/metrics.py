@@ -82,11 +82,17 @@ def exposition(service: Service) -> str:
 
 
 def of_this_machine(request: Request, options: Options) -> bool:
-    """Whether who asks is on this machine for certain: a proxy there speaks for everybody."""
+    """Whether who asks is on this machine for certain: a proxy there speaks for everybody, and a page in a browser
+    there, whose name was made to lead here, for who wrote it."""
     passed_on = any(key in request.headers for key in ("forwarded", "x-forwarded-for", "x-real-ip", "via"))
     if options.behind_proxy or passed_on or request.client is None:
         return False
+    asked = request.url.hostname or ""
+    return _is_loopback(request.client.host) and (asked == "localhost" or _is_loopback(asked.strip("[]")))
+
+
+def _is_loopback(host: str) -> bool:
     try:
-        return ipaddress.ip_address(request.client.host).is_loopback
+        return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False

@@ -112,7 +112,14 @@ def test_health_is_asked_as_often_as_one_likes(here: Served) -> None:
 
 def test_prometheus_on_this_machine_is_no_stranger(here: Served) -> None:
     call = _From(here)
-    assert {call("127.0.0.1", "GET", "/metrics").status_code for _ in range(MOST * 3)} == {200}
+    for host in ("127.0.0.1:8087", "[::1]:8087", "localhost"):
+        headers = {"host": host}
+        assert {call("127.0.0.1", "GET", "/metrics", headers=headers).status_code for _ in range(MOST * 3)} == {200}
+
+
+@pytest.mark.parametrize("host", ["evil.example:8087", "127.0.0.1.evil.example", "localhost.evil.example", "192.0.2.7"])
+def test_a_page_whose_name_leads_to_this_machine_reads_no_counters(here: Served, host: str) -> None:
+    assert _From(here)("127.0.0.1", "GET", "/metrics", headers={"host": host}).status_code == 401
 
 
 def test_a_header_does_not_choose_the_address(here: Served) -> None:
