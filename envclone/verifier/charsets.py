@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
 from unicodedata import category
 
 import numpy as np
 
 from envclone.verifier.originals import Originals
+from envclone.verifier.otherbytes import is_utf8
 
 __all__ = ["encodings_of", "said_in_ebcdic", "said_in_encodings"]
 
@@ -75,7 +75,7 @@ def said_in_encodings(value: bytes, encodings: Sequence[str]) -> Iterator[str]:
         for first in range(0, len(value), _PIECE):
             yield from said_in_encodings(_without_halves(value[first : first + _PIECE + _SMALL]), encodings)
         return
-    if _is_utf8(value):
+    if is_utf8(value):
         if len(value) > _SMALL:
             return
         encodings = [one for one in encodings if one in _OF_TWO]
@@ -126,11 +126,3 @@ def _without_halves(piece: bytes) -> bytes:
         if piece[-back] < 0x80:
             break
     return piece[first:]
-
-
-def _is_utf8(value: bytes) -> Any:
-    try:
-        value.decode("utf-8")
-    except UnicodeDecodeError:
-        return False
-    return True

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CLASSES", "IN_FOUR", "IN_ROW", "LONG_WORD", "SHORT", "WIDE", "WIDTHS", "said_in"]
+__all__ = ["CLASSES", "IN_FOUR", "IN_ROW", "LONG_WORD", "SHORT", "WIDE", "WIDTHS", "is_utf8", "said_in"]
 
 _FEWEST, LONG_WORD = 6, 8
 SHORT = 256
@@ -64,7 +64,7 @@ def _narrow(value: bytes) -> Iterator[str]:
     for match in _WORDS.finditer(classes):
         its = match[0]
         high = its.count(b"H")
-        if not 0 < 3 * high <= its.count(b"a") or match.start() < end or _is_utf8(value[match.start() : match.end()]):
+        if not 0 < 3 * high <= its.count(b"a") or match.start() < end or is_utf8(value[match.start() : match.end()]):
             continue
         start = max(0, match.start() - _AROUND)
         for text in _TEXT.finditer(value[start : match.end() + _AROUND].decode("cp1252", "replace")):
@@ -74,7 +74,8 @@ def _narrow(value: bytes) -> Iterator[str]:
                 end = start + text.end()
 
 
-def _is_utf8(part: bytes) -> bool:
+def is_utf8(part: bytes) -> bool:
+    """Whether bytes are a text in UTF-8."""
     try:
         part.decode("utf-8")
     except UnicodeDecodeError:
