@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import signal
-import threading
 import types
 from collections.abc import Callable, Iterator
 
@@ -28,7 +26,9 @@ class Interrupted(KeyboardInterrupt):
 
 
 _PAUSE = 0.01
-"""Seconds after which a signal is sent again that came while a module was imported."""
+"""Seconds after which a signal is looked at again that came while it could not be raised."""
+_AGAIN = signal.SIGALRM
+"""What the system sends when they have passed."""
 
 
 class Ending:
@@ -41,20 +41,19 @@ class Ending:
         self._again = again
         self.first: int | None = None
         self._asked: int | None = None
-        self._later: threading.Timer | None = None
         self.held = 0
         self.waiting = False
 
     def __call__(self, signum: int, frame: types.FrameType | None) -> None:
         if self.first is not None:
-            self._again(signum)
+            if signum != _AGAIN:
+                self._again(signum)
             return
+        if self._asked is None and signum == _AGAIN:
+            return  # somebody else's alarm
         asked = self._asked = self._asked or signum
-        if _importing(frame):  # a module that is half there would break the clean-up, which may need it
-            self.forget()
-            self._later = threading.Timer(_PAUSE, os.kill, (os.getpid(), asked))
-            self._later.daemon = True
-            self._later.start()
+        if _importing(frame) or _between(frame):
+            signal.setitimer(signal.ITIMER_REAL, _PAUSE)
             return
         self.forget()
         self.first = asked
@@ -65,9 +64,8 @@ class Ending:
 
     def forget(self) -> None:
         """Send no signal again: one that comes after the handlers were put back would end the process."""
-        if self._later is not None:
-            self._later.cancel()
-            self._later = None
+        if self._asked is not None:
+            signal.setitimer(signal.ITIMER_REAL, 0)
 
     def release(self) -> None:
         """End a block of `deferred`; raises Interrupted when a signal came within the outermost one."""
@@ -85,8 +83,8 @@ def interruptible(again: Callable[[int], None] = lambda signum: None) -> Iterato
     the block was entered stays ignored, as `nohup` and a shell's `&` ask for.
     """
     ending = Ending(again)
-    before = {signum: signal.getsignal(signum) for signum in SIGNALS}
-    mine = {signum: handler for signum, handler in before.items() if handler is not signal.SIG_IGN}
+    before = {signum: signal.getsignal(signum) for signum in (*SIGNALS, _AGAIN)}
+    mine = {signum: handler for signum, handler in before.items() if signum == _AGAIN or handler is not signal.SIG_IGN}
     for signum in mine:
         signal.signal(signum, ending)
     try:
@@ -117,8 +115,16 @@ def deferred() -> Iterator[None]:
         ending.release()
 
 
+def _between(frame: types.FrameType | None) -> bool:
+    """Whether what was interrupted enters or leaves a block: it has a lock, and nobody who gives it back.
+
+    The generator would keep it until the error is forgotten, and the clean-up that wants it would wait for itself.
+    """
+    return frame is not None and frame.f_code.co_filename == contextlib.__file__
+
+
 def _importing(frame: types.FrameType | None) -> bool:
-    """Whether a module is being imported by what was interrupted."""
+    """Whether a module is being imported by what was interrupted: half there it breaks the clean-up that needs it."""
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
             return True

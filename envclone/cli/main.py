@@ -163,8 +163,8 @@ def _flush() -> None:
 
 
 def _still_cleaning(signum: int) -> None:
-    with contextlib.suppress(OSError):
-        click.echo("still cleaning up; it ends by itself", err=True)
+    with contextlib.suppress(OSError):  # not through `sys.stderr`, which may be in the middle of a line
+        os.write(2, b"still cleaning up; it ends by itself\n")
 
 
 def _report(exc: EnvcloneError, *, as_json: bool, debug: bool) -> None:

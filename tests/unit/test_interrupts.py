@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
+import sys
 import threading
 import time
+import types
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -86,6 +90,45 @@ def test_a_module_is_imported_whole_before_a_signal_counts(tmp_path: Path, monke
         while time.monotonic() < deadline:
             time.sleep(0.01)
     assert slow_module.WHOLE
+    _restore()
+
+
+@pytest.mark.parametrize("moment", ["__enter__", "__exit__"])
+def test_a_block_has_what_it_gives_back_before_a_signal_counts(moment: str) -> None:
+    held: list[str] = []
+
+    @contextlib.contextmanager
+    def lock() -> Iterator[None]:
+        held.append("lock")
+        try:
+            yield
+        finally:
+            held.remove("lock")
+
+    def arrive(frame: types.FrameType, event: str, _: object) -> object:
+        if frame.f_code.co_filename != contextlib.__file__ or frame.f_code.co_name != moment:
+            return None
+        if event == ("return" if moment == "__enter__" else "call"):
+            sys.settrace(None)  # as the interpreter does it: between the generator and the block
+            handler = signal.getsignal(signal.SIGTERM)
+            assert isinstance(handler, interrupts.Ending)
+            handler(signal.SIGTERM, frame)
+        return arrive
+
+    with interrupts.interruptible():
+        try:
+            sys.settrace(arrive)
+            with lock():
+                assert held
+                if moment == "__enter__":
+                    time.sleep(10)
+            time.sleep(10)
+        except interrupts.Interrupted:  # whose trace still has the generator
+            assert held == []
+        else:
+            pytest.fail("the signal was lost")
+        finally:
+            sys.settrace(None)
     _restore()
 
 
