@@ -10,7 +10,8 @@ import http.client
 import ipaddress
 import socket
 import ssl
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from envclone.errors import UnreachableError, UnsafeError, UsageError
 __all__ = ["Answered", "call", "require_outward"]
 
 _MOST = 1 << 20
+_TRIED = 4
 _CLOSED = tuple(
     map(
         ipaddress.ip_network,
@@ -30,6 +32,8 @@ _CLOSED = tuple(
 """Where clouds answer with a machine's own credentials."""
 _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 """Addresses of IPv6 whose last four bytes are one of IPv4, which a network translates them into."""
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
+"""The one prefix of them that a name server of a network without IPv4 puts in front of everybody's address (RFC 6052)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +74,7 @@ def call(
         connection = http.client.HTTPConnection(host, port, timeout=seconds)
 
     def to_the_judged(address: Any, timeout: Any = seconds, source: Any = None, **_: Any) -> socket.socket:
-        return socket.create_connection((chosen, port), seconds)
+        return _connected(chosen, port, seconds)
 
     connection.__dict__["_create_connection"] = to_the_judged
     try:
@@ -83,23 +87,36 @@ def call(
         connection.close()
 
 
-def _judged(host: str, *, plain: bool) -> str:
-    """The address that is connected to: none of a name's addresses may be a trap."""
+def _connected(addresses: Sequence[str], port: int, seconds: float) -> socket.socket:
+    """A connection to the first of a name's addresses that answers: a network may have no way to those of IPv6."""
+    for one in addresses[:-1]:
+        with suppress(OSError):
+            return socket.create_connection((one, port), seconds / len(addresses))
+    return socket.create_connection((addresses[-1], port), seconds / len(addresses))
+
+
+def _judged(host: str, *, plain: bool) -> list[str]:
+    """The addresses that are connected to, in their order: none of a name's addresses may be a trap."""
     found = _addresses(host)
-    for one in [*found, *(inner for outer in found for inner in _inner(outer))]:
-        if one.is_multicast or one.is_unspecified or one.is_reserved or any(one in net for net in _CLOSED):
+    translated = [inner for outer in found for inner in _inner(outer)]
+    # of a translated address the one within is what counts: the prefix itself is reserved, wherever it leads
+    outer = [one for one in found if not (isinstance(one, ipaddress.IPv6Address) and one in _NAT64)]
+    for one in [*outer, *translated]:
+        closed = any(one in net for net in _CLOSED) or (one in translated and one.is_loopback)
+        if closed or one.is_multicast or one.is_unspecified or one.is_reserved:
             raise UnsafeError(f"{host} leads to {one}, which nothing is sent to", hint="name the server itself")
         if plain and not one.is_loopback:
             raise UnsafeError(f"{host} is not this machine", hint="use https://")
-    return str(found[0])
+    return [str(one) for one in found][:_TRIED]
 
 
 def _addresses(host: str) -> list[ipaddress.IPv4Address | ipaddress.IPv6Address]:
     try:
-        found = {str(one[4][0]).partition("%")[0] for one in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
+        told = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError):
         raise UnreachableError(f"the name {host[:200]} is not known", hint="is it spelled right?") from None
-    return [_plain(ipaddress.ip_address(one)) for one in sorted(found)]
+    found = dict.fromkeys(str(one[4][0]).partition("%")[0] for one in told)
+    return [_plain(ipaddress.ip_address(one)) for one in found]
 
 
 def _inner(one: ipaddress.IPv4Address | ipaddress.IPv6Address) -> list[ipaddress.IPv4Address]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import http.server
+import ipaddress
 import json
 import socket
 import threading
@@ -47,6 +48,47 @@ def test_a_name_that_leads_into_a_trap_is_judged_by_its_addresses(monkeypatch: p
         call("GET", "https://hooks.example/")
     with pytest.raises(UnsafeError):
         require_outward("http://hooks.example/")
+
+
+def _named(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> list[str]:
+    """Have every name lead to these addresses, and nothing be connected to; gives what was tried."""
+    tried: list[str] = []
+
+    def connect(address: Any, *_: Any) -> Any:
+        tried.append(address[0])
+        raise OSError("no way there")
+
+    told = [(socket.AF_INET6 if ":" in one else socket.AF_INET, 1, 6, "", (one, 0)) for one in addresses]
+    monkeypatch.setattr(outward.socket, "getaddrinfo", lambda *_, **__: told)
+    monkeypatch.setattr(outward.socket, "create_connection", connect)
+    return tried
+
+
+@pytest.mark.parametrize(
+    ("within", "may"),
+    [("203.0.113.7", True), ("8.8.8.8", True), ("10.20.0.7", True), ("169.254.169.254", False), ("127.0.0.1", False),
+     ("100.100.100.200", False), ("168.63.129.16", False), ("0.0.0.0", False), ("224.0.0.1", False),
+     ("255.255.255.255", False)],
+)  # fmt: skip
+def test_a_translated_address_is_judged_by_the_one_within(
+    monkeypatch: pytest.MonkeyPatch, within: str, may: bool
+) -> None:
+    """A network without IPv4 knows everybody by such an address (NAT64)."""
+    outer = str(ipaddress.IPv6Address(int(ipaddress.IPv6Address("64:ff9b::")) | int(ipaddress.IPv4Address(within))))
+    tried = _named(monkeypatch, outer)
+    with pytest.raises(UnreachableError if may else UnsafeError):
+        call("POST", "https://hooks.example/", body=b"{}")
+    assert tried == ([outer] if may else [])
+    with pytest.raises(UnsafeError):
+        require_outward("http://hooks.example/")
+
+
+def test_each_address_of_a_name_is_tried_in_the_order_of_the_system(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A machine without a way to IPv6 still reaches what has addresses of both kinds."""
+    tried = _named(monkeypatch, "2001:db9::7", "198.18.0.7", "2001:db9::7")
+    with pytest.raises(UnreachableError):
+        call("GET", "https://hooks.example/")
+    assert tried == ["2001:db9::7", "198.18.0.7"]
 
 
 @pytest.mark.parametrize(
