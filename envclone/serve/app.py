@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from envclone.errors import UsageError
 from envclone.serve import entrance, web
+from envclone.serve.accepts import wants_page
 from envclone.serve.api import OPERATIONS, PREFIX, Given, Operation
 from envclone.serve.asked import PLACES
 from envclone.serve.door import CSRF_HEADER, SAFE, Door, Verifier
@@ -27,13 +28,12 @@ from envclone.serve.guard import (
     door_of,
     in_thread,
     plain_json,
-    refused,
     service_of,
 )
 from envclone.serve.jobs import ENDED
 from envclone.serve.metrics import exposition, of_this_machine
 from envclone.serve.openapi import document
-from envclone.serve.refusals import NotFound, Unauthenticated
+from envclone.serve.refusals import NotAllowed, NotFound, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.service import Service
 from envclone.serve.signin import SignIn
@@ -62,16 +62,15 @@ def create(service: Service, *, verifier: Verifier | None = None, signin: SignIn
         return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
     async def nowhere(request: Request, exc: Exception) -> Response:
-        if not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", ""):
-            shown: Response = await in_thread(web.refused, request, NotFound("there is no such page"))
-            return shown
-        return refused(service, NotFound("there is nothing here", hint=f"{PREFIX}/openapi.json lists what there is"))
+        if wants_page(request):
+            raise NotFound("there is no such page")
+        raise NotFound("there is nothing here", hint=f"{PREFIX}/openapi.json lists what there is")
 
     async def no_method(request: Request, exc: Exception) -> Response:
-        response = refused(service, UsageError("this cannot be done here", hint=f"{PREFIX}/openapi.json says what can"))
-        response.status_code = 405
-        response.headers.update(getattr(exc, "headers", None) or {})
-        return response
+        allow = str((getattr(exc, "headers", None) or {}).get("Allow", ""))
+        if wants_page(request):
+            raise NotAllowed("this address is not opened by itself: a button of a page leads here", allow=allow)
+        raise NotAllowed("this cannot be done here", allow=allow, hint=f"{PREFIX}/openapi.json says what can")
 
     app = Starlette(
         routes=[

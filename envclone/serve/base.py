@@ -96,7 +96,9 @@ class Base:
             raise self._none(one.name)
 
     def _none(self, name: str) -> NotFound:
-        return NotFound(f"there is no branch '{name}' for you", hint="envclone ls")
+        return NotFound(
+            f"there is no branch '{name}' for you: it was removed, or is somebody else's", hint="envclone ls"
+        )
 
     def _seen(self, who: Principal, branch: Branch) -> BranchSeen:
         self.outgoing.learn(*secret.of_branch(branch))

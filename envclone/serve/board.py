@@ -14,7 +14,6 @@ from envclone.incidents import files
 from envclone.incidents.completeness import completeness
 from envclone.pages.attestation import exceptions
 from envclone.pages.board.values import (
-    AuditRow,
     BranchPage,
     BranchRow,
     EndpointRow,
@@ -31,36 +30,44 @@ from envclone.pages.board.values import (
 from envclone.pages.report.values import Held, Report
 from envclone.serve.api import PREFIX
 from envclone.serve.asked import duration
-from envclone.serve.calls import verb
 from envclone.serve.jobs import ENDED
 from envclone.serve.roles import Principal, Role
 from envclone.serve.seen import BranchSeen, JobSeen
 from envclone.serve.service import Service
 
-__all__ = ["audit", "branch", "image", "images", "incident", "incidents", "job", "jobs", "overview"]
+__all__ = ["branch", "image", "images", "incident", "incidents", "job", "jobs", "overview"]
 
 _NEWEST = 3
+_BRANCHES = 100
 _LIVE = 30
 """Running branches whose use of memory the first page asks for; of others it says the limits."""
 _JOBS = 100
 _LINES = 60
-_AUDIT = 100
 
 
-def overview(service: Service, who: Principal) -> Overview:
-    """The first page."""
+def overview(service: Service, who: Principal, page: int = 1, sought: str = "") -> Overview:
+    """The first page: of many branches a page of those that have what is sought in a name of theirs."""
     states = {one.id: one.raw.created_at for one in service.stack.images()}
-    seen = service.branches(who)
+    every = service.branches(who)
+    found = [one for one in every if sought.casefold() in _names(one)] if sought else every
+    pages = max(1, -(-len(found) // _BRANCHES))
+    page = min(max(page, 1), pages)
+    seen = found[(page - 1) * _BRANCHES :][:_BRANCHES]
     asked = {one.name for one in [one for one in seen if one.state == "running"][:_LIVE]}
     usages = {one.name: _usages(service, one.name, live=one.name in asked) for one in seen}
     return Overview(
         _now(),
         tuple(_row(who, one, states, _total(usages[one.name])) for one in seen),
-        tuple(_images(service, seen, most=_NEWEST)),
+        tuple(_images(service, every, most=_NEWEST)),
         tuple(_job(who, one) for one in service.job_list(who) if one.state not in ENDED),
         tuple(one.name for one in service.environments(who)),
         tuple(service.incidents(who)),
-    )
+        sought, len(found), len(every), page, pages,
+    )  # fmt: skip
+
+
+def _names(one: BranchSeen) -> str:
+    return "\n".join((one.name, one.owner or "", one.environment, one.incident or "", one.state)).casefold()
 
 
 def branch(service: Service, who: Principal, name: str) -> BranchPage:
@@ -99,6 +106,7 @@ def branch(service: Service, who: Principal, name: str) -> BranchPage:
         tuple(_logs(service, who, one)) if who.role.may(Role.ENGINEER) else (),
         one.login,
         tuple(_lives(service, who)),
+        _live(one, tuple(_lives(service, who))),
     )  # fmt: skip
 
 
@@ -156,18 +164,6 @@ def job(service: Service, who: Principal, ident: str) -> tuple[JobRow, dt.dateti
     return _job(who, service.job(who, ident), told), _now()
 
 
-@verb("audit.page", Role.OPERATOR, quiet=True)
-def audit(service: Service, who: Principal, page: int) -> tuple[tuple[AuditRow, ...], str, int]:
-    """A page of the audit log (from 1), the newest first; what is wrong with the log, and the number of the next page.
-
-    A look at the log is no line in it: the newest would never be what was looked for.
-    """
-    every = service.stack.events()
-    newest = list(reversed(every))[(page - 1) * _AUDIT :][:_AUDIT]
-    rows = [_event(service, one) for one in newest]
-    return tuple(rows), service.stack.audit_suspicion() or "", page + 1 if len(every) > page * _AUDIT else 0
-
-
 def _lives(service: Service, who: Principal) -> Iterator[str]:
     """Times that a branch may be told to live, as they are written."""
     operator = who.role is Role.OPERATOR
@@ -176,6 +172,15 @@ def _lives(service: Service, who: Principal) -> Iterator[str]:
             yield text
     if operator:
         yield "none"
+
+
+def _live(one: BranchSeen, lives: Sequence[str]) -> str:
+    """The shortest of times that takes none from a branch; the longest where each would."""
+    if one.expires_at is None:
+        return "none" if "none" in lives else (lives[-1] if lives else "")
+    left = dt.datetime.fromisoformat(one.expires_at) - _now()
+    timed = [text for text in lives if text != "none"]
+    return next((text for text in timed if duration(text) >= left), timed[-1] if timed else "")
 
 
 def _now() -> dt.datetime:
@@ -371,16 +376,3 @@ def _result(one: JobSeen) -> str:
     if one.verb == "image":
         return place("images")
     return ""
-
-
-def _event(service: Service, one: Mapping[str, Any]) -> AuditRow:
-    """A line of the log: of a call of the service who called and what, else the account and the command."""
-    details = one.get("details")
-    told = dict(details) if isinstance(details, Mapping) else {"": details}
-    who, action = str(one.get("by", "")), str(one.get("action", ""))
-    if action == "serve":
-        told.pop("as", None)
-        who = f"{told.pop('who', '')} ({told.pop('role', '')})"
-        action = str(told.pop("verb", action))
-    said = ", ".join(f"{name}: {value}" for name, value in told.items() if name != "project" and value is not None)
-    return AuditRow(str(one.get("at", "")), who, action, service.outgoing.text(said))

@@ -10,6 +10,7 @@ from envclone.errors import EnvcloneError
 from envclone.pages.board import others
 from envclone.pages.board.values import Frame
 from envclone.serve import web
+from envclone.serve.accepts import wants_page
 from envclone.serve.door import Door
 from envclone.serve.guard import door_of, form_of, in_thread, page, service_of
 from envclone.serve.refusals import Unauthenticated
@@ -43,7 +44,7 @@ async def _login(request: Request) -> Response:
         value, session = await in_thread(door.login, form.get("token", ""))
     except Unauthenticated:
         await in_thread(service.audit, nobody, "login", "", "Unauthenticated")
-        if "text/html" in request.headers.get("accept", ""):
+        if wants_page(request):
             return RedirectResponse("/login?wrong=1", 303)
         raise
     let_in(request)

@@ -16,9 +16,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from envclone.errors import EnvcloneError, UsageError
 from envclone.serve import refusals
+from envclone.serve.accepts import PAGE, wants_page
 from envclone.serve.calls import as_json, said_of
 from envclone.serve.door import CSRF_FIELD, CSRF_HEADER, SAFE, Door
-from envclone.serve.refusals import Forbidden, TooLarge, TooMany, Unauthenticated
+from envclone.serve.refusals import Forbidden, NotAllowed, TooLarge, TooMany, Unauthenticated
 from envclone.serve.roles import Principal, Role
 from envclone.serve.service import Service
 from envclone.serve.strangers import Strangers, address_of, counted_in
@@ -55,7 +56,7 @@ class Guarded:
     """The application within limits: of strangers' calls, and of what an error may say."""
 
     def __init__(
-        self, app: ASGIApp, service: Service, shown: Callable[[Request, EnvcloneError], Response] | None = None
+        self, app: ASGIApp, service: Service, shown: Callable[[Request, BaseException], Response] | None = None
     ) -> None:
         """`shown` makes a page of what is refused."""
         self._app = app
@@ -84,12 +85,25 @@ class Guarded:
             await (too_often or self._app)(scope, receive, told)
         except ClientDisconnect:
             return
-        except Exception as exc:  # the boundary: whatever happens is one line of JSON
+        except Exception as exc:  # the boundary: whatever happens is one line of JSON, or a page
             if begun:
                 raise
             if not isinstance(exc, EnvcloneError):
                 logging.getLogger("envclone.serve").exception("an error of envclone itself")
-            await refused(self._service, exc)(scope, receive, told)
+            await (await self._refused(Request(scope), exc))(scope, receive, told)
+
+    async def _refused(self, request: Request, exc: BaseException) -> Response:
+        """An error as a page for who accepts HTML, else as a line."""
+        of_a_page = PAGE in getattr(request.scope.get("endpoint"), "__dict__", {})
+        otherwise = of_a_page and not isinstance(exc, NotAllowed)
+        if self._shown is not None and wants_page(request, otherwise=otherwise):
+            try:
+                page: Response = await in_thread(self._shown, request, exc)
+            except Exception:
+                logging.getLogger("envclone.serve").exception("an error could not be shown as a page")
+            else:
+                return _told(page, exc)
+        return refused(self._service, exc)
 
     async def _counted(self, request: Request) -> Response | None:
         """Count a call of its address until the door knows whose it is. An answer when too many were nobody's.
@@ -110,10 +124,7 @@ class Guarded:
         self._service.counts.count("stranger", "TooMany", 0.0)
         if first:
             await in_thread(self._service.audit, Principal("", "-", Role.VIEWER), "stranger", address, "TooMany")
-        if self._shown is not None and "text/html" in request.headers.get("accept", ""):
-            page: Response = await in_thread(self._shown, request, exc)
-            return page
-        return refused(self._service, exc)
+        return await self._refused(request, exc)
 
 
 class _Ambiguous(UsageError):
@@ -133,11 +144,17 @@ def _require_one_length(scope: Scope) -> None:
 def refused(service: Service, exc: BaseException) -> Response:
     """An error as an answer: one line of JSON, with the remedy."""
     said, hint = said_of(service, exc)
-    response = answer(refusals.document(exc, said, hint), refusals.status_of(exc))
+    return _told(answer(refusals.document(exc, said, hint), refusals.status_of(exc)), exc)
+
+
+def _told(response: Response, exc: BaseException) -> Response:
+    """An answer with the headers that an error has, whatever it is written in."""
     if isinstance(exc, TooMany):
         response.headers["retry-after"] = str(exc.retry_after)
     if isinstance(exc, Unauthenticated):
         response.headers["www-authenticate"] = "Bearer"
+    if isinstance(exc, NotAllowed) and exc.allow:
+        response.headers["allow"] = exc.allow
     if isinstance(exc, _Ambiguous):
         response.headers["connection"] = "close"
     return response
@@ -187,7 +204,7 @@ async def in_thread(call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
 def page(handler: Handler, *, least: Role = Role.VIEWER) -> Callable[[Request], Awaitable[Response]]:
     """A handler of a web page: who asks has logged in, has the role, and a form is the session's own.
 
-    Without a session a GET is led to /login.
+    Without a session a browser's GET is led to /login.
     """
 
     async def endpoint(request: Request) -> Response:
@@ -195,7 +212,7 @@ def page(handler: Handler, *, least: Role = Role.VIEWER) -> Callable[[Request], 
         try:
             who = await in_thread(door.principal, request)
         except Unauthenticated:
-            if request.method in SAFE:
+            if request.method in SAFE and wants_page(request, otherwise=True):
                 return RedirectResponse("/login", 303)
             raise
         if request.method not in SAFE:
@@ -208,7 +225,7 @@ def page(handler: Handler, *, least: Role = Role.VIEWER) -> Callable[[Request], 
             raise Forbidden(f"this takes the role {least}, and '{who.name}' is {who.role}", hint="ask an operator")
         return await handler(request, who)
 
-    endpoint.__dict__["least"] = least
+    endpoint.__dict__.update({"least": least, PAGE: True})
     return endpoint
 
 

@@ -33,7 +33,7 @@ _CLOSED = tuple(
 _TRANSLATED = tuple(map(ipaddress.ip_network, ("64:ff9b::/96", "64:ff9b:1::/48", "::/96")))
 """Addresses of IPv6 whose last four bytes are one of IPv4, which a network translates them into."""
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
-"""The one prefix of them that a name server of a network without IPv4 puts in front of everybody's address (RFC 6052)."""
+"""The one prefix of them that a name server of a network without IPv4 puts in front of all (RFC 6052)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,17 @@ from envclone.errors import (
     UsageError,
 )
 
-__all__ = ["Forbidden", "Gone", "NotFound", "TooLarge", "TooMany", "Unauthenticated", "document", "status_of"]
+__all__ = [
+    "Forbidden",
+    "Gone",
+    "NotAllowed",
+    "NotFound",
+    "TooLarge",
+    "TooMany",
+    "Unauthenticated",
+    "document",
+    "status_of",
+]
 
 
 class _Refused(EnvcloneError):
@@ -41,6 +51,17 @@ class NotFound(_Refused):
 
     exit_code = 2
     status = 404
+
+
+class NotAllowed(_Refused):
+    """It is there, and not to be asked in this way; `allow` names the ways, as the header of that name does."""
+
+    exit_code = 2
+    status = 405
+
+    def __init__(self, message: str, *, allow: str, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.allow = allow
 
 
 class Gone(_Refused):

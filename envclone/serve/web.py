@@ -10,11 +10,11 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from envclone.errors import EnvcloneError, UsageError
+from envclone.errors import UsageError
 from envclone.pages.board import branches, images, incidents, jobs, others
 from envclone.pages.board.frame import HOME, SCRIPT, SCRIPT_AT, STYLE, STYLE_AT, place
 from envclone.pages.board.values import Confirm, Frame, LoginPage
-from envclone.serve import asked, board, guard, refusals
+from envclone.serve import asked, board, guard, logbook, refusals
 from envclone.serve.calls import said_of
 from envclone.serve.guard import door_of, form_of, in_thread, service_of
 from envclone.serve.refusals import NotFound, Unauthenticated
@@ -43,6 +43,10 @@ _ASKED = {
                "Remove it"),
 }  # fmt: skip
 
+_TITLES = {403: "Not for you", 404: "Not there", 405: "Not in this way", 409: "Not now", 410: "Not again",
+           413: "Too much", 429: "Too often", 500: "An error of envclone", 502: "Out of reach"}  # fmt: skip
+_ENDED = "Your session has ended: sign in again."
+
 Answering = Callable[["Visit"], Awaitable[Response]]
 
 
@@ -61,6 +65,11 @@ class Visit:
     def frame(self, here: str = "") -> Frame:
         """The frame of a page for who asks."""
         return _frame(self.request, self.who, here)
+
+    def page(self) -> int:
+        """Which page of a long list is asked for, from 1."""
+        said = self.request.query_params.get("page", "1")
+        return max(1, int(said)) if said.isascii() and said.isdigit() and len(said) < 7 else 1
 
     def given(self, name: str) -> str:
         """A part of the path."""
@@ -106,25 +115,15 @@ def _done(path: str, handler: Answering, *, least: Role = Role.ENGINEER) -> Rout
 
 
 def _page(handler: Answering, least: Role) -> Callable[[Request], Awaitable[Response]]:
-    """A handler behind the guard; what is refused is said on a page, too."""
+    """A handler behind the guard."""
 
     async def let_in(request: Request, who: Principal) -> Response:
         return await handler(Visit(request, who, service_of(request)))
 
-    guarded = guard.page(let_in, least=least)
-
-    async def endpoint(request: Request) -> Response:
-        try:
-            return await guarded(request)
-        except EnvcloneError as exc:
-            answer: Response = await in_thread(refused, request, exc)
-            return answer
-
-    endpoint.__dict__["least"] = least
-    return endpoint
+    return guard.page(let_in, least=least)
 
 
-def refused(request: Request, exc: EnvcloneError) -> Response:
+def refused(request: Request, exc: BaseException) -> Response:
     """An error as a page for who asks."""
     service, door = service_of(request), door_of(request)
     said, hint = said_of(service, exc)
@@ -132,14 +131,9 @@ def refused(request: Request, exc: EnvcloneError) -> Response:
     frame = Frame(project=service.stack.project.name) if session is None else _frame(request, session.who, "")
     status = refusals.status_of(exc)
     if isinstance(exc, Unauthenticated):
-        response = html(others.login(frame, refusal=said, oidc=request.app.state.signin is not None), status)
-        response.headers["www-authenticate"] = "Bearer"
-        return response
-    titles = {403: "Not for you", 404: "Not there", 409: "Not now", 410: "Not again", 429: "Too often"}
-    response = html(others.refused(frame, titles.get(status, "Not done"), said, hint=hint or ""), status)
-    if isinstance(exc, refusals.TooMany):
-        response.headers["retry-after"] = str(exc.retry_after)
-    return response
+        ended = f"{_ENDED} Nothing was done." if door.cookie in request.cookies else said
+        return html(others.login(frame, refusal=ended, oidc=request.app.state.signin is not None), status)
+    return html(others.refused(frame, _TITLES.get(status, "Not done"), said, hint=hint or ""), status)
 
 
 def _frame(request: Request, who: Principal, here: str) -> Frame:
@@ -170,12 +164,17 @@ def _to(path: str, did: str = "") -> Response:
 
 async def _login(request: Request) -> Response:
     frame = Frame(project=service_of(request).stack.project.name)
-    wrong = "The token is not valid: it is wrong, over, or was revoked." if "wrong" in request.query_params else ""
-    return html(others.login(frame, refusal=wrong, oidc=request.app.state.signin is not None))
+    door, refusal = door_of(request), ""
+    if "wrong" in request.query_params:
+        refusal = "The token is not valid: it is wrong, over, or was revoked."
+    elif door.cookie in request.cookies and door.session(request, use=False) is None:
+        refusal = _ENDED
+    return html(others.login(frame, refusal=refusal, oidc=request.app.state.signin is not None))
 
 
 async def _overview(visit: Visit) -> Response:
-    page = await visit.call(board.overview)
+    sought = visit.request.query_params.get("q", "").strip()[:80]
+    page = await visit.call(board.overview, visit.page(), sought)
     return html(branches.overview(visit.frame("overview"), page))
 
 
@@ -294,7 +293,5 @@ async def _cancel(visit: Visit) -> Response:
 
 
 async def _audit(visit: Visit) -> Response:
-    said = visit.request.query_params.get("page", "1")
-    page = int(said) if said.isascii() and said.isdigit() and 0 < len(said) < 7 else 1
-    rows, suspicion, older = await visit.call(board.audit, max(1, page))
+    rows, suspicion, older = await visit.call(logbook.audit, visit.page())
     return html(others.audit(visit.frame("audit"), rows, suspicion=suspicion, older=older))

@@ -15,6 +15,10 @@ for (const place of document.querySelectorAll("[data-events]")) {
       lines.append(one);
     }
   });
+  // it comes again by itself but where it was refused: the session may have ended, or the job is not there any more
+  source.addEventListener("error", () => {
+    if (source.readyState === EventSource.CLOSED) setTimeout(() => location.reload(), 2000);
+  });
   for (const end of ["done", "failed", "cancelled"])
     source.addEventListener(end, () => { source.close(); location.reload(); });
 }

@@ -5,9 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import shlex
 from collections.abc import Iterator
+from urllib.parse import urlencode
 
 from envclone.pages.base import fold, plain, table
-from envclone.pages.board.frame import ago, at, button, facts, framed, link, place, region, tag, token, usage
+from envclone.pages.board.frame import HOME, ago, at, button, facts, framed, link, place, region, tag, token, usage
 from envclone.pages.board.images import images_of
 from envclone.pages.board.jobs import jobs_of
 from envclone.pages.board.values import BranchPage, BranchRow, Frame, Log, LoginPage, Overview
@@ -23,14 +24,17 @@ def overview(frame: Frame, page: Overview) -> str:
     rows = [_row(one, page.now) for one in page.branches]
     columns = ("branch", "state", "of", "owner", "age", "left", "state of production", "uses", "next")
     if rows:
-        shown = region("Branches", table(columns, rows, escaped=True))
+        shown = region("Branches", table(columns, rows, escaped=True)) + _pages(page)
+    elif page.sought:
+        shown = f"<p>No branch has “{plain(page.sought, 80)}” in its name, owner, environment or incident.</p>"
     else:
         known = page.environments[0] if page.environments else "ENVIRONMENT"
         shown = (
             f"<p>There is no branch. <code>envclone branch {plain(known)}</code> makes one, and so does this page.</p>"
         )
-    body = f"<h1>Branches</h1>{shown}"
-    if "branch" in frame.may and page.environments:
+    making = "branch" in frame.may and bool(page.environments)
+    body = f"<h1>Branches</h1>{_seeking(page, making)}{shown}"
+    if making:
         body += _making(frame, page)
     going = [one for one in page.jobs if one.state in ("queued", "running")]
     if going:
@@ -38,6 +42,39 @@ def overview(frame: Frame, page: Overview) -> str:
     if page.images:
         body += f"<h2>Newest images</h2>{images_of(page.images, page.now)}"
     return framed(frame, "Branches", body)
+
+
+_FEW = 15
+"""So many branches are seen at a glance, and what is below them, too."""
+
+
+def _seeking(page: Overview, making: bool) -> str:
+    """Where there are many: what leads to some of them, and down to the form."""
+    if max(page.total, len(page.branches)) <= _FEW:
+        return ""
+    down = '<a class="deed" href="#make">Make a branch</a>' if making else ""
+    back = f'<a href="{HOME}">all of them</a>' if page.sought else ""
+    return (
+        f'<form class="make seek" method="get" action="{HOME}" role="search">'
+        "<label>Name, owner, environment or incident "
+        f'<input name="q" type="search" maxlength="80" value="{plain(page.sought, 80)}" spellcheck="false"></label>'
+        f"<button>Find</button>{back}{down}</form>"
+    )
+
+
+def _pages(page: Overview) -> str:
+    """Which part of the branches this is, and what leads to those before and behind."""
+    if page.pages <= 1:
+        return ""
+
+    def to(number: int, said: str) -> str:
+        asked = plain(urlencode({"page": number} | ({"q": page.sought} if page.sought else {})))
+        return f'<a href="{HOME}?{asked}">{said}</a>' if 1 <= number <= page.pages else ""
+
+    links = " · ".join(one for one in (to(page.page - 1, "Before"), to(page.page + 1, "Further")) if one)
+    return (
+        f'<nav class="within" aria-label="Pages">Page {page.page} of {page.pages}, {page.found} branches. {links}</nav>'
+    )
 
 
 def _row(one: BranchRow, now: dt.datetime) -> tuple[str, ...]:
@@ -82,7 +119,7 @@ def _making(frame: Frame, page: Overview) -> str:
         else ""
     )
     return (
-        f'<h2>Make a branch</h2><form class="make" method="post" action="{place("branches")}">{token(frame)}'
+        f'<h2 id="make">Make a branch</h2><form class="make" method="post" action="{place("branches")}">{token(frame)}'
         f'<label>Environment <select name="environment">{environments}</select></label>{of_incident}'
         '<label>Name <input name="name" maxlength="41" autocomplete="off" spellcheck="false" '
         'placeholder="chosen for you"></label><button>Make it</button></form>'
@@ -126,7 +163,10 @@ def _living(frame: Frame, page: BranchPage) -> str:
     if not page.row.mine or not page.lives or "extend" not in frame.may:
         return ""
     said = {"none": "until it is removed"}
-    options = "".join(f'<option value="{plain(one)}">{plain(said.get(one, one))}</option>' for one in page.lives)
+    options = "".join(
+        f'<option value="{plain(one)}"{" selected" if one == page.live else ""}>{plain(said.get(one, one))}</option>'
+        for one in page.lives
+    )
     return (
         f'<form class="make" method="post" action="{place("branches", page.row.name, "extend")}">{token(frame)}'
         f'<label>Lives, from now on <select name="ttl">{options}</select></label><button>Set it</button></form>'

@@ -18,7 +18,7 @@ from envclone.span import span
 
 __all__ = [
     "HOME", "SCRIPT", "SCRIPT_AT", "STYLE", "STYLE_AT", "ago", "at", "button", "facts", "framed", "link", "local",
-    "place", "region", "tag", "token", "usage",
+    "place", "region", "sentence", "tag", "token", "usage",
 ]  # fmt: skip
 
 HOME = "/"
@@ -55,6 +55,13 @@ def link(text: str, *parts: str) -> str:
     return f'<a href="{local(place(*parts))}">{plain(text, 120)}</a>'
 
 
+def sentence(text: str) -> str:
+    """A message of one line as a sentence, as text: messages begin small and have no dot."""
+    first = text.partition(" ")[0]
+    said = text[:1].upper() + text[1:] if first.isalpha() and first.islower() else text
+    return said if not said or said[-1] in ".!?…:" else f"{said}."
+
+
 def tag(text: str, tone: str = "") -> str:
     """A word that stands out; the tone is "good", "warn", "bad" or none."""
     return f'<b class="tag {tone}">{plain(text, 60)}</b>'
@@ -73,7 +80,8 @@ def ago(time: dt.datetime | None, now: dt.datetime) -> str:
     if time is None:
         return "–"
     utc = time.astimezone(dt.UTC)
-    said = span(abs(now - time))
+    apart = abs(now - time)
+    said = span(apart) if apart >= dt.timedelta(minutes=1) else "under 1m"
     return f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}" title="{utc:%Y-%m-%d %H:%M} UTC">{said}</time>'
 
 

@@ -44,7 +44,7 @@ def _tending(frame: Frame, environments: Sequence[str]) -> str:
 
 def images_of(rows: Sequence[ImageRow], now: dt.datetime) -> str:
     """Images as a table, the newest first."""
-    cells = [
+    cells: list[tuple[str, ...]] = [
         (
             link(one.id, "images", one.id),
             plain(one.environment),
@@ -57,7 +57,10 @@ def images_of(rows: Sequence[ImageRow], now: dt.datetime) -> str:
         )
         for one in rows
     ]
-    columns = ("image", "of", "state of production", "stores", "fidelity", "proof", "size", "branches")
+    columns: tuple[str, ...] = ("image", "of", "state of production", "stores", "fidelity", "proof", "size", "branches")
+    if all(one.size is None for one in rows):  # the first page does not ask: it takes a walk through all their files
+        cells = [(*row[:6], row[7]) for row in cells]
+        columns = (*columns[:6], columns[7])
     return region("Images", table(columns, cells, escaped=True))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from envclone.pages.base import plain, table
-from envclone.pages.board.frame import HOME, button, framed, local, place, region, tag
+from envclone.pages.board.frame import HOME, button, framed, local, place, region, sentence, tag
 from envclone.pages.board.values import AuditRow, Confirm, Frame
 
 __all__ = ["audit", "confirm", "entered", "login", "refused"]
@@ -13,7 +13,7 @@ __all__ = ["audit", "confirm", "entered", "login", "refused"]
 
 def login(frame: Frame, *, refusal: str = "", oidc: bool = False) -> str:
     """Where one signs in with a token; `refusal` says why that was not enough."""
-    said = f'<p class="said bad" role="alert">{plain(refusal, 300)}</p>' if refusal else ""
+    said = f'<p class="said bad" role="alert">{plain(sentence(refusal), 300)}</p>' if refusal else ""
     other = f'<p><a href="{place("login", "oidc")}">Sign in with your organisation</a></p>' if oidc else ""
     return framed(
         frame,
@@ -59,5 +59,7 @@ def refused(frame: Frame, title: str, says: str, *, hint: str = "") -> str:
     """What cannot be shown or done, and why."""
     more = f"<p><code>{plain(hint, 400)}</code></p>" if hint else ""
     return framed(
-        frame, title, f'<h1>{plain(title, 120)}</h1><p>{plain(says, 600)}</p>{more}<p><a href="{HOME}">Branches</a></p>'
+        frame,
+        title,
+        f'<h1>{plain(title, 120)}</h1><p>{plain(sentence(says), 600)}</p>{more}<p><a href="{HOME}">Branches</a></p>',
     )

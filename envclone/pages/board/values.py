@@ -102,6 +102,8 @@ class BranchPage:
     login: str = ""
     lives: tuple[str, ...] = ()
     """Times that it may be told to live from now on, as they are written; "none" is until it is removed."""
+    live: str = ""
+    """Which of them is proposed: none that would take time from it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,10 @@ class JobRow:
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """What there is, and what can be made of it."""
+    """What there is, and what can be made of it.
+
+    `branches` are those of one `page` of `pages` of all that were `sought`, which are `found` of `total`.
+    """
 
     now: dt.datetime
     branches: tuple[BranchRow, ...] = ()
@@ -210,6 +215,11 @@ class Overview:
     jobs: tuple[JobRow, ...] = ()
     environments: tuple[str, ...] = ()
     incidents: tuple[str, ...] = ()
+    sought: str = ""
+    found: int = 0
+    total: int = 0
+    page: int = 1
+    pages: int = 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ def held(found: tuple[Held, ...] | None) -> str:
             continue
         count = f"{len(rows)} {'match' if kind == 'match' else kind}"
         if kind == "differs":
-            parts.append(f"<h3>{count}</h3>{table(columns, rows)}")
+            parts.append(f"<h3>{count}</h3>{table(columns, rows, kind='parity')}")
         else:
-            parts.append(fold(count, table(columns, rows)))
+            parts.append(fold(count, table(columns, rows, kind="parity")))
     return "".join(parts) or "<p>Nothing is known of production to compare with.</p>"

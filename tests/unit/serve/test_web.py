@@ -259,3 +259,104 @@ def test_a_browser_gets_a_page_where_nothing_is_and_a_program_a_line(here: Serve
     assert found.headers["content-security-policy"].startswith("default-src 'none'")
     assert here.client.get("/nowhere").json()["error"]["type"] == "NotFound"
     assert here.client.get("/api/v1/nowhere", headers=browser).json()["error"]["type"] == "NotFound"
+
+
+BROWSER = {"accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"}
+PROGRAM = {"accept": "application/json"}
+
+
+@pytest.mark.parametrize("signed_in", [False, True])
+def test_every_refusal_is_a_page_for_who_accepts_html_and_a_line_for_who_does_not(
+    here: Served, signed_in: bool
+) -> None:
+    enter(here, "ada", Role.ENGINEER)
+    if not signed_in:
+        here.client.cookies.clear()
+    asked = [("GET", "/logout", {}, 405), ("POST", "/", {}, 405), ("DELETE", "/branches/adas", {}, 405),
+             ("GET", "/branches/adas/login", {}, 405), ("POST", "/audit", {}, 405), ("GET", "/nowhere", {}, 404),
+             ("PUT", "/static/x.css", {}, 404), ("POST", "/login", {"origin": "https://evil.example"}, 403),
+             ("POST", "/branches/adas/stop", {"content-length": "99999999"}, 413 if signed_in else 401),
+             ("POST", "/logout", {}, 403 if signed_in else 401)]  # fmt: skip
+    if signed_in:
+        asked += [("GET", "/branches/none", {}, 404), ("GET", "/audit", {}, 403), ("GET", "/images/none", {}, 404)]
+    for method, path, more, status in asked:
+        page = here.client.request(method, path, headers=BROWSER | more)
+        line = here.client.request(method, path, headers=PROGRAM | more)
+        assert (page.status_code, line.status_code) == (status, status), (method, path)
+        assert page.headers["content-type"].startswith("text/html") and "<h1>" in page.text, (method, path)
+        assert page.headers["content-security-policy"].startswith("default-src 'none'")
+        assert line.json()["error"]["status"] == status, (method, path)
+        for one in (page, line):
+            assert one.headers["cache-control"] == "no-store" and one.headers["x-frame-options"] == "DENY"
+            assert ("allow" in one.headers) == (status == 405) and ("www-authenticate" in one.headers) == (
+                status == 401
+            )
+    for path in ("/api/v1/branches", "/api/v1/nowhere", "/metrics", "/healthz"):
+        refused = here.client.request("PATCH", path, headers=BROWSER)
+        assert refused.json()["error"]["status"] in (404, 405), path
+    assert here.client.get("/logout").json()["error"]["type"] == "NotAllowed"  # who says nothing is a program
+
+
+@pytest.mark.parametrize(
+    ("accept", "page"),
+    [("text/html", True), ("TEXT/HTML;q=0.5", True), ("text/*", True), ("application/json, text/html;q=0.5", False),
+     ("text/html;q=0", False), ("text/html;q=x", False), ("application/json", False), ("*/*", False), ("", False),
+     ("text/html;level=1, application/json;q=0.9", True), ("application/xhtml+xml", True), ("text/htmlx", False)],
+)  # fmt: skip
+def test_who_accepts_html(here: Served, accept: str, page: bool) -> None:
+    answer = here.client.get("/nowhere", headers={"accept": accept})
+    assert answer.headers["content-type"].startswith("text/html" if page else "application/json")
+
+
+def test_a_bug_is_a_page_that_quotes_nothing(here: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    enter(here, "op", Role.OPERATOR)
+
+    def broken(*_: Any) -> Any:
+        raise RuntimeError(f"a value: {PASSWORD}")
+
+    monkeypatch.setattr(type(here.service.stack), "branches", broken)
+    answer = here.client.get("/", headers=BROWSER)
+    assert answer.status_code == 500 and "<h1>An error of envclone</h1>" in answer.text and PASSWORD not in answer.text
+    assert here.client.get("/", headers=PROGRAM).json()["error"]["status"] == 500
+
+
+def test_who_comes_back_to_an_ended_session_is_told_so(here: Served) -> None:
+    """And nothing that is sent from such a page is done; a program is not led to a page."""
+    given = {"csrf": enter(here, "ada", Role.ENGINEER)}
+    here.branch("adas", "ada")
+    assert "has ended" not in here.client.get("/login").text
+    here.app.state.door._sessions.clear()  # as a restart does
+    led = here.client.get("/branches/adas", headers=BROWSER)
+    assert (led.status_code, led.headers["location"]) == (303, "/login")
+    assert "Your session has ended" in here.client.get("/login", headers=BROWSER).text
+    sent = here.client.post("/branches/adas/remove", data=given, headers=BROWSER)
+    assert sent.status_code == 401 and "Your session has ended" in sent.text and "Nothing was done" in sent.text
+    assert here.service.stack.show("adas").name == "adas"
+    assert here.client.get("/branches/adas", headers=PROGRAM).json()["error"]["status"] == 401
+
+
+def test_hundreds_of_branches_are_in_pages_and_one_is_found(here: Served) -> None:
+    for number in range(205):
+        here.branch(f"b{number:03}", "ada" if number % 2 else "zoe")
+    enter(here, "op", Role.OPERATOR)
+    first, last = here.client.get("/").text, here.client.get("/?page=3").text
+    assert first.count('href="/branches/b') == 200 and "Page 1 of 3, 205 branches" in first  # its name, and its start
+    assert "/branches/b204" in last and "/branches/b199" not in last and "Further" not in last and "Before" in last
+    assert 'href="#make"' in first and 'id="make"' in first
+    found = here.client.get("/?q=B20").text
+    assert [f"/branches/b{number}" in found for number in (199, 200, 204)] == [False, True, True]
+    pages = here.client.get("/?q=zoe&page=2").text
+    assert "Page 2 of 2, 103 branches" in pages and "?page=1&amp;q=zoe" in pages
+    for odd in ("/?page=99", "/?page=-1", "/?page=x", "/?page=%00", "/?q=" + "a" * 5000, f"/?q={EVIL}"):
+        answer = here.client.get(odd)
+        assert answer.status_code == 200 and "<script>alert" not in answer.text, odd
+    assert "No branch has" in here.client.get("/?q=nothing-like-it").text
+
+
+@pytest.mark.parametrize(("hours", "proposed"), [(0.5, "1h"), (7.9, "8h"), (8.1, "1d"), (10_000, "7d"), (None, "7d")])
+def test_no_time_is_proposed_that_would_take_some(here: Served, hours: float | None, proposed: str) -> None:
+    here.branch("adas", "ada")
+    ttl = None if hours is None else dt.timedelta(hours=hours)
+    here.service.stack.extend("adas", ttl)
+    enter(here, "ada", Role.ENGINEER)
+    assert f'<option value="{proposed}" selected>' in here.client.get("/branches/adas").text
