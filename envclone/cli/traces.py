@@ -128,6 +128,7 @@ def _read(trace: str, request: str | None, stores: Stores) -> dict[str, Any]:
     from envclone.cli.recordings import parts_of
     from envclone.incidents.traces import fetch, recording
     from envclone.incidents.traces.about import application_of, clock_of
+    from envclone.incidents.traces.played import exchanges_of
     from envclone.incidents.traces.read import calls, calls_of
     from envclone.incidents.traces.steps import steps_of
 
@@ -139,7 +140,8 @@ def _read(trace: str, request: str | None, stores: Stores) -> dict[str, Any]:
         raise UsageError(f"{path.name} is no recording: --request names a request of what envclone.record wrote")
     else:
         found, origin = calls(path)
-    return {"calls": tuple(found), "steps": tuple(steps_of(found, stores)), "origin": origin,
+    steps = tuple(steps_of(found, stores))
+    return {"calls": tuple(found), "steps": steps, "exchanges": exchanges_of(found, steps), "origin": origin,
             "application": application_of(found, origin), "clock": clock_of(found, origin)}  # fmt: skip
 
 

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import unquote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from envclone.cassette.operations import kind_of
+from envclone.incidents.traces.searches import asked_at
 from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment, parsed
+from envclone.record.secrets import HIDDEN, is_secret_header, redacted_url
 
 __all__ = ["exchange", "har", "is_har"]
-
-_QDRANT = re.compile(r"/collections/(?P<collection>[^/]{1,255})/points/(?:query|search|scroll)$")
-_HIDDEN = frozenset(("authorization", "cookie", "set-cookie", "proxy-authorization", "x-api-key", "api-key"))
-"""Headers that let somebody in: what they hold does not come into a bundle."""
 
 
 def is_har(document: Any) -> bool:
@@ -35,6 +32,7 @@ def har(document: Mapping[str, Any]) -> Trace:
         ended = moment(began.timestamp() + took / 1000) if began and isinstance(took, int | float) else None
         body, form = _posted(loose(request.get("postData")))
         content = loose(response.get("content"))
+        answer, packed = _content(content)
         spent = ("request", "response", "startedDateTime", "time")
         unread = {f"{key}.unread": entry[key] for key in ("request", "response")
                   if entry.get(key) and not isinstance(entry[key], Mapping)}  # fmt: skip
@@ -45,13 +43,14 @@ def har(document: Mapping[str, Any]) -> Trace:
             exchange(
                 str(number), str(request.get("method") or "GET"), str(request.get("url") or ""),
                 _headers(request.get("headers")), body, began, ended, form=form,
-                answer=parsed(_content(content)), status=response.get("status"),
+                answer=parsed(answer), status=response.get("status"),
                 rest={
                     **{key: value for key, value in entry.items() if key not in spent},
                     **unread,
                     **beside,
                     "response.headers": _headers(response.get("headers")),
                     "mime": content.get("mimeType"),
+                    "content.encoding": "base64" if packed else None,
                 },
             )
         )  # fmt: skip
@@ -82,11 +81,12 @@ def exchange(
     answer: Any = None, status: Any = None, rest: Mapping[str, Any] | None = None, form: Sequence[Any] = (),
 ) -> Span:  # fmt: skip
     """A request with its answer as a span; a `form` of several parts has no body that could be sent again."""
+    url = redacted_url(url)
     parts = urlsplit(url)
     model = body.get("model") if isinstance(body, Mapping) else None
     kind: str = kind_of(method, parts.path)
-    search = _QDRANT.search(parts.path) if isinstance(body, Mapping) else None
-    attributes = {"db.system": "qdrant", "db.collection.name": unquote(search["collection"])} if search else {}
+    search = asked_at(url) if isinstance(body, Mapping) else None
+    attributes = {"db.system": "qdrant", "db.collection.name": search[0]} if search else {}
     if search:
         kind = "vector"
     asked = {"method": method, "url": url, "headers": _seen(headers), "body": body, "form": list(form)}
@@ -103,7 +103,8 @@ _BAD = 400
 
 
 def _seen(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: "***" if name.lower() in _HIDDEN else value for name, value in headers.items()}
+    """Headers without what lets somebody in: what these hold does not come into a bundle."""
+    return {name: HIDDEN if is_secret_header(name) else redacted_url(value) for name, value in headers.items()}
 
 
 def _headers(found: Any) -> dict[str, str]:
@@ -118,11 +119,12 @@ def _named(found: Sequence[Any]) -> Iterator[tuple[str, str]]:
             yield str(one.get("name")), str(one.get("value"))
 
 
-def _content(content: Mapping[str, Any]) -> Any:
+def _content(content: Mapping[str, Any]) -> tuple[Any, bool]:
+    """An answer's text, and whether it is still in base64: what is no text stays as it is written."""
     text = content.get("text")
     if content.get("encoding") == "base64" and isinstance(text, str):
         try:
-            return base64.b64decode(text, validate=True).decode("utf-8", "replace")
+            return base64.b64decode(text, validate=True).decode(), False
         except (binascii.Error, ValueError):
-            return text
-    return text
+            return text, True
+    return text, False

@@ -10,12 +10,13 @@ from typing import Any
 from pydantic import ValidationError
 
 from envclone.errors import UsageError
-from envclone.incidents.bundle import Expected, SqlStep, Step, VectorStep
+from envclone.incidents.bundle import Expected, SqlStep, Step
 from envclone.incidents.calls import Call
 from envclone.incidents.placeholders import standard
 from envclone.incidents.record import explicit
 from envclone.incidents.sql import Kind, tokens
 from envclone.incidents.traces.recordedvalues import revived, rows_of
+from envclone.incidents.traces.searches import plain, points, search
 from envclone.incidents.traces.steps import Stores
 
 __all__ = ["sql_call", "sql_step", "vector_call", "vector_steps"]
@@ -92,20 +93,15 @@ def vector_call(common: Mapping[str, Any], one: Mapping[str, Any]) -> Call:
     """A search with its whole query and the points that it gave."""
     query = revived(one.get("query") or {})
     answer = one.get("answer")
-    hits = [hit for each in _lists(answer) for hit in each]
+    hits = [hit for each in points(answer) for hit in each]
     documents = [{"id": hit.get("id"), "score": hit.get("score"), "payload": _payload(hit)} for hit in hits]
-    vector = _plain(query.get("query", query.get("query_vector")))
+    vector = plain(query.get("query", query.get("query_vector")))
     return Call(
         **common, kind="vector", name=str(one.get("method") or ""), input=query, documents=documents,
         vectors=[vector] if isinstance(vector, list) else [], settings=_mapping(query.get("search_params")),
         other={"db.system.name": "qdrant", "db.collection.name": query.get("collection_name"),
                "status": one.get("status")},
     )  # fmt: skip
-
-
-_NAMES = {"collection_name": "collection", "query_filter": "filter", "search_params": "params", "query_vector": "query"}
-_TAKEN = ("collection", "query", "using", "prefetch", "filter", "params", "limit", "offset", "score_threshold",
-          "order_by", "with_payload", "group_by", "group_size", "lookup_from")  # fmt: skip
 
 
 def vector_steps(one: Mapping[str, Any], stores: Stores, number: int) -> list[Step]:
@@ -123,59 +119,16 @@ def vector_steps(one: Mapping[str, Any], stores: Stores, number: int) -> list[St
         asked = [said]
     elif method not in ("query_points", "query_points_groups", "search", "search_groups"):
         return []
-    answers: list[Any] = _lists(one.get("answer"))
+    answers: list[Any] = points(one.get("answer"))
     if method in ("query_points_groups", "search_groups"):
         answers = [[hit for group in answers for hit in group]]
-    found = []
+    found: list[Step] = []
     for index, each in enumerate(asked):
         answer = answers[index] if index < len(answers) else None
         name = f"search-{number}" + (f"-{index + 1}" if len(asked) > 1 else "")
-        found += _search(each, answer, stores.qdrant, name, failed=one.get("error") is not None)
+        if one.get("error") is None and answer is not None:  # a replay has nothing to hold a step without one to
+            found += search(each, answer, stores.qdrant, name)
     return found
-
-
-def _search(said: Mapping[str, Any], answer: Any, store: str, name: str, *, failed: bool) -> list[Step]:
-    if said.get("shard_key_selector") is not None or said.get("shard_key") is not None:
-        return []
-    given = {_NAMES.get(key, key): value for key, value in said.items()}
-    given = {key: value for key, value in given.items() if key in _TAKEN and value is not None}
-    query = _plain(given.pop("query", None))
-    if isinstance(query, list) and len(query) == 2 and isinstance(query[0], str):  # a name and its vector
-        given["using"], query = query
-    elif isinstance(query, dict) and "vector" in query and "name" in query:
-        given["using"], query = query["name"], query["vector"]
-    if query is None and not given.get("prefetch") and "filter" not in given:
-        return []
-    if isinstance(query, list) or (isinstance(query, dict) and "indices" in query):
-        given["vector"] = query
-    elif query is not None:
-        given["query"] = query
-    if failed or not isinstance(answer, list):
-        return []
-    scores = [hit.get("score") for hit in answer]
-    expect = {"ids": [hit.get("id") for hit in answer]}
-    if all(isinstance(score, int | float) for score in scores):
-        expect["scores"] = scores
-    try:
-        return [VectorStep.model_validate({**given, "id": name, "store": store, "expect": expect})]
-    except ValidationError:
-        return []
-
-
-def _plain(query: Any) -> Any:
-    """The vector of a query that is nothing but a vector's nearest."""
-    if isinstance(query, dict) and set(query) == {"nearest"} and isinstance(query["nearest"], list | dict):
-        return query["nearest"]
-    return query
-
-
-def _lists(answer: Any) -> list[list[dict[str, Any]]]:
-    """An answer's points: one list, or one for each group or query of a batch."""
-    found = answer if isinstance(answer, dict) else {}
-    if isinstance(found.get("points"), list):
-        return [[one for one in found["points"] if isinstance(one, dict)]]
-    many = found.get("groups") or found.get("batch") or []
-    return [each for one in many if isinstance(one, dict) for each in _lists({"points": one.get("points")})]
 
 
 def _payload(hit: Mapping[str, Any]) -> Any:

@@ -15,6 +15,7 @@ from envclone.incidents.calls import Call
 from envclone.incidents.placeholders import standard
 from envclone.incidents.plans import nodes
 from envclone.incidents.traces.embedded import Embedded, numbers
+from envclone.incidents.traces.searches import asked_at, of_request
 
 __all__ = ["Stores", "steps_of"]
 
@@ -43,9 +44,12 @@ def steps_of(calls: Sequence[Call], stores: Stores) -> list[Step]:
     found: list[Step] = []
     embedded = Embedded(calls)
     ran = {call.statement for call in calls if call.name == "execute"}
+    services = {host for call in calls if call.kind == "http" and (host := _host(call))}
     for call in calls:
         if call.name in ("parse", "bind") and call.statement in ran:
             continue  # PostgreSQL's log tells of one statement three times
+        if call.kind == "llm" and services and _host(call) not in services:
+            continue  # what the service itself asked of its model: nothing that could be asked of the service
         for step in _steps(call, stores, len(found) + 1, embedded):
             found.append(step.model_copy(update={"call": call.id}))
     return found
@@ -58,6 +62,10 @@ def _steps(call: Call, stores: Stores, number: int, embedded: Embedded) -> Itera
         yield from _search(call, stores, number, embedded)
     elif call.kind in ("http", "llm") and stores.service is not None and isinstance(call.input, Mapping):
         yield from _request(call, stores.service, number)
+
+
+def _host(call: Call) -> str:
+    return urlsplit(str(call.input.get("url") or "")).netloc if isinstance(call.input, Mapping) else ""
 
 
 def _system(call: Call) -> str:
@@ -104,8 +112,12 @@ def _parameters(call: Call) -> list[Any] | dict[str, Any] | None:
 
 def _search(call: Call, stores: Stores, number: int, embedded: Embedded) -> Iterator[Step]:
     body = call.input if isinstance(call.input, Mapping) else {}
-    if isinstance(body.get("url"), str) and isinstance(body.get("body"), Mapping):
-        body = body["body"]  # a request to the server itself
+    if isinstance(body.get("url"), str) and isinstance(body.get("body"), Mapping):  # a request to the server itself
+        if stores.qdrant is not None and asked_at(body["url"]) is not None:
+            answer = None if call.error else call.output
+            yield from of_request(body["url"], body["body"], answer, stores.qdrant, f"search-{number}")
+            return
+        body = body["body"]
     collection = str(call.other.get("db.collection.name") or stores.collection or "") or next(
         (str(value) for key, value in call.other.items() if key.endswith(".collection_name")), ""
     )
