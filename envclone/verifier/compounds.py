@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from envclone.compiled import available, frozen
+from envclone.masking.names import is_name
 from envclone.masking.nets import WORDS, data
 from envclone.masking.phone import national_number
 from envclone.shelf import Column, Shelf, Sorter
@@ -30,6 +31,8 @@ _NUMBERS = frozenset(("phone", "national_id", "card", "iban"))
 _SHORTEST_NAME, _SHORTEST_WORD, _SHORTEST_FAMILY = 3, 8, 7
 """Letters of each of two names in one word, of that word, and of a family name behind an initial."""
 _LONGEST_WORD = 64
+_INITIAL = 2
+"""Bytes of an initial at most: what stands beside a name in one word is longer, for it has three letters."""
 _FEWEST_DIGITS = 7
 _CERTAIN = 12
 """Digits that no other number has by chance."""
@@ -99,12 +102,12 @@ class Compounds:
     def _is(self, owner: int, word: bytes, second: int, joint: int) -> bool:
         """Whether a word is the names of a person with this family name: hashes alone could be of another's.
 
-        Where something stands between two names, that is a letter or a word that joins, and the whole is no ordinary
-        word.
+        A name and an initial are no name of the dictionary (`martinas`), and no ordinary word. Where something stands
+        between two names, that is a letter or a word that joins, and the whole is no ordinary word.
         """
         name = text_of(self._parts.value(owner))
         if not joint:
-            return name in word
+            return name in word and not (len(word) - len(name) <= _INITIAL and (_is_name(word) or _is_ordinary(word)))
         between = word[second - joint : second].decode("utf-8", "replace")
         return word[second:] == name and _JOINTS.fullmatch(between) is not None and not _is_ordinary(word)
 
@@ -246,6 +249,10 @@ def _places(end: int) -> tuple[int, int, int]:
     """Where a word ends, where in it a second name begins, and the bytes between two names; 0 where there are none."""
     places = _loops().PLACES
     return end & (1 << places) - 1, end >> places & 0xFF, end >> places + 8
+
+
+def _is_name(word: bytes) -> bool:
+    return is_name(word.decode("utf-8", "replace"))
 
 
 def _is_ordinary(word: bytes) -> bool:

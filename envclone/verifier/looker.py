@@ -29,6 +29,7 @@ from envclone.verifier.rare import rare
 from envclone.verifier.reports import Reports
 from envclone.verifier.search import Hit
 from envclone.verifier.sixteen import Sixteen
+from envclone.verifier.standing import Standings
 from envclone.verifier.wordhits import WordHits, weak_words
 
 __all__ = ["Looker"]
@@ -118,7 +119,7 @@ class Looker:
         before = after if list(before) == list(after) else before
         texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, None, before, after, texts, rows)
-        self._pairs(address, after, weak_words(self._weak, texts).outside(told), rows)
+        self._pairs(address, before, after, weak_words(self._weak, texts).outside(told), rows)
         self._joined(address, before, after, texts, rows)
         self._put_together(address, None, after, rows)
 
@@ -187,7 +188,7 @@ class Looker:
         if rule is None or rule.kind in _TEXTS or rule.base.removesuffix("[]") not in _NO_WORDS:
             hits = weak_words(self._weak, texts, None if after is before else before).outside(told)
             if rule is None or rule.base not in NUMERIC:
-                self._pairs(address, after, hits, rows)
+                self._pairs(address, before, after, hits, rows)
                 self._joined(address, before, after, texts, rows)
             if rule is not None and rule.kind is FieldKind.JSON and rule.json and whole:
                 self._counts.same_subject_below(address, rule, after, hits, rows)
@@ -213,7 +214,7 @@ class Looker:
             texts = Texts(one, decoded=True, seek=self._seek)
             row = one_row(rows, number) if rows is not None else None
             told = self._strong(address, rule, one, one, texts, row)
-            self._pairs(address, one, weak_words(self._weak, texts).outside(told), row)
+            self._pairs(address, one, one, weak_words(self._weak, texts).outside(told), row)
             self._joined(address, one, one, texts, row)
 
     def _left(self, address: str, before: Sequence[Any], after: Sequence[Any], rows: Rows) -> None:
@@ -300,9 +301,11 @@ class Looker:
         number_column = rule is not None and rule.base in NUMERIC
         found = self._search.find(texts) if after is before else self._search.compare(before, texts)
         leaking: dict[int, list[Found]] = defaultdict(list)
+        standings = Standings(None if after is before else before)
         for one in found:
             value, hit, text, unchanged = one
-            if not (unchanged and self._findings.originals[hit.original].strong) or (
+            left = unchanged and self._findings.originals[hit.original].strong
+            if not (left and standings.left(value, text, hit)) or (
                 number_column and hit.end - hit.start < _LONG_NUMBER
             ):
                 # a pseudonym may equal somebody else's original; a number's few digits are nobody's
@@ -316,23 +319,29 @@ class Looker:
                 self._reports.leak(address, hit, text, known.address, known.kind, what, rows, value, after)
         return leaking
 
-    def _pairs(self, address: str, values: Sequence[Any], hits: WordHits, rows: Rows | None) -> None:
+    def _pairs(
+        self, address: str, before: Sequence[Any], after: Sequence[Any], hits: WordHits, rows: Rows | None
+    ) -> None:
+        standings = Standings(None if after is before else before)
         for value in hits.near(self._subjects):
-            those = hits[value]
-            pair = pairs_of_one_person(self._subjects, [one.hit for one in those], those[0].text)
+            those, text = [one.hit for one in hits[value]], hits[value][0].text
+            pair = pairs_of_one_person(self._subjects, those, text)
+            if pair is not None and after is not before:
+                those = [hit for hit in those if standings.left(value, text, hit)]
+                pair = pairs_of_one_person(self._subjects, those, text)
             if pair is not None:
                 whole = Hit(pair[0].original, pair[0].start, pair[1].end)
                 source, kind = self._subjects.source(pair[0].original)
                 self._reports.leak(
                     address,
                     whole,
-                    those[0].text,
+                    text,
                     source,
                     kind,
                     "two parts of one person's identity",
                     rows,
                     value,
-                    values,
+                    after,
                 )
 
     def _joined(
@@ -346,10 +355,9 @@ class Looker:
         numbers: bool = True,
     ) -> None:
         """Names of one person in one word, and `numbers` of persons in other groups; what the masks made is none."""
+        standings = Standings(None if after is before else before)
         for value, hit, text, source, kind, number in self._compounds.find(texts):
-            if number and not numbers:
-                continue
-            if after is not before and text[hit.start : hit.end] not in text_of(before[value]):
+            if (number and not numbers) or not standings.left(value, text, hit):
                 continue
             what = f"a value of the kind {kind}" if number else "two parts of one person's identity"
             self._reports.leak(address, hit, text, source, kind, what, rows, value, after)

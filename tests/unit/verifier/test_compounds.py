@@ -15,7 +15,7 @@ from envclone.verifier.originals import Originals
 from envclone.verifier.subjects import Subjects
 
 PEOPLE = [("Wolfhard", "Quenzelmann"), ("Brunhilda", "Drachslera"), ("Grace", "Hunter"), ("Uwe", "Bo"),
-          ("Jörn", "Großkreuz")]  # fmt: skip
+          ("Jörn", "Großkreuz"), ("Ada", "Michael"), ("Vera", "Market"), ("Ines", "Robbins")]  # fmt: skip
 NUMBERS = {"phone": "+49 30 50017634", "national_id": "536-22-8741", "card": "4929 7134 1440 0174",
            "iban": "DE07 3704 0044 0369 4001 74"}  # fmt: skip
 
@@ -46,6 +46,9 @@ def _compounds() -> Compounds:
         ("@jörngroßkreuz", "person"),
         ("jgrosskreuz", "person"),
         ("login großkreuzj", "person"),
+        ("yours, Michaela", ""),
+        ("adamichael", "person"),
+        ("irobbins", "person"),
         ("WolfhardDrachslera", ""),
         ("gracehunter", ""),
         ("uwebo", ""),

@@ -189,3 +189,22 @@ def test_two_names_joined_in_a_masked_text_are_refused_where_the_mask_left_them(
     looker.rows(Rows("public.docs", {rule.address: [left]}, {}, ["ctid (0,1)"]), {rule.address: [f"{left} "]})
     looker.take(looker.found())
     assert len(findings.leaks) == leaks
+
+
+@pytest.mark.parametrize(
+    ("masked", "leaks"),
+    [
+        ("dear ann, ask Wolfhard Quenzelmann, please. regards, otto bergmann", 0),  # a pseudonym, by chance
+        ("dear ann, ask Brunhilda Maier, please. regards, Wolfhard Quenzelmann", 1),
+        ("dear ann, ask WolfhardQuenzelmann, please. regards, otto", 0),
+        ("dear ann, ask Brunhilda, please. regards, WolfhardQuenzelmann", 1),
+        ("dear Wolfhard the old Quenzelmann, ask Eve, please. regards, otto", 0),
+    ],
+)
+def test_a_pseudonym_that_is_somebody_elses_name_in_the_same_text_is_chance(masked: str, leaks: int) -> None:
+    rule = FieldRule("public.docs.body", FieldKind.TEXT, "text")
+    looker, findings = _looker_of({rule.address: rule})
+    raw = "dear jo, ask Jennifer, please. regards, " + ("WolfhardQ" if "dQ" in masked else "Wolfhard Q") + "uenzelmann"
+    looker.rows(Rows("public.docs", {rule.address: [raw]}, {}, ["ctid (0,1)"]), {rule.address: [masked]})
+    looker.take(looker.found())
+    assert len(findings.leaks) == leaks
