@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from envclone.errors import BusyError, EnvcloneError, UnreachableError, UsageError
 from envclone.extras import need
 from envclone.runtimes.kubernetes.kinds import KINDS, path_of
-from envclone.runtimes.kubernetes.refusals import Refusal, judged
+from envclone.runtimes.kubernetes.refusals import Refusal, distrusted, judged
 
 if TYPE_CHECKING:
     from kubernetes.client import ApiClient
@@ -25,13 +25,12 @@ if TYPE_CHECKING:
 __all__ = ["Cluster", "Object", "connect"]
 
 Object = dict[str, Any]
-_AGAIN = (408, 429, 500, 502, 503, 504)
 _MERGE = "application/merge-patch+json"
 _LONGEST = 5.0
 """Seconds at most between two tries."""
 
 
-def connect(context: str | None = None, *, deadline: float = 60.0) -> Cluster:
+def connect(context: str | None = None, *, deadline: float = 90.0) -> Cluster:
     """The cluster of a kubeconfig's context (None: the current one), or the one that this process runs in.
 
     `deadline` (s) is how long a request is tried again. Nothing is asked of the API yet. Raises UsageError when there
@@ -129,8 +128,16 @@ class Cluster:
         if labels:
             query["labelSelector"] = ",".join(f"{key}={value}" for key, value in labels.items())
         found: list[Object] = []
+        until = time.monotonic() + self.deadline
         while True:
-            page = self.ask("GET", path_of(kind, namespace), query=query)
+            try:
+                page = self.ask("GET", path_of(kind, namespace), query=query)
+            except Refusal as exc:
+                if exc.code != 410 or "continue" not in query or time.monotonic() > until:
+                    raise
+                found = []  # what the next page belongs to is forgotten by now: from the first one
+                del query["continue"]
+                continue
             found += [{"apiVersion": KINDS[kind].version, "kind": kind, **one} for one in page.get("items", ())]
             more = (page.get("metadata") or {}).get("continue")
             if not more:
@@ -202,7 +209,19 @@ class Cluster:
 
         Raises Refusal for what it will not do, UnreachableError when it does not answer.
         """
-        found: Object = json.loads(self._answer(method, path, body, query, conflicts=conflicts) or b"{}")
+        return self._read(self._answer(method, path, body, query, conflicts=conflicts) or b"{}")
+
+    def _read(self, data: bytes) -> Object:
+        """An answer's document. Raises UnreachableError for one that no API gives."""
+        try:
+            found = json.loads(data)
+        except ValueError:
+            found = None
+        if not isinstance(found, dict):
+            raise UnreachableError(
+                f"what answers at {self.host} is no API of a cluster: {data[:60].decode(errors='replace')!r}",
+                hint="is a proxy in between, or a page to log in at? kubectl cluster-info",
+            )
         return found
 
     def stream(self, path: str, query: Mapping[str, str], timeout: float) -> Iterator[Object]:
@@ -217,7 +236,7 @@ class Cluster:
                 rest = b""
                 for piece in answer.stream(1 << 16):
                     *lines, rest = (rest + piece).split(b"\n")
-                    yield from (json.loads(line) for line in lines if line.strip())
+                    yield from (self._read(line) for line in lines if line.strip())
         except (HTTPError, OSError) as exc:
             raise UnreachableError(f"the watch at {self.host} broke off: {type(exc).__name__}") from exc
 
@@ -266,6 +285,8 @@ class Cluster:
             answer = self._send(method, path, body, query, 30.0)
             data = answer.read()
         except (HTTPError, OSError) as exc:
+            if (why := distrusted(exc, self.host)) is not None:
+                raise why from exc
             return UnreachableError(
                 f"the API of the cluster at {self.host} does not answer: {_words(exc)}",
                 hint="kubectl cluster-info; envclone doctor",
@@ -275,7 +296,7 @@ class Cluster:
         refusal = judged(answer.status, data, f"{method} {path}", self.host)
         if method == "DELETE" and answer.status == 404 and not first:
             return b"{}", 0.0  # the answer of the first try was lost
-        again = answer.status in _AGAIN or (conflicts and refusal.reason == "Conflict")
+        again = refusal.passes or (conflicts and refusal.reason == "Conflict")
         if not again:
             raise refusal
         after = str(answer.headers.get("Retry-After", ""))

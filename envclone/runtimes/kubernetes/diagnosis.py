@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Iterator
 
 from envclone.errors import EnvcloneError, ResourceError, UnreachableError, UnsafeError
@@ -11,7 +12,13 @@ from envclone.runtimes.kubernetes.seal import OPEN
 
 __all__ = ["held", "last_end", "require_alive", "statuses", "waiting"]
 
-_PULLS = ("ImagePullBackOff", "ErrImagePull", "InvalidImageName", "ErrImageNeverPull")
+_PULLS = frozenset((
+    "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "SignatureValidationFailed",
+))  # fmt: skip
+"""What a kubelet says of an image that it cannot have. Behind ErrImagePull it tries again by itself."""
+_NO_IMAGE = re.compile(
+    r"not found|manifest unknown|no match for platform|unauthori[sz]ed|denied|forbidden", re.IGNORECASE
+)
 
 
 def statuses(document: Object) -> Iterator[Object]:
@@ -36,10 +43,16 @@ def require_alive(document: Object) -> None:
     image cannot be had, UnreachableError when what makes it ready failed.
     """
     status = document.get("status") or {}
-    if status.get("phase") == "Failed" and status.get("reason"):
+    ended_itself = any(last_end(one) for one in statuses(document))
+    if status.get("phase") == "Failed" and (status.get("reason") or _disruption(status) or not ended_itself):
         raise ResourceError(
-            f"the cluster ended the pod: {status['reason']}: {str(status.get('message') or '').strip()[:300]}",
+            f"the cluster ended the pod: {_ended(status)}",
             hint="a smaller profile, or a node with more room; envclone start makes the pod again",
+        )
+    if document["metadata"].get("deletionTimestamp"):
+        raise ResourceError(
+            f"the pod is being removed before it was ready: {_ended(status)}",
+            hint="its node may be drained or lost; envclone start makes the pod again",
         )
     for one in statuses(document):
         name, ended = one["name"], last_end(one)
@@ -60,7 +73,8 @@ def require_alive(document: Object) -> None:
                 f"the branch's stores could not be made ready: {said}", hint="envclone logs NAME ready"
             )
         held = (one.get("state") or {}).get("waiting") or {}
-        if held.get("reason") in _PULLS:
+        said = str(held.get("message") or "")
+        if held.get("reason") in _PULLS or (held.get("reason") == "ErrImagePull" and _NO_IMAGE.search(said)):
             raise ResourceError(
                 f"the image of {name} cannot be had: {str(held.get('message') or held['reason']).strip()[:300]}",
                 hint="is its digest right, and may the nodes pull it?",
@@ -75,6 +89,20 @@ def require_alive(document: Object) -> None:
                 f"{name} needs more memory than it has: the kernel killed it {one['restartCount']} times",
                 hint="a profile with more (envclone profile capture ENV), or kubernetes.memory",
             )
+
+
+def _ended(status: Object) -> str:
+    """Why a pod ended: its own reason, or the condition that says what disrupted it."""
+    said = [str(status.get("reason") or ""), str(status.get("message") or "")]
+    if (one := _disruption(status)) is not None:
+        said += [str(one.get("reason") or ""), str(one.get("message") or "")]
+    return " ".join(": ".join(dict.fromkeys(filter(None, said))).split())[:300] or "it says no reason"
+
+
+def _disruption(status: Object) -> Object | None:
+    """The condition that says who ended a pod: an eviction, a preemption, a node that is lost."""
+    conditions = status.get("conditions") or ()
+    return next((one for one in conditions if one.get("type") == "DisruptionTarget" and one["status"] == "True"), None)
 
 
 def waiting(cluster: Cluster, document: Object | None, namespace: str) -> str:

@@ -15,6 +15,7 @@ __all__ = [
     "GROUP",
     "IMAGE",
     "MANAGED",
+    "NAMED",
     "OURS",
     "OWNER",
     "PART",
@@ -36,6 +37,8 @@ BRANCH, ENVIRONMENT, IMAGE, OWNER, PART, POOL, PROJECT, RAW = (
 )
 GROUP = "envclone.io/group"
 """A label that production's claims have while they are snapshotted together."""
+NAMED = "envclone.io/name"
+"""An annotation: the branch's name as it is, which no label may be in every case."""
 EXPIRES = "envclone.io/expires-at"
 """An annotation: until when the branch is wanted, as RFC 3339; '' is until it is removed."""
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from envclone.runtimes.kubernetes.names import BRANCH, EXPIRES, IMAGE, MANAGED, OURS, PART, Place
+from envclone.runtimes.kubernetes.names import BRANCH, EXPIRES, IMAGE, MANAGED, NAMED, OURS, PART, Place
 
 __all__ = [
     "CONTROL_PORT", "DENIED_PORT", "Destination", "Volume", "allowed", "claim", "config_map", "content", "cpu",
@@ -79,7 +79,7 @@ def namespace(place: Place, *, image: str, expires: str = "", annotations: Mappi
     """The namespace of a branch, in which only restricted pods run."""
     meta = _meta(place, place.namespace, namespaced=False)
     meta["labels"] = {**meta["labels"], **RESTRICTED, IMAGE: image}
-    meta["annotations"] = {EXPIRES: expires, **(annotations or {})}
+    meta["annotations"] = {EXPIRES: expires, NAMED: place.branch, **(annotations or {})}
     return {"apiVersion": "v1", "kind": "Namespace", "metadata": meta}
 
 
@@ -191,7 +191,7 @@ def content(place: Place, volume: Volume, *, snapshot_class: str | None = None) 
     return {
         "apiVersion": "snapshot.storage.k8s.io/v1",
         "kind": "VolumeSnapshotContent",
-        "metadata": _meta(place, content_name(place, volume.name), namespaced=False),
+        "metadata": _meta(place, content_name(place, volume.name), namespaced=False, annotations={NAMED: place.branch}),
         "spec": spec,
     }
 

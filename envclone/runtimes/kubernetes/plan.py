@@ -103,6 +103,12 @@ def parts_of(
         parts.append(replace(part, shm=profile.shm if profile else None))
     for part in parts:
         require_pinned(part.name, part.image)
+        if part.name in pod.RESERVED or part.name.endswith("-"):
+            why = "a container of envclone's own has it" if part.name in pod.RESERVED else "it ends with a hyphen"
+            raise ConfigError(
+                f"no container of a cluster can be called '{part.name}': {why}",
+                hint="give it another name in the stack file",
+            )
     return parts
 
 

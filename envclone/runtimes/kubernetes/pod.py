@@ -28,13 +28,15 @@ from envclone.runtimes.kubernetes.objects import (
 if TYPE_CHECKING:
     from envclone.config.services import HealthcheckConfig, ServiceConfig
 
-__all__ = ["HOME", "LOCKED", "LOGINS", "POD", "Part", "branch", "listener", "spec_of"]
+__all__ = ["HOME", "LOCKED", "LOGINS", "POD", "RESERVED", "Part", "branch", "listener", "spec_of"]
 
 HOME = Path("/var/lib/envclone/branch")
 """Where a branch's stores are in its pod."""
 LOGINS = "logins"
 """The Secret with what the parts must know."""
 POD, LISTENER = "branch", "listener"
+RESERVED = frozenset(("seal", "ready", "relay"))
+"""Containers of a branch's pod that are envclone's own."""
 TOKEN = "relay.token"  # noqa: S105 - a file's name
 _ROOM = Path("/run/secrets/envclone")
 _SHM = 1 << 30

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import re
+import ssl
 from typing import Any
 
-from envclone.errors import EnvcloneError
+from envclone.errors import EnvcloneError, UnsafeError
 
-__all__ = ["Refusal", "judged"]
+__all__ = ["Refusal", "distrusted", "judged"]
+
+
+_PASS = frozenset((408, 429, 500, 502, 503, 504))
 
 
 class Refusal(EnvcloneError):
@@ -20,6 +24,11 @@ class Refusal(EnvcloneError):
         super().__init__(message, hint=hint)
         self.code = code
         self.reason = reason
+
+    @property
+    def passes(self) -> bool:
+        """Whether it can pass by itself."""
+        return self.code in _PASS
 
 
 _REMEDIES = (
@@ -49,7 +58,12 @@ _REMEDIES = (
         "wait until it is gone (kubectl get namespaces), or choose another name with --name",
     ),
     (
-        r"admission webhook|denied the request",
+        r"failed calling webhook|failed to call webhook",
+        "an admission webhook of the cluster does not answer",
+        "kubectl get validatingwebhookconfigurations,mutatingwebhookconfigurations shows it; ask who runs the cluster",
+    ),
+    (
+        r"[Aa]dmission ?[Ww]ebhook|AdmissionPolicy|denied (the )?request",
         "an admission policy of the cluster refuses it",
         "its message names the policy; ask who runs the cluster",
     ),
@@ -59,6 +73,25 @@ _REMEDIES = (
         "envclone doctor says which versions of Kubernetes are known",
     ),
 )
+
+
+def distrusted(exc: BaseException, host: str) -> EnvcloneError | None:
+    """The error for a connection that TLS refused, which no other try mends; None for another failure."""
+    seen: set[int] = set()
+    found: BaseException | None = exc
+    while found is not None and id(found) not in seen:
+        if isinstance(found, ssl.SSLCertVerificationError):
+            why = str(found.verify_message or found.reason or "its certificate is not known")
+            clock = "is this machine's clock right? " if re.search(r"expired|not yet valid", why) else ""
+            return UnsafeError(
+                f"the API of the cluster at {host} cannot prove who it is: {why}",
+                hint=f"{clock}certificate-authority in the kubeconfig says whom to trust",
+            )
+        seen.add(id(found))
+        # the library wraps it in an argument, in a reason, or raises from it
+        inner = (getattr(found, "reason", None), *found.args, found.__cause__, found.__context__)
+        found = next((one for one in inner if isinstance(one, BaseException)), None)
+    return None
 
 
 def judged(code: int, data: bytes, what: str, host: str) -> Refusal:
@@ -78,7 +111,8 @@ def judged(code: int, data: bytes, what: str, host: str) -> Refusal:
             hint="log in again (the kubeconfig's user): kubectl auth whoami",
         )
     for pattern, words, hint in _REMEDIES:
-        if code in (400, 403, 422) and re.search(pattern, said):
+        # a webhook answers with the code that it likes, and one that is away is an internal error
+        if (code in (400, 403, 422) or "dmission" in words) and re.search(pattern, said):
             return Refusal(f"{words}: {said}", code=code, reason=reason, hint=hint)
     if code == 403:
         return Refusal(

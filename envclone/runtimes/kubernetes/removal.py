@@ -8,7 +8,7 @@ from pathlib import Path
 from envclone.errors import EnvcloneError, ResourceError
 from envclone.runtimes.kubernetes import diagnosis
 from envclone.runtimes.kubernetes.client import Cluster, Object
-from envclone.runtimes.kubernetes.names import BRANCH, MANAGED, OURS, POOL, pool_label
+from envclone.runtimes.kubernetes.names import BRANCH, MANAGED, NAMED, OURS, POOL, label, pool_label
 from envclone.runtimes.kubernetes.pod import LISTENER, POD
 from envclone.runtimes.kubernetes.refusals import Refusal
 from envclone.runtimes.kubernetes.waiting import until
@@ -39,7 +39,7 @@ def remove(cluster: Cluster, name: str, pool: Path) -> None:
 
     The image's own snapshot stays: the contents say `Retain`. Raises ResourceError with what holds the namespace.
     """
-    labels = {MANAGED: OURS, BRANCH: name, POOL: pool_label(pool)}
+    labels = {MANAGED: OURS, BRANCH: label(name), POOL: pool_label(pool)}
     namespaces = cluster.list("Namespace", labels=labels)
     for one in namespaces:
         # a pod that is to go need not stop gently
@@ -69,7 +69,8 @@ def by_branch(cluster: Cluster, pool: Path) -> dict[str, str]:
                 continue  # its definition is not installed
             raise
         for one in there:
-            branch = (one["metadata"].get("labels") or {}).get(BRANCH, "")
+            meta = one["metadata"]
+            branch = (meta.get("annotations") or {}).get(NAMED) or (meta.get("labels") or {}).get(BRANCH, "")
             if branch and not one["metadata"].get("deletionTimestamp"):
                 found.setdefault(branch, what.format(one["metadata"]["name"]))
     return found

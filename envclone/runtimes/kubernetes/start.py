@@ -23,6 +23,11 @@ OLDEST = (1, 34)
 """The oldest Kubernetes that branches are tested with; containers that start in order are older than it."""
 _GONE = 120.0
 _COUNTED = 30.0
+_BEHIND = (
+    "status unknown for quota: branch",
+    "exceeded quota: branch,",
+    'serviceaccount "default" not found',  # the cluster makes it a moment after the namespace
+)
 
 
 def start(cluster: Cluster, plan: Plan, place: Place, settings: KubernetesConfig) -> None:
@@ -61,13 +66,14 @@ def start(cluster: Cluster, plan: Plan, place: Place, settings: KubernetesConfig
 
 
 def made_again(cluster: Cluster, document: Object) -> Object:
-    """Make an object. What the branch's own quota counts is behind for a moment after it was made, or a pod went."""
+    """Make an object. What the cluster itself makes in a new namespace comes a moment later, and so does what the
+    branch's own quota counts."""
     until = time.monotonic() + _COUNTED
     while True:
         try:
             return cluster.create(document)
         except Refusal as exc:
-            behind = "status unknown for quota: branch" in exc.message or "exceeded quota: branch," in exc.message
+            behind = any(one in exc.message for one in _BEHIND)
             if not behind or time.monotonic() > until:
                 raise
             time.sleep(0.1)

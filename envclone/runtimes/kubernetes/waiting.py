@@ -31,13 +31,14 @@ def until(
 ) -> T:
     """Call `probe` with an object, None when it is gone, at every change until it returns something.
 
-    An error that `probe` raises ends the wait. Raises `error` at the deadline, with what `seen` says then.
+    An error that `probe` raises ends the wait; an API that is away does not, for it comes back. Raises `error` at the
+    deadline, with what `seen` says then.
     """
     deadline = time.monotonic() + timeout
     query = {"fieldSelector": f"metadata.name={name}"}
     path = path_of(kind, namespace)
     while True:
-        there = cluster.ask("GET", path, query=query)
+        there = _asked(cluster, path, query, deadline)
         items = there.get("items") or []
         if (found := probe(items[0] if items else None)) is not None:
             return found
@@ -50,6 +51,17 @@ def until(
             found := _watched(cluster, path, {**query, "resourceVersion": version}, probe, min(left, 30.0))
         ) is not None:
             return found
+
+
+def _asked(cluster: Cluster, path: str, query: dict[str, str], deadline: float) -> Object:
+    """What is there now, asked for again while the API is away and there is time."""
+    while True:
+        try:
+            return cluster.ask("GET", path, query=query)
+        except (UnreachableError, Refusal) as exc:
+            if time.monotonic() >= deadline or (isinstance(exc, Refusal) and not exc.passes):
+                raise
+            time.sleep(min(1.0, max(0.0, deadline - time.monotonic())))
 
 
 def _watched(

@@ -200,9 +200,12 @@ class _Handler(BaseHTTPRequestHandler):
         with self.api.store.changed:
             found = [one for each, one in self._of(resource, key.namespace) if _matches(one, query)]
             version = str(self.api.store.version)
+        start = int(query.get("continue") or 0)
+        end = start + int(query.get("limit") or 10**9)
+        meta = {"resourceVersion": version} | ({"continue": str(end)} if end < len(found) else {})
         return 200, {
-            "kind": f"{resource.kind}List", "apiVersion": resource.version, "metadata": {"resourceVersion": version},
-            "items": found,
+            "kind": f"{resource.kind}List", "apiVersion": resource.version, "metadata": meta,
+            "items": found[start:end],
         }  # fmt: skip
 
     def _of(self, resource: schemas.Resource, namespace: str) -> list[tuple[Key, Object]]:

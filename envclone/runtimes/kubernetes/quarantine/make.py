@@ -38,6 +38,8 @@ KEPT = "job.json"
 _LOOK = 1.0
 _JOB = "batch.kubernetes.io/job-name"
 _GONE = 300.0
+_AWAY = 900.0
+"""Seconds that the API may be away while a Job runs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +185,23 @@ def _followed(cluster: Cluster, site: Site, settings: KubernetesConfig, progress
     starting = time.monotonic() + settings.timeout.total_seconds()
     failure: EnvcloneError | None = None
     followed: dict[str, int] = {}
+    away: float | None = None
     while True:
-        job = cluster.get("Job", site.named(), site.namespace)
+        try:
+            job = cluster.get("Job", site.named(), site.namespace)
+            pods = _pods(cluster, site)
+        except (UnreachableError, Refusal) as exc:
+            # the Job does not need the API: who waits for it waits for both
+            away = away or time.monotonic()
+            if (isinstance(exc, Refusal) and not exc.passes) or time.monotonic() > away + _AWAY:
+                raise
+            time.sleep(_LOOK)
+            continue
+        if away is not None:
+            starting, away = starting + time.monotonic() - away, None
         if job is None:
             raise UnreachableError("the Job is gone: somebody removed it", hint="envclone image ENV begins another")
-        pods = [one for one in _pods(cluster, site) if not one["metadata"].get("deletionTimestamp")]
+        pods = [one for one in pods if not one["metadata"].get("deletionTimestamp")]
         running = [one for one in pods if _phase(one) in ("Running", "Succeeded", "Failed")]
         for one in sorted(running, key=lambda one: str(one["metadata"].get("creationTimestamp") or "")):
             name = str(one["metadata"]["name"])
