@@ -1,8 +1,9 @@
 """Whether the masking key decides if an image passes: python -m tests.benchmarks.keys --keys 100 --json
 
-For each database (Chinook, a table of customers, a help desk of 45 tables, every type, names in two columns, random
-tables, the demo's production) one snapshot is taken, and an image of it made under so many new random keys. Per
-database: how many were refused, what the first refusals said, median seconds. `--database NAME` takes one of them.
+For each database (Chinook, a table of customers, a help desk of 45 tables, every type, names in two columns, letters
+full of names, random tables, the demo's production) one snapshot is taken, and an image of it made under so many new
+random keys. Per database: how many were refused, what the first refusals said, median seconds. `--database NAME` takes
+one of them.
 
 A soak: a key takes 6 to 10 s of processor time, so `--database types --database torture --database demo --database
 chinook --keys 100` takes 30 to 60 minutes on two idle cores. Standard error says after each key how far it is.
@@ -39,6 +40,11 @@ CHINOOK = Path(__file__).parents[1] / "data" / "chinook.sql"
 _OF_PERSONS = ("text", "varchar", "char", "text[]", "citext", "short_name", "json", "jsonb", "hstore", "pair", "inet",
                "uuid", "macaddr")  # fmt: skip
 """Types of the random tables in which the same persons stand."""
+_SENTENCES = (
+    "Please call {f} {l} before noon, {p}.", "Regards, {f}", "I asked {l}, {f} about the parcel.",
+    "Forwarded to {e} as agreed.", "Dear {f}, the parcel came late.", "{f} and I waited for Mr {l} at the door.",
+    "cc: {f} {l} <{e}>", "The {l} family moved out; ask {f}.",
+)  # fmt: skip
 _DEMO = {"customers": 600, "chunks": 1500}
 """Sizes of the demo's production here: every kind of row that it has, and few of each."""
 STACK = """\
@@ -107,6 +113,46 @@ def joined_names(server: Production, rows: int = 2000) -> tuple[str, str]:
     return server.dsn_for("app"), STACK.replace('include: ["{rules}"]\n', "") + stack
 
 
+def crowded(server: Production, people: int = 3000, letters: int = 3000) -> tuple[str, str]:
+    """People with every name of the dictionary in short supply, and letters that name eight of them each.
+
+    Almost every pseudonym in them is somebody else's name, and many stand in the same letter.
+    """
+    firsts = sorted(name.title() for name in given_names() if 4 <= len(name) <= 8 and name.isascii())[::12]
+    lasts = [*firsts[1::3], "Michael", "Stanley", "Bradley", "Marshal", "Francis", "Whitney", "Russel"]
+    draw = random.Random(2)
+    named = sorted({(draw.choice(firsts), draw.choice(lasts)) for _ in range(people)})
+    server.create_database("app")
+    with server.connect("app") as connection:
+        connection.execute(
+            "CREATE TABLE people (id int PRIMARY KEY, first text, last text, email text UNIQUE, phone text);"
+            "CREATE TABLE letters (id int PRIMARY KEY, person int REFERENCES people, topic text, body text, data jsonb,"
+            " names text[])"
+        )
+        rows = [
+            (i, one, other, f"{one}.{other}{i}@corp.example".lower(), f"+1 503-{draw.randrange(200, 999)}-{i:04d}")
+            for i, (one, other) in enumerate(named)
+        ]
+        connection.cursor().executemany("INSERT INTO people VALUES (%s, %s, %s, %s, %s)", rows)
+        for i in range(letters):
+            some = [draw.choice(rows) for _ in range(8)]
+            body = " ".join(draw.choice(_SENTENCES).format(f=one[1], l=one[2], e=one[3], p=one[4]) for one in some)
+            data = {"from": f"{some[0][1]} {some[0][2]}", "note": body[: len(body) // 2], "cc": [some[1][3]]}
+            connection.execute(
+                "INSERT INTO letters VALUES (%s, %s, %s, %s, %s, %s)",
+                (i, some[0][0], draw.choice(("billing", "delivery", "login")), body, json.dumps(data),
+                 [one[1] for one in some]),
+            )  # fmt: skip
+        connection.execute("ANALYZE")
+    rules: dict[str, Any] = {"public.people.id": "keep", "public.letters.id": "keep", "public.letters.person": "keep"}
+    rules |= {"public.people.first": "person", "public.people.last": "person", "public.people.email": "email"}
+    rules |= {"public.people.phone": "phone", "public.letters.topic": "keep", "public.letters.body": "text"}
+    rules |= {"public.letters.data": {"$.from": "person", "$.note": "text", "$.cc[*]": "email"}}
+    rules |= {"public.letters.names": "person"}
+    stack = yaml.safe_dump({"sanitize": {"rules": {"main": rules}}})
+    return server.dsn_for("app"), STACK.replace('include: ["{rules}"]\n', "") + stack
+
+
 def types(server: Production) -> tuple[str, str]:
     """A table with every type; returns its DSN and its stack file."""
     from tests.integration import test_types
@@ -145,6 +191,7 @@ DATABASES: dict[str, Callable[[Production], tuple[str, str]]] = {
     "help desk": help_desk,
     "types": types,
     "joined names": joined_names,
+    "crowded": crowded,
     "torture": tortured,
 }
 

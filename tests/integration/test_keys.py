@@ -1,4 +1,4 @@
-"""No key decides whether an image passes: the same databases under several new keys, ten images in all."""
+"""No key decides whether an image passes: the same databases under several new keys, a dozen images in all."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ pytestmark = pytest.mark.real
         ("customers", 2, {}),
         ("types", 2, {}),
         ("joined names", 3, {}),
+        ("crowded", 2, {"people": 800, "letters": 400}),
         ("torture", 1, {"seeds": range(3)}),
     ],
 )
