@@ -47,7 +47,7 @@ _BY_NAME = (
     (
         "secret",
         re.compile(
-            r"passw|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|(^|_)(t?otp|2fa|two_?fa|mfa)(_(key|code|seed|secret))?$|^pin$"
+            r"passw|(^|_)pass$|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|(^|_)(t?otp|2fa|two_?fa|mfa)(_(key|code|seed|secret))?$|^pin$"
         ),
     ),
     (
@@ -89,6 +89,17 @@ _ABOUT = re.compile(
     r"required|expir(es|y)|at|on)$|(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
 )
 """What is said of somebody's address or number, or refers to it; where its values are addresses, these decide."""
+_ELSEWHERE = re.compile(
+    r"(^|_)open_?id$|^external_?(user|customer|contact|client)_?id$|provider_?(user|account|customer)_?id$|"
+    r"(^|_)(social|oauth|sso|saml|oidc|ldap|github|gitlab|google|facebook|twitter|apple|microsoft|azure|linkedin|telegram|"
+    r"discord|slack|whatsapp|wechat)_?((user|account|member|contact)_?)?(u?id|sub|subject)$|"
+    r"(stripe|paypal|braintree|adyen|paddle|chargebee)_?(customer|payer)_?id$|^(psid|union_?id|ldap_dn|subject_id)$"
+)
+"""What another service calls somebody by."""
+_REFERS = re.compile(
+    r"^(e?mail|phone|address|url|website|link|company|organi[sz]ation|token|message)_[a-z]+_(ids?|uuid)$"
+)
+"""What refers to a thing of that name: `email_queue_id`."""
 _PAPERS = re.compile(r"(order|invoice|shipment|return_authori[sz]ation|quote|booking|receipt)s?$")
 """What has a number of its own, which is the paper's."""
 _PEOPLE = re.compile(
@@ -159,7 +170,7 @@ def looks_like_embedding(field: Field) -> bool:
 
 def _of_numbers(domain: str, field: Field) -> str:
     """For a number that its name calls a person's, where the domain is for texts."""
-    if domain in ("national_id", "iban", "card", "phone") and not field.base.endswith("[]"):
+    if domain in ("national_id", "iban", "card", "phone", "key") and not field.base.endswith("[]"):
         return "integer" if fits("integer", field) else "redact" if fits("redact", field) else "keep"
     return "keep"
 
@@ -185,10 +196,16 @@ def by_name(name: str, holder: str = "") -> str:
     plain = _plain(name)
     if plain in ("name", "title") and _PEOPLE.search(_plain(holder)):
         return "person" if plain == "name" else "keep"
+    if _ELSEWHERE.search(plain):
+        return "key"
     if _LINE.search(plain) and _ADDRESSES.search(_plain(holder)):
         return "address"
     if plain == "name" and _FIRMS.search(_plain(holder)):
         return "company"
-    if _ABOUT.search(plain) or (plain in ("number", "no", "reference") and _PAPERS.search(_plain(holder))):
+    if (
+        _ABOUT.search(plain)
+        or _REFERS.search(plain)
+        or (plain in ("number", "no", "reference") and _PAPERS.search(_plain(holder)))
+    ):
         return "keep"
     return next((domain for domain, pattern in _BY_NAME if pattern.search(plain)), "")

@@ -10,8 +10,9 @@ _TEXT = """
 a about accepted access account accounts action actions active activity actor added additional address addresses
 admin agent agents aggregate album all allowed amount amounts and annotation answer answers api app application
 approved archived area array article articles asset assigned assignee at attachment attachments attempt attempts
-attribute attributes audience audio author authors auto available avatar average b back balance bank base batch
-begin billing bio birth birthday blob block body bool branch brand browser bucket budget bytes calendar call
+attendee attendees attribute attributes audience audio author authors auto available avatar average b back balance bank
+base batch bcc begin billing bio birth birthday blob block body bool branch brand browser bucket budget bytes calendar
+call
 callback campaign card cards cart case catalog categories category cc cell change changed changes channel channels
 chapter charge chat check checksum child children choice choices city class client clients close closed code codes
 collection color colour column columns comment comments company complete completed condition conditions config
@@ -31,7 +32,7 @@ lines link links list lists lng load local locale location locations lock log lo
 main manager map master max mean measure media member members message messages meta metadata method metric metrics
 middle min minute minutes misc mobile mode model models modified module month months msg multi n name names nested
 network new next nick nickname node nodes note notes notification number numbers object objects of offset old on
-open operation option optional options order orders org organisation organization origin original os other out
+open operation organizer option optional options order orders org organisation organization origin original os other out
 output owner p page pages parameters params parent part participants partner parts passport password past path paths
 patient pattern payload payment payments pending people percent period permission permissions person persons phone
 phones photo picture place plan platform point points policy position post postal postcode posts preference

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 
 from envclone.address import Address
 from envclone.errors import ConfigError
@@ -36,12 +36,19 @@ def is_plain(key: str, common: Collection[str] | None = None) -> bool:
     parts = [part.lower() for part in _PARTS.findall(key)]
     if parts and all(part in KEY_WORDS for part in parts) and len(re.findall(r"\d", key)) <= 2:
         return True
-    if not _SPELLED.fullmatch(key) or (common is not None and key not in common):
+    if not _SPELLED.fullmatch(key) or (common is not None and key not in common and not _of_a_schema(parts)):
         return False
     from envclone.masking.names import is_name
 
     whole = re.sub(r"[^a-z]", "", key.lower())
     return bool(parts) and not any(is_name(part) and part not in KEY_WORDS for part in (*parts, whole))
+
+
+def _of_a_schema(parts: Sequence[str]) -> bool:
+    """Whether a key of several words ends in one that schemas use, behind everyday ones: `guest_emails`."""
+    from envclone.masking.common_words import is_common
+
+    return len(parts) > 1 and parts[-1] in KEY_WORDS and all(part in KEY_WORDS or is_common(part) for part in parts)
 
 
 def shown_path(path: str, common: Collection[str] | None = None) -> str:

@@ -9,6 +9,7 @@ from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
 from envclone.scan.numbers import article_numbers, counted
+from envclone.scan.things import node_ids, prefixed, stamped
 from envclone.scan.told import sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
@@ -18,7 +19,21 @@ __all__ = ["IDENTITIES", "OFTEN", "nobodys"]
 OFTEN = 0.6
 """The part of values from which on what they are taken for counts."""
 IDENTITIES = frozenset(
-    ("email", "phone", "person", "username", "iban", "card", "national_id", "ip", "mac", "secret", "address", "company")
+    (
+        "email",
+        "phone",
+        "person",
+        "username",
+        "iban",
+        "card",
+        "national_id",
+        "ip",
+        "mac",
+        "secret",
+        "address",
+        "company",
+        "key",
+    )
 )
 _GUESSED = frozenset(("person", "username", "text", "keep", "company", "national_id", "phone"))
 """What values are taken for without a sign that is theirs alone."""
@@ -35,12 +50,18 @@ def nobodys(
         return None
     if said := listed(values, personal=personal):
         return "keep", 0.85, f"its values are {said}"
-    if not holder.personal and sums(field, sample):
-        return "keep", 0.7, "checksums by their name, and nobody stands beside them"
+    if sums(field, sample, personal=holder.personal):
+        return "keep", 0.7, "checksums by their name"
+    if node_ids(values):
+        return "keep", 0.8, "global ids of an API: a type and a number"
+    if stamped(values) and told not in IDENTITIES:
+        return "keep", 0.7, "numbers that begin with a moment"
     if seen is not None and seen.kind not in _GUESSED:
         return None
     if field.unique and not personal and counted(values):
         return "keep", 0.7, "its values were counted up by a program"
+    if field.unique and not personal and prefixed(values):
+        return "keep", 0.6, "a program's numbers, each behind the same capitals"
     if article_numbers(values) and not personal:
         return "keep", 0.8, "its values are article numbers with the right check digit"
     if personal or holder.personal or persons(values):

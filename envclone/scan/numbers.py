@@ -11,6 +11,11 @@ from envclone.masking.finance import luhn_valid
 __all__ = ["article_numbers", "counted", "pass_as_ids"]
 
 _CARDS = range(14, 20)
+_MOMENT = re.compile(r"\d{10}(?:\d{3}){0,2}")
+_SECONDS = range(978_307_200, 1_990_000_000)
+"""From 2001 to 2033."""
+_FEWEST_IDS = 5
+"""Different numbers from which on right check digits are no accident, though each could be a moment, too."""
 _PART = 0.6
 _FULL = 0.5
 _LENGTHS = {
@@ -33,6 +38,9 @@ def pass_as_ids(values: Sequence[str]) -> bool:
     if len(numbers) < max(1, _PART * len(digits)):
         return False
     numbers = list(dict.fromkeys(numbers))
+    moments = _are_moments(numbers)
+    if moments and len(numbers) < _FEWEST_IDS:
+        return False
     if sum(len(number) in _CARDS and number[0] in "3456" and luhn_valid(number) for number in numbers) >= _PART * len(
         numbers
     ):
@@ -47,7 +55,12 @@ def pass_as_ids(values: Sequence[str]) -> bool:
             if right >= _PART * len(numbers):
                 return True
     # the French number is also stored without its two check digits
-    return sum(bool(_NIR.fullmatch(number)) for number in numbers) >= _PART * len(numbers)
+    return not moments and sum(bool(_NIR.fullmatch(number)) for number in numbers) >= _PART * len(numbers)
+
+
+def _are_moments(numbers: Sequence[str]) -> bool:
+    """Whether all of these can be seconds or milliseconds since 1970, of the years in which programs wrote them."""
+    return all(_MOMENT.fullmatch(number) and int(number[:10]) in _SECONDS for number in numbers)
 
 
 def article_numbers(values: Collection[str]) -> bool:

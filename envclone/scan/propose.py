@@ -16,9 +16,10 @@ from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.forms import labels, logins, nobodys_phrases, phrases, plain_words, sentences, several_words
 from envclone.scan.found import Holder, Proposal, Sample
-from envclone.scan.links import plain_links
+from envclone.scan.links import plain_links, services
 from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
 from envclone.scan.numbers import counted, pass_as_ids
+from envclone.scan.things import called_things, carries_goods, elsewhere, named_things, of_things, plain_labels
 from envclone.scan.told import SHOWN, contradicted, names_of, recent_dates, told_by
 from envclone.scan.values import Looks, is_full_name, look, persons
 from envclone.scan.vocabulary import generated
@@ -111,6 +112,10 @@ def _one(
     field: Field, path: str, sample: Sample, second: Mapping[str, Looks], holder: Holder | None = None
 ) -> Proposal:
     told = told_by(field, path, sample)
+    if not path and told in ("", "keep") and _CODE.search(Address.parse(field.address).name) and _opens(field):
+        told = "secret"  # the code of a reset or of an invitation
+    if told in ("", "keep") and not field.group - {field.address} and elsewhere(sample.texts):
+        told = "key"
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
     where = Holder() if path or holder is None else holder
@@ -126,6 +131,8 @@ def _one(
     domain, confidence, why = kept or _decide(field, path, sample, told, seen, other, where)
     if words and kept is None:
         confidence, why = min(confidence, 0.5), f"a few words in lower case, some of them names: {why}"
+    if path and ".*" in path and domain in _FORMED and len(set(sample.texts)) < _FEW_LINKS:
+        domain, why = "text", f"{why}; the path stands for any key, and few values were seen"
     example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])
     if path and any(sample.texts) and sample.numbers and domain not in _NUMBERS_TOO:
         path = f"{path}.**"  # below itself as well: numbers that stand there stay
@@ -162,7 +169,7 @@ def _decide(
         and recent_dates(names_of(field, path)[0], sample.texts)
     ):
         return "keep", 0.6, f"{seen.why} of the last years, and its name tells of no birthday"
-    if seen is not None and (soft := _softer(field, sample, seen, holder, path)):
+    if seen is not None and (soft := _softer(field, sample, told, seen, holder, path)):
         if seen.kind == "url" and field.unique and not path:
             return "keep", 0.5, f"{seen.why}; {soft}: no mask of texts keeps them apart"
         return _fitting(field, path, "text"), 0.5, f"{seen.why}; {soft}"
@@ -191,12 +198,21 @@ def _decide(
         return "keep", 0.5, "every value is empty"
     if domain == "text" and field.unique and not path and labels(sample.texts):
         return "keep", 0.5, "labels that recur, unique only beside another column: no mask of texts keeps them apart"
+    if (
+        domain == "text"
+        and field.unique
+        and not path
+        and sample.whole
+        and not _opens(field)
+        and plain_labels(sample.texts)
+    ):
+        return "keep", 0.6, "labels of everyday words, and nobody is found in them: no mask of texts keeps them apart"
     if domain == "text" and field.unique and not path and not _opens(field) and nobodys_phrases(sample.texts):
         return "keep", 0.5, "phrases that differ, and nobody is found in them: no mask of texts keeps them apart"
     return _fitting(field, path, domain), confidence, why
 
 
-def _softer(field: Field, sample: Sample, seen: Looks, holder: Holder, path: str) -> str:
+def _softer(field: Field, sample: Sample, told: str, seen: Looks, holder: Holder, path: str) -> str:
     """Why values are texts and no names or links, though most look like some; '' when they do not."""
     texts = [text for text in sample.texts if text.strip()]
     different = set(texts)
@@ -204,13 +220,19 @@ def _softer(field: Field, sample: Sample, seen: Looks, holder: Holder, path: str
         return "of several lines each, such as a name above what somebody does"
     if seen.kind == "person" and not path and sentences(texts):
         return "and other words in lower case stand beside them"
+    name = names_of(field, path)[0]
+    if seen.kind in ("person", "username") and told not in IDENTITIES:
+        if of_things(different):
+            return "and everyday words stand in others, as in the names of goods and services"
+        if called_things(name) and (named_things(different) or len(different) == 1):
+            return "and their name tells of things"
     shown = SHOWN.search(Address.parse(field.address).name) and not holder.personal and not path
     rare = seen.part < OFTEN or len(texts) >= _RECURS * len(different)
     if shown and rare and seen.kind == "person" and sum(map(is_full_name, different)) * 6 < len(different):
         return "single words, and nobody stands beside them"
     if seen.kind == "url" and len(texts) >= _RECURS * len(different) and len(different) <= _FEW_LINKS:
         return "the same few again and again"
-    if seen.kind == "url" and not holder.personal and plain_links(different, names_of(field, path)[0]):
+    if seen.kind == "url" and (not holder.personal or services(name)) and plain_links(different, name):
         return "of plain words on the same few hosts"
     return ""
 
@@ -235,6 +257,7 @@ _CALLED = frozenset(("person", "company"))
 """What phrases are not, whatever their column is called."""
 _SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id|api_?keys?$")
 _REFERS = re.compile(r".+(?:_i|I)d$")
+_CODE = re.compile(r"(?i)(^|_)(code|number|key|pin|otp)$")
 _ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))
 """What random characters are taken for."""
 
@@ -281,8 +304,9 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
         return removed(field), 0.7, "its values are names of persons"
     if base in _OF_NUMBERS and pass_as_ids([n for text in sample.texts for n in _digits(text)]):
         return removed(field), 0.7, "most of its numbers pass as national ids"
-    if domain == "number" and not holder.personal and "weight" in Address.parse(field.address).name.lower():
-        return "keep", 0.7, "a weight, and nobody stands beside it"
+    *table, name = Address.parse(field.address).parts
+    if domain == "number" and "weight" in name.lower() and (not holder.personal or carries_goods(table[-1:])):
+        return "keep", 0.7, "a weight of goods"
     if base in _NUMERIC and domain not in (*_TELLING, "integer", "redact"):
         return "keep", 0.7, f"a number of type {field.type}"
     if domain == "keep" and field.kind is not FieldKind.TEXT and "." in field.type and _are_labels(sample.texts):

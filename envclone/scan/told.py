@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 
 from envclone.address import Address
+from envclone.masking.common_words import is_common
 from envclone.masking.guesses import by_name
 from envclone.masking.names import is_name
 from envclone.models import Field
@@ -19,6 +20,7 @@ SHOWN = re.compile(r"(?i)display_?name$")
 _SOMEBODY = re.compile(r"(?i)(user|customer|author|owner|agent|contact|member|employee|person|sender|profile|client)_?")
 _ENOUGH = 20
 """Values from which on it tells something that none has the form that the name tells of."""
+_FEW_NAMED = 5
 _FEWEST = 8
 """Different values from which on they tell something."""
 _SHORTEST = 2
@@ -43,6 +45,14 @@ _SUM = re.compile(
     r"(^|_)(checksum|etag|crc_?32|md5|sha_?(1|256|384|512))((_?(sum|hash|digest))?)$|"
     r"(^|_)(content|file|blob|body|row|schema|index|chunk|embedd?(ed|ing)|image|variation|variant|document|source)_?"
     r"(hash|digest|checksum|fingerprint|sha256|md5)$"
+)
+_SUM_OF_FILE = re.compile(
+    r"(^|_)(file|blob|chunk|segment|node|embedd?ing|image|attachment|document|upload|asset|media|object|page|commit|"
+    r"git|build|schema|migration)_?(hash|digest|checksum|fingerprint|md5|sha_?(1|256|512))$|^(checksum|etag|md5|sha256)$"
+)
+_HASHES = frozenset(("hash", "digest", "sha1", "sha256", "sha512", "fingerprint", "content_hash"))
+_FILES = re.compile(
+    r"(file|upload|attachment|document|blob|media|asset|chunk|segment|image|migration|object|version)s?$"
 )
 _HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{8,128}|[A-Za-z0-9+/_-]{20,90}={0,2}")
 
@@ -71,6 +81,10 @@ def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks
     name = names_of(field, path)[0]
     if told == "company" and seen is not None and seen.kind == "keep":
         return name.lower() == "name"
+    if told == "person" and not holder.personal and not path and sample.whole and len(different) <= _FEW_NAMED:
+        words = [word.lower() for value in different for word in re.findall(r"[^\W\d_]+", value)]
+        if different and all(value.isascii() for value in different) and not any(map(is_name, words)):
+            return any(map(is_common, words))  # `Acme Commerce` is the author of a program
     if told != "person" or path or holder.personal or not SHOWN.search(name) or _SOMEBODY.match(name):
         return False
     named = seen is not None and seen.kind == "person"
@@ -84,11 +98,18 @@ def _names(value: str) -> bool:
     return any(is_name(word.lower()) for word in re.findall(r"[^\W\d_]+", value))
 
 
-def sums(field: Field, sample: Sample) -> bool:
-    """Whether a field is called a checksum of contents, and its values are as those are written."""
-    name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(field.address).name).lower()
+def sums(field: Field, sample: Sample, *, personal: bool) -> bool:
+    """Whether a field is called a checksum of contents, and its values are as those are written.
+
+    Beside somebody (`personal`) only that of a file or of a piece of one counts.
+    """
+    *holder, name = (re.sub(r"(?<=[a-z])(?=[A-Z])", "_", part).lower() for part in Address.parse(field.address).parts)
+    table = holder[-1] if holder else ""
+    of_file = _SUM_OF_FILE.search(name) or (name in _HASHES and _FILES.search(table))
+    of_file = of_file and by_name("name", table) != "person"
+    called = of_file or (not personal and _SUM.search(name))
     present = [value for value in sample.texts if value.strip()]
-    return _SUM.search(name) is not None and bool(present) and all(map(_HEXADECIMAL.fullmatch, present))
+    return bool(called) and bool(present) and all(map(_HEXADECIMAL.fullmatch, present))
 
 
 def recent_dates(name: str, texts: Sequence[str]) -> bool:

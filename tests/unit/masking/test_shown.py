@@ -46,6 +46,13 @@ def test_a_persons_key_is_not_shown(path: str) -> None:
     assert not [name for name in names if name in general(path, frozenset())]
 
 
+def test_a_key_of_everyday_words_before_one_of_schemas_is_the_schemas_though_few_documents_have_it() -> None:
+    for key in ("bcc_emails", "guest_emails", "escalation_emails", "ccEmails", "forwarding_addresses"):
+        assert general(f"$.{key}[*]", frozenset()) == f"$.{key}[*]", key
+    for key in ("jane_emails", "jsmith_emails", "zq_notes", "bear", "sunny"):
+        assert general(f"$.{key}[*]", frozenset()) == "$.*[*]", key
+
+
 def test_addresses() -> None:
     assert shown_address("public.customers.*") == "public.customers.*"
     assert shown_address("articles.shares.zq7@corp.example") == "articles.shares.xx#@xxxx.xxxxxxx"

@@ -1,0 +1,121 @@
+"""What is called by everyday words is a thing: goods, services, places to work at, and no person."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+from collections.abc import Collection, Sequence
+
+from envclone.masking.common_words import is_common, is_everyday, is_place
+from envclone.masking.words import TITLES
+from envclone.scan.hidden import names_anybody
+from envclone.scan.values import is_full_name
+from envclone.scan.vocabulary import listed
+
+__all__ = [
+    "called_things",
+    "carries_goods",
+    "elsewhere",
+    "named_things",
+    "node_ids",
+    "of_things",
+    "plain_labels",
+    "prefixed",
+    "stamped",
+]
+
+_WORD = re.compile(r"[^\W\d_]+")
+_SOME = 0.25
+"""The part of values with an everyday word that no column of persons comes near: of 3,000 persons one in a hundred."""
+_FULL = 0.6
+_SHORTEST = 3
+_THING = re.compile(
+    r"(^|_)(product|item|variant|article|goods|collection|category|warehouse|store|shop|location|room|department|"
+    r"team|group|role|plan|class|method|point|dataset|document|file|app|application|project|template|workflow|service|"
+    r"device|bucket|queue|channel|medication|drug|medicine|treatment|diagnosis|procedure|course|event|job|position|"
+    r"skill|stage|pipeline|campaign|segment|tag|field|form|list|brand|model|holiday|shift|currency|country|region|"
+    r"language|zone|branch|unit|table|column|index|task|board|space|page|report|feature|permission|policy|rule)_?"
+    r"(name|title|label)$|^(item|product|goods|sku|service|feature|feature_name|label)$"
+)
+_GOODS = re.compile(
+    r"(order|order_?line|line_?item|item|shipment|parcel|package|product|variant|fulfil?lment|delivery|cart|checkout|"
+    r"stock|article|purchase|sale|shipping_?(method|rate|zone))s?$"
+)
+_PAYER = re.compile(r"(?:cus|cust|ctm)_(?=.*\d|.*[A-Z])[A-Za-z0-9]{8,40}")
+_NODE = re.compile(r"[A-Z][A-Za-z]+:(?:\d{1,18}|[0-9a-f-]{36})")
+_STAMP = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[T_-]?\d{4,12})")
+_PREFIXED = re.compile(r"([A-Z]{2,6}[-_])(?:[0-9a-f]{4,16}|[0-9A-F]{4,16}|\d{3,12})")
+
+
+def called_things(name: str) -> bool:
+    """Whether a column or a key is called as what things are named in: `product_name`, `$.lines[*].item`."""
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower().replace("-", "_")
+    return _THING.search(plain) is not None
+
+
+def carries_goods(table: Sequence[str]) -> bool:
+    """Whether a table is called as what goods are sold or sent in, whoever else stands in it."""
+    return any(_GOODS.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()) for name in table)
+
+
+def of_things(values: Collection[str]) -> bool:
+    """Whether so many of these values have an everyday word in them that they are no persons' names."""
+    different = {value.strip() for value in values if value.strip()}
+    return bool(different) and sum(map(_has_common, different)) >= _SOME * len(different)
+
+
+def named_things(values: Collection[str]) -> bool:
+    """Whether less than most of these are full names, so that what they are called by decides."""
+    different = {value.strip() for value in values if value.strip()}
+    return sum(map(is_full_name, different)) < _FULL * len(different)
+
+
+def plain_labels(values: Collection[str]) -> bool:
+    """Whether each of these is made of everyday words, and nothing finds anybody in any."""
+    different = {value.strip() for value in values if value.strip()}
+    words = [[word for word in _WORD.findall(value.lower()) if len(word) >= _SHORTEST] for value in different]
+    known = all(its and all(is_everyday(word) or listed([word], personal=True) for word in its) for its in words)
+    return known and of_things(different) and not any(map(names_anybody, different))
+
+
+def elsewhere(values: Collection[str]) -> bool:
+    """Whether these are what a provider of payments calls its customers: `cus_NffrFeUfNV2Hib`."""
+    present = {value.strip() for value in values if value.strip()}
+    return bool(present) and all(map(_PAYER.fullmatch, present))
+
+
+def node_ids(values: Collection[str]) -> bool:
+    """Whether these are global ids of an API: a type and a number in base64 (`UHJvZHVjdDox` is `Product:1`)."""
+    present = {value.strip() for value in values if value.strip()}
+    return bool(present) and all(map(_is_node, present))
+
+
+def stamped(values: Collection[str]) -> bool:
+    """Whether these begin with a moment of the last years: `20240312093015847261` is a batch's number."""
+    present = {value.strip() for value in values if value.strip()}
+    return bool(present) and all(map(_STAMP.fullmatch, present))
+
+
+def prefixed(values: Collection[str]) -> bool:
+    """Whether these are a program's numbers behind the same capitals, as long as each other: `EXT-9f30c2ab`."""
+    found = [_PREFIXED.fullmatch(value.strip()) for value in set(values) if value.strip()]
+    heads = {one[1] for one in found if one is not None}
+    return (
+        len(found) >= _SHORTEST
+        and None not in found
+        and len(heads) == 1
+        and len({len(one[0]) for one in found if one}) == 1
+    )
+
+
+def _has_common(value: str) -> bool:
+    return any(is_common(word) and word not in TITLES and not is_place(word) for word in _WORD.findall(value.lower()))
+
+
+def _is_node(value: str) -> bool:
+    try:
+        plain = base64.b64decode(value, validate=True).decode("ascii")
+    except (binascii.Error, ValueError):
+        return False
+    return _NODE.fullmatch(plain) is not None
