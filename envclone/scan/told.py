@@ -105,11 +105,11 @@ def sums(field: Field, sample: Sample, *, personal: bool) -> bool:
     """
     *holder, name = (re.sub(r"(?<=[a-z])(?=[A-Z])", "_", part).lower() for part in Address.parse(field.address).parts)
     table = holder[-1] if holder else ""
-    of_file = _SUM_OF_FILE.search(name) or (name in _HASHES and _FILES.search(table))
-    of_file = of_file and by_name("name", table) != "person"
-    called = of_file or (not personal and _SUM.search(name))
+    hashed = _SUM_OF_FILE.search(name) is not None or (name in _HASHES and _FILES.search(table) is not None)
+    of_file = hashed and by_name("name", table) != "person"
+    called = of_file or (not personal and _SUM.search(name) is not None)
     present = [value for value in sample.texts if value.strip()]
-    return bool(called) and bool(present) and all(map(_HEXADECIMAL.fullmatch, present))
+    return called and bool(present) and all(map(_HEXADECIMAL.fullmatch, present))
 
 
 def recent_dates(name: str, texts: Sequence[str]) -> bool:
