@@ -30,7 +30,10 @@ def rows(text: str, name: str) -> list[dict[str, Any]] | None:
     if head.startswith(("{", "[")):
         return None
     for delimiter in _DELIMITERS:
-        names = [one.strip() for one in next(csv.reader([head], delimiter=delimiter), [])]
+        try:
+            names = [one.strip() for one in next(csv.reader([head], delimiter=delimiter), [])]
+        except csv.Error:
+            continue
         if len(_KEYS.intersection(names)) >= _FEWEST:
             break
     else:

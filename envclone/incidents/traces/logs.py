@@ -12,7 +12,7 @@ from dataclasses import replace
 from html import unescape
 from typing import Any
 
-from envclone.incidents.traces import pglogs
+from envclone.incidents.traces import lines, pglogs
 from envclone.incidents.traces.pglogs import Message
 from envclone.incidents.traces.span import Span, Trace, bounded, loads, moment
 
@@ -32,9 +32,10 @@ _SAID = re.compile(r"(?P<how>statement|execute [^:]*): (?P<sql>.*)", re.S)
 _STATE = re.compile(r"(?P<state>[0-9A-Z]{5}): (?P<said>.*)", re.S)
 """How a message begins that is logged with `log_error_verbosity = verbose`."""
 _IN_PREFIX = re.compile(r"(?<![^\s:(])(?P<state>[0-9A-Z]{5})(?![^\s:)])")
-_SYSLOG = re.compile(r"^[^\n]{0,200}?\bpostgres(?:ql)?\[\d+\]: \[\d+-(?P<part>\d+)\] ?", re.M)
-_CONTAINER = re.compile(r"^\d{4}-\d\d-\d\dT[\d:.]{8,20}(?:Z|[+-]\d\d:\d\d) (?:stdout|stderr) (?P<part>[FP]) ")
-"""What a container's runtime writes before each line; `P` is a part of a line that goes on."""
+_NUMBERED = re.compile(r"\[\d+-(?P<part>\d+)\] ?")
+"""How the server numbers a message and its lines for syslog."""
+_MARK = "\0"
+"""Between what a runtime put before a line and the line; no log has it."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:UTC|GMT|Z|[+-]\d\d(?::?\d\d)?))?")
 _PARAMETERS = re.compile(r"\$(\d+) = (NULL|'(?:[^']|'')*')")
 _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]*  \(cost=|\{)|\Z)", re.S)
@@ -43,39 +44,30 @@ _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]
 def postgres(text: str) -> Trace | None:
     """The statements whose duration a log tells, with their parameters and plans; None when it tells of none."""
     left: list[str] = []
-    text = _out_of_syslog(_out_of_container(text))
+    text = _apart(text)
     found = pglogs.columns(text) if pglogs.is_columns(text) else ((*one, {}) for one in _entries(text, left))
     return _told(found, left)
 
 
-def _out_of_container(text: str) -> str:
-    """A log as the server wrote it: a container's log has a time and a stream before each line (`kubectl`'s files)."""
-    if _CONTAINER.match(text) is None:
+def _apart(text: str) -> str:
+    """A log as the server wrote it, with what stands before each message apart from it.
+
+    Before a line that goes on there is nothing to tell: it is a part of its message.
+    """
+    parted = lines.parted(text)
+    if parted is None:
         return text
-    lines: list[str] = []
-    goes_on = False
-    for line in text.split("\n"):
-        match = _CONTAINER.match(line)
-        behind = line[match.end() :] if match else line
-        if goes_on and lines:
-            lines[-1] += behind
+    found = []
+    for before, line in parted:
+        numbered = _NUMBERED.match(line)
+        behind = line[numbered.end() :].replace("#011", "\t") if numbered else line
+        if _LINE.fullmatch(behind):
+            found.append(f"{before}{numbered[0] if numbered else ''}{_MARK}{behind}")
+        elif numbered is not None and numbered["part"] != "1":
+            found.append("\t" + behind.removeprefix("\t"))
         else:
-            lines.append(behind)
-        goes_on = match is not None and match["part"] == "P"
-    return "\n".join(lines)
-
-
-def _out_of_syslog(text: str) -> str:
-    """A log as the server wrote it: syslog puts a prefix before each line, and `#011` for a tab."""
-    if _SYSLOG.match(text) is None:
-        return text
-    lines = []
-    for line in text.split("\n"):
-        match = _SYSLOG.match(line)
-        behind = line[match.end() :].replace("#011", "\t") if match else line
-        goes_on = match is not None and match["part"] != "1" and not _LINE.fullmatch(behind)
-        lines.append("\t" + behind.removeprefix("\t") if goes_on else behind)
-    return "\n".join(lines)
+            found.append(behind)
+    return "\n".join(found)
 
 
 def postgres_json(documents: Sequence[Any]) -> Trace | None:
@@ -84,13 +76,12 @@ def postgres_json(documents: Sequence[Any]) -> Trace | None:
 
 
 def collected(documents: Sequence[Any]) -> Trace | None:
-    """The same of a log that a collector kept: CloudWatch, Google Cloud, Docker, CloudNativePG."""
+    """The same of records that CloudNativePG makes of the server's columns."""
     found = pglogs.of_collector(documents)
     if found is None:
         return None
-    text, records, beside = found
-    left: list[str] = []
-    trace = _told(pglogs.documents(records), left) if records else postgres(text)
+    records, beside = found
+    trace = _told(pglogs.documents(records), [])
     return trace and Trace(trace.dialect, trace.spans, {**trace.about, **({"collector": beside} if beside else {})})
 
 
@@ -117,7 +108,8 @@ def _statements(messages: Iterable[Message], left: list[str]) -> Iterator[Span]:
             yield before[1]
             before = None
         if span is None:
-            left += [f"{level}: {said}" for level, said in entries]
+            before_it = f"{head.replace(_MARK, '').strip()} ".lstrip()
+            left += [f"{before_it}{level}: {said}" for level, said in entries]
             left += [f"{key}: {value}" for key, value in beside.items()]
             continue
         number += 1
@@ -131,7 +123,7 @@ def _statements(messages: Iterable[Message], left: list[str]) -> Iterator[Span]:
 
 def _by_whom(head: str) -> str:
     """What stands before a message but its time."""
-    return _TIME.sub("", head).strip()
+    return _TIME.sub("", head.rpartition(_MARK)[2]).strip()
 
 
 def _entries(text: str, left: list[str]) -> Iterator[tuple[str, list[tuple[str, str]]]]:
@@ -164,9 +156,10 @@ def _joined(entries: Sequence[tuple[str, list[str]]]) -> list[tuple[str, str]]:
 def _statement(head: str, entries: Sequence[tuple[str, str]], number: int, beside: Mapping[str, Any]) -> Span | None:
     level, said = entries[0]
     details = dict(entries[1:])
-    time = _TIME.search(head)
+    around, _, head = head.rpartition(_MARK)
+    time = _TIME.search(head) or _TIME.search(around)
     began = moment(time[0]) if time else None
-    rest: dict[str, Any] = {**beside, "prefix": head.strip()}
+    rest: dict[str, Any] = {**beside, "prefix": head.strip(), **({"line": around.strip()} if around.strip() else {})}
     verbose = _STATE.fullmatch(said)
     if verbose is not None:
         said = verbose["said"]

@@ -77,23 +77,15 @@ def _message(one: Mapping[str, Any]) -> Message:
 _RENAMED = {"log_time": "timestamp", "user_name": "user", "database_name": "dbname", "process_id": "pid",
             "sql_state_code": "state_code", "query": "statement"}  # fmt: skip
 """What CloudNativePG calls a column that the server's own JSON has another name for."""
-_LINES = ("textPayload", "message", "log", "@message")
 
 
-def of_collector(found: Sequence[Any]) -> tuple[str, list[dict[str, Any]], list[Any]] | None:
-    """The text of a log's lines, or its records, and what a collector put around each; None for something else."""
-    rows: list[Any] = []
-    for one in found:
-        inside = one.get("events") if isinstance(one, Mapping) else None
-        rows += one if isinstance(one, list) else inside if isinstance(inside, list) else [one]
+def of_collector(found: Sequence[Any]) -> tuple[list[dict[str, Any]], list[Any]] | None:
+    """The records of a log, and what a collector put around each; None for something else."""
+    rows = [one for each in found for one in (each if isinstance(each, list) else [each])]
     if not rows or not all(isinstance(one, Mapping) for one in rows):
         return None
     records = [one["record"] for one in rows if isinstance(one.get("record"), Mapping)]
-    if records and all("error_severity" in one for one in records):
-        beside = [{key: one for key, one in row.items() if key != "record"} for row in rows]
-        return "", [{_RENAMED.get(key, key): one for key, one in record.items()} for record in records], beside
-    name = next((one for one in _LINES if all(isinstance(row.get(one), str) for row in rows)), None)
-    if name is None:
+    if not records or not all("error_severity" in one for one in records):
         return None
-    text = "\n".join(row[name].rstrip("\n") for row in rows)
-    return text, [], [{key: one for key, one in row.items() if key != name} for row in rows]
+    beside = [{key: one for key, one in row.items() if key != "record"} for row in rows]
+    return [{_RENAMED.get(key, key): one for key, one in record.items()} for record in records], beside

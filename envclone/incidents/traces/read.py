@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import zlib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,30 +10,18 @@ from pydantic import ValidationError
 
 from envclone.errors import ConfigError, UsageError
 from envclone.incidents.calls import Call, Origin
-from envclone.incidents.traces import (
-    collectors,
-    frames,
-    http,
-    langfuse,
-    langfuserows,
-    logs,
-    otlp,
-    pglogs,
-    runs,
-    slowrequests,
-    tables,
-)
+from envclone.incidents.traces import otlp
 from envclone.incidents.traces.about import conversation_of
 from envclone.incidents.traces.attributes import call_of
 from envclone.incidents.traces.curl import curl, is_curl
-from envclone.incidents.traces.span import DEEPEST, MOST, VALUES, Trace, bounded, loads, one_behind_the_other, too_deep
+from envclone.incidents.traces.opened import LIMIT, content
+from envclone.incidents.traces.span import DEEPEST, MOST, Trace, bounded, too_deep
+from envclone.incidents.traces.texts import in_text, of_documents
 from envclone.incidents.traces.whole import whole
 from envclone.incidents.traces.within import completed
 
 __all__ = ["LIMIT", "calls", "calls_of", "calls_of_trace", "trace"]
 
-LIMIT = 64 << 20
-"""The largest trace that is read, in bytes, unpacked: as large as a bundle."""
 _CURL = 1 << 20
 _KNOWN = (
     "OTLP in JSON or protobuf, Jaeger, Zipkin, Langfuse, LangSmith, MLflow, Phoenix, Datadog, HAR, a command line of"
@@ -49,7 +34,7 @@ def calls(path: Path) -> tuple[list[Call], Origin]:
 
     Raises UsageError when the file cannot be read or its format is not known, ConfigError for a trace that is damaged.
     """
-    return _calls(lambda: _found(_content(path), path), path.name)
+    return _calls(lambda: _found(content(path), path), path.name)
 
 
 def calls_of(documents: list[Any], name: str) -> tuple[list[Call], Origin]:
@@ -58,7 +43,7 @@ def calls_of(documents: list[Any], name: str) -> tuple[list[Call], Origin]:
     def found() -> Trace:
         if any(too_deep(one) for one in documents):
             raise ConfigError(f"{name} is nested deeper than {DEEPEST} levels")
-        trace = _of(documents)
+        trace = of_documents(documents)
         if trace is None or not trace.spans:
             raise UsageError(f"{name} is no trace that is known here", hint=f"known are: {_KNOWN}")
         return trace
@@ -100,21 +85,21 @@ def _apart(calls: list[Call]) -> list[Call]:
     return made
 
 
-def _found(content: bytes, path: Path) -> Trace:
+def _found(read: bytes, path: Path) -> Trace:
     """The spans in a file's bytes: a text, or else protobuf."""
-    if content[:1] == b"\0" and (parts := _in_lengths(content)) is not None:
+    if read[:1] == b"\0" and (parts := _in_lengths(read)) is not None:
         found = [otlp.documents_of(part) for part in parts]
         if all(one is not None for one in found):
             return otlp.read([document for one in found for document in one or ()])
     try:
-        text = content.decode(_encoding(content))
-        if not content.startswith(_OF_PROTOBUF) or text.lstrip()[:1] in ("{", "["):
+        text = read.decode(_encoding(read))
+        if not read.startswith(_OF_PROTOBUF) or text.lstrip()[:1] in ("{", "["):
             return trace(text, path)
     except UnicodeDecodeError as exc:
-        if not content.startswith(_OF_PROTOBUF):
+        if not read.startswith(_OF_PROTOBUF):
             raise UsageError(f"{path.name}: byte {exc.start} is not {exc.encoding.upper()}") from None
-    documents = otlp.documents_of(content)
-    return trace(content.decode("utf-8", "replace"), path) if documents is None else otlp.read(documents)
+    documents = otlp.documents_of(read)
+    return trace(read.decode("utf-8", "replace"), path) if documents is None else otlp.read(documents)
 
 
 def _encoding(content: bytes) -> str:
@@ -159,123 +144,10 @@ def trace(text: str, path: Path) -> Trace:
             return curl(bare)
         except ValueError as exc:
             raise ConfigError(f"{path.name}: the command line of curl cannot be read: {exc}") from None
-    documents = _documents(bare, path)
-    if documents is not None:
-        found = _of(documents)
-    else:
-        rows = None if pglogs.is_columns(bare) else frames.rows(bare, path.name)
-        found = (rows and _of(rows)) or logs.postgres(text)
+    found = in_text(text, path)
     if found is None or not found.spans:
         raise UsageError(f"{path.name} is no trace that is known here", hint=f"known are: {_KNOWN}")
     return found
-
-
-def _of(documents: list[Any]) -> Trace | None:
-    first: Any = documents[0] if documents else None
-    if all(otlp.is_otlp(one) for one in documents):
-        return otlp.read(documents)
-    if (rows := frames.columns(documents)) is not None:
-        documents = rows
-    if pglogs.is_documents(documents):
-        return logs.postgres_json(documents)
-    if len(documents) > 1 and langfuse.is_langfuse({"data": documents}):
-        return langfuse.read({"data": documents})
-    if len(documents) == 1:
-        if isinstance(first, list) and langfuse.is_langfuse({"data": first}):
-            return langfuse.read({"data": first})
-        if langfuse.is_langfuse(first):
-            return langfuse.read(first)
-        if http.is_har(first):
-            return http.har(first)
-    if slowrequests.is_slow_requests(documents):
-        return slowrequests.slow_requests(documents)
-    if (made := langfuserows.as_langfuse(documents)) is not None:
-        return langfuse.read(made)
-    spans = tables.as_otlp(documents)
-    if spans is not None:
-        return otlp.read(spans)
-    return collectors.read(documents) or runs.read(documents) or logs.collected(documents)
-
-
-def _documents(text: str, path: Path) -> list[Any] | None:
-    """The JSON documents of a text, one or one a line; None when it is no JSON."""
-    if text[:1] not in ("{", "["):
-        return None
-    if text.count(",") + text.count("[") + text.count("{") > VALUES:
-        raise ConfigError(f"{path.name} holds more than {VALUES:,} values", hint="export the failing request alone")
-    try:
-        found = [loads(text)]
-    except (ValueError, RecursionError):
-        lines = [(number, line) for number, line in enumerate(text.split("\n"), 1) if line.strip()]
-        found, number = [], 0
-        try:
-            for number, line in lines:  # noqa: B007
-                found.append(loads(line))
-        except (ValueError, RecursionError):
-            behind = one_behind_the_other(text)
-            if behind is None:
-                raise _no_json(path, text, number, last=number == lines[-1][0] and bool(found)) from None
-            found = behind
-    if any(too_deep(one) for one in found):
-        raise ConfigError(f"{path.name} is nested deeper than {DEEPEST} levels")
-    return found
-
-
-def _no_json(path: Path, text: str, number: int, *, last: bool) -> ConfigError:
-    if last:
-        hint = f"export it again, or take the last line out: sed -i '{number}d' {shlex.quote(path.name)}"
-        return ConfigError(f"{path.name}:{number} is cut off: the lines before it are whole", hint=hint)
-    try:
-        json.loads(text)
-    except json.JSONDecodeError as exc:
-        if exc.pos >= len(text.rstrip()) or exc.msg.startswith("Unterminated"):
-            return ConfigError(f"{path.name} is cut off: its JSON does not end", hint="export it again")
-    except (ValueError, RecursionError):
-        pass
-    return ConfigError(f"{path.name}:{number} is no JSON, neither whole nor a document a line")
-
-
-def _content(path: Path) -> bytes:
-    try:
-        with path.open("rb") as file:
-            content = file.read(LIMIT + 1)
-    except OSError as exc:
-        raise UsageError(f"{path} cannot be read: {exc.strerror}") from None
-    if content.startswith(_GZIP):
-        content = _unpacked(content, path)
-    if content.startswith(_PACKED):
-        raise UsageError(f"{path.name} is an archive", hint="unpack it, and import the trace in it")
-    if len(content) > LIMIT:
-        raise ConfigError(f"{path.name} is larger than {LIMIT >> 20} MB", hint="export the failing request alone")
-    return content
-
-
-_GZIP = b"\x1f\x8b\x08"
-_PARTS = 1_000
-"""Parts of a packed file: a writer that goes on with one adds another; each is copied as it is unpacked."""
-_PACKED = (b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"BZh", b"\xfd7zXZ\x00", _GZIP)
-"""How zip, zstandard, bzip2 and xz begin, and gzip in gzip."""
-
-
-def _unpacked(content: bytes, path: Path) -> bytes:
-    """What was packed with gzip, as much of it as is read."""
-    parts: list[bytes] = []
-    held = 0
-    while content and held <= LIMIT:
-        if parts and not content.startswith(_GZIP):  # a part that was added is packed, too
-            raise ConfigError(f"{path.name} is damaged: something follows the packed trace")
-        if len(parts) >= _PARTS:
-            raise ConfigError(f"{path.name} is packed in more than {_PARTS:,} parts")
-        made = zlib.decompressobj(wbits=31)
-        try:
-            parts.append(made.decompress(content, LIMIT + 1 - held))
-        except zlib.error as exc:
-            raise ConfigError(f"{path.name} is damaged: {exc}") from None
-        held += len(parts[-1])
-        if held <= LIMIT and not made.eof:
-            raise ConfigError(f"{path.name} is damaged: it ends early")
-        content = made.unused_data
-    return b"".join(parts)
 
 
 def _filled(about: dict[str, Any]) -> dict[str, Any]:

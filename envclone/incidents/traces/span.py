@@ -19,6 +19,7 @@ __all__ = [
     "Span",
     "Trace",
     "bounded",
+    "decoder",
     "flat",
     "loads",
     "loose",
@@ -80,16 +81,21 @@ def loads(text: str) -> Any:
     return json.loads(text, object_pairs_hook=_both, parse_constant=str, parse_float=_finite)
 
 
+def decoder() -> json.JSONDecoder:
+    """What reads a document as `loads` does, out of a text in which more stands."""
+    return json.JSONDecoder(object_pairs_hook=_both, parse_constant=str, parse_float=_finite)
+
+
 def one_behind_the_other(text: str) -> list[Any] | None:
     """The documents of a text that holds one behind the other over many lines, as exporters to a console write."""
-    decoder = json.JSONDecoder(object_pairs_hook=_both, parse_constant=str, parse_float=_finite)
+    read = decoder()
     found: list[Any] = []
     at = 0
     try:
         while (at := _FIRST.match(text, at).end()) < len(text):  # type: ignore[union-attr]
             if len(found) >= MOST:
                 return None
-            one, at = decoder.raw_decode(text, at)
+            one, at = read.raw_decode(text, at)
             found.append(one)
     except (ValueError, RecursionError):
         return None

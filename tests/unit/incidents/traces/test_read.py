@@ -15,7 +15,7 @@ import pytest
 
 from envclone.errors import ConfigError, EnvcloneError, UsageError
 from envclone.incidents.calls import Call
-from envclone.incidents.traces import read
+from envclone.incidents.traces import opened, read
 from envclone.incidents.traces import span as spans
 from envclone.incidents.traces.span import moment, parsed
 from tests.unit.incidents.traces.samples import AUTO_EXPLAIN, CURL, SAMPLES, SLOW_LOG
@@ -190,11 +190,11 @@ def test_more_spans_than_one_request_has_are_refused(tmp_path: Path, monkeypatch
     monkeypatch.setattr(spans, "MOST", 1)
     with pytest.raises(ConfigError, match="more than 1 spans"):
         calls_of(tmp_path, json.dumps(SAMPLES["genai"]))
-    monkeypatch.setattr(read, "LIMIT", 10)
+    monkeypatch.setattr(opened, "LIMIT", 10)
     with pytest.raises(ConfigError, match="larger than"):
         calls_of(tmp_path, json.dumps(SAMPLES["genai"]))
     (tmp_path / "trace").write_bytes(b"\xff\xfa")
-    monkeypatch.setattr(read, "LIMIT", 1 << 20)
+    monkeypatch.setattr(opened, "LIMIT", 1 << 20)
     with pytest.raises(UsageError, match="not UTF-8"):
         read.calls(tmp_path / "trace")
 
