@@ -28,7 +28,7 @@ class Accepted:
 class Finding:
     """One kind of identity of one source in one place.
 
-    `station` is `fields`, `definitions`, `record`, `files` or `account`.
+    `station` is `fields`, `definitions`, `closed`, `record`, `files` or `account`.
     `examples` are rows (key and address), each with the path
     in a document where there is one; `context` is the outline of the text around the first.
     """
@@ -49,13 +49,14 @@ class Finding:
         shown = f" ({'; '.join(self.examples)})" if self.examples else ""
         context = f', as in "{self.context}"' if self.context else ""
         if not self.source:
-            return f"{self.place}: {self.what}. {self.remedy}"
+            return f"{self.place}: {self.what}{shown}. {self.remedy}"
         return f"{self.place}: {times} {self.what} of {self.source}{shown}{context}. {self.remedy}"
 
 
 _HEADLINES = {
     "fields": "original values of masked fields are left in other fields",
     "definitions": "original values of masked fields are left in definitions",
+    "closed": "some values cannot be looked into",
     "record": "original values would stand in the image's record",
     "files": "original values are left in the bytes of the files",
     "account": "some bytes of the files belong to no class",

@@ -37,7 +37,8 @@ __all__ = ["Looker"]
 _TOGETHER = 4096
 """Addresses with few values each that are searched together."""
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
-
+_WIDE_NUMBERS = frozenset(("int8", "numeric"))
+"""Types of numbers that hold a UUID, or half of one."""
 _NO_WORDS = DATES | {
     "bool", "time", "timetz", "interval", "uuid", "inet", "cidr", "macaddr", "macaddr8", "point", "line", "lseg", "box",
     "path", "polygon", "circle", "int4range", "int8range", "numrange",
@@ -144,7 +145,9 @@ class Looker:
 
     def _perhaps(self, values: Sequence[Any]) -> set[int]:
         """The numbers of the values of which `batch` could have anything to tell, in a form of their own too."""
-        return self._holding(values).union(number for number, _ in chain(put_together(values), self._rare(values)))
+        shut: list[tuple[int, str]] = []
+        rare_ones = [*put_together(values), *self._rare(values, shut)]
+        return self._holding(values).union(number for number, _ in chain(rare_ones, shut))
 
     def numbers(self, address: str, values: Sequence[Any], places: Sequence[str]) -> None:
         """Count numbers of one kind that stand beside any row."""
@@ -196,18 +199,29 @@ class Looker:
                 self._counts.same_subject(address, hits, rows)
             if after is before and (rule is None or rule.base not in NUMERIC):
                 self._otherwise(address, rule, after, rows)
+        if rule is not None and rule.base in _WIDE_NUMBERS and after is before:
+            self._report_said(address, rule, list(self._sixteen.in_column(after)), rows)
         self._counts.numbers(address, rule, after, rows)
         if whole:
             self._counts.births(address, rule, after, rows)
         return hits
 
-    def _rare(self, values: Sequence[Any]) -> Iterator[tuple[int, str]]:
+    def _rare(self, values: Sequence[Any], shut: list[tuple[int, str]] | None = None) -> Iterator[tuple[int, str]]:
         few = self._subjects.count <= FEW
-        return rare(values, few=few, encodings=self._encodings, sixteen=self._sixteen)
+        return rare(values, few=few, encodings=self._encodings, sixteen=self._sixteen, shut=shut)
 
     def _put_together(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows | None) -> None:
         """Report identities whose letters are apart or in bits, and what is said in a rare form."""
-        words = [*put_together(values), *self._rare(values)]
+        shut: list[tuple[int, str]] = []
+        words = [*put_together(values), *self._rare(values, shut)]
+        for number, what in shut:
+            self._reports.shut(address, what, rows, number)
+        self._report_said(address, rule, words, rows)
+
+    def _report_said(
+        self, address: str, rule: FieldRule | None, words: Sequence[tuple[int, str]], rows: Rows | None
+    ) -> None:
+        """Report identities in what some values say, each with the value's number."""
         for at in sorted(self._holding([word for _, word in words])) if words else ():
             number, word = words[at]
             one = [word]
@@ -219,7 +233,11 @@ class Looker:
 
     def _left(self, address: str, before: Sequence[Any], after: Sequence[Any], rows: Rows) -> None:
         """Report what a mask left in a rare form: it reads none."""
-        words = list(self._rare(after))
+        shut: list[tuple[int, str]] = []
+        words = list(self._rare(after, shut))
+        for number, what in shut:
+            if after[number] == before[number]:
+                self._reports.shut(address, what, rows, number)
         for at in sorted(self._holding([word for _, word in words])) if words else ():
             number, word = words[at]
             said = [text_of(one) for _, one in self._rare([before[number]])]

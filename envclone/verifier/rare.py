@@ -9,7 +9,8 @@ too; words and numbers that are cut where nobody cuts them (`cutforms`); texts i
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,6 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.names import is_name
 from envclone.packed import TextBlock, block_of
-from envclone.verifier.charsets import said_in_ebcdic, said_in_encodings
 from envclone.verifier.cutforms import (
     cells_joined,
     digits_joined,
@@ -28,9 +28,8 @@ from envclone.verifier.cutforms import (
     plain_blanks,
 )
 from envclone.verifier.digitruns import of_base64, runs_unpacked
-from envclone.verifier.otherbytes import said_in
 from envclone.verifier.sixteen import Sixteen, in_base64
-from envclone.verifier.streams import files
+from envclone.verifier.within import expanded, in_runs, said
 
 __all__ = ["rare"]
 
@@ -45,7 +44,7 @@ _ADDED = re.compile(r"""(?P<q>['"])\s{0,20}(?:\|\||\+|\.)\s{0,20}(?P=q)""")
 _CHARS = re.compile(r"(?i)\b(?:n?chr|n?char)\(\s{0,9}(\d{1,7})\s{0,9}\)")
 _PUNY = re.compile(r"(?i)\bxn--[a-z0-9\-]{1,59}")
 _PACKED = re.compile(
-    r"(?<![A-Za-z0-9+/])(?:H4sI|eJ[w-z]|eN[o-r]|Qlpo|UEsDB|/Td6W|KLUv|BCJNG)[A-Za-z0-9+/_\-]{8,}"
+    r"(?<![A-Za-z0-9+/])(?:eJ[w-z]|eN[o-r])[A-Za-z0-9+/_\-]{8,}"
     r"(?:\\?[rn\s]{0,4}[A-Za-z0-9+/_\-]+)*"
 )
 _SHORT = re.compile(
@@ -67,21 +66,30 @@ _BESIDE = 80
 """Characters on either side of several blanks that are read with one."""
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{6,}")
 _ARPA = b".arpa"
-_NESTED = 2
-"""Compressed files inside of one another that are read, beside the outermost."""
 _SIGNS = re.compile(r"[^0-9A-Fa-f]+")
 
 
 def rare(
-    values: Sequence[Any], *, few: bool = False, encodings: Sequence[str] = (), sixteen: Sixteen | None = None
+    values: Sequence[Any],
+    *,
+    few: bool = False,
+    encodings: Sequence[str] = (),
+    sixteen: Sixteen | None = None,
+    shut: list[tuple[int, str]] | None = None,
 ) -> Iterator[tuple[int, str]]:
     """Per value that has any: its number, and what is said in a rare form.
 
     An initial beside a name of the dictionary is anybody's, unless there are `few` people. Bytes are read in the
-    `encodings` too, and as one of the UUIDs of `sixteen`.
+    `encodings` too, and as one of the UUIDs of `sixteen`. What cannot be looked into is added to `shut`, with its
+    number.
     """
+    told_shut = [] if shut is None else shut
+
+    def note(number: int, what: str) -> None:
+        told_shut.append((number, what))
+
     if isinstance(values, TextBlock):
-        yield from _in_block(values, few, encodings, sixteen)
+        yield from _in_block(values, few, encodings, sixteen, note)
         return
     texts: list[str] = []
     owners: list[int] = []
@@ -89,23 +97,21 @@ def rare(
     for number, value in enumerate(values):
         for raw in _bytes(value):
             whole.append((number, raw))
-            yield from ((number, told) for told in list(_expanded(raw, encodings)) or _said(raw, encodings))
+            held = list(expanded(raw, encodings, partial(note, number)))
+            yield from ((number, told) for told in held or said(raw, encodings))
         if isinstance(value, list):
             yield from ((number, told) for told in _of_codes(value))
+            if sixteen:
+                yield from ((number, told) for one in value for told in sixteen.of_half(one))
         for text in _strings(value):
             texts.append(text)
             owners.append(number)
     if texts:
         block = block_of([text.replace("\0", " ") for text in texts])
-        yield from ((owners[i], told) for i, told in _in_block(block, few, encodings, sixteen))
+        its = _in_block(block, few, encodings, sixteen, lambda i, what: note(owners[i], what))
+        yield from ((owners[i], told) for i, told in its)
     if whole and sixteen is not None:
         yield from sixteen.those(whole)
-
-
-def _said(raw: bytes, encodings: Sequence[str]) -> Iterator[str]:
-    yield from said_in(raw)
-    yield from said_in_encodings(raw, encodings)
-    yield from said_in_ebcdic(raw)
 
 
 def _strings(value: Any) -> Iterator[str]:
@@ -125,7 +131,11 @@ def _bytes(value: Any) -> Iterator[bytes]:
 
 
 def _in_block(
-    values: TextBlock, few: bool, encodings: Sequence[str], sixteen: Sixteen | None
+    values: TextBlock,
+    few: bool,
+    encodings: Sequence[str],
+    sixteen: Sixteen | None,
+    note: Callable[[int, str], object],
 ) -> Iterator[tuple[int, str]]:
     values = plain_blanks(values)
     if _ARPA in values.block:
@@ -134,9 +144,10 @@ def _in_block(
     if not available():
         for i in range(len(values)):
             text = values.text(i)
-            yield from ((i, told) for told in _told(text, -1, encodings))
+            yield from ((i, told) for told in _told(text, -1, encodings, partial(note, i)))
             for match in _INITIAL.finditer(text):
                 yield from ((i, told) for told in _with_initial(match[0], text[: match.start()], few))
+        yield from in_runs(values, np.arange(len(values)), encodings, sixteen, note)
         if sixteen:
             yield from sixteen.those(list(in_base64(values, np.arange(len(values)))))
         return
@@ -147,12 +158,13 @@ def _in_block(
     if count > len(spots):
         spots = np.zeros((count, 3), np.int64)
         rarekernels.mark(data, found, spots)
+    runs = np.flatnonzero(found & np.uint16(rarekernels.RUNS))
+    yield from in_runs(values, runs, encodings, sixteen, note)
     if sixteen:
-        runs = np.flatnonzero(found & np.uint16(rarekernels.RUNS))
         yield from sixteen.those(list(in_base64(values, runs)))
     runkernels.excuse(data, found, np.uint16(rarekernels.RUNS), np.empty(len(data), np.uint8))
     for i in np.flatnonzero(found).tolist():
-        yield from ((i, told) for told in _told(values.text(i), int(found[i]), encodings))
+        yield from ((i, told) for told in _told(values.text(i), int(found[i]), encodings, partial(note, i)))
     for i, start, end in spots[:count].tolist():
         before = values.block[max(0, start - _BEFORE) : start].decode("utf-8", "replace")
         its = values.block[start:end].decode("utf-8", "replace")
@@ -177,7 +189,7 @@ def _with_initial(text: str, before: str, few: bool) -> Iterator[str]:
             yield another[1] + family
 
 
-def _told(text: str, flags: int, encodings: Sequence[str] = ()) -> Iterator[str]:
+def _told(text: str, flags: int, encodings: Sequence[str], shut: Callable[[str], object]) -> Iterator[str]:
     from envclone.verifier import rarekernels as forms
 
     if flags & forms.APART:
@@ -195,8 +207,8 @@ def _told(text: str, flags: int, encodings: Sequence[str] = ()) -> Iterator[str]
             yield "".join(map(chr, characters))
     if flags & forms.ADDED and (added := _ADDED.sub("", text)) != text:
         yield added
-    if flags & forms.PUNY and (said := _PUNY.sub(_from_punycode, text)) != text:
-        yield said
+    if flags & forms.PUNY and (plain := _PUNY.sub(_from_punycode, text)) != text:
+        yield plain
     if flags & forms.SHORT:
         for match in _SHORT.finditer(text):
             yield from _TEXT.findall(of_base64(match[0]).decode("utf-8", "replace"))
@@ -214,7 +226,7 @@ def _told(text: str, flags: int, encodings: Sequence[str] = ()) -> Iterator[str]
             yield _BLANK.sub(" ", text[max(0, match.start() - _BESIDE) : match.end() + _BESIDE])
     if flags & forms.PACKED:
         for match in _PACKED.finditer(text):
-            yield from _expanded(of_base64(match[0]), encodings)
+            yield from expanded(of_base64(match[0]), encodings, shut)
     if flags & forms.LINES:
         yield from lines_joined(text)
     if flags & forms.ODD:
@@ -225,16 +237,7 @@ def _told(text: str, flags: int, encodings: Sequence[str] = ()) -> Iterator[str]
         yield from cells_joined(text)
     if flags & forms.RUNS:
         for raw in runs_unpacked(text):
-            yield from _said(raw, encodings)
-
-
-def _expanded(value: bytes, encodings: Sequence[str], depth: int = 0) -> Iterator[str]:
-    """What a compressed file holds, as far as it can be read, and what a compressed file in that does."""
-    for raw in files(value):
-        yield raw.decode("utf-8", "replace").replace("\0", " ")
-        yield from _said(raw, encodings)
-        if depth < _NESTED:
-            yield from _expanded(raw, encodings, depth + 1)
+            yield from said(raw, encodings)
 
 
 def _of_codes(values: Sequence[Any]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from envclone.masking.jsonplan import DOCUMENTS
 from envclone.masking.kinds import KINDS, json_rules, takes
 from envclone.models import FieldKind, FieldRule
 
-__all__ = ["remedy"]
+__all__ = ["remedy", "remedy_unread"]
 
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
@@ -53,6 +53,16 @@ def remedy(
     if rule.kind in _TEXTS and (not base or rule.kind is FieldKind.TEXT or _takes(domain, base)):
         return f"Mask it: {address}: {domain}"
     return f"Mask it: {address}: " + ("redact (or null)" if not base or _takes("redact", base) else "null")
+
+
+def remedy_unread(place: str, address: str, rule: FieldRule | None) -> str:
+    """What to do about a value that cannot be looked into."""
+    base = rule.base.removesuffix("[]") if rule is not None else ""
+    masks = "bytes (or null)" if base == "bytea" else "redact (or null)" if base and _takes("redact", base) else "null"
+    mask = f"Mask it: {address}: {masks}" if rule is not None else "Take it out there in production"
+    return (
+        f"{mask}; or, if it may go out unread, accept it: sanitize.accept: [{{field: {place}, kind: bytes, reason: …}}]"
+    )
 
 
 def _there(rule: FieldRule, path: str) -> set[str]:

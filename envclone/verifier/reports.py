@@ -16,7 +16,7 @@ from envclone.refused import named
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import outline
 from envclone.verifier.loose import LooseSearch, text_of
-from envclone.verifier.remedies import remedy
+from envclone.verifier.remedies import remedy, remedy_unread
 from envclone.verifier.search import Hit
 
 __all__ = ["Reports", "Seen", "Where"]
@@ -25,6 +25,8 @@ _EXAMPLES = 3
 _PATHS = 12
 """Paths of one document that a remedy names."""
 
+_UNREAD = "bytes"
+"""The kind under which the stack file accepts a value that nobody has read."""
 Where = tuple[str, str, str, str]
 """Address, source, kind, what."""
 
@@ -91,6 +93,15 @@ class Reports:
         if rows is not None and len(seen.examples) < _EXAMPLES and (row := self.row(rows, value)):
             seen.examples.append(row)
 
+    def shut(self, address: str, what: str, rows: Rows | None, value: int) -> None:
+        """Note one value that cannot be looked into."""
+        seen = self._seen.setdefault(
+            (address, "", _UNREAD, f"values that cannot be looked into, such as {what}"), Seen()
+        )
+        seen.times += 1
+        if rows is not None and len(seen.examples) < _EXAMPLES and (row := self.row(rows, value)):
+            seen.examples.append(row)
+
     def row(self, rows: Rows, i: int) -> str:
         """A row by its key, where a rule keeps that, and by its address."""
         keys = [
@@ -106,6 +117,12 @@ class Reports:
         if self._findings.leaks.accepts(place, kind, one.times):
             return
         rule = self._plan.rules.get(address)
+        if not source:
+            told = remedy_unread(place, address, rule)
+            self._findings.leaks.add(
+                "closed", self._public(place), "", kind, what=what, remedy=told, times=one.times, examples=one.examples
+            )
+            return
         paths = one.wide or ([general(one.path)] if one.path else [])
         self._findings.leaks.add(
             "definitions" if rule is None else "fields",

@@ -1,4 +1,4 @@
-"""UUIDs as their sixteen bytes: a value of bytea that is one, in either order of its bytes, and its base64.
+"""UUIDs as their sixteen bytes, in either order of these, also inside of others; in base64; as one number or as two.
 
 The first eight bytes tell whether it can be one of the originals; what they let through is searched as a text.
 """
@@ -6,7 +6,7 @@ The first eight bytes tell whether it can be one of the originals; what they let
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -19,7 +19,11 @@ from envclone.verifier.originals import Originals
 __all__ = ["Sixteen", "in_base64"]
 
 _SIZE = 16
-_AT_ONCE = 1 << 14
+_AT_ONCE, _TOGETHER = 1 << 14, 1 << 10
+_BEGINNING = 20
+"""Bits of the beginnings that a table has."""
+_LEAST_HALF, _FEWEST_OF_HALF, _DIGITS_OF_HALF = 1 << 50, 16, 20
+"""The least number that is the first half of a UUID, and the characters of one."""
 _STANDARD = bytes.maketrans(b"-_", b"+/")
 _DIGITS = np.array([*range(8), *range(9, 13), *range(14, 18)])
 """Where the first sixteen digits of a UUID stand."""
@@ -44,24 +48,35 @@ class Sixteen:
 
     def __init__(self, originals: Originals) -> None:
         taken = Sorter(originals.shelf, np.uint64)
-        numbers = originals.uuids()
-        block, bounds = originals.held()
-        for first in range(0, len(numbers), _AT_ONCE):
-            starts = bounds[numbers[first : first + _AT_ONCE]].astype(np.int64)
-            digits = _OF_DIGIT[block[starts[:, None] + _DIGITS]]
-            found = np.zeros(len(starts), np.uint64)
-            for place in range(len(_DIGITS)):
-                found = found << np.uint64(4) | digits[:, place]
+        self._originals = originals
+        self._beginnings = np.zeros(1 << _BEGINNING, np.bool_)
+        for _, found in self._each():
             taken.add(found)
+            self._beginnings[(found >> np.uint64(64 - _BEGINNING)).astype(np.int64)] = True
             originals.shelf.rest()
         self._firsts, _ = taken.done(once=True)
+
+    def _each(self) -> Iterator[tuple[Any, Any]]:
+        """Some UUIDs at a time: their numbers, and their first eight bytes each."""
+        numbers = self._originals.uuids()
+        block, bounds = self._originals.held()
+        for first in range(0, len(numbers), _AT_ONCE):
+            some = numbers[first : first + _AT_ONCE]
+            digits = _OF_DIGIT[block[bounds[some].astype(np.int64)[:, None] + _DIGITS]]
+            found = np.zeros(len(some), np.uint64)
+            for place in range(len(_DIGITS)):
+                found = found << np.uint64(4) | digits[:, place]
+            yield some, found
 
     def __len__(self) -> int:
         return len(self._firsts)
 
     def those(self, values: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, str]]:
         """Of values with their numbers those that can be an original, written as a UUID."""
-        some = [one for one in values if len(one[1]) == _SIZE] if len(self) else []
+        if not len(self):
+            return
+        yield from self._inside([one for one in values if len(one[1]) > _SIZE])
+        some = [one for one in values if len(one[1]) == _SIZE]
         if not some:
             return
         data = np.frombuffer(b"".join([value for _, value in some]), np.uint8).reshape(-1, _SIZE)[:, :8]
@@ -69,6 +84,57 @@ class Sixteen:
             for i in np.flatnonzero(self._has(np.ascontiguousarray(firsts).view(">u8")[:, 0])).tolist():
                 number, value = some[i]
                 yield number, str(UUID(bytes_le=value) if turned else UUID(bytes=value))
+
+    def _inside(self, values: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, str]]:
+        """The same of longer ones, in which a UUID stands anywhere; only such as the standard has are looked for."""
+        for first in range(0, len(values), _TOGETHER):
+            some = values[first : first + _TOGETHER]
+            data = np.frombuffer(b"".join([value for _, value in some]), np.uint8)
+            ends = np.cumsum([len(value) for _, value in some])
+            at = np.flatnonzero((data[8 : len(data) - 7] & 0xC0) == 0x80)  # its variant
+            for turned in (False, True):
+                head = np.array(_TURNED[:3] if turned else [0, 1, 2])
+                low = data[at[:, None] + head].astype(np.int64)
+                begun = at[self._beginnings[(low[:, 0] << 16 | low[:, 1] << 8 | low[:, 2]) >> 24 - _BEGINNING]]
+                eight = np.ascontiguousarray(data[begun[:, None] + np.array(_TURNED if turned else range(8))])
+                for start in begun[self._has(eight.view(">u8")[:, 0])].tolist():
+                    one = int(np.searchsorted(ends, start, "right"))
+                    if start + _SIZE <= ends[one]:
+                        raw = data[start : start + _SIZE].tobytes()
+                        yield some[one][0], str(UUID(bytes_le=raw) if turned else UUID(bytes=raw))
+
+    def in_column(self, values: Sequence[Any]) -> Iterator[tuple[int, str]]:
+        """Those that numbers of a column are, or of which they are the first half, with the values' numbers."""
+        if not len(self):
+            return
+        some: Iterable[tuple[int, Any]]
+        if isinstance(values, TextBlock):
+            wide = np.flatnonzero(values.zeros[1:] - values.zeros[:-1] > _FEWEST_OF_HALF).tolist()
+            some = ((number, values.text(number)) for number in wide)
+        else:
+            some = enumerate(values)
+        for number, value in some:
+            text = str(value)
+            if _FEWEST_OF_HALF <= len(text) <= _DIGITS_OF_HALF:
+                yield from ((number, told) for told in self.of_half(text))
+            elif len(text) > _DIGITS_OF_HALF and text.isdecimal():
+                yield from ((number, told) for told in self.as_number(int(text)))
+
+    def as_number(self, number: int) -> Iterator[str]:
+        """A number that can be one of them, written as a UUID."""
+        if len(self) and 0 < number < 1 << 128 and self._has(np.array([number >> 64], np.uint64))[0]:
+            yield str(UUID(int=number))
+
+    def of_half(self, number: Any) -> Iterator[str]:
+        """Those of which a number is the first half, as a signed integer too; small numbers are nobody's."""
+        if isinstance(number, str) and number.removeprefix("-").isdecimal() and len(number) <= _DIGITS_OF_HALF:
+            number = int(number)
+        if not isinstance(number, int) or not _LEAST_HALF <= abs(number) < 1 << 64 or not len(self):
+            return
+        half = np.uint64(number % (1 << 64))
+        if self._has(np.array([half]))[0]:
+            for numbers, firsts in self._each():
+                yield from (self._originals.value(int(one)) for one in numbers[firsts == half])
 
     def _has(self, firsts: Any) -> Any:
         wanted = firsts.astype(np.uint64)

@@ -8,6 +8,7 @@ from uuid import UUID
 
 import pytest
 
+from envclone.packed import block_of
 from envclone.verifier.originals import Originals
 from envclone.verifier.rare import rare
 from envclone.verifier.sixteen import Sixteen
@@ -37,9 +38,30 @@ def test_it_is_told(sixteen: Sixteen, known: str) -> None:
 
 def test_others_are_not(sixteen: Sixteen) -> None:
     values = [DRAW.randbytes(16) for _ in range(1000)]
-    values += [UUID(KNOWN[0]).bytes[:15], UUID(KNOWN[0]).bytes + b"x"]
+    values += [UUID(KNOWN[0]).bytes[:15], UUID(KNOWN[0]).bytes[1:] + b"x" * 9]
     assert list(sixteen.those(list(enumerate(values)))) == []
     nobody = Originals()
     nobody.seal()
     assert len(Sixteen(nobody)) == 0
     assert list(Sixteen(nobody).those([(0, UUID(KNOWN[0]).bytes)])) == []
+
+
+def test_it_is_told_within_other_bytes_and_as_numbers(sixteen: Sixteen) -> None:
+    one = UUID(KNOWN[7])
+    high, low = (int.from_bytes(half, "big", signed=True) for half in (one.bytes[:8], one.bytes[8:]))
+    written = f'{{"hi": {high}, "lo": {low}}}'
+    for value in (b"\x0fhead" + one.bytes + b"\0tail", b"a" * 3 + one.bytes_le, [b"x" * 99 + one.bytes], str(one.int),
+                  f'{{"id": {one.int}}}', [high, low], [str(high), str(low)], written):  # fmt: skip
+        assert (1, KNOWN[7]) in list(rare([b"a" * 40, value], sixteen=sixteen)), value
+    many = [(i, DRAW.randbytes(DRAW.randint(17, 99))) for i in range(5000)]
+    assert list(sixteen.those(many)) == []
+    assert list(sixteen.those([*many, (9, b"b" * 20 + one.bytes)])) == [(9, KNOWN[7])]
+    assert list(sixteen.of_half(0)) == list(sixteen.of_half(1 << 63)) == list(sixteen.as_number(5)) == []
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_column_of_numbers_holds_it_whole_or_by_halves(sixteen: Sixteen, packed: bool) -> None:
+    one = UUID(KNOWN[9])
+    numbers = [5, one.int, int.from_bytes(one.bytes[:8], "big", signed=True), 1 << 62, None, DRAW.getrandbits(127)]
+    values = block_of([None if number is None else str(number) for number in numbers]) if packed else numbers
+    assert list(sixteen.in_column(values)) == [(1, KNOWN[9]), (2, KNOWN[9])]
