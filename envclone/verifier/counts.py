@@ -9,6 +9,7 @@ from typing import Any
 from envclone.address import Address
 from envclone.masking.kinds import DATES, NUMBERS
 from envclone.models import FieldKind, FieldRule, Rows, StorePlan
+from envclone.packed import TextBlock
 from envclone.verifier.beside import Beside, Weak
 from envclone.verifier.births import BirthTally, dated
 from envclone.verifier.documents import Documents
@@ -16,7 +17,7 @@ from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.findings import outline
 from envclone.verifier.kept import Tally
 from envclone.verifier.loose import Found
-from envclone.verifier.numbers import Numbers, NumberTally
+from envclone.verifier.numbers import Numbers, NumberTally, numbers_in
 from envclone.verifier.originals import Originals
 from envclone.verifier.otherwise import numbers_within, of_seconds_and_logs
 from envclone.verifier.people import People
@@ -32,6 +33,8 @@ _OF_NUMBERS = frozenset(
     ("int4range", "int8range", "numrange", "point", "line", "lseg", "box", "path", "polygon", "circle")
 )
 """Types whose values are made of numbers and nothing else."""
+_WITH_NUMBERS = frozenset(("bytea", "int4", "int8"))
+"""Types beside texts whose values can hold a number in a form of its own: bytes, and negative ones."""
 _IN_DISGUISE = frozenset(("interval", "pg_lsn"))
 """Types whose values are a number that is written otherwise."""
 
@@ -48,7 +51,8 @@ class Counts:
     def __init__(self, store: str, plan: StorePlan, people: People, reports: Reports, findings: FieldFindings) -> None:
         self._store, self._people, self._subjects = store, people, people.subjects
         self._reports, self._findings = reports, findings
-        self._numbers = Numbers(findings.originals if any(map(_keeps_numbers, plan.rules.values())) else Originals())
+        keeps = any(not rule.masked or rule.json for rule in plan.rules.values())
+        self._numbers = Numbers(findings.originals if keeps else Originals())
         self._documents: dict[str, Documents] = {}
         self._tallies: dict[tuple[str, str], Tally] = {}
         self._columns: dict[str, NumberTally] = {}
@@ -103,6 +107,23 @@ class Counts:
         if found is not None and tally.example is None:
             place = found[1] if places is None else places[found[1]]
             tally.example = found[0], self._reports.row(rows, place)
+
+    def in_texts(
+        self, address: str, rule: FieldRule | None, before: Sequence[Any], after: Sequence[Any], rows: Rows
+    ) -> None:
+        """Count numbers of persons in kept texts, documents, lists and short bytes."""
+        if rule is None or not (rule.kind in _DATED or rule.base.removesuffix("[]") in _WITH_NUMBERS):
+            return
+        if rule.base in NUMERIC and not (isinstance(after, TextBlock) and b"-" in after.block):
+            return  # what is not negative was counted
+        expected, found = self._numbers.in_texts(after)
+        tally = self._counted_numbers.setdefault(address, NumberTally())
+        tally.expected += expected
+        for number, place in found:
+            if after is before or number in numbers_in([before[place]])[0]:
+                tally.seen.add(number)
+                if tally.example is None:
+                    tally.example = number, self._reports.row(rows, place)
 
     def births(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows) -> None:
         """Count the rows of a kept field that hold the masked date of birth of their own subject."""
@@ -190,6 +211,8 @@ class Counts:
             if column.leaks() and column.example is not None:
                 number, row = column.example
                 known = self._findings.originals[self._numbers.original(number)]
+                if self._reports.told(address, known.kind):
+                    continue  # as it is written, with its rows
                 one = Seen(len(column.seen), True, [row] if row else [])
                 what = f"different numbers of the kind {known.kind} ({column.expected:.3g} by chance)"
                 self._reports.report(address, known.address, known.kind, what, one)

@@ -87,6 +87,10 @@ class Findings:
         self._excused[place, kind] = self._excused.get((place, kind), 0) + times
         return True
 
+    def has(self, place: str, kind: str) -> bool:
+        """Whether an identity of a kind was found in a place."""
+        return any(one.place == place and one.kind == kind for one in self._found.values())
+
     def add(
         self,
         station: str,

@@ -202,6 +202,7 @@ class Looker:
         if rule is not None and rule.base in _WIDE_NUMBERS and after is before:
             self._report_said(address, rule, list(self._sixteen.in_column(after)), rows)
         self._counts.numbers(address, rule, after, rows)
+        self._counts.in_texts(address, rule, before, after, rows)
         if whole:
             self._counts.births(address, rule, after, rows)
         return hits

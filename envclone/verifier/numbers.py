@@ -1,4 +1,4 @@
-"""Numbers of persons, IPv4 addresses too, of masked fields in kept columns of numbers: more of them than chance gives.
+"""Numbers of persons, IPv4 addresses too, of masked fields in kept columns and texts: more of them than chance gives.
 
 A number of seven to eleven digits says nothing alone: an amount or a key can equal somebody's. Chance gives, for each
 different number of a column, the share of masked numbers among all numbers of its length, or, where that is more, among
@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import re
 import socket
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cache
@@ -30,7 +29,7 @@ from envclone.shelf import Sorter
 from envclone.verifier.kept import tail
 from envclone.verifier.originals import Originals
 
-__all__ = ["CHANCE", "NumberTally", "Numbers", "every_number"]
+__all__ = ["CHANCE", "NumberTally", "Numbers", "every_number", "numbers_in"]
 
 CHANCE = 1e-4
 """A count that chance gives less often than this is a leak."""
@@ -38,6 +37,13 @@ _KINDS = frozenset(("phone", "card", "national_id"))
 _FEWEST, _MOST = 7, 18
 _AROUND = 10_000
 _AT_ONCE, _SOME = 1 << 18, 1 << 14
+_MOST_BITS, _BITS_MORE, _OF_BYTE = 27, 5, 3
+"""Bits of a table that says of most numbers that they are nobody's: 16 MB at most."""
+_SPREAD = np.uint64(0x9E3779B97F4A7C15)
+_SAMPLED = 1024
+"""Numbers of a batch that tell how many chance gives."""
+_OF_INTEGERS, _ORDERS = (4, 8), ("big", "little")
+"""Bytes of integers, and their orders."""
 _IPV4 = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:/32)?")
 _EXPONENT = re.compile(r"[1-9](?:\.[0-9]+)?e\+([0-9]{1,3})")
 """A number as the type float8 prints it from 10 ** 15 on."""
@@ -76,12 +82,11 @@ class Numbers:
         for _, found in every_address(originals):
             taken.add(found)
         self._numbers, _ = taken.done(once=True)
-        around: Counter[int] = Counter()
+        self._bits = min(_MOST_BITS, len(self._numbers).bit_length() + _BITS_MORE)
+        self._perhaps = np.zeros(1 << self._bits - _OF_BYTE, np.uint8)
         for first in range(0, len(self._numbers), _AT_ONCE):
-            its, counts = np.unique(self._numbers[first : first + _AT_ONCE] // _AROUND, return_counts=True)
-            around.update(dict(zip(its.tolist(), counts.tolist(), strict=True)))
-        self._around = np.array(list(around), np.int64)
-        self._counts = np.array(list(around.values()), np.int64)
+            places = self._places(self._numbers[first : first + _AT_ONCE])
+            np.bitwise_or.at(self._perhaps, places >> _OF_BYTE, (1 << (places & 7)).astype(np.uint8))
         spans = np.diff(np.searchsorted(self._numbers, _LENGTHS))
         self._shares = np.concatenate((spans / np.diff(_LENGTHS), [0.0]))
 
@@ -104,15 +109,84 @@ class Numbers:
         numbers, places = _column(values)
         if not len(numbers):
             return None
-        at = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
-        hit = self._numbers[at] == numbers
-        length = np.searchsorted(_LENGTHS, numbers, "right") - 1
-        near = np.minimum(np.searchsorted(self._around, numbers // _AROUND), len(self._around) - 1)
-        beside = np.where(self._around[near] == numbers // _AROUND, self._counts[near] - hit, 0) / _AROUND
-        tally.expected += float(np.maximum(self._shares[length], beside).sum())
+        hit = self._has(numbers)
+        tally.expected += self._expected(numbers, hit)
         found = numbers[hit].tolist()
         tally.seen.update(found)
         return (found[0], int(places[hit][0])) if found else None
+
+    def in_texts(self, values: Sequence[Any]) -> tuple[float, list[tuple[int, int]]]:
+        """The numbers that texts, short bytes and lists of these hold: how many of somebody's chance gives, and those
+        that are somebody's, each with the number of its value."""
+        if not len(self._numbers):
+            return 0.0, []
+        numbers, owners = numbers_in(values)
+        if not len(numbers):
+            return 0.0, []
+        once = np.unique(numbers)[:: max(1, len(numbers) // _SAMPLED)]
+        expected = self._expected(once, self._has(once)) * len(np.unique(numbers)) / len(once)
+        places = self._places(numbers)
+        some = np.flatnonzero(self._perhaps[places >> _OF_BYTE] >> (places & 7).astype(np.uint8) & 1)
+        some = some[self._has(numbers[some])]
+        return expected, list(zip(numbers[some].tolist(), owners[some].tolist(), strict=True))
+
+    def _places(self, numbers: Any) -> Any:
+        """Where in the table a number's bit stands."""
+        return (numbers.astype(np.uint64) * _SPREAD >> np.uint64(64 - self._bits)).astype(np.int64)
+
+    def _has(self, numbers: Any) -> Any:
+        at = np.minimum(np.searchsorted(self._numbers, numbers), len(self._numbers) - 1)
+        return self._numbers[at] == numbers
+
+    def _expected(self, numbers: Any, hit: Any) -> float:
+        """How many of some different numbers chance gives; `hit` are those that are somebody's."""
+        length = np.searchsorted(_LENGTHS, numbers, "right") - 1
+        first = numbers // _AROUND * _AROUND
+        around = np.searchsorted(self._numbers, first + _AROUND) - np.searchsorted(self._numbers, first)
+        return float(np.maximum(self._shares[length], (around - hit) / _AROUND).sum())
+
+
+def numbers_in(values: Sequence[Any]) -> tuple[Any, Any]:
+    """The numbers that stand in values, and the numbers of these: in texts, also as hexadecimal digits and as signed
+    ones of 32 bits; and what four or eight bytes are."""
+    if isinstance(values, TextBlock):
+        return _in_block(values.block)
+    texts: list[str] = []
+    owners: list[int] = []
+    packed: list[tuple[int, int]] = []
+    for number, value in enumerate(values):
+        for one in _leaves(value):
+            if isinstance(one, bytes):
+                if len(one) in _OF_INTEGERS:
+                    packed += ((int.from_bytes(one, order), number) for order in _ORDERS)
+            elif len(text := str(one)) >= _FEWEST:
+                texts.append(text.replace("\0", " "))
+                owners.append(number)
+    numbers, places = _in_block("\0".join(texts).encode("utf-8", "surrogatepass"))
+    whose = np.array(owners, np.int64)[places] if texts else places
+    bounded = [one for one in packed if _LENGTHS[0] <= one[0] < _LENGTHS[-1]]
+    more = np.array(bounded, np.int64).reshape(-1, 2)
+    return np.concatenate((numbers, more[:, 0])), np.concatenate((whose, more[:, 1]))
+
+
+def _leaves(value: Any) -> Iterator[Any]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _leaves(item)
+    elif value is not None:
+        yield value
+
+
+def _in_block(block: bytes) -> tuple[Any, Any]:
+    from envclone.verifier import numberkernels  # late: it waits for the compiler
+
+    data, recent = np.frombuffer(block, np.uint8), np.zeros(numberkernels.RECENT, np.int64)
+    found = np.zeros((_SOME, 2), np.int64)
+    count = int(numberkernels.numbers(data, recent, found))
+    if count > len(found):
+        found = np.zeros((count, 2), np.int64)
+        numberkernels.numbers(data, np.zeros(numberkernels.RECENT, np.int64), found)
+    return found[:count, 0].copy(), found[:count, 1].copy()
 
 
 def every_number(originals: Originals) -> Iterator[tuple[Any, Any]]:

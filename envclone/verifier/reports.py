@@ -102,6 +102,10 @@ class Reports:
         if rows is not None and len(seen.examples) < _EXAMPLES and (row := self.row(rows, value)):
             seen.examples.append(row)
 
+    def told(self, address: str, kind: str) -> bool:
+        """Whether an identity of a kind is reported of a field."""
+        return self._findings.leaks.has(f"{self._store}.{address}", kind)
+
     def row(self, rows: Rows, i: int) -> str:
         """A row by its key, where a rule keeps that, and by its address."""
         keys = [

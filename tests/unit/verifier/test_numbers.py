@@ -7,9 +7,9 @@ import random
 import numpy as np
 import pytest
 
-from envclone.packed import TextBlock
+from envclone.packed import TextBlock, block_of
 from envclone.verifier import numbers as module
-from envclone.verifier.numbers import Numbers, NumberTally
+from envclone.verifier.numbers import Numbers, NumberTally, numbers_in
 from envclone.verifier.originals import Originals
 
 DRAW = random.Random(4)
@@ -157,3 +157,48 @@ def test_an_address_as_a_number(column: list[object], leaks: bool) -> None:
     if leaks:
         assert found is not None
         assert known.original(found[0]) >= 0
+
+
+IPS = [
+    f"{DRAW.randrange(1, 224)}.{DRAW.randrange(256)}.{DRAW.randrange(256)}.{DRAW.randrange(1, 255)}" for _ in range(400)
+]
+IN_TEXTS = numbers(phone=PHONES, national_id=SSNS, ip=[*IPS, "104.16.99.52", "203.0.114.9"])
+SSN = int(digits(SSNS[:1])[0])
+
+
+@pytest.mark.parametrize(
+    ("value", "seen"),
+    [
+        (f'{{"n": {SSN}}}', SSN), (f"no. {SSN}.", SSN), (f"0{SSN}", SSN), (f"id={SSN:x};", SSN), (f"{SSN:#X}", SSN),
+        ("http://1745904436/x", 1745904436), ("from 68106334", 1745904436), ("0x68106334", 1745904436),
+        ("cb007209", 3405804041), ("at -889163255", 3405804041), ('{"a": [-889163255]}', 3405804041),
+        ("x1745904436", 0), ("0.1745904436", 0), ("12-889163255", 0), (f"{SSN}0", 0), (f"{SSN:x}g", 0), ("", 0),
+        ("0x", 0), ("0xx68106334", 0), ("x" * 30, 0), ("9" * 24, 0),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("packed", [True, False])
+def test_numbers_in_texts(value: str, seen: int, packed: bool) -> None:
+    values = ["a", value, "1.5 of 12345678"]
+    expected, found = IN_TEXTS.in_texts(block_of(values) if packed else values)
+    assert [one for one in found if one[1] == 1] == ([(seen, 1)] if seen else [])
+    assert expected < 1e-3 and len(found) == bool(seen)
+
+
+def test_numbers_in_bytes_and_lists() -> None:
+    four = (1745904436).to_bytes(4, "big")
+    values = [four, SSN.to_bytes(8, "little"), [["x", str(SSN)], [four]], b"12345", None]
+    expected, found = IN_TEXTS.in_texts(values)
+    assert sorted(found, key=lambda one: one[1]) == [(1745904436, 0), (SSN, 1), (SSN, 2), (1745904436, 2)]
+    assert expected < 1e-3
+
+
+def test_numbers_of_texts_are_held_to_chance() -> None:
+    tally = NumberTally()
+    texts = [
+        f"order {DRAW.randrange(10**9, 10**10)} at {1_700_000_000 + i * 37}, {DRAW.getrandbits(32):08x}"
+        for i in range(40_000)
+    ]
+    expected, found = IN_TEXTS.in_texts(block_of(texts))
+    tally.expected, tally.seen = expected, {number for number, _ in found}
+    assert not tally.leaks() and 0.001 < expected < 1
+    assert len(numbers_in([f"{10**9 + i}" for i in range(40_000)])[0]) == 40_000
