@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["Shut", "closed"]
+__all__ = ["Damaged", "Shut", "closed"]
 
 
 class Shut(Exception):
     """A value that cannot be looked into; its text is what such a value is called."""
+
+
+class Damaged(Shut):
+    """A value that begins as a file does, and goes on as none: behind something else that is an accident of noise."""
 
 
 _BEGINS = {

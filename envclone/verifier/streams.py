@@ -21,7 +21,7 @@ from typing import Any
 import lz4.block
 import lz4.frame
 
-from envclone.verifier.closed import Shut, closed
+from envclone.verifier.closed import Damaged, Shut, closed
 
 __all__ = ["files"]
 
@@ -31,6 +31,8 @@ _STREAM = re.compile(rb"stream\r?\n")
 _KERNED = re.compile(rb"\)\s{0,4}-?[\d.]{1,9}\s{0,4}\(")
 """Where a PDF moves two letters closer."""
 _GZIP, _BZIP2, _XZ, _ZIP = b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ\x00", b"PK\x03\x04"
+_SURELY_GZIP = re.compile(rb".{3}[\x00-\x1f].{4}[\x00\x02\x04][\x00-\x0d\xff]", re.DOTALL)
+"""What a head of gzip says of it."""
 _LZ4, _LZ4_OLD, _MOZILLA = b"\x04\x22\x4d\x18", b"\x02\x21\x4c\x18", b"mozLz40\0"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _SKIPPED = re.compile(rb"[\x50-\x5f]\x2a\x4d\x18", re.DOTALL)
@@ -71,7 +73,7 @@ def _first(value: bytes) -> Generator[bytes, None, bytes]:
     if name := closed(value):
         raise Shut(name)
     if value.startswith(_GZIP):
-        return (yield from _frames(value, lambda: zlib.decompressobj(31), "gzip"))
+        return (yield from _frames(value, lambda: zlib.decompressobj(31), "gzip" if _SURELY_GZIP.match(value) else ""))
     if value.startswith(_BZIP2):
         return (yield from _frames(value, bz2.BZ2Decompressor, "bzip2" if value[4:10] == b"1AY&SY" else ""))
     if value.startswith(_XZ):
@@ -103,8 +105,13 @@ def _hidden(value: bytes) -> Generator[bytes, None, bytes]:
         if value[at : at + 2] in _ZLIB:
             yield from _frames(value[at:], zlib.decompressobj, "")
     places = [at for magic in _WITHIN if (at := value.find(magic, 1)) > 0]
-    if places or len(value) < _BARE:
-        return value[min(places) :] if places else b""
+    for at in sorted(places):
+        try:
+            return (yield from _first(value[at:]))
+        except Damaged:
+            continue
+    if len(value) < _BARE:
+        return b""
     kind = value[0] & _METHOD
     if kind != _NO_METHOD and (kind != _STORED or value[1] ^ value[3] == value[2] ^ value[4] == 0xFF):
         yield from _bare(value)
@@ -154,7 +161,7 @@ def _frames(value: bytes, make: Callable[[], Any], name: str) -> Generator[bytes
                 raise
             held, rest, long = _before_damage(value, make, left), b"", False
             if nothing and name and not held:
-                raise Shut(f"a stream of {name} that cannot be read") from exc
+                raise Damaged(f"a stream of {name} that cannot be read") from exc
             if not name and len(held) < _TELLING:
                 return b""
         nothing = nothing and not held
@@ -215,7 +222,7 @@ def _members(value: bytes) -> Iterator[bytes]:
     try:
         archive = zipfile.ZipFile(io.BytesIO(value))
     except _UNREADABLE as exc:
-        raise Shut("a ZIP archive that cannot be read") from exc
+        raise Damaged("a ZIP archive that cannot be read") from exc
     with archive:
         for member in archive.infolist():
             held = b""

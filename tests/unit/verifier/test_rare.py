@@ -257,7 +257,7 @@ CLOSED = {
     "an encrypted PDF": b"%PDF-1.7\ntrailer <</Encrypt 5 0 R>>" + b"\x11" * 40,
     "a PDF whose texts are numbers of glyphs": b"%PDF-1.7\n<</Encoding /Identity-H>>" + b"\x11" * 40,
     "an encrypted document": b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le"),
-    "a stream of gzip that cannot be read": b"\x1f\x8b\x08\0" + b"\xff" * 40,
+    "a stream of gzip that cannot be read": b"\x1f\x8b\x08\0\0\0\0\0\0\x03" + b"\xff" * 40,
     "a compressed stream of more than 16 MB": gzip.compress(b"\0" * ((1 << 24) + 9)),
     "a ZIP archive that cannot be read": b"PK\x03\x04" + b"\xff" * 40,
     "a chain of compressed streams": (gzip.compress(b"a") + zstd.compress(b"b")) * 40,
@@ -323,5 +323,7 @@ def zlib_flushed(data: bytes) -> bytes:
 def test_noise_is_no_packed_file() -> None:
     draw = random.Random(3)
     noise = [draw.randbytes(draw.randint(1, 300)) for _ in range(20_000)]
+    heads = (b"\x1f\x8b\x08", b"PK\x03\x04", b"\x28\xb5\x2f\xfd", b"\x1f\x8b\x08\0\0\0\0\0\0\x03")
+    noise += [b"\x1f\x8b\x08" + b"\xff" * 40, *(b"\xf7" * 9 + head + draw.randbytes(99) for head in heads)]
     shut: list[tuple[int, str]] = []
     assert sum(len(text) for _, text in rare(noise, shut=shut)) < 20_000 and shut == []
