@@ -16,9 +16,10 @@ import numpy as np
 from envclone.verifier.originals import Originals
 from envclone.verifier.otherbytes import is_utf8
 
-__all__ = ["encodings_of", "said_in_ebcdic", "said_in_encodings"]
+__all__ = ["OF_TWO", "encodings_of", "said_in_ebcdic", "said_in_encodings"]
 
-_OF_TWO = ("cp932", "euc_jp", "gb18030", "big5hkscs", "cp949")
+OF_TWO = ("cp932", "euc_jp", "gb18030", "big5hkscs", "cp949")
+"""Encodings with letters of two bytes."""
 _DOS = ("cp850", "mac_roman")
 _BY_LEAD = (
     ((0xC3,), _DOS),
@@ -44,8 +45,8 @@ _FEWEST = 4
 _LETTERS, _PAIRS = 6, 3
 """Letters in a row that are read in what is no text, of one byte and of two; more of them where it is long."""
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{3,}")
-_SHIFTED = re.compile(rb"\x1b\$[@AB(]|~\{")
-_SHIFTS = (("iso2022_jp_2", b"\x1b$"), ("hz", b"~{"))
+_SHIFTED = re.compile(rb"\x1b\$[@AB()]|~\{")
+_SHIFTS = (("iso2022_jp_2", b"\x1b$"), ("iso2022_kr", b"\x1b$)C"), ("hz", b"~{"))
 _EBCDIC = "cp500"
 _OF_EBCDIC = bytes(
     byte
@@ -63,8 +64,11 @@ def encodings_of(originals: Originals) -> tuple[str, ...]:
     return tuple(dict.fromkeys(one for leads, some in _BY_LEAD if there[list(leads)].any() for one in some))
 
 
-def said_in_encodings(value: bytes, encodings: Sequence[str]) -> Iterator[str]:
-    """What bytes say in any of some encodings; nothing where they are UTF-8, but for a few that can be both."""
+def said_in_encodings(value: bytes, encodings: Sequence[str], *, noise: bool = False) -> Iterator[str]:
+    """What bytes say in any of some encodings; nothing where they are UTF-8, but for a few that can be both.
+
+    Of what may be `noise` only letters in a row are read, as among control bytes.
+    """
     if not encodings:
         return
     if _SHIFTED.search(value) is not None:
@@ -78,9 +82,9 @@ def said_in_encodings(value: bytes, encodings: Sequence[str]) -> Iterator[str]:
     if is_utf8(value):
         if len(value) > _SMALL:
             return
-        encodings = [one for one in encodings if one in _OF_TWO]
+        encodings = [one for one in encodings if one in OF_TWO]
     head = value[:_HEAD]
-    if (len(head) - len(head.translate(None, _CONTROLS))) * _NOISY > len(head):
+    if noise or (len(head) - len(head.translate(None, _CONTROLS))) * _NOISY > len(head):
         large = len(value) > _SMALL
         for encoding in encodings:
             found = b"\n".join(part for part in _words(encoding, large).findall(value) if not part.isascii())
@@ -97,7 +101,7 @@ def said_in_encodings(value: bytes, encodings: Sequence[str]) -> Iterator[str]:
 @cache
 def _words(encoding: str, large: bool) -> re.Pattern[bytes]:
     """The stretches of bytes that can be words of an encoding; longer ones among many bytes, as chance gives more."""
-    if encoding in _OF_TWO:
+    if encoding in OF_TWO:
         return re.compile(rb"(?:[\x81-\xfe][\x40-\x7e\x80-\xfe]){%d,}" % (_PAIRS + large))
     chars = {byte: bytes((byte,)).decode(encoding, "replace") for byte in range(256)}
     letters = bytes(byte for byte, char in chars.items() if char in " .'-" or category(char)[0] in "LM")

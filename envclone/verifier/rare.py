@@ -28,6 +28,7 @@ from envclone.verifier.cutforms import (
     plain_blanks,
 )
 from envclone.verifier.digitruns import of_base64, runs_unpacked
+from envclone.verifier.otherforms import in_other_forms
 from envclone.verifier.sixteen import Sixteen, in_base64
 from envclone.verifier.within import expanded, in_runs, said
 
@@ -137,6 +138,7 @@ def _in_block(
     sixteen: Sixteen | None,
     note: Callable[[int, str], object],
 ) -> Iterator[tuple[int, str]]:
+    yield from in_other_forms(values, encodings, note)
     values = plain_blanks(values)
     if _ARPA in values.block:
         for i, text in enumerate(values):

@@ -5,6 +5,8 @@ The digits of what is compressed look like noise, so the beginnings of files are
 
 from __future__ import annotations
 
+import binascii
+import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from envclone.packed import TextBlock
-from envclone.verifier.charsets import said_in_ebcdic, said_in_encodings
+from envclone.verifier.charsets import OF_TWO, said_in_ebcdic, said_in_encodings
 from envclone.verifier.closed import Shut
 from envclone.verifier.digitruns import of_base64
 from envclone.verifier.otherbytes import said_in
@@ -31,6 +33,13 @@ _IN_HEXADECIMAL = (
     r"(?i:(?:^|[^0-9a-z]|\\x|0x)((?:1f8b08|425a68|fd377a58|504b0304|28b52ffd|04224d18|789c|7801|78da|785e|377abcaf"
     r"|52617221|25504446|50415231|d0cf11e0)[0-9a-f]{16,}))"
 )
+_RUN = re.compile(rb"[A-Za-z0-9+/_\-]{16,340}")
+_HEXADECIMAL = b"0123456789abcdefABCDEF"
+_STANDARD = bytes.maketrans(b"-_", b"+/")
+_NO_CONTROLS = bytes((9, 10, 13, *range(32, 127), *range(128, 256)))
+_OF_HASHES = frozenset((40, 64, 128))
+"""Digits of hashes in hexadecimal, of which columns are full."""
+_HIGH = b"a" * 128 + b"h" * 128
 _UUID = r"(?:^|[^0-9.])([1-9][0-9]{35,38})(?:[^0-9.]|$)"
 _HALF = r"(?:^|[^0-9.])(-?[1-9][0-9]{15,18})(?:[^0-9.]|$)"
 
@@ -77,6 +86,14 @@ def in_runs(
     zeros = values.zeros
     data = b"\0".join([values.block[zeros[i] + 1 : zeros[i + 1]] for i in chosen.tolist()]) + b"\0"
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 0)
+    for match in _RUN.finditer(data) if encodings else ():
+        if len(match[0]) in _OF_HASHES:
+            continue
+        raw = _unpacked(match[0])
+        if not raw.isascii() and raw.translate(None, _NO_CONTROLS):
+            continue  # noise, nearly all of it
+        for told in _of_one_language(raw, encodings):
+            yield int(chosen[int(np.searchsorted(ends, match.start()))]), told
     for match in _beginnings().finditer(data):
         number = int(chosen[int(np.searchsorted(ends, match.start(match.lastindex)))])
         its = match[match.lastindex]
@@ -86,3 +103,24 @@ def in_runs(
         elif sixteen:
             found = sixteen.as_number(int(its)) if match.lastindex == 3 else sixteen.of_half(int(its))
             yield from ((number, told) for told in found)
+
+
+def _of_one_language(raw: bytes, encodings: Sequence[str]) -> Iterator[str]:
+    """What a few bytes say in some encodings; of such that look like noise nothing."""
+    if raw.isascii():
+        yield from said_in_encodings(raw, encodings) if b"\x1b$" in raw else ()
+    else:
+        high = raw.translate(_HIGH)
+        if 4 * (high.count(b"ah") + high.count(b"ha")) > len(raw):
+            encodings = [one for one in encodings if one in OF_TWO]
+        yield from said_in_encodings(raw, encodings, noise=True)
+
+
+def _unpacked(run: bytes) -> bytes:
+    """The bytes of a run of digits: hexadecimal ones where all are, else of base64."""
+    if len(run) % 2 == 0 and not run.translate(None, _HEXADECIMAL):
+        return bytes.fromhex(run.decode())
+    try:
+        return binascii.a2b_base64(run[: len(run) // 4 * 4].translate(_STANDARD))
+    except binascii.Error:
+        return b""
