@@ -42,8 +42,8 @@ _MOST_BITS, _BITS_MORE, _OF_BYTE = 27, 5, 3
 _SPREAD = np.uint64(0x9E3779B97F4A7C15)
 _SAMPLED = 1024
 """Numbers of a batch that tell how many chance gives."""
-_OF_INTEGERS, _ORDERS = (4, 8), ("big", "little")
-"""Bytes of integers, and their orders."""
+_OF_INTEGERS = (4, 8)
+"""Bytes of integers."""
 _IPV4 = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:/32)?")
 _EXPONENT = re.compile(r"[1-9](?:\.[0-9]+)?e\+([0-9]{1,3})")
 """A number as the type float8 prints it from 10 ** 15 on."""
@@ -158,7 +158,7 @@ def numbers_in(values: Sequence[Any]) -> tuple[Any, Any]:
         for one in _leaves(value):
             if isinstance(one, bytes):
                 if len(one) in _OF_INTEGERS:
-                    packed += ((int.from_bytes(one, order), number) for order in _ORDERS)
+                    packed += [(int.from_bytes(one, "big"), number), (int.from_bytes(one, "little"), number)]
             elif len(text := str(one)) >= _FEWEST:
                 texts.append(text.replace("\0", " "))
                 owners.append(number)
