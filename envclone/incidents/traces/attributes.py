@@ -8,11 +8,12 @@ stays in the call's `other`.
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from envclone.incidents.calls import Call, Kind
 from envclone.incidents.traces.embedded import numbers
+from envclone.incidents.traces.numbered import counted, scored, set_to
 from envclone.incidents.traces.span import Span, parsed
 
 __all__ = ["call_of"]
@@ -72,6 +73,7 @@ _GROUPS: Mapping[str, tuple[str, ...]] = {
     "usage": ("gen_ai.usage.", "llm.token_count.", "ai.usage.", "llm.usage."),
 }  # fmt: skip
 """Prefixes of attributes that are gathered in one field, by what stands behind the prefix."""
+_AS_NUMBERS: Mapping[str, Callable[[Mapping[str, Any]], dict[str, Any]]] = {"settings": set_to, "usage": counted}
 _WORDS = ("model", "revision", "provider", "conversation", "statement")
 """Fields that are a text as it stands."""
 _INDEXED = re.compile(r"([^\n]{1,200}?)\.(\d{1,6})(?:\.(.{1,500}))?", re.S)
@@ -83,9 +85,9 @@ def call_of(span: Span) -> Call:
     fields: dict[str, Any] = {name: value for name, value in span.said.items() if value not in (None, "", [], {})}
     kind = _kind(span, left, fields)
     parameters = parsed(left.pop("llm.invocation_parameters", None))
-    groups: dict[str, dict[str, Any]] = {name: dict(fields.pop(name, {}) or {}) for name in _GROUPS}
+    groups = {name: _AS_NUMBERS.get(name, dict)(dict(fields.pop(name, {}) or {})) for name in _GROUPS}
     if isinstance(parameters, Mapping):
-        groups["settings"] |= parameters
+        groups["settings"] |= set_to(parameters)
     elif parameters is not None:
         left["llm.invocation_parameters"] = parameters
     for name, names in _ONE.items():
@@ -99,10 +101,11 @@ def call_of(span: Span) -> Call:
             prefix = next((one for one in prefixes if attribute.startswith(one)), None)
             if prefix is not None:
                 rest = attribute.removeprefix(prefix) or attribute.rpartition(".")[2]
-                if groups[name].setdefault(rest, left[attribute]) == left[attribute]:
+                value = _AS_NUMBERS.get(name, dict)({rest: left[attribute]})[rest]
+                if groups[name].setdefault(rest, value) == value:
                     del left[attribute]
     fields |= {name: values for name, values in groups.items() if values}
-    fields["documents"] = _list(fields.get("documents"))
+    fields["documents"] = scored(_list(fields.get("documents")))
     fields["vectors"] = [parsed(one) for one in _list(fields.get("vectors"))]
     if kind == "vector" and not fields["vectors"]:  # OpenLIT writes the vector as the query's text
         asked = parsed(fields.get("statement"))

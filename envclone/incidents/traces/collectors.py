@@ -6,7 +6,6 @@ how OpenTelemetry's exporters write events, status and scope into either.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -17,7 +16,6 @@ from envclone.incidents.traces.span import Span, Trace, bounded, loads, loose, m
 __all__ = ["jaeger", "read", "zipkin"]
 
 _MICROSECOND = 1e-6
-_NUMBER = re.compile(r"-?(0|[1-9][0-9]{0,15})(\.[0-9]{1,15})?")
 _EVENT = re.compile(r'"(?P<name>(?:[^"\\]|\\.){0,300})":\s*(?P<said>\{.*\})', re.DOTALL)
 """How OpenTelemetry's exporter writes an event of a span as an annotation of Zipkin's."""
 
@@ -188,7 +186,7 @@ def _of_zipkin(one: Mapping[str, Any]) -> Span:
     events = [_annotation(each) for each in found if isinstance(each, Mapping)] if isinstance(found, list) else []
     odd = [each for each in found if not isinstance(each, Mapping)] if isinstance(found, list) else found
     older = _tags(one.get("binaryAnnotations"))  # what version 1 calls tags
-    tags = {key: _number(key, value) for key, value in {**older, **_tags(one.get("tags"))}.items()}
+    tags = {**older, **_tags(one.get("tags"))}
     attributes, events = told(tags, events)
     spent = ("id", "parentId", "name", "timestamp", "duration", "tags", "annotations", "traceId")
     found_in = ("binaryAnnotations",) if all(_bare(each) for each in one.get("binaryAnnotations") or ()) else ()
@@ -202,12 +200,6 @@ def _of_zipkin(one: Mapping[str, Any]) -> Span:
 
 def _bare(tag: Any) -> bool:
     return isinstance(tag, Mapping) and tag.keys() <= {"key", "value"}
-
-
-def _number(key: str, value: Any) -> Any:
-    """A number that a convention knows as one: Zipkin's tags are texts."""
-    known = key.startswith(("gen_ai.", "llm.")) and isinstance(value, str) and _NUMBER.fullmatch(value)
-    return json.loads(value) if known else value
 
 
 def _annotation(one: Mapping[str, Any]) -> Event:

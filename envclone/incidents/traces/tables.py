@@ -9,17 +9,14 @@ from __future__ import annotations
 
 import json
 import math
-import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from envclone.incidents.traces.span import bounded, loads, loose, moment
+from envclone.incidents.traces.span import bounded, loose, moment
 
 __all__ = ["as_otlp"]
 
 Row = Mapping[str, Any]
-_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,15})(?:\.\d{1,15})?")
-_NUMBERS = ("gen_ai.request.", "gen_ai.usage.", "llm.token_count.", "gen_ai.response.finish", "db.vector.query.")
 _BILLION = 1_000_000_000
 
 
@@ -56,12 +53,6 @@ def _rest(row: Row, *spent: str) -> dict[str, Any]:
     return {key: one for key, one in row.items() if key not in spent and one not in (None, "", [], {})}
 
 
-def _numbered(attributes: Any) -> dict[str, Any]:
-    """Attributes of a table whose values are all texts: numbers where the conventions have them."""
-    return {key: loads(one) if isinstance(one, str) and key.startswith(_NUMBERS) and _NUMBER.fullmatch(one) else one
-            for key, one in loose(attributes).items()}  # fmt: skip
-
-
 def _is_clickhouse(row: Row) -> bool:
     return "TraceId" in row and "SpanId" in row and ("SpanName" in row or "SpanAttributes" in row)
 
@@ -75,7 +66,7 @@ def _of_clickhouse(row: Row) -> Iterator[dict[str, Any]]:
     span = {
         **_rest({key: one for key, one in row.items() if not key.startswith(("Events.", "Links."))}, *spent),
         "traceId": row["TraceId"], "spanId": row["SpanId"], "parentSpanId": row.get("ParentSpanId"),
-        "name": row.get("SpanName"), "kind": row.get("SpanKind"), "attributes": _numbered(row.get("SpanAttributes")),
+        "name": row.get("SpanName"), "kind": row.get("SpanKind"), "attributes": loose(row.get("SpanAttributes")),
         "startTimeUnixNano": row.get("Timestamp"), "endTimeUnixNano": _end(began, row.get("Duration"), _BILLION),
         "status": {"code": _code(row.get("StatusCode")), "message": row.get("StatusMessage") or None},
         "events": [{"name": one.get("Name"), "timeUnixNano": one.get("Timestamp"),

@@ -71,6 +71,24 @@ def test_cells_keep_their_lines_and_a_row_of_too_many_its_rest(tmp_path: Path) -
     assert call.input == RUN["inputs"] and call.other["column 9"] == "more-1"
 
 
+def test_numbers_in_cells_and_maps_of_texts_are_numbers(tmp_path: Path) -> None:
+    asked = {**CHAT, "gen_ai.request.temperature": "0.25", "gen_ai.request.seed": "7", "gen_ai.request.model": "7",
+             "gen_ai.usage.input_tokens": "12", "gen_ai.request.stop": "1"}  # fmt: skip
+    ((call,), _) = calls_of(tmp_path, table({**ROW, "SpanId": "17", "SpanAttributes": asked}))
+    assert (call.settings["temperature"], call.settings["seed"], call.usage["input_tokens"]) == (0.25, 7, 12)
+    assert (call.id, call.model, call.settings["stop"]) == ("17", "7", "1")
+    found = {
+        "attributes.retrieval.documents": [{"document.id": "7", "document.score": "0.75"}],
+        "span_kind": "RETRIEVER",
+    }
+    ((call,), _) = calls_of(tmp_path, table({**SPAN, **found}))
+    assert call.documents == [{"document.id": "7", "document.score": 0.75}]
+    (columns,) = [{**SPAN, "attributes.llm.token_count.prompt": "12", "attributes.llm.invocation_parameters":
+                   {"temperature": "0.5", "user": "7"}}]  # fmt: skip
+    ((call,), _) = calls_of(tmp_path, table(columns))
+    assert call.usage == {"prompt": 12} and call.settings == {"temperature": 0.5, "user": "7"}
+
+
 DOCUMENT = json.dumps(otlp({"attributes": CHAT}))
 CUT: dict[str, tuple[str, str]] = {
     "a row": (table(RUN, RUN).rstrip("\r\n").rpartition(",")[0], ":3 is cut off: it has 7 of 8 columns"),
