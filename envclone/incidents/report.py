@@ -110,6 +110,8 @@ def evidence_lines(evidence: Mapping[str, Counters], all_limits: Mapping[str, Ma
             said.append(f"{seen.timeouts} statements ran into a timeout")
         if seen.temp_files:
             said.append(f"{seen.temp_files} temporary files of {_mib(seen.temp_bytes)}")
+        if seen.writing:
+            said.append(f"{seen.writing} transactions that wrote")
         if said:
             lines.append(f"{store}: {'; '.join(said)}")
         elif "memory" in limits:

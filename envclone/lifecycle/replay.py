@@ -83,7 +83,7 @@ def repeated(run: Callable[[], ReplayReport], changed: Callable[[], Sequence[str
     """
     found = [run()]
     while len(found) < times:
-        if wrote := [line for line in changed() if line not in found[0].changed]:
+        if wrote := [*_written(found[-1]), *(line for line in changed() if line not in found[0].changed)]:
             told = (
                 f"{len(found)} of {times} runs were made: it writes ({wrote[0]}), and the next would begin in another"
                 f" state; envclone reset, or --branches {times} for a fresh branch each"
@@ -91,6 +91,15 @@ def repeated(run: Callable[[], ReplayReport], changed: Callable[[], Sequence[str
             return [replace(one, notes=(*one.notes, told)) for one in found]
         found.append(run())
     return found
+
+
+def _written(report: ReplayReport) -> list[str]:
+    """Which stores a run wrote to: their rows are counted later, when an application keeps its connections."""
+    return [
+        f"{store}: {seen.writing} {'transaction' if seen.writing == 1 else 'transactions'} that wrote"
+        for store, seen in report.evidence.items()
+        if seen.writing
+    ]
 
 
 def _rerun(project: Project, incident: Incident, branch: Branch, state: dt.datetime, wanted: Variation) -> ReplayReport:
@@ -178,7 +187,7 @@ def _with(
     """The kernel's counters of a part with those of its server, and with the statements that ran into a timeout."""
     own = after.get(name, Counters()).since(before.get(name, Counters())) if name in before else Counters()
     timeouts = sum(store == name for store in report.timeouts)
-    return replace(seen, temp_files=own.temp_files, temp_bytes=own.temp_bytes, timeouts=timeouts)
+    return replace(seen, temp_files=own.temp_files, temp_bytes=own.temp_bytes, writing=own.writing, timeouts=timeouts)
 
 
 def _only_environment(project: Project) -> str:

@@ -65,7 +65,8 @@ class Counters:
 
     `memory_refused` counts how often the limit was hit, `pids_refused` forks that failed for it; bytes are those of
     block devices. `restarts` counts how often the part itself was started again, `exit_code` is that of its last end.
-    `temp_files` and their bytes, and statements that ran into a timeout, are what a database server says of itself.
+    `temp_files` and their bytes, `writing` transactions, and statements that ran into a timeout, are what a database
+    server says of itself.
     """
 
     oom_kills: int = 0
@@ -81,6 +82,7 @@ class Counters:
     temp_files: int = 0
     temp_bytes: int = 0
     timeouts: int = 0
+    writing: int = 0
 
     def since(self, before: Counters) -> Counters:
         """What was added; the peak is that of the whole time, for the kernel keeps no other."""

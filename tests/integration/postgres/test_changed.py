@@ -56,6 +56,29 @@ def test_tables_written_vacuumed_and_analysed_since_the_counters_began(monkeypat
         assert _told(endpoint, expected.__eq__) == expected
 
 
+def test_what_a_session_wrote_that_stays_open_is_seen_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    with production(18) as server:
+        server.create_database("app")
+        server.execute("CREATE TABLE t (id int); CREATE SEQUENCE s", "app")
+        connect = desk.connector(server, "app")
+
+        @contextmanager
+        def connected(endpoint: Endpoint, operator: str | None = None, keep: Any = ()) -> Iterator[Any]:
+            with connect() as conn:
+                yield conn
+
+        monkeypatch.setattr(facts, "_connected", connected)
+        endpoint = Endpoint("main", "postgres", "127.0.0.1", server.port)
+        with connect() as pooled:  # of an application's pool: it does not end
+            pooled.execute("SELECT 1")
+            before = facts.counted(endpoint)
+            pooled.execute("SELECT count(*) FROM t")
+            assert facts.counted(endpoint).since(before).writing == 0, "it only reads"
+            pooled.execute("INSERT INTO t VALUES (1)")
+            pooled.execute("UPDATE t SET id = 2")
+            assert facts.counted(endpoint).since(before).writing == 2
+
+
 def test_what_two_databases_hold_differs_where_one_was_changed() -> None:
     with production(18) as server:
         server.create_database("app")

@@ -51,13 +51,18 @@ def held(endpoint: Endpoint, *, whole: bool) -> dict[str, str]:
 
 
 def counted(endpoint: Endpoint) -> Counters:
-    """Temporary files of the branch's database since its server keeps count. Raises UnreachableError."""
+    """Temporary files of the branch's database since its server keeps count, and its writing transactions.
+
+    These have a number at once; the rows that they wrote are counted when their session ends or has been idle for ten
+    seconds, which one of an application's pool may never be. Raises UnreachableError.
+    """
     with _connected(endpoint) as conn:
         row = conn.execute(
-            "SELECT temp_files, temp_bytes FROM pg_catalog.pg_stat_database"
+            "SELECT temp_files, temp_bytes,"
+            " pg_catalog.txid_snapshot_xmax(pg_catalog.txid_current_snapshot()) FROM pg_catalog.pg_stat_database"
             " WHERE datname OPERATOR(pg_catalog.=) pg_catalog.current_database()"
         ).fetchone()
-    return Counters(temp_files=int(row[0]), temp_bytes=int(row[1])) if row else Counters()
+    return Counters(temp_files=int(row[0]), temp_bytes=int(row[1]), writing=int(row[2])) if row else Counters()
 
 
 def changed(endpoint: Endpoint) -> list[str]:
