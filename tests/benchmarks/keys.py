@@ -114,12 +114,13 @@ def joined_names(server: Production, rows: int = 2000) -> tuple[str, str]:
 
 
 def crowded(server: Production, people: int = 3000, letters: int = 3000) -> tuple[str, str]:
-    """People with every name of the dictionary in short supply, and letters that name eight of them each.
-
-    Almost every pseudonym in them is somebody else's name, and many stand in the same letter.
+    """People of whom many are called as another with an initial (`Michaela`, A. Michael), and letters that name eight
+    of them each: pseudonyms in them are somebody else's name, and some of those stand in the same letter.
     """
-    firsts = sorted(name.title() for name in given_names() if 4 <= len(name) <= 8 and name.isascii())[::12]
-    lasts = [*firsts[1::3], "Michael", "Stanley", "Bradley", "Marshal", "Francis", "Whitney", "Russel"]
+    known = [name for name in sorted(given_names()) if name.isascii()]
+    with_initial = [name for name in known if len(name) >= 8 and {name[:-1], name[1:]} & given_names()]
+    firsts = [name.title() for name in (*with_initial, *known[::40]) if len(name) > 2]
+    lasts = [part.title() for name in with_initial for part in (name[:-1], name[1:]) if part in given_names()]
     draw = random.Random(2)
     named = sorted({(draw.choice(firsts), draw.choice(lasts)) for _ in range(people)})
     server.create_database("app")
@@ -228,7 +229,7 @@ def _under(here: Place, env: dict[str, str], keys: int) -> dict[str, Any]:
             try:
                 image = stack.image("prod", again=True)
             except EnvcloneError as error:
-                said = f"{error} ({error.hint})"
+                said = f"{error}: {'; '.join(str(one) for one in getattr(error, 'problems', ())[:5])} ({error.hint})"
                 print(said, file=sys.stderr)
                 refusals.append(said)
             else:
