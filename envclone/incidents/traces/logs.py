@@ -24,7 +24,8 @@ _LINE = re.compile(
 )
 _BEGINS = ("LOG", "ERROR", "FATAL", "PANIC", "WARNING", "NOTICE", "INFO", "DEBUG")
 _DURATION = re.compile(
-    r"duration: (?P<ms>[\d.]+) ms(?:  (?P<how>statement|parse [^:]*|bind [^:]*|execute [^:]*|plan):\s?(?P<sql>.*))?",
+    r"duration: (?P<ms>[\d.]+) ms"
+    r"(?: {1,2}(?P<how>statement|parse [^:]*|bind [^:]*|execute [^:]*|plan):\s?(?P<sql>.*))?",
     re.S,
 )
 _SAID = re.compile(r"(?P<how>statement|execute [^:]*): (?P<sql>.*)", re.S)
@@ -34,6 +35,12 @@ _STATE = re.compile(r"(?P<state>[0-9A-Z]{5}): (?P<said>.*)", re.S)
 _IN_PREFIX = re.compile(r"(?<![^\s:(])(?P<state>[0-9A-Z]{5})(?![^\s:)])")
 _NUMBERED = re.compile(r"\[\d+-(?P<part>\d+)\] ?")
 """How the server numbers a message and its lines for syslog."""
+_TWO = re.compile(r"(?:LOG|ERROR|FATAL|DETAIL|STATEMENT):  ")
+_ONE = re.compile(r"(?:LOG: duration: \d|STATEMENT: )")
+_LEVEL = re.compile(
+    r"^([^\n]{0,300}?(?:(?<=[\s:\])>|,])|^)(?:LOG|ERROR|FATAL|PANIC|DETAIL|STATEMENT|CONTEXT|HINT|WARNING)): (?! )",
+    re.M,
+)
 _MARK = "\0"
 """Between what a runtime put before a line and the line; no log has it."""
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(?:\.\d+)?(?: ?(?:UTC|GMT|Z|[+-]\d\d(?::?\d\d)?))?")
@@ -44,9 +51,16 @@ _QUERY = re.compile(r"Query Text: (?P<sql>.*?)(?=\n(?:Query Parameters: |\S[^\n]
 def postgres(text: str) -> Trace | None:
     """The statements whose duration a log tells, with their parameters and plans; None when it tells of none."""
     left: list[str] = []
-    text = _apart(text)
+    text = _apart(_spaced(text))
     found = pglogs.columns(text) if pglogs.is_columns(text) else ((*one, {}) for one in _entries(text, left))
     return _told(found, left)
+
+
+def _spaced(text: str) -> str:
+    """A log with two spaces behind each level, as the server writes it: a page may have made one of them."""
+    if _TWO.search(text) or not _ONE.search(text):
+        return text
+    return _LEVEL.sub(r"\1:  ", text)
 
 
 def _apart(text: str) -> str:

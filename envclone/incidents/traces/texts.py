@@ -139,7 +139,18 @@ def of_documents(documents: list[Any]) -> Trace | None:
     spans = tables.as_otlp(documents)
     if spans is not None:
         return otlp.read(spans)
-    return collectors.read(documents) or runs.read(documents) or logs.collected(documents)
+    found = collectors.read(documents) or runs.read(documents) or logs.collected(documents)
+    if found is None and (listed := _by_name(documents)):
+        inner = of_documents(listed)
+        return inner and _beside(inner, "names", list(documents[0]))
+    return found
+
+
+def _by_name(documents: list[Any]) -> list[Any]:
+    """The objects of lists that stand under names of their own, as people put spans together."""
+    lists = list(first.values()) if len(documents) == 1 and isinstance(first := documents[0], Mapping) else []
+    whole = all(isinstance(one, list) and one and all(isinstance(each, Mapping) for each in one) for one in lists)
+    return [each for one in lists for each in one] if whole else []
 
 
 def _documents(text: str, path: Path) -> list[Any] | None:

@@ -102,6 +102,7 @@ EXPORTS: dict[str, tuple[Any, str, list[str], list[str]]] = {
     "ClickHouse, nested": ([{**ROW, "Events": [{"Name": "exception", "Attributes": {"a": "nested-1"}}]}], "otlp",
                            ["llm"], ["nested-1"]),
     "the SDK for JavaScript": (_lines(OF_JS), "otlp", ["embedding"], ["in-1", "error-1", "event-1", "shop-1"]),
+    "the SDK's objects, by name": ({"first-1": [READABLE]}, "otlp", ["embedding"], ["in-1", "first-1", "shop-1"]),
     "the SDK's objects": ([READABLE], "otlp", ["embedding"], ["in-1", "error-1", "event-1", "shop-1"]),
     "Logfire": ([LOGFIRE], "otlp", ["llm"], ["m-7", "in-1", "error-1", "event-1", "shop-1"]),
     "a span by its name": ({"scopeName": "scope-1", "spanName": "chat", "attributes": CHAT}, "otlp", ["llm"],
@@ -187,6 +188,10 @@ LOGS: dict[str, tuple[str, list[tuple[str, Any]]]] = {
                 [("SELECT 1", None)]),
     "syslog": ("May  1 10:00:00 db postgres[1]: [5-1] 2026-05-01 10:00:00 UTC LOG:  duration: 9.5 ms  statement: SELECT"
                "\nMay  1 10:00:00 db postgres[1]: [5-2] #011  1\n", [("SELECT\n  1", None)]),
+    "one space behind a level": ("2026-05-01 10:00:00 UTC:10.0.0.1(5):app@app:[7]:LOG: duration: 9.5 ms execute a:"
+                                 " SELECT $1\n2026-05-01 10:00:00 UTC:10.0.0.1(5):app@app:[7]:DETAIL: parameters:"
+                                 " $1 = 'in-1'\n",
+                                 [("SELECT $1", ["in-1"])]),
     "a parameter that is cut": (f"{PREFIX}LOG:  duration: 9.5 ms  execute a: SELECT $1\n"
                                 f"{PREFIX}DETAIL:  parameters: $1 = 'in-1...'\n", []),
 }  # fmt: skip
