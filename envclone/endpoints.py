@@ -3,11 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from urllib.parse import quote
 
 from envclone.models import Endpoint
 
-__all__ = ["attributes", "url", "variables"]
+__all__ = ["attributes", "place", "public", "url", "variables"]
+
+
+def place(endpoint: Endpoint) -> tuple[str | None, int | None]:
+    """Host and port that others than this machine reach a store by: a cluster's Service, where there is one."""
+    if not endpoint.public:
+        return endpoint.host, endpoint.port
+    host, _, port = endpoint.public.rpartition(":")
+    return host, int(port)
+
+
+def public(endpoint: Endpoint) -> Endpoint:
+    """A store as others than this machine reach it: without what only this machine has."""
+    host, port = place(endpoint)
+    return replace(endpoint, host=host, port=port)
 
 
 def url(endpoint: Endpoint, *, reveal: bool = True) -> str:

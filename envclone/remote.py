@@ -9,10 +9,13 @@ with envclone.connect("https://envclone.acme.example", token) as team:
 from __future__ import annotations
 
 import contextlib
+import http.client
 import ipaddress
 import json
 import os
 import shlex
+import ssl
+import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -33,6 +36,9 @@ _TIMEOUT = 180.0
 _SILENT = 60.0
 """Seconds of silence of a job's events after which the connection counts as lost; the service says something in 10."""
 _MOST = 64 << 20
+_AWAY = 60.0
+"""Seconds that a service may be away while a job is followed: it may just be started again."""
+_ENDS = ("done", "failed", "cancelled")
 _BY_CODE: Mapping[int, type[EnvcloneError]] = {
     2: UsageError,
     3: errors.ConfigError,
@@ -48,29 +54,55 @@ def token_from(environment: Mapping[str, str] = os.environ) -> str:
     """The token that the environment gives: ENVCLONE_TOKEN, the file ENVCLONE_TOKEN_FILE, or what the command
     ENVCLONE_TOKEN_COMMAND prints. Raises UsageError when it gives none."""
     if given := environment.get("ENVCLONE_TOKEN", "").strip():
-        return given
+        return _token(given, "ENVCLONE_TOKEN")
     if file := environment.get("ENVCLONE_TOKEN_FILE"):
         try:
-            return Path(file).expanduser().read_text().strip()
-        except OSError as exc:
-            raise UsageError(f"the token's file {file} cannot be read: {exc.strerror}") from None
+            return _token(Path(file).expanduser().read_text(), f"the file {file}")
+        except (OSError, UnicodeDecodeError) as exc:
+            why = exc.strerror if isinstance(exc, OSError) else "it is no text"
+            raise UsageError(
+                f"the token's file {file} cannot be read: {why}", hint="ENVCLONE_TOKEN_FILE names it"
+            ) from None
     if command := environment.get("ENVCLONE_TOKEN_COMMAND"):
         from envclone import process
 
-        return process.run(shlex.split(command), env=dict(environment), timeout=60).stdout.strip()
+        try:
+            words = shlex.split(command)
+        except ValueError:
+            words = []
+        if not words:
+            raise UsageError("ENVCLONE_TOKEN_COMMAND is no command", hint="such as: pass envclone")
+        return _token(
+            process.run(words, env=dict(environment), timeout=60).stdout, "what ENVCLONE_TOKEN_COMMAND printed"
+        )
     raise UsageError(
         "the service wants a token", hint="set ENVCLONE_TOKEN, ENVCLONE_TOKEN_FILE or ENVCLONE_TOKEN_COMMAND"
     )
 
 
+def _token(text: str, where: str) -> str:
+    """A token as it can stand in a header; it is quoted by no error. Raises UsageError."""
+    found = text.strip()
+    if not found or not found.isascii() or not found.isprintable() or " " in found:
+        what = "is empty" if not found else "has more in it than a token"
+        raise UsageError(f"{where} {what}", hint="it holds what envclone serve token create printed, and nothing else")
+    return found
+
+
 def connect(url: str, token: str | None = None, *, tell: Tell = lambda event: None) -> Remote:
     """A client of a service; without a `token` the environment's. Raises UsageError, UnsafeError."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username or parts.query or parts.fragment:
-        raise UsageError(f"{url} is no address of a service", hint="such as https://envclone.acme.example")
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and (parts.port is None or parts.port > 0)
+    except ValueError:
+        known = False
+    if not known or parts.username is not None or parts.query or parts.fragment or not url.isascii() or " " in url:
+        said = url if "@" not in url else "what was given"  # a password may be in it
+        raise UsageError(f"{said} is no address of a service", hint="such as https://envclone.acme.example")
+    assert parts.hostname is not None
     if parts.scheme == "http" and not _here(parts.hostname):
         raise UnsafeError("without TLS the token would cross the network as it is", hint="use https://")
-    return Remote(url.rstrip("/"), token if token is not None else token_from(), tell)
+    return Remote(url.rstrip("/"), _token(token, "the token") if token is not None else token_from(), tell)
 
 
 @dataclass(frozen=True)
@@ -191,8 +223,7 @@ class Remote:
         """A job's result when it has ended; an interrupt ends the job, too. Raises its error."""
         ident = job["id"]
         try:
-            self._follow(ident)
-            ended = self.get(f"/jobs/{ident}", {"wait": 30})
+            ended = self._follow(ident)
         except KeyboardInterrupt:
             with contextlib.suppress(EnvcloneError):
                 self.post(f"/jobs/{ident}/cancel")
@@ -212,24 +243,73 @@ class Remote:
     def request(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """A call below /api/v1. Raises the error that the service says."""
         with self._opened(method, path, body, _TIMEOUT) as answer:
-            return _json(answer.read(_MOST))
-
-    def _follow(self, ident: str) -> None:
-        """Pass a job's events on until its end; a connection that was lost goes on behind the last one."""
-        last = 0
-        for _ in range(20):
             try:
-                with self._opened("GET", f"/jobs/{ident}/events", None, _SILENT, last=last) as answer:
-                    for number, event in _events(answer):
-                        last = number
-                        self.tell(event)
-                        if event.get("event") in ("done", "failed", "cancelled"):
-                            return
-            except (OSError, UnreachableError):
-                continue
-            if self.get(f"/jobs/{ident}")["state"] in ("done", "failed", "cancelled"):
-                return
-        raise UnreachableError("the connection to the service was lost", hint=f"the job goes on there: {ident}")
+                data = answer.read(_MOST)
+                if answer.length:  # so much was still to come: the library says nothing of it
+                    raise http.client.IncompleteRead(b"", answer.length)
+            except (OSError, http.client.HTTPException) as exc:
+                raise self._away(exc) from None
+            return _json(data)
+
+    def _follow(self, ident: str) -> Mapping[str, Any]:
+        """Pass a job's events on until its end, and give the job; a connection that was lost goes on behind the last.
+
+        A service that is away is waited for: it may be started again, and knows then what became of the job.
+        """
+        last, heard, pause = 0, time.monotonic(), 0.1
+        while True:
+            with contextlib.suppress(UnreachableError, errors.BusyError):  # what became of it is asked in any case
+                for number, event in self._told(ident, last):
+                    if number <= last:
+                        continue
+                    last, pause = number, 0.1
+                    self.tell(event)
+                    if event.get("event") in _ENDS:
+                        break
+            try:
+                job: Mapping[str, Any] = self.get(f"/jobs/{ident}", {"wait": 30})
+                if job["state"] in _ENDS:
+                    return job
+                heard = time.monotonic()
+            except (UnreachableError, errors.BusyError) as exc:
+                if time.monotonic() > heard + _AWAY:
+                    raise UnreachableError(
+                        f"the connection to the service was lost: {exc.message}",
+                        hint=f"the job {ident} may go on there: its page /jobs/{ident} shows it",
+                    ) from None
+            time.sleep(pause)
+            pause = min(pause * 2, 5.0)
+
+    def _told(self, ident: str, last: int) -> Iterator[tuple[int, Mapping[str, Any]]]:
+        """A job's events behind a number, until the connection ends. Raises UnreachableError when it breaks."""
+        with self._opened("GET", f"/jobs/{ident}/events", None, _SILENT, last=last) as answer:
+            events = _events(answer)
+            while True:
+                try:
+                    found = next(events, None)
+                except (OSError, http.client.HTTPException) as exc:
+                    raise self._away(exc) from None
+                if found is None:
+                    return
+                yield found
+
+    def _away(self, exc: BaseException) -> UnreachableError:
+        """The error for a service that does not answer, or not as one that can be believed."""
+        reason = exc.reason if isinstance(exc, urllib.error.URLError) else exc
+        if isinstance(reason, ssl.SSLCertVerificationError):
+            return UnreachableError(
+                f"the service {self.url} cannot prove who it is: {reason.verify_message}",
+                hint="SSL_CERT_FILE names the certificate of an authority of your own; is this machine's clock right?",
+            )
+        if isinstance(reason, ssl.SSLError):
+            return UnreachableError(
+                f"the service {self.url} does not speak TLS as this machine does: {reason.reason or 'it broke off'}",
+                hint="is it an address of http:// on this machine, or another port?",
+            )
+        said = (reason.strerror if isinstance(reason, OSError) else "") or str(reason) or type(reason).__name__
+        return UnreachableError(
+            f"the service {self.url} does not answer: {said}", hint="is it up, and is its address right?"
+        )
 
     @contextlib.contextmanager
     def _opened(
@@ -241,15 +321,19 @@ class Remote:
         headers |= {"content-type": "application/json"} if data is not None else {}
         asked = urllib.request.Request(f"{self.url}/api/v1{path}", data, headers, method=method)  # noqa: S310
         try:
-            with urllib.request.build_opener(_NoRedirect).open(asked, timeout=timeout) as answer:
-                yield answer
+            opened = urllib.request.build_opener(_NoRedirect, *_way(self.url)).open(asked, timeout=timeout)
         except urllib.error.HTTPError as exc:
             with exc:
                 raise _refused(exc) from None
-        except urllib.error.URLError as exc:
-            raise UnreachableError(
-                f"the service {self.url} does not answer: {exc.reason}", hint="is it up, and is its address right?"
-            ) from None
+        except (OSError, http.client.HTTPException) as exc:
+            raise self._away(exc) from None
+        with opened as answer:
+            yield answer
+
+
+def _way(url: str) -> list[urllib.request.BaseHandler]:
+    """Through no proxy without TLS: it would be given the token."""
+    return [urllib.request.ProxyHandler({})] if url.startswith("http://") else []
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

@@ -117,10 +117,12 @@ def branch(
 def document(made: Branch) -> dict[str, Any]:
     """A branch for a script: its record, with a URL per store. The password in it is the branch's own."""
     from envclone import records
-    from envclone.endpoints import url
+    from envclone.endpoints import public, url
 
     record: dict[str, Any] = records.dump(made)
     record["urls"] = {name: url(endpoint) for name, endpoint in made.endpoints.items()}
+    inside = {name: url(public(endpoint)) for name, endpoint in made.endpoints.items() if endpoint.public}
+    record |= {"cluster_urls": inside} if inside else {}
     record.pop("stores")
     record["warnings"] = warnings_of(made.stores)
     return record
@@ -128,7 +130,7 @@ def document(made: Branch) -> dict[str, Any]:
 
 def describe(made: Branch, answers: tuple[int, int] | None = None) -> None:
     """A branch for a person; `answers` are recorded answers that changed, and all that were compared."""
-    from envclone.endpoints import url
+    from envclone.endpoints import public, url
 
     if first := rebuilt.line(rebuilt.stores_of(made.stores), answers):
         click.echo(first)
@@ -139,6 +141,8 @@ def describe(made: Branch, answers: tuple[int, int] | None = None) -> None:
     click.echo(f"branch {made.name} of {made.environment}: {made.state}{took} (image {made.image}{where}{until}{kept})")
     for name, endpoint in made.endpoints.items():
         click.echo(f"  {name}: {url(endpoint)}{f' ({endpoint.note})' if endpoint.note else ''}")
+        if endpoint.public:
+            click.echo(f"  {name}, in the cluster: {url(public(endpoint))}")
     for name in made.services:
         if name not in made.endpoints:
             click.echo(f"  {name}: no port; envclone logs {made.name} {name}")

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import Annotated
+import ipaddress
+import re
+from typing import Annotated, Literal
 
-from pydantic import Field, StringConstraints
+from pydantic import Field, StringConstraints, model_validator
 
 from envclone.config.base import Duration, Model, Size
 
-__all__ = ["JobConfig", "KubernetesConfig"]
+__all__ = ["REACHES", "ClientConfig", "JobConfig", "KubernetesConfig"]
 
 _DnsLabel = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,28}[a-z0-9])?$")]
 _Object = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?$")]
+_KEY = re.compile(r"([a-z0-9]([a-z0-9.-]{0,251}[a-z0-9])?/)?[A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?")
+_VALUE = re.compile(r"([A-Za-z0-9]([A-Za-z0-9._-]{0,61}[A-Za-z0-9])?)?")
 _Pinned = Annotated[str, StringConstraints(pattern=r"^[^\s@]+@sha256:[0-9a-f]{64}$")]
 
 
@@ -56,6 +60,42 @@ class JobConfig(Model):
         description="How many pods it may have: one whose node is lost is followed by another, which goes on.",
         examples=[3],
     )
+
+
+class ClientConfig(Model):
+    """Who may connect to a branch: pods of namespaces by labels, or addresses."""
+
+    namespace: dict[str, str] | None = Field(
+        default=None, min_length=1, description="Labels of namespaces: their pods may connect.",
+        examples=[{"team": "search"}],
+    )  # fmt: skip
+    pods: dict[str, str] | None = Field(
+        default=None, min_length=1, description="Labels of pods: of these namespaces only those that have them.",
+        examples=[{"app": "notebook"}],
+    )  # fmt: skip
+    cidr: str | None = Field(
+        default=None, description="A block of addresses, as pods see them.", examples=["10.20.0.0/16"]
+    )
+
+    @model_validator(mode="after")
+    def _meaning(self) -> ClientConfig:
+        if (self.cidr is None) == (self.namespace is None) or (self.pods is not None and self.namespace is None):
+            raise ValueError("say either cidr, or labels of a namespace and, where only some may, of pods")
+        for key, value in {**(self.namespace or {}), **(self.pods or {})}.items():
+            if not _KEY.fullmatch(key) or not _VALUE.fullmatch(value):
+                raise ValueError(f"{key}: {value} is no label of Kubernetes")
+        if self.cidr is not None:
+            try:
+                everybody = ipaddress.ip_network(self.cidr).prefixlen == 0
+            except ValueError:
+                raise ValueError(f"{self.cidr} is no block of addresses, such as 10.20.0.0/16") from None
+            if everybody:
+                raise ValueError(f"{self.cidr} is everybody: name those who may connect")
+        return self
+
+
+REACHES = "envclone.io/reaches-branches"
+"""The label of namespaces whose pods may connect to branches where a stack file names nobody else."""
 
 
 class KubernetesConfig(Model):
@@ -107,6 +147,18 @@ class KubernetesConfig(Model):
         description="How many branches one user may have on the cluster, those of other pools included.",
         examples=[5],
     )
+    endpoints: Literal["forward", "service"] = Field(
+        default="forward",
+        description="How a branch is reached: `forward` from 127.0.0.1 of the machine that made it, through the API's "
+        "port-forward; `service` by a Service in its namespace, too, which `clients` may connect to.",
+        examples=["service"],
+    )
+    clients: list[ClientConfig] = Field(
+        default=[],
+        description="Who may connect with `endpoints: service`. Without it: pods of namespaces with the label "
+        f'`{REACHES}: "true"`.',
+        examples=[[{"namespace": {"team": "search"}, "pods": {"app": "notebook"}}, {"cidr": "10.20.0.0/16"}]],
+    )
     job: JobConfig = Field(
         default_factory=JobConfig, description="The Job that makes images of sources with `method: volume`."
     )
@@ -115,3 +167,8 @@ class KubernetesConfig(Model):
         description="How long a branch's volumes and its pod may take until they are ready.",
         examples=["5m"],
     )
+
+    @property
+    def reached_by(self) -> list[ClientConfig]:
+        """Who may connect: those of `clients`, else the pods of namespaces that have the label."""
+        return self.clients or [ClientConfig(namespace={REACHES: "true"})]

@@ -90,6 +90,7 @@ _PLACES: dict[type[Model], str] = {
     schema.ModelConfig: "`environments.NAME.models.NAME`",
     schema.KubernetesConfig: "`environments.NAME.kubernetes`",
     schema.JobConfig: "`environments.NAME.kubernetes.job`",
+    schema.ClientConfig: "`environments.NAME.kubernetes.clients[]`",
     schema.KeepConfig: "`environments.NAME.keep`",
     schema.SanitizeConfig: "`sanitize`",
     schema.DomainConfig: "`sanitize.domains.NAME`",

@@ -24,7 +24,7 @@ from envclone.config.base import (
     Name,
     Size,
 )
-from envclone.config.cluster import JobConfig, KubernetesConfig
+from envclone.config.cluster import ClientConfig, JobConfig, KubernetesConfig
 from envclone.config.keeping import KeepConfig
 from envclone.config.sanitizing import (
     AcceptConfig,
@@ -50,6 +50,7 @@ __all__ = [
     "AcceptedIndex",
     "AuditConfig",
     "BranchesConfig",
+    "ClientConfig",
     "DomainConfig",
     "DomainKind",
     "Driver",

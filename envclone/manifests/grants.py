@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-__all__ = ["GRANTS", "VOLUMES", "WITHOUT", "Actor", "Grant", "Where"]
+__all__ = ["GRANTS", "SERVICES", "VOLUMES", "WITHOUT", "Actor", "Grant", "Where"]
 
 _SNAPSHOTS = "snapshot.storage.k8s.io"
 _NETWORK = "networking.k8s.io"
@@ -111,6 +111,15 @@ GRANTS = (
         "patch": "`Retain` is put back before one is removed: else the image goes with it",
     }),
 )  # fmt: skip
+
+SERVICES = (
+    _branch("", "services", {"create": "the name by which a branch is reached in the cluster"}),
+    _branch("", "services", {"get": _AGAIN}, ("branch",)),
+    _branch(_NETWORK, "networkpolicies", {
+        "get": _AGAIN, "delete": "nobody comes in before the walls are proved once more",
+    }, ("connect",)),
+)  # fmt: skip
+"""What `endpoints: service` takes more: granted where a stack file has it."""
 
 _GROUPS = "groupsnapshot.storage.k8s.io"
 _CONTENT = "the storage's handle of a snapshot"

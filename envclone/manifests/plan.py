@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envclone.config import preview, variables
 from envclone.config.keeping import KeepConfig
@@ -18,6 +18,9 @@ from envclone.errors import ConfigError, UsageError
 from envclone.hooks.named import files_in
 from envclone.manifests.literal import literal
 from envclone.profiles.profile import FOLDER
+
+if TYPE_CHECKING:
+    from envclone.config.schema import Environment
 
 __all__ = ["LABEL", "Kept", "Plan", "Variable", "plan"]
 
@@ -75,6 +78,8 @@ class Plan:
     """What `gc` reads to remove what a killed command left on production's side."""
     api: bool
     """Whether branches are made in the cluster."""
+    services: bool
+    """Whether they are reached by a Service there."""
     serve: bool
     written: tuple[str, ...]
     """Directories that the stack file names beside itself and that are written: incidents and cases."""
@@ -130,7 +135,8 @@ def plan(
         project=stack.project, image=image, namespace=namespace, images=_images(loaded, chosen),
         **_volumes(loaded, chosen),
         stack_file=loaded.path.name, files=_files(loaded), kept=kept,
-        shared=_distinct(_outside(loaded.raw)), lent=_distinct(_lent(loaded, chosen)), api=api, serve=serve,
+        shared=_distinct(_outside(loaded.raw)), lent=_distinct(_lent(loaded, chosen)), api=api,
+        services=any(_served(stack.environments[name]) for name in chosen), serve=serve,
         written=tuple(_written(loaded)),
         production=reached, csi_driver=csi_driver, masking_key=masking_key, warnings=tuple(warnings),
     )  # fmt: skip
@@ -147,6 +153,11 @@ def _volumes(loaded: LoadedStack, chosen: Sequence[str]) -> dict[str, tuple[str,
             places.add(f"{one.kubernetes.prefix}-quarantine")
             sources |= {volume.namespace for volume in volumes}
     return {"quarantine": tuple(sorted(places)), "sources": tuple(sorted(sources)), "volumes": tuple(named)}
+
+
+def _served(environment: Environment) -> bool:
+    cluster = environment.kubernetes
+    return environment.runtime == _CLUSTER and cluster is not None and cluster.endpoints == "service"
 
 
 def _images(loaded: LoadedStack, chosen: Sequence[str]) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from envclone.manifests.grants import GRANTS, VOLUMES, Actor, Grant, Where
+from envclone.manifests.grants import GRANTS, SERVICES, VOLUMES, Actor, Grant, Where
 from envclone.manifests.plan import Plan
 from envclone.manifests.pods import SYSTEM, Names, metadata
 from envclone.manifests.text import Join, Why
@@ -42,7 +42,7 @@ def _actor(plan: Plan, actor: Actor) -> Iterator[dict[str, Any]]:
     places = [(Where.CLUSTER, "ClusterRole", None), *((Where.IMAGES, "Role", images) for images in plan.images)]
     places += [(Where.QUARANTINE, "Role", one) for one in plan.quarantine]
     places += [(Where.PRODUCTION, "Role", one) for one in plan.sources]
-    granted = [*GRANTS, *(VOLUMES if plan.volumes else ())]
+    granted = [*GRANTS, *(SERVICES if plan.services else ()), *(VOLUMES if plan.volumes else ())]
     for where, kind, namespace in places:
         rules = [_rule(one) for one in granted if one.actor == actor and one.where == where]
         if not rules:

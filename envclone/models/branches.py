@@ -154,7 +154,8 @@ class Endpoint:
 
     A server has `host` and `port`, and for the operator on this machine a Unix socket: `socket` is its directory and
     `socket_port` the number in its name (None: that of `port`). `path` is where the files of a Qdrant are; an embedded
-    one has nothing else, and `note` says why.
+    one has nothing else, and `note` says why. `public` is the `host:port` of a cluster's Service, by which others reach
+    it; '' where there is none.
     """
 
     store: str
@@ -169,6 +170,7 @@ class Endpoint:
     path: Path | None = None
     pid: int | None = None
     note: str = ""
+    public: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,15 @@ def read_file(
                 break
             try:
                 return kind, take(documents, name, container or name)
-            except ConfigError:
+            except containers.Absent:
                 return kind, None
         else:
             kind = ""
+    except containers.Differing as exc:
+        raise ConfigError(
+            f"{path}: {exc.message}",
+            hint=f"give one of: {', '.join(exc.pods[:6])}; --only {name} --from <(kubectl get {exc.pods[0]} -o yaml)",
+        ) from None
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as exc:
         raise ConfigError(f"{path} is not written as it should be ({type(exc).__name__})") from exc
     if several and kind:

@@ -3,13 +3,28 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from envclone.errors import ConfigError
 from envclone.profiles.profile import bytes_of
 
-__all__ = ["from_compose", "from_docker", "from_kubernetes"]
+__all__ = ["Absent", "Differing", "from_compose", "from_docker", "from_kubernetes"]
+
+_LISTED = 6
+
+
+class Absent(ConfigError):
+    """What is described is something else."""
+
+
+class Differing(ConfigError):
+    """Several pods are described, and they differ; `pods` are their names."""
+
+    def __init__(self, message: str, *, pods: Sequence[str]) -> None:
+        super().__init__(message)
+        self.pods = tuple(pods)
+
 
 _QUANTITY = re.compile(r"(\d+(?:\.\d+)?)(m|k|M|G|T|P|Ki|Mi|Gi|Ti|Pi)?")
 _DECIMAL = {"k": 10**3, "M": 10**6, "G": 10**9, "T": 10**12, "P": 10**15}
@@ -79,7 +94,7 @@ def from_compose(document: Any, service: str) -> dict[str, Any]:
     services = document.get("services") if isinstance(document, Mapping) else None
     if not isinstance(services, Mapping) or not isinstance(services.get(service), Mapping):
         known = ", ".join(sorted(map(str, services))) if isinstance(services, Mapping) else "none"
-        raise ConfigError(f"the compose file has no service '{service}'; it has: {known}")
+        raise Absent(f"the compose file has no service '{service}'; it has: {known}")
     one = services[service]
     limits = ((one.get("deploy") or {}).get("resources") or {}).get("limits") or {}
     found: dict[str, Any] = {}
@@ -126,29 +141,46 @@ def from_kubernetes(documents: Sequence[Any], container: str | None) -> dict[str
     """
     objects = [one for document in documents for one in _objects(document)]
     scalers = [one for one in objects if one.get("kind") == "HorizontalPodAutoscaler"]
-    pods = [(pod, _owner(one)) for one in objects for pod in _pods(one)]
+    pods = [(pod, one) for one in objects for pod in _pods(one)]
     if scalers and not pods:
         target = (scalers[0].get("spec") or {}).get("scaleTargetRef") or {}
         raise ConfigError(
             "an autoscaler says how many pods there are, not what one may use",
             hint=f"kubectl get hpa,{str(target.get('kind') or 'deployment').lower()} -o yaml has both",
         )
-    found: list[dict[str, Any]] = []
+    found: dict[str, dict[str, Any]] = {}
     there = {one["name"] for pod, _ in pods for one in pod.get("containers") or ()}
     name = container if container is not None else next(iter(there)) if len(there) == 1 else None
     if name not in there:
         what = f"has no container '{container}'" if container else "has not exactly one container"
-        raise ConfigError(f"the manifest {what}; it has: {', '.join(sorted(there)) or 'none'}", hint="--container NAME")
-    for pod, owner in pods:
+        raise Absent(f"the manifest {what}; it has: {', '.join(sorted(there)) or 'none'}", hint="--container NAME")
+    for number, (pod, document) in enumerate(pods):
         for one in pod.get("containers") or ():
             if one["name"] == name:
-                found.append(_container(one, pod) | _replicas(scalers, owner))
-    if any(one != found[0] for one in found):
-        owners = ", ".join(sorted({"/".join(owner) for _, owner in pods}))
-        raise ConfigError(
-            f"several pods have a container '{name}', and what they may use differs", hint=f"give one of: {owners}"
+                found[_called(document, number)] = _container(one, pod) | _replicas(scalers, _owner(document))
+    first = next(iter(found.values()))
+    if any(one != first for one in found.values()):
+        keys = sorted({key for one in found.values() for key in one if not _alike(key, found.values())})
+        said = [
+            f"{pod} ({', '.join(f'{key} {one.get(key)}' for key in keys if key in one)})" for pod, one in found.items()
+        ]
+        more = f" and {len(said) - _LISTED} more" if len(said) > _LISTED else ""
+        raise Differing(
+            f"several pods have a container '{name}', and what they may use differs: {', '.join(said[:_LISTED])}{more}",
+            pods=tuple(found),
         )
-    return found[0]
+    return first
+
+
+def _alike(key: str, every: Iterable[Mapping[str, Any]]) -> bool:
+    first, *others = every
+    return all(one.get(key) == first.get(key) for one in others)
+
+
+def _called(document: Mapping[str, Any], number: int) -> str:
+    """An object by its kind and name, as kubectl takes it."""
+    name = (document.get("metadata") or {}).get("name") or f"number {number + 1}"
+    return f"{document.get('kind') or 'object'}/{name}"
 
 
 def _container(one: Mapping[str, Any], pod: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import re
 import secrets
 from typing import Any
 
-from envclone.endpoints import url, variables
+from envclone.endpoints import public, url, variables
 from envclone.errors import UsageError
 from envclone.lifecycle import branches as there
 from envclone.pool import check_name
@@ -71,8 +71,9 @@ class Branching(Answering):
         if not one.endpoints:
             raise UsageError(f"the branch '{name}' does not run", hint=f"envclone start {name}")
         self.ledger.hand(one)
-        urls = {store: url(end) for store, end in one.endpoints.items() if end.host is not None}
-        plain = {key: value for key, value in variables(one.endpoints).items() if not key.endswith("_PATH")}
+        ends = {store: public(end) for store, end in one.endpoints.items()}
+        urls = {store: url(end) for store, end in ends.items() if end.host is not None}
+        plain = {key: value for key, value in variables(ends).items() if not key.endswith("_PATH")}
         given = {key: value for key, value in plain.items() if not value.startswith("file://")}
         return LoginSeen(name=name, urls=urls, variables=given)
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from envclone import rebuilt
-from envclone.endpoints import url
+from envclone.endpoints import place, public, url
 from envclone.models import Branch, Endpoint, Image
 
 __all__ = [
@@ -198,7 +198,7 @@ def branch_seen(branch: Branch, *, owner: str | None, mine: bool, login: str) ->
         expires_at=None if branch.expires_at is None else _time(branch.expires_at),
         endpoints={name: _endpoint(one) for name, one in branch.endpoints.items()},
         urls={
-            name: url(one, reveal=False).replace(":***@", "@")
+            name: url(public(one), reveal=False).replace(":***@", "@")
             for name, one in branch.endpoints.items()
             if one.host is not None
         },
@@ -238,11 +238,12 @@ def image_seen(image: Image, size: tuple[int, int]) -> ImageSeen:
 
 
 def _endpoint(one: Endpoint) -> EndpointSeen:
+    host, port = place(one)
     return EndpointSeen(
         store=one.store,
         kind=one.kind,
-        host=one.host,
-        port=one.port,
+        host=host,
+        port=port,
         database=one.database,
         user=one.user,
         note=one.note,

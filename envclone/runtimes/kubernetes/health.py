@@ -30,8 +30,11 @@ RIGHTS = (
     *((verb, "VolumeSnapshotContent", "") for verb in ("create", "get", "list", "patch", "delete")),
 )
 """All that a branch's life takes of an API; the kubelets' counters are asked for beside it, where that is allowed."""
+SERVICE = (("create", "Service", ""), ("get", "Service", ""))
+"""What `endpoints: service` takes more."""
 _NAMES = {
     "LimitRange": "branch", "NetworkPolicy": "probe-in", "Pod": POD, "ResourceQuota": "branch", "Secret": LOGINS,
+    "Service": POD,
 }  # fmt: skip
 """What objects of a branch are called where that is the same in each."""
 _DEFAULT = "storageclass.kubernetes.io/is-default-class"
@@ -48,7 +51,7 @@ def examine(settings: KubernetesConfig) -> Iterator[Finding]:
             yield Finding("cluster", new, name, remedy)
             yield from _snapshots(cluster)
             yield from _classes(cluster, settings)
-            yield from _rights(cluster, f"{settings.prefix}-images")
+            yield from _rights(cluster, f"{settings.prefix}-images", service=settings.endpoints == "service")
     except EnvcloneError as exc:
         yield Finding("cluster", False, exc.message, exc.hint or "kubectl cluster-info")
 
@@ -94,9 +97,9 @@ def _classes(cluster: Cluster, settings: KubernetesConfig) -> Iterator[Finding]:
     )
 
 
-def _rights(cluster: Cluster, images: str) -> Iterator[Finding]:
+def _rights(cluster: Cluster, images: str, *, service: bool = False) -> Iterator[Finding]:
     missing = []
-    for verb, kind, part in RIGHTS:
+    for verb, kind, part in (*RIGHTS, *(SERVICE if service else ())):
         # a right may be one to what is called so alone; to make something is of no name, but of a pod's part
         name = _NAMES.get(kind, "") if verb != "create" or part else ""
         if not cluster.allowed(verb, kind, images if kind == "ConfigMap" else None, part=part, name=name):

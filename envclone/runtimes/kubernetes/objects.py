@@ -6,13 +6,17 @@ import ipaddress
 import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from envclone.runtimes.kubernetes.names import BRANCH, EXPIRES, IMAGE, MANAGED, NAMED, OURS, PART, Place
 
+if TYPE_CHECKING:
+    from envclone.config.cluster import ClientConfig
+
 __all__ = [
-    "CONTROL_PORT", "DENIED_PORT", "Destination", "Volume", "allowed", "claim", "config_map", "content", "cpu",
-    "denied", "limit_range", "memory", "namespace", "probe_policies", "quota", "resources", "secret", "snapshot",
+    "CONNECT", "CONTROL_PORT", "DENIED_PORT", "SERVICE", "Destination", "Volume", "allowed", "claim", "config_map",
+    "connectable", "content", "cpu", "denied", "limit_range", "memory", "namespace", "probe_policies", "quota",
+    "resources", "secret", "service", "snapshot",
 ]  # fmt: skip
 
 Object = dict[str, Any]
@@ -21,6 +25,8 @@ RESTRICTED = {
     f"pod-security.kubernetes.io/{mode}": level
     for mode, level in (("enforce", "restricted"), ("warn", "restricted"), ("audit", "restricted"))
 }
+SERVICE, CONNECT = "branch", "connect"
+"""What a branch's Service is called, and the policy for who may connect to it."""
 CONTROL_PORT, DENIED_PORT = 8471, 8472
 """Ports of the listener: one that the branch's pod may reach while it is tested, and one that it must not."""
 
@@ -164,6 +170,32 @@ def probe_policies(place: Place) -> tuple[Object, Object]:
         ingress=[{"from": [{"podSelector": branch}], "ports": ports}],
     )
     return out, into
+
+
+def service(place: Place, ways: Sequence[tuple[str, int]]) -> Object:
+    """The name by which a branch is reached from inside the cluster."""
+    ports = [
+        {"name": f"{part}-{port}", "port": port, "targetPort": port, "protocol": "TCP"}
+        for part, port in dict.fromkeys(ways)
+    ]
+    spec = {"type": "ClusterIP", "selector": {PART: "branch"}, "ports": ports}
+    return {"apiVersion": "v1", "kind": "Service", "metadata": _meta(place, SERVICE), "spec": spec}
+
+
+def connectable(place: Place, ways: Sequence[tuple[str, int]], clients: Sequence[ClientConfig]) -> Object:
+    """The door for who may connect to a branch, at its parts' ports and no other."""
+    peers: list[Object] = []
+    for one in clients:
+        if one.cidr is not None:
+            peers.append({"ipBlock": {"cidr": one.cidr}})
+        else:
+            peer: Object = {"namespaceSelector": {"matchLabels": dict(one.namespace or {})}}
+            peers.append(peer | ({"podSelector": {"matchLabels": dict(one.pods)}} if one.pods else {}))
+    ports = [{"protocol": "TCP", "port": port} for port in dict.fromkeys(port for _, port in ways)]
+    select = {"matchLabels": {PART: "branch"}}
+    return _policy(
+        place, CONNECT, podSelector=select, policyTypes=["Ingress"], ingress=[{"from": peers, "ports": ports}]
+    )
 
 
 def secret(place: Place, name: str, values: Mapping[str, str]) -> Object:

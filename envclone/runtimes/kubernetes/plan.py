@@ -54,6 +54,11 @@ class Plan:
         (secret,) = self.of("Secret")
         return str(secret["stringData"][pod.TOKEN])
 
+    @property
+    def service(self) -> str:
+        """The host name of the branch's Service; '' without one."""
+        return next((f"{one['metadata']['name']}.{one['metadata']['namespace']}.svc" for one in self.of("Service")), "")
+
     def of(self, *kinds: str, name: str | None = None) -> list[Object]:
         """The manifests of some kinds."""
         return [one for one in self.manifests if one["kind"] in kinds and name in (None, one["metadata"]["name"])]
@@ -181,12 +186,15 @@ def made_of(
     record = records.dump(replace(branch, endpoints={}, settings={}))
     login = {"branch": record, "user": credentials.user, "password": credentials.password.reveal()}
     expires = branch.expires_at.isoformat() if branch.expires_at else ""
+    ways = [(part.name, port) for part in parts for port in part.ports]
+    served = settings.endpoints == "service"
+    beside = 3 if served else 2
     some: list[Object] = [
         objects.namespace(place, image=branch.image, expires=expires),
         # the listener of the test is there beside the pod, for a while
         # and so is the relay, for good
-        objects.quota(place, cores=cores + 0.2, size=size + (256 << 20), storage=objects.sizes(volumes),
-                      claims=len(volumes)),
+        objects.quota(place, cores=cores + 0.1 * beside, size=size + beside * (128 << 20),
+                      storage=objects.sizes(volumes), claims=len(volumes)),
         objects.limit_range(place, cores=cores, size=size),
         objects.denied(place),
         *([objects.allowed(place, open_)] if open_ else []),
@@ -202,10 +210,17 @@ def made_of(
     some += [
         pod.listener(place, settings.image, settings.user),
         pod.branch(
-            place, parts, volumes, image=settings.image, uid=settings.user, listener_ip=LISTENER_IP, destinations=open_
+            place,
+            parts,
+            volumes,
+            image=settings.image,
+            uid=settings.user,
+            listener_ip=LISTENER_IP,
+            destinations=open_,
+            door=served,
         ),
+        *([objects.service(place, ways), objects.connectable(place, ways, settings.reached_by)] if served else []),
     ]
-    ways = [(part.name, port) for part in parts for port in part.ports]
     return Plan(some, ways, list(containers))
 
 

@@ -35,7 +35,7 @@ HOME = Path("/var/lib/envclone/branch")
 LOGINS = "logins"
 """The Secret with what the parts must know."""
 POD, LISTENER = "branch", "listener"
-RESERVED = frozenset(("seal", "ready", "relay"))
+RESERVED = frozenset(("seal", "ready", "relay", "door"))
 """Containers of a branch's pod that are envclone's own."""
 TOKEN = "relay.token"  # noqa: S105 - a file's name
 _ROOM = Path("/run/secrets/envclone")
@@ -126,8 +126,10 @@ def branch(
     uid: int,
     listener_ip: str,
     destinations: Sequence[Destination] = (),
+    door: bool = False,
 ) -> Object:
-    """The pod; `parts` are in the order of their start, `image` is envclone's own.
+    """The pod; `parts` are in the order of their start, `image` is envclone's own; with a `door` others than the pod
+    reach its stores.
 
     Raises ConfigError for a service that a restricted pod cannot have.
     """
@@ -164,6 +166,7 @@ def branch(
     for one in made[:-1]:
         one["restartPolicy"] = "Always"  # started in order, each when the one before it is ready
     relays = [_relay(image, sockets)] if sockets else []
+    relays += [_door(image, [port for part in stores for port in part.ports])] if door else []
     used: list[Object] = [
         *(
             [
@@ -220,6 +223,19 @@ def _relay(image: str, sockets: Mapping[str, Path]) -> Object:
                 for store, path in sockets.items()
             ),
         ],
+    }
+
+
+def _door(image: str, ports: Sequence[int]) -> Object:
+    """The way from the pod's own address to the stores, which listen at 127.0.0.1."""
+    return {
+        "name": "door",
+        "image": image,
+        "restartPolicy": "Always",
+        "command": ["python3", "-m", "envclone.runtimes.kubernetes.doorway", *map(str, ports)],
+        "env": [{"name": "POD_IPS", "valueFrom": {"fieldRef": {"fieldPath": "status.podIPs"}}}],
+        "resources": _SMALL,
+        "securityContext": LOCKED,
     }
 
 

@@ -186,11 +186,12 @@ class KubernetesRuntime:
         )
         found: dict[str, Endpoint] = {}
         for (name, inside), outside in zip(planned.ways, taken, strict=True):
+            public = f"{planned.service}:{inside}" if planned.service else ""
             if name in containers:
-                found[name] = replace(there[name], port=outside)
+                found[name] = replace(there[name], port=outside, public=public)
             else:
                 key = name if name not in found else f"{name}:{inside}"
-                found[key] = Endpoint(store=key, kind="http", host="127.0.0.1", port=outside)
+                found[key] = Endpoint(store=key, kind="http", host="127.0.0.1", port=outside, public=public)
         return found
 
 

@@ -12,6 +12,7 @@ from envclone.errors import BusyError, EnvcloneError, ResourceError, Unreachable
 from envclone.runtimes.kubernetes import diagnosis
 from envclone.runtimes.kubernetes.client import Cluster, Object
 from envclone.runtimes.kubernetes.names import MANAGED, OURS, OWNER, Place
+from envclone.runtimes.kubernetes.objects import CONNECT
 from envclone.runtimes.kubernetes.plan import Plan, with_listener
 from envclone.runtimes.kubernetes.pod import LISTENER, LOGINS, POD
 from envclone.runtimes.kubernetes.refusals import Refusal
@@ -38,8 +39,12 @@ def start(cluster: Cluster, plan: Plan, place: Place, settings: KubernetesConfig
     """
     timeout = settings.timeout.total_seconds()
     _namespace(cluster, plan, place, settings)
+    doors = plan.of("NetworkPolicy", name=CONNECT)
+    for document in doors:  # nobody comes in before the walls are proved once more
+        cluster.delete("NetworkPolicy", document["metadata"]["name"], place.namespace)
     for document in plan.of("ResourceQuota", "LimitRange", "NetworkPolicy"):
-        cluster.create(document)
+        if document not in doors:
+            cluster.create(document)
     # made again at each start: it cannot be changed, and a login or a variable may be another now
     if cluster.delete("Secret", LOGINS, place.namespace):
         _gone(cluster, "Secret", LOGINS, place.namespace)
@@ -63,6 +68,8 @@ def start(cluster: Cluster, plan: Plan, place: Place, settings: KubernetesConfig
             cluster.delete("Pod", LISTENER, place.namespace, grace=0)
     for name in ("probe-out", "probe-in"):
         cluster.delete("NetworkPolicy", name, place.namespace)
+    for document in (*plan.of("Service"), *doors):
+        made_again(cluster, document)
 
 
 def made_again(cluster: Cluster, document: Object) -> Object:

@@ -152,6 +152,8 @@ def test_two_pods_that_differ_are_not_one_profile(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="several pods") as caught:
         _read(tmp_path, _listed(_deployment("api", "1Gi"), _deployment("worker", "2Gi")), container="app")
     assert "Deployment/api, Deployment/worker" in str(caught.value.hint)
+    assert "--only db --from <(kubectl get Deployment/api -o yaml)" in str(caught.value.hint)
+    assert "memory 1073741824" in caught.value.message and "image" not in caught.value.message
     same = _listed(_deployment("api", "1Gi"), _deployment("worker", "1Gi"))
     assert _read(tmp_path, same, container="app")[1]["memory"] == 1024**3
 
@@ -261,3 +263,25 @@ def test_a_host_that_is_too_small_says_the_numbers() -> None:
     assert [line.split(":")[0] for line in said] == ["memory", "cpus", "architecture"]
     with pytest.raises(ResourceError, match="too small"):
         machine.require(large)
+
+
+@pytest.mark.parametrize("only", [True, False])
+def test_pods_of_one_set_that_differ_are_named_themselves(tmp_path: Path, only: bool) -> None:
+    """Also where every store and service is asked for: that nothing says what one may use would be another fault."""
+    spec = _deployment("db", "1Gi")["spec"]["template"]["spec"]
+    spec["containers"][0]["name"] = "db"
+    larger = json.loads(json.dumps(spec).replace("1Gi", "2Gi"))
+    pods = [
+        {"apiVersion": "v1", "kind": "Pod", "spec": one,
+         "metadata": {"name": f"db-{n}", "ownerReferences": [{"kind": "StatefulSet", "name": "db"}]}}
+        for n, one in enumerate((spec, larger))
+    ]  # fmt: skip
+    file = tmp_path / "pods.yaml"
+    file.write_text(_listed(*pods))
+    with pytest.raises(
+        ConfigError, match=r"what they may use differs: Pod/db-0 \(memory 1073741824\), Pod/db-1"
+    ) as caught:
+        capture.read_file(file, "db", None, several=not only)
+    assert "--only db --from <(kubectl get Pod/db-0 -o yaml)" in str(caught.value.hint)
+    if not only:  # of what is not in there nothing is said, and that is no fault
+        assert capture.read_file(file, "kb", None, several=True) == ("Kubernetes", None)

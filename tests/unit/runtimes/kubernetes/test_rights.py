@@ -12,7 +12,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from envclone.errors import EnvcloneError
-from envclone.manifests.grants import GRANTS, WITHOUT, Actor, Grant, Where
+from envclone.manifests.grants import GRANTS, SERVICES, WITHOUT, Actor, Grant, Where
 from envclone.runtimes.kubernetes import health, removal
 from envclone.runtimes.kubernetes.client import Cluster, connect
 from envclone.runtimes.kubernetes.forward import dial
@@ -20,7 +20,7 @@ from envclone.runtimes.kubernetes.kinds import KINDS
 from tests.support.cluster.controllers import Fate
 from tests.support.cluster.faults import Fault
 from tests.support.cluster.server import Api
-from tests.unit.runtimes.kubernetes.conftest import LOGIN, World
+from tests.unit.runtimes.kubernetes.conftest import LOGIN, SETTINGS, World
 
 IMAGES = "envclone-images"
 
@@ -88,11 +88,11 @@ def _calls(world: World) -> list[Call]:
     return [one for one in found if one is not None and (one.verb, one.group, one.resource) not in WITHOUT]
 
 
-def _life(world: World) -> None:
+def _life(world: World, **more: Any) -> None:
     """All that a branch can ask for: made, looked at, stopped, started, found left over, removed."""
     for plural in ("secrets", "pods"):  # an answer is lost: what was made is found, and compared
         world.api.faults.add(Fault("POST", plural, after=True))
-    world.make(services=True, allow=("192.0.2.7:8443",))
+    world.make(services=True, allow=("192.0.2.7:8443",), **more)
     world.runtime.running(world.branch, world.directory)
     insight = world.runtime.insight(world.branch, world.directory)
     insight.logs("main", 5)
@@ -147,6 +147,19 @@ def test_who_makes_branches_has_each_right_and_none_more(world: World) -> None:
     assert missing == []
     spare = sorted(_spare(grants, used))
     assert spare == sorted(_SPARE), f"granted and not used: {spare}"
+
+
+def test_a_service_takes_the_rights_that_are_granted_for_it_and_none_more(world: World) -> None:
+    for plural in ("services", "networkpolicies"):
+        world.api.faults.add(Fault("POST", plural, after=True, times=20))
+    _life(world, settings={**SETTINGS, "endpoints": "service"})
+    calls = _calls(world)
+    _meddle(world)
+    world.runtime.remove(world.branch.name, world.directory)
+    missing, used = _compared([*calls, *_calls(world)], [*_grants(Actor.BRANCH), *SERVICES])
+    assert missing == []
+    own = {(number, verb) for number, verb in used if number >= len(_grants(Actor.BRANCH))}
+    assert {verb for _, verb in own} == {"create", "get", "delete"} and len(own) == sum(len(x.verbs) for x in SERVICES)
 
 
 def test_gc_has_each_right_and_none_more(world: World) -> None:
