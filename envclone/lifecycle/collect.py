@@ -24,6 +24,7 @@ from envclone.lifecycle.teardown import demolish
 from envclone.models import Branch, BranchState, RawSnapshot
 from envclone.pool import catalog, is_id, pins
 from envclone.pool import collect as leftovers
+from envclone.pool.times import counted
 from envclone.pool.workdir import discard
 from envclone.project import Project
 
@@ -254,7 +255,8 @@ def _superseded(project: Project) -> Iterator[Garbage]:
     for image in images:
         kind = image.environment, image.raw.moment is None
         if not image.imported:  # it replaces nothing of this pool's own
-            newest[kind] = max(newest.get(kind, image.created_at), image.created_at)
+            made = counted(image.created_at)
+            newest[kind] = max(newest.get(kind, made), made)
     used = _used(project)  # once: with so many images, so many branches would be read for each
     for image in images:
 
@@ -263,7 +265,7 @@ def _superseded(project: Project) -> Iterator[Garbage]:
             return now is not None and ident not in now
 
         kind = image.environment, image.raw.moment is None
-        replaced = not image.imported and image.created_at < newest[kind]
+        replaced = not image.imported and counted(image.created_at) < newest[kind]
         kept = used is None or image.id in used
         if (replaced or image.imported) and not kept and _free(project, "images", image.id):
             reason = "a newer image replaces it" if replaced else "it was imported, and no case needs it"

@@ -13,6 +13,7 @@ from envclone.errors import BusyError, EnvcloneError
 from envclone.lifecycle.checked import check
 from envclone.models import Image, RawSnapshot
 from envclone.pool import catalog
+from envclone.pool.times import counted
 from envclone.project import Project
 
 if TYPE_CHECKING:
@@ -120,7 +121,7 @@ def newer(project: Project, image: Image) -> RawSnapshot | None:
     """The newest snapshot of an image's environment, when it was taken after the one that the image is of."""
     found = catalog.snapshots(project.pool, project.name)
     taken = [raw for raw in found if raw.environment == image.environment and raw.moment is None]
-    return taken[-1] if taken and taken[-1].created_at > image.raw.created_at else None
+    return taken[-1] if taken and counted(taken[-1].created_at) > counted(image.raw.created_at) else None
 
 
 def age(project: Project, image: Image, now: dt.datetime) -> str:

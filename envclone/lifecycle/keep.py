@@ -7,6 +7,7 @@ one, which removes what it left half made.
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -21,6 +22,7 @@ from envclone.lifecycle.collect import collect
 from envclone.models import Image
 from envclone.pages.metrics import metrics
 from envclone.pool.kept import Kept, every, read, write
+from envclone.pool.times import counted
 from envclone.private import write_public
 from envclone.project import Project
 
@@ -69,10 +71,11 @@ def once(project: Project, environment: str) -> Run:
             write(project.pool, replace(record, state_of=image.raw.created_at))
             return Run(image, False, 0.0, then, list(_warned(project, config)))
         write(project.pool, replace(record, began=now))
+        started = time.monotonic()
         with _counted(project, environment, config, record):
             image = _made(project, environment)
             ended = dt.datetime.now(dt.UTC)
-            seconds = (ended - now).total_seconds()
+            seconds = time.monotonic() - started
             occupied, own = project.cow.usage(project.pool.path_of("images", image.id))
             record = replace(
                 record, runs=record.runs + 1, failing=0, error="", began=None, ended=ended, succeeded=ended,
@@ -84,9 +87,12 @@ def once(project: Project, environment: str) -> Run:
 
 
 def due(record: Kept, image: Image, config: KeepConfig) -> dt.datetime:
-    """When the next image is to be begun, so that it is there before this one is too old."""
+    """When the next image is to be begun, so that it is there before this one is too old; long ago for one that was
+    made by a clock that was ahead."""
     took = min(dt.timedelta(seconds=record.seconds), config.fresh / 2)
-    return image.raw.created_at + config.fresh - took
+    if (made := counted(image.raw.created_at)) < image.raw.created_at:
+        return made
+    return made + config.fresh - took
 
 
 def next_try(project: Project, environment: str) -> dt.datetime:

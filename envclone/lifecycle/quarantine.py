@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from envclone.errors import BusyError
 from envclone.models import RawSnapshot
 from envclone.pool import catalog
+from envclone.pool.times import counted
 from envclone.project import Project
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def last_of(project: Project, environment: str, held: ExitStack) -> Last | None:
         *(("raw", raw) for raw in catalog.snapshots(project.pool, project.name)),
         *(("bases", raw) for raw in catalog.bases(project.pool, project.name)),
     ]
-    for kind, raw in sorted(there, key=lambda one: one[1].created_at, reverse=True):
+    for kind, raw in sorted(there, key=lambda one: counted(one[1].created_at), reverse=True):
         if raw.environment == environment and raw.moment is None:
             place = _held(project, kind, raw.id, held)
             if place is not None:

@@ -15,6 +15,7 @@ from envclone.errors import BusyError, EnvcloneError, ResourceError, UnsafeError
 from envclone.lifecycle import snapshot, tracks
 from envclone.models import ProgressEvent, RawSnapshot
 from envclone.models.tracked import Track
+from envclone.pool.times import counted
 from envclone.pool.workdir import discard
 from envclone.project import Project
 from envclone.protocols import Follower, Limits
@@ -101,7 +102,7 @@ class _Loop:
         if any(follower.trouble for follower in self._followers) or time.monotonic() - self._attempt < _AGAIN:
             return False
         there = tracks.bases(self._project, self._environment)
-        newest = max((raw.created_at for raw in there), default=None)
+        newest = max((counted(raw.created_at) for raw in there), default=None)
         gap = any(follower.gap for follower in self._followers)
         return gap or newest is None or dt.datetime.now(dt.UTC) - newest >= self._config.every
 

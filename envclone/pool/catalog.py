@@ -15,6 +15,7 @@ from envclone import attestation, records
 from envclone.errors import EnvcloneError, UnsafeError, UsageError
 from envclone.models import Branch, Image, RawSnapshot
 from envclone.pool.layout import Pool, is_id
+from envclone.pool.times import counted
 
 __all__ = [
     "BRANCH", "KINDS", "SNAPSHOT", "Flaw", "Record", "base", "bases", "branch", "branches", "flaws", "image", "images",
@@ -52,17 +53,20 @@ class Flaw:
 
 def snapshots(pool: Pool, project: str) -> list[RawSnapshot]:
     """A project's raw snapshots, oldest first."""
-    return sorted(_of(pool, "raw", _read_snapshot, project), key=lambda raw: raw.created_at)
+    return sorted(_of(pool, "raw", _read_snapshot, project), key=lambda raw: counted(raw.created_at))
 
 
 def bases(pool: Pool, project: str) -> list[RawSnapshot]:
     """A project's base backups, which moments are recovered from, oldest first."""
-    return sorted(_of(pool, "bases", _read_base, project), key=lambda raw: raw.created_at)
+    return sorted(_of(pool, "bases", _read_base, project), key=lambda raw: counted(raw.created_at))
 
 
 def images(pool: Pool, project: str) -> list[Image]:
     """A project's images whose attestation is signed by this pool's key, by the state they hold, oldest first."""
-    return sorted(_of(pool, "images", _read_image, project), key=lambda image: (image.raw.created_at, image.created_at))
+    return sorted(
+        _of(pool, "images", _read_image, project),
+        key=lambda image: (counted(image.raw.created_at), counted(image.created_at)),
+    )
 
 
 def branches(pool: Pool, project: str) -> list[Branch]:

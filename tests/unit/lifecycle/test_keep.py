@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -39,6 +40,11 @@ def test_an_image_is_begun_so_early_that_it_is_there_in_time() -> None:
     assert keep.due(Kept("shop", "prod"), IMAGE, config) == NOW + HOUR
     assert keep.due(Kept("shop", "prod", seconds=600), IMAGE, config) == NOW + HOUR - dt.timedelta(minutes=10)
     assert keep.due(Kept("shop", "prod", seconds=9999), IMAGE, config) == NOW + HOUR / 2, "not all the time"
+
+
+def test_an_image_of_a_clock_that_was_ahead_is_followed_at_once() -> None:
+    raw = replace(RAW, created_at=NOW + dt.timedelta(days=30))
+    assert keep.due(Kept("shop", "prod"), replace(IMAGE, raw=raw), KeepConfig(fresh=HOUR)) < NOW
 
 
 @pytest.mark.parametrize(("failing", "minutes"), [(1, 1), (2, 2), (4, 8), (30, 60)])
