@@ -121,6 +121,12 @@ PAGES = {
     "login": others.login(Frame(token="t0ken", project="helpdesk"), refusal="The token is not valid.", oidc=True),
     "entered": others.entered(FRAME),
     "overview": branches.overview(FRAME, Overview(NOW, ROWS, IMAGES, JOBS, ("prod", "stage"), ("1234",))),
+    "many": branches.overview(
+        FRAME,
+        Overview(NOW, ROWS * 4, IMAGES, (), ("prod", "stage"), ("1234",), sought="prod", found=240, total=300, page=2,
+                 pages=3),
+    ),
+    "not found": branches.overview(FRAME, Overview(NOW, (), environments=("prod",), sought="nobody", total=300)),
     "nothing": branches.overview(FRAME, Overview(NOW, environments=("prod",))),
     "branch": branches.branch(replace(FRAME, said="Started."), BRANCH),
     "stopped": branches.branch(
@@ -176,6 +182,10 @@ def page_of(text: str) -> dict[str, str]:
     seen = IncidentRow(text, (text,), text)
     return {
         "overview": branches.overview(frame, Overview(NOW, (row,), (picture,), (work,), (text,), (text,))),
+        "many": branches.overview(
+            frame, Overview(NOW, (row,) * 20, sought=text, found=240, total=300, page=2, pages=3)
+        ),
+        "sought": branches.overview(frame, Overview(NOW, sought=text, total=300)),
         "branch": branches.branch(
             frame,
             replace(
