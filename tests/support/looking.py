@@ -89,7 +89,8 @@ _LOOK = r"""
   for (const one of document.querySelectorAll('body *')) {
     const style = getComputedStyle(one);
     if (one.scrollWidth > one.clientWidth + 1 && one.clientWidth && style.display !== 'inline' && one.checkVisibility()
-        && !(one instanceof SVGElement) && one.tagName !== 'INPUT') say('wider than its box', one, `${one.scrollWidth} > ${one.clientWidth}`);
+        && !(one instanceof SVGElement) && one.tagName !== 'INPUT')
+      say('wider than its box', one, `${one.scrollWidth} > ${one.clientWidth}`);
   }
   boxes.sort((x, y) => x.top - y.top);
   for (let i = 0; i < boxes.length; i++)

@@ -83,6 +83,13 @@ def _pressed(tab: Browser) -> dict[str, object]:
     return found
 
 
+def test_on_a_phone_labels_stand_over_their_fields_and_buttons_are_as_wide(tab: Browser, tmp_path: Path) -> None:
+    tab.show(_page(tmp_path, PAGES["many"]), SCREENS[2])
+    align = "getComputedStyle(document.querySelector('.make {}')).textAlign"
+    assert [tab.run(align.format(one)) for one in ("label", "button", ".deed")] == ["start", "center", "center"]
+    assert tab.run("document.querySelector('.make button').offsetWidth") > 300
+
+
 def test_what_axe_finds_is_told(tab: Browser, tmp_path: Path) -> None:
     """Broken once: an image without a text, a field without a label, faint text."""
     body = "<main><h1>x</h1><img src='data:,'><input><p style='color:#bbb;background:#fff'>faint</p></main>"

@@ -13,6 +13,9 @@ from envclone.errors import EnvcloneError, ResourceError, UnreachableError, Unsa
 from envclone.lifecycle import collect, snapshot
 from envclone.models import Consistency
 from envclone.pool import catalog
+from envclone.runtimes.kubernetes.client import Cluster
+from envclone.runtimes.kubernetes.quarantine import make
+from envclone.runtimes.kubernetes.refusals import Refusal
 from tests.support.cluster import objects
 from tests.support.cluster.faults import Fault
 from tests.unit.runtimes.kubernetes.quarantine.conftest import DATA, World
@@ -165,8 +168,6 @@ def test_a_pod_that_finds_no_room_is_said_in_one_line(db: World) -> None:
 
 
 def test_who_comes_later_goes_on_with_the_job(db: World, monkeypatch: pytest.MonkeyPatch) -> None:
-    from envclone.runtimes.kubernetes.quarantine import make
-
     followed = make._followed
 
     def killed(*args: Any, **kwargs: Any) -> str:
@@ -267,6 +268,29 @@ def test_faults_of_the_api_are_passed_over(db: World, method: str) -> None:
     db.api.faults.add(Fault("POST", "volumesnapshots", after=True))
     db.api.faults.add(Fault("POST", "jobs", after=True))
     assert db.stack().image("prod").id == "img-made"
+
+
+@pytest.mark.parametrize("away", [UnreachableError("no answer"), Refusal("slow", code=503, reason="")])
+def test_an_api_that_is_away_while_the_job_runs_costs_no_image(
+    db: World, monkeypatch: pytest.MonkeyPatch, away: EnvcloneError
+) -> None:
+    """The Job does not need it: who waits goes on when it is back, and gives up after a while."""
+    real, left = Cluster.list, [3]
+
+    def listed(self: Cluster, kind: str, *args: Any, **more: Any) -> Any:
+        if kind == "Pod" and left[0] > 0:
+            left[0] -= 1
+            raise away
+        return real(self, kind, *args, **more)
+
+    monkeypatch.setattr(Cluster, "list", listed)
+    monkeypatch.setattr(make, "_LOOK", 0.05)
+    assert db.stack().image("prod").id == "img-made" and left == [0]
+    left[0] = 10**6
+    monkeypatch.setattr(make, "_AWAY", 0.2)
+    with pytest.raises(type(away)):
+        db.stack().image("prod", again=True)
+    left[0] = 0
 
 
 def test_gc_removes_it_where_it_is_and_strays_of_killed_commands(db: World) -> None:
