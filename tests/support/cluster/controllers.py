@@ -121,6 +121,8 @@ class Controllers:
     volumes: dict[Key, Path] = field(default_factory=dict)
     stuck: set[str] = field(default_factory=set)
     unbound: bool = False
+    first_consumer: bool = False
+    """Whether claims are bound when a pod wants them, and not before (WaitForFirstConsumer)."""
     stopped: Callable[[], contextlib.AbstractContextManager[object]] = contextlib.nullcontext
     """Around each snapshot: what writes to volumes stands still, so that it is of one moment."""
     refuses: str = ""
@@ -312,7 +314,7 @@ class Controllers:
                 self.api.store.create(resource, key.namespace, made)
 
     def _claim(self, key: Key, document: Object) -> None:
-        if self.unbound or key in self.volumes:
+        if self.unbound or key in self.volumes or (self.first_consumer and not self._consumed(key)):
             return
         source = document["spec"].get("dataSource")
         target = self.root / document["metadata"]["uid"]
@@ -350,6 +352,12 @@ class Controllers:
             one["status"] = {"phase": "Bound", "accessModes": one["spec"]["accessModes"]}
 
         self.api.store.edit(key, bound)
+
+    def _consumed(self, key: Key) -> bool:
+        """Whether a pod names a claim."""
+        pods = [one for each, one in self.api.store.each("pods") if each.namespace == key.namespace]
+        wanted = [volume.get("persistentVolumeClaim") for one in pods for volume in one["spec"].get("volumes") or ()]
+        return key.name in [one["claimName"] for one in wanted if one]
 
     def _pod(self, key: Key, document: Object) -> None:
         uid = document["metadata"]["uid"]

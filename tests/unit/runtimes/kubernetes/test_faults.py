@@ -181,6 +181,16 @@ def test_a_pod_that_finds_no_node_and_a_volume_that_is_not_bound_are_said(world:
     assert world.api.all("pods") == []
 
 
+def test_volumes_that_are_bound_when_a_pod_wants_them(world: World) -> None:
+    """WaitForFirstConsumer: nothing waits for a claim to be bound before its pod is there."""
+    world.controllers.first_consumer = True
+    world.make()
+    assert world.runtime.running(world.branch, world.directory) == {"main": True}
+    world.runtime.stop(world.branch, world.directory)
+    world.runtime.start(world.branch, world.directory, LOGIN)
+    assert world.runtime.running(world.branch, world.directory) == {"main": True}
+
+
 @pytest.mark.parametrize("name", ["b-", "a" * 41, "b-" * 20 + "b"])
 def test_a_branch_of_any_name_is_found_again_and_removed(world: World, name: str) -> None:
     world.make(name=name)

@@ -293,6 +293,11 @@ def test_an_api_that_is_away_while_the_job_runs_costs_no_image(
     left[0] = 0
 
 
+def test_volumes_that_are_bound_when_a_pod_wants_them(db: World) -> None:
+    db.controllers.first_consumer = True
+    assert db.stack().image("prod").id == "img-made"
+
+
 def test_gc_removes_it_where_it_is_and_strays_of_killed_commands(db: World) -> None:
     stack = db.stack()
     stack.image("prod")
