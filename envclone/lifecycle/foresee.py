@@ -9,7 +9,7 @@ from envclone.errors import EnvcloneError
 from envclone.lifecycle import planning
 from envclone.lifecycle.settle import settle
 from envclone.lifecycle.verify import exceptions_of
-from envclone.models import FieldKind, Inventory, ProgressEvent
+from envclone.models import FieldKind, Inventory, ProgressEvent, StorePlan
 from envclone.project import Project
 from envclone.scan.arrange import rules_of
 from envclone.scan.foreseen import Remedies
@@ -17,7 +17,9 @@ from envclone.scan.propose import Proposal
 
 if TYPE_CHECKING:
     from envclone.hooks.hookset import HookSet
+    from envclone.masking.masks import MaskSet
     from envclone.protocols import StoreSession
+    from envclone.verifier.foresee import SomeRows
 
 __all__ = ["foresee"]
 
@@ -51,6 +53,7 @@ def foresee(
     remedies = {
         name: Remedies(inventories[name], its.rows, config.rules.get(name, {}).keys()) for name, its in some.items()
     }
+    masked = False  # at first for what is kept; then, with masks, for what those of texts leave
     for _ in range(_ROUNDS):
         try:
             rules = planning.declared(project, inventories, hooks, {name: rules_of(its) for name, its in now.items()})
@@ -58,6 +61,7 @@ def foresee(
             return now  # rules of the stack file contradict each other: the image says how
         plans = {name: planning.attempt(project, inventories[name], rules.get(name, {}))[0] for name in some}
         project.progress(ProgressEvent("searching these rows", 0))
+        masks = _masks(project, hooks, plans, some).field if masked else None
         leaks = verifier.foresee(
             some,
             plans,
@@ -65,9 +69,29 @@ def foresee(
             project.nobody,
             references=config.references,
             accepted=exceptions_of(project),
+            masks=masks,
         )
-        changed = [name for name in now if remedies[name].apply(now[name], [one for one in leaks if one.store == name])]
-        if not changed:
+        its = {name: [one for one in leaks if one.store == name] for name in now}
+        changed = [name for name in now if remedies[name].apply(now[name], its[name], masked=masked)]
+        if not changed and masked:
             break
-        now = settle(project, hooks, sessions, inventories, now)
+        if changed:
+            now = settle(project, hooks, sessions, inventories, now)
+        masked = masked or not changed
     return now
+
+
+def _masks(
+    project: Project,
+    hooks: HookSet,
+    plans: Mapping[str, StorePlan],
+    some: Mapping[str, SomeRows],
+) -> MaskSet:
+    """The masks of an image of these rows alone."""
+    from envclone.lifecycle.sanitize import identities_of
+    from envclone.masking.masks import MaskSet
+
+    corpus = identities_of(project, project.domains, plans, some)
+    return MaskSet(
+        project.masking_key, project.domains, corpus, hooks, project.net, project.nobody, tagger=project.tagger
+    )

@@ -32,8 +32,19 @@ if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.masks import MaskSet
     from envclone.packed import Packed
+    from envclone.verifier.people import Read
 
-__all__ = ["Sanitized", "StoreWork", "apart", "image_id", "load_masks", "load_plans", "reopen", "sanitize"]
+__all__ = [
+    "Sanitized",
+    "StoreWork",
+    "apart",
+    "identities_of",
+    "image_id",
+    "load_masks",
+    "load_plans",
+    "reopen",
+    "sanitize",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +150,7 @@ def sanitize(
             inventories[name] = session.inventory()
         plans = planning.plan(project, inventories, hooks)
         project.begin("collecting people")
-        corpus = _identities(project, domains, plans, sessions, Shelf(directory))
+        corpus = identities_of(project, domains, plans, sessions, Shelf(directory))
         give_back()
         masks = MaskSet(project.masking_key, domains, corpus, hooks, project.net, project.nobody, tagger=project.tagger)
         project.begin("masking")
@@ -256,12 +267,12 @@ def _of_stores(project: Project, image: Image) -> dict[str, tuple[StorePlan, tup
     }
 
 
-def _identities(
+def identities_of(
     project: Project,
     domains: Mapping[str, DomainSpec],
     plans: Mapping[str, StorePlan],
-    sessions: Mapping[str, StoreSession],
-    shelf: Shelf,
+    sessions: Mapping[str, Read],
+    shelf: Shelf | None = None,
 ) -> Corpus:
     """Everybody whom the declared identity fields of all stores name: what free text is searched for."""
     from envclone.masking.corpus import CorpusBuilder

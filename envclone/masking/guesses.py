@@ -32,13 +32,13 @@ _BY_NAME = (
             r"^(created|updated|modified|approved|signed|reported|assigned)_by$|^vorname$|^nachname$|^nom$|^prenom$|^apellidos?$"
         ),
     ),
-    ("iban", re.compile(r"iban$|(^|_)iban|bank_?acc|account_?(n|no|nr|num|number)$|konto")),
+    ("iban", re.compile(r"iban$|(^|_)iban|bank_?acc?(_|$|ount)|account_?(n|no|nr|num|number)$|konto")),
     ("card", re.compile(r"card_?(no|num|number)$|^card$|credit_?card|^cc_?(num|number)|^pan$")),
     (
         "national_id",
         re.compile(
             r"(^|_)ssn|social_?sec|national_?id|tax_?(id|(no|num|number)$)|passport|licen[cs]e_?(no|num|number)$|^dni$|^nif$|"
-            r"pesel|nhs_?n"
+            r"pesel|nhs_?n|^pan_?(no|num|number)$|aadhaa?r|^(curp|cpf|cnpj|bsn|nino)$|citizen_?id"
         ),
     ),
     ("ip", re.compile(r"^ip$|_ip$|^ip_|(^|_)ip_?addr|remote_?addr|client_?addr")),
@@ -62,7 +62,9 @@ _BY_NAME = (
     ),
     (
         "number",
-        re.compile(r"salary|(^|_)income|(^|_)wage|latitude|longitude|^lat$|^lon$|^lng$|weight|blood|(^|_)bmi(_|$)"),
+        re.compile(
+            r"salary|(^|_)ctc$|(gross|net|base)_?pay$|remuneration|compensation$|(^|_)income|(^|_)wage|latitude|longitude|^lat$|^lon$|^lng$|weight|blood|(^|_)bmi(_|$)"
+        ),
     ),
     (
         "text",
@@ -89,6 +91,10 @@ _ABOUT = re.compile(
     r"required|expir(es|y)|at|on)$|(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
 )
 """What is said of somebody's address or number, or refers to it; where its values are addresses, these decide."""
+_OF_MAIL = re.compile(
+    r"(^|_)(e?mail|sms|phone|message)_?(subject|body|text|content|html|template|header|footer|title|greeting)(_text|_html)?$"
+)
+"""What is written in a message, and not to whom."""
 _ELSEWHERE = re.compile(
     r"(^|_)open_?id$|^external_?(user|customer|contact|client)_?id$|provider_?(user|account|customer)_?id$|"
     r"(^|_)(social|oauth|sso|saml|oidc|ldap|github|gitlab|google|facebook|twitter|apple|microsoft|azure|linkedin|telegram|"
@@ -196,6 +202,8 @@ def by_name(name: str, holder: str = "") -> str:
     plain = _plain(name)
     if plain in ("name", "title") and _PEOPLE.search(_plain(holder)):
         return "person" if plain == "name" else "keep"
+    if _OF_MAIL.search(plain):
+        return "text"
     if _ELSEWHERE.search(plain):
         return "key"
     if _LINE.search(plain) and _ADDRESSES.search(_plain(holder)):

@@ -26,6 +26,9 @@ _CONFIDENCE = 0.5
 _MOST_OF = 0.5
 _FEW = 2
 _SHORTEST = 3
+_WORDS_OF_PROSE = 4
+_SEARCHED = ("text", "json")
+_LEAVES = "its mask leaves"
 _WORD = re.compile(r"[^\W\d_]+")
 _NAME = re.compile(r"[^\W\d_]+(?:[ '’.,-]+[^\W\d_]+)*\.?")
 _LONGEST_NAME = 3
@@ -40,23 +43,31 @@ class Remedies:
         self._inventory, self._rows, self._own = inventory, rows, own
         self._tried: dict[tuple[str, str], set[str]] = {}
 
-    def apply(self, proposals: list[Proposal], leaks: Sequence[Leak]) -> bool:
-        """Replace the proposals in which something was found; whether there were any."""
+    def apply(self, proposals: list[Proposal], leaks: Sequence[Leak], *, masked: bool = False) -> bool:
+        """Replace the proposals in which something was found; whether there were any.
+
+        `masked` is whether texts were looked at as their masks leave them.
+        """
         changed: set[str] = set()
         for leak in leaks:
-            if leak.address not in changed and self._mend(proposals, leak):
+            if leak.address not in changed and self._mend(proposals, leak, masked):
                 changed.add(leak.address)
         return bool(changed)
 
-    def _mend(self, proposals: list[Proposal], leak: Leak) -> bool:
+    def _mend(self, proposals: list[Proposal], leak: Leak, masked: bool) -> bool:
         field = self._inventory.fields.get(leak.address)
         if field is None or field.kind not in _TEXTS:
             return False
-        place = self._place(proposals, field, leak)
+        place = self._place(proposals, field, leak, masked)
         if place is None:
             return False
         one = proposals[place] if isinstance(place, int) else place
         values = self._values(field, one.path)
+        if one.domain in _SEARCHED and _prose(values):
+            if isinstance(place, int) and _LEAVES not in one.why:  # the text is worth more than what is rare in it
+                why = f"{_LEAVES} {_said(leak)}; an image may be refused for it"
+                proposals[place] = replace(one, confidence=_CONFIDENCE, why=why)
+            return False
         domain = self._domain(field, one, leak, values)
         if not domain:
             return False
@@ -73,7 +84,7 @@ class Remedies:
             proposals.append(new)
         return True
 
-    def _place(self, proposals: Sequence[Proposal], field: Field, leak: Leak) -> int | Proposal | None:
+    def _place(self, proposals: Sequence[Proposal], field: Field, leak: Leak, masked: bool) -> int | Proposal | None:
         """The proposal to replace, or the one to add; None when what was found is not the proposals' affair."""
         places = [i for i, one in enumerate(proposals) if one.address == field.address]
         if not places and field.kind is not FieldKind.JSON:
@@ -83,6 +94,7 @@ class Remedies:
         first = proposals[places[0]]
         if not first.path:
             left = first.domain == "text" and leak.kind in NOT_IN_TEXTS
+            left = left or (masked and first.domain in _SEARCHED)
             return places[0] if left or first.domain == "keep" or first.domain in self._tried_of(first) else None
         path = leak.seen.path
         if not path:  # parts in several places: the one that names somebody most often
@@ -96,7 +108,7 @@ class Remedies:
         decided = PathRules([JsonRule(proposals[i].path, "keep") for i in places]).decide(steps)
         for i in places:
             if decided is not None and proposals[i].path == decided.path:
-                return i if proposals[i].domain == "keep" else None
+                return i if proposals[i].domain == "keep" or (masked and proposals[i].domain in _SEARCHED) else None
         return None if field.address in self._own else replace(first, path=path, shape="")
 
     def _tried_of(self, one: Proposal) -> set[str]:
@@ -114,7 +126,9 @@ class Remedies:
         tried = self._tried_of(one)
         if UNDECIDED in tried:
             return ""
-        for domain in (_guess(leak, values), "text", "key", "redact", "null"):
+        inside = ("secret",) if one.path else ()
+        order: tuple[str, ...] = (_guess(leak, values), "text", *inside, "key", "redact", "null")
+        for domain in order:
             if domain in tried or domain == one.domain or domain not in KINDS:
                 continue
             if one.path:
@@ -140,6 +154,11 @@ class Remedies:
                             yield leaf.value
                 else:
                     yield from flat(value)
+
+
+def _prose(values: Sequence[str]) -> bool:
+    """Whether these are texts of several words or documents: a few that hold somebody are no reason to lose all."""
+    return sum(len(value.split()) for value in values) >= _WORDS_OF_PROSE * len(values)
 
 
 def _guess(leak: Leak, values: Sequence[str]) -> str:

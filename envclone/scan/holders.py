@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 
 from envclone.address import Address
@@ -11,6 +12,9 @@ from envclone.scan.propose import Holder
 
 __all__ = ["holders_of"]
 
+_BOOKED = re.compile(r"^(owner|creator)$|^(last_)?(creat|modifi|updat|delet|chang|edit|lock|archiv|publish)ed_by(_|$)")
+"""Who made or changed a row: that is booked beside lists and settings too."""
+_FEWEST = 2
 _SHORT = 60
 """Rows that a table has at most whose rows are a list to choose from."""
 _PERSONAL = frozenset(("email", "phone", "username", "iban", "card", "national_id"))
@@ -22,15 +26,42 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
     referred: set[str] = set()
     for address, field in inventory.fields.items():
         holder = Address.parse(address).holder
-        if _is_personal(field, samples.get(address, ())):
+        if not _BOOKED.search(_plain_name(address)) and _is_personal(field, samples.get(address, ())):
             personal.add(holder)
         others = {Address.parse(other).holder for other in field.group} - {holder}
         if field.unique and others:
             referred.add(holder)
+    referred |= _told_again(inventory, samples)
     return {
         holder: Holder(holder in referred and rows <= _SHORT and holder not in personal, holder in personal)
         for holder, rows in inventory.rows.items()
     }
+
+
+def _plain_name(address: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(address).name).lower()
+
+
+def _told_again(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> set[str]:
+    """The short tables of whose unique texts another table's column is made, though no foreign key says so."""
+    lists: dict[str, set[str]] = {}
+    for address, field in inventory.fields.items():
+        rows = inventory.rows.get(Address.parse(address).holder, 0)
+        if field.unique and field.kind is FieldKind.TEXT and 1 < rows <= _SHORT:
+            lists[address] = {value for value in samples.get(address, ()) if value.strip()}
+    found: set[str] = set()
+    for address, field in inventory.fields.items():
+        holder = Address.parse(address).holder
+        values = [value for value in samples.get(address, ()) if value.strip()]
+        different = set(values)
+        if field.kind is not FieldKind.TEXT or len(different) < _FEWEST or len(values) < 2 * len(different):
+            continue
+        found |= {
+            other
+            for unique, its in lists.items()
+            if different <= its and (other := Address.parse(unique).holder) != holder
+        }
+    return found
 
 
 def _is_personal(field: Field, values: Sequence[str]) -> bool:

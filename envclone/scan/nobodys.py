@@ -8,8 +8,8 @@ from envclone.address import Address
 from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
-from envclone.scan.numbers import article_numbers, counted
-from envclone.scan.things import node_ids, prefixed, stamped
+from envclone.scan.numbers import article_numbers, counted, series
+from envclone.scan.things import message_ids, node_ids, prefixed, stamped
 from envclone.scan.told import sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
@@ -37,7 +37,14 @@ IDENTITIES = frozenset(
 )
 _GUESSED = frozenset(("person", "username", "text", "keep", "company", "national_id", "phone"))
 """What values are taken for without a sign that is theirs alone."""
+_NUMBERED = frozenset(("", "keep", "text", "person", "username", "company"))
+"""What a field with the numbers of a series can be called like."""
+_DOORS = re.compile(r"session|token|invit|reset|cookie|secret|password|otp|voucher|coupon|gift")
 _CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink)$")
+
+
+def _codes_of_doors(field: Field) -> bool:
+    return _DOORS.search(field.address.lower()) is not None
 
 
 def nobodys(
@@ -52,6 +59,10 @@ def nobodys(
         return "keep", 0.85, f"its values are {said}"
     if sums(field, sample, personal=holder.personal):
         return "keep", 0.7, "checksums by their name"
+    if told in _NUMBERED and not _codes_of_doors(field) and series(values):
+        return "keep", 0.7, "numbers of a series: nothing else differs in them"
+    if message_ids(field, values):
+        return "keep", 0.7, "ids of messages that a program drew, at its own host"
     if node_ids(values):
         return "keep", 0.8, "global ids of an API: a type and a number"
     if stamped(values) and told not in IDENTITIES:

@@ -8,7 +8,7 @@ from functools import cache
 
 from envclone.masking.finance import luhn_valid
 
-__all__ = ["article_numbers", "counted", "pass_as_ids"]
+__all__ = ["article_numbers", "counted", "pass_as_ids", "series"]
 
 _CARDS = range(14, 20)
 _MOMENT = re.compile(r"\d{10}(?:\d{3}){0,2}")
@@ -87,6 +87,26 @@ def counted(values: Collection[str]) -> bool:
     return max(numbers) - min(numbers) < _APART * len(numbers)
 
 
+def series(values: Collection[str]) -> bool:
+    """Whether only short numbers differ in these, behind the same letters: `HR-EMP-2024-00017`, `INV/0012`.
+
+    No name can be in them, and no telephone or account number, which are longer.
+    """
+    present = {value.strip() for value in values if value.strip()}
+    forms = {_RUN.sub("#", value) for value in present}
+    form = next(iter(forms)) if len(forms) == 1 else ""
+    return (
+        len(present) >= _FEWEST_SERIES
+        and 0 < form.count("#") <= _MOST_RUNS
+        and _LETTERS.search(form) is not None
+        and "@" not in form
+        and all(len(run) <= _LONGEST_RUN for value in present for run in _RUN.findall(value))
+    )
+
+
+_RUN = re.compile(r"\d+")
+_LETTERS = re.compile(r"[A-Za-z]{2}")
+_FEWEST_SERIES, _MOST_RUNS, _LONGEST_RUN = 3, 4, 7
 _COUNTED = re.compile(r"([^\W\d]{0,4}[-/#]?)(\d{1,18})")
 _APART = 50
 """How many numbers there are at most for each value that was looked at."""

@@ -19,7 +19,7 @@ from envclone.scan.found import Holder, Proposal, Sample
 from envclone.scan.links import plain_links, services
 from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
 from envclone.scan.numbers import counted, pass_as_ids
-from envclone.scan.things import called_things, carries_goods, elsewhere, named_things, of_things, plain_labels
+from envclone.scan.things import called_things, carries_goods, drawn, elsewhere, named_things, of_things, plain_labels
 from envclone.scan.told import SHOWN, contradicted, names_of, recent_dates, told_by
 from envclone.scan.values import Looks, is_full_name, look, persons
 from envclone.scan.vocabulary import generated
@@ -159,6 +159,9 @@ def _decide(
         return "keep", 0.7, f"{seen.why}, which are kept as in columns of the type uuid"
     if told == "keep" and (seen is None or seen.kind in _ALIKE) and _is_key(field, path) and generated(sample.texts):
         return "keep", 0.7, "keys that a program made, as its name says"
+    row_key = not path and field.unique and _ROW_KEY.fullmatch(Address.parse(field.address).name.lower()) is not None
+    if row_key and told in ("", "keep", "person") and not _opens(field) and drawn(sample.texts):
+        return "keep", 0.6, "keys that a program drew, as its name says"
     if told in _CALLED and not holder.personal and phrases(sample.texts) and (seen is None or seen.part < OFTEN):
         said = "persons" if told == "person" else "companies"
         return _fitting(field, path, "text"), 0.5, f"its name tells of {said}, and its values are phrases in lower case"
@@ -186,6 +189,8 @@ def _decide(
     elif other is not None and told in ("", "text") and (other.kind != "national_id" or _papers(path, sample, holder)):
         # without a scheme what looks like a URL to Presidio is the name of a file as well
         domain, confidence, why = "text" if other.kind == "url" else other.kind, 0.5 + 0.3 * other.part, other.why
+    elif told == "url" and not holder.personal and plain_links(set(filter(str.strip, sample.texts)), "base_url"):
+        domain, confidence, why = "text", 0.5, "links of plain words, and nobody stands beside them"
     elif told and told != "keep":
         domain, confidence, why = told, 0.7, "its name"
     elif told == "keep" and seen is None and several_words(sample.texts):
@@ -256,6 +261,7 @@ _FEW_LINKS = 12
 _CALLED = frozenset(("person", "company"))
 """What phrases are not, whatever their column is called."""
 _SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id|api_?keys?$")
+_ROW_KEY = re.compile(r"_?id|name|uid|guid|pk|oid|key|docname|(public|short|nano|hash|object)_?id")
 _REFERS = re.compile(r".+(?:_i|I)d$")
 _CODE = re.compile(r"(?i)(^|_)(code|number|key|pin|otp)$")
 _ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))

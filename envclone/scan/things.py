@@ -7,8 +7,10 @@ import binascii
 import re
 from collections.abc import Collection, Sequence
 
+from envclone.address import Address
 from envclone.masking.common_words import is_common, is_everyday, is_place
 from envclone.masking.words import TITLES
+from envclone.models import Field
 from envclone.scan.hidden import names_anybody
 from envclone.scan.values import is_full_name
 from envclone.scan.vocabulary import listed
@@ -16,7 +18,9 @@ from envclone.scan.vocabulary import listed
 __all__ = [
     "called_things",
     "carries_goods",
+    "drawn",
     "elsewhere",
+    "message_ids",
     "named_things",
     "node_ids",
     "of_things",
@@ -43,6 +47,12 @@ _GOODS = re.compile(
     r"stock|article|purchase|sale|shipping_?(method|rate|zone))s?$"
 )
 _PAYER = re.compile(r"(?:cus|cust|ctm)_(?=.*\d|.*[A-Z])[A-Za-z0-9]{8,40}")
+_MESSAGE_ID = re.compile(r"(message|msg|mail|event|i_?cal|calendar|thread)_?(u?id|uid)$|^(in_reply_to|references|uid)$")
+_AT_HOST = re.compile(r"<?([^\s@<>]+)@[^\s@<>]+>?")
+_DRAWN = 12
+_ALNUM = re.compile(r"[A-Za-z0-9_-]{8,40}")
+_MIXED = re.compile(r"\d[A-Za-z]|[A-Za-z]\d|[a-z][A-Z]{2}|[A-Z]{2}[a-z]")
+_MOSTLY = 0.8
 _NODE = re.compile(r"[A-Z][A-Za-z]+:(?:\d{1,18}|[0-9a-f-]{36})")
 _STAMP = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[T_-]?\d{4,12})")
 _PREFIXED = re.compile(r"([A-Z]{2,6}[-_])(?:[0-9a-f]{4,16}|[0-9A-F]{4,16}|\d{3,12})")
@@ -83,6 +93,26 @@ def elsewhere(values: Collection[str]) -> bool:
     """Whether these are what a provider of payments calls its customers: `cus_NffrFeUfNV2Hib`."""
     present = {value.strip() for value in values if value.strip()}
     return bool(present) and all(map(_PAYER.fullmatch, present))
+
+
+def message_ids(field: Field, values: Collection[str]) -> bool:
+    """Whether a field is called an id of messages or events, and what stands before their hosts was drawn."""
+    if not _MESSAGE_ID.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(field.address).name).lower()):
+        return False
+    parts = [_AT_HOST.fullmatch(value.strip()) for value in values]
+    return all(one is not None and (len(one[1]) >= _DRAWN and _MIXED.search(one[1])) for one in parts)
+
+
+def drawn(values: Collection[str]) -> bool:
+    """Whether these are of one length, of letters and digits in disorder: what a program draws for a row's key."""
+    present = {value.strip() for value in values if value.strip()}
+    mixed = sum(_MIXED.search(value) is not None for value in present)
+    return (
+        len(present) >= _SHORTEST
+        and len({len(value) for value in present}) == 1
+        and all(map(_ALNUM.fullmatch, present))
+        and mixed >= _MOSTLY * len(present)
+    )
 
 
 def node_ids(values: Collection[str]) -> bool:

@@ -14,6 +14,7 @@ from envclone.masking.secret import is_secret
 from envclone.masking.words import TITLES, WORDS_FIRST
 from envclone.scan.hidden import hidden, holds_identity
 from envclone.scan.numbers import pass_as_ids
+from envclone.scan.vocabulary import listed
 
 __all__ = ["Looks", "is_full_name", "look", "persons"]
 
@@ -124,6 +125,8 @@ def _prose(sample: Sequence[str]) -> Looks | None:
     if different <= _FEW_DIFFERENT and len(sample) >= _REPEATED * different and not persons(set(sample)):
         if any(map(_names_somebody, set(sample))):
             return Looks("text", 0.7, f"only {different} different values, but one names somebody")
+        if _given_names(set(sample)):
+            return Looks("text", 0.7, f"only {different} different values, but most are names")
         return Looks("keep", 0.8, f"only {different} different values")
     words = sum(len(_WORD.findall(value)) for value in sample) / len(sample)
     parts = {kind: sum(map(check, sample)) / len(sample) for kind, check in _PROSE.items()}
@@ -140,6 +143,15 @@ def _prose(sample: Sequence[str]) -> Looks | None:
     if parts["person"] >= _SOME:
         return Looks("person", parts["person"], f"{parts['person']:.0%} of {len(sample)} are names of the dictionary")
     return None
+
+
+def _given_names(values: Set[str]) -> bool:
+    """Whether most of a few values are a name each, with a capital, and no word of a list (`Ruby`, `Open`)."""
+    from envclone.masking.common_words import is_everyday
+
+    lists = sum(bool(listed([value])) for value in values)
+    names = [v for v in values if v[:1].isupper() and is_name(v.lower()) and not is_everyday(v.lower())]
+    return len(values) > 1 and not lists and len(names) >= _FEW * len(values)
 
 
 def _names_somebody(value: str) -> bool:

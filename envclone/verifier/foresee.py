@@ -23,10 +23,12 @@ from envclone.verifier.reports import Reports, Seen
 if TYPE_CHECKING:
     from envclone.masking.kinds import DomainSpec
     from envclone.masking.nobody import Nobody
+    from envclone.protocols import FieldMask
 
 __all__ = ["Leak", "SomeRows", "foresee"]
 
 
+_TEXTS = ("text", "json")
 _BLANK = re.compile(r"\s").search
 
 
@@ -71,10 +73,12 @@ def foresee(
     *,
     references: Sequence[str] = (),
     accepted: Iterable[Accepted] = (),
+    masks: Callable[[FieldRule], FieldMask] | None = None,
 ) -> list[Leak]:
     """What the search would find in the kept fields of these rows, were there no others.
 
-    Left out are what the store computes, and what masks make of values by chance.
+    With `masks` texts are masked by them, and looked at as well. Left out are what the store computes, and what masks
+    make of values by chance.
     """
     findings = FieldFindings(leaks=Findings(accepted), spared=nobody)
     people = People(stores, plans, domains, references, findings.originals, findings.spared, findings.nobody)
@@ -87,7 +91,10 @@ def foresee(
         plan = plans[store]
         noted = _Noted(store, plan, search, findings, found)
         looker = Looker(store, plan, search, weak, compounds, people, findings, noted)
-        made = {a: _made(rule) for a, rule in plan.masked.items()}
+        made = {
+            a: masks(rule) if masks is not None and _finds_people(rule) else _made(rule)
+            for a, rule in plan.masked.items()
+        }
         for rows in its.rows:
             fields = {a: values for a, values in rows.fields.items() if _is_searched(plan.rules.get(a))}
             if fields:
@@ -116,6 +123,13 @@ class _Noted(Reports):
 def _is_searched(rule: FieldRule | None) -> bool:
     """Whether a field is there to be looked at: decided, and neither computed nor masked by another one."""
     return rule is not None and not rule.derived and not rule.by
+
+
+def _finds_people(rule: FieldRule) -> bool:
+    """Whether a rule's mask replaces whom it finds in texts, and nothing else."""
+    if rule.kind is FieldKind.TEXT:
+        return rule.domain in _TEXTS
+    return rule.kind is FieldKind.JSON and bool(rule.json) and all(one.domain in (*_TEXTS, "keep") for one in rule.json)
 
 
 def _made(rule: FieldRule) -> Callable[[Sequence[Any]], Sequence[Any]]:

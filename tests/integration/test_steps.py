@@ -307,7 +307,7 @@ MUTATIONS = (
     # what no row shows any more
     Mutation("postgres.write.rewrite: _forget_missing", f"{_PG}write.rewrite._forget_missing", _none,
              r"base/\d+/\d+: .* of main\.public\.past\.late|pg_attribute", "files"),
-    Mutation("lifecycle.sanitize: _identities", "envclone.lifecycle.sanitize._identities", _no_corpus,
+    Mutation("lifecycle.sanitize: identities_of", "envclone.lifecycle.sanitize.identities_of", _no_corpus,
              r"public\.people\.history", "corpus"),
     Mutation("postgres.scrub.blanks: dead", f"{_BLANKS}dead", _nobody_dead, "@t_dead@", "files"),
     Mutation("postgres.scrub.blanks: live_mask", f"{_BLANKS}live_mask", _all_live, "@t_gap@", "files"),

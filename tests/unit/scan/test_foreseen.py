@@ -107,3 +107,15 @@ def test_keys_that_a_mask_of_texts_leaves_are_masked_as_keys() -> None:
     assert _applied(_field(), FIRST, leak, [text])[0].domain == "key"
     other = _leak(4, what="a value of the kind email", kind="email", whole=True)
     assert _applied(_field(), FIRST, other, [text]) == [text], "texts are searched for these"
+
+
+def test_what_a_mask_of_texts_leaves_takes_another_mask_and_prose_a_remark() -> None:
+    def masked(values: list[str]) -> Proposal:
+        its = [Proposal(A, "", "text", "text", 0.6, "its name", "")]
+        rows = [Rows("public.t", {A: values}, {}, ["ctid (0,1)"] * len(values))]
+        Remedies(Inventory("main", {A: _field()}), rows, ()).apply(its, [_leak(1)], masked=True)
+        return its[0]
+
+    assert masked([f"avatars/{name}88.png" for name in FIRST]).domain == "key"
+    prose = masked([f"Please send the papers to {name} tomorrow" for name in FIRST])
+    assert prose.domain == "text" and prose.weak and "an image may be refused" in prose.why

@@ -7,9 +7,10 @@ import random
 
 import pytest
 
-from envclone.models import Field, FieldKind
+from envclone.models import Field, FieldKind, Inventory
+from envclone.scan.holders import holders_of
 from envclone.scan.links import plain_links
-from envclone.scan.numbers import pass_as_ids
+from envclone.scan.numbers import pass_as_ids, series
 from envclone.scan.propose import Holder, Sample, propose
 from envclone.scan.things import node_ids, of_things, plain_labels, prefixed, stamped
 
@@ -123,3 +124,52 @@ def test_an_application_s_own_links_are_nobody_s() -> None:
 
 def test_what_refers_to_a_queue_of_mails_is_no_address() -> None:
     assert _of("public.mails.emailQueueId", []) == "keep"
+
+
+def test_numbers_of_a_series_name_nobody_even_in_a_list_of_people() -> None:
+    staff = [f"HR-EMP-{i:05}" for i in range(1, 60)]
+    slips = [f"Sal Slip/HR-EMP-{RND.randint(1, 70):05}/{i:05}" for i in range(40)]
+    assert series(staff) and series(slips) and not series(["+49 151 2345678", "+49 151 2345679", "+49 151 2345677"])
+    assert not series([f"jane{i}@corp.example" for i in range(9)]) and not series(
+        ["C01234567", "C01234568", "C01234569"]
+    )
+    assert _of("public.tabEmployee.name", staff, unique=True, personal=True) == "keep"
+    assert _of("public.coupons.code", [f"VIP-{i:05}" for i in range(40)], unique=True) == "keep"
+    assert _of("public.employees.ssn", staff) != "keep", "its name says more"
+
+
+def test_what_a_calendar_numbers_events_by_is_no_address() -> None:
+    letters = "ABCDEFGHabcdefgh0123456789"
+    events = [f"{''.join(RND.choices(letters, k=21))}7a@Cal.com" for _ in range(40)]
+    assert _of("public.Booking.iCalUID", events) == "keep"
+    assert _of("public.Booking.organizer", events) != "keep"
+    assert _of("public.Booking.iCalUID", ["jane.doe@corp.example", *events]) != "keep"
+
+
+def test_what_is_written_in_a_mail_is_no_address() -> None:
+    assert _of("public.steps.emailSubject", ["Reminder: {EVENT_NAME}"] * 15) == "text"
+    assert _of("public.steps.email_to", [f"a{i}@corp.example" for i in range(15)]) == "email"
+
+
+def test_a_few_given_names_that_recur_are_searched() -> None:
+    names = ["Zoe", "Ahmed", "Sofia", "Ingrid", "Pablo", "Wanjiru"]
+    assert _of("public.bookings.inputs", names * 20, path="$.*") == "text"
+    assert _of("public.bookings.inputs", ["open", "done", "waiting"] * 40, path="$.*") == "keep"
+
+
+def test_a_list_that_another_table_s_column_is_made_of_is_looked_up() -> None:
+    def holders(booked: str) -> dict[str, Holder]:
+        fields = {
+            a: Field(a, "text", FieldKind.TEXT, base="text", unique=a.endswith("tabBranch.name"))
+            for a in ("public.tabBranch.name", f"public.tabBranch.{booked}", "public.tabEmployee.branch")
+        }
+        rows = {"public.tabBranch": 3, "public.tabEmployee": 60}
+        samples = {
+            "public.tabBranch.name": ["Pune", "Santa Cruz", "Main"],
+            f"public.tabBranch.{booked}": ["jane@corp.example"] * 3,
+            "public.tabEmployee.branch": ["Pune", "Main", "Santa Cruz"] * 20,
+        }
+        return holders_of(Inventory("main", fields, rows=rows), samples)
+
+    assert holders("modified_by")["public.tabBranch"] == Holder(lookup=True), "who changed a row is nobody of the list"
+    assert holders("mail")["public.tabBranch"] == Holder(personal=True)

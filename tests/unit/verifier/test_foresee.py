@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from envclone.models import FieldKind, FieldRule, JsonRule, Rows, StorePlan
+from envclone.protocols import FieldMask
 from envclone.verifier.findings import Accepted
 from envclone.verifier.foresee import Leak, SomeRows, foresee
 
@@ -25,6 +26,7 @@ def _foresee(
     rules: Mapping[str, FieldRule] | None = None,
     links: Sequence[tuple[str, str]] = (),
     accepted: Sequence[Accepted] = (),
+    masks: Callable[[FieldRule], FieldMask] | None = None,
 ) -> list[Leak]:
     people = {"public.people.id": list(map(str, range(len(FIRST)))), **PEOPLE}
     plan = {a: FieldRule(a, FieldKind.TEXT, "person", base="text") for a in PEOPLE}
@@ -32,7 +34,7 @@ def _foresee(
     plan |= {a: FieldRule(a, FieldKind.TEXT, "keep", base="text") for a in kept} | dict(rules or {})
     texts = {a for a, rule in plan.items() if rule.kind is FieldKind.TEXT}
     some = SomeRows([_rows("public.people", people), _rows("public.t", kept)], links, texts)
-    return foresee({"main": some}, {"main": StorePlan("main", plan)}, {}, accepted=accepted)
+    return foresee({"main": some}, {"main": StorePlan("main", plan)}, {}, accepted=accepted, masks=masks)
 
 
 def _found(leaks: Sequence[Leak]) -> set[tuple[str, str]]:
@@ -86,3 +88,17 @@ def test_keys_that_a_mask_of_texts_leaves() -> None:
     }
     leaks = _foresee({"public.t.id": keys, "public.t.of": keys[::-1]}, rules)
     assert {(one.address, one.kind, one.seen.whole) for one in leaks} == {("public.t.of", "key", True)}
+
+
+def test_what_the_mask_of_texts_leaves_is_found_when_it_is_asked() -> None:
+    files = {"public.t.a": [f"files/{a}{b}.png".lower() for a, b in zip(FIRST, LAST, strict=True)]}
+    rules = {"public.t.a": FieldRule("public.t.a", FieldKind.TEXT, "text", base="text")}
+
+    def leaves(_: FieldRule) -> FieldMask:
+        return lambda values: list(values)
+
+    def finds(_: FieldRule) -> FieldMask:
+        return lambda values: ["files/xxxx.png"] * len(values)
+
+    assert _found(_foresee(files, rules, masks=leaves)) == {("public.t.a", "")}
+    assert not _foresee(files, rules, masks=finds)
