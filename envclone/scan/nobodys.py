@@ -39,7 +39,7 @@ _GUESSED = frozenset(("person", "username", "text", "keep", "company", "national
 """What values are taken for without a sign that is theirs alone."""
 _NUMBERED = frozenset(("", "keep", "text", "person", "username", "company"))
 """What a field with the numbers of a series can be called like."""
-_DOORS = re.compile(r"session|token|invit|reset|cookie|secret|password|otp|voucher|coupon|gift")
+_DOORS = re.compile(r"session|thread|chat|checkpoint|token|invit|reset|cookie|secret|password|otp|voucher|coupon|gift")
 _CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink)$")
 
 

@@ -47,7 +47,7 @@ _GOODS = re.compile(
     r"stock|article|purchase|sale|shipping_?(method|rate|zone))s?$"
 )
 _PAYER = re.compile(r"(?:cus|cust|ctm)_(?=.*\d|.*[A-Z])[A-Za-z0-9]{8,40}")
-_MESSAGE_ID = re.compile(r"(message|msg|mail|event|i_?cal|calendar|thread)_?(u?id|uid)$|^(in_reply_to|references|uid)$")
+_MESSAGE_ID = re.compile(r"(message|msg|mail|event|i_?cal|calendar)_?(u?id|uid)$|^(in_reply_to|references|uid)$")
 _AT_HOST = re.compile(r"<?([^\s@<>]+)@[^\s@<>]+>?")
 _DRAWN = 12
 _ALNUM = re.compile(r"[A-Za-z0-9_-]{8,40}")
@@ -100,7 +100,7 @@ def message_ids(field: Field, values: Collection[str]) -> bool:
     if not _MESSAGE_ID.search(re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(field.address).name).lower()):
         return False
     parts = [_AT_HOST.fullmatch(value.strip()) for value in values]
-    return all(one is not None and (len(one[1]) >= _DRAWN and _MIXED.search(one[1])) for one in parts)
+    return all(one is not None and len(one[1]) >= _DRAWN and len(_MIXED.findall(one[1])) >= _SHORTEST for one in parts)
 
 
 def drawn(values: Collection[str]) -> bool:

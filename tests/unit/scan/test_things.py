@@ -143,6 +143,9 @@ def test_what_a_calendar_numbers_events_by_is_no_address() -> None:
     events = [f"{''.join(RND.choices(letters, k=21))}7a@Cal.com" for _ in range(40)]
     assert _of("public.Booking.iCalUID", events) == "keep"
     assert _of("public.Booking.organizer", events) != "keep"
+    customers = [f"ahmed.khan{i}@corp.example" for i in range(40)]
+    for name in ("thread_id", "event_id", "message_id"):
+        assert _of(f"public.checkpoints.{name}", customers) == "email", name
     assert _of("public.Booking.iCalUID", ["jane.doe@corp.example", *events]) != "keep"
 
 
