@@ -55,9 +55,19 @@ _WORDED = re.compile(
     r"(?<!\d)(\d{1,2})(?:st|nd|rd|th|er)?\.?[ \-/](?:of |de )?([^\W\d_]{3,10})\.?,?[ \-/](?:de )?(\d{4}|\d{2})(?!\d)"
     r"|(?<![^\W_])([^\W\d_]{3,10})\.?[ \-](\d{1,2})(?:st|nd|rd|th)?,?[ \-](\d{4})(?!\d)"
 )
+_ROMAN = re.compile(r"(?<![\w.])(\d{1,2})[-./ ]{1,2}(X?I{1,3}|I?[VX]|VI{1,3}|XI{0,2})[-./ ]{1,2}(\d{4}|\d{2})(?!\w)")
+_ROMANS = {one: number for number, one in enumerate("I II III IV V VI VII VIII IX X XI XII".split(), 1)}  # noqa: SIM905
+_PARTS = re.compile(r"(?<![\w.\-+])\d{1,4}(?![\w.])")
+_MEMBERS = re.compile(r"[{\[<][^{}\[\]]*[}\]>]")
+_OF_MEMBERS, _YEARS = 400, (1850, 2100)
+"""Characters of a document that is read for members that are year, month and day, and what a year is."""
+_SERIALS = (date(1970, 1, 1).toordinal(), date(1899, 12, 30).toordinal(), date(1904, 1, 1).toordinal())
+"""The days from which on Unix, Excel and old ones of Excel count."""
+_OF_SERIAL, _LONG, _SAMPLED = 4, 6, 512
+"""Digits of such a day, of what is a moment rather, and how many of a batch of numbers tell."""
 _SIGNED = re.compile(r"(?<!\d)(\d{4})[年년] ?(\d{1,2})[月월] ?(\d{1,2})[日일]")
 _PERHAPS = re.compile(
-    rb"\d(?:\xe5\xb9\xb4|\xeb\x85\x84)|"
+    rb"^[{\[<]|\0[{\[<]|\d[-./ ]{1,2}[IVX]{1,4}[-./ ]|(?:^|\0)-?\d{4,5}(?:\0|$)|\d(?:\xe5\xb9\xb4|\xeb\x85\x84)|"
     rb"\d[-./ ]{1,2}\d{1,2}[-./ ]{1,2}\d|\d{8}|\d[^\n]{1,16}\d{4}|\d[-/. ]{1,2}[A-Za-z]|[a-z] \d"
 )
 """What a date cannot be without."""
@@ -65,6 +75,7 @@ _CENTURIES = (1900, 2000)
 _REMEMBERED = 64
 """Characters of a text whose days are remembered."""
 _FEWEST = 3
+_OPENING = frozenset("{[<")
 
 
 class Births:
@@ -137,9 +148,18 @@ class BirthTally:
         return tail(self.seen, self.expected) < CHANCE
 
 
-def dated(values: Sequence[Any]) -> Iterator[tuple[int, set[int]]]:
-    """The numbers of the values that hold dates, and their days."""
+def dated(values: Sequence[Any], *, numbers: bool = False) -> Iterator[tuple[int, set[int]]]:
+    """The numbers of the values that hold dates, and their days.
+
+    Of `numbers` few digits say a day in nearly every column: some of a batch tell.
+    """
     if isinstance(values, TextBlock) and not _PERHAPS.search(values.block):
+        return
+    if isinstance(values, TextBlock) and numbers:
+        sizes = np.diff(values.zeros) - 1
+        short = np.flatnonzero((sizes >= _OF_SERIAL) & (sizes <= _LONG))
+        some = (*short[:: max(1, len(short) // _SAMPLED)].tolist(), *np.flatnonzero(sizes > _LONG).tolist())
+        yield from ((number, days) for number in some if (days := days_in(values.text(number))))
         return
     for number, value in enumerate(values):
         if value is not None and (days := days_in(_text(value))):
@@ -175,6 +195,9 @@ def _read(text: str) -> Iterator[int]:
         yield from _day(its[4:], its[2:4], its[:2])
         yield from _day(its[4:], its[:2], its[2:4])
     if any(char.isalpha() for char in text):
+        for match in _ROMAN.finditer(text):
+            if match[2] in _ROMANS:
+                yield from _day(match[3], str(_ROMANS[match[2]]), match[1])
         for match in _SIGNED.finditer(text):
             yield from _day(match[1], match[2], match[3])
         for match in _WORDED.finditer(text):
@@ -184,6 +207,22 @@ def _read(text: str) -> Iterator[int]:
                 yield from _day(year, str(month), day)
     elif text.lstrip("-").isdecimal():
         yield from _of_seconds(int(text))
+        if _OF_SERIAL <= len(text.lstrip("-")) < _LONG:
+            yield from (day for start in _SERIALS if _OLDEST <= (day := start + int(text)) < _LATEST)
+    if text[:1] in _OPENING:
+        for match in _MEMBERS.finditer(text):
+            yield from _of_members(match[0])
+
+
+def _of_members(text: str) -> Iterator[int]:
+    """The days that a document or list without others in it says in a year, a month and a day side by side."""
+    numbers = _PARTS.findall(text) if len(text) <= _OF_MEMBERS else []
+    for three in zip(numbers, numbers[1:], numbers[2:], strict=False):
+        years = [one for one in three if len(one) == 4 and _YEARS[0] <= int(one) < _YEARS[1]]
+        others = [one for one in three if len(one) < 3]
+        if len(years) == 1 and len(others) == 2:
+            yield from _day(years[0], *others)
+            yield from _day(years[0], *reversed(others))
 
 
 def _of_seconds(number: int) -> Iterator[int]:

@@ -132,7 +132,9 @@ class Counts:
             return
         if rule.kind not in _DATED and rule.base not in DATES | NUMERIC:
             return
-        held = [(i, days) for i, its in dated(values) if (days := known.anybodys(sorted(its)))]
+        held = [
+            (i, days) for i, its in dated(values, numbers=rule.base in NUMERIC) if (days := known.anybodys(sorted(its)))
+        ]
         if not held:
             return
         tally = self._counted_births.setdefault(address, BirthTally())

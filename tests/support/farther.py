@@ -73,6 +73,18 @@ def _columns() -> Iterator[Place]:
     yield column("bytea in gzip of bz2", "bytea", "'\\x{twice}'::bytea", "person", "email")
     for how in ("gzip", "zlib", "bz2", "xz", "zip", "zstd", "lz4"):
         yield column(f"bytea in {how}", "bytea", f"'\\x{{{how}}}'::bytea")
+    for how in ("second", "bare", "sized", "7z", "parquet"):
+        yield column(f"bytea in {how}", "bytea", f"'\\x{{{how}}}'::bytea")
+    yield column("gzip in digits", "text", "'{gzip}'")
+    yield column("7z in base64", "text", "encode('\\x{7z}'::bytea, 'base64')")
+    yield column("sixteen bytes among others", "bytea", "'\\x{within}'::bytea", "uuid")
+    yield column("uuid as a number", "numeric", "{decimal}", "uuid")
+    yield column("uuid as a number in a document", "jsonb", "jsonb_build_object('a', {decimal})", "uuid")
+    yield column("uuid as two numbers", "bigint[]", "ARRAY[{high}, {low}]::bigint[]", "uuid")
+    yield column("first half of a uuid", "bigint", "'{high}'::bigint", "uuid")
+    yield column("uuencode", "text", "E'begin 644 x\n' || '{uu}' || E'`\nend'", *_NAMED)
+    yield column("base85", "text", "'{b85}'", "person", "email")
+    yield column("hexadecimal number", "text", "'0x{hexadecimal}'", "national_id")
     yield column("base64 of gzip", "text", "encode('\\x{gzip}'::bytea, 'base64')")
     yield column(
         "base64 of zlib in a document", "jsonb", "jsonb_build_object('z', encode('\\x{zlib}'::bytea, 'base64'))"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import bz2
 import gzip
 import io
@@ -38,6 +40,18 @@ FORMS: Mapping[str, Callable[[str], str]] = {
     "zip": _zipped,
     "zstd": lambda v: zstd.compress(_said(v) * 3).hex(),
     "lz4": lambda v: lz4.frame.compress(_said(v) * 3).hex(),
+    "second": lambda v: (gzip.compress(b"nobody is here") + gzip.compress(_said(v))).hex(),
+    "bare": lambda v: zlib.compress(_said(v) * 3, wbits=-15).hex(),
+    "sized": lambda v: (len(_said(v)).to_bytes(4, "little") + zlib.compress(_said(v))).hex(),
+    "7z": lambda v: (b"7z\xbc\xaf\x27\x1c\0\x04" + bytes(byte ^ 0x5A for byte in _said(v))).hex(),
+    "parquet": lambda v: (b"PAR1" + bytes(byte ^ 0x5A for byte in _said(v)) + b"PAR1").hex(),
+    "within": lambda v: (b"\x0fhead" + uuid.UUID(v).bytes + b"\0tail").hex(),
+    "decimal": lambda v: str(uuid.UUID(v).int),
+    "high": lambda v: str(int.from_bytes(uuid.UUID(v).bytes[:8], "big", signed=True)),
+    "low": lambda v: str(int.from_bytes(uuid.UUID(v).bytes[8:], "big", signed=True)),
+    "uu": lambda v: binascii.b2a_uu(v.encode()[:45]).decode().replace("'", "''"),
+    "b85": lambda v: base64.b85encode(_said(v)).decode(),
+    "hexadecimal": lambda v: f"{int(''.join(char for char in v if char.isdecimal())):x}",
     "utf32": lambda v: v.encode("utf-32-le").hex(),
     "latin": lambda v: f"für Jörg: {v}".encode("latin-1").hex(),
     "uuid_le": lambda v: uuid.UUID(v).bytes_le.hex(),

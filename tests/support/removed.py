@@ -102,7 +102,7 @@ _FILES: Mapping[str, str] = {
     "notes.txt": "{email} {name}",
 }
 """Per file of a stopped cluster what is written there, or behind what is there."""
-_FORKS = ("fsm", "vm")
+_FORKS = ("fsm", "vm", "init")
 
 
 @dataclass(frozen=True)
@@ -126,6 +126,8 @@ def plant(server: Production) -> list[Left]:
     server.execute(
         "CREATE TABLE tried (note text) WITH (autovacuum_enabled = off); INSERT INTO tried VALUES ('x');"
         "CREATE TABLE people (id int PRIMARY KEY, name text, email text, phone text, login text, token text);"
+        "CREATE UNLOGGED TABLE removed_u (note text); CREATE INDEX ON removed_u (note);"
+        "CREATE INDEX ON removed_u USING hash (note);"
         "CREATE FOREIGN DATA WRAPPER removed_bare; CREATE SERVER removed_server FOREIGN DATA WRAPPER removed_bare",
         "removed",
     )
@@ -165,15 +167,16 @@ def plant_files(server: Production) -> list[Left]:
 
 
 def plant_forks(server: Production) -> list[Left]:
-    """Plant in a map of free space and in one of visibility of each database, behind what they say of pages."""
+    """Plant in a map of free space, in one of visibility and in the first state of something unlogged of each database,
+    behind what they say of pages."""
     planted = []
     for number, fork in enumerate(_FORKS, FIRST + len(_SQL) + len(_FILES)):
         said, values = _filled("{email} {name}", number)
         for directory in server.data.glob("base/[1-9]*"):
-            path = next(iter(sorted(directory.glob(f"*_{fork}"))))
-            page = bytearray(path.read_bytes())
-            page[-len(said) - 8 : -8] = said.encode()
-            path.write_bytes(page)
+            for path in sorted(one for one in directory.glob(f"*_{fork}") if one.stat().st_size)[:1]:
+                page = bytearray(path.read_bytes())
+                page[-len(said) - 8 : -8] = said.encode()
+                path.write_bytes(page)
         planted.append(Left(f"fork {fork}", number, values))
     return planted
 

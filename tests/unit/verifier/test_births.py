@@ -13,7 +13,7 @@ import pytest
 from envclone.errors import UnsafeError
 from envclone.models import FieldKind, FieldRule, JsonRule, Rows, StorePlan
 from envclone.packed import Columns, block_of, pack
-from envclone.verifier.births import days_in
+from envclone.verifier.births import dated, days_in
 from envclone.verifier.compounds import Compounds
 from envclone.verifier.field_findings import FieldFindings
 from envclone.verifier.looker import Looker
@@ -22,6 +22,7 @@ from envclone.verifier.originals import Originals
 from envclone.verifier.people import People
 
 BORN = date(1977, 3, 9)
+ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X", "XI", "XII")
 SPELLINGS: dict[str, Callable[[date], str]] = {
     "iso": lambda d: d.isoformat(),
     "of a timestamp": lambda d: f"{d.isoformat()}T00:00:00Z",
@@ -44,6 +45,18 @@ SPELLINGS: dict[str, Callable[[date], str]] = {
     "polish": lambda d: f"ur. {d.day} marca {d.year}" if d.month == 3 else f"{d.isoformat()}",
     "seconds": lambda d: str((d.toordinal() - date(1970, 1, 1).toordinal()) * 86_400),
     "milliseconds": lambda d: str((d.toordinal() - date(1970, 1, 1).toordinal()) * 86_400_000),
+    "days since 1970": lambda d: str(d.toordinal() - date(1970, 1, 1).toordinal()),
+    "Excel's days": lambda d: str(d.toordinal() - date(1899, 12, 30).toordinal()),
+    "roman month": lambda d: f"ur. {d.day} {ROMAN[d.month - 1]} {d.year}",
+    "members": lambda d: f'{{"y":{d.year},"m":{d.month},"d":{d.day}}}',
+    "members as jsonb has them": lambda d: (
+        f'{{"id": 7, "dob": {{"day": {d.day}, "year": {d.year}, "month": {d.month}}}}}'
+    ),
+    "members among others": lambda d: (
+        f'{{"id": 7, "b_day": {d.day}, "b_year": {d.year}, "b_month": {d.month}, "x": 10}}'
+    ),
+    "list": lambda d: f"[{d.year}, {d.month}, {d.day}]",
+    "elements": lambda d: f"<b><y>{d.year}</y><m>{d.month}</m><d>{d.day}</d></b>",
     "document": lambda d: f'{{"born": "{d.isoformat()}"}}',
 }
 
@@ -53,7 +66,30 @@ def test_a_date_is_read_in_every_spelling(how: str) -> None:
     assert BORN.toordinal() in days_in(SPELLINGS[how](BORN))
 
 
-@pytest.mark.parametrize("text", ["", "12", "1.2.3", "10:15:30", "version 3.9.77b", "2024", "the 9th", "may 9", "9/3"])
+def test_of_a_column_of_short_numbers_some_tell() -> None:
+    values = block_of([str(20_000 + i) for i in range(5000)] + ["2629", "226713600", "x"])
+    told = dict(dated(values, numbers=True))
+    assert 500 < len(told) < 1200 and 5001 in told
+    assert len(dict(dated(values))) == 5002
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "12",
+        "1.2.3",
+        "10:15:30",
+        "version 3.9.77b",
+        "202",
+        "the 9th",
+        "5 IIII 1977",
+        "[1977, 3]",
+        "[1977, 300, 9]",
+        "may 9",
+        "9/3",
+    ],
+)
 def test_what_is_no_date_is_none(text: str) -> None:
     assert days_in(text) == set()
 
