@@ -97,6 +97,10 @@ class Search:
         """Ids beside one that is not there."""
         return tuple(self._examiner.near(self.step, ident))
 
+    def namesakes(self, ident: str) -> tuple[str, ...]:
+        """Other places of the same name that have an id."""
+        return tuple(self._examiner.namesakes(self.step, ident))
+
     def look(self, ident: str) -> str:
         """What somebody types to see a record."""
         return self._examiner.look(self.step, ident)

@@ -24,6 +24,7 @@ class State:
         "row_without_point",
         "row_without_vector",
         "missing_chunk",
+        "other_table",
         "point_without_row",
     )
 
@@ -84,6 +85,12 @@ def _absent(case: Case, search: Search, ident: str) -> Finding:
             text = f"{one.target_store} has the row {ident} ({one.target}), and nothing in {place} refers to it"
             return Finding(Layer.STATE, "row_without_point", text, search.look(ident), Certainty.SHOWN,
                            search.step.id, (ident,))  # fmt: skip
+    if others := search.namesakes(ident):
+        text = (
+            f"{ident} is not in {place}, which the session's search_path leads to; {' and '.join(others)} of the same"
+        )
+        text += f" name {'have' if len(others) > 1 else 'has'} it"
+        return Finding(Layer.STATE, "other_table", text, search.look(ident), Certainty.LIKELY, search.step.id, (ident,))
     beside = search.near(ident)
     gap = f"; {' and '.join(beside)} beside it {'are' if len(beside) > 1 else 'is'} there" if beside else ""
     return Finding(Layer.STATE, "missing_chunk", f"{ident} is not in {place}{gap}", search.look(ident),

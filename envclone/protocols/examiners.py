@@ -50,6 +50,10 @@ class Examiner(Protocol):
         """Ids beside one that is not there: the one before and the one behind, where ids are counted."""
         ...
 
+    def namesakes(self, step: Step, ident: str) -> Sequence[str]:
+        """Other places of the searched one's name that have the id, where the name alone led to this one."""
+        ...
+
     def look(self, step: Step, ident: str) -> str:
         """What somebody types to see a record of what the step searches."""
         ...

@@ -33,6 +33,10 @@ sanitize:
       public.worn.*: keep
       public.worn.embedding: {vectors: keep}
       public.articles.*: keep
+      public.notes.*: keep
+      public.notes.embedding: {vectors: keep}
+      old.notes.*: keep
+      old.notes.embedding: {vectors: keep}
     kb: {articles.*: keep, articles.vectors: keep, articles.point_ids: keep}
   references: ["kb.articles.point_ids -> main.public.articles.id"]
 incidents: incidents/
@@ -78,6 +82,9 @@ STEPS = {
     "fused": _points(vector=None, query={"fusion": "rrf"}, prefetch=[
         {"query": QUERY, "filter": {"must": [{"key": "lang", "match": {"value": "fi"}}]}},
         {"query": [-one for one in QUERY], "filter": {"must": [{"key": "lang", "match": {"value": "fi"}}]}}]),
+    "path": _sql(table="notes", role="lost"),
+    "path-named": _sql(table="old.notes", role="lost"),
+    "path-right": _sql(table="notes"),
     "points": _points(),
     "filtered": _points(filter={"must": [{"key": "lang", "match": {"value": "fi"}}]}),
 }  # fmt: skip
@@ -100,6 +107,12 @@ def prod() -> Iterator[Production]:
             "CREATE INDEX ON chunks USING hnsw (embedding vector_l2_ops);"
             "CREATE INDEX ON worn USING hnsw (embedding vector_l2_ops);"
             f"DELETE FROM worn WHERE id IN (SELECT id FROM worn ORDER BY embedding <-> '{QUERY}' LIMIT 60);"
+            "CREATE SCHEMA old; CREATE TABLE notes (id int PRIMARY KEY, embedding vector(4));"
+            "INSERT INTO notes SELECT id, embedding FROM chunks WHERE id < 40;"
+            "CREATE TABLE old.notes (LIKE notes INCLUDING ALL);"
+            "INSERT INTO old.notes SELECT id, embedding FROM chunks WHERE id BETWEEN 20 AND 30;"
+            "CREATE ROLE lost LOGIN BYPASSRLS; GRANT pg_read_all_data TO lost; GRANT USAGE ON SCHEMA old TO lost;"
+            "ALTER ROLE lost SET search_path = old, public;"
             "CREATE TABLE articles (id int PRIMARY KEY); INSERT INTO articles SELECT generate_series(1, 300);"
             "DELETE FROM articles WHERE id = 17;"
             "CREATE FUNCTION match_chunks(query vector, tenant int, many int DEFAULT 5)"
@@ -170,6 +183,9 @@ def test_what_only_a_server_shows(here: Place, prod: Production) -> None:
         "ranks": ("tenant_excludes", (nearest,)),
         "groups": ("below_k", (_other_tenant(prod),)),
         "fused": ("condition_excludes", ("17",)),
+        "path": ("other_table", ("7",)),
+        "path-named": ("missing_chunk", ("7",)),
+        "path-right": ("missing_chunk", ("900",)),
         "points": ("point_without_row", ()),
         "filtered": ("condition_excludes", ("17",)),
     }

@@ -25,6 +25,7 @@ HEADLINES = {
     "row_without_point": "IT has no point in the vector store, though its row is there.",
     "row_without_vector": "The row of IT has no vector.",
     "missing_chunk": "IT is in no store.",
+    "other_table": "Another table of the same name was searched: IT is not in it.",
     "point_without_row": "IT is a point whose row is gone.",
     "wrong_dimension": "The query has another dimension than the vectors.",
     "wrong_model": "The vector of IT is of another model than the others.",

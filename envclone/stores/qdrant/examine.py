@@ -104,6 +104,10 @@ class QdrantExaminer:
         beside = [one for one in (int(ident) - 1, int(ident) + 1) if one >= 0]
         return tuple(one.id for one in self.records(step, [str(one) for one in beside]))
 
+    def namesakes(self, step: Step, ident: str) -> Sequence[str]:
+        """None: a collection's name is one collection's."""
+        return ()
+
     def look(self, step: Step, ident: str) -> str:
         """The request for a point."""
         return f"GET /collections/{getattr(step, 'collection', '')}/points/{ident}"

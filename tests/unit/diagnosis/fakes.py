@@ -36,6 +36,8 @@ class Line:
     indexed_only: bool = False
     lost: frozenset[str] = frozenset()
     """Records that compressed vectors lose, or that no index has yet."""
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Places of the same name that have a record."""
     arms: Mapping[str, Line] = field(default_factory=dict)
     """Lines that this one puts together: a record is as near as in the nearest of them, where one returns it."""
 
@@ -83,6 +85,9 @@ class Line:
 
     def near(self, step: Step, ident: str) -> Sequence[str]:
         return [one for one in (str(int(ident) - 1), str(int(ident) + 1)) if one in self.places]
+
+    def namesakes(self, step: Step, ident: str) -> Sequence[str]:
+        return self.others.get(ident, ())
 
     def look(self, step: Step, ident: str) -> str:
         return f"look at {ident}"

@@ -37,6 +37,7 @@ def test_what_is_returned_accuses_nobody() -> None:
         (Line(PLACES), "4", "below_k"),
         (Line(PLACES), "25", "semantic_gap"),
         (Line(PLACES), "99", "missing_chunk"),
+        (Line(PLACES, others={"99": ("old.chunks",)}), "99", "other_table"),
         (Line(PLACES, vectors={"9": None}), "9", "row_without_vector"),
         (Line(PLACES, dimensions=3), "9", "wrong_dimension"),
     ],

@@ -12,6 +12,7 @@ __all__ = [
     "BY_INDEX",
     "EXACT",
     "INDEX",
+    "NAMESAKES",
     "READER",
     "TABLE",
     "UNBOUNDED",
@@ -76,6 +77,17 @@ READER = """
     ORDER BY 1 LIMIT 1
 """
 """An ordinary role that no policy binds, such as production's superuser is in a branch."""
+
+
+NAMESAKES = """
+    SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_class c
+    JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
+    WHERE n.nspname::pg_catalog.text OPERATOR(pg_catalog.<>) $1 AND c.relname::pg_catalog.text OPERATOR(pg_catalog.=) $2
+      AND c.relkind IN ('r', 'p', 'm')
+      AND n.nspname::pg_catalog.text OPERATOR(pg_catalog.!~) '^(pg_|information_schema$)'
+    ORDER BY 1 LIMIT 20
+"""
+"""The schemas, but for one, that have a table of a name."""
 
 
 def select(targets: str, tables: str, conditions: Sequence[str], rest: str = "") -> str:

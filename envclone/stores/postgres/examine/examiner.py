@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any
 
-from envclone.address import Address
+from envclone.address import Address, written
 from envclone.errors import EnvcloneError
 from envclone.incidents.bundle import SqlStep, Step
 from envclone.models import Asked, Condition, Endpoint, Hits, Record, Retrieval, StepResult
@@ -139,6 +139,24 @@ class PostgresExaminer:
             return ()
         beside = [str(int(ident) - 1), str(int(ident) + 1)]
         return tuple(one.id for one in self.records(step, beside))
+
+    def namesakes(self, step: Step, ident: str) -> Sequence[str]:
+        """Tables of the same name in other schemas that have the row, where a search path chose this one."""
+        known = self._of(step)
+        place = Address.parse(known.retrieval.place).parts if isinstance(known, _Known) else ()
+        if not isinstance(known, _Known) or len(place) != 2 or not known.retrieval.key:
+            return ()
+        if re.search(rf"(?<![\w.]){re.escape(asking.quoted(place[0]))}\.|(?<![\w.]){re.escape(place[0])}\.",
+                     known.search.tables):  # fmt: skip
+            return ()  # the statement itself names the schema
+        found = []
+        for (schema,) in self._run(None, asking.NAMESAKES, list(place), {}, role=None).rows:
+            table = f"{asking.quoted(str(schema))}.{asking.quoted(place[1])}"
+            its = f"t.{asking.quoted(known.retrieval.key)}::pg_catalog.text OPERATOR(pg_catalog.=) $1"
+            text = asking.select("1", f"{table} t", [its], "LIMIT 1")
+            if self._run(None, text, [ident], {}, role=self._reader(table)).rows:
+                found.append(written((str(schema), place[1])))
+        return tuple(found)
 
     def look(self, step: Step, ident: str) -> str:
         """The statement for a row."""
