@@ -13,6 +13,7 @@ from envclone.diagnosis.chance import Chance
 from envclone.diagnosis.conversation import left_out
 from envclone.diagnosis.drift import Drift
 from envclone.diagnosis.embeddings import Embeddings
+from envclone.diagnosis.filled import Filled
 from envclone.diagnosis.filters import Filter
 from envclone.diagnosis.finding import Certainty, Finding, Hypothesis, Layer
 from envclone.diagnosis.formatting import Formatting
@@ -28,8 +29,8 @@ from envclone.models import Asked
 __all__ = ["HYPOTHESES", "Candidate", "Diagnosis", "diagnose"]
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
-    Infrastructure(), State(), Embeddings(), Index(), Filter(), Ranking(), Assembly(), Tools(), Formatting(),
-    Grounding(), Chance(), Drift(),
+    Infrastructure(), State(), Embeddings(), Index(), Filter(), Ranking(), Filled(), Assembly(), Tools(),
+    Formatting(), Grounding(), Chance(), Drift(),
 )  # fmt: skip
 """Every hypothesis; each that says something says it of a layer."""
 

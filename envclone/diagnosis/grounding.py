@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from envclone.diagnosis.case import Case
@@ -47,12 +47,41 @@ class Grounding:
                 text = f"by the judge this of the answer of {turns[-1].name} has no ground: {'; '.join(said[:5])}"
                 yield Finding(Layer.GROUNDING, "ungrounded", text, command, Certainty.LIKELY)
             return
+        if elsewhere := _cited(turns[-1].answer, [one.id for one in documents], given):
+            text = (
+                f"the answer of {turns[-1].name} cites {', '.join(elsewhere[:5])}, which is none of the documents that"
+            )
+            text += f" it was given ({', '.join([one.id for one in documents][:5])})"
+            yield Finding(Layer.GROUNDING, "ungrounded", text, command, Certainty.LIKELY)
+            return
         lost = [claim for claim in claims(_said(turns[-1].answer)) if not _stands(claim, given)]
         if lost:
             text = (
                 f"the answer of {turns[-1].name} says {', '.join(lost[:5])}, which stands in nothing that it was given"
             )
             yield Finding(Layer.GROUNDING, "ungrounded", text, command, Certainty.LIKELY)
+
+
+def _cited(answer: str, ids: Sequence[str], given: str) -> list[str]:
+    """What an answer cites as one cites these documents, and is neither one of them nor a place among them."""
+    if not ids or not all(ids):
+        return []
+    forms = {_form(one) for one in ids}
+    there = {one.lower() for one in ids} | {str(place) for place in range(len(ids) + 1)}
+    found = [one for inside in _CITED.findall(answer) for one in re.split(r"[,;]\s*", _KIND.sub("", inside))]
+    return list(dict.fromkeys(
+        one for one in map(str.strip, found)
+        if one and _form(one) in forms and one.lower() not in there and not re.search(rf"\b{re.escape(one)}\b", given)
+    ))  # fmt: skip
+
+
+_CITED = re.compile(r"[\[【]\^?([\w#:;,. -]{1,80})(?:†[^\]】]{0,40})?[\]】](?!\()")
+_KIND = re.compile(r"\b(?:sources?|documents?|docs?|chunks?|refs?|ids?)\b[\s:#]*(?=[\w])(?![-_])", re.IGNORECASE)
+
+
+def _form(one: str) -> str:
+    """An id by its letters and how many digits it has: `doc-017` and `doc-018` are of one form."""
+    return re.sub(r"\d", "0", one.lower())
 
 
 def claims(answer: str) -> tuple[str, ...]:

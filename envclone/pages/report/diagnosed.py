@@ -44,6 +44,7 @@ HEADLINES = {
     "below_k": "IT is found, below the limit.",
     "offset_skips": "IT is among the results that the offset leaves out.",
     "semantic_gap": "The question and the text of IT are far apart.",
+    "variable_empty": "The prompt's template got nothing for what was there.",
     "cut_off": "It was retrieved and did not reach the prompt whole.",
     "lost_in_the_middle": "It stood in the middle of the prompt, and the answer does not use it.",
     "tool_arguments": "A tool was called with arguments that do not fit its schema.",

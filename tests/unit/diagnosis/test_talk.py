@@ -34,8 +34,8 @@ TOOL = {"name": "find", "input_schema": {"type": "object", "properties": {"order
                                          "required": ["order"]}}  # fmt: skip
 
 
-def _llm(prompt: str, answer: Any, **given: Any) -> dict[str, Any]:
-    messages = [{"role": "system", "content": prompt}, {"role": "user", "content": "what now?"}]
+def _llm(said: str, answer: Any, **given: Any) -> dict[str, Any]:
+    messages = [{"role": "system", "content": said}, {"role": "user", "content": "what now?"}]
     return {"id": "l", "kind": "llm", "name": "chat", "input": messages, "output": answer, "finish": ["stop"], **given}
 
 
@@ -52,6 +52,46 @@ def _cause(*calls: dict[str, Any], expected: str = "1") -> str | None:
 def test_a_whole_prompt_and_an_answer_of_it_accuse_nobody() -> None:
     calls = (_retrieved(*TEXTS), _llm("\n".join(TEXTS), "Orders are sent a day later, on holidays."))
     assert _cause(*calls, expected="4") is None
+
+
+def test_a_template_that_got_nothing_for_what_was_there() -> None:
+    found = _retrieved(*TEXTS)
+    empty = {
+        "template": "Use: {context}\n{question}",
+        "variables": json.dumps({"context": " ", "question": "what now?"}),
+    }
+    assert _cause(found, _llm("Use:", "I do not know.", prompt=empty)) == "variable_empty"
+    assert _cause(found, _llm("Use: {{ context }}", "I do not know.")) == "variable_empty"
+    assert _cause(found, _llm("Use: {retrieved_docs}", "I do not know.")) == "variable_empty"
+    whole = "\n".join(TEXTS)
+    for prompt in (
+        {"variables": {"context": whole, "question": "what now?", "history": ""}},
+        {"variables": {"context": whole, "language": None}},
+        {"template": "{context}"},
+    ):
+        assert (
+            _cause(found, _llm(f'{whole} answer as {{"text": …}} to {{name}}', "I do not know.", prompt=prompt)) is None
+        )
+    about = [*TEXTS[:5], "a template has a place, {context}, that is filled with what was found for the question asked"]
+    assert _cause(_retrieved(*about), _llm("\n".join(about), "I do not know.")) is None, "a document says so"
+
+
+@pytest.mark.parametrize(
+    ("answer", "cause"),
+    [
+        ("Returns are taken for thirty days [doc-1].", None),
+        ("Returns are taken for thirty days [1], [2].", None),
+        ("Returns are taken for thirty days [doc-9].", "ungrounded"),
+        ("Returns are taken for thirty days [source: doc-1; doc-8].", "ungrounded"),
+        ("Returns are taken for thirty days 【doc-7†source】.", "ungrounded"),
+        ("Returns are taken [as every year] for thirty days [doc-2](https://shop.example/doc-8).", "ungrounded"),
+        ("Returns are taken [sic] for thirty days.", None),
+    ],
+)
+def test_a_citation_of_what_was_not_given(answer: str, cause: str | None) -> None:
+    documents = [{"id": f"doc-{n}", "text": one} for n, one in enumerate(TEXTS, 1)]
+    calls = ({"id": "r", "kind": "retrieval", "documents": documents}, _llm("\n".join(TEXTS), answer))
+    assert _cause(*calls) == cause
 
 
 def test_cut_at_the_end_of_the_prompt() -> None:
