@@ -83,7 +83,7 @@ NAMESAKES = """
     SELECT n.nspname::pg_catalog.text FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     WHERE n.nspname::pg_catalog.text OPERATOR(pg_catalog.<>) $1 AND c.relname::pg_catalog.text OPERATOR(pg_catalog.=) $2
-      AND c.relkind IN ('r', 'p', 'm')
+      AND c.relkind OPERATOR(pg_catalog.=) ANY ('{r,p,m}')
       AND n.nspname::pg_catalog.text OPERATOR(pg_catalog.!~) '^(pg_|information_schema$)'
     ORDER BY 1 LIMIT 20
 """
