@@ -74,6 +74,7 @@ def read(stack: Stack, state: State, ident: str, environment: str, content: str,
 def _of_trace(stack: Stack, ident: str, environment: str, place: Path) -> Incident:
     from envclone.incidents.bundle import Incident
     from envclone.incidents.traces.about import application_of, clock_of
+    from envclone.incidents.traces.played import exchanges_of
     from envclone.incidents.traces.read import calls
     from envclone.incidents.traces.steps import Stores, steps_of
 
@@ -84,10 +85,12 @@ def _of_trace(stack: Stack, ident: str, environment: str, place: Path) -> Incide
     kinds = {name: one.kind for name, one in stack.project.environment(environment).stores.items()}
     stores = Stores(postgres=_only(kinds, "postgres"), qdrant=_only(kinds, "qdrant"))
     at = min((call.began for call in found if call.began is not None), default=None)
+    steps = tuple(steps_of(found, stores))
     try:
         return Incident(
-            incident=ident, environment=environment, at=at, calls=tuple(found), steps=tuple(steps_of(found, stores)),
-            origin=origin, application=application_of(found, origin), clock=clock_of(found, origin),
+            incident=ident, environment=environment, at=at, calls=tuple(found), steps=steps,
+            exchanges=exchanges_of(found, steps), origin=origin, application=application_of(found, origin),
+            clock=clock_of(found, origin),
         )  # fmt: skip
     except ValidationError:
         raise UsageError("that trace makes no bundle", hint="on the host: envclone incident import") from None
