@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import signal
+import tarfile
+import time
+import zipfile
+from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import hypothesis
 import pytest
@@ -42,6 +48,16 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     if found := leftovers.lasting():
         print("\nleft behind by these tests:\n  " + "\n  ".join(found))
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Iterator[None]:
+    """Tests are named by their parameters, and every worker must name them alike: what is packed has no true time."""
+    clock = SimpleNamespace(time=lambda: 1e9, localtime=lambda *_: time.gmtime(1e9))
+    with pytest.MonkeyPatch.context() as patched:
+        for module in (gzip, tarfile, zipfile):
+            patched.setattr(module, "time", clock)
+        return (yield)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
