@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Collection, Sequence
 from functools import cache
 
+from envclone.masking.common_words import is_everyday
 from envclone.masking.finance import luhn_valid
 
 __all__ = ["article_numbers", "counted", "pass_as_ids", "series"]
@@ -90,22 +91,31 @@ def counted(values: Collection[str]) -> bool:
 def series(values: Collection[str]) -> bool:
     """Whether only short numbers differ in these, behind the same letters: `HR-EMP-2024-00017`, `INV/0012`.
 
-    No name can be in them, and no telephone or account number, which are longer.
+    No name can be in them: the letters are capitals, or everyday words, and a number ends all. No telephone number,
+    account or social security number is: these are longer, or groups side by side of which the first is no year.
     """
     present = {value.strip() for value in values if value.strip()}
     forms = {_RUN.sub("#", value) for value in present}
     form = next(iter(forms)) if len(forms) == 1 else ""
+    words = _LETTERS.findall(form)
     return (
         len(present) >= _FEWEST_SERIES
         and 0 < form.count("#") <= _MOST_RUNS
-        and _LETTERS.search(form) is not None
-        and "@" not in form
+        and form.endswith("#")
+        and any(word.isupper() or is_everyday(word.lower()) for word in words)
+        and all(word.isupper() or len(word) < _NAMES or is_everyday(word.lower()) for word in words)
+        and not any(char in form for char in "@+")
         and all(len(run) <= _LONGEST_RUN for value in present for run in _RUN.findall(value))
+        and all(_YEAR.match(value, found.start()) for value in present for found in _GROUPS.finditer(value))
     )
 
 
 _RUN = re.compile(r"\d+")
-_LETTERS = re.compile(r"[A-Za-z]{2}")
+_LETTERS = re.compile(r"[^\W\d_]{2,}")
+_NAMES = 4
+"""Letters of a word that is looked up, because it can be a name."""
+_GROUPS = re.compile(r"\d+(?=[-. ]\d)")
+_YEAR = re.compile(r"(?:19|20)\d\d(?!\d)")
 _FEWEST_SERIES, _MOST_RUNS, _LONGEST_RUN = 3, 4, 7
 _COUNTED = re.compile(r"([^\W\d]{0,4}[-/#]?)(\d{1,18})")
 _APART = 50

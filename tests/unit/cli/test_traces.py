@@ -50,7 +50,7 @@ def test_a_log_becomes_statements_to_record(here: Path) -> None:
     assert stat.S_IMODE(place.stat().st_mode) == 0o600
     made = files.load(place)
     assert made.note == "slow" and len(made.calls) == 3 and made.origin is not None
-    assert made.origin.about["lines"] == ["LOG: checkpoint starting: time"]
+    assert made.origin.about["lines"] == ["2026-05-01 10:00:02.200 UTC [123] app@app LOG: checkpoint starting: time"]
     assert made.at == dt.datetime(2026, 5, 1, 10, 0, 0, 123000, dt.UTC), "the moment that a track can branch"
     files.save(made, here / "again.json")
     assert files.load(here / "again.json") == made

@@ -133,6 +133,16 @@ def test_numbers_of_a_series_name_nobody_even_in_a_list_of_people() -> None:
     assert not series([f"jane{i}@corp.example" for i in range(9)]) and not series(
         ["C01234567", "C01234568", "C01234569"]
     )
+    assert series([f"HR-EMP-2024-{i:05}" for i in range(9)]) and series([f"invoice-{i}" for i in range(9)])
+    for of_persons in (
+        "zanna{}quimby",
+        "quimby{}",
+        "wolfhard-{}",
+        "SSN 536-2{}-87{}1",
+        "TEL 503-880-01{}",
+        "Tel 555-01{}",
+    ):
+        assert not series([of_persons.format(i, i) for i in range(10, 40)]), of_persons
     assert _of("public.tabEmployee.name", staff, unique=True, personal=True) == "keep"
     assert _of("public.coupons.code", [f"VIP-{i:05}" for i in range(40)], unique=True) == "keep"
     assert _of("public.employees.ssn", staff) != "keep", "its name says more"
