@@ -343,7 +343,8 @@ class Looker:
     ) -> None:
         standings = Standings(None if after is before else before)
         for value in hits.near(self._subjects):
-            those, text = [one.hit for one in hits[value]], hits[value][0].text
+            found = hits[value]
+            those, text = [one.hit for one in found], found[0].text
             pair = pairs_of_one_person(self._subjects, those, text)
             if pair is not None and after is not before:
                 those = [hit for hit in those if standings.left(value, text, hit)]

@@ -2,7 +2,7 @@
 
 A mask rewrites places and leaves what is between them, in order: the words that it left are a common subsequence of
 both texts. One of them counts as left when a longest common subsequence runs through it and through the same word in
-the raw text; one that is shorter by SLACK does too, for pseudonyms can be equal to words by chance.
+the raw text; one that is shorter by one word does too, for pseudonyms can be equal to words by chance.
 
 Lengths of subsequences: Hyyrö, "Bit-parallel LCS-length computation revisited" (2004), the rows as Python's integers.
 """
@@ -19,7 +19,7 @@ from envclone.verifier.search import Hit
 
 __all__ = ["Standing", "Standings"]
 
-SLACK = 1
+_SLACK = 1
 _WORD = re.compile(rb"[0-9A-Za-z\x80-\xff]+|[^0-9A-Za-z\x80-\xff\s]")
 _MOST_WORDS, _MOST_ASKED = 20_000, 100
 """Words of a text that is compared, and how often it is asked; beyond that what is in both texts counts as left."""
@@ -48,7 +48,7 @@ class Standing:
         while place >= 0:
             one, over = _span(self._old, place, place + len(word))
             through = _length(ahead, one) + over - one + _length(rest, len(self._old) - over)
-            if through + SLACK >= self._longest:
+            if through + _SLACK >= self._longest:
                 return True
             place = self._before.find(word, place + 1)
         return False

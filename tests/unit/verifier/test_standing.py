@@ -59,14 +59,12 @@ def test_whatever_is_left_is_found_beside_pseudonyms_of_every_length() -> None:
             if rng.random() < 0.3:
                 masked += [f"p{rng.randrange(10**6)}" for _ in range(rng.randrange(1, 4))]
             else:
-                left.append(len(" ".join([*masked, ""])))
+                start = len(" ".join([*masked, ""]))
+                left.append((start, start + len(word)))
                 masked.append(word)
         before, after = " ".join(raw).encode(), " ".join(masked).encode()
         standing = Standing(before, after)
-        assert all(
-            standing.left(start, after.find(b" ", start) if b" " in after[start:] else None or len(after))
-            for start in left
-        )
+        assert all(standing.left(start, end) for start, end in left)
 
 
 def test_a_text_of_no_end_counts_what_is_in_both_as_left() -> None:
