@@ -13,10 +13,11 @@ import click
 
 from envclone import __version__
 from envclone.cli.commands import Lazy
+from envclone.cli.leaving import leave
 from envclone.errors import EnvcloneError, ResourceError
 from envclone.interrupts import Ending, ignore, interruptible
 
-__all__ = ["cli", "main"]
+__all__ = ["cli", "main", "run"]
 
 
 @click.group(
@@ -52,7 +53,12 @@ def cli(
 
 
 def main() -> None:
-    """Run a command; an expected error is one line and its remedy, only a bug shows a trace."""
+    """The program: run a command and end with its exit code."""
+    leave(run())
+
+
+def run() -> int:
+    """Run a command; an expected error is one line and its remedy, only a bug shows a trace. Returns the exit code."""
     with interruptible(_still_cleaning) as ending:
         try:
             code = cli.main(standalone_mode=False)  # an Exit comes back as its code
@@ -65,8 +71,7 @@ def main() -> None:
         if ending.first is not None:
             ignore()  # the interpreter's own end gives handlers up: a late signal would change the exit code
             _flush()
-        if isinstance(code, int) and code:
-            sys.exit(code)
+        return code if isinstance(code, int) else 0
 
 
 def _ended(exc: BaseException, ending: Ending) -> bool:

@@ -78,11 +78,7 @@ def test_no_command_has_a_bug_over_a_broken_file(
     for command in COMMANDS:
         for more in ((), ("--json",)) if command == "ls" else ((),):
             monkeypatch.setattr(sys, "argv", ["envclone", "-q", "-f", str(path), *command.split(), *more])
-            try:
-                boundary.main()
-                code = 0
-            except SystemExit as exc:
-                code = int(exc.code or 0)
+            code = boundary.run()
             out, err = capsys.readouterr()
             if code in (1,) or not 0 <= code <= 8 or "Traceback" in out + err or (code and not err and not out):
                 bad.append((command, code, (out + err)[-400:]))

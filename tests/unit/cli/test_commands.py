@@ -56,7 +56,7 @@ def test_help_imports_no_command() -> None:
         "print(sorted(name for name in sys.modules if name.startswith('envclone.cli.')))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.splitlines()[-1] == "['envclone.cli.commands', 'envclone.cli.main']"
+    assert done.stdout.splitlines()[-1] == "['envclone.cli.commands', 'envclone.cli.leaving', 'envclone.cli.main']"
 
 
 @pytest.mark.parametrize(

@@ -30,11 +30,7 @@ CODES = {
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["envclone", *arguments])
-    try:
-        boundary.main()
-    except SystemExit as exc:
-        return int(exc.code or 0)
-    return 0
+    return boundary.run()
 
 
 def _failing(monkeypatch: pytest.MonkeyPatch, exc: BaseException) -> None:
@@ -151,9 +147,7 @@ def test_what_was_begun_when_a_signal_came_is_ended(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(sys, "argv", ["envclone", "doctor"])
     before = [signal.getsignal(signum) for signum in SIGNALS]
     try:
-        with pytest.raises(SystemExit) as caught:
-            boundary.main()
-        assert caught.value.code == 143
+        assert boundary.run() == 143
         assert done == ["removed"]
     finally:
         for signum, handler in zip(SIGNALS, before, strict=True):

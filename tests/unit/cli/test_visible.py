@@ -7,7 +7,7 @@ import sys
 import pytest
 
 from envclone.cli.context import print_table
-from envclone.cli.main import main
+from envclone.cli.main import run
 from envclone.cli.visible import visible
 
 
@@ -36,6 +36,5 @@ def test_a_table_takes_brackets_as_text(capsys: pytest.CaptureFixture[str]) -> N
 
 def test_an_error_shows_what_it_quotes(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.setattr(sys, "argv", ["envclone", "-f", "/nowhere/\x1b[2J.yaml", "images"])
-    with pytest.raises(SystemExit):
-        main()
+    assert run()
     assert "\x1b[2J" not in capsys.readouterr().err

@@ -19,7 +19,7 @@ from click.testing import CliRunner
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from envclone.cli.main import cli, main
+from envclone.cli.main import cli, run
 from envclone.errors import ConfigError, EnvcloneError, UsageError
 from envclone.incidents import files
 from envclone.incidents.bundle import Incident
@@ -249,11 +249,7 @@ def test_ids_and_names_lead_nowhere_and_move_no_terminal(
 
 def _run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     monkeypatch.setattr(sys, "argv", ["envclone", "incident", *arguments])
-    try:
-        main()
-    except SystemExit as exc:
-        return int(exc.code or 0)
-    return 0
+    return run()
 
 
 JSON = st.recursive(
