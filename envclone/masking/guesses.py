@@ -58,7 +58,12 @@ _BY_NAME = (
     ),
     (
         "date",
-        re.compile(r"birth|(^|_)born(_|$)|^dob$|_dob$|geburt|naissance|nacimiento|died|deceased|admitted|discharged"),
+        re.compile(
+            r"birth|(^|_)born(_|$)|^dob$|_dob$|geburt|naissance|nacimiento|died|deceased|admitted|discharged|"
+            r"(^|_)geb_?(dat(um)?|am|tag|jahr)?$|(^|_)geboren(_am)?$|fecha_?nac|f_?nac$|(^|_)nasc(im|ita|$)|data_nasc|"
+            r"dt_?nasc|date_?naiss|(^|_)ddn$|geboorte|(^|_)gebdat|f(o|ø)dsel|f(o|ö)dd|synt(y|t)m|syntyma|narozen|"
+            r"urodz|(^|_)dogum|sz(u|ü)let(e|é)s|rozhdenia|birthyear|(^|_)yob$|year_?of_?birth"
+        ),
     ),
     (
         "number",
@@ -102,6 +107,8 @@ _ELSEWHERE = re.compile(
     r"(stripe|paypal|braintree|adyen|paddle|chargebee)_?(customer|payer)_?id$|^(psid|union_?id|ldap_dn|subject_id)$"
 )
 """What another service calls somebody by."""
+_PLACEHOLDER = re.compile(r"(^|_)(blur|thumb|average|perceptual|p|d|a|image|content|file|git|commit|block)_?hash$")
+"""What pictures and files are told apart or shown by before they are there: `blurhash`."""
 _REFERS = re.compile(
     r"^(e?mail|phone|address|url|website|link|company|organi[sz]ation|token|message)_[a-z]+_(ids?|uuid)$"
 )
@@ -178,7 +185,7 @@ def _of_numbers(domain: str, field: Field) -> str:
     """For a number that its name calls a person's, where the domain is for texts."""
     if domain in ("national_id", "iban", "card", "phone", "key") and not field.base.endswith("[]"):
         return "integer" if fits("integer", field) else "redact" if fits("redact", field) else "keep"
-    return "keep"
+    return "number" if domain == "date" and fits("number", field) and not field.base.endswith("[]") else "keep"
 
 
 def guess_path(path: str) -> str:
@@ -206,6 +213,8 @@ def by_name(name: str, holder: str = "") -> str:
         return "text"
     if _ELSEWHERE.search(plain):
         return "key"
+    if _PLACEHOLDER.search(plain) and not _PEOPLE.search(_plain(holder)):
+        return "keep"
     if _LINE.search(plain) and _ADDRESSES.search(_plain(holder)):
         return "address"
     if plain == "name" and _FIRMS.search(_plain(holder)):

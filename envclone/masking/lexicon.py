@@ -200,6 +200,8 @@ def _of_phones(corpus: Corpus, spellings: dict[str, str]) -> Sorter:
             numbers.append(number_of(number))
             if not _FORMED.fullmatch(phone):
                 _put(spellings, phone, "phone")
+        elif sum(map(str.isdigit, phone)) > SHORTEST_NUMBER:  # read as abroad's, hardly anything of it is left
+            _put(spellings, phone, "phone")
     found.add(numbers)
     return found
 

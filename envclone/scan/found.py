@@ -25,10 +25,12 @@ class Holder:
     """What is known of the table that a field stands in.
 
     `lookup`: a few rows that others refer to. `personal`: another of its columns is a person's without doubt.
+    `refers`: the addresses of its fields that hold keys of such rows, though no foreign key says so.
     """
 
     lookup: bool = False
     personal: bool = False
+    refers: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

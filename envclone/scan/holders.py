@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from envclone.address import Address
 from envclone.masking.guesses import by_name, part_of_a_name
 from envclone.models import Field, FieldKind, Inventory
-from envclone.scan.propose import Holder
+from envclone.scan.found import Holder
+from envclone.scan.values import persons
 
 __all__ = ["holders_of"]
 
@@ -31,10 +32,25 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
         others = {Address.parse(other).holder for other in field.group} - {holder}
         if field.unique and others:
             referred.add(holder)
-    referred |= _told_again(inventory, samples)
-    return {
-        holder: Holder(holder in referred and rows <= _SHORT and holder not in personal, holder in personal)
+    again = _told_again(inventory, samples)
+    referred |= set(again.values())
+    listed = {
+        holder
         for holder, rows in inventory.rows.items()
+        if holder in referred and rows <= _SHORT and holder not in personal
+    }
+    of_persons = {
+        Address.parse(address).holder
+        for address, values in samples.items()
+        if Address.parse(address).holder in listed and persons({value for value in values if value.strip()})
+    }
+    refers: dict[str, set[str]] = {}
+    for address, other in again.items():
+        if other in listed - of_persons:
+            refers.setdefault(Address.parse(address).holder, set()).add(address)
+    return {
+        holder: Holder(holder in listed - of_persons, holder in personal, frozenset(refers.get(holder, ())))
+        for holder in inventory.rows
     }
 
 
@@ -42,25 +58,23 @@ def _plain_name(address: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(address).name).lower()
 
 
-def _told_again(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> set[str]:
-    """The short tables of whose unique texts another table's column is made, though no foreign key says so."""
+def _told_again(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The columns made of the unique texts of another, short table, which no foreign key need say; each with that."""
     lists: dict[str, set[str]] = {}
     for address, field in inventory.fields.items():
         rows = inventory.rows.get(Address.parse(address).holder, 0)
         if field.unique and field.kind is FieldKind.TEXT and 1 < rows <= _SHORT:
             lists[address] = {value for value in samples.get(address, ()) if value.strip()}
-    found: set[str] = set()
+    found: dict[str, str] = {}
     for address, field in inventory.fields.items():
         holder = Address.parse(address).holder
         values = [value for value in samples.get(address, ()) if value.strip()]
         different = set(values)
         if field.kind is not FieldKind.TEXT or len(different) < _FEWEST or len(values) < 2 * len(different):
             continue
-        found |= {
-            other
-            for unique, its in lists.items()
-            if different <= its and (other := Address.parse(unique).holder) != holder
-        }
+        for unique, its in lists.items():
+            if different <= its and (other := Address.parse(unique).holder) != holder:
+                found[address] = other
     return found
 
 

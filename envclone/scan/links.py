@@ -7,6 +7,7 @@ from collections.abc import Collection
 from urllib.parse import urlsplit
 
 from envclone.masking.names import is_name
+from envclone.scan.vocabulary import generated
 
 __all__ = ["plain_links", "services"]
 
@@ -17,6 +18,7 @@ _PLAIN = re.compile(r"[A-Za-z]{1,24}\d?|v?\d{1,3}")
 _BETWEEN = re.compile(r"[/_.\-?=&#+,;:]+")
 
 
+_MEDIA = frozenset(("jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "mp4", "webm", "mp3"))
 _SERVICES = re.compile(
     r"(?i)(provider|callback|endpoint|webhook|hook|base|api|root|logo|icon|redirect|return|issuer|discovery|auth|target|"
     r"authori[sz]ation|token|user_?info|log_?in|log_?out|sign_?(in|up|out)|sso|acs|password|manifest|health|status|"
@@ -42,8 +44,15 @@ def plain_links(links: Collection[str], name: str = "") -> bool:
     enough = len(parts) >= _FEWEST * len(hosts) or services(name)
     if not hosts or len(hosts) > _HOSTS or not enough or any("@" in host for host in hosts):
         return False
-    rest = {word for part in parts for word in _BETWEEN.split(f"{part.path}?{part.query}#{part.fragment}") if word}
-    return all(map(_PLAIN.fullmatch, rest))
+    rest = {word for part in parts for word in _BETWEEN.split(f"{_folders(part.path)}?{part.query}#{part.fragment}")}
+    return all(map(_PLAIN.fullmatch, filter(None, rest)))
+
+
+def _folders(path: str) -> str:
+    """A path without the name of a picture or a film that a program drew for it: `/l/c9x…q2.webp`."""
+    folders, _, name = path.rpartition("/")
+    stem, _, kind = name.rpartition(".")
+    return folders if kind.lower() in _MEDIA and generated([stem]) else path
 
 
 def _site(host: str) -> str:

@@ -9,7 +9,7 @@ from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
 from envclone.scan.numbers import article_numbers, counted, series
-from envclone.scan.things import message_ids, node_ids, prefixed, stamped
+from envclone.scan.things import message_ids, node_ids, object_ids, prefixed, stamped
 from envclone.scan.told import sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
@@ -67,6 +67,11 @@ def nobodys(
         return "keep", 0.8, "global ids of an API: a type and a number"
     if stamped(values) and told not in IDENTITIES:
         return "keep", 0.7, "numbers that begin with a moment"
+    if object_ids(values) and not personal:
+        return "keep", 0.7, "what a service calls its objects"
+    key = field.address in holder.refers or (field.unique and holder.lookup)
+    if key and not personal and seen is not None and seen.kind == "national_id":
+        return "keep", 0.6, "numbers that a short list of things is told apart by"
     if seen is not None and seen.kind not in _GUESSED:
         return None
     if field.unique and not personal and counted(values):

@@ -102,7 +102,7 @@ def series(values: Collection[str]) -> bool:
         len(present) >= _FEWEST_SERIES
         and 0 < form.count("#") <= _MOST_RUNS
         and form.endswith("#")
-        and any(word.isupper() or is_everyday(word.lower()) for word in words)
+        and (any(word.isupper() or is_everyday(word.lower()) for word in words) or _YEARLY.fullmatch(form) is not None)
         and all(word.isupper() or len(word) < _NAMES or is_everyday(word.lower()) for word in words)
         and not any(char in form for char in "@+")
         and all(len(run) <= _LONGEST_RUN for value in present for run in _RUN.findall(value))
@@ -111,6 +111,8 @@ def series(values: Collection[str]) -> bool:
 
 
 _RUN = re.compile(r"\d+")
+_YEARLY = re.compile(r"[A-Z]#[-/._]#")
+"""One letter is enough before a year and a number: `R2024-100017`."""
 _LETTERS = re.compile(r"[^\W\d_]{2,}")
 _NAMES = 4
 """Letters of a word that is looked up, because it can be a name."""

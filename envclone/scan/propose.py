@@ -20,7 +20,7 @@ from envclone.scan.links import plain_links, services
 from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
 from envclone.scan.numbers import counted, pass_as_ids
 from envclone.scan.things import called_things, carries_goods, drawn, elsewhere, named_things, of_things, plain_labels
-from envclone.scan.told import SHOWN, contradicted, names_of, recent_dates, told_by
+from envclone.scan.told import SHOWN, birthdays, contradicted, names_of, recent_dates, told_by
 from envclone.scan.values import Looks, is_full_name, look, persons
 from envclone.scan.vocabulary import generated
 
@@ -116,9 +116,12 @@ def _one(
         told = "secret"  # the code of a reset or of an invitation
     if told in ("", "keep") and not field.group - {field.address} and elsewhere(sample.texts):
         told = "key"
+    if told in (*_CALLED, "username") and generated(sample.texts):
+        told = "keep"  # `createdBy` is the key of somebody's row
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
-    where = Holder() if path or holder is None else holder
+    beside = holder or Holder()
+    where = Holder() if path else beside
     told = "" if contradicted(field, path, sample, told, seen, where) else told
     words = (
         seen is not None
@@ -128,7 +131,7 @@ def _one(
     )
     seen = None if words else seen
     kept = nobodys(field, sample, told, seen, where) if _has_text(field) else None
-    domain, confidence, why = kept or _decide(field, path, sample, told, seen, other, where)
+    domain, confidence, why = kept or _decide(field, path, sample, told, seen, other, where, beside)
     if words and kept is None:
         confidence, why = min(confidence, 0.5), f"a few words in lower case, some of them names: {why}"
     if path and ".*" in path and domain in _FORMED and len(set(sample.texts)) < _FEW_LINKS:
@@ -147,17 +150,18 @@ def _decide(
     seen: Looks | None,
     other: Looks | None,
     holder: Holder,
+    beside: Holder,
 ) -> tuple[str, float, str]:
-    """The domain, how sure it is, and why."""
+    """The domain, how sure it is, and why; `beside` is the holder also where `holder` is not known, in documents."""
     if path and not any(sample.texts):
         if sample.texts and told in IDENTITIES:
             return told, 0.6, "its name; every value is empty"
-        return _number_in_json(sample, told)
+        return _number_in_json(sample, told, names_of(field, path)[0], beside)
     if not _has_text(field) and not path:
         return _by_type(field, sample, holder)
     if seen is not None and seen.kind == "uuid" and told != "secret" and not _opens(field):
         return "keep", 0.7, f"{seen.why}, which are kept as in columns of the type uuid"
-    if told == "keep" and (seen is None or seen.kind in _ALIKE) and _is_key(field, path) and generated(sample.texts):
+    if told == "keep" and (seen is None or seen.kind in _ALIKE) and not _opens(field) and generated(sample.texts):
         return "keep", 0.7, "keys that a program made, as its name says"
     row_key = not path and field.unique and _ROW_KEY.fullmatch(Address.parse(field.address).name.lower()) is not None
     if row_key and told in ("", "keep", "person") and not _opens(field) and drawn(sample.texts):
@@ -268,13 +272,6 @@ _ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))
 """What random characters are taken for."""
 
 
-def _is_key(field: Field, path: str) -> bool:
-    """Whether a field is what rows are told apart and referred to by, and nothing that lets anybody in."""
-    name = Address.parse(field.address).name
-    tied = bool(field.group - {field.address})
-    return not path and (tied or (field.unique and name.lower() == "id")) and not _opens(field)
-
-
 def _opens(field: Field) -> bool:
     """Whether a field is a session's or a token's, by its name or its table's: who knows it is let in.
 
@@ -317,6 +314,12 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
         return "keep", 0.7, f"a number of type {field.type}"
     if domain == "keep" and field.kind is not FieldKind.TEXT and "." in field.type and _are_labels(sample.texts):
         return "keep", 0.75, f"labels of {field.type}"
+    if base == "date" and domain == "keep" and holder.personal and birthdays(sample.texts):
+        return (
+            unique_too("date", field),
+            0.6,
+            "days of many years, most of them long ago, beside persons",
+        )
     known = base in DATES or (base == "uuid" and (field.unique or bool(field.group)))
     sure = 0.8 if domain != "keep" else 0.7 if known else 0.6
     return domain, sure, f"its name and its type {field.type}"
@@ -333,7 +336,9 @@ def _digits(text: str) -> list[str]:
     return re.findall(r"\d{7,19}", plain)[:1]
 
 
-def _number_in_json(sample: Sample, told: str) -> tuple[str, float, str]:
+def _number_in_json(sample: Sample, told: str, name: str, holder: Holder) -> tuple[str, float, str]:
+    if "weight" in name.lower() and not holder.personal:
+        return "keep", 0.7, "a weight of goods"
     if sample.numbers and pass_as_ids(sample.numbers):
         return "redact", 0.7, "most of these numbers pass as national ids"
     if sample.numbers and told in _TELLING:

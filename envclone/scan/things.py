@@ -23,6 +23,7 @@ __all__ = [
     "message_ids",
     "named_things",
     "node_ids",
+    "object_ids",
     "of_things",
     "plain_labels",
     "prefixed",
@@ -47,6 +48,12 @@ _GOODS = re.compile(
     r"stock|article|purchase|sale|shipping_?(method|rate|zone))s?$"
 )
 _PAYER = re.compile(r"(?:cus|cust|ctm)_(?=.*\d|.*[A-Z])[A-Za-z0-9]{8,40}")
+_OBJECT = re.compile(
+    r"(?:pi|ch|evt|in|ii|sub|si|re|txn|po|py|price|prod|dp|tr|fee|card|src|acct)_[A-Za-z0-9]{14,40}|"
+    r"(?:chatcmpl|cmpl|modr|batch)-[A-Za-z0-9]{16,48}|"
+    r"(?:msg|run|resp|step|asst|file|call|toolu)_[A-Za-z0-9]{16,64}|(?:AC|CA|SM|MM|RE|PN|CF|MG|SK|VA)[0-9a-f]{32}"
+)
+"""What well-known services call payments, answers and calls by; who has the number alone has nothing."""
 _MESSAGE_ID = re.compile(r"(message|msg|mail|event|i_?cal|calendar)_?(u?id|uid)$|^(in_reply_to|references|uid)$")
 _AT_HOST = re.compile(r"<?([^\s@<>]+)@[^\s@<>]+>?")
 _DRAWN = 12
@@ -93,6 +100,12 @@ def elsewhere(values: Collection[str]) -> bool:
     """Whether these are what a provider of payments calls its customers: `cus_NffrFeUfNV2Hib`."""
     present = {value.strip() for value in values if value.strip()}
     return bool(present) and all(map(_PAYER.fullmatch, present))
+
+
+def object_ids(values: Collection[str]) -> bool:
+    """Whether these are what a service calls its payments, answers or calls: `pi_3Nf…`, `chatcmpl-…`."""
+    present = {value.strip() for value in values if value.strip()}
+    return bool(present) and all(map(_OBJECT.fullmatch, present))
 
 
 def message_ids(field: Field, values: Collection[str]) -> bool:

@@ -13,7 +13,7 @@ from envclone.models import Field
 from envclone.scan.found import Holder, Sample
 from envclone.scan.values import Looks, is_full_name
 
-__all__ = ["SHOWN", "contradicted", "names_of", "recent_dates", "sums", "told_by"]
+__all__ = ["SHOWN", "birthdays", "contradicted", "names_of", "recent_dates", "sums", "told_by"]
 
 SHOWN = re.compile(r"(?i)display_?name$")
 """What anything is shown as, a product too."""
@@ -41,6 +41,10 @@ _YEAR = re.compile(r"(\d{4})-|\d{1,2}[./]\d{1,2}[./](\d{4})")
 _OF_NOW = range(2000, 2070)
 """Years of what a program wrote down; birthdays of grown-ups lie before."""
 _GROWN = 2010
+_FORMLESS = frozenset(("company", "person", "username", "address"))
+_COLUMN = re.compile(r"[a-z]+(?:_[a-z]+)*")
+_GENERATION = 25
+"""Years that people beside each other are apart; what a program wrote down hardly goes back so far."""
 _SUM = re.compile(
     r"(^|_)(checksum|etag|crc_?32|md5|sha_?(1|256|384|512))((_?(sum|hash|digest))?)$|"
     r"(^|_)(content|file|blob|body|row|schema|index|chunk|embedd?(ed|ing)|image|variation|variant|document|source)_?"
@@ -79,6 +83,8 @@ def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks
     """
     different = {value.strip() for value in sample.texts if value.strip()}
     name = names_of(field, path)[0]
+    if told in _FORMLESS and 0 < len(different) <= _FEW_NAMED and all(map(_is_column, different)):
+        return True  # what columns are imported as: `{"Firma": "company"}`
     if told == "company" and seen is not None and seen.kind == "keep":
         return name.lower() == "name"
     if told == "person" and not holder.personal and not path and sample.whole and len(different) <= _FEW_NAMED:
@@ -92,6 +98,20 @@ def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks
     few = len(different) < _FEWEST
     known = few and (not sample.whole or len(different) < _SHORTEST or any(map(_names, different)))
     return not named and latin and not known and sum(map(is_full_name, different)) * 6 < len(different)
+
+
+def _is_column(value: str) -> bool:
+    """Whether a value is what a column of the kind is called, and nothing that stands in one."""
+    return _COLUMN.fullmatch(value) is not None and by_name(value) not in ("", "keep", "text")
+
+
+def birthdays(texts: Sequence[str]) -> bool:
+    """Whether these days are spread over the years in which grown-ups were born, whatever their column is called."""
+    years = sorted(int(found[1] or found[2]) for text in set(texts) if (found := _YEAR.search(text)))
+    if len(years) < _FEWEST:
+        return False
+    middle = years[len(years) // 2]
+    return middle < _GROWN and years[-1] - years[0] >= _GENERATION and middle - years[0] >= _GENERATION // 3
 
 
 def _names(value: str) -> bool:

@@ -83,8 +83,10 @@ _WORDS = _set(
 )
 """Words that statuses, roles, channels and kinds are called by."""
 _IDENTIFIER = re.compile(
-    r"[a-z][a-z0-9]*(?:(?:[_.:/\-]|::)[a-z0-9]+)*|[A-Z][A-Za-z]+(?:::[A-Z][A-Za-z]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+"
+    r"[a-z][a-z0-9]*(?:(?:[_.:/\-]|::)[a-z0-9]+)*|[A-Z][A-Za-z]+(?:::[A-Z][A-Za-z]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|"
+    r"[a-z]+(?:\.[a-z][a-z0-9]*(?:[A-Z][a-z0-9]+)*)+"
 )
+_CAPITALS = re.compile(r"[A-Z][A-Z0-9]{1,30}")
 _GENERATED = tuple(
     re.compile(rf"(?:[a-z]{{2,12}}_)?(?:{form})")
     for form in (
@@ -127,10 +129,14 @@ def listed(values: Collection[str], *, personal: bool = False) -> str:
 
 def identifiers(values: Collection[str]) -> bool:
     """Whether these are names that a program gave: `customer_ticket_create`, `admin.user`, `UserAgent::Base`."""
-    present = [value.strip() for value in values if value.strip()]
-    return bool(present) and all(
-        len(value) <= 80 and _IDENTIFIER.fullmatch(value) is not None and not _LONG_NUMBER.search(value)
-        for value in present
+    present = {value.strip() for value in values if value.strip()}
+    joined = sum(_IDENTIFIER.fullmatch(value) is not None for value in present)
+    alone = sum(_CAPITALS.fullmatch(value) is not None for value in present)  # `BANNER` beside `SITE_NAME`
+    return (
+        bool(present)
+        and joined + alone == len(present)
+        and alone <= joined
+        and not any(len(value) > 80 or _LONG_NUMBER.search(value) for value in present)
     )
 
 

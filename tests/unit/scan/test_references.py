@@ -1,0 +1,145 @@
+"""What refers to somebody's row, to a list or to a service's object is nobody's; days of birth are somebody's."""
+
+from __future__ import annotations
+
+import random
+
+import pytest
+
+from envclone.masking.corpus import CorpusBuilder
+from envclone.masking.finder import Finder
+from envclone.masking.guesses import by_name
+from envclone.masking.nobody import Nobody
+from envclone.models import Field, FieldKind, Inventory
+from envclone.scan.holders import holders_of
+from envclone.scan.links import plain_links
+from envclone.scan.numbers import series
+from envclone.scan.propose import Holder, Sample, propose
+from envclone.scan.vocabulary import identifiers
+
+_DRAWN = random.Random(7)
+_PLAIN = Holder()
+_BESIDE = Holder(personal=True)
+
+
+def _key() -> str:
+    return "c" + "".join(_DRAWN.choices("abcdefghijklmnopqrstuvwxyz0123456789", k=24))
+
+
+def _decided(
+    name: str, values: list[str], *, base: str = "text", unique: bool = False, holder: Holder = _PLAIN, path: str = ""
+) -> str:
+    json = bool(path)
+    field = Field(
+        f"public.things.{name}",
+        "jsonb" if json else base,
+        FieldKind.JSON if json else FieldKind.TEXT if base == "text" else FieldKind.OTHER,
+        base="jsonb" if json else base,
+        unique=unique,
+        nullable=True,
+        group=frozenset((f"public.things.{name}",)),
+    )
+    numbers = path.endswith("#")
+    sample = Sample((), values) if numbers else Sample(values)
+    return propose(field, {path.rstrip("#"): sample}, holder=holder)[0].domain
+
+
+def test_who_made_a_row_is_no_person_when_it_is_a_key() -> None:
+    keys = [_key() for _ in range(30)]
+    assert _decided("createdBy", keys) == "keep"
+    assert _decided("owner", keys, holder=_BESIDE) == "keep"
+    assert _decided("createdBy", ["Ann Lee", "Bob Miller", "Carla Rossi"] * 9) == "person"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["geb_dat", "gebdat", "GebDatum", "geboren_am", "fecha_nac", "dt_nasc", "date_naissance", "data_nascita", "ddn",
+     "geboortedatum", "fodselsdato", "syntymaaika", "datum_narozeni", "data_urodzenia", "dogum_tarihi", "birthYear",
+     "yob"],
+)  # fmt: skip
+def test_days_of_birth_are_called_so_in_many_languages(name: str) -> None:
+    assert by_name(name) == "date"
+    assert _decided(name, ["1970-03-04", "1990-01-02"], base="date") == "date"
+
+
+@pytest.mark.parametrize("name", ["gebiet", "budget_date", "dogma", "geben_am_tag", "natural_date", "fnac_store"])
+def test_other_words_are_no_births(name: str) -> None:
+    assert by_name(name) != "date"
+
+
+def test_years_of_birth_are_numbers() -> None:
+    assert _decided("birth_year", ["1970", "1985"], base="int4") == "number"
+
+
+def test_days_of_many_years_beside_persons_are_births_whatever_they_are_called() -> None:
+    born = [f"{year}-0{year % 9 + 1}-11" for year in range(1938, 2004, 2)]
+    made = [f"{2015 + i % 9}-0{i % 9 + 1}-11" for i in range(40)]
+    assert _decided("gd", born, base="date", holder=_BESIDE) == "date"
+    assert _decided("gd", born, base="date") == "keep", "nobody stands beside them"
+    assert _decided("gd", made, base="date", holder=_BESIDE) == "keep"
+
+
+def test_names_of_settings_are_a_program_s() -> None:
+    assert identifiers(["SITE_NAME", "MAIL_FROM", "BANNER"]) and identifiers(["mail.smtpPassword", "site.title"])
+    assert not identifiers(["MUELLER", "SCHMIDT", "A_B"]) and not identifiers(["jane.Doe"])
+    assert _decided("schl", ["SITE_NAME", "MAIL_FROM", "MWST", "BANNER", "S3_KEY"], unique=True) == "keep"
+
+
+def test_a_year_and_a_number_behind_one_letter_are_a_series() -> None:
+    assert series([f"R2024-{100000 + 7 * i}" for i in range(9)])
+    assert not series([f"M{700000000 + 7919 * i}" for i in range(9)]), "a number of an insurance"
+
+
+def test_files_in_folders_are_no_secrets() -> None:
+    paths = [f"/archiv/2024/03/R2024-{i}.pdf" for i in range(100, 130)]
+    assert _decided("pdf_pfad", paths) == "text"
+    assert _decided("pdf_pfad", [f"Zk9{_key()[:14]}Qx{i}" for i in range(20)]) == "secret"
+
+
+def test_numbers_of_a_short_list_of_things_are_no_state_s() -> None:
+    listed = [str(101575519 + 13 * i) for i in range(14)]
+    fields = {}
+    for address, unique in (("public.kk.ik", True), ("public.kk.bez", False), ("public.pat.ik", False)):
+        field = Field(address, "text", FieldKind.TEXT, base="text", unique=unique, group=frozenset((address,)))
+        fields[address] = field
+    insurers = [f"Kasse {i}" for i in range(14)]
+    samples = {"public.kk.ik": listed, "public.kk.bez": insurers, "public.pat.ik": listed * 20}
+
+    def decided(address: str) -> str:
+        holders = holders_of(Inventory("main", fields, rows={"public.kk": 14, "public.pat": 280}), samples)
+        holder = holders[address.rpartition(".")[0]]
+        return propose(fields[address], {"": Sample(samples[address])}, holder=holder)[0].domain
+
+    assert decided("public.kk.ik") == decided("public.pat.ik") == "keep"
+    samples["public.kk.bez"] = ["Ann Lee", "Bob Miller", "Carla Rossi", "John Smith", "Peter Walker"] * 3
+    assert decided("public.pat.ik") == "national_id", "the list is one of persons"
+
+
+def test_objects_of_a_service_and_placeholders_of_pictures_are_nobody_s() -> None:
+    calls = [f"CA{_DRAWN.getrandbits(128):032x}" for _ in range(20)]
+    assert _decided("sid", calls, holder=_BESIDE) == "keep"
+    assert _decided("response_id", [f"chatcmpl-{_key()}aB3" for _ in range(20)]) == "keep"
+    assert _decided("session_id", [f"sess{_key()}aB3" for _ in range(20)]) != "keep"
+    assert by_name("blurhash") == by_name("content_hash") == "keep" and by_name("password_hash") == "secret"
+
+
+def test_pictures_under_drawn_names_lead_to_nobody() -> None:
+    assert plain_links([f"https://images.shop.example/l/{_key()}.webp" for _ in range(20)])
+    assert not plain_links([f"https://files.shop.example/share/{_key()}" for _ in range(20)]), "who has it is let in"
+
+
+def test_what_a_column_is_imported_as_is_no_company() -> None:
+    assert _decided("mapping", ["company"] * 20, path="$.Firma") != "company"
+    assert _decided("data", ["Acme GmbH", "Beta Ltd"] * 9, path="$.company") == "company"
+
+
+def test_a_weight_of_goods_in_a_document_is_kept() -> None:
+    assert _decided("attributes", ["120", "80"], path="$.weightGrams#") == "keep"
+    assert _decided("vitals", ["82", "61"], path="$.weight#", holder=_BESIDE) == "number"
+
+
+@pytest.mark.parametrize("number", ["005-38-05", "0053805", "005 381 05"])
+def test_a_number_that_reads_as_abroad_s_is_found_as_it_is_spelled(number: str) -> None:
+    builder = CorpusBuilder()
+    builder.add("phone", [number])
+    assert Finder(builder.build(), Nobody()).spans(f"28391||{number}\r")
