@@ -23,7 +23,7 @@ from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
 from envclone.masking.parts import SHORTEST, Parts, grouped
 from envclone.masking.patterns import Places, Span, by_form
-from envclone.masking.runs import Runs, cut, in_small, joined, lower
+from envclone.masking.runs import Runs, cut, in_small, joined, letter_table, lower
 from envclone.masking.strangers import CUES, strangers
 from envclone.masking.uuids import numbers_of, uuids_in
 
@@ -237,7 +237,7 @@ class Finder:
         for i, word in zip(found, runs.cut_at(found), strict=True):
             for text, offset, kind in spelled.get(word, ()):
                 start = starts[i] - offset
-                if blank.startswith(text, start) and _stands_alone(folded, start, start + len(text)):
+                if blank.startswith(text, start) and _stands_alone(folded, start, start + len(text), kind):
                     yield start, -(start + len(text)), kind
                     break  # the longest comes first
 
@@ -249,7 +249,7 @@ class Finder:
                 its_type is WordType.PREFIXED and not (start and folded[start - 1].isalpha())
             ):
                 yield start, -end, "person"
-            elif isinstance(its_type, str) and _stands_alone(folded, start, end):
+            elif isinstance(its_type, str) and _stands_alone(folded, start, end, its_type):
                 yield start, -end, its_type
 
     @cached_property
@@ -318,12 +318,18 @@ def _in_lower_case(
                     yield first + i
 
 
-def _stands_alone(text: str, start: int, end: int) -> bool:
+def _stands_alone(text: str, start: int, end: int, kind: str) -> bool:
+    """Whether a spelling is no part of a longer word; names are words of letters, so digits may follow one."""
     if start < 0:
         return False
+    its: Callable[[str], bool] = _is_letter if kind == "person" else str.isalnum
     before = text[start - 1] if start else " "
     after = text[end] if end < len(text) else " "
-    return not (before.isalnum() and text[start].isalnum()) and not (after.isalnum() and text[end - 1].isalnum())
+    return not (its(before) and its(text[start])) and not (its(after) and its(text[end - 1]))
+
+
+def _is_letter(char: str) -> bool:
+    return bool(letter_table()[ord(char)])
 
 
 def _leftmost_longest(spans: list[Span]) -> Iterator[Span]:

@@ -156,7 +156,7 @@ def _spellings(lexicon: Lexicon) -> tuple[Spellings, Sequence[str]]:
     """The spellings of a lexicon as arrays, and the names of their kinds by number."""
     rows = list(lexicon.spelled.values())
     every = [spelling for row in rows for spelling in row]
-    kinds = ["person", "phone", *sorted({spelling.kind for spelling in every} - {"phone"})]
+    kinds = ["person", "phone", "person", *sorted({spelling.kind for spelling in every} - {"person", "phone"})]
     letters = "".join(spelling.text for spelling in every)
     return Spellings(
         np.frombuffer(letters.encode("utf-32-le", "surrogatepass"), np.uint32),

@@ -17,6 +17,7 @@ from envclone.masking.kernels.texts import (
     CUE,
     GIVEN,
     KNOWN,
+    LETTER,
     LOWER,
     NAME,
     NEAR,
@@ -35,10 +36,10 @@ from envclone.masking.kernels.texts import (
     place_of,
 )
 
-__all__ = ["PERSON", "Spellings", "judge", "no_spellings", "warm"]
+__all__ = ["NAMED", "PERSON", "Spellings", "judge", "no_spellings", "warm"]
 
-PERSON = 0
-"""The kind of a name; greater ones are those of spellings."""
+PERSON, NAMED = 0, 2
+"""The kind of a name; greater ones are those of spellings, and this that of a person's."""
 _TOKEN, _NAME_TOO = 1, 2
 _ASCII = 128
 _NBSP, _HIGH_QUOTE = 0xA0, 0x2019
@@ -165,11 +166,13 @@ def _is_person(codes: Any, i: Any, count: Any, classes: Any, fold: Any, words: A
 
 
 @lean
-def _stands_alone(codes: Any, start: Any, stop: Any, classes: Any) -> Any:
+def _stands_alone(codes: Any, start: Any, stop: Any, classes: Any, kind: Any) -> Any:
+    """Whether a spelling is no part of a longer word; names are words of letters, so digits may follow one."""
     n = codes.shape[0]
-    if start and classes[codes[start - 1]] & classes[codes[start]] & ALNUM:
+    its = LETTER if kind == NAMED else ALNUM
+    if start and classes[codes[start - 1]] & classes[codes[start]] & its:
         return False
-    return not (stop < n and classes[codes[stop]] & classes[codes[stop - 1]] & ALNUM)
+    return not (stop < n and classes[codes[stop]] & classes[codes[stop - 1]] & its)
 
 
 @lean
@@ -188,7 +191,7 @@ def _spelling(codes: Any, start: Any, row: Any, classes: Any, blank: Any, spelli
         j = 0
         while j < size and blank[codes[begin + j]] == spellings.letters[first + j]:
             j += 1
-        if j == size and _stands_alone(codes, begin, begin + size, classes):
+        if j == size and _stands_alone(codes, begin, begin + size, classes, spellings.kinds[i]):
             return i
     return -1
 

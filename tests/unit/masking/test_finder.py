@@ -265,6 +265,13 @@ def test_both_ways_find_the_same_in_user_names() -> None:
                 agree(text)
 
 
+@pytest.mark.parametrize("text", ["Mail of li.wu12@corp", "Mail of 7li_wu, Sir", "To li.wus12@corp, ali.wu12"])
+def test_digits_follow_a_name_with_a_short_word(text: str) -> None:
+    agree(text)
+    found = [text[start:-end].lower() for start, end, kind in FINDERS["names"].reference(text) if kind == "person"]
+    assert found == ([] if "wus" in text else ["li.wu"] if "." in text else ["li_wu"])
+
+
 def test_both_ways_find_the_same_in_labelled_sentences() -> None:
     sentences = [line.replace("[", "").replace("]", "") for line in LABELLED["sentences"]]
     for text in (*sentences, *map(str.lower, sentences), *map(str.upper, sentences), "\x00".join(sentences)):
