@@ -49,6 +49,7 @@ def shipped() -> Mapping[str, frozenset[str]]:
     return {kind: frozenset(words) for kind, words in found.items()}
 
 
+@cache
 def listed(kind: str) -> frozenset[str]:
     """The shipped words of a kind."""
     words = shipped().get(kind, frozenset())
@@ -58,12 +59,24 @@ def listed(kind: str) -> frozenset[str]:
 @cache
 def known(kind: str) -> frozenset[str]:
     """The shipped words of a kind in all ways in which they are written."""
-    return every(kind, listed(kind))
+    if kind not in WORDED:
+        return listed(kind)
+    return _anybodys() | _in_all_ways(listed(kind) - shipped()["any"])
+
+
+@cache
+def _anybodys() -> frozenset[str]:
+    return _in_all_ways(shipped()["any"])
 
 
 def every(kind: str, words: frozenset[str]) -> frozenset[str]:
-    """Words of a kind in all ways in which they are written."""
-    return words.union(*map(_written, words)) if kind in WORDED else words
+    """Words of a kind in all ways in which they are written, with the shipped ones."""
+    more = words - listed(kind)  # those that are shipped are written out once: every set of masks has a list
+    return known(kind) | (_in_all_ways(more) if kind in WORDED else more)
+
+
+def _in_all_ways(words: frozenset[str]) -> frozenset[str]:
+    return words.union(*map(_written, words))
 
 
 def _written(word: str) -> Iterable[str]:
