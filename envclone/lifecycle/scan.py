@@ -14,6 +14,7 @@ from envclone.lifecycle.foresee import foresee
 from envclone.lifecycle.settle import settle
 from envclone.lifecycle.stages import COPYING, SCAN
 from envclone.masking.jsonpaths import parse_path
+from envclone.masking.jsonscan import render
 from envclone.masking.jsontext import leaves
 from envclone.masking.kinds import flat
 from envclone.masking.planner import Planner
@@ -174,10 +175,18 @@ def _all(inventory: Inventory) -> Missing:
     return planner.missing
 
 
-def _hidden_keys(field: Field) -> list[str]:
-    """The keys of a field's documents that may be persons', as they are; they go no further than to be looked at."""
-    keys = {step[1:] for path in field.paths for step in parse_path(path) if step.startswith(".")}
-    return sorted(key for key in keys if not is_plain(key, field.common))
+def _hidden_keys(field: Field) -> dict[str, list[str]]:
+    """The keys of a field's documents that may be persons', as they are, under the path that means them.
+
+    They go no further than to be looked at.
+    """
+    found: dict[str, set[str]] = {}
+    for path in field.paths:
+        steps = parse_path(path)
+        for i, step in enumerate(steps):
+            if step.startswith(".") and not is_plain(step[1:], field.common):
+                found.setdefault(f"{general(render(steps[:i]), field.common)}.*", set()).add(step[1:])
+    return {path: sorted(keys) for path, keys in found.items()}
 
 
 def _samples(session: StoreSession, inventory: Inventory, fields: Sequence[Field]) -> dict[str, dict[str, Sample]]:

@@ -113,6 +113,11 @@ _REFERS = re.compile(
     r"^(e?mail|phone|address|url|website|link|company|organi[sz]ation|token|message)_[a-z]+_(ids?|uuid)$"
 )
 """What refers to a thing of that name: `email_queue_id`."""
+_NUMBERED = re.compile(
+    r"(^|_)(student|pupil|matriculation|matrikel|patient|member|mitglieds?|insur(ed|ance)|versicherten|loyalty|kv|sv)_?"
+    r"(no|nr|num|number|nummer)$"
+)
+"""What somebody is called by on papers and cards, however it was counted up."""
 _PAPERS = re.compile(r"(order|invoice|shipment|return_authori[sz]ation|quote|booking|receipt)s?$")
 """What has a number of its own, which is the paper's."""
 _PEOPLE = re.compile(
@@ -212,6 +217,8 @@ def by_name(name: str, holder: str = "") -> str:
     if _OF_MAIL.search(plain):
         return "text"
     if _ELSEWHERE.search(plain):
+        return "key"
+    if _NUMBERED.search(plain):
         return "key"
     if _PLACEHOLDER.search(plain) and not _PEOPLE.search(_plain(holder)):
         return "keep"

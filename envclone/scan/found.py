@@ -25,12 +25,14 @@ class Holder:
     """What is known of the table that a field stands in.
 
     `lookup`: a few rows that others refer to. `personal`: another of its columns is a person's without doubt.
-    `refers`: the addresses of its fields that hold keys of such rows, though no foreign key says so.
+    `refers`: the addresses of its fields that hold keys of such rows, though no foreign key says so. `tokened`:
+    one of its columns is called a token, so that its `id` lets nobody in.
     """
 
     lookup: bool = False
     personal: bool = False
     refers: frozenset[str] = frozenset()
+    tokened: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -48,10 +48,17 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
     for address, other in again.items():
         if other in listed - of_persons:
             refers.setdefault(Address.parse(address).holder, set()).add(address)
+    tokened = {Address.parse(a).holder for a, f in inventory.fields.items() if _is_token(f)}
     return {
-        holder: Holder(holder in listed - of_persons, holder in personal, frozenset(refers.get(holder, ())))
+        holder: Holder(
+            holder in listed - of_persons, holder in personal, frozenset(refers.get(holder, ())), holder in tokened
+        )
         for holder in inventory.rows
     }
+
+
+def _is_token(field: Field) -> bool:
+    return field.kind is FieldKind.TEXT and by_name(Address.parse(field.address).name) == "secret"
 
 
 def _plain_name(address: str) -> str:

@@ -9,8 +9,8 @@ from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
 from envclone.scan.numbers import article_numbers, counted, series
-from envclone.scan.things import message_ids, node_ids, object_ids, prefixed, stamped
-from envclone.scan.told import sums
+from envclone.scan.things import message_ids, node_ids, object_ids, prefixed, stamped, traced
+from envclone.scan.told import names_of, sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
 
@@ -48,7 +48,7 @@ def _codes_of_doors(field: Field) -> bool:
 
 
 def nobodys(
-    field: Field, sample: Sample, told: str, seen: Looks | None, holder: Holder
+    field: Field, sample: Sample, told: str, seen: Looks | None, holder: Holder, path: str = ""
 ) -> tuple[str, float, str] | None:
     """That a field is nobody's, when its values stand in a closed list, are names of a program, or are looked up."""
     values = {value for value in sample.texts if value.strip()}
@@ -67,6 +67,8 @@ def nobodys(
         return "keep", 0.8, "global ids of an API: a type and a number"
     if stamped(values) and told not in IDENTITIES:
         return "keep", 0.7, "numbers that begin with a moment"
+    if traced(names_of(field, path)[0], values):
+        return "keep", 0.7, "numbers that programs trace their work by"
     if object_ids(values) and not personal:
         return "keep", 0.7, "what a service calls its objects"
     key = field.address in holder.refers or (field.unique and holder.lookup)

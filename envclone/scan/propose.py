@@ -35,6 +35,7 @@ _TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
 _NUMBERS_TOO = frozenset(("keep", "null", "redact", "phone", "card", "integer", "number", "date"))
 """What masks numbers in documents beside texts."""
 _LABELS = 100
+_NO_KEYS = frozenset(("keep", "text", "json", "date", "url", "uuid"))
 _FEWEST_KEYS = 3
 """Keys of documents from which on they are taken for names."""
 
@@ -50,27 +51,28 @@ def propose(
     field: Field,
     samples: Mapping[str, Sample],
     second: Mapping[str, Looks] | None = None,
-    keys: Sequence[str] = (),
+    keys: Mapping[str, Sequence[str]] | None = None,
     holder: Holder | None = None,
 ) -> list[Proposal]:
     """The proposals for one field: one, or for JSON one per path.
 
     `samples` are values by path ('' is the field itself), `second` what another recognizer says of them, `keys` those
-    of the field's documents that may be persons'.
+    of the field's documents that may be persons', each under the path that means them (`$.shares.*`).
     """
     named = field.holds[0].what if _only_by_name(field) else "vectors" if field.kind is FieldKind.VECTOR else ""
     if named or (looks_like_embedding(field) and not field.opaque):
         why = _KEPT_BY_NAME[named] if named else f"called like an embedding: {_KEPT_BY_NAME['vectors']}"
         return [Proposal(field.address, "", field.type, "keep", 1.0, why, "", named or "vectors")]
-    if field.kind is FieldKind.JSON and (seen := _of_persons(keys)):
-        why = f"its keys look like {seen}; a path that ends in ~ would mask them: $.*~"
-        return [Proposal(field.address, "", field.type, removed(field), 0.8, why, "")]
     if field.kind is FieldKind.JSON and samples:
         found = [_one(field, path, sample, second or {}, holder) for path, sample in sorted(samples.items())]
         held = {one.path: one.what for one in field.holds}
+        named_keys = [_of_keys(field, path, its) for path, its in sorted((keys or {}).items())]
         return [
-            replace(one, domain="keep", why=_KEPT_BY_NAME[held[one.path]], shape="") if one.path in held else one
-            for one in found
+            *(
+                replace(one, domain="keep", why=_KEPT_BY_NAME[held[one.path]], shape="") if one.path in held else one
+                for one in found
+            ),
+            *(one for one in named_keys if one is not None),
         ]
     return [_one(field, "", samples.get("", Sample()), second or {}, holder)]
 
@@ -97,15 +99,17 @@ def _only_by_name(field: Field) -> bool:
     return bool(field.holds) and field.holds[0].path == "" and field.base != "tsvector" and not field.opaque
 
 
-def _of_persons(keys: Sequence[str]) -> str:
-    """What keys of documents look like; '' when they look like nobody's."""
-    if not keys:
-        return ""
+def _of_keys(field: Field, path: str, keys: Sequence[str]) -> Proposal | None:
+    """A mask for the keys of members that look like persons'; None when they look like nobody's."""
     seen = look(keys)
     guessed = seen is not None and seen.kind in ("person", "username", "company") and len(keys) < _FEWEST_KEYS
-    if seen is not None and not guessed and seen.kind not in ("keep", "text", "json", "date", "url"):
-        return f"values of the domain {seen.kind}"
-    return "e-mail addresses" if any("@" in key for key in keys) else ""
+    if seen is not None and not guessed and seen.kind in KINDS and seen.kind not in _NO_KEYS:
+        domain, why = seen.kind, f"of the keys {seen.why}"
+    elif any("@" in key for key in keys):
+        domain, why = "email" if all("@" in key for key in keys) else "text", "some keys are e-mail addresses"
+    else:
+        return None
+    return Proposal(field.address, f"{path}~", field.type, domain, 0.6, why, _example(keys), base=field.base)
 
 
 def _one(
@@ -130,7 +134,7 @@ def _one(
         and plain_words(sample.texts, recurring=holder is not None and holder.personal)
     )
     seen = None if words else seen
-    kept = nobodys(field, sample, told, seen, where) if _has_text(field) else None
+    kept = nobodys(field, sample, told, seen, where, path) if _has_text(field) else None
     domain, confidence, why = kept or _decide(field, path, sample, told, seen, other, where, beside)
     if words and kept is None:
         confidence, why = min(confidence, 0.5), f"a few words in lower case, some of them names: {why}"
@@ -161,7 +165,8 @@ def _decide(
         return _by_type(field, sample, holder)
     if seen is not None and seen.kind == "uuid" and told != "secret" and not _opens(field):
         return "keep", 0.7, f"{seen.why}, which are kept as in columns of the type uuid"
-    if told == "keep" and (seen is None or seen.kind in _ALIKE) and not _opens(field) and generated(sample.texts):
+    opens = _opens(field) and not (holder.tokened and Address.parse(field.address).name.lower() == "id")
+    if told == "keep" and (seen is None or seen.kind in _ALIKE) and not opens and generated(sample.texts):
         return "keep", 0.7, "keys that a program made, as its name says"
     row_key = not path and field.unique and _ROW_KEY.fullmatch(Address.parse(field.address).name.lower()) is not None
     if row_key and told in ("", "keep", "person") and not _opens(field) and drawn(sample.texts):
@@ -213,7 +218,7 @@ def _decide(
         and not path
         and sample.whole
         and not _opens(field)
-        and plain_labels(sample.texts)
+        and plain_labels(sample.texts, strictly=holder.personal)
     ):
         return "keep", 0.6, "labels of everyday words, and nobody is found in them: no mask of texts keeps them apart"
     if domain == "text" and field.unique and not path and not _opens(field) and nobodys_phrases(sample.texts):

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 
 from envclone.address import Address
 from envclone.masking.common_words import is_common, is_everyday, is_place
+from envclone.masking.names import is_name
 from envclone.masking.words import TITLES
 from envclone.models import Field
 from envclone.scan.hidden import names_anybody
@@ -28,12 +29,16 @@ __all__ = [
     "plain_labels",
     "prefixed",
     "stamped",
+    "traced",
 ]
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SOME = 0.25
 """The part of values with an everyday word that no column of persons comes near: of 3,000 persons one in a hundred."""
 _FULL = 0.6
+_LIST = 60
+"""Labels that a list to choose from has at most."""
+_LABEL = re.compile(r"[A-Z][A-Za-z]+(?:[ /&-]{1,3}[A-Za-z]+){0,4}")
 _SHORTEST = 3
 _THING = re.compile(
     r"(^|_)(product|item|variant|article|goods|collection|category|warehouse|store|shop|location|room|department|"
@@ -54,6 +59,10 @@ _OBJECT = re.compile(
     r"(?:msg|run|resp|step|asst|file|call|toolu)_[A-Za-z0-9]{16,64}|(?:AC|CA|SM|MM|RE|PN|CF|MG|SK|VA)[0-9a-f]{32}"
 )
 """What well-known services call payments, answers and calls by; who has the number alone has nothing."""
+_TRACE = re.compile(r"(^|_)(trace|span|parent_span|request|correlation|run|build|commit|batch|job|task|worker)_?id$")
+_PICTURE = re.compile(r"(.*_)?(blur|thumb|average|perceptual|p|d|a)_?hash")
+_SHORT = 65
+_HEX = re.compile(r"[0-9a-f]{8,64}|[0-9A-F]{8,64}")
 _MESSAGE_ID = re.compile(r"(message|msg|mail|event|i_?cal|calendar)_?(u?id|uid)$|^(in_reply_to|references|uid)$")
 _AT_HOST = re.compile(r"<?([^\s@<>]+)@[^\s@<>]+>?")
 _DRAWN = 12
@@ -88,11 +97,22 @@ def named_things(values: Collection[str]) -> bool:
     return sum(map(is_full_name, different)) < _FULL * len(different)
 
 
-def plain_labels(values: Collection[str]) -> bool:
-    """Whether each of these is made of everyday words, and nothing finds anybody in any."""
+def plain_labels(values: Collection[str], *, strictly: bool = True) -> bool:
+    """Whether each of these is made of everyday words, and nothing finds anybody in any.
+
+    Not `strictly`, of a few labels some words may be unknown, if they are no names (`Proctors` beside `Teachers`).
+    """
     different = {value.strip() for value in values if value.strip()}
     words = [[word for word in _WORD.findall(value.lower()) if len(word) >= _SHORTEST] for value in different]
-    known = all(its and all(is_everyday(word) or listed([word], personal=True) for word in its) for its in words)
+    loosely = not strictly and len(different) <= _LIST and all(map(_LABEL.fullmatch, different))
+    known = all(
+        its
+        and all(
+            is_everyday(word) or listed([word], personal=True) or (loosely and word.isascii() and not is_name(word))
+            for word in its
+        )
+        for its in words
+    )
     return known and of_things(different) and not any(map(names_anybody, different))
 
 
@@ -106,6 +126,18 @@ def object_ids(values: Collection[str]) -> bool:
     """Whether these are what a service calls its payments, answers or calls: `pi_3Nf…`, `chatcmpl-…`."""
     present = {value.strip() for value in values if value.strip()}
     return bool(present) and all(map(_OBJECT.fullmatch, present))
+
+
+def traced(name: str, values: Collection[str]) -> bool:
+    """Whether a field is called as what programs trace their work by, and its values are hexadecimal numbers.
+
+    What a picture is shown as before it is there (`blurhash`) is the picture's, too.
+    """
+    present = {value.strip() for value in values if value.strip()}
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    if _PICTURE.fullmatch(plain):
+        return bool(present) and all(" " not in value and len(value) < _SHORT for value in present)
+    return _TRACE.search(plain) is not None and bool(present) and all(map(_HEX.fullmatch, present))
 
 
 def message_ids(field: Field, values: Collection[str]) -> bool:

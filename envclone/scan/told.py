@@ -48,7 +48,7 @@ _GENERATION = 25
 _SUM = re.compile(
     r"(^|_)(checksum|etag|crc_?32|md5|sha_?(1|256|384|512))((_?(sum|hash|digest))?)$|"
     r"(^|_)(content|file|blob|body|row|schema|index|chunk|embedd?(ed|ing)|image|variation|variant|document|source)_?"
-    r"(hash|digest|checksum|fingerprint|sha256|md5)$"
+    r"(hash|digest|checksum|fingerprint|sha256|md5)$|(^|_)sha$"
 )
 _SUM_OF_FILE = re.compile(
     r"(^|_)(file|blob|chunk|segment|node|embedd?ing|image|attachment|document|upload|asset|media|object|page|commit|"

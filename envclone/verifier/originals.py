@@ -15,6 +15,7 @@ from envclone.compiled import available, frozen
 from envclone.distinct import Distinct
 from envclone.masking.crowd import form_of, loops, odd_of, trimmed
 from envclone.masking.keywords import KEY_WORDS
+from envclone.masking.letters import MARKS
 from envclone.masking.meant import UNSAID, meant
 from envclone.masking.names import is_name
 from envclone.masking.notations import KINDS_NOTED, LONGEST_NOTED, notations, with_notations
@@ -33,7 +34,8 @@ __all__ = ["BY_MORE", "PART", "Original", "Originals", "is_word", "spellings", "
 
 PART = "part"
 """The kind of a weak identity, which counts as a word only."""
-_WORD = re.compile(r"[^\W\d_]+")
+_WORD = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{MARKS}])*")
+"""A word with its marks: the vowels of Indian scripts are marks behind letters, and no gaps between words."""
 _DIGIT = re.compile(r"\d")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")

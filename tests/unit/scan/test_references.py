@@ -143,3 +143,56 @@ def test_a_number_that_reads_as_abroad_s_is_found_as_it_is_spelled(number: str) 
     builder = CorpusBuilder()
     builder.add("phone", [number])
     assert Finder(builder.build(), Nobody()).spans(f"28391||{number}\r")
+
+
+def test_keys_that_are_persons_are_masked_and_what_stands_below_is_decided_by_itself() -> None:
+    field = Field("public.sheets.present", "jsonb", FieldKind.JSON, base="jsonb", nullable=True)
+    people = [
+        "Ann Lee",
+        "Bob Miller",
+        "Carla Rossi",
+        "John Smith",
+        "Peter Walker",
+        "Maria Garcia",
+        "Paul Adams",
+        "Eve Hill",
+    ]
+    found = propose(field, {"$.*.note": Sample(["ok"] * 9), "$.*.mark": Sample((), ["1"] * 9)}, None, {"$.*": people})
+    assert {one.path: one.domain for one in found if one.path.endswith("~")} == {"$.*~": "person"}
+    assert {one.path for one in found} == {"$.*~", "$.*.note", "$.*.mark"} and "null" not in {
+        one.domain for one in found
+    }
+    mails = propose(field, {"$.shares.*.role": Sample(["owner"])}, None, {"$.shares.*": ["a.b@example.org"]})
+    assert {one.path: one.domain for one in mails}["$.shares.*~"] == "email"
+    days = propose(field, {"$.*": Sample(["ok"])}, None, {"$.*": [f"2024-01-{d:02}" for d in range(1, 20)]})
+    assert not [one for one in days if one.path.endswith("~")]
+
+
+def test_what_programs_trace_their_work_by_is_nobody_s() -> None:
+    drawn = [f"{_DRAWN.getrandbits(128):032x}" for _ in range(20)]
+    assert _decided("metadata", drawn, path="$.trace_id") == _decided("requestId", drawn) == "keep"
+    assert _decided("prompt_sha", drawn) == "keep"
+    pictures = ["LEHV6nWB2yk8pyo0adR*.7kCMdnj", "L6PZfSi_.AyE_3t7t7R**0o#DgR4", "LKO2?U%2Tw=w]~RBVZRi};RPxuwH"]
+    assert _decided("blurhash", pictures) == "keep"
+    assert _decided("session_id", drawn) != "keep" and _decided("device_key", drawn) != "keep"
+
+
+def test_unique_labels_of_a_short_list_are_kept() -> None:
+    field = Field("public.groups.name", "text", FieldKind.TEXT, base="text", unique=True, nullable=False)
+    groups = Sample(["Teachers", "Students", "Course admins", "Proctors"], whole=True)
+    assert propose(field, {"": groups})[0].domain == "keep"
+    for more in ("Ms. Novak", "Team Alice", "jdoe77", "Müller"):
+        one = Sample([*groups.texts, more], whole=True)
+        assert propose(field, {"": one})[0].domain != "keep", more
+
+
+def test_a_number_on_somebody_s_card_is_masked_though_it_was_counted_up() -> None:
+    assert _decided("student_no", [f"S{20240000 + 7 * i}" for i in range(40)], unique=True) == "key"
+    assert _decided("order_no", [f"S{20240000 + 7 * i}" for i in range(40)], unique=True) == "keep"
+
+
+def test_a_session_that_has_a_token_is_not_opened_by_its_id() -> None:
+    field = Field("public.Session.id", "text", FieldKind.TEXT, base="text", unique=True)
+    keys = Sample([_key() for _ in range(20)])
+    assert propose(field, {"": keys}, holder=Holder(tokened=True))[0].domain == "keep"
+    assert propose(field, {"": keys})[0].domain != "keep"

@@ -111,6 +111,10 @@ def test_the_shortest_length_grows_with_what_is_searched() -> None:
     [
         ("person", "Jane Doe", True),
         ("person", "Mark", False),
+        ("person", "विपुल", False),
+        ("person", "সুশীলা", False),
+        ("person", "विपुल मुख़र्जी", True),
+        ("person", "Jo\u0301zsef", False),
         ("email", "a@b.c", True),
         ("phone", "555-0100", True),
         ("phone", "12-34", False),
