@@ -10,6 +10,7 @@ from typing import Any
 from envclone.diagnosis.assembly import Assembly
 from envclone.diagnosis.case import DEPTH, Case, Search
 from envclone.diagnosis.chance import Chance
+from envclone.diagnosis.compared import Compared
 from envclone.diagnosis.conversation import left_out
 from envclone.diagnosis.drift import Drift
 from envclone.diagnosis.embeddings import Embeddings
@@ -29,7 +30,7 @@ from envclone.models import Asked
 __all__ = ["HYPOTHESES", "Candidate", "Diagnosis", "diagnose"]
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
-    Infrastructure(), State(), Embeddings(), Index(), Filter(), Ranking(), Filled(), Assembly(), Tools(),
+    Infrastructure(), State(), Embeddings(), Index(), Filter(), Compared(), Ranking(), Filled(), Assembly(), Tools(),
     Formatting(), Grounding(), Chance(), Drift(),
 )  # fmt: skip
 """Every hypothesis; each that says something says it of a layer."""

@@ -28,7 +28,9 @@ class Filter:
     def test(self, case: Case) -> Iterator[Finding]:
         """Which conditions have to go for the record to stay."""
         for search, ident in case.blamed():
-            if search.record(ident) is not None and search.retrieval.conditions:
+            if search.retrieval.around and search.returns(ident):
+                yield _dropped(search, ident)
+            elif search.record(ident) is not None and search.retrieval.conditions:
                 yield from _left_out(search, ident)
 
 
@@ -64,6 +66,14 @@ def _left_out(search: Search, ident: str) -> Iterator[Finding]:
         search.step.id,
         (ident,),
     )
+
+
+def _dropped(search: Search, ident: str) -> Finding:
+    """The query within a function gives it, and the loop around it does not."""
+    hits = search.hits(Asked(limit=search.retrieval.last))
+    text = f"the query of {search.retrieval.within} gives {ident} at rank {hits.rank(ident)}, and the loop around it"
+    text += f" leaves it out: {'; '.join(search.retrieval.around)}"
+    return Finding(Layer.FILTER, "condition_excludes", text, hits.command, Certainty.SHOWN, search.step.id, (ident,))
 
 
 def _of_tenant(condition: Condition) -> bool:

@@ -17,9 +17,20 @@ _THROTTLED = 0.25
 _TIMEOUT = re.compile(r"time[d ]?[- ]?out|deadline exceeded", re.IGNORECASE)
 _MEMORY = re.compile(r"out of memory|cannot allocate memory|OOM", re.IGNORECASE)
 _DISK = re.compile(r"no space left|disk full|temp_file_limit", re.IGNORECASE)
-_STATES = {"57014": "timeout", "25P03": "timeout", "55P03": "timeout", "53200": "out_of_memory", "53100": "disk_full",
+_STATES = {"53300": "refused", "57014": "timeout", "25P03": "timeout", "55P03": "timeout", "53200": "out_of_memory",
+           "53100": "disk_full",
            "53400": "disk_full"}  # fmt: skip
 """SQLSTATE (PostgreSQL's appendix A): 57014 is what a statement's timeout gives, too."""
+_REFUSED = re.compile(
+    r"limit exceeded|Index required but not found|strict mode|rate limit|too many requests|\b429\b|quota|"
+    r"too many (?:clients|connections)|remaining connection slots",
+    re.IGNORECASE,
+)
+_UNAVAILABLE = re.compile(
+    r"connection (?:refused|reset|closed|error)|could not connect|service unavailable|server closed the connection|"
+    r"\b50[234]\b|overloaded|name resolution|name or service not known",
+    re.IGNORECASE,
+)
 _DIMENSIONS = re.compile(r"vector dimensions|expected dim")
 
 
@@ -27,7 +38,9 @@ class Infrastructure:
     """What the kernel and the servers counted during the replay, and what steps and calls failed with."""
 
     layer: ClassVar[Layer] = Layer.INFRASTRUCTURE
-    causes: ClassVar[tuple[str, ...]] = ("out_of_memory", "throttled", "timeout", "disk_full", "statement_failed")
+    causes: ClassVar[tuple[str, ...]] = (
+        "out_of_memory", "throttled", "timeout", "disk_full", "refused", "unavailable", "statement_failed",
+    )  # fmt: skip
 
     def test(self, case: Case) -> Iterator[Finding]:
         """Errors first, then counters."""
@@ -39,8 +52,13 @@ class Infrastructure:
                 if cause or not _DIMENSIONS.search(error):
                     text = f"the step fails in the branch: {error}{_more(case, name)}"
                     yield _found(cause or "statement_failed", text, command, name)
-        for call in case.incident.calls:
-            if call.error and (cause := _cause(call.error)):
+            elif (then := case.step(name).expect) is not None and then.error and (cause := _cause(then.error)):
+                text = f"the step failed in production, and does not in the branch: {then.error[:300]}"
+                yield Finding(Layer.INFRASTRUCTURE, cause, text, command, Certainty.LIKELY, name)
+        calls = case.incident.calls
+        for number, call in enumerate(calls):
+            again = any((one.kind, one.name) == (call.kind, call.name) and not one.error for one in calls[number + 1 :])
+            if call.error and not again and (cause := _cause(call.error)):
                 text = f"the {call.kind} call {call.name or call.id} failed in production: {call.error[:200]}"
                 yield _found(cause, text, f"envclone incident show {case.incident.incident}", "")
         if case.replayed is None:
@@ -59,7 +77,8 @@ class Infrastructure:
 def _cause(error: str) -> str:
     if known := _STATES.get(sqlstate(error)):
         return known
-    for pattern, cause in ((_MEMORY, "out_of_memory"), (_DISK, "disk_full"), (_TIMEOUT, "timeout")):
+    for pattern, cause in ((_MEMORY, "out_of_memory"), (_DISK, "disk_full"), (_TIMEOUT, "timeout"),
+                           (_REFUSED, "refused"), (_UNAVAILABLE, "unavailable")):  # fmt: skip
         if pattern.search(error):
             return cause
     return ""

@@ -9,7 +9,7 @@ from envclone.diagnosis.case import DEPTH, Case, Search
 from envclone.diagnosis.conversation import question_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.words import shared, text_field, text_of, words
-from envclone.models import Asked, Record
+from envclone.models import Asked, Hits, Record
 
 __all__ = ["Ranking", "copies"]
 
@@ -25,7 +25,8 @@ class Ranking:
     """Records that an exact search finds below the last rank."""
 
     layer: ClassVar[Layer] = Layer.RANKING
-    causes: ClassVar[tuple[str, ...]] = ("duplicates", "crowded_out", "below_k", "semantic_gap", "offset_skips")
+    causes: ClassVar[tuple[str, ...]] = ("duplicates", "crowded_out", "below_k", "semantic_gap", "offset_skips",
+                                        "fusion_weights")  # fmt: skip
 
     def test(self, case: Case) -> Iterator[Finding]:
         """What stands before it: copies of one text, others, or nearly everything."""
@@ -67,9 +68,14 @@ def _ranked(case: Case, search: Search, record: Record, rank: int | None) -> Fin
         own = {part.step.id.partition("/")[2]: part.hits(Asked(limit=part.retrieval.last)).rank(ident)
                for part in search.parts(ident)}  # fmt: skip
         said = ", ".join(f"{name}: {f'rank {at}' if at else 'not there'}" for name, at in own.items())
+        evenly = search.hits(Asked(limit=last, evenly=True)) if search.retrieval.weighted else Hits()
         place = f"at rank {rank}" if rank else "not among all"
         text = f"{ident} is {place} when its searches are put together, and {last} are returned"
         text += f" ({said})" if said else ""
+        if at := evenly.rank(ident):
+            text += f"; weighed alike they have it at rank {at}"
+            return Finding(Layer.RANKING, "fusion_weights", text, evenly.command, Certainty.SHOWN, search.step.id,
+                           (ident,))  # fmt: skip
         return Finding(Layer.RANKING, "below_k", text, command, Certainty.SHOWN, search.step.id, (ident,))
     if rank is not None and rank <= _BELOW * last:
         text = f"{where}, and {last} are returned: a limit of {rank} brings it in"

@@ -9,7 +9,7 @@ from envclone.address import Address
 from envclone.diagnosis.case import Case, Search
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.masking.references import Reference
-from envclone.models import Record
+from envclone.models import Asked, Record
 
 __all__ = ["State", "pointing", "referred", "values_at"]
 
@@ -40,6 +40,8 @@ class State:
                 text = f"{ident} is in {search.retrieval.place}, and has no vector in {search.retrieval.vector}"
                 yield Finding(Layer.STATE, "row_without_vector", text, search.look(ident), Certainty.SHOWN,
                               search.step.id, (ident,))  # fmt: skip
+            elif record is not None and (found := _elsewhere(search, ident)) is not None:
+                yield found
         for search in case.searches:
             yield from _orphans(case, search)
 
@@ -86,6 +88,8 @@ def _absent(case: Case, search: Search, ident: str) -> Finding:
             return Finding(Layer.STATE, "row_without_point", text, search.look(ident), Certainty.SHOWN,
                            search.step.id, (ident,))  # fmt: skip
     if others := search.namesakes(ident):
+        if (found := _elsewhere(search, ident)) is not None:
+            return found
         text = (
             f"{ident} is not in {place}, which the session's search_path leads to; {' and '.join(others)} of the same"
         )
@@ -95,6 +99,22 @@ def _absent(case: Case, search: Search, ident: str) -> Finding:
     gap = f"; {' and '.join(beside)} beside it {'are' if len(beside) > 1 else 'is'} there" if beside else ""
     return Finding(Layer.STATE, "missing_chunk", f"{ident} is not in {place}{gap}", search.look(ident),
                    Certainty.SHOWN, search.step.id, (ident,))  # fmt: skip
+
+
+def _elsewhere(search: Search, ident: str) -> Finding | None:
+    """The table of the same name whose record of this id the search gives, when it looks there."""
+    retrieval = search.retrieval
+    rank = search.exact_rank(ident) if search.record(ident) is not None else None
+    if rank is not None and rank <= retrieval.last:
+        return None
+    for other in search.namesakes(ident):
+        hits = search.hits(Asked(place=other, limit=retrieval.last))
+        if place := hits.rank(ident):
+            here = f"at rank {rank}" if rank else "not there"
+            text = f"{ident} is {here} in {retrieval.place}, which the session's search_path leads to; the same search"
+            text += f" in {other}, a table of the same name, has another record of that id at rank {place}"
+            return Finding(Layer.STATE, "other_table", text, hits.command, Certainty.SHOWN, search.step.id, (ident,))
+    return None
 
 
 def _orphans(case: Case, search: Search) -> Iterator[Finding]:

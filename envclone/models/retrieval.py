@@ -29,7 +29,10 @@ class Retrieval:
     `place` is the table or collection; `index` the method of the index in use (`hnsw`, `ivfflat`), '' for an exact
     search; `breadth` what it keeps in sight (`hnsw.ef_search`, `hnsw_ef`) or how many lists it probes; `late` whether
     conditions are looked at behind the index, so that they can leave too few; `bounded` whether such a search goes on,
-    and to which bound; `why_not` says why the step cannot be asked otherwise.
+    and to which bound; `vectors` are the record's other vectors that are as long as the query, `distance` what it is
+    compared by (`cosine`, `dot`, `euclid`, `manhattan`; '' for another), `weighted` whether a fusion weighs its parts;
+    `within` is the function that asks it, and `around` what decides there whether a row is given on; `why_not` says why
+    the step cannot be asked otherwise.
     """
 
     step: str
@@ -50,6 +53,11 @@ class Retrieval:
     composed: bool = False
     compressed: str = ""
     indexed_only: bool = False
+    vectors: tuple[str, ...] = ()
+    distance: str = ""
+    weighted: bool = False
+    within: str = ""
+    around: tuple[str, ...] = ()
     why_not: str = ""
 
     @property
@@ -65,7 +73,8 @@ class Asked:
     `limit` counts from the first rank; `without` are numbers of conditions that are left out; `only` leaves nothing in
     but these ids, `excluded` leaves one out; `unbounded` lets an index go on for as long as there are results;
     `unindexed` looks at records that no index has yet, too; `unquantized` compares the vectors themselves, where the
-    index has compressed ones.
+    index has compressed ones; `using` compares another vector of the records, `distance` by another distance; `evenly`
+    weighs the parts of a fusion alike; `place` looks into the table of the same name in another schema.
     """
 
     exact: bool = False
@@ -77,6 +86,10 @@ class Asked:
     unbounded: bool = False
     unindexed: bool = False
     unquantized: bool = False
+    using: str | None = None
+    distance: str | None = None
+    evenly: bool = False
+    place: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,9 @@ import yaml
 
 from tests.benchmarks.failures.cases import Failure
 from tests.benchmarks.failures.composed import composed
-from tests.benchmarks.failures.places import STACK, World
+from tests.benchmarks.failures.paths import paths
+from tests.benchmarks.failures.places import World, stack
+from tests.benchmarks.failures.points import points
 from tests.benchmarks.failures.searches import build
 from tests.benchmarks.failures.talks import talks, times
 from tests.benchmarks.failures.told import told
@@ -30,10 +33,13 @@ from tests.support.postgres import production
 from tests.support.stack import Place, place
 
 HEALTHY = "healthy"
+Pair = tuple[list[Failure], list[Failure]]
+APART: dict[str, Callable[[World], Callable[[int], Iterator[Pair]]]] = {"points": points, "paths": paths}
+"""What needs nothing of the others: written first, its incidents made once all is."""
 
 
-def measure(each: int, seed: int, only: str | None = None) -> dict[str, Any]:
-    """Build everything, branch it, and diagnose each incident."""
+def measure(each: int, seed: int, only: str | None = None, rooms: str = "") -> dict[str, Any]:
+    """Build everything, branch it, and diagnose each incident; with `rooms` what stands by itself, of these names."""
     with production(18) as server, place(size="4G") as here, tempfile.TemporaryDirectory(prefix="failures-") as made:
         server.create_database("app")
         server.execute(
@@ -42,9 +48,9 @@ def measure(each: int, seed: int, only: str | None = None) -> dict[str, Any]:
             "app",
         )
         world = World(server, Path(made), seed)
-        failures = _built(world, each)
+        failures = _alone(world, each, rooms.split(",")) if rooms else _built(world, each)
         here.env.update(DSN=server.dsn_for("app"), KB=made)
-        here.write(STACK)
+        here.write(stack(world))
         (here.directory / "incidents").mkdir()
         named = {f"{one.cause or HEALTHY}-{number}": one for number, one in enumerate(failures)}
         for name, one in named.items():
@@ -61,7 +67,17 @@ def _built(world: World, each: int) -> list[Failure]:
     incidents = build(world, each)
     others = composed(world, each)
     at_once, later = times(world, each)
+    apart = [make(world) for make in APART.values()]
     made = (incidents(), at_once, talks(world, each), told(world, each), others(), later())
+    return _listed(world, (*made, *(one(each) for one in apart)))
+
+
+def _alone(world: World, each: int, rooms: list[str]) -> list[Failure]:
+    made = [APART[name](world) for name in rooms]
+    return _listed(world, [one(each) for one in made])
+
+
+def _listed(world: World, made: Iterable[Iterable[Pair]]) -> list[Failure]:
     failures = [one for make in made for wrong, right in make for one in (*wrong, *right)]
     with world.connect() as conn:
         conn.execute("CHECKPOINT")
@@ -82,8 +98,10 @@ def _diagnosed(here: Place, named: dict[str, Failure]) -> dict[str, Any]:
         said = found.first.cause if found.first else HEALTHY
         matrix.setdefault(one.cause or HEALTHY, Counter())[said] += 1
         if said != (one.cause or HEALTHY):
-            wrong.append({"incident": name, "said": said, "evidence": found.first.evidence if found.first else "",
-                          "all": [f"{f.cause}: {f.evidence}" for f in found.findings]})  # fmt: skip
+            wrong.append({
+                "incident": name, "said": said, "evidence": found.first.evidence if found.first else "",
+                "unknown": list(found.unknown), "all": [f"{f.cause}: {f.evidence}" for f in found.findings],
+            })  # fmt: skip
     failing = {cause: row for cause, row in matrix.items() if cause != HEALTHY}
     right = sum(row[cause] for cause, row in failing.items())
     total = sum(sum(row.values()) for row in failing.values())
@@ -125,9 +143,10 @@ def main() -> int:
     parser.add_argument("--each", type=int, default=6, help="Failures of each cause.")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--only", help="Incidents whose names begin so.")
+    parser.add_argument("--rooms", default="", help=f"Only these: {', '.join(APART)}, with commas.")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
-    figures = measure(options.each, options.seed, options.only)
+    figures = measure(options.each, options.seed, options.only, options.rooms)
     print(json.dumps(figures, indent=2) if options.json else table(figures["matrix"]))
     good = figures["diagonal"] >= 0.95 and not figures["accused"] and figures["seconds"]["most"] <= 10
     return 0 if good else 1

@@ -5,38 +5,30 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, Protocol
+from typing import Any
 
 from envclone.address import Address
 from envclone.errors import EnvcloneError, UsageError
 from envclone.incidents.bundle import Step, VectorStep
 from envclone.incidents.queries import Prefetch, Query
 from envclone.models import Asked, Endpoint, Hits, Record, Retrieval
-from envclone.stores.qdrant.filters import filter_of, point_id
+from envclone.stores.qdrant.lookups import OfServer, OfShards, Points, record_of
+from envclone.stores.qdrant.measured import ranked
 from envclone.stores.qdrant.otherwise import BREADTHS, meant, otherwise, request, stages, wanted
 from envclone.stores.qdrant.search import EmbeddedRunner, ServerRunner, embedded, to_server
 
 __all__ = ["QdrantExaminer", "examiner"]
 
-_BATCH = 500
+_MEASURED = 2000
+"""Points that another distance is taken of, nearest first, and as many of the others."""
 _FIRST_EF = 100
 """Qdrant's own `ef_construct`, which a search takes that names no `hnsw_ef`."""
-
-
-class _Points(Protocol):
-    """Where points are read by what they are."""
-
-    def config(self, collection: str, using: str) -> Mapping[str, Any]: ...
-
-    def retrieve(self, collection: str, ids: Sequence[Any], using: str) -> list[Any]: ...
-
-    def scroll(self, collection: str, filter: Mapping[str, Any] | None, most: int, using: str) -> list[Any]: ...
 
 
 class QdrantExaminer:
     """Makes other searches of a step's own."""
 
-    def __init__(self, runner: EmbeddedRunner | ServerRunner, points: _Points) -> None:
+    def __init__(self, runner: EmbeddedRunner | ServerRunner, points: Points) -> None:
         self._runner = runner
         self._points = points
         self._known: dict[str, Retrieval] = {}
@@ -61,6 +53,8 @@ class QdrantExaminer:
         """The step's own search with other parameters, other bounds or without some conditions."""
         if not isinstance(step, VectorStep):
             return Hits(error=self.retrieval(step).why_not)
+        if asked.distance is not None:
+            return self._measured(step, asked)
         other = otherwise(step, asked)
         try:
             result = self._runner.run(other)
@@ -68,19 +62,29 @@ class QdrantExaminer:
             return Hits(error=exc.message, command=request(other))
         return Hits(tuple(map(str, result.ids)), result.scores, result.error, result.seconds, request(other))
 
+    def _measured(self, step: VectorStep, asked: Asked) -> Hits:
+        """By another distance than the collection's: of the nearest and of others, as many as are looked at."""
+        every = otherwise(step, Asked(exact=True, limit=_MEASURED, without=asked.without))
+        near = self._runner.run(every.model_copy(update={"score_threshold": None}))
+        points = [*self._points.retrieve(step.collection, list(near.ids), step.using),
+                  *self._points.scroll(step.collection, every.filter, _MEASURED, step.using)]  # fmt: skip
+        records = {one.id: one for one in (record_of(point, step.using) for point in points)}
+        ids, scores = ranked(step.vector, list(records.values()), asked.distance or "")
+        return Hits(ids[: asked.limit], scores[: asked.limit], command=f"GET /collections/{step.collection}")
+
     def records(self, step: Step, ids: Sequence[str]) -> Sequence[Record]:
         """Points with these ids."""
         if not isinstance(step, VectorStep):
             return ()
         known = [one for one in map(meant, ids) if one is not None]
         found = self._points.retrieve(step.collection, known, step.using) if known else []
-        return tuple(_record(point, step.using) for point in found)
+        return tuple(record_of(point, step.using) for point in found)
 
     def sample(self, step: Step, most: int) -> Sequence[Record]:
         """The first points, in the order of their ids."""
         if not isinstance(step, VectorStep):
             return ()
-        return tuple(_record(p, step.using) for p in self._points.scroll(step.collection, None, most, step.using))
+        return tuple(record_of(p, step.using) for p in self._points.scroll(step.collection, None, most, step.using))
 
     def having(self, address: str, values: Sequence[str]) -> Sequence[Record]:
         """Points whose payload at `collection.key` has one of the values, or whose id is one (`point_ids`)."""
@@ -95,7 +99,7 @@ class QdrantExaminer:
             either: list[Any] = [{"key": key, "match": {"any": list(values)}}]
             either += [{"key": key, "match": {"any": numbers}}] if numbers else []
             found = self._points.scroll(collection, {"should": either}, len(values) * 10, "")
-        return tuple(_record(point, "") for point in found)
+        return tuple(record_of(point, "") for point in found)
 
     def near(self, step: Step, ident: str) -> Sequence[str]:
         """The points whose numbers are one less and one more."""
@@ -118,12 +122,13 @@ class QdrantExaminer:
         leaves = [(step.collection, one.using) for _, one in stages(step) if not one.prefetch]
         try:
             configs = [self._points.config(*one) for one in dict.fromkeys(leaves)]
+            own = self._points.vectors(step.collection)
         except EnvcloneError as exc:
             return Retrieval(step.id, step.store, step.collection, why_not=exc.message)
         asked, vector = step.asked, step.vector
         by_distance = asked is not None and asked.order_by is None
         exact = all(one.params.get("exact") for _, one in stages(step) if not one.prefetch)
-        own = [int(one.params.get("hnsw_ef") or 0) for _, one in stages(step) if not one.prefetch]
+        broad = [int(one.params.get("hnsw_ef") or 0) for _, one in stages(step) if not one.prefetch]
         first = min((int(one.get("ef_construct") or _FIRST_EF) for one in configs), default=_FIRST_EF)
         plain = isinstance(vector, list) and not isinstance(vector[0], list)
         return Retrieval(
@@ -135,13 +140,24 @@ class QdrantExaminer:
             key="id",
             vector=step.using,
             index="hnsw" if by_distance and not exact and any(one.get("indexed") for one in configs) else "",
-            breadth=min((one or first for one in own), default=first),
+            breadth=min((one or first for one in broad), default=first),
             breadths=BREADTHS,
             breadth_name="hnsw_ef",
             conditions=tuple(one for one, _ in wanted(step)),
             dimensions=len(vector) if plain and isinstance(vector, list) else None,
             composed=bool(step.prefetch) or step.group_by is not None or not by_distance,
             indexed_only=any(one.params.get("indexed_only") for _, one in stages(step)),
+            vectors=tuple(
+                name
+                for name, (size, _) in own.items()
+                if plain
+                and not step.prefetch
+                and name != step.using
+                and isinstance(vector, list)
+                and size == len(vector)
+            ),
+            distance=own.get(step.using, (0, ""))[1] if plain and not step.prefetch else "",
+            weighted=bool(asked and asked.rrf and asked.rrf.weights and len(set(asked.rrf.weights)) > 1),
             compressed=next((str(one["compressed"]) for one in configs if one.get("compressed")), ""),
         )
 
@@ -151,104 +167,12 @@ def examiner(endpoint: Endpoint) -> Iterator[QdrantExaminer]:
     """An examiner of a branch's points: on the endpoint's directory, or on its server when it has a host."""
     if endpoint.host is not None and endpoint.port is not None:
         with to_server(f"http://{endpoint.host}:{endpoint.port}", endpoint.password) as server:
-            yield QdrantExaminer(server, _OfServer(server.client))
+            yield QdrantExaminer(server, OfServer(server.client))
     elif endpoint.path is not None:
         with embedded(endpoint.path) as local:
-            yield QdrantExaminer(local, _OfShards(local))
+            yield QdrantExaminer(local, OfShards(local))
     else:
         raise UsageError(f"the endpoint of '{endpoint.store}' has neither a directory nor a server")
-
-
-class _OfShards:
-    """Points of the shards that the embedded engine loaded."""
-
-    def __init__(self, runner: EmbeddedRunner) -> None:
-        self._runner = runner
-
-    def config(self, collection: str, using: str) -> Mapping[str, Any]:
-        """What the segments say of a vector's index."""
-        found: dict[str, Any] = {}
-        for _, segment in self._runner.collection(collection).segments():
-            data = (segment.config.get("vector_data") or {}).get(using) or {}
-            index = data.get("index") or {}
-            if index.get("type") == "hnsw":
-                found = {"indexed": True, "ef_construct": (index.get("options") or {}).get("ef_construct"),
-                         "compressed": next(iter(data.get("quantization_config") or {}), "")}  # fmt: skip
-        return found
-
-    def retrieve(self, collection: str, ids: Sequence[Any], using: str) -> list[Any]:
-        """Points by id, each with its payload and vector."""
-        shards = self._runner.shards(self._runner.collection(collection))
-        wanted = [point_id(one) for one in ids]
-        return [p for shard in shards for p in shard.retrieve(wanted, with_payload=True, with_vector=True)]
-
-    def scroll(self, collection: str, filter: Mapping[str, Any] | None, most: int, using: str) -> list[Any]:
-        """The first points that a filter lets through."""
-        import qdrant_edge as q
-
-        found: list[Any] = []
-        for shard in self._runner.shards(self._runner.collection(collection)):
-            offset: Any = None
-            while len(found) < most:
-                asked = q.ScrollRequest(
-                    offset=offset, limit=min(_BATCH, most - len(found)), filter=filter_of(filter), with_payload=True,
-                    with_vector=True,
-                )  # fmt: skip
-                points, offset = shard.scroll(asked)
-                found += points
-                if offset is None or not points:
-                    break
-        return found
-
-
-class _OfServer:
-    """Points of a running server; `client` is a `QdrantClient`."""
-
-    def __init__(self, client: Any) -> None:
-        self._client = client
-
-    def config(self, collection: str, using: str) -> Mapping[str, Any]:
-        """What the server says of the collection's index."""
-        info = self._client.get_collection(collection)
-        hnsw = info.config.hnsw_config
-        vectors = info.config.params.vectors
-        own = (vectors.get(using) if isinstance(vectors, Mapping) else vectors) if vectors else None
-        small = (getattr(own, "quantization_config", None) or info.config.quantization_config) if own else None
-        return {
-            "indexed": bool(info.indexed_vectors_count),
-            "ef_construct": hnsw.ef_construct if hnsw else None,
-            "compressed": next(iter(small.model_dump()), "") if small else "",
-        }
-
-    def retrieve(self, collection: str, ids: Sequence[Any], using: str) -> list[Any]:
-        """Points by id, each with its payload and vector."""
-        return list(self._client.retrieve(collection, ids=list(ids), with_payload=True, with_vectors=True))
-
-    def scroll(self, collection: str, filter: Mapping[str, Any] | None, most: int, using: str) -> list[Any]:
-        """The first points that a filter lets through."""
-        from qdrant_client import models
-
-        wanted = models.Filter.model_validate(filter) if filter else None
-        found: list[Any] = []
-        offset: Any = None
-        while len(found) < most:
-            points, offset = self._client.scroll(
-                collection, scroll_filter=wanted, limit=min(_BATCH, most - len(found)), offset=offset,
-                with_payload=True, with_vectors=True,
-            )  # fmt: skip
-            found += points
-            if offset is None:
-                break
-        return found
-
-
-def _record(point: Any, using: str) -> Record:
-    vector = point.vector
-    if isinstance(vector, Mapping):
-        vector = vector.get(using)
-    plain = isinstance(vector, list) and all(isinstance(one, int | float) for one in vector)
-    numbers = tuple(map(float, vector)) if plain and vector is not None else None if vector is None else ()
-    return Record(str(point.id), dict(point.payload or {}), numbers)
 
 
 def _arm(step: VectorStep, number: int, one: Prefetch) -> VectorStep:

@@ -56,6 +56,10 @@ def otherwise(step: VectorStep, asked: Asked) -> VectorStep:
         many = step.query.mmr.candidates_limit or step.limit + step.offset
         mmr = Mmr(diversity=step.query.mmr.diversity, candidates_limit=many)
         update["query"] = step.query.model_copy(update={"mmr": mmr})
+    if asked.using is not None:
+        update["using"] = asked.using
+    if asked.evenly and step.query is not None and step.query.rrf is not None:
+        update["query"] = step.query.model_copy(update={"rrf": step.query.rrf.model_copy(update={"weights": None})})
     if asked.limit is not None:
         limit = max(1, asked.limit // step.group_size) if step.group_by is not None else asked.limit
         update |= {"limit": limit, "offset": 0}

@@ -14,36 +14,24 @@ import qdrant_edge as q
 from tests.benchmarks.failures.corpus import Model, Subject, Writer
 from tests.support.postgres import Production
 
-TABLES = ("thin", "bits", "halves", "dated", "leaves", "named", "loose")
-
 STACK = """\
 version: 1
 project: failures
-pool: {path: "{pool}"}
+pool: {{path: "{{pool}}"}}
 environments:
   prod:
     stores:
-      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
-      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}, collections: [articles, packed, mixed]}
+      main: {{kind: postgres, source: {{method: physical, dsn: "${{DSN}}", database: app}}}}
+      kb: {{kind: qdrant, source: {{method: directory, path: "${{KB}}"}}, collections: [{collections}]}}
 sanitize:
   rules:
     main:
-      public.articles.*: keep
       {tables}
-    kb: {{points}}
-  references: ["kb.articles.point_ids -> main.public.articles.id"]
+    kb:
+      {points}
+  references: [{references}]
 incidents: incidents/
-""".replace(
-    "{tables}",
-    "\n      ".join(
-        f"public.{table}.*: keep\n      public.{table}.embedding: {{vectors: keep}}"
-        for table in ("chunks", "sparse", "lists", "ruled", "worn", "moving", *TABLES)
-    ),
-).replace(
-    "{points}",
-    ", ".join(f"{name}.*: keep, {name}.vectors: keep, {name}.point_ids: keep" for name in (
-        "articles", "packed", "mixed")) + ", mixed.vectors.words: {vectors: keep}",
-)  # fmt: skip
+"""
 TABLE = "CREATE TABLE {0} (id int PRIMARY KEY, tenant_id int, status text, lang text, body text, embedding vector(48));"
 FINNISH = 45
 
@@ -72,6 +60,7 @@ class World:
         self.drawn = self.writer.drawn
         self.model, self.other_model = Model(1), Model(2)
         self.tables: dict[str, dict[int, Made]] = {}
+        self.vectors: dict[str, list[str]] = {}
         self._next = 1000
 
     def text(self, subject: Subject | None = None) -> Made:
@@ -102,6 +91,7 @@ class World:
     def points(self, records: Iterable[Made], *, m: int = 6, ef_construct: int = 24) -> None:
         """Write the collection, a point for each record."""
         self.tables["articles"] = {one.id: one for one in records}
+        self.vectors["articles"] = [""]
         place = self.directory / "collections" / "articles" / "0"
         place.parent.mkdir(parents=True)
         edge = q.EdgeShard.create(
@@ -145,6 +135,7 @@ class World:
     ) -> None:  # fmt: skip
         """Write a collection, indexed, a point for each record: its vectors and its payload."""
         self.tables[name] = {one.id: one for one in records}
+        self.vectors[name] = [*(vectors if isinstance(vectors, dict) else ("",)), *(sparse or ())]
         place = self.directory / "collections" / name / "0"
         place.parent.mkdir(parents=True)
         edge = q.EdgeShard.create(
@@ -171,6 +162,26 @@ class World:
     def shard(self, name: str = "articles") -> Any:
         """A collection's shard; the caller closes it."""
         return q.EdgeShard.load(str(self.directory / "collections" / name / "0"))
+
+
+def stack(world: World) -> str:
+    """The stack file of what was written."""
+    with world.connect() as conn:
+        found = conn.execute(
+            "SELECT c.table_schema, c.table_name, array_agg(c.column_name::text) FILTER (WHERE c.udt_name = 'vector')"
+            " FROM information_schema.columns c JOIN information_schema.tables t USING (table_schema, table_name)"
+            " WHERE c.table_schema !~ '^(pg_|information_schema)' AND t.table_type = 'BASE TABLE' GROUP BY 1, 2"
+        ).fetchall()
+    tables = [f"{schema}.{name}.*: keep" for schema, name, _ in found]
+    tables += [f"{schema}.{name}.{one}: {{vectors: keep}}" for schema, name, vectors in found for one in vectors or ()]
+    points = []
+    names = sorted(path.name for path in (world.directory / "collections").iterdir())
+    for name in names:
+        points += [f"{name}.*: keep", f"{name}.point_ids: keep"]
+        points += [f"{name}.vectors{f'.{one}' if one else ''}: {{vectors: keep}}" for one in world.vectors[name]]
+    refers = '"kb.articles.point_ids -> main.public.articles.id"' if "articles" in names else ""
+    return STACK.format(collections=", ".join(names), tables="\n      ".join(tables), points="\n      ".join(points),
+                        references=refers)  # fmt: skip
 
 
 def literal(vector: list[float]) -> str:

@@ -38,6 +38,10 @@ class Line:
     """Records that compressed vectors lose, or that no index has yet."""
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """Places of the same name that have a record."""
+    more: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
+    """Where the records are by another vector (its name), by a distance, evenly (`evenly`), in another place."""
+    way: Mapping[str, Any] = field(default_factory=dict)
+    """More of what the search is: see `Retrieval`."""
     arms: Mapping[str, Line] = field(default_factory=dict)
     """Lines that this one puts together: a record is as near as in the nearest of them, where one returns it."""
 
@@ -52,11 +56,14 @@ class Line:
             breadth=self.breadth, breadths=(10, 100, 1000), breadth_name="ef", late=self.late,
             conditions=tuple(one for one, _ in self.keeps), dimensions=self.dimensions, offset=self.offset,
             compressed=self.compressed, indexed_only=self.indexed_only, composed=bool(self.arms),
+            **self.way,
         )  # fmt: skip
 
     def search(self, step: Step, asked: Asked) -> Hits:
         if arm := self.arms.get(step.id.partition("/")[2]):
             return arm.search(step, asked)
+        if other := asked.using or asked.distance or asked.place or ("evenly" if asked.evenly else ""):
+            return replace(self, places=self.more.get(other, {}), arms={}).search(step, Asked(True, limit=asked.limit))
         left = [keeps for number, (_, keeps) in enumerate(self.keeps) if number not in asked.without]
         kept = [one for one in sorted(self.places, key=self.places.__getitem__) if all(one in keeps for keeps in left)]
         kept = [one for one in kept if one != asked.excluded]

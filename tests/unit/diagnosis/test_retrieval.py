@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -14,6 +15,7 @@ from envclone.models import Condition, Record, StepResult
 from tests.unit.diagnosis.fakes import Line, case
 
 PLACES = {str(number): float(number) for number in range(1, 31)}
+EVEN = {str(number): (math.cos(number), math.sin(number)) for number in range(1, 31)}
 
 
 def _cause(line: Line, *expected: str, **given: object) -> str | None:
@@ -38,11 +40,29 @@ def test_what_is_returned_accuses_nobody() -> None:
         (Line(PLACES), "25", "semantic_gap"),
         (Line(PLACES), "99", "missing_chunk"),
         (Line(PLACES, others={"99": ("old.chunks",)}), "99", "other_table"),
+        (Line(PLACES, others={"9": ("old.chunks",)}, more={"old.chunks": {"9": 0.0}}), "9", "other_table"),
+        (Line(PLACES, others={"9": ("old.chunks",)}, more={"old.chunks": {"8": 0.0}}), "9", "semantic_gap"),
+        (Line(PLACES, way={"vectors": ("body",)}, more={"body": {"25": 0.0}}), "25", "wrong_vector"),
+        (Line(PLACES, way={"vectors": ("body",)}, more={"body": {"4": 0.0}}), "4", "below_k"),
+        (Line(PLACES, way={"distance": "dot"}, more={"cosine": {"25": 0.0}}), "25", "wrong_distance"),
+        (Line(PLACES, way={"distance": "dot"}, more={"cosine": {"25": 0.0}}, vectors=EVEN), "25", "semantic_gap"),
+        (
+            Line(
+                {"1": 0.0, "2": 1.0, "3": 2.0},
+                limit=1,
+                arms={"words": Line({"3": 0.0}, limit=1), "dense": Line({"1": 0.0}, limit=1)},
+                way={"weighted": True},
+                more={"evenly": {"3": 0.0}},
+            ),
+            "3",
+            "fusion_weights",
+        ),
+        (Line(PLACES, way={"around": ("IF far < 1 (line 3)",)}), "2", None),
         (Line(PLACES, vectors={"9": None}), "9", "row_without_vector"),
         (Line(PLACES, dimensions=3), "9", "wrong_dimension"),
     ],
 )
-def test_one_cause(line: Line, expected: str, cause: str) -> None:
+def test_one_cause(line: Line, expected: str, cause: str | None) -> None:
     assert _cause(line, expected) == cause
 
 
@@ -139,11 +159,39 @@ def test_a_step_that_differs_by_itself_accuses_chance_and_no_index() -> None:
         ("22000 different vector dimensions 48 and 12", "wrong_dimension"),
         ("Wrong input: Vector dimension error: expected dim: 48, got 12", "wrong_dimension"),
         ("42P01 relation does not exist", "statement_failed"),
+        ('Forbidden: Limit exceeded 500 > 100 for "limit". Help: Reduce the "limit" parameter', "refused"),
+        ('Bad request: Index required but not found for "lang" of one of the following types: [keyword]', "refused"),
+        ("53300 remaining connection slots are reserved", "refused"),
+        ("connection to server at 10.0.0.3 failed: Connection refused", "unavailable"),
     ],
 )
 def test_an_error_is_named(error: str, cause: str) -> None:
     results = {"search": (StepResult(error=error), StepResult(error=error))}
     assert _cause(Line(PLACES), "1", results=results) == cause
+
+
+def test_an_error_that_only_production_had_is_named() -> None:
+    made = case(Line(PLACES), "1")
+    for error, cause in (("Forbidden: Limit exceeded 500 > 100 for limit", "refused"), ("odd", None)):
+        step = made.incident.steps[0].model_copy(update={"expect": Expected(error=error)})
+        found = diagnose(replace(made, incident=made.incident.model_copy(update={"steps": [step]}))).first
+        assert (found and found.cause) == cause
+        assert found is None or found.certainty == "likely"
+
+
+def test_a_call_that_was_made_again_accuses_nobody() -> None:
+    failed = {"id": "1", "kind": "embedding", "name": "e", "error": "429 Too Many Requests"}
+    for calls, cause in (([failed], "refused"), ([failed, {"id": "2", "kind": "embedding", "name": "e"}], None)):
+        assert _cause(Line(PLACES), "1", calls=calls) == cause
+
+
+def test_what_a_loop_drops_is_a_condition() -> None:
+    line = Line(PLACES, way={"around": ("IF far < 1 (line 3)",), "within": "the function near, line 2"})
+    made = case(line, "2")
+    results = {"search": (StepResult(columns=("id",), rows=(("1",),), ids=("1",)),) * 2}
+    first = diagnose(replace(made, results=results)).first
+    assert first is not None and first.cause == "condition_excludes"
+    assert "line 2 gives 2 at rank 2" in first.evidence and "IF far < 1 (line 3)" in first.evidence
 
 
 def test_sweeps_mark_the_way_of_production() -> None:

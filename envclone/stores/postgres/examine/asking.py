@@ -52,7 +52,11 @@ TABLE = """
             WHERE f.attrelid OPERATOR(pg_catalog.=) c.oid AND f.attnum OPERATOR(pg_catalog.>) 0 AND NOT f.attisdropped
             ORDER BY f.attnum LIMIT 1),
            (SELECT pg_catalog.string_agg(pg_catalog.quote_ident(s), ', ')
-            FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) s)
+            FROM pg_catalog.unnest(pg_catalog.current_schemas(false)) s),
+           (SELECT coalesce(pg_catalog.jsonb_agg(o.attname ORDER BY o.attnum), '[]') FROM pg_catalog.pg_attribute o
+            WHERE o.attrelid OPERATOR(pg_catalog.=) c.oid AND o.atttypid OPERATOR(pg_catalog.=) a.atttypid
+              AND o.atttypmod OPERATOR(pg_catalog.=) a.atttypmod AND o.attnum OPERATOR(pg_catalog.<>) a.attnum
+              AND NOT o.attisdropped)
     FROM pg_catalog.pg_class c
     JOIN pg_catalog.pg_namespace n ON n.oid OPERATOR(pg_catalog.=) c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid OPERATOR(pg_catalog.=) c.oid

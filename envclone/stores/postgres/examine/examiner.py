@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from envclone.address import Address, written
@@ -16,6 +16,7 @@ from envclone.stores.postgres.examine import asking
 from envclone.stores.postgres.examine import statement as pieces
 from envclone.stores.postgres.examine.functions import called_in, unfolded
 from envclone.stores.postgres.examine.joined import separated
+from envclone.stores.postgres.examine.measured import distance_of, measured
 from envclone.stores.postgres.examine.statement import Search, compared_of, inlined, renumbered, search_of
 from envclone.stores.postgres.examine.views import opened
 from envclone.stores.postgres.examine.whole import Whole, whole_of
@@ -93,6 +94,8 @@ class PostgresExaminer:
         above = any(one.policy and number in asked.without for number, one in enumerate(retrieval.conditions))
         settings = self._settings(retrieval, asked)
         path = {"search_path": known.path} if above and known.path else {}
+        if asked.place is not None:
+            path["search_path"] = ", ".join([asking.quoted(Address.parse(asked.place).parts[0]), known.path])
         role = self._reader(known.table) if above else known.step.role
         result = self._run(known.step, text, values, {**settings, **path}, role=role)
         return Hits(
@@ -141,7 +144,7 @@ class PostgresExaminer:
         return tuple(one.id for one in self.records(step, beside))
 
     def namesakes(self, step: Step, ident: str) -> Sequence[str]:
-        """Tables of the same name in other schemas that have the row, where a search path chose this one."""
+        """Tables of the same name in other schemas that have the row otherwise, where a search path chose this one."""
         known = self._of(step)
         place = Address.parse(known.retrieval.place).parts if isinstance(known, _Known) else ()
         if not isinstance(known, _Known) or len(place) != 2 or not known.retrieval.key:
@@ -149,14 +152,23 @@ class PostgresExaminer:
         if re.search(rf"(?<![\w.]){re.escape(asking.quoted(place[0]))}\.|(?<![\w.]){re.escape(place[0])}\.",
                      known.search.tables):  # fmt: skip
             return ()  # the statement itself names the schema
+        own = self._whole(known, known.table, ident)
         found = []
         for (schema,) in self._run(None, asking.NAMESAKES, list(place), {}, role=None).rows:
             table = f"{asking.quoted(str(schema))}.{asking.quoted(place[1])}"
-            its = f"t.{asking.quoted(known.retrieval.key)}::pg_catalog.text OPERATOR(pg_catalog.=) $1"
-            text = asking.select("1", f"{table} t", [its], "LIMIT 1")
-            if self._run(None, text, [ident], {}, role=self._reader(table)).rows:
+            if self._whole(known, table, ident) not in (None, own):
                 found.append(written((str(schema), place[1])))
         return tuple(found)
+
+    def _whole(self, known: _Known, table: str, ident: str) -> Any:
+        """The row of an id in a table, its columns as text; None where there is none."""
+        name = _column(known.key)
+        if not name:
+            return None
+        its = f"t.{asking.quoted(name)}::pg_catalog.text OPERATOR(pg_catalog.=) $1"
+        text = asking.select("pg_catalog.to_jsonb(t)::pg_catalog.text", f"{table} t", [its], "LIMIT 1")
+        rows = self._run(None, text, [ident], {}, role=self._reader(table)).rows
+        return rows[0][0] if rows else None
 
     def look(self, step: Step, ident: str) -> str:
         """The statement for a row."""
@@ -250,10 +262,11 @@ class PostgresExaminer:
                 raise
             refused = exc
         made = unfolded(called, lambda text, given: self._run(step, text, given or values, {}, role=step.role).rows)
-        for body, local in made:
+        for body in made:
             try:
-                within = step.model_copy(update={"local": {**step.local, **local}})
-                return self._cut(within, body, values, read=True)
+                known = self._cut(step.model_copy(update={"local": {**step.local, **body.local}}), body.sql, values,
+                                  read=True)  # fmt: skip
+                return replace(known, retrieval=replace(known.retrieval, within=body.within, around=body.around))
             except Refused as exc:
                 refused = exc
         raise refused
@@ -307,6 +320,8 @@ class PostgresExaminer:
             conditions=tuple(conditions),
             dimensions=self._dimensions(step, found.asked, values),
             composed=whole is not None,
+            vectors=tuple(map(str, row[10])) if whole is None and isinstance(row[10], list) else (),
+            distance=distance_of(found.score) if whole is None else "",
             compressed=whole.reranks if whole is not None else "",
         )
         quoted = f"{asking.quoted(row[0])}.{asking.quoted(row[1])}"
@@ -340,6 +355,14 @@ class PostgresExaminer:
         return len(vector) if vector else None
 
 
+def _column(key: str) -> str:
+    """The column that a key is; '' for an expression."""
+    import postgast
+
+    named = list(pieces.columns(postgast.parse(f"SELECT {key}")))
+    return named[0][1] if len(named) == 1 else ""
+
+
 def _own(known: _Known) -> bool:
     """Whether the key is a column of the searched table itself."""
     import postgast
@@ -365,12 +388,15 @@ def _pieces(known: _Known, asked: Asked, numbered: int) -> str:
         one_of = f"({known.key})::pg_catalog.text OPERATOR(pg_catalog.=) ANY (${numbered})"
         conditions.append(one_of if asked.excluded is None else f"NOT ({one_of})")
     limit, offset = (asked.limit, 0) if asked.limit is not None else (retrieval.limit, retrieval.offset)
+    score = found.score
+    if asked.using is not None or asked.distance is not None:
+        score = measured(score, found.vector, asked.using, asked.distance)
     rest = f" OFFSET {offset}" if offset else ""
     return asking.select(
-        f"{known.key} AS id, {found.score} AS score",
+        f"{known.key} AS id, {score} AS score",
         found.tables,
         [*found.joins, *conditions],
-        f"ORDER BY {found.score}{' DESC' if found.descending else ''} LIMIT {limit}{rest}",
+        f"ORDER BY {score}{' DESC' if found.descending else ''} LIMIT {limit}{rest}",
     )
 
 

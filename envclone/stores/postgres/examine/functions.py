@@ -10,7 +10,7 @@ from envclone.stores.postgres.examine import statement as pieces
 from envclone.stores.postgres.examine.procedure import Followed, substituted
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse, parse_plpgsql
 
-__all__ = ["Called", "called_in", "unfolded"]
+__all__ = ["Body", "Called", "called_in", "unfolded"]
 
 _ATOMIC = re.compile(r"\s*BEGIN\s+ATOMIC\b(.*)\bEND\s*$", re.DOTALL | re.IGNORECASE)
 _FUNCTION = """
@@ -51,6 +51,15 @@ class Called(NamedTuple):
     named: Mapping[str, Any]
 
 
+class Body(NamedTuple):
+    """What a function asks: the statement, the settings it runs under, where it stands, and what is around it."""
+
+    sql: str
+    local: dict[str, str]
+    within: str
+    around: tuple[str, ...] = ()
+
+
 class _Function(NamedTuple):
     language: str
     source: str
@@ -83,7 +92,7 @@ def called_in(sql: str) -> Called | None:
     return Called(names[-2] if len(names) > 1 else "", names[-1], tuple(given), named)
 
 
-def unfolded(called: Called, ask: Ask) -> Iterator[tuple[str, dict[str, str]]]:
+def unfolded(called: Called, ask: Ask) -> Iterator[Body]:
     """The search that a function runs, with its arguments in it, and the settings that it runs under.
 
     Of several functions of that name each that can be read, the likeliest first. Raises Refused when none is one
@@ -98,17 +107,17 @@ def unfolded(called: Called, ask: Ask) -> Iterator[tuple[str, dict[str, str]]]:
     refusal, read = Refused(""), 0
     for one in sorted(found, key=lambda one: _fits(one, called), reverse=True):
         try:
-            text, local = _read(one, called, ask)
+            body = _read(one, called, ask)
         except Refused as exc:
             refusal = exc
             continue
         read += 1
-        yield text, local
+        yield body
     if not read:
         raise refusal
 
 
-def _read(one: _Function, called: Called, ask: Ask) -> tuple[str, dict[str, str]]:
+def _read(one: _Function, called: Called, ask: Ask) -> Body:
     arguments = dict(_arguments(one, called))
     local = {name: value.strip('"') for name, _, value in (setting.partition("=") for setting in one.config)}
     if one.language == "plpgsql" and _fixed(one) is None:
@@ -118,8 +127,11 @@ def _read(one: _Function, called: Called, ask: Ask) -> tuple[str, dict[str, str]
         text = (
             " UNION ALL ".join(f"({one})" for one in followed.queries) if followed.queries[1:] else followed.queries[0]
         )
-        return _named(text, _outputs(one)), {**local, **followed.settings}
-    return _named(substituted(_body(one), called.name, arguments), _outputs(one)), local
+        lines = ", ".join(str(line) for line in dict.fromkeys(followed.lines) if line)
+        within = f"the function {called.name}{f', line {lines}' if lines else ''}"
+        return Body(_named(text, _outputs(one)), {**local, **followed.settings}, within, tuple(followed.around))
+    text = _named(substituted(_body(one), called.name, arguments), _outputs(one))
+    return Body(text, local, f"the function {called.name}")
 
 
 def _fits(function: _Function, called: Called) -> int:

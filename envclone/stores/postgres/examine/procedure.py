@@ -5,17 +5,23 @@ Every expression is evaluated by the branch, read-only and as the step's role. W
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from envclone.stores.postgres.examine import asking
 from envclone.stores.postgres.examine import statement as pieces
+from envclone.stores.postgres.examine.loops import LOOPS, around, asks, fetched, gives_on, literal
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse
 
 __all__ = ["Followed", "substituted"]
 
 _ASSIGNED = re.compile(r"\s*[\w.\"]+\s*:?=")
-_MOST = 200
+_FOUND = re.compile(r"\bfound\b", re.IGNORECASE)
+_TURNS = 40
+"""How often a loop is gone through."""
+_MOST = 400
 """Statements that are followed."""
 
 Value = Callable[[str], Any]
@@ -25,41 +31,132 @@ Value = Callable[[str], Any]
 class Followed:
     """A body, run as far as its statements only choose: the queries that it returns, and the settings that it makes.
 
-    `arguments` are expressions by name. Raises Refused for loops, cursors, and what writes.
+    `arguments` are expressions by name. A loop over the rows of a query that gives rows on is that query, and what it
+    gives them on by is in `around`, with its line; any other is gone through. `lines` are where the queries stand.
+    Raises Refused for what writes.
     """
 
     def __init__(self, tree: Any, name: str, arguments: Mapping[str, str], ask: Callable[[str], Sequence[Any]]) -> None:
         self.queries: list[str] = []
         self.settings: dict[str, str] = {}
-        self._name, self._ask, self._left = name, ask, _MOST
+        self.around: list[str] = []
+        self.lines: list[int] = []
+        self._cursors: dict[int, tuple[str, int]] = {}
+        self._name, self._ask, self._left, self._last = name, ask, _MOST, ""
         self._known = dict(arguments)
         function = tree[0]["PLpgSQL_function"]
+        self._datums = function.get("datums", ())
         self._variables: list[tuple[str, str]] = []
         for datum in function.get("datums", ()):
             kind, one = next(iter(datum.items()))
             of_type = str(one.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", ""))
             self._variables.append((str(one.get("refname", "")), of_type))
-            if kind == "PLpgSQL_var" and "lineno" in one:
+            if bound := one.get("cursor_explicit_expr"):
+                self._cursors[len(self._variables) - 1] = _query(bound), int(one.get("lineno", 0))
+            elif kind == "PLpgSQL_var" and "lineno" in one:
                 given = one.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
                 self._set(len(self._variables) - 1, self._value(given) if given else None)
         self._run([function["action"]])
 
-    def _run(self, statements: Sequence[Any]) -> bool:
-        """Follow statements; whether the function returned."""
+    def _run(self, statements: Sequence[Any]) -> str:
+        """Follow statements; how they were left: `return`, `exit` or `continue`, '' behind the last one."""
         for statement in statements:
             kind, one = next(iter(statement.items()))
+            kind = kind.removeprefix("PLpgSQL_stmt_")
             self._left -= 1
             if self._left < 0:
                 raise Refused("its function in PL/pgSQL does too much to be followed")
-            if kind == "PLpgSQL_stmt_return":
-                return True
-            if kind == "PLpgSQL_stmt_block" and self._run(one.get("body", ())):
-                return True
-            if kind == "PLpgSQL_stmt_if" and self._run(self._chosen(one)):
-                return True
-            if kind not in ("PLpgSQL_stmt_block", "PLpgSQL_stmt_if"):
+            if kind == "return":
+                return "return"
+            if kind == "exit":
+                if "cond" not in one or self._value(_query(one["cond"])) == "true":
+                    return "exit" if one.get("is_exit") else "continue"
+                continue
+            inner = self._inner(kind, one)
+            left = self._run(inner) if inner is not None else self._loop(kind, one) if kind in LOOPS else ""
+            if left:
+                return left
+            if inner is None and kind not in LOOPS:
                 self._do(kind, one)
-        return False
+        return ""
+
+    def _inner(self, kind: str, one: Any) -> Sequence[Any] | None:
+        if kind == "block":
+            return list(one.get("body", ()))
+        return self._chosen(one) if kind == "if" else None
+
+    def _loop(self, kind: str, one: Any) -> str:
+        """Go through a loop; one that gives on the rows of a query is the query."""
+        body = list(one.get("body", ()))
+        given = self._looked(kind, one, body)
+        if given is not None and gives_on(body) and not asks(body):
+            self._returned(*given)
+            self.around += around(body)
+            return ""
+        for values in self._turns(kind, one, given):
+            for name, value in values.items():
+                self._known[name] = value
+            left = self._run(body)
+            if left in ("return", "exit"):
+                return left if left == "return" else ""
+        return ""
+
+    def _looked(self, kind: str, one: Any, body: Sequence[Any]) -> tuple[str, int] | None:
+        """The query whose rows a loop is about, and its line; None for one that only counts."""
+        line = int(one.get("lineno", 0))
+        if kind == "fors":
+            return substituted(_query(one["query"]), self._name, self._known), line
+        if kind == "dynfors":
+            return self._dynamic(one["query"], one.get("params", ())), line
+        if kind == "forc" or (kind in ("loop", "while") and (one := fetched(body)) is not None):
+            query, line = self._cursors.get(one.get("curvar", -1), ("", 0))
+            if not query:
+                raise Refused(f"its function in PL/pgSQL reads a cursor that it did not open (line {line})")
+            return substituted(query, self._name, self._known), line
+        return None
+
+    def _turns(self, kind: str, one: Any, given: tuple[str, int] | None) -> Iterator[dict[str, str]]:
+        """What is set before each turn of a loop."""
+        if given is not None:
+            name = str(next(iter(one.get("var", {"": {}}).values())).get("refname", ""))
+            rows = asking.select("pg_catalog.to_jsonb(q)::pg_catalog.text", f"({given[0]}) q", [], f"LIMIT {_TURNS}")
+            for (row,) in self._ask(rows):
+                yield {f"{name}.{field}": literal(value) for field, value in json.loads(row).items()}
+        elif kind == "fori":
+            name = str(one["var"]["PLpgSQL_var"]["refname"])
+            ends = [self._value(_query(one[end])) for end in ("lower", "upper")]
+            if None in ends:
+                raise Refused(f"its function in PL/pgSQL counts to nothing (line {one.get('lineno', '?')})")
+            first, last = map(int, ends)
+            for number in range(first, min(last, first + _TURNS) + 1):
+                yield {name: f"({number})"}
+        elif kind == "foreach_a":
+            name, of_type = self._variables[one["varno"]]
+            listed = self._value(f"pg_catalog.to_jsonb({_query(one['expr'])})")
+            for value in json.loads(listed or "[]")[:_TURNS]:
+                yield {name: f"({literal(value)})::{of_type}" if of_type else literal(value)}
+        else:
+            for _ in range(_TURNS):
+                if kind == "while" and self._value(_query(one["cond"])) != "true":
+                    return
+                yield {}
+
+    def _dynamic(self, query: Any, params: Sequence[Any]) -> str:
+        text = self._value(_query(query))
+        given = {str(n): self._written(_query(param)) for n, param in enumerate(params, 1)}
+        return substituted(str(text), "", {n: f"({value})" for n, value in given.items()})
+
+    def _returned(self, query: str, line: int) -> None:
+        if query not in self.queries:
+            self.queries.append(query)
+            self.lines.append(line)
+        self._last = query
+
+    def _counted(self) -> int:
+        """How many rows the query gives that was returned last."""
+        if not self._last:
+            return 0
+        return int(self._ask(asking.select("pg_catalog.count(*)", f"({self._last}) q", []))[0][0])
 
     def _chosen(self, one: Any) -> Sequence[Any]:
         arms = [(one["cond"], one.get("then_body", ()))]
@@ -71,24 +168,35 @@ class Followed:
         return list(one.get("else_body", ()))
 
     def _do(self, kind: str, one: Any) -> None:
-        if kind == "PLpgSQL_stmt_assign":
+        if kind in ("raise", "close", "assert") or (kind == "return_next" and self._variables):
+            return
+        if kind == "assign":
             self._set(one["varno"], self._value(_ASSIGNED.sub("", _query(one["expr"]), count=1)))
-        elif kind == "PLpgSQL_stmt_return_query" and "dynquery" in one:
-            text = self._value(_query(one["dynquery"]))
-            given = {str(n): self._written(_query(param)) for n, param in enumerate(one.get("params", ()), 1)}
-            self.queries.append(substituted(str(text), "", {n: f"({value})" for n, value in given.items()}))
-        elif kind == "PLpgSQL_stmt_return_query":
-            self.queries.append(substituted(_query(one["query"]), self._name, self._known))
-        elif kind == "PLpgSQL_stmt_perform":
+        elif kind == "return_query" and "dynquery" in one:
+            self._returned(self._dynamic(one["dynquery"], one.get("params", ())), int(one.get("lineno", 0)))
+        elif kind == "return_query":
+            self._returned(substituted(_query(one["query"]), self._name, self._known), int(one.get("lineno", 0)))
+        elif kind == "open":
+            line = int(one.get("lineno", 0))
+            if "dynquery" in one:
+                self._cursors[one["curvar"]] = self._dynamic(one["dynquery"], one.get("params", ())), line
+            elif "query" in one:
+                self._cursors[one["curvar"]] = _query(one["query"]), line
+        elif kind == "getdiag":
+            for item in one.get("diag_items", ()):
+                if item["PLpgSQL_diag_item"].get("kind") == "ROW_COUNT":
+                    self._set(item["PLpgSQL_diag_item"]["target"], self._counted())
+        elif kind == "perform":
             self._perform(_query(one["expr"]))
-        elif kind == "PLpgSQL_stmt_execsql" and one.get("into"):
+        elif kind == "execsql" and one.get("into"):
             self._into(_query(one["sqlstmt"]), one["target"])
-        elif kind == "PLpgSQL_stmt_execsql":
+        elif kind == "execsql":
             self._setting(_query(one["sqlstmt"]))
-        elif kind == "PLpgSQL_stmt_dynexecute" and not one.get("into"):
+        elif kind == "dynexecute" and not one.get("into"):
             self._setting(str(self._value(_query(one["query"]))))
         else:
-            raise Refused("its function in PL/pgSQL does more than choose a query and ask it")
+            where = f" (line {one['lineno']}: {kind})" if "lineno" in one else ""
+            raise Refused(f"its function in PL/pgSQL does more than choose a query and ask it{where}")
 
     def _perform(self, text: str) -> None:
         """A call for its effect: of `set_config` the setting, of others there is none that a reader sees."""
@@ -130,6 +238,8 @@ class Followed:
         return whole.removeprefix("SELECT ")
 
     def _value(self, text: str) -> Any:
+        if _FOUND.search(text):
+            self._known["found"] = f"({'true' if self._counted() else 'false'})"
         rows = self._ask(f"SELECT ({self._written(text)})::pg_catalog.text")
         return rows[0][0] if rows else None
 
@@ -152,6 +262,7 @@ def substituted(sql: str, name: str, values: Mapping[str, str]) -> str:
             names = [one.string.sval for one in node.column_ref.fields if one.WhichOneof("node") == "string"]
             local = len(names) == 1 or (len(names) == 2 and names[0] == name)
             value = values.get(names[-1]) if names and local and not names[-1].isdigit() else None
+            value = values.get(".".join(names)) if value is None and len(names) == 2 else value  # a row's field
         else:
             continue
         if value is not None:

@@ -9,7 +9,8 @@ from qdrant_client import QdrantClient, models
 
 from envclone.incidents.bundle import VectorStep
 from envclone.models import Asked
-from envclone.stores.qdrant.examine import QdrantExaminer, _OfServer
+from envclone.stores.qdrant.examine import QdrantExaminer
+from envclone.stores.qdrant.lookups import OfServer
 from envclone.stores.qdrant.search import ServerRunner
 
 FILTER = {
@@ -32,7 +33,7 @@ def examiner() -> QdrantExaminer:
         for n in range(1, 9)
     ]
     client.upsert("a", points)
-    return QdrantExaminer(ServerRunner(client), _OfServer(client))
+    return QdrantExaminer(ServerRunner(client), OfServer(client))
 
 
 @pytest.mark.filterwarnings("ignore:Local mode performs exact:UserWarning")
@@ -86,3 +87,33 @@ def test_a_search_in_groups_is_asked_within_one(examiner: QdrantExaminer) -> Non
     assert examiner.search(within, Asked()).ids == ("2", "4")
     assert examiner.search(within, Asked(limit=9)).ids == ("2", "4", "6", "8")
     assert examiner.parts(grouped, "99") == () == examiner.parts(_step(), "6")
+
+
+def test_other_vectors_of_the_same_points_and_another_distance() -> None:
+    client = QdrantClient(":memory:")
+    dense = models.VectorParams(size=2, distance=models.Distance.DOT)
+    longer = models.VectorParams(size=3, distance=models.Distance.COSINE)
+    client.create_collection("a", vectors_config={"title": dense, "body": dense, "long": longer})
+    client.upsert("a", [
+        models.PointStruct(id=1, vector={"title": [0.0, 1.0], "body": [1.0, 0.0], "long": [1.0, 0.0, 0.0]}),
+        models.PointStruct(id=2, vector={"title": [9.0, 9.0], "body": [0.0, 1.0], "long": [1.0, 0.0, 0.0]}),
+        models.PointStruct(id=3, vector={"title": [1.0, 0.1], "body": [0.1, 1.0], "long": [1.0, 0.0, 0.0]}),
+    ])  # fmt: skip
+    examiner = QdrantExaminer(ServerRunner(client), OfServer(client))
+    step = _step(using="title", limit=1)
+    said = examiner.retrieval(step)
+    assert (said.vectors, said.distance) == (("body",), "dot")
+    assert examiner.search(step, Asked(exact=True, limit=1)).ids == ("2",)
+    assert examiner.search(step, Asked(exact=True, using="body", limit=1)).ids == ("1",)
+    assert examiner.search(step, Asked(exact=True, distance="cosine", limit=1)).ids == ("3",)
+
+
+def test_a_fusion_is_weighed_alike() -> None:
+    client = QdrantClient(":memory:")
+    client.create_collection("a", vectors_config=models.VectorParams(size=2, distance=models.Distance.COSINE))
+    client.upsert("a", [models.PointStruct(id=n, vector=[1.0, n / 10]) for n in range(1, 9)])
+    examiner = QdrantExaminer(ServerRunner(client), OfServer(client))
+    fused = {"rrf": {"k": 2, "weights": [9.0, 0.1]}}
+    step = _step(vector=None, prefetch=[{"query": [1.0, 0.0]}, {"query": [0.0, 1.0]}], query=fused)
+    assert examiner.retrieval(step).weighted
+    assert "weights" not in examiner.search(step, Asked(evenly=True)).command

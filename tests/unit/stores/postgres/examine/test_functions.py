@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from envclone.stores.postgres.examine.functions import called_in, unfolded
+from envclone.stores.postgres.examine.functions import Body, called_in, unfolded
 from envclone.stores.postgres.steps.reading.grammar import Refused
 
 BODY = (
@@ -31,6 +31,10 @@ def _row(language: str = "sql", source: str = BODY, definition: str = PLPGSQL, *
 
 
 def _unfolded(sql: str, *rows: list[Any]) -> tuple[str, dict[str, str]]:
+    return _body(sql, *rows)[:2]
+
+
+def _body(sql: str, *rows: list[Any]) -> Body:
     called = called_in(sql)
     assert called is not None
 
@@ -43,6 +47,8 @@ def _unfolded(sql: str, *rows: list[Any]) -> tuple[str, dict[str, str]]:
 def _said(text: str) -> Any:
     """What a server says to the few expressions that are evaluated here."""
     inner = text.removeprefix("SELECT ((").removesuffix("))::pg_catalog.text").removesuffix(")::pg_catalog.text")
+    if re.fullmatch(r"\d+", number := text.removeprefix("SELECT (").removesuffix(")::pg_catalog.text")):
+        return number
     parts = re.findall(r"'((?:[^']|'')*)'", inner)
     if " IS NOT NULL" in inner:
         return "false" if "NULL::" in inner or "(NULL)" in inner else "true"
@@ -99,8 +105,30 @@ def test_of_functions_of_one_name_the_one_that_fits_comes_first() -> None:
         assert f"FROM {table} " in text, given
 
 
+LOOPS = {
+    "FOR one IN {0} LOOP id := one.id; near := one.near; RETURN NEXT; END LOOP;": (),
+    "FOR one IN EXECUTE 'SELECT id, v FROM c WHERE true' LOOP RETURN NEXT; END LOOP;": (),
+    "FOR one IN {0} LOOP IF one.near > 0.5 THEN RETURN NEXT; END IF; END LOOP;": ("IF one.near > 0.5 (line 4)",),
+    "FOR one IN {0} LOOP CONTINUE WHEN one.near < 0.5; RETURN NEXT; END LOOP;": (
+        "CONTINUE WHEN one.near < 0.5 (line 4)",),
+    "OPEN cur; LOOP FETCH cur INTO one; EXIT WHEN NOT FOUND; id := one.id; RETURN NEXT; END LOOP; CLOSE cur;": (),
+    "OPEN free FOR {0}; LOOP FETCH free INTO one; EXIT WHEN NOT FOUND; RETURN NEXT; END LOOP;": (),
+    "FOR one IN cur LOOP RETURN NEXT; END LOOP;": (),
+    "FOR n IN 1..3 LOOP RETURN QUERY {0}; END LOOP;": (),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "around"), LOOPS.items())
+def test_a_loop_that_gives_rows_on_is_its_query(body: str, around: tuple[str, ...]) -> None:
+    declared = f"DECLARE one record; free refcursor; cur CURSOR FOR {BODY};\nBEGIN\n{body.format(BODY)} END $$"
+    definition = f"{PLPGSQL.partition('BEGIN')[0]}{declared}"
+    found = _body("SELECT * FROM match($1, $2)", _row("plpgsql", definition=definition))
+    assert "FROM c WHERE" in found.sql and "UNION" not in found.sql
+    assert found.around == around and found.within.startswith("the function match, line ")
+
+
 def test_what_cannot_be_read_is_said() -> None:
-    loop = PLPGSQL.replace(f"RETURN QUERY {BODY};", f"FOR n IN 1..3 LOOP RETURN QUERY {BODY}; END LOOP;")
+    loop = PLPGSQL.replace(f"RETURN QUERY {BODY};", f"LOOP RETURN QUERY {BODY}; COMMIT; END LOOP;")
     writes = PLPGSQL.replace("RETURN QUERY", "DELETE FROM c; RETURN QUERY")
     for rows, why in (
         ([], "no function"),
