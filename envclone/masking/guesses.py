@@ -38,7 +38,9 @@ _BY_NAME = (
         "national_id",
         re.compile(
             r"(^|_)ssn|social_?sec|national_?id|tax_?(id|(no|num|number)$)|passport|licen[cs]e_?(no|num|number)$|^dni$|^nif$|"
-            r"pesel|nhs_?n|^pan_?(no|num|number)$|aadhaa?r|^(curp|cpf|cnpj|bsn|nino)$|citizen_?id"
+            r"pesel|nhs_?n|^pan_?(no|num|number)$|aadhaa?r|^(curp|cpf|cnpj|bsn|nino)$|citizen_?id|"
+            r"steuer_?(id|nr|num|nummer)|sozialvers|ausweis_?(nr|num|nummer)|codice_?fisc|cod_?fisc|num_?secu|rodne_?cislo|"
+            r"personnummer|henkilotunnus|^hetu$|^(cedula|ahv_?n(r|um)?)$"
         ),
     ),
     ("ip", re.compile(r"^ip$|_ip$|^ip_|(^|_)ip_?addr|remote_?addr|client_?addr")),

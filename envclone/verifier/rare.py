@@ -40,7 +40,11 @@ _APART = re.compile(
     r"(?<![^\W_])[^\W_](?P<s>, |[^\w\s]|_|[ \t\r\n\u00a0]{1,3}?)(?:.(?P=s)){3,}[^\W_](?![^\W_])", re.DOTALL
 )
 _NUMBERS = re.compile(r"(?<![\d.])\d{1,3}(?:(?:[,;]\s{0,11}|\s{1,12})\d{1,3}){7,}(?![\d.])")
-_GROUPS = re.compile(r"(?<![0-9A-Za-z])[0-9A-Fa-f]{4,256}(?:[ :\-]?\r?\n?[ \t]{0,8}[0-9A-Fa-f]{2,256})+(?![0-9A-Za-z])")
+_GROUPS = re.compile(
+    r"(?<![0-9A-Za-z])(?>[0-9A-Fa-f]{4,})(?![0-9A-Za-z])"
+    r"(?:(?>[ :\-]?\r?\n?[ \t]{0,8})(?>[0-9A-Fa-f]{2,})(?![0-9A-Za-z]))*"
+)
+"""Atomic: a run of digits before a letter (`v1=9f3c…x`) would be parted in every way there is."""
 _ADDED = re.compile(r"""(?P<q>['"])\s{0,20}(?:\|\||\+|\.)\s{0,20}(?P=q)""")
 _CHARS = re.compile(r"(?i)\b(?:n?chr|n?char)\(\s{0,9}(\d{1,7})\s{0,9}\)")
 _PUNY = re.compile(r"(?i)\bxn--[a-z0-9\-]{1,59}")

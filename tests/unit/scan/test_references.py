@@ -196,3 +196,10 @@ def test_a_session_that_has_a_token_is_not_opened_by_its_id() -> None:
     keys = Sample([_key() for _ in range(20)])
     assert propose(field, {"": keys}, holder=Holder(tokened=True))[0].domain == "keep"
     assert propose(field, {"": keys})[0].domain != "keep"
+
+
+@pytest.mark.parametrize(
+    "name", ["steuer_id", "SteuerNr", "ausweis_nr", "codice_fiscale", "rodne_cislo", "personnummer"]
+)
+def test_numbers_of_states_are_called_so_in_many_languages(name: str) -> None:
+    assert by_name(name) == "national_id"

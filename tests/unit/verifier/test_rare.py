@@ -8,6 +8,7 @@ import gzip
 import io
 import lzma
 import random
+import time
 import zipfile
 import zlib
 from typing import Any
@@ -327,3 +328,11 @@ def test_noise_is_no_packed_file() -> None:
     noise += [b"\x1f\x8b\x08" + b"\xff" * 40, *(b"\xf7" * 9 + head + draw.randbytes(99) for head in heads)]
     shut: list[tuple[int, str]] = []
     assert sum(len(text) for _, text in rare(noise, shut=shut)) < 20_000 and shut == []
+
+
+@pytest.mark.parametrize("run", ["ab" * 20 + "g", "ab" * 18 + " " + "cd" * 20 + "z", "ab " * 18 + "cdz"])
+def test_a_run_of_digits_before_a_letter_is_parted_once(run: str) -> None:
+    begun = time.process_time()
+    list(rare([f"4a61 6e65 2044 6f65 2c20 and v1={run}"]))
+    assert time.process_time() - begun < 2, "each way of parting it was tried"
+    assert "Jane Doe, " in [said for _, said in rare(["4a61 6e65 2044 6f65 2c20"])]
