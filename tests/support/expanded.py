@@ -19,7 +19,7 @@ from envclone.stores.postgres.format.segments import Range, ranges
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.tuples import Attribute, attributes
 from envclone.stores.postgres.format.visibility import Transactions, dead
-from envclone.stores.postgres.prove.decoded import elements
+from envclone.stores.postgres.prove.arrays import elements
 from envclone.stores.postgres.server import control
 from envclone.stores.postgres.write.inplace import jsonb
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 import struct
 from collections.abc import Callable, Iterator
@@ -11,11 +10,12 @@ from typing import Any
 
 from envclone.errors import UnsafeError
 from envclone.stores.postgres.format.tuples import Attribute
+from envclone.stores.postgres.prove import arrays
 from envclone.stores.postgres.prove.ranged import range_reader
 from envclone.stores.postgres.write.inplace import jsonb
 from envclone.stores.postgres.write.inplace.codecs import codec_for
 
-__all__ = ["NUMBERS", "READING", "Decoder", "Texts", "decoder", "elements", "has_no_text", "of_type", "side_by_side"]
+__all__ = ["NUMBERS", "READING", "Decoder", "Texts", "decoder", "has_no_text", "of_type", "side_by_side"]
 
 Texts = list[str | bytes]
 Decoder = Callable[[bytes], Texts]
@@ -179,6 +179,7 @@ def _of_statistics(body: bytes) -> Texts:
     """The elements of an array of any type, which names its type: `anyarray` in the planner's statistics.
 
     Elements of unknown types of variable length are taken as they are; those of fixed length are numbers or flags.
+    A column of arrays has whole arrays there, and each of them names its type again.
     """
     dimensions, _, kind = struct.unpack_from("<iiI", body)
     if dimensions == 0:
@@ -189,48 +190,21 @@ def _of_statistics(body: bytes) -> Texts:
         if codec is None:
             raise ValueError("an element's type is not known")
         return list(_flat(codec.decode(body)))
-    held = elements(body)
+    held = arrays.elements(body)
     if held is None:
         return [*_PRINTED.findall(body)]
     read = decoder(known) if known is not None else None
     found: Texts = []
     for start, end in held:
-        found += [body[start:end]] if read is None else read(body[start:end])
+        found += _element(read, body[start:end])
     return found
 
 
-def elements(body: bytes) -> list[tuple[int, int]] | None:
-    """Where the elements of an array of texts or other values of variable length stand (`src/include/utils/array.h`).
-
-    `body` is the value behind its header. None when it is no such array.
-    """
-    try:
-        return _elements(body)
-    except struct.error:
-        return None
-
-
-def _elements(body: bytes) -> list[tuple[int, int]] | None:
-    dimensions, offset, _ = struct.unpack_from("<iiI", body)
-    if not 0 < dimensions <= 6:
-        return None
-    sizes = struct.unpack_from(f"<{dimensions}i", body, 12)
-    count, bitmap = math.prod(sizes), 12 + 8 * dimensions
-    if count < 1 or min(sizes) < 1 or count > 8 * len(body):
-        return None
-    there = [True] * count
-    if offset:
-        there = [bool(body[bitmap + (i >> 3)] >> (i & 7) & 1) for i in range(min(count, 8 * (len(body) - bitmap)))]
-    at = offset or (4 + bitmap + 7) & ~7
-    found = []
-    for _ in range(sum(there)):
-        at = (at + 3) & ~3
-        (word,) = struct.unpack_from("<I", body, at - 4)
-        if word & 3 or word >> 2 < 4 or at - 4 + (word >> 2) > len(body):
-            return None
-        found.append((at, at - 4 + (word >> 2)))
-        at += word >> 2
-    return found if len(body) - (at - 4) < 8 else None
+def _element(read: Decoder | None, value: bytes) -> Texts:
+    """A sampled value of variable length, by what reads its type where that is known."""
+    if read is not None:
+        return read(value)
+    return _of_statistics(value) if arrays.is_array(value) else [value]
 
 
 def _most_common(body: bytes) -> Texts:
@@ -283,10 +257,7 @@ def _dimensions(body: bytes) -> tuple[list[list[Texts]], int]:
                 value, at = body[at + 4 : at + 4 + count].rstrip(b"\0"), at + 4 + count
             else:
                 value, at = body[at : at + length], at + length
-            if read is not None:
-                texts.append(read(value))
-            else:
-                texts.append([value] if length < 0 else [])
+            texts.append(_element(read, value) if read is not None or length < 0 else [])
         if at != end or at > len(body):
             raise ValueError("statistics do not end where they must")
         found.append(texts)

@@ -21,6 +21,7 @@ from envclone.stores.postgres.format.page import Items, Pages, normal_items, own
 from envclone.stores.postgres.format.segments import Extent, extents, read
 from envclone.stores.postgres.format.toast import Chunks
 from envclone.stores.postgres.format.visibility import Transactions, dead
+from envclone.stores.postgres.prove.arrays import kind_of
 from envclone.stores.postgres.prove.decoded import NUMBERS, READING, decoder, side_by_side
 from envclone.stores.postgres.prove.owners import named, piece
 from envclone.stores.postgres.prove.sources import Source, Sources
@@ -282,7 +283,7 @@ def _said(column: Any, body: bytes) -> tuple[list[str | bytes], bool]:
     read = decoder(column)
     try:
         if read is not None:
-            kind = int.from_bytes(body[8:12], "little") if base == "anyarray" else 0
+            kind = kind_of(body) if base == "anyarray" else 0
             return read(body), base in NUMBERS or kind in _NUMERIC_KINDS
     except READING:
         pass
