@@ -22,6 +22,7 @@ from envclone.masking.meant import UNSAID, meant
 from envclone.masking.nobody import Nobody
 from envclone.masking.notations import notations
 from envclone.masking.patterns import is_email
+from envclone.masking.streets import street_of, streets_in
 from envclone.masking.transliterated import (
     KINDS_TRANSLITERATED,
     in_lines_too,
@@ -175,7 +176,8 @@ class CorpusBuilder:
             wanted = [crowd.national(value) for value in composed]
         else:
             wanted = list(with_transliterated(composed) if kind in KINDS_TRANSLITERATED else composed)
-            wanted = list(with_lines(wanted)) if kind == "address" else wanted
+            if kind == "address":
+                wanted = [*with_lines(wanted), *(street for value in wanted if (street := street_of(value)[0]))]
         if kind == "mac":  # an address of a network is found by its form
             wanted += [way for value in wanted for way in notations(kind, value)]
         self._kinds.setdefault(kind, Distinct(self._shelf)).add(wanted)
@@ -197,6 +199,7 @@ class CorpusBuilder:
             if kind == "address":
                 self._kinds[kind].take(in_lines_too(plain))
                 self._kinds[kind].add(of_lines(plain))
+                self._kinds[kind].add([street for _, text in streets_in(plain) if (street := street_of(text)[0])])
 
     def take_all(self, kinds: Mapping[str, Sequence[Packed]]) -> None:
         """The same of columns of several kinds, by two threads: loops let others run, and one kind touches nothing of

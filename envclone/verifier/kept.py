@@ -38,10 +38,19 @@ NEAR = 64
 """Bytes between two weak identities that belong together."""
 BESIDE = 3
 _WORDS = re.compile(r"[^\W\d_]+")
+_LETTERS = re.compile(rb"[A-Za-z\x80-\xff]{4}")
+"""What a street has and no postal code."""
 _LISTED = re.compile(r"[/;&|\n]")
 _AND = frozenset(("and", "und", "et", "y", "e", "og", "en"))
 _JOINING = frozenset((b"and", b"und", b"the", b"for", b"of"))
 """Words of firms that are called as persons are ('Grant and Sons'), and nobody's name."""
+_MIDDLE = re.compile(r" (?:[^\W\d_]+\.?[ -]){1,3}")
+"""More names between the first and the last."""
+_BORN = frozenset(("geb", "geborene", "geborener", "née", "nee", "né", "born", "formerly", "vormals", "ehemals"))
+_NO_NAMES = frozenset(
+    "key value name first last given family sur label field type text id an am im in on at to do so la le a".split()  # noqa: SIM905
+)
+"""What names fields and joins words, though somebody is called so."""
 _BETWEEN = re.compile(r""" ["'(\u2018\u201c\u201e\u00ab]?[^\W\d_]+["')\u2019\u201d\u00bb]? """)
 _WORD_BEFORE = re.compile(r"([^\W\d_]+) $")
 _WORD_BEHIND = re.compile(r" ([^\W\d_]+)")
@@ -52,7 +61,7 @@ _COMMON = 0.1
 
 
 def pairs_of_one_person(subjects: Subjects, hits: Sequence[Hit], text: bytes) -> tuple[Hit, Hit] | None:
-    """Two weak identities of one person near each other: names, or a name and a street or postal code."""
+    """Two weak identities of one person near each other: names, a name and a street or postal code, or these both."""
     those = sorted(
         (
             hit
@@ -69,7 +78,10 @@ def pairs_of_one_person(subjects: Subjects, hits: Sequence[Hit], text: bytes) ->
             if gap < 0 or one.original == other.original:
                 continue
             what = subjects.what(one.original), subjects.what(other.original)
-            if Part.NAME not in what or (what == (Part.NAME, Part.NAME) and _of_two(text, one, other)):
+            if what == (Part.PLACE, Part.PLACE):
+                if not _is_street(text, one) and not _is_street(text, other):
+                    continue
+            elif what == (Part.NAME, Part.NAME) and _of_two(text, one, other):
                 continue
             words = subjects.ambiguous(one.original) + subjects.ambiguous(other.original)
             if words == 2 and not _JOINT.fullmatch(text[one.end : other.start].decode("utf-8", "replace")):
@@ -77,6 +89,10 @@ def pairs_of_one_person(subjects: Subjects, hits: Sequence[Hit], text: bytes) ->
             if _one_person(subjects, one.original, other.original, gap):
                 return one, other
     return None
+
+
+def _is_street(text: bytes, hit: Hit) -> bool:
+    return _LETTERS.search(text[hit.start : hit.end]) is not None
 
 
 def _of_two(text: bytes, one: Hit, other: Hit) -> bool:
@@ -89,7 +105,11 @@ def _of_two(text: bytes, one: Hit, other: Hit) -> bool:
     words = _WORDS.findall(gap)
     if len(words) == 1 and words[0] not in _AND and _BETWEEN.fullmatch(gap):
         return False  # a name between first and last
-    if any(word in _AND or is_name(word) for word in words):
+    if _MIDDLE.fullmatch(gap) and _AND.isdisjoint(words):
+        return False
+    if not _BORN.isdisjoint(words):
+        return False
+    if any(word in _AND or (is_name(word) and word not in _NO_NAMES) for word in words):
         return True
     before = _WORD_BEFORE.search(text[max(0, one.start - NEAR) : one.start].decode("utf-8", "ignore"))
     after = _WORD_BEHIND.match(text[other.end : other.end + NEAR].decode("utf-8", "ignore"))

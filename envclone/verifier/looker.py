@@ -146,7 +146,7 @@ class Looker:
     def _perhaps(self, values: Sequence[Any]) -> set[int]:
         """The numbers of the values of which `batch` could have anything to tell, in a form of their own too."""
         shut: list[tuple[int, str]] = []
-        rare_ones = [*put_together(values), *self._rare(values, shut)]
+        rare_ones = self._in_forms(values, shut)
         return self._holding(values).union(number for number, _ in chain(rare_ones, shut))
 
     def numbers(self, address: str, values: Sequence[Any], places: Sequence[str]) -> None:
@@ -211,10 +211,16 @@ class Looker:
         few = self._subjects.count <= FEW
         return rare(values, few=few, encodings=self._encodings, sixteen=self._sixteen, shut=shut)
 
+    def _in_forms(self, values: Sequence[Any], shut: list[tuple[int, str]]) -> list[tuple[int, str]]:
+        """What is said in a form of its own, with the numbers of the values."""
+        found = list(put_together(values))
+        within = self._rare([text for _, text in found]) if found else ()
+        return [*found, *((found[i][0], text) for i, text in within), *self._rare(values, shut)]
+
     def _put_together(self, address: str, rule: FieldRule | None, values: Sequence[Any], rows: Rows | None) -> None:
         """Report identities whose letters are apart or in bits, and what is said in a rare form."""
         shut: list[tuple[int, str]] = []
-        words = [*put_together(values), *self._rare(values, shut)]
+        words = self._in_forms(values, shut)
         for number, what in shut:
             self._reports.shut(address, what, rows, number)
         self._report_said(address, rule, words, rows)

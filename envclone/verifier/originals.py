@@ -38,6 +38,7 @@ _WORD = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{MARKS}])*")
 """A word with its marks: the vowels of Indian scripts are marks behind letters, and no gaps between words."""
 _DIGIT = re.compile(r"\d")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+_IBAN = re.compile(r"[A-Za-z]{2}\d{2}[ -]?(?:[A-Za-z0-9][ -]?){12,30}$")
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 """Names in scripts that put no space between the parts of one."""
 _SIGN = re.compile(r"[^\W_]")
@@ -115,6 +116,8 @@ class Originals:
             stripped = list(with_lines(stripped))
         if kind in KINDS_NOTED:
             stripped = list(with_notations(kind, stripped))
+        if kind == "iban":
+            stripped += [_account_of(value) for value in stripped if _IBAN.match(value)]
         self._add(address, kind, stripped)
 
     def _add(self, address: str, kind: str, texts: list[str]) -> None:
@@ -128,6 +131,8 @@ class Originals:
             return
         plain = trimmed(values)
         self._take_plain(address, kind, plain)
+        if kind == "iban":
+            self._add(address, kind, [_account_of(text) for text in plain.texts() if text and _IBAN.match(text)])
         if kind == "address":
             self._take_plain(address, kind, in_lines_too(plain))
             self._add(address, kind, of_lines(plain))
@@ -280,6 +285,11 @@ class Originals:
         """All of them: number, value, source."""
         for number, value in enumerate(self._values):
             yield number, value, self[number]
+
+
+def _account_of(iban: str) -> str:
+    """The number of the bank and the account, which stand in an IBAN behind country and check digits."""
+    return iban.replace(" ", "").replace("-", "")[4:]
 
 
 def telling(kind: str, values: Packed, places: Any) -> Any:

@@ -22,6 +22,7 @@ import numpy as np
 from envclone.packed import TextBlock
 from envclone.verifier.charsets import said_in_encodings
 from envclone.verifier.otherbytes import is_utf8
+from envclone.verifier.programforms import in_program_forms
 from envclone.verifier.within import expanded, said
 
 __all__ = ["in_other_forms"]
@@ -62,6 +63,7 @@ def in_other_forms(
     values: TextBlock, encodings: Sequence[str], shut: Callable[[int, str], object]
 ) -> Iterator[tuple[int, str]]:
     """What texts say in such a form, with their numbers."""
+    yield from in_program_forms(values)
     told: dict[int, set[int]] = {}
     zeros = values.zeros
     for match in _forms().finditer(values.block):

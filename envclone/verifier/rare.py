@@ -28,7 +28,9 @@ from envclone.verifier.cutforms import (
     plain_blanks,
 )
 from envclone.verifier.digitruns import of_base64, runs_unpacked
+from envclone.verifier.otherbytes import is_utf8
 from envclone.verifier.otherforms import in_other_forms
+from envclone.verifier.programforms import uuid_of
 from envclone.verifier.sixteen import Sixteen, in_base64
 from envclone.verifier.within import expanded, in_runs, said
 
@@ -45,7 +47,7 @@ _GROUPS = re.compile(
     r"(?:(?>[ :\-]?\r?\n?[ \t]{0,8})(?>[0-9A-Fa-f]{2,})(?![0-9A-Za-z]))*"
 )
 """Atomic: a run of digits before a letter (`v1=9f3c…x`) would be parted in every way there is."""
-_ADDED = re.compile(r"""(?P<q>['"])\s{0,20}(?:\|\||\+|\.)\s{0,20}(?P=q)""")
+_ADDED = re.compile(r"""(?P<q>['"]{1,2})\s{0,20}(?:\|\||\+|\.)\s{0,20}(?P=q)""")
 _CHARS = re.compile(r"(?i)\b(?:n?chr|n?char)\(\s{0,9}(\d{1,7})\s{0,9}\)")
 _PUNY = re.compile(r"(?i)\bxn--[a-z0-9\-]{1,59}")
 _PACKED = re.compile(
@@ -82,7 +84,7 @@ def rare(
     sixteen: Sixteen | None = None,
     shut: list[tuple[int, str]] | None = None,
 ) -> Iterator[tuple[int, str]]:
-    """Per value that has any: its number, and what is said in a rare form.
+    """Per value that has any: its number, and what is said in a rare form, also in one inside of another.
 
     An initial beside a name of the dictionary is anybody's, unless there are `few` people. Bytes are read in the
     `encodings` too, and as one of the UUIDs of `sixteen`. What cannot be looked into is added to `shut`, with its
@@ -93,6 +95,22 @@ def rare(
     def note(number: int, what: str) -> None:
         told_shut.append((number, what))
 
+    found = dict.fromkeys(_once(values, few, encodings, sixteen, note))
+    yield from found
+    if found:
+        whose = [number for number, _ in found]
+        block = block_of([text.replace("\0", " ") for _, text in found])
+        for i, text in _in_block(block, few, encodings, sixteen, lambda i, what: note(whose[i], what)):
+            yield whose[i], text
+
+
+def _once(
+    values: Sequence[Any],
+    few: bool,
+    encodings: Sequence[str],
+    sixteen: Sixteen | None,
+    note: Callable[[int, str], None],
+) -> Iterator[tuple[int, str]]:
     if isinstance(values, TextBlock):
         yield from _in_block(values, few, encodings, sixteen, note)
         return
@@ -102,6 +120,9 @@ def rare(
     for number, value in enumerate(values):
         for raw in _bytes(value):
             whole.append((number, raw))
+            if len(raw) >= _FEWEST and is_utf8(raw):
+                texts.append(raw.decode())
+                owners.append(number)
             held = list(expanded(raw, encodings, partial(note, number)))
             yield from ((number, told) for told in held or said(raw, encodings))
         if isinstance(value, list):
@@ -264,6 +285,7 @@ def _of_codes(values: Sequence[Any]) -> Iterator[str]:
 
 def _of_bytes(codes: Sequence[int]) -> Iterator[str]:
     if max(codes) < 256 and min(codes) >= 0:
+        yield from uuid_of(bytes(codes))
         yield from _TEXT.findall(bytes(codes).decode("utf-8", "replace"))
     elif min(codes) > 0 and max(codes) < 0xD800:
         yield from _TEXT.findall("".join(map(chr, codes)))
@@ -273,6 +295,7 @@ def _of_groups(digits: str) -> Iterator[str]:
     if len(digits) % 8 == 0 and not digits.strip("01"):
         digits = f"{int(digits, 2):0{len(digits) // 4}x}"
     raw = bytes.fromhex(digits[: len(digits) // 2 * 2])
+    yield from uuid_of(raw)
     yield from _TEXT.findall(raw.decode("utf-8", "replace"))
 
 

@@ -18,6 +18,7 @@ from envclone.compiled import available, frozen
 from envclone.distinct import Distinct, Hashes
 from envclone.masking.crowd import form_of, loops, odd_of
 from envclone.masking.meant import UNSAID
+from envclone.masking.streets import places_in, streets_in
 from envclone.masking.transliterated import KINDS_TRANSLITERATED, transliterated
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
 from envclone.packed import ABSENT, Packed, pack
@@ -55,13 +56,18 @@ def parts_of(kind: str, value: str) -> list[tuple[str, int]]:
         if len(lowered) < _PART:
             return []
         placed = _DIGITS.search(lowered) is not None and len(lowered) >= _SHORTEST_CODE
-        return [(lowered, Part.PLACE if placed else Part.OTHER)]
+        return [(lowered, Part.PLACE if placed else Part.OTHER), *_within_address(value)]
     if kind in ("phone", "card", "national_id"):
         digits = "".join(_DIGITS.findall(lowered))
         return [(digits, Part.OTHER)] if len(digits) >= _SHORTEST_NUMBER else []
     if kind in WITHOUT_PARTS:
         return []
     return [(lowered, Part.OTHER)] if not strong(kind, value) and len(lowered) >= _SHORTEST_CODE else []
+
+
+def _within_address(value: str) -> list[tuple[str, int]]:
+    """The street with its number and the postal code of an address in one value."""
+    return [(" ".join(part.lower().split()), Part.PLACE) for part in places_in(value)]
 
 
 class Keys:
@@ -153,6 +159,12 @@ class Subjects:
         if more:
             parts, owners, what = weak_parts(kind, values)
             self._number(parts, owners + first, what, kind, source)
+        if more and kind == "address":
+            within = [(first + i, part) for i, text in streets_in(values) for part in _within_address(text)]
+            if within:
+                texts = pack([text for _, (text, _) in within])
+                whose = np.array([person for person, _ in within], np.int64)
+                self._number(texts, whose, np.full(len(within), Part.PLACE), kind, source)
 
     def _number(self, texts: Packed, persons: Any, what: Any, kind: str, source: str) -> None:
         """Take in weak identities of persons."""
@@ -213,6 +225,10 @@ class Subjects:
     def what(self, number: int) -> int:
         """What a weak identity is: a constant of `Part`."""
         return int(self._what.array[number])
+
+    def places(self, numbers: Any) -> Any:
+        """Which weak identities are a street or a postal code."""
+        return self._what.array[numbers] == Part.PLACE
 
     def ambiguous(self, number: int) -> bool:
         """Whether it is an everyday word too."""

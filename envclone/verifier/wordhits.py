@@ -81,7 +81,12 @@ class WordHits(Mapping[int, list[Found]]):
         """The values that may hold two of one person near each other; `kept.pairs_of_one_person` judges them."""
         values, numbers, starts, ends, _, _ = self._rows
         told = subjects.near(values, numbers, starts, ends)
-        return self.many() if told is None else np.unique(values[told]).tolist()
+        if told is None:
+            return self.many()
+        placed = np.flatnonzero(subjects.places(numbers))  # a street and a postal code, without a name
+        beside = placed[1:][values[placed[1:]] == values[placed[:-1]]]
+        found: list[int] = np.union1d(values[told], values[beside]).tolist()
+        return found
 
     def outside(self, told: Mapping[int, list[Found]]) -> WordHits:
         """Those that lie inside nothing that was reported already."""

@@ -6,11 +6,13 @@ import random
 
 import pytest
 
+from envclone.packed import pack
 from envclone.verifier.kept import Tally, pairs_of_one_person, tail
-from envclone.verifier.loose import LooseSearch, text_of
+from envclone.verifier.loose import LooseSearch, Texts, text_of
 from envclone.verifier.originals import Originals
 from envclone.verifier.search import Hit
 from envclone.verifier.subjects import Subjects, parts_of
+from envclone.verifier.wordhits import weak_words
 
 PEOPLE = [
     ("Wolfhard", "Quenzelmann", "Lindenweg 4"),
@@ -50,6 +52,10 @@ def _hits(search: LooseSearch, text: str) -> list[Hit]:
         ("Wolfhard\tQuenzelmann", True),
         ("first: Wolfhard\nlast: Quenzelmann", True),
         ("Wolfhard Maria Quenzelmann", True),
+        ("Wolfhard Maria Theresia Quenzelmann", True),
+        ("Wolfhard Meier (geb. Quenzelmann)", True),
+        ('[{"key": "first_name", "value": "Wolfhard"}, {"key": "last_name", "value": "Quenzelmann"}]', True),
+        ("Wolfhard Meier, Anna Quenzelmann", False),
         ('Wolfhard "Bob" Quenzelmann', True),
         ("Wolfhard (Bob) Quenzelmann", True),
         ("Grace?Mark=1", False),
@@ -70,6 +76,31 @@ def test_two_parts_of_one_person(text: str, leaks: bool) -> None:
     subjects, search = _subjects(PEOPLE)
     found = list(search.find([text]))
     assert (pairs_of_one_person(subjects, [one.hit for one in found], text_of(text)) is not None) is leaks
+
+
+@pytest.mark.parametrize(
+    ("text", "leaks"),
+    [
+        ("80337 München, Lindenweg 4", True),
+        ('{"street": "Lindenweg 4", "code": "80337"}', True),
+        ("Quenzelmann, Lindenweg 4", True),
+        ("Lindenweg 4", False),
+        ("80337 and 10115", False),
+        ("10115 Berlin, Lindenweg 4", False),
+    ],
+)
+def test_a_street_and_a_postal_code_of_an_address_in_one_value(text: str, leaks: bool) -> None:
+    subjects = Subjects()
+    subjects.begin("main.public.people")
+    subjects.count = 2
+    homes = ["Lindenweg 4, 80337 München", "Am Bach 7, 10115 Berlin"]
+    subjects.add([0, 1], "person", ["Wolfhard Quenzelmann", "Brunhilda Drachsler"], "name")
+    subjects.take(0, "address", pack(homes), "home")
+    search = LooseSearch(Originals.parts(subjects.seal()))
+    hits = [found.hit for found in search.find([text])]
+    assert (pairs_of_one_person(subjects, hits, text_of(text)) is not None) is leaks
+    words = weak_words(search, Texts([text], decoded=True))
+    assert (0 in words.near(subjects)) >= leaks
 
 
 def _leaks(rows: list[tuple[int, str]], people: list[tuple[str, str, str]]) -> bool:

@@ -110,8 +110,27 @@ def test_what_a_rare_form_says(how: str, kind: str, monkeypatch: pytest.MonkeyPa
          "Mozilla's lz4", "lzma"],
 )  # fmt: skip
 def test_what_is_compressed_is_read(value: bytes) -> None:
-    ((number, text),) = rare([b"x", value, None])
+    (number, text), *_ = rare([b"x", value, None])
     assert number == 1 and NAME in text
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        f"by {' '.join(NAME)}".encode(),
+        zlib.compress(f"SELECT '{NAME[:4]}' || '{NAME[4:]}'".encode()),
+        [*" || ".join(f"chr({ord(c)})" for c in NAME).encode()],
+        "SET a.b = 'SELECT ''Wolf'' || ''hard Quenzelmann'''",
+    ],
+    ids=[
+        "letters apart in bytes",
+        "literals in a compressed file",
+        "characters in a list of bytes",
+        "quotes in quotes",
+    ],
+)
+def test_a_form_inside_of_another_one(value: Any) -> None:
+    assert any("".join(NAME.split()) in "".join(text.split()) for _, text in rare([value]))
 
 
 def test_lists_of_bytes_and_of_characters() -> None:
