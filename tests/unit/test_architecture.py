@@ -6,6 +6,7 @@ import ast
 import importlib
 import sys
 from collections.abc import Iterator
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -22,24 +23,38 @@ def _name(path: Path) -> str:
     return ".".join(path.relative_to(PACKAGE.parent).with_suffix("").parts).removesuffix(".__init__")
 
 
-@cache
-def _nodes(path: Path) -> tuple[ast.AST, ...]:
-    """Every node of a module: each is read and parsed once for all tests here."""
-    return tuple(ast.walk(ast.parse(path.read_text())))
+@dataclass(frozen=True)
+class _Told:
+    """What the tests here ask of a module; its millions of nodes are not kept for the rest of the run."""
+
+    imports: frozenset[str]
+    of_os: frozenset[str]
+    """What it takes from `os`."""
+    calls: frozenset[str]
+    """What it calls by a bare name."""
 
 
 @cache
-def _imports(path: Path) -> tuple[str, ...]:
-    return tuple(_imported(path))
+def _told(path: Path) -> _Told:
+    """Each module is read and parsed once for all tests here."""
+    nodes = [*ast.walk(ast.parse(path.read_text()))]
+    return _Told(
+        frozenset(name for node in nodes for name in _imported(node)),
+        frozenset(
+            node.attr
+            for node in nodes
+            if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
+        ),
+        frozenset(node.func.id for node in nodes if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)),
+    )
 
 
-def _imported(path: Path) -> Iterator[str]:
-    for node in _nodes(path):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield node.module
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+def _imported(node: ast.AST) -> Iterator[str]:
+    if isinstance(node, ast.Import):
+        yield from (alias.name for alias in node.names)
+    elif isinstance(node, ast.ImportFrom) and node.module:
+        yield node.module
+        yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
 def _offenders(importer: str, forbidden: str, *, allowed: tuple[str, ...] = ()) -> list[str]:
@@ -48,7 +63,7 @@ def _offenders(importer: str, forbidden: str, *, allowed: tuple[str, ...] = ()) 
             f"{_name(path)} imports {name}"
             for path in MODULES
             if _name(path).startswith(importer)
-            for name in _imports(path)
+            for name in _told(path).imports
             if not _name(path).startswith(allowed or "-") and (name == forbidden or name.startswith(f"{forbidden}."))
         }
     )
@@ -82,21 +97,13 @@ def test_one_module_spawns_processes() -> None:
     for path in MODULES:
         # programs, a copy that looks on, and one that stays at the door of a cage
         if _name(path) not in ("envclone.process", "envclone.aside", "envclone.cage.doorway"):
-            calls = {
-                node.attr
-                for node in _nodes(path)
-                if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id == "os"
-            }
-            assert not calls & spawning, path
+            assert not _told(path).of_os & spawning, path
 
 
 def test_only_commands_print() -> None:
     for path in MODULES:
         if not _name(path).startswith("envclone.cli"):
-            calls = [
-                node.func.id for node in _nodes(path) if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
-            ]
-            assert "print" not in calls, path
+            assert "print" not in _told(path).calls, path
 
 
 def test_yaml_is_only_loaded_safely() -> None:
