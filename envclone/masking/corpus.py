@@ -19,7 +19,7 @@ from envclone.distinct import Distinct
 from envclone.errors import UnsafeError
 from envclone.masking import crowd
 from envclone.masking.meant import UNSAID, meant
-from envclone.masking.nobody import Nobody
+from envclone.masking.nobody import Nobody, usual
 from envclone.masking.notations import notations
 from envclone.masking.patterns import is_email
 from envclone.masking.streets import street_of, streets_in
@@ -145,7 +145,7 @@ class CorpusBuilder:
     """
 
     def __init__(self, nobody: Nobody | None = None, shelf: Shelf | None = None) -> None:
-        self._nobody = nobody or Nobody()
+        self._nobody = nobody or usual()
         self._shelf = shelf
         self._kinds: dict[str, Distinct] = {}
 

@@ -24,7 +24,7 @@ from envclone.masking.decoders import Edit, View, views
 from envclone.masking.edits import apart, applied
 from envclone.masking.finder import Finder
 from envclone.masking.makers import Makers
-from envclone.masking.nobody import Nobody, NobodyMask
+from envclone.masking.nobody import Nobody, NobodyMask, usual
 from envclone.masking.packing import by_text, masked_block
 from envclone.masking.parts import canonical
 from envclone.masking.patterns import Span
@@ -65,7 +65,7 @@ class FreeText:
     ) -> None:
         self._corpus = corpus
         self._makers = makers
-        self._nobody = nobody or Nobody()
+        self._nobody = nobody or usual()
         self.finder = Finder(corpus, self._nobody, net, tagger=tagger)
         """Finds what is masked."""
         self._whole = whole

@@ -18,7 +18,7 @@ from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
 from envclone.masking.known import Numbers, number_of, number_of_pair, numbers_of_pairs
 from envclone.masking.names import given_names
-from envclone.masking.nobody import Nobody
+from envclone.masking.nobody import Nobody, usual
 from envclone.masking.parts import canonical
 from envclone.masking.phone import national_number
 from envclone.masking.plainwords import plain_numbers, plain_words
@@ -101,7 +101,7 @@ class Lexicon:
     )
 
     def __init__(self, corpus: Corpus, nobody: Nobody | None = None) -> None:
-        self._nobody = nobody or Nobody()
+        self._nobody = nobody or usual()
         self.shelf = corpus.shelf
         """Where the sorted numbers lie."""
         self.words: dict[str, WordType] = {}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-from envclone.masking.nobody import Nobody, spared
+from envclone.masking.nobody import Nobody, spared, usual
 from envclone.masking.tokens import NameTokens
 from envclone.protocols import Mask
 
@@ -46,7 +46,7 @@ class Makers:
         self._key = key
         self._whole = whole
         self._names = NameTokens(key)
-        self._nobody = nobody or Nobody()
+        self._nobody = nobody or usual()
         self._plain: dict[str, Mask] = {}
         self._made: dict[str, Mask] = {}
 

@@ -24,7 +24,7 @@ from envclone.masking.kinds import HOOKS, DomainSpec, flat, json_rules, kind_of,
 from envclone.masking.letters import meet
 from envclone.masking.makers import Makers
 from envclone.masking.memo import BATCH
-from envclone.masking.nobody import Nobody
+from envclone.masking.nobody import Nobody, usual
 from envclone.masking.packing import BlockMask, masked_block
 from envclone.masking.simple import KeepMask
 from envclone.memory import give_back
@@ -124,7 +124,7 @@ class MaskSet:
         self._corpus = corpus or Corpus()
         self._id = key_id(key)
         self._whole = any(spec.consistency == "person" for spec in domains.values())
-        self.nobody = nobody or Nobody()
+        self.nobody = nobody or usual()
         """Whose values stay as they are."""
         meet(_characters(self._corpus, _FAR, 2))
         self._makers = Makers(key, whole=self._whole, nobody=self.nobody)

@@ -10,6 +10,7 @@ import json
 import re
 import string
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cache
 from hashlib import blake2b
 from typing import TYPE_CHECKING, TypeVar
 
@@ -25,7 +26,7 @@ from envclone.protocols import Mask
 if TYPE_CHECKING:
     from envclone.masking.shortlist import Shortlist
 
-__all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "nobodys", "spared"]
+__all__ = ["KINDS_OF_NOBODY", "Nobody", "NobodyMask", "nobodys", "spared", "usual"]
 
 _S = TypeVar("_S")
 KINDS_OF_NOBODY = WORDED | {"secret", "key"}
@@ -195,6 +196,12 @@ class Nobody:
             local = told.partition("@")[0] + "@*"
             return local if local in shipped()["email"] else shape(told)
         return told if kind == "uuid" or (kind in _NUMBERS and _same_digits(told)) else shape(told)
+
+
+@cache
+def usual() -> Nobody:
+    """The values of the shipped list alone; what finds them among many is made once for all that ask."""
+    return Nobody()
 
 
 def _as_block(values: Packed) -> TextBlock | None:

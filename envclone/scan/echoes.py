@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from envclone.address import Address
 from envclone.masking.kinds import KINDS, fits
-from envclone.masking.nobody import Nobody
+from envclone.masking.nobody import usual
 from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.propose import Proposal, Sample
 from envclone.verifier.originals import strong
@@ -65,7 +65,7 @@ def without_copies(
     The image would be refused for them: only values that the search for originals knows by themselves count. A mask of
     texts leaves keys and secrets as they are, so that texts that hold them alone are masked as these are.
     """
-    nobody, known = Nobody(), dict[str, Proposal]()
+    nobody, known = usual(), dict[str, Proposal]()
     found, new = list(proposals), list(proposals)
     while new:  # what is masked now can stand in others again
         for one in new:

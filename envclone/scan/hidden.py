@@ -8,7 +8,7 @@ from functools import cache
 from envclone.masking.corpus import Corpus
 from envclone.masking.decoders import views
 from envclone.masking.finder import Finder
-from envclone.masking.nobody import Nobody
+from envclone.masking.nobody import usual
 from envclone.masking.spelled import spelled
 
 __all__ = ["hidden", "holds_identity", "names_anybody"]
@@ -49,4 +49,4 @@ def _found(text: str) -> bool:
 @cache
 def _finder() -> Finder:
     """The matcher of free text and of the verifier, which knows nobody."""
-    return Finder(Corpus(), Nobody())
+    return Finder(Corpus(), usual())

@@ -7,8 +7,10 @@ from collections.abc import Iterable
 import pytest
 
 from envclone.masking import nobodylist
-from envclone.masking.nobody import KINDS_OF_NOBODY, Nobody
+from envclone.masking.masks import MaskSet
+from envclone.masking.nobody import KINDS_OF_NOBODY, Nobody, usual
 from envclone.masking.nobodylist import WORDED, every, known, listed
+from tests.unit.masking.conftest import KEY, OTHER_KEY
 
 
 @pytest.mark.parametrize("kind", sorted(KINDS_OF_NOBODY))
@@ -34,3 +36,11 @@ def test_another_set_of_masks_writes_out_only_what_its_stack_file_adds(monkeypat
     assert not written
     assert Nobody({"person": ["Walk-in Customer"]}).holds("person", "<walk-in_customer>")
     assert written == ["walk-in customer"]
+
+
+def test_masks_without_a_list_of_their_own_share_one() -> None:
+    one, other = MaskSet(KEY, {}), MaskSet(OTHER_KEY, {})
+    assert one.nobody is other.nobody is usual()
+    assert one.nobody.digest == Nobody().digest
+    own = MaskSet(KEY, {}, nobody=Nobody({"person": ["Walk-in Customer"]})).nobody
+    assert own.holds("person", "walk-in customer") and not usual().holds("person", "walk-in customer")
