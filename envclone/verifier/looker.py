@@ -184,7 +184,7 @@ class Looker:
         if after is not before and rule is not None and rule.kind in _TEXTS:
             self._left(address, before, after, rows)
             if rule.kind is not FieldKind.JSON:
-                self._joined(address, before, after, texts, rows, numbers=False)
+                self._joined(address, before, after, texts, rows, least=_LONG_NUMBER)
         if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
             return _NOTHING
         hits = _NOTHING
@@ -378,12 +378,14 @@ class Looker:
         texts: Texts,
         rows: Rows | None,
         *,
-        numbers: bool = True,
+        least: int = 0,
     ) -> None:
-        """Names of one person in one word, and `numbers` of persons in other groups; what the masks made is none."""
+        """Names of one person in one word, and numbers of persons of at least so many digits in other groups; what the
+        masks made is none."""
         standings = Standings(None if after is before else before)
         for value, hit, text, source, kind, number in self._compounds.find(texts):
-            if (number and not numbers) or not standings.left(value, text, hit):
+            digits = sum(map(bytes.isdigit, (text[i : i + 1] for i in range(hit.start, hit.end)))) if number else least
+            if digits < least or not standings.left(value, text, hit):
                 continue
             what = f"a value of the kind {kind}" if number else "two parts of one person's identity"
             self._reports.leak(address, hit, text, source, kind, what, rows, value, after)

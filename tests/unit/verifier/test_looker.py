@@ -43,6 +43,9 @@ def _looker_of(rules: dict[str, FieldRule]) -> tuple[Looker, FieldFindings]:
     subjects.add([0], "person", ["Quenzelmann"], "last")
     originals.add("main.public.people.name", "person", ["Wolfhard Quenzelmann"])
     originals.add("main.public.people.email", "email", ["wolfhard.quenzelmann@corp.example"])
+    originals.add("main.public.people.phone", "phone", ["+49 30 50392730"])
+    originals.add("main.public.people.card", "card", ["4929562207704767"])
+    originals.add("main.public.people.ssn", "national_id", ["536-22-8741"])
     originals.seal()
     parts = Originals.parts(subjects.seal())
     people = cast(Any, SimpleNamespace(subjects=subjects, births=Births(), names=lambda store, table: []))
@@ -187,6 +190,25 @@ def test_two_names_joined_in_a_masked_text_are_refused_where_the_mask_left_them(
     rule = FieldRule("public.docs.body", FieldKind.TEXT, "text")
     looker, findings = _looker_of({rule.address: rule})
     looker.rows(Rows("public.docs", {rule.address: [left]}, {}, ["ctid (0,1)"]), {rule.address: [f"{left} "]})
+    looker.take(looker.found())
+    assert len(findings.leaks) == leaks
+
+
+@pytest.mark.parametrize(
+    ("raw", "masked", "leaks"),
+    [
+        ("https://wa.me/493050392730", "https://wa.me/493050392730", 1),
+        ("rec_493050392730.wav", "rec_493050392730.wav", 1),
+        ("4929\n5622\n0770\n4767", "4929\n5622\n0770\n4767", 1),
+        ("see 493050392730", "see 887959883441", 0),
+        ("see 887959883441", "see 493050392730", 0),
+        ("order 536228741", "order 536228741", 0),
+    ],
+)
+def test_a_long_number_in_a_masked_text_is_refused_where_the_mask_left_it(raw: str, masked: str, leaks: int) -> None:
+    rule = FieldRule("public.docs.body", FieldKind.TEXT, "text")
+    looker, findings = _looker_of({rule.address: rule})
+    looker.rows(Rows("public.docs", {rule.address: [raw]}, {}, ["ctid (0,1)"]), {rule.address: [masked]})
     looker.take(looker.found())
     assert len(findings.leaks) == leaks
 
