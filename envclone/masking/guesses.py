@@ -70,7 +70,7 @@ _BY_NAME = (
     (
         "number",
         re.compile(
-            r"salary|(^|_)ctc$|(gross|net|base)_?pay$|remuneration|compensation$|(^|_)income|(^|_)wage|latitude|longitude|^lat$|^lon$|^lng$|weight|blood|(^|_)bmi(_|$)"
+            r"salary|(^|_)ctc$|(gross|net|base)_?pay$|remuneration|compensation$|(^|_)income|(^|_)wage|latitude|longitude|(^|_)(lat|lon|lng)$|weight|blood|(^|_)bmi(_|$)"
         ),
     ),
     (
@@ -95,7 +95,8 @@ _ABOUT = re.compile(
     r"owner|author|employee|recipient|sender)_((domain|template|provider)_?)?(ids?|settings?|options?|config(uration)?s?|uuid|type|kind|status|format|provider|"
     r"template|enabled|verified|confirmed|count|notifications?|preferences?|frequency|position|visible|required|allowed|"
     r"at|on)$|(token|secret|passw(or)?d|credential|api_?key)_(types?|kind|status|format|provider|algorithm|length|enabled|"
-    r"required|expir(es|y)|at|on)$|(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
+    r"required|expir(es|y)|at|on)$|[a-z]able_(type|id)$|"
+    r"(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
 )
 """What is said of somebody's address or number, or refers to it; where its values are addresses, these decide."""
 _OF_MAIL = re.compile(
@@ -109,6 +110,7 @@ _ELSEWHERE = re.compile(
     r"(stripe|paypal|braintree|adyen|paddle|chargebee)_?(customer|payer)_?id$|^(psid|union_?id|ldap_dn|subject_id)$"
 )
 """What another service calls somebody by."""
+_SHOWN_THING = re.compile(r"(provider|application|service|issuer|scheme|product|plan)_display_?name$")
 _PLACEHOLDER = re.compile(r"(^|_)(blur|thumb|average|perceptual|p|d|a|image|content|file|git|commit|block)_?hash$")
 """What pictures and files are told apart or shown by before they are there: `blurhash`."""
 _REFERS = re.compile(
@@ -120,6 +122,8 @@ _NUMBERED = re.compile(
     r"(no|nr|num|number|nummer)$"
 )
 """What somebody is called by on papers and cards, however it was counted up."""
+_VERSION = re.compile(r"^(row_?version|concurrency_?(stamp|token))$")
+"""What a database counts up at every change of a row."""
 _PAPERS = re.compile(r"(order|invoice|shipment|return_authori[sz]ation|quote|booking|receipt)s?$")
 """What has a number of its own, which is the paper's."""
 _PEOPLE = re.compile(
@@ -157,6 +161,8 @@ def guess(field: Field) -> str:
         return unique_too(_BY_TYPE[base], field)
     *holder, name = Address.parse(field.address).parts
     found = by_name(name, holder[-1] if holder else "") or "text"
+    if base == "bytea" and _VERSION.search(_plain(name)):
+        return "keep"
     if base == "bytea" and (found == "keep" or not fits(found, field)):
         found = "bytes"
     elif not fits(found, field):
@@ -216,7 +222,7 @@ def by_name(name: str, holder: str = "") -> str:
     plain = _plain(name)
     if plain in ("name", "title") and _PEOPLE.search(_plain(holder)):
         return "person" if plain == "name" else "keep"
-    if _OF_MAIL.search(plain):
+    if _OF_MAIL.search(plain) or _SHOWN_THING.search(plain):
         return "text"
     if _ELSEWHERE.search(plain):
         return "key"

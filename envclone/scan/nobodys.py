@@ -9,7 +9,7 @@ from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
 from envclone.scan.numbers import article_numbers, counted, series
-from envclone.scan.things import message_ids, node_ids, object_ids, prefixed, stamped, traced
+from envclone.scan.things import message_ids, migrations, node_ids, object_ids, prefixed, stamped, traced
 from envclone.scan.told import names_of, sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
@@ -40,7 +40,10 @@ _GUESSED = frozenset(("person", "username", "text", "keep", "company", "national
 _NUMBERED = frozenset(("", "keep", "text", "person", "username", "company"))
 """What a field with the numbers of a series can be called like."""
 _DOORS = re.compile(r"session|thread|chat|checkpoint|token|invit|reset|cookie|secret|password|otp|voucher|coupon|gift")
-_CODES = re.compile(r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink)$")
+_CODES = re.compile(
+    r"(^|_)(slug|sku|code|codename|upc|ean|gtin|isbn|model|key|version|num|icon|extension|permalink|"
+    r"ref|reference|barcode|(part|article|art|item|material|mat)_?(no|nr|num|number))$"
+)
 
 
 def _codes_of_doors(field: Field) -> bool:
@@ -65,6 +68,8 @@ def nobodys(
         return "keep", 0.7, "ids of messages that a program drew, at its own host"
     if node_ids(values):
         return "keep", 0.8, "global ids of an API: a type and a number"
+    if migrations(field, values) and not personal:
+        return "keep", 0.8, "names of a schema's migrations"
     if stamped(values) and told not in IDENTITIES:
         return "keep", 0.7, "numbers that begin with a moment"
     if traced(names_of(field, path)[0], values):

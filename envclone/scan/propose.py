@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from envclone.address import Address
-from envclone.masking.guesses import guess, looks_like_embedding, removed, unique_too
+from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import DATES, KINDS, fits
 from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
@@ -37,6 +37,7 @@ _NUMBERS_TOO = frozenset(("keep", "null", "redact", "phone", "card", "integer", 
 _LABELS = 100
 _NO_KEYS = frozenset(("keep", "text", "json", "date", "url", "uuid"))
 _FEWEST_KEYS = 3
+_SHORT_NUMBER = 6
 """Keys of documents from which on they are taken for names."""
 
 
@@ -251,6 +252,11 @@ def _softer(field: Field, sample: Sample, told: str, seen: Looks, holder: Holder
     return ""
 
 
+def _is_elsewhere(field: Field) -> bool:
+    """Whether an integer is called as what another service calls somebody by: `subject_id`."""
+    return by_name(Address.parse(field.address).name) == "key"
+
+
 def _papers(path: str, sample: Sample, holder: Holder) -> bool:
     """Whether numbers that only Presidio takes for a state's can be: beside a person, and not counted by a program."""
     return bool(path or holder.personal) and not counted(sample.texts)
@@ -308,6 +314,8 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
             if fits(fitting, field) and (KINDS[fitting].injective or not field.unique):
                 return fitting, 0.7, "most of these numbers pass as national ids"
         return removed(field), 0.7, "most of these numbers pass as national ids"
+    if domain == "integer" and _is_elsewhere(field) and all(len(text) <= _SHORT_NUMBER for text in sample.texts):
+        return "keep", 0.7, "short numbers: of rows here, and not what another service calls somebody by"
     if base not in _NUMERIC and domain == "keep" and persons(set(sample.texts)):
         return removed(field), 0.7, "its values are names of persons"
     if base in _OF_NUMBERS and pass_as_ids([n for text in sample.texts for n in _digits(text)]):

@@ -22,6 +22,7 @@ __all__ = [
     "drawn",
     "elsewhere",
     "message_ids",
+    "migrations",
     "named_things",
     "node_ids",
     "object_ids",
@@ -62,6 +63,7 @@ _OBJECT = re.compile(
 _TRACE = re.compile(r"(^|_)(trace|span|parent_span|request|correlation|run|build|commit|batch|job|task|worker)_?id$")
 _PICTURE = re.compile(r"(.*_)?(blur|thumb|average|perceptual|p|d|a)_?hash")
 _SHORT = 65
+_MIGRATION = re.compile(r"[Vv]?\d[\d_.]{2,24}(?:_[A-Za-z]\w*)?")
 _HEX = re.compile(r"[0-9a-f]{8,64}|[0-9A-F]{8,64}")
 _MESSAGE_ID = re.compile(r"(message|msg|mail|event|i_?cal|calendar)_?(u?id|uid)$|^(in_reply_to|references|uid)$")
 _AT_HOST = re.compile(r"<?([^\s@<>]+)@[^\s@<>]+>?")
@@ -138,6 +140,13 @@ def traced(name: str, values: Collection[str]) -> bool:
     if _PICTURE.fullmatch(plain):
         return bool(present) and all(" " not in value and len(value) < _SHORT for value in present)
     return _TRACE.search(plain) is not None and bool(present) and all(map(_HEX.fullmatch, present))
+
+
+def migrations(field: Field, values: Collection[str]) -> bool:
+    """Whether these stand in a table of a schema's migrations, each behind its number: `20230101120000_Initial`."""
+    *holder, _ = Address.parse(field.address).parts
+    called = bool(holder) and "migration" in holder[-1].lower()
+    return called and bool(values) and all(map(_MIGRATION.fullmatch, map(str.strip, values)))
 
 
 def message_ids(field: Field, values: Collection[str]) -> bool:

@@ -42,6 +42,7 @@ _OF_NOW = range(2000, 2070)
 """Years of what a program wrote down; birthdays of grown-ups lie before."""
 _GROWN = 2010
 _FORMLESS = frozenset(("company", "person", "username", "address"))
+_ANY_NAME = re.compile(r"nom|nombre")
 _COLUMN = re.compile(r"[a-z]+(?:_[a-z]+)*")
 _GENERATION = 25
 """Years that people beside each other are apart; what a program wrote down hardly goes back so far."""
@@ -85,6 +86,8 @@ def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks
     name = names_of(field, path)[0]
     if told in _FORMLESS and 0 < len(different) <= _FEW_NAMED and all(map(_is_column, different)):
         return True  # what columns are imported as: `{"Firma": "company"}`
+    if told == "person" and not path and not holder.personal and _ANY_NAME.fullmatch(name.lower()):
+        return seen is None or seen.kind != "person"  # the French and Spanish word for the name of anything
     if told == "company" and seen is not None and seen.kind == "keep":
         return name.lower() == "name"
     if told == "person" and not holder.personal and not path and sample.whole and len(different) <= _FEW_NAMED:

@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Collection
 from functools import cache
 
+from envclone.masking.common_words import is_everyday
+from envclone.masking.names import is_name
 from envclone.masking.regions import country_codes, country_names
 
 __all__ = ["generated", "identifiers", "listed"]
@@ -86,6 +88,9 @@ _IDENTIFIER = re.compile(
     r"[a-z][a-z0-9]*(?:(?:[_.:/\-]|::)[a-z0-9]+)*|[A-Z][A-Za-z]+(?:::[A-Z][A-Za-z]+)+|[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|"
     r"[a-z]+(?:\.[a-z][a-z0-9]*(?:[A-Z][a-z0-9]+)*)+"
 )
+_HUMP = re.compile(r"[A-Z][a-z]+")
+_HUMPED = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+|[A-Z]{2,4}(?![a-z])|[0-9]{1,2})+")
+_WORD_ALONE = re.compile(r"[A-Z][a-z]{2,20}")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]{1,30}")
 _GENERATED = tuple(
     re.compile(rf"(?:[a-z]{{2,12}}_)?(?:{form})")
@@ -130,13 +135,24 @@ def listed(values: Collection[str], *, personal: bool = False) -> str:
 def identifiers(values: Collection[str]) -> bool:
     """Whether these are names that a program gave: `customer_ticket_create`, `admin.user`, `UserAgent::Base`."""
     present = {value.strip() for value in values if value.strip()}
-    joined = sum(_IDENTIFIER.fullmatch(value) is not None for value in present)
-    alone = sum(_CAPITALS.fullmatch(value) is not None for value in present)  # `BANNER` beside `SITE_NAME`
+    joined = sum(_IDENTIFIER.fullmatch(value) is not None or _is_humped(value) for value in present)
+    alone = sum(_is_alone(value) for value in present)  # `BANNER` beside `SITE_NAME`
     return (
         bool(present)
         and joined + alone == len(present)
         and alone <= joined
         and not any(len(value) > 80 or _LONG_NUMBER.search(value) for value in present)
+    )
+
+
+def _is_humped(value: str) -> bool:
+    """Whether a value is words with a capital each in one, and not all of them names: `SmtpHost`, not `JohnSmith`."""
+    return _HUMPED.fullmatch(value) is not None and not all(is_name(word.lower()) for word in _HUMP.findall(value))
+
+
+def _is_alone(value: str) -> bool:
+    return (
+        _CAPITALS.fullmatch(value) is not None or (_WORD_ALONE.fullmatch(value) and is_everyday(value.lower())) or False
     )
 
 

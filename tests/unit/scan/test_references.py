@@ -203,3 +203,55 @@ def test_a_session_that_has_a_token_is_not_opened_by_its_id() -> None:
 )
 def test_numbers_of_states_are_called_so_in_many_languages(name: str) -> None:
     assert by_name(name) == "national_id"
+
+
+def test_what_rows_of_any_table_are_referred_to_by_is_nobody_s() -> None:
+    rows = [str(7 * i % 320 + 1) for i in range(60)]
+    assert _decided("subject_id", rows, base="int8") == "keep"
+    assert _decided("subject_id", [str(10**15 + 7919 * i) for i in range(60)], base="int8") == "integer"
+    models = ["App\\Models\\Customer", "App\\Models\\Supplier"] * 30
+    assert {_decided(name, models) for name in ("addressable_type", "tokenable_type", "mailable_type")} == {"keep"}
+
+
+def test_the_name_of_anything_is_a_person_s_beside_persons_alone() -> None:
+    shops = ["Gare Centrale", "Vieux Port", "Zone Nord", "Halle 4", "Quai Ouest", "Place Verte"]
+    assert _decided("nom", shops) != "person"
+    assert _decided("nom", shops, holder=_BESIDE) == "person"
+    assert _decided("nom", ["Ann Lee", "Bob Miller", "Carla Rossi", "John Smith", "Peter Walker"] * 3) == "person"
+
+
+def test_references_of_goods_are_kept() -> None:
+    assert _decided("ref", [f"CH{i:04}-{'ABC'[i % 3]}" for i in range(50)], unique=True) == "keep"
+
+
+def test_what_a_program_numbers_and_names_in_capitals_inside_words_is_its_own() -> None:
+    assert identifiers(["SmtpHost", "VatRate", "Theme", "MaxUploadMb"])
+    assert not identifiers(["JohnSmith", "AnnMiller", "PeterWalker"]) and not identifiers(
+        ["Martin", "Julia", "VatRate"]
+    )
+    field = Field("public.__EFMigrationsHistory.MigrationId", "text", FieldKind.TEXT, base="text", unique=True)
+    made = Sample([f"2023{m:02}01120000_{what}" for m, what in enumerate(("Initial", "AddClaims", "FixPolicy"), 1)])
+    assert propose(field, {"": made})[0].domain == "keep"
+    version = Field("public.claims.RowVersion", "bytea", FieldKind.OTHER, base="bytea", nullable=True)
+    assert propose(version, {"": Sample(["\\x0001"])})[0].domain == "keep"
+
+
+def test_where_a_trip_began_is_somebody_s_place() -> None:
+    assert by_name("StartLat") == by_name("end_lng") == by_name("lon") == "number" and by_name("flat") != "number"
+
+
+def test_what_a_provider_is_shown_as_is_no_person() -> None:
+    field = Field("public.logins.ProviderDisplayName", "text", FieldKind.TEXT, base="text")
+    for names in (["AzureAD", "Google"], ["Keycloak", "Okta", "GitLab"]):
+        assert propose(field, {"": Sample(names * 15, whole=True)})[0].domain != "person"
+    people = [
+        "Ann Lee",
+        "Bob Miller",
+        "Carla Rossi",
+        "John Smith",
+        "Peter Walker",
+        "Maria Garcia",
+        "Paul Adams",
+        "Eve Hill",
+    ]
+    assert propose(field, {"": Sample(people * 5)})[0].domain == "person"
