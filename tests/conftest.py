@@ -17,6 +17,7 @@ import pytest
 
 from envclone import compiled
 from tests.support import leftovers
+from tests.support.warm import Warm
 
 DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
 """The second real server, with contrib, that `.ci/debian17` brings."""
@@ -36,6 +37,13 @@ def pytest_configure() -> None:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for signum in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, signal.SIG_DFL)
+
+
+@pytest.fixture(scope="session")
+def warm() -> Iterator[Warm]:
+    """One process per worker that has `envclone` loaded, for files that call it dozens of times."""
+    with Warm() as made:
+        yield made
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

@@ -15,6 +15,7 @@ from envclone import process
 from envclone.api import Stack, open_stack
 from envclone.cow import loop
 from tests.support.postgres import scratch
+from tests.support.warm import Warm
 
 ROOT = Path(__file__).parents[2]
 _ENGINE = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
@@ -27,6 +28,8 @@ class Place:
     directory: Path
     pool: Path
     env: dict[str, str] = field(default_factory=dict)
+    warm: Warm | None = None
+    """Who begins the commands, where it is not a new Python."""
 
     @property
     def file(self) -> Path:
@@ -43,12 +46,13 @@ class Place:
 
     def call(self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None) -> process.Completed:
         """`envclone ARGUMENTS` as a process."""
-        done = process.run(
-            [sys.executable, "-m", "envclone.cli.main", "--file", str(self.file), *arguments],
-            env={"PYTHONPATH": str(ROOT), **_ENGINE, **self.env, **(env or {})},
-            cwd=self.directory,
-            check=False,
-        )
+        words = ["--file", str(self.file), *arguments]
+        given = {"PYTHONPATH": str(ROOT), **_ENGINE, **self.env, **(env or {})}
+        if self.warm is not None:
+            done = self.warm.call(words, given, self.directory)
+        else:
+            program = [sys.executable, "-m", "envclone.cli.main"]
+            done = process.run([*program, *words], env=given, cwd=self.directory, check=False)
         assert not check or done.returncode == 0, f"exit code {done.returncode}\n{done.stdout}\n{done.stderr}"
         return done
 
@@ -64,13 +68,13 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(*, size: str = "2G") -> Iterator[Place]:
+def place(*, size: str = "2G", warm: Warm | None = None) -> Iterator[Place]:
     """A place whose pool is a loop-mounted XFS when this is root, else whatever the directory offers."""
     with scratch() as directory:
         pool = directory / "pool"
         if os.geteuid() == 0:
             loop.create(pool, loop.parse_size(size))
-        here = Place(directory, pool)
+        here = Place(directory, pool, warm=warm)
         try:
             yield here
         finally:
