@@ -132,7 +132,10 @@ _PEOPLE = re.compile(
 )
 """Whose table it is: what its name ends in counts, for the devices of users are nobody."""
 _FIRMS = re.compile(r"(organi[sz]ation|compan(y|ie)|employer|firm|tenant|workspace|vendor|supplier)s?$")
-_ADDRESSES = re.compile(r"address(es)?$|^(billing|shipping|delivery)(_details)?$")
+_ADDRESSES = re.compile(
+    r"address(es)?(_?(snapshot|data|details|copy))?$|"
+    r"^(billing|shipping|delivery|invoice|mailing|home|work)(_?(details|snapshot|data|info|copy|to))?$"
+)
 _LINE = re.compile(r"^(line|addr)_?\d?$|^(house|street)_?(no|nr|num|number)$")
 """A line of an address, in what is one."""
 _PART = re.compile(

@@ -63,7 +63,7 @@ def without_copies(
     """The proposals, with a mask for each kept text or UUID that is the very value of a masked field, wherever that is.
 
     The image would be refused for them: only values that the search for originals knows by themselves count. A mask of
-    texts leaves keys and secrets as they are, so that texts that hold them alone are masked as these are.
+    texts leaves keys, secrets and some streets as they are, so that texts that hold them alone are masked as these are.
     """
     nobody, known = usual(), dict[str, Proposal]()
     found, new = list(proposals), list(proposals)
@@ -87,17 +87,12 @@ def _copy(
     if one.domain not in ("keep", "text") or one.named or not readable:
         return one
     values = {value.strip() for value in samples.get(one.address, {}).get(one.path, Sample()).texts}
-    its = [known[value] for value in sorted(values) if value in known and _left(one, known[value])]
+    its = [known[value] for value in sorted(values) if value in known]
     source = its[0] if its and (one.domain == "keep" or len(its) >= _MOST_OF * len(values)) else None
     if source is None or not (one.path or fits(source.domain, field)):
         return one
     place = f"{source.address} {source.path}".strip()
     return replace(one, domain=source.domain, confidence=0.6, why=f"it holds values of {place}, which are masked")
-
-
-def _left(one: Proposal, source: Proposal) -> bool:
-    """Whether the rule that is proposed leaves values of the source where they stand."""
-    return one.domain == "keep" or source.domain in NOT_IN_TEXTS
 
 
 def _plain(value: str) -> str:

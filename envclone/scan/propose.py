@@ -199,6 +199,8 @@ def _decide(
     elif other is not None and told in ("", "text") and (other.kind != "national_id" or _papers(path, sample, holder)):
         # without a scheme what looks like a URL to Presidio is the name of a file as well
         domain, confidence, why = "text" if other.kind == "url" else other.kind, 0.5 + 0.3 * other.part, other.why
+    elif told == "url" and sample.texts and not any(map(str.strip, sample.texts)):
+        domain, confidence, why = "text", 0.5, "every value is empty"
     elif told == "url" and not holder.personal and plain_links(set(filter(str.strip, sample.texts)), "base_url"):
         domain, confidence, why = "text", 0.5, "links of plain words, and nobody stands beside them"
     elif told and told != "keep":

@@ -68,3 +68,14 @@ def test_texts_that_are_keys_of_another_table_are_masked_as_these_are() -> None:
     its = {one.address: one.domain for one in without_copies(proposals, samples, inventory)}
     assert its["public.hits.document"] == "key"
     assert its["public.notes.body"] == "text", "most of them are texts"
+
+
+def test_texts_that_are_copies_of_streets_are_masked_as_these_are() -> None:
+    proposals, inventory = _proposals(address__line1="address", orders__line="text", notes__body="text")
+    samples = _samples(
+        address__line1="vicolo Bardi 7 Piano 3|Rua das Flores 12",
+        orders__line="vicolo Bardi 7 Piano 3|Rua das Flores 12",
+        notes__body="Rua das Flores 12|please ring twice|leave it|call back",
+    )
+    its = {one.address: one.domain for one in without_copies(proposals, samples, inventory)}
+    assert its["public.orders.line"] == "address" and its["public.notes.body"] == "text"

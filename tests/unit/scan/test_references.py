@@ -255,3 +255,13 @@ def test_what_a_provider_is_shown_as_is_no_person() -> None:
         "Eve Hill",
     ]
     assert propose(field, {"": Sample(people * 5)})[0].domain == "person"
+
+
+def test_a_line_of_an_address_that_was_copied_is_one() -> None:
+    assert by_name("line1", "shippingSnapshot") == by_name("line_2", "billing_to") == "address"
+    assert by_name("line1", "invoice_poem") != "address"
+
+
+def test_links_of_which_none_is_there_are_texts() -> None:
+    assert _decided("source_url", [""] * 40) == "text"
+    assert _decided("source_url", [f"https://jane-doe{i}.example/me" for i in range(9)] + [""] * 9) == "url"
