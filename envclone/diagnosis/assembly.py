@@ -11,7 +11,7 @@ from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.placed import Prompt
 from envclone.diagnosis.words import held, shingles, text_field, text_of, words
 
-__all__ = ["Assembly"]
+__all__ = ["Assembly", "texts_of"]
 
 _WHOLE = 0.9
 _ABSENT = 0.5
@@ -30,7 +30,7 @@ class Assembly:
         turns = [turn for turn in turns_of(case.incident) if turn.prompt]
         if not turns:
             return
-        documents = _texts(case)
+        documents = texts_of(case)
         if len(documents) < 2:
             return
         turn = turns[-1]
@@ -87,7 +87,7 @@ def _unread(turn: Turn, documents: dict[str, str], ident: str) -> str | None:
     )
 
 
-def _texts(case: Case) -> dict[str, str]:
+def texts_of(case: Case) -> dict[str, str]:
     """The retrieved texts by id, in their order: as the trace has them, else as the branch's records do."""
     told = {one.id: one.text for one in documents_of(case.incident) if one.id and one.text}
     if told:

@@ -3,21 +3,26 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from envclone.diagnosis.exchanged import said_in
 from envclone.incidents.bundle import COMPUTED, Incident
+from envclone.incidents.calls import Call
 from envclone.incidents.exchanges import Exchange
 
-__all__ = ["Document", "Turn", "Used", "documents_of", "left_out", "question_of", "texts", "turns_of", "used_of"]
+__all__ = [
+    "Document", "Turn", "Used", "asked_again", "documents_of", "later_worked", "left_out", "parsed", "question_of",
+    "texts", "turns_of", "used_of",
+]  # fmt: skip
 
 _IDS = ("id", "document_id", "doc_id", "chunk_id", "point_id", "_id", "key")
 _TEXTS = ("content", "text", "page_content", "body", "chunk", "document")
 
 _FORMS = ("response_format", "text", "format", "output_config", "response_schema", "responseSchema",
           "responseJsonSchema")  # fmt: skip
+_SAMPLING = ("temperature", "top_p", "top_k", "seed", "model")
 _MARKS = frozenset(("role", "choices", "tool_calls", "parts", "finish_reason", "message", "type"))
 _CONTENTS = ("content", "text", "message", "output", "parts", "choices")
 
@@ -51,6 +56,7 @@ class Turn:
     schema: Mapping[str, Any] | None = None
     finish: tuple[str, ...] = ()
     question: str = ""
+    sampling: Mapping[str, Any] = field(default_factory=dict)
 
 
 def texts(value: Any) -> Iterator[str]:
@@ -87,7 +93,7 @@ def turns_of(incident: Incident) -> tuple[Turn, ...]:
 def used_of(incident: Incident) -> tuple[Used, ...]:
     """The tools that were called: by calls of their own, else by what models asked for."""
     own = tuple(
-        Used(call.name, _parsed(call.input), " ".join(texts(call.output)))
+        Used(call.name, parsed(call.input), " ".join(texts(call.output)))
         for call in incident.calls
         if call.kind == "tool"
     )
@@ -109,11 +115,28 @@ def question_of(incident: Incident) -> str:
     return next((turn.question for turn in turns_of(incident) if turn.question), "")
 
 
+def later_worked(calls: Sequence[Call], number: int) -> bool:
+    """Whether a call was made again after it, and then worked."""
+    one = calls[number]
+    return any((each.kind, each.name) == (one.kind, one.name) and not each.error for each in calls[number + 1 :])
+
+
+def asked_again(turns: Sequence[Turn], number: int) -> Turn | None:
+    """The later turn that asks the same, or the same with what was wrong about the answer: its answer counts."""
+    one = turns[number]
+    for other in turns[number + 1 :]:
+        same = other.prompt == one.prompt
+        mended = one.schema is not None and other.schema == one.schema and other.prompt.startswith(one.prompt)
+        if one.prompt and other.name == one.name and (same or mended) and other.answer.strip():
+            return other
+    return None
+
+
 def _turn(
     name: str, given: Any, system: Any, answer: Any, tools: Any, settings: Mapping[str, Any], finish: tuple[str, ...]
 ) -> Turn:
-    given, parsed = _parsed(given), _parsed(answer)
-    answer = parsed if _is_message(parsed) else answer  # a text that is JSON may be the answer itself
+    given, read = parsed(given), parsed(answer)
+    answer = read if _is_message(read) else answer  # a text that is JSON may be the answer itself
     messages = given.get("messages", given) if isinstance(given, Mapping) else given
     users = [one for one in messages if isinstance(one, Mapping) and one.get("role") == "user"] if isinstance(
         messages, list) else []  # fmt: skip
@@ -122,10 +145,11 @@ def _turn(
         name=name,
         prompt="\n".join([*texts(system), *texts(messages)]),
         answer=said,
-        tools=dict(_tools(_parsed(tools))),
+        tools=dict(_tools(parsed(tools))),
         used=tuple(_used(answer)),
         schema=_schema(settings),
         finish=finish,
+        sampling={name: settings[name] for name in _SAMPLING if settings.get(name) is not None},
         question="\n".join(texts(users[-1].get("content"))) if users else messages if isinstance(messages, str) else "",
     )
 
@@ -163,12 +187,12 @@ def _used(answer: Any) -> Iterator[Used]:
     elif isinstance(answer, Mapping):
         if answer.get("type") in ("tool_use", "tool_call", "function_call") and answer.get("name"):
             given = answer.get("input", answer.get("arguments", answer.get("args")))
-            yield Used(str(answer["name"]), _parsed(given))
+            yield Used(str(answer["name"]), parsed(given))
             return
         for one in answer.get("tool_calls") or ():
             function = one.get("function", one) if isinstance(one, Mapping) else {}
             if function.get("name"):
-                yield Used(str(function["name"]), _parsed(function.get("arguments", function.get("args"))))
+                yield Used(str(function["name"]), parsed(function.get("arguments", function.get("args"))))
         for key in ("content", "message", "parts", "choices", "output"):
             if isinstance(answer.get(key), list | Mapping):
                 yield from _used(answer[key])
@@ -177,7 +201,7 @@ def _used(answer: Any) -> Iterator[Used]:
 def _tools(tools: Any) -> Iterator[tuple[str, Any]]:
     """Tools by name with the schema of their arguments, as OpenAI, Anthropic, Gemini and MCP write them."""
     for one in tools if isinstance(tools, list) else [tools]:
-        one = _parsed(one)
+        one = parsed(one)
         function = one.get("function", one) if isinstance(one, Mapping) else {}
         schema = next((function[key] for key in ("parameters", "input_schema", "inputSchema", "json_schema")
                        if isinstance(function.get(key), Mapping)), None)  # fmt: skip
@@ -196,7 +220,7 @@ def _schema(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
         "responseSchema",
         "responseJsonSchema",
     ):
-        value = _parsed(settings.get(key))
+        value = parsed(settings.get(key))
         for inner in ("format", "json_schema", "schema"):
             if isinstance(value, Mapping) and isinstance(value.get(inner), Mapping):
                 value = value[inner]
@@ -206,7 +230,7 @@ def _schema(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _document(value: Any) -> Document:
-    value = _parsed(value)
+    value = parsed(value)
     if not isinstance(value, Mapping):
         return Document("", str(value))
     inside = {**_inner(value, "metadata"), **_inner(value, "document"), **value}
@@ -216,11 +240,11 @@ def _document(value: Any) -> Document:
 
 
 def _inner(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
-    inner = _parsed(value.get(key))
+    inner = parsed(value.get(key))
     return inner if isinstance(inner, Mapping) else {}
 
 
-def _parsed(value: Any) -> Any:
+def parsed(value: Any) -> Any:
     """A text that is a JSON object or list as what it says."""
     if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
         try:

@@ -25,13 +25,14 @@ from envclone.diagnosis.ranking import Ranking
 from envclone.diagnosis.state import State
 from envclone.diagnosis.sweep import Point, sweep
 from envclone.diagnosis.tools import Tools
+from envclone.diagnosis.window import Window
 from envclone.models import Asked
 
 __all__ = ["HYPOTHESES", "Candidate", "Diagnosis", "diagnose"]
 
 HYPOTHESES: tuple[Hypothesis, ...] = (
-    Infrastructure(), State(), Embeddings(), Index(), Filter(), Compared(), Ranking(), Filled(), Assembly(), Tools(),
-    Formatting(), Grounding(), Chance(), Drift(),
+    Infrastructure(), State(), Embeddings(), Index(), Filter(), Compared(), Ranking(), Filled(), Window(), Assembly(),
+    Tools(), Formatting(), Grounding(), Chance(), Drift(),
 )  # fmt: skip
 """Every hypothesis; each that says something says it of a layer."""
 

@@ -7,9 +7,11 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
+from envclone.diagnosis.assembly import texts_of
 from envclone.diagnosis.case import Case
 from envclone.diagnosis.conversation import documents_of, question_of, turns_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.diagnosis.words import held, shingles
 
 __all__ = ["Filled"]
 
@@ -48,8 +50,33 @@ class Filled:
                 )
                 yield Finding(Layer.ASSEMBLY, "variable_empty", text, command, Certainty.SHOWN)
                 return
+        yield from _headings(case, wanted, command)
 
 
+def _headings(case: Case, wanted: Any, command: str) -> Iterator[Finding]:
+    """A heading or a tag of the prompt with nothing below it, where what belongs there stands nowhere in the prompt."""
+    found = [text for _, text in texts_of(case).items()]
+    for turn in turns_of(case.incident)[-1:]:
+        prompt = shingles(turn.prompt)
+        if not found or any(held(text, prompt) > _SOME for text in found):
+            return
+        for match in _EMPTY.finditer(turn.prompt):
+            name = match["tag"] or match["heading"]
+            if wanted(name.strip().lower().replace(" ", "_")):
+                text = f"the prompt of {turn.name} has nothing under '{name.strip()}', and {len(found)} documents were"
+                text += " retrieved, of which none stands in it"
+                yield Finding(Layer.ASSEMBLY, "variable_empty", text, command, Certainty.SHOWN)
+                return
+
+
+_SOME = 0.2
+"""The part of a document that stands in a prompt by chance."""
+_EMPTY = re.compile(
+    r"<(?P<tag>\w{3,30})>\s*(?:None|null|undefined|\[\]|nan)?\s*</(?P=tag)>"
+    r"|^[#*\s]*(?P<heading>[A-Za-z][A-Za-z ]{2,30}?)[*\s]*:[*\s]*(?:None|null|undefined|\[\]|nan)?[ \t]*"
+    r"(?=\n\s*(?:\n|[#*]*[A-Z][A-Za-z ]{2,30}:|<)|\s*\Z)",
+    re.MULTILINE,
+)
 _NOTHING: tuple[Any, ...] = (None, "", [], {}, "[]", "None", "null", "undefined")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from envclone.diagnosis.case import Case
-from envclone.diagnosis.conversation import turns_of
+from envclone.diagnosis.conversation import Turn, asked_again, turns_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.schema import Misfit, misfits
 
@@ -16,6 +16,11 @@ __all__ = ["Formatting"]
 
 _TOO_LONG = frozenset(("length", "max_tokens", "max_output_tokens", "model_length"))
 """Why OpenAI, Anthropic, Gemini and others say that an answer ended before its end."""
+_BLOCKED = frozenset((
+    "content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii",
+    "guardrail_intervened", "content_filtered",
+))  # fmt: skip
+"""Why OpenAI, Anthropic, Gemini and Bedrock say that an answer was kept back."""
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?```\s*$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
@@ -24,17 +29,24 @@ class Formatting:
     """Each answer of a model against the schema that it was given."""
 
     layer: ClassVar[Layer] = Layer.FORMATTING
-    causes: ClassVar[tuple[str, ...]] = ("answer_cut", "field_renamed", "invalid_format")
+    causes: ClassVar[tuple[str, ...]] = ("answer_cut", "answer_blocked", "field_renamed", "invalid_format")
 
     def test(self, case: Case) -> Iterator[Finding]:
         """What stopped too early is not also judged by its form."""
         command = f"envclone incident show {case.incident.incident}"
-        for turn in turns_of(case.incident):
+        turns = turns_of(case.incident)
+        for number, turn in enumerate(turns):
+            if asked_again(turns, number) is not None:
+                continue
+            before = next((f" (it was asked again, {one})" for one in _otherwise(turns, number)), "")
             if ended := [why for why in turn.finish if why.lower() in _TOO_LONG]:
-                text = (
-                    f"the answer of {turn.name} ended at the most tokens that it may have (finish_reason: {ended[0]})"
-                )
+                text = f"the answer of {turn.name} ended at the most tokens that it may have (finish_reason:"
+                text += f" {ended[0]}){before}"
                 yield Finding(Layer.FORMATTING, "answer_cut", text, command, Certainty.SHOWN)
+                continue
+            if blocked := [why for why in turn.finish if why.lower() in _BLOCKED]:
+                text = f"the answer of {turn.name} was kept back by a filter (finish_reason: {blocked[0]}){before}"
+                yield Finding(Layer.FORMATTING, "answer_blocked", text, command, Certainty.SHOWN)
                 continue
             if turn.schema is None or not turn.answer.strip():
                 continue
@@ -42,17 +54,28 @@ class Formatting:
                 value = json.loads(turn.answer)
             except ValueError:
                 fenced = " (it stands between ``` marks)" if _FENCE.match(turn.answer) else ""
-                text = f"the answer of {turn.name} is no JSON{fenced}, and a schema was asked for"
+                text = f"the answer of {turn.name} is no JSON{fenced}, and a schema was asked for{before}"
                 yield Finding(Layer.FORMATTING, "invalid_format", text, command, Certainty.SHOWN)
                 continue
             wrong = misfits(value, turn.schema)
             if renamed := _renamed(value, turn.schema, wrong):
                 was, now = renamed
-                text = f"the answer of {turn.name} calls {was} '{now}'"
+                text = f"the answer of {turn.name} calls {was} '{now}'{before}"
                 yield Finding(Layer.FORMATTING, "field_renamed", text, command, Certainty.SHOWN)
             elif wrong:
-                text = f"the answer of {turn.name} does not have its schema: {'; '.join(m.text for m in wrong[:3])}"
+                said = "; ".join(m.text for m in wrong[:3])
+                text = f"the answer of {turn.name} does not have its schema: {said}{before}"
                 yield Finding(Layer.FORMATTING, "invalid_format", text, command, Certainty.SHOWN)
+
+
+def _otherwise(turns: Sequence[Turn], number: int) -> Iterator[str]:
+    """With which other settings a turn asks what an earlier one asked."""
+    for other in range(number):
+        if asked_again(turns[: number + 1], other) is turns[number]:
+            was, now = turns[other].sampling, turns[number].sampling
+            changed = [f"{name} {was.get(name)} then {now.get(name)}" for name in sorted({*was, *now})
+                       if was.get(name) != now.get(name)]  # fmt: skip
+            yield f"with {', '.join(changed)}" if changed else "with the same settings"
 
 
 def _renamed(value: Any, schema: Mapping[str, Any], wrong: Sequence[Misfit]) -> tuple[str, str] | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import ClassVar
 
 from envclone.diagnosis.case import Case
+from envclone.diagnosis.conversation import later_worked
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.incidents.differences import sqlstate
 
@@ -57,8 +58,7 @@ class Infrastructure:
                 yield Finding(Layer.INFRASTRUCTURE, cause, text, command, Certainty.LIKELY, name)
         calls = case.incident.calls
         for number, call in enumerate(calls):
-            again = any((one.kind, one.name) == (call.kind, call.name) and not one.error for one in calls[number + 1 :])
-            if call.error and not again and (cause := _cause(call.error)):
+            if call.error and not later_worked(calls, number) and (cause := _cause(call.error)):
                 text = f"the {call.kind} call {call.name or call.id} failed in production: {call.error[:200]}"
                 yield _found(cause, text, f"envclone incident show {case.incident.incident}", "")
         if case.replayed is None:

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator
-from typing import ClassVar
+from collections.abc import Iterator, Mapping
+from typing import Any, ClassVar
 
 from envclone.diagnosis.case import Case
-from envclone.diagnosis.conversation import turns_of, used_of
+from envclone.diagnosis.conversation import documents_of, turns_of, used_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.diagnosis.given import given_by_tools
 from envclone.diagnosis.schema import misfits
+from envclone.diagnosis.words import shingles, text_field, text_of
 
 __all__ = ["Tools"]
 
+_NONE = ("", "null", "none", "[]", "{}", "no results", "no results found", "nothing found", "no documents found")
 _AGAIN = 3
 """How often the same call is made for it to be a loop."""
 
@@ -22,7 +25,7 @@ class Tools:
     """What models asked tools for."""
 
     layer: ClassVar[Layer] = Layer.TOOLS
-    causes: ClassVar[tuple[str, ...]] = ("tool_arguments", "tool_loop")
+    causes: ClassVar[tuple[str, ...]] = ("tool_arguments", "tool_loop", "tool_failed", "tool_result_empty")
 
     def test(self, case: Case) -> Iterator[Finding]:
         """Each call against its tool's schema; all calls against each other."""
@@ -48,3 +51,41 @@ class Tools:
             if many >= _AGAIN:
                 text = f"{name} was called {many} times with the same arguments, and answered the same"
                 yield Finding(Layer.TOOLS, "tool_loop", text, command, Certainty.SHOWN)
+        yield from _came_back(case, command)
+
+
+def _came_back(case: Case, command: str) -> Iterator[Finding]:
+    """The last that tools gave: an error, or nothing where the searches behind it found something."""
+    given = given_by_tools(case.incident)
+    if not given:
+        return
+    last = given[-1]
+    name = last.tool or "a tool"
+    if last.error:
+        text = f"{name} failed, and no other tool was asked after it: {last.error[:300]}"
+        yield Finding(Layer.TOOLS, "tool_failed", text, command, Certainty.SHOWN)
+        return
+    if not _nothing(last.value) or any(not _nothing(one.value) and one.tool == last.tool for one in given):
+        return
+    found = {ident: len(ids) for one in case.searches if (ids := case.returned(ident := one.step.id))}
+    if not found or documents_of(case.incident):
+        return
+    said = ", ".join(f"the step {ident} returns {count}" for ident, count in found.items())
+    shown = {one for search in case.searches for record in search.records(case.returned(search.step.id)[:3])
+             for one in shingles(text_of(record, text_field([record])))}  # fmt: skip
+    prompts = shingles("\n".join(turn.prompt for turn in turns_of(case.incident)))
+    if shown & prompts:
+        return
+    text = f"{name} gave nothing ({json.dumps(last.value)[:60]}), and {said} here: it was lost between them"
+    yield Finding(Layer.TOOLS, "tool_result_empty", text, command, Certainty.LIKELY)
+
+
+def _nothing(value: Any) -> bool:
+    """Whether what came back holds no result."""
+    if isinstance(value, Mapping):
+        kept = [one for one in value.values() if isinstance(one, list | Mapping | str)]
+        return all(_nothing(one) for one in kept) and not any(
+            isinstance(one, int | float) and one for one in value.values())  # fmt: skip
+    if isinstance(value, str):
+        return value.strip().strip('"').rstrip(".").lower() in _NONE
+    return value is None or (isinstance(value, list) and all(_nothing(one) for one in value))

@@ -26,6 +26,7 @@ from tests.benchmarks.failures.composed import composed
 from tests.benchmarks.failures.paths import paths
 from tests.benchmarks.failures.places import World, stack
 from tests.benchmarks.failures.points import points
+from tests.benchmarks.failures.prompts import prompts
 from tests.benchmarks.failures.searches import build
 from tests.benchmarks.failures.talks import talks, times
 from tests.benchmarks.failures.told import told
@@ -34,7 +35,8 @@ from tests.support.stack import Place, place
 
 HEALTHY = "healthy"
 Pair = tuple[list[Failure], list[Failure]]
-APART: dict[str, Callable[[World], Callable[[int], Iterator[Pair]]]] = {"points": points, "paths": paths}
+APART: dict[str, Callable[[World], Callable[[int], Iterator[Pair]]]] = {
+    "points": points, "paths": paths, "prompts": prompts}  # fmt: skip
 """What needs nothing of the others: written first, its incidents made once all is."""
 
 
