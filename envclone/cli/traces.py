@@ -40,7 +40,11 @@ class _Trace(click.Path):
 @click.option("--collection", metavar="NAME", help="The collection of searches that name none.")
 @click.option("--embed-with", "command", metavar="CMD", help="Makes the vectors of searches: text in, vector out.")
 @click.option("--request", metavar="ID", help="Which request of a recording.  [default: the only one that failed]")
-@click.option("--service", metavar="NAME", help="The service that requests of a HAR or of curl go to.")
+@click.option(
+    "--service",
+    metavar="NAME[@HOST]",
+    help="The service that requests of a HAR or of curl go to; of several hosts the one that failed.",
+)
 @click.option("--store", "stores", multiple=True, metavar="NAME", help="The store, when there are several of a kind.")
 @json_option
 @click.pass_obj
@@ -151,12 +155,12 @@ def _stores(stores: dict[str, str], services: Any, given: dict[str, Any]) -> Sto
     def only(kind: str) -> str | None:
         return one_store(stores, kind, given["stores"]) if kind in stores.values() else None
 
-    service = given["service"]
+    service, _, host = given["service"].partition("@") if given["service"] else (None, "", "")
     if service is not None and service not in services:
         there = ", ".join(sorted(services)) or "none"
         raise UsageError(f"there is no service '{service}'; there are: {there}")
     command = given["command"]
     return Stores(
-        postgres=only("postgres"), qdrant=only("qdrant"), service=service, role=given["role"],
+        postgres=only("postgres"), qdrant=only("qdrant"), service=service, host=host or None, role=given["role"],
         collection=given["collection"], embed=(lambda text: embedded(text, command)) if command else None,
     )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,9 @@ from envclone.incidents.calls import Call, Origin
 from envclone.incidents.traces import otlp
 from envclone.incidents.traces.about import conversation_of
 from envclone.incidents.traces.attributes import call_of
+from envclone.incidents.traces.copied import copied
 from envclone.incidents.traces.curl import curl, is_curl
+from envclone.incidents.traces.haystack import by_component
 from envclone.incidents.traces.opened import LIMIT, content
 from envclone.incidents.traces.span import DEEPEST, MOST, Trace, bounded, too_deep
 from envclone.incidents.traces.texts import in_text, of_documents
@@ -24,8 +27,10 @@ __all__ = ["LIMIT", "calls", "calls_of", "calls_of_trace", "trace"]
 
 _CURL = 1 << 20
 _KNOWN = (
-    "OTLP in JSON or protobuf, Jaeger, Zipkin, Langfuse, LangSmith, MLflow, Phoenix, Datadog, HAR, a command line of"
-    " curl, PostgreSQL's log of slow statements, Qdrant's slow requests"
+    "OTLP in JSON or protobuf, Jaeger, Zipkin, Langfuse, LangSmith, MLflow, Phoenix, Datadog, Bedrock,"
+    " Vertex AI, Azure's API Management and Application Insights, Helicone, PostHog, Weave, DSPy, HAR, a command line"
+    " of curl, `fetch` or PowerShell as a browser copies it, PostgreSQL's log of slow statements, Qdrant's slow"
+    " requests"
 )
 
 
@@ -62,7 +67,7 @@ def _calls(read: Callable[[], Trace], name: str) -> tuple[list[Call], Origin]:
     except (TypeError, AttributeError, KeyError, ValueError, IndexError, OverflowError, RecursionError) as exc:
         raise ConfigError(f"{name} is damaged: a part of it has another shape ({exc})") from None
     try:
-        calls = _apart([whole(completed(call_of(span))) for span in bounded(found.spans)])
+        calls = _apart([whole(completed(call_of(by_component(span)))) for span in bounded(found.spans)])
     except (TypeError, AttributeError, ValueError, OverflowError, RecursionError) as exc:
         said = exc.errors(include_input=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
         raise ConfigError(f"{name} is damaged: a part of a span has another shape ({said})") from None
@@ -144,10 +149,26 @@ def trace(text: str, path: Path) -> Trace:
             return curl(bare)
         except ValueError as exc:
             raise ConfigError(f"{path.name}: the command line of curl cannot be read: {exc}") from None
-    found = in_text(text, path)
+    found = copied(bare) or in_text(text, path)
     if found is None or not found.spans:
+        lacks = next((hint for pattern, hint in _WITHOUT if pattern.search(bare[:_CURL])), None)
+        if lacks is not None:
+            raise UsageError(f"{path.name} holds nothing that could be run again", hint=lacks)
         raise UsageError(f"{path.name} is no trace that is known here", hint=f"known are: {_KNOWN}")
     return found
+
+
+_WITHOUT = (
+    (
+        re.compile(r"actix_web::middleware::logger[^\n]{1,200}/collections/|qdrant::tonic::logging"),
+        "Qdrant's access log has no bodies of requests: take GET /profiler/slow_requests, or the recorder",
+    ),
+    (
+        re.compile(r"\"category\":\s{0,9}\"(?:RequestResponse|Audit)\"[^\n]{1,2000}(?:modelDeploymentName|COGNITIVE)"),
+        "Azure OpenAI's diagnostic log has no messages: take API Management's LLM log or Application Insights",
+    ),
+)
+"""Logs that people have and that tell too little, and what tells more."""
 
 
 def _filled(about: dict[str, Any]) -> dict[str, Any]:

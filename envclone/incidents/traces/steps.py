@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -23,6 +24,9 @@ _READS = re.compile(r"\s*+(?:--[^\n]*+\n\s*+|/\*(?>.*?\*/)\s*+)*+(?:select|with|
 """Statements that read, behind their comments; it never goes back, for a text can hold any number of comments."""
 _SQLSTATE = re.compile(r"[0-9A-Z]{5}\b(?<!ERROR)")
 _POSTGRES = ("postgresql", "postgres", "pgvector")
+_FAILS = 400
+"""The first status of an answer that failed."""
+_LONGEST = 4 << 20
 _CUT = 64
 """Numbers at which Qdrant cuts a vector in its list of slow requests."""
 _TEXTS = ("query", "question", "input", "value", "text", "input.value")
@@ -33,9 +37,11 @@ class Stores:
 
     def __init__(
         self, *, postgres: str | None = None, qdrant: str | None = None, service: str | None = None,
-        role: str | None = None, collection: str | None = None, embed: Callable[[str], list[float]] | None = None,
+        host: str | None = None, role: str | None = None, collection: str | None = None,
+        embed: Callable[[str], list[float]] | None = None,
     ) -> None:  # fmt: skip
         self.postgres, self.qdrant, self.service = postgres, qdrant, service
+        self.host = host
         self.role, self.collection, self.embed = role, collection, embed
 
 
@@ -45,7 +51,10 @@ def steps_of(calls: Sequence[Call], stores: Stores) -> list[Step]:
     embedded = Embedded(calls)
     ran = {call.statement for call in calls if call.name == "execute"}
     services = {host for call in calls if call.kind == "http" and (host := _host(call))}
+    asked = _asked(calls, stores) if stores.service is not None else frozenset()
     for call in calls:
+        if call.kind == "http" and asked and _host(call) not in asked:
+            continue
         if call.name in ("parse", "bind") and call.statement in ran:
             continue  # PostgreSQL's log tells of one statement three times
         if call.kind == "llm" and services and _host(call) not in services:
@@ -62,6 +71,35 @@ def _steps(call: Call, stores: Stores, number: int, embedded: Embedded) -> Itera
         yield from _search(call, stores, number, embedded)
     elif call.kind in ("http", "llm") and stores.service is not None and isinstance(call.input, Mapping):
         yield from _request(call, stores.service, number)
+
+
+def _asked(calls: Sequence[Call], stores: Stores) -> frozenset[str]:
+    """The hosts whose requests are the service's: the one that is named, else of several the one that failed.
+
+    Raises UsageError where several may be meant.
+    """
+    there = {host: True for call in calls if call.kind == "http" and (host := _host(call))}
+    if stores.host is not None:
+        if stores.host not in there:
+            raise UsageError(f"the trace asks nothing of {stores.host}", hint=f"it asks {', '.join(there) or 'nobody'}")
+        return frozenset({stores.host})
+    if len(there) < 2:
+        return frozenset(there)
+    failed = {_host(call) for call in calls if call.kind == "http" and (call.error or _status(call) >= _FAILS)}
+    sends = {_host(call) for call in calls if call.kind == "http" and isinstance(call.input, Mapping)
+             and call.input.get("body") not in (None, "")}  # fmt: skip
+    for some in (failed, failed & sends, sends - failed if not failed else set()):
+        if len(some) == 1:
+            return frozenset(some)
+    raise UsageError(
+        f"the trace asks several services: {', '.join(there)}",
+        hint=f"say which is {stores.service}: --service {stores.service}@{next(iter(failed or sends or there))}",
+    )
+
+
+def _status(call: Call) -> int:
+    status = call.other.get("status")
+    return status if isinstance(status, int) else 0
 
 
 def _host(call: Call) -> str:
@@ -103,6 +141,15 @@ def _parameters(call: Call) -> list[Any] | dict[str, Any] | None:
     for name in ("db.query.parameter", "db.postgresql.values"):
         if isinstance(listed := call.other.get(name), list):
             return listed
+    written = call.other.get("db.statement.parameters")
+    if not by_name and isinstance(written, str) and len(written) < _LONGEST:  # as Python writes its values
+        try:
+            given = ast.literal_eval(written)
+        except (ValueError, SyntaxError, MemoryError, RecursionError):
+            return None
+        if isinstance(given, Mapping):
+            return {str(name): value for name, value in given.items()}
+        return list(given) if isinstance(given, list | tuple) else None
     if not by_name:
         return None
     if all(key.isdigit() for key in by_name):

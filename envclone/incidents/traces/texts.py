@@ -21,6 +21,7 @@ from envclone.incidents.traces import (
     logs,
     otlp,
     pglogs,
+    products,
     runs,
     slowrequests,
     tables,
@@ -132,6 +133,8 @@ def of_documents(documents: list[Any]) -> Trace | None:
             return langfuse.read(first)
         if http.is_har(first):
             return http.har(first)
+    if (told := products.read(documents)) is not None:
+        return told
     if slowrequests.is_slow_requests(documents):
         return slowrequests.slow_requests(documents)
     if (made := langfuserows.as_langfuse(documents)) is not None:
