@@ -83,7 +83,7 @@ def _asked(calls: Sequence[Call], stores: Stores) -> frozenset[str]:
         if stores.host not in there:
             raise UsageError(f"the trace asks nothing of {stores.host}", hint=f"it asks {', '.join(there) or 'nobody'}")
         return frozenset({stores.host})
-    if len(there) < 2:
+    if len(there) < 2 or not any(_status(call) for call in calls if call.kind == "http"):  # typed, one by one
         return frozenset(there)
     failed = {_host(call) for call in calls if call.kind == "http" and (call.error or _status(call) >= _FAILS)}
     sends = {_host(call) for call in calls if call.kind == "http" and isinstance(call.input, Mapping)
