@@ -15,8 +15,8 @@ from envclone.incidents.traces.read import calls
 from envclone.incidents.traces.steps import Stores, steps_of
 from tests.unit.incidents.traces.samples import attributes
 
-DATA = Path(__file__).parents[3] / "data" / "traces"
-PRODUCTS = json.loads((DATA / "products.json").read_text())
+DATA = Path(__file__).parents[3] / "data" / "products"
+PRODUCTS = json.loads((DATA / "records.json").read_text())
 VECTOR = [0.1, -0.2, 0.3, 0.4]
 KINDS = {
     "bedrock": ["llm", "embedding", "llm"], "vertex ai": ["llm"], "api management": ["llm"],
