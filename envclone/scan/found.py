@@ -26,13 +26,15 @@ class Holder:
 
     `lookup`: a few rows that others refer to. `personal`: another of its columns is a person's without doubt.
     `refers`: the addresses of its fields that hold keys of such rows, though no foreign key says so. `tokened`:
-    one of its columns is called a token, so that its `id` lets nobody in.
+    one of its columns is called a token, so that its `id` lets nobody in. `halves`: the addresses of a given and a
+    family name that are called so only beside each other (`first`, `last`).
     """
 
     lookup: bool = False
     personal: bool = False
     refers: frozenset[str] = frozenset()
     tokened: bool = False
+    halves: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,15 @@ _BOOKED = re.compile(r"^(owner|creator)$|^(last_)?(creat|modifi|updat|delet|chan
 _FEWEST = 2
 _SHORT = 60
 """Rows that a table has at most whose rows are a list to choose from."""
+_GIVEN = re.compile(
+    r"(first|given|fore|f|fst)(_?na?me?)?|vorname|pr[eé]nom|prenume|nombres?|voornaam|f[oö]rnamn|fornavn|imie|ad"
+)
+_FAMILY = re.compile(
+    r"(last|family|sur|l|lst)(_?na?me?)?|nachname|zuname|famil(ienname|ia|le)|nom|apellidos?|cognome|achternaam|"
+    r"efternamn|etternavn|nazwisko|soyad"
+)
+"""What halves of a name are called; some of them mean much else where the other half is not beside them."""
+_HALF = re.compile(r"[^\W\d_][^\d_/@:;|]{0,40}")
 _PERSONAL = frozenset(("email", "phone", "username", "iban", "card", "national_id"))
 
 
@@ -48,13 +57,40 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
     for address, other in again.items():
         if other in listed - of_persons:
             refers.setdefault(Address.parse(address).holder, set()).add(address)
+    halves = _halves(inventory, samples)
     tokened = {Address.parse(a).holder for a, f in inventory.fields.items() if _is_token(f)}
     return {
         holder: Holder(
-            holder in listed - of_persons, holder in personal, frozenset(refers.get(holder, ())), holder in tokened
+            holder in listed - of_persons,
+            holder in personal or holder in halves,
+            frozenset(refers.get(holder, ())),
+            holder in tokened,
+            halves.get(holder, frozenset()),
         )
         for holder in inventory.rows
     }
+
+
+def _halves(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """Per table the columns that are a given and a family name by their names, when there is one of each."""
+    named: dict[str, tuple[set[str], set[str]]] = {}
+    for address, field in inventory.fields.items():
+        if field.kind is FieldKind.TEXT and _are_halves(samples.get(address, ())):
+            given, family = named.setdefault(Address.parse(address).holder, (set(), set()))
+            for its, pattern in ((given, _GIVEN), (family, _FAMILY)):
+                if pattern.fullmatch(_plain_name(address)):
+                    its.add(address)
+    return {
+        holder: frozenset(given | family)
+        for holder, (given, family) in named.items()
+        if len(given) == len(family) == 1 and given != family
+    }
+
+
+def _are_halves(values: Sequence[str]) -> bool:
+    """Whether values can be given or family names: words that begin with a letter, and no numbers, links or codes."""
+    present = [value.strip() for value in values if value.strip()]
+    return bool(present) and sum(_HALF.fullmatch(value) is not None for value in present) > 0.9 * len(present)
 
 
 def _is_token(field: Field) -> bool:

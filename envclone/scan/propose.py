@@ -123,6 +123,10 @@ def _one(
         told = "key"
     if told in (*_CALLED, "username") and generated(sample.texts):
         told = "keep"  # `createdBy` is the key of somebody's row
+    if not path and holder is not None and field.address in holder.halves:
+        example = _example(sample.texts)
+        why = "half of a name, as the other half is beside it"
+        return Proposal(field.address, "", field.type, "person", 0.7, why, example, base=field.base)
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
     beside = holder or Holder()

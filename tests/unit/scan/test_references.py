@@ -265,3 +265,31 @@ def test_a_line_of_an_address_that_was_copied_is_one() -> None:
 def test_links_of_which_none_is_there_are_texts() -> None:
     assert _decided("source_url", [""] * 40) == "text"
     assert _decided("source_url", [f"https://jane-doe{i}.example/me" for i in range(9)] + [""] * 9) == "url"
+
+
+@pytest.mark.parametrize(
+    ("columns", "halves"),
+    [
+        ({"first": ["Zanna", "Wolf"], "last": ["Quimbya", "von Thorpeb"]}, {"first", "last"}),
+        ({"voornaam": ["Sanne"], "achternaam": ["de Vries"], "city": ["Delft"]}, {"voornaam", "achternaam"}),
+        ({"fname": ["Zanna"], "lname": ["Quimbya"]}, {"fname", "lname"}),
+        ({"first": ["Zanna", "Wolf"]}, set()),
+        ({"first": ["12", "13"], "last": ["40", "41"]}, set()),
+        ({"first": ["/a/b"], "last": ["/c/d"]}, set()),
+        ({"first": ["Zanna"], "last": ["Quimbya"], "surname": ["Marble"]}, set()),
+    ],
+)
+def test_a_first_and_a_last_beside_each_other_are_halves_of_a_name(
+    columns: dict[str, list[str]], halves: set[str]
+) -> None:
+    fields = {
+        f"public.t.{name}": Field(f"public.t.{name}", "text", FieldKind.TEXT, base="text", nullable=True)
+        for name in columns
+    }
+    samples = {f"public.t.{name}": values for name, values in columns.items()}
+    holder = holders_of(Inventory("main", fields, {"public.t": 400}), samples)["public.t"]
+    assert holder.halves == {f"public.t.{name}" for name in halves}
+    for address, field in fields.items():
+        if address in holder.halves:
+            sample = Sample(samples[address] * 100, whole=True)
+            assert [one.domain for one in propose(field, {"": sample}, holder=holder)] == ["person"]
