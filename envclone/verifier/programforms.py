@@ -1,26 +1,25 @@
 """Forms in which programs and trades write names, addresses and numbers, which only the proof reads.
 
 Text of RTF and LDAP, addresses of mail that are wrapped into others or made to words of a path, names of tickets,
-numbers of accounts beside those of their banks, magnetic stripes, IPv4 addresses in IPv6 ones, base32 in other letters.
-Each reader gets a text in which its pattern was found.
+numbers of accounts beside those of their banks, magnetic stripes, IPv4 addresses in IPv6 ones. Each reader gets a text
+in which its pattern was found.
 """
 
 from __future__ import annotations
 
-import base64
 import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from itertools import pairwise
 from typing import Any
-from uuid import UUID
 
 import numpy as np
 
 from envclone.packed import TextBlock
+from envclone.verifier.codedruns import uuid_of
 
-__all__ = ["in_program_forms", "uuid_of"]
+__all__ = ["in_program_forms"]
 
 _RTF = re.compile(r"\\u(-?\d{2,5})(?:\?|[ ])?|\\'([0-9a-fA-F]{2})")
 _PAIRS = re.compile(r"(?:\\[0-9A-Fa-f]{2})+")
@@ -46,24 +45,12 @@ _ACCOUNTS = re.compile(
     + r"|:25:(?P<bank3>\d{8})/(?P<account3>\d{1,10})"
 )  # fmt: skip
 _DIGITS_OF_ACCOUNT = 10
-_TOKEN = re.compile(r"(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{21}[AQgw](?![A-Za-z0-9_\-])")
 _IN_PAIRS = re.compile(r"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{2}[: \-]){15}[0-9A-Fa-f]{2}(?![0-9A-Za-z])")
-_THIRTY_TWO = re.compile(r"(?<![A-Za-z0-9])(?:[a-z2-7]{16,4000}|[0-9A-V]{16,4000}|[0-9a-v]{16,4000})(?![A-Za-z0-9])")
-_HEXADECIMAL = re.compile(r"[0-9A-F]+|[0-9a-f]+")
 _HUMPED = re.compile(r"(?<![^\W\d_])[^\W\d_]{8,}")
 _VALUES = re.compile(r'(?:"[^"]{1,20}" ?: ?"?\d{3,6}"?, ?){2,}"[^"]{1,20}" ?: ?"?\d{3,6}')
 _ITS_DIGITS = re.compile(r': ?"?(\d+)')
 _LONG = 12
 """Digits of a number in parts that no other has by chance."""
-_SIXTEEN, _VARIANT = 16, 0x80
-_MOST_PRINTABLE = 0.9
-
-
-def uuid_of(raw: bytes) -> Iterator[str]:
-    """Sixteen bytes as a UUID, in either order of them, where they can be one of the standard."""
-    if len(raw) == _SIXTEEN and raw[8] & 0xC0 == _VARIANT:
-        yield str(UUID(bytes=raw))
-        yield str(UUID(bytes_le=raw))
 
 
 def _rtf(text: str) -> Iterator[str]:
@@ -157,32 +144,10 @@ def _accounts(text: str) -> Iterator[str]:
                 yield bank.replace(" ", "") + account.replace(" ", "").zfill(_DIGITS_OF_ACCOUNT)
 
 
-def _tokens(text: str) -> Iterator[str]:
-    for match in _TOKEN.finditer(text):
-        yield from uuid_of(base64.urlsafe_b64decode(match[0] + "=="))
-
-
 def _pairs(text: str) -> Iterator[str]:
     """Sixteen bytes in pairs of hexadecimal digits."""
     for match in _IN_PAIRS.finditer(text):
         yield from uuid_of(bytes.fromhex(re.sub("[^0-9A-Fa-f]", "", match[0])))
-
-
-def _thirty_two(text: str) -> Iterator[str]:
-    """Base32 in small letters, and in the alphabet that goes on behind the digits."""
-    for match in _THIRTY_TWO.finditer(text):
-        if _HEXADECIMAL.fullmatch(match[0]) or match[0].isalpha() or match[0].isdecimal():
-            continue
-        digits = match[0].upper()
-        digits += "=" * (-len(digits) % 8)
-        for decode in (base64.b32decode, base64.b32hexdecode):
-            try:
-                raw = decode(digits)
-            except ValueError:
-                continue
-            said = raw.decode("utf-8", "replace")
-            if sum(char.isprintable() and char != "\ufffd" for char in said) >= _MOST_PRINTABLE * len(said):
-                yield said
 
 
 def _humps(text: str) -> Iterator[str]:
@@ -218,9 +183,7 @@ _READERS: tuple[tuple[str, Callable[[str], Iterator[str]]], ...] = (
     (r"%[0-9A-Fa-f]{2}[0-9]{6}", _unescaped),
     (r"\b[A-Z]{2,}/[A-Z][A-Z \-]+?(?:MRS|MR|MS|MISS|MSTR|CHD|INF|DR)\b", _ticket),
     (r"(?i)(?:blz|bankleitzahl|bank ?code)[^a-z0-9]{0,3}[0-9]|:25:[0-9]{8}/", _accounts),
-    (r"[A-Za-z0-9_\-]{21}[AQgw](?:[^A-Za-z0-9_\-]|$)", _tokens),
     (r"(?:[0-9A-Fa-f]{2}[: \-]){15}[0-9A-Fa-f]{2}", _pairs),
-    (r"(?:[a-z2-7]{16}|[0-9A-V]{16}|[0-9a-v]{16})[a-z0-9A-V]*\b", _thirty_two),
     (r"[A-Za-z\x80-\xff]*[a-z][A-Z][A-Za-z]*[\x80-\xff]|[\x80-\xff][a-z]*[A-Z][a-z]", _humps),
     (r"\": ?\"?[0-9]{3,6}\"?, ?\"[^\"]{1,20}\" ?: ?\"?[0-9]{3,6}\"?, ?\"", _values),
 )  # fmt: skip

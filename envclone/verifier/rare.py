@@ -18,6 +18,7 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.names import is_name
 from envclone.packed import TextBlock, block_of
+from envclone.verifier.codedruns import in_coded_runs, uuid_of
 from envclone.verifier.cutforms import (
     cells_joined,
     digits_joined,
@@ -30,7 +31,6 @@ from envclone.verifier.cutforms import (
 from envclone.verifier.digitruns import of_base64, runs_unpacked
 from envclone.verifier.otherbytes import is_utf8
 from envclone.verifier.otherforms import in_other_forms
-from envclone.verifier.programforms import uuid_of
 from envclone.verifier.sixteen import Sixteen, in_base64
 from envclone.verifier.within import expanded, in_runs, said
 
@@ -175,6 +175,7 @@ def _in_block(
             for match in _INITIAL.finditer(text):
                 yield from ((i, told) for told in _with_initial(match[0], text[: match.start()], few))
         yield from in_runs(values, np.arange(len(values)), encodings, sixteen, note)
+        yield from in_coded_runs(values, np.arange(len(values)))
         if sixteen:
             yield from sixteen.those(list(in_base64(values, np.arange(len(values)))))
         return
@@ -187,6 +188,7 @@ def _in_block(
         rarekernels.mark(data, found, spots)
     runs = np.flatnonzero(found & np.uint16(rarekernels.RUNS))
     yield from in_runs(values, runs, encodings, sixteen, note)
+    yield from in_coded_runs(values, runs)
     if sixteen:
         yield from sixteen.those(list(in_base64(values, runs)))
     runkernels.excuse(data, found, np.uint16(rarekernels.RUNS), np.empty(len(data), np.uint8))

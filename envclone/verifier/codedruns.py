@@ -1,0 +1,79 @@
+"""Runs of digits that are base32 in other letters, or a UUID in the 22 digits of base64 that addresses can hold.
+
+Hexadecimal digits are of both alphabets and columns are full of them: such a run is passed over with one look.
+"""
+
+from __future__ import annotations
+
+import base64
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+
+from envclone.packed import TextBlock
+
+__all__ = ["in_coded_runs", "uuid_of"]
+
+_CODED = re.compile(rb"(?<![A-Za-z0-9])(?:[a-z2-7]{16,4000}|[0-9A-V]{16,4000}|[0-9a-v]{16,4000})(?![A-Za-z0-9])")
+_TOKEN = re.compile(rb"(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{21}[AQgw](?![A-Za-z0-9_\-])")
+_HEXADECIMAL = b"0123456789abcdefABCDEF"
+_SIXTEEN, _VARIANT = 16, 0x80
+_MOST_PRINTABLE = 0.9
+
+
+@cache
+def _tokens() -> Any:
+    """Where a token may end: found in all texts at once, for its signs part the runs that are chosen."""
+    import re2  # late: it is loaded where something is kept
+
+    return re2.compile(rb"[A-Za-z0-9_\-]{21}[AQgw](?:[^A-Za-z0-9_\-]|$)", _latin())
+
+
+def _latin() -> Any:
+    import re2
+
+    options = re2.Options()
+    options.encoding = re2.Options.Encoding.LATIN1
+    return options
+
+
+def in_coded_runs(values: TextBlock, chosen: Any) -> Iterator[tuple[int, str]]:
+    """What texts say in such runs, with their numbers; base32 is looked for in the chosen ones, which have runs."""
+    zeros, last = values.zeros, -1
+    for match in _tokens().finditer(values.block):
+        number = int(np.searchsorted(zeros, match.start(), "right")) - 1
+        if number > last:
+            for token in _TOKEN.finditer(values.block[zeros[number] + 1 : zeros[number + 1]]):
+                yield from ((number, one) for one in uuid_of(base64.urlsafe_b64decode(token[0] + b"==")))
+        last = number
+    for number in chosen.tolist():
+        for run in _CODED.finditer(values.block[zeros[number] + 1 : zeros[number + 1]]):
+            if run[0].translate(None, _HEXADECIMAL):
+                yield from ((number, said) for said in _thirty_two(run[0]))
+
+
+def uuid_of(raw: bytes) -> Iterator[str]:
+    """Sixteen bytes as a UUID, in either order of them, where they can be one of the standard."""
+    if len(raw) == _SIXTEEN and raw[8] & 0xC0 == _VARIANT:
+        yield str(UUID(bytes=raw))
+        yield str(UUID(bytes_le=raw))
+
+
+def _thirty_two(run: bytes) -> Iterator[str]:
+    """Base32 in small letters, and in the alphabet that goes on behind the digits (RFC 4648)."""
+    if run.isalpha() or run.isdigit():
+        return
+    digits = run.upper()
+    digits += b"=" * (-len(digits) % 8)
+    for decode in (base64.b32decode, base64.b32hexdecode):
+        try:
+            raw = decode(digits)
+        except ValueError:
+            continue
+        said = raw.decode("utf-8", "replace")
+        if sum(char.isprintable() and char != "\ufffd" for char in said) >= _MOST_PRINTABLE * len(said):
+            yield said
