@@ -381,11 +381,7 @@ def _as_a_command(here: Path, command: str, more: Mapping[str, str], output: Pat
 
         os.environ["ENVCLONE_DEBUG"] = ""
         sys.argv = ["envclone", "-q", *command.split()]
-        try:
-            boundary.main()
-            code = 0
-        except SystemExit as exc:
-            code = exc.code if isinstance(exc.code, int) else int(exc.code is not None)
+        code = boundary.run()  # not `main`, which also does what this process registered for its own end
         sys.stdout.flush(), sys.stderr.flush()
     except BaseException:  # what the boundary itself let through
         traceback.print_exc()

@@ -71,7 +71,7 @@ def test_a_writer_in_another_process_is_noticed(
     from envclone.stores.qdrant import snapshot as module
 
     if seen == "lock":  # as for a user who may not look into the other's /proc
-        monkeypatch.setattr(module, "_open_files", lambda: iter(()))
+        monkeypatch.setattr(module, "_open_files", lambda prefix: iter(()))
     else:
         monkeypatch.setattr(module.wal, "locked", lambda folder: False)
     made = build(tmp_path / "prod" / "storage", points=20)
