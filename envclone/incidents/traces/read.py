@@ -160,7 +160,7 @@ def trace(text: str, path: Path) -> Trace:
 
 _WITHOUT = (
     (
-        re.compile(r"actix_web::middleware::logger[^\n]{1,200}/collections/|qdrant::tonic::logging"),
+        re.compile(r"actix_web:{2}middleware:{2}logger[^\n]{1,200}/collections/|qdrant:{2}tonic:{2}logging"),
         "Qdrant's access log has no bodies of requests: take GET /profiler/slow_requests, or the recorder",
     ),
     (
