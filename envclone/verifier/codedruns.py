@@ -30,15 +30,9 @@ def _tokens() -> Any:
     """Where a token may end: found in all texts at once, for its signs part the runs that are chosen."""
     import re2  # late: it is loaded where something is kept
 
-    return re2.compile(rb"[A-Za-z0-9_\-]{21}[AQgw](?:[^A-Za-z0-9_\-]|$)", _latin())
-
-
-def _latin() -> Any:
-    import re2
-
     options = re2.Options()
-    options.encoding = re2.Options.Encoding.LATIN1
-    return options
+    options.encoding = re2.Options.Encoding.LATIN1  # a byte a character: a text may be no UTF-8
+    return re2.compile(rb"[A-Za-z0-9_\-]{21}[AQgw](?:[^A-Za-z0-9_\-]|$)", options)
 
 
 def in_coded_runs(values: TextBlock, chosen: Any) -> Iterator[tuple[int, str]]:

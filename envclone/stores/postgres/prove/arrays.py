@@ -15,7 +15,7 @@ _MOST = 6
 
 
 def is_array(body: bytes) -> bool:
-    """Whether a value can be an array of arrays' elements: no text can, for it would hold zeros."""
+    """Whether a value can be an array: no text can, for it would hold zeros."""
     if len(body) == 12:
         dimensions, offset, kind = struct.unpack("<iiI", body)
         return bool(dimensions == 0 and offset == 0 and kind > 0)
@@ -43,10 +43,7 @@ def kind_of(body: bytes) -> int:
 
 
 def elements(body: bytes) -> list[tuple[int, int]] | None:
-    """Where the elements of an array of texts or other values of variable length stand (`src/include/utils/array.h`).
-
-    `body` is the value behind its header. None when it is no such array.
-    """
+    """Where the elements of an array of texts or other values of variable length stand; None when it is no such one."""
     try:
         return _elements(body)
     except struct.error:
@@ -55,7 +52,7 @@ def elements(body: bytes) -> list[tuple[int, int]] | None:
 
 def _elements(body: bytes) -> list[tuple[int, int]] | None:
     dimensions, offset, _ = struct.unpack_from("<iiI", body)
-    if not 0 < dimensions <= 6:
+    if not 0 < dimensions <= _MOST:
         return None
     sizes = struct.unpack_from(f"<{dimensions}i", body, 12)
     count, bitmap = math.prod(sizes), 12 + 8 * dimensions
