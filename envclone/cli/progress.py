@@ -152,13 +152,16 @@ def _show(view: View, pipe: int, shown: int, terminal: bool, as_json: bool) -> N
             *lines, kept = (kept + piece).split(b"\n")
             events = [ProgressEvent(*json.loads(line)) for line in lines]
         now = time.monotonic()
-        begun = [view.take(event, now) for event in events]
+        for event in events:
+            if view.take(event, now) and as_json:  # at once: the next step may have come through the pipe with it
+                _write(shown, json.dumps(view.document(now)) + "\n")
+                spoken = now
         if terminal:
             line = view.line(now)[: _width(shown) - 1]
             if line != drawn and (drawn or now - spoken >= _DRAWN):
                 _write(shown, f"\r{line}\x1b[K")
                 drawn = line
-        elif now - spoken >= SILENCE or (as_json and any(begun)):
+        elif now - spoken >= SILENCE:
             _write(shown, (json.dumps(view.document(now)) if as_json else view.line(now)) + "\n")
             spoken = now
     if drawn:

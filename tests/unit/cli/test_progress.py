@@ -36,6 +36,14 @@ with reporting("image", True):
         pass
 """
 
+QUICK = """
+from envclone.cli.progress import reporting
+from envclone.models import ProgressEvent
+with reporting("image", True, as_json=True) as tell:
+    for number in range(1, 41):
+        tell(ProgressEvent(f"the {number}th", 0, stage=True, number=number, of=40))
+"""
+
 
 def _view() -> View:
     view = View("image", 100.0)
@@ -100,6 +108,12 @@ def test_a_script_gets_events() -> None:
     first, *others = [json.loads(line) for _, line in _lines(WORK, "3", "--json")]
     assert (first["event"], first["step"], first["of"], first["what"]) == ("progress", 4, 11, "masking")
     assert others and 0 < others[0]["percent"] < 100 and others[0]["seconds_left"] >= 0
+
+
+def test_steps_that_come_at_once_are_all_told() -> None:
+    """What shows them reads many at a time."""
+    events = [json.loads(line) for _, line in _lines(QUICK)]
+    assert [(event["step"], event["what"]) for event in events] == [(n, f"the {n}th") for n in range(1, 41)]
 
 
 def _on_a_terminal(*arguments: str, columns: int = 80, until: bytes = b"") -> bytes:
