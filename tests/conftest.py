@@ -17,7 +17,7 @@ import pytest
 
 from envclone import compiled
 from tests.support import leftovers
-from tests.support.warm import Warm
+from tests.support.warm import shared
 
 DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
 """The second real server, with contrib, that `.ci/debian17` brings."""
@@ -39,15 +39,9 @@ def pytest_configure() -> None:
         signal.signal(signum, signal.SIG_DFL)
 
 
-@pytest.fixture(scope="session")
-def warm() -> Iterator[Warm]:
-    """One process per worker that has `envclone` loaded, for files that call it dozens of times."""
-    with Warm() as made:
-        yield made
-
-
 def pytest_sessionfinish(session: pytest.Session) -> None:
     """The run fails when it leaves a process, a mount, a container or a lock of the accounts behind."""
+    shared().close()
     if hasattr(session.config, "workerinput"):
         return  # only the process that ends last can tell
     if found := compiled.late():

@@ -24,9 +24,9 @@ LETTERS = re.compile(r"[0-9a-f]{12}|:[\w-]{20,}@|\d[\d.:,]*")
 
 
 @contextlib.contextmanager
-def _stranger(schema: ModuleType) -> Iterator[tuple[Production, Place]]:
+def _stranger(schema: ModuleType, *, fresh: bool = False) -> Iterator[tuple[Production, Place]]:
     """A production with an application's database and an ordinary role, and an empty directory with a pool."""
-    with production(18) as server, place() as here:
+    with production(18) as server, place(fresh=fresh) as here:
         server.create_database(schema.DATABASE)
         with psycopg.connect(server.dsn_for(schema.DATABASE)) as conn:
             schema.build(conn)
@@ -38,7 +38,7 @@ def _stranger(schema: ModuleType) -> Iterator[tuple[Production, Place]]:
 
 @pytest.mark.parametrize("schema", [shop, assistant], ids=["shop", "assistant"])
 def test_five_commands_to_a_verdict(schema: ModuleType) -> None:
-    with _stranger(schema) as (server, here):
+    with _stranger(schema, fresh=schema is shop) as (server, here):
         began = here.call("init", "--project", schema.DATABASE, "--from", "PROD_PG_DSN").stdout
         assert "next: read the rules, then: envclone branch prod" in began
         assert "to be decided" not in began

@@ -55,12 +55,12 @@ def here(prod: Production) -> Iterator[Place]:
 
 @pytest.fixture(scope="module")
 def image(here: Place) -> str:
-    (only,) = here.json("images")
+    (only,) = here.fresh.json("images")
     return str(only["id"])
 
 
 def test_somebody_else_verifies_it_again(here: Place, image: str) -> None:
-    done = here.json("verify", image)
+    done = here.fresh.json("verify", image)
     assert done["not_checked"] == []
     assert done["checks"]["rows"]["main"]["public.people"] == 200
     assert done["checks"]["files"]["residue_hits"] == 0
@@ -106,7 +106,7 @@ class Tags(HTMLParser):
 
 
 def test_the_page_says_it_all_and_needs_nothing(here: Place, image: str) -> None:
-    shown = here.call("attestation", image).stdout
+    shown = here.fresh.call("attestation", image).stdout
     here.call("attestation", image, "--html", str(here.directory / "page.html"))
     page = (here.directory / "page.html").read_text()
     tags = Tags()
@@ -125,7 +125,7 @@ def test_the_page_says_it_all_and_needs_nothing(here: Place, image: str) -> None
 
 
 def test_the_log_finds_an_edited_line(here: Place, image: str) -> None:
-    assert here.json("audit", "verify")["intact"] is True
+    assert here.fresh.json("audit", "verify")["intact"] is True
     assert {"snapshot", "publish", "verify"} <= {event["action"] for event in here.json("audit", "log")}
     assert image in here.call("audit", "log").stdout
     log = here.pool / "audit.jsonl"

@@ -94,13 +94,15 @@ def _pinned(here: Place, name: str, *expected: str) -> None:
 def test_pin_and_regress(here: Place, prod: Production) -> None:
     nothing = here.call("regress", check=False)
     assert (nothing.returncode, "envclone pin" in nothing.stderr) == (2, True)
-    said = here.call("pin", "1234", "--expect", "search:top-3=3,9", "--expect", "search:contains=refunds take 3 days")
+    said = here.fresh.call(
+        "pin", "1234", "--expect", "search:top-3=3,9", "--expect", "search:contains=refunds take 3 days"
+    )
     assert "next: envclone regress 1234" in said.stdout
     here.call("pin", "known", "--expect", "reproduces")
     for name in ("1234", "known"):
         for file in (here.directory / "cases" / name).iterdir():
             assert "uux" not in file.read_text().lower(), "what is committed holds nobody"
-    assert {one["case"]: one["flaw"] for one in here.json("cases")} == {"1234": "", "known": ""}
+    assert {one["case"]: one["flaw"] for one in here.fresh.json("cases")} == {"1234": "", "known": ""}
 
     found = json.loads(here.call("regress", "--json", "--junit", "report.xml", check=False).stdout)
     by_name = {one["case"]: one for one in found["cases"]}
@@ -120,7 +122,7 @@ def test_pin_and_regress(here: Place, prod: Production) -> None:
     _pinned(here, "1234", "search:ids=3,4,5", "search:regex=refunds take \\d+ days", "judge=hooks/judge.py:short",
             "seconds=60", "{kind: rows, step: search, rows: [[3, refunds take 3 days], [4, refunds take 4 days], "
             "[5, refunds take 5 days]]}")  # fmt: skip
-    assert here.json("regress", "1234", "--repeat", "3")["cases"][0]["runs"] == {"fixed": 3}
+    assert here.fresh.json("regress", "1234", "--repeat", "3")["cases"][0]["runs"] == {"fixed": 3}
     assert here.json("regress", "1234", "--set", "work_mem=2MB")["cases"][0]["status"] == "fixed"
     cannot = here.call("regress", "1234", "--set", "role=postgres", check=False)
     assert (cannot.returncode, "cannot be set" in cannot.stderr) == (2, True)
@@ -194,7 +196,7 @@ def test_another_pool_imports_a_case_and_finds_the_same(here: Place) -> None:
     other = ("--pool", str(here.directory / "pool2"))
     gone = here.call(*other, "regress", "1234", check=False)
     assert gone.returncode == 6 and "is not in this pool" in gone.stdout
-    fingerprint = here.json("case", "fingerprint")["fingerprint"]
+    fingerprint = here.fresh.json("case", "fingerprint")["fingerprint"]
     said = here.call("case", "export", "1234", "1234.case").stdout
     assert f"there: envclone case import 1234.case --trust {fingerprint}" in said
     with (here.directory / "1234.case").open("rb") as file:
@@ -230,7 +232,7 @@ def test_a_case_that_was_changed_or_has_no_image_cannot_run(here: Place) -> None
     case.write_text("version: 1\nfixed: [{kind: ids}]\n")
     damaged = here.call("regress", "late", check=False)
     assert damaged.returncode == 6 and "pinned: Field required" in damaged.stdout
-    assert here.call("unpin", "late").returncode == 0
+    assert here.fresh.call("unpin", "late").returncode == 0
 
 
 def test_what_no_longer_holds_is_said(here: Place, prod: Production) -> None:
@@ -273,7 +275,7 @@ def test_what_no_longer_holds_is_said(here: Place, prod: Production) -> None:
 
 def test_gc_keeps_the_image_of_a_case_and_no_other(here: Place) -> None:
     pinned = files.load(here.directory / "cases", "1234").case.pinned.image
-    collected = [one["name"] for one in here.json("gc")]
+    collected = [one["name"] for one in here.fresh.json("gc")]
     assert pinned not in collected and pinned in [one["id"] for one in here.json("images")]
     here.call("unpin", "1234", "known")
     assert not (here.directory / "cases" / "1234").exists() and here.json("cases") == []

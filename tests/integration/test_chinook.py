@@ -128,7 +128,7 @@ def test_the_branch_s_user_is_no_superuser(branch: dict[str, Any]) -> None:
 
 
 def test_life_of_a_branch(here: Place, branch: dict[str, Any]) -> None:
-    dsn = branch["urls"]["main"]
+    here, dsn = here.fresh, branch["urls"]["main"]
     assert [one["state"] for one in here.json("ls")] == ["running"]
     with psycopg.connect(dsn) as conn:
         conn.execute("DELETE FROM invoice_line")

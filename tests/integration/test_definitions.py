@@ -8,7 +8,6 @@ import pytest
 
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
-from tests.support.warm import Warm
 
 STACK = """\
 version: 1
@@ -45,8 +44,8 @@ def prod() -> Iterator[Production]:
 
 
 @pytest.fixture(scope="module")
-def here(prod: Production, warm: Warm) -> Iterator[Place]:
-    with place(warm=warm) as made:
+def here(prod: Production) -> Iterator[Place]:
+    with place() as made:
         made.env["DSN"] = prod.dsn_for("app")
         made.write(STACK)
         made.call("image", "prod", "--fresh")  # without any of it an image can be made

@@ -220,5 +220,5 @@ def test_a_sweep_and_a_diagnosis_for_people(here: Place, prod: Production) -> No
     assert sum(point.value.startswith("record ") for point in tried) == 5, "each result is left out in turn"
     document = here.json("diagnose", "few", "--branch", "why", "--expect", few, check=False)
     assert (document["layer"], document["cause"], document["missing"]) == ("index", "scan_exhausted", [few])
-    nothing = here.call("diagnose", "tenant", "--branch", "why")
+    nothing = here.fresh.call("diagnose", "tenant", "--branch", "why")
     assert "candidates" in nothing.stdout and "nothing says what should have been returned" in nothing.stdout

@@ -116,7 +116,7 @@ def _killed_while_pages_are_written(prod: Production) -> None:
     with place() as made:
         made.env["PROD_DSN"] = prod.dsn_for("wide")
         made.write(STACK.replace("database: app", "database: wide"))
-        made.call("snapshot", "prod")
+        made.fresh.call("snapshot", "prod")
         (raw,) = (made.pool / "raw").iterdir()
         before = _contents(raw)
         command = [sys.executable, "-m", "envclone.cli.main", "--file", str(made.file), "image", "prod"]

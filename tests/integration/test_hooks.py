@@ -13,7 +13,6 @@ import pytest
 
 from tests.support.postgres import Production, production
 from tests.support.stack import ROOT, Place, place
-from tests.support.warm import Warm
 
 SCHEMA = """
 CREATE TABLE people (id int PRIMARY KEY, name text NOT NULL, email text NOT NULL UNIQUE, initials text, label text,
@@ -67,8 +66,8 @@ def prod() -> Iterator[Production]:
 
 
 @pytest.fixture(scope="module")
-def here(prod: Production, warm: Warm) -> Iterator[Place]:
-    with place(warm=warm) as made:
+def here(prod: Production) -> Iterator[Place]:
+    with place() as made:
         made.env["DSN"] = prod.dsn_for("app")
         shutil.copytree(ROOT / "hooks", made.directory / "hooks")
         made.write(stack(*ALL.split()))

@@ -301,7 +301,7 @@ def test_the_page_of_an_incident_holds_nobody(here: Place) -> None:
     assert "elpmaxe.proc@3xuuq.eoz" in bundle.read_text()
     replays = here.pool / "branches" / "prod-77" / "replays"
     before = len(list(replays.iterdir()))
-    made = here.json("report", "79", "--branch", "prod-77", "--output", str(here.directory / "page.html"))
+    made = here.fresh.json("report", "79", "--branch", "prod-77", "--output", str(here.directory / "page.html"))
     assert len(list(replays.iterdir())) == before + 1, "a request may do something: it is asked once for a page"
     assert (made["outcome"], made["branch"]) == ("not reproduced", "prod-77")  # a pseudonym backwards is another text
     file = here.directory / "page.html"

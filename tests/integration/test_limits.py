@@ -159,9 +159,9 @@ def test_limits_of_a_process_and_of_its_disk(here: Place) -> None:
         for path in Path("/sys/fs/cgroup").glob(f"**/envclone/held-*/{name}")
     )
     assert str(50 << 20) in said and "900" in said
-    stats = here.json("stats", "held")["parts"]["main"]
+    stats = here.fresh.json("stats", "held")["parts"]["main"]
     assert stats["memory_limit"] == 256 << 20 and stats["pids"] >= 4 and stats["cpu_seconds"] > 0
-    assert "ready to accept" in here.call("logs", "held", "main").stdout
+    assert "ready to accept" in here.fresh.call("logs", "held", "main").stdout
     here.call("rm", "held")
     (here.file.parent / "profiles" / "prod-main.yaml").write_text("{ulimits: {nonsense: 1}}\n")
     refused = here.call("branch", "prod", "--name", "held", check=False)

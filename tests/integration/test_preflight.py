@@ -55,7 +55,7 @@ def test_one_obstacle_is_told_as_itself() -> None:
         assert refused.returncode == 7
         assert "lacks REPLICATION" in refused.stderr and "hint: ALTER ROLE weak REPLICATION" in refused.stderr
         here.env["DSN"] = server.dsn_for("app")
-        told = here.call("doctor", "--env", "prod").stdout
+        told = here.fresh.call("doctor", "--env", "prod").stdout
         assert all(f"{name}: ready" in told for name in ("prod.main", "masking key", "hooks", "extra net")), told
 
 

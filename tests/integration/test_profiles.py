@@ -52,7 +52,7 @@ def here(prod: Production) -> Iterator[Place]:
 
 
 def test_captured_from_the_server_and_a_compose_file(here: Place, prod: Production) -> None:
-    said = here.call("profile", "capture", "prod", "--from", str(here.directory / "compose.yaml")).stdout
+    said = here.fresh.call("profile", "capture", "prod", "--from", str(here.directory / "compose.yaml")).stdout
     assert "big-postgres.yaml" in said and "prod-api.yaml" in said and "256MiB" in said
     profiles = here.file.parent / "profiles"
     written = yaml.safe_load((profiles / "big-postgres.yaml").read_text())
@@ -97,7 +97,7 @@ def test_a_host_that_is_too_small(here: Place) -> None:
 def test_parity_says_what_matches_differs_and_is_not_known(here: Place, prod: Production) -> None:
     here.call("profile", "capture", "prod", "--only", "main", "--from", str(here.directory / "compose.yaml"))
     here.call("branch", "prod", "--name", "b", "--allow-degraded")
-    rows = {(row["store"], row["what"]): row for row in here.json("parity", "b")["rows"]}
+    rows = {(row["store"], row["what"]): row for row in here.fresh.json("parity", "b")["rows"]}
     assert rows["main", "server version"]["parity"] == "match"
     assert rows["main", "setting work_mem"] == {
         "store": "main", "what": "setting work_mem", "production": "13MB", "branch": "13MB", "parity": "match",

@@ -7,7 +7,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from envclone import process
 from envclone.api import Stack, open_stack
 from envclone.cow import loop
 from tests.support.postgres import scratch
-from tests.support.warm import Warm
+from tests.support.warm import Warm, shared
 
 ROOT = Path(__file__).parents[2]
 _ENGINE = {name: os.environ[name] for name in ("DOCKER_HOST",) if name in os.environ}
@@ -32,6 +32,11 @@ class Place:
     """Who begins the commands, where it is not a new Python."""
 
     @property
+    def fresh(self) -> Place:
+        """The same place, whose commands are each a new Python."""
+        return replace(self, warm=None)
+
+    @property
     def file(self) -> Path:
         """The stack file."""
         return self.directory / "envclone.yaml"
@@ -45,10 +50,10 @@ class Place:
         return open_stack(self.file)
 
     def call(self, *arguments: str, check: bool = True, env: Mapping[str, str] | None = None) -> process.Completed:
-        """`envclone ARGUMENTS` as a process."""
+        """`envclone ARGUMENTS` as a process: a new Python where it is `fresh`, else a fork of one that is loaded."""
         words = ["--file", str(self.file), *arguments]
         given = {"PYTHONPATH": str(ROOT), **_ENGINE, **self.env, **(env or {})}
-        if self.warm is not None:
+        if self.warm is not None and self.warm.suits(given):
             done = self.warm.call(words, given, self.directory)
         else:
             program = [sys.executable, "-m", "envclone.cli.main"]
@@ -68,13 +73,16 @@ class Place:
 
 
 @contextlib.contextmanager
-def place(*, size: str = "2G", warm: Warm | None = None) -> Iterator[Place]:
-    """A place whose pool is a loop-mounted XFS when this is root, else whatever the directory offers."""
+def place(*, size: str = "2G", fresh: bool = False) -> Iterator[Place]:
+    """A place whose pool is a loop-mounted XFS when this is root, else whatever the directory offers.
+
+    Its commands are forks of one process of this worker (`tests.support.warm`); `fresh` begins a Python for each.
+    """
     with scratch() as directory:
         pool = directory / "pool"
         if os.geteuid() == 0:
             loop.create(pool, loop.parse_size(size))
-        here = Place(directory, pool, warm=warm)
+        here = Place(directory, pool, warm=None if fresh else shared())
         try:
             yield here
         finally:

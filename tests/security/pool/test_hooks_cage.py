@@ -63,7 +63,7 @@ def look(ctx, batch):
 
 @pytest.fixture(scope="module")
 def here() -> Iterator[Place]:
-    with place(size="310M") as made:
+    with place(fresh=True, size="310M") as made:
         made.write(STACK)
         (made.directory / "hooks").mkdir()
         (made.directory / "hooks" / "probe.py").write_text(HOOK)
