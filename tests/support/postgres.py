@@ -122,6 +122,8 @@ def production(
             "port": str(port),
             "unix_socket_directories": str(place / "socket"),
             "fsync": "off",
+            # dead rows, statistics and transaction numbers stay as a test left them, however long it takes
+            "autovacuum_naptime": "1h",
             "wal_level": "replica",
             **(settings or {}),
         }

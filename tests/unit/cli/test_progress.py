@@ -10,12 +10,14 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from pathlib import Path
 
 from envclone.cli.progress import SILENCE, View, span
 from envclone.models import ProgressEvent
 
 WORK = """
-import sys, time
+import select, sys, time
 from envclone.cli.progress import reporting
 from envclone.models import ProgressEvent
 with reporting("image", True, as_json="--json" in sys.argv) as tell:
@@ -23,16 +25,16 @@ with reporting("image", True, as_json="--json" in sys.argv) as tell:
     end = time.monotonic() + float(sys.argv[1])
     while (left := end - time.monotonic()) > 0:
         tell(ProgressEvent("public.people", int(1000 * (1 - left / float(sys.argv[1]))), 1000, "rows"))
-        time.sleep(0.05)
+        if select.select([0], [], [], 0.05)[0]:  # what was waited for is there
+            break
 print("done")
 """
 SILENT = """
-import sys
+import mmap, sys
 from envclone.cli.progress import reporting
-with reporting("image", True):
-    sys.setswitchinterval(1000)  # no other thread would run
-    end = __import__("time").monotonic() + 5
-    while __import__("time").monotonic() < end:
+with open(sys.argv[1], "r+b") as file, mmap.mmap(file.fileno(), 1) as told, reporting("image", True):
+    sys.setswitchinterval(1000)  # no other thread would run, and to look at memory lets none
+    while not told[0]:
         pass
 """
 
@@ -43,6 +45,9 @@ with reporting("image", True, as_json=True) as tell:
     for number in range(1, 41):
         tell(ProgressEvent(f"the {number}th", 0, stage=True, number=number, of=40))
 """
+
+Line = tuple[float, str]
+"""When it came, and what it says."""
 
 
 def _view() -> View:
@@ -80,12 +85,19 @@ def test_lengths_of_time() -> None:
     assert [span(one) for one in (0, 59.4, 80, 3600, 7512)] == ["0 s", "59 s", "1 m 20 s", "1 h 0 m", "2 h 5 m"]
 
 
-def _lines(code: str, *arguments: str) -> list[tuple[float, str]]:
-    """What a program writes to standard error, with the second in which each line came."""
+def _lines(code: str, *arguments: str, enough: int = 0, end: Callable[[], None] = lambda: None) -> list[Line]:
+    """What a program writes to standard error, with the second in which each line came; it is ended after `enough`."""
     began = time.monotonic()
-    with subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.PIPE, text=True) as process:
-        assert process.stderr is not None
-        return [(time.monotonic() - began, line.rstrip("\n")) for line in process.stderr]
+    argv, pipe = [sys.executable, "-c", code, *arguments], subprocess.PIPE
+    found: list[Line] = []
+    with subprocess.Popen(argv, stdin=pipe, stderr=pipe, text=True) as process:
+        assert process.stdin is not None and process.stderr is not None
+        for line in process.stderr:
+            found.append((time.monotonic() - began, line.rstrip("\n")))
+            if len(found) == enough:
+                process.stdin.close()
+                end()
+    return found
 
 
 def test_without_a_terminal_there_are_plain_lines() -> None:
@@ -98,14 +110,21 @@ def test_what_ends_at_once_says_nothing() -> None:
     assert _lines(WORK, "0.3") == []
 
 
-def test_a_loop_that_lets_nothing_else_run_is_not_silent() -> None:
-    lines = _lines(SILENT)
+def test_a_loop_that_lets_nothing_else_run_is_not_silent(tmp_path: Path) -> None:
+    told = tmp_path / "told"
+    told.write_bytes(b"\0")
+
+    def end() -> None:
+        with told.open("r+b") as file:
+            file.write(b"1")
+
+    lines = _lines(SILENT, str(told), enough=2, end=end)
     assert len(lines) == 2 and lines[0][1].startswith("envclone image · ")
     assert lines[1][0] - lines[0][0] < 2 * SILENCE
 
 
 def test_a_script_gets_events() -> None:
-    first, *others = [json.loads(line) for _, line in _lines(WORK, "3", "--json")]
+    first, *others = [json.loads(line) for _, line in _lines(WORK, "60", "--json", enough=2)]
     assert (first["event"], first["step"], first["of"], first["what"]) == ("progress", 4, 11, "masking")
     assert others and 0 < others[0]["percent"] < 100 and others[0]["seconds_left"] >= 0
 
@@ -120,7 +139,7 @@ def _on_a_terminal(*arguments: str, columns: int = 80, until: bytes = b"") -> by
     """All that a terminal of that width is sent."""
     leader, follower = pty.openpty()
     subprocess.run(["stty", "cols", str(columns)], stdin=follower, check=True)
-    process = subprocess.Popen([sys.executable, "-c", WORK, *arguments], stdout=follower, stderr=follower)
+    process = subprocess.Popen([sys.executable, "-c", WORK, *arguments], stdin=follower, stdout=follower, stderr=follower)
     os.close(follower)
     out = b""
     try:
@@ -158,8 +177,9 @@ def test_a_reader_that_takes_nothing_stops_nobody() -> None:
             os.write(writer, b"x" * 4096)
     except BlockingIOError:
         os.set_blocking(writer, True)
+    silent, ours = os.pipe()  # nobody tells it to end
     try:
-        subprocess.run([sys.executable, "-c", WORK, "3"], stderr=writer, check=True, timeout=60)
+        subprocess.run([sys.executable, "-c", WORK, "3"], stdin=silent, stderr=writer, check=True, timeout=60)
     finally:
-        os.close(reader)
-        os.close(writer)
+        for one in (reader, writer, silent, ours):
+            os.close(one)

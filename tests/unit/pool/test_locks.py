@@ -60,8 +60,8 @@ def test_a_lock_names_its_holder_and_goes_with_it(pool: Pool) -> None:
 def test_a_lock_is_waited_for(pool: Pool) -> None:
     holder = hold(pool, "branch-one")
     timer = threading.Timer(0.3, kill, [holder])
-    timer.start()
     began = time.monotonic()
+    timer.start()
     with pool.lock("branch-one", timeout=20):
         assert 0.2 < time.monotonic() - began < 10
     timer.join()
