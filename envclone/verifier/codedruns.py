@@ -18,7 +18,13 @@ from envclone.packed import TextBlock
 
 __all__ = ["in_coded_runs", "uuid_of"]
 
-_CODED = re.compile(rb"(?<![A-Za-z0-9])(?:[a-z2-7]{16,4000}|[0-9A-V]{16,4000}|[0-9a-v]{16,4000})(?![A-Za-z0-9])")
+_RUN = re.compile(rb"[A-Za-z0-9]{16,}")
+_ALPHABETS = (
+    b"abcdefghijklmnopqrstuvwxyz234567",
+    b"0123456789ABCDEFGHIJKLMNOPQRSTUV",
+    b"0123456789abcdefghijklmnopqrstuv",
+)
+_LONGEST = 4000
 _TOKEN = re.compile(rb"(?<![A-Za-z0-9_\-])[A-Za-z0-9_\-]{21}[AQgw](?![A-Za-z0-9_\-])")
 _HEXADECIMAL = b"0123456789abcdefABCDEF"
 _SIXTEEN, _VARIANT = 16, 0x80
@@ -45,9 +51,10 @@ def in_coded_runs(values: TextBlock, chosen: Any) -> Iterator[tuple[int, str]]:
                 yield from ((number, one) for one in uuid_of(base64.urlsafe_b64decode(token[0] + b"==")))
         last = number
     for number in chosen.tolist():
-        for run in _CODED.finditer(values.block[zeros[number] + 1 : zeros[number + 1]]):
-            if run[0].translate(None, _HEXADECIMAL):
-                yield from ((number, said) for said in _thirty_two(run[0]))
+        text = values.block[zeros[number] + 1 : zeros[number + 1]]
+        for run in _RUN.findall(text) if text.translate(None, _HEXADECIMAL) else ():
+            if len(run) <= _LONGEST and run.translate(None, _HEXADECIMAL) and _in_one(run):
+                yield from ((number, said) for said in _thirty_two(run))
 
 
 def uuid_of(raw: bytes) -> Iterator[str]:
@@ -55,6 +62,11 @@ def uuid_of(raw: bytes) -> Iterator[str]:
     if len(raw) == _SIXTEEN and raw[8] & 0xC0 == _VARIANT:
         yield str(UUID(bytes=raw))
         yield str(UUID(bytes_le=raw))
+
+
+def _in_one(run: bytes) -> bool:
+    """Whether all digits are of one alphabet."""
+    return any(not run.translate(None, alphabet) for alphabet in _ALPHABETS)
 
 
 def _thirty_two(run: bytes) -> Iterator[str]:

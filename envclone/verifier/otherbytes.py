@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-__all__ = ["CLASSES", "IN_FOUR", "IN_ROW", "LONG_WORD", "SHORT", "WIDE", "WIDTHS", "is_utf8", "said_in"]
+__all__ = ["CASES", "CLASSES", "IN_FOUR", "IN_ROW", "LONG_WORD", "SHORT", "WIDE", "WIDTHS", "is_utf8", "said_in"]
 
 _FEWEST, LONG_WORD = 6, 8
 SHORT = 256
@@ -27,6 +27,19 @@ for _byte in b" -'.":
 CLASSES = bytes(_CLASSES)
 """Per byte: a letter of ASCII, a high one of Windows-1252, a sign between words, or a dot for anything else."""
 _WORDS = re.compile(rb"[aHs]{%d,}" % LONG_WORD)
+CASES = bytes(
+    ord("z") if byte == 0xDF else ord("s") if chr(kind) == "s" else ord(".") if chr(kind) == "."
+    else ord(("lL" if bytes((byte,)).decode("cp1252").islower() or byte == 0xF7 else "uU")[chr(kind) == "H"])
+    for byte, kind in enumerate(CLASSES)
+)  # fmt: skip
+"""Per byte: a small or a great letter of ASCII (`l`, `u`), a small or a great high one (`L`, `U`), the sharp s, which
+stands in words of both (`z`), a sign between words, or a dot."""
+_CASED = re.compile(
+    rb"(?<![luLUz])(?=[lu]*[LUz])"
+    rb"(?:[uU]?[lLz]+(?:[uU][lLz]+)*|[luLUz]{0,2}[lLz]+[luLUz]?|[uUz]+)(?![luLUz])"
+)
+"""A word with a high letter as people write one: small, with a capital, words in one, or all capitals. What stands
+before and behind it in bytes may look like a letter, too. Of words in noise one in seven is like that."""
 WIDE = 7
 """The first bytes of the characters of Latin, Greek, Cyrillic, Armenian, Hebrew and Arabic in UTF-16 are below it."""
 IN_ROW = 0.6
@@ -64,7 +77,10 @@ def _narrow(value: bytes) -> Iterator[str]:
     for match in _WORDS.finditer(classes):
         its = match[0]
         high = its.count(b"H")
-        if not 0 < 3 * high <= its.count(b"a") or match.start() < end or is_utf8(value[match.start() : match.end()]):
+        if not 0 < 3 * high <= its.count(b"a") or match.start() < end:
+            continue
+        part = value[match.start() : match.end()]
+        if _CASED.search(part.translate(CASES)) is None or is_utf8(part):
             continue
         start = max(0, match.start() - _AROUND)
         for text in _TEXT.finditer(value[start : match.end() + _AROUND].decode("cp1252", "replace")):

@@ -11,7 +11,7 @@ import numpy as np
 
 from envclone.compiled import lean
 from envclone.verifier.digitruns import SURELY_HEXADECIMAL
-from envclone.verifier.otherbytes import CLASSES, IN_FOUR, IN_ROW, LONG_WORD, SHORT, WIDE, WIDTHS
+from envclone.verifier.otherbytes import CASES, CLASSES, IN_FOUR, IN_ROW, LONG_WORD, SHORT, WIDE, WIDTHS
 
 __all__ = ["excuse", "warm"]
 
@@ -30,6 +30,10 @@ _LETTER, _HIGH, _SIGN = 1, 2, 3
 _KIND = np.zeros(256, np.uint8)
 for _byte, _class in enumerate(CLASSES):
     _KIND[_byte] = {"a": _LETTER, "H": _HIGH, "s": _SIGN}.get(chr(_class), 0)
+_GREAT, _SMALL, _HIGHS = np.zeros(256, np.bool_), np.zeros(256, np.bool_), np.zeros(256, np.bool_)
+"""Letters that are great or small, the sharp s both, and those that are not of ASCII."""
+for _byte, _case in enumerate(CASES):
+    _GREAT[_byte], _SMALL[_byte], _HIGHS[_byte] = (chr(_case) in which for which in ("uUz", "lLz", "LUz"))
 _EAST = np.zeros(256, np.bool_)
 """First bytes of ideographs, kana, Hangul, blanks and surrogates in UTF-16."""
 _EAST[[0, *range(0x30, 0xA0), *range(0xAC, 0xE0)]] = True
@@ -64,6 +68,27 @@ def _of_hexadecimal(data: Any, start: Any, size: Any, room: Any) -> Any:
 
 
 @lean
+def _cased(room: Any, start: Any, end: Any) -> Any:
+    """Whether among letters and signs a word with a high letter is written as people do."""
+    i = start
+    while i < end:
+        if _KIND[room[i]] == _SIGN:
+            i += 1
+            continue
+        first, high, inner, double, small = i, False, False, False, False
+        while i < end and _KIND[room[i]] != _SIGN:
+            high |= _HIGHS[room[i]]
+            small |= not _GREAT[room[i]]
+            if not _SMALL[room[i]]:
+                inner |= i > first + 1 and i + 1 < end and _KIND[room[i + 1]] != _SIGN
+                double |= i > first and not _SMALL[room[i - 1]]
+            i += 1
+        if high and (not small or not inner or not (double or not _SMALL[room[i - 1]])):
+            return True
+    return False
+
+
+@lean
 def _words(room: Any, n: Any) -> Any:
     """Whether there are words: of so many bytes in a row every one that is the last of so many is looked at first."""
     i = LONG_WORD - 1
@@ -80,7 +105,7 @@ def _words(room: Any, n: Any) -> Any:
             letters += _KIND[room[i]] == _LETTER
             high += _KIND[room[i]] == _HIGH
             i += 1
-        if i - start >= LONG_WORD and 0 < 3 * high <= letters:
+        if i - start >= LONG_WORD and 0 < 3 * high <= letters and _cased(room, start, i):
             return True
         i += LONG_WORD
     return False

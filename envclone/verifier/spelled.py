@@ -6,6 +6,7 @@ Most values say nothing else, and bytes that are noise hold nothing. So compiled
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -26,13 +27,19 @@ __all__ = ["Readings", "readings", "said"]
 _SEPARATOR = "\x00"
 _ROOM = 1 << 22
 _CUTS = 1 << 14
+_SHORT = 16
+_ESCAPED = re.compile(rb"[%=][0-9A-Fa-f]{2}|%u[0-9A-Fa-f]|&[#A-Za-z][0-9A-Za-z]{1,8};|\\[uUx0-7]")
+"""What stands for a character by its number or name."""
 
 
 class Readings:
-    """Texts one behind the other, a zero between two: their bytes, where each begins and ends, and whose it is."""
+    """Texts one behind the other, a zero between two: their bytes, where each begins and ends, and whose it is.
 
-    def __init__(self, data: Any, starts: Any, ends: Any, owners: Any) -> None:
-        self.data, self.starts, self.ends, self.owners = data, starts, ends, owners
+    `noisy` are those that stood among bytes most of which are no text, and are short.
+    """
+
+    def __init__(self, data: Any, starts: Any, ends: Any, owners: Any, noisy: Any = None) -> None:
+        self.data, self.starts, self.ends, self.owners, self.noisy = data, starts, ends, owners, noisy
 
     def __len__(self) -> int:
         return len(self.starts)
@@ -118,7 +125,7 @@ def _once(level: Readings) -> Iterator[Readings]:
 
     told = marks(frozen(level.data), len(level))
     yield from _unpacked(level.chosen(np.flatnonzero(told & (RUN | BLOCKS))), raw=False)
-    spelled = np.flatnonzero(told & SPELLED)
+    spelled = _spelled(level, np.flatnonzero(told & SPELLED))
     found = [(int(level.owners[spelled[i]]), text) for i, text in _read([level[i] for i in spelled.tolist()])]
     for i in np.flatnonzero(told & BLOCKS).tolist():
         text = level[i]
@@ -126,6 +133,15 @@ def _once(level: Readings) -> Iterator[Readings]:
     found = [(owner, text) for owner, text in dict.fromkeys(found) if text]
     if found:
         yield _texts(found)
+
+
+def _spelled(level: Readings, numbers: Any) -> Any:
+    """Those of some texts that are read in another spelling: in a few bytes of noise signs of markup mean nothing."""
+    if level.noisy is None or not (few := level.noisy[numbers]).any():
+        return numbers
+    told = [_ESCAPED.search(level.data[level.starts[i] : level.ends[i]]) is not None for i in numbers[few].tolist()]
+    few[few] = ~np.array(told)
+    return numbers[~few]
 
 
 def _read(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
@@ -150,18 +166,19 @@ def _unpacked(packed: Readings, *, raw: bool) -> Iterator[Readings]:
         return
     longest = int((packed.ends - packed.starts).max())
     rooms = np.empty((3, longest), np.uint8)
-    out, cuts, state = _buffer(), np.empty((_CUTS, 3), np.int64), np.zeros(2, np.int64)
+    out, cuts, state = _buffer(), np.empty((_CUTS, 4), np.int64), np.zeros(2, np.int64)
     first = 0
     while first < len(packed):
         after = int(
             unpacking.unpack(frozen(packed.data), packed.starts, packed.ends, first, raw, rooms, out, cuts, state)
         )
         if after == first:  # one value that holds much
-            out, cuts = np.empty(4 * len(out), np.uint8), np.empty((4 * len(cuts), 3), np.int64)
+            out, cuts = np.empty(4 * len(out), np.uint8), np.empty((4 * len(cuts), 4), np.int64)
             continue
         if state[1]:
-            which, starts, ends = cuts[: int(state[1])].T.copy()
-            yield Readings(out[: int(state[0])].copy(), starts, ends, packed.owners[which])
+            which, starts, ends, among = cuts[: int(state[1])].T.copy()
+            noisy = (ends - starts < _SHORT) & (ends - starts < among // 2)
+            yield Readings(out[: int(state[0])].copy(), starts, ends, packed.owners[which], noisy)
         first = after
 
 

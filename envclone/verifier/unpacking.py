@@ -80,7 +80,7 @@ def _stretches(
     if end - begin < _STRETCH:
         stop = _stop(data, begin, end)
         if stop == end and end - begin >= 4:
-            used, count = _append(data, begin, end, out, used, cuts, count, owner)
+            used, count = _append(data, begin, end, out, used, cuts, count, owner, end - begin)
         return used, count
     part = data[begin:end]
     there = eights(part, flags)
@@ -90,7 +90,8 @@ def _stretches(
         first = at
         while at < last and flags[at]:
             at += 1
-        used, count = _texts(data, begin + first, begin + at + _STRETCH - 1, out, used, cuts, count, owner)
+        stop = begin + at + _STRETCH - 1
+        used, count = _texts(data, begin + first, stop, out, used, cuts, count, owner, end - begin)
         at = following(flags[:last], at)
     if there & 2 and _zeros(part):
         used, count = _wide(data, begin, end, out, used, cuts, count, owner)
@@ -98,7 +99,7 @@ def _stretches(
 
 
 @lean
-def _texts(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+def _texts(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any, of: Any) -> Any:
     """Append the texts of eight bytes and more among bytes each of which can follow the one before it in a text."""
     run = state = np.int64(0)
     for at in range(begin, end):
@@ -109,7 +110,7 @@ def _texts(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, coun
             start = at + 1 - _STRETCH
             stop = _stop(data, start, end)
             if stop - start >= _STRETCH:
-                used, count = _append(data, start, stop, out, used, cuts, count, owner)
+                used, count = _append(data, start, stop, out, used, cuts, count, owner, of)
     return used, count
 
 
@@ -159,7 +160,7 @@ def _wide(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count
                         out[used] = 0xC0 | byte >> 6
                         out[used + 1] = 0x80 | byte & 0x3F
                 used += 1 if byte < 0x80 else 2
-            count = _cut(cuts, count, owner, first, used)
+            count = _cut(cuts, count, owner, first, used, (end - begin) // 2)
             if used < out.shape[0]:
                 out[used] = 0
             used += 1
@@ -167,20 +168,20 @@ def _wide(data: Any, begin: Any, end: Any, out: Any, used: Any, cuts: Any, count
 
 
 @lean
-def _append(data: Any, start: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any) -> Any:
+def _append(data: Any, start: Any, end: Any, out: Any, used: Any, cuts: Any, count: Any, owner: Any, of: Any) -> Any:
     size = end - start
     if used + size < out.shape[0]:
         for k in range(size):
             out[used + k] = data[start + k]
         out[used + size] = 0
-    count = _cut(cuts, count, owner, used, used + size)
+    count = _cut(cuts, count, owner, used, used + size, of)
     return used + size + 1, count
 
 
 @lean
-def _cut(cuts: Any, count: Any, owner: Any, start: Any, end: Any) -> Any:
+def _cut(cuts: Any, count: Any, owner: Any, start: Any, end: Any, of: Any) -> Any:
     if count < cuts.shape[0]:
-        cuts[count, 0], cuts[count, 1], cuts[count, 2] = owner, start, end
+        cuts[count, 0], cuts[count, 1], cuts[count, 2], cuts[count, 3] = owner, start, end, of
     return count + 1
 
 
@@ -253,8 +254,8 @@ def _beyond(data: Any, at: Any, stop: Any, end: Any) -> Any:
 
 @lean
 def unpack(data: Any, starts: Any, ends: Any, first: Any, raw: Any, rooms: Any, out: Any, cuts: Any, state: Any) -> Any:
-    """Append what the values from `first` on hold to `out`, a zero behind each; rows (value, start, end) of `cuts` say
-    what is where.
+    """Append what the values from `first` on hold to `out`, a zero behind each; rows (value, start, end, bytes that it
+    stands among) of `cuts` say what is where.
 
     With `raw` the values are bytes that may hold texts, else texts that may hold blocks. Returns the value to go on
     with when there was no room left for it; `state` is how much of `out` and of `cuts` was filled. The three `rooms`
@@ -289,6 +290,6 @@ def warm() -> None:
     """Run every kernel of this room once."""
     data = np.frombuffer(b"SmFuZSBEb2UgSmFuZSBEb2U= & %40 6a616e65406a616e", np.uint8)
     starts, ends = np.array([0, 28], np.int64), np.array([24, 47], np.int64)
-    rooms, out, cuts = np.zeros((3, 64), np.uint8), np.zeros(512, np.uint8), np.zeros((8, 3), np.int64)
+    rooms, out, cuts = np.zeros((3, 64), np.uint8), np.zeros(512, np.uint8), np.zeros((8, 4), np.int64)
     for raw in (False, True):
         unpack(data, starts, ends, 0, raw, rooms, out, cuts, np.zeros(2, np.int64))

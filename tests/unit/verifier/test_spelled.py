@@ -163,7 +163,7 @@ def test_no_loop_reads_or_writes_where_nothing_is(size: int) -> None:
             state = np.zeros(2, np.int64)
             marks(data, 2)
             for raw in (False, True):
-                rooms, out, cuts = np.zeros((3, size), np.uint8), np.zeros(40, np.uint8), np.zeros((2, 3), np.int64)
+                rooms, out, cuts = np.zeros((3, size), np.uint8), np.zeros(40, np.uint8), np.zeros((2, 4), np.int64)
                 first = 0
                 for _ in range(20):
                     after = unpacking.unpack(data, starts, ends, first, raw, rooms, out, cuts, state)
@@ -171,7 +171,7 @@ def test_no_loop_reads_or_writes_where_nothing_is(size: int) -> None:
                     if after == 2:
                         break
                     if after == first:
-                        out, cuts = np.zeros(4 * len(out), np.uint8), np.zeros((4 * len(cuts), 3), np.int64)
+                        out, cuts = np.zeros(4 * len(out), np.uint8), np.zeros((4 * len(cuts), 4), np.int64)
                     first = after
                 assert after == 2
 
