@@ -139,7 +139,9 @@ def _on_a_terminal(*arguments: str, columns: int = 80, until: bytes = b"") -> by
     """All that a terminal of that width is sent."""
     leader, follower = pty.openpty()
     subprocess.run(["stty", "cols", str(columns)], stdin=follower, check=True)
-    process = subprocess.Popen([sys.executable, "-c", WORK, *arguments], stdin=follower, stdout=follower, stderr=follower)
+    process = subprocess.Popen(
+        [sys.executable, "-c", WORK, *arguments], stdin=follower, stdout=follower, stderr=follower
+    )
     os.close(follower)
     out = b""
     try:
