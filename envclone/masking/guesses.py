@@ -37,7 +37,8 @@ _BY_NAME = (
     (
         "national_id",
         re.compile(
-            r"(^|_)ssn|social_?sec|national_?id|tax_?(id|(no|num|number)$)|passport|licen[cs]e_?(no|num|number)$|^dni$|^nif$|"
+            r"(^|_)ssn|social_?sec|national_?id|(^|_)identification_?(id|no|nr|num|number)$|"
+            r"(^|_)(visa|(work|residence)_?permit|permit)_?(no|nr|num|number)$|tax_?(id|(no|num|number)$)|passport|licen[cs]e_?(no|num|number)$|^dni$|^nif$|"
             r"pesel|nhs_?n|^pan_?(no|num|number)$|aadhaa?r|^(curp|cpf|cnpj|bsn|nino)$|citizen_?id|"
             r"steuer_?(id|nr|num|nummer)|sozialvers|ausweis_?(nr|num|nummer)|codice_?fisc|cod_?fisc|num_?secu|rodne_?cislo|"
             r"personnummer|henkilotunnus|^hetu$|^(cedula|ahv_?n(r|um)?)$"
@@ -93,9 +94,9 @@ _BY_NAME = (
 _ABOUT = re.compile(
     r"(mail|phone|fax|mobile|address|company|organi[sz]ation|url|website|webhook|link|avatar|card|contact|customer|user|"
     r"owner|author|employee|recipient|sender)_((domain|template|provider)_?)?(ids?|settings?|options?|config(uration)?s?|uuid|type|kind|status|format|provider|"
-    r"template|enabled|verified|confirmed|count|notifications?|preferences?|frequency|position|visible|required|allowed|"
+    r"template|enabled|verified|confirmed|count|size|sector|industry|stage|file_?name|content_?type|mime(_?type)?|file_?size|notifications?|preferences?|frequency|position|visible|required|allowed|"
     r"at|on)$|(token|secret|passw(or)?d|credential|api_?key)_(types?|kind|status|format|provider|algorithm|length|enabled|"
-    r"required|expir(es|y)|at|on)$|[a-z]able_(type|id)$|"
+    r"required|expir(es|y)|at|on|polic(y|ies)|rules?|min|max|strength|lifespan|lifetime|timeout|ttl)$|[a-z]able_(type|id)$|"
     r"(phone|mobile|fax)_?((number|country|area|calling)_?)*(code|prefix)$"
 )
 """What is said of somebody's address or number, or refers to it; where its values are addresses, these decide."""
@@ -104,12 +105,13 @@ _OF_MAIL = re.compile(
 )
 """What is written in a message, and not to whom."""
 _ELSEWHERE = re.compile(
-    r"(^|_)open_?id$|^external_?(user|customer|contact|client)_?id$|provider_?(user|account|customer)_?id$|"
+    r"(^|_)open_?id$|(federated|idp|upstream|remote|identity)_?(user|account|member|subject)_?id$|^external_?(user|customer|contact|client)_?id$|provider_?(user|account|customer)_?id$|"
     r"(^|_)(social|oauth|sso|saml|oidc|ldap|github|gitlab|google|facebook|twitter|apple|microsoft|azure|linkedin|telegram|"
     r"discord|slack|whatsapp|wechat)_?((user|account|member|contact)_?)?(u?id|sub|subject)$|"
     r"(stripe|paypal|braintree|adyen|paddle|chargebee)_?(customer|payer)_?id$|^(psid|union_?id|ldap_dn|subject_id)$"
 )
 """What another service calls somebody by."""
+_FILE_NAME = re.compile(r"(^|_)(file|blob)_?name$")
 _SHOWN_THING = re.compile(r"(provider|application|service|issuer|scheme|product|plan)_display_?name$")
 _PLACEHOLDER = re.compile(r"(^|_)(blur|thumb|average|perceptual|p|d|a|image|content|file|git|commit|block)_?hash$")
 """What pictures and files are told apart or shown by before they are there: `blurhash`."""
@@ -155,7 +157,7 @@ _NUMBERS = frozenset(("float4", "float8", "numeric", "int2", "int4", "int8"))
 
 def guess(field: Field) -> str:
     """The domain to propose for a whole field; for text of unknown meaning, the search for known identities."""
-    if field.kind is FieldKind.VECTOR:
+    if field.kind is FieldKind.VECTOR or field.partitioning:
         return "keep"
     base = field.base.removesuffix("[]")
     if field.opaque or field.address == "pg_largeobject":
@@ -225,7 +227,7 @@ def by_name(name: str, holder: str = "") -> str:
     plain = _plain(name)
     if plain in ("name", "title") and _PEOPLE.search(_plain(holder)):
         return "person" if plain == "name" else "keep"
-    if _OF_MAIL.search(plain) or _SHOWN_THING.search(plain):
+    if _OF_MAIL.search(plain) or _SHOWN_THING.search(plain) or _FILE_NAME.search(plain):
         return "text"
     if _ELSEWHERE.search(plain):
         return "key"

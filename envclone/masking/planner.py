@@ -87,7 +87,9 @@ class Planner:
             kind = self._kind(decision.domain)
             derived = field.generated or kind == "sql" or (field.base == "tsvector" and kind == "text")
             by = self._subject(field, decision)
-            decided[address] = FieldRule(address, field.kind, decision.domain, (), field.base, by, derived)
+            decided[address] = FieldRule(
+                address, field.kind, decision.domain, (), field.base, by, derived, field.partitioning
+            )
             if not field.generated:
                 self._check_fit(field, decision.domain)
                 self._check_whole(field, field.address, decision.domain)
@@ -392,6 +394,11 @@ class Planner:
         if spec is None:
             return
         kind = KINDS[spec.kind]
+        if field.partitioning and spec.kind not in ("keep", "sql"):
+            self.invalid.append(
+                f"{field.address}: a part of the partition key, and no mask can move rows to another partition: `keep`"
+            )
+            return
         if not fits(spec.kind, field):
             other = ", ".join(
                 sorted(k for k in KINDS if k not in ("keep", "null", "constant", "hook", "sql") and fits(k, field))

@@ -66,6 +66,7 @@ class Field:
     `common` are the keys of a JSON field that so many documents have that they are the schema's; others are not shown.
     `opaque` fields can hold texts that nothing here can look into: arrays of rows, label trees, types of extensions.
     A materialized view's column `shows` the field of this address, or is `computed` of no or several columns.
+    `partitioning` fields are a part of a partition key: which table a row lies in hangs on their values.
     """
 
     address: str
@@ -83,6 +84,7 @@ class Field:
     opaque: bool = False
     shows: str = ""
     computed: bool = False
+    partitioning: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +119,7 @@ class FieldRule:
 
     The domains `keep` (unchanged), `null` and `redact` are always there. `by` is the address of the field of the same
     row whose value decides with this field's own (the subject of a date's shift). `derived` fields are made again by
-    the store from others that are masked: no mask writes them.
+    the store from others that are masked: no mask writes them. `partitioning` ones no mask can write.
     """
 
     address: str
@@ -127,6 +129,7 @@ class FieldRule:
     base: str = ""
     by: str = ""
     derived: bool = False
+    partitioning: bool = False
 
     @property
     def masked(self) -> bool:

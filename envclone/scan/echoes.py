@@ -11,6 +11,7 @@ from envclone.masking.kinds import KINDS, fits
 from envclone.masking.nobody import usual
 from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.propose import Proposal, Sample
+from envclone.scan.things import mixed
 from envclone.verifier.originals import strong
 
 __all__ = ["NOT_IN_TEXTS", "without_copies", "without_echoes"]
@@ -91,6 +92,8 @@ def _copy(
     source = its[0] if its and (one.domain == "keep" or len(its) >= _MOST_OF * len(values)) else None
     if source is None or not (one.path or fits(source.domain, field)):
         return one
+    if one.domain == "text" and source.domain == "person" and mixed(values):
+        return one  # the mask of texts finds the persons, and leaves what else is called so
     place = f"{source.address} {source.path}".strip()
     return replace(one, domain=source.domain, confidence=0.6, why=f"it holds values of {place}, which are masked")
 

@@ -13,7 +13,9 @@ from envclone.masking.jsonpaths import PathRules, parse_path
 from envclone.masking.jsontext import leaves
 from envclone.masking.kinds import KINDS, fits, flat
 from envclone.masking.outline import shape
+from envclone.masking.shown import general
 from envclone.models import Field, FieldKind, Inventory, JsonRule, Rows
+from envclone.scan.documents import REST, are_documents
 from envclone.scan.echoes import NOT_IN_TEXTS
 from envclone.scan.forms import logins
 from envclone.scan.propose import Proposal
@@ -63,6 +65,10 @@ class Remedies:
             return False
         one = proposals[place] if isinstance(place, int) else place
         values = self._values(field, one.path)
+        if isinstance(place, int) and one.domain == "json" and not one.path and self._inside(field, leak, values):
+            proposals[place] = replace(one, path=REST, domain="text", preset="")
+            proposals.append(self._at(field, one, leak))
+            return True
         if one.domain in _SEARCHED and _prose(values):
             if isinstance(place, int) and _LEAVES not in one.why:  # the text is worth more than what is rare in it
                 why = f"{_LEAVES} {_said(leak)}; an image may be refused for it"
@@ -83,6 +89,20 @@ class Remedies:
         else:
             proposals.append(new)
         return True
+
+    def _inside(self, field: Field, leak: Leak, values: Sequence[str]) -> bool:
+        """Whether what was found stands at a path of a text all of whose values are documents: it gets its own rule."""
+        path = _ruled(leak)
+        at_path = field.kind is FieldKind.TEXT and path.startswith("$") and not path.endswith(("~", "**"))
+        return at_path and are_documents(values) and not _prose(self._values(field, path))
+
+    def _at(self, field: Field, one: Proposal, leak: Leak) -> Proposal:
+        """A mask for the path at which something was found that the mask of texts leaves."""
+        new = replace(one, path=_ruled(leak), domain="text")
+        domain = self._domain(field, new, leak, self._values(field, new.path))
+        self._tried.setdefault((new.address, new.path), set()).add(domain)
+        why = f"it holds {_said(leak)}, which the mask of texts leaves"
+        return replace(new, domain=domain, confidence=_CONFIDENCE, why=why, preset="")
 
     def _place(self, proposals: Sequence[Proposal], field: Field, leak: Leak, masked: bool) -> int | Proposal | None:
         """The proposal to replace, or the one to add; None when what was found is not the proposals' affair."""
@@ -108,6 +128,8 @@ class Remedies:
         decided = PathRules([JsonRule(proposals[i].path, "keep") for i in places]).decide(steps)
         for i in places:
             if decided is not None and proposals[i].path == decided.path:
+                if decided.path == REST and field.kind is FieldKind.TEXT and masked:
+                    return replace(first, path=_ruled(leak), domain="text", shape="")
                 return i if proposals[i].domain == "keep" or (masked and proposals[i].domain in _SEARCHED) else None
         return None if field.address in self._own else replace(first, path=path, shape="")
 
@@ -142,7 +164,16 @@ class Remedies:
 
     def _values(self, field: Field, path: str) -> list[str]:
         """The texts of a field in the rows, or those at one path."""
-        return [text for text in self._texts(field, path) if text.strip()]
+        texts = [text for text in self._texts(field, path) if text.strip()]
+        if not path or field.kind is not FieldKind.TEXT or not are_documents(texts):
+            return texts
+        rules = PathRules([JsonRule(path, "keep")])
+        return [
+            leaf.value
+            for text in texts
+            for leaf in leaves(text)
+            if leaf.kind == "string" and leaf.value.strip() and rules.decide(parse_path(leaf.path)) is not None
+        ]
 
     def _texts(self, field: Field, path: str) -> Iterator[str]:
         rules = PathRules([JsonRule(path, "keep")]) if path else None
@@ -154,6 +185,11 @@ class Remedies:
                             yield leaf.value
                 else:
                     yield from flat(value)
+
+
+def _ruled(leak: Leak) -> str:
+    """The path of a rule for where something was found, without keys that may be somebody's; '' when none is told."""
+    return leak.seen.wide[0] if leak.seen.wide else general(leak.seen.path) if leak.seen.path else ""
 
 
 def _prose(values: Sequence[str]) -> bool:

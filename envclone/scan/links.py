@@ -4,18 +4,27 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
+from envclone.masking.common_words import is_everyday
 from envclone.masking.names import is_name
 from envclone.scan.vocabulary import generated
 
-__all__ = ["plain_links", "services"]
+__all__ = ["plain_links", "plain_places", "services"]
 
 _FEWEST = 4
 """Links for each host from which on a few hosts are the service's own."""
 _HOSTS = 3
 _PLAIN = re.compile(r"[A-Za-z]{1,24}\d?|v?\d{1,3}")
-_BETWEEN = re.compile(r"[/_.\-?=&#+,;:]+")
+_BETWEEN = re.compile(r"[/_.\-?=&#+,;:*${}~%]+")
+_TEMPLATE = re.compile(r"\$\{\w+\}|\{\{?[\w. ]+\}?\}|%\w+%")
+_PICTURES = re.compile(r"(?i)(^|_)(image|thumb(nail)?|emoji|icon|logo|header|banner|cover)_?(remote_?)?ur[il]$")
+_SITES = 12
+_HEX = re.compile(r"[0-9a-f]{8,64}")
+_NUMBER = re.compile(r"\d{1,4}")
+_PORT = re.compile(r"\d{4,5}")
+_FEW = 2
+_MOST = 0.8
 
 
 _MEDIA = frozenset(("jpg", "jpeg", "png", "gif", "webp", "avif", "svg", "mp4", "webm", "mp3"))
@@ -37,12 +46,14 @@ def plain_links(links: Collection[str], name: str = "") -> bool:
     Fewer links will do where the field's `name` says that they are a service's.
     """
     try:
-        parts = [urlsplit(link.strip()) for link in links]
+        parts = [urlsplit(unquote(link.strip())) for link in links if not _TEMPLATE.fullmatch(link.strip())]
     except ValueError:
         return False
-    hosts = {_site(part.netloc) for part in parts}
-    enough = len(parts) >= _FEWEST * len(hosts) or services(name)
-    if not hosts or len(hosts) > _HOSTS or not enough or any("@" in host for host in hosts):
+    hosts = {_site(part.netloc) for part in parts if part.netloc}
+    pictured = _PICTURES.search(name) is not None  # many sites' pictures, of which the loop below reads the words
+    enough = len(parts) >= _FEWEST * len(hosts) or services(name) or pictured or _numbered(links)
+    most = _SITES if pictured else _HOSTS
+    if not parts or len(hosts) > most or not enough or any("@" in host for host in hosts):
         return False
     rest = {word for part in parts for word in _BETWEEN.split(f"{_folders(part.path)}?{part.query}#{part.fragment}")}
     return all(map(_PLAIN.fullmatch, filter(None, rest)))
@@ -52,10 +63,33 @@ def _folders(path: str) -> str:
     """A path without the name of a picture or a film that a program drew for it: `/l/c9x…q2.webp`."""
     folders, _, name = path.rpartition("/")
     stem, _, kind = name.rpartition(".")
-    return folders if kind.lower() in _MEDIA and generated([stem]) else path
+    return folders if kind.lower() in _MEDIA and (generated([stem]) or _HEX.fullmatch(stem)) else path
+
+
+def _numbered(links: Collection[str]) -> bool:
+    """Whether three links or more differ in short numbers alone, as those to a program's releases do."""
+    return len(set(links)) > _FEW and len({_NUMBER.sub("#", link) for link in links}) == 1
+
+
+def plain_places(values: Collection[str]) -> bool:
+    """Whether these are links and paths (`/realms/*`, `app:/callback`) of words that nobody is called."""
+    present = {unquote(value.strip()) for value in values if value.strip()}
+    placed = sum("/" in value or value == "*" for value in present)
+    words = [word for value in present for word in _BETWEEN.split(value) if word]
+    return (
+        len(present) > _FEW
+        and placed >= _MOST * len(present)
+        and not any("@" in value or any(map(str.isspace, value)) for value in present)
+        and all(map(_is_plain, words))
+    )
 
 
 def _site(host: str) -> str:
     """A host without the first of three names or more, where that is a word that no person is called."""
     first, _, rest = host.partition(".")
     return rest if rest.count(".") and not is_name(first.lower()) else host
+
+
+def _is_plain(word: str) -> bool:
+    named = is_name(word.lower()) and not is_everyday(word.lower())
+    return (_PORT.fullmatch(word) or _PLAIN.fullmatch(word)) is not None and not named

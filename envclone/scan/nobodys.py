@@ -9,7 +9,18 @@ from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
 from envclone.scan.numbers import article_numbers, counted, series
-from envclone.scan.things import message_ids, migrations, node_ids, object_ids, prefixed, stamped, traced
+from envclone.scan.things import (
+    hosts_listed,
+    message_ids,
+    migrations,
+    node_ids,
+    object_ids,
+    packages,
+    prefixed,
+    stamped,
+    told_apart,
+    traced,
+)
 from envclone.scan.told import names_of, sums
 from envclone.scan.values import Looks, persons
 from envclone.scan.vocabulary import identifiers, listed
@@ -60,7 +71,7 @@ def nobodys(
         return None
     if said := listed(values, personal=personal):
         return "keep", 0.85, f"its values are {said}"
-    if sums(field, sample, personal=holder.personal):
+    if sums(field, path, sample, personal=holder.personal):
         return "keep", 0.7, "checksums by their name"
     if told in _NUMBERED and not _codes_of_doors(field) and series(values):
         return "keep", 0.7, "numbers of a series: nothing else differs in them"
@@ -72,6 +83,10 @@ def nobodys(
         return "keep", 0.8, "names of a schema's migrations"
     if stamped(values) and told not in IDENTITIES:
         return "keep", 0.7, "numbers that begin with a moment"
+    if packages(names_of(field, path)[0], values) and not personal:
+        return "keep", 0.7, "names of packages"
+    if hosts_listed(field, values) and not personal:
+        return "keep", 0.6, "hosts of a list"
     if traced(names_of(field, path)[0], values):
         return "keep", 0.7, "numbers that programs trace their work by"
     if object_ids(values) and not personal:
@@ -91,6 +106,8 @@ def nobodys(
         return None
     named = _CODES.search(Address.parse(field.address).name.lower()) is not None
     of_names = seen is not None and seen.kind in ("username", "person") and seen.part >= OFTEN
+    if field.unique and sample.whole and not path and told_apart(field, values):
+        return "keep", 0.6, "labels of a table of kinds, and nobody is found in them: no mask of texts keeps them apart"
     if identifiers(values) and (named or not of_names) and (named or field.unique or holder.lookup):
         doubtful = sum(map(is_name, values)) > len(values) / 2  # `alpha`, `grace`
         sure = 0.75 if named else 0.6 if doubtful else 0.7

@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from envclone.address import Address
-from envclone.masking.guesses import by_name, guess, looks_like_embedding, removed, unique_too
+from envclone.masking.guesses import UNDECIDED, by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import DATES, KINDS, fits
 from envclone.masking.outline import shape
 from envclone.models import Field, FieldKind, Inventory
+from envclone.scan.documents import REST, are_documents, paths_in
 from envclone.scan.forms import labels, logins, nobodys_phrases, phrases, plain_words, sentences, several_words
 from envclone.scan.found import Holder, Proposal, Sample
-from envclone.scan.links import plain_links, services
+from envclone.scan.links import plain_links, plain_places, services
 from envclone.scan.nobodys import IDENTITIES, OFTEN, nobodys
 from envclone.scan.numbers import counted, pass_as_ids
 from envclone.scan.things import called_things, carries_goods, drawn, elsewhere, named_things, of_things, plain_labels
@@ -26,6 +27,10 @@ from envclone.scan.vocabulary import generated
 
 __all__ = ["Holder", "Proposal", "Sample", "propose", "surest"]
 
+_PARTITIONING = (
+    "a part of the partition key, and no mask can move rows to another partition. Keep it, and accept what an image "
+    "shows of it under sanitize.accept, or list its values under sanitize.nobody when they are nobody's"
+)
 _NUMERIC = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8", "bool"))
 _INTEGERS = frozenset(("int2", "int4", "int8", "numeric"))
 _OF_NUMBERS = frozenset(
@@ -75,7 +80,30 @@ def propose(
             ),
             *(one for one in named_keys if one is not None),
         ]
-    return [_one(field, "", samples.get("", Sample()), second or {}, holder)]
+    sample = samples.get("", Sample())
+    one = _one(field, "", sample, second or {}, holder)
+    if field.partitioning and one.personal:
+        return [replace(one, domain=UNDECIDED, confidence=0.3, why=f"{one.domain}: {_PARTITIONING}")]
+    if one.domain == "json" and field.kind is FieldKind.TEXT and are_documents(sample.texts):
+        return _inside(field, one, sample, holder)
+    return [one]
+
+
+def _inside(field: Field, whole: Proposal, sample: Sample, holder: Holder | None) -> list[Proposal]:
+    """For a text of documents a rule for each key that tells of an identity, and the mask of texts for the rest.
+
+    What is told by its key alone (`smtp_password`) no mask of texts finds.
+    """
+    document = replace(field, kind=FieldKind.JSON, unique=False)
+    found = [_one(document, path, its, {}, holder) for path, its in sorted(paths_in(sample.texts).items())]
+    told = [one for one in found if one.domain in IDENTITIES and _tells(one)]
+    return [*told, replace(whole, path=REST, domain="text")] if told else [whole]
+
+
+def _tells(one: Proposal) -> bool:
+    """Whether the key of a path in a document tells what is proposed for it."""
+    keys = re.findall(r"[^.\[\]'\"*$]+", one.path)
+    return bool(keys) and by_name(keys[-1], keys[-2] if len(keys) > 1 else "") == one.domain
 
 
 def surest(proposals: Sequence[Proposal], inventory: Inventory) -> list[Proposal]:
@@ -170,7 +198,18 @@ def _decide(
         return _by_type(field, sample, holder)
     if seen is not None and seen.kind == "uuid" and told != "secret" and not _opens(field):
         return "keep", 0.7, f"{seen.why}, which are kept as in columns of the type uuid"
-    opens = _opens(field) and not (holder.tokened and Address.parse(field.address).name.lower() == "id")
+    opens = _opens(field) and not (holder.tokened and Address.parse(field.address).name.lower().strip("_") == "id")
+    if seen is not None and seen.kind == "ip" and _VERSION.search(names_of(field, path)[0].lower()):
+        return "keep", 0.7, "versions by their name"
+    if (
+        path
+        and told in ("", "keep")
+        and seen is not None
+        and seen.kind == "secret"
+        and not opens
+        and _numbers(field, path, sample)
+    ):
+        return "keep", 0.6, "hexadecimal numbers of things, as their name says"
     if told == "keep" and (seen is None or seen.kind in _ALIKE) and not opens and generated(sample.texts):
         return "keep", 0.7, "keys that a program made, as its name says"
     row_key = not path and field.unique and _ROW_KEY.fullmatch(Address.parse(field.address).name.lower()) is not None
@@ -203,10 +242,16 @@ def _decide(
     elif other is not None and told in ("", "text") and (other.kind != "national_id" or _papers(path, sample, holder)):
         # without a scheme what looks like a URL to Presidio is the name of a file as well
         domain, confidence, why = "text" if other.kind == "url" else other.kind, 0.5 + 0.3 * other.part, other.why
-    elif told == "url" and sample.texts and not any(map(str.strip, sample.texts)):
+    elif told in ("url", "key") and not any(map(str.strip, sample.texts)):
         domain, confidence, why = "text", 0.5, "every value is empty"
     elif told == "url" and not holder.personal and plain_links(set(filter(str.strip, sample.texts)), "base_url"):
         domain, confidence, why = "text", 0.5, "links of plain words, and nobody stands beside them"
+    elif (
+        told == "url"
+        and services(names_of(field, path)[0])
+        and plain_links(set(filter(str.strip, sample.texts)), names_of(field, path)[0])
+    ):
+        domain, confidence, why = "text", 0.5, "links of plain words to services"
     elif told and told != "keep":
         domain, confidence, why = told, 0.7, "its name"
     elif told == "keep" and seen is None and several_words(sample.texts):
@@ -217,6 +262,8 @@ def _decide(
         domain, confidence, why = "text", 0.4, "nothing is known of it: free text is the safe choice"
     if domain == "text" and field.unique and not path and sample.texts and not any(map(str.strip, sample.texts)):
         return "keep", 0.5, "every value is empty"
+    if domain == "text" and field.unique and not path and plain_places(sample.texts):
+        return "keep", 0.5, "paths and links of plain words: no mask of texts keeps them apart"
     if domain == "text" and field.unique and not path and labels(sample.texts):
         return "keep", 0.5, "labels that recur, unique only beside another column: no mask of texts keeps them apart"
     if (
@@ -258,6 +305,13 @@ def _softer(field: Field, sample: Sample, told: str, seen: Looks, holder: Holder
     return ""
 
 
+def _numbers(field: Field, path: str, sample: Sample) -> bool:
+    """Whether these are hexadecimal numbers of one length, called as what things are told apart by."""
+    present = {value.strip() for value in sample.texts if value.strip()}
+    called = _THING_KEY.search(names_of(field, path)[0]) is not None and not _SESSION.search(path.lower())
+    return called and len({len(value) for value in present}) == 1 and all(map(_HEX.fullmatch, present))
+
+
 def _is_elsewhere(field: Field) -> bool:
     """Whether an integer is called as what another service calls somebody by: `subject_id`."""
     return by_name(Address.parse(field.address).name) == "key"
@@ -283,6 +337,14 @@ _CALLED = frozenset(("person", "company"))
 """What phrases are not, whatever their column is called."""
 _SESSION = re.compile(r"session|token|invit|reset|cookie|share_?id|api_?keys?$")
 _ROW_KEY = re.compile(r"_?id|name|uid|guid|pk|oid|key|docname|(public|short|nano|hash|object)_?id")
+_VERSION = re.compile(r"version|release|revision|build")
+_MEASURE = re.compile(
+    r"(^|_)(size|bytes|length|duration|width|height|offset|lag|rows?|tuples|pages|blocks|quota|usage|capacity|limit|total|"
+    r"amount|price|cents|quantity|qty|balance|views|hits|ms|millis|seconds|nanos|ticks|epoch|lsn|xid|seed|bits?)$"
+)
+"""What is measured or counted, and no register's number however long it is."""
+_THING_KEY = re.compile(r"(^|_)(id|uid|name|ref|instance_?id)$|(?<=[a-z])Id$")
+_HEX = re.compile(r"[0-9a-f]{8,64}")
 _REFERS = re.compile(r".+(?:_i|I)d$")
 _CODE = re.compile(r"(?i)(^|_)(code|number|key|pin|otp)$")
 _ALIKE = frozenset(("secret", "username", "keep", "uuid", "text"))
@@ -315,12 +377,16 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
         return "keep", 0.5, f"every value is empty; nothing here can look into {field.type} when one is not"
     if field.opaque:
         return domain, 0.5, f"nothing here can look into the type {field.type}"
-    if base in _INTEGERS and pass_as_ids(sample.texts):
+    if base in _INTEGERS and pass_as_ids(sample.texts) and not _MEASURE.search(_snake(field)):
         for fitting in ("integer", "redact"):
             if fits(fitting, field) and (KINDS[fitting].injective or not field.unique):
                 return fitting, 0.7, "most of these numbers pass as national ids"
         return removed(field), 0.7, "most of these numbers pass as national ids"
-    if domain == "integer" and _is_elsewhere(field) and all(len(text) <= _SHORT_NUMBER for text in sample.texts):
+    if (
+        domain == "integer"
+        and (_is_elsewhere(field) or _REFERS.search(_snake(field)))
+        and all(len(text) <= _SHORT_NUMBER for text in sample.texts)
+    ):
         return "keep", 0.7, "short numbers: of rows here, and not what another service calls somebody by"
     if base not in _NUMERIC and domain == "keep" and persons(set(sample.texts)):
         return removed(field), 0.7, "its values are names of persons"
@@ -342,6 +408,10 @@ def _by_type(field: Field, sample: Sample, holder: Holder) -> tuple[str, float, 
     known = base in DATES or (base == "uuid" and (field.unique or bool(field.group)))
     sure = 0.8 if domain != "keep" else 0.7 if known else 0.6
     return domain, sure, f"its name and its type {field.type}"
+
+
+def _snake(field: Field) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", Address.parse(field.address).name).lower()
 
 
 def _are_labels(texts: Sequence[str]) -> bool:

@@ -12,7 +12,7 @@ from envclone.masking.common_words import is_common, is_everyday, is_place
 from envclone.masking.names import is_name
 from envclone.masking.words import TITLES
 from envclone.models import Field
-from envclone.scan.hidden import names_anybody
+from envclone.scan.hidden import holds_identity, names_anybody
 from envclone.scan.values import is_full_name
 from envclone.scan.vocabulary import listed
 
@@ -21,15 +21,19 @@ __all__ = [
     "carries_goods",
     "drawn",
     "elsewhere",
+    "hosts_listed",
     "message_ids",
     "migrations",
+    "mixed",
     "named_things",
     "node_ids",
     "object_ids",
     "of_things",
+    "packages",
     "plain_labels",
     "prefixed",
     "stamped",
+    "told_apart",
     "traced",
 ]
 
@@ -57,12 +61,17 @@ _PAYER = re.compile(r"(?:cus|cust|ctm)_(?=.*\d|.*[A-Z])[A-Za-z0-9]{8,40}")
 _OBJECT = re.compile(
     r"(?:pi|ch|evt|in|ii|sub|si|re|txn|po|py|price|prod|dp|tr|fee|card|src|acct)_[A-Za-z0-9]{14,40}|"
     r"(?:chatcmpl|cmpl|modr|batch)-[A-Za-z0-9]{16,48}|"
-    r"(?:msg|run|resp|step|asst|file|call|toolu)_[A-Za-z0-9]{16,64}|(?:AC|CA|SM|MM|RE|PN|CF|MG|SK|VA)[0-9a-f]{32}"
+    r"(?:msg|run|resp|step|asst|file|call|toolu|thread|vs)[_-][A-Za-z0-9]{16,64}|(?:AC|CA|SM|MM|RE|PN|CF|MG|SK|VA)[0-9a-f]{32}"
 )
 """What well-known services call payments, answers and calls by; who has the number alone has nothing."""
 _TRACE = re.compile(r"(^|_)(trace|span|parent_span|request|correlation|run|build|commit|batch|job|task|worker)_?id$")
 _PICTURE = re.compile(r"(.*_)?(blur|thumb|average|perceptual|p|d|a)_?hash")
 _SHORT = 65
+_TOOLS = re.compile(
+    r"databasechangelog(lock)?|flyway_schema_history|schema_(migrations|version)|alembic_version|goose_db_version|"
+    r"_prisma_migrations|knex_migrations|__efmigrationshistory|(doctrine_)?migration_versions|django_migrations|"
+    r"typeorm_migrations|migrations|ar_internal_metadata|phinxlog|__drizzle_migrations|sequelizemeta"
+)
 _MIGRATION = re.compile(r"[Vv]?\d[\d_.]{2,24}(?:_[A-Za-z]\w*)?")
 _HEX = re.compile(r"[0-9a-f]{8,64}|[0-9A-F]{8,64}")
 _MESSAGE_ID = re.compile(r"(message|msg|mail|event|i_?cal|calendar)_?(u?id|uid)$|^(in_reply_to|references|uid)$")
@@ -71,6 +80,15 @@ _DRAWN = 12
 _ALNUM = re.compile(r"[A-Za-z0-9_-]{8,40}")
 _MIXED = re.compile(r"\d[A-Za-z]|[A-Za-z]\d|[a-z][A-Z]{2}|[A-Z]{2}[a-z]")
 _MOSTLY = 0.8
+_PACKAGE_NAME = re.compile(r"(^|_)(package|module|plugin|extension|library|gem|addon|app)(_?(name|id|key|slug))?$")
+_PACKAGE = re.compile(r"(?:@[a-z0-9][\w.-]*/)?[a-z0-9][\w.+-]*(?:[/:][\w.+-]+)*")
+_LISTED = re.compile(r"(block|allow|deny|black|white|ban)(ed|s|list|_|$)")
+_HOST = re.compile(r"(?:[\w-]+\.)+[A-Za-z]{2,}")
+_KINDS_OF = re.compile(
+    r"(tag|label|categor(y|ie)|topic|status|stage|priorit(y|ie)|kind|type|reason|source|channel|medium|unit|role|"
+    r"permission|feature|flag|module|plan|tax|severit(y|ie)|skill)(e?s)?(_?(entity|entities|list|def|definition)s?)?$"
+)
+_LONGEST_LABEL = 60
 _NODE = re.compile(r"[A-Z][A-Za-z]+:(?:\d{1,18}|[0-9a-f-]{36})")
 _STAMP = re.compile(r"20\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:[T_-]?\d{4,12})")
 _PREFIXED = re.compile(r"([A-Z]{2,6}[-_])(?:[0-9a-f]{4,16}|[0-9A-F]{4,16}|\d{3,12})")
@@ -91,6 +109,16 @@ def of_things(values: Collection[str]) -> bool:
     """Whether so many of these values have an everyday word in them that they are no persons' names."""
     different = {value.strip() for value in values if value.strip()}
     return bool(different) and sum(map(_has_common, different)) >= _SOME * len(different)
+
+
+def _mostly(values: Collection[str]) -> bool:
+    return sum(map(_has_common, values)) >= len(values) / 2
+
+
+def mixed(values: Collection[str]) -> bool:
+    """Whether names of things, or numbers of some, stand beside whatever else these are."""
+    numbered = sum(sum(char.isdigit() for char in value) > 1 for value in values)
+    return of_things(values) or numbered >= _SOME * len(values)
 
 
 def named_things(values: Collection[str]) -> bool:
@@ -118,6 +146,34 @@ def plain_labels(values: Collection[str], *, strictly: bool = True) -> bool:
     return known and of_things(different) and not any(map(names_anybody, different))
 
 
+def packages(name: str, values: Collection[str]) -> bool:
+    """Whether a field is called as what names a package of programs, and its values are spelled as registries want."""
+    plain = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+    present = {value.strip() for value in values if value.strip()}
+    return _PACKAGE_NAME.search(plain) is not None and bool(present) and all(map(_PACKAGE.fullmatch, present))
+
+
+def hosts_listed(field: Field, values: Collection[str]) -> bool:
+    """Whether these are hosts in a table of what is blocked or allowed."""
+    return _LISTED.search(field.address.lower()) is not None and bool(values) and all(map(_HOST.fullmatch, values))
+
+
+def told_apart(field: Field, values: Collection[str]) -> bool:
+    """Whether these are the labels of a table of tags, kinds or stages, and none of them names anybody."""
+    *holder, name = (re.sub(r"(?<=[a-z])(?=[A-Z])", "_", part).lower() for part in Address.parse(field.address).parts)
+    called = (
+        bool(holder) and _KINDS_OF.search(holder[-1]) is not None and name in ("name", "title", "label", "slug", "tag")
+    )
+    present = {value.strip() for value in values if value.strip()}
+    return (
+        called
+        and bool(present)
+        and not any(len(value) > _LONGEST_LABEL for value in present)
+        and (not (full := sum(map(is_full_name, present))) or (full <= _SOME * len(present) and _mostly(present)))
+        and not any(map(names_anybody, present))
+    )
+
+
 def elsewhere(values: Collection[str]) -> bool:
     """Whether these are what a provider of payments calls its customers: `cus_NffrFeUfNV2Hib`."""
     present = {value.strip() for value in values if value.strip()}
@@ -143,8 +199,13 @@ def traced(name: str, values: Collection[str]) -> bool:
 
 
 def migrations(field: Field, values: Collection[str]) -> bool:
-    """Whether these stand in a table of a schema's migrations, each behind its number: `20230101120000_Initial`."""
+    """Whether these stand in a table of a schema's migrations, each behind its number: `20230101120000_Initial`.
+
+    In a table that a tool for migrations is known to write, all that names nobody is the tool's.
+    """
     *holder, _ = Address.parse(field.address).parts
+    if holder and _TOOLS.fullmatch(holder[-1].lower()):
+        return not any(map(holds_identity, values))
     called = bool(holder) and "migration" in holder[-1].lower()
     return called and bool(values) and all(map(_MIGRATION.fullmatch, map(str.strip, values)))
 

@@ -11,7 +11,9 @@ from envclone.masking.guesses import by_name
 from envclone.masking.names import is_name
 from envclone.models import Field
 from envclone.scan.found import Holder, Sample
+from envclone.scan.things import of_things
 from envclone.scan.values import Looks, is_full_name
+from envclone.scan.vocabulary import identifiers
 
 __all__ = ["SHOWN", "birthdays", "contradicted", "names_of", "recent_dates", "sums", "told_by"]
 
@@ -21,6 +23,12 @@ _SOMEBODY = re.compile(r"(?i)(user|customer|author|owner|agent|contact|member|em
 _ENOUGH = 20
 """Values from which on it tells something that none has the form that the name tells of."""
 _FEW_NAMED = 5
+_RECURS = 5
+"""How often each of a few words stands there on average."""
+_FIRM = re.compile(
+    r"\b(S\.?A\.?(S\.?)?|S\.?L\.?|B\.?V\.?|G\.?m\.?b\.?H|AG|Inc|LLC|Ltd|Corp|Foundation|Contributors|Team)\b"
+)
+"""What firms are called by."""
 _FEWEST = 8
 """Different values from which on they tell something."""
 _SHORTEST = 2
@@ -34,7 +42,7 @@ _FORMS: Mapping[str, Callable[[str], object]] = {
 }
 """What any value of a kind has, in whatever country and spelling."""
 _TIME = re.compile(
-    r"(?i)date|time|(^|_)(at|on|day|week|month|since|until|from|to|start|end|begin|due|due_?by)$|(start|end)s?_|expir|"
+    r"(?i)dt$|dat(um|e)?$|date|time|(^|_)(at|on|day|week|month|since|until|from|to|start|end|begin|due|due_?by)$|(start|end)s?_|expir|"
     r"(creat|updat|modifi|publish|delet)ed|period|[a-z]At$"
 )
 _YEAR = re.compile(r"(\d{4})-|\d{1,2}[./]\d{1,2}[./](\d{4})")
@@ -48,7 +56,8 @@ _GENERATION = 25
 """Years that people beside each other are apart; what a program wrote down hardly goes back so far."""
 _SUM = re.compile(
     r"(^|_)(checksum|etag|crc_?32|md5|sha_?(1|256|384|512))((_?(sum|hash|digest))?)$|"
-    r"(^|_)(content|file|blob|body|row|schema|index|chunk|embedd?(ed|ing)|image|variation|variant|document|source)_?"
+    r"(^|_)(content|file|blob|body|row|schema|index|chunk|embedd?(ed|ing)|image|variation|variant|document|source|"
+    r"inalterable|integrity|chain|prev(ious)?|block|line|entry|record|event|query|plan|template|config|build|layer)_?"
     r"(hash|digest|checksum|fingerprint|sha256|md5)$|(^|_)sha$"
 )
 _SUM_OF_FILE = re.compile(
@@ -59,7 +68,7 @@ _HASHES = frozenset(("hash", "digest", "sha1", "sha256", "sha512", "fingerprint"
 _FILES = re.compile(
     r"(file|upload|attachment|document|blob|media|asset|chunk|segment|image|migration|object|version)s?$"
 )
-_HEXADECIMAL = re.compile(r"[0-9A-Fa-f]{8,128}|[A-Za-z0-9+/_-]{20,90}={0,2}")
+_HEXADECIMAL = re.compile(r"(?:\$?\d{1,2}[$:])?[0-9A-Fa-f]{8,128}|[A-Za-z0-9+/_-]{20,90}={0,2}")
 
 
 def names_of(field: Field, path: str) -> tuple[str, str]:
@@ -88,12 +97,18 @@ def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks
         return True  # what columns are imported as: `{"Firma": "company"}`
     if told == "person" and not path and not holder.personal and _ANY_NAME.fullmatch(name.lower()):
         return seen is None or seen.kind != "person"  # the French and Spanish word for the name of anything
+    anybody = not path and not holder.personal and not _SOMEBODY.match(name)
+    if told == "person" and anybody and of_things(different):
+        return sum(map(is_full_name, different)) * 2 < len(different)  # `United States dollar`
+    if told == "key" and not path and _recurring_words(sample):
+        return True  # `local`, `default`: what another service calls somebody by differs for each
     if told == "company" and seen is not None and seen.kind == "keep":
         return name.lower() == "name"
     if told == "person" and not holder.personal and not path and sample.whole and len(different) <= _FEW_NAMED:
         words = [word.lower() for value in different for word in re.findall(r"[^\W\d_]+", value)]
         if different and all(value.isascii() for value in different) and not any(map(is_name, words)):
-            return any(map(is_common, words))  # `Acme Commerce` is the author of a program
+            # `Acme Commerce` or `Acme S.A.` is the author of a program
+            return any(map(is_common, words)) or all(map(_FIRM.search, different))
     if told != "person" or path or holder.personal or not SHOWN.search(name) or _SOMEBODY.match(name):
         return False
     named = seen is not None and seen.kind == "person"
@@ -101,6 +116,15 @@ def contradicted(field: Field, path: str, sample: Sample, told: str, seen: Looks
     few = len(different) < _FEWEST
     known = few and (not sample.whole or len(different) < _SHORTEST or any(map(_names, different)))
     return not named and latin and not known and sum(map(is_full_name, different)) * 6 < len(different)
+
+
+def _recurring_words(sample: Sample) -> bool:
+    """Whether these are a few everyday words or a program's names, again and again."""
+    present = [value.strip() for value in sample.texts if value.strip()]
+    different = set(present)
+    words = [word.lower() for value in different for word in re.findall(r"[^\W\d_]+", value)]
+    few = 0 < len(different) <= _FEW_NAMED and len(present) >= _RECURS * len(different)
+    return few and bool(words) and identifiers(different) and not any(map(is_name, words))
 
 
 def _is_column(value: str) -> bool:
@@ -121,12 +145,14 @@ def _names(value: str) -> bool:
     return any(is_name(word.lower()) for word in re.findall(r"[^\W\d_]+", value))
 
 
-def sums(field: Field, sample: Sample, *, personal: bool) -> bool:
+def sums(field: Field, path: str, sample: Sample, *, personal: bool) -> bool:
     """Whether a field is called a checksum of contents, and its values are as those are written.
 
     Beside somebody (`personal`) only that of a file or of a piece of one counts.
     """
     *holder, name = (re.sub(r"(?<=[a-z])(?=[A-Z])", "_", part).lower() for part in Address.parse(field.address).parts)
+    if path:
+        name = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", names_of(field, path)[0]).lower()
     table = holder[-1] if holder else ""
     hashed = _SUM_OF_FILE.search(name) is not None or (name in _HASHES and _FILES.search(table) is not None)
     of_file = hashed and by_name("name", table) != "person"

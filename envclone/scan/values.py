@@ -46,6 +46,8 @@ _PARTLY = 0.4
 _SOME = 0.3
 _PARTLY_FULL = 0.15
 _CLEAR = 0.9
+_NUMBERED = 0.2
+"""The part of values with numbers in them that names of persons never have."""
 _TITLED, _MOSTLY_TITLED = 0.2, 0.5
 """The part of values that join names to something else, where less than `_FEW` are names, and where more are."""
 _JOINED = re.compile(r"\s[-–—|/>:•]\s|\w:\s|\|")
@@ -105,9 +107,16 @@ def _plainly(sample: Sequence[str], told: str) -> Looks | None:
             return None
         if seen.kind == "person" and seen.part < _FEW and sum(map(is_full_name, sample)) < _PARTLY_FULL * len(sample):
             return Looks("text", 0.5, seen.why)
+        if seen.kind == "person" and seen.part < _FEW and sum(map(_numbered, sample)) >= _NUMBERED * len(sample):
+            return Looks("text", 0.6, f"{seen.why}, and numbers of things stand in others")
         if seen.kind == "person" and _titles(sample, seen.part):
             return Looks("text", 0.7, f"{seen.why}, and joined to other words as in titles")
     return seen
+
+
+def _numbered(value: str) -> bool:
+    """Whether a value is called by a number, as an order is and no person."""
+    return sum(char.isdigit() for char in value) > 1
 
 
 def _titles(sample: Sequence[str], part: float) -> bool:
@@ -236,7 +245,11 @@ _CHECKS: Sequence[tuple[str, str, Callable[[str], bool]]] = (
     ("national_id", "are national ids with the right check digits", _is_national_id),
     ("date", "are dates", lambda v: _DATE.fullmatch(v) is not None),
     ("phone", "are telephone numbers", _is_phone),
-    ("secret", "look like keys, tokens or hashes", lambda v: is_secret(v) and not _FILE.fullmatch(v)),
+    (
+        "secret",
+        "look like keys, tokens or hashes",
+        lambda v: is_secret(v) and not v.isdecimal() and not _FILE.fullmatch(v),
+    ),
     ("json", "are JSON documents", lambda v: _JSON.fullmatch(v) is not None),
 )
 

@@ -93,7 +93,7 @@ _HUMPED = re.compile(r"[A-Z][a-z]+(?:[A-Z][a-z]+|[A-Z]{2,4}(?![a-z])|[0-9]{1,2})
 _WORD_ALONE = re.compile(r"[A-Z][a-z]{2,20}")
 _CAPITALS = re.compile(r"[A-Z][A-Z0-9]{1,30}")
 _GENERATED = tuple(
-    re.compile(rf"(?:[a-z]{{2,12}}_)?(?:{form})")
+    re.compile(rf"(?:[a-z]{{2,12}}_)?(?:{form})(?:[_:#-]\d{{1,6}})?")
     for form in (
         r"(?i:[0-9a-f]{8}-?(?:[0-9a-f]{4}-?){3}[0-9a-f]{12})",  # UUID
         r"[0-7][0-9A-HJKMNP-TV-Z]{25}|[0-7][0-9a-hjkmnp-tv-z]{25}",  # ULID, TypeID
@@ -105,6 +105,8 @@ _GENERATED = tuple(
     )
 )
 """The forms of keys that libraries make; what is drawn says nothing of anybody."""
+_NANOID = re.compile(r"(?:[a-z]{2,12}_)?[A-Za-z0-9_-]{21}")
+_ENOUGH = 8
 _LONG_NUMBER = re.compile(r"\d{4}")
 _WORD = re.compile(r"[^\W\d_]+")
 
@@ -115,6 +117,9 @@ def generated(values: Collection[str]) -> bool:
     Each may have a prefix: `user_01h455vb4pex5vsknk084sn02q`.
     """
     present = {value.strip() for value in values if value.strip()}
+    if len(present) >= _ENOUGH and all(map(_NANOID.fullmatch, present)):  # by chance one has no digit or no capital
+        strict = sum(_GENERATED[-1].fullmatch(value) is not None for value in present)
+        return strict > _MOST * len(present)
     return bool(present) and any(all(form.fullmatch(value) for value in present) for form in _GENERATED)
 
 

@@ -1,4 +1,4 @@
-"""What to do about an original value that was found: a rule for where it stands, or a look at where it comes from."""
+"""What to type into the stack file about an original value that was found: for where it stands, or comes from."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from envclone.models import FieldKind, FieldRule
 
 __all__ = ["remedy", "remedy_unread"]
 
+_REST = '"$.**": text'
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
 
@@ -34,13 +35,21 @@ def remedy(
         return "Take it out there in production."
     if rule.derived or rule.by:
         return "It is computed from other fields: mask those."
+    if rule.partitioning:
+        return (
+            "It is a part of the partition key, and no mask can move rows to another partition: "
+            f"{_nobody_s(kind, source)}; or, if it may stay, {_accepted(place, kind)}"
+        )
     domain = kind if whole else "text"
     paths = [one for one in (path or "$.**", *also) if domain not in _there(rule, one)]
+    if rule.kind is FieldKind.TEXT and rule.domain in ("text", "json") and path.startswith("$"):
+        masks = [f'"{one}": {kind if whole else "redact"}' for one in (path, *also) if not one.endswith("**")]
+        if masks:  # a text of documents: a path of it can have a rule of its own
+            return f"Mask it: {address}: {{{', '.join([*masks, _REST])}}}"
     if not paths:
         return (
-            f"It has the rule {domain} already, so look at the other side: {source} is {kind}. If its values are "
-            f"nobody's, give {source} another rule, or list them: sanitize.nobody: {{{kind}: […]}}; or accept it: "
-            f"sanitize.accept: [{{field: {place}, kind: {kind}, reason: …}}]"
+            f"Its rule {domain} leaves that. Take all of it away: {_whole(address, rule, (path, *also))}; or look at "
+            f"{source}, which is {kind}: {_nobody_s(kind, source)}; or, if it may stay, {_accepted(place, kind)}"
         )
     if rule.kind is FieldKind.JSON and any(one.endswith(KEYS) for one in paths) and rule.base not in DOCUMENTS:
         return f"Mask it: {address}: null (keys of a document within a row cannot be masked)"
@@ -53,6 +62,24 @@ def remedy(
     if rule.kind in _TEXTS and (not base or rule.kind is FieldKind.TEXT or _takes(domain, base)):
         return f"Mask it: {address}: {domain}"
     return f"Mask it: {address}: " + ("redact (or null)" if not base or _takes("redact", base) else "null")
+
+
+def _nobody_s(kind: str, source: str) -> str:
+    return f"if its values are nobody's, list them: sanitize.nobody: {{{kind}: […]}} (they are those of {source})"
+
+
+def _accepted(place: str, kind: str) -> str:
+    return f"accept it: sanitize.accept: [{{field: {place}, kind: {kind}, reason: …}}]"
+
+
+def _whole(address: str, rule: FieldRule, paths: Sequence[str]) -> str:
+    """The rule under which nothing of a field, or of paths in it, is left."""
+    if rule.kind is FieldKind.JSON:
+        gone = {one: "redact" for one in paths if one}
+        said = gone | {one.public: one.domain for one in json_rules(rule) if one.public not in gone}
+        rules = [f'"{path}": {domain}' for path, domain in said.items()]
+        return f"{address}: {{{', '.join(rules)}}}"
+    return f"{address}: redact (or key, where values are unique)"
 
 
 def remedy_unread(place: str, address: str, rule: FieldRule | None) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from envclone.models import FieldKind, FieldRule, JsonRule
@@ -34,12 +36,27 @@ def test_a_kept_field_is_to_be_masked() -> None:
         (FieldRule("public.firms.doc", FieldKind.JSON, "text"), "$.note"),
     ],
 )
-def test_where_the_rule_stands_already_the_other_side_is_named(rule: FieldRule, path: str) -> None:
+def test_where_the_rule_stands_already_all_that_can_be_typed_is_named(rule: FieldRule, path: str) -> None:
     said = _said(rule, path=path)
     assert "Mask it" not in said
-    assert f"{SOURCE} is person" in said
+    assert f'{rule.address}: {{"$.note": redact' in said if path else f"{rule.address}: redact" in said
+    assert f"{SOURCE}, which is person" in said
     assert "sanitize.nobody: {person: […]}" in said
     assert f"sanitize.accept: [{{field: main.{rule.address}, kind: person, reason: …}}]" in said
+
+
+def test_a_text_of_documents_gets_a_rule_for_the_path_at_which_it_was_found() -> None:
+    said = _said(_text("json"), path="$.docs[*].file")
+    assert said == 'Mask it: public.firms.about: {"$.docs[*].file": redact, "$.**": text}'
+    said = _said(_text("text"), "url", path="$.callback", whole=True)
+    assert said == 'Mask it: public.firms.about: {"$.callback": url, "$.**": text}'
+
+
+def test_for_a_part_of_a_partition_key_no_mask_is_named() -> None:
+    said = _said(replace(_text("keep"), partitioning=True), "email", whole=True)
+    assert "Mask it" not in said and "partition key" in said
+    assert "sanitize.nobody: {email: […]}" in said
+    assert "sanitize.accept: [{field: main.public.firms.about, kind: email, reason: …}]" in said
 
 
 def test_another_path_of_a_masked_document_is_to_be_masked() -> None:

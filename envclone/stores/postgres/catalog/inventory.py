@@ -61,6 +61,7 @@ def read_inventory(conn: Connection, store: str, sample: Sample | None = None) -
                 opaque=column.opaque,
                 shows=column.shows,
                 computed=table.view and not column.shows,
+                partitioning=column.name in table.partition_key,
             )
     objects = conn.execute("SELECT pg_catalog.count(*) FROM pg_catalog.pg_largeobject_metadata").fetchone()
     if objects and objects[0]:
