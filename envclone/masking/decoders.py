@@ -52,7 +52,8 @@ DECODERS = {
     "space": "no-break and other blanks, line breaks, tabs, quoted lines of a mail (`> `), words that go on in the "
     "next line behind a hyphen",
     "inside": "user names made of names, genitives and other cases: `jdoe`, `JaneDoe`, `Doe's`, `Quenzelmanns`",
-    "grouped": "numbers of persons (telephone, IBAN, card, national id), however their digits are grouped",
+    "grouped": "numbers of persons (telephone, IBAN, card, national id), however their digits are grouped and "
+    "with letters right beside them: `SSN536228741`; telephone numbers behind the code of a country without its +",
     "spoken": "`[at]`, `(at)`, ` at `, `[dot]`, ` dot `, ` @ `",
 }
 """What is read, by name, with an example each."""

@@ -17,11 +17,12 @@ import numpy as np
 
 from envclone.compiled import available
 from envclone.masking.corpus import Corpus
+from envclone.masking.held import held
 from envclone.masking.judge import Judge
 from envclone.masking.lexicon import Lexicon, WordType
 from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody
-from envclone.masking.parts import SHORTEST, Parts, grouped
+from envclone.masking.parts import SHORTEST, Parts
 from envclone.masking.patterns import Places, Span, by_form
 from envclone.masking.runs import Runs, cut, in_small, joined, letter_table, lower
 from envclone.masking.strangers import CUES, strangers
@@ -193,8 +194,8 @@ class Finder:
         out += self._parts.find(runs, parted)
         out += by_form(runs, lexicon.numbers, places)
         out += self._uuids(text, None if places is None else places.uuids)
-        if lexicon.lengths and runs.many_digits:
-            out += grouped(text, runs.many_digits, lexicon.lengths, lexicon.kind_of_number)
+        if lexicon.codes or (lexicon.numbers and runs.many_digits):
+            out += held(text, runs.many_digits, lexicon.codes, lexicon.numbers)
         out += strangers(runs, cues)
         if self._net is not None:
             out += self._netted(text)

@@ -44,6 +44,9 @@ _NUMBERS = _GROUPED | {"national_id"}
 _MEMORY = 1 << 16
 """Identities of one kind whose pseudonyms are remembered."""
 _ODD = re.compile(r"[^\w \-]|_|\s\s")
+_PARTED = re.compile(r"[,;|\n]")
+"""What parts telephone numbers, where it stands within one that is known."""
+_PARTED_BYTES = re.compile(_PARTED.pattern.encode())
 
 
 class FreeText:
@@ -154,7 +157,7 @@ class FreeText:
 
     def _packed_pseudonyms(self, kind: str, block: TextBlock) -> TextBlock:
         """What `_pseudonyms` says, for every identity of a block."""
-        if kind in _NUMBERS:
+        if kind in _NUMBERS or (kind == "phone" and _PARTED_BYTES.search(block.block)):
             values = block.texts()
             known = self._pseudonyms(kind, [value for value in values if value is not None])
             return block_of([known[value] for value in values if value is not None])
@@ -226,7 +229,7 @@ class FreeText:
         if len(known) > _MEMORY:
             known.clear()
         if new := list(set(values).difference(known)):
-            plain = [_ungrouped(value, kind) for value in new] if kind in _NUMBERS else new
+            plain = [_ungrouped(value, kind) for value in new] if kind in _NUMBERS or kind == "phone" else new
             masked = self._makers.mask(kind).mask(plain)
             known.update(zip(new, map(_regrouped, new, plain, masked) if plain is not new else masked, strict=True))
             if kind == "person":  # a part of somebody's name, though alone it would be nobody's: 'Test Quimby'
@@ -243,6 +246,8 @@ class FreeText:
 
 def _ungrouped(value: str, kind: str) -> str:
     """A number without a grouping that its mask does not know."""
+    if kind == "phone":
+        return canonical(value) if _PARTED.search(value) is not None else value
     if kind in _GROUPED:
         return canonical(value)
     return canonical(value) if kind == "national_id" and _ODD.search(value) is not None else value

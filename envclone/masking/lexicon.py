@@ -16,6 +16,7 @@ import numpy as np
 from envclone.compiled import available
 from envclone.masking.company import FORMS
 from envclone.masking.corpus import Corpus
+from envclone.masking.held import Codes, outline
 from envclone.masking.known import Numbers, number_of, number_of_pair, numbers_of_pairs
 from envclone.masking.names import given_names
 from envclone.masking.nobody import Nobody, usual
@@ -81,7 +82,7 @@ class Lexicon:
 
     `words` with their types; `inside`: patterns that are found inside longer runs of letters; `pairs` of words that are
     one person's; `spelled`: exact spellings by the word that they are found by; `plain`: those without any letter;
-    `numbers`: all national numbers; `codes`: 'kind number' of others without their grouping, with their `lengths`;
+    `numbers`: all national numbers; `codes`: those of other numbers without their grouping;
     `uuids`: 63 bits of each; `interesting`: every word at which to look closer.
     """
 
@@ -90,7 +91,6 @@ class Lexicon:
         "codes",
         "inside",
         "interesting",
-        "lengths",
         "numbers",
         "pairs",
         "plain",
@@ -113,7 +113,7 @@ class Lexicon:
             for value in corpus.each(kind):
                 if _is_spelling(kind, value):
                     _put(spellings, value, kind)
-        self.lengths: set[int] = set()
+        shapes: set[str] = set()
         codes, uuids = Sorter(corpus.shelf, np.int64), Sorter(corpus.shelf, np.int64)
         for kind in _GROUPED:
             found = array("q")
@@ -121,12 +121,12 @@ class Lexicon:
                 code = canonical(value)
                 if len(code) > SHORTEST_NUMBER:
                     found.append(number_of_pair(f"{kind} {code}"))
-                    self.lengths.add(len(code))
+                    shapes.add(outline(code))
                     if len(found) >= _AT_ONCE:
                         codes.add(found)
                         found = array("q")
             codes.add(found)
-        self.codes = Numbers(codes, number_of_pair)
+        self.codes = Codes(shapes, Numbers(codes, number_of_pair), _GROUPED)
         self.pairs = Numbers(pairs, number_of_pair)
         self.numbers = Numbers(numbers, number_of)
         every = (int(code, 16) for code in corpus.each("uuid"))
@@ -136,10 +136,6 @@ class Lexicon:
         self.spelled = _anchored(spellings)
         self.plain = {text: kind for text, kind in spellings.items() if not any(map(str.isalpha, text))}
         self.interesting = WordSet(self.words.keys() | self.spelled.keys() | given_names() | CUES)
-
-    def kind_of_number(self, code: str) -> str:
-        """Which kind of number this is, without its grouping; '' when it is nobody's."""
-        return next((kind for kind in _GROUPED if f"{kind} {code}" in self.codes), "")
 
     def _of_persons(self, corpus: Corpus, spellings: dict[str, str]) -> Sorter:
         """Take in the names; returns the numbers of their pairs of words."""

@@ -1,16 +1,15 @@
 """Names inside other words: user names made of names (`wquenzelmann`, `JaneDoe`), genitives and other cases
-(`Quenzelmanns`); and numbers of persons however their digits are grouped."""
+(`Quenzelmanns`)."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from envclone.masking.known import Numbers
 from envclone.masking.patterns import Span
 from envclone.masking.runs import Runs, in_small
 
-__all__ = ["ENDINGS", "SHORTEST", "Parts", "canonical", "grouped"]
+__all__ = ["ENDINGS", "SHORTEST", "Parts", "canonical"]
 
 _MEMORY = 1 << 18
 """Words remembered as parted or not."""
@@ -25,9 +24,6 @@ ENDINGS = (
     *(("ie", 5), ("ovi", 5), ("owi", 5), ("ova", 5), ("\u0105", 5), ("\u0119", 5)),
 )
 """Endings of a name, and how long the name is at least."""
-_GROUP = re.compile(r"[0-9A-Za-z]+")
-_BETWEEN = re.compile(r"[ .,\-/_\u00a0\u2009\u202f\u2010-\u2015]{1,3}")
-_BEFORE = 8
 
 
 class Parts:
@@ -106,33 +102,3 @@ class Parts:
 def canonical(text: str) -> str:
     """A number's letters and digits."""
     return "".join(char for char in text if char.isalnum()).upper()
-
-
-def grouped(
-    text: str, zones: Sequence[tuple[int, int]], lengths: Collection[int], kind_of: Callable[[str], str]
-) -> Iterator[Span]:
-    """Where numbers stand that `kind_of` knows without their grouping; they have one of these `lengths`."""
-    longest = max(lengths, default=0)
-    done = -1
-    for begin, end in zones if longest else ():
-        groups = [
-            match
-            for match in _GROUP.finditer(text, max(done, begin - _BEFORE, 0), min(len(text), end + _BEFORE))
-            if len(match[0]) <= longest
-        ]
-        for first, group in enumerate(groups):
-            if group.start() < done:
-                continue
-            whole = ""
-            found, kind = -1, ""
-            for i in range(first, len(groups)):
-                if i > first and not _BETWEEN.fullmatch(text, groups[i - 1].end(), groups[i].start()):
-                    break
-                whole += groups[i][0].upper()
-                if len(whole) > longest:
-                    break
-                if len(whole) in lengths and (its_kind := kind_of(whole)):
-                    found, kind = groups[i].end(), its_kind
-            if found > 0:
-                yield group.start(), -found, kind
-                done = found

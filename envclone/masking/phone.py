@@ -12,7 +12,7 @@ which makes the mask a bijection: an image that would be read otherwise is permu
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -27,11 +27,13 @@ from envclone.masking.walk import walk
 if TYPE_CHECKING:
     from envclone.masking.domains import Batch
 
-__all__ = ["PhoneMask", "national_number"]
+__all__ = ["PhoneMask", "national_number", "national_starts"]
 
 _SEPARATOR = re.compile(r"([,;|\n]|\s/\s)")
 _EXTENSION_WORDS = frozenset(("#", "x", "ext", "extn", "extension", "poste", "int", "durchwahl", "dw"))
 _KEPT_WORDS = _EXTENSION_WORDS | frozenset(("tel", "phone", "fax", "mobile", "cell", "home", "work", "office"))
+_ABROAD = ("", "00", "011", "0")
+"""What is dialled before the code of a country."""
 _SHORTEST_AFTER_CODE = 4
 _WITH_TRUNK = 11
 _ASCII_WORD = re.compile(r"([A-Za-z]+|#)")
@@ -161,6 +163,16 @@ def national_number(text: str) -> str:
         code = _code(digits[2:])
         digits = digits[2 + code :] if code else digits
     return digits[_national_start(digits) :]
+
+
+def national_starts(digits: str) -> Iterator[int]:
+    """Where the national number can begin in the digits of a number that is dialled: behind zeros, and behind the code
+    of a country, also without a + before it."""
+    yield _national_start(digits)
+    for abroad in _ABROAD:
+        if digits.startswith(abroad) and (code := _code(digits[len(abroad) :])):
+            at = len(abroad) + code
+            yield at + _national_start(digits[at:])
 
 
 def _national_start(digits: str) -> int:

@@ -25,8 +25,8 @@ _CORPUS = {
 
 def _told(corpus: Corpus) -> tuple[Any, ...]:
     made = Lexicon(corpus)
-    numbers = (made.pairs.sorted, made.numbers.sorted, made.codes.sorted, made.uuids.sorted)
-    return made.words, made.inside, made.spelled, made.plain, made.lengths, *(one.tolist() for one in numbers)
+    numbers = (made.pairs.sorted, made.numbers.sorted, made.codes.numbers.sorted, made.uuids.sorted)
+    return made.words, made.inside, made.spelled, made.plain, made.codes.shapes, *(one.tolist() for one in numbers)
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
