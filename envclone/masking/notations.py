@@ -10,7 +10,7 @@ from ipaddress import IPv6Address, ip_interface
 
 __all__ = ["KINDS_NOTED", "LONGEST_NOTED", "notations", "with_notations"]
 
-KINDS_NOTED = frozenset(("ip", "mac", "bytes", "secret"))
+KINDS_NOTED = frozenset(("ip", "mac", "bytes", "secret", "national_id"))
 """Kinds of identities that have several notations."""
 LONGEST_NOTED = 130
 """Characters: of 64 bytes and `\\x`; longer bytes are no token, and no address is as long."""
@@ -18,13 +18,20 @@ _HEX = re.compile(r"[0-9a-f]+")
 _HOST = re.compile(r"((?:[0-9]{1,3}\.){3}[0-9]{1,3})(?:/32)?")
 _BETWEEN = str.maketrans("", "", ":.- ")
 _LENGTHS = (12, 16)
+_MANY_DIGITS = re.compile(r"[0-9]{7}")
+_SHORTEST_CODE, _LONGEST_CODE = 8, 20
+_BRITISH = re.compile(r"[A-Za-z]{2}[0-9]{6}[A-Za-z]")
+_ITALIAN = re.compile(r"[A-Za-z]{6}[0-9A-Za-z]{5}[A-Za-z][0-9A-Za-z]{3}[A-Za-z]")
 
 
 def notations(kind: str, value: str) -> tuple[str, ...]:
     """The other ways to write a value; none where it is no address and no bytes, or a network."""
     if kind not in KINDS_NOTED or len(value) > LONGEST_NOTED:
         return ()
-    found = _of_ip(value) if kind == "ip" else _of_mac(value) if kind == "mac" else _of_bytes(value)
+    if kind == "national_id":
+        found = _of_code(value)
+    else:
+        found = _of_ip(value) if kind == "ip" else _of_mac(value) if kind == "mac" else _of_bytes(value)
     return tuple(dict.fromkeys(way for way in found if way != value))
 
 
@@ -60,6 +67,18 @@ def _of_mac(value: str) -> tuple[str, ...]:
     longer = f"{digits[:6]}fffe{digits[6:]}" if len(digits) == 12 else digits  # what `macaddr8` makes of it
     pairs, of_longer = _parts(digits, 2), _parts(longer, 2)
     return ":".join(pairs), "-".join(pairs), ".".join(_parts(digits, 4)), digits, ":".join(of_longer)
+
+
+def _of_code(value: str) -> tuple[str, ...]:
+    """A code in which letters and digits change, so that its digits alone are too few to tell it: in one, and in the
+    groups of the British and of the Italian number."""
+    if value.isdigit() or not (code := value.translate(_BETWEEN)).isalnum() or _MANY_DIGITS.search(code):
+        return ()
+    if code.isalpha() or not code.isascii() or not _SHORTEST_CODE <= len(code) <= _LONGEST_CODE:
+        return ()
+    british = (" ".join((code[:2], *_parts(code[2:8], 2), code[8:])),) if _BRITISH.fullmatch(code) else ()
+    italian = (" ".join((code[:3], code[3:6], code[6:11], code[11:])),) if _ITALIAN.fullmatch(code) else ()
+    return code, *british, *italian
 
 
 def _of_bytes(value: str) -> tuple[str, ...]:

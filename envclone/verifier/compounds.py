@@ -34,6 +34,8 @@ _LONGEST_WORD = 64
 _INITIAL = 2
 """Bytes of an initial at most: what stands beside a name in one word is longer, for it has three letters."""
 _FEWEST_DIGITS = 7
+_FEWEST_GROUPED = 9
+"""Digits of a number that is stored without signs, for it to count in groups."""
 _CERTAIN = 12
 """Digits that no other number has by chance."""
 _RARE = 1e-5
@@ -50,6 +52,8 @@ _MOST_BITS = 27
 """Bits of a filter at most (2**27, 16 MB), for it is in memory all the time."""
 _ZERO = np.zeros(1, np.int64)
 _AT_ONCE = 1 << 16
+_TEN, _ELEVEN = 10**10, 10**11
+"""Above all numbers of ten digits, and of eleven."""
 _RUN = re.compile(r"[0-9]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 
@@ -159,7 +163,7 @@ class Compounds:
             for column, its in ((owners, numbers), (sizes, digits), (signs, others), (keys, hashed)):
                 column.extend(its)
             shelf.rest()
-        for numbers, digits, hashed in _national(self._originals):
+        for numbers, digits, hashed in _dialled(self._originals):
             counts = np.pad(counts, (0, max(0, int(digits.max(initial=0)) + 1 - len(counts))))
             counts += np.bincount(digits, minlength=len(counts))
             for column, its in ((owners, numbers), (sizes, digits), (keys, hashed)):
@@ -171,7 +175,8 @@ class Compounds:
         made = Sorter(shelf, np.uint64, np.uint32)
         for first in range(0, len(keys), _AT_ONCE):
             its = sizes.array[first : first + _AT_ONCE]
-            taken = (its >= _CERTAIN) | (signs.array[first : first + _AT_ONCE] & (chance[its] < _RARE))
+            telling = signs.array[first : first + _AT_ONCE] | (its >= _FEWEST_GROUPED)
+            taken = (its >= _CERTAIN) | (telling & (chance[its] < _RARE))
             self._lengths[its[taken]] = True
             made.add(keys.array[first : first + _AT_ONCE][taken], owners.array[first : first + _AT_ONCE][taken])
             shelf.rest()
@@ -201,18 +206,28 @@ def _all_digits(originals: Originals) -> Iterator[tuple[Any, Any, Any, Any]]:
         yield numbers[long], sizes[long], signs[long], hashed[long]
 
 
-def _national(originals: Originals) -> Iterator[tuple[Any, Any, Any]]:
-    """The originals that are telephone numbers, some at a time: their numbers, and of their national numbers, where
-    those are others, how many digits each has and the hash of them."""
+def _dialled(originals: Originals) -> Iterator[tuple[Any, Any, Any]]:
+    """The originals that are telephone numbers, some at a time: their numbers, and of what is dialled for each in its
+    country, where that is another number, how many digits it has and the hash of them."""
     for owners, found in every_number(originals):
         whole, national = found[:, 0], found[:, 1]
-        which = np.flatnonzero((national >= 10 ** (_FEWEST_DIGITS - 1)) & (national != whole))
-        texts = [b"%d" % number for number in national[which].tolist()]
-        sizes = np.array([len(text) for text in texts], np.int64)
-        ends = np.cumsum(sizes, dtype=np.int64)
-        hashed, powers = np.zeros((2, len(texts)), np.uint64)
-        _loops().hashes(frozen(np.frombuffer(b"".join(texts), np.uint8)), ends - sizes, ends, hashed, powers)
-        yield owners[which], sizes, hashed
+        for its in (national, *_with_trunk(whole, national)):
+            which = np.flatnonzero((its >= 10 ** (_FEWEST_DIGITS - 1)) & (its != whole))
+            texts = [b"%d" % number for number in its[which].tolist()]
+            sizes = np.array([len(text) for text in texts], np.int64)
+            ends = np.cumsum(sizes, dtype=np.int64)
+            hashed, powers = np.zeros((2, len(texts)), np.uint64)
+            _loops().hashes(frozen(np.frombuffer(b"".join(texts), np.uint8)), ends - sizes, ends, hashed, powers)
+            yield owners[which], sizes, hashed
+
+
+def _with_trunk(whole: Any, national: Any) -> tuple[Any, Any]:
+    """National numbers with a digit before them, -1 for none: the 1 or 8 that is part of one behind the code of a
+    country, for who wrote it read that as a prefix (+86 138 …, +55 11 9…); and the 8 that Russia dials."""
+    longer, of_ten = whole % _ELEVEN, (national >= _TEN // 10) & (national < _TEN)
+    part = of_ten & (whole >= _ELEVEN) & (longer % _TEN == national) & np.isin(longer // _TEN, (1, 8))
+    russian = of_ten & (whole == 7 * _TEN + national)
+    return np.where(part, longer, -1), np.where(russian, 8 * _TEN + national, -1)
 
 
 class _Table:
@@ -292,11 +307,19 @@ def _digits_of(value: str) -> bytes:
 
 
 def _is_number(kind: str, value: str, text: bytes) -> bool:
-    """Whether some digits are a value in other groups; a telephone number can be written with other codes before it."""
-    digits = _plain(text)
-    if digits == _digits_of(value):
-        return text not in text_of(value)
-    return kind == "phone" and digits.lstrip(b"0") in (_digits_of(value), national_number(value).encode())
+    """Whether some digits are a value in other groups; a telephone number can be written with other codes before it.
+
+    What is written as the value is found without this.
+    """
+    digits, own = _plain(text), _digits_of(value)
+    if text == text_of(value):
+        return False
+    if kind != "phone":
+        return digits == own
+    digits, national = digits.lstrip(b"0"), national_number(value).encode()
+    if digits in (own, national):
+        return True
+    return digits[1:] == national and (own[-len(digits) :] == digits or (digits[:1], own[:1]) == (b"8", b"7"))
 
 
 def _plain(text: bytes) -> bytes:

@@ -121,7 +121,7 @@ class Looker:
         texts = Texts(after, decoded=after is before, seek=self._seek)
         told = self._strong(address, None, before, after, texts, rows)
         self._pairs(address, before, after, weak_words(self._weak, texts).outside(told), rows)
-        self._joined(address, before, after, texts, rows)
+        self._joined(address, before, after, texts, rows, told)
         self._put_together(address, None, after, rows)
 
     def batches(self, many: Iterable[tuple[str, Sequence[Any], Sequence[str]]]) -> None:
@@ -184,7 +184,7 @@ class Looker:
         if after is not before and rule is not None and rule.kind in _TEXTS:
             self._left(address, before, after, rows)
             if rule.kind is not FieldKind.JSON:
-                self._joined(address, before, after, texts, rows, least=_LONG_NUMBER)
+                self._joined(address, before, after, texts, rows, told, least=_LONG_NUMBER)
         if rule is not None and rule.masked and rule.kind is not FieldKind.JSON:
             return _NOTHING
         hits = _NOTHING
@@ -192,7 +192,7 @@ class Looker:
             hits = weak_words(self._weak, texts, None if after is before else before).outside(told)
             if rule is None or rule.base not in NUMERIC:
                 self._pairs(address, before, after, hits, rows)
-                self._joined(address, before, after, texts, rows)
+                self._joined(address, before, after, texts, rows, told)
             if rule is not None and rule.kind is FieldKind.JSON and rule.json and whole:
                 self._counts.same_subject_below(address, rule, after, hits, rows)
             elif rule is None or not rule.masked or rule.json:
@@ -236,7 +236,7 @@ class Looker:
             row = one_row(rows, number) if rows is not None else None
             told = self._strong(address, rule, one, one, texts, row)
             self._pairs(address, one, one, weak_words(self._weak, texts).outside(told), row)
-            self._joined(address, one, one, texts, row)
+            self._joined(address, one, one, texts, row, told)
 
     def _left(self, address: str, before: Sequence[Any], after: Sequence[Any], rows: Rows) -> None:
         """Report what a mask left in a rare form: it reads none."""
@@ -377,16 +377,23 @@ class Looker:
         after: Sequence[Any],
         texts: Texts,
         rows: Rows | None,
+        told: Mapping[int, Sequence[Found]],
         *,
         least: int = 0,
     ) -> None:
         """Names of one person in one word, and numbers of persons of at least so many digits in other groups; what the
-        masks made is none."""
+        masks made is none, and what was told is not told again."""
         standings = Standings(None if after is before else before)
+        last = (-1, _NO_HIT)
         for value, hit, text, source, kind, number in self._compounds.find(texts):
+            if any(_within(hit, one.hit) for one in told.get(value, ())) or (
+                last[0] == value and _within(hit, last[1])
+            ):
+                continue
             digits = sum(map(bytes.isdigit, (text[i : i + 1] for i in range(hit.start, hit.end)))) if number else least
             if digits < least or not standings.left(value, text, hit):
                 continue
+            last = (value, hit)
             what = f"a value of the kind {kind}" if number else "two parts of one person's identity"
             self._reports.leak(address, hit, text, source, kind, what, rows, value, after)
 
@@ -397,8 +404,13 @@ class Looker:
 
 
 _NOTHING = WordHits(b"", [np.zeros(0, np.int64)] * 6)
+_NO_HIT = Hit(-1, -1, -1)
 _LONG_NUMBER = 12
 """Digits of an identity that a column of numbers does not hold by chance."""
+
+
+def _within(one: Hit, other: Hit) -> bool:
+    return other.start <= one.start and one.end <= other.end
 
 
 def _is_it(found: Found) -> bool:

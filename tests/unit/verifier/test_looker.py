@@ -230,3 +230,49 @@ def test_a_pseudonym_that_is_somebody_elses_name_in_the_same_text_is_chance(mask
     looker.rows(Rows("public.docs", {rule.address: [raw]}, {}, ["ctid (0,1)"]), {rule.address: [masked]})
     looker.take(looker.found())
     assert len(findings.leaks) == leaks
+
+
+def _numbers_looker(numbers: dict[str, tuple[str, ...]]) -> Looker:
+    subjects, originals = Subjects(), Originals()
+    subjects.begin("main.public.people")
+    subjects.count = 1
+    subjects.add([0], "person", ["Wolfhard"], "first")
+    for kind, values in numbers.items():
+        originals.add(f"main.public.people.{kind}", kind, values)
+    originals.seal()
+    parts = Originals.parts(subjects.seal())
+    people = cast(Any, SimpleNamespace(subjects=subjects, births=Births(), names=lambda store, table: []))
+    search, compounds = LooseSearch(originals), Compounds(subjects, parts, originals)
+    findings = FieldFindings(originals=originals)
+    return Looker("main", StorePlan("main", {}), search, LooseSearch(parts), compounds, people, findings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "value", "text"),
+    [
+        ("phone", "+86 138 1234 5678", "138 1234 5678"),  # its national number begins with a 1
+        ("phone", "+86 138 1234 5678", "13812345678"),
+        ("phone", "+86 138 1234 5678", "86-138-1234-5678"),
+        ("phone", "+55 11 99725-2050", "(011) 99725-2050"),
+        ("phone", "+7 495 981-65-46", "84959816546"),
+        ("phone", "+7 495 981-65-46", "8 (495) 981-65-46"),
+        ("phone", "+352 21 64 74", "352.21.64.74"),
+        ("phone", "9194399112", "(919) 439-9112"),
+        ("national_id", "536228741", "536-22-8741"),
+        ("national_id", "AB 12 34 56 C", "AB123456C"),
+        ("national_id", "AB123456C", "AB 12 34 56 C"),
+        ("national_id", "RSSMRA85T10A562S", "RSS MRA 85T10 A562S"),
+        ("iban", "GB34 NWBK 6243 4726 7877 60", "GB34:NWBK:6243:4726:7877:60"),
+    ],
+)
+def test_a_number_is_found_as_it_is_dialled_and_grouped(kind: str, value: str, text: str) -> None:
+    looker = _numbers_looker({kind: (value,)})
+    looker.batch("column", [f"under {text} today"], [f"under {text} today"], ["here"])
+    assert [seen.times for seen in looker.found()[3].values()] == [1]
+
+
+@pytest.mark.parametrize("text", ["81234 5678", "2024-05-01 10:22", "AB1234560", "AB 12 34"])
+def test_other_numbers_are_nobodys(text: str) -> None:
+    looker = _numbers_looker({"phone": ("+86 138 1234 5678",), "national_id": ("536228741", "AB123456C")})
+    looker.batch("column", [f"under {text} today"], [f"under {text} today"], ["here"])
+    assert not looker.found()[3]
