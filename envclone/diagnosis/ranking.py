@@ -99,7 +99,7 @@ def copies(records: Sequence[Record], *, exactly: bool) -> tuple[str, ...]:
     for record in records:
         text = text_of(record, name)
         same = any(
-            (exactly and record.vector is not None and record.vector == other.vector)
+            (exactly and bool(record.vector) and record.vector == other.vector)
             or (bool(text) and (words(text) == words(text_of(other, name)) if exactly else (
                 shared(text, text_of(other, name)) >= _ALIKE)))
             for other in kept

@@ -1,7 +1,7 @@
 """Failures and healthy requests as an application's developers write them: python -m tests.benchmarks.outside --json
 
-Beside `tests.benchmarks.diagnose`: the production of a help desk (`failures/desk.py`) and its conversations
-(`failures/desktalks.py`). Exits with 1 when one is misjudged.
+Beside `tests.benchmarks.diagnose`: the productions of a help desk (`failures/desk.py`, its conversations in
+`failures/desktalks.py`) and of a newspaper's archive (`failures/press.py`). Exits with 1 when one is misjudged.
 """
 
 from __future__ import annotations
@@ -12,12 +12,14 @@ import os
 import random
 import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from tests.benchmarks.failures.desk import Shop, by_sql, fill
-from tests.benchmarks.failures.desktalks import talks
+from tests.benchmarks.failures import desk, desktalks, press
+from tests.benchmarks.failures.desk import Case, Shop
 from tests.support.postgres import production
 from tests.support.stack import place
 
@@ -32,31 +34,51 @@ environments:
 sanitize:
   rules:
     main:
-      kb.tenants.*: keep
-      kb.documents.*: keep
-      kb.blocked.*: keep
-      kb.passages.*: keep
-      kb.notes.*: keep
-      kb.listed.*: keep
-      kb.small.*: keep
-      kb.passages.emb: {vectors: keep}
-      kb.notes.emb: {vectors: keep}
-      kb.listed.emb: {vectors: keep}
-      kb.small.emb: {vectors: keep}
+      {rules}
 incidents: incidents/
 """
 
 
-def measure(only: str) -> dict[str, Any]:
+RULES = """
+    SELECT n.nspname || '.' || c.relname || coalesce('.' || a.attname || ': {vectors: keep}', '.*: keep')
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN (pg_attribute a JOIN pg_type t ON t.oid = a.atttypid AND t.typname IN ('vector', 'halfvec', 'sparsevec'))
+      ON a.attrelid = c.oid
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^(pg_|information_schema$)'
+    UNION SELECT n.nspname || '.' || c.relname || '.*: keep'
+    FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND n.nspname !~ '^(pg_|information_schema$)'
+"""
+
+
+@dataclass(frozen=True)
+class World:
+    """A production: what makes it, what fills it, and what makes its cases."""
+
+    made: type[Shop]
+    seed: int
+    fill: Callable[[Any], None]
+    cases: tuple[Callable[[Any], Iterator[Case]], ...]
+
+
+WORLDS = {
+    "desk": World(Shop, 11, desk.fill, (desk.by_sql, desktalks.talks)),
+    "press": World(press.Press, 12, press.fill, (press.by_sql,)),
+}
+
+
+def measure(world: World, only: str) -> dict[str, Any]:
     """Build, branch, diagnose."""
     with production(18) as server, place(size="3G") as here:
         server.create_database("app")
-        shop = Shop(server, random.Random(11))
-        fill(shop)
-        cases = [one for make in (by_sql, talks) for one in make(shop) if one.name.startswith(only)]
+        shop = world.made(server, random.Random(world.seed))
+        world.fill(shop)
+        cases = [one for make in world.cases for one in make(shop) if one.name.startswith(only)]
         server.execute("CHECKPOINT", "app")
+        with server.connect("app") as conn:
+            rules = [str(row[0]) for row in conn.execute(RULES.encode()).fetchall()]
         here.env["DSN"] = server.dsn_for("app")
-        here.write(STACK)
+        here.write(STACK.replace("{rules}", "\n      ".join(rules)))
         (here.directory / "incidents").mkdir()
         for one in cases:
             calls = list(one.calls) or [{"id": "q", "kind": "request"}]
@@ -81,7 +103,7 @@ def measure(only: str) -> dict[str, Any]:
         return {
             "failures": failing, "healthy": len(cases) - failing, "kinds": len(kinds),
             "accused": sum(not one["built"] for one in wrong), "misjudged": sum(bool(one["built"]) for one in wrong),
-            "seconds_most": round(max(took), 2), "wrong": wrong,
+            "seconds_most": round(max(took, default=0.0), 2), "wrong": wrong,
         }  # fmt: skip
 
 
@@ -89,10 +111,12 @@ def main() -> int:
     """Print the figures; 1 when a case is misjudged."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="Cases whose names begin so.")
+    parser.add_argument("--world", choices=list(WORLDS), help="Only this production.")
     parser.add_argument("--json", action="store_true")
-    figures = measure(parser.parse_args().only)
+    options = parser.parse_args()
+    figures = {name: measure(one, options.only) for name, one in WORLDS.items() if options.world in (None, name)}
     print(json.dumps(figures, indent=2))
-    return 1 if figures["wrong"] else 0
+    return 1 if any(one["wrong"] for one in figures.values()) else 0
 
 
 if __name__ == "__main__":

@@ -72,6 +72,7 @@ STEPS = {
     "time": _sql("WHERE (SELECT count(*) FROM chunks a, chunks b, chunks c WHERE a.id + b.id < c.id) > 0",
                  local={"statement_timeout": "50ms"}),
     "function": _sql(sql="SELECT * FROM match_chunks(%s::vector, 2)", score=None),
+    "uncast": _sql(sql="SELECT * FROM match_chunks(query => %s, tenant => 2)", score=None),
     "ranks": _sql(sql="WITH near AS (SELECT id, row_number() OVER (ORDER BY embedding <-> %s::vector) AS r FROM chunks"
                   " WHERE tenant_id = 2 ORDER BY embedding <-> %s::vector LIMIT 9), old AS (SELECT id, row_number()"
                   " OVER (ORDER BY id) AS r FROM chunks WHERE tenant_id = 2 ORDER BY id LIMIT 9) SELECT"
@@ -180,6 +181,7 @@ def test_what_only_a_server_shows(here: Place, prod: Production) -> None:
         "dimension": ("wrong_dimension", ("1",)),
         "time": ("timeout", ()),
         "function": ("tenant_excludes", (nearest,)),
+        "uncast": ("tenant_excludes", (nearest,)),
         "ranks": ("tenant_excludes", (nearest,)),
         "groups": ("below_k", (_other_tenant(prod),)),
         "fused": ("condition_excludes", ("17",)),

@@ -239,13 +239,14 @@ Make = Callable[[list[float]], dict[str, Any]]
 def found_and_not(
     shop: Shop, name: str, causes: tuple[str, ...], make: Make, *, where: str = "true", near: int = 5,
     only: Callable[[int], bool] = lambda ident: True, most: int = 2, words: int = 9,
+    embed: Callable[[str], list[float]] = embedded,
 ) -> Iterator[Case]:  # fmt: skip
     """Cases of a statement: records that are near and do not come, and records that come."""
     odd = {*shop.rows[0]["stale"], *shop.rows[0]["foreign"], shop.rows[0]["copied"]}
     missed = came = 0
     for ident in shop.drawn.sample([one for one in shop.bodies if one not in odd], 260):
         text = " ".join(shop.drawn.sample(shop.bodies[ident].rstrip(".").split(), words))
-        vector = embedded(text)
+        vector = embed(text)
         if min(missed, came) >= most:
             return
         if came >= most and not only(ident):

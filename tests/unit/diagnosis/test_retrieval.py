@@ -66,6 +66,12 @@ def test_one_cause(line: Line, expected: str, cause: str | None) -> None:
     assert _cause(line, expected) == cause
 
 
+def test_vectors_of_bits_are_no_copies_of_each_other() -> None:
+    """Of bits and sparse vectors no numbers are read: none is the other's copy for that."""
+    assert _cause(Line(PLACES, vectors=dict.fromkeys(PLACES, ())), "4") == "below_k"
+    assert _cause(Line(PLACES, vectors=dict.fromkeys(PLACES, (1.0, 0.0))), "4") == "duplicates"
+
+
 def test_what_the_search_itself_returns_is_not_the_index_s_fault() -> None:
     without = StepResult(columns=("id",), rows=(("2",),), ids=("2",))
     line = Line(PLACES, index="hnsw", seen={"9": 50})

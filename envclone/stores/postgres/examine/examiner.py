@@ -16,6 +16,7 @@ from envclone.stores.postgres.examine import asking
 from envclone.stores.postgres.examine import statement as pieces
 from envclone.stores.postgres.examine.functions import called_in, unfolded
 from envclone.stores.postgres.examine.joined import separated
+from envclone.stores.postgres.examine.jsonkeys import json_fields
 from envclone.stores.postgres.examine.measured import distance_of, measured
 from envclone.stores.postgres.examine.statement import Search, compared_of, inlined, renumbered, search_of
 from envclone.stores.postgres.examine.views import opened
@@ -298,9 +299,10 @@ class PostgresExaminer:
             breadths = (*(one for one in breadths if one < int(match[1])), int(match[1]))
         outer = whole or found
         limit, offset = (self._number(step, text, values) for text in (outer.limit, outer.offset))
-        conditions = [Condition(inlined(f"SELECT {text}", values).removeprefix("SELECT "), fields,
+        written = [inlined(f"SELECT {text}", values).removeprefix("SELECT ") for text in outer.conditions]
+        conditions = [Condition(text, (*fields, *json_fields(text)),
                                 ranks=whole is not None and bool(fields) and set(fields) <= whole.ranks)
-                      for text, fields in zip(outer.conditions, outer.fields, strict=True)]  # fmt: skip
+                      for text, fields in zip(written, outer.fields, strict=True)]  # fmt: skip
         if row[3]:
             conditions.append(Condition(f"row security of {row[0]}.{row[1]}", (), policy=True))
         retrieval = Retrieval(
@@ -318,7 +320,7 @@ class PostgresExaminer:
             late=late,
             bounded=f"hnsw.max_scan_tuples = {row[7] or 20000}" if (row[6] or "off") != "off" else "",
             conditions=tuple(conditions),
-            dimensions=self._dimensions(step, found.asked, values),
+            dimensions=self._dimensions(step, found.asked, values) if found.whole else None,
             composed=whole is not None,
             vectors=tuple(map(str, row[10])) if whole is None and isinstance(row[10], list) else (),
             distance=distance_of(found.score) if whole is None else "",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-__all__ = ["LOOPS", "around", "asks", "fetched", "gives_on", "literal"]
+__all__ = ["LOOPS", "arms", "around", "asks", "fetched", "gives_on", "literal"]
 
 LOOPS = ("loop", "while", "fori", "fors", "forc", "foreach_a", "dynfors")
 _PREFIX = "PLpgSQL_stmt_"
@@ -16,10 +17,23 @@ def _every(body: Sequence[Any]) -> Iterator[tuple[str, Any]]:
     for statement in body:
         kind, one = next(iter(statement.items()))
         yield kind.removeprefix(_PREFIX), one
-        for name in ("body", "then_body", "else_body"):
-            yield from _every(one.get(name, ()))
-        for arm in one.get("elsif_list", ()):
-            yield from _every(arm["PLpgSQL_if_elsif"].get("stmts", ()))
+        yield from _every(one.get("body", ()))
+        if kind.removeprefix(_PREFIX) in ("if", "case"):
+            for _, inner in arms(one):
+                yield from _every(inner)
+
+
+def arms(one: Any) -> Iterator[tuple[str, Sequence[Any]]]:
+    """The arms of an IF or CASE, each with its condition; that of ELSE is ''."""
+    if "cond" in one:
+        yield _text(one["cond"]), one.get("then_body", ())
+    for arm in one.get("elsif_list", ()):
+        yield _text(arm["PLpgSQL_if_elsif"]["cond"]), arm["PLpgSQL_if_elsif"].get("stmts", ())
+    for arm in one.get("case_when_list", ()):
+        yield _text(arm["PLpgSQL_case_when"]["expr"]), arm["PLpgSQL_case_when"].get("stmts", ())
+    for name in ("else_body", "else_stmts"):
+        if name in one:
+            yield "", one[name]
 
 
 def gives_on(body: Sequence[Any]) -> bool:
@@ -32,9 +46,12 @@ def asks(body: Sequence[Any]) -> bool:
     return any(kind == "return_query" for kind, _ in _every(body))
 
 
-def fetched(body: Sequence[Any]) -> Any | None:
-    """The FETCH at the beginning of a loop's turn."""
-    return next((one for kind, one in _every(body) if kind == "fetch" and not one.get("is_move")), None)
+def fetched(body: Sequence[Any]) -> tuple[int, ...]:
+    """The cursors that a loop's turns fetch from, each once; none when one is moved in them."""
+    found = [one for kind, one in _every(body) if kind == "fetch"]
+    if any(one.get("is_move") or one.get("direction") or one.get("how_many", 1) != 1 for one in found):
+        return ()
+    return tuple(dict.fromkeys(int(one["curvar"]) for one in found))
 
 
 def around(body: Sequence[Any]) -> Iterator[str]:
@@ -47,6 +64,11 @@ def around(body: Sequence[Any]) -> Iterator[str]:
         for arm in one.get("elsif_list", ()):
             inner = arm["PLpgSQL_if_elsif"]
             yield f"ELSIF {_text(inner.get('cond'))} (line {inner.get('lineno', '?')})"
+        of = _text(one.get("t_expr"))
+        for arm in one.get("case_when_list", ()):
+            inner = arm["PLpgSQL_case_when"]
+            said = re.sub(r'"?__Case__Variable_\d+__"?', of, _text(inner.get("expr")))
+            yield f"CASE WHEN {said} (line {inner.get('lineno', '?')})"
 
 
 def _text(expression: Any) -> str:

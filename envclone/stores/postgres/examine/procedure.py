@@ -12,7 +12,8 @@ from typing import Any
 
 from envclone.stores.postgres.examine import asking
 from envclone.stores.postgres.examine import statement as pieces
-from envclone.stores.postgres.examine.loops import LOOPS, around, asks, fetched, gives_on, literal
+from envclone.stores.postgres.examine.cursors import Cursor, between, moved
+from envclone.stores.postgres.examine.loops import LOOPS, arms, around, asks, fetched, gives_on, literal
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse
 
 __all__ = ["Followed", "substituted"]
@@ -41,7 +42,8 @@ class Followed:
         self.settings: dict[str, str] = {}
         self.around: list[str] = []
         self.lines: list[int] = []
-        self._cursors: dict[int, tuple[str, int]] = {}
+        self._cursors: dict[int, Cursor] = {}
+        self._fetched: Cursor | None = None
         self._name, self._ask, self._left, self._last = name, ask, _MOST, ""
         self._known = dict(arguments)
         function = tree[0]["PLpgSQL_function"]
@@ -52,11 +54,14 @@ class Followed:
             of_type = str(one.get("datatype", {}).get("PLpgSQL_type", {}).get("typname", ""))
             self._variables.append((str(one.get("refname", "")), of_type))
             if bound := one.get("cursor_explicit_expr"):
-                self._cursors[len(self._variables) - 1] = _query(bound), int(one.get("lineno", 0))
+                self._cursors[len(self._variables) - 1] = Cursor(_query(bound), int(one.get("lineno", 0)))
             elif kind == "PLpgSQL_var" and "lineno" in one:
                 given = one.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
                 self._set(len(self._variables) - 1, self._value(given) if given else None)
         self._run([function["action"]])
+        for cursor in self._cursors.values():
+            if cursor.given:  # rows that were fetched one by one
+                self._returned(between(self._said(cursor), 0, cursor.given), cursor.line)
 
     def _run(self, statements: Sequence[Any]) -> str:
         """Follow statements; how they were left: `return`, `exit` or `continue`, '' behind the last one."""
@@ -83,14 +88,18 @@ class Followed:
     def _inner(self, kind: str, one: Any) -> Sequence[Any] | None:
         if kind == "block":
             return list(one.get("body", ()))
-        return self._chosen(one) if kind == "if" else None
+        return self._chosen(kind, one) if kind in ("if", "case") else None
 
     def _loop(self, kind: str, one: Any) -> str:
         """Go through a loop; one that gives on the rows of a query is the query."""
         body = list(one.get("body", ()))
-        given = self._looked(kind, one, body)
-        if given is not None and gives_on(body) and not asks(body):
-            self._returned(*given)
+        given = self._looked(kind, one)
+        read = [self._cursor(number, one) for number in fetched(body)] if given is None else []
+        if gives_on(body) and not asks(body) and (given is not None or read):
+            if given is not None:
+                self._returned(*given)
+            for cursor in read:
+                self._returned(between(self._said(cursor), cursor.at, self._last_of(kind, one, cursor)), cursor.line)
             self.around += around(body)
             return ""
         for values in self._turns(kind, one, given):
@@ -101,19 +110,53 @@ class Followed:
                 return left if left == "return" else ""
         return ""
 
-    def _looked(self, kind: str, one: Any, body: Sequence[Any]) -> tuple[str, int] | None:
-        """The query whose rows a loop is about, and its line; None for one that only counts."""
+    def _looked(self, kind: str, one: Any) -> tuple[str, int] | None:
+        """The query whose rows a loop is about, and its line; None for one that counts, or fetches."""
         line = int(one.get("lineno", 0))
         if kind == "fors":
             return substituted(_query(one["query"]), self._name, self._known), line
         if kind == "dynfors":
             return self._dynamic(one["query"], one.get("params", ())), line
-        if kind == "forc" or (kind in ("loop", "while") and (one := fetched(body)) is not None):
-            query, line = self._cursors.get(one.get("curvar", -1), ("", 0))
-            if not query:
-                raise Refused(f"its function in PL/pgSQL reads a cursor that it did not open (line {line})")
-            return substituted(query, self._name, self._known), line
+        if kind == "forc":
+            cursor = self._cursor(one.get("curvar", -1), one)
+            return between(self._said(cursor), cursor.at, None), cursor.line
         return None
+
+    def _last_of(self, kind: str, one: Any, cursor: Cursor) -> str | None:
+        """The place of the last row that a loop can fetch; None where it does not count."""
+        if kind != "fori":
+            return None
+        first, last = (self._written(_query(one[end])) for end in ("lower", "upper"))
+        return f"{cursor.at} + ({last}) - ({first}) + 1"
+
+    def _cursor(self, number: int, one: Any) -> Cursor:
+        if number not in self._cursors:
+            line = one.get("lineno", "?")
+            raise Refused(f"its function in PL/pgSQL reads a cursor that it did not open (line {line})")
+        return self._cursors[number]
+
+    def _said(self, cursor: Cursor) -> str:
+        return substituted(cursor.query, self._name, self._known)
+
+    def _fetch(self, one: Any) -> None:
+        """A FETCH or MOVE outside of a loop that gives on what it fetches."""
+        cursor = self._cursor(one.get("curvar", -1), one)
+        place = moved(cursor, one, self._value)
+        if one.get("is_move"):
+            return
+        rows = self._ask(asking.select("*", f"({between(self._said(cursor), place - 1, place)}) q", []))
+        self._fetched = cursor if rows else None
+        self._known["found"] = "true" if rows else "false"
+        self._last = ""
+        row, record = one["target"].get("PLpgSQL_row"), one["target"].get("PLpgSQL_rec")
+        if record is not None:
+            text = asking.select("pg_catalog.to_jsonb(q)::pg_catalog.text",
+                                 f"({between(self._said(cursor), place - 1, place)}) q", [])  # fmt: skip
+            for (values,) in self._ask(text):
+                for field, value in json.loads(values).items():
+                    self._known[f"{record['refname']}.{field}"] = literal(value)
+        for number, field in enumerate(row.get("fields", ()) if row else ()):
+            self._set(field["varno"], rows[0][number] if rows else None)
 
     def _turns(self, kind: str, one: Any, given: tuple[str, int] | None) -> Iterator[dict[str, str]]:
         """What is set before each turn of a loop."""
@@ -158,19 +201,27 @@ class Followed:
             return 0
         return int(self._ask(asking.select("pg_catalog.count(*)", f"({self._last}) q", []))[0][0])
 
-    def _chosen(self, one: Any) -> Sequence[Any]:
-        arms = [(one["cond"], one.get("then_body", ()))]
-        arms += [(arm["PLpgSQL_if_elsif"]["cond"], arm["PLpgSQL_if_elsif"].get("stmts", ()))
-                 for arm in one.get("elsif_list", ())]  # fmt: skip
-        for condition, body in arms:
-            if self._value(_query(condition)) == "true":
+    def _chosen(self, kind: str, one: Any) -> Sequence[Any]:
+        if "t_expr" in one:
+            self._known[self._variables[one["t_varno"]][0]] = f"({self._written(_query(one['t_expr']))})"
+        for condition, body in arms(one):
+            if not condition or self._value(condition) == "true":
                 return list(body)
-        return list(one.get("else_body", ()))
+        if kind == "case":
+            raise Refused(
+                f"its function in PL/pgSQL has a CASE of which no arm is right (line {one.get('lineno', '?')})"
+            )
+        return ()
 
     def _do(self, kind: str, one: Any) -> None:
-        if kind in ("raise", "close", "assert") or (kind == "return_next" and self._variables):
+        if kind in ("raise", "close", "assert"):
             return
-        if kind == "assign":
+        if kind == "return_next" and self._variables:
+            if self._fetched is not None:
+                self._fetched.given = self._fetched.at
+        elif kind == "fetch":
+            self._fetch(one)
+        elif kind == "assign":
             self._set(one["varno"], self._value(_ASSIGNED.sub("", _query(one["expr"]), count=1)))
         elif kind == "return_query" and "dynquery" in one:
             self._returned(self._dynamic(one["dynquery"], one.get("params", ())), int(one.get("lineno", 0)))
@@ -179,9 +230,9 @@ class Followed:
         elif kind == "open":
             line = int(one.get("lineno", 0))
             if "dynquery" in one:
-                self._cursors[one["curvar"]] = self._dynamic(one["dynquery"], one.get("params", ())), line
+                self._cursors[one["curvar"]] = Cursor(self._dynamic(one["dynquery"], one.get("params", ())), line)
             elif "query" in one:
-                self._cursors[one["curvar"]] = _query(one["query"]), line
+                self._cursors[one["curvar"]] = Cursor(_query(one["query"]), line)
         elif kind == "getdiag":
             for item in one.get("diag_items", ()):
                 if item["PLpgSQL_diag_item"].get("kind") == "ROW_COUNT":
@@ -238,7 +289,7 @@ class Followed:
         return whole.removeprefix("SELECT ")
 
     def _value(self, text: str) -> Any:
-        if _FOUND.search(text):
+        if _FOUND.search(text) and (self._last or "found" not in self._known):
             self._known["found"] = f"({'true' if self._counted() else 'false'})"
         rows = self._ask(f"SELECT ({self._written(text)})::pg_catalog.text")
         return rows[0][0] if rows else None

@@ -43,7 +43,8 @@ class Search:
 
     `relations` are the tables in it, each as (schema, name, alias); `vector` is the column that is compared, and
     `qualifier` what stands before it; `joins` are conditions between tables, which stay; `key` is an expression for
-    the id, '' when the statement returns `*`.
+    the id, '' when the statement returns `*`. `whole` says that it is the column itself that is compared, in any type,
+    and nothing that is made of it.
     """
 
     key: str
@@ -59,6 +60,7 @@ class Search:
     asked: str
     limit: str
     offset: str
+    whole: bool
 
 
 def search_of(sql: str, key: str | None) -> Search:
@@ -92,7 +94,7 @@ def compared_of(sql: str, key: str | None) -> Search:
 
 def _search(select: Any, key: str | None, order: tuple[Any, Any, bool]) -> Search:
     score, distance, descending = order
-    column, other = _sides(distance)
+    column, mine, other = _sides(distance)
     relations = tuple(relations_of(select.from_clause))
     if not relations:
         raise Refused("its search reads no table by name")
@@ -112,7 +114,14 @@ def _search(select: Any, key: str | None, order: tuple[Any, Any, bool]) -> Searc
         asked=text(other),
         limit=text(select.limit_count) if select.HasField("limit_count") else "0",
         offset=text(select.limit_offset) if select.HasField("limit_offset") else "0",
+        whole=_bare(mine),
     )
+
+
+def _bare(node: Any) -> bool:
+    while node.WhichOneof("node") == "type_cast":
+        node = node.type_cast.arg
+    return bool(node.WhichOneof("node") == "column_ref")
 
 
 def renumbered(sql: str, values: Sequence[Any] | None) -> tuple[str, list[Any] | None]:
@@ -187,12 +196,12 @@ def distances(node: Any) -> Iterator[Any]:
             yield expression
 
 
-def _sides(distance: Any) -> tuple[tuple[str, str], Any]:
-    """The column that is compared, with its qualifier, and what it is compared with."""
+def _sides(distance: Any) -> tuple[tuple[str, str], Any, Any]:
+    """The column that is compared, with its qualifier, the side that it is on, and what it is compared with."""
     for mine, other in ((distance.lexpr, distance.rexpr), (distance.rexpr, distance.lexpr)):
         named = next(columns(mine), None)
         if named is not None:
-            return named, other
+            return named, mine, other
     raise Refused("its distance compares no column")
 
 

@@ -1,4 +1,4 @@
-"""A statement that reads from a view, as one that reads from the view's tables: its conditions are conditions, too."""
+"""A statement that reads from a view or a query, as one of their tables: their conditions are conditions, too."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Ask = Callable[[str, Sequence[Any]], Sequence[Sequence[Any]]]
 
 
 def opened(sql: str, ask: Ask) -> str:
-    """The statement with each plain view that it reads replaced by what the view reads; the same where it has none."""
+    """The statement with each plain view and query that it reads replaced by what that reads; the same without any."""
     import postgast
 
     parse(sql)
@@ -40,15 +40,12 @@ def _open(select: Any, ask: Ask) -> bool:
     """Replace the views in one query's FROM; whether there was one."""
     found = False
     places = [place for item in select.from_clause for place in _places(item)]
-    taken = {alias for _, _, alias in pieces.relations_of(select.from_clause)}
+    taken = {_alias(place) for place in places} | {alias for _, _, alias in pieces.relations_of(select.from_clause)}
     for place in places:
-        one = place.range_var
-        name = ".".join('"' + part.replace('"', '""') + '"' for part in (one.schemaname, one.relname) if part)
-        rows = ask(VIEW, [name])
-        body = _plain(str(rows[0][0])) if rows else None
-        alias = one.alias.aliasname if one.HasField("alias") else one.relname
-        if body is None or len(one.alias.colnames):
+        body, alias = _body(place, ask), _alias(place)
+        if body is None:
             continue
+        _spelled(select, alias)
         source = body.from_clause[0]
         inner = list(pieces.relations_of(body.from_clause))
         if len(inner) == 1 and source.WhichOneof("node") == "range_var":
@@ -67,10 +64,51 @@ def _open(select: Any, ask: Ask) -> bool:
     return found
 
 
+def _body(place: Any, ask: Ask) -> Any:
+    """The query of a view or of a query in FROM, when it only chooses rows and columns; else None."""
+    import postgast
+
+    if place.WhichOneof("node") == "range_subselect":
+        one = place.range_subselect
+        if one.lateral or len(one.alias.colnames) or one.subquery.WhichOneof("node") != "select_stmt":
+            return None
+        tree = postgast.parse("SELECT 1")
+        tree.stmts[0].stmt.select_stmt.CopyFrom(one.subquery.select_stmt)
+        return _plain(str(postgast.deparse(tree)))
+    one = place.range_var
+    if len(one.alias.colnames):
+        return None
+    name = ".".join('"' + part.replace('"', '""') + '"' for part in (one.schemaname, one.relname) if part)
+    rows = ask(VIEW, [name])
+    return _plain(str(rows[0][0])) if rows else None
+
+
+def _alias(place: Any) -> str:
+    one = getattr(place, place.WhichOneof("node"))
+    return str(one.alias.aliasname if one.HasField("alias") else getattr(one, "relname", ""))
+
+
+def _spelled(select: Any, alias: str) -> None:
+    """`USING` of a join with it as `ON`: its columns have other names behind it."""
+    import postgast
+
+    for join in pieces.nodes(select, "JoinExpr"):
+        sides = [list(_places(one)) for one in (join.larg, join.rarg)]
+        if not len(join.using_clause) or any(len(one) != 1 for one in sides):
+            continue
+        left, right = (_alias(one[0]) for one in sides)
+        if alias not in (left, right):
+            continue
+        pairs = [f'"{left}"."{one.string.sval}" = "{right}"."{one.string.sval}"' for one in join.using_clause]
+        made = postgast.parse(f"SELECT {' AND '.join(pairs)}").stmts[0].stmt.select_stmt.target_list[0].res_target.val
+        join.quals.CopyFrom(made)
+        del join.using_clause[:]
+
+
 def _places(node: Any) -> Iterator[Any]:
-    """Where tables stand in a FROM, not within outer joins."""
+    """Where tables and queries stand in a FROM, not within outer joins."""
     kind = node.WhichOneof("node")
-    if kind == "range_var":
+    if kind in ("range_var", "range_subselect"):
         yield node
     elif kind == "join_expr" and node.join_expr.jointype == 1:  # JOIN_INNER
         yield from _places(node.join_expr.larg)

@@ -11,6 +11,8 @@ from envclone.stores.postgres.examine import statement as pieces
 
 __all__ = ["Whole", "whole_of"]
 
+_EXCEPT = 4
+"""SETOP_EXCEPT in PostgreSQL's grammar."""
 _ALL = 1_000_000
 """A limit that leaves nothing out."""
 
@@ -50,17 +52,16 @@ class Whole:
         import postgast
 
         tree = postgast.parse(self.sql)
+        _not_excepted(tree, without)
         top, *inner = pieces.selects(tree)
         for select in (top, *inner):
             arm = select is not top and _is_arm(select)
             kept = [one for one in _written(select) if pieces.text(one) not in without]
-            key = pieces.key_of(select, None) if arm else ""
+            chosen = bool(len(select.distinct_clause)) and self._ranks(select)  # else another of its kind stands for it
+            key = pieces.key_of(select, None) if arm or chosen else ""
             if only is not None and key:
                 kept.append(_is_one_of(key, only))
-            ranks = arm or (
-                not self.arms and pieces.name_of(select) == self.key and any(pieces.relations_of(select.from_clause))
-            )
-            if excluded is not None and ranks:
+            if excluded is not None and (arm or self._ranks(select)):
                 kept.append(_expression(f"NOT ({pieces.text(_is_one_of(pieces.key_of(select, None), excluded))})"))
             _restrict(select, kept)
             if unlimited and arm:
@@ -102,8 +103,11 @@ def whole_of(sql: str, key: str | None) -> Whole | None:
     named = key or pieces.name_of(top)
     if not named:
         return None
+    kept = postgast.parse(sql)
+    left_out = _not_excepted(kept, None)
     written = {pieces.text(one): pieces.fields_of(one, tuple(pieces.relations_of(select.from_clause)))
-               for select in pieces.selects(tree) for one in _written(select) if not pieces.joins(one)}  # fmt: skip
+               for select in pieces.selects(kept) for one in _written(select) if not pieces.joins(one)}  # fmt: skip
+    written |= left_out
     return Whole(
         sql=sql,
         key=named,
@@ -112,7 +116,7 @@ def whole_of(sql: str, key: str | None) -> Whole | None:
         fields=tuple(written.values()),
         limit=pieces.text(top.limit_count),
         offset=pieces.text(top.limit_offset) if top.HasField("limit_offset") else "0",
-        reranks=_compressed(inner[0]) if len(inner) == 1 and pieces.order_of(top) is not None else "",
+        reranks=_compressed(inner[0], pieces.order_of(top)) if len(inner) == 1 else "",
         ranks=frozenset(_numbered(tree)),
     )
 
@@ -134,6 +138,28 @@ def _around(united: Any) -> str:
     return str(postgast.deparse(tree))
 
 
+def _not_excepted(tree: Any, without: Sequence[str] | None) -> dict[str, tuple[str, ...]]:
+    """Take `EXCEPT …` out of a tree, each as a condition with its columns; of all those `without` (None: every one)."""
+    found: dict[str, tuple[str, ...]] = {}
+    for select in list(pieces.nodes(tree, "SelectStmt")):
+        while select.op == _EXCEPT:
+            said = f"EXCEPT {_statement(select.rarg)}"
+            if without is not None and said not in without:
+                break
+            found[said] = tuple(dict.fromkeys(
+                name for inner in pieces.nodes(select.rarg, "SelectStmt") for one in _written(inner)
+                for _, name in pieces.columns(one)))  # fmt: skip
+            left = pieces.copied(select.larg)
+            for name in ("limit_count", "limit_offset"):
+                if select.HasField(name):
+                    getattr(left, name).CopyFrom(getattr(select, name))
+            if len(select.sort_clause):
+                del left.sort_clause[:]
+                left.sort_clause.extend(select.sort_clause)
+            select.CopyFrom(left)
+    return found
+
+
 def _numbered(tree: Any) -> Iterator[str]:
     """The names of columns that are a row's number or rank."""
     for target in pieces.nodes(tree, "ResTarget"):
@@ -147,11 +173,14 @@ def _is_arm(select: Any) -> bool:
     return pieces.order_of(select) is not None and not len(select.group_clause)
 
 
-def _compressed(arm: Any) -> str:
-    """What a search compares instead of its column; '' when it compares the column."""
+def _compressed(arm: Any, above: Any) -> str:
+    """What a search compares instead of the column by which its results are then ordered; '' when it is that one."""
     order = pieces.order_of(arm)
-    side = order[1].lexpr if order is not None and list(pieces.columns(order[1].lexpr)) else order and order[1].rexpr
-    return "" if side is None or side.WhichOneof("node") == "column_ref" else pieces.text(side)
+    if order is None or above is None:
+        return ""
+    side = order[1].lexpr if list(pieces.columns(order[1].lexpr)) else order[1].rexpr
+    own, then = ({name for _, name in pieces.columns(one)} for one in (side, above[1]))
+    return "" if side.WhichOneof("node") == "column_ref" and own & then else pieces.text(side)
 
 
 def _statement(select: Any) -> str:

@@ -15,6 +15,7 @@ from envclone.incidents.terms import Terms
 from envclone.models import StepResult
 from envclone.stores.postgres.steps.parameters import bind, plain
 from envclone.stores.postgres.steps.reading.placeholders import as_sent
+from envclone.stores.postgres.steps.vectors import fitted
 
 if TYPE_CHECKING:
     import psycopg
@@ -66,6 +67,7 @@ def execute(
             conn.execute(_SET, [name, value, True])
         if before is not None:
             before(conn)
+        values = fitted(conn, text, values)
         began = time.monotonic()
         result, rows, _ = _fetch(conn, step, text, values, terms)
         seconds = time.monotonic() - began
@@ -109,6 +111,7 @@ def change(
     try:
         if not alone:
             conn.execute("BEGIN")
+            values = fitted(conn, text, values)
         result, rows, status = _fetch(conn, step, text, values, terms)
         if not alone:
             conn.execute("COMMIT")

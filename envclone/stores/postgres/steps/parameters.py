@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from typing import Any
 
-__all__ = ["bind", "plain"]
+__all__ = ["as_vector", "bind", "plain"]
 
 _PLACEHOLDER = re.compile(r"%%|%s|%\((?P<name>[^)]*)\)s")
 _VECTOR_CAST = re.compile(r"\s*::\s*(?:\"?\w+\"?\.)?(?:vector|halfvec|sparsevec)\b", re.IGNORECASE)
@@ -53,12 +53,17 @@ def _value(value: Any, vector: bool = False, document: bool = False) -> Any:
         return _json(value)
     if isinstance(value, list):
         if vector and all(isinstance(item, int | float) and not isinstance(item, bool) for item in value):
-            return "[" + ",".join(_number(item) for item in value) + "]"
+            return as_vector(value)
         if vector and value and all(isinstance(item, list) for item in value):
             return [_value(item, True) for item in value]
         if any(isinstance(item, Mapping) for item in value):
             return _json(value)
     return value
+
+
+def as_vector(value: Sequence[float]) -> str:
+    """Numbers as pgvector reads them."""
+    return "[" + ",".join(_number(item) for item in value) + "]"
 
 
 def _number(value: float) -> str:

@@ -49,6 +49,10 @@ def _said(text: str) -> Any:
     inner = text.removeprefix("SELECT ((").removesuffix("))::pg_catalog.text").removesuffix(")::pg_catalog.text")
     if re.fullmatch(r"\d+", number := text.removeprefix("SELECT (").removesuffix(")::pg_catalog.text")):
         return number
+    if case := re.fullmatch(r"\((\d+)::int\) IN \((\d+)\)", inner.strip()) or re.fullmatch(
+        r"(\d+)::int IN \((\d+)\)", inner
+    ):
+        return "true" if case[1] == case[2] else "false"
     parts = re.findall(r"'((?:[^']|'')*)'", inner)
     if " IS NOT NULL" in inner:
         return "false" if "NULL::" in inner or "(NULL)" in inner else "true"
@@ -125,6 +129,36 @@ def test_a_loop_that_gives_rows_on_is_its_query(body: str, around: tuple[str, ..
     found = _body("SELECT * FROM match($1, $2)", _row("plpgsql", definition=definition))
     assert "FROM c WHERE" in found.sql and "UNION" not in found.sql
     assert found.around == around and found.within.startswith("the function match, line ")
+
+
+FETCH_TEN = "FOR n IN 1..owner LOOP FETCH cur INTO one; EXIT WHEN NOT FOUND; RETURN NEXT; END LOOP;"
+BOTH = "LOOP FETCH cur INTO one; EXIT WHEN NOT FOUND; RETURN NEXT; FETCH old INTO one; RETURN NEXT; END LOOP;"
+CASES = {
+    "CASE owner WHEN 3 THEN RETURN QUERY {0}; ELSE RETURN QUERY SELECT id, v FROM d; END CASE;": ("FROM d",),
+    "CASE WHEN owner IS NOT NULL THEN RETURN QUERY {0}; ELSE RETURN QUERY SELECT id, v FROM d; END CASE;": ("FROM c",),
+    f"OPEN cur; OPEN old; {BOTH}": ("FROM c", "FROM d", "UNION ALL"),
+    f"OPEN cur; MOVE FORWARD 4 FROM cur; {FETCH_TEN}": ("FROM c", "- 4", "OFFSET", "2::int"),
+    "OPEN cur; MOVE ABSOLUTE 4 FROM cur; LOOP FETCH cur INTO one; EXIT WHEN NOT FOUND; RETURN NEXT; END LOOP;": (
+        "FROM c", "OFFSET"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "there"), CASES.items())
+def test_cases_and_cursors_are_followed(body: str, there: tuple[str, ...]) -> None:
+    declared = f"DECLARE one record; cur CURSOR FOR {BODY}; old CURSOR FOR SELECT id, v FROM d;\nBEGIN\n"
+    definition = f"{PLPGSQL.partition('BEGIN')[0]}{declared}{body.format(BODY)} END $$"
+    found = _body("SELECT * FROM match($1, 2)", _row("plpgsql", definition=definition)).sql
+    assert all(one in found for one in there) and ("FROM d" in found) == ("FROM d" in there), found
+
+
+def test_a_cursor_that_goes_back_and_a_case_without_an_arm_are_said() -> None:
+    declared = f"{PLPGSQL.partition('BEGIN')[0]}DECLARE one record; cur CURSOR FOR {BODY};\nBEGIN\nOPEN cur;\n"
+    for body, why in (
+        ("MOVE BACKWARD 2 FROM cur; FOR n IN 1..3 LOOP FETCH cur INTO one; RETURN NEXT; END LOOP;", "backwards"),
+        ("CASE owner WHEN 3 THEN NULL; END CASE;", "no arm is right"),
+    ):
+        with pytest.raises(Refused, match=why):
+            _body("SELECT * FROM match($1, 2)", _row("plpgsql", definition=f"{declared}{body} END $$"))
 
 
 def test_what_cannot_be_read_is_said() -> None:

@@ -33,6 +33,11 @@ def _ask(text: str, given: Sequence[Any]) -> Sequence[Sequence[Any]]:
          "SELECT p.id AS id FROM kb.p JOIN kb.d ON d.id = p.doc WHERE p.org = 'a' ORDER BY p.v <=> $1 LIMIT 5"),
         ("SELECT n.id FROM kb.newest n LIMIT 5",
          "SELECT n.id AS id FROM kb.p n WHERE n.year > 2020 AND n.lang = 'en'::text LIMIT 5"),
+        ("SELECT c.id FROM kb.c c JOIN (SELECT cut AS id, v FROM kb.e WHERE kind = 'a') m USING (id)"
+         " ORDER BY m.v <=> $1",
+         "SELECT c.id AS id FROM kb.c c JOIN kb.e m ON c.id = m.cut WHERE m.kind = 'a' ORDER BY m.v <=> $1"),
+        ("SELECT s.id FROM (SELECT id, v FROM kb.p WHERE lang = 'en') s ORDER BY s.v <=> $1 LIMIT 5",
+         "SELECT s.id AS id FROM kb.p s WHERE s.lang = 'en' ORDER BY s.v <=> $1 LIMIT 5"),
     ],
 )  # fmt: skip
 def test_a_view_that_chooses_rows_and_columns_is_opened(sql: str, read: str) -> None:
@@ -46,6 +51,7 @@ def test_a_view_that_chooses_rows_and_columns_is_opened(sql: str, read: str) -> 
         "SELECT id FROM kb.numbered",
         "SELECT id FROM kb.p ORDER BY v <=> $1 LIMIT 5",
         "SELECT x.id FROM kb.x x LEFT JOIN kb.english e ON e.id = x.id",
+        "SELECT s.id FROM (SELECT id FROM kb.p ORDER BY v <=> $1 LIMIT 9) s",
         "SELECT o.passage FROM kb.own o JOIN kb.p p ON p.id = o.passage",  # two tables would be called p
     ],
 )

@@ -43,6 +43,29 @@ def test_a_second_order_behind_few_bits() -> None:
     assert "LIMIT 20" not in found.asked(limit=None, without=(), only=None, unlimited=True)
 
 
+def test_a_second_order_behind_a_column_of_bits() -> None:
+    few = "(SELECT id, {} FROM c ORDER BY {} <~> $1 LIMIT 20) few"
+    found = _whole(f"SELECT id FROM {few.format('embedding, bits', 'bits')} ORDER BY embedding <=> $2 LIMIT 5")
+    assert found.reranks == "bits"
+    assert _whole(f"SELECT id FROM {few.format('bits', 'bits')} ORDER BY bits <~> $2 LIMIT 5").reranks == ""
+
+
+def test_what_is_excepted_is_a_condition() -> None:
+    found = _whole("(SELECT id FROM c ORDER BY v <=> $1 LIMIT 9) EXCEPT (SELECT id FROM c WHERE owner_id = 2) LIMIT 5")
+    assert found.conditions == ("EXCEPT SELECT id FROM c WHERE owner_id = 2",) and found.fields == (("owner_id",),)
+    free = found.asked(limit=7, without=found.conditions, only=None, unlimited=False)
+    assert "EXCEPT" not in free and "LIMIT 7" in free and "LIMIT 9" in free
+    assert "EXCEPT" in found.asked(limit=7, without=(), only=None, unlimited=False)
+
+
+def test_of_a_kind_each_is_asked_for_alone() -> None:
+    first = "SELECT DISTINCT ON (doc) id, doc, v <=> $1 AS d FROM c ORDER BY doc, d"
+    found = _whole(f"SELECT id FROM ({first}) t ORDER BY d LIMIT 5").asked(
+        limit=None, without=(), only=2, unlimited=False
+    )
+    assert found.count("ANY($2)") + found.count("ANY ($2)") == 2
+
+
 def test_groups() -> None:
     found = _whole("SELECT doc, min(v <=> $1) AS d FROM c WHERE lang = 'en' AND t = 2 GROUP BY doc ORDER BY d LIMIT 5")
     assert (found.key, found.arms, found.conditions) == ("doc", (), ("lang = 'en'", "t = 2"))
