@@ -61,6 +61,8 @@ _DIGIT = np.array([bytes((byte,)).isdigit() for byte in range(256)])
 _OTHER = bytes(bytearray(~_ALNUM))
 """Per byte whether it is none of a word of ASCII."""
 _S = ord("s")
+_NUMBERED = frozenset(("address", "company"))
+"""Kinds of identities that a number can be the end of."""
 
 
 class Boundary(Enum):
@@ -126,7 +128,7 @@ class ByteSearch:
         taken = originals.shelf.zeros(np.bool_, len(originals))
         self._originals = originals
         self._sources = originals.sources()
-        self._rules = _boundaries(originals)
+        self._rules = _boundaries(originals, texts=fold is not None)
         self._windows: WindowSearch | None = None
         self._window_owners: list[Any] = []
         self._shorter: list[WordSearch | ShortSearch] = []
@@ -190,7 +192,7 @@ class ByteSearch:
 
     def _words(self, least: int) -> Any:
         """The numbers (uint32) of the originals that count as words only, and are letters and digits of ASCII."""
-        rules, names = self._rules
+        rules, names, _ = self._rules
         as_words = (rules == Boundary.WORD.value) & ~names
         if_short = (rules == Boundary.TELLING.value) & ~names
         bounds, shelf = self._originals.held()[1], self._originals.shelf
@@ -232,9 +234,13 @@ class ByteSearch:
         if not found:
             return np.zeros((0, 3), np.int64)
         rows = found[0] if len(found) == 1 else np.concatenate(found)
-        kinds, names = self._rules
+        kinds, *told = self._rules
         sources = self._originals.shelf.picked(self._sources, rows[:, 0])
-        return rows[_bounded(np.frombuffer(data, np.uint8), rows[:, 1], rows[:, 2], kinds[sources], names[sources])]
+        return rows[
+            _bounded(
+                np.frombuffer(data, np.uint8), rows[:, 1], rows[:, 2], kinds[sources], *(of[sources] for of in told)
+            )
+        ]
 
     def find_in_file(self, path: Path) -> Iterator[Hit]:
         """Every occurrence in a file; memory stays flat."""
@@ -331,22 +337,25 @@ def _written(descriptor: int, offset: int, size: int) -> Iterable[int]:
         offset += CHUNK
 
 
-def _boundaries(originals: Originals) -> tuple[Any, Any]:
-    """Per source what may not stand beside a value of it for it to count (`Boundary`), and whether it is a name."""
+def _boundaries(originals: Originals, *, texts: bool) -> tuple[Any, Any, Any]:
+    """Per source what may not stand beside a value of it for it to count (`Boundary`), whether it is a name, and
+    whether in texts digits that go on make it another value: `Church Street 4` is not in `Church Street 42`.
+
+    Among bytes what looks like a digit can be the length of a value."""
     rules = np.zeros(len(originals.known), np.int8)
-    names = np.zeros(len(originals.known), np.bool_)
+    names, numbered = np.zeros((2, len(originals.known)), np.bool_)
     for at, known in enumerate(originals.known):
-        names[at] = known.kind == "person"
+        names[at], numbered[at] = known.kind == "person", texts and known.kind in _NUMBERED
         if known.kind == "phone":
             rules[at] = Boundary.DIGIT.value
         elif known.strong:
             rules[at] = (Boundary.NONE if known.kind == "email" else Boundary.TELLING).value
         else:
             rules[at] = Boundary.WORD.value
-    return rules, names
+    return rules, names, numbered
 
 
-def _bounded(data: Any, starts: Any, ends: Any, rules: Any, names: Any) -> Any:
+def _bounded(data: Any, starts: Any, ends: Any, rules: Any, names: Any, numbered: Any) -> Any:
     """Which places are bounded: no neighbour continues the word or number there, 'Ann' is not found in 'Annual'."""
     size, lengths = len(data), ends - starts
     before = np.where(starts > 0, data[np.maximum(starts, 1) - 1], 0)
@@ -356,4 +365,6 @@ def _bounded(data: Any, starts: Any, ends: Any, rules: Any, names: Any) -> Any:
     behind = np.where(genitive, np.where(ends + 1 < size, data[np.minimum(ends + 1, size - 1)], 0), after)
     apart = ~((_ALNUM[before] & _ALNUM[data[starts]]) | (_ALNUM[behind] & _ALNUM[data[ends - 1]]))  # as words
     free = (rules == Boundary.NONE.value) | ((rules == Boundary.TELLING.value) & (lengths >= TELLING))
+    goes_on = (_DIGIT[before] & _DIGIT[data[starts]]) | (_DIGIT[after] & _DIGIT[data[ends - 1]])
+    free &= ~(numbered & goes_on)
     return np.where(rules == Boundary.DIGIT.value, ~(_DIGIT[before] | _DIGIT[after]), free | apart)

@@ -77,3 +77,21 @@ def test_a_block_is_folded_as_its_texts_are() -> None:
         found = Texts(_block([None, *texts]), decoded=False)
         parts = [found.data[a:b] for a, b in zip(found.starts.tolist(), found.ends.tolist(), strict=True)]
         assert parts == [b"", *map(text_of, texts)]
+
+
+@pytest.mark.parametrize(
+    ("value", "text", "there"),
+    [
+        ("Apartment 1", "Apartment 12", False),
+        ("Church Street 4", "to Church Street 42, London", False),
+        ("12 Church Street", "112 Church Street", False),
+        ("Apartment 1", "at Apartment 1, door 2", True),
+        ("Church Street 4", "Church Street 4b", True),
+        ("Church Street 4", "xChurch Street 4", True),
+    ],
+)
+def test_a_number_that_goes_on_is_another_address(value: str, text: str, there: bool) -> None:
+    originals = Originals()
+    originals.add("main.public.people.street", "address", [value])
+    originals.seal()
+    assert bool(list(LooseSearch(originals).find(Texts([text], decoded=True)))) is there
