@@ -133,6 +133,11 @@ _PEOPLE = re.compile(
     r"(_?(profile|info|detail|data|account|record|table|list)s?)?(_?\d+)?$"
 )
 """Whose table it is: what its name ends in counts, for the devices of users are nobody."""
+_SECRETS = re.compile(
+    r"(^|_)(secret|credential|password|access_?token|api_?(key|token)|vault|ssh_?key|encryption_?key)(e?s)?"
+    r"(_?(entity|entities|store|value|data))?$|^keys$"
+)
+"""Tables of what lets somebody in."""
 _FIRMS = re.compile(r"(organi[sz]ation|compan(y|ie)|employer|firm|tenant|workspace|vendor|supplier)s?$")
 _ADDRESSES = re.compile(
     r"address(es)?(_?(snapshot|data|details|copy))?$|"
@@ -144,6 +149,7 @@ _PART = re.compile(
     r"(^|_)(first|given|fore|last|family|sur|middle|maiden|second)_?names?$|^(first|last|middle)$|^[fl]name$|"
     r"^(vorname|nachname|prenom|apellidos?|nombre|nom|cognome)$"
 )
+_DOCUMENTS = ("json", "jsonb")
 _BY_TYPE = {"inet": "ip", "cidr": "ip", "macaddr": "mac", "macaddr8": "mac", "tsvector": "text", "xml": "text"}
 """What values of a type are, whatever their column is called."""
 
@@ -162,6 +168,8 @@ def guess(field: Field) -> str:
     base = field.base.removesuffix("[]")
     if field.opaque or field.address == "pg_largeobject":
         return removed(field)
+    if base in _DOCUMENTS and field.kind is FieldKind.ARRAY:
+        return "json"
     if base in _BY_TYPE:
         return unique_too(_BY_TYPE[base], field)
     *holder, name = Address.parse(field.address).parts
@@ -237,6 +245,8 @@ def by_name(name: str, holder: str = "") -> str:
         return "keep"
     if _LINE.search(plain) and _ADDRESSES.search(_plain(holder)):
         return "address"
+    if plain in ("value", "data", "secret", "ciphertext") and _SECRETS.search(_plain(holder)):
+        return "secret"
     if plain == "name" and _FIRMS.search(_plain(holder)):
         return "company"
     if (

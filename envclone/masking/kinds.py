@@ -74,7 +74,7 @@ KINDS: Mapping[str, Kind] = {
     "key": _kind(),
     "number": _kind(*NUMBERS, injective=False),
     "text": _kind("xml", "tsvector", "bytea", injective=False),
-    "json": _kind("bytea", injective=False),
+    "json": _kind("bytea", "json", "jsonb", injective=False),
     "secret": _kind(),
     "bytes": Kind(frozenset(("bytea",)), injective=True),
     "constant": Kind(ANY, injective=False),

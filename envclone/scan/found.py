@@ -27,7 +27,8 @@ class Holder:
     `lookup`: a few rows that others refer to. `personal`: another of its columns is a person's without doubt.
     `refers`: the addresses of its fields that hold keys of such rows, though no foreign key says so. `tokened`:
     one of its columns is called a token, so that its `id` lets nobody in. `halves`: the addresses of a given and a
-    family name that are called so only beside each other (`first`, `last`).
+    family name that are called so only beside each other (`first`, `last`). `secrets`: the addresses of values of
+    settings, beside whose keys some tell of a password or a token (`smtp_password`).
     """
 
     lookup: bool = False
@@ -35,6 +36,7 @@ class Holder:
     refers: frozenset[str] = frozenset()
     tokened: bool = False
     halves: frozenset[str] = frozenset()
+    secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,17 @@ _FAMILY = re.compile(
 )
 """What halves of a name are called; some of them mean much else where the other half is not beside them."""
 _HALF = re.compile(r"[^\W\d_][^\d_/@:;|]{0,40}")
+_SETTING = re.compile(
+    r"^(name|key|var|code|property|attribute|param(eter)?|setting|option|config)$|"
+    r"(setting|option|config|param(eter)?|property|attribute|meta|auth|variable|env)_?(name|key|field)$"
+)
+_VALUE = re.compile(r"(^|_)val(ue)?$|^(setting|config|data|content)$")
+_ABOUT = re.compile(
+    r"(time|date|at|type|count|enabled|required|expir\w*|ttl|length|url|uri|host|polic(y|ies)|method|lifespan|timeout|"
+    r"hash|reset|min|max|rotation|algorithm)$"
+)
+"""What ends the key of a setting about a password, which is none."""
+_LONGEST_KEY = 120
 _PERSONAL = frozenset(("email", "phone", "username", "iban", "card", "national_id"))
 
 
@@ -58,6 +69,7 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
         if other in listed - of_persons:
             refers.setdefault(Address.parse(address).holder, set()).add(address)
     halves = _halves(inventory, samples)
+    secrets = _secrets(inventory, samples)
     tokened = {Address.parse(a).holder for a, f in inventory.fields.items() if _is_token(f)}
     return {
         holder: Holder(
@@ -66,6 +78,7 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
             frozenset(refers.get(holder, ())),
             holder in tokened,
             halves.get(holder, frozenset()),
+            secrets.get(holder, frozenset()),
         )
         for holder in inventory.rows
     }
@@ -85,6 +98,29 @@ def _halves(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> dict[
         for holder, (given, family) in named.items()
         if len(given) == len(family) == 1 and given != family
     }
+
+
+def _secrets(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
+    """Per table of settings the columns of their values, when the key of one tells of a password or a token."""
+    keyed = {
+        Address.parse(address).holder
+        for address, field in inventory.fields.items()
+        if field.kind is FieldKind.TEXT
+        and _SETTING.search(_plain_name(address))
+        and any(map(_is_secrets, set(samples.get(address, ()))))
+    }
+    found: dict[str, set[str]] = {}
+    for address, field in inventory.fields.items():
+        if field.kind is FieldKind.TEXT and _VALUE.search(_plain_name(address)):
+            found.setdefault(Address.parse(address).holder, set()).add(address)
+    return {holder: frozenset(its) for holder, its in found.items() if holder in keyed}
+
+
+def _is_secrets(key: str) -> bool:
+    """Whether a setting's key tells that its value lets somebody in."""
+    plain = re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key.strip())).lower()
+    spelled = len(key) < _LONGEST_KEY and " " not in key.strip()
+    return spelled and by_name(plain) == "secret" and not _ABOUT.search(plain)
 
 
 def _are_halves(values: Sequence[str]) -> bool:

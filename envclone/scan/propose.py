@@ -40,6 +40,7 @@ _TELLING = frozenset(("phone", "card", "national_id", "date", "number", "iban"))
 _NUMBERS_TOO = frozenset(("keep", "null", "redact", "phone", "card", "integer", "number", "date"))
 """What masks numbers in documents beside texts."""
 _LABELS = 100
+_DOCUMENTS = ("json", "jsonb")
 _NO_KEYS = frozenset(("keep", "text", "json", "date", "url", "uuid"))
 _FEWEST_KEYS = 3
 _SHORT_NUMBER = 6
@@ -155,6 +156,9 @@ def _one(
         example = _example(sample.texts)
         why = "half of a name, as the other half is beside it"
         return Proposal(field.address, "", field.type, "person", 0.7, why, example, base=field.base)
+    if not path and holder is not None and field.address in holder.secrets and not field.unique:
+        why = "values of settings, some of which are passwords or tokens by their keys"
+        return Proposal(field.address, "", field.type, "secret", 0.6, why, _example(sample.texts), base=field.base)
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
     beside = holder or Holder()
@@ -438,6 +442,8 @@ def _number_in_json(sample: Sample, told: str, name: str, holder: Holder) -> tup
 def _fitting(field: Field, path: str, domain: str) -> str:
     if path:
         return domain
+    if field.kind is FieldKind.ARRAY and field.base.removesuffix("[]") in _DOCUMENTS and domain != "keep":
+        return "json"
     if field.kind is not FieldKind.JSON and not fits(domain, field):
         return removed(field)
     return unique_too(domain, field)
@@ -446,7 +452,7 @@ def _fitting(field: Field, path: str, domain: str) -> str:
 def _has_text(field: Field) -> bool:
     return field.kind in (FieldKind.TEXT, FieldKind.JSON) or (
         field.kind is FieldKind.ARRAY
-        and field.base.removesuffix("[]") in ("text", "varchar", "bpchar", "citext", "name")
+        and field.base.removesuffix("[]") in ("text", "varchar", "bpchar", "citext", "name", *_DOCUMENTS)
     )
 
 

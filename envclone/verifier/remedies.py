@@ -11,6 +11,7 @@ from envclone.models import FieldKind, FieldRule
 
 __all__ = ["remedy", "remedy_unread"]
 
+_ELEMENTS = ("json", "jsonb")
 _REST = '"$.**": text'
 _TEXTS = (FieldKind.TEXT, FieldKind.JSON, FieldKind.ARRAY)
 
@@ -61,6 +62,8 @@ def remedy(
     base = rule.base.removesuffix("[]")
     if rule.kind in _TEXTS and (not base or rule.kind is FieldKind.TEXT or _takes(domain, base)):
         return f"Mask it: {address}: {domain}"
+    if rule.kind is FieldKind.ARRAY and base in _ELEMENTS and rule.domain != "json":
+        return f"Mask it: {address}: json"
     return f"Mask it: {address}: " + ("redact (or null)" if not base or _takes("redact", base) else "null")
 
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import yaml
 
 from tests.benchmarks.scan import CLINIC_LABELS, clinic, measure, opened
 from tests.support.postgres import Production, production
@@ -109,6 +110,29 @@ def test_what_does_not_fit_is_not_proposed(prod: Production) -> None:
         assert there.file.read_text() == text, again.stdout
         there.file.write_text(re.sub(r"# (public\.\S+): keep, a constant or a hook", r"\1: keep", text))
         assert "every field has a rule" in there.call("scan", "prod", env=env).stdout
+
+
+DOCUMENTS = """
+CREATE TABLE people (id int PRIMARY KEY, name text, email text);
+INSERT INTO people SELECT i, 'Anna Qz' || chr(97 + i % 26) || 'rskaja', 'qz' || i || '@example.org'
+    FROM generate_series(1, 60) i;
+CREATE TABLE messages (id int PRIMARY KEY, content jsonb[], raw json[], config text);
+INSERT INTO messages SELECT id, ARRAY[jsonb_build_object('type', 'text', 'text', 'Mail ' || name || ' at ' || email),
+    NULL, to_jsonb(email)], ARRAY[json_build_object('from', email)],
+    json_build_object('host', 'smtp.example', 'smtp_password', 'hunter-' || id)::text FROM people;
+"""
+
+
+def test_documents_in_arrays_and_texts_are_masked_where_somebody_stands(prod: Production) -> None:
+    prod.create_database("docs")
+    prod.execute(DOCUMENTS, "docs")
+    with place() as there:
+        env = {"ENVCLONE_POOL": str(there.pool), "PROD_PG_DSN": prod.dsn_for("docs")}
+        there.call("init", "--project", "docs", "--from", "PROD_PG_DSN", env=env)
+        rules = yaml.safe_load(there.file.read_text())["sanitize"]["rules"]["main"]
+        assert rules["public.messages.content"] == rules["public.messages.raw"] == "json"
+        assert rules["public.messages.config"] == {"$.smtp_password": "secret", "$.**": "text"}
+        there.call("image", "prod", env=env)  # it proves every value
 
 
 def test_figures_do_not_get_worse() -> None:

@@ -137,6 +137,7 @@ def test_no_container_of_text_is_kept(found: dict[str, dict[str, Any]]) -> None:
     assert {name: found[name]["domain"] for name in CONTAINERS} == {
         **dict.fromkeys(CONTAINERS, "null"),
         "tree": "decide",
+        "docs": "json",
     }
     texts = ("plain", "fixed", "bounded", "folded", "dom", "label", "raw", "source", "words", "list", "nested", "mark")
     assert not [name for name in texts if found[name]["domain"] == "keep"]

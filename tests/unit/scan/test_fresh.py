@@ -9,9 +9,11 @@ import string
 import pytest
 
 from envclone.masking.guesses import by_name, guess
-from envclone.models import Field, FieldKind, Inventory
+from envclone.masking.masks import MaskSet
+from envclone.models import Field, FieldKind, FieldRule, Inventory
 from envclone.scan.documents import are_documents
 from envclone.scan.echoes import without_copies
+from envclone.scan.holders import holders_of
 from envclone.scan.links import plain_links, plain_places
 from envclone.scan.propose import Holder, Proposal, Sample, propose
 from envclone.scan.values import look
@@ -129,6 +131,36 @@ def test_a_part_of_a_partition_key_is_kept_or_for_a_person_to_decide() -> None:
     assert guess(field) == "keep"
     (one,) = propose(field, {"": Sample(["eu", "us"] * 40)}, holder=Holder())
     assert one.domain == "keep"
+
+
+def test_values_of_settings_are_secrets_where_a_key_tells_of_one() -> None:
+    keys = ["web.base.url", "mail.smtp.password", "theme"]
+    assert _settings([*keys, "bindCredential"]) == {"public.settings.value"}
+    assert _settings(["web.base.url", "passwordPolicy", "client.secret.creation.time", "token_ttl"]) == frozenset()
+    holder = Holder(secrets=frozenset(("public.settings.value",)))
+    assert _of("public.settings.value", ["true", "Winter2023!", "dark"], holder=holder) == "secret"
+    assert _of("public.keys.value", ["correct horse", "hunter-two"]) == "secret"
+
+
+def _settings(keys: list[str]) -> frozenset[str]:
+    fields = {
+        address: Field(address, "text", FieldKind.TEXT, base="text")
+        for address in ("public.settings.name", "public.settings.value", "public.settings.note")
+    }
+    inventory = Inventory("main", fields, {"public.settings": len(keys)})
+    return holders_of(inventory, {"public.settings.name": keys})["public.settings"].secrets
+
+
+def test_arrays_of_documents_are_masked_element_by_element() -> None:
+    field = Field("public.messages.content", "jsonb[]", FieldKind.ARRAY, base="jsonb[]")
+    for texts in (['{"text": "Dear Jane"}', '{"text": "x"}'], []):
+        (one,) = propose(field, {"": Sample(texts)}, holder=Holder())
+        assert one.domain == "json"
+    assert guess(field) == "json"
+    mask = MaskSet(b"k" * 32, {}).field(FieldRule(field.address, field.kind, "json", base=field.base))
+    ((first, none, bare),) = mask([['{"to": "jane.doe@example.org", "n": 5}', None, '"jane.doe@example.org"']])
+    assert json.loads(first)["n"] == 5 and none is None
+    assert json.loads(first)["to"] == json.loads(bare) != "jane.doe@example.org"
 
 
 def test_names_tell_papers_and_policies_apart() -> None:

@@ -44,7 +44,8 @@ its own, which its parent leaves out."""
 
 _TEXT = {"text", "varchar", "bpchar", "citext", "name"}
 _JSON = {"json", "jsonb"}
-_READABLE = _TEXT | {"xml", "tsvector", "bytea", "inet", "cidr", "macaddr", "macaddr8"}
+_ELEMENTS = (FieldKind.TEXT, FieldKind.OTHER)
+_READABLE = _TEXT | _JSON | {"xml", "tsvector", "bytea", "inet", "cidr", "macaddr", "macaddr8"}
 """Types that a mask can look into, alone and in arrays."""
 
 
@@ -238,7 +239,8 @@ class _Types:
         if typtype == "c" or name == "hstore":
             return FieldKind.JSON
         if category == "A" and element:
-            return FieldKind.ARRAY if self.kind(element) in (FieldKind.TEXT, FieldKind.OTHER) else FieldKind.OTHER
+            documents = self.base(element) in _JSON  # hstore and rows are no JSON until the server makes them so
+            return FieldKind.ARRAY if documents or self.kind(element) in _ELEMENTS else FieldKind.OTHER
         for names, kind in ((_TEXT, FieldKind.TEXT), (_JSON, FieldKind.JSON)):
             if typtype == "b" and name in names:
                 return kind
