@@ -25,7 +25,7 @@ __all__ = ["foresee"]
 
 _ROWS = 5000
 """Rows of each table that are looked at."""
-_ROUNDS = 8
+_ROUNDS = 12
 """What is masked is looked for in the others, too, and of two columns that name a person together one is masked."""
 
 

@@ -50,10 +50,11 @@ class Remedies:
 
         `masked` is whether texts were looked at as their masks leave them.
         """
-        changed: set[str] = set()
+        changed: set[tuple[str, str]] = set()
         for leak in leaks:
-            if leak.address not in changed and self._mend(proposals, leak, masked):
-                changed.add(leak.address)
+            place = leak.address, _ruled(leak)
+            if place not in changed and self._mend(proposals, leak, masked):
+                changed.add(place)
         return bool(changed)
 
     def _mend(self, proposals: list[Proposal], leak: Leak, masked: bool) -> bool:

@@ -28,7 +28,7 @@ class Holder:
     `refers`: the addresses of its fields that hold keys of such rows, though no foreign key says so. `tokened`:
     one of its columns is called a token, so that its `id` lets nobody in. `halves`: the addresses of a given and a
     family name that are called so only beside each other (`first`, `last`). `secrets`: the addresses of values of
-    settings, beside whose keys some tell of a password or a token (`smtp_password`).
+    settings, most of whose keys tell of a password or a token (`smtp_password`); `some_secrets` those where some do.
     """
 
     lookup: bool = False
@@ -37,6 +37,7 @@ class Holder:
     tokened: bool = False
     halves: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
+    some_secrets: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ _ABOUT = re.compile(
 )
 """What ends the key of a setting about a password, which is none."""
 _LONGEST_KEY = 120
+_MOSTLY = 0.5
 _PERSONAL = frozenset(("email", "phone", "username", "iban", "card", "national_id"))
 
 
@@ -69,7 +70,7 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
         if other in listed - of_persons:
             refers.setdefault(Address.parse(address).holder, set()).add(address)
     halves = _halves(inventory, samples)
-    secrets = _secrets(inventory, samples)
+    secrets, some_secrets = _secrets(inventory, samples)
     tokened = {Address.parse(a).holder for a, f in inventory.fields.items() if _is_token(f)}
     return {
         holder: Holder(
@@ -79,6 +80,7 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
             holder in tokened,
             halves.get(holder, frozenset()),
             secrets.get(holder, frozenset()),
+            some_secrets.get(holder, frozenset()),
         )
         for holder in inventory.rows
     }
@@ -100,27 +102,32 @@ def _halves(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> dict[
     }
 
 
-def _secrets(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> dict[str, frozenset[str]]:
-    """Per table of settings the columns of their values, when the key of one tells of a password or a token."""
-    keyed = {
-        Address.parse(address).holder
-        for address, field in inventory.fields.items()
-        if field.kind is FieldKind.TEXT
-        and _SETTING.search(_plain_name(address))
-        and any(map(_is_secrets, set(samples.get(address, ()))))
-    }
+def _secrets(
+    inventory: Inventory, samples: Mapping[str, Sequence[str]]
+) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
+    """Per table of settings the columns of their values: when most of the keys tell of a password or a token, and when
+    some do. Under a mask for secrets every value counts as one, wherever it stands, so that some are not enough."""
+    part: dict[str, float] = {}
+    for address, field in inventory.fields.items():
+        keys = {key for key in samples.get(address, ()) if key.strip()}
+        if keys and field.kind is FieldKind.TEXT and _SETTING.search(_plain_name(address)):
+            holder = Address.parse(address).holder
+            part[holder] = max(part.get(holder, 0), sum(map(_is_secrets, keys)) / len(keys))
     found: dict[str, set[str]] = {}
     for address, field in inventory.fields.items():
         if field.kind is FieldKind.TEXT and _VALUE.search(_plain_name(address)):
             found.setdefault(Address.parse(address).holder, set()).add(address)
-    return {holder: frozenset(its) for holder, its in found.items() if holder in keyed}
+    most = {holder: frozenset(its) for holder, its in found.items() if part.get(holder, 0) > _MOSTLY}
+    some = {holder: frozenset(its) for holder, its in found.items() if holder not in most and part.get(holder, 0)}
+    return most, some
 
 
 def _is_secrets(key: str) -> bool:
     """Whether a setting's key tells that its value lets somebody in."""
     plain = re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key.strip())).lower()
     spelled = len(key) < _LONGEST_KEY and " " not in key.strip()
-    return spelled and by_name(plain) == "secret" and not _ABOUT.search(plain)
+    last = ["_".join(plain.split("_")[-words:]) for words in (1, 2)]  # `mail.smtp.password` is no address
+    return spelled and "secret" in (by_name(plain), *map(by_name, last)) and not _ABOUT.search(plain)
 
 
 def _are_halves(values: Sequence[str]) -> bool:

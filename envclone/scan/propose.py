@@ -31,6 +31,10 @@ _PARTITIONING = (
     "a part of the partition key, and no mask can move rows to another partition. Keep it, and accept what an image "
     "shows of it under sanitize.accept, or list its values under sanitize.nobody when they are nobody's"
 )
+_SETTINGS = (
+    "some of these settings are passwords or tokens by their keys, and a plain password stays in a text: `redact` "
+    "takes all values away"
+)
 _NUMERIC = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8", "bool"))
 _INTEGERS = frozenset(("int2", "int4", "int8", "numeric"))
 _OF_NUMBERS = frozenset(
@@ -157,7 +161,7 @@ def _one(
         why = "half of a name, as the other half is beside it"
         return Proposal(field.address, "", field.type, "person", 0.7, why, example, base=field.base)
     if not path and holder is not None and field.address in holder.secrets and not field.unique:
-        why = "values of settings, some of which are passwords or tokens by their keys"
+        why = "values of settings, most of which are passwords or tokens by their keys"
         return Proposal(field.address, "", field.type, "secret", 0.6, why, _example(sample.texts), base=field.base)
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
@@ -175,6 +179,9 @@ def _one(
     domain, confidence, why = kept or _decide(field, path, sample, told, seen, other, where, beside)
     if words and kept is None:
         confidence, why = min(confidence, 0.5), f"a few words in lower case, some of them names: {why}"
+    if not path and holder is not None and field.address in holder.some_secrets and domain in ("keep", "text", "json"):
+        domain = "text" if domain == "keep" and not field.unique else domain
+        confidence, why = 0.3, f"{_SETTINGS}; {why}"
     if path and ".*" in path and domain in _FORMED and len(set(sample.texts)) < _FEW_LINKS:
         domain, why = "text", f"{why}; the path stands for any key, and few values were seen"
     example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])

@@ -134,21 +134,27 @@ def test_a_part_of_a_partition_key_is_kept_or_for_a_person_to_decide() -> None:
 
 
 def test_values_of_settings_are_secrets_where_a_key_tells_of_one() -> None:
-    keys = ["web.base.url", "mail.smtp.password", "theme"]
-    assert _settings([*keys, "bindCredential"]) == {"public.settings.value"}
-    assert _settings(["web.base.url", "passwordPolicy", "client.secret.creation.time", "token_ttl"]) == frozenset()
-    holder = Holder(secrets=frozenset(("public.settings.value",)))
-    assert _of("public.settings.value", ["true", "Winter2023!", "dark"], holder=holder) == "secret"
+    value = frozenset(("public.settings.value",))
+    assert _settings(["GOOGLE_API_KEY", "mail.smtp.password", "bindCredential", "theme"]) == (value, frozenset())
+    assert _settings(["web.base.url", "smtp_password", "theme", "locale"]) == (frozenset(), value)
+    harmless = ["web.base.url", "passwordPolicy", "client.secret.creation.time", "token_ttl"]
+    assert _settings(harmless) == (frozenset(), frozenset())
+    field = Field("public.settings.value", "text", FieldKind.TEXT, base="text")
+    values = {"": Sample(["true", "Winter2023!", "dark"], whole=True)}
+    assert propose(field, values, holder=Holder(secrets=value))[0].domain == "secret"
+    (one,) = propose(field, values, holder=Holder(some_secrets=value))
+    assert one.domain == "text" and one.weak and "redact" in one.why
     assert _of("public.keys.value", ["correct horse", "hunter-two"]) == "secret"
 
 
-def _settings(keys: list[str]) -> frozenset[str]:
+def _settings(keys: list[str]) -> tuple[frozenset[str], frozenset[str]]:
     fields = {
         address: Field(address, "text", FieldKind.TEXT, base="text")
         for address in ("public.settings.name", "public.settings.value", "public.settings.note")
     }
     inventory = Inventory("main", fields, {"public.settings": len(keys)})
-    return holders_of(inventory, {"public.settings.name": keys})["public.settings"].secrets
+    holder = holders_of(inventory, {"public.settings.name": keys})["public.settings"]
+    return holder.secrets, holder.some_secrets
 
 
 def test_arrays_of_documents_are_masked_element_by_element() -> None:
