@@ -76,6 +76,15 @@ class Search:
             return rank if self.hits(Asked(exact=True, limit=last)).rank(ident) else last + 1
         return rank
 
+    def tied(self, ident: str) -> bool:
+        """Whether it is exactly as near as the last that is returned, and others are in its place."""
+        last = self.retrieval.last
+        own, exact = self.hits(Asked(limit=last)), self.exactly()
+        rank = exact.rank(ident)
+        if own.rank(ident) or rank is None or len(own.ids) < last or len(own.scores) < last or self.retrieval.composed:
+            return False
+        return bool(exact.scores[rank - 1] == own.scores[last - 1])
+
     def records(self, ids: Sequence[str]) -> tuple[Record, ...]:
         """Those of the ids that are there."""
         if asked := [one for one in ids if one not in self._records]:
@@ -142,6 +151,11 @@ class Case:
         results = self.results.get(name, ())
         return ids_of(self.step(name), results[0]) if results else ()
 
+    def given(self, name: str) -> tuple[tuple[str, ...], ...]:
+        """The ids of each of the answers that a step, or the one that it is a part of, gave here."""
+        name = name.partition("/")[0]
+        return tuple(ids_of(self.step(name), one) for one in self.results.get(name, ()))
+
     def then(self, name: str) -> tuple[str, ...]:
         """The ids that production returned to a step, or to the one that it is a part of, as it was recorded."""
         step = self.step(name.partition("/")[0])
@@ -159,12 +173,15 @@ class Case:
         """The expected ids that no step gave here."""
         return tuple(one for one in self.expected if one not in self.found)
 
-    def blamed(self) -> tuple[tuple[Search, str], ...]:
+    def blamed(self, *, steady: bool = True) -> tuple[tuple[Search, str], ...]:
         """Each missing id with the searches that could have found it: where its record is, else all of them.
+
+        With `steady` only those that gave one answer twice.
 
         Of a search that puts others together it is those others when none of them has it, and itself when one does.
         """
-        usable = [one for one in self.searches if one.step.id not in self.unstable and not self._failed(one)]
+        usable = [one for one in self.searches if not self._failed(one)]
+        usable = [one for one in usable if not steady or one.step.id not in self.unstable]
         usable = [one for one in usable if not one.retrieval.why_not or one.parts()]
         pairs: list[tuple[Search, str]] = []
         for ident in self.missing:

@@ -27,8 +27,16 @@ class Filter:
 
     def test(self, case: Case) -> Iterator[Finding]:
         """Which conditions have to go for the record to stay."""
-        for search, ident in case.blamed():
-            if search.retrieval.around and search.returns(ident):
+        for search, ident in case.blamed(steady=False):
+            if ident in search.retrieval.examples:
+                text = f"{ident} is an example that the query itself names, and no example is among the results"
+                command = search.hits(Asked(limit=search.retrieval.last)).command
+                yield Finding(
+                    Layer.FILTER, "condition_excludes", text, command, Certainty.SHOWN, search.step.id, (ident,)
+                )
+            elif search.step.id in case.unstable and any(ident in ids for ids in case.given(search.step.id)):
+                continue  # chance has it in one answer
+            elif search.retrieval.around and search.returns(ident):
                 yield _dropped(search, ident)
             elif search.record(ident) is not None and search.retrieval.conditions:
                 yield from _left_out(search, ident)

@@ -30,7 +30,9 @@ class Index:
             rank = _exact_rank(search, ident)
             if rank is None or rank > retrieval.last:
                 continue
-            if not search.returns(ident):  # else what is around the search drops it
+            if not search.returns(ident) and not search.tied(
+                ident
+            ):  # else what is around it drops it, or others are as near
                 yield _cause(search, ident, rank)
 
 

@@ -38,13 +38,31 @@ class Ranking:
                 continue
             if record is not None and record.vector is None and search.retrieval.vector:
                 continue
-            if not search.hits(Asked(only=(ident,), limit=1)).ids:
+            if not search.hits(Asked(only=(ident,), limit=1)).ids and not _apart(search, ident):
                 continue  # a condition leaves it out
             rank = search.exact_rank(ident)
-            if rank is None or rank > search.retrieval.last:
+            if rank is not None and search.tied(ident):
+                yield _as_near(search, ident)
+            elif rank is None or rank > search.retrieval.last:
                 yield _ranked(case, search, record or Record(ident), rank)
             elif rank <= search.retrieval.offset:
                 yield _skipped(search, ident, rank)
+
+
+def _apart(search: Search, ident: str) -> bool:
+    """Whether a search of sparse vectors has nothing to compare: no condition keeps it out, and yet it is not there."""
+    retrieval = search.retrieval
+    if retrieval.composed or not retrieval.sparse:
+        return False
+    return not search.hits(Asked(only=(ident,), limit=1, without=search.everything)).ids
+
+
+def _as_near(search: Search, ident: str) -> Finding:
+    last = search.retrieval.last
+    hits = search.hits(Asked(exact=True, limit=last + 1))
+    text = f"{ident} is as near as the last of the {last} that are returned: which of those comes is arbitrary, and a"
+    return Finding(Layer.RANKING, "below_k", f"{text} greater limit brings it in", hits.command, Certainty.SHOWN,
+                   search.step.id, (ident,))  # fmt: skip
 
 
 def _ranked(case: Case, search: Search, record: Record, rank: int | None) -> Finding:

@@ -31,8 +31,9 @@ class Retrieval:
     conditions are looked at behind the index, so that they can leave too few; `bounded` whether such a search goes on,
     and to which bound; `vectors` are the record's other vectors that are as long as the query, `distance` what it is
     compared by (`cosine`, `dot`, `euclid`, `manhattan`; '' for another), `weighted` whether a fusion weighs its parts;
-    `within` is the function that asks it, and `around` what decides there whether a row is given on; `why_not` says why
-    the step cannot be asked otherwise.
+    `sparse` says that only records with a term of the query are compared at all, `examples` are the records that the
+    query itself names; `within` is the function that asks it, and `around` what decides there whether a row is given
+    on; `why_not` says why the step cannot be asked otherwise.
     """
 
     step: str
@@ -58,6 +59,8 @@ class Retrieval:
     weighted: bool = False
     within: str = ""
     around: tuple[str, ...] = ()
+    sparse: bool = False
+    examples: tuple[str, ...] = ()
     why_not: str = ""
 
     @property

@@ -1,7 +1,8 @@
 """Failures and healthy requests as an application's developers write them: python -m tests.benchmarks.outside --json
 
 Beside `tests.benchmarks.diagnose`: the productions of a help desk (`failures/desk.py`, its conversations in
-`failures/desktalks.py`) and of a newspaper's archive (`failures/press.py`). Exits with 1 when one is misjudged.
+`failures/desktalks.py`), of a newspaper's archive (`failures/press.py`) and of a gallery (`failures/gallery.py`). Exits
+with 1 when one is misjudged.
 """
 
 from __future__ import annotations
@@ -11,17 +12,19 @@ import json
 import os
 import random
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import yaml
 
-from tests.benchmarks.failures import desk, desktalks, press
+from tests.benchmarks.failures import desk, desktalks, gallery, press
 from tests.benchmarks.failures.desk import Case, Shop
 from tests.support.postgres import production
-from tests.support.stack import place
+from tests.support.stack import Place, place
 
 STACK = """\
 version: 1
@@ -39,6 +42,24 @@ incidents: incidents/
 """
 
 
+POINTS = """\
+version: 1
+project: outside
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}, collections: [works]}
+sanitize:
+  rules:
+    kb:
+      works.*: keep
+      works.point_ids: keep
+      works.vectors.text: {vectors: keep}
+      works.vectors.title: {vectors: keep}
+      works.vectors.words: {vectors: keep}
+incidents: incidents/
+"""
 RULES = """
     SELECT n.nspname || '.' || c.relname || coalesce('.' || a.attname || ': {vectors: keep}', '.*: keep')
     FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -79,42 +100,59 @@ def measure(world: World, only: str) -> dict[str, Any]:
             rules = [str(row[0]) for row in conn.execute(RULES.encode()).fetchall()]
         here.env["DSN"] = server.dsn_for("app")
         here.write(STACK.replace("{rules}", "\n      ".join(rules)))
-        (here.directory / "incidents").mkdir()
-        for one in cases:
-            calls = list(one.calls) or [{"id": "q", "kind": "request"}]
-            document = {"version": 2, "incident": one.name, "environment": "prod", "steps": list(one.steps),
-                        "calls": calls, "exchanges": list(one.exchanges), **one.fields}  # fmt: skip
-            (here.directory / "incidents" / f"{one.name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
-        here.json("branch", "prod", "--name", "built")
-        os.environ.update(here.env)
-        stack = here.open()
-        wrong, took = [], []
-        for one in cases:
-            began = time.monotonic()
-            found = stack.diagnose(one.name, "built", expected=[str(ident) for ident in one.expected])
-            took.append(time.monotonic() - began)
-            cause = found.first.cause if found.first else ""
-            if cause not in (one.causes or ("",)):
-                wrong.append({"incident": one.name, "built": list(one.causes), "said": cause,
-                              "evidence": found.first.evidence if found.first else "",
-                              "unknown": list(getattr(found, "unknown", ()))})  # fmt: skip
-        failing = sum(bool(one.causes) for one in cases)
-        kinds = {one.name.rstrip("-0123456789") for one in cases}
-        return {
-            "failures": failing, "healthy": len(cases) - failing, "kinds": len(kinds),
-            "accused": sum(not one["built"] for one in wrong), "misjudged": sum(bool(one["built"]) for one in wrong),
-            "seconds_most": round(max(took, default=0.0), 2), "wrong": wrong,
-        }  # fmt: skip
+        return _diagnosed(here, cases)
+
+
+def points(seed: int, only: str) -> dict[str, Any]:
+    """The same of a gallery's collection of points."""
+    with place(size="3G") as here, tempfile.TemporaryDirectory(prefix="gallery-") as made:
+        works = gallery.Gallery(Path(made), random.Random(seed))
+        gallery.fill(works)
+        cases = [one for one in gallery.cases(works) if one.name.startswith(only)]
+        here.env["KB"] = made
+        here.write(POINTS)
+        return _diagnosed(here, cases)
+
+
+def _diagnosed(here: Place, cases: list[Case]) -> dict[str, Any]:
+    (here.directory / "incidents").mkdir()
+    for one in cases:
+        calls = list(one.calls) or [{"id": "q", "kind": "request"}]
+        document = {"version": 2, "incident": one.name, "environment": "prod", "steps": list(one.steps),
+                    "calls": calls, "exchanges": list(one.exchanges), **one.fields}  # fmt: skip
+        (here.directory / "incidents" / f"{one.name}.yaml").write_text(yaml.safe_dump(document, sort_keys=False))
+    here.json("branch", "prod", "--name", "built")
+    os.environ.update(here.env)
+    stack = here.open()
+    wrong, took = [], []
+    for one in cases:
+        began = time.monotonic()
+        found = stack.diagnose(one.name, "built", expected=[str(ident) for ident in one.expected])
+        took.append(time.monotonic() - began)
+        cause = found.first.cause if found.first else ""
+        if cause not in (one.causes or ("",)):
+            wrong.append({"incident": one.name, "built": list(one.causes), "said": cause,
+                          "evidence": found.first.evidence if found.first else "",
+                          "unknown": list(getattr(found, "unknown", ()))})  # fmt: skip
+    failing = sum(bool(one.causes) for one in cases)
+    kinds = {one.name.rstrip("-0123456789") for one in cases}
+    return {
+        "failures": failing, "healthy": len(cases) - failing, "kinds": len(kinds),
+        "accused": sum(not one["built"] for one in wrong), "misjudged": sum(bool(one["built"]) for one in wrong),
+        "seconds_most": round(max(took, default=0.0), 2), "wrong": wrong,
+    }  # fmt: skip
 
 
 def main() -> int:
     """Print the figures; 1 when a case is misjudged."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="Cases whose names begin so.")
-    parser.add_argument("--world", choices=list(WORLDS), help="Only this production.")
+    parser.add_argument("--world", choices=[*WORLDS, "gallery"], help="Only this production.")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures = {name: measure(one, options.only) for name, one in WORLDS.items() if options.world in (None, name)}
+    if options.world in (None, "gallery"):
+        figures["gallery"] = points(5, options.only)
     print(json.dumps(figures, indent=2))
     return 1 if any(one["wrong"] for one in figures.values()) else 0
 

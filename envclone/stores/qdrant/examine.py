@@ -10,7 +10,7 @@ from typing import Any
 from envclone.address import Address
 from envclone.errors import EnvcloneError, UsageError
 from envclone.incidents.bundle import Step, VectorStep
-from envclone.incidents.queries import Prefetch, Query
+from envclone.incidents.queries import Prefetch, Query, Sparse
 from envclone.models import Asked, Endpoint, Hits, Record, Retrieval
 from envclone.stores.qdrant.lookups import OfServer, OfShards, Points, record_of
 from envclone.stores.qdrant.measured import ranked
@@ -43,6 +43,8 @@ class QdrantExaminer:
         """Its prefetches; of a query in groups the search in each group that a point is in."""
         if not isinstance(step, VectorStep):
             return ()
+        if step.query is not None and step.query.mmr is not None and not step.prefetch and step.group_by is None:
+            return (_nearest(step),)
         if step.group_by is None:
             return tuple(_arm(step, number, one) for number, one in enumerate(step.prefetch, 1))
         path = step.group_by.removesuffix("[]").split(".")
@@ -145,7 +147,9 @@ class QdrantExaminer:
             breadth_name="hnsw_ef",
             conditions=tuple(one for one, _ in wanted(step)),
             dimensions=len(vector) if plain and isinstance(vector, list) else None,
-            composed=bool(step.prefetch) or step.group_by is not None or not by_distance,
+            composed=bool(step.prefetch) or step.group_by is not None or not by_distance or _diverse(step),
+            sparse=isinstance(vector, Sparse) or (step.query is not None and isinstance(step.query.nearest, Sparse)),
+            examples=tuple(map(str, _examples(step.query))) if step.query is not None and not step.prefetch else (),
             indexed_only=any(one.params.get("indexed_only") for _, one in stages(step)),
             vectors=tuple(
                 name
@@ -173,6 +177,26 @@ def examiner(endpoint: Endpoint) -> Iterator[QdrantExaminer]:
             yield QdrantExaminer(local, OfShards(local))
     else:
         raise UsageError(f"the endpoint of '{endpoint.store}' has neither a directory nor a server")
+
+
+def _diverse(step: VectorStep) -> bool:
+    return step.query is not None and step.query.mmr is not None
+
+
+def _nearest(step: VectorStep) -> VectorStep:
+    """The candidates among which the different ones are chosen."""
+    assert step.query is not None and step.query.mmr is not None
+    many = step.query.mmr.candidates_limit or step.limit + step.offset
+    update = {"id": f"{step.id}/nearest", "query": step.query.model_copy(update={"mmr": None}), "limit": many}
+    return step.model_copy(update={**update, "offset": 0, "expect": None})
+
+
+def _examples(query: Query) -> Iterator[int | str]:
+    """The points that a query names instead of vectors."""
+    given: list[Any] = [query.nearest]
+    if query.recommend is not None:
+        given += [*query.recommend.positive, *query.recommend.negative]
+    yield from (one for one in given if isinstance(one, int | str))
 
 
 def _arm(step: VectorStep, number: int, one: Prefetch) -> VectorStep:

@@ -9,9 +9,9 @@ import pytest
 
 from envclone.diagnosis.diagnose import diagnose
 from envclone.diagnosis.finding import Layer
-from envclone.incidents.bundle import Expected
+from envclone.incidents.bundle import Expected, Step
 from envclone.incidents.verdicts import ReplayReport, StepVerdict
-from envclone.models import Condition, Record, StepResult
+from envclone.models import Asked, Condition, Hits, Record, StepResult
 from tests.unit.diagnosis.fakes import Line, case
 
 PLACES = {str(number): float(number) for number in range(1, 31)}
@@ -70,6 +70,37 @@ def test_vectors_of_bits_are_no_copies_of_each_other() -> None:
     """Of bits and sparse vectors no numbers are read: none is the other's copy for that."""
     assert _cause(Line(PLACES, vectors=dict.fromkeys(PLACES, ())), "4") == "below_k"
     assert _cause(Line(PLACES, vectors=dict.fromkeys(PLACES, (1.0, 0.0))), "4") == "duplicates"
+
+
+def test_of_those_that_are_equally_near_which_comes_is_arbitrary() -> None:
+    line = Line({"1": 0.0, "2": 1.0, "3": 1.0, "4": 2.0}, index="hnsw", seen={"2": 50})
+    found = diagnose(case(line, "2")).first
+    assert found is not None and found.cause == "below_k" and "arbitrary" in found.evidence
+    assert _cause(replace(line, places={"1": 0.0, "2": 1.0, "3": 1.5}), "2") == "breadth_too_small"
+
+
+def test_an_example_of_the_query_is_none_of_its_results() -> None:
+    found = diagnose(case(Line(PLACES, way={"examples": ("9",)}), "9")).first
+    assert found is not None and found.cause == "condition_excludes" and "example" in found.evidence
+
+
+def test_a_sparse_search_compares_nothing_without_a_common_term() -> None:
+    class Terms(Line):
+        def search(self, step: Step, asked: Asked) -> Hits:
+            found = super().search(step, asked)
+            return replace(found, ids=tuple(one for one in found.ids if one != "9"))
+
+    assert _cause(Terms(PLACES, way={"sparse": True}), "9") == "semantic_gap"
+    assert _cause(Terms(PLACES), "9") is None
+
+
+def test_a_condition_is_named_also_where_chance_orders_the_rest() -> None:
+    keeps = ((Condition("tenant = 2", ("tenant",)), frozenset({"1", "2", "3", "4"})),)
+    answers = tuple(StepResult(columns=("id",), rows=tuple((one,) for one in ids), ids=ids)
+                    for ids in (("1", "2"), ("2", "3")))  # fmt: skip
+    asked = {"unstable": frozenset({"search"}), "results": {"search": answers}}
+    assert _cause(Line(PLACES, keeps=keeps), "9", **asked) == "tenant_excludes"
+    assert _cause(Line(PLACES, keeps=keeps), "3", **asked) == "nondeterminism"
 
 
 def test_what_the_search_itself_returns_is_not_the_index_s_fault() -> None:

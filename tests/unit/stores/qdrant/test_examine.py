@@ -51,6 +51,17 @@ def test_limits_conditions_and_single_points(examiner: QdrantExaminer) -> None:
     assert '"hnsw_ef": 64' in examiner.search(step, Asked(breadth=64)).command
 
 
+def test_examples_sparse_vectors_and_the_candidates_of_a_diverse_answer(examiner: QdrantExaminer) -> None:
+    asked: dict[str, Any] = {"vector": None, "query": {"recommend": {"positive": [3, [1.0, 0.1]], "negative": [5]}}}
+    assert examiner.retrieval(_step(id="like", **asked)).examples == ("3", "5")
+    said = examiner.retrieval(_step(id="terms", vector={"indices": [1], "values": [1.0]}))
+    assert said.sparse and not examiner.retrieval(_step(id="dense")).sparse
+    diverse = _step(id="mmr", vector=None, query={"nearest": [1.0, 0.0], "mmr": {"candidates_limit": 6}})
+    (near,) = examiner.parts(diverse, "4")
+    assert examiner.retrieval(diverse).composed and isinstance(near, VectorStep)
+    assert (near.limit, near.query.mmr if near.query else None) == (6, None)
+
+
 def test_records_and_references(examiner: QdrantExaminer) -> None:
     assert [one.id for one in examiner.records(_step(), ["3", "77", "no id"])] == ["3"]
     assert len(examiner.sample(_step(), 5)) == 5
