@@ -18,6 +18,7 @@ import numpy as np
 
 from envclone.packed import TextBlock
 from envclone.verifier.codedruns import uuid_of
+from envclone.verifier.mailforms import MAIL_READERS
 
 __all__ = ["in_program_forms"]
 
@@ -186,6 +187,7 @@ _READERS: tuple[tuple[str, Callable[[str], Iterator[str]]], ...] = (
     (r"(?:[0-9A-Fa-f]{2}[: \-]){15}[0-9A-Fa-f]{2}", _pairs),
     (r"[A-Za-z\x80-\xff]*[a-z][A-Z][A-Za-z]*[\x80-\xff]|[\x80-\xff][a-z]*[A-Z][a-z]", _humps),
     (r"\": ?\"?[0-9]{3,6}\"?, ?\"[^\"]{1,20}\" ?: ?\"?[0-9]{3,6}\"?, ?\"", _values),
+    *MAIL_READERS,
 )  # fmt: skip
 """Patterns of bytes, each with what reads a text in which it stands."""
 
