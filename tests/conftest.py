@@ -24,7 +24,9 @@ DEBIAN_17 = Path("/var/lib/envclone/debian-17/usr/lib/postgresql/17/bin")
 
 UNIT = Path(__file__).parent / "unit"
 
-hypothesis.settings.register_profile("loaded", deadline=None)  # a busy machine is not a failure
+# a busy machine is not a failure, and a run finds what the last one found; `--hypothesis-profile search` looks further
+hypothesis.settings.register_profile("search", deadline=None)
+hypothesis.settings.register_profile("loaded", deadline=None, derandomize=True)
 hypothesis.settings.load_profile("loaded")
 os.environ.setdefault("ENVCLONE_BOUNDSCHECK", "1")  # an index outside of an array is an error in tests, no wild read
 

@@ -16,7 +16,6 @@ import contextlib
 import json
 import os
 import random
-import secrets
 import statistics
 import sys
 import time
@@ -197,14 +196,14 @@ DATABASES: dict[str, Callable[[Production], tuple[str, str]]] = {
 }
 
 
-def measure(name: str, keys: int, **how: Any) -> dict[str, Any]:
-    """Make an image of one database under each of so many keys."""
+def measure(name: str, keys: int, seed: int | None = None, **how: Any) -> dict[str, Any]:
+    """Make an image of one database under each of so many keys: of a seed the same ones each time."""
     with place() as here:
         with production(18) as server:
             dsn, stack = DATABASES[name](server, **how)
             here.write(stack)
             here.call("-q", "snapshot", "prod", env={"DSN": dsn})
-        return _under(here, {"DSN": dsn}, keys)
+        return _under(here, {"DSN": dsn}, keys, seed)
 
 
 def demo(keys: int, **how: int) -> dict[str, Any]:
@@ -219,12 +218,13 @@ def demo(keys: int, **how: int) -> dict[str, Any]:
         return _under(here, {}, keys)
 
 
-def _under(here: Place, env: dict[str, str], keys: int) -> dict[str, Any]:
+def _under(here: Place, env: dict[str, str], keys: int, seed: int | None = None) -> dict[str, Any]:
     """Images of one snapshot under so many random keys, in this process: the rest is done once."""
     refusals, seconds = [], []
+    draw = random.SystemRandom() if seed is None else random.Random(seed)
     for number in range(keys):
         started = time.monotonic()
-        with _environment(env | {"ENVCLONE_MASKING_KEY": secrets.token_hex(32)}):
+        with _environment(env | {"ENVCLONE_MASKING_KEY": draw.randbytes(32).hex()}):
             stack = here.open()
             try:
                 image = stack.image("prod", again=True)

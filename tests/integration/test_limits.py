@@ -61,18 +61,27 @@ def prod() -> Iterator[Production]:
         yield server
 
 
-@pytest.fixture
-def here(prod: Production) -> Iterator[Place]:
+@pytest.fixture(scope="module")
+def made(prod: Production) -> Iterator[Place]:
+    """The place, whose image no test changes: it is made once."""
     with place() as made:
         made.env["DSN"] = prod.dsn_for("app")
         made.write(STACK)
         for folder in ("incidents", "profiles"):
             (made.file.parent / folder).mkdir()
         (made.file.parent / "incidents" / "88.yaml").write_text(BUNDLE)
-        for name, text in PROFILES.items():
-            (made.file.parent / "profiles" / f"{name}.yaml").write_text(text + "\n")
         made.call("incident", "record", str(made.file.parent / "incidents" / "88.yaml"))
+        made.call("image", "prod")
         yield made
+
+
+@pytest.fixture
+def here(made: Place) -> Iterator[Place]:
+    for name, text in PROFILES.items():
+        (made.file.parent / "profiles" / f"{name}.yaml").write_text(text + "\n")
+    yield made
+    for branch in made.json("ls"):
+        made.call("rm", "--force", branch["name"])
 
 
 def _groups() -> list[str]:
