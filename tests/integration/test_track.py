@@ -29,7 +29,7 @@ from envclone.lifecycle import tracks
 from envclone.models import RawSnapshot
 from envclone.models.moments import By, Target
 from envclone.models.tracked import Window
-from envclone.stores.postgres.server import server
+from tests.support.ports import unused_port
 from tests.support.postgres import Production, production
 from tests.support.qdrant import build
 from tests.support.rawlook import asked
@@ -346,7 +346,7 @@ def test_a_promotion_is_followed_onto_the_new_timeline(followed: Followed) -> No
     pg_ctl, account = prod.engine.program("pg_ctl"), service_account()
     standby, log = prod.data.parent / "standby", prod.data.parent / "server.log"
     process.run([prod.engine.program("pg_basebackup"), "-D", standby, "-d", prod.dsn, "-R", "-c", "fast"])
-    port = server.free_port()
+    port = unused_port()
     with (standby / "postgresql.conf").open("a") as file:
         file.write(f"port = {port}\n")
     hand_over(standby, account)

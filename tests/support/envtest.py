@@ -8,7 +8,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import socket
 import ssl
 import subprocess
 import time
@@ -20,6 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+
+from tests.support.ports import unused_port
 
 __all__ = ["ASSETS", "Real", "running"]
 
@@ -72,7 +73,7 @@ class Real:
 def running(scratch: Path) -> Iterator[Real]:
     """Start both and wait until they are ready; they end with the context."""
     assets = Path(ASSETS or "")
-    peer, client, secure = _free(), _free(), _free()
+    peer, client, secure = unused_port(), unused_port(), unused_port()
     (scratch / "tokens.csv").write_text(f'{_TOKEN},operator,operator,"system:masters"\n')
     subprocess.run(["openssl", "genrsa", "-out", scratch / "sa.key", "2048"], check=True, capture_output=True)
     etcd = [
@@ -109,11 +110,6 @@ def _end(one: subprocess.Popen[bytes]) -> None:
         one.wait(10)
     except subprocess.TimeoutExpired:
         one.kill()
-
-
-def _free() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        return int(taken.getsockname()[1])
 
 
 def _unverified() -> ssl.SSLContext:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import shutil
-import socket
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from envclone import process
 from envclone.accounts import hand_over, service_account
 from envclone.stores.postgres.server import engine as engines
 from tests.support.leftovers import RUN
+from tests.support.ports import unused_port
 
 PASSWORD = "s3cret/pass word"  # with characters that a URL must quote
 
@@ -114,9 +114,7 @@ def production(
             account=account,
         )  # fmt: skip
         (place / "pw").unlink()
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = unused_port()
         conf = {
             "listen_addresses": "127.0.0.1",
             "port": str(port),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import socket
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from envclone import wait
 from envclone.errors import EnvcloneError
 from envclone.models import Secret
 from envclone.stores.qdrant.live.client import Client
+from tests.support.ports import unused_port
 from tests.support.qdrant_server import KEY, READER
 from tests.support.recorded import unpack
 
@@ -38,7 +38,7 @@ class Real:
 def running(directory: Path) -> Iterator[Real]:
     """The server, with its own key and one that may only read, until the end of the block."""
     storage = unpack(directory)
-    ports = [_free(), _free()]
+    ports = [unused_port(), unused_port()]
     settings = {
         "SERVICE__HOST": "127.0.0.1",
         "SERVICE__HTTP_PORT": str(ports[0]),
@@ -71,9 +71,3 @@ def running(directory: Path) -> Iterator[Real]:
     finally:
         server.terminate()
         server.wait(60)
-
-
-def _free() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])

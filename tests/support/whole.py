@@ -19,9 +19,9 @@ import yaml
 
 from envclone import process, wait
 from envclone.incidents.traces.recording import listed
-from envclone.stores.postgres.server.server import free_port
 from tests.support import docker
 from tests.support.model import scripted
+from tests.support.ports import unused_port
 from tests.support.postgres import Production, production
 from tests.support.stack import Place, place
 
@@ -142,7 +142,7 @@ def serve(here: Place, program: str) -> None:
 @contextlib.contextmanager
 def application(server: Production, model: int, directory: Path, program: str) -> Iterator[str]:
     """Production's own application, on this host."""
-    port = free_port()
+    port = unused_port()
     env = {
         "DATABASE_URL": server.dsn_for("app"),
         "PORT": str(port),

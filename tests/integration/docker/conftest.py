@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from envclone import process
-from envclone.stores.postgres.server.server import free_port
 from tests.support import docker
+from tests.support.ports import unused_port
 from tests.support.postgres import Production
 from tests.support.stack import Place, place
 from tests.support.whole import shop
@@ -140,7 +140,7 @@ def world(server: Production) -> Iterator[World]:
 @contextlib.contextmanager
 def _application(server: Production, kb: Path) -> Iterator[str]:
     """Production's own application, on this host."""
-    port = free_port()
+    port = unused_port()
     env = {
         "DATABASE_URL": server.dsn_for("app"),
         "KB_PATH": str(kb),

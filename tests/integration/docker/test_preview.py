@@ -13,9 +13,9 @@ import pytest
 import yaml
 
 from envclone import process
-from envclone.stores.postgres.server.server import free_port
 from tests.integration.docker.conftest import World
 from tests.support import docker
+from tests.support.ports import unused_port
 
 pytestmark = [pytest.mark.real, pytest.mark.root, pytest.mark.docker]
 
@@ -168,7 +168,7 @@ def test_the_port_is_the_one_asked_for_or_refused(world: World, listener: int) -
     refused = here.call("branch", "prod", "--name", "port", "--port", str(listener), check=False)
     assert refused.returncode == 8 and f"port {listener}" in refused.stderr, refused.stderr
     assert docker.containers(world.here.pool) == [] and here.json("ls") == []
-    port = free_port()
+    port = unused_port()
     made = here.json("branch", "prod", "--name", "port", "--port", str(port))
     assert made["endpoints"]["main"]["port"] == port
     here.call("stop", "port")

@@ -24,6 +24,7 @@ from envclone.models import ProgressEvent, StoreSnapshot
 from envclone.stores.postgres.server import server, settings
 from envclone.stores.postgres.snapshot.logical.take import snapshot_logical
 from envclone.stores.postgres.snapshot.source import snapshot_physical
+from tests.support.ports import unused_port
 from tests.support.postgres import PASSWORD, Production, production, scratch
 from tests.support.sourced import traces
 
@@ -94,7 +95,7 @@ def pair() -> Iterator[Pair]:
              str(primary.port), "-U", "postgres"],
             env={"PGPASSWORD": PASSWORD, "PGSSLMODE": "require", "PGSSLCERT": "/nonexistent/none"}, account=account,
         )  # fmt: skip
-        port = server.free_port()
+        port = unused_port()
         with (data / "postgresql.auto.conf").open("a") as file:
             file.write(f"port = {port}\n")
         log = folder / "server.log"

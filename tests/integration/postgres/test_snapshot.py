@@ -22,6 +22,7 @@ from envclone.stores.postgres.server import control, server, settings
 from envclone.stores.postgres.server.engine import for_snapshot
 from envclone.stores.postgres.snapshot import directory
 from envclone.stores.postgres.snapshot.source import snapshot_physical
+from tests.support.ports import unused_port
 from tests.support.postgres import PASSWORD, Production, production, scratch
 
 
@@ -197,7 +198,7 @@ def refused(place: Path, config: Any, kind: type[EnvcloneError], match: str) -> 
 
 
 def test_a_server_that_is_not_there(place: Path, store_config: Any) -> None:
-    port = server.free_port()
+    port = unused_port()
     dsn = f"postgresql://u:hidden-word@127.0.0.1:{port}/x"
     error = refused(place, store_config(method="physical", dsn=dsn), UnreachableError, "refused")
     assert "hidden-word" not in str(error)

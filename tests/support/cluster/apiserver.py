@@ -21,8 +21,8 @@ from envclone import process
 from envclone.errors import EnvcloneError
 from envclone.runtimes.kubernetes.client import Cluster, connect
 from envclone.runtimes.kubernetes.kinds import KINDS, path_of
-from envclone.stores.postgres.server.server import free_port
 from tests.support.cluster import admission, schemas
+from tests.support.ports import unused_port
 
 __all__ = ["ASSETS", "RealApi", "serving"]
 
@@ -159,7 +159,7 @@ def definitions() -> Iterator[dict[str, Any]]:
 @contextlib.contextmanager
 def serving(directory: Path) -> Iterator[RealApi]:
     """A server that answers until the block ends."""
-    etcd, peer, port = free_port(), free_port(), free_port()
+    etcd, peer, port = unused_port(), unused_port(), unused_port()
     key = directory / "sa.key"
     process.run(["openssl", "genrsa", "-out", key, "2048"])
     (directory / "tokens.csv").write_text("stand-in,me,1,system:masters\n")
