@@ -60,20 +60,16 @@ def _copying(here: Place) -> bool:
 
 
 def _private_server(here: Place) -> bool:
-    return any((here.pool / "work").rglob("postmaster.pid"))
+    return any((here.pool / "work").glob("*/main/data/postmaster.pid"))
 
 
 def _second_clone(here: Place) -> bool:
     """Verification has a clone of the raw snapshot beside the sanitized one."""
-    return len(list((here.pool / "work").rglob("PG_VERSION"))) > 1 and len(_clusters(here.pool / "work")) > 1
+    return len(list((here.pool / "work").glob("*/main/data/global/pg_control"))) > 1
 
 
 def _branch_server(here: Place) -> bool:
-    return any((here.pool / "branches").rglob("postmaster.pid")) or any((here.pool / "branches").glob("*/main"))
-
-
-def _clusters(below: Path) -> list[Path]:
-    return list(below.rglob("global/pg_control"))
+    return any((here.pool / "branches").glob("*/main"))
 
 
 STATIONS: dict[str, Station] = {
