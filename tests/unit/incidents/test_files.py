@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -327,7 +328,11 @@ def test_memory_stays_small(tmp_path: Path, name: str, content: str, says: str) 
     (tmp_path / name).write_text(content)
     environment = {**os.environ, "PYTHONPATH": str(Path(files.__file__).parents[2])}
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(tmp_path / name)], capture_output=True, text=True, env=environment, timeout=60
+        [sys.executable, "-c", CHILD, str(tmp_path / name)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)),
     )
     memory, _, said = done.stdout.partition(" ")
     assert says in said and int(memory) < 300, (done.stdout, done.stderr[-500:])

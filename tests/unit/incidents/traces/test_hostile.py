@@ -6,6 +6,7 @@ import gzip
 import io
 import json
 import os
+import resource
 import subprocess
 import sys
 import time
@@ -74,7 +75,11 @@ def in_a_child(path: Path) -> tuple[int, str]:
     """What reading a trace says in a process of its own, and the megabytes of memory that it took."""
     environment = {**os.environ, "PYTHONPATH": str(Path(read.__file__).parents[3])}
     done = subprocess.run(
-        [sys.executable, "-c", CHILD, str(path)], capture_output=True, text=True, timeout=60, env=environment
+        [sys.executable, "-c", CHILD, str(path)],
+        capture_output=True,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CPU, (60, 60)),
     )
     assert done.returncode == 0, done.stderr[-2000:]
     memory, _, said = done.stdout.strip().partition(" ")
