@@ -240,6 +240,10 @@ def _decide(
         if seen.kind == "url" and field.unique and not path:
             return "keep", 0.5, f"{seen.why}; {soft}: no mask of texts keeps them apart"
         return _fitting(field, path, "text"), 0.5, f"{seen.why}; {soft}"
+    name = names_of(field, path)[0]
+    wordy = seen is None or seen.kind in ("text", "keep")
+    if told == "url" and wordy and services(name) and plain_links(set(filter(str.strip, sample.texts)), name):
+        return _fitting(field, path, "text"), 0.5, "links of plain words to services"
     if told == "keep" and seen is not None and seen.kind == "person" and logins(sample.texts):
         domain, confidence, why = "username", 0.6, f"{seen.why}, written as logins are"
     elif seen is not None and seen.kind != "keep" and not (seen.kind == "person" and told in _OTHER_NAMES):
@@ -257,12 +261,6 @@ def _decide(
         domain, confidence, why = "text", 0.5, "every value is empty"
     elif told == "url" and not holder.personal and plain_links(set(filter(str.strip, sample.texts)), "base_url"):
         domain, confidence, why = "text", 0.5, "links of plain words, and nobody stands beside them"
-    elif (
-        told == "url"
-        and services(names_of(field, path)[0])
-        and plain_links(set(filter(str.strip, sample.texts)), names_of(field, path)[0])
-    ):
-        domain, confidence, why = "text", 0.5, "links of plain words to services"
     elif told and told != "keep":
         domain, confidence, why = told, 0.7, "its name"
     elif told == "keep" and seen is None and several_words(sample.texts):

@@ -33,7 +33,7 @@ def remedy(
     others in it. `whole` is whether the value is all that stood there.
     """
     if rule is None:
-        return "Take it out there in production."
+        return f"Take it out there in production; or {_nobody_s(kind, source)}"
     if rule.derived or rule.by:
         return "It is computed from other fields: mask those."
     if rule.partitioning:

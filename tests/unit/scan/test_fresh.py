@@ -38,6 +38,13 @@ def _of(
 @pytest.mark.parametrize(
     ("address", "values", "soft"),
     [
+        (
+            "public.applications.redirect_uri",
+            ["app2redirect://com.tusk.app/", "urn:ietf:wg:oauth:2.0:oob", "https://elk.example/oauth/https%3A%2F%2Felk"]
+            * 7,
+            True,
+        ),
+        ("public.applications.redirect_uri", [f"app://com.tusk/jane.doe{i}/x{i * 7919}z" for i in range(20)], False),
         ("public.chunk.digest", [f"{i * 7919:032x}" for i in range(30)], True),
         ("public.client.management_url", [], True),
         ("public.consent.external_client_id", [], True),
