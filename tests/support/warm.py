@@ -46,7 +46,13 @@ _TAKEN = (
     "ENVCLONE_LOOPS",
 )
 """What is read while modules are loaded, beside what Python and numba read: later it says nothing any more."""
-_TABLES = ("envclone.masking.", "envclone.scan.", "envclone.verifier.", "envclone.stores.postgres.format.")
+_TABLES = (
+    "envclone.masking.",
+    "envclone.scan.",
+    "envclone.verifier.",
+    "envclone.stores.postgres.format.",
+    "envclone.lifecycle.makers",
+)
 """Rooms that keep tables made of their own code and data alone."""
 
 
@@ -123,8 +129,10 @@ def _serve(handle: int) -> None:
                 return
             if ready == listening.fileno():
                 asking, _ = listening.accept()
-                with asking.makefile("rb") as question:
-                    asked = json.loads(question.readline())
+                asked = _question(asking)
+                if asked is None:
+                    asking.close()
+                    continue
                 pid = os.fork()
                 if pid == 0:
                     _be(asked)
@@ -138,6 +146,19 @@ def _serve(handle: int) -> None:
                 _, status = os.waitpid(pid, 0)
                 with asking, contextlib.suppress(OSError):  # who asked may have been interrupted
                     asking.sendall(f"{os.waitstatus_to_exitcode(status)}\n".encode())
+
+
+def _question(asking: socket.socket) -> dict[str, Any] | None:
+    """What is to be run; None of another user, and of who was interrupted before it was said."""
+    uid = int.from_bytes(asking.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12)[4:8], sys.byteorder)
+    if uid != os.geteuid():
+        return None
+    try:
+        with asking.makefile("rb") as question:
+            asked: dict[str, Any] = json.loads(question.readline())
+    except (OSError, ValueError):
+        return None
+    return asked
 
 
 def _load() -> None:
