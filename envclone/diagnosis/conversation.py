@@ -23,8 +23,13 @@ _TEXTS = ("content", "text", "page_content", "body", "chunk", "document")
 _FORMS = ("response_format", "text", "format", "output_config", "response_schema", "responseSchema",
           "responseJsonSchema")  # fmt: skip
 _SAMPLING = ("temperature", "top_p", "top_k", "seed", "model")
-_MARKS = frozenset(("role", "choices", "tool_calls", "parts", "finish_reason", "message", "type"))
-_CONTENTS = ("content", "text", "message", "output", "parts", "choices")
+_MARKS = frozenset((
+    "role", "choices", "tool_calls", "toolCalls", "parts", "blocks", "block_type", "finish_reason", "message", "type",
+))  # fmt: skip
+_CONTENTS = ("content", "contents", "text", "message", "output", "parts", "blocks", "choices")
+_ASKS = frozenset(("tool_use", "tool_call", "function_call", "tool-call"))
+_CALLS = ("functionCall", "function_call", "toolUse")
+_PREFIXES = ("message.", "message_content.", "tool_call.", "tool.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +140,9 @@ def asked_again(turns: Sequence[Turn], number: int) -> Turn | None:
 def _turn(
     name: str, given: Any, system: Any, answer: Any, tools: Any, settings: Mapping[str, Any], finish: tuple[str, ...]
 ) -> Turn:
-    given, read = parsed(given), parsed(answer)
+    given, read = _bare(parsed(given)), parsed(answer)
+    read = _bare(read)
+    answer = _bare(answer)
     answer = read if _is_message(read) else answer  # a text that is JSON may be the answer itself
     messages = given.get("messages", given) if isinstance(given, Mapping) else given
     users = [one for one in messages if isinstance(one, Mapping) and one.get("role") == "user"] if isinstance(
@@ -164,7 +171,7 @@ def _contents(answer: Any) -> Any:
     if isinstance(answer, list):
         return [_contents(one) for one in answer]
     if isinstance(answer, Mapping):
-        if answer.get("type") in ("tool_use", "tool_call", "function_call"):
+        if answer.get("type") in _ASKS or answer.get("block_type") in _ASKS or {*answer} & {*_CALLS, "toolName"}:
             return []
         for key in _CONTENTS if _is_message(answer) else ():
             if key in answer:
@@ -185,27 +192,57 @@ def _used(answer: Any) -> Iterator[Used]:
         for one in answer:
             yield from _used(one)
     elif isinstance(answer, Mapping):
-        if answer.get("type") in ("tool_use", "tool_call", "function_call") and answer.get("name"):
-            given = answer.get("input", answer.get("arguments", answer.get("args")))
-            yield Used(str(answer["name"]), parsed(given))
+        inner = next((answer[key] for key in _CALLS if isinstance(answer.get(key), Mapping)), None)
+        asks = answer.get("type") in _ASKS or answer.get("block_type") in _ASKS
+        one = inner or (answer if asks or "toolName" in answer or "tool_kwargs" in answer else None)
+        if one is not None and (name := next((one[key] for key in _NAMES if one.get(key)), None)):
+            yield Used(str(name), parsed(next((one[key] for key in _GIVEN if key in one), None)))
             return
-        for one in answer.get("tool_calls") or ():
+        for one in [*(answer.get("tool_calls") or ()), *(answer.get("toolCalls") or ())]:
             function = one.get("function", one) if isinstance(one, Mapping) else {}
-            if function.get("name"):
-                yield Used(str(function["name"]), parsed(function.get("arguments", function.get("args"))))
-        for key in ("content", "message", "parts", "choices", "output"):
+            if name := next((function[key] for key in _NAMES if function.get(key)), None):
+                yield Used(str(name), parsed(next((function[key] for key in _GIVEN if key in function), None)))
+        for key in ("content", "message", "parts", "blocks", "choices", "output", "generations", "kwargs"):
             if isinstance(answer.get(key), list | Mapping):
                 yield from _used(answer[key])
+
+
+_NAMES = ("name", "toolName", "tool_name")
+_GIVEN = ("input", "arguments", "args", "tool_kwargs")
+_SCHEMAS = (
+    "parameters",
+    "input_schema",
+    "inputSchema",
+    "parameters_json_schema",
+    "parametersJsonSchema",
+    "json_schema",
+)
+
+
+def _bare(value: Any) -> Any:
+    """Messages whose fields have their object's name before them (OpenInference's `message.role`), without it."""
+    if isinstance(value, list):
+        return [_bare(one) for one in value]
+    if isinstance(value, Mapping) and value and all(str(key).startswith(_PREFIXES) for key in value):
+        return {str(key).rpartition(".")[2]: _bare(one) for key, one in value.items()}
+    return value
 
 
 def _tools(tools: Any) -> Iterator[tuple[str, Any]]:
     """Tools by name with the schema of their arguments, as OpenAI, Anthropic, Gemini and MCP write them."""
     for one in tools if isinstance(tools, list) else [tools]:
-        one = parsed(one)
-        function = one.get("function", one) if isinstance(one, Mapping) else {}
-        schema = next((function[key] for key in ("parameters", "input_schema", "inputSchema", "json_schema")
-                       if isinstance(function.get(key), Mapping)), None)  # fmt: skip
-        if function.get("name") and schema is not None:
+        one = _bare(parsed(one))
+        one = parsed(one["json_schema"]) if isinstance(one, Mapping) and {*one} == {"json_schema"} else one
+        if not isinstance(one, Mapping):
+            continue
+        if isinstance(several := one.get("functionDeclarations", one.get("function_declarations")), list):
+            yield from _tools(several)
+            continue
+        function = one.get("function", one.get("toolSpec", one))
+        function = function if isinstance(function, Mapping) else one
+        schema = next((found for key in _SCHEMAS if isinstance(found := parsed(function.get(key)), Mapping)), None)
+        schema = schema["json"] if schema is not None and {*schema} == {"json"} else schema  # Bedrock's
+        if function.get("name") and isinstance(schema, Mapping):
             yield str(function["name"]), schema
 
 
@@ -216,6 +253,8 @@ def _schema(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
         "text",
         "format",
         "output_config",
+        "output_format",
+        "guided_json",
         "response_schema",
         "responseSchema",
         "responseJsonSchema",

@@ -39,12 +39,12 @@ class Formatting:
             if asked_again(turns, number) is not None:
                 continue
             before = next((f" (it was asked again, {one})" for one in _otherwise(turns, number)), "")
-            if ended := [why for why in turn.finish if why.lower() in _TOO_LONG]:
+            if ended := [why for why in turn.finish if _reason(why) in _TOO_LONG]:
                 text = f"the answer of {turn.name} ended at the most tokens that it may have (finish_reason:"
                 text += f" {ended[0]}){before}"
                 yield Finding(Layer.FORMATTING, "answer_cut", text, command, Certainty.SHOWN)
                 continue
-            if blocked := [why for why in turn.finish if why.lower() in _BLOCKED]:
+            if blocked := [why for why in turn.finish if _reason(why) in _BLOCKED]:
                 text = f"the answer of {turn.name} was kept back by a filter (finish_reason: {blocked[0]}){before}"
                 yield Finding(Layer.FORMATTING, "answer_blocked", text, command, Certainty.SHOWN)
                 continue
@@ -66,6 +66,11 @@ class Formatting:
                 said = "; ".join(m.text for m in wrong[:3])
                 text = f"the answer of {turn.name} does not have its schema: {said}{before}"
                 yield Finding(Layer.FORMATTING, "invalid_format", text, command, Certainty.SHOWN)
+
+
+def _reason(why: str) -> str:
+    """Why an answer ended, without what libraries write around it: `FinishReason.MAX_TOKENS`, `['length']`."""
+    return why.lower().strip("[]\"' ").removeprefix("finishreason.").removeprefix("finish_reason_")
 
 
 def _otherwise(turns: Sequence[Turn], number: int) -> Iterator[str]:

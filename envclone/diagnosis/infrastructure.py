@@ -15,21 +15,25 @@ __all__ = ["Infrastructure"]
 
 _THROTTLED = 0.25
 """Which part of the replay's time a part stood still for it to be worth a word."""
-_TIMEOUT = re.compile(r"time[d ]?[- ]?out|deadline exceeded", re.IGNORECASE)
-_MEMORY = re.compile(r"out of memory|cannot allocate memory|OOM", re.IGNORECASE)
-_DISK = re.compile(r"no space left|disk full|temp_file_limit", re.IGNORECASE)
+_TIMEOUT = re.compile(r"time[d ]?[- ]?out|deadline exceeded|\bETIMEDOUT\b", re.IGNORECASE)
+_MEMORY = re.compile(
+    r"out ?of ?memory|cannot allocate memory|OOM|bad_alloc|\bMemoryError\b|exit(?:ed with)? (?:code|status) 137\b",
+    re.IGNORECASE,
+)
+_DISK = re.compile(r"no space left|disk full|temp_file_limit|\bENOSPC\b", re.IGNORECASE)
 _STATES = {"53300": "refused", "57014": "timeout", "25P03": "timeout", "55P03": "timeout", "53200": "out_of_memory",
            "53100": "disk_full",
            "53400": "disk_full"}  # fmt: skip
 """SQLSTATE (PostgreSQL's appendix A): 57014 is what a statement's timeout gives, too."""
 _REFUSED = re.compile(
-    r"limit exceeded|Index required but not found|strict mode|rate limit|too many requests|\b429\b|quota|"
+    r"limit exceeded|Index required but not found|strict mode|rate limit|too many requests|\b429\b|quota|throttl|"
     r"too many (?:clients|connections)|remaining connection slots",
     re.IGNORECASE,
 )
 _UNAVAILABLE = re.compile(
     r"connection (?:refused|reset|closed|error)|could not connect|service unavailable|server closed the connection|"
-    r"\b50[234]\b|overloaded|name resolution|name or service not known",
+    r"\b50[234]\b|overloaded|name resolution|name or service not known|"
+    r"\bE(?:CONNREFUSED|CONNRESET|NOTFOUND|AI_AGAIN|PIPE|HOSTUNREACH)\b|socket hang up",
     re.IGNORECASE,
 )
 _DIMENSIONS = re.compile(r"vector dimensions|expected dim")
