@@ -25,6 +25,9 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "traces.md"
 DATA = ROOT / "tests" / "data"
 BEGIN, END = "<!-- table: python -m tests.support.dialects -->\n", "<!-- end of the table -->"
+PRODUCTS = json.loads((DATA / "products" / "records.json").read_text())
+SDKS = json.loads((DATA / "products" / "sdks.json").read_text())
+SPANS = json.loads((DATA / "products" / "spans.json").read_text())
 _VECTOR = {"$f32": "AAAAPwAAgD4="}
 _MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}]
 _ASKED = {
@@ -63,6 +66,27 @@ FORMATS: dict[str, list[Any]] = {
     "MLflow": [SAMPLES["mlflow"]],
     "Phoenix": [SAMPLES["phoenix"]],
     "Datadog": [SAMPLES["datadog"]],
+    "Amazon Bedrock": [PRODUCTS["bedrock"]],
+    "Vertex AI": [PRODUCTS["vertex ai"]],
+    "Azure's API Management": [PRODUCTS["api management"]],
+    "Azure's Application Insights": [PRODUCTS["application insights"]],
+    "Helicone": [PRODUCTS["helicone"]],
+    "PostHog": [PRODUCTS["posthog"]],
+    "Weave": [PRODUCTS["weave"]],
+    "DSPy": [PRODUCTS["dspy"]],
+    "Haystack": [json.loads((DATA / "products" / "haystack.json").read_text())],
+    "Langfuse, by OpenTelemetry": [SPANS["langfuse_otel"]],
+    "Logfire and Pydantic AI": [SPANS["logfire"], SPANS["logfire_events"]],
+    "Semantic Kernel": [SPANS["semantic_kernel"]],
+    "Spring AI": [SPANS["spring_ai"]],
+    "OpenAI's Agents SDK": [SDKS["agents sdk"]],
+    "OpenAI's and Anthropic's answers as they are kept": [SDKS["model answers"]],
+    "a request beside its answer (OpenAI, Anthropic, Gemini), batches": [SDKS["model calls"]],
+    "LiteLLM": [SDKS["litellm"]],
+    "Braintrust": [SDKS["braintrust"]],
+    "Mastra": [SDKS["mastra"]],
+    "AutoGen's log": [SDKS["autogen"]],
+    "LlamaIndex's events": [SDKS["llamaindex"]],
     "LangGraph's checkpoints in a branch": [DATA / "langgraph" / "thread.json"],
     "HAR": [SAMPLES["har"]],
     "curl": [CURL],

@@ -10,28 +10,29 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from envclone.incidents.traces import sdks
+from envclone.incidents.traces.bodies import Record, model, rest_of
 from envclone.incidents.traces.http import exchange
 from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment, parsed
 
 __all__ = ["read"]
 
-_Record = Mapping[str, Any]
-_EMBEDS = ("inputText", "texts", "inputs")
-_CONTENT = ("choices", "content", "candidates", "output", "completion", "generation", "outputText", "results")
-
 
 def read(documents: Sequence[Any]) -> Trace | None:
     """The calls that records of one product tell; None for records of another."""
-    found = list(_records(documents))
+    found = sdks.merged(list(_records(documents)))
     if not found:
         return None
-    for dialect, is_its, span in _PRODUCTS:
+    for dialect, is_its, span in (*_PRODUCTS, *sdks.PRODUCTS):
         if all(map(is_its, found)):
             return Trace(dialect, [span(one, number) for number, one in enumerate(bounded(found), 1)])
     return None
 
 
-def _records(documents: Sequence[Any]) -> Iterator[_Record]:
+_LISTS = ("results", "data", "records", "calls", "events", "spans")
+
+
+def _records(documents: Sequence[Any]) -> Iterator[Record]:
     """The records of documents: of lists, of the answers of an API, of a table of Log Analytics."""
     for one in documents:
         if isinstance(one, list):
@@ -42,61 +43,21 @@ def _records(documents: Sequence[Any]) -> Iterator[_Record]:
                 for table in tables:
                     names = [str(each.get("name") if isinstance(each, Mapping) else each) for each in table["columns"]]
                     yield from (dict(zip(names, row, strict=False)) for row in table["rows"])
-            elif isinstance(inner := next((one[key] for key in ("results", "data", "records", "calls") if key in one),
+            elif isinstance(inner := next((one[key] for key in _LISTS if key in one),
                                           None), list) and not {"event", "op_name"} & one.keys():  # fmt: skip
                 yield from _records(inner)
             else:
                 yield one
 
 
-def _model(asked: Any, answer: Any) -> dict[str, Any]:
-    """What a request to a model and its answer say, whichever service they are of."""
-    body, got = loose(asked), loose(answer)
-    config = {**loose(body.get("generationConfig")), **loose(body.get("inferenceConfig")),
-              **loose(body.get("textGenerationConfig"))}  # fmt: skip
-    texts = next((body[key] for key in _EMBEDS if body.get(key)), None)
-    vectors = got.get("embedding") or got.get("embeddings")
-    listed = got.get("data")
-    if vectors is None and isinstance(listed, list) and listed and isinstance(loose(listed[0]).get("embedding"), list):
-        vectors, texts = [one["embedding"] for one in listed], body.get("input")
-    messages = next((body[key] for key in ("messages", "contents", "input", "prompt") if body.get(key)), None)
-    spent = ("messages", "contents", "input", "prompt", "system", "systemInstruction", "tools", "toolConfig",
-             "generationConfig", "inferenceConfig", "textGenerationConfig", "model", *_EMBEDS)  # fmt: skip
-    choices = [loose(one) for key in ("choices", "candidates") for one in got.get(key) or ()]
-    output: Any = [one.get("message") or one.get("content") or one.get("text") for one in choices] or [
-        got[key] for key in _CONTENT if got.get(key)
-    ][0:1]
-    if not choices:
-        output = output[0] if output else None
-    message = loose(output).get("message") if isinstance(output, Mapping) else None
-    finish = [one.get("finish_reason") or one.get("finishReason") for one in choices]
-    finish += [got[key] for key in ("stop_reason", "stopReason") if got.get(key)]
-    return {
-        "kind": "embedding" if vectors is not None else "llm",
-        "input": texts if vectors is not None else messages,
-        "vectors": vectors,
-        "output": None if vectors is not None else (message or output),
-        "model": got.get("model") or body.get("model"),
-        "system": body.get("system") or body.get("systemInstruction"),
-        "tools": body.get("tools") or loose(body.get("toolConfig")).get("tools"),
-        "settings": {**{key: value for key, value in body.items() if key not in spent}, **config},
-        "usage": dict(loose(got.get("usage")) or loose(got.get("usageMetadata"))),
-        "finish": [one for one in finish if one],
-    }
-
-
-def _rest(one: _Record, *spent: str) -> dict[str, Any]:
-    return {key: value for key, value in one.items() if key not in spent}
-
-
-def _bedrock(one: _Record, number: int) -> Span:
+def _bedrock(one: Record, number: int) -> Span:
     put, got = loose(one.get("input")), loose(one.get("output"))
-    said = _model(put.get("inputBodyJson"), got.get("outputBodyJson"))
+    said = model(put.get("inputBodyJson"), got.get("outputBodyJson"))
     said |= {"model": one.get("modelId"), "provider": "aws.bedrock"}
     counted = {"input_tokens": put.get("inputTokenCount"), "output_tokens": got.get("outputTokenCount")}
     said["usage"] = {key: value for key, value in counted.items() if value is not None} | said["usage"]
     error = one.get("errorCode")
-    rest = _rest(one, "input", "output", "modelId", "timestamp", "errorCode")
+    rest = rest_of(one, "input", "output", "modelId", "timestamp", "errorCode")
     rest |= {f"input.{key}": value for key, value in put.items() if key not in ("inputBodyJson", "inputTokenCount")}
     rest |= {f"output.{key}": value for key, value in got.items() if key not in ("outputBodyJson", "outputTokenCount")}
     return Span(str(one.get("requestId") or number), None, str(one.get("operation") or ""), {},
@@ -109,27 +70,27 @@ def _first(value: Any) -> Any:
     return parsed(value)
 
 
-def _vertex(one: _Record, number: int) -> Span:
+def _vertex(one: Record, number: int) -> Span:
     asked = one.get("full_request") or _first(one.get("request_payload"))
     answer = one.get("full_response") or _first(one.get("response_payload"))
-    said = _model(parsed(asked), parsed(answer))
+    said = model(parsed(asked), parsed(answer))
     said |= {
         "model": one.get("model") or str(one.get("endpoint") or "").rpartition("/")[2],
         "provider": "gcp.vertex_ai",
     }
-    rest = _rest(one, "full_request", "full_response", "request_payload", "response_payload", "logging_time")
+    rest = rest_of(one, "full_request", "full_response", "request_payload", "response_payload", "logging_time")
     return Span(str(one.get("request_id") or number), None, str(one.get("api_method") or ""), {},
                 moment(one.get("logging_time")), None, None, said, rest)  # fmt: skip
 
 
-def _management(one: _Record, number: int) -> Span:
+def _management(one: Record, number: int) -> Span:
     said = {
         "kind": "llm", "input": parsed(one.get("RequestMessages")), "output": parsed(one.get("ResponseMessages")),
         "model": one.get("ModelName") or one.get("DeploymentName"), "provider": "az.ai.openai",
         "usage": {name: one[key] for key, name in (("PromptTokens", "input_tokens"), ("CompletionTokens",
                   "output_tokens"), ("TotalTokens", "total_tokens")) if one.get(key) is not None},
     }  # fmt: skip
-    rest = _rest(one, "RequestMessages", "ResponseMessages", "ModelName", "PromptTokens", "CompletionTokens",
+    rest = rest_of(one, "RequestMessages", "ResponseMessages", "ModelName", "PromptTokens", "CompletionTokens",
                  "TotalTokens", "TimeGenerated")  # fmt: skip
     return Span(str(one.get("CorrelationId") or number), None, str(one.get("OperationName") or ""), {},
                 moment(one.get("TimeGenerated")), None, None, said, rest)  # fmt: skip
@@ -138,14 +99,14 @@ def _management(one: _Record, number: int) -> Span:
 _SQL_TARGETS = ("sql", "postgresql", "pg")
 
 
-def _insights(one: _Record, number: int) -> Span:
+def _insights(one: Record, number: int) -> Span:
     kind, attributes = str(one.get("type") or "").lower(), dict(loose(one.get("customDimensions")))
     failed = str(one.get("success")).lower() == "false"
     error = f"{one.get('resultCode') or 'failed'}" if failed else None
     began, duration = moment(one.get("timestamp")), one.get("duration")
     ended = moment(began.timestamp() + float(duration) / 1000) if began and isinstance(duration, int | float) else None
     ident, data = str(one.get("id") or number), str(one.get("data") or "")
-    rest = _rest(one, "id", "operation_ParentId", "name", "customDimensions", "timestamp", "data")
+    rest = rest_of(one, "id", "operation_ParentId", "name", "customDimensions", "timestamp", "data")
     parent = str(one["operation_ParentId"]) if one.get("operation_ParentId") else None
     if kind in _SQL_TARGETS and data:
         attributes = {"db.system": "postgresql" if kind != "sql" else "sql", "db.query.text": data, **attributes}
@@ -159,14 +120,14 @@ def _insights(one: _Record, number: int) -> Span:
     return Span(ident, parent, str(one.get("name") or ""), attributes, began, ended, error, {}, rest)
 
 
-def _helicone(one: _Record, number: int) -> Span:
-    said = _model(parsed(one["request_body"]), parsed(one.get("response_body")))
+def _helicone(one: Record, number: int) -> Span:
+    said = model(parsed(one["request_body"]), parsed(one.get("response_body")))
     said["provider"] = one.get("provider")
     said["conversation"] = loose(one.get("request_properties")).get("Helicone-Session-Id")
     status = one.get("response_status")
     error = str(loose(parsed(one.get("response_body"))).get("error") or status) if isinstance(status, int) and (
         status >= 400) else None  # fmt: skip
-    rest = _rest(one, "request_body", "response_body", "request_id", "request_created_at", "response_created_at",
+    rest = rest_of(one, "request_body", "response_body", "request_id", "request_created_at", "response_created_at",
                  "provider")  # fmt: skip
     name = urlsplit(str(one.get("request_path") or "")).path
     return Span(str(one.get("request_id") or number), None, name, {}, moment(one.get("request_created_at")),
@@ -181,7 +142,7 @@ _AI = {
 }  # fmt: skip
 
 
-def _posthog(one: _Record, number: int) -> Span:
+def _posthog(one: Record, number: int) -> Span:
     its = dict(loose(one.get("properties")))
     said: dict[str, Any] = {"kind": _POSTHOG[one["event"]]}
     for key, name in _AI.items():
@@ -197,35 +158,35 @@ def _posthog(one: _Record, number: int) -> Span:
     parent, ident = its.pop("$ai_parent_id", None), its.pop("$ai_span_id", None) or one.get("uuid") or number
     return Span(str(ident), str(parent) if parent else None, str(its.pop("$ai_span_name", "") or one["event"]), {},
                 began, ended, str(its.pop("$ai_error", None) or "failed") if failed else None, said,
-                {**_rest(one, "properties", "event", "timestamp"), **its})  # fmt: skip
+                {**rest_of(one, "properties", "event", "timestamp"), **its})  # fmt: skip
 
 
-def _weave(one: _Record, number: int) -> Span:
+def _weave(one: Record, number: int) -> Span:
     put, got = parsed(one.get("inputs")), parsed(one.get("output"))
     name = str(one["op_name"]).rpartition("/op/")[2].partition(":")[0] or str(one["op_name"])
     body = loose(put)
     said: dict[str, Any] = {"kind": "chain", "input": put, "output": got}
     if {"messages", "contents"} & body.keys() or ("input" in body and "model" in body):
-        said = _model({key: value for key, value in body.items() if key != "self"}, got)
+        said = model({key: value for key, value in body.items() if key != "self"}, got)
     elif _is_found(got):
         vector = next((value for key, value in body.items() if _is_vector(value)), None)
         said = {"kind": "retrieval", "input": put, "documents": got, "vectors": [vector] if vector else None}
         limit = next((body[key] for key in ("k", "top_k", "limit") if isinstance(body.get(key), int)), None)
         said["settings"] = {"top_k": limit} if limit else {}
-    rest = _rest(one, "id", "parent_id", "op_name", "started_at", "ended_at", "inputs", "output", "exception")
+    rest = rest_of(one, "id", "parent_id", "op_name", "started_at", "ended_at", "inputs", "output", "exception")
     parent = one.get("parent_id")
     return Span(str(one.get("id") or number), str(parent) if parent else None, name, {}, moment(one.get("started_at")),
                 moment(one.get("ended_at")), str(one["exception"]) if one.get("exception") else None, said,
                 rest)  # fmt: skip
 
 
-def _dspy(one: _Record, number: int) -> Span:
+def _dspy(one: Record, number: int) -> Span:
     asked = {"messages": one.get("messages") or one.get("prompt"), **loose(one.get("kwargs"))}
-    said = _model(asked, one.get("response"))
+    said = model(asked, one.get("response"))
     said["output"] = said["output"] or one.get("outputs")
     said["model"] = one.get("response_model") or one.get("model")
     said["usage"] = dict(loose(one.get("usage"))) or said["usage"]
-    rest = _rest(one, "messages", "prompt", "kwargs", "response", "usage", "timestamp", "uuid")
+    rest = rest_of(one, "messages", "prompt", "kwargs", "response", "usage", "timestamp", "uuid")
     return Span(str(one.get("uuid") or number), None, str(one.get("model") or "lm"), {}, moment(one.get("timestamp")),
                 None, None, said, rest)  # fmt: skip
 
@@ -244,7 +205,7 @@ def _is_vector(value: Any) -> bool:
         isinstance(one, int | float) and not isinstance(one, bool) for one in value)  # fmt: skip
 
 
-_PRODUCTS: tuple[tuple[str, Callable[[_Record], bool], Callable[[_Record, int], Span]], ...] = (
+_PRODUCTS: tuple[tuple[str, Callable[[Record], bool], Callable[[Record, int], Span]], ...] = (
     ("bedrock", lambda one: one.get("schemaType") == "ModelInvocationLog", _bedrock),
     ("vertex ai", lambda one: "full_request" in one or {"request_payload", "response_payload"} <= one.keys(), _vertex),
     ("api management", lambda one: {"RequestMessages", "ResponseMessages"} & one.keys() != set(), _management),

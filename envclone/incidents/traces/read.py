@@ -28,9 +28,9 @@ __all__ = ["LIMIT", "calls", "calls_of", "calls_of_trace", "trace"]
 _CURL = 1 << 20
 _KNOWN = (
     "OTLP in JSON or protobuf, Jaeger, Zipkin, Langfuse, LangSmith, MLflow, Phoenix, Datadog, Bedrock,"
-    " Vertex AI, Azure's API Management and Application Insights, Helicone, PostHog, Weave, DSPy, HAR, a command line"
-    " of curl, `fetch` or PowerShell as a browser copies it, PostgreSQL's log of slow statements, Qdrant's slow"
-    " requests"
+    " Vertex AI, Azure's API Management and Application Insights, Helicone, PostHog, Weave, DSPy, OpenAI's Agents SDK,"
+    " LiteLLM, Braintrust, Mastra, AutoGen, LlamaIndex's events, a request beside its answer, HAR, a command line of"
+    " curl, `fetch` or PowerShell as a browser copies it, PostgreSQL's log of slow statements, Qdrant's slow requests"
 )
 
 
