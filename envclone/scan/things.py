@@ -58,6 +58,8 @@ _GOODS = re.compile(
     r"stock|article|purchase|sale|shipping_?(method|rate|zone))s?$"
 )
 _PAYER = re.compile(r"(?:cus|cust|ctm)_(?=.*\d|.*[A-Z])[A-Za-z0-9]{8,40}")
+_SUBJECT = re.compile(r"\d{21}")
+"""What Google calls somebody by; longer than what programs count rows by."""
 _OBJECT = re.compile(
     r"(?:pi|ch|evt|in|ii|sub|si|re|txn|po|py|price|prod|dp|tr|fee|card|src|acct)_[A-Za-z0-9]{14,40}|"
     r"(?:chatcmpl|cmpl|modr|batch)-[A-Za-z0-9]{16,48}|"
@@ -175,9 +177,9 @@ def told_apart(field: Field, values: Collection[str]) -> bool:
 
 
 def elsewhere(values: Collection[str]) -> bool:
-    """Whether these are what a provider of payments calls its customers: `cus_NffrFeUfNV2Hib`."""
+    """Whether these are what a provider calls its customers or users: `cus_NffrFeUfNV2Hib`, 21 digits."""
     present = {value.strip() for value in values if value.strip()}
-    return bool(present) and all(map(_PAYER.fullmatch, present))
+    return bool(present) and any(all(map(form.fullmatch, present)) for form in (_PAYER, _SUBJECT))
 
 
 def object_ids(values: Collection[str]) -> bool:

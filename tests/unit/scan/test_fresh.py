@@ -60,6 +60,7 @@ def _of(
         ("public.account_move.inalterable_hash", [f"$3${i:064x}" for i in range(30)], True),
         ("public.warnings.status_ids", [str(110000000000000000 + i * 7919) for i in range(9)], True),
         ("public.federated.federated_user_id", [str(10**20 + i * 7919) for i in range(9)], False),
+        ("public.users.identityProviderId", [str(10**20 + i * 7919) for i in range(9)], False),
         ("public.employee.identification_id", [f"L{i * 7919:08X}" for i in range(30)], False),
         ("public.rag_file.thread", [f"file-{i:024x}" for i in range(9)], True),
     ],
