@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.masking.escapes import codes_of
+from envclone.masking.beginnings import codes_of
 
 __all__ = ["SHORTEST", "Block", "blocks"]
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from functools import cache
 from html.entities import html5
 from itertools import chain
 from typing import Any, NamedTuple
@@ -16,6 +15,7 @@ from unicodedata import decimal, normalize
 
 import numpy as np
 
+from envclone.masking.beginnings import WIDE_SPACES, beside_latin, codes_of, firsts, places
 from envclone.masking.characters import (
     ALIKE,
     COMPATIBLE,
@@ -27,14 +27,12 @@ from envclone.masking.characters import (
     SMALL_NUMBERS,
     TAILS,
     TWINS,
-    ZEROS,
 )
 
-__all__ = ["SMALL", "Piece", "codes_of", "firsts", "pieces", "spelled_parts", "written"]
+__all__ = ["SMALL", "Piece", "pieces", "spelled_parts", "written"]
 
 
-_PLANE, _PLANES = 0x10000, 0x110000
-_LAST_LATIN = 0x7F
+_PLANE = 0x10000
 _BLANKS = 1024
 
 
@@ -47,8 +45,7 @@ def _bytes_of_utf8(mark: str) -> str:
     )
 
 
-_WIDE_SPACES = "\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f"
-_BLANK = rf"[ \t\r\n{_WIDE_SPACES}\u3000]"
+_BLANK = rf"[ \t\r\n{WIDE_SPACES}\u3000]"
 _INLINE = re.compile(
     r"(?i)a|abbr|b|bdi|bdo|big|code|del|em|font|i|ins|kbd|mark|q|s|samp|small|span|strike|strong|sub|sup|tt|u|var|wbr"
 )
@@ -97,7 +94,7 @@ _PARTS = (
     rf"[{COMPATIBLE}{DIGITS}{FANCY}]",
     rf"[{SMALL_NUMBERS}](?=[{SMALL_NUMBERS}\u2070-\u2079])|(?<=[{SMALL_NUMBERS}\u2070-\u2079])[{SMALL_NUMBERS}]",
     rf"[{ALIKE}]+(?=[A-Za-z])|(?<=[A-Za-z])[{ALIKE}]+",
-    rf"[{_WIDE_SPACES}]{_BLANK}*",
+    rf"[{WIDE_SPACES}]{_BLANK}*",
     r"[\u2010\u2011\u2212]|[\u2012-\u2015](?=\d)",
     r"[\u0300-\u036f]+",
     r"<!--[^<>\x00]{0,400}-->",
@@ -126,11 +123,6 @@ def _any(parts: Sequence[str]) -> re.Pattern[str]:
 
 
 _SIGN = _any(_PARTS)
-_FIRST = re.compile(
-    rf"[%=?&\\\\'{INVISIBLE}{COMPATIBLE}{DIGITS}{FANCY}{SMALL_NUMBERS}{ALIKE}{_WIDE_SPACES}"
-    r"\u2010-\u2015\u2212\u0300-\u036f\u00c2-\u00f4<\]\[*`~({@\n\x1b\-]"
-)
-"""The characters that a piece can begin with, but for blanks."""
 _SAYING = _any(_SPOKEN)
 _BETWEEN = (" at ", " AT ", " dot ", " DOT ", " punkt ")
 _TOKEN = _any((*_PARTS, *_SPOKEN, _SPACES))
@@ -150,19 +142,22 @@ def spelled_parts(text: str) -> Iterator[tuple[int, int, Iterator[Piece]]]:
     White space alone does not count.
     """
     position = 0
+    begins: Any = None
     for at in _signs(text):
         if at < position:
             continue
         start = text.rfind("\x00", position, at) + 1 or position
         end = text.find("\x00", at)
         position = len(text) if end < 0 else end
-        if (found := _telling(text[start:position])) is not None:
+        begins = places(text) if begins is None else begins
+        first, last = np.searchsorted(begins, (start, position)).tolist()
+        if (found := _telling(text[start:position], (begins[first:last] - start).tolist())) is not None:
             yield start, position, found
 
 
-def _telling(value: str) -> Iterator[Piece] | None:
+def _telling(value: str, begins: Sequence[int]) -> Iterator[Piece] | None:
     """The pieces of a value; None when they are white space alone."""
-    found = pieces(value)
+    found = pieces(value, begins)
     blank: list[Piece] = []
     for piece in found:
         if not value[piece.start : piece.end].isspace():
@@ -170,7 +165,7 @@ def _telling(value: str) -> Iterator[Piece] | None:
         blank.append(piece)
         if len(blank) == _BLANKS:  # so many are not kept: they are read once more
             told = any(not value[one.start : one.end].isspace() for one in found)
-            return pieces(value) if told else None
+            return pieces(value, begins) if told else None
     return None
 
 
@@ -184,8 +179,7 @@ def _signs(text: str) -> list[int]:
     done = 0
     begins = firsts()[codes]
     if codes.itemsize > 1:  # letters that look like others, and are read so beside those alone
-        latin = np.append(_latin()[np.minimum(codes, _LAST_LATIN)], False)
-        begins &= ~_alike()[codes] | latin[1:] | np.append(False, latin[:-2])
+        begins &= beside_latin(codes)
     for at in np.flatnonzero(begins).tolist():
         if at >= done and _SIGN.match(text, at) is not None:
             found.append(at)
@@ -200,43 +194,13 @@ def _signs(text: str) -> list[int]:
     return sorted(found)
 
 
-@cache
-def firsts() -> Any:
-    """For every code point whether a piece can begin with it."""
-    table = np.zeros(_PLANES, bool)
-    digits = (code for zero in ZEROS if ord(zero) >= _PLANE for code in range(ord(zero), ord(zero) + 10))
-    beyond = (*range(0x1D400, 0x1D800), *range(0x1F100, 0x1F200), *range(0xE0000, 0xE0080), *digits)
-    for code in (*range(_PLANE), *beyond):
-        table[code] = _FIRST.match(chr(code)) is not None
-    return table
+def pieces(text: str, begins: Sequence[int] | None = None) -> Iterator[Piece]:
+    """Everything in a text that is spelled, in order; what stands between the pieces stands for itself.
 
-
-@cache
-def _alike() -> Any:
-    """For every code point whether it looks like a Latin letter and is one of another script."""
-    table = np.zeros(_PLANES, bool)
-    table[[ord(char) for char in ALIKE]] = True
-    return table
-
-
-@cache
-def _latin() -> Any:
-    table = np.zeros(_LAST_LATIN + 1, bool)
-    table[[*range(ord("A"), ord("Z") + 1), *range(ord("a"), ord("z") + 1)]] = True
-    return table
-
-
-def codes_of(text: str) -> Any:
-    """The code points of a text, as an array of 8 bits each where it is ASCII, else of 32."""
-    if text.isascii():
-        return np.frombuffer(text.encode("ascii"), np.uint8)
-    return np.frombuffer(text.encode("utf-32-le", "surrogatepass"), np.uint32)
-
-
-def pieces(text: str) -> Iterator[Piece]:
-    """Everything in a text that is spelled, in order; what stands between the pieces stands for itself."""
+    `begins` are the places where one can begin, when they are known (`beginnings.places`).
+    """
     position, blank = 0, -1
-    for match in _tokens(text):
+    for match in _tokens(text, places(text).tolist() if begins is None else begins):
         start, end = match.span()
         if start < position:
             continue
@@ -271,8 +235,12 @@ def _blank_of_tags(text: str, start: int, end: int, position: int, *, behind: bo
     return start, end, "" if behind else " "
 
 
-def _tokens(text: str) -> Iterator[re.Match[str]]:
-    for match in _TOKEN.finditer(text):
+def _tokens(text: str, begins: Sequence[int]) -> Iterator[re.Match[str]]:
+    end = 0
+    for at in begins:
+        if at < end or (match := _TOKEN.match(text, at)) is None:
+            continue
+        end = match.end()
         yield match
         if match[0][0] in LEADS and match.end() - match.start() > 1:  # where it says nothing else, what follows may
             yield from _TOKEN.finditer(text, match.start() + 1, match.end())

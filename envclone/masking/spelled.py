@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import available, frozen
+from envclone.masking.beginnings import codes_of, firsts
 from envclone.masking.characters import ALIKE, LEADS
 from envclone.masking.decoders import views
-from envclone.masking.escapes import codes_of, firsts
 
 __all__ = ["marked", "marks", "spelled"]
 

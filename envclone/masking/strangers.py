@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from envclone.masking.escapes import codes_of
+from envclone.masking.beginnings import codes_of
 from envclone.masking.names import all_names, given_names, is_name
 from envclone.masking.patterns import Span
 from envclone.masking.runs import Runs

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, overload
 import numpy as np
 
 from envclone.compiled import frozen
-from envclone.masking.escapes import codes_of
+from envclone.masking.beginnings import codes_of
 from envclone.masking.kernels import texts as kernels
 from envclone.masking.kernels.called import call
 from envclone.masking.kernels.judged import Spellings, judge

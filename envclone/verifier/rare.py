@@ -22,8 +22,10 @@ from envclone.verifier.codedruns import in_coded_runs, uuid_of
 from envclone.verifier.cutforms import (
     cells_joined,
     digits_joined,
+    humped,
     lines_joined,
     of_arpa,
+    one_blank,
     parted_by_digits,
     parted_by_joints,
     plain_blanks,
@@ -63,14 +65,11 @@ _INITIAL = re.compile(
 )
 _ANOTHER = re.compile(r"(?<![^\W_])([^\W\d_])\.[ ]?$")
 _BEFORE, _SPOTS = 8, 1 << 12
-_WORD = re.compile(r"(?<![^\W_])[^\W\d_]{12,}(?![^\W_])")
+_FEWEST_IN_HUMPS = 12
+"""Letters of a word of several names."""
 _HUMPS = re.compile(r"(?<=[^\W\d_])(?=[A-Z])")
 _HUMP = 3
 _THOUSANDS = re.compile(r"(?<![\w.,])\d{1,3}(?P<s>[,.'\u2019_])\d{3}(?:(?P=s)\d{3})+(?!\w)")
-_BLANK = re.compile(r"\s+")
-_BLANKS = re.compile(r"\d[^\W_]{0,20}[^\w\s]{0,2}\s{2,}|\s{2,}(?=\d)")
-_BESIDE = 80
-"""Characters on either side of several blanks that are read with one."""
 _TEXT = re.compile(r"[^\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd]{6,}")
 _ARPA = b".arpa"
 _SIGNS = re.compile(r"[^0-9A-Fa-f]+")
@@ -242,17 +241,16 @@ def _told(text: str, flags: int, encodings: Sequence[str], shut: Callable[[str],
         for match in _SHORT.finditer(text):
             yield from _TEXT.findall(of_base64(match[0]).decode("utf-8", "replace"))
     if flags & forms.CAMEL:
-        for word in _WORD.findall(text):
-            humps = _HUMPS.split(word)
+        for word in humped(text):
+            humps = _HUMPS.split(word) if len(word) >= _FEWEST_IN_HUMPS and word.isalpha() else []
             if sum(len(hump) >= _HUMP for hump in humps[:-1]) > 1:
                 yield " ".join(humps)
-        yield from parted_by_joints(text)
+            yield from parted_by_joints(word)
     if flags & forms.THOUSANDS:
         for match in _THOUSANDS.finditer(text):
             yield match[0].replace(match["s"], "")
     if flags & forms.BLANKS:
-        for match in _BLANKS.finditer(text):
-            yield _BLANK.sub(" ", text[max(0, match.start() - _BESIDE) : match.end() + _BESIDE])
+        yield from one_blank(text)
     if flags & forms.PACKED:
         for match in _PACKED.finditer(text):
             yield from expanded(of_base64(match[0]), encodings, shut)
