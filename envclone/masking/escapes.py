@@ -251,6 +251,8 @@ def _read(match: re.Match[str]) -> str | None:
     token = match[0]
     sign = token[0]
     if sign in "%=":
+        if sign == "=" and _is_query(match):
+            return None
         return _of_bytes(token, sign) if token[1] != "u" else _of_code(int(token[2:], 16))
     if "\u00c2" <= sign <= "\u00f4":
         return _misread(token)
@@ -375,6 +377,14 @@ def _of_brackets(token: str) -> str | None:
     return "" if token[0] == "[" or (name is not None and _INLINE.fullmatch(name[1])) else " "
 
 
+def _is_query(match: re.Match[str]) -> bool:
+    """Whether what could be quoted-printable is the beginning of a value in a query: `phone=4930%20500`."""
+    text, start, end = match.string, match.start(), match.end()
+    if match[0] in ("=3D", "=40") or _QUERY_BEHIND.match(text, end) is None:
+        return False
+    return _QUERY_BEFORE.search(text, max(0, start - 64), start) is not None
+
+
 def _of_word(match: re.Match[str]) -> str | None:
     """` at ` and ` dot ` between words that are not a sentence."""
     text, start, end = match.string, match.start(), match.end()
@@ -387,6 +397,8 @@ def _of_word(match: re.Match[str]) -> str | None:
     return "." if at_before or _AT_BEHIND.match(text, end) else None
 
 
+_QUERY_BEFORE = re.compile(r"(?:^|[?&;\0\s])[A-Za-z_][\w.\[\]\-]{0,40}\Z")
+_QUERY_BEHIND = re.compile(r"[0-9A-Za-z]{0,40}%[0-9A-Fa-f]{2}")
 SMALL = re.compile(r"(?:%u?|=|\\0|\\[2-7]|\\[xuU]|\\u\{|&#[xX])[0-9A-F]*[a-f]")
 """An escape whose hexadecimal digits are small letters."""
 _TAG = re.compile(r"</?([A-Za-z][A-Za-z0-9]*)")

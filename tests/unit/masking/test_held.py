@@ -56,6 +56,12 @@ def test_the_number_has_the_pseudonym_of_the_column(text: str) -> None:
     assert digits(MASKS.text([text])[0]).endswith(digits(fresh)[2:])
 
 
+@pytest.mark.parametrize("text", ["q=4929%203912%204500%209107", "https://x.example/?n=4929%203912%204500%209107&b=1"])
+def test_a_query_that_begins_with_two_digits_is_no_quoted_printable(text: str) -> None:
+    assert "4500" not in MASKS.text([text])[0]
+    assert MASKS.text([text])[0].startswith(text[: text.index("4929")])
+
+
 @pytest.mark.parametrize(
     "text", ["53622874", "5362287411", "1536228741", "AB1234560", "84252170", "2024-05-01 10:22:33"]
 )
