@@ -47,14 +47,14 @@ def between(query: str, first: int, last: int | str | None) -> str:
     select = tree.stmts[0].stmt.select_stmt
     own = pieces.text(select.limit_count) if select.HasField("limit_count") else ""
     offset = pieces.text(select.limit_offset) if select.HasField("limit_offset") else "0"
-    least = [f"(({own}) - {first})"] if own else []
-    least += [f"(({last}) - {first})"] if last is not None else []
+    least = [f"(({own}) OPERATOR(pg_catalog.-) {first})"] if own else []
+    least += [f"(({last}) OPERATOR(pg_catalog.-) {first})"] if last is not None else []
     if least:
         text = least[0] if len(least) == 1 else f"LEAST({', '.join(least)})"
         select.limit_count.CopyFrom(_expression(f"GREATEST({text}, 0)::pg_catalog.int4"))
         select.limit_option = 2  # LIMIT_OPTION_COUNT
     if first:
-        select.limit_offset.CopyFrom(_expression(f"(({offset}) + {first})::pg_catalog.int4"))
+        select.limit_offset.CopyFrom(_expression(f"(({offset}) OPERATOR(pg_catalog.+) {first})::pg_catalog.int4"))
     return str(postgast.deparse(tree))
 
 

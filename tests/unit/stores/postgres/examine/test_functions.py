@@ -137,7 +137,7 @@ CASES = {
     "CASE owner WHEN 3 THEN RETURN QUERY {0}; ELSE RETURN QUERY SELECT id, v FROM d; END CASE;": ("FROM d",),
     "CASE WHEN owner IS NOT NULL THEN RETURN QUERY {0}; ELSE RETURN QUERY SELECT id, v FROM d; END CASE;": ("FROM c",),
     f"OPEN cur; OPEN old; {BOTH}": ("FROM c", "FROM d", "UNION ALL"),
-    f"OPEN cur; MOVE FORWARD 4 FROM cur; {FETCH_TEN}": ("FROM c", "- 4", "OFFSET", "2::int"),
+    f"OPEN cur; MOVE FORWARD 4 FROM cur; {FETCH_TEN}": ("FROM c", "-) 4", "OFFSET", "2::int"),
     "OPEN cur; MOVE ABSOLUTE 4 FROM cur; LOOP FETCH cur INTO one; EXIT WHEN NOT FOUND; RETURN NEXT; END LOOP;": (
         "FROM c", "OFFSET"),
 }  # fmt: skip
