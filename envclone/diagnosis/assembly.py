@@ -61,9 +61,7 @@ def _gone(prompt: str, documents: dict[str, str], ident: str, share: float) -> b
 
 def _unread(turn: Turn, documents: dict[str, str], ident: str) -> str | None:
     """Whether the answer has nothing of a document that stands between others; what shows it, or None."""
-    said = turn.prompt.lower()
-    places = {one: said.find(" ".join(text.lower().split()[:6])) for one, text in documents.items()}
-    order = [one for one, place in sorted(places.items(), key=lambda item: item[1]) if place >= 0]
+    order = Prompt(turn.prompt, documents).order()
     if ident not in order or len(order) < _FEWEST or not turn.answer.strip():
         return None
     position = order.index(ident)

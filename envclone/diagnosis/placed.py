@@ -12,6 +12,8 @@ from envclone.diagnosis.words import words
 __all__ = ["Prompt"]
 
 _RUN = 3
+_SHARE = 0.25
+"""Of a document's runs of words in one place, so that it stands there."""
 _MOST = 4000
 """Words of a document that are held against the prompt."""
 
@@ -29,17 +31,31 @@ class Prompt:
         self._runs: dict[tuple[str, ...], list[int]] = defaultdict(list)
         for place in range(len(self._words) - _RUN + 1):
             self._runs[tuple(self._words[place : place + _RUN])].append(place)
-        self._begins = {ident: begin for ident, text in documents.items() if (begin := self._begin(text)) is not None}
+        self._begins: dict[str, int] = {}
+        self._whole: list[str] = []
+        for ident, text in documents.items():
+            place, share = self._begin(text)
+            if share:
+                self._begins[ident] = place
+            if share >= _SHARE:
+                self._whole.append(ident)
         self._documents = documents
 
-    def _begin(self, text: str) -> int | None:
-        """Where a document's first word would be, by most of its runs of words."""
+    def _begin(self, text: str) -> tuple[int, float]:
+        """Where a document's first word would be, by most of its runs of words, and the share of them that says so."""
         mine = words(text)[:_MOST]
         places: Counter[int] = Counter()
         for number in range(len(mine) - _RUN + 1):
             for place in self._runs.get(tuple(mine[number : number + _RUN]), ())[:20]:
                 places[place - number] += 1
-        return max(0, places.most_common(1)[0][0]) if places else None
+        if not places:
+            return 0, 0.0
+        ((place, count),) = places.most_common(1)
+        return max(0, place), count / (len(mine) - _RUN + 1)
+
+    def order(self) -> list[str]:
+        """The documents that stand in the prompt, in their order; masks may have changed some of their words."""
+        return sorted(self._whole, key=self._begins.__getitem__)
 
     def lacks(self, ident: str) -> int:
         """How many words of a document are gone from the prompt, without others in their place.

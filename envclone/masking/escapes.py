@@ -29,7 +29,7 @@ from envclone.masking.characters import (
     TWINS,
 )
 
-__all__ = ["SMALL", "Piece", "pieces", "spelled_parts", "written"]
+__all__ = ["SMALL", "Piece", "pieces", "spelled_parts", "spells", "written"]
 
 
 _PLANE = 0x10000
@@ -153,6 +153,12 @@ def spelled_parts(text: str) -> Iterator[tuple[int, int, Iterator[Piece]]]:
         first, last = np.searchsorted(begins, (start, position)).tolist()
         if (found := _telling(text[start:position], (begins[first:last] - start).tolist())) is not None:
             yield start, position, found
+
+
+def spells(text: str, at: int) -> bool:
+    """Whether a piece that is read otherwise than it is written begins at a place."""
+    match = _TOKEN.match(text, at)
+    return match is not None and _read(match) not in (None, match[0])
 
 
 def _telling(value: str, begins: Sequence[int]) -> Iterator[Piece] | None:

@@ -106,8 +106,9 @@ def parted_by_digits(text: str) -> Iterator[str]:
 
 
 def humped(text: str) -> Iterator[str]:
-    """The words of a text that have a capital of ASCII behind a letter."""
-    return _words_at(text, (match.start() for match in _INNER_CAPITAL.finditer(text)))
+    """The words of a text that are two names and more and have a capital of ASCII behind a letter."""
+    its = _words_at(text, (match.start() for match in _INNER_CAPITAL.finditer(text)))
+    return (word for word in its if len(word) >= _FEWEST)
 
 
 def _words_at(text: str, places: Iterable[int]) -> Iterator[str]:

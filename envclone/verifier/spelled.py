@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from envclone.compiled import available, frozen
+from envclone.masking import markup
 from envclone.masking.blocks import blocks
 from envclone.masking.decoders import DEPTH, View, views
 from envclone.masking.escapes import spelled_parts
@@ -146,8 +147,15 @@ def _spelled(level: Readings, numbers: Any) -> Any:
 
 def _read(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
     """Those of some texts in which anything is spelled, as they are read, each with its number."""
-    joined = _SEPARATOR.join(texts)
-    starts = [0, *accumulate(len(text) + 1 for text in texts)]
+    left: list[int] = []
+    for number, plain in markup.readings(texts):
+        if plain is None:
+            left.append(number)
+        else:
+            yield number, plain
+    chosen = [texts[number] for number in left]
+    joined = _SEPARATOR.join(chosen)
+    starts = [0, *accumulate(len(text) + 1 for text in chosen)]
     for start, end, found in spelled_parts(joined):
         value = joined[start:end]
         out: list[str] = []
@@ -155,7 +163,7 @@ def _read(texts: Sequence[str]) -> Iterator[tuple[int, str]]:
         for piece in found:
             out += [value[position : piece.start], piece.plain.replace(_SEPARATOR, "\ufffd")]
             position = piece.end
-        yield bisect_right(starts, start) - 1, "".join([*out, value[position:]])
+        yield left[bisect_right(starts, start) - 1], "".join([*out, value[position:]])
 
 
 def _unpacked(packed: Readings, *, raw: bool) -> Iterator[Readings]:

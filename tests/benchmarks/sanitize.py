@@ -1,6 +1,7 @@
 """How fast an image is made, stage by stage: python -m tests.benchmarks.sanitize --rows 100000 --rows 1000000 --json
                                            python -m tests.benchmarks.sanitize --rows 200000 --shape json --json
                                            python -m tests.benchmarks.sanitize --kept 2000 --json
+                                           python -m tests.benchmarks.sanitize --kept 300 --shape markdown --json
 
 For each number of rows a table of customers (name, e-mail, telephone number, date of birth, a note of about 200
 characters that names persons) with a vector is made in a real PostgreSQL, and its image is made in a process of its
@@ -9,10 +10,10 @@ own. Per stage: seconds, rows a second and MB of table a second; the peak of the
 (`ru_maxrss`), in which the pages of mapped files are counted, that the kernel can drop and read again, and libraries;
 `own_mb` is what the process has for itself and nothing can take from it (anonymous pages), sampled. In the same run the
 same database is dumped and restored by PostgreSQL's own tools, unmasked, and by Greenmask where $GREENMASK_BIN is set:
-`ratio` is the image's time (its copy included) over theirs. `--kept MB` makes a table of mostly kept bytes instead,
-`--shape json` one of documents (jsonb with a rule for every path), arrays, addresses of networks, numbers, timestamps
-and dates by subject, and names that are not ASCII. `linear` is the time per row at the largest size over that at the
-smallest.
+`ratio` is the image's time (its copy included) over theirs. `--kept MB` makes a table of mostly kept bytes instead:
+vectors, and notes of hexadecimal digits, or with `--shape markdown` as a model writes them. `--shape json` makes one of
+documents (jsonb with a rule for every path), arrays, addresses of networks, numbers, timestamps and dates by subject,
+and names that are not ASCII. `linear` is the time per row at the largest size over that at the smallest.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from __future__ import annotations
 import argparse
 import json
 import random
+import re
 import resource
 import sys
 import tempfile
@@ -88,6 +90,24 @@ STACK_JSON = (
 )
 _DIMENSIONS, _NOTE = 384, 2048
 """Of the vectors, and bytes of a note, in the table of mostly kept bytes."""
+_WORDS = tuple(
+    re.findall(
+        r"\w+",
+        "the import order account customer settings which every failed again because between release field value "
+        "update shows number before until section database index search answer please check message window table "
+        "retry limit timeout after request plan team business invoice refund delivery address page button save open",
+    )
+)
+_MARKDOWN = (
+    "### {a} {b}\n\n",
+    "{plain}. ",
+    "{plain}; {a} {b}. ",
+    "1. Open **{a} {b}** and choose `{c}`.\n2. Set `{a}_{b}` to *{n}* (the `{c}` of a {b}).\n\n",
+    "- `{a}.{b}()` returns {n} {c}s\n- {plain}\n",
+    '```python\n{a} = {b}({n})\nprint({a}.{c}, {a}["{b}"])\n```\n\n',
+    "| {a} | {b} | {c} |\n|---|---|---|\n| {n} | {a} | {c} |\n\n",
+    "> {plain}\n\nSee the {a} of the {b}, it's {n} % of the {c}. ",
+)
 _HASHED = ("name", "email", "phone", "note")
 STAGES = {
     "opening the copy": "open",
@@ -185,7 +205,20 @@ def fill_json(dsn: str, rows: int) -> int:
     return int(row[0]) if row else 0
 
 
-def fill_kept(dsn: str, megabytes: int) -> tuple[int, int]:
+def _markdown(rng: random.Random) -> str:
+    """A note as a model writes it: headings, lists, emphasis, code, a table, and plain sentences."""
+    parts: list[str] = []
+    while sum(map(len, parts)) < _NOTE:
+        a, b, c = (rng.choice(_WORDS) for _ in range(3))
+        parts.append(
+            rng.choice(_MARKDOWN).format(
+                a=a, b=b, c=c, n=rng.randrange(1, 400), plain=" ".join(rng.choices(_WORDS, k=rng.randrange(6, 18)))
+            )
+        )
+    return "".join(parts)[:_NOTE]
+
+
+def fill_kept(dsn: str, megabytes: int, markdown: bool = False) -> tuple[int, int]:
     """Make a table of vectors and kept notes with one masked column; returns its rows and its bytes."""
     rows = megabytes * 1_000_000 // (_DIMENSIONS * 4 + _NOTE)
     rng = random.Random(1)
@@ -199,7 +232,7 @@ def fill_kept(dsn: str, megabytes: int) -> tuple[int, int]:
         conn.execute("ALTER TABLE customers ALTER note SET STORAGE EXTERNAL")
         with conn.cursor() as cursor, cursor.copy("COPY customers FROM STDIN") as copy:
             for i in range(rows):
-                note = rng.randbytes(_NOTE // 2).hex()
+                note = _markdown(rng) if markdown else rng.randbytes(_NOTE // 2).hex()
                 copy.write_row((i + 1, f"Quenzel{i % 5000} Marblethorpe{i % 701}", note, vectors[i % 64]))
         conn.execute("ANALYZE customers")
         row = conn.execute("SELECT pg_table_size('customers')").fetchone()
@@ -211,7 +244,7 @@ def measure(rows: int, kept: int = 0, shape: str = "text", alone: bool = False) 
     with production(18) as server, place(size=f"{max(2, rows // 200_000, kept * 3 // 1000)}G") as here:
         server.create_database("app")
         if kept:
-            rows, size = fill_kept(server.dsn_for("app"), kept)
+            rows, size = fill_kept(server.dsn_for("app"), kept, shape == "markdown")
         else:
             size = (fill_json if shape == "json" else fill)(server.dsn_for("app"), rows)
         here.env["DSN"] = server.dsn_for("app")
@@ -300,7 +333,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, action="append", metavar="N")
     parser.add_argument("--kept", type=int, metavar="MB", help="a table of mostly kept bytes")
-    parser.add_argument("--shape", choices=("text", "json"), default="text", help="what the table holds")
+    parser.add_argument("--shape", choices=("text", "json", "markdown"), default="text", help="what the table holds")
     parser.add_argument("--alone", action="store_true", help="leave out the dump and the other tools: half the time")
     parser.add_argument("--child", metavar="FILE", help=argparse.SUPPRESS)
     parser.add_argument("--json", action="store_true")
@@ -309,8 +342,11 @@ def main() -> int:
         print(json.dumps(child(options.child)))
         return 0
     if options.kept:
-        print(json.dumps(measure(0, options.kept, alone=options.alone), indent=None if options.json else 2))
+        kept = measure(0, options.kept, options.shape, alone=options.alone)
+        print(json.dumps(kept, indent=None if options.json else 2))
         return 0
+    if options.shape == "markdown":
+        parser.error("notes in Markdown are those of --kept")
     sizes = sorted(options.rows or [100_000, 1_000_000])
     measured = [measure(rows, shape=options.shape, alone=options.alone) for rows in sizes]
     result: dict[str, Any] = {"sizes": measured}
