@@ -18,8 +18,10 @@ __all__ = ["readings"]
 
 _SEPARATOR = "\x00"
 _BLANK = rf"[ \t\r\n{WIDE_SPACES}\u3000]"
-_BLANKS = re.compile(rf"(?:\n[>|]{{1,3}}[ \t]?|[{WIDE_SPACES}]{_BLANK}*|{_BLANK}{{2,}}|[\t\r\n])+")
-_MARKS = re.compile(r"`|\*{2,3}|\*(?=\w)|~~")
+_PIECE = rf"\n[>|]{{1,3}}[ \t]?|[{WIDE_SPACES}]{_BLANK}*|{_BLANK}{{2,}}|[\t\r\n]"
+_BLANKS = re.compile(rf"{_BLANK}(?:(?<=\n)[>|]{{1,3}}[ \t]?|{_BLANK}+|(?<=[\t\r\n{WIDE_SPACES}]))(?:{_PIECE})*")
+"""One such piece and those behind it. It begins with a class of characters, so that few places are tried."""
+_MARKS = re.compile(r"`|\*(?:\*{1,2}|(?=\w))|~~")
 _TELLING = re.compile(rf"`|\*(?:\*|(?=\w))|~~|\n(?<!{_BLANK}\n)[>|]")
 _SIMPLE, _WHITE = (np.zeros(0x110000, np.bool_) for _ in range(2))
 """With what such a piece begins, and blanks of any kind."""

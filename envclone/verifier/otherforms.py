@@ -14,6 +14,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from ipaddress import IPv4Address
+from itertools import chain
 from typing import Any
 from urllib.parse import unquote_to_bytes
 
@@ -47,6 +48,7 @@ _FORMS = (
     rf"((?:[{_FIVE}]*[{_SIGNS}]){{3}}[{_FIVE}]|<~)",
 )
 _DIGITS = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
+_SHORTEST_OF_FIVE = 12
 _FEWEST, _OF_FIVE = 6, 0.9
 """Characters of what base85 says, and the share of them that a text has."""
 _PRINTABLE = bytes((9, 10, 13, *range(0x20, 0x7F), *range(0x80, 0x100)))
@@ -165,7 +167,9 @@ def _octal(text: str, encodings: Sequence[str]) -> Iterator[str]:
 
 def _eighty_five(text: str, encodings: Sequence[str]) -> Iterator[str]:
     """Base85, and Ascii85 between its marks."""
-    for match in _RUN.finditer(text):
+    # only between marks it goes on behind a blank; of words the most are too short
+    parts = [text] if "<~" in text else [word for word in text.split() if len(word) >= _SHORTEST_OF_FIVE]
+    for match in chain.from_iterable(map(_RUN.finditer, parts)):
         raw = _of_five(match[1] or match[2], adobe=match[1] is not None)
         if len(raw) >= _FEWEST and len(raw.translate(None, _PRINTABLE)) <= (1 - _OF_FIVE) * len(raw) and is_utf8(raw):
             yield raw.decode()
