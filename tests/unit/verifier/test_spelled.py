@@ -185,3 +185,13 @@ def test_a_batch_is_searched_as_each_value_of_it() -> None:
         together[one.value].add(one.hit.original)
     assert together == alone
     assert folded("A_b%40\tC") == "a b@ c"
+
+
+@pytest.mark.parametrize(
+    ("written", "plain"), [("w%40corp.de", "w@corp.de"), ("J&#246;rg K", "Jörg K"), ("a\\u0040b.de", "a@b.de")]
+)
+def test_escapes_are_read_in_a_few_bytes_of_noise(written: str, plain: str) -> None:
+    noise = b"\x81\x93\xf7\x88" * 8
+    value = noise + b"\x00" + written.encode() + b"\x00" + noise
+    for form in (value, value.hex()):
+        assert any(plain in text for text in spelled.said([form])[0]), form
