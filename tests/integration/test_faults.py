@@ -130,7 +130,7 @@ def _killed_while_pages_are_written(prod: Production) -> None:
             time.sleep(random.random() * 0.8)
             victim.send_signal(signal.SIGKILL)
             victim.wait()
-            wait.until(lambda: True if not _working(made.file) else None, what="a process goes on writing", timeout=120)
+            wait.until(lambda: True if not _working(made.file) else None, what="a process goes on writing", timeout=30)
             made.call("gc")
             assert [one for one in made.leftovers() if one.split("/")[0] in ("work", "tmp", "images")] == []
             assert _servers_below(made.pool) == []
@@ -151,7 +151,7 @@ def _contents(directory: Path) -> dict[str, str]:
 def _until_files_are_written(work: Path, victim: subprocess.Popen[bytes]) -> None:
     """The private server of the clone ran, and has been stopped."""
     ran = False
-    deadline = time.monotonic() + 300
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline and victim.poll() is None:
         running = [p for p in work.glob("*/main/data/postmaster.pid") if not p.parts[-4].startswith("raw-")]
         if ran and not running and list(work.glob("*/main/data")):
@@ -181,9 +181,9 @@ def test_interrupted_by_the_user(here: Place) -> None:
     victim = subprocess.Popen(
         command, env={**os.environ, **here.env, "PYTHONPATH": str(ROOT)}, stderr=subprocess.PIPE, text=True
     )
-    wait.until(lambda: True if here.leftovers() else None, what="nothing was begun", timeout=300)
+    wait.until(lambda: True if here.leftovers() else None, what="nothing was begun", timeout=60)
     victim.send_signal(signal.SIGINT)
-    _, error = victim.communicate(timeout=300)
+    _, error = victim.communicate(timeout=60)
     assert victim.returncode == 130
     assert "nothing half made is left" in error
     assert [one for one in here.leftovers() if one.split("/")[0] in ("work", "tmp", "branches")] == []

@@ -273,13 +273,13 @@ def test_faults_leave_one_window(followed: Followed) -> None:
     [[pid]] = followed.received()
     with closing(prod.connect()) as conn:
         conn.execute("SELECT pg_terminate_backend(%s)", [pid])
-        wait.until(lambda: _dropped(conn, slot), what="the slot stays in use", timeout=60)
+        wait.until(lambda: _dropped(conn, slot), what="the slot stays in use", timeout=10)
     again("the slot was dropped")
     assert "gone from production" in followed.said.read_text()
     followed.end(signal.SIGKILL)
     wait.until(
         lambda: None if [one for one in Path("/proc").glob("[0-9]*/cmdline") if _of(one, track)] else True,
-        what="the program outlives its track", timeout=60,
+        what="the program outlives its track", timeout=10,
     )  # fmt: skip
     followed.follow()
     again("the track was killed")

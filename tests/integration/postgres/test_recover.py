@@ -86,7 +86,7 @@ def recorded() -> Iterator[Recorded]:
         prod.execute("SELECT pg_create_physical_replication_slot('s', true)")
         prod.execute("SELECT pg_switch_wal()")
         process.run([program, "-D", wal, "-d", prod.dsn, "--slot=s", f"--endpos={end}", "--no-loop"])
-        wait.until(lambda: segments.segments(wal, SIZE) or None, what="no log was received", timeout=60)
+        wait.until(lambda: segments.segments(wal, SIZE) or None, what="no log was received", timeout=10)
         yield Recorded(place, prod.engine, base, snapshot, wal, written, deleted, between, lsn)
 
 

@@ -127,7 +127,7 @@ def test_a_server_that_died_is_told_and_started_again(here: Place, program: Path
     try:
         assert endpoint.pid
         process.terminate(endpoint.pid, signal.SIGKILL)
-        wait.until(lambda: None if process.alive(endpoint.pid or 0) else True, what="it lives on", timeout=60)
+        wait.until(lambda: None if process.alive(endpoint.pid or 0) else True, what="it lives on", timeout=10)
         assert stack.show("dies").state == "stopped"
         again = stack.start("dies").endpoints["kb"]
         assert _grpc(again) == b"grpc hello"

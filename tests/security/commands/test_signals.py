@@ -116,7 +116,7 @@ def _until(reached: Station, here: Place, running: Callable[[], bool]) -> bool:
 
 def _nothing_left(here: Place) -> None:
     assert [one for one in here.leftovers() if one.split("/")[0] in ("work", "tmp", "branches")] == []
-    wait.until(lambda: True if not _servers(here.pool) else None, what="a server goes on", timeout=120)
+    wait.until(lambda: True if not _servers(here.pool) else None, what="a server goes on", timeout=20)
     assert here.json("gc", "--dry-run") == []
 
 

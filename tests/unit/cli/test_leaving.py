@@ -15,7 +15,7 @@ SIZE = 300_000
 def _ended(code: str) -> subprocess.CompletedProcess[str]:
     program = f"import atexit, os, sys, threading, time, weakref\nfrom envclone.cli.leaving import leave\n{code}"
     environment = {name: value for name, value in os.environ.items() if name != "PYTHONUNBUFFERED"}
-    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=300)
+    return subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, timeout=60)
 
 
 @pytest.mark.parametrize("code", [0, 1, 5, 143])
