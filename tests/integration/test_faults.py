@@ -16,6 +16,7 @@ import psycopg
 import pytest
 
 from envclone import process, wait
+from envclone.pool import locks
 from tests.support.postgres import Production, production
 from tests.support.stack import ROOT, Place, place
 
@@ -130,7 +131,7 @@ def _killed_while_pages_are_written(prod: Production) -> None:
             time.sleep(random.random() * 0.8)
             victim.send_signal(signal.SIGKILL)
             victim.wait()
-            wait.until(lambda: True if not _working(made.file) else None, what="a process goes on writing", timeout=30)
+            wait.until(lambda: None if _working(made) else True, what="a process goes on writing", timeout=30)
             made.call("gc")
             assert [one for one in made.leftovers() if one.split("/")[0] in ("work", "tmp", "images")] == []
             assert _servers_below(made.pool) == []
@@ -161,8 +162,8 @@ def _until_files_are_written(work: Path, victim: subprocess.Popen[bytes]) -> Non
     raise AssertionError("the files were not written")
 
 
-def _working(file: Path) -> list[int]:
-    """Copies of the killed process that are still there."""
+def _working(made: Place) -> list[str]:
+    """Copies of the killed process that are still there, and what they hold: one that ends loses its name first."""
     found = []
     for entry in Path("/proc").iterdir():
         if not entry.name.isdigit():
@@ -171,8 +172,12 @@ def _working(file: Path) -> list[int]:
             command = (entry / "cmdline").read_bytes()
         except OSError:
             continue
-        if b"envclone.cli.main" in command and str(file).encode() in command:
-            found.append(int(entry.name))
+        if b"envclone.cli.main" in command and str(made.file).encode() in command:
+            found.append(entry.name)
+    for file in (made.pool / "locks").glob("*.lock"):
+        with locks.try_exclusive(file.parent, file.stem) as free:
+            if free is None:
+                found.append(file.stem)
     return found
 
 
