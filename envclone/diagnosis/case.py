@@ -125,8 +125,9 @@ class Case:
     """What is known of an incident.
 
     `results` are what its steps gave in this branch, twice; `expected` the ids that should have come; `unstable` the
-    steps whose two results differ; `state` when the branch's state was copied, `embed` makes a text's vector,
-    `judge` says what of an answer stands in no document, given `question`, `documents` and `answer`.
+    steps whose two results differ; `altered` what a step was asked otherwise than in production, because a mask took
+    it for a person; `state` when the branch's state was copied, `embed` makes a text's vector, `judge` says what of an
+    answer stands in no document, given `question`, `documents` and `answer`.
     """
 
     incident: Incident
@@ -140,6 +141,7 @@ class Case:
     embed: Callable[[str], Sequence[float]] | None = None
     judge: Callable[[Mapping[str, str]], Sequence[str]] | None = None
     unstable: frozenset[str] = frozenset()
+    altered: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     state: dt.datetime | None = None
 
     def step(self, name: str) -> Step:

@@ -143,6 +143,9 @@ def _unknown(case: Case) -> Iterator[str]:
     for search in case.searches:
         if search.retrieval.why_not and not search.parts():
             yield f"the step {search.step.id} cannot be asked otherwise: {search.retrieval.why_not}"
+    for name, other in case.altered.items():
+        text = f"a mask changed {', '.join(other)} of the step {name}: where it is compared with a column, name that"
+        yield f"{text} column's domain under `domains` (`keep` for a kept one), or it finds nothing here"
     if not case.incident.calls and not case.incident.exchanges:
         yield "the bundle holds no calls of a model: prompt, tools, form and grounding are not tested"
     elif left_out(case.incident):

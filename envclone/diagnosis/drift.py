@@ -48,7 +48,9 @@ class Drift:
             text += "; what is expected came then, and comes now" if came else ""
             tied = bool(gone) and not came and _tied(case, step.step, gone, come)
             text += "; what went and what came are equally near: which comes is arbitrary" if tied else ""
-            certainty = Certainty.POSSIBLE if came or tied else Certainty.LIKELY
+            if other := case.altered.get(step.step, ()):
+                text += f"; the step is not asked as production asked it: a mask changed {', '.join(other)}"
+            certainty = Certainty.POSSIBLE if came or tied or other else Certainty.LIKELY
             yield Finding(Layer.DRIFT, "drift", text, command, certainty, step.step, records)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -15,7 +15,8 @@ from envclone.diagnosis.diagnose import Diagnosis
 from envclone.diagnosis.diagnose import diagnose as test
 from envclone.diagnosis.state import pointing
 from envclone.errors import EnvcloneError
-from envclone.incidents.bundle import HttpStep, Incident
+from envclone.incidents import files
+from envclone.incidents.bundle import HttpStep, Incident, SqlStep
 from envclone.lifecycle import branches
 from envclone.lifecycle.checked import check
 from envclone.lifecycle.incidents import masked_incident
@@ -74,7 +75,7 @@ def diagnose(
             if name in branch.endpoints and (one := registry.examiner(branch.endpoints[name])) is not None
         }
         case = _case(project, incident, branch.name, results, examiners, expected, replayed, embed, state)
-        found = test(replace(case, judge=judge), sweeps=sweeps)
+        found = test(replace(case, judge=judge, altered=_altered(project, ident, incident)), sweeps=sweeps)
         folder = branches.directory(project.pool, branch.name) / "diagnoses"
         folder.mkdir(mode=0o700, exist_ok=True)
         project.pool.write_json(folder / f"{ident}.json", found.to_json())
@@ -100,6 +101,36 @@ def _masked(project: Project, ident: str, branch: Branch, *, for_others: bool) -
         image = check(project, branch.image)
         incident = masked_incident(project, ident, image)
         return handed(incident, load_plans(project, image)) if for_others else incident, image.raw.created_at
+
+
+def _altered(project: Project, ident: str, masked: Incident) -> dict[str, tuple[str, ...]]:
+    """What masks made of statements' parameters and literals that no domain names, where the raw bundle can be read."""
+    try:
+        raw = files.load(files.find(project.loaded.stack.incidents, ident))
+    except (EnvcloneError, OSError):
+        return {}
+    if raw.masked is not None:
+        return {}
+    now = {step.id: step for step in masked.steps if isinstance(step, SqlStep)}
+    found = {step.id: tuple(_otherwise(step, now[step.id])) for step in raw.steps
+             if isinstance(step, SqlStep) and step.id in now}  # fmt: skip
+    return {name: changed for name, changed in found.items() if changed}
+
+
+def _otherwise(raw: SqlStep, masked: SqlStep) -> Iterator[str]:
+    """What of a statement a mask changed without being told what it is."""
+    before, after = (_named(one.parameters) for one in (raw, masked))
+    for name, value in before.items():
+        if name not in raw.domains and name in after and after[name] != value:
+            yield f"the parameter {name}"
+    if masked.sql != raw.sql:
+        yield "a literal or comment"
+
+
+def _named(parameters: list[Any] | dict[str, Any] | None) -> dict[str, Any]:
+    listed = parameters if isinstance(parameters, dict) else {
+        str(place): one for place, one in enumerate(parameters or (), 1)}  # fmt: skip
+    return listed
 
 
 def _twice(incident: Incident, branch: Branch) -> dict[str, tuple[StepResult, ...]]:

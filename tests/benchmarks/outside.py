@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from tests.benchmarks.failures import desk, desktalks, gallery, press
+from tests.benchmarks.failures import desk, desktalks, gallery, innpoints, inns, innsearches, inntalks, press
 from tests.benchmarks.failures.desk import Case, Shop
 from tests.support.postgres import production
 from tests.support.stack import Place, place
@@ -103,6 +103,51 @@ def measure(world: World, only: str) -> dict[str, Any]:
         return _diagnosed(here, cases)
 
 
+INNS = """\
+version: 1
+project: outside
+pool: {path: "{pool}"}
+environments:
+  prod:
+    stores:
+      main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
+      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}, collections: [quick, raw, stays]}
+sanitize:
+  rules:
+    main:
+      {rules}
+    kb:
+      "*.*": keep
+      quick.point_ids: keep
+      raw.point_ids: keep
+      stays.point_ids: keep
+      quick.vectors: {vectors: keep}
+      raw.vectors: {vectors: keep}
+      stays.vectors.prose: {vectors: keep}
+      stays.vectors.name: {vectors: keep}
+      stays.vectors.terms: {vectors: keep}
+  references: ["kb.stays.doc_id -> main.public.documents.id"]
+incidents: incidents/
+"""
+
+
+def agency(seed: int, only: str) -> dict[str, Any]:
+    """The same of a travel agency, with rows and points."""
+    with production(18) as server, place(size="3G") as here, tempfile.TemporaryDirectory(prefix="inns-") as made:
+        server.create_database("app")
+        shop = inns.Inns(server, random.Random(seed), Path(made))
+        inns.fill(shop)
+        innpoints.write(shop)
+        parts = (innsearches.by_sql, innpoints.by_points, inntalks.talks)
+        cases = [one for make in parts for one in make(shop) if one.name.startswith(only)]
+        server.execute("CHECKPOINT", "app")
+        with server.connect("app") as conn:
+            rules = [str(row[0]) for row in conn.execute(RULES.encode()).fetchall()]
+        here.env["DSN"], here.env["KB"] = server.dsn_for("app"), made
+        here.write(INNS.replace("{rules}", "\n      ".join(rules)))
+        return _diagnosed(here, cases)
+
+
 def points(seed: int, only: str) -> dict[str, Any]:
     """The same of a gallery's collection of points."""
     with place(size="3G") as here, tempfile.TemporaryDirectory(prefix="gallery-") as made:
@@ -115,6 +160,7 @@ def points(seed: int, only: str) -> dict[str, Any]:
 
 
 def _diagnosed(here: Place, cases: list[Case]) -> dict[str, Any]:
+    """Branch, and diagnose each."""
     (here.directory / "incidents").mkdir()
     for one in cases:
         calls = list(one.calls) or [{"id": "q", "kind": "request"}]
@@ -147,12 +193,14 @@ def main() -> int:
     """Print the figures; 1 when a case is misjudged."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--only", default="", help="Cases whose names begin so.")
-    parser.add_argument("--world", choices=[*WORLDS, "gallery"], help="Only this production.")
+    parser.add_argument("--world", choices=[*WORLDS, "gallery", "inns"], help="Only this production.")
     parser.add_argument("--json", action="store_true")
     options = parser.parse_args()
     figures = {name: measure(one, options.only) for name, one in WORLDS.items() if options.world in (None, name)}
     if options.world in (None, "gallery"):
         figures["gallery"] = points(5, options.only)
+    if options.world in (None, "inns"):
+        figures["inns"] = agency(17, options.only)
     print(json.dumps(figures, indent=2))
     return 1 if any(one["wrong"] for one in figures.values()) else 0
 

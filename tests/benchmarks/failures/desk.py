@@ -242,7 +242,7 @@ def found_and_not(
     embed: Callable[[str], list[float]] = embedded,
 ) -> Iterator[Case]:  # fmt: skip
     """Cases of a statement: records that are near and do not come, and records that come."""
-    odd = {*shop.rows[0]["stale"], *shop.rows[0]["foreign"], shop.rows[0]["copied"]}
+    odd = {*shop.rows[0]["stale"], *shop.rows[0]["foreign"], *shop.rows[0].get("old", ()), shop.rows[0]["copied"]}
     missed = came = 0
     for ident in shop.drawn.sample([one for one in shop.bodies if one not in odd], 260):
         text = " ".join(shop.drawn.sample(shop.bodies[ident].rstrip(".").split(), words))

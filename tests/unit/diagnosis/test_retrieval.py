@@ -296,3 +296,10 @@ def test_what_is_equally_near_as_what_came_instead_accuses_nobody() -> None:
         found = diagnose(replace(made, incident=made.incident.model_copy(update={"steps": (step,)}), replayed=report))
         assert (found.first.cause if found.first else None) == cause, far
         assert [one.cause for one in found.findings] == ["drift"]
+
+
+def test_a_step_that_a_mask_changed_drifts_only_possibly() -> None:
+    report = ReplayReport("7", "prod", False, (StepVerdict("search", False, ("1 is missing",)),))
+    found = diagnose(replace(case(Line(PLACES), replayed=report), altered={"search": ("the parameter 2",)}))
+    assert found.first is None and [one.cause for one in found.findings] == ["drift"]
+    assert any("the parameter 2" in one for one in found.unknown)
