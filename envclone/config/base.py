@@ -96,6 +96,7 @@ DomainKind = Literal[
     "text",
     "json",
     "secret",
+    "setting",
     "bytes",
     "constant",
     "redact",

@@ -57,7 +57,7 @@ This page is generated from the schema: `python -m envclone.config.docs docs/sta
 | a kind's name: {kinds} | the same, without a declaration: each kind but `constant` is a domain of its own name |
 | `null` without quotes | the domain `null`: the value is removed |
 | a mapping of JSON path to domain | each leaf that a path matches gets its own domain: `{{"$.user.email": email, "$.contacts[*].phone": phone}}` |
-| `{{domain: date, by: customer_id}}` | a domain with options; `by` names a column of the same row whose value decides how far a date is shifted |
+| `{{domain: date, by: customer_id}}` | a domain with options; `by` names a column of the same row whose value decides how far a date is shifted. `{{domain: setting, by: key}}` names the column that says what a setting is |
 | `{{vectors: keep}}` | embeddings stay as they are, a decision to write down: see [security](security.md). An array, row, domain or range that holds a vector asks for it too; in a row it stands beside the paths: `{{"$.body": text, vectors: keep}}` |
 | `{{words: keep}}` | the same for a `tsvector`, whose words can be read back. `text` makes it again from the masked column, `null` removes it |
 

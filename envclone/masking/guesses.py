@@ -19,6 +19,19 @@ __all__ = [
     "unique_too",
 ]
 
+_SPOKEN = (
+    r"pass_?phrase|pass_?code|(^|_)pwd($|_)|kennwort|geheim|contrase(n|ñ)a|(^|_)clave_(secreta|privada|api|acceso|comercio)|"
+    r"(^|_)senha|segredo|secreto|mot_?de_?passe|(^|_)mdp$|has(l|ł)o$|wachtwoord|l(o|ö)senord|adgangskode|salasana|"
+    r"(^|_)heslo|jelsz(o|ó)|(api|zwei_?faktor|privat(er)?|zugangs|master)_?schl(ue|ü)ssel|"
+    r"(signing|encryption|shared|access|master|service|license|licence|auth|app|nwk|network|webhook|account|storage|"
+    r"pagerduty|sendgrid|mailgun|stripe|openai|anthropic|redis|db|root|host|ssh|tls|ssl)_key$|(^|_)(psk|hmac(_key)?)$|"
+    r"(?<!gpio)(?<!led)(?<!map)(?<!input)(?<!output)(^|_)p(in|uk)_?\d?$|(^|_)cv[vc]2?$|(^|_)pin_?code$|"
+    r"(gate|door|alarm|entry|access|safe|unlock|security)_?code$|memorable_?(word|info|phrase)|"
+    r"(security|secret)_?(answer|word)$"
+)
+"""What passwords, PINs and keys are called in several languages, beside `secret`."""
+_LETS_IN = re.compile(rf"(passw(or[dt])?|secret|token|api_?key|private_?key)$|{_SPOKEN}")
+"""What ends so is a secret, whatever it is of: `mail_password`."""
 _BY_NAME = (
     ("email", re.compile(r"e_?mail|^mail$|_mail$|^mail_|correo")),
     ("phone", re.compile(r"phone|mobile|^fax|_fax$|^tel$|^tel_|_tel$|^cell$|msisdn|telefon|handy|whatsapp")),
@@ -50,7 +63,8 @@ _BY_NAME = (
     (
         "secret",
         re.compile(
-            r"passw|(^|_)pass$|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|(^|_)(t?otp|2fa|two_?fa|mfa)(_(key|code|seed|secret))?$|^pin$"
+            r"passw|(^|_)pass$|secret|token|api_?key|hash$|_hash|credential|private_?key|^salt$|(^|_)(t?otp|2fa|two_?fa|mfa)(_(key|code|seed|secret))?$|"
+            rf"{_SPOKEN}"
         ),
     ),
     (
@@ -235,6 +249,8 @@ def by_name(name: str, holder: str = "") -> str:
     plain = _plain(name)
     if plain in ("name", "title") and _PEOPLE.search(_plain(holder)):
         return "person" if plain == "name" else "keep"
+    if _LETS_IN.search(plain) and not _ABOUT.search(plain):
+        return "secret"
     if _OF_MAIL.search(plain) or _SHOWN_THING.search(plain) or _FILE_NAME.search(plain):
         return "text"
     if _ELSEWHERE.search(plain):

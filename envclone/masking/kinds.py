@@ -76,6 +76,7 @@ KINDS: Mapping[str, Kind] = {
     "text": _kind("xml", "tsvector", "bytea", injective=False),
     "json": _kind("bytea", "json", "jsonb", injective=False),
     "secret": _kind(),
+    "setting": _kind(injective=False, shifts=True),
     "bytes": Kind(frozenset(("bytea",)), injective=True),
     "constant": Kind(ANY, injective=False),
     "redact": _kind(*NUMBERS, "bytea", "xml", injective=False),

@@ -26,7 +26,8 @@ from envclone.masking.makers import Makers
 from envclone.masking.memo import BATCH
 from envclone.masking.nobody import Nobody, usual
 from envclone.masking.packing import BlockMask, masked_block
-from envclone.masking.simple import KeepMask
+from envclone.masking.settings import SettingMask
+from envclone.masking.simple import KeepMask, RedactMask
 from envclone.memory import give_back
 from envclone.models import FieldKind, FieldRule
 from envclone.packed import Pairs, TextBlock, block_of
@@ -43,6 +44,7 @@ _NEAR, _FAR = range(0xC3, 0xE0), range(0xE3, 0xF0)
 _WORDS = "Anna went home. " * 200
 """A text that has free text make all that it needs."""
 _OF_NAMES = ("person", "email", "username")
+_OF_TEXTS = ("text", "json", "setting")
 
 
 @runtime_checkable
@@ -159,6 +161,8 @@ class MaskSet:
             return DocumentMask(self._free_text)
         if spec.kind == "hook":
             return _HookMask(self._running(domain), domain)
+        if spec.kind == "setting":
+            raise ConfigError(f"the domain '{domain}' needs the key beside a value", hint="write `by:` in the rule")
         if spec.kind == "constant":
             return ConstantMask(spec.value or "")
         return self._makers.mask(spec.kind)
@@ -175,6 +179,10 @@ class MaskSet:
         if rule.derived:
             raise ConfigError(f"{rule.address} is made again from other fields; nothing masks it", hint="report this")
         kind = kind_of(rule.domain, self._domains)
+        if kind == "setting" and rule.by:
+            redact = RedactMask()
+            json = rule.kind is FieldKind.JSON
+            return SettingMask(self._makers.mask("secret"), self._free_text, redact, json=json).mask_pairs
         if rule.kind is FieldKind.JSON and (rule.json or kind not in ("null", "keep", "hook")):
             masker = JsonMasker(json_rules(rule, kind), self.mask_for, rule.address)
             return lambda values: (
@@ -213,15 +221,15 @@ class MaskSet:
         made = sorted(kinds - self._ready)
         for kind in made:
             self._ready.add(kind)
-            if kind in ("text", "json"):
+            if kind in _OF_TEXTS:
                 self._free_text.mask([_WORDS])
-            if kind in (*_OF_NAMES, "text", "json"):
+            if kind in (*_OF_NAMES, *_OF_TEXTS):
                 if not self._met:
                     self._met = True
                     meet(_characters(self._corpus, _NEAR, 1))
                 mask = self._makers.mask(kind if kind in _OF_NAMES else "person")
                 masked_block(mask, block_of(["anna"] * BATCH))
-        if "text" in made or "json" in made:
+        if any(kind in made for kind in _OF_TEXTS):
             give_back()  # each copy would count what is free here
         return True
 

@@ -220,7 +220,10 @@ class Planner:
         if word is not None and not claims:
             self._check_fit(field, word)
             self._check_held_paths(field, [JsonRule("$.**", word)], firm)
-            return FieldRule(field.address, field.kind, word, base=row)
+            by = ""
+            if whole is not None and self._kind(word) == "setting":
+                by = self._subject(field, _Decision(word, whole[0], self._by.get(whole[0], "")))
+            return FieldRule(field.address, field.kind, word, base=row, by=by)
         # no document was seen, or the paths in a text were not collected: one without a rule is found when it is masked
         unseen = not field.paths or field.kind is FieldKind.TEXT or self._empty(field.address)
         planned = plan_json(field, word, claims, empty=unseen)
@@ -239,6 +242,8 @@ class Planner:
             self.unsafe.append(f"{field.address}: the path {shown} is undeclared{many}")
         for rule in planned.rules:
             self._check_whole(field, rule.path, rule.domain)
+            if self._kind(rule.domain) == "setting":
+                self.invalid.append(f"{field.address}: `setting` is for the whole of a column, not for {rule.path}")
         if not planned.rules and not planned.missing:
             return None
         self._check_held_paths(field, planned.rules, firm)
@@ -275,10 +280,12 @@ class Planner:
 
     def _subject(self, field: Field, decision: _Decision) -> str:
         """The address of the column that a rule's `by` names."""
+        spec = resolve(decision.domain, self._domains)
         if not decision.by:
+            if spec is not None and spec.kind == "setting":
+                self.invalid.append(f"{field.address}: settings are masked by their keys: name the column, `by: key`")
             return ""
         holder = Address.parse(field.address).holder
-        spec = resolve(decision.domain, self._domains)
         if spec is not None and spec.kind == "hook":
             return self._read_by_hook(field, holder, decision)
         found = self._beside(holder, decision.by)
@@ -288,11 +295,12 @@ class Planner:
         if field.base == "tsvector" and spec is not None and spec.kind == "text" and subject in self._fields:
             return subject
         if spec is not None and not KINDS[spec.kind].shifts:
-            self.invalid.append(f"{field.address}: `by` is for dates; the domain '{decision.domain}' has no use for it")
+            why = f"the domain '{decision.domain}' has no use for it"
+            self.invalid.append(f"{field.address}: `by` is for dates and settings; {why}")
         elif not found:
             self.invalid.append(f"{field.address}: there is no column '{decision.by}' beside it")
         elif field.kind is FieldKind.ARRAY or self._fields[subject].kind in (FieldKind.JSON, FieldKind.VECTOR):
-            self.invalid.append(f"{field.address}: `by` works on single dates and names a column with single values")
+            self.invalid.append(f"{field.address}: `by` works on single values and names a column with single values")
         return subject
 
     def _read_by_hook(self, field: Field, holder: str, decision: _Decision) -> str:
@@ -401,7 +409,11 @@ class Planner:
             return
         if not fits(spec.kind, field):
             other = ", ".join(
-                sorted(k for k in KINDS if k not in ("keep", "null", "constant", "hook", "sql") and fits(k, field))
+                sorted(
+                    k
+                    for k in KINDS
+                    if k not in ("keep", "null", "constant", "setting", "hook", "sql") and fits(k, field)
+                )
             )
             self.invalid.append(
                 f"{field.address}: the domain '{domain}' cannot mask {field.type}: "

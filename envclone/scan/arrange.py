@@ -41,7 +41,7 @@ def rules_of(proposals: Sequence[Proposal]) -> dict[str, str | dict[str, str]]:
         if one.named and one.named != "ids":
             out[one.address] = {one.named: "keep"}
         elif not one.path:
-            out[one.address] = one.domain
+            out[one.address] = {"domain": one.domain, "by": one.by} if _decided_by(one) else one.domain
         else:
             paths = out.setdefault(one.address, {})
             if isinstance(paths, dict):
@@ -126,7 +126,14 @@ def _key(address: str) -> str:
 
 
 def _domain(one: Proposal) -> str:
+    if _decided_by(one):
+        return f"{{domain: {one.domain}, by: {_key(one.by)}}}"
     return '"null"' if one.domain == "null" else one.domain
+
+
+def _decided_by(one: Proposal) -> bool:
+    """Whether a rule names the column beside it that decides; a proposal that was mended may have another domain."""
+    return bool(one.by) and one.domain == "setting"
 
 
 def _remark(one: Proposal) -> str:

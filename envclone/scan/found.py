@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 __all__ = ["Holder", "Proposal", "Sample"]
 
@@ -28,7 +28,8 @@ class Holder:
     `refers`: the addresses of its fields that hold keys of such rows, though no foreign key says so. `tokened`:
     one of its columns is called a token, so that its `id` lets nobody in. `halves`: the addresses of a given and a
     family name that are called so only beside each other (`first`, `last`). `secrets`: the addresses of values of
-    settings, most of whose keys tell of a password or a token (`smtp_password`); `some_secrets` those where some do.
+    settings, all of whose keys tell of a password or a token (`smtp_password`); `settings` those where some do, each
+    with the name of the column of the keys.
     """
 
     lookup: bool = False
@@ -37,7 +38,7 @@ class Holder:
     tokened: bool = False
     halves: frozenset[str] = frozenset()
     secrets: frozenset[str] = frozenset()
-    some_secrets: frozenset[str] = frozenset()
+    settings: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,8 @@ class Proposal:
     """A rule to propose: `path` is a JSON path inside the field, or ''; `shape` is the outline of one value.
 
     The domain `decide` is none: what nothing can look into is for a person to decide. `named` says what the rule keeps
-    by name (`vectors`, `words`, `ids`), which is a decision too; `preset` the preset whose rule it is.
+    by name (`vectors`, `words`, `ids`), which is a decision too; `preset` the preset whose rule it is. `by` is the
+    column beside it whose value decides, for the domain `setting`.
     """
 
     address: str
@@ -58,6 +60,7 @@ class Proposal:
     named: str = ""
     base: str = ""
     preset: str = ""
+    by: str = ""
 
     @property
     def weak(self) -> bool:

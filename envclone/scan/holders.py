@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from envclone.address import Address
 from envclone.masking.guesses import by_name, part_of_a_name
+from envclone.masking.settings import names_secret
 from envclone.models import Field, FieldKind, Inventory
 from envclone.scan.found import Holder
 from envclone.scan.values import persons
@@ -28,17 +29,14 @@ _FAMILY = re.compile(
 """What halves of a name are called; some of them mean much else where the other half is not beside them."""
 _HALF = re.compile(r"[^\W\d_][^\d_/@:;|]{0,40}")
 _SETTING = re.compile(
-    r"^(name|key|var|code|property|attribute|param(eter)?|setting|option|config)$|"
-    r"(setting|option|config|param(eter)?|property|attribute|meta|auth|variable|env)_?(name|key|field)$"
+    r"^(name|key|var|code|property|attribute|param(eter)?|setting|option|config|id|slug|schl(ue|ü)ssel|clave|chave|cl(e|é)|"
+    r"clef|chiave|klucz|sleutel|nyckel|n(o|ø)gle|bezeichnung|nombre|nom|naam|nazwa|ident(ifier)?)$|"
+    r"(setting|option|config|param(eter)?|property|attribute|meta|auth|variable|env|cfg|secret|credential)_?(name|key|field|id|code)$"
 )
-_VALUE = re.compile(r"(^|_)val(ue)?$|^(setting|config|data|content)$")
-_ABOUT = re.compile(
-    r"(time|date|at|type|count|enabled|required|expir\w*|ttl|length|url|uri|host|polic(y|ies)|method|lifespan|timeout|"
-    r"hash|reset|min|max|rotation|algorithm)$"
+_VALUE = re.compile(
+    r"(^|_)(val(ue)?(_?(text|txt|str(ing)?|json))?|wert|valor|valeur|valore|wartosc|waarde|v(ä|a)rde|v(æ|ae)rdi)$|"
+    r"^(string|text)_val(ue)?$|^(setting|config|data|content)$"
 )
-"""What ends the key of a setting about a password, which is none."""
-_LONGEST_KEY = 120
-_MOSTLY = 0.5
 _PERSONAL = frozenset(("email", "phone", "username", "iban", "card", "national_id"))
 
 
@@ -70,7 +68,7 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
         if other in listed - of_persons:
             refers.setdefault(Address.parse(address).holder, set()).add(address)
     halves = _halves(inventory, samples)
-    secrets, some_secrets = _secrets(inventory, samples)
+    secrets, settings = _secrets(inventory, samples)
     tokened = {Address.parse(a).holder for a, f in inventory.fields.items() if _is_token(f)}
     return {
         holder: Holder(
@@ -80,7 +78,7 @@ def holders_of(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> di
             holder in tokened,
             halves.get(holder, frozenset()),
             secrets.get(holder, frozenset()),
-            some_secrets.get(holder, frozenset()),
+            settings.get(holder, {}),
         )
         for holder in inventory.rows
     }
@@ -104,30 +102,27 @@ def _halves(inventory: Inventory, samples: Mapping[str, Sequence[str]]) -> dict[
 
 def _secrets(
     inventory: Inventory, samples: Mapping[str, Sequence[str]]
-) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
-    """Per table of settings the columns of their values: when most of the keys tell of a password or a token, and when
-    some do. Under a mask for secrets every value counts as one, wherever it stands, so that some are not enough."""
-    part: dict[str, float] = {}
+) -> tuple[dict[str, frozenset[str]], dict[str, dict[str, str]]]:
+    """Per table of settings the columns of their values: when all keys tell of a password or a token, and, each with
+    the name of the column of the keys, when some do."""
+    part: dict[str, tuple[float, str]] = {}
     for address, field in inventory.fields.items():
         keys = {key for key in samples.get(address, ()) if key.strip()}
-        if keys and field.kind is FieldKind.TEXT and _SETTING.search(_plain_name(address)):
-            holder = Address.parse(address).holder
-            part[holder] = max(part.get(holder, 0), sum(map(_is_secrets, keys)) / len(keys))
-    found: dict[str, set[str]] = {}
+        if keys and field.kind in (FieldKind.TEXT, FieldKind.OTHER) and _SETTING.search(_plain_name(address)):
+            its = Address.parse(address)
+            found = sum(map(names_secret, keys)) / len(keys), its.name
+            part[its.holder] = max(part.get(its.holder, (0.0, "")), found)
+    values: dict[str, set[str]] = {}
     for address, field in inventory.fields.items():
-        if field.kind is FieldKind.TEXT and _VALUE.search(_plain_name(address)):
-            found.setdefault(Address.parse(address).holder, set()).add(address)
-    most = {holder: frozenset(its) for holder, its in found.items() if part.get(holder, 0) > _MOSTLY}
-    some = {holder: frozenset(its) for holder, its in found.items() if holder not in most and part.get(holder, 0)}
-    return most, some
-
-
-def _is_secrets(key: str) -> bool:
-    """Whether a setting's key tells that its value lets somebody in."""
-    plain = re.sub(r"[^A-Za-z0-9]+", "_", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key.strip())).lower()
-    spelled = len(key) < _LONGEST_KEY and " " not in key.strip()
-    last = ["_".join(plain.split("_")[-words:]) for words in (1, 2)]  # `mail.smtp.password` is no address
-    return spelled and "secret" in (by_name(plain), *map(by_name, last)) and not _ABOUT.search(plain)
+        if field.kind in (FieldKind.TEXT, FieldKind.JSON) and _VALUE.search(_plain_name(address)):
+            values.setdefault(Address.parse(address).holder, set()).add(address)
+    every = {holder: frozenset(its) for holder, its in values.items() if part.get(holder, (0.0, ""))[0] == 1}
+    some = {
+        holder: dict.fromkeys(its, part[holder][1])
+        for holder, its in values.items()
+        if holder not in every and part.get(holder, (0.0, ""))[0]
+    }
+    return every, some
 
 
 def _are_halves(values: Sequence[str]) -> bool:

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from envclone.address import Address
+from envclone.address import Address, written
 from envclone.masking.guesses import UNDECIDED, by_name, guess, looks_like_embedding, removed, unique_too
 from envclone.masking.kinds import DATES, KINDS, fits
 from envclone.masking.outline import shape
@@ -31,10 +31,7 @@ _PARTITIONING = (
     "a part of the partition key, and no mask can move rows to another partition. Keep it, and accept what an image "
     "shows of it under sanitize.accept, or list its values under sanitize.nobody when they are nobody's"
 )
-_SETTINGS = (
-    "some of these settings are passwords or tokens by their keys, and a plain password stays in a text: `redact` "
-    "takes all values away"
-)
+_SETTINGS = "some of these settings are passwords or tokens by their keys, whatever they look like"
 _NUMERIC = frozenset(("int2", "int4", "int8", "numeric", "float4", "float8", "bool"))
 _INTEGERS = frozenset(("int2", "int4", "int8", "numeric"))
 _OF_NUMBERS = frozenset(
@@ -74,6 +71,12 @@ def propose(
     if named or (looks_like_embedding(field) and not field.opaque):
         why = _KEPT_BY_NAME[named] if named else f"called like an embedding: {_KEPT_BY_NAME['vectors']}"
         return [Proposal(field.address, "", field.type, "keep", 1.0, why, "", named or "vectors")]
+    if holder is not None and field.address in holder.settings:
+        by = written([holder.settings[field.address]])
+        its = [text for one in samples.values() for text in one.texts]
+        if not field.unique:
+            why = _SETTINGS
+            return [Proposal(field.address, "", field.type, "setting", 0.7, why, _example(its), base=field.base, by=by)]
     if field.kind is FieldKind.JSON and samples:
         found = [_one(field, path, sample, second or {}, holder) for path, sample in sorted(samples.items())]
         held = {one.path: one.what for one in field.holds}
@@ -160,8 +163,8 @@ def _one(
         example = _example(sample.texts)
         why = "half of a name, as the other half is beside it"
         return Proposal(field.address, "", field.type, "person", 0.7, why, example, base=field.base)
-    if not path and holder is not None and field.address in holder.secrets and not field.unique:
-        why = "values of settings, most of which are passwords or tokens by their keys"
+    if not path and holder is not None and field.address in (holder.secrets | holder.settings.keys()):
+        why = "values of settings, all of which are passwords or tokens by their keys"
         return Proposal(field.address, "", field.type, "secret", 0.6, why, _example(sample.texts), base=field.base)
     seen = look(sample.texts, told) if _has_text(field) else None
     other = second.get(path)
@@ -179,9 +182,6 @@ def _one(
     domain, confidence, why = kept or _decide(field, path, sample, told, seen, other, where, beside)
     if words and kept is None:
         confidence, why = min(confidence, 0.5), f"a few words in lower case, some of them names: {why}"
-    if not path and holder is not None and field.address in holder.some_secrets and domain in ("keep", "text", "json"):
-        domain = "text" if domain == "keep" and not field.unique else domain
-        confidence, why = 0.3, f"{_SETTINGS}; {why}"
     if path and ".*" in path and domain in _FORMED and len(set(sample.texts)) < _FEW_LINKS:
         domain, why = "text", f"{why}; the path stands for any key, and few values were seen"
     example = "" if domain == "keep" else _example([*sample.texts, *sample.numbers])

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["People", "Read"]
 
-UNTELLING = frozenset(("text", "json", "date", "integer", "number", "hook", "sql"))
+UNTELLING = frozenset(("text", "json", "date", "integer", "number", "setting", "hook", "sql"))
 """Kinds whose values are no identity: a whole text is none (the identities in it are), and '2024-01-01' is nobody's."""
 _TELLING_TYPES = frozenset(("uuid", "ip", "mac", "bytes", "phone", "card"))
 """Kinds that tell of a person though their values are not texts."""

@@ -35,7 +35,7 @@ _AT_ONCE = 1 << 17
 MOST = 8
 """Persons that one value of a key may mean; one that means more is not a key of a person."""
 
-_NO_IDENTITY = ("text", "json", "date", "integer", "number", "hook", "sql")
+_NO_IDENTITY = ("text", "json", "date", "integer", "number", "setting", "hook", "sql")
 WITHOUT_PARTS = frozenset((*_NO_IDENTITY, "email", "iban", "uuid", "secret", "ip", "mac", "url", "bytes", *UNSAID))
 """Kinds whose values are identities as a whole, or none."""
 

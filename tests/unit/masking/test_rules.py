@@ -221,6 +221,25 @@ def test_a_date_is_shifted_by_a_column_of_its_row() -> None:
     assert decided({**KEPT, "public.v.at": "date"}, *VISIT)["public.v.at"].by == ""
 
 
+def test_settings_are_masked_by_their_keys() -> None:
+    key, document = text("public.s.key"), Field("public.s.doc", "jsonb", JSON, base="jsonb", paths=("$.a",))
+    rules: Rules = {
+        "public.s.key": "keep",
+        "public.s.value": {"domain": "setting", "by": "key"},
+        "public.s.doc": {"domain": "setting", "by": "key"},
+    }
+    made = decided(rules, key, text("public.s.value"), document)
+    assert (made["public.s.value"].domain, made["public.s.value"].by) == ("setting", "public.s.key")
+    assert (made["public.s.doc"].domain, made["public.s.doc"].by) == ("setting", "public.s.key")
+    for wrong in ("setting", {"domain": "setting", "by": "nothing"}):
+        for address in ("public.s.value", "public.s.doc"):
+            with pytest.raises(ConfigError):
+                decided({**rules, address: wrong}, key, text("public.s.value"), document)
+    with pytest.raises(ConfigError) as caught:
+        decided({**rules, "public.s.doc": {"$.a": "setting"}}, key, text("public.s.value"), document)
+    assert "whole of a column" in caught.value.problems[0]
+
+
 @pytest.mark.parametrize(
     ("rules", "expected"),
     [

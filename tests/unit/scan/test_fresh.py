@@ -11,6 +11,7 @@ import pytest
 from envclone.masking.guesses import by_name, guess
 from envclone.masking.masks import MaskSet
 from envclone.models import Field, FieldKind, FieldRule, Inventory
+from envclone.scan.arrange import arranged, rules_of
 from envclone.scan.documents import are_documents
 from envclone.scan.echoes import without_copies
 from envclone.scan.holders import holders_of
@@ -142,27 +143,79 @@ def test_a_part_of_a_partition_key_is_kept_or_for_a_person_to_decide() -> None:
 
 
 def test_values_of_settings_are_secrets_where_a_key_tells_of_one() -> None:
-    value = frozenset(("public.settings.value",))
-    assert _settings(["GOOGLE_API_KEY", "mail.smtp.password", "bindCredential", "theme"]) == (value, frozenset())
-    assert _settings(["web.base.url", "smtp_password", "theme", "locale"]) == (frozenset(), value)
-    harmless = ["web.base.url", "passwordPolicy", "client.secret.creation.time", "token_ttl"]
-    assert _settings(harmless) == (frozenset(), frozenset())
+    value, by_name_of = frozenset(("public.settings.value",)), {"public.settings.value": "name"}
+    assert _settings(["GOOGLE_API_KEY", "mail.smtp.password", "bindCredential"]) == (value, {})
+    assert _settings(["web.base.url", "smtp_password", "theme", "locale"]) == (frozenset(), by_name_of)
+    harmless = ["web.base.url", "passwordPolicy", "client.secret.creation.time", "token_ttl", "max_tokens", "theme"]
+    assert _settings(harmless) == (frozenset(), {})
     field = Field("public.settings.value", "text", FieldKind.TEXT, base="text")
     values = {"": Sample(["true", "Winter2023!", "dark"], whole=True)}
     assert propose(field, values, holder=Holder(secrets=value))[0].domain == "secret"
-    (one,) = propose(field, values, holder=Holder(some_secrets=value))
-    assert one.domain == "text" and one.weak and "redact" in one.why
+    (one,) = propose(field, values, holder=Holder(settings=by_name_of))
+    assert (one.domain, one.by) == ("setting", "name")
+    assert rules_of([one]) == {"public.settings.value": {"domain": "setting", "by": "name"}}
+    (block,) = arranged([one])
+    assert block.lines == ("public.settings.value: {domain: setting, by: name}",)
+    unique = Field("public.settings.value", "text", FieldKind.TEXT, base="text", unique=True)
+    assert propose(unique, values, holder=Holder(settings=by_name_of))[0].domain == "secret"
     assert _of("public.keys.value", ["correct horse", "hunter-two"]) == "secret"
 
 
-def _settings(keys: list[str]) -> tuple[frozenset[str], frozenset[str]]:
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("schluessel", "wert"),
+        ("clave", "valor"),
+        ("param_name", "param_value"),
+        ("id", "value_text"),
+        ("cfgKey", "val"),
+    ],
+)
+def test_settings_are_known_by_other_names(key: str, value: str) -> None:
+    found = _settings(["mail_kennwort", "ftpContrasena", "theme"], key, value)
+    assert found == (frozenset(), {f"public.settings.{value}": key})
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "security_pin",
+        "pin1",
+        "puk1",
+        "mail_password",
+        "wifi_psk",
+        "memorableWord",
+        "gate_code",
+        "app_key",
+        "otp_seed",
+        "zwei_faktor_schluessel",
+        "contrasena",
+        "senha",
+        "kennwort",
+        "mot_de_passe",
+        "cvv",
+        "emailVerificationToken",
+    ],
+)
+def test_what_lets_in_is_a_secret_by_its_name(name: str) -> None:
+    assert by_name(name) == "secret"
+
+
+@pytest.mark.parametrize(
+    "name", ["gpio_pin", "clave", "key", "public_key", "country_code", "spin", "shopping", "pinned"]
+)
+def test_what_lets_nobody_in_is_no_secret_by_its_name(name: str) -> None:
+    assert by_name(name) != "secret"
+
+
+def _settings(keys: list[str], key: str = "name", value: str = "value") -> tuple[frozenset[str], dict[str, str]]:
     fields = {
         address: Field(address, "text", FieldKind.TEXT, base="text")
-        for address in ("public.settings.name", "public.settings.value", "public.settings.note")
+        for address in (f"public.settings.{key}", f"public.settings.{value}", "public.settings.note")
     }
     inventory = Inventory("main", fields, {"public.settings": len(keys)})
-    holder = holders_of(inventory, {"public.settings.name": keys})["public.settings"]
-    return holder.secrets, holder.some_secrets
+    holder = holders_of(inventory, {f"public.settings.{key}": keys})["public.settings"]
+    return holder.secrets, dict(holder.settings)
 
 
 def test_arrays_of_documents_are_masked_element_by_element() -> None:
