@@ -7,10 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from envclone.diagnosis.exchanged import said_in
+from envclone.diagnosis.parsed import parsed, texts
+from envclone.diagnosis.toolcalls import asked_in, paired
+from envclone.diagnosis.wired import calls_of
 from envclone.incidents.bundle import COMPUTED, Incident
 from envclone.incidents.calls import Call
-from envclone.incidents.exchanges import Exchange
 
 __all__ = [
     "Document", "Turn", "Used", "asked_again", "documents_of", "later_worked", "left_out", "parsed", "question_of",
@@ -57,24 +58,28 @@ class Turn:
     prompt: str
     answer: str
     tools: Mapping[str, Any] = field(default_factory=dict)
-    used: tuple[Used, ...] = ()
+    output: Any = None
     schema: Mapping[str, Any] | None = None
     finish: tuple[str, ...] = ()
     question: str = ""
     sampling: Mapping[str, Any] = field(default_factory=dict)
+    failed: bool = False
+    messages: Any = None
+    caller: str = ""
+    """What calls of one place have in common: the call's name."""
+
+    @property
+    def said_nothing(self) -> bool:
+        """Whether the answer is a text, and empty: where none was recorded, nobody knows."""
+        return not self.answer.strip() and _blank(self.output) and not any(asked_in(self.output))
 
 
-def texts(value: Any) -> Iterator[str]:
-    """Every text in a value that somebody wrote: of messages their contents, not their roles and kinds."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, list | tuple):
-        for item in value:
-            yield from texts(item)
-    elif isinstance(value, Mapping):
-        for key, item in value.items():
-            if key not in ("role", "type", "id", "tool_call_id", "finish_reason"):
-                yield from texts(item)
+def _blank(value: Any) -> bool:
+    if isinstance(value, list):
+        return any(map(_blank, value))
+    if isinstance(value, Mapping):
+        return any(_blank(value[key]) for key in _CONTENTS if key in value)
+    return isinstance(value, str) and not value.strip()
 
 
 def left_out(incident: Incident) -> bool:
@@ -84,25 +89,30 @@ def left_out(incident: Incident) -> bool:
 
 def turns_of(incident: Incident) -> tuple[Turn, ...]:
     """The calls of models, in order."""
-    found = [
-        _turn(call.name or call.id, call.input, call.system, call.output, call.tools, call.settings | call.other,
-              tuple(call.finish))
-        for call in incident.calls
-        if call.kind == "llm"
-    ]  # fmt: skip
-    if found:
-        return tuple(found)
-    return tuple(_exchanged(one) for one in incident.exchanges if one.kind == "llm" and isinstance(one.body, Mapping))
+    return tuple(_turn(call) for call in calls_of(incident) if call.kind == "llm")
 
 
 def used_of(incident: Incident) -> tuple[Used, ...]:
-    """The tools that were called: by calls of their own, else by what models asked for."""
+    """The tools that were called: by calls of their own, else by what models asked for, with what came back later."""
     own = tuple(
         Used(call.name, parsed(call.input), " ".join(texts(call.output)))
-        for call in incident.calls
+        for call in calls_of(incident)
         if call.kind == "tool"
     )
-    return own or tuple(used for turn in turns_of(incident) for used in turn.used)
+    if own:
+        return own
+    turns = turns_of(incident)
+    told = [one for one in paired(turns[-1].messages) if one.name] if turns else []
+    found = [Used(one.name, one.arguments, json.dumps(one.value, default=str) if one.answered else "")
+             for one in told if one.arguments is not None]  # fmt: skip
+    known = {one.id for one in told if one.id}
+    seen = [(one.name, one.arguments) for one in told]
+    for turn in turns:
+        for one in asked_in(turn.output):
+            if one.id in known or (not one.id and (one.name, one.arguments) in seen):
+                continue  # it stands in the messages of the last turn, with what came back
+            found.append(Used(one.name, one.arguments))
+    return tuple(found)
 
 
 def documents_of(incident: Incident) -> tuple[Document, ...]:
@@ -132,38 +142,39 @@ def asked_again(turns: Sequence[Turn], number: int) -> Turn | None:
     for other in turns[number + 1 :]:
         same = other.prompt == one.prompt
         mended = one.schema is not None and other.schema == one.schema and other.prompt.startswith(one.prompt)
-        if one.prompt and other.name == one.name and (same or mended) and other.answer.strip():
+        mended = mended or ("pause_turn" in one.finish and other.prompt.startswith(one.prompt))
+        if one.prompt and other.caller == one.caller and (same or mended) and other.answer.strip():
             return other
     return None
 
 
-def _turn(
-    name: str, given: Any, system: Any, answer: Any, tools: Any, settings: Mapping[str, Any], finish: tuple[str, ...]
-) -> Turn:
-    given, read = _bare(parsed(given)), parsed(answer)
-    read = _bare(read)
-    answer = _bare(answer)
+def _turn(call: Call) -> Turn:
+    given, read = _bare(parsed(call.input)), _bare(parsed(call.output))
+    answer = _bare(call.output)
     answer = read if _is_message(read) else answer  # a text that is JSON may be the answer itself
+    settings = call.settings | call.other
     messages = given.get("messages", given) if isinstance(given, Mapping) else given
     users = [one for one in messages if isinstance(one, Mapping) and one.get("role") == "user"] if isinstance(
         messages, list) else []  # fmt: skip
     said = answer if isinstance(answer, str) else "\n".join(texts(_contents(answer)))
     return Turn(
-        name=name,
-        prompt="\n".join([*texts(system), *texts(messages)]),
+        name=call.name or call.id,
+        caller=call.name,
+        failed=call.error is not None,
+        prompt="\n".join([*texts(call.system), *texts(messages)]),
         answer=said,
-        tools=dict(_tools(parsed(tools))),
-        used=tuple(_used(answer)),
+        tools=dict(_tools(parsed(call.tools))),
         schema=_schema(settings),
-        finish=finish,
+        finish=tuple(call.finish),
         sampling={name: settings[name] for name in _SAMPLING if settings.get(name) is not None},
-        question="\n".join(texts(users[-1].get("content"))) if users else messages if isinstance(messages, str) else "",
+        question="\n".join(texts(users[-1].get("content", users[-1].get("parts"))))
+        if users
+        else messages
+        if isinstance(messages, str)
+        else "",
+        messages=messages,
+        output=answer,
     )
-
-
-def _exchanged(one: Exchange) -> Turn:
-    said = said_in(one)
-    return _turn(one.id, said.messages, said.system, said.answer, said.tools, said.settings, said.finish)
 
 
 def _contents(answer: Any) -> Any:
@@ -187,28 +198,6 @@ def _is_message(value: Any) -> bool:
     return isinstance(value, Mapping) and bool({*value} & _MARKS or {*value} <= {*_CONTENTS, "id", "index"})
 
 
-def _used(answer: Any) -> Iterator[Used]:
-    if isinstance(answer, list):
-        for one in answer:
-            yield from _used(one)
-    elif isinstance(answer, Mapping):
-        inner = next((answer[key] for key in _CALLS if isinstance(answer.get(key), Mapping)), None)
-        asks = answer.get("type") in _ASKS or answer.get("block_type") in _ASKS
-        one = inner or (answer if asks or "toolName" in answer or "tool_kwargs" in answer else None)
-        if one is not None and (name := next((one[key] for key in _NAMES if one.get(key)), None)):
-            yield Used(str(name), parsed(next((one[key] for key in _GIVEN if key in one), None)))
-            return
-        for one in [*(answer.get("tool_calls") or ()), *(answer.get("toolCalls") or ())]:
-            function = one.get("function", one) if isinstance(one, Mapping) else {}
-            if name := next((function[key] for key in _NAMES if function.get(key)), None):
-                yield Used(str(name), parsed(next((function[key] for key in _GIVEN if key in function), None)))
-        for key in ("content", "message", "parts", "blocks", "choices", "output", "generations", "kwargs"):
-            if isinstance(answer.get(key), list | Mapping):
-                yield from _used(answer[key])
-
-
-_NAMES = ("name", "toolName", "tool_name")
-_GIVEN = ("input", "arguments", "args", "tool_kwargs")
 _SCHEMAS = (
     "parameters",
     "input_schema",
@@ -258,14 +247,18 @@ def _schema(settings: Mapping[str, Any]) -> Mapping[str, Any] | None:
         "response_schema",
         "responseSchema",
         "responseJsonSchema",
+        "json_schema",
     ):
         value = parsed(settings.get(key))
         for inner in ("format", "json_schema", "schema"):
             if isinstance(value, Mapping) and isinstance(value.get(inner), Mapping):
                 value = value[inner]
-        if isinstance(value, Mapping) and ("properties" in value or "$ref" in value or "items" in value):
+        if isinstance(value, Mapping) and {*value} & {"properties", "$ref", "items", "anyOf", "oneOf", "allOf"}:
             return value
-    return None
+        if isinstance(value, Mapping) and value.get("type") == "json_object":
+            return {"type": "object"}
+    mime = settings.get("responseMimeType", settings.get("response_mime_type"))
+    return {} if mime == "application/json" or settings.get("format") == "json" else None
 
 
 def _document(value: Any) -> Document:
@@ -281,13 +274,3 @@ def _document(value: Any) -> Document:
 def _inner(value: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     inner = parsed(value.get(key))
     return inner if isinstance(inner, Mapping) else {}
-
-
-def parsed(value: Any) -> Any:
-    """A text that is a JSON object or list as what it says."""
-    if isinstance(value, str) and value.lstrip()[:1] in ("{", "["):
-        try:
-            return json.loads(value)
-        except ValueError:
-            return value
-    return value

@@ -10,9 +10,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from envclone.diagnosis.case import Case, Search
+from envclone.diagnosis.conversation import later_worked
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.state import referred
 from envclone.diagnosis.vectors import Crowd
+from envclone.diagnosis.wired import calls_of
 from envclone.diagnosis.words import flat, text_field, text_of, words
 from envclone.models import Asked, Record
 
@@ -43,6 +45,12 @@ class Embeddings:
             if match:
                 yield Finding(Layer.STATE, "wrong_dimension", f"the step fails: {results[0].error}", _replay(case),
                               Certainty.SHOWN, name)  # fmt: skip
+        calls = calls_of(case.incident)
+        for number, call in enumerate(calls):
+            if call.error and _DIMENSIONS.search(call.error) and not later_worked(calls, number):
+                text = f"the {call.kind} call {call.name or call.id} failed in production: {call.error[:200]}"
+                command = f"envclone incident show {case.incident.incident}"
+                yield Finding(Layer.STATE, "wrong_dimension", text, command, Certainty.SHOWN)
         for search, ident in case.blamed():
             record = search.record(ident)
             if record is None or not record.vector or search.retrieval.composed:

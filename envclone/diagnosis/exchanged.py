@@ -1,4 +1,4 @@
-"""What a model was asked and said over the wire, as OpenAI, Anthropic, Gemini and Ollama write it, also in a stream."""
+"""What a model was asked and said over the wire, as its vendor's API has it, also in a stream."""
 
 from __future__ import annotations
 
@@ -11,7 +11,13 @@ from envclone.incidents.exchanges import Exchange
 
 __all__ = ["Said", "said_in"]
 
-_FINISHED = ("finish_reason", "finishReason", "stop_reason", "done_reason")
+_FINISHED = ("finish_reason", "finishReason", "stop_reason", "stopReason", "done_reason", "completionReason",
+             "blockReason", "block_reason", "stop_type")  # fmt: skip
+_COUNTS = ("usage", "usageMetadata", "usage_metadata")
+_COUNTED = ("prompt_eval_count", "inputTextTokenCount", "prompt_token_count")
+_ASKED = ("messages", "contents", "input", "inputs", "prompt", "inputText", "message")
+_SYSTEM = ("system", "systemInstruction", "system_instruction", "instructions", "preamble")
+_SAID = ("content", "message", "output", "response", "generated_text", "text", "generation", "outputText", "completion")
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,21 +30,38 @@ class Said:
     settings: Mapping[str, Any]
     answer: Any
     finish: tuple[str, ...]
+    usage: Mapping[str, Any]
 
 
 def said_in(one: Exchange) -> Said:
     """An exchange with a model, taken apart."""
     body = one.body if isinstance(one.body, Mapping) else {}
-    parts = list(_events(one)) or ([one.answer] if isinstance(one.answer, Mapping) else [])
+    parts = list(_events(one)) or [part for part in (*_listed(one.answer), one.answer) if isinstance(part, Mapping)]
     reasons = [str(value) for part in parts for value in _reasons(part)]
+    system = next((body[key] for key in _SYSTEM if body.get(key)), None)
     return Said(
-        messages=next((body[key] for key in ("messages", "contents", "input", "prompt") if body.get(key)), None),
-        system=body.get("system") or body.get("systemInstruction") or body.get("instructions"),
-        tools=_tools(body.get("tools")),
-        settings={**body, **_mapping(body.get("generationConfig"))},
+        messages=_messages(body),
+        system=system,
+        tools=_tools(body.get("tools") or _mapping(body.get("toolConfig")).get("tools")),
+        settings={**body, **_mapping(body.get("generationConfig") or body.get("generation_config"))},
         answer=_message(parts[0]) if len(parts) == 1 else _joined(parts),
-        finish=tuple(reasons),
+        finish=tuple(dict.fromkeys(reasons)),
+        usage={name: value for part in parts for name, value in _usage(part).items()},
     )
+
+
+def _messages(body: Mapping[str, Any]) -> Any:
+    """What was asked; of Cohere's first API the turns before it and its documents, too."""
+    asked = next((body[key] for key in _ASKED if body.get(key)), None)
+    before = [one for key in ("chat_history", "documents") for one in _listed(body.get(key))]
+    return [*before, {"role": "user", "content": asked}] if before and isinstance(asked, str) else asked
+
+
+def _usage(part: Mapping[str, Any]) -> dict[str, Any]:
+    """The tokens that an answer says it had."""
+    inner = [part, _mapping(part.get("message")), _mapping(part.get("response")), _mapping(part.get("metadata"))]
+    counted = {name: value for one in inner for key in _COUNTS for name, value in _mapping(one.get(key)).items()}
+    return counted | {key: part[key] for key in _COUNTED if key in part}
 
 
 def _events(one: Exchange) -> Iterator[Mapping[str, Any]]:
@@ -56,11 +79,37 @@ def _events(one: Exchange) -> Iterator[Mapping[str, Any]]:
 
 
 def _reasons(part: Mapping[str, Any]) -> Iterator[Any]:
-    inner = [*_listed(part.get("choices")), *_listed(part.get("candidates")), part, _mapping(part.get("delta"))]
-    for one in inner:
-        yield from (one[key] for key in _FINISHED if isinstance(one, Mapping) and one.get(key))
-    if reason := _mapping(part.get("incomplete_details")).get("reason"):
-        yield reason
+    response = _mapping(part.get("response"))  # the last event of a stream of responses
+    for whole in (part, response) if response else (part,):
+        inner = [
+            *_listed(whole.get("choices")),
+            *_listed(whole.get("candidates")),
+            *_listed(whole.get("results")),
+            whole,
+        ]
+        inner += [_mapping(whole.get(key)) for key in ("delta", "details", "promptFeedback", "prompt_feedback")]
+        inner += [_mapping(whole.get("messageStop"))]
+        for one in map(_mapping, inner):
+            yield from (one[key] for key in _FINISHED if one.get(key))
+        if reason := _mapping(whole.get("incomplete_details")).get("reason"):
+            yield reason
+    feedback = _mapping(part.get("promptFeedback") or part.get("prompt_feedback"))
+    if _refuses(part):
+        yield "refusal"
+    if feedback.get("blockReason") or feedback.get("block_reason"):
+        yield "content_filter"
+
+
+def _refuses(value: Any) -> bool:
+    """Whether a model's message says that it refuses, in the field that is for it."""
+    if isinstance(value, list):
+        return any(map(_refuses, value))
+    if not isinstance(value, Mapping):
+        return False
+    said = value.get("refusal")
+    if (isinstance(said, str) and said) or value.get("type") in ("refusal", "response.refusal.done"):
+        return True
+    return any(_refuses(value.get(key)) for key in ("choices", "message", "delta", "output", "content", "response"))
 
 
 def _message(part: Mapping[str, Any]) -> Any:
@@ -69,7 +118,9 @@ def _message(part: Mapping[str, Any]) -> Any:
         return [one.get("message") or one.get("text") for one in choices if isinstance(one, Mapping)]
     if candidates := _listed(part.get("candidates")):
         return [one.get("content") for one in candidates if isinstance(one, Mapping)]
-    return part.get("content") or part.get("message") or part.get("output") or part.get("response")
+    if results := _listed(part.get("results")):  # Amazon's Titan
+        return [one.get("outputText") for one in results if isinstance(one, Mapping)]
+    return next((part[key] for key in _SAID if part.get(key)), next((part[key] for key in _SAID if key in part), None))
 
 
 def _joined(parts: list[Mapping[str, Any]]) -> Any:

@@ -8,19 +8,30 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, ClassVar
 
 from envclone.diagnosis.case import Case
-from envclone.diagnosis.conversation import Turn, asked_again, turns_of
+from envclone.diagnosis.conversation import Turn, asked_again, later_worked, turns_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.schema import Misfit, misfits
+from envclone.diagnosis.wired import calls_of
 
 __all__ = ["Formatting"]
 
-_TOO_LONG = frozenset(("length", "max_tokens", "max_output_tokens", "model_length"))
-"""Why OpenAI, Anthropic, Gemini and others say that an answer ended before its end."""
-_BLOCKED = frozenset((
-    "content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii",
-    "guardrail_intervened", "content_filtered",
+_TOO_LONG = frozenset((
+    "length", "max_tokens", "max_output_tokens", "max_completion_tokens", "model_length", "token_limit", "limit",
+    "max_length", "pause_turn", "insufficient_system_resource",
 ))  # fmt: skip
-"""Why OpenAI, Anthropic, Gemini and Bedrock say that an answer was kept back."""
+"""Why models' vendors say that an answer ended before its end; `pause_turn` where it was never gone on with."""
+_BLOCKED = frozenset((
+    "content_filter", "safety", "refusal", "recitation", "blocklist", "prohibited_content", "spii", "language",
+    "guardrail_intervened", "content_filtered", "image_safety", "model_armor", "error_toxic", "sensitive", "toxicity",
+))  # fmt: skip
+"""Why models' vendors say that an answer was kept back."""
+_KEPT_BACK = re.compile(
+    r"content[_ ]filter|content management policy|ResponsibleAIPolicyViolation|content[_ ]policy|"
+    r"data_inspection_failed|"
+    r"(?:blocked|filtered|flagged) (?:by|due to|for|as)\b[^.]{0,60}\b(?:safety|guardrail|filter|moderation|polic)|"
+    r"block_?reason|prompt was blocked|moderation_blocked",
+    re.IGNORECASE,
+)
 _FENCE = re.compile(r"^\s*```[a-zA-Z]*\s*\n(.*?)\n?```\s*$", re.DOTALL)
 _STEP = re.compile(r"\.([^.\[\]]+)|\[(\d+)\]")
 
@@ -35,6 +46,11 @@ class Formatting:
         """What stopped too early is not also judged by its form."""
         command = f"envclone incident show {case.incident.incident}"
         turns = turns_of(case.incident)
+        calls = calls_of(case.incident)
+        for number, call in enumerate(calls):
+            if call.error and call.kind == "llm" and _KEPT_BACK.search(call.error) and not later_worked(calls, number):
+                text = f"{call.name or call.id} was kept back by a filter: {call.error[:300]}"
+                yield Finding(Layer.FORMATTING, "answer_blocked", text, command, Certainty.SHOWN)
         for number, turn in enumerate(turns):
             if asked_again(turns, number) is not None:
                 continue
@@ -48,7 +64,7 @@ class Formatting:
                 text = f"the answer of {turn.name} was kept back by a filter (finish_reason: {blocked[0]}){before}"
                 yield Finding(Layer.FORMATTING, "answer_blocked", text, command, Certainty.SHOWN)
                 continue
-            if turn.schema is None or not turn.answer.strip():
+            if turn.schema is None or turn.failed or (not turn.answer.strip() and not turn.said_nothing):
                 continue
             try:
                 value = json.loads(turn.answer)
@@ -70,7 +86,8 @@ class Formatting:
 
 def _reason(why: str) -> str:
     """Why an answer ended, without what libraries write around it: `FinishReason.MAX_TOKENS`, `['length']`."""
-    return why.lower().strip("[]\"' ").removeprefix("finishreason.").removeprefix("finish_reason_")
+    plain = re.sub(r"[\s-]+", "_", why.strip("[]\"' ").lower())
+    return re.sub(r"^[a-z_]*(?:reason|status)(?:\.|_(?=[a-z]))", "", plain)
 
 
 def _otherwise(turns: Sequence[Turn], number: int) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
@@ -12,11 +13,15 @@ from envclone.diagnosis.conversation import documents_of, turns_of, used_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.given import given_by_tools
 from envclone.diagnosis.schema import misfits
+from envclone.diagnosis.wired import calls_of
 from envclone.diagnosis.words import shingles, text_field, text_of
 
 __all__ = ["Tools"]
 
 _NONE = ("", "null", "none", "[]", "{}", "no results", "no results found", "nothing found", "no documents found")
+_MALFORMED = re.compile(r"(?:malformed|unexpected|invalid)_?(?:function|tool)_?(?:call|use)", re.IGNORECASE)
+_UNREAD = re.compile(r"tool_use_failed|tool call validation failed|failed to call a function|invalid_tool_call", re.I)
+"""How Gemini, Bedrock and Groq say that a model asked for a tool wrongly."""
 _AGAIN = 3
 """How often the same call is made for it to be a loop."""
 
@@ -45,6 +50,14 @@ class Tools:
             if wrong:
                 told.add(one.name)
                 text = f"the call of {one.name} does not fit its schema: {'; '.join(wrong[:3])}"
+                yield Finding(Layer.TOOLS, "tool_arguments", text, command, Certainty.SHOWN)
+        for turn in turns_of(case.incident):
+            if broken := [why for why in turn.finish if _MALFORMED.search(why)]:
+                text = f"{turn.name} asked for a tool in a form that its vendor could not read ({broken[0]})"
+                yield Finding(Layer.TOOLS, "tool_arguments", text, command, Certainty.SHOWN)
+        for call in calls_of(case.incident):
+            if call.kind == "llm" and call.error and _UNREAD.search(call.error):
+                text = f"{call.name or call.id} asked for a tool in a form that does not fit: {call.error[:300]}"
                 yield Finding(Layer.TOOLS, "tool_arguments", text, command, Certainty.SHOWN)
         same = Counter((one.name, json.dumps(one.arguments, sort_keys=True, default=str), one.said) for one in calls)
         for (name, _, _), many in same.items():

@@ -7,8 +7,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 from envclone.diagnosis.case import Case
-from envclone.diagnosis.conversation import later_worked, texts
+from envclone.diagnosis.conversation import later_worked
 from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.diagnosis.parsed import texts
+from envclone.diagnosis.wired import calls_of
 
 __all__ = ["Window"]
 
@@ -17,7 +19,7 @@ _OVER = re.compile(
     r"exceeds? the (?:maximum )?(?:number of )?tokens|reduce the length of the messages|token limit",
     re.IGNORECASE,
 )
-_ENDED = ("model_context_window_exceeded", "context_length_exceeded")
+_ENDED = ("model_context_window_exceeded", "context_length_exceeded", "error_limit")
 _GIVEN = re.compile(r"input|prompt|cache", re.IGNORECASE)
 _DATA = re.compile(r"base64,|data:[a-z]+/")
 _FEWEST = 4000
@@ -37,7 +39,7 @@ class Window:
     def test(self, case: Case) -> Iterator[Finding]:
         """The first call of a model that it happened to."""
         command = f"envclone incident show {case.incident.incident}"
-        calls = case.incident.calls
+        calls = calls_of(case.incident)
         for number, call in enumerate(calls):
             if call.kind not in ("llm", "embedding", "rerank"):
                 continue

@@ -22,7 +22,7 @@ def _exchange(url: str, body: Body, answer: Any, number: int = 1, **more: Any) -
 def chat(messages: list[Body], message: Body, why: str | None = "stop", number: int = 1, **body: Any) -> Body:
     """OpenAI's chat completions."""
     return _exchange("https://api.openai.com/v1/chat/completions", {"model": "gpt-4o-mini", "messages": messages, **body},
-                     {"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4o-mini-2024-07-18", "choices": [{"index": 0, "message": {"role": "assistant", "refusal": None, **message}, "finish_reason": why}], "usage": {"prompt_tokens": 90, "completion_tokens": 12, "total_tokens": 102}}, number)
+                     {"id": "chatcmpl-1", "object": "chat.completion", "model": "gpt-4o-mini-2024-07-18", "choices": [{"index": 0, "message": {"role": "assistant", "refusal": None, **message}, "finish_reason": why}], "usage": {"prompt_tokens": 9 + len(json.dumps(messages)) // 4, "completion_tokens": 12}}, number)
 
 
 def responses(given: Any, output: list[Body], status: str = "completed", why: Body | None = None, **body: Any) -> Body:
@@ -34,7 +34,7 @@ def responses(given: Any, output: list[Body], status: str = "completed", why: Bo
 def claude(messages: list[Body], content: list[Body], why: str = "end_turn", number: int = 1, **body: Any) -> Body:
     """Anthropic's messages."""
     return _exchange("https://api.anthropic.com/v1/messages", {"model": "claude-sonnet-4-5", "max_tokens": 1024, "messages": messages, **body},
-                     {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5", "content": content, "stop_reason": why, "stop_sequence": None, "usage": {"input_tokens": 60, "output_tokens": 20}}, number)
+                     {"id": "msg_1", "type": "message", "role": "assistant", "model": "claude-sonnet-4-5", "content": content, "stop_reason": why, "stop_sequence": None, "usage": {"input_tokens": 9 + len(json.dumps([messages, body])) // 4, "output_tokens": 20}}, number)
 
 
 def gemini(parts: list[Body] | None, why: str | None = "STOP", more: Body | None = None, **body: Any) -> Body:
@@ -52,11 +52,16 @@ def converse(content: list[Body], why: str, **body: Any) -> Body:
 
 def talks(shop: Inns) -> Iterator[Case]:
     """Every conversation."""
-    yield from _ends()
     yield from _prompts(shop)
+    yield from alone([row["text"] for row in shop.rows[40:44]])
+
+
+def alone(bodies: list[str]) -> Iterator[Case]:
+    """Those that need no store."""
+    yield from _ends()
     yield from _tools()
     yield from _forms()
-    yield from _grounds(shop)
+    yield from _grounds(bodies)
     yield from _errors()
 
 
@@ -229,8 +234,7 @@ def _forms() -> Iterator[Case]:
     yield Case("form-cut", ("answer_cut",), exchanges=(chat(asked, {"content": json.dumps(right)[:30]}, "length", response_format={"type": "json_object"}),))
 
 
-def _grounds(shop: Inns) -> Iterator[Case]:
-    bodies = [row["text"] for row in shop.rows[40:44]]
+def _grounds(bodies: list[str]) -> Iterator[Case]:
     context = "\n\n".join([*bodies, "A night costs 84.50 EUR; the kitchen closes at 21:30. Write to stay@inns.example. Bookings: https://inns.example/book. Opened in 1911, 14 rooms."])
     for name, answer, causes in (
         ("price", "A night costs 95 EUR.", ("ungrounded",)), ("year", "It opened in 1874.", ("ungrounded",)), ("link", "Book at https://inns-booking.example/now.", ("ungrounded",)), ("mail", "Write to info@lodges.example.", ("ungrounded",)),
