@@ -124,8 +124,12 @@ def wrap(httpx: Any) -> None:
 
         def __iter__(self) -> Iterator[bytes]:
             try:
+                take = self._note.part
                 for part in self._inner:
-                    guarded(self._note.part, part)
+                    try:
+                        take(part)
+                    except Exception:  # noqa: BLE001 - as `guarded`, which costs as much as it does
+                        recorder.errors += 1
                     yield part
             except GeneratorExit:
                 guarded(self._note.finish, "closed before its end")
@@ -147,8 +151,12 @@ def wrap(httpx: Any) -> None:
 
         async def __aiter__(self) -> AsyncIterator[bytes]:
             try:
+                take = self._note.part
                 async for part in self._inner:
-                    guarded(self._note.part, part)
+                    try:
+                        take(part)
+                    except Exception:  # noqa: BLE001 - as `guarded`, which costs as much as it does
+                        recorder.errors += 1
                     yield part
             except GeneratorExit:
                 guarded(self._note.finish, "closed before its end")

@@ -5,6 +5,7 @@ A value that came in such a place is remembered, in memory alone, and taken out 
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import threading
@@ -16,6 +17,7 @@ __all__ = ["HIDDEN", "Secrets", "is_secret_header", "redacted_url"]
 
 HIDDEN = "***"
 _PACKED = ("$f32", "$f64")
+_BASE64 = re.compile(r"[A-Za-z0-9+/=]*+")
 _SHORTEST = 8
 """Characters of a secret that is searched for elsewhere; a shorter one is found in words that are none."""
 _MOST = 128
@@ -50,29 +52,34 @@ _IN_SQL = re.compile(
     r"(\bpassword\s{1,20})(?:E?'(?:[^']|''){0,4096}'|\$(\w{0,63})\$.{0,4096}?\$\2\$)", re.IGNORECASE | re.DOTALL
 )
 _LOOKS = re.compile(
-    r"(?<![\w-])(?:(?:bearer|basic)\s{1,5}[A-Za-z0-9._~+/=-]{8,}|(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}|sk_(?:live|test)_\w{10,}"
+    r"(?:(?<![\w-])|(?<=\\[bfnrt]))(?:(?:bearer|basic)\s{1,5}[A-Za-z0-9._~+/=-]{8,}|(?:sk|pk|rk)-[A-Za-z0-9_-]{16,}|sk_(?:live|test)_\w{10,}"
     r"|eyJ[\w-]{8,}\.[\w-]{8,}\.[\w-]*|(?:AKIA|ASIA)[A-Z0-9]{16}|gh[opsu]_\w{20,}|github_pat_\w{20,}|xox[abprs]-[\w-]{10,}"
     r"|AIza[\w-]{30,}|glpat-[\w-]{16,}|hf_\w{20,})",
     re.IGNORECASE,
 )
-_SIGNS = (
-    ("pass", ("password", "passwd", "passphrase")),
-    ("key", ("api_key", "apikey", "api-key", "private_key", "private-key", "privatekey", "key=")),
-    ("token", ('token"', "token\\", "token'", "token=")),
-    ("sig", ("sig=", "signature=")),
-    *((one, (one,)) for one in ("secret", "authorization", "credential", "cookie", "code=", "auth=", "pwd=")),
-    *((one, (one,)) for one in ("bearer", "basic ")),
+_WORDS = ("secret", "credential", "bearer", "cookie", "authorization", "passw", "passphrase")
+_SIGNS = tuple(
+    re.compile(one)
+    for one in (
+        r"k(?:-(?<=[spr]k-)[a-z0-9_-]{16}|_(?<=sk_)(?:live|test)|ey(?:=|(?<=api[_-]key)|(?<=apikey)|(?<=private[_-]key)|(?<=privatekey))"
+        r"|en(?<=token)(?:=|\\*+[\"']\s{0,20}:\s{0,20}\\*+[\"']\S{16})|ia(?<=akia)[a-z0-9]{16})",
+        r"=(?:(?<=sig=)|(?<=signature=)|(?<=code=)|(?<=auth=)|(?<=pwd=))",
+        r"_(?:(?<=gh[opsu]_)|(?<=github_pat_)|(?<=hf_))\w{20}",
+        r"j(?<=eyj)[\w-]{8}",
+        r"z(?<=aiz)a[\w-]{30}",
+        r"x(?=ox[abprs]-)",
+        r"-(?<=glpat-)[\w-]{16}",
+    )
 )
-"""One of these stands in every text that a pattern above matches, or else one of the next begins a word in it. In front
-is what all of a group have in them: most texts have it not, and each search costs."""
-_BEGINNINGS = (
-    ("k-", ("sk-", "pk-", "rk-")),
-    ("gh", ("gho_", "ghp_", "ghs_", "ghu_")),
-    *((one, (one,)) for one in ("sk_", "eyj", "akia", "asia", "github_pat_", "xox", "aiza", "glpat-", "hf_")),
-)
+_ASI = re.compile(r"asi(?:a[a-z0-9]{16}|c[\s\\])")
+"""A word, or a match of one of these, stands in every text that a pattern above matches, and in the JSON of every value
+that holds such a text. Each begins with a letter that is rare, which is found as fast as memory is read, and looks
+around from there: most texts have none of them."""
+_NUMBERS = re.compile(r'\{"\$f(?:32|64)":"[A-Za-z0-9+/=]*+"\}')
 _ENVIRONMENT = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|PASSWD|PASSPHRASE|CREDENTIALS?)$")
 
 
+@functools.lru_cache(1024)
 def is_secret_header(name: str) -> bool:
     """Whether a header lets somebody in."""
     low = name.lower()
@@ -90,6 +97,7 @@ class Secrets:
     def __init__(self) -> None:
         self._known: OrderedDict[str, tuple[str, ...]] = OrderedDict()
         self._forms: tuple[str, ...] = ()
+        self._in_json: tuple[str, ...] = ()
         self._lock = threading.Lock()
 
     def after_fork(self) -> None:
@@ -113,6 +121,7 @@ class Secrets:
             if len(self._known) > _MOST:
                 self._known.popitem(last=False)
             self._forms = tuple(form for forms in self._known.values() for form in forms)
+            self._in_json = tuple(dict.fromkeys(json.dumps(form, ensure_ascii=False)[1:-1] for form in self._forms))
 
     def learn_environment(self, environment: Mapping[str, str]) -> None:
         """Remember the values of variables that are named like secrets, and passwords of addresses."""
@@ -136,25 +145,17 @@ class Secrets:
                 out.append([name, redacted_url(value) if "://" in value or "?" in value else value])
         return out
 
-    def suspicious(self, value: Any) -> bool:
-        """Whether a JSON value may hold a secret; quick. Packed numbers hold none."""
-        leaves: list[str] = []
-        _gather(value, leaves)
-        return self._doubtful("\n".join(leaves))
-
-    def _doubtful(self, text: str) -> bool:
-        low = text.lower()
-        if any(part in low and any(sign in low for sign in signs) for part, signs in _SIGNS):
-            return True
-        if any(part in low and any(_begins(low, sign) for sign in signs) for part, signs in _BEGINNINGS):
-            return True
-        return _has_user(low) or any(form in text for form in self._forms)
+    def suspicious(self, text: str) -> bool:
+        """Whether a value, of which this is the JSON, may hold a secret; quick. Packed numbers hold none."""
+        if '{"$f' in text:
+            text = _NUMBERS.sub("", text)
+        return any(map(text.__contains__, self._in_json)) or _doubtful(text.lower())
 
     def text(self, value: str) -> str:
         """A text without what lets somebody in."""
         if len(value) < _SHORTEST:
             return value
-        if not self._doubtful(value):
+        if not any(map(value.__contains__, self._forms)) and not _doubtful(value.lower()):
             return value
         for form in self._forms:
             value = value.replace(form, HIDDEN)
@@ -173,43 +174,27 @@ class Secrets:
         if isinstance(value, str):
             return self.text(value)
         if isinstance(value, dict):
+            if len(value) == 1 and next(iter(value)) in _PACKED and _BASE64.fullmatch(str(next(iter(value.values())))):
+                return value
             return {key: HIDDEN if _named(key, one) else self.tree(one) for key, one in value.items()}
         if isinstance(value, list | tuple):
             return [self.tree(one) for one in value]
-        return value
+        return value if value is None or isinstance(value, int | float) else self.text(str(value))
 
 
-def _gather(value: Any, into: list[str]) -> None:
-    if isinstance(value, str):
-        if len(value) >= _SHORTEST:
-            into.append(value)
-    elif isinstance(value, dict):
-        if len(value) == 1 and next(iter(value)) in _PACKED:
-            return
-        for key, one in value.items():
-            if isinstance(one, str) and isinstance(key, str) and len(one) < _SHORTEST:
-                into.append(key)  # a short value is a secret by its name
-            else:
-                into.append(f'{key}"')
-                _gather(one, into)
-    elif isinstance(value, list | tuple):
-        for one in value:
-            _gather(one, into)
-
-
-def _begins(low: str, sign: str) -> bool:
-    """Whether a word of a text begins so."""
-    at = low.find(sign)
-    while at > 0 and (low[at - 1].isalnum() or low[at - 1] in "_-"):
-        at = low.find(sign, at + 1)
-    return at >= 0
+def _doubtful(low: str) -> bool:
+    """Whether one of the patterns may match; in lower case."""
+    if any(map(low.__contains__, _WORDS)) or any(sign.search(low) for sign in _SIGNS):
+        return True
+    return ("asi" in low and _ASI.search(low) is not None) or ("@" in low and _has_user(low))
 
 
 def _has_user(low: str) -> bool:
     """Whether an address in a text has a user before its host."""
     at = low.find("://")
     while at >= 0:
-        if "@" in low[at + 3 : at + 600].partition("/")[0]:
+        user, sign, _ = low[at + 3 : at + 2048].partition("@")
+        if sign and not any(map(user.__contains__, "/\"'<> \n\t")):
             return True
         at = low.find("://", at + 3)
     return False

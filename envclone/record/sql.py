@@ -217,13 +217,18 @@ def _read(result: Any) -> dict[str, Any]:
         for i in range(width)
     ]  # fmt: skip
     rows: list[list[Any]] = []
-    size = 0
+    size, across, binary, get = 0, range(width), any(one[2] for one in columns), result.get_value
     for number in range(height):
-        row = [result.get_value(number, i) for i in range(width)]
-        size += sum(len(one) for one in row if one is not None)
+        row = [get(number, i) for i in across]
+        size += sum(map(len, filter(None, row)))
         if number >= _ROWS or size > _BYTES:
             return {"columns": columns, "height": height, "cut": True}
-        rows.append([_value(one, columns[i][2]) for i, one in enumerate(row)])
+        try:
+            if binary:
+                raise ValueError
+            rows.append([None if one is None else one.decode() for one in row])
+        except ValueError:  # or bytes that are no text
+            rows.append([_value(one, columns[i][2]) for i, one in enumerate(row)])
     return {"columns": columns, "rows": rows, "height": height}
 
 

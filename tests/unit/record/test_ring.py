@@ -6,7 +6,9 @@ import errno
 import os
 import signal
 import stat
+import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -161,6 +163,34 @@ def test_a_killed_process_loses_at_most_its_last_call(tmp_path: Path) -> None:
     )
     assert done.returncode == -signal.SIGKILL
     assert [values["values"]["number"] for name, _, values in here.all() if name == "call"][:49] == list(range(49))
+
+
+HANGS = """
+import sys, time
+from envclone import record
+record.start(sys.argv[1])
+time.sleep(0.1)
+for name in ("short", "hangs"):
+    with record.session(name):
+        if name == "hangs":
+            print(flush=True)
+            time.sleep(60)
+"""
+
+
+def test_what_wakes_nobody_is_written_all_the_same(tmp_path: Path) -> None:
+    here = Recording(tmp_path / "r")
+    command = [sys.executable, "-c", HANGS, str(here.directory)]
+    with subprocess.Popen(command, env={"PYTHONPATH": os.getcwd()}, stdout=subprocess.PIPE) as child:
+        assert child.stdout is not None
+        child.stdout.readline()
+        deadline = time.monotonic() + 30
+        while len(found := here.all()) < 4 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        child.kill()
+    assert [(kind, values.get("name")) for kind, _, values in found] == [
+        ("about", None), ("start", "short"), ("end", None), ("start", "hangs")
+    ]  # fmt: skip
 
 
 FORKED = """

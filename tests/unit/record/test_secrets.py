@@ -14,29 +14,72 @@ from tests.unit.record.ring import Recording
 SECRET = "hunter2hunter2"
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        f"postgresql://app:{SECRET}@db.corp.example/app",
-        f"host=db user=app password={SECRET} dbname=app",
-        f"host=db password = '{SECRET} with space' dbname=app",
-        f"ALTER ROLE app PASSWORD '{SECRET}'",
-        f"CREATE ROLE app LOGIN PASSWORD $x${SECRET}$x$",
-        f"https://api.example/v1?api_key={SECRET}&q=1",
-        f"see https://u:{SECRET}@h/x and https://h/x?access_token={SECRET}#y",
-        json.dumps({"user": "a", "password": SECRET}),
-        json.dumps({"body": json.dumps({"client_secret": SECRET})}),
-        json.dumps(json.dumps(json.dumps({"api_key": f'{SECRET}" with a quote'}))),
-        json.dumps({"access_token": SECRET + SECRET}),
-        f"Authorization: Bearer {SECRET}",
-        f"user=a&password={SECRET}&next=/",
-        f"sk-{SECRET}{SECRET}",
-        f"eyJhbGciOiJIUzI1NiJ9.eyJ{SECRET}.{SECRET}",
-    ],
-)
+FOUND = [
+    f"postgresql://app:{SECRET}@db.corp.example/app",
+    f"host=db user=app password={SECRET} dbname=app",
+    f"host=db password = '{SECRET} with space' dbname=app",
+    f"ALTER ROLE app PASSWORD '{SECRET}'",
+    f"CREATE ROLE app LOGIN PASSWORD $x${SECRET}$x$",
+    f"https://api.example/v1?api_key={SECRET}&q=1",
+    f"see https://u:{SECRET}@h/x and https://h/x?access_token={SECRET}#y",
+    json.dumps({"user": "a", "password": SECRET}),
+    json.dumps({"body": json.dumps({"client_secret": SECRET})}),
+    json.dumps(json.dumps(json.dumps({"api_key": f'{SECRET}" with a quote'}))),
+    json.dumps({"access_token": SECRET + SECRET}),
+    f"Authorization: Bearer {SECRET}",
+    f"user=a&password={SECRET}&next=/",
+    f"sk-{SECRET}{SECRET}",
+    f"eyJhbGciOiJIUzI1NiJ9.eyJ{SECRET}.{SECRET}",
+    f"ghp_{SECRET}{SECRET}",
+    f"github_pat_{SECRET}{SECRET}",
+    f"hf_{SECRET}{SECRET}",
+    f"glpat-{SECRET}{SECRET}",
+    f"xoxb-{SECRET}",
+    f"AIza{SECRET}{SECRET}{SECRET}",
+    f"AKIA{SECRET.upper()}AB",
+    f"asia{SECRET}ab",
+    f"sk_live_{SECRET}",
+    f"basic\t{SECRET}",
+    f"the key is\nsk-{SECRET}{SECRET}",
+    json.dumps({"text": f"the key is\nrk-{SECRET}{SECRET}\tand\nBearer {SECRET}"}),
+    json.dumps({"tokens": [{"refresh_token": SECRET + SECRET}]}, indent=2),
+    f"{{'token': '{SECRET}{SECRET}'}}",
+    f"https://h/x?code={SECRET}&pwd={SECRET}&auth={SECRET}&sig={SECRET}&key={SECRET}",
+    f"api-key = {SECRET}; private_key={SECRET}",
+    json.dumps({"x_credentials": SECRET, "passphrase": SECRET, "private-key": SECRET}),
+]
+
+
+@pytest.mark.parametrize("text", FOUND)
 def test_secrets_are_found_where_they_stand(text: str) -> None:
     done = Secrets().text(text)
-    assert SECRET not in done and "***" in done
+    assert SECRET.lower() not in done.lower() and "***" in done
+
+
+@pytest.mark.parametrize("text", FOUND)
+def test_the_json_of_what_holds_one_is_looked_into(text: str) -> None:
+    """A record is searched as one text first: in it everything is escaped once more."""
+    for value in ({"a": [1, text]}, {"a": {"$f32": "AAAA"}, "body": json.dumps({"b": text})}):
+        assert Secrets().suspicious(json.dumps(value, ensure_ascii=False))
+    secrets = Secrets()
+    secrets.learn('odd "quoted\\secret')
+    assert secrets.suspicious(json.dumps({"a": json.dumps({"b": 'odd "quoted\\secret'})}))
+
+
+def test_what_is_nobodys_is_not_looked_into() -> None:
+    value = {
+        "sql": "SELECT id FROM tasks WHERE token = %s AND risk-work > 3",
+        "usage": {"total_tokens": 12, "x": "asia"},
+        "settings": {"search_path": '"$user", public'},
+        "answer": {"token": "the", "url": "http://h:1/x"},
+    }
+    assert not Secrets().suspicious(json.dumps(value))
+
+
+def test_packed_numbers_stay_bit_for_bit() -> None:
+    vector = {"$f32": "AAAA/AKIA" + "A" * 40}
+    assert Secrets().tree({"query": vector, "password": "x"}) == {"query": vector, "password": "***"}
+    assert Secrets().tree({"$f32": f"sk-{SECRET}{SECRET}"}) == {"$f32": "***"}
 
 
 @pytest.mark.parametrize(

@@ -149,6 +149,13 @@ def test_our_own_failures_reach_nobody(recording: Recording, monkeypatch: pytest
         with record.session("broken"):
             record.note(n=1)
         assert record.flush()
+    found = sessions.recorder.writer
+    assert found is not None
+    with monkeypatch.context() as patched:
+        patched.setattr(found.ring, "append", broken)
+        with record.session("broken"):
+            record.note(n=1)
+        assert record.flush() and (found._items, found._bytes, found._urgent) == (0, 0, 0)
     with record.session("whole again"):
         record.note(n=2)
     assert _said(recording)["whole again"] == [2] and record.status()["errors"] >= 4
