@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from re import Pattern
 from typing import Any
 
 import numpy as np
@@ -12,7 +13,7 @@ import numpy as np
 from envclone.models import Rows
 
 __all__ = ["ABSENT", "Columns", "Packed", "Pairs", "TextBlock"]
-__all__ += ["absent", "alike", "block_of", "merged", "of_rows", "pack", "pairs"]
+__all__ += ["absent", "alike", "block_of", "having", "having_at", "merged", "of_rows", "pack", "pairs"]
 
 ABSENT = -1
 """Where a value begins that is not there."""
@@ -141,6 +142,26 @@ class Columns:
 
     def __len__(self) -> int:
         return len(self.places)
+
+
+def having(values: Packed, pattern: Pattern[bytes]) -> list[str]:
+    """The plain values in which a pattern of bytes is found, which crosses no zero."""
+    return [text for _, text in having_at(values, pattern)]
+
+
+def having_at(values: Packed, pattern: Pattern[bytes]) -> Iterator[tuple[int, str]]:
+    """The same with their places."""
+    begins = np.fromiter((match.start() for match in pattern.finditer(values.block)), np.int64)
+    if not len(begins):
+        return
+    there = np.flatnonzero((values.starts >= 0) & values.plain)
+    starts = np.unique(values.starts[there])
+    if not len(starts):
+        return
+    told = np.unique(starts[np.maximum(np.searchsorted(starts, begins, "right") - 1, 0)])
+    for place in there[np.isin(values.starts[there], told)].tolist():
+        if pattern.search(values.block, int(values.starts[place]), int(values.stops[place])):
+            yield place, values.text(place)
 
 
 def absent(values: Sequence[Any]) -> int:

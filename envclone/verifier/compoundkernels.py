@@ -8,13 +8,25 @@ import numpy as np
 
 from envclone.compiled import kernel
 
-__all__ = ["BASE", "LONGEST_JOINT", "PARTED", "PLACES", "SHORTEST_PARTED", "SHORTEST_SIDE"]
+__all__ = [
+    "BASE",
+    "FEWEST_BEHIND",
+    "LONGEST_CODE",
+    "LONGEST_JOINT",
+    "MOST_DIALLED",
+    "PARTED",
+    "PLACES",
+    "SHORTEST_PARTED",
+    "SHORTEST_SIDE",
+]
 __all__ += ["digits", "enter", "hashes", "marks", "numbers", "warm", "words"]
 
 _U = np.uint64
 BASE = _U(0x9E3779B97F4A7C55)
 """Odd, so that no byte is lost in 64 bits."""
 _GROUPS = 24
+LONGEST_CODE, FEWEST_BEHIND, MOST_DIALLED = 3, 8, 18
+"""Digits of the code of a country, of what stands behind it, and of all that is dialled, with zeros."""
 _ROW, _STRETCH, _MOST_WAIT = 8, 256, 64
 SHORTEST_PARTED, PARTED, SHORTEST_SIDE, LONGEST_JOINT = 9, 40, 3, 4
 """Bytes of a word that is looked at as two names with a joint between them (`janexdoe`), of each name, of the joint."""
@@ -178,8 +190,8 @@ def words(data: Any, least: Any, most: Any, wanted: Any, bits: Any, out: Any) ->
 def digits(data: Any, lengths: Any, wanted: Any, bits: Any, out: Any) -> Any:
     """Runs of digits in groups, one or two signs between two, whose hash may be wanted: as `words` gives them.
 
-    A run begins and ends with a group, and is tried without the zeros before it too; `lengths` tells which numbers of
-    digits there are.
+    A run begins and ends with a group, and is tried without the zeros before it too, and one that can be dialled
+    without the first one to three digits behind these; `lengths` tells which numbers of digits there are.
     """
     count, i, size = 0, 0, data.shape[0]
     longest = lengths.shape[0] - 1
@@ -202,13 +214,20 @@ def digits(data: Any, lengths: Any, wanted: Any, bits: Any, out: Any) -> Any:
             if k == i or k >= size or not 48 <= data[k] <= 57:
                 break
             i = k
-        for way in range(2 * groups):
-            first, skipped = way // 2, np.int64(0)
-            if way & 1:  # without the zeros before it
+        whole = np.int64(0)
+        for each in range(groups):
+            whole += ends[each] - begins[each]
+        for way in range(2 * groups + (LONGEST_CODE if FEWEST_BEHIND < whole <= MOST_DIALLED else 0)):
+            first, skipped = way // 2 if way < 2 * groups else 0, np.int64(0)
+            if way & 1 or way >= 2 * groups:  # without the zeros before it
                 while begins[first] + skipped < ends[first] - 1 and data[begins[first] + skipped] == 48:
                     skipped += 1
-                if skipped == 0:
+                if skipped == 0 and way < 2 * groups:
                     continue
+            if way >= 2 * groups:  # nor the code of a country
+                skipped += way - 2 * groups + 1
+                if skipped >= ends[first] - begins[first] or whole - skipped < FEWEST_BEHIND:
+                    break
             value, total = _U(0), -skipped
             for last in range(first, groups):
                 total += ends[last] - begins[last]

@@ -10,7 +10,10 @@ import numpy as np
 
 from envclone.verifier.compoundkernels import (
     BASE,
+    FEWEST_BEHIND,
+    LONGEST_CODE,
     LONGEST_JOINT,
+    MOST_DIALLED,
     PARTED,
     PLACES,
     SHORTEST_PARTED,
@@ -79,16 +82,30 @@ def _digits(data: bytes, lengths: list[bool]) -> Iterator[tuple[int, int, int]]:
     longest = len(lengths) - 1
     for match in _GROUPS.finditer(data):
         groups = [(one.start() + match.start(), one[0]) for one in _GROUP.finditer(match[0])]
-        for first, (begin, its) in enumerate(groups):
+        for first, (_, its) in enumerate(groups):
             zeros = min(len(its) - len(its.lstrip(b"0")), len(its) - 1)
             for skipped in sorted({0, zeros}):
-                whole = b""
-                for start, group in groups[first:]:
-                    whole += group[skipped:] if start == begin else group
-                    if len(whole) > longest:
-                        break
-                    if lengths[len(whole)]:
-                        yield _hash(whole), begin, start + len(group)
+                yield from _joined(groups[first:], skipped, lengths, longest)
+        whole = sum(len(its) for _, its in groups)
+        if FEWEST_BEHIND < whole <= MOST_DIALLED:
+            its = groups[0][1]
+            zeros = min(len(its) - len(its.lstrip(b"0")), len(its) - 1)
+            for skipped in range(zeros + 1, zeros + LONGEST_CODE + 1):
+                if skipped < len(its) and whole - skipped >= FEWEST_BEHIND:
+                    yield from _joined(groups, skipped, lengths, longest)
+
+
+def _joined(
+    groups: list[tuple[int, bytes]], skipped: int, lengths: list[bool], longest: int
+) -> Iterator[tuple[int, int, int]]:
+    """The digits of the first groups, of the first two, and so on, without so many before them."""
+    found, begin = groups[0][1][skipped:], groups[0][0]
+    for at, (start, group) in enumerate(groups):
+        found += group if at else b""
+        if len(found) > longest:
+            break
+        if lengths[len(found)]:
+            yield _hash(found), begin, start + len(group)
 
 
 def _hash(text: bytes) -> int:

@@ -17,7 +17,8 @@ import numpy as np
 from envclone.compiled import available, frozen
 from envclone.masking.names import is_name
 from envclone.masking.nets import WORDS, data
-from envclone.masking.phone import national_number
+from envclone.masking.phone import national_number, national_starts
+from envclone.masking.regions import calling_codes
 from envclone.shelf import Column, Shelf, Sorter
 from envclone.verifier.loose import Texts, text_of
 from envclone.verifier.numbers import every_number
@@ -46,14 +47,17 @@ _JOINTS = re.compile(
     r"|st|ten|ter|the|to|und|van|vom|von|vs|with|zu|zum|zur"
 )
 """What stands between two names in one word: a letter, or a word that joins."""
-_PARTS = 6
+_PARTS = 8
 _ROOM = 1 << 12
 _MOST_BITS = 27
 """Bits of a filter at most (2**27, 16 MB), for it is in memory all the time."""
 _ZERO = np.zeros(1, np.int64)
 _AT_ONCE = 1 << 16
-_TEN, _ELEVEN = 10**10, 10**11
-"""Above all numbers of ten digits, and of eleven."""
+_TEN, _ELEVEN, _LONGEST_ABROAD = 10**10, 10**11, 10**15
+"""Above all numbers of ten digits, of eleven, and of as many as a telephone number has with the code of its country."""
+_POWERS = np.array([10**digits for digits in range(19)], np.int64)
+_BEFORE_DIGITS = 3
+"""Bytes of a number in which its first digit stands: a bracket and a blank may be before it."""
 _RUN = re.compile(r"[0-9]+")
 _NOT_DIGIT = re.compile(r"[^0-9]+")
 
@@ -89,7 +93,7 @@ class Compounds:
                     source, kind = self._subjects.source(owner)
                     yield _found(placed, texts, owner, start, end, source, kind, number=False)
         if len(self._digits):
-            for owner, start, end in self._digits.find(loops.digits, data, self._lengths):
+            for owner, start, end in dict.fromkeys(self._digits.find(loops.digits, data, self._lengths)):
                 placed, value = texts.place(Hit(owner, start, end)), self._originals.value(owner)
                 known = self._originals[owner]
                 if placed is not None and _is_number(known.kind, value, texts.data[start:end]):
@@ -121,7 +125,8 @@ class Compounds:
         shelf, block, bounds = self._parts.shelf, *self._parts.held()
         block, count = frozen(block[:]), len(self._parts)
         lengths = shelf.zeros(np.int32, count)
-        hashed, powers, firsts = (shelf.zeros(np.uint64, count) for _ in range(3))
+        hashed, powers, firsts, widths = (shelf.zeros(np.uint64, count) for _ in range(4))
+        widths[:] = _loops().BASE
         odd = self._parts.having(_NOT_ASCII)
         for first in range(0, count, _AT_ONCE):
             its = slice(first, first + _AT_ONCE)
@@ -136,7 +141,8 @@ class Compounds:
                 _loops().hashes(
                     folded, _ZERO, np.array([len(folded)]), hashed[odd_one : odd_one + 1], powers[odd_one : odd_one + 1]
                 )
-                _loops().hashes(folded, _ZERO, _ZERO + 1, firsts[odd_one : odd_one + 1], np.zeros(1, np.uint64))
+                width = _ZERO + _width(folded)
+                _loops().hashes(folded, _ZERO, width, firsts[odd_one : odd_one + 1], widths[odd_one : odd_one + 1])
             shelf.rest()
         for one, other in self._subjects.beside(Part.NAME, _PARTS):
             left, right = shelf.picked(lengths, one), shelf.picked(lengths, other)
@@ -144,8 +150,8 @@ class Compounds:
             behind = right >= _SHORTEST_FAMILY
             ends, times = shelf.picked(hashed, other), shelf.picked(powers, other)
             whole = shelf.picked(hashed, one[both]) * times[both] + ends[both]
-            initials = shelf.picked(firsts, one[behind])
-            short, turned = initials * times[behind] + ends[behind], ends[behind] * _loops().BASE + initials
+            initials, wide = shelf.picked(firsts, one[behind]), shelf.picked(widths, one[behind])
+            short, turned = initials * times[behind] + ends[behind], ends[behind] * wide + initials
             some, at = np.unique(np.concatenate((whole, short, turned)), return_index=True)
             made.add(some, np.concatenate((other[both], other[behind], other[behind]))[at])
             shelf.rest()
@@ -208,17 +214,45 @@ def _all_digits(originals: Originals) -> Iterator[tuple[Any, Any, Any, Any]]:
 
 def _dialled(originals: Originals) -> Iterator[tuple[Any, Any, Any]]:
     """The originals that are telephone numbers, some at a time: their numbers, and of what is dialled for each in its
-    country, where that is another number, how many digits it has and the hash of them."""
+    country, where that is not all its digits, how many digits it has and the hash of them."""
     for owners, found in every_number(originals):
         whole, national = found[:, 0], found[:, 1]
-        for its in (national, *_with_trunk(whole, national)):
-            which = np.flatnonzero((its >= 10 ** (_FEWEST_DIGITS - 1)) & (its != whole))
+        trunk = _begins_with_zero(originals, owners)
+        for its in (national, *_with_trunk(whole, national), *_behind_codes(whole, national)):
+            which = np.flatnonzero((its >= 10 ** (_FEWEST_DIGITS - 1)) & ((its != whole) | trunk))
             texts = [b"%d" % number for number in its[which].tolist()]
             sizes = np.array([len(text) for text in texts], np.int64)
             ends = np.cumsum(sizes, dtype=np.int64)
             hashed, powers = np.zeros((2, len(texts)), np.uint64)
             _loops().hashes(frozen(np.frombuffer(b"".join(texts), np.uint8)), ends - sizes, ends, hashed, powers)
             yield owners[which], sizes, hashed
+
+
+def _begins_with_zero(originals: Originals, owners: Any) -> Any:
+    """Whether the first digit of each is the zero that is dialled before a number within a country."""
+    block, bounds = originals.held()
+    found, open_ = np.zeros(len(owners), np.bool_), np.ones(len(owners), np.bool_)
+    starts, ends = bounds[owners].astype(np.int64), bounds[owners + 1].astype(np.int64)
+    for place in range(_BEFORE_DIGITS):
+        at = starts + place
+        char = block[np.minimum(at, len(block) - 1)] if len(block) else np.zeros(len(owners), np.uint8)
+        found |= open_ & (at < ends) & (char == ord("0"))
+        open_ &= (char < ord("0")) | (char > ord("9"))
+    return found
+
+
+def _behind_codes(whole: Any, national: Any) -> Iterator[Any]:
+    """Numbers that are stored without the + before the code of their country (491711234567), without that code; -1
+    where there is none."""
+    may = (whole == national) & (whole >= _TEN) & (whole < _LONGEST_ABROAD)
+    if not may.any():
+        return
+    size, behind = np.searchsorted(_POWERS, whole, "right"), np.full(len(whole), -1, np.int64)
+    for length in (1, 2, 3):  # no code is the beginning of another one
+        codes = np.array([int(code) for code in calling_codes() if len(code) == length], np.int64)
+        shift = _POWERS[np.maximum(size - length, 0)]
+        behind = np.where(may & np.isin(whole // shift, codes), whole % shift, behind)
+    yield behind
 
 
 def _with_trunk(whole: Any, national: Any) -> tuple[Any, Any]:
@@ -264,6 +298,11 @@ def _places(end: int) -> tuple[int, int, int]:
     """Where a word ends, where in it a second name begins, and the bytes between two names; 0 where there are none."""
     places = _loops().PLACES
     return end & (1 << places) - 1, end >> places & 0xFF, end >> places + 8
+
+
+def _width(folded: Any) -> int:
+    """The bytes of the first letter."""
+    return next((i for i in range(1, len(folded)) if folded[i] & 0xC0 != 0x80), len(folded))
 
 
 def _is_name(word: bytes) -> bool:
@@ -319,7 +358,15 @@ def _is_number(kind: str, value: str, text: bytes) -> bool:
     digits, national = digits.lstrip(b"0"), national_number(value).encode()
     if digits in (own, national):
         return True
+    if not _nationals(digits).isdisjoint(_nationals(own)):
+        return True  # one of them with the code of a country and no sign before it
     return digits[1:] == national and (own[-len(digits) :] == digits or (digits[:1], own[:1]) == (b"8", b"7"))
+
+
+def _nationals(digits: bytes) -> set[str]:
+    """What may be the national number in some digits."""
+    text = digits.decode()
+    return {text[at:] for at in national_starts(text)}
 
 
 def _plain(text: bytes) -> bytes:

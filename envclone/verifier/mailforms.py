@@ -26,7 +26,9 @@ _PARTS = re.compile(
 _BRACES = re.compile(rf"\{{([\w.+\-]+(?: ?, ?[\w.+\-]+){{0,30}})\}} ?@ ?({_HOST})")
 _REMARK = re.compile(r"\([^()@]{0,40}\)@")
 _WIDE = re.compile(r"[ \t]{0,3}@[ \t]{0,3}")
-_NO_SPAM = re.compile(r"(?i)(?:<[^<>]{0,40}>)?[.\-_]?(?:no[\-_]?spam|remove[\-_]?(?:this|me))[.\-_]?(?:<[^<>]{0,40}>)?")
+_NO_SPAM = re.compile(
+    r"(?i)(?:<[^<>]{0,40}>)?[.\-_]?(?:no[\-_]?spam|remove[\-_]?(?:this|me)|(?-i:REMOVE))[.\-_]?(?:<[^<>]{0,40}>)?"
+)
 _SIGNED = re.compile(r"(?i)(?<![0-9a-z])[0-9a-f]{8}([:/,;|\\])(?:[0-9a-f]{4}\1){3}[0-9a-f]{12}(?![0-9a-z])")
 _STRUCTURE = re.compile(r"(?i)0x[0-9a-f]{8}(?:, ?\{? ?0x[0-9a-f]{2,4}){10}")
 _EUI = re.compile(r"(?i)([0-9a-f]{1,4}):([0-9a-f]{0,2})ff:fe([0-9a-f]{2}):([0-9a-f]{1,4})(?![0-9a-f:])")
@@ -117,7 +119,7 @@ MAIL_READERS: tuple[tuple[str, Callable[[str], Iterator[str]]], ...] = (
     (r"[\w.\-]\} ?@ ?[A-Za-z0-9]", _braces),
     (r"\w\([^()@]{0,40}\)@[A-Za-z0-9]", _remark),
     (r"\w[ \t]{2,3}@[ \t]{0,3}[A-Za-z0-9]|\w[ \t]?@[ \t]{2,3}[A-Za-z0-9]", _wide),
-    (r"(?i)no[\-_]?spam|remove[\-_]?(?:this|me)[.\-_@]", _no_spam),
+    (r"(?i)no[\-_]?spam|remove[\-_]?(?:this|me)[.\-_@]|@remove[a-z]|[a-z]remove@", _no_spam),
     (r"(?i)[0-9a-f]{8}[:/,;|\\][0-9a-f]{4}[:/,;|\\][0-9a-f]{4}[:/,;|\\]", _signed),
     (r"(?i)0x[0-9a-f]{8}, ?0x[0-9a-f]{4}, ?0x", _structure),
     (r"(?i)ff:fe[0-9a-f]{2}:", _hardware),

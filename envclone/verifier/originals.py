@@ -27,8 +27,9 @@ from envclone.masking.transliterated import (
     with_transliterated,
 )
 from envclone.masking.words import NAMES_TOO, WORDS_FIRST
-from envclone.packed import Packed
+from envclone.packed import Packed, having
 from envclone.shelf import Column, Shelf
+from envclone.verifier.namevariants import ODD_NAME, name_variants, with_variants
 
 __all__ = ["BY_MORE", "PART", "Original", "Originals", "is_word", "spellings", "strong", "telling"]
 
@@ -39,6 +40,9 @@ _WORD = re.compile(rf"[^\W\d_](?:[^\W\d_]|[{MARKS}])*")
 _DIGIT = re.compile(r"\d")
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 _IBAN = re.compile(r"[A-Za-z]{2}\d{2}[ -]?(?:[A-Za-z0-9][ -]?){12,30}$")
+_TAGGED = re.compile(rb"\+[^@\0]*@|@(?i:gmail|googlemail)\.com")
+_DOTS_MEAN_NOTHING = frozenset(("gmail.com", "googlemail.com"))
+"""Hosts of mail."""
 _UNSPACED = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7a3]+")
 """Names in scripts that put no space between the parts of one."""
 _SIGN = re.compile(r"[^\W_]")
@@ -112,10 +116,14 @@ class Originals:
         stripped = [text for value in values if (text := value.strip())]
         if kind in KINDS_TRANSLITERATED:
             stripped = list(with_transliterated(stripped))
+        if kind == "person":
+            stripped = list(with_variants(stripped))
         if kind == "address":
             stripped = list(with_lines(stripped))
         if kind in KINDS_NOTED:
             stripped = list(with_notations(kind, stripped))
+        if kind == "email":
+            stripped += _mailboxes(stripped)
         if kind == "iban":
             stripped += [_account_of(value) for value in stripped if _IBAN.match(value)]
         self._add(address, kind, stripped)
@@ -133,6 +141,10 @@ class Originals:
         self._take_plain(address, kind, plain)
         if kind == "iban":
             self._add(address, kind, [_account_of(text) for text in plain.texts() if text and _IBAN.match(text)])
+        if kind == "person":
+            self._add(address, kind, [way for text in having(plain, ODD_NAME) for way in name_variants(text)])
+        if kind == "email":
+            self._add(address, kind, _mailboxes(having(plain, _TAGGED)))
         if kind == "address":
             self._take_plain(address, kind, in_lines_too(plain))
             self._add(address, kind, of_lines(plain))
@@ -285,6 +297,21 @@ class Originals:
         """All of them: number, value, source."""
         for number, value in enumerate(self._values):
             yield number, value, self[number]
+
+
+def _mailboxes(addresses: Iterable[str]) -> list[str]:
+    """The mailboxes of addresses of mail as others write them: without what stands behind a +, and without dots where
+    these mean nothing."""
+    found = []
+    for address in addresses:
+        local, at, host = address.rpartition("@")
+        if at and ("+" in local or host.lower() in _DOTS_MEAN_NOTHING):
+            mailbox = local.partition("+")[0]
+            if host.lower() in _DOTS_MEAN_NOTHING:
+                mailbox, host = mailbox.replace(".", ""), "gmail.com"
+            if mailbox:
+                found.append(f"{mailbox}@{host}")
+    return found
 
 
 def _account_of(iban: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from envclone.packed import TextBlock
+from envclone.verifier.apartforms import APART_READERS
 from envclone.verifier.codedruns import uuid_of
 from envclone.verifier.mailforms import MAIL_READERS
 
@@ -188,6 +189,7 @@ _READERS: tuple[tuple[str, Callable[[str], Iterator[str]]], ...] = (
     (r"[A-Za-z\x80-\xff]*[a-z][A-Z][A-Za-z]*[\x80-\xff]|[\x80-\xff][a-z]*[A-Z][a-z]", _humps),
     (r"\": ?\"?[0-9]{3,6}\"?, ?\"[^\"]{1,20}\" ?: ?\"?[0-9]{3,6}\"?, ?\"", _values),
     *MAIL_READERS,
+    *APART_READERS,
 )  # fmt: skip
 """Patterns of bytes, each with what reads a text in which it stands."""
 

@@ -163,6 +163,8 @@ def _in_block(
     note: Callable[[int, str], object],
 ) -> Iterator[tuple[int, str]]:
     yield from in_other_forms(values, encodings, note)
+    if sixteen:
+        yield from sixteen.halves(values)
     values = plain_blanks(values)
     if _ARPA in values.block:
         for i, text in enumerate(values):

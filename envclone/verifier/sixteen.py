@@ -1,4 +1,5 @@
 """UUIDs as their sixteen bytes, in either order of these, also inside of others; in base64; as one number or as two.
+Addresses of IPv6 are read as their sixteen bytes, too (`halves`).
 
 The first eight bytes tell whether it can be one of the originals; what they let through is searched as a text.
 """
@@ -14,6 +15,7 @@ import numpy as np
 
 from envclone.packed import TextBlock
 from envclone.shelf import Sorter
+from envclone.verifier.halves import Halves
 from envclone.verifier.originals import Originals
 
 __all__ = ["Sixteen", "in_base64"]
@@ -55,6 +57,7 @@ class Sixteen:
             self._beginnings[(found >> np.uint64(64 - _BEGINNING)).astype(np.int64)] = True
             originals.shelf.rest()
         self._firsts, _ = taken.done(once=True)
+        self._halves = Halves(originals)
 
     def _each(self) -> Iterator[tuple[Any, Any]]:
         """Some UUIDs at a time: their numbers, and their first eight bytes each."""
@@ -69,11 +72,16 @@ class Sixteen:
             yield some, found
 
     def __len__(self) -> int:
-        return len(self._firsts)
+        return len(self._firsts) + len(self._halves)
+
+    def halves(self, values: TextBlock) -> Iterator[tuple[int, str]]:
+        """Those of which a half stands in a text, with the texts' numbers."""
+        yield from self._halves.in_texts(values, self.of_half)
 
     def those(self, values: Sequence[tuple[int, bytes]]) -> Iterator[tuple[int, str]]:
         """Of values with their numbers those that can be an original, written as a UUID."""
-        if not len(self):
+        yield from self._halves.those(values)
+        if not len(self._firsts):
             return
         yield from self._inside([one for one in values if len(one[1]) > _SIZE])
         some = [one for one in values if len(one[1]) == _SIZE]
@@ -122,14 +130,15 @@ class Sixteen:
 
     def as_number(self, number: int) -> Iterator[str]:
         """A number that can be one of them, written as a UUID."""
-        if len(self) and 0 < number < 1 << 128 and self._has(np.array([number >> 64], np.uint64))[0]:
+        yield from self._halves.as_number(number)
+        if len(self._firsts) and 0 < number < 1 << 128 and self._has(np.array([number >> 64], np.uint64))[0]:
             yield str(UUID(int=number))
 
     def of_half(self, number: Any) -> Iterator[str]:
         """Those of which a number is the first half, as a signed integer too; small numbers are nobody's."""
         if isinstance(number, str) and number.removeprefix("-").isdecimal() and len(number) <= _DIGITS_OF_HALF:
             number = int(number)
-        if not isinstance(number, int) or not _LEAST_HALF <= abs(number) < 1 << 64 or not len(self):
+        if not isinstance(number, int) or not _LEAST_HALF <= abs(number) < 1 << 64 or not len(self._firsts):
             return
         half = np.uint64(number % (1 << 64))
         if self._has(np.array([half]))[0]:

@@ -21,13 +21,16 @@ from envclone.masking.meant import UNSAID
 from envclone.masking.streets import places_in, streets_in
 from envclone.masking.transliterated import KINDS_TRANSLITERATED, transliterated
 from envclone.masking.words import NAMES_TOO, TITLES, WORDS_FIRST
-from envclone.packed import ABSENT, Packed, pack
+from envclone.packed import ABSENT, Packed, having_at, pack
 from envclone.shelf import Column, Shelf, Sorter
+from envclone.verifier.namevariants import joined_names
 from envclone.verifier.originals import BY_MORE, strong
 
 __all__ = ["WITHOUT_PARTS", "Keys", "Part", "Subjects", "parts_of"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)*")
+_SEVERAL = re.compile(rb"['`\-]|[^ \0] [a-z]{1,4} |[^ \0]+ [^ \0]+ [^ \0]+ [^ \0]")
+"""What a name has, in bytes, of which some parts can be written in one."""
 _DIGITS = re.compile(r"\d")
 _PART, _SHORTEST_NUMBER, _SHORTEST_CODE = 3, 6, 4
 _AT_ONCE = 1 << 17
@@ -142,6 +145,8 @@ class Subjects:
             if parts is None:
                 ways = (value, *transliterated(value)) if kind in KINDS_TRANSLITERATED else (value,)
                 parts = known[value] = [part for way in ways for part in parts_of(kind, way)]
+                if kind == "person":
+                    parts += [part for way in ways for one in joined_names(way) for part in parts_of(kind, one)]
             for text, its in parts:
                 texts.append(text)
                 owners.append(person)
@@ -159,6 +164,11 @@ class Subjects:
         if more:
             parts, owners, what = weak_parts(kind, values)
             self._number(parts, owners + first, what, kind, source)
+        if more and kind == "person":
+            joined = [(first + i, one.lower()) for i, text in having_at(values, _SEVERAL) for one in joined_names(text)]
+            if joined:
+                whose = np.array([person for person, _ in joined], np.int64)
+                self._number(pack([one for _, one in joined]), whose, np.full(len(joined), Part.NAME), kind, source)
         if more and kind == "address":
             within = [(first + i, part) for i, text in streets_in(values) for part in _within_address(text)]
             if within:

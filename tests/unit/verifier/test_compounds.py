@@ -82,6 +82,32 @@ def test_what_is_written_in_one_or_apart_is_told(
     assert all(one.value == 1 for one in told)
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize(
+    ("stored", "text", "found"),
+    [
+        ("491711234567", "call 0171 1234567", True),
+        ("491711234567", "call 0171/123.4567 x12", True),
+        ("0171 7654321", "call +49 171 7654321", True),
+        ("0171 7654321", "https://wa.me/491717654321", True),
+        ("030/5557788", "tel:+49305557788;ext=12", True),
+        ("(415) 555-0198", "call +1 415 555 0198", True),
+        ("491711234567", "order 1711234568", False),
+        ("0171 7654321", "order 991717654321", False),
+        ("4155552671", "order 55552671", False),
+    ],
+)
+def test_a_telephone_number_is_told_with_the_code_of_its_country_and_without(
+    stored: str, text: str, found: bool, compiled: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compounds, "available", lambda: compiled and available())
+    subjects, originals = Subjects(), Originals()
+    originals.add("main.public.people.phone", "phone", [stored])
+    parts = Originals.parts(subjects.seal())
+    originals.seal()
+    assert bool(list(Compounds(subjects, parts, originals).find(Texts([text], decoded=True)))) is found
+
+
 @pytest.mark.skipif(not available(), reason="loops are not compiled here")
 def test_both_loops_find_the_same() -> None:
     draw = random.Random(3)

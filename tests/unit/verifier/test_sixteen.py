@@ -46,6 +46,42 @@ def test_others_are_not(sixteen: Sixteen) -> None:
     assert list(Sixteen(nobody).those([(0, UUID(KNOWN[0]).bytes)])) == []
 
 
+@pytest.mark.parametrize(
+    "cut",
+    [slice(0, 18), slice(19, 36), slice(0, 30), slice(9, 36), slice(3, 36), slice(0, 23), slice(0, 35), slice(1, 36)],
+)
+def test_a_half_is_told(sixteen: Sixteen, cut: slice) -> None:
+    for known in KNOWN[3:9]:
+        assert (1, known) in list(rare(["x", f"see {known[cut]}"], sixteen=sixteen))
+        assert (0, known) in list(rare([known.replace("-", "")[:16].upper()], sixteen=sixteen))
+
+
+def test_a_quarter_and_other_halves_are_not(sixteen: Sixteen) -> None:
+    others = [str(UUID(int=DRAW.getrandbits(128))) for _ in range(200)]
+    texts = [
+        KNOWN[0][:13],
+        "00000000-0000-0000",
+        "2026-11-29",
+        *[one[:18] for one in others],
+        *[one[9:] for one in others],
+    ]
+    assert list(sixteen.halves(block_of(texts))) == []
+    assert list(sixteen.halves(block_of([KNOWN[0], others[0]]))) == []
+
+
+def test_an_address_of_ipv6_is_told_in_bytes_and_digits() -> None:
+    originals = Originals()
+    originals.add("main.t.ip", "ip", ["2a02:8109:9c40:1bd0:e5d4:7c1a:33f0:9a12"])
+    originals.seal()
+    raw = bytes.fromhex("2a0281099c401bd0e5d47c1a33f09a12")
+    held = Sixteen(originals)
+    for value in (raw, b"\x01" + raw + b"\0P", raw.hex(), f"ip={raw.hex().upper()}", str(int.from_bytes(raw, "big")),
+                  base64.b64encode(raw).decode()):  # fmt: skip
+        told = [*rare([value], sixteen=held), *held.in_column([value])]
+        assert any("9a12" in text for _, text in told), value
+    assert list(rare([raw[::-1], "2a0281099c401bd0e5d47c1a33f09a13"], sixteen=held)) == []
+
+
 def test_it_is_told_within_other_bytes_and_as_numbers(sixteen: Sixteen) -> None:
     one = UUID(KNOWN[7])
     high, low = (int.from_bytes(half, "big", signed=True) for half in (one.bytes[:8], one.bytes[8:]))
