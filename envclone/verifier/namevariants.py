@@ -149,6 +149,7 @@ def joined_names(value: str) -> Iterator[str]:
             first = i
             while first > 1 and words[first - 1].islower():
                 first -= 1
-            yield "".join(words[first:i]) + "".join(parts)
+            if first < i:
+                yield "".join(words[first:i]) + "".join(parts)
         elif i == 1 and len(words) > 3 and word[:1].isupper() and words[0].isalpha() and word.isalpha():
             yield words[0] + word

@@ -165,7 +165,8 @@ class Subjects:
             parts, owners, what = weak_parts(kind, values)
             self._number(parts, owners + first, what, kind, source)
         if more and kind == "person":
-            joined = [(first + i, one.lower()) for i, text in having_at(values, _SEVERAL) for one in joined_names(text)]
+            told = ((i, one) for i, text in having_at(values, _SEVERAL) for one in joined_names(text))
+            joined = [(first + i, part) for i, one in told for part, _ in parts_of(kind, one)]
             if joined:
                 whose = np.array([person for person, _ in joined], np.int64)
                 self._number(pack([one for _, one in joined]), whose, np.full(len(joined), Part.NAME), kind, source)
