@@ -42,8 +42,13 @@ _LETTERS = re.compile(rb"[A-Za-z\x80-\xff]{4}")
 """What a street has and no postal code."""
 _LISTED = re.compile(r"[/;&|\n]")
 _AND = frozenset(("and", "und", "et", "y", "e", "og", "en"))
-_JOINING = frozenset((b"and", b"und", b"the", b"for", b"of"))
-"""Words of firms that are called as persons are ('Grant and Sons'), and nobody's name."""
+_JOINING = frozenset(
+    (
+        b"and und the for of van den der von vom zum zur ten ter del dos das des los las les della dei degli bin ibn"
+        b" bint abu"
+    ).split()
+)
+"""Words of firms that are called as persons are ('Grant and Sons'), and words before family names (van der Waals)."""
 _MIDDLE = re.compile(r" (?:[^\W\d_]+\.?[ -]){1,3}")
 """More names between the first and the last."""
 _BORN = frozenset(("geb", "geborene", "geborener", "née", "nee", "né", "born", "formerly", "vormals", "ehemals"))

@@ -213,6 +213,20 @@ def test_what_a_spelling_says_counts(text: str) -> None:
     assert pairs_of_one_person(subjects, [one.hit for one in found], found[0].text) is not None
 
 
+def test_words_before_a_family_name_are_nobodys() -> None:
+    subjects = Subjects()
+    subjects.begin("main.public.people")
+    subjects.count += 1
+    subjects.add([0], "person", ["Brunhilda van der Drachsler"], "name")
+    search = LooseSearch(Originals.parts(subjects.seal()))
+    for text, told in (
+        ("van der Waals", False),
+        ("lag an der Ecke; van", False),
+        ("Brunhilda van der Drachsler", True),
+    ):
+        assert (pairs_of_one_person(subjects, _hits(search, text), text_of(text)) is not None) is told
+
+
 def test_what_joins_the_names_of_a_firm_is_no_part_of_somebody() -> None:
     """A column of firms under the rule of persons: 'Grant and Sons' says nothing of 'grant and pay'."""
     subjects = Subjects()
