@@ -89,7 +89,7 @@ def diagnose(case: Case, *, sweeps: bool = False) -> Diagnosis:
     """Test every hypothesis."""
     began = time.monotonic()
     findings = [finding for hypothesis in HYPOTHESES for finding in hypothesis.test(case)]
-    findings = [_of_its_step(one) for one in findings]
+    findings = [_beside(_of_its_step(one), findings, case) for one in findings]
     findings.sort(key=lambda one: (_LAYERS.index(one.layer), _CERTAIN.index(one.certainty)))
     points = tuple(point for search in _all(case) for point in sweep(search, case.expected)) if sweeps else ()
     return Diagnosis(
@@ -111,6 +111,16 @@ def _all(case: Case) -> Iterator[Search]:
         yield search
         parts = [part for ident in case.expected or ("",) for part in search.parts(ident)]
         yield from {part.step.id: part for part in parts}.values()
+
+
+def _beside(finding: Finding, findings: Sequence[Finding], case: Case) -> Finding:
+    """A point without a row that is returned explains nothing of a missing record for which another cause was shown."""
+    if finding.cause != "point_without_row" or set(finding.records) & set(case.missing):
+        return finding
+    shown = {ident for one in findings if one is not finding and one.certainty is Certainty.SHOWN and one.cause not in (
+        "point_without_row", "below_k") for ident in one.records}  # fmt: skip
+    explained = bool(case.missing) and set(case.missing) <= shown
+    return replace(finding, certainty=Certainty.POSSIBLE) if explained else finding
 
 
 def _of_its_step(finding: Finding) -> Finding:

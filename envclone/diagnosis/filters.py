@@ -8,15 +8,20 @@ from typing import ClassVar
 
 from envclone.diagnosis.case import Case, Search
 from envclone.diagnosis.finding import Certainty, Finding, Layer
+from envclone.incidents.bundle import VectorStep
 from envclone.models import Asked, Condition
 
 __all__ = ["Filter"]
 
 _TENANT = re.compile(
-    r"(^|[_.])(tenant|org|organi[sz]ation|account|customer|client|workspace|company|owner|user|team|project|site)"
-    r"s?([_.]?(id|ids|key|uuid|name|slug))?$",
+    r"(^|[_.])(tenant|org|organi[sz]ation|account|customer|client|workspace|company|owner|user|team|project|site|realm|"
+    r"namespace|merchant|subscriber)s?([_.]?(id|ids|key|uuid|name|slug))?$"
+    r"|(^|[_.])(shop|agency|firm|clinic|practice|school|hospital|household|partner|franchise|hotel)[_.]?(id|ids|key|uuid)$",
     re.IGNORECASE,
 )
+_CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
+_GROUP = re.compile(r"(^|[_.])group[_.]?id$", re.IGNORECASE)
+"""How Qdrant's own documentation calls the payload key of tenants in one collection; in tables it is any group."""
 
 
 class Filter:
@@ -57,7 +62,9 @@ def _left_out(search: Search, ident: str) -> Iterator[Finding]:
         text = f"{ident} is left out by {said}: without that it is at rank {hits.rank(ident)}"
         yield Finding(Layer.RANKING, "below_k", text, hits.command, Certainty.SHOWN, search.step.id, (ident,))
         return
-    cause = "tenant_excludes" if any(_of_tenant(conditions[number]) for number in guilty) else "condition_excludes"
+    points = isinstance(search.step, VectorStep)
+    tenants = any(_of_tenant(conditions[number], points=points) for number in guilty)
+    cause = "tenant_excludes" if tenants else "condition_excludes"
     hits = search.exactly(frozenset(guilty))
     rank = hits.rank(ident)
     there = f"it is at rank {rank}" if rank else "it is among the results, further down"
@@ -84,5 +91,6 @@ def _dropped(search: Search, ident: str) -> Finding:
     return Finding(Layer.FILTER, "condition_excludes", text, hits.command, Certainty.SHOWN, search.step.id, (ident,))
 
 
-def _of_tenant(condition: Condition) -> bool:
-    return condition.policy or any(_TENANT.search(name) for name in condition.fields)
+def _of_tenant(condition: Condition, *, points: bool) -> bool:
+    names = [_CAMEL.sub("_", name) for name in condition.fields]
+    return condition.policy or any(_TENANT.search(one) or (points and _GROUP.search(one)) for one in names)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import ClassVar
 
 from envclone.diagnosis.case import DEPTH, Case, Search
 from envclone.diagnosis.conversation import question_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
-from envclone.diagnosis.words import shared, text_field, text_of, words
+from envclone.diagnosis.words import flat, shared, text_field, text_of, words
 from envclone.models import Asked, Hits, Record
 
 __all__ = ["Ranking", "copies"]
@@ -17,6 +19,15 @@ _BELOW = 3
 """How many times the last rank is still below it, and not far away."""
 _ALIKE = 0.6
 """The part of their shingles that two texts share which say the same."""
+_MANY = 4
+"""How many are returned at least for nearly all of them to be of one document."""
+_RARE = 0.2
+"""The part of all records that are of one document at most."""
+_SOURCE = re.compile(
+    r"(^|[_.])(docs?|documents?|article|page|file|filename|source|parent|thread|ticket|conversation|book|manual|url|uri|"
+    r"path|post|transcript)([_.]?(id|key|uuid|url|uri|name|path|slug))?$",
+    re.IGNORECASE,
+)
 _SEEN = 200
 """How many records before it are compared."""
 
@@ -82,6 +93,11 @@ def _ranked(case: Case, search: Search, record: Record, rank: int | None) -> Fin
                     f"rank {rank - len(extra)}"
                 )
                 return Finding(layer, cause, text, command, Certainty.SHOWN, search.step.id, (ident, *extra[:20]))
+        if rank - len(extra := _of_one_source(search, before, record)) <= last and extra:
+            text = f"{where}, and nearly all of the {last} that are returned are parts of one; without the {len(extra)}"
+            text += f" others of it that stand before it, it is at rank {rank - len(extra)}"
+            return Finding(Layer.RANKING, "crowded_out", text, command, Certainty.SHOWN, search.step.id,
+                           (ident, *extra[:20]))  # fmt: skip
     if search.retrieval.composed:
         own = {part.step.id.partition("/")[2]: part.hits(Asked(limit=part.retrieval.last)).rank(ident)
                for part in search.parts(ident)}  # fmt: skip
@@ -127,6 +143,24 @@ def copies(records: Sequence[Record], *, exactly: bool) -> tuple[str, ...]:
         else:
             kept.append(record)
     return tuple(repeated)
+
+
+def _of_one_source(search: Search, before: Sequence[Record], record: Record) -> tuple[str, ...]:
+    """Of the records before one those that are of the same document as nearly all that are returned, but the first."""
+    returned = before[: search.retrieval.last]
+    if len(returned) < _MANY:
+        return ()
+    for name, value in flat(record.fields).items():
+        if not _SOURCE.search(name):
+            continue
+        ((most, count),) = Counter(str(flat(one.fields).get(name)) for one in returned).most_common(1)
+        if count < len(returned) - 1 or most in ("None", str(value)):
+            continue
+        sample = search.sample()
+        if sum(str(flat(one.fields).get(name)) == most for one in sample) > _RARE * len(sample):
+            continue  # it is a kind, and no document
+        return tuple(one.id for one in before if str(flat(one.fields).get(name)) == most)[1:]
+    return ()
 
 
 def _in_common(case: Case, record: Record) -> str:

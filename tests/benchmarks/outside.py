@@ -21,7 +21,7 @@ from typing import Any
 
 import yaml
 
-from tests.benchmarks.failures import desk, desktalks, gallery, innpoints, inns, innsearches, inntalks, press
+from tests.benchmarks.failures import desk, desktalks, gallery, inncrowds, innpoints, inns, innsearches, inntalks, press
 from tests.benchmarks.failures.desk import Case, Shop
 from tests.support.postgres import production
 from tests.support.stack import Place, place
@@ -111,7 +111,7 @@ environments:
   prod:
     stores:
       main: {kind: postgres, source: {method: physical, dsn: "${DSN}", database: app}}
-      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}, collections: [quick, raw, stays]}
+      kb: {kind: qdrant, source: {method: directory, path: "${KB}"}, collections: [brochures, quick, raw, stays]}
 sanitize:
   rules:
     main:
@@ -121,6 +121,8 @@ sanitize:
       quick.point_ids: keep
       raw.point_ids: keep
       stays.point_ids: keep
+      brochures.point_ids: keep
+      brochures.vectors: {vectors: keep}
       quick.vectors: {vectors: keep}
       raw.vectors: {vectors: keep}
       stays.vectors.prose: {vectors: keep}
@@ -138,6 +140,7 @@ def agency(seed: int, only: str) -> dict[str, Any]:
         shop = inns.Inns(server, random.Random(seed), Path(made))
         inns.fill(shop)
         innpoints.write(shop)
+        inncrowds.write(shop)
         parts = (innsearches.by_sql, innpoints.by_points, inntalks.talks)
         cases = [one for make in parts for one in make(shop) if one.name.startswith(only)]
         server.execute("CHECKPOINT", "app")

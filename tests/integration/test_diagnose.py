@@ -82,6 +82,11 @@ STEPS = {
     "person": _sql(sql="SELECT id FROM chunks WHERE tenant_id = 1 ORDER BY embedding <-> (SELECT n.embedding"
                    " FROM notes n WHERE n.wrote = %s ORDER BY n.id DESC LIMIT 1) LIMIT 5", parameters=[WROTE],
                    score=None),
+    "cursor": _sql(sql="SELECT c AS id FROM by_cursor(%s::vector, 2) c", score=None),
+    "no-limit": _sql(sql="SELECT id FROM (SELECT id, rank() OVER (PARTITION BY tenant_id ORDER BY embedding <->"
+                         " %s::vector) AS place FROM chunks) r WHERE place <= 1", score=None),
+    "null-limit": _sql(sql="SELECT id FROM chunks WHERE tenant_id = 2 AND embedding <-> %s::vector < 0.9 ORDER BY"
+                           " embedding <-> %s::vector LIMIT NULL", values=(QUERY,), score=None),
     "groups": _sql(sql="SELECT tenant_id, min(embedding <-> %s::vector) AS distance FROM chunks GROUP BY tenant_id"
                    " ORDER BY distance LIMIT 1", key="tenant_id"),
     "fused": _points(vector=None, query={"fusion": "rrf"}, prefetch=[
@@ -125,6 +130,10 @@ def prod() -> Iterator[Production]:
             " RETURNS TABLE (id int, far float8) LANGUAGE plpgsql STABLE AS $$ BEGIN"
             " RETURN QUERY SELECT c.id, c.embedding <-> query FROM chunks c"
             " WHERE c.tenant_id = tenant ORDER BY c.embedding <-> query LIMIT many; END $$;"
+            "CREATE FUNCTION by_cursor(query vector, tenant int) RETURNS SETOF int LANGUAGE plpgsql STABLE AS $$"
+            " DECLARE near CURSOR (owner int, many int) FOR SELECT c.id FROM chunks c WHERE c.tenant_id = owner"
+            " ORDER BY c.embedding <-> query LIMIT many; hit int; BEGIN OPEN near(many := 5, owner := tenant);"
+            " LOOP FETCH near INTO hit; EXIT WHEN NOT FOUND; RETURN NEXT hit; END LOOP; CLOSE near; END $$;"
             "CREATE ROLE app LOGIN BYPASSRLS; CREATE ROLE bound LOGIN; GRANT pg_read_all_data TO app, bound;"
             "ALTER TABLE chunks ENABLE ROW LEVEL SECURITY; CREATE POLICY own ON chunks TO bound USING (tenant_id = 2)",
             "app",
@@ -177,6 +186,7 @@ def _diagnosed(here: Place, name: str, *expected: str) -> Diagnosis:
 def test_what_only_a_server_shows(here: Place, prod: Production) -> None:
     nearest = _nearest(prod, "WHERE tenant_id = 1")
     few = _nearest(prod, "WHERE lang = 'fi'")
+    second = _nearest(prod, f"WHERE id NOT IN ({nearest}, {_nearest(prod, 'WHERE tenant_id = 2')})")
     expected: dict[str, tuple[str | None, tuple[str, ...]]] = {
         "works": (None, (_nearest(prod),)),
         "tenant": ("tenant_excludes", (nearest,)),
@@ -189,6 +199,9 @@ def test_what_only_a_server_shows(here: Place, prod: Production) -> None:
         "uncast": ("tenant_excludes", (nearest,)),
         "ranks": ("tenant_excludes", (nearest,)),
         "person": (None, ()),  # a mask took a name out of the parameter, and the column is kept
+        "cursor": ("tenant_excludes", (nearest,)),
+        "no-limit": ("below_k", (second,)),
+        "null-limit": ("tenant_excludes", (nearest,)),
         "groups": ("below_k", (_other_tenant(prod),)),
         "fused": ("condition_excludes", ("17",)),
         "path": ("other_table", ("7",)),

@@ -13,6 +13,7 @@ import qdrant_edge as q
 
 from envclone.incidents.bundle import VectorStep
 from envclone.stores.qdrant.search import embedded as opened
+from tests.benchmarks.failures import inncrowds
 from tests.benchmarks.failures.desk import Case, got
 from tests.benchmarks.failures.inns import Inns, embedded
 
@@ -49,10 +50,10 @@ def write(shop: Inns) -> None:
     alien = {row["n"] for row in shop.special["alien"]}
     rows = [row for row in shop.rows[:1600] if row["n"] not in unpointed]
     points = [q.Point(uuid.UUID(point_of(row)), {"prose": embedded(row["text"], 8) if row["n"] in alien else row["vector"], "name": embedded(row["text"].split(" kept by ")[1]), "terms": q.SparseVector(*sparse(row["text"]))}, _payload(row, row["n"] in alien)) for row in rows]
-    _collection(shop, "stays", points, vectors={name: q.EdgeVectorParams(size=80, distance=q.Distance.Cosine) for name in ("prose", "name")}, sparse_vectors={"terms": q.EdgeSparseVectorParams()})
+    collection(shop, "stays", points, vectors={name: q.EdgeVectorParams(size=80, distance=q.Distance.Cosine) for name in ("prose", "name")}, sparse_vectors={"terms": q.EdgeSparseVectorParams()})
     scalar = q.EdgeVectorParams(size=80, distance=q.Distance.Cosine, quantization_config=q.BinaryQuantizationConfig(always_ram=True))
-    _collection(shop, "quick", [q.Point(row["n"], row["vector"], {"text": row["text"]}) for row in rows], vectors=scalar)
-    _collection(shop, "raw", [q.Point(row["n"], [one * (5 if row["n"] % 7 == 0 else 1) for one in row["vector"]], {"text": row["text"]}) for row in rows[:900]], vectors=q.EdgeVectorParams(size=80, distance=q.Distance.Dot))
+    collection(shop, "quick", [q.Point(row["n"], row["vector"], {"text": row["text"]}) for row in rows], vectors=scalar)
+    collection(shop, "raw", [q.Point(row["n"], [one * (5 if row["n"] % 7 == 0 else 1) for one in row["vector"]], {"text": row["text"]}) for row in rows[:900]], vectors=q.EdgeVectorParams(size=80, distance=q.Distance.Dot))
 
 
 def _payload(row: Row, alien: bool) -> Body:
@@ -66,7 +67,8 @@ def _payload(row: Row, alien: bool) -> Body:
     return made
 
 
-def _collection(shop: Inns, name: str, points: list[Any], **vectors: Any) -> None:
+def collection(shop: Inns, name: str, points: list[Any], **vectors: Any) -> None:
+    """Write a collection, and index it."""
     place = shop.directory / "collections" / name / "0"  # type: ignore[operator]
     place.parent.mkdir(parents=True)
     edge = q.EdgeShard.create(str(place), q.EdgeConfig(
@@ -93,6 +95,7 @@ def by_points(shop: Inns) -> Iterator[Case]:
         yield from _filters(shop, step)
         yield from _forms(shop, step)
         yield from _states(shop, step)
+        yield from inncrowds.crowds(shop, step)
 
 
 def _asked(shop: Inns, step: Any, name: str, causes: tuple[str, ...], make: Callable[[list[float], str], Body], *, only: Callable[[Row], bool] = lambda row: True,

@@ -36,6 +36,7 @@ CREATE TABLE langchain_pg_embedding (id varchar PRIMARY KEY, collection_id uuid,
 CREATE TABLE documents (id bigint PRIMARY KEY, content text, metadata jsonb, embedding vector(80));
 CREATE TABLE notes (id bigint PRIMARY KEY, tenant_id uuid, note text, vec vector(80));
 CREATE TABLE events (id bigint PRIMARY KEY, said text, embedding vector(80));
+CREATE TABLE brochures (id bigint PRIMARY KEY, brochure text, part int, embedding vector(80));
 CREATE TABLE menus (id bigint PRIMARY KEY, dish text, embedding vector(80));
 ALTER TABLE notes ENABLE ROW LEVEL SECURITY;
 CREATE POLICY tenant_isolation ON notes FOR ALL USING (tenant_id = (current_setting('request.jwt.claims', true)::jsonb ->> 'tenant_id')::uuid);
@@ -111,6 +112,8 @@ class Inns:
     directory: Path | None = None
     rows: list[dict[str, Any]] = field(default_factory=list)
     special: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
+    brochures: list[tuple[int, str, list[float]]] = field(default_factory=list)
+    crowds: dict[str, list[Any]] = field(default_factory=dict)
 
     def ask(self, sql: str, values: Any, settings: dict[str, str], role: str = "app") -> list[Any]:
         """Rows, as the application's role sees them; placeholders as any driver writes them."""

@@ -9,7 +9,7 @@ import pytest
 
 from envclone.diagnosis.diagnose import diagnose
 from envclone.diagnosis.finding import Layer
-from envclone.incidents.bundle import Expected, Step
+from envclone.incidents.bundle import Expected, Step, VectorStep
 from envclone.incidents.verdicts import ReplayReport, StepVerdict
 from envclone.models import Asked, Condition, Hits, Record, StepResult
 from tests.unit.diagnosis.fakes import Line, case
@@ -303,3 +303,41 @@ def test_a_step_that_a_mask_changed_drifts_only_possibly() -> None:
     found = diagnose(replace(case(Line(PLACES), replayed=report), altered={"search": ("the parameter 2",)}))
     assert found.first is None and [one.cause for one in found.findings] == ["drift"]
     assert any("the parameter 2" in one for one in found.unknown)
+
+
+def test_parts_of_one_document_crowd_out_another() -> None:
+    places = {str(n): float(n) for n in range(1, 60)}
+    fields = {str(n): {"doc_id": 7 if n < 7 else 100 + n, "kind": "page"} for n in range(1, 60)}
+    assert _cause(Line(places, limit=4, fields=fields), "7") == "crowded_out"
+    varied = {**fields, "2": {"doc_id": 8}, "3": {"doc_id": 9}}
+    assert _cause(Line(places, limit=4, fields=varied), "7") == "below_k"
+    kinds = {one: {"source": "web" if int(one) != 7 else "mail"} for one in places}
+    assert _cause(Line(places, limit=4, fields=kinds), "7") == "below_k"
+
+
+@pytest.mark.parametrize(
+    ("field", "points", "cause"),
+    [
+        ("workspaceId", False, "tenant_excludes"), ("metadata.orgId", False, "tenant_excludes"),
+        ("metadata.group_id", True, "tenant_excludes"), ("group_id", False, "condition_excludes"),
+        ("shop_id", False, "tenant_excludes"), ("shop", False, "condition_excludes"),
+    ],
+)  # fmt: skip
+def test_conditions_on_tenants_by_their_names(field: str, points: bool, cause: str) -> None:
+    made = case(Line(PLACES, keeps=((Condition(f"{field} = 'b'", (field,)), frozenset("23")),)), "1")
+    if points:
+        step = VectorStep(id="search", store="main", collection="c", vector=[0.0], limit=2, expect=Expected(ids=("2",)))
+        made = replace(made, incident=made.incident.model_copy(update={"steps": (step,)}))
+        made.searches[0].step = step
+    found = diagnose(made).first
+    assert found is not None and found.cause == cause
+
+
+def test_an_orphan_beside_what_a_condition_keeps_out_is_seen_only() -> None:
+    refers = "main.public.chunks.article -> main.public.articles.id"
+    fields = {str(n): {"article": f"a{n}"} for n in range(1, 6)}
+    rows = {"public.articles.id": {f"a{n}": Record(f"a{n}") for n in (1, 3, 4, 5)}, "public.chunks.article": {}}
+    keeps = ((Condition("status = 'open'", ("status",)), frozenset("23")),)
+    found = diagnose(case(Line(PLACES, fields=fields, rows=rows, keeps=keeps), "1", references=(refers,)))
+    assert found.first is not None and found.first.cause == "condition_excludes"
+    assert "point_without_row" in [one.cause for one in found.findings]

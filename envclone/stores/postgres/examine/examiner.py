@@ -20,7 +20,7 @@ from envclone.stores.postgres.examine.jsonkeys import json_fields
 from envclone.stores.postgres.examine.measured import distance_of, measured
 from envclone.stores.postgres.examine.statement import Search, compared_of, inlined, renumbered, search_of
 from envclone.stores.postgres.examine.views import opened
-from envclone.stores.postgres.examine.whole import Whole, whole_of
+from envclone.stores.postgres.examine.whole import EVERY, Whole, bounded, whole_of
 from envclone.stores.postgres.steps.execute import sent
 from envclone.stores.postgres.steps.reading.grammar import Refused, parse
 from envclone.stores.postgres.steps.runner import PostgresRunner
@@ -347,6 +347,8 @@ class PostgresExaminer:
         if re.fullmatch(r"\d+", text):
             return int(text)
         said = self._run(step, f"SELECT ({text})::pg_catalog.int4", values, {}, role=step.role)
+        if said.rows and said.rows[0][0] is None:  # LIMIT NULL, as LIMIT ALL, leaves nothing out
+            return EVERY
         if not said.rows or not isinstance(said.rows[0][0], int):
             raise Refused("its LIMIT is no number")
         return int(said.rows[0][0])
@@ -377,7 +379,7 @@ def _own(known: _Known) -> bool:
 def _read(sql: str, key: str | None) -> tuple[Whole | None, Search]:
     """The statement as a whole, where it is one, and its search. Raises Refused."""
     parse(sql)  # bounded: the library's own parser takes any text
-    sql = separated(sql)
+    sql = bounded(separated(sql))
     whole = whole_of(sql, key)
     return whole, search_of(sql, key) if whole is None or whole.arms else compared_of(sql, key)
 

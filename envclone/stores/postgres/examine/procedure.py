@@ -43,6 +43,7 @@ class Followed:
         self.around: list[str] = []
         self.lines: list[int] = []
         self._cursors: dict[int, Cursor] = {}
+        self._bound: dict[int, Any] = {}
         self._fetched: Cursor | None = None
         self._name, self._ask, self._left, self._last = name, ask, _MOST, ""
         self._known = dict(arguments)
@@ -55,13 +56,35 @@ class Followed:
             self._variables.append((str(one.get("refname", "")), of_type))
             if bound := one.get("cursor_explicit_expr"):
                 self._cursors[len(self._variables) - 1] = Cursor(_query(bound), int(one.get("lineno", 0)))
+                self._bound[len(self._variables) - 1] = one
             elif kind == "PLpgSQL_var" and "lineno" in one:
                 given = one.get("default_val", {}).get("PLpgSQL_expr", {}).get("query")
                 self._set(len(self._variables) - 1, self._value(given) if given else None)
         self._run([function["action"]])
-        for cursor in self._cursors.values():
-            if cursor.given:  # rows that were fetched one by one
-                self._returned(between(self._said(cursor), 0, cursor.given), cursor.line)
+        for number in self._cursors:
+            self._closed(number)
+
+    def _closed(self, number: int) -> None:
+        """The rows that were fetched one by one, and given on."""
+        cursor = self._cursors[number]
+        if cursor.given:
+            self._returned(between(self._said(cursor), 0, cursor.given), cursor.line)
+
+    def _opened(self, one: Any) -> None:
+        """A bound cursor begins anew, with the values of its arguments now."""
+        number = one.get("curvar", -1)
+        bound = self._bound.get(number)
+        if bound is None:
+            return
+        self._closed(number)
+        query = _query(bound["cursor_explicit_expr"])
+        if said := one.get("argquery"):
+            whole = substituted(f"SELECT {_query(said)}", self._name, self._known)
+            row = self._datums[bound["cursor_explicit_argrow"]]["PLpgSQL_row"]["fields"]
+            for field, value in zip(row, self._ask(whole)[0], strict=True):
+                self._set(field["varno"], value)
+            query = substituted(query, self._name, {f["name"]: self._known[f["name"]] for f in row})
+        self._cursors[number] = Cursor(query, int(bound.get("lineno", 0)))
 
     def _run(self, statements: Sequence[Any]) -> str:
         """Follow statements; how they were left: `return`, `exit` or `continue`, '' behind the last one."""
@@ -118,6 +141,7 @@ class Followed:
         if kind == "dynfors":
             return self._dynamic(one["query"], one.get("params", ())), line
         if kind == "forc":
+            self._opened(one)
             cursor = self._cursor(one.get("curvar", -1), one)
             return between(self._said(cursor), cursor.at, None), cursor.line
         return None
@@ -233,6 +257,8 @@ class Followed:
                 self._cursors[one["curvar"]] = Cursor(self._dynamic(one["dynquery"], one.get("params", ())), line)
             elif "query" in one:
                 self._cursors[one["curvar"]] = Cursor(_query(one["query"]), line)
+            else:
+                self._opened(one)
         elif kind == "getdiag":
             for item in one.get("diag_items", ()):
                 if item["PLpgSQL_diag_item"].get("kind") == "ROW_COUNT":

@@ -9,7 +9,10 @@ from typing import Any
 from envclone.stores.postgres.examine import asking
 from envclone.stores.postgres.examine import statement as pieces
 
-__all__ = ["Whole", "whole_of"]
+__all__ = ["EVERY", "Whole", "bounded", "whole_of"]
+
+EVERY = 1000
+"""The limit of a statement that has none."""
 
 _EXCEPT = 4
 """SETOP_EXCEPT in PostgreSQL's grammar."""
@@ -80,6 +83,23 @@ class Whole:
     def _ranks(self, select: Any) -> bool:
         """Whether it is a query of a table that gives the ids, of a statement without inner searches."""
         return not self.arms and pieces.name_of(select) == self.key and any(pieces.relations_of(select.from_clause))
+
+
+def bounded(sql: str) -> str:
+    """A statement that compares vectors and gives every row that its conditions leave, with a limit far away."""
+    import postgast
+
+    tree = postgast.parse(sql)
+    if len(tree.stmts) != 1 or tree.stmts[0].stmt.WhichOneof("node") != "select_stmt":
+        return sql
+    top = tree.stmts[0].stmt.select_stmt
+    if top.HasField("limit_count") or top.HasField("larg") or any(map(_is_arm, pieces.selects(tree))):
+        return sql
+    if not any(True for _ in pieces.distances(tree)):
+        return sql
+    top.limit_count.CopyFrom(_expression(str(EVERY)))
+    top.limit_option = 2  # LIMIT_OPTION_COUNT
+    return str(postgast.deparse(tree))
 
 
 def whole_of(sql: str, key: str | None) -> Whole | None:
