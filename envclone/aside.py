@@ -1,6 +1,6 @@
-"""A copy of this process that looks on while this one works, and is told through a pipe.
+"""Copies of this process for a moment: one that looks on while this one works, one that does a part of the work.
 
-It imports nothing that takes long, for a branch waits for it.
+They import nothing that takes long, for a branch waits for them.
 """
 
 from __future__ import annotations
@@ -13,9 +13,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from envclone.errors import EnvcloneError
 from envclone.interrupts import deferred, ignore
 
-__all__ = ["beside"]
+__all__ = ["beside", "helped"]
 
 _LAST = 0.5
 """Seconds that the copy has for its last words; one that is stuck in a write is killed then."""
@@ -45,11 +46,7 @@ def beside(work: Callable[[int], None], *, keeping: int) -> Iterator[int]:
 
 def _work(work: Callable[[int], None], pipe: int, keeping: int, parent: int) -> None:
     try:
-        import ctypes  # here, for the parent does without
-
-        ignore()
-        gc.disable()  # what it shares with its parent is not looked through, which would copy the pages
-        ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        _alone()
         low, high = sorted((pipe, keeping))
         for first, last in ((0, low), (low + 1, high), (high + 1, os.sysconf("SC_OPEN_MAX"))):
             os.closerange(first, last)  # the other end of the pipe, and locks that are the parent's
@@ -57,6 +54,67 @@ def _work(work: Callable[[int], None], pipe: int, keeping: int, parent: int) -> 
             work(pipe)
     finally:
         os._exit(0)  # nothing of this process's own goes on in the copy
+
+
+@contextmanager
+def helped(work: Callable[[], bool]) -> Iterator[Callable[[], bool]]:
+    """Do `work` in a copy of this process while the block goes on; what is given waits for it and returns its result.
+
+    What the work raises is raised there. The copy is killed where the block ends before it does, and ends with this
+    process. It has the open files of this process, and no other thread may run when it is made.
+    """
+    reader, writer = os.pipe()
+    parent = os.getpid()
+    with deferred():
+        pid = os.fork()
+        if not pid:
+            _help(work, writer, parent)
+    os.close(writer)
+
+    def ended() -> bool:
+        said = b""
+        while more := os.read(reader, 65536):
+            said += more
+        if said in (b"0", b"1"):
+            return said == b"1"
+        if not said:
+            raise EnvcloneError("a working process ended before its work", hint="was it killed for memory? see dmesg")
+        import pickle  # not needed otherwise
+
+        raise pickle.loads(said)  # noqa: S301 (of a copy of this very process)
+
+    try:
+        yield ended
+    finally:
+        with deferred():
+            os.close(reader)
+            os.kill(pid, signal.SIGKILL)
+            os.waitpid(pid, 0)
+
+
+def _help(work: Callable[[], bool], pipe: int, parent: int) -> None:
+    try:
+        _alone()
+        if os.getppid() == parent:
+            try:
+                said = b"1" if work() else b"0"
+            except BaseException as exc:  # noqa: BLE001 (the parent raises it)
+                import pickle
+
+                said = pickle.dumps(exc)
+            while said:
+                said = said[os.write(pipe, said) :]
+    finally:
+        os._exit(0)
+
+
+def _alone() -> None:
+    """A copy is interrupted through its parent, dies with it, and does not look through what the two share."""
+    import ctypes  # here, for the parent does without
+
+    ignore()
+    gc.disable()  # else the pages would be copied
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
 
 
 def _end(pid: int) -> None:

@@ -1,15 +1,21 @@
-"""The walk over a directory tree that every driver shares: all but the contents of its files."""
+"""The walk over a directory tree that every driver shares: all but the contents of its files.
+
+Most of the time is the kernel's, for making files, and it makes files of different directories at once: a tree of many
+is copied by two processes, each with directories of its own.
+"""
 
 from __future__ import annotations
 
 import errno
 import os
 import stat
-from collections.abc import Callable, Mapping
+import threading
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from envclone.aside import helped
 from envclone.errors import ResourceError, UsageError
 
 if TYPE_CHECKING:
@@ -24,6 +30,9 @@ a source of size 0."""
 _DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 _SOURCE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK
 _TARGET = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+
+_MANY = 256
+"""Files from which a second process is worth its start."""
 
 _ATTEMPTS = 20
 """How often a directory is emptied in which somebody makes new files."""
@@ -52,7 +61,7 @@ def copy_tree(src: Path, dst: Path, copy_data: CopyData, given: Mapping[str, Acc
     try:
         target = os.open(dst, _DIRECTORY)
         try:
-            _Copy(target, copy_data, given or {}).directory(source, target, "", None)
+            _Copy(source, target, copy_data, given or {}).run()
         finally:
             os.close(target)
     finally:
@@ -60,39 +69,97 @@ def copy_tree(src: Path, dst: Path, copy_data: CopyData, given: Mapping[str, Acc
 
 
 class _Copy:
-    """One run of `copy_tree`."""
+    """One run of `copy_tree`: first the directories and links, then the files, then what directories are like."""
 
-    def __init__(self, root: int, copy_data: CopyData, given: Mapping[str, Account]) -> None:
-        self._root = root
+    def __init__(self, source: int, target: int, copy_data: CopyData, given: Mapping[str, Account]) -> None:
+        self._source, self._target = source, target
         self._copy_data = copy_data
         self._own = os.geteuid() == 0
         self._given = given if self._own else {}
+        self._files: dict[str, int] = {}  # how many each directory has
         self._links: dict[tuple[int, int], str] = {}
+        self._linked = False  # whether files with several names are copied now
+        self._left = False  # whether such a file was met and left
         self._fresh: tuple[int, int, int] | None = None  # owner, group and mode that a file here is made with
 
-    def directory(self, source: int, target: int, prefix: str, owner: Account | None) -> None:
-        """Copy the entries of one open directory into another, then its own mode, owner (or `owner`) and times."""
+    def run(self) -> None:
+        """Copy everything."""
+        self._top(self._make)
+        theirs = _half(self._files) if _divided(sum(self._files.values())) else []
+        mine = self._files.keys() - theirs
+        if theirs:
+            with helped(lambda: self._copied(theirs)) as ended:
+                self._copied(mine)
+                self._left |= ended()
+        else:
+            self._copied(mine)
+        if self._left:  # names of one file can be in directories of both
+            self._linked = True
+            self._copied(self._files)
+        self._top(self._end)
+
+    def _top(self, what: Callable[[int, int, str, Account | None], None]) -> None:
+        source = os.open(".", _DIRECTORY, dir_fd=self._source)  # its offset is not another process's
+        try:
+            what(source, self._target, "", None)
+        finally:
+            os.close(source)
+
+    def _make(self, source: int, target: int, prefix: str, owner: Account | None) -> None:
+        """Make the directories and links below an open directory, and count the files of each."""
+        self._files[prefix] = 0
         with os.scandir(source) as entries:
             for entry in entries:
-                name = entry.name
-                whose = owner if prefix else self._given.get(name)
                 if entry.is_dir(follow_symlinks=False):
-                    self._subdirectory(source, target, name, prefix, whose)
+                    os.mkdir(entry.name, 0o700, dir_fd=target)
+                    self._below(entry.name, source, target, prefix, owner, self._make)
                 elif entry.is_file(follow_symlinks=False):
-                    self._file(source, target, name, prefix, whose)
+                    self._files[prefix] += 1
                 elif entry.is_symlink():
-                    self._symlink(source, target, name, whose)
+                    self._symlink(source, target, entry.name, self._whose(entry.name, prefix, owner))
                 else:
-                    refuse_device(entry.stat(follow_symlinks=False), name)
+                    refuse_device(entry.stat(follow_symlinks=False), entry.name)
+
+    def _copied(self, folders: Collection[str]) -> bool:
+        """Copy the files of these directories; whether one was left, for it has several names."""
+
+        def copy(source: int, target: int, prefix: str, owner: Account | None) -> None:
+            with os.scandir(source) as entries:
+                for entry in entries:
+                    name = entry.name
+                    if entry.is_dir(follow_symlinks=False):
+                        self._below(name, source, target, prefix, owner, copy)
+                    elif prefix in folders and entry.is_file(follow_symlinks=False):
+                        self._file(source, target, name, prefix, self._whose(name, prefix, owner))
+
+        self._top(copy)
+        return self._left
+
+    def _end(self, source: int, target: int, prefix: str, owner: Account | None) -> None:
+        """Give the directories their mode, owner and times, when nothing is made in them any more."""
+        with os.scandir(source) as entries:
+            for entry in entries:
+                if entry.is_dir(follow_symlinks=False):
+                    self._below(entry.name, source, target, prefix, owner, self._end)
         self._attributes(target, os.fstat(source), owner)
 
-    def _subdirectory(self, source: int, target: int, name: str, prefix: str, owner: Account | None) -> None:
-        os.mkdir(name, 0o700, dir_fd=target)
+    def _whose(self, name: str, prefix: str, owner: Account | None) -> Account | None:
+        return owner if prefix else self._given.get(name)
+
+    def _below(
+        self,
+        name: str,
+        source: int,
+        target: int,
+        prefix: str,
+        owner: Account | None,
+        what: Callable[[int, int, str, Account | None], None],
+    ) -> None:
         inner_source = os.open(name, _DIRECTORY, dir_fd=source)
         try:
             inner_target = os.open(name, _DIRECTORY, dir_fd=target)
             try:
-                self.directory(inner_source, inner_target, f"{prefix}{name}/", owner)
+                what(inner_source, inner_target, f"{prefix}{name}/", self._whose(name, prefix, owner))
             finally:
                 os.close(inner_target)
         finally:
@@ -104,10 +171,13 @@ class _Copy:
             status = os.fstat(old)
             if not stat.S_ISREG(status.st_mode):  # it was replaced since the directory was read
                 raise ResourceError(f"the tree changes while it is copied: {prefix}{name}")
-            if status.st_nlink > 1:
+            if (status.st_nlink > 1) != self._linked:
+                self._left |= not self._linked
+                return
+            if self._linked:
                 first = self._links.setdefault((status.st_dev, status.st_ino), prefix + name)
                 if first != prefix + name:
-                    os.link(first, name, src_dir_fd=self._root, dst_dir_fd=target)
+                    os.link(first, name, src_dir_fd=self._target, dst_dir_fd=target)
                     return
             new = os.open(name, _TARGET, 0o600, dir_fd=target)
             try:
@@ -145,6 +215,22 @@ class _Copy:
         self._set_owner(target, status, owner)
         os.fchmod(target, stat.S_IMODE(status.st_mode))  # after the owner, whose change clears set-id bits
         os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def _divided(files: int) -> bool:
+    """Whether a second process is to help; where other threads run, a copy of this one could wait for their locks."""
+    return files >= _MANY and len(os.sched_getaffinity(0)) > 1 and threading.active_count() == 1
+
+
+def _half(files: Mapping[str, int]) -> list[str]:
+    """Directories that hold about half of the files."""
+    halves: tuple[list[str], list[str]] = [], []
+    counts = [0, 0]
+    for folder in sorted(files, key=lambda one: -files[one]):
+        lighter = counts[0] > counts[1]
+        halves[lighter].append(folder)
+        counts[lighter] += files[folder]
+    return halves[1] if counts[1] else []
 
 
 def weed(path: Path) -> None:

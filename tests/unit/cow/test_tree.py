@@ -137,3 +137,66 @@ def test_removal_of_what_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     remove_tree(tmp_path / "file")
     assert os.listdir(tmp_path) == []
+
+
+@pytest.mark.parametrize("apart", [False, True])
+def test_many_files_are_copied_as_few_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, apart: bool) -> None:
+    """By two processes or by one: contents, times, modes, names of one file in several directories, links."""
+    alone = os.getpid()
+    workers = tmp_path / "workers"
+
+    def told(source: int, target: int, status: os.stat_result) -> None:
+        copy_bytes(source, target, status)
+        with workers.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+
+    src = tmp_path / "src"
+    for number in range(300):
+        file = src / f"{number % 7}/{number % 3}" / str(number)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"%d" % number * (number % 5))
+        file.chmod(0o600 + number % 8 * 8)
+        os.utime(file, ns=(10**18 + number, 10**18 + 7 * number))
+    os.link(src / "0/0/0", src / "3/1/again")
+    os.link(src / "0/0/0", src / "6/2/again")
+    (src / "link").symlink_to("0/0")
+    (src / "empty").mkdir(mode=0o750)
+    for folder in src.rglob("*/"):
+        os.utime(folder, ns=(10**17, 10**17 + len(folder.name)))
+    monkeypatch.setattr(threading, "active_count", lambda: 1 if apart else 2)
+    (tmp_path / "dst").mkdir()
+    copy_tree(src, tmp_path / "dst", told)
+    assert _described(tmp_path / "dst") == _described(src)
+    inodes = {(tmp_path / "dst" / name).stat().st_ino for name in ("0/0/0", "3/1/again", "6/2/again")}
+    assert len(inodes) == 1
+    assert len(set(workers.read_text().split()) - {str(alone)}) == apart
+
+
+def _described(tree: Path) -> dict[str, tuple[object, ...]]:
+    found: dict[str, tuple[object, ...]] = {}
+    for path in sorted(tree.rglob("*")):
+        status = path.lstat()
+        content = path.read_bytes() if path.is_file() else b""
+        target = os.readlink(path) if path.is_symlink() else ""
+        found[str(path.relative_to(tree))] = (status.st_mode, status.st_mtime_ns, status.st_nlink, content, target)
+    return found
+
+
+def test_what_a_second_process_cannot_copy_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The error is the same, and nothing is left, whichever of the two it met."""
+    alone = os.getpid()
+
+    def full(source: int, target: int, status: os.stat_result) -> None:
+        if os.getpid() != alone:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        copy_bytes(source, target, status)
+
+    for number in range(300):
+        file = tmp_path / f"src/{number % 2}" / str(number)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_bytes(b"1")
+    monkeypatch.setattr(threading, "active_count", lambda: 1)
+    monkeypatch.setattr("envclone.cow.copy.copy_bytes", full)
+    with pytest.raises(EnvcloneError, match="disk is full"):
+        CopyDriver().clone(tmp_path / "src", tmp_path / "dst")
+    assert os.listdir(tmp_path) == ["src"]
