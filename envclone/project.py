@@ -112,7 +112,7 @@ class Project:
         return digest_of_rules(self.loaded, self._hook_files(), self._digest_rules)
 
     def _hook_files(self) -> list[str]:
-        from envclone.hooks.named import files_in
+        from envclone.config.hookfiles import files_in
 
         config = self.loaded.stack.sanitize
         return [*config.hooks, *files_in(config.rules)]

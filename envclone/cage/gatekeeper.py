@@ -145,7 +145,7 @@ class Gatekeeper:
                     return said
 
                 answer = wait.until(
-                    added, what="the gate of the branches did not open", timeout=30, interval=0.002, longest=0.01
+                    added, what="the gate of the branches did not open", timeout=30, interval=0.002, longest=0.003
                 )
         if answer != "done":
             raise EnvcloneError(f"the gate of the branches refused the route {name}: {answer}")

@@ -5,7 +5,6 @@ It imports nothing of the commands: `envclone --help` waits for none of them.
 
 from __future__ import annotations
 
-import difflib
 import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -111,6 +110,8 @@ class Lazy(click.Group):
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """The command that is meant; of a wrong name the nearest is said."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-") and not ctx.resilient_parsing:
+            import difflib  # here, for what is meant is written right as a rule
+
             near = difflib.get_close_matches(args[0], COMMANDS, n=1, cutoff=_CLOSE)
             meant = f" Did you mean '{near[0]}'?" if near else ""
             ctx.fail(f"No such command '{args[0]}'.{meant}")

@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from envclone.config import preview, variables
+from envclone.config.hookfiles import files_in
 from envclone.config.keeping import KeepConfig
 from envclone.config.load import LoadedStack
 from envclone.config.resolve import sources
 from envclone.errors import ConfigError, UsageError
-from envclone.hooks.named import files_in
 from envclone.manifests.literal import literal
 from envclone.profiles.profile import FOLDER
 

@@ -5,11 +5,8 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import importlib.util
-import mmap
 import os
 import re
-import shutil
-import tempfile
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -138,6 +135,8 @@ def has_library(engine: Engine, name: str) -> bool:
 
 def has_icu(engine: Engine) -> bool:
     """Whether the server was built with ICU, which databases and collations can need."""
+    import mmap  # here and below: a branch does without
+
     with (
         (engine.bindir / "postgres").open("rb") as file,
         mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as binary,
@@ -222,6 +221,9 @@ def _reachable(engine: Engine, engines_dir: Path) -> Engine:
 
 
 def _copy(tree: Path, engine: Engine, home: Path) -> None:
+    import shutil
+    import tempfile
+
     home.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(prefix=f".{home.name}.", dir=home.parent))
     try:

@@ -151,7 +151,7 @@ def start(
             what=f"{what} was not ready",
             timeout=timeout,
             interval=0.002,
-            longest=0.01,  # a branch waits for this, and to look costs next to nothing
+            longest=0.003,  # a branch waits for this, and to look costs next to nothing
             diagnosis=lambda: last_words(log, offset),
             hint=f"its log is {log}",
         )
