@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import socket
 import stat
 import subprocess
@@ -235,11 +236,16 @@ def test_usage_tells_shared_from_own(place: Place) -> None:
         time.sleep(0.05)
 
 
+def _worked() -> float:
+    """Seconds of processor time of this process and of those that it waited for."""
+    return sum(sum(resource.getrusage(whose)[:2]) for whose in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+
+
 def test_five_thousand_files(place: Place) -> None:
     src = place.source()
     make_many(src, 5000)
     dst = place.path / "dst"
-    began = time.monotonic()
+    began = _worked()
     place.driver.clone(src, dst)
-    assert time.monotonic() - began < 15
+    assert _worked() - began < 15
     assert describe(dst) == describe(src)
