@@ -27,6 +27,7 @@ DATA = ROOT / "tests" / "data"
 BEGIN, END = "<!-- table: python -m tests.support.dialects -->\n", "<!-- end of the table -->"
 PRODUCTS = json.loads((DATA / "products" / "records.json").read_text())
 SDKS = json.loads((DATA / "products" / "sdks.json").read_text())
+EXPORTS = json.loads((DATA / "products" / "exports.json").read_text())
 SPANS = json.loads((DATA / "products" / "spans.json").read_text())
 _VECTOR = {"$f32": "AAAAPwAAgD4="}
 _MESSAGES = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Where is my parcel?"}]
@@ -87,6 +88,17 @@ FORMATS: dict[str, list[Any]] = {
     "Mastra": [SDKS["mastra"]],
     "AutoGen's log": [SDKS["autogen"]],
     "LlamaIndex's events": [SDKS["llamaindex"]],
+    "PromptLayer": [EXPORTS["promptlayer"]],
+    "Opik": [EXPORTS["opik"]],
+    "Helicone, bodies as it maps them": [EXPORTS["helicone"]],
+    "CrewAI's output and events": [EXPORTS["crewai"], EXPORTS["crewai events"]],
+    "Pydantic AI's messages": [EXPORTS["pydantic ai"]],
+    "Haystack's results": [EXPORTS["haystack"]],
+    "OpenAI's responses, as a stream": [EXPORTS["model answers"]],
+    "OpenAI's assistants": [EXPORTS["assistants"]],
+    "Bedrock's knowledge bases": [EXPORTS["bedrock"]],
+    "a thread's state of LangGraph's platform": [EXPORTS["langgraph"]],
+    "pgBadger": [EXPORTS["pgbadger"]],
     "LangGraph's checkpoints in a branch": [DATA / "langgraph" / "thread.json"],
     "HAR": [SAMPLES["har"]],
     "curl": [CURL],

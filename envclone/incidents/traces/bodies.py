@@ -7,7 +7,7 @@ from typing import Any
 
 from envclone.incidents.traces.span import loose
 
-__all__ = ["Record", "model", "rest_of"]
+__all__ = ["Record", "model", "rest_of", "whole_of_stream"]
 
 Record = Mapping[str, Any]
 _EMBEDS = ("inputText", "texts", "inputs")
@@ -26,7 +26,7 @@ def model(asked: Any, answer: Any) -> dict[str, Any]:
         vectors, texts = [one["embedding"] for one in listed], body.get("input")
     messages = next((body[key] for key in ("messages", "contents", "input", "prompt") if body.get(key)), None)
     spent = ("messages", "contents", "input", "prompt", "system", "systemInstruction", "instructions", "tools",
-             "toolConfig", "generationConfig", "inferenceConfig", "textGenerationConfig", "model",
+             "toolConfig", "generationConfig", "inferenceConfig", "textGenerationConfig", "model", "modelId",
              *_EMBEDS)  # fmt: skip
     choices = [loose(one) for key in ("choices", "candidates") for one in got.get(key) or ()]
     output: Any = [one.get("message") or one.get("content") or one.get("text") for one in choices] or [
@@ -43,7 +43,7 @@ def model(asked: Any, answer: Any) -> dict[str, Any]:
         "input": texts if vectors is not None else messages,
         "vectors": vectors,
         "output": None if vectors is not None else (message or output),
-        "model": got.get("model") or body.get("model"),
+        "model": got.get("model") or body.get("model") or got.get("modelVersion") or body.get("modelId"),
         "system": body.get("system") or body.get("systemInstruction") or body.get("instructions"),
         "tools": body.get("tools") or loose(body.get("toolConfig")).get("tools"),
         "settings": {**{key: value for key, value in body.items() if key not in spent}, **config},
@@ -54,3 +54,26 @@ def model(asked: Any, answer: Any) -> dict[str, Any]:
 
 def rest_of(one: Record, *spent: str) -> dict[str, Any]:
     return {key: value for key, value in one.items() if key not in spent}
+
+
+def whole_of_stream(answer: Any) -> Any:
+    """The answer that the events of Bedrock's ConverseStream or of a model's stream make; any other as it is."""
+    if not isinstance(answer, list):
+        return answer
+    text = ""
+    asked: dict[str, Any] = {}
+    done: dict[str, Any] = {}
+    for event in map(loose, answer):
+        delta = loose(loose(event.get("contentBlockDelta")).get("delta"))
+        text += str(delta.get("text") or loose(event.get("delta")).get("text") or event.get("generation") or "")
+        begun = loose(loose(event.get("contentBlockStart")).get("start"))
+        if loose(begun.get("toolUse")).get("name"):
+            asked = {"toolUse": {**begun["toolUse"], "input": ""}}
+        if asked and loose(delta.get("toolUse")).get("input"):
+            asked["toolUse"]["input"] += str(delta["toolUse"]["input"])
+        done |= loose(event.get("messageStop"))
+        done |= {key: value for key, value in loose(event.get("delta")).items() if key == "stop_reason"}
+        usage = loose(event.get("metadata")).get("usage") or event.get("usage")
+        done |= {"usage": usage} if usage else {}
+    content = [*([{"text": text}] if text else []), *([asked] if asked else [])]
+    return {"output": {"message": {"role": "assistant", "content": content}}, **done}

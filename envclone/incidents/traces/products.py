@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
-from envclone.incidents.traces import sdks
-from envclone.incidents.traces.bodies import Record, model, rest_of
+from envclone.incidents.traces import exports, sdks
+from envclone.incidents.traces.bodies import Record, model, rest_of, whole_of_stream
 from envclone.incidents.traces.http import exchange
 from envclone.incidents.traces.span import Span, Trace, bounded, loose, moment, parsed
 
@@ -20,16 +20,16 @@ __all__ = ["read"]
 
 def read(documents: Sequence[Any]) -> Trace | None:
     """The calls that records of one product tell; None for records of another."""
-    found = sdks.merged(list(_records(documents)))
+    found = exports.apart(sdks.merged(list(_records(documents))))
     if not found:
         return None
-    for dialect, is_its, span in (*_PRODUCTS, *sdks.PRODUCTS):
+    for dialect, is_its, span in (*exports.PRODUCTS, *_PRODUCTS, *sdks.PRODUCTS):
         if all(map(is_its, found)):
             return Trace(dialect, [span(one, number) for number, one in enumerate(bounded(found), 1)])
     return None
 
 
-_LISTS = ("results", "data", "records", "calls", "events", "spans")
+_LISTS = ("results", "data", "records", "calls", "events", "spans", "content")
 
 
 def _records(documents: Sequence[Any]) -> Iterator[Record]:
@@ -52,7 +52,7 @@ def _records(documents: Sequence[Any]) -> Iterator[Record]:
 
 def _bedrock(one: Record, number: int) -> Span:
     put, got = loose(one.get("input")), loose(one.get("output"))
-    said = model(put.get("inputBodyJson"), got.get("outputBodyJson"))
+    said = model(put.get("inputBodyJson"), whole_of_stream(got.get("outputBodyJson")))
     said |= {"model": one.get("modelId"), "provider": "aws.bedrock"}
     counted = {"input_tokens": put.get("inputTokenCount"), "output_tokens": got.get("outputTokenCount")}
     said["usage"] = {key: value for key, value in counted.items() if value is not None} | said["usage"]
@@ -60,6 +60,8 @@ def _bedrock(one: Record, number: int) -> Span:
     rest = rest_of(one, "input", "output", "modelId", "timestamp", "errorCode")
     rest |= {f"input.{key}": value for key, value in put.items() if key not in ("inputBodyJson", "inputTokenCount")}
     rest |= {f"output.{key}": value for key, value in got.items() if key not in ("outputBodyJson", "outputTokenCount")}
+    if isinstance(events := got.get("outputBodyJson"), list):
+        rest["output.events"] = [each for each in events if "contentBlockDelta" not in loose(each)]
     return Span(str(one.get("requestId") or number), None, str(one.get("operation") or ""), {},
                 moment(one.get("timestamp")), None, str(error) if error else None, said, rest)  # fmt: skip
 
@@ -173,7 +175,7 @@ def _weave(one: Record, number: int) -> Span:
         said = {"kind": "retrieval", "input": put, "documents": got, "vectors": [vector] if vector else None}
         limit = next((body[key] for key in ("k", "top_k", "limit") if isinstance(body.get(key), int)), None)
         said["settings"] = {"top_k": limit} if limit else {}
-    rest = rest_of(one, "id", "parent_id", "op_name", "started_at", "ended_at", "inputs", "output", "exception")
+    rest = rest_of(one, "id", "parent_id", "started_at", "ended_at", "inputs", "output", "exception")
     parent = one.get("parent_id")
     return Span(str(one.get("id") or number), str(parent) if parent else None, name, {}, moment(one.get("started_at")),
                 moment(one.get("ended_at")), str(one["exception"]) if one.get("exception") else None, said,

@@ -29,7 +29,8 @@ _CURL = 1 << 20
 _KNOWN = (
     "OTLP in JSON or protobuf, Jaeger, Zipkin, Langfuse, LangSmith, MLflow, Phoenix, Datadog, Bedrock,"
     " Vertex AI, Azure's API Management and Application Insights, Helicone, PostHog, Weave, DSPy, OpenAI's Agents SDK,"
-    " LiteLLM, Braintrust, Mastra, AutoGen, LlamaIndex's events, a request beside its answer, HAR, a command line of"
+    " LiteLLM, Braintrust, Mastra, AutoGen, LlamaIndex's events, PromptLayer, Opik, CrewAI, Pydantic AI's messages,"
+    " Haystack's results, OpenAI's assistants, pgBadger, a request beside its answer, HAR, a command line of"
     " curl, `fetch` or PowerShell as a browser copies it, PostgreSQL's log of slow statements, Qdrant's slow requests"
 )
 

@@ -96,15 +96,31 @@ def _paired(one: Record, number: int) -> Span:
     asked, answer = _pair(one) or ({}, {})
     said = model(asked, answer)
     error = loose(answer.get("error") or one.get("error"))
-    found = [loose(each).get("groundingMetadata") for each in answer.get("candidates") or ()]
     rest = {**rest_of(one, "request", "response"), **_left(answer)}
-    rest |= {"response.groundingMetadata": [each for each in found if each]} if any(found) else {}
+    for key in ("candidates", "choices"):  # what stands beside what was said and why it ended
+        beside = [rest_of(loose(each), "content", "message", "text", "finishReason", "finish_reason", "index")
+                  for each in answer.get(key) or ()]  # fmt: skip
+        rest |= {f"response.{key}": beside} if any(beside) else {}
+    rest |= {f"response.{key}": value for key, value in loose(one.get("response")).items()
+             if key in ("status", "status_code", "headers", "request_id")}  # fmt: skip
+    said["documents"] = _given(answer) or None
     rest |= {f"request.{key}": value for key, value in loose(one.get("request")).items()
              if key in ("url", "method", "headers", "custom_id")}  # fmt: skip
     ident = one.get("id") or answer.get("id") or answer.get("responseId") or number
     return Span(str(ident), None, str(one.get("name") or loose(one.get("request")).get("url") or "chat"), {},
                 moment(one.get("timestamp") or one.get("started_at") or answer.get("created")), None,
                 str(error.get("message") or error) if error else None, said, rest)  # fmt: skip
+
+
+def _given(answer: Record) -> list[Any]:
+    """The documents that a service retrieved itself: Azure's citations, Vertex AI's chunks."""
+    found: list[Any] = []
+    for choice in map(loose, answer.get("choices") or ()):
+        found += loose(loose(choice.get("message")).get("context")).get("citations") or []
+    for candidate in map(loose, answer.get("candidates") or ()):
+        for chunk in map(loose, loose(candidate.get("groundingMetadata")).get("groundingChunks") or ()):
+            found.append(loose(chunk.get("retrievedContext") or chunk.get("web")) or chunk)
+    return [{"id": loose(one).get("chunk_id") or loose(one).get("uri"), **loose(one)} for one in found]
 
 
 def _litellm(one: Record, number: int) -> Span:
