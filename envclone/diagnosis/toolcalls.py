@@ -32,7 +32,15 @@ _INSIDE = (
     "generations",
     "kwargs",
 )
-_ERROR = re.compile(r"\s*(?:Traceback \(most recent|(?:[A-Za-z]*Error|[A-Za-z]*Exception|error)\s*:)", re.IGNORECASE)
+_ERROR = re.compile(
+    r"\s*(?:Traceback \(most recent|(?:[A-Za-z]*Error|[A-Za-z]*Exception|error)\s*:|ToolException\b|"
+    r"(?:an? )?(?:unexpected |internal |unknown )?error "
+    r"(?:occurred|executing|calling|invoking|running|while|during|in tool)|"
+    r"(?:the )?(?:tool|function|request)(?: \w+)? (?:call |execution |invocation )?failed\b|"
+    r"failed to (?:call|execute|fetch|connect|reach|invoke|run)\b|HTTP(?: error)? [45]\d\d\b)",
+    re.IGNORECASE,
+)
+_STATUS = ("status", "status_code", "statusCode", "http_status")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,10 @@ def failed(value: Any) -> str:
     if isinstance(value, Mapping):
         if value.get("isError") is True or value.get("is_error") is True:
             return "\n".join(texts(value))[:300] or "isError"
+        status = next((value[key] for key in _STATUS if key in value), None)
+        bad = isinstance(status, int) and not isinstance(status, bool) and 400 <= status < 600
+        if bad or status in ("error", "ERROR") or value.get("success") is False or value.get("ok") is False:
+            return "\n".join(texts(value))[:300] or json.dumps(value, default=str)[:300]
         said = value.get("error")
         return "\n".join(texts(said))[:300] or json.dumps(said)[:300] if said and said is not True else ""
     if isinstance(value, list) and len(value) == 1 and isinstance(value[0], Mapping):

@@ -12,6 +12,7 @@ from envclone.diagnosis.case import Case
 from envclone.diagnosis.conversation import documents_of, turns_of, used_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.given import given_by_tools
+from envclone.diagnosis.parsed import texts
 from envclone.diagnosis.schema import misfits
 from envclone.diagnosis.wired import calls_of
 from envclone.diagnosis.words import shingles, text_field, text_of
@@ -22,6 +23,15 @@ _NONE = ("", "null", "none", "[]", "{}", "no results", "no results found", "noth
 _MALFORMED = re.compile(r"(?:malformed|unexpected|invalid)_?(?:function|tool)_?(?:call|use)", re.IGNORECASE)
 _UNREAD = re.compile(r"tool_use_failed|tool call validation failed|failed to call a function|invalid_tool_call", re.I)
 """How Gemini, Bedrock and Groq say that a model asked for a tool wrongly."""
+_ENDLESS = re.compile(
+    r"recursion limit of \d+ reached|GraphRecursionError|"
+    r"stopped due to (?:iteration|max(?:imum)? iterations|time) limit|"
+    r"max(?:imum)?(?: number of)?[ _](?:turns|iterations|steps)(?: \(?\d+\)?)?[ :]*(?:\w+ )?(?:exceeded|reached)|"
+    r"MaxTurnsExceeded|UsageLimitExceeded|too_many_tool_calls|reached max(?:imum)? (?:iterations|turns|steps)",
+    re.IGNORECASE,
+)
+"""How LangGraph, LangChain, LlamaIndex, OpenAI's agents, Pydantic AI and Gemini say that an agent went on and on."""
+_SHORT = 1000
 _AGAIN = 3
 """How often the same call is made for it to be a loop."""
 
@@ -64,7 +74,18 @@ class Tools:
             if many >= _AGAIN:
                 text = f"{name} was called {many} times with the same arguments, and answered the same"
                 yield Finding(Layer.TOOLS, "tool_loop", text, command, Certainty.SHOWN)
+        yield from _stopped(case, command)
         yield from _came_back(case, command)
+
+
+def _stopped(case: Case, command: str) -> Iterator[Finding]:
+    """An agent that its library ended because it went on and on."""
+    for call in calls_of(case.incident):
+        said = [call.error or "", *(texts(call.output) if call.kind in ("agent", "chain", "llm") else ()), *call.finish]
+        if ended := next((one for one in said if len(one) < _SHORT and _ENDLESS.search(one)), None):
+            text = f"{call.name or call.id} was ended after too many turns: {ended[:200]}"
+            yield Finding(Layer.TOOLS, "tool_loop", text, command, Certainty.SHOWN)
+            return
 
 
 def _came_back(case: Case, command: str) -> Iterator[Finding]:

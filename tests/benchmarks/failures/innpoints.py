@@ -102,12 +102,15 @@ def _asked(shop: Inns, step: Any, name: str, causes: tuple[str, ...], make: Call
            near: int = 3, words: int = 11, id_of: Callable[[Row], Any] = point_of) -> Iterator[Case]:
     odd = {row["n"] for group in shop.special.values() for row in group}
     missed = came = False
+    lost = {point_of(row) for row in shop.special["orphan"]}
     here = {row["n"] for row in shop.rows[:1600]}
     for row in shop.drawn.sample([one for one in shop.rows[:900] if one["n"] not in odd], 300):
         if missed and came:
             return
         said = " ".join(shop.drawn.sample(row["text"].rstrip(".").split(), words))
         made = step(make(embedded(said), said))
+        if lost & set(made["expect"]["ids"]):
+            continue  # a point whose row is gone is a failure of its own
         ident = id_of(row)
         if ident in made["expect"]["ids"]:
             if not came:
@@ -168,7 +171,7 @@ def _forms(shop: Inns, step: Any) -> Iterator[Case]:
         ("hybrid-two", BELOW, lambda v, s: {**hybrid(v, s), "limit": 2}, {"words": 5, "near": 6}),
         ("hybrid-weights", ("fusion_weights", "below_k"), lambda v, s: {**hybrid(v, "harp recitals treehouse"), "query": {"rrf": {"k": 60, "weights": [0.05, 3.0]}}, "limit": 3}, {"near": 1}),
         ("sparse-lang", LEFT, lambda v, s: {"vector": terms(s), "using": "terms", "filter": english}, {"only": foreign}),
-        ("groups", BELOW, lambda v, s: {"vector": v, "using": "prose", "group_by": "metadata.city", "group_size": 1, "limit": 4, "params": WIDE}, {"words": 5, "near": 5}),
+        ("groups", (*BELOW, *INDEX), lambda v, s: {"vector": v, "using": "prose", "group_by": "metadata.city", "group_size": 1, "limit": 4, "params": WIDE}, {"words": 5, "near": 5}),
         ("late", LEFT, lambda v, s: {"prefetch": {"query": terms(s), "using": "terms", "limit": 60, "filter": english}, "query": v, "using": "prose"}, {"only": foreign}),
         ("mmr", (*BELOW, "semantic_gap", *INDEX), lambda v, s: {"query": {"nearest": v, "mmr": {"diversity": 0.7, "candidates_limit": 40}}, "using": "prose", "limit": 2, "params": WIDE}, {"near": 5, "words": 6}),
     ):

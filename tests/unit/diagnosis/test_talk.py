@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
+from envclone.diagnosis.claims import claims
 from envclone.diagnosis.diagnose import diagnose
-from envclone.diagnosis.grounding import claims
 from envclone.diagnosis.infrastructure import Infrastructure
 from envclone.diagnosis.schema import misfits
 from envclone.incidents.exchanges import Exchange
