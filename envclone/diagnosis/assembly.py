@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from envclone.diagnosis.case import Case
@@ -65,24 +66,65 @@ def _unread(turn: Turn, documents: dict[str, str], ident: str) -> str | None:
     if ident not in order or len(order) < _FEWEST or not turn.answer.strip():
         return None
     position = order.index(ident)
-    if position in (0, len(order) - 1):
+    if position in (0, len(order) - 1) or _cited(turn.answer, ident, position + 1):
         return None
-    asked = set(words(turn.question)) if len(turn.question) < len(turn.prompt) / 2 else set()
-    others = {word for one, text in documents.items() if one != ident for word in words(text)}
-    own = {word for word in words(documents[ident]) if word not in others and word not in asked and len(word) > 3}
-    own |= {word for word in words(documents[ident]) if word not in others and any(c.isdigit() for c in word)}
+    if set(words(turn.answer)) <= _ASSENT or _foreign(turn.answer, documents.values()):
+        return None  # it says too little, or in another language: nobody can tell of what
+    asked = _pieces(turn.question) if len(turn.question) < len(turn.prompt) / 2 else set()
+    others = {word for one, text in documents.items() if one != ident for word in _pieces(text)}
+    own = {word for word in _pieces(documents[ident]) if word not in others and word not in asked and len(word) > 3}
+    own |= {word for word in _pieces(documents[ident]) if word not in others and any(c.isdigit() for c in word)}
     answered = {
-        word for word in words(turn.answer) if word not in asked and (len(word) > 3 or any(c.isdigit() for c in word))
+        word for word in _pieces(turn.answer) if word not in asked and (len(word) > 3 or any(c.isdigit() for c in word))
     }
     if not own or own & answered:
         return None
-    support = {one: len(answered & set(words(text))) for one, text in documents.items()}
+    support = {one: len(answered & _pieces(text)) for one, text in documents.items()}
     if support[ident] and support[ident] >= max(support.values()):
         return None  # nothing else says more of the answer
     return (
         f"{ident} stands at place {position + 1} of {len(order)} in the prompt of {turn.name}, and the answer has"
         f" none of the {len(own)} words that it alone says"
     )
+
+
+def _pieces(text: str) -> set[str]:
+    """The words of a text, and the parts of those that are put together: of `l'envoi` also `envoi`."""
+    return {part for word in words(text) for part in (word, *re.split("['’-]", word))}
+
+
+def _cited(answer: str, ident: str, place: int) -> bool:
+    """Whether an answer names a document, by its id or its place in the prompt."""
+    named = rf"(?<![\w-]){re.escape(ident)}(?![\w-])" if len(ident) > 2 else r"(?!)"
+    return re.search(rf"{named}|[\[(【]\^?(?:[A-Za-z]+[ :#]{{1,2}})?(?:\d{{1,3}}, ?)*{place}(?:, ?\d{{1,3}})*[†\])】]",
+                     answer) is not None  # fmt: skip
+
+
+def _foreign(answer: str, documents: Iterable[str]) -> bool:
+    """Whether an answer is in another language than the documents."""
+    own, theirs = _language(answer), _language(" ".join(documents))
+    return bool(own and theirs) and own != theirs
+
+
+def _language(text: str) -> str:
+    """The language whose small words a text has most of; '' where it has too few, or nearly as many of another's."""
+    said = words(text)
+    counts = sorted(((sum(word in small for word in said), name) for name, small in _SMALL.items()), reverse=True)
+    (most, name), (next_, _) = counts[:2]
+    return name if most >= _SOME and most > 2 * next_ else ""
+
+
+_SOME = 3
+_ASSENT = frozenset(("yes", "no", "true", "false", "ja", "nein", "oui", "non", "si", "sí", "correct"))
+_SMALL = {name: frozenset(small.split()) for name, small in {
+    "english": "the is are was and of to for with that this it you your not can from have has by be will which",
+    "german": "der die das und ist sind nicht ein eine mit für auf den dem des im zu von wird sie es auch als bei nach",
+    "french": "le la les des et est sont une dans pour avec que qui pas sur vous votre au aux du ce cette par ne",
+    "spanish": "el los las y es son una para con que no por su al como se lo más esta este pero del usted puede",
+    "italian": "il gli di e è sono una per con che non si da del della nel questo più come alla le anche può",
+    "portuguese": "os as e é são uma para com que não por seu ao como se mais esta este mas do da no na você pode",
+    "dutch": "de het een en is zijn niet met voor op van dat die u uw aan wordt door bij naar ook als kan om",
+}.items()}  # fmt: skip
 
 
 def texts_of(case: Case) -> dict[str, str]:

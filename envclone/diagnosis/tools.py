@@ -12,7 +12,7 @@ from envclone.diagnosis.case import Case
 from envclone.diagnosis.conversation import documents_of, turns_of, used_of
 from envclone.diagnosis.finding import Certainty, Finding, Layer
 from envclone.diagnosis.given import given_by_tools
-from envclone.diagnosis.parsed import texts
+from envclone.diagnosis.parsed import parsed, texts
 from envclone.diagnosis.schema import misfits
 from envclone.diagnosis.wired import calls_of
 from envclone.diagnosis.words import shingles, text_field, text_of
@@ -115,11 +115,43 @@ def _came_back(case: Case, command: str) -> Iterator[Finding]:
 
 
 def _nothing(value: Any) -> bool:
-    """Whether what came back holds no result."""
+    """Whether what came back holds no result: no item in any of its lists, or words that say so."""
     if isinstance(value, Mapping):
-        kept = [one for one in value.values() if isinstance(one, list | Mapping | str)]
+        if lists := list(_lists(value)):
+            said = [value[key] for key in _SAID if isinstance(value.get(key), str)]
+            counted = any(value[key] for key in value if _COUNT.search(str(key)) and isinstance(value[key], int))
+            return all(map(_nothing, [*lists, *said])) and not counted
+        kept = [one for one in value.values() if isinstance(one, Mapping | str)]
         return all(_nothing(one) for one in kept) and not any(
             isinstance(one, int | float) and one for one in value.values())  # fmt: skip
     if isinstance(value, str):
-        return value.strip().strip('"').rstrip(".").lower() in _NONE
+        bare = value.strip().strip('"').rstrip(".!")
+        return bare.lower() in _NONE or (len(bare) < _WORDS and _EMPTY.match(bare) is not None)
+    if (
+        isinstance(value, list)
+        and value
+        and all(isinstance(one, Mapping) and one.get("type") == "text" for one in value)
+    ):
+        return all(_nothing(parsed(one.get("text"))) for one in value)
     return value is None or (isinstance(value, list) and all(_nothing(one) for one in value))
+
+
+def _lists(value: Any, depth: int = 0) -> Iterator[list[Any]]:
+    for one in value.values():
+        if isinstance(one, list):
+            yield one
+        elif isinstance(one, Mapping) and depth < _DEEPEST:
+            yield from _lists(one, depth + 1)
+
+
+_DEEPEST = 3
+_WORDS = 160
+_SAID = ("content", "text", "result", "output", "answer", "data", "body", "page_content")
+_COUNT = re.compile(r"(^|_)(total|count|found|hits|matches|num|n)(_|$)", re.IGNORECASE)
+_EMPTY = re.compile(
+    r"(?:sorry,? )?(?:(?:there (?:are|were) )?(?:no|0|zero) (?:\w+ ){0,2}"
+    r"(?:results?|documents?|match(?:es)?|hits?|records?|rows?|items?|entries|passages?|chunks?|information)\b|"
+    r"nothing (?:was |could be )?found|none found|not found$|"
+    r"(?:i |we )?(?:could ?n[o']t|could not|did ?n[o']t|did not|unable to) find (?:any|anything))",
+    re.IGNORECASE,
+)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from html import unescape
 from typing import Any
 
 from envclone.models import Record
@@ -17,8 +19,25 @@ _SHINGLE = 3
 
 
 def words(text: str) -> list[str]:
-    """The words of a text, in lower case."""
-    return [word.lower() for word in _WORD.findall(text)]
+    """The words of a text, in lower case, however it is written: in JSON, in HTML, its accents apart."""
+    return [word.lower() for word in _WORD.findall(_plain(text))]
+
+
+def _plain(text: str) -> str:
+    if "\\" in text:
+        text = _ESCAPE.sub(lambda match: chr(int(match[1], 16)) if match[1] else " ", text)
+        if _PAIR.search(text):
+            text = text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+    if "<" in text:
+        text = _TAG.sub(" ", text)
+    if "&" in text:
+        text = unescape(text)
+    return text if text.isascii() else unicodedata.normalize("NFC", text)
+
+
+_ESCAPE = re.compile(r"\\+(?:u([0-9a-fA-F]{4})|[nrt\"/])")
+_PAIR = re.compile("[\ud800-\udfff]")
+_TAG = re.compile(r"</?[A-Za-z][^<>]{0,200}>")
 
 
 def shingles(text: str) -> frozenset[tuple[str, ...]]:

@@ -74,7 +74,30 @@ def test_what_tools_gave_back_in_messages() -> None:
     assert _cause(_llm("", "Sorry.", input=[used, {"role": "user", "content": [block]}])) == "tool_failed"
 
 
-@pytest.mark.parametrize("nothing", [[], {"results": [], "total": 0}, "No results found.", "[]"])
+NOTHING: list[Any] = [
+    [], {"results": [], "total": 0}, "No results found.", "[]", {"query": "parcel", "results": [], "took_ms": 4},
+    {"hits": {"total": 0, "hits": []}, "status": "ok"}, "No matching documents were found for your query.",
+    "I couldn't find any information about that.", [{"type": "text", "text": '{"documents": []}'}], "0 results",
+    {"content": [{"type": "text", "text": "No documents found"}], "isError": False}, "Nothing found",
+]  # fmt: skip
+SOMETHING: list[Any] = [
+    {"query": "parcel", "results": [{"id": 1}]},
+    "There is no charge for a return.",
+    {"found": 2, "items": []},
+    "No, the parcel arrives on Monday.",
+    {"answer": "It is open.", "sources": []},
+    {"rows": [], "count": 3},
+]
+
+
+@pytest.mark.parametrize("something", SOMETHING)
+def test_a_tool_that_gave_something(something: Any) -> None:
+    fields = {str(n): {"body": text} for n, text in enumerate(TEXTS, 1)}
+    line = Line({str(n): float(n) for n in range(1, 7)}, limit=6, fields=fields)
+    assert diagnose(case(line, calls=(_tool(something), _llm("Be brief.", "I do not know.")))).first is None
+
+
+@pytest.mark.parametrize("nothing", NOTHING)
 def test_a_tool_that_gave_nothing_of_what_its_search_found(nothing: Any) -> None:
     fields = {str(n): {"body": text} for n, text in enumerate(TEXTS, 1)}
     line = Line({str(n): float(n) for n in range(1, 7)}, limit=6, fields=fields)
